@@ -1,0 +1,171 @@
+//! Files that appear whole or not at all: written beside their final name, synced, renamed.
+//!
+//! Bytes enter; a file under its final name leaves. This is the mechanism only: what is written where, and what to do
+//! with a name that is taken, is the caller's policy.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// A file or directory that could not be written. The file that stood under the name, if any, is untouched.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write {}: {source}; check that the directory exists, is writable and has space left", path.display())]
+pub struct WriteError {
+    /// The final name.
+    pub path: PathBuf,
+    /// What the operating system answered.
+    pub source: io::Error,
+}
+
+/// Writes `path` through `write`, atomically: a reader sees the old file or the new one, and a crash leaves at most a
+/// temporary file beside it, whose name ends in [`TEMPORARY_SUFFIX`].
+pub fn write(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>) -> Result<(), WriteError> {
+    let attempt = || -> io::Result<()> {
+        let directory = parent(path);
+        let mut temporary = temporary_beside(path)?;
+        let mut buffered = BufWriter::with_capacity(1 << 20, temporary.as_file_mut());
+        write(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
+        temporary.as_file().sync_all()?;
+        temporary.persist(path).map_err(|error| error.error)?;
+        sync_directory(directory)
+    };
+    attempt().map_err(|source| WriteError {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// [`write`] for bytes that are already in memory.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    write(path, |out| out.write_all(bytes))
+}
+
+/// What the names of temporary files and directories end with; whatever bears it can be deleted when nobody writes.
+pub const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// Makes a directory appear whole under `path`: `fill` gets an empty one beside it, which is then synced and renamed.
+/// Fails with [`io::ErrorKind::AlreadyExists`] or `DirectoryNotEmpty` where `path` is a directory with content.
+pub fn write_directory<E: From<WriteError>>(path: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
+    let failed = |source| WriteError {
+        path: path.to_owned(),
+        source,
+    };
+    let parent = parent(path);
+    fs::create_dir_all(parent).map_err(failed)?;
+    let temporary = tempfile::Builder::new()
+        .prefix(&prefix(path))
+        .suffix(TEMPORARY_SUFFIX)
+        .permissions(default_directory_permissions())
+        .tempdir_in(parent)
+        .map_err(failed)?;
+    fill(temporary.path())?;
+    let attempt = || -> io::Result<()> {
+        sync_directory(temporary.path())?;
+        fs::rename(temporary.path(), path)?;
+        sync_directory(parent)
+    };
+    attempt().map_err(failed)?;
+    // The directory bears its final name now; only the guard that would delete the old name is left to disarm.
+    let _renamed = temporary.keep();
+    Ok(())
+}
+
+/// Makes renames and new names in `directory` durable.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn prefix(path: &Path) -> String {
+    format!(
+        ".{}.",
+        path.file_name()
+            .map_or_else(Default::default, |name| name.to_string_lossy())
+    )
+}
+
+fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(&prefix(path))
+        .suffix(TEMPORARY_SUFFIX)
+        .permissions(default_file_permissions())
+        .tempfile_in(parent(path))
+}
+
+// tempfile's default of 0600 would hide a data set from its owner's colleagues; the umask still applies to these.
+#[cfg(unix)]
+fn default_file_permissions() -> Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+#[cfg(unix)]
+fn default_directory_permissions() -> Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o777)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_no_litter() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("index.json");
+        write_bytes(&path, b"old").unwrap();
+        let error = write(&path, |out| {
+            out.write_all(b"half of the new")?;
+            Err(io::Error::other("the disk is full"))
+        })
+        .unwrap_err();
+        assert!(error.to_string().contains("index.json") && error.to_string().contains("the disk is full"));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(directory.path()), ["index.json"]);
+    }
+
+    #[test]
+    fn a_directory_appears_whole_or_not_at_all() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("splits/first");
+        let refused = write_directory::<WriteError>(&path, |inside| {
+            write_bytes(&inside.join("train.csv"), b"1\n")?;
+            write_bytes(&inside.join("absent/val.csv"), b"2\n")
+        });
+        assert!(refused.is_err());
+        assert_eq!(names(&root.path().join("splits")), [""; 0]);
+        write_directory::<WriteError>(&path, |inside| write_bytes(&inside.join("train.csv"), b"1\n")).unwrap();
+        assert_eq!(names(&path), ["train.csv"]);
+        let taken = write_directory::<WriteError>(&path, |inside| write_bytes(&inside.join("train.csv"), b"2\n"));
+        assert!(taken.is_err());
+        assert_eq!(fs::read(path.join("train.csv")).unwrap(), b"1\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn colleagues_can_read_what_the_umask_allows() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let ordinary = directory.path().join("ordinary");
+        fs::write(&ordinary, b"x").unwrap();
+        let path = directory.path().join("index.json");
+        write_bytes(&path, b"x").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&path), mode(&ordinary));
+    }
+}

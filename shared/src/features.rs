@@ -1,0 +1,220 @@
+//! The feature settings that both programs must agree on, and their fingerprint.
+
+use serde::{Deserialize, Serialize};
+
+/// How a waveform becomes a mel spectrogram. Written into `dataset.json`; its [fingerprint](Self::fingerprint) is
+/// checked whenever a data set is opened.
+///
+/// The defaults are those of the 1-D/2-D CNN and CRNN comparison this project reproduces: 44,100 Hz, clips of 2^19
+/// samples, a 4096-sample Hann window every 1024 samples, 128 Slaney mel bands, so that a clip is `[128, 512]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureConfig {
+    /// Samples per second of every stored waveform, in Hz.
+    pub sample_rate: u32,
+    /// Samples in one clip, the unit a model sees.
+    pub clip_samples: usize,
+    /// Window and FFT length, in samples (librosa's `n_fft`).
+    pub n_fft: usize,
+    /// Samples between two frames (librosa's `hop_length`).
+    pub hop_length: usize,
+    /// Mel bands (librosa's `n_mels`), Slaney scale and area norm.
+    pub n_mels: usize,
+    /// Lower edge of the first band, in Hz (librosa's `fmin`).
+    pub f_min: f32,
+    /// Upper edge of the last band, in Hz (librosa's `fmax`).
+    pub f_max: f32,
+    /// Decibels kept below a clip's maximum (librosa's `top_db`).
+    pub top_db: f32,
+}
+
+impl Default for FeatureConfig {
+    fn default() -> Self {
+        Self {
+            sample_rate: 44_100,
+            clip_samples: 1 << 19,
+            n_fft: 4096,
+            hop_length: 1024,
+            n_mels: 128,
+            f_min: 0.0,
+            f_max: 22_050.0,
+            top_db: 80.0,
+        }
+    }
+}
+
+/// Settings that no spectrogram can be made with.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[error("feature settings: {0}")]
+pub struct InvalidFeatures(String);
+
+impl FeatureConfig {
+    /// Frames of one clip: `clip_samples / hop_length`. The centred STFT's last frame, whose window hangs over the
+    /// clip's end by half its length, is left out, so that 2^19 samples give 512 frames.
+    pub fn clip_frames(&self) -> usize {
+        self.clip_samples / self.hop_length
+    }
+
+    /// Frames of a whole track of `samples` samples, as librosa counts them for a centred STFT.
+    pub fn track_frames(&self, samples: usize) -> usize {
+        1 + samples / self.hop_length
+    }
+
+    /// Sixteen hexadecimal digits that differ whenever any setting does.
+    pub fn fingerprint(&self) -> String {
+        let json = serde_json::to_vec(self).expect("plain numbers always serialize");
+        blake3::hash(&json).to_hex()[..16].to_string()
+    }
+
+    /// Checks that a spectrogram can be made with these settings.
+    pub fn validate(&self) -> Result<(), InvalidFeatures> {
+        let fail = |message: String| Err(InvalidFeatures(message));
+        if self.sample_rate == 0 {
+            return fail("sample_rate must be above 0 Hz".into());
+        }
+        if self.n_fft < 2 || !self.n_fft.is_multiple_of(2) || self.n_fft > 1 << 20 {
+            return fail(format!("n_fft must be even and between 2 and 2^20, not {}", self.n_fft));
+        }
+        if self.hop_length == 0 || self.hop_length > self.n_fft {
+            return fail(format!(
+                "hop_length must be between 1 and n_fft ({}), not {}",
+                self.n_fft, self.hop_length
+            ));
+        }
+        if self.clip_samples < self.n_fft || !self.clip_samples.is_multiple_of(self.hop_length) {
+            return fail(format!(
+                "clip_samples must be a multiple of hop_length ({}) and at least n_fft ({}), not {}",
+                self.hop_length, self.n_fft, self.clip_samples
+            ));
+        }
+        if self.n_mels == 0 || self.n_mels > self.n_fft / 2 {
+            return fail(format!("n_mels must be between 1 and n_fft / 2, not {}", self.n_mels));
+        }
+        let nyquist = self.sample_rate as f32 / 2.0;
+        if !(self.f_min >= 0.0 && self.f_min < self.f_max && self.f_max <= nyquist) {
+            return fail(format!(
+                "0 <= f_min < f_max <= {nyquist} Hz must hold, not f_min {} and f_max {}",
+                self.f_min, self.f_max
+            ));
+        }
+        if !(self.top_db > 0.0 && self.top_db.is_finite()) {
+            return fail(format!("top_db must be above 0 dB, not {}", self.top_db));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_clip_is_128_by_512() {
+        let features = FeatureConfig::default();
+        assert_eq!(features.validate(), Ok(()));
+        assert_eq!((features.n_mels, features.clip_frames()), (128, 512));
+        assert_eq!(features.track_frames(features.clip_samples), 513);
+    }
+
+    #[test]
+    fn the_fingerprint_follows_every_setting() {
+        let base = FeatureConfig::default();
+        let changed = [
+            FeatureConfig {
+                sample_rate: 22_050,
+                ..base.clone()
+            },
+            FeatureConfig {
+                clip_samples: 1 << 18,
+                ..base.clone()
+            },
+            FeatureConfig {
+                n_fft: 2048,
+                ..base.clone()
+            },
+            FeatureConfig {
+                hop_length: 512,
+                ..base.clone()
+            },
+            FeatureConfig {
+                n_mels: 64,
+                ..base.clone()
+            },
+            FeatureConfig {
+                f_min: 20.0,
+                ..base.clone()
+            },
+            FeatureConfig {
+                f_max: 16_000.0,
+                ..base.clone()
+            },
+            FeatureConfig {
+                top_db: 60.0,
+                ..base.clone()
+            },
+        ];
+        for other in changed {
+            assert_ne!(other.fingerprint(), base.fingerprint(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn impossible_settings_are_named() {
+        let base = FeatureConfig::default();
+        let cases = [
+            (
+                FeatureConfig {
+                    n_fft: 4095,
+                    ..base.clone()
+                },
+                "n_fft",
+            ),
+            (
+                FeatureConfig {
+                    hop_length: 0,
+                    ..base.clone()
+                },
+                "hop_length",
+            ),
+            (
+                FeatureConfig {
+                    clip_samples: 1000,
+                    ..base.clone()
+                },
+                "clip_samples",
+            ),
+            (
+                FeatureConfig {
+                    f_max: 30_000.0,
+                    ..base.clone()
+                },
+                "f_max",
+            ),
+            (
+                FeatureConfig {
+                    f_min: f32::NAN,
+                    ..base.clone()
+                },
+                "f_min",
+            ),
+            (
+                FeatureConfig {
+                    top_db: 0.0,
+                    ..base.clone()
+                },
+                "top_db",
+            ),
+            (
+                FeatureConfig {
+                    n_mels: 0,
+                    ..base.clone()
+                },
+                "n_mels",
+            ),
+            (FeatureConfig { sample_rate: 0, ..base }, "sample_rate"),
+        ];
+        for (features, name) in cases {
+            assert!(features.validate().unwrap_err().to_string().contains(name), "{name}");
+        }
+    }
+}

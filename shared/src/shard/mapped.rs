@@ -1,0 +1,290 @@
+//! A shard file enters, checked slices of it leave. The memory map is the only `unsafe` code of the project.
+
+use super::ShardKind;
+use half::f16;
+use memmap2::{Advice, Mmap};
+use safetensors::SafeTensors;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A shard that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ShardError {
+    /// The file cannot be opened or mapped.
+    #[error("could not open shard {}: {source}", path.display())]
+    Io {
+        /// The shard.
+        path: PathBuf,
+        /// What the operating system answered.
+        source: io::Error,
+    },
+    /// The file is not what the index says it is.
+    #[error("shard {} is damaged: {detail}; run `preprocess verify --repair` on its data set", path.display())]
+    Damaged {
+        /// The shard.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+/// A shard file in memory, checked as far as its header goes: every tensor lies inside the file, has the dtype and
+/// rank of its kind, and is named by a number.
+#[derive(Debug)]
+pub struct MappedShard {
+    map: Mmap,
+    kind: ShardKind,
+    tensors: HashMap<u64, Tensor>,
+}
+
+#[derive(Clone, Debug)]
+struct Tensor {
+    begin: usize,
+    end: usize,
+    rows: usize,
+}
+
+/// A track's mel spectrogram in dB (reference 1.0), row by row: band `b` of frame `t` is `values[b * frames + t]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MelView<'a> {
+    /// `n_mels * frames` values.
+    pub values: &'a [f16],
+    /// Mel bands.
+    pub n_mels: usize,
+    /// Frames.
+    pub frames: usize,
+}
+
+impl MappedShard {
+    /// Maps the shard at `path`, which must be `bytes` long.
+    pub fn open(path: &Path, kind: ShardKind, bytes: u64) -> Result<Self, ShardError> {
+        let io_error = |source| ShardError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let damaged = |detail: String| ShardError::Damaged {
+            path: path.to_owned(),
+            detail,
+        };
+        let file = File::open(path).map_err(io_error)?;
+        let length = file.metadata().map_err(io_error)?.len();
+        if length != bytes {
+            return Err(damaged(format!("it has {length} bytes and should have {bytes}")));
+        }
+        // SAFETY: a finished shard is never written again: it gets its name by a rename when it is complete, and a
+        // repair renames another file over it, which leaves this mapping's pages as they are. Truncating it in place
+        // by other means would be undefined behaviour, as for every reader that maps files.
+        #[expect(unsafe_code, reason = "a memory map cannot be made without it")]
+        let map = unsafe { Mmap::map(&file) }.map_err(io_error)?;
+        let tensors = parse(&map, kind).map_err(damaged)?;
+        Ok(Self { map, kind, tensors })
+    }
+
+    /// The samples of a track, if the shard is a waveform shard that holds it.
+    pub fn waveform(&self, track_id: u64) -> Option<&[i16]> {
+        let tensor = self
+            .tensors
+            .get(&track_id)
+            .filter(|_| self.kind == ShardKind::Waveform)?;
+        Some(bytemuck::cast_slice(&self.map[tensor.begin..tensor.end]))
+    }
+
+    /// The mel spectrogram of a track, if the shard is a mel shard that holds it.
+    pub fn mel(&self, track_id: u64) -> Option<MelView<'_>> {
+        let tensor = self.tensors.get(&track_id).filter(|_| self.kind == ShardKind::Mel)?;
+        let values: &[f16] = bytemuck::cast_slice(&self.map[tensor.begin..tensor.end]);
+        Some(MelView {
+            values,
+            n_mels: tensor.rows,
+            frames: values.len() / tensor.rows,
+        })
+    }
+
+    /// The raw bytes of a track's tensor, for checksums.
+    pub fn bytes(&self, track_id: u64) -> Option<&[u8]> {
+        self.tensors
+            .get(&track_id)
+            .map(|tensor| &self.map[tensor.begin..tensor.end])
+    }
+
+    /// Everything before the tensor data: the length word and the padded header.
+    pub fn head(&self) -> &[u8] {
+        let begin = self
+            .tensors
+            .values()
+            .map(|tensor| tensor.begin)
+            .min()
+            .unwrap_or(self.map.len());
+        &self.map[..begin]
+    }
+
+    /// Tracks in the shard.
+    pub fn len(&self) -> usize {
+        self.tensors.len()
+    }
+
+    /// Whether the shard holds no track.
+    pub fn is_empty(&self) -> bool {
+        self.tensors.is_empty()
+    }
+
+    /// Asks the kernel to read the whole shard ahead. Advice only: failure costs speed, nothing else.
+    pub fn will_need(&self) -> io::Result<()> {
+        self.map.advise(Advice::WillNeed)
+    }
+}
+
+fn parse(bytes: &[u8], kind: ShardKind) -> Result<HashMap<u64, Tensor>, String> {
+    let (header_bytes, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
+    let data_start = header_bytes + 8;
+    let mut tensors = HashMap::with_capacity(metadata.tensors().len());
+    for (name, info) in metadata.tensors() {
+        let track_id: u64 = name
+            .parse()
+            .map_err(|_| format!("tensor `{name}` is not named by a track id"))?;
+        if info.dtype != kind.dtype() {
+            return Err(format!("tensor `{name}` is {:?}, not {:?}", info.dtype, kind.dtype()));
+        }
+        let rows = match (kind, info.shape.as_slice()) {
+            (ShardKind::Waveform, [_]) => 1,
+            (ShardKind::Mel, [rows, _]) if *rows > 0 => *rows,
+            (_, shape) => return Err(format!("tensor `{name}` has the shape {shape:?}")),
+        };
+        let (begin, end) = (data_start + info.data_offsets.0, data_start + info.data_offsets.1);
+        // bytemuck would panic on a slice that does not lie on a two-byte boundary.
+        if !begin.is_multiple_of(2) {
+            return Err(format!("tensor `{name}` begins at the odd byte {begin}"));
+        }
+        tensors.insert(track_id, Tensor { begin, end, rows });
+    }
+    Ok(tensors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DATA_START, ShardWriter};
+    use super::*;
+    use proptest::prelude::*;
+    use std::fs;
+
+    fn write(path: &Path, tracks: &[(u64, Vec<i16>)]) -> u64 {
+        let mut writer = ShardWriter::create(path, ShardKind::Waveform).unwrap();
+        for (id, samples) in tracks {
+            writer.push_waveform(*id, samples).unwrap();
+        }
+        writer.finish().unwrap().bytes
+    }
+
+    fn raw(header: &str, data: &[u8]) -> Vec<u8> {
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(data);
+        bytes
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_is_written_is_read(tracks in prop::collection::btree_map(any::<u64>(), prop::collection::vec(any::<i16>(), 0..50), 0..20)) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("waveform.safetensors");
+            let tracks: Vec<_> = tracks.into_iter().collect();
+            let bytes = write(&path, &tracks);
+            prop_assert_eq!(fs::metadata(&path).unwrap().len(), bytes);
+            let shard = MappedShard::open(&path, ShardKind::Waveform, bytes).unwrap();
+            prop_assert_eq!(shard.len(), tracks.len());
+            for (id, samples) in &tracks {
+                prop_assert_eq!(shard.waveform(*id).unwrap(), samples.as_slice());
+                prop_assert!(shard.mel(*id).is_none());
+            }
+            prop_assert_eq!(shard.head().len(), DATA_START);
+            // A reader that is not ours opens it too.
+            let file = fs::read(&path).unwrap();
+            prop_assert_eq!(SafeTensors::deserialize(&file).unwrap().len(), tracks.len());
+        }
+
+        #[test]
+        fn hostile_bytes_are_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes, ShardKind::Mel);
+        }
+
+        #[test]
+        fn one_changed_header_byte_never_panics(at in 0usize..400, value in any::<u8>()) {
+            let mut bytes = raw(r#"{"7":{"dtype":"I16","shape":[2],"data_offsets":[0,4]}} "#, &[0; 4]);
+            let at = at % bytes.len();
+            bytes[at] = value;
+            if let Ok(tensors) = parse(&bytes, ShardKind::Waveform) {
+                for tensor in tensors.values() {
+                    prop_assert!(tensor.end <= bytes.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_mel_is_lent_with_its_shape() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mel.safetensors");
+        let mut writer = ShardWriter::create(&path, ShardKind::Mel).unwrap();
+        let values: Vec<f16> = (0..6).map(|value| f16::from_f32(value as f32)).collect();
+        writer.push_mel(3, 2, &values).unwrap();
+        let bytes = writer.finish().unwrap().bytes;
+        let shard = MappedShard::open(&path, ShardKind::Mel, bytes).unwrap();
+        assert_eq!(
+            shard.mel(3),
+            Some(MelView {
+                values: &values,
+                n_mels: 2,
+                frames: 3
+            })
+        );
+        assert_eq!(shard.mel(4), None);
+    }
+
+    #[test]
+    fn each_way_of_being_damaged_is_named() {
+        let cases = [
+            (
+                raw(r#"{"x":{"dtype":"I16","shape":[1],"data_offsets":[0,2]}}"#, &[0; 2]),
+                "not named by a track id",
+            ),
+            (
+                raw(r#"{"1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, &[0; 4]),
+                "F32",
+            ),
+            (
+                raw(r#"{"1":{"dtype":"I16","shape":[1,1],"data_offsets":[0,2]}}"#, &[0; 2]),
+                "shape",
+            ),
+            (
+                raw(r#"{"1":{"dtype":"I16","shape":[1],"data_offsets":[0,2]}} "#, &[0; 2]),
+                "odd byte",
+            ),
+            (
+                raw(r#"{"1":{"dtype":"I16","shape":[9],"data_offsets":[0,18]}}"#, &[0; 2]),
+                "",
+            ),
+            (vec![255; 8], ""),
+        ];
+        for (bytes, expected) in cases {
+            let error = parse(&bytes, ShardKind::Waveform).unwrap_err();
+            assert!(error.contains(expected), "{error} should contain {expected}");
+        }
+    }
+
+    #[test]
+    fn a_shard_of_the_wrong_size_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("waveform.safetensors");
+        let bytes = write(&path, &[(1, vec![1, 2, 3])]);
+        let error = MappedShard::open(&path, ShardKind::Waveform, bytes + 1)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("waveform.safetensors") && error.contains("should have"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,381 @@
+//! Per-track sums, and the normalization that any set of tracks gets from them.
+//!
+//! A track's samples and mel spectrogram enter once, when the data set is built; its sums are kept in
+//! `shards/summary.safetensors`. A new split adds up the rows of its training tracks, so it never touches a shard.
+
+use crate::features::FeatureConfig;
+use bytemuck::PodCastError;
+use half::f16;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+
+/// Full scale of 16-bit PCM: a stored sample divided by this is the waveform's value in `[-1, 1)`.
+pub const PCM_FULL_SCALE: f32 = 32_768.0;
+
+/// MFCC statistics of a track: seven statistics of twenty coefficients, `[7, 20]`, as FMA's own features order them
+/// (mean, standard deviation, skew, kurtosis, median, minimum, maximum).
+pub const MFCC_STATISTICS: usize = 7 * 20;
+
+/// Sums over one track.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrackSummary {
+    /// The track.
+    pub track_id: u64,
+    /// Samples summed.
+    pub samples: u64,
+    /// Sum of the samples, full scale 1.
+    pub waveform_sum: f64,
+    /// Sum of their squares.
+    pub waveform_sum_squares: f64,
+    /// Mel frames summed.
+    pub frames: u64,
+    /// Per band, the sum of the mel spectrogram in dB as a model sees it: below the track's maximum, cut at `top_db`.
+    pub mel_sum: Vec<f64>,
+    /// Per band, the sum of the squares of the same values.
+    pub mel_sum_squares: Vec<f64>,
+    /// `[7, 20]`, row by row.
+    pub mfcc_statistics: Vec<f32>,
+}
+
+impl TrackSummary {
+    /// Sums up a track: `samples` as stored, `mel` as stored (`[n_mels, frames]` dB, reference 1.0), and its MFCC
+    /// statistics.
+    ///
+    /// # Panics
+    /// When `mel` is not `n_mels` equal rows or `mfcc_statistics` not [`MFCC_STATISTICS`] long.
+    pub fn new(track_id: u64, samples: &[i16], mel: &[f16], mfcc_statistics: &[f32], features: &FeatureConfig) -> Self {
+        assert!(
+            mel.len().is_multiple_of(features.n_mels),
+            "a mel spectrogram is n_mels equal rows"
+        );
+        assert_eq!(
+            mfcc_statistics.len(),
+            MFCC_STATISTICS,
+            "seven statistics of twenty coefficients"
+        );
+        let frames = mel.len() / features.n_mels;
+        let maximum = mel.iter().map(|value| value.to_f32()).fold(f32::NEG_INFINITY, f32::max);
+        let mut mel_sum = Vec::with_capacity(features.n_mels);
+        let mut mel_sum_squares = Vec::with_capacity(features.n_mels);
+        for band in mel.chunks_exact(frames.max(1)) {
+            let (mut sum, mut squares) = (0.0, 0.0);
+            for value in band {
+                let decibels = f64::from((value.to_f32() - maximum).max(-features.top_db));
+                sum += decibels;
+                squares += decibels * decibels;
+            }
+            mel_sum.push(sum);
+            mel_sum_squares.push(squares);
+        }
+        mel_sum.resize(features.n_mels, 0.0);
+        mel_sum_squares.resize(features.n_mels, 0.0);
+        // Whole numbers until the last step: i64 holds the sum of squares of 2^33 samples at full scale.
+        let (mut sum, mut squares) = (0i64, 0i64);
+        for &sample in samples {
+            sum += i64::from(sample);
+            squares += i64::from(sample) * i64::from(sample);
+        }
+        let scale = f64::from(PCM_FULL_SCALE);
+        Self {
+            track_id,
+            samples: samples.len() as u64,
+            waveform_sum: sum as f64 / scale,
+            waveform_sum_squares: squares as f64 / (scale * scale),
+            frames: frames as u64,
+            mel_sum,
+            mel_sum_squares,
+            mfcc_statistics: mfcc_statistics.to_vec(),
+        }
+    }
+}
+
+/// A summary file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SummaryError(String);
+
+/// The bytes of `summary.safetensors`: with N tracks, `track_id`, `waveform.samples`, `mel.frames` are `[N]` of `U64`,
+/// `waveform.sum`, `waveform.sum_squares` `[N]` of `F64`, `mel.sum`, `mel.sum_squares` `[N, n_mels]` of `F64`, and
+/// `mfcc.statistics` `[N, 7, 20]` of `F32`.
+pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
+    let n = rows.len();
+    let counts = |get: fn(&TrackSummary) -> u64| rows.iter().map(get).collect::<Vec<u64>>();
+    let sums = |get: fn(&TrackSummary) -> f64| rows.iter().map(get).collect::<Vec<f64>>();
+    let bands = |get: fn(&TrackSummary) -> &Vec<f64>| rows.iter().flat_map(get).copied().collect::<Vec<f64>>();
+    let (ids, samples, frames) = (
+        counts(|row| row.track_id),
+        counts(|row| row.samples),
+        counts(|row| row.frames),
+    );
+    let (sum, squares) = (sums(|row| row.waveform_sum), sums(|row| row.waveform_sum_squares));
+    let (mel_sum, mel_squares) = (bands(|row| &row.mel_sum), bands(|row| &row.mel_sum_squares));
+    let mfcc: Vec<f32> = rows.iter().flat_map(|row| &row.mfcc_statistics).copied().collect();
+    let tensors: [(&str, Dtype, Vec<usize>, &[u8]); 8] = [
+        ("track_id", Dtype::U64, vec![n], bytemuck::cast_slice(&ids)),
+        ("waveform.samples", Dtype::U64, vec![n], bytemuck::cast_slice(&samples)),
+        ("waveform.sum", Dtype::F64, vec![n], bytemuck::cast_slice(&sum)),
+        (
+            "waveform.sum_squares",
+            Dtype::F64,
+            vec![n],
+            bytemuck::cast_slice(&squares),
+        ),
+        ("mel.frames", Dtype::U64, vec![n], bytemuck::cast_slice(&frames)),
+        ("mel.sum", Dtype::F64, vec![n, n_mels], bytemuck::cast_slice(&mel_sum)),
+        (
+            "mel.sum_squares",
+            Dtype::F64,
+            vec![n, n_mels],
+            bytemuck::cast_slice(&mel_squares),
+        ),
+        (
+            "mfcc.statistics",
+            Dtype::F32,
+            vec![n, 7, 20],
+            bytemuck::cast_slice(&mfcc),
+        ),
+    ];
+    let views = tensors.into_iter().map(|(name, dtype, shape, bytes)| {
+        let view = TensorView::new(dtype, shape, bytes).expect("each shape is counted from its values");
+        (name, view)
+    });
+    safetensors::serialize(views, None).expect("names are distinct and sizes right")
+}
+
+/// The rows of `summary.safetensors`.
+pub fn summary_from_bytes(bytes: &[u8], n_mels: usize) -> Result<Vec<TrackSummary>, SummaryError> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| SummaryError(error.to_string()))?;
+    let n = tensor(&file, "track_id", Dtype::U64, None)?.shape()[0];
+    let counts = |name| Ok(values::<u64>(tensor(&file, name, Dtype::U64, Some(&[n]))?.data()));
+    let sums = |name| Ok(values::<f64>(tensor(&file, name, Dtype::F64, Some(&[n]))?.data()));
+    let bands = |name| {
+        Ok(values::<f64>(
+            tensor(&file, name, Dtype::F64, Some(&[n, n_mels]))?.data(),
+        ))
+    };
+    let (ids, samples, frames) = (counts("track_id")?, counts("waveform.samples")?, counts("mel.frames")?);
+    let (sum, squares) = (sums("waveform.sum")?, sums("waveform.sum_squares")?);
+    let (mel_sum, mel_squares) = (bands("mel.sum")?, bands("mel.sum_squares")?);
+    let mfcc: Vec<f32> = values(tensor(&file, "mfcc.statistics", Dtype::F32, Some(&[n, 7, 20]))?.data());
+    Ok((0..n)
+        .map(|row| TrackSummary {
+            track_id: ids[row],
+            samples: samples[row],
+            waveform_sum: sum[row],
+            waveform_sum_squares: squares[row],
+            frames: frames[row],
+            mel_sum: mel_sum[row * n_mels..][..n_mels].to_vec(),
+            mel_sum_squares: mel_squares[row * n_mels..][..n_mels].to_vec(),
+            mfcc_statistics: mfcc[row * MFCC_STATISTICS..][..MFCC_STATISTICS].to_vec(),
+        })
+        .collect())
+}
+
+fn tensor<'a>(
+    file: &SafeTensors<'a>,
+    name: &str,
+    dtype: Dtype,
+    shape: Option<&[usize]>,
+) -> Result<TensorView<'a>, SummaryError> {
+    let view = file.tensor(name).map_err(|error| SummaryError(error.to_string()))?;
+    let wrong_shape = shape.map_or(view.shape().len() != 1, |shape| view.shape() != shape);
+    if view.dtype() != dtype || wrong_shape {
+        let found = format!("{:?} {:?}", view.dtype(), view.shape());
+        return Err(SummaryError(format!(
+            "tensor `{name}` is {found}, not {dtype:?} {shape:?}"
+        )));
+    }
+    Ok(view)
+}
+
+// A safetensors header may leave data unaligned for the type, so this copies where it must.
+fn values<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> Vec<T> {
+    match bytemuck::try_cast_slice(bytes) {
+        Ok(aligned) => aligned.to_vec(),
+        Err(PodCastError::TargetAlignmentGreaterAndInputNotAligned) => bytes
+            .chunks_exact(size_of::<T>())
+            .map(bytemuck::pod_read_unaligned)
+            .collect(),
+        Err(other) => unreachable!("safetensors checked that the size fits the shape: {other}"),
+    }
+}
+
+/// What is subtracted and divided by before a model sees a clip; `normalization.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normalization {
+    /// Training tracks that the figures come from.
+    pub tracks: usize,
+    /// Mean of the training waveforms, full scale 1.
+    pub waveform_mean: f64,
+    /// Their standard deviation; 1 where it is zero.
+    pub waveform_std: f64,
+    /// Per mel band, the mean in dB below a track's maximum.
+    pub mel_mean: Vec<f64>,
+    /// Per mel band, the standard deviation in dB; 1 for a constant band.
+    pub mel_std: Vec<f64>,
+    /// Bands that never vary in the training set, as those above an MP3 encoder's low-pass do. Their standard
+    /// deviation is set to 1, so that they normalize to zero instead of to infinity.
+    pub constant_bands: Vec<usize>,
+}
+
+/// A normalization cannot be made from no data.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the training set has no samples to take a mean and a standard deviation from; give it more tracks")]
+pub struct NothingToNormalize;
+
+/// Below this variance, in dB², a band counts as constant: f16 keeps values near 80 dB to 0.06 dB, so that a real
+/// variation, however rare, lies above it, and the rounding of the sums far below.
+const CONSTANT_BAND_VARIANCE: f64 = 1e-6;
+
+/// Below this variance (full scale 1) a waveform counts as constant: a hundredth of a 16-bit step, squared.
+const CONSTANT_WAVEFORM_VARIANCE: f64 = 1e-13;
+
+impl Normalization {
+    /// Mean and population standard deviation over all samples and all frames of the given tracks.
+    pub fn from_summaries<'a>(
+        rows: impl IntoIterator<Item = &'a TrackSummary>,
+        n_mels: usize,
+    ) -> Result<Self, NothingToNormalize> {
+        let (mut tracks, mut samples, mut frames) = (0, 0u64, 0u64);
+        let (mut sum, mut squares) = (0.0, 0.0);
+        let (mut mel_sum, mut mel_squares) = (vec![0.0; n_mels], vec![0.0; n_mels]);
+        for row in rows {
+            tracks += 1;
+            samples += row.samples;
+            frames += row.frames;
+            sum += row.waveform_sum;
+            squares += row.waveform_sum_squares;
+            mel_sum
+                .iter_mut()
+                .zip(&row.mel_sum)
+                .for_each(|(total, value)| *total += value);
+            mel_squares
+                .iter_mut()
+                .zip(&row.mel_sum_squares)
+                .for_each(|(total, value)| *total += value);
+        }
+        if samples == 0 || frames == 0 {
+            return Err(NothingToNormalize);
+        }
+        let (waveform_mean, variance) = mean_and_variance(sum, squares, samples);
+        let waveform_std = if variance < CONSTANT_WAVEFORM_VARIANCE {
+            1.0
+        } else {
+            variance.sqrt()
+        };
+        let mut normalization = Self {
+            tracks,
+            waveform_mean,
+            waveform_std,
+            mel_mean: Vec::with_capacity(n_mels),
+            mel_std: Vec::with_capacity(n_mels),
+            constant_bands: Vec::new(),
+        };
+        for (band, (sum, squares)) in mel_sum.into_iter().zip(mel_squares).enumerate() {
+            let (mean, variance) = mean_and_variance(sum, squares, frames);
+            normalization.mel_mean.push(mean);
+            if variance < CONSTANT_BAND_VARIANCE {
+                normalization.constant_bands.push(band);
+                normalization.mel_std.push(1.0);
+            } else {
+                normalization.mel_std.push(variance.sqrt());
+            }
+        }
+        Ok(normalization)
+    }
+}
+
+fn mean_and_variance(sum: f64, sum_squares: f64, count: u64) -> (f64, f64) {
+    let mean = sum / count as f64;
+    (mean, (sum_squares / count as f64 - mean * mean).max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn features(n_mels: usize) -> FeatureConfig {
+        FeatureConfig {
+            n_mels,
+            ..FeatureConfig::default()
+        }
+    }
+
+    fn summary(track_id: u64, samples: &[i16], mel: &[f32], n_mels: usize) -> TrackSummary {
+        let mel: Vec<f16> = mel.iter().map(|&value| f16::from_f32(value)).collect();
+        TrackSummary::new(track_id, samples, &mel, &[0.5; MFCC_STATISTICS], &features(n_mels))
+    }
+
+    proptest! {
+        #[test]
+        fn normalization_equals_the_two_pass_formula(
+            tracks in prop::collection::vec(
+                (prop::collection::vec(any::<i16>(), 1..200), prop::collection::vec(-100.0f32..20.0, 6..=6)), 1..6),
+        ) {
+            let rows: Vec<_> =
+                tracks.iter().enumerate().map(|(id, (pcm, mel))| summary(id as u64, pcm, mel, 2)).collect();
+            let normalization = Normalization::from_summaries(&rows, 2).unwrap();
+            let all: Vec<f64> = tracks.iter().flat_map(|(pcm, _)| pcm).map(|&s| f64::from(s) / 32_768.0).collect();
+            let mean = all.iter().sum::<f64>() / all.len() as f64;
+            let variance = all.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / all.len() as f64;
+            prop_assert!((normalization.waveform_mean - mean).abs() < 1e-9);
+            if variance > 1e-9 {
+                prop_assert!((normalization.waveform_std - variance.sqrt()).abs() < 1e-7);
+            }
+            for band in 0..2 {
+                let seen: Vec<f64> = tracks
+                    .iter()
+                    .flat_map(|(_, mel)| {
+                        let mel: Vec<f32> = mel.iter().map(|&value| f16::from_f32(value).to_f32()).collect();
+                        let top = mel.iter().copied().fold(f32::MIN, f32::max);
+                        mel[band * 3..][..3].iter().map(|value| f64::from((value - top).max(-80.0))).collect::<Vec<_>>()
+                    })
+                    .collect();
+                let mean = seen.iter().sum::<f64>() / seen.len() as f64;
+                prop_assert!((normalization.mel_mean[band] - mean).abs() < 1e-9);
+                prop_assert!(normalization.mel_std[band].is_finite() && normalization.mel_std[band] > 0.0);
+            }
+        }
+
+        #[test]
+        fn summaries_come_back(ids in prop::collection::vec(any::<u64>(), 0..5), value in -1e9f64..1e9) {
+            let rows: Vec<_> = ids
+                .iter()
+                .map(|&id| TrackSummary { waveform_sum: value, ..summary(id, &[1, -2], &[-1.0, -2.0, -3.0, -4.0], 2) })
+                .collect();
+            prop_assert_eq!(summary_from_bytes(&summary_to_bytes(&rows, 2), 2).unwrap(), rows);
+        }
+
+        #[test]
+        fn hostile_bytes_are_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(summary_from_bytes(&bytes, 128).is_err());
+        }
+    }
+
+    #[test]
+    fn a_band_that_never_varies_stays_finite_and_is_named() {
+        let rows = [
+            summary(1, &[100, -100], &[0.0, -3.0, -6.0, -95.0, -99.0, -100.0], 2),
+            summary(2, &[300, -300], &[-10.0, -20.0, -30.0, -100.0, -100.0, -97.0], 2),
+        ];
+        let normalization = Normalization::from_summaries(&rows, 2).unwrap();
+        assert_eq!(normalization.constant_bands, [1]);
+        assert_eq!((normalization.mel_mean[1], normalization.mel_std[1]), (-80.0, 1.0));
+        assert!(normalization.mel_std[0] > 1.0);
+    }
+
+    #[test]
+    fn another_number_of_bands_is_refused() {
+        let bytes = summary_to_bytes(&[summary(1, &[1], &[-1.0, -2.0], 2)], 2);
+        let error = summary_from_bytes(&bytes, 128).unwrap_err().to_string();
+        assert!(error.contains("mel.sum"), "{error}");
+    }
+
+    #[test]
+    fn no_tracks_are_a_sentence() {
+        assert_eq!(Normalization::from_summaries(&[], 2), Err(NothingToNormalize));
+    }
+}
