@@ -1,0 +1,86 @@
+//! The waveform encoder shared by `cnn1d` and `mm-crnn`: `[batch, 1, 2^19]` to `[batch, 128, 64]`.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv1d, Conv1dConfig};
+use burn::nn::pool::{MaxPool1d, MaxPool1dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig1d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+/// Channels after each block; the last is the encoder's output width.
+pub const CHANNELS: [usize; 4] = [16, 32, 64, 128];
+const KERNELS: [usize; 4] = [256, 32, 16, 8];
+/// The first convolution steps by this many samples, the others by one.
+const FIRST_STRIDE: usize = 64;
+/// Zeros on each side of the clip, so that the first convolution gives exactly one step per stride:
+/// (2^19 + 2·96 − 256) / 64 + 1 = 8192.
+const FIRST_PADDING: usize = (KERNELS[0] - FIRST_STRIDE) / 2;
+/// Max pooling after the first three blocks: 8192 steps become 1024, 256, 64.
+const POOLS: [usize; 3] = [8, 4, 4];
+
+/// Four blocks of convolution, batch norm and ReLU, with max pooling between them.
+///
+/// Kernels and channels are those of the published checkpoint. The paper gives no strides: ARCHITECTURE.md says how
+/// these were found.
+#[derive(Module, Debug)]
+pub struct Encoder1d {
+    blocks: Vec<Block>,
+    pools: Vec<MaxPool1d>,
+}
+
+#[derive(Module, Debug)]
+struct Block {
+    conv: Conv1d,
+    norm: BatchNorm,
+}
+
+impl Encoder1d {
+    /// Fresh weights.
+    pub fn new(device: &Device) -> Self {
+        let blocks = (0..CHANNELS.len())
+            .map(|at| {
+                let inputs = if at == 0 { 1 } else { CHANNELS[at - 1] };
+                let conv = Conv1dConfig::new(inputs, CHANNELS[at], KERNELS[at]);
+                let conv = if at == 0 {
+                    conv.with_stride(FIRST_STRIDE)
+                        .with_padding(PaddingConfig1d::Explicit(FIRST_PADDING, FIRST_PADDING))
+                } else {
+                    conv.with_padding(PaddingConfig1d::Same)
+                };
+                Block {
+                    conv: conv.init(device),
+                    norm: BatchNormConfig::new(CHANNELS[at]).init(device),
+                }
+            })
+            .collect();
+        let pools = POOLS
+            .iter()
+            .map(|&size| MaxPool1dConfig::new(size).with_stride(size).init())
+            .collect();
+        Self { blocks, pools }
+    }
+
+    /// `[batch, 1, samples]` to `[batch, 128, steps]`.
+    pub fn forward(&self, waveform: Tensor<3>) -> Tensor<3> {
+        let mut x = waveform;
+        for (at, block) in self.blocks.iter().enumerate() {
+            x = relu(block.norm.forward(block.conv.forward(x)));
+            if let Some(pool) = self.pools.get(at) {
+                x = pool.forward(x);
+            }
+        }
+        x
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clip_becomes_64_steps() {
+        let device = Device::flex();
+        let out = Encoder1d::new(&device).forward(Tensor::zeros([1, 1, 1 << 19], &device));
+        assert_eq!(out.dims(), [1, 128, 64]);
+    }
+}
