@@ -13,8 +13,10 @@ pub enum Purpose {
     Shuffle,
     /// Where a clip begins.
     Crop,
-    /// Whether noise is added, how much, and the noise.
+    /// Whether noise is added, and how much.
     Noise,
+    /// The noise itself.
+    NoiseSamples,
     /// Whether a clip is stretched, and by what rate.
     TimeStretch,
     /// Tracks into train, validation and test; `epoch` and `track` are 0.
@@ -33,6 +35,7 @@ impl Purpose {
             Self::TimeStretch => 4,
             Self::Split => 5,
             Self::Model => 6,
+            Self::NoiseSamples => 7,
         }
     }
 }

@@ -13,10 +13,6 @@ use serde::{Deserialize, Serialize};
 /// Full scale of 16-bit PCM: a stored sample divided by this is the waveform's value in `[-1, 1)`.
 pub const PCM_FULL_SCALE: f32 = 32_768.0;
 
-/// MFCC statistics of a track: seven statistics of twenty coefficients, `[7, 20]`, as FMA's own features order them
-/// (mean, standard deviation, skew, kurtosis, median, minimum, maximum).
-pub const MFCC_STATISTICS: usize = 7 * 20;
-
 /// Sums over one track.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackSummary {
@@ -34,17 +30,14 @@ pub struct TrackSummary {
     pub mel_sum: Vec<f64>,
     /// Per band, the sum of the squares of the same values.
     pub mel_sum_squares: Vec<f64>,
-    /// `[7, 20]`, row by row.
-    pub mfcc_statistics: Vec<f32>,
 }
 
 impl TrackSummary {
-    /// Sums up a track: `samples` as stored, `mel` as stored (`[n_mels, frames]` dB, reference 1.0), and its MFCC
-    /// statistics.
+    /// Sums up a track: `samples` and `mel` (`[n_mels, frames]` in dB, reference 1.0) as they are stored.
     ///
     /// # Panics
-    /// When `mel` is not `n_mels` equal rows or `mfcc_statistics` not [`MFCC_STATISTICS`] long.
-    pub fn new(track_id: u64, samples: &[i16], mel: &[f16], mfcc_statistics: &[f32], features: &FeatureConfig) -> Self {
+    /// When `mel` is not `n_mels` equal rows.
+    pub fn new(track_id: u64, samples: &[i16], mel: &[f16], features: &FeatureConfig) -> Self {
         assert!(
             mel.len().is_multiple_of(features.n_mels),
             "a mel spectrogram is n_mels equal rows"
@@ -85,7 +78,6 @@ impl TrackSummary {
             frames: frames as u64,
             mel_sum,
             mel_sum_squares,
-            mfcc_statistics: mfcc_statistics.to_vec(),
         }
     }
 }
@@ -96,8 +88,8 @@ impl TrackSummary {
 pub struct SummaryError(String);
 
 /// The bytes of `summary.safetensors`: with N tracks, `track_id`, `waveform.samples`, `mel.frames` are `[N]` of `U64`,
-/// `waveform.sum`, `waveform.sum_squares` `[N]` of `F64`, `mel.sum`, `mel.sum_squares` `[N, n_mels]` of `F64`, and
-/// `mfcc.statistics` `[N, 7, 20]` of `F32`.
+/// `waveform.sum`, `waveform.sum_squares` `[N]` of `F64`, and `mel.sum`, `mel.sum_squares` `[N, n_mels]` of `F64`.
+/// Readers ignore tensors of other names, so that more statistics can be kept beside these.
 pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
     let n = rows.len();
     let counts = |get: fn(&TrackSummary) -> u64| rows.iter().map(get).collect::<Vec<u64>>();
@@ -110,8 +102,7 @@ pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
     );
     let (sum, squares) = (sums(|row| row.waveform_sum), sums(|row| row.waveform_sum_squares));
     let (mel_sum, mel_squares) = (bands(|row| &row.mel_sum), bands(|row| &row.mel_sum_squares));
-    let mfcc: Vec<f32> = rows.iter().flat_map(|row| &row.mfcc_statistics).copied().collect();
-    let tensors: [(&str, Dtype, Vec<usize>, &[u8]); 8] = [
+    let tensors: [(&str, Dtype, Vec<usize>, &[u8]); 7] = [
         ("track_id", Dtype::U64, vec![n], bytemuck::cast_slice(&ids)),
         ("waveform.samples", Dtype::U64, vec![n], bytemuck::cast_slice(&samples)),
         ("waveform.sum", Dtype::F64, vec![n], bytemuck::cast_slice(&sum)),
@@ -157,7 +148,6 @@ pub fn summary_from_bytes(bytes: &[u8], n_mels: usize) -> Result<Vec<TrackSummar
     let (ids, samples, frames) = (counts("track_id")?, counts("waveform.samples")?, counts("mel.frames")?);
     let (sum, squares) = (sums("waveform.sum")?, sums("waveform.sum_squares")?);
     let (mel_sum, mel_squares) = (bands("mel.sum")?, bands("mel.sum_squares")?);
-    let mfcc: Vec<f32> = values(tensor(&file, "mfcc.statistics", Dtype::F32, Some(&[n, 7, 20]))?.data());
     Ok((0..n)
         .map(|row| TrackSummary {
             track_id: ids[row],
@@ -167,7 +157,6 @@ pub fn summary_from_bytes(bytes: &[u8], n_mels: usize) -> Result<Vec<TrackSummar
             frames: frames[row],
             mel_sum: mel_sum[row * n_mels..][..n_mels].to_vec(),
             mel_sum_squares: mel_squares[row * n_mels..][..n_mels].to_vec(),
-            mfcc_statistics: mfcc[row * MFCC_STATISTICS..][..MFCC_STATISTICS].to_vec(),
         })
         .collect())
 }
@@ -306,7 +295,7 @@ mod tests {
 
     fn summary(track_id: u64, samples: &[i16], mel: &[f32], n_mels: usize) -> TrackSummary {
         let mel: Vec<f16> = mel.iter().map(|&value| f16::from_f32(value)).collect();
-        TrackSummary::new(track_id, samples, &mel, &[0.5; MFCC_STATISTICS], &features(n_mels))
+        TrackSummary::new(track_id, samples, &mel, &features(n_mels))
     }
 
     proptest! {

@@ -1,1 +1,13 @@
-//! placeholder
+//! Signal processing on slices: samples in, values out, into memory that the caller owns.
+//!
+//! Each type plans once and then runs any number of times, from any number of threads, with a scratch per thread.
+//! Formulas and defaults are librosa's; the golden tests hold every one of them against it.
+
+pub mod decibel;
+pub mod mel;
+pub mod noise;
+pub mod phase_vocoder;
+pub mod stft;
+pub mod window;
+
+pub use stft::Sample;

@@ -1,0 +1,243 @@
+//! Mel spectrograms: the Slaney filter bank over power spectra, as `librosa.feature.melspectrogram`.
+//!
+//! The floor per frame at n_fft 4096 and 128 bands: reading 4096 samples, one real FFT (about 2.5 · 2048 · 11 = 56,000
+//! floating point operations), 2049 squared magnitudes, 3,900 multiplications by filter weights, 128 values written.
+//! The FFT is nearly all of it, so the filters are kept sparse and values are written a cache line at a time.
+
+use super::stft::{Sample, Stft, StftScratch};
+use crate::features::FeatureConfig;
+use ndarray::{Array2, ArrayViewMut2};
+use rustfft::num_complex::Complex;
+
+/// Triangular filters on the Slaney mel scale, each normalized to unit area in Hz: `librosa.filters.mel(htk=False,
+/// norm="slaney")`.
+#[derive(Clone, Debug)]
+pub struct MelFilterBank {
+    bins: usize,
+    /// Per band, the first bin with a weight and the weights from there on.
+    bands: Vec<(usize, Vec<f32>)>,
+}
+
+/// Below 1000 Hz the Slaney scale is linear, 200/3 Hz a mel; above it logarithmic, 27 mels to a factor of 6.4.
+const LINEAR_HZ_PER_MEL: f64 = 200.0 / 3.0;
+const BREAK_HZ: f64 = 1000.0;
+const BREAK_MEL: f64 = BREAK_HZ / LINEAR_HZ_PER_MEL;
+const LOG_STEP_RATIO: f64 = 6.4;
+const LOG_STEPS: f64 = 27.0;
+
+fn hz_to_mel(hz: f64) -> f64 {
+    if hz < BREAK_HZ {
+        hz / LINEAR_HZ_PER_MEL
+    } else {
+        BREAK_MEL + (hz / BREAK_HZ).ln() * LOG_STEPS / LOG_STEP_RATIO.ln()
+    }
+}
+
+fn mel_to_hz(mel: f64) -> f64 {
+    if mel < BREAK_MEL {
+        mel * LINEAR_HZ_PER_MEL
+    } else {
+        BREAK_HZ * ((mel - BREAK_MEL) * LOG_STEP_RATIO.ln() / LOG_STEPS).exp()
+    }
+}
+
+impl MelFilterBank {
+    /// `n_mels` bands between `f_min` and `f_max` Hz over the bins of an FFT of `n_fft` samples at `sample_rate` Hz.
+    pub fn new(sample_rate: u32, n_fft: usize, n_mels: usize, f_min: f32, f_max: f32) -> Self {
+        let (low, high) = (hz_to_mel(f64::from(f_min)), hz_to_mel(f64::from(f_max)));
+        let edges: Vec<f64> = (0..n_mels + 2)
+            .map(|at| mel_to_hz(low + (high - low) * at as f64 / (n_mels + 1) as f64))
+            .collect();
+        let bins = n_fft / 2 + 1;
+        let bands = edges
+            .windows(3)
+            .map(|edge| {
+                let weight = |bin: usize| {
+                    let hz = bin as f64 * f64::from(sample_rate) / n_fft as f64;
+                    let rise = (hz - edge[0]) / (edge[1] - edge[0]);
+                    let fall = (edge[2] - hz) / (edge[2] - edge[1]);
+                    rise.min(fall).max(0.0) * 2.0 / (edge[2] - edge[0])
+                };
+                let start = (0..bins).find(|&bin| weight(bin) > 0.0).unwrap_or(bins);
+                let weights = (start..bins).map(weight).take_while(|&weight| weight > 0.0);
+                (start, weights.map(|weight| weight as f32).collect())
+            })
+            .collect();
+        Self { bins, bands }
+    }
+
+    /// The weights as a dense matrix, `[n_mels, n_fft / 2 + 1]`.
+    pub fn to_dense(&self) -> Array2<f32> {
+        let mut dense = Array2::zeros((self.bands.len(), self.bins));
+        for (band, (start, weights)) in self.bands.iter().enumerate() {
+            for (at, &weight) in weights.iter().enumerate() {
+                dense[[band, start + at]] = weight;
+            }
+        }
+        dense
+    }
+
+    /// One frame: `power` has a value per bin, `out` a place per band.
+    fn apply(&self, power: &[f32], out: &mut [f32]) {
+        for (value, (start, weights)) in out.iter_mut().zip(&self.bands) {
+            *value = dot(&power[*start..*start + weights.len()], weights);
+        }
+    }
+}
+
+/// A sum in eight lanes, so that the compiler may use vector registers: a single running sum would fix the order.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 8;
+    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f32 = a_chunks
+        .remainder()
+        .iter()
+        .zip(b_chunks.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
+    let mut lanes = [0.0f32; LANES];
+    for (x, y) in a_chunks.zip(b_chunks) {
+        for lane in 0..LANES {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
+/// Power mel spectrograms with the settings of a data set.
+#[derive(Clone, Debug)]
+pub struct MelSpectrogram {
+    stft: Stft,
+    filters: MelFilterBank,
+    n_mels: usize,
+}
+
+/// One thread's working memory for [`MelSpectrogram`].
+#[derive(Clone, Debug, Default)]
+pub struct MelScratch {
+    stft: StftScratch,
+    spectrum: Vec<Complex<f32>>,
+    power: Vec<f32>,
+    block: Vec<f32>,
+}
+
+/// Frames that are collected before they are written, row by row: sixteen f32 are one cache line.
+const BLOCK: usize = 16;
+
+impl MelSpectrogram {
+    /// Plans the transform and the filters. `features` must be [valid](FeatureConfig::validate).
+    pub fn new(features: &FeatureConfig) -> Self {
+        let FeatureConfig {
+            sample_rate,
+            n_fft,
+            hop_length,
+            n_mels,
+            f_min,
+            f_max,
+            ..
+        } = *features;
+        Self {
+            stft: Stft::new(n_fft, hop_length),
+            filters: MelFilterBank::new(sample_rate, n_fft, n_mels, f_min, f_max),
+            n_mels,
+        }
+    }
+
+    /// Frames of `samples` samples, librosa's count.
+    pub fn frames(&self, samples: usize) -> usize {
+        self.stft.frames(samples)
+    }
+
+    /// Writes the first frames' power into `out`, `[n_mels, frames]`, as many as it has columns.
+    ///
+    /// # Panics
+    /// When `out` does not have `n_mels` rows.
+    pub fn power<S: Sample>(&self, samples: &[S], scratch: &mut MelScratch, mut out: ArrayViewMut2<'_, f32>) {
+        assert_eq!(out.nrows(), self.n_mels, "a row per mel band");
+        scratch.spectrum.resize(self.stft.bins(), Complex::default());
+        scratch.power.resize(self.stft.bins(), 0.0);
+        scratch.block.resize(BLOCK * self.n_mels, 0.0);
+        let frames = out.ncols();
+        for first in (0..frames).step_by(BLOCK) {
+            let count = BLOCK.min(frames - first);
+            for (at, values) in scratch.block.chunks_exact_mut(self.n_mels).take(count).enumerate() {
+                self.stft
+                    .frame(samples, first + at, &mut scratch.stft, &mut scratch.spectrum);
+                for (power, bin) in scratch.power.iter_mut().zip(&scratch.spectrum) {
+                    *power = bin.norm_sqr();
+                }
+                self.filters.apply(&scratch.power, values);
+            }
+            for (band, mut row) in out.rows_mut().into_iter().enumerate() {
+                for at in 0..count {
+                    row[first + at] = scratch.block[at * self.n_mels + band];
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_is_slaneys() {
+        // librosa.hz_to_mel([60, 110, 1000, 4000]) and back.
+        for (hz, mel) in [(60.0, 0.9), (110.0, 1.65), (1000.0, 15.0), (4000.0, 35.163_760)] {
+            assert!((hz_to_mel(hz) - mel).abs() < 1e-5, "{hz}");
+            assert!((mel_to_hz(mel) - hz).abs() < 1e-3, "{mel}");
+        }
+    }
+
+    #[test]
+    fn sparse_and_dense_filters_agree() {
+        let filters = MelFilterBank::new(44_100, 4096, 128, 0.0, 22_050.0);
+        let power: Vec<f32> = (0..2049).map(|bin| (bin as f32 * 0.1).sin().abs()).collect();
+        let mut sparse = vec![0.0; 128];
+        filters.apply(&power, &mut sparse);
+        for (band, row) in filters.to_dense().rows().into_iter().enumerate() {
+            let dense: f64 = row.iter().zip(&power).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            assert!(
+                (f64::from(sparse[band]) - dense).abs() <= 1e-6 * dense.abs().max(1e-3),
+                "{band}"
+            );
+        }
+    }
+
+    #[test]
+    fn bands_too_narrow_for_the_fft_are_empty_and_not_a_panic() {
+        let filters = MelFilterBank::new(44_100, 64, 30, 0.0, 22_050.0);
+        let mut out = vec![1.0; 30];
+        filters.apply(&[1.0; 33], &mut out);
+        assert!(out.contains(&0.0));
+    }
+
+    #[test]
+    fn a_clip_is_the_beginning_of_its_track_whatever_the_number_of_frames() {
+        let features = FeatureConfig {
+            n_fft: 256,
+            hop_length: 64,
+            n_mels: 10,
+            ..FeatureConfig::default()
+        };
+        let mel = MelSpectrogram::new(&features);
+        let samples: Vec<f32> = (0..3000).map(|t| (t as f32 * 0.05).sin()).collect();
+        let mut scratch = MelScratch::default();
+        let mut whole = Array2::zeros((10, mel.frames(3000)));
+        mel.power(&samples, &mut scratch, whole.view_mut());
+        for frames in [0, 1, 15, 16, 17, 40] {
+            let mut part = Array2::zeros((10, frames));
+            mel.power(&samples, &mut scratch, part.view_mut());
+            assert_eq!(part, whole.slice(ndarray::s![.., ..frames]));
+        }
+    }
+
+    #[test]
+    fn no_samples_give_silent_frames() {
+        let mel = MelSpectrogram::new(&FeatureConfig::default());
+        let mut out = Array2::from_elem((128, 2), 1.0);
+        mel.power::<i16>(&[], &mut MelScratch::default(), out.view_mut());
+        assert_eq!(out, Array2::<f32>::zeros((128, 2)));
+    }
+}

@@ -1,0 +1,233 @@
+//! Short-time Fourier transform: Hann window, centred, zero-padded, as `librosa.stft(pad_mode="constant")`.
+
+use super::window::hann;
+use crate::stats::PCM_FULL_SCALE;
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use rustfft::num_complex::Complex;
+use std::sync::Arc;
+
+/// A stored sample that becomes a value with full scale 1.
+pub trait Sample: Copy {
+    /// The value.
+    fn value(self) -> f32;
+}
+
+impl Sample for f32 {
+    fn value(self) -> f32 {
+        self
+    }
+}
+
+impl Sample for i16 {
+    fn value(self) -> f32 {
+        f32::from(self) / PCM_FULL_SCALE
+    }
+}
+
+/// A planned transform of `n_fft` samples every `hop_length`.
+#[derive(Clone)]
+pub struct Stft {
+    n_fft: usize,
+    hop_length: usize,
+    window: Vec<f32>,
+    forward: Arc<dyn RealToComplex<f32>>,
+    inverse: Arc<dyn ComplexToReal<f32>>,
+}
+
+/// One thread's working memory for [`Stft`]; it fits itself to whichever transform uses it.
+#[derive(Clone, Debug, Default)]
+pub struct StftScratch {
+    samples: Vec<f32>,
+    fft: Vec<Complex<f32>>,
+}
+
+impl std::fmt::Debug for Stft {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Stft")
+            .field("n_fft", &self.n_fft)
+            .field("hop_length", &self.hop_length)
+            .finish()
+    }
+}
+
+impl Stft {
+    /// Plans the transform.
+    ///
+    /// # Panics
+    /// When `n_fft` is odd or either number is zero; [`crate::features::FeatureConfig::validate`] refuses both.
+    pub fn new(n_fft: usize, hop_length: usize) -> Self {
+        assert!(
+            n_fft > 0 && n_fft.is_multiple_of(2) && hop_length > 0,
+            "n_fft is even, and neither number is zero"
+        );
+        let mut planner = RealFftPlanner::new();
+        Self {
+            n_fft,
+            hop_length,
+            window: hann(n_fft),
+            forward: planner.plan_fft_forward(n_fft),
+            inverse: planner.plan_fft_inverse(n_fft),
+        }
+    }
+
+    /// Window and FFT length, in samples.
+    pub fn n_fft(&self) -> usize {
+        self.n_fft
+    }
+
+    /// Samples between frames.
+    pub fn hop_length(&self) -> usize {
+        self.hop_length
+    }
+
+    /// Frequencies of a frame: `n_fft / 2 + 1`.
+    pub fn bins(&self) -> usize {
+        self.n_fft / 2 + 1
+    }
+
+    /// Frames of `samples` samples: one centred on every multiple of the hop, the first on sample 0.
+    pub fn frames(&self, samples: usize) -> usize {
+        1 + samples / self.hop_length
+    }
+
+    /// The window's values.
+    pub(super) fn window(&self) -> &[f32] {
+        &self.window
+    }
+
+    /// Writes the spectrum of one frame into `spectrum`, which has [`bins`](Self::bins) places. Samples before the
+    /// beginning and after the end are zero.
+    pub fn frame<S: Sample>(
+        &self,
+        samples: &[S],
+        frame: usize,
+        scratch: &mut StftScratch,
+        spectrum: &mut [Complex<f32>],
+    ) {
+        scratch.fit(self.n_fft, self.forward.get_scratch_len());
+        let windowed = &mut scratch.samples[..self.n_fft];
+        // Sample `at` of the signal is sample `at + lead − begin` of the frame.
+        let (begin, lead) = match (frame * self.hop_length).checked_sub(self.n_fft / 2) {
+            Some(begin) => (begin.min(samples.len()), 0),
+            None => (0, self.n_fft / 2 - frame * self.hop_length),
+        };
+        let present = &samples[begin..samples.len().min(begin + self.n_fft - lead)];
+        windowed[..lead].fill(0.0);
+        let (inside, after) = windowed[lead..].split_at_mut(present.len());
+        for ((value, sample), weight) in inside.iter_mut().zip(present).zip(&self.window[lead..]) {
+            *value = sample.value() * weight;
+        }
+        after.fill(0.0);
+        let scratch_len = self.forward.get_scratch_len();
+        self.forward
+            .process_with_scratch(windowed, spectrum, &mut scratch.fft[..scratch_len])
+            .expect("all three slices have the planned lengths");
+    }
+
+    /// The inverse transform of one spectrum, unwindowed and scaled by `1 / n_fft`. `spectrum` is used up.
+    pub(super) fn inverse<'a>(&self, spectrum: &mut [Complex<f32>], scratch: &'a mut StftScratch) -> &'a [f32] {
+        let scratch_len = self.inverse.get_scratch_len();
+        scratch.fit(self.n_fft, scratch_len);
+        // A real signal has a real mean and a real Nyquist value; the plan refuses anything else.
+        spectrum[0].im = 0.0;
+        spectrum[self.n_fft / 2].im = 0.0;
+        let samples = &mut scratch.samples[..self.n_fft];
+        self.inverse
+            .process_with_scratch(spectrum, samples, &mut scratch.fft[..scratch_len])
+            .expect("all three slices have the planned lengths, and the ends are real");
+        let scale = 1.0 / self.n_fft as f32;
+        samples.iter_mut().for_each(|sample| *sample *= scale);
+        samples
+    }
+}
+
+impl StftScratch {
+    fn fit(&mut self, n_fft: usize, fft: usize) {
+        if self.samples.len() < n_fft {
+            self.samples.resize(n_fft, 0.0);
+        }
+        if self.fft.len() < fft {
+            self.fft.resize(fft, Complex::default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::TAU;
+
+    /// The definition, in f64.
+    fn naive(samples: &[f32], frame: usize, n_fft: usize, hop_length: usize) -> Vec<Complex<f64>> {
+        let begin = (frame * hop_length) as isize - (n_fft / 2) as isize;
+        (0..=n_fft / 2)
+            .map(|bin| {
+                (0..n_fft)
+                    .map(|t| {
+                        let at = begin + t as isize;
+                        let sample = usize::try_from(at)
+                            .ok()
+                            .and_then(|at| samples.get(at))
+                            .copied()
+                            .unwrap_or(0.0);
+                        let window = 0.5 - 0.5 * (TAU * t as f64 / n_fft as f64).cos();
+                        Complex::from_polar(f64::from(sample) * window, -TAU * (bin * t) as f64 / n_fft as f64)
+                    })
+                    .sum()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_frame_is_the_definition_at_every_length_and_hop() {
+        for (n_fft, hop_length) in [(2, 1), (6, 4), (16, 4), (30, 7), (64, 64), (100, 33)] {
+            let stft = Stft::new(n_fft, hop_length);
+            let mut scratch = StftScratch::default();
+            let mut spectrum = vec![Complex::default(); stft.bins()];
+            for length in [0, 1, 2, n_fft / 2, n_fft - 1, n_fft, n_fft + 1, 3 * n_fft + 5] {
+                let samples: Vec<f32> = (0..length).map(|t| ((t * t) as f32 * 0.37).sin()).collect();
+                assert_eq!(stft.frames(length), 1 + length / hop_length);
+                // One frame more than there are: it may hang over the end altogether.
+                for frame in 0..=stft.frames(length) {
+                    stft.frame(&samples, frame, &mut scratch, &mut spectrum);
+                    for (ours, truth) in spectrum.iter().zip(naive(&samples, frame, n_fft, hop_length)) {
+                        let error = (Complex::new(f64::from(ours.re), f64::from(ours.im)) - truth).norm();
+                        assert!(
+                            error < 1e-5,
+                            "n_fft {n_fft}, hop {hop_length}, length {length}, frame {frame}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pcm_is_scaled_to_full_scale_one() {
+        let stft = Stft::new(64, 16);
+        let pcm: Vec<i16> = (0..200).map(|t| (t * 331 % 65_536 - 32_768) as i16).collect();
+        let values: Vec<f32> = pcm.iter().map(|&sample| f32::from(sample) / 32_768.0).collect();
+        let mut scratch = StftScratch::default();
+        let (mut a, mut b) = (vec![Complex::default(); 33], vec![Complex::default(); 33]);
+        for frame in 0..stft.frames(200) {
+            stft.frame(&pcm, frame, &mut scratch, &mut a);
+            stft.frame(&values, frame, &mut scratch, &mut b);
+            assert_eq!(a, b);
+        }
+    }
+
+    #[test]
+    fn the_inverse_gives_the_windowed_frame_back() {
+        let stft = Stft::new(128, 32);
+        let samples: Vec<f32> = (0..400).map(|t| (t as f32 * 0.2).sin()).collect();
+        let mut scratch = StftScratch::default();
+        let mut spectrum = vec![Complex::default(); stft.bins()];
+        stft.frame(&samples, 5, &mut scratch, &mut spectrum);
+        let back = stft.inverse(&mut spectrum, &mut scratch);
+        for (t, value) in back.iter().enumerate() {
+            let expected = samples[5 * 32 - 64 + t] * stft.window()[t];
+            assert!((value - expected).abs() < 1e-6);
+        }
+    }
+}
