@@ -455,13 +455,7 @@ mod tests {
             let mel = vec![f16::from_f32(-3.5); 4 * features.track_frames(samples)];
             waveforms.push_waveform(id as u64, &pcm).unwrap();
             mels.push_mel(id as u64, 4, &mel).unwrap();
-            sums.push(TrackSummary::new(
-                id as u64,
-                &pcm,
-                &mel,
-                &[0.0; stats::MFCC_STATISTICS],
-                &features,
-            ));
+            sums.push(TrackSummary::new(id as u64, &pcm, &mel, &features));
             rows.push(TrackRow {
                 track_id: id as u64,
                 labels: vec![label.into()],

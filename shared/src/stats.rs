@@ -42,11 +42,6 @@ impl TrackSummary {
             mel.len().is_multiple_of(features.n_mels),
             "a mel spectrogram is n_mels equal rows"
         );
-        assert_eq!(
-            mfcc_statistics.len(),
-            MFCC_STATISTICS,
-            "seven statistics of twenty coefficients"
-        );
         let frames = mel.len() / features.n_mels;
         let maximum = mel.iter().map(|value| value.to_f32()).fold(f32::NEG_INFINITY, f32::max);
         let mut mel_sum = Vec::with_capacity(features.n_mels);
@@ -119,12 +114,6 @@ pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
             Dtype::F64,
             vec![n, n_mels],
             bytemuck::cast_slice(&mel_squares),
-        ),
-        (
-            "mfcc.statistics",
-            Dtype::F32,
-            vec![n, 7, 20],
-            bytemuck::cast_slice(&mfcc),
         ),
     ];
     let views = tensors.into_iter().map(|(name, dtype, shape, bytes)| {
