@@ -1,3 +1,24 @@
 //! From a data set's shards to a trained and evaluated genre classifier.
+//!
+//! Data flows one way: [`shared::dataset`] → [`loader`] → [`augment`] → [`frontend`] → [`models`] → [`metrics`] →
+//! [`report`]. A module imports only what stands before it.
+#![forbid(unsafe_code)]
 
+pub mod augment;
+pub mod checkpoint;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod console;
+pub mod device;
+pub mod evaluate;
+pub mod fit;
+pub mod frontend;
+pub mod history;
+pub mod loader;
+pub mod metrics;
 pub mod models;
+pub mod report;
+pub mod run_data;
+pub mod run_directory;
+pub mod step;

@@ -1,0 +1,108 @@
+//! The command line as typed.
+
+use crate::config::Settings;
+use clap::{Parser, Subcommand, ValueEnum};
+use shared::split::Set;
+use std::path::PathBuf;
+
+/// Trains genre classifiers from the shards that `preprocess` made.
+#[derive(Debug, Parser)]
+#[command(name = "train", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+    /// Show nothing but the result
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// End with one line of JSON on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+const EXAMPLES: &str = "Examples:
+  train fit --data fma --model crnn --run runs/crnn
+  train fit --run runs/crnn --resume --epochs 100
+  train fit --data fma --model cnn1d --run runs/cnn1d --init-from checkpoint_baseline1d.pt
+  train eval --run runs/crnn
+  train models";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model; the weights of the epoch with the lowest validation loss are kept
+    Fit(Box<FitArgs>),
+    /// Judge a run's best weights on a set of its split
+    Eval(EvalArgs),
+    /// List the systems
+    Models,
+}
+
+/// `train fit`.
+#[derive(Debug, clap::Args)]
+pub struct FitArgs {
+    /// Directory of the run: settings, weights, history, pictures
+    #[arg(long, value_name = "RUN")]
+    pub run: PathBuf,
+    /// Continue the run where it stopped
+    #[arg(long)]
+    pub resume: bool,
+    /// Settings in TOML, under the names of the flags in snake case; flags win
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Everything a run may be told
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// `train eval`.
+#[derive(Debug, clap::Args)]
+pub struct EvalArgs {
+    /// Directory of the run
+    #[arg(long, value_name = "RUN")]
+    pub run: PathBuf,
+    /// Set of the run's split
+    #[arg(long, value_enum, default_value_t = SetName::Test)]
+    pub split: SetName,
+    /// Where the run's data set lies now, if it was moved
+    #[arg(long, value_name = "DATASET")]
+    pub data: Option<PathBuf>,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+}
+
+/// A set by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SetName {
+    /// The training set, without augmentation
+    Train,
+    /// The validation set
+    Val,
+    /// The test set
+    Test,
+}
+
+impl From<SetName> for Set {
+    fn from(name: SetName) -> Self {
+        match name {
+            SetName::Train => Self::Train,
+            SetName::Val => Self::Val,
+            SetName::Test => Self::Test,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,232 @@
+//! The commands: arguments as typed enter; they are resolved and checked, the work is done, its result is printed.
+
+use crate::cli::{EvalArgs, FitArgs};
+use crate::config::{InvalidSetting, RunConfig, Settings};
+use crate::console::Console;
+use crate::device::DeviceChoice;
+use crate::evaluate::evaluate;
+use crate::fit::{BEST_FILE, HISTORY_FILE, fit};
+use crate::loader::Prefetch;
+use crate::metrics::ClassificationMetrics;
+use crate::models::{ModelKind, import_weights};
+use crate::report::{self, CURVES_FILE, METRICS_FILE, confusion_files};
+use crate::run_data::RunData;
+use crate::run_directory::RunDirectory;
+use anyhow::{Context, bail};
+use burn::tensor::Device;
+use serde_json::{Value, json};
+use shared::split::{Set, SplitError, current};
+use std::path::Path;
+
+/// What a command says at its end: for people, and for scripts.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Lines for standard output.
+    pub text: String,
+    /// The line that `--json` prints.
+    pub json: Value,
+}
+
+/// A mistake in the arguments, as opposed to work that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// A setting is missing or impossible.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// A device's name is none.
+    #[error(transparent)]
+    Device(#[from] crate::device::DeviceError),
+    /// The settings file is not one.
+    #[error("{path}: {detail}")]
+    ConfigFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+/// `train fit`.
+pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
+    let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
+    let file = args.config.as_deref().map(read_settings).transpose()?.unwrap_or_default();
+    let settings = args.settings.or(file);
+    let (run, begun) = if args.resume {
+        let (run, begun) = RunDirectory::resume(&args.run)?;
+        (run, Some(begun))
+    } else {
+        (RunDirectory::begin(&args.run)?, None)
+    };
+    let fallback = begun.as_ref().map(RunConfig::to_settings).unwrap_or_default();
+    let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
+    if config.split.is_empty() {
+        config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit { dataset: config.data.clone() })?;
+    }
+    let data = RunData::open(&config.data, Some(&config.split), config.model.input())?;
+    config.data_checksum.clone_from(&data.dataset.index().checksum);
+    config.classes = data.dataset.classes().to_vec();
+    if let Some(name) = begun.as_ref().and_then(|begun| config.difference(begun)) {
+        bail!("the run in {} was begun with another {name}; leave it out, or begin another run", args.run.display());
+    }
+    let (device, device_name) = choice.open()?;
+    announce(&config, &data, &device_name, console)?;
+    run.save_config(&config)?;
+    let report = fit(&config, &data, &run, &device, console)?;
+    let validation = &report.validation;
+    let text = format!(
+        "best epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}",
+        report.best.epoch,
+        report.history.len(),
+        sentence(validation),
+        run.path(BEST_FILE).display(),
+        run.path(HISTORY_FILE).display(),
+        run.path(CURVES_FILE).display(),
+    );
+    let seconds: f64 = report.history.iter().map(|epoch| epoch.seconds).sum();
+    let waited: f64 = report.history.iter().map(|epoch| epoch.seconds * epoch.data_wait).sum();
+    let json = json!({
+        "command": "fit",
+        "run": args.run,
+        "device": device_name,
+        "epochs": report.history.len(),
+        "best_epoch": report.best.epoch,
+        "data_wait": if seconds > 0.0 { waited / seconds } else { 0.0 },
+        "validation": validation,
+    });
+    Ok(Outcome { text, json })
+}
+
+fn read_settings(path: &Path) -> anyhow::Result<Settings> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("could not read settings {}", path.display()))?;
+    let wrong = |error: toml::de::Error| UsageError::ConfigFile {
+        path: path.display().to_string(),
+        detail: error.to_string(),
+    };
+    Ok(toml::from_str(&text).map_err(wrong)?)
+}
+
+/// Says what is about to be trained, and what is odd about its data.
+fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) -> anyhow::Result<()> {
+    let count = |set| data.positions(set).map(<[usize]>::len);
+    console.line(&format!(
+        "{} on {device}: {} training, {} validation tracks of split `{}`, {} classes",
+        config.model,
+        count(Set::Train)?,
+        count(Set::Val)?,
+        config.split,
+        config.classes.len(),
+    ));
+    let constant = &data.split.normalization.constant_bands;
+    if config.model.input().mel && !constant.is_empty() {
+        console.line(&format!(
+            "{} of {} mel bands never vary in the training set, as those above an MP3 encoder's low-pass do; they \
+             normalize to zero",
+            constant.len(),
+            data.dataset.features().n_mels,
+        ));
+    }
+    let leaks = &data.split.index.leaks;
+    if !leaks.artists.is_empty() || !leaks.duplicates.is_empty() {
+        console.line(&format!(
+            "{} artists and {} duplicate recordings stand in more than one set of this split; figures will flatter",
+            leaks.artists.len(),
+            leaks.duplicates.len(),
+        ));
+    }
+    Ok(())
+}
+
+/// `train eval`.
+pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
+    let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
+    let (run, mut config) = RunDirectory::resume(&args.run)?;
+    if let Some(moved) = args.data {
+        config.data = moved;
+    }
+    let data = RunData::open(&config.data, Some(&config.split), config.model.input())?;
+    if data.dataset.index().checksum != config.data_checksum {
+        bail!("{} is not the data set that {} was trained on", config.data.display(), args.run.display());
+    }
+    let set = Set::from(args.split);
+    let metrics = report::read_metrics(&run)?;
+    let (device, device_name) = choice.open()?;
+    let tally = judge(&run, &config, &data, set, &device)?;
+    console.line(&format!("judged {} on {device_name}", config.model));
+    let figures = tally.metrics(&config.classes);
+    report::write_set(&run, &config, metrics, set, &tally)?;
+    let (table, picture) = confusion_files(set);
+    let text = format!(
+        "{} set of split `{}`: {}\n{}figures {}\nconfusion matrix {} and {}",
+        set.name(),
+        config.split,
+        sentence(&figures),
+        class_table(&figures),
+        run.path(METRICS_FILE).display(),
+        run.path(table).display(),
+        run.path(picture).display(),
+    );
+    let json = json!({ "command": "eval", "run": args.run, "set": set.name(), "device": device_name,
+                       "metrics": figures });
+    Ok(Outcome { text, json })
+}
+
+fn judge(
+    run: &RunDirectory,
+    config: &RunConfig,
+    data: &RunData,
+    set: Set,
+    device: &Device,
+) -> anyhow::Result<crate::metrics::Tally> {
+    let model = config.model.init(config.classes.len(), config.dropout, device);
+    let (model, _) = import_weights(model, &run.path(BEST_FILE))?;
+    let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
+    Ok(evaluate(&model, data, data.positions(set)?, config.batch_size, &mut prefetch, device)?)
+}
+
+/// `train models`.
+pub fn run_models() -> Outcome {
+    let parameters = |kind: ModelKind| {
+        kind.init(8, kind.defaults().dropout, &Device::flex().autodiff()).trainable_parameters()
+    };
+    let mut text = format!("{:<8} {:>22}  {:<16} what it is", "model", "parameters, 8 classes", "input");
+    let mut list = Vec::new();
+    for kind in ModelKind::ALL {
+        let input = match (kind.input().waveform, kind.input().mel) {
+            (true, true) => "waveform and mel",
+            (true, false) => "waveform",
+            (false, _) => "mel",
+        };
+        let count = parameters(kind);
+        text += &format!("\n{:<8} {count:>22}  {input:<16} {}", kind.name(), kind.summary());
+        list.push(json!({ "name": kind.name(), "parameters": count, "input": input, "summary": kind.summary() }));
+    }
+    Outcome { text, json: json!({ "command": "models", "models": list }) }
+}
+
+fn sentence(metrics: &ClassificationMetrics) -> String {
+    let paper = metrics.paper;
+    format!(
+        "macro F1 {:.4}, top-1 {:.4}, loss {:.4} over {} tracks; the paper's accuracy {:.4}, precision {:.4}, recall \
+         {:.4}, F1 {:.4}",
+        metrics.macro_f1,
+        metrics.top1,
+        metrics.loss,
+        metrics.samples,
+        paper.accuracy,
+        paper.precision,
+        paper.recall,
+        paper.f1,
+    )
+}
+
+fn class_table(metrics: &ClassificationMetrics) -> String {
+    let width = metrics.per_class.iter().map(|class| class.name.chars().count()).max().unwrap_or(0).max(5);
+    let mut table = format!("{:<width$}  tracks  precision  recall      F1\n", "class");
+    for class in &metrics.per_class {
+        table += &format!(
+            "{:<width$}  {:>6}  {:>9.3}  {:>6.3}  {:>6.3}\n",
+            class.name, class.support, class.precision, class.recall, class.f1
+        );
+    }
+    table
+}

@@ -1,0 +1,34 @@
+//! What a person sees while a command runs: lines and bars on stderr. Results go to stdout and are not written here.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+
+/// How talkative a command is.
+#[derive(Clone, Copy, Debug)]
+pub struct Console {
+    quiet: bool,
+}
+
+impl Console {
+    /// `quiet` shows nothing.
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet }
+    }
+
+    /// A line on stderr.
+    pub fn line(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// A bar over `steps` steps with rate and time left; invisible where stderr is no terminal.
+    pub fn bar(&self, label: String, steps: usize, done: usize) -> ProgressBar {
+        if self.quiet || !std::io::stderr().is_terminal() {
+            return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        }
+        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} steps, {per_sec}, {eta} left {msg}")
+            .expect("the template is constant and valid");
+        ProgressBar::new(steps as u64).with_style(style).with_prefix(label).with_position(done as u64)
+    }
+}

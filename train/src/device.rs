@@ -1,0 +1,116 @@
+//! Where tensors live: the CPU, or a CUDA device where that is built in and a driver answers.
+
+use burn::tensor::Device;
+
+/// A device by the name that the command line gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// CUDA where it can be had, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A CUDA device by its number.
+    Cuda(usize),
+}
+
+/// A device that cannot be had.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DeviceError {
+    /// A name that is none.
+    #[error("`{0}` is no device; use auto, cpu, cuda or cuda:N")]
+    Unknown(String),
+    /// CUDA was asked for and is not built in.
+    #[error("this program was built without CUDA; build it with `cargo build --release -p train --features cuda`, or \
+             use --device cpu")]
+    NotBuiltIn,
+    /// CUDA was asked for and does not answer.
+    #[error("CUDA device {index} does not answer: {detail}; check the driver with nvidia-smi, or use --device cpu")]
+    NoAnswer {
+        /// The device's number.
+        index: usize,
+        /// What the attempt ended with.
+        detail: String,
+    },
+}
+
+impl std::str::FromStr for DeviceChoice {
+    type Err = DeviceError;
+
+    fn from_str(name: &str) -> Result<Self, DeviceError> {
+        let unknown = || DeviceError::Unknown(name.to_owned());
+        match name.split_once(':') {
+            None if name == "auto" => Ok(Self::Auto),
+            None if name == "cpu" => Ok(Self::Cpu),
+            None if name == "cuda" => Ok(Self::Cuda(0)),
+            Some(("cuda", index)) => index.parse().map(Self::Cuda).map_err(|_| unknown()),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// The device, and its name for people.
+    pub fn open(self) -> Result<(Device, String), DeviceError> {
+        match self {
+            Self::Cpu => Ok((Device::flex(), "cpu".into())),
+            Self::Cuda(index) => open_cuda(index),
+            Self::Auto => open_cuda(0).or_else(|_| Self::Cpu.open()),
+        }
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn open_cuda(_: usize) -> Result<(Device, String), DeviceError> {
+    Err(DeviceError::NotBuiltIn)
+}
+
+/// Burn panics where no driver answers, so the first use is tried behind `catch_unwind`.
+#[cfg(feature = "cuda")]
+fn open_cuda(index: usize) -> Result<(Device, String), DeviceError> {
+    use burn::tensor::Tensor;
+    let attempt = || -> Result<Device, String> {
+        let device = Device::cuda(index);
+        let sum = Tensor::<1>::from_floats([1.0, 2.0], &device).sum().into_data();
+        match sum.try_to_vec::<f32>() {
+            Ok(values) if values == [3.0] => Ok(device),
+            other => Err(format!("1 + 2 gave {other:?}")),
+        }
+    };
+    let silent = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome = std::panic::catch_unwind(attempt);
+    std::panic::set_hook(silent);
+    let detail = match outcome {
+        Ok(Ok(device)) => return Ok((device, format!("cuda:{index}"))),
+        Ok(Err(detail)) => detail,
+        Err(panic) => panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "the driver could not be loaded".into()),
+    };
+    Err(DeviceError::NoAnswer { index, detail })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read() {
+        assert_eq!("auto".parse(), Ok(DeviceChoice::Auto));
+        assert_eq!("cpu".parse(), Ok(DeviceChoice::Cpu));
+        assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
+        assert_eq!("cuda:3".parse(), Ok(DeviceChoice::Cuda(3)));
+        for name in ["", "gpu", "cuda:", "cuda:x", "cpu:1"] {
+            assert_eq!(name.parse::<DeviceChoice>(), Err(DeviceError::Unknown(name.into())));
+        }
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn without_cuda_auto_is_the_cpu_and_cuda_is_a_sentence() {
+        assert_eq!(DeviceChoice::Auto.open().unwrap().1, "cpu");
+        assert_eq!(DeviceChoice::Cuda(0).open().unwrap_err(), DeviceError::NotBuiltIn);
+    }
+}

@@ -1,0 +1,15 @@
+//! From shards to batches in memory: which tracks, in what order, filled by how many threads.
+//!
+//! An open data set and a plan enter, filled [`BatchBuffer`]s leave in the order of their numbers. What a batch holds
+//! is a function of its number alone, so any number of threads gives the same batches, and a run resumes at any of
+//! them.
+
+mod batch_buffer;
+mod batch_source;
+mod prefetch;
+mod sampler;
+
+pub use batch_buffer::BatchBuffer;
+pub use batch_source::{BatchSource, Clips};
+pub use prefetch::{Prefetch, PrefetchReport};
+pub use sampler::{Batches, training_order};

@@ -1,0 +1,145 @@
+//! Loader threads that fill batches ahead of the one who trains.
+//!
+//! Buffers travel in a circle: a thread takes an empty one, claims the next batch number from an atomic counter, fills
+//! it and sends it to the consumer, who hands it back when it has been uploaded. A thread claims a number only with a
+//! buffer in hand, so the batch the consumer waits for always has one, and the circle cannot stop. Nothing is locked
+//! and, once every buffer has grown to a batch's size, nothing is allocated.
+
+use super::{BatchBuffer, BatchSource};
+use crate::frontend::HostScratch;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::any::Any;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// The loader's threads and buffers; one for a whole run, so that buffers are reused from epoch to epoch.
+#[derive(Debug)]
+pub struct Prefetch {
+    threads: usize,
+    buffers: Vec<BatchBuffer>,
+    scratches: Vec<HostScratch>,
+}
+
+/// How the consumer fared.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PrefetchReport {
+    /// Time that it waited for a batch to be ready.
+    pub waited: Duration,
+    /// Time from the first batch asked for to the last one consumed.
+    pub elapsed: Duration,
+    /// Batches consumed.
+    pub batches: usize,
+    /// Sum over batches of how many others were ready when one was taken: the queue's depth.
+    pub ready: usize,
+}
+
+impl PrefetchReport {
+    /// Share of the time spent waiting for data, between 0 and 1.
+    pub fn wait_share(&self) -> f64 {
+        if self.elapsed.is_zero() { 0.0 } else { self.waited.as_secs_f64() / self.elapsed.as_secs_f64() }
+    }
+}
+
+/// A filled batch with its number, or what a loader thread panicked with.
+type Filled = Result<(usize, BatchBuffer), Box<dyn Any + Send>>;
+
+impl Prefetch {
+    /// `threads` loader threads and `ahead` batches that may lie ready, each at least one.
+    pub fn new(threads: usize, ahead: usize) -> Self {
+        let threads = threads.max(1);
+        Self {
+            threads,
+            buffers: vec![BatchBuffer::default(); threads + ahead.max(1)],
+            scratches: (0..threads).map(|_| HostScratch::default()).collect(),
+        }
+    }
+
+    /// Hands the batches `numbers` of `source` to `consume`, in order. Stops at its first error.
+    pub fn run<E>(
+        &mut self,
+        source: &BatchSource<'_>,
+        numbers: Range<usize>,
+        mut consume: impl FnMut(usize, &BatchBuffer) -> Result<(), E>,
+    ) -> Result<PrefetchReport, E> {
+        let slots = self.buffers.len();
+        let (give_back, empty) = bounded::<BatchBuffer>(slots);
+        let (send, filled) = bounded::<Filled>(slots);
+        for buffer in self.buffers.drain(..) {
+            give_back.send(buffer).expect("the channel has a place for every buffer");
+        }
+        let next = AtomicUsize::new(numbers.start);
+        let outcome = std::thread::scope(|scope| {
+            for scratch in &mut self.scratches[..self.threads] {
+                let (next, empty, send, end) = (&next, empty.clone(), send.clone(), numbers.end);
+                scope.spawn(move || load(source, next, end, &empty, &send, scratch));
+            }
+            drop(send);
+            let outcome = in_order(numbers, &filled, &give_back, &mut consume);
+            // A thread that waits for a buffer, or for a place in the channel, gives up when these are gone.
+            next.fetch_max(source.batches.len(), Ordering::Relaxed);
+            drop(give_back);
+            while let Ok(left) = filled.recv() {
+                self.buffers.extend(left.ok().map(|(_, buffer)| buffer));
+            }
+            outcome
+        });
+        self.buffers.extend(empty.try_iter());
+        self.buffers.resize_with(slots, BatchBuffer::default);
+        outcome
+    }
+}
+
+/// A loader thread.
+fn load(
+    source: &BatchSource<'_>,
+    next: &AtomicUsize,
+    end: usize,
+    empty: &Receiver<BatchBuffer>,
+    send: &Sender<Filled>,
+    scratch: &mut HostScratch,
+) {
+    while let Ok(mut buffer) = empty.recv() {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= end {
+            return;
+        }
+        let filling = catch_unwind(AssertUnwindSafe(|| source.fill(number, &mut buffer, scratch)));
+        let panicked = filling.is_err();
+        if send.send(filling.map(|()| (number, buffer))).is_err() || panicked {
+            return;
+        }
+    }
+}
+
+/// The consumer's side: takes batches as they come, hands them on in order.
+fn in_order<E>(
+    numbers: Range<usize>,
+    filled: &Receiver<Filled>,
+    give_back: &Sender<BatchBuffer>,
+    consume: &mut impl FnMut(usize, &BatchBuffer) -> Result<(), E>,
+) -> Result<PrefetchReport, E> {
+    let mut report = PrefetchReport::default();
+    // Batches that were filled before their turn: fewer than there are buffers, so a search is cheaper than a map.
+    let mut early: Vec<(usize, BatchBuffer)> = Vec::new();
+    let started = Instant::now();
+    for number in numbers {
+        let asked = Instant::now();
+        let buffer = loop {
+            if let Some(at) = early.iter().position(|(ready, _)| *ready == number) {
+                break early.swap_remove(at).1;
+            }
+            let next = filled.recv().expect("loader threads end only when all batches are claimed, or with a panic");
+            early.push(next.unwrap_or_else(|panic| resume_unwind(panic)));
+        };
+        report.waited += asked.elapsed();
+        report.ready += early.len() + filled.len();
+        let consumed = consume(number, &buffer);
+        give_back.send(buffer).expect("the channel has a place for every buffer");
+        consumed?;
+        report.batches += 1;
+    }
+    report.elapsed = started.elapsed();
+    Ok(report)
+}

@@ -1,0 +1,97 @@
+//! Counts of true against predicted classes.
+
+use ndarray::Array2;
+
+/// `counts[[truth, predicted]]`, as `sklearn.metrics.confusion_matrix` lays it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfusionMatrix {
+    counts: Array2<u64>,
+}
+
+impl ConfusionMatrix {
+    /// All zero.
+    pub fn new(classes: usize) -> Self {
+        Self { counts: Array2::zeros((classes, classes)) }
+    }
+
+    /// From rows of counts, as [`Self::rows`] gives them; `None` where they are not a square.
+    pub fn from_rows(rows: &[Vec<u64>]) -> Option<Self> {
+        let values: Vec<u64> = rows.iter().flatten().copied().collect();
+        let square = rows.iter().all(|row| row.len() == rows.len());
+        let counts = Array2::from_shape_vec((rows.len(), rows.len()), values).ok()?;
+        square.then_some(Self { counts })
+    }
+
+    /// Counts one sample.
+    pub fn add(&mut self, truth: usize, predicted: usize) {
+        self.counts[[truth, predicted]] += 1;
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.counts.nrows()
+    }
+
+    /// All samples.
+    pub fn total(&self) -> u64 {
+        self.counts.sum()
+    }
+
+    /// Samples on the diagonal.
+    pub fn correct(&self) -> u64 {
+        self.counts.diag().sum()
+    }
+
+    /// Samples of class `truth` that were taken for `predicted`.
+    pub fn count(&self, truth: usize, predicted: usize) -> u64 {
+        self.counts[[truth, predicted]]
+    }
+
+    /// Samples whose class is `class`.
+    pub fn truth_total(&self, class: usize) -> u64 {
+        self.counts.row(class).sum()
+    }
+
+    /// Samples taken for `class`.
+    pub fn predicted_total(&self, class: usize) -> u64 {
+        self.counts.column(class).sum()
+    }
+
+    /// A row per true class.
+    pub fn rows(&self) -> Vec<Vec<u64>> {
+        self.counts.rows().into_iter().map(|row| row.to_vec()).collect()
+    }
+
+    /// The table of `confusion.csv`: a header of predicted classes, then a row per true class.
+    pub fn to_csv(&self, names: &[String]) -> Vec<u8> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let header = std::iter::once("truth \\ predicted").chain(names.iter().map(String::as_str));
+        writer.write_record(header).expect("writing into memory cannot fail");
+        for (name, row) in names.iter().zip(self.rows()) {
+            let cells = std::iter::once(name.clone()).chain(row.iter().map(u64::to_string));
+            writer.write_record(cells).expect("writing into memory cannot fail and rows are as long as the header");
+        }
+        writer.into_inner().expect("writing into memory cannot fail")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_lie_where_scikit_learn_puts_them() {
+        let mut matrix = ConfusionMatrix::new(3);
+        for (truth, predicted) in [(0, 0), (0, 2), (1, 2), (2, 2), (2, 2)] {
+            matrix.add(truth, predicted);
+        }
+        assert_eq!(matrix.rows(), [[1, 0, 1], [0, 0, 1], [0, 0, 2]]);
+        assert_eq!((matrix.total(), matrix.correct()), (5, 3));
+        assert_eq!((matrix.truth_total(0), matrix.predicted_total(2)), (2, 4));
+        assert_eq!(ConfusionMatrix::from_rows(&matrix.rows()), Some(matrix.clone()));
+        assert_eq!(ConfusionMatrix::from_rows(&[vec![1, 2], vec![3]]), None);
+        let names = ["a", "b,c", "d"].map(String::from);
+        let csv = String::from_utf8(matrix.to_csv(&names)).unwrap();
+        assert_eq!(csv, "truth \\ predicted,a,\"b,c\",d\na,1,0,1\n\"b,c\",0,0,1\nd,0,0,2\n");
+    }
+}

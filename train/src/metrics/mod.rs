@@ -1,0 +1,10 @@
+//! What a classifier is judged by. True and predicted classes enter, figures leave; scikit-learn's definitions, and
+//! beside them the paper's own, each under its own name.
+
+mod classification;
+mod confusion;
+mod tally;
+
+pub use classification::{ClassMetrics, ClassificationMetrics, PaperMetrics};
+pub use confusion::ConfusionMatrix;
+pub use tally::Tally;

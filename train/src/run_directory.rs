@@ -1,0 +1,162 @@
+//! A run's directory: which file lies where, and who may write it.
+
+use crate::config::RunConfig;
+use shared::atomic_file::{self, WriteError};
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A run's directory.
+#[derive(Debug)]
+pub struct RunDirectory {
+    root: PathBuf,
+    /// Held as long as the program writes; the operating system releases it when the program ends, however it ends.
+    _lock: Option<File>,
+}
+
+/// A run that cannot be begun, continued or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// `fit` without `--resume` on a run that was begun.
+    #[error("{} holds a run already; continue it with --resume, or name another directory", path.display())]
+    Begun {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// `--resume` or `eval` on a directory without a run.
+    #[error("{} holds no run: it has no {CONFIG_FILE}; begin one with `train fit --run {}`", path.display(),
+            path.display())]
+    NoRun {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Another process writes it.
+    #[error("another `train` is working on {}; wait for it to end, or name another directory", path.display())]
+    Busy {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("could not use {}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system answered.
+        source: io::Error,
+    },
+    /// A file is not what this program writes.
+    #[error("{} cannot be read: {detail}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+const CONFIG_FILE: &str = "config.toml";
+const LOCK_FILE: &str = ".lock";
+
+impl RunDirectory {
+    /// A new directory for a run, or an empty one.
+    pub fn begin(root: &Path) -> Result<Self, RunError> {
+        let directory = Self::lock(root)?;
+        if directory.path(CONFIG_FILE).exists() {
+            return Err(RunError::Begun { path: root.to_owned() });
+        }
+        Ok(directory)
+    }
+
+    /// The directory of a run that was begun, to write into.
+    pub fn resume(root: &Path) -> Result<(Self, RunConfig), RunError> {
+        let config = Self::open(root)?.1;
+        Ok((Self::lock(root)?, config))
+    }
+
+    /// The directory of a run that was begun, to read from.
+    pub fn open(root: &Path) -> Result<(Self, RunConfig), RunError> {
+        let directory = Self { root: root.to_owned(), _lock: None };
+        let path = directory.path(CONFIG_FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(RunError::NoRun { path: root.to_owned() });
+            }
+            Err(source) => return Err(RunError::Io { path, source }),
+        };
+        let config = toml::from_str(&text).map_err(|error| RunError::Damaged { path, detail: error.to_string() })?;
+        Ok((directory, config))
+    }
+
+    fn lock(root: &Path) -> Result<Self, RunError> {
+        let io_error = |path: &Path, source| RunError::Io { path: path.to_owned(), source };
+        fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
+        let path = root.join(LOCK_FILE);
+        let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { root: root.to_owned(), _lock: Some(lock) }),
+            Err(TryLockError::WouldBlock) => Err(RunError::Busy { path: root.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
+        }
+    }
+
+    /// Saves the resolved settings.
+    pub fn save_config(&self, config: &RunConfig) -> Result<(), RunError> {
+        let text = toml::to_string(config).expect("plain settings always serialize");
+        self.write(CONFIG_FILE, text.as_bytes())
+    }
+
+    /// Writes a file of the run, atomically.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), RunError> {
+        Ok(atomic_file::write_bytes(&self.path(name), content)?)
+    }
+
+    /// Reads a file of the run; `None` where there is none.
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, RunError> {
+        let path = self.path(name);
+        match fs::read(&path) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(RunError::Io { path, source }),
+        }
+    }
+
+    /// Where a file of the run lies.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::models::ModelKind;
+
+    #[test]
+    fn a_run_is_begun_once_continued_often_and_written_by_one() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().join("runs/first");
+        assert!(matches!(RunDirectory::open(&root), Err(RunError::NoRun { .. })));
+        let settings =
+            Settings { data: Some("fma".into()), model: Some(ModelKind::Cnn2d), ..Settings::default() };
+        let config = settings.resolve().unwrap();
+        let run = RunDirectory::begin(&root).unwrap();
+        run.save_config(&config).unwrap();
+        assert!(matches!(RunDirectory::resume(&root), Err(RunError::Busy { .. })));
+        assert_eq!(RunDirectory::open(&root).unwrap().1, config);
+        drop(run);
+        assert!(matches!(RunDirectory::begin(&root), Err(RunError::Begun { .. })));
+        assert_eq!(RunDirectory::resume(&root).unwrap().1, config);
+        fs::write(root.join(CONFIG_FILE), "data = 3").unwrap();
+        assert!(matches!(RunDirectory::open(&root), Err(RunError::Damaged { .. })));
+    }
+}
