@@ -191,10 +191,11 @@ pub struct Normalization {
     pub waveform_std: f64,
     /// Per mel band, the mean in dB below a track's maximum.
     pub mel_mean: Vec<f64>,
-    /// Per mel band, the standard deviation in dB; 1 for a constant band.
+    /// Per mel band, the standard deviation in dB; never zero, see `constant_bands`.
     pub mel_std: Vec<f64>,
-    /// Bands that never vary in the training set, as those above an MP3 encoder's low-pass do. Their standard
-    /// deviation is set to 1, so that they normalize to zero instead of to infinity.
+    /// Bands that do not vary in the training set, or hardly, as those above an MP3 encoder's low-pass. Their standard
+    /// deviation would make the least disturbance, noise added in training say, hundreds of deviations high; they get
+    /// the mean of the other bands' instead (1 where there is no other).
     pub constant_bands: Vec<usize>,
 }
 
@@ -203,9 +204,8 @@ pub struct Normalization {
 #[error("the training set has no samples to take a mean and a standard deviation from; give it more tracks")]
 pub struct NothingToNormalize;
 
-/// Below this variance, in dB², a band counts as constant: f16 keeps values near 80 dB to 0.06 dB, so that a real
-/// variation, however rare, lies above it, and the rounding of the sums far below.
-const CONSTANT_BAND_VARIANCE: f64 = 1e-6;
+/// Below this standard deviation, in dB, a band counts as constant. Bands that music reaches vary by about 10 dB.
+const CONSTANT_BAND_STD: f64 = 1.0;
 
 /// Below this variance (full scale 1) a waveform counts as constant: a hundredth of a 16-bit step, squared.
 const CONSTANT_WAVEFORM_VARIANCE: f64 = 1e-13;
@@ -254,12 +254,24 @@ impl Normalization {
         for (band, (sum, squares)) in mel_sum.into_iter().zip(mel_squares).enumerate() {
             let (mean, variance) = mean_and_variance(sum, squares, frames);
             normalization.mel_mean.push(mean);
-            if variance < CONSTANT_BAND_VARIANCE {
+            normalization.mel_std.push(variance.sqrt());
+            if variance.sqrt() < CONSTANT_BAND_STD {
                 normalization.constant_bands.push(band);
-                normalization.mel_std.push(1.0);
-            } else {
-                normalization.mel_std.push(variance.sqrt());
             }
+        }
+        let varying: Vec<f64> = normalization
+            .mel_std
+            .iter()
+            .copied()
+            .filter(|std| *std >= CONSTANT_BAND_STD)
+            .collect();
+        let usual = if varying.is_empty() {
+            1.0
+        } else {
+            varying.iter().sum::<f64>() / varying.len() as f64
+        };
+        for &band in &normalization.constant_bands {
+            normalization.mel_std[band] = usual;
         }
         Ok(normalization)
     }
@@ -341,8 +353,11 @@ mod tests {
         ];
         let normalization = Normalization::from_summaries(&rows, 2).unwrap();
         assert_eq!(normalization.constant_bands, [1]);
-        assert_eq!((normalization.mel_mean[1], normalization.mel_std[1]), (-80.0, 1.0));
+        assert_eq!(normalization.mel_mean[1], -80.0);
         assert!(normalization.mel_std[0] > 1.0);
+        assert_eq!(normalization.mel_std[1], normalization.mel_std[0]);
+        let silent = summary(3, &[1, -1], &[-5.0; 6], 2);
+        assert_eq!(Normalization::from_summaries([&silent], 2).unwrap().mel_std, [1.0, 1.0]);
     }
 
     #[test]

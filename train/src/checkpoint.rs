@@ -41,12 +41,21 @@ impl Progress {
     /// A run that has done `step` steps.
     pub fn at(step: u64, tally: &Tally, history: Vec<EpochRecord>) -> Self {
         let (loss_sum, confusion) = (tally.loss_sum, tally.confusion.rows());
-        Self { format_version: FORMAT_VERSION, step, loss_sum, confusion, history }
+        Self {
+            format_version: FORMAT_VERSION,
+            step,
+            loss_sum,
+            confusion,
+            history,
+        }
     }
 
     /// The tally of the epoch under way.
     pub fn tally(&self) -> Option<Tally> {
-        Some(Tally { loss_sum: self.loss_sum, confusion: ConfusionMatrix::from_rows(&self.confusion)? })
+        Some(Tally {
+            loss_sum: self.loss_sum,
+            confusion: ConfusionMatrix::from_rows(&self.confusion)?,
+        })
     }
 }
 
@@ -60,16 +69,13 @@ fn wrong(error: impl ToString) -> CheckpointError {
 }
 
 /// The container's bytes.
-pub fn to_bytes(
-    progress: &Progress,
-    model: &Model,
-    optimizer: &ModuleOptimizer,
-) -> Result<Vec<u8>, CheckpointError> {
+pub fn to_bytes(progress: &Progress, model: &Model, optimizer: &ModuleOptimizer) -> Result<Vec<u8>, CheckpointError> {
     let progress = serde_json::to_vec(progress).map_err(wrong)?;
     let model = model.clone().into_record().into_bytes().map_err(wrong)?;
     let optimizer = optimizer.into_bytes().map_err(wrong)?;
     let parts: [(&str, &[u8]); 3] = [("progress", &progress), ("model", &model), ("optimizer", &optimizer)];
-    let views = parts.map(|(name, bytes)| TensorView::new(Dtype::U8, vec![bytes.len()], bytes).map(|view| (name, view)));
+    let views =
+        parts.map(|(name, bytes)| TensorView::new(Dtype::U8, vec![bytes.len()], bytes).map(|view| (name, view)));
     let views = views.into_iter().collect::<Result<Vec<_>, _>>().map_err(wrong)?;
     safetensors::serialize(views, None).map_err(wrong)
 }
@@ -85,10 +91,14 @@ pub fn from_bytes(
     let progress: Progress = serde_json::from_slice(&part("progress")?).map_err(wrong)?;
     if progress.format_version != FORMAT_VERSION {
         let found = progress.format_version;
-        return Err(wrong(format!("it has version {found} and this program reads {FORMAT_VERSION}")));
+        return Err(wrong(format!(
+            "it has version {found} and this program reads {FORMAT_VERSION}"
+        )));
     }
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(part("model")?)).map_err(wrong)?;
-    let optimizer = optimizer.from_bytes(Bytes::from_bytes_vec(part("optimizer")?)).map_err(wrong)?;
+    let optimizer = optimizer
+        .from_bytes(Bytes::from_bytes_vec(part("optimizer")?))
+        .map_err(wrong)?;
     let model = model.try_load_record(record).map_err(wrong)?;
     Ok((progress, model, optimizer))
 }

@@ -49,7 +49,12 @@ pub enum UsageError {
 /// `train fit`.
 pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
-    let file = args.config.as_deref().map(read_settings).transpose()?.unwrap_or_default();
+    let file = args
+        .config
+        .as_deref()
+        .map(read_settings)
+        .transpose()?
+        .unwrap_or_default();
     let settings = args.settings.or(file);
     let (run, begun) = if args.resume {
         let (run, begun) = RunDirectory::resume(&args.run)?;
@@ -60,13 +65,18 @@ pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
     let fallback = begun.as_ref().map(RunConfig::to_settings).unwrap_or_default();
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
     if config.split.is_empty() {
-        config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit { dataset: config.data.clone() })?;
+        config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit {
+            dataset: config.data.clone(),
+        })?;
     }
     let data = RunData::open(&config.data, Some(&config.split), config.model.input())?;
     config.data_checksum.clone_from(&data.dataset.index().checksum);
     config.classes = data.dataset.classes().to_vec();
     if let Some(name) = begun.as_ref().and_then(|begun| config.difference(begun)) {
-        bail!("the run in {} was begun with another {name}; leave it out, or begin another run", args.run.display());
+        bail!(
+            "the run in {} was begun with another {name}; leave it out, or begin another run",
+            args.run.display()
+        );
     }
     let (device, device_name) = choice.open()?;
     announce(&config, &data, &device_name, console)?;
@@ -145,7 +155,11 @@ pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
     }
     let data = RunData::open(&config.data, Some(&config.split), config.model.input())?;
     if data.dataset.index().checksum != config.data_checksum {
-        bail!("{} is not the data set that {} was trained on", config.data.display(), args.run.display());
+        bail!(
+            "{} is not the data set that {} was trained on",
+            config.data.display(),
+            args.run.display()
+        );
     }
     let set = Set::from(args.split);
     let metrics = report::read_metrics(&run)?;
@@ -180,15 +194,26 @@ fn judge(
     let model = config.model.init(config.classes.len(), config.dropout, device);
     let (model, _) = import_weights(model, &run.path(BEST_FILE))?;
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
-    Ok(evaluate(&model, data, data.positions(set)?, config.batch_size, &mut prefetch, device)?)
+    Ok(evaluate(
+        &model,
+        data,
+        data.positions(set)?,
+        config.batch_size,
+        &mut prefetch,
+        device,
+    )?)
 }
 
 /// `train models`.
 pub fn run_models() -> Outcome {
     let parameters = |kind: ModelKind| {
-        kind.init(8, kind.defaults().dropout, &Device::flex().autodiff()).trainable_parameters()
+        kind.init(8, kind.defaults().dropout, &Device::flex().autodiff())
+            .trainable_parameters()
     };
-    let mut text = format!("{:<8} {:>22}  {:<16} what it is", "model", "parameters, 8 classes", "input");
+    let mut text = format!(
+        "{:<8} {:>22}  {:<16} what it is",
+        "model", "parameters, 8 classes", "input"
+    );
     let mut list = Vec::new();
     for kind in ModelKind::ALL {
         let input = match (kind.input().waveform, kind.input().mel) {
@@ -200,7 +225,10 @@ pub fn run_models() -> Outcome {
         text += &format!("\n{:<8} {count:>22}  {input:<16} {}", kind.name(), kind.summary());
         list.push(json!({ "name": kind.name(), "parameters": count, "input": input, "summary": kind.summary() }));
     }
-    Outcome { text, json: json!({ "command": "models", "models": list }) }
+    Outcome {
+        text,
+        json: json!({ "command": "models", "models": list }),
+    }
 }
 
 fn sentence(metrics: &ClassificationMetrics) -> String {
@@ -220,7 +248,13 @@ fn sentence(metrics: &ClassificationMetrics) -> String {
 }
 
 fn class_table(metrics: &ClassificationMetrics) -> String {
-    let width = metrics.per_class.iter().map(|class| class.name.chars().count()).max().unwrap_or(0).max(5);
+    let width = metrics
+        .per_class
+        .iter()
+        .map(|class| class.name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(5);
     let mut table = format!("{:<width$}  tracks  precision  recall      F1\n", "class");
     for class in &metrics.per_class {
         table += &format!(

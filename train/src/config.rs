@@ -109,7 +109,10 @@ pub struct InvalidSetting {
 }
 
 fn invalid(name: &'static str, problem: impl Into<String>) -> InvalidSetting {
-    InvalidSetting { name, problem: problem.into() }
+    InvalidSetting {
+        name,
+        problem: problem.into(),
+    }
 }
 
 impl Settings {
@@ -137,8 +140,12 @@ impl Settings {
     /// Fills in the defaults and checks every value. `data_checksum`, `split` and `classes` are the data set's and left
     /// empty here, but for a split that was named.
     pub fn resolve(self) -> Result<RunConfig, InvalidSetting> {
-        let data = self.data.ok_or_else(|| invalid("--data", "is missing: name a data set made by `preprocess build`"))?;
-        let model = self.model.ok_or_else(|| invalid("--model", "is missing: `train models` lists the systems"))?;
+        let data = self
+            .data
+            .ok_or_else(|| invalid("--data", "is missing: name a data set made by `preprocess build`"))?;
+        let model = self
+            .model
+            .ok_or_else(|| invalid("--model", "is missing: `train models` lists the systems"))?;
         let defaults = model.defaults();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let config = RunConfig {
@@ -184,10 +191,16 @@ impl RunConfig {
             return Err(invalid("--lr", format!("must be above 0, not {}", self.lr)));
         }
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
-            return Err(invalid("--weight-decay", format!("must be 0 or more, not {}", self.weight_decay)));
+            return Err(invalid(
+                "--weight-decay",
+                format!("must be 0 or more, not {}", self.weight_decay),
+            ));
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return Err(invalid("--dropout", format!("must be at least 0 and below 1, not {}", self.dropout)));
+            return Err(invalid(
+                "--dropout",
+                format!("must be at least 0 and below 1, not {}", self.dropout),
+            ));
         }
         Ok(())
     }
@@ -238,13 +251,20 @@ mod tests {
     use super::*;
 
     fn minimal() -> Settings {
-        Settings { data: Some("fma".into()), model: Some(ModelKind::Crnn), ..Settings::default() }
+        Settings {
+            data: Some("fma".into()),
+            model: Some(ModelKind::Crnn),
+            ..Settings::default()
+        }
     }
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
         let file: Settings = toml::from_str("data = 'fma'\nmodel = 'mm-crnn'\nepochs = 3\nlr = 0.01\n").unwrap();
-        let flags = Settings { epochs: Some(7), ..Settings::default() };
+        let flags = Settings {
+            epochs: Some(7),
+            ..Settings::default()
+        };
         let config = flags.or(file).resolve().unwrap();
         assert_eq!((config.epochs, config.lr, config.batch_size), (7, 0.01, 32));
         assert_eq!(config.model, ModelKind::MmCrnn);
@@ -264,21 +284,81 @@ mod tests {
         let text = toml::to_string(&config).unwrap();
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config);
         let again = config.to_settings().resolve().unwrap();
-        assert_eq!(again.difference(&RunConfig { data_checksum: String::new(), ..config }), None);
+        assert_eq!(
+            again.difference(&RunConfig {
+                data_checksum: String::new(),
+                ..config
+            }),
+            None
+        );
     }
 
     #[test]
     fn impossible_values_are_named() {
         let cases: [(Settings, &str); 9] = [
-            (Settings { data: None, ..minimal() }, "--data"),
-            (Settings { model: None, ..minimal() }, "--model"),
-            (Settings { epochs: Some(0), ..minimal() }, "--epochs"),
-            (Settings { batch_size: Some(0), ..minimal() }, "--batch-size"),
-            (Settings { lr: Some(f64::NAN), ..minimal() }, "--lr"),
-            (Settings { weight_decay: Some(-1.0), ..minimal() }, "--weight-decay"),
-            (Settings { dropout: Some(1.0), ..minimal() }, "--dropout"),
-            (Settings { loader_threads: Some(0), ..minimal() }, "--loader-threads"),
-            (Settings { seed: Some(u64::MAX), ..minimal() }, "--seed"),
+            (
+                Settings {
+                    data: None,
+                    ..minimal()
+                },
+                "--data",
+            ),
+            (
+                Settings {
+                    model: None,
+                    ..minimal()
+                },
+                "--model",
+            ),
+            (
+                Settings {
+                    epochs: Some(0),
+                    ..minimal()
+                },
+                "--epochs",
+            ),
+            (
+                Settings {
+                    batch_size: Some(0),
+                    ..minimal()
+                },
+                "--batch-size",
+            ),
+            (
+                Settings {
+                    lr: Some(f64::NAN),
+                    ..minimal()
+                },
+                "--lr",
+            ),
+            (
+                Settings {
+                    weight_decay: Some(-1.0),
+                    ..minimal()
+                },
+                "--weight-decay",
+            ),
+            (
+                Settings {
+                    dropout: Some(1.0),
+                    ..minimal()
+                },
+                "--dropout",
+            ),
+            (
+                Settings {
+                    loader_threads: Some(0),
+                    ..minimal()
+                },
+                "--loader-threads",
+            ),
+            (
+                Settings {
+                    seed: Some(u64::MAX),
+                    ..minimal()
+                },
+                "--seed",
+            ),
         ];
         for (settings, name) in cases {
             assert!(settings.resolve().unwrap_err().to_string().starts_with(name), "{name}");
@@ -288,9 +368,28 @@ mod tests {
     #[test]
     fn what_a_continued_run_may_not_change_is_named() {
         let begun = minimal().resolve().unwrap();
-        let longer = RunConfig { epochs: 90, patience: 3, loader_threads: 5, ..begun.clone() };
+        let longer = RunConfig {
+            epochs: 90,
+            patience: 3,
+            loader_threads: 5,
+            ..begun.clone()
+        };
         assert_eq!(longer.difference(&begun), None);
-        assert_eq!(RunConfig { lr: 0.5, ..begun.clone() }.difference(&begun), Some("--lr"));
-        assert_eq!(RunConfig { seed: 9, ..begun.clone() }.difference(&begun), Some("--seed"));
+        assert_eq!(
+            RunConfig {
+                lr: 0.5,
+                ..begun.clone()
+            }
+            .difference(&begun),
+            Some("--lr")
+        );
+        assert_eq!(
+            RunConfig {
+                seed: 9,
+                ..begun.clone()
+            }
+            .difference(&begun),
+            Some("--seed")
+        );
     }
 }

@@ -29,6 +29,9 @@ impl Console {
         }
         let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} steps, {per_sec}, {eta} left {msg}")
             .expect("the template is constant and valid");
-        ProgressBar::new(steps as u64).with_style(style).with_prefix(label).with_position(done as u64)
+        ProgressBar::new(steps as u64)
+            .with_style(style)
+            .with_prefix(label)
+            .with_position(done as u64)
     }
 }

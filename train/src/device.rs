@@ -20,8 +20,10 @@ pub enum DeviceError {
     #[error("`{0}` is no device; use auto, cpu, cuda or cuda:N")]
     Unknown(String),
     /// CUDA was asked for and is not built in.
-    #[error("this program was built without CUDA; build it with `cargo build --release -p train --features cuda`, or \
-             use --device cpu")]
+    #[error(
+        "this program was built without CUDA; build it with `cargo build --release -p train --features cuda`, or \
+             use --device cpu"
+    )]
     NotBuiltIn,
     /// CUDA was asked for and does not answer.
     #[error("CUDA device {index} does not answer: {detail}; check the driver with nvidia-smi, or use --device cpu")]

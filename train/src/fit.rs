@@ -62,35 +62,55 @@ pub fn fit(
     let steps = train.len().div_ceil(config.batch_size) as u64;
     while let Some(epoch) = next_epoch(config, &progress.history) {
         let first = progress.step - epoch as u64 * steps;
-        let clips = Clips::Training { seed: config.seed, epoch: epoch as u64, augment: config.augment };
+        let clips = Clips::Training {
+            seed: config.seed,
+            epoch: epoch as u64,
+            augment: config.augment,
+        };
         let source = BatchSource {
             dataset: &data.dataset,
             front_end: &data.front_end,
             batches: Batches::new(training_order(train, config.seed, epoch as u64), config.batch_size),
             clips,
         };
-        let mut tally = progress.tally().context("the checkpoint's confusion matrix is not square")?;
+        let mut tally = progress
+            .tally()
+            .context("the checkpoint's confusion matrix is not square")?;
         let bar = console.bar(format!("epoch {}", epoch + 1), steps as usize, first as usize);
-        let report = prefetch.run(&source, first as usize..steps as usize, |number, batch| -> anyhow::Result<()> {
-            let done = epoch as u64 * steps + number as u64;
-            // Dropout's masks, too, are a function of the step's number.
-            training_device.seed(stream(config.seed, 1 + done, 0, Purpose::Model).random());
-            let input = step::upload(batch, data.front_end.input(), data.dataset.features(), &training_device);
-            let current = model.take().expect("every step puts the model back");
-            let (changed, logits) =
-                step::train(current, &mut optimizer, config.lr, input, &batch.labels, &training_device)?;
-            tally.add(&logits, &batch.labels);
-            if !tally.loss().is_finite() {
-                bail!("the loss is not finite any more at step {}; try a lower --lr than {}", done + 1, config.lr);
-            }
-            if config.checkpoint_every > 0 && (done + 1).is_multiple_of(config.checkpoint_every as u64) {
-                let progress = Progress::at(done + 1, &tally, progress.history.clone());
-                save(run, &progress, &changed, &optimizer)?;
-            }
-            model = Some(changed);
-            bar.inc(1);
-            Ok(())
-        })?;
+        let report = prefetch.run(
+            &source,
+            first as usize..steps as usize,
+            |number, batch| -> anyhow::Result<()> {
+                let done = epoch as u64 * steps + number as u64;
+                // Dropout's masks, too, are a function of the step's number.
+                training_device.seed(stream(config.seed, 1 + done, 0, Purpose::Model).random());
+                let input = step::upload(batch, data.front_end.input(), data.dataset.features(), &training_device);
+                let current = model.take().expect("every step puts the model back");
+                let (changed, logits) = step::train(
+                    current,
+                    &mut optimizer,
+                    config.lr,
+                    input,
+                    &batch.labels,
+                    &training_device,
+                )?;
+                tally.add(&logits, &batch.labels);
+                if !tally.loss().is_finite() {
+                    bail!(
+                        "the loss is not finite any more at step {}; try a lower --lr than {}",
+                        done + 1,
+                        config.lr
+                    );
+                }
+                if config.checkpoint_every > 0 && (done + 1).is_multiple_of(config.checkpoint_every as u64) {
+                    let progress = Progress::at(done + 1, &tally, progress.history.clone());
+                    save(run, &progress, &changed, &optimizer)?;
+                }
+                model = Some(changed);
+                bar.inc(1);
+                Ok(())
+            },
+        )?;
         bar.finish_and_clear();
 
         let trained = model.as_ref().expect("every step puts the model back");
@@ -102,7 +122,11 @@ pub fn fit(
             report::write_validation(run, config, &record, &validation)?;
         }
         progress.history.push(record);
-        progress = Progress::at((epoch as u64 + 1) * steps, &Tally::new(config.classes.len()), progress.history);
+        progress = Progress::at(
+            (epoch as u64 + 1) * steps,
+            &Tally::new(config.classes.len()),
+            progress.history,
+        );
         run.write(HISTORY_FILE, &history::to_csv(&progress.history))?;
         report::write_curves(run, &progress.history)?;
         save(run, &progress, trained, &optimizer)?;
@@ -127,7 +151,11 @@ fn start(
         let path = run.path(CHECKPOINT_FILE);
         let (progress, model, optimizer) = checkpoint::from_bytes(&bytes, model, optimizer)
             .with_context(|| format!("{} cannot be continued from; begin the run again", path.display()))?;
-        console.line(&format!("continuing after {} steps and {} epochs", progress.step, progress.history.len()));
+        console.line(&format!(
+            "continuing after {} steps and {} epochs",
+            progress.step,
+            progress.history.len()
+        ));
         return Ok((progress, model, optimizer));
     }
     let progress = Progress::new(config.classes.len());
@@ -157,13 +185,7 @@ fn is_best(record: &EpochRecord, history: &[EpochRecord]) -> bool {
     best(history).is_none_or(|best| record.val.loss < best.val.loss)
 }
 
-fn record(
-    epoch: usize,
-    report: &PrefetchReport,
-    train: &Tally,
-    val: &Tally,
-    classes: &[String],
-) -> EpochRecord {
+fn record(epoch: usize, report: &PrefetchReport, train: &Tally, val: &Tally, classes: &[String]) -> EpochRecord {
     EpochRecord {
         epoch: epoch + 1,
         seconds: report.elapsed.as_secs_f64(),
@@ -195,10 +217,18 @@ fn save(run: &RunDirectory, progress: &Progress, model: &Model, optimizer: &Modu
 }
 
 fn finish(run: &RunDirectory, history: Vec<EpochRecord>) -> anyhow::Result<FitReport> {
-    let best = best(&history).context("no epoch was trained; --epochs must be at least 1")?.clone();
+    let best = best(&history)
+        .context("no epoch was trained; --epochs must be at least 1")?
+        .clone();
     let metrics = report::read_metrics(run)?;
-    let validation = metrics.validation.context("metrics.json lacks the validation figures of the best epoch")?;
-    Ok(FitReport { history, best, validation })
+    let validation = metrics
+        .validation
+        .context("metrics.json lacks the validation figures of the best epoch")?;
+    Ok(FitReport {
+        history,
+        best,
+        validation,
+    })
 }
 
 #[cfg(test)]
@@ -208,7 +238,12 @@ mod tests {
     use crate::models::ModelKind;
 
     fn history(losses: &[f64]) -> Vec<EpochRecord> {
-        let figures = |loss| Figures { loss, top1: 0.0, macro_f1: 0.0, paper: [0.0; 4] };
+        let figures = |loss| Figures {
+            loss,
+            top1: 0.0,
+            macro_f1: 0.0,
+            paper: [0.0; 4],
+        };
         let record = |(at, &loss): (usize, &f64)| EpochRecord {
             epoch: at + 1,
             seconds: 1.0,

@@ -22,3 +22,5 @@ pub mod report;
 pub mod run_data;
 pub mod run_directory;
 pub mod step;
+#[cfg(test)]
+mod testing;

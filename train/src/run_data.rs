@@ -53,8 +53,10 @@ pub enum RunDataError {
         set: &'static str,
     },
     /// The data set's clips are not what the models are made for.
-    #[error("the data set's clips are [{n_mels}, {frames}] and the models take [128, 512]; build it with the default \
-             feature settings")]
+    #[error(
+        "the data set's clips are [{n_mels}, {frames}] and the models take [128, 512]; build it with the default \
+             feature settings"
+    )]
     ClipShape {
         /// Mel bands.
         n_mels: usize,
@@ -79,9 +81,10 @@ impl RunData {
         let mut positions = BTreeMap::new();
         for (&set, ids) in &split.tracks {
             let found = ids.iter().map(|&track_id| {
-                let position = dataset
-                    .position(track_id)
-                    .ok_or_else(|| RunDataError::UnknownTrack { split: split.index.name.clone(), track_id })?;
+                let position = dataset.position(track_id).ok_or_else(|| RunDataError::UnknownTrack {
+                    split: split.index.name.clone(),
+                    track_id,
+                })?;
                 match dataset.class(position) {
                     Some(_) => Ok(position),
                     None => Err(RunDataError::NotSingleLabel {
@@ -93,14 +96,22 @@ impl RunData {
             positions.insert(set, found.collect::<Result<Vec<_>, _>>()?);
         }
         let front_end = HostFrontEnd::new(input, features, &split.normalization);
-        Ok(Self { dataset, split, front_end, positions })
+        Ok(Self {
+            dataset,
+            split,
+            front_end,
+            positions,
+        })
     }
 
     /// The tracks of a set, as positions in the data set.
     pub fn positions(&self, set: Set) -> Result<&[usize], RunDataError> {
         match self.positions.get(&set) {
             Some(positions) if !positions.is_empty() => Ok(positions),
-            _ => Err(RunDataError::EmptySet { split: self.split.index.name.clone(), set: set.name() }),
+            _ => Err(RunDataError::EmptySet {
+                split: self.split.index.name.clone(),
+                set: set.name(),
+            }),
         }
     }
 }

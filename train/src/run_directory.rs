@@ -78,7 +78,10 @@ impl RunDirectory {
 
     /// The directory of a run that was begun, to read from.
     pub fn open(root: &Path) -> Result<(Self, RunConfig), RunError> {
-        let directory = Self { root: root.to_owned(), _lock: None };
+        let directory = Self {
+            root: root.to_owned(),
+            _lock: None,
+        };
         let path = directory.path(CONFIG_FILE);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -87,17 +90,26 @@ impl RunDirectory {
             }
             Err(source) => return Err(RunError::Io { path, source }),
         };
-        let config = toml::from_str(&text).map_err(|error| RunError::Damaged { path, detail: error.to_string() })?;
+        let config = toml::from_str(&text).map_err(|error| RunError::Damaged {
+            path,
+            detail: error.to_string(),
+        })?;
         Ok((directory, config))
     }
 
     fn lock(root: &Path) -> Result<Self, RunError> {
-        let io_error = |path: &Path, source| RunError::Io { path: path.to_owned(), source };
+        let io_error = |path: &Path, source| RunError::Io {
+            path: path.to_owned(),
+            source,
+        };
         fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
         let path = root.join(LOCK_FILE);
         let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { root: root.to_owned(), _lock: Some(lock) }),
+            Ok(()) => Ok(Self {
+                root: root.to_owned(),
+                _lock: Some(lock),
+            }),
             Err(TryLockError::WouldBlock) => Err(RunError::Busy { path: root.to_owned() }),
             Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
         }
@@ -146,8 +158,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().join("runs/first");
         assert!(matches!(RunDirectory::open(&root), Err(RunError::NoRun { .. })));
-        let settings =
-            Settings { data: Some("fma".into()), model: Some(ModelKind::Cnn2d), ..Settings::default() };
+        let settings = Settings {
+            data: Some("fma".into()),
+            model: Some(ModelKind::Cnn2d),
+            ..Settings::default()
+        };
         let config = settings.resolve().unwrap();
         let run = RunDirectory::begin(&root).unwrap();
         run.save_config(&config).unwrap();

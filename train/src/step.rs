@@ -39,7 +39,9 @@ pub fn train(
     let logits = model.forward(input);
     let targets: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
     let targets = Tensor::<1, Int>::from_data(TensorData::new(targets, [labels.len()]), device);
-    let loss = CrossEntropyLossConfig::new().init(device).forward(logits.clone(), targets);
+    let loss = CrossEntropyLossConfig::new()
+        .init(device)
+        .forward(logits.clone(), targets);
     let gradients = GradientsParams::from_grads(loss.backward(), &model);
     let model = optimizer.step(lr, model, gradients);
     Ok((model, to_host(logits)?))
@@ -47,5 +49,8 @@ pub fn train(
 
 /// Logits `[batch, classes]`, row by row.
 pub fn to_host(logits: Tensor<2>) -> Result<Vec<f32>, DeviceFailure> {
-    logits.into_data().try_to_vec().map_err(|error| DeviceFailure(format!("{error:?}")))
+    logits
+        .into_data()
+        .try_to_vec()
+        .map_err(|error| DeviceFailure(format!("{error:?}")))
 }

@@ -30,7 +30,10 @@ mod tests {
     fn a_track_of_one_clip_has_one_place() {
         let features = FeatureConfig::default();
         let mut rng = shared::rng::stream(0, 0, 0, shared::rng::Purpose::Crop);
-        assert_eq!(random_hop(features.clip_samples, features.clip_samples, &features, &mut rng), 0);
+        assert_eq!(
+            random_hop(features.clip_samples, features.clip_samples, &features, &mut rng),
+            0
+        );
         assert_eq!(random_hop(1000, features.clip_samples, &features, &mut rng), 0);
     }
 }

@@ -46,7 +46,12 @@ pub struct ClipPlan {
 impl ClipPlan {
     /// A clip from the middle, unchanged: what validation and test see.
     pub fn centre(samples: usize, features: &FeatureConfig) -> Self {
-        Self { hop: centre_hop(samples, features), noise: None, stretch: None, key: [0; 3] }
+        Self {
+            hop: centre_hop(samples, features),
+            noise: None,
+            stretch: None,
+            key: [0; 3],
+        }
     }
 
     /// A training clip of a track of `samples` samples.
@@ -68,15 +73,24 @@ impl ClipPlan {
                 (noise, stretch)
             }
         };
-        let plan = Self { hop: 0, noise, stretch, key: [seed, epoch, track_id] };
+        let plan = Self {
+            hop: 0,
+            noise,
+            stretch,
+            key: [seed, epoch, track_id],
+        };
         let mut rng = stream(seed, epoch, track_id, Purpose::Crop);
-        Self { hop: random_hop(samples, plan.source_samples(features.clip_samples), features, &mut rng), ..plan }
+        Self {
+            hop: random_hop(samples, plan.source_samples(features.clip_samples), features, &mut rng),
+            ..plan
+        }
     }
 
     /// Samples of the track that become `clip_samples` samples: `rate` times as many when the speed is changed, so that
     /// a clip that is sped up has no zeros at its end to give the augmentation away.
     pub fn source_samples(&self, clip_samples: usize) -> usize {
-        self.stretch.map_or(clip_samples, |rate| (clip_samples as f64 * rate).ceil() as usize)
+        self.stretch
+            .map_or(clip_samples, |rate| (clip_samples as f64 * rate).ceil() as usize)
     }
 
     /// Whether the waveform stays as it is, so that the stored mel spectrogram can be used.
@@ -91,21 +105,32 @@ mod tests {
 
     fn plans(augment: Augment) -> Vec<ClipPlan> {
         let features = FeatureConfig::default();
-        (0..4000).map(|track| ClipPlan::training(augment, 1, 0, track, 1_321_967, &features)).collect()
+        (0..4000)
+            .map(|track| ClipPlan::training(augment, 1, 0, track, 1_321_967, &features))
+            .collect()
     }
 
     #[test]
     fn half_of_the_clips_are_noisy_half_are_stretched_and_a_quarter_both() {
         let plans = plans(Augment::Paper);
-        let share = |test: fn(&ClipPlan) -> bool| {
-            plans.iter().filter(|plan| test(plan)).count() as f64 / plans.len() as f64
-        };
+        let share =
+            |test: fn(&ClipPlan) -> bool| plans.iter().filter(|plan| test(plan)).count() as f64 / plans.len() as f64;
         // The standard deviation of such a share of 4,000 is 0.008 at most.
         assert!((share(|plan| plan.noise.is_some()) - 0.5).abs() < 0.035);
         assert!((share(|plan| plan.stretch.is_some()) - 0.5).abs() < 0.035);
         assert!((share(|plan| plan.noise.is_some() && plan.stretch.is_some()) - 0.25).abs() < 0.035);
-        assert!(plans.iter().filter_map(|plan| plan.noise).all(|amplitude| NOISE_AMPLITUDE.contains(&amplitude)));
-        assert!(plans.iter().filter_map(|plan| plan.stretch).all(|rate| STRETCH_RATE.contains(&rate)));
+        assert!(
+            plans
+                .iter()
+                .filter_map(|plan| plan.noise)
+                .all(|amplitude| NOISE_AMPLITUDE.contains(&amplitude))
+        );
+        assert!(
+            plans
+                .iter()
+                .filter_map(|plan| plan.stretch)
+                .all(|rate| STRETCH_RATE.contains(&rate))
+        );
     }
 
     #[test]

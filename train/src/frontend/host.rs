@@ -98,7 +98,9 @@ impl HostFrontEnd {
 
     /// Leaves the augmented clip in `scratch.clip`.
     fn augment(&self, samples: &[i16], plan: &ClipPlan, scratch: &mut HostScratch) {
-        scratch.source.resize(plan.source_samples(self.features.clip_samples), 0.0);
+        scratch
+            .source
+            .resize(plan.source_samples(self.features.clip_samples), 0.0);
         copy_clip(samples, plan.hop * self.features.hop_length, &mut scratch.source);
         if let Some(amplitude) = plan.noise {
             let [seed, epoch, track] = plan.key;
@@ -108,7 +110,8 @@ impl HostFrontEnd {
         match plan.stretch {
             Some(rate) => {
                 scratch.clip.resize(self.features.clip_samples, 0.0);
-                self.stretch.stretch(&scratch.source, rate, &mut scratch.stretch, &mut scratch.clip);
+                self.stretch
+                    .stretch(&scratch.source, rate, &mut scratch.stretch, &mut scratch.clip);
             }
             None => std::mem::swap(&mut scratch.source, &mut scratch.clip),
         }
@@ -135,7 +138,11 @@ impl HostFrontEnd {
 
     fn normalize_mel(&self, decibels: &mut [f32]) {
         let frames = self.features.clip_frames();
-        for ((row, mean), scale) in decibels.chunks_exact_mut(frames).zip(&self.mel_mean).zip(&self.mel_scale) {
+        for ((row, mean), scale) in decibels
+            .chunks_exact_mut(frames)
+            .zip(&self.mel_mean)
+            .zip(&self.mel_scale)
+        {
             for value in row {
                 *value = (*value - mean) * scale;
             }
@@ -151,4 +158,136 @@ fn copy_clip(samples: &[i16], begin: usize, out: &mut [f32]) {
         *value = f32::from(sample) / PCM_FULL_SCALE;
     }
     out[available..].fill(0.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run_data::RunData;
+    use crate::testing;
+
+    const BOTH: InputKind = InputKind {
+        waveform: true,
+        mel: true,
+    };
+
+    /// A clip's waveform and mel spectrogram.
+    fn clip(data: &RunData, position: usize, plan: &ClipPlan) -> (Vec<f32>, Vec<f32>) {
+        let (mut waveform, mut mel) = (vec![0.0; 1 << 19], vec![0.0; 128 * 512]);
+        let out = (Some(&mut waveform[..]), Some(&mut mel[..]));
+        data.front_end
+            .run(&data.dataset, position, plan, &mut HostScratch::default(), out.0, out.1);
+        (waveform, mel)
+    }
+
+    #[test]
+    fn the_stored_mel_spectrogram_and_the_computed_one_agree() {
+        let root = testing::dataset();
+        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let cut = ClipPlan {
+            hop: 9,
+            noise: None,
+            stretch: None,
+            key: [0; 3],
+        };
+        // Noise of no amplitude takes the long way and changes nothing.
+        let computed = ClipPlan {
+            noise: Some(0.0),
+            ..cut
+        };
+        let ((cut_waveform, cut_mel), (waveform, mel)) = (clip(&data, 7, &cut), clip(&data, 7, &computed));
+        assert_eq!(cut_waveform, waveform);
+        let std = &data.split.normalization.mel_std;
+        for band in 0..128 {
+            // The first two and the last two frames see zeros beyond the clip's ends, the stored ones its neighbours.
+            for frame in 2..510 {
+                let difference = (cut_mel[band * 512 + frame] - mel[band * 512 + frame]).abs();
+                // Half a step of f16 near 64 dB, twice: once for the value, once for the maximum.
+                assert!(f64::from(difference) * std[band] < 0.0625, "band {band}, frame {frame}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_training_set_normalizes_to_mean_zero_and_deviation_one() {
+        let root = testing::dataset();
+        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
+        for position in 0..4 {
+            let samples = data.dataset.waveform(position).len();
+            let (waveform, _) = clip(&data, position, &ClipPlan::centre(samples, data.dataset.features()));
+            for value in waveform {
+                sum += f64::from(value);
+                squares += f64::from(value).powi(2);
+                count += 1.0;
+            }
+        }
+        // The clips leave out up to 15,000 of the tracks' 540,000 samples, over which the figures were taken.
+        assert!((sum / count).abs() < 0.01 && ((squares / count).sqrt() - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_faster_clip_has_no_silent_end() {
+        let root = testing::dataset();
+        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        // Track 7 has 2^19 + 35,000 samples: enough for a rate of 1.06.
+        let plan = ClipPlan {
+            hop: 0,
+            noise: None,
+            stretch: Some(1.06),
+            key: [0; 3],
+        };
+        let (waveform, _) = clip(&data, 7, &plan);
+        let loudest = |part: &[f32]| part.iter().fold(0.0f32, |loudest, value| loudest.max(value.abs()));
+        assert!(loudest(&waveform[(1 << 19) - 4000..]) > 0.5 * loudest(&waveform));
+        // Track 0 is one clip long: what is missing is silence, not a panic.
+        let (waveform, mel) = clip(
+            &data,
+            0,
+            &ClipPlan {
+                stretch: Some(1.25),
+                ..plan
+            },
+        );
+        assert!(waveform.iter().chain(&mel).all(|value| value.is_finite()));
+    }
+
+    #[test]
+    fn noise_is_as_loud_as_planned_and_depends_on_the_key() {
+        let root = testing::dataset();
+        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let plain = ClipPlan {
+            hop: 3,
+            noise: None,
+            stretch: None,
+            key: [1, 2, 3],
+        };
+        let noisy = ClipPlan {
+            noise: Some(0.01),
+            ..plain
+        };
+        let (clean, _) = clip(&data, 2, &plain);
+        let (dirty, _) = clip(&data, 2, &noisy);
+        let power: f64 = clean
+            .iter()
+            .zip(&dirty)
+            .map(|(a, b)| f64::from(a - b).powi(2))
+            .sum::<f64>()
+            / clean.len() as f64;
+        let amplitude = power.sqrt() * data.split.normalization.waveform_std;
+        assert!((amplitude - 0.01).abs() < 1e-4, "{amplitude}");
+        assert_eq!(clip(&data, 2, &noisy).0, dirty);
+        assert_ne!(
+            clip(
+                &data,
+                2,
+                &ClipPlan {
+                    key: [1, 2, 4],
+                    ..noisy
+                }
+            )
+            .0,
+            dirty
+        );
+    }
 }

@@ -21,8 +21,16 @@ impl BatchBuffer {
     pub fn reset(&mut self, tracks: usize, input: InputKind, features: &FeatureConfig) {
         self.positions.clear();
         self.labels.clear();
-        let waveform = if input.waveform { tracks * features.clip_samples } else { 0 };
-        let mel = if input.mel { tracks * features.n_mels * features.clip_frames() } else { 0 };
+        let waveform = if input.waveform {
+            tracks * features.clip_samples
+        } else {
+            0
+        };
+        let mel = if input.mel {
+            tracks * features.n_mels * features.clip_frames()
+        } else {
+            0
+        };
         self.waveform.resize(waveform, 0.0);
         self.mel.resize(mel, 0.0);
     }

@@ -52,10 +52,13 @@ impl BatchSource<'_> {
                     ClipPlan::training(augment, seed, epoch, track.track_id, samples, features)
                 }
             };
-            self.front_end.run(self.dataset, position, &plan, scratch, waveforms.next(), mels.next());
+            self.front_end
+                .run(self.dataset, position, &plan, scratch, waveforms.next(), mels.next());
             buffer.positions.push(position);
             let class = self.dataset.class(position);
-            buffer.labels.push(class.expect("the run was refused if a track of its split has no single class"));
+            buffer
+                .labels
+                .push(class.expect("the run was refused if a track of its split has no single class"));
         }
     }
 }

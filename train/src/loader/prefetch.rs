@@ -38,7 +38,11 @@ pub struct PrefetchReport {
 impl PrefetchReport {
     /// Share of the time spent waiting for data, between 0 and 1.
     pub fn wait_share(&self) -> f64 {
-        if self.elapsed.is_zero() { 0.0 } else { self.waited.as_secs_f64() / self.elapsed.as_secs_f64() }
+        if self.elapsed.is_zero() {
+            0.0
+        } else {
+            self.waited.as_secs_f64() / self.elapsed.as_secs_f64()
+        }
     }
 }
 
@@ -67,7 +71,9 @@ impl Prefetch {
         let (give_back, empty) = bounded::<BatchBuffer>(slots);
         let (send, filled) = bounded::<Filled>(slots);
         for buffer in self.buffers.drain(..) {
-            give_back.send(buffer).expect("the channel has a place for every buffer");
+            give_back
+                .send(buffer)
+                .expect("the channel has a place for every buffer");
         }
         let next = AtomicUsize::new(numbers.start);
         let outcome = std::thread::scope(|scope| {
@@ -130,16 +136,111 @@ fn in_order<E>(
             if let Some(at) = early.iter().position(|(ready, _)| *ready == number) {
                 break early.swap_remove(at).1;
             }
-            let next = filled.recv().expect("loader threads end only when all batches are claimed, or with a panic");
+            let next = filled
+                .recv()
+                .expect("loader threads end only when all batches are claimed, or with a panic");
             early.push(next.unwrap_or_else(|panic| resume_unwind(panic)));
         };
         report.waited += asked.elapsed();
         report.ready += early.len() + filled.len();
         let consumed = consume(number, &buffer);
-        give_back.send(buffer).expect("the channel has a place for every buffer");
+        give_back
+            .send(buffer)
+            .expect("the channel has a place for every buffer");
         consumed?;
         report.batches += 1;
     }
     report.elapsed = started.elapsed();
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Batches, Clips, training_order};
+    use super::*;
+    use crate::augment::Augment;
+    use crate::models::InputKind;
+    use crate::run_data::RunData;
+    use crate::testing;
+    use std::convert::Infallible;
+
+    const BOTH: InputKind = InputKind {
+        waveform: true,
+        mel: true,
+    };
+
+    fn source(data: &RunData, batch_size: usize) -> BatchSource<'_> {
+        let positions: Vec<_> = (0..testing::TRACKS).collect();
+        BatchSource {
+            dataset: &data.dataset,
+            front_end: &data.front_end,
+            batches: Batches::new(training_order(&positions, 5, 1), batch_size),
+            clips: Clips::Training {
+                seed: 5,
+                epoch: 1,
+                augment: Augment::Paper,
+            },
+        }
+    }
+
+    fn collect(prefetch: &mut Prefetch, source: &BatchSource<'_>, numbers: Range<usize>) -> Vec<BatchBuffer> {
+        let mut batches = Vec::new();
+        let report = prefetch
+            .run(source, numbers.clone(), |number, batch| -> Result<(), Infallible> {
+                assert_eq!(number, numbers.start + batches.len());
+                batches.push(batch.clone());
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(report.batches, numbers.len());
+        batches
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_batches_and_any_of_them_can_be_the_first() {
+        let root = testing::dataset();
+        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let source = source(&data, 3);
+        let alone = collect(&mut Prefetch::new(1, 1), &source, 0..3);
+        assert_eq!(
+            alone.iter().map(|batch| batch.labels.len()).collect::<Vec<_>>(),
+            [3, 3, 2]
+        );
+        assert!(
+            alone
+                .iter()
+                .all(|batch| batch.waveform.iter().chain(&batch.mel).all(|value| value.is_finite()))
+        );
+        for (threads, ahead) in [(2, 1), (4, 2), (16, 5)] {
+            let mut prefetch = Prefetch::new(threads, ahead);
+            assert_eq!(collect(&mut prefetch, &source, 0..3), alone);
+            // Buffers that have been used before, and a resumed epoch.
+            assert_eq!(collect(&mut prefetch, &source, 1..3), alone[1..]);
+        }
+    }
+
+    #[test]
+    fn a_consumer_that_stops_ends_the_threads_and_can_begin_again() {
+        let root = testing::dataset();
+        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let source = source(&data, 1);
+        let mut prefetch = Prefetch::new(3, 2);
+        let stopped = prefetch.run(&source, 0..testing::TRACKS, |number, _| {
+            if number == 1 { Err("enough") } else { Ok(()) }
+        });
+        assert_eq!(stopped, Err("enough"));
+        assert_eq!(prefetch.buffers.len(), 5);
+        assert_eq!(collect(&mut prefetch, &source, 0..2).len(), 2);
+    }
+
+    #[test]
+    fn a_panic_in_a_loader_thread_reaches_the_consumer() {
+        let root = testing::dataset();
+        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let mut source = source(&data, 2);
+        // No such track: filling the second batch indexes out of bounds.
+        source.batches = Batches::new(vec![0, 1, 99, 2], 2);
+        let run = AssertUnwindSafe(|| Prefetch::new(2, 2).run(&source, 0..2, |_, _| Ok::<(), Infallible>(())));
+        assert!(catch_unwind(run).is_err());
+    }
 }

@@ -52,7 +52,11 @@ pub struct ClassMetrics {
 
 /// As scikit-learn's `zero_division=0`.
 fn ratio(numerator: f64, denominator: f64) -> f64 {
-    if denominator == 0.0 { 0.0 } else { numerator / denominator }
+    if denominator == 0.0 {
+        0.0
+    } else {
+        numerator / denominator
+    }
 }
 
 impl ClassificationMetrics {
@@ -68,8 +72,10 @@ impl ClassificationMetrics {
             .enumerate()
             .map(|(class, name)| {
                 let hits = confusion.count(class, class) as f64;
-                let (truth, predicted) =
-                    (confusion.truth_total(class) as f64, confusion.predicted_total(class) as f64);
+                let (truth, predicted) = (
+                    confusion.truth_total(class) as f64,
+                    confusion.predicted_total(class) as f64,
+                );
                 ClassMetrics {
                     name: name.clone(),
                     support: confusion.truth_total(class),
@@ -114,19 +120,39 @@ mod tests {
 
     #[test]
     fn figures_are_scikit_learns_and_the_papers() {
-        let file = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/golden.safetensors")).unwrap();
+        let file = std::fs::read(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../tests/golden/golden.safetensors"
+        ))
+        .unwrap();
         let file = SafeTensors::deserialize(&file).unwrap();
-        let values = |name: &str| -> Vec<f32> { bytemuck::allocation::pod_collect_to_vec(file.tensor(name).unwrap().data()) };
+        let values =
+            |name: &str| -> Vec<f32> { bytemuck::allocation::pod_collect_to_vec(file.tensor(name).unwrap().data()) };
         let mut confusion = ConfusionMatrix::new(8);
-        for (truth, logits) in values("metrics/truth").iter().zip(values("metrics/logits").chunks_exact(8)) {
+        for (truth, logits) in values("metrics/truth")
+            .iter()
+            .zip(values("metrics/logits").chunks_exact(8))
+        {
             let best = (0..8).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
             confusion.add(*truth as usize, best);
         }
         let metrics = ClassificationMetrics::new(&confusion, &names(8), 0.0);
         let class = |get: fn(&ClassMetrics) -> f64| metrics.per_class.iter().map(get).collect::<Vec<_>>();
-        let ours = [class(|c| c.accuracy), class(|c| c.precision), class(|c| c.recall), class(|c| c.f1)].concat();
+        let ours = [
+            class(|c| c.accuracy),
+            class(|c| c.precision),
+            class(|c| c.recall),
+            class(|c| c.f1),
+        ]
+        .concat();
         let paper = metrics.paper;
-        let ours_macro = [paper.accuracy, paper.precision, paper.recall, paper.f1, metrics.macro_f1];
+        let ours_macro = [
+            paper.accuracy,
+            paper.precision,
+            paper.recall,
+            paper.f1,
+            metrics.macro_f1,
+        ];
         let mut worst: f64 = 0.0;
         for (name, ours) in [
             ("metrics/per_class_accuracy_precision_recall_f1", &ours[..]),
@@ -134,7 +160,10 @@ mod tests {
         ] {
             let golden = values(name);
             assert_eq!(golden.len(), ours.len());
-            worst = golden.iter().zip(ours).fold(worst, |worst, (a, b)| worst.max((f64::from(*a) - b).abs()));
+            worst = golden
+                .iter()
+                .zip(ours)
+                .fold(worst, |worst, (a, b)| worst.max((f64::from(*a) - b).abs()));
         }
         println!("metrics: largest error {worst:.2e}");
         assert!(worst <= TOLERANCE, "{worst}");

@@ -11,7 +11,9 @@ pub struct ConfusionMatrix {
 impl ConfusionMatrix {
     /// All zero.
     pub fn new(classes: usize) -> Self {
-        Self { counts: Array2::zeros((classes, classes)) }
+        Self {
+            counts: Array2::zeros((classes, classes)),
+        }
     }
 
     /// From rows of counts, as [`Self::rows`] gives them; `None` where they are not a square.
@@ -69,7 +71,9 @@ impl ConfusionMatrix {
         writer.write_record(header).expect("writing into memory cannot fail");
         for (name, row) in names.iter().zip(self.rows()) {
             let cells = std::iter::once(name.clone()).chain(row.iter().map(u64::to_string));
-            writer.write_record(cells).expect("writing into memory cannot fail and rows are as long as the header");
+            writer
+                .write_record(cells)
+                .expect("writing into memory cannot fail and rows are as long as the header");
         }
         writer.into_inner().expect("writing into memory cannot fail")
     }

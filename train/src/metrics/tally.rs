@@ -14,7 +14,10 @@ pub struct Tally {
 impl Tally {
     /// Nothing seen.
     pub fn new(classes: usize) -> Self {
-        Self { loss_sum: 0.0, confusion: ConfusionMatrix::new(classes) }
+        Self {
+            loss_sum: 0.0,
+            confusion: ConfusionMatrix::new(classes),
+        }
     }
 
     /// Adds a batch: `logits` is `[batch, classes]` row by row.

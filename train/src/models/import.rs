@@ -4,7 +4,7 @@
 
 use super::pytorch_zip::without_zip64_end;
 use super::{Model, ModelKind};
-use burn::store::{ApplyResult, KeyRemapper, ModuleSnapshot, PytorchStore, SafetensorsStore};
+use burn::store::{ApplyResult, KeyRemapper, ModuleSnapshot, ModuleStore, PytorchStore, SafetensorsStore};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -78,9 +78,7 @@ pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), I
             let mut store = SafetensorsStore::from_bytes(Some(bytes))
                 .allow_partial(true)
                 .validate(false);
-            model
-                .load_from(&mut store)
-                .map_err(|error| unreadable(error.to_string()))?
+            load_into(&mut model, &mut store).map_err(|error| unreadable(error.to_string()))?
         }
         "pt" | "pth" => {
             let remapper = match kind {
@@ -108,9 +106,8 @@ pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), I
             };
             let mut nested = settings(PytorchStore::from_file(readable).with_top_level_key(STATE_DICT_KEY));
             let mut plain = settings(PytorchStore::from_file(readable));
-            model
-                .load_from(&mut nested)
-                .or_else(|_| model.load_from(&mut plain))
+            load_into(&mut model, &mut nested)
+                .or_else(|_| load_into(&mut model, &mut plain))
                 .map_err(|error| unreadable(error.to_string()))?
         }
         _ => return Err(ImportError::UnknownFormat { path: path.to_owned() }),
@@ -124,6 +121,16 @@ pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), I
             kind,
             detail: mismatch.join("; "),
         })
+    }
+}
+
+/// Past the enum, whose variant would stand before every name.
+fn load_into<S: ModuleStore>(model: &mut Model, store: &mut S) -> Result<ApplyResult, S::Error> {
+    match model {
+        Model::Cnn1d(model) => model.load_from(store),
+        Model::Cnn2d(model) => model.load_from(store),
+        Model::Crnn(model) => model.load_from(store),
+        Model::MmCrnn(model) => model.load_from(store),
     }
 }
 
@@ -148,7 +155,13 @@ fn describe_mismatch(result: &ApplyResult) -> Vec<String> {
 /// The weights as a safetensors file: plain names, no metadata, so that the same weights give the same bytes.
 pub fn export_weights(model: &Model) -> Result<Vec<u8>, String> {
     let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
-    model.save_into(&mut store).map_err(|error| error.to_string())?;
+    let saved = match model {
+        Model::Cnn1d(model) => model.save_into(&mut store),
+        Model::Cnn2d(model) => model.save_into(&mut store),
+        Model::Crnn(model) => model.save_into(&mut store),
+        Model::MmCrnn(model) => model.save_into(&mut store),
+    };
+    saved.map_err(|error| error.to_string())?;
     store.get_bytes().map_err(|error| error.to_string())
 }
 

@@ -1,5 +1,6 @@
 //! The confusion matrix as an SVG: a row per true class, shaded by its share of the row, with the counts written in.
 
+use super::font::{self, FONT};
 use super::{DrawError, confusion_files};
 use crate::metrics::ConfusionMatrix;
 use plotters::prelude::*;
@@ -17,11 +18,14 @@ const FULL: (f64, f64, f64) = (8.0, 48.0, 107.0);
 /// The picture's bytes.
 pub fn draw(confusion: &ConfusionMatrix, names: &[String], set: Set) -> Result<Vec<u8>, DrawError> {
     let side = (LABELS + MARGIN + CELL * confusion.classes() as i32) as u32;
+    font::register(confusion_files(set).1)?;
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, (side, side)).into_drawing_area();
-        draw_on(&area, confusion, names, set)
-            .map_err(|error| DrawError { file: confusion_files(set).1, detail: error.to_string() })?;
+        draw_on(&area, confusion, names, set).map_err(|error| DrawError {
+            file: confusion_files(set).1,
+            detail: error.to_string(),
+        })?;
     }
     Ok(svg.into_bytes())
 }
@@ -34,7 +38,10 @@ fn draw_on(
 ) -> Result<(), Box<dyn std::error::Error>> {
     area.fill(&WHITE)?;
     let style = |color: &'static RGBColor, horizontal, vertical| {
-        ("sans-serif", 14).into_text_style(area).color(color).pos(Pos::new(horizontal, vertical))
+        (FONT, 14)
+            .into_text_style(area)
+            .color(color)
+            .pos(Pos::new(horizontal, vertical))
     };
     let title = format!("{} set: true class (rows), predicted class (columns)", set.name());
     area.draw_text(&title, &style(&BLACK, HPos::Left, VPos::Top), (10, 8))?;

@@ -2,6 +2,7 @@
 
 mod confusion_picture;
 mod curves;
+mod font;
 
 use crate::config::RunConfig;
 use crate::history::EpochRecord;
@@ -56,8 +57,13 @@ pub fn confusion_files(set: Set) -> (&'static str, &'static str) {
 
 /// Reads `metrics.json`.
 pub fn read_metrics(run: &RunDirectory) -> Result<RunMetrics, RunError> {
-    let damaged = |detail: String| RunError::Damaged { path: run.path(METRICS_FILE), detail };
-    let bytes = run.read(METRICS_FILE)?.ok_or_else(|| damaged("it is missing; no epoch has been trained yet".into()))?;
+    let damaged = |detail: String| RunError::Damaged {
+        path: run.path(METRICS_FILE),
+        detail,
+    };
+    let bytes = run
+        .read(METRICS_FILE)?
+        .ok_or_else(|| damaged("it is missing; no epoch has been trained yet".into()))?;
     serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))
 }
 
@@ -95,7 +101,10 @@ pub fn write_set(
     }
     let (table, picture) = confusion_files(set);
     run.write(table, &tally.confusion.to_csv(&config.classes))?;
-    run.write(picture, &confusion_picture::draw(&tally.confusion, &config.classes, set)?)?;
+    run.write(
+        picture,
+        &confusion_picture::draw(&tally.confusion, &config.classes, set)?,
+    )?;
     let mut json = serde_json::to_vec_pretty(&metrics)?;
     json.push(b'\n');
     Ok(run.write(METRICS_FILE, &json)?)

@@ -1,0 +1,375 @@
+//! The command line. What was typed enters; configurations that are complete and consistent leave, before any thread is
+//! started or any file is written.
+
+use crate::pipeline::BuildConfig;
+use crate::preset::Preset;
+use crate::source::fma::Subset;
+use crate::split::{GroupBy, Ratios, SplitConfig, Strategy};
+use crate::validate::ValidateConfig;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use shared::features::FeatureConfig;
+use shared::manifest::Flag;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  preprocess build --source fma --audio fma_small --metadata fma_metadata/tracks.csv --out data/fma_small \\
+                   --preset fma_small
+  preprocess build --source fma --audio audio --metadata tracks.csv --out data/mine --jobs 16 --drop duplicates
+
+A build that was interrupted goes on where it was when the same command is given again. Output is the same,
+byte by byte, for any number of jobs.";
+
+const SPLIT_EXAMPLES: &str = "\
+Examples:
+  preprocess split data/fma_small                                          stratified, 80/10/10, seed 0
+  preprocess split data/fma_small --strategy grouped --group-by artist-album --seed 7
+  preprocess split data/fma_small --strategy official --name official
+  preprocess split data/fma_small --prune                                  removes all but the live split
+
+The new split becomes the live one, splits/current. Older ones stay until they are pruned.";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  preprocess verify data/fma_small
+  preprocess verify data/fma_small --repair --audio /mnt/fma_small
+
+Ends with status 1 if anything is wrong and was not repaired.";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  preprocess inspect data/fma_small
+  preprocess inspect data/fma_small --track 2 --png track-2.png";
+
+/// Turns a collection of audio files into a data set that `train` reads.
+#[derive(Debug, Parser)]
+#[command(name = "preprocess", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Prints the result as one line of JSON, the last on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Shows no progress and no summary, only errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Decodes, validates and resamples audio files into shards
+    #[command(after_help = BUILD_EXAMPLES)]
+    Build(BuildArgs),
+    /// Divides a data set's tracks into train, val and test
+    #[command(after_help = SPLIT_EXAMPLES)]
+    Split(SplitArgs),
+    /// Checks every byte of a data set, and repairs its shards
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
+    /// Says what a data set holds, or draws one of its tracks
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(InspectArgs),
+}
+
+/// Sources that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SourceName {
+    /// The Free Music Archive data set
+    Fma,
+}
+
+/// Data sets that are known in advance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PresetName {
+    /// FMA small: 8,000 tracks in 8 genres
+    #[value(name = "fma_small")]
+    FmaSmall,
+}
+
+/// Tracks that can be dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Droppable {
+    /// Tracks with the same samples as one with a lower id
+    Duplicates,
+    /// Tracks that are all but inaudible
+    NearSilent,
+}
+
+/// `preprocess build`, as typed.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// Where the tracks come from
+    #[arg(long, value_enum)]
+    pub source: SourceName,
+    /// Directory of the audio files, the one that holds 000/000002.mp3 and so on
+    #[arg(long, value_name = "DIR")]
+    pub audio: PathBuf,
+    /// The source's table of tracks
+    #[arg(long, value_name = "TRACKS_CSV")]
+    pub metadata: PathBuf,
+    /// Directory of the data set; made if it does not exist
+    #[arg(long, value_name = "DATASET")]
+    pub out: PathBuf,
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Compares the result with what is known of this data set
+    #[arg(long, value_enum)]
+    pub preset: Option<PresetName>,
+    /// Part of the source; medium includes small, large includes medium [default: small, or the preset's]
+    #[arg(long, value_enum)]
+    pub subset: Option<Subset>,
+    /// Least share of a file's frames that must decode, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = ValidateConfig::default().min_decoded_share)]
+    pub min_decoded_share: f64,
+    /// Drops such tracks instead of only flagging them
+    #[arg(long, value_enum, value_delimiter = ',', action = ArgAction::Append)]
+    pub drop: Vec<Droppable>,
+}
+
+/// `preprocess split`, as typed.
+#[derive(Debug, Args)]
+pub struct SplitArgs {
+    /// The data set
+    pub dataset: PathBuf,
+    /// Name of the split [default: strategy and seed]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// How tracks are divided [default: stratified]
+    #[arg(long, value_enum)]
+    pub strategy: Option<StrategyName>,
+    /// What keeps tracks together in a grouped split [default: artist]
+    #[arg(long, value_enum)]
+    pub group_by: Option<GroupBy>,
+    /// Shares of train, val and test [default: 80,10,10]
+    #[arg(long, value_name = "TRAIN,VAL,TEST")]
+    pub ratios: Option<Ratios>,
+    /// What the division is drawn with [default: 0]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Makes no split, but removes every one except the live one
+    #[arg(long, conflicts_with_all = ["name", "strategy", "group_by", "ratios", "seed"])]
+    pub prune: bool,
+}
+
+/// Strategies, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StrategyName {
+    /// Shuffled and cut
+    Random,
+    /// Each class shuffled and cut by itself
+    Stratified,
+    /// No artist in two sets
+    Grouped,
+    /// As the source divides its tracks
+    Official,
+}
+
+/// `preprocess verify`, as typed.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The data set
+    pub dataset: PathBuf,
+    /// Rebuilds bad shards from the audio files
+    #[arg(long)]
+    pub repair: bool,
+    /// Directory of the audio files, if it is not where it was
+    #[arg(long, value_name = "DIR", requires = "repair")]
+    pub audio: Option<PathBuf>,
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// `preprocess inspect`, as typed.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The data set
+    pub dataset: PathBuf,
+    /// The track to draw
+    #[arg(long, value_name = "ID", requires = "png")]
+    pub track: Option<u64>,
+    /// Draws the track's waveform and mel spectrogram
+    #[arg(long, value_name = "FILE", requires = "track")]
+    pub png: Option<PathBuf>,
+}
+
+/// Arguments that contradict each other or mean nothing: exit status 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(String);
+
+/// Threads that were asked for, or one per core.
+pub fn jobs(asked: Option<NonZeroUsize>) -> usize {
+    asked
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, NonZeroUsize::get)
+}
+
+impl BuildArgs {
+    /// A complete configuration.
+    pub fn resolve(self) -> Result<BuildConfig, UsageError> {
+        let SourceName::Fma = self.source;
+        let preset = self.preset.map(|PresetName::FmaSmall| Preset::fma_small());
+        if let (Some(preset), Some(subset)) = (&preset, self.subset)
+            && preset.subset != subset
+        {
+            return Err(UsageError(format!(
+                "--preset {} is about the subset {}, so --subset {subset} contradicts it",
+                preset.name, preset.subset
+            )));
+        }
+        let validate = ValidateConfig {
+            min_decoded_share: self.min_decoded_share,
+            ..ValidateConfig::default()
+        };
+        validate
+            .check()
+            .map_err(|problem| UsageError(format!("--min-decoded-share: {problem}")))?;
+        let flag = |droppable: &Droppable| match droppable {
+            Droppable::Duplicates => Flag::Duplicate,
+            Droppable::NearSilent => Flag::NearSilent,
+        };
+        Ok(BuildConfig {
+            audio: self.audio,
+            metadata: self.metadata,
+            out: self.out,
+            subset: self
+                .subset
+                .or_else(|| preset.as_ref().map(|preset| preset.subset))
+                .unwrap_or(Subset::Small),
+            preset,
+            features: FeatureConfig::default(),
+            validate,
+            drop: self.drop.iter().map(flag).collect(),
+            jobs: jobs(self.jobs),
+        })
+    }
+}
+
+impl SplitArgs {
+    /// A complete configuration; `prune` is for the caller to look at first.
+    pub fn resolve(self) -> Result<SplitConfig, UsageError> {
+        let strategy = self.strategy.unwrap_or(StrategyName::Stratified);
+        if self.group_by.is_some() && strategy != StrategyName::Grouped {
+            return Err(UsageError("--group-by needs --strategy grouped".into()));
+        }
+        if strategy == StrategyName::Official && (self.ratios.is_some() || self.seed.is_some()) {
+            return Err(UsageError(
+                "the official split has the ratios that it has; leave out --ratios and --seed".into(),
+            ));
+        }
+        let (ratios, seed) = (self.ratios.unwrap_or_default(), self.seed.unwrap_or(0));
+        Ok(SplitConfig {
+            dataset: self.dataset,
+            name: self.name,
+            strategy: match strategy {
+                StrategyName::Random => Strategy::Random { ratios, seed },
+                StrategyName::Stratified => Strategy::Stratified { ratios, seed },
+                StrategyName::Grouped => Strategy::Grouped {
+                    by: self.group_by.unwrap_or(GroupBy::Artist),
+                    ratios,
+                    seed,
+                },
+                StrategyName::Official => Strategy::Official,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        let words = line.split_whitespace();
+        Cli::try_parse_from(std::iter::once("preprocess").chain(words)).map(|cli| cli.command)
+    }
+
+    const BUILD: &str = "build --source fma --audio a --metadata m.csv --out o";
+
+    fn build(more: &str) -> Result<BuildConfig, String> {
+        match parse(&format!("{BUILD} {more}")).map_err(|error| error.to_string())? {
+            Command::Build(args) => args.resolve().map_err(|error| error.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn split(more: &str) -> Result<SplitConfig, String> {
+        match parse(&format!("split d {more}")).map_err(|error| error.to_string())? {
+            Command::Split(args) => args.resolve().map_err(|error| error.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_build_has_its_defaults_and_its_preset() {
+        let config = build("").unwrap();
+        assert_eq!((config.subset, config.preset), (Subset::Small, None));
+        assert_eq!(config.validate, ValidateConfig::default());
+        let config = build("--preset fma_small --drop duplicates,near-silent --jobs 3").unwrap();
+        assert_eq!(config.drop, [Flag::Duplicate, Flag::NearSilent]);
+        assert_eq!((config.jobs, config.preset), (3, Some(Preset::fma_small())));
+        assert_eq!(build("--subset large").unwrap().subset, Subset::Large);
+    }
+
+    #[test]
+    fn contradictions_are_sentences() {
+        for (more, expected) in [
+            ("--preset fma_small --subset large", "--subset large contradicts"),
+            ("--min-decoded-share 1.5", "between 0 and 1"),
+            ("--jobs 0", "--jobs"),
+            ("--drop silent", "duplicates, near-silent"),
+        ] {
+            let error = build(more).unwrap_err();
+            assert!(error.contains(expected), "{more}: {error}");
+        }
+        for (more, expected) in [
+            ("--group-by artist", "--strategy grouped"),
+            ("--strategy official --seed 3", "leave out"),
+            ("--ratios 80,20", "three numbers"),
+            ("--prune --seed 3", "--prune"),
+        ] {
+            let error = split(more).unwrap_err();
+            assert!(error.contains(expected), "{more}: {error}");
+        }
+        for line in ["verify d --audio a", "inspect d --track 3", "inspect d --png f.png"] {
+            assert_eq!(
+                parse(line).unwrap_err().kind(),
+                ErrorKind::MissingRequiredArgument,
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_split_has_its_defaults() {
+        let config = split("").unwrap();
+        assert_eq!(
+            config.strategy,
+            Strategy::Stratified {
+                ratios: Ratios::default(),
+                seed: 0
+            }
+        );
+        let config = split("--strategy grouped --group-by artist-album --ratios 70,15,15 --seed 9").unwrap();
+        assert_eq!(
+            config.strategy,
+            Strategy::Grouped {
+                by: GroupBy::ArtistAlbum,
+                ratios: "70,15,15".parse().unwrap(),
+                seed: 9
+            }
+        );
+    }
+}

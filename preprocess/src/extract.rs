@@ -1,0 +1,169 @@
+//! One audio file enters; its waveform at the data set's rate, its mel spectrogram, its sums and its checksums leave, or
+//! the reason why not.
+//!
+//! The file is decoded, mixed down, resampled and quantized frame by frame; only the 16-bit waveform is ever whole. The
+//! spectrogram is that of the 16-bit samples, so it can be made again from a shard. Nothing is written here.
+
+use crate::decode::{DecodeReport, Mp3Stream};
+use crate::guard;
+use crate::quantize::quantize;
+use crate::resample::Resampler;
+use crate::validate::{Rejection, ValidateConfig, peak};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use ndarray::ArrayViewMut2;
+use shared::dsp::decibel::{Reference, power_to_db};
+use shared::dsp::mel::{MelScratch, MelSpectrogram};
+use shared::features::FeatureConfig;
+use shared::stats::TrackSummary;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// A track that is fit for the data set.
+#[derive(Clone, Debug)]
+pub struct ExtractedTrack {
+    /// The track.
+    pub track_id: u64,
+    /// Mono PCM at the data set's rate.
+    pub waveform: Vec<i16>,
+    /// `[n_mels, frames]` dB, reference 1.0, no floor.
+    pub mel: Vec<f16>,
+    /// BLAKE3 of the waveform's bytes.
+    pub waveform_blake3: String,
+    /// BLAKE3 of the spectrogram's bytes.
+    pub mel_blake3: String,
+    /// Its sums.
+    pub summary: TrackSummary,
+    /// Sample rate of the file, in Hz.
+    pub source_rate: u32,
+    /// Channels of the file.
+    pub source_channels: u32,
+    /// Frames of the file that could not be decoded.
+    pub bad_frames: u64,
+    /// Samples that did not fit 16 bits.
+    pub clipped_samples: u64,
+}
+
+impl ExtractedTrack {
+    /// Root mean square of the waveform, in dB relative to full scale.
+    pub fn rms_dbfs(&self) -> f64 {
+        10.0 * (self.summary.waveform_sum_squares / self.summary.samples as f64).log10()
+    }
+
+    /// Memory that the track holds.
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.waveform.as_slice()) + size_of_val(self.mel.as_slice())
+    }
+}
+
+/// A decoded file.
+#[derive(Clone, Debug)]
+pub struct Waveform {
+    /// Mono PCM at the data set's rate.
+    pub samples: Vec<i16>,
+    /// Sample rate of the file, in Hz.
+    pub source_rate: u32,
+    /// Channels of the file.
+    pub source_channels: u32,
+    /// Samples that did not fit 16 bits.
+    pub clipped_samples: u64,
+    /// What decoding showed.
+    pub report: DecodeReport,
+}
+
+/// Extracts one track after another; plans and buffers are made once.
+pub struct Extractor {
+    features: FeatureConfig,
+    validate: ValidateConfig,
+    resamplers: HashMap<u32, Resampler>,
+    mel: MelSpectrogram,
+    mel_scratch: MelScratch,
+    decibels: Vec<f32>,
+}
+
+impl Extractor {
+    /// For these settings.
+    pub fn new(features: &FeatureConfig, validate: &ValidateConfig) -> Self {
+        Self {
+            features: features.clone(),
+            validate: validate.clone(),
+            resamplers: HashMap::new(),
+            mel: MelSpectrogram::new(features),
+            mel_scratch: MelScratch::default(),
+            decibels: Vec::new(),
+        }
+    }
+
+    /// Makes everything that the data set holds of a track, or says why it holds nothing.
+    pub fn extract(&mut self, track_id: u64, path: &Path) -> Result<ExtractedTrack, Rejection> {
+        let waveform = self.read_waveform(path)?;
+        let samples = waveform.samples;
+        self.validate
+            .judge(&waveform.report.decoding, samples.len(), peak(&samples))?;
+        let mel = self.mel(&samples);
+        let checksum = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+        Ok(ExtractedTrack {
+            track_id,
+            waveform_blake3: checksum(bytemuck::cast_slice(&samples)),
+            mel_blake3: checksum(bytemuck::cast_slice(&mel)),
+            summary: TrackSummary::new(track_id, &samples, &mel, &self.features),
+            waveform: samples,
+            mel,
+            source_rate: waveform.source_rate,
+            source_channels: waveform.source_channels,
+            bad_frames: waveform.report.bad_frames,
+            clipped_samples: waveform.clipped_samples,
+        })
+    }
+
+    /// Decodes a whole file. A panic of the decoder is a rejection.
+    pub fn read_waveform(&mut self, path: &Path) -> Result<Waveform, Rejection> {
+        guard::catch(|| self.decode(path)).unwrap_or_else(|message| {
+            // Whatever the panic left half done goes.
+            self.resamplers.clear();
+            Err(Rejection::DecoderPanic { message })
+        })
+    }
+
+    fn decode(&mut self, path: &Path) -> Result<Waveform, Rejection> {
+        let mut stream = Mp3Stream::open(path)?;
+        let (source_rate, to) = (stream.rate(), self.features.sample_rate);
+        let resampler = self
+            .resamplers
+            .entry(source_rate)
+            .or_insert_with(|| Resampler::new(source_rate, to));
+        // An earlier track may have been given up in the middle.
+        resampler.reset();
+        let maximum = self.validate.max_samples;
+        let promised = stream.promised_samples().unwrap_or(0) * u64::from(to) / u64::from(source_rate);
+        let mut samples = Vec::with_capacity(usize::try_from(promised.min(maximum) + 1).unwrap_or(0));
+        let mut clipped_samples = 0;
+        while let Some(block) = stream.next_block()? {
+            resampler.push(block, &mut |ready| clipped_samples += quantize(ready, &mut samples));
+            if samples.len() as u64 > maximum {
+                return Err(Rejection::TooLong { maximum });
+            }
+        }
+        resampler.finish(&mut |ready| clipped_samples += quantize(ready, &mut samples));
+        Ok(Waveform {
+            samples,
+            source_rate,
+            source_channels: stream.channels(),
+            clipped_samples,
+            report: stream.report()?,
+        })
+    }
+
+    /// The mel spectrogram of 16-bit samples, `[n_mels, frames]` dB, reference 1.0, no floor.
+    pub fn mel(&mut self, samples: &[i16]) -> Vec<f16> {
+        let (n_mels, frames) = (self.features.n_mels, self.mel.frames(samples.len()));
+        self.decibels.resize(n_mels * frames, 0.0);
+        let power = ArrayViewMut2::from_shape((n_mels, frames), &mut self.decibels)
+            .expect("the buffer was given the size of this shape");
+        self.mel.power(samples, &mut self.mel_scratch, power);
+        power_to_db(&mut self.decibels, Reference::Value(1.0), None);
+        let mut stored = vec![f16::ZERO; self.decibels.len()];
+        stored.convert_from_f32_slice(&self.decibels);
+        stored
+    }
+}

@@ -1,0 +1,26 @@
+//! From a collection of audio files to a data set: every module is one step of `preprocess build`, or one command.
+//!
+//! Audio files and their tables enter, a directory as `shared` defines it leaves. Nothing here knows of neural networks.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod decode;
+pub mod extract;
+pub mod guard;
+pub mod index;
+pub mod inspect;
+pub mod journal;
+pub mod ordered;
+pub mod pipeline;
+pub mod plan;
+pub mod preset;
+pub mod progress;
+pub mod quantize;
+pub mod report;
+pub mod resample;
+pub mod shard_writer;
+pub mod source;
+pub mod split;
+pub mod validate;
+pub mod verify;

@@ -1,0 +1,125 @@
+//! The program `preprocess`: arguments in, one of the commands, results on stdout, progress and warnings on stderr.
+//!
+//! Exit status 0 when done, 1 when it failed, 2 when it was called wrongly.
+
+#![forbid(unsafe_code)]
+
+use anyhow::Context;
+use clap::Parser;
+use preprocess::cli::{self, BuildArgs, Cli, Command, InspectArgs, SplitArgs, UsageError, VerifyArgs};
+use preprocess::inspect::Overview;
+use preprocess::inspect::picture::TrackPicture;
+use preprocess::progress::{ByteProgress, Style, TrackProgress};
+use preprocess::report::{self, Outcome};
+use preprocess::verify::repair;
+use preprocess::{pipeline, split, verify};
+use shared::dataset::Dataset;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let style = Style::detect(cli.quiet);
+    let outcome = match cli.command {
+        Command::Build(args) => build(args, style),
+        Command::Split(args) => make_split(args),
+        Command::Verify(args) => verify(args, style),
+        Command::Inspect(args) => inspect(args),
+    };
+    match print(&outcome, cli.json, cli.quiet) {
+        Ok(()) => {}
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        Err(error) => {
+            eprintln!("error: could not write to standard output: {error}");
+            return ExitCode::from(1);
+        }
+    }
+    match outcome {
+        Ok(outcome) => ExitCode::from(u8::from(!outcome.ok)),
+        Err(error) if error.is::<UsageError>() => ExitCode::from(2),
+        Err(_) => ExitCode::from(1),
+    }
+}
+
+fn print(outcome: &anyhow::Result<Outcome>, json: bool, quiet: bool) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let line = match outcome {
+        Ok(outcome) => {
+            if !quiet {
+                for warning in &outcome.warnings {
+                    eprintln!("warning: {warning}");
+                }
+            }
+            // What is wrong with a data set is not a summary but the result.
+            if !quiet || !outcome.ok {
+                writeln!(stdout, "{}", outcome.text)?;
+            }
+            outcome.json.clone()
+        }
+        Err(error) => {
+            let error = format!("{error:#}");
+            eprintln!("error: {error}");
+            report::failure(&error)
+        }
+    };
+    if json {
+        writeln!(stdout, "{line}")?;
+    }
+    stdout.flush()
+}
+
+fn build(args: BuildArgs, style: Style) -> anyhow::Result<Outcome> {
+    let config = args.resolve()?;
+    let report = pipeline::build(&config, &mut TrackProgress::new(style))?;
+    Ok(report::build(&report, &config.out))
+}
+
+fn make_split(args: SplitArgs) -> anyhow::Result<Outcome> {
+    if args.prune {
+        return Ok(report::prune(&split::prune(&args.dataset)?));
+    }
+    Ok(report::split(&split::make(&args.resolve()?)?))
+}
+
+fn verify(args: VerifyArgs, style: Style) -> anyhow::Result<Outcome> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(cli::jobs(args.jobs))
+        .build()
+        .context("could not start threads; use a lower --jobs")?;
+    let check = || pool.install(|| verify::verify(&args.dataset, &ByteProgress::new(style)));
+    let mut report = check()?;
+    let mut repaired = Vec::new();
+    if args.repair {
+        repaired = repair::repair(&args.dataset, &report.problems, args.audio.as_deref(), &pool)?;
+        if !repaired.is_empty() {
+            report = check()?;
+        }
+    }
+    Ok(report::verify(&report, &repaired))
+}
+
+fn inspect(args: InspectArgs) -> anyhow::Result<Outcome> {
+    let (Some(track_id), Some(png)) = (args.track, args.png) else {
+        return Ok(report::inspect(&Overview::read(&args.dataset)?));
+    };
+    let dataset = Dataset::open(&args.dataset)?;
+    let position = dataset.position(track_id).with_context(|| {
+        format!(
+            "{} has no track {track_id}; tracks.csv and rejected.csv list all",
+            args.dataset.display()
+        )
+    })?;
+    let row = &dataset.tracks()[position];
+    let picture = TrackPicture {
+        title: &format!("track {track_id}, {}", row.labels.join(", ")),
+        samples: dataset.waveform(position),
+        mel: dataset.mel(position),
+        features: dataset.features(),
+    };
+    picture.write(&png)?;
+    Ok(report::picture(track_id, &png))
+}

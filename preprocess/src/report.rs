@@ -1,0 +1,236 @@
+//! Results of commands enter; what is printed of them leaves: a few lines for people, one line of JSON for programs.
+
+use crate::inspect::{Overview, hours};
+use crate::pipeline::BuildReport;
+use crate::split::SplitReport;
+use crate::validate::describe_reasons;
+use crate::verify::VerifyReport;
+use serde_json::{Value, json};
+use shared::split::Set;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// What a command has to say when it is done.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// For people, on stdout.
+    pub text: String,
+    /// For programs, on stdout.
+    pub json: Value,
+    /// Sentences for stderr.
+    pub warnings: Vec<String>,
+    /// Whether the exit status is 0.
+    pub ok: bool,
+}
+
+impl Outcome {
+    fn new(command: &str, text: String, mut json: Value, warnings: Vec<String>) -> Self {
+        json["command"] = command.into();
+        json["ok"] = true.into();
+        json["warnings"] = warnings.clone().into();
+        Self {
+            text,
+            json,
+            warnings,
+            ok: true,
+        }
+    }
+}
+
+/// The line of JSON for a command that failed.
+pub fn failure(error: &str) -> Value {
+    json!({ "ok": false, "error": error })
+}
+
+/// `1.23 GB`, in powers of ten.
+fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => format!("{:.2} {name}", bytes as f64 / unit as f64),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+/// What a build says.
+pub fn build(report: &BuildReport, dataset: &Path) -> Outcome {
+    let index = &report.index;
+    let hours = hours(index.samples, index.features.sample_rate);
+    let speed = report.processed as f64 / report.seconds.max(1e-3);
+    let (dropped, reasons) = (index.rejected, describe_reasons(&report.reasons).to_string());
+    let colon = if dropped == 0 { "" } else { ": " };
+    let mut text = format!(
+        "kept      {} tracks in {} classes, {hours:.2} hours of music\n\
+         dropped   {dropped}{colon}{reasons}\n\
+         size      {} in {} shard pairs\n",
+        index.kept,
+        index.classes.len(),
+        size(report.bytes),
+        index.shards.len()
+    );
+    if report.was_complete {
+        text += "speed     nothing to do: this data set was complete already";
+    } else {
+        let _ = write!(
+            text,
+            "speed     {} tracks in {:.1} s, {speed:.1} tracks/s",
+            report.processed, report.seconds
+        );
+        if report.resumed > 0 {
+            let _ = write!(text, "; {} were done by an earlier run", report.resumed);
+        }
+    }
+    let json = json!({
+        "dataset": dataset,
+        "kept": index.kept,
+        "dropped": dropped,
+        "reasons": report.reasons,
+        "classes": index.classes,
+        "hours": hours,
+        "bytes": report.bytes,
+        "shard_pairs": index.shards.len(),
+        "was_complete": report.was_complete,
+        "resumed": report.resumed,
+        "processed": report.processed,
+        "seconds": report.seconds,
+        "tracks_per_second": speed,
+    });
+    Outcome::new("build", text, json, index.source.preset_differences.clone())
+}
+
+/// What a new split says.
+pub fn split(report: &SplitReport) -> Outcome {
+    let index = &report.split.index;
+    let verb = if report.existed {
+        "was made before and"
+    } else {
+        "is new and"
+    };
+    let mut text = format!("split     {} {verb} is the live one", index.name);
+    for set in Set::ALL {
+        let tracks = report.split.tracks[&set].len();
+        let classes = index.counts[&set]
+            .iter()
+            .map(|(class, count)| format!("{class} {count}"));
+        let classes: Vec<String> = classes.collect();
+        let _ = write!(text, "\n{:<9} {tracks} tracks: {}", set.name(), classes.join(", "));
+    }
+    let leaks = &index.leaks;
+    let _ = write!(
+        text,
+        "\nleaks     {} artists, {} albums, {} recordings in more than one set",
+        leaks.artists.len(),
+        leaks.albums.len(),
+        leaks.duplicates.len()
+    );
+    let json = json!({
+        "name": index.name,
+        "strategy": index.strategy,
+        "existed": report.existed,
+        "counts": index.counts,
+        "leaks": {
+            "artists": leaks.artists.len(),
+            "albums": leaks.albums.len(),
+            "duplicates": leaks.duplicates.len(),
+        },
+    });
+    Outcome::new("split", text, json, report.warnings.clone())
+}
+
+/// What pruning says.
+pub fn prune(removed: &[String]) -> Outcome {
+    let text = match removed {
+        [] => "removed   nothing: there is only the live split".into(),
+        names => format!("removed   {}", names.join(", ")),
+    };
+    Outcome::new("split", text, json!({ "removed": removed }), Vec::new())
+}
+
+/// What a verification says; `repaired` shards are wrong no more, and `report` was made after that.
+pub fn verify(report: &VerifyReport, repaired: &[String]) -> Outcome {
+    let mut text = String::new();
+    for problem in &report.problems {
+        let _ = writeln!(text, "{}: {}", problem.file, problem.detail);
+    }
+    for file in repaired {
+        let _ = writeln!(text, "{file}: repaired");
+    }
+    let found = match report.problems.len() {
+        0 => "nothing is wrong".to_owned(),
+        1 => "1 problem".to_owned(),
+        count => format!("{count} problems"),
+    };
+    let _ = write!(text, "{} files, {}: {found}", report.files, size(report.bytes));
+    let problems: Vec<Value> = report
+        .problems
+        .iter()
+        .map(|problem| json!({ "file": problem.file, "detail": problem.detail }))
+        .collect();
+    let json = json!({
+        "files": report.files,
+        "bytes": report.bytes,
+        "problems": problems,
+        "repaired": repaired,
+    });
+    let mut outcome = Outcome::new("verify", text, json, Vec::new());
+    outcome.ok = report.problems.is_empty();
+    outcome.json["ok"] = outcome.ok.into();
+    outcome
+}
+
+/// What an overview says.
+pub fn inspect(overview: &Overview) -> Outcome {
+    let index = &overview.index;
+    let json = json!({
+        "source": index.source,
+        "kept": index.kept,
+        "dropped": index.rejected,
+        "reasons": overview.reasons,
+        "classes": overview.classes,
+        "hours": hours(index.samples, index.features.sample_rate),
+        "shard_pairs": index.shards.len(),
+        "splits": overview.splits,
+        "current_split": overview.current_split,
+        "fingerprint": index.fingerprint,
+    });
+    Outcome::new("inspect", overview.to_string(), json, Vec::new())
+}
+
+/// What a picture says.
+pub fn picture(track_id: u64, path: &Path) -> Outcome {
+    let text = format!("track {track_id} is drawn in {}", path.display());
+    Outcome::new("inspect", text, json!({ "track": track_id, "png": path }), Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::Problem;
+
+    #[test]
+    fn sizes_are_readable() {
+        assert_eq!(size(999), "999 bytes");
+        assert_eq!(size(2_644_000), "2.64 MB");
+        assert_eq!(size(512_000_000_000), "512.00 GB");
+    }
+
+    #[test]
+    fn a_problem_is_named_and_makes_the_outcome_a_failure() {
+        let mut report = VerifyReport {
+            problems: Vec::new(),
+            files: 9,
+            bytes: 12_000,
+        };
+        let fine = verify(&report, &["shards/mel-00000.safetensors".into()]);
+        assert!(fine.ok && fine.text.ends_with("9 files, 12.00 kB: nothing is wrong"));
+        assert!(fine.text.contains("mel-00000.safetensors: repaired"));
+        report.problems.push(Problem {
+            file: "tracks.csv".into(),
+            detail: "it is shorter".into(),
+            shard: None,
+        });
+        let wrong = verify(&report, &[]);
+        assert!(!wrong.ok && wrong.text.starts_with("tracks.csv: it is shorter\n"));
+        assert_eq!(wrong.json["problems"][0]["file"], "tracks.csv");
+        assert_eq!(wrong.json["ok"], false);
+    }
+}

@@ -1,0 +1,235 @@
+//! Mono samples at one rate enter; the same sound at another rate leaves, block by block, with no delay and of the right
+//! length.
+//!
+//! MP3 has nine sample rates, all in a fixed ratio to 44,100 Hz, so this is rubato's FFT resampler: overlap-add of a long
+//! windowed sinc in the frequency domain. On the closed-form tones of the golden tests it reaches over 110 dB at both
+//! ratios that occur in FMA, and it is several times faster than a windowed sinc of like quality in the time domain. At an
+//! equal rate samples pass untouched.
+
+use rubato::audioadapter_buffers::direct::InterleavedSlice;
+use rubato::{Fft, FixedSync, Indexing, Resampler as _, WindowFunction};
+
+/// Least length of the anti-aliasing filter, in input samples. Longer ones pass more of the band below the Nyquist
+/// frequency: at 1024 and 48 kHz, up to 21 kHz, and no MP3 encoder keeps that much.
+const FILTER_LENGTH: usize = 1024;
+
+/// Resamples one track after another from one fixed rate to another.
+pub struct Resampler {
+    converter: Option<Converter>,
+}
+
+struct Converter {
+    fft: Fft<f32>,
+    from: u64,
+    to: u64,
+    /// Input that does not fill a block yet; always one block of space.
+    pending: Vec<f32>,
+    filled: usize,
+    output: Vec<f32>,
+    consumed: u64,
+    produced: u64,
+    delay_left: usize,
+}
+
+impl Resampler {
+    /// Plans for `from` to `to` Hz, both above zero.
+    pub fn new(from: u32, to: u32) -> Self {
+        Self {
+            converter: (from != to).then(|| Converter::new(from, to)),
+        }
+    }
+
+    /// Takes samples in, and gives what is ready to `out`.
+    pub fn push(&mut self, samples: &[f32], out: &mut impl FnMut(&[f32])) {
+        match &mut self.converter {
+            Some(converter) => converter.push(samples, out),
+            None => out(samples),
+        }
+    }
+
+    /// Gives the rest of the track to `out`, and is ready for another track. In all, `n` samples have become
+    /// `round(n * to / from)`.
+    pub fn finish(&mut self, out: &mut impl FnMut(&[f32])) {
+        if let Some(converter) = &mut self.converter {
+            converter.finish(out);
+        }
+    }
+
+    /// Forgets a track that was given up.
+    pub fn reset(&mut self) {
+        if let Some(converter) = &mut self.converter {
+            converter.reset();
+        }
+    }
+}
+
+impl Converter {
+    fn new(from: u32, to: u32) -> Self {
+        let divisor = gcd(from, to);
+        // An even number of the shortest blocks whose ratio is exact makes the delay, half a block, a whole number.
+        let shortest = (from / divisor) as usize;
+        let block = FILTER_LENGTH.div_ceil(shortest).next_multiple_of(2) * shortest;
+        let fft = Fft::new_custom(
+            from as usize,
+            to as usize,
+            block,
+            1,
+            1,
+            WindowFunction::BlackmanHarris2,
+            FixedSync::Both,
+        )
+        .expect("both rates and the block are above zero");
+        let mut converter = Self {
+            pending: vec![0.0; fft.input_frames_max()],
+            output: vec![0.0; fft.output_frames_max()],
+            fft,
+            from: from.into(),
+            to: to.into(),
+            filled: 0,
+            consumed: 0,
+            produced: 0,
+            delay_left: 0,
+        };
+        converter.reset();
+        converter
+    }
+
+    fn reset(&mut self) {
+        self.fft.reset();
+        self.delay_left = self.fft.output_delay();
+        (self.filled, self.consumed, self.produced) = (0, 0, 0);
+    }
+
+    fn push(&mut self, mut samples: &[f32], out: &mut impl FnMut(&[f32])) {
+        self.consumed += samples.len() as u64;
+        while !samples.is_empty() {
+            let count = samples.len().min(self.pending.len() - self.filled);
+            let (now, later) = samples.split_at(count);
+            self.pending[self.filled..self.filled + count].copy_from_slice(now);
+            self.filled += count;
+            samples = later;
+            if self.filled == self.pending.len() {
+                self.convert(u64::MAX, out);
+            }
+        }
+    }
+
+    fn finish(&mut self, out: &mut impl FnMut(&[f32])) {
+        let wanted = (self.consumed * self.to + self.from / 2) / self.from;
+        while self.produced < wanted {
+            self.pending[self.filled..].fill(0.0);
+            self.convert(wanted, out);
+        }
+        self.reset();
+    }
+
+    /// Converts the pending block, and hands out what lies beyond the delay, up to the sample `limit`.
+    fn convert(&mut self, limit: u64, out: &mut impl FnMut(&[f32])) {
+        let input = InterleavedSlice::new(&self.pending, 1, self.pending.len()).expect("one channel fills the buffer");
+        let frames = self.output.len();
+        let mut output = InterleavedSlice::new_mut(&mut self.output, 1, frames).expect("one channel fills the buffer");
+        let (_, written) = self
+            .fft
+            .process_into_buffer(&input, &mut output, Some(&Indexing::new()))
+            .expect("both buffers have the size that the resampler asked for");
+        self.filled = 0;
+        let skipped = self.delay_left.min(written);
+        self.delay_left -= skipped;
+        let room = usize::try_from(limit - self.produced).unwrap_or(usize::MAX);
+        let ready = &self.output[skipped..written];
+        let ready = &ready[..ready.len().min(room)];
+        self.produced += ready.len() as u64;
+        if !ready.is_empty() {
+            out(ready);
+        }
+    }
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use safetensors::SafeTensors;
+    use std::fs;
+
+    const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/golden.safetensors");
+
+    /// The least that is asked for; what is reached is over 110 dB.
+    const LEAST_SNR_DB: f64 = 100.0;
+
+    /// Samples at each end that the filter's ringing over the cut reaches: the longest filter, at 44,100 Hz.
+    const EDGE: usize = 4096;
+
+    fn tones(rate: u32) -> Vec<f32> {
+        let file = fs::read(GOLDEN).unwrap();
+        let file = SafeTensors::deserialize(&file).unwrap();
+        let tensor = file.tensor(&format!("resample/tones_{rate}")).unwrap();
+        tensor
+            .data()
+            .chunks_exact(4)
+            .map(bytemuck::pod_read_unaligned)
+            .collect()
+    }
+
+    fn resample(resampler: &mut Resampler, samples: &[f32], block: usize) -> Vec<f32> {
+        let mut out = Vec::new();
+        let mut collect = |ready: &[f32]| out.extend_from_slice(ready);
+        for block in samples.chunks(block) {
+            resampler.push(block, &mut collect);
+        }
+        resampler.finish(&mut collect);
+        out
+    }
+
+    fn snr_db(actual: &[f32], expected: &[f32]) -> f64 {
+        let power = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
+        let signal = power(&mut expected.iter().map(|&value| f64::from(value)));
+        let noise = power(&mut actual.iter().zip(expected).map(|(&a, &b)| f64::from(a) - f64::from(b)));
+        10.0 * (signal / noise).log10()
+    }
+
+    #[test]
+    fn tones_are_what_their_formula_says_at_the_new_rate() {
+        let expected = tones(44_100);
+        for rate in [48_000, 22_050, 16_000] {
+            let actual = resample(&mut Resampler::new(rate, 44_100), &tones(rate), 1152);
+            assert_eq!(actual.len(), expected.len());
+            let inside = EDGE..expected.len() - EDGE;
+            let snr = snr_db(&actual[inside.clone()], &expected[inside]);
+            println!("{rate} to 44100 Hz: {snr:.1} dB");
+            assert!(snr >= LEAST_SNR_DB, "{rate}: {snr:.1} dB");
+        }
+    }
+
+    #[test]
+    fn the_length_is_right_for_every_rate_and_length() {
+        for rate in [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 48_000] {
+            let mut resampler = Resampler::new(rate, 44_100);
+            for length in [0, 1, 2, 3, 575, 1024, 1279, 1280, 1281, 5000] {
+                let expected = (length as f64 * 44_100.0 / f64::from(rate)).round() as usize;
+                let actual = resample(&mut resampler, &vec![0.5; length], 576);
+                assert_eq!(actual.len(), expected, "{length} samples at {rate} Hz");
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_and_earlier_tracks_leave_no_trace() {
+        let samples = tones(48_000);
+        let mut resampler = Resampler::new(48_000, 44_100);
+        let once = resample(&mut resampler, &samples, samples.len());
+        assert_eq!(resample(&mut resampler, &samples, 1), once);
+        resampler.push(&[1.0; 3000], &mut |_| {});
+        resampler.reset();
+        assert_eq!(resample(&mut resampler, &samples, 1152), once);
+    }
+
+    #[test]
+    fn an_equal_rate_passes_untouched() {
+        let samples = [0.25, -1.5, f32::MIN_POSITIVE];
+        assert_eq!(resample(&mut Resampler::new(44_100, 44_100), &samples, 2), samples);
+    }
+}

@@ -1,0 +1,358 @@
+//! Whether a track is fit for a data set. What was found out about it enters; nothing, or a [`Rejection`] with its code
+//! and its sentence, leaves.
+//!
+//! No file is read here. Thresholds are in [`ValidateConfig`], which is saved with the data set.
+
+use serde::{Deserialize, Serialize};
+use shared::stats::PCM_FULL_SCALE;
+use std::fmt;
+
+/// What a track must have. Saved in `build.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidateConfig {
+    /// Fewest samples after resampling. Default 2^19, one clip: a model cannot see less.
+    pub min_samples: u64,
+    /// Most samples after resampling, so that memory stays bounded. Default 15 minutes at 44,100 Hz.
+    pub max_samples: u64,
+    /// Least share of a file's frames that must decode, from 0 to 1. Default 0.9: FMA's clips were cut out of longer
+    /// streams, so that a first frame or two may lack its bits, and a scratch of some seconds does not spoil a track;
+    /// a file that lost a tenth was cut short by its download.
+    pub min_decoded_share: f64,
+    /// A track whose highest peak does not exceed this is silent. Default -90 dBFS, one step of 16 bits.
+    pub silent_peak_dbfs: f64,
+    /// A track whose root mean square lies below this is flagged as near-silent. Default -60 dBFS, some 45 dB below what
+    /// music is mastered to, and where a loudspeaker at an ordinary volume is no louder than the room.
+    pub near_silent_rms_dbfs: f64,
+}
+
+impl Default for ValidateConfig {
+    fn default() -> Self {
+        Self {
+            min_samples: 1 << 19,
+            max_samples: 15 * 60 * 44_100,
+            min_decoded_share: 0.9,
+            silent_peak_dbfs: -90.0,
+            near_silent_rms_dbfs: -60.0,
+        }
+    }
+}
+
+/// Why a track is not in the data set. [`Self::code`] is for programs, `Display` for people.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    /// Listed, but not there.
+    #[error("the file does not exist")]
+    MissingFile,
+    /// Zero bytes.
+    #[error("the file is empty")]
+    EmptyFile,
+    /// Something else under an audio file's name.
+    #[error("the file is {0}, not MP3 audio")]
+    NotAudio(&'static str),
+    /// Binary data in which no frame could be found or decoded.
+    #[error("no MPEG audio frame in the file can be decoded")]
+    NoFrames,
+    /// A sample rate, channel count or codec that this program does not take.
+    #[error("{0}")]
+    UnsupportedFormat(String),
+    /// Too many frames are missing or damaged.
+    #[error(
+        "{:.1} % of the audio decodes ({decoded} of {expected} frames), and {:.1} % are asked for", 100.0 * share,
+        100.0 * minimum
+    )]
+    LowDecodedShare {
+        /// Frames that decoded.
+        decoded: u64,
+        /// Frames there should be.
+        expected: u64,
+        /// The first as a share of the second.
+        share: f64,
+        /// [`ValidateConfig::min_decoded_share`].
+        minimum: f64,
+    },
+    /// Less than one clip.
+    #[error("it has {samples} samples after resampling, and {minimum} are needed")]
+    TooShort {
+        /// Samples after resampling.
+        samples: u64,
+        /// [`ValidateConfig::min_samples`].
+        minimum: u64,
+    },
+    /// More than memory is set aside for.
+    #[error("it has more than {maximum} samples after resampling, the most that a track may have")]
+    TooLong {
+        /// [`ValidateConfig::max_samples`].
+        maximum: u64,
+    },
+    /// Nothing to hear at all.
+    #[error("it is silent: no sample exceeds {peak} of 32768")]
+    Silent {
+        /// The highest absolute sample.
+        peak: u16,
+    },
+    /// Infinities or NaN out of the decoder.
+    #[error("{samples} decoded samples are not finite numbers")]
+    NonFinite {
+        /// How many.
+        samples: u64,
+    },
+    /// The source gives no genre.
+    #[error("the source gives it no genre")]
+    Unlabelled,
+    /// The source's tables do not know the file.
+    #[error("the file is not in the source's table")]
+    Unlisted,
+    /// The decoder broke down over the file.
+    #[error("the decoder broke down over the file: {message}")]
+    DecoderPanic {
+        /// What it said.
+        message: String,
+    },
+    /// The operating system could not read the file.
+    #[error("the file could not be read: {message}")]
+    IoError {
+        /// What it answered.
+        message: String,
+    },
+    /// The same samples as a track with a lower id; with `--drop duplicates`.
+    #[error("its samples are those of track {of}")]
+    Duplicate {
+        /// The track that stays.
+        of: u64,
+    },
+    /// All but inaudible; with `--drop near-silent`.
+    #[error("it is nearly silent: its root mean square is {rms_dbfs:.1} dBFS")]
+    NearSilent {
+        /// Root mean square over the track, relative to full scale.
+        rms_dbfs: f64,
+    },
+}
+
+impl Rejection {
+    /// The reason's code in `rejected.csv`. Codes never change their meaning.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MissingFile => "missing_file",
+            Self::EmptyFile => "empty_file",
+            Self::NotAudio(_) => "not_audio",
+            Self::NoFrames => "no_frames",
+            Self::UnsupportedFormat(_) => "unsupported_format",
+            Self::LowDecodedShare { .. } => "low_decoded_share",
+            Self::TooShort { .. } => "too_short",
+            Self::TooLong { .. } => "too_long",
+            Self::Silent { .. } => "silent",
+            Self::NonFinite { .. } => "non_finite",
+            Self::Unlabelled => "unlabelled",
+            Self::Unlisted => "unlisted",
+            Self::DecoderPanic { .. } => "decoder_panic",
+            Self::IoError { .. } => "io_error",
+            Self::Duplicate { .. } => "duplicate",
+            Self::NearSilent { .. } => "near_silent",
+        }
+    }
+}
+
+/// The highest absolute value among 16-bit samples, at most 32768.
+pub fn peak(samples: &[i16]) -> u16 {
+    let range = samples.iter().fold((0, 0), |(least, most): (i16, i16), &sample| {
+        (least.min(sample), most.max(sample))
+    });
+    range.0.unsigned_abs().max(range.1.unsigned_abs())
+}
+
+fn full_scale_db() -> f64 {
+    20.0 * f64::from(PCM_FULL_SCALE).log10()
+}
+
+/// What decoding a whole file showed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decoding {
+    /// Frames that decoded.
+    pub decoded_frames: u64,
+    /// Frames there should be, as the file says or as its size suggests.
+    pub expected_frames: u64,
+    /// The first as a share of the second, from 0 to 1.
+    pub decoded_share: f64,
+    /// Decoded samples that are infinite or NaN.
+    pub non_finite_samples: u64,
+}
+
+impl ValidateConfig {
+    /// Settings that mean nothing, as a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        if !(0.0..=1.0).contains(&self.min_decoded_share) {
+            return Err(format!(
+                "the least decoded share must be between 0 and 1, not {}",
+                self.min_decoded_share
+            ));
+        }
+        Ok(())
+    }
+
+    /// Judges a track whose file decoded to so many samples with this [`peak`].
+    pub fn judge(&self, decoding: &Decoding, samples: usize, peak: u16) -> Result<(), Rejection> {
+        if decoding.decoded_share < self.min_decoded_share {
+            return Err(Rejection::LowDecodedShare {
+                decoded: decoding.decoded_frames,
+                expected: decoding.expected_frames,
+                share: decoding.decoded_share,
+                minimum: self.min_decoded_share,
+            });
+        }
+        if (samples as u64) < self.min_samples {
+            return Err(Rejection::TooShort {
+                samples: samples as u64,
+                minimum: self.min_samples,
+            });
+        }
+        if decoding.non_finite_samples > 0 {
+            return Err(Rejection::NonFinite {
+                samples: decoding.non_finite_samples,
+            });
+        }
+        // Rounded, because a level in dBFS is meant to name a whole number of 16-bit steps.
+        let silent_peak = 10f64.powf((self.silent_peak_dbfs + full_scale_db()) / 20.0).round();
+        if f64::from(peak) <= silent_peak {
+            return Err(Rejection::Silent { peak });
+        }
+        Ok(())
+    }
+
+    /// Whether a track that is kept is nearly silent, judged by its root mean square.
+    pub fn is_near_silent(&self, rms_dbfs: f64) -> bool {
+        rms_dbfs < self.near_silent_rms_dbfs
+    }
+}
+
+/// The sample rates and channel counts that are taken: what MPEG audio has, and nothing that a broken header can make of
+/// it.
+pub fn check_format(rate: Option<u32>, channels: usize) -> Result<u32, Rejection> {
+    const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
+    let rate = rate.unwrap_or(0);
+    if !RATES.contains(&rate) {
+        return Err(Rejection::UnsupportedFormat(format!(
+            "its sample rate is {rate} Hz, and {} to {} Hz are supported",
+            RATES.start(),
+            RATES.end()
+        )));
+    }
+    if !(1..=2).contains(&channels) {
+        return Err(Rejection::UnsupportedFormat(format!(
+            "it has {channels} channels, and one or two are supported"
+        )));
+    }
+    Ok(rate)
+}
+
+/// Counts per reason code, in the order of codes, for summaries.
+pub type ReasonCounts = std::collections::BTreeMap<String, usize>;
+
+/// `3 too_short, 1 empty_file`: most frequent first.
+pub fn describe_reasons(counts: &ReasonCounts) -> impl fmt::Display + use<> {
+    let mut sorted: Vec<_> = counts.iter().collect();
+    sorted.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let words: Vec<String> = sorted.iter().map(|(code, count)| format!("{count} {code}")).collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoding() -> Decoding {
+        Decoding {
+            decoded_frames: 1148,
+            expected_frames: 1148,
+            decoded_share: 1.0,
+            non_finite_samples: 0,
+        }
+    }
+
+    fn code(decoding: Decoding, samples: usize, peak: u16) -> &'static str {
+        ValidateConfig::default()
+            .judge(&decoding, samples, peak)
+            .map_or_else(|rejection| rejection.code(), |()| "kept")
+    }
+
+    const LOUD: u16 = 9000;
+
+    #[test]
+    fn each_threshold_is_met_from_both_sides() {
+        assert_eq!(code(decoding(), 1 << 19, LOUD), "kept");
+        assert_eq!(code(decoding(), (1 << 19) - 1, LOUD), "too_short");
+        let share = |decoded_share| Decoding {
+            decoded_share,
+            ..decoding()
+        };
+        assert_eq!(code(share(0.9), 1 << 19, LOUD), "kept");
+        assert_eq!(code(share(0.899), 1 << 19, LOUD), "low_decoded_share");
+        let not_finite = Decoding {
+            non_finite_samples: 1,
+            ..decoding()
+        };
+        assert_eq!(code(not_finite, 1 << 19, LOUD), "non_finite");
+        assert_eq!(code(decoding(), 1 << 19, 1), "silent");
+        assert_eq!(code(decoding(), 1 << 19, 2), "kept");
+    }
+
+    #[test]
+    fn the_sentence_says_how_low_the_share_is() {
+        let rejection = ValidateConfig::default()
+            .judge(
+                &Decoding {
+                    decoded_frames: 57,
+                    decoded_share: 57.0 / 1148.0,
+                    ..decoding()
+                },
+                1 << 19,
+                LOUD,
+            )
+            .unwrap_err();
+        assert_eq!(
+            rejection.to_string(),
+            "5.0 % of the audio decodes (57 of 1148 frames), and 90.0 % are asked for"
+        );
+    }
+
+    #[test]
+    fn the_peak_is_the_greater_of_both_sides() {
+        assert_eq!(peak(&[]), 0);
+        assert_eq!(peak(&[3, -7, 2]), 7);
+        assert_eq!(peak(&[5, i16::MIN, 5]), 32_768);
+    }
+
+    #[test]
+    fn absurd_formats_get_a_reason() {
+        assert_eq!(check_format(Some(44_100), 2), Ok(44_100));
+        for (rate, channels) in [
+            (None, 2),
+            (Some(0), 2),
+            (Some(384_000), 1),
+            (Some(44_100), 0),
+            (Some(44_100), 6),
+        ] {
+            assert_eq!(check_format(rate, channels).unwrap_err().code(), "unsupported_format");
+        }
+    }
+
+    #[test]
+    fn a_share_outside_zero_to_one_is_refused() {
+        for share in [-0.1, 1.1, f64::NAN] {
+            let config = ValidateConfig {
+                min_decoded_share: share,
+                ..ValidateConfig::default()
+            };
+            assert!(config.check().is_err());
+        }
+    }
+
+    #[test]
+    fn the_most_frequent_reason_comes_first() {
+        let counts = [("empty_file", 1), ("too_short", 3)].map(|(code, count)| (code.to_owned(), count));
+        assert_eq!(
+            describe_reasons(&counts.into()).to_string(),
+            "3 too_short, 1 empty_file"
+        );
+    }
+}

@@ -1,0 +1,177 @@
+//! `preprocess verify`: a data set enters; everything that is wrong with it, file by file, leaves.
+//!
+//! Every byte is held against a checksum: shards' headers and the other files against `dataset.json`, tensors against
+//! `tracks.csv`, splits against their own `split.json`. Then one is held against the other. Nothing is changed here;
+//! that is for [`repair`].
+
+pub mod repair;
+mod shards;
+mod splits;
+
+use rayon::prelude::*;
+use shared::dataset::{self, Dataset, DatasetError, DatasetIndex, REJECTED_FILE, SUMMARY_FILE, TRACKS_FILE};
+use shared::manifest::TrackRow;
+use shared::shard::ShardKind;
+use std::path::Path;
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, relative to the data set.
+    pub file: String,
+    /// What is wrong with it, as a sentence.
+    pub detail: String,
+    /// The shard that a repair would rebuild.
+    pub shard: Option<(ShardKind, usize)>,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct VerifyReport {
+    /// In the order of files.
+    pub problems: Vec<Problem>,
+    /// Files that were read.
+    pub files: usize,
+    /// Their size.
+    pub bytes: u64,
+}
+
+/// Who watches a verification.
+pub trait VerifyProgress: Sync {
+    /// There are this many bytes of shards to read.
+    fn begin(&self, bytes: u64);
+    /// So many more are read.
+    fn read(&self, bytes: u64);
+    /// All are.
+    fn end(&self);
+}
+
+impl Problem {
+    fn new(file: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            detail: detail.into(),
+            shard: None,
+        }
+    }
+}
+
+/// Checks the whole data set on the threads of the pool it is called in. Fails only where there is no index to check
+/// anything against.
+pub fn verify(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport, DatasetError> {
+    let index = Dataset::read_index(root)?;
+    let mut problems = Vec::new();
+    for file in index.files.keys() {
+        if let Err(error) = dataset::read_recorded(root, &index, file) {
+            problems.push(Problem::new(file, without_path(error)));
+        }
+    }
+    for needed in [TRACKS_FILE, REJECTED_FILE, SUMMARY_FILE] {
+        if !index.files.contains_key(needed) {
+            problems.push(Problem::new(needed, "dataset.json does not list it"));
+        }
+    }
+    // Without its table, nothing is known of a tensor; splits can still be read.
+    let tracks = dataset::read_tracks(root, &index).ok();
+    if let Some(tracks) = &tracks {
+        problems.extend(table_problems(root, &index, tracks));
+        let jobs: Vec<_> = (0..index.shards.len())
+            .flat_map(|number| ShardKind::ALL.map(|kind| (kind, number)))
+            .collect();
+        progress.begin(
+            index
+                .shards
+                .iter()
+                .map(|shard| shard.waveform.bytes + shard.mel.bytes)
+                .sum(),
+        );
+        let found: Vec<Vec<Problem>> = jobs
+            .par_iter()
+            .map(|&(kind, number)| shards::problems(root, &index, tracks, kind, number, progress))
+            .collect();
+        progress.end();
+        problems.extend(found.into_iter().flatten());
+    }
+    let (split_problems, split_files) = splits::problems(root, &index, tracks.as_deref());
+    problems.extend(split_problems);
+    Ok(VerifyReport {
+        problems,
+        files: 1 + index.files.len() + 2 * index.shards.len() + split_files,
+        bytes: index.files.values().map(|file| file.bytes).sum::<u64>()
+            + index
+                .shards
+                .iter()
+                .map(|shard| shard.waveform.bytes + shard.mel.bytes)
+                .sum::<u64>(),
+    })
+}
+
+/// What the tables and the index say of each other.
+fn table_problems(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut expect = |file: &str, what: &str, expected: u64, actual: u64| {
+        if expected != actual {
+            problems.push(Problem::new(
+                file,
+                format!("it has {actual} {what}, and dataset.json says {expected}"),
+            ));
+        }
+    };
+    expect(TRACKS_FILE, "tracks", index.kept as u64, tracks.len() as u64);
+    let samples = tracks.iter().map(|row| row.samples).sum();
+    expect(TRACKS_FILE, "samples in all", index.samples, samples);
+    if let Ok(rejected) = dataset::read_rejected(root, index) {
+        expect(REJECTED_FILE, "tracks", index.rejected as u64, rejected.len() as u64);
+    }
+    for (number, shard) in index.shards.iter().enumerate() {
+        let rows = tracks.iter().filter(|row| row.shard == number).count();
+        expect(
+            TRACKS_FILE,
+            &format!("tracks in shard {number}"),
+            shard.tracks as u64,
+            rows as u64,
+        );
+    }
+    for pair in tracks.windows(2).filter(|pair| pair[0].track_id >= pair[1].track_id) {
+        let detail = format!(
+            "track {} does not stand before track {}",
+            pair[0].track_id, pair[1].track_id
+        );
+        problems.push(Problem::new(TRACKS_FILE, detail));
+    }
+    for row in tracks {
+        if row.shard >= index.shards.len() {
+            let detail = format!(
+                "track {} is said to be in shard {}, which does not exist",
+                row.track_id, row.shard
+            );
+            problems.push(Problem::new(TRACKS_FILE, detail));
+        }
+        if let Some(label) = row.labels.iter().find(|label| !index.classes.contains(label)) {
+            let detail = format!(
+                "track {} has the label `{label}`, which dataset.json does not list",
+                row.track_id
+            );
+            problems.push(Problem::new(TRACKS_FILE, detail));
+        }
+    }
+    if let Ok(summaries) = dataset::read_summary(root, index) {
+        let described = summaries.iter().map(|summary| (summary.track_id, summary.samples));
+        if !described.eq(tracks.iter().map(|row| (row.track_id, row.samples))) {
+            problems.push(Problem::new(
+                SUMMARY_FILE,
+                "it does not describe the tracks of tracks.csv",
+            ));
+        }
+    }
+    problems
+}
+
+/// The sentence of an error that is shown beside the file's name anyway.
+fn without_path(error: DatasetError) -> String {
+    match error {
+        DatasetError::Damaged { detail, .. } => detail,
+        DatasetError::Io { source, .. } => format!("it cannot be read: {source}"),
+        other => other.to_string(),
+    }
+}

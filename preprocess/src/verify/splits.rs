@@ -1,0 +1,90 @@
+//! The splits of a data set enter; what is wrong with them leaves.
+
+use super::Problem;
+use shared::dataset::{self, DatasetIndex};
+use shared::manifest::{self, TrackRow};
+use shared::split::{self, CURRENT_FILE, NORMALIZATION_FILE, SPLITS_DIRECTORY, Set, Split, SplitError, SplitRow};
+use shared::stats::Normalization;
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+
+/// Problems, and the number of files that were read.
+pub(super) fn problems(root: &Path, index: &DatasetIndex, tracks: Option<&[TrackRow]>) -> (Vec<Problem>, usize) {
+    let names = match split::names(root) {
+        Ok(names) => names,
+        Err(error) => return (vec![Problem::new(SPLITS_DIRECTORY, error.to_string())], 0),
+    };
+    let mut found: Vec<Problem> = names
+        .iter()
+        .flat_map(|name| split_problems(root, index, tracks, name))
+        .collect();
+    let current = format!("{SPLITS_DIRECTORY}/{CURRENT_FILE}");
+    match split::current(root) {
+        Ok(Some(name)) if !names.contains(&name) => {
+            found.push(Problem::new(
+                current,
+                format!("it names the split `{name}`, which does not exist"),
+            ));
+        }
+        Ok(None) if !names.is_empty() => found.push(Problem::new(current, "it is missing, so no split is live")),
+        Ok(_) => {}
+        Err(error) => found.push(Problem::new(current, error.to_string())),
+    }
+    const FILES_PER_SPLIT: usize = 5;
+    (found, names.len() * FILES_PER_SPLIT)
+}
+
+fn split_problems(root: &Path, index: &DatasetIndex, tracks: Option<&[TrackRow]>, name: &str) -> Vec<Problem> {
+    let file = |inside: &str| format!("{SPLITS_DIRECTORY}/{name}/{inside}");
+    let split = match Split::read(root, index, Some(name)) {
+        Ok(split) => split,
+        Err(error) => {
+            let (path, detail) = match &error {
+                SplitError::Damaged { path, detail } => (path.as_path(), detail.clone()),
+                SplitError::Io { path, source } => (path.as_path(), format!("it cannot be read: {source}")),
+                SplitError::Stale { path } => (path.as_path(), "it was made for another build of this data set".into()),
+                other => (root, other.to_string()),
+            };
+            let inside = path.strip_prefix(root).unwrap_or(path);
+            return vec![Problem::new(inside.to_string_lossy(), detail)];
+        }
+    };
+    let Some(tracks) = tracks else {
+        return Vec::new();
+    };
+    let rows: HashMap<u64, &TrackRow> = tracks.iter().map(|row| (row.track_id, row)).collect();
+    let mut found = Vec::new();
+    for set in Set::ALL {
+        let path = file(&set.file());
+        let listed: Vec<SplitRow> = fs::read(root.join(&path))
+            .ok()
+            .and_then(|content| manifest::from_csv(&content).ok())
+            .unwrap_or_default();
+        for listed in listed {
+            match rows.get(&listed.track_id) {
+                None => found.push(Problem::new(
+                    &path,
+                    format!("track {} is not in tracks.csv", listed.track_id),
+                )),
+                Some(row) if row.labels != listed.labels => found.push(Problem::new(
+                    &path,
+                    format!("track {} has other labels than in tracks.csv", listed.track_id),
+                )),
+                Some(_) => {}
+            }
+        }
+    }
+    if let Ok(summaries) = dataset::read_summary(root, index) {
+        let training: HashSet<u64> = split.tracks[&Set::Train].iter().copied().collect();
+        let own = summaries.iter().filter(|summary| training.contains(&summary.track_id));
+        let expected = Normalization::from_summaries(own, index.features.n_mels);
+        if expected.as_ref() != Ok(&split.normalization) {
+            found.push(Problem::new(
+                file(NORMALIZATION_FILE),
+                "it is not what the training tracks' sums give",
+            ));
+        }
+    }
+    found
+}

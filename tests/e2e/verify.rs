@@ -1,0 +1,150 @@
+//! `preprocess verify`.
+
+use predicates::str::contains;
+use std::fs;
+use tests::harness::{BuiltDataset, Collection, Program, Tree, json_line};
+
+fn verify(dataset: &BuiltDataset, more: &[&str]) -> assert_cmd::assert::Assert {
+    let mut command = Program::Preprocess.command(["verify", "--json"]);
+    command.arg(dataset.path()).args(more).assert()
+}
+
+/// Files that the last line names.
+fn named(assert: &assert_cmd::assert::Assert) -> Vec<String> {
+    let problems = json_line(assert)["problems"].clone();
+    let problems = problems.as_array().cloned().unwrap_or_default();
+    problems
+        .iter()
+        .map(|problem| problem["file"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+fn with_a_split() -> BuiltDataset {
+    let dataset = BuiltDataset::small().copy();
+    dataset.split(&["--name", "mine"]).success();
+    dataset
+}
+
+/// Turns over one bit of a file, `share` of the way through it.
+fn flip(dataset: &BuiltDataset, file: &str, share: f64) {
+    let path = dataset.path().join(file);
+    let mut bytes = fs::read(&path).unwrap();
+    let place = ((bytes.len() - 1) as f64 * share) as usize;
+    bytes[place] ^= 1;
+    fs::write(&path, bytes).unwrap();
+}
+
+#[test]
+fn a_good_data_set_passes() {
+    let assert = verify(&with_a_split(), &[]).success();
+    assert_eq!(json_line(&assert)["ok"], true);
+    assert_eq!(named(&assert), [""; 0]);
+}
+
+#[test]
+fn one_flipped_bit_is_found_in_every_kind_of_file() {
+    let dataset = with_a_split();
+    let tree = Tree::read(&dataset.path()).unwrap();
+    let files: Vec<&str> = tree.paths().filter(|path| *path != "splits/current").collect();
+    assert!(files.len() >= 11, "{files:?}");
+    for file in files {
+        for share in [0.0, 0.5, 1.0] {
+            flip(&dataset, file, share);
+            let assert = verify(&dataset, &[]);
+            assert_ne!(assert.get_output().status.code(), Some(0), "a flip in {file} at {share} was not found");
+            let assert = assert.code(1);
+            // Without its index nothing can be held against anything, and the program stops there.
+            if file == "dataset.json" {
+                assert.stderr(contains("dataset.json"));
+            } else {
+                assert!(named(&assert).iter().any(|name| name == file), "{file}: {:?}", named(&assert));
+            }
+            flip(&dataset, file, share);
+        }
+    }
+    verify(&dataset, &[]).success();
+}
+
+#[test]
+fn missing_and_shortened_files_are_found() {
+    let dataset = with_a_split();
+    for file in [
+        "shards/waveform-00000.safetensors",
+        "shards/mel-00000.safetensors",
+        "shards/summary.safetensors",
+        "tracks.csv",
+        "rejected.csv",
+        "splits/mine/train.csv",
+        "splits/mine/normalization.json",
+    ] {
+        let path = dataset.path().join(file);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let shortened = verify(&dataset, &[]).code(1);
+        assert!(named(&shortened).iter().any(|name| name == file), "{file}: {:?}", named(&shortened));
+        fs::remove_file(&path).unwrap();
+        let missing = verify(&dataset, &[]).code(1);
+        assert!(named(&missing).iter().any(|name| name == file), "{file}: {:?}", named(&missing));
+        fs::write(&path, bytes).unwrap();
+    }
+    verify(&dataset, &[]).success();
+}
+
+#[test]
+fn a_live_split_that_does_not_exist_is_named() {
+    let dataset = with_a_split();
+    fs::write(dataset.path().join("splits/current"), "yours\n").unwrap();
+    let assert = verify(&dataset, &[]).code(1);
+    assert_eq!(named(&assert), ["splits/current"]);
+}
+
+#[test]
+fn repair_restores_the_bytes_of_bad_shards() {
+    let dataset = with_a_split();
+    let before = Tree::read(&dataset.path()).unwrap();
+    let (waveform, mel) = ("shards/waveform-00000.safetensors", "shards/mel-00000.safetensors");
+    for bad in [&[waveform][..], &[mel], &[waveform, mel]] {
+        for file in bad {
+            flip(&dataset, file, 0.7);
+        }
+        let assert = verify(&dataset, &["--repair"]).success();
+        let mut repaired: Vec<String> = serde_json::from_value(json_line(&assert)["repaired"].clone()).unwrap();
+        repaired.sort();
+        let mut expected = bad.to_vec();
+        expected.sort_unstable();
+        assert_eq!(repaired, expected);
+        assert_eq!(before.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
+    }
+    fs::remove_file(dataset.path().join(waveform)).unwrap();
+    verify(&dataset, &["--repair"]).success();
+    assert_eq!(before.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
+}
+
+#[test]
+fn repair_takes_audio_from_where_it_is_now_and_nothing_that_has_changed() {
+    let collection = Collection::of_tracks(2);
+    let dataset = BuiltDataset::of(&collection);
+    let before = Tree::read(&dataset.path()).unwrap();
+    let moved = BuiltDataset::empty();
+    fs::create_dir_all(moved.path()).unwrap();
+    let audio = moved.path().join("audio");
+    fs::rename(collection.audio(), &audio).unwrap();
+
+    let waveform = "shards/waveform-00000.safetensors";
+    flip(&dataset, waveform, 0.5);
+    let damaged = Tree::read(&dataset.path()).unwrap();
+    verify(&dataset, &["--repair"]).code(1).stderr(contains("--audio"));
+    assert_eq!(damaged.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
+
+    let audio_text = audio.display().to_string();
+    let first = audio.join(collection.tracks()[0].path().strip_prefix("audio").unwrap());
+    let other = audio.join(collection.tracks()[1].path().strip_prefix("audio").unwrap());
+    let bytes = fs::read(&first).unwrap();
+    fs::copy(&other, &first).unwrap();
+    verify(&dataset, &["--repair", "--audio", &audio_text]).code(1);
+    assert_eq!(damaged.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
+
+    fs::write(&first, bytes).unwrap();
+    verify(&dataset, &["--repair", "--audio", &audio_text]).success();
+    assert_eq!(before.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
+}

@@ -1,0 +1,275 @@
+//! Who plays what: artists, tracks and their numbers, before a note is played.
+
+use super::damage::Damage;
+use super::genres::GENRES;
+use super::{CorpusConfig, CorpusError, SECONDS_RANGE, stream};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use std::path::PathBuf;
+
+/// The set that the collection itself puts an artist's tracks in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OfficialSplit {
+    /// For training.
+    Training,
+    /// For choosing.
+    Validation,
+    /// For the last word.
+    Test,
+}
+
+impl OfficialSplit {
+    /// The word in `tracks.csv`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// A track of the corpus.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Track {
+    /// Its number; numbers have gaps, as FMA's do.
+    pub id: u32,
+    /// Its place among the genres.
+    pub genre: usize,
+    /// The artist's number.
+    pub artist_id: u32,
+    /// The artist's name.
+    pub artist_name: String,
+    /// Its title.
+    pub title: String,
+    /// Its official set, that of its artist.
+    pub split: OfficialSplit,
+    /// Sample rate of the file, in Hz.
+    pub rate: u32,
+    /// Channels of the file.
+    pub channels: u8,
+    /// Bit rate of the file, in kbit/s.
+    pub kbps: u32,
+    /// Its length in seconds.
+    pub seconds: f32,
+    /// What was done to its file.
+    pub damage: Option<Damage>,
+}
+
+impl Track {
+    /// The genre's name.
+    pub fn genre_name(&self) -> &'static str {
+        GENRES[self.genre].name
+    }
+
+    /// The folder of `audio/` that its file lies in.
+    pub fn folder(&self) -> String {
+        format!("{:03}", self.id / 1000)
+    }
+
+    /// Its file, relative to the corpus.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(format!("audio/{}/{:06}.mp3", self.folder(), self.id))
+    }
+}
+
+/// Most tracks that one artist has.
+const MOST_PER_ARTIST: usize = 4;
+/// The share of artists in each of the official validation and test sets.
+const HELD_OUT: f32 = 0.1;
+/// Largest gap between two track ids.
+const LARGEST_GAP: u32 = 40;
+/// A larger share of odd files than FMA has, so that a small corpus has some of each.
+const ODD_FILES: [OddFile; 3] = [
+    OddFile {
+        every: 10,
+        first: 3,
+        rate: Some(48_000),
+        mono: false,
+    },
+    OddFile {
+        every: 20,
+        first: 7,
+        rate: Some(22_050),
+        mono: false,
+    },
+    OddFile {
+        every: 12,
+        first: 5,
+        rate: None,
+        mono: true,
+    },
+];
+
+struct OddFile {
+    every: usize,
+    first: usize,
+    rate: Option<u32>,
+    mono: bool,
+}
+
+const FIRST_WORDS: [&str; 16] = [
+    "Amber", "Silent", "Paper", "Northern", "Glass", "Copper", "Distant", "Velvet", "Salt", "Hollow", "Early", "Marble",
+    "Winter", "Lantern", "Quiet", "Granite",
+];
+const SECOND_WORDS: [&str; 16] = [
+    "Harbour", "Orchard", "Signal", "Meridian", "Foxes", "Parade", "Almanac", "Tides", "Avenue", "Engine", "Gardens",
+    "Letters", "Compass", "Thunder", "Mosaic", "Ferry",
+];
+
+/// All tracks of a corpus, by ascending id.
+pub(super) fn catalogue(config: &CorpusConfig) -> Result<Vec<Track>, CorpusError> {
+    if !SECONDS_RANGE.contains(&config.seconds) {
+        return Err(CorpusError::Seconds { actual: config.seconds });
+    }
+    let mut tracks = Vec::new();
+    let mut artists = 0;
+    for genre in 0..GENRES.len() {
+        let sizes = artist_sizes(config, genre);
+        for (within, &size) in sizes.iter().enumerate() {
+            artists += 1;
+            for _ in 0..size {
+                tracks.push(Track {
+                    id: 0,
+                    genre,
+                    artist_id: artists,
+                    artist_name: artist_name(artists),
+                    title: String::new(),
+                    split: official_split(within, sizes.len()),
+                    rate: 44_100,
+                    channels: 2,
+                    kbps: 0,
+                    seconds: config.seconds,
+                    damage: None,
+                });
+            }
+        }
+    }
+    if config.damage.len() > tracks.len() {
+        return Err(CorpusError::TooMuchDamage {
+            damaged: config.damage.len(),
+            tracks: tracks.len(),
+        });
+    }
+    let mut rng = stream(config.seed, "catalogue", 0);
+    tracks.shuffle(&mut rng);
+    let mut id = 0;
+    for (place, track) in tracks.iter_mut().enumerate() {
+        id += rng.random_range(1..=LARGEST_GAP);
+        track.id = id;
+        track.title = format!(
+            "{} {}",
+            FIRST_WORDS[rng.random_range(0..FIRST_WORDS.len())],
+            SECOND_WORDS[rng.random_range(0..SECOND_WORDS.len())]
+        );
+        for odd in ODD_FILES.iter().filter(|odd| place % odd.every == odd.first) {
+            track.rate = odd.rate.unwrap_or(track.rate);
+            track.channels = if odd.mono { 1 } else { track.channels };
+        }
+        track.kbps = if track.rate == 22_050 {
+            64
+        } else {
+            [128, 192, 256, 320][rng.random_range(0..4)]
+        };
+        if rng.random_bool(0.125) {
+            track.seconds *= rng.random_range(1.0..2.0);
+        }
+    }
+    let mut places: Vec<usize> = (0..tracks.len()).collect();
+    places.shuffle(&mut rng);
+    for (place, damage) in places.into_iter().zip(&config.damage) {
+        tracks[place].damage = Some(*damage);
+    }
+    Ok(tracks)
+}
+
+/// How many tracks each of a genre's artists has.
+fn artist_sizes(config: &CorpusConfig, genre: usize) -> Vec<usize> {
+    let mut rng = stream(config.seed, "artists", genre as u32);
+    let mut sizes = Vec::new();
+    let mut left = config.tracks_per_genre;
+    while left > 0 {
+        let size = rng.random_range(1..=MOST_PER_ARTIST).min(left);
+        sizes.push(size);
+        left -= size;
+    }
+    sizes
+}
+
+/// Artists are drawn at random, so the first of a genre are as good as any for being held out.
+fn official_split(artist: usize, artists: usize) -> OfficialSplit {
+    let held_out = ((HELD_OUT * artists as f32).round() as usize).max(1);
+    if artists <= 2 * held_out {
+        OfficialSplit::Training
+    } else if artist < held_out {
+        OfficialSplit::Test
+    } else if artist < 2 * held_out {
+        OfficialSplit::Validation
+    } else {
+        OfficialSplit::Training
+    }
+}
+
+/// Two words that say nothing about the genre; the number tells apart what the words cannot.
+fn artist_name(number: u32) -> String {
+    let number = number as usize;
+    let second = (number + number / FIRST_WORDS.len()) % SECOND_WORDS.len();
+    let name = format!("{} {}", FIRST_WORDS[number % FIRST_WORDS.len()], SECOND_WORDS[second]);
+    match number / (FIRST_WORDS.len() * SECOND_WORDS.len()) {
+        0 => name,
+        generation => format!("{name} {}", generation + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::{HashMap, HashSet};
+
+    fn tracks() -> Vec<Track> {
+        catalogue(&CorpusConfig::default()).unwrap()
+    }
+
+    #[test]
+    fn genres_are_balanced_and_ids_ascend_with_gaps() {
+        let tracks = tracks();
+        assert_eq!(tracks.len(), 8 * 30);
+        for genre in 0..8 {
+            assert_eq!(tracks.iter().filter(|track| track.genre == genre).count(), 30);
+        }
+        assert!(tracks.windows(2).all(|pair| pair[0].id < pair[1].id));
+        assert!(tracks.windows(2).any(|pair| pair[0].id + 1 < pair[1].id));
+    }
+
+    #[test]
+    fn an_artist_has_one_name_one_genre_and_one_set() {
+        let mut known = HashMap::new();
+        for track in tracks() {
+            let facts = (track.artist_name.clone(), track.genre, track.split);
+            assert_eq!(*known.entry(track.artist_id).or_insert_with(|| facts.clone()), facts);
+        }
+        let names: HashSet<_> = known.values().map(|facts| &facts.0).collect();
+        assert_eq!(names.len(), known.len());
+        assert_eq!((1..=1000).map(artist_name).collect::<HashSet<_>>().len(), 1000);
+    }
+
+    #[test]
+    fn every_genre_is_in_every_official_set() {
+        let seen: HashSet<_> = tracks().iter().map(|track| (track.genre, track.split)).collect();
+        assert_eq!(seen.len(), 8 * 3);
+    }
+
+    #[test]
+    fn even_a_small_corpus_has_odd_files() {
+        let tracks = catalogue(&CorpusConfig {
+            tracks_per_genre: 2,
+            ..CorpusConfig::default()
+        })
+        .unwrap();
+        let count = |test: &dyn Fn(&&Track) -> bool| tracks.iter().filter(test).count();
+        assert_eq!(count(&|track| track.rate == 48_000), 2);
+        assert_eq!(count(&|track| track.rate == 22_050), 1);
+        assert_eq!(count(&|track| track.channels == 1), 1);
+        assert_eq!(count(&|track| track.damage.is_some()), 7);
+    }
+}

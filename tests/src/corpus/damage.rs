@@ -1,0 +1,84 @@
+//! What happens to files: five kinds of damage, as a collection of real ones has them.
+
+use rand::RngExt;
+use rand_pcg::Pcg64Mcg;
+
+/// A kind of damage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Damage {
+    /// No bytes at all.
+    Empty,
+    /// The first twentieth of the file.
+    Short,
+    /// A web page under the name of an MP3.
+    NotAudio,
+    /// As many bytes as before, and no sync word among them.
+    NoFrames,
+    /// Noise over 2 kB in the middle: most of it can be decoded, and should be.
+    Scratched,
+}
+
+impl Damage {
+    /// What a corpus suffers unless told otherwise.
+    pub const USUAL: [Self; 7] = [
+        Self::Empty,
+        Self::Short,
+        Self::Short,
+        Self::NotAudio,
+        Self::NoFrames,
+        Self::Scratched,
+        Self::Scratched,
+    ];
+
+    /// The word in `damage.csv`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Short => "short",
+            Self::NotAudio => "not_audio",
+            Self::NoFrames => "no_frames",
+            Self::Scratched => "scratched",
+        }
+    }
+
+    /// Does it to a file's bytes.
+    pub(super) fn inflict(self, file: &mut Vec<u8>, rng: &mut Pcg64Mcg) {
+        match self {
+            Self::Empty => file.clear(),
+            Self::Short => file.truncate(file.len() / 20),
+            Self::NotAudio => *file = b"<html><body>404 Not Found</body></html>\n".repeat(50),
+            // A sync word begins with 255.
+            Self::NoFrames => file.iter_mut().for_each(|byte| *byte = rng.random_range(0..200)),
+            Self::Scratched => {
+                let middle = file.len() / 2;
+                let end = file.len().min(middle + 2048);
+                rng.fill(&mut file[middle..end]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_what_its_name_says() {
+        let whole = vec![255u8; 10_000];
+        let damaged = |damage: Damage| {
+            let mut file = whole.clone();
+            damage.inflict(&mut file, &mut Pcg64Mcg::new(1));
+            file
+        };
+        assert!(damaged(Damage::Empty).is_empty());
+        assert_eq!(damaged(Damage::Short), whole[..500]);
+        assert!(damaged(Damage::NotAudio).starts_with(b"<html>"));
+        let garbage = damaged(Damage::NoFrames);
+        assert!(garbage.len() == whole.len() && !garbage.contains(&255));
+        let scratched = damaged(Damage::Scratched);
+        assert_eq!(scratched.len(), whole.len());
+        assert_eq!(scratched[..5000], whole[..5000]);
+        assert_eq!(scratched[7048..], whole[7048..]);
+        assert_ne!(scratched[5000..7048], whole[5000..7048]);
+    }
+}

@@ -1,0 +1,139 @@
+//! Small collections of music in temporary directories: the whole small corpus, which is made once in a process, and
+//! a few tracks of it that a test may rearrange.
+
+use crate::corpus::{CorpusConfig, Damage, Track, make_corpus};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use tempfile::TempDir;
+
+/// A directory with `audio/` and `metadata/tracks.csv`, gone when it is dropped.
+#[derive(Debug)]
+pub struct Collection {
+    directory: TempDir,
+    tracks: Vec<Track>,
+}
+
+impl Collection {
+    /// The small corpus: 32 tracks in 8 genres, one of them damaged in each of the five ways. Read only.
+    pub fn small() -> &'static Self {
+        static SMALL: LazyLock<Collection> = LazyLock::new(|| {
+            let config = CorpusConfig {
+                tracks_per_genre: 4,
+                seconds: 12.5,
+                seed: 3,
+                damage: vec![
+                    Damage::Empty,
+                    Damage::Short,
+                    Damage::NotAudio,
+                    Damage::NoFrames,
+                    Damage::Scratched,
+                ],
+            };
+            let directory = temporary();
+            let tracks = make_corpus(&directory.path().join("music"), &config)
+                .unwrap_or_else(|error| panic!("the small corpus cannot be made: {error}"));
+            Collection { directory, tracks }
+        });
+        &SMALL
+    }
+
+    /// A copy of the first `count` undamaged tracks of the small corpus, for a test to change as it likes.
+    pub fn of_tracks(count: usize) -> Self {
+        let small = Self::small();
+        let tracks: Vec<Track> = small
+            .tracks
+            .iter()
+            .filter(|track| track.damage.is_none())
+            .take(count)
+            .cloned()
+            .collect();
+        let own = Self {
+            directory: temporary(),
+            tracks,
+        };
+        for track in &own.tracks {
+            copy_file(&small.file(track), &own.file(track));
+        }
+        let kept = |line: &str| {
+            let id = line.split(',').next().unwrap_or_default();
+            id.parse::<u32>()
+                .map_or(true, |id| own.tracks.iter().any(|track| track.id == id))
+        };
+        let table = read(&small.metadata());
+        let lines: Vec<&str> = table.lines().filter(|line| kept(line)).collect();
+        own.write_metadata(&(lines.join("\n") + "\n"));
+        own
+    }
+
+    /// The tracks, by ascending id.
+    pub fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    /// The directory of the audio files.
+    pub fn audio(&self) -> PathBuf {
+        self.root().join("audio")
+    }
+
+    /// The table of tracks.
+    pub fn metadata(&self) -> PathBuf {
+        self.root().join("metadata/tracks.csv")
+    }
+
+    /// A track's file.
+    pub fn file(&self, track: &Track) -> PathBuf {
+        self.root().join(track.path())
+    }
+
+    /// Changes the table of tracks, line by line.
+    pub fn edit_metadata(&self, edit: impl Fn(&str) -> String) {
+        let lines: Vec<String> = read(&self.metadata()).lines().map(edit).collect();
+        self.write_metadata(&(lines.join("\n") + "\n"));
+    }
+
+    /// The arguments of `preprocess build` for this collection.
+    pub fn build_arguments(&self, out: &Path) -> Vec<String> {
+        let words = ["build", "--source", "fma", "--audio"].map(str::to_owned);
+        let mut arguments = words.to_vec();
+        arguments.push(self.audio().display().to_string());
+        arguments.push("--metadata".to_owned());
+        arguments.push(self.metadata().display().to_string());
+        arguments.push("--out".to_owned());
+        arguments.push(out.display().to_string());
+        arguments
+    }
+
+    fn root(&self) -> PathBuf {
+        self.directory.path().join("music")
+    }
+
+    fn write_metadata(&self, table: &str) {
+        let path = self.metadata();
+        make_parent(&path);
+        fs::write(&path, table).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+}
+
+/// A temporary directory.
+///
+/// # Panics
+/// If the system gives none.
+pub(super) fn temporary() -> TempDir {
+    tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn copy_file(from: &Path, to: &Path) {
+    make_parent(to);
+    fs::copy(from, to).unwrap_or_else(|error| panic!("{} to {}: {error}", from.display(), to.display()));
+}
+
+fn make_parent(path: &Path) {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).unwrap_or_else(|error| panic!("{}: {error}", parent.display()));
+    }
+}
