@@ -22,5 +22,7 @@ pub mod resample;
 pub mod shard_writer;
 pub mod source;
 pub mod split;
+#[cfg(test)]
+mod testing;
 pub mod validate;
 pub mod verify;

@@ -420,3 +420,6 @@ impl<'a> Run<'a> {
         Ok(index::write(&self.config.out, self.plan, &audio, differences, &rows)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,10 @@ fn damaged_files_are_dropped_by_reason_and_a_scratch_is_kept() {
     assert_eq!(expected.len(), 4);
     assert_eq!(rejected(dataset), expected);
     for row in dataset.table("rejected.csv") {
-        assert!(row["detail"].split_whitespace().count() >= 3, "{row:?} should say it in a sentence");
+        assert!(
+            row["detail"].split_whitespace().count() >= 3,
+            "{row:?} should say it in a sentence"
+        );
         assert!(collection.audio().join(&row["path"]).exists(), "{row:?}");
     }
     let kept = dataset.table("tracks.csv");
@@ -116,7 +119,10 @@ fn shards_open_with_the_plain_safetensors_library() {
             .max();
         assert!(loudest > Some(3000), "{row:?}: {loudest:?}");
         let mel = mels.tensor(&row["track_id"]).unwrap();
-        assert_eq!((mel.dtype(), mel.shape()), (Dtype::F16, &[N_MELS, 1 + samples / HOP_LENGTH][..]));
+        assert_eq!(
+            (mel.dtype(), mel.shape()),
+            (Dtype::F16, &[N_MELS, 1 + samples / HOP_LENGTH][..])
+        );
     }
 }
 
@@ -132,15 +138,20 @@ fn files_and_rows_that_do_not_match_are_named() {
             line.replace(unlabelled.genre_name(), "")
         } else if line.starts_with(&format!("{},", unlisted.id)) {
             // Another row of the same track would be an error; a row of a track outside the subset is not.
-            line.replace(&format!("{},", unlisted.id), "999999,").replace(",small,", ",large,")
+            line.replace(&format!("{},", unlisted.id), "999999,")
+                .replace(",small,", ",large,")
         } else {
             line.to_owned()
         }
     });
     let (dataset, summary) = build(&collection, &[]);
-    let expected: BTreeMap<String, String> = [(missing, "missing_file"), (unlabelled, "unlabelled"), (unlisted, "unlisted")]
-        .map(|(track, reason)| (track.id.to_string(), reason.to_owned()))
-        .into();
+    let expected: BTreeMap<String, String> = [
+        (missing, "missing_file"),
+        (unlabelled, "unlabelled"),
+        (unlisted, "unlisted"),
+    ]
+    .map(|(track, reason)| (track.id.to_string(), reason.to_owned()))
+    .into();
     assert_eq!(rejected(&dataset), expected);
     assert_eq!(ids(&dataset), [kept.id.to_string(), other.id.to_string()]);
     assert_eq!(summary["kept"], 2);
@@ -171,7 +182,10 @@ fn a_recording_that_is_there_twice_is_flagged_or_dropped() {
         .collect();
     assert_eq!(flags, ["", "", "duplicate"]);
     let (dropped, _) = build(&collection, &["--drop", "duplicates"]);
-    assert_eq!(rejected(&dropped), [(last.id.to_string(), "duplicate".to_owned())].into());
+    assert_eq!(
+        rejected(&dropped),
+        [(last.id.to_string(), "duplicate".to_owned())].into()
+    );
     assert_eq!(ids(&dropped).len(), 2);
 }
 
@@ -193,7 +207,10 @@ fn the_bytes_do_not_depend_on_the_number_of_jobs() {
     for file in expected {
         assert!(one.paths().any(|path| path == file), "{file} is missing");
     }
-    assert!(!one.paths().any(|path| path.starts_with(".build/") || path.ends_with(".tmp")));
+    assert!(
+        !one.paths()
+            .any(|path| path.starts_with(".build/") || path.ends_with(".tmp"))
+    );
 }
 
 #[test]
@@ -211,7 +228,10 @@ fn a_build_that_was_killed_goes_on_to_the_same_bytes() {
     wait_for(|| begun_shard(&dataset.path().join("shards")));
     running.kill().unwrap();
     running.wait().unwrap();
-    assert!(!dataset.path().join("dataset.json").exists(), "the build ended before it was killed");
+    assert!(
+        !dataset.path().join("dataset.json").exists(),
+        "the build ended before it was killed"
+    );
     assert!(dataset.path().join(".build").is_dir());
 
     Program::Preprocess.command(&arguments).assert().success();
@@ -224,7 +244,9 @@ fn begun_shard(shards: &Path) -> bool {
     let Ok(entries) = fs::read_dir(shards) else {
         return false;
     };
-    entries.flatten().any(|entry| entry.metadata().is_ok_and(|file| file.len() > CLIP_SAMPLES as u64))
+    entries
+        .flatten()
+        .any(|entry| entry.metadata().is_ok_and(|file| file.len() > CLIP_SAMPLES as u64))
 }
 
 fn wait_for(condition: impl Fn() -> bool) {
@@ -275,7 +297,10 @@ fn a_directory_of_something_else_is_left_alone() {
         .assert()
         .code(1)
         .stderr(contains("not empty"));
-    assert_eq!(Tree::read(&dataset.path()).unwrap().paths().collect::<Vec<_>>(), ["thesis.tex"]);
+    assert_eq!(
+        Tree::read(&dataset.path()).unwrap().paths().collect::<Vec<_>>(),
+        ["thesis.tex"]
+    );
 }
 
 #[test]
@@ -287,7 +312,10 @@ fn the_summary_adds_up() {
         .iter()
         .map(|row| row["samples"].parse::<f64>().unwrap())
         .sum();
-    assert_eq!((summary["ok"].as_bool(), summary["command"].as_str()), (Some(true), Some("build")));
+    assert_eq!(
+        (summary["ok"].as_bool(), summary["command"].as_str()),
+        (Some(true), Some("build"))
+    );
     assert_eq!(summary["processed"], 2);
     let hours = summary["hours"].as_f64().unwrap();
     assert!((hours - samples / SAMPLE_RATE / 3600.0).abs() < 1e-9, "{hours}");

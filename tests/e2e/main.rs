@@ -2,5 +2,6 @@
 
 mod build;
 mod split;
+mod train;
 mod usage;
 mod verify;

@@ -69,7 +69,16 @@ fn a_grouped_split_has_no_artist_in_two_sets() {
     let dataset = BuiltDataset::small().copy();
     for seed in ["0", "1", "2"] {
         let name = format!("grouped-{seed}-here");
-        let arguments = ["--strategy", "grouped", "--ratios", "60,20,20", "--seed", seed, "--name", &name];
+        let arguments = [
+            "--strategy",
+            "grouped",
+            "--ratios",
+            "60,20,20",
+            "--seed",
+            seed,
+            "--name",
+            &name,
+        ];
         let said = json_line(&dataset.split(&arguments).success());
         assert_eq!(leaking_artists(&dataset, &name), BTreeSet::new());
         assert_eq!(said["leaks"]["artists"], 0);
@@ -111,12 +120,24 @@ fn a_recording_in_two_sets_is_named_although_its_artists_differ() {
     // With three equal shares of six tracks, some seed puts the two apart.
     let leaks = (0..20).map(|seed| {
         let (name, seed) = (format!("random-{seed}-here"), seed.to_string());
-        let arguments = ["--strategy", "random", "--ratios", "1,1,1", "--seed", &seed, "--name", &name];
+        let arguments = [
+            "--strategy",
+            "random",
+            "--ratios",
+            "1,1,1",
+            "--seed",
+            &seed,
+            "--name",
+            &name,
+        ];
         dataset.split(&arguments).success();
         let apart = sets(&dataset, &name)
             .values()
             .all(|set| !(set.contains(&first.id.to_string()) && set.contains(&second.id.to_string())));
-        let leaks = split_json(&dataset, &name)["leaks"]["duplicates"].as_array().unwrap().len();
+        let leaks = split_json(&dataset, &name)["leaks"]["duplicates"]
+            .as_array()
+            .unwrap()
+            .len();
         assert_eq!(leaks, usize::from(apart), "{name}");
         leaks
     });
@@ -136,8 +157,15 @@ fn a_stratified_split_has_every_genre_in_every_set() {
     }
     for (set, ids) in sets(&dataset, "even") {
         let present: BTreeSet<&String> = ids.iter().map(|id| &genres[id]).collect();
-        let expected: BTreeSet<&String> = of_genre.iter().filter(|(_, count)| **count >= 3).map(|(genre, _)| *genre).collect();
-        assert!(expected.len() >= 4 && present.is_superset(&expected), "{set}: {present:?}");
+        let expected: BTreeSet<&String> = of_genre
+            .iter()
+            .filter(|(_, count)| **count >= 3)
+            .map(|(genre, _)| *genre)
+            .collect();
+        assert!(
+            expected.len() >= 4 && present.is_superset(&expected),
+            "{set}: {present:?}"
+        );
     }
 }
 
@@ -182,7 +210,16 @@ fn the_official_split_is_refused_where_there_is_none() {
 #[test]
 fn ratios_that_mean_nothing_are_refused() {
     let dataset = BuiltDataset::small().copy();
-    for ratios in ["80,20", "80,10,10,0", "a,b,c", "0,50,50", "nan,1,1", "inf,1,1", "80,-10,30", ""] {
+    for ratios in [
+        "80,20",
+        "80,10,10,0",
+        "a,b,c",
+        "0,50,50",
+        "nan,1,1",
+        "inf,1,1",
+        "80,-10,30",
+        "",
+    ] {
         let argument = format!("--ratios={ratios}");
         dataset.split(&[&argument]).code(2).stderr(contains("--ratios"));
     }
@@ -201,7 +238,10 @@ fn a_split_is_made_once_and_never_overwritten() {
         .split(&["--strategy", "random", "--seed", "9", "--name", "mine"])
         .code(1)
         .stderr(contains("--name"));
-    dataset.split(&["--name", "../mine"]).code(1).stderr(contains("../mine"));
+    dataset
+        .split(&["--name", "../mine"])
+        .code(1)
+        .stderr(contains("../mine"));
     assert_eq!(before.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
 }
 

@@ -66,7 +66,10 @@ fn the_last_line_is_json_whether_it_went_well_or_not() {
     let dataset = BuiltDataset::small().copy();
     let path = dataset.path().display().to_string();
     for command in ["split", "verify", "inspect"] {
-        let good = Program::Preprocess.command([command, &path, "--json"]).assert().success();
+        let good = Program::Preprocess
+            .command([command, &path, "--json"])
+            .assert()
+            .success();
         assert_eq!(json_line(&good)["ok"], true, "{command}");
         assert_eq!(json_line(&good)["command"], command);
         let bad = Program::Preprocess

@@ -51,13 +51,21 @@ fn one_flipped_bit_is_found_in_every_kind_of_file() {
         for share in [0.0, 0.5, 1.0] {
             flip(&dataset, file, share);
             let assert = verify(&dataset, &[]);
-            assert_ne!(assert.get_output().status.code(), Some(0), "a flip in {file} at {share} was not found");
+            assert_ne!(
+                assert.get_output().status.code(),
+                Some(0),
+                "a flip in {file} at {share} was not found"
+            );
             let assert = assert.code(1);
             // Without its index nothing can be held against anything, and the program stops there.
             if file == "dataset.json" {
                 assert.stderr(contains("dataset.json"));
             } else {
-                assert!(named(&assert).iter().any(|name| name == file), "{file}: {:?}", named(&assert));
+                assert!(
+                    named(&assert).iter().any(|name| name == file),
+                    "{file}: {:?}",
+                    named(&assert)
+                );
             }
             flip(&dataset, file, share);
         }
@@ -81,10 +89,18 @@ fn missing_and_shortened_files_are_found() {
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         let shortened = verify(&dataset, &[]).code(1);
-        assert!(named(&shortened).iter().any(|name| name == file), "{file}: {:?}", named(&shortened));
+        assert!(
+            named(&shortened).iter().any(|name| name == file),
+            "{file}: {:?}",
+            named(&shortened)
+        );
         fs::remove_file(&path).unwrap();
         let missing = verify(&dataset, &[]).code(1);
-        assert!(named(&missing).iter().any(|name| name == file), "{file}: {:?}", named(&missing));
+        assert!(
+            named(&missing).iter().any(|name| name == file),
+            "{file}: {:?}",
+            named(&missing)
+        );
         fs::write(&path, bytes).unwrap();
     }
     verify(&dataset, &[]).success();

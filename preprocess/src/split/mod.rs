@@ -238,3 +238,6 @@ pub fn prune(root: &Path) -> Result<Vec<String>, MakeSplitError> {
     }
     Ok(removed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -175,3 +175,6 @@ fn without_path(error: DatasetError) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,8 +109,8 @@ struct OddFile {
 }
 
 const FIRST_WORDS: [&str; 16] = [
-    "Amber", "Silent", "Paper", "Northern", "Glass", "Copper", "Distant", "Velvet", "Salt", "Hollow", "Early", "Marble",
-    "Winter", "Lantern", "Quiet", "Granite",
+    "Amber", "Silent", "Paper", "Northern", "Glass", "Copper", "Distant", "Velvet", "Salt", "Hollow", "Early",
+    "Marble", "Winter", "Lantern", "Quiet", "Granite",
 ];
 const SECOND_WORDS: [&str; 16] = [
     "Harbour", "Orchard", "Signal", "Meridian", "Foxes", "Parade", "Almanac", "Tides", "Avenue", "Engine", "Gardens",

@@ -61,7 +61,9 @@ mod tests {
     fn levels_are_in_range_and_nothing_clips() {
         for seed in 0..10 {
             let mut bus = Bus::silent(22_050.0, 1.0);
-            let click: Vec<f32> = (0..22_050).map(|index| if index % 500 == 0 { 50.0 } else { 0.1 }).collect();
+            let click: Vec<f32> = (0..22_050)
+                .map(|index| if index % 500 == 0 { 50.0 } else { 0.1 })
+                .collect();
             bus.add(0.0, &click, 1.0, 0.0);
             master(&mut bus, &mut Pcg64Mcg::new(seed));
             assert!(bus.left.iter().all(|sample| sample.abs() < 1.0));

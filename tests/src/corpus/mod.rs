@@ -257,9 +257,9 @@ mod tests {
                 .collect();
             means.push(levels.iter().sum::<f32>() / 12.0);
         }
-        let (low, high) = means
-            .iter()
-            .fold((f32::MAX, f32::MIN), |(low, high), mean| (low.min(*mean), high.max(*mean)));
+        let (low, high) = means.iter().fold((f32::MAX, f32::MIN), |(low, high), mean| {
+            (low.min(*mean), high.max(*mean))
+        });
         assert!(high - low < 6.0, "{means:?}");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::{Mutex, PoisonError};
+use std::sync::LazyLock;
 
 /// One of the two programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,16 +28,13 @@ impl Program {
         }
     }
 
-    /// The executable, built if it is not up to date. The first call in a process may take minutes.
-    pub fn path(self) -> PathBuf {
-        static BUILT: Mutex<Option<HashMap<Program, PathBuf>>> = Mutex::new(None);
-        // A build that failed in one test fails in the next with the same message.
-        let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-        built
-            .get_or_insert_default()
-            .entry(self)
-            .or_insert_with(|| build(self.name()))
-            .clone()
+    /// The executable, up to date. The first call in a process builds both programs, which may take minutes.
+    pub fn path(self) -> &'static Path {
+        static BUILT: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(build);
+        let name = self.name();
+        BUILT
+            .get(name)
+            .unwrap_or_else(|| panic!("cargo named no executable for {name}"))
     }
 
     /// The program with these arguments, for [`Command::assert`].
@@ -58,25 +55,30 @@ impl Program {
     }
 }
 
-/// Builds a program and returns its executable.
+/// Builds the programs and returns their executables by name.
+///
+/// The whole workspace is built, because the features of shared dependencies are then those of `cargo test --workspace`
+/// and of the quickstart, and nothing is compiled twice.
 ///
 /// # Panics
-/// If it does not compile; the compiler's messages have gone to stderr.
-fn build(package: &str) -> PathBuf {
+/// If something does not compile; the compiler's messages have gone to stderr.
+fn build() -> HashMap<String, PathBuf> {
     let output = process::Command::new(env!("CARGO"))
-        .args(["build", "--package", package, "--bin", package, "--profile", &profile()])
+        .args(["build", "--workspace", "--bins", "--profile", &profile()])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(process::Stdio::inherit())
         .output()
         .unwrap_or_else(|error| panic!("could not run {}: {error}", env!("CARGO")));
-    assert!(output.status.success(), "{package} does not compile");
+    assert!(output.status.success(), "the programs do not compile");
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == package)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .unwrap_or_else(|| panic!("cargo built {package} and named no executable"))
+        .filter_map(|message| {
+            let name = message["target"]["name"].as_str()?.to_owned();
+            Some((name, message["executable"].as_str()?.into()))
+        })
+        .collect()
 }
 
 /// The profile that this test was built with: its executable lies in `target/PROFILE/deps`.

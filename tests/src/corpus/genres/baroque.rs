@@ -50,7 +50,11 @@ pub(super) fn compose(dice: &mut Dice, bus: &mut Bus) {
             organ.play(&mut dry, at, 1.9 * grid.step, middle, 0.26, -0.25, track);
         }
         if step.is_multiple_of(4) {
-            let walk = if step.is_multiple_of(8) { 0 } else { pick(&[2, 4, -3], track) };
+            let walk = if step.is_multiple_of(8) {
+                0
+            } else {
+                pick(&[2, 4, -3], track)
+            };
             let pedal = degree(root - 12, scale, chord + walk);
             organ.play(&mut dry, at, 3.9 * grid.step, pedal, 0.42, 0.0, track);
         }
@@ -66,7 +70,10 @@ struct Pipes {
 }
 
 impl Pipes {
-    #[expect(clippy::too_many_arguments, reason = "where, when, how long, which key, how loud, from which side")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "where, when, how long, which key, how loud, from which side"
+    )]
     fn play(&self, bus: &mut Bus, at: f32, held: f32, note: i32, gain: f32, pan: f32, track: &mut Pcg64Mcg) {
         let rate = bus.rate;
         let envelope = Adsr {

@@ -41,12 +41,16 @@ pub(super) fn compose(dice: &mut Dice, bus: &mut Bus) {
         let tone = |place: i32| degree(root, scale, chord + place);
         if place % 4 == 0 {
             let notes = [tone(0), tone(2), tone(4), tone(7)].map(|note| note + 12);
-            chords.play(bus, at, 3.6 * grid.step, 0.16, |time| notes[(time * arpeggio) as usize % 4]);
+            chords.play(bus, at, 3.6 * grid.step, 0.16, |time| {
+                notes[(time * arpeggio) as usize % 4]
+            });
         }
         if rhythm[place] {
             tune = (tune + pick(&[-2, -1, 0, 1, 2], track)).clamp(5, 14);
             let note = tone(tune) + 12;
-            lead.play(bus, at, 0.85 * grid.step * pick(&[1.0, 1.0, 2.0], track), 0.25, |_| note);
+            lead.play(bus, at, 0.85 * grid.step * pick(&[1.0, 1.0, 2.0], track), 0.25, |_| {
+                note
+            });
         }
         if place % 2 == 0 {
             bass(bus, at, 1.7 * grid.step, tone(if place % 4 == 2 { 7 } else { 0 }) - 12);

@@ -106,7 +106,8 @@ impl Reese {
             let frequency = hz(note as f32);
             let mut waves = [0.0, 0.3, 0.6].map(Oscillator::new);
             let mut voice = envelope.voice(grid.step * (length as f32 - 0.5), rate, |_| {
-                waves[0].saw(frequency * (1.0 + self.detune) / rate) + waves[1].saw(frequency * (1.0 - self.detune) / rate)
+                waves[0].saw(frequency * (1.0 + self.detune) / rate)
+                    + waves[1].saw(frequency * (1.0 - self.detune) / rate)
             });
             let cutoff = |time: f32| self.cutoff * (1.3 * (time * wobble * std::f32::consts::TAU).sin()).exp2();
             sweep(&mut voice, rate, 1.4, cutoff, |bands| bands.low);
@@ -114,7 +115,9 @@ impl Reese {
                 *sample = (0.8 * *sample).tanh();
             }
             bus.add(grid.at(step), &voice, 0.3, 0.0);
-            let sub = envelope.voice(grid.step * (length as f32 - 0.5), rate, |_| waves[2].sine(frequency / rate));
+            let sub = envelope.voice(grid.step * (length as f32 - 0.5), rate, |_| {
+                waves[2].sine(frequency / rate)
+            });
             bus.add(grid.at(step), &sub, 0.35, 0.0);
             step += length;
         }

@@ -75,7 +75,12 @@ pub(super) fn compose(dice: &mut Dice, bus: &mut Bus) {
             }
         }
         if let Some((scale_step, length)) = riff[place] {
-            bass(bus, at, length * grid.step, degree(root, scale, chord) + degree(0, PENTATONIC, scale_step));
+            bass(
+                bus,
+                at,
+                length * grid.step,
+                degree(root, scale, chord) + degree(0, PENTATONIC, scale_step),
+            );
         }
     }
     let room = Room {
@@ -131,7 +136,9 @@ impl Organ {
         };
         let step = hz(note as f32) / rate;
         let mut waves = [0.0, 0.2].map(Oscillator::new);
-        let mut voice = envelope.voice(self.held, rate, |_| waves[0].saw(step) + waves[1].pulse(2.0 * step, 0.5));
+        let mut voice = envelope.voice(self.held, rate, |_| {
+            waves[0].saw(step) + waves[1].pulse(2.0 * step, 0.5)
+        });
         sweep(&mut voice, rate, 0.9, |_| self.cutoff, |bands| bands.low);
         bus.add(at, &voice, 0.14, -0.3);
     }

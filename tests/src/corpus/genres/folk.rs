@@ -9,7 +9,13 @@ use crate::corpus::theory::{Grid, MAJOR, degree, hz, pick};
 use rand::RngExt;
 
 /// Chords by their degree in the scale, from bar to bar.
-const PROGRESSIONS: [&[i32]; 5] = [&[0, 3, 4, 0], &[0, 4, 5, 3], &[0, 5, 3, 4], &[0, 0, 3, 4], &[3, 0, 4, 0]];
+const PROGRESSIONS: [&[i32]; 5] = [
+    &[0, 3, 4, 0],
+    &[0, 4, 5, 3],
+    &[0, 5, 3, 4],
+    &[0, 0, 3, 4],
+    &[3, 0, 4, 0],
+];
 
 pub(super) fn compose(dice: &mut Dice, bus: &mut Bus) {
     let (artist, track) = (&mut dice.artist, &mut dice.track);
@@ -42,7 +48,13 @@ pub(super) fn compose(dice: &mut Dice, bus: &mut Bus) {
     let progression = pick(&PROGRESSIONS, track);
     // The order in which the thumb and fingers take the chord's notes, 0 being the bass.
     let fingers: Vec<i32> = (0..per_bar)
-        .map(|place| if place % 4 == 0 { 0 } else { pick(&[1, 2, 3, 2, 3], track) })
+        .map(|place| {
+            if place % 4 == 0 {
+                0
+            } else {
+                pick(&[1, 2, 3, 2, 3], track)
+            }
+        })
         .collect();
 
     let mut dry = bus.sibling();

@@ -43,13 +43,22 @@ pub(super) fn compose(dice: &mut Dice, bus: &mut Bus) {
         }
         if track.random_bool(density) {
             let bar = melody + figure[step % 4];
-            let (pan, gain) = if step.is_multiple_of(2) { (-0.5, 0.34) } else { (0.5, 0.3) };
+            let (pan, gain) = if step.is_multiple_of(2) {
+                (-0.5, 0.34)
+            } else {
+                (0.5, 0.3)
+            };
             let gain = gain * track.random_range(0.7..1.1);
             orchestra.strike(&mut dry, &orchestra.high, at, bar, 1, 0.55, gain, pan);
         }
         match within {
             0 => dry.add(at, &orchestra.gong.voice(orchestra.gong_pitch, 4.0, dry.rate), 0.7, 0.0),
-            8 => dry.add(at, &orchestra.gong.voice(1.6 * orchestra.gong_pitch, 2.0, dry.rate), 0.4, 0.1),
+            8 => dry.add(
+                at,
+                &orchestra.gong.voice(1.6 * orchestra.gong_pitch, 2.0, dry.rate),
+                0.4,
+                0.1,
+            ),
             _ => {}
         }
     }
@@ -100,7 +109,10 @@ impl Orchestra {
     }
 
     /// Strikes a bar and its twin, which is tuned a few Hz higher so that the two beat.
-    #[expect(clippy::too_many_arguments, reason = "what is struck, when, which bar, and how: all differ per stroke")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is struck, when, which bar, and how: all differ per stroke"
+    )]
     fn strike(&self, bus: &mut Bus, bell: &Bell, at: f32, bar: i32, octave: i32, seconds: f32, gain: f32, pan: f32) {
         let pitch = self.pitch(bar, octave);
         for twin in [pitch, pitch + self.beating] {

@@ -54,7 +54,12 @@ pub(super) fn compose(dice: &mut Dice, bus: &mut Bus) {
             bus.add(at, &hat.bright_voice(rate, track), 0.3, 0.1);
         } else if track.random_bool(closed_hats) {
             let closed = Noise { ring: 0.04, ..hat };
-            bus.add(at, &closed.bright_voice(rate, track), track.random_range(0.06..0.16), -0.2);
+            bus.add(
+                at,
+                &closed.bright_voice(rate, track),
+                track.random_range(0.06..0.16),
+                -0.2,
+            );
         }
         if claps && place % 8 == 4 {
             dry.add(at, &clap(hands, rate, track), 0.4, 0.0);

@@ -18,7 +18,11 @@ impl Adsr {
     pub fn level(&self, time: f32, held: f32) -> f32 {
         if time >= held {
             let left = 1.0 - (time - held) / self.release;
-            return if left > 0.0 { self.sounding(held) * left * left } else { 0.0 };
+            return if left > 0.0 {
+                self.sounding(held) * left * left
+            } else {
+                0.0
+            };
         }
         self.sounding(time)
     }

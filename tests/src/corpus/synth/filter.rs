@@ -62,13 +62,7 @@ impl StateVariable {
 const TUNING_INTERVAL: usize = 32;
 
 /// Filters `voice` in place with a cutoff that is a function of time in seconds; `choose` takes the wanted band.
-pub fn sweep(
-    voice: &mut [f32],
-    rate: f32,
-    quality: f32,
-    cutoff: impl Fn(f32) -> f32,
-    choose: impl Fn(Bands) -> f32,
-) {
+pub fn sweep(voice: &mut [f32], rate: f32, quality: f32, cutoff: impl Fn(f32) -> f32, choose: impl Fn(Bands) -> f32) {
     let mut filter = StateVariable::new(rate, cutoff(0.0), quality);
     for (block, samples) in voice.chunks_mut(TUNING_INTERVAL).enumerate() {
         filter.tune(cutoff((block * TUNING_INTERVAL) as f32 / rate), quality);
@@ -112,7 +106,9 @@ mod tests {
         let out: Vec<f32> = (0..44_100)
             .map(|_| choose(filter.run(oscillator.sine(frequency / 44_100.0))))
             .collect();
-        out[22_050..].iter().fold(0.0, |peak: f32, sample| peak.max(sample.abs()))
+        out[22_050..]
+            .iter()
+            .fold(0.0, |peak: f32, sample| peak.max(sample.abs()))
     }
 
     #[test]

@@ -86,7 +86,10 @@ mod tests {
         };
         let period = 20.0 * rate / frequency;
         for cents in [-15.0f32, 15.0] {
-            assert!(at(period, 10_000) > at(period * (cents / 1200.0).exp2(), 10_000), "{cents}");
+            assert!(
+                at(period, 10_000) > at(period * (cents / 1200.0).exp2(), 10_000),
+                "{cents}"
+            );
         }
         let energy = |range: std::ops::Range<usize>| voice[range].iter().map(|sample| sample * sample).sum::<f32>();
         assert!(energy(60_000..70_000) < 0.1 * energy(0..10_000));

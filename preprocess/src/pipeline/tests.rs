@@ -1,0 +1,186 @@
+//! Builds of small collections, whole.
+
+use super::*;
+use crate::testing::{Collection, Unwatched, contents, three_tracks, tone};
+use shared::shard::MAX_TRACKS;
+use std::os::unix::fs::MetadataExt;
+use std::panic::{self, AssertUnwindSafe};
+
+fn reasons(out: &Path) -> Vec<(Option<u64>, String)> {
+    let index = Dataset::read_index(out).unwrap();
+    let rows = dataset::read_rejected(out, &index).unwrap();
+    rows.into_iter().map(|row| (row.track_id, row.reason)).collect()
+}
+
+/// Everything that can be wrong with a file, and two tracks worth a flag.
+fn mixed() -> Collection {
+    let mut collection = three_tracks();
+    let damaged = {
+        let mut mp3 = tone(60, 180);
+        let middle = mp3.len() / 2;
+        // Side information that asks for more than there is.
+        mp3[middle + 4..middle + 21].fill(0xff);
+        mp3
+    };
+    collection
+        .track(7, "Folk", b"")
+        .track(8, "Folk", &b"<html>404 Not Found</html>\n".repeat(40))
+        .track(9, "Folk", &[3, 99, 4].repeat(2000))
+        .listed(10, "Folk")
+        .track(11, "", &tone(5, 200))
+        .track(12, "Rock", &tone(2, 200))
+        .track(13, "Rock", &tone(5, 100))
+        .track(14, "Rock", &tone(5, 190))
+        .track(15, "Rock", &tone(5, 157))
+        .track(16, "Rock", &[&tone(5, 170), [0x55; 4000].as_slice()].concat())
+        .track(17, "Rock", &damaged)
+        .file("000/000099.mp3", &tone(5, 200))
+        .file("stray.mp3", b"");
+    collection
+}
+
+#[test]
+fn every_track_is_kept_or_dropped_with_its_reason() {
+    let collection = mixed();
+    let report = collection.build("out").unwrap();
+    let out = collection.out("out");
+    let expected = [
+        (Some(7), "empty_file"),
+        (Some(8), "not_audio"),
+        (Some(9), "no_frames"),
+        (Some(10), "missing_file"),
+        (Some(11), "unlabelled"),
+        (Some(12), "too_short"),
+        (Some(13), "silent"),
+        (Some(16), "low_decoded_share"),
+        (Some(99), "unlisted"),
+        (None, "unlisted"),
+    ];
+    assert_eq!(reasons(&out), expected.map(|(id, reason)| (id, reason.to_owned())));
+    assert_eq!(report.reasons["unlisted"], 2);
+    let dataset = Dataset::open(&out).unwrap();
+    let rows: Vec<_> = dataset
+        .tracks()
+        .iter()
+        .map(|row| (row.track_id, row.flags.clone(), row.bad_frames))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (2, vec![], 0),
+            (5, vec![], 0),
+            (14, vec![Flag::Duplicate], 0),
+            (15, vec![Flag::NearSilent], 0),
+            (17, vec![], 1),
+            (1003, vec![], 0),
+        ]
+    );
+    assert_eq!(dataset.classes(), ["Folk", "Rock"]);
+    assert_eq!(dataset.waveform(1), dataset.waveform(2));
+    assert!(!out.join(JOURNAL_DIRECTORY).exists());
+}
+
+#[test]
+fn flagged_tracks_are_dropped_when_asked() {
+    let collection = mixed();
+    let config = BuildConfig {
+        drop: vec![Flag::NearSilent, Flag::Duplicate],
+        ..collection.config("out")
+    };
+    build(&config, &mut Unwatched).unwrap();
+    let reasons = reasons(&config.out);
+    assert!(reasons.contains(&(Some(14), "duplicate".into())));
+    assert!(reasons.contains(&(Some(15), "near_silent".into())));
+}
+
+#[test]
+fn the_number_of_jobs_does_not_show() {
+    let collection = mixed();
+    let build = |jobs: usize| {
+        let config = BuildConfig {
+            jobs,
+            ..collection.config(&format!("out-{jobs}"))
+        };
+        build(&config, &mut Unwatched).unwrap();
+        contents(&config.out)
+    };
+    let one = build(1);
+    assert_eq!(build(2), one);
+    assert_eq!(build(5), one);
+}
+
+#[test]
+fn a_complete_data_set_is_left_alone() {
+    let collection = three_tracks();
+    assert!(!collection.build("out").unwrap().was_complete);
+    let before = contents(&collection.out("out"));
+    let again = collection.build("out").unwrap();
+    assert!(again.was_complete && again.index.kept == 3);
+    let other = BuildConfig {
+        drop: vec![Flag::Duplicate],
+        ..collection.config("out")
+    };
+    let error = build(&other, &mut Unwatched).unwrap_err();
+    assert!(matches!(error, BuildError::OtherDataset { .. }), "{error}");
+    // What a crash between the index and the end of the journal leaves.
+    let plan: BuildPlan = serde_json::from_slice(&fs::read(collection.out("out").join(PLAN_FILE)).unwrap()).unwrap();
+    fs::create_dir(collection.out("out").join(JOURNAL_DIRECTORY)).unwrap();
+    drop(Journal::open(&collection.out("out"), &plan).unwrap());
+    assert!(collection.build("out").unwrap().was_complete);
+    assert_eq!(contents(&collection.out("out")), before);
+}
+
+/// Breaks off after so many tracks, as a crash would.
+struct Crash(usize);
+
+impl BuildProgress for Crash {
+    fn begin(&mut self, _: usize, _: usize) {}
+
+    fn track(&mut self, _: bool) {
+        assert!(self.0 > 0, "crash");
+        self.0 -= 1;
+    }
+
+    fn end(&mut self) {}
+}
+
+#[test]
+fn an_interrupted_build_goes_on_after_its_last_finished_shard() {
+    let mut collection = Collection::new();
+    for id in 0..MAX_TRACKS as u64 + 8 {
+        // A dropped track here and there, and the same samples on both sides of the crash.
+        let mp3 = if id % 100 == 7 {
+            Vec::new()
+        } else {
+            tone(3 + id as usize % 5, 180)
+        };
+        collection.track(id, "Folk", &mp3);
+    }
+    let uninterrupted = collection.config("whole");
+    build(&uninterrupted, &mut Unwatched).unwrap();
+    let config = collection.config("out");
+    let crashed = panic::catch_unwind(AssertUnwindSafe(|| build(&config, &mut Crash(MAX_TRACKS + 7))));
+    assert!(crashed.is_err());
+    let first = config.out.join("shards/waveform-00000.safetensors");
+    let inode = fs::metadata(&first).unwrap().ino();
+    assert!(Dataset::read_index(&config.out).is_err());
+    let report = build(&config, &mut Unwatched).unwrap();
+    assert!(report.resumed > MAX_TRACKS && report.processed < 8, "{report:?}");
+    assert_eq!(fs::metadata(&first).unwrap().ino(), inode);
+    assert_eq!(contents(&config.out), contents(&uninterrupted.out));
+}
+
+#[test]
+fn a_preset_is_compared_and_its_differences_recorded() {
+    let collection = three_tracks();
+    let config = BuildConfig {
+        preset: Some(Preset::fma_small()),
+        ..collection.config("out")
+    };
+    let report = build(&config, &mut Unwatched).unwrap();
+    let differences = &report.index.source.preset_differences;
+    assert!(
+        differences.iter().any(|sentence| sentence.contains("8000 tracks")),
+        "{differences:?}"
+    );
+}

@@ -1,0 +1,178 @@
+//! Small collections of real MP3 files for the tests of this crate, written bit by bit: no encoder is needed, and a
+//! track takes a millisecond.
+
+use crate::extract::Extractor;
+use crate::pipeline::{self, BuildConfig, BuildError, BuildProgress, BuildReport};
+use crate::source::fma::Subset;
+use crate::validate::ValidateConfig;
+use shared::features::FeatureConfig;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Samples in [`tone`]'s frames.
+pub const FRAME: usize = 1152;
+
+/// MP3 frames (mono, 44,100 Hz, 64 kbit/s) of a steady low tone. `gain` is MP3's global gain: 4 more double the
+/// amplitude, 210 is near full scale.
+pub fn tone(frames: usize, gain: u8) -> Vec<u8> {
+    let mut bits = Bits::default();
+    bits.push(0xfffb_50c4, 32);
+    // Side information: no bits of earlier frames, no shared scale factors.
+    bits.push(0, 9 + 5 + 4);
+    for _granule in 0..2 {
+        bits.push(3, 12); // bits of main data
+        bits.push(1, 9); // one pair of values
+        bits.push(gain.into(), 8);
+        bits.push(0, 4 + 1); // no scale factors, long blocks
+        bits.push(1, 5); // the pair in Huffman table 1
+        bits.push(0, 5 + 5 + 4 + 3 + 3);
+    }
+    for _granule in 0..2 {
+        bits.push(0b010, 3); // the pair (1, 0) and a positive sign
+    }
+    let mut frame = bits.bytes;
+    frame.resize(144 * 64_000 / 44_100, 0);
+    frame.repeat(frames)
+}
+
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Bits {
+    fn push(&mut self, value: u32, width: usize) {
+        for at in (0..width).rev() {
+            if self.count.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            let bit = (value >> at & 1) as u8;
+            *self.bytes.last_mut().unwrap() |= bit << (7 - self.count % 8);
+            self.count += 1;
+        }
+    }
+}
+
+/// Files and a table in FMA's form.
+pub struct Collection {
+    root: TempDir,
+    rows: String,
+}
+
+impl Collection {
+    pub fn new() -> Self {
+        Self {
+            root: tempfile::tempdir().unwrap(),
+            rows: ",album,artist,set,set,track\n,id,id,split,subset,genre_top\ntrack_id,,,,,\n".into(),
+        }
+    }
+
+    /// Where audio files lie.
+    pub fn audio(&self) -> PathBuf {
+        self.root.path().join("audio")
+    }
+
+    /// A directory for a data set.
+    pub fn out(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// Lists a track whose artist is its id, and writes its file.
+    pub fn track(&mut self, track_id: u64, genre: &str, mp3: &[u8]) -> &mut Self {
+        self.listed(track_id, genre);
+        self.file(&format!("{:03}/{track_id:06}.mp3", track_id / 1000), mp3)
+    }
+
+    /// Lists a track without a file.
+    pub fn listed(&mut self, track_id: u64, genre: &str) -> &mut Self {
+        writeln!(self.rows, "{track_id},-1,{track_id},training,small,{genre}").unwrap();
+        self
+    }
+
+    /// Writes a file.
+    pub fn file(&mut self, path: &str, content: &[u8]) -> &mut Self {
+        let path = self.audio().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+        self
+    }
+
+    /// A build of it that is content with three frames.
+    pub fn config(&self, name: &str) -> BuildConfig {
+        let metadata = self.root.path().join("tracks.csv");
+        fs::write(&metadata, &self.rows).unwrap();
+        BuildConfig {
+            audio: self.audio(),
+            metadata,
+            out: self.out(name),
+            subset: Subset::Small,
+            preset: None,
+            features: FeatureConfig::default(),
+            validate: ValidateConfig {
+                min_samples: 3 * FRAME as u64,
+                ..ValidateConfig::default()
+            },
+            drop: Vec::new(),
+            jobs: 2,
+        }
+    }
+
+    pub fn build(&self, name: &str) -> Result<BuildReport, BuildError> {
+        pipeline::build(&self.config(name), &mut Unwatched)
+    }
+}
+
+/// Three good tracks of two classes.
+pub fn three_tracks() -> Collection {
+    let mut collection = Collection::new();
+    collection
+        .track(2, "Folk", &tone(4, 200))
+        .track(5, "Rock", &tone(5, 190))
+        .track(1003, "Folk", &tone(6, 195));
+    collection
+}
+
+/// Nobody watches.
+pub struct Unwatched;
+
+impl BuildProgress for Unwatched {
+    fn begin(&mut self, _: usize, _: usize) {}
+    fn track(&mut self, _: bool) {}
+    fn end(&mut self) {}
+}
+
+/// All files below a directory with their contents, in the order of their paths.
+pub fn contents(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(contents(&path).into_iter().map(|(inside, content)| {
+                let name = PathBuf::from(path.file_name().unwrap());
+                (name.join(inside), content)
+            }));
+        } else {
+            found.push((path.file_name().unwrap().into(), fs::read(&path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn the_tone_is_a_tone_as_loud_as_its_gain() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tone.mp3");
+    let mut extractor = Extractor::new(&FeatureConfig::default(), &ValidateConfig::default());
+    let mut peak = |gain| {
+        fs::write(&path, tone(20, gain)).unwrap();
+        let waveform = extractor.read_waveform(&path).unwrap();
+        assert_eq!((waveform.samples.len(), waveform.report.bad_frames), (20 * FRAME, 0));
+        crate::validate::peak(&waveform.samples)
+    };
+    let (quiet, loud) = (f64::from(peak(196)), f64::from(peak(200)));
+    assert!(quiet > 100.0 && (loud / quiet - 2.0).abs() < 0.01, "{quiet} {loud}");
+}

@@ -1,0 +1,131 @@
+//! Data sets that are damaged on purpose.
+
+use super::repair::{RepairError, repair};
+use super::*;
+use crate::split::{self, Ratios, SplitConfig, Strategy};
+use crate::testing::{contents, three_tracks, tone};
+use std::fs;
+
+struct Unwatched;
+
+impl VerifyProgress for Unwatched {
+    fn begin(&self, _: u64) {}
+    fn read(&self, _: u64) {}
+    fn end(&self) {}
+}
+
+fn found(root: &Path) -> Vec<(String, String)> {
+    let report = verify(root, &Unwatched).unwrap();
+    let describe = |problem: Problem| (problem.file, problem.detail);
+    report.problems.into_iter().map(describe).collect()
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut content = fs::read(path).unwrap();
+    content[at] ^= 1;
+    fs::write(path, content).unwrap();
+}
+
+fn split(root: &Path) {
+    let config = SplitConfig {
+        dataset: root.to_owned(),
+        name: Some("first".into()),
+        strategy: Strategy::Random {
+            ratios: Ratios::default(),
+            seed: 1,
+        },
+    };
+    split::make(&config).unwrap();
+}
+
+const WAVEFORM: &str = "shards/waveform-00000.safetensors";
+const MEL: &str = "shards/mel-00000.safetensors";
+const DATA_START: usize = shared::shard::DATA_START;
+
+#[test]
+fn one_flipped_bit_anywhere_is_found_in_the_file_it_is_in() {
+    let collection = three_tracks();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    split(&root);
+    assert_eq!(found(&root), []);
+    for (path, content) in contents(&root) {
+        let (file, path) = (path.to_string_lossy().into_owned(), root.join(path));
+        // The line break after the live split's name is no part of it.
+        let length = content.len() - usize::from(file == "splits/current");
+        // In the padding of a shard's header too.
+        for at in [0, length / 3, DATA_START.min(length) - 1, length - 1] {
+            flip(&path, at);
+            match verify(&root, &Unwatched) {
+                Ok(report) => assert!(
+                    report.problems.iter().any(|problem| problem.file == file),
+                    "byte {at} of {file}: {:?}",
+                    report.problems
+                ),
+                Err(error) => assert!(file == "dataset.json", "{error}"),
+            }
+            flip(&path, at);
+        }
+    }
+    assert_eq!(found(&root), []);
+}
+
+#[test]
+fn missing_files_and_a_dangling_current_split_are_named() {
+    let collection = three_tracks();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    split(&root);
+    fs::write(root.join("splits/current"), "second\n").unwrap();
+    fs::remove_file(root.join(MEL)).unwrap();
+    fs::remove_file(root.join("rejected.csv")).unwrap();
+    let files: Vec<_> = found(&root).into_iter().map(|(file, _)| file).collect();
+    assert_eq!(files, ["rejected.csv", MEL, "splits/current"]);
+}
+
+fn pool() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()
+}
+
+fn mend(root: &Path, audio: Option<&Path>) -> Result<Vec<String>, RepairError> {
+    let problems = verify(root, &Unwatched).unwrap().problems;
+    repair(root, &problems, audio, &pool())
+}
+
+#[test]
+fn bad_shards_are_rebuilt_as_they_were() {
+    let collection = three_tracks();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    let whole = contents(&root);
+    flip(&root.join(WAVEFORM), DATA_START + 9);
+    assert_eq!(mend(&root, None).unwrap(), [WAVEFORM]);
+    // With no audio at hand, a spectrogram is made from the waveform, and good tensors are taken as they are.
+    let elsewhere = collection.out("elsewhere");
+    fs::rename(collection.audio(), &elsewhere).unwrap();
+    flip(&root.join(MEL), DATA_START + 9);
+    assert_eq!(mend(&root, None).unwrap(), [MEL]);
+    fs::remove_file(root.join(WAVEFORM)).unwrap();
+    flip(&root.join(MEL), 30);
+    let error = mend(&root, None).unwrap_err().to_string();
+    assert!(error.contains("000/000002.mp3") && error.contains("--audio"), "{error}");
+    assert_eq!(mend(&root, Some(&elsewhere)).unwrap(), [WAVEFORM, MEL]);
+    assert_eq!(contents(&root), whole);
+    assert_eq!(mend(&root, None).unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_source_that_changed_repairs_nothing_and_spoils_nothing() {
+    let mut collection = three_tracks();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    collection.file("000/000005.mp3", &tone(5, 191));
+    // The first tensor is rebuilt; the second is good, so its file is not asked for.
+    flip(&root.join(WAVEFORM), DATA_START + 9);
+    assert_eq!(mend(&root, None).unwrap(), [WAVEFORM]);
+    fs::remove_file(root.join(WAVEFORM)).unwrap();
+    let before = contents(&root);
+    let error = mend(&root, None).unwrap_err();
+    assert!(matches!(error, RepairError::Differs { track_id: 5, .. }), "{error}");
+    assert_eq!(contents(&root), before);
+}

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# How fast is `preprocess build`? Beside librosa on the same files, and as a share of what Symphonia's decoder alone does:
+#
+#   scripts/bench/build.sh CORPUS [--out DIR] [--repeats N] [--jobs N] [--python PYTHON]
+#
+# CORPUS has audio/ and metadata/tracks.csv. The three alternate, so that a machine that slows down slows all of them.
+# DIR gets raw.csv, a row per run, and summary.txt, their medians (default: target/bench/build). PYTHON has librosa
+# (default: $PYTHON, else python3).
+set -euo pipefail
+
+usage() {
+    sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    exit 2
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+corpus='' out=$root/target/bench/build repeats=3 jobs=2 python=${PYTHON:-python3}
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --out | --repeats | --jobs | --python)
+            [[ $# -ge 2 ]] || usage
+            declare "${1#--}=$2"
+            shift 2
+            ;;
+        -*) usage ;;
+        *)
+            [[ -z $corpus ]] || usage
+            corpus=$1
+            shift
+            ;;
+    esac
+done
+[[ -n $corpus ]] || usage
+if [[ ! -d $corpus/audio || ! -f $corpus/metadata/tracks.csv ]]; then
+    echo "error: $corpus has no audio/ or no metadata/tracks.csv" >&2
+    exit 1
+fi
+if ! "$python" -c 'import librosa' 2> /dev/null; then
+    echo "error: $python has no librosa; name another with --python" >&2
+    exit 1
+fi
+corpus=$(cd "$corpus" && pwd)
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+if [[ $python == */* ]]; then
+    # Not resolved further: a virtual environment's python is a link that must be called by its own name.
+    python=$(cd "$(dirname "$python")" && pwd)/${python##*/}
+fi
+cd "$root"
+
+cargo build --release --workspace --bins
+cargo build --release --package preprocess --example decode_only
+bin=${CARGO_TARGET_DIR:-target}/release
+scratch=$out/scratch
+files=$(find "$corpus/audio" -name '*.mp3' | wc -l)
+raw=$out/raw.csv
+
+now() {
+    date +%s.%N
+}
+
+# record REPEAT WHAT SECONDS
+record() {
+    echo "$1,$2,$files,$jobs,$3" >> "$raw"
+    printf 'repeat %s: %-12s %8.2f s\n' "$1" "$2" "$3"
+}
+
+# The whole program is timed, its start included.
+run_preprocess() {
+    local begin
+    begin=$(now)
+    "$bin/preprocess" build --source fma --audio "$corpus/audio" --metadata "$corpus/metadata/tracks.csv" \
+        --out "$scratch/dataset" --jobs "$jobs" --quiet
+    awk -v begin="$begin" -v end="$(now)" 'BEGIN { print end - begin }'
+}
+
+# Its own clock, which leaves imports out.
+run_librosa() {
+    "$python" scripts/bench/librosa_build.py "$corpus/audio" "$scratch/librosa" --jobs "$jobs" 2> /dev/null |
+        sed -n 's/.*"seconds": \([0-9.e-]*\).*/\1/p'
+}
+
+run_decode_only() {
+    "$bin/examples/decode_only" "$corpus/audio" "$jobs" | sed -n 's/.*, \([0-9.]*\) s, .*/\1/p'
+}
+
+median() {
+    awk -F , -v what="$1" '$2 == what { print $5 }' "$raw" | sort -g |
+        awk '{ value[NR] = $1 } END { print NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2 }'
+}
+
+echo "repeat,what,files,jobs,seconds" > "$raw"
+# Every file into the page cache, for all three alike.
+find "$corpus/audio" -name '*.mp3' -exec cat {} + > /dev/null
+for ((repeat = 1; repeat <= repeats; repeat++)); do
+    for what in preprocess librosa decode_only; do
+        rm -rf "$scratch"
+        mkdir -p "$scratch"
+        sync
+        seconds=$("run_$what")
+        record "$repeat" "$what" "$seconds"
+    done
+done
+rm -rf "$scratch"
+
+{
+    echo "command   scripts/bench/build.sh, $repeats repeats, $jobs jobs, medians"
+    echo "machine   $(uname -sm), $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2> /dev/null | head -n 1)"
+    echo "librosa   $("$python" -c 'import librosa; print(librosa.__version__)')"
+    echo "files     $files"
+    echo
+    awk -v files="$files" -v preprocess="$(median preprocess)" -v librosa="$(median librosa)" \
+        -v decode="$(median decode_only)" 'BEGIN {
+            row = "%-44s %9.2f s %9.2f tracks/s\n"
+            printf row, "preprocess build", preprocess, files / preprocess
+            printf row, "librosa decode + mel", librosa, files / librosa
+            printf row, "Symphonia decode only, nothing written", decode, files / decode
+            printf "%-44s %9.2f\n", "preprocess build over librosa", librosa / preprocess
+            printf "%-44s %9.2f\n", "preprocess build as a share of decode only", decode / preprocess
+        }'
+} | tee "$out/summary.txt"

@@ -1,0 +1,244 @@
+//! `train`: models, fit, resume, eval, on a small data set of real files and the CPU.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tests::harness::{BuiltDataset, Collection, Program, json_line};
+
+/// Twelve tracks in a split of their own.
+fn dataset() -> PathBuf {
+    static DATASET: LazyLock<BuiltDataset> = LazyLock::new(|| {
+        let built = BuiltDataset::of(&Collection::of_tracks(12));
+        built
+            .split(&["--strategy", "random", "--ratios", "50,25,25", "--name", "main"])
+            .success();
+        built
+    });
+    DATASET.path()
+}
+
+/// `fit` with settings that make two epochs a matter of seconds; `cnn1d` is the quickest to step.
+fn fit(run: &Path, more: &[&str]) -> assert_cmd::Command {
+    let mut command = Program::Train.command(["fit", "--model", "cnn1d", "--batch-size", "2", "--seed", "4"]);
+    command
+        .arg("--data")
+        .arg(dataset())
+        .arg("--run")
+        .arg(run)
+        .args(["--device", "cpu", "--json"])
+        .args(more);
+    command
+}
+
+fn weights(run: &Path) -> Vec<u8> {
+    fs::read(run.join("best.safetensors")).unwrap()
+}
+
+/// The history without the columns that are times.
+fn history(run: &Path) -> Vec<String> {
+    let table = fs::read_to_string(run.join("history.csv")).unwrap();
+    table
+        .lines()
+        .map(|line| {
+            let cells: Vec<_> = line.split(',').collect();
+            [&cells[..1], &cells[3..]].concat().join(",")
+        })
+        .collect()
+}
+
+#[test]
+fn models_are_listed_with_their_sizes() {
+    let assert = Program::Train.command(["models", "--json"]).assert().success();
+    let models = json_line(&assert)["models"].clone();
+    let found: Vec<(&str, u64)> = models
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| (model["name"].as_str().unwrap(), model["parameters"].as_u64().unwrap()))
+        .collect();
+    let expected = [
+        ("cnn1d", 161_176),
+        ("cnn2d", 347_352),
+        ("crnn", 438_808),
+        ("mm-crnn", 623_848),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_model_trains_and_is_judged() {
+    let root = TempDir::new().unwrap();
+    for model in ["cnn1d", "cnn2d", "crnn", "mm-crnn"] {
+        let run = root.path().join(model);
+        let mut command = Program::Train.command(["fit", "--model", model, "--batch-size", "3", "--epochs", "1"]);
+        command
+            .arg("--data")
+            .arg(dataset())
+            .arg("--run")
+            .arg(&run)
+            .arg("--json");
+        let fitted = json_line(&command.assert().success());
+        assert_eq!(fitted["epochs"], 1, "{model}");
+        let judged = Program::Train
+            .command(["eval", "--json", "--run"])
+            .arg(&run)
+            .assert()
+            .success();
+        let figures = json_line(&judged)["metrics"].clone();
+        let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
+        assert_eq!(metrics["test"], figures, "{model}");
+        for figure in ["accuracy", "precision", "recall", "f1"] {
+            let value = metrics["test"]["paper"][figure].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&value), "{model}: {figure} {value}");
+        }
+        assert_eq!(metrics["validation"]["samples"], 3, "{model}");
+        for file in [
+            "config.toml",
+            "history.csv",
+            "confusion.csv",
+            "confusion.svg",
+            "curves.svg",
+            "best.safetensors",
+        ] {
+            assert!(run.join(file).is_file(), "{model}: {file}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_weights_with_any_number_of_loader_threads() {
+    let root = TempDir::new().unwrap();
+    let run = |name: &str| root.path().join(name);
+    fit(&run("one"), &["--epochs", "1", "--loader-threads", "1"])
+        .assert()
+        .success();
+    fit(
+        &run("four"),
+        &["--epochs", "1", "--loader-threads", "4", "--prefetch", "1"],
+    )
+    .assert()
+    .success();
+    assert_eq!(weights(&run("one")), weights(&run("four")));
+    assert_eq!(history(&run("one")), history(&run("four")));
+}
+
+#[test]
+fn a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one() {
+    let root = TempDir::new().unwrap();
+    let (whole, parts) = (root.path().join("whole"), root.path().join("parts"));
+    fit(&whole, &["--epochs", "2"]).assert().success();
+    fit(&parts, &["--epochs", "1"]).assert().success();
+    let resumed = Program::Train
+        .command(["fit", "--resume", "--epochs", "2", "--run"])
+        .arg(&parts)
+        .assert()
+        .success();
+    let said = String::from_utf8_lossy(&resumed.get_output().stderr).into_owned();
+    assert!(said.contains("continuing after 3 steps and 1 epochs"), "{said}");
+    assert_eq!(history(&parts), history(&whole));
+    assert_eq!(weights(&parts), weights(&whole));
+}
+
+#[test]
+fn a_killed_run_resumes_in_the_middle_of_an_epoch() {
+    let root = TempDir::new().unwrap();
+    let (whole, killed) = (root.path().join("whole"), root.path().join("killed"));
+    fit(&whole, &["--epochs", "2"]).assert().success();
+    let mut process = Program::Train.process(["fit", "--model", "cnn1d", "--batch-size", "2", "--seed", "4"]);
+    process.arg("--data").arg(dataset()).arg("--run").arg(&killed);
+    process
+        .args(["--device", "cpu", "--epochs", "2", "--checkpoint-every", "1"])
+        .stderr(Stdio::null());
+    let mut child = process.stdout(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !killed.join("last.checkpoint").exists() {
+        assert!(
+            Instant::now() < deadline && child.try_wait().unwrap().is_none(),
+            "no checkpoint was made"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    Program::Train
+        .command(["fit", "--resume", "--run"])
+        .arg(&killed)
+        .assert()
+        .success();
+    assert_eq!(history(&killed), history(&whole));
+    assert_eq!(weights(&killed), weights(&whole));
+}
+
+#[test]
+fn mistakes_are_sentences() {
+    let root = TempDir::new().unwrap();
+    let stderr =
+        |assert: &assert_cmd::assert::Assert| String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    let run = root.path().join("run");
+    fit(&run, &["--epochs", "1"]).assert().success();
+
+    let again = fit(&run, &["--epochs", "1"]).assert().code(1);
+    assert!(stderr(&again).contains("--resume"), "{}", stderr(&again));
+    let changed = Program::Train
+        .command(["fit", "--resume", "--lr", "0.5", "--run"])
+        .arg(&run)
+        .assert()
+        .code(1);
+    assert!(stderr(&changed).contains("--lr"), "{}", stderr(&changed));
+    let no_run = Program::Train
+        .command(["eval", "--run"])
+        .arg(root.path().join("none"))
+        .assert()
+        .code(1);
+    assert!(stderr(&no_run).contains("train fit"), "{}", stderr(&no_run));
+    let no_split = fit(&root.path().join("a"), &["--split", "best"]).assert().code(1);
+    assert!(stderr(&no_split).contains("main"), "{}", stderr(&no_split));
+    let no_dropout = fit(&root.path().join("b"), &["--dropout", "1.5"]).assert().code(2);
+    assert!(stderr(&no_dropout).contains("--dropout"), "{}", stderr(&no_dropout));
+    let no_weights = fit(&root.path().join("c"), &["--init-from", "absent.pt"])
+        .assert()
+        .code(1);
+    assert!(stderr(&no_weights).contains("absent.pt"), "{}", stderr(&no_weights));
+
+    fs::write(run.join("last.checkpoint"), b"not a checkpoint").unwrap();
+    let damaged = Program::Train
+        .command(["fit", "--resume", "--epochs", "2", "--run"])
+        .arg(&run)
+        .assert()
+        .code(1);
+    assert!(stderr(&damaged).contains("last.checkpoint"), "{}", stderr(&damaged));
+}
+
+#[test]
+fn weights_of_one_run_begin_another() {
+    let root = TempDir::new().unwrap();
+    let (first, second) = (root.path().join("first"), root.path().join("second"));
+    fit(&first, &["--epochs", "1"]).assert().success();
+    let from = first.join("best.safetensors");
+    let begun = fit(&second, &["--epochs", "1", "--init-from", from.to_str().unwrap()])
+        .assert()
+        .success();
+    let said = String::from_utf8_lossy(&begun.get_output().stderr).into_owned();
+    // Four blocks of two convolution and four batch norm tensors, three dense layers of two.
+    assert!(said.contains("loaded 30 tensors"), "{said}");
+}
+
+#[test]
+fn the_published_checkpoint_begins_a_run() {
+    let Some(reference) = std::env::var_os("CRATEDIGGER_REFERENCE") else {
+        println!("skipped: CRATEDIGGER_REFERENCE names no directory with checkpoint_baseline1d.pt");
+        return;
+    };
+    let root = TempDir::new().unwrap();
+    let checkpoint = Path::new(&reference).join("checkpoint_baseline1d.pt");
+    let begun = fit(
+        &root.path().join("run"),
+        &["--epochs", "1", "--init-from", checkpoint.to_str().unwrap()],
+    );
+    let said = String::from_utf8_lossy(&{ begun }.assert().success().get_output().stderr).into_owned();
+    assert!(said.contains("loaded 30 tensors"), "{said}");
+}
