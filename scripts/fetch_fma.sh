@@ -74,7 +74,8 @@ fetch() {
     if [[ ! -e $archive ]]; then
         if [[ ! -e $part || $(size_of "$part") -lt $bytes ]]; then
             echo "downloading $URL/$name.zip, $bytes bytes"
-            download "$URL/$name.zip" "$part" || fail "the download of $name.zip broke off; run this again to continue it"
+            download "$URL/$name.zip" "$part" ||
+                fail "the download of $name.zip broke off; run this again to continue it, or delete $part to begin anew"
         fi
         echo "checking $name.zip"
         local found

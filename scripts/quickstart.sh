@@ -7,7 +7,7 @@
 set -euo pipefail
 
 TRACKS_PER_GENRE=30
-EPOCHS=10
+EPOCHS=8
 BATCH_SIZE=8
 WANTED_F1=0.9
 

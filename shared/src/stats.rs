@@ -3,9 +3,11 @@
 //! A track's samples and mel spectrogram enter once, when the data set is built; its sums are kept in
 //! `shards/summary.safetensors`. A new split adds up the rows of its training tracks, so it never touches a shard.
 
+use crate::dsp::decibel::refer_to_max;
 use crate::features::FeatureConfig;
 use bytemuck::PodCastError;
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -43,27 +45,31 @@ impl TrackSummary {
             "a mel spectrogram is n_mels equal rows"
         );
         let frames = mel.len() / features.n_mels;
-        let maximum = mel.iter().map(|value| value.to_f32()).fold(f32::NEG_INFINITY, f32::max);
+        let mut decibels = mel.to_f32_vec();
+        refer_to_max(&mut decibels, features.top_db);
         let mut mel_sum = Vec::with_capacity(features.n_mels);
         let mut mel_sum_squares = Vec::with_capacity(features.n_mels);
-        for band in mel.chunks_exact(frames.max(1)) {
+        for band in decibels.chunks_exact(frames.max(1)) {
             let (mut sum, mut squares) = (0.0, 0.0);
-            for value in band {
-                let decibels = f64::from((value.to_f32() - maximum).max(-features.top_db));
-                sum += decibels;
-                squares += decibels * decibels;
+            for &value in band {
+                let value = f64::from(value);
+                sum += value;
+                squares += value * value;
             }
             mel_sum.push(sum);
             mel_sum_squares.push(squares);
         }
         mel_sum.resize(features.n_mels, 0.0);
         mel_sum_squares.resize(features.n_mels, 0.0);
-        // Whole numbers until the last step: i64 holds the sum of squares of 2^33 samples at full scale.
-        let (mut sum, mut squares) = (0i64, 0i64);
-        for &sample in samples {
-            sum += i64::from(sample);
-            squares += i64::from(sample) * i64::from(sample);
-        }
+        // Whole numbers until the last step: i64 holds the sum of squares of 2^33 samples at full scale. Wrapping, so that
+        // the loop has no branch and vectorizes.
+        let (sum, squares) = samples.iter().fold((0i64, 0i64), |(sum, squares), &sample| {
+            let square = i32::from(sample).wrapping_mul(i32::from(sample));
+            (
+                sum.wrapping_add(i64::from(sample)),
+                squares.wrapping_add(i64::from(square)),
+            )
+        });
         let scale = f64::from(PCM_FULL_SCALE);
         Self {
             track_id,

@@ -6,7 +6,7 @@ use shared::split::{Leak, LeakAudit, Set};
 use std::collections::BTreeMap;
 
 /// Everything that stands in more than one set.
-pub(super) fn leaks(tracks: &[TrackRow], sets: &[Set]) -> LeakAudit {
+pub(crate) fn leaks(tracks: &[TrackRow], sets: &[Set]) -> LeakAudit {
     LeakAudit {
         artists: by(tracks, sets, |row| &row.artist),
         albums: by(tracks, sets, |row| &row.album),

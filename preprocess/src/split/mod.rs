@@ -3,7 +3,7 @@
 //!
 //! No shard is opened, so this takes milliseconds and can be run from cron while others train.
 
-mod audit;
+pub(crate) mod audit;
 mod grouped;
 mod strategy;
 #[cfg(test)]
@@ -150,15 +150,8 @@ fn describe(
     config: &SplitConfig,
 ) -> Result<Split, MakeSplitError> {
     let mut lists: BTreeMap<Set, Vec<u64>> = Set::ALL.into_iter().map(|set| (set, Vec::new())).collect();
-    let mut counts: BTreeMap<Set, BTreeMap<String, usize>> = Set::ALL
-        .into_iter()
-        .map(|set| (set, index.classes.iter().map(|class| (class.clone(), 0)).collect()))
-        .collect();
     for (row, set) in tracks.iter().zip(assigned) {
         lists.entry(*set).or_default().push(row.track_id);
-        for label in &row.labels {
-            *counts.entry(*set).or_default().entry(label.clone()).or_default() += 1;
-        }
     }
     let summaries = dataset::read_summary(root, index)?;
     let training = summaries.iter().zip(assigned).filter(|(_, set)| **set == Set::Train);
@@ -173,13 +166,29 @@ fn describe(
             group_by: strategy.group_by().map(|by| by.name().to_owned()),
             ratios: strategy.ratios().map(Ratios::shares),
             seed: strategy.seed(),
-            counts,
+            counts: count(&index.classes, tracks, assigned),
             leaks: audit::leaks(tracks, assigned),
             files: BTreeMap::new(),
         },
         tracks: lists,
         normalization,
     })
+}
+
+/// Tracks per set and class, those included that a set has none of.
+pub(crate) fn count(
+    classes: &[String],
+    tracks: &[TrackRow],
+    assigned: &[Set],
+) -> BTreeMap<Set, BTreeMap<String, usize>> {
+    let none: BTreeMap<String, usize> = classes.iter().map(|class| (class.clone(), 0)).collect();
+    let mut counts: BTreeMap<_, _> = Set::ALL.into_iter().map(|set| (set, none.clone())).collect();
+    for (row, set) in tracks.iter().zip(assigned) {
+        for label in &row.labels {
+            *counts.entry(*set).or_default().entry(label.clone()).or_default() += 1;
+        }
+    }
+    counts
 }
 
 fn warnings(index: &DatasetIndex, split: &Split) -> Vec<String> {

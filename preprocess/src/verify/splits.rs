@@ -1,9 +1,12 @@
 //! The splits of a data set enter; what is wrong with them leaves.
 
 use super::Problem;
+use crate::split::{audit, count};
 use shared::dataset::{self, DatasetIndex};
 use shared::manifest::{self, TrackRow};
-use shared::split::{self, CURRENT_FILE, NORMALIZATION_FILE, SPLITS_DIRECTORY, Set, Split, SplitError, SplitRow};
+use shared::split::{
+    self, CURRENT_FILE, NORMALIZATION_FILE, SPLIT_FILE, SPLITS_DIRECTORY, Set, Split, SplitError, SplitRow,
+};
 use shared::stats::Normalization;
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -75,6 +78,8 @@ fn split_problems(root: &Path, index: &DatasetIndex, tracks: Option<&[TrackRow]>
             }
         }
     }
+    found
+        .extend(description_problems(index, tracks, &split, name).map(|detail| Problem::new(file(SPLIT_FILE), detail)));
     if let Ok(summaries) = dataset::read_summary(root, index) {
         let training: HashSet<u64> = split.tracks[&Set::Train].iter().copied().collect();
         let own = summaries.iter().filter(|summary| training.contains(&summary.track_id));
@@ -87,4 +92,35 @@ fn split_problems(root: &Path, index: &DatasetIndex, tracks: Option<&[TrackRow]>
         }
     }
     found
+}
+
+/// What `split.json` says and the lists do not bear out.
+fn description_problems<'a>(
+    index: &DatasetIndex,
+    tracks: &[TrackRow],
+    split: &Split,
+    name: &str,
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let set_of: HashMap<u64, Set> = split
+        .tracks
+        .iter()
+        .flat_map(|(&set, ids)| ids.iter().map(move |&id| (id, set)))
+        .collect();
+    let (listed, assigned): (Vec<TrackRow>, Vec<Set>) = tracks
+        .iter()
+        .filter_map(|row| Some((row.clone(), *set_of.get(&row.track_id)?)))
+        .unzip();
+    [
+        (split.index.name != name, "it bears the name of another split"),
+        (
+            split.index.counts != count(&index.classes, &listed, &assigned),
+            "its counts are not those of the lists",
+        ),
+        (
+            split.index.leaks != audit::leaks(&listed, &assigned),
+            "its audit is not that of the lists",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(wrong, detail)| wrong.then_some(detail))
 }

@@ -51,7 +51,7 @@ fn cut_below_max(decibels: &mut [f32], top_db: f32) {
 /// by its series to s⁷. With |s| ≤ 0.172 the first term left out is 3e-8, so the error is rounding: below 3e-5 dB.
 fn decibels(x: f32) -> f32 {
     /// 10 log10(2) and 10 log10(e).
-    const PER_OCTAVE: f32 = 3.010_299_9;
+    const PER_OCTAVE: f32 = 3.010_3;
     const PER_NEPER: f32 = 4.342_944_8;
     const SQRT_HALF_BITS: u32 = 0x3f35_04f3;
     let shifted = x.to_bits().wrapping_sub(SQRT_HALF_BITS);

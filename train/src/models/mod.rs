@@ -139,10 +139,6 @@ pub struct ModelInput {
 
 /// Any of the systems.
 #[derive(Module, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one model per process, and its weights are elsewhere"
-)]
 pub enum Model {
     /// [`ModelKind::Cnn1d`].
     Cnn1d(Cnn1d),

@@ -44,7 +44,7 @@ pub(super) fn compose(dice: &mut Dice, bus: &mut Bus) {
     }
     let mut at = track.random_range(0.0..2.0);
     while at < dry.seconds() {
-        if track.random_bool(f64::from(drops)) {
+        if track.random_bool(drops) {
             drop(&mut dry, at, degree(root + 24, scale, track.random_range(0..8)), track);
         }
         at += track.random_range(0.8..3.0);
