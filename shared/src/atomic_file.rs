@@ -37,7 +37,7 @@ pub fn write(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> io::R
     })
 }
 
-/// [`write`] for bytes that are already in memory.
+/// [`write()`] for bytes that are already in memory.
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     write(path, |out| out.write_all(bytes))
 }

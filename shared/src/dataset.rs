@@ -548,7 +548,8 @@ mod tests {
 
     #[test]
     fn each_damage_is_refused_with_the_file_named() {
-        let cases: [(&str, fn(&mut Vec<u8>)); 4] = [
+        type Damage = fn(&mut Vec<u8>);
+        let cases: [(&str, Damage); 4] = [
             (INDEX_FILE, |bytes| bytes.truncate(20)),
             (TRACKS_FILE, |bytes| bytes[100] ^= 1),
             ("shards/waveform-00000.safetensors", |bytes| {

@@ -1,5 +1,10 @@
 //! Holds the signal processing against librosa. Each test prints its largest error; `--nocapture` shows it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot read the golden file fails with the place where it tried"
+)]
+
 use ndarray::Array2;
 use safetensors::SafeTensors;
 use shared::dsp::decibel::{Reference, power_to_db};
