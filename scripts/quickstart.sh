@@ -47,6 +47,9 @@ step "Building the data set"
 "$bin/preprocess" build --source fma --audio "$out/corpus/audio" --metadata "$out/corpus/metadata/tracks.csv" \
     --out "$out/dataset"
 
+track=$(sed -n '2s/,.*//p' "$out/dataset/tracks.csv")
+"$bin/preprocess" inspect "$out/dataset" --track "$track" --png "$out/track-$track.png"
+
 step "Splitting by artist"
 "$bin/preprocess" split "$out/dataset" --name quickstart --strategy grouped --ratios 70,15,15
 
@@ -63,6 +66,7 @@ step "Evaluating"
 
 f1=$(test_macro_f1 "$out/run/metrics.json")
 step "Done"
+echo "a track           $out/track-$track.png"
 echo "figures           $out/run/metrics.json"
 echo "confusion matrix  $out/run/confusion.svg"
 echo "loss and F1       $out/run/curves.svg"

@@ -48,8 +48,7 @@ if [[ $python == */* ]]; then
 fi
 cd "$root"
 
-cargo build --release --workspace --bins
-cargo build --release --package preprocess --example decode_only
+cargo build --release --workspace --bins --examples
 bin=${CARGO_TARGET_DIR:-target}/release
 scratch=$out/scratch
 files=$(find "$corpus/audio" -name '*.mp3' | wc -l)

@@ -235,10 +235,16 @@ fn the_published_checkpoint_begins_a_run() {
     };
     let root = TempDir::new().unwrap();
     let checkpoint = Path::new(&reference).join("checkpoint_baseline1d.pt");
-    let begun = fit(
-        &root.path().join("run"),
-        &["--epochs", "1", "--init-from", checkpoint.to_str().unwrap()],
-    );
-    let said = String::from_utf8_lossy(&{ begun }.assert().success().get_output().stderr).into_owned();
+    // The checkpoint has eight classes, and so has the whole small corpus.
+    let dataset = BuiltDataset::small().copy();
+    dataset.split(&["--strategy", "random", "--name", "main"]).success();
+    let mut command = Program::Train.command(["fit", "--model", "cnn1d", "--epochs", "1", "--init-from"]);
+    command
+        .arg(checkpoint)
+        .arg("--data")
+        .arg(dataset.path())
+        .arg("--run")
+        .arg(root.path().join("run"));
+    let said = String::from_utf8_lossy(&command.assert().success().get_output().stderr).into_owned();
     assert!(said.contains("loaded 30 tensors"), "{said}");
 }

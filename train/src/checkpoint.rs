@@ -71,7 +71,9 @@ fn wrong(error: impl ToString) -> CheckpointError {
 /// The container's bytes.
 pub fn to_bytes(progress: &Progress, model: &Model, optimizer: &ModuleOptimizer) -> Result<Vec<u8>, CheckpointError> {
     let progress = serde_json::to_vec(progress).map_err(wrong)?;
-    let model = model.clone().into_record().into_bytes().map_err(wrong)?;
+    // Batch norm keeps the last step's statistics aside until its next use; `valid` folds them in, a record would lose
+    // them.
+    let model = model.valid().into_record().into_bytes().map_err(wrong)?;
     let optimizer = optimizer.into_bytes().map_err(wrong)?;
     let parts: [(&str, &[u8]); 3] = [("progress", &progress), ("model", &model), ("optimizer", &optimizer)];
     let views =
