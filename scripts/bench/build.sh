@@ -5,11 +5,12 @@
 #
 # CORPUS has audio/ and metadata/tracks.csv. The three alternate, so that a machine that slows down slows all of them.
 # DIR gets raw.csv, a row per run, and summary.txt, their medians (default: target/bench/build). PYTHON has librosa
-# (default: $PYTHON, else python3).
+# (default: $PYTHON, else python3). Seconds are wall clock, librosa's without its imports; CPU seconds are all of a
+# process's, and are what to look at on a machine that is busy with something else.
 set -euo pipefail
 
 usage() {
-    sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
@@ -58,12 +59,6 @@ now() {
     date +%s.%N
 }
 
-# record REPEAT WHAT SECONDS
-record() {
-    echo "$1,$2,$files,$jobs,$3" >> "$raw"
-    printf 'repeat %s: %-12s %8.2f s\n' "$1" "$2" "$3"
-}
-
 # The whole program is timed, its start included.
 run_preprocess() {
     local begin
@@ -83,12 +78,14 @@ run_decode_only() {
     "$bin/examples/decode_only" "$corpus/audio" "$jobs" | sed -n 's/.*, \([0-9.]*\) s, .*/\1/p'
 }
 
+# median WHAT COLUMN
 median() {
-    awk -F , -v what="$1" '$2 == what { print $5 }' "$raw" | sort -g |
+    awk -F , -v what="$1" -v column="$2" '$2 == what { print $column }' "$raw" | sort -g |
         awk '{ value[NR] = $1 } END { print NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2 }'
 }
 
-echo "repeat,what,files,jobs,seconds" > "$raw"
+echo "repeat,what,files,jobs,seconds,cpu_seconds" > "$raw"
+TIMEFORMAT='%U %S'
 # Every file into the page cache, for all three alike.
 find "$corpus/audio" -name '*.mp3' -exec cat {} + > /dev/null
 for ((repeat = 1; repeat <= repeats; repeat++)); do
@@ -96,11 +93,13 @@ for ((repeat = 1; repeat <= repeats; repeat++)); do
         rm -rf "$scratch"
         mkdir -p "$scratch"
         sync
-        seconds=$("run_$what")
-        record "$repeat" "$what" "$seconds"
+        { time seconds=$("run_$what" 2>&3); } 3>&2 2> "$out/cpu"
+        cpu_seconds=$(awk '{ print $1 + $2 }' "$out/cpu")
+        echo "$repeat,$what,$files,$jobs,$seconds,$cpu_seconds" >> "$raw"
+        printf 'repeat %d: %-12s %8.2f s, %8.2f s of CPU\n' "$repeat" "$what" "$seconds" "$cpu_seconds"
     done
 done
-rm -rf "$scratch"
+rm -rf "$scratch" "$out/cpu"
 
 {
     echo "command   scripts/bench/build.sh, $repeats repeats, $jobs jobs, medians"
@@ -108,13 +107,18 @@ rm -rf "$scratch"
     echo "librosa   $("$python" -c 'import librosa; print(librosa.__version__)')"
     echo "files     $files"
     echo
-    awk -v files="$files" -v preprocess="$(median preprocess)" -v librosa="$(median librosa)" \
-        -v decode="$(median decode_only)" 'BEGIN {
-            row = "%-44s %9.2f s %9.2f tracks/s\n"
-            printf row, "preprocess build", preprocess, files / preprocess
-            printf row, "librosa decode + mel", librosa, files / librosa
-            printf row, "Symphonia decode only, nothing written", decode, files / decode
-            printf "%-44s %9.2f\n", "preprocess build over librosa", librosa / preprocess
-            printf "%-44s %9.2f\n", "preprocess build as a share of decode only", decode / preprocess
+    printf '%-40s %10s %10s %12s\n' "" "seconds" "CPU s" "tracks/s"
+    for what in preprocess librosa decode_only; do
+        awk -v what="$what" -v files="$files" -v seconds="$(median "$what" 5)" -v cpu="$(median "$what" 6)" 'BEGIN {
+            name["preprocess"] = "preprocess build"
+            name["librosa"] = "librosa, decode and mel"
+            name["decode_only"] = "Symphonia, decode only, nothing written"
+            printf "%-40s %10.2f %10.2f %12.2f\n", name[what], seconds, cpu, files / seconds
         }'
+    done
+    echo
+    awk -v preprocess="$(median preprocess 5)" -v librosa="$(median librosa 5)" -v decode="$(median decode_only 5)" 'BEGIN {
+        printf "preprocess build is %.2f times as fast as librosa,\n", librosa / preprocess
+        printf "and %.2f times as fast as decoding alone\n", decode / preprocess
+    }'
 } | tee "$out/summary.txt"

@@ -4,6 +4,7 @@ use super::window::hann;
 use crate::stats::PCM_FULL_SCALE;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::num_complex::Complex;
+use rustfft::{Fft, FftPlanner};
 use std::sync::Arc;
 
 /// A stored sample that becomes a value with full scale 1.
@@ -32,6 +33,7 @@ pub struct Stft {
     window: Vec<f32>,
     forward: Arc<dyn RealToComplex<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
+    complex: Arc<dyn Fft<f32>>,
 }
 
 /// One thread's working memory for [`Stft`]; it fits itself to whichever transform uses it.
@@ -39,6 +41,7 @@ pub struct Stft {
 pub struct StftScratch {
     samples: Vec<f32>,
     fft: Vec<Complex<f32>>,
+    pair: Vec<Complex<f32>>,
 }
 
 impl std::fmt::Debug for Stft {
@@ -68,6 +71,7 @@ impl Stft {
             window: hann(n_fft),
             forward: planner.plan_fft_forward(n_fft),
             inverse: planner.plan_fft_inverse(n_fft),
+            complex: FftPlanner::new().plan_fft_forward(n_fft),
         }
     }
 
@@ -105,8 +109,58 @@ impl Stft {
         scratch: &mut StftScratch,
         spectrum: &mut [Complex<f32>],
     ) {
-        scratch.fit(self.n_fft, self.forward.get_scratch_len());
+        let scratch_len = self.forward.get_scratch_len();
+        scratch.fit(self.n_fft, scratch_len);
         let windowed = &mut scratch.samples[..self.n_fft];
+        self.window_frame(samples, frame, windowed);
+        self.forward
+            .process_with_scratch(windowed, spectrum, &mut scratch.fft[..scratch_len])
+            .expect("all three slices have the planned lengths");
+    }
+
+    /// Writes the squared magnitudes of two frames, [`bins`](Self::bins) values each.
+    ///
+    /// Both are transformed at once, one as the real and one as the imaginary part of a complex signal; their spectra
+    /// are the even and the odd part of the result. That saves what a real FFT spends on taking its half-length
+    /// transform apart, and squared magnitudes come out of it without a twiddle factor.
+    pub fn power_pair<S: Sample>(
+        &self,
+        samples: &[S],
+        frames: [usize; 2],
+        scratch: &mut StftScratch,
+        first: &mut [f32],
+        second: &mut [f32],
+    ) {
+        let (n_fft, half) = (self.n_fft, self.n_fft / 2);
+        let scratch_len = self.complex.get_inplace_scratch_len();
+        scratch.fit(2 * n_fft, scratch_len);
+        scratch.pair.resize(n_fft, Complex::default());
+        let (real, imaginary) = scratch.samples[..2 * n_fft].split_at_mut(n_fft);
+        self.window_frame(samples, frames[0], real);
+        self.window_frame(samples, frames[1], imaginary);
+        for ((value, re), im) in scratch.pair.iter_mut().zip(real).zip(imaginary) {
+            *value = Complex::new(*re, *im);
+        }
+        self.complex
+            .process_with_scratch(&mut scratch.pair, &mut scratch.fft[..scratch_len]);
+        let (low, high) = scratch.pair.split_at(half);
+        // The mean and the Nyquist value are their own mirror images.
+        for (bin, value) in [(0, low[0]), (half, high[0])] {
+            first[bin] = value.re * value.re;
+            second[bin] = value.im * value.im;
+        }
+        let out = first[1..half].iter_mut().zip(&mut second[1..half]);
+        for ((a, b), (first, second)) in low[1..].iter().zip(high[1..].iter().rev()).zip(out) {
+            let mean = 0.25 * (a.norm_sqr() + b.norm_sqr());
+            let difference = 0.5 * (a.re * b.re - a.im * b.im);
+            // Rounding may leave the quieter of two frames a hair below zero.
+            *first = (mean + difference).max(0.0);
+            *second = (mean - difference).max(0.0);
+        }
+    }
+
+    /// Writes one frame's windowed samples into `windowed`, which has `n_fft` places.
+    fn window_frame<S: Sample>(&self, samples: &[S], frame: usize, windowed: &mut [f32]) {
         // Sample `at` of the signal is sample `at + lead − begin` of the frame.
         let (begin, lead) = match (frame * self.hop_length).checked_sub(self.n_fft / 2) {
             Some(begin) => (begin.min(samples.len()), 0),
@@ -119,10 +173,6 @@ impl Stft {
             *value = sample.value() * weight;
         }
         after.fill(0.0);
-        let scratch_len = self.forward.get_scratch_len();
-        self.forward
-            .process_with_scratch(windowed, spectrum, &mut scratch.fft[..scratch_len])
-            .expect("all three slices have the planned lengths");
     }
 
     /// The inverse transform of one spectrum, unwindowed and scaled by `1 / n_fft`. `spectrum` is used up.
@@ -190,6 +240,17 @@ mod tests {
                 assert_eq!(stft.frames(length), 1 + length / hop_length);
                 // One frame more than there are: it may hang over the end altogether.
                 for frame in 0..=stft.frames(length) {
+                    let pair = [frame, frame / 2];
+                    let (mut first, mut second) = (vec![f32::NAN; stft.bins()], vec![f32::NAN; stft.bins()]);
+                    stft.power_pair(&samples, pair, &mut scratch, &mut first, &mut second);
+                    for (frame, powers) in pair.into_iter().zip([first, second]) {
+                        for (ours, truth) in powers.iter().zip(naive(&samples, frame, n_fft, hop_length)) {
+                            assert!(
+                                (f64::from(*ours) - truth.norm_sqr()).abs() < 1e-3,
+                                "{frame} of {length}"
+                            );
+                        }
+                    }
                     stft.frame(&samples, frame, &mut scratch, &mut spectrum);
                     for (ours, truth) in spectrum.iter().zip(naive(&samples, frame, n_fft, hop_length)) {
                         let error = (Complex::new(f64::from(ours.re), f64::from(ours.im)) - truth).norm();
