@@ -77,6 +77,8 @@ impl Columns for SplitRow {
 pub struct SplitIndex {
     /// [`FORMAT_VERSION`].
     pub format_version: u32,
+    /// BLAKE3 of this document with this field empty. Filled in by [`Split::write`].
+    pub checksum: String,
     /// The directory's name.
     pub name: String,
     /// The checksum of the data set that was split.
@@ -187,6 +189,17 @@ fn list(names: &[String]) -> String {
     }
 }
 
+impl SplitIndex {
+    fn expected_checksum(&self) -> String {
+        let without = Self {
+            checksum: String::new(),
+            ..self.clone()
+        };
+        let json = serde_json::to_vec(&without).expect("plain data always serializes");
+        blake3::hash(&json).to_hex().to_string()
+    }
+}
+
 impl Split {
     /// Reads the split `name`, or the live one.
     pub fn read(dataset: &Path, index: &DatasetIndex, name: Option<&str>) -> Result<Self, SplitError> {
@@ -217,6 +230,9 @@ impl Split {
                 split.format_version
             );
             return Err(damaged(&path, detail));
+        }
+        if split.checksum != split.expected_checksum() {
+            return Err(damaged(&path, "its content does not fit its own checksum".into()));
         }
         if split.dataset != index.checksum {
             return Err(SplitError::Stale { path: directory });
@@ -260,7 +276,7 @@ impl Split {
 
     /// Writes a complete split directory. It is not live until [`set_current`] says so.
     ///
-    /// `index.files` is filled in here. A directory of that name must not exist.
+    /// `index.files` and `index.checksum` are filled in here. A directory of that name must not exist.
     pub fn write(
         dataset: &Path,
         mut index: SplitIndex,
@@ -282,6 +298,7 @@ impl Split {
             .iter()
             .map(|(name, content)| (name.clone(), FileRecord::of(content)))
             .collect();
+        index.checksum = index.expected_checksum();
         contents.push((SPLIT_FILE.into(), json(&index)));
         atomic_file::write_directory(&directory, |inside| {
             contents
@@ -408,6 +425,7 @@ mod tests {
             .collect();
         let index = SplitIndex {
             format_version: FORMAT_VERSION,
+            checksum: String::new(),
             name: name.into(),
             dataset: "abc".into(),
             strategy: "random".into(),
@@ -474,6 +492,15 @@ mod tests {
         write(&root, "twice", [vec![1], vec![1], vec![]]).unwrap();
         let error = Split::read(root.path(), &index, Some("twice")).unwrap_err().to_string();
         assert!(error.contains("val.csv") && error.contains("twice"), "{error}");
+        write(&root, "seeded", [vec![1], vec![2], vec![3]]).unwrap();
+        let path = root.path().join("splits/seeded/split.json");
+        let changed = fs::read_to_string(&path).unwrap().replace("\"seed\": 1", "\"seed\": 3");
+        fs::write(&path, changed).unwrap();
+        let error = Split::read(root.path(), &index, Some("seeded"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("split.json") && error.contains("checksum"), "{error}");
+        fs::remove_dir_all(root.path().join("splits/seeded")).unwrap();
         write(&root, "good", [vec![1], vec![2], vec![3]]).unwrap();
         assert!(write(&root, "good", [vec![1], vec![2], vec![]]).is_err());
         let error = Split::read(root.path(), &index, Some("best")).unwrap_err().to_string();

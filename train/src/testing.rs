@@ -126,6 +126,7 @@ fn write_split(root: &std::path::Path, index: &DatasetIndex, rows: &[TrackRow], 
         .into();
     let split_index = SplitIndex {
         format_version: split::FORMAT_VERSION,
+        checksum: String::new(),
         name: "main".into(),
         dataset: index.checksum.clone(),
         strategy: "random".into(),

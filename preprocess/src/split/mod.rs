@@ -109,6 +109,7 @@ pub fn make(config: &SplitConfig) -> Result<SplitReport, MakeSplitError> {
         let earlier = Split::read(root, &index, Some(&name))?;
         let comparable = |split: &Split| Split {
             index: SplitIndex {
+                checksum: String::new(),
                 files: BTreeMap::new(),
                 ..split.index.clone()
             },
@@ -160,6 +161,7 @@ fn describe(
     Ok(Split {
         index: SplitIndex {
             format_version: split::FORMAT_VERSION,
+            checksum: String::new(),
             name: name.to_owned(),
             dataset: index.checksum.clone(),
             strategy: strategy.name().into(),

@@ -6,7 +6,7 @@
 
 use super::stft::{Sample, Stft, StftScratch};
 use crate::features::FeatureConfig;
-use ndarray::{Array2, ArrayViewMut2};
+use ndarray::{Array2, ArrayViewMut2, s};
 
 /// Triangular filters on the Slaney mel scale, each normalized to unit area in Hz: `librosa.filters.mel(htk=False,
 /// norm="slaney")`.
@@ -176,9 +176,9 @@ impl MelSpectrogram {
                 self.filters.apply(second_power, second_values);
             }
             for (band, mut row) in out.rows_mut().into_iter().enumerate() {
-                for at in 0..count {
-                    row[first + at] = scratch.block[at * self.n_mels + band];
-                }
+                let mut ready = row.slice_mut(s![first..first + count]);
+                let values = scratch.block[band..].iter().step_by(self.n_mels);
+                ready.iter_mut().zip(values).for_each(|(out, value)| *out = *value);
             }
         }
     }
@@ -236,7 +236,7 @@ mod tests {
         for frames in [0, 1, 15, 16, 17, 40] {
             let mut part = Array2::zeros((10, frames));
             mel.power(&samples, &mut scratch, part.view_mut());
-            assert_eq!(part, whole.slice(ndarray::s![.., ..frames]));
+            assert_eq!(part, whole.slice(s![.., ..frames]));
         }
     }
 
