@@ -15,6 +15,7 @@ pub mod evaluate;
 pub mod fit;
 pub mod frontend;
 pub mod history;
+mod kernels;
 pub mod loader;
 pub mod metrics;
 pub mod models;

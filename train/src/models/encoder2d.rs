@@ -1,10 +1,10 @@
 //! The mel encoder shared by `cnn2d`, `crnn` and `mm-crnn`: `[batch, 1, 128, 512]` to `[batch, 128, 64]`.
 
+use crate::kernels;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 /// Channels after each block; the last is the encoder's output width.
@@ -45,9 +45,10 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let shortcut = self.shortcut_norm.forward(self.shortcut_conv.forward(x.clone()));
-        let x = relu(self.norm0.forward(self.conv0.forward(x)));
-        relu(self.norm1.forward(self.conv1.forward(x)) + shortcut)
+        let shortcut = kernels::conv2d(&self.shortcut_conv, x.clone());
+        let x = kernels::normalize_relu([(&self.norm0, kernels::conv2d(&self.conv0, x))]);
+        let x = kernels::conv2d(&self.conv1, x);
+        kernels::normalize_relu([(&self.norm1, x), (&self.shortcut_norm, shortcut)])
     }
 }
 
@@ -70,7 +71,7 @@ impl Encoder2d {
         for (at, block) in self.blocks.iter().enumerate() {
             x = block.forward(x);
             if let Some(pool) = self.pools.get(at) {
-                x = pool.forward(x);
+                x = kernels::max_pool2d(pool, x);
             }
         }
         x.squeeze_dim(2)

@@ -1,0 +1,173 @@
+//! The kernels as operations of Burn's graph: what each keeps for the way back, and where its gradients go.
+
+use super::conv2d::{self, ConvShape};
+use super::max_pool::{self, PoolShape};
+use super::normalize::{self, Affine};
+use super::{Plain, Tracked, primitive, values};
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
+use burn::backend::{Flex, TensorMetadata};
+use std::sync::Arc;
+
+/// One batch-normalized summand of [`normalize_relu`].
+pub struct Term {
+    /// `[batch, channels, height, width]`.
+    pub x: Tracked,
+    /// `[channels]`.
+    pub gamma: Tracked,
+    /// `[channels]`.
+    pub beta: Tracked,
+    /// Added to the variance.
+    pub epsilon: f64,
+}
+
+/// `[batch, inputs, height, width]` to `[batch, outputs, height, width]`.
+pub fn conv2d(x: Tracked, weight: Tracked, bias: Tracked, shape: ConvShape) -> Tracked {
+    let nodes = [x.node(), weight.node(), bias.node()];
+    let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.into_primitive().to_contiguous());
+    let out = conv2d::forward(values(&x), values(&weight), values(&bias), &shape);
+    let out = primitive(out, [shape.batch, shape.outputs, shape.height, shape.width]);
+    match Conv.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish((x, weight, shape), out),
+        OpsKind::UnTracked(prepared) => prepared.finish(out),
+    }
+}
+
+#[derive(Debug)]
+struct Conv;
+
+impl Backward<Flex, 3> for Conv {
+    type State = (Plain, Plain, ConvShape);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let (x, weight, shape) = ops.state;
+        let [x_node, weight_node, bias_node] = ops.parents;
+        if weight_node.is_some() || bias_node.is_some() {
+            let (weights, bias) = conv2d::weight_gradient(values(&x), values(&gradient), &shape);
+            if let Some(node) = weight_node {
+                let sizes = [shape.outputs, shape.inputs, shape.kernel, shape.kernel];
+                grads.register::<Flex>(node.id, primitive(weights, sizes));
+            }
+            if let Some(node) = bias_node {
+                grads.register::<Flex>(node.id, primitive(bias, [shape.outputs]));
+            }
+        }
+        if let Some(node) = x_node {
+            let x = conv2d::input_gradient(values(&gradient), values(&weight), &shape);
+            let sizes = [shape.batch, shape.inputs, shape.height, shape.width];
+            grads.register::<Flex>(node.id, primitive(x, sizes));
+        }
+    }
+}
+
+/// The normalized sum after ReLU, and each term's mean and biased variance.
+pub fn normalize_relu<const N: usize>(terms: [Term; N]) -> (Tracked, Vec<(Vec<f32>, Vec<f32>)>) {
+    const { assert!(N == 1 || N == 2, "one image, or one and its shortcut") };
+    let shape = terms[0].x.shape();
+    let (channels, plane) = (shape[1], shape[2] * shape[3]);
+    let (mut nodes, mut inputs, mut moments) = (Vec::new(), Vec::new(), Vec::new());
+    for Term {
+        x,
+        gamma,
+        beta,
+        epsilon,
+    } in terms
+    {
+        nodes.extend([x.node(), gamma.node(), beta.node()]);
+        let [x, gamma, beta] = [x, gamma, beta].map(|tensor| tensor.into_primitive().to_contiguous());
+        let (mean, variance) = normalize::moments(values(&x), channels, plane);
+        let inverse_std = |&variance: &f32| (f64::from(variance) + epsilon).sqrt().recip() as f32;
+        let affine = Affine {
+            mean: mean.clone(),
+            inverse_std: variance.iter().map(inverse_std).collect(),
+            gamma: values(&gamma).to_vec(),
+            beta: values(&beta).to_vec(),
+        };
+        inputs.push((x, affine));
+        moments.push((mean, variance));
+    }
+    let summands: Vec<_> = inputs.iter().map(|(x, affine)| (values(x), affine)).collect();
+    let out = normalize::forward(&summands, channels, plane);
+    let out = primitive(out, [shape[0], channels, shape[2], shape[3]]);
+    let state = (inputs, out.clone());
+    // Three parents for each term; the graph's operations have a number of parents that is known to the compiler.
+    let out = match nodes.len() {
+        3 => record::<3>(nodes.try_into().expect("three nodes"), state, out),
+        _ => record::<6>(nodes.try_into().expect("six nodes"), state, out),
+    };
+    (out, moments)
+}
+
+/// What [`normalize_relu`] keeps: each term's input and how it was normalized, and the result.
+type Normalized = (Vec<(Plain, Affine)>, Plain);
+
+fn record<const P: usize>(nodes: [NodeGuard; P], state: Normalized, out: Plain) -> Tracked {
+    match NormalizeRelu
+        .prepare::<NoCheckpointing>(nodes)
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(prepared) => prepared.finish(state, out),
+        OpsKind::UnTracked(prepared) => prepared.finish(out),
+    }
+}
+
+#[derive(Debug)]
+struct NormalizeRelu;
+
+impl<const P: usize> Backward<Flex, P> for NormalizeRelu {
+    type State = Normalized;
+
+    fn backward(self, ops: Ops<Self::State, P>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let (terms, result) = ops.state;
+        let [batch, channels, height, width] = result.shape().dims();
+        for ((x, affine), nodes) in terms.iter().zip(ops.parents.chunks_exact(3)) {
+            let (result, gradient) = (values(&result), values(&gradient));
+            let gradients = normalize::backward(values(x), affine, result, gradient, height * width);
+            let [x, gamma, beta] = [
+                primitive(gradients.x, [batch, channels, height, width]),
+                primitive(gradients.gamma, [channels]),
+                primitive(gradients.beta, [channels]),
+            ];
+            for (node, gradient) in nodes.iter().zip([x, gamma, beta]) {
+                if let Some(node) = node {
+                    grads.register::<Flex>(node.id, gradient);
+                }
+            }
+        }
+    }
+}
+
+/// `[batch, channels, height, width]` to `pooled`.
+pub fn max_pool2d(x: Tracked, shape: PoolShape, pooled: [usize; 4]) -> Tracked {
+    let nodes = [x.node()];
+    let x = x.into_primitive().to_contiguous();
+    let (maxima, places) = max_pool::forward(values(&x), &shape);
+    let out = primitive(maxima, pooled);
+    match MaxPool.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish((Arc::new(places), shape), out),
+        OpsKind::UnTracked(prepared) => prepared.finish(out),
+    }
+}
+
+#[derive(Debug)]
+struct MaxPool;
+
+impl Backward<Flex, 1> for MaxPool {
+    type State = (Arc<Vec<u8>>, PoolShape);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let (places, shape) = ops.state;
+        let [node] = ops.parents;
+        if let Some(node) = node {
+            let [batch, channels, ..] = gradient.shape().dims::<4>();
+            let x = max_pool::backward(values(&gradient), &places, &shape);
+            grads.register::<Flex>(node.id, primitive(x, [batch, channels, shape.height, shape.width]));
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Each kernel against the plain Burn operations, forward and back.
+
+use super::*;
+use burn::module::{Module, Param};
+use burn::nn::conv::Conv2dConfig;
+use burn::nn::pool::MaxPool2dConfig;
+use burn::nn::{BatchNormConfig, PaddingConfig2d};
+use burn::tensor::Distribution;
+use proptest::prelude::*;
+
+fn noise<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Normal(0.3, 1.0), device)
+}
+
+/// The largest difference, in units of the larger tensor's root mean square.
+fn difference<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> f32 {
+    let rms = b.clone().powi_scalar(2).mean().sqrt().into_scalar::<f32>();
+    (a.clone() - b.clone()).abs().max().into_scalar::<f32>() / rms.max(1e-6)
+}
+
+/// What differentiation gives for one layer's output under a random cost.
+struct Outcome {
+    out: Tensor<4>,
+    gradients: Vec<Tensor<1>>,
+}
+
+/// Runs `layer` on leaves and collects its output and its gradients.
+fn differentiate(leaves: &[Tensor<4>], parameters: &[Tensor<1>], cost: &Tensor<4>, out: Tensor<4>) -> Outcome {
+    let gradients = (out.clone() * cost.clone()).sum().backward();
+    let found = leaves
+        .iter()
+        .map(|leaf| leaf.grad(&gradients).expect("a gradient").flatten(0, 3))
+        .chain(
+            parameters
+                .iter()
+                .map(|parameter| parameter.grad(&gradients).expect("a gradient")),
+        );
+    Outcome {
+        gradients: found.collect(),
+        out: out.inner(),
+    }
+}
+
+fn assert_close(ours: &Outcome, plain: &Outcome, tolerance: f32) {
+    assert_eq!(ours.out.dims(), plain.out.dims());
+    assert!(difference(&ours.out, &plain.out) < tolerance);
+    for (at, (ours, plain)) in ours.gradients.iter().zip(&plain.gradients).enumerate() {
+        let error = difference(ours, plain);
+        assert!(error < tolerance, "gradient {at}: {error}");
+    }
+}
+
+fn conv(inputs: usize, outputs: usize, kernel: usize, device: &Device) -> Conv2d {
+    let layer = Conv2dConfig::new([inputs, outputs], [kernel; 2]).with_padding(PaddingConfig2d::Same);
+    layer.init(device)
+}
+
+fn compare_conv(inputs: usize, outputs: usize, kernel: usize, shape: [usize; 3]) {
+    let device = Device::flex().autodiff();
+    let layer = conv(inputs, outputs, kernel, &device);
+    let [batch, height, width] = shape;
+    let x = noise([batch, inputs, height, width], &device).require_grad();
+    let cost = noise([batch, outputs, height, width], &device);
+    let (weight, bias) = (layer.weight.val(), layer.bias.as_ref().expect("a bias").val());
+    let run = |out| differentiate(&[x.clone(), weight.clone()], &[bias.clone()], &cost, out);
+    assert_close(&run(conv2d(&layer, x.clone())), &run(layer.forward(x.clone())), 2e-5);
+    let (layer, x) = (layer.valid(), x.inner());
+    assert!(difference(&conv2d(&layer, x.clone()), &layer.forward(x)) < 2e-5);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn convolutions_of_any_shape_are_burns(
+        inputs in 1usize..10, outputs in 1usize..11, kernel in prop::sample::select(vec![1usize, 3]),
+        batch in 1usize..4, height in 1usize..12, width in 1usize..150,
+    ) {
+        compare_conv(inputs, outputs, kernel, [batch, height, width]);
+    }
+
+    #[test]
+    fn pools_of_any_shape_are_burns(
+        window in (1usize..6, 1usize..5), batch in 1usize..3, rows in 1usize..5, columns in 1usize..80,
+        rest in (0usize..3, 0usize..3),
+    ) {
+        let device = Device::flex().autodiff();
+        let layer = MaxPool2dConfig::new([window.0, window.1]).with_strides([window.0, window.1]).init();
+        // Columns and rows that do not fill a window are left out.
+        let shape = [batch, 2, rows * window.0 + rest.0.min(window.0 - 1), columns * window.1 + rest.1.min(window.1 - 1)];
+        let x = noise(shape, &device).require_grad();
+        let cost = noise([batch, 2, rows, columns], &device);
+        let run = |out| differentiate(&[x.clone()], &[], &cost, out);
+        assert_close(&run(max_pool2d(&layer, x.clone())), &run(layer.forward(x.clone())), 1e-6);
+    }
+}
+
+#[test]
+fn the_encoders_own_convolutions_are_burns() {
+    for (inputs, outputs, kernel, height, width) in [(1, 16, 3, 128, 512), (16, 32, 1, 32, 256), (64, 128, 3, 1, 64)] {
+        compare_conv(inputs, outputs, kernel, [2, height, width]);
+    }
+}
+
+/// A batch norm with parameters and a history that are not the initial ones.
+fn norm(channels: usize, device: &Device) -> BatchNorm {
+    let mut layer = BatchNormConfig::new(channels).init(device);
+    layer.gamma = Param::from_tensor(noise([channels], device));
+    layer.beta = Param::from_tensor(noise([channels], device));
+    layer
+}
+
+#[test]
+fn normalized_sums_are_burns() {
+    let device = Device::flex().autodiff();
+    for shape in [[3, 5, 7, 33], [2, 16, 32, 256], [2, 3, 1, 9]] {
+        let layers = [norm(shape[1], &device), norm(shape[1], &device)];
+        // Means far from zero, as a convolution with a large bias has them.
+        let xs = [40.0, -3.0].map(|mean| (noise(shape, &device) * 1.5 + mean).detach().require_grad());
+        let cost = noise(shape, &device);
+        let parameters: Vec<_> = layers
+            .iter()
+            .flat_map(|layer| [layer.gamma.val(), layer.beta.val()])
+            .collect();
+        let ours = {
+            let terms = [(&layers[0], xs[0].clone()), (&layers[1], xs[1].clone())];
+            differentiate(&xs, &parameters, &cost, normalize_relu(terms))
+        };
+        let after_ours = layers
+            .each_ref()
+            .map(|layer| layer.valid().running_mean.value() + layer.valid().running_var.value());
+        let plain = {
+            let [a, b] = [0, 1].map(|at| layers[at].forward(xs[at].clone()));
+            differentiate(&xs, &parameters, &cost, relu(a + b))
+        };
+        assert_close(&ours, &plain, 5e-4);
+        // Both ran on the same layers: the second moved the running figures from where the first had left them.
+        let after_both = layers
+            .each_ref()
+            .map(|layer| layer.valid().running_mean.value() + layer.valid().running_var.value());
+        for ((one, both), x) in after_ours.iter().zip(&after_both).zip(&xs) {
+            let batch = x.clone().inner().swap_dims(0, 1).flatten::<2>(1, 3);
+            let mean: Tensor<1> = batch.clone().mean_dim(1).squeeze_dim(1);
+            let variance: Tensor<1> = (batch - mean.clone().unsqueeze_dim(1))
+                .powi_scalar(2)
+                .mean_dim(1)
+                .squeeze_dim(1);
+            let moments = mean + variance;
+            // Initially mean 0 and variance 1; momentum 0.1.
+            assert!(difference(one, &(moments.clone() * 0.1 + 0.9)) < 1e-4);
+            assert!(difference(both, &(one.clone() * 0.9 + moments * 0.1)) < 1e-4);
+        }
+    }
+}
+
+#[test]
+fn outside_training_the_running_statistics_count() {
+    let device = Device::flex();
+    let layers = [norm(6, &device), norm(6, &device)];
+    for layer in &layers {
+        layer.running_mean.update(noise([6], &device));
+        layer.running_var.update(noise([6], &device).powi_scalar(2) + 0.1);
+    }
+    let xs = [noise([2, 6, 5, 37], &device), noise([2, 6, 5, 37], &device)];
+    let ours = normalize_relu([(&layers[0], xs[0].clone()), (&layers[1], xs[1].clone())]);
+    let plain = relu(layers[0].forward(xs[0].clone()) + layers[1].forward(xs[1].clone()));
+    assert!(difference(&ours, &plain) < 1e-5);
+}
+
+#[test]
+fn a_nan_is_not_lost_in_a_pool() {
+    let device = Device::flex();
+    let layer = MaxPool2dConfig::new([4, 2]).with_strides([4, 2]).init();
+    for at in 0..8 {
+        let mut values = [1.0f32; 8];
+        values[at] = f32::NAN;
+        let x = Tensor::<1>::from_floats(values, &device).reshape([1, 1, 4, 2]);
+        assert!(max_pool2d(&layer, x).into_scalar::<f32>().is_nan());
+    }
+}
+
+#[test]
+fn layers_without_a_kernel_are_left_to_burn() {
+    let device = Device::flex();
+    let x = noise([1, 2, 9, 9], &device);
+    for config in [
+        Conv2dConfig::new([2, 3], [5, 5]).with_padding(PaddingConfig2d::Same),
+        Conv2dConfig::new([2, 3], [3, 3]).with_stride([2, 2]),
+        Conv2dConfig::new([2, 4], [3, 3])
+            .with_padding(PaddingConfig2d::Same)
+            .with_groups(2),
+    ] {
+        let layer = config.init(&device);
+        assert_eq!(
+            conv2d(&layer, x.clone()).into_data(),
+            layer.forward(x.clone()).into_data()
+        );
+    }
+    let overlapping = MaxPool2dConfig::new([3, 3]).with_strides([1, 1]).init();
+    assert_eq!(
+        max_pool2d(&overlapping, x.clone()).into_data(),
+        overlapping.forward(x).into_data()
+    );
+}
