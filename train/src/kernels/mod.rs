@@ -30,8 +30,7 @@ type Tracked = FloatTensor<Autodiff<Flex>>;
 
 /// `layer.forward(x)`: `[batch, inputs, height, width]` to `[batch, outputs, …]`.
 pub fn conv2d(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
-    let keeps_size = layer.padding == PaddingConfig2d::Same && layer.stride == [1; 2] && layer.dilation == [1; 2];
-    if !(on_cpu(&x.device()) && keeps_size && layer.groups == 1 && ConvShape::has_kernel(layer.kernel_size)) {
+    if !(on_cpu(&x.device()) && has_conv_kernel(layer)) {
         return layer.forward(x);
     }
     let ([batch, inputs, height, width], weight) = (x.dims(), layer.weight.val());
@@ -112,6 +111,13 @@ pub fn max_pool2d(layer: &MaxPool2d, x: Tensor<4>) -> Tensor<4> {
     } else {
         from_plain(primitive(max_pool::forward(values(&plain(x)), &shape).0, pooled))
     }
+}
+
+fn has_conv_kernel(layer: &Conv2d) -> bool {
+    let keeps_size = layer.padding == PaddingConfig2d::Same
+        || layer.padding == PaddingConfig2d::Valid && layer.kernel_size == [1; 2];
+    let plain = layer.stride == [1; 2] && layer.dilation == [1; 2] && layer.groups == 1;
+    keeps_size && plain && ConvShape::has_kernel(layer.kernel_size)
 }
 
 fn on_cpu(device: &Device) -> bool {
