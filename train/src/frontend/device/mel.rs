@@ -1,4 +1,7 @@
 //! Mel spectrograms in normalized decibels, on the device.
+//!
+//! The filter bank is the front end's only matrix product. If a GPU computes it in TF32, powers and weights are off by
+//! at most 2^-11 each; all are positive, so a band is off by at most 0.0043 dB.
 
 use super::spectrum::Spectrum;
 use burn::tensor::{Device, Tensor, TensorData};

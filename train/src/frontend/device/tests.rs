@@ -14,18 +14,23 @@ const BOTH: InputKind = InputKind {
     mel: true,
 };
 
-/// Two f32 FFTs of 4096 samples, two logarithms, a sum of 2000 products in another order.
-const DECIBEL_TOLERANCE: f64 = 0.05;
-/// The same samples, once divided and once multiplied by a standard deviation of about 0.1.
+// Each bound is a few times the largest error seen, which is in parentheses.
+
+/// Per value within 80 dB of the clip's maximum: two FFTs in f32, and for a stretched clip two vocoders (1.3e-3).
+const DECIBEL_TOLERANCE: f64 = 0.005;
+/// The same samples through the same two operations (0).
 const WAVEFORM_TOLERANCE: f64 = 1e-6;
-/// Between the vocoder on the host and the one on the device.
-const STRETCH_SNR_DB: f64 = 60.0;
-/// Of a frame's largest power, as in the host's golden test.
-const POWER_TOLERANCE: f64 = 1e-4;
-/// As in the host's golden test: per value within 80 dB of the clip's maximum.
-const GOLDEN_DECIBEL_TOLERANCE: f64 = 0.01;
-/// As in the host's golden test; librosa in f32 reaches 43 to 48 dB.
-const GOLDEN_SNR_DB: f64 = 55.0;
+/// Between the vocoder on the host and the one on the device, noisy tones (104).
+const STRETCH_SNR_DB: f64 = 90.0;
+/// Likewise, of a clean sweep: where it has not been yet, a phase is nothing but rounding, and it stays in the sum when
+/// the sweep gets there (75).
+const SWEEP_SNR_DB: f64 = 60.0;
+/// Of a frame's largest power, librosa in f64 (3.1e-7).
+const GOLDEN_POWER_TOLERANCE: f64 = 3e-6;
+/// Per value within 80 dB of the clip's maximum, librosa in f64 (3.8e-5).
+const GOLDEN_DECIBEL_TOLERANCE: f64 = 5e-4;
+/// Below librosa in f64 (93); librosa in f32 reaches 43 to 48 dB.
+const GOLDEN_SNR_DB: f64 = 85.0;
 
 fn data() -> (TempDir, RunData) {
     let root = testing::dataset();
@@ -142,7 +147,7 @@ fn a_batch_of_all_kinds_is_the_hosts() {
             Some(rate) => {
                 let snr = snr(waveform, &host_waveform);
                 println!("rate {rate}: waveform SNR {snr:.1} dB, mel {decibels:.2e} dB");
-                assert!(snr > STRETCH_SNR_DB);
+                assert!(snr > STRETCH_SNR_DB && decibels < DECIBEL_TOLERANCE);
             }
         }
     }
@@ -259,15 +264,14 @@ fn librosas_mel_spectrogram() {
     let (n_mels, frames) = (shape[0], shape[1]);
     let power = mel.power(samples.clone(), frames);
     let ours = values(power);
-    let mut worst = 0.0;
+    let mut worst = 0.0f64;
     for frame in 0..frames {
         let column: Vec<f32> = truth[frame..].iter().step_by(frames).copied().collect();
-        let top = column.iter().copied().fold(0.0, f32::max);
-        worst =
-            largest_difference(&ours[frame * n_mels..][..n_mels], &column).max(worst * f64::from(top)) / f64::from(top);
+        let top = f64::from(column.iter().copied().fold(0.0, f32::max));
+        worst = worst.max(largest_difference(&ours[frame * n_mels..][..n_mels], &column) / top);
     }
     println!("mel/power: largest error {worst:.2e} of the frame's maximum");
-    assert!(worst <= POWER_TOLERANCE);
+    assert!(worst <= GOLDEN_POWER_TOLERANCE);
     let (truth, _) = golden("mel/db_ref_max_top80");
     let worst = largest_difference(&values(mel.normalized(samples, frames)), &truth);
     println!("mel/db_ref_max_top80: largest error {worst:.2e} dB");
@@ -312,7 +316,7 @@ fn any_length_is_stretched_as_on_the_host() {
             host.stretch(source, speed.rate, &mut TimeStretchScratch::default(), &mut truth);
             let ours = &made[row * clip_samples..][..clip_samples];
             let snr = snr(ours, &truth);
-            assert!(snr > STRETCH_SNR_DB, "{clip_samples} samples, {speed:?}: {snr:.1} dB");
+            assert!(snr > SWEEP_SNR_DB, "{clip_samples} samples, {speed:?}: {snr:.1} dB");
         }
     }
 }
