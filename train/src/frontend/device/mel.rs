@@ -65,9 +65,7 @@ impl MelDecibels {
         let rows = samples.dims()[0];
         let framed = self.spectrum.frames(samples, self.n_fft / 2, self.hop_length, frames);
         let (real, imaginary) = self.spectrum.forward(framed);
-        let real = real.narrow(1, 0, self.n_fft / 2);
-        let imaginary = imaginary.narrow(1, 0, self.n_fft / 2);
-        let power = real.square() + imaginary.square();
+        let power = (real.square() + imaginary.square()).narrow(1, 0, self.n_fft / 2);
         let mel = power.matmul(self.filters.clone());
         let n_mels = mel.dims()[1];
         mel.reshape([rows, frames, n_mels])
