@@ -1,0 +1,217 @@
+//! The front end on the device: i16 samples of a batch enter, normalized model input leaves; nothing is read back.
+//!
+//! It does what [`HostFrontEnd`](super::HostFrontEnd) does, with the whole batch in every step. Two things differ. A
+//! clip without noise or stretch gets its mel spectrogram computed, where the host cuts it out of the stored one: its
+//! first and last two frames then see zeros beyond the clip instead of its neighbours. And noise comes from another
+//! generator, so the same plan gives other noise of the same loudness.
+//!
+//! The floor, per clip of 2^19 samples, f32 unless stated, each value read and written once per stage:
+//!
+//! | stage | memory | operations |
+//! |---|---|---|
+//! | upload | 1.3 MB of i16 (655,360 samples, for the fastest rate) | |
+//! | noise | 2 × 2.6 MB | 100 per sample: 66 M |
+//! | vocoder: frames and FFT (1,283 × 2048) | 2.6 MB in, 10.5 MB out | 5/2 n log n: 72 M |
+//! | vocoder: angles, sums, sines (1,056 × 1025) | 8 × 4.3 MB | 60 per bin: 65 M |
+//! | vocoder: inverse FFT, overlap-add | 8.7 MB in, 8.7 MB of frames, 2.1 MB out | 63 M |
+//! | mel: frames and FFT (512 × 4096) | 2.1 MB in, 8.4 MB out | 63 M |
+//! | mel: power and filters (2048 × 128) | 8.4 MB in, 0.3 MB out | 270 M in the dense product |
+//! | decibels, normalization | 3 × 0.3 MB, 2 × 2.1 MB | 10 per value: 1 M |
+//!
+//! That is 100 MB and 0.6 G operations for a clip with everything; 32 of them are 3.2 GB and 19 G, 0.7 ms of an H200's
+//! 4.8 TB/s. What it will not reach of that: frames are written before they are transformed, `burn-signal`'s FFT on a GPU
+//! is a complex one with imaginary parts of zero and computes a sine and a cosine in each butterfly, and gathering,
+//! `cumsum` and padding are kernels of their own.
+
+mod mel;
+mod noise;
+mod spectrum;
+mod stretch;
+
+use crate::augment::ClipPlan;
+use crate::models::{InputKind, ModelInput};
+use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
+use mel::MelDecibels;
+use noise::{noise_key, standard_normal};
+use shared::features::FeatureConfig;
+use shared::stats::{Normalization, PCM_FULL_SCALE};
+use stretch::{DeviceStretch, MAX_CLIP_SAMPLES, Speed};
+
+/// Planned once per run; holds windows and filters on the device.
+#[derive(Debug)]
+pub struct DeviceFrontEnd {
+    input: InputKind,
+    clip_samples: usize,
+    clip_frames: usize,
+    mel: MelDecibels,
+    stretch: DeviceStretch,
+    waveform_mean: f64,
+    waveform_scale: f64,
+    device: Device,
+}
+
+/// Feature settings that only the front end on the host can serve.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum UnsupportedFeatures {
+    /// The FFT on the device takes powers of two.
+    #[error("n_fft {0} is not a power of two, which the device's FFT needs; use the front end on the host")]
+    FftLength(usize),
+    /// The phase vocoder's sums would overflow.
+    #[error("clips of {0} samples are too long for the device's phase vocoder; use the front end on the host")]
+    ClipLength(usize),
+}
+
+impl DeviceFrontEnd {
+    /// For a model that takes `input`, with the figures of the split's training set. `device` may have autodiff; the
+    /// front end works without, and its results join `device`.
+    pub fn new(
+        input: InputKind,
+        features: &FeatureConfig,
+        normalization: &Normalization,
+        device: &Device,
+    ) -> Result<Self, UnsupportedFeatures> {
+        if !features.n_fft.is_power_of_two() {
+            return Err(UnsupportedFeatures::FftLength(features.n_fft));
+        }
+        if features.clip_samples > MAX_CLIP_SAMPLES {
+            return Err(UnsupportedFeatures::ClipLength(features.clip_samples));
+        }
+        let plain = device.clone().without_autodiff();
+        Ok(Self {
+            input,
+            clip_samples: features.clip_samples,
+            clip_frames: features.clip_frames(),
+            mel: MelDecibels::new(features, normalization, &plain),
+            stretch: DeviceStretch::new(features.clip_samples, &plain),
+            waveform_mean: normalization.waveform_mean,
+            waveform_scale: 1.0 / normalization.waveform_std,
+            device: device.clone(),
+        })
+    }
+
+    /// What the model takes.
+    pub fn input(&self) -> InputKind {
+        self.input
+    }
+
+    /// Makes a batch. `pcm` holds `[batch, samples]` i16 values: for each of `plans` the samples of its track from
+    /// `plan.hop` hops on, with zeros where the track has ended. `samples` is the caller's choice, the same for every
+    /// clip and not below any plan's [`source_samples`](ClipPlan::source_samples); what lies beyond them is not heard.
+    ///
+    /// # Panics
+    /// When `pcm` has another type or shape.
+    pub fn run(&self, pcm: TensorData, plans: &[ClipPlan]) -> ModelInput {
+        let clips = self.clips(pcm, plans);
+        ModelInput {
+            waveform: self.input.waveform.then(|| {
+                let normalized = clips
+                    .clone()
+                    .sub_scalar(self.waveform_mean)
+                    .mul_scalar(self.waveform_scale);
+                self.joined(normalized.unsqueeze_dim(1))
+            }),
+            mel: self
+                .input
+                .mel
+                .then(|| self.joined(self.mel.normalized(clips, self.clip_frames))),
+        }
+    }
+
+    /// Augmented clips, full scale 1, `[batch, clip_samples]`.
+    fn clips(&self, pcm: TensorData, plans: &[ClipPlan]) -> Tensor<2> {
+        let device = self.device.clone().without_autodiff();
+        let shape = pcm.shape();
+        assert!(
+            pcm.dtype() == DType::I16 && shape.len() == 2 && shape[0] == plans.len(),
+            "a batch of {} clips is [{0}, samples] of i16, not {shape:?} of {:?}",
+            plans.len(),
+            pcm.dtype(),
+        );
+        let length = shape[1];
+        for plan in plans {
+            let needed = plan.source_samples(self.clip_samples);
+            assert!(
+                needed <= length,
+                "{length} samples of each clip are too few for {plan:?}, which needs {needed}"
+            );
+        }
+        let pcm: Tensor<2, Int> = Tensor::from_data(pcm, (&device, DType::I16));
+        let samples = pcm.cast(FloatDType::F32).mul_scalar(1.0 / f64::from(PCM_FULL_SCALE));
+        let samples = add_noise(samples, plans, &device);
+        let clips = samples.clone().narrow(1, 0, self.clip_samples);
+        let (rows, speeds): (Vec<usize>, Vec<Speed>) = plans
+            .iter()
+            .enumerate()
+            .filter_map(|(row, plan)| {
+                let source_samples = plan.source_samples(self.clip_samples);
+                plan.stretch.map(|rate| (row, Speed { source_samples, rate }))
+            })
+            .unzip();
+        if rows.is_empty() {
+            return clips;
+        }
+        let stretched = self.stretch.run(select_rows(samples, &rows, &device), &speeds);
+        replace_rows(clips, &rows, stretched, &device)
+    }
+
+    /// On the run's device, as a constant where that records gradients.
+    fn joined<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D> {
+        if self.device.is_autodiff() {
+            tensor.autodiff()
+        } else {
+            tensor
+        }
+    }
+}
+
+/// Adds noise to the clips that are to have it.
+fn add_noise(samples: Tensor<2>, plans: &[ClipPlan], device: &Device) -> Tensor<2> {
+    let (rows, amplitudes): (Vec<usize>, Vec<f32>) = plans
+        .iter()
+        .enumerate()
+        .filter_map(|(row, plan)| plan.noise.map(|amplitude| (row, amplitude)))
+        .unzip();
+    if rows.is_empty() {
+        return samples;
+    }
+    let keys: Vec<_> = rows.iter().map(|&row| noise_key(plans[row].key)).collect();
+    let noise = standard_normal(&keys, samples.dims()[1], device);
+    let amplitudes: Tensor<2> = Tensor::from_data(TensorData::new(amplitudes, [rows.len(), 1]), device);
+    let noisy = select_rows(samples.clone(), &rows, device) + noise * amplitudes;
+    replace_rows(samples, &rows, noisy, device)
+}
+
+/// The given rows, which are in order.
+fn select_rows(tensor: Tensor<2>, rows: &[usize], device: &Device) -> Tensor<2> {
+    if rows.len() == tensor.dims()[0] {
+        return tensor;
+    }
+    let indices = rows.iter().map(|&row| row as i32).collect();
+    tensor.select(0, upload(indices, [rows.len()], device))
+}
+
+/// The tensor with the given rows, which are in order, exchanged for `new`.
+fn replace_rows(tensor: Tensor<2>, rows: &[usize], new: Tensor<2>, device: &Device) -> Tensor<2> {
+    let count = tensor.dims()[0];
+    if rows.len() == count {
+        return new;
+    }
+    let mut sources: Vec<i32> = (0..count as i32).collect();
+    for (at, &row) in rows.iter().enumerate() {
+        sources[row] = (count + at) as i32;
+    }
+    Tensor::cat(vec![tensor, new], 0).select(0, upload(sources, [count], device))
+}
+
+/// Integers on the device, 32 bits wide whatever the device's default is.
+fn upload<const D: usize>(values: Vec<i32>, shape: [usize; D], device: &Device) -> Tensor<D, Int> {
+    Tensor::from_data(TensorData::new(values, shape), (device, DType::I32))
+}
+
+/// 0, 1, 2 …, `[1, count]`.
+fn positions(count: usize, device: &Device) -> Tensor<2, Int> {
+    Tensor::<1, Int>::arange(0..count as i64, (device, DType::I32)).unsqueeze()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! Against the front end on the host, on the same clips, and against librosa's results. Each prints its largest error;
+//! `--nocapture` shows it.
+
+use super::*;
+use crate::frontend::HostScratch;
+use crate::run_data::RunData;
+use crate::testing;
+use safetensors::SafeTensors;
+use shared::dsp::phase_vocoder::TimeStretchScratch;
+use tempfile::TempDir;
+
+const BOTH: InputKind = InputKind {
+    waveform: true,
+    mel: true,
+};
+
+// Each bound is a few times the largest error seen, which is in parentheses.
+
+/// Per value within 80 dB of the clip's maximum: two FFTs in f32, and for a stretched clip two vocoders (1.3e-3).
+const DECIBEL_TOLERANCE: f64 = 0.005;
+/// The same samples through the same two operations (0).
+const WAVEFORM_TOLERANCE: f64 = 1e-6;
+/// Between the vocoder on the host and the one on the device, noisy tones (104).
+const STRETCH_SNR_DB: f64 = 90.0;
+/// Likewise, of a clean sweep: where it has not been yet, a phase is nothing but rounding, and it stays in the sum when
+/// the sweep gets there (75).
+const SWEEP_SNR_DB: f64 = 60.0;
+/// Of a frame's largest power, librosa in f64 (3.1e-7).
+const GOLDEN_POWER_TOLERANCE: f64 = 3e-6;
+/// Per value within 80 dB of the clip's maximum, librosa in f64 (3.8e-5).
+const GOLDEN_DECIBEL_TOLERANCE: f64 = 5e-4;
+/// Below librosa in f64 (93); librosa in f32 reaches 43 to 48 dB.
+const GOLDEN_SNR_DB: f64 = 85.0;
+
+fn data() -> (TempDir, RunData) {
+    let root = testing::dataset();
+    let data = RunData::open(root.path(), None, BOTH).unwrap();
+    (root, data)
+}
+
+fn front_end(data: &RunData, device: &Device) -> DeviceFrontEnd {
+    DeviceFrontEnd::new(BOTH, data.dataset.features(), &data.split.normalization, device).unwrap()
+}
+
+fn plan(noise: Option<f32>, stretch: Option<f64>, track: u64) -> ClipPlan {
+    ClipPlan {
+        hop: 0,
+        noise,
+        stretch,
+        key: [1, 2, track],
+    }
+}
+
+/// Raw samples of the tracks at `positions`, each `length` long.
+fn pcm(data: &RunData, positions: &[usize], plans: &[ClipPlan], length: usize) -> TensorData {
+    let mut values = vec![0i16; positions.len() * length];
+    for ((row, &position), plan) in values.chunks_exact_mut(length).zip(positions).zip(plans) {
+        let track = data.dataset.waveform(position);
+        let track = &track[(plan.hop * 1024).min(track.len())..];
+        let available = track.len().min(length);
+        row[..available].copy_from_slice(&track[..available]);
+    }
+    TensorData::new(values, [positions.len(), length])
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+/// What the host makes of a clip. A clip without noise or stretch gets noise of no amplitude, for the host would cut
+/// its mel spectrogram out of the stored one.
+fn host(data: &RunData, position: usize, plan: &ClipPlan) -> (Vec<f32>, Vec<f32>) {
+    let noise = plan.noise.or(Some(0.0));
+    let plan = ClipPlan { noise, ..*plan };
+    let (mut waveform, mut mel) = (vec![0.0; 1 << 19], vec![0.0; 128 * 512]);
+    let out = (Some(&mut waveform[..]), Some(&mut mel[..]));
+    data.front_end.run(
+        &data.dataset,
+        position,
+        &plan,
+        &mut HostScratch::default(),
+        out.0,
+        out.1,
+    );
+    (waveform, mel)
+}
+
+fn largest_difference<'a>(ours: impl IntoIterator<Item = &'a f32>, truth: impl IntoIterator<Item = &'a f32>) -> f64 {
+    let differences = ours.into_iter().zip(truth).map(|(a, b)| f64::from((a - b).abs()));
+    differences.fold(0.0, f64::max)
+}
+
+/// In dB, of normalized spectrograms `[128, 512]`.
+fn largest_decibels(data: &RunData, ours: &[f32], truth: &[f32]) -> f64 {
+    let bands = ours.chunks_exact(512).zip(truth.chunks_exact(512));
+    let stds = &data.split.normalization.mel_std;
+    bands
+        .zip(stds)
+        .map(|((ours, truth), std)| largest_difference(ours, truth) * std)
+        .fold(0.0, f64::max)
+}
+
+fn snr(ours: &[f32], truth: &[f32]) -> f64 {
+    assert_eq!(ours.len(), truth.len());
+    let energy = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>();
+    let noise = energy(&mut truth.iter().zip(ours).map(|(a, b)| a - b));
+    10.0 * (energy(&mut truth.iter().copied()) / noise).log10()
+}
+
+#[test]
+fn a_batch_of_all_kinds_is_the_hosts() {
+    let (_root, data) = data();
+    // Track 0 is one clip long, so that its source range ends in zeros at 1.25; track 7 is 35,000 samples longer, which
+    // is not enough for 1.07. The first and the last clip begin late and end in zeros, too.
+    let positions = [4, 0, 7, 1, 7, 3];
+    let plans = [
+        ClipPlan {
+            hop: 40,
+            ..plan(None, None, 0)
+        },
+        plan(None, Some(1.25), 1),
+        plan(None, Some(0.8), 2),
+        plan(Some(0.0), Some(0.93), 3),
+        plan(None, Some(1.07), 4),
+        ClipPlan {
+            hop: 3,
+            ..plan(Some(0.0), None, 5)
+        },
+    ];
+    let length = plan(None, Some(1.25), 0).source_samples(1 << 19);
+    let device = Device::flex();
+    let made = front_end(&data, &device).run(pcm(&data, &positions, &plans, length), &plans);
+    let (waveform, mel) = (made.waveform.unwrap(), made.mel.unwrap());
+    assert_eq!(waveform.dims(), [6, 1, 1 << 19]);
+    assert_eq!(mel.dims(), [6, 1, 128, 512]);
+    let (waveform, mel) = (values(waveform), values(mel));
+    for (row, (position, plan)) in positions.iter().zip(&plans).enumerate() {
+        let (host_waveform, host_mel) = host(&data, *position, plan);
+        let waveform = &waveform[row << 19..][..1 << 19];
+        let decibels = largest_decibels(&data, &mel[row << 16..][..1 << 16], &host_mel);
+        match plan.stretch {
+            None => {
+                let worst = largest_difference(waveform, &host_waveform);
+                println!("plain clip: waveform {worst:.2e} deviations, mel {decibels:.2e} dB");
+                assert!(worst < WAVEFORM_TOLERANCE && decibels < DECIBEL_TOLERANCE);
+            }
+            Some(rate) => {
+                let snr = snr(waveform, &host_waveform);
+                println!("rate {rate}: waveform SNR {snr:.1} dB, mel {decibels:.2e} dB");
+                assert!(snr > STRETCH_SNR_DB && decibels < DECIBEL_TOLERANCE);
+            }
+        }
+    }
+}
+
+#[test]
+fn noise_is_as_loud_as_planned_and_depends_on_the_key_alone() {
+    let (_root, data) = data();
+    let device = Device::flex();
+    let front_end = front_end(&data, &device);
+    let run = |plans: &[ClipPlan], length: usize| {
+        let positions = vec![2; plans.len()];
+        values(
+            front_end
+                .run(pcm(&data, &positions, plans, length), plans)
+                .waveform
+                .unwrap(),
+        )
+    };
+    let (clean, loud) = (plan(None, None, 7), plan(Some(0.01), None, 7));
+    let made = run(&[loud, clean, plan(Some(0.002), None, 8)], 1 << 19);
+    let [dirty, clean, other] = [0, 1, 2].map(|row| &made[row << 19..][..1 << 19]);
+    for (noisy, planned) in [(dirty, 0.01), (other, 0.002)] {
+        let power: f64 = noisy.iter().zip(clean).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+        let amplitude = (power / clean.len() as f64).sqrt() * data.split.normalization.waveform_std;
+        // The standard error is a thousandth of the amplitude.
+        assert!((amplitude / planned - 1.0).abs() < 0.005, "{amplitude} for {planned}");
+    }
+    // Elsewhere in another batch, with more samples than the clip needs.
+    let elsewhere = run(&[plan(Some(0.002), None, 8), loud], (1 << 19) + 9000);
+    assert_eq!(&elsewhere[1 << 19..], dirty);
+    assert_eq!(&elsewhere[..1 << 19], other);
+}
+
+#[test]
+fn silence_and_short_tracks_are_finite_and_what_lies_beyond_is_not_heard() {
+    let (_root, data) = data();
+    let device = Device::flex();
+    let front_end = front_end(&data, &device);
+    let plans = [
+        plan(None, None, 0),
+        plan(None, Some(0.9), 1),
+        plan(Some(0.01), Some(0.9), 2),
+    ];
+    let length = plan(None, Some(1.25), 0).source_samples(1 << 19);
+    let mut source = vec![0i16; 3 * length];
+    let made = |source: &[i16]| {
+        let made = front_end.run(TensorData::new(source.to_vec(), [3, length]), &plans);
+        (values(made.waveform.unwrap()), values(made.mel.unwrap()))
+    };
+    let (waveform, mel) = made(&source);
+    assert!(waveform.iter().chain(&mel).all(|value| value.is_finite()));
+    let mean = front_end.waveform_mean as f32 * front_end.waveform_scale as f32;
+    assert!(waveform[..2 << 19].iter().all(|value| (value + mean).abs() < 1e-6));
+    for (row, plan) in source.chunks_exact_mut(length).zip(&plans) {
+        row[plan.source_samples(1 << 19)..].fill(i16::MIN);
+    }
+    assert_eq!(made(&source), (waveform, mel));
+}
+
+#[test]
+fn on_a_device_with_autodiff_the_input_is_a_constant_there() {
+    let (_root, data) = data();
+    let device = Device::flex().autodiff();
+    let plans = [plan(None, None, 0)];
+    let made = front_end(&data, &device).run(pcm(&data, &[0], &plans, 1 << 19), &plans);
+    let (waveform, mel) = (made.waveform.unwrap(), made.mel.unwrap());
+    assert!(waveform.is_autodiff() && !waveform.is_tracked());
+    assert!(mel.is_autodiff() && !mel.is_tracked());
+}
+
+#[test]
+fn unsupported_settings_are_a_sentence() {
+    let (_root, data) = data();
+    let normalization = &data.split.normalization;
+    let new = |features: &FeatureConfig| DeviceFrontEnd::new(BOTH, features, normalization, &Device::flex());
+    let features = FeatureConfig::default();
+    let odd = FeatureConfig {
+        n_fft: 4000,
+        ..features.clone()
+    };
+    assert_eq!(new(&odd).unwrap_err(), UnsupportedFeatures::FftLength(4000));
+    let long = FeatureConfig {
+        clip_samples: 1 << 25,
+        ..features
+    };
+    assert!(new(&long).unwrap_err().to_string().contains("33554432 samples"));
+}
+
+fn golden(name: &str) -> (Vec<f32>, Vec<usize>) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/golden.safetensors");
+    let file = std::fs::read(path).unwrap();
+    let file = SafeTensors::deserialize(&file).unwrap();
+    let tensor = file.tensor(name).unwrap();
+    let values = bytemuck::allocation::pod_collect_to_vec(tensor.data());
+    (values, tensor.shape().to_vec())
+}
+
+#[test]
+fn librosas_mel_spectrogram() {
+    let device = Device::flex();
+    let normalization = Normalization {
+        tracks: 1,
+        waveform_mean: 0.0,
+        waveform_std: 1.0,
+        mel_mean: vec![0.0; 128],
+        mel_std: vec![1.0; 128],
+        constant_bands: Vec::new(),
+    };
+    let mel = MelDecibels::new(&FeatureConfig::default(), &normalization, &device);
+    let (samples, shape) = golden("input/waveform");
+    let samples: Tensor<2> = Tensor::from_data(TensorData::new(samples, [1, shape[0]]), &device);
+    let (truth, shape) = golden("mel/power");
+    let (n_mels, frames) = (shape[0], shape[1]);
+    let power = mel.power(samples.clone(), frames);
+    let ours = values(power);
+    let mut worst = 0.0f64;
+    for frame in 0..frames {
+        let column: Vec<f32> = truth[frame..].iter().step_by(frames).copied().collect();
+        let top = f64::from(column.iter().copied().fold(0.0, f32::max));
+        worst = worst.max(largest_difference(&ours[frame * n_mels..][..n_mels], &column) / top);
+    }
+    println!("mel/power: largest error {worst:.2e} of the frame's maximum");
+    assert!(worst <= GOLDEN_POWER_TOLERANCE);
+    let (truth, _) = golden("mel/db_ref_max_top80");
+    let worst = largest_difference(&values(mel.normalized(samples, frames)), &truth);
+    println!("mel/db_ref_max_top80: largest error {worst:.2e} dB");
+    assert!(worst <= GOLDEN_DECIBEL_TOLERANCE);
+}
+
+#[test]
+fn librosas_time_stretch() {
+    let device = Device::flex();
+    let (samples, shape) = golden("input/waveform");
+    for rate in [0.8, 1.25] {
+        let (truth, _) = golden(&format!("time_stretch/{rate}"));
+        let source: Tensor<2> = Tensor::from_data(TensorData::new(samples.clone(), [1, shape[0]]), &device);
+        let speed = Speed {
+            source_samples: shape[0],
+            rate,
+        };
+        let ours = values(DeviceStretch::new(truth.len(), &device).run(source, &[speed]));
+        let snr = snr(&ours, &truth);
+        println!("time_stretch/{rate}: SNR {snr:.1} dB");
+        assert!(snr >= GOLDEN_SNR_DB);
+    }
+}
+
+#[test]
+fn any_length_is_stretched_as_on_the_host() {
+    let device = Device::flex();
+    let host = shared::dsp::phase_vocoder::TimeStretch::new(2048, 512);
+    for clip_samples in [1, 511, 512, 1024, 2049, 10_000] {
+        let speeds = [0.8, 1.0, 1.19, 2.0].map(|rate| Speed {
+            source_samples: (clip_samples as f64 * rate).ceil() as usize,
+            rate,
+        });
+        let length = 2 * clip_samples + 700;
+        // Something is there after each clip's end.
+        let samples: Vec<f32> = (0..4 * length).map(|t| (1.0 + (t * t) as f32 * 1e-3).sin()).collect();
+        let rows: Tensor<2> = Tensor::from_data(TensorData::new(samples.clone(), [4, length]), &device);
+        let made = values(DeviceStretch::new(clip_samples, &device).run(rows, &speeds));
+        for (row, speed) in speeds.iter().enumerate() {
+            let mut truth = vec![0.0; clip_samples];
+            let source = &samples[row * length..][..speed.source_samples];
+            host.stretch(source, speed.rate, &mut TimeStretchScratch::default(), &mut truth);
+            let ours = &made[row * clip_samples..][..clip_samples];
+            let snr = snr(ours, &truth);
+            assert!(snr > SWEEP_SNR_DB, "{clip_samples} samples, {speed:?}: {snr:.1} dB");
+        }
+    }
+}
