@@ -56,7 +56,7 @@ M_MMAP_MAX = -4
 class Variant(NamedTuple):
     engine: str  # "eager" or "compile"
     layout: str  # "nchw" or "channels_last"
-    mode: Optional[str] = None  # torch.compile's
+    mode: Optional[str] = None  # torch.compile's, or "graph": the whole step in one CUDA graph
 
     def name(self) -> str:
         return "-".join(part for part in (self.engine, self.mode, self.layout) if part)
@@ -73,10 +73,15 @@ def variants_of(args: argparse.Namespace) -> list[Variant]:
     layouts = ["nchw", "channels_last"] if args.channels_last else ["nchw"]
     # channels_last first: the faster one on GPUs, should time run out.
     layouts.reverse()
-    found = [Variant("eager", layout) for layout in layouts] if "eager" in args.engines else []
+    graphs = args.graphs and args.device.startswith("cuda")
+    found = []
+    if "eager" in args.engines:
+        found += [Variant("eager", layout) for layout in layouts]
+        # Last: a capture that fails can leave the device in a state in which nothing works any more.
+        found += [Variant("eager", layout, "graph") for layout in layouts] if graphs else []
     if "compile" in args.engines:
         found += [Variant("compile", layout) for layout in layouts] if args.compile else []
-        if args.device.startswith("cuda") and args.graphs:
+        if graphs:
             found.append(Variant("compile", layouts[0], "reduce-overhead"))
         if args.autotune:
             found.append(Variant("compile", layouts[0], "max-autotune"))
@@ -149,6 +154,13 @@ class Trainer:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             loss = self.step()
+        # An empty graph would be very fast.
+        weight = next(self.module.parameters())
+        before = weight.detach().clone()
+        graph.replay()
+        torch.cuda.synchronize()
+        if torch.equal(before, weight):
+            raise RuntimeError("the captured step does not change the weights")
 
         def replay(mark: Callable[[], None] = lambda: None) -> torch.Tensor:
             mark()
@@ -280,7 +292,8 @@ def main() -> int:
             print(f"out of time: {len(jobs) - at} variants not measured, the first of them {what}", file=sys.stderr)
             break
 
-        def record(name: str, times: Times) -> None:
+        def record(variant: Variant, times: Times) -> None:
+            name = variant.name() + suffix
             ms = ["" if value is None else f"{value:.4f}" for value in times]
             rate = batch / times.step * 1e3
             row = (f"torch-{torch.__version__}", model, batch, args.device, precision, name, f"{rate:.3f}", *ms)
@@ -292,13 +305,15 @@ def main() -> int:
         try:
             set_precision(precision)
             trainer = Trainer(model, batch, precision, variant, args)
-            record(variant.name() + suffix, measure(trainer.step, on_cuda, args.warmup, args.steps))
-            measured += 1
-            # The other modes make CUDA graphs of their own.
-            if args.graphs and on_cuda and variant.mode is None:
-                what += "-graph"
+            if variant.mode != "graph":
+                record(variant, measure(trainer.step, on_cuda, args.warmup, args.steps))
+                measured += 1
+            # What is compiled already need not be compiled again for its graph. The other modes make their own graphs.
+            if variant.mode == "graph" or (args.graphs and on_cuda and variant == ("compile", variant.layout, None)):
+                what = f"{model}, batch {batch}, {precision}, {variant._replace(mode='graph').name()}"
                 replay = trainer.captured()
-                record(f"{variant.name()}-graph{suffix}", measure(replay, on_cuda, args.warmup, args.steps))
+                record(variant._replace(mode="graph"), measure(replay, on_cuda, args.warmup, args.steps))
+                measured += 1
         except Exception as error:  # torch.compile alone raises a dozen kinds, none of which is to stop the others
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             print(f"failed: {what}: {reason}", file=sys.stderr)
