@@ -37,15 +37,21 @@ class Block1d(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int):
         super().__init__()
-        self.conv = nn.Conv1d(inputs, outputs, kernel, stride=stride)
-        self.norm = nn.BatchNorm1d(outputs)
         # Strided: half of what the kernel exceeds the stride by, on each side. Unstrided: "same", and of an even
         # kernel's odd number of zeros the extra one goes to the end.
         total = kernel - stride
         self.padding = (total // 2, total - total // 2)
+        self.conv = nn.Conv1d(inputs, outputs, kernel, stride=stride)
+        self.norm = nn.BatchNorm1d(outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.relu(self.norm(self.conv(functional.pad(x, self.padding))))
+        left, right = self.padding
+        if x.is_cuda and left == right:
+            x = functional.conv1d(x, self.conv.weight, self.conv.bias, self.conv.stride, left)
+        else:
+            # A copy with zeros on both sides: on a CPU the step is a tenth faster than with a convolution that pads.
+            x = self.conv(functional.pad(x, self.padding))
+        return functional.relu(self.norm(x))
 
 
 class Encoder1d(nn.Module):
