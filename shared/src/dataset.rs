@@ -372,6 +372,15 @@ impl Dataset {
             .expect("checked when the data set was opened")
     }
 
+    /// Copies all shards of a kind into this program's memory.
+    pub fn load(&mut self, kind: ShardKind) -> io::Result<()> {
+        let shards = match kind {
+            ShardKind::Waveform => &mut self.waveforms,
+            ShardKind::Mel => &mut self.mels,
+        };
+        shards.iter_mut().try_for_each(MappedShard::load)
+    }
+
     /// A mapped shard.
     pub fn shard(&self, kind: ShardKind, number: usize) -> &MappedShard {
         match kind {

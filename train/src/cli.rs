@@ -1,6 +1,10 @@
 //! The command line as typed.
 
-use crate::config::Settings;
+use crate::augment::Augment;
+use crate::config::{Cache, Settings};
+use crate::frontend::FrontEndPlace;
+use crate::models::ModelKind;
+use crate::precision::Precision;
 use clap::{Parser, Subcommand, ValueEnum};
 use shared::split::Set;
 use std::path::PathBuf;
@@ -25,7 +29,8 @@ const EXAMPLES: &str = "Examples:
   train fit --run runs/crnn --resume --epochs 100
   train fit --data fma --model cnn1d --run runs/cnn1d --init-from checkpoint_baseline1d.pt
   train eval --run runs/crnn
-  train models";
+  train models
+  train bench --data fma --model crnn --batch-size 32";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -36,6 +41,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// List the systems
     Models,
+    /// Measure each stage of training, alone and together
+    Bench(Box<BenchArgs>),
 }
 
 /// `train fit`.
@@ -73,6 +80,54 @@ pub struct EvalArgs {
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     pub device: String,
+}
+
+/// `train bench`.
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    /// Data set made by `preprocess build`, with a split
+    #[arg(long, value_name = "DATASET")]
+    pub data: PathBuf,
+    /// System to measure; `train models` lists them
+    #[arg(long, value_enum, default_value = "crnn")]
+    pub model: ModelKind,
+    /// Split whose training set is used [default: the live one]
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// Clips per batch
+    #[arg(long, default_value_t = 32)]
+    pub batch_size: usize,
+    /// Batches that are measured, after three that are not
+    #[arg(long, default_value_t = 20)]
+    pub steps: usize,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// In which numbers the encoders compute
+    #[arg(long, value_enum, default_value = "auto")]
+    pub precision: Precision,
+    /// Where clips become model input
+    #[arg(long, value_enum, default_value = "auto")]
+    pub front_end: FrontEndPlace,
+    /// Noise and time stretch
+    #[arg(long, value_enum, default_value = "paper")]
+    pub augment: Augment,
+    /// Where the shards are read from
+    #[arg(long, value_enum, default_value = "mapped")]
+    pub cache: Cache,
+    /// Threads that prepare batches [default: one per core, 8 at most]
+    #[arg(long)]
+    pub loader_threads: Option<usize>,
+    /// Append the measurements to this CSV file
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Measure nothing: write fresh weights, a batch of input and its logits to this safetensors file, for another
+    /// implementation to be checked against
+    #[arg(long, value_name = "FILE", conflicts_with = "check_front_end")]
+    pub outputs: Option<PathBuf>,
+    /// Measure nothing: compare the front end on the device with the one on the host, and fail above 0.05 dB
+    #[arg(long)]
+    pub check_front_end: bool,
 }
 
 /// A set by name.

@@ -4,7 +4,9 @@
 //! and read back by `eval` and `--resume`.
 
 use crate::augment::Augment;
+use crate::frontend::FrontEndPlace;
 use crate::models::ModelKind;
+use crate::precision::Precision;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -57,6 +59,30 @@ pub struct Settings {
     /// Steps between checkpoints within an epoch; 0 saves at the end of epochs only [default: 0]
     #[arg(long, value_name = "STEPS")]
     pub checkpoint_every: Option<usize>,
+    /// In which numbers the encoders compute [default: auto]
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
+    /// Where training clips become model input [default: auto]
+    #[arg(long, value_enum)]
+    pub front_end: Option<FrontEndPlace>,
+    /// Where the shards are read from while training [default: mapped]
+    #[arg(long, value_enum)]
+    pub cache: Option<Cache>,
+    /// Shards that are shuffled together; 0 is all of them [default: 0, or what a quarter of memory holds where half of
+    /// it does not hold all]
+    #[arg(long, value_name = "SHARDS")]
+    pub shuffle_window: Option<usize>,
+}
+
+/// Where shards are read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cache {
+    /// Memory maps, read ahead by the system and shared with its other programs.
+    #[default]
+    Mapped,
+    /// A copy in this program's memory, made before training begins: for file systems that are slow at random access.
+    Ram,
 }
 
 /// The settings of a run, complete. `RUN/config.toml`.
@@ -98,6 +124,18 @@ pub struct RunConfig {
     pub prefetch: usize,
     /// Steps between checkpoints within an epoch; 0 saves at the end of epochs only.
     pub checkpoint_every: usize,
+    /// In which numbers the encoders compute.
+    #[serde(default)]
+    pub precision: Precision,
+    /// Where training clips become model input.
+    #[serde(default)]
+    pub front_end: FrontEndPlace,
+    /// Where shards are read from. Changes nothing but speed.
+    #[serde(default)]
+    pub cache: Cache,
+    /// Shards that are shuffled together; 0 is all of them.
+    #[serde(default)]
+    pub shuffle_window: usize,
 }
 
 /// Settings that cannot be trained with.
@@ -134,6 +172,10 @@ impl Settings {
             loader_threads: self.loader_threads.or(fallback.loader_threads),
             prefetch: self.prefetch.or(fallback.prefetch),
             checkpoint_every: self.checkpoint_every.or(fallback.checkpoint_every),
+            precision: self.precision.or(fallback.precision),
+            front_end: self.front_end.or(fallback.front_end),
+            cache: self.cache.or(fallback.cache),
+            shuffle_window: self.shuffle_window.or(fallback.shuffle_window),
         }
     }
 
@@ -166,6 +208,10 @@ impl Settings {
             loader_threads: self.loader_threads.unwrap_or(cores.min(8)),
             prefetch: self.prefetch.unwrap_or(4),
             checkpoint_every: self.checkpoint_every.unwrap_or(0),
+            precision: self.precision.unwrap_or_default(),
+            front_end: self.front_end.unwrap_or_default(),
+            cache: self.cache.unwrap_or_default(),
+            shuffle_window: self.shuffle_window.unwrap_or(0),
         };
         config.validate()?;
         Ok(config)
@@ -220,6 +266,9 @@ impl RunConfig {
             ("--seed", self.seed == begun.seed),
             ("--augment", self.augment == begun.augment),
             ("--init-from", self.init_from == begun.init_from),
+            ("--precision", self.precision == begun.precision),
+            ("--front-end", self.front_end == begun.front_end),
+            ("--shuffle-window", self.shuffle_window == begun.shuffle_window),
         ];
         same.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
     }
@@ -242,6 +291,10 @@ impl RunConfig {
             loader_threads: Some(self.loader_threads),
             prefetch: Some(self.prefetch),
             checkpoint_every: Some(self.checkpoint_every),
+            precision: Some(self.precision),
+            front_end: Some(self.front_end),
+            cache: Some(self.cache),
+            shuffle_window: Some(self.shuffle_window),
         }
     }
 }

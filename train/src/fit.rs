@@ -5,18 +5,20 @@
 //! data.
 
 use crate::checkpoint::{self, Progress};
-use crate::config::RunConfig;
+use crate::compute::Compute;
+use crate::config::{Cache, RunConfig};
 use crate::console::Console;
 use crate::evaluate::evaluate;
 use crate::history::{self, EpochRecord, Figures};
-use crate::loader::{BatchSource, Batches, Clips, Prefetch, PrefetchReport, training_order};
+use crate::loader::{BatchSource, Batches, Clips, Prefetch, PrefetchReport, ReadAhead, training_order};
 use crate::metrics::{ClassificationMetrics, Tally};
 use crate::models::{Model, export_weights, import_weights};
+use crate::pace::{DeviceTimes, Pace};
 use crate::report;
-use crate::run_data::RunData;
+use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
-use crate::step;
-use anyhow::{Context, bail};
+use crate::trainer::Trainer;
+use anyhow::Context;
 use burn::module::Module;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdamConfig, ModuleOptimizer};
@@ -51,74 +53,65 @@ pub fn fit(
     config: &RunConfig,
     data: &RunData,
     run: &RunDirectory,
-    device: &Device,
+    compute: &Compute,
     console: Console,
 ) -> anyhow::Result<FitReport> {
     let (train, val) = (data.positions(Set::Train)?, data.positions(Set::Val)?);
-    let training_device = device.clone().autodiff();
-    let (mut progress, model, mut optimizer) = start(config, run, &training_device, console)?;
-    let mut model = Some(model);
+    let (mut progress, model, optimizer) = start(config, run, &compute.training_device, console)?;
+    let mut trainer = Trainer::new(config, compute, data, model, optimizer);
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let steps = train.len().div_ceil(config.batch_size) as u64;
+    let mut advised = false;
     while let Some(epoch) = next_epoch(config, &progress.history) {
         let first = progress.step - epoch as u64 * steps;
-        let clips = Clips::Training {
-            seed: config.seed,
-            epoch: epoch as u64,
-            augment: config.augment,
-        };
-        let source = BatchSource {
-            dataset: &data.dataset,
-            front_end: &data.front_end,
-            batches: Batches::new(training_order(train, config.seed, epoch as u64), config.batch_size),
-            clips,
-        };
+        let source = training_source(config, data, compute, train, epoch as u64);
         let mut tally = progress
             .tally()
             .context("the checkpoint's confusion matrix is not square")?;
         let bar = console.bar(format!("epoch {}", epoch + 1), steps as usize, first as usize);
-        let report = prefetch.run(
-            &source,
-            first as usize..steps as usize,
-            |number, batch| -> anyhow::Result<()> {
-                let done = epoch as u64 * steps + number as u64;
-                // Dropout's masks, too, are a function of the step's number.
-                training_device.seed(stream(config.seed, 1 + done, 0, Purpose::Model).random());
-                let input = step::upload(batch, data.front_end.input(), data.dataset.features(), &training_device);
-                let current = model.take().expect("every step puts the model back");
-                let (changed, logits) = step::train(
-                    current,
-                    &mut optimizer,
-                    config.lr,
-                    input,
-                    &batch.labels,
-                    &training_device,
-                )?;
-                tally.add(&logits, &batch.labels);
-                if !tally.loss().is_finite() {
-                    bail!(
-                        "the loss is not finite any more at step {}; try a lower --lr than {}",
-                        done + 1,
-                        config.lr
-                    );
-                }
-                if config.checkpoint_every > 0 && (done + 1).is_multiple_of(config.checkpoint_every as u64) {
-                    let progress = Progress::at(done + 1, &tally, progress.history.clone());
-                    save(run, &progress, &changed, &optimizer)?;
-                }
-                model = Some(changed);
-                bar.inc(1);
-                Ok(())
-            },
-        )?;
+        trainer.times = DeviceTimes::default();
+        let numbers = first as usize..steps as usize;
+        let mut ahead = (config.cache == Cache::Mapped && config.shuffle_window > 0).then(|| {
+            let kinds = training_kinds(config);
+            ReadAhead::new(
+                &data.dataset,
+                &kinds,
+                config.shuffle_window,
+                config.batch_size,
+                numbers.start,
+            )
+        });
+        let report = prefetch.run(&source, numbers, |number, batch, so_far| -> anyhow::Result<()> {
+            let done = epoch as u64 * steps + number as u64;
+            if let Some(ahead) = &mut ahead {
+                ahead.advance(&data.dataset, &source.batches, number);
+            }
+            trainer.step(done, batch, &mut tally)?;
+            if config.checkpoint_every > 0 && (done + 1).is_multiple_of(config.checkpoint_every as u64) {
+                trainer.settle(&mut tally)?;
+                let progress = Progress::at(done + 1, &tally, progress.history.clone());
+                save(run, &progress, &trainer)?;
+            }
+            bar.inc(1);
+            if !bar.is_hidden() {
+                bar.set_message(pace(config, compute, so_far, trainer.times).describe());
+            }
+            Ok(())
+        })?;
+        trainer.settle(&mut tally)?;
         bar.finish_and_clear();
 
-        let trained = model.as_ref().expect("every step puts the model back");
-        let validation = evaluate(&trained.valid(), data, val, config.batch_size, &mut prefetch, device)?;
+        let model = trainer.model();
+        let validation = evaluate(&model.valid(), data, val, config.batch_size, &mut prefetch, compute)?;
         let record = record(epoch, &report, &tally, &validation, &config.classes);
-        console.line(&describe(&record, config.epochs, tally.confusion.total(), &report));
+        let pace = pace(config, compute, &report, trainer.times);
+        console.line(&describe(&record, config.epochs, tally.confusion.total(), &pace));
+        if let Some(advice) = pace.advice().filter(|_| !advised) {
+            console.line(&advice);
+            advised = true;
+        }
         if is_best(&record, &progress.history) {
-            run.write(BEST_FILE, &export_weights(trained).map_err(anyhow::Error::msg)?)?;
+            run.write(BEST_FILE, &export_weights(model).map_err(anyhow::Error::msg)?)?;
             report::write_validation(run, config, &record, &validation)?;
         }
         progress.history.push(record);
@@ -129,9 +122,50 @@ pub fn fit(
         );
         run.write(HISTORY_FILE, &history::to_csv(&progress.history))?;
         report::write_curves(run, &progress.history)?;
-        save(run, &progress, trained, &optimizer)?;
+        save(run, &progress, &trainer)?;
     }
     finish(run, progress.history)
+}
+
+/// The batches of one epoch.
+pub fn training_source<'a>(
+    config: &RunConfig,
+    data: &'a RunData,
+    compute: &Compute,
+    train: &[usize],
+    epoch: u64,
+) -> BatchSource<'a> {
+    let shard = |position: usize| data.dataset.tracks()[position].shard;
+    let order = training_order(train, shard, config.shuffle_window, config.seed, epoch);
+    BatchSource {
+        dataset: &data.dataset,
+        target: compute.training_target(data),
+        batches: Batches::new(order, config.batch_size),
+        clips: Clips::Training {
+            seed: config.seed,
+            epoch,
+            augment: config.augment,
+        },
+    }
+}
+
+fn pace<'a>(config: &'a RunConfig, compute: &Compute, loader: &'a PrefetchReport, device: DeviceTimes) -> Pace<'a> {
+    Pace {
+        loader,
+        device,
+        config,
+        on_cpu: compute.device == Device::flex(),
+        host_front_end: compute.front_end.is_none(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+/// PyTorch's Adam, with an L2 penalty added to the gradient.
+pub fn adam(weight_decay: f32) -> ModuleOptimizer {
+    AdamConfig::new()
+        .with_epsilon(ADAM_EPSILON)
+        .with_weight_decay((weight_decay > 0.0).then(|| WeightDecayConfig::new(weight_decay)))
+        .init()
 }
 
 /// Fresh weights, imported ones, or those of the last checkpoint.
@@ -143,10 +177,7 @@ fn start(
 ) -> anyhow::Result<(Progress, Model, ModuleOptimizer)> {
     device.seed(stream(config.seed, 0, 0, Purpose::Model).random());
     let model = config.model.init(config.classes.len(), config.dropout, device);
-    let optimizer = AdamConfig::new()
-        .with_epsilon(ADAM_EPSILON)
-        .with_weight_decay((config.weight_decay > 0.0).then(|| WeightDecayConfig::new(config.weight_decay)))
-        .init();
+    let optimizer = adam(config.weight_decay);
     if let Some(bytes) = run.read(CHECKPOINT_FILE)? {
         let path = run.path(CHECKPOINT_FILE);
         let (progress, model, optimizer) = checkpoint::from_bytes(&bytes, model, optimizer)
@@ -195,10 +226,10 @@ fn record(epoch: usize, report: &PrefetchReport, train: &Tally, val: &Tally, cla
     }
 }
 
-fn describe(record: &EpochRecord, epochs: usize, clips: u64, report: &PrefetchReport) -> String {
+fn describe(record: &EpochRecord, epochs: usize, clips: u64, pace: &Pace<'_>) -> String {
     format!(
         "epoch {}/{epochs}: train loss {:.4}, top-1 {:.3}; validation loss {:.4}, top-1 {:.3}, macro F1 {:.3}; \
-         {:.1} s, {:.1} clips/s, {:.1} % waiting for data, {:.1} batches ready",
+         {:.1} s, {:.1} clips/s; {}",
         record.epoch,
         record.train.loss,
         record.train.top1,
@@ -207,13 +238,13 @@ fn describe(record: &EpochRecord, epochs: usize, clips: u64, report: &PrefetchRe
         record.val.macro_f1,
         record.seconds,
         clips as f64 / record.seconds.max(f64::MIN_POSITIVE),
-        100.0 * record.data_wait,
-        report.ready as f64 / report.batches.max(1) as f64,
+        pace.describe(),
     )
 }
 
-fn save(run: &RunDirectory, progress: &Progress, model: &Model, optimizer: &ModuleOptimizer) -> anyhow::Result<()> {
-    Ok(run.write(CHECKPOINT_FILE, &checkpoint::to_bytes(progress, model, optimizer)?)?)
+fn save(run: &RunDirectory, progress: &Progress, trainer: &Trainer<'_>) -> anyhow::Result<()> {
+    let bytes = checkpoint::to_bytes(progress, trainer.model(), &trainer.optimizer)?;
+    Ok(run.write(CHECKPOINT_FILE, &bytes)?)
 }
 
 fn finish(run: &RunDirectory, history: Vec<EpochRecord>) -> anyhow::Result<FitReport> {

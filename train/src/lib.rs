@@ -5,9 +5,11 @@
 #![forbid(unsafe_code)]
 
 pub mod augment;
+pub mod bench;
 pub mod checkpoint;
 pub mod cli;
 pub mod commands;
+pub mod compute;
 pub mod config;
 pub mod console;
 pub mod device;
@@ -17,11 +19,15 @@ pub mod frontend;
 pub mod history;
 mod kernels;
 pub mod loader;
+pub mod memory;
 pub mod metrics;
 pub mod models;
+pub mod pace;
+pub mod precision;
 pub mod report;
 pub mod run_data;
 pub mod run_directory;
 pub mod step;
 #[cfg(test)]
 mod testing;
+pub mod trainer;

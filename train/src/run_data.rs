@@ -1,10 +1,14 @@
 //! A run's view of its data: the open data set, the three sets as positions in it, the front end.
 
-use crate::frontend::HostFrontEnd;
+use crate::augment::Augment;
+use crate::config::{Cache, RunConfig};
+use crate::frontend::{FrontEndPlace, HostFrontEnd};
 use crate::models::InputKind;
 use shared::dataset::{Dataset, DatasetError};
+use shared::shard::ShardKind;
 use shared::split::{Set, Split, SplitError};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 /// What batches are made of.
@@ -104,6 +108,33 @@ impl RunData {
         })
     }
 
+    /// Brings the shards that training with `config` reads into memory, or asks the system to, where they fit.
+    pub fn prepare(&mut self, config: &RunConfig) -> io::Result<()> {
+        let kinds = training_kinds(config);
+        match config.cache {
+            Cache::Ram => kinds.into_iter().try_for_each(|kind| self.dataset.load(kind)),
+            Cache::Mapped if config.shuffle_window == 0 => {
+                let shards = 0..self.dataset.index().shards.len();
+                let all = kinds
+                    .into_iter()
+                    .flat_map(|kind| shards.clone().map(move |shard| (kind, shard)));
+                // Advice only: without it the same bytes are read later.
+                all.for_each(|(kind, shard)| drop(self.dataset.shard(kind, shard).will_need()));
+                Ok(())
+            }
+            Cache::Mapped => Ok(()),
+        }
+    }
+
+    /// Bytes of the shards that training with `config` reads.
+    pub fn training_bytes(&self, config: &RunConfig) -> u64 {
+        let shards = &self.dataset.index().shards;
+        let bytes = training_kinds(config)
+            .into_iter()
+            .flat_map(|kind| shards.iter().map(move |shard| shard.file(kind).bytes));
+        bytes.sum()
+    }
+
     /// The tracks of a set, as positions in the data set.
     pub fn positions(&self, set: Set) -> Result<&[usize], RunDataError> {
         match self.positions.get(&set) {
@@ -114,4 +145,19 @@ impl RunData {
             }),
         }
     }
+}
+
+/// The shards that training clips are cut out of: an augmented clip's mel spectrogram is computed from its samples.
+pub fn training_kinds(config: &RunConfig) -> Vec<ShardKind> {
+    let InputKind { waveform, mel } = config.model.input();
+    let plain = config.augment == Augment::None;
+    let mut kinds = Vec::new();
+    if waveform || !plain || config.front_end == FrontEndPlace::Device {
+        kinds.push(ShardKind::Waveform);
+    }
+    // Stored spectrograms are read for clips that are not augmented, a quarter of them with both augmentations.
+    if mel {
+        kinds.push(ShardKind::Mel);
+    }
+    kinds
 }

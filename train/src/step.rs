@@ -1,10 +1,11 @@
 //! One batch on the device: upload, forward, and in training backward and the optimizer's step.
 
+use crate::frontend::DeviceFrontEnd;
 use crate::loader::BatchBuffer;
 use crate::models::{InputKind, Model, ModelInput};
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 use shared::features::FeatureConfig;
 
 /// Logits that could not be brought back from the device.
@@ -12,22 +13,47 @@ use shared::features::FeatureConfig;
 #[error("the device did not return the model's output: {0}")]
 pub struct DeviceFailure(String);
 
-/// Copies a batch to the device.
-pub fn upload(batch: &BatchBuffer, input: InputKind, features: &FeatureConfig, device: &Device) -> ModelInput {
-    let tracks = batch.positions.len();
-    ModelInput {
-        waveform: input.waveform.then(|| {
-            let shape = [tracks, 1, features.clip_samples];
-            Tensor::from_data(TensorData::new(batch.waveform.clone(), shape), device)
-        }),
-        mel: input.mel.then(|| {
-            let shape = [tracks, 1, features.n_mels, features.clip_frames()];
-            Tensor::from_data(TensorData::new(batch.mel.clone(), shape), device)
-        }),
+/// Turns batches on the host into model input on the device.
+#[derive(Clone, Copy, Debug)]
+pub struct Uploader<'a> {
+    /// What the model takes.
+    pub input: InputKind,
+    /// Of the data set.
+    pub features: &'a FeatureConfig,
+    /// Makes model input of samples, for batches that hold these.
+    pub front_end: Option<&'a DeviceFrontEnd>,
+    /// Type of the encoders' activations.
+    pub dtype: FloatDType,
+    /// Where to.
+    pub device: &'a Device,
+}
+
+impl Uploader<'_> {
+    /// Copies a batch to the device. On a GPU the call returns before the copy is done.
+    pub fn upload(&self, batch: &BatchBuffer) -> ModelInput {
+        let tracks = batch.positions.len();
+        let input = match self.front_end {
+            Some(front_end) if !batch.pcm.is_empty() => {
+                let shape = [tracks, batch.pcm.len() / tracks];
+                front_end.run(TensorData::new(batch.pcm.clone(), shape), &batch.plans)
+            }
+            _ => ModelInput {
+                waveform: self.input.waveform.then(|| {
+                    let shape = [tracks, 1, self.features.clip_samples];
+                    Tensor::from_data(TensorData::new(batch.waveform.clone(), shape), self.device)
+                }),
+                mel: self.input.mel.then(|| {
+                    let shape = [tracks, 1, self.features.n_mels, self.features.clip_frames()];
+                    Tensor::from_data(TensorData::new(batch.mel.clone(), shape), self.device)
+                }),
+            },
+        };
+        input.cast(self.dtype)
     }
 }
 
-/// Forward, backward, step. Returns the changed model and the logits `[batch, classes]` from before the change.
+/// Forward, backward, step. Returns the changed model and the logits `[batch, classes]` from before the change, which
+/// may not have been computed yet.
 pub fn train(
     model: Model,
     optimizer: &mut ModuleOptimizer,
@@ -35,19 +61,20 @@ pub fn train(
     input: ModelInput,
     labels: &[usize],
     device: &Device,
-) -> Result<(Model, Vec<f32>), DeviceFailure> {
+) -> (Model, Tensor<2>) {
     let logits = model.forward(input);
-    let targets: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
-    let targets = Tensor::<1, Int>::from_data(TensorData::new(targets, [labels.len()]), device);
-    let loss = CrossEntropyLossConfig::new()
-        .init(device)
-        .forward(logits.clone(), targets);
-    let gradients = GradientsParams::from_grads(loss.backward(), &model);
-    let model = optimizer.step(lr, model, gradients);
-    Ok((model, to_host(logits)?))
+    let gradients = GradientsParams::from_grads(loss(logits.clone(), labels, device).backward(), &model);
+    (optimizer.step(lr, model, gradients), logits)
 }
 
-/// Logits `[batch, classes]`, row by row.
+/// Mean cross-entropy.
+pub fn loss(logits: Tensor<2>, labels: &[usize], device: &Device) -> Tensor<1> {
+    let targets: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
+    let targets = Tensor::<1, Int>::from_data(TensorData::new(targets, [labels.len()]), device);
+    CrossEntropyLossConfig::new().init(device).forward(logits, targets)
+}
+
+/// Waits for logits `[batch, classes]` and gives them row by row.
 pub fn to_host(logits: Tensor<2>) -> Result<Vec<f32>, DeviceFailure> {
     logits
         .into_data()

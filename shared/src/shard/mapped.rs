@@ -2,7 +2,7 @@
 
 use super::ShardKind;
 use half::f16;
-use memmap2::{Advice, Mmap};
+use memmap2::{Advice, Mmap, MmapMut};
 use safetensors::SafeTensors;
 use std::collections::HashMap;
 use std::fs::File;
@@ -133,6 +133,16 @@ impl MappedShard {
     /// Asks the kernel to read the whole shard ahead. Advice only: failure costs speed, nothing else.
     pub fn will_need(&self) -> io::Result<()> {
         self.map.advise(Advice::WillNeed)
+    }
+
+    /// Copies the shard into this program's memory and forgets the file, so that no later access waits for a disk.
+    pub fn load(&mut self) -> io::Result<()> {
+        let mut copy = MmapMut::map_anon(self.map.len())?;
+        // One pass from front to back, which the system reads ahead of best.
+        self.map.advise(Advice::Sequential)?;
+        copy.copy_from_slice(&self.map);
+        self.map = copy.make_read_only()?;
+        Ok(())
     }
 }
 

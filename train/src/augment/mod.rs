@@ -22,6 +22,16 @@ pub enum Augment {
     Paper,
 }
 
+impl Augment {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Paper => "paper",
+        }
+    }
+}
+
 /// How often each augmentation is applied.
 const PROBABILITY: f64 = 0.5;
 /// Standard deviation of the noise, full scale 1; uniform in this range.
@@ -91,6 +101,14 @@ impl ClipPlan {
     pub fn source_samples(&self, clip_samples: usize) -> usize {
         self.stretch
             .map_or(clip_samples, |rate| (clip_samples as f64 * rate).ceil() as usize)
+    }
+
+    /// The largest [`source_samples`](Self::source_samples) of any plan that is drawn.
+    pub fn longest_source(augment: Augment, clip_samples: usize) -> usize {
+        match augment {
+            Augment::None => clip_samples,
+            Augment::Paper => (clip_samples as f64 * STRETCH_RATE.end).ceil() as usize,
+        }
     }
 
     /// Whether the waveform stays as it is, so that the stored mel spectrogram can be used.

@@ -1,7 +1,8 @@
 //! The front end on the host: noise, time stretch, mel spectrogram, dB and normalization of one clip, in the calling
 //! thread. Slices of mapped shards enter, normalized values leave into the batch's own memory.
 
-use crate::augment::ClipPlan;
+use super::stage_times::{StageTimes, timed};
+use crate::augment::{Augment, ClipPlan};
 use crate::models::InputKind;
 use half::slice::HalfFloatSliceExt;
 use ndarray::ArrayViewMut2;
@@ -35,6 +36,8 @@ pub struct HostFrontEnd {
 /// One loader thread's working memory; it grows to what the longest clip needs and stays.
 #[derive(Debug, Default)]
 pub struct HostScratch {
+    /// What the clips took since this was last set to zero.
+    pub times: StageTimes,
     source: Vec<f32>,
     clip: Vec<f32>,
     stretch: TimeStretchScratch,
@@ -72,36 +75,60 @@ impl HostFrontEnd {
         mel: Option<&mut [f32]>,
     ) {
         if plan.is_plain() {
-            if let Some(out) = waveform {
-                copy_clip(dataset.waveform(position), plan.hop * self.features.hop_length, out);
-                self.normalize_waveform(out);
-            }
-            if let Some(out) = mel {
-                self.cut_mel(dataset.mel(position), plan.hop, out);
-                self.normalize_mel(out);
-            }
+            self.cut(dataset, position, plan, &mut scratch.times, (waveform, mel));
             return;
         }
-        self.augment(dataset.waveform(position), plan, scratch);
-        if let Some(out) = mel {
-            let shape = (self.features.n_mels, self.features.clip_frames());
-            let view = ArrayViewMut2::from_shape(shape, &mut *out).expect("the batch buffer has room for one clip");
-            self.mel.power(&scratch.clip, &mut scratch.mel, view);
-            decibel::power_to_db(out, Reference::Max, Some(self.features.top_db));
-            self.normalize_mel(out);
-        }
+        let HostScratch { source, times, .. } = scratch;
+        timed(&mut times.read, || {
+            // Room for the fastest clip at once, so that no later one needs more.
+            let longest = ClipPlan::longest_source(Augment::Paper, self.features.clip_samples);
+            source.reserve(longest.saturating_sub(source.len()));
+            source.resize(plan.source_samples(self.features.clip_samples), 0.0);
+            copy_clip(dataset.waveform(position), plan.hop * self.features.hop_length, source);
+        });
+        let mut times = scratch.times;
+        timed(&mut times.augment, || self.augment(plan, scratch));
+        timed(&mut times.front_end, || {
+            if let Some(out) = mel {
+                let shape = (self.features.n_mels, self.features.clip_frames());
+                let view = ArrayViewMut2::from_shape(shape, &mut *out).expect("the batch buffer has room for one clip");
+                self.mel.power(&scratch.clip, &mut scratch.mel, view);
+                decibel::power_to_db(out, Reference::Max, Some(self.features.top_db));
+                self.normalize_mel(out);
+            }
+            if let Some(out) = waveform {
+                out.copy_from_slice(&scratch.clip);
+                self.normalize_waveform(out);
+            }
+        });
+        scratch.times = times;
+    }
+
+    /// A clip that is not augmented: its samples as they are, its mel spectrogram cut out of the stored one.
+    fn cut(
+        &self,
+        dataset: &Dataset,
+        position: usize,
+        plan: &ClipPlan,
+        times: &mut StageTimes,
+        (waveform, mel): (Option<&mut [f32]>, Option<&mut [f32]>),
+    ) {
         if let Some(out) = waveform {
-            out.copy_from_slice(&scratch.clip);
-            self.normalize_waveform(out);
+            let begin = plan.hop * self.features.hop_length;
+            timed(&mut times.read, || copy_clip(dataset.waveform(position), begin, out));
+            timed(&mut times.front_end, || self.normalize_waveform(out));
+        }
+        if let Some(out) = mel {
+            timed(&mut times.read, || self.copy_mel(dataset.mel(position), plan.hop, out));
+            timed(&mut times.front_end, || {
+                decibel::refer_to_max(out, self.features.top_db);
+                self.normalize_mel(out);
+            });
         }
     }
 
-    /// Leaves the augmented clip in `scratch.clip`.
-    fn augment(&self, samples: &[i16], plan: &ClipPlan, scratch: &mut HostScratch) {
-        scratch
-            .source
-            .resize(plan.source_samples(self.features.clip_samples), 0.0);
-        copy_clip(samples, plan.hop * self.features.hop_length, &mut scratch.source);
+    /// Makes `scratch.clip` of `scratch.source`.
+    fn augment(&self, plan: &ClipPlan, scratch: &mut HostScratch) {
         if let Some(amplitude) = plan.noise {
             let [seed, epoch, track] = plan.key;
             let mut rng = stream(seed, epoch, track, Purpose::NoiseSamples);
@@ -117,8 +144,8 @@ impl HostFrontEnd {
         }
     }
 
-    /// Cuts a clip out of a stored mel spectrogram and refers it to its own maximum.
-    fn cut_mel(&self, mel: MelView<'_>, hop: usize, out: &mut [f32]) {
+    /// Cuts a clip out of a stored mel spectrogram, in dB with the reference 1.0.
+    fn copy_mel(&self, mel: MelView<'_>, hop: usize, out: &mut [f32]) {
         let frames = self.features.clip_frames();
         // A track shorter than a clip has no frames beyond its end; silence is what zero samples would give.
         let available = mel.frames.saturating_sub(hop).min(frames);
@@ -127,7 +154,6 @@ impl HostFrontEnd {
             stored.convert_to_f32_slice(&mut row[..available]);
             row[available..].fill(decibel::SILENCE_DB);
         }
-        decibel::refer_to_max(out, self.features.top_db);
     }
 
     fn normalize_waveform(&self, samples: &mut [f32]) {

@@ -5,6 +5,45 @@
 
 mod device;
 mod host;
+mod stage_times;
 
 pub use device::{DeviceFrontEnd, UnsupportedFeatures};
 pub use host::{HostFrontEnd, HostScratch};
+pub use stage_times::{StageTimes, timed};
+
+use crate::augment::Augment;
+use crate::models::InputKind;
+use serde::{Deserialize, Serialize};
+
+/// Where training clips become model input. Clips of the other sets are not augmented, and always made on the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum FrontEndPlace {
+    /// On a GPU where there is one and something to compute, else on the host.
+    #[default]
+    Auto,
+    /// In the loader's threads.
+    Host,
+    /// On the device, of samples uploaded as they lie in the shards.
+    Device,
+}
+
+impl FrontEndPlace {
+    /// Whether it is the device. A mel spectrogram that can be cut out of a stored one is not worth computing.
+    pub fn is_device(self, on_cpu: bool, augment: Augment, input: InputKind) -> bool {
+        match self {
+            Self::Auto => !on_cpu && (augment != Augment::None || input.waveform),
+            Self::Host => false,
+            Self::Device => true,
+        }
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Host => "host",
+            Self::Device => "device",
+        }
+    }
+}

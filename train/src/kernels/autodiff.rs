@@ -1,6 +1,6 @@
 //! The kernels as operations of Burn's graph: what each keeps for the way back, and where its gradients go.
 
-use super::conv2d::{self, ConvShape};
+use super::convolution::{self, ConvShape};
 use super::max_pool::{self, PoolShape};
 use super::normalize::{self, Affine};
 use super::{Plain, Tracked, primitive, values};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// One batch-normalized summand of [`normalize_relu`].
 pub struct Term {
-    /// `[batch, channels, height, width]`.
+    /// `[batch, channels, …]`.
     pub x: Tracked,
     /// `[channels]`.
     pub gamma: Tracked,
@@ -23,22 +23,22 @@ pub struct Term {
     pub epsilon: f64,
 }
 
-/// `[batch, inputs, height, width]` to `[batch, outputs, height, width]`.
-pub fn conv2d(x: Tracked, weight: Tracked, bias: Tracked, shape: ConvShape) -> Tracked {
+/// `[batch, inputs, …]` to `[batch, outputs, …]`.
+pub fn convolve(x: Tracked, weight: Tracked, bias: Tracked, shape: ConvShape) -> Tracked {
     let nodes = [x.node(), weight.node(), bias.node()];
     let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.into_primitive().to_contiguous());
-    let out = conv2d::forward(values(&x), values(&weight), values(&bias), &shape);
-    let out = primitive(out, [shape.batch, shape.outputs, shape.height, shape.width]);
-    match Conv.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
+    let out = convolution::forward(values(&x), values(&weight), values(&bias), &shape);
+    let out = primitive(out, [shape.batch, shape.outputs, shape.to[0], shape.to[1]]);
+    match Convolution.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish((x, weight, shape), out),
         OpsKind::UnTracked(prepared) => prepared.finish(out),
     }
 }
 
 #[derive(Debug)]
-struct Conv;
+struct Convolution;
 
-impl Backward<Flex, 3> for Conv {
+impl Backward<Flex, 3> for Convolution {
     type State = (Plain, Plain, ConvShape);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -46,19 +46,17 @@ impl Backward<Flex, 3> for Conv {
         let (x, weight, shape) = ops.state;
         let [x_node, weight_node, bias_node] = ops.parents;
         if weight_node.is_some() || bias_node.is_some() {
-            let (weights, bias) = conv2d::weight_gradient(values(&x), values(&gradient), &shape);
+            let (weights, bias) = convolution::weight_gradient(values(&x), values(&gradient), &shape);
             if let Some(node) = weight_node {
-                let sizes = [shape.outputs, shape.inputs, shape.kernel, shape.kernel];
-                grads.register::<Flex>(node.id, primitive(weights, sizes));
+                grads.register::<Flex>(node.id, primitive(weights, weight.shape()));
             }
             if let Some(node) = bias_node {
                 grads.register::<Flex>(node.id, primitive(bias, [shape.outputs]));
             }
         }
         if let Some(node) = x_node {
-            let x = conv2d::input_gradient(values(&gradient), values(&weight), &shape);
-            let sizes = [shape.batch, shape.inputs, shape.height, shape.width];
-            grads.register::<Flex>(node.id, primitive(x, sizes));
+            let gradient = convolution::input_gradient(values(&gradient), values(&weight), &shape);
+            grads.register::<Flex>(node.id, primitive(gradient, x.shape()));
         }
     }
 }
@@ -67,7 +65,7 @@ impl Backward<Flex, 3> for Conv {
 pub fn normalize_relu<const N: usize>(terms: [Term; N]) -> (Tracked, Vec<(Vec<f32>, Vec<f32>)>) {
     const { assert!(N == 1 || N == 2, "one image, or one and its shortcut") };
     let shape = terms[0].x.shape();
-    let (channels, plane) = (shape[1], shape[2] * shape[3]);
+    let (channels, plane) = (shape[1], shape[2..].iter().product());
     let (mut nodes, mut inputs, mut moments) = (Vec::new(), Vec::new(), Vec::new());
     for Term {
         x,
@@ -91,7 +89,7 @@ pub fn normalize_relu<const N: usize>(terms: [Term; N]) -> (Tracked, Vec<(Vec<f3
     }
     let summands: Vec<_> = inputs.iter().map(|(x, affine)| (values(x), affine)).collect();
     let out = normalize::forward(&summands, channels, plane);
-    let out = primitive(out, [shape[0], channels, shape[2], shape[3]]);
+    let out = primitive(out, shape);
     let state = (inputs, out.clone());
     // Three parents for each term; the graph's operations have a number of parents that is known to the compiler.
     let out = match nodes.len() {
@@ -124,12 +122,13 @@ impl<const P: usize> Backward<Flex, P> for NormalizeRelu {
     fn backward(self, ops: Ops<Self::State, P>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
         let (terms, result) = ops.state;
-        let [batch, channels, height, width] = result.shape().dims();
+        let shape = result.shape();
+        let (channels, plane) = (shape[1], shape[2..].iter().product());
         for ((x, affine), nodes) in terms.iter().zip(ops.parents.chunks_exact(3)) {
             let (result, gradient) = (values(&result), values(&gradient));
-            let gradients = normalize::backward(values(x), affine, result, gradient, height * width);
+            let gradients = normalize::backward(values(x), affine, result, gradient, plane);
             let [x, gamma, beta] = [
-                primitive(gradients.x, [batch, channels, height, width]),
+                primitive(gradients.x, shape.clone()),
                 primitive(gradients.gamma, [channels]),
                 primitive(gradients.beta, [channels]),
             ];

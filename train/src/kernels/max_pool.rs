@@ -3,6 +3,7 @@
 //! As PyTorch's `MaxPool2d`: the first of several equal maxima takes the gradient, and rows and columns that do not fill
 //! a window are left out.
 
+use super::buffer::Buffer;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -37,10 +38,10 @@ impl PoolShape {
 }
 
 /// The maxima, and where in its window, row by row, each of them lies.
-pub fn forward(x: &[f32], shape: &PoolShape) -> (Vec<f32>, Vec<u8>) {
+pub fn forward(x: &[f32], shape: &PoolShape) -> (Buffer, Vec<u8>) {
     let (plane, pooled) = (shape.height * shape.width, shape.pooled());
     let size = x.len() / plane * pooled[0] * pooled[1];
-    let (mut maxima, mut places) = (vec![0.0; size], vec![0u8; size]);
+    let (mut maxima, mut places) = (Buffer::take(size), vec![0u8; size]);
     let rows = shape.window[0];
     let arch = Arch::new();
     let planes = maxima
@@ -127,10 +128,10 @@ impl WithSimd for Band<'_> {
 }
 
 /// The gradient of the input, given the places of the maxima and their gradients.
-pub fn backward(gradient: &[f32], places: &[u8], shape: &PoolShape) -> Vec<f32> {
+pub fn backward(gradient: &[f32], places: &[u8], shape: &PoolShape) -> Buffer {
     let (plane, pooled) = (shape.height * shape.width, shape.pooled());
     let [rows, columns] = shape.window;
-    let mut out = vec![0.0; gradient.len() / (pooled[0] * pooled[1]) * plane];
+    let mut out = Buffer::take(gradient.len() / (pooled[0] * pooled[1]) * plane);
     let planes = out
         .par_chunks_exact_mut(plane)
         .zip(gradient.par_chunks_exact(pooled[0] * pooled[1]))
@@ -138,6 +139,7 @@ pub fn backward(gradient: &[f32], places: &[u8], shape: &PoolShape) -> Vec<f32> 
     planes
         .with_min_len(MIN_VALUES.div_ceil(plane))
         .for_each(|((out, gradient), places)| {
+            out.fill(0.0);
             let values = gradient.chunks_exact(pooled[1]).zip(places.chunks_exact(pooled[1]));
             for (band, (gradient, places)) in out.chunks_exact_mut(rows * shape.width).zip(values) {
                 for (at, (&gradient, &place)) in gradient.iter().zip(places).enumerate() {

@@ -1,25 +1,33 @@
-//! Faster forms of the convolutional layers on the CPU; the plain Burn modules everywhere else.
+//! The encoders' layers, each in the form that suits device and type: kernels of our own on the CPU, Burn's modules
+//! everywhere else.
 //!
 //! Burn's CPU backend runs a convolution as a matrix product over unrolled patches, and batch norm, the sum with a
 //! shortcut and ReLU one operation after the other, each through memory. The kernels here do the same arithmetic with the
 //! patches in registers and the chain in one pass. A layer's parameters, state and gradients stay Burn's own: models,
 //! checkpoints and optimizers do not know which form ran.
+//!
+//! A layer computes in the type of its input. In bfloat16 that is what PyTorch's autocast does: weights are rounded for
+//! the convolution and kept in f32, batch norm is in f32 with its result rounded, gradients of weights are f32.
 
 mod autodiff;
-mod conv2d;
+mod buffer;
+mod convolution;
 mod max_pool;
 mod normalize;
 #[cfg(test)]
 mod tests;
 
+use buffer::Buffer;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
-use burn::nn::conv::Conv2d;
+use burn::module::Param;
+use burn::nn::conv::{Conv1d, Conv2d};
 use burn::nn::pool::MaxPool2d;
-use burn::nn::{BatchNorm, PaddingConfig2d};
+use burn::nn::{BatchNorm, PaddingConfig1d, PaddingConfig2d};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Float, Tensor, TensorData};
-use conv2d::ConvShape;
+use burn::tensor::ops::PadMode;
+use burn::tensor::{AllocationProperty, Bytes, DType, Device, Float, Shape, Tensor, TensorData};
+use convolution::ConvShape;
 use max_pool::PoolShape;
 use normalize::Affine;
 
@@ -30,48 +38,125 @@ type Tracked = FloatTensor<Autodiff<Flex>>;
 
 /// `layer.forward(x)`: `[batch, inputs, height, width]` to `[batch, outputs, …]`.
 pub fn conv2d(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
-    if !(on_cpu(&x.device()) && has_conv_kernel(layer)) {
-        return layer.forward(x);
+    if x.dtype() != DType::F32 {
+        let mut rounded = layer.clone();
+        rounded.weight = cast(&layer.weight, &x);
+        rounded.bias = layer.bias.as_ref().map(|bias| cast(bias, &x));
+        return rounded.forward(x);
     }
+    let padding = match layer.padding {
+        PaddingConfig2d::Same => Some(layer.kernel_size.map(|size| (size - 1) / 2)),
+        PaddingConfig2d::Valid if layer.kernel_size == [1; 2] => Some([0; 2]),
+        _ => None,
+    };
+    let plain = layer.stride == [1; 2] && layer.dilation == [1; 2] && layer.groups == 1;
+    let Some(padding) = padding.filter(|_| plain && on_cpu(&x.device())) else {
+        return layer.forward(x);
+    };
     let ([batch, inputs, height, width], weight) = (x.dims(), layer.weight.val());
     let shape = ConvShape {
         batch,
         inputs,
         outputs: weight.dims()[0],
-        height,
-        width,
-        kernel: layer.kernel_size[0],
+        from: [height, width],
+        to: [height, width],
+        kernel: layer.kernel_size,
+        padding,
     };
-    let bias = match &layer.bias {
-        Some(bias) => bias.val(),
-        None => Tensor::zeros([shape.outputs], &x.device()),
-    };
-    if x.device().is_autodiff() {
-        from_tracked(autodiff::conv2d(tracked(x), tracked(weight), tracked(bias), shape))
-    } else {
-        let (x, weight, bias) = (plain(x), plain(weight), plain(bias));
-        let out = conv2d::forward(values(&x), values(&weight), values(&bias), &shape);
-        from_plain(primitive(out, [batch, shape.outputs, height, width]))
-    }
+    convolve(x, weight, layer.bias.as_ref(), shape)
 }
 
-/// `relu(Σ layer.forward(x))` over batch-normalized images `[batch, channels, height, width]`.
+/// `layer.forward(x)`: `[batch, inputs, length]` to `[batch, outputs, …]`.
+pub fn conv1d(layer: &Conv1d, x: Tensor<3>) -> Tensor<3> {
+    if x.dtype() != DType::F32 {
+        let mut rounded = layer.clone();
+        rounded.weight = cast(&layer.weight, &x);
+        rounded.bias = layer.bias.as_ref().map(|bias| cast(bias, &x));
+        return rounded.forward(x);
+    }
+    let (kernel, stride, length) = (layer.kernel_size, layer.stride, x.dims()[2]);
+    let padding = match layer.padding {
+        PaddingConfig1d::Same if stride == 1 => Some(((kernel - 1) / 2, kernel / 2)),
+        PaddingConfig1d::Same => None,
+        PaddingConfig1d::Valid => Some((0, 0)),
+        PaddingConfig1d::Explicit(left, right) => Some((left, right)),
+    };
+    // A wider padding would give values that no input reaches.
+    let plain = layer.dilation == 1 && layer.groups == 1 && kernel.is_multiple_of(stride);
+    let padding = padding.filter(|&(left, right)| {
+        plain && on_cpu(&x.device()) && left.max(right) < kernel && length + left + right >= kernel
+    });
+    let Some((left, right)) = padding else {
+        return layer.forward(x);
+    };
+    let (x, weight, left, right) = match stride {
+        1 => (x, layer.weight.val(), left, right),
+        _ => (
+            phases(x.pad([(0, 0), (0, 0), (left, right)], PadMode::Constant(0.0)), stride),
+            phases(layer.weight.val(), stride),
+            0,
+            0,
+        ),
+    };
+    let ([batch, inputs, length], [outputs, _, kernel]) = (x.dims(), weight.dims());
+    let shape = ConvShape {
+        batch,
+        inputs,
+        outputs,
+        from: [1, length],
+        to: [1, length + left + right + 1 - kernel],
+        kernel: [1, kernel],
+        padding: [0, left],
+    };
+    let out = convolve(x.unsqueeze_dim(2), weight.unsqueeze_dim(2), layer.bias.as_ref(), shape);
+    out.squeeze_dim(2)
+}
+
+/// Every `stride`-th value as a channel of its own, `[rows, channels, length]` to `[rows, channels · stride, length /
+/// stride]`: a convolution that steps by `stride` is one of these that steps by one.
+fn phases(x: Tensor<3>, stride: usize) -> Tensor<3> {
+    let [rows, channels, length] = x.dims();
+    let steps = length / stride;
+    x.narrow(2, 0, steps * stride)
+        .reshape([rows, channels, steps, stride])
+        .swap_dims(2, 3)
+        .reshape([rows, channels * stride, steps])
+}
+
+fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Option<&Param<Tensor<1>>>, shape: ConvShape) -> Tensor<4> {
+    let device = x.device();
+    let bias = bias.map_or_else(|| Tensor::zeros([shape.outputs], &device), Param::val);
+    if device.is_autodiff() {
+        return from_tracked(autodiff::convolve(tracked(x), tracked(weight), tracked(bias), shape));
+    }
+    let [x, weight, bias] = [plain(x), plain(weight), plain(bias)];
+    let out = convolution::forward(values(&x), values(&weight), values(&bias), &shape);
+    from_plain(primitive(out, [shape.batch, shape.outputs, shape.to[0], shape.to[1]]))
+}
+
+/// A layer's parameter in the type of its input; gradients flow on to the parameter.
+fn cast<const D: usize, const E: usize>(parameter: &Param<Tensor<D>>, x: &Tensor<E>) -> Param<Tensor<D>> {
+    Param::initialized(parameter.id, parameter.val().cast(x.dtype()))
+}
+
+/// `relu(Σ layer.forward(x))` over batch-normalized `[batch, channels, …]`.
 ///
 /// # Panics
 /// When there are no terms, or their shapes differ.
-pub fn normalize_relu<const N: usize>(terms: [(&BatchNorm, Tensor<4>); N]) -> Tensor<4> {
-    let (device, shape) = (terms[0].1.device(), terms[0].1.dims());
+pub fn normalize_relu<const D: usize, const N: usize>(terms: [(&BatchNorm, Tensor<D>); N]) -> Tensor<D> {
+    let (device, shape, dtype) = (terms[0].1.device(), terms[0].1.dims(), terms[0].1.dtype());
     assert!(
         terms.iter().all(|(_, x)| x.dims() == shape),
         "images of one size are added"
     );
     let training = device.is_autodiff();
-    if !on_cpu(&device) || terms.iter().any(|(layer, _)| training != layer.training.is_enabled()) {
+    let frozen = training && terms.iter().any(|(layer, _)| !layer.training.is_enabled());
+    if !on_cpu(&device) || dtype != DType::F32 || frozen {
         let sum = terms
             .into_iter()
-            .map(|(layer, x)| layer.forward(x))
+            .map(|(layer, x)| layer.forward(x.cast(DType::F32)))
             .reduce(|sum, x| sum + x);
-        return relu(sum.expect("there is a term"));
+        return relu(sum.expect("there is a term")).cast(dtype);
     }
     if training {
         let inputs = terms.each_ref().map(|(layer, x)| autodiff::Term {
@@ -88,10 +173,8 @@ pub fn normalize_relu<const N: usize>(terms: [(&BatchNorm, Tensor<4>); N]) -> Te
     } else {
         let inputs = terms.map(|(layer, x)| (plain(x), running_affine(layer)));
         let terms = inputs.each_ref().map(|(x, affine)| (values(x), affine));
-        from_plain(primitive(
-            normalize::forward(&terms, shape[1], shape[2] * shape[3]),
-            shape,
-        ))
+        let plane = shape[2..].iter().product();
+        from_plain(primitive(normalize::forward(&terms, shape[1], plane), shape))
     }
 }
 
@@ -99,7 +182,8 @@ pub fn normalize_relu<const N: usize>(terms: [(&BatchNorm, Tensor<4>); N]) -> Te
 pub fn max_pool2d(layer: &MaxPool2d, x: Tensor<4>) -> Tensor<4> {
     let window = layer.kernel_size;
     let tiles = layer.stride == window && layer.padding == PaddingConfig2d::Valid && layer.dilation == [1; 2];
-    if !(on_cpu(&x.device()) && tiles && !layer.ceil_mode && PoolShape::has_kernel(window)) {
+    let has_kernel = tiles && !layer.ceil_mode && PoolShape::has_kernel(window) && x.dtype() == DType::F32;
+    if !(on_cpu(&x.device()) && has_kernel) {
         return layer.forward(x);
     }
     let [batch, channels, height, width] = x.dims();
@@ -111,13 +195,6 @@ pub fn max_pool2d(layer: &MaxPool2d, x: Tensor<4>) -> Tensor<4> {
     } else {
         from_plain(primitive(max_pool::forward(values(&plain(x)), &shape).0, pooled))
     }
-}
-
-fn has_conv_kernel(layer: &Conv2d) -> bool {
-    let keeps_size = layer.padding == PaddingConfig2d::Same
-        || layer.padding == PaddingConfig2d::Valid && layer.kernel_size == [1; 2];
-    let plain = layer.stride == [1; 2] && layer.dilation == [1; 2] && layer.groups == 1;
-    keeps_size && plain && ConvShape::has_kernel(layer.kernel_size)
 }
 
 fn on_cpu(device: &Device) -> bool {
@@ -171,6 +248,7 @@ fn values(tensor: &Plain) -> &[f32] {
         .expect("the tensor is contiguous and in single precision")
 }
 
-fn primitive<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Plain {
-    Plain::from_data(TensorData::new(values, shape))
+fn primitive(values: impl Into<Buffer>, shape: impl Into<Shape>) -> Plain {
+    let bytes = Bytes::from_shared(values.into().into_bytes(), AllocationProperty::Native);
+    Plain::from_data(TensorData::from_bytes(bytes, shape, DType::F32))
 }

@@ -6,6 +6,7 @@
 //!
 //! Equations: Ioffe and Szegedy (2015), Algorithm 1 and section 3; the variance is the biased one, as in PyTorch.
 
+use super::buffer::Buffer;
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -30,10 +31,10 @@ pub struct Affine {
 }
 
 /// Gradients of one input and of its γ and β.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Gradients {
     /// Like the input.
-    pub x: Vec<f32>,
+    pub x: Buffer,
     /// `[channels]`.
     pub gamma: Vec<f32>,
     /// `[channels]`.
@@ -59,8 +60,8 @@ pub fn moments(x: &[f32], channels: usize, plane: usize) -> (Vec<f32>, Vec<f32>)
 }
 
 /// `relu(Σ γᵢ · (xᵢ − meanᵢ) / stdᵢ + βᵢ)`.
-pub fn forward(terms: &[(&[f32], &Affine)], channels: usize, plane: usize) -> Vec<f32> {
-    let mut out = vec![0.0; terms[0].0.len()];
+pub fn forward(terms: &[(&[f32], &Affine)], channels: usize, plane: usize) -> Buffer {
+    let mut out = Buffer::take(terms[0].0.len());
     let arch = Arch::new();
     let planes = out.par_chunks_exact_mut(plane).with_min_len(MIN_VALUES.div_ceil(plane));
     planes.enumerate().for_each(|(at, out)| {
@@ -95,7 +96,7 @@ pub fn backward(x: &[f32], affine: &Affine, result: &[f32], gradient: &[f32], pl
         }
     });
     let count = (x.len() / channels) as f64;
-    let mut out = vec![0.0; x.len()];
+    let mut out = Buffer::take(x.len());
     let arch = Arch::new();
     let planes = out.par_chunks_exact_mut(plane).with_min_len(MIN_VALUES.div_ceil(plane));
     planes.enumerate().for_each(|(at, out)| {

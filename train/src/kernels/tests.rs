@@ -2,10 +2,10 @@
 
 use super::*;
 use burn::module::{Module, Param};
-use burn::nn::conv::Conv2dConfig;
+use burn::nn::conv::{Conv1dConfig, Conv2dConfig};
 use burn::nn::pool::MaxPool2dConfig;
-use burn::nn::{BatchNormConfig, PaddingConfig2d};
-use burn::tensor::Distribution;
+use burn::nn::{BatchNormConfig, PaddingConfig1d, PaddingConfig2d};
+use burn::tensor::{Distribution, Int};
 use proptest::prelude::*;
 
 fn noise<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
@@ -68,15 +68,50 @@ fn compare_conv(inputs: usize, outputs: usize, kernel: usize, shape: [usize; 3])
     assert!(difference(&conv2d(&layer, x.clone()), &layer.forward(x)) < 2e-5);
 }
 
+fn compare_conv1d(channels: [usize; 2], kernel: usize, stride: usize, padding: usize, [batch, length]: [usize; 2]) {
+    let device = Device::flex().autodiff();
+    let padding = match (stride, padding) {
+        (1, 0) => PaddingConfig1d::Same,
+        _ => PaddingConfig1d::Explicit(padding, padding + 1),
+    };
+    let config = Conv1dConfig::new(channels[0], channels[1], kernel);
+    let layer = config.with_stride(stride).with_padding(padding).init(&device);
+    let x = noise([batch, channels[0], length], &device).require_grad();
+    let (weight, bias) = (layer.weight.val(), layer.bias.as_ref().expect("a bias").val());
+    let run = |out: Tensor<3>| {
+        let cost = (Tensor::<1, Int>::arange(0..out.shape().num_elements() as i64, &device).float() * 0.7).sin();
+        let cost = cost.reshape([1, out.dims()[0], out.dims()[1], out.dims()[2]]);
+        let gradients = (out.clone().unsqueeze_dim::<4>(0) * cost).sum().backward();
+        Outcome {
+            gradients: vec![
+                x.grad(&gradients).expect("a gradient").flatten(0, 2),
+                weight.grad(&gradients).expect("a gradient").flatten(0, 2),
+                bias.grad(&gradients).expect("a gradient"),
+            ],
+            out: out.inner().unsqueeze_dim::<4>(0),
+        }
+    };
+    // A sum that nearly cancels, as the bias gradient of this cost may, is less exact beside its own size.
+    assert_close(&run(conv1d(&layer, x.clone())), &run(layer.forward(x.clone())), 1e-4);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn convolutions_of_any_shape_are_burns(
-        inputs in 1usize..10, outputs in 1usize..11, kernel in prop::sample::select(vec![1usize, 3]),
+        inputs in 1usize..10, outputs in 1usize..11, kernel in prop::sample::select(vec![1usize, 2, 3, 4, 5, 6]),
         batch in 1usize..4, height in 1usize..12, width in 1usize..150,
     ) {
         compare_conv(inputs, outputs, kernel, [batch, height, width]);
+    }
+
+    #[test]
+    fn convolutions_of_signals_are_burns(
+        inputs in 1usize..5, outputs in 1usize..7, taps in 1usize..9, stride in 1usize..4, batch in 1usize..4,
+        steps in 1usize..300, padding in 0usize..4,
+    ) {
+        compare_conv1d([inputs, outputs], taps * stride, stride, padding, [batch, (steps + taps) * stride]);
     }
 
     #[test]
@@ -97,6 +132,8 @@ proptest! {
 
 #[test]
 fn the_encoders_own_convolutions_are_burns() {
+    compare_conv1d([1, 16], 256, 64, 96, [2, 1 << 16]);
+    compare_conv1d([16, 32], 32, 1, 0, [2, 1024]);
     for (inputs, outputs, kernel, height, width) in [(1, 16, 3, 128, 512), (16, 32, 1, 32, 256), (64, 128, 3, 1, 64)] {
         compare_conv(inputs, outputs, kernel, [2, height, width]);
     }
@@ -184,7 +221,9 @@ fn layers_without_a_kernel_are_left_to_burn() {
     let device = Device::flex();
     let x = noise([1, 2, 9, 9], &device);
     for config in [
-        Conv2dConfig::new([2, 3], [5, 5]).with_padding(PaddingConfig2d::Same),
+        Conv2dConfig::new([2, 3], [3, 3])
+            .with_padding(PaddingConfig2d::Same)
+            .with_dilation([2, 2]),
         Conv2dConfig::new([2, 3], [3, 3]).with_stride([2, 2]),
         Conv2dConfig::new([2, 4], [3, 3])
             .with_padding(PaddingConfig2d::Same)

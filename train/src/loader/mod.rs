@@ -7,9 +7,11 @@
 mod batch_buffer;
 mod batch_source;
 mod prefetch;
+mod read_ahead;
 mod sampler;
 
 pub use batch_buffer::BatchBuffer;
-pub use batch_source::{BatchSource, Clips};
+pub use batch_source::{BatchSource, Clips, Target};
 pub use prefetch::{Prefetch, PrefetchReport};
+pub use read_ahead::ReadAhead;
 pub use sampler::{Batches, training_order};

@@ -6,7 +6,7 @@
 //! and, once every buffer has grown to a batch's size, nothing is allocated.
 
 use super::{BatchBuffer, BatchSource};
-use crate::frontend::HostScratch;
+use crate::frontend::{HostScratch, StageTimes};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::any::Any;
 use std::ops::Range;
@@ -33,6 +33,8 @@ pub struct PrefetchReport {
     pub batches: usize,
     /// Sum over batches of how many others were ready when one was taken: the queue's depth.
     pub ready: usize,
+    /// Where the loader threads' time went, added up over them.
+    pub stages: StageTimes,
 }
 
 impl PrefetchReport {
@@ -60,12 +62,12 @@ impl Prefetch {
         }
     }
 
-    /// Hands the batches `numbers` of `source` to `consume`, in order. Stops at its first error.
+    /// Hands the batches `numbers` of `source` to `consume`, in order, with how it went so far. Stops at its first error.
     pub fn run<E>(
         &mut self,
         source: &BatchSource<'_>,
         numbers: Range<usize>,
-        mut consume: impl FnMut(usize, &BatchBuffer) -> Result<(), E>,
+        mut consume: impl FnMut(usize, &BatchBuffer, &PrefetchReport) -> Result<(), E>,
     ) -> Result<PrefetchReport, E> {
         let slots = self.buffers.len();
         let (give_back, empty) = bounded::<BatchBuffer>(slots);
@@ -124,7 +126,7 @@ fn in_order<E>(
     numbers: Range<usize>,
     filled: &Receiver<Filled>,
     give_back: &Sender<BatchBuffer>,
-    consume: &mut impl FnMut(usize, &BatchBuffer) -> Result<(), E>,
+    consume: &mut impl FnMut(usize, &BatchBuffer, &PrefetchReport) -> Result<(), E>,
 ) -> Result<PrefetchReport, E> {
     let mut report = PrefetchReport::default();
     // Batches that were filled before their turn: fewer than there are buffers, so a search is cheaper than a map.
@@ -143,12 +145,14 @@ fn in_order<E>(
         };
         report.waited += asked.elapsed();
         report.ready += early.len() + filled.len();
-        let consumed = consume(number, &buffer);
+        report.stages = report.stages + buffer.times;
+        report.elapsed = started.elapsed();
+        report.batches += 1;
+        let consumed = consume(number, &buffer, &report);
         give_back
             .send(buffer)
             .expect("the channel has a place for every buffer");
         consumed?;
-        report.batches += 1;
     }
     report.elapsed = started.elapsed();
     Ok(report)
@@ -156,7 +160,7 @@ fn in_order<E>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Batches, Clips, training_order};
+    use super::super::{Batches, Clips, Target, training_order};
     use super::*;
     use crate::augment::Augment;
     use crate::models::InputKind;
@@ -173,8 +177,8 @@ mod tests {
         let positions: Vec<_> = (0..testing::TRACKS).collect();
         BatchSource {
             dataset: &data.dataset,
-            front_end: &data.front_end,
-            batches: Batches::new(training_order(&positions, 5, 1), batch_size),
+            target: Target::ModelInput(&data.front_end),
+            batches: Batches::new(training_order(&positions, |_| 0, 0, 5, 1), batch_size),
             clips: Clips::Training {
                 seed: 5,
                 epoch: 1,
@@ -186,9 +190,12 @@ mod tests {
     fn collect(prefetch: &mut Prefetch, source: &BatchSource<'_>, numbers: Range<usize>) -> Vec<BatchBuffer> {
         let mut batches = Vec::new();
         let report = prefetch
-            .run(source, numbers.clone(), |number, batch| -> Result<(), Infallible> {
+            .run(source, numbers.clone(), |number, batch, _| -> Result<(), Infallible> {
                 assert_eq!(number, numbers.start + batches.len());
-                batches.push(batch.clone());
+                batches.push(BatchBuffer {
+                    times: StageTimes::default(),
+                    ..batch.clone()
+                });
                 Ok(())
             })
             .unwrap();
@@ -225,7 +232,7 @@ mod tests {
         let data = RunData::open(root.path(), None, BOTH).unwrap();
         let source = source(&data, 1);
         let mut prefetch = Prefetch::new(3, 2);
-        let stopped = prefetch.run(&source, 0..testing::TRACKS, |number, _| {
+        let stopped = prefetch.run(&source, 0..testing::TRACKS, |number, _, _| {
             if number == 1 { Err("enough") } else { Ok(()) }
         });
         assert_eq!(stopped, Err("enough"));
@@ -240,7 +247,7 @@ mod tests {
         let mut source = source(&data, 2);
         // No such track: filling the second batch indexes out of bounds.
         source.batches = Batches::new(vec![0, 1, 99, 2], 2);
-        let run = AssertUnwindSafe(|| Prefetch::new(2, 2).run(&source, 0..2, |_, _| Ok::<(), Infallible>(())));
+        let run = AssertUnwindSafe(|| Prefetch::new(2, 2).run(&source, 0..2, |_, _, _| Ok::<(), Infallible>(())));
         assert!(catch_unwind(run).is_err());
     }
 }

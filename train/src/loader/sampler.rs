@@ -2,13 +2,38 @@
 
 use rand::seq::SliceRandom;
 use shared::rng::{Purpose, stream};
+use std::collections::BTreeMap;
 
-/// The training tracks (positions in the data set) in the order of one epoch: a shuffle that depends on seed and epoch
-/// alone.
-pub fn training_order(positions: &[usize], seed: u64, epoch: u64) -> Vec<usize> {
-    let mut order = positions.to_vec();
-    order.shuffle(&mut stream(seed, epoch, 0, Purpose::Shuffle));
-    order
+/// The training tracks (positions in the data set) in the order of one epoch, which depends on seed and epoch alone.
+///
+/// With a `window` of 0 all tracks are shuffled together. Else the shards are shuffled, and the tracks of every `window`
+/// of them together: near enough to random for training, and only two windows at a time need to lie in memory.
+pub fn training_order(
+    positions: &[usize],
+    shard: impl Fn(usize) -> usize,
+    window: usize,
+    seed: u64,
+    epoch: u64,
+) -> Vec<usize> {
+    let mut rng = stream(seed, epoch, 0, Purpose::Shuffle);
+    if window == 0 {
+        let mut order = positions.to_vec();
+        order.shuffle(&mut rng);
+        return order;
+    }
+    let mut by_shard: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &position in positions {
+        by_shard.entry(shard(position)).or_default().push(position);
+    }
+    let mut shards: Vec<_> = by_shard.into_values().collect();
+    shards.shuffle(&mut rng);
+    let windows = shards.chunks(window).map(<[_]>::concat);
+    windows
+        .flat_map(|mut tracks| {
+            tracks.shuffle(&mut rng);
+            tracks
+        })
+        .collect()
 }
 
 /// An order of tracks cut into batches; the last may be smaller.
@@ -41,6 +66,11 @@ impl Batches {
         self.order.len()
     }
 
+    /// All tracks, in order.
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
     /// The tracks of one batch.
     pub fn batch(&self, number: usize) -> &[usize] {
         let begin = number * self.batch_size;
@@ -52,12 +82,20 @@ impl Batches {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// Shards of ten tracks.
+    fn order(positions: &[usize], window: usize, seed: u64, epoch: u64) -> Vec<usize> {
+        training_order(positions, |position| position / 10, window, seed, epoch)
+    }
 
     proptest! {
         #[test]
-        fn every_track_comes_once_an_epoch(count in 1usize..200, batch_size in 1usize..40, seed: u64, epoch in 0u64..9) {
+        fn every_track_comes_once_an_epoch(
+            count in 1usize..200, batch_size in 1usize..40, window in 0usize..5, seed: u64, epoch in 0u64..9,
+        ) {
             let positions: Vec<_> = (0..count).map(|at| at * 3).collect();
-            let batches = Batches::new(training_order(&positions, seed, epoch), batch_size);
+            let batches = Batches::new(order(&positions, window, seed, epoch), batch_size);
             let mut seen: Vec<_> = (0..batches.len()).flat_map(|number| batches.batch(number).to_vec()).collect();
             prop_assert!((0..batches.len() - 1).all(|number| batches.batch(number).len() == batch_size));
             seen.sort_unstable();
@@ -68,8 +106,21 @@ mod tests {
     #[test]
     fn epochs_have_different_orders_and_the_same_epoch_the_same() {
         let positions: Vec<_> = (0..100).collect();
-        assert_eq!(training_order(&positions, 1, 2), training_order(&positions, 1, 2));
-        assert_ne!(training_order(&positions, 1, 2), training_order(&positions, 1, 3));
-        assert_ne!(training_order(&positions, 1, 2), training_order(&positions, 2, 2));
+        for window in [0, 3] {
+            assert_eq!(order(&positions, window, 1, 2), order(&positions, window, 1, 2));
+            assert_ne!(order(&positions, window, 1, 2), order(&positions, window, 1, 3));
+            assert_ne!(order(&positions, window, 1, 2), order(&positions, window, 2, 2));
+        }
+    }
+
+    #[test]
+    fn a_window_holds_the_tracks_of_its_shards_and_mixes_them() {
+        let positions: Vec<_> = (0..100).collect();
+        let order = order(&positions, 3, 1, 2);
+        let shards = |tracks: &[usize]| tracks.iter().map(|track| track / 10).collect::<BTreeSet<_>>();
+        for window in order.chunks(30) {
+            assert_eq!(shards(window).len(), window.len().div_ceil(10));
+        }
+        assert!(shards(&order[..10]).len() > 1);
     }
 }

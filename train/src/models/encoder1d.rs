@@ -1,11 +1,11 @@
 //! The waveform encoder shared by `cnn1d` and `mm-crnn`: `[batch, 1, 2^19]` to `[batch, 128, 64]`.
 
+use crate::kernels;
 use burn::module::Module;
 use burn::nn::conv::{Conv1d, Conv1dConfig};
 use burn::nn::pool::{MaxPool1d, MaxPool1dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig1d};
-use burn::tensor::activation::relu;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 /// Channels after each block; the last is the encoder's output width.
 pub const CHANNELS: [usize; 4] = [16, 32, 64, 128];
@@ -60,16 +60,16 @@ impl Encoder1d {
         Self { blocks, pools }
     }
 
-    /// `[batch, 1, samples]` to `[batch, 128, steps]`.
+    /// `[batch, 1, samples]` to `[batch, 128, steps]`, in f32; computes in the type of its input.
     pub fn forward(&self, waveform: Tensor<3>) -> Tensor<3> {
         let mut x = waveform;
         for (at, block) in self.blocks.iter().enumerate() {
-            x = relu(block.norm.forward(block.conv.forward(x)));
+            x = kernels::normalize_relu([(&block.norm, kernels::conv1d(&block.conv, x))]);
             if let Some(pool) = self.pools.get(at) {
                 x = pool.forward(x);
             }
         }
-        x
+        x.cast(DType::F32)
     }
 }
 

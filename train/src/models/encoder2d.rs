@@ -5,7 +5,7 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 /// Channels after each block; the last is the encoder's output width.
 pub const CHANNELS: [usize; 4] = [16, 32, 64, 128];
@@ -65,7 +65,7 @@ impl Encoder2d {
         Self { blocks, pools }
     }
 
-    /// `[batch, 1, 128, frames]` to `[batch, 128, frames / 8]`.
+    /// `[batch, 1, 128, frames]` to `[batch, 128, frames / 8]`, in f32; computes in the type of its input.
     pub fn forward(&self, mel: Tensor<4>) -> Tensor<3> {
         let mut x = mel;
         for (at, block) in self.blocks.iter().enumerate() {
@@ -74,7 +74,7 @@ impl Encoder2d {
                 x = kernels::max_pool2d(pool, x);
             }
         }
-        x.squeeze_dim(2)
+        x.squeeze_dim(2).cast(DType::F32)
     }
 }
 

@@ -19,7 +19,7 @@ pub use import::{ImportError, export_weights, import_weights};
 pub use mm_crnn::MmCrnn;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// A system by name.
@@ -135,6 +135,16 @@ pub struct ModelInput {
     pub waveform: Option<Tensor<3>>,
     /// `[batch, 1, n_mels, frames]`.
     pub mel: Option<Tensor<4>>,
+}
+
+impl ModelInput {
+    /// In numbers of another type, which the encoders then compute in.
+    pub fn cast(self, dtype: FloatDType) -> Self {
+        Self {
+            waveform: self.waveform.map(|tensor| tensor.cast(dtype)),
+            mel: self.mel.map(|tensor| tensor.cast(dtype)),
+        }
+    }
 }
 
 /// Any of the systems.

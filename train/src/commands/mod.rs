@@ -1,12 +1,18 @@
 //! The commands: arguments as typed enter; they are resolved and checked, the work is done, its result is printed.
 
+mod bench;
+
+pub use bench::run_bench;
+
 use crate::cli::{EvalArgs, FitArgs};
+use crate::compute::Compute;
 use crate::config::{InvalidSetting, RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
 use crate::evaluate::evaluate;
 use crate::fit::{BEST_FILE, HISTORY_FILE, fit};
 use crate::loader::Prefetch;
+use crate::memory::{self, shuffle_window};
 use crate::metrics::ClassificationMetrics;
 use crate::models::{ModelKind, import_weights};
 use crate::report::{self, CURVES_FILE, METRICS_FILE, confusion_files};
@@ -63,13 +69,18 @@ pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
         (RunDirectory::begin(&args.run)?, None)
     };
     let fallback = begun.as_ref().map(RunConfig::to_settings).unwrap_or_default();
+    let window_is_set = settings.shuffle_window.is_some();
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
     if config.split.is_empty() {
         config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit {
             dataset: config.data.clone(),
         })?;
     }
-    let data = RunData::open(&config.data, Some(&config.split), config.model.input())?;
+    let mut data = RunData::open(&config.data, Some(&config.split), config.model.input())?;
+    if begun.is_none() && !window_is_set {
+        let shards = data.dataset.index().shards.len();
+        config.shuffle_window = shuffle_window(data.training_bytes(&config), shards, memory::available());
+    }
     config.data_checksum.clone_from(&data.dataset.index().checksum);
     config.classes = data.dataset.classes().to_vec();
     if let Some(name) = begun.as_ref().and_then(|begun| config.difference(begun)) {
@@ -79,9 +90,16 @@ pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
         );
     }
     let (device, device_name) = choice.open()?;
+    let compute = Compute::new(&config, &data, device)?;
     announce(&config, &data, &device_name, console)?;
     run.save_config(&config)?;
-    let report = fit(&config, &data, &run, &device, console)?;
+    data.prepare(&config).with_context(|| {
+        format!(
+            "could not bring the shards of {} into memory; use --cache mapped",
+            config.data.display()
+        )
+    })?;
+    let report = fit(&config, &data, &run, &compute, console)?;
     let validation = &report.validation;
     let text = format!(
         "best epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}",
@@ -164,7 +182,8 @@ pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
     let set = Set::from(args.split);
     let metrics = report::read_metrics(&run)?;
     let (device, device_name) = choice.open()?;
-    let tally = judge(&run, &config, &data, set, &device)?;
+    let compute = Compute::new(&config, &data, device)?;
+    let tally = judge(&run, &config, &data, set, &compute)?;
     console.line(&format!("judged {} on {device_name}", config.model));
     let figures = tally.metrics(&config.classes);
     report::write_set(&run, &config, metrics, set, &tally)?;
@@ -189,9 +208,9 @@ fn judge(
     config: &RunConfig,
     data: &RunData,
     set: Set,
-    device: &Device,
+    compute: &Compute,
 ) -> anyhow::Result<crate::metrics::Tally> {
-    let model = config.model.init(config.classes.len(), config.dropout, device);
+    let model = config.model.init(config.classes.len(), config.dropout, &compute.device);
     let (model, _) = import_weights(model, &run.path(BEST_FILE))?;
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     Ok(evaluate(
@@ -200,7 +219,7 @@ fn judge(
         data.positions(set)?,
         config.batch_size,
         &mut prefetch,
-        device,
+        compute,
     )?)
 }
 

@@ -1,0 +1,98 @@
+//! The front end on the device against the one on the host.
+
+use crate::augment::{Augment, ClipPlan};
+use crate::compute::Compute;
+use crate::config::RunConfig;
+use crate::frontend::{DeviceFrontEnd, HostFrontEnd, HostScratch};
+use crate::models::InputKind;
+use crate::run_data::RunData;
+use crate::step;
+use anyhow::Context;
+use burn::tensor::TensorData;
+use shared::split::Set;
+
+/// The largest differences over a batch of clips at their own speed and at others.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FrontEndDifference {
+    /// Of mel spectrograms, in dB.
+    pub mel_db: f64,
+    /// Of waveforms, in dB: the signal's power over the difference's, in the worst clip.
+    pub waveform_snr_db: f64,
+}
+
+/// Speeds of the clips that are compared; 1 is left as it is.
+const RATES: [f64; 5] = [1.0, 0.8, 0.93, 1.07, 1.25];
+
+/// Makes the same clips on both sides, without noise, which comes from different generators.
+pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute) -> anyhow::Result<FrontEndDifference> {
+    let input = InputKind {
+        waveform: true,
+        mel: true,
+    };
+    let (features, normalization) = (data.dataset.features(), &data.split.normalization);
+    let on_device = DeviceFrontEnd::new(input, features, normalization, &compute.device)?;
+    let on_host = HostFrontEnd::new(input, features, normalization);
+    let tracks = data.positions(Set::Train)?.iter().copied().cycle().take(RATES.len());
+    let plans: Vec<(usize, ClipPlan)> = tracks
+        .zip(RATES)
+        .map(|(position, rate)| {
+            let samples = data.dataset.waveform(position).len();
+            let plan = ClipPlan {
+                // No noise, but the way of a clip that has some: its spectrogram is computed, not cut out.
+                noise: Some(0.0),
+                stretch: (rate != 1.0).then_some(rate),
+                ..ClipPlan::training(Augment::None, config.seed, 0, position as u64, samples, features)
+            };
+            (position, plan)
+        })
+        .collect();
+    let longest = ClipPlan::longest_source(Augment::Paper, features.clip_samples);
+    let mut pcm = vec![0i16; plans.len() * longest];
+    for ((position, plan), out) in plans.iter().zip(pcm.chunks_exact_mut(longest)) {
+        let samples = data.dataset.waveform(*position);
+        let rest = &samples[(plan.hop * features.hop_length).min(samples.len())..];
+        let count = rest.len().min(out.len());
+        out[..count].copy_from_slice(&rest[..count]);
+    }
+    let made = on_device.run(
+        TensorData::new(pcm, [plans.len(), longest]),
+        &plans.iter().map(|(_, plan)| *plan).collect::<Vec<_>>(),
+    );
+    let waveforms = step::to_host(made.waveform.context("no waveform was made")?.flatten::<2>(1, 2))?;
+    let mels = step::to_host(made.mel.context("no mel spectrogram was made")?.flatten::<2>(1, 3))?;
+
+    let (mut scratch, frames) = (HostScratch::default(), features.clip_frames());
+    let mut worst = FrontEndDifference {
+        mel_db: 0.0,
+        waveform_snr_db: f64::INFINITY,
+    };
+    let (mut waveform, mut mel) = (vec![0.0; features.clip_samples], vec![0.0; features.n_mels * frames]);
+    for (at, (position, plan)) in plans.iter().enumerate() {
+        on_host.run(
+            &data.dataset,
+            *position,
+            plan,
+            &mut scratch,
+            Some(&mut waveform),
+            Some(&mut mel),
+        );
+        let device_mel = &mels[at * mel.len()..][..mel.len()];
+        for (band, (host, device)) in mel
+            .chunks_exact(frames)
+            .zip(device_mel.chunks_exact(frames))
+            .enumerate()
+        {
+            for (host, device) in host.iter().zip(device) {
+                worst.mel_db = worst
+                    .mel_db
+                    .max(f64::from(host - device).abs() * normalization.mel_std[band]);
+            }
+        }
+        let device = &waveforms[at * waveform.len()..][..waveform.len()];
+        let power = |values: &mut dyn Iterator<Item = f32>| values.map(|value| f64::from(value).powi(2)).sum::<f64>();
+        let difference = power(&mut waveform.iter().zip(device).map(|(host, device)| host - device));
+        let snr = 10.0 * (power(&mut waveform.iter().copied()) / difference.max(f64::MIN_POSITIVE)).log10();
+        worst.waveform_snr_db = worst.waveform_snr_db.min(snr);
+    }
+    Ok(worst)
+}

@@ -1,0 +1,157 @@
+//! How fast a run's parts are, each alone and all together.
+//!
+//! A configured run enters, a [`Measurement`] per stage leaves. What is measured is the code that `fit` runs, on batches
+//! of the training set. Every figure is the median of the measured batches, after warm-up.
+
+mod check;
+mod outputs;
+mod stages;
+
+pub use check::{FrontEndDifference, compare_front_ends};
+pub use outputs::write_outputs;
+pub use stages::{BenchError, measure};
+
+use crate::config::RunConfig;
+
+/// One part of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Copying out of the shards, in one thread.
+    Read,
+    /// Noise and time stretch, in one thread; 0 where the device does it.
+    Augment,
+    /// Mel spectrogram, dB and normalization, in one thread; on the device everything from samples to model input.
+    FrontEnd,
+    /// From the host's memory to the device's.
+    Upload,
+    /// The model, recording for the way back, and the loss.
+    Forward,
+    /// Gradients.
+    Backward,
+    /// Adam.
+    Optimizer,
+    /// Forward, backward and optimizer on a batch that lies on the device: what the device alone can do.
+    Step,
+    /// All loader threads and nobody who trains: what the data side alone can do.
+    Loader,
+    /// Everything, as `fit` runs it.
+    Fit,
+}
+
+impl Stage {
+    /// As in the CSV file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Augment => "augment",
+            Self::FrontEnd => "front_end",
+            Self::Upload => "upload",
+            Self::Forward => "forward",
+            Self::Backward => "backward",
+            Self::Optimizer => "optimizer",
+            Self::Step => "step",
+            Self::Loader => "loader",
+            Self::Fit => "fit",
+        }
+    }
+}
+
+/// What one stage takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measurement {
+    /// Which.
+    pub stage: Stage,
+    /// Seconds per batch.
+    pub seconds: f64,
+    /// Share of the time spent waiting for data, where both sides run.
+    pub wait_share: Option<f64>,
+}
+
+impl Measurement {
+    /// Clips per second of this stage alone.
+    pub fn clips_per_second(&self, batch_size: usize) -> f64 {
+        batch_size as f64 / self.seconds.max(1e-12)
+    }
+}
+
+/// Columns of the CSV file.
+pub const CSV_HEADER: &str =
+    "model,batch_size,device,precision,front_end,augment,threads,stage,ms_per_batch,clips_per_s,wait_share\n";
+
+/// The measurements as rows of a CSV file, without the header.
+pub fn to_csv(config: &RunConfig, device: &str, front_end: &str, measurements: &[Measurement]) -> String {
+    let row = |measurement: &Measurement| {
+        format!(
+            "{},{},{device},{},{front_end},{},{},{},{:.4},{:.2},{}\n",
+            config.model,
+            config.batch_size,
+            config.precision.name(),
+            config.augment.name(),
+            config.loader_threads,
+            measurement.stage.name(),
+            1e3 * measurement.seconds,
+            measurement.clips_per_second(config.batch_size),
+            measurement
+                .wait_share
+                .map_or(String::new(), |share| format!("{share:.5}")),
+        )
+    };
+    measurements.iter().map(row).collect()
+}
+
+/// A table for people, and in its last line which side limits.
+pub fn to_table(batch_size: usize, measurements: &[Measurement]) -> String {
+    let mut table = format!("{:<10} {:>12} {:>12}\n", "stage", "ms a batch", "clips/s");
+    for measurement in measurements {
+        table += &format!(
+            "{:<10} {:>12.3} {:>12.1}",
+            measurement.stage.name(),
+            1e3 * measurement.seconds,
+            measurement.clips_per_second(batch_size),
+        );
+        if let Some(share) = measurement.wait_share {
+            table += &format!("  {:.1} % waiting for data", 100.0 * share);
+        }
+        table += "\n";
+    }
+    let seconds = |stage| {
+        measurements
+            .iter()
+            .find(|measurement| measurement.stage == stage)
+            .map(|found| found.seconds)
+    };
+    if let (Some(step), Some(loader)) = (seconds(Stage::Step), seconds(Stage::Loader)) {
+        let (side, ratio) = if loader > step {
+            ("the data", loader / step)
+        } else {
+            ("the device", step / loader)
+        };
+        table += &format!("limited by {side}: alone it takes {ratio:.2} times as long as the other side");
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slower_side_is_named() {
+        let measurement = |stage, seconds| Measurement {
+            stage,
+            seconds,
+            wait_share: (stage == Stage::Fit).then_some(0.034),
+        };
+        let measurements = [
+            measurement(Stage::Step, 0.2),
+            measurement(Stage::Loader, 0.05),
+            measurement(Stage::Fit, 0.21),
+        ];
+        let table = to_table(8, &measurements);
+        assert!(
+            table.ends_with("limited by the device: alone it takes 4.00 times as long as the other side"),
+            "{table}"
+        );
+        assert!(table.contains("40.0") && table.contains("3.4 % waiting"), "{table}");
+    }
+}

@@ -1,0 +1,203 @@
+//! The measurements.
+
+use super::{Measurement, Stage};
+use crate::compute::Compute;
+use crate::config::RunConfig;
+use crate::fit::{adam, training_source};
+use crate::frontend::HostScratch;
+use crate::loader::{BatchBuffer, BatchSource, Batches, Prefetch};
+use crate::metrics::Tally;
+use crate::models::Model;
+use crate::run_data::RunData;
+use crate::step;
+use crate::trainer::Trainer;
+use burn::optim::GradientsParams;
+use burn::tensor::Device;
+use shared::split::Set;
+use std::convert::Infallible;
+use std::time::Instant;
+
+/// Batches before the first one that counts: kernels are compiled and chosen, memory is got from the system.
+const WARM_UP: usize = 3;
+
+/// A measurement that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The training set is missing.
+    #[error(transparent)]
+    Data(#[from] crate::run_data::RunDataError),
+    /// The device gave up.
+    #[error("the device failed: {0}")]
+    Device(String),
+    /// A step failed.
+    #[error("a training step failed: {0:#}")]
+    Step(anyhow::Error),
+}
+
+/// Measures all stages over `steps` batches each.
+pub fn measure(
+    config: &RunConfig,
+    data: &RunData,
+    compute: &Compute,
+    steps: usize,
+) -> Result<Vec<Measurement>, BenchError> {
+    let source = source(config, data, compute, WARM_UP + steps)?;
+    let mut measurements = host_stages(&source, compute, steps);
+    measurements.extend(device_stages(config, data, compute, &source, steps)?);
+    measurements.push(loader(config, &source));
+    measurements.push(together(config, data, compute, &source)?);
+    Ok(measurements)
+}
+
+/// The training set, over and over until it fills `batches` batches.
+fn source<'a>(
+    config: &RunConfig,
+    data: &'a RunData,
+    compute: &Compute,
+    batches: usize,
+) -> Result<BatchSource<'a>, BenchError> {
+    let train = data.positions(Set::Train)?;
+    let first = training_source(config, data, compute, train, 0);
+    let wanted = batches * config.batch_size;
+    let order = first.batches.order().iter().copied().cycle().take(wanted).collect();
+    Ok(BatchSource {
+        batches: Batches::new(order, config.batch_size),
+        ..first
+    })
+}
+
+fn host_stages(source: &BatchSource<'_>, compute: &Compute, steps: usize) -> Vec<Measurement> {
+    let (mut buffer, mut scratch) = (BatchBuffer::default(), HostScratch::default());
+    let mut times = [const { Vec::new() }; 3];
+    for number in 0..WARM_UP + steps {
+        source.fill(number, &mut buffer, &mut scratch);
+        if number >= WARM_UP {
+            let stages = [buffer.times.read, buffer.times.augment, buffer.times.front_end];
+            for (times, stage) in times.iter_mut().zip(stages) {
+                times.push(stage.as_secs_f64());
+            }
+        }
+    }
+    let [read, augment, front_end] = times;
+    let mut measurements = vec![alone(Stage::Read, read)];
+    if compute.front_end.is_none() {
+        measurements.extend([alone(Stage::Augment, augment), alone(Stage::FrontEnd, front_end)]);
+    }
+    measurements
+}
+
+fn device_stages(
+    config: &RunConfig,
+    data: &RunData,
+    compute: &Compute,
+    source: &BatchSource<'_>,
+    steps: usize,
+) -> Result<Vec<Measurement>, BenchError> {
+    let device = &compute.training_device;
+    let uploader = compute.uploader(data, true);
+    let (mut buffer, mut scratch) = (BatchBuffer::default(), HostScratch::default());
+    source.fill(0, &mut buffer, &mut scratch);
+    let (mut upload, mut forward, mut backward, mut optimize, mut whole) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut model = fresh_model(config, device);
+    let mut optimizer = adam(config.weight_decay);
+    for number in 0..WARM_UP + steps {
+        let (input, uploading) = synced(device, || uploader.upload(&buffer))?;
+        let (logits, forwarding) = synced(device, || model.forward(input.clone()))?;
+        let (loss, losing) = synced(device, || step::loss(logits, &buffer.labels, device))?;
+        let (gradients, backing) = synced(device, || GradientsParams::from_grads(loss.backward(), &model))?;
+        let (changed, optimizing) = synced(device, || optimizer.step(config.lr, model, gradients))?;
+        let (result, stepping) = synced(device, || {
+            step::train(changed, &mut optimizer, config.lr, input, &buffer.labels, device)
+        })?;
+        model = result.0;
+        if number >= WARM_UP {
+            upload.push(uploading);
+            forward.push(forwarding + losing);
+            backward.push(backing);
+            optimize.push(optimizing);
+            whole.push(stepping);
+        }
+    }
+    let upload_stage = match compute.front_end {
+        Some(_) => Stage::FrontEnd,
+        None => Stage::Upload,
+    };
+    Ok(vec![
+        alone(upload_stage, upload),
+        alone(Stage::Forward, forward),
+        alone(Stage::Backward, backward),
+        alone(Stage::Optimizer, optimize),
+        alone(Stage::Step, whole),
+    ])
+}
+
+/// All loader threads, without anybody who trains.
+fn loader(config: &RunConfig, source: &BatchSource<'_>) -> Measurement {
+    let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
+    let mut run = |numbers| {
+        let report = prefetch.run(source, numbers, |_, _, _| Ok::<(), Infallible>(()));
+        report.unwrap_or_else(|never| match never {})
+    };
+    run(0..WARM_UP);
+    let report = run(0..source.batches.len());
+    Measurement {
+        stage: Stage::Loader,
+        seconds: report.elapsed.as_secs_f64() / report.batches.max(1) as f64,
+        wait_share: None,
+    }
+}
+
+/// As `fit` does it, without what it does between epochs.
+fn together(
+    config: &RunConfig,
+    data: &RunData,
+    compute: &Compute,
+    source: &BatchSource<'_>,
+) -> Result<Measurement, BenchError> {
+    let model = fresh_model(config, &compute.training_device);
+    let mut trainer = Trainer::new(config, compute, data, model, adam(config.weight_decay));
+    let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
+    let mut tally = Tally::new(config.classes.len());
+    let mut run = |numbers| {
+        let report = prefetch
+            .run(source, numbers, |number, batch, _| {
+                trainer.step(number as u64, batch, &mut tally)
+            })
+            .map_err(BenchError::Step)?;
+        trainer.settle(&mut tally).map_err(BenchError::Step)?;
+        Ok::<_, BenchError>(report)
+    };
+    run(0..WARM_UP)?;
+    let report = run(0..source.batches.len())?;
+    Ok(Measurement {
+        stage: Stage::Fit,
+        seconds: report.elapsed.as_secs_f64() / report.batches.max(1) as f64,
+        wait_share: Some(report.wait_share()),
+    })
+}
+
+fn fresh_model(config: &RunConfig, device: &Device) -> Model {
+    device.seed(config.seed);
+    config.model.init(config.classes.len(), config.dropout, device)
+}
+
+/// Runs `work` to its end on the device; its result and the seconds it took.
+fn synced<T>(device: &Device, work: impl FnOnce() -> T) -> Result<(T, f64), BenchError> {
+    let began = Instant::now();
+    let result = work();
+    device
+        .sync()
+        .map_err(|error| BenchError::Device(format!("{error:?}")))?;
+    Ok((result, began.elapsed().as_secs_f64()))
+}
+
+/// The median.
+fn alone(stage: Stage, mut seconds: Vec<f64>) -> Measurement {
+    seconds.sort_by(f64::total_cmp);
+    Measurement {
+        stage,
+        seconds: seconds.get(seconds.len() / 2).copied().unwrap_or(0.0),
+        wait_share: None,
+    }
+}

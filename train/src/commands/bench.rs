@@ -1,0 +1,113 @@
+//! `train bench`.
+
+use super::{Outcome, UsageError};
+use crate::bench::{self, CSV_HEADER, compare_front_ends, measure, to_csv, to_table, write_outputs};
+use crate::cli::BenchArgs;
+use crate::compute::Compute;
+use crate::config::{RunConfig, Settings};
+use crate::console::Console;
+use crate::device::DeviceChoice;
+use crate::run_data::RunData;
+use anyhow::{Context, bail};
+use serde_json::json;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+/// The bound that both front ends' golden tests keep to.
+const TOLERATED_DB: f64 = 0.05;
+
+/// Measures, or makes the comparisons that the measurements rest on.
+pub fn run_bench(args: BenchArgs, console: Console) -> anyhow::Result<Outcome> {
+    let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
+    let mut config = settings(&args).resolve().map_err(UsageError::Setting)?;
+    let mut data = RunData::open(&config.data, args.split.as_deref(), config.model.input())?;
+    config.classes = data.dataset.classes().to_vec();
+    let (device, device_name) = choice.open()?;
+    let compute = Compute::new(&config, &data, device)?;
+    if let Some(path) = &args.outputs {
+        write_outputs(&config, &data, &compute, path)?;
+        return Ok(Outcome {
+            text: format!(
+                "weights, input and output of {} are in {}",
+                config.model,
+                path.display()
+            ),
+            json: json!({ "command": "bench", "model": config.model, "device": device_name, "outputs": path }),
+        });
+    }
+    if args.check_front_end {
+        return check_front_end(&config, &data, &compute, &device_name);
+    }
+    data.prepare(&config)
+        .context("could not bring the shards into memory")?;
+    let front_end = if compute.front_end.is_some() { "device" } else { "host" };
+    console.line(&format!(
+        "{} on {device_name}, {} clips a batch, front end on the {front_end}, {} loader threads",
+        config.model, config.batch_size, config.loader_threads,
+    ));
+    let measurements = measure(&config, &data, &compute, args.steps)?;
+    if let Some(path) = &args.csv {
+        append(path, &to_csv(&config, &device_name, front_end, &measurements))
+            .with_context(|| format!("could not write measurements to {}", path.display()))?;
+    }
+    let stages: serde_json::Map<_, _> = measurements
+        .iter()
+        .map(|found| (found.stage.name().to_owned(), json!(found.seconds)))
+        .collect();
+    Ok(Outcome {
+        text: to_table(config.batch_size, &measurements),
+        json: json!({
+            "command": "bench",
+            "model": config.model,
+            "batch_size": config.batch_size,
+            "device": device_name,
+            "precision": config.precision,
+            "front_end": front_end,
+            "loader_threads": config.loader_threads,
+            "seconds_per_batch": stages,
+            "data_wait": measurements.iter().find_map(|found| found.wait_share),
+        }),
+    })
+}
+
+fn settings(args: &BenchArgs) -> Settings {
+    Settings {
+        data: Some(args.data.clone()),
+        model: Some(args.model),
+        split: args.split.clone(),
+        batch_size: Some(args.batch_size),
+        augment: Some(args.augment),
+        precision: Some(args.precision),
+        front_end: Some(args.front_end),
+        cache: Some(args.cache),
+        loader_threads: args.loader_threads,
+        ..Settings::default()
+    }
+}
+
+fn check_front_end(config: &RunConfig, data: &RunData, compute: &Compute, device: &str) -> anyhow::Result<Outcome> {
+    let bench::FrontEndDifference {
+        mel_db,
+        waveform_snr_db,
+    } = compare_front_ends(config, data, compute)?;
+    let text = format!(
+        "front ends on {device} and on the host: mel spectrograms within {mel_db:.5} dB, waveforms to {waveform_snr_db:.1} dB"
+    );
+    if mel_db > TOLERATED_DB {
+        bail!("{text}; {TOLERATED_DB} dB are tolerated");
+    }
+    Ok(Outcome {
+        text,
+        json: json!({ "command": "bench", "device": device, "mel_db": mel_db, "waveform_snr_db": waveform_snr_db }),
+    })
+}
+
+/// Adds rows, and the header if the file is new.
+fn append(path: &Path, rows: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    if file.metadata()?.len() == 0 {
+        file.write_all(CSV_HEADER.as_bytes())?;
+    }
+    file.write_all(rows.as_bytes())
+}

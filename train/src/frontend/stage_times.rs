@@ -1,0 +1,42 @@
+//! Where the time of the data side goes.
+
+use std::ops::{Add, AddAssign};
+use std::time::{Duration, Instant};
+
+/// Time in each stage that makes clips, added up over threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StageTimes {
+    /// Copying out of the mapped shards, page faults included, with the conversion to f32.
+    pub read: Duration,
+    /// Noise and time stretch.
+    pub augment: Duration,
+    /// Mel spectrogram, dB and normalization.
+    pub front_end: Duration,
+}
+
+impl StageTimes {
+    /// All stages together.
+    pub fn total(&self) -> Duration {
+        self.read + self.augment + self.front_end
+    }
+}
+
+impl Add for StageTimes {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            read: self.read + other.read,
+            augment: self.augment + other.augment,
+            front_end: self.front_end + other.front_end,
+        }
+    }
+}
+
+/// Runs `work` and adds its duration to `stage`.
+pub fn timed<T>(stage: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let began = Instant::now();
+    let result = work();
+    stage.add_assign(began.elapsed());
+    result
+}

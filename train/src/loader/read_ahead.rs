@@ -1,0 +1,68 @@
+//! Tells the system which shards come next, for sets that are shuffled window by window because memory does not hold
+//! them all.
+
+use super::Batches;
+use shared::dataset::Dataset;
+use shared::shard::ShardKind;
+use std::collections::BTreeSet;
+
+/// Advises the system of each shard once an epoch, one window before its tracks are needed.
+#[derive(Debug)]
+pub struct ReadAhead {
+    kinds: Vec<ShardKind>,
+    /// Batches ahead: about a window.
+    distance: usize,
+    next: usize,
+    advised: BTreeSet<usize>,
+}
+
+impl ReadAhead {
+    /// For an epoch that begins with batch `first` and reads shards of `kinds`, `window` of them together.
+    pub fn new(dataset: &Dataset, kinds: &[ShardKind], window: usize, batch_size: usize, first: usize) -> Self {
+        let tracks_per_shard = dataset.tracks().len().div_ceil(dataset.index().shards.len().max(1));
+        Self {
+            kinds: kinds.to_vec(),
+            distance: tracks_per_shard.saturating_mul(window).div_ceil(batch_size.max(1)),
+            next: first,
+            advised: BTreeSet::new(),
+        }
+    }
+
+    /// To be called with the number of each batch.
+    pub fn advance(&mut self, dataset: &Dataset, batches: &Batches, number: usize) {
+        let end = number
+            .saturating_add(self.distance)
+            .saturating_add(1)
+            .min(batches.len());
+        while self.next < end {
+            for &position in batches.batch(self.next) {
+                let shard = dataset.tracks()[position].shard;
+                if self.advised.insert(shard) {
+                    for &kind in &self.kinds {
+                        // Advice only: without it the same bytes are read later.
+                        let _ = dataset.shard(kind, shard).will_need();
+                    }
+                }
+            }
+            self.next += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn every_shard_is_announced_before_its_first_track() {
+        let root = testing::dataset();
+        let dataset = Dataset::open(root.path()).unwrap();
+        let batches = Batches::new((0..testing::TRACKS).collect(), 2);
+        let mut ahead = ReadAhead::new(&dataset, &[ShardKind::Waveform, ShardKind::Mel], 1, 2, 1);
+        assert!(ahead.advised.is_empty());
+        ahead.advance(&dataset, &batches, 1);
+        assert_eq!(ahead.advised, BTreeSet::from([0]));
+        assert_eq!(ahead.next, batches.len());
+    }
+}

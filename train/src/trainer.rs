@@ -1,0 +1,100 @@
+//! The model in training: takes one batch after the other.
+//!
+//! A step's logits are fetched only when the next step is on its way, so that a GPU always has work queued while the
+//! host prepares more.
+
+use crate::compute::Compute;
+use crate::config::RunConfig;
+use crate::frontend::timed;
+use crate::loader::BatchBuffer;
+use crate::metrics::Tally;
+use crate::models::Model;
+use crate::pace::DeviceTimes;
+use crate::run_data::RunData;
+use crate::step::{self, Uploader};
+use anyhow::bail;
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
+use rand::RngExt;
+use shared::rng::{Purpose, stream};
+
+/// Model and optimizer, changed by every step.
+pub struct Trainer<'a> {
+    config: &'a RunConfig,
+    compute: &'a Compute,
+    uploader: Uploader<'a>,
+    /// None only within a step, which consumes the model and gives back another.
+    model: Option<Model>,
+    /// Its state belongs to the model's parameters.
+    pub optimizer: ModuleOptimizer,
+    /// Where this thread's time went.
+    pub times: DeviceTimes,
+    running: Option<Running>,
+}
+
+/// A step whose logits have not been looked at.
+struct Running {
+    number: u64,
+    logits: Tensor<2>,
+    labels: Vec<usize>,
+}
+
+impl<'a> Trainer<'a> {
+    /// `model` must be on the training device.
+    pub fn new(
+        config: &'a RunConfig,
+        compute: &'a Compute,
+        data: &'a RunData,
+        model: Model,
+        optimizer: ModuleOptimizer,
+    ) -> Self {
+        Self {
+            config,
+            compute,
+            uploader: compute.uploader(data, true),
+            model: Some(model),
+            optimizer,
+            times: DeviceTimes::default(),
+            running: None,
+        }
+    }
+
+    /// The model as it is after the last step.
+    pub fn model(&self) -> &Model {
+        self.model.as_ref().expect("every step puts the model back")
+    }
+
+    /// Takes step `number` of the run, and enters the one before into `tally`.
+    pub fn step(&mut self, number: u64, batch: &BatchBuffer, tally: &mut Tally) -> anyhow::Result<()> {
+        let device = &self.compute.training_device;
+        // Dropout's masks, too, are a function of the step's number.
+        device.seed(stream(self.config.seed, 1 + number, 0, Purpose::Model).random());
+        let input = timed(&mut self.times.upload, || self.uploader.upload(batch));
+        let model = self.model.take().expect("every step puts the model back");
+        let (changed, logits) = timed(&mut self.times.device, || {
+            step::train(model, &mut self.optimizer, self.config.lr, input, &batch.labels, device)
+        });
+        self.model = Some(changed);
+        let mut labels = self.settle(tally)?;
+        labels.clone_from(&batch.labels);
+        self.running = Some(Running { number, logits, labels });
+        Ok(())
+    }
+
+    /// Waits for the last step and enters it into `tally`. Gives back the memory of its labels.
+    pub fn settle(&mut self, tally: &mut Tally) -> anyhow::Result<Vec<usize>> {
+        let Some(Running { number, logits, labels }) = self.running.take() else {
+            return Ok(Vec::new());
+        };
+        let logits = timed(&mut self.times.device, || step::to_host(logits))?;
+        tally.add(&logits, &labels);
+        if !tally.loss().is_finite() {
+            bail!(
+                "the loss is not finite any more at step {}; try a lower --lr than {}",
+                number + 1,
+                self.config.lr
+            );
+        }
+        Ok(labels)
+    }
+}
