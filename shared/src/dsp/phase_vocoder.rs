@@ -12,6 +12,8 @@ use rustfft::num_complex::Complex;
 #[derive(Clone, Debug)]
 pub struct TimeStretch {
     stft: Stft,
+    /// One over the sum of squared windows that overlap at each offset from a frame's beginning, where none is missing.
+    gain: Vec<f32>,
 }
 
 /// One thread's working memory for [`TimeStretch`]: two input frames and the output's phases.
@@ -35,8 +37,17 @@ struct Polar {
 impl TimeStretch {
     /// librosa's defaults are `n_fft` 2048 and `hop_length` 512.
     pub fn new(n_fft: usize, hop_length: usize) -> Self {
+        let stft = Stft::new(n_fft, hop_length);
+        let overlapping = |at: usize| {
+            stft.window()[at..]
+                .iter()
+                .step_by(hop_length)
+                .map(|weight| weight * weight)
+        };
+        let gain = (0..hop_length).map(|at| 1.0 / overlapping(at).sum::<f32>().max(f32::MIN_POSITIVE));
         Self {
-            stft: Stft::new(n_fft, hop_length),
+            gain: gain.collect(),
+            stft,
         }
     }
 
@@ -118,12 +129,9 @@ impl TimeStretch {
         // Where no frame is missing the sum repeats with every hop.
         let settled = (n_fft / 2).next_multiple_of(hop_length);
         let unsettled = (frames * hop_length).saturating_sub(n_fft / 2).max(settled);
-        let period: Vec<f32> = (0..hop_length)
-            .map(|at| 1.0 / sum_in_full(window, at, n_fft, hop_length))
-            .collect();
         for (at, value) in out.iter_mut().enumerate() {
             if at >= settled && at < unsettled {
-                *value *= period[(at + n_fft / 2) % hop_length];
+                *value *= self.gain[(at + n_fft / 2) % hop_length];
             } else {
                 let sum = sum_at(at);
                 if sum > f32::MIN_POSITIVE {
@@ -132,15 +140,6 @@ impl TimeStretch {
             }
         }
     }
-}
-
-/// The sum of squared windows at an offset of `at` from a frame's beginning, where frames overlap on both sides.
-fn sum_in_full(window: &[f32], at: usize, n_fft: usize, hop_length: usize) -> f32 {
-    (at..n_fft)
-        .step_by(hop_length)
-        .map(|offset| window[offset].powi(2))
-        .sum::<f32>()
-        .max(f32::MIN_POSITIVE)
 }
 
 impl TimeStretchScratch {

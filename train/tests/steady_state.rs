@@ -1,0 +1,71 @@
+//! The prefetch pipeline in the steady state: no thread of the process allocates anything.
+//!
+//! A test program of its own, because its allocator counts for all threads.
+
+use shared::split::Set;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use std::alloc::System;
+use std::convert::Infallible;
+use std::thread::sleep;
+use std::time::Duration;
+use train::augment::{Augment, ClipPlan};
+use train::loader::{BatchSource, Batches, Clips, Prefetch, Target, training_order};
+use train::models::ModelKind;
+use train::run_data::RunData;
+
+#[path = "../src/testing.rs"]
+#[expect(clippy::unwrap_used, reason = "a test's data set")]
+#[allow(dead_code, reason = "the library's own tests use more of it")]
+mod testing;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const BATCHES: usize = 60;
+/// By then every buffer has been filled, and either side has waited for the other.
+const WARM: usize = 30;
+
+#[test]
+fn batches_are_made_without_allocating() {
+    let root = testing::dataset();
+    let data = RunData::open(root.path(), None, ModelKind::MmCrnn.input()).expect("a data set");
+    let train = data.positions(Set::Train).expect("training tracks");
+    let samples = Target::Samples {
+        per_clip: ClipPlan::longest_source(Augment::Paper, data.dataset.features().clip_samples),
+    };
+    for target in [Target::ModelInput(&data.front_end), samples] {
+        // Other augmentations of the same tracks in every batch would need other epochs; other seeds do as well.
+        let order = (0..)
+            .flat_map(|epoch| training_order(train, |_| 0, 0, 1, epoch))
+            .take(2 * BATCHES)
+            .collect();
+        let source = BatchSource {
+            dataset: &data.dataset,
+            target,
+            batches: Batches::new(order, 2),
+            clips: Clips::Training {
+                seed: 1,
+                epoch: 0,
+                augment: Augment::Paper,
+            },
+        };
+        let (mut region, mut change) = (Region::new(ALLOCATOR), None);
+        let report = Prefetch::new(2, 2).run(&source, 0..BATCHES, |number, _, _| -> Result<(), Infallible> {
+            match number {
+                // The loader's threads wait for the consumer, then, as it does nothing, the other way round.
+                5..10 => sleep(Duration::from_millis(60)),
+                WARM => region.reset(),
+                _ if number == BATCHES - 5 => change = Some(region.change()),
+                _ => {}
+            }
+            Ok(())
+        });
+        assert_eq!(report.map(|report| report.batches), Ok(BATCHES));
+        let change = change.expect("measured");
+        assert_eq!(
+            (change.allocations, change.reallocations, change.deallocations),
+            (0, 0, 0),
+            "{change:?}"
+        );
+    }
+}
