@@ -27,7 +27,7 @@ usage() {
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 dataset='' train=${BINARY:-${CARGO_TARGET_DIR:-$root/target}/release/train} python=${PYTHON:-python3}
 out=$root/target/bench/gpu minutes=8.5 parts=front-end,twins,train,torch,compile device=cuda steps=20
-models=cnn1d,cnn2d,crnn,mm-crnn batch_sizes=32,256 precisions=f32,tf32,bf16
+models=cnn1d,cnn2d,crnn,mm-crnn batch_sizes=32,256 precisions=tf32,bf16
 while [[ $# -gt 0 ]]; do
     case $1 in
         --train | --python | --out | --minutes | --parts | --models | --batch-sizes | --precisions | --steps | --device)

@@ -5,6 +5,7 @@
     reason = "a test that cannot read its own files fails with the place where it tried"
 )]
 
+mod bench;
 mod build;
 mod split;
 mod train;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tests::harness::{BuiltDataset, Collection, Program, json_line};
 
 /// Twelve tracks in a split of their own.
-fn dataset() -> PathBuf {
+pub fn dataset() -> PathBuf {
     static DATASET: LazyLock<BuiltDataset> = LazyLock::new(|| {
         let built = BuiltDataset::of(&Collection::of_tracks(12));
         built
@@ -171,6 +171,76 @@ fn a_killed_run_resumes_in_the_middle_of_an_epoch() {
         .success();
     assert_eq!(history(&killed), history(&whole));
     assert_eq!(weights(&killed), weights(&whole));
+}
+
+#[test]
+fn where_the_data_lies_and_who_loads_it_changes_nothing_but_the_order_of_windows() {
+    let root = TempDir::new().unwrap();
+    let run = |name: &str| root.path().join(name);
+    fit(&run("mapped"), &["--epochs", "1"]).assert().success();
+    fit(&run("ram"), &["--epochs", "1", "--cache", "ram"])
+        .assert()
+        .success();
+    assert_eq!(weights(&run("mapped")), weights(&run("ram")));
+    // One shard: its window is the whole set, in an order of its own.
+    fit(&run("window"), &["--epochs", "1", "--shuffle-window", "1"])
+        .assert()
+        .success();
+    assert_ne!(weights(&run("mapped")), weights(&run("window")));
+}
+
+#[test]
+fn the_front_end_on_the_device_trains_and_resumes_like_the_other() {
+    let root = TempDir::new().unwrap();
+    let (whole, parts) = (root.path().join("whole"), root.path().join("parts"));
+    fit(&whole, &["--front-end", "device", "--epochs", "2"])
+        .assert()
+        .success();
+    fit(&parts, &["--front-end", "device", "--epochs", "1"])
+        .assert()
+        .success();
+    Program::Train
+        .command(["fit", "--resume", "--epochs", "2", "--run"])
+        .arg(&parts)
+        .assert()
+        .success();
+    assert_eq!(history(&parts), history(&whole));
+    assert_eq!(weights(&parts), weights(&whole));
+    let other = Program::Train
+        .command(["fit", "--resume", "--front-end", "host", "--epochs", "3", "--run"])
+        .arg(&parts)
+        .assert()
+        .code(1);
+    let said = String::from_utf8_lossy(&other.get_output().stderr).into_owned();
+    assert!(said.contains("--front-end"), "{said}");
+}
+
+#[test]
+fn two_devices_share_each_batch() {
+    let root = TempDir::new().unwrap();
+    let run = root.path().join("run");
+    let fitted = fit(&run, &["--devices", "cpu,cpu", "--epochs", "1"]).assert().success();
+    assert_eq!(json_line(&fitted)["device"], "cpu, cpu");
+    let resumed = Program::Train
+        .command(["fit", "--resume", "--device", "cpu", "--epochs", "2", "--run"])
+        .arg(&run)
+        .assert()
+        .code(1);
+    let said = String::from_utf8_lossy(&resumed.get_output().stderr).into_owned();
+    assert!(said.contains("number of devices"), "{said}");
+}
+
+#[test]
+fn bfloat16_trains_and_a_precision_that_the_device_lacks_is_refused() {
+    let root = TempDir::new().unwrap();
+    fit(&root.path().join("half"), &["--precision", "bf16", "--epochs", "1"])
+        .assert()
+        .success();
+    let refused = fit(&root.path().join("tf32"), &["--precision", "tf32"])
+        .assert()
+        .code(1);
+    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(said.contains("--precision f32"), "{said}");
 }
 
 #[test]

@@ -57,8 +57,8 @@ pub struct FitArgs {
     /// Settings in TOML, under the names of the flags in snake case; flags win
     #[arg(long, value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
+    /// auto, cpu, cuda or cuda:N; several with commas between, or their numbers alone, share each batch
+    #[arg(long, visible_alias = "devices", default_value = "auto")]
     pub device: String,
     /// Everything a run may be told
     #[command(flatten)]

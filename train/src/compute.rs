@@ -1,4 +1,4 @@
-//! Where a run computes: the device, with or without gradients, the type of the numbers, the front end.
+//! Where a run computes: the devices, with or without gradients, the type of the numbers, the front end.
 
 use crate::augment::{Augment, ClipPlan};
 use crate::config::RunConfig;
@@ -9,18 +9,23 @@ use crate::run_data::RunData;
 use crate::step::Uploader;
 use burn::tensor::{Device, FloatDType};
 
-/// Everything about the device that training and evaluation need.
+/// Everything about the devices that training and evaluation need.
 #[derive(Debug)]
 pub struct Compute {
-    /// Without gradients.
+    /// The first device, without gradients: evaluation runs there.
     pub device: Device,
-    /// The same device, recording operations for the way back.
-    pub training_device: Device,
-    /// Type of the encoders' activations.
-    pub dtype: FloatDType,
-    /// Makes training clips, where the loader's threads do not.
-    pub front_end: Option<DeviceFrontEnd>,
+    workers: Vec<Worker>,
+    dtype: FloatDType,
     augment: Augment,
+}
+
+/// A device that takes a part of each training batch.
+#[derive(Debug)]
+struct Worker {
+    /// Records operations for the way back.
+    device: Device,
+    /// Makes training clips, where the loader's threads do not.
+    front_end: Option<DeviceFrontEnd>,
 }
 
 /// A run that the device cannot compute.
@@ -35,48 +40,80 @@ pub enum ComputeError {
 }
 
 impl Compute {
-    /// What `config` asks for on `device`.
-    pub fn new(config: &RunConfig, data: &RunData, device: Device) -> Result<Self, ComputeError> {
-        let training_device = device.clone().autodiff();
+    /// What `config` asks for on `devices`, of which there is at least one.
+    pub fn new(config: &RunConfig, data: &RunData, devices: Vec<Device>) -> Result<Self, ComputeError> {
+        let first = devices.first().expect("a run has a device").clone();
+        let input = config.model.input();
         let on_device = config
             .front_end
-            .is_device(device == Device::flex(), config.augment, config.model.input());
-        let front_end = on_device.then(|| {
-            let normalization = &data.split.normalization;
-            DeviceFrontEnd::new(
-                config.model.input(),
-                data.dataset.features(),
-                normalization,
-                &training_device,
-            )
-        });
+            .is_device(first == Device::flex(), config.augment, input);
+        let worker = |device: Device| {
+            let device = device.autodiff();
+            let front_end = on_device
+                .then(|| DeviceFrontEnd::new(input, data.dataset.features(), &data.split.normalization, &device));
+            Ok(Worker {
+                front_end: front_end.transpose()?,
+                device,
+            })
+        };
         Ok(Self {
-            dtype: config.precision.dtype(&device)?,
-            front_end: front_end.transpose()?,
+            dtype: config.precision.dtype(&first)?,
             augment: config.augment,
-            device,
-            training_device,
+            workers: devices.into_iter().map(worker).collect::<Result<_, ComputeError>>()?,
+            device: first,
         })
+    }
+
+    /// The first device, recording operations for the way back: the model lives there.
+    pub fn training_device(&self) -> &Device {
+        &self.workers[0].device
+    }
+
+    /// Whether everything runs on this machine's processor.
+    pub fn on_cpu(&self) -> bool {
+        self.device == Device::flex()
+    }
+
+    /// Whether training clips are made on the device.
+    pub fn has_front_end(&self) -> bool {
+        self.workers[0].front_end.is_some()
     }
 
     /// What the loader's threads make of training clips.
     pub fn training_target<'a>(&self, data: &'a RunData) -> Target<'a> {
-        match self.front_end {
-            Some(_) => Target::Samples {
-                per_clip: ClipPlan::longest_source(self.augment, data.dataset.features().clip_samples),
-            },
-            None => Target::ModelInput(&data.front_end),
+        if self.has_front_end() {
+            let clip_samples = data.dataset.features().clip_samples;
+            Target::Samples {
+                per_clip: ClipPlan::longest_source(self.augment, clip_samples),
+            }
+        } else {
+            Target::ModelInput(&data.front_end)
         }
     }
 
-    /// Brings batches to the device, for training or for evaluation.
-    pub fn uploader<'a>(&'a self, data: &'a RunData, training: bool) -> Uploader<'a> {
+    /// Brings batches to the first device for evaluation.
+    pub fn uploader<'a>(&'a self, data: &'a RunData) -> Uploader<'a> {
+        self.uploader_to(&self.device, None, data)
+    }
+
+    /// Bring batches, or parts of them, to each device for training.
+    pub fn training_uploaders<'a>(&'a self, data: &'a RunData) -> Vec<Uploader<'a>> {
+        let to = |worker: &'a Worker| self.uploader_to(&worker.device, worker.front_end.as_ref(), data);
+        self.workers.iter().map(to).collect()
+    }
+
+    fn uploader_to<'a>(
+        &self,
+        device: &'a Device,
+        front_end: Option<&'a DeviceFrontEnd>,
+        data: &'a RunData,
+    ) -> Uploader<'a> {
         Uploader {
             input: data.front_end.input(),
             features: data.dataset.features(),
-            front_end: self.front_end.as_ref(),
+            front_end,
             dtype: self.dtype,
-            device: if training { &self.training_device } else { &self.device },
+            device,
         }
     }
 }

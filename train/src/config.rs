@@ -136,6 +136,13 @@ pub struct RunConfig {
     /// Shards that are shuffled together; 0 is all of them.
     #[serde(default)]
     pub shuffle_window: usize,
+    /// Devices that share each batch: batch norm sees the parts.
+    #[serde(default = "one_device")]
+    pub devices: usize,
+}
+
+fn one_device() -> usize {
+    1
 }
 
 /// Settings that cannot be trained with.
@@ -212,6 +219,7 @@ impl Settings {
             front_end: self.front_end.unwrap_or_default(),
             cache: self.cache.unwrap_or_default(),
             shuffle_window: self.shuffle_window.unwrap_or(0),
+            devices: one_device(),
         };
         config.validate()?;
         Ok(config)
@@ -269,6 +277,7 @@ impl RunConfig {
             ("--precision", self.precision == begun.precision),
             ("--front-end", self.front_end == begun.front_end),
             ("--shuffle-window", self.shuffle_window == begun.shuffle_window),
+            ("number of devices", self.devices == begun.devices),
         ];
         same.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
     }

@@ -51,6 +51,15 @@ impl std::str::FromStr for DeviceChoice {
 }
 
 impl DeviceChoice {
+    /// One device, or several with commas between, where a number alone is a CUDA device's.
+    pub fn parse_list(names: &str) -> Result<Vec<Self>, DeviceError> {
+        let parse = |name: &str| match name.parse() {
+            Ok(index) => Ok(Self::Cuda(index)),
+            Err(_) => name.parse(),
+        };
+        names.split(',').map(parse).collect()
+    }
+
     /// The device, and its name for people.
     pub fn open(self) -> Result<(Device, String), DeviceError> {
         match self {
@@ -107,6 +116,15 @@ mod tests {
         for name in ["", "gpu", "cuda:", "cuda:x", "cpu:1"] {
             assert_eq!(name.parse::<DeviceChoice>(), Err(DeviceError::Unknown(name.into())));
         }
+    }
+
+    #[test]
+    fn lists_are_read() {
+        use DeviceChoice::{Cpu, Cuda};
+        assert_eq!(DeviceChoice::parse_list("0,1"), Ok(vec![Cuda(0), Cuda(1)]));
+        assert_eq!(DeviceChoice::parse_list("cpu,cpu"), Ok(vec![Cpu, Cpu]));
+        assert_eq!(DeviceChoice::parse_list("cuda:2"), Ok(vec![Cuda(2)]));
+        assert_eq!(DeviceChoice::parse_list("0,"), Err(DeviceError::Unknown(String::new())));
     }
 
     #[cfg(not(feature = "cuda"))]

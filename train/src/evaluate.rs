@@ -22,11 +22,11 @@ pub fn evaluate(
         batches: Batches::new(positions.to_vec(), batch_size),
         clips: Clips::Centre,
     };
-    let uploader = compute.uploader(data, false);
+    let uploader = compute.uploader(data);
     let mut tally = Tally::new(data.dataset.classes().len());
     let numbers = 0..source.batches.len();
     prefetch.run(&source, numbers, |_, batch, _| {
-        let logits = model.forward(uploader.upload(batch));
+        let logits = model.forward(uploader.upload(batch, 0..batch.positions.len()));
         tally.add(&step::to_host(logits)?, &batch.labels);
         Ok(())
     })?;

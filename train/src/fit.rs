@@ -57,7 +57,7 @@ pub fn fit(
     console: Console,
 ) -> anyhow::Result<FitReport> {
     let (train, val) = (data.positions(Set::Train)?, data.positions(Set::Val)?);
-    let (mut progress, model, optimizer) = start(config, run, &compute.training_device, console)?;
+    let (mut progress, model, optimizer) = start(config, run, compute.training_device(), console)?;
     let mut trainer = Trainer::new(config, compute, data, model, optimizer);
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let steps = train.len().div_ceil(config.batch_size) as u64;
@@ -154,8 +154,8 @@ fn pace<'a>(config: &'a RunConfig, compute: &Compute, loader: &'a PrefetchReport
         loader,
         device,
         config,
-        on_cpu: compute.device == Device::flex(),
-        host_front_end: compute.front_end.is_none(),
+        on_cpu: compute.on_cpu(),
+        host_front_end: !compute.has_front_end(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
     }
 }

@@ -12,6 +12,7 @@ pub mod commands;
 pub mod compute;
 pub mod config;
 pub mod console;
+pub mod data_parallel;
 pub mod device;
 pub mod evaluate;
 pub mod fit;

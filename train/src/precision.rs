@@ -51,10 +51,11 @@ impl Precision {
         }
     }
 
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
+    /// The name of what is computed in.
+    pub fn name(self, on_cpu: bool) -> &'static str {
         match self {
-            Self::Auto => "auto",
+            Self::Auto if on_cpu => "f32",
+            Self::Auto => "tf32",
             Self::F32 => "f32",
             Self::Tf32 => "tf32",
             Self::Bf16 => "bf16",

@@ -7,6 +7,7 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 use shared::features::FeatureConfig;
+use std::ops::Range;
 
 /// Logits that could not be brought back from the device.
 #[derive(Debug, thiserror::Error)]
@@ -29,24 +30,32 @@ pub struct Uploader<'a> {
 }
 
 impl Uploader<'_> {
-    /// Copies a batch to the device. On a GPU the call returns before the copy is done.
-    pub fn upload(&self, batch: &BatchBuffer) -> ModelInput {
-        let tracks = batch.positions.len();
+    /// Copies the clips `part` of a batch to the device. On a GPU the call returns before the copy is done.
+    pub fn upload(&self, batch: &BatchBuffer, part: Range<usize>) -> ModelInput {
+        let clips = part.len();
         let input = match self.front_end {
             Some(front_end) if !batch.pcm.is_empty() => {
-                let shape = [tracks, batch.pcm.len() / tracks];
-                front_end.run(TensorData::new(batch.pcm.clone(), shape), &batch.plans)
+                let samples = batch.pcm.len() / batch.positions.len();
+                let pcm = batch.pcm[part.start * samples..part.end * samples].to_vec();
+                front_end.run(TensorData::new(pcm, [clips, samples]), &batch.plans[part])
             }
-            _ => ModelInput {
-                waveform: self.input.waveform.then(|| {
-                    let shape = [tracks, 1, self.features.clip_samples];
-                    Tensor::from_data(TensorData::new(batch.waveform.clone(), shape), self.device)
-                }),
-                mel: self.input.mel.then(|| {
-                    let shape = [tracks, 1, self.features.n_mels, self.features.clip_frames()];
-                    Tensor::from_data(TensorData::new(batch.mel.clone(), shape), self.device)
-                }),
-            },
+            _ => {
+                let rows = |values: &[f32], size: usize| values[part.start * size..part.end * size].to_vec();
+                let FeatureConfig {
+                    clip_samples, n_mels, ..
+                } = *self.features;
+                let frames = self.features.clip_frames();
+                ModelInput {
+                    waveform: self.input.waveform.then(|| {
+                        let data = TensorData::new(rows(&batch.waveform, clip_samples), [clips, 1, clip_samples]);
+                        Tensor::from_data(data, self.device)
+                    }),
+                    mel: self.input.mel.then(|| {
+                        let data = TensorData::new(rows(&batch.mel, n_mels * frames), [clips, 1, n_mels, frames]);
+                        Tensor::from_data(data, self.device)
+                    }),
+                }
+            }
         };
         input.cast(self.dtype)
     }

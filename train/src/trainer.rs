@@ -5,6 +5,7 @@
 
 use crate::compute::Compute;
 use crate::config::RunConfig;
+use crate::data_parallel;
 use crate::frontend::timed;
 use crate::loader::BatchBuffer;
 use crate::metrics::Tally;
@@ -21,8 +22,7 @@ use shared::rng::{Purpose, stream};
 /// Model and optimizer, changed by every step.
 pub struct Trainer<'a> {
     config: &'a RunConfig,
-    compute: &'a Compute,
-    uploader: Uploader<'a>,
+    uploaders: Vec<Uploader<'a>>,
     /// None only within a step, which consumes the model and gives back another.
     model: Option<Model>,
     /// Its state belongs to the model's parameters.
@@ -35,7 +35,8 @@ pub struct Trainer<'a> {
 /// A step whose logits have not been looked at.
 struct Running {
     number: u64,
-    logits: Tensor<2>,
+    /// Of each device's part of the batch, in its order.
+    logits: Vec<Tensor<2>>,
     labels: Vec<usize>,
 }
 
@@ -50,8 +51,7 @@ impl<'a> Trainer<'a> {
     ) -> Self {
         Self {
             config,
-            compute,
-            uploader: compute.uploader(data, true),
+            uploaders: compute.training_uploaders(data),
             model: Some(model),
             optimizer,
             times: DeviceTimes::default(),
@@ -66,14 +66,24 @@ impl<'a> Trainer<'a> {
 
     /// Takes step `number` of the run, and enters the one before into `tally`.
     pub fn step(&mut self, number: u64, batch: &BatchBuffer, tally: &mut Tally) -> anyhow::Result<()> {
-        let device = &self.compute.training_device;
-        // Dropout's masks, too, are a function of the step's number.
-        device.seed(stream(self.config.seed, 1 + number, 0, Purpose::Model).random());
-        let input = timed(&mut self.times.upload, || self.uploader.upload(batch));
+        for (place, uploader) in self.uploaders.iter().enumerate() {
+            // Dropout's masks, too, are a function of the step's number.
+            let seed = stream(self.config.seed, 1 + number, place as u64, Purpose::Model).random();
+            uploader.device.seed(seed);
+        }
         let model = self.model.take().expect("every step puts the model back");
-        let (changed, logits) = timed(&mut self.times.device, || {
-            step::train(model, &mut self.optimizer, self.config.lr, input, &batch.labels, device)
-        });
+        let (lr, optimizer, times) = (self.config.lr, &mut self.optimizer, &mut self.times);
+        let (changed, logits) = match self.uploaders.as_slice() {
+            [only] => {
+                let input = timed(&mut times.upload, || only.upload(batch, 0..batch.positions.len()));
+                let train = || step::train(model, optimizer, lr, input, &batch.labels, only.device);
+                let (changed, logits) = timed(&mut times.device, train);
+                (changed, vec![logits])
+            }
+            several => timed(&mut times.device, || {
+                data_parallel::train(model, optimizer, lr, several, batch)
+            }),
+        };
         self.model = Some(changed);
         let mut labels = self.settle(tally)?;
         labels.clone_from(&batch.labels);
@@ -86,8 +96,9 @@ impl<'a> Trainer<'a> {
         let Some(Running { number, logits, labels }) = self.running.take() else {
             return Ok(Vec::new());
         };
-        let logits = timed(&mut self.times.device, || step::to_host(logits))?;
-        tally.add(&logits, &labels);
+        let parts = logits.into_iter().map(step::to_host);
+        let parts = timed(&mut self.times.device, || parts.collect::<Result<Vec<_>, _>>())?;
+        tally.add(&parts.concat(), &labels);
         if !tally.loss().is_finite() {
             bail!(
                 "the loss is not finite any more at step {}; try a lower --lr than {}",

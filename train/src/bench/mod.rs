@@ -79,13 +79,17 @@ pub const CSV_HEADER: &str =
     "model,batch_size,device,precision,front_end,augment,threads,stage,ms_per_batch,clips_per_s,wait_share\n";
 
 /// The measurements as rows of a CSV file, without the header.
-pub fn to_csv(config: &RunConfig, device: &str, front_end: &str, measurements: &[Measurement]) -> String {
+pub fn to_csv(
+    config: &RunConfig,
+    device: &str,
+    [precision, front_end]: [&str; 2],
+    measurements: &[Measurement],
+) -> String {
     let row = |measurement: &Measurement| {
         format!(
-            "{},{},{device},{},{front_end},{},{},{},{:.4},{:.2},{}\n",
+            "{},{},{device},{precision},{front_end},{},{},{},{:.4},{:.2},{}\n",
             config.model,
             config.batch_size,
-            config.precision.name(),
             config.augment.name(),
             config.loader_threads,
             measurement.stage.name(),

@@ -35,7 +35,7 @@ pub fn write_outputs(config: &RunConfig, data: &RunData, compute: &Compute, path
     };
     let mut batch = BatchBuffer::default();
     source.fill(0, &mut batch, &mut Default::default());
-    let input: ModelInput = compute.uploader(data, false).upload(&batch);
+    let input: ModelInput = compute.uploader(data).upload(&batch, 0..config.batch_size);
     let logits = step::to_host(model.forward(input))?;
 
     let features = data.dataset.features();

@@ -5,7 +5,7 @@ use crate::compute::Compute;
 use crate::config::RunConfig;
 use crate::fit::{adam, training_source};
 use crate::frontend::HostScratch;
-use crate::loader::{BatchBuffer, BatchSource, Batches, Prefetch};
+use crate::loader::{BatchBuffer, BatchSource, Batches, Prefetch, PrefetchReport};
 use crate::metrics::Tally;
 use crate::models::Model;
 use crate::run_data::RunData;
@@ -80,7 +80,7 @@ fn host_stages(source: &BatchSource<'_>, compute: &Compute, steps: usize) -> Vec
     }
     let [read, augment, front_end] = times;
     let mut measurements = vec![alone(Stage::Read, read)];
-    if compute.front_end.is_none() {
+    if !compute.has_front_end() {
         measurements.extend([alone(Stage::Augment, augment), alone(Stage::FrontEnd, front_end)]);
     }
     measurements
@@ -93,8 +93,9 @@ fn device_stages(
     source: &BatchSource<'_>,
     steps: usize,
 ) -> Result<Vec<Measurement>, BenchError> {
-    let device = &compute.training_device;
-    let uploader = compute.uploader(data, true);
+    let device = compute.training_device();
+    let uploaders = compute.training_uploaders(data);
+    let uploader = uploaders[0];
     let (mut buffer, mut scratch) = (BatchBuffer::default(), HostScratch::default());
     source.fill(0, &mut buffer, &mut scratch);
     let (mut upload, mut forward, mut backward, mut optimize, mut whole) =
@@ -102,7 +103,7 @@ fn device_stages(
     let mut model = fresh_model(config, device);
     let mut optimizer = adam(config.weight_decay);
     for number in 0..WARM_UP + steps {
-        let (input, uploading) = synced(device, || uploader.upload(&buffer))?;
+        let (input, uploading) = synced(device, || uploader.upload(&buffer, 0..config.batch_size))?;
         let (logits, forwarding) = synced(device, || model.forward(input.clone()))?;
         let (loss, losing) = synced(device, || step::loss(logits, &buffer.labels, device))?;
         let (gradients, backing) = synced(device, || GradientsParams::from_grads(loss.backward(), &model))?;
@@ -119,9 +120,10 @@ fn device_stages(
             whole.push(stepping);
         }
     }
-    let upload_stage = match compute.front_end {
-        Some(_) => Stage::FrontEnd,
-        None => Stage::Upload,
+    let upload_stage = if compute.has_front_end() {
+        Stage::FrontEnd
+    } else {
+        Stage::Upload
     };
     Ok(vec![
         alone(upload_stage, upload),
@@ -155,25 +157,27 @@ fn together(
     compute: &Compute,
     source: &BatchSource<'_>,
 ) -> Result<Measurement, BenchError> {
-    let model = fresh_model(config, &compute.training_device);
+    let model = fresh_model(config, compute.training_device());
     let mut trainer = Trainer::new(config, compute, data, model, adam(config.weight_decay));
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let mut tally = Tally::new(config.classes.len());
-    let mut run = |numbers| {
-        let report = prefetch
-            .run(source, numbers, |number, batch, _| {
-                trainer.step(number as u64, batch, &mut tally)
-            })
-            .map_err(BenchError::Step)?;
-        trainer.settle(&mut tally).map_err(BenchError::Step)?;
-        Ok::<_, BenchError>(report)
-    };
-    run(0..WARM_UP)?;
-    let report = run(0..source.batches.len())?;
+    // Without the first batches: nobody has prepared them while others were trained on.
+    let mut begun = PrefetchReport::default();
+    let report = prefetch
+        .run(source, 0..source.batches.len(), |number, batch, so_far| {
+            if number == WARM_UP {
+                trainer.settle(&mut tally)?;
+                begun = *so_far;
+            }
+            trainer.step(number as u64, batch, &mut tally)
+        })
+        .map_err(BenchError::Step)?;
+    trainer.settle(&mut tally).map_err(BenchError::Step)?;
+    let elapsed = (report.elapsed - begun.elapsed).as_secs_f64();
     Ok(Measurement {
         stage: Stage::Fit,
-        seconds: report.elapsed.as_secs_f64() / report.batches.max(1) as f64,
-        wait_share: Some(report.wait_share()),
+        seconds: elapsed / (report.batches - WARM_UP).max(1) as f64,
+        wait_share: Some((report.waited - begun.waited).as_secs_f64() / elapsed.max(f64::MIN_POSITIVE)),
     })
 }
 

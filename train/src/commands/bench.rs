@@ -24,7 +24,7 @@ pub fn run_bench(args: BenchArgs, console: Console) -> anyhow::Result<Outcome> {
     let mut data = RunData::open(&config.data, args.split.as_deref(), config.model.input())?;
     config.classes = data.dataset.classes().to_vec();
     let (device, device_name) = choice.open()?;
-    let compute = Compute::new(&config, &data, device)?;
+    let compute = Compute::new(&config, &data, vec![device])?;
     if let Some(path) = &args.outputs {
         write_outputs(&config, &data, &compute, path)?;
         return Ok(Outcome {
@@ -41,15 +41,19 @@ pub fn run_bench(args: BenchArgs, console: Console) -> anyhow::Result<Outcome> {
     }
     data.prepare(&config)
         .context("could not bring the shards into memory")?;
-    let front_end = if compute.front_end.is_some() { "device" } else { "host" };
+    let front_end = if compute.has_front_end() { "device" } else { "host" };
     console.line(&format!(
         "{} on {device_name}, {} clips a batch, front end on the {front_end}, {} loader threads",
         config.model, config.batch_size, config.loader_threads,
     ));
+    let precision = config.precision.name(compute.on_cpu());
     let measurements = measure(&config, &data, &compute, args.steps)?;
     if let Some(path) = &args.csv {
-        append(path, &to_csv(&config, &device_name, front_end, &measurements))
-            .with_context(|| format!("could not write measurements to {}", path.display()))?;
+        append(
+            path,
+            &to_csv(&config, &device_name, [precision, front_end], &measurements),
+        )
+        .with_context(|| format!("could not write measurements to {}", path.display()))?;
     }
     let stages: serde_json::Map<_, _> = measurements
         .iter()
@@ -62,7 +66,7 @@ pub fn run_bench(args: BenchArgs, console: Console) -> anyhow::Result<Outcome> {
             "model": config.model,
             "batch_size": config.batch_size,
             "device": device_name,
-            "precision": config.precision,
+            "precision": precision,
             "front_end": front_end,
             "loader_threads": config.loader_threads,
             "seconds_per_batch": stages,

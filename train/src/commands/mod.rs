@@ -54,7 +54,7 @@ pub enum UsageError {
 
 /// `train fit`.
 pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
-    let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
+    let choices = DeviceChoice::parse_list(&args.device).map_err(UsageError::Device)?;
     let file = args
         .config
         .as_deref()
@@ -71,6 +71,7 @@ pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
     let fallback = begun.as_ref().map(RunConfig::to_settings).unwrap_or_default();
     let window_is_set = settings.shuffle_window.is_some();
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
+    config.devices = choices.len();
     if config.split.is_empty() {
         config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit {
             dataset: config.data.clone(),
@@ -89,8 +90,15 @@ pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
             args.run.display()
         );
     }
-    let (device, device_name) = choice.open()?;
-    let compute = Compute::new(&config, &data, device)?;
+    let mut devices = Vec::new();
+    let mut names = Vec::new();
+    for choice in choices {
+        let (device, name) = choice.open()?;
+        devices.push(device);
+        names.push(name);
+    }
+    let device_name = names.join(", ");
+    let compute = Compute::new(&config, &data, devices)?;
     announce(&config, &data, &device_name, console)?;
     run.save_config(&config)?;
     data.prepare(&config).with_context(|| {
@@ -182,7 +190,7 @@ pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
     let set = Set::from(args.split);
     let metrics = report::read_metrics(&run)?;
     let (device, device_name) = choice.open()?;
-    let compute = Compute::new(&config, &data, device)?;
+    let compute = Compute::new(&config, &data, vec![device])?;
     let tally = judge(&run, &config, &data, set, &compute)?;
     console.line(&format!("judged {} on {device_name}", config.model));
     let figures = tally.metrics(&config.classes);

@@ -37,13 +37,4 @@ impl FrontEndPlace {
             Self::Device => true,
         }
     }
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Host => "host",
-            Self::Device => "device",
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! What turns an encoder's steps into logits: pooling and dense layers, or an LSTM and one dense layer.
 
+use super::recurrence::last_hidden;
 use burn::module::{Initializer, Module};
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig, Lstm, LstmConfig};
 use burn::tensor::activation::relu;
@@ -70,7 +71,7 @@ impl Recurrent {
 
     /// `[batch, channels, steps]` to `[batch, classes]`.
     pub fn forward(&self, steps: Tensor<3>) -> Tensor<2> {
-        let (_, state) = self.lstm.forward(steps.swap_dims(1, 2), None);
-        self.linear.forward(self.dropout.forward(state.hidden))
+        let hidden = last_hidden(&self.lstm, steps);
+        self.linear.forward(self.dropout.forward(hidden))
     }
 }

@@ -11,6 +11,7 @@ mod head;
 mod import;
 mod mm_crnn;
 mod pytorch_zip;
+mod recurrence;
 
 pub use cnn1d::Cnn1d;
 pub use cnn2d::Cnn2d;
