@@ -110,7 +110,7 @@ fn front_ends_agree() {
     let result = json_line(&bench(&["--model", "crnn", "--check-front-end"]).assert().success());
     let (mel, waveform) = (&result["mel_db"], &result["waveform_snr_db"]);
     assert!(
-        mel.as_f64().unwrap() < 0.05 && waveform.as_f64().unwrap() > 60.0,
+        mel.as_f64().unwrap() < 0.05 && waveform.as_f64().unwrap() > 40.0,
         "{mel} dB, {waveform} dB"
     );
 }

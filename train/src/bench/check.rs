@@ -11,12 +11,13 @@ use anyhow::Context;
 use burn::tensor::TensorData;
 use shared::split::Set;
 
-/// The largest differences over a batch of clips at their own speed and at others.
+/// How far apart the two are, in the worst of some clips.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FrontEndDifference {
-    /// Of mel spectrograms, in dB.
+    /// The largest difference of mel spectrograms of clips at their own speed, in dB.
     pub mel_db: f64,
-    /// Of waveforms, in dB: the signal's power over the difference's, in the worst clip.
+    /// The power of stretched waveforms over that of their differences, in dB. The vocoder's phases are arbitrary where
+    /// a spectrum holds nothing but rounding, so that quiet places of stretched clips may differ more than this.
     pub waveform_snr_db: f64,
 }
 
@@ -76,23 +77,27 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
             Some(&mut waveform),
             Some(&mut mel),
         );
-        let device_mel = &mels[at * mel.len()..][..mel.len()];
-        for (band, (host, device)) in mel
-            .chunks_exact(frames)
-            .zip(device_mel.chunks_exact(frames))
-            .enumerate()
-        {
-            for (host, device) in host.iter().zip(device) {
-                worst.mel_db = worst
-                    .mel_db
-                    .max(f64::from(host - device).abs() * normalization.mel_std[band]);
+        if plan.stretch.is_none() {
+            let device = mels[at * mel.len()..][..mel.len()].chunks_exact(frames);
+            for ((host, device), std) in mel.chunks_exact(frames).zip(device).zip(&normalization.mel_std) {
+                for (host, device) in host.iter().zip(device) {
+                    worst.mel_db = worst.mel_db.max(f64::from(host - device).abs() * std);
+                }
             }
+        } else {
+            let device = &waveforms[at * waveform.len()..][..waveform.len()];
+            let difference: Vec<f32> = waveform
+                .iter()
+                .zip(device)
+                .map(|(host, device)| host - device)
+                .collect();
+            let ratio = power(&waveform) / power(&difference).max(f64::MIN_POSITIVE);
+            worst.waveform_snr_db = worst.waveform_snr_db.min(10.0 * ratio.log10());
         }
-        let device = &waveforms[at * waveform.len()..][..waveform.len()];
-        let power = |values: &mut dyn Iterator<Item = f32>| values.map(|value| f64::from(value).powi(2)).sum::<f64>();
-        let difference = power(&mut waveform.iter().zip(device).map(|(host, device)| host - device));
-        let snr = 10.0 * (power(&mut waveform.iter().copied()) / difference.max(f64::MIN_POSITIVE)).log10();
-        worst.waveform_snr_db = worst.waveform_snr_db.min(snr);
     }
     Ok(worst)
+}
+
+fn power(values: &[f32]) -> f64 {
+    values.iter().map(|&value| f64::from(value).powi(2)).sum()
 }

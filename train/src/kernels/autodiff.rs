@@ -61,8 +61,11 @@ impl Backward<Flex, 3> for Convolution {
     }
 }
 
+/// Mean and biased variance of each channel.
+pub type Moments = (Vec<f32>, Vec<f32>);
+
 /// The normalized sum after ReLU, and each term's mean and biased variance.
-pub fn normalize_relu<const N: usize>(terms: [Term; N]) -> (Tracked, Vec<(Vec<f32>, Vec<f32>)>) {
+pub fn normalize_relu<const N: usize>(terms: [Term; N]) -> (Tracked, Vec<Moments>) {
     const { assert!(N == 1 || N == 2, "one image, or one and its shortcut") };
     let shape = terms[0].x.shape();
     let (channels, plane) = (shape[1], shape[2..].iter().product());

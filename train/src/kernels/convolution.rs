@@ -49,11 +49,11 @@ impl ConvShape {
         self.kernel[0] * self.kernel[1]
     }
 
-    fn from_plane(&self) -> usize {
+    fn input_plane(&self) -> usize {
         self.from[0] * self.from[1]
     }
 
-    fn to_plane(&self) -> usize {
+    fn output_plane(&self) -> usize {
         self.to[0] * self.to[1]
     }
 
@@ -101,8 +101,8 @@ pub fn weight_gradient(x: &[f32], gradient: &[f32], shape: &ConvShape) -> (Vec<f
     let size = shape.outputs * shape.inputs * shape.taps();
     let arch = Arch::new();
     let images: Vec<(Vec<f32>, Vec<f32>)> = x
-        .par_chunks_exact(shape.inputs * shape.from_plane())
-        .zip(gradient.par_chunks_exact(shape.outputs * shape.to_plane()))
+        .par_chunks_exact(shape.inputs * shape.input_plane())
+        .zip(gradient.par_chunks_exact(shape.outputs * shape.output_plane()))
         .map(|(x, gradient)| {
             let (mut weights, mut bias) = (vec![0.0; size], vec![0.0; shape.outputs]);
             arch.dispatch(ImageGradient {
@@ -163,8 +163,8 @@ fn convolve(x: &[f32], blocks: &[[f32; BLOCK]], bias: Option<&[f32]>, shape: &Co
     };
     let mut tasks = Vec::new();
     for (x, out) in x
-        .chunks_exact(shape.inputs * shape.from_plane())
-        .zip(out.chunks_exact_mut(shape.outputs * shape.to_plane()))
+        .chunks_exact(shape.inputs * shape.input_plane())
+        .zip(out.chunks_exact_mut(shape.outputs * shape.output_plane()))
     {
         let first = tasks.len();
         tasks.extend(parts().map(|(rows, columns)| Part {

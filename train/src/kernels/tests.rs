@@ -62,7 +62,7 @@ fn compare_conv(inputs: usize, outputs: usize, kernel: usize, shape: [usize; 3])
     let x = noise([batch, inputs, height, width], &device).require_grad();
     let cost = noise([batch, outputs, height, width], &device);
     let (weight, bias) = (layer.weight.val(), layer.bias.as_ref().expect("a bias").val());
-    let run = |out| differentiate(&[x.clone(), weight.clone()], &[bias.clone()], &cost, out);
+    let run = |out| differentiate(&[x.clone(), weight.clone()], std::slice::from_ref(&bias), &cost, out);
     assert_close(&run(conv2d(&layer, x.clone())), &run(layer.forward(x.clone())), 2e-5);
     let (layer, x) = (layer.valid(), x.inner());
     assert!(difference(&conv2d(&layer, x.clone()), &layer.forward(x)) < 2e-5);
@@ -125,7 +125,7 @@ proptest! {
         let shape = [batch, 2, rows * window.0 + rest.0.min(window.0 - 1), columns * window.1 + rest.1.min(window.1 - 1)];
         let x = noise(shape, &device).require_grad();
         let cost = noise([batch, 2, rows, columns], &device);
-        let run = |out| differentiate(&[x.clone()], &[], &cost, out);
+        let run = |out| differentiate(std::slice::from_ref(&x), &[], &cost, out);
         assert_close(&run(max_pool2d(&layer, x.clone())), &run(layer.forward(x.clone())), 1e-6);
     }
 }
