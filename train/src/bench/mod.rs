@@ -68,9 +68,9 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Clips per second of this stage alone.
-    pub fn clips_per_second(&self, batch_size: usize) -> f64 {
-        batch_size as f64 / self.seconds.max(1e-12)
+    /// Clips per second of this stage alone; none where there was nothing to do.
+    pub fn clips_per_second(&self, batch_size: usize) -> Option<f64> {
+        (self.seconds > 0.0).then(|| batch_size as f64 / self.seconds)
     }
 }
 
@@ -87,20 +87,23 @@ pub fn to_csv(
 ) -> String {
     let row = |measurement: &Measurement| {
         format!(
-            "{},{},{device},{precision},{front_end},{},{},{},{:.4},{:.2},{}\n",
+            "{},{},{device},{precision},{front_end},{},{},{},{:.4},{},{}\n",
             config.model,
             config.batch_size,
             config.augment.name(),
             config.loader_threads,
             measurement.stage.name(),
             1e3 * measurement.seconds,
-            measurement.clips_per_second(config.batch_size),
-            measurement
-                .wait_share
-                .map_or(String::new(), |share| format!("{share:.5}")),
+            cell(measurement.clips_per_second(config.batch_size), 2),
+            cell(measurement.wait_share, 5),
         )
     };
     measurements.iter().map(row).collect()
+}
+
+/// A figure, or nothing.
+fn cell(figure: Option<f64>, decimals: usize) -> String {
+    figure.map_or(String::new(), |figure| format!("{figure:.decimals$}"))
 }
 
 /// A table for people, and in its last line which side limits.
@@ -108,10 +111,10 @@ pub fn to_table(batch_size: usize, measurements: &[Measurement]) -> String {
     let mut table = format!("{:<10} {:>12} {:>12}\n", "stage", "ms a batch", "clips/s");
     for measurement in measurements {
         table += &format!(
-            "{:<10} {:>12.3} {:>12.1}",
+            "{:<10} {:>12.3} {:>12}",
             measurement.stage.name(),
             1e3 * measurement.seconds,
-            measurement.clips_per_second(batch_size),
+            cell(measurement.clips_per_second(batch_size), 1),
         );
         if let Some(share) = measurement.wait_share {
             table += &format!("  {:.1} % waiting for data", 100.0 * share);

@@ -17,7 +17,8 @@ use shared::split::Set;
 use std::convert::Infallible;
 use std::time::Instant;
 
-/// Batches before the first one that counts: kernels are compiled and chosen, memory is got from the system.
+/// Batches before the first one that counts: kernels are compiled and chosen, memory is got from the system, buffers are
+/// filled.
 const WARM_UP: usize = 3;
 
 /// A measurement that could not be made.
@@ -41,11 +42,12 @@ pub fn measure(
     compute: &Compute,
     steps: usize,
 ) -> Result<Vec<Measurement>, BenchError> {
-    let source = source(config, data, compute, WARM_UP + steps)?;
+    let buffers = config.loader_threads + config.prefetch;
+    let source = source(config, data, compute, WARM_UP + steps + buffers + 1)?;
     let mut measurements = host_stages(&source, compute, steps);
     measurements.extend(device_stages(config, data, compute, &source, steps)?);
     measurements.push(loader(config, &source));
-    measurements.push(together(config, data, compute, &source)?);
+    measurements.push(together(config, data, compute, &source, steps)?);
     Ok(measurements)
 }
 
@@ -156,29 +158,42 @@ fn together(
     data: &RunData,
     compute: &Compute,
     source: &BatchSource<'_>,
+    steps: usize,
 ) -> Result<Measurement, BenchError> {
     let model = fresh_model(config, compute.training_device());
     let mut trainer = Trainer::new(config, compute, data, model, adam(config.weight_decay));
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let mut tally = Tally::new(config.classes.len());
-    // Without the first batches: nobody has prepared them while others were trained on.
-    let mut begun = PrefetchReport::default();
-    let report = prefetch
-        .run(source, 0..source.batches.len(), |number, batch, so_far| {
-            if number == WARM_UP {
-                trainer.settle(&mut tally)?;
-                begun = *so_far;
-            }
-            trainer.step(number as u64, batch, &mut tally)
-        })
-        .map_err(BenchError::Step)?;
-    trainer.settle(&mut tally).map_err(BenchError::Step)?;
-    let elapsed = (report.elapsed - begun.elapsed).as_secs_f64();
+    // From one moment at which the buffers are full to another: the loader's threads have batches to make beyond the
+    // last one that counts, so that what is trained on is made in the same time.
+    let (mut begun, mut ended) = (PrefetchReport::default(), PrefetchReport::default());
+    let end = WARM_UP + steps;
+    let outcome = prefetch.run(source, 0..source.batches.len(), |number, batch, so_far| {
+        if number == WARM_UP || number == end {
+            trainer.settle(&mut tally).map_err(Stop::Failed)?;
+            *(if number == end { &mut ended } else { &mut begun }) = *so_far;
+        }
+        if number == end {
+            return Err(Stop::Enough);
+        }
+        trainer.step(number as u64, batch, &mut tally).map_err(Stop::Failed)
+    });
+    if let Err(Stop::Failed(error)) = outcome {
+        return Err(BenchError::Step(error));
+    }
+    // The wait for the batch at either end lies before its moment.
+    let elapsed = (ended.elapsed - begun.elapsed).as_secs_f64();
     Ok(Measurement {
         stage: Stage::Fit,
-        seconds: elapsed / (report.batches - WARM_UP).max(1) as f64,
-        wait_share: Some((report.waited - begun.waited).as_secs_f64() / elapsed.max(f64::MIN_POSITIVE)),
+        seconds: elapsed / steps.max(1) as f64,
+        wait_share: Some((ended.waited - begun.waited).as_secs_f64() / elapsed.max(f64::MIN_POSITIVE)),
     })
+}
+
+/// Why [`together`] stopped.
+enum Stop {
+    Enough,
+    Failed(anyhow::Error),
 }
 
 fn fresh_model(config: &RunConfig, device: &Device) -> Model {
