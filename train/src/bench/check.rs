@@ -4,6 +4,7 @@ use crate::augment::{Augment, ClipPlan};
 use crate::compute::Compute;
 use crate::config::RunConfig;
 use crate::frontend::{DeviceFrontEnd, HostFrontEnd, HostScratch};
+use crate::loader::copy_or_pad;
 use crate::models::InputKind;
 use crate::run_data::RunData;
 use crate::step;
@@ -50,10 +51,7 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
     let longest = ClipPlan::longest_source(Augment::Paper, features.clip_samples);
     let mut pcm = vec![0i16; plans.len() * longest];
     for ((position, plan), out) in plans.iter().zip(pcm.chunks_exact_mut(longest)) {
-        let samples = data.dataset.waveform(*position);
-        let rest = &samples[(plan.hop * features.hop_length).min(samples.len())..];
-        let count = rest.len().min(out.len());
-        out[..count].copy_from_slice(&rest[..count]);
+        copy_or_pad(data.dataset.waveform(*position), plan.hop * features.hop_length, out);
     }
     let made = on_device.run(
         TensorData::new(pcm, [plans.len(), longest]),

@@ -95,8 +95,8 @@ impl BatchSource<'_> {
     }
 }
 
-/// `out.len()` samples from `begin` on; zeros where the track has ended.
-fn copy_or_pad(samples: &[i16], begin: usize, out: &mut [i16]) {
+/// Copies `out.len()` samples from `begin` on; zeros where the track has ended.
+pub fn copy_or_pad(samples: &[i16], begin: usize, out: &mut [i16]) {
     let rest = &samples[begin.min(samples.len())..];
     let (copied, padding) = out.split_at_mut(rest.len().min(out.len()));
     copied.copy_from_slice(&rest[..copied.len()]);

@@ -11,7 +11,7 @@ mod read_ahead;
 mod sampler;
 
 pub use batch_buffer::BatchBuffer;
-pub use batch_source::{BatchSource, Clips, Target};
+pub use batch_source::{BatchSource, Clips, Target, copy_or_pad};
 pub use prefetch::{Prefetch, PrefetchReport};
 pub use read_ahead::ReadAhead;
 pub use sampler::{Batches, training_order};
