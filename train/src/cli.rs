@@ -7,6 +7,7 @@ use crate::models::ModelKind;
 use crate::precision::Precision;
 use clap::{Parser, Subcommand, ValueEnum};
 use shared::split::Set;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Trains genre classifiers from the shards that `preprocess` made.
@@ -98,8 +99,8 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 32)]
     pub batch_size: usize,
     /// Batches that are measured, after three that are not
-    #[arg(long, default_value_t = 20)]
-    pub steps: usize,
+    #[arg(long, default_value = "20")]
+    pub steps: NonZeroUsize,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     pub device: String,

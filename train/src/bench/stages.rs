@@ -35,7 +35,7 @@ pub enum BenchError {
     Step(anyhow::Error),
 }
 
-/// Measures all stages over `steps` batches each.
+/// Measures all stages over `steps` batches each, at least one.
 pub fn measure(
     config: &RunConfig,
     data: &RunData,
@@ -185,7 +185,7 @@ fn together(
     let elapsed = (ended.elapsed - begun.elapsed).as_secs_f64();
     Ok(Measurement {
         stage: Stage::Fit,
-        seconds: elapsed / steps.max(1) as f64,
+        seconds: elapsed / steps as f64,
         wait_share: Some((ended.waited - begun.waited).as_secs_f64() / elapsed.max(f64::MIN_POSITIVE)),
     })
 }

@@ -49,7 +49,7 @@ pub fn run_bench(args: BenchArgs, console: Console) -> anyhow::Result<Outcome> {
         config.model, config.batch_size, config.loader_threads,
     ));
     let precision = config.precision.name(compute.on_cpu());
-    let measurements = measure(&config, &data, &compute, args.steps)?;
+    let measurements = measure(&config, &data, &compute, args.steps.get())?;
     if let Some(path) = &args.csv {
         append(
             path,
