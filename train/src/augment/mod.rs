@@ -2,35 +2,15 @@
 //!
 //! A seed, an epoch and a track enter, a [`ClipPlan`] leaves. Nothing here touches samples; the front end does.
 
+mod choice;
 mod crop;
 
+pub use choice::{Augment, AugmentChoice};
 pub use crop::{centre_hop, random_hop};
 
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
 use shared::features::FeatureConfig;
 use shared::rng::{Purpose, stream};
-
-/// Which augmentations a run uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Augment {
-    /// Clips as they are.
-    None,
-    /// Gaussian noise, then time stretch, each in half of all clips, as the paper has them.
-    #[default]
-    Paper,
-}
-
-impl Augment {
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Paper => "paper",
-        }
-    }
-}
 
 /// How often each augmentation is applied.
 const PROBABILITY: f64 = 0.5;
@@ -64,32 +44,28 @@ impl ClipPlan {
         }
     }
 
-    /// A training clip of a track of `samples` samples.
+    /// A training clip of a track of `samples` samples, whose randomness is drawn with `key`: its id, say.
     pub fn training(
         augment: Augment,
         seed: u64,
         epoch: u64,
-        track_id: u64,
+        key: u64,
         samples: usize,
         features: &FeatureConfig,
     ) -> Self {
-        let (noise, stretch) = match augment {
-            Augment::None => (None, None),
-            Augment::Paper => {
-                let mut rng = stream(seed, epoch, track_id, Purpose::Noise);
-                let noise = rng.random_bool(PROBABILITY).then(|| rng.random_range(NOISE_AMPLITUDE));
-                let mut rng = stream(seed, epoch, track_id, Purpose::TimeStretch);
-                let stretch = rng.random_bool(PROBABILITY).then(|| rng.random_range(STRETCH_RATE));
-                (noise, stretch)
-            }
+        let draw = |purpose| stream(seed, epoch, key, purpose);
+        // Whether it is applied, and the stream that says how.
+        let drawn = |wanted: bool, purpose| {
+            let mut rng = draw(purpose);
+            (wanted && rng.random_bool(PROBABILITY)).then_some(rng)
         };
         let plan = Self {
             hop: 0,
-            noise,
-            stretch,
-            key: [seed, epoch, track_id],
+            noise: drawn(augment.noise, Purpose::Noise).map(|mut rng| rng.random_range(NOISE_AMPLITUDE)),
+            stretch: drawn(augment.stretch, Purpose::TimeStretch).map(|mut rng| rng.random_range(STRETCH_RATE)),
+            key: [seed, epoch, key],
         };
-        let mut rng = stream(seed, epoch, track_id, Purpose::Crop);
+        let mut rng = draw(Purpose::Crop);
         Self {
             hop: random_hop(samples, plan.source_samples(features.clip_samples), features, &mut rng),
             ..plan
@@ -105,9 +81,10 @@ impl ClipPlan {
 
     /// The largest [`source_samples`](Self::source_samples) of any plan that is drawn.
     pub fn longest_source(augment: Augment, clip_samples: usize) -> usize {
-        match augment {
-            Augment::None => clip_samples,
-            Augment::Paper => (clip_samples as f64 * STRETCH_RATE.end).ceil() as usize,
+        if augment.stretch {
+            (clip_samples as f64 * STRETCH_RATE.end).ceil() as usize
+        } else {
+            clip_samples
         }
     }
 
@@ -130,7 +107,7 @@ mod tests {
 
     #[test]
     fn half_of_the_clips_are_noisy_half_are_stretched_and_a_quarter_both() {
-        let plans = plans(Augment::Paper);
+        let plans = plans(Augment::NOISE_AND_STRETCH);
         let share =
             |test: fn(&ClipPlan) -> bool| plans.iter().filter(|plan| test(plan)).count() as f64 / plans.len() as f64;
         // The standard deviation of such a share of 4,000 is 0.008 at most.
@@ -154,7 +131,7 @@ mod tests {
     #[test]
     fn a_clip_never_hangs_over_the_end_of_a_long_track() {
         let features = FeatureConfig::default();
-        for plan in plans(Augment::Paper) {
+        for plan in plans(Augment::NOISE_AND_STRETCH) {
             let end = plan.hop * features.hop_length + plan.source_samples(features.clip_samples);
             assert!(end <= 1_321_967, "{plan:?}");
         }
@@ -162,7 +139,7 @@ mod tests {
 
     #[test]
     fn without_augmentation_only_the_place_changes() {
-        let plans = plans(Augment::None);
+        let plans = plans(Augment::NONE);
         assert!(plans.iter().all(ClipPlan::is_plain));
         let mut hops: Vec<_> = plans.iter().map(|plan| plan.hop).collect();
         hops.sort_unstable();
@@ -174,7 +151,9 @@ mod tests {
     #[test]
     fn epochs_tracks_and_seeds_give_different_clips() {
         let features = FeatureConfig::default();
-        let plan = |seed, epoch, track| ClipPlan::training(Augment::Paper, seed, epoch, track, 1_321_967, &features);
+        let plan = |seed, epoch, track| {
+            ClipPlan::training(Augment::NOISE_AND_STRETCH, seed, epoch, track, 1_321_967, &features)
+        };
         assert_eq!(plan(1, 2, 3), plan(1, 2, 3));
         let others = [plan(1, 2, 4), plan(1, 3, 3), plan(2, 2, 3)];
         assert!(others.iter().all(|other| other.hop != plan(1, 2, 3).hop));
