@@ -29,8 +29,8 @@ pub enum Purpose {
     PitchShift,
     /// Whether another sound is mixed in, which, from where and how loud.
     Background,
-    /// How a spectrogram that is a picture is turned and shifted.
-    Picture,
+    /// How a spectrogram that is an image is turned and shifted.
+    Image,
 }
 
 impl Purpose {
@@ -47,7 +47,7 @@ impl Purpose {
             Self::Balance => 8,
             Self::PitchShift => 9,
             Self::Background => 10,
-            Self::Picture => 11,
+            Self::Image => 11,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::augment::AugmentChoice;
 use crate::config::{Cache, Settings};
+use crate::features::TopClassifier;
 use crate::frontend::FrontEndPlace;
 use crate::models::ModelKind;
 use crate::precision::Precision;
@@ -29,7 +30,9 @@ const EXAMPLES: &str = "Examples:
   train fit --data fma --model crnn --run runs/crnn
   train fit --run runs/crnn --resume --epochs 100
   train fit --data fma --model cnn1d --run runs/cnn1d --init-from checkpoint_baseline1d.pt
+  train fit --data gtzan --model choi-crnn --run runs/choi --init-from runs/mtat --freeze 'blocks\.[01]\.'
   train eval --run runs/crnn
+  train features --run runs/crnn --out features.safetensors --classify knn,svm
   train models
   train bench --data fma --model crnn --batch-size 32";
 
@@ -40,6 +43,8 @@ pub enum Command {
     Fit(Box<FitArgs>),
     /// Judge a run's best weights on a set of its split
     Eval(EvalArgs),
+    /// Write what a model makes of tracks before its classifier, and try others on top
+    Features(Box<FeaturesArgs>),
     /// List the systems
     Models,
     /// Measure each stage of training, alone and together
@@ -81,6 +86,50 @@ pub struct EvalArgs {
     /// Where the run's data set lies now, if it was moved
     #[arg(long, value_name = "DATASET")]
     pub data: Option<PathBuf>,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+}
+
+/// `train features`.
+#[derive(Debug, clap::Args)]
+pub struct FeaturesArgs {
+    /// Run whose best weights are used
+    #[arg(long, value_name = "RUN", conflicts_with = "init_from")]
+    pub run: Option<PathBuf>,
+    /// Weights, where there is no run: .safetensors, or a PyTorch .pt or .pth; needs --model and --data
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub init_from: Option<PathBuf>,
+    /// System that the weights are of
+    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, conflicts_with = "run")]
+    pub model: Option<ModelKind>,
+    /// Data set whose tracks are looked at [default: the run's]
+    #[arg(long, value_name = "DATASET")]
+    pub data: Option<PathBuf>,
+    /// Its split [default: the run's, or the live one of another data set]
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// File to write: features, track_id, frame, set, and class or tags
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub out: PathBuf,
+    /// Classifiers to train on the training set's features
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub classify: Vec<TopClassifier>,
+    /// Set that they are judged on
+    #[arg(long, value_enum, default_value_t = SetName::Test)]
+    pub set: SetName,
+    /// Neighbours that vote
+    #[arg(long, default_value = "5")]
+    pub neighbours: NonZeroUsize,
+    /// Cut tracks into frames of so many seconds [default: as the run does]
+    #[arg(long, value_name = "SECONDS")]
+    pub frame_seconds: Option<f64>,
+    /// Leave out so many seconds at either end
+    #[arg(long, value_name = "SECONDS")]
+    pub skip_seconds: Option<f64>,
+    /// Clips per batch [default: the run's, or the paper's]
+    #[arg(long)]
+    pub batch_size: Option<usize>,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     pub device: String,

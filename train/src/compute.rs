@@ -2,7 +2,7 @@
 
 use crate::augment::{Augment, ClipPlan};
 use crate::config::RunConfig;
-use crate::frontend::{DeviceFrontEnd, UnsupportedFeatures};
+use crate::frontend::{DeviceFrontEnd, FrontEndPlace, Normalize, UnsupportedFeatures};
 use crate::loader::Target;
 use crate::precision::PrecisionError;
 use crate::run_data::RunData;
@@ -45,7 +45,13 @@ impl Compute {
         let first = devices.first().expect("a run has a device").clone();
         let input = config.model.description().input;
         let on_cpu = first == Device::flex();
-        let on_device = config.front_end.is_device(on_cpu, config.augment, input) && !config.pcm8;
+        let on_device = config.front_end.is_device(on_cpu, config.augment, input);
+        // The front end on the device has one normalization, and samples of 16 bits.
+        let usual = !config.pcm8 && config.normalize == Normalize::ZScore;
+        if on_device && config.front_end == FrontEndPlace::Device && !(usual && DeviceFrontEnd::supports(config.augment, input)) {
+            return Err(UnsupportedFeatures::Input.into());
+        }
+        let on_device = on_device && usual;
         let worker = |device: Device| {
             let device = device.autodiff();
             let front_end =

@@ -16,6 +16,7 @@ pub mod console;
 pub mod data_parallel;
 pub mod device;
 pub mod evaluate;
+pub mod features;
 pub mod fit;
 pub mod frontend;
 pub mod history;

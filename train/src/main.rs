@@ -5,7 +5,7 @@ use clap::Parser;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use train::cli::{Cli, Command};
-use train::commands::{Outcome, UsageError, run_bench, run_eval, run_fit, run_models};
+use train::commands::{Outcome, UsageError, run_bench, run_eval, run_features, run_fit, run_models};
 use train::console::Console;
 
 // Burn's CPU backend allocates and frees every activation; the system allocator gives the pages back each time.
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Fit(args) => run_fit(*args, console),
         Command::Eval(args) => run_eval(args, console),
+        Command::Features(args) => run_features(*args, console),
         Command::Models => Ok(run_models()),
         Command::Bench(args) => run_bench(*args, console),
     };

@@ -1,17 +1,19 @@
 //! A run's view of its data: the open data set, the three sets as excerpts of its tracks, the front end.
 
 use crate::config::{Balance, Cache, RunConfig};
-use crate::frontend::{FrontEndPlace, HostFrontEnd};
+use crate::frontend::{Background, BackgroundError, FrontEndPlace, HostFrontEnd, HostSetup, VectorError};
 use crate::loader::{Excerpt, Framing};
 use crate::models::{InputShape, ModelKind};
 use serde::{Deserialize, Serialize};
-use shared::dataset::{Dataset, DatasetError, Task};
+use shared::dataset::{Dataset, DatasetError, Task, read_summary};
 use shared::features::FeatureConfig;
 use shared::shard::ShardKind;
 use shared::split::{Set, Split, SplitError};
+use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
+use std::path::PathBuf;
 
 /// Statistics of whole tracks that the data set keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -88,6 +90,18 @@ pub enum RunDataError {
     /// A track has several tags, so that drawing more of one draws more of others.
     #[error("tags cannot be evened out by drawing tracks more or less often; use --balance class-weights")]
     TagsCannotBeBalanced,
+    /// A data set of an earlier version.
+    #[error("{} keeps no statistics of its tracks; build it again", path.display())]
+    NoStatistics {
+        /// The data set.
+        path: PathBuf,
+    },
+    /// Statistics that cannot be normalized.
+    #[error("the tracks' statistics cannot be normalized: {0}")]
+    Statistics(#[from] VectorError),
+    /// Sounds that cannot be mixed in.
+    #[error(transparent)]
+    Background(#[from] BackgroundError),
     /// A frame that is none.
     #[error(
         "--frame-seconds {seconds} is {hops} hops of the data set, and a frame needs at least {least}; make it longer"
@@ -133,7 +147,24 @@ impl RunData {
             return Err(RunDataError::TagsCannotBeBalanced);
         }
         let description = config.model.description();
-        let front_end = HostFrontEnd::new(description.input, &features, &split.normalization);
+        let statistics = if description.input.statistics {
+            statistics(config, &dataset, sets.get(&Set::Train).map_or(&[], |train| train), &excerpts)?
+        } else {
+            Vec::new()
+        };
+        let background = config.background.as_ref();
+        let setup = HostSetup {
+            input: description.input,
+            features: &features,
+            pcm8: config.pcm8,
+            normalize: config.normalize,
+            normalization: &split.normalization,
+            statistics,
+            background: background
+                .map(|root| Background::open(root, features.sample_rate))
+                .transpose()?,
+        };
+        let front_end = HostFrontEnd::new(setup, dataset.tracks().len());
         (description.accepts)(front_end.shape()).map_err(|needed| RunDataError::Shape {
             model: config.model,
             needed,
@@ -233,6 +264,41 @@ fn excerpts(
     });
     let ranges = ranges.collect();
     (all, ranges)
+}
+
+/// The tracks' statistics, `[tracks, figures]`, normalized with the figures of the training set.
+fn statistics(
+    config: &RunConfig,
+    dataset: &Dataset,
+    train: &[usize],
+    excerpts: &[Excerpt],
+) -> Result<Vec<f32>, RunDataError> {
+    let summaries = read_summary(dataset.root(), dataset.index())?;
+    let kinds = &config.statistics;
+    let mut all = Vec::new();
+    // Both are in the order of track ids.
+    for summary in &summaries {
+        for kind in kinds {
+            let (figures, expected) = match kind {
+                StatisticsKind::Mfcc => (&summary.mfcc, MFCC_STATISTICS),
+                StatisticsKind::Chroma => (&summary.chroma, CHROMA_STATISTICS),
+            };
+            if figures.len() != expected {
+                return Err(RunDataError::NoStatistics {
+                    path: dataset.root().to_owned(),
+                });
+            }
+            all.extend_from_slice(figures);
+        }
+    }
+    let dimension = all.len() / summaries.len().max(1);
+    let of_training: Vec<f32> = train
+        .iter()
+        .flat_map(|&excerpt| &all[excerpts[excerpt].position * dimension..][..dimension])
+        .copied()
+        .collect();
+    config.normalize.fit(&of_training, dimension)?.apply(&mut all)?;
+    Ok(all)
 }
 
 /// The shards that training clips are cut out of: an augmented clip's mel spectrogram is computed from its samples.

@@ -15,8 +15,8 @@ pub struct Augment {
     pub pitch_shift: bool,
     /// Sounds of another data set mixed in.
     pub background: bool,
-    /// Rotation, shifts and horizontal flip of a spectrogram that is a picture. Applied to all clips, as far as drawn.
-    pub picture: bool,
+    /// Rotation, shifts and horizontal flip of a spectrogram that is an image. Applied to all clips, as far as drawn.
+    pub image: bool,
 }
 
 impl Augment {
@@ -26,7 +26,7 @@ impl Augment {
         stretch: false,
         pitch_shift: false,
         background: false,
-        picture: false,
+        image: false,
     };
 
     /// Noise, then time stretch: paper 1.
@@ -37,14 +37,14 @@ impl Augment {
     };
 
     /// Rotation, shifts and flip: paper 4.
-    pub const PICTURE: Self = Self {
-        picture: true,
+    pub const IMAGE: Self = Self {
+        image: true,
         ..Self::NONE
     };
 
     /// Whether samples are changed, so that spectrograms must be computed and cannot be cut out of stored ones.
     pub fn changes_samples(self) -> bool {
-        Self { picture: false, ..self } != Self::NONE
+        Self { image: false, ..self } != Self::NONE
     }
 
     fn parts(&mut self) -> [(&'static str, &mut bool); 5] {
@@ -53,7 +53,7 @@ impl Augment {
             ("stretch", &mut self.stretch),
             ("pitch-shift", &mut self.pitch_shift),
             ("background", &mut self.background),
-            ("picture", &mut self.picture),
+            ("image", &mut self.image),
         ]
     }
 }
@@ -152,21 +152,21 @@ mod tests {
         for (text, augment, written) in [
             ("none", Augment::NONE, "none"),
             ("stretch,noise", Augment::NOISE_AND_STRETCH, "noise+stretch"),
-            ("picture", Augment::PICTURE, "picture"),
+            ("image", Augment::IMAGE, "image"),
         ] {
             assert_eq!(text.parse(), Ok(augment));
             assert_eq!(augment.to_string(), written);
             assert_eq!(written.parse(), Ok(augment));
         }
         assert_eq!("paper".parse(), Ok(AugmentChoice::Paper));
-        assert_eq!(AugmentChoice::Paper.resolve(Augment::PICTURE), Augment::PICTURE);
+        assert_eq!(AugmentChoice::Paper.resolve(Augment::IMAGE), Augment::IMAGE);
         let error = "noise,echo".parse::<AugmentChoice>().unwrap_err();
         assert!(error.contains("`echo`") && error.contains("pitch-shift"), "{error}");
     }
 
     #[test]
-    fn only_pictures_can_be_changed_after_the_spectrogram() {
-        assert!(!Augment::NONE.changes_samples() && !Augment::PICTURE.changes_samples());
+    fn only_images_can_be_changed_after_the_spectrogram() {
+        assert!(!Augment::NONE.changes_samples() && !Augment::IMAGE.changes_samples());
         assert!(Augment::NOISE_AND_STRETCH.changes_samples());
     }
 }

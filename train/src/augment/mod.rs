@@ -1,12 +1,17 @@
-//! What is done to a training clip, drawn anew in every epoch: where it is cut, noise, time stretch.
+//! What is done to a training clip, drawn anew in every epoch: where it is cut, noise, other
+//! sounds, time stretch, pitch shift, and how its spectrogram is turned if that is an image.
 //!
 //! A seed, an epoch and a track enter, a [`ClipPlan`] leaves. Nothing here touches samples; the front end does.
 
+mod background;
 mod choice;
 mod crop;
+mod image;
 
+pub use background::BackgroundPlan;
 pub use choice::{Augment, AugmentChoice};
 pub use crop::{centre_hop, random_hop};
+pub use image::ImagePlan;
 
 use rand::RngExt;
 use shared::features::FeatureConfig;
@@ -19,16 +24,25 @@ const NOISE_AMPLITUDE: std::ops::Range<f32> = 0.001..0.015;
 /// Speed of a stretched clip; uniform in this range, above 1 is faster.
 const STRETCH_RATE: std::ops::Range<f64> = 0.8..1.25;
 
+/// Semitones by which a pitch is shifted; uniform in this range, half of audiomentations' default: genres stay genres.
+const SEMITONES: std::ops::Range<f64> = -2.0..2.0;
+
 /// Everything that makes one clip of a track: the same plan gives the same samples.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ClipPlan {
     /// Where the clip begins, in hops from the track's beginning. Whole hops, so that a clip can be cut out of a
     /// waveform and out of a mel spectrogram at the same place.
     pub hop: usize,
     /// Amplitude of the noise, if any.
     pub noise: Option<f32>,
+    /// Another sound, if one is mixed in.
+    pub background: Option<BackgroundPlan>,
     /// Speed, if it is changed.
     pub stretch: Option<f64>,
+    /// Semitones, if the pitch is shifted; after all else that changes samples.
+    pub pitch_shift: Option<f64>,
+    /// What is done to a spectrogram that is an image.
+    pub image: Option<ImagePlan>,
     /// Where the noise's randomness comes from: the run's seed, the epoch, the track's id.
     pub key: [u64; 3],
 }
@@ -38,9 +52,7 @@ impl ClipPlan {
     pub fn centre(samples: usize, features: &FeatureConfig) -> Self {
         Self {
             hop: centre_hop(samples, features),
-            noise: None,
-            stretch: None,
-            key: [0; 3],
+            ..Self::default()
         }
     }
 
@@ -62,7 +74,11 @@ impl ClipPlan {
         let plan = Self {
             hop: 0,
             noise: drawn(augment.noise, Purpose::Noise).map(|mut rng| rng.random_range(NOISE_AMPLITUDE)),
+            background: drawn(augment.background, Purpose::Background).map(|mut rng| BackgroundPlan::draw(&mut rng)),
             stretch: drawn(augment.stretch, Purpose::TimeStretch).map(|mut rng| rng.random_range(STRETCH_RATE)),
+            pitch_shift: drawn(augment.pitch_shift, Purpose::PitchShift).map(|mut rng| rng.random_range(SEMITONES)),
+            // Its ranges include no change, so that it needs no coin of its own.
+            image: augment.image.then(|| ImagePlan::draw(&mut draw(Purpose::Image))),
             key: [seed, epoch, key],
         };
         let mut rng = draw(Purpose::Crop);
@@ -90,7 +106,7 @@ impl ClipPlan {
 
     /// Whether the waveform stays as it is, so that the stored mel spectrogram can be used.
     pub fn is_plain(&self) -> bool {
-        self.noise.is_none() && self.stretch.is_none()
+        self.noise.is_none() && self.background.is_none() && self.stretch.is_none() && self.pitch_shift.is_none()
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::augment::{Augment, ClipPlan};
 use crate::compute::Compute;
 use crate::config::RunConfig;
-use crate::frontend::{ClipOutput, DeviceFrontEnd, HostFrontEnd, HostScratch};
+use crate::frontend::{ClipOutput, DeviceFrontEnd, HostFrontEnd, HostScratch, HostSetup, Normalize};
 use crate::loader::copy_or_pad;
 use crate::models::{InputKind, SpectrogramKind, WaveformKind};
 use crate::run_data::RunData;
@@ -34,7 +34,16 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
     };
     let (features, normalization) = (&data.features, &data.split.normalization);
     let on_device = DeviceFrontEnd::new(input, features, normalization, &compute.device)?;
-    let on_host = HostFrontEnd::new(input, features, normalization);
+    let setup = HostSetup {
+        input,
+        features,
+        pcm8: false,
+        normalize: Normalize::ZScore,
+        normalization,
+        statistics: Vec::new(),
+        background: None,
+    };
+    let on_host = HostFrontEnd::new(setup, 0);
     let excerpts = data.set(Set::Train)?.iter().cycle().take(RATES.len());
     let plans: Vec<(usize, ClipPlan)> = excerpts
         .zip(RATES)

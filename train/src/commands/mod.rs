@@ -2,9 +2,11 @@
 
 mod bench;
 mod eval;
+mod features;
 
 pub use bench::run_bench;
 pub use eval::run_eval;
+pub use features::run_features;
 
 use crate::cli::FitArgs;
 use crate::compute::Compute;

@@ -10,7 +10,7 @@ pub use pattern::{ParameterPattern, Penalty};
 pub use settings::Settings;
 
 use crate::augment::{Augment, AugmentChoice};
-use crate::frontend::FrontEndPlace;
+use crate::frontend::{FrontEndPlace, Normalize};
 use crate::models::{ModelKind, Monitor};
 use crate::precision::Precision;
 use crate::run_data::StatisticsKind;
@@ -110,6 +110,9 @@ pub struct RunConfig {
     /// Whether samples are rounded to 8 bits.
     #[serde(default)]
     pub pcm8: bool,
+    /// How waveforms, mel spectrograms and statistics are normalized.
+    #[serde(default)]
+    pub normalize: Normalize,
     /// What models of whole tracks' statistics are fed with.
     #[serde(default)]
     pub statistics: Vec<StatisticsKind>,
@@ -215,11 +218,11 @@ impl RunConfig {
                 "and --augment background need each other: the one names the sounds, the other mixes them in",
             ));
         }
-        if self.augment.picture && !description.input.is_picture() {
+        if self.augment.image && !description.input.is_image() {
             return Err(invalid(
                 "--augment",
                 format!(
-                    "picture turns and shifts pictures, and {} is not fed with one",
+                    "image turns and shifts images, and {} is not fed with one",
                     self.model
                 ),
             ));
@@ -284,6 +287,7 @@ impl RunConfig {
             ("--frame-seconds", self.frame_seconds == begun.frame_seconds),
             ("--skip-seconds", self.skip_seconds == begun.skip_seconds),
             ("--pcm8", self.pcm8 == begun.pcm8),
+            ("--normalize", self.normalize == begun.normalize),
             ("--statistics", self.statistics == begun.statistics),
             ("--precision", self.precision == begun.precision),
             ("--front-end", self.front_end == begun.front_end),
@@ -318,6 +322,7 @@ impl RunConfig {
             frame_seconds: self.frame_seconds,
             skip_seconds: Some(self.skip_seconds),
             pcm8: Some(self.pcm8),
+            normalize: Some(self.normalize),
             statistics: Some(self.statistics.clone()),
             loader_threads: Some(self.loader_threads),
             prefetch: Some(self.prefetch),

@@ -2,7 +2,7 @@
 
 use super::{Balance, Cache, InvalidSetting, ParameterPattern, Penalty, RunConfig, invalid};
 use crate::augment::AugmentChoice;
-use crate::frontend::FrontEndPlace;
+use crate::frontend::{FrontEndPlace, Normalize};
 use crate::models::{ModelKind, Monitor};
 use crate::precision::Precision;
 use crate::run_data::StatisticsKind;
@@ -47,7 +47,7 @@ pub struct Settings {
     /// Where all randomness comes from [default: 0]
     #[arg(long)]
     pub seed: Option<u64>,
-    /// On training clips: paper, none, or a list of noise, stretch, pitch-shift, background, picture [default: paper]
+    /// On training clips: paper, none, or a list of noise, stretch, pitch-shift, background, image [default: paper]
     #[arg(long, value_name = "LIST")]
     pub augment: Option<AugmentChoice>,
     /// Data set whose sounds are mixed in by --augment background; make it with `preprocess build --source folder`
@@ -82,6 +82,9 @@ pub struct Settings {
     /// Round samples to 8 bits [default: the model's]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub pcm8: Option<bool>,
+    /// How waveforms, mel spectrograms and statistics are normalized [default: z-score]
+    #[arg(long, value_enum)]
+    pub normalize: Option<Normalize>,
     /// What models of whole tracks' statistics are fed with [default: mfcc]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub statistics: Option<Vec<StatisticsKind>>,
@@ -120,7 +123,7 @@ impl Settings {
     pub fn or(self, fallback: Self) -> Self {
         first_of!(self, fallback: data, model, split, epochs, batch_size, lr, loaded_lr, weight_decay, l2, dropout, seed,
             augment, background, balance, patience, monitor, init_from, replace_classifier, freeze, frame_seconds,
-            skip_seconds, pcm8, statistics, loader_threads, prefetch, checkpoint_every, precision, front_end, cache,
+            skip_seconds, pcm8, normalize, statistics, loader_threads, prefetch, checkpoint_every, precision, front_end, cache,
             shuffle_window)
     }
 
@@ -175,6 +178,7 @@ impl Settings {
             skip_seconds: self.skip_seconds.unwrap_or(0.0),
             clip_frames: defaults.clip_frames.filter(|_| self.frame_seconds.is_none()),
             pcm8: self.pcm8.unwrap_or(description.input.is_pcm8()),
+            normalize: self.normalize.unwrap_or_default(),
             statistics: self.statistics.unwrap_or_else(|| vec![StatisticsKind::Mfcc]),
             loader_threads: self.loader_threads.unwrap_or(cores.min(8)),
             prefetch: self.prefetch.unwrap_or(4),

@@ -1,24 +1,46 @@
-//! The front end on the host: noise, time stretch, mel spectrogram, dB and normalization of one clip, in the calling
-//! thread. Slices of mapped shards enter, normalized values leave into the batch's own memory.
+//! The front end on the host: from a clip's plan to model input, in the calling thread. Slices of mapped shards enter,
+//! normalized values leave into the batch's own memory.
+//!
+//! Samples are changed in this order: noise, another sound, time stretch, pitch shift, 8 bits. A clip of which none is
+//! wanted is copied as it is, and its mel spectrogram cut out of the stored one.
 
+use super::background::Background;
+use super::normalize::{Normalize, min_max};
+use super::spectrogram::{SpectrogramMaker, SpectrogramScratch};
 use super::stage_times::{StageTimes, timed};
 use crate::augment::{Augment, ClipPlan};
-use crate::models::{InputKind, InputShape};
-use half::slice::HalfFloatSliceExt;
-use ndarray::ArrayViewMut2;
+use crate::models::{InputKind, InputShape, WaveformKind};
 use shared::dataset::Dataset;
-use shared::dsp::decibel::{self, Reference};
-use shared::dsp::mel::{MelScratch, MelSpectrogram};
 use shared::dsp::noise;
+use shared::dsp::pcm8;
 use shared::dsp::phase_vocoder::{TimeStretch, TimeStretchScratch};
+use shared::dsp::pitch_shift::{PitchShift, PitchShiftScratch};
 use shared::features::FeatureConfig;
 use shared::rng::{Purpose, stream};
-use shared::shard::MelView;
 use shared::stats::{Normalization, PCM_FULL_SCALE};
 
-/// librosa's defaults for `effects.time_stretch`.
+/// librosa's defaults for `effects.time_stretch` and `effects.pitch_shift`.
 const STRETCH_N_FFT: usize = 2048;
 const STRETCH_HOP_LENGTH: usize = 512;
+
+/// What a front end is planned for.
+#[derive(Debug)]
+pub struct HostSetup<'a> {
+    /// What the model takes.
+    pub input: InputKind,
+    /// The data set's feature settings, with the run's length of a clip.
+    pub features: &'a FeatureConfig,
+    /// Whether samples are rounded to 8 bits.
+    pub pcm8: bool,
+    /// How waveforms and mel spectrograms are normalized.
+    pub normalize: Normalize,
+    /// The figures of the split's training set.
+    pub normalization: &'a Normalization,
+    /// `[tracks, figures]`, normalized, for models of statistics; else empty.
+    pub statistics: Vec<f32>,
+    /// What is mixed in.
+    pub background: Option<Background>,
+}
 
 /// Planned once per run and shared by all loader threads.
 #[derive(Debug)]
@@ -26,12 +48,15 @@ pub struct HostFrontEnd {
     input: InputKind,
     shape: InputShape,
     features: FeatureConfig,
-    mel: MelSpectrogram,
-    stretch: TimeStretch,
+    pcm8: bool,
+    normalize: Normalize,
     waveform_mean: f32,
     waveform_scale: f32,
-    mel_mean: Vec<f32>,
-    mel_scale: Vec<f32>,
+    spectrogram: Option<SpectrogramMaker>,
+    statistics: Vec<f32>,
+    stretch: TimeStretch,
+    pitch_shift: PitchShift,
+    background: Option<Background>,
 }
 
 /// One loader thread's working memory; it grows to what the longest clip needs and stays.
@@ -41,12 +66,14 @@ pub struct HostScratch {
     pub times: StageTimes,
     source: Vec<f32>,
     clip: Vec<f32>,
+    steps: Vec<i8>,
     stretch: TimeStretchScratch,
-    mel: MelScratch,
+    pitch_shift: PitchShiftScratch,
+    spectrogram: SpectrogramScratch,
 }
 
 /// Where one clip's input goes, as far as the model takes it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ClipOutput<'a> {
     /// `[samples]`.
     pub waveform: Option<&'a mut [f32]>,
@@ -57,30 +84,36 @@ pub struct ClipOutput<'a> {
 }
 
 impl HostFrontEnd {
-    /// For a model that takes `input`, of clips as `features` has them, with the figures of the split's training set.
-    pub fn new(input: InputKind, features: &FeatureConfig, normalization: &Normalization) -> Self {
+    /// Plans everything. `tracks` is the number of rows of the statistics.
+    pub fn new(setup: HostSetup<'_>, tracks: usize) -> Self {
+        let HostSetup {
+            input,
+            features,
+            normalize,
+            normalization,
+            ..
+        } = setup;
+        let spectrogram = input
+            .spectrogram
+            .map(|kind| SpectrogramMaker::new(kind, features, normalize, normalization));
         let shape = InputShape {
-            samples: if input.waveform.is_some() {
-                features.clip_samples
-            } else {
-                0
-            },
-            spectrogram: match input.spectrogram {
-                Some(_) => [features.n_mels, features.clip_frames()],
-                None => [0; 2],
-            },
-            statistics: 0,
+            samples: if input.waveform.is_some() { features.clip_samples } else { 0 },
+            spectrogram: spectrogram.as_ref().map_or([0; 2], SpectrogramMaker::shape),
+            statistics: setup.statistics.len() / tracks.max(1),
         };
         Self {
             input,
             shape,
             features: features.clone(),
-            mel: MelSpectrogram::new(features),
-            stretch: TimeStretch::new(STRETCH_N_FFT, STRETCH_HOP_LENGTH),
+            pcm8: setup.pcm8,
+            normalize,
             waveform_mean: normalization.waveform_mean as f32,
             waveform_scale: (1.0 / normalization.waveform_std) as f32,
-            mel_mean: normalization.mel_mean.iter().map(|&mean| mean as f32).collect(),
-            mel_scale: normalization.mel_std.iter().map(|&std| (1.0 / std) as f32).collect(),
+            spectrogram,
+            statistics: setup.statistics,
+            stretch: TimeStretch::new(STRETCH_N_FFT, STRETCH_HOP_LENGTH),
+            pitch_shift: PitchShift::new(STRETCH_N_FFT, STRETCH_HOP_LENGTH),
+            background: setup.background,
         }
     }
 
@@ -103,10 +136,52 @@ impl HostFrontEnd {
         scratch: &mut HostScratch,
         out: ClipOutput<'_>,
     ) {
-        if plan.is_plain() {
-            self.cut(dataset, position, plan, &mut scratch.times, out);
-            return;
+        if let Some(out) = out.statistics {
+            let figures = self.shape.statistics;
+            timed(&mut scratch.times.read, || {
+                out.copy_from_slice(&self.statistics[position * figures..][..figures]);
+            });
         }
+        let of_stored = self.spectrogram.as_ref().is_none_or(SpectrogramMaker::is_of_mel);
+        if plan.is_plain() && !self.pcm8 && of_stored {
+            self.cut(dataset, position, plan, scratch, (out.waveform, out.spectrogram));
+        } else if out.waveform.is_some() || out.spectrogram.is_some() {
+            self.compute(dataset, position, plan, scratch, (out.waveform, out.spectrogram));
+        }
+    }
+
+    /// A clip of samples as they are stored: copied, its spectrogram cut out of the stored one.
+    fn cut(
+        &self,
+        dataset: &Dataset,
+        position: usize,
+        plan: &ClipPlan,
+        scratch: &mut HostScratch,
+        (waveform, spectrogram): (Option<&mut [f32]>, Option<&mut [f32]>),
+    ) {
+        let times = &mut scratch.times;
+        if let Some(out) = waveform {
+            let begin = plan.hop * self.features.hop_length;
+            timed(&mut times.read, || copy_clip(dataset.waveform(position), begin, out));
+            timed(&mut times.front_end, || self.normalize_waveform(out));
+        }
+        if let (Some(out), Some(maker)) = (spectrogram, &self.spectrogram) {
+            timed(&mut times.read, || {
+                let mel = dataset.mel(position);
+                maker.of_stored(mel, plan.hop, plan.image.as_ref(), &mut scratch.spectrogram, out);
+            });
+        }
+    }
+
+    /// A clip of changed samples, or one whose spectrogram is not of those that are stored.
+    fn compute(
+        &self,
+        dataset: &Dataset,
+        position: usize,
+        plan: &ClipPlan,
+        scratch: &mut HostScratch,
+        (waveform, spectrogram): (Option<&mut [f32]>, Option<&mut [f32]>),
+    ) {
         let HostScratch { source, times, .. } = scratch;
         timed(&mut times.read, || {
             // Room for the fastest clip at once, so that no later one needs more.
@@ -118,35 +193,21 @@ impl HostFrontEnd {
         let mut times = scratch.times;
         timed(&mut times.augment, || self.augment(plan, scratch));
         timed(&mut times.front_end, || {
-            if let Some(out) = out.spectrogram {
-                let shape = (self.features.n_mels, self.features.clip_frames());
-                let view = ArrayViewMut2::from_shape(shape, &mut *out).expect("the batch buffer has room for one clip");
-                self.mel.power(&scratch.clip, &mut scratch.mel, view);
-                decibel::power_to_db(out, Reference::Max, Some(self.features.top_db));
-                self.normalize_mel(out);
+            let HostScratch { clip, steps, .. } = scratch;
+            if self.pcm8 {
+                steps.resize(clip.len(), 0);
+                pcm8::quantize(clip, steps);
+                pcm8::dequantize(steps, clip);
             }
-            if let Some(out) = out.waveform {
-                out.copy_from_slice(&scratch.clip);
+            if let (Some(out), Some(maker)) = (spectrogram, &self.spectrogram) {
+                maker.of_samples(clip, plan.image.as_ref(), &mut scratch.spectrogram, out);
+            }
+            if let Some(out) = waveform {
+                out.copy_from_slice(clip);
                 self.normalize_waveform(out);
             }
         });
         scratch.times = times;
-    }
-
-    /// A clip that is not augmented: its samples as they are, its mel spectrogram cut out of the stored one.
-    fn cut(&self, dataset: &Dataset, position: usize, plan: &ClipPlan, times: &mut StageTimes, out: ClipOutput<'_>) {
-        if let Some(out) = out.waveform {
-            let begin = plan.hop * self.features.hop_length;
-            timed(&mut times.read, || copy_clip(dataset.waveform(position), begin, out));
-            timed(&mut times.front_end, || self.normalize_waveform(out));
-        }
-        if let Some(out) = out.spectrogram {
-            timed(&mut times.read, || self.copy_mel(dataset.mel(position), plan.hop, out));
-            timed(&mut times.front_end, || {
-                decibel::refer_to_max(out, self.features.top_db);
-                self.normalize_mel(out);
-            });
-        }
     }
 
     /// Makes `scratch.clip` of `scratch.source`.
@@ -156,6 +217,9 @@ impl HostFrontEnd {
             let mut rng = stream(seed, epoch, track, Purpose::NoiseSamples);
             noise::add_gaussian(&mut scratch.source, amplitude, &mut rng);
         }
+        if let (Some(plan), Some(background)) = (&plan.background, &self.background) {
+            background.mix(plan, &mut scratch.source);
+        }
         match plan.stretch {
             Some(rate) => {
                 scratch.clip.resize(self.features.clip_samples, 0.0);
@@ -164,36 +228,25 @@ impl HostFrontEnd {
             }
             None => std::mem::swap(&mut scratch.source, &mut scratch.clip),
         }
-    }
-
-    /// Cuts a clip out of a stored mel spectrogram, in dB with the reference 1.0.
-    fn copy_mel(&self, mel: MelView<'_>, hop: usize, out: &mut [f32]) {
-        let frames = self.features.clip_frames();
-        // A track shorter than a clip has no frames beyond its end; silence is what zero samples would give.
-        let available = mel.frames.saturating_sub(hop).min(frames);
-        for (band, row) in out.chunks_exact_mut(frames).enumerate() {
-            let stored = &mel.values[band * mel.frames + hop.min(mel.frames)..][..available];
-            stored.convert_to_f32_slice(&mut row[..available]);
-            row[available..].fill(decibel::SILENCE_DB);
+        if let Some(semitones) = plan.pitch_shift {
+            scratch.source.resize(scratch.clip.len(), 0.0);
+            self.pitch_shift
+                .shift(&scratch.clip, semitones, &mut scratch.pitch_shift, &mut scratch.source);
+            std::mem::swap(&mut scratch.source, &mut scratch.clip);
         }
     }
 
     fn normalize_waveform(&self, samples: &mut [f32]) {
-        for sample in samples {
-            *sample = (*sample - self.waveform_mean) * self.waveform_scale;
-        }
-    }
-
-    fn normalize_mel(&self, decibels: &mut [f32]) {
-        let frames = self.features.clip_frames();
-        for ((row, mean), scale) in decibels
-            .chunks_exact_mut(frames)
-            .zip(&self.mel_mean)
-            .zip(&self.mel_scale)
-        {
-            for value in row {
-                *value = (*value - mean) * scale;
+        let normalized = self.input.waveform == Some(WaveformKind::Normalized);
+        match self.normalize {
+            _ if !normalized => {}
+            Normalize::ZScore => {
+                let (mean, scale) = (self.waveform_mean, self.waveform_scale);
+                samples.iter_mut().for_each(|sample| *sample = (*sample - mean) * scale);
             }
+            Normalize::Mean => samples.iter_mut().for_each(|sample| *sample -= self.waveform_mean),
+            Normalize::MinMax => min_max(samples),
+            Normalize::None => {}
         }
     }
 }
@@ -234,9 +287,7 @@ mod tests {
         let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         let cut = ClipPlan {
             hop: 9,
-            noise: None,
-            stretch: None,
-            key: [0; 3],
+            ..ClipPlan::default()
         };
         // Noise of no amplitude takes the long way and changes nothing.
         let computed = ClipPlan {
@@ -280,10 +331,8 @@ mod tests {
         let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         // Track 7 has 2^19 + 35,000 samples: enough for a rate of 1.06.
         let plan = ClipPlan {
-            hop: 0,
-            noise: None,
             stretch: Some(1.06),
-            key: [0; 3],
+            ..ClipPlan::default()
         };
         let (waveform, _) = clip(&data, 7, &plan);
         let loudest = |part: &[f32]| part.iter().fold(0.0f32, |loudest, value| loudest.max(value.abs()));
@@ -306,9 +355,8 @@ mod tests {
         let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         let plain = ClipPlan {
             hop: 3,
-            noise: None,
-            stretch: None,
             key: [1, 2, 3],
+            ..ClipPlan::default()
         };
         let noisy = ClipPlan {
             noise: Some(0.01),
@@ -337,5 +385,70 @@ mod tests {
             .0,
             dirty
         );
+    }
+
+    /// Figures of the run's data with other settings.
+    fn data(root: &std::path::Path, change: impl FnOnce(&mut crate::config::RunConfig)) -> RunData {
+        let mut config = testing::config(root, ModelKind::MmCrnn);
+        change(&mut config);
+        RunData::open(&config).unwrap()
+    }
+
+    #[test]
+    fn eight_bits_are_whole_steps() {
+        let root = testing::dataset();
+        let fine = data(root.path(), |config| config.normalize = Normalize::None);
+        let coarse = data(root.path(), |config| {
+            config.normalize = Normalize::None;
+            config.pcm8 = true;
+        });
+        let ((fine, fine_mel), (coarse, coarse_mel)) =
+            (clip(&fine, 1, &ClipPlan::default()), clip(&coarse, 1, &ClipPlan::default()));
+        for (fine, coarse) in fine.iter().zip(&coarse) {
+            assert_eq!(coarse * 128.0, (fine * 128.0).round_ties_even());
+        }
+        // Rounding is noise, and the spectrogram is that of what is heard.
+        assert!(fine_mel.iter().zip(&coarse_mel).any(|(a, b)| (a - b).abs() > 1.0));
+    }
+
+    #[test]
+    fn each_normalization_does_what_it_says() {
+        let root = testing::dataset();
+        let of = |normalize| {
+            let data = data(root.path(), |config| config.normalize = normalize);
+            (clip(&data, 1, &ClipPlan::default()), data.split.normalization)
+        };
+        let ((raw, raw_mel), figures) = of(Normalize::None);
+        let ((scored, scored_mel), _) = of(Normalize::ZScore);
+        let ((centred, centred_mel), _) = of(Normalize::Mean);
+        let ((ranged, ranged_mel), _) = of(Normalize::MinMax);
+        for at in (0..raw.len()).step_by(999) {
+            let off = f64::from(raw[at]) - figures.waveform_mean;
+            assert!((f64::from(centred[at]) - off).abs() < 1e-6);
+            assert!((f64::from(scored[at]) - off / figures.waveform_std).abs() < 1e-4);
+        }
+        for at in (0..raw_mel.len()).step_by(99) {
+            let off = f64::from(raw_mel[at]) - figures.mel_mean[at / 512];
+            assert!((f64::from(centred_mel[at]) - off).abs() < 1e-4);
+            assert!((f64::from(scored_mel[at]) - off / figures.mel_std[at / 512]).abs() < 1e-4);
+        }
+        for values in [ranged, ranged_mel] {
+            let range = values.iter().fold((f32::MAX, f32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
+            assert_eq!(range, (0.0, 1.0));
+        }
+    }
+
+    #[test]
+    fn a_shifted_pitch_keeps_the_length_and_changes_the_sound() {
+        let root = testing::dataset();
+        let data = data(root.path(), |_| {});
+        let plan = |semitones| ClipPlan {
+            pitch_shift: Some(semitones),
+            ..ClipPlan::default()
+        };
+        let ((up, _), (down, _)) = (clip(&data, 1, &plan(2.0)), clip(&data, 1, &plan(-2.0)));
+        let crossings = |samples: &[f32]| samples.windows(2).filter(|pair| (pair[0] < 0.0) != (pair[1] < 0.0)).count();
+        assert!(crossings(&up) > crossings(&down), "{} {}", crossings(&up), crossings(&down));
+        assert!(up[(1 << 19) - 2000..].iter().any(|sample| sample.abs() > 0.1));
     }
 }

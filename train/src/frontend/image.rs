@@ -1,4 +1,4 @@
-//! A spectrogram as an image: resizing, and the random rotation, shift and flip of image classifiers.
+//! A spectrogram as an image: resizing, and the rotation, shift and flip of image classifiers.
 //!
 //! Images are `[height, width]`, row by row; results go into the caller's memory. Nothing here knows what rows and
 //! columns mean.
@@ -8,14 +8,7 @@
 //! height_shift_range=0.2, horizontal_flip=True)`, whose `apply_affine_transform` is
 //! `scipy.ndimage.affine_transform(order=1, mode="nearest")` about the image's centre.
 
-use rand::{Rng, RngExt};
-
-/// Largest rotation in degrees, either way.
-const ROTATION_DEGREES: f64 = 20.0;
-/// Largest shift as a share of height or width, either way.
-const SHIFT: f64 = 0.2;
-/// How often an image is mirrored.
-const FLIP_PROBABILITY: f64 = 0.5;
+use crate::augment::ImagePlan;
 
 /// Working memory of [`resize_bilinear`]. It keeps the filters, so resizing again between the same sizes computes no
 /// new ones and allocates nothing.
@@ -120,52 +113,26 @@ fn check(image: &[f32], [height, width]: [usize; 2]) {
     );
 }
 
-/// One random transformation of an image. The default leaves it as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ImagePlan {
-    /// Rotation about the centre; positive ones turn what is seen clockwise, where row 0 is drawn on top.
-    pub rotation_degrees: f64,
-    /// How far down the image is looked at, as a share of its height: positive ones move what is seen up.
-    pub shift_rows: f64,
-    /// How far to the right the image is looked at, as a share of its width: positive ones move what is seen left.
-    pub shift_columns: f64,
-    /// Whether the result is then mirrored, its last column first.
-    pub flip: bool,
-}
-
-impl ImagePlan {
-    /// Rotation uniform within 20 degrees either way, shifts within a fifth of height and width, and a flip in half of
-    /// all images.
-    pub fn draw(rng: &mut impl Rng) -> Self {
-        Self {
-            rotation_degrees: rng.random_range(-ROTATION_DEGREES..ROTATION_DEGREES),
-            shift_rows: rng.random_range(-SHIFT..SHIFT),
-            shift_columns: rng.random_range(-SHIFT..SHIFT),
-            flip: rng.random_bool(FLIP_PROBABILITY),
-        }
-    }
-
-    /// Transforms an image of `size` into `out`, of the same size. Places outside the image have the value of the
-    /// nearest one inside.
-    ///
-    /// # Panics
-    /// When a side is 0, or a slice is not as large as its size says.
-    pub fn apply(&self, src: &[f32], size: [usize; 2], out: &mut [f32]) {
-        check(src, size);
-        check(out, size);
-        let [height, width] = size;
-        let (sin, cos) = self.rotation_degrees.to_radians().sin_cos();
-        let centre = size.map(|side| (side as f64 - 1.0) / 2.0);
-        // Where a pixel of the result lies in the source: turned about the centre, after it was shifted.
-        let [down, right] = [self.shift_rows * height as f64, self.shift_columns * width as f64];
-        for (row, line) in out.chunks_exact_mut(width).enumerate() {
-            let y = row as f64 - centre[0] + down;
-            for (column, value) in line.iter_mut().enumerate() {
-                let column = if self.flip { width - 1 - column } else { column };
-                let x = column as f64 - centre[1] + right;
-                let (row, column) = (cos * y - sin * x + centre[0], sin * y + cos * x + centre[1]);
-                *value = sample(src, size, row, column);
-            }
+/// Transforms an image of `size` as planned into `out`, of the same size. Places outside the image have the value of the
+/// nearest one inside.
+///
+/// # Panics
+/// When a side is 0, or a slice is not as large as its size says.
+pub fn transform(src: &[f32], size: [usize; 2], plan: &ImagePlan, out: &mut [f32]) {
+    check(src, size);
+    check(out, size);
+    let [height, width] = size;
+    let (sin, cos) = plan.rotation_degrees.to_radians().sin_cos();
+    let centre = size.map(|side| (side as f64 - 1.0) / 2.0);
+    // Where a pixel of the result lies in the source: turned about the centre, after it was shifted.
+    let [down, right] = [plan.shift_rows * height as f64, plan.shift_columns * width as f64];
+    for (row, line) in out.chunks_exact_mut(width).enumerate() {
+        let y = row as f64 - centre[0] + down;
+        for (column, value) in line.iter_mut().enumerate() {
+            let column = if plan.flip { width - 1 - column } else { column };
+            let x = column as f64 - centre[1] + right;
+            let (row, column) = (cos * y - sin * x + centre[0], sin * y + cos * x + centre[1]);
+            *value = sample(src, size, row, column);
         }
     }
 }
@@ -211,7 +178,7 @@ mod tests {
 
     fn applied(plan: ImagePlan, src: &[f32], size: [usize; 2]) -> Vec<f32> {
         let mut out = vec![f32::NAN; src.len()];
-        plan.apply(src, size, &mut out);
+        transform(src, size, &plan, &mut out);
         out
     }
 
@@ -340,26 +307,6 @@ mod tests {
         assert_eq!(applied(shifted, &row, [1, 8]), [2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 7.0, 7.0]);
     }
 
-    #[test]
-    fn plans_are_drawn_evenly_from_their_ranges() {
-        let mut rng = stream(1, 0, 0, Purpose::Crop);
-        let plans: Vec<ImagePlan> = (0..4000).map(|_| ImagePlan::draw(&mut rng)).collect();
-        for (get, limit) in [
-            ((|plan| plan.rotation_degrees) as fn(&ImagePlan) -> f64, 20.0),
-            (|plan| plan.shift_rows, 0.2),
-            (|plan| plan.shift_columns, 0.2),
-        ] {
-            let values: Vec<f64> = plans.iter().map(|plan| get(plan) / limit).collect();
-            assert!(values.iter().all(|value| value.abs() <= 1.0));
-            // Standard deviations of these means: 0.009 and 0.0047.
-            let mean = |of: fn(f64) -> f64| values.iter().copied().map(of).sum::<f64>() / 4000.0;
-            assert!(mean(|value| value).abs() < 0.04);
-            assert!((mean(|value| value * value) - 1.0 / 3.0).abs() < 0.02);
-        }
-        let flipped = plans.iter().filter(|plan| plan.flip).count();
-        assert!((1860..2140).contains(&flipped), "{flipped}");
-    }
-
     proptest! {
         #[test]
         fn resizing_keeps_the_range_and_what_is_even(
@@ -376,7 +323,7 @@ mod tests {
 
         #[test]
         fn any_plan_shows_only_what_is_there(seed in any::<u64>(), size in prop::array::uniform2(1usize..24)) {
-            let plan = ImagePlan::draw(&mut stream(seed, 0, 0, Purpose::Crop));
+            let plan = ImagePlan::draw(&mut stream(seed, 0, 0, Purpose::Image));
             let src: Vec<f32> = (0..size[0] * size[1]).map(|at| (at * 37 % 64) as f32 / 64.0).collect();
             let low = src.iter().copied().fold(1.0, f32::min);
             let high = src.iter().copied().fold(0.0, f32::max);

@@ -3,15 +3,18 @@
 //! On the host the loader threads do it, with the same signal processing that built the shards. On the device whole
 //! batches are made of raw samples, in tensor operations.
 
+mod background;
 mod device;
 mod host;
 mod image;
 mod normalize;
+mod spectrogram;
 mod stage_times;
 
+pub use background::{Background, BackgroundError};
 pub use device::{DeviceFrontEnd, UnsupportedFeatures};
-pub use host::{ClipOutput, HostFrontEnd, HostScratch};
-pub use image::{ImagePlan, ResizeScratch, resize_bilinear};
+pub use host::{ClipOutput, HostFrontEnd, HostScratch, HostSetup};
+pub use image::{ResizeScratch, resize_bilinear, transform};
 pub(crate) use normalize::check_vectors;
 pub use normalize::{Normalize, VectorError, VectorScaler, min_max};
 pub use stage_times::{StageTimes, timed};

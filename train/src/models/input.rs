@@ -19,7 +19,7 @@ pub enum SpectrogramKind {
     /// The power spectral density of the 8-bit samples as `scipy.signal.spectrogram` makes it, clamped at 512 and scaled
     /// to [0, 1]: `[129, (samples - 32) / 224]`.
     Psd,
-    /// The mel spectrogram as a picture: its 80 dB (`top_db`) scaled to [0, 1], resized.
+    /// The mel spectrogram as an image: its 80 dB (`top_db`) scaled to [0, 1], resized.
     Image {
         /// Rows.
         height: usize,
@@ -52,8 +52,8 @@ impl InputKind {
         self.waveform == Some(WaveformKind::Pcm8) || self.spectrogram == Some(SpectrogramKind::Psd)
     }
 
-    /// Whether the spectrogram is a picture.
-    pub fn is_picture(self) -> bool {
+    /// Whether the spectrogram is an image.
+    pub fn is_image(self) -> bool {
         matches!(self.spectrogram, Some(SpectrogramKind::Image { .. }))
     }
 
@@ -79,7 +79,7 @@ impl InputKind {
         let spectrogram = self.spectrogram.map(|kind| match kind {
             SpectrogramKind::Mel => "mel".to_owned(),
             SpectrogramKind::Psd => "power density".to_owned(),
-            SpectrogramKind::Image { height, width } => format!("{height}x{width} mel picture"),
+            SpectrogramKind::Image { height, width } => format!("{height}x{width} mel image"),
         });
         let statistics = self.statistics.then(|| "MFCC moments".to_owned());
         let parts: Vec<String> = [waveform, spectrogram, statistics].into_iter().flatten().collect();

@@ -50,6 +50,7 @@ fn plan(noise: Option<f32>, stretch: Option<f64>, track: u64) -> ClipPlan {
         noise,
         stretch,
         key: [1, 2, track],
+        ..ClipPlan::default()
     }
 }
 

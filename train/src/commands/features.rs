@@ -1,0 +1,165 @@
+//! `train features`.
+
+use super::{Outcome, UsageError};
+use crate::cli::FeaturesArgs;
+use crate::compute::Compute;
+use crate::config::{RunConfig, Settings};
+use crate::console::Console;
+use crate::device::DeviceChoice;
+use crate::features::{FeatureTable, TopClassifier, TopFigures, classify, extract, to_safetensors};
+use crate::fit::{BEST_FILE, blueprint};
+use crate::loader::Prefetch;
+use crate::models::{Model, import_weights, transfer_weights};
+use crate::run_data::RunData;
+use crate::run_directory::RunDirectory;
+use anyhow::{Context, bail};
+use serde_json::json;
+use shared::atomic_file;
+use shared::dataset::Task;
+use shared::split::{Set, SplitError, current};
+use std::path::PathBuf;
+
+/// Writes the penultimate activations of all sets, and tries classifiers on top of them.
+pub fn run_features(args: FeaturesArgs, console: Console) -> anyhow::Result<Outcome> {
+    let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
+    let (mut config, weights) = resolve(&args)?;
+    if config.split.is_empty() {
+        config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit {
+            dataset: config.data.clone(),
+        })?;
+    }
+    let data = RunData::open(&config)?;
+    if config.classes.is_empty() {
+        config.classes = data.dataset.classes().to_vec();
+    }
+    if !args.classify.is_empty() && data.dataset.task() == Task::MultiLabel {
+        bail!("--classify needs one class a track, and {} has tags", config.data.display());
+    }
+    let (device, device_name) = choice.open()?;
+    let compute = Compute::new(&config, &data, vec![device])?;
+    let model = load(&config, &data, &compute, &weights)?;
+    let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
+    let mut tables = Vec::new();
+    for set in Set::ALL {
+        // A set may be empty where only features are wanted.
+        let Ok(excerpts) = data.set(set) else { continue };
+        let table = extract(&model, &data, excerpts, config.batch_size, &mut prefetch, &compute)?;
+        tables.push((set, table));
+    }
+    let bytes = to_safetensors(&data, &tables).context("the features cannot be written as safetensors")?;
+    atomic_file::write_bytes(&args.out, &bytes)?;
+    let dimension = tables.first().map_or(0, |(_, table)| table.dimension());
+    let rows: usize = tables.iter().map(|(_, table)| table.excerpts.len()).sum();
+    console.line(&format!("{} on {device_name}", config.model));
+    let mut text = format!("{rows} rows of {dimension} features: {}", args.out.display());
+    let (mut on_top, judged) = (serde_json::Map::new(), Set::from(args.set));
+    for &classifier in &args.classify {
+        let figures = classify(
+            classifier,
+            args.neighbours.get(),
+            &data,
+            table(&tables, Set::Train, &config)?,
+            table(&tables, judged, &config)?,
+        )?;
+        let name = match classifier {
+            TopClassifier::Knn => "knn",
+            TopClassifier::Svm => "svm",
+        };
+        let TopFigures { songs, frames } = figures;
+        text += &format!(
+            "\n{name} on the {} set: songs top-1 {:.4}, macro F1 {:.4} of {}; frames top-1 {:.4}, macro F1 {:.4} of {}",
+            judged.name(),
+            songs.top1,
+            songs.macro_f1,
+            songs.samples,
+            frames.top1,
+            frames.macro_f1,
+            frames.samples
+        );
+        let of = |metrics: &crate::metrics::ClassificationMetrics| json!({ "top1": metrics.top1, "macro_f1": metrics.macro_f1, "samples": metrics.samples });
+        on_top.insert(name.to_owned(), json!({ "songs": of(&songs), "frames": of(&frames) }));
+    }
+    let json = json!({ "command": "features", "out": args.out, "rows": rows, "dimension": dimension, "set": judged.name(),
+                       "classifiers": on_top });
+    Ok(Outcome { text, json })
+}
+
+fn table<'a>(
+    tables: &'a [(Set, FeatureTable)],
+    wanted: Set,
+    config: &RunConfig,
+) -> anyhow::Result<&'a FeatureTable> {
+    let found = tables.iter().find(|(set, _)| *set == wanted);
+    found.map(|(_, table)| table).with_context(|| {
+        format!("--classify needs tracks in the {} set of split `{}`", wanted.name(), config.split)
+    })
+}
+
+/// The settings to look at the data with, and where the weights are.
+fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
+    let own = Settings {
+        data: args.data.clone(),
+        model: args.model,
+        split: args.split.clone(),
+        batch_size: args.batch_size,
+        frame_seconds: args.frame_seconds,
+        skip_seconds: args.skip_seconds,
+        ..Settings::default()
+    };
+    match (&args.run, &args.init_from) {
+        (Some(root), None) => {
+            let (run, begun) = RunDirectory::open(root)?;
+            let mut settings = begun.to_settings();
+            if args.data.is_some() {
+                // Another data set has splits of its own.
+                settings.split = None;
+            }
+            let mut config = own.or(settings).resolve().map_err(UsageError::Setting)?;
+            config.classes = begun.classes;
+            Ok((config, Weights::OfRun(run.path(BEST_FILE))))
+        }
+        (None, Some(file)) => {
+            // What is frozen, and what a fit needs, does not matter here.
+            let own = Settings {
+                freeze: Some(Vec::new()),
+                ..own
+            };
+            let config = own.resolve().map_err(UsageError::Setting)?;
+            Ok((config, Weights::OfFile(file.clone())))
+        }
+        _ => Err(UsageError::Setting(crate::config::invalid(
+            "--run",
+            "or --init-from is needed, one of them: they name the weights",
+        ))
+        .into()),
+    }
+}
+
+enum Weights {
+    /// All of the model, of the run's classes.
+    OfRun(PathBuf),
+    /// At least all but the classifier.
+    OfFile(PathBuf),
+}
+
+fn load(config: &RunConfig, data: &RunData, compute: &Compute, weights: &Weights) -> anyhow::Result<Model> {
+    match weights {
+        Weights::OfRun(path) => {
+            let model = config.model.init(&blueprint(config, data), &compute.device);
+            Ok(import_weights(model, path)?.0)
+        }
+        Weights::OfFile(path) => {
+            let model = config.model.init(&blueprint(config, data), &compute.device);
+            let (model, transfer) = transfer_weights(model, path, true)?;
+            let classifier = config.model.description().classifier;
+            if let Some(fresh) = transfer.fresh.iter().find(|name| !name.starts_with(classifier)) {
+                bail!(
+                    "{} has no `{fresh}`, without which {} has no features; train it first, and give --run",
+                    path.display(),
+                    config.model
+                );
+            }
+            Ok(model)
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What a model makes of clips just before its classifier: the penultimate activations, as features for other
+//! classifiers.
+//!
+//! A model and a set enter; a table of features leaves, and how a k-nearest-neighbour classifier or a linear SVM on top
+//! of it does, frame by frame and song by song.
+
+use crate::classical::{ClassicalError, KNearest, LinearSvm, SvmConfig};
+use crate::compute::Compute;
+use crate::evaluate::infer;
+use crate::frontend::{Normalize, VectorError};
+use crate::loader::Prefetch;
+use crate::metrics::{ClassificationMetrics, ConfusionMatrix};
+use crate::models::Model;
+use crate::run_data::RunData;
+use crate::step::DeviceFailure;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensorError};
+use shared::dataset::Task;
+use shared::split::Set;
+
+/// Features of some excerpts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FeatureTable {
+    /// The excerpts, as places in the run's list; those of a track side by side.
+    pub excerpts: Vec<usize>,
+    /// `[excerpts, dimension]`, row by row.
+    pub values: Vec<f32>,
+}
+
+impl FeatureTable {
+    /// Values per excerpt.
+    pub fn dimension(&self) -> usize {
+        self.values.len() / self.excerpts.len().max(1)
+    }
+}
+
+/// Runs `model`, which must be on `compute.device` and not on its autodiff twin, over excerpts of `data`.
+pub fn extract(
+    model: &Model,
+    data: &RunData,
+    excerpts: &[usize],
+    batch_size: usize,
+    prefetch: &mut Prefetch,
+    compute: &Compute,
+) -> Result<FeatureTable, DeviceFailure> {
+    let mut table = FeatureTable::default();
+    let forward = |input| model.embed(input);
+    infer(data, excerpts, batch_size, prefetch, compute, forward, |batch, features| {
+        table.excerpts.extend_from_slice(&batch.excerpts);
+        table.values.extend_from_slice(features);
+    })?;
+    Ok(table)
+}
+
+/// A safetensors file of the tables of some sets, one after the other: `features` `[n, dimension]` F32, `track_id` `[n]`
+/// U64, `frame` `[n]` U64 (0 where tracks are not cut), `set` `[n]` U8 (0 train, 1 validation, 2 test), and `class` `[n]`
+/// I64 or `tags` `[n, tags]` U8, in the data set's order of classes.
+pub fn to_safetensors(data: &RunData, tables: &[(Set, FeatureTable)]) -> Result<Vec<u8>, SafeTensorError> {
+    let outputs = data.dataset.classes().len();
+    let (mut values, mut ids, mut frames, mut sets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut classes, mut tags) = (Vec::new(), Vec::new());
+    for (set, table) in tables {
+        values.extend_from_slice(&table.values);
+        for &excerpt in &table.excerpts {
+            let excerpt = data.excerpts[excerpt];
+            ids.push(data.dataset.tracks()[excerpt.position].track_id);
+            frames.push(excerpt.frame.map_or(0, |frame| frame.number as u64));
+            sets.push(match set {
+                Set::Train => 0u8,
+                Set::Val => 1,
+                Set::Test => 2,
+            });
+            match data.dataset.task() {
+                Task::SingleLabel => classes.push(data.dataset.class(excerpt.position).map_or(-1, |class| class as i64)),
+                Task::MultiLabel => {
+                    let begin = tags.len();
+                    tags.resize(begin + outputs, 0u8);
+                    data.dataset.tags(excerpt.position).for_each(|tag| tags[begin + tag] = 1);
+                }
+            }
+        }
+    }
+    let rows = ids.len();
+    let dimension = values.len() / rows.max(1);
+    let mut tensors: Vec<(&str, Dtype, Vec<usize>, &[u8])> = vec![
+        ("features", Dtype::F32, vec![rows, dimension], bytemuck::cast_slice(&values)),
+        ("track_id", Dtype::U64, vec![rows], bytemuck::cast_slice(&ids)),
+        ("frame", Dtype::U64, vec![rows], bytemuck::cast_slice(&frames)),
+        ("set", Dtype::U8, vec![rows], &sets),
+    ];
+    match data.dataset.task() {
+        Task::SingleLabel => tensors.push(("class", Dtype::I64, vec![rows], bytemuck::cast_slice(&classes))),
+        Task::MultiLabel => tensors.push(("tags", Dtype::U8, vec![rows, outputs], &tags)),
+    }
+    let views = tensors
+        .into_iter()
+        .map(|(name, dtype, shape, bytes)| TensorView::new(dtype, shape, bytes).map(|view| (name, view)))
+        .collect::<Result<Vec<_>, _>>()?;
+    safetensors::serialize(views, None)
+}
+
+/// A classifier on top of features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TopClassifier {
+    /// The majority among the nearest training frames.
+    Knn,
+    /// A linear support vector machine, one class against the rest.
+    Svm,
+}
+
+/// How a classifier on top of features did on a set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopFigures {
+    /// A judgement a song: the class with the highest mean score of its frames.
+    pub songs: ClassificationMetrics,
+    /// A judgement a frame.
+    pub frames: ClassificationMetrics,
+}
+
+/// Features that cannot be classified.
+#[derive(Debug, thiserror::Error)]
+pub enum TopError {
+    /// They cannot be normalized.
+    #[error(transparent)]
+    Vectors(#[from] VectorError),
+    /// They cannot be learned from.
+    #[error(transparent)]
+    Classifier(#[from] ClassicalError),
+}
+
+/// Learns from the features of one set and is judged on those of another. Features are standardized with the first
+/// set's mean and deviation. The data set has one class a track.
+pub fn classify(
+    classifier: TopClassifier,
+    neighbours: usize,
+    data: &RunData,
+    train: &FeatureTable,
+    judged: &FeatureTable,
+) -> Result<TopFigures, TopError> {
+    let dimension = train.dimension();
+    let outputs = data.dataset.classes().len();
+    let scaler = Normalize::ZScore.fit(&train.values, dimension)?;
+    let standardized = |table: &FeatureTable| -> Result<Vec<f32>, TopError> {
+        let mut values = table.values.clone();
+        scaler.apply(&mut values)?;
+        Ok(values)
+    };
+    let class = |&excerpt: &usize| data.dataset.class(data.excerpts[excerpt].position).unwrap_or(0);
+    let labels: Vec<usize> = train.excerpts.iter().map(class).collect();
+    let (vectors, judged_vectors) = (standardized(train)?, standardized(judged)?);
+    let scores = match classifier {
+        TopClassifier::Knn => {
+            let neighbours = neighbours.min(labels.len());
+            KNearest::fit(&vectors, dimension, &labels, outputs, neighbours)?.scores(&judged_vectors)?
+        }
+        TopClassifier::Svm => LinearSvm::fit(&vectors, dimension, &labels, outputs, &SvmConfig::default())?
+            .svm
+            .scores(&judged_vectors)?,
+    };
+    let (mut frames, mut songs) = (ConfusionMatrix::new(outputs), ConfusionMatrix::new(outputs));
+    let rows = judged.excerpts.iter().zip(scores.chunks_exact(outputs));
+    for (excerpt, scores) in rows {
+        frames.add(class(excerpt), first_highest(scores));
+    }
+    let position = |excerpt: usize| data.excerpts[excerpt].position;
+    let mut begin = 0;
+    for song in judged.excerpts.chunk_by(|&a, &b| position(a) == position(b)) {
+        let of_song = &scores[begin * outputs..(begin + song.len()) * outputs];
+        let sums: Vec<f32> = (0..outputs)
+            .map(|class| of_song.iter().skip(class).step_by(outputs).sum())
+            .collect();
+        songs.add(class(&song[0]), first_highest(&sums));
+        begin += song.len();
+    }
+    let names = data.dataset.classes();
+    // Neither gives probabilities, so there is no cross-entropy.
+    let metrics = |confusion| ClassificationMetrics::new(confusion, names, f64::NAN);
+    Ok(TopFigures {
+        songs: metrics(&songs),
+        frames: metrics(&frames),
+    })
+}
+
+fn first_highest(scores: &[f32]) -> usize {
+    let better = |best: usize, at: usize| if scores[at] > scores[best] { at } else { best };
+    (0..scores.len()).reduce(better).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RunConfig;
+    use crate::models::ModelKind;
+    use crate::testing;
+    use safetensors::SafeTensors;
+
+    /// Frames of 5 s of the tracks, and features by which their classes can be told but in one frame of each.
+    fn tables(data: &RunData) -> (FeatureTable, FeatureTable) {
+        let table = |set| {
+            let excerpts = data.set(set).unwrap().to_vec();
+            let values = excerpts.iter().flat_map(|&excerpt| {
+                let place = data.excerpts[excerpt];
+                let class = data.dataset.class(place.position).unwrap();
+                let deceives = place.frame.is_some_and(|frame| frame.number == 1);
+                let sign = if (class == 0) == deceives { 1.0 } else { -1.0 };
+                [sign * (1.0 + excerpt as f32 / 100.0), 7.0]
+            });
+            FeatureTable {
+                values: values.collect(),
+                excerpts,
+            }
+        };
+        (table(Set::Train), table(Set::Test))
+    }
+
+    #[test]
+    fn songs_are_told_by_the_mean_of_their_frames() {
+        let root = testing::dataset();
+        let config = RunConfig {
+            frame_seconds: Some(3.0),
+            ..testing::config(root.path(), ModelKind::Cnn2d)
+        };
+        let data = RunData::open(&config).unwrap();
+        let (train, test) = tables(&data);
+        assert!(test.excerpts.len() >= 6, "two tracks of at least three frames");
+        for classifier in [TopClassifier::Knn, TopClassifier::Svm] {
+            let figures = classify(classifier, 3, &data, &train, &test).unwrap();
+            assert_eq!((figures.songs.samples, figures.songs.top1), (2, 1.0), "{classifier:?}");
+            assert_eq!(figures.frames.samples, test.excerpts.len() as u64);
+            assert!(figures.frames.top1 < 1.0, "{classifier:?}");
+        }
+    }
+
+    #[test]
+    fn tables_open_with_the_plain_library() {
+        let root = testing::dataset();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::Cnn2d)).unwrap();
+        let (train, test) = tables(&data);
+        let bytes = to_safetensors(&data, &[(Set::Train, train.clone()), (Set::Test, test)]).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let features = file.tensor("features").unwrap();
+        assert_eq!((features.shape(), features.dtype()), (&[6, 2][..], Dtype::F32));
+        assert_eq!(&features.data()[..4], train.values[0].to_le_bytes());
+        assert_eq!(file.tensor("set").unwrap().data(), [0, 0, 0, 0, 2, 2]);
+        let ids: Vec<u64> = bytemuck::pod_collect_to_vec(file.tensor("track_id").unwrap().data());
+        assert_eq!(ids, [10, 20, 30, 40, 70, 80]);
+        let classes: Vec<i64> = bytemuck::pod_collect_to_vec(file.tensor("class").unwrap().data());
+        assert_eq!(classes, [0, 1, 0, 1, 0, 1]);
+    }
+}
