@@ -2,35 +2,16 @@
 //!
 //! A seed, an epoch and a track enter, a [`ClipPlan`] leaves. Nothing here touches samples; the front end does.
 
+mod choice;
 mod crop;
 
 pub use crop::{centre_hop, random_hop};
 
+pub use choice::{Augment, AugmentChoice};
+
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
 use shared::features::FeatureConfig;
 use shared::rng::{Purpose, stream};
-
-/// Which augmentations a run uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Augment {
-    /// Clips as they are.
-    None,
-    /// Gaussian noise, then time stretch, each in half of all clips, as the paper has them.
-    #[default]
-    Paper,
-}
-
-impl Augment {
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Paper => "paper",
-        }
-    }
-}
 
 /// How often each augmentation is applied.
 const PROBABILITY: f64 = 0.5;

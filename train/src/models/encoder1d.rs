@@ -18,6 +18,15 @@ const FIRST_PADDING: usize = (KERNELS[0] - FIRST_STRIDE) / 2;
 /// Max pooling after the first three blocks: 8192 steps become 1024, 256, 64.
 const POOLS: [usize; 3] = [8, 4, 4];
 
+/// The shortest clip that leaves a step.
+pub const SHORTEST: usize = FIRST_STRIDE * POOLS[0] * POOLS[1] * POOLS[2];
+
+/// Steps that a clip of `samples` samples becomes; none where it is too short.
+pub fn steps(samples: usize) -> Option<usize> {
+    let first = (samples + 2 * FIRST_PADDING).checked_sub(KERNELS[0])? / FIRST_STRIDE + 1;
+    Some(POOLS.iter().fold(first, |steps, pool| steps / pool)).filter(|&steps| steps > 0)
+}
+
 /// Four blocks of convolution, batch norm and ReLU, with max pooling between them.
 ///
 /// Kernels and channels are those of the published checkpoint. The paper gives no strides: ARCHITECTURE.md says how
@@ -82,5 +91,17 @@ mod tests {
         let device = Device::flex();
         let out = Encoder1d::new(&device).forward(Tensor::zeros([1, 1, 1 << 19], &device));
         assert_eq!(out.dims(), [1, 128, 64]);
+    }
+
+    #[test]
+    fn steps_are_counted_as_they_come_out() {
+        let device = Device::flex();
+        let encoder = Encoder1d::new(&device);
+        assert_eq!(steps(SHORTEST), Some(1));
+        assert_eq!(steps(SHORTEST - FIRST_STRIDE), None);
+        for samples in [SHORTEST, SHORTEST + 63, 3 * SHORTEST - 1, 100_000] {
+            let out = encoder.forward(Tensor::zeros([1, 1, samples], &device));
+            assert_eq!(Some(out.dims()[2]), steps(samples), "{samples}");
+        }
     }
 }

@@ -11,6 +11,13 @@ use burn::tensor::{DType, Device, Tensor};
 pub const CHANNELS: [usize; 4] = [16, 32, 64, 128];
 /// Max pooling (mel bands × frames) after the first three blocks: 128 bands become 32, 8, 1 and 512 frames 256, 128, 64.
 const POOLS: [[usize; 2]; 3] = [[4, 2], [4, 2], [8, 2]];
+/// Mel bands that the pools make one of.
+pub const BANDS: usize = POOLS[0][0] * POOLS[1][0] * POOLS[2][0];
+
+/// Steps that a clip of `frames` frames becomes.
+pub fn steps(frames: usize) -> usize {
+    POOLS.iter().fold(frames, |steps, [_, pool]| steps / pool)
+}
 
 /// Four residual blocks with max pooling between them.
 #[derive(Module, Debug)]

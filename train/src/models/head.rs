@@ -1,6 +1,7 @@
 //! What turns an encoder's steps into logits: pooling and dense layers, or an LSTM and one dense layer.
 
 use super::recurrence::last_hidden;
+use super::system::Blueprint;
 use burn::module::{Initializer, Module};
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig, Lstm, LstmConfig};
 use burn::tensor::activation::relu;
@@ -18,25 +19,29 @@ pub struct PooledMlp {
 
 impl PooledMlp {
     /// Fresh weights for an encoder of `channels` channels.
-    pub fn new(channels: usize, classes: usize, dropout: f64, device: &Device) -> Self {
+    pub fn new(channels: usize, blueprint: &Blueprint, device: &Device) -> Self {
         Self {
             linear0: LinearConfig::new(2 * channels, 128).init(device),
             linear1: LinearConfig::new(128, 64).init(device),
-            linear2: LinearConfig::new(64, classes).init(device),
-            dropout: DropoutConfig::new(dropout).init(),
+            linear2: LinearConfig::new(64, blueprint.classes).init(device),
+            dropout: DropoutConfig::new(blueprint.dropout).init(),
         }
     }
 
-    /// `[batch, channels, steps]` to `[batch, classes]`.
-    pub fn forward(&self, steps: Tensor<3>) -> Tensor<2> {
+    /// `[batch, channels, steps]` to `[batch, 64]`.
+    pub fn embed(&self, steps: Tensor<3>) -> Tensor<2> {
         let average: Tensor<2> = steps.clone().mean_dim(2).squeeze_dim(2);
         let maximum: Tensor<2> = steps.max_dim(2).squeeze_dim(2);
         // Maxima first: in the published checkpoint's optimizer state the squared gradients of the first 128 columns
         // are larger than those of the last 128 in every channel, 13 times on average, as a maximum's are.
         let x = Tensor::cat(vec![maximum, average], 1);
         let x = self.dropout.forward(relu(self.linear0.forward(x)));
-        let x = self.dropout.forward(relu(self.linear1.forward(x)));
-        self.linear2.forward(x)
+        relu(self.linear1.forward(x))
+    }
+
+    /// `[batch, 64]` to `[batch, classes]`.
+    pub fn classify(&self, features: Tensor<2>) -> Tensor<2> {
+        self.linear2.forward(self.dropout.forward(features))
     }
 }
 
@@ -53,7 +58,7 @@ const HIDDEN: usize = 128;
 
 impl Recurrent {
     /// Fresh weights for an encoder of `channels` channels.
-    pub fn new(channels: usize, classes: usize, dropout: f64, device: &Device) -> Self {
+    pub fn new(channels: usize, blueprint: &Blueprint, device: &Device) -> Self {
         // PyTorch's initialization: uniform within one over the square root of the hidden width.
         let bound = 1.0 / (HIDDEN as f64).sqrt();
         let initializer = Initializer::Uniform {
@@ -64,14 +69,18 @@ impl Recurrent {
             lstm: LstmConfig::new(channels, HIDDEN, true)
                 .with_initializer(initializer)
                 .init(device),
-            dropout: DropoutConfig::new(dropout).init(),
-            linear: LinearConfig::new(HIDDEN, classes).init(device),
+            dropout: DropoutConfig::new(blueprint.dropout).init(),
+            linear: LinearConfig::new(HIDDEN, blueprint.classes).init(device),
         }
     }
 
-    /// `[batch, channels, steps]` to `[batch, classes]`.
-    pub fn forward(&self, steps: Tensor<3>) -> Tensor<2> {
-        let hidden = last_hidden(&self.lstm, steps);
-        self.linear.forward(self.dropout.forward(hidden))
+    /// `[batch, channels, steps]` to `[batch, 128]`.
+    pub fn embed(&self, steps: Tensor<3>) -> Tensor<2> {
+        last_hidden(&self.lstm, steps)
+    }
+
+    /// `[batch, 128]` to `[batch, classes]`.
+    pub fn classify(&self, features: Tensor<2>) -> Tensor<2> {
+        self.linear.forward(self.dropout.forward(features))
     }
 }

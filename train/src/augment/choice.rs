@@ -1,0 +1,170 @@
+//! Which augmentations a run uses, as typed and as saved: `noise,stretch`.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+use std::str::FromStr;
+
+/// Augmentations of a run. Each is applied to half of the training clips.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Augment {
+    /// Gaussian noise.
+    pub noise: bool,
+    /// Time stretch.
+    pub stretch: bool,
+    /// Pitch shift.
+    pub pitch_shift: bool,
+    /// Sounds of another data set mixed in.
+    pub background: bool,
+    /// Rotation, shifts and horizontal flip of a spectrogram that is a picture. Applied to all clips, as far as drawn.
+    pub picture: bool,
+}
+
+impl Augment {
+    /// Clips as they are.
+    pub const NONE: Self = Self {
+        noise: false,
+        stretch: false,
+        pitch_shift: false,
+        background: false,
+        picture: false,
+    };
+
+    /// Noise, then time stretch: paper 1.
+    pub const NOISE_AND_STRETCH: Self = Self {
+        noise: true,
+        stretch: true,
+        ..Self::NONE
+    };
+
+    /// Rotation, shifts and flip: paper 4.
+    pub const PICTURE: Self = Self {
+        picture: true,
+        ..Self::NONE
+    };
+
+    /// Whether samples are changed, so that spectrograms must be computed and cannot be cut out of stored ones.
+    pub fn changes_samples(self) -> bool {
+        Self { picture: false, ..self } != Self::NONE
+    }
+
+    fn parts(&mut self) -> [(&'static str, &mut bool); 5] {
+        [
+            ("noise", &mut self.noise),
+            ("stretch", &mut self.stretch),
+            ("pitch-shift", &mut self.pitch_shift),
+            ("background", &mut self.background),
+            ("picture", &mut self.picture),
+        ]
+    }
+}
+
+impl fmt::Display for Augment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut copy = *self;
+        let words: Vec<_> = copy
+            .parts()
+            .into_iter()
+            .filter(|(_, on)| **on)
+            .map(|(name, _)| name)
+            .collect();
+        formatter.pad(&if words.is_empty() { "none".into() } else { words.join("+") })
+    }
+}
+
+impl FromStr for Augment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut augment = Self::NONE;
+        if text == "none" {
+            return Ok(augment);
+        }
+        for word in text.split(['+', ',']) {
+            match augment.parts().into_iter().find(|(name, _)| *name == word) {
+                Some((_, on)) => *on = true,
+                None => {
+                    let names = augment.parts().map(|(name, _)| name).join(", ");
+                    return Err(format!("`{word}` is no augmentation; there are none, paper, {names}"));
+                }
+            }
+        }
+        Ok(augment)
+    }
+}
+
+impl Serialize for Augment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Augment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Augmentations as asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AugmentChoice {
+    /// Those of the model's paper.
+    #[default]
+    Paper,
+    /// These.
+    These(Augment),
+}
+
+impl AugmentChoice {
+    /// The augmentations, given the paper's.
+    pub fn resolve(self, paper: Augment) -> Augment {
+        match self {
+            Self::Paper => paper,
+            Self::These(augment) => augment,
+        }
+    }
+}
+
+impl FromStr for AugmentChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "paper" => Ok(Self::Paper),
+            _ => text.parse().map(Self::These),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AugmentChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_and_written() {
+        for (text, augment, written) in [
+            ("none", Augment::NONE, "none"),
+            ("stretch,noise", Augment::NOISE_AND_STRETCH, "noise+stretch"),
+            ("picture", Augment::PICTURE, "picture"),
+        ] {
+            assert_eq!(text.parse(), Ok(augment));
+            assert_eq!(augment.to_string(), written);
+            assert_eq!(written.parse(), Ok(augment));
+        }
+        assert_eq!("paper".parse(), Ok(AugmentChoice::Paper));
+        assert_eq!(AugmentChoice::Paper.resolve(Augment::PICTURE), Augment::PICTURE);
+        let error = "noise,echo".parse::<AugmentChoice>().unwrap_err();
+        assert!(error.contains("`echo`") && error.contains("pitch-shift"), "{error}");
+    }
+
+    #[test]
+    fn only_pictures_can_be_changed_after_the_spectrogram() {
+        assert!(!Augment::NONE.changes_samples() && !Augment::PICTURE.changes_samples());
+        assert!(Augment::NOISE_AND_STRETCH.changes_samples());
+    }
+}

@@ -1,0 +1,207 @@
+//! The table of all systems. One line each makes a name of the command line, a variant of [`Model`], and what belongs to
+//! them.
+
+use super::input::ModelInput;
+use super::system::{Blueprint, Description, Network};
+use super::multimodal;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::store::{ApplyResult, ModuleSnapshot, ModuleStore};
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+macro_rules! systems {
+    ($($(#[$doc:meta])* $variant:ident($network:ty) = $system:path,)+) => {
+        /// A system by name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum ModelKind {
+            $(#[doc = concat!("[`", stringify!($system), "`]")] $variant,)+
+        }
+
+        /// Any of the systems.
+        #[derive(Module, Debug)]
+        pub enum Model {
+            $(#[doc = concat!("[`ModelKind::", stringify!($variant), "`]")] $variant($network),)+
+        }
+
+        impl ModelKind {
+            /// All systems, in the order in which `train models` lists them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// What is known of it.
+            pub fn description(self) -> &'static Description {
+                match self {
+                    $(Self::$variant => &$system.description,)+
+                }
+            }
+
+            /// A model with fresh weights, drawn from the device's random generator.
+            pub fn init(self, blueprint: &Blueprint, device: &Device) -> Model {
+                match self {
+                    $(Self::$variant => Model::$variant(($system.build)(blueprint, device)),)+
+                }
+            }
+        }
+
+        impl Model {
+            /// Which system it is.
+            pub fn kind(&self) -> ModelKind {
+                match self {
+                    $(Self::$variant(_) => ModelKind::$variant,)+
+                }
+            }
+
+            fn network(&self) -> &dyn Network {
+                match self {
+                    $(Self::$variant(network) => network,)+
+                }
+            }
+
+            /// Past the enum, whose variant would stand before every name.
+            pub(super) fn load_from<S: ModuleStore>(&mut self, store: &mut S) -> Result<ApplyResult, S::Error> {
+                match self {
+                    $(Self::$variant(network) => ModuleSnapshot::load_from(network, store),)+
+                }
+            }
+
+            /// Past the enum, whose variant would stand before every name.
+            pub(super) fn save_into<S: ModuleStore>(&self, store: &mut S) -> Result<(), S::Error> {
+                match self {
+                    $(Self::$variant(network) => ModuleSnapshot::save_into(network, store),)+
+                }
+            }
+        }
+    };
+}
+
+systems! {
+    Cnn1d(multimodal::Cnn1d) = multimodal::CNN1D,
+    Cnn2d(multimodal::Cnn2d) = multimodal::CNN2D,
+    Crnn(multimodal::Crnn) = multimodal::CRNN,
+    MmCrnn(multimodal::MmCrnn) = multimodal::MM_CRNN,
+}
+
+impl ModelKind {
+    /// The name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        self.description().name
+    }
+
+    /// The system of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+impl std::fmt::Display for ModelKind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+impl Serialize for ModelKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for ModelKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| {
+            de::Error::custom(format!(
+                "`{name}` is no model that this program has; `train models` lists them"
+            ))
+        })
+    }
+}
+
+impl clap::ValueEnum for ModelKind {
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.name()).help(self.description().summary))
+    }
+}
+
+impl Model {
+    /// Weights that training changes; batch norm's running mean and variance are not among them. The model must be on an
+    /// autodiff device.
+    pub fn trainable_parameters(&self) -> usize {
+        struct Count(usize);
+        impl ModuleVisitor for Count {
+            fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+                if parameter.is_require_grad() {
+                    self.0 += parameter.lazy_shape().num_elements();
+                }
+            }
+        }
+        let mut count = Count(0);
+        self.visit(&mut count);
+        count.0
+    }
+
+    /// Logits, `[batch, classes]`.
+    ///
+    /// # Panics
+    /// When the input lacks what the model's description asks for.
+    pub fn forward(&self, input: ModelInput) -> Tensor<2> {
+        self.classify(self.embed(input))
+    }
+
+    /// See [`Network::embed`].
+    pub fn embed(&self, input: ModelInput) -> Tensor<2> {
+        self.network().embed(&input)
+    }
+
+    /// See [`Network::classify`].
+    pub fn classify(&self, features: Tensor<2>) -> Tensor<2> {
+        self.network().classify(features)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_command_line_and_of_files() {
+        use clap::ValueEnum;
+        for &kind in ModelKind::ALL {
+            assert_eq!(kind.to_possible_value().unwrap().get_name(), kind.name());
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+            assert_eq!(serde_json::from_value::<ModelKind>(kind.name().into()).unwrap(), kind);
+            assert!(ModelKind::ALL.iter().filter(|other| other.name() == kind.name()).count() == 1);
+        }
+        let error = serde_json::from_value::<ModelKind>("crn".into()).unwrap_err().to_string();
+        assert!(error.contains("`crn` is no model"), "{error}");
+    }
+
+    #[test]
+    fn every_system_accepts_its_papers_shape_and_has_its_classifier_where_it_says() {
+        struct Names(Vec<String>, Vec<String>);
+        impl ModuleVisitor for Names {
+            fn enter_module(&mut self, name: &str, _: &str) {
+                self.0.push(name.to_owned());
+            }
+            fn exit_module(&mut self, _: &str, _: &str) {
+                self.0.pop();
+            }
+            fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<D>>) {
+                // The first is the enum's variant.
+                self.1.push(self.0[1..].join("."));
+            }
+        }
+        let device = Device::flex();
+        for &kind in ModelKind::ALL {
+            let description = kind.description();
+            assert_eq!((description.accepts)(&description.usual_shape), Ok(()), "{kind}");
+            let mut names = Names(Vec::new(), Vec::new());
+            testing::model(kind, 3, &device).visit(&mut names);
+            let of_classifier = names.1.iter().filter(|name| name.starts_with(description.classifier));
+            assert_eq!(of_classifier.count(), 2, "{kind}: {:?}", names.1);
+        }
+    }
+}
