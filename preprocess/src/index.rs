@@ -76,6 +76,7 @@ pub fn write(
         },
         features: plan.features.clone(),
         fingerprint: plan.features.fingerprint(),
+        task: shared::dataset::Task::SingleLabel,
         classes: classes.into_iter().cloned().collect(),
         kept: rows.tracks.len(),
         rejected: rows.rejected.len(),

@@ -4,7 +4,7 @@
     torch_check.py FILE... [--device cpu] [--tolerance 1e-3]
 
 Each FILE is written by `train bench --outputs FILE`: a safetensors file with a model's weights under their exported
-names, check.waveform [batch, 1, samples] and check.mel [batch, 1, n_mels, frames] (those of the two that the model
+names, check.waveform [batch, 1, samples] and check.spectrogram [batch, 1, n_mels, frames] (those of the two that the model
 takes, as it takes them), check.logits [batch, classes] (dropout off, batch norm on its running statistics), and the
 metadata "model" and "classes".
 For each file the largest absolute difference of logits is printed, and the largest of the logits. The difference may be

@@ -39,6 +39,9 @@ pub struct DatasetIndex {
     pub features: FeatureConfig,
     /// [`FeatureConfig::fingerprint`] of `features`.
     pub fingerprint: String,
+    /// Whether a track has one label or any number of them.
+    #[serde(default, skip_serializing_if = "Task::is_single_label")]
+    pub task: Task,
     /// Class names in the order of a model's outputs.
     pub classes: Vec<String>,
     /// Kept tracks.
@@ -52,6 +55,25 @@ pub struct DatasetIndex {
     /// The other files the index vouches for, by path relative to the data set: [`TRACKS_FILE`], [`REJECTED_FILE`],
     /// [`SUMMARY_FILE`].
     pub files: BTreeMap<String, FileRecord>,
+}
+
+/// What there is to be learned of a track.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// Its class: each track has one label.
+    #[default]
+    SingleLabel,
+    /// Its tags: a track has any number of labels.
+    MultiLabel,
+}
+
+impl Task {
+    /// Whether each track has one label.
+
+    pub fn is_single_label(&self) -> bool {
+        *self == Self::SingleLabel
+    }
 }
 
 /// Where a data set's tracks came from.
@@ -348,6 +370,17 @@ impl Dataset {
         self.by_id.get(&track_id).copied()
     }
 
+    /// Whether a track has one label or any number of them.
+    pub fn task(&self) -> Task {
+        self.index.task
+    }
+
+    /// The classes of a track, as places in [`Self::classes`].
+    pub fn tags(&self, position: usize) -> impl Iterator<Item = usize> {
+        let labels = self.tracks[position].labels.iter();
+        labels.filter_map(|label| self.index.classes.iter().position(|class| class == label))
+    }
+
     /// The class of a track that has exactly one label.
     pub fn class(&self, position: usize) -> Option<usize> {
         match self.tracks[position].labels.as_slice() {
@@ -505,6 +538,7 @@ mod tests {
             },
             fingerprint: features.fingerprint(),
             features,
+            task: crate::dataset::Task::SingleLabel,
             classes: vec!["Folk".into(), "Rock".into()],
             kept: 3,
             rejected: 0,

@@ -13,6 +13,7 @@ use burn::tensor::Bytes;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The version of the container that this code writes and reads.
 const FORMAT_VERSION: u32 = 1;
@@ -28,6 +29,8 @@ pub struct Progress {
     pub loss_sum: f64,
     /// Confusion so far of the epoch under way.
     pub confusion: Vec<Vec<u64>>,
+    /// Names of the parameters that were loaded when the run began.
+    pub loaded: BTreeSet<String>,
     /// The epochs that are done.
     pub history: Vec<EpochRecord>,
 }
@@ -46,6 +49,7 @@ impl Progress {
             step,
             loss_sum,
             confusion,
+            loaded: BTreeSet::new(),
             history,
         }
     }

@@ -1,6 +1,6 @@
 //! The command line as typed.
 
-use crate::augment::Augment;
+use crate::augment::AugmentChoice;
 use crate::config::{Cache, Settings};
 use crate::frontend::FrontEndPlace;
 use crate::models::ModelKind;
@@ -90,7 +90,13 @@ pub struct BenchArgs {
     #[arg(long, value_name = "DATASET")]
     pub data: PathBuf,
     /// System to measure; `train models` lists them
-    #[arg(long, value_enum, default_value = "crnn")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_enum,
+        default_value = "crnn",
+        hide_possible_values = true
+    )]
     pub model: ModelKind,
     /// Split whose training set is used [default: the live one]
     #[arg(long, value_name = "NAME")]
@@ -110,9 +116,9 @@ pub struct BenchArgs {
     /// Where clips become model input
     #[arg(long, value_enum, default_value = "auto")]
     pub front_end: FrontEndPlace,
-    /// Noise and time stretch
-    #[arg(long, value_enum, default_value = "paper")]
-    pub augment: Augment,
+    /// On training clips: paper, none, or a list, as `fit` takes it
+    #[arg(long, value_name = "LIST", default_value = "paper")]
+    pub augment: AugmentChoice,
     /// Where the shards are read from
     #[arg(long, value_enum, default_value = "mapped")]
     pub cache: Cache,

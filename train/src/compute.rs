@@ -43,14 +43,13 @@ impl Compute {
     /// What `config` asks for on `devices`, of which there is at least one.
     pub fn new(config: &RunConfig, data: &RunData, devices: Vec<Device>) -> Result<Self, ComputeError> {
         let first = devices.first().expect("a run has a device").clone();
-        let input = config.model.input();
-        let on_device = config
-            .front_end
-            .is_device(first == Device::flex(), config.augment, input);
+        let input = config.model.description().input;
+        let on_cpu = first == Device::flex();
+        let on_device = config.front_end.is_device(on_cpu, config.augment, input) && !config.pcm8;
         let worker = |device: Device| {
             let device = device.autodiff();
-            let front_end = on_device
-                .then(|| DeviceFrontEnd::new(input, data.dataset.features(), &data.split.normalization, &device));
+            let front_end =
+                on_device.then(|| DeviceFrontEnd::new(input, &data.features, &data.split.normalization, &device));
             Ok(Worker {
                 front_end: front_end.transpose()?,
                 device,
@@ -82,9 +81,8 @@ impl Compute {
     /// What the loader's threads make of training clips.
     pub fn training_target<'a>(&self, data: &'a RunData) -> Target<'a> {
         if self.has_front_end() {
-            let clip_samples = data.dataset.features().clip_samples;
             Target::Samples {
-                per_clip: ClipPlan::longest_source(self.augment, clip_samples),
+                per_clip: ClipPlan::longest_source(self.augment, data.features.clip_samples),
             }
         } else {
             Target::ModelInput(&data.front_end)
@@ -110,7 +108,7 @@ impl Compute {
     ) -> Uploader<'a> {
         Uploader {
             input: data.front_end.input(),
-            features: data.dataset.features(),
+            shape: data.front_end.shape(),
             front_end,
             dtype: self.dtype,
             device,

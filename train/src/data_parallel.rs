@@ -8,38 +8,42 @@
 
 use crate::loader::BatchBuffer;
 use crate::models::Model;
-use crate::step::{self, Uploader};
+use crate::objective::Objective;
+use crate::step::{Rule, Uploader};
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 use std::ops::Range;
 use std::panic::resume_unwind;
 
-/// As [`step::train`], with a part of the batch for each of `uploaders`. `model` is on the first one's device. Returns
+/// As [`Rule::train`], with a part of the batch for each of `uploaders`. `model` is on the first one's device. Returns
 /// the parts' logits in the batch's order.
 pub fn train(
     model: Model,
     optimizer: &mut ModuleOptimizer,
-    lr: f64,
+    rule: &Rule,
     uploaders: &[Uploader<'_>],
     batch: &BatchBuffer,
 ) -> (Model, Vec<Tensor<2>>) {
-    let parts = parts(batch.positions.len(), uploaders.len());
+    let parts = parts(batch.clips(), uploaders.len());
     let work: Vec<_> = uploaders.iter().zip(parts).collect();
     let [(first, first_part), others @ ..] = work.as_slice() else {
         unreachable!("a run has a device and a batch has clips");
     };
+    // The penalty is one for the whole batch, not one for each part.
+    let unpenalized = rule.objective.without_penalties();
     let (mut total, outcomes) = std::thread::scope(|scope| {
         let running: Vec<_> = others
             .iter()
             .map(|(uploader, part)| {
                 let replica = model.clone().fork(uploader.device);
-                scope.spawn(move || gradients(&replica, uploader, batch, part.clone()))
+                let unpenalized = &unpenalized;
+                scope.spawn(move || gradients(&replica, unpenalized, uploader, batch, part.clone()))
             })
             .collect();
         // The first part runs in this thread: batch norm's running statistics are kept per thread.
         let mut total = GradientsAccumulator::new();
-        let (own, logits) = gradients(&model, first, batch, first_part.clone());
+        let (own, logits) = gradients(&model, &rule.objective, first, batch, first_part.clone());
         total.accumulate(&model, own);
         let mut outcomes = vec![logits];
         for thread in running {
@@ -53,19 +57,22 @@ pub fn train(
         (total, outcomes)
     });
     let gradients = total.grads();
-    (optimizer.step(lr, model, gradients), outcomes)
+    (optimizer.step(rule.lr.clone(), model, gradients), outcomes)
 }
 
 /// The part's share of the gradients, and its logits.
 fn gradients(
     model: &Model,
+    objective: &Objective,
     uploader: &Uploader<'_>,
     batch: &BatchBuffer,
     part: Range<usize>,
 ) -> (GradientsParams, Tensor<2>) {
-    let share = part.len() as f64 / batch.positions.len() as f64;
+    let share = part.len() as f64 / batch.clips() as f64;
     let logits = model.forward(uploader.upload(batch, part.clone()));
-    let loss = step::loss(logits.clone(), &batch.labels[part], uploader.device) * share;
+    let labels = batch.labels.part(part, logits.dims()[1]);
+    let loss = objective.loss(logits.clone(), labels, uploader.device) * share;
+    let loss = objective.with_penalty(loss, model);
     (GradientsParams::from_grads(loss.backward(), model), logits)
 }
 
@@ -83,8 +90,9 @@ mod tests {
     use super::*;
     use crate::compute::Compute;
     use crate::config::Settings;
-    use crate::fit::{adam, training_source};
-    use crate::models::{ModelKind, export_weights};
+    use crate::fit::training_source;
+    use crate::models::{Blueprint, ModelKind, export_weights};
+    use crate::optimization::adam;
     use crate::run_data::RunData;
     use crate::testing;
     use burn::tensor::Device;
@@ -111,15 +119,15 @@ mod tests {
             ..Settings::default()
         };
         let mut config = settings.resolve().unwrap();
-        let data = RunData::open(root.path(), None, config.model.input()).unwrap();
+        let data = RunData::open(&config).unwrap();
         config.classes = data.dataset.classes().to_vec();
         let compute = Compute::new(&config, &data, vec![Device::flex(); 2]).unwrap();
-        let source = training_source(&config, &data, &compute, data.positions(Set::Train).unwrap(), 0);
+        let source = training_source(&config, &data, &compute, data.set(Set::Train).unwrap(), 0);
         let mut half = BatchBuffer::default();
         source.fill(0, &mut half, &mut Default::default());
         let mut whole = half.clone();
-        whole.positions.extend(half.positions.clone());
-        whole.labels.extend(half.labels.clone());
+        whole.excerpts.extend(half.excerpts.clone());
+        whole.labels.extend(&half.labels);
         whole.plans.extend(half.plans.clone());
         whole.waveform.extend(half.waveform.clone());
 
@@ -127,13 +135,22 @@ mod tests {
         let device = uploaders[0].device;
         let begin = || {
             device.seed(1);
-            config.model.init(2, 0.0, device)
+            let blueprint = Blueprint {
+                shape: *data.front_end.shape(),
+                classes: 2,
+                dropout: 0.0,
+            };
+            config.model.init(&blueprint, device)
+        };
+        let rule = Rule {
+            objective: Objective::plain(),
+            lr: 0.1.into(),
         };
         let (one, _) = {
             let input = uploaders[0].upload(&whole, 0..4);
-            step::train(begin(), &mut adam(0.0), 0.1, input, &whole.labels, device)
+            rule.train(begin(), &mut adam(0.0), input, whole.labels.view(), device)
         };
-        let (two, logits) = train(begin(), &mut adam(0.0), 0.1, &uploaders, &whole);
+        let (two, logits) = train(begin(), &mut adam(0.0), &rule, &uploaders, &whole);
         assert_eq!(
             logits.iter().map(|part| part.dims()).collect::<Vec<_>>(),
             [[2, 2], [2, 2]]

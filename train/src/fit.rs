@@ -12,16 +12,18 @@ use crate::evaluate::evaluate;
 use crate::history::{self, EpochRecord, Figures};
 use crate::loader::{BatchSource, Batches, Clips, Prefetch, PrefetchReport, ReadAhead, training_order};
 use crate::metrics::{ClassificationMetrics, Tally};
-use crate::models::{Model, export_weights, import_weights};
+use crate::models::{Blueprint, Model, export_weights, import_weights};
+use crate::objective::Objective;
+use crate::optimization::{adam, learning_rates};
 use crate::pace::{DeviceTimes, Pace};
 use crate::report;
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
+use crate::step::Rule;
 use crate::trainer::Trainer;
 use anyhow::Context;
 use burn::module::Module;
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{AdamConfig, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use rand::RngExt;
 use shared::rng::{Purpose, stream};
@@ -33,9 +35,6 @@ pub const BEST_FILE: &str = "best.safetensors";
 pub const CHECKPOINT_FILE: &str = "last.checkpoint";
 /// Figures per epoch.
 pub const HISTORY_FILE: &str = "history.csv";
-
-/// PyTorch's value; Burn's own default is 1e-5.
-const ADAM_EPSILON: f32 = 1e-8;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -56,9 +55,13 @@ pub fn fit(
     compute: &Compute,
     console: Console,
 ) -> anyhow::Result<FitReport> {
-    let (train, val) = (data.positions(Set::Train)?, data.positions(Set::Val)?);
-    let (mut progress, model, optimizer) = start(config, run, compute.training_device(), console)?;
-    let mut trainer = Trainer::new(config, compute, data, model, optimizer);
+    let (train, val) = (data.set(Set::Train)?, data.set(Set::Val)?);
+    let (mut progress, model, optimizer) = start(config, data, run, compute.training_device(), console)?;
+    let rule = Rule {
+        objective: Objective::new(config, data)?,
+        lr: learning_rates(config, &model, &progress.loaded),
+    };
+    let mut trainer = Trainer::new(config, compute, data, rule, model, optimizer);
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let steps = train.len().div_ceil(config.batch_size) as u64;
     let mut advised = false;
@@ -84,7 +87,7 @@ pub fn fit(
         let report = prefetch.run(&source, numbers, |number, batch, so_far| -> anyhow::Result<()> {
             let done = epoch as u64 * steps + number as u64;
             if let Some(ahead) = &mut ahead {
-                ahead.advance(&data.dataset, &source.batches, number);
+                ahead.advance(&data.dataset, &data.excerpts, &source.batches, number);
             }
             trainer.step(done, batch, &mut tally)?;
             if config.checkpoint_every > 0 && (done + 1).is_multiple_of(config.checkpoint_every as u64) {
@@ -135,10 +138,12 @@ pub fn training_source<'a>(
     train: &[usize],
     epoch: u64,
 ) -> BatchSource<'a> {
-    let shard = |position: usize| data.dataset.tracks()[position].shard;
+    let shard = |excerpt: usize| data.dataset.tracks()[data.excerpts[excerpt].position].shard;
     let order = training_order(train, shard, config.shuffle_window, config.seed, epoch);
     BatchSource {
         dataset: &data.dataset,
+        excerpts: &data.excerpts,
+        features: &data.features,
         target: compute.training_target(data),
         batches: Batches::new(order, config.batch_size),
         clips: Clips::Training {
@@ -160,23 +165,16 @@ fn pace<'a>(config: &'a RunConfig, compute: &Compute, loader: &'a PrefetchReport
     }
 }
 
-/// PyTorch's Adam, with an L2 penalty added to the gradient.
-pub fn adam(weight_decay: f32) -> ModuleOptimizer {
-    AdamConfig::new()
-        .with_epsilon(ADAM_EPSILON)
-        .with_weight_decay((weight_decay > 0.0).then(|| WeightDecayConfig::new(weight_decay)))
-        .init()
-}
-
 /// Fresh weights, imported ones, or those of the last checkpoint.
 fn start(
     config: &RunConfig,
+    data: &RunData,
     run: &RunDirectory,
     device: &Device,
     console: Console,
 ) -> anyhow::Result<(Progress, Model, ModuleOptimizer)> {
     device.seed(stream(config.seed, 0, 0, Purpose::Model).random());
-    let model = config.model.init(config.classes.len(), config.dropout, device);
+    let model = config.model.init(&blueprint(config, data), device);
     let optimizer = adam(config.weight_decay);
     if let Some(bytes) = run.read(CHECKPOINT_FILE)? {
         let path = run.path(CHECKPOINT_FILE);
@@ -197,6 +195,15 @@ fn start(
             console.line(&format!("loaded {tensors} tensors from {}", path.display()));
             Ok((progress, model, optimizer))
         }
+    }
+}
+
+/// What the run's network is built for.
+pub fn blueprint(config: &RunConfig, data: &RunData) -> Blueprint {
+    Blueprint {
+        shape: *data.front_end.shape(),
+        classes: config.classes.len(),
+        dropout: config.dropout,
     }
 }
 

@@ -23,6 +23,8 @@ pub mod loader;
 pub mod memory;
 pub mod metrics;
 pub mod models;
+pub mod objective;
+pub mod optimization;
 pub mod pace;
 pub mod precision;
 pub mod report;

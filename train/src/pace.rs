@@ -69,14 +69,14 @@ impl Pace<'_> {
             "reading takes most of the loader's time although the shards lie in memory: a smaller --batch-size, or fewer \
              programs beside this one"
                 .into()
-        } else if !self.on_cpu && self.host_front_end && self.config.augment != Augment::None {
+        } else if !self.on_cpu && self.host_front_end && self.config.augment != Augment::NONE {
             "the loader's threads augment and transform: --front-end device does that on the GPU".into()
         } else if self.config.loader_threads < self.cores {
             format!(
                 "all loader threads are busy: --loader-threads {} uses every core",
                 self.cores
             )
-        } else if self.config.augment != Augment::None && !self.config.model.input().waveform {
+        } else if self.config.augment != Augment::NONE && self.config.model.description().input.waveform.is_none() {
             "every core is busy: --augment none cuts clips out of the stored mel spectrograms, which costs next to nothing, \
              but trains without noise and stretch"
                 .into()

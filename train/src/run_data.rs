@@ -1,15 +1,27 @@
-//! A run's view of its data: the open data set, the three sets as positions in it, the front end.
+//! A run's view of its data: the open data set, the three sets as excerpts of its tracks, the front end.
 
-use crate::augment::Augment;
 use crate::config::{Cache, RunConfig};
 use crate::frontend::{FrontEndPlace, HostFrontEnd};
-use crate::models::InputKind;
-use shared::dataset::{Dataset, DatasetError};
+use crate::loader::{Excerpt, Framing};
+use crate::models::{InputShape, ModelKind};
+use serde::{Deserialize, Serialize};
+use shared::dataset::{Dataset, DatasetError, Task};
+use shared::features::FeatureConfig;
 use shared::shard::ShardKind;
 use shared::split::{Set, Split, SplitError};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::ops::Range;
+
+/// Statistics of whole tracks that the data set keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatisticsKind {
+    /// Moments of 20 MFCC, 140 figures.
+    Mfcc,
+    /// Moments of 12 chroma, 84 figures.
+    Chroma,
+}
 
 /// What batches are made of.
 #[derive(Debug)]
@@ -18,9 +30,13 @@ pub struct RunData {
     pub dataset: Dataset,
     /// The split.
     pub split: Split,
+    /// The data set's feature settings, with the run's length of a clip.
+    pub features: FeatureConfig,
     /// What turns clips into model input.
     pub front_end: HostFrontEnd,
-    positions: BTreeMap<Set, Vec<usize>>,
+    /// What batches are drawn from: all tracks, or all their frames, in the data set's order.
+    pub excerpts: Vec<Excerpt>,
+    sets: BTreeMap<Set, Vec<usize>>,
 }
 
 /// Data that cannot be trained on.
@@ -56,55 +72,73 @@ pub enum RunDataError {
         /// The set.
         set: &'static str,
     },
-    /// The data set's clips are not what the models are made for.
+    /// The clips are not what the model is made for.
     #[error(
-        "the data set's clips are [{n_mels}, {frames}] and the models take [128, 512]; build it with the default \
-             feature settings"
+        "{model} needs {needed}; the data set's clips have {} samples and [{}, {}] spectrograms. Build it with other \
+         feature settings, or change --frame-seconds", has.samples, has.spectrogram[0], has.spectrogram[1]
     )]
-    ClipShape {
-        /// Mel bands.
-        n_mels: usize,
-        /// Frames.
-        frames: usize,
+    Shape {
+        /// The model.
+        model: ModelKind,
+        /// In words.
+        needed: String,
+        /// What there is.
+        has: InputShape,
+    },
+    /// A frame that is none.
+    #[error(
+        "--frame-seconds {seconds} is {hops} hops of the data set, and a frame needs at least {least}; make it longer"
+    )]
+    FrameTooShort {
+        /// As asked for.
+        seconds: f64,
+        /// Hops in it.
+        hops: usize,
+        /// So many are needed.
+        least: usize,
     },
 }
 
-/// The shape of a clip's mel spectrogram that the papers' pools are made for.
-const CLIP_SHAPE: (usize, usize) = (128, 512);
-
 impl RunData {
-    /// Opens the data set in `root` and its split `name`, or the live one.
-    pub fn open(root: &Path, name: Option<&str>, input: InputKind) -> Result<Self, RunDataError> {
-        let dataset = Dataset::open(root)?;
-        let features = dataset.features();
-        let (n_mels, frames) = (features.n_mels, features.clip_frames());
-        if (n_mels, frames) != CLIP_SHAPE {
-            return Err(RunDataError::ClipShape { n_mels, frames });
-        }
-        let split = Split::read(root, dataset.index(), name)?;
-        let mut positions = BTreeMap::new();
+    /// Opens the data set of `config` and its split, or the live one.
+    pub fn open(config: &RunConfig) -> Result<Self, RunDataError> {
+        let dataset = Dataset::open(&config.data)?;
+        let name = Some(config.split.as_str()).filter(|name| !name.is_empty());
+        let split = Split::read(&config.data, dataset.index(), name)?;
+        let (features, framing) = clips(config, dataset.features())?;
+        let (excerpts, ranges) = excerpts(&dataset, framing, &features);
+        let mut sets = BTreeMap::new();
         for (&set, ids) in &split.tracks {
-            let found = ids.iter().map(|&track_id| {
+            let mut of_set = Vec::new();
+            for &track_id in ids {
                 let position = dataset.position(track_id).ok_or_else(|| RunDataError::UnknownTrack {
                     split: split.index.name.clone(),
                     track_id,
                 })?;
-                match dataset.class(position) {
-                    Some(_) => Ok(position),
-                    None => Err(RunDataError::NotSingleLabel {
+                if dataset.task() == Task::SingleLabel && dataset.class(position).is_none() {
+                    return Err(RunDataError::NotSingleLabel {
                         track_id,
                         labels: dataset.tracks()[position].labels.len(),
-                    }),
+                    });
                 }
-            });
-            positions.insert(set, found.collect::<Result<Vec<_>, _>>()?);
+                of_set.extend(ranges[position].clone());
+            }
+            sets.insert(set, of_set);
         }
-        let front_end = HostFrontEnd::new(input, features, &split.normalization);
+        let description = config.model.description();
+        let front_end = HostFrontEnd::new(description.input, &features, &split.normalization);
+        (description.accepts)(front_end.shape()).map_err(|needed| RunDataError::Shape {
+            model: config.model,
+            needed,
+            has: *front_end.shape(),
+        })?;
         Ok(Self {
             dataset,
             split,
+            features,
             front_end,
-            positions,
+            excerpts,
+            sets,
         })
     }
 
@@ -135,10 +169,10 @@ impl RunData {
         bytes.sum()
     }
 
-    /// The tracks of a set, as positions in the data set.
-    pub fn positions(&self, set: Set) -> Result<&[usize], RunDataError> {
-        match self.positions.get(&set) {
-            Some(positions) if !positions.is_empty() => Ok(positions),
+    /// The excerpts of a set, as places in [`Self::excerpts`]; those of a track follow each other.
+    pub fn set(&self, set: Set) -> Result<&[usize], RunDataError> {
+        match self.sets.get(&set) {
+            Some(excerpts) if !excerpts.is_empty() => Ok(excerpts),
             _ => Err(RunDataError::EmptySet {
                 split: self.split.index.name.clone(),
                 set: set.name(),
@@ -147,16 +181,66 @@ impl RunData {
     }
 }
 
+/// The data set's settings with the run's length of a clip, and how tracks are cut into frames, if they are.
+fn clips(config: &RunConfig, stored: &FeatureConfig) -> Result<(FeatureConfig, Option<Framing>), RunDataError> {
+    let of_hops = |hops: usize| FeatureConfig {
+        clip_samples: hops * stored.hop_length,
+        ..stored.clone()
+    };
+    let Some(seconds) = config.frame_seconds else {
+        let features = config.clip_frames.map_or_else(|| stored.clone(), of_hops);
+        return Ok((features, None));
+    };
+    let to_hops = |seconds: f64| (seconds * f64::from(stored.sample_rate) / stored.hop_length as f64) as usize;
+    let (hops, least) = (to_hops(seconds), stored.n_fft.div_ceil(stored.hop_length));
+    if hops < least {
+        return Err(RunDataError::FrameTooShort { seconds, hops, least });
+    }
+    let framing = Framing {
+        hops,
+        skipped: to_hops(config.skip_seconds),
+    };
+    Ok((of_hops(hops), Some(framing)))
+}
+
+/// All excerpts, and those of each track.
+fn excerpts(
+    dataset: &Dataset,
+    framing: Option<Framing>,
+    features: &FeatureConfig,
+) -> (Vec<Excerpt>, Vec<Range<usize>>) {
+    let mut all = Vec::new();
+    let ranges = dataset.tracks().iter().enumerate().map(|(position, row)| {
+        let begin = all.len();
+        match framing {
+            None => all.push(Excerpt { position, frame: None }),
+            Some(framing) => {
+                let frames = framing.frames(row.samples as usize, features);
+                all.extend(frames.map(|frame| Excerpt {
+                    position,
+                    frame: Some(frame),
+                }));
+            }
+        }
+        begin..all.len()
+    });
+    let ranges = ranges.collect();
+    (all, ranges)
+}
+
 /// The shards that training clips are cut out of: an augmented clip's mel spectrogram is computed from its samples.
 pub fn training_kinds(config: &RunConfig) -> Vec<ShardKind> {
-    let InputKind { waveform, mel } = config.model.input();
-    let plain = config.augment == Augment::None;
+    let input = config.model.description().input;
+    if input.is_statistics_only() {
+        return Vec::new();
+    }
     let mut kinds = Vec::new();
-    if waveform || !plain || config.front_end == FrontEndPlace::Device {
+    let from_samples = !input.has_mel() || config.pcm8 || config.augment.changes_samples();
+    if input.waveform.is_some() || from_samples || config.front_end == FrontEndPlace::Device {
         kinds.push(ShardKind::Waveform);
     }
-    // Stored spectrograms are read for clips that are not augmented, a quarter of them with both augmentations.
-    if mel {
+    // Stored spectrograms are read for clips that are not augmented, a quarter of them with noise and stretch.
+    if input.has_mel() && !config.pcm8 {
         kinds.push(ShardKind::Mel);
     }
     kinds

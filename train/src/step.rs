@@ -1,12 +1,12 @@
 //! One batch on the device: upload, forward, and in training backward and the optimizer's step.
 
 use crate::frontend::DeviceFrontEnd;
-use crate::loader::BatchBuffer;
-use crate::models::{InputKind, Model, ModelInput};
-use burn::nn::loss::CrossEntropyLossConfig;
+use crate::loader::{BatchBuffer, LabelsView};
+use crate::models::{InputKind, InputShape, Model, ModelInput};
+use crate::objective::Objective;
+use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
-use shared::features::FeatureConfig;
+use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use std::ops::Range;
 
 /// Logits that could not be brought back from the device.
@@ -19,8 +19,8 @@ pub struct DeviceFailure(String);
 pub struct Uploader<'a> {
     /// What the model takes.
     pub input: InputKind,
-    /// Of the data set.
-    pub features: &'a FeatureConfig,
+    /// The size of one clip's input.
+    pub shape: &'a InputShape,
     /// Makes model input of samples, for batches that hold these.
     pub front_end: Option<&'a DeviceFrontEnd>,
     /// Type of the encoders' activations.
@@ -35,23 +35,28 @@ impl Uploader<'_> {
         let clips = part.len();
         let input = match self.front_end {
             Some(front_end) if !batch.pcm.is_empty() => {
-                let samples = batch.pcm.len() / batch.positions.len();
+                let samples = batch.pcm.len() / batch.clips();
                 let pcm = batch.pcm[part.start * samples..part.end * samples].to_vec();
                 front_end.run(TensorData::new(pcm, [clips, samples]), &batch.plans[part])
             }
             _ => {
                 let rows = |values: &[f32], size: usize| values[part.start * size..part.end * size].to_vec();
-                let FeatureConfig {
-                    clip_samples, n_mels, ..
-                } = *self.features;
-                let frames = self.features.clip_frames();
+                let InputShape {
+                    samples,
+                    spectrogram: [height, width],
+                    statistics,
+                } = *self.shape;
                 ModelInput {
-                    waveform: self.input.waveform.then(|| {
-                        let data = TensorData::new(rows(&batch.waveform, clip_samples), [clips, 1, clip_samples]);
+                    waveform: self.input.waveform.map(|_| {
+                        let data = TensorData::new(rows(&batch.waveform, samples), [clips, 1, samples]);
                         Tensor::from_data(data, self.device)
                     }),
-                    mel: self.input.mel.then(|| {
-                        let data = TensorData::new(rows(&batch.mel, n_mels * frames), [clips, 1, n_mels, frames]);
+                    spectrogram: self.input.spectrogram.map(|_| {
+                        let values = rows(&batch.spectrogram, height * width);
+                        Tensor::from_data(TensorData::new(values, [clips, 1, height, width]), self.device)
+                    }),
+                    statistics: self.input.statistics.then(|| {
+                        let data = TensorData::new(rows(&batch.statistics, statistics), [clips, statistics]);
                         Tensor::from_data(data, self.device)
                     }),
                 }
@@ -61,26 +66,31 @@ impl Uploader<'_> {
     }
 }
 
-/// Forward, backward, step. Returns the changed model and the logits `[batch, classes]` from before the change, which
-/// may not have been computed yet.
-pub fn train(
-    model: Model,
-    optimizer: &mut ModuleOptimizer,
-    lr: f64,
-    input: ModelInput,
-    labels: &[usize],
-    device: &Device,
-) -> (Model, Tensor<2>) {
-    let logits = model.forward(input);
-    let gradients = GradientsParams::from_grads(loss(logits.clone(), labels, device).backward(), &model);
-    (optimizer.step(lr, model, gradients), logits)
+/// What a step makes small, and how far it goes.
+pub struct Rule {
+    /// The loss.
+    pub objective: Objective,
+    /// Learning rates, parameter by parameter.
+    pub lr: ModuleLearningRate,
 }
 
-/// Mean cross-entropy.
-pub fn loss(logits: Tensor<2>, labels: &[usize], device: &Device) -> Tensor<1> {
-    let targets: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
-    let targets = Tensor::<1, Int>::from_data(TensorData::new(targets, [labels.len()]), device);
-    CrossEntropyLossConfig::new().init(device).forward(logits, targets)
+impl Rule {
+    /// Forward, backward, step. Returns the changed model and the logits `[batch, classes]` from before the change, which
+    /// may not have been computed yet.
+    pub fn train(
+        &self,
+        model: Model,
+        optimizer: &mut ModuleOptimizer,
+        input: ModelInput,
+        labels: LabelsView<'_>,
+        device: &Device,
+    ) -> (Model, Tensor<2>) {
+        let logits = model.forward(input);
+        let loss = self.objective.loss(logits.clone(), labels, device);
+        let loss = self.objective.with_penalty(loss, &model);
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        (optimizer.step(self.lr.clone(), model, gradients), logits)
+    }
 }
 
 /// Waits for logits `[batch, classes]` and gives them row by row.

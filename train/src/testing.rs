@@ -1,5 +1,7 @@
 //! A complete small data set, made through the contract alone, for the tests of what reads it.
 
+use crate::config::{RunConfig, Settings};
+use crate::models::ModelKind;
 use half::f16;
 use ndarray::Array2;
 use shared::dataset::{
@@ -15,10 +17,21 @@ use shared::split::{self, LeakAudit, Set, Split, SplitIndex, SplitRow};
 use shared::stats::{self, Normalization, TrackSummary};
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use tempfile::TempDir;
 
 /// Tracks of the data set; their ids are 10, 20, 30 …
 pub const TRACKS: usize = 8;
+
+/// The settings of a run of `model` on the data set in `root`.
+pub fn config(root: &Path, model: ModelKind) -> RunConfig {
+    let settings = Settings {
+        data: Some(root.into()),
+        model: Some(model),
+        ..Settings::default()
+    };
+    settings.resolve().unwrap()
+}
 
 /// Two classes of noisy tones, a little longer than a clip, with a split `main` of four, two and two tracks.
 pub fn dataset() -> TempDir {
@@ -79,6 +92,7 @@ pub fn dataset() -> TempDir {
         },
         fingerprint: features.fingerprint(),
         features: features.clone(),
+        task: shared::dataset::Task::SingleLabel,
         classes: vec!["Folk".into(), "Rock".into()],
         kept: TRACKS,
         rejected: 0,
@@ -113,7 +127,7 @@ fn samples(at: usize, length: usize) -> Vec<i16> {
         .collect()
 }
 
-fn write_split(root: &std::path::Path, index: &DatasetIndex, rows: &[TrackRow], sums: &[TrackSummary], n_mels: usize) {
+fn write_split(root: &Path, index: &DatasetIndex, rows: &[TrackRow], sums: &[TrackSummary], n_mels: usize) {
     let sets = [(Set::Train, 0..4), (Set::Val, 4..6), (Set::Test, 6..TRACKS)];
     let lists: BTreeMap<Set, Vec<SplitRow>> = sets
         .map(|(set, range)| {

@@ -7,12 +7,12 @@ use crate::compute::Compute;
 use crate::config::RunConfig;
 use crate::data_parallel;
 use crate::frontend::timed;
-use crate::loader::BatchBuffer;
+use crate::loader::{BatchBuffer, Labels};
 use crate::metrics::Tally;
 use crate::models::Model;
 use crate::pace::DeviceTimes;
 use crate::run_data::RunData;
-use crate::step::{self, Uploader};
+use crate::step::{self, Rule, Uploader};
 use anyhow::bail;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Tensor;
@@ -22,6 +22,7 @@ use shared::rng::{Purpose, stream};
 /// Model and optimizer, changed by every step.
 pub struct Trainer<'a> {
     config: &'a RunConfig,
+    rule: Rule,
     uploaders: Vec<Uploader<'a>>,
     /// None only within a step, which consumes the model and gives back another.
     model: Option<Model>,
@@ -37,7 +38,7 @@ struct Running {
     number: u64,
     /// Of each device's part of the batch, in its order.
     logits: Vec<Tensor<2>>,
-    labels: Vec<usize>,
+    labels: Labels,
 }
 
 impl<'a> Trainer<'a> {
@@ -46,11 +47,13 @@ impl<'a> Trainer<'a> {
         config: &'a RunConfig,
         compute: &'a Compute,
         data: &'a RunData,
+        rule: Rule,
         model: Model,
         optimizer: ModuleOptimizer,
     ) -> Self {
         Self {
             config,
+            rule,
             uploaders: compute.training_uploaders(data),
             model: Some(model),
             optimizer,
@@ -72,16 +75,16 @@ impl<'a> Trainer<'a> {
             uploader.device.seed(seed);
         }
         let model = self.model.take().expect("every step puts the model back");
-        let (lr, optimizer, times) = (self.config.lr, &mut self.optimizer, &mut self.times);
+        let (rule, optimizer, times) = (&self.rule, &mut self.optimizer, &mut self.times);
         let (changed, logits) = match self.uploaders.as_slice() {
             [only] => {
-                let input = timed(&mut times.upload, || only.upload(batch, 0..batch.positions.len()));
-                let train = || step::train(model, optimizer, lr, input, &batch.labels, only.device);
+                let input = timed(&mut times.upload, || only.upload(batch, 0..batch.clips()));
+                let train = || rule.train(model, optimizer, input, batch.labels.view(), only.device);
                 let (changed, logits) = timed(&mut times.device, train);
                 (changed, vec![logits])
             }
             several => timed(&mut times.device, || {
-                data_parallel::train(model, optimizer, lr, several, batch)
+                data_parallel::train(model, optimizer, rule, several, batch)
             }),
         };
         self.model = Some(changed);
@@ -92,13 +95,13 @@ impl<'a> Trainer<'a> {
     }
 
     /// Waits for the last step and enters it into `tally`. Gives back the memory of its labels.
-    pub fn settle(&mut self, tally: &mut Tally) -> anyhow::Result<Vec<usize>> {
+    pub fn settle(&mut self, tally: &mut Tally) -> anyhow::Result<Labels> {
         let Some(Running { number, logits, labels }) = self.running.take() else {
-            return Ok(Vec::new());
+            return Ok(Labels::default());
         };
         let parts = logits.into_iter().map(step::to_host);
         let parts = timed(&mut self.times.device, || parts.collect::<Result<Vec<_>, _>>())?;
-        tally.add(&parts.concat(), &labels);
+        tally.add(&parts.concat(), labels.view());
         if !tally.loss().is_finite() {
             bail!(
                 "the loss is not finite any more at step {}; try a lower --lr than {}",

@@ -10,8 +10,9 @@ use std::thread::sleep;
 use std::time::Duration;
 use train::augment::{Augment, ClipPlan};
 use train::loader::{BatchSource, Batches, Clips, Prefetch, Target, training_order};
-use train::models::ModelKind;
 use train::run_data::RunData;
+// What the module below names by `crate`.
+use train::{config, models};
 
 #[path = "../src/testing.rs"]
 #[expect(clippy::unwrap_used, reason = "a test's data set")]
@@ -28,10 +29,10 @@ const WARM: usize = 30;
 #[test]
 fn batches_are_made_without_allocating() {
     let root = testing::dataset();
-    let data = RunData::open(root.path(), None, ModelKind::MmCrnn.input()).expect("a data set");
-    let train = data.positions(Set::Train).expect("training tracks");
+    let data = RunData::open(&testing::config(root.path(), models::ModelKind::MmCrnn)).expect("a data set");
+    let train = data.set(Set::Train).expect("training tracks");
     let samples = Target::Samples {
-        per_clip: ClipPlan::longest_source(Augment::Paper, data.dataset.features().clip_samples),
+        per_clip: ClipPlan::longest_source(Augment::NOISE_AND_STRETCH, data.features.clip_samples),
     };
     for target in [Target::ModelInput(&data.front_end), samples] {
         // Other augmentations of the same tracks in every batch would need other epochs; other seeds do as well.
@@ -41,12 +42,14 @@ fn batches_are_made_without_allocating() {
             .collect();
         let source = BatchSource {
             dataset: &data.dataset,
+            excerpts: &data.excerpts,
+            features: &data.features,
             target,
             batches: Batches::new(order, 2),
             clips: Clips::Training {
                 seed: 1,
                 epoch: 0,
-                augment: Augment::Paper,
+                augment: Augment::NOISE_AND_STRETCH,
             },
         };
         let (mut region, mut change) = (Region::new(ALLOCATOR), None);

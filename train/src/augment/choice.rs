@@ -67,7 +67,11 @@ impl fmt::Display for Augment {
             .filter(|(_, on)| **on)
             .map(|(name, _)| name)
             .collect();
-        formatter.pad(&if words.is_empty() { "none".into() } else { words.join("+") })
+        formatter.pad(&if words.is_empty() {
+            "none".into()
+        } else {
+            words.join("+")
+        })
     }
 }
 
@@ -80,12 +84,10 @@ impl FromStr for Augment {
             return Ok(augment);
         }
         for word in text.split(['+', ',']) {
+            let names = augment.parts().map(|(name, _)| name).join(", ");
             match augment.parts().into_iter().find(|(name, _)| *name == word) {
                 Some((_, on)) => *on = true,
-                None => {
-                    let names = augment.parts().map(|(name, _)| name).join(", ");
-                    return Err(format!("`{word}` is no augmentation; there are none, paper, {names}"));
-                }
+                None => return Err(format!("`{word}` is no augmentation; there are none, paper, {names}")),
             }
         }
         Ok(augment)

@@ -5,6 +5,7 @@
 mod choice;
 mod crop;
 
+pub use choice::{Augment, AugmentChoice};
 pub use crop::{centre_hop, random_hop};
 
 pub use choice::{Augment, AugmentChoice};
@@ -45,32 +46,28 @@ impl ClipPlan {
         }
     }
 
-    /// A training clip of a track of `samples` samples.
+    /// A training clip of a track of `samples` samples, whose randomness is drawn with `key`: its id, say.
     pub fn training(
         augment: Augment,
         seed: u64,
         epoch: u64,
-        track_id: u64,
+        key: u64,
         samples: usize,
         features: &FeatureConfig,
     ) -> Self {
-        let (noise, stretch) = match augment {
-            Augment::None => (None, None),
-            Augment::Paper => {
-                let mut rng = stream(seed, epoch, track_id, Purpose::Noise);
-                let noise = rng.random_bool(PROBABILITY).then(|| rng.random_range(NOISE_AMPLITUDE));
-                let mut rng = stream(seed, epoch, track_id, Purpose::TimeStretch);
-                let stretch = rng.random_bool(PROBABILITY).then(|| rng.random_range(STRETCH_RATE));
-                (noise, stretch)
-            }
+        let draw = |purpose| stream(seed, epoch, key, purpose);
+        // Whether it is applied, and the stream that says how.
+        let drawn = |wanted: bool, purpose| {
+            let mut rng = draw(purpose);
+            (wanted && rng.random_bool(PROBABILITY)).then_some(rng)
         };
         let plan = Self {
             hop: 0,
-            noise,
-            stretch,
-            key: [seed, epoch, track_id],
+            noise: drawn(augment.noise, Purpose::Noise).map(|mut rng| rng.random_range(NOISE_AMPLITUDE)),
+            stretch: drawn(augment.stretch, Purpose::TimeStretch).map(|mut rng| rng.random_range(STRETCH_RATE)),
+            key: [seed, epoch, key],
         };
-        let mut rng = stream(seed, epoch, track_id, Purpose::Crop);
+        let mut rng = draw(Purpose::Crop);
         Self {
             hop: random_hop(samples, plan.source_samples(features.clip_samples), features, &mut rng),
             ..plan
@@ -86,9 +83,10 @@ impl ClipPlan {
 
     /// The largest [`source_samples`](Self::source_samples) of any plan that is drawn.
     pub fn longest_source(augment: Augment, clip_samples: usize) -> usize {
-        match augment {
-            Augment::None => clip_samples,
-            Augment::Paper => (clip_samples as f64 * STRETCH_RATE.end).ceil() as usize,
+        if augment.stretch {
+            (clip_samples as f64 * STRETCH_RATE.end).ceil() as usize
+        } else {
+            clip_samples
         }
     }
 
@@ -111,7 +109,7 @@ mod tests {
 
     #[test]
     fn half_of_the_clips_are_noisy_half_are_stretched_and_a_quarter_both() {
-        let plans = plans(Augment::Paper);
+        let plans = plans(Augment::NOISE_AND_STRETCH);
         let share =
             |test: fn(&ClipPlan) -> bool| plans.iter().filter(|plan| test(plan)).count() as f64 / plans.len() as f64;
         // The standard deviation of such a share of 4,000 is 0.008 at most.
@@ -135,7 +133,7 @@ mod tests {
     #[test]
     fn a_clip_never_hangs_over_the_end_of_a_long_track() {
         let features = FeatureConfig::default();
-        for plan in plans(Augment::Paper) {
+        for plan in plans(Augment::NOISE_AND_STRETCH) {
             let end = plan.hop * features.hop_length + plan.source_samples(features.clip_samples);
             assert!(end <= 1_321_967, "{plan:?}");
         }
@@ -143,7 +141,7 @@ mod tests {
 
     #[test]
     fn without_augmentation_only_the_place_changes() {
-        let plans = plans(Augment::None);
+        let plans = plans(Augment::NONE);
         assert!(plans.iter().all(ClipPlan::is_plain));
         let mut hops: Vec<_> = plans.iter().map(|plan| plan.hop).collect();
         hops.sort_unstable();
@@ -155,7 +153,9 @@ mod tests {
     #[test]
     fn epochs_tracks_and_seeds_give_different_clips() {
         let features = FeatureConfig::default();
-        let plan = |seed, epoch, track| ClipPlan::training(Augment::Paper, seed, epoch, track, 1_321_967, &features);
+        let plan = |seed, epoch, track| {
+            ClipPlan::training(Augment::NOISE_AND_STRETCH, seed, epoch, track, 1_321_967, &features)
+        };
         assert_eq!(plan(1, 2, 3), plan(1, 2, 3));
         let others = [plan(1, 2, 4), plan(1, 3, 3), plan(2, 2, 3)];
         assert!(others.iter().all(|other| other.hop != plan(1, 2, 3).hop));

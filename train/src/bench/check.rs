@@ -3,9 +3,9 @@
 use crate::augment::{Augment, ClipPlan};
 use crate::compute::Compute;
 use crate::config::RunConfig;
-use crate::frontend::{DeviceFrontEnd, HostFrontEnd, HostScratch};
+use crate::frontend::{ClipOutput, DeviceFrontEnd, HostFrontEnd, HostScratch};
 use crate::loader::copy_or_pad;
-use crate::models::InputKind;
+use crate::models::{InputKind, SpectrogramKind, WaveformKind};
 use crate::run_data::RunData;
 use crate::step;
 use anyhow::Context;
@@ -28,27 +28,29 @@ const RATES: [f64; 5] = [1.0, 0.8, 0.93, 1.07, 1.25];
 /// Makes the same clips on both sides, without noise, which comes from different generators.
 pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute) -> anyhow::Result<FrontEndDifference> {
     let input = InputKind {
-        waveform: true,
-        mel: true,
+        waveform: Some(WaveformKind::Normalized),
+        spectrogram: Some(SpectrogramKind::Mel),
+        statistics: false,
     };
-    let (features, normalization) = (data.dataset.features(), &data.split.normalization);
+    let (features, normalization) = (&data.features, &data.split.normalization);
     let on_device = DeviceFrontEnd::new(input, features, normalization, &compute.device)?;
     let on_host = HostFrontEnd::new(input, features, normalization);
-    let tracks = data.positions(Set::Train)?.iter().copied().cycle().take(RATES.len());
-    let plans: Vec<(usize, ClipPlan)> = tracks
+    let excerpts = data.set(Set::Train)?.iter().cycle().take(RATES.len());
+    let plans: Vec<(usize, ClipPlan)> = excerpts
         .zip(RATES)
-        .map(|(position, rate)| {
+        .map(|(&excerpt, rate)| {
+            let position = data.excerpts[excerpt].position;
             let samples = data.dataset.waveform(position).len();
             let plan = ClipPlan {
                 // No noise, but the way of a clip that has some: its spectrogram is computed, not cut out.
                 noise: Some(0.0),
                 stretch: (rate != 1.0).then_some(rate),
-                ..ClipPlan::training(Augment::None, config.seed, 0, position as u64, samples, features)
+                ..ClipPlan::training(Augment::NONE, config.seed, 0, position as u64, samples, features)
             };
             (position, plan)
         })
         .collect();
-    let longest = ClipPlan::longest_source(Augment::Paper, features.clip_samples);
+    let longest = ClipPlan::longest_source(Augment::NOISE_AND_STRETCH, features.clip_samples);
     let mut pcm = vec![0i16; plans.len() * longest];
     for ((position, plan), out) in plans.iter().zip(pcm.chunks_exact_mut(longest)) {
         copy_or_pad(data.dataset.waveform(*position), plan.hop * features.hop_length, out);
@@ -58,7 +60,11 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
         &plans.iter().map(|(_, plan)| *plan).collect::<Vec<_>>(),
     );
     let waveforms = step::to_host(made.waveform.context("no waveform was made")?.flatten::<2>(1, 2))?;
-    let mels = step::to_host(made.mel.context("no mel spectrogram was made")?.flatten::<2>(1, 3))?;
+    let mels = step::to_host(
+        made.spectrogram
+            .context("no mel spectrogram was made")?
+            .flatten::<2>(1, 3),
+    )?;
 
     let (mut scratch, frames) = (HostScratch::default(), features.clip_frames());
     let mut worst = FrontEndDifference {
@@ -72,8 +78,11 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
             *position,
             plan,
             &mut scratch,
-            Some(&mut waveform),
-            Some(&mut mel),
+            ClipOutput {
+                waveform: Some(&mut waveform),
+                spectrogram: Some(&mut mel),
+                statistics: None,
+            },
         );
         if plan.stretch.is_none() {
             let device = mels[at * mel.len()..][..mel.len()].chunks_exact(frames);

@@ -90,7 +90,7 @@ pub fn to_csv(
             "{},{},{device},{precision},{front_end},{},{},{},{:.4},{},{}\n",
             config.model,
             config.batch_size,
-            config.augment.name(),
+            config.augment,
             config.loader_threads,
             measurement.stage.name(),
             1e3 * measurement.seconds,

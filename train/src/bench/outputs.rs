@@ -2,6 +2,7 @@
 
 use crate::compute::Compute;
 use crate::config::RunConfig;
+use crate::fit::blueprint;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Target};
 use crate::models::{ModelInput, export_weights};
 use crate::run_data::RunData;
@@ -15,13 +16,13 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
-/// Writes fresh weights under their exported names and `check.waveform`, `check.mel` (normalized model input) and
+/// Writes fresh weights under their exported names and `check.waveform`, `check.spectrogram`, `check.statistics` (model input) and
 /// `check.logits` (dropout off, running statistics) of one batch to a safetensors file.
 pub fn write_outputs(config: &RunConfig, data: &RunData, compute: &Compute, path: &Path) -> anyhow::Result<()> {
     compute.device.seed(config.seed);
-    let model = config.model.init(config.classes.len(), config.dropout, &compute.device);
+    let model = config.model.init(&blueprint(config, data), &compute.device);
     let order = data
-        .positions(Set::Train)?
+        .set(Set::Train)?
         .iter()
         .copied()
         .cycle()
@@ -29,6 +30,8 @@ pub fn write_outputs(config: &RunConfig, data: &RunData, compute: &Compute, path
         .collect();
     let source = BatchSource {
         dataset: &data.dataset,
+        excerpts: &data.excerpts,
+        features: &data.features,
         target: Target::ModelInput(&data.front_end),
         batches: Batches::new(order, config.batch_size),
         clips: Clips::Centre,
@@ -38,18 +41,18 @@ pub fn write_outputs(config: &RunConfig, data: &RunData, compute: &Compute, path
     let input: ModelInput = compute.uploader(data).upload(&batch, 0..config.batch_size);
     let logits = step::to_host(model.forward(input))?;
 
-    let features = data.dataset.features();
+    let (shape, input) = (data.front_end.shape(), data.front_end.input());
     let (clips, classes) = (config.batch_size, config.classes.len());
     let mut tensors: Vec<(&str, Vec<usize>, &[f32])> = vec![("check.logits", vec![clips, classes], &logits)];
-    if config.model.input().waveform {
-        tensors.push(("check.waveform", vec![clips, 1, features.clip_samples], &batch.waveform));
+    if input.waveform.is_some() {
+        tensors.push(("check.waveform", vec![clips, 1, shape.samples], &batch.waveform));
     }
-    if config.model.input().mel {
-        tensors.push((
-            "check.mel",
-            vec![clips, 1, features.n_mels, features.clip_frames()],
-            &batch.mel,
-        ));
+    if input.spectrogram.is_some() {
+        let [rows, columns] = shape.spectrogram;
+        tensors.push(("check.spectrogram", vec![clips, 1, rows, columns], &batch.spectrogram));
+    }
+    if input.statistics {
+        tensors.push(("check.statistics", vec![clips, shape.statistics], &batch.statistics));
     }
     let weights = export_weights(&model).map_err(anyhow::Error::msg)?;
     let weights = SafeTensors::deserialize(&weights).context("the exported weights cannot be read back")?;

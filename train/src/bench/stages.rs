@@ -3,13 +3,15 @@
 use super::{Measurement, Stage};
 use crate::compute::Compute;
 use crate::config::RunConfig;
-use crate::fit::{adam, training_source};
+use crate::fit::{blueprint, training_source};
 use crate::frontend::HostScratch;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Prefetch, PrefetchReport};
 use crate::metrics::Tally;
 use crate::models::Model;
+use crate::objective::Objective;
+use crate::optimization::adam;
 use crate::run_data::RunData;
-use crate::step;
+use crate::step::Rule;
 use crate::trainer::Trainer;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
@@ -58,7 +60,7 @@ fn source<'a>(
     compute: &Compute,
     batches: usize,
 ) -> Result<BatchSource<'a>, BenchError> {
-    let train = data.positions(Set::Train)?;
+    let train = data.set(Set::Train)?;
     let first = training_source(config, data, compute, train, 0);
     let wanted = batches * config.batch_size;
     let order = first.batches.order().iter().copied().cycle().take(wanted).collect();
@@ -102,16 +104,17 @@ fn device_stages(
     source.fill(0, &mut buffer, &mut scratch);
     let (mut upload, mut forward, mut backward, mut optimize, mut whole) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut model = fresh_model(config, device);
+    let mut model = fresh_model(config, data, device);
     let mut optimizer = adam(config.weight_decay);
+    let rule = rule(config, data)?;
     for number in 0..WARM_UP + steps {
         let (input, uploading) = synced(device, || uploader.upload(&buffer, 0..config.batch_size))?;
         let (logits, forwarding) = synced(device, || model.forward(input.clone()))?;
-        let (loss, losing) = synced(device, || step::loss(logits, &buffer.labels, device))?;
+        let (loss, losing) = synced(device, || rule.objective.loss(logits, buffer.labels.view(), device))?;
         let (gradients, backing) = synced(device, || GradientsParams::from_grads(loss.backward(), &model))?;
-        let (changed, optimizing) = synced(device, || optimizer.step(config.lr, model, gradients))?;
+        let (changed, optimizing) = synced(device, || optimizer.step(rule.lr.clone(), model, gradients))?;
         let (result, stepping) = synced(device, || {
-            step::train(changed, &mut optimizer, config.lr, input, &buffer.labels, device)
+            rule.train(changed, &mut optimizer, input, buffer.labels.view(), device)
         })?;
         model = result.0;
         if number >= WARM_UP {
@@ -160,8 +163,15 @@ fn together(
     source: &BatchSource<'_>,
     steps: usize,
 ) -> Result<Measurement, BenchError> {
-    let model = fresh_model(config, compute.training_device());
-    let mut trainer = Trainer::new(config, compute, data, model, adam(config.weight_decay));
+    let model = fresh_model(config, data, compute.training_device());
+    let mut trainer = Trainer::new(
+        config,
+        compute,
+        data,
+        rule(config, data)?,
+        model,
+        adam(config.weight_decay),
+    );
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let mut tally = Tally::new(config.classes.len());
     // From one moment at which the buffers are full to another: the loader's threads have batches to make beyond the
@@ -196,9 +206,16 @@ enum Stop {
     Failed(anyhow::Error),
 }
 
-fn fresh_model(config: &RunConfig, device: &Device) -> Model {
+fn rule(config: &RunConfig, data: &RunData) -> Result<Rule, BenchError> {
+    Ok(Rule {
+        objective: Objective::new(config, data)?,
+        lr: config.lr.into(),
+    })
+}
+
+fn fresh_model(config: &RunConfig, data: &RunData, device: &Device) -> Model {
     device.seed(config.seed);
-    config.model.init(config.classes.len(), config.dropout, device)
+    config.model.init(&blueprint(config, data), device)
 }
 
 /// Runs `work` to its end on the device; its result and the seconds it took.

@@ -23,7 +23,7 @@ const TOLERATED_SNR_DB: f64 = 40.0;
 pub fn run_bench(args: BenchArgs, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let mut config = settings(&args).resolve().map_err(UsageError::Setting)?;
-    let mut data = RunData::open(&config.data, args.split.as_deref(), config.model.input())?;
+    let mut data = RunData::open(&config)?;
     config.classes = data.dataset.classes().to_vec();
     let (device, device_name) = choice.open()?;
     let compute = Compute::new(&config, &data, vec![device])?;

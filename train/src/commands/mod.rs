@@ -10,11 +10,11 @@ use crate::config::{InvalidSetting, RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
 use crate::evaluate::evaluate;
-use crate::fit::{BEST_FILE, HISTORY_FILE, fit};
+use crate::fit::{BEST_FILE, HISTORY_FILE, blueprint, fit};
 use crate::loader::Prefetch;
 use crate::memory::{self, shuffle_window};
 use crate::metrics::ClassificationMetrics;
-use crate::models::{ModelKind, import_weights};
+use crate::models::{Blueprint, ModelKind, import_weights};
 use crate::report::{self, CURVES_FILE, METRICS_FILE, confusion_files};
 use crate::run_data::RunData;
 use crate::run_directory::RunDirectory;
@@ -77,7 +77,7 @@ pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
             dataset: config.data.clone(),
         })?;
     }
-    let mut data = RunData::open(&config.data, Some(&config.split), config.model.input())?;
+    let mut data = RunData::open(&config)?;
     if begun.is_none() && !window_is_set {
         let shards = data.dataset.index().shards.len();
         config.shuffle_window = shuffle_window(data.training_bytes(&config), shards, memory::available());
@@ -143,7 +143,7 @@ fn read_settings(path: &Path) -> anyhow::Result<Settings> {
 
 /// Says what is about to be trained, and what is odd about its data.
 fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) -> anyhow::Result<()> {
-    let count = |set| data.positions(set).map(<[usize]>::len);
+    let count = |set| data.set(set).map(<[usize]>::len);
     console.line(&format!(
         "{} on {device}: {} training, {} validation tracks of split `{}`, {} classes",
         config.model,
@@ -153,7 +153,7 @@ fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) 
         config.classes.len(),
     ));
     let constant = &data.split.normalization.constant_bands;
-    if config.model.input().mel && !constant.is_empty() {
+    if config.model.description().input.has_mel() && !constant.is_empty() {
         console.line(&format!(
             "{} of {} mel bands never vary in the training set, as those above an MP3 encoder's low-pass do; they \
              normalize to zero",
@@ -179,7 +179,7 @@ pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
     if let Some(moved) = args.data {
         config.data = moved;
     }
-    let data = RunData::open(&config.data, Some(&config.split), config.model.input())?;
+    let data = RunData::open(&config)?;
     if data.dataset.index().checksum != config.data_checksum {
         bail!(
             "{} is not the data set that {} was trained on",
@@ -218,13 +218,13 @@ fn judge(
     set: Set,
     compute: &Compute,
 ) -> anyhow::Result<crate::metrics::Tally> {
-    let model = config.model.init(config.classes.len(), config.dropout, &compute.device);
+    let model = config.model.init(&blueprint(config, data), &compute.device);
     let (model, _) = import_weights(model, &run.path(BEST_FILE))?;
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     Ok(evaluate(
         &model,
         data,
-        data.positions(set)?,
+        data.set(set)?,
         config.batch_size,
         &mut prefetch,
         compute,
@@ -233,30 +233,39 @@ fn judge(
 
 /// `train models`.
 pub fn run_models() -> Outcome {
+    // Parameters are counted as the paper has them: for its clips and a data set of 8 genres.
     let parameters = |kind: ModelKind| {
-        kind.init(8, kind.defaults().dropout, &Device::flex().autodiff())
-            .trainable_parameters()
-    };
-    let mut text = format!(
-        "{:<8} {:>22}  {:<16} what it is",
-        "model", "parameters, 8 classes", "input"
-    );
-    let mut list = Vec::new();
-    for kind in ModelKind::ALL {
-        let input = match (kind.input().waveform, kind.input().mel) {
-            (true, true) => "waveform and mel",
-            (true, false) => "waveform",
-            (false, _) => "mel",
+        let description = kind.description();
+        let blueprint = Blueprint {
+            shape: description.usual_shape,
+            classes: MODELS_CLASSES,
+            dropout: description.defaults.dropout,
         };
-        let count = parameters(kind);
-        text += &format!("\n{:<8} {count:>22}  {input:<16} {}", kind.name(), kind.summary());
-        list.push(json!({ "name": kind.name(), "parameters": count, "input": input, "summary": kind.summary() }));
+        kind.init(&blueprint, &Device::flex().autodiff()).trainable_parameters()
+    };
+    let widest = ModelKind::ALL.iter().map(|kind| kind.name().len()).max().unwrap_or(0);
+    let mut text = format!("{:<widest$} {:>12}  {:<24} what it is", "model", "parameters", "input");
+    let (mut list, mut paper) = (Vec::new(), "");
+    for &kind in ModelKind::ALL {
+        let description = kind.description();
+        if description.paper != paper {
+            paper = description.paper;
+            text += &format!("\n{paper}");
+        }
+        let (name, summary) = (description.name, description.summary);
+        let (count, input) = (parameters(kind), description.input.describe());
+        text += &format!("\n{name:<widest$} {count:>12}  {input:<24} {summary}");
+        list.push(json!({ "name": name, "paper": paper, "parameters": count, "input": input, "summary": summary }));
     }
+    text += &format!("\nParameters are those of {MODELS_CLASSES} classes and the paper's clips.");
     Outcome {
         text,
         json: json!({ "command": "models", "models": list }),
     }
 }
+
+/// Classes for which `train models` counts parameters.
+const MODELS_CLASSES: usize = 8;
 
 fn sentence(metrics: &ClassificationMetrics) -> String {
     let paper = metrics.paper;

@@ -3,7 +3,7 @@
 
 use super::stage_times::{StageTimes, timed};
 use crate::augment::{Augment, ClipPlan};
-use crate::models::InputKind;
+use crate::models::{InputKind, InputShape};
 use half::slice::HalfFloatSliceExt;
 use ndarray::ArrayViewMut2;
 use shared::dataset::Dataset;
@@ -24,6 +24,7 @@ const STRETCH_HOP_LENGTH: usize = 512;
 #[derive(Debug)]
 pub struct HostFrontEnd {
     input: InputKind,
+    shape: InputShape,
     features: FeatureConfig,
     mel: MelSpectrogram,
     stretch: TimeStretch,
@@ -44,11 +45,35 @@ pub struct HostScratch {
     mel: MelScratch,
 }
 
+/// Where one clip's input goes, as far as the model takes it.
+#[derive(Debug)]
+pub struct ClipOutput<'a> {
+    /// `[samples]`.
+    pub waveform: Option<&'a mut [f32]>,
+    /// `[rows, columns]`.
+    pub spectrogram: Option<&'a mut [f32]>,
+    /// `[figures]`.
+    pub statistics: Option<&'a mut [f32]>,
+}
+
 impl HostFrontEnd {
-    /// For a model that takes `input`, with the figures of the split's training set.
+    /// For a model that takes `input`, of clips as `features` has them, with the figures of the split's training set.
     pub fn new(input: InputKind, features: &FeatureConfig, normalization: &Normalization) -> Self {
+        let shape = InputShape {
+            samples: if input.waveform.is_some() {
+                features.clip_samples
+            } else {
+                0
+            },
+            spectrogram: match input.spectrogram {
+                Some(_) => [features.n_mels, features.clip_frames()],
+                None => [0; 2],
+            },
+            statistics: 0,
+        };
         Self {
             input,
+            shape,
             features: features.clone(),
             mel: MelSpectrogram::new(features),
             stretch: TimeStretch::new(STRETCH_N_FFT, STRETCH_HOP_LENGTH),
@@ -64,24 +89,28 @@ impl HostFrontEnd {
         self.input
     }
 
-    /// Makes one clip: `waveform` (`[clip_samples]`) and `mel` (`[n_mels, frames]`), where they are given.
+    /// The size of one clip's input.
+    pub fn shape(&self) -> &InputShape {
+        &self.shape
+    }
+
+    /// Makes one clip's input.
     pub fn run(
         &self,
         dataset: &Dataset,
         position: usize,
         plan: &ClipPlan,
         scratch: &mut HostScratch,
-        waveform: Option<&mut [f32]>,
-        mel: Option<&mut [f32]>,
+        out: ClipOutput<'_>,
     ) {
         if plan.is_plain() {
-            self.cut(dataset, position, plan, &mut scratch.times, (waveform, mel));
+            self.cut(dataset, position, plan, &mut scratch.times, out);
             return;
         }
         let HostScratch { source, times, .. } = scratch;
         timed(&mut times.read, || {
             // Room for the fastest clip at once, so that no later one needs more.
-            let longest = ClipPlan::longest_source(Augment::Paper, self.features.clip_samples);
+            let longest = ClipPlan::longest_source(Augment::NOISE_AND_STRETCH, self.features.clip_samples);
             source.reserve(longest.saturating_sub(source.len()));
             source.resize(plan.source_samples(self.features.clip_samples), 0.0);
             copy_clip(dataset.waveform(position), plan.hop * self.features.hop_length, source);
@@ -89,14 +118,14 @@ impl HostFrontEnd {
         let mut times = scratch.times;
         timed(&mut times.augment, || self.augment(plan, scratch));
         timed(&mut times.front_end, || {
-            if let Some(out) = mel {
+            if let Some(out) = out.spectrogram {
                 let shape = (self.features.n_mels, self.features.clip_frames());
                 let view = ArrayViewMut2::from_shape(shape, &mut *out).expect("the batch buffer has room for one clip");
                 self.mel.power(&scratch.clip, &mut scratch.mel, view);
                 decibel::power_to_db(out, Reference::Max, Some(self.features.top_db));
                 self.normalize_mel(out);
             }
-            if let Some(out) = waveform {
+            if let Some(out) = out.waveform {
                 out.copy_from_slice(&scratch.clip);
                 self.normalize_waveform(out);
             }
@@ -105,20 +134,13 @@ impl HostFrontEnd {
     }
 
     /// A clip that is not augmented: its samples as they are, its mel spectrogram cut out of the stored one.
-    fn cut(
-        &self,
-        dataset: &Dataset,
-        position: usize,
-        plan: &ClipPlan,
-        times: &mut StageTimes,
-        (waveform, mel): (Option<&mut [f32]>, Option<&mut [f32]>),
-    ) {
-        if let Some(out) = waveform {
+    fn cut(&self, dataset: &Dataset, position: usize, plan: &ClipPlan, times: &mut StageTimes, out: ClipOutput<'_>) {
+        if let Some(out) = out.waveform {
             let begin = plan.hop * self.features.hop_length;
             timed(&mut times.read, || copy_clip(dataset.waveform(position), begin, out));
             timed(&mut times.front_end, || self.normalize_waveform(out));
         }
-        if let Some(out) = mel {
+        if let Some(out) = out.spectrogram {
             timed(&mut times.read, || self.copy_mel(dataset.mel(position), plan.hop, out));
             timed(&mut times.front_end, || {
                 decibel::refer_to_max(out, self.features.top_db);
@@ -189,27 +211,27 @@ fn copy_clip(samples: &[i16], begin: usize, out: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::ModelKind;
     use crate::run_data::RunData;
     use crate::testing;
-
-    const BOTH: InputKind = InputKind {
-        waveform: true,
-        mel: true,
-    };
 
     /// A clip's waveform and mel spectrogram.
     fn clip(data: &RunData, position: usize, plan: &ClipPlan) -> (Vec<f32>, Vec<f32>) {
         let (mut waveform, mut mel) = (vec![0.0; 1 << 19], vec![0.0; 128 * 512]);
-        let out = (Some(&mut waveform[..]), Some(&mut mel[..]));
+        let out = ClipOutput {
+            waveform: Some(&mut waveform),
+            spectrogram: Some(&mut mel),
+            statistics: None,
+        };
         data.front_end
-            .run(&data.dataset, position, plan, &mut HostScratch::default(), out.0, out.1);
+            .run(&data.dataset, position, plan, &mut HostScratch::default(), out);
         (waveform, mel)
     }
 
     #[test]
     fn the_stored_mel_spectrogram_and_the_computed_one_agree() {
         let root = testing::dataset();
-        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         let cut = ClipPlan {
             hop: 9,
             noise: None,
@@ -237,7 +259,7 @@ mod tests {
     #[test]
     fn the_training_set_normalizes_to_mean_zero_and_deviation_one() {
         let root = testing::dataset();
-        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
         for position in 0..4 {
             let samples = data.dataset.waveform(position).len();
@@ -255,7 +277,7 @@ mod tests {
     #[test]
     fn a_faster_clip_has_no_silent_end() {
         let root = testing::dataset();
-        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         // Track 7 has 2^19 + 35,000 samples: enough for a rate of 1.06.
         let plan = ClipPlan {
             hop: 0,
@@ -281,7 +303,7 @@ mod tests {
     #[test]
     fn noise_is_as_loud_as_planned_and_depends_on_the_key() {
         let root = testing::dataset();
-        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         let plain = ClipPlan {
             hop: 3,
             noise: None,

@@ -8,7 +8,7 @@ mod host;
 mod stage_times;
 
 pub use device::{DeviceFrontEnd, UnsupportedFeatures};
-pub use host::{HostFrontEnd, HostScratch};
+pub use host::{ClipOutput, HostFrontEnd, HostScratch};
 pub use stage_times::{StageTimes, timed};
 
 use crate::augment::Augment;
@@ -31,8 +31,9 @@ pub enum FrontEndPlace {
 impl FrontEndPlace {
     /// Whether it is the device. A mel spectrogram that can be cut out of a stored one is not worth computing.
     pub fn is_device(self, on_cpu: bool, augment: Augment, input: InputKind) -> bool {
+        let worth_it = augment.changes_samples() || input.waveform.is_some();
         match self {
-            Self::Auto => !on_cpu && (augment != Augment::None || input.waveform),
+            Self::Auto => !on_cpu && worth_it && DeviceFrontEnd::supports(augment, input),
             Self::Host => false,
             Self::Device => true,
         }

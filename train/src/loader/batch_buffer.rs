@@ -1,23 +1,25 @@
 //! The memory of one batch, filled again and again.
 
+use super::Labels;
 use crate::augment::ClipPlan;
 use crate::frontend::StageTimes;
-use crate::models::InputKind;
-use shared::features::FeatureConfig;
+use crate::models::InputShape;
 
-/// One batch on the host, with the tracks it was made of: model input, or the samples that the device makes it of.
+/// One batch on the host, with the excerpts it was made of: model input, or the samples that the device makes it of.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchBuffer {
-    /// Positions of the tracks in the data set.
-    pub positions: Vec<usize>,
-    /// Their classes.
-    pub labels: Vec<usize>,
+    /// The excerpts, as places in the run's list.
+    pub excerpts: Vec<usize>,
+    /// What is true of them.
+    pub labels: Labels,
     /// How each clip is cut and augmented.
     pub plans: Vec<ClipPlan>,
-    /// `[batch, clip_samples]`, z-scored; empty where the model takes no waveform.
+    /// `[batch, samples]`; empty where the model takes no waveform.
     pub waveform: Vec<f32>,
-    /// `[batch, n_mels, frames]`, z-scored per band; empty where the model takes no mel spectrogram.
-    pub mel: Vec<f32>,
+    /// `[batch, rows, columns]`; empty where the model takes no spectrogram.
+    pub spectrogram: Vec<f32>,
+    /// `[batch, figures]`; empty where the model takes no statistics.
+    pub statistics: Vec<f32>,
     /// `[batch, source samples]` as they lie in the shards, zeros behind a track's end; empty where the host makes the
     /// model input.
     pub pcm: Vec<i16>,
@@ -26,27 +28,33 @@ pub struct BatchBuffer {
 }
 
 impl BatchBuffer {
-    /// Makes room for the model input of `tracks` clips. Allocates only when the batch is larger than all before.
-    pub fn reset(&mut self, tracks: usize, input: InputKind, features: &FeatureConfig) {
-        let room = |wanted: bool, values: usize| if wanted { tracks * values } else { 0 };
-        self.clear();
-        self.waveform.resize(room(input.waveform, features.clip_samples), 0.0);
-        self.mel
-            .resize(room(input.mel, features.n_mels * features.clip_frames()), 0.0);
+    /// Clips in the batch.
+    pub fn clips(&self) -> usize {
+        self.excerpts.len()
     }
 
-    /// Makes room for `samples` samples of each of `tracks` clips.
-    pub fn reset_pcm(&mut self, tracks: usize, samples: usize) {
+    /// Makes room for the model input of `clips` clips. Allocates only when the batch is larger than all before.
+    pub fn reset(&mut self, clips: usize, shape: &InputShape) {
+        let [rows, columns] = shape.spectrogram;
         self.clear();
-        self.pcm.resize(tracks * samples, 0);
+        self.waveform.resize(clips * shape.samples, 0.0);
+        self.spectrogram.resize(clips * rows * columns, 0.0);
+        self.statistics.resize(clips * shape.statistics, 0.0);
+    }
+
+    /// Makes room for `samples` samples of each of `clips` clips.
+    pub fn reset_pcm(&mut self, clips: usize, samples: usize) {
+        self.clear();
+        self.pcm.resize(clips * samples, 0);
     }
 
     fn clear(&mut self) {
-        self.positions.clear();
+        self.excerpts.clear();
         self.labels.clear();
         self.plans.clear();
         self.waveform.clear();
-        self.mel.clear();
+        self.spectrogram.clear();
+        self.statistics.clear();
         self.pcm.clear();
     }
 }

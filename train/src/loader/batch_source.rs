@@ -1,14 +1,15 @@
 //! Fills one batch: cuts, augments and transforms each of its clips, or only copies what the device makes them of.
 
-use super::{BatchBuffer, Batches};
+use super::{BatchBuffer, Batches, Excerpt};
 use crate::augment::{Augment, ClipPlan};
-use crate::frontend::{HostFrontEnd, HostScratch, StageTimes, timed};
+use crate::frontend::{ClipOutput, HostFrontEnd, HostScratch, StageTimes, timed};
 use shared::dataset::Dataset;
+use shared::features::FeatureConfig;
 
 /// How clips are cut out of tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clips {
-    /// At a place and with augmentations drawn from (seed, epoch, track).
+    /// At a place, but where a frame gives it, and with augmentations drawn from (seed, epoch, track).
     Training {
         /// The run's seed.
         seed: u64,
@@ -17,7 +18,7 @@ pub enum Clips {
         /// Which augmentations.
         augment: Augment,
     },
-    /// From the middle, unchanged.
+    /// From the middle, or where a frame lies, unchanged.
     Centre,
 }
 
@@ -38,9 +39,13 @@ pub enum Target<'a> {
 pub struct BatchSource<'a> {
     /// The tracks.
     pub dataset: &'a Dataset,
+    /// What is drawn from.
+    pub excerpts: &'a [Excerpt],
+    /// The data set's feature settings, with the run's length of a clip.
+    pub features: &'a FeatureConfig,
     /// What becomes of the clips here.
     pub target: Target<'a>,
-    /// Which tracks make up which batch.
+    /// Which excerpts make up which batch.
     pub batches: Batches,
     /// How clips are cut.
     pub clips: Clips,
@@ -49,48 +54,61 @@ pub struct BatchSource<'a> {
 impl BatchSource<'_> {
     /// Makes batch `number`.
     pub fn fill(&self, number: usize, buffer: &mut BatchBuffer, scratch: &mut HostScratch) {
-        let features = self.dataset.features();
-        let positions = self.batches.batch(number);
+        let excerpts = self.batches.batch(number);
         scratch.times = StageTimes::default();
         match self.target {
-            Target::ModelInput(front_end) => buffer.reset(positions.len(), front_end.input(), features),
-            Target::Samples { per_clip } => buffer.reset_pcm(positions.len(), per_clip),
+            Target::ModelInput(front_end) => buffer.reset(excerpts.len(), front_end.shape()),
+            Target::Samples { per_clip } => buffer.reset_pcm(excerpts.len(), per_clip),
         }
-        for &position in positions {
-            buffer.positions.push(position);
-            buffer.plans.push(self.plan(position));
-            let class = self.dataset.class(position);
-            buffer
-                .labels
-                .push(class.expect("the run was refused if a track of its split has no single class"));
+        for &excerpt in excerpts {
+            buffer.excerpts.push(excerpt);
+            buffer.plans.push(self.plan(self.excerpts[excerpt]));
+            buffer.labels.push(self.dataset, self.excerpts[excerpt].position);
         }
-        let clips = positions.iter().zip(&buffer.plans);
+        let clips = excerpts.iter().map(|&excerpt| self.excerpts[excerpt].position);
+        let clips = clips.zip(&buffer.plans);
         match self.target {
             Target::ModelInput(front_end) => {
-                let mut waveforms = buffer.waveform.chunks_exact_mut(features.clip_samples);
-                let mut mels = buffer.mel.chunks_exact_mut(features.n_mels * features.clip_frames());
-                for (&position, plan) in clips {
-                    front_end.run(self.dataset, position, plan, scratch, waveforms.next(), mels.next());
+                let shape = front_end.shape();
+                let [rows, columns] = shape.spectrogram;
+                let mut waveforms = buffer.waveform.chunks_exact_mut(shape.samples.max(1));
+                let mut spectrograms = buffer.spectrogram.chunks_exact_mut((rows * columns).max(1));
+                let mut statistics = buffer.statistics.chunks_exact_mut(shape.statistics.max(1));
+                for (position, plan) in clips {
+                    let out = ClipOutput {
+                        waveform: waveforms.next(),
+                        spectrogram: spectrograms.next(),
+                        statistics: statistics.next(),
+                    };
+                    front_end.run(self.dataset, position, plan, scratch, out);
                 }
             }
             Target::Samples { per_clip } => timed(&mut scratch.times.read, || {
-                for ((&position, plan), out) in clips.zip(buffer.pcm.chunks_exact_mut(per_clip)) {
-                    copy_or_pad(self.dataset.waveform(position), plan.hop * features.hop_length, out);
+                for ((position, plan), out) in clips.zip(buffer.pcm.chunks_exact_mut(per_clip)) {
+                    copy_or_pad(
+                        self.dataset.waveform(position),
+                        plan.hop * self.features.hop_length,
+                        out,
+                    );
                 }
             }),
         }
         buffer.times = scratch.times;
     }
 
-    fn plan(&self, position: usize) -> ClipPlan {
-        let features = self.dataset.features();
-        let samples = self.dataset.waveform(position).len();
-        match self.clips {
-            Clips::Centre => ClipPlan::centre(samples, features),
+    fn plan(&self, excerpt: Excerpt) -> ClipPlan {
+        let row = &self.dataset.tracks()[excerpt.position];
+        let samples = self.dataset.waveform(excerpt.position).len();
+        let plan = match self.clips {
+            Clips::Centre => ClipPlan::centre(samples, self.features),
             Clips::Training { seed, epoch, augment } => {
-                let track_id = self.dataset.tracks()[position].track_id;
-                ClipPlan::training(augment, seed, epoch, track_id, samples, features)
+                let key = excerpt.key(row.track_id);
+                ClipPlan::training(augment, seed, epoch, key, samples, self.features)
             }
+        };
+        match excerpt.frame {
+            Some(frame) => ClipPlan { hop: frame.hop, ..plan },
+            None => plan,
         }
     }
 }

@@ -6,12 +6,16 @@
 
 mod batch_buffer;
 mod batch_source;
+mod excerpt;
+mod labels;
 mod prefetch;
 mod read_ahead;
 mod sampler;
 
 pub use batch_buffer::BatchBuffer;
 pub use batch_source::{BatchSource, Clips, Target, copy_or_pad};
+pub use excerpt::{Excerpt, Frame, Framing};
+pub use labels::{Labels, LabelsView};
 pub use prefetch::{Prefetch, PrefetchReport};
 pub use read_ahead::ReadAhead;
 pub use sampler::{Batches, training_order};

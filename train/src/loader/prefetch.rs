@@ -163,26 +163,23 @@ mod tests {
     use super::super::{Batches, Clips, Target, training_order};
     use super::*;
     use crate::augment::Augment;
-    use crate::models::InputKind;
+    use crate::models::ModelKind;
     use crate::run_data::RunData;
     use crate::testing;
     use std::convert::Infallible;
 
-    const BOTH: InputKind = InputKind {
-        waveform: true,
-        mel: true,
-    };
-
     fn source(data: &RunData, batch_size: usize) -> BatchSource<'_> {
-        let positions: Vec<_> = (0..testing::TRACKS).collect();
+        let excerpts: Vec<_> = (0..testing::TRACKS).collect();
         BatchSource {
             dataset: &data.dataset,
+            excerpts: &data.excerpts,
+            features: &data.features,
             target: Target::ModelInput(&data.front_end),
-            batches: Batches::new(training_order(&positions, |_| 0, 0, 5, 1), batch_size),
+            batches: Batches::new(training_order(&excerpts, |_| 0, 0, 5, 1), batch_size),
             clips: Clips::Training {
                 seed: 5,
                 epoch: 1,
-                augment: Augment::Paper,
+                augment: Augment::NOISE_AND_STRETCH,
             },
         }
     }
@@ -206,18 +203,17 @@ mod tests {
     #[test]
     fn any_number_of_threads_gives_the_same_batches_and_any_of_them_can_be_the_first() {
         let root = testing::dataset();
-        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         let source = source(&data, 3);
         let alone = collect(&mut Prefetch::new(1, 1), &source, 0..3);
-        assert_eq!(
-            alone.iter().map(|batch| batch.labels.len()).collect::<Vec<_>>(),
-            [3, 3, 2]
-        );
-        assert!(
-            alone
+        assert_eq!(alone.iter().map(BatchBuffer::clips).collect::<Vec<_>>(), [3, 3, 2]);
+        assert!(alone.iter().all(|batch| {
+            batch
+                .waveform
                 .iter()
-                .all(|batch| batch.waveform.iter().chain(&batch.mel).all(|value| value.is_finite()))
-        );
+                .chain(&batch.spectrogram)
+                .all(|value| value.is_finite())
+        }));
         for (threads, ahead) in [(2, 1), (4, 2), (16, 5)] {
             let mut prefetch = Prefetch::new(threads, ahead);
             assert_eq!(collect(&mut prefetch, &source, 0..3), alone);
@@ -229,7 +225,7 @@ mod tests {
     #[test]
     fn a_consumer_that_stops_ends_the_threads_and_can_begin_again() {
         let root = testing::dataset();
-        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         let source = source(&data, 1);
         let mut prefetch = Prefetch::new(3, 2);
         let stopped = prefetch.run(&source, 0..testing::TRACKS, |number, _, _| {
@@ -243,7 +239,7 @@ mod tests {
     #[test]
     fn a_panic_in_a_loader_thread_reaches_the_consumer() {
         let root = testing::dataset();
-        let data = RunData::open(root.path(), None, BOTH).unwrap();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         let mut source = source(&data, 2);
         // No such track: filling the second batch indexes out of bounds.
         source.batches = Batches::new(vec![0, 1, 99, 2], 2);

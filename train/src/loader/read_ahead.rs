@@ -1,7 +1,7 @@
 //! Tells the system which shards come next, for sets that are shuffled window by window because memory does not hold
 //! them all.
 
-use super::Batches;
+use super::{Batches, Excerpt};
 use shared::dataset::Dataset;
 use shared::shard::ShardKind;
 use std::collections::BTreeSet;
@@ -29,14 +29,14 @@ impl ReadAhead {
     }
 
     /// To be called with the number of each batch.
-    pub fn advance(&mut self, dataset: &Dataset, batches: &Batches, number: usize) {
+    pub fn advance(&mut self, dataset: &Dataset, excerpts: &[Excerpt], batches: &Batches, number: usize) {
         let end = number
             .saturating_add(self.distance)
             .saturating_add(1)
             .min(batches.len());
         while self.next < end {
-            for &position in batches.batch(self.next) {
-                let shard = dataset.tracks()[position].shard;
+            for &excerpt in batches.batch(self.next) {
+                let shard = dataset.tracks()[excerpts[excerpt].position].shard;
                 if self.advised.insert(shard) {
                     for &kind in &self.kinds {
                         // Advice only: without it the same bytes are read later.
@@ -61,7 +61,10 @@ mod tests {
         let batches = Batches::new((0..testing::TRACKS).collect(), 2);
         let mut ahead = ReadAhead::new(&dataset, &[ShardKind::Waveform, ShardKind::Mel], 1, 2, 1);
         assert!(ahead.advised.is_empty());
-        ahead.advance(&dataset, &batches, 1);
+        let excerpts: Vec<_> = (0..testing::TRACKS)
+            .map(|position| Excerpt { position, frame: None })
+            .collect();
+        ahead.advance(&dataset, &excerpts, &batches, 1);
         assert_eq!(ahead.advised, BTreeSet::from([0]));
         assert_eq!(ahead.next, batches.len());
     }

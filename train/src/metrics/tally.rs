@@ -1,6 +1,7 @@
 //! Logits and true classes enter batch by batch; loss and confusion matrix leave.
 
 use super::{ClassificationMetrics, ConfusionMatrix};
+use crate::loader::LabelsView;
 
 /// Loss and confusion of the samples seen so far.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +24,10 @@ impl Tally {
     /// Adds a batch: `logits` is `[batch, classes]` row by row.
     ///
     /// The predicted class is the first of the highest logits, as NumPy's `argmax` has it.
-    pub fn add(&mut self, logits: &[f32], truths: &[usize]) {
+    pub fn add(&mut self, logits: &[f32], labels: LabelsView<'_>) {
+        let LabelsView::Classes(truths) = labels else {
+            unreachable!("no data set has tags yet");
+        };
         let classes = self.confusion.classes();
         for (row, &truth) in logits.chunks_exact(classes).zip(truths) {
             let mut best = 0;
@@ -60,7 +64,7 @@ mod tests {
     #[test]
     fn loss_is_cross_entropy_and_ties_go_to_the_first() {
         let mut tally = Tally::new(2);
-        tally.add(&[0.0, 0.0, 1000.0, 0.0], &[1, 0]);
+        tally.add(&[0.0, 0.0, 1000.0, 0.0], LabelsView::Classes(&[1, 0]));
         // ln 2 for the even logits, nothing for the certain ones.
         assert!((tally.loss() - std::f64::consts::LN_2 / 2.0).abs() < 1e-12);
         assert_eq!(tally.confusion.rows(), [[1, 0], [1, 0]]);
@@ -69,7 +73,7 @@ mod tests {
     #[test]
     fn logits_that_are_not_finite_show_in_the_loss() {
         let mut tally = Tally::new(2);
-        tally.add(&[f32::NAN, 0.0], &[0]);
+        tally.add(&[f32::NAN, 0.0], LabelsView::Classes(&[0]));
         assert!(!tally.loss().is_finite());
     }
 }

@@ -4,7 +4,7 @@
 
 use super::pytorch_zip::without_zip64_end;
 use super::{Model, ModelKind};
-use burn::store::{ApplyResult, KeyRemapper, ModuleSnapshot, ModuleStore, PytorchStore, SafetensorsStore};
+use burn::store::{ApplyResult, KeyRemapper, PytorchStore, SafetensorsStore};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -45,22 +45,6 @@ const STATE_DICT_KEY: &str = "model_state_dict";
 /// PyTorch counts batches per batch norm; only a momentum of None reads the count, and Burn has none.
 const IGNORED_SUFFIX: &str = "num_batches_tracked";
 
-/// Names in the published 1-D checkpoint and their counterparts here. Its `Sequential`s count pooling, ReLU and
-/// dropout too, hence the gaps.
-const CNN1D_NAMES: [(&str, &str); 11] = [
-    (r"^conv_block\.block\.0\.block\.0\.", "encoder.blocks.0.conv."),
-    (r"^conv_block\.block\.0\.block\.1\.", "encoder.blocks.0.norm."),
-    (r"^conv_block\.block\.2\.block\.0\.", "encoder.blocks.1.conv."),
-    (r"^conv_block\.block\.2\.block\.1\.", "encoder.blocks.1.norm."),
-    (r"^conv_block\.block\.4\.block\.0\.", "encoder.blocks.2.conv."),
-    (r"^conv_block\.block\.4\.block\.1\.", "encoder.blocks.2.norm."),
-    (r"^conv_block\.block\.6\.block\.0\.", "encoder.blocks.3.conv."),
-    (r"^conv_block\.block\.6\.block\.1\.", "encoder.blocks.3.norm."),
-    (r"^classifier\.0\.", "classifier.linear0."),
-    (r"^classifier\.3\.", "classifier.linear1."),
-    (r"^classifier\.6\.", "classifier.linear2."),
-];
-
 /// The model with the weights of `path`; how many tensors were loaded beside it.
 pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), ImportError> {
     let kind = model.kind();
@@ -78,15 +62,13 @@ pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), I
             let mut store = SafetensorsStore::from_bytes(Some(bytes))
                 .allow_partial(true)
                 .validate(false);
-            load_into(&mut model, &mut store).map_err(|error| unreadable(error.to_string()))?
+            model
+                .load_from(&mut store)
+                .map_err(|error| unreadable(error.to_string()))?
         }
         "pt" | "pth" => {
-            let remapper = match kind {
-                ModelKind::Cnn1d => {
-                    KeyRemapper::from_patterns(CNN1D_NAMES.to_vec()).expect("the patterns are constant and valid")
-                }
-                ModelKind::Cnn2d | ModelKind::Crnn | ModelKind::MmCrnn => KeyRemapper::new(),
-            };
+            let names = kind.description().pytorch.renames.to_vec();
+            let remapper = KeyRemapper::from_patterns(names).expect("the patterns are constant and valid");
             let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
             let shortened = without_zip64_end(&bytes)
                 .map(|archive| -> std::io::Result<NamedTempFile> {
@@ -106,8 +88,9 @@ pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), I
             };
             let mut nested = settings(PytorchStore::from_file(readable).with_top_level_key(STATE_DICT_KEY));
             let mut plain = settings(PytorchStore::from_file(readable));
-            load_into(&mut model, &mut nested)
-                .or_else(|_| load_into(&mut model, &mut plain))
+            model
+                .load_from(&mut nested)
+                .or_else(|_| model.load_from(&mut plain))
                 .map_err(|error| unreadable(error.to_string()))?
         }
         _ => return Err(ImportError::UnknownFormat { path: path.to_owned() }),
@@ -121,16 +104,6 @@ pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), I
             kind,
             detail: mismatch.join("; "),
         })
-    }
-}
-
-/// Past the enum, whose variant would stand before every name.
-fn load_into<S: ModuleStore>(model: &mut Model, store: &mut S) -> Result<ApplyResult, S::Error> {
-    match model {
-        Model::Cnn1d(model) => model.load_from(store),
-        Model::Cnn2d(model) => model.load_from(store),
-        Model::Crnn(model) => model.load_from(store),
-        Model::MmCrnn(model) => model.load_from(store),
     }
 }
 
@@ -155,26 +128,20 @@ fn describe_mismatch(result: &ApplyResult) -> Vec<String> {
 /// The weights as a safetensors file: plain names, no metadata, so that the same weights give the same bytes.
 pub fn export_weights(model: &Model) -> Result<Vec<u8>, String> {
     let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
-    let saved = match model {
-        Model::Cnn1d(model) => model.save_into(&mut store),
-        Model::Cnn2d(model) => model.save_into(&mut store),
-        Model::Crnn(model) => model.save_into(&mut store),
-        Model::MmCrnn(model) => model.save_into(&mut store),
-    };
-    saved.map_err(|error| error.to_string())?;
+    model.save_into(&mut store).map_err(|error| error.to_string())?;
     store.get_bytes().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::{Device, Tensor};
+    use crate::models::testing;
+    use burn::tensor::Device;
 
     fn logits(model: &Model) -> Vec<f32> {
-        let input = super::super::ModelInput {
-            waveform: Some(Tensor::ones([1, 1, 1 << 19], &Device::flex()) * 0.5),
-            mel: Some(Tensor::ones([1, 1, 128, 512], &Device::flex()) * 0.5),
-        };
+        let device = Device::flex();
+        device.seed(3);
+        let input = testing::input(1, &model.kind().description().usual_shape, &device);
         model.forward(input).into_data().try_to_vec().unwrap()
     }
 
@@ -191,7 +158,7 @@ mod tests {
     fn the_published_checkpoint_loads_whole() {
         let Some(path) = checkpoint() else { return };
         let device = Device::flex();
-        let fresh = ModelKind::Cnn1d.init(8, 0.2, &device);
+        let fresh = testing::model(ModelKind::Cnn1d, 8, &device);
         let before = logits(&fresh);
         let (model, tensors) = import_weights(fresh, &path).unwrap();
         // Four blocks of two convolution and four batch norm tensors, three dense layers of two.
@@ -203,7 +170,7 @@ mod tests {
     fn the_published_checkpoint_does_not_fit_another_model() {
         let Some(path) = checkpoint() else { return };
         let device = Device::flex();
-        let error = import_weights(ModelKind::Cnn2d.init(8, 0.2, &device), &path).unwrap_err();
+        let error = import_weights(testing::model(ModelKind::Cnn2d, 8, &device), &path).unwrap_err();
         assert!(
             matches!(
                 error,
@@ -214,7 +181,7 @@ mod tests {
             ),
             "{error}"
         );
-        let error = import_weights(ModelKind::Cnn1d.init(10, 0.2, &device), &path)
+        let error = import_weights(testing::model(ModelKind::Cnn1d, 10, &device), &path)
             .unwrap_err()
             .to_string();
         assert!(error.contains("classifier.linear2"), "{error}");
@@ -225,21 +192,21 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("weights.safetensors");
         let device = Device::flex();
-        for kind in ModelKind::ALL {
-            let model = kind.init(8, 0.2, &device);
+        for &kind in ModelKind::ALL {
+            let model = testing::model(kind, 8, &device);
             let bytes = export_weights(&model).unwrap();
             assert_eq!(bytes, export_weights(&model).unwrap());
             std::fs::write(&path, bytes).unwrap();
-            let (loaded, _) = import_weights(kind.init(8, 0.2, &device), &path).unwrap();
+            let (loaded, _) = import_weights(testing::model(kind, 8, &device), &path).unwrap();
             assert_eq!(logits(&loaded), logits(&model), "{kind}");
         }
-        let error = import_weights(ModelKind::Cnn1d.init(8, 0.2, &device), &path).unwrap_err();
+        let error = import_weights(testing::model(ModelKind::Cnn1d, 8, &device), &path).unwrap_err();
         assert!(matches!(error, ImportError::Mismatch { .. }), "{error}");
         std::fs::write(&path, b"not weights at all").unwrap();
-        let error = import_weights(ModelKind::Cnn1d.init(8, 0.2, &device), &path).unwrap_err();
+        let error = import_weights(testing::model(ModelKind::Cnn1d, 8, &device), &path).unwrap_err();
         assert!(matches!(error, ImportError::Unreadable { .. }), "{error}");
         let error = import_weights(
-            ModelKind::Cnn1d.init(8, 0.2, &device),
+            testing::model(ModelKind::Cnn1d, 8, &device),
             &directory.path().join("weights.onnx"),
         );
         assert!(matches!(error.unwrap_err(), ImportError::UnknownFormat { .. }));

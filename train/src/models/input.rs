@@ -47,6 +47,29 @@ impl InputKind {
         statistics: false,
     };
 
+    /// Whether samples are rounded to 8 bits.
+    pub fn is_pcm8(self) -> bool {
+        self.waveform == Some(WaveformKind::Pcm8) || self.spectrogram == Some(SpectrogramKind::Psd)
+    }
+
+    /// Whether the spectrogram is a picture.
+    pub fn is_picture(self) -> bool {
+        matches!(self.spectrogram, Some(SpectrogramKind::Image { .. }))
+    }
+
+    /// Whether no clip is looked at, only whole tracks' statistics.
+    pub fn is_statistics_only(self) -> bool {
+        self.waveform.is_none() && self.spectrogram.is_none()
+    }
+
+    /// Whether the data set's mel spectrogram is wanted.
+    pub fn has_mel(self) -> bool {
+        matches!(
+            self.spectrogram,
+            Some(SpectrogramKind::Mel | SpectrogramKind::Image { .. })
+        )
+    }
+
     /// In words, for `train models`.
     pub fn describe(self) -> String {
         let waveform = self.waveform.map(|kind| match kind {

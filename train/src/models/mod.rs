@@ -11,6 +11,7 @@ mod import;
 mod input;
 mod keras;
 mod multimodal;
+mod named;
 mod pytorch_zip;
 mod recurrence;
 mod registry;
@@ -18,9 +19,12 @@ mod system;
 mod tagging;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod vgg16;
 
 pub use import::{ImportError, export_weights, import_weights};
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
+pub use named::{freeze, parameter_ids, visit_named};
 pub use registry::{Model, ModelKind};
 pub use system::{Blueprint, Defaults, Description, Monitor, Network};

@@ -2,8 +2,8 @@
 //! them.
 
 use super::input::ModelInput;
-use super::system::{Blueprint, Description, Network};
 use super::recurrence::Rnn;
+use super::system::{Blueprint, Description, Network};
 use super::{choi, fma_baselines, multimodal, tagging};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{Gru, Lstm};
@@ -190,9 +190,17 @@ mod tests {
             assert_eq!(kind.to_possible_value().unwrap().get_name(), kind.name());
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
             assert_eq!(serde_json::from_value::<ModelKind>(kind.name().into()).unwrap(), kind);
-            assert!(ModelKind::ALL.iter().filter(|other| other.name() == kind.name()).count() == 1);
+            assert!(
+                ModelKind::ALL
+                    .iter()
+                    .filter(|other| other.name() == kind.name())
+                    .count()
+                    == 1
+            );
         }
-        let error = serde_json::from_value::<ModelKind>("crn".into()).unwrap_err().to_string();
+        let error = serde_json::from_value::<ModelKind>("crn".into())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("`crn` is no model"), "{error}");
     }
 

@@ -1,8 +1,6 @@
 //! What the tests of all systems share: parameter counts by hand, and models to count.
 
 use super::{Blueprint, InputShape, Model, ModelInput, ModelKind};
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::store::KeyRemapper;
 use burn::tensor::{Device, Distribution, Tensor};
 
 /// A convolution's weights and biases; `kernel` is the number of its taps. Batch norm has 2 more per output.
@@ -49,24 +47,4 @@ pub fn input(clips: usize, shape: &InputShape, device: &Device) -> ModelInput {
         spectrogram: Some(Tensor::random([clips, 1, rows.max(1), columns.max(1)], normal, device)),
         statistics: Some(Tensor::random([clips, shape.statistics.max(1)], normal, device)),
     }
-}
-
-/// The names of all parameters as files have them.
-pub fn parameter_names(model: &Model) -> Vec<String> {
-    struct Names(Vec<String>, Vec<String>);
-    impl ModuleVisitor for Names {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.0.push(name.to_owned());
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<D>>) {
-            // The first is the enum's variant.
-            self.1.push(self.0[1..].join("."));
-        }
-    }
-    let mut names = Names(Vec::new(), Vec::new());
-    model.visit(&mut names);
-    names.1
 }

@@ -28,8 +28,8 @@ mod noise;
 mod spectrum;
 mod stretch;
 
-use crate::augment::ClipPlan;
-use crate::models::{InputKind, ModelInput};
+use crate::augment::{Augment, ClipPlan};
+use crate::models::{InputKind, ModelInput, SpectrogramKind, WaveformKind};
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 use mel::MelDecibels;
 use noise::{noise_key, standard_normal};
@@ -56,6 +56,12 @@ pub enum UnsupportedFeatures {
     /// The FFT on the device takes powers of two.
     #[error("n_fft {0} is not a power of two, which the device's FFT needs; use the front end on the host")]
     FftLength(usize),
+    /// The model is fed with something that it does not make.
+    #[error(
+        "only waveforms and mel spectrograms as they are, or with noise and stretch, are made on the device; use \
+         --front-end host"
+    )]
+    Input,
     /// The phase vocoder's sums would overflow.
     #[error("clips of {0} samples are too long for the device's phase vocoder; use the front end on the host")]
     ClipLength(usize),
@@ -70,6 +76,9 @@ impl DeviceFrontEnd {
         normalization: &Normalization,
         device: &Device,
     ) -> Result<Self, UnsupportedFeatures> {
+        if !Self::supports(Augment::NONE, input) {
+            return Err(UnsupportedFeatures::Input);
+        }
         if !features.n_fft.is_power_of_two() {
             return Err(UnsupportedFeatures::FftLength(features.n_fft));
         }
@@ -89,9 +98,16 @@ impl DeviceFrontEnd {
         })
     }
 
-    /// What the model takes.
-    pub fn input(&self) -> InputKind {
-        self.input
+    /// Whether it can make this input of clips augmented so.
+    pub fn supports(augment: Augment, input: InputKind) -> bool {
+        let augmentations = Augment {
+            noise: false,
+            stretch: false,
+            ..augment
+        };
+        let waveform = input.waveform.is_none_or(|kind| kind == WaveformKind::Normalized);
+        let spectrogram = input.spectrogram.is_none_or(|kind| kind == SpectrogramKind::Mel);
+        augmentations == Augment::NONE && waveform && spectrogram && !input.statistics
     }
 
     /// Makes a batch. `pcm` holds `[batch, samples]` i16 values: for each of `plans` the samples of its track from
@@ -103,17 +119,18 @@ impl DeviceFrontEnd {
     pub fn run(&self, pcm: TensorData, plans: &[ClipPlan]) -> ModelInput {
         let clips = self.clips(pcm, plans);
         ModelInput {
-            waveform: self.input.waveform.then(|| {
+            waveform: self.input.waveform.map(|_| {
                 let normalized = clips
                     .clone()
                     .sub_scalar(self.waveform_mean)
                     .mul_scalar(self.waveform_scale);
                 self.joined(normalized.unsqueeze_dim(1))
             }),
-            mel: self
+            spectrogram: self
                 .input
-                .mel
-                .then(|| self.joined(self.mel.normalized(clips, self.clip_frames))),
+                .spectrogram
+                .map(|_| self.joined(self.mel.normalized(clips, self.clip_frames))),
+            statistics: None,
         }
     }
 

@@ -2,7 +2,8 @@
 //! `--nocapture` shows it.
 
 use super::*;
-use crate::frontend::HostScratch;
+use crate::frontend::{ClipOutput, HostScratch};
+use crate::models::ModelKind;
 use crate::run_data::RunData;
 use crate::testing;
 use safetensors::SafeTensors;
@@ -10,8 +11,9 @@ use shared::dsp::phase_vocoder::TimeStretchScratch;
 use tempfile::TempDir;
 
 const BOTH: InputKind = InputKind {
-    waveform: true,
-    mel: true,
+    waveform: Some(WaveformKind::Normalized),
+    spectrogram: Some(SpectrogramKind::Mel),
+    statistics: false,
 };
 
 // Each bound is a few times the largest error seen, which is in parentheses.
@@ -34,7 +36,7 @@ const GOLDEN_SNR_DB: f64 = 85.0;
 
 fn data() -> (TempDir, RunData) {
     let root = testing::dataset();
-    let data = RunData::open(root.path(), None, BOTH).unwrap();
+    let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
     (root, data)
 }
 
@@ -73,15 +75,13 @@ fn host(data: &RunData, position: usize, plan: &ClipPlan) -> (Vec<f32>, Vec<f32>
     let noise = plan.noise.or(Some(0.0));
     let plan = ClipPlan { noise, ..*plan };
     let (mut waveform, mut mel) = (vec![0.0; 1 << 19], vec![0.0; 128 * 512]);
-    let out = (Some(&mut waveform[..]), Some(&mut mel[..]));
-    data.front_end.run(
-        &data.dataset,
-        position,
-        &plan,
-        &mut HostScratch::default(),
-        out.0,
-        out.1,
-    );
+    let out = ClipOutput {
+        waveform: Some(&mut waveform),
+        spectrogram: Some(&mut mel),
+        statistics: None,
+    };
+    data.front_end
+        .run(&data.dataset, position, &plan, &mut HostScratch::default(), out);
     (waveform, mel)
 }
 
@@ -130,7 +130,7 @@ fn a_batch_of_all_kinds_is_the_hosts() {
     let length = plan(None, Some(1.25), 0).source_samples(1 << 19);
     let device = Device::flex();
     let made = front_end(&data, &device).run(pcm(&data, &positions, &plans, length), &plans);
-    let (waveform, mel) = (made.waveform.unwrap(), made.mel.unwrap());
+    let (waveform, mel) = (made.waveform.unwrap(), made.spectrogram.unwrap());
     assert_eq!(waveform.dims(), [6, 1, 1 << 19]);
     assert_eq!(mel.dims(), [6, 1, 128, 512]);
     let (waveform, mel) = (values(waveform), values(mel));
@@ -196,7 +196,7 @@ fn silence_and_short_tracks_are_finite_and_what_lies_beyond_is_not_heard() {
     let mut source = vec![0i16; 3 * length];
     let made = |source: &[i16]| {
         let made = front_end.run(TensorData::new(source.to_vec(), [3, length]), &plans);
-        (values(made.waveform.unwrap()), values(made.mel.unwrap()))
+        (values(made.waveform.unwrap()), values(made.spectrogram.unwrap()))
     };
     let (waveform, mel) = made(&source);
     assert!(waveform.iter().chain(&mel).all(|value| value.is_finite()));
@@ -214,7 +214,7 @@ fn on_a_device_with_autodiff_the_input_is_a_constant_there() {
     let device = Device::flex().autodiff();
     let plans = [plan(None, None, 0)];
     let made = front_end(&data, &device).run(pcm(&data, &[0], &plans, 1 << 19), &plans);
-    let (waveform, mel) = (made.waveform.unwrap(), made.mel.unwrap());
+    let (waveform, mel) = (made.waveform.unwrap(), made.spectrogram.unwrap());
     assert!(waveform.is_autodiff() && !waveform.is_tracked());
     assert!(mel.is_autodiff() && !mel.is_tracked());
 }

@@ -1,0 +1,334 @@
+//! Settings of a run: as typed, in flags and a TOML file, and as resolved, complete and checked.
+//!
+//! [`Settings`] enter, all optional; a [`RunConfig`] leaves, which is saved in the run's directory before work starts
+//! and read back by `eval` and `--resume`.
+
+mod pattern;
+mod settings;
+
+pub use pattern::{ParameterPattern, Penalty};
+pub use settings::Settings;
+
+use crate::augment::{Augment, AugmentChoice};
+use crate::frontend::FrontEndPlace;
+use crate::models::{ModelKind, Monitor};
+use crate::precision::Precision;
+use crate::run_data::StatisticsKind;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Where shards are read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cache {
+    /// Memory maps, read ahead by the system and shared with its other programs.
+    #[default]
+    Mapped,
+    /// A copy in this program's memory, made before training begins: for file systems that are slow at random access.
+    Ram,
+}
+
+/// What is done about classes of different sizes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// Nothing.
+    #[default]
+    None,
+    /// Tracks of small classes come several times an epoch, as often as those of the largest.
+    Oversample,
+    /// Of large classes, other tracks in every epoch, as many as the smallest has.
+    Undersample,
+    /// The loss of a track counts by scikit-learn's balanced class weight, `tracks / (classes * tracks of its class)`; of
+    /// tags, the loss of a present tag counts as often as it is absent, PyTorch's `pos_weight`.
+    ClassWeights,
+}
+
+/// The settings of a run, complete. `RUN/config.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// The data set's directory.
+    pub data: PathBuf,
+    /// The data set's checksum, so that a run is never continued or judged on another one.
+    pub data_checksum: String,
+    /// The split's name.
+    pub split: String,
+    /// The system.
+    pub model: ModelKind,
+    /// Class names in the order of the model's outputs.
+    pub classes: Vec<String>,
+    /// Passes over the training set, at most.
+    pub epochs: usize,
+    /// Clips per step.
+    pub batch_size: usize,
+    /// Adam's learning rate.
+    pub lr: f64,
+    /// That of the parameters that were loaded, if it is another.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub loaded_lr: Option<f64>,
+    /// L2 penalty added to the gradient, as PyTorch's Adam does it.
+    pub weight_decay: f32,
+    /// L2 penalties added to the loss.
+    #[serde(default)]
+    pub l2: Vec<Penalty>,
+    /// Share of activations zeroed before dense layers.
+    pub dropout: f64,
+    /// Where all randomness comes from.
+    pub seed: u64,
+    /// What is done to training clips.
+    pub augment: Augment,
+    /// The data set whose sounds are mixed in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub background: Option<PathBuf>,
+    /// What is done about classes of different sizes.
+    #[serde(default)]
+    pub balance: Balance,
+    /// Epochs without a better validation figure before training stops; 0 never stops.
+    pub patience: usize,
+    /// The figure.
+    #[serde(default)]
+    pub monitor: Monitor,
+    /// Weights the run started from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub init_from: Option<PathBuf>,
+    /// Whether it began with a fresh last layer although the loaded one fits.
+    #[serde(default)]
+    pub replace_classifier: bool,
+    /// Parameters that are not trained.
+    #[serde(default)]
+    pub freeze: Vec<ParameterPattern>,
+    /// Length of the frames that tracks are cut into; none where a track is one clip.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub frame_seconds: Option<f64>,
+    /// What is left out at either end of a track that is cut into frames.
+    #[serde(default)]
+    pub skip_seconds: f64,
+    /// Spectrogram frames of a clip, where it is not the data set's own clip.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub clip_frames: Option<usize>,
+    /// Whether samples are rounded to 8 bits.
+    #[serde(default)]
+    pub pcm8: bool,
+    /// What models of whole tracks' statistics are fed with.
+    #[serde(default)]
+    pub statistics: Vec<StatisticsKind>,
+    /// Threads that prepare batches. Changes nothing but speed.
+    pub loader_threads: usize,
+    /// Batches that may lie ready. Changes nothing but speed.
+    pub prefetch: usize,
+    /// Steps between checkpoints within an epoch; 0 saves at the end of epochs only.
+    pub checkpoint_every: usize,
+    /// In which numbers the encoders compute.
+    #[serde(default)]
+    pub precision: Precision,
+    /// Where training clips become model input.
+    #[serde(default)]
+    pub front_end: FrontEndPlace,
+    /// Where shards are read from. Changes nothing but speed.
+    #[serde(default)]
+    pub cache: Cache,
+    /// Shards that are shuffled together; 0 is all of them.
+    #[serde(default)]
+    pub shuffle_window: usize,
+    /// Devices that share each batch: batch norm sees the parts.
+    #[serde(default = "one_device")]
+    pub devices: usize,
+}
+
+fn one_device() -> usize {
+    1
+}
+
+/// Settings that cannot be trained with.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{name} {problem}")]
+pub struct InvalidSetting {
+    name: &'static str,
+    problem: String,
+}
+
+/// A setting that cannot be trained with, and why.
+pub fn invalid(name: &'static str, problem: impl Into<String>) -> InvalidSetting {
+    InvalidSetting {
+        name,
+        problem: problem.into(),
+    }
+}
+
+impl RunConfig {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        let at_least_one = [
+            ("--epochs", self.epochs),
+            ("--batch-size", self.batch_size),
+            ("--loader-threads", self.loader_threads),
+            ("--prefetch", self.prefetch),
+        ];
+        if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
+            return Err(invalid(name, "must be at least 1"));
+        }
+        // The seed is kept in TOML, whose integers are signed.
+        if i64::try_from(self.seed).is_err() {
+            return Err(invalid("--seed", format!("must be below 2^63, not {}", self.seed)));
+        }
+        for (name, rate) in [("--lr", Some(self.lr)), ("--loaded-lr", self.loaded_lr)] {
+            if let Some(rate) = rate.filter(|rate| !(*rate > 0.0 && rate.is_finite())) {
+                return Err(invalid(name, format!("must be above 0, not {rate}")));
+            }
+        }
+        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
+            return Err(invalid(
+                "--weight-decay",
+                format!("must be 0 or more, not {}", self.weight_decay),
+            ));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(invalid(
+                "--dropout",
+                format!("must be at least 0 and below 1, not {}", self.dropout),
+            ));
+        }
+        if let Some(seconds) = self
+            .frame_seconds
+            .filter(|seconds| !(*seconds > 0.0 && seconds.is_finite()))
+        {
+            return Err(invalid("--frame-seconds", format!("must be above 0, not {seconds}")));
+        }
+        if !(self.skip_seconds >= 0.0 && self.skip_seconds.is_finite()) {
+            return Err(invalid(
+                "--skip-seconds",
+                format!("must be 0 or more, not {}", self.skip_seconds),
+            ));
+        }
+        if self.skip_seconds > 0.0 && self.frame_seconds.is_none() {
+            return Err(invalid("--skip-seconds", "needs --frame-seconds"));
+        }
+        self.validate_consistency()
+    }
+
+    /// What contradicts other settings or the model.
+    fn validate_consistency(&self) -> Result<(), InvalidSetting> {
+        let description = self.model.description();
+        if self.augment.background != self.background.is_some() {
+            return Err(invalid(
+                "--background",
+                "and --augment background need each other: the one names the sounds, the other mixes them in",
+            ));
+        }
+        if self.augment.picture && !description.input.is_picture() {
+            return Err(invalid(
+                "--augment",
+                format!(
+                    "picture turns and shifts pictures, and {} is not fed with one",
+                    self.model
+                ),
+            ));
+        }
+        if self.augment.changes_samples() && description.input.is_statistics_only() {
+            return Err(invalid(
+                "--augment",
+                format!("must be none for {}, which sees statistics of whole tracks", self.model),
+            ));
+        }
+        if self.frame_seconds.is_some() && description.input.is_statistics_only() {
+            return Err(invalid(
+                "--frame-seconds",
+                format!("means nothing to {}, which sees statistics of whole tracks", self.model),
+            ));
+        }
+        if self.loaded_lr.is_some() && self.init_from.is_none() {
+            return Err(invalid("--loaded-lr", "needs --init-from"));
+        }
+        if description.needs_weights && self.init_from.is_none() && !self.freeze.is_empty() {
+            return Err(invalid(
+                "--init-from",
+                format!(
+                    "is missing: {} keeps most of its weights as they were loaded; name them, or train all with --freeze \
+                     none",
+                    self.model
+                ),
+            ));
+        }
+        let twice = (1..self.statistics.len()).any(|at| self.statistics[..at].contains(&self.statistics[at]));
+        if self.statistics.is_empty() || twice {
+            return Err(invalid("--statistics", "must name each kind once, and at least one"));
+        }
+        Ok(())
+    }
+
+    /// The first setting in which a continued run would differ from what it was begun with. How many epochs, how much
+    /// patience, how many threads and checkpoints may change; the rest would give weights that no uninterrupted run
+    /// has.
+    pub fn difference(&self, begun: &Self) -> Option<&'static str> {
+        let same = [
+            ("--data", self.data_checksum == begun.data_checksum),
+            ("--split", self.split == begun.split),
+            ("--model", self.model == begun.model),
+            ("--batch-size", self.batch_size == begun.batch_size),
+            ("--lr", self.lr == begun.lr),
+            ("--loaded-lr", self.loaded_lr == begun.loaded_lr),
+            ("--weight-decay", self.weight_decay == begun.weight_decay),
+            ("--l2", self.l2 == begun.l2),
+            ("--dropout", self.dropout == begun.dropout),
+            ("--seed", self.seed == begun.seed),
+            ("--augment", self.augment == begun.augment),
+            ("--background", self.background == begun.background),
+            ("--balance", self.balance == begun.balance),
+            ("--monitor", self.monitor == begun.monitor),
+            ("--init-from", self.init_from == begun.init_from),
+            (
+                "--replace-classifier",
+                self.replace_classifier == begun.replace_classifier,
+            ),
+            ("--freeze", self.freeze == begun.freeze),
+            ("--frame-seconds", self.frame_seconds == begun.frame_seconds),
+            ("--skip-seconds", self.skip_seconds == begun.skip_seconds),
+            ("--pcm8", self.pcm8 == begun.pcm8),
+            ("--statistics", self.statistics == begun.statistics),
+            ("--precision", self.precision == begun.precision),
+            ("--front-end", self.front_end == begun.front_end),
+            ("--shuffle-window", self.shuffle_window == begun.shuffle_window),
+            ("number of devices", self.devices == begun.devices),
+        ];
+        same.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
+    }
+
+    /// As settings, so that `--resume` needs no flag repeated.
+    pub fn to_settings(&self) -> Settings {
+        Settings {
+            data: Some(self.data.clone()),
+            model: Some(self.model),
+            split: Some(self.split.clone()),
+            epochs: Some(self.epochs),
+            batch_size: Some(self.batch_size),
+            lr: Some(self.lr),
+            loaded_lr: self.loaded_lr,
+            weight_decay: Some(self.weight_decay),
+            l2: Some(self.l2.clone()),
+            dropout: Some(self.dropout),
+            seed: Some(self.seed),
+            augment: Some(AugmentChoice::These(self.augment)),
+            background: self.background.clone(),
+            balance: Some(self.balance),
+            patience: Some(self.patience),
+            monitor: Some(self.monitor),
+            init_from: self.init_from.clone(),
+            replace_classifier: Some(self.replace_classifier),
+            freeze: Some(self.freeze.clone()),
+            frame_seconds: self.frame_seconds,
+            skip_seconds: Some(self.skip_seconds),
+            pcm8: Some(self.pcm8),
+            statistics: Some(self.statistics.clone()),
+            loader_threads: Some(self.loader_threads),
+            prefetch: Some(self.prefetch),
+            checkpoint_every: Some(self.checkpoint_every),
+            precision: Some(self.precision),
+            front_end: Some(self.front_end),
+            cache: Some(self.cache),
+            shuffle_window: Some(self.shuffle_window),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
