@@ -8,8 +8,6 @@ mod crop;
 pub use choice::{Augment, AugmentChoice};
 pub use crop::{centre_hop, random_hop};
 
-pub use choice::{Augment, AugmentChoice};
-
 use rand::RngExt;
 use shared::features::FeatureConfig;
 use shared::rng::{Purpose, stream};
