@@ -7,6 +7,7 @@
 pub mod augment;
 pub mod bench;
 pub mod checkpoint;
+pub mod classical;
 pub mod cli;
 pub mod commands;
 pub mod compute;

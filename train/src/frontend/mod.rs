@@ -5,10 +5,15 @@
 
 mod device;
 mod host;
+mod image;
+mod normalize;
 mod stage_times;
 
 pub use device::{DeviceFrontEnd, UnsupportedFeatures};
 pub use host::{ClipOutput, HostFrontEnd, HostScratch};
+pub use image::{ImagePlan, ResizeScratch, resize_bilinear};
+pub(crate) use normalize::check_vectors;
+pub use normalize::{Normalize, VectorError, VectorScaler, min_max};
 pub use stage_times::{StageTimes, timed};
 
 use crate::augment::Augment;

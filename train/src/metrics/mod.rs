@@ -3,8 +3,12 @@
 
 mod classification;
 mod confusion;
+mod multilabel;
+mod ranking;
 mod tally;
 
 pub use classification::{ClassMetrics, ClassificationMetrics, PaperMetrics};
 pub use confusion::ConfusionMatrix;
+pub use multilabel::{MultiLabelMetrics, TagMetrics};
+pub use ranking::{PrecisionRecallCurve, Ranking, RankingError, RocCurve, rankings, tune_thresholds};
 pub use tally::Tally;

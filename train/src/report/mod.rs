@@ -3,6 +3,7 @@
 mod confusion_picture;
 mod curves;
 mod font;
+pub mod ranking_picture;
 
 use crate::config::RunConfig;
 use crate::history::EpochRecord;

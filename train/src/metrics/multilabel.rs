@@ -1,0 +1,336 @@
+//! Figures of a tagger, which may give a clip any number of tags, in scikit-learn's definitions.
+//!
+//! Scores, truths and the tags' names enter; figures leave.
+
+use super::ranking::{RankingError, rankings};
+use serde::{Deserialize, Serialize};
+
+/// From this score on a tag counts as given, where nothing else is said.
+const DEFAULT_THRESHOLD: f64 = 0.5;
+
+/// The figures of one set of tracks. Means are over tags, each counting the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MultiLabelMetrics {
+    /// Tracks judged.
+    pub samples: u64,
+    /// Mean loss, as the caller measured it.
+    pub loss: f64,
+    /// Mean of the tags' accuracies: the share of right decisions, `1 - sklearn.metrics.hamming_loss`.
+    pub accuracy: f64,
+    /// Mean of the tags' precisions: `precision_score(average="macro", zero_division=0)`.
+    pub precision: f64,
+    /// Mean of the tags' recalls: `recall_score(average="macro", zero_division=0)`.
+    pub recall: f64,
+    /// Mean of the tags' F1: `f1_score(average="macro", zero_division=0)`.
+    pub f1: f64,
+    /// Mean of the tags' areas under the ROC curve, over tags for which it is defined; `None` where there is none.
+    pub auc_roc: Option<f64>,
+    /// Mean of the tags' areas under the precision-recall curve, over the same tags.
+    pub auc_pr: Option<f64>,
+    /// Share of tracks with every tag right: scikit-learn's `accuracy_score` of a multi-label problem.
+    pub subset_accuracy: f64,
+    /// One per tag; a score as high or higher is positive.
+    pub thresholds: Vec<f64>,
+    /// One entry per tag, in the data set's order.
+    pub per_tag: Vec<TagMetrics>,
+}
+
+/// One tag.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TagMetrics {
+    /// The tag.
+    pub name: String,
+    /// Tracks that have it.
+    pub support: u64,
+    /// `(TP + TN) / all`.
+    pub accuracy: f64,
+    /// `TP / (TP + FP)`; 0 where no track was given the tag.
+    pub precision: f64,
+    /// `TP / (TP + FN)`; 0 where no track has the tag.
+    pub recall: f64,
+    /// `2 TP / (2 TP + FP + FN)`; 0 where that is 0/0.
+    pub f1: f64,
+    /// `roc_auc_score`; `None` unless some tracks have the tag and some have it not.
+    pub auc_roc: Option<f64>,
+    /// `average_precision_score`; `None` in the same cases.
+    pub auc_pr: Option<f64>,
+    /// From this score on the tag counts as given.
+    pub threshold: f64,
+}
+
+/// One tag's decisions.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    /// Given and right.
+    hits: u64,
+    /// Given.
+    predicted: u64,
+    /// Right to give.
+    support: u64,
+    /// Right, given or not.
+    right: u64,
+}
+
+/// As scikit-learn's `zero_division=0`.
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// The mean of what is there.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0u64);
+    for value in values {
+        sum += value;
+        count += 1;
+    }
+    (count > 0).then(|| sum / count as f64)
+}
+
+impl MultiLabelMetrics {
+    /// The figures of `scores`, probabilities `[samples, tags]` row by row, against `truths` of the same shape.
+    ///
+    /// `names` has the tags, `loss` is passed on, `thresholds` has one per tag and is 0.5 throughout where it is not
+    /// given. Without a sample all shares are 0 and the areas `None`.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit together, a score is NaN or infinite, or a threshold is NaN.
+    pub fn new(
+        scores: &[f32],
+        truths: &[bool],
+        names: &[String],
+        loss: f64,
+        thresholds: Option<&[f64]>,
+    ) -> Result<Self, RankingError> {
+        let tags = names.len();
+        let rankings = rankings(scores, truths, tags)?;
+        let thresholds = checked_thresholds(thresholds, tags)?;
+        let samples = (scores.len() / tags) as u64;
+        let mut counts = vec![Counts::default(); tags];
+        let mut all_right = 0;
+        for (scores, truths) in scores.chunks_exact(tags).zip(truths.chunks_exact(tags)) {
+            let mut wrong = false;
+            for (((counts, &score), &truth), &threshold) in counts.iter_mut().zip(scores).zip(truths).zip(&thresholds) {
+                let predicted = f64::from(score) >= threshold;
+                counts.hits += u64::from(predicted && truth);
+                counts.predicted += u64::from(predicted);
+                counts.support += u64::from(truth);
+                counts.right += u64::from(predicted == truth);
+                wrong |= predicted != truth;
+            }
+            all_right += u64::from(!wrong);
+        }
+        let per_tag: Vec<TagMetrics> = names
+            .iter()
+            .zip(counts)
+            .zip(rankings.iter().zip(&thresholds))
+            .map(|((name, counts), (ranking, &threshold))| TagMetrics {
+                name: name.clone(),
+                support: counts.support,
+                accuracy: share(counts.right, samples),
+                precision: share(counts.hits, counts.predicted),
+                recall: share(counts.hits, counts.support),
+                f1: share(2 * counts.hits, counts.predicted + counts.support),
+                auc_roc: ranking.roc_auc(),
+                auc_pr: ranking.average_precision(),
+                threshold,
+            })
+            .collect();
+        let over_tags = |get: fn(&TagMetrics) -> f64| mean(per_tag.iter().map(get)).unwrap_or(0.0);
+        Ok(Self {
+            samples,
+            loss,
+            accuracy: over_tags(|tag| tag.accuracy),
+            precision: over_tags(|tag| tag.precision),
+            recall: over_tags(|tag| tag.recall),
+            f1: over_tags(|tag| tag.f1),
+            auc_roc: mean(per_tag.iter().filter_map(|tag| tag.auc_roc)),
+            auc_pr: mean(per_tag.iter().filter_map(|tag| tag.auc_pr)),
+            subset_accuracy: share(all_right, samples),
+            thresholds,
+            per_tag,
+        })
+    }
+}
+
+fn checked_thresholds(thresholds: Option<&[f64]>, tags: usize) -> Result<Vec<f64>, RankingError> {
+    let Some(thresholds) = thresholds else {
+        return Ok(vec![DEFAULT_THRESHOLD; tags]);
+    };
+    if thresholds.len() != tags {
+        return Err(RankingError::Thresholds {
+            expected: tags,
+            actual: thresholds.len(),
+        });
+    }
+    match thresholds.iter().position(|threshold| threshold.is_nan()) {
+        Some(tag) => Err(RankingError::ThresholdNotANumber { tag }),
+        None => Ok(thresholds.to_vec()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tune_thresholds;
+    use super::*;
+    use proptest::prelude::*;
+    use safetensors::SafeTensors;
+
+    /// What scikit-learn's figures may differ by: the golden file keeps them as f32.
+    const TOLERANCE: f64 = 1e-6;
+
+    fn names(tags: usize) -> Vec<String> {
+        (0..tags).map(|tag| format!("tag {tag}")).collect()
+    }
+
+    fn golden(name: &str) -> Vec<f32> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/golden.safetensors");
+        let file = std::fs::read(path).unwrap();
+        let file = SafeTensors::deserialize(&file).unwrap();
+        bytemuck::allocation::pod_collect_to_vec(file.tensor(&format!("metrics/multilabel_{name}")).unwrap().data())
+    }
+
+    /// The scores and truths of 400 samples and 10 tags.
+    fn golden_input() -> (Vec<f32>, Vec<bool>) {
+        let truths = golden("truth").iter().map(|&truth| truth == 1.0).collect();
+        (golden("scores"), truths)
+    }
+
+    #[test]
+    fn areas_are_scikit_learns() {
+        let (scores, truths) = golden_input();
+        let metrics = MultiLabelMetrics::new(&scores, &truths, &names(10), 0.25, None).unwrap();
+        assert_eq!((metrics.samples, metrics.loss), (400, 0.25));
+        for (name, get) in [
+            ("auc_roc", (|tag| tag.auc_roc) as fn(&TagMetrics) -> Option<f64>),
+            ("auc_pr", |tag| tag.auc_pr),
+        ] {
+            let expected = golden(name);
+            assert_eq!(expected.len(), metrics.per_tag.len());
+            let error = |(tag, expected): (&TagMetrics, &f32)| (get(tag).unwrap() - f64::from(*expected)).abs();
+            let worst = metrics.per_tag.iter().zip(&expected).map(error).fold(0.0, f64::max);
+            println!("multilabel {name}: largest error {worst:.2e}");
+            assert!(worst <= TOLERANCE, "{name}: {worst}");
+        }
+    }
+
+    #[test]
+    fn figures_at_a_threshold_are_scikit_learns() {
+        let (scores, truths) = golden_input();
+        let metrics = MultiLabelMetrics::new(&scores, &truths, &names(10), 0.0, None).unwrap();
+        let tag = &metrics.per_tag[9];
+        let ours = [
+            metrics.accuracy,
+            metrics.precision,
+            metrics.recall,
+            metrics.f1,
+            metrics.subset_accuracy,
+            metrics.auc_roc.unwrap(),
+            metrics.auc_pr.unwrap(),
+            tag.precision,
+            tag.recall,
+            tag.f1,
+        ];
+        // scikit-learn 1.9.1 on the same scores at 0.5: the mean of `predicted == truth`, then
+        // `precision_recall_fscore_support(zero_division=0)` averaged, `accuracy_score`, `roc_auc_score` and
+        // `average_precision_score` with average="macro", and the last tag's precision, recall and F1.
+        let expected = [
+            0.56675,
+            0.2977503274161016,
+            0.8967795068853939,
+            0.4466285090637398,
+            0.0025,
+            0.8166487819198276,
+            0.6492713990073743,
+            0.2669491525423729,
+            0.863013698630137,
+            0.4077669902912621,
+        ];
+        let error = |(ours, expected): (&f64, &f64)| (ours - expected).abs();
+        let worst = ours.iter().zip(&expected).map(error).fold(0.0, f64::max);
+        println!("multilabel figures at 0.5: largest error {worst:.2e}");
+        assert!(worst <= 1e-12, "{ours:?}");
+    }
+
+    #[test]
+    fn tuned_thresholds_are_used_and_are_not_worse() {
+        let (scores, truths) = golden_input();
+        let plain = MultiLabelMetrics::new(&scores, &truths, &names(10), 0.0, None).unwrap();
+        let tuned = tune_thresholds(&scores, &truths, 10).unwrap();
+        let metrics = MultiLabelMetrics::new(&scores, &truths, &names(10), 0.0, Some(&tuned)).unwrap();
+        assert_eq!(metrics.thresholds, tuned);
+        assert!(
+            metrics
+                .per_tag
+                .iter()
+                .zip(&tuned)
+                .all(|(tag, &threshold)| tag.threshold == threshold)
+        );
+        assert!(
+            metrics
+                .per_tag
+                .iter()
+                .zip(&plain.per_tag)
+                .all(|(tuned, plain)| tuned.f1 >= plain.f1)
+        );
+        assert!(metrics.f1 > plain.f1 + 0.05, "{} {}", metrics.f1, plain.f1);
+        assert_eq!(metrics.auc_roc, plain.auc_roc);
+    }
+
+    #[test]
+    fn tags_of_one_kind_do_not_count_in_the_mean_areas() {
+        let scores = [0.9, 0.5, 0.1, 0.2, 0.6, 0.3];
+        let truths = [true, false, true, false, false, true];
+        let metrics = MultiLabelMetrics::new(&scores, &truths, &names(3), 0.0, None).unwrap();
+        let areas: Vec<_> = metrics.per_tag.iter().map(|tag| tag.auc_roc).collect();
+        assert_eq!(areas, [Some(1.0), None, None]);
+        assert_eq!((metrics.auc_roc, metrics.auc_pr), (Some(1.0), Some(1.0)));
+        // A score at the threshold is positive: the second tag is given twice, and never right.
+        assert_eq!((metrics.per_tag[1].accuracy, metrics.per_tag[1].precision), (0.0, 0.0));
+        assert_eq!(metrics.subset_accuracy, 0.0);
+        let json = serde_json::to_string(&metrics).unwrap();
+        assert_eq!(serde_json::from_str::<MultiLabelMetrics>(&json).unwrap(), metrics);
+    }
+
+    #[test]
+    fn nothing_to_judge_is_zero_and_undefined() {
+        let metrics = MultiLabelMetrics::new(&[], &[], &names(2), 0.0, None).unwrap();
+        assert_eq!((metrics.samples, metrics.f1, metrics.auc_roc), (0, 0.0, None));
+    }
+
+    #[test]
+    fn bad_input_is_an_error() {
+        let metrics = |scores: &[f32], thresholds: Option<&[f64]>| {
+            MultiLabelMetrics::new(scores, &[true; 4], &names(2), 0.0, thresholds).map(|_| ())
+        };
+        assert!(metrics(&[0.5; 4], None).is_ok());
+        assert!(matches!(metrics(&[0.5; 3], None), Err(RankingError::Shape { .. })));
+        assert!(matches!(
+            metrics(&[f32::NAN; 4], None),
+            Err(RankingError::NotFinite { .. })
+        ));
+        let error = metrics(&[0.5; 4], Some(&[0.5])).unwrap_err();
+        assert_eq!(error.to_string(), "1 thresholds for 2 tags; give one per tag");
+        let error = metrics(&[0.5; 4], Some(&[0.5, f64::NAN])).unwrap_err();
+        assert_eq!(error, RankingError::ThresholdNotANumber { tag: 1 });
+        assert!(MultiLabelMetrics::new(&[], &[], &[], 0.0, None).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn every_figure_is_a_share(samples in prop::collection::vec((0u8..=8, any::<bool>()), 0..20)) {
+            let tags = 3;
+            let whole = samples.len() / tags * tags;
+            let (scores, truths): (Vec<f32>, Vec<bool>) = samples[..whole]
+                .iter()
+                .map(|&(score, truth)| (f32::from(score) / 8.0, truth))
+                .unzip();
+            let metrics = MultiLabelMetrics::new(&scores, &truths, &names(tags), 0.0, None).unwrap();
+            let areas = [metrics.auc_roc, metrics.auc_pr].map(|area| area.unwrap_or(0.0));
+            let MultiLabelMetrics { accuracy, precision, recall, f1, subset_accuracy, .. } = metrics;
+            for figure in [accuracy, precision, recall, f1, subset_accuracy, areas[0], areas[1]] {
+                prop_assert!((0.0..=1.0).contains(&figure));
+            }
+            prop_assert!(subset_accuracy <= accuracy + 1e-12);
+        }
+    }
+}

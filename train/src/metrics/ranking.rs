@@ -1,0 +1,438 @@
+//! How well one tag's scores put the clips that have it before those that have not, whatever the threshold.
+//!
+//! Scores and truths enter; scikit-learn's curves and areas leave. Nothing here knows of models or names.
+
+/// Scores and truths that cannot be judged.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RankingError {
+    /// The two matrices differ in size, or are not whole rows.
+    #[error("{scores} scores and {truths} truths do not make rows of {tags} tags; give one of each per sample and tag")]
+    Shape {
+        /// Scores given.
+        scores: usize,
+        /// Truths given.
+        truths: usize,
+        /// Tags per row.
+        tags: usize,
+    },
+    /// A score by which nothing can be ordered.
+    #[error(
+        "the score of sample {sample} for tag {tag} (both counted from 0) is {score}, which cannot be ranked; the model \
+         has diverged: try a lower learning rate"
+    )]
+    NotFinite {
+        /// Row of the score.
+        sample: usize,
+        /// Column of the score.
+        tag: usize,
+        /// NaN or an infinity.
+        score: f32,
+    },
+    /// There must be one threshold per tag.
+    #[error("{actual} thresholds for {expected} tags; give one per tag")]
+    Thresholds {
+        /// Tags.
+        expected: usize,
+        /// Thresholds given.
+        actual: usize,
+    },
+    /// No score can be compared with NaN.
+    #[error("the threshold of tag {tag} (counted from 0) is not a number")]
+    ThresholdNotANumber {
+        /// The tag.
+        tag: usize,
+    },
+}
+
+/// One tag's samples in the order of their scores, those of equal scores together: all that the figures need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranking {
+    /// The distinct scores, falling.
+    scores: Vec<f32>,
+    /// For each of them, how many samples that have the tag score as high or higher.
+    true_positives: Vec<u64>,
+    /// The same of samples that have it not.
+    false_positives: Vec<u64>,
+}
+
+/// Points of the receiver operating characteristic, as `sklearn.metrics.roc_curve` gives them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RocCurve {
+    /// Rising from 0 to 1.
+    pub false_positive_rate: Vec<f64>,
+    /// Rising from 0 to 1.
+    pub true_positive_rate: Vec<f64>,
+    /// The score from which on a sample counts as positive; falling, the first one infinite.
+    pub thresholds: Vec<f64>,
+}
+
+/// Points as `sklearn.metrics.precision_recall_curve` gives them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrecisionRecallCurve {
+    /// Ends with a 1 that belongs to no threshold.
+    pub precision: Vec<f64>,
+    /// Falling from 1 to a 0 that belongs to no threshold.
+    pub recall: Vec<f64>,
+    /// Rising; one fewer than points.
+    pub thresholds: Vec<f64>,
+}
+
+/// The rankings of all tags: `scores` and `truths` are `[samples, tags]`, row by row.
+pub fn rankings(scores: &[f32], truths: &[bool], tags: usize) -> Result<Vec<Ranking>, RankingError> {
+    if tags == 0 || scores.len() != truths.len() || !scores.len().is_multiple_of(tags) {
+        return Err(RankingError::Shape {
+            scores: scores.len(),
+            truths: truths.len(),
+            tags,
+        });
+    }
+    if let Some(at) = scores.iter().position(|score| !score.is_finite()) {
+        return Err(RankingError::NotFinite {
+            sample: at / tags,
+            tag: at % tags,
+            score: scores[at],
+        });
+    }
+    let column = |tag: usize| {
+        let (scores, truths) = (scores.iter().skip(tag), truths.iter().skip(tag));
+        scores.step_by(tags).copied().zip(truths.step_by(tags).copied())
+    };
+    Ok((0..tags)
+        .map(|tag| Ranking::from_finite(column(tag).collect()))
+        .collect())
+}
+
+/// For each tag the threshold with the best F1; `scores` and `truths` are `[samples, tags]`, row by row.
+///
+/// Tune on the validation set and judge another one by the result: see [`Ranking::best_f1_threshold`].
+pub fn tune_thresholds(scores: &[f32], truths: &[bool], tags: usize) -> Result<Vec<f64>, RankingError> {
+    let rankings = rankings(scores, truths, tags)?;
+    Ok(rankings.iter().map(Ranking::best_f1_threshold).collect())
+}
+
+impl Ranking {
+    /// Of one tag: a score and a truth per sample.
+    pub fn new(scores: &[f32], truths: &[bool]) -> Result<Self, RankingError> {
+        let mut of_one_tag = rankings(scores, truths, 1)?;
+        Ok(of_one_tag.remove(0))
+    }
+
+    fn from_finite(mut samples: Vec<(f32, bool)>) -> Self {
+        samples.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
+        let mut ranking = Self {
+            scores: Vec::new(),
+            true_positives: Vec::new(),
+            false_positives: Vec::new(),
+        };
+        let mut counts = [0, 0];
+        // `==` and not the order of bits, so that 0 and -0 are one score.
+        for equal in samples.chunk_by(|(a, _), (b, _)| a == b) {
+            let positives = equal.iter().filter(|(_, truth)| *truth).count();
+            counts[0] += positives as u64;
+            counts[1] += (equal.len() - positives) as u64;
+            ranking.scores.push(equal[0].0);
+            ranking.true_positives.push(counts[0]);
+            ranking.false_positives.push(counts[1]);
+        }
+        ranking
+    }
+
+    /// Samples that have the tag.
+    pub fn positives(&self) -> u64 {
+        self.true_positives.last().copied().unwrap_or(0)
+    }
+
+    /// Samples that have it not.
+    pub fn negatives(&self) -> u64 {
+        self.false_positives.last().copied().unwrap_or(0)
+    }
+
+    /// Whether there are samples of both kinds, without which curves and areas say nothing.
+    pub fn has_both_kinds(&self) -> bool {
+        self.positives() > 0 && self.negatives() > 0
+    }
+
+    /// Samples that are positive at each score: true ones, then false ones.
+    fn counts(&self) -> impl DoubleEndedIterator<Item = (u64, u64)> {
+        let counts = self.true_positives.iter().zip(&self.false_positives);
+        counts.map(|(&hits, &misses)| (hits, misses))
+    }
+
+    /// The counts before each score, and at it.
+    fn steps(&self) -> impl Iterator<Item = ((u64, u64), (u64, u64))> {
+        std::iter::once((0, 0)).chain(self.counts()).zip(self.counts())
+    }
+
+    /// Area under the ROC curve, `sklearn.metrics.roc_auc_score`: the share of pairs of a sample with the tag and one
+    /// without in which the former scores higher, where equal scores count half. Counted in integers, so it is exact.
+    ///
+    /// `None` unless there are samples of both kinds.
+    pub fn roc_auc(&self) -> Option<f64> {
+        let twice: u64 = self
+            .steps()
+            .map(|((hits_before, misses_before), (hits, misses))| (misses - misses_before) * (hits + hits_before))
+            .sum();
+        let pairs = self.positives() * self.negatives();
+        self.has_both_kinds().then(|| twice as f64 / (2 * pairs) as f64)
+    }
+
+    /// Area under the precision-recall curve, `sklearn.metrics.average_precision_score`: precision at each score,
+    /// weighted by what recall gains there, without interpolation.
+    ///
+    /// `None` unless there are samples of both kinds; scikit-learn says 0 where no sample has the tag and 1 where all have
+    /// it, whatever the scores.
+    pub fn average_precision(&self) -> Option<f64> {
+        let sum: f64 = self
+            .steps()
+            .map(|((before, _), (hits, misses))| (hits - before) as f64 * hits as f64 / (hits + misses) as f64)
+            .sum();
+        self.has_both_kinds().then(|| sum / self.positives() as f64)
+    }
+
+    /// `sklearn.metrics.roc_curve` with its default of leaving out points between others on a line.
+    ///
+    /// `None` unless there are samples of both kinds.
+    pub fn roc_curve(&self) -> Option<RocCurve> {
+        if !self.has_both_kinds() {
+            return None;
+        }
+        let mut curve = RocCurve {
+            false_positive_rate: vec![0.0],
+            true_positive_rate: vec![0.0],
+            thresholds: vec![f64::INFINITY],
+        };
+        let last = self.scores.len() - 1;
+        let (hits, misses) = (&self.true_positives, &self.false_positives);
+        let straight = |counts: &[u64], at: usize| counts[at] - counts[at - 1] == counts[at + 1] - counts[at];
+        for at in 0..=last {
+            if at > 0 && at < last && straight(hits, at) && straight(misses, at) {
+                continue;
+            }
+            curve
+                .false_positive_rate
+                .push(misses[at] as f64 / self.negatives() as f64);
+            curve.true_positive_rate.push(hits[at] as f64 / self.positives() as f64);
+            curve.thresholds.push(f64::from(self.scores[at]));
+        }
+        Some(curve)
+    }
+
+    /// `sklearn.metrics.precision_recall_curve`.
+    ///
+    /// `None` unless there are samples of both kinds.
+    pub fn precision_recall_curve(&self) -> Option<PrecisionRecallCurve> {
+        if !self.has_both_kinds() {
+            return None;
+        }
+        let points = self.counts().rev().map(|(hits, misses)| {
+            let precision = hits as f64 / (hits + misses) as f64;
+            (precision, hits as f64 / self.positives() as f64)
+        });
+        let (precision, recall) = points.chain([(1.0, 0.0)]).unzip();
+        Some(PrecisionRecallCurve {
+            precision,
+            recall,
+            thresholds: self.scores.iter().rev().map(|&score| f64::from(score)).collect(),
+        })
+    }
+
+    /// The threshold with the best F1, a score at or above it being positive.
+    ///
+    /// Every threshold between two neighbouring scores gives the same figures. Each such interval is represented by 0.5
+    /// where it lies inside, else by its middle, and the interval below all scores by the lowest score. Of equally good
+    /// thresholds the one nearest to 0.5 is taken. 0.5 where no sample has the tag.
+    pub fn best_f1_threshold(&self) -> f64 {
+        let mut best = (0.0, 0.5);
+        for (at, (hits, misses)) in self.counts().enumerate() {
+            // 2 TP / (2 TP + FP + FN). Equal fractions divide to equal numbers, so ties are exact.
+            let f1 = (2 * hits) as f64 / (hits + misses + self.positives()) as f64;
+            let high = f64::from(self.scores[at]);
+            let threshold = match self.scores.get(at + 1).map(|&low| f64::from(low)) {
+                Some(low) if low < 0.5 && 0.5 <= high => 0.5,
+                Some(low) => f64::midpoint(low, high),
+                None => high.min(0.5),
+            };
+            let nearer = (threshold - 0.5).abs() < (best.1 - 0.5f64).abs();
+            if f1 > best.0 || (f1 == best.0 && nearer) {
+                best = (f1, threshold);
+            }
+        }
+        best.1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Twelve samples with ties. What scikit-learn 1.9.1 makes of them stands in the tests below.
+    const SCORES: [f32; 12] = [0.9, 0.8, 0.8, 0.7, 0.6, 0.55, 0.5, 0.5, 0.5, 0.4, 0.3, 0.2];
+    const TRUTHS: [u8; 12] = [1, 1, 0, 1, 1, 1, 0, 1, 0, 0, 1, 0];
+
+    fn ranking() -> Ranking {
+        Ranking::new(&SCORES, &TRUTHS.map(|truth| truth == 1)).unwrap()
+    }
+
+    fn assert_near(ours: &[f64], expected: &[f64]) {
+        assert_eq!(ours.len(), expected.len(), "{ours:?}");
+        for (ours, expected) in ours.iter().zip(expected) {
+            assert!(ours == expected || (ours - expected).abs() < 1e-15, "{ours} {expected}");
+        }
+    }
+
+    #[test]
+    fn the_roc_curve_has_scikit_learns_points() {
+        let curve = ranking().roc_curve().unwrap();
+        assert_near(&curve.false_positive_rate, &[0.0, 0.0, 0.2, 0.2, 0.6, 0.8, 0.8, 1.0]);
+        let sevenths = [0.0, 1.0, 2.0, 5.0, 6.0, 6.0, 7.0, 7.0].map(|hits| hits / 7.0);
+        assert_near(&curve.true_positive_rate, &sevenths);
+        let thresholds = [0.9f32, 0.8, 0.55, 0.5, 0.4, 0.3, 0.2].map(f64::from);
+        assert_near(&curve.thresholds, &[&[f64::INFINITY][..], &thresholds].concat());
+        assert_near(&[ranking().roc_auc().unwrap()], &[0.7285714285714286]);
+    }
+
+    #[test]
+    fn the_precision_recall_curve_has_scikit_learns_points() {
+        let curve = ranking().precision_recall_curve().unwrap();
+        let precision = [
+            0.5833333333333334,
+            0.6363636363636364,
+            0.6,
+            0.6666666666666666,
+            0.8333333333333334,
+            0.8,
+            0.75,
+            0.6666666666666666,
+            1.0,
+            1.0,
+        ];
+        assert_near(&curve.precision, &precision);
+        let sevenths = [7.0, 7.0, 6.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0].map(|hits| hits / 7.0);
+        assert_near(&curve.recall, &sevenths);
+        let thresholds = [0.2f32, 0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9].map(f64::from);
+        assert_near(&curve.thresholds, &thresholds);
+        assert_near(&[ranking().average_precision().unwrap()], &[0.7647186147186147]);
+    }
+
+    #[test]
+    fn one_kind_alone_has_no_curve() {
+        for truths in [[true; 2], [false; 2]] {
+            let ranking = Ranking::new(&[0.1, 0.9], &truths).unwrap();
+            assert_eq!((ranking.roc_auc(), ranking.average_precision()), (None, None));
+            assert!(ranking.roc_curve().is_none() && ranking.precision_recall_curve().is_none());
+        }
+        assert_eq!(Ranking::new(&[], &[]).unwrap().roc_auc(), None);
+    }
+
+    #[test]
+    fn zero_is_one_score_with_either_sign() {
+        let ranking = Ranking::new(&[0.0, -0.0], &[true, false]).unwrap();
+        assert_eq!(ranking.roc_auc(), Some(0.5));
+    }
+
+    #[test]
+    fn bad_input_is_named() {
+        let error = rankings(&[0.5, 0.1, f32::NAN, 0.2], &[true; 4], 2).unwrap_err();
+        assert!(error.to_string().contains("sample 1 for tag 0"), "{error}");
+        assert!(Ranking::new(&[f32::INFINITY], &[true]).is_err());
+        for (scores, truths, tags) in [(4, 3, 1), (4, 4, 3), (0, 0, 0), (4, 4, 0)] {
+            let error = rankings(&vec![0.5; scores], &vec![true; truths], tags).unwrap_err();
+            assert_eq!(error, RankingError::Shape { scores, truths, tags });
+        }
+    }
+
+    #[test]
+    fn equally_good_thresholds_go_to_the_one_nearest_to_a_half() {
+        let best = |scores: &[f32], truths: &[bool]| Ranking::new(scores, truths).unwrap().best_f1_threshold();
+        // All between the two are perfect.
+        assert_eq!(best(&[0.75, 0.25], &[true, false]), 0.5);
+        assert_eq!(best(&[0.25, 0.125], &[true, false]), 0.1875);
+        // F1 is 2/3 with the first alone and with all three.
+        assert_eq!(best(&[0.875, 0.75, 0.625, 0.5], &[true, false, false, true]), 0.5);
+        // All positive, all negative, nothing.
+        assert_eq!(best(&[0.75, 0.625], &[true, true]), 0.5);
+        assert_eq!(best(&[0.25, 0.125], &[true, true]), 0.125);
+        assert_eq!(best(&[0.75, 0.25], &[false, false]), 0.5);
+        assert_eq!(best(&[], &[]), 0.5);
+        let tuned = tune_thresholds(&[0.75, 0.25, 0.25, 0.125], &[true, true, false, false], 2).unwrap();
+        assert_eq!(tuned, [0.5, 0.1875]);
+    }
+
+    /// Scores in sixteenths, so that many are equal.
+    fn samples() -> impl Strategy<Value = (Vec<f32>, Vec<bool>)> {
+        let sample = (0u8..=16, any::<bool>()).prop_map(|(score, truth)| (f32::from(score) / 16.0, truth));
+        prop::collection::vec(sample, 1..60).prop_map(|samples| samples.into_iter().unzip())
+    }
+
+    fn f1(scores: &[f32], truths: &[bool], threshold: f64) -> f64 {
+        let samples = scores.iter().zip(truths);
+        let (mut hits, mut wrong) = (0.0, 0.0);
+        for (&score, &truth) in samples {
+            let predicted = f64::from(score) >= threshold;
+            hits += f64::from(u8::from(predicted && truth));
+            wrong += f64::from(u8::from(predicted != truth));
+        }
+        if hits == 0.0 {
+            0.0
+        } else {
+            2.0 * hits / (2.0 * hits + wrong)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn areas_are_what_counting_pairs_gives((scores, truths) in samples()) {
+            let ranking = Ranking::new(&scores, &truths).unwrap();
+            let (mut pairs, mut won, mut precisions, mut positives) = (0.0, 0.0, 0.0, 0.0);
+            for (score, _) in scores.iter().zip(&truths).filter(|(_, truth)| **truth) {
+                let (mut above, mut hits) = (0.0, 0.0);
+                for (other, &truth) in scores.iter().zip(&truths) {
+                    if !truth {
+                        pairs += 1.0;
+                        won += if score > other { 1.0 } else if score == other { 0.5 } else { 0.0 };
+                    }
+                    if other >= score {
+                        above += 1.0;
+                        hits += f64::from(u8::from(truth));
+                    }
+                }
+                precisions += hits / above;
+                positives += 1.0;
+            }
+            match (ranking.roc_auc(), ranking.average_precision()) {
+                (Some(roc), Some(precision)) => {
+                    prop_assert!((roc - won / pairs).abs() < 1e-12);
+                    prop_assert!((precision - precisions / positives).abs() < 1e-12);
+                }
+                undefined => {
+                    prop_assert_eq!(undefined, (None, None));
+                    prop_assert!(truths.iter().all(|&truth| truth == truths[0]));
+                }
+            }
+        }
+
+        #[test]
+        fn the_area_under_the_roc_points_is_the_auc((scores, truths) in samples()) {
+            let ranking = Ranking::new(&scores, &truths).unwrap();
+            if let (Some(curve), Some(auc)) = (ranking.roc_curve(), ranking.roc_auc()) {
+                let (x, y) = (&curve.false_positive_rate, &curve.true_positive_rate);
+                let area: f64 = (1..x.len()).map(|at| (x[at] - x[at - 1]) * (y[at] + y[at - 1]) / 2.0).sum();
+                prop_assert!((area - auc).abs() < 1e-12);
+                prop_assert_eq!((x.last(), y.last()), (Some(&1.0), Some(&1.0)));
+            }
+        }
+
+        #[test]
+        fn no_threshold_is_better_than_the_tuned_one((scores, truths) in samples()) {
+            let tuned = Ranking::new(&scores, &truths).unwrap().best_f1_threshold();
+            let best = f1(&scores, &truths, tuned);
+            for at in -1..=33 {
+                let other = f64::from(at) / 32.0;
+                prop_assert!(f1(&scores, &truths, other) <= best);
+            }
+            // 0.5 itself is as near to itself as can be.
+            prop_assert!(tuned == 0.5 || f1(&scores, &truths, 0.5) < best);
+        }
+    }
+}
