@@ -106,11 +106,7 @@ pub fn normalize<const N: usize>(terms: [Term; N], activation: Activation) -> (T
 type Normalized = (Vec<(Plain, Affine)>, Option<Plain>);
 
 fn record<const P: usize>(nodes: [NodeGuard; P], state: Normalized, out: Plain) -> Tracked {
-    match Normalize
-        .prepare::<NoCheckpointing>(nodes)
-        .compute_bound()
-        .stateful()
-    {
+    match Normalize.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish(state, out),
         OpsKind::UnTracked(prepared) => prepared.finish(out),
     }

@@ -417,7 +417,12 @@ impl ImageGradient<'_> {
         let part_columns = if height == 1 { GRADIENT_PART.min(width) } else { width };
         let parts = (0..height).step_by(part).flat_map(|row| {
             let columns = (0..width).step_by(part_columns);
-            columns.map(move |column| (row..(row + part).min(height), column..(column + part_columns).min(width)))
+            columns.map(move |column| {
+                (
+                    row..(row + part).min(height),
+                    column..(column + part_columns).min(width),
+                )
+            })
         });
         for (rows, columns) in parts {
             let read = rows.start.saturating_sub(top)..rows.end - top.min(rows.end) + shape.kernel[0] - 1;

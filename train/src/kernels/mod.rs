@@ -190,7 +190,10 @@ fn normalize_sum<const D: usize, const N: usize>(
         let inputs = terms.map(|(layer, x)| (plain(x), running_affine(layer)));
         let terms = inputs.each_ref().map(|(x, affine)| (values(x), affine));
         let plane = shape[2..].iter().product();
-        from_plain(primitive(normalize::forward(&terms, activation, shape[1], plane), shape))
+        from_plain(primitive(
+            normalize::forward(&terms, activation, shape[1], plane),
+            shape,
+        ))
     }
 }
 

@@ -69,13 +69,7 @@ const BANDS: usize = 96;
 /// Channels and max pooling (bands × frames) of each block.
 type Plan = [(usize, [usize; 2])];
 
-const FCN: [(usize, [usize; 2]); 5] = [
-    (32, [2, 4]),
-    (128, [2, 4]),
-    (128, [2, 4]),
-    (192, [3, 5]),
-    (256, [4, 4]),
-];
+const FCN: [(usize, [usize; 2]); 5] = [(32, [2, 4]), (128, [2, 4]), (128, [2, 4]), (192, [3, 5]), (256, [4, 4])];
 /// Frames that the pools make one step of.
 const FCN_FRAMES: usize = 4 * 4 * 4 * 5 * 4;
 
@@ -241,10 +235,7 @@ mod tests {
         // the dense layer.
         let crnn = conv(9, 1, 64) + conv(9, 64, 128) + 2 * conv(9, 128, 128) + 2 * (96 + 64 + 3 * 128);
         let crnn = crnn + recurrent(3, 128, 32) + recurrent(3, 32, 32) + dense(32, 10);
-        for (kind, counted, stated) in [
-            (ModelKind::ChoiFcn, fcn, 853_130),
-            (ModelKind::ChoiCrnn, crnn, 392_970),
-        ] {
+        for (kind, counted, stated) in [(ModelKind::ChoiFcn, fcn, 853_130), (ModelKind::ChoiCrnn, crnn, 392_970)] {
             assert_eq!((parameters(kind, 10), counted), (stated, stated), "{kind}");
         }
     }
@@ -295,7 +286,9 @@ mod tests {
         let side = Tensor::zeros([2, 1, BANDS, 37], &device);
         let by_hand = Tensor::cat(vec![side.clone(), mel, side], 3);
         assert_eq!(padded.into_data(), by_hand.into_data());
-        let odd = pad(Tensor::ones([1, 1, 1, 2], &device), 5).into_data().try_to_vec::<f32>();
+        let odd = pad(Tensor::ones([1, 1, 1, 2], &device), 5)
+            .into_data()
+            .try_to_vec::<f32>();
         assert_eq!(odd.unwrap(), [0.0, 1.0, 1.0, 0.0, 0.0]);
     }
 

@@ -359,7 +359,11 @@ mod tests {
             (ModelKind::SmallCnn, small, 425_464),
             (ModelKind::Vgg16, features + large, 15_108_056),
             (ModelKind::Vgg16Progressive42x100, features + little, 14_739_416),
-            (ModelKind::Vgg16Progressive84x100, features + halving + little, 14_740_299),
+            (
+                ModelKind::Vgg16Progressive84x100,
+                features + halving + little,
+                14_740_299,
+            ),
         ] {
             assert_eq!((parameters(kind, 8), counted), (stated, stated), "{kind}");
         }
@@ -379,7 +383,13 @@ mod tests {
     #[test]
     fn penalties_are_on_the_layers_that_the_paper_names() {
         let penalized = |kind: ModelKind| {
-            let patterns: Vec<_> = kind.description().defaults.l2.iter().map(|(pattern, _)| *pattern).collect();
+            let patterns: Vec<_> = kind
+                .description()
+                .defaults
+                .l2
+                .iter()
+                .map(|(pattern, _)| *pattern)
+                .collect();
             let mut names = matched(kind, &patterns);
             names.retain(|name| name.ends_with(".weight"));
             names
@@ -394,7 +404,9 @@ mod tests {
     fn only_what_the_paper_trains_is_not_frozen() {
         let trained = |kind: ModelKind| {
             let frozen = matched(kind, kind.description().defaults.freeze);
-            let left = names(kind).into_iter().filter(|name| !frozen.contains(name) && name.ends_with(".weight"));
+            let left = names(kind)
+                .into_iter()
+                .filter(|name| !frozen.contains(name) && name.ends_with(".weight"));
             left.map(|name| name.replace(".weight", "")).collect::<Vec<_>>()
         };
         let last_four = [9, 10, 11, 12].map(|at| format!("features.convolutions.{at}"));

@@ -211,12 +211,22 @@ mod tests {
         let gru = Gru::fresh(5, 7, &Device::flex().autodiff());
         let plain = |steps: Tensor<3>| gru.forward(steps.swap_dims(1, 2), None);
         // Three gates of two weights and two biases.
-        compare(&gru, 12, |steps| gru.last_hidden(steps), |steps| {
-            let count = steps.dims()[2];
-            plain(steps).narrow(1, count - 1, 1).squeeze_dim(1)
-        });
+        compare(
+            &gru,
+            12,
+            |steps| gru.last_hidden(steps),
+            |steps| {
+                let count = steps.dims()[2];
+                plain(steps).narrow(1, count - 1, 1).squeeze_dim(1)
+            },
+        );
         // All states.
-        compare(&gru, 12, |steps| Tensor::cat(gru_states(&gru, steps), 1), |steps| plain(steps).flatten(1, 2));
+        compare(
+            &gru,
+            12,
+            |steps| Tensor::cat(gru_states(&gru, steps), 1),
+            |steps| plain(steps).flatten(1, 2),
+        );
     }
 
     #[test]

@@ -470,7 +470,11 @@ mod tests {
             let blocks = plan.build(&device).into_iter().enumerate();
             blocks.filter(|(_, block)| has(block)).map(|(at, _)| at + 1).collect()
         };
-        let (norm, pool, dropout): (fn(&SignalBlock) -> bool, fn(&SignalBlock) -> bool, fn(&SignalBlock) -> bool) = (
+        let (norm, pool, dropout): (
+            fn(&SignalBlock) -> bool,
+            fn(&SignalBlock) -> bool,
+            fn(&SignalBlock) -> bool,
+        ) = (
             |block| block.norm.is_some(),
             |block| block.pool.is_some(),
             |block| block.dropout.prob == 0.2,

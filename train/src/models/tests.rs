@@ -2,26 +2,28 @@
 
 use super::testing::{self, input};
 use super::{Blueprint, InputShape, Model, ModelKind, parameter_ids};
-use burn::module::{ModuleVisitor, Param};
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, FloatDType, Int, Tensor};
 use regex::Regex;
+use std::collections::BTreeMap;
 
 const CLASSES: usize = 3;
 
-/// The first of some small shapes that the system accepts.
+/// A shape that the system accepts and that leaves more than one step to a recurrent layer.
 fn small_shape(kind: ModelKind) -> InputShape {
-    let spectrograms = [[128, 8], [128, 16], [96, 96], [32, 32], [64, 32]];
-    let shapes = spectrograms.into_iter().flat_map(|spectrogram| {
-        [8192, 19_683].map(|samples| InputShape {
-            samples,
-            spectrogram,
-            statistics: 10,
-        })
+    let shapes = [[128, 32], [96, 192]].map(|spectrogram| InputShape {
+        samples: 32 << 10,
+        spectrogram,
+        statistics: 10,
     });
-    let mut accepted = shapes.filter(|shape| (kind.description().accepts)(shape).is_ok());
-    accepted.next().unwrap_or_else(|| panic!("{kind} accepts no small shape"))
+    let mut accepted = shapes
+        .into_iter()
+        .filter(|shape| (kind.description().accepts)(shape).is_ok());
+    accepted
+        .next()
+        .unwrap_or_else(|| panic!("{kind} accepts no small shape"))
 }
 
 fn small_model(kind: ModelKind, device: &Device) -> (InputShape, Model) {
@@ -34,22 +36,26 @@ fn small_model(kind: ModelKind, device: &Device) -> (InputShape, Model) {
     (shape, kind.init(&blueprint, device))
 }
 
-fn values(model: &Model) -> Vec<Vec<f32>> {
-    struct Values(Vec<Vec<f32>>);
+/// All parameters that are trained.
+fn parameters(model: &Model) -> BTreeMap<ParamId, Vec<f32>> {
+    struct Values(BTreeMap<ParamId, Vec<f32>>);
     impl ModuleVisitor for Values {
         fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
-            self.0.push(parameter.val().into_data().try_to_vec().unwrap());
+            if parameter.is_require_grad() {
+                let values = parameter.val().into_data().try_to_vec().unwrap();
+                self.0.insert(parameter.id, values);
+            }
         }
     }
-    let mut values = Values(Vec::new());
-    burn::module::Module::visit(model, &mut values);
+    let mut values = Values(BTreeMap::new());
+    model.visit(&mut values);
     values.0
 }
 
 fn train_one_step(kind: ModelKind, dtype: FloatDType) {
     let device = Device::flex().autodiff();
     let (shape, model) = small_model(kind, &device);
-    let before = values(&model);
+    let before = parameters(&model);
     let logits = model.forward(input(CLASSES, &shape, &device).cast(dtype));
     assert_eq!(logits.dims(), [CLASSES; 2], "{kind}");
     let targets = Tensor::<1, Int>::arange(0..CLASSES as i64, &device);
@@ -57,10 +63,15 @@ fn train_one_step(kind: ModelKind, dtype: FloatDType) {
     let gradients = GradientsParams::from_grads(loss.backward(), &model);
     // So small an epsilon that the smallest gradient moves its weight.
     let mut adam = AdamConfig::new().with_epsilon(1e-30).init();
-    let after = values(&adam.step(1e-2, model.clone(), gradients));
-    for (((name, _), before), after) in parameter_ids(&model).iter().zip(&before).zip(&after) {
-        assert!(after.iter().all(|value| value.is_finite()), "{kind}: {name} is not finite");
-        assert_ne!(before, after, "{kind}: {name} has not changed");
+    let after = parameters(&adam.step(1e-2, model.clone(), gradients));
+    for (name, id) in parameter_ids(&model) {
+        let Some(before) = before.get(&id) else { continue };
+        let after = &after[&id];
+        assert!(
+            after.iter().all(|value| value.is_finite()),
+            "{kind}: {name} is not finite"
+        );
+        assert!(before != after, "{kind}: {name} has not changed");
     }
 }
 
@@ -100,7 +111,10 @@ fn patterns_of_all_systems_are_regular_expressions_that_match() {
         let patterns = defaults.l2.iter().map(|(pattern, _)| pattern).chain(defaults.freeze);
         for pattern in patterns {
             let pattern = Regex::new(pattern).unwrap();
-            assert!(names.iter().any(|(name, _)| pattern.is_match(name)), "{kind}: {pattern}");
+            assert!(
+                names.iter().any(|(name, _)| pattern.is_match(name)),
+                "{kind}: {pattern}"
+            );
         }
     }
 }
