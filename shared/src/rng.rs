@@ -23,6 +23,14 @@ pub enum Purpose {
     Split,
     /// A model's first weights and its dropout masks; `track` is 0.
     Model,
+    /// Which tracks of a class stand for it in an epoch; `track` is 0.
+    Balance,
+    /// Whether a clip's pitch is shifted, and how far.
+    PitchShift,
+    /// Whether another sound is mixed in, which, from where and how loud.
+    Background,
+    /// How a spectrogram that is a picture is turned and shifted.
+    Picture,
 }
 
 impl Purpose {
@@ -36,6 +44,10 @@ impl Purpose {
             Self::Split => 5,
             Self::Model => 6,
             Self::NoiseSamples => 7,
+            Self::Balance => 8,
+            Self::PitchShift => 9,
+            Self::Background => 10,
+            Self::Picture => 11,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! record format, which keeps the parameters' identities that the optimizer's state hangs on).
 
 use crate::history::EpochRecord;
-use crate::metrics::{ConfusionMatrix, Tally};
+use crate::metrics::Tally;
 use crate::models::Model;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// The version of the container that this code writes and reads.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 /// What a run knows besides weights and optimizer. Because batches are functions of their numbers, one number says
 /// where the data stands.
@@ -25,10 +25,8 @@ pub struct Progress {
     format_version: u32,
     /// Steps done since the run began; the next step's number.
     pub step: u64,
-    /// Loss so far of the epoch under way.
-    pub loss_sum: f64,
-    /// Confusion so far of the epoch under way.
-    pub confusion: Vec<Vec<u64>>,
+    /// What is known so far of the epoch under way.
+    pub tally: Tally,
     /// Names of the parameters that were loaded when the run began.
     pub loaded: BTreeSet<String>,
     /// The epochs that are done.
@@ -37,29 +35,23 @@ pub struct Progress {
 
 impl Progress {
     /// A run that has not begun.
-    pub fn new(classes: usize) -> Self {
-        Self::at(0, &Tally::new(classes), Vec::new())
-    }
-
-    /// A run that has done `step` steps.
-    pub fn at(step: u64, tally: &Tally, history: Vec<EpochRecord>) -> Self {
-        let (loss_sum, confusion) = (tally.loss_sum, tally.confusion.rows());
+    pub fn new(tally: Tally, loaded: BTreeSet<String>) -> Self {
         Self {
             format_version: FORMAT_VERSION,
-            step,
-            loss_sum,
-            confusion,
-            loaded: BTreeSet::new(),
-            history,
+            step: 0,
+            tally,
+            loaded,
+            history: Vec::new(),
         }
     }
 
-    /// The tally of the epoch under way.
-    pub fn tally(&self) -> Option<Tally> {
-        Some(Tally {
-            loss_sum: self.loss_sum,
-            confusion: ConfusionMatrix::from_rows(&self.confusion)?,
-        })
+    /// The same run after `step` steps, with the tally of the epoch under way.
+    pub fn at(&self, step: u64, tally: Tally) -> Self {
+        Self {
+            step,
+            tally,
+            ..self.clone()
+        }
     }
 }
 

@@ -75,6 +75,9 @@ pub struct EvalArgs {
     /// Set of the run's split
     #[arg(long, value_enum, default_value_t = SetName::Test)]
     pub split: SetName,
+    /// Of tags: take for each the threshold that gives the best F1 on the validation set, not 0.5
+    #[arg(long)]
+    pub tune_thresholds: bool,
     /// Where the run's data set lies now, if it was moved
     #[arg(long, value_name = "DATASET")]
     pub data: Option<PathBuf>,

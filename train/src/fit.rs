@@ -9,10 +9,10 @@ use crate::compute::Compute;
 use crate::config::{Cache, RunConfig};
 use crate::console::Console;
 use crate::evaluate::evaluate;
-use crate::history::{self, EpochRecord, Figures};
-use crate::loader::{BatchSource, Batches, Clips, Prefetch, PrefetchReport, ReadAhead, training_order};
-use crate::metrics::{ClassificationMetrics, Tally};
-use crate::models::{Blueprint, Model, export_weights, import_weights};
+use crate::history::{self, EpochRecord};
+use crate::loader::{BatchSource, Batches, Clips, Prefetch, PrefetchReport, ReadAhead, balanced, training_order};
+use crate::metrics::{Figures, SetReport, Tally};
+use crate::models::{Blueprint, Model, Monitor, export_weights, freeze, parameter_ids, transfer_weights};
 use crate::objective::Objective;
 use crate::optimization::{adam, learning_rates};
 use crate::pace::{DeviceTimes, Pace};
@@ -21,15 +21,17 @@ use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
 use crate::step::Rule;
 use crate::trainer::Trainer;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use rand::RngExt;
 use shared::rng::{Purpose, stream};
 use shared::split::Set;
+use std::collections::BTreeSet;
+use std::path::Path;
 
-/// Weights of the epoch with the lowest validation loss.
+/// Weights of the epoch with the best of the figure that is watched.
 pub const BEST_FILE: &str = "best.safetensors";
 /// Where the run stands.
 pub const CHECKPOINT_FILE: &str = "last.checkpoint";
@@ -44,10 +46,10 @@ pub struct FitReport {
     /// The one whose weights were kept.
     pub best: EpochRecord,
     /// Figures of those weights on the validation set.
-    pub validation: ClassificationMetrics,
+    pub validation: SetReport,
 }
 
-/// Trains until the epochs are done or validation loss has not fallen for `patience` of them.
+/// Trains until the epochs are done or the watched figure has not become better for `patience` of them.
 pub fn fit(
     config: &RunConfig,
     data: &RunData,
@@ -63,14 +65,12 @@ pub fn fit(
     };
     let mut trainer = Trainer::new(config, compute, data, rule, model, optimizer);
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
-    let steps = train.len().div_ceil(config.batch_size) as u64;
+    let steps = training_source(config, data, compute, train, 0).batches.len() as u64;
     let mut advised = false;
     while let Some(epoch) = next_epoch(config, &progress.history) {
         let first = progress.step - epoch as u64 * steps;
         let source = training_source(config, data, compute, train, epoch as u64);
-        let mut tally = progress
-            .tally()
-            .context("the checkpoint's confusion matrix is not square")?;
+        let mut tally = progress.tally.clone();
         let bar = console.bar(format!("epoch {}", epoch + 1), steps as usize, first as usize);
         trainer.times = DeviceTimes::default();
         let numbers = first as usize..steps as usize;
@@ -92,8 +92,7 @@ pub fn fit(
             trainer.step(done, batch, &mut tally)?;
             if config.checkpoint_every > 0 && (done + 1).is_multiple_of(config.checkpoint_every as u64) {
                 trainer.settle(&mut tally)?;
-                let progress = Progress::at(done + 1, &tally, progress.history.clone());
-                save(run, &progress, &trainer)?;
+                save(run, &progress.at(done + 1, tally.clone()), &trainer)?;
             }
             bar.inc(1);
             if !bar.is_hidden() {
@@ -105,29 +104,32 @@ pub fn fit(
         bar.finish_and_clear();
 
         let model = trainer.model();
-        let validation = evaluate(&model.valid(), data, val, config.batch_size, &mut prefetch, compute)?;
-        let record = record(epoch, &report, &tally, &validation, &config.classes);
+        let judgement = evaluate(&model.valid(), data, val, config.batch_size, &mut prefetch, compute)?;
+        let validation = judgement.report(&config.classes, None)?;
+        let record = EpochRecord {
+            epoch: epoch + 1,
+            seconds: report.elapsed.as_secs_f64(),
+            data_wait: report.wait_share(),
+            train: Figures::from(&tally.metrics(&config.classes, None)?),
+            val: Figures::from(&validation.tracks),
+        };
         let pace = pace(config, compute, &report, trainer.times);
-        console.line(&describe(&record, config.epochs, tally.confusion.total(), &pace));
+        console.line(&describe(&record, config.epochs, tally.samples(), &pace));
         if let Some(advice) = pace.advice().filter(|_| !advised) {
             console.line(&advice);
             advised = true;
         }
-        if is_best(&record, &progress.history) {
+        if is_best(&record, &progress.history, config.monitor) {
             run.write(BEST_FILE, &export_weights(model).map_err(anyhow::Error::msg)?)?;
-            report::write_validation(run, config, &record, &validation)?;
+            report::write_validation(run, config, &record, validation, &judgement)?;
         }
         progress.history.push(record);
-        progress = Progress::at(
-            (epoch as u64 + 1) * steps,
-            &Tally::new(config.classes.len()),
-            progress.history,
-        );
+        progress = progress.at((epoch as u64 + 1) * steps, empty_tally(data));
         run.write(HISTORY_FILE, &history::to_csv(&progress.history))?;
         report::write_curves(run, &progress.history)?;
         save(run, &progress, &trainer)?;
     }
-    finish(run, progress.history)
+    finish(run, progress.history, config.monitor)
 }
 
 /// The batches of one epoch.
@@ -139,7 +141,9 @@ pub fn training_source<'a>(
     epoch: u64,
 ) -> BatchSource<'a> {
     let shard = |excerpt: usize| data.dataset.tracks()[data.excerpts[excerpt].position].shard;
-    let order = training_order(train, shard, config.shuffle_window, config.seed, epoch);
+    let class = |excerpt: usize| data.dataset.class(data.excerpts[excerpt].position).unwrap_or(0);
+    let drawn = balanced(train, class, config.balance, config.seed, epoch);
+    let order = training_order(&drawn, shard, config.shuffle_window, config.seed, epoch);
     BatchSource {
         dataset: &data.dataset,
         excerpts: &data.excerpts,
@@ -185,17 +189,83 @@ fn start(
             progress.step,
             progress.history.len()
         ));
-        return Ok((progress, model, optimizer));
+        return Ok((progress, frozen(config, model, console)?, optimizer));
     }
-    let progress = Progress::new(config.classes.len());
-    match &config.init_from {
-        None => Ok((progress, model, optimizer)),
-        Some(path) => {
-            let (model, tensors) = import_weights(model, path)?;
-            console.line(&format!("loaded {tensors} tensors from {}", path.display()));
-            Ok((progress, model, optimizer))
+    let (model, loaded) = match &config.init_from {
+        None => (model, BTreeSet::new()),
+        Some(path) => begin_from(config, path, model, console)?,
+    };
+    let progress = Progress::new(empty_tally(data), loaded);
+    Ok((progress, frozen(config, model, console)?, optimizer))
+}
+
+fn empty_tally(data: &RunData) -> Tally {
+    Tally::new(data.dataset.task(), data.dataset.classes().len())
+}
+
+/// The model with the weights of a file, or those of another run's best epoch, and the names of what was loaded.
+fn begin_from(
+    config: &RunConfig,
+    path: &Path,
+    model: Model,
+    console: Console,
+) -> anyhow::Result<(Model, BTreeSet<String>)> {
+    let mut replace = config.replace_classifier;
+    let file = if path.is_dir() {
+        let (other, begun) = RunDirectory::open(path)?;
+        if begun.model != config.model && !config.model.description().successor_of(begun.model.name()) {
+            bail!(
+                "the run in {} is one of {}, and its weights do not fit {}",
+                path.display(),
+                begun.model,
+                config.model
+            );
+        }
+        // As many classes may still be others.
+        replace |= begun.classes != config.classes;
+        other.path(BEST_FILE)
+    } else {
+        path.to_owned()
+    };
+    let (model, transfer) = transfer_weights(model, &file, replace)?;
+    let fresh = match transfer.fresh.as_slice() {
+        [] => String::new(),
+        names => format!("; fresh are {}", names.join(", ")),
+    };
+    console.line(&format!(
+        "loaded {} parameters from {}{fresh}",
+        transfer.loaded.len(),
+        file.display()
+    ));
+    Ok((model, transfer.loaded))
+}
+
+/// The model with the parameters frozen that the run says.
+fn frozen(config: &RunConfig, model: Model, console: Console) -> anyhow::Result<Model> {
+    if config.freeze.is_empty() {
+        return Ok(model);
+    }
+    let names = parameter_ids(&model);
+    for pattern in &config.freeze {
+        if !names.iter().any(|(name, _)| pattern.matches(name)) {
+            let names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
+            bail!(
+                "--freeze {pattern} matches no parameter of {}; there are {}",
+                config.model,
+                names.join(", ")
+            );
         }
     }
+    let all = model.trainable_parameters();
+    let (model, frozen) = freeze(model, |name| config.freeze.iter().any(|pattern| pattern.matches(name)));
+    if frozen == all {
+        bail!(
+            "--freeze matches every parameter of {}; leave something to be trained",
+            config.model
+        );
+    }
+    console.line(&format!("{frozen} of {all} parameters are frozen"));
+    Ok(model)
 }
 
 /// What the run's network is built for.
@@ -209,39 +279,37 @@ pub fn blueprint(config: &RunConfig, data: &RunData) -> Blueprint {
 
 /// The epoch to train, counted from 0, unless the run is over.
 fn next_epoch(config: &RunConfig, history: &[EpochRecord]) -> Option<usize> {
-    let since_best = best(history).map_or(0, |best| history.len() - best.epoch);
+    let since_best = best(history, config.monitor).map_or(0, |best| history.len() - best.epoch);
     let stopped = config.patience > 0 && since_best >= config.patience;
     (history.len() < config.epochs && !stopped).then_some(history.len())
 }
 
-/// The epoch with the lowest validation loss; the earliest of several.
-fn best(history: &[EpochRecord]) -> Option<&EpochRecord> {
-    history.iter().min_by(|a, b| a.val.loss.total_cmp(&b.val.loss))
+/// The epoch with the best of the figure that is watched; the earliest of several.
+fn best(history: &[EpochRecord], monitor: Monitor) -> Option<&EpochRecord> {
+    let better = |best: &'_ EpochRecord, record: &'_ EpochRecord| record.val.better(&best.val, monitor);
+    history
+        .iter()
+        .reduce(|best, record| if better(best, record) { record } else { best })
 }
 
-fn is_best(record: &EpochRecord, history: &[EpochRecord]) -> bool {
-    best(history).is_none_or(|best| record.val.loss < best.val.loss)
-}
-
-fn record(epoch: usize, report: &PrefetchReport, train: &Tally, val: &Tally, classes: &[String]) -> EpochRecord {
-    EpochRecord {
-        epoch: epoch + 1,
-        seconds: report.elapsed.as_secs_f64(),
-        data_wait: report.wait_share(),
-        train: Figures::from(&train.metrics(classes)),
-        val: Figures::from(&val.metrics(classes)),
-    }
+fn is_best(record: &EpochRecord, history: &[EpochRecord], monitor: Monitor) -> bool {
+    best(history, monitor).is_none_or(|best| record.val.better(&best.val, monitor))
 }
 
 fn describe(record: &EpochRecord, epochs: usize, clips: u64, pace: &Pace<'_>) -> String {
+    // Of classes the share of right first guesses; of tags the mean area under their ROC curves.
+    let main = |figures: &Figures| match (figures.top1, figures.auc_roc) {
+        (Some(top1), _) => format!("top-1 {top1:.3}"),
+        (None, Some(area)) => format!("AUC-ROC {area:.3}"),
+        (None, None) => format!("accuracy {:.3}", figures.paper[0]),
+    };
     format!(
-        "epoch {}/{epochs}: train loss {:.4}, top-1 {:.3}; validation loss {:.4}, top-1 {:.3}, macro F1 {:.3}; \
-         {:.1} s, {:.1} clips/s; {}",
+        "epoch {}/{epochs}: train loss {:.4}, {}; validation loss {:.4}, {}, macro F1 {:.3}; {:.1} s, {:.1} clips/s; {}",
         record.epoch,
         record.train.loss,
-        record.train.top1,
+        main(&record.train),
         record.val.loss,
-        record.val.top1,
+        main(&record.val),
         record.val.macro_f1,
         record.seconds,
         clips as f64 / record.seconds.max(f64::MIN_POSITIVE),
@@ -254,8 +322,8 @@ fn save(run: &RunDirectory, progress: &Progress, trainer: &Trainer<'_>) -> anyho
     Ok(run.write(CHECKPOINT_FILE, &bytes)?)
 }
 
-fn finish(run: &RunDirectory, history: Vec<EpochRecord>) -> anyhow::Result<FitReport> {
-    let best = best(&history)
+fn finish(run: &RunDirectory, history: Vec<EpochRecord>, monitor: Monitor) -> anyhow::Result<FitReport> {
+    let best = best(&history, monitor)
         .context("no epoch was trained; --epochs must be at least 1")?
         .clone();
     let metrics = report::read_metrics(run)?;
@@ -278,9 +346,11 @@ mod tests {
     fn history(losses: &[f64]) -> Vec<EpochRecord> {
         let figures = |loss| Figures {
             loss,
-            top1: 0.0,
+            top1: Some(0.0),
             macro_f1: 0.0,
             paper: [0.0; 4],
+            auc_roc: None,
+            auc_pr: None,
         };
         let record = |(at, &loss): (usize, &f64)| EpochRecord {
             epoch: at + 1,
@@ -314,10 +384,10 @@ mod tests {
     }
 
     #[test]
-    fn the_best_epoch_is_the_first_with_the_lowest_validation_loss() {
+    fn the_best_epoch_is_the_first_with_the_best_figure() {
         let past = history(&[3.0, 1.5, 2.0, 1.5]);
-        assert_eq!(best(&past).unwrap().epoch, 2);
-        assert!(!is_best(&past[3], &past[..3]));
-        assert!(is_best(&past[1], &past[..1]));
+        assert_eq!(best(&past, Monitor::Loss).unwrap().epoch, 2);
+        assert!(!is_best(&past[3], &past[..3], Monitor::Loss));
+        assert!(is_best(&past[1], &past[..1], Monitor::Loss));
     }
 }

@@ -1,6 +1,6 @@
 //! What happened epoch by epoch: `history.csv`.
 
-use crate::metrics::ClassificationMetrics;
+use crate::metrics::Figures;
 use serde::{Deserialize, Serialize};
 
 /// One epoch.
@@ -18,46 +18,32 @@ pub struct EpochRecord {
     pub val: Figures,
 }
 
-/// The figures of one set in one epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
-    /// Mean cross-entropy.
-    pub loss: f64,
-    /// See [`ClassificationMetrics::top1`].
-    pub top1: f64,
-    /// See [`ClassificationMetrics::macro_f1`].
-    pub macro_f1: f64,
-    /// The paper's accuracy, precision, recall and F1.
-    pub paper: [f64; 4],
-}
+const FIGURES: [&str; 9] = [
+    "loss",
+    "top1",
+    "macro_f1",
+    "paper_accuracy",
+    "paper_precision",
+    "paper_recall",
+    "paper_f1",
+    "auc_roc",
+    "auc_pr",
+];
 
-impl From<&ClassificationMetrics> for Figures {
-    fn from(metrics: &ClassificationMetrics) -> Self {
-        let paper = metrics.paper;
-        Self {
-            loss: metrics.loss,
-            top1: metrics.top1,
-            macro_f1: metrics.macro_f1,
-            paper: [paper.accuracy, paper.precision, paper.recall, paper.f1],
-        }
-    }
-}
-
-impl Figures {
-    const NAMES: [&str; 7] = [
-        "loss",
-        "top1",
-        "macro_f1",
-        "paper_accuracy",
-        "paper_precision",
-        "paper_recall",
-        "paper_f1",
-    ];
-
-    fn values(&self) -> [f64; 7] {
-        let [accuracy, precision, recall, f1] = self.paper;
-        [self.loss, self.top1, self.macro_f1, accuracy, precision, recall, f1]
-    }
+/// In the order of [`FIGURES`]; a figure that the task has not is empty.
+fn values(figures: &Figures) -> [Option<f64>; 9] {
+    let [accuracy, precision, recall, f1] = figures.paper.map(Some);
+    [
+        Some(figures.loss),
+        figures.top1,
+        Some(figures.macro_f1),
+        accuracy,
+        precision,
+        recall,
+        f1,
+        figures.auc_roc,
+        figures.auc_pr,
+    ]
 }
 
 /// The bytes of `history.csv`: a header and a row per epoch.
@@ -66,7 +52,7 @@ pub fn to_csv(history: &[EpochRecord]) -> Vec<u8> {
     let header = ["epoch", "seconds", "data_wait"].map(String::from).into_iter().chain(
         ["train", "val"]
             .iter()
-            .flat_map(|set| Figures::NAMES.iter().map(move |name| format!("{set}_{name}"))),
+            .flat_map(|set| FIGURES.iter().map(move |name| format!("{set}_{name}"))),
     );
     writer.write_record(header).expect("writing into memory cannot fail");
     for record in history {
@@ -75,12 +61,8 @@ pub fn to_csv(history: &[EpochRecord]) -> Vec<u8> {
             format!("{:.3}", record.seconds),
             format!("{:.4}", record.data_wait),
         ];
-        let figures = record
-            .train
-            .values()
-            .into_iter()
-            .chain(record.val.values())
-            .map(|value| format!("{value:.6}"));
+        let figures = [&record.train, &record.val].into_iter().flat_map(values);
+        let figures = figures.map(|figure| figure.map_or(String::new(), |figure| format!("{figure:.6}")));
         let row = first.into_iter().chain(figures);
         writer
             .write_record(row)
@@ -97,9 +79,11 @@ mod tests {
     fn a_row_per_epoch_with_named_columns() {
         let figures = Figures {
             loss: 1.25,
-            top1: 0.5,
+            top1: Some(0.5),
             macro_f1: 0.4,
             paper: [0.9, 0.6, 0.5, 0.55],
+            auc_roc: None,
+            auc_pr: None,
         };
         let record = EpochRecord {
             epoch: 1,
@@ -117,7 +101,8 @@ mod tests {
                 .starts_with("epoch,seconds,data_wait,train_loss,train_top1,train_macro_f1,")
         );
         let row: Vec<_> = lines.next().unwrap().split(',').collect();
-        assert_eq!(row.len(), 17);
+        assert_eq!(row.len(), 21);
         assert_eq!(row[..5], ["1", "2.000", "0.0150", "1.250000", "0.500000"]);
+        assert_eq!(row[10..13], ["", "", "1.250000"]);
     }
 }

@@ -1,6 +1,6 @@
 //! A run's view of its data: the open data set, the three sets as excerpts of its tracks, the front end.
 
-use crate::config::{Cache, RunConfig};
+use crate::config::{Balance, Cache, RunConfig};
 use crate::frontend::{FrontEndPlace, HostFrontEnd};
 use crate::loader::{Excerpt, Framing};
 use crate::models::{InputShape, ModelKind};
@@ -85,6 +85,9 @@ pub enum RunDataError {
         /// What there is.
         has: InputShape,
     },
+    /// A track has several tags, so that drawing more of one draws more of others.
+    #[error("tags cannot be evened out by drawing tracks more or less often; use --balance class-weights")]
+    TagsCannotBeBalanced,
     /// A frame that is none.
     #[error(
         "--frame-seconds {seconds} is {hops} hops of the data set, and a frame needs at least {least}; make it longer"
@@ -124,6 +127,10 @@ impl RunData {
                 of_set.extend(ranges[position].clone());
             }
             sets.insert(set, of_set);
+        }
+        let single = dataset.task() == Task::SingleLabel;
+        if !single && matches!(config.balance, Balance::Oversample | Balance::Undersample) {
+            return Err(RunDataError::TagsCannotBeBalanced);
         }
         let description = config.model.description();
         let front_end = HostFrontEnd::new(description.input, &features, &split.normalization);

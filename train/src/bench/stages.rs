@@ -173,7 +173,7 @@ fn together(
         adam(config.weight_decay),
     );
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
-    let mut tally = Tally::new(config.classes.len());
+    let mut tally = Tally::new(data.dataset.task(), config.classes.len());
     // From one moment at which the buffers are full to another: the loader's threads have batches to make beyond the
     // last one that counts, so that what is trained on is made in the same time.
     let (mut begun, mut ended) = (PrefetchReport::default(), PrefetchReport::default());

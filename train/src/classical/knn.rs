@@ -23,7 +23,7 @@ pub struct KNearest {
 type Neighbour = (f32, usize);
 
 impl KNearest {
-    /// Keeps `vectors`, `[n, dimension]` row by row, and their `labels`, each below `classes`; the nearest `k` will vote.
+    /// Keeps `vectors`, `[n, dimension]` row by row, and `labels`, each below `classes`. The nearest `k` will vote.
     ///
     /// # Errors
     /// Where these do not fit together, a value is not finite, or `k` is not between 1 and n.
@@ -61,8 +61,8 @@ impl KNearest {
         })
     }
 
-    /// The share of the `k` votes that each class has, `[n, classes]` row by row. Classes with as many votes have the same
-    /// score, whichever of them [`predict`](Self::predict) takes.
+    /// The share of the `k` votes that each class has, `[n, classes]` row by row. Classes with as many votes have the
+    /// same score, whichever of them [`predict`](Self::predict) takes.
     pub fn scores(&self, vectors: &[f32]) -> Result<Vec<f32>, ClassicalError> {
         let shares = self.for_each(vectors, |_, votes| {
             votes

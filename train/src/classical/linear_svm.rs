@@ -5,6 +5,7 @@
 //! bias; it is thus held small like the others.
 
 use super::{ClassicalError, check_training, check_vectors};
+use pulp::Arch;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use shared::rng::{Purpose, stream};
@@ -72,10 +73,12 @@ impl LinearSvm {
     ) -> Result<SvmFit, ClassicalError> {
         check_training(vectors, dimension, labels, classes)?;
         config.check()?;
-        let planes: Vec<Plane> = (0..classes)
-            .into_par_iter()
-            .map(|class| Plane::fit(vectors, dimension, |row| labels[row] == class, config, class as u64))
-            .collect();
+        let arch = Arch::new();
+        let fit = |class| {
+            let is_positive = |row: usize| labels[row] == class;
+            arch.dispatch(|| Plane::fit(vectors, dimension, is_positive, config, class as u64))
+        };
+        let planes: Vec<Plane> = (0..classes).into_par_iter().map(fit).collect();
         Ok(SvmFit {
             iterations: planes.iter().map(|plane| plane.iterations).max().unwrap_or(0),
             converged: planes.iter().all(|plane| plane.converged),
@@ -87,7 +90,17 @@ impl LinearSvm {
     }
 
     /// From weights that [`weights`](Self::weights) gave.
+    ///
+    /// # Errors
+    /// Where they are more or fewer than these classes and dimensions take, or one is not finite.
     pub fn from_weights(weights: Vec<f64>, classes: usize, dimension: usize) -> Result<Self, ClassicalError> {
+        if let Some(&value) = weights.iter().find(|weight| !weight.is_finite()) {
+            return Err(ClassicalError::Setting {
+                name: "a weight",
+                value,
+                range: "a finite number",
+            });
+        }
         match dimension.checked_add(1).and_then(|length| length.checked_mul(classes)) {
             Some(expected) if expected == weights.len() && classes > 0 => Ok(Self { weights, dimension }),
             expected => Err(ClassicalError::Weights {
@@ -149,6 +162,7 @@ struct Plane {
 }
 
 impl Plane {
+    #[inline(always)]
     fn fit(
         vectors: &[f32],
         dimension: usize,
@@ -214,6 +228,7 @@ impl Plane {
 }
 
 /// `w·x + bias`.
+#[inline(always)]
 fn decision(weights: &[f64], vector: &[f32]) -> f64 {
     let mut sums = [0.0; LANES];
     for (weights, vector) in weights.chunks(LANES).zip(vector.chunks(LANES)) {
@@ -225,6 +240,7 @@ fn decision(weights: &[f64], vector: &[f32]) -> f64 {
 }
 
 /// Adds `factor` times the vector and its appended 1.
+#[inline(always)]
 fn add(weights: &mut [f64], factor: f64, vector: &[f32]) {
     for (weight, &x) in weights.iter_mut().zip(vector) {
         *weight += factor * f64::from(x);
@@ -269,8 +285,8 @@ mod tests {
 
     #[test]
     fn weights_and_scores_are_scikit_learns() {
-        // scikit-learn 1.9.1, `LinearSVC(C, dual=True, tol=1e-10, max_iter=1000000, random_state=0).fit(vectors, labels)`:
-        // `coef_` with `intercept_` as last column, then `decision_function` of the first four vectors.
+        // scikit-learn 1.9.1, `LinearSVC(C=C, dual=True, tol=1e-10, max_iter=1000000, random_state=0)` fitted with the
+        // same set: `coef_` with `intercept_` as last column, then `decision_function` of the first four vectors.
         const WEIGHTS: [f64; 15] = [
             0.407457623,
             -0.255754707,
@@ -428,6 +444,8 @@ mod tests {
             let error = LinearSvm::from_weights(vec![0.0; weights], classes, dimension).unwrap_err();
             assert!(matches!(error, ClassicalError::Weights { .. }));
         }
+        let error = LinearSvm::from_weights(vec![f64::NAN; 15], 3, 4).unwrap_err();
+        assert_eq!(error.to_string(), "a weight is NaN; it must be a finite number");
     }
 
     proptest! {

@@ -1,21 +1,20 @@
 //! The commands: arguments as typed enter; they are resolved and checked, the work is done, its result is printed.
 
 mod bench;
+mod eval;
 
 pub use bench::run_bench;
+pub use eval::run_eval;
 
-use crate::cli::{EvalArgs, FitArgs};
+use crate::cli::FitArgs;
 use crate::compute::Compute;
 use crate::config::{InvalidSetting, RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
-use crate::evaluate::evaluate;
-use crate::fit::{BEST_FILE, HISTORY_FILE, blueprint, fit};
-use crate::loader::Prefetch;
+use crate::fit::{BEST_FILE, HISTORY_FILE, fit};
 use crate::memory::{self, shuffle_window};
-use crate::metrics::ClassificationMetrics;
-use crate::models::{Blueprint, ModelKind, import_weights};
-use crate::report::{self, CURVES_FILE, METRICS_FILE, confusion_files};
+use crate::models::{Blueprint, ModelKind};
+use crate::report::CURVES_FILE;
 use crate::run_data::RunData;
 use crate::run_directory::RunDirectory;
 use anyhow::{Context, bail};
@@ -113,7 +112,7 @@ pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
         "best epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}",
         report.best.epoch,
         report.history.len(),
-        sentence(validation),
+        validation.tracks.describe(),
         run.path(BEST_FILE).display(),
         run.path(HISTORY_FILE).display(),
         run.path(CURVES_FILE).display(),
@@ -172,65 +171,6 @@ fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) 
     Ok(())
 }
 
-/// `train eval`.
-pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
-    let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
-    let (run, mut config) = RunDirectory::resume(&args.run)?;
-    if let Some(moved) = args.data {
-        config.data = moved;
-    }
-    let data = RunData::open(&config)?;
-    if data.dataset.index().checksum != config.data_checksum {
-        bail!(
-            "{} is not the data set that {} was trained on",
-            config.data.display(),
-            args.run.display()
-        );
-    }
-    let set = Set::from(args.split);
-    let metrics = report::read_metrics(&run)?;
-    let (device, device_name) = choice.open()?;
-    let compute = Compute::new(&config, &data, vec![device])?;
-    let tally = judge(&run, &config, &data, set, &compute)?;
-    console.line(&format!("judged {} on {device_name}", config.model));
-    let figures = tally.metrics(&config.classes);
-    report::write_set(&run, &config, metrics, set, &tally)?;
-    let (table, picture) = confusion_files(set);
-    let text = format!(
-        "{} set of split `{}`: {}\n{}figures {}\nconfusion matrix {} and {}",
-        set.name(),
-        config.split,
-        sentence(&figures),
-        class_table(&figures),
-        run.path(METRICS_FILE).display(),
-        run.path(table).display(),
-        run.path(picture).display(),
-    );
-    let json = json!({ "command": "eval", "run": args.run, "set": set.name(), "device": device_name,
-                       "metrics": figures });
-    Ok(Outcome { text, json })
-}
-
-fn judge(
-    run: &RunDirectory,
-    config: &RunConfig,
-    data: &RunData,
-    set: Set,
-    compute: &Compute,
-) -> anyhow::Result<crate::metrics::Tally> {
-    let model = config.model.init(&blueprint(config, data), &compute.device);
-    let (model, _) = import_weights(model, &run.path(BEST_FILE))?;
-    let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
-    Ok(evaluate(
-        &model,
-        data,
-        data.set(set)?,
-        config.batch_size,
-        &mut prefetch,
-        compute,
-    )?)
-}
-
 /// `train models`.
 pub fn run_models() -> Outcome {
     // Parameters are counted as the paper has them: for its clips and a data set of 8 genres.
@@ -266,37 +206,3 @@ pub fn run_models() -> Outcome {
 
 /// Classes for which `train models` counts parameters.
 const MODELS_CLASSES: usize = 8;
-
-fn sentence(metrics: &ClassificationMetrics) -> String {
-    let paper = metrics.paper;
-    format!(
-        "macro F1 {:.4}, top-1 {:.4}, loss {:.4} over {} tracks; the paper's accuracy {:.4}, precision {:.4}, recall \
-         {:.4}, F1 {:.4}",
-        metrics.macro_f1,
-        metrics.top1,
-        metrics.loss,
-        metrics.samples,
-        paper.accuracy,
-        paper.precision,
-        paper.recall,
-        paper.f1,
-    )
-}
-
-fn class_table(metrics: &ClassificationMetrics) -> String {
-    let width = metrics
-        .per_class
-        .iter()
-        .map(|class| class.name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(5);
-    let mut table = format!("{:<width$}  tracks  precision  recall      F1\n", "class");
-    for class in &metrics.per_class {
-        table += &format!(
-            "{:<width$}  {:>6}  {:>9.3}  {:>6.3}  {:>6.3}\n",
-            class.name, class.support, class.precision, class.recall, class.f1
-        );
-    }
-    table
-}

@@ -17,8 +17,8 @@ const SHIFT: f64 = 0.2;
 /// How often an image is mirrored.
 const FLIP_PROBABILITY: f64 = 0.5;
 
-/// Working memory of [`resize_bilinear`]. It keeps the filters, so resizing again between the same sizes computes no new
-/// ones and allocates nothing.
+/// Working memory of [`resize_bilinear`]. It keeps the filters, so resizing again between the same sizes computes no
+/// new ones and allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct ResizeScratch {
     rows: Filters,
@@ -256,8 +256,8 @@ mod tests {
         }
     }
 
-    // SciPy 1.17.1, `affine_transform(image, m[:2, :2], m[:2, 2], order=1, mode="nearest")` in float64 with the matrix m
-    // of Keras' `apply_affine_transform`: centre · rotation · shift · centre⁻¹; the second one then `[:, ::-1]`.
+    // SciPy 1.17.1, `affine_transform(image, m[:2, :2], m[:2, 2], order=1, mode="nearest")` in float64 with the matrix
+    // m of Keras' `apply_affine_transform`: centre · rotation · shift · centre⁻¹; the second one then `[:, ::-1]`.
     const TURNED: [f32; 54] = [
         3.1984644, 3.311229, 3.3949163, 2.1405492, 2.2850108, 2.1097527, 1.3922954, 2.9091232, 2.8414998, 2.8408203,
         2.355606, 1.6149945, 0.3641291, 0.6110758, 1.1122559, 1.1115566, 0.664158, 0.8625232, 2.4831765, 1.3657548,
@@ -378,7 +378,8 @@ mod tests {
         fn any_plan_shows_only_what_is_there(seed in any::<u64>(), size in prop::array::uniform2(1usize..24)) {
             let plan = ImagePlan::draw(&mut stream(seed, 0, 0, Purpose::Crop));
             let src: Vec<f32> = (0..size[0] * size[1]).map(|at| (at * 37 % 64) as f32 / 64.0).collect();
-            let (low, high) = src.iter().fold((1.0f32, 0.0f32), |(low, high), value| (low.min(*value), high.max(*value)));
+            let low = src.iter().copied().fold(1.0, f32::min);
+            let high = src.iter().copied().fold(0.0, f32::max);
             let out = applied(plan, &src, size);
             prop_assert!(out.iter().all(|value| (low - 1e-6..=high + 1e-6).contains(value)));
         }

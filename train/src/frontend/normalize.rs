@@ -69,8 +69,8 @@ impl Normalize {
     /// The figures of training vectors, `[n, dimension]` row by row: scikit-learn's `StandardScaler` for z-scores,
     /// `StandardScaler(with_std=False)` for the mean and `MinMaxScaler` for the range.
     ///
-    /// With z-scores and ranges, a column that is constant in training becomes 0 in every vector. scikit-learn leaves such
-    /// a column its scale, so that another value of it, unheard of in training, would enter a model in its own unit.
+    /// With z-scores and ranges, a column that is constant in training becomes 0 in every vector. scikit-learn leaves
+    /// such a column its scale, so that another value of it, unheard of in training, enters a model in its own unit.
     ///
     /// # Errors
     /// Where there is no vector, not a whole number of them, or a value that is not finite.
@@ -98,7 +98,7 @@ impl Normalize {
         match self {
             Self::None => (0.0, 1.0),
             Self::Mean => (mean(), 1.0),
-            // The sum of equal values may differ from their product in the last bit, and its square root is no deviation.
+            // The mean of equal values may be off by a bit, and the square root of that is no deviation.
             _ if lowest == highest => (lowest, 0.0),
             Self::MinMax => (lowest, 1.0 / (highest - lowest)),
             Self::ZScore => {
@@ -288,8 +288,8 @@ mod tests {
                 let variance = z_scores.iter().map(|value| value * value).sum::<f64>() / count;
                 prop_assert!(mean.abs() < 1e-4);
                 prop_assert!((variance - full).abs() < 1e-4);
-                let range = (ranged.iter().copied().fold(f64::MAX, f64::min), ranged.iter().copied().fold(0.0, f64::max));
-                prop_assert_eq!(range, (0.0, full));
+                prop_assert_eq!(ranged.iter().copied().fold(f64::MAX, f64::min), 0.0);
+                prop_assert_eq!(ranged.iter().copied().fold(0.0, f64::max), full);
             }
         }
     }

@@ -4,6 +4,7 @@
 //! is a function of its number alone, so any number of threads gives the same batches, and a run resumes at any of
 //! them.
 
+mod balance;
 mod batch_buffer;
 mod batch_source;
 mod excerpt;
@@ -12,6 +13,7 @@ mod prefetch;
 mod read_ahead;
 mod sampler;
 
+pub use balance::balanced;
 pub use batch_buffer::BatchBuffer;
 pub use batch_source::{BatchSource, Clips, Target, copy_or_pad};
 pub use excerpt::{Excerpt, Frame, Framing};

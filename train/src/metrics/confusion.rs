@@ -1,9 +1,11 @@
 //! Counts of true against predicted classes.
 
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 /// `counts[[truth, predicted]]`, as `sklearn.metrics.confusion_matrix` lays it out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<Vec<u64>>", try_from = "Vec<Vec<u64>>")]
 pub struct ConfusionMatrix {
     counts: Array2<u64>,
 }
@@ -14,14 +16,6 @@ impl ConfusionMatrix {
         Self {
             counts: Array2::zeros((classes, classes)),
         }
-    }
-
-    /// From rows of counts, as [`Self::rows`] gives them; `None` where they are not a square.
-    pub fn from_rows(rows: &[Vec<u64>]) -> Option<Self> {
-        let values: Vec<u64> = rows.iter().flatten().copied().collect();
-        let square = rows.iter().all(|row| row.len() == rows.len());
-        let counts = Array2::from_shape_vec((rows.len(), rows.len()), values).ok()?;
-        square.then_some(Self { counts })
     }
 
     /// Counts one sample.
@@ -79,6 +73,26 @@ impl ConfusionMatrix {
     }
 }
 
+impl From<ConfusionMatrix> for Vec<Vec<u64>> {
+    fn from(matrix: ConfusionMatrix) -> Self {
+        matrix.rows()
+    }
+}
+
+impl TryFrom<Vec<Vec<u64>>> for ConfusionMatrix {
+    type Error = &'static str;
+
+    fn try_from(rows: Vec<Vec<u64>>) -> Result<Self, Self::Error> {
+        const NOT_SQUARE: &str = "a confusion matrix has as many columns as rows";
+        let classes = rows.len();
+        if rows.iter().any(|row| row.len() != classes) {
+            return Err(NOT_SQUARE);
+        }
+        let counts = Array2::from_shape_vec((classes, classes), rows.concat()).map_err(|_| NOT_SQUARE)?;
+        Ok(Self { counts })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,8 +106,8 @@ mod tests {
         assert_eq!(matrix.rows(), [[1, 0, 1], [0, 0, 1], [0, 0, 2]]);
         assert_eq!((matrix.total(), matrix.correct()), (5, 3));
         assert_eq!((matrix.truth_total(0), matrix.predicted_total(2)), (2, 4));
-        assert_eq!(ConfusionMatrix::from_rows(&matrix.rows()), Some(matrix.clone()));
-        assert_eq!(ConfusionMatrix::from_rows(&[vec![1, 2], vec![3]]), None);
+        assert_eq!(ConfusionMatrix::try_from(matrix.rows()), Ok(matrix.clone()));
+        assert!(ConfusionMatrix::try_from(vec![vec![1, 2], vec![3]]).is_err());
         let names = ["a", "b,c", "d"].map(String::from);
         let csv = String::from_utf8(matrix.to_csv(&names)).unwrap();
         assert_eq!(csv, "truth \\ predicted,a,\"b,c\",d\na,1,0,1\n\"b,c\",0,0,1\nd,0,0,2\n");

@@ -5,10 +5,12 @@ mod classification;
 mod confusion;
 mod multilabel;
 mod ranking;
+mod set_metrics;
 mod tally;
 
 pub use classification::{ClassMetrics, ClassificationMetrics, PaperMetrics};
 pub use confusion::ConfusionMatrix;
 pub use multilabel::{MultiLabelMetrics, TagMetrics};
 pub use ranking::{PrecisionRecallCurve, Ranking, RankingError, RocCurve, rankings, tune_thresholds};
-pub use tally::Tally;
+pub use set_metrics::{Figures, SetMetrics, SetReport};
+pub use tally::{ClassTally, TagTally, Tally};

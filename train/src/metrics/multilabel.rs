@@ -22,7 +22,7 @@ pub struct MultiLabelMetrics {
     /// Mean of the tags' recalls: `recall_score(average="macro", zero_division=0)`.
     pub recall: f64,
     /// Mean of the tags' F1: `f1_score(average="macro", zero_division=0)`.
-    pub f1: f64,
+    pub macro_f1: f64,
     /// Mean of the tags' areas under the ROC curve, over tags for which it is defined; `None` where there is none.
     pub auc_roc: Option<f64>,
     /// Mean of the tags' areas under the precision-recall curve, over the same tags.
@@ -142,7 +142,7 @@ impl MultiLabelMetrics {
             accuracy: over_tags(|tag| tag.accuracy),
             precision: over_tags(|tag| tag.precision),
             recall: over_tags(|tag| tag.recall),
-            f1: over_tags(|tag| tag.f1),
+            macro_f1: over_tags(|tag| tag.f1),
             auc_roc: mean(per_tag.iter().filter_map(|tag| tag.auc_roc)),
             auc_pr: mean(per_tag.iter().filter_map(|tag| tag.auc_pr)),
             subset_accuracy: share(all_right, samples),
@@ -222,7 +222,7 @@ mod tests {
             metrics.accuracy,
             metrics.precision,
             metrics.recall,
-            metrics.f1,
+            metrics.macro_f1,
             metrics.subset_accuracy,
             metrics.auc_roc.unwrap(),
             metrics.auc_pr.unwrap(),
@@ -272,7 +272,12 @@ mod tests {
                 .zip(&plain.per_tag)
                 .all(|(tuned, plain)| tuned.f1 >= plain.f1)
         );
-        assert!(metrics.f1 > plain.f1 + 0.05, "{} {}", metrics.f1, plain.f1);
+        assert!(
+            metrics.macro_f1 > plain.macro_f1 + 0.05,
+            "{} {}",
+            metrics.macro_f1,
+            plain.macro_f1
+        );
         assert_eq!(metrics.auc_roc, plain.auc_roc);
     }
 
@@ -294,7 +299,7 @@ mod tests {
     #[test]
     fn nothing_to_judge_is_zero_and_undefined() {
         let metrics = MultiLabelMetrics::new(&[], &[], &names(2), 0.0, None).unwrap();
-        assert_eq!((metrics.samples, metrics.f1, metrics.auc_roc), (0, 0.0, None));
+        assert_eq!((metrics.samples, metrics.macro_f1, metrics.auc_roc), (0, 0.0, None));
     }
 
     #[test]
@@ -326,8 +331,8 @@ mod tests {
                 .unzip();
             let metrics = MultiLabelMetrics::new(&scores, &truths, &names(tags), 0.0, None).unwrap();
             let areas = [metrics.auc_roc, metrics.auc_pr].map(|area| area.unwrap_or(0.0));
-            let MultiLabelMetrics { accuracy, precision, recall, f1, subset_accuracy, .. } = metrics;
-            for figure in [accuracy, precision, recall, f1, subset_accuracy, areas[0], areas[1]] {
+            let MultiLabelMetrics { accuracy, precision, recall, macro_f1, subset_accuracy, .. } = metrics;
+            for figure in [accuracy, precision, recall, macro_f1, subset_accuracy, areas[0], areas[1]] {
                 prop_assert!((0.0..=1.0).contains(&figure));
             }
             prop_assert!(subset_accuracy <= accuracy + 1e-12);

@@ -17,8 +17,8 @@ pub enum RankingError {
     },
     /// A score by which nothing can be ordered.
     #[error(
-        "the score of sample {sample} for tag {tag} (both counted from 0) is {score}, which cannot be ranked; the model \
-         has diverged: try a lower learning rate"
+        "the score of sample {sample} for tag {tag} (both counted from 0) is {score}, which cannot be ranked; the \
+         model has diverged: try a lower learning rate"
     )]
     NotFinite {
         /// Row of the score.
@@ -179,8 +179,8 @@ impl Ranking {
     /// Area under the precision-recall curve, `sklearn.metrics.average_precision_score`: precision at each score,
     /// weighted by what recall gains there, without interpolation.
     ///
-    /// `None` unless there are samples of both kinds; scikit-learn says 0 where no sample has the tag and 1 where all have
-    /// it, whatever the scores.
+    /// `None` unless there are samples of both kinds; scikit-learn says 0 where no sample has the tag and 1 where all
+    /// have it, whatever the scores.
     pub fn average_precision(&self) -> Option<f64> {
         let sum: f64 = self
             .steps()

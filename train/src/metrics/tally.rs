@@ -1,33 +1,108 @@
-//! Logits and true classes enter batch by batch; loss and confusion matrix leave.
+//! Logits and what is true enter batch by batch; loss and figures leave.
 
-use super::{ClassificationMetrics, ConfusionMatrix};
+use super::{ClassificationMetrics, ConfusionMatrix, MultiLabelMetrics, Ranking, RankingError, SetMetrics, rankings};
 use crate::loader::LabelsView;
+use serde::{Deserialize, Serialize};
+use shared::dataset::Task;
 
-/// Loss and confusion of the samples seen so far.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tally {
+/// What is known of the samples seen so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tally {
+    /// Of samples with one class each.
+    Classes(ClassTally),
+    /// Of samples with any number of tags.
+    Tags(TagTally),
+}
+
+/// Loss and confusion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassTally {
     /// Sum of the samples' cross-entropies, in nats.
-    pub loss_sum: f64,
+    loss_sum: f64,
     /// True against predicted classes.
     pub confusion: ConfusionMatrix,
 }
 
+/// Loss, and all scores: areas under curves are not sums over batches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TagTally {
+    /// Sum over samples and tags of the binary cross-entropies, in nats.
+    loss_sum: f64,
+    tags: usize,
+    /// Probabilities, `[samples, tags]`.
+    scores: Vec<f32>,
+    truths: Vec<bool>,
+}
+
 impl Tally {
     /// Nothing seen.
-    pub fn new(classes: usize) -> Self {
-        Self {
-            loss_sum: 0.0,
-            confusion: ConfusionMatrix::new(classes),
+    pub fn new(task: Task, outputs: usize) -> Self {
+        match task {
+            Task::SingleLabel => Self::Classes(ClassTally {
+                loss_sum: 0.0,
+                confusion: ConfusionMatrix::new(outputs),
+            }),
+            Task::MultiLabel => Self::Tags(TagTally {
+                loss_sum: 0.0,
+                tags: outputs,
+                scores: Vec::new(),
+                truths: Vec::new(),
+            }),
         }
     }
 
-    /// Adds a batch: `logits` is `[batch, classes]` row by row.
+    /// Adds a batch: `logits` is `[batch, outputs]` row by row.
     ///
-    /// The predicted class is the first of the highest logits, as NumPy's `argmax` has it.
+    /// # Panics
+    /// When `labels` are of the other kind than the tally.
     pub fn add(&mut self, logits: &[f32], labels: LabelsView<'_>) {
-        let LabelsView::Classes(truths) = labels else {
-            unreachable!("no data set has tags yet");
+        match (self, labels) {
+            (Self::Classes(tally), LabelsView::Classes(classes)) => tally.add(logits, classes),
+            (Self::Tags(tally), LabelsView::Tags(tags)) => tally.add(logits, tags),
+            (Self::Classes(_), LabelsView::Tags(_)) | (Self::Tags(_), LabelsView::Classes(_)) => {
+                unreachable!("both come from the same data set")
+            }
+        }
+    }
+
+    /// Samples seen.
+    pub fn samples(&self) -> u64 {
+        match self {
+            Self::Classes(tally) => tally.confusion.total(),
+            Self::Tags(tally) => (tally.scores.len() / tally.tags.max(1)) as u64,
+        }
+    }
+
+    /// Mean loss: of a sample's class, or of a tag of a sample; 0 where nothing was seen.
+    pub fn loss(&self) -> f64 {
+        let (sum, count) = match self {
+            Self::Classes(tally) => (tally.loss_sum, tally.confusion.total()),
+            Self::Tags(tally) => (tally.loss_sum, tally.scores.len() as u64),
         };
+        if count == 0 { 0.0 } else { sum / count as f64 }
+    }
+
+    /// All figures. `thresholds`, from which on a tag counts as given, are 0.5 where none are given.
+    ///
+    /// # Errors
+    /// When a tag's score is not a number.
+    pub fn metrics(&self, names: &[String], thresholds: Option<&[f64]>) -> Result<SetMetrics, RankingError> {
+        match self {
+            Self::Classes(tally) => Ok(SetMetrics::Classes(ClassificationMetrics::new(
+                &tally.confusion,
+                names,
+                self.loss(),
+            ))),
+            Self::Tags(tally) => MultiLabelMetrics::new(&tally.scores, &tally.truths, names, self.loss(), thresholds)
+                .map(SetMetrics::Tags),
+        }
+    }
+}
+
+impl ClassTally {
+    /// The predicted class is the first of the highest logits, as NumPy's `argmax` has it.
+    fn add(&mut self, logits: &[f32], truths: &[usize]) {
         let classes = self.confusion.classes();
         for (row, &truth) in logits.chunks_exact(classes).zip(truths) {
             let mut best = 0;
@@ -42,18 +117,34 @@ impl Tally {
             self.confusion.add(truth, best);
         }
     }
+}
 
-    /// Mean loss; 0 where nothing was seen.
-    pub fn loss(&self) -> f64 {
-        match self.confusion.total() {
-            0 => 0.0,
-            total => self.loss_sum / total as f64,
+impl TagTally {
+    fn add(&mut self, logits: &[f32], tags: &[f32]) {
+        for (&logit, &tag) in logits.iter().zip(tags) {
+            let logit = f64::from(logit);
+            // ln(1 + e^x) without overflow; the loss of an absent tag, and with -x that of a present one.
+            let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
+            self.loss_sum += if tag > 0.5 { softplus(-logit) } else { softplus(logit) };
+            self.scores.push((1.0 / (1.0 + (-logit).exp())) as f32);
+            self.truths.push(tag > 0.5);
         }
     }
 
-    /// All figures.
-    pub fn metrics(&self, names: &[String]) -> ClassificationMetrics {
-        ClassificationMetrics::new(&self.confusion, names, self.loss())
+    /// Each tag's samples in the order of their scores.
+    ///
+    /// # Errors
+    /// When a score is not a number.
+    pub fn rankings(&self) -> Result<Vec<Ranking>, RankingError> {
+        rankings(&self.scores, &self.truths, self.tags)
+    }
+
+    /// Per tag the threshold with the best F1.
+    ///
+    /// # Errors
+    /// When a score is not a number.
+    pub fn best_thresholds(&self) -> Result<Vec<f64>, RankingError> {
+        super::tune_thresholds(&self.scores, &self.truths, self.tags)
     }
 }
 
@@ -63,17 +154,53 @@ mod tests {
 
     #[test]
     fn loss_is_cross_entropy_and_ties_go_to_the_first() {
-        let mut tally = Tally::new(2);
+        let mut tally = Tally::new(Task::SingleLabel, 2);
         tally.add(&[0.0, 0.0, 1000.0, 0.0], LabelsView::Classes(&[1, 0]));
         // ln 2 for the even logits, nothing for the certain ones.
         assert!((tally.loss() - std::f64::consts::LN_2 / 2.0).abs() < 1e-12);
-        assert_eq!(tally.confusion.rows(), [[1, 0], [1, 0]]);
+        let Tally::Classes(classes) = &tally else {
+            unreachable!()
+        };
+        assert_eq!(classes.confusion.rows(), [[1, 0], [1, 0]]);
+    }
+
+    #[test]
+    fn the_loss_of_tags_is_binary_cross_entropy() {
+        let mut tally = Tally::new(Task::MultiLabel, 2);
+        tally.add(&[0.0, -2000.0, 3.0, 2000.0], LabelsView::Tags(&[1.0, 0.0, 0.0, 1.0]));
+        // ln 2, nothing, ln(1 + e^3), nothing.
+        let expected = (std::f64::consts::LN_2 + 3.0f64.exp().ln_1p()) / 4.0;
+        assert!((tally.loss() - expected).abs() < 1e-12, "{}", tally.loss());
+        assert_eq!(tally.samples(), 2);
+        let names = ["a", "b"].map(String::from);
+        let SetMetrics::Tags(metrics) = tally.metrics(&names, None).unwrap() else {
+            unreachable!()
+        };
+        assert_eq!((metrics.accuracy, metrics.per_tag[0].auc_roc), (0.75, Some(0.0)));
+        let Tally::Tags(tags) = &tally else { unreachable!() };
+        assert_eq!(tags.best_thresholds().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_tally_comes_back_from_json_to_the_bit() {
+        for (task, labels) in [
+            (Task::SingleLabel, LabelsView::Classes(&[1, 0])),
+            (Task::MultiLabel, LabelsView::Tags(&[1.0, 0.0, 0.0, 1.0])),
+        ] {
+            let mut tally = Tally::new(task, 2);
+            tally.add(&[0.1, -0.7, 1.0 / 3.0, 5.0], labels);
+            let json = serde_json::to_string(&tally).unwrap();
+            assert_eq!(serde_json::from_str::<Tally>(&json).unwrap(), tally);
+        }
     }
 
     #[test]
     fn logits_that_are_not_finite_show_in_the_loss() {
-        let mut tally = Tally::new(2);
+        let mut tally = Tally::new(Task::SingleLabel, 2);
         tally.add(&[f32::NAN, 0.0], LabelsView::Classes(&[0]));
+        assert!(!tally.loss().is_finite());
+        let mut tally = Tally::new(Task::MultiLabel, 1);
+        tally.add(&[f32::NAN], LabelsView::Tags(&[0.0]));
         assert!(!tally.loss().is_finite());
     }
 }

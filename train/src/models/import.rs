@@ -2,9 +2,15 @@
 //!
 //! Every tensor of the file must find its place and every parameter of the model a tensor, or nothing is changed.
 
+use super::named::parameter_ids;
 use super::pytorch_zip::without_zip64_end;
 use super::{Model, ModelKind};
-use burn::store::{ApplyResult, KeyRemapper, PytorchStore, SafetensorsStore};
+use crate::config::ParameterPattern;
+use burn::store::{
+    ApplyError, ApplyResult, KeyRemapper, PathFilter, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
+};
+use safetensors::SafeTensors;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -47,7 +53,60 @@ const IGNORED_SUFFIX: &str = "num_batches_tracked";
 
 /// The model with the weights of `path`; how many tensors were loaded beside it.
 pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), ImportError> {
-    let kind = model.kind();
+    let result = apply(&mut model, path, None)?;
+    refuse(&model, path, &describe_mismatch(model.kind(), &result, |_| false))?;
+    Ok((model, result.applied.len()))
+}
+
+/// What [`transfer_weights`] loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transfer {
+    /// Names of the parameters that were loaded.
+    pub loaded: BTreeSet<String>,
+    /// Names of those that were not, and begin fresh.
+    pub fresh: Vec<String>,
+}
+
+/// The model with the weights of `path`, for a run that begins with them: the file may be of another number of classes,
+/// whose classifier is left out then, and may lack what the system's description says. `replace_classifier` leaves the
+/// classifier out although it fits.
+pub fn transfer_weights(
+    mut model: Model,
+    path: &Path,
+    replace_classifier: bool,
+) -> Result<(Model, Transfer), ImportError> {
+    let description = model.kind().description();
+    let names: Vec<String> = parameter_ids(&model).into_iter().map(|(name, _)| name).collect();
+    let wanted = names
+        .iter()
+        .filter(|name| !(replace_classifier && name.starts_with(description.classifier)));
+    let result = apply(
+        &mut model,
+        path,
+        Some(PathFilter::new().with_full_paths(wanted.cloned())),
+    )?;
+    let may_differ = |name: &str| {
+        name.starts_with(description.classifier) || description.fresh.iter().any(|prefix| name.starts_with(prefix))
+    };
+    refuse(&model, path, &describe_mismatch(model.kind(), &result, may_differ))?;
+    let loaded: BTreeSet<String> = result.applied.into_iter().collect();
+    let fresh = names.into_iter().filter(|name| !loaded.contains(name)).collect();
+    Ok((model, Transfer { loaded, fresh }))
+}
+
+fn refuse(model: &Model, path: &Path, mismatch: &[String]) -> Result<(), ImportError> {
+    if mismatch.is_empty() {
+        return Ok(());
+    }
+    Err(ImportError::Mismatch {
+        path: path.to_owned(),
+        kind: model.kind(),
+        detail: mismatch.join("; "),
+    })
+}
+
+/// Loads what finds its place; `only`, where it is given, says what may.
+fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<ApplyResult, ImportError> {
     let unreadable = |detail: String| ImportError::Unreadable {
         path: path.to_owned(),
         detail,
@@ -56,19 +115,25 @@ pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), I
         .extension()
         .and_then(|extension| extension.to_str())
         .unwrap_or_default();
-    let result = match extension {
+    let only = only.unwrap_or_else(PathFilter::all);
+    let names = model.kind().description().pytorch.renames.to_vec();
+    let remapper = KeyRemapper::from_patterns(names).expect("the patterns are constant and valid");
+    match extension {
         "safetensors" => {
             let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+            let pytorch = is_pytorch_layout(&bytes, model.kind());
             let mut store = SafetensorsStore::from_bytes(Some(bytes))
+                .filter(only)
                 .allow_partial(true)
                 .validate(false);
+            if pytorch {
+                store = store.remap(remapper).with_from_adapter(PyTorchToBurnAdapter);
+            }
             model
                 .load_from(&mut store)
-                .map_err(|error| unreadable(error.to_string()))?
+                .map_err(|error| unreadable(error.to_string()))
         }
         "pt" | "pth" => {
-            let names = kind.description().pytorch.renames.to_vec();
-            let remapper = KeyRemapper::from_patterns(names).expect("the patterns are constant and valid");
             let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
             let shortened = without_zip64_end(&bytes)
                 .map(|archive| -> std::io::Result<NamedTempFile> {
@@ -83,6 +148,7 @@ pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), I
                 store
                     .map_indices_contiguous(false)
                     .remap(remapper.clone())
+                    .filter(only.clone())
                     .allow_partial(true)
                     .validate(false)
             };
@@ -91,33 +157,51 @@ pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), I
             model
                 .load_from(&mut nested)
                 .or_else(|_| model.load_from(&mut plain))
-                .map_err(|error| unreadable(error.to_string()))?
+                .map_err(|error| unreadable(error.to_string()))
         }
-        _ => return Err(ImportError::UnknownFormat { path: path.to_owned() }),
-    };
-    let mismatch = describe_mismatch(&result);
-    if mismatch.is_empty() {
-        Ok((model, result.applied.len()))
-    } else {
-        Err(ImportError::Mismatch {
-            path: path.to_owned(),
-            kind,
-            detail: mismatch.join("; "),
-        })
+        _ => Err(ImportError::UnknownFormat { path: path.to_owned() }),
     }
 }
 
-fn describe_mismatch(result: &ApplyResult) -> Vec<String> {
-    let mut lines: Vec<String> = result.errors.iter().map(ToString::to_string).collect();
-    let missing: Vec<_> = result.missing.iter().map(|(name, _)| name.as_str()).collect();
+/// Whether a safetensors file was written from PyTorch's state dict: its names are PyTorch's, and dense weights are
+/// `[outputs, inputs]` there. Bytes that are no safetensors file are for the store to refuse.
+fn is_pytorch_layout(bytes: &[u8], kind: ModelKind) -> bool {
+    let Ok(file) = SafeTensors::deserialize(bytes) else {
+        return false;
+    };
+    let renames = kind.description().pytorch.renames.iter();
+    let patterns: Vec<ParameterPattern> = renames.map(|(pattern, _)| ParameterPattern::new(pattern)).collect();
+    file.names()
+        .into_iter()
+        .any(|name| name.ends_with(IGNORED_SUFFIX) || patterns.iter().any(|pattern| pattern.matches(name)))
+}
+
+/// The parameter that an error is about.
+fn error_path(error: &ApplyError) -> &str {
+    match error {
+        ApplyError::ShapeMismatch { path, .. }
+        | ApplyError::DTypeMismatch { path, .. }
+        | ApplyError::AdapterError { path, .. }
+        | ApplyError::LoadError { path, .. } => path,
+    }
+}
+
+/// What did not find its place, but for parameters that may differ.
+fn describe_mismatch(kind: ModelKind, result: &ApplyResult, may_differ: impl Fn(&str) -> bool) -> Vec<String> {
+    let errors = result.errors.iter().filter(|error| !may_differ(error_path(error)));
+    let mut lines: Vec<String> = errors.map(ToString::to_string).collect();
+    let missing = result.missing.iter().map(|(name, _)| name.as_str());
+    let missing: Vec<_> = missing.filter(|name| !may_differ(name)).collect();
     if !missing.is_empty() {
         lines.push(format!("no tensor for {}", missing.join(", ")));
     }
+    let ignored = kind.description().pytorch.ignored;
     let unused: Vec<_> = result
         .unused
         .iter()
         .map(String::as_str)
-        .filter(|name| !name.ends_with(IGNORED_SUFFIX))
+        .filter(|name| !name.ends_with(IGNORED_SUFFIX) && !may_differ(name))
+        .filter(|name| !ignored.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
     if !unused.is_empty() {
         lines.push(format!("no place for {}", unused.join(", ")));
@@ -209,5 +293,38 @@ mod tests {
             &directory.path().join("weights.onnx"),
         );
         assert!(matches!(error.unwrap_err(), ImportError::UnknownFormat { .. }));
+    }
+
+    #[test]
+    fn weights_of_other_classes_are_taken_without_their_classifier() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("weights.safetensors");
+        let device = Device::flex();
+        let trained = testing::model(ModelKind::Crnn, 8, &device);
+        std::fs::write(&path, export_weights(&trained).unwrap()).unwrap();
+        let names = ["classifier.linear.weight", "classifier.linear.bias"].map(String::from);
+        let all = parameter_ids(&trained).len();
+        // Another number of classes, or the same with a fresh classifier wanted.
+        for (classes, replace) in [(3, false), (8, true)] {
+            let fresh = testing::model(ModelKind::Crnn, classes, &device);
+            let input = || testing::input(1, &ModelKind::Crnn.description().usual_shape, &device);
+            let (model, transfer) = transfer_weights(fresh.clone(), &path, replace).unwrap();
+            assert_eq!(
+                (transfer.fresh.as_slice(), transfer.loaded.len()),
+                (names.as_slice(), all - 2)
+            );
+            let values = |tensor: burn::tensor::Tensor<2>| tensor.into_data().try_to_vec::<f32>().unwrap();
+            assert_eq!(values(model.embed(input())), values(trained.embed(input())));
+            let features = trained.embed(input());
+            assert_eq!(
+                values(model.classify(features.clone())),
+                values(fresh.classify(features))
+            );
+        }
+        let (_, transfer) = transfer_weights(testing::model(ModelKind::Crnn, 8, &device), &path, false).unwrap();
+        assert_eq!(transfer.loaded.len(), all);
+        // What is no classifier must fit.
+        let error = transfer_weights(testing::model(ModelKind::Cnn2d, 8, &device), &path, false).unwrap_err();
+        assert!(matches!(error, ImportError::Mismatch { .. }), "{error}");
     }
 }

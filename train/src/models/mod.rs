@@ -23,7 +23,7 @@ mod testing;
 mod tests;
 mod vgg16;
 
-pub use import::{ImportError, export_weights, import_weights};
+pub use import::{ImportError, Transfer, export_weights, import_weights, transfer_weights};
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
 pub use named::{freeze, parameter_ids, visit_named};
 pub use registry::{Model, ModelKind};

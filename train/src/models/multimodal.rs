@@ -53,6 +53,8 @@ pub const CNN1D: System<Cnn1d> = System {
         usual_shape: CLIP,
         classifier: "classifier.linear2.",
         pytorch: CNN1D_NAMES,
+        fresh: &[],
+        follows: None,
         needs_weights: false,
     },
     build: Cnn1d::new,

@@ -104,8 +104,19 @@ pub struct Description {
     pub classifier: &'static str,
     /// How PyTorch checkpoints name the parameters.
     pub pytorch: PytorchNames,
+    /// Beginnings of the names of other parameters that weights to start from may lack.
+    pub fresh: &'static [&'static str],
+    /// The system whose runs it may begin with, if it is another.
+    pub follows: Option<&'static str>,
     /// Whether it is nothing without weights to start from.
     pub needs_weights: bool,
+}
+
+impl Description {
+    /// Whether this system begins with the weights of the one named.
+    pub fn successor_of(&self, name: &str) -> bool {
+        self.follows == Some(name)
+    }
 }
 
 /// A system: its description, and how to build a network of type `N`.

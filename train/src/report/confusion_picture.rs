@@ -1,10 +1,11 @@
 //! The confusion matrix as an SVG: a row per true class, shaded by its share of the row, with the counts written in.
 
 use super::font::{self, FONT};
-use super::{DrawError, confusion_files};
+use super::{DrawError, set_files};
 use crate::metrics::ConfusionMatrix;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use shared::dataset::Task;
 use shared::split::Set;
 
 /// Side of one cell, in pixels.
@@ -18,12 +19,12 @@ const FULL: (f64, f64, f64) = (8.0, 48.0, 107.0);
 /// The picture's bytes.
 pub fn draw(confusion: &ConfusionMatrix, names: &[String], set: Set) -> Result<Vec<u8>, DrawError> {
     let side = (LABELS + MARGIN + CELL * confusion.classes() as i32) as u32;
-    font::register(confusion_files(set).1)?;
+    font::register(set_files(set, Task::SingleLabel).1)?;
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, (side, side)).into_drawing_area();
         draw_on(&area, confusion, names, set).map_err(|error| DrawError {
-            file: confusion_files(set).1,
+            file: set_files(set, Task::SingleLabel).1,
             detail: error.to_string(),
         })?;
     }

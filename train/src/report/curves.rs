@@ -2,7 +2,8 @@
 
 use super::font::{self, FONT};
 use super::{CURVES_FILE, DrawError};
-use crate::history::{EpochRecord, Figures};
+use crate::history::EpochRecord;
+use crate::metrics::Figures;
 use plotters::prelude::*;
 
 /// Width and height in pixels.
@@ -87,9 +88,11 @@ mod tests {
     fn one_epoch_and_many_can_be_drawn() {
         let figures = |loss| Figures {
             loss,
-            top1: 0.5,
+            top1: Some(0.5),
             macro_f1: 0.5,
             paper: [0.5; 4],
+            auc_roc: None,
+            auc_pr: None,
         };
         let record = |epoch: usize| EpochRecord {
             epoch,

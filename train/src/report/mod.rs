@@ -3,14 +3,18 @@
 mod confusion_picture;
 mod curves;
 mod font;
-pub mod ranking_picture;
+mod ranking_picture;
+mod tag_table;
 
 use crate::config::RunConfig;
+use crate::evaluate::Judgement;
 use crate::history::EpochRecord;
-use crate::metrics::{ClassificationMetrics, Tally};
+use crate::metrics::{SetReport, Tally};
 use crate::models::ModelKind;
 use crate::run_directory::{RunDirectory, RunError};
+use ranking_picture::ranking_file;
 use serde::{Deserialize, Serialize};
+use shared::dataset::Task;
 use shared::split::Set;
 
 /// A run's figures.
@@ -30,13 +34,13 @@ pub struct RunMetrics {
     pub best_epoch: usize,
     /// Figures on the training set, without augmentation.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub train: Option<ClassificationMetrics>,
+    pub train: Option<SetReport>,
     /// Figures on the validation set.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub validation: Option<ClassificationMetrics>,
+    pub validation: Option<SetReport>,
     /// Figures on the test set.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub test: Option<ClassificationMetrics>,
+    pub test: Option<SetReport>,
 }
 
 /// A picture that could not be drawn.
@@ -47,12 +51,16 @@ pub struct DrawError {
     detail: String,
 }
 
-/// The names of a set's confusion table and picture. The test set's are the plain ones.
-pub fn confusion_files(set: Set) -> (&'static str, &'static str) {
-    match set {
-        Set::Train => ("confusion-train.csv", "confusion-train.svg"),
-        Set::Val => ("confusion-validation.csv", "confusion-validation.svg"),
-        Set::Test => ("confusion.csv", "confusion.svg"),
+/// The names of a set's table and picture: confusion of classes, or figures of tags and their ranking. The test set's are
+/// the plain ones.
+pub fn set_files(set: Set, task: Task) -> (&'static str, &'static str) {
+    match (task, set) {
+        (Task::SingleLabel, Set::Train) => ("confusion-train.csv", "confusion-train.svg"),
+        (Task::SingleLabel, Set::Val) => ("confusion-validation.csv", "confusion-validation.svg"),
+        (Task::SingleLabel, Set::Test) => ("confusion.csv", "confusion.svg"),
+        (Task::MultiLabel, Set::Train) => ("tags-train.csv", ranking_file(set)),
+        (Task::MultiLabel, Set::Val) => ("tags-validation.csv", ranking_file(set)),
+        (Task::MultiLabel, Set::Test) => ("tags.csv", ranking_file(set)),
     }
 }
 
@@ -73,7 +81,8 @@ pub fn write_validation(
     run: &RunDirectory,
     config: &RunConfig,
     epoch: &EpochRecord,
-    tally: &Tally,
+    report: SetReport,
+    judgement: &Judgement,
 ) -> anyhow::Result<()> {
     let metrics = RunMetrics {
         model: config.model,
@@ -83,29 +92,42 @@ pub fn write_validation(
         validation: None,
         test: None,
     };
-    write_set(run, config, metrics, Set::Val, tally)
+    write_set(run, config, metrics, Set::Val, report, judgement)
 }
 
-/// Adds a set's figures to `metrics.json` and writes its confusion table and picture.
+/// Adds a set's figures to `metrics.json` and writes its table and picture.
 pub fn write_set(
     run: &RunDirectory,
     config: &RunConfig,
     mut metrics: RunMetrics,
     set: Set,
-    tally: &Tally,
+    report: SetReport,
+    judgement: &Judgement,
 ) -> anyhow::Result<()> {
-    let figures = Some(tally.metrics(&config.classes));
-    match set {
-        Set::Train => metrics.train = figures,
-        Set::Val => metrics.validation = figures,
-        Set::Test => metrics.test = figures,
+    match &judgement.tracks {
+        Tally::Classes(tally) => {
+            let (table, picture) = set_files(set, Task::SingleLabel);
+            run.write(table, &tally.confusion.to_csv(&config.classes))?;
+            run.write(
+                picture,
+                &confusion_picture::draw(&tally.confusion, &config.classes, set)?,
+            )?;
+        }
+        Tally::Tags(tally) => {
+            let (table, picture) = set_files(set, Task::MultiLabel);
+            run.write(table, &tag_table::to_csv(&report))?;
+            run.write(
+                picture,
+                &ranking_picture::draw(&tally.rankings()?, &config.classes, set)?,
+            )?;
+        }
     }
-    let (table, picture) = confusion_files(set);
-    run.write(table, &tally.confusion.to_csv(&config.classes))?;
-    run.write(
-        picture,
-        &confusion_picture::draw(&tally.confusion, &config.classes, set)?,
-    )?;
+    let report = Some(report);
+    match set {
+        Set::Train => metrics.train = report,
+        Set::Val => metrics.validation = report,
+        Set::Test => metrics.test = report,
+    }
     let mut json = serde_json::to_vec_pretty(&metrics)?;
     json.push(b'\n');
     Ok(run.write(METRICS_FILE, &json)?)

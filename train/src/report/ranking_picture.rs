@@ -9,7 +9,7 @@ use plotters::style::{FontStyle, TextStyle, register_font};
 use shared::split::Set;
 
 /// Width and height in pixels, legend included.
-const SIZE: (u32, u32) = (1180, 440);
+const SIZE: (u32, u32) = (1220, 440);
 /// Width of each of the two panels.
 const PANEL: i32 = 440;
 /// Curves are drawn from as many places, about one per pixel, and one more: a file does not grow with the set.
@@ -17,7 +17,7 @@ const PLACES: usize = 400;
 /// Tags that are named; the others are grey.
 const NAMED: usize = 12;
 /// Characters of a name that the legend has room for.
-const NAME_LENGTH: usize = 20;
+const NAME_LENGTH: usize = 18;
 const MEAN: RGBColor = BLACK;
 const OTHERS: RGBColor = RGBColor(200, 200, 200);
 const COLORS: [RGBColor; NAMED] = [
@@ -260,7 +260,7 @@ fn legend(
             area.draw(&PathElement::new([(10, y), (34, y)], sample))?;
         }
         area.draw_text(name, &style(weight, HPos::Left), (44, y))?;
-        for (cell, x) in cells.iter().zip([220, 275]) {
+        for (cell, x) in cells.iter().zip([260, 315]) {
             area.draw_text(cell, &style(weight, HPos::Right), (x, y))?;
         }
         y += 22;
@@ -395,6 +395,6 @@ mod tests {
     #[test]
     fn long_names_are_cut_between_characters() {
         assert_eq!(shortened("ambient"), "ambient");
-        assert_eq!(shortened(&"ü".repeat(30)), format!("{}…", "ü".repeat(20)));
+        assert_eq!(shortened(&"ü".repeat(30)), format!("{}…", "ü".repeat(18)));
     }
 }

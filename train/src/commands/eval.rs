@@ -1,0 +1,145 @@
+//! `train eval`.
+
+use super::{Outcome, UsageError};
+use crate::cli::EvalArgs;
+use crate::compute::Compute;
+use crate::config::RunConfig;
+use crate::console::Console;
+use crate::device::DeviceChoice;
+use crate::evaluate::{Judgement, evaluate};
+use crate::fit::{BEST_FILE, blueprint};
+use crate::loader::Prefetch;
+use crate::metrics::{SetMetrics, Tally};
+use crate::models::import_weights;
+use crate::report::{self, METRICS_FILE, set_files};
+use crate::run_data::RunData;
+use crate::run_directory::RunDirectory;
+use anyhow::{Context, bail};
+use serde_json::json;
+use shared::split::Set;
+
+/// Judges a run's best weights on one set.
+pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
+    let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
+    let (run, mut config) = RunDirectory::resume(&args.run)?;
+    if let Some(moved) = args.data {
+        config.data = moved;
+    }
+    let data = RunData::open(&config)?;
+    if data.dataset.index().checksum != config.data_checksum {
+        bail!(
+            "{} is not the data set that {} was trained on",
+            config.data.display(),
+            args.run.display()
+        );
+    }
+    let set = Set::from(args.split);
+    let metrics = report::read_metrics(&run)?;
+    let (device, device_name) = choice.open()?;
+    let compute = Compute::new(&config, &data, vec![device])?;
+    let thresholds = args
+        .tune_thresholds
+        .then(|| tuned_thresholds(&run, &config, &data, &compute))
+        .transpose()?;
+    let judgement = judge(&run, &config, &data, set, &compute)?;
+    console.line(&format!("judged {} on {device_name}", config.model));
+    let figures = judgement.report(&config.classes, thresholds.as_deref())?;
+    let mut text = format!(
+        "{} set of split `{}`: {}\n",
+        set.name(),
+        config.split,
+        figures.tracks.describe()
+    );
+    if let Some(frames) = &figures.frames {
+        text += &format!("frame by frame: {}\n", frames.describe());
+    }
+    let (table, picture) = set_files(set, data.dataset.task());
+    text += &format!(
+        "{}figures {}\ntable {}\npicture {}",
+        outputs_table(&figures.tracks),
+        run.path(METRICS_FILE).display(),
+        run.path(table).display(),
+        run.path(picture).display(),
+    );
+    let json = json!({ "command": "eval", "run": args.run, "set": set.name(), "device": device_name,
+                       "metrics": figures });
+    report::write_set(&run, &config, metrics, set, figures, &judgement)?;
+    Ok(Outcome { text, json })
+}
+
+fn judge(
+    run: &RunDirectory,
+    config: &RunConfig,
+    data: &RunData,
+    set: Set,
+    compute: &Compute,
+) -> anyhow::Result<Judgement> {
+    let model = config.model.init(&blueprint(config, data), &compute.device);
+    let (model, _) = import_weights(model, &run.path(BEST_FILE))?;
+    let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
+    Ok(evaluate(
+        &model,
+        data,
+        data.set(set)?,
+        config.batch_size,
+        &mut prefetch,
+        compute,
+    )?)
+}
+
+/// Per tag the threshold that gives the best F1 on the validation set.
+fn tuned_thresholds(
+    run: &RunDirectory,
+    config: &RunConfig,
+    data: &RunData,
+    compute: &Compute,
+) -> anyhow::Result<Vec<f64>> {
+    match judge(run, config, data, Set::Val, compute)?.tracks {
+        Tally::Classes(_) => bail!("--tune-thresholds is for tags; of classes the likeliest one is taken"),
+        Tally::Tags(tally) => tally
+            .best_thresholds()
+            .context("thresholds cannot be tuned on the validation set"),
+    }
+}
+
+/// A row per class or tag.
+fn outputs_table(metrics: &SetMetrics) -> String {
+    let width =
+        |names: &mut dyn Iterator<Item = &String>| names.map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+    match metrics {
+        SetMetrics::Classes(metrics) => {
+            let width = width(&mut metrics.per_class.iter().map(|class| &class.name));
+            let mut table = format!("{:<width$}  tracks  precision  recall      F1\n", "class");
+            for class in &metrics.per_class {
+                table += &format!(
+                    "{:<width$}  {:>6}  {:>9.3}  {:>6.3}  {:>6.3}\n",
+                    class.name, class.support, class.precision, class.recall, class.f1
+                );
+            }
+            table
+        }
+        SetMetrics::Tags(metrics) => {
+            let width = width(&mut metrics.per_tag.iter().map(|tag| &tag.name));
+            let area = |area: Option<f64>| area.map_or("-".into(), |area| format!("{area:.3}"));
+            let mut table = format!(
+                "{:<width$}  tracks  threshold  accuracy  precision  recall      F1  AUC-ROC  AUC-PR\n",
+                "tag"
+            );
+            for tag in &metrics.per_tag {
+                table += &format!(
+                    "{:<width$}  {:>6}  {:>9.3}  {:>8.3}  {:>9.3}  {:>6.3}  {:>6.3}  {:>7}  {:>6}\n",
+                    tag.name,
+                    tag.support,
+                    tag.threshold,
+                    tag.accuracy,
+                    tag.precision,
+                    tag.recall,
+                    tag.f1,
+                    area(tag.auc_roc),
+                    area(tag.auc_pr)
+                );
+            }
+            table
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The figures of a set of tracks, whichever the task.
+
+use super::{ClassificationMetrics, MultiLabelMetrics};
+use crate::models::Monitor;
+use serde::{Deserialize, Serialize};
+
+/// Figures of classes or of tags. In JSON the one or the other, without a name between.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SetMetrics {
+    /// Of a single-label classifier.
+    Classes(ClassificationMetrics),
+    /// Of a tagger.
+    Tags(MultiLabelMetrics),
+}
+
+impl SetMetrics {
+    /// Samples judged.
+    pub fn samples(&self) -> u64 {
+        match self {
+            Self::Classes(metrics) => metrics.samples,
+            Self::Tags(metrics) => metrics.samples,
+        }
+    }
+
+    /// Mean cross-entropy.
+    pub fn loss(&self) -> f64 {
+        match self {
+            Self::Classes(metrics) => metrics.loss,
+            Self::Tags(metrics) => metrics.loss,
+        }
+    }
+
+    /// In a sentence, without a full stop.
+    pub fn describe(&self) -> String {
+        let share = |figure: Option<f64>| figure.map_or("undefined".into(), |figure| format!("{figure:.4}"));
+        match self {
+            Self::Classes(metrics) => {
+                let paper = metrics.paper;
+                format!(
+                    "macro F1 {:.4}, top-1 {:.4}, loss {:.4} over {} samples; the paper's accuracy {:.4}, precision {:.4}, \
+                     recall {:.4}, F1 {:.4}",
+                    metrics.macro_f1,
+                    metrics.top1,
+                    metrics.loss,
+                    metrics.samples,
+                    paper.accuracy,
+                    paper.precision,
+                    paper.recall,
+                    paper.f1,
+                )
+            }
+            Self::Tags(metrics) => format!(
+                "mean AUC-ROC {}, AUC-PR {}, accuracy {:.4}, precision {:.4}, recall {:.4}, F1 {:.4}, loss {:.4} over {} \
+                 samples",
+                share(metrics.auc_roc),
+                share(metrics.auc_pr),
+                metrics.accuracy,
+                metrics.precision,
+                metrics.recall,
+                metrics.macro_f1,
+                metrics.loss,
+                metrics.samples,
+            ),
+        }
+    }
+}
+
+/// A set's figures, of its tracks and, where these were cut into several, of their frames.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SetReport {
+    /// One judgement a track.
+    #[serde(flatten)]
+    pub tracks: SetMetrics,
+    /// One judgement a frame.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub frames: Option<SetMetrics>,
+}
+
+/// The figures of one set in one epoch: columns of `history.csv`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Mean cross-entropy.
+    pub loss: f64,
+    /// See [`ClassificationMetrics::top1`]; none of tags.
+    pub top1: Option<f64>,
+    /// Mean of the classes' or tags' F1.
+    pub macro_f1: f64,
+    /// The paper's accuracy, precision, recall and F1; of tags, the means of accuracy, precision and recall, and the
+    /// harmonic mean of the last two.
+    pub paper: [f64; 4],
+    /// Mean area under the tags' ROC curves; none of classes.
+    pub auc_roc: Option<f64>,
+    /// Mean area under the tags' precision-recall curves; none of classes.
+    pub auc_pr: Option<f64>,
+}
+
+impl From<&SetMetrics> for Figures {
+    fn from(metrics: &SetMetrics) -> Self {
+        match metrics {
+            SetMetrics::Classes(metrics) => {
+                let paper = metrics.paper;
+                Self {
+                    loss: metrics.loss,
+                    top1: Some(metrics.top1),
+                    macro_f1: metrics.macro_f1,
+                    paper: [paper.accuracy, paper.precision, paper.recall, paper.f1],
+                    auc_roc: None,
+                    auc_pr: None,
+                }
+            }
+            SetMetrics::Tags(metrics) => {
+                let (precision, recall) = (metrics.precision, metrics.recall);
+                let sum = precision + recall;
+                let f1 = if sum == 0.0 {
+                    0.0
+                } else {
+                    2.0 * precision * recall / sum
+                };
+                Self {
+                    loss: metrics.loss,
+                    top1: None,
+                    macro_f1: metrics.macro_f1,
+                    paper: [metrics.accuracy, precision, recall, f1],
+                    auc_roc: metrics.auc_roc,
+                    auc_pr: metrics.auc_pr,
+                }
+            }
+        }
+    }
+}
+
+impl Figures {
+    /// Whether these are better than `other` by the figure that the run watches. An area that is undefined is worse than
+    /// any.
+    pub fn better(&self, other: &Self, monitor: Monitor) -> bool {
+        // Higher is better.
+        let figure = |figures: &Self| match monitor {
+            Monitor::Loss => -figures.loss,
+            Monitor::Accuracy => figures.top1.unwrap_or(figures.paper[0]),
+            Monitor::MacroF1 => figures.macro_f1,
+            Monitor::AucRoc => figures.auc_roc.unwrap_or(f64::NEG_INFINITY),
+        };
+        figure(self) > figure(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ConfusionMatrix;
+    use super::*;
+
+    #[test]
+    fn reports_of_both_kinds_come_back_from_json() {
+        let names = ["a", "b"].map(String::from);
+        let classes = SetMetrics::Classes(ClassificationMetrics::new(&ConfusionMatrix::new(2), &names, 0.5));
+        let tags = MultiLabelMetrics::new(&[0.5, 0.1], &[true, false], &names, 0.25, None).unwrap();
+        let tags = SetMetrics::Tags(tags);
+        for (tracks, frames) in [(&classes, None), (&classes, Some(&classes)), (&tags, Some(&tags))] {
+            let report = SetReport {
+                tracks: tracks.clone(),
+                frames: frames.cloned(),
+            };
+            let json = serde_json::to_value(&report).unwrap();
+            assert!(json["macro_f1"].is_number() && json["loss"].is_number(), "{json}");
+            assert_eq!(serde_json::from_value::<SetReport>(json).unwrap(), report);
+        }
+    }
+
+    #[test]
+    fn each_monitor_watches_its_figure() {
+        let worse = Figures {
+            loss: 1.0,
+            top1: Some(0.5),
+            macro_f1: 0.5,
+            paper: [0.5; 4],
+            auc_roc: None,
+            auc_pr: None,
+        };
+        for (monitor, better) in [
+            (Monitor::Loss, Figures { loss: 0.9, ..worse }),
+            (
+                Monitor::Accuracy,
+                Figures {
+                    top1: Some(0.6),
+                    ..worse
+                },
+            ),
+            (Monitor::MacroF1, Figures { macro_f1: 0.6, ..worse }),
+            (
+                Monitor::AucRoc,
+                Figures {
+                    auc_roc: Some(0.1),
+                    ..worse
+                },
+            ),
+        ] {
+            assert!(better.better(&worse, monitor) && !worse.better(&better, monitor));
+            assert!(!worse.better(&worse, monitor));
+        }
+        let tags = |accuracy| Figures {
+            top1: None,
+            paper: [accuracy; 4],
+            ..worse
+        };
+        assert!(tags(0.8).better(&tags(0.7), Monitor::Accuracy));
+    }
+}
