@@ -44,6 +44,8 @@ pub const CHOI_FCN: System<ChoiFcn> = System {
         },
         classifier: "linear.",
         pytorch: PytorchNames::SAME,
+        fresh: &[],
+        follows: None,
         needs_weights: false,
     },
     build: ChoiFcn::new,

@@ -21,6 +21,7 @@ macro_rules! systems {
 
         /// Any of the systems.
         #[derive(Module, Debug)]
+        #[expect(clippy::large_enum_variant, reason = "a program has few models, whose tensors are elsewhere")]
         pub enum Model {
             $(#[doc = concat!("[`ModelKind::", stringify!($variant), "`]")] $variant($network),)+
         }
