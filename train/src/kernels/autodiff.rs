@@ -2,7 +2,7 @@
 
 use super::convolution::{self, ConvShape};
 use super::max_pool::{self, PoolShape};
-use super::normalize::{self, Affine};
+use super::normalize::{self, Activation, Affine};
 use super::{Plain, Tracked, primitive, values};
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -11,7 +11,7 @@ use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::{Flex, TensorMetadata};
 use std::sync::Arc;
 
-/// One batch-normalized summand of [`normalize_relu`].
+/// One batch-normalized summand of [`normalize`].
 pub struct Term {
     /// `[batch, channels, …]`.
     pub x: Tracked,
@@ -64,8 +64,8 @@ impl Backward<Flex, 3> for Convolution {
 /// Mean and biased variance of each channel.
 pub type Moments = (Vec<f32>, Vec<f32>);
 
-/// The normalized sum after ReLU, and each term's mean and biased variance.
-pub fn normalize_relu<const N: usize>(terms: [Term; N]) -> (Tracked, Vec<Moments>) {
+/// The normalized sum after its activation, and each term's mean and biased variance.
+pub fn normalize<const N: usize>(terms: [Term; N], activation: Activation) -> (Tracked, Vec<Moments>) {
     const { assert!(N == 1 || N == 2, "one image, or one and its shortcut") };
     let shape = terms[0].x.shape();
     let (channels, plane) = (shape[1], shape[2..].iter().product());
@@ -91,9 +91,9 @@ pub fn normalize_relu<const N: usize>(terms: [Term; N]) -> (Tracked, Vec<Moments
         moments.push((mean, variance));
     }
     let summands: Vec<_> = inputs.iter().map(|(x, affine)| (values(x), affine)).collect();
-    let out = normalize::forward(&summands, channels, plane);
+    let out = normalize::forward(&summands, activation, channels, plane);
     let out = primitive(out, shape);
-    let state = (inputs, out.clone());
+    let state = (inputs, (activation == Activation::Relu).then(|| out.clone()));
     // Three parents for each term; the graph's operations have a number of parents that is known to the compiler.
     let out = match nodes.len() {
         3 => record::<3>(nodes.try_into().expect("three nodes"), state, out),
@@ -102,34 +102,30 @@ pub fn normalize_relu<const N: usize>(terms: [Term; N]) -> (Tracked, Vec<Moments
     (out, moments)
 }
 
-/// What [`normalize_relu`] keeps: each term's input and how it was normalized, and the result.
-type Normalized = (Vec<(Plain, Affine)>, Plain);
+/// What [`normalize`] keeps: each term's input and how it was normalized, and the result if the way back reads it.
+type Normalized = (Vec<(Plain, Affine)>, Option<Plain>);
 
 fn record<const P: usize>(nodes: [NodeGuard; P], state: Normalized, out: Plain) -> Tracked {
-    match NormalizeRelu
-        .prepare::<NoCheckpointing>(nodes)
-        .compute_bound()
-        .stateful()
-    {
+    match Normalize.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish(state, out),
         OpsKind::UnTracked(prepared) => prepared.finish(out),
     }
 }
 
 #[derive(Debug)]
-struct NormalizeRelu;
+struct Normalize;
 
-impl<const P: usize> Backward<Flex, P> for NormalizeRelu {
+impl<const P: usize> Backward<Flex, P> for Normalize {
     type State = Normalized;
 
     fn backward(self, ops: Ops<Self::State, P>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
         let (terms, result) = ops.state;
-        let shape = result.shape();
+        let shape = gradient.shape();
         let (channels, plane) = (shape[1], shape[2..].iter().product());
         for ((x, affine), nodes) in terms.iter().zip(ops.parents.chunks_exact(3)) {
-            let (result, gradient) = (values(&result), values(&gradient));
-            let gradients = normalize::backward(values(x), affine, result, gradient, plane);
+            let result = result.as_ref().map(values);
+            let gradients = normalize::backward(values(x), affine, result, values(&gradient), plane);
             let [x, gamma, beta] = [
                 primitive(gradients.x, shape.clone()),
                 primitive(gradients.gamma, [channels]),

@@ -22,7 +22,8 @@ use std::ops::Range;
 const BLOCK: usize = 4;
 /// Padded part of all input channels, in bytes: a share of a second-level cache of 1 MiB.
 const PART_BYTES: usize = 384 << 10;
-/// Columns times rows of a part in [`weight_gradient`]: the output channels of a tile stay in the first-level cache.
+/// Columns times rows of a part in [`weight_gradient`]: the output channels of a tile stay in a cache. A whole number of
+/// vectors on any processor, so that no part reads another's columns.
 const GRADIENT_PART: usize = 4096;
 
 /// Sizes of one convolution.
@@ -411,12 +412,24 @@ impl ImageGradient<'_> {
         let [height, width] = shape.to;
         let (top, left) = (shape.padding[0], shape.padding[1]);
         let (mut x, mut gradient) = (PaddedRows::default(), PaddedRows::default());
+        // Parts of whole rows, or of one row where that is all there is.
         let part = (GRADIENT_PART / width).clamp(1, height);
-        let stride = width.next_multiple_of(S::F32_LANES);
-        for rows in (0..height).step_by(part).map(|row| row..(row + part).min(height)) {
+        let part_columns = if height == 1 { GRADIENT_PART.min(width) } else { width };
+        let parts = (0..height).step_by(part).flat_map(|row| {
+            let columns = (0..width).step_by(part_columns);
+            columns.map(move |column| {
+                (
+                    row..(row + part).min(height),
+                    column..(column + part_columns).min(width),
+                )
+            })
+        });
+        for (rows, columns) in parts {
             let read = rows.start.saturating_sub(top)..rows.end - top.min(rows.end) + shape.kernel[0] - 1;
-            x.copy(self.x, shape.from, read, -(left as isize), stride + shape.kernel[1] - 1);
-            gradient.copy(self.gradient, shape.to, rows.clone(), 0, stride);
+            let stride = columns.len().next_multiple_of(S::F32_LANES);
+            let first_column = columns.start as isize - left as isize;
+            x.copy(self.x, shape.from, read, first_column, stride + shape.kernel[1] - 1);
+            gradient.copy(self.gradient, shape.to, rows.clone(), columns.start as isize, stride);
             for (bias, values) in self.bias.iter_mut().zip(gradient.values.chunks_exact(gradient.channel)) {
                 let (vectors, _) = S::as_simd_f32s(values);
                 let sum = vectors

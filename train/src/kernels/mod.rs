@@ -22,14 +22,14 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::module::Param;
 use burn::nn::conv::{Conv1d, Conv2d};
-use burn::nn::pool::MaxPool2d;
+use burn::nn::pool::{MaxPool1d, MaxPool2d};
 use burn::nn::{BatchNorm, PaddingConfig1d, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::ops::PadMode;
 use burn::tensor::{AllocationProperty, Bytes, DType, Device, Float, Shape, Tensor, TensorData};
 use convolution::ConvShape;
 use max_pool::PoolShape;
-use normalize::Affine;
+use normalize::{Activation, Affine};
 
 /// A tensor of the CPU backend.
 type Plain = FloatTensor<Flex>;
@@ -144,6 +144,18 @@ fn cast<const D: usize, const E: usize>(parameter: &Param<Tensor<D>>, x: &Tensor
 /// # Panics
 /// When there are no terms, or their shapes differ.
 pub fn normalize_relu<const D: usize, const N: usize>(terms: [(&BatchNorm, Tensor<D>); N]) -> Tensor<D> {
+    normalize_sum(terms, Activation::Relu)
+}
+
+/// `layer.forward(x)`, `[batch, channels, …]`.
+pub fn normalize<const D: usize>(layer: &BatchNorm, x: Tensor<D>) -> Tensor<D> {
+    normalize_sum([(layer, x)], Activation::Identity)
+}
+
+fn normalize_sum<const D: usize, const N: usize>(
+    terms: [(&BatchNorm, Tensor<D>); N],
+    activation: Activation,
+) -> Tensor<D> {
     let (device, shape, dtype) = (terms[0].1.device(), terms[0].1.dims(), terms[0].1.dtype());
     assert!(
         terms.iter().all(|(_, x)| x.dims() == shape),
@@ -155,8 +167,12 @@ pub fn normalize_relu<const D: usize, const N: usize>(terms: [(&BatchNorm, Tenso
         let sum = terms
             .into_iter()
             .map(|(layer, x)| layer.forward(x.cast(DType::F32)))
-            .reduce(|sum, x| sum + x);
-        return relu(sum.expect("there is a term")).cast(dtype);
+            .reduce(|sum, x| sum + x)
+            .expect("there is a term");
+        return match activation {
+            Activation::Identity => sum.cast(dtype),
+            Activation::Relu => relu(sum).cast(dtype),
+        };
     }
     if training {
         let inputs = terms.each_ref().map(|(layer, x)| autodiff::Term {
@@ -165,7 +181,7 @@ pub fn normalize_relu<const D: usize, const N: usize>(terms: [(&BatchNorm, Tenso
             beta: tracked(layer.beta.val()),
             epsilon: layer.epsilon,
         });
-        let (out, moments) = autodiff::normalize_relu(inputs);
+        let (out, moments) = autodiff::normalize(inputs, activation);
         for ((layer, _), (mean, variance)) in terms.iter().zip(moments) {
             update_running(layer, mean, variance, &device);
         }
@@ -174,7 +190,10 @@ pub fn normalize_relu<const D: usize, const N: usize>(terms: [(&BatchNorm, Tenso
         let inputs = terms.map(|(layer, x)| (plain(x), running_affine(layer)));
         let terms = inputs.each_ref().map(|(x, affine)| (values(x), affine));
         let plane = shape[2..].iter().product();
-        from_plain(primitive(normalize::forward(&terms, shape[1], plane), shape))
+        from_plain(primitive(
+            normalize::forward(&terms, activation, shape[1], plane),
+            shape,
+        ))
     }
 }
 
@@ -182,10 +201,28 @@ pub fn normalize_relu<const D: usize, const N: usize>(terms: [(&BatchNorm, Tenso
 pub fn max_pool2d(layer: &MaxPool2d, x: Tensor<4>) -> Tensor<4> {
     let window = layer.kernel_size;
     let tiles = layer.stride == window && layer.padding == PaddingConfig2d::Valid && layer.dilation == [1; 2];
-    let has_kernel = tiles && !layer.ceil_mode && PoolShape::has_kernel(window) && x.dtype() == DType::F32;
-    if !(on_cpu(&x.device()) && has_kernel) {
-        return layer.forward(x);
+    match tiles && !layer.ceil_mode && pools(window, &x) {
+        true => pool(x, window),
+        false => layer.forward(x),
     }
+}
+
+/// `layer.forward(x)`: `[batch, channels, length]` to `[batch, channels, …]`.
+pub fn max_pool1d(layer: &MaxPool1d, x: Tensor<3>) -> Tensor<3> {
+    let window = [1, layer.kernel_size];
+    let tiles = layer.stride == window[1] && layer.padding == PaddingConfig1d::Valid && layer.dilation == 1;
+    match tiles && !layer.ceil_mode && pools(window, &x) {
+        true => pool(x.unsqueeze_dim(2), window).squeeze_dim(2),
+        false => layer.forward(x),
+    }
+}
+
+/// Whether there is a kernel for windows of this size that neither overlap nor leave gaps.
+fn pools<const D: usize>(window: [usize; 2], x: &Tensor<D>) -> bool {
+    PoolShape::has_kernel(window) && x.dtype() == DType::F32 && on_cpu(&x.device())
+}
+
+fn pool(x: Tensor<4>, window: [usize; 2]) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     let shape = PoolShape { height, width, window };
     let [rows, columns] = shape.pooled();

@@ -1,8 +1,9 @@
-//! Batch normalization, a sum of several of them, and ReLU, in one pass over memory.
+//! Batch normalization, a sum of several of them, and ReLU or nothing, in one pass over memory.
 //!
 //! `relu(Σ γᵢ · (xᵢ − meanᵢ) / stdᵢ + βᵢ)` over images `[batch, channels, height, width]`: what ends a convolution, or a
 //! residual block with its shortcut. The arithmetic is free beside the memory; the floor per input is one reading for
-//! the moments and one for the result, and two readings of input, result and gradient for the gradients.
+//! the moments and one for the result, and two readings of input, result and gradient for the gradients. Without ReLU
+//! the result is not read again and need not be kept.
 //!
 //! Equations: Ioffe and Szegedy (2015), Algorithm 1 and section 3; the variance is the biased one, as in PyTorch.
 
@@ -16,6 +17,15 @@ const CHUNK: usize = 1024;
 const LANES: usize = 32;
 /// Smallest piece of work for a thread, in values.
 const MIN_VALUES: usize = 16 << 10;
+
+/// What follows the sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// `max(x, 0)`.
+    Relu,
+}
 
 /// How one input is normalized.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,8 +69,8 @@ pub fn moments(x: &[f32], channels: usize, plane: usize) -> (Vec<f32>, Vec<f32>)
     sums.into_iter().enumerate().map(finish).unzip()
 }
 
-/// `relu(Σ γᵢ · (xᵢ − meanᵢ) / stdᵢ + βᵢ)`.
-pub fn forward(terms: &[(&[f32], &Affine)], channels: usize, plane: usize) -> Buffer {
+/// `activation(Σ γᵢ · (xᵢ − meanᵢ) / stdᵢ + βᵢ)`.
+pub fn forward(terms: &[(&[f32], &Affine)], activation: Activation, channels: usize, plane: usize) -> Buffer {
     let mut out = Buffer::take(terms[0].0.len());
     let arch = Arch::new();
     let planes = out.par_chunks_exact_mut(plane).with_min_len(MIN_VALUES.div_ceil(plane));
@@ -76,8 +86,10 @@ pub fn forward(terms: &[(&[f32], &Affine)], channels: usize, plane: usize) -> Bu
                         *out += scale * x;
                     }
                 }
-                for out in out {
-                    *out = out.max(0.0);
+                if activation == Activation::Relu {
+                    for out in out {
+                        *out = out.max(0.0);
+                    }
                 }
             });
         }
@@ -85,13 +97,28 @@ pub fn forward(terms: &[(&[f32], &Affine)], channels: usize, plane: usize) -> Bu
     out
 }
 
-/// The gradients of one of the sum's inputs, given the result and its gradient. `affine` has the batch's own moments.
-pub fn backward(x: &[f32], affine: &Affine, result: &[f32], gradient: &[f32], plane: usize) -> Gradients {
+/// The gradients of one of the sum's inputs, given the gradient of the result and, where that went through ReLU, the
+/// result. `affine` has the batch's own moments.
+pub fn backward(x: &[f32], affine: &Affine, result: Option<&[f32]>, gradient: &[f32], plane: usize) -> Gradients {
+    match result {
+        Some(result) => backward_through(x, affine, [result, gradient], plane, relu_gradient),
+        None => backward_through(x, affine, [gradient; 2], plane, |_, gradient| gradient),
+    }
+}
+
+/// `through` takes the gradient of the result back past the activation, to that of the sum.
+fn backward_through(
+    x: &[f32],
+    affine: &Affine,
+    [result, gradient]: [&[f32]; 2],
+    plane: usize,
+    through: impl Fn(f32, f32) -> f32 + Copy + Sync,
+) -> Gradients {
     let channels = affine.mean.len();
     let sums = channel_sums([x, result, gradient], channels, plane, |channel| {
         let mean = affine.mean[channel];
         move |[x, result, gradient]| {
-            let gradient = relu_gradient(result, gradient);
+            let gradient = through(result, gradient);
             [gradient, gradient * (x - mean)]
         }
     });
@@ -109,7 +136,7 @@ pub fn backward(x: &[f32], affine: &Affine, result: &[f32], gradient: &[f32], pl
         let [x, result, gradient] = [x, result, gradient].map(|values| &values[at * plane..(at + 1) * plane]);
         arch.dispatch(|| {
             for ((out, x), (&result, &gradient)) in out.iter_mut().zip(x).zip(result.iter().zip(gradient)) {
-                *out = scale * (relu_gradient(result, gradient) - offset - slope * (x - mean));
+                *out = scale * (through(result, gradient) - offset - slope * (x - mean));
             }
         });
     });

@@ -3,7 +3,7 @@
 use super::*;
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv1dConfig, Conv2dConfig};
-use burn::nn::pool::MaxPool2dConfig;
+use burn::nn::pool::{MaxPool1dConfig, MaxPool2dConfig};
 use burn::nn::{BatchNormConfig, PaddingConfig1d, PaddingConfig2d};
 use burn::tensor::{Distribution, Int};
 use proptest::prelude::*;
@@ -139,6 +139,37 @@ fn the_encoders_own_convolutions_are_burns() {
     }
 }
 
+#[test]
+fn signals_longer_than_a_part_are_convolved_whole() {
+    // The gradient of the weights is summed over parts of 4096 columns.
+    for length in [4096, 4097, 12_345] {
+        compare_conv1d([3, 5], 3, 1, 0, [2, length]);
+        compare_conv1d([2, 9], 8, 1, 3, [1, length]);
+    }
+}
+
+#[test]
+fn pools_of_signals_are_burns() {
+    let device = Device::flex().autodiff();
+    for (window, length) in [(3, 3), (3, 100), (3, 10_001), (8, 4096)] {
+        let layer = MaxPool1dConfig::new(window).with_stride(window).init();
+        let x = noise([2, 3, 1, length], &device).require_grad();
+        let cost = noise([2, 3, 1, length / window], &device);
+        let run = |pool: &dyn Fn(Tensor<3>) -> Tensor<3>| {
+            let out = pool(x.clone().squeeze_dim(2)).unsqueeze_dim(2);
+            differentiate(std::slice::from_ref(&x), &[], &cost, out)
+        };
+        let (ours, plain) = (run(&|x| max_pool1d(&layer, x)), run(&|x| layer.forward(x)));
+        assert_close(&ours, &plain, 1e-6);
+    }
+    let overlapping = MaxPool1dConfig::new(3).with_stride(1).init();
+    let x = noise([1, 2, 9], &device).inner();
+    assert_eq!(
+        max_pool1d(&overlapping, x.clone()).into_data(),
+        overlapping.forward(x).into_data()
+    );
+}
+
 /// A batch norm with parameters and a history that are not the initial ones.
 fn norm(channels: usize, device: &Device) -> BatchNorm {
     let mut layer = BatchNormConfig::new(channels).init(device);
@@ -187,6 +218,21 @@ fn normalized_sums_are_burns() {
             assert!(difference(one, &(moments.clone() * 0.1 + 0.9)) < 1e-4);
             assert!(difference(both, &(one.clone() * 0.9 + moments * 0.1)) < 1e-4);
         }
+    }
+}
+
+#[test]
+fn a_norm_without_relu_is_burns() {
+    let device = Device::flex().autodiff();
+    for shape in [[3, 5, 7, 33], [2, 96, 1, 700]] {
+        let layer = norm(shape[1], &device);
+        let x = (noise(shape, &device) * 1.5 - 3.0).detach().require_grad();
+        let cost = noise(shape, &device);
+        let parameters = [layer.gamma.val(), layer.beta.val()];
+        let run = |out| differentiate(std::slice::from_ref(&x), &parameters, &cost, out);
+        assert_close(&run(normalize(&layer, x.clone())), &run(layer.forward(x.clone())), 5e-4);
+        let (layer, x) = (layer.valid(), x.inner());
+        assert!(difference(&normalize(&layer, x.clone()), &layer.forward(x)) < 1e-5);
     }
 }
 

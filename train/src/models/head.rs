@@ -1,9 +1,9 @@
 //! What turns an encoder's steps into logits: pooling and dense layers, or an LSTM and one dense layer.
 
-use super::recurrence::last_hidden;
+use super::recurrence::Recurrence;
 use super::system::Blueprint;
-use burn::module::{Initializer, Module};
-use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig, Lstm, LstmConfig};
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig, Lstm};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
@@ -59,16 +59,8 @@ const HIDDEN: usize = 128;
 impl Recurrent {
     /// Fresh weights for an encoder of `channels` channels.
     pub fn new(channels: usize, blueprint: &Blueprint, device: &Device) -> Self {
-        // PyTorch's initialization: uniform within one over the square root of the hidden width.
-        let bound = 1.0 / (HIDDEN as f64).sqrt();
-        let initializer = Initializer::Uniform {
-            min: -bound,
-            max: bound,
-        };
         Self {
-            lstm: LstmConfig::new(channels, HIDDEN, true)
-                .with_initializer(initializer)
-                .init(device),
+            lstm: Lstm::fresh(channels, HIDDEN, device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
             linear: LinearConfig::new(HIDDEN, blueprint.classes).init(device),
         }
@@ -76,7 +68,7 @@ impl Recurrent {
 
     /// `[batch, channels, steps]` to `[batch, 128]`.
     pub fn embed(&self, steps: Tensor<3>) -> Tensor<2> {
-        last_hidden(&self.lstm, steps)
+        self.lstm.last_hidden(steps)
     }
 
     /// `[batch, 128]` to `[batch, classes]`.

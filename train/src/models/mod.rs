@@ -2,19 +2,26 @@
 //!
 //! Normalized model input enters, logits leave. A model knows nothing of files, augmentation or training.
 
+mod choi;
 mod encoder1d;
 mod encoder2d;
+mod fma_baselines;
 mod head;
 mod import;
 mod input;
+mod keras;
 mod multimodal;
 mod named;
 mod pytorch_zip;
 mod recurrence;
 mod registry;
 mod system;
+mod tagging;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
+mod vgg16;
 
 pub use import::{ImportError, Transfer, export_weights, import_weights, transfer_weights};
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};

@@ -1,38 +1,147 @@
-//! What an LSTM remembers of a sequence, in few operations.
+//! What recurrent layers remember of a sequence, in few operations.
 //!
-//! Burn's `Lstm` multiplies each gate's weights with input and state on their own: eight small matrix products a step,
-//! and twice as many on the way back. Here the four gates' weights stand side by side, and input and state too, so a
-//! step is one product. The parameters, their names and their gradients stay those of Burn's module.
+//! Burn's modules multiply each gate's weights with input and state on their own: eight small matrix products a step of
+//! an LSTM, and twice as many on the way back. Here all gates' weights stand side by side, so a step is one product. An
+//! LSTM's step multiplies input and state together; a GRU keeps the two apart, so the inputs of all steps are multiplied
+//! at once before the first, and so they are for the plain layer. The parameters, their names and their gradients stay
+//! those of Burn's modules, and what is computed is PyTorch's `LSTM`, `GRU` and `RNN`.
 
-use burn::nn::{GateController, Linear, Lstm};
+use burn::module::{Initializer, Module};
+use burn::nn::{GateController, Gru, GruConfig, Linear, LinearConfig, Lstm, LstmConfig};
 use burn::tensor::activation::{sigmoid, tanh};
-use burn::tensor::{Tensor, s};
+use burn::tensor::{Device, Tensor};
+
+/// A recurrent layer that starts from an empty state.
+pub trait Recurrence: Module {
+    /// Fresh weights, drawn as PyTorch does.
+    fn fresh(inputs: usize, hidden: usize, device: &Device) -> Self;
+
+    /// The last hidden state, `[batch, hidden]`, after `steps`, `[batch, inputs, steps]`.
+    fn last_hidden(&self, steps: Tensor<3>) -> Tensor<2>;
+}
+
+impl Recurrence for Lstm {
+    fn fresh(inputs: usize, hidden: usize, device: &Device) -> Self {
+        let config = LstmConfig::new(inputs, hidden, true);
+        config.with_initializer(pytorch(hidden)).init(device)
+    }
+
+    fn last_hidden(&self, steps: Tensor<3>) -> Tensor<2> {
+        last_hidden(self, steps)
+    }
+}
+
+impl Recurrence for Gru {
+    fn fresh(inputs: usize, hidden: usize, device: &Device) -> Self {
+        let config = GruConfig::new(inputs, hidden, true).with_reset_after(true);
+        config.with_initializer(pytorch(hidden)).init(device)
+    }
+
+    fn last_hidden(&self, steps: Tensor<3>) -> Tensor<2> {
+        gru_states(self, steps).pop().expect("a model's shape leaves a step")
+    }
+}
+
+/// Elman's recurrent layer: `tanh(W·x + b + U·h + c)`.
+#[derive(Module, Debug)]
+pub struct Rnn {
+    input_transform: Linear,
+    hidden_transform: Linear,
+}
+
+impl Recurrence for Rnn {
+    fn fresh(inputs: usize, hidden: usize, device: &Device) -> Self {
+        let linear = |inputs| {
+            let config = LinearConfig::new(inputs, hidden);
+            config.with_initializer(pytorch(hidden)).init(device)
+        };
+        Self {
+            input_transform: linear(inputs),
+            hidden_transform: linear(hidden),
+        }
+    }
+
+    fn last_hidden(&self, steps: Tensor<3>) -> Tensor<2> {
+        let of_input = side_by_side([&self.input_transform]);
+        let (weight, bias) = side_by_side([&self.hidden_transform]);
+        let (batch, device) = (steps.dims()[0], steps.device());
+        let mut hidden = Tensor::zeros([batch, bias.dims()[1]], &device);
+        for of_input in of_inputs(of_input, steps) {
+            hidden = tanh(of_input + hidden.matmul(weight.clone()) + bias.clone());
+        }
+        hidden
+    }
+}
+
+/// Uniform within one over the square root of the hidden width.
+fn pytorch(hidden: usize) -> Initializer {
+    let bound = 1.0 / (hidden as f64).sqrt();
+    Initializer::Uniform {
+        min: -bound,
+        max: bound,
+    }
+}
+
+/// Weights, `[inputs, parts · outputs]`, and biases, `[1, parts · outputs]`, of layers with the same input.
+fn side_by_side<const N: usize>(parts: [&Linear; N]) -> (Tensor<2>, Tensor<2>) {
+    let weights = parts.map(|part| part.weight.val()).to_vec();
+    let biases = parts.map(|part| part.bias.as_ref().expect("a bias").val()).to_vec();
+    (Tensor::cat(weights, 1), Tensor::<1>::cat(biases, 0).unsqueeze())
+}
+
+/// The product of each step's input with `weight`, and `bias`: for `steps`, `[batch, inputs, steps]`, as many tensors
+/// `[batch, outputs]`, from one matrix product.
+fn of_inputs((weight, bias): (Tensor<2>, Tensor<2>), steps: Tensor<3>) -> Vec<Tensor<2>> {
+    let ([batch, inputs, count], [_, outputs]) = (steps.dims(), weight.dims());
+    // Steps first, so that each is one piece of memory.
+    let rows = steps.permute([2, 0, 1]).reshape([count * batch, inputs]);
+    one_by_one((rows.matmul(weight) + bias).reshape([count, batch, outputs])).collect()
+}
+
+/// The parts of `[steps, batch, values]`. On the way back each part's gradient is added to zeros of the size of what it
+/// was cut out of, so that is not the whole sequence but a run of steps, which in turn is cut out of the whole.
+fn one_by_one(sequence: Tensor<3>) -> impl Iterator<Item = Tensor<2>> {
+    let run = sequence.dims()[0].isqrt().max(1);
+    let runs = sequence.split(run, 0).into_iter();
+    runs.flat_map(|run| run.split(1, 0)).map(|step| step.squeeze_dim(0))
+}
+
+/// The hidden states, `[batch, hidden]` each, after each of `steps`, `[batch, inputs, steps]`. `gru` must be as PyTorch's:
+/// with biases, without clipping, sigmoid gates and hyperbolic tangents, and the reset gate applied after the product.
+pub fn gru_states(gru: &Gru, steps: Tensor<3>) -> Vec<Tensor<2>> {
+    let (size, [batch, ..], device) = (gru.d_hidden, steps.dims(), steps.device());
+    let gates = [&gru.reset_gate, &gru.update_gate, &gru.new_gate];
+    let of_input = side_by_side(gates.map(|gate| &gate.input_transform));
+    let (weight, bias) = side_by_side(gates.map(|gate| &gate.hidden_transform));
+    let mut hidden = Tensor::zeros([batch, size], &device);
+    let mut states = Vec::with_capacity(steps.dims()[2]);
+    for of_input in of_inputs(of_input, steps) {
+        let of_state = hidden.clone().matmul(weight.clone()) + bias.clone();
+        let gates = sigmoid(of_input.clone().narrow(1, 0, 2 * size) + of_state.clone().narrow(1, 0, 2 * size));
+        let (reset, update) = (gates.clone().narrow(1, 0, size), gates.narrow(1, size, size));
+        let candidate = tanh(of_input.narrow(1, 2 * size, size) + reset * of_state.narrow(1, 2 * size, size));
+        // (1 - z) · n + z · h
+        hidden = candidate.clone() + update * (hidden - candidate);
+        states.push(hidden.clone());
+    }
+    states
+}
 
 /// The last hidden state, `[batch, hidden]`, after `steps`, `[batch, inputs, steps]`, from an empty one. `lstm` must be a
 /// plain one: forward, with biases, without clipping, sigmoid gates and hyperbolic tangents.
-pub fn last_hidden(lstm: &Lstm, steps: Tensor<3>) -> Tensor<2> {
+fn last_hidden(lstm: &Lstm, steps: Tensor<3>) -> Tensor<2> {
     let forget_gate = lstm.forget_gate.as_ref().expect("gates are not coupled");
     let gates = [&lstm.input_gate, forget_gate, &lstm.output_gate, &lstm.cell_gate];
-    let side_by_side = |part: fn(&GateController) -> &Linear| {
-        let weights = gates.iter().map(|gate| part(gate).weight.val()).collect();
-        let biases = gates
-            .iter()
-            .map(|gate| part(gate).bias.as_ref().expect("a bias").val())
-            .collect();
-        (Tensor::<2>::cat(weights, 1), Tensor::<1>::cat(biases, 0))
-    };
-    let (of_input, input_bias) = side_by_side(|gate| &gate.input_transform);
-    let (of_state, state_bias) = side_by_side(|gate| &gate.hidden_transform);
+    let (of_input, input_bias) = side_by_side(gates.map(|gate: &GateController| &gate.input_transform));
+    let (of_state, state_bias) = side_by_side(gates.map(|gate: &GateController| &gate.hidden_transform));
     let weight = Tensor::cat(vec![of_input, of_state], 0);
-    let bias = (input_bias + state_bias).unsqueeze::<2>();
+    let bias = input_bias + state_bias;
 
-    let ([batch, _, count], hidden_size, device) = (steps.dims(), lstm.d_hidden, steps.device());
-    // Steps first, so that each is one piece of memory.
-    let steps = steps.permute([2, 0, 1]);
+    let ([batch, ..], hidden_size, device) = (steps.dims(), lstm.d_hidden, steps.device());
     let mut hidden = Tensor::zeros([batch, hidden_size], &device);
     let mut cell = hidden.clone();
-    for step in 0..count {
-        let input = steps.clone().slice(s![step..step + 1]).squeeze_dim::<2>(0);
+    // Steps first, so that each is one piece of memory.
+    for input in one_by_one(steps.permute([2, 0, 1])) {
         let sums = Tensor::cat(vec![input, hidden], 1).matmul(weight.clone()) + bias.clone();
         let gates = sigmoid(sums.clone().narrow(1, 0, 3 * hidden_size));
         let [input, forget, output] = [0, 1, 2].map(|at| gates.clone().narrow(1, at * hidden_size, hidden_size));
@@ -46,39 +155,115 @@ pub fn last_hidden(lstm: &Lstm, steps: Tensor<3>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::module::{Module, ModuleVisitor, Param};
-    use burn::nn::LstmConfig;
+    use burn::module::{ModuleVisitor, Param};
     use burn::optim::GradientsParams;
-    use burn::tensor::{Device, Distribution};
+    use burn::tensor::Distribution;
+
+    /// Compares gradients parameter by parameter and counts them.
+    struct Compare<'a>(&'a GradientsParams, &'a GradientsParams, usize);
+
+    impl ModuleVisitor for Compare<'_> {
+        fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+            let gradient = |of: &GradientsParams| of.get::<D>(parameter.id).expect("a gradient");
+            let difference = (gradient(self.0) - gradient(self.1)).abs().max().into_scalar::<f32>();
+            assert!(difference < 1e-5, "{difference}");
+            self.2 += 1;
+        }
+    }
+
+    /// Holds two ways to compute `[batch, hidden]` from `[batch, inputs, steps]` against one another: results, gradients of
+    /// the steps and of `parameters` parameters of `module`.
+    fn compare<M: Module>(
+        module: &M,
+        parameters: usize,
+        ours: impl Fn(Tensor<3>) -> Tensor<2>,
+        plain: impl Fn(Tensor<3>) -> Tensor<2>,
+    ) {
+        let device = Device::flex().autodiff();
+        for count in [1, 2, 11] {
+            let steps = Tensor::<3>::random([3, 5, count], Distribution::Normal(0.0, 1.0), &device).require_grad();
+            let (ours, plain) = (ours(steps.clone()), plain(steps.clone()));
+            let cost = Tensor::<2>::random(ours.dims(), Distribution::Normal(0.0, 1.0), &device);
+            let difference = (ours.clone() - plain.clone()).abs().max().into_scalar::<f32>();
+            assert!(difference < 1e-6, "{difference}");
+            let [(ours, our_input), (plain, plain_input)] = [ours, plain].map(|hidden| {
+                let gradients = (hidden * cost.clone()).sum().backward();
+                let of_input = steps.grad(&gradients).expect("a gradient");
+                (GradientsParams::from_grads(gradients, module), of_input)
+            });
+            assert!((our_input - plain_input).abs().max().into_scalar::<f32>() < 1e-5);
+            let mut compare = Compare(&ours, &plain, 0);
+            module.visit(&mut compare);
+            assert_eq!(compare.2, parameters);
+        }
+    }
 
     #[test]
-    fn states_and_gradients_are_those_of_burns_module() {
-        struct Compare<'a>(&'a GradientsParams, &'a GradientsParams, usize);
-        impl ModuleVisitor for Compare<'_> {
+    fn lstm_states_and_gradients_are_those_of_burns_module() {
+        let lstm = Lstm::fresh(5, 7, &Device::flex().autodiff());
+        let plain = |steps: Tensor<3>| lstm.forward(steps.swap_dims(1, 2), None).1.hidden;
+        // Four gates of two weights and two biases.
+        compare(&lstm, 16, |steps| lstm.last_hidden(steps), plain);
+    }
+
+    #[test]
+    fn gru_states_and_gradients_are_those_of_burns_module() {
+        let gru = Gru::fresh(5, 7, &Device::flex().autodiff());
+        let plain = |steps: Tensor<3>| gru.forward(steps.swap_dims(1, 2), None);
+        // Three gates of two weights and two biases.
+        compare(
+            &gru,
+            12,
+            |steps| gru.last_hidden(steps),
+            |steps| {
+                let count = steps.dims()[2];
+                plain(steps).narrow(1, count - 1, 1).squeeze_dim(1)
+            },
+        );
+        // All states.
+        compare(
+            &gru,
+            12,
+            |steps| Tensor::cat(gru_states(&gru, steps), 1),
+            |steps| plain(steps).flatten(1, 2),
+        );
+    }
+
+    #[test]
+    fn rnn_states_and_gradients_are_those_of_a_plain_loop() {
+        let rnn = Rnn::fresh(5, 7, &Device::flex().autodiff());
+        let plain = |steps: Tensor<3>| {
+            let mut hidden = Tensor::zeros([3, 7], &steps.device());
+            for step in steps.iter_dim(2) {
+                let input = rnn.input_transform.forward(step.squeeze_dim(2));
+                hidden = tanh(input + rnn.hidden_transform.forward(hidden));
+            }
+            hidden
+        };
+        compare(&rnn, 4, |steps| rnn.last_hidden(steps), plain);
+    }
+
+    #[test]
+    fn fresh_weights_are_pytorchs() {
+        struct Largest(f32);
+        impl ModuleVisitor for Largest {
             fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
-                let gradient = |of: &GradientsParams| of.get::<D>(parameter.id).expect("a gradient");
-                let difference = (gradient(self.0) - gradient(self.1)).abs().max().into_scalar::<f32>();
-                assert!(difference < 1e-5, "{difference}");
-                self.2 += 1;
+                self.0 = self.0.max(parameter.val().abs().max().into_scalar::<f32>());
             }
         }
-        let device = Device::flex().autodiff();
-        let lstm = LstmConfig::new(5, 7, true).init(&device);
-        let steps = Tensor::<3>::random([3, 5, 11], Distribution::Normal(0.0, 1.0), &device).require_grad();
-        let cost = Tensor::<2>::random([3, 7], Distribution::Normal(0.0, 1.0), &device);
-        let ours = last_hidden(&lstm, steps.clone());
-        let (_, state) = lstm.forward(steps.clone().swap_dims(1, 2), None);
-        let difference = (ours.clone() - state.hidden.clone()).abs().max().into_scalar::<f32>();
-        assert!(difference < 1e-6, "{difference}");
-        let [(ours, our_input), (burns, burns_input)] = [ours, state.hidden].map(|hidden| {
-            let gradients = (hidden * cost.clone()).sum().backward();
-            let of_input = steps.grad(&gradients).expect("a gradient");
-            (GradientsParams::from_grads(gradients, &lstm), of_input)
-        });
-        assert!((our_input - burns_input).abs().max().into_scalar::<f32>() < 1e-5);
-        let mut compare = Compare(&ours, &burns, 0);
-        lstm.visit(&mut compare);
-        // Four gates of two weights and two biases.
-        assert_eq!(compare.2, 16);
+        let device = Device::flex();
+        let largest = |module: &dyn Fn(&mut Largest)| {
+            let mut largest = Largest(0.0);
+            module(&mut largest);
+            largest.0
+        };
+        for largest in [
+            largest(&|visitor| Rnn::fresh(9, 64, &device).visit(visitor)),
+            largest(&|visitor| Gru::fresh(9, 64, &device).visit(visitor)),
+            largest(&|visitor| Lstm::fresh(9, 64, &device).visit(visitor)),
+        ] {
+            // One over the square root of 64, whatever the number of inputs.
+            assert!((0.12..=0.125).contains(&largest), "{largest}");
+        }
     }
 }

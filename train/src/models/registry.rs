@@ -2,9 +2,11 @@
 //! them.
 
 use super::input::ModelInput;
-use super::multimodal;
+use super::recurrence::Rnn;
 use super::system::{Blueprint, Description, Network};
+use super::{choi, fma_baselines, multimodal, tagging};
 use burn::module::{Module, ModuleVisitor, Param};
+use burn::nn::{Gru, Lstm};
 use burn::store::{ApplyResult, ModuleSnapshot, ModuleStore};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -19,6 +21,7 @@ macro_rules! systems {
 
         /// Any of the systems.
         #[derive(Module, Debug)]
+        #[expect(clippy::large_enum_variant, reason = "a program has few models, whose tensors are elsewhere")]
         pub enum Model {
             $(#[doc = concat!("[`ModelKind::", stringify!($variant), "`]")] $variant($network),)+
         }
@@ -78,6 +81,21 @@ systems! {
     Cnn2d(multimodal::Cnn2d) = multimodal::CNN2D,
     Crnn(multimodal::Crnn) = multimodal::CRNN,
     MmCrnn(multimodal::MmCrnn) = multimodal::MM_CRNN,
+    SampleCnn(tagging::SampleCnn) = tagging::SAMPLE_CNN,
+    Crnn1dRnn(tagging::Crnn1d<Rnn>) = tagging::CRNN1D_RNN,
+    Crnn1dLstm(tagging::Crnn1d<Lstm>) = tagging::CRNN1D_LSTM,
+    Crnn1dGru(tagging::Crnn1d<Gru>) = tagging::CRNN1D_GRU,
+    ChunkCnn(tagging::ChunkCnn) = tagging::CHUNK_CNN,
+    Crnn2dRnn(tagging::Crnn2d<Rnn>) = tagging::CRNN2D_RNN,
+    Crnn2dLstm(tagging::Crnn2d<Lstm>) = tagging::CRNN2D_LSTM,
+    Crnn2dGru(tagging::Crnn2d<Gru>) = tagging::CRNN2D_GRU,
+    ChoiFcn(choi::ChoiFcn) = choi::CHOI_FCN,
+    ChoiCrnn(choi::ChoiCrnn) = choi::CHOI_CRNN,
+    MfccDense(fma_baselines::MfccDense) = fma_baselines::MFCC_DENSE,
+    SmallCnn(fma_baselines::SmallCnn) = fma_baselines::SMALL_CNN,
+    Vgg16(fma_baselines::Vgg16) = fma_baselines::VGG16,
+    Vgg16Progressive42x100(fma_baselines::Vgg16) = fma_baselines::VGG16_42X100,
+    Vgg16Progressive84x100(fma_baselines::Vgg16) = fma_baselines::VGG16_84X100,
 }
 
 impl ModelKind {

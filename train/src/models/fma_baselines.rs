@@ -1,0 +1,333 @@
+//! Paper 4: genres of fma_small from MFCC moments, with a small CNN, and with VGG16 trained on photographs.
+//!
+//! The dense layers and the small CNN are Keras', so fresh weights are drawn as there. The paper names the layers that have
+//! an L2 penalty and not its size: 1e-3 each. It does not name the padding of the small CNN's convolutions either: they
+//! keep the size of the image.
+
+use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
+use super::keras;
+use super::system::{Blueprint, Defaults, Description, Monitor, Network, PytorchNames, System};
+use super::vgg16::{self, Features, TORCHVISION_NAMES};
+use crate::augment::Augment;
+use crate::kernels;
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{Dropout, DropoutConfig, Linear};
+use burn::tensor::activation::relu;
+use burn::tensor::{DType, Device, Tensor};
+
+const PAPER: &str = "MFCC, small CNN and VGG16 baselines on FMA";
+
+const DEFAULTS: Defaults = Defaults {
+    monitor: Monitor::Accuracy,
+    ..Defaults::USUAL
+};
+
+/// Not given in the paper.
+const L2: f32 = 1e-3;
+/// Frames of the mel spectrogram in a clip.
+const FRAMES: usize = 400;
+
+/// `mfcc-dense`.
+pub const MFCC_DENSE: System<MfccDense> = System {
+    description: Description {
+        name: "mfcc-dense",
+        paper: PAPER,
+        summary: "three dense layers on the moments of a track's MFCC",
+        input: InputKind {
+            statistics: true,
+            ..InputKind::NONE
+        },
+        defaults: Defaults {
+            l2: &[(r"^linear[012]\.", L2)],
+            ..DEFAULTS
+        },
+        accepts: |shape| match shape.statistics {
+            0 => Err("MFCC moments, which `preprocess build` writes".into()),
+            _ => Ok(()),
+        },
+        usual_shape: InputShape {
+            samples: 0,
+            spectrogram: [0, 0],
+            statistics: 7 * 20,
+        },
+        classifier: "linear2.",
+        pytorch: PytorchNames::SAME,
+        fresh: &[],
+        follows: None,
+        needs_weights: false,
+    },
+    build: MfccDense::new,
+};
+
+/// `small-cnn`.
+pub const SMALL_CNN: System<SmallCnn> = System {
+    description: Description {
+        name: "small-cnn",
+        summary: "two 2-D convolutions on 400 frames of the mel spectrogram, two dense layers",
+        input: InputKind {
+            spectrogram: Some(SpectrogramKind::Mel),
+            ..InputKind::NONE
+        },
+        defaults: Defaults {
+            lr: 1e-4,
+            l2: &[(r"^conv[01]\.", L2), (r"^linear0\.", L2)],
+            clip_frames: Some(FRAMES),
+            ..DEFAULTS
+        },
+        accepts: |shape| match small_cnn_pooled(shape.spectrogram) {
+            [0, _] | [_, 0] => Err("at least 4 mel bands and 16 frames".into()),
+            _ => Ok(()),
+        },
+        usual_shape: picture([128, FRAMES]),
+        classifier: "linear1.",
+        ..MFCC_DENSE.description
+    },
+    build: SmallCnn::new,
+};
+
+/// `vgg16`.
+pub const VGG16: System<Vgg16> = System {
+    description: Description {
+        name: "vgg16",
+        summary: "VGG16 on a picture of the mel spectrogram, the last four convolutions and two dense layers trained",
+        input: image(128, FRAMES),
+        defaults: Defaults {
+            lr: 1e-4,
+            dropout: 0.3,
+            // All but the last four of thirteen.
+            freeze: &[r"^features\.convolutions\.[0-8]\."],
+            augment: Augment::PICTURE,
+            clip_frames: Some(FRAMES),
+            ..DEFAULTS
+        },
+        accepts: |shape| accepts_picture(shape.spectrogram, [1, 1]),
+        usual_shape: picture([128, FRAMES]),
+        classifier: "linear1.",
+        pytorch: PytorchNames {
+            renames: &TORCHVISION_NAMES,
+            // Torchvision's own dense layers.
+            ignored: &["classifier."],
+        },
+        // The photographs' classifier had other dense layers.
+        fresh: &["linear0."],
+        needs_weights: true,
+        ..MFCC_DENSE.description
+    },
+    build: |blueprint, device| Vgg16::new(blueprint, None, device),
+};
+
+/// `vgg16-progressive-42x100`.
+pub const VGG16_42X100: System<Vgg16> = System {
+    description: Description {
+        name: "vgg16-progressive-42x100",
+        summary: "vgg16 on a picture of 42x100, the two dense layers trained; begins vgg16-progressive-84x100",
+        input: image(42, 100),
+        defaults: Defaults {
+            freeze: &[r"^features\."],
+            ..VGG16.description.defaults
+        },
+        usual_shape: picture([42, 100]),
+        ..VGG16.description
+    },
+    build: VGG16.build,
+};
+
+/// `vgg16-progressive-84x100`.
+pub const VGG16_84X100: System<Vgg16> = System {
+    description: Description {
+        name: "vgg16-progressive-84x100",
+        summary: "vgg16-progressive-42x100, from whose weights it starts, behind two convolutions that halve a 84x100 picture",
+        input: image(84, 100),
+        accepts: |shape| accepts_picture(shape.spectrogram, HALVES),
+        fresh: &["halving."],
+        follows: Some(VGG16_42X100.description.name),
+        usual_shape: picture([84, 100]),
+        ..VGG16_42X100.description
+    },
+    build: |blueprint, device| Vgg16::new(blueprint, Some(Halving::new(device)), device),
+};
+
+const fn image(height: usize, width: usize) -> InputKind {
+    InputKind {
+        spectrogram: Some(SpectrogramKind::Image { height, width }),
+        ..InputKind::NONE
+    }
+}
+
+const fn picture(spectrogram: [usize; 2]) -> InputShape {
+    InputShape {
+        samples: 0,
+        spectrogram,
+        statistics: 0,
+    }
+}
+
+fn accepts_picture([rows, columns]: [usize; 2], parts: [usize; 2]) -> Result<(), String> {
+    match Features::pooled([rows / parts[0], columns / parts[1]]) {
+        [0, _] | [_, 0] => {
+            let [rows, columns] = parts.map(|parts| parts * vgg16::SMALLEST);
+            Err(format!("a picture of at least {rows} rows and {columns} columns"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Dense layers 140 → 50 → 50 → classes. Parameters for 8 classes: 10,008.
+#[derive(Module, Debug)]
+pub struct MfccDense {
+    linear0: Linear,
+    linear1: Linear,
+    dropout: Dropout,
+    linear2: Linear,
+}
+
+impl MfccDense {
+    fn new(blueprint: &Blueprint, device: &Device) -> Self {
+        const WIDTH: usize = 50;
+        Self {
+            linear0: keras::dense(blueprint.shape.statistics, WIDTH, device),
+            linear1: keras::dense(WIDTH, WIDTH, device),
+            dropout: DropoutConfig::new(blueprint.dropout).init(),
+            linear2: keras::dense(WIDTH, blueprint.classes, device),
+        }
+    }
+}
+
+impl Network for MfccDense {
+    fn embed(&self, input: &ModelInput) -> Tensor<2> {
+        let x = relu(self.linear0.forward(input.statistics()));
+        relu(self.linear1.forward(self.dropout.forward(x)))
+    }
+
+    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
+        self.linear2.forward(self.dropout.forward(features))
+    }
+}
+
+/// Width of the dense layer behind all convolutions.
+const DENSE: usize = 16;
+
+const SMALL_CNN_CHANNELS: usize = 32;
+/// Mel bands × frames, after either convolution.
+const SMALL_CNN_POOL: [usize; 2] = [2, 4];
+
+/// Rows and columns after both pools.
+fn small_cnn_pooled([rows, columns]: [usize; 2]) -> [usize; 2] {
+    let [down, across] = SMALL_CNN_POOL;
+    [rows / down / down, columns / across / across]
+}
+
+/// Convolutions 3×3 and 3×5, each with max pooling, and dense layers 25,600 → 16 → classes. Parameters for 8 classes:
+/// 425,464.
+#[derive(Module, Debug)]
+pub struct SmallCnn {
+    conv0: Conv2d,
+    conv1: Conv2d,
+    pool: MaxPool2d,
+    linear0: Linear,
+    dropout: Dropout,
+    linear1: Linear,
+}
+
+impl SmallCnn {
+    fn new(blueprint: &Blueprint, device: &Device) -> Self {
+        let [rows, columns] = small_cnn_pooled(blueprint.shape.spectrogram);
+        Self {
+            conv0: keras::conv2d([1, SMALL_CNN_CHANNELS], [3, 3], device),
+            conv1: keras::conv2d([SMALL_CNN_CHANNELS; 2], [3, 5], device),
+            pool: MaxPool2dConfig::new(SMALL_CNN_POOL).with_strides(SMALL_CNN_POOL).init(),
+            linear0: keras::dense(SMALL_CNN_CHANNELS * rows * columns, DENSE, device),
+            dropout: DropoutConfig::new(blueprint.dropout).init(),
+            linear1: keras::dense(DENSE, blueprint.classes, device),
+        }
+    }
+}
+
+impl Network for SmallCnn {
+    fn embed(&self, input: &ModelInput) -> Tensor<2> {
+        let mut x = input.spectrogram();
+        for conv in [&self.conv0, &self.conv1] {
+            // ReLU may change places with the maximum, which leaves it an eighth of the values.
+            x = relu(kernels::max_pool2d(&self.pool, kernels::conv2d(conv, x)));
+        }
+        relu(self.linear0.forward(x.cast(DType::F32).flatten(1, 3)))
+    }
+
+    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
+        self.linear1.forward(self.dropout.forward(features))
+    }
+}
+
+/// What [`Halving`] makes one value of: rows and columns.
+const HALVES: [usize; 2] = [2, 1];
+
+/// Halves the rows of a picture in three colours, in a way that is learned: convolutions 3 → 16 → 3 of 3×3, max pooling
+/// 2 × 1. Only the first convolution has ReLU: what follows was trained on normalized colours, of either sign.
+#[derive(Module, Debug)]
+struct Halving {
+    conv0: Conv2d,
+    conv1: Conv2d,
+    pool: MaxPool2d,
+}
+
+impl Halving {
+    fn new(device: &Device) -> Self {
+        const WIDTH: usize = 16;
+        Self {
+            conv0: keras::conv2d([3, WIDTH], [3, 3], device),
+            conv1: keras::conv2d([WIDTH, 3], [3, 3], device),
+            pool: MaxPool2dConfig::new(HALVES).with_strides(HALVES).init(),
+        }
+    }
+
+    fn forward(&self, colours: Tensor<4>) -> Tensor<4> {
+        let x = relu(kernels::conv2d(&self.conv0, colours));
+        kernels::max_pool2d(&self.pool, kernels::conv2d(&self.conv1, x))
+    }
+}
+
+/// VGG16's convolutions, before them [`Halving`] in one of the systems, and dense layers → 16 → classes, from 24,576 values
+/// of a picture of 128 × 400 and from 1,536 of one of 42 × 100. Parameters for 8 classes: 15,108,056; 14,739,416 for
+/// 42 × 100; 14,740,299 for 84 × 100.
+#[derive(Module, Debug)]
+pub struct Vgg16 {
+    halving: Option<Halving>,
+    features: Features,
+    linear0: Linear,
+    dropout: Dropout,
+    linear1: Linear,
+}
+
+impl Vgg16 {
+    fn new(blueprint: &Blueprint, halving: Option<Halving>, device: &Device) -> Self {
+        let parts = if halving.is_some() { HALVES } else { [1, 1] };
+        let [rows, columns] = blueprint.shape.spectrogram;
+        let [rows, columns] = Features::pooled([rows / parts[0], columns / parts[1]]);
+        Self {
+            halving,
+            features: Features::new(device),
+            linear0: keras::dense(vgg16::CHANNELS * rows * columns, DENSE, device),
+            dropout: DropoutConfig::new(blueprint.dropout).init(),
+            linear1: keras::dense(DENSE, blueprint.classes, device),
+        }
+    }
+}
+
+impl Network for Vgg16 {
+    fn embed(&self, input: &ModelInput) -> Tensor<2> {
+        let mut x = vgg16::colours(input.spectrogram());
+        if let Some(halving) = &self.halving {
+            x = halving.forward(x);
+        }
+        relu(self.linear0.forward(self.features.forward(x).flatten(1, 3)))
+    }
+
+    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
+        self.linear1.forward(self.dropout.forward(features))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Counts, penalties, frozen layers and weights to start from of the systems of paper 4.
+
+use super::*;
+use crate::models::testing::{self, conv, dense, parameters};
+use crate::models::{Model, ModelKind, export_weights, parameter_ids, transfer_weights, visit_named};
+use burn::module::{ModuleVisitor, Param};
+use burn::tensor::Gradients;
+use regex::RegexSet;
+use safetensors::SafeTensors;
+
+#[test]
+fn parameter_counts_are_the_papers() {
+    // 7,050 + 2,550 + 408.
+    let mfcc = dense(140, 50) + dense(50, 50) + dense(50, 8);
+    // 320 + 15,392 + 409,616 + 136.
+    let small = conv(9, 1, 32) + conv(15, 32, 32) + dense(32 * 32 * 25, 16) + dense(16, 8);
+    // 1,792 + 36,928 + 73,856 + 147,584 + 295,168 + 2 · 590,080 + 1,180,160 + 5 · 2,359,808 = 14,714,688.
+    let features = conv(9, 3, 64)
+        + conv(9, 64, 64)
+        + conv(9, 64, 128)
+        + conv(9, 128, 128)
+        + conv(9, 128, 256)
+        + 2 * conv(9, 256, 256)
+        + conv(9, 256, 512)
+        + 5 * conv(9, 512, 512);
+    // 393,232 + 136, and 24,592 + 136.
+    let (large, little) = (
+        dense(512 * 4 * 12, 16) + dense(16, 8),
+        dense(512 * 3, 16) + dense(16, 8),
+    );
+    // 448 + 435.
+    let halving = conv(9, 3, 16) + conv(9, 16, 3);
+    for (kind, counted, stated) in [
+        (ModelKind::MfccDense, mfcc, 10_008),
+        (ModelKind::SmallCnn, small, 425_464),
+        (ModelKind::Vgg16, features + large, 15_108_056),
+        (ModelKind::Vgg16Progressive42x100, features + little, 14_739_416),
+        (
+            ModelKind::Vgg16Progressive84x100,
+            features + halving + little,
+            14_740_299,
+        ),
+    ] {
+        assert_eq!((parameters(kind, 8), counted), (stated, stated), "{kind}");
+    }
+}
+
+fn names(kind: ModelKind) -> Vec<String> {
+    let parameters = parameter_ids(&testing::model(kind, 8, &Device::flex()));
+    parameters.into_iter().map(|(name, _)| name).collect()
+}
+
+/// Names of the parameters that a pattern matches.
+fn matched(kind: ModelKind, patterns: &[&str]) -> Vec<String> {
+    let patterns = RegexSet::new(patterns).unwrap();
+    names(kind).into_iter().filter(|name| patterns.is_match(name)).collect()
+}
+
+#[test]
+fn penalties_are_on_the_layers_that_the_paper_names() {
+    let penalized = |kind: ModelKind| {
+        let patterns: Vec<_> = kind
+            .description()
+            .defaults
+            .l2
+            .iter()
+            .map(|(pattern, _)| *pattern)
+            .collect();
+        let mut names = matched(kind, &patterns);
+        names.retain(|name| name.ends_with(".weight"));
+        names
+    };
+    let dense = ["linear0.weight", "linear1.weight", "linear2.weight"];
+    assert_eq!(penalized(ModelKind::MfccDense), dense);
+    let convolutions = ["conv0.weight", "conv1.weight", "linear0.weight"];
+    assert_eq!(penalized(ModelKind::SmallCnn), convolutions);
+}
+
+#[test]
+fn only_what_the_paper_trains_is_not_frozen() {
+    let trained = |kind: ModelKind| {
+        let frozen = matched(kind, kind.description().defaults.freeze);
+        let left = names(kind)
+            .into_iter()
+            .filter(|name| !frozen.contains(name) && name.ends_with(".weight"));
+        left.map(|name| name.replace(".weight", "")).collect::<Vec<_>>()
+    };
+    let last_four = [9, 10, 11, 12].map(|at| format!("features.convolutions.{at}"));
+    let dense = ["linear0", "linear1"].map(str::to_owned);
+    assert_eq!(trained(ModelKind::Vgg16), [&last_four[..], &dense].concat());
+    assert_eq!(trained(ModelKind::Vgg16Progressive42x100), dense);
+    let halving = ["halving.conv0", "halving.conv1"].map(str::to_owned);
+    let trained_before_and_behind = [&halving[..], &dense].concat();
+    assert_eq!(trained(ModelKind::Vgg16Progressive84x100), trained_before_and_behind);
+}
+
+#[test]
+fn the_larger_picture_adds_two_convolutions_and_renames_nothing() {
+    let mut larger = names(ModelKind::Vgg16Progressive84x100);
+    larger.retain(|name| !name.starts_with("halving."));
+    assert_eq!(larger, names(ModelKind::Vgg16Progressive42x100));
+}
+
+#[test]
+fn torchvisions_weights_are_taken_and_then_those_of_a_smaller_picture() {
+    let (directory, device) = (tempfile::tempdir().unwrap(), Device::flex());
+    let sum = |model: &Model, name: &str| {
+        let mut sum = None;
+        visit_named(model, |visited, weight| {
+            if visited == name {
+                sum = Some(weight.sum().into_scalar::<f32>());
+            }
+        });
+        sum.expect("a weight of this name")
+    };
+    // A state dict as torchvision's, with a dense layer of its own.
+    let torchvisions = testing::model(ModelKind::Vgg16, 1000, &device);
+    let bytes = export_weights(&torchvisions).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let numbers = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28];
+    let convolutions = numbers.into_iter().enumerate().flat_map(|(ours, theirs)| {
+        ["weight", "bias"].map(|part| {
+            let tensor = file.tensor(&format!("features.convolutions.{ours}.{part}")).unwrap();
+            (format!("features.{theirs}.{part}"), tensor)
+        })
+    });
+    let dense = file.tensor("linear0.weight").unwrap();
+    let named = convolutions.chain([("classifier.0.weight".to_owned(), dense)]);
+    let path = directory.path().join("torchvision.safetensors");
+    std::fs::write(&path, safetensors::serialize(named, None).unwrap()).unwrap();
+
+    let small = testing::model(ModelKind::Vgg16Progressive42x100, 8, &device);
+    let (small, transfer) = transfer_weights(small, &path, false).unwrap();
+    assert_eq!(transfer.loaded.len(), 26);
+    let dense = ["linear0.weight", "linear0.bias", "linear1.weight", "linear1.bias"];
+    assert_eq!(transfer.fresh, dense);
+    let last = "features.convolutions.12.weight";
+    assert_eq!(sum(&small, last), sum(&torchvisions, last));
+
+    let path = directory.path().join("small.safetensors");
+    std::fs::write(&path, export_weights(&small).unwrap()).unwrap();
+    let large = testing::model(ModelKind::Vgg16Progressive84x100, 8, &device);
+    let (large, transfer) = transfer_weights(large, &path, false).unwrap();
+    assert!(
+        transfer.fresh.iter().all(|name| name.starts_with("halving.")),
+        "{transfer:?}"
+    );
+    assert_eq!((transfer.loaded.len(), transfer.fresh.len()), (30, 4));
+    assert_eq!(sum(&large, "linear0.weight"), sum(&small, "linear0.weight"));
+}
+
+#[test]
+fn frozen_layers_get_no_gradient_and_pass_it_on() {
+    let device = Device::flex().autodiff();
+    let shape = picture([64, 32]);
+    let blueprint = Blueprint {
+        shape,
+        classes: 3,
+        dropout: 0.0,
+    };
+    let Vgg16 { features, halving, .. } = (VGG16_84X100.build)(&blueprint, &device);
+    let features = features.no_grad();
+    let halving = halving.expect("this system has it");
+    let x = vgg16::colours(testing::input(1, &shape, &device).spectrogram());
+    let gradients = features.forward(halving.forward(x)).sum().backward();
+    assert!(halving.conv0.weight.grad(&gradients).is_some());
+    struct NoneOf<'a>(&'a Gradients);
+    impl ModuleVisitor for NoneOf<'_> {
+        fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+            assert!(parameter.val().grad(self.0).is_none());
+        }
+    }
+    features.visit(&mut NoneOf(&gradients));
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
+    let refused = |kind: ModelKind, spectrogram| (kind.description().accepts)(&picture(spectrogram)).is_err();
+    assert!(refused(ModelKind::MfccDense, [128, 400]));
+    assert!(refused(ModelKind::SmallCnn, [128, 15]) && !refused(ModelKind::SmallCnn, [4, 16]));
+    assert!(refused(ModelKind::Vgg16, [31, 400]) && !refused(ModelKind::Vgg16, [32, 32]));
+    assert!(refused(ModelKind::Vgg16Progressive84x100, [63, 100]));
+    assert!(!refused(ModelKind::Vgg16Progressive84x100, [64, 32]));
+    let chroma = InputShape {
+        statistics: 224,
+        ..MFCC_DENSE.description.usual_shape
+    };
+    assert_eq!((MFCC_DENSE.description.accepts)(&chroma), Ok(()));
+}

@@ -1,0 +1,46 @@
+//! Layers whose fresh weights are drawn as Keras draws them, for the papers that were made with it: Glorot's uniform
+//! distribution, zero biases. Burn's own defaults are PyTorch's.
+
+use burn::module::Initializer;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::Device;
+
+const GLOROT_UNIFORM: Initializer = Initializer::XavierUniform { gain: 1.0 };
+
+/// A convolution of stride 1 that keeps the size of the image.
+pub fn conv2d(channels: [usize; 2], kernel: [usize; 2], device: &Device) -> Conv2d {
+    let config = Conv2dConfig::new(channels, kernel).with_padding(PaddingConfig2d::Same);
+    let mut layer = config.with_initializer(GLOROT_UNIFORM).init(device);
+    layer.bias = Some(Initializer::Zeros.init([channels[1]], device));
+    layer
+}
+
+/// A dense layer.
+pub fn dense(inputs: usize, outputs: usize, device: &Device) -> Linear {
+    let config = LinearConfig::new(inputs, outputs);
+    let mut layer = config.with_initializer(GLOROT_UNIFORM).init(device);
+    layer.bias = Some(Initializer::Zeros.init([outputs], device));
+    layer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_glorots_and_biases_zero() {
+        let device = Device::flex();
+        let (conv, dense) = (conv2d([32, 64], [3, 5], &device), dense(300, 180, &device));
+        for (largest, fans) in [
+            (conv.weight.val().abs().max().into_scalar::<f32>(), 15 * (32 + 64)),
+            (dense.weight.val().abs().max().into_scalar::<f32>(), 300 + 180),
+        ] {
+            let limit = (6.0 / fans as f32).sqrt();
+            assert!((0.99 * limit..=limit).contains(&largest), "{largest} beside {limit}");
+        }
+        for bias in [conv.bias, dense.bias] {
+            assert_eq!(bias.expect("a bias").val().abs().max().into_scalar::<f32>(), 0.0);
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! Paper 2: the ten most frequent tags of MagnaTagATune, from 8-bit samples and from their power spectral density.
+//!
+//! All blocks are a convolution that keeps the length, batch norm in some, LeakyReLU and max pooling. LeakyReLU grows
+//! with its argument, so it may change places with the maximum: it is applied after pooling, to a third or a quarter of
+//! the values, with the same result. The paper's table has dropout 0.2 in the blocks "up to 4": all four have it.
+
+use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
+use super::recurrence::{Recurrence, Rnn};
+use super::system::{Blueprint, Defaults, Description, Network, PytorchNames, System};
+use crate::kernels;
+use burn::module::Module;
+use burn::nn::conv::{Conv1d, Conv1dConfig, Conv2d, Conv2dConfig};
+use burn::nn::pool::{MaxPool1d, MaxPool1dConfig, MaxPool2d, MaxPool2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Gru, Linear, LinearConfig, Lstm};
+use burn::nn::{PaddingConfig1d, PaddingConfig2d};
+use burn::tensor::activation::leaky_relu;
+use burn::tensor::{DType, Device, Tensor};
+
+const WAVEFORM: InputKind = InputKind {
+    waveform: Some(WaveformKind::Pcm8),
+    ..InputKind::NONE
+};
+
+const PSD: InputKind = InputKind {
+    spectrogram: Some(SpectrogramKind::Psd),
+    ..InputKind::NONE
+};
+
+/// A clip of MagnaTagATune: 29.1 s at 16 kHz.
+const CLIP: InputShape = InputShape {
+    samples: 465_984,
+    spectrogram: [129, 2080],
+    statistics: 0,
+};
+
+const DEFAULTS: Defaults = Defaults {
+    batch_size: 16,
+    epochs: 10,
+    patience: 0,
+    dropout: 0.1,
+    ..Defaults::USUAL
+};
+
+/// `sample-cnn`.
+pub const SAMPLE_CNN: System<SampleCnn> = System {
+    description: Description {
+        name: "sample-cnn",
+        paper: "CNN and CRNN on waveforms and power densities, MagnaTagATune",
+        summary: "ten 1-D convolutions of three samples on the 8-bit waveform, two dense layers",
+        input: WAVEFORM,
+        defaults: DEFAULTS,
+        accepts: |shape| SAMPLE_BLOCKS.accepts(shape),
+        usual_shape: CLIP,
+        classifier: "linear1.",
+        pytorch: PytorchNames::SAME,
+        fresh: &[],
+        follows: None,
+        needs_weights: false,
+    },
+    build: SampleCnn::new,
+};
+
+/// `crnn1d-rnn`.
+pub const CRNN1D_RNN: System<Crnn1d<Rnn>> = crnn1d(
+    "crnn1d-rnn",
+    "the first seven blocks of sample-cnn, a plain recurrent layer over their steps, two dense layers",
+);
+
+/// `crnn1d-lstm`.
+pub const CRNN1D_LSTM: System<Crnn1d<Lstm>> = crnn1d("crnn1d-lstm", "crnn1d-rnn with an LSTM");
+
+/// `crnn1d-gru`.
+pub const CRNN1D_GRU: System<Crnn1d<Gru>> = crnn1d("crnn1d-gru", "crnn1d-rnn with a GRU");
+
+const fn crnn1d<R: Recurrence>(name: &'static str, summary: &'static str) -> System<Crnn1d<R>> {
+    System {
+        description: Description {
+            name,
+            summary,
+            accepts: |shape| RECURRENT_BLOCKS.accepts(shape),
+            ..SAMPLE_CNN.description
+        },
+        build: Crnn1d::new,
+    }
+}
+
+/// `chunk-cnn`.
+pub const CHUNK_CNN: System<ChunkCnn> = System {
+    description: Description {
+        name: "chunk-cnn",
+        summary: "seven narrow blocks like sample-cnn's, global max pooling, one dense layer",
+        accepts: |shape| CHUNK_BLOCKS.accepts(shape),
+        classifier: "linear.",
+        ..SAMPLE_CNN.description
+    },
+    build: ChunkCnn::new,
+};
+
+/// `crnn2d-rnn`.
+pub const CRNN2D_RNN: System<Crnn2d<Rnn>> = crnn2d(
+    "crnn2d-rnn",
+    "seven 2-D convolutions on the power density, a plain recurrent layer over their steps, one dense layer",
+);
+
+/// `crnn2d-lstm`.
+pub const CRNN2D_LSTM: System<Crnn2d<Lstm>> = crnn2d("crnn2d-lstm", "crnn2d-rnn with an LSTM");
+
+/// `crnn2d-gru`.
+pub const CRNN2D_GRU: System<Crnn2d<Gru>> = crnn2d("crnn2d-gru", "crnn2d-rnn with a GRU");
+
+const fn crnn2d<R: Recurrence>(name: &'static str, summary: &'static str) -> System<Crnn2d<R>> {
+    System {
+        description: Description {
+            name,
+            summary,
+            input: PSD,
+            accepts: accepts_psd,
+            classifier: "linear.",
+            ..SAMPLE_CNN.description
+        },
+        build: Crnn2d::new,
+    }
+}
+
+/// PyTorch's.
+const LEAKY_SLOPE: f64 = 0.01;
+/// Values of a signal's max pool, and taps of its convolutions.
+const THREE: usize = 3;
+const BLOCK_DROPOUT: f64 = 0.2;
+/// Width of every recurrent state.
+const HIDDEN: usize = 256;
+/// Width of the dense layer before the classifier, where there is one.
+const DENSE: usize = 100;
+
+/// Blocks on a signal.
+#[derive(Clone, Copy, Debug)]
+struct SignalBlocks {
+    /// Channels after each block.
+    channels: &'static [usize],
+    /// The first ones end with max pooling.
+    pooled: usize,
+    /// The first ones end with dropout.
+    dropped: usize,
+    /// From this one on they have batch norm.
+    normalized_from: usize,
+}
+
+const SAMPLE_BLOCKS: SignalBlocks = SignalBlocks {
+    channels: &[32, 64, 128, 128, 256, 256, 512, 512, 1024, 1024],
+    pooled: 9,
+    dropped: 4,
+    normalized_from: 7,
+};
+
+const RECURRENT_BLOCKS: SignalBlocks = SignalBlocks {
+    channels: SAMPLE_BLOCKS.channels.split_at(7).0,
+    pooled: 7,
+    ..SAMPLE_BLOCKS
+};
+
+const CHUNK_BLOCKS: SignalBlocks = SignalBlocks {
+    channels: &[16, 16, 32, 64, 128, 128, 128],
+    pooled: 6,
+    dropped: 0,
+    normalized_from: 5,
+};
+
+impl SignalBlocks {
+    fn accepts(&self, shape: &InputShape) -> Result<(), String> {
+        match self.steps(shape.samples) {
+            0 => Err(format!("clips of at least {} samples", THREE.pow(self.pooled as u32))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Steps that a clip of `samples` samples becomes.
+    fn steps(&self, samples: usize) -> usize {
+        (0..self.pooled).fold(samples, |steps, _| steps / THREE)
+    }
+
+    /// Channels of the result.
+    fn width(&self) -> usize {
+        self.channels[self.channels.len() - 1]
+    }
+
+    fn build(&self, device: &Device) -> Vec<SignalBlock> {
+        let block = |(at, &outputs): (usize, &usize)| {
+            let inputs = at.checked_sub(1).map_or(1, |before| self.channels[before]);
+            let pool = MaxPool1dConfig::new(THREE).with_stride(THREE);
+            SignalBlock {
+                conv: Conv1dConfig::new(inputs, outputs, THREE)
+                    .with_padding(PaddingConfig1d::Same)
+                    .init(device),
+                norm: (at >= self.normalized_from).then(|| BatchNormConfig::new(outputs).init(device)),
+                pool: (at < self.pooled).then(|| pool.init()),
+                dropout: DropoutConfig::new(if at < self.dropped { BLOCK_DROPOUT } else { 0.0 }).init(),
+            }
+        };
+        self.channels.iter().enumerate().map(block).collect()
+    }
+}
+
+#[derive(Module, Debug)]
+struct SignalBlock {
+    conv: Conv1d,
+    norm: Option<BatchNorm>,
+    pool: Option<MaxPool1d>,
+    dropout: Dropout,
+}
+
+impl SignalBlock {
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let mut x = kernels::conv1d(&self.conv, x);
+        if let Some(norm) = &self.norm {
+            x = kernels::normalize(norm, x);
+        }
+        if let Some(pool) = &self.pool {
+            x = kernels::max_pool1d(pool, x);
+        }
+        self.dropout.forward(leaky_relu(x, LEAKY_SLOPE))
+    }
+}
+
+/// `[batch, 1, samples]` to `[batch, channels, steps]`, in f32; computes in the type of its input.
+fn run(blocks: &[SignalBlock], waveform: Tensor<3>) -> Tensor<3> {
+    let steps = blocks.iter().fold(waveform, |x, block| block.forward(x));
+    steps.cast(DType::F32)
+}
+
+/// Ten blocks, which make 23 steps of 1024 channels of a clip, and dense layers 23,552 → 100 → tags. Parameters for 10
+/// tags: 8,638,486.
+#[derive(Module, Debug)]
+pub struct SampleCnn {
+    blocks: Vec<SignalBlock>,
+    linear0: Linear,
+    dropout: Dropout,
+    linear1: Linear,
+}
+
+impl SampleCnn {
+    fn new(blueprint: &Blueprint, device: &Device) -> Self {
+        let steps = SAMPLE_BLOCKS.steps(blueprint.shape.samples);
+        Self {
+            blocks: SAMPLE_BLOCKS.build(device),
+            linear0: LinearConfig::new(steps * SAMPLE_BLOCKS.width(), DENSE).init(device),
+            dropout: DropoutConfig::new(blueprint.dropout).init(),
+            linear1: LinearConfig::new(DENSE, blueprint.classes).init(device),
+        }
+    }
+}
+
+impl Network for SampleCnn {
+    fn embed(&self, input: &ModelInput) -> Tensor<2> {
+        let steps = run(&self.blocks, input.waveform());
+        leaky_relu(self.linear0.forward(steps.flatten(1, 2)), LEAKY_SLOPE)
+    }
+
+    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
+        self.linear1.forward(self.dropout.forward(features))
+    }
+}
+
+/// The first seven of those blocks, which make 213 steps of 512 channels of a clip, a recurrent layer 512 → 256 whose last
+/// state counts, and dense layers 256 → 100 → tags. Parameters for 10 tags: 993,302 with a plain recurrent layer,
+/// 1,387,542 with a GRU, 1,584,662 with an LSTM.
+#[derive(Module, Debug)]
+pub struct Crnn1d<R> {
+    blocks: Vec<SignalBlock>,
+    recurrent: R,
+    linear0: Linear,
+    dropout: Dropout,
+    linear1: Linear,
+}
+
+impl<R: Recurrence> Crnn1d<R> {
+    fn new(blueprint: &Blueprint, device: &Device) -> Self {
+        Self {
+            blocks: RECURRENT_BLOCKS.build(device),
+            recurrent: R::fresh(RECURRENT_BLOCKS.width(), HIDDEN, device),
+            linear0: LinearConfig::new(HIDDEN, DENSE).init(device),
+            dropout: DropoutConfig::new(blueprint.dropout).init(),
+            linear1: LinearConfig::new(DENSE, blueprint.classes).init(device),
+        }
+    }
+}
+
+impl<R: Recurrence> Network for Crnn1d<R> {
+    fn embed(&self, input: &ModelInput) -> Tensor<2> {
+        let state = self.recurrent.last_hidden(run(&self.blocks, input.waveform()));
+        leaky_relu(self.linear0.forward(state), LEAKY_SLOPE)
+    }
+
+    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
+        self.linear1.forward(self.dropout.forward(features))
+    }
+}
+
+/// Seven narrow blocks, the maximum over their steps, one dense layer. Parameters for 10 tags: 133,690.
+#[derive(Module, Debug)]
+pub struct ChunkCnn {
+    blocks: Vec<SignalBlock>,
+    dropout: Dropout,
+    linear: Linear,
+}
+
+impl ChunkCnn {
+    fn new(blueprint: &Blueprint, device: &Device) -> Self {
+        Self {
+            blocks: CHUNK_BLOCKS.build(device),
+            dropout: DropoutConfig::new(blueprint.dropout).init(),
+            linear: LinearConfig::new(CHUNK_BLOCKS.width(), blueprint.classes).init(device),
+        }
+    }
+}
+
+impl Network for ChunkCnn {
+    fn embed(&self, input: &ModelInput) -> Tensor<2> {
+        run(&self.blocks, input.waveform()).max_dim(2).squeeze_dim(2)
+    }
+
+    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
+        self.linear.forward(self.dropout.forward(features))
+    }
+}
+
+/// Channels and max pooling (frequencies × frames) of each block on the power density: 129 × 2080 becomes 64 × 1040,
+/// 32 × 520, 16 × 260, 8 × 130, 4 × 130, 2 × 130, 1 × 130.
+const PSD_BLOCKS: [(usize, [usize; 2]); 7] = [
+    (16, [2, 2]),
+    (16, [2, 2]),
+    (32, [2, 2]),
+    (64, [2, 2]),
+    (128, [2, 1]),
+    (128, [2, 1]),
+    (128, [2, 1]),
+];
+
+fn accepts_psd(shape: &InputShape) -> Result<(), String> {
+    let [frequencies, frames] = PSD_BLOCKS.iter().fold(shape.spectrogram, |[rows, columns], (_, pool)| {
+        [rows / pool[0], columns / pool[1]]
+    });
+    if frequencies == 1 && frames > 0 {
+        Ok(())
+    } else {
+        Err("128 to 255 frequencies and at least 16 frames".into())
+    }
+}
+
+/// Seven 2-D blocks, which make 130 steps of 128 channels of a clip, a recurrent layer 128 → 256 whose last state counts,
+/// one dense layer. Parameters for 10 tags: 496,026 with a plain recurrent layer, 693,658 with a GRU, 792,474 with an
+/// LSTM.
+#[derive(Module, Debug)]
+pub struct Crnn2d<R> {
+    convolutions: Vec<Conv2d>,
+    pools: Vec<MaxPool2d>,
+    recurrent: R,
+    dropout: Dropout,
+    linear: Linear,
+}
+
+impl<R: Recurrence> Crnn2d<R> {
+    fn new(blueprint: &Blueprint, device: &Device) -> Self {
+        let mut inputs = 1;
+        let mut convolutions = Vec::with_capacity(PSD_BLOCKS.len());
+        for (outputs, _) in PSD_BLOCKS {
+            let config = Conv2dConfig::new([inputs, outputs], [3, 3]).with_padding(PaddingConfig2d::Same);
+            convolutions.push(config.init(device));
+            inputs = outputs;
+        }
+        let pool = |(_, size)| MaxPool2dConfig::new(size).with_strides(size).init();
+        Self {
+            convolutions,
+            pools: PSD_BLOCKS.map(pool).to_vec(),
+            recurrent: R::fresh(inputs, HIDDEN, device),
+            dropout: DropoutConfig::new(blueprint.dropout).init(),
+            linear: LinearConfig::new(HIDDEN, blueprint.classes).init(device),
+        }
+    }
+}
+
+impl<R: Recurrence> Network for Crnn2d<R> {
+    fn embed(&self, input: &ModelInput) -> Tensor<2> {
+        let mut x = input.spectrogram();
+        for (conv, pool) in self.convolutions.iter().zip(&self.pools) {
+            x = leaky_relu(kernels::max_pool2d(pool, kernels::conv2d(conv, x)), LEAKY_SLOPE);
+        }
+        self.recurrent.last_hidden(x.squeeze_dim(2).cast(DType::F32))
+    }
+
+    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
+        self.linear.forward(self.dropout.forward(features))
+    }
+}
+
+#[cfg(test)]
+mod tests;
