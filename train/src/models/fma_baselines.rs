@@ -80,7 +80,7 @@ pub const SMALL_CNN: System<SmallCnn> = System {
             [0, _] | [_, 0] => Err("at least 4 mel bands and 16 frames".into()),
             _ => Ok(()),
         },
-        usual_shape: picture([128, FRAMES]),
+        usual_shape: image_shape([128, FRAMES]),
         classifier: "linear1.",
         ..MFCC_DENSE.description
     },
@@ -91,19 +91,19 @@ pub const SMALL_CNN: System<SmallCnn> = System {
 pub const VGG16: System<Vgg16> = System {
     description: Description {
         name: "vgg16",
-        summary: "VGG16 on a picture of the mel spectrogram, the last four convolutions and two dense layers trained",
+        summary: "VGG16 on an image of the mel spectrogram, the last four convolutions and two dense layers trained",
         input: image(128, FRAMES),
         defaults: Defaults {
             lr: 1e-4,
             dropout: 0.3,
             // All but the last four of thirteen.
             freeze: &[r"^features\.convolutions\.[0-8]\."],
-            augment: Augment::PICTURE,
+            augment: Augment::IMAGE,
             clip_frames: Some(FRAMES),
             ..DEFAULTS
         },
-        accepts: |shape| accepts_picture(shape.spectrogram, [1, 1]),
-        usual_shape: picture([128, FRAMES]),
+        accepts: |shape| accepts_image(shape.spectrogram, [1, 1]),
+        usual_shape: image_shape([128, FRAMES]),
         classifier: "linear1.",
         pytorch: PytorchNames {
             renames: &TORCHVISION_NAMES,
@@ -122,13 +122,13 @@ pub const VGG16: System<Vgg16> = System {
 pub const VGG16_42X100: System<Vgg16> = System {
     description: Description {
         name: "vgg16-progressive-42x100",
-        summary: "vgg16 on a picture of 42x100, the two dense layers trained; begins vgg16-progressive-84x100",
+        summary: "vgg16 on an image of 42x100, the two dense layers trained; begins vgg16-progressive-84x100",
         input: image(42, 100),
         defaults: Defaults {
             freeze: &[r"^features\."],
             ..VGG16.description.defaults
         },
-        usual_shape: picture([42, 100]),
+        usual_shape: image_shape([42, 100]),
         ..VGG16.description
     },
     build: VGG16.build,
@@ -138,12 +138,12 @@ pub const VGG16_42X100: System<Vgg16> = System {
 pub const VGG16_84X100: System<Vgg16> = System {
     description: Description {
         name: "vgg16-progressive-84x100",
-        summary: "vgg16-progressive-42x100, from whose weights it starts, behind two convolutions that halve a 84x100 picture",
+        summary: "vgg16-progressive-42x100, from whose weights it starts, behind two convolutions that halve a 84x100 image",
         input: image(84, 100),
-        accepts: |shape| accepts_picture(shape.spectrogram, HALVES),
+        accepts: |shape| accepts_image(shape.spectrogram, HALVES),
         fresh: &["halving."],
         follows: Some(VGG16_42X100.description.name),
-        usual_shape: picture([84, 100]),
+        usual_shape: image_shape([84, 100]),
         ..VGG16_42X100.description
     },
     build: |blueprint, device| Vgg16::new(blueprint, Some(Halving::new(device)), device),
@@ -156,7 +156,7 @@ const fn image(height: usize, width: usize) -> InputKind {
     }
 }
 
-const fn picture(spectrogram: [usize; 2]) -> InputShape {
+const fn image_shape(spectrogram: [usize; 2]) -> InputShape {
     InputShape {
         samples: 0,
         spectrogram,
@@ -164,11 +164,11 @@ const fn picture(spectrogram: [usize; 2]) -> InputShape {
     }
 }
 
-fn accepts_picture([rows, columns]: [usize; 2], parts: [usize; 2]) -> Result<(), String> {
+fn accepts_image([rows, columns]: [usize; 2], parts: [usize; 2]) -> Result<(), String> {
     match Features::pooled([rows / parts[0], columns / parts[1]]) {
         [0, _] | [_, 0] => {
             let [rows, columns] = parts.map(|parts| parts * vgg16::SMALLEST);
-            Err(format!("a picture of at least {rows} rows and {columns} columns"))
+            Err(format!("an image of at least {rows} rows and {columns} columns"))
         }
         _ => Ok(()),
     }
@@ -263,7 +263,7 @@ impl Network for SmallCnn {
 /// What [`Halving`] makes one value of: rows and columns.
 const HALVES: [usize; 2] = [2, 1];
 
-/// Halves the rows of a picture in three colours, in a way that is learned: convolutions 3 → 16 → 3 of 3×3, max pooling
+/// Halves the rows of an image in three colours, in a way that is learned: convolutions 3 → 16 → 3 of 3×3, max pooling
 /// 2 × 1. Only the first convolution has ReLU: what follows was trained on normalized colours, of either sign.
 #[derive(Module, Debug)]
 struct Halving {
@@ -289,7 +289,7 @@ impl Halving {
 }
 
 /// VGG16's convolutions, before them [`Halving`] in one of the systems, and dense layers → 16 → classes, from 24,576 values
-/// of a picture of 128 × 400 and from 1,536 of one of 42 × 100. Parameters for 8 classes: 15,108,056; 14,739,416 for
+/// of an image of 128 × 400 and from 1,536 of one of 42 × 100. Parameters for 8 classes: 15,108,056; 14,739,416 for
 /// 42 × 100; 14,740,299 for 84 × 100.
 #[derive(Module, Debug)]
 pub struct Vgg16 {

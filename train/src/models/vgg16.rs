@@ -44,15 +44,15 @@ pub const TORCHVISION_NAMES: [(&str, &str); 13] = [
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// A grey picture, `[batch, 1, height, width]` in [0, 1], in three normalized colours, `[batch, 3, height, width]`.
-pub fn colours(picture: Tensor<4>) -> Tensor<4> {
-    let (device, dtype) = (picture.device(), picture.dtype());
+/// A grey image, `[batch, 1, height, width]` in [0, 1], in three normalized colours, `[batch, 3, height, width]`.
+pub fn colours(image: Tensor<4>) -> Tensor<4> {
+    let (device, dtype) = (image.device(), image.dtype());
     let per_colour = |values| {
         Tensor::<1>::from_floats(values, &device)
             .cast(dtype)
             .reshape([1, 3, 1, 1])
     };
-    (picture - per_colour(MEAN)) / per_colour(DEVIATION)
+    (image - per_colour(MEAN)) / per_colour(DEVIATION)
 }
 
 /// Thirteen 3×3 convolutions with ReLU. Parameters: 14,714,688.
@@ -77,7 +77,7 @@ impl Features {
         }
     }
 
-    /// Rows and columns of the result for a picture of `size`.
+    /// Rows and columns of the result for an image of `size`.
     pub fn pooled(size: [usize; 2]) -> [usize; 2] {
         size.map(|length| length / SMALLEST)
     }
@@ -181,16 +181,16 @@ mod tests {
             classes: 8,
             dropout: 0.3,
         };
-        let picture = hashed(1000, 2 * 42 * 100)
+        let image = hashed(1000, 2 * 42 * 100)
             .map(|value| 0.5 + 0.5 * value)
             .collect::<Vec<_>>();
-        let picture = Tensor::<4>::from_data(TensorData::new(picture, [2, 1, 42, 100]), &device);
+        let image = Tensor::<4>::from_data(TensorData::new(image, [2, 1, 42, 100]), &device);
 
         let features = Features::new(&device).map(&mut Hashed(0));
-        let error_of_features = error(features.forward(colours(picture.clone())), "features");
+        let error_of_features = error(features.forward(colours(image.clone())), "features");
         let model: Model = ModelKind::Vgg16Progressive42x100.init(&blueprint, &device);
         let logits = model.map(&mut Hashed(0)).forward(ModelInput {
-            spectrogram: Some(picture),
+            spectrogram: Some(image),
             waveform: None,
             statistics: None,
         });
