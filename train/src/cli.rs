@@ -30,7 +30,7 @@ const EXAMPLES: &str = "Examples:
   train fit --data fma --model crnn --run runs/crnn
   train fit --run runs/crnn --resume --epochs 100
   train fit --data fma --model cnn1d --run runs/cnn1d --init-from checkpoint_baseline1d.pt
-  train fit --data gtzan --model choi-crnn --run runs/choi --init-from runs/mtat --freeze 'blocks\.[01]\.'
+  train fit --data gtzan --model choi-crnn --run runs/choi --init-from runs/tagger --freeze 'convolutions.[01]'
   train eval --run runs/crnn
   train features --run runs/crnn --out features.safetensors --classify knn,svm
   train models
@@ -101,7 +101,13 @@ pub struct FeaturesArgs {
     #[arg(long, value_name = "FILE", requires = "model")]
     pub init_from: Option<PathBuf>,
     /// System that the weights are of
-    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, conflicts_with = "run")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_enum,
+        hide_possible_values = true,
+        conflicts_with = "run"
+    )]
     pub model: Option<ModelKind>,
     /// Data set whose tracks are looked at [default: the run's]
     #[arg(long, value_name = "DATASET")]

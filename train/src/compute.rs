@@ -48,7 +48,10 @@ impl Compute {
         let on_device = config.front_end.is_device(on_cpu, config.augment, input);
         // The front end on the device has one normalization, and samples of 16 bits.
         let usual = !config.pcm8 && config.normalize == Normalize::ZScore;
-        if on_device && config.front_end == FrontEndPlace::Device && !(usual && DeviceFrontEnd::supports(config.augment, input)) {
+        if on_device
+            && config.front_end == FrontEndPlace::Device
+            && !(usual && DeviceFrontEnd::supports(config.augment, input))
+        {
             return Err(UnsupportedFeatures::Input.into());
         }
         let on_device = on_device && usual;

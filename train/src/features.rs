@@ -45,10 +45,18 @@ pub fn extract(
 ) -> Result<FeatureTable, DeviceFailure> {
     let mut table = FeatureTable::default();
     let forward = |input| model.embed(input);
-    infer(data, excerpts, batch_size, prefetch, compute, forward, |batch, features| {
-        table.excerpts.extend_from_slice(&batch.excerpts);
-        table.values.extend_from_slice(features);
-    })?;
+    infer(
+        data,
+        excerpts,
+        batch_size,
+        prefetch,
+        compute,
+        forward,
+        |batch, features| {
+            table.excerpts.extend_from_slice(&batch.excerpts);
+            table.values.extend_from_slice(features);
+        },
+    )?;
     Ok(table)
 }
 
@@ -71,11 +79,15 @@ pub fn to_safetensors(data: &RunData, tables: &[(Set, FeatureTable)]) -> Result<
                 Set::Test => 2,
             });
             match data.dataset.task() {
-                Task::SingleLabel => classes.push(data.dataset.class(excerpt.position).map_or(-1, |class| class as i64)),
+                Task::SingleLabel => {
+                    classes.push(data.dataset.class(excerpt.position).map_or(-1, |class| class as i64))
+                }
                 Task::MultiLabel => {
                     let begin = tags.len();
                     tags.resize(begin + outputs, 0u8);
-                    data.dataset.tags(excerpt.position).for_each(|tag| tags[begin + tag] = 1);
+                    data.dataset
+                        .tags(excerpt.position)
+                        .for_each(|tag| tags[begin + tag] = 1);
                 }
             }
         }
@@ -83,7 +95,12 @@ pub fn to_safetensors(data: &RunData, tables: &[(Set, FeatureTable)]) -> Result<
     let rows = ids.len();
     let dimension = values.len() / rows.max(1);
     let mut tensors: Vec<(&str, Dtype, Vec<usize>, &[u8])> = vec![
-        ("features", Dtype::F32, vec![rows, dimension], bytemuck::cast_slice(&values)),
+        (
+            "features",
+            Dtype::F32,
+            vec![rows, dimension],
+            bytemuck::cast_slice(&values),
+        ),
         ("track_id", Dtype::U64, vec![rows], bytemuck::cast_slice(&ids)),
         ("frame", Dtype::U64, vec![rows], bytemuck::cast_slice(&frames)),
         ("set", Dtype::U8, vec![rows], &sets),

@@ -148,7 +148,12 @@ impl RunData {
         }
         let description = config.model.description();
         let statistics = if description.input.statistics {
-            statistics(config, &dataset, sets.get(&Set::Train).map_or(&[], |train| train), &excerpts)?
+            statistics(
+                config,
+                &dataset,
+                sets.get(&Set::Train).map_or(&[], |train| train),
+                &excerpts,
+            )?
         } else {
             Vec::new()
         };

@@ -33,7 +33,10 @@ pub fn run_features(args: FeaturesArgs, console: Console) -> anyhow::Result<Outc
         config.classes = data.dataset.classes().to_vec();
     }
     if !args.classify.is_empty() && data.dataset.task() == Task::MultiLabel {
-        bail!("--classify needs one class a track, and {} has tags", config.data.display());
+        bail!(
+            "--classify needs one class a track, and {} has tags",
+            config.data.display()
+        );
     }
     let (device, device_name) = choice.open()?;
     let compute = Compute::new(&config, &data, vec![device])?;
@@ -84,14 +87,14 @@ pub fn run_features(args: FeaturesArgs, console: Console) -> anyhow::Result<Outc
     Ok(Outcome { text, json })
 }
 
-fn table<'a>(
-    tables: &'a [(Set, FeatureTable)],
-    wanted: Set,
-    config: &RunConfig,
-) -> anyhow::Result<&'a FeatureTable> {
+fn table<'a>(tables: &'a [(Set, FeatureTable)], wanted: Set, config: &RunConfig) -> anyhow::Result<&'a FeatureTable> {
     let found = tables.iter().find(|(set, _)| *set == wanted);
     found.map(|(_, table)| table).with_context(|| {
-        format!("--classify needs tracks in the {} set of split `{}`", wanted.name(), config.split)
+        format!(
+            "--classify needs tracks in the {} set of split `{}`",
+            wanted.name(),
+            config.split
+        )
     })
 }
 

@@ -221,10 +221,7 @@ impl RunConfig {
         if self.augment.image && !description.input.is_image() {
             return Err(invalid(
                 "--augment",
-                format!(
-                    "image turns and shifts images, and {} is not fed with one",
-                    self.model
-                ),
+                format!("image turns and shifts images, and {} is not fed with one", self.model),
             ));
         }
         if self.augment.changes_samples() && description.input.is_statistics_only() {

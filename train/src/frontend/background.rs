@@ -64,7 +64,9 @@ impl Background {
         let spare = sound.len().saturating_sub(clip.len());
         let begin = ((plan.begin * (spare + 1) as f64) as usize).min(spare);
         let samples = || sound[begin..].iter().chain(sound.iter().cycle()).take(clip.len());
-        let power_of_sound: f64 = samples().map(|&sample| (f64::from(sample) / f64::from(PCM_FULL_SCALE)).powi(2)).sum();
+        let power_of_sound: f64 = samples()
+            .map(|&sample| (f64::from(sample) / f64::from(PCM_FULL_SCALE)).powi(2))
+            .sum();
         let power_of_clip: f64 = clip.iter().map(|&sample| f64::from(sample).powi(2)).sum();
         if power_of_sound == 0.0 || power_of_clip == 0.0 {
             return;
@@ -100,7 +102,11 @@ mod tests {
                 begin: 0.5,
                 snr_db,
             };
-            let added = mixed(&plan).into_iter().zip(&clean).map(|(a, b)| a - b).collect::<Vec<_>>();
+            let added = mixed(&plan)
+                .into_iter()
+                .zip(&clean)
+                .map(|(a, b)| a - b)
+                .collect::<Vec<_>>();
             let ratio = power(&mut clean.iter().copied()) / power(&mut added.into_iter());
             assert!((10.0 * ratio.log10() - f64::from(snr_db)).abs() < 0.01, "{ratio}");
         }

@@ -97,7 +97,11 @@ impl HostFrontEnd {
             .spectrogram
             .map(|kind| SpectrogramMaker::new(kind, features, normalize, normalization));
         let shape = InputShape {
-            samples: if input.waveform.is_some() { features.clip_samples } else { 0 },
+            samples: if input.waveform.is_some() {
+                features.clip_samples
+            } else {
+                0
+            },
             spectrogram: spectrogram.as_ref().map_or([0; 2], SpectrogramMaker::shape),
             statistics: setup.statistics.len() / tracks.max(1),
         };
@@ -402,8 +406,10 @@ mod tests {
             config.normalize = Normalize::None;
             config.pcm8 = true;
         });
-        let ((fine, fine_mel), (coarse, coarse_mel)) =
-            (clip(&fine, 1, &ClipPlan::default()), clip(&coarse, 1, &ClipPlan::default()));
+        let ((fine, fine_mel), (coarse, coarse_mel)) = (
+            clip(&fine, 1, &ClipPlan::default()),
+            clip(&coarse, 1, &ClipPlan::default()),
+        );
         for (fine, coarse) in fine.iter().zip(&coarse) {
             assert_eq!(coarse * 128.0, (fine * 128.0).round_ties_even());
         }
@@ -433,7 +439,9 @@ mod tests {
             assert!((f64::from(scored_mel[at]) - off / figures.mel_std[at / 512]).abs() < 1e-4);
         }
         for values in [ranged, ranged_mel] {
-            let range = values.iter().fold((f32::MAX, f32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
+            let range = values
+                .iter()
+                .fold((f32::MAX, f32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
             assert_eq!(range, (0.0, 1.0));
         }
     }
@@ -447,8 +455,18 @@ mod tests {
             ..ClipPlan::default()
         };
         let ((up, _), (down, _)) = (clip(&data, 1, &plan(2.0)), clip(&data, 1, &plan(-2.0)));
-        let crossings = |samples: &[f32]| samples.windows(2).filter(|pair| (pair[0] < 0.0) != (pair[1] < 0.0)).count();
-        assert!(crossings(&up) > crossings(&down), "{} {}", crossings(&up), crossings(&down));
+        let crossings = |samples: &[f32]| {
+            samples
+                .windows(2)
+                .filter(|pair| (pair[0] < 0.0) != (pair[1] < 0.0))
+                .count()
+        };
+        assert!(
+            crossings(&up) > crossings(&down),
+            "{} {}",
+            crossings(&up),
+            crossings(&down)
+        );
         assert!(up[(1 << 19) - 2000..].iter().any(|sample| sample.abs() > 0.1));
     }
 }

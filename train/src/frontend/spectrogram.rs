@@ -180,13 +180,7 @@ impl SpectrogramMaker {
     }
 
     /// Decibels below the clip's maximum become values from 0, `top_db` below it, to 1; resized, then turned as planned.
-    fn image(
-        &self,
-        decibels: &mut [f32],
-        plan: Option<&ImagePlan>,
-        scratch: &mut SpectrogramScratch,
-        out: &mut [f32],
-    ) {
+    fn image(&self, decibels: &mut [f32], plan: Option<&ImagePlan>, scratch: &mut SpectrogramScratch, out: &mut [f32]) {
         let scale = 1.0 / self.features.top_db;
         decibels.iter_mut().for_each(|value| *value = 1.0 + *value * scale);
         let (from, to) = (self.mel_shape(), self.shape());

@@ -102,7 +102,7 @@ fn the_larger_picture_adds_two_convolutions_and_renames_nothing() {
 }
 
 #[test]
-fn torchvisions_weights_are_taken_and_then_those_of_a_smaller_picture() {
+fn torchvisions_weights_are_taken_and_then_those_of_a_smaller_image_shape() {
     let (directory, device) = (tempfile::tempdir().unwrap(), Device::flex());
     let sum = |model: &Model, name: &str| {
         let mut sum = None;
@@ -152,7 +152,7 @@ fn torchvisions_weights_are_taken_and_then_those_of_a_smaller_picture() {
 #[test]
 fn frozen_layers_get_no_gradient_and_pass_it_on() {
     let device = Device::flex().autodiff();
-    let shape = picture([64, 32]);
+    let shape = image_shape([64, 32]);
     let blueprint = Blueprint {
         shape,
         classes: 3,
@@ -175,7 +175,7 @@ fn frozen_layers_get_no_gradient_and_pass_it_on() {
 
 #[test]
 fn shapes_that_do_not_fit_are_refused() {
-    let refused = |kind: ModelKind, spectrogram| (kind.description().accepts)(&picture(spectrogram)).is_err();
+    let refused = |kind: ModelKind, spectrogram| (kind.description().accepts)(&image_shape(spectrogram)).is_err();
     assert!(refused(ModelKind::MfccDense, [128, 400]));
     assert!(refused(ModelKind::SmallCnn, [128, 15]) && !refused(ModelKind::SmallCnn, [4, 16]));
     assert!(refused(ModelKind::Vgg16, [31, 400]) && !refused(ModelKind::Vgg16, [32, 32]));
