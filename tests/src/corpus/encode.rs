@@ -80,7 +80,31 @@ fn mp3(pcm: &[i16], track: &Track) -> Result<Vec<u8>, EncodeError> {
         },
         ..Mp3EncoderConfig::default()
     };
-    encode_pcm_to_mp3(config, pcm)
+    let file = encode_pcm_to_mp3(config, pcm)?;
+    let frame_bits = 576 * 1000 * track.kbps;
+    let has_whole_frames = track.rate < 32_000 && frame_bits.is_multiple_of(8 * track.rate);
+    Ok(if has_whole_frames {
+        padded(&file, (frame_bits / (8 * track.rate)) as usize)
+    } else {
+        file
+    })
+}
+
+/// Gives every frame of `length` bytes the one byte more that its header can announce.
+///
+/// Shine fills frames up with bits that may end in the middle of a code word. A decoder reads the word to its end before it
+/// drops it, and where the frame, and with it the file's data so far, ends there too, Symphonia drops the frame instead.
+/// Files whose frames are not all of one length have such bytes in most of their frames anyway.
+fn padded(file: &[u8], length: usize) -> Vec<u8> {
+    const PADDING: u8 = 0x02;
+    let mut padded = Vec::with_capacity(file.len() + file.len() / length);
+    for frame in file.chunks_exact(length) {
+        let begin = padded.len();
+        padded.extend_from_slice(frame);
+        padded[begin + 2] |= PADDING;
+        padded.push(0);
+    }
+    padded
 }
 
 fn quantized(sample: f32) -> i16 {

@@ -168,8 +168,9 @@ fn as_magnatagatune(track: &mut Track, seed: u64) {
     };
     let slug = |name: &str| name.to_lowercase().replace(' ', "_");
     track.path = format!(
-        "audio/{directory}/{}-volume_{}-01-{}_{}-0-{:.0}.mp3",
+        "audio/{directory}/{}-volume_{}_{}-01-{}_{}-0-{:.0}.mp3",
         slug(&track.artist_name),
+        track.artist_id,
         1 + track.id % 2,
         slug(&track.title),
         track.id,
