@@ -1,14 +1,12 @@
 //! The command line. What was typed enters; configurations that are complete and consistent leave, before any thread is
 //! started or any file is written.
 
-use crate::pipeline::BuildConfig;
-use crate::preset::Preset;
-use crate::source::fma::Subset;
+mod build;
+
+pub use build::{BuildArgs, Droppable, FeatureArgs, PresetName, SourceName};
+
 use crate::split::{GroupBy, Ratios, SplitConfig, Strategy};
-use crate::validate::ValidateConfig;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use shared::features::FeatureConfig;
-use shared::manifest::Flag;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -16,7 +14,10 @@ const BUILD_EXAMPLES: &str = "\
 Examples:
   preprocess build --source fma --audio fma_small --metadata fma_metadata/tracks.csv --out data/fma_small \\
                    --preset fma_small
-  preprocess build --source fma --audio audio --metadata tracks.csv --out data/mine --jobs 16 --drop duplicates
+  preprocess build --source magnatagatune --audio mp3 --metadata annotations_final.csv --out data/mtat \\
+                   --preset magnatagatune
+  preprocess build --source gtzan --audio genres --out data/gtzan --preset gtzan --jobs 16
+  preprocess build --source folder --audio music --out data/mine --drop duplicates --sample-rate 22050
 
 A build that was interrupted goes on where it was when the same command is given again. Output is the same,
 byte by byte, for any number of jobs.";
@@ -40,7 +41,8 @@ Ends with status 1 if anything is wrong and was not repaired.";
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   preprocess inspect data/fma_small
-  preprocess inspect data/fma_small --track 2 --png track-2.png";
+  preprocess inspect data/fma_small --track 2 --png track-2.png
+  preprocess inspect data/mtat --labels --png correlation.png";
 
 /// Turns a collection of audio files into a data set that `train` reads.
 #[derive(Debug, Parser)]
@@ -69,65 +71,9 @@ pub enum Command {
     /// Checks every byte of a data set, and repairs its shards
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
-    /// Says what a data set holds, or draws one of its tracks
+    /// Says what a data set holds, what its labels have to do with each other, or draws one of its tracks
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
-}
-
-/// Sources that can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SourceName {
-    /// The Free Music Archive data set
-    Fma,
-}
-
-/// Data sets that are known in advance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PresetName {
-    /// FMA small: 8,000 tracks in 8 genres
-    #[value(name = "fma_small")]
-    FmaSmall,
-}
-
-/// Tracks that can be dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Droppable {
-    /// Tracks with the same samples as one with a lower id
-    Duplicates,
-    /// Tracks that are all but inaudible
-    NearSilent,
-}
-
-/// `preprocess build`, as typed.
-#[derive(Debug, Args)]
-pub struct BuildArgs {
-    /// Where the tracks come from
-    #[arg(long, value_enum)]
-    pub source: SourceName,
-    /// Directory of the audio files, the one that holds 000/000002.mp3 and so on
-    #[arg(long, value_name = "DIR")]
-    pub audio: PathBuf,
-    /// The source's table of tracks
-    #[arg(long, value_name = "TRACKS_CSV")]
-    pub metadata: PathBuf,
-    /// Directory of the data set; made if it does not exist
-    #[arg(long, value_name = "DATASET")]
-    pub out: PathBuf,
-    /// Threads [default: one per core]
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<NonZeroUsize>,
-    /// Compares the result with what is known of this data set
-    #[arg(long, value_enum)]
-    pub preset: Option<PresetName>,
-    /// Part of the source; medium includes small, large includes medium [default: small, or the preset's]
-    #[arg(long, value_enum)]
-    pub subset: Option<Subset>,
-    /// Least share of a file's frames that must decode, from 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = ValidateConfig::default().min_decoded_share)]
-    pub min_decoded_share: f64,
-    /// Drops such tracks instead of only flagging them
-    #[arg(long, value_enum, value_delimiter = ',', action = ArgAction::Append)]
-    pub drop: Vec<Droppable>,
 }
 
 /// `preprocess split`, as typed.
@@ -190,10 +136,13 @@ pub struct InspectArgs {
     /// The data set
     pub dataset: PathBuf,
     /// The track to draw
-    #[arg(long, value_name = "ID", requires = "png")]
+    #[arg(long, value_name = "ID", requires = "png", group = "subject")]
     pub track: Option<u64>,
-    /// Draws the track's waveform and mel spectrogram
-    #[arg(long, value_name = "FILE", requires = "track")]
+    /// Counts labels, labels per track, and how labels go together
+    #[arg(long, group = "subject")]
+    pub labels: bool,
+    /// Draws the track's waveform and mel spectrogram, or the labels' correlation
+    #[arg(long, value_name = "FILE", requires = "subject")]
     pub png: Option<PathBuf>,
 }
 
@@ -207,47 +156,6 @@ pub fn jobs(asked: Option<NonZeroUsize>) -> usize {
     asked
         .or_else(|| std::thread::available_parallelism().ok())
         .map_or(1, NonZeroUsize::get)
-}
-
-impl BuildArgs {
-    /// A complete configuration.
-    pub fn resolve(self) -> Result<BuildConfig, UsageError> {
-        let SourceName::Fma = self.source;
-        let preset = self.preset.map(|PresetName::FmaSmall| Preset::fma_small());
-        if let (Some(preset), Some(subset)) = (&preset, self.subset)
-            && preset.subset != subset
-        {
-            return Err(UsageError(format!(
-                "--preset {} is about the subset {}, so --subset {subset} contradicts it",
-                preset.name, preset.subset
-            )));
-        }
-        let validate = ValidateConfig {
-            min_decoded_share: self.min_decoded_share,
-            ..ValidateConfig::default()
-        };
-        validate
-            .check()
-            .map_err(|problem| UsageError(format!("--min-decoded-share: {problem}")))?;
-        let flag = |droppable: &Droppable| match droppable {
-            Droppable::Duplicates => Flag::Duplicate,
-            Droppable::NearSilent => Flag::NearSilent,
-        };
-        Ok(BuildConfig {
-            audio: self.audio,
-            metadata: self.metadata,
-            out: self.out,
-            subset: self
-                .subset
-                .or_else(|| preset.as_ref().map(|preset| preset.subset))
-                .unwrap_or(Subset::Small),
-            preset,
-            features: FeatureConfig::default(),
-            validate,
-            drop: self.drop.iter().map(flag).collect(),
-            jobs: jobs(self.jobs),
-        })
-    }
 }
 
 impl SplitArgs {
@@ -291,15 +199,6 @@ mod tests {
         Cli::try_parse_from(std::iter::once("preprocess").chain(words)).map(|cli| cli.command)
     }
 
-    const BUILD: &str = "build --source fma --audio a --metadata m.csv --out o";
-
-    fn build(more: &str) -> Result<BuildConfig, String> {
-        match parse(&format!("{BUILD} {more}")).map_err(|error| error.to_string())? {
-            Command::Build(args) => args.resolve().map_err(|error| error.to_string()),
-            other => panic!("{other:?}"),
-        }
-    }
-
     fn split(more: &str) -> Result<SplitConfig, String> {
         match parse(&format!("split d {more}")).map_err(|error| error.to_string())? {
             Command::Split(args) => args.resolve().map_err(|error| error.to_string()),
@@ -313,27 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_has_its_defaults_and_its_preset() {
-        let config = build("").unwrap();
-        assert_eq!((config.subset, config.preset), (Subset::Small, None));
-        assert_eq!(config.validate, ValidateConfig::default());
-        let config = build("--preset fma_small --drop duplicates,near-silent --jobs 3").unwrap();
-        assert_eq!(config.drop, [Flag::Duplicate, Flag::NearSilent]);
-        assert_eq!((config.jobs, config.preset), (3, Some(Preset::fma_small())));
-        assert_eq!(build("--subset large").unwrap().subset, Subset::Large);
-    }
-
-    #[test]
     fn contradictions_are_sentences() {
-        for (more, expected) in [
-            ("--preset fma_small --subset large", "--subset large contradicts"),
-            ("--min-decoded-share 1.5", "between 0 and 1"),
-            ("--jobs 0", "--jobs"),
-            ("--drop silent", "duplicates, near-silent"),
-        ] {
-            let error = build(more).unwrap_err();
-            assert!(error.contains(expected), "{more}: {error}");
-        }
         for (more, expected) in [
             ("--group-by artist", "--strategy grouped"),
             ("--strategy official --seed 3", "leave out"),
@@ -350,6 +229,19 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn a_track_or_the_labels_are_inspected() {
+        for line in [
+            "inspect d --labels",
+            "inspect d --labels --png f.png",
+            "inspect d --track 3 --png f.png",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        let both = parse("inspect d --labels --track 3 --png f.png").unwrap_err();
+        assert_eq!(both.kind(), ErrorKind::ArgumentConflict);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! The file is decoded, mixed down, resampled and quantized frame by frame; only the 16-bit waveform is ever whole. The
 //! spectrogram and the statistics are those of the 16-bit samples, so they can be made again from a shard. Nothing is written here.
 
-use crate::decode::{DecodeReport, Mp3Stream};
+use crate::decode::{self, DecodeReport};
 use crate::guard;
 use crate::quantize::quantize;
 use crate::resample::Resampler;
@@ -142,7 +142,7 @@ impl Extractor {
     }
 
     fn decode(&mut self, path: &Path) -> Result<Waveform, Rejection> {
-        let mut stream = Mp3Stream::open(path)?;
+        let mut stream = decode::open(path)?;
         let (source_rate, to) = (stream.rate(), self.features.sample_rate);
         let resampler = self
             .resamplers
@@ -151,8 +151,8 @@ impl Extractor {
         // An earlier track may have been given up in the middle.
         resampler.reset();
         let maximum = self.validate.max_samples;
-        let promised = stream.promised_samples().unwrap_or(0) * u64::from(to) / u64::from(source_rate);
-        let mut samples = Vec::with_capacity(usize::try_from(promised.min(maximum) + 1).unwrap_or(0));
+        let promised = stream.promised_samples().unwrap_or(0).saturating_mul(u64::from(to)) / u64::from(source_rate);
+        let mut samples = Vec::with_capacity(usize::try_from(promised.min(maximum)).map_or(0, |count| count + 1));
         let mut clipped_samples = 0;
         while let Some(block) = stream.next_block()? {
             resampler.push(block, &mut |ready| clipped_samples += quantize(ready, &mut samples));

@@ -4,7 +4,7 @@ use crate::journal::Entry;
 use crate::plan::BuildPlan;
 use shared::atomic_file::{self, WriteError};
 use shared::dataset::{
-    DatasetIndex, FORMAT_VERSION, FileRecord, INDEX_FILE, REJECTED_FILE, SUMMARY_FILE, SourceRecord, TRACKS_FILE,
+    DatasetIndex, FORMAT_VERSION, FileRecord, INDEX_FILE, REJECTED_FILE, SUMMARY_FILE, SourceRecord, TRACKS_FILE, Task,
 };
 use shared::manifest::{self, RejectedRow, TrackRow};
 use shared::stats::{self, TrackSummary};
@@ -45,6 +45,7 @@ impl Rows {
 pub fn write(
     root: &Path,
     plan: &BuildPlan,
+    task: Task,
     audio: &str,
     preset_differences: Vec<String>,
     rows: &Rows,
@@ -76,7 +77,7 @@ pub fn write(
         },
         features: plan.features.clone(),
         fingerprint: plan.features.fingerprint(),
-        task: shared::dataset::Task::SingleLabel,
+        task,
         classes: classes.into_iter().cloned().collect(),
         kept: rows.tracks.len(),
         rejected: rows.rejected.len(),

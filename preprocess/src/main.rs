@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Parser;
 use preprocess::cli::{self, BuildArgs, Cli, Command, InspectArgs, SplitArgs, UsageError, VerifyArgs};
 use preprocess::inspect::Overview;
+use preprocess::inspect::labels::LabelReport;
 use preprocess::inspect::picture::TrackPicture;
 use preprocess::progress::{ByteProgress, Style, TrackProgress};
 use preprocess::report::{self, Outcome};
@@ -103,6 +104,13 @@ fn verify(args: VerifyArgs, style: Style) -> anyhow::Result<Outcome> {
 }
 
 fn inspect(args: InspectArgs) -> anyhow::Result<Outcome> {
+    if args.labels {
+        let labels = LabelReport::read(&args.dataset)?;
+        if let Some(png) = &args.png {
+            labels.write_picture(png)?;
+        }
+        return Ok(report::labels(&labels, args.png.as_deref()));
+    }
     let (Some(track_id), Some(png)) = (args.track, args.png) else {
         return Ok(report::inspect(&Overview::read(&args.dataset)?));
     };

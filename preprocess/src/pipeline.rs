@@ -11,8 +11,7 @@ use crate::ordered::{self, Bounds};
 use crate::plan::{self, BuildPlan};
 use crate::preset::Preset;
 use crate::shard_writer::PairWriter;
-use crate::source::fma::{self, FmaError, Subset};
-use crate::source::{Listing, TrackSource};
+use crate::source::{Listing, Source, SourceError, TrackSource};
 use crate::validate::{ReasonCounts, Rejection, ValidateConfig};
 use shared::atomic_file::WriteError;
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex, INDEX_FILE};
@@ -40,12 +39,10 @@ const WAITING_BYTES: usize = 96 << 20;
 pub struct BuildConfig {
     /// The directory that track paths are relative to.
     pub audio: PathBuf,
-    /// The source's table.
-    pub metadata: PathBuf,
+    /// What lists the tracks.
+    pub source: Source,
     /// The data set's directory.
     pub out: PathBuf,
-    /// The part of the source.
-    pub subset: Subset,
     /// What the result is compared with.
     pub preset: Option<Preset>,
     /// How mel spectrograms are made.
@@ -92,7 +89,7 @@ pub struct BuildReport {
 pub enum BuildError {
     /// The source cannot be listed.
     #[error(transparent)]
-    Source(#[from] FmaError),
+    Source(#[from] SourceError),
     /// The directory cannot be built in.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -137,7 +134,7 @@ pub enum BuildError {
 /// Builds the data set, or finds that it is complete.
 pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<BuildReport, BuildError> {
     let begin = Instant::now();
-    let listing = fma::list(&config.audio, &config.metadata, config.subset)?;
+    let listing = config.source.list(&config.audio)?;
     let plan = config.plan(&listing);
     let complete = || -> Result<Option<BuildReport>, BuildError> {
         let Some(index) = finished(&config.out, &plan)? else {
@@ -228,8 +225,8 @@ impl BuildConfig {
         drop.sort();
         drop.dedup();
         BuildPlan {
-            source: "fma".into(),
-            subset: self.subset.name().into(),
+            source: self.source.name().into(),
+            subset: self.source.subset(),
             preset: self.preset.as_ref().map(|preset| preset.name.clone()),
             features: self.features.clone(),
             validate: self.validate.clone(),
@@ -288,7 +285,7 @@ impl<'a> Run<'a> {
             .collect();
         let work = |at: usize| {
             let track: &TrackSource = &tracks[at];
-            if track.genre.is_none() {
+            if track.labels.is_empty() {
                 return Err(Rejection::Unlabelled);
             }
             let thread = rayon::current_thread_index().expect("work runs on the pool's threads");
@@ -364,7 +361,7 @@ impl<'a> Run<'a> {
             .or_insert(source.track_id);
         self.open.tracks.push(TrackRow {
             track_id: source.track_id,
-            labels: source.genre.iter().cloned().collect(),
+            labels: source.labels.clone(),
             artist: source.artist.clone().unwrap_or_default(),
             album: source.album.clone().unwrap_or_default(),
             official_split: source.official_split.map_or("", Set::name).into(),
@@ -407,8 +404,16 @@ impl<'a> Run<'a> {
         let mut rows = Rows::from_entries(self.entries);
         let preset = self.config.preset.as_ref();
         let differences = preset.map_or_else(Vec::new, |preset| {
-            preset.differences(&self.listing.tracks, &rows.tracks, &rows.rejected)
+            preset.differences(self.listing, &rows.tracks, &rows.rejected)
         });
+        let unlabelled = self.listing.unlabelled.iter().map(|track| RejectedRow {
+            track_id: Some(track.track_id),
+            path: track.path.clone(),
+            reason: Rejection::Unlabelled.code().into(),
+            detail: Rejection::Unlabelled.to_string(),
+        });
+        rows.rejected.extend(unlabelled);
+        rows.rejected.sort_by_key(|row| row.track_id);
         rows.rejected
             .extend(self.listing.unlisted.iter().map(|file| RejectedRow {
                 track_id: file.track_id,
@@ -416,8 +421,15 @@ impl<'a> Run<'a> {
                 reason: Rejection::Unlisted.code().into(),
                 detail: Rejection::Unlisted.to_string(),
             }));
-        let audio = self.config.audio.to_string_lossy();
-        Ok(index::write(&self.config.out, self.plan, &audio, differences, &rows)?)
+        let (audio, task) = (self.config.audio.to_string_lossy(), self.config.source.task());
+        Ok(index::write(
+            &self.config.out,
+            self.plan,
+            task,
+            &audio,
+            differences,
+            &rows,
+        )?)
     }
 }
 

@@ -1,12 +1,13 @@
 //! What a build is made from and how: written into the directory before work starts, kept as `build.json` in the finished
 //! data set. A rerun with anything else is told what differs.
 
-use crate::source::Listing;
+use crate::source::{Listing, TrackSource};
 use crate::validate::ValidateConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::features::FeatureConfig;
 use shared::manifest::Flag;
+use shared::split::Set;
 use std::fs;
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use std::path::Path;
 pub struct BuildPlan {
     /// The source's name: `fma`.
     pub source: String,
-    /// The part of it: `small`.
+    /// The part of it: `small`, `guitar,techno`, `all`.
     pub subset: String,
     /// The preset that the result is compared with.
     pub preset: Option<String>,
@@ -67,25 +68,57 @@ fn compare(name: &str, earlier: &Value, now: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// A track as it goes into the checksum. The form is older than tracks with several labels and stays, so that a data set
+/// is recognised by whatever version builds it again.
+#[derive(Serialize)]
+struct Described<'a> {
+    track_id: u64,
+    path: &'a str,
+    genre: Option<&'a String>,
+    artist: Option<&'a String>,
+    album: Option<&'a String>,
+    official_split: Option<Set>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    more_labels: &'a [String],
+}
+
+impl<'a> Described<'a> {
+    fn new(track: &'a TrackSource) -> Self {
+        Self {
+            track_id: track.track_id,
+            path: &track.path,
+            genre: track.labels.first(),
+            artist: track.artist.as_ref(),
+            album: track.album.as_ref(),
+            official_split: track.official_split,
+            more_labels: track.labels.get(1..).unwrap_or_default(),
+        }
+    }
+}
+
 /// A checksum over what a source lists and over the sizes of the files, so that a file that was replaced is noticed and
 /// one that was merely copied is not.
 pub fn sources_blake3(listing: &Listing, audio: &Path) -> String {
     let mut hasher = blake3::Hasher::new();
+    let mut add = |entry: serde_json::Result<Vec<u8>>| {
+        hasher.update(&entry.expect("plain data always serializes"));
+    };
     for track in &listing.tracks {
         let bytes = fs::metadata(audio.join(&track.path))
             .ok()
             .map(|metadata| metadata.len());
-        let entry = serde_json::to_vec(&(track, bytes)).expect("plain data always serializes");
-        hasher.update(&entry);
+        add(serde_json::to_vec(&(Described::new(track), bytes)));
     }
-    hasher.update(&serde_json::to_vec(&listing.unlisted).expect("plain data always serializes"));
+    for track in &listing.unlabelled {
+        add(serde_json::to_vec(&Described::new(track)));
+    }
+    add(serde_json::to_vec(&listing.unlisted));
     hasher.finalize().to_hex().to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::TrackSource;
 
     fn plan() -> BuildPlan {
         BuildPlan {
@@ -125,12 +158,12 @@ mod tests {
             tracks: vec![TrackSource {
                 track_id: 2,
                 path: "2.mp3".into(),
-                genre: Some("Pop".into()),
+                labels: vec!["Pop".into()],
                 artist: None,
                 album: None,
                 official_split: None,
             }],
-            unlisted: Vec::new(),
+            ..Listing::default()
         };
         let missing = sources_blake3(&listing, audio.path());
         fs::write(audio.path().join("2.mp3"), b"abc").unwrap();
@@ -138,7 +171,19 @@ mod tests {
         fs::write(audio.path().join("2.mp3"), b"xyz").unwrap();
         assert_eq!(sources_blake3(&listing, audio.path()), present);
         assert_ne!(missing, present);
-        listing.tracks[0].genre = None;
-        assert_ne!(sources_blake3(&listing, audio.path()), present);
+        // What the first version gave for this track; a data set that it built is still recognised.
+        let described =
+            r#"[{"track_id":2,"path":"2.mp3","genre":"Pop","artist":null,"album":null,"official_split":null},3][]"#;
+        assert_eq!(present, blake3::hash(described.as_bytes()).to_hex().as_str());
+        let mut checksums = vec![present];
+        let mut changed = |change: fn(&mut Listing)| {
+            change(&mut listing);
+            let checksum = sources_blake3(&listing, audio.path());
+            assert!(!checksums.contains(&checksum));
+            checksums.push(checksum);
+        };
+        changed(|listing| listing.tracks[0].labels.push("Rock".into()));
+        changed(|listing| listing.tracks[0].labels.clear());
+        changed(|listing| listing.unlabelled = listing.tracks.clone());
     }
 }

@@ -3,38 +3,51 @@
 //!
 //! A difference is a warning, never a failure: a collection that changed is still a collection.
 
-use crate::source::TrackSource;
+use crate::source::Listing;
 use crate::source::fma::Subset;
 use serde::Deserialize;
+use shared::features::FeatureConfig;
 use shared::manifest::{Flag, RejectedRow, TrackRow};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 const FMA_SMALL: &str = include_str!("../../data-manifests/fma_small.toml");
+const MAGNATAGATUNE: &str = include_str!("../../data-manifests/magnatagatune.toml");
+const GTZAN: &str = include_str!("../../data-manifests/gtzan.toml");
 
 /// A data set that this program knows.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preset {
     /// `fma_small`.
     pub name: String,
     /// The source that reads it: `fma`.
     pub source: String,
-    /// The part of the source.
-    pub subset: Subset,
-    /// Tracks in the source's table.
+    /// The part of FMA.
+    pub subset: Option<Subset>,
+    /// The tags of MagnaTagATune that count.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Tracks in the source, those without a label included.
     pub tracks: usize,
     /// Tracks that remain in a data set.
     pub kept: usize,
-    /// Pairs of tracks with identical samples.
-    pub duplicate_pairs: usize,
-    /// Tracks that decode and are all but inaudible.
-    pub near_silent: Vec<u64>,
+    /// Fewest samples of a track, where it is not a clip's.
+    pub min_samples: Option<u64>,
+    /// Tracks with the samples of another; none where nobody has counted them.
+    pub duplicate_pairs: Option<usize>,
+    /// Tracks that decode and are all but inaudible; none where nobody has looked for them.
+    pub near_silent: Option<Vec<u64>>,
     /// The files to download.
+    #[serde(default)]
     pub archives: Vec<Archive>,
-    /// Tracks per class.
+    /// Tracks per class; none where nobody has counted them.
+    #[serde(default)]
     pub classes: BTreeMap<String, usize>,
     /// Tracks that cannot be used.
+    #[serde(default)]
     pub bad: Vec<BadTrack>,
+    /// How mel spectrograms are made, where it is not by [`FeatureConfig::default`].
+    pub features: Option<FeatureConfig>,
 }
 
 /// A file to download.
@@ -45,10 +58,10 @@ pub struct Archive {
     pub name: String,
     /// Where it lies.
     pub url: String,
-    /// Its size.
-    pub bytes: u64,
-    /// Its SHA-1 sum, 40 hexadecimal digits.
-    pub sha1: String,
+    /// Its size, where it is known.
+    pub bytes: Option<u64>,
+    /// Its SHA-1 sum, 40 hexadecimal digits, where it is known.
+    pub sha1: Option<String>,
 }
 
 /// A track that is known to be unusable.
@@ -82,6 +95,7 @@ impl Fault {
                 "empty_file",
                 "not_audio",
                 "no_frames",
+                "unsupported_format",
                 "low_decoded_share",
                 "too_short",
                 "decoder_panic",
@@ -93,11 +107,25 @@ impl Fault {
 impl Preset {
     /// FMA small.
     pub fn fma_small() -> Self {
-        toml::from_str(FMA_SMALL).expect("the manifest is compiled in and a test reads it")
+        Self::compiled_in(FMA_SMALL)
+    }
+
+    /// MagnaTagATune with its ten most frequent tags.
+    pub fn magnatagatune() -> Self {
+        Self::compiled_in(MAGNATAGATUNE)
+    }
+
+    /// GTZAN.
+    pub fn gtzan() -> Self {
+        Self::compiled_in(GTZAN)
+    }
+
+    fn compiled_in(manifest: &str) -> Self {
+        toml::from_str(manifest).expect("the manifests are compiled in and a test reads each")
     }
 
     /// What a finished build has other than the manifest says, as sentences, in a fixed order.
-    pub fn differences(&self, sources: &[TrackSource], kept: &[TrackRow], rejected: &[RejectedRow]) -> Vec<String> {
+    pub fn differences(&self, listing: &Listing, kept: &[TrackRow], rejected: &[RejectedRow]) -> Vec<String> {
         let name = &self.name;
         let mut found = Vec::new();
         let mut expect = |what: &str, expected: usize, actual: usize| {
@@ -105,14 +133,20 @@ impl Preset {
                 found.push(format!("{name} should have {expected} {what} and has {actual}."));
             }
         };
-        expect("tracks in its table", self.tracks, sources.len());
+        expect(
+            "tracks in its source",
+            self.tracks,
+            listing.tracks.len() + listing.unlabelled.len(),
+        );
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for genre in sources.iter().filter_map(|track| track.genre.as_deref()) {
-            *counts.entry(genre).or_default() += 1;
+        if !self.classes.is_empty() {
+            for label in listing.tracks.iter().flat_map(|track| &track.labels) {
+                *counts.entry(label).or_default() += 1;
+            }
         }
         for (class, &expected) in &self.classes {
             expect(
-                &format!("{class} tracks in its table"),
+                &format!("{class} tracks in its source"),
                 expected,
                 counts.remove(class.as_str()).unwrap_or(0),
             );
@@ -123,18 +157,16 @@ impl Preset {
         expect("tracks that can be used", self.kept, kept.len());
         let duplicates = kept.iter().filter(|row| row.flags.contains(&Flag::Duplicate)).count()
             + rejected.iter().filter(|row| row.reason == "duplicate").count();
-        expect(
-            "tracks whose samples are those of another",
-            self.duplicate_pairs,
-            duplicates,
-        );
-        found.extend(self.bad_track_differences(sources, rejected));
+        if let Some(expected) = self.duplicate_pairs {
+            expect("tracks whose samples are those of another", expected, duplicates);
+        }
+        found.extend(self.bad_track_differences(listing, rejected));
         found.extend(self.near_silent_differences(kept, rejected));
         found
     }
 
-    fn bad_track_differences(&self, sources: &[TrackSource], rejected: &[RejectedRow]) -> Vec<String> {
-        let listed: HashSet<u64> = sources.iter().map(|track| track.track_id).collect();
+    fn bad_track_differences(&self, listing: &Listing, rejected: &[RejectedRow]) -> Vec<String> {
+        let listed: HashSet<u64> = listing.tracks.iter().map(|track| track.track_id).collect();
         let reasons: HashMap<u64, &RejectedRow> = rejected
             .iter()
             .filter_map(|row| Some((row.track_id?, row)))
@@ -148,7 +180,7 @@ impl Preset {
                 None if listed.contains(&id) => {
                     found.push(format!("Track {id} is known to be bad ({note}) and was kept."));
                 }
-                None => found.push(format!("Track {id}, known to be bad ({note}), is not in the table.")),
+                None => found.push(format!("Track {id}, known to be bad ({note}), is not in the source.")),
                 Some(row) if !bad.fault.codes().contains(&row.reason.as_str()) => found.push(format!(
                     "Track {id} is known to be bad ({note}) and was dropped for another reason: {}.",
                     row.detail
@@ -170,6 +202,9 @@ impl Preset {
     }
 
     fn near_silent_differences(&self, kept: &[TrackRow], rejected: &[RejectedRow]) -> Vec<String> {
+        let Some(expected) = &self.near_silent else {
+            return Vec::new();
+        };
         let mut actual: Vec<u64> = kept
             .iter()
             .filter(|row| row.flags.contains(&Flag::NearSilent))
@@ -182,12 +217,12 @@ impl Preset {
             )
             .collect();
         actual.sort_unstable();
-        if actual == self.near_silent {
+        if actual == *expected {
             return Vec::new();
         }
         vec![format!(
-            "The nearly silent tracks of {} should be {:?} and are {actual:?}.",
-            self.name, self.near_silent
+            "The nearly silent tracks of {} should be {expected:?} and are {actual:?}.",
+            self.name
         )]
     }
 }
@@ -200,6 +235,8 @@ fn is_flag(reason: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::TrackSource;
+    use crate::source::gtzan::GENRES;
 
     #[test]
     fn the_manifest_of_fma_small_agrees_with_itself() {
@@ -208,19 +245,76 @@ mod tests {
         assert_eq!(preset.classes.len(), 8);
         assert_eq!(preset.classes.values().sum::<usize>(), preset.tracks);
         assert_eq!(preset.tracks - preset.bad.len(), preset.kept);
-        assert!(preset.near_silent.is_sorted());
+        assert!(preset.near_silent.is_some_and(|tracks| tracks.is_sorted()));
         for archive in &preset.archives {
-            assert_eq!(archive.sha1.len(), 40);
+            assert_eq!(archive.sha1.as_ref().map(String::len), Some(40));
             assert!(archive.url.ends_with(&archive.name));
         }
+    }
+
+    #[test]
+    fn the_manifest_of_magnatagatune_agrees_with_itself() {
+        let preset = Preset::magnatagatune();
+        assert_eq!(
+            (preset.name.as_str(), preset.source.as_str()),
+            ("magnatagatune", "magnatagatune")
+        );
+        assert_eq!(preset.tags.len(), 10);
+        assert!(preset.kept < preset.tracks);
+        let features = preset.features.unwrap();
+        assert_eq!(features.validate(), Ok(()));
+        assert_eq!(features.clip_samples, 465_984);
+        assert_eq!(preset.min_samples, Some(288 * u64::from(features.sample_rate) / 10));
+        assert!(
+            preset
+                .archives
+                .iter()
+                .all(|archive| archive.url.ends_with(&archive.name))
+        );
+    }
+
+    #[test]
+    fn the_manifest_of_gtzan_agrees_with_itself() {
+        let preset = Preset::gtzan();
+        assert_eq!((preset.name.as_str(), preset.source.as_str()), ("gtzan", "gtzan"));
+        assert!(preset.classes.keys().eq(GENRES.iter()));
+        assert_eq!(preset.classes.values().sum::<usize>(), preset.tracks);
+        assert_eq!(preset.tracks - preset.bad.len(), preset.kept);
+        let features = preset.features.unwrap();
+        assert_eq!(features.validate(), Ok(()));
+        assert_eq!(features.clip_frames(), 1366);
+    }
+
+    #[test]
+    fn what_a_manifest_does_not_give_is_not_compared() {
+        let preset = Preset {
+            tracks: 3,
+            kept: 1,
+            ..Preset::magnatagatune()
+        };
+        let listing = Listing {
+            unlabelled: vec![source(5, "none")],
+            ..listing(&[source(1, "guitar"), source(2, "techno")])
+        };
+        let kept = [row(1, vec![Flag::Duplicate, Flag::NearSilent])];
+        assert_eq!(preset.differences(&listing, &kept, &[dropped(2, "duplicate")]), [""; 0]);
+        let fewer = preset.differences(
+            &Listing {
+                unlabelled: vec![],
+                ..listing
+            },
+            &kept,
+            &[],
+        );
+        assert_eq!(fewer, ["magnatagatune should have 3 tracks in its source and has 2."]);
     }
 
     fn tiny() -> Preset {
         Preset {
             tracks: 3,
             kept: 2,
-            duplicate_pairs: 0,
-            near_silent: vec![2],
+            duplicate_pairs: Some(0),
+            near_silent: Some(vec![2]),
             classes: [("Pop".to_owned(), 2), ("Rock".to_owned(), 1)].into(),
             bad: vec![BadTrack {
                 track_id: 3,
@@ -235,10 +329,17 @@ mod tests {
         TrackSource {
             track_id,
             path: format!("{track_id}.mp3"),
-            genre: Some(genre.into()),
+            labels: vec![genre.into()],
             artist: None,
             album: None,
             official_split: None,
+        }
+    }
+
+    fn listing(tracks: &[TrackSource]) -> Listing {
+        Listing {
+            tracks: tracks.to_vec(),
+            ..Listing::default()
         }
     }
 
@@ -275,18 +376,25 @@ mod tests {
     fn a_build_as_expected_differs_in_nothing() {
         let sources = [source(1, "Pop"), source(2, "Rock"), source(3, "Pop")];
         let kept = [row(1, vec![]), row(2, vec![Flag::NearSilent])];
-        assert_eq!(tiny().differences(&sources, &kept, &[dropped(3, "too_short")]), [""; 0]);
+        assert_eq!(
+            tiny().differences(&listing(&sources), &kept, &[dropped(3, "too_short")]),
+            [""; 0]
+        );
     }
 
     #[test]
     fn each_difference_is_a_sentence() {
         let sources = [source(1, "Pop"), source(2, "Polka"), source(3, "Pop"), source(4, "Pop")];
         let kept = [row(1, vec![]), row(3, vec![Flag::Duplicate])];
-        let differences = tiny().differences(&sources, &kept, &[dropped(2, "no_frames"), dropped(4, "duplicate")]);
+        let differences = tiny().differences(
+            &listing(&sources),
+            &kept,
+            &[dropped(2, "no_frames"), dropped(4, "duplicate")],
+        );
         for expected in [
-            "3 tracks in its table and has 4",
-            "2 Pop tracks in its table and has 3",
-            "1 Rock tracks in its table and has 0",
+            "3 tracks in its source and has 4",
+            "2 Pop tracks in its source and has 3",
+            "1 Rock tracks in its source and has 0",
             "0 tracks of the unknown class Polka and has 1",
             "0 tracks whose samples are those of another and has 2",
             "Track 3 is known to be bad (1.5 s) and was kept.",
@@ -299,13 +407,13 @@ mod tests {
             );
         }
         assert_eq!(differences.len(), 8);
-        let other_reason = tiny().differences(&sources, &kept, &[dropped(3, "io_error")]);
+        let other_reason = tiny().differences(&listing(&sources), &kept, &[dropped(3, "io_error")]);
         assert!(
             other_reason
                 .iter()
                 .any(|sentence| sentence.contains("another reason: because."))
         );
-        let absent = tiny().differences(&sources[..2], &kept, &[]);
-        assert!(absent.iter().any(|sentence| sentence.contains("is not in the table")));
+        let absent = tiny().differences(&listing(&sources[..2]), &kept, &[]);
+        assert!(absent.iter().any(|sentence| sentence.contains("is not in the source")));
     }
 }

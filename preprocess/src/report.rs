@@ -1,5 +1,6 @@
 //! Results of commands enter; what is printed of them leaves: a few lines for people, one line of JSON for programs.
 
+use crate::inspect::labels::LabelReport;
 use crate::inspect::{Overview, hours};
 use crate::pipeline::BuildReport;
 use crate::split::SplitReport;
@@ -182,6 +183,7 @@ pub fn inspect(overview: &Overview) -> Outcome {
     let index = &overview.index;
     let json = json!({
         "source": index.source,
+        "task": index.task,
         "kept": index.kept,
         "dropped": index.rejected,
         "reasons": overview.reasons,
@@ -193,6 +195,18 @@ pub fn inspect(overview: &Overview) -> Outcome {
         "fingerprint": index.fingerprint,
     });
     Outcome::new("inspect", overview.to_string(), json, Vec::new())
+}
+
+/// What the labels of a data set say, and where they are drawn.
+pub fn labels(report: &LabelReport, png: Option<&Path>) -> Outcome {
+    let mut text = report.to_string();
+    if let Some(png) = png {
+        let _ = write!(text, "\npicture   {}", png.display());
+    }
+    let mut json = json!(report);
+    json["labels_each"] = report.cardinality().into();
+    json["png"] = json!(png);
+    Outcome::new("inspect", text, json, Vec::new())
 }
 
 /// What a picture says.

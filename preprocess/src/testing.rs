@@ -3,6 +3,7 @@
 
 use crate::extract::Extractor;
 use crate::pipeline::{self, BuildConfig, BuildError, BuildProgress, BuildReport};
+use crate::source::Source;
 use crate::source::fma::Subset;
 use crate::validate::ValidateConfig;
 use shared::features::FeatureConfig;
@@ -102,13 +103,15 @@ impl Collection {
 
     /// A build of it that is content with three frames.
     pub fn config(&self, name: &str) -> BuildConfig {
-        let metadata = self.root.path().join("tracks.csv");
-        fs::write(&metadata, &self.rows).unwrap();
+        let table = self.root.path().join("tracks.csv");
+        fs::write(&table, &self.rows).unwrap();
         BuildConfig {
             audio: self.audio(),
-            metadata,
+            source: Source::Fma {
+                table,
+                subset: Subset::Small,
+            },
             out: self.out(name),
-            subset: Subset::Small,
             preset: None,
             features: FeatureConfig::default(),
             validate: ValidateConfig {

@@ -48,10 +48,10 @@ pub enum Rejection {
     #[error("the file is empty")]
     EmptyFile,
     /// Something else under an audio file's name.
-    #[error("the file is {0}, not MP3 audio")]
+    #[error("the file is {0}, not audio in a format that can be read")]
     NotAudio(&'static str),
-    /// Binary data in which no frame could be found or decoded.
-    #[error("no MPEG audio frame in the file can be decoded")]
+    /// Binary data in which no audio could be found or decoded.
+    #[error("nothing in the file can be decoded as audio")]
     NoFrames,
     /// A sample rate, channel count or codec that this program does not take.
     #[error("{0}")]
@@ -97,11 +97,11 @@ pub enum Rejection {
         /// How many.
         samples: u64,
     },
-    /// The source gives no genre.
-    #[error("the source gives it no genre")]
+    /// The source gives no label, or none of those that were asked for.
+    #[error("the source gives it none of the wanted labels")]
     Unlabelled,
-    /// The source's tables do not know the file.
-    #[error("the file is not in the source's table")]
+    /// The source's tables, or its names and places of files, do not know the file.
+    #[error("the file is none of the tracks that the source lists")]
     Unlisted,
     /// The decoder broke down over the file.
     #[error("the decoder broke down over the file: {message}")]
@@ -225,8 +225,8 @@ impl ValidateConfig {
     }
 }
 
-/// The sample rates and channel counts that are taken: what MPEG audio has, and nothing that a broken header can make of
-/// it.
+/// The sample rates and channel counts that are taken: what music is recorded with, and nothing that a broken header can
+/// make of it.
 pub fn check_format(rate: Option<u32>, channels: usize) -> Result<u32, Rejection> {
     const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
     let rate = rate.unwrap_or(0);
@@ -237,9 +237,9 @@ pub fn check_format(rate: Option<u32>, channels: usize) -> Result<u32, Rejection
             RATES.end()
         )));
     }
-    if !(1..=2).contains(&channels) {
+    if !(1..=8).contains(&channels) {
         return Err(Rejection::UnsupportedFormat(format!(
-            "it has {channels} channels, and one or two are supported"
+            "it has {channels} channels, and one to eight are supported"
         )));
     }
     Ok(rate)
@@ -325,12 +325,13 @@ mod tests {
     #[test]
     fn absurd_formats_get_a_reason() {
         assert_eq!(check_format(Some(44_100), 2), Ok(44_100));
+        assert_eq!(check_format(Some(192_000), 8), Ok(192_000));
         for (rate, channels) in [
             (None, 2),
             (Some(0), 2),
             (Some(384_000), 1),
             (Some(44_100), 0),
-            (Some(44_100), 6),
+            (Some(44_100), 9),
         ] {
             assert_eq!(check_format(rate, channels).unwrap_err().code(), "unsupported_format");
         }

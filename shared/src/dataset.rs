@@ -39,7 +39,7 @@ pub struct DatasetIndex {
     pub features: FeatureConfig,
     /// [`FeatureConfig::fingerprint`] of `features`.
     pub fingerprint: String,
-    /// Whether a track has one label or any number of them.
+    /// Whether a track has one label or any number of them. Left out where it has one, as in the first data sets.
     #[serde(default, skip_serializing_if = "Task::is_single_label")]
     pub task: Task,
     /// Class names in the order of a model's outputs.
@@ -57,21 +57,19 @@ pub struct DatasetIndex {
     pub files: BTreeMap<String, FileRecord>,
 }
 
-/// What there is to be learned of a track.
+/// What is to be learnt of a track.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
-    /// Its class: each track has one label.
+    /// Which one of the classes it belongs to.
     #[default]
     SingleLabel,
-    /// Its tags: a track has any number of labels.
+    /// Which of the classes, called tags then, hold of it; any number may.
     MultiLabel,
 }
 
 impl Task {
-    /// Whether each track has one label.
-
-    pub fn is_single_label(&self) -> bool {
+    fn is_single_label(&self) -> bool {
         *self == Self::SingleLabel
     }
 }
@@ -82,7 +80,7 @@ impl Task {
 pub struct SourceRecord {
     /// The source's name: `fma`.
     pub name: String,
-    /// The part of the source that was asked for: `small`.
+    /// The part of the source that was asked for: `small`, `guitar,techno`, `all`.
     pub subset: String,
     /// The preset that the build was checked against, if any.
     pub preset: Option<String>,
@@ -360,6 +358,11 @@ impl Dataset {
         &self.index.classes
     }
 
+    /// Whether a track has one label or any number of them.
+    pub fn task(&self) -> Task {
+        self.index.task
+    }
+
     /// The kept tracks in the order of their ids; positions in this slice are what the other methods take.
     pub fn tracks(&self) -> &[TrackRow] {
         &self.tracks
@@ -370,23 +373,18 @@ impl Dataset {
         self.by_id.get(&track_id).copied()
     }
 
-    /// Whether a track has one label or any number of them.
-    pub fn task(&self) -> Task {
-        self.index.task
-    }
-
-    /// The classes of a track, as places in [`Self::classes`].
-    pub fn tags(&self, position: usize) -> impl Iterator<Item = usize> {
-        let labels = self.tracks[position].labels.iter();
-        labels.filter_map(|label| self.index.classes.iter().position(|class| class == label))
-    }
-
     /// The class of a track that has exactly one label.
     pub fn class(&self, position: usize) -> Option<usize> {
         match self.tracks[position].labels.as_slice() {
             [label] => self.index.classes.iter().position(|class| class == label),
             _ => None,
         }
+    }
+
+    /// The classes of a track's labels, in the order of its row.
+    pub fn tags(&self, position: usize) -> impl Iterator<Item = usize> {
+        let labels = self.tracks[position].labels.iter();
+        labels.filter_map(|label| self.index.classes.iter().position(|class| class == label))
     }
 
     /// A track's samples: mono PCM at [`FeatureConfig::sample_rate`].
@@ -538,7 +536,7 @@ mod tests {
             },
             fingerprint: features.fingerprint(),
             features,
-            task: crate::dataset::Task::SingleLabel,
+            task: Task::default(),
             classes: vec!["Folk".into(), "Rock".into()],
             kept: 3,
             rejected: 0,
@@ -567,6 +565,8 @@ mod tests {
         assert_eq!(dataset.tracks().len(), 3);
         let rock = dataset.position(9).unwrap();
         assert_eq!((dataset.class(rock), dataset.position(10)), (Some(1), None));
+        assert_eq!(dataset.tags(rock).collect::<Vec<_>>(), [1]);
+        assert_eq!(dataset.task(), Task::SingleLabel);
         assert_eq!(dataset.waveform(rock)[..4], [0, 9, 18, 27]);
         assert_eq!((dataset.mel(rock).n_mels, dataset.mel(rock).frames), (4, 2));
         assert_eq!(read_summary(root.path(), dataset.index()).unwrap()[1].samples, 1024);
@@ -587,6 +587,42 @@ mod tests {
                 assert_eq!(read, index, "byte {at}");
             }
         }
+    }
+
+    #[test]
+    fn several_labels_are_several_classes() {
+        let root = tiny();
+        let mut index = Dataset::read_index(root.path()).unwrap();
+        let mut rows = read_tracks(root.path(), &index).unwrap();
+        rows[1].labels = vec!["Rock".into(), "Folk".into()];
+        rows[2].labels.clear();
+        let table = manifest::to_csv(&rows);
+        index.task = Task::MultiLabel;
+        index.files.insert(TRACKS_FILE.into(), FileRecord::of(&table));
+        fs::write(root.path().join(TRACKS_FILE), table).unwrap();
+        fs::write(root.path().join(INDEX_FILE), index.to_json()).unwrap();
+        let dataset = Dataset::open(root.path()).unwrap();
+        assert_eq!(dataset.task(), Task::MultiLabel);
+        let tags = |position| dataset.tags(position).collect::<Vec<_>>();
+        assert_eq!((tags(0), tags(1), tags(2)), (vec![0], vec![1, 0], vec![]));
+        assert_eq!((dataset.class(1), dataset.class(2)), (None, None));
+    }
+
+    #[test]
+    fn an_index_without_a_task_is_of_one_label_and_keeps_its_checksum() {
+        let root = tiny();
+        let json = fs::read_to_string(root.path().join(INDEX_FILE)).unwrap();
+        assert!(!json.contains("\"task\""));
+        let index = DatasetIndex::from_json(Path::new(INDEX_FILE), json.as_bytes()).unwrap();
+        assert_eq!(index.task, Task::SingleLabel);
+        let tagged = DatasetIndex {
+            task: Task::MultiLabel,
+            ..index
+        };
+        let json = String::from_utf8(tagged.to_json()).unwrap();
+        assert!(json.contains("\"task\": \"multi-label\""), "{json}");
+        let read = DatasetIndex::from_json(Path::new(INDEX_FILE), json.as_bytes()).unwrap();
+        assert_eq!(read.task, Task::MultiLabel);
     }
 
     #[test]

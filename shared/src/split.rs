@@ -402,7 +402,7 @@ mod tests {
             },
             fingerprint: features.fingerprint(),
             features,
-            task: crate::dataset::Task::SingleLabel,
+            task: dataset::Task::default(),
             classes: vec!["Folk".into(), "Rock".into()],
             kept: 3,
             rejected: 0,

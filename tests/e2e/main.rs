@@ -1,4 +1,4 @@
-//! End-to-end tests: the programs as a user runs them, on real MP3 files, judged by files, output and exit status.
+//! End-to-end tests: the programs as a user runs them, on real audio files, judged by files, output and exit status.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,6 +7,7 @@
 
 mod bench;
 mod build;
+mod sources;
 mod split;
 mod train;
 mod usage;

@@ -6,7 +6,7 @@ use half::f16;
 use ndarray::Array2;
 use shared::dataset::{
     DatasetIndex, FORMAT_VERSION, FileRecord, INDEX_FILE, REJECTED_FILE, SUMMARY_FILE, ShardFileRecord, ShardRecord,
-    SourceRecord, TRACKS_FILE,
+    SourceRecord, TRACKS_FILE, Task,
 };
 use shared::dsp::decibel::{Reference, power_to_db};
 use shared::dsp::mel::{MelScratch, MelSpectrogram};
@@ -92,7 +92,7 @@ pub fn dataset() -> TempDir {
         },
         fingerprint: features.fingerprint(),
         features: features.clone(),
-        task: shared::dataset::Task::SingleLabel,
+        task: Task::default(),
         classes: vec!["Folk".into(), "Rock".into()],
         kept: TRACKS,
         rejected: 0,

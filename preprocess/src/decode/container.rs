@@ -1,8 +1,9 @@
-//! What surrounds the audio in a file. A file enters; the range of bytes between its tags leaves, or what the file is
-//! instead of audio.
+//! What surrounds the audio in a file. A file enters; the range of bytes between its tags leaves, which container it is,
+//! or what the file is instead of audio.
 //!
 //! MPEG audio has no container: tags are simply put before and behind it. Pictures in them can hold what looks like a
-//! frame, so they are kept from the decoder altogether. Frames themselves are not looked at here.
+//! frame, so they are kept from the decoder altogether. Other files are known by how they begin; whatever begins like
+//! none of them is left to the MP3 decoder, which looks for a frame further on. Nothing is decoded here.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -68,13 +69,120 @@ fn ape_length(footer: &[u8; APE_FOOTER as usize]) -> Option<u64> {
     Some(u64::from(word(12)) + header)
 }
 
-/// What a file that holds no MPEG frame is, judged by its first bytes.
+/// How a file's audio is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A stream of MPEG frames, or nothing that is known.
+    Mpeg,
+    /// Sun's and NeXT's `.au`.
+    SunAudio,
+    /// A container that Symphonia reads.
+    Container(Container),
+}
+
+/// Containers that Symphonia reads, and bare AAC, which it reads likewise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Container {
+    Wav,
+    Aiff,
+    Caf,
+    Flac,
+    Ogg,
+    Mp4,
+    Matroska,
+    Adts,
+}
+
+impl Container {
+    /// The file in words, for sentences about it.
+    pub(super) fn what(self) -> &'static str {
+        match self {
+            Self::Wav => "a WAV file",
+            Self::Aiff => "an AIFF file",
+            Self::Caf => "a CAF file",
+            Self::Flac => "a FLAC file",
+            Self::Ogg => "an Ogg file",
+            Self::Mp4 => "an MP4 file",
+            Self::Matroska => "a Matroska file",
+            Self::Adts => "an AAC file",
+        }
+    }
+}
+
+/// As many first bytes as [`kind`] can make use of: the longest ADTS frame and the header of another.
+pub(super) const BEGINNING_BYTES: u64 = (1 << 13) + ADTS_HEADER as u64;
+
+const ADTS_HEADER: usize = 7;
+
+/// What a file is, judged by its first bytes.
+pub(super) fn kind(beginning: &[u8]) -> Kind {
+    let at = |place: usize, magic: &[u8]| beginning.get(place..place + magic.len()) == Some(magic);
+    let container = if at(0, b"RIFF") && at(8, b"WAVE") {
+        // MPEG frames in a WAV file are common in old collections; its header adds nothing that helps to decode them.
+        if wav_holds_mpeg(beginning) {
+            return Kind::Mpeg;
+        }
+        Container::Wav
+    } else if at(0, b"FORM") && (at(8, b"AIFF") || at(8, b"AIFC")) {
+        Container::Aiff
+    } else if at(0, b"caff") {
+        Container::Caf
+    } else if at(0, b"fLaC") {
+        Container::Flac
+    } else if at(0, b"OggS") {
+        Container::Ogg
+    } else if at(4, b"ftyp") {
+        Container::Mp4
+    } else if at(0, b"\x1a\x45\xdf\xa3") {
+        Container::Matroska
+    } else if at(0, b".snd") {
+        return Kind::SunAudio;
+    } else if is_adts(beginning) {
+        Container::Adts
+    } else {
+        return Kind::Mpeg;
+    };
+    Kind::Container(container)
+}
+
+/// Whether the `fmt ` chunk of a WAV file names MPEG audio.
+fn wav_holds_mpeg(beginning: &[u8]) -> bool {
+    const RIFF_HEADER: usize = 12;
+    const MPEG_FORMATS: [[u8; 2]; 2] = [[0x50, 0], [0x55, 0]];
+    let mut rest = beginning.get(RIFF_HEADER..).unwrap_or_default();
+    while let [a, b, c, d, size @ ..] = rest
+        && let Some((size, body)) = size.split_first_chunk::<4>()
+    {
+        if [*a, *b, *c, *d] == *b"fmt " {
+            return body.first_chunk().is_some_and(|format| MPEG_FORMATS.contains(format));
+        }
+        let size = u32::from_le_bytes(*size) as usize;
+        rest = body.get(size.next_multiple_of(2)..).unwrap_or_default();
+    }
+    false
+}
+
+/// Whether an ADTS frame stands here and another behind it. Two bytes alone prove nothing, but a second header does.
+fn is_adts(bytes: &[u8]) -> bool {
+    let frame_length = |bytes: &[u8]| match *bytes {
+        // Twelve bits of sync word, and a layer of 0, which MPEG audio proper never has.
+        [0xff, second, _, fourth, fifth, sixth, _, ..] if second & 0xf6 == 0xf0 => {
+            Some(usize::from(fourth & 3) << 11 | usize::from(fifth) << 3 | usize::from(sixth) >> 5)
+        }
+        _ => None,
+    };
+    frame_length(bytes)
+        .filter(|&length| length > ADTS_HEADER)
+        .and_then(|length| bytes.get(length..))
+        .is_some_and(|next| next.is_empty() || frame_length(next).is_some())
+}
+
+/// What a file is that neither begins as one of [`Kind`] nor holds an MPEG frame, judged by its first bytes.
 pub(super) fn what_else(beginning: &[u8]) -> Option<&'static str> {
-    const MAGIC: [(&[u8], &str); 12] = [
-        (b"fLaC", "a FLAC file"),
-        (b"OggS", "an Ogg file"),
-        (b"RIFF", "a WAV file"),
-        (b"FORM", "an AIFF file"),
+    const MAGIC: [(&[u8], &str); 11] = [
+        (b"RIFF", "a RIFF file without WAVE audio"),
+        (b"RF64", "a WAV file of the 64-bit kind"),
+        (b"FORM", "an IFF file without AIFF audio"),
         (b"MThd", "a MIDI file"),
         (b"\x30\x26\xb2\x75", "a Windows Media file"),
         (b"PK\x03\x04", "a ZIP archive"),
@@ -86,9 +194,6 @@ pub(super) fn what_else(beginning: &[u8]) -> Option<&'static str> {
     ];
     if let Some((_, what)) = MAGIC.iter().find(|(magic, _)| beginning.starts_with(magic)) {
         return Some(what);
-    }
-    if beginning.get(4..8) == Some(b"ftyp") {
-        return Some("an MP4 file");
     }
     // A character of UTF-8 may be cut in half at the end.
     let text = match std::str::from_utf8(beginning) {
@@ -164,9 +269,11 @@ mod tests {
     #[test]
     fn other_files_are_told_apart() {
         for (bytes, expected) in [
-            (b"fLaC\x00\x00\x00\x22".as_slice(), Some("a FLAC file")),
+            (
+                b"RIFF\x00\x00\x00\x22AVI ".as_slice(),
+                Some("a RIFF file without WAVE audio"),
+            ),
             (b"<html><body>404</body></html>\n", Some("a web page")),
-            (b"\x00\x00\x00\x20ftypM4A ", Some("an MP4 file")),
             ("Fichier non trouv\u{e9}".as_bytes(), Some("a text file")),
             (&"Fichier non trouv\u{e9}".as_bytes()[..18], Some("a text file")),
             (&[3, 190, 7, 0, 4], None),
@@ -176,17 +283,67 @@ mod tests {
         }
     }
 
+    fn wav(format: u16) -> Vec<u8> {
+        let mut file = b"RIFF\x64\x00\x00\x00WAVEjunk\x03\x00\x00\x00abc\x00fmt \x10\x00\x00\x00".to_vec();
+        file.extend(format.to_le_bytes());
+        file
+    }
+
+    /// ADTS frames of this length, protection absent.
+    fn adts(frames: usize, length: usize) -> Vec<u8> {
+        let mut frame = vec![
+            0xff,
+            0xf1,
+            0x50,
+            (length >> 11) as u8,
+            (length >> 3) as u8,
+            (length << 5) as u8,
+            0xfc,
+        ];
+        frame.resize(length, 0);
+        frame.repeat(frames)
+    }
+
+    #[test]
+    fn containers_are_known_by_how_they_begin() {
+        let container = Kind::Container;
+        let mut half_a_frame = adts(1, 300);
+        half_a_frame.pop();
+        for (bytes, expected) in [
+            (wav(1), container(Container::Wav)),
+            (wav(0x55), Kind::Mpeg),
+            (wav(0x50), Kind::Mpeg),
+            (b"FORM\x00\x00\x00\x00AIFC".to_vec(), container(Container::Aiff)),
+            (b"FORM\x00\x00\x00\x00ILBM".to_vec(), Kind::Mpeg),
+            (b"RIFF\x00\x00\x00\x00AVI ".to_vec(), Kind::Mpeg),
+            (b"caff\x00\x01".to_vec(), container(Container::Caf)),
+            (b"fLaC".to_vec(), container(Container::Flac)),
+            (b"OggS\x00".to_vec(), container(Container::Ogg)),
+            (b"\x00\x00\x00\x20ftypM4A ".to_vec(), container(Container::Mp4)),
+            (b"\x1a\x45\xdf\xa3\x9f".to_vec(), container(Container::Matroska)),
+            (b".snd\x00\x00".to_vec(), Kind::SunAudio),
+            (adts(2, 300), container(Container::Adts)),
+            (adts(1, 8191), container(Container::Adts)),
+            (half_a_frame, Kind::Mpeg),
+            (b"\xff\xf1\x50\x00\x00\x00\xfc".to_vec(), Kind::Mpeg),
+            (b"\xff\xfb\x90\x64".repeat(300), Kind::Mpeg),
+            (Vec::new(), Kind::Mpeg),
+        ] {
+            assert_eq!(kind(&bytes), expected, "{bytes:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn hostile_bytes_never_panic(
-            prefix in prop::sample::select(vec![b"".as_slice(), b"ID3\x04\x00\x00"]),
+            prefix in prop::sample::select(vec![b"".as_slice(), b"ID3\x04\x00\x00", b"RIFF\x00\x00\x00\x00WAVE", b"\xff\xf1"]),
             bytes in prop::collection::vec(any::<u8>(), 0..200),
             suffix in prop::sample::select(vec![b"".as_slice(), b"APETAGEX\xd0\x07\x00\x00\xff\xff\xff\xff\x01\x00\x00\x00\x00\x00\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00"]),
         ) {
             let file = [prefix, &bytes, suffix].concat();
             let range = range(&file);
             prop_assert!(range.start <= range.end && range.end <= file.len() as u64);
-            let _ = what_else(&file);
+            let _ = (what_else(&file), kind(&file));
         }
     }
 }

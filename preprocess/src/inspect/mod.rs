@@ -1,5 +1,7 @@
-//! `preprocess inspect`: a data set enters; a short text about it, or the picture of a track, leaves.
+//! `preprocess inspect`: a data set enters; a short text about it or about its labels, or a picture, leaves.
 
+pub mod labels;
+mod labels_picture;
 pub mod picture;
 
 use crate::validate::{ReasonCounts, describe_reasons};

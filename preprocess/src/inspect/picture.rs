@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const WIDTH: u32 = 1200;
 const HEIGHT: u32 = 760;
 const WAVEFORM_HEIGHT: u32 = 260;
-const FONT: &str = "sans-serif";
+pub(super) const FONT: &str = "sans-serif";
 
 /// A picture that could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,21 @@ const FONT: &str = "sans-serif";
 pub struct PictureError {
     path: PathBuf,
     reason: String,
+}
+
+impl PictureError {
+    pub(super) fn new(path: &Path, reason: String) -> Self {
+        Self {
+            path: path.to_owned(),
+            reason,
+        }
+    }
+}
+
+/// Makes the built-in font known under [`FONT`].
+pub(super) fn register_font() -> Result<(), String> {
+    plotters::style::register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
+        .map_err(|_| "the built-in font cannot be read".into())
 }
 
 /// A track to draw.
@@ -41,12 +56,8 @@ type DrawError<'a> = DrawingAreaErrorKind<<BitMapBackend<'a> as DrawingBackend>:
 impl TrackPicture<'_> {
     /// Writes the PNG, 1200 by 760 pixels.
     pub fn write(&self, path: &Path) -> Result<(), PictureError> {
-        let failed = |reason: String| PictureError {
-            path: path.to_owned(),
-            reason,
-        };
-        plotters::style::register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
-            .map_err(|_| failed("the built-in font cannot be read".into()))?;
+        let failed = |reason: String| PictureError::new(path, reason);
+        register_font().map_err(failed)?;
         let area = BitMapBackend::new(path, (WIDTH, HEIGHT)).into_drawing_area();
         self.draw(&area).map_err(|error| failed(error.to_string()))?;
         area.present().map_err(|error| failed(error.to_string()))

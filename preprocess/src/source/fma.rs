@@ -4,14 +4,15 @@
 //! The table has three header rows. The first two make two-level column names, (`track`, `genre_top`) for one, the third
 //! begins with `track_id`, the name of the first column. Columns are found by name, so a table with fewer will do.
 
-use super::{Listing, TrackSource, UnlistedFile};
+use super::files::{self, UnreadableDirectory};
+use super::{Listing, TrackSource, UnlistedFile, label_problem};
 use clap::ValueEnum;
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 use shared::split::Set;
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -52,11 +53,14 @@ pub enum FmaError {
     /// The operating system refused.
     #[error("could not read {}: {source}", path.display())]
     Io {
-        /// The file or directory.
+        /// The table.
         path: PathBuf,
         /// What the operating system answered.
         source: io::Error,
     },
+    /// The operating system refused a directory.
+    #[error(transparent)]
+    Directory(#[from] UnreadableDirectory),
     /// Not CSV, or rows of different lengths.
     #[error("{} cannot be read as CSV: {source}", path.display())]
     Csv {
@@ -124,10 +128,8 @@ pub fn list(audio: &Path, table: &Path, subset: Subset) -> Result<Listing, FmaEr
         });
     }
     let listed: HashSet<String> = listed.into_iter().map(clip_path).collect();
-    let mut files = Vec::new();
-    collect_mp3s(audio, "", &mut files)?;
-    files.sort();
-    let unlisted = files
+    let is_mp3 = |path: &str| files::extension(path).is_some_and(|extension| extension == "mp3");
+    let unlisted = files::below(audio, is_mp3)?
         .into_iter()
         .filter(|path| !listed.contains(path))
         .map(|path| UnlistedFile {
@@ -135,7 +137,11 @@ pub fn list(audio: &Path, table: &Path, subset: Subset) -> Result<Listing, FmaEr
             path,
         })
         .collect();
-    Ok(Listing { tracks, unlisted })
+    Ok(Listing {
+        tracks,
+        unlabelled: Vec::new(),
+        unlisted,
+    })
 }
 
 /// Where FMA keeps a track's clip: `000/000002.mp3`.
@@ -224,10 +230,8 @@ fn read_table(table: impl io::Read, path: &Path, subset: Subset) -> Result<(Vec<
 
 fn track(track_id: u64, row: &StringRecord, places: &ColumnPlaces) -> Result<TrackSource, String> {
     let genre = Some(row[places.genre].trim()).filter(|genre| !genre.is_empty());
-    if let Some(genre) = genre.filter(|genre| genre.contains('|')) {
-        return Err(format!(
-            "the genre `{genre}` contains `|`, which separates labels in the data set's tables"
-        ));
+    if let Some(problem) = genre.and_then(label_problem) {
+        return Err(format!("the genre {problem}"));
     }
     // FMA writes -1 for the album of a track that is on none.
     let id_at = |place: Option<usize>| {
@@ -237,7 +241,7 @@ fn track(track_id: u64, row: &StringRecord, places: &ColumnPlaces) -> Result<Tra
     Ok(TrackSource {
         track_id,
         path: clip_path(track_id),
-        genre: genre.map(str::to_owned),
+        labels: genre.map(str::to_owned).into_iter().collect(),
         artist: id_at(places.artist),
         album: id_at(places.album),
         official_split: places.split.map_or(Ok(None), |place| parse_split(&row[place]))?,
@@ -264,35 +268,11 @@ fn parse_split(word: &str) -> Result<Option<Set>, String> {
     }
 }
 
-/// Paths of the MP3 files below `audio`/`inside`, relative to `audio`. Links to directories are not followed: one that
-/// leads upwards would never end.
-fn collect_mp3s(audio: &Path, inside: &str, files: &mut Vec<String>) -> Result<(), FmaError> {
-    let directory = audio.join(inside);
-    let failed = |source| FmaError::Io {
-        path: directory.clone(),
-        source,
-    };
-    for entry in fs::read_dir(&directory).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if inside.is_empty() {
-            name
-        } else {
-            format!("{inside}/{name}")
-        };
-        if entry.file_type().map_err(failed)?.is_dir() {
-            collect_mp3s(audio, &path, files)?;
-        } else if path.to_ascii_lowercase().ends_with(".mp3") {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
 
     // Cut from the real table: columns of other groups in between, quotes, a line break inside a cell.
     const TABLE: &str = "\
@@ -331,13 +311,13 @@ track_id,,,,,,,,\n\
             TrackSource {
                 track_id: 10,
                 path: "000/000010.mp3".into(),
-                genre: Some("Pop".into()),
+                labels: vec!["Pop".into()],
                 artist: Some("6".into()),
                 album: Some("6".into()),
                 official_split: Some(Set::Train),
             }
         );
-        assert_eq!((tracks[2].genre.as_deref(), tracks[2].album.as_deref()), (None, None));
+        assert_eq!((tracks[2].labels.len(), tracks[2].album.as_deref()), (0, None));
         assert_eq!(tracks[2].official_split, Some(Set::Test));
     }
 

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Clone, Debug)]
 struct Group {
     members: Vec<usize>,
-    /// Members per class.
+    /// Members per class; one with several labels counts in each.
     classes: Vec<(usize, f64)>,
 }
 
@@ -157,15 +157,17 @@ fn groups(tracks: &[TrackRow], by: GroupBy) -> Vec<Group> {
     }
     ties.tie(tracks.iter().map(|row| &row.waveform_blake3));
     let mut numbers = HashMap::new();
-    let mut class_of = |row: &TrackRow| {
+    let mut class_of = |label: &String| {
         let next = numbers.len();
-        *numbers.entry(row.labels.clone()).or_insert(next)
+        *numbers.entry(label.clone()).or_insert(next)
     };
     let mut by_root: BTreeMap<usize, (Vec<usize>, BTreeMap<usize, f64>)> = BTreeMap::new();
     for (at, row) in tracks.iter().enumerate() {
         let (members, classes) = by_root.entry(ties.root(at)).or_default();
         members.push(at);
-        *classes.entry(class_of(row)).or_default() += 1.0;
+        for label in &row.labels {
+            *classes.entry(class_of(label)).or_default() += 1.0;
+        }
     }
     by_root
         .into_values()
@@ -303,6 +305,34 @@ mod tests {
                     .filter(|(row, own)| row.labels == label && **own == set)
                     .count() as i64;
                 assert!((count - target).abs() <= 2, "{label:?} {set:?}: {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn tags_are_balanced_each_by_itself() {
+        // 100 artists of ten tracks; each track has two of five tags, so that combinations are many and tags are few.
+        let tags = ["a", "b", "c", "d", "e"];
+        let tracks: Vec<_> = (0..1000u64)
+            .map(|id| TrackRow {
+                labels: vec![
+                    tags[(id % 5) as usize].into(),
+                    tags[((id % 5 + 1 + id / 7 % 4) % 5) as usize].into(),
+                ],
+                ..by(id, "", &(id / 10).to_string(), "")
+            })
+            .collect();
+        let sets = assign(&tracks, GroupBy::Artist, RATIOS, 5).unwrap();
+        for tag in tags {
+            let own = tracks
+                .iter()
+                .zip(&sets)
+                .filter(|(row, _)| row.labels.iter().any(|label| label == tag));
+            let own: Vec<Set> = own.map(|(_, set)| *set).collect();
+            for (set, ratio) in Set::ALL.into_iter().zip(RATIOS) {
+                let count = own.iter().filter(|other| **other == set).count() as f64;
+                let wanted = ratio * own.len() as f64;
+                assert!((count - wanted).abs() <= 8.0, "{tag} {set:?}: {count} of {wanted}");
             }
         }
     }

@@ -5,6 +5,7 @@
 
 pub(crate) mod audit;
 mod grouped;
+mod iterative;
 mod strategy;
 #[cfg(test)]
 mod testing;

@@ -2,7 +2,7 @@
 //!
 //! Every strategy is a function of the rows and the seed. Nothing is read or written here.
 
-use super::grouped;
+use super::{grouped, iterative};
 use clap::ValueEnum;
 use rand::seq::SliceRandom;
 use shared::manifest::TrackRow;
@@ -108,7 +108,7 @@ pub enum Strategy {
         /// What the order is drawn with.
         seed: u64,
     },
-    /// Each class shuffled and cut by itself.
+    /// Each class shuffled and cut by itself; where tracks have several labels, iterative stratification.
     Stratified {
         /// Shares of the sets.
         ratios: Ratios,
@@ -191,6 +191,9 @@ impl Strategy {
                 cut(&order, *ratios, &mut sets);
                 Ok(sets)
             }
+            Self::Stratified { ratios, seed } if tracks.iter().any(|row| row.labels.len() != 1) => {
+                Ok(iterative::assign(tracks, ratios.shares(), *seed))
+            }
             Self::Stratified { ratios, seed } => stratified(tracks, *ratios, *seed),
             Self::Grouped { by, ratios, seed } => grouped::assign(tracks, *by, ratios.shares(), *seed),
             Self::Official => official(tracks),
@@ -209,6 +212,7 @@ fn cut(order: &[usize], ratios: Ratios, sets: &mut [Set]) {
     }
 }
 
+/// Of tracks with one label each.
 fn stratified(tracks: &[TrackRow], ratios: Ratios, seed: u64) -> Result<Vec<Set>, String> {
     let mut classes: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
     for (at, row) in tracks.iter().enumerate() {
@@ -218,7 +222,7 @@ fn stratified(tracks: &[TrackRow], ratios: Ratios, seed: u64) -> Result<Vec<Set>
     if let Some((labels, members)) = classes.iter().find(|(_, members)| members.len() < used) {
         return Err(format!(
             "the class {} has {} tracks, too few for {used} sets; use --strategy random, or build with more of its tracks",
-            labels.join(" and "),
+            labels.concat(),
             members.len()
         ));
     }
@@ -354,6 +358,39 @@ mod tests {
         assert!(reason.contains("the class Polka has 2 tracks"), "{reason}");
         let sets = strategy("80,0,20").assign(&tracks).unwrap();
         assert_ne!(sets[30], sets[31]);
+    }
+
+    #[test]
+    fn tracks_with_several_labels_are_stratified_by_label_and_not_by_combination() {
+        // Fifteen combinations, each of them once: no class by itself could be cut in three.
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let mut tracks = Vec::new();
+        for (at, first) in names.iter().enumerate() {
+            for second in &names[at + 1..] {
+                tracks.push(TrackRow {
+                    labels: vec![(*first).into(), (*second).into()],
+                    ..row(tracks.len() as u64, "")
+                });
+            }
+        }
+        let strategy = Strategy::Stratified {
+            ratios: ratios("60,20,20"),
+            seed: 1,
+        };
+        let sets = strategy.assign(&tracks).unwrap();
+        let sizes = Set::ALL.map(|set| count(&sets, set));
+        assert!(
+            (8..=10).contains(&sizes[0]) && sizes[1] >= 2 && sizes[2] >= 2,
+            "{sizes:?}"
+        );
+        for name in names {
+            let own = tracks
+                .iter()
+                .zip(&sets)
+                .filter(|(row, _)| row.labels.contains(&name.to_owned()));
+            let own: Vec<Set> = own.map(|(_, set)| *set).collect();
+            assert!((2..=4).contains(&count(&own, Set::Train)), "{name}: {own:?}");
+        }
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! Makes the quickstart's corpus: eight synthetic genres as MP3 files, laid out as the Free Music Archive's.
+//! Makes the quickstart's corpus: eight synthetic genres, laid out as one of three well-known collections.
 
 #![forbid(unsafe_code)]
 
 use clap::Parser;
 use std::path::PathBuf;
 use std::time::Instant;
-use tests::corpus::{CorpusConfig, Damage, GENRE_COUNT, make_corpus};
+use tests::corpus::{CorpusConfig, Damage, GENRE_COUNT, Layout, make_corpus};
 
-/// Make a small corpus of synthetic music: OUT/audio/NNN/NNNNNN.mp3 and OUT/metadata/tracks.csv, as FMA has them.
+/// Make a small corpus of synthetic music, as FMA has it unless told otherwise: OUT/audio/NNN/NNNNNN.mp3 and
+/// OUT/metadata/tracks.csv.
 ///
 /// Seven files are damaged on purpose, as OUT/metadata/damage.csv says. The same arguments give the same bytes.
 #[derive(Parser)]
@@ -25,6 +26,9 @@ struct Cli {
     /// What all chance is a function of.
     #[arg(long, value_name = "N", default_value_t = CorpusConfig::default().seed)]
     seed: u64,
+    /// Whose collection it looks like.
+    #[arg(long, value_enum, default_value_t = CorpusConfig::default().layout)]
+    layout: Layout,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -35,6 +39,7 @@ fn main() -> anyhow::Result<()> {
         seconds: cli.seconds,
         seed: cli.seed,
         damage: Damage::USUAL.to_vec(),
+        layout: cli.layout,
     };
     let tracks = make_corpus(&cli.out, &config)?;
     println!(

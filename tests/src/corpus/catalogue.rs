@@ -5,7 +5,6 @@ use super::genres::GENRES;
 use super::{CorpusConfig, CorpusError, SECONDS_RANGE, stream};
 use rand::RngExt;
 use rand::seq::SliceRandom;
-use std::path::PathBuf;
 
 /// The set that the collection itself puts an artist's tracks in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,22 +53,16 @@ pub struct Track {
     pub seconds: f32,
     /// What was done to its file.
     pub damage: Option<Damage>,
+    /// What it is called in its collection: a genre, or several tags.
+    pub labels: Vec<&'static str>,
+    /// Its file, relative to the corpus, with `/` between names.
+    pub path: String,
 }
 
 impl Track {
     /// The genre's name.
     pub fn genre_name(&self) -> &'static str {
         GENRES[self.genre].name
-    }
-
-    /// The folder of `audio/` that its file lies in.
-    pub fn folder(&self) -> String {
-        format!("{:03}", self.id / 1000)
-    }
-
-    /// Its file, relative to the corpus.
-    pub fn path(&self) -> PathBuf {
-        PathBuf::from(format!("audio/{}/{:06}.mp3", self.folder(), self.id))
     }
 }
 
@@ -141,6 +134,8 @@ pub(super) fn catalogue(config: &CorpusConfig) -> Result<Vec<Track>, CorpusError
                     kbps: 0,
                     seconds: config.seconds,
                     damage: None,
+                    labels: Vec::new(),
+                    path: String::new(),
                 });
             }
         }
@@ -177,9 +172,16 @@ pub(super) fn catalogue(config: &CorpusConfig) -> Result<Vec<Track>, CorpusError
     }
     let mut places: Vec<usize> = (0..tracks.len()).collect();
     places.shuffle(&mut rng);
+    config.layout.arrange(&mut tracks, config.seed);
+    if let Some(first) = config.layout.damaged_first()
+        && let Some(at) = places.iter().position(|&place| tracks[place].labels == [first])
+    {
+        places.swap(0, at);
+    }
     for (place, damage) in places.into_iter().zip(&config.damage) {
         tracks[place].damage = Some(*damage);
     }
+    tracks.sort_by_key(|track| track.id);
     Ok(tracks)
 }
 

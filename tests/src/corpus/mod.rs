@@ -1,13 +1,15 @@
-//! A collection of music that needs no download: eight synthetic genres as MP3 files, laid out as the Free Music Archive's.
+//! A collection of music that needs no download: eight synthetic genres, laid out as the Free Music Archive's, as
+//! MagnaTagATune or as GTZAN.
 //!
-//! A [`CorpusConfig`] enters; `audio/NNN/NNNNNN.mp3`, `metadata/tracks.csv` with FMA's three header rows and
-//! `metadata/damage.csv`, which names the files that were damaged on purpose, leave. The same configuration gives the
-//! same bytes. Nothing here knows of the programs that will read them.
+//! A [`CorpusConfig`] enters; audio files and tables as [`Layout`] describes them and `metadata/damage.csv`, which names the
+//! files that were damaged on purpose, leave. The same configuration gives the same bytes. Nothing here knows of the
+//! programs that will read them.
 
 mod catalogue;
 mod damage;
 mod encode;
 mod genres;
+mod layout;
 mod master;
 mod synth;
 mod tables;
@@ -16,6 +18,7 @@ mod theory;
 pub use catalogue::{OfficialSplit, Track};
 pub use damage::Damage;
 pub use encode::EncodeError;
+pub use layout::Layout;
 
 use genres::{Dice, GENRES};
 use rand_pcg::Pcg64Mcg;
@@ -43,6 +46,8 @@ pub struct CorpusConfig {
     pub seed: u64,
     /// What to do to how many files; each entry damages one.
     pub damage: Vec<Damage>,
+    /// Whose collection it looks like.
+    pub layout: Layout,
 }
 
 impl Default for CorpusConfig {
@@ -52,6 +57,7 @@ impl Default for CorpusConfig {
             seconds: 13.0,
             seed: 0,
             damage: Damage::USUAL.to_vec(),
+            layout: Layout::Fma,
         }
     }
 }
@@ -119,28 +125,29 @@ pub fn make_corpus(out: &Path, config: &CorpusConfig) -> Result<Vec<Track>, Corp
         fs::remove_dir_all(&partial).map_err(failed(&partial))?;
     }
     for track in &tracks {
-        let directory = partial.join("audio").join(track.folder());
-        fs::create_dir_all(&directory).map_err(failed(&directory))?;
+        let path = partial.join(&track.path);
+        let directory = path.parent().unwrap_or(&partial);
+        fs::create_dir_all(directory).map_err(failed(directory))?;
     }
     tracks
         .par_iter()
         .with_max_len(1)
         .try_for_each(|track| write_track(&partial, track, config.seed))?;
-    tables::write(&partial.join("metadata"), &tracks)?;
+    tables::write(&partial.join("metadata"), config.layout, &tracks)?;
     fs::rename(&partial, out).map_err(failed(out))?;
     Ok(tracks)
 }
 
 fn write_track(root: &Path, track: &Track, seed: u64) -> Result<(), CorpusError> {
-    let mut mp3 = encode::mp3(&play(track, seed), track).map_err(|source| CorpusError::Encode {
+    let mut file = encode::file(&play(track, seed), track).map_err(|source| CorpusError::Encode {
         track_id: track.id,
         source,
     })?;
     if let Some(damage) = track.damage {
-        damage.inflict(&mut mp3, &mut stream(seed, "damage", track.id));
+        damage.inflict(&mut file, &mut stream(seed, "damage", track.id));
     }
-    let path = root.join(track.path());
-    fs::write(&path, mp3).map_err(failed(&path))
+    let path = root.join(&track.path);
+    fs::write(&path, file).map_err(failed(&path))
 }
 
 fn play(track: &Track, seed: u64) -> Bus {
@@ -208,6 +215,52 @@ mod tests {
         assert_eq!(first.len(), GENRE_COUNT + 2);
         assert_eq!(first, make("again", 1));
         assert_ne!(first, make("other", 2));
+    }
+
+    #[test]
+    fn each_layout_has_its_files_and_its_tables() {
+        let root = tempfile::tempdir().unwrap();
+        let make = |layout: Layout| {
+            let out = root.path().join(format!("{layout:?}"));
+            let config = CorpusConfig {
+                damage: vec![Damage::NoFrames],
+                layout,
+                ..config()
+            };
+            let tracks = make_corpus(&out, &config).unwrap();
+            let files = files(&out);
+            for track in &tracks {
+                assert!(
+                    files.iter().any(|(path, _)| path == Path::new(&track.path)),
+                    "{track:?}"
+                );
+            }
+            (tracks, files)
+        };
+        let (clips, files) = make(Layout::MagnaTagATune);
+        let table = &files
+            .iter()
+            .find(|(path, _)| path.ends_with("annotations_final.csv"))
+            .unwrap()
+            .1;
+        let table = String::from_utf8(table.clone()).unwrap();
+        assert!(table.starts_with("\"clip_id\"\t\""), "{table}");
+        assert_eq!(table.lines().count(), 1 + GENRE_COUNT);
+        assert!(
+            clips
+                .iter()
+                .all(|clip| (clip.rate, clip.channels, clip.kbps) == (16_000, 1, 32))
+        );
+        let (tracks, files) = make(Layout::Gtzan);
+        let sun_audio = files.iter().filter(|(_, content)| content.starts_with(b".snd"));
+        let wave = files.iter().filter(|(_, content)| content.starts_with(b"RIFF"));
+        assert_eq!((sun_audio.count(), wave.count()), (1, GENRE_COUNT - 2));
+        let damaged: Vec<_> = tracks.iter().filter(|track| track.damage.is_some()).collect();
+        assert_eq!(
+            (damaged.len(), damaged[0].path.as_str()),
+            (1, "genres/jazz/jazz.00000.wav")
+        );
+        assert_eq!(damaged[0].id, 5000);
     }
 
     #[test]

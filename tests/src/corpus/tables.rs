@@ -1,7 +1,10 @@
-//! The corpus's two tables: `tracks.csv`, with FMA's three header rows, and `damage.csv`.
+//! The corpus's tables: `tracks.csv` with FMA's three header rows, or `annotations_final.csv` as MagnaTagATune has it, or
+//! neither for GTZAN; and `damage.csv`.
 
 use super::catalogue::Track;
+use super::layout::{Layout, TAGS};
 use super::{CorpusError, failed};
+use csv::{QuoteStyle, WriterBuilder};
 use std::fs;
 use std::path::Path;
 
@@ -15,14 +18,39 @@ const COLUMNS: [(&str, &str); 6] = [
     ("track", "title"),
 ];
 
-/// Writes both tables into `directory`, which is made.
-pub(super) fn write(directory: &Path, tracks: &[Track]) -> Result<(), CorpusError> {
+/// Writes a layout's tables into `directory`, which is made.
+pub(super) fn write(directory: &Path, layout: Layout, tracks: &[Track]) -> Result<(), CorpusError> {
     fs::create_dir_all(directory).map_err(failed(directory))?;
-    for (name, rows) in [("tracks.csv", track_rows(tracks)), ("damage.csv", damage_rows(tracks))] {
+    let mut tables = vec![("damage.csv", damage_rows(tracks), WriterBuilder::new())];
+    match layout {
+        Layout::Fma => tables.push(("tracks.csv", track_rows(tracks), WriterBuilder::new())),
+        Layout::MagnaTagATune => {
+            let mut tabs = WriterBuilder::new();
+            tabs.delimiter(b'\t').quote_style(QuoteStyle::Always);
+            tables.push(("annotations_final.csv", annotation_rows(tracks), tabs));
+        }
+        Layout::Gtzan => {}
+    }
+    for (name, rows, format) in tables {
         let path = directory.join(name);
-        write_table(&path, &rows).map_err(failed(&path))?;
+        write_table(&path, &rows, &format).map_err(failed(&path))?;
     }
     Ok(())
+}
+
+fn annotation_rows(tracks: &[Track]) -> Vec<Vec<String>> {
+    let mut header = vec!["clip_id".to_owned()];
+    header.extend(TAGS.iter().map(|tag| (*tag).to_owned()));
+    header.push("mp3_path".to_owned());
+    let mut rows = vec![header];
+    rows.extend(tracks.iter().map(|track| {
+        let mut row = vec![track.id.to_string()];
+        row.extend(TAGS.iter().map(|tag| u8::from(track.labels.contains(tag)).to_string()));
+        // Relative to the directory of audio files.
+        row.push(track.path.split_once('/').map_or("", |(_, inside)| inside).to_owned());
+        row
+    }));
+    rows
 }
 
 fn track_rows(tracks: &[Track]) -> Vec<Vec<String>> {
@@ -60,8 +88,8 @@ fn damage_rows(tracks: &[Track]) -> Vec<Vec<String>> {
     rows
 }
 
-fn write_table(path: &Path, rows: &[Vec<String>]) -> std::io::Result<()> {
-    let mut writer = csv::Writer::from_path(path)?;
+fn write_table(path: &Path, rows: &[Vec<String>], format: &WriterBuilder) -> std::io::Result<()> {
+    let mut writer = format.from_path(path)?;
     for row in rows {
         writer.write_record(row)?;
     }

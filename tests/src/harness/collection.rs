@@ -1,17 +1,18 @@
 //! Small collections of music in temporary directories: the whole small corpus, which is made once in a process, and
 //! a few tracks of it that a test may rearrange.
 
-use crate::corpus::{CorpusConfig, Damage, Track, make_corpus};
+use crate::corpus::{CorpusConfig, Damage, Layout, Track, make_corpus};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
 
-/// A directory with `audio/` and `metadata/tracks.csv`, gone when it is dropped.
+/// A directory with audio files and their tables, gone when it is dropped.
 #[derive(Debug)]
 pub struct Collection {
     directory: TempDir,
     tracks: Vec<Track>,
+    layout: Layout,
 }
 
 impl Collection {
@@ -29,13 +30,45 @@ impl Collection {
                     Damage::NoFrames,
                     Damage::Scratched,
                 ],
+                layout: Layout::Fma,
             };
-            let directory = temporary();
-            let tracks = make_corpus(&directory.path().join("music"), &config)
-                .unwrap_or_else(|error| panic!("the small corpus cannot be made: {error}"));
-            Collection { directory, tracks }
+            Collection::make(&config)
         });
         &SMALL
+    }
+
+    /// 24 clips of two seconds and a little more, laid out as MagnaTagATune. Read only.
+    pub fn magnatagatune() -> &'static Self {
+        static CLIPS: LazyLock<Collection> = LazyLock::new(|| Collection::short(Layout::MagnaTagATune));
+        &CLIPS
+    }
+
+    /// 24 tracks of two seconds and a little more, laid out as GTZAN; one of them is in `.au`, and one of jazz is corrupt.
+    /// Read only.
+    pub fn gtzan() -> &'static Self {
+        static GENRES: LazyLock<Collection> = LazyLock::new(|| Collection::short(Layout::Gtzan));
+        &GENRES
+    }
+
+    fn short(layout: Layout) -> Self {
+        Self::make(&CorpusConfig {
+            tracks_per_genre: 3,
+            seconds: 2.2,
+            seed: 5,
+            damage: vec![Damage::NoFrames],
+            layout,
+        })
+    }
+
+    fn make(config: &CorpusConfig) -> Self {
+        let directory = temporary();
+        let tracks = make_corpus(&directory.path().join("music"), config)
+            .unwrap_or_else(|error| panic!("a corpus cannot be made: {error}"));
+        Self {
+            directory,
+            tracks,
+            layout: config.layout,
+        }
     }
 
     /// A copy of the first `count` undamaged tracks of the small corpus, for a test to change as it likes.
@@ -51,6 +84,7 @@ impl Collection {
         let own = Self {
             directory: temporary(),
             tracks,
+            layout: small.layout,
         };
         for track in &own.tracks {
             copy_file(&small.file(track), &own.file(track));
@@ -73,17 +107,21 @@ impl Collection {
 
     /// The directory of the audio files.
     pub fn audio(&self) -> PathBuf {
-        self.root().join("audio")
+        self.root().join(self.layout.audio())
     }
 
     /// The table of tracks.
+    ///
+    /// # Panics
+    /// If collections of this layout have none.
     pub fn metadata(&self) -> PathBuf {
-        self.root().join("metadata/tracks.csv")
+        let table = self.layout.table().expect("this layout has a table");
+        self.root().join("metadata").join(table)
     }
 
     /// A track's file.
     pub fn file(&self, track: &Track) -> PathBuf {
-        self.root().join(track.path())
+        self.root().join(&track.path)
     }
 
     /// Changes the table of tracks, line by line.
@@ -94,11 +132,13 @@ impl Collection {
 
     /// The arguments of `preprocess build` for this collection.
     pub fn build_arguments(&self, out: &Path) -> Vec<String> {
-        let words = ["build", "--source", "fma", "--audio"].map(str::to_owned);
+        let words = ["build", "--source", self.layout.source(), "--audio"].map(str::to_owned);
         let mut arguments = words.to_vec();
         arguments.push(self.audio().display().to_string());
-        arguments.push("--metadata".to_owned());
-        arguments.push(self.metadata().display().to_string());
+        if self.layout.table().is_some() {
+            arguments.push("--metadata".to_owned());
+            arguments.push(self.metadata().display().to_string());
+        }
         arguments.push("--out".to_owned());
         arguments.push(out.display().to_string());
         arguments

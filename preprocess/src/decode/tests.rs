@@ -1,0 +1,361 @@
+//! Files of every kind that can be written by hand, whole, cut short and lying about themselves. Those of MP3 are tested
+//! beside its decoder.
+
+use super::*;
+use std::fs;
+
+#[derive(Debug)]
+struct Decoded {
+    samples: Vec<f32>,
+    rate: u32,
+    channels: u32,
+    promised: Option<u64>,
+    report: DecodeReport,
+}
+
+fn decode(bytes: &[u8]) -> Result<Decoded, Rejection> {
+    let directory = tempfile::tempdir().unwrap();
+    // The name says nothing.
+    let path = directory.path().join("track.mp3");
+    fs::write(&path, bytes).unwrap();
+    let mut stream = open(&path)?;
+    let promised = stream.promised_samples();
+    let mut samples = Vec::new();
+    while let Some(block) = stream.next_block()? {
+        assert!(!block.is_empty());
+        samples.extend_from_slice(block);
+    }
+    assert!(stream.next_block()?.is_none());
+    Ok(Decoded {
+        samples,
+        rate: stream.rate(),
+        channels: stream.channels(),
+        promised,
+        report: stream.report()?,
+    })
+}
+
+fn code(bytes: &[u8]) -> &'static str {
+    match decode(bytes) {
+        Ok(decoded) => panic!("{} samples were decoded", decoded.samples.len()),
+        Err(rejection) => rejection.code(),
+    }
+}
+
+/// A ramp through most of 16 bits, another in each channel; frames interleaved.
+fn ramp(frames: usize, channels: usize) -> Vec<i16> {
+    let sample = |at: usize| ((at / channels * 7 + at % channels * 1000) % 60_000) as i32 - 30_000;
+    (0..frames * channels).map(|at| sample(at) as i16).collect()
+}
+
+/// What a decoder should make of it.
+fn mean(samples: &[i16], channels: usize) -> Vec<f32> {
+    let frames = samples.chunks_exact(channels);
+    let value = |&sample: &i16| f32::from(sample) / 32_768.0;
+    frames
+        .map(|frame| frame.iter().map(value).sum::<f32>() / channels as f32)
+        .collect()
+}
+
+fn assert_close(actual: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(actual.len(), expected.len());
+    for (at, (actual, expected)) in actual.iter().zip(expected).enumerate() {
+        assert!(
+            (actual - expected).abs() <= tolerance,
+            "sample {at}: {actual} {expected}"
+        );
+    }
+}
+
+/// Sums of a few numbers below 1.
+const ROUNDING: f32 = 1e-6;
+
+/// A WAV file of this format tag; its data chunk says to be `said` bytes long.
+fn wav(format: u16, bits: u16, channels: u16, data: &[u8], said: u32) -> Vec<u8> {
+    const RATE: u32 = 22_050;
+    let frame = channels * bits / 8;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36u32.saturating_add(said)).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\x00\x00\x00");
+    file.extend(format.to_le_bytes());
+    file.extend(channels.to_le_bytes());
+    file.extend(RATE.to_le_bytes());
+    file.extend((RATE * u32::from(frame)).to_le_bytes());
+    file.extend(frame.to_le_bytes());
+    file.extend(bits.to_le_bytes());
+    file.extend(b"data");
+    file.extend(said.to_le_bytes());
+    file.extend(data);
+    file
+}
+
+fn whole_wav(format: u16, bits: u16, channels: u16, data: &[u8]) -> Vec<u8> {
+    wav(format, bits, channels, data, data.len() as u32)
+}
+
+fn little_endian(samples: &[i16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+#[test]
+fn wav_is_read_in_16_and_24_bits_and_in_floats_with_up_to_eight_channels() {
+    for channels in [1, 2, 6] {
+        let samples = ramp(10_000, channels);
+        let wide = samples.iter().flat_map(|&sample| {
+            let [_, bytes @ ..] = (i32::from(sample) << 16).to_le_bytes();
+            bytes
+        });
+        let floats = samples
+            .iter()
+            .flat_map(|&sample| (f32::from(sample) / 32_768.0).to_le_bytes());
+        let count = channels as u16;
+        for file in [
+            whole_wav(1, 16, count, &little_endian(&samples)),
+            whole_wav(1, 24, count, &wide.collect::<Vec<_>>()),
+            whole_wav(3, 32, count, &floats.collect::<Vec<_>>()),
+        ] {
+            let decoded = decode(&file).unwrap();
+            assert_eq!((decoded.rate, decoded.channels), (22_050, channels as u32));
+            assert_eq!(decoded.promised, Some(10_000));
+            assert_close(&decoded.samples, &mean(&samples, channels), ROUNDING);
+            assert_eq!(
+                (decoded.report.bad_frames, decoded.report.decoding.decoded_share),
+                (0, 1.0)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_tag_in_front_is_passed_over() {
+    let samples = ramp(500, 1);
+    let mut file = b"ID3\x03\x00\x00\x00\x00\x00\x05hello".to_vec();
+    file.extend(whole_wav(1, 16, 1, &little_endian(&samples)));
+    assert_eq!(decode(&file).unwrap().samples, mean(&samples, 1));
+}
+
+#[test]
+fn samples_that_are_no_numbers_are_counted() {
+    let floats: Vec<u8> = [0.5, f32::NAN, f32::INFINITY, -0.5]
+        .iter()
+        .flat_map(|sample| sample.to_le_bytes())
+        .collect();
+    let report = decode(&whole_wav(3, 32, 1, &floats)).unwrap().report;
+    assert_eq!(report.decoding.non_finite_samples, 2);
+}
+
+#[test]
+fn a_wav_file_that_was_cut_short_is_known_by_its_share() {
+    let data = little_endian(&ramp(10_000, 2));
+    let whole = whole_wav(1, 16, 2, &data);
+    // In the middle of a sample.
+    let decoded = decode(&whole[..44 + 10_001]).unwrap();
+    let decoding = decoded.report.decoding;
+    assert_eq!((decoding.decoded_frames, decoding.expected_frames), (2_500, 10_000));
+    assert_eq!(decoded.report.bad_frames, 7_500);
+    for length in 1..44 {
+        let code = code(&whole[..length]);
+        assert!(
+            ["not_audio", "no_frames", "unsupported_format"].contains(&code),
+            "{length}: {code}"
+        );
+    }
+    assert_eq!(code(&whole[..44]), "no_frames");
+}
+
+#[test]
+fn a_header_that_promises_the_moon_reserves_no_memory_for_it() {
+    let data = little_endian(&ramp(1000, 1));
+    let decoded = decode(&wav(1, 16, 1, &data, 0xffff_ff00)).unwrap();
+    assert_eq!(decoded.samples.len(), 1000);
+    assert!(decoded.promised.unwrap() < 100_000, "{:?}", decoded.promised);
+    assert!(decoded.report.decoding.decoded_share < 1e-6);
+    let decoded = decode(&sun_audio(3, 1, &[0; 2000], 0xffff_fff0)).unwrap();
+    assert_eq!((decoded.samples.len(), decoded.promised), (1000, Some(1000)));
+    assert!(decoded.report.decoding.decoded_share < 1e-6);
+}
+
+#[test]
+fn formats_that_are_not_supported_have_a_sentence() {
+    let sentence = |bytes: &[u8]| {
+        let rejection = decode(bytes).unwrap_err();
+        assert_eq!(rejection.code(), "unsupported_format", "{rejection}");
+        rejection.to_string()
+    };
+    let nine = whole_wav(1, 16, 9, &[0; 180]);
+    assert!(sentence(&nine).contains("9 channels"), "{}", sentence(&nine));
+    let unknown = whole_wav(0x1234, 16, 1, &[0; 180]);
+    assert!(sentence(&unknown).contains("a WAV file"), "{}", sentence(&unknown));
+    assert!(sentence(&sun_audio(27, 1, &[0; 99], 99)).contains("number 27"));
+    let mut inside = sun_audio(3, 1, &[0; 99], 99);
+    inside[7] = 20;
+    assert!(sentence(&inside).contains("inside the header"));
+}
+
+/// A FLAC file whose frames hold their samples as they are.
+fn flac(samples: &[i16], channels: usize) -> Vec<u8> {
+    const BLOCK: usize = 4096;
+    let mut file = b"fLaC\x80\x00\x00\x22".to_vec();
+    file.extend((BLOCK as u16).to_be_bytes().repeat(2));
+    file.extend([0; 6]);
+    let frames = (samples.len() / channels) as u64;
+    // 20 bits of sample rate, 3 of channels, 5 of bits per sample, 36 of length.
+    let packed = 44_100u64 << 44 | (channels as u64 - 1) << 41 | 15 << 36 | frames;
+    file.extend(packed.to_be_bytes());
+    file.extend([0; 16]);
+    for (number, block) in samples.chunks(BLOCK * channels).enumerate() {
+        let length = (block.len() / channels) as u16;
+        let mut frame = vec![0xff, 0xf8, 0x70, (channels as u8 - 1) << 4 | 0x08, number as u8];
+        frame.extend((length - 1).to_be_bytes());
+        frame.push(crc(&frame, 0x07, 8) as u8);
+        for channel in 0..channels {
+            const VERBATIM: u8 = 0x02;
+            frame.push(VERBATIM);
+            let own = block.iter().skip(channel).step_by(channels);
+            frame.extend(own.flat_map(|sample| sample.to_be_bytes()));
+        }
+        frame.extend((crc(&frame, 0x8005, 16) as u16).to_be_bytes());
+        file.extend(frame);
+    }
+    file
+}
+
+fn crc(bytes: &[u8], polynomial: u32, width: u32) -> u32 {
+    let (top, mask) = (1 << (width - 1), (1u32 << width) - 1);
+    bytes.iter().fold(0, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte) << (width - 8), |sum, _| {
+            (if sum & top == 0 {
+                sum << 1
+            } else {
+                sum << 1 ^ polynomial
+            }) & mask
+        })
+    })
+}
+
+#[test]
+fn flac_is_read_and_a_damaged_frame_shows_in_the_share() {
+    for channels in [1, 2] {
+        let samples = ramp(20_000, channels);
+        let file = flac(&samples, channels);
+        let decoded = decode(&file).unwrap();
+        assert_eq!((decoded.rate, decoded.channels), (44_100, channels as u32));
+        assert_close(&decoded.samples, &mean(&samples, channels), ROUNDING);
+        assert_eq!(decoded.report.bad_frames, 0);
+        let cut = decode(&file[..file.len() / 2]).unwrap();
+        assert!(
+            (0.2..0.6).contains(&cut.report.decoding.decoded_share),
+            "{:?}",
+            cut.report
+        );
+        assert_eq!(cut.report.decoding.expected_frames, 20_000);
+    }
+    let whole = flac(&ramp(20_000, 1), 1);
+    for length in 1..42 {
+        let code = code(&whole[..length]);
+        assert!(
+            ["not_audio", "no_frames", "unsupported_format"].contains(&code),
+            "{length}: {code}"
+        );
+    }
+}
+
+/// An `.au` file with eight bytes of annotation; its header says to have `said` bytes of data.
+fn sun_audio(encoding: u32, channels: u32, data: &[u8], said: u32) -> Vec<u8> {
+    let words = [32, said, encoding, 22_050, channels];
+    let mut file = b".snd".to_vec();
+    file.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+    file.extend(b"made up\0");
+    file.extend(data);
+    file
+}
+
+#[test]
+fn sun_audio_is_read_in_all_its_encodings() {
+    for channels in [1, 2] {
+        let samples = ramp(9_001, channels);
+        let wide = |sample: &i16| i32::from(*sample) << 16;
+        let real = |sample: &i16| f64::from(*sample) / 32_768.0;
+        let files: [(u32, Vec<u8>, f32); 6] = [
+            (
+                2,
+                samples.iter().map(|sample| (sample >> 8) as u8).collect(),
+                1.0 / 128.0,
+            ),
+            (
+                3,
+                samples.iter().flat_map(|sample| sample.to_be_bytes()).collect(),
+                ROUNDING,
+            ),
+            (
+                4,
+                samples
+                    .iter()
+                    .flat_map(|sample| wide(sample).to_be_bytes()[..3].to_vec())
+                    .collect(),
+                ROUNDING,
+            ),
+            (
+                5,
+                samples.iter().flat_map(|sample| wide(sample).to_be_bytes()).collect(),
+                ROUNDING,
+            ),
+            (
+                6,
+                samples
+                    .iter()
+                    .flat_map(|sample| (real(sample) as f32).to_be_bytes())
+                    .collect(),
+                ROUNDING,
+            ),
+            (
+                7,
+                samples.iter().flat_map(|sample| real(sample).to_be_bytes()).collect(),
+                ROUNDING,
+            ),
+        ];
+        for (encoding, data, tolerance) in files {
+            for said in [data.len() as u32, u32::MAX] {
+                let decoded = decode(&sun_audio(encoding, channels as u32, &data, said)).unwrap();
+                assert_eq!((decoded.rate, decoded.channels), (22_050, channels as u32));
+                assert_close(&decoded.samples, &mean(&samples, channels), tolerance);
+                assert_eq!(
+                    (decoded.report.bad_frames, decoded.promised),
+                    (0, Some(9_001)),
+                    "{encoding}"
+                );
+            }
+        }
+    }
+    let decoded = decode(&sun_audio(1, 1, &[0xff, 0x80, 0x00], 3)).unwrap();
+    assert_eq!(decoded.samples, [0.0, 32_124.0 / 32_768.0, -32_124.0 / 32_768.0]);
+}
+
+#[test]
+fn sun_audio_ends_where_its_header_says_or_where_the_file_does() {
+    let data: Vec<u8> = ramp(1000, 1).iter().flat_map(|sample| sample.to_be_bytes()).collect();
+    let behind = decode(&sun_audio(3, 1, &[&data, b"trailer".as_slice()].concat(), 2000)).unwrap();
+    assert_eq!((behind.samples.len(), behind.report.bad_frames), (1000, 0));
+    let cut = decode(&sun_audio(3, 1, &data[..1001], 2000)).unwrap();
+    assert_eq!((cut.samples.len(), cut.report.bad_frames), (500, 500));
+    let whole = sun_audio(3, 1, &data, 2000);
+    for length in 4..=32 {
+        assert_eq!(code(&whole[..length]), "no_frames", "{length}");
+    }
+}
+
+#[test]
+fn wrong_magic_and_no_content_have_their_codes() {
+    assert_eq!(code(b""), "empty_file");
+    assert_eq!(code(&b"RIFF\x00\x00\x01\x00AVI LIST".repeat(90)), "not_audio");
+    assert_eq!(code(&b"OggS\x00\x02\x07\x09".repeat(90)), "no_frames");
+    assert_eq!(code(&[b"\x1a\x45\xdf\xa3".as_slice(), &[0; 900]].concat()), "no_frames");
+    for magic in [
+        &b"caff\x00\x01\x00\x00"[..],
+        b"\x00\x00\x00\x18ftypM4A ",
+        b"FORM\x00\x00\x10\x00AIFF",
+    ] {
+        let code = code(&[magic, &[0x11; 900]].concat());
+        assert!(["no_frames", "unsupported_format"].contains(&code), "{magic:?}: {code}");
+    }
+}

@@ -1,0 +1,208 @@
+//! Somebody's own music: a directory per class enters, a [`Listing`] leaves.
+//!
+//! `class/artist/album/track.flac`, where artist and album may be missing and anything may lie deeper. Every file counts
+//! whose extension is that of a format which can be decoded.
+
+use super::files::{self, UnreadableDirectory};
+use super::{Listing, TrackSource, UnlistedFile, label_problem};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A directory that no listing can be made from.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The operating system refused.
+    #[error(transparent)]
+    Directory(#[from] UnreadableDirectory),
+    /// A directory whose name cannot be a class.
+    #[error("the directory {problem}; rename it in {}", audio.display())]
+    Label {
+        /// The audio directory.
+        audio: PathBuf,
+        /// The name and what is wrong with it.
+        problem: String,
+    },
+    /// Two files with one id: once in a thousand collections of 750 thousand files.
+    #[error("{first} and {second} in {} have the same track id {track_id}; rename one of them", audio.display())]
+    SameId {
+        /// The audio directory.
+        audio: PathBuf,
+        /// The id of both.
+        track_id: u64,
+        /// A file.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// Nothing to build from.
+    #[error("{} has no audio file in any directory of it; give one that holds a directory for each class",
+        path.display())]
+    NoTracks {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// The audio directory is missing.
+    #[error("{} is not a directory; give one that holds a directory for each class", path.display())]
+    NoAudio {
+        /// What was given.
+        path: PathBuf,
+    },
+}
+
+/// Lists the tracks below `audio`, and the audio files beside the classes.
+pub fn list(audio: &Path) -> Result<Listing, FolderError> {
+    if !audio.is_dir() {
+        return Err(FolderError::NoAudio { path: audio.to_owned() });
+    }
+    tracks(audio, files::below(audio, files::is_audio)?, track_id)
+}
+
+fn tracks(audio: &Path, files: Vec<String>, track_id: impl Fn(&str) -> u64) -> Result<Listing, FolderError> {
+    let mut tracks: BTreeMap<u64, TrackSource> = BTreeMap::new();
+    let mut unlisted = Vec::new();
+    for path in files {
+        let mut directories: Vec<&str> = path.split('/').collect();
+        directories.pop();
+        let mut directories = directories.into_iter().map(str::to_owned);
+        let Some(class) = directories.next() else {
+            unlisted.push(UnlistedFile { track_id: None, path });
+            continue;
+        };
+        if let Some(problem) = label_problem(&class) {
+            return Err(FolderError::Label {
+                audio: audio.to_owned(),
+                problem,
+            });
+        }
+        let (artist, album) = (directories.next(), directories.next());
+        let track_id = track_id(&path);
+        if let Some(first) = tracks.get(&track_id) {
+            return Err(FolderError::SameId {
+                audio: audio.to_owned(),
+                track_id,
+                first: first.path.clone(),
+                second: path,
+            });
+        }
+        let track = TrackSource {
+            track_id,
+            path,
+            labels: vec![class],
+            artist,
+            album,
+            official_split: None,
+        };
+        tracks.insert(track_id, track);
+    }
+    if tracks.is_empty() {
+        return Err(FolderError::NoTracks { path: audio.to_owned() });
+    }
+    Ok(Listing {
+        tracks: tracks.into_values().collect(),
+        unlabelled: Vec::new(),
+        unlisted,
+    })
+}
+
+/// The first 48 bits of the path's BLAKE3, so that no file that comes or goes renumbers another, and any program that
+/// reads JSON's numbers as floating point reads the id.
+fn track_id(path: &str) -> u64 {
+    let hash = blake3::hash(path.as_bytes());
+    hash.as_bytes()[..6]
+        .iter()
+        .fold(0, |id, &byte| id << 8 | u64::from(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn folder(files: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, b"x").unwrap();
+        }
+        root
+    }
+
+    fn by_path(listing: Listing) -> BTreeMap<String, TrackSource> {
+        let tracks = listing.tracks.into_iter();
+        tracks.map(|track| (track.path.clone(), track)).collect()
+    }
+
+    #[test]
+    fn directories_are_class_artist_and_album() {
+        let root = folder(&[
+            "Jazz/solo.flac",
+            "Jazz/Trio/live.OGG",
+            "Rock/Band/First/01.mp3",
+            "Rock/Band/First/CD 2/02.m4a",
+            "Rock/cover.jpg",
+            "loose.wav",
+        ]);
+        let listing = list(root.path()).unwrap();
+        assert!(listing.tracks.is_sorted_by_key(|track| track.track_id));
+        assert_eq!(listing.unlisted[0].path, "loose.wav");
+        let tracks = by_path(listing);
+        let facts = |path: &str| {
+            let track = &tracks[path];
+            (
+                track.labels[0].as_str(),
+                track.artist.as_deref(),
+                track.album.as_deref(),
+            )
+        };
+        assert_eq!(tracks.len(), 4);
+        assert_eq!(facts("Jazz/solo.flac"), ("Jazz", None, None));
+        assert_eq!(facts("Jazz/Trio/live.OGG"), ("Jazz", Some("Trio"), None));
+        assert_eq!(facts("Rock/Band/First/01.mp3"), ("Rock", Some("Band"), Some("First")));
+        assert_eq!(
+            facts("Rock/Band/First/CD 2/02.m4a"),
+            ("Rock", Some("Band"), Some("First"))
+        );
+    }
+
+    #[test]
+    fn files_that_are_added_renumber_none() {
+        let root = folder(&["a/1.mp3", "b/2.mp3"]);
+        let before = by_path(list(root.path()).unwrap());
+        fs::write(root.path().join("a/0.mp3"), b"x").unwrap();
+        let after = by_path(list(root.path()).unwrap());
+        assert_eq!(after.len(), 3);
+        for (path, track) in before {
+            assert!(track.track_id < 1 << 48);
+            assert_eq!(after[&path], track);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_directories_are_not_followed() {
+        let root = folder(&["a/1.mp3"]);
+        std::os::unix::fs::symlink(root.path(), root.path().join("a/up")).unwrap();
+        assert_eq!(list(root.path()).unwrap().tracks.len(), 1);
+    }
+
+    #[test]
+    fn two_files_with_one_id_are_both_named() {
+        let files = ["a/1.mp3", "a/2.mp3"].map(str::to_owned).to_vec();
+        let error = tracks(Path::new("music"), files, |_| 7).unwrap_err().to_string();
+        assert!(
+            error.contains("a/1.mp3 and a/2.mp3 in music have the same track id 7"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_listed_is_a_sentence() {
+        let error = list(folder(&["Rock|Pop/1.mp3"]).path()).unwrap_err().to_string();
+        assert!(error.contains("the directory `Rock|Pop` contains"), "{error}");
+        let error = list(folder(&["loose.mp3", "a/notes.txt"]).path()).unwrap_err();
+        assert!(matches!(error, FolderError::NoTracks { .. }), "{error}");
+        let error = list(Path::new("absent")).unwrap_err();
+        assert!(matches!(error, FolderError::NoAudio { .. }), "{error}");
+    }
+}

@@ -1,0 +1,193 @@
+//! GTZAN (Tzanetakis and Cook, 2002): its directory of genres enters, a [`Listing`] leaves.
+//!
+//! There is no table. A track's file is `blues/blues.00042.wav`, or `.au`, as it was published. Artists were never
+//! published with it.
+
+use super::files::{self, UnreadableDirectory};
+use super::{Listing, TrackSource, UnlistedFile};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// GTZAN's genres, in alphabetical order.
+pub const GENRES: [&str; 10] = [
+    "blues",
+    "classical",
+    "country",
+    "disco",
+    "hiphop",
+    "jazz",
+    "metal",
+    "pop",
+    "reggae",
+    "rock",
+];
+
+/// Ids of a genre's tracks begin with its place among [`GENRES`] times this.
+const IDS_PER_GENRE: u64 = 1000;
+
+/// A directory that no listing can be made from.
+#[derive(Debug, thiserror::Error)]
+pub enum GtzanError {
+    /// The operating system refused.
+    #[error(transparent)]
+    Directory(#[from] UnreadableDirectory),
+    /// The same track in two formats.
+    #[error("{first} and {second} are the same track; remove one of them from {}", audio.display())]
+    Twice {
+        /// The audio directory.
+        audio: PathBuf,
+        /// A file.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// Nothing to build from.
+    #[error("{} holds no track of GTZAN; give the directory that holds blues/blues.00000.wav, or .au, and so on",
+        path.display())]
+    NoTracks {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// The audio directory is missing.
+    #[error("{} is not a directory; give the one that holds blues/blues.00000.wav, or .au, and so on", path.display())]
+    NoAudio {
+        /// What was given.
+        path: PathBuf,
+    },
+}
+
+/// Lists the tracks below `audio`, and the audio files that are none.
+pub fn list(audio: &Path) -> Result<Listing, GtzanError> {
+    if !audio.is_dir() {
+        return Err(GtzanError::NoAudio { path: audio.to_owned() });
+    }
+    let mut tracks: BTreeMap<u64, TrackSource> = BTreeMap::new();
+    let mut unlisted = Vec::new();
+    for path in files::below(audio, files::is_audio)? {
+        let Some((track_id, genre)) = track_of(&path) else {
+            unlisted.push(UnlistedFile { track_id: None, path });
+            continue;
+        };
+        let track = TrackSource {
+            track_id,
+            path,
+            labels: vec![genre.to_owned()],
+            artist: None,
+            album: None,
+            official_split: None,
+        };
+        if let Some(first) = tracks.insert(track_id, track) {
+            return Err(GtzanError::Twice {
+                audio: audio.to_owned(),
+                first: first.path,
+                second: tracks.remove(&track_id).map_or_else(String::new, |second| second.path),
+            });
+        }
+    }
+    if tracks.is_empty() {
+        return Err(GtzanError::NoTracks { path: audio.to_owned() });
+    }
+    Ok(Listing {
+        tracks: tracks.into_values().collect(),
+        unlabelled: Vec::new(),
+        unlisted,
+    })
+}
+
+/// The id and the genre of `<genre>/<genre>.NNNNN.wav` or `.au`.
+fn track_of(path: &str) -> Option<(u64, &'static str)> {
+    let (directory, name) = path.split_once('/')?;
+    let place = GENRES.iter().position(|genre| *genre == directory)?;
+    let number = name.strip_prefix(GENRES[place])?.strip_prefix('.')?;
+    let number = number.strip_suffix(".wav").or_else(|| number.strip_suffix(".au"))?;
+    if number.len() != 5 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = number.parse().ok().filter(|&number| number < IDS_PER_GENRE)?;
+    Some((IDS_PER_GENRE * place as u64 + number, GENRES[place]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::fs;
+
+    #[test]
+    fn a_tracks_id_is_its_genres_place_and_its_number() {
+        assert_eq!(track_of("blues/blues.00000.wav"), Some((0, "blues")));
+        assert_eq!(track_of("jazz/jazz.00054.au"), Some((5054, "jazz")));
+        assert_eq!(track_of("rock/rock.00999.wav"), Some((9999, "rock")));
+        for other in [
+            "blues.00000.wav",
+            "blues/rock.00000.wav",
+            "polka/polka.00000.wav",
+            "blues/blues.0.wav",
+            "blues/blues.00000.mp3",
+            "blues/blues.01000.wav",
+            "blues/blues.+0001.wav",
+            "blues/blues.00000.wav.wav",
+            "blues/more/blues.00000.wav",
+            "Blues/blues.00000.wav",
+        ] {
+            assert_eq!(track_of(other), None, "{other}");
+        }
+        assert!(GENRES.is_sorted());
+    }
+
+    fn genres(files: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, b"x").unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn files_that_are_no_tracks_are_listed_apart() {
+        let root = genres(&[
+            "rock/rock.00001.wav",
+            "blues/blues.00007.au",
+            "blues/blues.wav",
+            "bextract_single.mf",
+            "readme.mp3",
+        ]);
+        let listing = list(root.path()).unwrap();
+        let tracks: Vec<_> = listing
+            .tracks
+            .iter()
+            .map(|track| (track.track_id, track.path.as_str(), track.labels[0].as_str()))
+            .collect();
+        assert_eq!(
+            tracks,
+            [
+                (7, "blues/blues.00007.au", "blues"),
+                (9001, "rock/rock.00001.wav", "rock")
+            ]
+        );
+        let unlisted: Vec<&str> = listing.unlisted.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(unlisted, ["blues/blues.wav", "readme.mp3"]);
+    }
+
+    #[test]
+    fn what_cannot_be_listed_is_a_sentence() {
+        let both = genres(&["rock/rock.00001.wav", "rock/rock.00001.au"]);
+        let error = list(both.path()).unwrap_err().to_string();
+        assert!(error.contains("rock/rock.00001.au and rock/rock.00001.wav"), "{error}");
+        let error = list(genres(&["a.wav"]).path()).unwrap_err();
+        assert!(matches!(error, GtzanError::NoTracks { .. }), "{error}");
+        let error = list(Path::new("absent")).unwrap_err();
+        assert!(matches!(error, GtzanError::NoAudio { .. }), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_has_an_id_below_ten_thousand_or_none(path in "(blues|rock|[a-z]{0,5})/(blues|rock)\\.[0-9.]{0,7}\\.?(wav|au)?\\PC*") {
+            if let Some((track_id, _)) = track_of(&path) {
+                prop_assert!(track_id < 10_000);
+            }
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! MagnaTagATune (Law et al., ISMIR 2009): its `annotations_final.csv` and its sixteen directories of clips enter, a
+//! [`Listing`] leaves.
+//!
+//! The table is separated by tabs: `clip_id`, a column of 0 and 1 for each of 188 tags, `mp3_path`. Columns are found by
+//! name, so a table with fewer tags will do. The field's split goes by the directory a clip lies in: `0` to `b` for
+//! training, `c` for validation, `d` to `f` for the test.
+
+use super::files::{self, UnreadableDirectory};
+use super::{Listing, TrackSource, UnlistedFile, label_problem};
+use csv::StringRecord;
+use shared::split::Set;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const ID_COLUMN: &str = "clip_id";
+const PATH_COLUMN: &str = "mp3_path";
+
+/// A table or directory that no listing can be made from.
+#[derive(Debug, thiserror::Error)]
+pub enum MagnaTagATuneError {
+    /// The operating system refused.
+    #[error("could not read {}: {source}", path.display())]
+    Io {
+        /// The table.
+        path: PathBuf,
+        /// What the operating system answered.
+        source: io::Error,
+    },
+    /// The operating system refused a directory.
+    #[error(transparent)]
+    Directory(#[from] UnreadableDirectory),
+    /// Not separated by tabs, or rows of different lengths.
+    #[error("{} cannot be read as a table separated by tabs: {source}", path.display())]
+    Csv {
+        /// The table.
+        path: PathBuf,
+        /// Where and why.
+        source: csv::Error,
+    },
+    /// Not the column names of the annotations.
+    #[error(
+        "{} does not begin with the column names of annotations_final.csv: {detail}; give the annotations_final.csv of \
+         MagnaTagATune", path.display()
+    )]
+    Header {
+        /// The table.
+        path: PathBuf,
+        /// What is wrong with them.
+        detail: String,
+    },
+    /// A row that cannot be used.
+    #[error("{}, line {line}: {detail}", path.display())]
+    Row {
+        /// The table.
+        path: PathBuf,
+        /// Line of the file, from 1.
+        line: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A tag that the table does not have.
+    #[error("{} has no tag `{tag}`; its first line names those that it has", path.display())]
+    UnknownTag {
+        /// The table.
+        path: PathBuf,
+        /// The tag that was asked for.
+        tag: String,
+    },
+    /// Nothing to build from.
+    #[error("none of the {rows} clips in {} has any of the tags that were asked for", path.display())]
+    NoTracks {
+        /// The table.
+        path: PathBuf,
+        /// Rows of the table.
+        rows: usize,
+    },
+    /// The audio directory is missing.
+    #[error("{} is not a directory; give the one that holds the directories 0 to f", path.display())]
+    NoAudio {
+        /// What was given.
+        path: PathBuf,
+    },
+}
+
+/// Lists the clips in `annotations` that have any of `tags`, or of all tags if there are none; those that do not; and the
+/// MP3 files below `audio` that the table does not mention.
+pub fn list(audio: &Path, annotations: &Path, tags: &[String]) -> Result<Listing, MagnaTagATuneError> {
+    if !audio.is_dir() {
+        return Err(MagnaTagATuneError::NoAudio { path: audio.to_owned() });
+    }
+    let file = File::open(annotations).map_err(|source| MagnaTagATuneError::Io {
+        path: annotations.to_owned(),
+        source,
+    })?;
+    let clips = read_annotations(io::BufReader::new(file), annotations, tags)?;
+    let rows = clips.len();
+    let listed: HashSet<String> = clips.iter().map(|clip| clip.path.clone()).collect();
+    let (unlabelled, tracks): (Vec<_>, Vec<_>) = clips.into_iter().partition(|clip| clip.labels.is_empty());
+    if tracks.is_empty() {
+        return Err(MagnaTagATuneError::NoTracks {
+            path: annotations.to_owned(),
+            rows,
+        });
+    }
+    let is_mp3 = |path: &str| files::extension(path).is_some_and(|extension| extension == "mp3");
+    let unlisted = files::below(audio, is_mp3)?
+        .into_iter()
+        .filter(|path| !listed.contains(path))
+        .map(|path| UnlistedFile { track_id: None, path })
+        .collect();
+    Ok(Listing {
+        tracks,
+        unlabelled,
+        unlisted,
+    })
+}
+
+/// Places of the columns in a row of the table.
+struct ColumnPlaces {
+    id: usize,
+    path: usize,
+    /// The tags that count, by name.
+    tags: Vec<(usize, String)>,
+}
+
+/// What is wrong with the first line of the table.
+enum ColumnProblem {
+    Header(String),
+    UnknownTag(String),
+}
+
+impl ColumnPlaces {
+    fn find(names: &StringRecord, wanted: &[String]) -> Result<Self, ColumnProblem> {
+        let header = |detail: String| Err(ColumnProblem::Header(detail));
+        let needed = |wanted: &str| {
+            let place = names.iter().position(|name| name == wanted);
+            place.ok_or_else(|| ColumnProblem::Header(format!("the column `{wanted}` is missing")))
+        };
+        let (id, path) = (needed(ID_COLUMN)?, needed(PATH_COLUMN)?);
+        let mut seen = HashSet::new();
+        let mut tags = Vec::new();
+        for (place, name) in names.iter().enumerate() {
+            if !seen.insert(name) {
+                return header(format!("the column `{name}` is there twice"));
+            }
+            if place == id || place == path {
+                continue;
+            }
+            if name.trim().is_empty() {
+                return header(format!("column {} has no name", place + 1));
+            }
+            if let Some(problem) = label_problem(name) {
+                return header(format!("the tag {problem}"));
+            }
+            if wanted.is_empty() || wanted.iter().any(|tag| tag == name) {
+                tags.push((place, name.to_owned()));
+            }
+        }
+        if let Some(tag) = wanted.iter().find(|tag| tags.iter().all(|(_, name)| name != *tag)) {
+            return Err(ColumnProblem::UnknownTag(tag.clone()));
+        }
+        Ok(Self { id, path, tags })
+    }
+}
+
+/// All clips in the order of their ids, those with none of the wanted tags included.
+fn read_annotations(
+    table: impl io::Read,
+    path: &Path,
+    wanted: &[String],
+) -> Result<Vec<TrackSource>, MagnaTagATuneError> {
+    let csv_error = |source| MagnaTagATuneError::Csv {
+        path: path.to_owned(),
+        source,
+    };
+    let mut reader = csv::ReaderBuilder::new().delimiter(b'\t').from_reader(table);
+    let names = reader.headers().map_err(csv_error)?;
+    let places = ColumnPlaces::find(names, wanted).map_err(|problem| match problem {
+        ColumnProblem::Header(detail) => MagnaTagATuneError::Header {
+            path: path.to_owned(),
+            detail,
+        },
+        ColumnProblem::UnknownTag(tag) => MagnaTagATuneError::UnknownTag {
+            path: path.to_owned(),
+            tag,
+        },
+    })?;
+    let (mut clips, mut seen) = (Vec::new(), HashSet::new());
+    let mut row = StringRecord::new();
+    while reader.read_record(&mut row).map_err(csv_error)? {
+        let fail = |detail: String| MagnaTagATuneError::Row {
+            path: path.to_owned(),
+            line: row.position().map_or(0, csv::Position::line),
+            detail,
+        };
+        let clip = clip(&row, &places).map_err(fail)?;
+        if !seen.insert(clip.track_id) {
+            return Err(fail(format!("clip {} is listed a second time", clip.track_id)));
+        }
+        clips.push(clip);
+    }
+    clips.sort_by_key(|clip| clip.track_id);
+    Ok(clips)
+}
+
+fn clip(row: &StringRecord, places: &ColumnPlaces) -> Result<TrackSource, String> {
+    let id = &row[places.id];
+    let track_id = id.parse().map_err(|_| format!("`{id}` is not a clip id"))?;
+    let mut labels = Vec::new();
+    for (place, tag) in &places.tags {
+        match &row[*place] {
+            "0" => {}
+            "1" => labels.push(tag.clone()),
+            other => return Err(format!("`{other}` in the column `{tag}` is neither 0 nor 1")),
+        }
+    }
+    let path = &row[places.path];
+    check_inside(path)?;
+    let (artist, album) = artist_and_album(path);
+    Ok(TrackSource {
+        track_id,
+        path: path.to_owned(),
+        labels,
+        artist,
+        album,
+        official_split: official_split(path),
+    })
+}
+
+/// A path out of a table must not lead out of the audio directory.
+fn check_inside(path: &str) -> Result<(), String> {
+    let is_name = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains(['\\', '\0']);
+    if path.split('/').all(is_name) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{path}` is not the path of a file inside the audio directory, as f/some_artist-some_album-01-a_title-0-29.mp3 is"
+    ))
+}
+
+/// `artist-album-01-title-0-29.mp3`: what stands before the first and before the second `-`.
+fn artist_and_album(path: &str) -> (Option<String>, Option<String>) {
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    let mut parts = name.split('-');
+    // The last part is no artist and no album, wherever it stands: it ends with the extension.
+    parts.next_back();
+    let mut next = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
+    (next(), next())
+}
+
+fn official_split(path: &str) -> Option<Set> {
+    let (directory, _) = path.split_once('/')?;
+    match directory.as_bytes() {
+        [b'0'..=b'9' | b'a' | b'b'] => Some(Set::Train),
+        [b'c'] => Some(Set::Val),
+        [b'd'..=b'f'] => Some(Set::Test),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::fs;
+
+    // In the real table's form: tabs, and every cell in quotes.
+    const TABLE: &str = "\
+\"clip_id\"\t\"no voice\"\t\"guitar\"\t\"techno\"\t\"mp3_path\"\n\
+\"26\"\t\"0\"\t\"1\"\t\"1\"\t\"d/ambient_teknology-phoenix-01-phoenix-88-117.mp3\"\n\
+\"2\"\t\"1\"\t\"1\"\t\"0\"\t\"f/american_bach_soloists-j_s__bach_solo_cantatas-01-bwv54__i_aria-30-59.mp3\"\n\
+\"6\"\t\"1\"\t\"0\"\t\"0\"\t\"c/solo.mp3\"\n";
+
+    fn tags(tags: &[&str]) -> Vec<String> {
+        tags.iter().map(|tag| (*tag).to_owned()).collect()
+    }
+
+    fn read(table: &str, wanted: &[&str]) -> Result<Vec<TrackSource>, MagnaTagATuneError> {
+        read_annotations(table.as_bytes(), Path::new("annotations_final.csv"), &tags(wanted))
+    }
+
+    #[test]
+    fn a_clip_is_what_its_row_and_its_file_name_say() {
+        let clips = read(TABLE, &[]).unwrap();
+        assert_eq!(
+            clips[0],
+            TrackSource {
+                track_id: 2,
+                path: "f/american_bach_soloists-j_s__bach_solo_cantatas-01-bwv54__i_aria-30-59.mp3".into(),
+                labels: tags(&["no voice", "guitar"]),
+                artist: Some("american_bach_soloists".into()),
+                album: Some("j_s__bach_solo_cantatas".into()),
+                official_split: Some(Set::Test),
+            }
+        );
+        assert_eq!(
+            (clips[1].track_id, &clips[1].artist, &clips[1].album),
+            (6, &None, &None)
+        );
+        assert_eq!(clips[1].official_split, Some(Set::Val));
+        assert_eq!(clips[2].labels, ["guitar", "techno"]);
+    }
+
+    #[test]
+    fn only_the_wanted_tags_count_in_the_tables_order() {
+        let labels = |wanted: &[&str]| -> Vec<Vec<String>> {
+            let clips = read(TABLE, wanted).unwrap();
+            clips.into_iter().map(|clip| clip.labels).collect()
+        };
+        assert_eq!(
+            labels(&["techno", "guitar"]),
+            [tags(&["guitar"]), tags(&[]), tags(&["guitar", "techno"])]
+        );
+        assert_eq!(labels(&["techno"]), [tags(&[]), tags(&[]), tags(&["techno"])]);
+        let error = read(TABLE, &["guitar", "polka"]).unwrap_err();
+        assert!(
+            matches!(&error, MagnaTagATuneError::UnknownTag { tag, .. } if tag == "polka"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_split_is_the_fields() {
+        let of = |directory: &str| official_split(&format!("{directory}/a-b-c.mp3"));
+        for (directories, expected) in [
+            ("0 5 9 a b", Some(Set::Train)),
+            ("c", Some(Set::Val)),
+            ("d e f", Some(Set::Test)),
+            ("g A 10 ab", None),
+        ] {
+            for directory in directories.split(' ') {
+                assert_eq!(of(directory), expected, "{directory}");
+            }
+        }
+        assert_eq!(official_split("c.mp3"), None);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_table_is_named() {
+        let header = "clip_id\tguitar\tmp3_path\n";
+        for (rows, expected) in [
+            ("x\t0\t0/a.mp3\n", "line 2: `x`"),
+            ("-1\t0\t0/a.mp3\n", "`-1`"),
+            ("1\t2\t0/a.mp3\n", "`2` in the column `guitar`"),
+            ("1\t\t0/a.mp3\n", "neither 0 nor 1"),
+            (
+                "1\t0\t0/a.mp3\n1\t0\t0/b.mp3\n",
+                "line 3: clip 1 is listed a second time",
+            ),
+            ("1\t0\n", "separated by tabs"),
+            ("1\t0\t../../etc/passwd\n", "inside the audio directory"),
+            ("1\t0\t/etc/passwd\n", "inside the audio directory"),
+            ("1\t0\t0/../../a.mp3\n", "inside the audio directory"),
+            ("1\t0\t0\\a.mp3\n", "inside the audio directory"),
+            ("1\t0\t./a.mp3\n", "inside the audio directory"),
+            ("1\t0\t\n", "inside the audio directory"),
+        ] {
+            let error = read(&format!("{header}{rows}"), &[]).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error} should contain {expected}");
+        }
+        for (table, expected) in [
+            ("", "`clip_id` is missing"),
+            ("clip_id,guitar,mp3_path\n1,0,a.mp3\n", "`clip_id` is missing"),
+            ("clip_id\tguitar\n", "`mp3_path` is missing"),
+            ("clip_id\tguitar\tguitar\tmp3_path\n", "`guitar` is there twice"),
+            ("clip_id\t\tmp3_path\n", "column 2 has no name"),
+            ("clip_id\ta|b\tmp3_path\n", "`a|b`"),
+        ] {
+            let error = read(table, &[]).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error} should contain {expected}");
+        }
+    }
+
+    #[test]
+    fn clips_without_a_wanted_tag_and_files_without_a_row_are_listed_apart() {
+        let root = tempfile::tempdir().unwrap();
+        let audio = root.path().join("mp3");
+        for directory in ["c", "d"] {
+            fs::create_dir_all(audio.join(directory)).unwrap();
+        }
+        for path in ["c/solo.mp3", "c/stray.mp3", "d/notes.txt"] {
+            fs::write(audio.join(path), b"x").unwrap();
+        }
+        let table = root.path().join("annotations_final.csv");
+        fs::write(&table, TABLE).unwrap();
+        let listing = list(&audio, &table, &tags(&["techno"])).unwrap();
+        let ids = |tracks: &[TrackSource]| tracks.iter().map(|track| track.track_id).collect::<Vec<_>>();
+        assert_eq!((ids(&listing.tracks), ids(&listing.unlabelled)), (vec![26], vec![2, 6]));
+        let unlisted: Vec<&str> = listing.unlisted.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(unlisted, ["c/stray.mp3"]);
+        fs::write(&table, "clip_id\tguitar\tmp3_path\n1\t0\t0/a.mp3\n").unwrap();
+        let error = list(&audio, &table, &[]).unwrap_err();
+        assert!(matches!(error, MagnaTagATuneError::NoTracks { rows: 1, .. }), "{error}");
+        let error = list(&root.path().join("absent"), &table, &[]).unwrap_err();
+        assert!(matches!(error, MagnaTagATuneError::NoAudio { .. }), "{error}");
+        let error = list(&audio, &root.path().join("absent"), &[]).unwrap_err();
+        assert!(matches!(error, MagnaTagATuneError::Io { .. }), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_are_an_error_and_never_a_panic(
+            prefix in prop::sample::select(vec!["", "clip_id\tguitar\tmp3_path\n", "\"clip_id\"\t\"mp3_path\"\n7\t"]),
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let table = [prefix.as_bytes(), &bytes].concat();
+            if let Ok(clips) = read_annotations(table.as_slice(), Path::new("annotations_final.csv"), &[]) {
+                prop_assert!(clips.iter().all(|clip| Path::new(&clip.path).is_relative()));
+            }
+        }
+
+        #[test]
+        fn any_annotations_come_back(
+            rows in prop::collection::btree_map(any::<u64>(), (any::<[bool; 3]>(), "[a-z_\"\t]{1,9}"), 0..20),
+        ) {
+            let mut table = csv::WriterBuilder::new().delimiter(b'\t').from_writer(Vec::new());
+            table.write_record(["clip_id", "a", "b b", "c", "mp3_path"]).unwrap();
+            for (id, (present, name)) in &rows {
+                let cells = present.map(|present| u8::from(present).to_string());
+                let [a, b, c] = &cells;
+                table.write_record([&id.to_string(), a, b, c, &format!("c/{name}-x-y.mp3")]).unwrap();
+            }
+            let table = table.into_inner().unwrap();
+            let clips = read_annotations(table.as_slice(), Path::new("annotations_final.csv"), &[]).unwrap();
+            prop_assert_eq!(clips.len(), rows.len());
+            for (clip, (id, (present, name))) in clips.iter().zip(&rows) {
+                let expected: Vec<&str> =
+                    ["a", "b b", "c"].into_iter().zip(present).filter(|(_, present)| **present).map(|(tag, _)| tag).collect();
+                prop_assert_eq!((clip.track_id, &clip.labels), (*id, &tags(&expected)));
+                prop_assert_eq!(clip.artist.as_ref(), Some(name));
+            }
+        }
+    }
+}

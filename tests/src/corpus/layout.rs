@@ -1,0 +1,208 @@
+//! Whose collection a corpus looks like: where files lie, what they are called, in which format they are, and what tracks
+//! are labelled with.
+
+use super::catalogue::{OfficialSplit, Track};
+use super::stream;
+use clap::ValueEnum;
+use rand::RngExt;
+
+/// A well-known collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Layout {
+    /// The Free Music Archive: `audio/NNN/NNNNNN.mp3` of many kinds, `metadata/tracks.csv`.
+    Fma,
+    /// MagnaTagATune: `audio/[0-f]/artist-album-01-title-0-29.mp3`, 16 kHz, mono, 32 kbit/s; `metadata/annotations_final.csv`.
+    #[value(name = "magnatagatune")]
+    MagnaTagATune,
+    /// GTZAN: `genres/<genre>/<genre>.NNNNN.wav`, 22,050 Hz, mono, 16 bits, one of them `.au`; no table.
+    Gtzan,
+}
+
+/// Tags of MagnaTagATune that the corpus uses, in the order of the table's columns: the ten most frequent ones among others.
+pub(super) const TAGS: [&str; 18] = [
+    "world",
+    "oriental",
+    "harpsichord",
+    "ambient",
+    "guitar",
+    "classical",
+    "slow",
+    "techno",
+    "synth",
+    "strings",
+    "drums",
+    "electronic",
+    "beat",
+    "folk",
+    "rock",
+    "fast",
+    "piano",
+    "dub",
+];
+
+/// What a genre of the corpus is called elsewhere.
+struct Names {
+    gtzan: &'static str,
+    /// Tags that all of its tracks have, and those that one in two has.
+    always: &'static [&'static str],
+    sometimes: &'static [&'static str],
+}
+
+/// In the order of the genres: Ambient, Baroque, Chiptune, Drum and Bass, Dub, Folk, Gamelan, Techno. Gamelan has none of
+/// the ten most frequent tags.
+const NAMES: [Names; 8] = [
+    Names {
+        gtzan: "blues",
+        always: &["ambient", "slow"],
+        sometimes: &["electronic", "synth"],
+    },
+    Names {
+        gtzan: "classical",
+        always: &["classical", "harpsichord"],
+        sometimes: &["strings", "fast"],
+    },
+    Names {
+        gtzan: "pop",
+        always: &["electronic", "synth"],
+        sometimes: &["fast"],
+    },
+    Names {
+        gtzan: "hiphop",
+        always: &["drums", "fast", "beat"],
+        sometimes: &["electronic"],
+    },
+    Names {
+        gtzan: "reggae",
+        always: &["dub", "slow", "beat"],
+        sometimes: &["drums"],
+    },
+    Names {
+        gtzan: "country",
+        always: &["guitar", "folk"],
+        sometimes: &["slow", "rock"],
+    },
+    Names {
+        gtzan: "jazz",
+        always: &["world"],
+        sometimes: &["oriental"],
+    },
+    Names {
+        gtzan: "disco",
+        always: &["techno", "electronic", "drums", "fast"],
+        sometimes: &["beat", "synth"],
+    },
+];
+
+/// GTZAN's genres in alphabetical order.
+const GTZAN_GENRES: [&str; 10] = [
+    "blues",
+    "classical",
+    "country",
+    "disco",
+    "hiphop",
+    "jazz",
+    "metal",
+    "pop",
+    "reggae",
+    "rock",
+];
+
+impl Layout {
+    /// The word after `--source`.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::Fma => "fma",
+            Self::MagnaTagATune => "magnatagatune",
+            Self::Gtzan => "gtzan",
+        }
+    }
+
+    /// The directory of audio files in the corpus.
+    pub fn audio(self) -> &'static str {
+        match self {
+            Self::Fma | Self::MagnaTagATune => "audio",
+            Self::Gtzan => "genres",
+        }
+    }
+
+    /// The table of tracks in `metadata/`.
+    pub fn table(self) -> Option<&'static str> {
+        match self {
+            Self::Fma => Some("tracks.csv"),
+            Self::MagnaTagATune => Some("annotations_final.csv"),
+            Self::Gtzan => None,
+        }
+    }
+
+    /// The label of the track that is damaged first, where that is not left to chance.
+    pub(super) fn damaged_first(self) -> Option<&'static str> {
+        (self == Self::Gtzan).then_some("jazz")
+    }
+
+    /// Gives tracks, which are in the order of their ids, labels, formats and places.
+    pub(super) fn arrange(self, tracks: &mut [Track], seed: u64) {
+        let mut numbers = [0; GTZAN_GENRES.len()];
+        for track in tracks {
+            match self {
+                Self::Fma => {
+                    track.labels = vec![track.genre_name()];
+                    track.path = format!("audio/{:03}/{:06}.mp3", track.id / 1000, track.id);
+                }
+                Self::MagnaTagATune => as_magnatagatune(track, seed),
+                Self::Gtzan => as_gtzan(track, &mut numbers),
+            }
+        }
+    }
+}
+
+fn as_magnatagatune(track: &mut Track, seed: u64) {
+    (track.rate, track.channels, track.kbps) = (16_000, 1, 32);
+    let mut rng = stream(seed, "tags", track.id);
+    let names = &NAMES[track.genre];
+    let sometimes = names.sometimes.iter().filter(|_| rng.random_bool(0.5));
+    track.labels = names.always.iter().chain(sometimes).copied().collect();
+    let directory = match track.split {
+        OfficialSplit::Training => format!("{:x}", track.artist_id % 12),
+        OfficialSplit::Validation => "c".to_owned(),
+        OfficialSplit::Test => ["d", "e", "f"][track.artist_id as usize % 3].to_owned(),
+    };
+    let slug = |name: &str| name.to_lowercase().replace(' ', "_");
+    track.path = format!(
+        "audio/{directory}/{}-volume_{}_{}-01-{}_{}-0-{:.0}.mp3",
+        slug(&track.artist_name),
+        track.artist_id,
+        1 + track.id % 2,
+        slug(&track.title),
+        track.id,
+        track.seconds
+    );
+}
+
+fn as_gtzan(track: &mut Track, numbers: &mut [u32; GTZAN_GENRES.len()]) {
+    (track.rate, track.channels) = (22_050, 1);
+    let name = NAMES[track.genre].gtzan;
+    let place = GTZAN_GENRES.iter().position(|genre| *genre == name).unwrap_or(0);
+    let number = numbers[place];
+    numbers[place] += 1;
+    let extension = if (name, number) == ("blues", 0) { "au" } else { "wav" };
+    track.id = 1000 * place as u32 + number;
+    track.labels = vec![name];
+    track.path = format!("genres/{name}/{name}.{number:05}.{extension}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_one_that_the_collections_have() {
+        for names in &NAMES {
+            assert!(GTZAN_GENRES.contains(&names.gtzan));
+            for tag in names.always.iter().chain(names.sometimes) {
+                assert!(TAGS.contains(tag), "{tag}");
+            }
+        }
+        let genres: std::collections::HashSet<_> = NAMES.iter().map(|names| names.gtzan).collect();
+        assert_eq!(genres.len(), NAMES.len());
+    }
+}
