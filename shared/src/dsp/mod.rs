@@ -1,12 +1,14 @@
 //! Signal processing on slices: samples in, values out, into memory that the caller owns.
 //!
 //! Each type plans once and then runs any number of times, from any number of threads, with a scratch per thread.
-//! Formulas and defaults are librosa's; the golden tests hold every one of them against it.
+//! Formulas and defaults are librosa's, and scipy's where librosa has none; the golden tests hold them against both.
 
 pub mod decibel;
 pub mod mel;
 pub mod noise;
+pub mod pcm8;
 pub mod phase_vocoder;
+pub mod psd;
 pub mod stft;
 pub mod window;
 
