@@ -4,6 +4,7 @@
 //! floating point operations), 2049 squared magnitudes, 3,900 multiplications by filter weights, 128 values written.
 //! The FFT is nearly all of it, so the filters are kept sparse and values are written a cache line at a time.
 
+use super::dot::dot;
 use super::stft::{Sample, Stft, StftScratch};
 use crate::features::FeatureConfig;
 use ndarray::{Array2, ArrayViewMut2, s};
@@ -77,30 +78,11 @@ impl MelFilterBank {
     }
 
     /// One frame: `power` has a value per bin, `out` a place per band.
-    fn apply(&self, power: &[f32], out: &mut [f32]) {
+    pub(super) fn apply(&self, power: &[f32], out: &mut [f32]) {
         for (value, (start, weights)) in out.iter_mut().zip(&self.bands) {
             *value = dot(&power[*start..*start + weights.len()], weights);
         }
     }
-}
-
-/// A sum in eight lanes, so that the compiler may use vector registers: a single running sum would fix the order.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = a_chunks
-        .remainder()
-        .iter()
-        .zip(b_chunks.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    let mut lanes = [0.0f32; LANES];
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..LANES {
-            lanes[lane] += x[lane] * y[lane];
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
 }
 
 /// Power mel spectrograms with the settings of a data set.

@@ -3,13 +3,18 @@
 //! Each type plans once and then runs any number of times, from any number of threads, with a scratch per thread.
 //! Formulas and defaults are librosa's, and scipy's where librosa has none; the golden tests hold them against both.
 
+pub mod chroma;
 pub mod decibel;
+mod dot;
 pub mod mel;
+pub mod mfcc;
+pub mod moments;
 pub mod noise;
 pub mod pcm8;
 pub mod phase_vocoder;
 pub mod psd;
 pub mod stft;
+pub mod track_statistics;
 pub mod window;
 
 pub use stft::Sample;

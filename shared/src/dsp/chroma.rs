@@ -1,0 +1,218 @@
+//! Chroma: how much of a frame's power lies in each of the twelve pitch classes, C first, as
+//! `librosa.feature.chroma_stft(tuning=0)`.
+//!
+//! Every frequency counts for every class, by a bell curve over their distance in semitones, so a frame is a dense
+//! product: 12 × 1025 multiplications and additions at n_fft 2048.
+
+use ndarray::Array2;
+
+/// Pitch classes: C, C♯, … B.
+pub const N_CHROMA: usize = 12;
+
+/// The centre of the octaves that count most, in octaves above 27.5 Hz (librosa's `ctroct`).
+const CENTRE_OCTAVE: f64 = 5.0;
+/// Half-width of the bell curve over octaves (librosa's `octwidth`).
+const OCTAVE_WIDTH: f64 = 2.0;
+/// A at the bottom of the octaves counted above.
+const LOWEST_A_HZ: f64 = 27.5;
+/// Weights are filed from A on; C stands this many semitones above it (librosa's `base_c`).
+const A_TO_C: usize = 3;
+
+/// Weights below this are 0. librosa's tails reach 1e-33, whose products with the power of a quiet frame are too small
+/// for normal numbers, which processors are slow at; next to an f32's rounding of the loud classes both are nothing.
+const LEAST_WEIGHT: f32 = 1e-20;
+
+/// Bins that are multiplied at once: as many as leave all twelve sums in vector registers.
+const LANES: usize = 4;
+
+/// The weights of every frequency for every class: `librosa.filters.chroma` with its defaults.
+#[derive(Clone, Debug)]
+pub struct ChromaFilterBank {
+    bins: usize,
+    /// For each group of [`LANES`] bins, their weights for the first class, then for the second and so on.
+    groups: Vec<[[f32; LANES]; N_CHROMA]>,
+    /// The same for the bins that fill no group.
+    rest: Vec<[f32; N_CHROMA]>,
+}
+
+impl ChromaFilterBank {
+    /// For the bins of an FFT of `n_fft` samples at `sample_rate` Hz.
+    pub fn new(sample_rate: u32, n_fft: usize) -> Self {
+        let bins = n_fft / 2 + 1;
+        let weights: Vec<[f32; N_CHROMA]> = (0..bins).map(|bin| weights(bin, sample_rate, n_fft)).collect();
+        let groups = weights.chunks_exact(LANES);
+        Self {
+            bins,
+            rest: groups.remainder().to_vec(),
+            groups: groups
+                .map(|group| std::array::from_fn(|class| std::array::from_fn(|lane| group[lane][class])))
+                .collect(),
+        }
+    }
+
+    /// The weights as a matrix, `[12, n_fft / 2 + 1]`.
+    pub fn to_dense(&self) -> Array2<f32> {
+        Array2::from_shape_fn((N_CHROMA, self.bins), |(class, bin)| {
+            match self.groups.get(bin / LANES) {
+                Some(group) => group[class][bin % LANES],
+                None => self.rest[bin % LANES][class],
+            }
+        })
+    }
+
+    /// One frame's chroma: `power` has a value per bin; the largest class becomes 1 (librosa's `norm=inf`). Silence
+    /// stays 0.
+    ///
+    /// # Panics
+    /// When `power` does not have a value per bin.
+    pub fn frame(&self, power: &[f32]) -> [f32; N_CHROMA] {
+        assert_eq!(power.len(), self.bins, "a value per bin");
+        let (chunks, rest) = power.as_chunks();
+        let mut chroma = self.lane_sums(chunks).map(|lanes| lanes.iter().sum());
+        for (power, weights) in rest.iter().zip(&self.rest) {
+            for (value, weight) in chroma.iter_mut().zip(weights) {
+                *value += power * weight;
+            }
+        }
+        let largest = chroma.iter().copied().fold(0.0, f32::max);
+        if largest > f32::MIN_POSITIVE {
+            chroma.iter_mut().for_each(|value| *value /= largest);
+        }
+        chroma
+    }
+
+    /// The sums over all groups of bins, lane by lane.
+    ///
+    /// Not inlined: where the compiler sees the lanes being added up, it puts lanes of different classes into one register
+    /// and shuffles them there with every step.
+    #[inline(never)]
+    fn lane_sums(&self, power: &[[f32; LANES]]) -> [[f32; LANES]; N_CHROMA] {
+        let mut sums = [[0.0; LANES]; N_CHROMA];
+        for (power, group) in power.iter().zip(&self.groups) {
+            for (sums, weights) in sums.iter_mut().zip(group) {
+                for lane in 0..LANES {
+                    sums[lane] += power[lane] * weights[lane];
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// One bin's weights for the classes from C on.
+fn weights(bin: usize, sample_rate: u32, n_fft: usize) -> [f32; N_CHROMA] {
+    let classes = N_CHROMA as f64;
+    // Semitones above the lowest A; the mean of a frame counts as one and a half octaves below the first frequency.
+    let semitones = |bin: usize| match bin {
+        0 => semitones(1, sample_rate, n_fft) - 1.5 * classes,
+        bin => semitones(bin, sample_rate, n_fft),
+    };
+    let at = semitones(bin);
+    let width = (semitones(bin + 1) - at).max(1.0);
+    let mut from_a: [f64; N_CHROMA] = std::array::from_fn(|class| {
+        let distance = (at - class as f64 + classes / 2.0).rem_euclid(classes) - classes / 2.0;
+        (-0.5 * (2.0 * distance / width).powi(2)).exp()
+    });
+    let length = from_a.iter().map(|weight| weight * weight).sum::<f64>().sqrt();
+    let octave = (-0.5 * ((at / classes - CENTRE_OCTAVE) / OCTAVE_WIDTH).powi(2)).exp();
+    from_a.rotate_left(A_TO_C);
+    from_a.map(|weight| match (weight / length * octave) as f32 {
+        weight if weight < LEAST_WEIGHT => 0.0,
+        weight => weight,
+    })
+}
+
+/// Semitones of a frequency above the lowest A.
+fn semitones(bin: usize, sample_rate: u32, n_fft: usize) -> f64 {
+    let hz = bin as f64 * f64::from(sample_rate) / n_fft as f64;
+    N_CHROMA as f64 * (hz / LOWEST_A_HZ).log2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// librosa's lines in their order, in f64: a matrix over all `n_fft` frequencies, of which half are thrown away.
+    fn naive(sample_rate: f64, n_fft: usize) -> Vec<Vec<f64>> {
+        let mut frqbins: Vec<f64> = (1..n_fft)
+            .map(|bin| 12.0 * (bin as f64 * sample_rate / n_fft as f64 / (440.0 / 16.0)).log2())
+            .collect();
+        frqbins.insert(0, frqbins[0] - 1.5 * 12.0);
+        let mut widths: Vec<f64> = frqbins.windows(2).map(|pair| (pair[1] - pair[0]).max(1.0)).collect();
+        widths.push(1.0);
+        let mut weights = vec![vec![0.0; n_fft]; 12];
+        for bin in 0..n_fft {
+            for (class, row) in weights.iter_mut().enumerate() {
+                let shifted = frqbins[bin] - class as f64 + 6.0 + 120.0;
+                let distance = shifted - 12.0 * (shifted / 12.0).floor() - 6.0;
+                row[bin] = (-0.5 * (2.0 * distance / widths[bin]).powi(2)).exp();
+            }
+            let norm = weights.iter().map(|row| row[bin].powi(2)).sum::<f64>().sqrt();
+            let octave = (-0.5 * ((frqbins[bin] / 12.0 - 5.0) / 2.0).powi(2)).exp();
+            weights.iter_mut().for_each(|row| row[bin] *= octave / norm);
+        }
+        (0..12)
+            .map(|class| weights[(class + 3) % 12][..=n_fft / 2].to_vec())
+            .collect()
+    }
+
+    #[test]
+    fn the_filters_are_librosas_at_every_rate_and_length() {
+        for (sample_rate, n_fft) in [(44_100, 2048), (16_000, 2048), (22_050, 510), (8000, 6), (48_000, 4)] {
+            let (ours, truth) = (
+                ChromaFilterBank::new(sample_rate, n_fft).to_dense(),
+                naive(sample_rate.into(), n_fft),
+            );
+            for (ours, truth) in ours.rows().into_iter().zip(&truth) {
+                assert_eq!(ours.len(), truth.len());
+                for (bin, (ours, truth)) in ours.iter().zip(truth).enumerate() {
+                    assert!(
+                        (f64::from(*ours) - truth).abs() < 1e-6,
+                        "{sample_rate} Hz, {n_fft}, bin {bin}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_is_the_matrix_product_at_every_number_of_bins() {
+        for n_fft in [2, 4, 6, 8, 14, 510, 2048] {
+            let filters = ChromaFilterBank::new(44_100, n_fft);
+            let power: Vec<f32> = (0..=n_fft / 2).map(|bin| (bin as f32 * 1.7).sin().powi(2)).collect();
+            let products: Vec<f64> = (filters.to_dense().rows().into_iter())
+                .map(|row| row.iter().zip(&power).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum())
+                .collect();
+            let largest = products.iter().copied().fold(0.0, f64::max);
+            for (ours, truth) in filters.frame(&power).iter().zip(products) {
+                assert!((f64::from(*ours) - truth / largest).abs() < 1e-5, "{n_fft}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pitch_is_its_class_in_every_octave() {
+        let filters = ChromaFilterBank::new(44_100, 16_384);
+        for octave in 2..7 {
+            for class in 0..12 {
+                // From the C of an octave on; A 4 is 440 Hz.
+                let hz = 440.0 * ((octave * 12 + class) as f64 / 12.0 - 4.75).exp2();
+                let mut power = vec![0.0; 8193];
+                power[(hz * 16_384.0 / 44_100.0).round() as usize] = 1.0;
+                let chroma = filters.frame(&power);
+                assert_eq!(
+                    chroma.iter().position(|&value| value == 1.0),
+                    Some(class as usize),
+                    "{hz} Hz"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn silence_stays_silent_and_a_whisper_does_not() {
+        let filters = ChromaFilterBank::new(44_100, 2048);
+        assert_eq!(filters.frame(&[0.0; 1025]), [0.0; 12]);
+        assert!(filters.frame(&[1e-30; 1025]).contains(&1.0));
+    }
+}
