@@ -1,8 +1,8 @@
-//! One audio file enters; its waveform at the data set's rate, its mel spectrogram, its sums and its checksums leave, or
-//! the reason why not.
+//! One audio file enters; its waveform at the data set's rate, its mel spectrogram, its sums and statistics and its
+//! checksums leave, or the reason why not.
 //!
 //! The file is decoded, mixed down, resampled and quantized frame by frame; only the 16-bit waveform is ever whole. The
-//! spectrogram is that of the 16-bit samples, so it can be made again from a shard. Nothing is written here.
+//! spectrogram and the statistics are those of the 16-bit samples, so they can be made again from a shard. Nothing is written here.
 
 use crate::decode::{DecodeReport, Mp3Stream};
 use crate::guard;
@@ -14,8 +14,9 @@ use half::slice::HalfFloatSliceExt;
 use ndarray::ArrayViewMut2;
 use shared::dsp::decibel::{Reference, power_to_db};
 use shared::dsp::mel::{MelScratch, MelSpectrogram};
+use shared::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
 use shared::features::FeatureConfig;
-use shared::stats::TrackSummary;
+use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -32,7 +33,7 @@ pub struct ExtractedTrack {
     pub waveform_blake3: String,
     /// BLAKE3 of the spectrogram's bytes.
     pub mel_blake3: String,
-    /// Its sums.
+    /// Its sums and statistics.
     pub summary: TrackSummary,
     /// Sample rate of the file, in Hz.
     pub source_rate: u32,
@@ -79,6 +80,8 @@ pub struct Extractor {
     mel: MelSpectrogram,
     mel_scratch: MelScratch,
     decibels: Vec<f32>,
+    statistics: TrackStatistics,
+    statistics_scratch: TrackStatisticsScratch,
 }
 
 impl Extractor {
@@ -91,6 +94,8 @@ impl Extractor {
             mel: MelSpectrogram::new(features),
             mel_scratch: MelScratch::default(),
             decibels: Vec::new(),
+            statistics: TrackStatistics::new(features.sample_rate),
+            statistics_scratch: TrackStatisticsScratch::default(),
         }
     }
 
@@ -106,7 +111,7 @@ impl Extractor {
             track_id,
             waveform_blake3: checksum(bytemuck::cast_slice(&samples)),
             mel_blake3: checksum(bytemuck::cast_slice(&mel)),
-            summary: TrackSummary::new(track_id, &samples, &mel, &self.features),
+            summary: self.summary(track_id, &samples, &mel),
             waveform: samples,
             mel,
             source_rate: waveform.source_rate,
@@ -114,6 +119,17 @@ impl Extractor {
             bad_frames: waveform.report.bad_frames,
             clipped_samples: waveform.clipped_samples,
         })
+    }
+
+    fn summary(&mut self, track_id: u64, samples: &[i16], mel: &[f16]) -> TrackSummary {
+        let (mut mfcc, mut chroma) = (vec![0.0; MFCC_STATISTICS], vec![0.0; CHROMA_STATISTICS]);
+        let scratch = &mut self.statistics_scratch;
+        self.statistics.compute(samples, scratch, &mut mfcc, &mut chroma);
+        TrackSummary {
+            mfcc,
+            chroma,
+            ..TrackSummary::new(track_id, samples, mel, &self.features)
+        }
     }
 
     /// Decodes a whole file. A panic of the decoder is a rejection.
@@ -165,5 +181,36 @@ impl Extractor {
         let mut stored = vec![f16::ZERO; self.decibels.len()];
         stored.convert_from_f32_slice(&self.decibels);
         stored
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{FRAME, tone};
+
+    #[test]
+    fn the_statistics_are_those_of_the_16_bit_samples_whatever_came_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let features = FeatureConfig::default();
+        let validate = ValidateConfig {
+            min_samples: FRAME as u64,
+            ..ValidateConfig::default()
+        };
+        let mut extractor = Extractor::new(&features, &validate);
+        // The longest comes first, so that scratch is left over.
+        for (frames, gain) in [(40, 200), (9, 190), (17, 205)] {
+            let path = directory.path().join("tone.mp3");
+            std::fs::write(&path, tone(frames, gain)).unwrap();
+            let track = extractor.extract(7, &path).unwrap();
+            let (mut mfcc, mut chroma) = ([0.0; MFCC_STATISTICS], [0.0; CHROMA_STATISTICS]);
+            let mut scratch = TrackStatisticsScratch::default();
+            TrackStatistics::new(44_100).compute(&track.waveform, &mut scratch, &mut mfcc, &mut chroma);
+            assert_eq!(
+                (&track.summary.mfcc[..], &track.summary.chroma[..]),
+                (&mfcc[..], &chroma[..])
+            );
+            assert!(mfcc.iter().chain(&chroma).all(|value| value.is_finite()));
+        }
     }
 }

@@ -39,6 +39,15 @@ pub enum JournalError {
         /// What differs.
         differences: Vec<String>,
     },
+    /// An interrupted build of a version that took fewer statistics of a track lies here.
+    #[error(
+        "{} holds an interrupted build of an earlier version of this program, which took no MFCC and chroma statistics; \
+         delete the directory and start anew", path.display()
+    )]
+    Outdated {
+        /// The data set.
+        path: PathBuf,
+    },
     /// The directory is in use for something else.
     #[error("{} is not empty and holds no data set; choose another --out, or empty it first", path.display())]
     NotEmpty {
@@ -82,7 +91,7 @@ pub struct Entry {
     pub done: usize,
     /// Kept tracks, all in the pair.
     pub tracks: Vec<TrackRow>,
-    /// Their sums.
+    /// Their sums and statistics.
     pub summaries: Vec<TrackSummary>,
     /// Dropped tracks.
     pub rejected: Vec<RejectedRow>,
@@ -166,6 +175,10 @@ impl Journal {
                 path: summary_path,
                 detail: error.to_string(),
             })?;
+            if summaries.iter().any(|row| row.mfcc.is_empty() || row.chroma.is_empty()) {
+                let root = self.directory.parent().unwrap_or(&self.directory);
+                return Err(JournalError::Outdated { path: root.to_owned() });
+            }
             entries.push(Entry {
                 shard: file.shard,
                 done: file.done,
@@ -254,6 +267,14 @@ mod tests {
         }
     }
 
+    fn sums() -> TrackSummary {
+        let features = FeatureConfig {
+            n_mels: 2,
+            ..FeatureConfig::default()
+        };
+        TrackSummary::new(3, &[1, 2, 3], &[half::f16::from_f32(0.1); 4], &features)
+    }
+
     fn entry(done: usize) -> Entry {
         let file = ShardFileRecord {
             bytes: 5,
@@ -268,15 +289,11 @@ mod tests {
             done,
             tracks: Vec::new(),
             // A value that decimal notation would not bring back bit by bit.
-            summaries: vec![TrackSummary::new(
-                3,
-                &[1, 2, 3],
-                &[half::f16::from_f32(0.1); 4],
-                &FeatureConfig {
-                    n_mels: 2,
-                    ..FeatureConfig::default()
-                },
-            )],
+            summaries: vec![TrackSummary {
+                mfcc: vec![0.1; stats::MFCC_STATISTICS],
+                chroma: vec![0.3; stats::CHROMA_STATISTICS],
+                ..sums()
+            }],
             rejected: vec![RejectedRow {
                 track_id: Some(1),
                 path: "1.mp3".into(),
@@ -330,6 +347,21 @@ mod tests {
             Err(JournalError::NotEmpty { .. })
         ));
         assert!(!root.path().join(JOURNAL_DIRECTORY).exists());
+    }
+
+    #[test]
+    fn a_build_without_statistics_is_not_gone_on_with() {
+        let root = tempfile::tempdir().unwrap();
+        let journal = Journal::open(root.path(), &plan()).unwrap();
+        let outdated = Entry {
+            summaries: vec![sums()],
+            ..entry(1)
+        };
+        journal.append(0, &outdated, 2).unwrap();
+        match journal.entries(2) {
+            Err(JournalError::Outdated { path }) => assert_eq!(path, root.path()),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -1,19 +1,37 @@
-//! Per-track sums, and the normalization that any set of tracks gets from them.
+//! Per-track sums and statistics, and the normalization that any set of tracks gets from the sums.
 //!
 //! A track's samples and mel spectrogram enter once, when the data set is built; its sums are kept in
-//! `shards/summary.safetensors`. A new split adds up the rows of its training tracks, so it never touches a shard.
+//! `shards/summary.safetensors`. A new split adds up the rows of its training tracks, so it never touches a shard. Models
+//! of whole tracks read the statistics beside them.
 
+mod summary_file;
+
+pub use summary_file::{SummaryError, summary_from_bytes, summary_to_bytes};
+
+use crate::dsp::chroma::N_CHROMA;
 use crate::dsp::decibel::refer_to_max;
+use crate::dsp::mfcc::N_MFCC;
+use crate::dsp::moments::STATISTICS;
 use crate::features::FeatureConfig;
-use bytemuck::PodCastError;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 /// Full scale of 16-bit PCM: a stored sample divided by this is the waveform's value in `[-1, 1)`.
 pub const PCM_FULL_SCALE: f32 = 32_768.0;
+
+/// Statistics of a track's MFCCs: [`STATISTICS`] of each of 20 coefficients, all 20 means first, then all 20 standard
+/// deviations and so on: `[7, 20]`, row by row.
+pub const MFCC_STATISTICS: usize = STATISTICS * N_MFCC;
+
+/// Statistics of a track's chroma: [`STATISTICS`] of each of 12 pitch classes from C on, in the same order: `[7, 12]`, row
+/// by row.
+pub const CHROMA_STATISTICS: usize = STATISTICS * N_CHROMA;
+
+const _: () = assert!(
+    MFCC_STATISTICS == 140 && CHROMA_STATISTICS == 84,
+    "what the file format has"
+);
 
 /// Sums over one track.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,10 +50,15 @@ pub struct TrackSummary {
     pub mel_sum: Vec<f64>,
     /// Per band, the sum of the squares of the same values.
     pub mel_sum_squares: Vec<f64>,
+    /// [`MFCC_STATISTICS`] values; none in data sets of versions that did not take them.
+    pub mfcc: Vec<f32>,
+    /// [`CHROMA_STATISTICS`] values, or none likewise.
+    pub chroma: Vec<f32>,
 }
 
 impl TrackSummary {
-    /// Sums up a track: `samples` and `mel` (`[n_mels, frames]` in dB, reference 1.0) as they are stored.
+    /// Sums up a track: `samples` and `mel` (`[n_mels, frames]` in dB, reference 1.0) as they are stored. The statistics
+    /// stay empty; [`TrackStatistics`](crate::dsp::track_statistics::TrackStatistics) takes them.
     ///
     /// # Panics
     /// When `mel` is not `n_mels` equal rows.
@@ -79,109 +102,9 @@ impl TrackSummary {
             frames: frames as u64,
             mel_sum,
             mel_sum_squares,
+            mfcc: Vec::new(),
+            chroma: Vec::new(),
         }
-    }
-}
-
-/// A summary file that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct SummaryError(String);
-
-/// The bytes of `summary.safetensors`: with N tracks, `track_id`, `waveform.samples`, `mel.frames` are `[N]` of `U64`,
-/// `waveform.sum`, `waveform.sum_squares` `[N]` of `F64`, and `mel.sum`, `mel.sum_squares` `[N, n_mels]` of `F64`.
-/// Readers ignore tensors of other names, so that more statistics can be kept beside these.
-pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
-    let n = rows.len();
-    let counts = |get: fn(&TrackSummary) -> u64| rows.iter().map(get).collect::<Vec<u64>>();
-    let sums = |get: fn(&TrackSummary) -> f64| rows.iter().map(get).collect::<Vec<f64>>();
-    let bands = |get: fn(&TrackSummary) -> &Vec<f64>| rows.iter().flat_map(get).copied().collect::<Vec<f64>>();
-    let (ids, samples, frames) = (
-        counts(|row| row.track_id),
-        counts(|row| row.samples),
-        counts(|row| row.frames),
-    );
-    let (sum, squares) = (sums(|row| row.waveform_sum), sums(|row| row.waveform_sum_squares));
-    let (mel_sum, mel_squares) = (bands(|row| &row.mel_sum), bands(|row| &row.mel_sum_squares));
-    let tensors: [(&str, Dtype, Vec<usize>, &[u8]); 7] = [
-        ("track_id", Dtype::U64, vec![n], bytemuck::cast_slice(&ids)),
-        ("waveform.samples", Dtype::U64, vec![n], bytemuck::cast_slice(&samples)),
-        ("waveform.sum", Dtype::F64, vec![n], bytemuck::cast_slice(&sum)),
-        (
-            "waveform.sum_squares",
-            Dtype::F64,
-            vec![n],
-            bytemuck::cast_slice(&squares),
-        ),
-        ("mel.frames", Dtype::U64, vec![n], bytemuck::cast_slice(&frames)),
-        ("mel.sum", Dtype::F64, vec![n, n_mels], bytemuck::cast_slice(&mel_sum)),
-        (
-            "mel.sum_squares",
-            Dtype::F64,
-            vec![n, n_mels],
-            bytemuck::cast_slice(&mel_squares),
-        ),
-    ];
-    let views = tensors.into_iter().map(|(name, dtype, shape, bytes)| {
-        let view = TensorView::new(dtype, shape, bytes).expect("each shape is counted from its values");
-        (name, view)
-    });
-    safetensors::serialize(views, None).expect("names are distinct and sizes right")
-}
-
-/// The rows of `summary.safetensors`.
-pub fn summary_from_bytes(bytes: &[u8], n_mels: usize) -> Result<Vec<TrackSummary>, SummaryError> {
-    let file = SafeTensors::deserialize(bytes).map_err(|error| SummaryError(error.to_string()))?;
-    let n = tensor(&file, "track_id", Dtype::U64, None)?.shape()[0];
-    let counts = |name| Ok(values::<u64>(tensor(&file, name, Dtype::U64, Some(&[n]))?.data()));
-    let sums = |name| Ok(values::<f64>(tensor(&file, name, Dtype::F64, Some(&[n]))?.data()));
-    let bands = |name| {
-        Ok(values::<f64>(
-            tensor(&file, name, Dtype::F64, Some(&[n, n_mels]))?.data(),
-        ))
-    };
-    let (ids, samples, frames) = (counts("track_id")?, counts("waveform.samples")?, counts("mel.frames")?);
-    let (sum, squares) = (sums("waveform.sum")?, sums("waveform.sum_squares")?);
-    let (mel_sum, mel_squares) = (bands("mel.sum")?, bands("mel.sum_squares")?);
-    Ok((0..n)
-        .map(|row| TrackSummary {
-            track_id: ids[row],
-            samples: samples[row],
-            waveform_sum: sum[row],
-            waveform_sum_squares: squares[row],
-            frames: frames[row],
-            mel_sum: mel_sum[row * n_mels..][..n_mels].to_vec(),
-            mel_sum_squares: mel_squares[row * n_mels..][..n_mels].to_vec(),
-        })
-        .collect())
-}
-
-fn tensor<'a>(
-    file: &SafeTensors<'a>,
-    name: &str,
-    dtype: Dtype,
-    shape: Option<&[usize]>,
-) -> Result<TensorView<'a>, SummaryError> {
-    let view = file.tensor(name).map_err(|error| SummaryError(error.to_string()))?;
-    let wrong_shape = shape.map_or(view.shape().len() != 1, |shape| view.shape() != shape);
-    if view.dtype() != dtype || wrong_shape {
-        let found = format!("{:?} {:?}", view.dtype(), view.shape());
-        return Err(SummaryError(format!(
-            "tensor `{name}` is {found}, not {dtype:?} {shape:?}"
-        )));
-    }
-    Ok(view)
-}
-
-// A safetensors header may leave data unaligned for the type, so this copies where it must.
-fn values<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> Vec<T> {
-    match bytemuck::try_cast_slice(bytes) {
-        Ok(aligned) => aligned.to_vec(),
-        Err(PodCastError::TargetAlignmentGreaterAndInputNotAligned) => bytes
-            .chunks_exact(size_of::<T>())
-            .map(bytemuck::pod_read_unaligned)
-            .collect(),
-        Err(other) => unreachable!("safetensors checked that the size fits the shape: {other}"),
     }
 }
 
@@ -335,20 +258,6 @@ mod tests {
                 prop_assert!(normalization.mel_std[band].is_finite() && normalization.mel_std[band] > 0.0);
             }
         }
-
-        #[test]
-        fn summaries_come_back(ids in prop::collection::vec(any::<u64>(), 0..5), value in -1e9f64..1e9) {
-            let rows: Vec<_> = ids
-                .iter()
-                .map(|&id| TrackSummary { waveform_sum: value, ..summary(id, &[1, -2], &[-1.0, -2.0, -3.0, -4.0], 2) })
-                .collect();
-            prop_assert_eq!(summary_from_bytes(&summary_to_bytes(&rows, 2), 2).unwrap(), rows);
-        }
-
-        #[test]
-        fn hostile_bytes_are_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            prop_assert!(summary_from_bytes(&bytes, 128).is_err());
-        }
     }
 
     #[test]
@@ -364,13 +273,6 @@ mod tests {
         assert_eq!(normalization.mel_std[1], normalization.mel_std[0]);
         let silent = summary(3, &[1, -1], &[-5.0; 6], 2);
         assert_eq!(Normalization::from_summaries([&silent], 2).unwrap().mel_std, [1.0, 1.0]);
-    }
-
-    #[test]
-    fn another_number_of_bands_is_refused() {
-        let bytes = summary_to_bytes(&[summary(1, &[1], &[-1.0, -2.0], 2)], 2);
-        let error = summary_from_bytes(&bytes, 128).unwrap_err().to_string();
-        assert!(error.contains("mel.sum"), "{error}");
     }
 
     #[test]
