@@ -153,8 +153,8 @@ fn repair_takes_audio_from_where_it_is_now_and_nothing_that_has_changed() {
     assert_eq!(damaged.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
 
     let audio_text = audio.display().to_string();
-    let first = audio.join(collection.tracks()[0].path().strip_prefix("audio").unwrap());
-    let other = audio.join(collection.tracks()[1].path().strip_prefix("audio").unwrap());
+    let first = audio.join(collection.tracks()[0].path.strip_prefix("audio/").unwrap());
+    let other = audio.join(collection.tracks()[1].path.strip_prefix("audio/").unwrap());
     let bytes = fs::read(&first).unwrap();
     fs::copy(&other, &first).unwrap();
     verify(&dataset, &["--repair", "--audio", &audio_text]).code(1);

@@ -144,11 +144,9 @@ fn draw_scale<'a>(layout: &Layout, area: &Area<'a>) -> Result<(), DrawError<'a>>
     let height = layout.matrix.max(4 * MARGIN);
     for row in 0..height {
         let phi = 1.0 - 2.0 * f64::from(row) / f64::from(height - 1);
-        let y = layout.top + row;
-        area.draw(&Rectangle::new(
-            [(left, y), (left + SCALE_WIDTH, y)],
-            colour(phi).filled(),
-        ))?;
+        for x in left..left + SCALE_WIDTH {
+            area.draw_pixel((x, layout.top + row), &colour(phi))?;
+        }
     }
     for (share, name) in [(0.0, "1"), (0.25, "0.5"), (0.5, "0"), (0.75, "-0.5"), (1.0, "-1")] {
         let y = layout.top + (share * f64::from(height - 1)).round() as i32;
