@@ -2,7 +2,8 @@
 //!
 //! All blocks are a convolution that keeps the length, batch norm in some, LeakyReLU and max pooling. LeakyReLU grows
 //! with its argument, so it may change places with the maximum: it is applied after pooling, to a third or a quarter of
-//! the values, with the same result. The paper's table has dropout 0.2 in the blocks "up to 4": all four have it.
+//! the values, with the same result. The paper's table has no dropout after
+//! the fourth block: the first four have it.
 
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
 use super::recurrence::{Recurrence, Rnn};
