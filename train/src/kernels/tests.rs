@@ -139,7 +139,8 @@ fn the_encoders_own_convolutions_are_burns() {
     compare_conv1d([1, 16], 256, 64, 96, [2, 1 << 16]);
     compare_conv1d([16, 32], 32, 1, 0, [2, 1024]);
     for (inputs, outputs, kernel, height, width) in [(1, 16, 3, 128, 512), (16, 32, 1, 32, 256), (64, 128, 3, 1, 64)] {
-        // A weight's gradient is a sum of up to 131,072 products, which differs by more than 2e-5 in one draw of twenty.
+        // A weight's gradient is a sum of up to 131,072 products, which differs by more than 2e-5 in one draw of
+        // twenty.
         compare_conv(inputs, outputs, kernel, [2, height, width], 5e-5);
     }
 }
