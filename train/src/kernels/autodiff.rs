@@ -11,7 +11,7 @@ use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::{Flex, TensorMetadata};
 use std::sync::Arc;
 
-/// One batch-normalized summand of [`normalize`].
+/// One batch-normalized summand of [`normalize()`].
 pub struct Term {
     /// `[batch, channels, …]`.
     pub x: Tracked,
@@ -102,7 +102,7 @@ pub fn normalize<const N: usize>(terms: [Term; N], activation: Activation) -> (T
     (out, moments)
 }
 
-/// What [`normalize`] keeps: each term's input and how it was normalized, and the result if the way back reads it.
+/// What [`normalize()`] keeps: each term's input and how it was normalized, and the result if the way back reads it.
 type Normalized = (Vec<(Plain, Affine)>, Option<Plain>);
 
 fn record<const P: usize>(nodes: [NodeGuard; P], state: Normalized, out: Plain) -> Tracked {

@@ -22,8 +22,8 @@ use std::ops::Range;
 const BLOCK: usize = 4;
 /// Padded part of all input channels, in bytes: a share of a second-level cache of 1 MiB.
 const PART_BYTES: usize = 384 << 10;
-/// Columns times rows of a part in [`weight_gradient`]: the output channels of a tile stay in a cache. A whole number of
-/// vectors on any processor, so that no part reads another's columns.
+/// Columns times rows of a part in [`weight_gradient`]: the output channels of a tile stay in a cache. A whole number
+/// of vectors on any processor, so that no part reads another's columns.
 const GRADIENT_PART: usize = 4096;
 
 /// Sizes of one convolution.

@@ -55,7 +55,7 @@ fn conv(inputs: usize, outputs: usize, kernel: usize, device: &Device) -> Conv2d
     layer.init(device)
 }
 
-fn compare_conv(inputs: usize, outputs: usize, kernel: usize, shape: [usize; 3]) {
+fn compare_conv(inputs: usize, outputs: usize, kernel: usize, shape: [usize; 3], tolerance: f32) {
     let device = Device::flex().autodiff();
     let layer = conv(inputs, outputs, kernel, &device);
     let [batch, height, width] = shape;
@@ -63,9 +63,13 @@ fn compare_conv(inputs: usize, outputs: usize, kernel: usize, shape: [usize; 3])
     let cost = noise([batch, outputs, height, width], &device);
     let (weight, bias) = (layer.weight.val(), layer.bias.as_ref().expect("a bias").val());
     let run = |out| differentiate(&[x.clone(), weight.clone()], std::slice::from_ref(&bias), &cost, out);
-    assert_close(&run(conv2d(&layer, x.clone())), &run(layer.forward(x.clone())), 2e-5);
+    assert_close(
+        &run(conv2d(&layer, x.clone())),
+        &run(layer.forward(x.clone())),
+        tolerance,
+    );
     let (layer, x) = (layer.valid(), x.inner());
-    assert!(difference(&conv2d(&layer, x.clone()), &layer.forward(x)) < 2e-5);
+    assert!(difference(&conv2d(&layer, x.clone()), &layer.forward(x)) < tolerance);
 }
 
 fn compare_conv1d(channels: [usize; 2], kernel: usize, stride: usize, padding: usize, [batch, length]: [usize; 2]) {
@@ -103,7 +107,7 @@ proptest! {
         inputs in 1usize..10, outputs in 1usize..11, kernel in prop::sample::select(vec![1usize, 2, 3, 4, 5, 6]),
         batch in 1usize..4, height in 1usize..12, width in 1usize..150,
     ) {
-        compare_conv(inputs, outputs, kernel, [batch, height, width]);
+        compare_conv(inputs, outputs, kernel, [batch, height, width], 2e-5);
     }
 
     #[test]
@@ -135,7 +139,9 @@ fn the_encoders_own_convolutions_are_burns() {
     compare_conv1d([1, 16], 256, 64, 96, [2, 1 << 16]);
     compare_conv1d([16, 32], 32, 1, 0, [2, 1024]);
     for (inputs, outputs, kernel, height, width) in [(1, 16, 3, 128, 512), (16, 32, 1, 32, 256), (64, 128, 3, 1, 64)] {
-        compare_conv(inputs, outputs, kernel, [2, height, width]);
+        // A weight's gradient is a sum of up to 131,072 products, which differs by more than 2e-5 in one draw of
+        // twenty.
+        compare_conv(inputs, outputs, kernel, [2, height, width], 5e-5);
     }
 }
 

@@ -229,12 +229,12 @@ mod tests {
 
     #[test]
     fn parameter_counts_are_the_papers() {
-        // 320 + 36,992 + 147,584 + 221,376 + 442,624 = 848,896 in the convolutions, 1,664 in batch norm, 2,570 in the dense
-        // layer.
+        // 320 + 36,992 + 147,584 + 221,376 + 442,624 = 848,896 in the convolutions, 1,664 in batch norm, 2,570 in the
+        // dense layer.
         let fcn = conv(9, 1, 32) + conv(9, 32, 128) + conv(9, 128, 128) + conv(9, 128, 192) + conv(9, 192, 256);
         let fcn = fcn + 2 * (96 + 32 + 128 + 128 + 192 + 256) + dense(256, 10);
-        // 640 + 73,856 + 2 · 147,584 = 369,664 in the convolutions, 1,088 in batch norm, 15,552 + 6,336 in the GRUs, 330 in
-        // the dense layer.
+        // 640 + 73,856 + 2 · 147,584 = 369,664 in the convolutions, 1,088 in batch norm, 15,552 + 6,336 in the GRUs,
+        // 330 in the dense layer.
         let crnn = conv(9, 1, 64) + conv(9, 64, 128) + 2 * conv(9, 128, 128) + 2 * (96 + 64 + 3 * 128);
         let crnn = crnn + recurrent(3, 128, 32) + recurrent(3, 32, 32) + dense(32, 10);
         for (kind, counted, stated) in [(ModelKind::ChoiFcn, fcn, 853_130), (ModelKind::ChoiCrnn, crnn, 392_970)] {

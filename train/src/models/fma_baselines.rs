@@ -1,8 +1,8 @@
 //! Paper 4: genres of fma_small from MFCC moments, with a small CNN, and with VGG16 trained on photographs.
 //!
-//! The dense layers and the small CNN are Keras', so fresh weights are drawn as there. The paper names the layers that have
-//! an L2 penalty and not its size: 1e-3 each. It does not name the padding of the small CNN's convolutions either: they
-//! keep the size of the image.
+//! The dense layers and the small CNN are Keras', so fresh weights are drawn as there. The paper names the layers that
+//! have an L2 penalty and not its size: 1e-3 each. It does not name the padding of the small CNN's convolutions
+//! either: they keep the size of the image.
 
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
 use super::keras;
@@ -138,7 +138,7 @@ pub const VGG16_42X100: System<Vgg16> = System {
 pub const VGG16_84X100: System<Vgg16> = System {
     description: Description {
         name: "vgg16-progressive-84x100",
-        summary: "vgg16-progressive-42x100, from whose weights it starts, behind two convolutions that halve a 84x100 image",
+        summary: "vgg16-progressive-42x100, with whose weights it begins, behind two convolutions that halve an image",
         input: image(84, 100),
         accepts: |shape| accepts_image(shape.spectrogram, HALVES),
         fresh: &["halving."],
@@ -288,9 +288,9 @@ impl Halving {
     }
 }
 
-/// VGG16's convolutions, before them [`Halving`] in one of the systems, and dense layers → 16 → classes, from 24,576 values
-/// of an image of 128 × 400 and from 1,536 of one of 42 × 100. Parameters for 8 classes: 15,108,056; 14,739,416 for
-/// 42 × 100; 14,740,299 for 84 × 100.
+/// VGG16's convolutions, before them [`Halving`] in one of the systems, and dense layers → 16 → classes, from 24,576
+/// values of an image of 128 × 400 and from 1,536 of one of 42 × 100. Parameters for 8 classes: 15,108,056;
+/// 14,739,416 for 42 × 100; 14,740,299 for 84 × 100.
 #[derive(Module, Debug)]
 pub struct Vgg16 {
     halving: Option<Halving>,

@@ -1,10 +1,10 @@
 //! What recurrent layers remember of a sequence, in few operations.
 //!
-//! Burn's modules multiply each gate's weights with input and state on their own: eight small matrix products a step of
-//! an LSTM, and twice as many on the way back. Here all gates' weights stand side by side, so a step is one product. An
-//! LSTM's step multiplies input and state together; a GRU keeps the two apart, so the inputs of all steps are multiplied
-//! at once before the first, and so they are for the plain layer. The parameters, their names and their gradients stay
-//! those of Burn's modules, and what is computed is PyTorch's `LSTM`, `GRU` and `RNN`.
+//! Burn's modules multiply each gate's weights with input and state on their own: eight small matrix products a step
+//! of an LSTM, and twice as many on the way back. Here all gates' weights stand side by side, so a step is one
+//! product. An LSTM's step multiplies input and state together; a GRU keeps the two apart, so the inputs of all steps
+//! are multiplied at once before the first, and so they are for the plain layer. The parameters, their names and their
+//! gradients stay those of Burn's modules, and what is computed is PyTorch's `LSTM`, `GRU` and `RNN`.
 
 use burn::module::{Initializer, Module};
 use burn::nn::{GateController, Gru, GruConfig, Linear, LinearConfig, Lstm, LstmConfig};
@@ -106,8 +106,9 @@ fn one_by_one(sequence: Tensor<3>) -> impl Iterator<Item = Tensor<2>> {
     runs.flat_map(|run| run.split(1, 0)).map(|step| step.squeeze_dim(0))
 }
 
-/// The hidden states, `[batch, hidden]` each, after each of `steps`, `[batch, inputs, steps]`. `gru` must be as PyTorch's:
-/// with biases, without clipping, sigmoid gates and hyperbolic tangents, and the reset gate applied after the product.
+/// The hidden states, `[batch, hidden]` each, after each of `steps`, `[batch, inputs, steps]`. `gru` must be as
+/// PyTorch's: with biases, without clipping, sigmoid gates and hyperbolic tangents, and the reset gate applied after
+/// the product.
 pub fn gru_states(gru: &Gru, steps: Tensor<3>) -> Vec<Tensor<2>> {
     let (size, [batch, ..], device) = (gru.d_hidden, steps.dims(), steps.device());
     let gates = [&gru.reset_gate, &gru.update_gate, &gru.new_gate];
@@ -127,8 +128,8 @@ pub fn gru_states(gru: &Gru, steps: Tensor<3>) -> Vec<Tensor<2>> {
     states
 }
 
-/// The last hidden state, `[batch, hidden]`, after `steps`, `[batch, inputs, steps]`, from an empty one. `lstm` must be a
-/// plain one: forward, with biases, without clipping, sigmoid gates and hyperbolic tangents.
+/// The last hidden state, `[batch, hidden]`, after `steps`, `[batch, inputs, steps]`, from an empty one. `lstm` must
+/// be a plain one: forward, with biases, without clipping, sigmoid gates and hyperbolic tangents.
 fn last_hidden(lstm: &Lstm, steps: Tensor<3>) -> Tensor<2> {
     let forget_gate = lstm.forget_gate.as_ref().expect("gates are not coupled");
     let gates = [&lstm.input_gate, forget_gate, &lstm.output_gate, &lstm.cell_gate];
@@ -171,8 +172,8 @@ mod tests {
         }
     }
 
-    /// Holds two ways to compute `[batch, hidden]` from `[batch, inputs, steps]` against one another: results, gradients of
-    /// the steps and of `parameters` parameters of `module`.
+    /// Holds two ways to compute `[batch, hidden]` from `[batch, inputs, steps]` against one another: results,
+    /// gradients of the steps and of `parameters` parameters of `module`.
     fn compare<M: Module>(
         module: &M,
         parameters: usize,

@@ -16,7 +16,7 @@ macro_rules! systems {
         /// A system by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum ModelKind {
-            $(#[doc = concat!("[`", stringify!($system), "`]")] $variant,)+
+            $(#[doc = concat!("`", stringify!($system), "`")] $variant,)+
         }
 
         /// Any of the systems.

@@ -2,7 +2,7 @@
 //!
 //! All blocks are a convolution that keeps the length, batch norm in some, LeakyReLU and max pooling. LeakyReLU grows
 //! with its argument, so it may change places with the maximum: it is applied after pooling, to a third or a quarter of
-//! the values, with the same result. The paper's table has dropout 0.2 in the blocks "up to 4": all four have it.
+//! the values, with the same result. The paper's table has no dropout after the fourth block: the first four have it.
 
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
 use super::recurrence::{Recurrence, Rnn};
@@ -260,8 +260,8 @@ impl Network for SampleCnn {
     }
 }
 
-/// The first seven of those blocks, which make 213 steps of 512 channels of a clip, a recurrent layer 512 → 256 whose last
-/// state counts, and dense layers 256 → 100 → tags. Parameters for 10 tags: 993,302 with a plain recurrent layer,
+/// The first seven of those blocks, which make 213 steps of 512 channels of a clip, a recurrent layer 512 → 256 whose
+/// last state counts, and dense layers 256 → 100 → tags. Parameters for 10 tags: 993,302 with a plain recurrent layer,
 /// 1,387,542 with a GRU, 1,584,662 with an LSTM.
 #[derive(Module, Debug)]
 pub struct Crnn1d<R> {
@@ -346,9 +346,9 @@ fn accepts_psd(shape: &InputShape) -> Result<(), String> {
     }
 }
 
-/// Seven 2-D blocks, which make 130 steps of 128 channels of a clip, a recurrent layer 128 → 256 whose last state counts,
-/// one dense layer. Parameters for 10 tags: 496,026 with a plain recurrent layer, 693,658 with a GRU, 792,474 with an
-/// LSTM.
+/// Seven 2-D blocks, which make 130 steps of 128 channels of a clip, a recurrent layer 128 → 256 whose last state
+/// counts, one dense layer. Parameters for 10 tags: 496,026 with a plain recurrent layer, 693,658 with a GRU, 792,474
+/// with an LSTM.
 #[derive(Module, Debug)]
 pub struct Crnn2d<R> {
     convolutions: Vec<Conv2d>,

@@ -1,4 +1,5 @@
-//! The convolutions of VGG16 (Simonyan and Zisserman 2015, configuration D), as torchvision's `vgg16().features` has them.
+//! The convolutions of VGG16 (Simonyan and Zisserman 2015, configuration D), as torchvision's `vgg16().features` has
+//! them.
 
 use crate::kernels;
 use burn::module::Module;
@@ -82,7 +83,8 @@ impl Features {
         size.map(|length| length / SMALLEST)
     }
 
-    /// `[batch, 3, height, width]` to `[batch, 512, height / 32, width / 32]`, in f32; computes in the type of its input.
+    /// `[batch, 3, height, width]` to `[batch, 512, height / 32, width / 32]`, in f32; computes in the type of its
+    /// input.
     pub fn forward(&self, colours: Tensor<4>) -> Tensor<4> {
         let mut x = colours;
         let mut convolutions = self.convolutions.iter();
@@ -110,8 +112,8 @@ mod tests {
     use safetensors::SafeTensors;
     use std::collections::BTreeSet;
 
-    /// Largest difference from torchvision's results in float64, as a share of their root mean square. Measured: 7e-6 of
-    /// the features, 6e-6 of the logits.
+    /// Largest difference from torchvision's results in float64, as a share of their root mean square. Measured: 7e-6
+    /// of the features, 6e-6 of the logits.
     const TOLERANCE: f32 = 5e-5;
 
     /// `hashed` of `scripts/reference/make_vgg16_golden.py`: uniform in [-1, 1), a function of seed and place alone.
