@@ -57,12 +57,16 @@ impl Compute {
         let on_device = on_device && usual;
         let worker = |device: Device| {
             let device = device.autodiff();
-            let front_end =
-                on_device.then(|| DeviceFrontEnd::new(input, &data.features, &data.split.normalization, &device));
-            Ok(Worker {
-                front_end: front_end.transpose()?,
-                device,
-            })
+            let front_end = if on_device {
+                match DeviceFrontEnd::new(input, &data.features, &data.split.normalization, &device) {
+                    // What it cannot serve is made on the host, unless it was asked for.
+                    Err(_) if config.front_end == FrontEndPlace::Auto => None,
+                    made => Some(made?),
+                }
+            } else {
+                None
+            };
+            Ok(Worker { front_end, device })
         };
         Ok(Self {
             dtype: config.precision.dtype(&first)?,

@@ -68,9 +68,9 @@ fn gradients(
     batch: &BatchBuffer,
     part: Range<usize>,
 ) -> (GradientsParams, Tensor<2>) {
-    let share = part.len() as f64 / batch.clips() as f64;
     let logits = model.forward(uploader.upload(batch, part.clone()));
     let labels = batch.labels.part(part, logits.dims()[1]);
+    let share = objective.mass(labels) / objective.mass(batch.labels.view());
     let loss = objective.loss(logits.clone(), labels, uploader.device) * share;
     let loss = objective.with_penalty(loss, model);
     (GradientsParams::from_grads(loss.backward(), model), logits)

@@ -75,6 +75,17 @@ impl Objective {
         }
     }
 
+    /// What the mean of [`Self::loss`] is taken over: clips, or the sum of their classes' weights.
+    pub fn mass(&self, labels: LabelsView<'_>) -> f64 {
+        match (labels, &self.weights) {
+            (LabelsView::Classes(classes), Some(weights)) => {
+                classes.iter().map(|&class| f64::from(weights[class])).sum()
+            }
+            (LabelsView::Classes(classes), None) => classes.len() as f64,
+            (LabelsView::Tags(tags), _) => tags.len() as f64,
+        }
+    }
+
     /// `loss` and the penalties on the weights of `model`.
     pub fn with_penalty(&self, loss: Tensor<1>, model: &Model) -> Tensor<1> {
         let mut total = loss;
@@ -111,4 +122,86 @@ fn weights(data: &RunData) -> Result<Vec<f32>, RunDataError> {
         (count, Task::MultiLabel) => (total - count) as f32 / count as f32,
     };
     Ok(counts.into_iter().map(weight).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Tally;
+    use crate::models::{ModelKind, testing};
+
+    fn value(tensor: Tensor<1>) -> f64 {
+        f64::from(tensor.into_scalar::<f32>())
+    }
+
+    fn with_weights(weights: &[f32]) -> Objective {
+        Objective {
+            weights: Some(weights.to_vec()),
+            penalties: Vec::new(),
+        }
+    }
+
+    const LOGITS: [f32; 6] = [0.3, -1.2, 2.0, 0.7, -0.4, 0.1];
+
+    fn logits() -> Tensor<2> {
+        Tensor::from_data(TensorData::new(LOGITS.to_vec(), [2, 3]), &Device::flex())
+    }
+
+    #[test]
+    fn losses_are_those_that_are_reported() {
+        let tags = [1.0, 0.0, 0.0, 0.0, 1.0, 1.0];
+        for (task, labels) in [
+            (Task::SingleLabel, LabelsView::Classes(&[2, 1])),
+            (Task::MultiLabel, LabelsView::Tags(&tags)),
+        ] {
+            let mut tally = Tally::new(task, 3);
+            tally.add(&LOGITS, labels);
+            let loss = value(Objective::plain().loss(logits(), labels, &Device::flex()));
+            assert!((loss - tally.loss()).abs() < 1e-6, "{loss} {}", tally.loss());
+        }
+    }
+
+    #[test]
+    fn weights_count_as_in_pytorch() {
+        let device = Device::flex();
+        let loss = |objective: &Objective, labels| value(objective.loss(logits(), labels, &device));
+        // The weighted mean of the two samples' losses.
+        let one = |at: usize, class| {
+            let row = Tensor::from_data(TensorData::new(LOGITS[at * 3..][..3].to_vec(), [1, 3]), &device);
+            value(Objective::plain().loss(row, LabelsView::Classes(&[class]), &device))
+        };
+        let weighted = with_weights(&[5.0, 3.0, 0.5]);
+        let labels = LabelsView::Classes(&[2, 1]);
+        let expected = (0.5 * one(0, 2) + 3.0 * one(1, 1)) / 3.5;
+        assert!((loss(&weighted, labels) - expected).abs() < 1e-6);
+        assert!((weighted.mass(labels) - 3.5).abs() < 1e-12);
+        // torch.nn.BCEWithLogitsLoss(pos_weight=...): the loss of a present tag counts so often.
+        let tags = LabelsView::Tags(&[1.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+        let softplus = |x: f64| x.exp().ln_1p();
+        let [a, b, c, d, e, f] = LOGITS.map(f64::from);
+        let expected =
+            5.0 * softplus(-a) + softplus(b) + softplus(c) + softplus(d) + 3.0 * softplus(-e) + 0.5 * softplus(-f);
+        assert!((loss(&weighted, tags) - expected / 6.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn penalties_are_on_the_weights_that_match_and_on_no_bias() {
+        let device = Device::flex().autodiff();
+        let model = testing::model(ModelKind::MfccDense, 8, &device);
+        let mut squares = 0.0;
+        visit_named(&model, |name, weight| {
+            if name == "linear0.weight" {
+                squares = value(weight.powi_scalar(2).sum());
+            }
+        });
+        assert!(squares > 0.0);
+        let objective = Objective {
+            weights: None,
+            penalties: vec![Penalty::new("linear0", 0.25), Penalty::new("bias", 100.0)],
+        };
+        let zero = || Tensor::<1>::zeros([1], &device);
+        let penalty = value(objective.with_penalty(zero(), &model));
+        assert!((penalty - 0.25 * squares).abs() < 1e-4 * squares, "{penalty} {squares}");
+        assert_eq!(value(objective.without_penalties().with_penalty(zero(), &model)), 0.0);
+    }
 }

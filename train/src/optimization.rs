@@ -38,3 +38,58 @@ pub fn learning_rates(config: &RunConfig, model: &Model, loaded: &BTreeSet<Strin
         .unwrap_or_else(|error| unreachable!("a constant rate is always a rate: {error}"))
         .step()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RunConfig;
+    use crate::loader::LabelsView;
+    use crate::models::{ModelKind, freeze, testing, visit_named};
+    use crate::objective::Objective;
+    use crate::step::Rule;
+    use burn::tensor::{Device, Tensor};
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    fn weights(model: &Model) -> BTreeMap<String, Tensor<1>> {
+        let mut weights = BTreeMap::new();
+        visit_named(model, |name, weight| drop(weights.insert(name.to_owned(), weight)));
+        weights
+    }
+
+    /// The largest change of each weight in Adam's first step, which is about its learning rate.
+    fn first_step(loaded: &[&str], frozen: &str) -> BTreeMap<String, f32> {
+        let device = Device::flex().autodiff();
+        let config = RunConfig {
+            lr: 0.1,
+            loaded_lr: Some(0.001),
+            ..crate::testing::config(Path::new("none"), ModelKind::MfccDense)
+        };
+        let (model, _) = freeze(testing::model(config.model, 8, &device), |name| {
+            name.starts_with(frozen)
+        });
+        let before = weights(&model);
+        let loaded = loaded.iter().map(|name| (*name).to_owned()).collect();
+        let rule = Rule {
+            objective: Objective::plain(),
+            lr: learning_rates(&config, &model, &loaded),
+        };
+        let input = testing::input(4, &config.model.description().usual_shape, &device);
+        let labels = LabelsView::Classes(&[0, 1, 2, 3]);
+        let (model, _) = rule.train(model, &mut adam(0.0), input, labels, &device);
+        let changes = weights(&model).into_iter().map(|(name, after)| {
+            let change = (after - before[&name].clone()).abs().max().into_scalar::<f32>();
+            (name, change)
+        });
+        changes.collect()
+    }
+
+    #[test]
+    fn loaded_parameters_go_slower_and_frozen_ones_stay() {
+        let changes = first_step(&["linear0.weight", "linear1.weight"], "linear1.");
+        let close = |change: f32, rate: f32| (change / rate - 1.0).abs() < 0.02;
+        assert!(close(changes["linear0.weight"], 0.001), "{changes:?}");
+        assert!(close(changes["linear2.weight"], 0.1), "{changes:?}");
+        assert_eq!(changes["linear1.weight"], 0.0);
+    }
+}

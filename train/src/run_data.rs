@@ -323,3 +323,64 @@ pub fn training_kinds(config: &RunConfig) -> Vec<ShardKind> {
     }
     kinds
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn open(model: ModelKind, change: impl FnOnce(&mut RunConfig)) -> Result<RunData, RunDataError> {
+        let root = testing::dataset();
+        let mut config = testing::config(root.path(), model);
+        change(&mut config);
+        RunData::open(&config)
+    }
+
+    #[test]
+    fn tracks_become_frames_and_sets_hold_all_of_their_own() {
+        let whole = open(ModelKind::Crnn, |_| {}).unwrap();
+        assert_eq!(whole.excerpts.len(), testing::TRACKS);
+        assert_eq!(whole.set(Set::Val).unwrap(), [4, 5]);
+        // Tracks of 512 to 546 hops; 2.4 s are 103 of them.
+        let cut = open(ModelKind::Crnn, |config| {
+            config.frame_seconds = Some(2.4);
+            config.skip_seconds = 1.0;
+        })
+        .unwrap();
+        assert_eq!(cut.features.clip_samples, 103 * 1024);
+        assert_eq!(cut.front_end.shape().spectrogram, [128, 103]);
+        assert_eq!(cut.excerpts.len(), 4 * testing::TRACKS);
+        assert_eq!(cut.set(Set::Val).unwrap(), (16..24).collect::<Vec<_>>());
+        let hops: Vec<_> = cut.excerpts[..4]
+            .iter()
+            .map(|excerpt| excerpt.frame.unwrap().hop)
+            .collect();
+        assert_eq!(hops, [43, 146, 249, 352]);
+        let short = open(ModelKind::Crnn, |config| config.frame_seconds = Some(0.05)).unwrap_err();
+        assert!(short.to_string().contains("a frame needs at least 4"), "{short}");
+    }
+
+    #[test]
+    fn each_input_has_its_shape() {
+        let psd = open(ModelKind::Crnn2dGru, |_| {}).unwrap();
+        // (2^19 - 32) / 224
+        assert_eq!(psd.front_end.shape().spectrogram, [129, 2340]);
+        let image = open(ModelKind::Vgg16Progressive42x100, |_| {}).unwrap();
+        assert_eq!(image.front_end.shape().spectrogram, [42, 100]);
+        assert_eq!(image.features.clip_frames(), 400);
+        let small = open(ModelKind::SmallCnn, |_| {}).unwrap();
+        assert_eq!(small.front_end.shape().spectrogram, [128, 400]);
+    }
+
+    #[test]
+    fn what_a_model_cannot_be_fed_with_is_a_sentence() {
+        let bands = open(ModelKind::ChoiFcn, |_| {}).unwrap_err().to_string();
+        assert!(
+            bands.contains("choi-fcn needs 96 mel bands") && bands.contains("[128, 512]"),
+            "{bands}"
+        );
+        // The data set of these tests is made without statistics, as the first data sets were.
+        let statistics = open(ModelKind::MfccDense, |_| {}).unwrap_err().to_string();
+        assert!(statistics.contains("build it again"), "{statistics}");
+    }
+}

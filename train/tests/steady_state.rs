@@ -26,15 +26,43 @@ const BATCHES: usize = 60;
 /// By then every buffer has been filled, and either side has waited for the other.
 const WARM: usize = 30;
 
+/// A model, how its training clips are augmented, and whether the device makes its input.
+type Scenario = (models::ModelKind, Augment, bool);
+
+const SCENARIOS: [Scenario; 5] = [
+    (models::ModelKind::MmCrnn, Augment::NOISE_AND_STRETCH, false),
+    (models::ModelKind::MmCrnn, Augment::NOISE_AND_STRETCH, true),
+    (
+        models::ModelKind::Crnn,
+        Augment {
+            pitch_shift: true,
+            background: true,
+            ..Augment::NOISE_AND_STRETCH
+        },
+        false,
+    ),
+    (models::ModelKind::Crnn2dGru, Augment::NONE, false),
+    (models::ModelKind::Vgg16Progressive42x100, Augment::IMAGE, false),
+];
+
 #[test]
 fn batches_are_made_without_allocating() {
     let root = testing::dataset();
-    let data = RunData::open(&testing::config(root.path(), models::ModelKind::MmCrnn)).expect("a data set");
-    let train = data.set(Set::Train).expect("training tracks");
-    let samples = Target::Samples {
-        per_clip: ClipPlan::longest_source(Augment::NOISE_AND_STRETCH, data.features.clip_samples),
-    };
-    for target in [Target::ModelInput(&data.front_end), samples] {
+    for scenario in SCENARIOS {
+        let (model, augment, on_device) = scenario;
+        let config = config::RunConfig {
+            background: augment.background.then(|| root.path().to_owned()),
+            ..testing::config(root.path(), model)
+        };
+        let data = RunData::open(&config).expect("a data set");
+        let train = data.set(Set::Train).expect("training tracks");
+        let target = if on_device {
+            Target::Samples {
+                per_clip: ClipPlan::longest_source(augment, data.features.clip_samples),
+            }
+        } else {
+            Target::ModelInput(&data.front_end)
+        };
         // Other augmentations of the same tracks in every batch would need other epochs; other seeds do as well.
         let order = (0..)
             .flat_map(|epoch| training_order(train, |_| 0, 0, 1, epoch))
@@ -49,7 +77,7 @@ fn batches_are_made_without_allocating() {
             clips: Clips::Training {
                 seed: 1,
                 epoch: 0,
-                augment: Augment::NOISE_AND_STRETCH,
+                augment,
             },
         };
         let (mut region, mut change) = (Region::new(ALLOCATOR), None);
@@ -68,7 +96,7 @@ fn batches_are_made_without_allocating() {
         assert_eq!(
             (change.allocations, change.reallocations, change.deallocations),
             (0, 0, 0),
-            "{change:?}"
+            "{scenario:?}: {change:?}"
         );
     }
 }

@@ -7,7 +7,7 @@ use crate::fit::{blueprint, training_source};
 use crate::frontend::HostScratch;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Prefetch, PrefetchReport};
 use crate::metrics::Tally;
-use crate::models::Model;
+use crate::models::{Model, freeze};
 use crate::objective::Objective;
 use crate::optimization::adam;
 use crate::run_data::RunData;
@@ -215,7 +215,8 @@ fn rule(config: &RunConfig, data: &RunData) -> Result<Rule, BenchError> {
 
 fn fresh_model(config: &RunConfig, data: &RunData, device: &Device) -> Model {
     device.seed(config.seed);
-    config.model.init(&blueprint(config, data), device)
+    let model = config.model.init(&blueprint(config, data), device);
+    freeze(model, |name| config.freeze.iter().any(|pattern| pattern.matches(name))).0
 }
 
 /// Runs `work` to its end on the device; its result and the seconds it took.

@@ -122,11 +122,6 @@ fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
             Ok((config, Weights::OfRun(run.path(BEST_FILE))))
         }
         (None, Some(file)) => {
-            // What is frozen, and what a fit needs, does not matter here.
-            let own = Settings {
-                freeze: Some(Vec::new()),
-                ..own
-            };
             let config = own.resolve().map_err(UsageError::Setting)?;
             Ok((config, Weights::OfFile(file.clone())))
         }

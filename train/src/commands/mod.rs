@@ -22,6 +22,7 @@ use crate::run_directory::RunDirectory;
 use anyhow::{Context, bail};
 use burn::tensor::Device;
 use serde_json::{Value, json};
+use shared::dataset::Task;
 use shared::split::{Set, SplitError, current};
 use std::path::Path;
 
@@ -72,6 +73,7 @@ pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
     let fallback = begun.as_ref().map(RunConfig::to_settings).unwrap_or_default();
     let window_is_set = settings.shuffle_window.is_some();
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
+    config.check_beginning().map_err(UsageError::Setting)?;
     config.devices = choices.len();
     if config.split.is_empty() {
         config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit {
@@ -145,8 +147,19 @@ fn read_settings(path: &Path) -> anyhow::Result<Settings> {
 /// Says what is about to be trained, and what is odd about its data.
 fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) -> anyhow::Result<()> {
     let count = |set| data.set(set).map(<[usize]>::len);
+    let (unit, outputs) = (
+        if config.frame_seconds.is_some() {
+            "frames"
+        } else {
+            "tracks"
+        },
+        match data.dataset.task() {
+            Task::SingleLabel => "classes",
+            Task::MultiLabel => "tags",
+        },
+    );
     console.line(&format!(
-        "{} on {device}: {} training, {} validation tracks of split `{}`, {} classes",
+        "{} on {device}: {} training, {} validation {unit} of split `{}`, {} {outputs}",
         config.model,
         count(Set::Train)?,
         count(Set::Val)?,

@@ -239,7 +239,16 @@ impl RunConfig {
         if self.loaded_lr.is_some() && self.init_from.is_none() {
             return Err(invalid("--loaded-lr", "needs --init-from"));
         }
-        if description.needs_weights && self.init_from.is_none() && !self.freeze.is_empty() {
+        let twice = (1..self.statistics.len()).any(|at| self.statistics[..at].contains(&self.statistics[at]));
+        if self.statistics.is_empty() || twice {
+            return Err(invalid("--statistics", "must name each kind once, and at least one"));
+        }
+        Ok(())
+    }
+
+    /// Whether a run can begin: a system of which most is frozen needs weights to begin with.
+    pub fn check_beginning(&self) -> Result<(), InvalidSetting> {
+        if self.model.description().needs_weights && self.init_from.is_none() && !self.freeze.is_empty() {
             return Err(invalid(
                 "--init-from",
                 format!(
@@ -248,10 +257,6 @@ impl RunConfig {
                     self.model
                 ),
             ));
-        }
-        let twice = (1..self.statistics.len()).any(|at| self.statistics[..at].contains(&self.statistics[at]));
-        if self.statistics.is_empty() || twice {
-            return Err(invalid("--statistics", "must name each kind once, and at least one"));
         }
         Ok(())
     }

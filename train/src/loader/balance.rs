@@ -13,17 +13,16 @@ pub fn balanced(
     seed: u64,
     epoch: u64,
 ) -> Vec<usize> {
+    let wanted: fn(usize, usize) -> usize = match balance {
+        Balance::None | Balance::ClassWeights => return excerpts.to_vec(),
+        Balance::Oversample => usize::max,
+        Balance::Undersample => usize::min,
+    };
     let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for &excerpt in excerpts {
         classes.entry(class(excerpt)).or_default().push(excerpt);
     }
-    let sizes = classes.values().map(Vec::len);
-    let wanted = match balance {
-        Balance::None | Balance::ClassWeights => return excerpts.to_vec(),
-        Balance::Oversample => sizes.max(),
-        Balance::Undersample => sizes.min(),
-    };
-    let wanted = wanted.unwrap_or(0);
+    let wanted = classes.values().map(Vec::len).reduce(wanted).unwrap_or(0);
     let mut rng = stream(seed, epoch, 0, Purpose::Balance);
     let evened = classes.into_values().flat_map(|mut of_class| {
         of_class.shuffle(&mut rng);

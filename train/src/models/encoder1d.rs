@@ -75,7 +75,7 @@ impl Encoder1d {
         for (at, block) in self.blocks.iter().enumerate() {
             x = kernels::normalize_relu([(&block.norm, kernels::conv1d(&block.conv, x))]);
             if let Some(pool) = self.pools.get(at) {
-                x = pool.forward(x);
+                x = kernels::max_pool1d(pool, x);
             }
         }
         x.cast(DType::F32)

@@ -18,7 +18,7 @@ mod registry;
 mod system;
 mod tagging;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod vgg16;
