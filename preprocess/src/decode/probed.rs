@@ -9,10 +9,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::{Error, Result as SymphoniaResult};
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, Track, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream, ReadOnlySource};
 use symphonia::core::packet::Packet;
-use symphonia::core::units::TimeBase;
+use symphonia::core::units::{Duration, TimeBase};
 use symphonia::default::formats::{
     AdtsReader, AiffReader, CafReader, FlacReader, IsoMp4Reader, MkvReader, OggReader, WavReader,
 };
@@ -103,7 +103,7 @@ impl ProbedStream {
             rate,
             channels: channels as u32,
             bytes: length - start.min(length),
-            promised: track.num_frames,
+            promised: promised_samples(track, reader.media_info(), rate),
             reader,
             decoder,
             planes: Vec::new(),
@@ -174,13 +174,27 @@ fn is_the_systems(error: &io::Error) -> bool {
 /// Samples per channel in a packet that does not decode, at least one.
 fn samples_in(packet: &Packet, time_base: Option<TimeBase>, rate: u32) -> u64 {
     let ticks = packet.dur.get();
-    let samples = time_base.map_or(ticks, |base| {
-        let samples =
-            u128::from(ticks) * u128::from(base.numer.get()) * u128::from(rate) / u128::from(base.denom.get());
-        u64::try_from(samples).unwrap_or(u64::MAX)
-    });
+    let samples = time_base.map_or(ticks, |base| samples_of(ticks, base, rate));
     // A damaged duration must not make the sum of them overflow.
     samples.clamp(1, u64::from(u32::MAX))
+}
+
+fn samples_of(ticks: u64, base: TimeBase, rate: u32) -> u64 {
+    let samples = u128::from(ticks) * u128::from(base.numer.get()) * u128::from(rate) / u128::from(base.denom.get());
+    u64::try_from(samples).unwrap_or(u64::MAX)
+}
+
+/// What the header says of the length: a count of samples, or the duration of the track, or, in Matroska, of the whole.
+/// Durations are rounded, and some count an encoder's delay: a hundredth less is promised, so that a whole file is whole.
+fn promised_samples(track: &Track, media: &MediaInfo, rate: u32) -> Option<u64> {
+    let of_duration = |duration: Option<Duration>, base: Option<TimeBase>| {
+        let samples = samples_of(duration?.get(), base?, rate);
+        Some(samples - samples.div_ceil(100))
+    };
+    track
+        .num_frames
+        .or_else(|| of_duration(track.duration, track.time_base))
+        .or_else(|| of_duration(media.duration, media.time_base))
 }
 
 impl AudioStream for ProbedStream {
