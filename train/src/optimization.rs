@@ -44,10 +44,12 @@ mod tests {
     use super::*;
     use crate::config::RunConfig;
     use crate::loader::LabelsView;
-    use crate::models::{ModelKind, freeze, testing, visit_named};
+    use crate::models::{Blueprint, InputShape, ModelKind, export_weights, freeze, testing, visit_named};
     use crate::objective::Objective;
     use crate::step::Rule;
+    use burn::module::Module;
     use burn::tensor::{Device, Tensor};
+    use safetensors::SafeTensors;
     use std::collections::BTreeMap;
     use std::path::Path;
 
@@ -91,5 +93,54 @@ mod tests {
         assert!(close(changes["linear0.weight"], 0.001), "{changes:?}");
         assert!(close(changes["linear2.weight"], 0.1), "{changes:?}");
         assert_eq!(changes["linear1.weight"], 0.0);
+    }
+
+    /// Names of the tensors that two steps change, batch norm's moments among them.
+    fn changed_by_training(frozen: &str) -> Vec<String> {
+        let device = Device::flex().autodiff();
+        let shape = InputShape {
+            spectrogram: [128, 16],
+            ..InputShape::default()
+        };
+        let blueprint = Blueprint {
+            shape,
+            classes: 3,
+            dropout: 0.0,
+        };
+        let model = ModelKind::Cnn2d.init(&blueprint, &device);
+        let before = export_weights(&model).unwrap();
+        let (mut model, _) = freeze(model, |name| name.starts_with(frozen));
+        let rule = Rule {
+            objective: Objective::plain(),
+            lr: 0.1.into(),
+        };
+        let mut optimizer = adam(0.0);
+        for _ in 0..2 {
+            let input = testing::input(4, &shape, &device);
+            let labels = LabelsView::Classes(&[0, 1, 2, 1]);
+            model = rule.train(model, &mut optimizer, input, labels, &device).0;
+        }
+        let after = export_weights(&model.valid()).unwrap();
+        let [before, after] = [&before, &after].map(|bytes| SafeTensors::deserialize(bytes).unwrap());
+        let changed = before.names().into_iter().filter(|name| {
+            let bytes = |file: &SafeTensors<'_>| file.tensor(name).unwrap().data().to_vec();
+            bytes(&before) != bytes(&after)
+        });
+        changed.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_frozen_layer_keeps_its_moments_too() {
+        let free = changed_by_training("nothing");
+        assert!(
+            free.iter().any(|name| name == "encoder.blocks.0.norm0.running_mean"),
+            "{free:?}"
+        );
+        let of_frozen = changed_by_training("encoder.");
+        assert!(
+            of_frozen.iter().all(|name| name.starts_with("classifier.")),
+            "{of_frozen:?}"
+        );
+        assert!(of_frozen.len() >= 4, "{of_frozen:?}");
     }
 }

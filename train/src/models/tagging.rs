@@ -8,7 +8,7 @@ use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformK
 use super::recurrence::{Recurrence, Rnn};
 use super::system::{Blueprint, Defaults, Description, Network, PytorchNames, System};
 use crate::kernels;
-use burn::module::Module;
+use burn::module::{Initializer, Module};
 use burn::nn::conv::{Conv1d, Conv1dConfig, Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool1d, MaxPool1dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Gru, Linear, LinearConfig, Lstm};
@@ -122,6 +122,14 @@ const fn crnn2d<R: Recurrence>(name: &'static str, summary: &'static str) -> Sys
     }
 }
 
+/// How fresh convolutions are drawn, with biases of zero, which the paper does not say. Seven layers without batch norm pass
+/// next to nothing on with PyTorch's defaults: of power densities, whose mean is some 1e-5, the last layer's values then
+/// differ by 2e-7 from clip to clip, and no loss falls.
+const HE_NORMAL: Initializer = Initializer::KaimingNormal {
+    gain: std::f64::consts::SQRT_2,
+    fan_out_only: false,
+};
+
 /// PyTorch's.
 const LEAKY_SLOPE: f64 = 0.01;
 /// Values of a signal's max pool, and taps of its convolutions.
@@ -187,10 +195,11 @@ impl SignalBlocks {
         let block = |(at, &outputs): (usize, &usize)| {
             let inputs = at.checked_sub(1).map_or(1, |before| self.channels[before]);
             let pool = MaxPool1dConfig::new(THREE).with_stride(THREE);
+            let conv = Conv1dConfig::new(inputs, outputs, THREE).with_padding(PaddingConfig1d::Same);
+            let mut conv = conv.with_initializer(HE_NORMAL).init(device);
+            conv.bias = Some(Initializer::Zeros.init([outputs], device));
             SignalBlock {
-                conv: Conv1dConfig::new(inputs, outputs, THREE)
-                    .with_padding(PaddingConfig1d::Same)
-                    .init(device),
+                conv,
                 norm: (at >= self.normalized_from).then(|| BatchNormConfig::new(outputs).init(device)),
                 pool: (at < self.pooled).then(|| pool.init()),
                 dropout: DropoutConfig::new(if at < self.dropped { BLOCK_DROPOUT } else { 0.0 }).init(),
@@ -364,7 +373,9 @@ impl<R: Recurrence> Crnn2d<R> {
         let mut convolutions = Vec::with_capacity(PSD_BLOCKS.len());
         for (outputs, _) in PSD_BLOCKS {
             let config = Conv2dConfig::new([inputs, outputs], [3, 3]).with_padding(PaddingConfig2d::Same);
-            convolutions.push(config.init(device));
+            let mut conv = config.with_initializer(HE_NORMAL).init(device);
+            conv.bias = Some(Initializer::Zeros.init([outputs], device));
+            convolutions.push(conv);
             inputs = outputs;
         }
         let pool = |(_, size)| MaxPool2dConfig::new(size).with_strides(size).init();
