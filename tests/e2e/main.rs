@@ -7,8 +7,10 @@
 
 mod bench;
 mod build;
+mod papers;
 mod sources;
 mod split;
 mod train;
+mod transfer;
 mod usage;
 mod verify;
