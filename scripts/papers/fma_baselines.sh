@@ -10,6 +10,7 @@
 # the first), with commas between. The last two need torchvision's weights, vgg16(weights="IMAGENET1K_V1").state_dict() in
 # a .pt or .safetensors file, and are left out where none is named; with --tiny vgg16-progressive is trained from fresh
 # weights. Ends with OUT/table.md (default: target/papers/fma_baselines...).
+
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 

@@ -18,6 +18,7 @@
 # out. Ends with OUT/table.md (default: target/papers/gtzan...).
 #
 # GTZAN names no artists, so that a split cannot keep them apart: figures flatter. The frames' lengths are ours.
+
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 

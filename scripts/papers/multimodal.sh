@@ -7,6 +7,7 @@
 # DIR has the tracks (000/000002.mp3), FILE is tracks.csv; scripts/fetch_fma.sh downloads both. Without them a small corpus
 # of synthetic music is made, and with --tiny of short clips, which takes minutes on a CPU. LIST is some of cnn1d, cnn2d,
 # crnn and mm-crnn, with commas between. Ends with OUT/table.md (default: target/papers/multimodal...).
+
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 

@@ -77,10 +77,8 @@ awk -v paper="$paper" -v columns="${columns%$'\t'}" '
             sub(/^[^,]*,/, "", source)
         }
         gsub(/^"|"$/, "", source)
-        if (!(source in named)) {
-            named[source] = 1
-            sources = sources (sources == "" ? "" : "; ") source
-        }
+        source_of[cell[2], cell[3]] = source
+        published[cell[2]] = 1
         next
     }
     # Ours.
@@ -110,12 +108,21 @@ awk -v paper="$paper" -v columns="${columns%$'\t'}" '
             for (at = 1; at <= count; at++) {
                 key = system_name SUBSEP metric[at]
                 line = line " " ours(system_name, metric[at]) " / " (key in theirs ? theirs[key] : "–") " |"
+                if (key in theirs && !(source_of[key] in named)) {
+                    named[source_of[key]] = 1
+                    sources = sources (sources == "" ? "" : "; ") source_of[key]
+                }
             }
             seconds = (system_name, "seconds_per_epoch") in value \
                 ? sprintf("%.1f", value[system_name, "seconds_per_epoch"]) : "–"
             print line " " ours(system_name, "parameters") " | " ours(system_name, "epochs") " | " seconds " |"
         }
+        for (system_name in published) {
+            if (!(system_name in seen)) {
+                print "note: published figures of `" system_name "` are not in this table" > "/dev/stderr"
+            }
+        }
         print ""
-        print "Cells are ours / published." (sources == "" ? " No published figure is on file." : " Published: " sources ".")
+        print "Cells are ours / published." (sources == "" ? " No published figure of these systems is on file." : " Published: " sources ".")
     }
 ' "$published" "$figures"
