@@ -10,6 +10,7 @@ mod build;
 mod papers;
 mod sources;
 mod split;
+mod tables;
 mod train;
 mod transfer;
 mod usage;
