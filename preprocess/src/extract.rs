@@ -20,6 +20,9 @@ use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
 use std::collections::HashMap;
 use std::path::Path;
 
+/// Sample rates that a thread keeps its plans for.
+const MAX_RESAMPLERS: usize = 12;
+
 /// A track that is fit for the data set.
 #[derive(Clone, Debug)]
 pub struct ExtractedTrack {
@@ -144,6 +147,10 @@ impl Extractor {
     fn decode(&mut self, path: &Path) -> Result<Waveform, Rejection> {
         let mut stream = decode::open(path)?;
         let (source_rate, to) = (stream.rate(), self.features.sample_rate);
+        // A collection has a handful of rates; one of many odd ones must not fill the memory with their filters.
+        if self.resamplers.len() >= MAX_RESAMPLERS && !self.resamplers.contains_key(&source_rate) {
+            self.resamplers.clear();
+        }
         let resampler = self
             .resamplers
             .entry(source_rate)

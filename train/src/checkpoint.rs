@@ -48,9 +48,11 @@ impl Progress {
     /// The same run after `step` steps, with the tally of the epoch under way.
     pub fn at(&self, step: u64, tally: Tally) -> Self {
         Self {
+            format_version: self.format_version,
             step,
             tally,
-            ..self.clone()
+            loaded: self.loaded.clone(),
+            history: self.history.clone(),
         }
     }
 }

@@ -30,7 +30,7 @@ const EXAMPLES: &str = "Examples:
   train fit --data fma --model crnn --run runs/crnn
   train fit --run runs/crnn --resume --epochs 100
   train fit --data fma --model cnn1d --run runs/cnn1d --init-from checkpoint_baseline1d.pt
-  train fit --data gtzan --model choi-crnn --run runs/choi --init-from runs/tagger --freeze 'convolutions.[01]'
+  train fit --data gtzan --model choi-crnn --run runs/choi --init-from runs/tagger --freeze 'blocks.[01]'
   train eval --run runs/crnn
   train features --run runs/crnn --out features.safetensors --classify knn,svm
   train models
@@ -39,7 +39,7 @@ const EXAMPLES: &str = "Examples:
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train a model; the weights of the epoch with the lowest validation loss are kept
+    /// Train a model; the weights of the epoch with the best validation figure are kept
     Fit(Box<FitArgs>),
     /// Judge a run's best weights on a set of its split
     Eval(EvalArgs),
@@ -177,6 +177,9 @@ pub struct BenchArgs {
     /// On training clips: paper, none, or a list, as `fit` takes it
     #[arg(long, value_name = "LIST", default_value = "paper")]
     pub augment: AugmentChoice,
+    /// Data set whose sounds are mixed in by --augment background
+    #[arg(long, value_name = "DATASET")]
+    pub background: Option<PathBuf>,
     /// Where the shards are read from
     #[arg(long, value_enum, default_value = "mapped")]
     pub cache: Cache,

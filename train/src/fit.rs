@@ -63,6 +63,7 @@ pub fn fit(
         objective: Objective::new(config, data)?,
         lr: learning_rates(config, &model, &progress.loaded),
     };
+    run.save_config(config)?;
     let mut trainer = Trainer::new(config, compute, data, rule, model, optimizer);
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let steps = training_source(config, data, compute, train, 0).batches.len() as u64;
@@ -80,7 +81,7 @@ pub fn fit(
                 &data.dataset,
                 &kinds,
                 config.shuffle_window,
-                config.batch_size,
+                &source.batches,
                 numbers.start,
             )
         });
@@ -105,6 +106,13 @@ pub fn fit(
 
         let model = trainer.model();
         let judgement = evaluate(&model.valid(), data, val, config.batch_size, &mut prefetch, compute)?;
+        if !judgement.tracks.loss().is_finite() {
+            bail!(
+                "the validation loss is not finite after epoch {}; try a lower --lr than {}",
+                epoch + 1,
+                config.lr
+            );
+        }
         let validation = judgement.report(&config.classes, None)?;
         let record = EpochRecord {
             epoch: epoch + 1,
@@ -113,8 +121,18 @@ pub fn fit(
             train: Figures::from(&tally.metrics(&config.classes, None)?),
             val: Figures::from(&validation.tracks),
         };
+        if config.monitor == Monitor::AucRoc && record.val.auc_roc.is_none() {
+            bail!(
+                "no tag is on some of the validation tracks and not on others, so that --monitor auc-roc watches nothing; use loss"
+            );
+        }
         let pace = pace(config, compute, &report, trainer.times);
-        console.line(&describe(&record, config.epochs, tally.samples(), &pace));
+        console.line(&describe(
+            &record,
+            config.epochs,
+            report.batches * config.batch_size,
+            &pace,
+        ));
         if let Some(advice) = pace.advice().filter(|_| !advised) {
             console.line(&advice);
             advised = true;
@@ -296,7 +314,7 @@ fn is_best(record: &EpochRecord, history: &[EpochRecord], monitor: Monitor) -> b
     best(history, monitor).is_none_or(|best| record.val.better(&best.val, monitor))
 }
 
-fn describe(record: &EpochRecord, epochs: usize, clips: u64, pace: &Pace<'_>) -> String {
+fn describe(record: &EpochRecord, epochs: usize, clips: usize, pace: &Pace<'_>) -> String {
     // Of classes the share of right first guesses; of tags the mean area under their ROC curves.
     let main = |figures: &Figures| match (figures.top1, figures.auc_roc) {
         (Some(top1), _) => format!("top-1 {top1:.3}"),

@@ -14,7 +14,8 @@ pub struct EpochRecord {
     pub data_wait: f64,
     /// Over the training clips as they were trained on: augmented, with dropout, weights changing.
     pub train: Figures,
-    /// Over the validation clips, after the epoch.
+    /// Over the validation tracks, after the epoch: one judgement a track, also where these are cut into frames, which
+    /// training counts one by one.
     pub val: Figures,
 }
 

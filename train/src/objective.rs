@@ -39,6 +39,15 @@ impl Objective {
         }
     }
 
+    /// With the given class weights and penalties.
+    #[cfg(test)]
+    pub fn weighted(weights: &[f32], penalties: Vec<Penalty>) -> Self {
+        Self {
+            weights: Some(weights.to_vec()),
+            penalties,
+        }
+    }
+
     /// Every sample counts the same, and no weight is penalized.
     pub fn plain() -> Self {
         Self {
@@ -105,7 +114,7 @@ impl Objective {
     }
 }
 
-/// See [`Balance::ClassWeights`]. Classes without tracks count nothing.
+/// See [`Balance::ClassWeights`]. A class without tracks has a weight that nothing is multiplied with.
 fn weights(data: &RunData) -> Result<Vec<f32>, RunDataError> {
     let excerpts = data.set(Set::Train)?;
     let outputs = data.dataset.classes().len();
@@ -117,7 +126,7 @@ fn weights(data: &RunData) -> Result<Vec<f32>, RunDataError> {
     }
     let total = excerpts.len();
     let weight = |count: usize| match (count, data.dataset.task()) {
-        (0, _) => 0.0,
+        (0, _) => 1.0,
         (count, Task::SingleLabel) => total as f32 / (outputs * count) as f32,
         (count, Task::MultiLabel) => (total - count) as f32 / count as f32,
     };
@@ -132,13 +141,6 @@ mod tests {
 
     fn value(tensor: Tensor<1>) -> f64 {
         f64::from(tensor.into_scalar::<f32>())
-    }
-
-    fn with_weights(weights: &[f32]) -> Objective {
-        Objective {
-            weights: Some(weights.to_vec()),
-            penalties: Vec::new(),
-        }
     }
 
     const LOGITS: [f32; 6] = [0.3, -1.2, 2.0, 0.7, -0.4, 0.1];
@@ -170,7 +172,7 @@ mod tests {
             let row = Tensor::from_data(TensorData::new(LOGITS[at * 3..][..3].to_vec(), [1, 3]), &device);
             value(Objective::plain().loss(row, LabelsView::Classes(&[class]), &device))
         };
-        let weighted = with_weights(&[5.0, 3.0, 0.5]);
+        let weighted = Objective::weighted(&[5.0, 3.0, 0.5], Vec::new());
         let labels = LabelsView::Classes(&[2, 1]);
         let expected = (0.5 * one(0, 2) + 3.0 * one(1, 1)) / 3.5;
         assert!((loss(&weighted, labels) - expected).abs() < 1e-6);

@@ -3,9 +3,9 @@
 use crate::config::{Balance, Cache, RunConfig};
 use crate::frontend::{Background, BackgroundError, FrontEndPlace, HostFrontEnd, HostSetup, VectorError};
 use crate::loader::{Excerpt, Framing};
-use crate::models::{InputShape, ModelKind};
+use crate::models::{InputShape, ModelKind, Monitor};
 use serde::{Deserialize, Serialize};
-use shared::dataset::{Dataset, DatasetError, Task, read_summary};
+use shared::dataset::{Dataset, DatasetError, SUMMARY_FILE, Task, read_summary};
 use shared::features::FeatureConfig;
 use shared::shard::ShardKind;
 use shared::split::{Set, Split, SplitError};
@@ -87,6 +87,9 @@ pub enum RunDataError {
         /// What there is.
         has: InputShape,
     },
+    /// Classes have no area to watch.
+    #[error("--monitor auc-roc is a figure of tags, and the data set has classes; use loss, accuracy or macro-f1")]
+    AreaOfClasses,
     /// A track has several tags, so that drawing more of one draws more of others.
     #[error("tags cannot be evened out by drawing tracks more or less often; use --balance class-weights")]
     TagsCannotBeBalanced,
@@ -114,6 +117,14 @@ pub enum RunDataError {
         /// So many are needed.
         least: usize,
     },
+    /// A frame that no track has.
+    #[error("--frame-seconds {seconds} is longer than every track; the longest has {longest:.1} seconds")]
+    FrameTooLong {
+        /// As asked for.
+        seconds: f64,
+        /// The longest track, in seconds.
+        longest: f64,
+    },
 }
 
 impl RunData {
@@ -122,7 +133,7 @@ impl RunData {
         let dataset = Dataset::open(&config.data)?;
         let name = Some(config.split.as_str()).filter(|name| !name.is_empty());
         let split = Split::read(&config.data, dataset.index(), name)?;
-        let (features, framing) = clips(config, dataset.features())?;
+        let (features, framing) = clips(config, &dataset)?;
         let (excerpts, ranges) = excerpts(&dataset, framing, &features);
         let mut sets = BTreeMap::new();
         for (&set, ids) in &split.tracks {
@@ -143,6 +154,9 @@ impl RunData {
             sets.insert(set, of_set);
         }
         let single = dataset.task() == Task::SingleLabel;
+        if single && config.monitor == Monitor::AucRoc {
+            return Err(RunDataError::AreaOfClasses);
+        }
         if !single && matches!(config.balance, Balance::Oversample | Balance::Undersample) {
             return Err(RunDataError::TagsCannotBeBalanced);
         }
@@ -157,7 +171,6 @@ impl RunData {
         } else {
             Vec::new()
         };
-        let background = config.background.as_ref();
         let setup = HostSetup {
             input: description.input,
             features: &features,
@@ -165,9 +178,6 @@ impl RunData {
             normalize: config.normalize,
             normalization: &split.normalization,
             statistics,
-            background: background
-                .map(|root| Background::open(root, features.sample_rate))
-                .transpose()?,
         };
         let front_end = HostFrontEnd::new(setup, dataset.tracks().len());
         (description.accepts)(front_end.shape()).map_err(|needed| RunDataError::Shape {
@@ -183,6 +193,18 @@ impl RunData {
             excerpts,
             sets,
         })
+    }
+
+    /// Opens the sounds that are mixed into training clips, where there are any; their data set's checksum. Judging a run
+    /// needs none.
+    pub fn open_background(&mut self, config: &RunConfig) -> Result<Option<String>, RunDataError> {
+        let Some(root) = &config.background else {
+            return Ok(None);
+        };
+        let background = Background::open(root, self.features.sample_rate)?;
+        let checksum = background.checksum().to_owned();
+        self.front_end.mix_in(background);
+        Ok(Some(checksum))
     }
 
     /// Brings the shards that training with `config` reads into memory, or asks the system to, where they fit.
@@ -225,9 +247,10 @@ impl RunData {
 }
 
 /// The data set's settings with the run's length of a clip, and how tracks are cut into frames, if they are.
-fn clips(config: &RunConfig, stored: &FeatureConfig) -> Result<(FeatureConfig, Option<Framing>), RunDataError> {
+fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Option<Framing>), RunDataError> {
+    let stored = dataset.features();
     let of_hops = |hops: usize| FeatureConfig {
-        clip_samples: hops * stored.hop_length,
+        clip_samples: hops.saturating_mul(stored.hop_length),
         ..stored.clone()
     };
     let Some(seconds) = config.frame_seconds else {
@@ -239,11 +262,19 @@ fn clips(config: &RunConfig, stored: &FeatureConfig) -> Result<(FeatureConfig, O
     if hops < least {
         return Err(RunDataError::FrameTooShort { seconds, hops, least });
     }
+    let longest = dataset.tracks().iter().map(|row| row.samples).max().unwrap_or(0);
+    let features = of_hops(hops);
+    if features.clip_samples as u64 > longest {
+        return Err(RunDataError::FrameTooLong {
+            seconds,
+            longest: longest as f64 / f64::from(stored.sample_rate),
+        });
+    }
     let framing = Framing {
         hops,
         skipped: to_hops(config.skip_seconds),
     };
-    Ok((of_hops(hops), Some(framing)))
+    Ok((features, Some(framing)))
 }
 
 /// All excerpts, and those of each track.
@@ -279,9 +310,15 @@ fn statistics(
     excerpts: &[Excerpt],
 ) -> Result<Vec<f32>, RunDataError> {
     let summaries = read_summary(dataset.root(), dataset.index())?;
+    let ids = dataset.tracks().iter().map(|row| row.track_id);
+    if !summaries.iter().map(|summary| summary.track_id).eq(ids) {
+        return Err(RunDataError::Dataset(DatasetError::Damaged {
+            path: dataset.root().join(SUMMARY_FILE),
+            detail: "its tracks are not those of tracks.csv in their order".into(),
+        }));
+    }
     let kinds = &config.statistics;
     let mut all = Vec::new();
-    // Both are in the order of track ids.
     for summary in &summaries {
         for kind in kinds {
             let (figures, expected) = match kind {
@@ -358,6 +395,15 @@ mod tests {
         assert_eq!(hops, [43, 146, 249, 352]);
         let short = open(ModelKind::Crnn, |config| config.frame_seconds = Some(0.05)).unwrap_err();
         assert!(short.to_string().contains("a frame needs at least 4"), "{short}");
+        for seconds in [60.0, 1e300] {
+            let long = open(ModelKind::Crnn, |config| config.frame_seconds = Some(seconds)).unwrap_err();
+            assert!(long.to_string().contains("the longest has 12.7 seconds"), "{long}");
+        }
+        let nothing_left = open(ModelKind::Crnn, |config| {
+            config.frame_seconds = Some(2.4);
+            config.skip_seconds = 1e300;
+        });
+        assert_eq!(nothing_left.unwrap().excerpts.len(), testing::TRACKS);
     }
 
     #[test]
@@ -382,5 +428,7 @@ mod tests {
         // The data set of these tests is made without statistics, as the first data sets were.
         let statistics = open(ModelKind::MfccDense, |_| {}).unwrap_err().to_string();
         assert!(statistics.contains("build it again"), "{statistics}");
+        let area = open(ModelKind::Crnn, |config| config.monitor = Monitor::AucRoc).unwrap_err();
+        assert!(area.to_string().contains("a figure of tags"), "{area}");
     }
 }

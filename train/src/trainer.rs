@@ -89,7 +89,8 @@ impl<'a> Trainer<'a> {
         };
         self.model = Some(changed);
         let mut labels = self.settle(tally)?;
-        labels.clone_from(&batch.labels);
+        labels.clear();
+        labels.extend(&batch.labels);
         self.running = Some(Running { number, logits, labels });
         Ok(())
     }

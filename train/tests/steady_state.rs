@@ -54,7 +54,8 @@ fn batches_are_made_without_allocating() {
             background: augment.background.then(|| root.path().to_owned()),
             ..testing::config(root.path(), model)
         };
-        let data = RunData::open(&config).expect("a data set");
+        let mut data = RunData::open(&config).expect("a data set");
+        data.open_background(&config).expect("sounds");
         let train = data.set(Set::Train).expect("training tracks");
         let target = if on_device {
             Target::Samples {
@@ -63,7 +64,7 @@ fn batches_are_made_without_allocating() {
         } else {
             Target::ModelInput(&data.front_end)
         };
-        // Other augmentations of the same tracks in every batch would need other epochs; other seeds do as well.
+        // A track that comes again has another augmentation.
         let order = (0..)
             .flat_map(|epoch| training_order(train, |_| 0, 0, 1, epoch))
             .take(2 * BATCHES)

@@ -34,6 +34,17 @@ impl PitchShift {
         }
     }
 
+    /// Takes the memory at once that shifts of `samples` samples by any number of steps between `n_steps` and its negative
+    /// need.
+    pub fn reserve(&self, samples: usize, n_steps: f64, scratch: &mut PitchShiftScratch) {
+        let rate = (-n_steps.abs() / SEMITONES).exp2();
+        // The slower it is played the longer it gets; the faster the more it must be filtered.
+        let longest = TimeStretch::stretched_len(samples, rate);
+        let more = longest.saturating_sub(scratch.stretched.len());
+        scratch.stretched.reserve(more);
+        SincResampler::reserve(rate, &mut scratch.resample);
+    }
+
     /// Plays `input` higher by `n_steps` semitones, or lower where they are negative, at its speed. The result, as long
     /// as `input`, is cut or padded with zeros to fit `out`.
     ///

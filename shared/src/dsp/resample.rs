@@ -27,6 +27,10 @@ const LEAST_RATIO: f64 = 1.0 / 64.0;
 /// Taps come in multiples of what a sum of products takes at once; half of that on either side.
 const HALF_STEP: usize = 4;
 
+fn half_taps(density: f64) -> usize {
+    ((HALF_LENGTH as f64 / density).ceil() as usize).next_multiple_of(HALF_STEP)
+}
+
 /// A planned filter, for any ratio.
 #[derive(Clone, Debug)]
 pub struct SincResampler {
@@ -112,13 +116,18 @@ impl SincResampler {
         }
     }
 
+    /// Takes the memory at once that ratios down to `ratio` need.
+    pub fn reserve(ratio: f64, scratch: &mut SincScratch) {
+        let length = (PHASES + 1) * 2 * half_taps(ratio.min(1.0));
+        scratch.table.reserve(length.saturating_sub(scratch.table.len()));
+    }
+
     fn fill_table(&self, density: f64, scratch: &mut SincScratch) {
         if scratch.density == density {
             return;
         }
         scratch.density = density;
-        scratch.half_taps = (HALF_LENGTH as f64 / density).ceil() as usize;
-        scratch.half_taps = scratch.half_taps.next_multiple_of(HALF_STEP);
+        scratch.half_taps = half_taps(density);
         let taps = 2 * scratch.half_taps;
         scratch.table.resize((PHASES + 1) * taps, 0.0);
         for (row, weights) in scratch.table.chunks_exact_mut(taps).enumerate() {

@@ -104,6 +104,11 @@ impl ClipPlan {
         }
     }
 
+    /// The largest downward shift of any plan that is drawn, in semitones: the one that needs most memory.
+    pub fn lowest_pitch_shift() -> f64 {
+        SEMITONES.start
+    }
+
     /// Whether the waveform stays as it is, so that the stored mel spectrogram can be used.
     pub fn is_plain(&self) -> bool {
         self.noise.is_none() && self.background.is_none() && self.stretch.is_none() && self.pitch_shift.is_none()

@@ -41,7 +41,6 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
         normalize: Normalize::ZScore,
         normalization,
         statistics: Vec::new(),
-        background: None,
     };
     let on_host = HostFrontEnd::new(setup, 0);
     let excerpts = data.set(Set::Train)?.iter().cycle().take(RATES.len());

@@ -24,6 +24,7 @@ pub fn run_bench(args: BenchArgs, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let mut config = settings(&args).resolve().map_err(UsageError::Setting)?;
     let mut data = RunData::open(&config)?;
+    data.open_background(&config)?;
     config.classes = data.dataset.classes().to_vec();
     let (device, device_name) = choice.open()?;
     let compute = Compute::new(&config, &data, vec![device])?;
@@ -84,6 +85,7 @@ fn settings(args: &BenchArgs) -> Settings {
         split: args.split.clone(),
         batch_size: Some(args.batch_size),
         augment: Some(args.augment),
+        background: args.background.clone(),
         precision: Some(args.precision),
         front_end: Some(args.front_end),
         cache: Some(args.cache),

@@ -16,6 +16,7 @@ use crate::run_data::RunData;
 use crate::run_directory::RunDirectory;
 use anyhow::{Context, bail};
 use serde_json::json;
+use shared::dataset::Task;
 use shared::split::Set;
 
 /// Judges a run's best weights on one set.
@@ -32,6 +33,9 @@ pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
             config.data.display(),
             args.run.display()
         );
+    }
+    if args.tune_thresholds && data.dataset.task() == Task::SingleLabel {
+        bail!("--tune-thresholds is for tags; of classes the likeliest one is taken");
     }
     let set = Set::from(args.split);
     let metrics = report::read_metrics(&run)?;
@@ -95,7 +99,7 @@ fn tuned_thresholds(
     compute: &Compute,
 ) -> anyhow::Result<Vec<f64>> {
     match judge(run, config, data, Set::Val, compute)?.tracks {
-        Tally::Classes(_) => bail!("--tune-thresholds is for tags; of classes the likeliest one is taken"),
+        Tally::Classes(_) => unreachable!("the data set has tags"),
         Tally::Tags(tally) => tally
             .best_thresholds()
             .context("thresholds cannot be tuned on the validation set"),

@@ -15,7 +15,7 @@ use crate::run_directory::RunDirectory;
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::atomic_file;
-use shared::dataset::Task;
+use shared::dataset::{Dataset, Task};
 use shared::split::{Set, SplitError, current};
 use std::path::PathBuf;
 
@@ -113,11 +113,22 @@ fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
         (Some(root), None) => {
             let (run, begun) = RunDirectory::open(root)?;
             let mut settings = begun.to_settings();
-            if args.data.is_some() {
+            let moved = args.data.as_ref().unwrap_or(&begun.data);
+            if Dataset::read_index(moved)?.checksum != begun.data_checksum {
+                if args.data.is_none() {
+                    bail!(
+                        "{} is not the data set that {} was trained on; name it, or another, with --data",
+                        moved.display(),
+                        root.display()
+                    );
+                }
                 // Another data set has splits of its own.
                 settings.split = None;
             }
             let mut config = own.or(settings).resolve().map_err(UsageError::Setting)?;
+            if args.frame_seconds.is_none() {
+                config.clip_frames = begun.clip_frames;
+            }
             config.classes = begun.classes;
             Ok((config, Weights::OfRun(run.path(BEST_FILE))))
         }

@@ -64,12 +64,11 @@ pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
         .transpose()?
         .unwrap_or_default();
     let settings = args.settings.or(file);
-    let (run, begun) = if args.resume {
-        let (run, begun) = RunDirectory::resume(&args.run)?;
-        (run, Some(begun))
-    } else {
-        (RunDirectory::begin(&args.run)?, None)
-    };
+    let (resumed, begun) = args
+        .resume
+        .then(|| RunDirectory::resume(&args.run))
+        .transpose()?
+        .unzip();
     let fallback = begun.as_ref().map(RunConfig::to_settings).unwrap_or_default();
     let window_is_set = settings.shuffle_window.is_some();
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
@@ -86,6 +85,7 @@ pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
         config.shuffle_window = shuffle_window(data.training_bytes(&config), shards, memory::available());
     }
     config.data_checksum.clone_from(&data.dataset.index().checksum);
+    config.background_checksum = data.open_background(&config)?;
     config.classes = data.dataset.classes().to_vec();
     if let Some(name) = begun.as_ref().and_then(|begun| config.difference(begun)) {
         bail!(
@@ -102,8 +102,12 @@ pub fn run_fit(args: FitArgs, console: Console) -> anyhow::Result<Outcome> {
     }
     let device_name = names.join(", ");
     let compute = Compute::new(&config, &data, devices)?;
+    // Nothing is written before everything that was asked for has been looked at.
+    let run = match resumed {
+        Some(run) => run,
+        None => RunDirectory::begin(&args.run)?,
+    };
     announce(&config, &data, &device_name, console)?;
-    run.save_config(&config)?;
     data.prepare(&config).with_context(|| {
         format!(
             "could not bring the shards of {} into memory; use --cache mapped",

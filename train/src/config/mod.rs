@@ -81,6 +81,9 @@ pub struct RunConfig {
     /// The data set whose sounds are mixed in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub background: Option<PathBuf>,
+    /// That data set's checksum.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub background_checksum: Option<String>,
     /// What is done about classes of different sizes.
     #[serde(default)]
     pub balance: Balance,
@@ -265,41 +268,27 @@ impl RunConfig {
     /// patience, how many threads and checkpoints may change; the rest would give weights that no uninterrupted run
     /// has.
     pub fn difference(&self, begun: &Self) -> Option<&'static str> {
-        let same = [
-            ("--data", self.data_checksum == begun.data_checksum),
-            ("--split", self.split == begun.split),
-            ("--model", self.model == begun.model),
-            ("--batch-size", self.batch_size == begun.batch_size),
-            ("--lr", self.lr == begun.lr),
-            ("--loaded-lr", self.loaded_lr == begun.loaded_lr),
-            ("--weight-decay", self.weight_decay == begun.weight_decay),
-            ("--l2", self.l2 == begun.l2),
-            ("--dropout", self.dropout == begun.dropout),
-            ("--seed", self.seed == begun.seed),
-            ("--augment", self.augment == begun.augment),
-            ("--background", self.background == begun.background),
-            ("--balance", self.balance == begun.balance),
-            ("--monitor", self.monitor == begun.monitor),
-            ("--init-from", self.init_from == begun.init_from),
-            (
-                "--replace-classifier",
-                self.replace_classifier == begun.replace_classifier,
-            ),
-            ("--freeze", self.freeze == begun.freeze),
-            ("--frame-seconds", self.frame_seconds == begun.frame_seconds),
-            ("--skip-seconds", self.skip_seconds == begun.skip_seconds),
-            ("--pcm8", self.pcm8 == begun.pcm8),
-            ("--normalize", self.normalize == begun.normalize),
-            ("--statistics", self.statistics == begun.statistics),
-            ("--precision", self.precision == begun.precision),
-            ("--front-end", self.front_end == begun.front_end),
-            ("--shuffle-window", self.shuffle_window == begun.shuffle_window),
-            ("number of devices", self.devices == begun.devices),
-        ];
-        same.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
+        macro_rules! first_difference {
+            ($($name:literal: $field:ident),+; may change: $($free:ident),+) => {{
+                // So that a field that is added must be put into one of the lists.
+                let Self { $($field,)+ $($free: _,)+ } = self;
+                let same = [$(($name, *$field == begun.$field)),+];
+                same.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
+            }};
+        }
+        first_difference!(
+            "--data": data_checksum, "--split": split, "--model": model, "--batch-size": batch_size, "--lr": lr,
+            "--loaded-lr": loaded_lr, "--weight-decay": weight_decay, "--l2": l2, "--dropout": dropout, "--seed": seed,
+            "--augment": augment, "--background": background_checksum, "--balance": balance, "--monitor": monitor,
+            "--init-from": init_from, "--replace-classifier": replace_classifier, "--freeze": freeze,
+            "--frame-seconds": frame_seconds, "--skip-seconds": skip_seconds, "length of a clip": clip_frames,
+            "--pcm8": pcm8, "--normalize": normalize, "--statistics": statistics, "--precision": precision,
+            "--front-end": front_end, "--shuffle-window": shuffle_window, "number of devices": devices;
+            may change: data, classes, epochs, patience, background, loader_threads, prefetch, checkpoint_every, cache
+        )
     }
 
-    /// As settings, so that `--resume` needs no flag repeated.
+    /// As settings, so that `--resume` needs no flag repeated. The length of a clip is its model's.
     pub fn to_settings(&self) -> Settings {
         Settings {
             data: Some(self.data.clone()),

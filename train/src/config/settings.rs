@@ -82,7 +82,8 @@ pub struct Settings {
     /// Round samples to 8 bits [default: the model's]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub pcm8: Option<bool>,
-    /// How waveforms, mel spectrograms and statistics are normalized [default: z-score]
+    /// How waveforms, mel spectrograms and statistics are normalized; of power densities, min-max alone changes anything
+    /// [default: z-score]
     #[arg(long, value_enum)]
     pub normalize: Option<Normalize>,
     /// What models of whole tracks' statistics are fed with [default: mfcc]
@@ -165,6 +166,7 @@ impl Settings {
             seed: self.seed.unwrap_or(0),
             augment: self.augment.unwrap_or_default().resolve(defaults.augment),
             background: self.background,
+            background_checksum: None,
             balance: self.balance.unwrap_or_default(),
             patience: self.patience.unwrap_or(defaults.patience),
             monitor: self.monitor.unwrap_or(defaults.monitor),

@@ -44,6 +44,56 @@ fn a_run_reads_back_what_it_saved() {
 }
 
 #[test]
+fn no_setting_is_forgotten_between_two_runs() {
+    let text = r#"
+        data = "fma"
+        model = "mm-crnn"
+        split = "main"
+        epochs = 3
+        batch_size = 4
+        lr = 0.5
+        loaded_lr = 0.25
+        weight_decay = 0.125
+        l2 = ["conv=0.01", "linear=0.02"]
+        dropout = 0.75
+        seed = 9
+        augment = "background,pitch-shift"
+        background = "sounds"
+        balance = "oversample"
+        patience = 2
+        monitor = "macro-f1"
+        init_from = "weights.pt"
+        replace_classifier = true
+        freeze = ["blocks.0", "blocks.1"]
+        frame_seconds = 3.5
+        skip_seconds = 1.5
+        pcm8 = true
+        normalize = "min-max"
+        statistics = ["chroma", "mfcc"]
+        loader_threads = 3
+        prefetch = 7
+        checkpoint_every = 11
+        precision = "bf16"
+        front_end = "host"
+        cache = "ram"
+        shuffle_window = 5
+    "#;
+    let settings: Settings = toml::from_str(text).unwrap();
+    let usual = minimal().resolve().unwrap();
+    let config = settings.resolve().unwrap();
+    assert_eq!(config.to_settings().resolve().unwrap(), config);
+    let saved = toml::to_string(&config).unwrap();
+    assert_eq!(toml::from_str::<RunConfig>(&saved).unwrap(), config);
+    // None of them has its usual value, or this test would see nothing.
+    let (of_config, of_usual) = (toml::Table::try_from(&config), toml::Table::try_from(&usual));
+    for (name, value) in of_config.unwrap() {
+        let set_by_the_data = ["data", "data_checksum", "classes", "devices"].contains(&name.as_str());
+        let usual = of_usual.as_ref().unwrap().get(&name);
+        assert!(set_by_the_data || usual != Some(&value), "{name} = {value}");
+    }
+}
+
+#[test]
 fn impossible_values_are_named() {
     let cases: [(Settings, &str); 9] = [
         (

@@ -53,6 +53,11 @@ impl Background {
         Ok(Self { dataset })
     }
 
+    /// The checksum of their data set.
+    pub fn checksum(&self) -> &str {
+        &self.dataset.index().checksum
+    }
+
     /// Adds a sound to `clip`, over and over where it is shorter. Where either is silent, nothing is added: there is no
     /// level to compare.
     pub fn mix(&self, plan: &BackgroundPlan, clip: &mut [f32]) {

@@ -38,8 +38,6 @@ pub struct HostSetup<'a> {
     pub normalization: &'a Normalization,
     /// `[tracks, figures]`, normalized, for models of statistics; else empty.
     pub statistics: Vec<f32>,
-    /// What is mixed in.
-    pub background: Option<Background>,
 }
 
 /// Planned once per run and shared by all loader threads.
@@ -117,8 +115,13 @@ impl HostFrontEnd {
             statistics: setup.statistics,
             stretch: TimeStretch::new(STRETCH_N_FFT, STRETCH_HOP_LENGTH),
             pitch_shift: PitchShift::new(STRETCH_N_FFT, STRETCH_HOP_LENGTH),
-            background: setup.background,
+            background: None,
         }
+    }
+
+    /// Gives the sounds that plans speak of.
+    pub fn mix_in(&mut self, background: Background) {
+        self.background = Some(background);
     }
 
     /// What the model takes.
@@ -186,11 +189,21 @@ impl HostFrontEnd {
         scratch: &mut HostScratch,
         (waveform, spectrogram): (Option<&mut [f32]>, Option<&mut [f32]>),
     ) {
-        let HostScratch { source, times, .. } = scratch;
+        let HostScratch {
+            source,
+            times,
+            pitch_shift,
+            ..
+        } = scratch;
         timed(&mut times.read, || {
             // Room for the fastest clip at once, so that no later one needs more.
             let longest = ClipPlan::longest_source(Augment::NOISE_AND_STRETCH, self.features.clip_samples);
             source.reserve(longest.saturating_sub(source.len()));
+            if plan.pitch_shift.is_some() {
+                let furthest = ClipPlan::lowest_pitch_shift();
+                self.pitch_shift
+                    .reserve(self.features.clip_samples, furthest, pitch_shift);
+            }
             source.resize(plan.source_samples(self.features.clip_samples), 0.0);
             copy_clip(dataset.waveform(position), plan.hop * self.features.hop_length, source);
         });

@@ -96,9 +96,14 @@ impl SpectrogramMaker {
                 let steps = &mut scratch.steps;
                 steps.clear();
                 steps.extend(samples.iter().map(|sample| sample * PCM8_FULL_SCALE));
-                let mut view = ArrayViewMut2::from_shape((rows, columns), out).expect("a batch has room for each clip");
+                let mut view =
+                    ArrayViewMut2::from_shape((rows, columns), &mut *out).expect("a batch has room for each clip");
                 self.psd.power(steps, &mut scratch.psd, view.view_mut());
                 clamp_to_unit(view, PSD_MAXIMUM);
+                // The data set keeps no figures of power densities, so that nothing else can be had.
+                if self.normalize == Normalize::MinMax {
+                    min_max(out);
+                }
             }
             SpectrogramKind::Image { .. } => {
                 let mut decibels = std::mem::take(&mut scratch.decibels);

@@ -60,9 +60,9 @@ impl BatchSource<'_> {
             Target::ModelInput(front_end) => buffer.reset(excerpts.len(), front_end.shape()),
             Target::Samples { per_clip } => buffer.reset_pcm(excerpts.len(), per_clip),
         }
-        for &excerpt in excerpts {
+        for (&excerpt, &repeat) in excerpts.iter().zip(self.batches.repeats(number)) {
             buffer.excerpts.push(excerpt);
-            buffer.plans.push(self.plan(self.excerpts[excerpt]));
+            buffer.plans.push(self.plan(self.excerpts[excerpt], repeat));
             buffer.labels.push(self.dataset, self.excerpts[excerpt].position);
         }
         let clips = excerpts.iter().map(|&excerpt| self.excerpts[excerpt].position);
@@ -96,18 +96,23 @@ impl BatchSource<'_> {
         buffer.times = scratch.times;
     }
 
-    fn plan(&self, excerpt: Excerpt) -> ClipPlan {
+    fn plan(&self, excerpt: Excerpt, repeat: usize) -> ClipPlan {
         let row = &self.dataset.tracks()[excerpt.position];
         let samples = self.dataset.waveform(excerpt.position).len();
         let plan = match self.clips {
             Clips::Centre => ClipPlan::centre(samples, self.features),
             Clips::Training { seed, epoch, augment } => {
-                let key = excerpt.key(row.track_id);
+                let key = excerpt.key(row.track_id, repeat);
                 ClipPlan::training(augment, seed, epoch, key, samples, self.features)
             }
         };
         match excerpt.frame {
-            Some(frame) => ClipPlan { hop: frame.hop, ..plan },
+            Some(frame) => {
+                // A frame that is sped up needs more samples than it has: at a track's end they are those before it.
+                let spare = samples.saturating_sub(plan.source_samples(self.features.clip_samples));
+                let hop = frame.hop.min(spare / self.features.hop_length);
+                ClipPlan { hop, ..plan }
+            }
             None => plan,
         }
     }

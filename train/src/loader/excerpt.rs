@@ -12,11 +12,15 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
-    /// What the excerpt's randomness is drawn with, given the track's id: other frames of a track have other noise.
-    pub fn key(self, track_id: u64) -> u64 {
-        // 2^64 over the golden ratio spreads frames over all numbers, so that they meet no other track's id.
+    /// What the excerpt's randomness is drawn with, given the track's id and how often the excerpt came before in the
+    /// epoch: other frames of a track have other noise, and so has a track that is drawn again.
+    pub fn key(self, track_id: u64, repeat: usize) -> u64 {
+        // Odd numbers of 64 bits spread frames and repeats over all numbers, so that they meet no other track's id: 2^64
+        // over the golden ratio, and a prime of xxHash.
         let number = self.frame.map_or(0, |frame| frame.number as u64);
-        track_id.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        track_id
+            .wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            .wrapping_add((repeat as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f))
     }
 }
 
@@ -44,7 +48,7 @@ impl Framing {
     pub fn frames(self, samples: usize, features: &FeatureConfig) -> impl Iterator<Item = Frame> + use<> {
         let Self { hops, skipped } = self;
         let available = samples / features.hop_length;
-        let count = available.saturating_sub(2 * skipped) / hops;
+        let count = available.saturating_sub(skipped.saturating_mul(2)) / hops;
         let middle = available.saturating_sub(hops) / 2;
         (0..count.max(1)).map(move |number| Frame {
             number,

@@ -18,11 +18,11 @@ pub struct ReadAhead {
 
 impl ReadAhead {
     /// For an epoch that begins with batch `first` and reads shards of `kinds`, `window` of them together.
-    pub fn new(dataset: &Dataset, kinds: &[ShardKind], window: usize, batch_size: usize, first: usize) -> Self {
-        let tracks_per_shard = dataset.tracks().len().div_ceil(dataset.index().shards.len().max(1));
+    pub fn new(dataset: &Dataset, kinds: &[ShardKind], window: usize, batches: &Batches, first: usize) -> Self {
+        let batches_per_shard = batches.len().div_ceil(dataset.index().shards.len().max(1));
         Self {
             kinds: kinds.to_vec(),
-            distance: tracks_per_shard.saturating_mul(window).div_ceil(batch_size.max(1)),
+            distance: batches_per_shard.saturating_mul(window),
             next: first,
             advised: BTreeSet::new(),
         }
@@ -59,7 +59,7 @@ mod tests {
         let root = testing::dataset();
         let dataset = Dataset::open(root.path()).unwrap();
         let batches = Batches::new((0..testing::TRACKS).collect(), 2);
-        let mut ahead = ReadAhead::new(&dataset, &[ShardKind::Waveform, ShardKind::Mel], 1, 2, 1);
+        let mut ahead = ReadAhead::new(&dataset, &[ShardKind::Waveform, ShardKind::Mel], 1, &batches, 1);
         assert!(ahead.advised.is_empty());
         let excerpts: Vec<_> = (0..testing::TRACKS)
             .map(|position| Excerpt { position, frame: None })

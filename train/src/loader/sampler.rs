@@ -2,7 +2,8 @@
 
 use rand::seq::SliceRandom;
 use shared::rng::{Purpose, stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 /// The training tracks (positions in the data set) in the order of one epoch, which depends on seed and epoch alone.
 ///
@@ -40,6 +41,8 @@ pub fn training_order(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batches {
     order: Vec<usize>,
+    /// How often each came before.
+    repeats: Vec<usize>,
     batch_size: usize,
 }
 
@@ -48,7 +51,17 @@ impl Batches {
     /// When `batch_size` is zero.
     pub fn new(order: Vec<usize>, batch_size: usize) -> Self {
         assert!(batch_size > 0, "a batch holds at least one track");
-        Self { order, batch_size }
+        let mut seen: HashMap<usize, usize> = HashMap::new();
+        let repeats = order.iter().map(|&excerpt| {
+            let count = seen.entry(excerpt).or_default();
+            *count += 1;
+            *count - 1
+        });
+        Self {
+            repeats: repeats.collect(),
+            order,
+            batch_size,
+        }
     }
 
     /// Number of batches.
@@ -73,8 +86,17 @@ impl Batches {
 
     /// The tracks of one batch.
     pub fn batch(&self, number: usize) -> &[usize] {
+        &self.order[self.range(number)]
+    }
+
+    /// How often each track of a batch came before in this order.
+    pub fn repeats(&self, number: usize) -> &[usize] {
+        &self.repeats[self.range(number)]
+    }
+
+    fn range(&self, number: usize) -> Range<usize> {
         let begin = number * self.batch_size;
-        &self.order[begin..self.order.len().min(begin + self.batch_size)]
+        begin..self.order.len().min(begin + self.batch_size)
     }
 }
 
@@ -111,6 +133,15 @@ mod tests {
             assert_ne!(order(&positions, window, 1, 2), order(&positions, window, 1, 3));
             assert_ne!(order(&positions, window, 1, 2), order(&positions, window, 2, 2));
         }
+    }
+
+    #[test]
+    fn what_comes_again_is_counted() {
+        let batches = Batches::new(vec![4, 7, 4, 4, 9, 7], 4);
+        assert_eq!(
+            (batches.repeats(0), batches.repeats(1)),
+            (&[0, 0, 1, 2][..], &[0, 1][..])
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A model's float parameters with their names: those of its weight files, `encoder.blocks.0.conv.weight`.
 
 use super::Model;
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 
 /// Where a walk through a model is. The first name is the enum's variant, which weight files leave out.
@@ -59,7 +59,8 @@ pub fn parameter_ids(model: &Model) -> Vec<(String, ParamId)> {
 }
 
 /// The model with the parameters whose names `frozen` says kept as they are, and how many values that are. No gradient
-/// is computed for them.
+/// is computed for them. A batch norm keeps its running moments, and normalizes with them, where `frozen` says its
+/// `training`: it does where a pattern matches the whole layer.
 pub fn freeze(model: Model, frozen: impl Fn(&str) -> bool) -> (Model, usize) {
     struct Freeze<F>(Path, F, usize);
     impl<F: Fn(&str) -> bool> ModuleMapper for Freeze<F> {
@@ -69,6 +70,15 @@ pub fn freeze(model: Model, frozen: impl Fn(&str) -> bool) -> (Model, usize) {
 
         fn exit_module(&mut self, _: &str, _: &str) {
             self.0.0.pop();
+        }
+
+        /// Batch norm's, which else would go on to follow the batches although none of its parameters is trained.
+        fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+            if (self.1)(&self.0.name()) {
+                flag.map(|flag| flag.with(false))
+            } else {
+                flag
+            }
         }
 
         fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {

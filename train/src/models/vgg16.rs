@@ -2,7 +2,7 @@
 //! them.
 
 use crate::kernels;
-use burn::module::Module;
+use burn::module::{Initializer, Module};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
@@ -41,6 +41,13 @@ pub const TORCHVISION_NAMES: [(&str, &str); 13] = [
     (r"^features\.28\.", "features.convolutions.12."),
 ];
 
+/// Fresh weights are drawn as torchvision draws them, and biases are zero: thirteen layers without batch norm pass nothing
+/// on with Burn's defaults.
+const HE_NORMAL: Initializer = Initializer::KaimingNormal {
+    gain: std::f64::consts::SQRT_2,
+    fan_out_only: true,
+};
+
 /// Mean and deviation of ImageNet's red, green and blue, which torchvision's weights were trained with.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
@@ -70,7 +77,9 @@ impl Features {
         let conv = |&outputs: &usize| {
             let config = Conv2dConfig::new([inputs, outputs], [3, 3]).with_padding(PaddingConfig2d::Same);
             inputs = outputs;
-            config.init(device)
+            let mut conv = config.with_initializer(HE_NORMAL).init(device);
+            conv.bias = Some(Initializer::Zeros.init([outputs], device));
+            conv
         };
         Self {
             convolutions: STAGES.concat().iter().map(conv).collect(),
