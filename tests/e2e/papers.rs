@@ -257,6 +257,24 @@ fn classes_are_evened_out_by_drawing_or_by_weighing() {
 }
 
 #[test]
+fn a_class_that_is_not_trained_on_needs_no_weight() {
+    let dataset = genres().copy();
+    let gap = ["--strategy", "random", "--ratios", "60,20,20", "--seed", "0"];
+    let split = json_line(&dataset.split(&gap).success());
+    assert!(
+        split["warnings"]
+            .to_string()
+            .contains("the set `train` has no track of the class"),
+        "{split}"
+    );
+    let root = TempDir::new().unwrap();
+    let more = ["--balance", "class-weights"];
+    fit(&dataset.path(), "mfcc-dense", &root.path().join("run"), &more)
+        .assert()
+        .success();
+}
+
+#[test]
 fn samples_are_augmented_the_same_by_any_number_of_threads() {
     let root = TempDir::new().unwrap();
     let sounds = genres().path();
@@ -368,14 +386,17 @@ fn contradictions_are_sentences() {
             "leave something to be trained",
         ),
     ];
-    for (at, (dataset, model, more, expected)) in of_data.into_iter().enumerate() {
-        let refused = fit(dataset, model, &run(&at.to_string()), more).assert().code(1);
+    for (dataset, model, more, expected) in of_data {
+        let refused = fit(dataset, model, &run("data"), more).assert().code(1);
         assert!(
             said(&refused).contains(expected),
             "{model} {more:?}: {}",
             said(&refused)
         );
     }
+    // None of them has begun a run.
+    assert!(!run("usage").exists());
+    fit(&genres, "mfcc-dense", &run("data"), &[]).assert().success();
     // Wrong for the task.
     let classes = run("classes");
     fit(&genres, "mfcc-dense", &classes, &[]).assert().success();
