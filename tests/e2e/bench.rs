@@ -91,7 +91,7 @@ fn outputs_hold_weights_input_and_logits() {
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     for (name, shape) in [
         ("check.waveform", vec![2, 1, 1 << 19]),
-        ("check.mel", vec![2, 1, 128, 512]),
+        ("check.spectrogram", vec![2, 1, 128, 512]),
         ("mel_encoder.blocks.0.conv0.weight", vec![16, 1, 3, 3]),
     ] {
         assert_eq!(tensors.tensor(name).unwrap().shape(), shape, "{name}");

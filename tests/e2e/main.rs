@@ -7,8 +7,11 @@
 
 mod bench;
 mod build;
+mod papers;
 mod sources;
 mod split;
+mod tables;
 mod train;
+mod transfer;
 mod usage;
 mod verify;

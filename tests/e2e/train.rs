@@ -67,6 +67,21 @@ fn models_are_listed_with_their_sizes() {
         ("cnn2d", 347_352),
         ("crnn", 438_808),
         ("mm-crnn", 623_848),
+        ("sample-cnn", 8_638_284),
+        ("crnn1d-rnn", 993_100),
+        ("crnn1d-lstm", 1_584_460),
+        ("crnn1d-gru", 1_387_340),
+        ("chunk-cnn", 133_432),
+        ("crnn2d-rnn", 495_512),
+        ("crnn2d-lstm", 791_960),
+        ("crnn2d-gru", 693_144),
+        ("choi-fcn", 852_616),
+        ("choi-crnn", 392_904),
+        ("mfcc-dense", 10_008),
+        ("small-cnn", 425_464),
+        ("vgg16", 15_108_056),
+        ("vgg16-progressive-42x100", 14_739_416),
+        ("vgg16-progressive-84x100", 14_740_299),
     ];
     assert_eq!(found, expected);
 }
@@ -307,7 +322,7 @@ fn weights_of_one_run_begin_another() {
         .success();
     let said = String::from_utf8_lossy(&begun.get_output().stderr).into_owned();
     // Four blocks of two convolution and four batch norm tensors, three dense layers of two.
-    assert!(said.contains("loaded 30 tensors"), "{said}");
+    assert!(said.contains("loaded 30 parameters"), "{said}");
 }
 
 #[test]
@@ -329,5 +344,5 @@ fn the_published_checkpoint_begins_a_run() {
         .arg("--run")
         .arg(root.path().join("run"));
     let said = String::from_utf8_lossy(&command.assert().success().get_output().stderr).into_owned();
-    assert!(said.contains("loaded 30 tensors"), "{said}");
+    assert!(said.contains("loaded 30 parameters"), "{said}");
 }

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# A Markdown table of a paper's systems, our figures beside the published ones:
+#
+#   scripts/papers/table.sh PAPER FIGURES.tsv METRIC=HEADING...
+#
+# FIGURES.tsv has a line `system<TAB>metric<TAB>value` per figure, as the scripts beside this one write it. Rows are in the
+# order in which systems are first named there. A cell is `ours / published`; what is not known is a dash. Published
+# figures are those of PAPER in published.csv, which says how to fill it; PUBLISHED may name another such file.
+set -euo pipefail
+
+if [[ $# -lt 3 || $1 == -* ]]; then
+    sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    exit 2
+fi
+paper=$1 figures=$2
+shift 2
+published=${PUBLISHED:-$(dirname "${BASH_SOURCE[0]}")/published.csv}
+columns=$(printf '%s\t' "$@")
+
+awk -v paper="$paper" -v columns="${columns%$'\t'}" '
+    function fail(sentence) {
+        print "error: " FILENAME ":" FNR ": " sentence > "/dev/stderr"
+        failed = 1
+        exit 1
+    }
+    # Ours: shares with three decimals, counts as they are.
+    function ours(which, metric) {
+        if (!((which, metric) in value)) {
+            return "–"
+        }
+        return value[which, metric] ~ /\./ ? sprintf("%.3f", value[which, metric]) : value[which, metric]
+    }
+    BEGIN {
+        count = split(columns, column, "\t")
+        for (at = 1; at <= count; at++) {
+            metric[at] = heading[at] = column[at]
+            sub(/=.*/, "", metric[at])
+            sub(/^[^=]*=/, "", heading[at])
+        }
+    }
+    # The published figures.
+    FNR == NR {
+        sub(/\r$/, "")
+        if (/^#/ || /^[ \t]*$/) {
+            next
+        }
+        if (!header) {
+            if ($0 != "paper,system,metric,value,source") {
+                fail("the header should be paper,system,metric,value,source")
+            }
+            header = 1
+            next
+        }
+        if (split($0, cell, ",") < 5) {
+            fail("a row has paper, system, metric, value and source, with commas between")
+        }
+        if (cell[1] != paper) {
+            next
+        }
+        if (cell[4] !~ /^[0-9]+(\.[0-9]+)?$/) {
+            fail("`" cell[4] "` is no figure")
+        }
+        known = 0
+        for (at = 1; at <= count; at++) {
+            known = known || metric[at] == cell[3]
+        }
+        if (!known) {
+            fail("`" cell[3] "` is no metric of the table of " paper)
+        }
+        if ((cell[2], cell[3]) in theirs) {
+            fail("a second " cell[3] " of " cell[2])
+        }
+        theirs[cell[2], cell[3]] = cell[4]
+        # A source may have commas.
+        source = $0
+        for (at = 1; at <= 4; at++) {
+            sub(/^[^,]*,/, "", source)
+        }
+        gsub(/^"|"$/, "", source)
+        source_of[cell[2], cell[3]] = source
+        published[cell[2]] = 1
+        next
+    }
+    # Ours.
+    {
+        split($0, cell, "\t")
+        if (!(cell[1] in seen)) {
+            seen[cell[1]] = 1
+            system_of[++systems] = cell[1]
+        }
+        value[cell[1], cell[2]] = cell[3]
+    }
+    END {
+        if (failed) {
+            exit 1
+        }
+        line = "| system |"
+        rule = "|---|"
+        for (at = 1; at <= count; at++) {
+            line = line " " heading[at] " |"
+            rule = rule "---:|"
+        }
+        print line " parameters | epochs | s/epoch |"
+        print rule "---:|---:|---:|"
+        for (row = 1; row <= systems; row++) {
+            system_name = system_of[row]
+            line = "| " system_name " |"
+            for (at = 1; at <= count; at++) {
+                key = system_name SUBSEP metric[at]
+                line = line " " ours(system_name, metric[at]) " / " (key in theirs ? theirs[key] : "–") " |"
+                if (key in theirs && !(source_of[key] in named)) {
+                    named[source_of[key]] = 1
+                    sources = sources (sources == "" ? "" : "; ") source_of[key]
+                }
+            }
+            seconds = (system_name, "seconds_per_epoch") in value \
+                ? sprintf("%.1f", value[system_name, "seconds_per_epoch"]) : "–"
+            print line " " ours(system_name, "parameters") " | " ours(system_name, "epochs") " | " seconds " |"
+        }
+        for (system_name in published) {
+            if (!(system_name in seen)) {
+                print "note: published figures of `" system_name "` are not in this table" > "/dev/stderr"
+            }
+        }
+        print ""
+        print "Cells are ours / published." (sources == "" ? " No published figure of these systems is on file." : " Published: " sources ".")
+    }
+' "$published" "$figures"

@@ -1,0 +1,411 @@
+//! `train` on the collections of papers 2 to 4: tags, frames, statistics of whole tracks, images; what belongs to them in
+//! `eval` and `features`, and the sentences where settings contradict each other.
+
+use crate::train::dataset as fma;
+use predicates::str::contains;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use tempfile::TempDir;
+use tests::harness::{BuiltDataset, Collection, Program, json_line};
+
+/// Clips of a second and a half that every system of papers 2 and 3 accepts: above 3^9 samples, and 96 mel bands.
+const FEATURES: [&str; 12] = [
+    "--sample-rate",
+    "16000",
+    "--clip-samples",
+    "24576",
+    "--n-fft",
+    "512",
+    "--hop-length",
+    "256",
+    "--n-mels",
+    "96",
+    "--f-max",
+    "8000",
+];
+
+fn build(collection: &Collection, more: &[&str], seed: &str) -> BuiltDataset {
+    let dataset = BuiltDataset::empty();
+    Program::Preprocess
+        .command(collection.build_arguments(&dataset.path()))
+        .args(FEATURES)
+        .args(more)
+        .assert()
+        .success();
+    dataset
+        .split(&[
+            "--strategy",
+            "random",
+            "--ratios",
+            "60,20,20",
+            "--name",
+            "main",
+            "--seed",
+            seed,
+        ])
+        .success();
+    dataset
+}
+
+/// Clips with several tags.
+pub fn tagged() -> &'static BuiltDataset {
+    static TAGGED: LazyLock<BuiltDataset> = LazyLock::new(|| {
+        let tags = "guitar,classical,slow,techno,strings,drums,electronic,rock,fast,piano";
+        build(Collection::magnatagatune(), &["--tags", tags], "0")
+    });
+    &TAGGED
+}
+
+/// Tracks of eight of GTZAN's genres. With this seed every class is trained on, some on more tracks than others.
+pub fn genres() -> &'static BuiltDataset {
+    static GENRES: LazyLock<BuiltDataset> = LazyLock::new(|| build(Collection::gtzan(), &[], "1"));
+    &GENRES
+}
+
+/// `train fit` of one epoch in small batches, unless `more` says otherwise.
+pub fn fit(dataset: &Path, model: &str, run: &Path, more: &[&str]) -> assert_cmd::Command {
+    let mut command = Program::Train.command(["fit", "--model", model, "--device", "cpu", "--json", "--seed", "4"]);
+    command.arg("--data").arg(dataset).arg("--run").arg(run).args(more);
+    for (flag, value) in [("--epochs", "1"), ("--batch-size", "4")] {
+        if !more.contains(&flag) {
+            command.args([flag, value]);
+        }
+    }
+    command
+}
+
+/// `train eval`, whose figures are returned.
+fn eval(run: &Path, more: &[&str]) -> Value {
+    let mut command = Program::Train.command(["eval", "--device", "cpu", "--json", "--run"]);
+    json_line(&command.arg(run).args(more).assert().success())["metrics"].clone()
+}
+
+/// What a command said while it worked.
+pub fn said(assert: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
+}
+
+fn weights(run: &Path) -> Vec<u8> {
+    fs::read(run.join("best.safetensors")).unwrap()
+}
+
+/// A table's rows, cell by column name.
+fn table(path: PathBuf) -> Vec<BTreeMap<String, String>> {
+    let rows = csv::Reader::from_path(path).unwrap().into_deserialize();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+/// The mean of the figures of tags that are defined.
+fn mean_of_tags(metrics: &Value, figure: &str) -> f64 {
+    let tags = metrics["per_tag"].as_array().unwrap();
+    let values: Vec<f64> = tags.iter().filter_map(|tag| tag[figure].as_f64()).collect();
+    assert!(values.iter().all(|value| (0.0..=1.0).contains(value)), "{metrics}");
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[test]
+fn taggers_are_trained_judged_and_tuned() {
+    let root = TempDir::new().unwrap();
+    let (dataset, index) = (tagged(), tagged().text("dataset.json"));
+    let classes = serde_json::from_str::<Value>(&index).unwrap()["classes"].clone();
+    // One on samples, one on power densities.
+    for model in ["chunk-cnn", "crnn2d-gru"] {
+        let run = root.path().join(model);
+        fit(&dataset.path(), model, &run, &[]).assert().success();
+        let figures = eval(&run, &[]);
+        let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
+        assert_eq!(metrics["test"], figures, "{model}");
+        let tags = figures["per_tag"].as_array().unwrap();
+        let names: Vec<_> = tags.iter().map(|tag| tag["name"].clone()).collect();
+        assert_eq!(Value::from(names), classes);
+        for (mean, figure) in [
+            ("auc_roc", "auc_roc"),
+            ("auc_pr", "auc_pr"),
+            ("macro_f1", "f1"),
+            ("accuracy", "accuracy"),
+        ] {
+            let difference = figures[mean].as_f64().unwrap() - mean_of_tags(&figures, figure);
+            assert!(difference.abs() < 1e-9, "{model}: {mean} in {figures}");
+        }
+        let rows = table(run.join("tags.csv"));
+        assert_eq!(rows.len(), tags.len());
+        for (row, tag) in rows.iter().zip(tags) {
+            assert_eq!(
+                (row["tag"].as_str(), row["threshold"].as_str()),
+                (tag["name"].as_str().unwrap(), "0.500000")
+            );
+        }
+        assert!(fs::read_to_string(run.join("ranking.svg")).unwrap().starts_with("<svg"));
+        assert!(run.join("ranking-validation.svg").is_file() && !run.join("confusion.csv").exists());
+        let history = table(run.join("history.csv"));
+        assert_eq!(history[0]["val_top1"], "");
+        let area: f64 = history[0]["val_auc_roc"].parse().unwrap();
+        assert!((area - metrics["validation"]["auc_roc"].as_f64().unwrap()).abs() < 1e-6);
+
+        let tuned = eval(&run, &["--tune-thresholds"]);
+        assert_eq!(tuned["auc_roc"], figures["auc_roc"], "thresholds change no ranking");
+        assert_ne!(tuned["thresholds"], figures["thresholds"], "{model}");
+        // On the set that they were tuned on, no other thresholds do better.
+        let (before, after) = (
+            eval(&run, &["--split", "val"]),
+            eval(&run, &["--split", "val", "--tune-thresholds"]),
+        );
+        assert!(
+            after["macro_f1"].as_f64() > before["macro_f1"].as_f64(),
+            "{before} {after}"
+        );
+        assert_eq!(after["thresholds"], tuned["thresholds"]);
+    }
+}
+
+#[test]
+fn a_resumed_run_of_tags_ends_with_the_weights_of_an_undisturbed_one() {
+    let root = TempDir::new().unwrap();
+    let (whole, parts) = (root.path().join("whole"), root.path().join("parts"));
+    let fit = |run: &Path, epochs: &str| fit(&tagged().path(), "chunk-cnn", run, &["--epochs", epochs]);
+    fit(&whole, "3").assert().success();
+    fit(&parts, "1").assert().success();
+    let mut resume = Program::Train.command(["fit", "--resume", "--epochs", "3", "--device", "cpu", "--run"]);
+    let resumed = resume.arg(&parts).assert().success();
+    assert!(
+        said(&resumed).contains("continuing after 4 steps and 1 epochs"),
+        "{}",
+        said(&resumed)
+    );
+    let without_times = |run: &Path| {
+        let mut rows = table(run.join("history.csv"));
+        rows.iter_mut()
+            .for_each(|row| row.retain(|column, _| column != "seconds" && column != "data_wait"));
+        rows
+    };
+    assert_eq!(without_times(&parts), without_times(&whole));
+    assert_eq!(weights(&parts), weights(&whole));
+}
+
+#[test]
+fn frames_are_judged_one_by_one_and_song_by_song() {
+    let root = TempDir::new().unwrap();
+    let run = root.path().join("run");
+    let framing = ["--frame-seconds", "0.6", "--skip-seconds", "0.2"];
+    fit(&genres().path(), "choi-crnn", &run, &framing).assert().success();
+    let figures = eval(&run, &[]);
+    let rows = table(genres().path().join("tracks.csv"));
+    let of_test: Vec<f64> = table(genres().path().join("splits/main/test.csv"))
+        .iter()
+        .map(|row| {
+            let track = rows.iter().find(|track| track["track_id"] == row["track_id"]).unwrap();
+            track["samples"].parse().unwrap()
+        })
+        .collect();
+    assert_eq!(figures["samples"], of_test.len());
+    // 37 hops of 256 samples fit into 0.6 s, 12 into 0.2 s.
+    let frames = of_test
+        .iter()
+        .map(|samples| ((samples / 256.0).floor() - 2.0 * 12.0) / 37.0);
+    let frames: f64 = frames.map(f64::floor).sum();
+    assert!(frames > of_test.len() as f64);
+    assert_eq!(figures["frames"]["samples"].as_f64(), Some(frames));
+    assert!(figures["frames"]["top1"].is_number() && figures["frames"].get("frames").is_none());
+}
+
+/// Clips in an epoch of a run with `--balance`: the steps of batches of one.
+fn drawn(balance: &str) -> usize {
+    let root = TempDir::new().unwrap();
+    let run = root.path().join("run");
+    let more = ["--batch-size", "1", "--balance", balance];
+    fit(&genres().path(), "mfcc-dense", &run, &more).assert().success();
+    let mut resume = Program::Train.command(["fit", "--resume", "--epochs", "2", "--device", "cpu", "--run"]);
+    let said = said(&resume.arg(&run).assert().success());
+    let steps = said.split("continuing after ").nth(1).unwrap();
+    steps.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn classes_are_evened_out_by_drawing_or_by_weighing() {
+    let rows = table(genres().path().join("tracks.csv"));
+    let train = table(genres().path().join("splits/main/train.csv"));
+    let mut counts = BTreeMap::new();
+    for row in &train {
+        let track = rows.iter().find(|track| track["track_id"] == row["track_id"]).unwrap();
+        *counts.entry(&track["labels"]).or_insert(0) += 1;
+    }
+    let (least, most) = (*counts.values().min().unwrap(), *counts.values().max().unwrap());
+    assert!(least < most, "the split has to be unbalanced: {counts:?}");
+    assert_eq!(drawn("none"), train.len());
+    assert_eq!(drawn("oversample"), counts.len() * most);
+    assert_eq!(drawn("undersample"), counts.len() * least);
+    assert_eq!(drawn("class-weights"), train.len());
+
+    let root = TempDir::new().unwrap();
+    let trained = |dataset: &BuiltDataset, model: &str, balance: &str| {
+        let run = root.path().join(format!("{model}-{balance}"));
+        fit(&dataset.path(), model, &run, &["--balance", balance])
+            .assert()
+            .success();
+        weights(&run)
+    };
+    for (dataset, model) in [(genres(), "mfcc-dense"), (tagged(), "chunk-cnn")] {
+        assert_ne!(
+            trained(dataset, model, "none"),
+            trained(dataset, model, "class-weights"),
+            "{model}"
+        );
+    }
+}
+
+#[test]
+fn a_class_that_is_not_trained_on_needs_no_weight() {
+    let dataset = genres().copy();
+    let gap = ["--strategy", "random", "--ratios", "60,20,20", "--seed", "0"];
+    let split = json_line(&dataset.split(&gap).success());
+    assert!(
+        split["warnings"]
+            .to_string()
+            .contains("the set `train` has no track of the class"),
+        "{split}"
+    );
+    let root = TempDir::new().unwrap();
+    let more = ["--balance", "class-weights"];
+    fit(&dataset.path(), "mfcc-dense", &root.path().join("run"), &more)
+        .assert()
+        .success();
+}
+
+#[test]
+fn samples_are_augmented_the_same_by_any_number_of_threads() {
+    let root = TempDir::new().unwrap();
+    let sounds = genres().path();
+    let augmented = |name: &str, more: &[&str]| {
+        let run = root.path().join(name);
+        fit(&tagged().path(), "chunk-cnn", &run, more).assert().success();
+        weights(&run)
+    };
+    let all = [
+        "--augment",
+        "noise,pitch-shift,background",
+        "--background",
+        sounds.to_str().unwrap(),
+    ];
+    let with_threads = |threads| augmented(threads, &[&all[..], &["--loader-threads", threads]].concat());
+    let one = with_threads("1");
+    assert_eq!(one, with_threads("3"));
+    let config = fs::read_to_string(root.path().join("3/config.toml")).unwrap();
+    assert!(
+        config.contains("augment = \"noise+pitch-shift+background\""),
+        "{config}"
+    );
+    for (name, augment) in [("plain", "none"), ("shifted", "noise,pitch-shift")] {
+        assert_ne!(one, augmented(name, &["--augment", augment]), "{augment}");
+    }
+}
+
+#[test]
+fn statistics_and_small_images_are_learned_from_in_every_normalization() {
+    let root = TempDir::new().unwrap();
+    let run = |name: &str| root.path().join(name);
+    for (name, model, more) in [
+        ("z-score", "mfcc-dense", &[][..]),
+        ("min-max", "mfcc-dense", &["--normalize", "min-max"]),
+        ("chroma", "mfcc-dense", &["--statistics", "mfcc,chroma"]),
+        ("cnn", "small-cnn", &[]),
+        ("cnn-min-max", "small-cnn", &["--normalize", "min-max"]),
+    ] {
+        fit(&fma(), model, &run(name), more).assert().success();
+        let figures = eval(&run(name), &[]);
+        assert!(figures["loss"].as_f64().unwrap().is_finite(), "{name}");
+        let shares = [&figures["top1"], &figures["paper"]["f1"]].map(|figure| figure.as_f64().unwrap());
+        assert!(
+            shares.iter().all(|share| (0.0..=1.0).contains(share)),
+            "{name}: {figures}"
+        );
+    }
+    assert_ne!(weights(&run("z-score")), weights(&run("min-max")));
+    assert_ne!(weights(&run("cnn")), weights(&run("cnn-min-max")));
+    for (name, figures) in [("z-score", 140), ("chroma", 140 + 84)] {
+        let bytes = weights(&run(name));
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(file.tensor("linear0.weight").unwrap().shape(), [figures, 50]);
+    }
+}
+
+#[test]
+fn contradictions_are_sentences() {
+    let root = TempDir::new().unwrap();
+    let run = |name: &str| root.path().join(name);
+    let (fma, tagged, genres) = (fma(), tagged().path(), genres().path());
+    let sounds = fma.to_str().unwrap();
+    // Wrong by themselves, and so wrong usage.
+    for (model, more, expected) in [
+        ("crnn", &["--augment", "image"][..], "crnn is not fed with one"),
+        ("mfcc-dense", &["--frame-seconds", "3"], "statistics of whole tracks"),
+        ("mfcc-dense", &["--augment", "noise"], "must be none for mfcc-dense"),
+        ("vgg16", &[], "--init-from is missing"),
+        ("crnn", &["--loaded-lr", "0.1"], "--loaded-lr needs --init-from"),
+        ("crnn", &["--skip-seconds", "1"], "--skip-seconds needs --frame-seconds"),
+        ("crnn", &["--augment", "background"], "need each other"),
+        ("mfcc-dense", &["--statistics", "mfcc,mfcc"], "must name each kind once"),
+    ] {
+        let refused = fit(&fma, model, &run("usage"), more).assert().code(2);
+        assert!(
+            said(&refused).contains(expected),
+            "{model} {more:?}: {}",
+            said(&refused)
+        );
+    }
+    // Wrong for this data set.
+    let of_data = [
+        (&fma, "choi-crnn", &[][..], "needs 96 mel bands"),
+        (&genres, "crnn", &[], "needs 128 mel bands"),
+        (
+            &genres,
+            "sample-cnn",
+            &["--frame-seconds", "1"],
+            "at least 19683 samples",
+        ),
+        (&genres, "choi-crnn", &["--frame-seconds", "0.01"], "make it longer"),
+        (
+            &tagged,
+            "chunk-cnn",
+            &["--balance", "oversample"],
+            "use --balance class-weights",
+        ),
+        (
+            &tagged,
+            "chunk-cnn",
+            &["--augment", "background", "--background", sounds],
+            "--sample-rate 16000",
+        ),
+        (&genres, "choi-crnn", &["--freeze", "head"], "matches no parameter"),
+        (
+            &genres,
+            "choi-crnn",
+            &["--freeze", "."],
+            "leave something to be trained",
+        ),
+    ];
+    for (dataset, model, more, expected) in of_data {
+        let refused = fit(dataset, model, &run("data"), more).assert().code(1);
+        assert!(
+            said(&refused).contains(expected),
+            "{model} {more:?}: {}",
+            said(&refused)
+        );
+    }
+    // None of them has begun a run.
+    assert!(!run("usage").exists());
+    fit(&genres, "mfcc-dense", &run("data"), &[]).assert().success();
+    // Wrong for the task.
+    let classes = run("classes");
+    fit(&genres, "mfcc-dense", &classes, &[]).assert().success();
+    let mut tune = Program::Train.command(["eval", "--tune-thresholds", "--run"]);
+    tune.arg(&classes)
+        .assert()
+        .code(1)
+        .stderr(contains("--tune-thresholds is for tags"));
+    let other = ["--init-from", classes.to_str().unwrap()];
+    let refused = fit(&genres, "choi-crnn", &run("other"), &other).assert().code(1);
+    assert!(said(&refused).contains("is one of mfcc-dense"), "{}", said(&refused));
+}

@@ -1,0 +1,157 @@
+//! `scripts/papers`: what makes their tables, and their usage. The scripts themselves take minutes; their steps are the
+//! programs' own tests.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+use tests::harness::{BuiltDataset, Program};
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/papers")
+}
+
+/// The table of two systems beside the published figures in `published`.
+fn table(published: &str) -> Output {
+    let root = TempDir::new().unwrap();
+    let (ours, theirs) = (root.path().join("figures.tsv"), root.path().join("published.csv"));
+    let figures = "crnn\ttop1\t0.12345\ncrnn\tparameters\t438808\ncrnn\tepochs\t2\ncrnn\tseconds_per_epoch\t1.5\n\
+                   crnn+svm\ttop1\t0.5\n";
+    fs::write(&ours, figures).unwrap();
+    fs::write(&theirs, published).unwrap();
+    let mut command = Command::new("bash");
+    command.arg(scripts().join("table.sh")).arg("gtzan").arg(&ours);
+    command
+        .args(["top1=top-1", "f1=macro F1"])
+        .env("PUBLISHED", &theirs)
+        .output()
+        .unwrap()
+}
+
+const HEADER: &str = "# Made up, for this test.\npaper,system,metric,value,source\n";
+
+#[test]
+fn published_figures_stand_beside_ours_and_what_is_unknown_is_a_dash() {
+    let rows = "tagging,crnn,top1,0.9,elsewhere\ngtzan,crnn,top1,0.75,\"Table 1, second row\"\n";
+    let output = table(&format!("{HEADER}{rows}gtzan,absent,f1,0.5,Table 2\n"));
+    assert!(output.status.success());
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = lines.lines().collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "| system | top-1 | macro F1 | parameters | epochs | s/epoch |",
+            "|---|---:|---:|---:|---:|---:|",
+            "| crnn | 0.123 / 0.75 | – / – | 438808 | 2 | 1.5 |",
+            "| crnn+svm | 0.500 / – | – / – | – | – | – |",
+        ]
+    );
+    assert!(lines[5].ends_with("Published: Table 1, second row."), "{}", lines[5]);
+    let noted = String::from_utf8(output.stderr).unwrap();
+    assert!(noted.contains("`absent`"), "{noted}");
+}
+
+#[test]
+fn published_figures_that_cannot_be_used_are_named_with_their_line() {
+    for (rows, expected) in [
+        ("gtzan,crnn,top1,75%,Table 1\n", ":3: `75%` is no figure"),
+        ("gtzan,crnn,top9,0.75,Table 1\n", ":3: `top9` is no metric"),
+        ("gtzan,crnn,top1,0.75\n", ":3: a row has"),
+        ("gtzan,crnn,top1,0.7,a\ngtzan,crnn,top1,0.8,b\n", ":4: a second top1"),
+    ] {
+        let output = table(&format!("{HEADER}{rows}"));
+        assert_eq!(output.status.code(), Some(1), "{rows}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(expected), "{said}");
+    }
+    assert_eq!(table("system,value\n").status.code(), Some(1));
+}
+
+#[test]
+fn no_published_figure_is_invented() {
+    let published = fs::read_to_string(scripts().join("published.csv")).unwrap();
+    let rows: Vec<_> = published.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(rows[0], "paper,system,metric,value,source");
+    for row in &rows[1..] {
+        let source = row.splitn(5, ',').nth(4).unwrap_or_default();
+        assert!(!source.trim().is_empty(), "{row}: say where the figure stands");
+    }
+}
+
+/// What the awk program should make of a value.
+fn flatten(value: &serde_json::Value, path: &str, lines: &mut String) {
+    let below = |name: &str| match path {
+        "" => name.to_owned(),
+        _ => format!("{path}.{name}"),
+    };
+    match value {
+        serde_json::Value::Object(members) => members
+            .iter()
+            .for_each(|(name, value)| flatten(value, &below(name), lines)),
+        serde_json::Value::Array(values) => {
+            let numbered = values.iter().enumerate();
+            numbered.for_each(|(at, value)| flatten(value, &below(&at.to_string()), lines));
+        }
+        serde_json::Value::String(text) => writeln!(lines, "{path}\t{text}").unwrap(),
+        other => writeln!(lines, "{path}\t{other}").unwrap(),
+    }
+}
+
+#[test]
+fn figures_are_read_out_of_what_the_programs_print() {
+    let dataset = BuiltDataset::small().path();
+    let mut command = Program::Preprocess.command(["inspect", "--json"]);
+    let stdout = command.arg(dataset).assert().success().get_output().stdout.clone();
+    let root = TempDir::new().unwrap();
+    let (compact, pretty) = (root.path().join("compact.json"), root.path().join("pretty.json"));
+    fs::write(&compact, &stdout).unwrap();
+    let last = String::from_utf8(stdout).unwrap().lines().last().unwrap().to_owned();
+    let value: serde_json::Value = serde_json::from_str(&last).unwrap();
+    fs::write(&pretty, serde_json::to_vec_pretty(&value).unwrap()).unwrap();
+    let mut expected = String::new();
+    flatten(&value, "", &mut expected);
+    assert!(expected.lines().count() > 10, "{expected}");
+    for file in [compact, pretty] {
+        let mut awk = Command::new("awk");
+        let output = awk
+            .arg("-f")
+            .arg(scripts().join("json.awk"))
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            expected,
+            "{}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_of_a_script_is_a_sentence_before_anything_is_done() {
+    for (script, arguments, expected) in [
+        ("multimodal", &["--models", "crn"][..], "--models has `crn`"),
+        ("tagging", &["--audio", "."], "--audio needs --metadata"),
+        ("gtzan", &["--metadata", "t.csv"], "--metadata goes with --audio"),
+        ("gtzan", &["--audio", ".", "--tiny"], "--tiny is for the small corpus"),
+        (
+            "gtzan",
+            &["--vgg16-weights", "vgg16.pt"],
+            "scripts/papers/gtzan.sh [--audio DIR]",
+        ),
+        ("fma_baselines", &["--epochs", "0"], "--epochs should be a number"),
+        ("fma_baselines", &["--help"], "--vgg16-weights FILE"),
+    ] {
+        let mut bash = Command::new("bash");
+        let output = bash
+            .arg(scripts().join(format!("{script}.sh")))
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{script} {arguments:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(expected), "{script} {arguments:?}: {said}");
+    }
+}
