@@ -31,6 +31,8 @@ pub struct PrefetchReport {
     pub elapsed: Duration,
     /// Batches consumed.
     pub batches: usize,
+    /// Clips in them.
+    pub clips: usize,
     /// Sum over batches of how many others were ready when one was taken: the queue's depth.
     pub ready: usize,
     /// Where the loader threads' time went, added up over them.
@@ -148,6 +150,7 @@ fn in_order<E>(
         report.stages = report.stages + buffer.times;
         report.elapsed = started.elapsed();
         report.batches += 1;
+        report.clips += buffer.clips();
         let consumed = consume(number, &buffer, &report);
         give_back
             .send(buffer)
