@@ -1,0 +1,176 @@
+//! The index of a data set, `dataset.json`: where its tracks came from, what it holds, and the checksums of its files.
+
+use super::{DatasetError, FORMAT_VERSION};
+use crate::features::FeatureConfig;
+use crate::shard::ShardKind;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// `dataset.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetIndex {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// BLAKE3 of this document with this field empty.
+    pub checksum: String,
+    /// Where the tracks came from.
+    pub source: SourceRecord,
+    /// How mel spectrograms were made.
+    pub features: FeatureConfig,
+    /// [`FeatureConfig::fingerprint`] of `features`.
+    pub fingerprint: String,
+    /// Whether a track has one label or any number of them. Left out where it has one, as in the first data sets.
+    #[serde(default, skip_serializing_if = "Task::is_single_label")]
+    pub task: Task,
+    /// Class names in the order of a model's outputs.
+    pub classes: Vec<String>,
+    /// Kept tracks.
+    pub kept: usize,
+    /// Dropped tracks.
+    pub rejected: usize,
+    /// Samples of all kept tracks.
+    pub samples: u64,
+    /// Shard pairs, in the order of their numbers.
+    pub shards: Vec<ShardRecord>,
+    /// The other files the index vouches for, by path relative to the data set: [`TRACKS_FILE`], [`REJECTED_FILE`],
+    /// [`SUMMARY_FILE`].
+    pub files: BTreeMap<String, FileRecord>,
+}
+
+/// What is to be learnt of a track.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// Which one of the classes it belongs to.
+    #[default]
+    SingleLabel,
+    /// Which of the classes, called tags then, hold of it; any number may.
+    MultiLabel,
+}
+
+impl Task {
+    fn is_single_label(&self) -> bool {
+        *self == Self::SingleLabel
+    }
+}
+
+/// Where a data set's tracks came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceRecord {
+    /// The source's name: `fma`.
+    pub name: String,
+    /// The part of the source that was asked for: `small`, `guitar,techno`, `all`.
+    pub subset: String,
+    /// The preset that the build was checked against, if any.
+    pub preset: Option<String>,
+    /// What differed from the preset, as sentences.
+    pub preset_differences: Vec<String>,
+    /// The directory that the tracks' paths are relative to, as it was given.
+    pub audio: String,
+}
+
+/// A waveform shard and the mel shard of the same tracks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardRecord {
+    /// Tracks in each of the two.
+    pub tracks: usize,
+    /// The waveform shard.
+    pub waveform: ShardFileRecord,
+    /// The mel shard.
+    pub mel: ShardFileRecord,
+}
+
+/// One shard file. Its tensors' checksums are in `tracks.csv`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardFileRecord {
+    /// Size of the whole file.
+    pub bytes: u64,
+    /// BLAKE3 of everything before the tensor data.
+    pub header_blake3: String,
+}
+
+/// Any other file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// Its size.
+    pub bytes: u64,
+    /// BLAKE3 of its bytes.
+    pub blake3: String,
+}
+
+impl FileRecord {
+    /// The record of a file with this content.
+    pub fn of(content: &[u8]) -> Self {
+        Self {
+            bytes: content.len() as u64,
+            blake3: blake3::hash(content).to_hex().to_string(),
+        }
+    }
+}
+
+impl ShardRecord {
+    /// The file of one kind.
+    pub fn file(&self, kind: ShardKind) -> &ShardFileRecord {
+        match kind {
+            ShardKind::Waveform => &self.waveform,
+            ShardKind::Mel => &self.mel,
+        }
+    }
+}
+
+impl DatasetIndex {
+    /// The document, with its checksum filled in.
+    pub fn to_json(&self) -> Vec<u8> {
+        let with_checksum = Self {
+            checksum: self.expected_checksum(),
+            ..self.clone()
+        };
+        let mut json = serde_json::to_vec_pretty(&with_checksum).expect("plain data always serializes");
+        json.push(b'\n');
+        json
+    }
+
+    fn expected_checksum(&self) -> String {
+        let without = Self {
+            checksum: String::new(),
+            ..self.clone()
+        };
+        let json = serde_json::to_vec(&without).expect("plain data always serializes");
+        blake3::hash(&json).to_hex().to_string()
+    }
+
+    /// Reads the document that lies at `path`: its version, its checksum, its fingerprint.
+    pub fn from_json(path: &Path, json: &[u8]) -> Result<Self, DatasetError> {
+        #[derive(Deserialize)]
+        struct VersionOnly {
+            format_version: u64,
+        }
+        let damaged = |detail: String| DatasetError::Damaged {
+            path: path.to_owned(),
+            detail,
+        };
+        // The version first: a later one may have other fields.
+        let version: VersionOnly = serde_json::from_slice(json).map_err(|error| damaged(error.to_string()))?;
+        if version.format_version != u64::from(FORMAT_VERSION) {
+            return Err(DatasetError::Version {
+                path: path.to_owned(),
+                found: version.format_version,
+            });
+        }
+        let index: Self = serde_json::from_slice(json).map_err(|error| damaged(error.to_string()))?;
+        if index.checksum != index.expected_checksum() {
+            return Err(damaged("its content does not fit its own checksum".into()));
+        }
+        if index.fingerprint != index.features.fingerprint() {
+            return Err(damaged("its feature settings do not fit their fingerprint".into()));
+        }
+        index.features.validate().map_err(|error| damaged(error.to_string()))?;
+        Ok(index)
+    }
+}

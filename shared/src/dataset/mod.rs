@@ -1,0 +1,311 @@
+//! A data set's index, `dataset.json`, and the [`Dataset`] that opens it and lends its tracks.
+//!
+//! A directory enters; checked rows and slices of memory-mapped shards leave. Splits lie beside, in
+//! [`crate::split`]; who builds a data set, and from what, is not known here.
+
+mod index;
+
+pub use index::{DatasetIndex, FileRecord, ShardFileRecord, ShardRecord, SourceRecord, Task};
+
+use crate::features::FeatureConfig;
+use crate::manifest::{self, RejectedRow, TrackRow};
+use crate::shard::{MappedShard, MelView, ShardError, ShardKind};
+use crate::stats::{self, TrackSummary};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The version of the directory's layout that this code writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The index's file name. It is written last: a directory without it is not a data set yet.
+pub const INDEX_FILE: &str = "dataset.json";
+/// The kept tracks' table.
+pub const TRACKS_FILE: &str = "tracks.csv";
+/// The dropped tracks' table.
+pub const REJECTED_FILE: &str = "rejected.csv";
+/// The per-track sums.
+pub const SUMMARY_FILE: &str = "shards/summary.safetensors";
+
+/// A data set that cannot be opened or read.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// There is no index: not a data set, or one that is still being built.
+    #[error(
+        "{} is not a data set: it has no {INDEX_FILE}; make it with `preprocess build`, or run the interrupted build \
+         again to finish it", path.display()
+    )]
+    NotADataset {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("could not read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system answered.
+        source: io::Error,
+    },
+    /// Made by another version of the program.
+    #[error(
+        "{} has format version {found} and this program reads version {FORMAT_VERSION}; use the program that made it, \
+         or build the data set again", path.display()
+    )]
+    Version {
+        /// The index.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+    },
+    /// A file is not what the index says, or contradicts itself.
+    #[error("{} is damaged: {detail}; `preprocess verify` names everything that is wrong", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A shard cannot be used.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+}
+
+/// An open data set: its index and tables in memory, its shards mapped.
+#[derive(Debug)]
+pub struct Dataset {
+    root: PathBuf,
+    index: DatasetIndex,
+    tracks: Vec<TrackRow>,
+    by_id: HashMap<u64, usize>,
+    waveforms: Vec<MappedShard>,
+    mels: Vec<MappedShard>,
+}
+
+impl Dataset {
+    /// Opens the data set in `root`: checks the index, the table of tracks against its checksum, the size and header
+    /// of every shard, and that each track stands in the shard its row names, at its length. Tensor bytes are checked
+    /// by `preprocess verify`, not here.
+    pub fn open(root: &Path) -> Result<Self, DatasetError> {
+        let index = Self::read_index(root)?;
+        let table = read_recorded(root, &index, TRACKS_FILE)?;
+        let damaged = |file: &str, detail: String| DatasetError::Damaged {
+            path: root.join(file),
+            detail,
+        };
+        let tracks: Vec<TrackRow> =
+            manifest::from_csv(&table).map_err(|error| damaged(TRACKS_FILE, error.to_string()))?;
+        if tracks.len() != index.kept {
+            let detail = format!("it has {} tracks and should have {}", tracks.len(), index.kept);
+            return Err(damaged(TRACKS_FILE, detail));
+        }
+        let by_id: HashMap<u64, usize> = tracks.iter().enumerate().map(|(at, row)| (row.track_id, at)).collect();
+        if by_id.len() != tracks.len() {
+            return Err(damaged(TRACKS_FILE, "two rows have the same track_id".into()));
+        }
+        let open = |kind: ShardKind| -> Result<Vec<MappedShard>, ShardError> {
+            let records = index.shards.iter().enumerate();
+            records
+                .map(|(number, record)| MappedShard::open(&root.join(kind.path(number)), kind, record.file(kind).bytes))
+                .collect()
+        };
+        let (waveforms, mels) = (open(ShardKind::Waveform)?, open(ShardKind::Mel)?);
+        let dataset = Self {
+            root: root.to_owned(),
+            index,
+            tracks,
+            by_id,
+            waveforms,
+            mels,
+        };
+        dataset.check_rows()?;
+        Ok(dataset)
+    }
+
+    /// Reads and checks `dataset.json` alone.
+    pub fn read_index(root: &Path) -> Result<DatasetIndex, DatasetError> {
+        let path = root.join(INDEX_FILE);
+        match fs::read(&path) {
+            Ok(json) => DatasetIndex::from_json(&path, &json),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(DatasetError::NotADataset { path: root.to_owned() })
+            }
+            Err(source) => Err(DatasetError::Io { path, source }),
+        }
+    }
+
+    /// Every row must be borne out by the shards, so that lending a track later cannot fail.
+    fn check_rows(&self) -> Result<(), DatasetError> {
+        let damaged = |file: PathBuf, detail: String| DatasetError::Damaged {
+            path: self.root.join(file),
+            detail,
+        };
+        for row in &self.tracks {
+            let id = row.track_id;
+            let (Some(waveforms), Some(mels)) = (self.waveforms.get(row.shard), self.mels.get(row.shard)) else {
+                let detail = format!("track {id} is said to be in shard {}, which does not exist", row.shard);
+                return Err(damaged(TRACKS_FILE.into(), detail));
+            };
+            if waveforms
+                .waveform(id)
+                .is_none_or(|samples| samples.len() as u64 != row.samples)
+            {
+                let detail = format!("it does not hold track {id} with {} samples", row.samples);
+                return Err(damaged(ShardKind::Waveform.path(row.shard), detail));
+            }
+            let (n_mels, frames) = (
+                self.index.features.n_mels,
+                self.index.features.track_frames(row.samples as usize),
+            );
+            if mels
+                .mel(id)
+                .is_none_or(|mel| (mel.n_mels, mel.frames) != (n_mels, frames))
+            {
+                let detail = format!("it does not hold track {id} with the shape [{n_mels}, {frames}]");
+                return Err(damaged(ShardKind::Mel.path(row.shard), detail));
+            }
+            if let Some(label) = row.labels.iter().find(|label| !self.index.classes.contains(label)) {
+                let detail = format!("track {id} has the label `{label}`, which {INDEX_FILE} does not list");
+                return Err(damaged(TRACKS_FILE.into(), detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The index.
+    pub fn index(&self) -> &DatasetIndex {
+        &self.index
+    }
+
+    /// How mel spectrograms were made.
+    pub fn features(&self) -> &FeatureConfig {
+        &self.index.features
+    }
+
+    /// Class names in the order of a model's outputs.
+    pub fn classes(&self) -> &[String] {
+        &self.index.classes
+    }
+
+    /// Whether a track has one label or any number of them.
+    pub fn task(&self) -> Task {
+        self.index.task
+    }
+
+    /// The kept tracks in the order of their ids; positions in this slice are what the other methods take.
+    pub fn tracks(&self) -> &[TrackRow] {
+        &self.tracks
+    }
+
+    /// The position of a track in [`Self::tracks`].
+    pub fn position(&self, track_id: u64) -> Option<usize> {
+        self.by_id.get(&track_id).copied()
+    }
+
+    /// The class of a track that has exactly one label.
+    pub fn class(&self, position: usize) -> Option<usize> {
+        match self.tracks[position].labels.as_slice() {
+            [label] => self.index.classes.iter().position(|class| class == label),
+            _ => None,
+        }
+    }
+
+    /// The classes of a track's labels, in the order of its row.
+    pub fn tags(&self, position: usize) -> impl Iterator<Item = usize> {
+        let labels = self.tracks[position].labels.iter();
+        labels.filter_map(|label| self.index.classes.iter().position(|class| class == label))
+    }
+
+    /// A track's samples: mono PCM at [`FeatureConfig::sample_rate`].
+    pub fn waveform(&self, position: usize) -> &[i16] {
+        let row = &self.tracks[position];
+        self.waveforms[row.shard]
+            .waveform(row.track_id)
+            .expect("checked when the data set was opened")
+    }
+
+    /// A track's mel spectrogram in dB, reference 1.0.
+    pub fn mel(&self, position: usize) -> MelView<'_> {
+        let row = &self.tracks[position];
+        self.mels[row.shard]
+            .mel(row.track_id)
+            .expect("checked when the data set was opened")
+    }
+
+    /// Copies all shards of a kind into this program's memory.
+    pub fn load(&mut self, kind: ShardKind) -> io::Result<()> {
+        let shards = match kind {
+            ShardKind::Waveform => &mut self.waveforms,
+            ShardKind::Mel => &mut self.mels,
+        };
+        shards.iter_mut().try_for_each(MappedShard::load)
+    }
+
+    /// A mapped shard.
+    pub fn shard(&self, kind: ShardKind, number: usize) -> &MappedShard {
+        match kind {
+            ShardKind::Waveform => &self.waveforms[number],
+            ShardKind::Mel => &self.mels[number],
+        }
+    }
+}
+
+/// Reads a file that the index vouches for, and checks it.
+pub fn read_recorded(root: &Path, index: &DatasetIndex, file: &str) -> Result<Vec<u8>, DatasetError> {
+    let path = root.join(file);
+    let damaged = |detail: &str| DatasetError::Damaged {
+        path: path.clone(),
+        detail: detail.into(),
+    };
+    let record = index
+        .files
+        .get(file)
+        .ok_or_else(|| damaged("the index does not list it"))?;
+    let content = fs::read(&path).map_err(|source| DatasetError::Io {
+        path: path.clone(),
+        source,
+    })?;
+    if FileRecord::of(&content) != *record {
+        return Err(damaged("its content does not fit the checksum in the index"));
+    }
+    Ok(content)
+}
+
+/// The kept tracks' table alone, checked; no shard is touched.
+pub fn read_tracks(root: &Path, index: &DatasetIndex) -> Result<Vec<TrackRow>, DatasetError> {
+    read_table(root, index, TRACKS_FILE)
+}
+
+/// The dropped tracks' table, checked.
+pub fn read_rejected(root: &Path, index: &DatasetIndex) -> Result<Vec<RejectedRow>, DatasetError> {
+    read_table(root, index, REJECTED_FILE)
+}
+
+fn read_table<Row>(root: &Path, index: &DatasetIndex, file: &str) -> Result<Vec<Row>, DatasetError>
+where
+    Row: for<'de> Deserialize<'de> + manifest::Columns,
+{
+    manifest::from_csv(&read_recorded(root, index, file)?).map_err(|error| DatasetError::Damaged {
+        path: root.join(file),
+        detail: error.to_string(),
+    })
+}
+
+/// The per-track sums, checked, in the order of [`read_tracks`].
+pub fn read_summary(root: &Path, index: &DatasetIndex) -> Result<Vec<TrackSummary>, DatasetError> {
+    let content = read_recorded(root, index, SUMMARY_FILE)?;
+    stats::summary_from_bytes(&content, index.features.n_mels).map_err(|error| DatasetError::Damaged {
+        path: root.join(SUMMARY_FILE),
+        detail: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

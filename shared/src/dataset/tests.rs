@@ -1,0 +1,189 @@
+use super::*;
+use crate::shard::ShardWriter;
+use half::f16;
+use tempfile::TempDir;
+
+/// A complete data set of three short tracks.
+fn tiny() -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("shards")).unwrap();
+    let features = FeatureConfig {
+        n_mels: 4,
+        ..FeatureConfig::default()
+    };
+    let path = |kind: ShardKind| root.path().join(kind.path(0));
+    let mut waveforms = ShardWriter::create(&path(ShardKind::Waveform), ShardKind::Waveform).unwrap();
+    let mut mels = ShardWriter::create(&path(ShardKind::Mel), ShardKind::Mel).unwrap();
+    let (mut rows, mut sums) = (Vec::new(), Vec::new());
+    for (id, label, samples) in [(5, "Folk", 2048usize), (9, "Rock", 1024), (12, "Folk", 1500)] {
+        let pcm: Vec<i16> = (0..samples).map(|at| (at * id) as i16).collect();
+        let mel = vec![f16::from_f32(-3.5); 4 * features.track_frames(samples)];
+        waveforms.push_waveform(id as u64, &pcm).unwrap();
+        mels.push_mel(id as u64, 4, &mel).unwrap();
+        sums.push(TrackSummary::new(id as u64, &pcm, &mel, &features));
+        rows.push(TrackRow {
+            track_id: id as u64,
+            labels: vec![label.into()],
+            artist: String::new(),
+            album: String::new(),
+            official_split: String::new(),
+            path: format!("000/{id:06}.mp3"),
+            samples: samples as u64,
+            source_rate: 44_100,
+            source_channels: 2,
+            bad_frames: 0,
+            clipped_samples: 0,
+            flags: Vec::new(),
+            shard: 0,
+            waveform_blake3: String::new(),
+            mel_blake3: String::new(),
+        });
+    }
+    let (waveform, mel) = (waveforms.finish().unwrap(), mels.finish().unwrap());
+    let contents = [
+        (TRACKS_FILE, manifest::to_csv(&rows)),
+        (REJECTED_FILE, manifest::to_csv::<RejectedRow>(&[])),
+        (SUMMARY_FILE, stats::summary_to_bytes(&sums, 4)),
+    ];
+    let record = |finished: crate::shard::FinishedShard| ShardFileRecord {
+        bytes: finished.bytes,
+        header_blake3: finished.header_blake3,
+    };
+    let index = DatasetIndex {
+        format_version: FORMAT_VERSION,
+        checksum: String::new(),
+        source: SourceRecord {
+            name: "fma".into(),
+            subset: "small".into(),
+            preset: None,
+            preset_differences: Vec::new(),
+            audio: "audio".into(),
+        },
+        fingerprint: features.fingerprint(),
+        features,
+        task: Task::default(),
+        classes: vec!["Folk".into(), "Rock".into()],
+        kept: 3,
+        rejected: 0,
+        samples: 4572,
+        shards: vec![ShardRecord {
+            tracks: 3,
+            waveform: record(waveform),
+            mel: record(mel),
+        }],
+        files: contents
+            .iter()
+            .map(|(name, content)| ((*name).into(), FileRecord::of(content)))
+            .collect(),
+    };
+    for (name, content) in contents {
+        fs::write(root.path().join(name), content).unwrap();
+    }
+    fs::write(root.path().join(INDEX_FILE), index.to_json()).unwrap();
+    root
+}
+
+#[test]
+fn tracks_are_lent_as_they_were_written() {
+    let root = tiny();
+    let dataset = Dataset::open(root.path()).unwrap();
+    assert_eq!(dataset.tracks().len(), 3);
+    let rock = dataset.position(9).unwrap();
+    assert_eq!((dataset.class(rock), dataset.position(10)), (Some(1), None));
+    assert_eq!(dataset.tags(rock).collect::<Vec<_>>(), [1]);
+    assert_eq!(dataset.task(), Task::SingleLabel);
+    assert_eq!(dataset.waveform(rock)[..4], [0, 9, 18, 27]);
+    assert_eq!((dataset.mel(rock).n_mels, dataset.mel(rock).frames), (4, 2));
+    assert_eq!(read_summary(root.path(), dataset.index()).unwrap()[1].samples, 1024);
+}
+
+#[test]
+fn the_index_survives_a_round_trip_and_no_change() {
+    let root = tiny();
+    let path = root.path().join(INDEX_FILE);
+    let json = fs::read(&path).unwrap();
+    let index = DatasetIndex::from_json(&path, &json).unwrap();
+    assert_eq!(index.to_json(), json);
+    for at in 0..json.len() {
+        let mut changed = json.clone();
+        changed[at] ^= 1;
+        // White space may change without a change of meaning; anything else is refused.
+        if let Ok(read) = DatasetIndex::from_json(&path, &changed) {
+            assert_eq!(read, index, "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn several_labels_are_several_classes() {
+    let root = tiny();
+    let mut index = Dataset::read_index(root.path()).unwrap();
+    let mut rows = read_tracks(root.path(), &index).unwrap();
+    rows[1].labels = vec!["Rock".into(), "Folk".into()];
+    rows[2].labels.clear();
+    let table = manifest::to_csv(&rows);
+    index.task = Task::MultiLabel;
+    index.files.insert(TRACKS_FILE.into(), FileRecord::of(&table));
+    fs::write(root.path().join(TRACKS_FILE), table).unwrap();
+    fs::write(root.path().join(INDEX_FILE), index.to_json()).unwrap();
+    let dataset = Dataset::open(root.path()).unwrap();
+    assert_eq!(dataset.task(), Task::MultiLabel);
+    let tags = |position| dataset.tags(position).collect::<Vec<_>>();
+    assert_eq!((tags(0), tags(1), tags(2)), (vec![0], vec![1, 0], vec![]));
+    assert_eq!((dataset.class(1), dataset.class(2)), (None, None));
+}
+
+#[test]
+fn an_index_without_a_task_is_of_one_label_and_keeps_its_checksum() {
+    let root = tiny();
+    let json = fs::read_to_string(root.path().join(INDEX_FILE)).unwrap();
+    assert!(!json.contains("\"task\""));
+    let index = DatasetIndex::from_json(Path::new(INDEX_FILE), json.as_bytes()).unwrap();
+    assert_eq!(index.task, Task::SingleLabel);
+    let tagged = DatasetIndex {
+        task: Task::MultiLabel,
+        ..index
+    };
+    let json = String::from_utf8(tagged.to_json()).unwrap();
+    assert!(json.contains("\"task\": \"multi-label\""), "{json}");
+    let read = DatasetIndex::from_json(Path::new(INDEX_FILE), json.as_bytes()).unwrap();
+    assert_eq!(read.task, Task::MultiLabel);
+}
+
+#[test]
+fn each_damage_is_refused_with_the_file_named() {
+    type Damage = fn(&mut Vec<u8>);
+    let cases: [(&str, Damage); 4] = [
+        (INDEX_FILE, |bytes| bytes.truncate(20)),
+        (TRACKS_FILE, |bytes| bytes[100] ^= 1),
+        ("shards/waveform-00000.safetensors", |bytes| {
+            bytes.truncate(bytes.len() - 2)
+        }),
+        ("shards/mel-00000.safetensors", |bytes| bytes[20] ^= 1),
+    ];
+    for (file, damage) in cases {
+        let root = tiny();
+        let path = root.path().join(file);
+        let mut bytes = fs::read(&path).unwrap();
+        damage(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        let message = Dataset::open(root.path()).unwrap_err().to_string();
+        assert!(message.contains(file), "{message} should name {file}");
+    }
+}
+
+#[test]
+fn another_version_and_no_index_are_told_apart() {
+    let root = tiny();
+    let path = root.path().join(INDEX_FILE);
+    fs::write(&path, r#"{"format_version": 7, "unknown": true}"#).unwrap();
+    assert!(matches!(
+        Dataset::open(root.path()),
+        Err(DatasetError::Version { found: 7, .. })
+    ));
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(
+        Dataset::open(root.path()),
+        Err(DatasetError::NotADataset { .. })
+    ));
+}
