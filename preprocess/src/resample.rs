@@ -193,14 +193,19 @@ mod tests {
 
     #[test]
     fn tones_are_what_their_formula_says_at_the_new_rate() {
-        let expected = tones(44_100);
-        for rate in [48_000, 22_050, 16_000] {
-            let actual = resample(&mut Resampler::new(rate, 44_100), &tones(rate), 1152);
+        for (rate, to) in [
+            (48_000, 44_100),
+            (22_050, 44_100),
+            (16_000, 44_100),
+            (44_100, 16_000),
+            (48_000, 16_000),
+        ] {
+            let (actual, expected) = (resample(&mut Resampler::new(rate, to), &tones(rate), 1152), tones(to));
             assert_eq!(actual.len(), expected.len());
             let inside = EDGE..expected.len() - EDGE;
             let snr = snr_db(&actual[inside.clone()], &expected[inside]);
-            println!("{rate} to 44100 Hz: {snr:.1} dB");
-            assert!(snr >= LEAST_SNR_DB, "{rate}: {snr:.1} dB");
+            println!("{rate} to {to} Hz: {snr:.1} dB");
+            assert!(snr >= LEAST_SNR_DB, "{rate} to {to}: {snr:.1} dB");
         }
     }
 
