@@ -34,8 +34,8 @@ pub struct DatasetIndex {
     pub samples: u64,
     /// Shard pairs, in the order of their numbers.
     pub shards: Vec<ShardRecord>,
-    /// The other files the index vouches for, by path relative to the data set: [`TRACKS_FILE`], [`REJECTED_FILE`],
-    /// [`SUMMARY_FILE`].
+    /// The other files the index vouches for, by path relative to the data set: [`TRACKS_FILE`](super::TRACKS_FILE), [`REJECTED_FILE`](super::REJECTED_FILE),
+    /// [`SUMMARY_FILE`](super::SUMMARY_FILE).
     pub files: BTreeMap<String, FileRecord>,
 }
 
