@@ -9,7 +9,7 @@ use crate::compute::Compute;
 use crate::evaluate::infer;
 use crate::frontend::{Normalize, VectorError};
 use crate::loader::Prefetch;
-use crate::metrics::{ClassificationMetrics, ConfusionMatrix};
+use crate::metrics::{ClassificationMetrics, ConfusionMatrix, first_highest};
 use crate::models::Model;
 use crate::run_data::RunData;
 use crate::step::DeviceFailure;
@@ -196,11 +196,6 @@ pub fn classify(
         songs: metrics(&songs),
         frames: metrics(&frames),
     })
-}
-
-fn first_highest(scores: &[f32]) -> usize {
-    let better = |best: usize, at: usize| if scores[at] > scores[best] { at } else { best };
-    (0..scores.len()).reduce(better).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -231,7 +231,7 @@ fn begin_from(
     let mut replace = config.replace_classifier;
     let file = if path.is_dir() {
         let (other, begun) = RunDirectory::open(path)?;
-        if begun.model != config.model && !config.model.description().successor_of(begun.model.name()) {
+        if begun.model != config.model && config.model.description().follows != Some(begun.model.name()) {
             bail!(
                 "the run in {} is one of {}, and its weights do not fit {}",
                 path.display(),
@@ -275,7 +275,7 @@ fn frozen(config: &RunConfig, model: Model, console: Console) -> anyhow::Result<
         }
     }
     let all = model.trainable_parameters();
-    let (model, frozen) = freeze(model, |name| config.freeze.iter().any(|pattern| pattern.matches(name)));
+    let (model, frozen) = freeze(model, |name| config.freezes(name));
     if frozen == all {
         bail!(
             "--freeze matches every parameter of {}; leave something to be trained",

@@ -1,6 +1,7 @@
 //! The files below a directory, by extension. Nothing is known here of what they mean.
 
 use crate::decode::EXTENSIONS;
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ pub struct UnreadableDirectory {
 }
 
 /// The extension of a path with `/` between names, in lower case.
-pub(super) fn extension(path: &str) -> Option<String> {
+fn extension(path: &str) -> Option<String> {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     let (_, extension) = name.rsplit_once('.')?;
     Some(extension.to_ascii_lowercase())
@@ -23,6 +24,16 @@ pub(super) fn extension(path: &str) -> Option<String> {
 /// Whether a file of that name may hold audio that can be decoded.
 pub(super) fn is_audio(path: &str) -> bool {
     extension(path).is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+}
+
+/// Paths of the MP3 files below `audio` that a source's table does not list.
+pub(super) fn unlisted_mp3s(
+    audio: &Path,
+    listed: &HashSet<String>,
+) -> Result<impl Iterator<Item = String>, UnreadableDirectory> {
+    let is_mp3 = |path: &str| extension(path).is_some_and(|extension| extension == "mp3");
+    let found = below(audio, is_mp3)?.into_iter();
+    Ok(found.filter(|path| !listed.contains(path)))
 }
 
 /// Paths of the files below `audio` that are wanted, relative to it, in alphabetical order. Links to directories are not

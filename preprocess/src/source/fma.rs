@@ -128,10 +128,7 @@ pub fn list(audio: &Path, table: &Path, subset: Subset) -> Result<Listing, FmaEr
         });
     }
     let listed: HashSet<String> = listed.into_iter().map(clip_path).collect();
-    let is_mp3 = |path: &str| files::extension(path).is_some_and(|extension| extension == "mp3");
-    let unlisted = files::below(audio, is_mp3)?
-        .into_iter()
-        .filter(|path| !listed.contains(path))
+    let unlisted = files::unlisted_mp3s(audio, &listed)?
         .map(|path| UnlistedFile {
             track_id: track_id_of(&path),
             path,

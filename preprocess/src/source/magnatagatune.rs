@@ -104,10 +104,7 @@ pub fn list(audio: &Path, annotations: &Path, tags: &[String]) -> Result<Listing
             rows,
         });
     }
-    let is_mp3 = |path: &str| files::extension(path).is_some_and(|extension| extension == "mp3");
-    let unlisted = files::below(audio, is_mp3)?
-        .into_iter()
-        .filter(|path| !listed.contains(path))
+    let unlisted = files::unlisted_mp3s(audio, &listed)?
         .map(|path| UnlistedFile { track_id: None, path })
         .collect();
     Ok(Listing {

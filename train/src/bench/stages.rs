@@ -216,7 +216,7 @@ fn rule(config: &RunConfig, data: &RunData) -> Result<Rule, BenchError> {
 fn fresh_model(config: &RunConfig, data: &RunData, device: &Device) -> Model {
     device.seed(config.seed);
     let model = config.model.init(&blueprint(config, data), device);
-    freeze(model, |name| config.freeze.iter().any(|pattern| pattern.matches(name))).0
+    freeze(model, |name| config.freezes(name)).0
 }
 
 /// Runs `work` to its end on the device; its result and the seconds it took.

@@ -10,7 +10,7 @@ use crate::evaluate::{Judgement, evaluate};
 use crate::fit::{BEST_FILE, blueprint};
 use crate::loader::Prefetch;
 use crate::metrics::{SetMetrics, Tally};
-use crate::models::import_weights;
+use crate::models::{Model, import_weights};
 use crate::report::{self, METRICS_FILE, set_files};
 use crate::run_data::RunData;
 use crate::run_directory::RunDirectory;
@@ -41,11 +41,13 @@ pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
     let metrics = report::read_metrics(&run)?;
     let (device, device_name) = choice.open()?;
     let compute = Compute::new(&config, &data, vec![device])?;
+    let model = config.model.init(&blueprint(&config, &data), &compute.device);
+    let (model, _) = import_weights(model, &run.path(BEST_FILE))?;
     let thresholds = args
         .tune_thresholds
-        .then(|| tuned_thresholds(&run, &config, &data, &compute))
+        .then(|| tuned_thresholds(&model, &config, &data, &compute))
         .transpose()?;
-    let judgement = judge(&run, &config, &data, set, &compute)?;
+    let judgement = judge(&model, &config, &data, set, &compute)?;
     console.line(&format!("judged {} on {device_name}", config.model));
     let figures = judgement.report(&config.classes, thresholds.as_deref())?;
     let mut text = format!(
@@ -71,18 +73,10 @@ pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
     Ok(Outcome { text, json })
 }
 
-fn judge(
-    run: &RunDirectory,
-    config: &RunConfig,
-    data: &RunData,
-    set: Set,
-    compute: &Compute,
-) -> anyhow::Result<Judgement> {
-    let model = config.model.init(&blueprint(config, data), &compute.device);
-    let (model, _) = import_weights(model, &run.path(BEST_FILE))?;
+fn judge(model: &Model, config: &RunConfig, data: &RunData, set: Set, compute: &Compute) -> anyhow::Result<Judgement> {
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     Ok(evaluate(
-        &model,
+        model,
         data,
         data.set(set)?,
         config.batch_size,
@@ -92,13 +86,8 @@ fn judge(
 }
 
 /// Per tag the threshold that gives the best F1 on the validation set.
-fn tuned_thresholds(
-    run: &RunDirectory,
-    config: &RunConfig,
-    data: &RunData,
-    compute: &Compute,
-) -> anyhow::Result<Vec<f64>> {
-    match judge(run, config, data, Set::Val, compute)?.tracks {
+fn tuned_thresholds(model: &Model, config: &RunConfig, data: &RunData, compute: &Compute) -> anyhow::Result<Vec<f64>> {
+    match judge(model, config, data, Set::Val, compute)?.tracks {
         Tally::Classes(_) => unreachable!("the data set has tags"),
         Tally::Tags(tally) => tally
             .best_thresholds()

@@ -16,18 +16,13 @@ use anyhow::{Context, bail};
 use serde_json::json;
 use shared::atomic_file;
 use shared::dataset::{Dataset, Task};
-use shared::split::{Set, SplitError, current};
+use shared::split::Set;
 use std::path::PathBuf;
 
 /// Writes the penultimate activations of all sets, and tries classifiers on top of them.
 pub fn run_features(args: FeaturesArgs, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let (mut config, weights) = resolve(&args)?;
-    if config.split.is_empty() {
-        config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit {
-            dataset: config.data.clone(),
-        })?;
-    }
     let data = RunData::open(&config)?;
     if config.classes.is_empty() {
         config.classes = data.dataset.classes().to_vec();
@@ -61,8 +56,8 @@ pub fn run_features(args: FeaturesArgs, console: Console) -> anyhow::Result<Outc
             classifier,
             args.neighbours.get(),
             &data,
-            table(&tables, Set::Train, &config)?,
-            table(&tables, judged, &config)?,
+            table(&tables, Set::Train, &data)?,
+            table(&tables, judged, &data)?,
         )?;
         let name = match classifier {
             TopClassifier::Knn => "knn",
@@ -87,13 +82,13 @@ pub fn run_features(args: FeaturesArgs, console: Console) -> anyhow::Result<Outc
     Ok(Outcome { text, json })
 }
 
-fn table<'a>(tables: &'a [(Set, FeatureTable)], wanted: Set, config: &RunConfig) -> anyhow::Result<&'a FeatureTable> {
+fn table<'a>(tables: &'a [(Set, FeatureTable)], wanted: Set, data: &RunData) -> anyhow::Result<&'a FeatureTable> {
     let found = tables.iter().find(|(set, _)| *set == wanted);
     found.map(|(_, table)| table).with_context(|| {
         format!(
             "--classify needs tracks in the {} set of split `{}`",
             wanted.name(),
-            config.split
+            data.split.index.name
         )
     })
 }
@@ -152,13 +147,10 @@ enum Weights {
 }
 
 fn load(config: &RunConfig, data: &RunData, compute: &Compute, weights: &Weights) -> anyhow::Result<Model> {
+    let model = config.model.init(&blueprint(config, data), &compute.device);
     match weights {
-        Weights::OfRun(path) => {
-            let model = config.model.init(&blueprint(config, data), &compute.device);
-            Ok(import_weights(model, path)?.0)
-        }
+        Weights::OfRun(path) => Ok(import_weights(model, path)?.0),
         Weights::OfFile(path) => {
-            let model = config.model.init(&blueprint(config, data), &compute.device);
             let (model, transfer) = transfer_weights(model, path, true)?;
             let classifier = config.model.description().classifier;
             if let Some(fresh) = transfer.fresh.iter().find(|name| !name.starts_with(classifier)) {

@@ -249,6 +249,11 @@ impl RunConfig {
         Ok(())
     }
 
+    /// Whether the parameter of this name is not trained.
+    pub fn freezes(&self, name: &str) -> bool {
+        self.freeze.iter().any(|pattern| pattern.matches(name))
+    }
+
     /// Whether a run can begin: a system of which most is frozen needs weights to begin with.
     pub fn check_beginning(&self) -> Result<(), InvalidSetting> {
         if self.model.description().needs_weights && self.init_from.is_none() && !self.freeze.is_empty() {

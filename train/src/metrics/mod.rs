@@ -13,4 +13,4 @@ pub use confusion::ConfusionMatrix;
 pub use multilabel::{MultiLabelMetrics, TagMetrics};
 pub use ranking::{PrecisionRecallCurve, Ranking, RankingError, RocCurve, rankings, tune_thresholds};
 pub use set_metrics::{Figures, SetMetrics, SetReport};
-pub use tally::{ClassTally, TagTally, Tally};
+pub use tally::{ClassTally, TagTally, Tally, first_highest};

@@ -15,22 +15,6 @@ pub enum SetMetrics {
 }
 
 impl SetMetrics {
-    /// Samples judged.
-    pub fn samples(&self) -> u64 {
-        match self {
-            Self::Classes(metrics) => metrics.samples,
-            Self::Tags(metrics) => metrics.samples,
-        }
-    }
-
-    /// Mean cross-entropy.
-    pub fn loss(&self) -> f64 {
-        match self {
-            Self::Classes(metrics) => metrics.loss,
-            Self::Tags(metrics) => metrics.loss,
-        }
-    }
-
     /// In a sentence, without a full stop.
     pub fn describe(&self) -> String {
         let share = |figure: Option<f64>| figure.map_or("undefined".into(), |figure| format!("{figure:.4}"));

@@ -101,22 +101,23 @@ impl Tally {
 }
 
 impl ClassTally {
-    /// The predicted class is the first of the highest logits, as NumPy's `argmax` has it.
+    /// The predicted class is the first of the highest logits.
     fn add(&mut self, logits: &[f32], truths: &[usize]) {
         let classes = self.confusion.classes();
         for (row, &truth) in logits.chunks_exact(classes).zip(truths) {
-            let mut best = 0;
-            for (class, logit) in row.iter().enumerate() {
-                if *logit > row[best] {
-                    best = class;
-                }
-            }
+            let best = first_highest(row);
             let highest = f64::from(row[best]);
             let sum: f64 = row.iter().map(|&logit| (f64::from(logit) - highest).exp()).sum();
             self.loss_sum += highest + sum.ln() - f64::from(row[truth]);
             self.confusion.add(truth, best);
         }
     }
+}
+
+/// The place of the highest score, the first of several: NumPy's `argmax`. 0 where there is none.
+pub fn first_highest(scores: &[f32]) -> usize {
+    let better = |best: usize, at: usize| if scores[at] > scores[best] { at } else { best };
+    (0..scores.len()).reduce(better).unwrap_or(0)
 }
 
 impl TagTally {

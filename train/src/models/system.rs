@@ -112,13 +112,6 @@ pub struct Description {
     pub needs_weights: bool,
 }
 
-impl Description {
-    /// Whether this system begins with the weights of the one named.
-    pub fn successor_of(&self, name: &str) -> bool {
-        self.follows == Some(name)
-    }
-}
-
 /// A system: its description, and how to build a network of type `N`.
 #[derive(Debug)]
 pub struct System<N> {
