@@ -5,6 +5,7 @@ mod build;
 
 pub use build::{BuildArgs, Droppable, FeatureArgs, PresetName, SourceName};
 
+use crate::merge::MergeConfig;
 use crate::split::{GroupBy, Ratios, SplitConfig, Strategy};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
@@ -20,7 +21,16 @@ Examples:
   preprocess build --source folder --audio music --out data/mine --drop duplicates --sample-rate 22050
 
 A build that was interrupted goes on where it was when the same command is given again. Output is the same,
-byte by byte, for any number of jobs.";
+byte by byte, for any number of jobs, and of parts. Where --out is a finished data set and the source has more
+tracks now, they are added to it.";
+
+const MERGE_EXAMPLES: &str = "\
+Examples:
+  preprocess build --source fma ... --out parts/1 --part 1/2        on one machine
+  preprocess build --source fma ... --out parts/2 --part 2/2        on another
+  preprocess merge data/fma_small parts/1 parts/2
+
+Parts are only read, and may be removed afterwards. A merge that was interrupted goes on where it was.";
 
 const SPLIT_EXAMPLES: &str = "\
 Examples:
@@ -65,6 +75,9 @@ pub enum Command {
     /// Decodes, validates and resamples audio files into shards
     #[command(after_help = BUILD_EXAMPLES)]
     Build(BuildArgs),
+    /// Puts the parts of a build together, to the data set that one process would have built
+    #[command(after_help = MERGE_EXAMPLES)]
+    Merge(MergeArgs),
     /// Divides a data set's tracks into train, val and test
     #[command(after_help = SPLIT_EXAMPLES)]
     Split(SplitArgs),
@@ -74,6 +87,20 @@ pub enum Command {
     /// Says what a data set holds, what its labels have to do with each other, or draws one of its tracks
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
+}
+
+/// `preprocess merge`, as typed.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Directory of the data set; made if it does not exist
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
+    /// All parts of a build, in any order
+    #[arg(value_name = "PART", required = true)]
+    pub parts: Vec<PathBuf>,
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
 }
 
 /// `preprocess split`, as typed.
@@ -156,6 +183,17 @@ pub fn jobs(asked: Option<NonZeroUsize>) -> usize {
     asked
         .or_else(|| std::thread::available_parallelism().ok())
         .map_or(1, NonZeroUsize::get)
+}
+
+impl MergeArgs {
+    /// A complete configuration.
+    pub fn resolve(self) -> MergeConfig {
+        MergeConfig {
+            out: self.out,
+            parts: self.parts,
+            jobs: jobs(self.jobs),
+        }
+    }
 }
 
 impl SplitArgs {

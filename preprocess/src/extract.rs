@@ -49,11 +49,6 @@ pub struct ExtractedTrack {
 }
 
 impl ExtractedTrack {
-    /// Root mean square of the waveform, in dB relative to full scale.
-    pub fn rms_dbfs(&self) -> f64 {
-        10.0 * (self.summary.waveform_sum_squares / self.summary.samples as f64).log10()
-    }
-
     /// Memory that the track holds.
     pub fn bytes(&self) -> usize {
         size_of_val(self.waveform.as_slice()) + size_of_val(self.mel.as_slice())

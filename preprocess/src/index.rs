@@ -1,10 +1,12 @@
 //! The rows of a finished build enter; the tables, the sums and `dataset.json`, which makes it all a data set, leave.
 
-use crate::journal::Entry;
+use crate::assembly::Origin;
 use crate::plan::BuildPlan;
+use crate::source_table::SOURCES_FILE;
 use shared::atomic_file::{self, WriteError};
 use shared::dataset::{
-    DatasetIndex, FORMAT_VERSION, FileRecord, INDEX_FILE, REJECTED_FILE, SUMMARY_FILE, SourceRecord, TRACKS_FILE, Task,
+    Dataset, DatasetError, DatasetIndex, FORMAT_VERSION, FileRecord, INDEX_FILE, REJECTED_FILE, SUMMARY_FILE,
+    ShardRecord, SourceRecord, TRACKS_FILE,
 };
 use shared::manifest::{self, RejectedRow, TrackRow};
 use shared::stats::{self, TrackSummary};
@@ -19,39 +21,38 @@ pub const PLAN_FILE: &str = "build.json";
 pub struct Rows {
     /// Kept tracks, in the order of their ids.
     pub tracks: Vec<TrackRow>,
-    /// Their sums.
+    /// Their sums and statistics, in the same order.
     pub summaries: Vec<TrackSummary>,
     /// Dropped tracks in the order of their ids, then files that no table mentions.
     pub rejected: Vec<RejectedRow>,
     /// Pairs of shards.
-    pub shards: Vec<shared::dataset::ShardRecord>,
+    pub shards: Vec<ShardRecord>,
 }
 
-impl Rows {
-    /// Puts the entries of a journal together.
-    pub fn from_entries(entries: Vec<Entry>) -> Self {
-        let mut rows = Self::default();
-        for entry in entries {
-            rows.tracks.extend(entry.tracks);
-            rows.summaries.extend(entry.summaries);
-            rows.rejected.extend(entry.rejected);
-            rows.shards.extend(entry.shard);
-        }
-        rows
-    }
+/// A data set whose tables or index cannot be written, or not be read afterwards.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The index cannot be read again.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
 }
 
-/// Writes everything but the shards, `dataset.json` last.
+/// Writes everything but the shards, `dataset.json` last. `earlier` are the checksums of the data sets that this one grew
+/// out of.
 pub fn write(
     root: &Path,
     plan: &BuildPlan,
-    task: Task,
-    audio: &str,
+    origin: &Origin<'_>,
     preset_differences: Vec<String>,
+    earlier: Vec<String>,
     rows: &Rows,
-) -> Result<DatasetIndex, WriteError> {
+) -> Result<DatasetIndex, IndexError> {
     let contents = [
         (PLAN_FILE, plan.to_json()),
+        (SOURCES_FILE, manifest::to_csv(origin.sources)),
         (TRACKS_FILE, manifest::to_csv(&rows.tracks)),
         (REJECTED_FILE, manifest::to_csv(&rows.rejected)),
         (
@@ -73,18 +74,20 @@ pub fn write(
             subset: plan.subset.clone(),
             preset: plan.preset.clone(),
             preset_differences,
-            audio: audio.to_owned(),
+            audio: origin.audio.to_owned(),
+            part: plan.part.map(String::from),
         },
         features: plan.features.clone(),
         fingerprint: plan.features.fingerprint(),
-        task,
+        task: origin.task,
         classes: classes.into_iter().cloned().collect(),
         kept: rows.tracks.len(),
         rejected: rows.rejected.len(),
         samples: rows.tracks.iter().map(|row| row.samples).sum(),
         shards: rows.shards.clone(),
         files,
+        earlier,
     };
     atomic_file::write_bytes(&root.join(INDEX_FILE), &index.to_json())?;
-    Ok(index)
+    Ok(Dataset::read_index(root)?)
 }

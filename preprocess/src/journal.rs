@@ -2,13 +2,14 @@
 //!
 //! Lies in `.build/` of the data set while it is being built: `lock`, which one process holds; `plan.json`; and for each
 //! finished pair of shards its rows. What is in an entry is true of the shards on disk, because shards get their names
-//! first.
+//! first. Of a data set that grows, the tables that are about to be replaced are kept there too.
 
 use crate::plan::BuildPlan;
 use serde::{Deserialize, Serialize};
 use shared::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
-use shared::dataset::ShardRecord;
+use shared::dataset::{DatasetIndex, FileRecord, PREVIOUS_DIRECTORY, ShardRecord};
 use shared::manifest::{RejectedRow, TrackRow};
+use shared::shard::ShardKind;
 use shared::stats::{self, TrackSummary};
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -78,45 +79,46 @@ pub enum JournalError {
 /// The journal of a build, locked for this process.
 #[derive(Debug)]
 pub struct Journal {
+    root: PathBuf,
     directory: PathBuf,
     _lock: File,
 }
 
 /// One finished pair of shards, or the rejected tracks after the last.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Entry {
     /// The pair; none where nothing was kept.
     pub shard: Option<ShardRecord>,
-    /// Tracks of the source that are dealt with once this entry is, counted from the first.
+    /// Tracks that are dealt with once this entry is, counted in the order in which they are worked on.
     pub done: usize,
-    /// Kept tracks, all in the pair.
+    /// Kept tracks, all in the pair. Their sums and statistics are ten times as large, and stay on disk.
     pub tracks: Vec<TrackRow>,
-    /// Their sums and statistics.
-    pub summaries: Vec<TrackSummary>,
     /// Dropped tracks.
     pub rejected: Vec<RejectedRow>,
-}
-
-/// An [`Entry`] as JSON; sums lie beside it, where their bits are kept.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EntryFile {
-    shard: Option<ShardRecord>,
-    done: usize,
-    tracks: Vec<TrackRow>,
-    rejected: Vec<RejectedRow>,
 }
 
 impl Journal {
     /// Takes the directory for this process and for `plan`, and clears away what a crash left half written.
     pub fn open(root: &Path, plan: &BuildPlan) -> Result<Self, JournalError> {
+        Self::lock(root, false).and_then(|journal| journal.begin(plan))
+    }
+
+    /// The same for the data set that lies there, and that grows.
+    pub fn grow(root: &Path, plan: &BuildPlan, index: &DatasetIndex) -> Result<Self, JournalError> {
+        Self::lock(root, true).and_then(|journal| {
+            // What was done towards another size is worth less than a refusal that nobody but the user could lift.
+            if journal.begun_otherwise(plan)? {
+                journal.forget(index)?;
+            }
+            journal.begin(plan)
+        })
+    }
+
+    fn lock(root: &Path, holds_a_data_set: bool) -> Result<Self, JournalError> {
         let directory = root.join(JOURNAL_DIRECTORY);
-        let io_error = |path: &Path, source| JournalError::Io {
-            path: path.to_owned(),
-            source,
-        };
         fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
-        if !directory.is_dir() && !is_empty(root).map_err(|source| io_error(root, source))? {
+        if !holds_a_data_set && !directory.is_dir() && !is_empty(root).map_err(|source| io_error(root, source))? {
             return Err(JournalError::NotEmpty { path: root.to_owned() });
         }
         fs::create_dir_all(&directory).map_err(|source| io_error(&directory, source))?;
@@ -127,80 +129,143 @@ impl Journal {
             Err(TryLockError::WouldBlock) => return Err(JournalError::Locked { path: root.to_owned() }),
             Err(TryLockError::Error(source)) => return Err(io_error(&lock_path, source)),
         }
-        let journal = Self { directory, _lock: lock };
-        journal.check_plan(root, plan)?;
-        for cleared in [root, &root.join("shards"), &journal.directory] {
-            remove_temporaries(cleared).map_err(|source| io_error(cleared, source))?;
-        }
-        Ok(journal)
+        Ok(Self {
+            root: root.to_owned(),
+            directory,
+            _lock: lock,
+        })
     }
 
-    fn check_plan(&self, root: &Path, plan: &BuildPlan) -> Result<(), JournalError> {
+    fn begin(self, plan: &BuildPlan) -> Result<Self, JournalError> {
+        match self.plan()? {
+            None => atomic_file::write_bytes(&self.directory.join(PLAN_FILE), &plan.to_json())?,
+            Some(earlier) => {
+                let differences = plan.differences(&earlier);
+                if !differences.is_empty() {
+                    return Err(JournalError::OtherPlan {
+                        path: self.root,
+                        differences,
+                    });
+                }
+            }
+        }
+        for cleared in [&self.root, &self.root.join("shards"), &self.directory] {
+            remove_temporaries(cleared).map_err(|source| io_error(cleared, source))?;
+        }
+        Ok(self)
+    }
+
+    /// The plan of the build that was begun here.
+    fn plan(&self) -> Result<Option<BuildPlan>, JournalError> {
         let path = self.directory.join(PLAN_FILE);
         match fs::read(&path) {
-            Ok(json) => {
-                let earlier: BuildPlan = parse(&path, &json)?;
-                let differences = plan.differences(&earlier);
-                if differences.is_empty() {
-                    return Ok(());
-                }
-                Err(JournalError::OtherPlan {
-                    path: root.to_owned(),
-                    differences,
-                })
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Ok(atomic_file::write_bytes(&path, &plan.to_json())?)
-            }
+            Ok(json) => parse(&path, &json).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(JournalError::Io { path, source }),
         }
+    }
+
+    fn begun_otherwise(&self, plan: &BuildPlan) -> Result<bool, JournalError> {
+        Ok(self.plan()?.is_some_and(|earlier| earlier != *plan))
+    }
+
+    /// Removes all entries, and the shards that the data set does not have.
+    fn forget(&self, index: &DatasetIndex) -> Result<(), JournalError> {
+        let remove = |path: PathBuf| match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(&path, error)),
+            _ => Ok(()),
+        };
+        // The plan goes last: as long as it is there, this is done again.
+        let mut number = 0;
+        while self.paths(number).0.exists() {
+            number += 1;
+        }
+        for number in (0..number).rev() {
+            for kind in ShardKind::ALL {
+                remove(self.root.join(kind.path(index.shards.len() + number)))?;
+            }
+            let (entry, summary) = self.paths(number);
+            remove(entry)?;
+            remove(summary)?;
+        }
+        remove(self.directory.join(PLAN_FILE))
+    }
+
+    /// Keeps the tables of the data set where its readers look for them while they are replaced.
+    pub fn keep_tables(&self, index: &DatasetIndex) -> Result<(), JournalError> {
+        let kept = self.root.join(PREVIOUS_DIRECTORY);
+        fs::create_dir_all(&kept).map_err(|source| io_error(&kept, source))?;
+        for (name, record) in &index.files {
+            let copy = kept.join(name);
+            let is_it = |content: &Vec<u8>| FileRecord::of(content) == *record;
+            if fs::read(&copy).is_ok_and(|content| is_it(&content)) {
+                continue;
+            }
+            let path = self.root.join(name);
+            let content = fs::read(&path).map_err(|source| io_error(&path, source))?;
+            if !is_it(&content) {
+                return Err(JournalError::Damaged {
+                    path,
+                    detail: "its content does not fit the checksum in the index".into(),
+                });
+            }
+            if let Some(parent) = copy.parent() {
+                fs::create_dir_all(parent).map_err(|source| io_error(parent, source))?;
+            }
+            atomic_file::write_bytes(&copy, &content)?;
+        }
+        Ok(())
     }
 
     /// Entries so far, in order. `n_mels` is the plan's.
     pub fn entries(&self, n_mels: usize) -> Result<Vec<Entry>, JournalError> {
         let mut entries = Vec::new();
         loop {
-            let (path, summary_path) = self.paths(entries.len());
+            let (path, _) = self.paths(entries.len());
             let json = match fs::read(&path) {
                 Ok(json) => json,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(entries),
                 Err(source) => return Err(JournalError::Io { path, source }),
             };
-            let file: EntryFile = parse(&path, &json)?;
-            let sums = fs::read(&summary_path).map_err(|source| JournalError::Io {
-                path: summary_path.clone(),
-                source,
-            })?;
-            let summaries = stats::summary_from_bytes(&sums, n_mels).map_err(|error| JournalError::Damaged {
-                path: summary_path,
-                detail: error.to_string(),
-            })?;
-            if summaries.iter().any(|row| row.mfcc.is_empty() || row.chroma.is_empty()) {
-                let root = self.directory.parent().unwrap_or(&self.directory);
-                return Err(JournalError::Outdated { path: root.to_owned() });
-            }
-            entries.push(Entry {
-                shard: file.shard,
-                done: file.done,
-                tracks: file.tracks,
-                summaries,
-                rejected: file.rejected,
-            });
+            let entry: Entry = parse(&path, &json)?;
+            self.summaries(entries.len(), &entry, n_mels)?;
+            entries.push(entry);
         }
     }
 
+    /// The sums and statistics of the tracks of entry `number`.
+    pub fn summaries(&self, number: usize, entry: &Entry, n_mels: usize) -> Result<Vec<TrackSummary>, JournalError> {
+        let (_, path) = self.paths(number);
+        let sums = fs::read(&path).map_err(|source| io_error(&path, source))?;
+        let damaged = |detail: String| JournalError::Damaged {
+            path: path.clone(),
+            detail,
+        };
+        let summaries = stats::summary_from_bytes(&sums, n_mels).map_err(|error| damaged(error.to_string()))?;
+        if summaries.iter().any(|row| row.mfcc.is_empty() || row.chroma.is_empty()) {
+            return Err(JournalError::Outdated {
+                path: self.root.clone(),
+            });
+        }
+        let described = summaries.iter().map(|row| row.track_id);
+        if !described.eq(entry.tracks.iter().map(|row| row.track_id)) {
+            return Err(damaged("it does not describe the tracks of its entry".into()));
+        }
+        Ok(summaries)
+    }
+
     /// Adds an entry after `earlier` others. Its shards must bear their final names already.
-    pub fn append(&self, earlier: usize, entry: &Entry, n_mels: usize) -> Result<(), JournalError> {
+    pub fn append(
+        &self,
+        earlier: usize,
+        entry: &Entry,
+        summaries: &[TrackSummary],
+        n_mels: usize,
+    ) -> Result<(), JournalError> {
         let (path, summary_path) = self.paths(earlier);
         // The sums first: the entry counts as soon as its own file is there.
-        atomic_file::write_bytes(&summary_path, &stats::summary_to_bytes(&entry.summaries, n_mels))?;
-        let file = EntryFile {
-            shard: entry.shard.clone(),
-            done: entry.done,
-            tracks: entry.tracks.clone(),
-            rejected: entry.rejected.clone(),
-        };
-        let json = serde_json::to_vec(&file).expect("plain data always serializes");
+        atomic_file::write_bytes(&summary_path, &stats::summary_to_bytes(summaries, n_mels))?;
+        let json = serde_json::to_vec(entry).expect("plain data always serializes");
         Ok(atomic_file::write_bytes(&path, &json)?)
     }
 
@@ -218,6 +283,13 @@ impl Journal {
             path: self.directory.clone(),
             source,
         })
+    }
+}
+
+fn io_error(path: &Path, source: io::Error) -> JournalError {
+    JournalError::Io {
+        path: path.to_owned(),
+        source,
     }
 }
 
@@ -264,6 +336,7 @@ mod tests {
             drop: Vec::new(),
             tracks: 2,
             sources_blake3: "ab".into(),
+            part: None,
         }
     }
 
@@ -282,17 +355,27 @@ mod tests {
         };
         Entry {
             shard: Some(ShardRecord {
-                tracks: 0,
+                tracks: 1,
                 waveform: file.clone(),
                 mel: file,
             }),
             done,
-            tracks: Vec::new(),
-            // A value that decimal notation would not bring back bit by bit.
-            summaries: vec![TrackSummary {
-                mfcc: vec![0.1; stats::MFCC_STATISTICS],
-                chroma: vec![0.3; stats::CHROMA_STATISTICS],
-                ..sums()
+            tracks: vec![TrackRow {
+                track_id: 3,
+                labels: vec!["Folk".into()],
+                artist: String::new(),
+                album: String::new(),
+                official_split: String::new(),
+                path: "3.mp3".into(),
+                samples: 3,
+                source_rate: 44_100,
+                source_channels: 1,
+                bad_frames: 0,
+                clipped_samples: 0,
+                flags: Vec::new(),
+                shard: 0,
+                waveform_blake3: "01".into(),
+                mel_blake3: "23".into(),
             }],
             rejected: vec![RejectedRow {
                 track_id: Some(1),
@@ -303,19 +386,29 @@ mod tests {
         }
     }
 
+    /// With values that decimal notation would not bring back bit by bit.
+    fn summaries() -> Vec<TrackSummary> {
+        vec![TrackSummary {
+            mfcc: vec![0.1; stats::MFCC_STATISTICS],
+            chroma: vec![0.3; stats::CHROMA_STATISTICS],
+            ..sums()
+        }]
+    }
+
     #[test]
     fn entries_are_there_again() {
         let root = tempfile::tempdir().unwrap();
         let journal = Journal::open(root.path(), &plan()).unwrap();
         assert_eq!(journal.entries(2).unwrap(), []);
-        journal.append(0, &entry(1), 2).unwrap();
-        journal.append(1, &entry(2), 2).unwrap();
+        journal.append(0, &entry(1), &summaries(), 2).unwrap();
+        journal.append(1, &entry(2), &summaries(), 2).unwrap();
         drop(journal);
         let litter = root.path().join("shards/waveform-00002.safetensors.tmp");
         fs::create_dir(root.path().join("shards")).unwrap();
         fs::write(&litter, b"half").unwrap();
         let journal = Journal::open(root.path(), &plan()).unwrap();
         assert_eq!(journal.entries(2).unwrap(), [entry(1), entry(2)]);
+        assert_eq!(journal.summaries(1, &entry(2), 2).unwrap(), summaries());
         assert!(!litter.exists());
         journal.remove().unwrap();
         assert!(!root.path().join(JOURNAL_DIRECTORY).exists());
@@ -353,11 +446,7 @@ mod tests {
     fn a_build_without_statistics_is_not_gone_on_with() {
         let root = tempfile::tempdir().unwrap();
         let journal = Journal::open(root.path(), &plan()).unwrap();
-        let outdated = Entry {
-            summaries: vec![sums()],
-            ..entry(1)
-        };
-        journal.append(0, &outdated, 2).unwrap();
+        journal.append(0, &entry(1), &[sums()], 2).unwrap();
         match journal.entries(2) {
             Err(JournalError::Outdated { path }) => assert_eq!(path, root.path()),
             other => panic!("{other:?}"),
@@ -368,7 +457,7 @@ mod tests {
     fn a_damaged_entry_is_named() {
         let root = tempfile::tempdir().unwrap();
         let journal = Journal::open(root.path(), &plan()).unwrap();
-        journal.append(0, &entry(1), 2).unwrap();
+        journal.append(0, &entry(1), &summaries(), 2).unwrap();
         let path = root.path().join(".build/shard-00000.json");
         fs::write(&path, b"{").unwrap();
         let error = journal.entries(2).unwrap_err().to_string();

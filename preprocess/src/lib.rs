@@ -4,14 +4,18 @@
 
 #![forbid(unsafe_code)]
 
+pub mod assembly;
 pub mod cli;
 pub mod decode;
 pub mod extract;
+pub mod growth;
 pub mod guard;
 pub mod index;
 pub mod inspect;
 pub mod journal;
+pub mod merge;
 pub mod ordered;
+pub mod part;
 pub mod pipeline;
 pub mod plan;
 pub mod preset;
@@ -21,6 +25,7 @@ pub mod report;
 pub mod resample;
 pub mod shard_writer;
 pub mod source;
+pub mod source_table;
 pub mod split;
 #[cfg(test)]
 mod testing;

@@ -6,14 +6,14 @@
 
 use anyhow::Context;
 use clap::Parser;
-use preprocess::cli::{self, BuildArgs, Cli, Command, InspectArgs, SplitArgs, UsageError, VerifyArgs};
+use preprocess::cli::{self, BuildArgs, Cli, Command, InspectArgs, MergeArgs, SplitArgs, UsageError, VerifyArgs};
 use preprocess::inspect::Overview;
 use preprocess::inspect::labels::LabelReport;
 use preprocess::inspect::picture::TrackPicture;
 use preprocess::progress::{ByteProgress, Style, TrackProgress};
 use preprocess::report::{self, Outcome};
 use preprocess::verify::repair;
-use preprocess::{pipeline, split, verify};
+use preprocess::{merge, pipeline, split, verify};
 use shared::dataset::Dataset;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let style = Style::detect(cli.quiet);
     let outcome = match cli.command {
         Command::Build(args) => build(args, style),
+        Command::Merge(args) => make_whole(args, style),
         Command::Split(args) => make_split(args),
         Command::Verify(args) => verify(args, style),
         Command::Inspect(args) => inspect(args),
@@ -76,7 +77,13 @@ fn print(outcome: &anyhow::Result<Outcome>, json: bool, quiet: bool) -> io::Resu
 fn build(args: BuildArgs, style: Style) -> anyhow::Result<Outcome> {
     let config = args.resolve()?;
     let report = pipeline::build(&config, &mut TrackProgress::new(style))?;
-    Ok(report::build(&report, &config.out))
+    Ok(report::build("build", &report, &config.out))
+}
+
+fn make_whole(args: MergeArgs, style: Style) -> anyhow::Result<Outcome> {
+    let config = args.resolve();
+    let report = merge::merge(&config, &mut TrackProgress::new(style))?;
+    Ok(report::build("merge", &report, &config.out))
 }
 
 fn make_split(args: SplitArgs) -> anyhow::Result<Outcome> {

@@ -1,15 +1,15 @@
 //! What a build is made from and how: written into the directory before work starts, kept as `build.json` in the finished
 //! data set. A rerun with anything else is told what differs.
 
+use crate::part::Part;
 use crate::source::{Listing, TrackSource};
 use crate::validate::ValidateConfig;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shared::features::FeatureConfig;
 use shared::manifest::Flag;
 use shared::split::Set;
-use std::fs;
-use std::path::Path;
+use std::collections::BTreeSet;
 
 /// Everything that decides what a build's output is. The number of jobs does not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct BuildPlan {
     pub tracks: usize,
     /// BLAKE3 of the tracks' descriptions and of the sizes of their files.
     pub sources_blake3: String,
+    /// The part of the tracks that is built here; none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
 }
 
 impl BuildPlan {
@@ -46,6 +49,24 @@ impl BuildPlan {
         json
     }
 
+    /// The plan of what this one, a part, is part of.
+    pub fn whole(&self) -> Self {
+        Self {
+            part: None,
+            ..self.clone()
+        }
+    }
+
+    /// What differs other than the tracks, so that a data set of that plan cannot grow into one of this.
+    pub fn differences_in_kind(&self, earlier: &Self) -> Vec<String> {
+        let as_large = Self {
+            tracks: self.tracks,
+            sources_blake3: self.sources_blake3.clone(),
+            ..earlier.clone()
+        };
+        self.differences(&as_large)
+    }
+
     /// What differs between the plan of an earlier build and this one, in words; empty when they are the same.
     pub fn differences(&self, earlier: &Self) -> Vec<String> {
         let value = |plan: &Self| serde_json::to_value(plan).expect("plain data always serializes");
@@ -58,13 +79,21 @@ impl BuildPlan {
 fn compare(name: &str, earlier: &Value, now: &Value, found: &mut Vec<String>) {
     match (earlier, now) {
         (Value::Object(earlier), Value::Object(now)) => {
-            for (key, value) in now {
-                compare(key, earlier.get(key).unwrap_or(&Value::Null), value, found);
+            let keys: BTreeSet<&String> = earlier.keys().chain(now.keys()).collect();
+            let of = |plan: &Map<String, Value>, key: &String| plan.get(key).cloned().unwrap_or(Value::Null);
+            for key in keys {
+                compare(key, &of(earlier, key), &of(now, key), found);
             }
         }
         _ if earlier == now => {}
         _ if name == "sources_blake3" => found.push("the source's table or files have changed".into()),
-        _ => found.push(format!("{name} was {earlier} and is now {now}")),
+        _ => {
+            let said = |value: &Value| match value {
+                Value::Null => "unset".to_owned(),
+                value => value.to_string(),
+            };
+            found.push(format!("{name} was {} and is now {}", said(earlier), said(now)));
+        }
     }
 }
 
@@ -96,17 +125,14 @@ impl<'a> Described<'a> {
     }
 }
 
-/// A checksum over what a source lists and over the sizes of the files, so that a file that was replaced is noticed and
-/// one that was merely copied is not.
-pub fn sources_blake3(listing: &Listing, audio: &Path) -> String {
+/// A checksum over what a source lists and over the sizes of the tracks' files, so that a file that was replaced is noticed
+/// and one that was merely copied is not.
+pub fn sources_blake3(listing: &Listing, sizes: &[Option<u64>]) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut add = |entry: serde_json::Result<Vec<u8>>| {
         hasher.update(&entry.expect("plain data always serializes"));
     };
-    for track in &listing.tracks {
-        let bytes = fs::metadata(audio.join(&track.path))
-            .ok()
-            .map(|metadata| metadata.len());
+    for (track, bytes) in listing.tracks.iter().zip(sizes) {
         add(serde_json::to_vec(&(Described::new(track), bytes)));
     }
     for track in &listing.unlabelled {
@@ -130,6 +156,7 @@ mod tests {
             drop: vec!["duplicate".into()],
             tracks: 7,
             sources_blake3: "ab".into(),
+            part: None,
         }
     }
 
@@ -149,11 +176,31 @@ mod tests {
             ]
         );
         assert!(plan().drops(Flag::Duplicate) && !plan().drops(Flag::NearSilent));
+        let part = BuildPlan {
+            part: Some("2/4".parse().unwrap()),
+            ..plan()
+        };
+        assert_eq!(part.differences(&plan()), ["part was unset and is now \"2/4\""]);
+        assert_eq!(plan().differences(&part), ["part was \"2/4\" and is now unset"]);
+        assert_eq!(part.whole(), plan());
+    }
+
+    #[test]
+    fn other_tracks_are_no_other_kind() {
+        let grown = BuildPlan {
+            tracks: 9,
+            sources_blake3: "cd".into(),
+            ..plan()
+        };
+        assert_eq!(grown.differences(&plan()).len(), 2);
+        assert_eq!(grown.differences_in_kind(&plan()), [""; 0]);
+        let mut other = grown;
+        other.subset = "large".into();
+        assert_eq!(other.differences_in_kind(&plan()).len(), 1);
     }
 
     #[test]
     fn the_checksum_follows_descriptions_and_sizes() {
-        let audio = tempfile::tempdir().unwrap();
         let mut listing = Listing {
             tracks: vec![TrackSource {
                 track_id: 2,
@@ -165,11 +212,8 @@ mod tests {
             }],
             ..Listing::default()
         };
-        let missing = sources_blake3(&listing, audio.path());
-        fs::write(audio.path().join("2.mp3"), b"abc").unwrap();
-        let present = sources_blake3(&listing, audio.path());
-        fs::write(audio.path().join("2.mp3"), b"xyz").unwrap();
-        assert_eq!(sources_blake3(&listing, audio.path()), present);
+        let missing = sources_blake3(&listing, &[None]);
+        let present = sources_blake3(&listing, &[Some(3)]);
         assert_ne!(missing, present);
         // What the first version gave for this track; a data set that it built is still recognised.
         let described =
@@ -178,7 +222,7 @@ mod tests {
         let mut checksums = vec![present];
         let mut changed = |change: fn(&mut Listing)| {
             change(&mut listing);
-            let checksum = sources_blake3(&listing, audio.path());
+            let checksum = sources_blake3(&listing, &[Some(3)]);
             assert!(!checksums.contains(&checksum));
             checksums.push(checksum);
         };

@@ -120,6 +120,12 @@ impl Preset {
         Self::compiled_in(GTZAN)
     }
 
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let known = [Self::fma_small(), Self::magnatagatune(), Self::gtzan()];
+        known.into_iter().find(|preset| preset.name == name)
+    }
+
     fn compiled_in(manifest: &str) -> Self {
         toml::from_str(manifest).expect("the manifests are compiled in and a test reads each")
     }

@@ -1,6 +1,6 @@
 //! What a running command shows on stderr: a bar on a terminal, a plain line now and then elsewhere, nothing when quiet.
 
-use crate::pipeline::BuildProgress;
+use crate::assembly::BuildProgress;
 use crate::verify::VerifyProgress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;

@@ -1,8 +1,8 @@
 //! Results of commands enter; what is printed of them leaves: a few lines for people, one line of JSON for programs.
 
+use crate::assembly::BuildReport;
 use crate::inspect::labels::LabelReport;
 use crate::inspect::{Overview, hours};
-use crate::pipeline::BuildReport;
 use crate::split::SplitReport;
 use crate::validate::describe_reasons;
 use crate::verify::VerifyReport;
@@ -52,8 +52,8 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// What a build says.
-pub fn build(report: &BuildReport, dataset: &Path) -> Outcome {
+/// What a build or a merge says.
+pub fn build(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
     let index = &report.index;
     let hours = hours(index.samples, index.features.sample_rate);
     let speed = report.processed as f64 / report.seconds.max(1e-3);
@@ -76,6 +76,9 @@ pub fn build(report: &BuildReport, dataset: &Path) -> Outcome {
             "speed     {} tracks in {:.1} s, {speed:.1} tracks/s",
             report.processed, report.seconds
         );
+        if report.before > 0 {
+            let _ = write!(text, "; {} were in the data set before", report.before);
+        }
         if report.resumed > 0 {
             let _ = write!(text, "; {} were done by an earlier run", report.resumed);
         }
@@ -90,12 +93,14 @@ pub fn build(report: &BuildReport, dataset: &Path) -> Outcome {
         "bytes": report.bytes,
         "shard_pairs": index.shards.len(),
         "was_complete": report.was_complete,
+        "part": index.source.part,
+        "before": report.before,
         "resumed": report.resumed,
         "processed": report.processed,
         "seconds": report.seconds,
         "tracks_per_second": speed,
     });
-    Outcome::new("build", text, json, index.source.preset_differences.clone())
+    Outcome::new(command, text, json, index.source.preset_differences.clone())
 }
 
 /// What a new split says.

@@ -3,7 +3,7 @@
 //!
 //! Tensors go to disk as they come. Which shard a track lands in depends on the sizes of the tracks before it alone.
 
-use crate::extract::ExtractedTrack;
+use half::f16;
 use shared::dataset::{ShardFileRecord, ShardRecord};
 use shared::shard::{FinishedShard, MAX_TRACKS, ShardKind, ShardWriteError, ShardWriter, TARGET_BYTES};
 use std::path::Path;
@@ -34,9 +34,9 @@ impl PairWriter {
     }
 
     /// Appends a track to both.
-    pub fn push(&mut self, track: &ExtractedTrack) -> Result<(), ShardWriteError> {
-        self.waveform.push_waveform(track.track_id, &track.waveform)?;
-        self.mel.push_mel(track.track_id, self.n_mels, &track.mel)
+    pub fn push(&mut self, track_id: u64, waveform: &[i16], mel: &[f16]) -> Result<(), ShardWriteError> {
+        self.waveform.push_waveform(track_id, waveform)?;
+        self.mel.push_mel(track_id, self.n_mels, mel)
     }
 
     /// Whether the next track belongs into the next pair.

@@ -1,8 +1,9 @@
 //! Small collections of real MP3 files for the tests of this crate, written bit by bit: no encoder is needed, and a
 //! track takes a millisecond.
 
+use crate::assembly::{BuildProgress, BuildReport};
 use crate::extract::Extractor;
-use crate::pipeline::{self, BuildConfig, BuildError, BuildProgress, BuildReport};
+use crate::pipeline::{self, BuildConfig, BuildError};
 use crate::source::Source;
 use crate::source::fma::Subset;
 use crate::validate::ValidateConfig;
@@ -112,6 +113,7 @@ impl Collection {
                 subset: Subset::Small,
             },
             out: self.out(name),
+            part: None,
             preset: None,
             features: FeatureConfig::default(),
             validate: ValidateConfig {
@@ -138,12 +140,53 @@ pub fn three_tracks() -> Collection {
     collection
 }
 
+/// Everything that can be wrong with a file, and two tracks worth a flag.
+pub fn mixed() -> Collection {
+    let mut collection = three_tracks();
+    let damaged = {
+        let mut mp3 = tone(60, 180);
+        let middle = mp3.len() / 2;
+        // Side information that asks for more than there is.
+        mp3[middle + 4..middle + 21].fill(0xff);
+        mp3
+    };
+    collection
+        .track(7, "Folk", b"")
+        .track(8, "Folk", &b"<html>404 Not Found</html>\n".repeat(40))
+        .track(9, "Folk", &[3, 99, 4].repeat(2000))
+        .listed(10, "Folk")
+        .track(11, "", &tone(5, 200))
+        .track(12, "Rock", &tone(2, 200))
+        .track(13, "Rock", &tone(5, 100))
+        .track(14, "Rock", &tone(5, 190))
+        .track(15, "Rock", &tone(5, 157))
+        .track(16, "Rock", &[&tone(5, 170), [0x55; 4000].as_slice()].concat())
+        .track(17, "Rock", &damaged)
+        .file("000/000099.mp3", &tone(5, 200))
+        .file("stray.mp3", b"");
+    collection
+}
+
 /// Nobody watches.
 pub struct Unwatched;
 
 impl BuildProgress for Unwatched {
     fn begin(&mut self, _: usize, _: usize) {}
     fn track(&mut self, _: bool) {}
+    fn end(&mut self) {}
+}
+
+/// Breaks off after so many tracks, as a crash would.
+pub struct Crash(pub usize);
+
+impl BuildProgress for Crash {
+    fn begin(&mut self, _: usize, _: usize) {}
+
+    fn track(&mut self, _: bool) {
+        assert!(self.0 > 0, "crash");
+        self.0 -= 1;
+    }
+
     fn end(&mut self) {}
 }
 

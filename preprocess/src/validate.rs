@@ -4,6 +4,7 @@
 //! No file is read here. Thresholds are in [`ValidateConfig`], which is saved with the data set.
 
 use serde::{Deserialize, Serialize};
+use shared::manifest::RejectedRow;
 use shared::stats::PCM_FULL_SCALE;
 use std::fmt;
 
@@ -149,6 +150,18 @@ impl Rejection {
             Self::IoError { .. } => "io_error",
             Self::Duplicate { .. } => "duplicate",
             Self::NearSilent { .. } => "near_silent",
+        }
+    }
+}
+
+impl Rejection {
+    /// The row of `rejected.csv` that says it of a track.
+    pub fn row(&self, track_id: u64, path: &str) -> RejectedRow {
+        RejectedRow {
+            track_id: Some(track_id),
+            path: path.to_owned(),
+            reason: self.code().into(),
+            detail: self.to_string(),
         }
     }
 }

@@ -159,13 +159,14 @@ impl Columns for RejectedRow {
 }
 
 /// Lists in one cell, joined by `|`.
-pub(crate) mod joined {
+pub mod joined {
     use serde::{Deserialize, Deserializer, Serializer, de, ser};
     use std::fmt::Display;
     use std::str::FromStr;
 
     const SEPARATOR: &str = "|";
 
+    /// One cell.
     pub fn serialize<T: Display, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
         let words: Vec<String> = list.iter().map(T::to_string).collect();
         if let Some(word) = words.iter().find(|word| word.is_empty() || word.contains(SEPARATOR)) {
@@ -176,6 +177,7 @@ pub(crate) mod joined {
         serializer.serialize_str(&words.join(SEPARATOR))
     }
 
+    /// What [`serialize`] joined.
     pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<T>, D::Error> {

@@ -203,17 +203,35 @@ impl SplitIndex {
 impl Split {
     /// Reads the split `name`, or the live one.
     pub fn read(dataset: &Path, index: &DatasetIndex, name: Option<&str>) -> Result<Self, SplitError> {
-        let name = match name {
-            Some(name) => name.to_owned(),
-            None => current(dataset)?.ok_or_else(|| SplitError::NoSplit {
+        if let Some(name) = name {
+            return Self::read_named(dataset, index, name);
+        }
+        let live = || {
+            current(dataset)?.ok_or_else(|| SplitError::NoSplit {
                 dataset: dataset.to_owned(),
-            })?,
+            })
         };
-        let directory = directory(dataset, &name)?;
+        let mut name = live()?;
+        loop {
+            let outcome = Self::read_named(dataset, index, &name);
+            if outcome.is_ok() {
+                return outcome;
+            }
+            // Another may have become the live one, and this one been pruned, since its name was read.
+            let now = live()?;
+            if now == name {
+                return outcome;
+            }
+            name = now;
+        }
+    }
+
+    fn read_named(dataset: &Path, index: &DatasetIndex, name: &str) -> Result<Self, SplitError> {
+        let directory = directory(dataset, name)?;
         if !directory.is_dir() {
             return Err(SplitError::Unknown {
                 dataset: dataset.to_owned(),
-                name,
+                name: name.to_owned(),
                 existing: names(dataset)?,
             });
         }
@@ -234,7 +252,7 @@ impl Split {
         if split.checksum != split.expected_checksum() {
             return Err(damaged(&path, "its content does not fit its own checksum".into()));
         }
-        if split.dataset != index.checksum {
+        if !index.covers(&split.dataset) {
             return Err(SplitError::Stale { path: directory });
         }
         let recorded = |file: &str| -> Result<(PathBuf, Vec<u8>), SplitError> {
@@ -399,6 +417,7 @@ mod tests {
                 preset: None,
                 preset_differences: Vec::new(),
                 audio: "audio".into(),
+                part: None,
             },
             fingerprint: features.fingerprint(),
             features,
@@ -409,6 +428,7 @@ mod tests {
             samples: 3,
             shards: Vec::new(),
             files: BTreeMap::new(),
+            earlier: Vec::new(),
         }
     }
 

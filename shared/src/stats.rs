@@ -106,6 +106,11 @@ impl TrackSummary {
             chroma: Vec::new(),
         }
     }
+
+    /// Root mean square of the waveform, in dB relative to full scale.
+    pub fn rms_dbfs(&self) -> f64 {
+        10.0 * (self.waveform_sum_squares / self.samples as f64).log10()
+    }
 }
 
 /// What is subtracted and divided by before a model sees a clip; `normalization.json`.

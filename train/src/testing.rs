@@ -89,6 +89,7 @@ pub fn dataset() -> TempDir {
             preset: None,
             preset_differences: Vec::new(),
             audio: "audio".into(),
+            part: None,
         },
         fingerprint: features.fingerprint(),
         features: features.clone(),
@@ -106,6 +107,7 @@ pub fn dataset() -> TempDir {
             .iter()
             .map(|(name, content)| ((*name).to_owned(), FileRecord::of(content)))
             .collect(),
+        earlier: Vec::new(),
     };
     for (name, content) in &files {
         fs::write(root.path().join(name), content).unwrap();

@@ -1,6 +1,7 @@
 //! `preprocess build`: its arguments as typed, and the configuration that they are resolved to.
 
 use super::{UsageError, jobs};
+use crate::part::Part;
 use crate::pipeline::BuildConfig;
 use crate::preset::Preset;
 use crate::source::Source;
@@ -76,6 +77,9 @@ pub struct BuildArgs {
     /// Threads [default: one per core]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+    /// Builds the I-th of N parts of the tracks, for one of N machines; `preprocess merge` puts all together
+    #[arg(long, value_name = "I/N")]
+    pub part: Option<Part>,
     /// Takes the settings of this data set, and compares the result with what is known of it
     #[arg(long, value_enum)]
     pub preset: Option<PresetName>,
@@ -164,6 +168,7 @@ impl BuildArgs {
             audio: self.audio,
             source,
             out: self.out,
+            part: self.part,
             preset,
             features,
             validate,

@@ -1,42 +1,20 @@
 //! Builds of small collections, whole.
 
 use super::*;
-use crate::testing::{Collection, Unwatched, contents, three_tracks, tone};
+use crate::index::PLAN_FILE;
+use crate::journal::{JOURNAL_DIRECTORY, Journal};
+use crate::testing::{Collection, Crash, Unwatched, contents, mixed, three_tracks, tone};
+use shared::dataset::{self, Dataset};
 use shared::shard::MAX_TRACKS;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 
 fn reasons(out: &Path) -> Vec<(Option<u64>, String)> {
     let index = Dataset::read_index(out).unwrap();
     let rows = dataset::read_rejected(out, &index).unwrap();
     rows.into_iter().map(|row| (row.track_id, row.reason)).collect()
-}
-
-/// Everything that can be wrong with a file, and two tracks worth a flag.
-fn mixed() -> Collection {
-    let mut collection = three_tracks();
-    let damaged = {
-        let mut mp3 = tone(60, 180);
-        let middle = mp3.len() / 2;
-        // Side information that asks for more than there is.
-        mp3[middle + 4..middle + 21].fill(0xff);
-        mp3
-    };
-    collection
-        .track(7, "Folk", b"")
-        .track(8, "Folk", &b"<html>404 Not Found</html>\n".repeat(40))
-        .track(9, "Folk", &[3, 99, 4].repeat(2000))
-        .listed(10, "Folk")
-        .track(11, "", &tone(5, 200))
-        .track(12, "Rock", &tone(2, 200))
-        .track(13, "Rock", &tone(5, 100))
-        .track(14, "Rock", &tone(5, 190))
-        .track(15, "Rock", &tone(5, 157))
-        .track(16, "Rock", &[&tone(5, 170), [0x55; 4000].as_slice()].concat())
-        .track(17, "Rock", &damaged)
-        .file("000/000099.mp3", &tone(5, 200))
-        .file("stray.mp3", b"");
-    collection
 }
 
 #[test]
@@ -121,27 +99,16 @@ fn a_complete_data_set_is_left_alone() {
         ..collection.config("out")
     };
     let error = build(&other, &mut Unwatched).unwrap_err();
-    assert!(matches!(error, BuildError::OtherDataset { .. }), "{error}");
+    assert!(
+        matches!(error, BuildError::Assembly(AssemblyError::OtherDataset { .. })),
+        "{error}"
+    );
     // What a crash between the index and the end of the journal leaves.
     let plan: BuildPlan = serde_json::from_slice(&fs::read(collection.out("out").join(PLAN_FILE)).unwrap()).unwrap();
     fs::create_dir(collection.out("out").join(JOURNAL_DIRECTORY)).unwrap();
     drop(Journal::open(&collection.out("out"), &plan).unwrap());
     assert!(collection.build("out").unwrap().was_complete);
     assert_eq!(contents(&collection.out("out")), before);
-}
-
-/// Breaks off after so many tracks, as a crash would.
-struct Crash(usize);
-
-impl BuildProgress for Crash {
-    fn begin(&mut self, _: usize, _: usize) {}
-
-    fn track(&mut self, _: bool) {
-        assert!(self.0 > 0, "crash");
-        self.0 -= 1;
-    }
-
-    fn end(&mut self) {}
 }
 
 #[test]

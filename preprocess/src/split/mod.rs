@@ -52,6 +52,14 @@ pub enum MakeSplitError {
     /// A split cannot be read or written.
     #[error(transparent)]
     Split(#[from] SplitError),
+    /// A data set that waits to be merged.
+    #[error("{} is part {part} of a data set; put all parts together with `preprocess merge`, and split that", path.display())]
+    APart {
+        /// The part.
+        path: PathBuf,
+        /// Which.
+        part: String,
+    },
     /// The strategy cannot divide these tracks.
     #[error("{}: {reason}", path.display())]
     Impossible {
@@ -91,10 +99,26 @@ pub enum MakeSplitError {
 
 /// Makes a split and makes it the live one.
 pub fn make(config: &SplitConfig) -> Result<SplitReport, MakeSplitError> {
+    dataset::consistently(&config.dataset, |index| make_of(config, index))
+}
+
+fn make_of(config: &SplitConfig, index: &DatasetIndex) -> Result<SplitReport, MakeSplitError> {
     let root = &config.dataset;
-    let index = Dataset::read_index(root)?;
-    let tracks = dataset::read_tracks(root, &index)?;
-    let name = config.name.clone().unwrap_or_else(|| config.strategy.default_name());
+    if let Some(part) = &index.source.part {
+        return Err(MakeSplitError::APart {
+            path: root.clone(),
+            part: part.clone(),
+        });
+    }
+    let tracks = dataset::read_tracks(root, index)?;
+    let name = config.name.clone().unwrap_or_else(|| {
+        let name = config.strategy.default_name();
+        // The split of that name is one of the tracks that there were before.
+        match index.earlier.len() {
+            0 => name,
+            times => format!("{name}-grown-{times}"),
+        }
+    });
     let directory = split::directory(root, &name)?;
     let assigned = config
         .strategy
@@ -103,11 +127,11 @@ pub fn make(config: &SplitConfig) -> Result<SplitReport, MakeSplitError> {
             path: root.clone(),
             reason,
         })?;
-    let split = describe(root, &index, &tracks, &assigned, &name, config)?;
-    let warnings = warnings(&index, &split);
+    let split = describe(root, index, &tracks, &assigned, &name, config)?;
+    let warnings = warnings(index, &split);
     let existed = directory.exists();
     if existed {
-        let earlier = Split::read(root, &index, Some(&name))?;
+        let earlier = Split::read(root, index, Some(&name))?;
         let comparable = |split: &Split| Split {
             index: SplitIndex {
                 checksum: String::new(),

@@ -164,3 +164,18 @@ fn a_source_that_changed_repairs_nothing_and_spoils_nothing() {
     assert!(matches!(error, RepairError::Differs { track_id: 5, .. }), "{error}");
     assert_eq!(contents(&root), before);
 }
+
+#[test]
+fn a_data_set_that_grew_is_as_good_as_its_earlier_splits() {
+    let mut collection = three_tracks();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    split(&root);
+    collection.track(1, "Blues", &tone(7, 195));
+    collection.build("out").unwrap();
+    assert_eq!(found(&root), []);
+    let counts = root.join("splits/first/train.csv");
+    let list = fs::read_to_string(&counts).unwrap();
+    fs::write(&counts, list + "1,Blues\n").unwrap();
+    assert_eq!(found(&root).len(), 1);
+}

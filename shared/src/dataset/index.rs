@@ -37,6 +37,10 @@ pub struct DatasetIndex {
     /// The other files the index vouches for, by path relative to the data set: [`TRACKS_FILE`](super::TRACKS_FILE), [`REJECTED_FILE`](super::REJECTED_FILE),
     /// [`SUMMARY_FILE`](super::SUMMARY_FILE).
     pub files: BTreeMap<String, FileRecord>,
+    /// Checksums of the data sets that this one grew out of, oldest first. Their tracks are all in it, unchanged, so
+    /// that splits made for one of them hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<String>,
 }
 
 /// What is to be learnt of a track.
@@ -70,6 +74,9 @@ pub struct SourceRecord {
     pub preset_differences: Vec<String>,
     /// The directory that the tracks' paths are relative to, as it was given.
     pub audio: String,
+    /// `2/4` where this is the second of four parts that are to be merged, and none where it is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
 }
 
 /// A waveform shard and the mel shard of the same tracks.
@@ -125,6 +132,11 @@ impl ShardRecord {
 }
 
 impl DatasetIndex {
+    /// Whether something that was made for the data set of this checksum holds for this one.
+    pub fn covers(&self, checksum: &str) -> bool {
+        self.checksum == checksum || self.earlier.iter().any(|earlier| earlier == checksum)
+    }
+
     /// The document, with its checksum filled in.
     pub fn to_json(&self) -> Vec<u8> {
         let with_checksum = Self {

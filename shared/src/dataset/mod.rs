@@ -26,6 +26,9 @@ pub const INDEX_FILE: &str = "dataset.json";
 pub const TRACKS_FILE: &str = "tracks.csv";
 /// The dropped tracks' table.
 pub const REJECTED_FILE: &str = "rejected.csv";
+/// Where the tables of a data set lie while it grows, from when the first of them is replaced until the index is. Who
+/// finds a table that the index does not know looks for it here.
+pub const PREVIOUS_DIRECTORY: &str = ".build/previous";
 /// The per-track sums.
 pub const SUMMARY_FILE: &str = "shards/summary.safetensors";
 
@@ -88,8 +91,13 @@ impl Dataset {
     /// Opens the data set in `root`: checks the index, the table of tracks against its checksum, the size and header
     /// of every shard, and that each track stands in the shard its row names, at its length. Tensor bytes are checked
     /// by `preprocess verify`, not here.
+    ///
+    /// A data set that grows meanwhile is opened as it was or as it is then, never as a mixture.
     pub fn open(root: &Path) -> Result<Self, DatasetError> {
-        let index = Self::read_index(root)?;
+        consistently(root, |index| Self::open_as(root, index.clone()))
+    }
+
+    fn open_as(root: &Path, index: DatasetIndex) -> Result<Self, DatasetError> {
         let table = read_recorded(root, &index, TRACKS_FILE)?;
         let damaged = |file: &str, detail: String| DatasetError::Damaged {
             path: root.join(file),
@@ -268,14 +276,37 @@ pub fn read_recorded(root: &Path, index: &DatasetIndex, file: &str) -> Result<Ve
         .files
         .get(file)
         .ok_or_else(|| damaged("the index does not list it"))?;
-    let content = fs::read(&path).map_err(|source| DatasetError::Io {
-        path: path.clone(),
-        source,
-    })?;
-    if FileRecord::of(&content) != *record {
-        return Err(damaged("its content does not fit the checksum in the index"));
+    let error = match fs::read(&path) {
+        Ok(content) if FileRecord::of(&content) == *record => return Ok(content),
+        Ok(_) => damaged("its content does not fit the checksum in the index"),
+        Err(source) => DatasetError::Io {
+            path: path.clone(),
+            source,
+        },
+    };
+    match fs::read(root.join(PREVIOUS_DIRECTORY).join(file)) {
+        Ok(previous) if FileRecord::of(&previous) == *record => Ok(previous),
+        _ => Err(error),
     }
-    Ok(content)
+}
+
+/// Reads the index and, with it, whatever `read` reads of the data set. Where that fails and another index has come in its
+/// place meanwhile, all is read again.
+pub fn consistently<T, E: From<DatasetError>>(
+    root: &Path,
+    read: impl Fn(&DatasetIndex) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut index = Dataset::read_index(root)?;
+    loop {
+        let outcome = read(&index);
+        if outcome.is_ok() {
+            return outcome;
+        }
+        match Dataset::read_index(root) {
+            Ok(now) if now.checksum != index.checksum => index = now,
+            _ => return outcome,
+        }
+    }
 }
 
 /// The kept tracks' table alone, checked; no shard is touched.

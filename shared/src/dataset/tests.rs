@@ -58,6 +58,7 @@ fn tiny() -> TempDir {
             preset: None,
             preset_differences: Vec::new(),
             audio: "audio".into(),
+            part: None,
         },
         fingerprint: features.fingerprint(),
         features,
@@ -75,6 +76,7 @@ fn tiny() -> TempDir {
             .iter()
             .map(|(name, content)| ((*name).into(), FileRecord::of(content)))
             .collect(),
+        earlier: Vec::new(),
     };
     for (name, content) in contents {
         fs::write(root.path().join(name), content).unwrap();
