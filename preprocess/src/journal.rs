@@ -6,7 +6,7 @@
 
 use crate::plan::BuildPlan;
 use serde::{Deserialize, Serialize};
-use shared::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
+use shared::atomic_file::{self, WriteError};
 use shared::dataset::{DatasetIndex, FileRecord, PREVIOUS_DIRECTORY, ShardRecord};
 use shared::manifest::{RejectedRow, TrackRow};
 use shared::shard::ShardKind;
@@ -150,7 +150,7 @@ impl Journal {
             }
         }
         for cleared in [&self.root, &self.root.join("shards"), &self.directory] {
-            remove_temporaries(cleared).map_err(|source| io_error(cleared, source))?;
+            atomic_file::remove_temporaries(cleared).map_err(|source| io_error(cleared, source))?;
         }
         Ok(self)
     }
@@ -302,21 +302,6 @@ fn parse<T: for<'de> Deserialize<'de>>(path: &Path, json: &[u8]) -> Result<T, Jo
 
 fn is_empty(directory: &Path) -> io::Result<bool> {
     Ok(fs::read_dir(directory)?.next().is_none())
-}
-
-fn remove_temporaries(directory: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_file() && entry.file_name().to_string_lossy().ends_with(TEMPORARY_SUFFIX) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

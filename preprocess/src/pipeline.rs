@@ -15,6 +15,7 @@ use crate::validate::{Rejection, ValidateConfig};
 use shared::features::FeatureConfig;
 use shared::manifest::{Flag, TrackRow};
 use shared::split::Set;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -58,6 +59,17 @@ pub enum BuildError {
     /// The data set cannot be written.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
+    /// A file that was there when the build began.
+    #[error(
+        "{} was there when this build began and {}; see that the file system it lies on is there, and run the same command \
+         again: what is done stays", path.display(), rejection
+    )]
+    Vanished {
+        /// The file.
+        path: PathBuf,
+        /// What became of it.
+        rejection: Rejection,
+    },
     /// Threads could not be started.
     #[error("could not start {jobs} threads: {source}; use a lower --jobs")]
     Threads {
@@ -89,7 +101,13 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
         preset: config.preset.as_ref(),
     };
     assembly::assemble(&config.out, &plan, &origin, progress, |assembly, missing, progress| {
-        extract(config, &listing.tracks, missing, &pool, assembly, progress)
+        let work = Extraction {
+            config,
+            tracks: &listing.tracks,
+            sizes: &sizes,
+            missing,
+        };
+        work.run(&pool, assembly, progress)
     })
 }
 
@@ -111,42 +129,67 @@ fn part_of(mut whole: Listing, part: Part) -> Listing {
     }
 }
 
-fn extract(
-    config: &BuildConfig,
-    tracks: &[TrackSource],
-    missing: &[usize],
-    pool: &rayon::ThreadPool,
-    assembly: &mut Assembly<'_>,
-    progress: &mut dyn BuildProgress,
-) -> Result<(), BuildError> {
-    // One per thread, so that plans and buffers are made once.
-    let extractors: Vec<Mutex<Extractor>> = (0..pool.current_num_threads())
-        .map(|_| Mutex::new(Extractor::new(&config.features, &config.validate)))
-        .collect();
-    let work = |at: usize| {
-        let track = &tracks[missing[at]];
-        if track.labels.is_empty() {
-            return Err(Rejection::Unlabelled);
-        }
-        let thread = rayon::current_thread_index().expect("work runs on the pool's threads");
-        // A panic in the extraction ends the build, so nobody meets what it left behind.
-        let mut extractor = extractors[thread].lock().unwrap_or_else(PoisonError::into_inner);
-        extractor.extract(track.track_id, &config.audio.join(&track.path))
-    };
-    let weight = |result: &Result<ExtractedTrack, Rejection>| result.as_ref().map_or(0, ExtractedTrack::bytes);
-    let bounds = Bounds {
-        items: (config.jobs * WAITING_PER_JOB).max(WAITING_AT_LEAST),
-        weight: WAITING_BYTES,
-    };
-    ordered::for_each(pool, 0..missing.len(), bounds, work, weight, |at, result| {
-        let source = &tracks[missing[at]];
-        let kept = match &result {
-            Ok(track) => assembly.take(Ok(kept(source, track)))?,
-            Err(rejection) => assembly.take(Err(rejection.row(source.track_id, &source.path)))?,
+/// Tracks that are missing from a data set.
+struct Extraction<'a> {
+    config: &'a BuildConfig,
+    tracks: &'a [TrackSource],
+    /// Of the tracks' files, when the source was listed.
+    sizes: &'a [Option<u64>],
+    missing: &'a [usize],
+}
+
+impl Extraction<'_> {
+    fn run(
+        &self,
+        pool: &rayon::ThreadPool,
+        assembly: &mut Assembly<'_>,
+        progress: &mut dyn BuildProgress,
+    ) -> Result<(), BuildError> {
+        let config = self.config;
+        // One per thread, so that plans and buffers are made once.
+        let extractors: Vec<Mutex<Extractor>> = (0..pool.current_num_threads())
+            .map(|_| Mutex::new(Extractor::new(&config.features, &config.validate)))
+            .collect();
+        let work = |at: usize| {
+            let track = &self.tracks[self.missing[at]];
+            if track.labels.is_empty() {
+                return Err(Rejection::Unlabelled);
+            }
+            let thread = rayon::current_thread_index().expect("work runs on the pool's threads");
+            // A panic in the extraction ends the build, so nobody meets what it left behind.
+            let mut extractor = extractors[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            extractor.extract(track.track_id, &config.audio.join(&track.path))
         };
-        progress.track(kept);
-        Ok(())
-    })
+        let weight = |result: &Result<ExtractedTrack, Rejection>| result.as_ref().map_or(0, ExtractedTrack::bytes);
+        let bounds = Bounds {
+            items: (config.jobs * WAITING_PER_JOB).max(WAITING_AT_LEAST),
+            weight: WAITING_BYTES,
+        };
+        ordered::for_each(pool, 0..self.missing.len(), bounds, work, weight, |at, result| {
+            let at = self.missing[at];
+            let source = &self.tracks[at];
+            let kept = match result {
+                Ok(track) => assembly.take(Ok(kept(source, &track)))?,
+                Err(rejection) if self.has_vanished(at, &rejection) => {
+                    return Err(BuildError::Vanished {
+                        path: config.audio.join(&source.path),
+                        rejection,
+                    });
+                }
+                Err(rejection) => assembly.take(Err(rejection.row(source.track_id, &source.path)))?,
+            };
+            progress.track(kept);
+            Ok(())
+        })
+    }
+
+    /// Whether a file was listed and is gone. A network file system that is no longer mounted must not look like a
+    /// thousand bad tracks; a file alone that cannot be read is one.
+    fn has_vanished(&self, at: usize, rejection: &Rejection) -> bool {
+        let is_gone = || fs::metadata(self.config.audio.join(&self.tracks[at].path)).is_err();
+        let unread = matches!(rejection, Rejection::MissingFile | Rejection::IoError { .. });
+        unread && self.sizes[at].is_some() && is_gone()
+    }
 }
 
 fn kept<'a>(source: &TrackSource, track: &'a ExtractedTrack) -> Kept<'a> {

@@ -77,6 +77,26 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// Removes what a crash left half written in `directory`. Nobody may be writing there.
+pub fn remove_temporaries(directory: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(TEMPORARY_SUFFIX) {
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -154,6 +174,19 @@ mod tests {
         let taken = write_directory::<WriteError>(&path, |inside| write_bytes(&inside.join("train.csv"), b"2\n"));
         assert!(taken.is_err());
         assert_eq!(fs::read(path.join("train.csv")).unwrap(), b"1\n");
+    }
+
+    #[test]
+    fn what_a_crash_left_is_cleared_away_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let inside = |name: &str| directory.path().join(name);
+        fs::write(inside(".index.json.abc.tmp"), b"half").unwrap();
+        fs::create_dir(inside(".first.def.tmp")).unwrap();
+        fs::write(inside(".first.def.tmp/train.csv"), b"half").unwrap();
+        fs::write(inside("index.json"), b"whole").unwrap();
+        remove_temporaries(directory.path()).unwrap();
+        assert_eq!(names(directory.path()), ["index.json"]);
+        remove_temporaries(&inside("absent")).unwrap();
     }
 
     #[cfg(unix)]

@@ -111,6 +111,41 @@ fn a_complete_data_set_is_left_alone() {
     assert_eq!(contents(&collection.out("out")), before);
 }
 
+/// Takes the audio files away after so many tracks.
+struct Unmount<'a>(usize, &'a Path);
+
+impl BuildProgress for Unmount<'_> {
+    fn begin(&mut self, _: usize, _: usize) {}
+
+    fn track(&mut self, _: bool) {
+        if self.0 == 0 {
+            fs::rename(self.1, self.1.with_extension("gone")).unwrap();
+        }
+        self.0 = self.0.wrapping_sub(1);
+    }
+
+    fn end(&mut self) {}
+}
+
+#[test]
+fn files_that_vanish_are_no_bad_tracks() {
+    let mut collection = Collection::new();
+    for id in 1..80 {
+        collection.track(id, "Folk", &tone(4, 180));
+    }
+    collection.listed(80, "Folk");
+    let config = collection.config("out");
+    let error = build(&config, &mut Unmount(3, &collection.audio())).unwrap_err();
+    assert!(error.to_string().contains("was there when this build began"), "{error}");
+    assert!(Dataset::open(&config.out).is_err());
+    fs::rename(collection.audio().with_extension("gone"), collection.audio()).unwrap();
+    let report = build(&config, &mut Unwatched).unwrap();
+    assert_eq!(
+        report.reasons.into_iter().collect::<Vec<_>>(),
+        [("missing_file".to_owned(), 1)]
+    );
+}
+
 #[test]
 fn an_interrupted_build_goes_on_after_its_last_finished_shard() {
     let mut collection = Collection::new();

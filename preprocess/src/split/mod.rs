@@ -12,14 +12,18 @@ mod testing;
 
 pub use strategy::{GroupBy, Ratios, Strategy};
 
+use shared::atomic_file;
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex};
 use shared::manifest::TrackRow;
 use shared::split::{self, Set, Split, SplitError, SplitIndex, SplitRow};
 use shared::stats::{Normalization, NothingToNormalize};
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// Held while splits are made or removed; the operating system releases it when the program ends, however it ends.
+const LOCK_FILE: &str = ".lock";
 
 /// What to divide, and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +92,14 @@ pub enum MakeSplitError {
         path: PathBuf,
     },
     /// The operating system refused.
+    #[error("could not use {}: {source}; check that the data set is writable and has space left", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system answered.
+        source: io::Error,
+    },
+    /// The operating system refused to remove.
     #[error("could not remove {}: {source}", path.display())]
     Remove {
         /// The split.
@@ -99,7 +111,25 @@ pub enum MakeSplitError {
 
 /// Makes a split and makes it the live one.
 pub fn make(config: &SplitConfig) -> Result<SplitReport, MakeSplitError> {
+    // Who is first may be a cron job, who is second a person; neither takes long.
+    let _lock = lock(&config.dataset)?;
     dataset::consistently(&config.dataset, |index| make_of(config, index))
+}
+
+/// Waits for other processes that make or remove splits, and clears away what they left half written.
+fn lock(root: &Path) -> Result<File, MakeSplitError> {
+    Dataset::read_index(root)?;
+    let splits = root.join(split::SPLITS_DIRECTORY);
+    let io_error = |path: &Path, source| MakeSplitError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    fs::create_dir_all(&splits).map_err(|source| io_error(&splits, source))?;
+    let path = splits.join(LOCK_FILE);
+    let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
+    lock.lock().map_err(|source| io_error(&path, source))?;
+    atomic_file::remove_temporaries(&splits).map_err(|source| io_error(&splits, source))?;
+    Ok(lock)
 }
 
 fn make_of(config: &SplitConfig, index: &DatasetIndex) -> Result<SplitReport, MakeSplitError> {
@@ -256,6 +286,7 @@ fn warnings(index: &DatasetIndex, split: &Split) -> Vec<String> {
 
 /// Removes every split but the live one, and returns their names.
 pub fn prune(root: &Path) -> Result<Vec<String>, MakeSplitError> {
+    let _lock = lock(root)?;
     // What is to be kept must be there and whole.
     let index = Dataset::read_index(root)?;
     let Some(current) = split::current(root)? else {
@@ -266,7 +297,7 @@ pub fn prune(root: &Path) -> Result<Vec<String>, MakeSplitError> {
     for name in split::names(root)?.into_iter().filter(|name| *name != current) {
         let path = split::directory(root, &name)?;
         // Renamed first, so that nobody opens half a split.
-        let doomed = path.with_file_name(format!(".{name}{}", shared::atomic_file::TEMPORARY_SUFFIX));
+        let doomed = path.with_file_name(format!(".{name}{}", atomic_file::TEMPORARY_SUFFIX));
         fs::rename(&path, &doomed)
             .and_then(|()| fs::remove_dir_all(&doomed))
             .map_err(|source| MakeSplitError::Remove { path, source })?;

@@ -10,15 +10,18 @@ use crate::ordered::{self, Bounds};
 use crate::shard_writer::file_record;
 use crate::validate::{Rejection, ValidateConfig};
 use half::f16;
-use shared::atomic_file::{TEMPORARY_SUFFIX, sync_directory};
+use shared::atomic_file::sync_directory;
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex};
 use shared::manifest::TrackRow;
 use shared::shard::{MappedShard, ShardKind, ShardWriteError, ShardWriter};
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+/// Below the data set's directory. What a crash leaves there is written over by the next repair.
+const BENCH_DIRECTORY: &str = ".repair";
 
 /// A shard that could not be rebuilt. The bad file is still there.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +29,12 @@ pub enum RepairError {
     /// Without tables nothing can be rebuilt.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// Another process is at it.
+    #[error("{} is being repaired by another process; wait for it to end", path.display())]
+    Locked {
+        /// The data set.
+        path: PathBuf,
+    },
     /// An audio file no longer decodes.
     #[error(
         "track {track_id} cannot be rebuilt from {}: {rejection}; give the audio directory with --audio if it has moved",
@@ -93,6 +102,7 @@ pub fn repair(
     let index = Dataset::read_index(root)?;
     let tracks = dataset::read_tracks(root, &index)?;
     let audio = audio.map_or_else(|| PathBuf::from(&index.source.audio), Path::to_owned);
+    let bench = Bench::set_up(root)?;
     let mut repaired = Vec::new();
     for (number, kinds) in bad {
         let rows: Vec<&TrackRow> = tracks.iter().filter(|row| row.shard == number).collect();
@@ -103,6 +113,7 @@ pub fn repair(
             number,
             kinds: &kinds,
             audio: &audio,
+            bench: &bench.directory,
         };
         pair.rebuild(pool)?;
         repaired.extend(
@@ -114,6 +125,38 @@ pub fn repair(
     Ok(repaired)
 }
 
+/// A directory in the data set where shards are made, for this process alone.
+struct Bench {
+    directory: PathBuf,
+    _lock: File,
+}
+
+impl Bench {
+    fn set_up(root: &Path) -> Result<Self, RepairError> {
+        let io_error = |path: &Path, source| RepairError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let directory = root.join(BENCH_DIRECTORY);
+        let shards = directory.join("shards");
+        fs::create_dir_all(&shards).map_err(|source| io_error(&shards, source))?;
+        let path = directory.join("lock");
+        let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { directory, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(RepairError::Locked { path: root.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
+        }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // What stays is cleared away by the next repair, and nobody reads it.
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
 /// A pair of shards one or both of which are bad.
 struct BadPair<'a> {
     root: &'a Path,
@@ -122,6 +165,8 @@ struct BadPair<'a> {
     number: usize,
     kinds: &'a [ShardKind],
     audio: &'a Path,
+    /// Where the new shards are made.
+    bench: &'a Path,
 }
 
 /// A track's tensors, as recorded.
@@ -136,17 +181,11 @@ impl BadPair<'_> {
             path: path.to_owned(),
             source,
         };
-        let scratch = tempfile::Builder::new()
-            .prefix(".repair-")
-            .suffix(TEMPORARY_SUFFIX)
-            .tempdir_in(self.root)
-            .map_err(|source| io_error(self.root, source))?;
-        fs::create_dir(scratch.path().join("shards")).map_err(|source| io_error(scratch.path(), source))?;
         let mut writers = Vec::new();
         for &kind in self.kinds {
             writers.push((
                 kind,
-                ShardWriter::create(&scratch.path().join(kind.path(self.number)), kind)?,
+                ShardWriter::create(&self.bench.join(kind.path(self.number)), kind)?,
             ));
         }
         self.fill(pool, &mut writers)?;
@@ -156,7 +195,7 @@ impl BadPair<'_> {
             if file_record(writer.finish()?) != *self.index.shards[self.number].file(kind) {
                 return Err(RepairError::Header { path });
             }
-            fs::rename(scratch.path().join(&inside), &path)
+            fs::rename(self.bench.join(&inside), &path)
                 .and_then(|()| sync_directory(&self.root.join("shards")))
                 .map_err(|source| io_error(&path, source))?;
         }

@@ -20,6 +20,7 @@ pub struct ShardWriter {
     header: String,
     ids: Vec<u64>,
     data_bytes: u64,
+    finished: bool,
 }
 
 /// What the data set's index records of a finished shard.
@@ -83,6 +84,7 @@ impl ShardWriter {
             header: format!(r#"{{"__metadata__":{{"cratedigger":"{} 1"}}"#, kind.name()),
             ids: Vec::new(),
             data_bytes: 0,
+            finished: false,
         })
     }
 
@@ -162,6 +164,7 @@ impl ShardWriter {
             sync_directory(writer.path.parent().unwrap_or(Path::new(".")))
         };
         attempt(&mut self).map_err(|source| self.io_error(source))?;
+        self.finished = true;
         Ok(FinishedShard {
             bytes: DATA_START as u64 + self.data_bytes,
             header_blake3: blake3::hash(&head).to_hex().to_string(),
@@ -173,6 +176,16 @@ impl ShardWriter {
         ShardWriteError::Io {
             path: self.path.clone(),
             source,
+        }
+    }
+}
+
+impl Drop for ShardWriter {
+    /// Where the disk is full, half a shard must not keep it so. What a crash leaves is for the caller to clear away.
+    fn drop(&mut self) {
+        if !self.finished {
+            // Nobody reads a temporary file, so that one which stays does no harm.
+            let _ = std::fs::remove_file(&self.temporary);
         }
     }
 }
@@ -192,6 +205,22 @@ mod tests {
         }
         assert!(writer.header.len() + 9 <= DATA_START, "{}", writer.header.len());
         assert!(matches!(writer.push(0, "1", &[]), Err(ShardWriteError::Full { .. })));
+    }
+
+    #[test]
+    fn what_is_not_finished_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("w.safetensors");
+        let mut writer = ShardWriter::create(&path, ShardKind::Waveform).unwrap();
+        writer.push_waveform(7, &[1, 2, 3]).unwrap();
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        drop(writer);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+        ShardWriter::create(&path, ShardKind::Waveform)
+            .unwrap()
+            .finish()
+            .unwrap();
+        assert!(path.exists());
     }
 
     #[test]
