@@ -27,7 +27,7 @@ pub enum GrowthError {
     },
     /// Tracks that it has are no longer what they were.
     #[error(
-        "{} has {count} tracks that have changed in the source since: {examples}; new tracks can be added to a data set, but \
+        "of the tracks in {}, {count} changed in the source since: {examples}; new tracks can be added to a data set, but \
          not these replaced, so choose another --out", path.display()
     )]
     Changed {

@@ -84,7 +84,7 @@ pub fn build(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
         }
     }
     let json = json!({
-        "dataset": dataset,
+        "dataset": dataset.to_string_lossy(),
         "kept": index.kept,
         "dropped": dropped,
         "reasons": report.reasons,
@@ -210,14 +210,19 @@ pub fn labels(report: &LabelReport, png: Option<&Path>) -> Outcome {
     }
     let mut json = json!(report);
     json["labels_each"] = report.cardinality().into();
-    json["png"] = json!(png);
+    json["png"] = json!(png.map(Path::to_string_lossy));
     Outcome::new("inspect", text, json, Vec::new())
 }
 
 /// What a picture says.
 pub fn picture(track_id: u64, path: &Path) -> Outcome {
     let text = format!("track {track_id} is drawn in {}", path.display());
-    Outcome::new("inspect", text, json!({ "track": track_id, "png": path }), Vec::new())
+    Outcome::new(
+        "inspect",
+        text,
+        json!({ "track": track_id, "png": path.to_string_lossy() }),
+        Vec::new(),
+    )
 }
 
 #[cfg(test)]

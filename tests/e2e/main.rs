@@ -7,7 +7,12 @@
 
 mod bench;
 mod build;
+mod full_disk;
+mod killed;
+mod live_split;
 mod papers;
+mod parts;
+mod places;
 mod sources;
 mod split;
 mod tables;
@@ -15,3 +20,12 @@ mod train;
 mod transfer;
 mod usage;
 mod verify;
+
+/// How often a test at random moments or places tries: so often as `CRATEDIGGER_FAULT_ROUNDS` says, or as is given here.
+fn rounds(usual: usize) -> usize {
+    std::env::var("CRATEDIGGER_FAULT_ROUNDS").map_or(usual, |rounds| {
+        rounds
+            .parse()
+            .unwrap_or_else(|_| panic!("CRATEDIGGER_FAULT_ROUNDS is a number, not `{rounds}`"))
+    })
+}

@@ -101,7 +101,7 @@ fn what_changed_is_not_mixed_with_what_was() {
         "{sentence}"
     );
     assert!(
-        sentence.contains("has 1 tracks that have changed")
+        sentence.contains(", 1 changed in the source since")
             && sentence.contains("track 5 (000/000005.mp3) has a file of another size"),
         "{sentence}"
     );

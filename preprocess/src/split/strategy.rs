@@ -221,7 +221,7 @@ fn stratified(tracks: &[TrackRow], ratios: Ratios, seed: u64) -> Result<Vec<Set>
     let used = ratios.used().count();
     if let Some((labels, members)) = classes.iter().find(|(_, members)| members.len() < used) {
         return Err(format!(
-            "the class {} has {} tracks, too few for {used} sets; use --strategy random, or build with more of its tracks",
+            "the class {} has {} of the tracks, too few for {used} sets; use --strategy random, or build with more of its tracks",
             labels.concat(),
             members.len()
         ));

@@ -51,13 +51,48 @@ impl Collection {
     }
 
     fn short(layout: Layout) -> Self {
+        Self::of_seconds(2.2, layout)
+    }
+
+    fn of_seconds(seconds: f32, layout: Layout) -> Self {
         Self::make(&CorpusConfig {
             tracks_per_genre: 3,
-            seconds: 2.2,
+            seconds,
             seed: 5,
             damage: vec![Damage::NoFrames],
             layout,
         })
+    }
+
+    /// `count` tracks of a second and a little more, too many for one pair of shards from 513 on: the files of a few tracks
+    /// under as many ids. Some are damaged.
+    pub fn many(count: u32) -> Self {
+        static FEW: LazyLock<Collection> = LazyLock::new(|| Collection::of_seconds(1.2, Layout::Fma));
+        let few = &*FEW;
+        let track = |id: u32| Track {
+            id,
+            path: format!("audio/{:03}/{id:06}.mp3", id / 1000),
+            ..few.tracks[id as usize % few.tracks.len()].clone()
+        };
+        let own = Self {
+            directory: temporary(),
+            tracks: (1..=count).map(track).collect(),
+            layout: few.layout,
+        };
+        let table = read(&few.metadata());
+        let lines: Vec<&str> = table.lines().collect();
+        let (header, rows) = lines.split_at(3);
+        let mut table = header.join("\n");
+        for track in &own.tracks {
+            let at = track.id as usize % few.tracks.len();
+            let (_, row) = rows[at].split_once(',').unwrap_or_default();
+            table += &format!("\n{},{row}", track.id);
+            let (from, to) = (few.file(&few.tracks[at]), own.file(track));
+            make_parent(&to);
+            fs::hard_link(&from, &to).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
+        }
+        own.write_metadata(&(table + "\n"));
+        own
     }
 
     fn make(config: &CorpusConfig) -> Self {

@@ -5,10 +5,14 @@
 
 mod collection;
 mod dataset;
+mod interruption;
 mod programs;
+mod small_disk;
 mod tree;
 
 pub use collection::Collection;
 pub use dataset::BuiltDataset;
+pub use interruption::{Ended, Killer, undisturbed};
 pub use programs::{Program, json_line};
+pub use small_disk::on_a_small_disk;
 pub use tree::Tree;

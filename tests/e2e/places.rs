@@ -1,0 +1,214 @@
+//! Places that cannot be written or read, and collections that hardly are ones: each a sentence or a right result.
+
+use predicates::str::contains;
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+use tests::harness::{BuiltDataset, Collection, Program, json_line, on_a_small_disk};
+
+/// Runs `preprocess` without root's right to pass over permissions; none, with the reason printed, where that cannot be.
+fn unprivileged(arguments: &[String]) -> Option<Output> {
+    let mut command = Command::new("unshare");
+    let tried = Command::new("unshare").args(["--user", "true"]).status();
+    if !tried.is_ok_and(|status| status.success()) {
+        println!("skipped: a user namespace cannot be made here");
+        return None;
+    }
+    command.arg("--user").arg(Program::Preprocess.path()).args(arguments);
+    Some(command.output().unwrap())
+}
+
+fn sentence(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.starts_with("error: "), "{said}");
+    said
+}
+
+fn with_mode(path: &Path, mode: u32, act: impl FnOnce()) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    act();
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn directories_without_permission_are_named() {
+    let collection = Collection::of_tracks(2);
+    let root = tempfile::tempdir().unwrap();
+    let closed = root.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    let out = closed.join("dataset");
+    with_mode(&closed, 0o555, || {
+        let Some(output) = unprivileged(&collection.build_arguments(&out)) else {
+            return;
+        };
+        let said = sentence(&output);
+        assert!(
+            said.contains("closed/dataset") && said.contains("Permission denied"),
+            "{said}"
+        );
+    });
+    with_mode(&collection.audio(), 0o000, || {
+        let Some(output) = unprivileged(&collection.build_arguments(&out)) else {
+            return;
+        };
+        let said = sentence(&output);
+        assert!(said.contains("audio") && said.contains("Permission denied"), "{said}");
+    });
+    // One file alone costs one track.
+    let file = collection.file(&collection.tracks()[0]);
+    let open = root.path().join("dataset");
+    with_mode(&file, 0o000, || {
+        let Some(output) = unprivileged(&collection.build_arguments(&open)) else {
+            return;
+        };
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let rejected = fs::read_to_string(open.join("rejected.csv")).unwrap();
+        assert!(
+            rejected.contains("io_error") && rejected.contains("Permission denied"),
+            "{rejected}"
+        );
+    });
+    let dataset = BuiltDataset::small().copy();
+    let words = ["split".to_owned(), dataset.path().display().to_string()];
+    with_mode(&dataset.path(), 0o555, || {
+        let Some(output) = unprivileged(&words) else { return };
+        let said = sentence(&output);
+        assert!(said.contains("splits") && said.contains("Permission denied"), "{said}");
+    });
+}
+
+#[test]
+fn a_read_only_file_system_is_a_sentence() {
+    let collection = Collection::of_tracks(2);
+    let root = tempfile::tempdir().unwrap();
+    let script = r#"mount -o remount,ro "$1" && shift && "$@""#;
+    let mut words = vec![Program::Preprocess.path().to_owned()];
+    let disk = root.path().join("disk");
+    let arguments = collection.build_arguments(&disk.join("dataset"));
+    words.extend(arguments.into_iter().map(Into::into));
+    let words: Vec<&Path> = words.iter().map(AsRef::as_ref).collect();
+    let Some(output) = on_a_small_disk(&disk, 1 << 20, script, &words) else {
+        return;
+    };
+    assert!(sentence(&output).contains("Read-only file system"), "{output:?}");
+}
+
+#[test]
+fn a_file_where_a_directory_should_be_is_a_sentence() {
+    let collection = Collection::of_tracks(2);
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("file");
+    fs::write(&file, "not a directory").unwrap();
+    let run = |arguments: Vec<String>| {
+        Program::Preprocess
+            .command(arguments)
+            .assert()
+            .code(1)
+            .stderr(contains("file"))
+    };
+    run(collection.build_arguments(&file));
+    run(collection.build_arguments(&file.join("inside")));
+    for command in ["split", "verify", "inspect"] {
+        run(vec![command.to_owned(), file.display().to_string()]);
+    }
+    run(vec![
+        "merge".to_owned(),
+        root.path().join("out").display().to_string(),
+        file.display().to_string(),
+    ]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "not a directory");
+}
+
+#[test]
+fn names_that_are_not_utf8_are_read_written_and_spoken_of() {
+    let collection = Collection::of_tracks(3);
+    let root = tempfile::tempdir().unwrap();
+    let odd = root.path().join(OsStr::from_bytes(b"mus\xefk"));
+    fs::create_dir(&odd).unwrap();
+    fs::rename(collection.audio(), odd.join("audio")).unwrap();
+    fs::copy(collection.metadata(), odd.join("tracks.csv")).unwrap();
+    // A stray file that no table could name either.
+    fs::write(odd.join("audio").join(OsStr::from_bytes(b"\xff.mp3")), b"x").unwrap();
+    let out = odd.join("dataset");
+    let mut build = Program::Preprocess.command(["build", "--source", "fma", "--json"]);
+    build
+        .arg("--audio")
+        .arg(odd.join("audio"))
+        .arg("--metadata")
+        .arg(odd.join("tracks.csv"));
+    let line = json_line(&build.arg("--out").arg(&out).assert().success());
+    assert_eq!(
+        (line["kept"].as_u64(), line["dropped"].as_u64()),
+        (Some(3), Some(1)),
+        "{line}"
+    );
+    for command in ["verify", "inspect"] {
+        Program::Preprocess.command([command]).arg(&out).assert().success();
+    }
+}
+
+/// A data set of the first tracks of a collection that has more.
+fn of(count: usize, change: impl Fn(&str) -> String) -> BuiltDataset {
+    let collection = Collection::of_tracks(count);
+    collection.edit_metadata(change);
+    BuiltDataset::of(&collection)
+}
+
+#[test]
+fn collections_of_hardly_anything_are_a_sentence_or_a_right_result() {
+    // One track is listed, and the directory is there, and the file is not.
+    let nothing = Collection::of_tracks(1);
+    fs::remove_file(nothing.file(&nothing.tracks()[0])).unwrap();
+    let none = BuiltDataset::of(&nothing);
+    assert_eq!(none.table("tracks.csv").len(), 0);
+    Program::Preprocess
+        .command(["verify"])
+        .arg(none.path())
+        .assert()
+        .success();
+    Program::Preprocess
+        .command(["inspect"])
+        .arg(none.path())
+        .assert()
+        .success();
+    none.split(&[]).code(1).stderr(contains("track"));
+    let one = of(1, str::to_owned);
+    one.split(&[]).code(1).stderr(contains("track"));
+    assert!(!one.path().join("splits/current").exists());
+    // One class; its tracks are divided all the same.
+    let genre = Collection::of_tracks(1).tracks()[0].genre_name();
+    let class = of(6, |line| {
+        let tracks = Collection::small().tracks().iter();
+        tracks.fold(line.to_owned(), |line, track| {
+            line.replace(&format!(",{},", track.genre_name()), &format!(",{genre},"))
+        })
+    });
+    let line = json_line(&class.split(&["--ratios", "50,25,25"]).success());
+    let of_set = |set: &str| line["counts"][set][genre].as_u64().unwrap();
+    assert_eq!(of_set("train") + of_set("val") + of_set("test"), 6);
+    assert!(["train", "val", "test"].iter().all(|set| of_set(set) > 0), "{line}");
+}
+
+#[test]
+fn a_class_with_fewer_members_than_sets_is_named() {
+    let collection = Collection::of_tracks(7);
+    let small = BuiltDataset::of(&collection);
+    let rows = small.table("tracks.csv");
+    let members = |class: &str| rows.iter().filter(|row| row["labels"] == class).count();
+    let classes = rows.iter().map(|row| row["labels"].as_str());
+    let rare = classes.filter(|class| members(class) < 3).min().unwrap();
+    let said = format!("the class {rare} has ");
+    small
+        .split(&[])
+        .code(1)
+        .stderr(contains(said))
+        .stderr(contains("--strategy random"));
+    // Which divides them; where a set has none of them, that is said.
+    let line = json_line(&small.split(&["--strategy", "random"]).success());
+    let warnings = line["warnings"].to_string();
+    assert!(warnings.contains("has no track of the class"), "{warnings}");
+}
