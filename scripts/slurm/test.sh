@@ -1,0 +1,377 @@
+#!/usr/bin/env bash
+# Tries this directory's scripts for real, on a Slurm cluster of one node that it starts on this machine:
+#
+#   scripts/slurm/test.sh [--bin DIR] [--keep]
+#
+# Programs are taken from DIR (default: target/release). Music is synthetic. Builds are undisturbed, requeued in the
+# middle, and killed and submitted again; trainings are signalled, run into their time limit, and are cancelled and
+# submitted again. Each has to give the bytes of an undisturbed one without Slurm. Ends with a table, and with status 1
+# if anything in it differs. Takes about five minutes and 2 GB in $TMPDIR (/tmp).
+#
+# Needs Debian's slurm-wlm and munge, as root or as any user. Everything lies in a directory of its own and listens on
+# 127.0.0.1 alone; it is taken down at the end, --keep leaves the directory. A cluster that is there is not touched.
+set -euo pipefail
+
+TRACKS_PER_GENRE=16
+# Each file stands in the collection so many times, so that parts have more than one shard of 512 tracks.
+COPIES=24
+TASKS=3
+# Seconds of undisturbed training. Slurm looks at time limits every 30 seconds, so a warning comes in the first 45.
+TRAINING_SECONDS=50
+BUILD_SETTINGS=(--sample-rate 22050 --clip-samples 24576)
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+bin=$here/../../target/release keep=no
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --bin)
+            [[ $# -ge 2 ]] || { echo "error: --bin needs a directory" >&2; exit 2; }
+            bin=$2
+            shift 2
+            ;;
+        --keep)
+            keep=yes
+            shift
+            ;;
+        *)
+            awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "${BASH_SOURCE[0]}" >&2
+            exit 2
+            ;;
+    esac
+done
+
+fail() {
+    echo "error: $1" >&2
+    exit 1
+}
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin
+for program in munged slurmctld slurmd sbatch squeue scontrol scancel sinfo; do
+    command -v "$program" > /dev/null || fail "$program is missing; on Debian: apt-get install -y slurm-wlm munge"
+done
+for program in make-corpus preprocess train; do
+    [[ -x $bin/$program ]] ||
+        fail "$bin has no $program; run cargo build --release --workspace --bins, or name another --bin"
+done
+bin=$(cd "$bin" && pwd)
+host=$(hostname -s)
+
+# munged refuses directories that others may write to, and sockets that others cannot reach.
+umask 022
+scratch=$(mktemp -d)
+chmod 711 "$scratch"
+daemons=()
+results=()
+export SLURM_CONF=$scratch/slurm.conf
+export CRATEDIGGER_BIN=$bin
+
+tear_down() {
+    trap '' INT TERM
+    if [[ ${#daemons[@]} -eq 3 ]]; then
+        scancel --user "$(id -un)" 2> /dev/null || true
+        for ((tries = 0; tries < 100; tries++)); do
+            [[ -n $(squeue --noheader 2> /dev/null) ]] || break
+            sleep 0.2
+        done
+    fi
+    for ((at = ${#daemons[@]} - 1; at >= 0; at--)); do
+        kill "${daemons[at]}" 2> /dev/null || true
+        wait "${daemons[at]}" 2> /dev/null || true
+    done
+    if [[ $keep == yes ]]; then
+        echo "everything is left in $scratch"
+    else
+        rm -rf "$scratch"
+    fi
+}
+trap tear_down EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+step() {
+    printf '== %s (after %d:%02d)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60))
+}
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+wait_for() {
+    local end=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@"; do
+        if ((SECONDS > end)); then
+            echo "waited too long for $what" >&2
+            return 1
+        fi
+        sleep 0.02
+    done
+}
+
+# result WHAT SEEN COMMAND...: a row of the table, good if the command succeeds.
+result() {
+    local what=$1 seen=$2 verdict=ok
+    shift 2
+    "$@" > "$scratch/difference" 2>&1 || verdict=DIFFERS
+    if [[ $verdict == DIFFERS ]]; then
+        head -n 5 "$scratch/difference" >&2
+    fi
+    results+=("$verdict|$what|$seen")
+    printf '%-8s %s: %s\n' "$verdict" "$what" "$seen"
+}
+
+# A port of the loopback that nothing listens on.
+free_port() {
+    local port
+    for ((tries = 0; tries < 100; tries++)); do
+        port=$((20000 + RANDOM % 10000))
+        if ! (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then
+            echo "$port"
+            return
+        fi
+    done
+    fail "no free port was found on 127.0.0.1"
+}
+
+# start NAME COMMAND...
+start() {
+    local name=$1
+    shift
+    # In a session of its own, so that Ctrl-C ends this script, and this script ends the daemon.
+    setsid "$@" > "$scratch/log/$name.out" 2>&1 &
+    daemons+=($!)
+}
+
+is_idle() {
+    [[ $(timeout 5 sinfo --noheader --format %T 2> /dev/null) == idle ]]
+}
+
+start_cluster() {
+    mkdir -p "$scratch"/{munge,state,spool,log}
+    head -c 1024 /dev/urandom > "$scratch/munge/key"
+    chmod 600 "$scratch/munge/key"
+    # Four processors, whatever there are, so that all tasks of an array run at once. A requeued job begins again when
+    # its credential has expired: after five seconds and not two minutes.
+    cat > "$SLURM_CONF" << CONF
+ClusterName=test
+SlurmctldHost=$host(127.0.0.1)
+SlurmUser=$(id -un)
+SlurmdUser=$(id -un)
+AuthType=auth/munge
+AuthInfo=socket=$scratch/munge/socket,cred_expire=5
+CredType=cred/munge
+SlurmctldPort=$(free_port)
+SlurmdPort=$(free_port)
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
+StateSaveLocation=$scratch/state
+SlurmdSpoolDir=$scratch/spool
+SlurmctldPidFile=$scratch/slurmctld.pid
+SlurmdPidFile=$scratch/slurmd.pid
+SlurmctldLogFile=$scratch/log/slurmctld.log
+SlurmdLogFile=$scratch/log/slurmd.log
+MailProg=/bin/true
+MpiDefault=none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+JobCompType=jobcomp/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SlurmdParameters=config_overrides
+SchedulerParameters=sched_min_interval=0,batch_sched_delay=0
+ReturnToService=2
+KillWait=10
+MinJobAge=3600
+NodeName=$host NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
+PartitionName=test Nodes=$host Default=YES MaxTime=INFINITE State=UP
+CONF
+    start munged munged --foreground --key-file="$scratch/munge/key" --socket="$scratch/munge/socket" \
+        --pid-file="$scratch/munge/pid" --log-file="$scratch/munge/log" --seed-file="$scratch/munge/seed"
+    wait_for 20 "munged" test -S "$scratch/munge/socket" || fail "munged says: $(tail -n 3 "$scratch/log/munged.out")"
+    start slurmctld slurmctld -D
+    start slurmd slurmd -D
+    wait_for 60 "the node" is_idle ||
+        fail "the cluster does not come up: $(grep -h error "$scratch"/log/slurm*.out | tail -n 3)"
+}
+
+# state JOB: as Slurm has it, such as COMPLETED; a task's is asked for as ARRAY_TASK.
+state() {
+    scontrol --oneliner show job "$1" 2> /dev/null | sed -n 's/.* JobState=\([A-Z_]*\) .*/\1/p' | head -n 1
+}
+
+is_gone() {
+    [[ -z $(squeue --noheader --jobs "$1" 2> /dev/null) ]]
+}
+
+# build NAME OPTIONS...: submits the build and sets `array` and `merge`.
+build() {
+    local name=$1 answer
+    shift
+    answer=$("$here/build.sh" --source fma --audio "$scratch/corpus/audio" \
+        --metadata "$scratch/corpus/metadata/tracks.csv" --out "$scratch/$name" --tasks "$TASKS" --cpus 1 --bin "$bin" "$@" -- "${BUILD_SETTINGS[@]}")
+    array=$(sed -n 's/^parts //p' <<< "$answer")
+    merge=$(sed -n 's/^merge //p' <<< "$answer")
+}
+
+# kill_program NAME JOB: kill -9, as the kernel does it when memory is short.
+kill_program() {
+    local number pid
+    number=$(squeue --noheader --jobs "$2" --format %A)
+    for pid in $(scontrol listpids "$number" | awk '$1 ~ /^[0-9]+$/ { print $1 }'); do
+        if [[ $(cat "/proc/$pid/comm" 2> /dev/null) == "$1" ]]; then
+            kill -KILL "$pid"
+        fi
+    done
+}
+
+# is_in_the_middle PART: some of its shards are finished and it is not.
+is_in_the_middle() {
+    [[ -e $1/.build/shard-00000.json && ! -e $1/dataset.json ]]
+}
+
+# Most tasks that ran at one moment, by the times in their logs.
+most_at_once() {
+    awk '$2 == "part" && $6 == "begins" { print $1, 1 } $2 == "part" && $6 == "ends" { print $1, -1 }' "$1"/part-*.log |
+        sort | awk '{ now += $2; if (now > most) most = now } END { print most + 0 }'
+}
+
+# count PATTERN FILE
+count() {
+    grep -c -- "$1" "$2" || true
+}
+
+# What a task's log says of tracks that were done before it was interrupted.
+earlier_work() {
+    sed -n 's/.*; \(.* earlier run\)$/\1/p' "$1" | tail -n 1
+}
+
+# finish_build NAME: waits for the merge.
+finish_build() {
+    wait_for 300 "job $merge" is_gone "$merge" || true
+    [[ $(state "$merge") == COMPLETED ]] || tail -n 5 "$scratch/$1.logs"/*.log >&2
+}
+
+# fit_arguments RUN
+fit_arguments() {
+    printf '%s\n' --run "$1" --data "$scratch/single" --split test --model cnn1d --device cpu --epochs "$epochs" \
+        --batch-size 16 --augment none --patience 0
+}
+
+# train_job RUN OPTIONS OF sbatch...: prints the job's number.
+train_job() {
+    local run=$1 arguments
+    shift
+    mapfile -t arguments < <(fit_arguments "$run")
+    sbatch --parsable --cpus-per-task=1 --output="$run.log" "$@" "$here/train.sh" "${arguments[@]}"
+}
+
+# has_epochs RUN N
+has_epochs() {
+    [[ -e $1/history.csv && $(wc -l < "$1/history.csv") -gt $2 ]]
+}
+
+# same_training RUN: its weights, and what every epoch came to, without the times.
+same_training() {
+    cmp "$scratch/undisturbed/best.safetensors" "$1/best.safetensors" &&
+        diff <(losses "$scratch/undisturbed") <(losses "$1")
+}
+
+losses() {
+    awk -F , 'NR == 1 { for (at = 1; at <= NF; at++) if ($at ~ /loss|f1|top1/) keep[at] }
+        { line = ""; for (at = 1; at <= NF; at++) if (at in keep) line = line "," $at; print line }' "$1/history.csv"
+}
+
+step "Making music"
+"$bin/make-corpus" --out "$scratch/music" --tracks-per-genre "$TRACKS_PER_GENRE" --seconds 1.5
+find "$scratch/music/audio" -name '*.mp3' | sort | awk -v copies="$COPIES" '{ file[NR] = $0 }
+    END { for (copy = 0; copy < copies; copy++) for (at = 1; at <= NR; at++) printf "%d\t%s\n", 3 * ++id, file[at] }' |
+    "$here/../bench/link_corpus.sh" "$scratch/corpus"
+
+step "Building and training without Slurm"
+"$bin/preprocess" build --source fma --audio "$scratch/corpus/audio" --metadata "$scratch/corpus/metadata/tracks.csv" \
+    --out "$scratch/single" --quiet "${BUILD_SETTINGS[@]}"
+cp -r "$scratch/single" "$scratch/without_split"
+"$bin/preprocess" split "$scratch/single" --name test --strategy random --quiet
+epochs=1
+mapfile -t arguments < <(fit_arguments "$scratch/trial")
+"$bin/train" fit --quiet "${arguments[@]}" > /dev/null
+epochs=$(awk -F , -v wanted="$TRAINING_SECONDS" '
+    NR == 1 { for (at = 1; at <= NF; at++) if ($at == "seconds") column = at }
+    NR == 2 { print int(wanted / $column) + 3 }' "$scratch/trial/history.csv")
+mapfile -t arguments < <(fit_arguments "$scratch/undisturbed")
+"$bin/train" fit --quiet "${arguments[@]}" > /dev/null
+
+step "Starting a cluster"
+start_cluster
+
+step "An array of $TASKS tasks and a merge"
+build plain
+finish_build plain
+most=$(most_at_once "$scratch/plain.logs")
+result "tasks run at once" "$most of $TASKS at most" test "$most" -ge 2
+result "array and merge" "merge $(state "$merge")" diff -r "$scratch/without_split" "$scratch/plain"
+
+step "A task that is requeued in the middle"
+build requeued --remove-parts
+wait_for 120 "the middle of part 2" is_in_the_middle "$scratch/requeued.parts/part-2"
+scontrol requeue "${array}_2"
+finish_build requeued
+log=$scratch/requeued.logs/part-2.log
+result "a task requeued in the middle" "begun $(count ' begins on ' "$log") times, merge $(state "$merge")" \
+    diff -r "$scratch/without_split" "$scratch/requeued"
+result "it went on where it was" "$(earlier_work "$log")" grep "earlier run" "$log"
+result "--remove-parts" "parts are gone" test ! -e "$scratch/requeued.parts"
+
+step "A task that is killed, and the same command again"
+build killed
+wait_for 120 "the middle of part 1" is_in_the_middle "$scratch/killed.parts/part-1"
+kill_program preprocess "${array}_1"
+wait_for 120 "job $merge" is_gone "$merge" || true
+result "a failed task cancels the merge" "part $(state "${array}_1"), merge $(state "$merge")" \
+    test "$(state "$merge")" = CANCELLED -a ! -e "$scratch/killed/dataset.json"
+wait_for 120 "job $array" is_gone "$array" || true
+build killed
+finish_build killed
+log=$scratch/killed.logs/part-1.log
+result "the same command again" "$(earlier_work "$log"), merge $(state "$merge")" \
+    diff -r "$scratch/without_split" "$scratch/killed"
+
+step "Trainings of $epochs epochs: signalled, out of time, cancelled"
+signalled=$(train_job "$scratch/signalled")
+limited=$(train_job "$scratch/limited" --time=1 --signal=B:USR1@45)
+cancelled=$(train_job "$scratch/cancelled")
+wait_for 300 "an epoch" has_epochs "$scratch/cancelled" 1
+scancel "$cancelled"
+wait_for 60 "job $cancelled" is_gone "$cancelled" || true
+result "a cancelled training saves and stays cancelled" "$(state "$cancelled")" \
+    grep -q "exit status 75" "$scratch/cancelled.log"
+cancelled=$(train_job "$scratch/cancelled")
+for epoch in 1 2; do
+    wait_for 300 "an epoch" has_epochs "$scratch/signalled" "$epoch"
+    # Into the next epoch, but not to its end.
+    sleep 0.7
+    scancel --signal=USR1 --batch "$signalled"
+    wait_for 60 "the restart" grep -q "restart $epoch\$" "$scratch/signalled.log"
+done
+for job in "$signalled" "$limited" "$cancelled"; do
+    wait_for 900 "job $job" is_gone "$job" || true
+done
+for run in signalled limited cancelled; do
+    log=$scratch/$run.log
+    [[ $(state "${!run}") == COMPLETED ]] || tail -n 5 "$log" >&2
+    result "training that was $run" \
+        "stopped with 75 $(count 'exit status 75' "$log") times, then $(state "${!run}")" same_training "$scratch/$run"
+done
+result "the time limit stopped a training" "restarted $(count 'restart [1-9]' "$scratch/limited.log") times" \
+    grep -q "restart 1" "$scratch/limited.log"
+
+printf '\n%-8s %-48s %s\n' "" "tried" "seen"
+differing=0
+for line in "${results[@]}"; do
+    IFS='|' read -r verdict what seen <<< "$line"
+    printf '%-8s %-48s %s\n' "$verdict" "$what" "$seen"
+    [[ $verdict == ok ]] || differing=$((differing + 1))
+done
+if [[ $differing -gt 0 ]]; then
+    fail "$differing of ${#results[@]} differ"
+fi
+echo "all ${#results[@]} as wanted, after $((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))"
