@@ -7,11 +7,23 @@
 
 mod bench;
 mod build;
+mod flipped_bits;
+mod killed_training;
 mod papers;
 mod sources;
 mod split;
 mod tables;
 mod train;
+mod train_signals;
+mod training_disks;
 mod transfer;
 mod usage;
 mod verify;
+
+/// How often a fault is tried: as often as CRATEDIGGER_FAULT_ROUNDS says, or `usual` times.
+fn rounds(usual: usize) -> usize {
+    let asked = std::env::var("CRATEDIGGER_FAULT_ROUNDS").ok();
+    asked.map_or(usual, |rounds| {
+        rounds.parse().expect("CRATEDIGGER_FAULT_ROUNDS is a number")
+    })
+}
