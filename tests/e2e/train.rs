@@ -22,7 +22,7 @@ pub fn dataset() -> PathBuf {
 }
 
 /// `fit` with settings that make two epochs a matter of seconds; `cnn1d` is the quickest to step.
-fn fit(run: &Path, more: &[&str]) -> assert_cmd::Command {
+pub fn fit(run: &Path, more: &[&str]) -> assert_cmd::Command {
     let mut command = Program::Train.command(["fit", "--model", "cnn1d", "--batch-size", "2", "--seed", "4"]);
     command
         .arg("--data")
@@ -35,13 +35,13 @@ fn fit(run: &Path, more: &[&str]) -> assert_cmd::Command {
 }
 
 /// A checksum of the run's weights.
-fn weights(run: &Path) -> String {
+pub fn weights(run: &Path) -> String {
     let bytes = fs::read(run.join("best.safetensors")).unwrap();
     blake3::hash(&bytes).to_hex().to_string()
 }
 
 /// The history without the columns that are times.
-fn history(run: &Path) -> Vec<String> {
+pub fn history(run: &Path) -> Vec<String> {
     let table = fs::read_to_string(run.join("history.csv")).unwrap();
     table
         .lines()
@@ -309,6 +309,29 @@ fn mistakes_are_sentences() {
         .assert()
         .code(1);
     assert!(stderr(&damaged).contains("last.checkpoint"), "{}", stderr(&damaged));
+}
+
+#[test]
+fn weights_that_ask_for_code_are_refused() {
+    let root = TempDir::new().unwrap();
+    let (weights, proof) = (root.path().join("weights.pt"), root.path().join("proof"));
+    let call = format!("touch {}", proof.display());
+    // os.system(call), as Python pickles it.
+    let pickle = [
+        b"\x80\x02cposix\nsystem\nU".as_slice(),
+        &[call.len() as u8],
+        call.as_bytes(),
+        b"\x85R.",
+    ]
+    .concat();
+    fs::write(&weights, pickle).unwrap();
+    let refused = fit(&root.path().join("run"), &["--init-from", weights.to_str().unwrap()])
+        .assert()
+        .code(1);
+    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(said.contains("weights.pt") && said.contains("`posix.system`"), "{said}");
+    assert_eq!(json_line(&refused)["ok"], false);
+    assert!(!proof.exists());
 }
 
 #[test]

@@ -34,7 +34,10 @@ const EXAMPLES: &str = "Examples:
   train eval --run runs/crnn
   train features --run runs/crnn --out features.safetensors --classify knn,svm
   train models
-  train bench --data fma --model crnn --batch-size 32";
+  train bench --data fma --model crnn --batch-size 32
+
+Exit codes: 0 done, 1 failed, 2 wrong usage. `fit` ends with 75 when SIGTERM, SIGUSR1 or SIGINT has stopped it: everything
+is kept, and the same run goes on with --resume. A second signal ends it at once.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -60,6 +63,9 @@ pub struct FitArgs {
     /// Continue the run where it stopped
     #[arg(long)]
     pub resume: bool,
+    /// Hold every byte that will be read against its checksum before anything begins
+    #[arg(long)]
+    pub verify: bool,
     /// Settings in TOML, under the names of the flags in snake case; flags win
     #[arg(long, value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
@@ -80,6 +86,9 @@ pub struct EvalArgs {
     /// Set of the run's split
     #[arg(long, value_enum, default_value_t = SetName::Test)]
     pub split: SetName,
+    /// Hold every byte that will be read against its checksum before anything begins
+    #[arg(long)]
+    pub verify: bool,
     /// Of tags: take for each the threshold that gives the best F1 on the validation set, not 0.5
     #[arg(long)]
     pub tune_thresholds: bool,
@@ -181,8 +190,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "DATASET")]
     pub background: Option<PathBuf>,
     /// Where the shards are read from
-    #[arg(long, value_enum, default_value = "mapped")]
-    pub cache: Cache,
+    #[command(flatten)]
+    pub cache: Option<Cache>,
     /// Threads that prepare batches [default: one per core, 8 at most]
     #[arg(long)]
     pub loader_threads: Option<usize>,

@@ -34,16 +34,16 @@ impl Judgement {
 }
 
 /// Runs `forward` over excerpts of `data`, batch by batch and in their order, and hands its result, `[batch, …]` row by
-/// row, to `consume`.
-pub fn infer(
+/// row, to `consume`. Stops at its first error.
+pub fn infer<E: From<DeviceFailure>>(
     data: &RunData,
     excerpts: &[usize],
     batch_size: usize,
     prefetch: &mut Prefetch,
     compute: &Compute,
     forward: impl Fn(ModelInput) -> Tensor<2>,
-    mut consume: impl FnMut(&BatchBuffer, &[f32]),
-) -> Result<(), DeviceFailure> {
+    mut consume: impl FnMut(&BatchBuffer, &[f32]) -> Result<(), E>,
+) -> Result<(), E> {
     let source = BatchSource {
         dataset: &data.dataset,
         excerpts: &data.excerpts,
@@ -56,22 +56,22 @@ pub fn infer(
     let numbers = 0..source.batches.len();
     prefetch.run(&source, numbers, |_, batch, _| {
         let result = step::to_host(forward(uploader.upload(batch, 0..batch.clips())))?;
-        consume(batch, &result);
-        Ok(())
+        consume(batch, &result)
     })?;
     Ok(())
 }
 
 /// Runs `model`, which must be on `compute.device` and not on its autodiff twin, over excerpts of `data`, those of a track
-/// side by side.
-pub fn evaluate(
+/// side by side. `keep_on` is asked after each batch; its error ends the work.
+pub fn evaluate<E: From<DeviceFailure>>(
     model: &Model,
     data: &RunData,
     excerpts: &[usize],
     batch_size: usize,
     prefetch: &mut Prefetch,
     compute: &Compute,
-) -> Result<Judgement, DeviceFailure> {
+    keep_on: impl Fn() -> Result<(), E>,
+) -> Result<Judgement, E> {
     let (task, outputs) = (data.dataset.task(), data.dataset.classes().len());
     let framed = data.excerpts.first().is_some_and(|excerpt| excerpt.frame.is_some());
     let mut all = Tally::new(task, outputs);
@@ -91,6 +91,7 @@ pub fn evaluate(
                     songs.add(data, data.excerpts[excerpt].position, logits);
                 }
             }
+            keep_on()
         },
     )?;
     Ok(match songs {

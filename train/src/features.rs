@@ -55,6 +55,7 @@ pub fn extract(
         |batch, features| {
             table.excerpts.extend_from_slice(&batch.excerpts);
             table.values.extend_from_slice(features);
+            Ok(())
         },
     )?;
     Ok(table)

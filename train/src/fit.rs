@@ -11,30 +11,22 @@ use crate::console::Console;
 use crate::evaluate::evaluate;
 use crate::history::{self, EpochRecord};
 use crate::loader::{BatchSource, Batches, Clips, Prefetch, PrefetchReport, ReadAhead, balanced, training_order};
-use crate::metrics::{Figures, SetReport, Tally};
-use crate::models::{Blueprint, Model, Monitor, export_weights, freeze, parameter_ids, transfer_weights};
+use crate::metrics::{Figures, SetReport};
+use crate::models::{Monitor, export_weights};
 use crate::objective::Objective;
-use crate::optimization::{adam, learning_rates};
+use crate::optimization::learning_rates;
 use crate::pace::{DeviceTimes, Pace};
 use crate::report;
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
+use crate::start::{BEST_FILE, CHECKPOINT_FILE, empty_tally, start};
 use crate::step::Rule;
+use crate::stop::{StopRequest, Stopped};
 use crate::trainer::Trainer;
 use anyhow::{Context, bail};
 use burn::module::Module;
-use burn::optim::ModuleOptimizer;
-use burn::tensor::Device;
-use rand::RngExt;
-use shared::rng::{Purpose, stream};
 use shared::split::Set;
-use std::collections::BTreeSet;
-use std::path::Path;
 
-/// Weights of the epoch with the best of the figure that is watched.
-pub const BEST_FILE: &str = "best.safetensors";
-/// Where the run stands.
-pub const CHECKPOINT_FILE: &str = "last.checkpoint";
 /// Figures per epoch.
 pub const HISTORY_FILE: &str = "history.csv";
 
@@ -50,11 +42,16 @@ pub struct FitReport {
 }
 
 /// Trains until the epochs are done or the watched figure has not become better for `patience` of them.
+///
+/// # Errors
+/// Among others [`Stopped`], after the step under way, once `stop` says so. The run's checkpoint then continues to the
+/// weights that it would have come to.
 pub fn fit(
     config: &RunConfig,
     data: &RunData,
     run: &RunDirectory,
     compute: &Compute,
+    stop: StopRequest<'_>,
     console: Console,
 ) -> anyhow::Result<FitReport> {
     let (train, val) = (data.set(Set::Train)?, data.set(Set::Val)?);
@@ -69,13 +66,16 @@ pub fn fit(
     let steps = training_source(config, data, compute, train, 0).batches.len() as u64;
     let mut advised = false;
     while let Some(epoch) = next_epoch(config, &progress.history) {
+        if let Some(signal) = stop() {
+            return Err(leave(run, &progress, &trainer, signal)?.into());
+        }
         let first = progress.step - epoch as u64 * steps;
         let source = training_source(config, data, compute, train, epoch as u64);
         let mut tally = progress.tally.clone();
         let bar = console.bar(format!("epoch {}", epoch + 1), steps as usize, first as usize);
         trainer.times = DeviceTimes::default();
         let numbers = first as usize..steps as usize;
-        let mut ahead = (config.cache == Cache::Mapped && config.shuffle_window > 0).then(|| {
+        let mut ahead = (config.cache != Cache::Ram && config.shuffle_window > 0).then(|| {
             let kinds = training_kinds(config);
             ReadAhead::new(
                 &data.dataset,
@@ -91,6 +91,10 @@ pub fn fit(
                 ahead.advance(&data.dataset, &data.excerpts, &source.batches, number);
             }
             trainer.step(done, batch, &mut tally)?;
+            if let Some(signal) = stop() {
+                trainer.settle(&mut tally)?;
+                return Err(leave(run, &progress.at(done + 1, tally.clone()), &trainer, signal)?.into());
+            }
             if config.checkpoint_every > 0 && (done + 1).is_multiple_of(config.checkpoint_every as u64) {
                 trainer.settle(&mut tally)?;
                 save(run, &progress.at(done + 1, tally.clone()), &trainer)?;
@@ -105,7 +109,24 @@ pub fn fit(
         bar.finish_and_clear();
 
         let model = trainer.model();
-        let judgement = evaluate(&model.valid(), data, val, config.batch_size, &mut prefetch, compute)?;
+        // A judgement changes nothing that training goes on with, so one that is left is made again from the start, out
+        // of a checkpoint from before it. Finishing it could take longer than a batch system waits.
+        let keep_on = || match stop() {
+            None => Ok(()),
+            Some(signal) => {
+                let trained = progress.at((epoch as u64 + 1) * steps, tally.clone());
+                Err(anyhow::Error::from(leave(run, &trained, &trainer, signal)?))
+            }
+        };
+        let judgement = evaluate(
+            &model.valid(),
+            data,
+            val,
+            config.batch_size,
+            &mut prefetch,
+            compute,
+            keep_on,
+        )?;
         if !judgement.tracks.loss().is_finite() {
             bail!(
                 "the validation loss is not finite after epoch {}; try a lower --lr than {}",
@@ -187,114 +208,6 @@ fn pace<'a>(config: &'a RunConfig, compute: &Compute, loader: &'a PrefetchReport
     }
 }
 
-/// Fresh weights, imported ones, or those of the last checkpoint.
-fn start(
-    config: &RunConfig,
-    data: &RunData,
-    run: &RunDirectory,
-    device: &Device,
-    console: Console,
-) -> anyhow::Result<(Progress, Model, ModuleOptimizer)> {
-    device.seed(stream(config.seed, 0, 0, Purpose::Model).random());
-    let model = config.model.init(&blueprint(config, data), device);
-    let optimizer = adam(config.weight_decay);
-    if let Some(bytes) = run.read(CHECKPOINT_FILE)? {
-        let path = run.path(CHECKPOINT_FILE);
-        let (progress, model, optimizer) = checkpoint::from_bytes(&bytes, model, optimizer)
-            .with_context(|| format!("{} cannot be continued from; begin the run again", path.display()))?;
-        console.line(&format!(
-            "continuing after {} steps and {} epochs",
-            progress.step,
-            progress.history.len()
-        ));
-        return Ok((progress, frozen(config, model, console)?, optimizer));
-    }
-    let (model, loaded) = match &config.init_from {
-        None => (model, BTreeSet::new()),
-        Some(path) => begin_from(config, path, model, console)?,
-    };
-    let progress = Progress::new(empty_tally(data), loaded);
-    Ok((progress, frozen(config, model, console)?, optimizer))
-}
-
-fn empty_tally(data: &RunData) -> Tally {
-    Tally::new(data.dataset.task(), data.dataset.classes().len())
-}
-
-/// The model with the weights of a file, or those of another run's best epoch, and the names of what was loaded.
-fn begin_from(
-    config: &RunConfig,
-    path: &Path,
-    model: Model,
-    console: Console,
-) -> anyhow::Result<(Model, BTreeSet<String>)> {
-    let mut replace = config.replace_classifier;
-    let file = if path.is_dir() {
-        let (other, begun) = RunDirectory::open(path)?;
-        if begun.model != config.model && config.model.description().follows != Some(begun.model.name()) {
-            bail!(
-                "the run in {} is one of {}, and its weights do not fit {}",
-                path.display(),
-                begun.model,
-                config.model
-            );
-        }
-        // As many classes may still be others.
-        replace |= begun.classes != config.classes;
-        other.path(BEST_FILE)
-    } else {
-        path.to_owned()
-    };
-    let (model, transfer) = transfer_weights(model, &file, replace)?;
-    let fresh = match transfer.fresh.as_slice() {
-        [] => String::new(),
-        names => format!("; fresh are {}", names.join(", ")),
-    };
-    console.line(&format!(
-        "loaded {} parameters from {}{fresh}",
-        transfer.loaded.len(),
-        file.display()
-    ));
-    Ok((model, transfer.loaded))
-}
-
-/// The model with the parameters frozen that the run says.
-fn frozen(config: &RunConfig, model: Model, console: Console) -> anyhow::Result<Model> {
-    if config.freeze.is_empty() {
-        return Ok(model);
-    }
-    let names = parameter_ids(&model);
-    for pattern in &config.freeze {
-        if !names.iter().any(|(name, _)| pattern.matches(name)) {
-            let names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
-            bail!(
-                "--freeze {pattern} matches no parameter of {}; there are {}",
-                config.model,
-                names.join(", ")
-            );
-        }
-    }
-    let all = model.trainable_parameters();
-    let (model, frozen) = freeze(model, |name| config.freezes(name));
-    if frozen == all {
-        bail!(
-            "--freeze matches every parameter of {}; leave something to be trained",
-            config.model
-        );
-    }
-    console.line(&format!("{frozen} of {all} parameters are frozen"));
-    Ok(model)
-}
-
-/// What the run's network is built for.
-pub fn blueprint(config: &RunConfig, data: &RunData) -> Blueprint {
-    Blueprint {
-        shape: *data.front_end.shape(),
-        classes: config.classes.len(),
-        dropout: config.dropout,
-    }
-}
-
 /// The epoch to train, counted from 0, unless the run is over.
 fn next_epoch(config: &RunConfig, history: &[EpochRecord]) -> Option<usize> {
     let since_best = best(history, config.monitor).map_or(0, |best| history.len() - best.epoch);
@@ -340,6 +253,24 @@ fn save(run: &RunDirectory, progress: &Progress, trainer: &Trainer<'_>) -> anyho
     Ok(run.write(CHECKPOINT_FILE, &bytes)?)
 }
 
+/// Saves where the run stands; what to end with. Before the first step there is nothing to save, and nothing is: Burn draws
+/// weights when they are first looked at, and looking at them here would draw others.
+fn leave(
+    run: &RunDirectory,
+    progress: &Progress,
+    trainer: &Trainer<'_>,
+    signal: &'static str,
+) -> anyhow::Result<Stopped> {
+    if progress.step > 0 {
+        save(run, progress, trainer)?;
+    }
+    Ok(Stopped::AtStep {
+        signal,
+        step: progress.step,
+        run: run.root().to_owned(),
+    })
+}
+
 fn finish(run: &RunDirectory, history: Vec<EpochRecord>, monitor: Monitor) -> anyhow::Result<FitReport> {
     let best = best(&history, monitor)
         .context("no epoch was trained; --epochs must be at least 1")?
@@ -360,6 +291,12 @@ mod tests {
     use super::*;
     use crate::config::Settings;
     use crate::models::ModelKind;
+    use crate::optimization::adam;
+    use crate::start::blueprint;
+    use crate::testing;
+    use burn::tensor::Device;
+    use std::collections::BTreeSet;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn history(losses: &[f64]) -> Vec<EpochRecord> {
         let figures = |loss| Figures {
@@ -399,6 +336,56 @@ mod tests {
         assert_eq!(next_epoch(&config(9, 2), &history(&[3.0, 2.0, 2.5])), Some(3));
         assert_eq!(next_epoch(&config(9, 2), &history(&[3.0, 2.0, 2.5, 2.0])), None);
         assert_eq!(next_epoch(&config(9, 0), &history(&[3.0, 4.0, 5.0, 6.0])), Some(4));
+    }
+
+    #[test]
+    fn a_run_stopped_at_any_place_ends_as_if_it_had_not_been() {
+        let root = testing::dataset();
+        // Dropout and fresh weights come from the device's generator, which other tests draw from at the same time: none
+        // of the one, and of the other those of one checkpoint for all.
+        let config = RunConfig {
+            epochs: 2,
+            batch_size: 2,
+            dropout: 0.0,
+            classes: ["Folk", "Rock"].map(String::from).into(),
+            split: "main".into(),
+            ..testing::config(root.path(), ModelKind::Cnn1d)
+        };
+        let data = RunData::open(&config).unwrap();
+        let compute = Compute::new(&config, &data, vec![Device::flex()]).unwrap();
+        let runs = tempfile::tempdir().unwrap();
+        let go = |run: &RunDirectory, checks: usize| {
+            let asked = AtomicUsize::new(0);
+            let stop = || (asked.fetch_add(1, Ordering::Relaxed) >= checks).then_some("SIGTERM");
+            fit(&config, &data, run, &compute, &stop, Console::new(true))
+        };
+        let step = |outcome: anyhow::Result<FitReport>| match outcome.unwrap_err().downcast::<Stopped>() {
+            Ok(Stopped::AtStep { step, .. }) => step,
+            other => panic!("{other:?}"),
+        };
+        let untrained = config.model.init(&blueprint(&config, &data), compute.training_device());
+        let progress = Progress::new(empty_tally(&data), BTreeSet::new());
+        let begun = checkpoint::to_bytes(&progress, &untrained, &adam(config.weight_decay)).unwrap();
+        let begin = |name: &str| {
+            let run = RunDirectory::begin(&runs.path().join(name)).unwrap();
+            run.write(CHECKPOINT_FILE, &begun).unwrap();
+            run
+        };
+        let history = |run: &RunDirectory| {
+            let table = String::from_utf8(run.read(HISTORY_FILE).unwrap().unwrap()).unwrap();
+            let without_times = |line: &str| line.split(',').skip(3).map(String::from).collect::<Vec<_>>();
+            table.lines().map(without_times).collect::<Vec<_>>()
+        };
+        let whole = begin("whole");
+        go(&whole, usize::MAX).unwrap();
+        // Asked before an epoch, after each of its two steps and after its one batch of validation.
+        for (checks, expected) in [0, 1, 2, 2, 2, 3, 4, 4].into_iter().enumerate() {
+            let run = begin(&checks.to_string());
+            assert_eq!(step(go(&run, checks)), expected, "{checks}");
+            go(&run, usize::MAX).unwrap();
+            assert_eq!(run.read(BEST_FILE).unwrap(), whole.read(BEST_FILE).unwrap(), "{checks}");
+            assert_eq!(history(&run), history(&whole), "{checks}");
+        }
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! The `train` program: reads the command line, runs the command, prints its result, chooses the exit code.
 #![forbid(unsafe_code)]
 
+use anyhow::Context;
 use clap::Parser;
+use serde_json::json;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use train::cli::{Cli, Command};
 use train::commands::{Outcome, UsageError, run_bench, run_eval, run_features, run_fit, run_models};
 use train::console::Console;
+use train::mapping_fault::FaultWatch;
+use train::stop::{EXIT_STOPPED, Stopped};
 
 // Burn's CPU backend allocates and frees every activation; the system allocator gives the pages back each time.
 #[global_allocator]
@@ -19,21 +23,39 @@ const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let console = Console::new(cli.quiet);
-    let outcome = match cli.command {
-        Command::Fit(args) => run_fit(*args, console),
-        Command::Eval(args) => run_eval(args, console),
-        Command::Features(args) => run_features(*args, console),
-        Command::Models => Ok(run_models()),
-        Command::Bench(args) => run_bench(*args, console),
-    };
-    match outcome.and_then(|outcome| print(&outcome, cli.json)) {
+    let json = cli.json;
+    match run(cli).and_then(|outcome| print(&outcome, json)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(if error.is::<UsageError>() { WRONG_USAGE } else { FAILED })
-        }
+        Err(error) => ExitCode::from(report(&error, json)),
     }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    let console = Console::new(cli.quiet);
+    let watch = FaultWatch::begin(cli.json).context("could not listen for signals")?;
+    match cli.command {
+        Command::Fit(args) => run_fit(*args, &watch, console),
+        Command::Eval(args) => run_eval(args, &watch, console),
+        Command::Features(args) => run_features(*args, &watch, console),
+        Command::Models => Ok(run_models()),
+        Command::Bench(args) => run_bench(*args, &watch, console),
+    }
+}
+
+/// Says what went wrong and chooses the exit code.
+fn report(error: &anyhow::Error, json: bool) -> u8 {
+    let (code, line) = if let Some(stopped) = error.chain().find_map(|cause| cause.downcast_ref::<Stopped>()) {
+        eprintln!("{stopped}");
+        (EXIT_STOPPED, stopped.json())
+    } else {
+        eprintln!("error: {error:#}");
+        let code = if error.is::<UsageError>() { WRONG_USAGE } else { FAILED };
+        (code, json!({ "ok": false, "error": format!("{error:#}") }))
+    };
+    if json {
+        println!("{line}");
+    }
+    code
 }
 
 /// A reader that has seen enough and closed the pipe is no failure.
@@ -42,7 +64,9 @@ fn print(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
     let mut write = || -> io::Result<()> {
         writeln!(out, "{}", outcome.text)?;
         if json {
-            writeln!(out, "{}", outcome.json)?;
+            let mut line = outcome.json.clone();
+            line["ok"] = json!(true);
+            writeln!(out, "{line}")?;
         }
         out.flush()
     };

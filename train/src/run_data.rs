@@ -1,6 +1,6 @@
 //! A run's view of its data: the open data set, the three sets as excerpts of its tracks, the front end.
 
-use crate::config::{Balance, Cache, RunConfig};
+use crate::config::{Balance, RunConfig};
 use crate::frontend::{Background, BackgroundError, FrontEndPlace, HostFrontEnd, HostSetup, VectorError};
 use crate::loader::{Excerpt, Framing};
 use crate::models::{InputShape, ModelKind, Monitor};
@@ -11,7 +11,6 @@ use shared::shard::ShardKind;
 use shared::split::{Set, Split, SplitError};
 use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS};
 use std::collections::BTreeMap;
-use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -205,24 +204,6 @@ impl RunData {
         let checksum = background.checksum().to_owned();
         self.front_end.mix_in(background);
         Ok(Some(checksum))
-    }
-
-    /// Brings the shards that training with `config` reads into memory, or asks the system to, where they fit.
-    pub fn prepare(&mut self, config: &RunConfig) -> io::Result<()> {
-        let kinds = training_kinds(config);
-        match config.cache {
-            Cache::Ram => kinds.into_iter().try_for_each(|kind| self.dataset.load(kind)),
-            Cache::Mapped if config.shuffle_window == 0 => {
-                let shards = 0..self.dataset.index().shards.len();
-                let all = kinds
-                    .into_iter()
-                    .flat_map(|kind| shards.clone().map(move |shard| (kind, shard)));
-                // Advice only: without it the same bytes are read later.
-                all.for_each(|(kind, shard)| drop(self.dataset.shard(kind, shard).will_need()));
-                Ok(())
-            }
-            Cache::Mapped => Ok(()),
-        }
     }
 
     /// Bytes of the shards that training with `config` reads.

@@ -1,7 +1,7 @@
 //! A run's directory: which file lies where, and who may write it.
 
 use crate::config::RunConfig;
-use shared::atomic_file::{self, WriteError};
+use shared::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -90,10 +90,12 @@ impl RunDirectory {
             }
             Err(source) => return Err(RunError::Io { path, source }),
         };
-        let config = toml::from_str(&text).map_err(|error| RunError::Damaged {
-            path,
-            detail: error.to_string(),
-        })?;
+        let damaged = |detail: String| RunError::Damaged {
+            path: path.clone(),
+            detail,
+        };
+        let config: RunConfig = toml::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        config.validate().map_err(|error| damaged(error.to_string()))?;
         Ok((directory, config))
     }
 
@@ -106,10 +108,13 @@ impl RunDirectory {
         let path = root.join(LOCK_FILE);
         let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                root: root.to_owned(),
-                _lock: Some(lock),
-            }),
+            Ok(()) => {
+                remove_left_over(root);
+                Ok(Self {
+                    root: root.to_owned(),
+                    _lock: Some(lock),
+                })
+            }
             Err(TryLockError::WouldBlock) => Err(RunError::Busy { path: root.to_owned() }),
             Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
         }
@@ -147,6 +152,18 @@ impl RunDirectory {
     }
 }
 
+/// What a process that was killed while it wrote has left; nobody else writes here now. What cannot be removed costs space
+/// only.
+fn remove_left_over(root: &Path) {
+    let entries = fs::read_dir(root).into_iter().flatten().flatten();
+    let left = entries.filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with('.') && name.ends_with(TEMPORARY_SUFFIX)
+    });
+    left.for_each(|entry| drop(fs::remove_file(entry.path())));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,5 +190,54 @@ mod tests {
         assert_eq!(RunDirectory::resume(&root).unwrap().1, config);
         fs::write(root.join(CONFIG_FILE), "data = 3").unwrap();
         assert!(matches!(RunDirectory::open(&root), Err(RunError::Damaged { .. })));
+    }
+
+    #[test]
+    fn settings_that_were_changed_into_impossible_ones_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            data: Some("fma".into()),
+            model: Some(ModelKind::Crnn),
+            ..Settings::default()
+        };
+        let config = settings.resolve().unwrap();
+        let run = RunDirectory::begin(root.path()).unwrap();
+        run.save_config(&config).unwrap();
+        let text = fs::read_to_string(root.path().join(CONFIG_FILE)).unwrap();
+        for (name, value) in [
+            ("batch_size", "0"),
+            ("prefetch", "4611686018427387904"),
+            ("loader_threads", "1000000"),
+            ("clip_frames", "4611686018427387904"),
+            ("lr", "nan"),
+            ("epochs", "-1"),
+            ("freeze", "['(']"),
+            ("l2", "['((((=1']"),
+        ] {
+            let changed = text.lines().filter(|line| !line.starts_with(&format!("{name} =")));
+            // Before the first table.
+            let changed = format!("{name} = {value}\n{}\n", changed.collect::<Vec<_>>().join("\n"));
+            fs::write(root.path().join(CONFIG_FILE), changed).unwrap();
+            let error = RunDirectory::open(root.path()).unwrap_err();
+            assert!(matches!(error, RunError::Damaged { .. }), "{name}: {error}");
+        }
+        // Brackets without end, which a parser that recurses would follow down.
+        fs::write(root.path().join(CONFIG_FILE), format!("data = {}", "[".repeat(1 << 20))).unwrap();
+        assert!(matches!(RunDirectory::open(root.path()), Err(RunError::Damaged { .. })));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_and_nothing_else_does() {
+        let root = tempfile::tempdir().unwrap();
+        for name in [".best.safetensors.Ab1.tmp", "notes.tmp", ".hidden"] {
+            fs::write(root.path().join(name), "x").unwrap();
+        }
+        let _run = RunDirectory::begin(root.path()).unwrap();
+        let mut names: Vec<_> = fs::read_dir(root.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, [".hidden", ".lock", "notes.tmp"]);
     }
 }

@@ -23,6 +23,14 @@ use tempfile::TempDir;
 /// Tracks of the data set; their ids are 10, 20, 30 …
 pub const TRACKS: usize = 8;
 
+/// How often damage is tried: as often as CRATEDIGGER_FAULT_ROUNDS says, or `usual` times.
+pub fn fault_rounds(usual: u32) -> u32 {
+    let asked = std::env::var("CRATEDIGGER_FAULT_ROUNDS").ok();
+    asked.map_or(usual, |rounds| {
+        rounds.parse().expect("CRATEDIGGER_FAULT_ROUNDS is a number")
+    })
+}
+
 /// The settings of a run of `model` on the data set in `root`.
 pub fn config(root: &Path, model: ModelKind) -> RunConfig {
     let settings = Settings {
@@ -66,8 +74,8 @@ pub fn dataset() -> TempDir {
             clipped_samples: 0,
             flags: Vec::new(),
             shard: 0,
-            waveform_blake3: String::new(),
-            mel_blake3: String::new(),
+            waveform_blake3: blake3::hash(bytemuck::cast_slice(&samples)).to_hex().to_string(),
+            mel_blake3: blake3::hash(bytemuck::cast_slice(&decibels)).to_hex().to_string(),
         });
     }
     let record = |shard: FinishedShard| ShardFileRecord {

@@ -4,6 +4,7 @@
 //! [`crate::split`]; who builds a data set, and from what, is not known here.
 
 mod index;
+pub mod integrity;
 
 pub use index::{DatasetIndex, FileRecord, ShardFileRecord, ShardRecord, SourceRecord, Task};
 
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 
 /// The version of the directory's layout that this code writes and reads.
@@ -113,13 +115,10 @@ impl Dataset {
         if by_id.len() != tracks.len() {
             return Err(damaged(TRACKS_FILE, "two rows have the same track_id".into()));
         }
-        let open = |kind: ShardKind| -> Result<Vec<MappedShard>, ShardError> {
-            let records = index.shards.iter().enumerate();
-            records
-                .map(|(number, record)| MappedShard::open(&root.join(kind.path(number)), kind, record.file(kind).bytes))
-                .collect()
-        };
-        let (waveforms, mels) = (open(ShardKind::Waveform)?, open(ShardKind::Mel)?);
+        let (waveforms, mels) = (
+            map_shards(root, &index, ShardKind::Waveform)?,
+            map_shards(root, &index, ShardKind::Mel)?,
+        );
         let dataset = Self {
             root: root.to_owned(),
             index,
@@ -249,11 +248,26 @@ impl Dataset {
 
     /// Copies all shards of a kind into this program's memory.
     pub fn load(&mut self, kind: ShardKind) -> io::Result<()> {
-        let shards = match kind {
+        self.shards_mut(kind).iter_mut().try_for_each(MappedShard::load)
+    }
+
+    /// From now on reads the shards of a kind from copies that lie below `directory` as they do below the data set's own.
+    /// Checks what [`Self::open`] checks of them; on failure nothing has changed.
+    pub fn relocate(&mut self, kind: ShardKind, directory: &Path) -> Result<(), DatasetError> {
+        let copies = map_shards(directory, &self.index, kind)?;
+        let before = mem::replace(self.shards_mut(kind), copies);
+        let checked = self.check_rows();
+        if checked.is_err() {
+            *self.shards_mut(kind) = before;
+        }
+        checked
+    }
+
+    fn shards_mut(&mut self, kind: ShardKind) -> &mut Vec<MappedShard> {
+        match kind {
             ShardKind::Waveform => &mut self.waveforms,
             ShardKind::Mel => &mut self.mels,
-        };
-        shards.iter_mut().try_for_each(MappedShard::load)
+        }
     }
 
     /// A mapped shard.
@@ -263,6 +277,13 @@ impl Dataset {
             ShardKind::Mel => &self.mels[number],
         }
     }
+}
+
+fn map_shards(root: &Path, index: &DatasetIndex, kind: ShardKind) -> Result<Vec<MappedShard>, ShardError> {
+    let records = index.shards.iter().enumerate();
+    records
+        .map(|(number, record)| MappedShard::open(&root.join(kind.path(number)), kind, record.file(kind).bytes))
+        .collect()
 }
 
 /// Reads a file that the index vouches for, and checks it.

@@ -189,3 +189,55 @@ fn another_version_and_no_index_are_told_apart() {
         Err(DatasetError::NotADataset { .. })
     ));
 }
+
+#[test]
+fn copies_elsewhere_are_read_instead_and_only_if_they_are_the_same() {
+    let (root, copies) = (tiny(), tempfile::tempdir().unwrap());
+    let mut dataset = Dataset::open(root.path()).unwrap();
+    let refused = dataset.relocate(ShardKind::Waveform, copies.path());
+    assert!(matches!(refused, Err(DatasetError::Shard(_))));
+    fs::create_dir(copies.path().join("shards")).unwrap();
+    let file = ShardKind::Waveform.path(0);
+    fs::copy(root.path().join(&file), copies.path().join(&file)).unwrap();
+    dataset.relocate(ShardKind::Waveform, copies.path()).unwrap();
+    fs::remove_file(root.path().join(&file)).unwrap();
+    assert_eq!(dataset.waveform(1)[..4], [0, 9, 18, 27]);
+    // Another data set's shard of the same size.
+    let mut bytes = fs::read(copies.path().join(&file)).unwrap();
+    let header = String::from_utf8_lossy(&bytes[..crate::shard::DATA_START]).into_owned();
+    let other = header.replacen("\"9\"", "\"8\"", 1);
+    assert_ne!(other, header);
+    // Through the bytes: the length word before the header is no text.
+    bytes[8..crate::shard::DATA_START]
+        .copy_from_slice(&other.as_bytes()[other.len() - (crate::shard::DATA_START - 8)..]);
+    fs::write(copies.path().join("other"), bytes).unwrap();
+    fs::rename(copies.path().join("other"), copies.path().join(&file)).unwrap();
+    assert!(dataset.relocate(ShardKind::Waveform, copies.path()).is_err());
+    assert_eq!(dataset.waveform(1)[..4], [0, 9, 18, 27]);
+}
+
+#[test]
+fn every_byte_of_a_shard_is_vouched_for() {
+    let root = tiny();
+    let index = Dataset::read_index(root.path()).unwrap();
+    let mut rows = read_tracks(root.path(), &index).unwrap();
+    let path = root.path().join(ShardKind::Mel.path(0));
+    let shard = MappedShard::open(&path, ShardKind::Mel, index.shards[0].mel.bytes).unwrap();
+    for row in &mut rows {
+        row.mel_blake3 = blake3::hash(shard.bytes(row.track_id).unwrap()).to_hex().to_string();
+    }
+    drop(shard);
+    let problems = || integrity::shard_problems(&path, &index, &rows, ShardKind::Mel, 0, &|_| {});
+    assert_eq!(problems(), [""; 0]);
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(97).chain([whole.len() - 1]) {
+        let mut changed = whole.clone();
+        changed[at] ^= 4;
+        fs::write(&path, &changed).unwrap();
+        assert_eq!(problems().len(), 1, "byte {at}: {:?}", problems());
+    }
+    fs::write(&path, whole).unwrap();
+    rows.pop();
+    let problems = integrity::shard_problems(&path, &index, &rows, ShardKind::Mel, 0, &|_| {});
+    assert!(problems[0].contains("holds 3 tracks"), "{problems:?}");
+}

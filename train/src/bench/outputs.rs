@@ -2,10 +2,10 @@
 
 use crate::compute::Compute;
 use crate::config::RunConfig;
-use crate::fit::blueprint;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Target};
 use crate::models::{ModelInput, export_weights};
 use crate::run_data::RunData;
+use crate::start::blueprint;
 use crate::step;
 use anyhow::Context;
 use safetensors::SafeTensors;

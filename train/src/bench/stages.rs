@@ -3,7 +3,7 @@
 use super::{Measurement, Stage};
 use crate::compute::Compute;
 use crate::config::RunConfig;
-use crate::fit::{blueprint, training_source};
+use crate::fit::training_source;
 use crate::frontend::HostScratch;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Prefetch, PrefetchReport};
 use crate::metrics::Tally;
@@ -11,6 +11,7 @@ use crate::models::{Model, freeze};
 use crate::objective::Objective;
 use crate::optimization::adam;
 use crate::run_data::RunData;
+use crate::start::blueprint;
 use crate::step::Rule;
 use crate::trainer::Trainer;
 use burn::optim::GradientsParams;

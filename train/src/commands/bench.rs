@@ -7,6 +7,8 @@ use crate::compute::Compute;
 use crate::config::{RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
+use crate::mapping_fault::FaultWatch;
+use crate::preparation::prepare;
 use crate::run_data::RunData;
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -20,9 +22,12 @@ const TOLERATED_DB: f64 = 0.05;
 const TOLERATED_SNR_DB: f64 = 40.0;
 
 /// Measures, or makes the comparisons that the measurements rest on.
-pub fn run_bench(args: BenchArgs, console: Console) -> anyhow::Result<Outcome> {
+pub fn run_bench(args: BenchArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let mut config = settings(&args).resolve().map_err(UsageError::Setting)?;
+    watch.dataset(&config.data);
+    config.background.iter().for_each(|root| watch.dataset(root));
+    watch.advise("run the same command again");
     let mut data = RunData::open(&config)?;
     data.open_background(&config)?;
     config.classes = data.dataset.classes().to_vec();
@@ -42,8 +47,7 @@ pub fn run_bench(args: BenchArgs, console: Console) -> anyhow::Result<Outcome> {
     if args.check_front_end {
         return check_front_end(&config, &data, &compute, &device_name);
     }
-    data.prepare(&config)
-        .context("could not bring the shards into memory")?;
+    prepare(&mut data, &config, watch, &|| None, console)?;
     let front_end = if compute.has_front_end() { "device" } else { "host" };
     console.line(&format!(
         "{} on {device_name}, {} clips a batch, front end on the {front_end}, {} loader threads",
@@ -88,7 +92,7 @@ fn settings(args: &BenchArgs) -> Settings {
         background: args.background.clone(),
         precision: Some(args.precision),
         front_end: Some(args.front_end),
-        cache: Some(args.cache),
+        cache: args.cache.clone(),
         loader_threads: args.loader_threads,
         ..Settings::default()
     }

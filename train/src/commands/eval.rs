@@ -7,32 +7,39 @@ use crate::config::RunConfig;
 use crate::console::Console;
 use crate::device::DeviceChoice;
 use crate::evaluate::{Judgement, evaluate};
-use crate::fit::{BEST_FILE, blueprint};
+use crate::integrity::verify;
 use crate::loader::Prefetch;
+use crate::mapping_fault::FaultWatch;
 use crate::metrics::{SetMetrics, Tally};
 use crate::models::{Model, import_weights};
 use crate::report::{self, METRICS_FILE, set_files};
-use crate::run_data::RunData;
+use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
+use crate::start::{BEST_FILE, blueprint};
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::dataset::Task;
 use shared::split::Set;
 
 /// Judges a run's best weights on one set.
-pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
+pub fn run_eval(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let (run, mut config) = RunDirectory::resume(&args.run)?;
     if let Some(moved) = args.data {
         config.data = moved;
     }
+    watch.dataset(&config.data);
+    watch.advise("run the same command again");
     let data = RunData::open(&config)?;
-    if data.dataset.index().checksum != config.data_checksum {
+    if data.dataset.index().checksum != config.data_checksum || data.dataset.classes() != config.classes {
         bail!(
             "{} is not the data set that {} was trained on",
             config.data.display(),
             args.run.display()
         );
+    }
+    if args.verify {
+        verify(&data.dataset, &training_kinds(&config), &|| None)?;
     }
     if args.tune_thresholds && data.dataset.task() == Task::SingleLabel {
         bail!("--tune-thresholds is for tags; of classes the likeliest one is taken");
@@ -75,14 +82,15 @@ pub fn run_eval(args: EvalArgs, console: Console) -> anyhow::Result<Outcome> {
 
 fn judge(model: &Model, config: &RunConfig, data: &RunData, set: Set, compute: &Compute) -> anyhow::Result<Judgement> {
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
-    Ok(evaluate(
+    evaluate(
         model,
         data,
         data.set(set)?,
         config.batch_size,
         &mut prefetch,
         compute,
-    )?)
+        || anyhow::Ok(()),
+    )
 }
 
 /// Per tag the threshold that gives the best F1 on the validation set.

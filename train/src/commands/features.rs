@@ -7,11 +7,12 @@ use crate::config::{RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
 use crate::features::{FeatureTable, TopClassifier, TopFigures, classify, extract, to_safetensors};
-use crate::fit::{BEST_FILE, blueprint};
 use crate::loader::Prefetch;
+use crate::mapping_fault::FaultWatch;
 use crate::models::{Model, import_weights, transfer_weights};
 use crate::run_data::RunData;
 use crate::run_directory::RunDirectory;
+use crate::start::{BEST_FILE, blueprint};
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::atomic_file;
@@ -20,9 +21,11 @@ use shared::split::Set;
 use std::path::PathBuf;
 
 /// Writes the penultimate activations of all sets, and tries classifiers on top of them.
-pub fn run_features(args: FeaturesArgs, console: Console) -> anyhow::Result<Outcome> {
+pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let (mut config, weights) = resolve(&args)?;
+    watch.dataset(&config.data);
+    watch.advise("run the same command again");
     let data = RunData::open(&config)?;
     if config.classes.is_empty() {
         config.classes = data.dataset.classes().to_vec();

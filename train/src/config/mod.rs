@@ -3,9 +3,11 @@
 //! [`Settings`] enter, all optional; a [`RunConfig`] leaves, which is saved in the run's directory before work starts
 //! and read back by `eval` and `--resume`.
 
+mod cache;
 mod pattern;
 mod settings;
 
+pub use cache::Cache;
 pub use pattern::{ParameterPattern, Penalty};
 pub use settings::Settings;
 
@@ -16,17 +18,6 @@ use crate::precision::Precision;
 use crate::run_data::StatisticsKind;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-
-/// Where shards are read from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cache {
-    /// Memory maps, read ahead by the system and shared with its other programs.
-    #[default]
-    Mapped,
-    /// A copy in this program's memory, made before training begins: for file systems that are slow at random access.
-    Ram,
-}
 
 /// What is done about classes of different sizes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -162,8 +153,14 @@ pub fn invalid(name: &'static str, problem: impl Into<String>) -> InvalidSetting
     }
 }
 
+/// More than any machine can use: a mistake, or a file that nobody should be sent.
+const MOST_THREADS: usize = 1024;
+const MOST_BATCHES_AHEAD: usize = 1 << 16;
+const MOST_CLIP_FRAMES: usize = 1 << 20;
+
 impl RunConfig {
-    fn validate(&self) -> Result<(), InvalidSetting> {
+    /// Checks every value, also of settings that were saved and may have been changed since.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
         let at_least_one = [
             ("--epochs", self.epochs),
             ("--batch-size", self.batch_size),
@@ -172,6 +169,14 @@ impl RunConfig {
         ];
         if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err(invalid(name, "must be at least 1"));
+        }
+        let at_most = [
+            ("--loader-threads", self.loader_threads, MOST_THREADS),
+            ("--prefetch", self.prefetch, MOST_BATCHES_AHEAD),
+            ("length of a clip", self.clip_frames.unwrap_or(0), MOST_CLIP_FRAMES),
+        ];
+        if let Some((name, value, most)) = at_most.into_iter().find(|(_, value, most)| value > most) {
+            return Err(invalid(name, format!("must be at most {most}, not {value}")));
         }
         // The seed is kept in TOML, whose integers are signed.
         if i64::try_from(self.seed).is_err() {
@@ -325,7 +330,7 @@ impl RunConfig {
             checkpoint_every: Some(self.checkpoint_every),
             precision: Some(self.precision),
             front_end: Some(self.front_end),
-            cache: Some(self.cache),
+            cache: Some(self.cache.clone()),
             shuffle_window: Some(self.shuffle_window),
         }
     }

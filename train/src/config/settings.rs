@@ -104,8 +104,8 @@ pub struct Settings {
     /// Where training clips become model input [default: auto]
     #[arg(long, value_enum)]
     pub front_end: Option<FrontEndPlace>,
-    /// Where the shards are read from while training [default: mapped]
-    #[arg(long, value_enum)]
+    /// Where the shards are read from while training
+    #[command(flatten)]
     pub cache: Option<Cache>,
     /// Shards that are shuffled together; 0 is all of them [default: 0, or what a quarter of memory holds where half of
     /// it does not hold all]

@@ -3,11 +3,13 @@
 //! Every tensor of the file must find its place and every parameter of the model a tensor, or nothing is changed.
 
 use super::named::parameter_ids;
+use super::pytorch_file::{self, Refusal};
 use super::pytorch_zip::without_zip64_end;
 use super::{Model, ModelKind};
 use crate::config::ParameterPattern;
+use crate::guard;
 use burn::store::{
-    ApplyError, ApplyResult, KeyRemapper, PathFilter, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
+    ApplyError, ApplyResult, KeyRemapper, ModuleStore, PathFilter, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
 use safetensors::SafeTensors;
 use std::collections::BTreeSet;
@@ -31,6 +33,17 @@ pub enum ImportError {
         path: PathBuf,
         /// What the reader said.
         detail: String,
+    },
+    /// The file holds more than weights, or promises what it does not hold.
+    #[error(
+        "{} is not read: {refusal}; take the weights from a .safetensors file, or save the model's state_dict() alone",
+        path.display()
+    )]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        refusal: Refusal,
     },
     /// The file's tensors are not the model's.
     #[error("the weights in {} do not fit {kind}: {detail}; was the file made by another model, or for another number \
@@ -129,13 +142,16 @@ fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<App
             if pytorch {
                 store = store.remap(remapper).with_from_adapter(PyTorchToBurnAdapter);
             }
-            model
-                .load_from(&mut store)
-                .map_err(|error| unreadable(error.to_string()))
+            guarded(|| model.load_from(&mut store).map_err(|error| error.to_string())).map_err(unreadable)
         }
         "pt" | "pth" => {
             let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-            let shortened = without_zip64_end(&bytes)
+            let shortened = without_zip64_end(&bytes);
+            pytorch_file::check(shortened.as_deref().unwrap_or(&bytes)).map_err(|refusal| ImportError::Refused {
+                path: path.to_owned(),
+                refusal,
+            })?;
+            let shortened = shortened
                 .map(|archive| -> std::io::Result<NamedTempFile> {
                     let mut copy = NamedTempFile::new()?;
                     copy.write_all(&archive)?;
@@ -154,13 +170,36 @@ fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<App
             };
             let mut nested = settings(PytorchStore::from_file(readable).with_top_level_key(STATE_DICT_KEY));
             let mut plain = settings(PytorchStore::from_file(readable));
-            model
-                .load_from(&mut nested)
-                .or_else(|_| model.load_from(&mut plain))
-                .map_err(|error| unreadable(error.to_string()))
+            let size = bytes.len() as u64;
+            load_pytorch(model, &mut nested, size)
+                .or_else(|_| load_pytorch(model, &mut plain, size))
+                .map_err(unreadable)
         }
         _ => Err(ImportError::UnknownFormat { path: path.to_owned() }),
     }
+}
+
+/// Loads a PyTorch file of `size` bytes, if no tensor is larger than that. The reader would make any tensor of up to 10 GiB
+/// before it compares its shape with the model's, and a stride of 0 makes one out of a single number.
+fn load_pytorch(model: &mut Model, store: &mut PytorchStore, size: u64) -> Result<ApplyResult, String> {
+    guarded(|| {
+        for (name, tensor) in store.get_all_tensors().map_err(|error| error.to_string())? {
+            let elements = tensor
+                .shape
+                .iter()
+                .try_fold(1u64, |product, &axis| product.checked_mul(axis as u64));
+            let bytes = elements.and_then(|elements| elements.checked_mul(tensor.dtype.size() as u64));
+            if bytes.is_none_or(|bytes| bytes > size) {
+                return Err(format!("its tensor `{name}` is larger than the file"));
+            }
+        }
+        model.load_from(store).map_err(|error| error.to_string())
+    })
+}
+
+/// Runs a reader that is not ours on bytes that are not ours. After a panic in it the model is given up.
+fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    guard::catch(read).unwrap_or_else(|panic| Err(format!("its reader failed: {panic}")))
 }
 
 /// Whether a safetensors file was written from PyTorch's state dict: its names are PyTorch's, and dense weights are

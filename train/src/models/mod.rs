@@ -7,11 +7,15 @@ mod encoder1d;
 mod encoder2d;
 mod fma_baselines;
 mod head;
+#[cfg(test)]
+mod hostile_weights;
 mod import;
 mod input;
 mod keras;
 mod multimodal;
 mod named;
+mod pickle_scan;
+mod pytorch_file;
 mod pytorch_zip;
 mod recurrence;
 mod registry;

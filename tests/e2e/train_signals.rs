@@ -1,0 +1,186 @@
+//! What ends a training from outside: signals of batch systems, and shards that go away under their readers.
+
+use crate::train::{dataset, fit, history, weights};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tests::harness::{Program, Tree};
+
+/// Long after anything that is waited for should have happened.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Starts `fit` as [`fit`] would run it.
+fn start(data: &Path, run: &Path, more: &[&str]) -> Child {
+    let mut process = Program::Train.process(["fit", "--model", "cnn1d", "--batch-size", "2", "--seed", "4"]);
+    process.arg("--data").arg(data).arg("--run").arg(run);
+    process.args(["--device", "cpu", "--json"]).args(more);
+    process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn wait_for(path: &Path, child: &mut Child) {
+    let deadline = Instant::now() + PATIENCE;
+    while !path.exists() {
+        assert!(
+            Instant::now() < deadline && child.try_wait().unwrap().is_none(),
+            "{} did not appear",
+            path.display()
+        );
+        sleep(Duration::from_millis(2));
+    }
+}
+
+fn send(signal: &str, child: &Child) {
+    let sent = Command::new("kill")
+        .args(["-s", signal, &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// What the program said in the end; a program that does not end is killed, and fails the test.
+fn end(mut child: Child) -> Output {
+    let deadline = Instant::now() + PATIENCE;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("the program did not end: {:?}", child.wait_with_output().unwrap());
+        }
+        sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn last_line(output: &Output) -> Value {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(stdout.lines().last().unwrap_or_default()).unwrap()
+}
+
+#[test]
+fn a_signal_stops_a_run_where_it_can_go_on() {
+    let root = TempDir::new().unwrap();
+    let whole = root.path().join("whole");
+    fit(&whole, &["--epochs", "5"]).assert().success();
+    for (signal, later) in [("TERM", 0), ("USR1", 130), ("INT", 310)] {
+        let run = root.path().join(signal);
+        let mut child = start(&dataset(), &run, &["--epochs", "5"]);
+        wait_for(&run.join("config.toml"), &mut child);
+        sleep(Duration::from_millis(later));
+        send(signal, &child);
+        let output = end(child);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(75), "{signal}: {said}");
+        let line = last_line(&output);
+        assert_eq!(
+            (&line["ok"], &line["stopped"]),
+            (&Value::Bool(false), &Value::Bool(true))
+        );
+        let expected = format!(
+            "stopped by SIG{signal} at step {}; continue with `train fit --run {} --resume`",
+            line["step"],
+            run.display()
+        );
+        assert!(said.contains(&expected), "{said}");
+        Program::Train
+            .command(["fit", "--resume", "--run"])
+            .arg(&run)
+            .assert()
+            .success();
+        assert_eq!(weights(&run), weights(&whole), "{signal}");
+        assert_eq!(history(&run), history(&whole), "{signal}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_program_at_once() {
+    let root = TempDir::new().unwrap();
+    // Weights that never come: whoever reads them waits.
+    let weights = root.path().join("weights.safetensors");
+    assert!(Command::new("mkfifo").arg(&weights).status().unwrap().success());
+    let run = root.path().join("run");
+    let mut child = start(&dataset(), &run, &["--init-from", weights.to_str().unwrap()]);
+    wait_for(&run.join(".lock"), &mut child);
+    send("TERM", &child);
+    sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "the first signal is noted only");
+    send("TERM", &child);
+    const SIGTERM: i32 = 15;
+    assert_eq!(end(child).status.signal(), Some(SIGTERM));
+}
+
+#[test]
+fn a_signal_before_training_leaves_nothing_to_continue() {
+    let root = TempDir::new().unwrap();
+    let index: Value = serde_json::from_slice(&fs::read(dataset().join("dataset.json")).unwrap()).unwrap();
+    let directory = format!("cratedigger-{}", index["checksum"].as_str().unwrap());
+    let copies = root.path().join("scratch").join(directory);
+    fs::create_dir_all(&copies).unwrap();
+    // As a process does that copies.
+    let lock = File::create(copies.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    let (run, scratch) = (root.path().join("run"), root.path().join("scratch"));
+    let mut child = start(&dataset(), &run, &["--cache", "local", scratch.to_str().unwrap()]);
+    wait_for(&copies.join("shards"), &mut child);
+    send("USR1", &child);
+    let output = end(child);
+    assert_eq!(output.status.code(), Some(75), "{}", stderr(&output));
+    assert!(stderr(&output).contains("before training began"), "{}", stderr(&output));
+    assert_eq!(last_line(&output)["step"], Value::Null);
+    drop(lock);
+    fit(&run, &["--epochs", "1", "--cache", "local", scratch.to_str().unwrap()])
+        .assert()
+        .success();
+}
+
+#[test]
+fn a_shard_that_is_cut_short_under_a_training_is_named() {
+    let root = TempDir::new().unwrap();
+    for (file, more) in [
+        ("shards/waveform-00000.safetensors", &["--model", "cnn1d"][..]),
+        (
+            "shards/mel-00000.safetensors",
+            &["--model", "cnn2d", "--augment", "none"],
+        ),
+    ] {
+        let data = root.path().join(more[1]);
+        copy(&dataset(), &data);
+        let (shard, run) = (data.join(file), root.path().join(format!("run-{}", more[1])));
+        let whole = fs::read(&shard).unwrap();
+        let mut process = Program::Train.process(["fit", "--batch-size", "2", "--epochs", "100000", "--patience", "0"]);
+        process.arg("--data").arg(&data).arg("--run").arg(&run).args(more);
+        process.args(["--device", "cpu", "--json", "--checkpoint-every", "1"]);
+        let mut child = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_for(&run.join("last.checkpoint"), &mut child);
+        // In place, so that the running program's map loses its pages; a file renamed over it would not do that.
+        File::options().write(true).open(&shard).unwrap().set_len(4096).unwrap();
+        let output = end(child);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{file}: {:?}: {said}", output.status);
+        let resume = format!("continue with `train fit --run {} --resume`", run.display());
+        for expected in [file, "it has 4096 bytes", "mount", resume.as_str()] {
+            assert!(said.contains(expected), "{file}: {said}");
+        }
+        assert_eq!(last_line(&output)["ok"], false);
+        fs::write(&shard, whole).unwrap();
+        Program::Train
+            .command(["fit", "--resume", "--epochs", "1", "--run"])
+            .arg(&run)
+            .assert()
+            .success();
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for path in Tree::read(from).unwrap().paths() {
+        let target = to.join(path);
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(from.join(path), target).unwrap();
+    }
+}

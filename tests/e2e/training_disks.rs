@@ -1,0 +1,187 @@
+//! Where runs and copies of shards lie: directories that cannot be written, disks that are full, copies that are shared.
+
+use crate::train::{dataset, fit, history, weights};
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+use tempfile::TempDir;
+use tests::harness::{Program, Tree};
+
+/// Runs a shell script with a file system of `bytes` bytes mounted on `directory`, in a namespace of its own. None, with
+/// the reason printed, where this machine does not allow that.
+fn on_a_small_disk(directory: &Path, bytes: u64, script: &str) -> Option<Output> {
+    let unshare = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+        command.arg(directory).arg(Program::Train.path()).arg(dataset());
+        command
+    };
+    fs::create_dir_all(directory).unwrap();
+    let mount = format!("mount -t tmpfs -o size={bytes} none \"$1\"");
+    match unshare(&mount).output() {
+        Ok(output) if output.status.success() => {}
+        refused => {
+            println!("skipped: a small file system cannot be mounted here: {refused:?}");
+            return None;
+        }
+    }
+    Some(unshare(&format!("{mount} && {script}")).output().unwrap())
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The arguments of [`fit`] in a shell, with the program as `$2` and the data set as `$3`.
+const FIT: &str = "\"$2\" fit --model cnn1d --batch-size 2 --seed 4 --device cpu --data \"$3\"";
+
+#[test]
+fn a_disk_that_fills_up_leaves_the_last_checkpoint_whole() {
+    let root = TempDir::new().unwrap();
+    let (whole, run) = (root.path().join("whole"), root.path().join("run"));
+    fit(&whole, &["--epochs", "2"]).assert().success();
+    let checkpoint = fs::metadata(whole.join("last.checkpoint")).unwrap().len();
+    // Room for one checkpoint, and not for the next beside it.
+    let (disk, bytes) = (root.path().join("disk"), checkpoint * 3 / 2);
+    let script = format!(
+        "{FIT} --run \"$1/run\" --epochs 2 --checkpoint-every 1; code=$?; cp -r \"$1/run\" {}; exit $code",
+        run.display()
+    );
+    let Some(output) = on_a_small_disk(&disk, bytes, &script) else {
+        return;
+    };
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("last.checkpoint") && said.contains("space"), "{said}");
+    let left = Tree::read(&run).unwrap();
+    assert_eq!(
+        left.paths().collect::<Vec<_>>(),
+        [".lock", "config.toml", "last.checkpoint"]
+    );
+    let mut resume = Program::Train.command(["fit", "--resume", "--run"]);
+    let resumed = resume.arg(&run).assert().success();
+    let said = String::from_utf8_lossy(&resumed.get_output().stderr).into_owned();
+    assert!(said.contains("continuing after 1 steps"), "{said}");
+    assert_eq!(weights(&run), weights(&whole));
+    assert_eq!(history(&run), history(&whole));
+}
+
+#[test]
+fn a_scratch_disk_that_fills_up_is_a_sentence_and_keeps_nothing_half_written() {
+    let root = TempDir::new().unwrap();
+    let disk = root.path().join("scratch");
+    let mel = fs::metadata(dataset().join("shards/mel-00000.safetensors"))
+        .unwrap()
+        .len();
+    let run = root.path().join("run");
+    let script = format!(
+        "{FIT} --run {} --cache local \"$1\" --epochs 1; code=$?; find \"$1\" -type f -name '*waveform*'; exit $code",
+        run.display()
+    );
+    let Some(output) = on_a_small_disk(&disk, mel, &script) else {
+        return;
+    };
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("--cache mapped") && said.contains("space"), "{said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    // With room elsewhere the same run begins.
+    fit(&run, &["--epochs", "1"]).assert().success();
+}
+
+#[test]
+fn directories_that_cannot_be_written_are_named() {
+    let root = TempDir::new().unwrap();
+    let file = root.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    fit(&file, &["--epochs", "1"])
+        .assert()
+        .code(1)
+        .stderr(contains("could not use").and(contains("file")));
+    fit(&file.join("run"), &["--epochs", "1"])
+        .assert()
+        .code(1)
+        .stderr(contains("could not use"));
+    Program::Train
+        .command(["fit", "--resume", "--run"])
+        .arg(&file)
+        .assert()
+        .code(1);
+    let local = ["--epochs", "1", "--cache", "local", file.to_str().unwrap()];
+    fit(&root.path().join("run"), &local)
+        .assert()
+        .code(1)
+        .stderr(contains("--cache local"));
+    assert_eq!(fs::read(&file).unwrap(), b"mine");
+    let read_only = format!("mount -o remount,ro \"$1\" && {FIT} --run \"$1/run\" --epochs 1");
+    let Some(output) = on_a_small_disk(&root.path().join("disk"), 1 << 20, &read_only) else {
+        return;
+    };
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("Read-only file system"), "{}", stderr(&output));
+}
+
+fn copies(scratch: &Path) -> Vec<String> {
+    let tree = Tree::read(scratch).unwrap();
+    tree.paths()
+        .map(|path| path.rsplit('/').next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn copies_on_a_local_disk_are_made_once_and_change_nothing() {
+    let root = TempDir::new().unwrap();
+    let run = |name: &str| -> PathBuf { root.path().join(name) };
+    let scratch = root.path().join("scratch");
+    let local = [
+        "--epochs",
+        "1",
+        "--verify",
+        "--cache",
+        "local",
+        scratch.to_str().unwrap(),
+    ];
+    fit(&run("mapped"), &["--epochs", "1"]).assert().success();
+    // At the same time, so that they meet.
+    thread::scope(|scope| {
+        for name in ["first", "second", "third"] {
+            let run = run(name);
+            scope.spawn(move || fit(&run, &local).assert().success());
+        }
+    });
+    for name in ["first", "second", "third"] {
+        assert_eq!(weights(&run(name)), weights(&run("mapped")), "{name}");
+    }
+    // This model reads no spectrograms.
+    assert_eq!(copies(&scratch), [".lock", "waveform-00000.safetensors"]);
+    fit(&run("fourth"), &local)
+        .assert()
+        .success()
+        .stderr(contains("copying").not());
+    let tree = Tree::read(&scratch).unwrap();
+    let copy = scratch.join(tree.paths().find(|path| path.contains("waveform")).unwrap());
+    let mut bytes = fs::read(&copy).unwrap();
+    fs::write(&copy, &bytes[..bytes.len() / 2]).unwrap();
+    fit(&run("fifth"), &local)
+        .assert()
+        .success()
+        .stderr(contains("copying"));
+    assert_eq!(weights(&run("fifth")), weights(&run("mapped")));
+    assert_eq!(tree, Tree::read(&scratch).unwrap());
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&copy, &bytes).unwrap();
+    fit(&run("sixth"), &local)
+        .assert()
+        .code(1)
+        .stderr(contains("delete it"));
+    // Where a run reads its shards from belongs to no run: it goes on without the copies.
+    fs::remove_dir_all(&scratch).unwrap();
+    let mut resume = Program::Train.command(["fit", "--resume", "--epochs", "2", "--cache", "mapped", "--run"]);
+    resume.arg(run("fifth")).assert().success();
+    let config = fs::read_to_string(run("fifth").join("config.toml")).unwrap();
+    assert!(config.contains("cache = \"mapped\""), "{config}");
+}

@@ -1,0 +1,192 @@
+//! `train fit`.
+
+use super::{Outcome, UsageError};
+use crate::cli::FitArgs;
+use crate::compute::Compute;
+use crate::config::{Cache, RunConfig, Settings};
+use crate::console::Console;
+use crate::device::DeviceChoice;
+use crate::fit::{HISTORY_FILE, fit};
+use crate::integrity::{verify, verify_copies};
+use crate::mapping_fault::FaultWatch;
+use crate::memory::{self, shuffle_window};
+use crate::preparation::prepare;
+use crate::report::CURVES_FILE;
+use crate::run_data::{RunData, training_kinds};
+use crate::run_directory::RunDirectory;
+use crate::start::BEST_FILE;
+use crate::stop::{StopRequest, StopSignals, Stopped};
+use anyhow::{Context, bail};
+use serde_json::json;
+use shared::dataset::{Dataset, Task};
+use shared::shard::ShardKind;
+use shared::split::{CURRENT_FILE, SPLITS_DIRECTORY, Set, SplitError, current};
+use std::path::Path;
+
+/// Trains a model, or goes on with it.
+pub fn run_fit(args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
+    let choices = DeviceChoice::parse_list(&args.device).map_err(UsageError::Device)?;
+    let signals = StopSignals::listen().context("could not listen for signals")?;
+    let stop = || signals.received();
+    let file = args
+        .config
+        .as_deref()
+        .map(read_settings)
+        .transpose()?
+        .unwrap_or_default();
+    let settings = args.settings.or(file);
+    let (resumed, begun) = args
+        .resume
+        .then(|| RunDirectory::resume(&args.run))
+        .transpose()?
+        .unzip();
+    let fallback = begun.as_ref().map(RunConfig::to_settings).unwrap_or_default();
+    let window_is_set = settings.shuffle_window.is_some();
+    let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
+    config.check_beginning().map_err(UsageError::Setting)?;
+    config.devices = choices.len();
+    let live = config.split.is_empty();
+    if live {
+        config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit {
+            dataset: config.data.clone(),
+        })?;
+    }
+    watch.dataset(&config.data);
+    config.background.iter().for_each(|root| watch.dataset(root));
+    watch.advise("run the same command again");
+    let mut data = RunData::open(&config).map_err(|error| {
+        let error = anyhow::Error::from(error);
+        if !live {
+            return error;
+        }
+        let path = config.data.join(SPLITS_DIRECTORY).join(CURRENT_FILE);
+        error.context(format!("the live split is the one that {} names", path.display()))
+    })?;
+    if begun.is_none() && !window_is_set {
+        let shards = data.dataset.index().shards.len();
+        config.shuffle_window = shuffle_window(data.training_bytes(&config), shards, memory::available());
+    }
+    config.data_checksum.clone_from(&data.dataset.index().checksum);
+    config.background_checksum = data.open_background(&config)?;
+    config.classes = data.dataset.classes().to_vec();
+    if let Some(name) = begun.as_ref().and_then(|begun| config.difference(begun)) {
+        bail!(
+            "the run in {} was begun with another {name}; leave it out, or begin another run",
+            args.run.display()
+        );
+    }
+    let mut devices = Vec::new();
+    let mut names = Vec::new();
+    for choice in choices {
+        let (device, name) = choice.open()?;
+        devices.push(device);
+        names.push(name);
+    }
+    let device_name = names.join(", ");
+    let compute = Compute::new(&config, &data, devices)?;
+    if args.verify {
+        verify_originals(&config, &data, &stop)?;
+    }
+    // Nothing is written before everything that was asked for has been looked at.
+    let run = match resumed {
+        Some(run) => run,
+        None => RunDirectory::begin(&args.run)?,
+    };
+    announce(&config, &data, &device_name, console)?;
+    Stopped::check(&stop)?;
+    let copies = prepare(&mut data, &config, watch, &stop, console)?;
+    if let Some(directory) = copies.filter(|_| args.verify) {
+        verify_copies(&data.dataset, &training_kinds(&config), &directory, &stop)?;
+    }
+    watch.advise(format!(
+        "continue with `train fit --run {} --resume`",
+        args.run.display()
+    ));
+    let report = fit(&config, &data, &run, &compute, &stop, console)?;
+    let validation = &report.validation;
+    let text = format!(
+        "best epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}",
+        report.best.epoch,
+        report.history.len(),
+        validation.tracks.describe(),
+        run.path(BEST_FILE).display(),
+        run.path(HISTORY_FILE).display(),
+        run.path(CURVES_FILE).display(),
+    );
+    let seconds: f64 = report.history.iter().map(|epoch| epoch.seconds).sum();
+    let waited: f64 = report.history.iter().map(|epoch| epoch.seconds * epoch.data_wait).sum();
+    let json = json!({
+        "command": "fit",
+        "run": args.run,
+        "device": device_name,
+        "epochs": report.history.len(),
+        "best_epoch": report.best.epoch,
+        "data_wait": if seconds > 0.0 { waited / seconds } else { 0.0 },
+        "validation": validation,
+    });
+    Ok(Outcome { text, json })
+}
+
+/// Holds what is read where it lies against its checksums; copies are for later.
+fn verify_originals(config: &RunConfig, data: &RunData, stop: StopRequest<'_>) -> anyhow::Result<()> {
+    let kinds = match config.cache {
+        Cache::Local(_) => Vec::new(),
+        Cache::Mapped | Cache::Ram => training_kinds(config),
+    };
+    verify(&data.dataset, &kinds, stop)?;
+    if let Some(root) = &config.background {
+        verify(&Dataset::open(root)?, &[ShardKind::Waveform], stop)?;
+    }
+    Ok(())
+}
+
+fn read_settings(path: &Path) -> anyhow::Result<Settings> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("could not read settings {}", path.display()))?;
+    let wrong = |error: toml::de::Error| UsageError::ConfigFile {
+        path: path.display().to_string(),
+        detail: error.to_string(),
+    };
+    Ok(toml::from_str(&text).map_err(wrong)?)
+}
+
+/// Says what is about to be trained, and what is odd about its data.
+fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) -> anyhow::Result<()> {
+    let count = |set| data.set(set).map(<[usize]>::len);
+    let (unit, outputs) = (
+        if config.frame_seconds.is_some() {
+            "frames"
+        } else {
+            "tracks"
+        },
+        match data.dataset.task() {
+            Task::SingleLabel => "classes",
+            Task::MultiLabel => "tags",
+        },
+    );
+    console.line(&format!(
+        "{} on {device}: {} training, {} validation {unit} of split `{}`, {} {outputs}",
+        config.model,
+        count(Set::Train)?,
+        count(Set::Val)?,
+        config.split,
+        config.classes.len(),
+    ));
+    let constant = &data.split.normalization.constant_bands;
+    if config.model.description().input.has_mel() && !constant.is_empty() {
+        console.line(&format!(
+            "{} of {} mel bands never vary in the training set, as those above an MP3 encoder's low-pass do; they \
+             normalize to zero",
+            constant.len(),
+            data.dataset.features().n_mels,
+        ));
+    }
+    let leaks = &data.split.index.leaks;
+    if !leaks.artists.is_empty() || !leaks.duplicates.is_empty() {
+        console.line(&format!(
+            "{} artists and {} duplicate recordings stand in more than one set of this split; figures will flatter",
+            leaks.artists.len(),
+            leaks.duplicates.len(),
+        ));
+    }
+    Ok(())
+}

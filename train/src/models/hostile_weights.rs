@@ -1,0 +1,142 @@
+//! Weights files that were made to hurt their reader, or got damaged on their way.
+
+use super::pytorch_file::crafted::{Entry, legacy_file, state_dict, zip_file};
+use super::{ImportError, Model, ModelKind, export_weights, import_weights, testing};
+use crate::testing::fault_rounds;
+use burn::tensor::Device;
+use proptest::prelude::*;
+use safetensors::SafeTensors;
+use std::fs;
+use std::path::Path;
+
+/// The smallest system: dense layers on statistics.
+const KIND: ModelKind = ModelKind::MfccDense;
+
+fn model() -> Model {
+    testing::model(KIND, 8, &Device::flex())
+}
+
+/// Its tensors as PyTorch has them: dense weights are `[outputs, inputs]` there.
+fn entries() -> Vec<Entry> {
+    let bytes = export_weights(&model()).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let mut entries: Vec<Entry> = file
+        .iter()
+        .map(|(name, view)| {
+            let shape: Vec<usize> = view.shape().iter().rev().copied().collect();
+            Entry::new(name, &shape)
+        })
+        .collect();
+    entries.sort_by(|first, second| first.name.cmp(&second.name));
+    entries
+}
+
+fn import(directory: &Path, name: &str, bytes: &[u8]) -> Result<usize, ImportError> {
+    let path = directory.join(name);
+    fs::write(&path, bytes).unwrap();
+    import_weights(model(), &path).map(|(_, tensors)| tensors)
+}
+
+#[test]
+fn crafted_files_are_good_before_they_are_bad() {
+    let (directory, entries) = (tempfile::tempdir().unwrap(), entries());
+    assert_eq!(
+        import(directory.path(), "zip.pt", &zip_file(&entries)).unwrap(),
+        entries.len()
+    );
+    let legacy = legacy_file(&state_dict(&entries), &entries);
+    assert_eq!(import(directory.path(), "legacy.pth", &legacy).unwrap(), entries.len());
+}
+
+#[test]
+fn code_is_refused_and_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let evil = b"\x80\x02cposix\nsystem\nX\x05\x00\x00\x00touch\x85R.";
+    for (name, bytes) in [("plain.pt", evil.to_vec()), ("legacy.pt", legacy_file(evil, &[]))] {
+        let error = import(directory.path(), name, &bytes).unwrap_err();
+        assert!(matches!(error, ImportError::Refused { .. }), "{error}");
+        let said = error.to_string();
+        assert!(
+            said.contains(name) && said.contains("`posix.system`") && said.contains(".safetensors"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_tensor_that_is_larger_than_its_file_is_never_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut entries = entries();
+    // One number, seen 2^31 times: 8 GiB.
+    entries[0].shape = vec![1 << 31];
+    entries[0].strides = vec![0];
+    entries[0].elements = 1;
+    let said = import(directory.path(), "weights.pt", &zip_file(&entries))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        said.contains("larger than the file") && said.contains(&entries[0].name),
+        "{said}"
+    );
+    entries[0].shape = vec![1 << 62, 1 << 62];
+    entries[0].strides = vec![0, 0];
+    assert!(import(directory.path(), "weights.pt", &zip_file(&entries)).is_err());
+}
+
+#[test]
+fn headers_that_promise_too_much_are_a_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |length: u64, header: &str| [length.to_le_bytes().as_slice(), header.as_bytes()].concat();
+    let large = r#"{"w":{"dtype":"F32","shape":[1152921504606846976],"data_offsets":[0,4611686018427387904]}}"#;
+    for bytes in [
+        file(1 << 60, "{}"),
+        file(u64::MAX, "{}"),
+        file(large.len() as u64, large),
+        file(2, "{}"),
+        Vec::new(),
+    ] {
+        let error = import(directory.path(), "weights.safetensors", &bytes).unwrap_err();
+        assert!(error.to_string().contains("weights.safetensors"), "{error}");
+    }
+}
+
+/// A file with some of its bytes changed, most of them outside the numbers themselves.
+fn damaged(whole: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+    let length = whole.len();
+    let changes = prop::collection::vec((0..length, any::<u8>()), 1..6);
+    (changes, prop::option::weighted(0.2, 0..length)).prop_map(move |(changes, cut)| {
+        let mut bytes = whole.clone();
+        changes.into_iter().for_each(|(at, value)| bytes[at] = value);
+        bytes.truncate(cut.unwrap_or(length));
+        bytes
+    })
+}
+
+/// Two small tensors, so that most bytes are structure.
+fn small() -> Vec<Entry> {
+    let mut entries = entries();
+    entries.retain(|entry| entry.elements <= 64);
+    entries
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(fault_rounds(64)))]
+
+    #[test]
+    fn damage_to_an_archive_is_never_a_crash(bytes in damaged(zip_file(&small()))) {
+        let directory = tempfile::tempdir().unwrap();
+        let _ = import(directory.path(), "weights.pt", &bytes);
+    }
+
+    #[test]
+    fn damage_to_a_legacy_file_is_never_a_crash(bytes in damaged(legacy_file(&state_dict(&small()), &small()))) {
+        let directory = tempfile::tempdir().unwrap();
+        let _ = import(directory.path(), "weights.pt", &bytes);
+    }
+
+    #[test]
+    fn damage_to_safetensors_is_never_a_crash(bytes in damaged(export_weights(&model()).unwrap()[..2000].to_vec())) {
+        let directory = tempfile::tempdir().unwrap();
+        prop_assert!(import(directory.path(), "weights.safetensors", &bytes).is_err());
+    }
+}

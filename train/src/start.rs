@@ -1,0 +1,131 @@
+//! What a run begins with: fresh weights, those of a file or of another run, or its own last checkpoint.
+
+use crate::checkpoint::{self, Progress};
+use crate::config::RunConfig;
+use crate::console::Console;
+use crate::metrics::Tally;
+use crate::models::{Blueprint, Model, freeze, parameter_ids, transfer_weights};
+use crate::optimization::adam;
+use crate::run_data::RunData;
+use crate::run_directory::RunDirectory;
+use anyhow::{Context, bail};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Device;
+use rand::RngExt;
+use shared::rng::{Purpose, stream};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Weights of the epoch with the best of the figure that is watched.
+pub const BEST_FILE: &str = "best.safetensors";
+/// Where the run stands.
+pub const CHECKPOINT_FILE: &str = "last.checkpoint";
+
+/// Fresh weights, imported ones, or those of the last checkpoint.
+pub fn start(
+    config: &RunConfig,
+    data: &RunData,
+    run: &RunDirectory,
+    device: &Device,
+    console: Console,
+) -> anyhow::Result<(Progress, Model, ModuleOptimizer)> {
+    device.seed(stream(config.seed, 0, 0, Purpose::Model).random());
+    let model = config.model.init(&blueprint(config, data), device);
+    let optimizer = adam(config.weight_decay);
+    if let Some(bytes) = run.read(CHECKPOINT_FILE)? {
+        let path = run.path(CHECKPOINT_FILE);
+        let (progress, model, optimizer) = checkpoint::from_bytes(&bytes, model, optimizer)
+            .with_context(|| format!("{} cannot be continued from; begin the run again", path.display()))?;
+        console.line(&format!(
+            "continuing after {} steps and {} epochs",
+            progress.step,
+            progress.history.len()
+        ));
+        return Ok((progress, frozen(config, model, console)?, optimizer));
+    }
+    let (model, loaded) = match &config.init_from {
+        None => (model, BTreeSet::new()),
+        Some(path) => begin_from(config, path, model, console)?,
+    };
+    let progress = Progress::new(empty_tally(data), loaded);
+    Ok((progress, frozen(config, model, console)?, optimizer))
+}
+
+/// What is known of an epoch before its first step.
+pub fn empty_tally(data: &RunData) -> Tally {
+    Tally::new(data.dataset.task(), data.dataset.classes().len())
+}
+
+/// The model with the weights of a file, or those of another run's best epoch, and the names of what was loaded.
+fn begin_from(
+    config: &RunConfig,
+    path: &Path,
+    model: Model,
+    console: Console,
+) -> anyhow::Result<(Model, BTreeSet<String>)> {
+    let mut replace = config.replace_classifier;
+    let file = if path.is_dir() {
+        let (other, begun) = RunDirectory::open(path)?;
+        if begun.model != config.model && config.model.description().follows != Some(begun.model.name()) {
+            bail!(
+                "the run in {} is one of {}, and its weights do not fit {}",
+                path.display(),
+                begun.model,
+                config.model
+            );
+        }
+        // As many classes may still be others.
+        replace |= begun.classes != config.classes;
+        other.path(BEST_FILE)
+    } else {
+        path.to_owned()
+    };
+    let (model, transfer) = transfer_weights(model, &file, replace)?;
+    let fresh = match transfer.fresh.as_slice() {
+        [] => String::new(),
+        names => format!("; fresh are {}", names.join(", ")),
+    };
+    console.line(&format!(
+        "loaded {} parameters from {}{fresh}",
+        transfer.loaded.len(),
+        file.display()
+    ));
+    Ok((model, transfer.loaded))
+}
+
+/// The model with the parameters frozen that the run says.
+fn frozen(config: &RunConfig, model: Model, console: Console) -> anyhow::Result<Model> {
+    if config.freeze.is_empty() {
+        return Ok(model);
+    }
+    let names = parameter_ids(&model);
+    for pattern in &config.freeze {
+        if !names.iter().any(|(name, _)| pattern.matches(name)) {
+            let names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
+            bail!(
+                "--freeze {pattern} matches no parameter of {}; there are {}",
+                config.model,
+                names.join(", ")
+            );
+        }
+    }
+    let all = model.trainable_parameters();
+    let (model, frozen) = freeze(model, |name| config.freezes(name));
+    if frozen == all {
+        bail!(
+            "--freeze matches every parameter of {}; leave something to be trained",
+            config.model
+        );
+    }
+    console.line(&format!("{frozen} of {all} parameters are frozen"));
+    Ok(model)
+}
+
+/// What the run's network is built for.
+pub fn blueprint(config: &RunConfig, data: &RunData) -> Blueprint {
+    Blueprint {
+        shape: *data.front_end.shape(),
+        classes: config.classes.len(),
+        dropout: config.dropout,
+    }
+}

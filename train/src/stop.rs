@@ -1,0 +1,113 @@
+//! Signals by which batch systems and people end a training.
+//!
+//! A first SIGTERM, SIGUSR1 or SIGINT is noted here, and the work asks at places where it can be continued from. A second
+//! one does what it does to any program: it ends this one at once.
+
+use serde_json::{Value, json};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::flag;
+use signal_hook::low_level::signal_name;
+use std::ffi::c_int;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// SIGTERM and SIGUSR1 are what Slurm sends, before a time limit or a preemption; SIGINT is a person's Ctrl-C.
+const SIGNALS: [c_int; 3] = [SIGTERM, SIGUSR1, SIGINT];
+
+/// The exit code of work that was stopped and can be continued: `EX_TEMPFAIL` of `sysexits.h`, "try again".
+pub const EXIT_STOPPED: u8 = 75;
+
+/// Says whether to stop: the name of the signal that asked for it.
+pub type StopRequest<'a> = &'a (dyn Fn() -> Option<&'static str> + Sync);
+
+/// The signals that have come since [`StopSignals::listen`].
+#[derive(Clone, Debug)]
+pub struct StopSignals {
+    /// The number of the last one; 0 is none.
+    number: Arc<AtomicUsize>,
+}
+
+impl StopSignals {
+    /// From now on a first signal is noted only.
+    pub fn listen() -> io::Result<Self> {
+        let (number, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        for signal in SIGNALS {
+            // In this order, so that the signal that raises the flag is not taken for a second one.
+            flag::register_conditional_default(signal, Arc::clone(&again))?;
+            flag::register(signal, Arc::clone(&again))?;
+            let value = usize::try_from(signal).expect("signals have positive numbers");
+            flag::register_usize(signal, Arc::clone(&number), value)?;
+        }
+        Ok(Self { number })
+    }
+
+    /// The name of the signal that has come, if one has.
+    pub fn received(&self) -> Option<&'static str> {
+        let number = self.number.load(Ordering::Relaxed);
+        let number = c_int::try_from(number).ok().filter(|&number| number != 0)?;
+        Some(signal_name(number).unwrap_or("a signal"))
+    }
+}
+
+/// Work that was stopped by a signal, with nothing lost.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Stopped {
+    /// The run's checkpoint holds everything.
+    #[error("stopped by {signal} at step {step}; continue with `train fit --run {} --resume`", run.display())]
+    AtStep {
+        /// The signal's name.
+        signal: &'static str,
+        /// Steps done since the run began.
+        step: u64,
+        /// The run's directory.
+        run: PathBuf,
+    },
+    /// There was nothing to keep yet.
+    #[error("stopped by {signal} before training began; run the same command again")]
+    BeforeTraining {
+        /// The signal's name.
+        signal: &'static str,
+    },
+}
+
+impl Stopped {
+    /// An error where `stop` has been asked for before training.
+    pub fn check(stop: StopRequest<'_>) -> Result<(), Self> {
+        stop().map_or(Ok(()), |signal| Err(Self::BeforeTraining { signal }))
+    }
+
+    /// The line that `--json` prints.
+    pub fn json(&self) -> Value {
+        let (signal, step, run) = match self {
+            Self::AtStep { signal, step, run } => (signal, Some(step), Some(run)),
+            Self::BeforeTraining { signal } => (signal, None, None),
+        };
+        json!({ "ok": false, "stopped": true, "signal": signal, "step": step, "run": run, "error": self.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_run_says_how_to_go_on() {
+        let stopped = Stopped::AtStep {
+            signal: "SIGUSR1",
+            step: 12,
+            run: "runs/crnn".into(),
+        };
+        assert_eq!(
+            stopped.to_string(),
+            "stopped by SIGUSR1 at step 12; continue with `train fit --run runs/crnn --resume`"
+        );
+        assert_eq!(
+            (stopped.json()["step"].as_u64(), stopped.json()["stopped"].as_bool()),
+            (Some(12), Some(true))
+        );
+        assert_eq!(Stopped::check(&|| None), Ok(()));
+        assert!(Stopped::check(&|| Some("SIGTERM")).is_err());
+    }
+}
