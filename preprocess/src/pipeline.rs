@@ -6,6 +6,7 @@
 
 use crate::extract::{ExtractedTrack, Extractor};
 use crate::index::{self, PLAN_FILE, Rows};
+use crate::inside::AudioDirectory;
 use crate::journal::{Entry, JOURNAL_DIRECTORY, Journal, JournalError};
 use crate::ordered::{self, Bounds};
 use crate::plan::{self, BuildPlan};
@@ -13,6 +14,7 @@ use crate::preset::Preset;
 use crate::shard_writer::PairWriter;
 use crate::source::{Listing, Source, SourceError, TrackSource};
 use crate::validate::{ReasonCounts, Rejection, ValidateConfig};
+use crate::watchdog::{Patience, Stalls, TooManyStalled};
 use shared::atomic_file::WriteError;
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex, INDEX_FILE};
 use shared::features::FeatureConfig;
@@ -23,7 +25,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// Results that may wait to be written. Two per thread keep all busy while one slow track holds up the rest, and the
@@ -113,6 +115,9 @@ pub enum BuildError {
     /// Another file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// Decoders that never come back take up every thread.
+    #[error(transparent)]
+    Stalled(#[from] TooManyStalled),
     /// The operating system refused.
     #[error("could not use {}: {source}", path.display())]
     Io {
@@ -279,19 +284,28 @@ impl<'a> Run<'a> {
 
     fn extract_all(&mut self, pool: &rayon::ThreadPool, progress: &mut dyn BuildProgress) -> Result<(), BuildError> {
         let (tracks, config) = (&self.listing.tracks, self.config);
+        let audio = AudioDirectory::new(&config.audio);
+        let stalls = Stalls::new(config.jobs, Patience::default());
         // One per thread, so that plans and buffers are made once.
         let extractors: Vec<Mutex<Extractor>> = (0..pool.current_num_threads())
-            .map(|_| Mutex::new(Extractor::new(&config.features, &config.validate)))
+            .map(|_| {
+                Mutex::new(Extractor::watched(
+                    &config.features,
+                    &config.validate,
+                    Arc::clone(&stalls),
+                ))
+            })
             .collect();
         let work = |at: usize| {
             let track: &TrackSource = &tracks[at];
             if track.labels.is_empty() {
                 return Err(Rejection::Unlabelled);
             }
+            let file = audio.file(&track.path)?;
             let thread = rayon::current_thread_index().expect("work runs on the pool's threads");
             // A panic in the extraction ends the build, so nobody meets what it left behind.
             let mut extractor = extractors[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            extractor.extract(track.track_id, &config.audio.join(&track.path))
+            extractor.extract(track.track_id, &file)
         };
         let weight = |result: &Result<ExtractedTrack, Rejection>| result.as_ref().map_or(0, ExtractedTrack::bytes);
         let bounds = Bounds {
@@ -299,6 +313,7 @@ impl<'a> Run<'a> {
             weight: WAITING_BYTES,
         };
         ordered::for_each(pool, self.done..tracks.len(), bounds, work, weight, |at, result| {
+            stalls.check()?;
             let kept = self.take(at, result)?;
             progress.track(kept);
             Ok(())
@@ -418,8 +433,8 @@ impl<'a> Run<'a> {
             .extend(self.listing.unlisted.iter().map(|file| RejectedRow {
                 track_id: file.track_id,
                 path: file.path.clone(),
-                reason: Rejection::Unlisted.code().into(),
-                detail: Rejection::Unlisted.to_string(),
+                reason: file.rejection().code().into(),
+                detail: file.rejection().to_string(),
             }));
         let (audio, task) = (self.config.audio.to_string_lossy(), self.config.source.task());
         Ok(index::write(

@@ -1,6 +1,7 @@
 //! What a build is made from and how: written into the directory before work starts, kept as `build.json` in the finished
 //! data set. A rerun with anything else is told what differs.
 
+use crate::inside::AudioDirectory;
 use crate::source::{Listing, TrackSource};
 use crate::validate::ValidateConfig;
 use serde::{Deserialize, Serialize};
@@ -103,9 +104,11 @@ pub fn sources_blake3(listing: &Listing, audio: &Path) -> String {
     let mut add = |entry: serde_json::Result<Vec<u8>>| {
         hasher.update(&entry.expect("plain data always serializes"));
     };
+    let audio = AudioDirectory::new(audio);
     for track in &listing.tracks {
-        let bytes = fs::metadata(audio.join(&track.path))
-            .ok()
+        let file = audio.file(&track.path).ok();
+        let bytes = file
+            .and_then(|file| fs::metadata(file).ok())
             .map(|metadata| metadata.len());
         add(serde_json::to_vec(&(Described::new(track), bytes)));
     }

@@ -109,6 +109,21 @@ pub enum Rejection {
         /// What it said.
         message: String,
     },
+    /// The decoder came to no end.
+    #[error("the decoder came to no end: {detail}")]
+    DecoderStalled {
+        /// What it did instead.
+        detail: String,
+    },
+    /// The path leads out of the audio directory.
+    #[error("{detail}; only files inside the audio directory are read")]
+    Outside {
+        /// The path or the link, and where it leads.
+        detail: String,
+    },
+    /// A file name that no table can hold.
+    #[error("the file's name is not UTF-8, as the names in a data set's tables are; rename it")]
+    BadName,
     /// The operating system could not read the file.
     #[error("the file could not be read: {message}")]
     IoError {
@@ -146,6 +161,9 @@ impl Rejection {
             Self::Unlabelled => "unlabelled",
             Self::Unlisted => "unlisted",
             Self::DecoderPanic { .. } => "decoder_panic",
+            Self::DecoderStalled { .. } => "decoder_stalled",
+            Self::Outside { .. } => "outside",
+            Self::BadName => "bad_name",
             Self::IoError { .. } => "io_error",
             Self::Duplicate { .. } => "duplicate",
             Self::NearSilent { .. } => "near_silent",

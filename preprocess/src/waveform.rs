@@ -1,0 +1,244 @@
+//! An audio file enters; its 16-bit mono waveform at the data set's rate leaves, or the reason why not.
+//!
+//! This is all that depends on what is in a file that nobody checked: it runs under [`crate::guard`], and under the eyes
+//! of [`crate::watchdog`]. What a waveform must be like is for [`crate::validate`] to say.
+
+use crate::decode::{self, AudioStream, Bytes, DecodeReport, Meter};
+use crate::guard;
+use crate::quantize::quantize;
+use crate::resample::Resampler;
+use crate::validate::Rejection;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Sample rates that a thread keeps its plans for.
+const MAX_RESAMPLERS: usize = 12;
+
+/// A decoded file.
+#[derive(Clone, Debug)]
+pub struct Waveform {
+    /// Mono PCM at the data set's rate.
+    pub samples: Vec<i16>,
+    /// Sample rate of the file, in Hz.
+    pub source_rate: u32,
+    /// Channels of the file.
+    pub source_channels: u32,
+    /// Samples that did not fit 16 bits.
+    pub clipped_samples: u64,
+    /// What decoding showed.
+    pub report: DecodeReport,
+}
+
+/// Reads one file after another; plans are made once.
+pub struct WaveformReader {
+    rate: u32,
+    max_samples: u64,
+    resamplers: HashMap<u32, Resampler>,
+}
+
+impl WaveformReader {
+    /// Waveforms will have `rate` samples per second, and `max_samples` of them at most.
+    pub fn new(rate: u32, max_samples: u64) -> Self {
+        Self {
+            rate,
+            max_samples,
+            resamplers: HashMap::new(),
+        }
+    }
+
+    /// Decodes a whole file. A panic of the decoder is a rejection. `meter` is a new one.
+    pub fn read(&mut self, path: &Path, meter: &Arc<Meter>) -> Result<Waveform, Rejection> {
+        self.read_stream(|| decode::open(path, meter), meter)
+    }
+
+    /// The same of any bytes, of which there are `length`.
+    pub fn read_bytes(
+        &mut self,
+        bytes: impl Bytes + 'static,
+        length: u64,
+        meter: &Arc<Meter>,
+    ) -> Result<Waveform, Rejection> {
+        self.read_stream(|| decode::open_bytes(Box::new(bytes), length, meter), meter)
+    }
+
+    fn read_stream(
+        &mut self,
+        open: impl FnOnce() -> Result<Box<dyn AudioStream>, Rejection>,
+        meter: &Meter,
+    ) -> Result<Waveform, Rejection> {
+        guard::catch(|| {
+            let waveform = open().and_then(|mut stream| self.decode(stream.as_mut(), meter));
+            // A decoder may take the end of its patience for the end of the file.
+            meter.exceeded().map_or(waveform, Err)
+        })
+        .unwrap_or_else(|message| {
+            // Whatever the panic left half done goes.
+            self.resamplers.clear();
+            Err(Rejection::DecoderPanic { message })
+        })
+    }
+
+    fn decode(&mut self, stream: &mut dyn AudioStream, meter: &Meter) -> Result<Waveform, Rejection> {
+        let (source_rate, to) = (stream.rate(), self.rate);
+        // A collection has a handful of rates; one of many odd ones must not fill the memory with their filters.
+        if self.resamplers.len() >= MAX_RESAMPLERS && !self.resamplers.contains_key(&source_rate) {
+            self.resamplers.clear();
+        }
+        let resampler = self
+            .resamplers
+            .entry(source_rate)
+            .or_insert_with(|| Resampler::new(source_rate, to));
+        // An earlier track may have been given up in the middle.
+        resampler.reset();
+        let maximum = self.max_samples;
+        let promised = stream.promised_samples().unwrap_or(0).saturating_mul(u64::from(to)) / u64::from(source_rate);
+        let mut samples = Vec::with_capacity(usize::try_from(promised.min(maximum)).map_or(0, |count| count + 1));
+        let mut clipped_samples = 0;
+        while let Some(block) = stream.next_block()? {
+            meter.decoded(block.len());
+            resampler.push(block, &mut |ready| clipped_samples += quantize(ready, &mut samples));
+            if samples.len() as u64 > maximum {
+                return Err(Rejection::TooLong { maximum });
+            }
+        }
+        resampler.finish(&mut |ready| clipped_samples += quantize(ready, &mut samples));
+        Ok(Waveform {
+            samples,
+            source_rate,
+            source_channels: stream.channels(),
+            clipped_samples,
+            report: stream.report()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watchdog::{Patience, Stalls, Supervised};
+    use std::thread;
+    use std::time::Duration;
+
+    /// A decoder that is given its next answers.
+    struct Scripted<F> {
+        next: F,
+        block: Vec<f32>,
+    }
+
+    enum Answer {
+        Samples(usize),
+        End,
+    }
+
+    impl<F: FnMut() -> Answer> AudioStream for Scripted<F> {
+        fn rate(&self) -> u32 {
+            44_100
+        }
+
+        fn channels(&self) -> u32 {
+            1
+        }
+
+        fn promised_samples(&self) -> Option<u64> {
+            None
+        }
+
+        fn next_block(&mut self) -> Result<Option<&[f32]>, Rejection> {
+            match (self.next)() {
+                Answer::Samples(count) => {
+                    self.block.resize(count, 0.1);
+                    Ok(Some(&self.block))
+                }
+                Answer::End => Ok(None),
+            }
+        }
+
+        fn report(&self) -> Result<DecodeReport, Rejection> {
+            Ok(DecodeReport {
+                decoding: crate::validate::Decoding {
+                    decoded_frames: 1,
+                    expected_frames: 1,
+                    decoded_share: 1.0,
+                    non_finite_samples: 0,
+                },
+                bad_frames: 0,
+            })
+        }
+    }
+
+    /// What comes of a file whose decoder answers so, with 40 ms of patience. `None` where it has stalled.
+    fn watch<F: FnMut() -> Answer + 'static>(
+        next: impl FnOnce(Arc<Meter>) -> F + Send + 'static,
+    ) -> Option<Result<usize, Rejection>> {
+        let patience = Patience {
+            tick: Duration::from_millis(2),
+            ticks: 20,
+        };
+        let mut supervised = Supervised::new(Stalls::new(1, patience), || WaveformReader::new(44_100, 1_000_000));
+        let read = move |reader: &mut WaveformReader, meter: &Arc<Meter>| {
+            let next = next(Arc::clone(meter));
+            let open = || -> Result<Box<dyn AudioStream>, _> {
+                Ok(Box::new(Scripted {
+                    next,
+                    block: Vec::new(),
+                }))
+            };
+            reader.read_stream(open, meter)
+        };
+        let outcome = supervised.run("a.mp3", read).ok()?;
+        Some(outcome.map(|waveform| waveform.samples.len()))
+    }
+
+    #[test]
+    fn a_decoder_that_hangs_in_a_block_or_gives_empty_ones_has_stalled() {
+        // The loops that are left behind end after a while, or they would slow the other tests.
+        let naps = |nap: u64| {
+            move |_: Arc<Meter>| {
+                let mut left = 10_000 / nap;
+                move || {
+                    thread::sleep(Duration::from_millis(nap));
+                    left -= 1;
+                    if left == 0 { Answer::End } else { Answer::Samples(0) }
+                }
+            }
+        };
+        assert_eq!(watch(naps(5000)), None);
+        assert_eq!(watch(naps(1)), None);
+    }
+
+    #[test]
+    fn a_decoder_that_is_slow_or_waits_for_its_file_has_not() {
+        let slow = |_| {
+            let mut left = 40;
+            move || {
+                thread::sleep(Duration::from_millis(6));
+                left -= 1;
+                if left == 0 { Answer::End } else { Answer::Samples(3) }
+            }
+        };
+        assert_eq!(watch(slow), Some(Ok(39 * 3)));
+        let waits = |meter: Arc<Meter>| {
+            let mut left = 2;
+            move || {
+                meter.wait(|| thread::sleep(Duration::from_millis(400)));
+                left -= 1;
+                if left == 0 { Answer::End } else { Answer::Samples(3) }
+            }
+        };
+        assert_eq!(watch(waits), Some(Ok(3)));
+    }
+
+    #[test]
+    fn a_stream_without_end_is_too_long() {
+        let endless = |_| || Answer::Samples(1000);
+        assert_eq!(watch(endless), Some(Err(Rejection::TooLong { maximum: 1_000_000 })));
+    }
+
+    #[test]
+    fn a_panic_is_a_rejection() {
+        let broken = |_| || panic!("broken");
+        let rejection = watch(broken).unwrap().unwrap_err();
+        assert_eq!(rejection.code(), "decoder_panic");
+    }
+}
