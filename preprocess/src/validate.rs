@@ -91,7 +91,7 @@ pub enum Rejection {
         /// The highest absolute sample.
         peak: u16,
     },
-    /// Infinities or NaN out of the decoder.
+    /// Infinities, NaN or absurdly large numbers out of the decoder.
     #[error("{samples} decoded samples are not finite numbers")]
     NonFinite {
         /// How many.
@@ -192,7 +192,7 @@ pub struct Decoding {
     pub expected_frames: u64,
     /// The first as a share of the second, from 0 to 1.
     pub decoded_share: f64,
-    /// Decoded samples that are infinite or NaN.
+    /// Decoded samples that are infinite, NaN, or absurdly large.
     pub non_finite_samples: u64,
 }
 

@@ -167,12 +167,12 @@ mod tests {
         }
     }
 
-    /// What comes of a file whose decoder answers so, with 40 ms of patience. `None` where it has stalled.
+    /// What comes of a file whose decoder answers so, with 400 ms of patience. `None` where it has stalled.
     fn watch<F: FnMut() -> Answer + 'static>(
         next: impl FnOnce(Arc<Meter>) -> F + Send + 'static,
     ) -> Option<Result<usize, Rejection>> {
         let patience = Patience {
-            tick: Duration::from_millis(2),
+            tick: Duration::from_millis(20),
             ticks: 20,
         };
         let mut supervised = Supervised::new(Stalls::new(1, patience), || WaveformReader::new(44_100, 1_000_000));
@@ -212,7 +212,7 @@ mod tests {
         let slow = |_| {
             let mut left = 40;
             move || {
-                thread::sleep(Duration::from_millis(6));
+                thread::sleep(Duration::from_millis(20));
                 left -= 1;
                 if left == 0 { Answer::End } else { Answer::Samples(3) }
             }
@@ -221,7 +221,7 @@ mod tests {
         let waits = |meter: Arc<Meter>| {
             let mut left = 2;
             move || {
-                meter.wait(|| thread::sleep(Duration::from_millis(400)));
+                meter.wait(|| thread::sleep(Duration::from_millis(900)));
                 left -= 1;
                 if left == 0 { Answer::End } else { Answer::Samples(3) }
             }
@@ -233,6 +233,23 @@ mod tests {
     fn a_stream_without_end_is_too_long() {
         let endless = |_| || Answer::Samples(1000);
         assert_eq!(watch(endless), Some(Err(Rejection::TooLong { maximum: 1_000_000 })));
+    }
+
+    #[test]
+    fn samples_that_are_no_numbers_are_counted_and_harm_no_resampler() {
+        // A WAV file of floats at 22,050 Hz.
+        for (hostile, count) in [(f32::NAN, 1), (f32::NEG_INFINITY, 1), (f32::MAX, 1), (1e9, 0)] {
+            let mut file = b"RIFF\x24\x40\x00\x00WAVEfmt \x10\x00\x00\x00\x03\x00\x01\x00".to_vec();
+            file.extend([22_050u32, 4 * 22_050].iter().flat_map(|word| word.to_le_bytes()));
+            file.extend(b"\x04\x00\x20\x00data\x00\x40\x00\x00");
+            let sample = |at: usize| if at == 2000 { hostile } else { 0.25 };
+            file.extend((0..4096).flat_map(|at| sample(at).to_le_bytes()));
+            let (length, meter) = (file.len() as u64, Arc::default());
+            let mut reader = WaveformReader::new(44_100, 1_000_000);
+            let waveform = reader.read_bytes(std::io::Cursor::new(file), length, &meter).unwrap();
+            assert_eq!(waveform.report.decoding.non_finite_samples, count, "{hostile}");
+            assert_eq!(waveform.samples.len(), 2 * 4096);
+        }
     }
 
     #[test]

@@ -138,13 +138,23 @@ fn possible_samples(bytes: u64, rate: u32) -> u64 {
     bytes.saturating_mul(u64::from(rate)) / 1000
 }
 
-/// Infinities and NaN among samples.
-fn count_non_finite(samples: &[f32]) -> u64 {
+/// The largest absolute sample that counts as a number, full scale 1: 240 dB above it. Beyond, sums over the blocks of a
+/// resampler are not finite any more.
+const LARGEST_SAMPLE: f32 = 1e12;
+
+/// Silences samples that are infinite, NaN or absurdly large, which nothing behind can work with, and counts them.
+fn silence_non_finite(samples: &mut [f32]) -> u64 {
+    let is_number = |sample: f32| sample.abs() <= LARGEST_SAMPLE;
     // All of them at once, without a branch; to count is for the file that never comes.
-    if samples.iter().fold(true, |finite, sample| finite & sample.is_finite()) {
+    if samples.iter().fold(true, |finite, &sample| finite & is_number(sample)) {
         return 0;
     }
-    samples.iter().filter(|sample| !sample.is_finite()).count() as u64
+    let mut count = 0;
+    for sample in samples.iter_mut().filter(|sample| !is_number(**sample)) {
+        *sample = 0.0;
+        count += 1;
+    }
+    count
 }
 
 #[cfg(test)]

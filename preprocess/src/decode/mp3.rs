@@ -4,7 +4,7 @@
 //! and left out.
 
 use super::meter::{Meter, MeteredFile};
-use super::{AudioStream, DecodeReport, container, count_non_finite, io_rejection, possible_samples};
+use super::{AudioStream, DecodeReport, container, io_rejection, possible_samples, silence_non_finite};
 use crate::validate::{Rejection, check_format};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -127,8 +127,8 @@ impl Mp3Stream {
         } else if let Some(mono) = buffer.plane(0) {
             self.held.extend_from_slice(&mono[trim_start..]);
         }
-        let new = &self.held[begin..];
-        counts.non_finite_samples += count_non_finite(new);
+        let new = &mut self.held[begin..];
+        counts.non_finite_samples += silence_non_finite(new);
     }
 }
 

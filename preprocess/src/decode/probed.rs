@@ -4,7 +4,7 @@
 
 use super::container::Container;
 use super::meter::{Meter, MeteredFile};
-use super::{AudioStream, DecodeReport, count_non_finite, io_rejection, possible_samples};
+use super::{AudioStream, DecodeReport, io_rejection, possible_samples, silence_non_finite};
 use crate::validate::{Rejection, check_format};
 use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::sync::Arc;
@@ -155,7 +155,7 @@ impl ProbedStream {
                 *sum += share * sample;
             }
         }
-        self.counts.non_finite += count_non_finite(&self.mono);
+        self.counts.non_finite += silence_non_finite(&mut self.mono);
         Ok(())
     }
 

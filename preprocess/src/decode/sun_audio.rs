@@ -3,7 +3,7 @@
 //! Format and encodings are those of SunOS' manual page au(4). GTZAN was published in it, and Symphonia does not read it.
 
 use super::meter::MeteredFile;
-use super::{AudioStream, DecodeReport, count_non_finite, io_rejection};
+use super::{AudioStream, DecodeReport, io_rejection, silence_non_finite};
 use crate::validate::{Rejection, check_format};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Take};
 
@@ -176,7 +176,7 @@ impl AudioStream for SunAudioStream {
         // Half a frame at the end is none.
         self.encoding.mix_down(&self.bytes, channels, &mut self.mono);
         self.decoded += self.mono.len() as u64;
-        self.non_finite += count_non_finite(&self.mono);
+        self.non_finite += silence_non_finite(&mut self.mono);
         Ok((!self.mono.is_empty()).then_some(self.mono.as_slice()))
     }
 
