@@ -15,6 +15,10 @@ use std::sync::Arc;
 /// Sample rates that a thread keeps its plans for.
 const MAX_RESAMPLERS: usize = 12;
 
+/// Longest plan that is kept, in input samples: those of the rates that music has are all shorter. That of an odd rate is
+/// as long as the rate and takes tens of MB, so there is one at a time.
+const LONGEST_KEPT: usize = 1 << 14;
+
 /// A decoded file.
 #[derive(Clone, Debug)]
 pub struct Waveform {
@@ -85,6 +89,8 @@ impl WaveformReader {
         if self.resamplers.len() >= MAX_RESAMPLERS && !self.resamplers.contains_key(&source_rate) {
             self.resamplers.clear();
         }
+        self.resamplers
+            .retain(|&rate, resampler| rate == source_rate || resampler.block() <= LONGEST_KEPT);
         let resampler = self
             .resamplers
             .entry(source_rate)
@@ -250,6 +256,29 @@ mod tests {
             assert_eq!(waveform.report.decoding.non_finite_samples, count, "{hostile}");
             assert_eq!(waveform.samples.len(), 2 * 4096);
         }
+    }
+
+    #[test]
+    fn plans_of_odd_rates_are_not_kept() {
+        let mut reader = WaveformReader::new(44_100, 1000);
+        let rates = [8000, 11_025, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000];
+        for rate in rates.into_iter().chain([44_099, 47_999, 48_000]) {
+            // No samples: the plan alone.
+            let open = sun_audio(rate);
+            let length = open.len() as u64;
+            let outcome = reader.read_bytes(std::io::Cursor::new(open), length, &Arc::default());
+            assert_eq!(outcome.map(|waveform| waveform.source_rate), Ok(rate));
+        }
+        let mut kept: Vec<u32> = reader.resamplers.keys().copied().collect();
+        kept.sort_unstable();
+        assert_eq!(kept, rates);
+    }
+
+    /// One sample of `.au`.
+    fn sun_audio(rate: u32) -> Vec<u8> {
+        let words = [24, 2, 3, rate, 1];
+        let header = words.iter().flat_map(|word: &u32| word.to_be_bytes());
+        b".snd".iter().copied().chain(header).chain([0, 9]).collect()
     }
 
     #[test]
