@@ -396,7 +396,7 @@ impl<'a> Assembly<'a> {
         let unlisted = origin.listing.unlisted.iter();
         rows.rejected.extend(unlisted.map(|file| RejectedRow {
             track_id: file.track_id,
-            ..Rejection::Unlisted.row(0, &file.path)
+            ..file.rejection().row(0, &file.path)
         }));
         Ok(index::write(self.root, self.plan, origin, differences, earlier, &rows)?)
     }

@@ -4,11 +4,9 @@
 //! The file is decoded, mixed down, resampled and quantized frame by frame; only the 16-bit waveform is ever whole. The
 //! spectrogram and the statistics are those of the 16-bit samples, so they can be made again from a shard. Nothing is written here.
 
-use crate::decode::{self, DecodeReport};
-use crate::guard;
-use crate::quantize::quantize;
-use crate::resample::Resampler;
 use crate::validate::{Rejection, ValidateConfig, peak};
+use crate::watchdog::{Patience, Stalls, Supervised};
+use crate::waveform::{Waveform, WaveformReader};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use ndarray::ArrayViewMut2;
@@ -17,11 +15,8 @@ use shared::dsp::mel::{MelScratch, MelSpectrogram};
 use shared::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
 use shared::features::FeatureConfig;
 use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
-use std::collections::HashMap;
 use std::path::Path;
-
-/// Sample rates that a thread keeps its plans for.
-const MAX_RESAMPLERS: usize = 12;
+use std::sync::Arc;
 
 /// A track that is fit for the data set.
 #[derive(Clone, Debug)]
@@ -55,26 +50,11 @@ impl ExtractedTrack {
     }
 }
 
-/// A decoded file.
-#[derive(Clone, Debug)]
-pub struct Waveform {
-    /// Mono PCM at the data set's rate.
-    pub samples: Vec<i16>,
-    /// Sample rate of the file, in Hz.
-    pub source_rate: u32,
-    /// Channels of the file.
-    pub source_channels: u32,
-    /// Samples that did not fit 16 bits.
-    pub clipped_samples: u64,
-    /// What decoding showed.
-    pub report: DecodeReport,
-}
-
 /// Extracts one track after another; plans and buffers are made once.
 pub struct Extractor {
     features: FeatureConfig,
     validate: ValidateConfig,
-    resamplers: HashMap<u32, Resampler>,
+    reader: Supervised<WaveformReader>,
     mel: MelSpectrogram,
     mel_scratch: MelScratch,
     decibels: Vec<f32>,
@@ -83,12 +63,18 @@ pub struct Extractor {
 }
 
 impl Extractor {
-    /// For these settings.
+    /// For these settings. A file that stalls the decoder is given up, and so is every file after it.
     pub fn new(features: &FeatureConfig, validate: &ValidateConfig) -> Self {
+        Self::watched(features, validate, Stalls::new(0, Patience::default()))
+    }
+
+    /// The same, as one of several that leave stalled decoders behind.
+    pub fn watched(features: &FeatureConfig, validate: &ValidateConfig, stalls: Arc<Stalls>) -> Self {
+        let (rate, max_samples) = (features.sample_rate, validate.max_samples);
         Self {
             features: features.clone(),
             validate: validate.clone(),
-            resamplers: HashMap::new(),
+            reader: Supervised::new(stalls, move || WaveformReader::new(rate, max_samples)),
             mel: MelSpectrogram::new(features),
             mel_scratch: MelScratch::default(),
             decibels: Vec::new(),
@@ -130,46 +116,16 @@ impl Extractor {
         }
     }
 
-    /// Decodes a whole file. A panic of the decoder is a rejection.
+    /// Decodes a whole file. A panic of the decoder is a rejection, and so is one that comes to no end.
     pub fn read_waveform(&mut self, path: &Path) -> Result<Waveform, Rejection> {
-        guard::catch(|| self.decode(path)).unwrap_or_else(|message| {
-            // Whatever the panic left half done goes.
-            self.resamplers.clear();
-            Err(Rejection::DecoderPanic { message })
-        })
-    }
-
-    fn decode(&mut self, path: &Path) -> Result<Waveform, Rejection> {
-        let mut stream = decode::open(path)?;
-        let (source_rate, to) = (stream.rate(), self.features.sample_rate);
-        // A collection has a handful of rates; one of many odd ones must not fill the memory with their filters.
-        if self.resamplers.len() >= MAX_RESAMPLERS && !self.resamplers.contains_key(&source_rate) {
-            self.resamplers.clear();
-        }
-        let resampler = self
-            .resamplers
-            .entry(source_rate)
-            .or_insert_with(|| Resampler::new(source_rate, to));
-        // An earlier track may have been given up in the middle.
-        resampler.reset();
-        let maximum = self.validate.max_samples;
-        let promised = stream.promised_samples().unwrap_or(0).saturating_mul(u64::from(to)) / u64::from(source_rate);
-        let mut samples = Vec::with_capacity(usize::try_from(promised.min(maximum)).map_or(0, |count| count + 1));
-        let mut clipped_samples = 0;
-        while let Some(block) = stream.next_block()? {
-            resampler.push(block, &mut |ready| clipped_samples += quantize(ready, &mut samples));
-            if samples.len() as u64 > maximum {
-                return Err(Rejection::TooLong { maximum });
-            }
-        }
-        resampler.finish(&mut |ready| clipped_samples += quantize(ready, &mut samples));
-        Ok(Waveform {
-            samples,
-            source_rate,
-            source_channels: stream.channels(),
-            clipped_samples,
-            report: stream.report()?,
-        })
+        let file = path.to_owned();
+        let read = move |reader: &mut WaveformReader, meter: &_| reader.read(&file, meter);
+        self.reader
+            .run(&path.display().to_string(), read)
+            .unwrap_or_else(|stalled| {
+                let detail = format!("it did nothing for {} seconds", stalled.seconds);
+                Err(Rejection::DecoderStalled { detail })
+            })
     }
 
     /// The mel spectrogram of 16-bit samples, `[n_mels, frames]` dB, reference 1.0, no floor.

@@ -11,7 +11,6 @@ use crate::plan::BuildPlan;
 use crate::preset::Preset;
 use crate::source::UnlistedFile;
 use crate::source_table::{self, SOURCES_FILE, SourceRow};
-use crate::validate::Rejection;
 use shared::dataset::{self, Dataset, DatasetError};
 use shared::manifest::{self, RejectedRow};
 use shared::shard::ShardKind;
@@ -283,16 +282,15 @@ impl OpenPart {
 
     /// The files that are no track of the source.
     fn unlisted(&self) -> Vec<UnlistedFile> {
-        let unlisted = self
-            .rejected
-            .iter()
-            .filter(|row| row.reason == Rejection::Unlisted.code());
-        unlisted
-            .map(|row| UnlistedFile {
+        let file = |row: &RejectedRow| {
+            let kinds = [false, true].map(|bad_name| UnlistedFile {
                 track_id: row.track_id,
                 path: row.path.clone(),
-            })
-            .collect()
+                bad_name,
+            });
+            kinds.into_iter().find(|file| file.rejection().code() == row.reason)
+        };
+        self.rejected.iter().filter_map(file).collect()
     }
 
     /// Holds a track's tensors against their checksums.

@@ -5,6 +5,7 @@
 
 use crate::assembly::{self, Assembly, AssemblyError, BuildProgress, BuildReport, Kept, Origin};
 use crate::extract::{ExtractedTrack, Extractor};
+use crate::inside::AudioDirectory;
 use crate::ordered::{self, Bounds};
 use crate::part::Part;
 use crate::plan::{self, BuildPlan};
@@ -12,12 +13,13 @@ use crate::preset::Preset;
 use crate::source::{Listing, Source, SourceError, TrackSource};
 use crate::source_table;
 use crate::validate::{Rejection, ValidateConfig};
+use crate::watchdog::{Patience, Stalls, TooManyStalled};
 use shared::features::FeatureConfig;
 use shared::manifest::{Flag, TrackRow};
 use shared::split::Set;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Results that may wait to be written. Two per thread keep all busy while one slow track holds up the rest, and the
 /// writer while it syncs a shard.
@@ -70,6 +72,9 @@ pub enum BuildError {
         /// What became of it.
         rejection: Rejection,
     },
+    /// Decoders that never come back take up every thread.
+    #[error(transparent)]
+    Stalled(#[from] TooManyStalled),
     /// Threads could not be started.
     #[error("could not start {jobs} threads: {source}; use a lower --jobs")]
     Threads {
@@ -146,19 +151,25 @@ impl Extraction<'_> {
         progress: &mut dyn BuildProgress,
     ) -> Result<(), BuildError> {
         let config = self.config;
+        let audio = AudioDirectory::new(&config.audio);
+        let stalls = Stalls::new(config.jobs, Patience::default());
         // One per thread, so that plans and buffers are made once.
         let extractors: Vec<Mutex<Extractor>> = (0..pool.current_num_threads())
-            .map(|_| Mutex::new(Extractor::new(&config.features, &config.validate)))
+            .map(|_| {
+                let stalls = Arc::clone(&stalls);
+                Mutex::new(Extractor::watched(&config.features, &config.validate, stalls))
+            })
             .collect();
         let work = |at: usize| {
             let track = &self.tracks[self.missing[at]];
             if track.labels.is_empty() {
                 return Err(Rejection::Unlabelled);
             }
+            let file = audio.file(&track.path)?;
             let thread = rayon::current_thread_index().expect("work runs on the pool's threads");
             // A panic in the extraction ends the build, so nobody meets what it left behind.
             let mut extractor = extractors[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            extractor.extract(track.track_id, &config.audio.join(&track.path))
+            extractor.extract(track.track_id, &file)
         };
         let weight = |result: &Result<ExtractedTrack, Rejection>| result.as_ref().map_or(0, ExtractedTrack::bytes);
         let bounds = Bounds {
@@ -166,6 +177,7 @@ impl Extraction<'_> {
             weight: WAITING_BYTES,
         };
         ordered::for_each(pool, 0..self.missing.len(), bounds, work, weight, |at, result| {
+            stalls.check()?;
             let at = self.missing[at];
             let source = &self.tracks[at];
             let kept = match result {

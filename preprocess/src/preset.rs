@@ -99,6 +99,7 @@ impl Fault {
                 "low_decoded_share",
                 "too_short",
                 "decoder_panic",
+                "decoder_stalled",
             ],
         }
     }

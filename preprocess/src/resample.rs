@@ -39,6 +39,11 @@ impl Resampler {
         }
     }
 
+    /// Samples that are worked on at once; memory is some tens of bytes for each.
+    pub fn block(&self) -> usize {
+        self.converter.as_ref().map_or(0, |converter| converter.pending.len())
+    }
+
     /// Takes samples in, and gives what is ready to `out`.
     pub fn push(&mut self, samples: &[f32], out: &mut impl FnMut(&[f32])) {
         match &mut self.converter {

@@ -3,6 +3,7 @@
 //! A listing enters and rows leave, or the other way round. The parts of a build carry the source to where they are
 //! merged in it, and a data set that grows is held against it.
 
+use crate::inside::AudioDirectory;
 use crate::source::{Listing, TrackSource, UnlistedFile};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -102,7 +103,8 @@ pub fn listing(rows: &[SourceRow], unlisted: Vec<UnlistedFile>) -> Listing {
 /// The sizes of tracks' files, none where there is no file. Many are asked for at once, because a network file system
 /// answers one after the other slowly.
 pub fn file_sizes(tracks: &[TrackSource], audio: &Path) -> Vec<Option<u64>> {
-    let size = |track: &TrackSource| Some(fs::metadata(audio.join(&track.path)).ok()?.len());
+    let audio = AudioDirectory::new(audio);
+    let size = |track: &TrackSource| Some(fs::metadata(audio.file(&track.path).ok()?).ok()?.len());
     tracks.par_iter().map(size).collect()
 }
 
@@ -140,7 +142,7 @@ mod tests {
             unlabelled in prop::collection::vec(track(), 0..3),
         ) {
             let (tracks, sizes): (Vec<_>, Vec<_>) = tracks.into_iter().unzip();
-            let unlisted = vec![UnlistedFile { track_id: None, path: "stray.mp3".into() }];
+            let unlisted = vec![UnlistedFile { track_id: None, path: "stray.mp3".into(), bad_name: false }];
             let before = Listing { tracks, unlabelled, unlisted: unlisted.clone() };
             let csv = manifest::to_csv(&rows(&before, &sizes));
             let read: Vec<SourceRow> = manifest::from_csv(&csv).unwrap();

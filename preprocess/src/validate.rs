@@ -92,7 +92,7 @@ pub enum Rejection {
         /// The highest absolute sample.
         peak: u16,
     },
-    /// Infinities or NaN out of the decoder.
+    /// Infinities, NaN or absurdly large numbers out of the decoder.
     #[error("{samples} decoded samples are not finite numbers")]
     NonFinite {
         /// How many.
@@ -110,6 +110,21 @@ pub enum Rejection {
         /// What it said.
         message: String,
     },
+    /// The decoder came to no end.
+    #[error("the decoder came to no end: {detail}")]
+    DecoderStalled {
+        /// What it did instead.
+        detail: String,
+    },
+    /// The path leads out of the audio directory.
+    #[error("{detail}; only files inside the audio directory are read")]
+    Outside {
+        /// The path or the link, and where it leads.
+        detail: String,
+    },
+    /// A file name that no table can hold.
+    #[error("the file's name is not UTF-8, as the names in a data set's tables are; rename it")]
+    BadName,
     /// The operating system could not read the file.
     #[error("the file could not be read: {message}")]
     IoError {
@@ -147,6 +162,9 @@ impl Rejection {
             Self::Unlabelled => "unlabelled",
             Self::Unlisted => "unlisted",
             Self::DecoderPanic { .. } => "decoder_panic",
+            Self::DecoderStalled { .. } => "decoder_stalled",
+            Self::Outside { .. } => "outside",
+            Self::BadName => "bad_name",
             Self::IoError { .. } => "io_error",
             Self::Duplicate { .. } => "duplicate",
             Self::NearSilent { .. } => "near_silent",
@@ -187,7 +205,7 @@ pub struct Decoding {
     pub expected_frames: u64,
     /// The first as a share of the second, from 0 to 1.
     pub decoded_share: f64,
-    /// Decoded samples that are infinite or NaN.
+    /// Decoded samples that are infinite, NaN, or absurdly large.
     pub non_finite_samples: u64,
 }
 

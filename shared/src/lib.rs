@@ -7,6 +7,7 @@ pub mod atomic_file;
 pub mod dataset;
 pub mod dsp;
 pub mod features;
+mod inside;
 pub mod manifest;
 pub mod rng;
 pub mod shard;

@@ -6,6 +6,7 @@
 
 use crate::atomic_file::{self, WriteError};
 use crate::dataset::{DatasetIndex, FileRecord};
+use crate::inside::inside;
 use crate::manifest::{self, Columns};
 use crate::stats::Normalization;
 use serde::{Deserialize, Serialize};
@@ -235,7 +236,8 @@ impl Split {
                 existing: names(dataset)?,
             });
         }
-        let path = directory.join(SPLIT_FILE);
+        let own_file = |file: &str| own_file(dataset, &Path::new(SPLITS_DIRECTORY).join(&name).join(file));
+        let path = own_file(SPLIT_FILE)?;
         let damaged = |path: &Path, detail: String| SplitError::Damaged {
             path: path.to_owned(),
             detail,
@@ -256,7 +258,7 @@ impl Split {
             return Err(SplitError::Stale { path: directory });
         }
         let recorded = |file: &str| -> Result<(PathBuf, Vec<u8>), SplitError> {
-            let path = directory.join(file);
+            let path = own_file(file)?;
             let content = read(&path)?;
             if split.files.get(file) != Some(&FileRecord::of(&content)) {
                 return Err(damaged(
@@ -329,7 +331,7 @@ impl Split {
 
 /// The name in `splits/current`, if there is one.
 pub fn current(dataset: &Path) -> Result<Option<String>, SplitError> {
-    let path = dataset.join(SPLITS_DIRECTORY).join(CURRENT_FILE);
+    let path = own_file(dataset, &Path::new(SPLITS_DIRECTORY).join(CURRENT_FILE))?;
     match fs::read_to_string(&path) {
         Ok(name) => Ok(Some(name.trim().to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -375,6 +377,14 @@ pub fn names(dataset: &Path) -> Result<Vec<String>, SplitError> {
     Ok(names)
 }
 
+/// The place of a file of the data set.
+fn own_file(dataset: &Path, file: &Path) -> Result<PathBuf, SplitError> {
+    inside(dataset, file).map_err(|detail| SplitError::Damaged {
+        path: dataset.join(file),
+        detail,
+    })
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, SplitError> {
     match fs::read(path) {
         Ok(content) => Ok(content),
@@ -396,6 +406,9 @@ fn json<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 #[cfg(test)]
+mod round_trips;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::dataset::{self, SourceRecord};
@@ -403,7 +416,7 @@ mod tests {
     use proptest::prelude::*;
     use tempfile::TempDir;
 
-    fn dataset_index() -> DatasetIndex {
+    pub(super) fn dataset_index() -> DatasetIndex {
         let features = FeatureConfig {
             n_mels: 2,
             ..FeatureConfig::default()
@@ -432,7 +445,7 @@ mod tests {
         }
     }
 
-    fn write(root: &TempDir, name: &str, ids: [Vec<u64>; 3]) -> Result<(), SplitError> {
+    pub(super) fn write(root: &TempDir, name: &str, ids: [Vec<u64>; 3]) -> Result<(), SplitError> {
         let rows = Set::ALL
             .into_iter()
             .zip(ids)
@@ -498,6 +511,31 @@ mod tests {
         set_current(root.path(), "second").unwrap();
         assert_eq!(Split::read(root.path(), &index, None).unwrap().tracks[&Set::Train], [3]);
         assert_eq!(names(root.path()).unwrap(), ["first", "second"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_out_is_no_split() {
+        let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        write(&elsewhere, "there", [vec![1], vec![2], vec![3]]).unwrap();
+        write(&root, "here", [vec![1], vec![2], vec![3]]).unwrap();
+        let splits = root.path().join(SPLITS_DIRECTORY);
+        let link = |to: &Path, name: &str| std::os::unix::fs::symlink(to, splits.join(name)).unwrap();
+        link(&elsewhere.path().join("splits/there"), "linked");
+        link(Path::new("here"), "alias");
+        let read = |name: &str| Split::read(root.path(), &dataset_index(), Some(name));
+        assert!(read("alias").is_ok());
+        let error = read("linked").unwrap_err().to_string();
+        assert!(error.contains("leads out of the data set"), "{error}");
+        fs::write(elsewhere.path().join("secret"), b"secret").unwrap();
+        link(&elsewhere.path().join("secret"), CURRENT_FILE);
+        let error = Split::read(root.path(), &dataset_index(), None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("splits/current") && !error.contains("no split `"),
+            "{error}"
+        );
     }
 
     #[test]

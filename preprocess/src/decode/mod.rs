@@ -5,17 +5,21 @@
 //! in a given state is good enough is for [`crate::validate`] to say.
 
 mod container;
+mod meter;
 mod mp3;
 mod probed;
 mod sun_audio;
 
 use crate::validate::{Decoding, Rejection};
 use container::Kind;
+use meter::MeteredFile;
+pub use meter::{Bytes, Meter};
 use mp3::Mp3Stream;
 use probed::ProbedStream;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 use sun_audio::SunAudioStream;
 
 /// Extensions, in lower case, of files that [`open`] can read: what a source without a table takes for audio files.
@@ -71,14 +75,34 @@ impl DecodeReport {
     }
 }
 
-/// Opens a file of any format that is known and finds the beginning of its audio.
-pub fn open(path: &Path) -> Result<Box<dyn AudioStream>, Rejection> {
+/// Opens a file of any format that is known and finds the beginning of its audio. `meter` is a new one.
+pub fn open(path: &Path, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
     let failed = |error: io::Error| io_rejection(&error);
-    let mut file = File::open(path).map_err(failed)?;
+    // Asked before it is opened: to open a pipe waits for somebody who writes into it.
+    let metadata = meter.wait(|| fs::metadata(path)).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(Rejection::IoError {
+            message: "it is no regular file".into(),
+        });
+    }
+    let file = meter.wait(|| File::open(path)).map_err(failed)?;
+    open_bytes(Box::new(file), metadata.len(), meter)
+}
+
+/// The same of any bytes, of which there are `length`.
+pub fn open_bytes(bytes: Box<dyn Bytes>, length: u64, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
+    let opened = open_metered(MeteredFile::new(bytes, length, meter));
+    match meter.exceeded() {
+        Some(rejection) => Err(rejection),
+        None => opened,
+    }
+}
+
+fn open_metered(mut file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
+    let failed = |error: io::Error| io_rejection(&error);
     let range = container::audio_range(&mut file).map_err(failed)?;
     if range.is_empty() {
-        let empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
-        return Err(if empty {
+        return Err(if file.length() == 0 {
             Rejection::EmptyFile
         } else {
             Rejection::NoFrames
@@ -95,7 +119,7 @@ pub fn open(path: &Path) -> Result<Box<dyn AudioStream>, Rejection> {
     Ok(match container::kind(&beginning) {
         Kind::SunAudio => Box::new(SunAudioStream::open(file, range.start)?),
         Kind::Container(container) => Box::new(ProbedStream::open(file, range.start, container)?),
-        Kind::Mpeg => Box::new(Mp3Stream::open(file, range)?),
+        Kind::Mpeg => Box::new(Mp3Stream::open(file, range, &beginning)?),
     })
 }
 
@@ -114,13 +138,23 @@ fn possible_samples(bytes: u64, rate: u32) -> u64 {
     bytes.saturating_mul(u64::from(rate)) / 1000
 }
 
-/// Infinities and NaN among samples.
-fn count_non_finite(samples: &[f32]) -> u64 {
+/// The largest absolute sample that counts as a number, full scale 1: 240 dB above it. Beyond, sums over the blocks of a
+/// resampler are not finite any more.
+const LARGEST_SAMPLE: f32 = 1e12;
+
+/// Silences samples that are infinite, NaN or absurdly large, which nothing behind can work with, and counts them.
+fn silence_non_finite(samples: &mut [f32]) -> u64 {
+    let is_number = |sample: f32| sample.abs() <= LARGEST_SAMPLE;
     // All of them at once, without a branch; to count is for the file that never comes.
-    if samples.iter().fold(true, |finite, sample| finite & sample.is_finite()) {
+    if samples.iter().fold(true, |finite, &sample| finite & is_number(sample)) {
         return 0;
     }
-    samples.iter().filter(|sample| !sample.is_finite()).count() as u64
+    let mut count = 0;
+    for sample in samples.iter_mut().filter(|sample| !is_number(**sample)) {
+        *sample = 0.0;
+        count += 1;
+    }
+    count
 }
 
 #[cfg(test)]

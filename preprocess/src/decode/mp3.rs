@@ -3,11 +3,12 @@
 //! Encoder delay and padding are trimmed where the file's LAME tag gives them. A frame that does not decode is counted
 //! and left out.
 
-use super::{AudioStream, DecodeReport, container, count_non_finite, io_rejection, possible_samples};
+use super::meter::{Meter, MeteredFile};
+use super::{AudioStream, DecodeReport, container, io_rejection, possible_samples, silence_non_finite};
 use crate::validate::{Rejection, check_format};
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::sync::Arc;
 use symphonia::core::audio::{Audio, GenericAudioBufferRef};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
@@ -30,6 +31,7 @@ pub(super) struct Mp3Stream {
     handed_out: usize,
     counts: Counts,
     at_end: bool,
+    meter: Arc<Meter>,
 }
 
 #[derive(Default)]
@@ -48,14 +50,13 @@ fn samples_per_frame(rate: u32) -> u64 {
 }
 
 impl Mp3Stream {
-    /// Finds the first frame in `range`, the bytes of a file between its tags.
-    pub(super) fn open(mut file: File, range: Range<u64>) -> Result<Self, Rejection> {
+    /// Finds the first frame in `range`, the bytes of a file between its tags, which begin with `beginning`.
+    pub(super) fn open(mut file: MeteredFile, range: Range<u64>, beginning: &[u8]) -> Result<Self, Rejection> {
         let audio_bytes = range.end - range.start;
-        let source = file
-            .seek(SeekFrom::Start(range.start))
-            .and_then(|_| file.try_clone())
-            .map_err(|error| io_rejection(&error))?
-            .take(audio_bytes);
+        let meter = Arc::clone(file.meter());
+        file.seek(SeekFrom::Start(range.start))
+            .map_err(|error| io_rejection(&error))?;
+        let source = file.take(audio_bytes);
         // A source that cannot seek keeps Symphonia from guessing a length out of the first frames' bit rate, which is
         // wrong for a variable one, and from trimming by its guess. Only what a Xing, Info or VBRI header says remains.
         let source = MediaSourceStream::new(Box::new(ReadOnlySource::new(source)), Default::default());
@@ -64,7 +65,7 @@ impl Mp3Stream {
             Err(Error::IoError(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
                 return Err(io_rejection(&error));
             }
-            Err(_) => return Err(not_a_frame(&mut file)),
+            Err(_) => return Err(not_a_frame(&range, beginning)),
         };
         let track = &reader.tracks()[0];
         let Some(params) = track.codec_params.as_ref().and_then(|params| params.audio()) else {
@@ -93,6 +94,7 @@ impl Mp3Stream {
             handed_out: 0,
             counts: Counts::default(),
             at_end: false,
+            meter,
         })
     }
 
@@ -125,8 +127,8 @@ impl Mp3Stream {
         } else if let Some(mono) = buffer.plane(0) {
             self.held.extend_from_slice(&mono[trim_start..]);
         }
-        let new = &self.held[begin..];
-        counts.non_finite_samples += count_non_finite(new);
+        let new = &mut self.held[begin..];
+        counts.non_finite_samples += silence_non_finite(new);
     }
 }
 
@@ -149,6 +151,7 @@ impl AudioStream for Mp3Stream {
         self.held.drain(..self.handed_out);
         self.handed_out = 0;
         while !self.at_end && self.handed_out == 0 {
+            self.meter.begin_packet()?;
             match self.reader.next_packet() {
                 Ok(Some(packet)) => {
                     let trim_start = packet.trim_start.get() as usize;
@@ -190,15 +193,12 @@ impl AudioStream for Mp3Stream {
     }
 }
 
-fn not_a_frame(file: &mut File) -> Rejection {
-    let mut beginning = Vec::new();
-    let read = file
-        .rewind()
-        .and_then(|()| file.by_ref().take(512).read_to_end(&mut beginning));
-    match read {
-        Ok(_) => container::what_else(&beginning).map_or(Rejection::NoFrames, Rejection::NotAudio),
-        Err(error) => io_rejection(&error),
-    }
+fn not_a_frame(range: &Range<u64>, beginning: &[u8]) -> Rejection {
+    /// What a page or a picture is known by.
+    const ENOUGH: usize = 512;
+    // Behind a tag, whatever is no frame is damaged audio rather than something else.
+    let beginning = if range.start == 0 { beginning } else { &[] };
+    container::what_else(&beginning[..beginning.len().min(ENOUGH)]).map_or(Rejection::NoFrames, Rejection::NotAudio)
 }
 
 #[cfg(test)]
@@ -240,7 +240,7 @@ mod tests {
 
     fn decode(bytes: &[u8]) -> Result<Outcome, Rejection> {
         let directory = tempfile::tempdir().unwrap();
-        let mut stream = open(&write(&directory, bytes))?;
+        let mut stream = open(&write(&directory, bytes), &Arc::default())?;
         assert_eq!((stream.rate(), stream.channels()), (44_100, 2));
         let mut samples = 0;
         while let Some(block) = stream.next_block()? {
@@ -332,10 +332,10 @@ mod tests {
         layer_2.resize(626, 0);
         layer_2[2] = 0xa0;
         assert_eq!(code(&layer_2.repeat(3)), "unsupported_format");
-        let missing = open(Path::new("absent.mp3")).map(|_| ()).unwrap_err();
+        let missing = open(Path::new("absent.mp3"), &Arc::default()).map(|_| ()).unwrap_err();
         assert_eq!(missing, Rejection::MissingFile);
         let directory = tempfile::tempdir().unwrap();
-        let unreadable = open(directory.path()).map(|_| ()).unwrap_err();
+        let unreadable = open(directory.path(), &Arc::default()).map(|_| ()).unwrap_err();
         assert_eq!(unreadable.code(), "io_error");
     }
 
@@ -343,7 +343,7 @@ mod tests {
     fn a_header_that_promises_the_moon_reserves_no_memory_for_it() {
         let directory = tempfile::tempdir().unwrap();
         let file = [info_frame(u32::MAX, 0, 0), silent_frame().repeat(10)].concat();
-        let stream = open(&write(&directory, &file)).unwrap();
+        let stream = open(&write(&directory, &file), &Arc::default()).unwrap();
         assert!(stream.promised_samples().unwrap() < 1_000_000);
     }
 }

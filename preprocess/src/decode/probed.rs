@@ -3,10 +3,11 @@
 //! The first audio track is taken. Encoder delay and padding are trimmed where the container gives them.
 
 use super::container::Container;
-use super::{AudioStream, DecodeReport, count_non_finite, io_rejection, possible_samples};
+use super::meter::{Meter, MeteredFile};
+use super::{AudioStream, DecodeReport, io_rejection, possible_samples, silence_non_finite};
 use crate::validate::{Rejection, check_format};
-use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom};
+use std::sync::Arc;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::{Error, Result as SymphoniaResult};
 use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, Track, TrackType};
@@ -34,7 +35,11 @@ pub(super) struct ProbedStream {
     mono: Vec<f32>,
     counts: Counts,
     at_end: bool,
+    meter: Arc<Meter>,
 }
+
+/// Most samples per channel that a packet may be said to hold; codecs have 65,536 at most.
+const MAX_PACKET_SAMPLES: u64 = 1 << 20;
 
 /// Samples per channel, and bytes of packets.
 #[derive(Default)]
@@ -63,10 +68,9 @@ impl Container {
 
 impl ProbedStream {
     /// Reads the header of a file whose container begins at the byte `start`.
-    pub(super) fn open(mut file: File, start: u64, container: Container) -> Result<Self, Rejection> {
-        let length = file
-            .metadata()
-            .and_then(|metadata| file.seek(SeekFrom::Start(start)).map(|_| metadata.len()))
+    pub(super) fn open(mut file: MeteredFile, start: u64, container: Container) -> Result<Self, Rejection> {
+        let (length, meter) = (file.length(), Arc::clone(file.meter()));
+        file.seek(SeekFrom::Start(start))
             .map_err(|error| io_rejection(&error))?;
         // Places in a container are counted from its own beginning. And bare AAC must not seek, or Symphonia guesses a
         // length out of its first frames' bit rate.
@@ -93,6 +97,13 @@ impl ProbedStream {
         let params = params.ok_or_else(|| unsupported("has audio of an unknown codec"))?;
         let channels = params.channels.as_ref().map_or(0, |channels| channels.count());
         let rate = check_format(params.sample_rate, channels)?;
+        // Decoders set aside room for so many samples at once, before they have seen any.
+        if let Some(frames) = params
+            .max_frames_per_packet
+            .filter(|&frames| frames > MAX_PACKET_SAMPLES)
+        {
+            return Err(unsupported(&format!("says to have {frames} samples in a packet")));
+        }
         let decoder = get_codecs()
             .make_audio_decoder(params, &AudioDecoderOptions::default())
             .map_err(|error| unsupported(&format!("has audio of a codec that is not supported: {error}")))?;
@@ -110,6 +121,7 @@ impl ProbedStream {
             mono: Vec::new(),
             counts: Counts::default(),
             at_end: false,
+            meter,
         })
     }
 
@@ -143,7 +155,7 @@ impl ProbedStream {
                 *sum += share * sample;
             }
         }
-        self.counts.non_finite += count_non_finite(&self.mono);
+        self.counts.non_finite += silence_non_finite(&mut self.mono);
         Ok(())
     }
 
@@ -214,6 +226,7 @@ impl AudioStream for ProbedStream {
     fn next_block(&mut self) -> Result<Option<&[f32]>, Rejection> {
         self.mono.clear();
         while !self.at_end && self.mono.is_empty() {
+            self.meter.begin_packet()?;
             match self.reader.next_packet() {
                 Ok(Some(packet)) if packet.track_id == self.track_id => self.decode(&packet)?,
                 Ok(Some(_)) => {}

@@ -2,9 +2,9 @@
 //!
 //! Format and encodings are those of SunOS' manual page au(4). GTZAN was published in it, and Symphonia does not read it.
 
-use super::{AudioStream, DecodeReport, count_non_finite, io_rejection};
+use super::meter::MeteredFile;
+use super::{AudioStream, DecodeReport, io_rejection, silence_non_finite};
 use crate::validate::{Rejection, check_format};
-use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Take};
 
 const HEADER_BYTES: u64 = 24;
@@ -90,7 +90,7 @@ fn mu_law(byte: u8) -> i16 {
 
 /// The audio of an `.au` file, decoded as it is asked for.
 pub(super) struct SunAudioStream {
-    data: Take<File>,
+    data: Take<MeteredFile>,
     encoding: Encoding,
     rate: u32,
     channels: u32,
@@ -106,12 +106,12 @@ pub(super) struct SunAudioStream {
 
 impl SunAudioStream {
     /// Reads the header of a file that begins at the byte `start`.
-    pub(super) fn open(mut file: File, start: u64) -> Result<Self, Rejection> {
+    pub(super) fn open(mut file: MeteredFile, start: u64) -> Result<Self, Rejection> {
         let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::UnexpectedEof => Rejection::NoFrames,
             _ => io_rejection(&error),
         };
-        let length = file.metadata().map_err(failed)?.len();
+        let length = file.length();
         let mut header = [0; HEADER_BYTES as usize];
         file.seek(SeekFrom::Start(start)).map_err(failed)?;
         file.read_exact(&mut header).map_err(failed)?;
@@ -163,6 +163,7 @@ impl AudioStream for SunAudioStream {
     }
 
     fn next_block(&mut self) -> Result<Option<&[f32]>, Rejection> {
+        self.data.get_ref().meter().begin_packet()?;
         let channels = self.channels as usize;
         let wanted = BLOCK * self.encoding.bytes() as u64 * u64::from(self.channels);
         self.bytes.clear();
@@ -175,7 +176,7 @@ impl AudioStream for SunAudioStream {
         // Half a frame at the end is none.
         self.encoding.mix_down(&self.bytes, channels, &mut self.mono);
         self.decoded += self.mono.len() as u64;
-        self.non_finite += count_non_finite(&self.mono);
+        self.non_finite += silence_non_finite(&mut self.mono);
         Ok((!self.mono.is_empty()).then_some(self.mono.as_slice()))
     }
 

@@ -18,7 +18,7 @@ fn decode(bytes: &[u8]) -> Result<Decoded, Rejection> {
     // The name says nothing.
     let path = directory.path().join("track.mp3");
     fs::write(&path, bytes).unwrap();
-    let mut stream = open(&path)?;
+    let mut stream = open(&path, &Arc::default())?;
     let promised = stream.promised_samples();
     let mut samples = Vec::new();
     while let Some(block) = stream.next_block()? {

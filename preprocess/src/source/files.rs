@@ -1,5 +1,6 @@
 //! The files below a directory, by extension. Nothing is known here of what they mean.
 
+use super::UnlistedFile;
 use crate::decode::EXTENSIONS;
 use std::collections::HashSet;
 use std::fs;
@@ -26,39 +27,60 @@ pub(super) fn is_audio(path: &str) -> bool {
     extension(path).is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
-/// Paths of the MP3 files below `audio` that a source's table does not list.
+/// A file below the audio directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FoundFile {
+    /// Relative to the directory, with `/` between names, and a replacement for what is not UTF-8.
+    pub(super) path: String,
+    /// Whether something was replaced.
+    pub(super) bad_name: bool,
+}
+
+impl FoundFile {
+    /// It is none of the source's tracks.
+    pub(super) fn unlisted(self, track_id: Option<u64>) -> UnlistedFile {
+        UnlistedFile {
+            track_id,
+            path: self.path,
+            bad_name: self.bad_name,
+        }
+    }
+}
+
+/// The MP3 files below `audio` that a source's table does not list.
 pub(super) fn unlisted_mp3s(
     audio: &Path,
     listed: &HashSet<String>,
-) -> Result<impl Iterator<Item = String>, UnreadableDirectory> {
+) -> Result<impl Iterator<Item = FoundFile>, UnreadableDirectory> {
     let is_mp3 = |path: &str| extension(path).is_some_and(|extension| extension == "mp3");
     let found = below(audio, is_mp3)?.into_iter();
-    Ok(found.filter(|path| !listed.contains(path)))
+    Ok(found.filter(|file| file.bad_name || !listed.contains(&file.path)))
 }
 
-/// Paths of the files below `audio` that are wanted, relative to it, in alphabetical order. Links to directories are not
-/// followed: one that leads upwards would never end.
-pub(super) fn below(audio: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, UnreadableDirectory> {
+/// The files below `audio` that are wanted, in alphabetical order. Links to directories are not followed: one that leads
+/// upwards would never end, and one that leads out has no business here.
+pub(super) fn below(audio: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<FoundFile>, UnreadableDirectory> {
     let mut files = Vec::new();
-    let mut waiting = vec![String::new()];
-    while let Some(inside) = waiting.pop() {
-        let directory = audio.join(&inside);
+    let mut waiting = vec![(audio.to_owned(), String::new(), false)];
+    while let Some((directory, inside, bad_directory)) = waiting.pop() {
         let failed = |source| UnreadableDirectory {
             path: directory.clone(),
             source,
         };
         for entry in fs::read_dir(&directory).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+            let name = entry.file_name();
+            let bad_name = bad_directory || name.to_str().is_none();
+            let name = name.to_string_lossy();
             let path = if inside.is_empty() {
-                name
+                name.into_owned()
             } else {
                 format!("{inside}/{name}")
             };
             if entry.file_type().map_err(failed)?.is_dir() {
-                waiting.push(path);
+                waiting.push((entry.path(), path, bad_name));
             } else if is_wanted(&path) {
-                files.push(path);
+                files.push(FoundFile { path, bad_name });
             }
         }
     }

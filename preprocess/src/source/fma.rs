@@ -5,7 +5,7 @@
 //! begins with `track_id`, the name of the first column. Columns are found by name, so a table with fewer will do.
 
 use super::files::{self, UnreadableDirectory};
-use super::{Listing, TrackSource, UnlistedFile, label_problem};
+use super::{Listing, TrackSource, label_problem};
 use clap::ValueEnum;
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
@@ -129,9 +129,9 @@ pub fn list(audio: &Path, table: &Path, subset: Subset) -> Result<Listing, FmaEr
     }
     let listed: HashSet<String> = listed.into_iter().map(clip_path).collect();
     let unlisted = files::unlisted_mp3s(audio, &listed)?
-        .map(|path| UnlistedFile {
-            track_id: track_id_of(&path),
-            path,
+        .map(|file| {
+            let track_id = track_id_of(&file.path);
+            file.unlisted(track_id)
         })
         .collect();
     Ok(Listing {
@@ -177,8 +177,8 @@ impl ColumnPlaces {
     }
 }
 
-/// The tracks of `subset` in the order of their ids, and the ids of all rows.
-fn read_table(table: impl io::Read, path: &Path, subset: Subset) -> Result<(Vec<TrackSource>, Vec<u64>), FmaError> {
+/// The tracks of `subset` in the order of their ids, and the ids of all rows; `path` is for sentences alone.
+pub fn read_table(table: impl io::Read, path: &Path, subset: Subset) -> Result<(Vec<TrackSource>, Vec<u64>), FmaError> {
     let csv_error = |source| FmaError::Csv {
         path: path.to_owned(),
         source,

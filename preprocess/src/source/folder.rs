@@ -3,7 +3,7 @@
 //! `class/artist/album/track.flac`, where artist and album may be missing and anything may lie deeper. Every file counts
 //! whose extension is that of a format which can be decoded.
 
-use super::files::{self, UnreadableDirectory};
+use super::files::{self, FoundFile, UnreadableDirectory};
 use super::{Listing, TrackSource, UnlistedFile, label_problem};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -57,15 +57,25 @@ pub fn list(audio: &Path) -> Result<Listing, FolderError> {
     tracks(audio, files::below(audio, files::is_audio)?, track_id)
 }
 
-fn tracks(audio: &Path, files: Vec<String>, track_id: impl Fn(&str) -> u64) -> Result<Listing, FolderError> {
+fn tracks(audio: &Path, files: Vec<FoundFile>, track_id: impl Fn(&str) -> u64) -> Result<Listing, FolderError> {
     let mut tracks: BTreeMap<u64, TrackSource> = BTreeMap::new();
     let mut unlisted = Vec::new();
-    for path in files {
+    for file in files {
+        // Two such names may look alike, and would have the same id.
+        if file.bad_name {
+            unlisted.push(file.unlisted(None));
+            continue;
+        }
+        let path = file.path;
         let mut directories: Vec<&str> = path.split('/').collect();
         directories.pop();
         let mut directories = directories.into_iter().map(str::to_owned);
         let Some(class) = directories.next() else {
-            unlisted.push(UnlistedFile { track_id: None, path });
+            unlisted.push(UnlistedFile {
+                track_id: None,
+                path,
+                bad_name: false,
+            });
             continue;
         };
         if let Some(problem) = label_problem(&class) {
@@ -188,8 +198,11 @@ mod tests {
 
     #[test]
     fn two_files_with_one_id_are_both_named() {
-        let files = ["a/1.mp3", "a/2.mp3"].map(str::to_owned).to_vec();
-        let error = tracks(Path::new("music"), files, |_| 7).unwrap_err().to_string();
+        let files = ["a/1.mp3", "a/2.mp3"].map(|path| FoundFile {
+            path: path.into(),
+            bad_name: false,
+        });
+        let error = tracks(Path::new("music"), files.into(), |_| 7).unwrap_err().to_string();
         assert!(
             error.contains("a/1.mp3 and a/2.mp3 in music have the same track id 7"),
             "{error}"

@@ -4,7 +4,7 @@
 //! published with it.
 
 use super::files::{self, UnreadableDirectory};
-use super::{Listing, TrackSource, UnlistedFile};
+use super::{Listing, TrackSource};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -63,11 +63,12 @@ pub fn list(audio: &Path) -> Result<Listing, GtzanError> {
     }
     let mut tracks: BTreeMap<u64, TrackSource> = BTreeMap::new();
     let mut unlisted = Vec::new();
-    for path in files::below(audio, files::is_audio)? {
-        let Some((track_id, genre)) = track_of(&path) else {
-            unlisted.push(UnlistedFile { track_id: None, path });
+    for file in files::below(audio, files::is_audio)? {
+        let Some((track_id, genre)) = track_of(&file.path) else {
+            unlisted.push(file.unlisted(None));
             continue;
         };
+        let path = file.path;
         let track = TrackSource {
             track_id,
             path,

@@ -9,6 +9,7 @@ pub mod folder;
 pub mod gtzan;
 pub mod magnatagatune;
 
+use crate::validate::Rejection;
 use fma::{FmaError, Subset};
 use folder::FolderError;
 use gtzan::GtzanError;
@@ -42,6 +43,20 @@ pub struct UnlistedFile {
     pub track_id: Option<u64>,
     /// Relative to the audio directory, with `/` between names.
     pub path: String,
+    /// Whether its name, or that of a directory it lies in, is not UTF-8, so that `path` is not quite its path.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bad_name: bool,
+}
+
+impl UnlistedFile {
+    /// Why it is none of the tracks.
+    pub fn rejection(&self) -> Rejection {
+        if self.bad_name {
+            Rejection::BadName
+        } else {
+            Rejection::Unlisted
+        }
+    }
 }
 
 /// Everything a source has for a build.

@@ -355,7 +355,7 @@ mod tests {
             seed: 0,
         };
         let reason = strategy("80,10,10").assign(&tracks).unwrap_err();
-        assert!(reason.contains("the class Polka has 2 tracks"), "{reason}");
+        assert!(reason.contains("the class Polka has 2 of the tracks"), "{reason}");
         let sets = strategy("80,0,20").assign(&tracks).unwrap();
         assert_ne!(sets[30], sets[31]);
     }

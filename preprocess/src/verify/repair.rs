@@ -6,6 +6,7 @@
 use super::Problem;
 use super::shards::recorded_blake3;
 use crate::extract::Extractor;
+use crate::inside::AudioDirectory;
 use crate::ordered::{self, Bounds};
 use crate::shard_writer::file_record;
 use crate::validate::{Rejection, ValidateConfig};
@@ -204,9 +205,11 @@ impl BadPair<'_> {
 
     fn fill(&self, pool: &rayon::ThreadPool, writers: &mut [(ShardKind, ShardWriter)]) -> Result<(), RepairError> {
         let remains = Remains::of(self);
-        // What was kept is rebuilt whatever a build would say of it today.
+        // What was kept is rebuilt whatever a build would say of it today; but a file that has become longer than it
+        // was is another one, and need not be decoded to its end.
+        let longest = self.rows.iter().map(|row| row.samples).max();
         let validate = ValidateConfig {
-            max_samples: u64::MAX,
+            max_samples: longest.unwrap_or(0),
             ..ValidateConfig::default()
         };
         let extractors: Vec<Mutex<Extractor>> = (0..pool.current_num_threads())
@@ -257,7 +260,8 @@ impl BadPair<'_> {
             _ if !wants(ShardKind::Waveform) && !mel_from_waveform => Vec::new(),
             Some(samples) => samples.to_vec(),
             None => {
-                let decoded = extractor.read_waveform(&path);
+                let inside = AudioDirectory::new(self.audio).file(&row.path);
+                let decoded = inside.and_then(|file| extractor.read_waveform(&file));
                 let decoded = decoded.map_err(|rejection| RepairError::Source {
                     track_id: row.track_id,
                     path: path.clone(),

@@ -9,6 +9,7 @@ pub mod integrity;
 pub use index::{DatasetIndex, FileRecord, ShardFileRecord, ShardRecord, SourceRecord, Task};
 
 use crate::features::FeatureConfig;
+use crate::inside::inside;
 use crate::manifest::{self, RejectedRow, TrackRow};
 use crate::shard::{MappedShard, MelView, ShardError, ShardKind};
 use crate::stats::{self, TrackSummary};
@@ -279,16 +280,27 @@ impl Dataset {
     }
 }
 
-fn map_shards(root: &Path, index: &DatasetIndex, kind: ShardKind) -> Result<Vec<MappedShard>, ShardError> {
+fn map_shards(root: &Path, index: &DatasetIndex, kind: ShardKind) -> Result<Vec<MappedShard>, DatasetError> {
     let records = index.shards.iter().enumerate();
     records
-        .map(|(number, record)| MappedShard::open(&root.join(kind.path(number)), kind, record.file(kind).bytes))
+        .map(|(number, record)| {
+            let path = own_file(root, &kind.path(number))?;
+            Ok(MappedShard::open(&path, kind, record.file(kind).bytes)?)
+        })
         .collect()
+}
+
+/// The place of a data set's own file.
+fn own_file(root: &Path, file: &Path) -> Result<PathBuf, DatasetError> {
+    inside(root, file).map_err(|detail| DatasetError::Damaged {
+        path: root.join(file),
+        detail,
+    })
 }
 
 /// Reads a file that the index vouches for, and checks it.
 pub fn read_recorded(root: &Path, index: &DatasetIndex, file: &str) -> Result<Vec<u8>, DatasetError> {
-    let path = root.join(file);
+    let path = own_file(root, Path::new(file))?;
     let damaged = |detail: &str| DatasetError::Damaged {
         path: path.clone(),
         detail: detail.into(),

@@ -216,6 +216,27 @@ mod tests {
         }
 
         #[test]
+        fn any_mel_comes_back(n_mels in 1usize..9, tracks in prop::collection::btree_map(any::<u64>(), prop::collection::vec(any::<u16>(), 0..60), 0..9)) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("mel.safetensors");
+            let mut writer = ShardWriter::create(&path, ShardKind::Mel).unwrap();
+            let whole = |bits: &[u16]| -> Vec<f16> {
+                bits[..bits.len() / n_mels * n_mels].iter().map(|&bits| f16::from_bits(bits)).collect()
+            };
+            for (id, bits) in &tracks {
+                writer.push_mel(*id, n_mels, &whole(bits)).unwrap();
+            }
+            let shard = MappedShard::open(&path, ShardKind::Mel, writer.finish().unwrap().bytes).unwrap();
+            for (id, bits) in &tracks {
+                let mel = shard.mel(*id).unwrap();
+                let expected = whole(bits);
+                prop_assert_eq!((mel.n_mels, mel.frames), (n_mels, expected.len() / n_mels));
+                // Bit by bit, because NaN is not itself.
+                prop_assert_eq!(bytemuck::cast_slice::<f16, u16>(mel.values), bytemuck::cast_slice::<f16, u16>(&expected));
+            }
+        }
+
+        #[test]
         fn hostile_bytes_are_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&bytes, ShardKind::Mel);
         }

@@ -184,6 +184,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 256 }))]
         #[test]
         fn summaries_come_back(
             ids in prop::collection::vec(any::<u64>(), 0..5),
@@ -200,6 +201,41 @@ mod tests {
                 })
                 .collect();
             prop_assert_eq!(summary_from_bytes(&summary_to_bytes(&rows, 2), 2).unwrap(), rows);
+        }
+
+        #[test]
+        fn any_sums_come_back_bit_by_bit(
+            rows in prop::collection::vec((any::<(u64, u64, u64)>(), prop::collection::vec(any::<u64>(), 6)), 0..5),
+        ) {
+            let rows: Vec<_> = rows
+                .into_iter()
+                .map(|((track_id, samples, frames), bits)| {
+                    let value = |at: usize| f64::from_bits(bits[at]);
+                    TrackSummary {
+                        track_id,
+                        samples,
+                        frames,
+                        waveform_sum: value(0),
+                        waveform_sum_squares: value(1),
+                        mel_sum: vec![value(2), value(3)],
+                        mel_sum_squares: vec![value(4), value(5)],
+                        mfcc: vec![f32::from_bits(bits[0] as u32); 140],
+                        chroma: vec![f32::from_bits(bits[1] as u32); 84],
+                    }
+                })
+                .collect();
+            let bytes = summary_to_bytes(&rows, 2);
+            let read = summary_from_bytes(&bytes, 2).unwrap();
+            prop_assert_eq!(summary_to_bytes(&read, 2), bytes);
+            prop_assert_eq!(format!("{read:?}"), format!("{rows:?}"));
+        }
+
+        #[test]
+        fn a_changed_summary_never_panics(at in any::<prop::sample::Index>(), value in any::<u8>()) {
+            let mut bytes = summary_to_bytes(&[summary(1), summary(2)], 2);
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+            let _ = summary_from_bytes(&bytes, 2);
         }
 
         #[test]

@@ -1,0 +1,37 @@
+//! Any bytes as an audio file, through decoding and validation as a build does it, but for the watchdog: what comes to no
+//! end is the fuzzer's to find. Panics of decoders are caught, as in a build; `REPORT_PANICS=1` prints them.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use preprocess::decode::Meter;
+use preprocess::validate::{Rejection, ValidateConfig, peak};
+use preprocess::waveform::WaveformReader;
+use std::cell::RefCell;
+use std::io::Cursor;
+use std::sync::Arc;
+
+/// 2 MB: an input that unpacks to hours must not take the fuzzer's time.
+const MAX_SAMPLES: u64 = 1 << 20;
+
+thread_local! {
+    static READER: RefCell<WaveformReader> = RefCell::new(WaveformReader::new(44_100, MAX_SAMPLES));
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let file = Cursor::new(bytes.to_vec());
+    let outcome = READER.with_borrow_mut(|reader| reader.read_bytes(file, bytes.len() as u64, &Arc::new(Meter::default())));
+    match outcome {
+        Ok(waveform) => {
+            let samples = &waveform.samples;
+            assert!(samples.len() as u64 <= MAX_SAMPLES);
+            let decoding = &waveform.report.decoding;
+            assert!((0.0..=1.0).contains(&decoding.decoded_share));
+            let _ = ValidateConfig::default().judge(decoding, samples.len(), peak(samples));
+        }
+        Err(Rejection::DecoderPanic { message }) if std::env::var_os("REPORT_PANICS").is_some() => {
+            eprintln!("decoder panic: {message}");
+        }
+        Err(_) => {}
+    }
+});

@@ -1,0 +1,80 @@
+//! A split of any five files and any `splits/current`. `split.json` is read as it stands, and again with its checksums
+//! made right.
+
+#![no_main]
+
+use fuzz::sections;
+use libfuzzer_sys::fuzz_target;
+use shared::dataset::{DatasetIndex, FileRecord, SourceRecord, Task};
+use shared::features::FeatureConfig;
+use shared::split::{self, NORMALIZATION_FILE, SPLIT_FILE, Set, Split, SplitIndex};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use tempfile::TempDir;
+
+thread_local! {
+    static DIRECTORY: RefCell<TempDir> = RefCell::new(fuzz::directory());
+}
+
+fn index() -> DatasetIndex {
+    let features = FeatureConfig {
+        n_mels: 2,
+        ..FeatureConfig::default()
+    };
+    DatasetIndex {
+        format_version: shared::dataset::FORMAT_VERSION,
+        checksum: "abc".into(),
+        source: SourceRecord {
+            name: "fma".into(),
+            subset: "small".into(),
+            preset: None,
+            preset_differences: Vec::new(),
+            audio: "audio".into(),
+        },
+        fingerprint: features.fingerprint(),
+        features,
+        task: Task::default(),
+        classes: vec!["Folk".into(), "Rock".into()],
+        kept: 3,
+        rejected: 0,
+        samples: 3,
+        shards: Vec::new(),
+        files: BTreeMap::new(),
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let [current, json, train, val, test, normalization] = sections::<6>(bytes);
+    DIRECTORY.with_borrow(|directory| {
+        let root = directory.path();
+        let splits = root.join("splits");
+        fs::create_dir_all(splits.join("s")).expect("memory has room");
+        fs::write(splits.join("current"), current).expect("memory has room");
+        let write = |name: &str, content: &[u8]| fs::write(splits.join("s").join(name), content).expect("memory has room");
+        write(SPLIT_FILE, json);
+        let index = index();
+        for name in [None, Some("s")] {
+            let _ = Split::read(root, &index, name);
+        }
+        let _ = (split::names(root), split::current(root));
+        let Ok(mut signed) = serde_json::from_slice::<SplitIndex>(json) else {
+            return;
+        };
+        let lists = Set::ALL.map(|set| set.file());
+        let names = lists.iter().map(String::as_str).chain([NORMALIZATION_FILE]);
+        for (name, content) in names.zip([train, val, test, normalization]) {
+            write(name, content);
+            signed.files.insert(name.into(), FileRecord::of(content));
+        }
+        signed.format_version = split::FORMAT_VERSION;
+        signed.dataset = index.checksum.clone();
+        signed.checksum = String::new();
+        let unsigned = serde_json::to_vec(&signed).expect("plain data always serializes");
+        signed.checksum = blake3::hash(&unsigned).to_hex().to_string();
+        write(SPLIT_FILE, &serde_json::to_vec(&signed).expect("plain data always serializes"));
+        if let Ok(split) = Split::read(root, &index, Some("s")) {
+            assert_eq!(split.normalization.mel_mean.len(), 2);
+        }
+    });
+});

@@ -1,0 +1,290 @@
+//! An audio file enters; its 16-bit mono waveform at the data set's rate leaves, or the reason why not.
+//!
+//! This is all that depends on what is in a file that nobody checked: it runs under [`crate::guard`], and under the eyes
+//! of [`crate::watchdog`]. What a waveform must be like is for [`crate::validate`] to say.
+
+use crate::decode::{self, AudioStream, Bytes, DecodeReport, Meter};
+use crate::guard;
+use crate::quantize::quantize;
+use crate::resample::Resampler;
+use crate::validate::Rejection;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Sample rates that a thread keeps its plans for.
+const MAX_RESAMPLERS: usize = 12;
+
+/// Longest plan that is kept, in input samples: those of the rates that music has are all shorter. That of an odd rate is
+/// as long as the rate and takes tens of MB, so there is one at a time.
+const LONGEST_KEPT: usize = 1 << 14;
+
+/// A decoded file.
+#[derive(Clone, Debug)]
+pub struct Waveform {
+    /// Mono PCM at the data set's rate.
+    pub samples: Vec<i16>,
+    /// Sample rate of the file, in Hz.
+    pub source_rate: u32,
+    /// Channels of the file.
+    pub source_channels: u32,
+    /// Samples that did not fit 16 bits.
+    pub clipped_samples: u64,
+    /// What decoding showed.
+    pub report: DecodeReport,
+}
+
+/// Reads one file after another; plans are made once.
+pub struct WaveformReader {
+    rate: u32,
+    max_samples: u64,
+    resamplers: HashMap<u32, Resampler>,
+}
+
+impl WaveformReader {
+    /// Waveforms will have `rate` samples per second, and `max_samples` of them at most.
+    pub fn new(rate: u32, max_samples: u64) -> Self {
+        Self {
+            rate,
+            max_samples,
+            resamplers: HashMap::new(),
+        }
+    }
+
+    /// Decodes a whole file. A panic of the decoder is a rejection. `meter` is a new one.
+    pub fn read(&mut self, path: &Path, meter: &Arc<Meter>) -> Result<Waveform, Rejection> {
+        self.read_stream(|| decode::open(path, meter), meter)
+    }
+
+    /// The same of any bytes, of which there are `length`.
+    pub fn read_bytes(
+        &mut self,
+        bytes: impl Bytes + 'static,
+        length: u64,
+        meter: &Arc<Meter>,
+    ) -> Result<Waveform, Rejection> {
+        self.read_stream(|| decode::open_bytes(Box::new(bytes), length, meter), meter)
+    }
+
+    fn read_stream(
+        &mut self,
+        open: impl FnOnce() -> Result<Box<dyn AudioStream>, Rejection>,
+        meter: &Meter,
+    ) -> Result<Waveform, Rejection> {
+        guard::catch(|| {
+            let waveform = open().and_then(|mut stream| self.decode(stream.as_mut(), meter));
+            // A decoder may take the end of its patience for the end of the file.
+            meter.exceeded().map_or(waveform, Err)
+        })
+        .unwrap_or_else(|message| {
+            // Whatever the panic left half done goes.
+            self.resamplers.clear();
+            Err(Rejection::DecoderPanic { message })
+        })
+    }
+
+    fn decode(&mut self, stream: &mut dyn AudioStream, meter: &Meter) -> Result<Waveform, Rejection> {
+        let (source_rate, to) = (stream.rate(), self.rate);
+        // A collection has a handful of rates; one of many odd ones must not fill the memory with their filters.
+        if self.resamplers.len() >= MAX_RESAMPLERS && !self.resamplers.contains_key(&source_rate) {
+            self.resamplers.clear();
+        }
+        self.resamplers
+            .retain(|&rate, resampler| rate == source_rate || resampler.block() <= LONGEST_KEPT);
+        let resampler = self
+            .resamplers
+            .entry(source_rate)
+            .or_insert_with(|| Resampler::new(source_rate, to));
+        // An earlier track may have been given up in the middle.
+        resampler.reset();
+        let maximum = self.max_samples;
+        let promised = stream.promised_samples().unwrap_or(0).saturating_mul(u64::from(to)) / u64::from(source_rate);
+        let mut samples = Vec::with_capacity(usize::try_from(promised.min(maximum)).map_or(0, |count| count + 1));
+        let mut clipped_samples = 0;
+        while let Some(block) = stream.next_block()? {
+            meter.decoded(block.len());
+            resampler.push(block, &mut |ready| clipped_samples += quantize(ready, &mut samples));
+            if samples.len() as u64 > maximum {
+                return Err(Rejection::TooLong { maximum });
+            }
+        }
+        resampler.finish(&mut |ready| clipped_samples += quantize(ready, &mut samples));
+        Ok(Waveform {
+            samples,
+            source_rate,
+            source_channels: stream.channels(),
+            clipped_samples,
+            report: stream.report()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watchdog::{Patience, Stalls, Supervised};
+    use std::thread;
+    use std::time::Duration;
+
+    /// A decoder that is given its next answers.
+    struct Scripted<F> {
+        next: F,
+        block: Vec<f32>,
+    }
+
+    enum Answer {
+        Samples(usize),
+        End,
+    }
+
+    impl<F: FnMut() -> Answer> AudioStream for Scripted<F> {
+        fn rate(&self) -> u32 {
+            44_100
+        }
+
+        fn channels(&self) -> u32 {
+            1
+        }
+
+        fn promised_samples(&self) -> Option<u64> {
+            None
+        }
+
+        fn next_block(&mut self) -> Result<Option<&[f32]>, Rejection> {
+            match (self.next)() {
+                Answer::Samples(count) => {
+                    self.block.resize(count, 0.1);
+                    Ok(Some(&self.block))
+                }
+                Answer::End => Ok(None),
+            }
+        }
+
+        fn report(&self) -> Result<DecodeReport, Rejection> {
+            Ok(DecodeReport {
+                decoding: crate::validate::Decoding {
+                    decoded_frames: 1,
+                    expected_frames: 1,
+                    decoded_share: 1.0,
+                    non_finite_samples: 0,
+                },
+                bad_frames: 0,
+            })
+        }
+    }
+
+    /// What comes of a file whose decoder answers so, with 400 ms of patience. `None` where it has stalled.
+    fn watch<F: FnMut() -> Answer + 'static>(
+        next: impl FnOnce(Arc<Meter>) -> F + Send + 'static,
+    ) -> Option<Result<usize, Rejection>> {
+        let patience = Patience {
+            tick: Duration::from_millis(20),
+            ticks: 20,
+        };
+        let mut supervised = Supervised::new(Stalls::new(1, patience), || WaveformReader::new(44_100, 1_000_000));
+        let read = move |reader: &mut WaveformReader, meter: &Arc<Meter>| {
+            let next = next(Arc::clone(meter));
+            let open = || -> Result<Box<dyn AudioStream>, _> {
+                Ok(Box::new(Scripted {
+                    next,
+                    block: Vec::new(),
+                }))
+            };
+            reader.read_stream(open, meter)
+        };
+        let outcome = supervised.run("a.mp3", read).ok()?;
+        Some(outcome.map(|waveform| waveform.samples.len()))
+    }
+
+    #[test]
+    fn a_decoder_that_hangs_in_a_block_or_gives_empty_ones_has_stalled() {
+        // The loops that are left behind end after a while, or they would slow the other tests.
+        let naps = |nap: u64| {
+            move |_: Arc<Meter>| {
+                let mut left = 10_000 / nap;
+                move || {
+                    thread::sleep(Duration::from_millis(nap));
+                    left -= 1;
+                    if left == 0 { Answer::End } else { Answer::Samples(0) }
+                }
+            }
+        };
+        assert_eq!(watch(naps(5000)), None);
+        assert_eq!(watch(naps(1)), None);
+    }
+
+    #[test]
+    fn a_decoder_that_is_slow_or_waits_for_its_file_has_not() {
+        let slow = |_| {
+            let mut left = 40;
+            move || {
+                thread::sleep(Duration::from_millis(20));
+                left -= 1;
+                if left == 0 { Answer::End } else { Answer::Samples(3) }
+            }
+        };
+        assert_eq!(watch(slow), Some(Ok(39 * 3)));
+        let waits = |meter: Arc<Meter>| {
+            let mut left = 2;
+            move || {
+                meter.wait(|| thread::sleep(Duration::from_millis(900)));
+                left -= 1;
+                if left == 0 { Answer::End } else { Answer::Samples(3) }
+            }
+        };
+        assert_eq!(watch(waits), Some(Ok(3)));
+    }
+
+    #[test]
+    fn a_stream_without_end_is_too_long() {
+        let endless = |_| || Answer::Samples(1000);
+        assert_eq!(watch(endless), Some(Err(Rejection::TooLong { maximum: 1_000_000 })));
+    }
+
+    #[test]
+    fn samples_that_are_no_numbers_are_counted_and_harm_no_resampler() {
+        // A WAV file of floats at 22,050 Hz.
+        for (hostile, count) in [(f32::NAN, 1), (f32::NEG_INFINITY, 1), (f32::MAX, 1), (1e9, 0)] {
+            let mut file = b"RIFF\x24\x40\x00\x00WAVEfmt \x10\x00\x00\x00\x03\x00\x01\x00".to_vec();
+            file.extend([22_050u32, 4 * 22_050].iter().flat_map(|word| word.to_le_bytes()));
+            file.extend(b"\x04\x00\x20\x00data\x00\x40\x00\x00");
+            let sample = |at: usize| if at == 2000 { hostile } else { 0.25 };
+            file.extend((0..4096).flat_map(|at| sample(at).to_le_bytes()));
+            let (length, meter) = (file.len() as u64, Arc::default());
+            let mut reader = WaveformReader::new(44_100, 1_000_000);
+            let waveform = reader.read_bytes(std::io::Cursor::new(file), length, &meter).unwrap();
+            assert_eq!(waveform.report.decoding.non_finite_samples, count, "{hostile}");
+            assert_eq!(waveform.samples.len(), 2 * 4096);
+        }
+    }
+
+    #[test]
+    fn plans_of_odd_rates_are_not_kept() {
+        let mut reader = WaveformReader::new(44_100, 1000);
+        let rates = [8000, 11_025, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000];
+        for rate in rates.into_iter().chain([44_099, 47_999, 48_000]) {
+            // No samples: the plan alone.
+            let open = sun_audio(rate);
+            let length = open.len() as u64;
+            let outcome = reader.read_bytes(std::io::Cursor::new(open), length, &Arc::default());
+            assert_eq!(outcome.map(|waveform| waveform.source_rate), Ok(rate));
+        }
+        let mut kept: Vec<u32> = reader.resamplers.keys().copied().collect();
+        kept.sort_unstable();
+        assert_eq!(kept, rates);
+    }
+
+    /// One sample of `.au`.
+    fn sun_audio(rate: u32) -> Vec<u8> {
+        let words = [24, 2, 3, rate, 1];
+        let header = words.iter().flat_map(|word: &u32| word.to_be_bytes());
+        b".snd".iter().copied().chain(header).chain([0, 9]).collect()
+    }
+
+    #[test]
+    fn a_panic_is_a_rejection() {
+        let broken = |_| || panic!("broken");
+        let rejection = watch(broken).unwrap().unwrap_err();
+        assert_eq!(rejection.code(), "decoder_panic");
+    }
+}
