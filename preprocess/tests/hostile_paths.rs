@@ -1,5 +1,7 @@
 //! Paths and names that nobody checked, through whole builds: what leads out of the audio directory is not read, what
 //! cannot be named is not lost, and everything else is built.
+
+#![forbid(unsafe_code)]
 #![cfg(unix)]
 
 use preprocess::assembly::BuildProgress;

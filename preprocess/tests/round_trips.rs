@@ -1,5 +1,7 @@
 //! What a build writes for itself, read as it was written, whatever is in it.
 
+#![forbid(unsafe_code)]
+
 use preprocess::journal::{Entry, Journal};
 use preprocess::plan::BuildPlan;
 use preprocess::validate::ValidateConfig;

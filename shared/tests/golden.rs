@@ -1,5 +1,6 @@
 //! Holds the signal processing against librosa and scipy. Each test prints its largest error; `--nocapture` shows it.
 
+#![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot read the golden file fails with the place where it tried"

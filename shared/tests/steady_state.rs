@@ -2,6 +2,8 @@
 //!
 //! A test program of its own with one test, because its allocator counts for all threads.
 
+#![forbid(unsafe_code)]
+
 use ndarray::Array2;
 use shared::dsp::pitch_shift::{PitchShift, PitchShiftScratch};
 use shared::dsp::psd::{PSD_BINS, PsdScratch, PsdSpectrogram};

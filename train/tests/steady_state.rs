@@ -2,6 +2,8 @@
 //!
 //! A test program of its own, because its allocator counts for all threads.
 
+#![forbid(unsafe_code)]
+
 use shared::split::Set;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;

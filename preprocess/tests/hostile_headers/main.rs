@@ -3,6 +3,8 @@
 //! Memory is counted by the allocator, so this is a test binary of its own with one test that measures. What is counted
 //! is all that was ever taken, so what was held at a time is less.
 
+#![forbid(unsafe_code)]
+
 mod containers;
 mod isomp4;
 mod matroska;

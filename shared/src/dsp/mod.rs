@@ -3,20 +3,33 @@
 //! Each type plans once and then runs any number of times, from any number of threads, with a scratch per thread.
 //! Formulas and defaults are librosa's, and scipy's where librosa has none; the golden tests hold them against both.
 
+#[forbid(unsafe_code)]
 pub mod chroma;
+#[forbid(unsafe_code)]
 pub mod decibel;
+#[forbid(unsafe_code)]
 mod dot;
 pub mod mel;
+#[forbid(unsafe_code)]
 pub mod mfcc;
+#[forbid(unsafe_code)]
 pub mod moments;
+#[forbid(unsafe_code)]
 pub mod noise;
+#[forbid(unsafe_code)]
 pub mod pcm8;
+#[forbid(unsafe_code)]
 pub mod phase_vocoder;
+#[forbid(unsafe_code)]
 pub mod pitch_shift;
 pub mod psd;
+#[forbid(unsafe_code)]
 pub mod resample;
+#[forbid(unsafe_code)]
 pub mod stft;
+#[forbid(unsafe_code)]
 pub mod track_statistics;
+#[forbid(unsafe_code)]
 pub mod window;
 
 pub use stft::Sample;

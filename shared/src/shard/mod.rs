@@ -5,6 +5,7 @@
 //! them back from a memory map with no copy. Which track goes into which shard is the caller's business.
 
 mod mapped;
+#[forbid(unsafe_code)]
 mod writer;
 
 pub use mapped::{MappedShard, MelView, ShardError};
