@@ -33,6 +33,8 @@ fn start(run: &Path) -> Child {
 fn a_run_killed_at_any_moment_ends_with_the_same_weights() {
     let root = TempDir::new().unwrap();
     let whole = root.path().join("whole");
+    // Programs and data set are made when they are first asked for, which may take minutes.
+    dataset();
     let began = Instant::now();
     fit(&whole, &["--epochs", "3", "--checkpoint-every", "1"])
         .assert()
