@@ -262,7 +262,7 @@ mod tests {
     fn plans_of_odd_rates_are_not_kept() {
         let mut reader = WaveformReader::new(44_100, 1000);
         let rates = [8000, 11_025, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000];
-        for rate in rates.into_iter().chain([44_099, 47_999, 48_000]) {
+        for rate in rates.into_iter().chain([44_099, 47_981, 48_000]) {
             // No samples: the plan alone.
             let open = sun_audio(rate);
             let length = open.len() as u64;

@@ -2,6 +2,7 @@
 //! cannot be named is not lost, and everything else is built.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(unix)]
 
 use preprocess::assembly::BuildProgress;

@@ -1,6 +1,7 @@
 //! What a build writes for itself, read as it was written, whatever is in it.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use preprocess::journal::{Entry, Journal};
 use preprocess::plan::BuildPlan;

@@ -4,6 +4,7 @@
 //! is all that was ever taken, so what was held at a time is less.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod containers;
 mod isomp4;
