@@ -35,6 +35,8 @@ pub struct Origin<'a> {
     pub task: Task,
     /// What the result is compared with.
     pub preset: Option<&'a Preset>,
+    /// The checksum of the data set whose waveforms these are, where they are not made here.
+    pub waveforms_of: Option<&'a str>,
 }
 
 /// A track that is fit for the data set.

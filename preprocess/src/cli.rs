@@ -5,9 +5,11 @@ mod build;
 
 pub use build::{BuildArgs, Droppable, FeatureArgs, PresetName, SourceName};
 
+use crate::extend::ExtendConfig;
 use crate::merge::MergeConfig;
 use crate::split::{GroupBy, Ratios, SplitConfig, Strategy};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use shared::features::FeatureConfig;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -31,6 +33,14 @@ Examples:
   preprocess merge data/fma_small parts/1 parts/2
 
 Parts are only read, and may be removed afterwards. A merge that was interrupted goes on where it was.";
+
+const EXTEND_EXAMPLES: &str = "\
+Examples:
+  preprocess extend data/fma_small --feature mel --n-mels 64 --n-fft 2048
+  train fit --data data/fma_small/features/mel-64-2048-1024 ...
+
+Reads no audio files. The feature set is a data set of its own, whose waveforms take no room; splits are carried
+over, those that are made later too. After a data set has grown, the same command adds its new tracks.";
 
 const SPLIT_EXAMPLES: &str = "\
 Examples:
@@ -78,6 +88,9 @@ pub enum Command {
     /// Puts the parts of a build together, to the data set that one process would have built
     #[command(after_help = MERGE_EXAMPLES)]
     Merge(MergeArgs),
+    /// Makes other mel spectrograms of a data set's waveforms, beside those that it has
+    #[command(after_help = EXTEND_EXAMPLES)]
+    Extend(ExtendArgs),
     /// Divides a data set's tracks into train, val and test
     #[command(after_help = SPLIT_EXAMPLES)]
     Split(SplitArgs),
@@ -183,6 +196,45 @@ pub fn jobs(asked: Option<NonZeroUsize>) -> usize {
     asked
         .or_else(|| std::thread::available_parallelism().ok())
         .map_or(1, NonZeroUsize::get)
+}
+
+/// `preprocess extend`, as typed.
+#[derive(Debug, Args)]
+pub struct ExtendArgs {
+    /// The data set
+    pub dataset: PathBuf,
+    /// What is made of its waveforms
+    #[arg(long, value_enum)]
+    pub feature: FeatureName,
+    /// The feature set's name [default: mel-BANDS-WINDOW-HOP]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// How mel spectrograms are made
+    #[command(flatten)]
+    pub features: FeatureArgs,
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// Features, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FeatureName {
+    /// Mel spectrograms in dB
+    Mel,
+}
+
+impl ExtendArgs {
+    /// A complete configuration for a data set that has the features `own`.
+    pub fn resolve(self, own: &FeatureConfig) -> Result<ExtendConfig, UsageError> {
+        let FeatureName::Mel = self.feature;
+        Ok(ExtendConfig {
+            features: self.features.resolve(Some(own))?,
+            dataset: self.dataset,
+            name: self.name,
+            jobs: jobs(self.jobs),
+        })
+    }
 }
 
 impl MergeArgs {

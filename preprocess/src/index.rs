@@ -86,6 +86,7 @@ pub fn write(
         samples: rows.tracks.iter().map(|row| row.samples).sum(),
         shards: rows.shards.clone(),
         files,
+        waveforms_of: origin.waveforms_of.map(str::to_owned),
         earlier,
     };
     atomic_file::write_bytes(&root.join(INDEX_FILE), &index.to_json())?;

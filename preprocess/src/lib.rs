@@ -7,7 +7,9 @@
 pub mod assembly;
 pub mod cli;
 pub mod decode;
+pub mod extend;
 pub mod extract;
+pub mod feature_sets;
 pub mod growth;
 pub mod guard;
 pub mod index;

@@ -6,17 +6,20 @@
 
 use anyhow::Context;
 use clap::Parser;
-use preprocess::cli::{self, BuildArgs, Cli, Command, InspectArgs, MergeArgs, SplitArgs, UsageError, VerifyArgs};
+use preprocess::cli::{
+    self, BuildArgs, Cli, Command, ExtendArgs, InspectArgs, MergeArgs, SplitArgs, UsageError, VerifyArgs,
+};
 use preprocess::inspect::Overview;
 use preprocess::inspect::labels::LabelReport;
 use preprocess::inspect::picture::TrackPicture;
 use preprocess::progress::{ByteProgress, Style, TrackProgress};
 use preprocess::report::{self, Outcome};
 use preprocess::verify::repair;
-use preprocess::{merge, pipeline, split, verify};
+use preprocess::{extend, merge, pipeline, split, verify};
 use shared::dataset::Dataset;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
+use std::time::Instant;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Build(args) => build(args, style),
         Command::Merge(args) => make_whole(args, style),
+        Command::Extend(args) => add_features(args, style),
         Command::Split(args) => make_split(args),
         Command::Verify(args) => verify(args, style),
         Command::Inspect(args) => inspect(args),
@@ -84,6 +88,14 @@ fn make_whole(args: MergeArgs, style: Style) -> anyhow::Result<Outcome> {
     let config = args.resolve();
     let report = merge::merge(&config, &mut TrackProgress::new(style))?;
     Ok(report::build("merge", &report, &config.out))
+}
+
+fn add_features(args: ExtendArgs, style: Style) -> anyhow::Result<Outcome> {
+    let own = Dataset::read_index(&args.dataset)?.features;
+    let config = args.resolve(&own)?;
+    let begin = Instant::now();
+    let report = extend::extend(&config, &mut TrackProgress::new(style))?;
+    Ok(report::extend(&report, begin.elapsed().as_secs_f64()))
 }
 
 fn make_split(args: SplitArgs) -> anyhow::Result<Outcome> {

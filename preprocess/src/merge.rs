@@ -132,6 +132,7 @@ pub fn merge(config: &MergeConfig, progress: &mut dyn BuildProgress) -> Result<B
         audio: &first.dataset.index().source.audio,
         task: first.dataset.task(),
         preset: preset.as_ref(),
+        waveforms_of: None,
     };
     let pool = pipeline::thread_pool(config.jobs)?;
     assembly::assemble(&config.out, &plan, &origin, progress, |assembly, missing, progress| {

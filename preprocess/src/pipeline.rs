@@ -104,6 +104,7 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
         audio: &config.audio.to_string_lossy(),
         task: config.source.task(),
         preset: config.preset.as_ref(),
+        waveforms_of: None,
     };
     assembly::assemble(&config.out, &plan, &origin, progress, |assembly, missing, progress| {
         let work = Extraction {

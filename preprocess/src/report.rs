@@ -1,6 +1,7 @@
 //! Results of commands enter; what is printed of them leaves: a few lines for people, one line of JSON for programs.
 
 use crate::assembly::BuildReport;
+use crate::extend::ExtendReport;
 use crate::inspect::labels::LabelReport;
 use crate::inspect::{Overview, hours};
 use crate::split::SplitReport;
@@ -101,6 +102,47 @@ pub fn build(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
         "tracks_per_second": speed,
     });
     Outcome::new(command, text, json, index.source.preset_differences.clone())
+}
+
+/// What a new feature set says.
+pub fn extend(report: &ExtendReport, seconds: f64) -> Outcome {
+    let index = &report.index;
+    let features = &index.features;
+    let bytes: u64 = index.shards.iter().map(|shard| shard.mel.bytes).sum();
+    let made = match report.made {
+        0 => "nothing to do: all of them were there".to_owned(),
+        made => format!(
+            "{made} in {seconds:.1} s, {:.1} tracks/s",
+            made as f64 / seconds.max(1e-3)
+        ),
+    };
+    let text = format!(
+        "features  {} mel bands, windows of {}, hops of {} samples\n\
+         tracks    {} of them, {}; {made}\n\
+         splits    {}\n\
+         use       train fit --data {}",
+        features.n_mels,
+        features.n_fft,
+        features.hop_length,
+        index.kept,
+        size(bytes),
+        if report.splits.is_empty() {
+            "none yet".to_owned()
+        } else {
+            report.splits.join(", ")
+        },
+        report.path.display()
+    );
+    let json = json!({
+        "dataset": report.path.to_string_lossy(),
+        "features": features,
+        "kept": index.kept,
+        "made": report.made,
+        "bytes": bytes,
+        "splits": report.splits,
+        "seconds": seconds,
+    });
+    Outcome::new("extend", text, json, Vec::new())
 }
 
 /// What a new split says.

@@ -153,7 +153,7 @@ pub enum SplitError {
         existing: Vec<String>,
     },
     /// A name that would leave the directory, or hide in it.
-    #[error("`{0}` cannot name a split; use letters, digits, `-`, `_` and `.`, not beginning with `.`")]
+    #[error("`{0}` cannot be a name here; use letters, digits, `-`, `_` and `.`, not beginning with `.`")]
     BadName(String),
     /// A file is missing, or not what `split.json` says.
     #[error("{} is damaged: {detail}; make the split again under another name", path.display())]
@@ -347,11 +347,17 @@ pub fn set_current(dataset: &Path, name: &str) -> Result<(), SplitError> {
 
 /// The directory of the split `name`.
 pub fn directory(dataset: &Path, name: &str) -> Result<PathBuf, SplitError> {
+    check_name(name)?;
+    Ok(dataset.join(SPLITS_DIRECTORY).join(name))
+}
+
+/// Whether a name can be that of a split, or of a feature set: it leaves no directory and hides in none.
+pub fn check_name(name: &str) -> Result<(), SplitError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.starts_with('.') || name == CURRENT_FILE || !name.chars().all(allowed) {
         return Err(SplitError::BadName(name.to_owned()));
     }
-    Ok(dataset.join(SPLITS_DIRECTORY).join(name))
+    Ok(())
 }
 
 /// The names of the complete splits, in alphabetical order.
@@ -441,6 +447,7 @@ mod tests {
             samples: 3,
             shards: Vec::new(),
             files: BTreeMap::new(),
+            waveforms_of: None,
             earlier: Vec::new(),
         }
     }

@@ -115,6 +115,7 @@ pub fn dataset() -> TempDir {
             .iter()
             .map(|(name, content)| ((*name).to_owned(), FileRecord::of(content)))
             .collect(),
+        waveforms_of: None,
         earlier: Vec::new(),
     };
     for (name, content) in &files {

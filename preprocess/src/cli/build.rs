@@ -108,7 +108,7 @@ pub struct BuildArgs {
 
 /// Feature settings, as typed. What is left out is the preset's, or else that of [`FeatureConfig::default`].
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Features, by default the preset's, or else fma_small's")]
+#[command(next_help_heading = "Features, by default the preset's or the data set's, or else fma_small's")]
 pub struct FeatureArgs {
     /// Samples per second of stored waveforms
     #[arg(long, value_name = "HZ")]
@@ -286,7 +286,7 @@ impl BuildArgs {
 }
 
 impl FeatureArgs {
-    fn resolve(&self, preset: Option<&FeatureConfig>) -> Result<FeatureConfig, UsageError> {
+    pub(super) fn resolve(&self, preset: Option<&FeatureConfig>) -> Result<FeatureConfig, UsageError> {
         let base = preset.cloned().unwrap_or_default();
         let sample_rate = self.sample_rate.unwrap_or(base.sample_rate);
         // The upper edge that goes with one sample rate means nothing at another.

@@ -4,14 +4,17 @@
 //! No shard is opened, so this takes milliseconds and can be run from cron while others train.
 
 pub(crate) mod audit;
+mod carry;
 mod grouped;
 mod iterative;
 mod strategy;
 #[cfg(test)]
 mod testing;
 
+pub use carry::{carry_over, copy_all};
 pub use strategy::{GroupBy, Ratios, Strategy};
 
+use crate::feature_sets::{FEATURES_DIRECTORY, feature_sets};
 use shared::atomic_file;
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex};
 use shared::manifest::TrackRow;
@@ -113,7 +116,18 @@ pub enum MakeSplitError {
 pub fn make(config: &SplitConfig) -> Result<SplitReport, MakeSplitError> {
     // Who is first may be a cron job, who is second a person; neither takes long.
     let _lock = lock(&config.dataset)?;
-    dataset::consistently(&config.dataset, |index| make_of(config, index))
+    let report = dataset::consistently(&config.dataset, |index| make_of(config, index))?;
+    for set in feature_sets_of(&config.dataset)? {
+        carry_over(&config.dataset, &set)?;
+    }
+    Ok(report)
+}
+
+fn feature_sets_of(root: &Path) -> Result<Vec<PathBuf>, MakeSplitError> {
+    feature_sets(root).map_err(|source| MakeSplitError::Io {
+        path: root.join(FEATURES_DIRECTORY),
+        source,
+    })
 }
 
 /// Waits for other processes that make or remove splits, and clears away what they left half written.
@@ -302,6 +316,11 @@ pub fn prune(root: &Path) -> Result<Vec<String>, MakeSplitError> {
             .and_then(|()| fs::remove_dir_all(&doomed))
             .map_err(|source| MakeSplitError::Remove { path, source })?;
         removed.push(name);
+    }
+    for set in feature_sets_of(root)? {
+        if split::current(&set)?.is_some() {
+            prune(&set)?;
+        }
     }
     Ok(removed)
 }

@@ -8,6 +8,7 @@ pub mod repair;
 mod shards;
 mod splits;
 
+use crate::feature_sets::{FEATURES_DIRECTORY, feature_sets};
 use rayon::prelude::*;
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex, REJECTED_FILE, SUMMARY_FILE, TRACKS_FILE};
 use shared::manifest::TrackRow;
@@ -58,7 +59,36 @@ impl Problem {
 
 /// Checks the whole data set on the threads of the pool it is called in. Fails only where there is no index to check
 /// anything against.
+///
+/// Feature sets, which are data sets too, are checked with it.
 pub fn verify(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport, DatasetError> {
+    let mut report = verify_one(root, progress)?;
+    let sets = feature_sets(root).map_err(|source| DatasetError::Io {
+        path: root.join(FEATURES_DIRECTORY),
+        source,
+    })?;
+    for set in sets {
+        let inside = set.strip_prefix(root).unwrap_or(&set).to_string_lossy().into_owned();
+        match verify_one(&set, progress) {
+            Ok(found) => {
+                report.files += found.files;
+                report.bytes += found.bytes;
+                // A repair of the data set does not reach it.
+                report
+                    .problems
+                    .extend(found.problems.into_iter().map(|problem| Problem {
+                        file: format!("{inside}/{}", problem.file),
+                        detail: format!("{}; delete {inside} and run `preprocess extend` again", problem.detail),
+                        shard: None,
+                    }));
+            }
+            Err(error) => report.problems.push(Problem::new(inside, without_path(error))),
+        }
+    }
+    Ok(report)
+}
+
+fn verify_one(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport, DatasetError> {
     let index = Dataset::read_index(root)?;
     let mut problems = Vec::new();
     for file in index.files.keys() {

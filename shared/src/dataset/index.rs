@@ -37,6 +37,9 @@ pub struct DatasetIndex {
     /// The other files the index vouches for, by path relative to the data set: [`TRACKS_FILE`](super::TRACKS_FILE), [`REJECTED_FILE`](super::REJECTED_FILE),
     /// [`SUMMARY_FILE`](super::SUMMARY_FILE).
     pub files: BTreeMap<String, FileRecord>,
+    /// The checksum of the data set whose waveforms these are, where this is one of its feature sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waveforms_of: Option<String>,
     /// Checksums of the data sets that this one grew out of, oldest first. Their tracks are all in it, unchanged, so
     /// that splits made for one of them hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

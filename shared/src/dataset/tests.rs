@@ -77,6 +77,7 @@ fn tiny() -> TempDir {
             .iter()
             .map(|(name, content)| ((*name).into(), FileRecord::of(content)))
             .collect(),
+        waveforms_of: None,
         earlier: Vec::new(),
     };
     for (name, content) in contents {
@@ -352,7 +353,7 @@ prop_compose! {
         DatasetIndex {
             format_version: FORMAT_VERSION,
             checksum,
-            source: SourceRecord { name, subset, preset, preset_differences: lists.0, audio, part: more.0 },
+            source: SourceRecord { name, subset, preset, preset_differences: lists.0, audio, part: more.0.clone() },
             fingerprint: features.fingerprint(),
             features,
             task: if many { Task::MultiLabel } else { Task::SingleLabel },
@@ -362,6 +363,7 @@ prop_compose! {
             samples: counts.2,
             shards: shards.into_iter().map(|(tracks, waveform, mel)| ShardRecord { tracks, waveform, mel }).collect(),
             files,
+            waveforms_of: more.0.clone(),
             earlier: more.1,
         }
     }

@@ -1,0 +1,83 @@
+//! The splits of a data set enter; the same divisions for one of its feature sets, with that one's normalization, leave.
+
+use super::MakeSplitError;
+use shared::dataset::{self, Dataset};
+use shared::manifest::TrackRow;
+use shared::split::{self, SPLITS_DIRECTORY, Split, SplitError, SplitIndex, SplitRow};
+use shared::stats::Normalization;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+
+/// Makes the splits of the data set in `root` that the one in `set`, which has the same tracks, lacks, and makes the same
+/// one live. The names of all that it has then.
+pub fn carry_over(root: &Path, set: &Path) -> Result<Vec<String>, MakeSplitError> {
+    let (from, to) = (Dataset::read_index(root)?, Dataset::read_index(set)?);
+    let tracks = dataset::read_tracks(set, &to)?;
+    let rows: HashMap<u64, &TrackRow> = tracks.iter().map(|row| (row.track_id, row)).collect();
+    let summaries = dataset::read_summary(set, &to)?;
+    for name in split::names(root)? {
+        if split::directory(set, &name)?.exists() {
+            continue;
+        }
+        let split = match Split::read(root, &from, Some(&name)) {
+            // Of another build: nobody can use it there either.
+            Err(SplitError::Stale { .. }) => continue,
+            split => split?,
+        };
+        let ids = || split.tracks.values().flatten();
+        // Tracks that were added to the data set wait until the feature set has them too.
+        if ids().any(|id| !rows.contains_key(id)) {
+            continue;
+        }
+        let training: HashSet<u64> = split.tracks[&split::Set::Train].iter().copied().collect();
+        let own = summaries.iter().filter(|summary| training.contains(&summary.track_id));
+        let normalization = Normalization::from_summaries(own, to.features.n_mels)?;
+        let row = |&track_id: &u64| SplitRow {
+            track_id,
+            labels: rows[&track_id].labels.clone(),
+        };
+        let lists: BTreeMap<_, Vec<SplitRow>> = split
+            .tracks
+            .iter()
+            .map(|(&of, ids)| (of, ids.iter().map(row).collect()))
+            .collect();
+        let index = SplitIndex {
+            dataset: to.checksum.clone(),
+            checksum: String::new(),
+            files: BTreeMap::new(),
+            ..split.index
+        };
+        Split::write(set, index, &lists, &normalization)?;
+    }
+    let names = split::names(set)?;
+    if let Some(live) = split::current(root)?
+        && names.contains(&live)
+        && split::current(set)?.as_ref() != Some(&live)
+    {
+        split::set_current(set, &live)?;
+    }
+    Ok(names)
+}
+
+/// Copies the splits of a data set into another directory.
+pub fn copy_all(from: &Path, to: &Path) -> Result<(), MakeSplitError> {
+    let io_error = |path: &Path| {
+        let path = path.to_owned();
+        move |source| MakeSplitError::Io { path, source }
+    };
+    for name in split::names(from)? {
+        let (source, target) = (split::directory(from, &name)?, split::directory(to, &name)?);
+        fs::create_dir_all(&target).map_err(io_error(&target))?;
+        for entry in fs::read_dir(&source).map_err(io_error(&source))? {
+            let path = entry.map_err(io_error(&source))?.path();
+            let copy = target.join(path.file_name().unwrap_or_default());
+            fs::copy(&path, &copy).map_err(io_error(&copy))?;
+        }
+    }
+    if let Some(live) = split::current(from)? {
+        fs::create_dir_all(to.join(SPLITS_DIRECTORY)).map_err(io_error(to))?;
+        split::set_current(to, &live)?;
+    }
+    Ok(())
+}
