@@ -52,17 +52,11 @@ say() {
     echo "$(date +%Y-%m-%dT%H:%M:%S.%3N) $*"
 }
 
-# Slurm's USR1 comes to this script alone. Its SIGTERM, by which it ends a job, comes to all of the job's processes, and
-# the program takes a second signal as an order to stop at once; so only one that was sent to this script alone goes on.
-told='' passed_on=no
+# Slurm's USR1 comes to this script alone; its SIGTERM, by which it ends a job, to all of the job's processes. The program
+# notes either, however often it comes.
+told=''
 trap 'told=USR1' USR1
 trap 'told=TERM' TERM
-pass_on() {
-    if [[ $passed_on == no && ($1 == USR1 || -z ${SLURM_JOB_ID:-} || $(job_state) == RUNNING) ]]; then
-        passed_on=yes
-        kill -s "$1" "$child" 2> /dev/null || true
-    fi
-}
 
 # Another shell waits for the program, one that no signal disturbs: bash's `wait` may answer with something else than
 # the exit status when a signal comes as the program ends. It writes the program's number, and in the end its exit
@@ -83,7 +77,7 @@ while [[ -z $status ]]; do
     # More than 128: a second has passed, or a signal has come.
     read -r -t 1 status <&"$news" || [[ $? -gt 128 ]] || fail "what waited for train was killed"
     if [[ -n $told ]]; then
-        pass_on "$told"
+        kill -s "$told" "$child" 2> /dev/null || true
         told=''
     fi
 done

@@ -236,7 +236,7 @@ impl Split {
                 existing: names(dataset)?,
             });
         }
-        let own_file = |file: &str| own_file(dataset, &Path::new(SPLITS_DIRECTORY).join(&name).join(file));
+        let own_file = |file: &str| own_file(dataset, &Path::new(SPLITS_DIRECTORY).join(name).join(file));
         let path = own_file(SPLIT_FILE)?;
         let damaged = |path: &Path, detail: String| SplitError::Damaged {
             path: path.to_owned(),

@@ -80,33 +80,65 @@ fn a_part_that_is_none_is_wrong_usage() {
     }
 }
 
+/// A collection whose last tracks are not there yet, and what brings them.
+struct Growing {
+    collection: Collection,
+    table: String,
+    early: usize,
+}
+
+impl Growing {
+    /// All of one class or another that the early tracks have.
+    fn new(all: usize, early: usize) -> Self {
+        let collection = Collection::of_tracks(all);
+        let class = collection.tracks()[0].genre_name();
+        let ids: Vec<String> = collection.tracks()[early..]
+            .iter()
+            .map(|track| format!("{},", track.id))
+            .collect();
+        let is_late = |line: &str| ids.iter().any(|id| line.starts_with(id));
+        for track in &collection.tracks()[early..] {
+            collection.edit_metadata(|line| match line.starts_with(&format!("{},", track.id)) {
+                true => line.replace(&format!(",{},", track.genre_name()), &format!(",{class},")),
+                false => line.to_owned(),
+            });
+        }
+        let table = fs::read_to_string(collection.metadata()).unwrap();
+        let known: Vec<&str> = table.lines().filter(|line| !is_late(line)).collect();
+        fs::write(collection.metadata(), known.join("\n") + "\n").unwrap();
+        for track in &collection.tracks()[early..] {
+            let file = collection.file(track);
+            fs::rename(&file, file.with_extension("later")).unwrap();
+        }
+        Self {
+            collection,
+            table,
+            early,
+        }
+    }
+
+    /// Brings the others, and builds again.
+    fn grow(&self, dataset: &BuiltDataset) -> serde_json::Value {
+        for track in &self.collection.tracks()[self.early..] {
+            let file = self.collection.file(track);
+            fs::rename(file.with_extension("later"), file).unwrap();
+        }
+        fs::write(self.collection.metadata(), &self.table).unwrap();
+        let mut command = Program::Preprocess.command(self.collection.build_arguments(&dataset.path()));
+        json_line(&command.arg("--json").assert().success())
+    }
+}
+
 #[test]
-fn tracks_that_come_later_are_added_and_earlier_runs_splits_hold() {
-    let collection = Collection::of_tracks(12);
-    let table = fs::read_to_string(collection.metadata()).unwrap();
-    let later: Vec<String> = collection.tracks()[8..]
-        .iter()
-        .map(|track| format!("{},", track.id))
-        .collect();
-    let is_later = |line: &str| later.iter().any(|id| line.starts_with(id));
-    let early: Vec<&str> = table.lines().filter(|line| !is_later(line)).collect();
-    fs::write(collection.metadata(), early.join("\n") + "\n").unwrap();
-    let aside = |track: &tests::corpus::Track| collection.file(track).with_extension("later");
-    for track in &collection.tracks()[8..] {
-        fs::rename(collection.file(track), aside(track)).unwrap();
-    }
-    let dataset = BuiltDataset::of(&collection);
+fn tracks_that_come_later_are_added_and_earlier_splits_hold() {
+    let growing = Growing::new(12, 8);
+    let dataset = BuiltDataset::of(&growing.collection);
     dataset.split(&["--strategy", "random", "--name", "mine"]).success();
-    let shard = fs::metadata(dataset.path().join("shards/waveform-00000.safetensors")).unwrap();
-    for track in &collection.tracks()[8..] {
-        fs::rename(aside(track), collection.file(track)).unwrap();
-    }
-    fs::write(collection.metadata(), table).unwrap();
-    let mut command = Program::Preprocess.command(collection.build_arguments(&dataset.path()));
-    let line = json_line(&command.arg("--json").assert().success());
+    let shard = || fs::metadata(dataset.path().join("shards/waveform-00000.safetensors")).unwrap();
+    let before = shard().modified().unwrap();
+    let line = growing.grow(&dataset);
     assert_eq!((line["before"].as_u64(), line["kept"].as_u64()), (Some(8), Some(12)));
-    let now = fs::metadata(dataset.path().join("shards/waveform-00000.safetensors")).unwrap();
-    assert_eq!(now.modified().unwrap(), shard.modified().unwrap());
+    assert_eq!(shard().modified().unwrap(), before);
     assert_eq!(dataset.text("splits/current").trim(), "mine");
     Program::Preprocess
         .command(["verify"])
@@ -115,4 +147,70 @@ fn tracks_that_come_later_are_added_and_earlier_runs_splits_hold() {
         .success();
     dataset.split(&["--strategy", "random"]).success();
     assert_eq!(dataset.text("splits/current").trim(), "random-0-grown-1");
+}
+
+fn fit(data: &Path, run: &Path, more: &[&str]) {
+    let mut command = Program::Train.command(["fit", "--device", "cpu"]);
+    command
+        .arg("--data")
+        .arg(data)
+        .arg("--run")
+        .arg(run)
+        .args(more)
+        .assert()
+        .success();
+}
+
+#[test]
+fn a_run_that_was_begun_before_a_data_set_grew_goes_on_as_if_it_had_not() {
+    let growing = Growing::new(12, 8);
+    let dataset = BuiltDataset::of(&growing.collection);
+    dataset
+        .split(&["--strategy", "random", "--ratios", "50,25,25", "--name", "mine"])
+        .success();
+    let (root, before) = (tempfile::tempdir().unwrap(), dataset.copy());
+    let (whole, run) = (root.path().join("whole"), root.path().join("run"));
+    let begin = ["--model", "cnn1d", "--batch-size", "2", "--epochs"];
+    fit(&before.path(), &whole, &[&begin[..], &["2"]].concat());
+    fit(&dataset.path(), &run, &[&begin[..], &["1"]].concat());
+    growing.grow(&dataset);
+    fit(&dataset.path(), &run, &["--resume", "--epochs", "2"]);
+    let weights = |run: &Path| fs::read(run.join("best.safetensors")).unwrap();
+    assert_eq!(weights(&run), weights(&whole));
+    Program::Train
+        .command(["eval", "--device", "cpu", "--run"])
+        .arg(&run)
+        .assert()
+        .success();
+}
+
+#[test]
+fn other_features_of_the_same_waveforms_are_trained_on() {
+    let dataset = BuiltDataset::of(&Collection::of_tracks(6));
+    dataset
+        .split(&["--strategy", "random", "--ratios", "50,25,25", "--name", "mine"])
+        .success();
+    let extend = |more: &[&str]| {
+        let mut command = Program::Preprocess.command(["extend", "--json", "--feature", "mel"]);
+        command.arg(dataset.path()).args(more).assert()
+    };
+    extend(&[]).code(1).stderr(contains("has these features itself"));
+    let line = json_line(&extend(&["--n-fft", "2048"]).success());
+    assert_eq!(
+        (line["made"].as_u64(), line["splits"][0].as_str()),
+        (Some(6), Some("mine"))
+    );
+    let set = dataset.path().join("features/mel-128-2048-1024");
+    let root = tempfile::tempdir().unwrap();
+    fit(
+        &set,
+        &root.path().join("run"),
+        &["--model", "cnn2d", "--batch-size", "2", "--epochs", "1", "--verify"],
+    );
+    Program::Preprocess
+        .command(["verify"])
+        .arg(dataset.path())
+        .assert()
+        .success();
+    assert_eq!(json_line(&extend(&["--n-fft", "2048"]).success())["made"], 0);
 }

@@ -99,7 +99,7 @@ fn a_signal_stops_a_run_where_it_can_go_on() {
 }
 
 #[test]
-fn a_second_signal_ends_the_program_at_once() {
+fn a_ctrl_c_after_a_signal_ends_the_program_at_once_and_nothing_else_does() {
     let root = TempDir::new().unwrap();
     // Weights that never come: whoever reads them waits.
     let weights = root.path().join("weights.safetensors");
@@ -107,12 +107,14 @@ fn a_second_signal_ends_the_program_at_once() {
     let run = root.path().join("run");
     let mut child = start(&dataset(), &run, &["--init-from", weights.to_str().unwrap()]);
     wait_for(&run.join(".lock"), &mut child);
-    send("TERM", &child);
-    sleep(Duration::from_millis(300));
-    assert!(child.try_wait().unwrap().is_none(), "the first signal is noted only");
-    send("TERM", &child);
-    const SIGTERM: i32 = 15;
-    assert_eq!(end(child).status.signal(), Some(SIGTERM));
+    for signal in ["USR1", "TERM", "TERM"] {
+        send(signal, &child);
+        sleep(Duration::from_millis(100));
+        assert!(child.try_wait().unwrap().is_none(), "{signal} is noted only");
+    }
+    send("INT", &child);
+    const SIGINT: i32 = 2;
+    assert_eq!(end(child).status.signal(), Some(SIGINT));
 }
 
 #[test]

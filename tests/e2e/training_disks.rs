@@ -5,30 +5,14 @@ use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::thread;
 use tempfile::TempDir;
-use tests::harness::{Program, Tree};
+use tests::harness::{self, Program, Tree};
 
-/// Runs a shell script with a file system of `bytes` bytes mounted on `directory`, in a namespace of its own. None, with
-/// the reason printed, where this machine does not allow that.
+/// The harness's small disk as `$1`, with the program as `$2` and the data set as `$3`.
 fn on_a_small_disk(directory: &Path, bytes: u64, script: &str) -> Option<Output> {
-    let unshare = |script: &str| {
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
-        command.arg(directory).arg(Program::Train.path()).arg(dataset());
-        command
-    };
-    fs::create_dir_all(directory).unwrap();
-    let mount = format!("mount -t tmpfs -o size={bytes} none \"$1\"");
-    match unshare(&mount).output() {
-        Ok(output) if output.status.success() => {}
-        refused => {
-            println!("skipped: a small file system cannot be mounted here: {refused:?}");
-            return None;
-        }
-    }
-    Some(unshare(&format!("{mount} && {script}")).output().unwrap())
+    harness::on_a_small_disk(directory, bytes, script, &[Program::Train.path(), &dataset()])
 }
 
 fn stderr(output: &Output) -> String {

@@ -37,7 +37,7 @@ const EXAMPLES: &str = "Examples:
   train bench --data fma --model crnn --batch-size 32
 
 Exit codes: 0 done, 1 failed, 2 wrong usage. `fit` ends with 75 when SIGTERM, SIGUSR1 or SIGINT has stopped it: everything
-is kept, and the same run goes on with --resume. A second signal ends it at once.";
+is kept, and the same run goes on with --resume. A Ctrl-C after that ends it at once.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

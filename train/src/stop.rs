@@ -1,7 +1,8 @@
 //! Signals by which batch systems and people end a training.
 //!
-//! A first SIGTERM, SIGUSR1 or SIGINT is noted here, and the work asks at places where it can be continued from. A second
-//! one does what it does to any program: it ends this one at once.
+//! A SIGTERM, SIGUSR1 or SIGINT is noted here, and the work asks at places where it can be continued from. A Ctrl-C after
+//! that does what it does to any program: it ends this one at once. Another SIGTERM or SIGUSR1 does not, because batch
+//! systems send several, and then mean it with SIGKILL.
 
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
@@ -30,12 +31,14 @@ pub struct StopSignals {
 }
 
 impl StopSignals {
-    /// From now on a first signal is noted only.
+    /// From now on signals are noted only, but for a SIGINT that comes after another signal.
     pub fn listen() -> io::Result<Self> {
         let (number, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         for signal in SIGNALS {
             // In this order, so that the signal that raises the flag is not taken for a second one.
-            flag::register_conditional_default(signal, Arc::clone(&again))?;
+            if signal == SIGINT {
+                flag::register_conditional_default(signal, Arc::clone(&again))?;
+            }
             flag::register(signal, Arc::clone(&again))?;
             let value = usize::try_from(signal).expect("signals have positive numbers");
             flag::register_usize(signal, Arc::clone(&number), value)?;
@@ -81,7 +84,7 @@ impl Stopped {
     /// The line that `--json` prints.
     pub fn json(&self) -> Value {
         let (signal, step, run) = match self {
-            Self::AtStep { signal, step, run } => (signal, Some(step), Some(run)),
+            Self::AtStep { signal, step, run } => (signal, Some(step), Some(run.to_string_lossy())),
             Self::BeforeTraining { signal } => (signal, None, None),
         };
         json!({ "ok": false, "stopped": true, "signal": signal, "step": step, "run": run, "error": self.to_string() })

@@ -41,7 +41,7 @@ pub fn run_bench(args: BenchArgs, watch: &FaultWatch, console: Console) -> anyho
                 config.model,
                 path.display()
             ),
-            json: json!({ "command": "bench", "model": config.model, "device": device_name, "outputs": path }),
+            json: json!({ "command": "bench", "model": config.model, "device": device_name, "outputs": path.to_string_lossy() }),
         });
     }
     if args.check_front_end {

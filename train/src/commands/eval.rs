@@ -31,7 +31,7 @@ pub fn run_eval(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow:
     watch.dataset(&config.data);
     watch.advise("run the same command again");
     let data = RunData::open(&config)?;
-    if data.dataset.index().checksum != config.data_checksum || data.dataset.classes() != config.classes {
+    if !data.dataset.index().covers(&config.data_checksum) || data.dataset.classes() != config.classes {
         bail!(
             "{} is not the data set that {} was trained on",
             config.data.display(),
@@ -74,7 +74,7 @@ pub fn run_eval(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow:
         run.path(table).display(),
         run.path(picture).display(),
     );
-    let json = json!({ "command": "eval", "run": args.run, "set": set.name(), "device": device_name,
+    let json = json!({ "command": "eval", "run": args.run.to_string_lossy(), "set": set.name(), "device": device_name,
                        "metrics": figures });
     report::write_set(&run, &config, metrics, set, figures, &judgement)?;
     Ok(Outcome { text, json })

@@ -80,7 +80,7 @@ pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) ->
         let of = |metrics: &crate::metrics::ClassificationMetrics| json!({ "top1": metrics.top1, "macro_f1": metrics.macro_f1, "samples": metrics.samples });
         on_top.insert(name.to_owned(), json!({ "songs": of(&songs), "frames": of(&frames) }));
     }
-    let json = json!({ "command": "features", "out": args.out, "rows": rows, "dimension": dimension, "set": judged.name(),
+    let json = json!({ "command": "features", "out": args.out.to_string_lossy(), "rows": rows, "dimension": dimension, "set": judged.name(),
                        "classifiers": on_top });
     Ok(Outcome { text, json })
 }
@@ -112,7 +112,7 @@ fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
             let (run, begun) = RunDirectory::open(root)?;
             let mut settings = begun.to_settings();
             let moved = args.data.as_ref().unwrap_or(&begun.data);
-            if Dataset::read_index(moved)?.checksum != begun.data_checksum {
+            if !Dataset::read_index(moved)?.covers(&begun.data_checksum) {
                 if args.data.is_none() {
                     bail!(
                         "{} is not the data set that {} was trained on; name it, or another, with --data",

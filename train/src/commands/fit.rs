@@ -66,9 +66,27 @@ pub fn run_fit(args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::R
         let shards = data.dataset.index().shards.len();
         config.shuffle_window = shuffle_window(data.training_bytes(&config), shards, memory::available());
     }
-    config.data_checksum.clone_from(&data.dataset.index().checksum);
+    let index = data.dataset.index();
+    // A data set that grew still has the run's tracks as they were.
+    let of_run = begun.as_ref().map(|begun| &begun.data_checksum);
+    let checksum = of_run
+        .filter(|checksum| index.covers(checksum))
+        .unwrap_or(&index.checksum);
+    config.data_checksum.clone_from(checksum);
     config.background_checksum = data.open_background(&config)?;
     config.classes = data.dataset.classes().to_vec();
+    if let Some(begun) = &begun
+        && config.data_checksum == begun.data_checksum
+        && config.classes != begun.classes
+    {
+        bail!(
+            "{} has grown by classes that the run in {} does not know ({} now, {} then); begin another run",
+            config.data.display(),
+            args.run.display(),
+            config.classes.len(),
+            begun.classes.len()
+        );
+    }
     if let Some(name) = begun.as_ref().and_then(|begun| config.difference(begun)) {
         bail!(
             "the run in {} was begun with another {name}; leave it out, or begin another run",
@@ -117,7 +135,7 @@ pub fn run_fit(args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::R
     let waited: f64 = report.history.iter().map(|epoch| epoch.seconds * epoch.data_wait).sum();
     let json = json!({
         "command": "fit",
-        "run": args.run,
+        "run": args.run.to_string_lossy(),
         "device": device_name,
         "epochs": report.history.len(),
         "best_epoch": report.best.epoch,
