@@ -11,10 +11,11 @@
 # short get a file that is dropped as too short, and those that are known not to decode (fma_small.toml) one that is
 # dropped as damaged. DIR (default: target/bench/scale) gets raw.csv and summary.txt and holds one data set at a time,
 # of 3 MB for each clip of 30 seconds: 24 GB for 8,000. It has to be on CORPUS's file system. Programs are taken from
-# --bin (target/release).
+# --bin (target/release), which `cargo build --release -p preprocess` and `cargo build --release -p shared --example
+# open_dataset` fill.
 #
 # Seconds are wall clock with the program's start: one build, and the best of the repeats (default 5) of `split`
-# (grouped by artist, and stratified), of opening, as `inspect --json` does it, and of listing the tracks, which a
+# (grouped by artist, and stratified), of opening, as every training does it, and of listing the tracks, which a
 # finished build called again does. Memory is a build's peak. `verify` reads every byte once, out of the page cache
 # where it fits.
 set -euo pipefail
@@ -51,6 +52,8 @@ done
 [[ -d $corpus/audio && -f $corpus/metadata/tracks.csv ]] || fail "$corpus has no audio/ or no metadata/tracks.csv"
 [[ -z $shape || -f $shape ]] || fail "$shape is no file; --shape names a table of track_id,sampling_rate,duration"
 [[ -x $bin/preprocess ]] || fail "$bin has no preprocess; compile it with cargo build --release, or name another --bin"
+[[ -x $bin/examples/open_dataset ]] ||
+    fail "$bin has no examples/open_dataset; compile it with cargo build --release -p shared --example open_dataset"
 corpus=$(cd "$corpus" && pwd)
 bin=$(cd "$bin" && pwd)
 mkdir -p "$out"
@@ -210,7 +213,7 @@ for count in "${count_list[@]}"; do
     rebuild=$(best "$bin/preprocess" "${arguments[@]}")
     grouped=$(best split grouped)
     stratified=$(best split stratified)
-    open=$(best "$bin/preprocess" inspect "$scratch/dataset" --json --quiet)
+    open=$(best "$bin/examples/open_dataset" "$scratch/dataset")
     begin=$(now)
     "$bin/preprocess" verify "$scratch/dataset" --jobs "$jobs" --quiet
     verify=$(seconds_since "$begin")
