@@ -9,9 +9,9 @@
 
 use anyhow::{Context, bail};
 use preprocess::decode::Meter;
-use preprocess::guard;
 use preprocess::validate::Rejection;
 use preprocess::waveform::WaveformReader;
+use shared::guard;
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic;

@@ -11,7 +11,6 @@ pub mod extend;
 pub mod extract;
 pub mod feature_sets;
 pub mod growth;
-pub mod guard;
 pub mod index;
 pub mod inside;
 pub mod inspect;

@@ -6,8 +6,10 @@ use crate::extract::Extractor;
 use crate::pipeline::{self, BuildConfig, BuildError};
 use crate::source::Source;
 use crate::source::fma::Subset;
+use crate::split::{self, Ratios, SplitConfig, Strategy};
 use crate::validate::ValidateConfig;
 use shared::features::FeatureConfig;
+use shared::split::Split;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -165,6 +167,19 @@ pub fn mixed() -> Collection {
         .file("000/000099.mp3", &tone(5, 200))
         .file("stray.mp3", b"");
     collection
+}
+
+/// Makes a random split of about equal sets live.
+pub fn split_at_random(root: &Path, seed: u64) -> Split {
+    let config = SplitConfig {
+        dataset: root.to_owned(),
+        name: None,
+        strategy: Strategy::Random {
+            ratios: "34,33,33".parse::<Ratios>().unwrap(),
+            seed,
+        },
+    };
+    split::make(&config).unwrap().split
 }
 
 /// Nobody watches.

@@ -4,10 +4,10 @@
 //! of [`crate::watchdog`]. What a waveform must be like is for [`crate::validate`] to say.
 
 use crate::decode::{self, AudioStream, Bytes, DecodeReport, Meter};
-use crate::guard;
 use crate::quantize::quantize;
 use crate::resample::Resampler;
 use crate::validate::Rejection;
+use shared::guard;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -12,6 +12,8 @@ pub mod dsp;
 #[forbid(unsafe_code)]
 pub mod features;
 #[forbid(unsafe_code)]
+pub mod guard;
+#[forbid(unsafe_code)]
 mod inside;
 #[forbid(unsafe_code)]
 pub mod manifest;

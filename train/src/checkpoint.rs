@@ -4,7 +4,6 @@
 //! format, which keeps the parameters' identities that the optimizer's state hangs on), and `checksum`, BLAKE3 of the three,
 //! which checkpoints of earlier versions have not.
 
-use crate::guard;
 use crate::history::EpochRecord;
 use crate::metrics::Tally;
 use crate::models::Model;
@@ -15,6 +14,7 @@ use burn::tensor::Bytes;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
+use shared::guard;
 use std::collections::BTreeSet;
 
 /// The version of the container that this code writes and reads.

@@ -19,7 +19,6 @@ pub mod evaluate;
 pub mod features;
 pub mod fit;
 pub mod frontend;
-mod guard;
 pub mod history;
 pub mod integrity;
 mod kernels;

@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::pipeline::{self, BuildConfig};
-use crate::split::{Ratios, SplitConfig, Strategy};
-use crate::testing::{Collection, Unwatched, contents, mixed, three_tracks, tone};
+use crate::testing::{Collection, Unwatched, contents, mixed, split_at_random, three_tracks, tone};
 use shared::shard::MAX_TRACKS;
 use shared::split::Split;
 use std::os::unix::fs::MetadataExt;
@@ -27,18 +26,6 @@ fn config(dataset: PathBuf) -> ExtendConfig {
 
 fn run(dataset: PathBuf) -> ExtendReport {
     extend(&config(dataset), &mut Unwatched).unwrap()
-}
-
-fn make_split(root: &Path, seed: u64) {
-    let config = SplitConfig {
-        dataset: root.to_owned(),
-        name: None,
-        strategy: Strategy::Random {
-            ratios: "34,33,33".parse::<Ratios>().unwrap(),
-            seed,
-        },
-    };
-    split::make(&config).unwrap();
 }
 
 fn problems(root: &Path) -> Vec<String> {
@@ -94,10 +81,10 @@ fn splits_are_carried_over_whenever_they_are_made() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
-    make_split(&root, 1);
+    split_at_random(&root, 1);
     let set = run(root.clone());
     assert_eq!(set.splits, ["random-1"]);
-    make_split(&root, 2);
+    split_at_random(&root, 2);
     let (own, other) = (Dataset::open(&root).unwrap(), Dataset::open(&set.path).unwrap());
     let (split, carried) = (
         Split::read(&root, own.index(), None).unwrap(),
@@ -127,12 +114,12 @@ fn a_feature_set_follows_its_data_set_when_it_grows() {
     let mut collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
-    make_split(&root, 1);
+    split_at_random(&root, 1);
     let first = run(root.clone());
     let shard = fs::metadata(first.path.join(ShardKind::Mel.path(0))).unwrap().ino();
     collection.track(1, "Blues", &tone(7, 195));
     collection.build("out").unwrap();
-    make_split(&root, 5);
+    split_at_random(&root, 5);
     assert_eq!(shared::split::names(&first.path).unwrap(), ["random-1"]);
     let second = run(root.clone());
     assert_eq!((second.made, second.index.kept), (1, 4));

@@ -4,8 +4,7 @@ use crate::assembly::AssemblyError;
 use crate::index::PLAN_FILE;
 use crate::journal::JOURNAL_DIRECTORY;
 use crate::pipeline::{self, BuildError};
-use crate::split::{self, Ratios, SplitConfig, Strategy};
-use crate::testing::{Collection, Crash, Unwatched, contents, three_tracks, tone};
+use crate::testing::{Collection, Crash, Unwatched, contents, split_at_random, three_tracks, tone};
 use shared::dataset::{Dataset, PREVIOUS_DIRECTORY, TRACKS_FILE};
 use shared::manifest::Flag;
 use shared::shard::MAX_TRACKS;
@@ -20,18 +19,6 @@ fn ids(root: &Path) -> Vec<(u64, usize, Vec<Flag>)> {
     rows.map(|row| (row.track_id, row.shard, row.flags.clone())).collect()
 }
 
-fn make_split(root: &Path, seed: u64) -> Split {
-    let config = SplitConfig {
-        dataset: root.to_owned(),
-        name: None,
-        strategy: Strategy::Random {
-            ratios: "34,33,33".parse::<Ratios>().unwrap(),
-            seed,
-        },
-    };
-    split::make(&config).unwrap().split
-}
-
 #[test]
 fn new_tracks_are_added_and_old_shards_untouched() {
     let mut collection = three_tracks();
@@ -39,7 +26,7 @@ fn new_tracks_are_added_and_old_shards_untouched() {
     collection.build("out").unwrap();
     let out = collection.out("out");
     let before = Dataset::open(&out).unwrap();
-    let first = make_split(&out, 1);
+    let first = split_at_random(&out, 1);
     let shard = fs::read(out.join("shards/waveform-00000.safetensors")).unwrap();
     // One comes before all others, one's file was missing and has come, one has the samples of an earlier one.
     collection
@@ -79,7 +66,7 @@ fn new_tracks_are_added_and_old_shards_untouched() {
     assert_eq!(before.tracks().len(), 3);
     let still = Split::read(&out, grown.index(), None).unwrap();
     assert_eq!((still.tracks, still.normalization), (first.tracks, first.normalization));
-    let second = make_split(&out, 1);
+    let second = split_at_random(&out, 1);
     assert_eq!(second.index.name, "random-1-grown-1");
     assert_eq!(second.tracks.values().map(Vec::len).sum::<usize>(), 6);
     assert!(collection.build("out").unwrap().was_complete);
@@ -189,7 +176,7 @@ fn a_data_set_whose_tables_are_being_replaced_can_be_read() {
             }
         }
         assert_eq!(Dataset::open(&torn).unwrap().tracks().len(), 3);
-        make_split(&torn, 3);
+        split_at_random(&torn, 3);
         fs::remove_dir_all(torn.join("splits")).unwrap();
         // As the crash left it, the journal's plan is that of the larger one.
         let grown: crate::plan::BuildPlan = serde_json::from_slice(&fs::read(out.join(PLAN_FILE)).unwrap()).unwrap();

@@ -1,8 +1,8 @@
 //! One shard file enters; what is wrong with it leaves.
 
-use super::{Problem, VerifyProgress};
-use shared::dataset::DatasetIndex;
+use super::{Problem, VerifyProgress, without_path};
 use shared::dataset::integrity::shard_problems;
+use shared::dataset::{DatasetIndex, own_file};
 use shared::manifest::TrackRow;
 use shared::shard::ShardKind;
 use std::path::Path;
@@ -19,9 +19,10 @@ pub(super) fn problems(
     progress: &dyn VerifyProgress,
 ) -> Vec<Problem> {
     let file = kind.path(number);
-    let found = shard_problems(&root.join(&file), index, tracks, kind, number, &|bytes| {
-        progress.read(bytes);
-    });
+    let found = match own_file(root, &file) {
+        Ok(path) => shard_problems(&path, index, tracks, kind, number, &|bytes| progress.read(bytes)),
+        Err(error) => vec![without_path(error)],
+    };
     found
         .into_iter()
         .map(|detail| Problem {

@@ -179,3 +179,19 @@ fn a_data_set_that_grew_is_as_good_as_its_earlier_splits() {
     fs::write(&counts, list + "1,Blues\n").unwrap();
     assert_eq!(found(&root).len(), 1);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_shard_that_lies_elsewhere_is_not_read() {
+    let collection = three_tracks();
+    collection.build("out").unwrap();
+    let (root, elsewhere) = (collection.out("out"), collection.out("elsewhere"));
+    fs::rename(root.join(MEL), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, root.join(MEL)).unwrap();
+    let problems = found(&root);
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0].0 == MEL && problems[0].1.contains("leads out of the data set"),
+        "{problems:?}"
+    );
+}

@@ -290,8 +290,8 @@ fn map_shards(root: &Path, index: &DatasetIndex, kind: ShardKind) -> Result<Vec<
         .collect()
 }
 
-/// The place of a data set's own file.
-fn own_file(root: &Path, file: &Path) -> Result<PathBuf, DatasetError> {
+/// The place of a data set's own file, which no link leads out of its directory.
+pub fn own_file(root: &Path, file: &Path) -> Result<PathBuf, DatasetError> {
     inside(root, file).map_err(|detail| DatasetError::Damaged {
         path: root.join(file),
         detail,

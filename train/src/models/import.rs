@@ -7,11 +7,11 @@ use super::pytorch_file::{self, Refusal};
 use super::pytorch_zip::without_zip64_end;
 use super::{Model, ModelKind};
 use crate::config::ParameterPattern;
-use crate::guard;
 use burn::store::{
     ApplyError, ApplyResult, KeyRemapper, ModuleStore, PathFilter, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
 use safetensors::SafeTensors;
+use shared::guard;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A closure that may panic enters; its value, or what the panic said, leaves.
 //!
-//! Meant for decoders, which meet whatever bytes a file holds: a defect in one must cost a track, not the run. Nothing
-//! else is guarded; a panic of this program's own code ends it.
+//! Meant for libraries that read files which nobody checked, decoders and weights' readers: a defect in one must cost a
+//! track or be a sentence. Nothing else is guarded; a panic of this project's own code ends the program.
 
 use std::any::Any;
 use std::cell::Cell;
