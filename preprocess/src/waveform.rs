@@ -1,6 +1,6 @@
 //! An audio file enters; its 16-bit mono waveform at the data set's rate leaves, or the reason why not.
 //!
-//! This is all that depends on what is in a file that nobody checked: it runs under [`crate::guard`], and under the eyes
+//! This is all that depends on what is in a file that nobody checked: it runs under [`shared::guard`], and under the eyes
 //! of [`crate::watchdog`]. What a waveform must be like is for [`crate::validate`] to say.
 
 use crate::decode::{self, AudioStream, Bytes, DecodeReport, Meter};
