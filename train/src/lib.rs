@@ -18,6 +18,7 @@ pub mod device;
 pub mod evaluate;
 pub mod features;
 pub mod fit;
+pub mod front_end_record;
 pub mod frontend;
 pub mod history;
 pub mod integrity;
