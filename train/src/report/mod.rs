@@ -4,6 +4,7 @@ mod confusion_picture;
 mod curves;
 mod font;
 mod ranking_picture;
+pub mod standing;
 mod tag_table;
 
 use crate::config::RunConfig;
