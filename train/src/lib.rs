@@ -33,6 +33,7 @@ pub mod objective;
 pub mod optimization;
 pub mod pace;
 pub mod precision;
+pub mod predictions;
 pub mod preparation;
 pub mod report;
 pub mod run_data;
