@@ -1,7 +1,11 @@
 //! The command line as typed.
 
+mod config;
+mod export;
 mod predict;
 
+pub use config::ConfigArgs;
+pub use export::ExportArgs;
 pub use predict::PredictArgs;
 
 use crate::augment::AugmentChoice;
@@ -11,6 +15,7 @@ use crate::frontend::FrontEndPlace;
 use crate::models::ModelKind;
 use crate::precision::Precision;
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use shared::split::Set;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -44,6 +49,13 @@ const EXAMPLES: &str = "Examples:
 Exit codes: 0 done, 1 failed, 2 wrong usage. `fit` ends with 75 when SIGTERM, SIGUSR1 or SIGINT has stopped it: everything
 is kept, and the same run goes on with --resume. A Ctrl-C after that ends it at once.";
 
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  train completions bash > ~/.local/share/bash-completion/completions/train
+  train completions zsh > \"${fpath[1]}/_train\"";
+
+const MAN_EXAMPLES: &str = "Examples:
+  train man ~/.local/share/man/man1";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -55,10 +67,27 @@ pub enum Command {
     Features(Box<FeaturesArgs>),
     /// Ask a run's best weights about audio files
     Predict(PredictArgs),
+    /// Write a run's best weights for PyTorch
+    Export(ExportArgs),
+    /// Print a settings file with every setting, for `fit --config`
+    Config(Box<ConfigArgs>),
     /// List the systems
     Models,
     /// Measure each stage of training, alone and together
     Bench(Box<BenchArgs>),
+    /// Print a script that completes commands and flags in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write a manual page for each command
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// Directory to write to
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
 /// `train fit`.

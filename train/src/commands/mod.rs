@@ -1,15 +1,21 @@
 //! The commands: arguments as typed enter; they are resolved and checked, the work is done, its result is printed.
 
 mod bench;
+mod config;
 mod eval;
+mod export;
 mod features;
 mod fit;
+mod manual;
 mod predict;
 
 pub use bench::run_bench;
+pub use config::run_config;
 pub use eval::run_eval;
+pub use export::run_export;
 pub use features::run_features;
 pub use fit::run_fit;
+pub use manual::{run_completions, run_man};
 pub use predict::run_predict;
 
 use crate::config::InvalidSetting;
