@@ -17,6 +17,7 @@ mod papers;
 mod parts;
 mod places;
 mod predictions;
+mod scoreboard;
 mod sources;
 mod split;
 mod tables;

@@ -1,5 +1,9 @@
 //! The command line as typed.
 
+mod report;
+
+pub use report::{JudgedSet, ReportArgs};
+
 use crate::augment::AugmentChoice;
 use crate::config::{Cache, Settings};
 use crate::features::TopClassifier;
@@ -32,6 +36,8 @@ const EXAMPLES: &str = "Examples:
   train fit --data fma --model cnn1d --run runs/cnn1d --init-from checkpoint_baseline1d.pt
   train fit --data gtzan --model choi-crnn --run runs/choi --init-from runs/tagger --freeze 'blocks.[01]'
   train eval --run runs/crnn
+  train fit --data fma --model crnn --seeds 5 --run runs/crnn-seeds
+  train report runs/baseline runs/crnn-seeds --csv scoreboard.csv
   train features --run runs/crnn --out features.safetensors --classify knn,svm
   train models
   train bench --data fma --model crnn --batch-size 32
@@ -48,11 +54,16 @@ pub enum Command {
     Eval(EvalArgs),
     /// Write what a model makes of tracks before its classifier, and try others on top
     Features(Box<FeaturesArgs>),
+    /// Put runs beside each other: figures with intervals, what is suspicious about them, which differ by more than luck
+    Report(ReportArgs),
     /// List the systems
     Models,
     /// Measure each stage of training, alone and together
     Bench(Box<BenchArgs>),
 }
+
+/// More trainings than anybody waits for.
+const MOST_SEEDS: u64 = 10_000;
 
 /// `train fit`.
 #[derive(Debug, clap::Args)]
@@ -63,6 +74,9 @@ pub struct FitArgs {
     /// Continue the run where it stopped
     #[arg(long)]
     pub resume: bool,
+    /// Train so many times, with seeds counted up from --seed: RUN/seed-0, RUN/seed-1, ...
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=MOST_SEEDS))]
+    pub seeds: Option<u64>,
     /// Hold every byte that will be read against its checksum before anything begins
     #[arg(long)]
     pub verify: bool,
@@ -78,9 +92,9 @@ pub struct FitArgs {
 }
 
 /// `train eval`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct EvalArgs {
-    /// Directory of the run
+    /// Directory of the run, or of a set of seeds, which are judged one after the other
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
     /// Set of the run's split

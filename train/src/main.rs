@@ -7,7 +7,7 @@ use serde_json::json;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use train::cli::{Cli, Command};
-use train::commands::{Outcome, UsageError, run_bench, run_eval, run_features, run_fit, run_models};
+use train::commands::{Outcome, UsageError, run_bench, run_eval, run_features, run_fit, run_models, run_report};
 use train::console::Console;
 use train::mapping_fault::FaultWatch;
 use train::stop::{EXIT_STOPPED, Stopped};
@@ -37,6 +37,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Fit(args) => run_fit(*args, &watch, console),
         Command::Eval(args) => run_eval(args, &watch, console),
         Command::Features(args) => run_features(*args, &watch, console),
+        Command::Report(args) => run_report(&args, console),
         Command::Models => Ok(run_models()),
         Command::Bench(args) => run_bench(*args, &watch, console),
     }

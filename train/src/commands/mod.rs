@@ -2,13 +2,18 @@
 
 mod bench;
 mod eval;
+mod eval_seeds;
 mod features;
 mod fit;
+mod fit_seeds;
+mod report;
+mod seeds_table;
 
 pub use bench::run_bench;
 pub use eval::run_eval;
 pub use features::run_features;
 pub use fit::run_fit;
+pub use report::run_report;
 
 use crate::config::InvalidSetting;
 use crate::models::{Blueprint, ModelKind};
