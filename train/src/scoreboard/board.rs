@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, Figure, SplitFacts};
 use super::marks::Mark;
-use super::paired::{Comparison, compare, holm};
+use super::paired::{Comparison, Test, compare, holm};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -69,6 +69,16 @@ impl Board {
     /// Comparisons that could be made.
     pub fn compared(&self) -> usize {
         self.versus.iter().filter(|versus| versus.outcome.is_ok()).count()
+    }
+
+    /// What `p` of a comparison comes from, in words.
+    pub fn test(&self, comparison: &Comparison) -> String {
+        let units = &self.entries[0].units;
+        let of = if units.are_single() { "tracks" } else { "artists" };
+        match comparison.test {
+            Test::Randomization => format!("randomization of {} {of}", units.len()),
+            Test::Bootstrap => format!("bootstrap over seeds and {} {of}", units.len()),
+        }
     }
 
     /// All of it for scripts: `runs` and `comparisons`.
@@ -188,5 +198,112 @@ impl<'a> Row<'a> {
             leaked: entry.marks.iter().any(|mark| mark.leak),
             marks: &entry.marks,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::Example;
+    use super::super::text::describe;
+    use super::*;
+    use crate::models::ModelKind;
+    use crate::testing;
+    use shared::split::Set;
+    use std::ops::Range;
+    use std::path::Path;
+
+    fn entry(example: &Example, path: &str, networks: Range<usize>) -> Entry {
+        let judged = example.judged(networks.clone());
+        let figures = judged.outcomes.plain_figures(0);
+        let figure = |at: usize, name| Figure {
+            name,
+            mean: figures[at],
+            standard_deviation: None,
+            interval: Some([0.25, 0.75]),
+        };
+        Entry {
+            path: path.into(),
+            seeds: (networks.len() > 1).then(|| networks.map(|seed| seed as u64).collect()),
+            config: testing::config(Path::new("data/fma"), ModelKind::MfccDense),
+            set: Set::Test,
+            judged,
+            units: example.artists.clone(),
+            split: None,
+            figures: [figure(0, "top-1"), figure(1, "macro F1")],
+            marks: vec![Mark {
+                code: "artist_overlap",
+                leak: true,
+                sentence: "leaked".into(),
+            }],
+        }
+    }
+
+    #[test]
+    fn all_are_compared_with_the_first_and_p_is_adjusted_for_how_many_are() {
+        let example = Example::new();
+        let mut other = entry(&example, "d", 2..3);
+        other.judged.track_ids[0] = 999;
+        let board = Board::new(vec![
+            entry(&example, "a", 0..1),
+            entry(&example, "b", 1..2),
+            entry(&example, "c", 3..5),
+            other,
+        ]);
+        assert_eq!(board.compared(), 2);
+        let adjusted: Vec<&Adjusted> = board
+            .versus
+            .iter()
+            .filter_map(|versus| versus.outcome.as_ref().ok())
+            .collect();
+        for figure in 0..2 {
+            let p = [0, 1].map(|at| adjusted[at].comparison.contrasts[figure].unwrap().p);
+            let holm = [0, 1].map(|at| adjusted[at].holm[figure].unwrap());
+            let (low, high) = if p[0] < p[1] { (0, 1) } else { (1, 0) };
+            assert_eq!(holm[low], (2.0 * p[low]).min(1.0));
+            assert_eq!(holm[high], p[high].max(holm[low]));
+        }
+        // Two figures of each comparison, and McNemar's test of the one between single runs.
+        let tests = board.paired_tests();
+        assert_eq!(tests.len(), 5);
+        assert_eq!(tests[0].runs, ["a", "b"]);
+        assert!(
+            tests[2].method.starts_with("McNemar") && tests[3].method.contains("bootstrap over seeds and 40 artists")
+        );
+        let standings = board.entries[2].standings();
+        assert_eq!(
+            (standings.len(), standings[0].runs, standings[0].marks.len()),
+            (2, 2, 1)
+        );
+
+        let text = describe(&board);
+        for expected in [
+            "c (2 seeds)",
+            "!! leaked",
+            "Holm's p",
+            "randomization of 40 artists",
+            "d is not compared",
+            "(unknown)",
+        ] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+        let json = board.to_json();
+        assert_eq!(json["comparisons"][0]["first"], "a");
+        assert_eq!(json["runs"][2]["seeds"], serde_json::json!([3, 4]));
+        assert!(
+            json["comparisons"][2]["not_compared"]
+                .as_str()
+                .unwrap()
+                .contains("different tracks")
+        );
+        let table = board.to_csv();
+        let rows: Vec<csv::StringRecord> = csv::Reader::from_reader(&table[..])
+            .records()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(rows.len(), 8);
+        assert_eq!(
+            (&rows[4][0], &rows[4][2], &rows[4][12], &rows[4][17]),
+            ("c", "2", "top-1", "artist_overlap")
+        );
     }
 }

@@ -6,7 +6,9 @@
 //! `rng.integers(n, size=n)` and `rng.integers(2, size=n)`, with figures by `numpy.bincount`, `roc_auc_score` and
 //! `average_precision_score`, and ends by `numpy.quantile(…, [0.025, 0.975])`.
 
-use super::{Outcomes, Units};
+use super::{Judged, Outcomes, Units};
+use crate::predictions::{Prediction, Predictions};
+use shared::dataset::Task;
 
 struct Numbers(u32);
 
@@ -46,6 +48,24 @@ impl Example {
             networks,
             artists: Units::named(names.iter().map(|name| Some(name.as_str()))),
         }
+    }
+
+    /// Some of the networks' answers as they are read from tables.
+    pub fn judged(&self, networks: std::ops::Range<usize>) -> Judged {
+        let network = |answers: &Vec<u32>| {
+            let track = |(at, (&truth, &answer)): (usize, (&u32, &u32))| Prediction {
+                track_id: at as u64,
+                labels: vec![truth as usize],
+                predicted: vec![answer as usize],
+                probabilities: vec![0.25; 4],
+            };
+            let predictions = Predictions {
+                classes: ["a", "b", "c", "d"].map(String::from).into(),
+                tracks: self.truth.iter().zip(answers).enumerate().map(track).collect(),
+            };
+            Judged::new(Task::SingleLabel, &predictions).unwrap()
+        };
+        Judged::together(self.networks[networks].iter().map(network).collect()).unwrap()
     }
 
     /// The answers of some of the networks.

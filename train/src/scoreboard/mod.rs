@@ -13,6 +13,7 @@ pub mod marks;
 mod outcomes;
 pub mod paired;
 mod ranked;
+mod standings;
 pub mod text;
 mod units;
 

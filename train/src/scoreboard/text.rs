@@ -3,7 +3,6 @@
 use super::board::{Adjusted, Board};
 use super::bootstrap::Interval;
 use super::entry::Entry;
-use super::paired::Test;
 
 /// The whole of it.
 pub fn describe(board: &Board) -> String {
@@ -124,7 +123,7 @@ fn comparisons(board: &Board) -> Option<String> {
     for versus in &board.versus {
         let entry = &board.entries[versus.entry];
         match &versus.outcome {
-            Ok(adjusted) => rows.extend(contrasts(first, entry, adjusted, several)),
+            Ok(adjusted) => rows.extend(contrasts(board, entry, adjusted, several)),
             Err(reason) => refused.push(format!("{} is not compared: {reason}", entry.path.display())),
         }
     }
@@ -136,13 +135,9 @@ fn comparisons(board: &Board) -> Option<String> {
     Some(text)
 }
 
-fn contrasts(first: &Entry, entry: &Entry, adjusted: &Adjusted, several: bool) -> Vec<Vec<String>> {
+fn contrasts(board: &Board, entry: &Entry, adjusted: &Adjusted, several: bool) -> Vec<Vec<String>> {
     let comparison = &adjusted.comparison;
-    let units = if first.units.are_single() { "tracks" } else { "artists" };
-    let test = match comparison.test {
-        Test::Randomization => format!("randomization of {} {units}", first.units.len()),
-        Test::Bootstrap => format!("bootstrap over seeds and {} {units}", first.units.len()),
-    };
+    let test = board.test(comparison);
     let mut rows = Vec::new();
     for (at, contrast) in comparison.contrasts.iter().enumerate() {
         let Some(contrast) = contrast else { continue };
