@@ -1,7 +1,9 @@
 //! The command line as typed.
 
+mod predict;
 mod report;
 
+pub use predict::PredictArgs;
 pub use report::{JudgedSet, ReportArgs};
 
 use crate::augment::AugmentChoice;
@@ -38,6 +40,7 @@ const EXAMPLES: &str = "Examples:
   train eval --run runs/crnn
   train fit --data fma --model crnn --seeds 5 --run runs/crnn-seeds
   train report runs/baseline runs/crnn-seeds --csv scoreboard.csv
+  train predict --run runs/crnn song.mp3
   train features --run runs/crnn --out features.safetensors --classify knn,svm
   train models
   train bench --data fma --model crnn --batch-size 32
@@ -56,6 +59,8 @@ pub enum Command {
     Features(Box<FeaturesArgs>),
     /// Put runs beside each other: figures with intervals, what is suspicious about them, which differ by more than luck
     Report(ReportArgs),
+    /// Ask a run's best weights about audio files
+    Predict(PredictArgs),
     /// List the systems
     Models,
     /// Measure each stage of training, alone and together

@@ -6,6 +6,7 @@ mod eval_seeds;
 mod features;
 mod fit;
 mod fit_seeds;
+mod predict;
 mod report;
 mod seeds_table;
 
@@ -13,6 +14,7 @@ pub use bench::run_bench;
 pub use eval::run_eval;
 pub use features::run_features;
 pub use fit::run_fit;
+pub use predict::run_predict;
 pub use report::run_report;
 
 use crate::config::InvalidSetting;
@@ -27,6 +29,16 @@ pub struct Outcome {
     pub text: String,
     /// The line that `--json` prints.
     pub json: Value,
+}
+
+/// Work of which a part failed: there is a result, and yet the program fails.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Incomplete {
+    /// What there is.
+    pub outcome: Outcome,
+    /// What there is not.
+    pub sentence: String,
 }
 
 /// A mistake in the arguments, as opposed to work that failed.
