@@ -1,5 +1,6 @@
 //! Sets of seeds and the scoreboard: `fit --seeds`, `eval` of a set, `report`.
 
+use crate::papers;
 use crate::train::{dataset, history, weights};
 use serde_json::Value;
 use std::fs;
@@ -357,4 +358,35 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     );
     let refused = report(&[&root.path().join("none")], &[]).code(1);
     assert!(stderr(&refused).contains("holds no run"), "{}", stderr(&refused));
+}
+
+#[test]
+fn taggers_stand_beside_each_other_by_their_areas() {
+    let root = TempDir::new().unwrap();
+    let data = papers::tagged().path();
+    let runs = ["1", "15"].map(|epochs| {
+        let run = root.path().join(epochs);
+        papers::fit(&data, "mfcc-dense", &run, &["--epochs", epochs, "--patience", "0"])
+            .assert()
+            .success();
+        eval(&run, &[]).success();
+        run
+    });
+    let line = json_line(&report(&[&runs[0], &runs[1]], &[]).success());
+    for (shown, run) in line["runs"].as_array().unwrap().iter().zip(&runs) {
+        let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
+        for (at, name, key) in [(0, "mean AUC-ROC", "auc_roc"), (1, "mean AUC-PR", "auc_pr")] {
+            let figure = &shown["figures"][at];
+            assert_eq!(figure["name"], name);
+            let (mean, expected) = (figure["mean"].as_f64().unwrap(), metrics["test"][key].as_f64().unwrap());
+            assert!((mean - expected).abs() < 1e-9, "{name}: {mean}, not {expected}");
+        }
+    }
+    let versus = &line["comparisons"][0];
+    assert_eq!(
+        (&versus["test"], &versus["mcnemar"]),
+        (&"randomization".into(), &Value::Null)
+    );
+    let p = versus["contrasts"][0]["p"].as_f64().unwrap();
+    assert!(p > 0.0 && p <= 1.0, "{versus}");
 }

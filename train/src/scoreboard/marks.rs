@@ -141,7 +141,7 @@ pub fn marks(facts: &Facts) -> Vec<Mark> {
         }
         _ => {}
     }
-    if let Some([low, _]) = interval.filter(|[low, high]| *low <= facts.guessing && facts.guessing <= *high) {
+    if let Some([low, _]) = interval.filter(|[low, _]| *low <= facts.guessing) {
         let sentence = format!(
             "not better than guessing: {name} of a guess is {:.3}, and the interval begins at {low:.3}",
             facts.guessing

@@ -121,6 +121,39 @@ fn intervals_cover_the_truth_only_where_artists_are_drawn_as_one() {
     assert!((0.60..0.80).contains(&share(by_track)), "{}", share(by_track));
 }
 
+/// Networks whose share of right answers is 0.4 to 0.6, as their seed has it: half of all tracks in the long run.
+#[test]
+fn intervals_cover_what_a_method_does_only_where_seeds_are_drawn_too() {
+    const WORLDS: u64 = 200;
+    let tracks = 400;
+    let each = Units::each(tracks);
+    let (mut with_seeds, mut of_one) = (0, 0);
+    for world in 0..WORLDS {
+        let mut random = stream(78, world, 0, Purpose::Crop);
+        let mut network = || -> Vec<u32> {
+            let share = random.random_range(0.4..0.6);
+            (0..tracks).map(|_| u32::from(random.random::<f64>() < share)).collect()
+        };
+        let networks: Vec<Vec<u32>> = (0..5).map(|_| network()).collect();
+        let covers = |networks: &[Vec<u32>]| {
+            let outcomes = Outcomes::of_classes(2, &vec![1; tracks], networks);
+            let [low, high] = intervals(&outcomes, &each, 300)[0].unwrap();
+            u64::from(low <= 0.5 && 0.5 <= high)
+        };
+        with_seeds += covers(&networks);
+        of_one += covers(&networks[..1]);
+    }
+    let share = |count: u64| count as f64 / WORLDS as f64;
+    println!(
+        "covered with five seeds {:.3}, by one run {:.3}",
+        share(with_seeds),
+        share(of_one)
+    );
+    // Five figures know their own spread badly; where it is all that matters, 0.88 is what a normal interval covers.
+    assert!(share(with_seeds) > 0.85, "{}", share(with_seeds));
+    assert!(share(of_one) < 0.70, "{}", share(of_one));
+}
+
 #[test]
 fn a_class_that_a_resample_misses_does_not_drag_macro_f1_down() {
     // Three classes that are always right; the last has one artist in twenty, whom a third of all resamples miss.
