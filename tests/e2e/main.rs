@@ -17,6 +17,8 @@ mod papers;
 mod parts;
 mod places;
 mod predictions;
+mod report;
+mod report_screenshots;
 mod sources;
 mod split;
 mod tables;

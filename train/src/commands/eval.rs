@@ -12,7 +12,7 @@ use crate::loader::Prefetch;
 use crate::mapping_fault::FaultWatch;
 use crate::metrics::{SetMetrics, Tally};
 use crate::models::{Model, import_weights};
-use crate::report::{self, METRICS_FILE, set_files};
+use crate::report::{self, METRICS_FILE, html, set_files};
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
 use crate::start::{BEST_FILE, blueprint};
@@ -77,6 +77,14 @@ pub fn run_eval(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow:
     let json = json!({ "command": "eval", "run": args.run.to_string_lossy(), "set": set.name(), "device": device_name,
                        "metrics": figures });
     report::write_set(&run, &config, metrics, set, figures, &judgement)?;
+    let options = html::Options {
+        set: Some(set),
+        audio: args.audio,
+        ..html::Options::default()
+    };
+    if let Some(page) = report::write_page(&run, &config, &options, console) {
+        text += &format!("\nreport {}", page.display());
+    }
     Ok(Outcome { text, json })
 }
 

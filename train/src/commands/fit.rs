@@ -6,12 +6,13 @@ use crate::compute::Compute;
 use crate::config::{Cache, RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
-use crate::fit::{HISTORY_FILE, fit};
+use crate::environment::Environment;
+use crate::fit::{HISTORY_FILE, fit, training_source};
 use crate::integrity::{verify, verify_copies};
 use crate::mapping_fault::FaultWatch;
 use crate::memory::{self, shuffle_window};
 use crate::preparation::prepare;
-use crate::report::CURVES_FILE;
+use crate::report::{self, CURVES_FILE, html};
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
 use crate::start::BEST_FILE;
@@ -120,16 +121,26 @@ pub fn run_fit(args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::R
         "continue with `train fit --run {} --resume`",
         args.run.display()
     ));
+    let batches = training_source(&config, &data, &compute, data.set(Set::Train)?, 0)
+        .batches
+        .len();
+    Environment::here(&device_name, batches * config.batch_size).write(&run)?;
     let report = fit(&config, &data, &run, &compute, &stop, console)?;
+    let options = html::Options {
+        set: Some(Set::Val),
+        ..html::Options::default()
+    };
+    let page = report::write_page(&run, &config, &options, console);
     let validation = &report.validation;
     let text = format!(
-        "best epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}",
+        "best epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}{}",
         report.best.epoch,
         report.history.len(),
         validation.tracks.describe(),
         run.path(BEST_FILE).display(),
         run.path(HISTORY_FILE).display(),
         run.path(CURVES_FILE).display(),
+        page.map_or(String::new(), |page| format!("\nreport {}", page.display())),
     );
     let seconds: f64 = report.history.iter().map(|epoch| epoch.seconds).sum();
     let waited: f64 = report.history.iter().map(|epoch| epoch.seconds * epoch.data_wait).sum();
