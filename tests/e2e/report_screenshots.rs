@@ -40,7 +40,8 @@ while (walker.nextNode()) {
   const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   if (contrast < least[0]) least = [contrast, text];
 }
-parent.postMessage([document.documentElement.scrollWidth, innerWidth, least[0].toFixed(2), least[1]].join("|"), "*");
+const root = document.documentElement;
+parent.postMessage([root.scrollWidth, root.clientWidth, least[0].toFixed(2), least[1]].join("|"), "*");
 </script></body>"#;
 
 /// A page around another, whose title is what that one tells. A window has a least width, above a phone's; a frame has none.

@@ -11,9 +11,10 @@ use shared::split::Set;
 const MOST_CLASSES: usize = 40;
 /// Confused pairs in the list.
 const PAIRS: usize = 10;
-/// Shares from which on a cell's text changes its colour, so that it stays readable: on light pages and on dark ones.
-const HIGH: f64 = 0.75;
-const MIDDLE: f64 = 0.55;
+/// Shares from which on a cell's text changes between black and white, on light pages and on dark ones. With the shades of
+/// the style sheet, text has a contrast of 4.58 to its cell or more.
+const HIGH: f64 = 0.74;
+const MIDDLE: f64 = 0.5;
 
 /// The section; none of tags, of which a track may have several.
 pub fn section(view: &RunView<'_>, set: Set) -> Option<Section> {
