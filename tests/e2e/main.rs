@@ -16,6 +16,7 @@ mod live_split;
 mod papers;
 mod parts;
 mod places;
+mod predict;
 mod predictions;
 mod report;
 mod report_screenshots;
