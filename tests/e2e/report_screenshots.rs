@@ -44,6 +44,21 @@ const root = document.documentElement;
 parent.postMessage([root.scrollWidth, root.clientWidth, least[0].toFixed(2), least[1]].join("|"), "*");
 </script></body>"#;
 
+/// Tells how long each sound is, in seconds and -1 for one that cannot be played, and the support column of the classes in
+/// the order that it has after its heading was pressed once.
+const USE: &str = r##"<script>
+const length = (sound) => new Promise((done) => {
+  sound.addEventListener("loadedmetadata", () => done(sound.duration));
+  sound.addEventListener("error", () => done(-1));
+  if (sound.readyState > 0) done(sound.duration);
+});
+document.querySelectorAll("#classes thead button")[1].click();
+const support = [...document.querySelectorAll("#classes tbody tr")].map((row) => row.cells[1].textContent);
+Promise.all([...document.querySelectorAll("audio")].map(length)).then((lengths) => {
+  document.title = [lengths.join(" "), support.join(" ")].join("|");
+});
+</script></body>"##;
+
 /// A page around another, whose title is what that one tells. A window has a least width, above a phone's; a frame has none.
 fn around(page: &str, width: u32) -> String {
     format!(
@@ -88,6 +103,11 @@ fn corner(picture: &Path) -> ([u32; 2], [u8; 3]) {
     let info = reader.next_frame(&mut pixels).unwrap();
     assert_eq!(info.bit_depth, png::BitDepth::Eight);
     ([info.width, info.height], [pixels[0], pixels[1], pixels[2]])
+}
+
+fn title(document: &str) -> &str {
+    let after = document.split("<title>").nth(1).unwrap();
+    after.split("</title>").next().unwrap()
 }
 
 fn look_at(chromium: &Path, name: &str, run: &Path) {
@@ -135,6 +155,35 @@ fn look_at(chromium: &Path, name: &str, run: &Path) {
             );
         }
     }
+}
+
+#[test]
+fn sounds_can_be_played_and_tables_sorted() {
+    let Some(chromium) = chromium() else {
+        println!("skipped: there is no Chromium in PATH");
+        return;
+    };
+    let root = TempDir::new().unwrap();
+    let used = root.path().join("used.html");
+    fs::write(&used, page(&classes()).replace("</body>", USE)).unwrap();
+    let document = browse(&chromium, &used, false, WIDTHS[1], "--dump-dom");
+    let (lengths, support) = title(&document).split_once('|').unwrap();
+    let numbers = |text: &str| {
+        text.split(' ')
+            .map(|number| number.parse().unwrap())
+            .collect::<Vec<f64>>()
+    };
+    let lengths = numbers(lengths);
+    assert_eq!(lengths.len(), page(&classes()).matches("<audio").count());
+    assert!(
+        lengths.iter().all(|length| (0.1..=10.0).contains(length)),
+        "{lengths:?}"
+    );
+    let support = numbers(support);
+    assert!(
+        support.is_sorted_by(|a, b| a >= b) && support[0] > support[support.len() - 1],
+        "{support:?}"
+    );
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn media(config: &RunConfig, data: &DataView, track_id: u64, audio: bool) -> Mar
             img alt=(description) src={ "data:image/png;base64," (BASE64_STANDARD.encode(picture)) };
         }
         @if audio {
-            audio controls preload="none" aria-label=(format!("Track {track_id}"))
+            audio controls preload="metadata" aria-label=(format!("Track {track_id}"))
                 src={ "data:audio/wav;base64," (BASE64_STANDARD.encode(clip_audio::wav(&samples[judged], features.sample_rate))) } {}
         }
     }

@@ -97,7 +97,7 @@ fn tags(rows: &[TagMetrics]) -> Markup {
 /// A share as a number and as a length.
 pub fn bar(share: f64) -> Markup {
     html! {
-        td.number.bar style=(format!("--share:{:.1}%", 100.0 * share)) data-value=(format!("{share:.6}")) {
+        td.number.bar style=(format!("--length:{share:.3}")) data-value=(format!("{share:.6}")) {
             span { (figure(Some(share))) }
         }
     }
