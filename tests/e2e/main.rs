@@ -18,6 +18,8 @@ mod parts;
 mod places;
 mod predict;
 mod predictions;
+mod report;
+mod report_screenshots;
 mod scoreboard;
 mod sources;
 mod split;

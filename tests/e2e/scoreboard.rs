@@ -4,27 +4,23 @@ use crate::papers;
 use crate::train::{dataset, history, weights};
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::LazyLock;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Collection, Program, json_line};
+use tests::harness::{BuiltDataset, Program, json_line};
 
-/// Long after anything that is waited for should have happened.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Sixteen tracks with two splits: one that keeps artists together, and one that does not.
+/// The small data set with two splits: one that keeps artists together, and one that does not.
 fn splits() -> PathBuf {
     static DATASET: LazyLock<BuiltDataset> = LazyLock::new(|| {
-        let built = BuiltDataset::of(&Collection::of_tracks(16));
+        let built = BuiltDataset::small().copy();
         for (strategy, name) in [("grouped", "apart"), ("random", "mixed")] {
             let split = [
                 "--strategy",
                 strategy,
                 "--ratios",
-                "50,25,25",
+                "40,20,40",
                 "--name",
                 name,
                 "--seed",
@@ -94,18 +90,6 @@ fn codes(run: &Value) -> Vec<&str> {
         .collect()
 }
 
-fn wait_for(path: &Path, child: &mut Child) {
-    let deadline = Instant::now() + PATIENCE;
-    while !path.exists() {
-        assert!(
-            Instant::now() < deadline && child.try_wait().unwrap().is_none(),
-            "{} did not appear",
-            path.display()
-        );
-        sleep(Duration::from_millis(1));
-    }
-}
-
 #[test]
 fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
     let root = TempDir::new().unwrap();
@@ -123,16 +107,16 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
     let alone = root.path().join("alone");
     fit(&data, &alone, &["--epochs", "40", "--patience", "0", "--seed", "5"]);
     assert_eq!(weights(&whole.join("seed-5")), weights(&alone));
-    // Killed within the first run and within the second, stopped before the third and within it.
+    // Killed within the first run and when the second begins, stopped when the third begins and within it.
     let parts = root.path().join("parts");
     let moments = [
-        ("KILL", "seed-4/last.checkpoint"),
-        ("KILL", "seed-5/last.checkpoint"),
-        ("TERM", "seed-5/history.csv"),
-        ("TERM", "seed-6/last.checkpoint"),
+        ("KILL", "epoch 5/40"),
+        ("KILL", "seed 5"),
+        ("TERM", "seed 6"),
+        ("TERM", "epoch 20/40"),
     ];
     let mut stopped = 0;
-    for (signal, file) in moments {
+    for (signal, moment) in moments {
         let arguments = if parts.join("seeds.toml").exists() {
             ["fit", "--resume", "--json", "--run", parts.to_str().unwrap()]
                 .map(String::from)
@@ -142,28 +126,29 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
         };
         let mut process = Program::Train.process(arguments);
         let mut child = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        wait_for(&parts.join(file), &mut child);
+        let mut said = String::new();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        while !said.lines().last().is_some_and(|line| line.starts_with(moment)) {
+            assert!(lines.read_line(&mut said).unwrap() > 0, "{moment}: {said}");
+        }
         let sent = std::process::Command::new("kill")
             .args(["-s", signal, &child.id().to_string()])
             .status();
         assert!(sent.unwrap().success());
+        lines.read_to_string(&mut said).unwrap();
         let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
         match (signal, output.status.code()) {
             ("KILL", None) => stopped += 1,
             ("TERM", Some(75)) => {
                 stopped += 1;
                 let expected = format!("continue with `train fit --run {} --resume`", parts.display());
                 assert!(
-                    said.contains("stopped by SIGTERM at seed ") && said.contains(&expected),
+                    said.contains("stopped by SIGTERM at seed 6") && said.contains(&expected),
                     "{said}"
                 );
-                let line: Value =
-                    serde_json::from_slice(output.stdout.split(|&byte| byte == b'\n').next().unwrap()).unwrap();
-                assert_eq!(
-                    (&line["stopped"], &line["run"]),
-                    (&Value::Bool(true), &Value::from(parts.to_str().unwrap()))
-                );
+                let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+                assert_eq!((&line["stopped"], &line["seed"]), (&Value::Bool(true), &Value::from(6)));
+                assert_eq!(line["run"], parts.to_str().unwrap());
             }
             // It was quicker than the signal.
             (_, Some(0)) => {}
@@ -323,8 +308,20 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     );
     let rows = fs::read_to_string(&csv).unwrap();
     assert_eq!(rows.lines().count(), 1 + 2 * 4, "{rows}");
+    // The pages of all runs are new, and that of a run has what is known of its figures.
+    assert_eq!(line["pages"].as_array().unwrap().len(), 5);
+    let page = fs::read_to_string(mixed.join("report.html")).unwrap();
+    assert!(page.contains("How sure the figures are") && page.contains("leaked: "));
     let again = report(&[&short, &long, &set, &mixed], &[]).success();
     assert_eq!(json_line(&again), line, "the same runs have the same figures each time");
+    let together = root.path().join("together.html");
+    let line = json_line(&report(&[&short, &set], &["--html", together.to_str().unwrap()]).success());
+    assert_eq!(line["pages"], serde_json::json!([together]));
+    let page = fs::read_to_string(&together).unwrap();
+    assert!(
+        page.contains("bootstrap over seeds and") && page.contains("3 runs compared"),
+        "{page}"
+    );
 
     // A run against itself.
     let same = json_line(&report(&[&long, &long], &[]).success());

@@ -111,6 +111,9 @@ pub struct EvalArgs {
     /// Of tags: take for each the threshold that gives the best F1 on the validation set, not 0.5
     #[arg(long)]
     pub tune_thresholds: bool,
+    /// Make the mistakes in RUN/report.html playable; adds up to 9 MB to it
+    #[arg(long)]
+    pub audio: bool,
     /// Where the run's data set lies now, if it was moved
     #[arg(long, value_name = "DATASET")]
     pub data: Option<PathBuf>,

@@ -15,6 +15,7 @@ pub mod config;
 pub mod console;
 pub mod data_parallel;
 pub mod device;
+pub mod environment;
 pub mod evaluate;
 pub mod features;
 pub mod fit;

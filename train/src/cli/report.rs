@@ -20,7 +20,10 @@ pub struct ReportArgs {
     /// Write the scoreboard as a table too, a row per run and figure
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// Write a page with the runs beside each other
+    /// Make the mistakes in each RUN/report.html playable; adds up to 9 MB to it
+    #[arg(long, conflicts_with = "html")]
+    pub audio: bool,
+    /// Write one page with the runs beside each other, and not each RUN/report.html anew
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }

@@ -14,7 +14,7 @@ use crate::looks::{self, Look};
 use crate::mapping_fault::FaultWatch;
 use crate::metrics::{SetMetrics, Tally};
 use crate::models::{Model, import_weights};
-use crate::report::{self, METRICS_FILE, set_files};
+use crate::report::{self, METRICS_FILE, html, set_files};
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
 use crate::seeds::SeedSet;
@@ -90,6 +90,14 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     let best_epoch = metrics.best_epoch;
     report::write_set(&run, &config, metrics, set, figures, &judgement)?;
     looks::note(&run, Look { set, best_epoch })?;
+    let options = html::Options {
+        set: Some(set),
+        audio: args.audio,
+        ..html::Options::default()
+    };
+    if let Some(page) = report::write_page(&run, &config, &options, console) {
+        text += &format!("\nreport {}", page.display());
+    }
     Ok(Outcome { text, json })
 }
 

@@ -7,12 +7,13 @@ use crate::compute::Compute;
 use crate::config::{Cache, RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
-use crate::fit::{FitReport, HISTORY_FILE, fit};
+use crate::environment::Environment;
+use crate::fit::{FitReport, HISTORY_FILE, fit, training_source};
 use crate::integrity::{verify, verify_copies};
 use crate::mapping_fault::FaultWatch;
 use crate::memory::{self, shuffle_window};
 use crate::preparation::prepare;
-use crate::report::CURVES_FILE;
+use crate::report::{self, CURVES_FILE, html};
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
 use crate::seeds::SeedSet;
@@ -140,6 +141,7 @@ pub(super) fn plan(
 pub(super) struct Trained {
     run: PathBuf,
     device: String,
+    page: Option<PathBuf>,
     pub(super) report: FitReport,
 }
 
@@ -179,20 +181,37 @@ pub(super) fn train(
         verify_copies(&data.dataset, &training_kinds(&config), &directory, stop)?;
     }
     watch.advise(&around.advice);
+    let batches = training_source(&config, &data, &compute, data.set(Set::Train)?, 0)
+        .batches
+        .len();
+    Environment::here(&device_name, batches * config.batch_size).write(&run)?;
     let report = fit(&config, &data, &run, &compute, stop, console)?;
+    let options = html::Options {
+        set: Some(Set::Val),
+        ..html::Options::default()
+    };
     Ok(Trained {
         run: args.run.clone(),
         device: device_name,
+        page: report::write_page(&run, &config, &options, console),
         report,
     })
 }
 
 impl Trained {
     fn outcome(&self) -> Outcome {
-        let Self { run, device, report } = self;
+        let Self {
+            run,
+            device,
+            page,
+            report,
+        } = self;
+        let page = page
+            .as_ref()
+            .map_or(String::new(), |page| format!("\nreport {}", page.display()));
         let validation = &report.validation;
         let text = format!(
-            "best epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}",
+            "best epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}{page}",
             report.best.epoch,
             report.history.len(),
             validation.tracks.describe(),

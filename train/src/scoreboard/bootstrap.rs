@@ -62,10 +62,10 @@ fn draw_networks(networks: usize, side: u64, number: u64) -> Vec<u32> {
     counts
 }
 
-/// The intervals of both figures, means over the networks; `None` where there is no track, or a figure is undefined in some
-/// resamples.
+/// The intervals of both figures, means over the networks; `None` where there are fewer than two groups, whose resamples would
+/// all be the same, or a figure is undefined in some resamples.
 pub fn intervals(outcomes: &Outcomes, units: &Units, resamples: u64) -> [Option<Interval>; 2] {
-    if units.is_empty() {
+    if units.len() < 2 {
         return [None; 2];
     }
     let figures = resampled(0, outcomes, units, resamples);
@@ -85,7 +85,7 @@ pub struct Difference {
 /// Of both figures the second side's less the first's, both on the same resampled tracks; networks are drawn for each side
 /// by themselves.
 pub fn differences(first: &Outcomes, second: &Outcomes, units: &Units, resamples: u64) -> [Option<Difference>; 2] {
-    if units.is_empty() {
+    if units.len() < 2 {
         return [None; 2];
     }
     let (a, b) = (

@@ -87,10 +87,7 @@ impl Entry {
     /// When its files cannot be read, contradict each other, or are missing.
     pub fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<Option<Self>> {
         let seeds = SeedSet::open(path)?;
-        let runs: Vec<PathBuf> = match &seeds {
-            None => vec![path.to_owned()],
-            Some(set) => set.seeds.iter().map(|&seed| seed_run(path, seed)).collect(),
-        };
+        let runs = runs(path, seeds.as_ref().map(|set| &set.seeds[..]));
         let mut networks = Vec::new();
         for run in &runs {
             match read_network(run, set)? {
@@ -158,6 +155,11 @@ impl Entry {
         }))
     }
 
+    /// The directories of its runs: its own, or those of its seeds.
+    pub fn runs(&self) -> Vec<PathBuf> {
+        runs(&self.path, self.seeds.as_deref())
+    }
+
     /// What was drawn for the intervals, in words.
     pub fn method(&self) -> String {
         let tracks = if self.units.are_single() {
@@ -189,6 +191,13 @@ impl Figure {
 impl Network {
     fn report(&self, set: Set) -> Option<&SetMetrics> {
         report(&self.metrics, set).map(|report| &report.tracks)
+    }
+}
+
+fn runs(path: &Path, seeds: Option<&[u64]>) -> Vec<PathBuf> {
+    match seeds {
+        None => vec![path.to_owned()],
+        Some(seeds) => seeds.iter().map(|&seed| seed_run(path, seed)).collect(),
     }
 }
 

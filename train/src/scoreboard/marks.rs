@@ -130,16 +130,32 @@ pub fn marks(facts: &Facts) -> Vec<Mark> {
         add("unfinished", sentence);
     }
     let (name, _, interval) = facts.figures[0];
+    let by = match facts.groups {
+        Some(groups) => format!("{} tracks of {groups} artists", facts.tracks),
+        None => format!("{} tracks", facts.tracks),
+    };
     match interval {
+        None => add(
+            "no_interval",
+            format!("judged by {by}: too few to say how sure {name} is"),
+        ),
         Some([low, high]) if high - low > WIDE => {
-            let by = match facts.groups {
-                Some(groups) => format!("{} tracks of {groups} artists", facts.tracks),
-                None => format!("{} tracks", facts.tracks),
-            };
-            let sentence = format!("judged by {by}: the interval of {name} is {:.2} wide", high - low);
-            add("few_tracks", sentence);
+            add(
+                "few_tracks",
+                format!("judged by {by}: the interval of {name} is {:.2} wide", high - low),
+            );
         }
-        _ => {}
+        // All right or all wrong: the bootstrap cannot imagine any other answer. By the rule of three the share may still
+        // be off by 3 / n (J. A. Hanley and A. Lippman-Hand, JAMA 249, 1983).
+        Some([low, high]) if low == high => {
+            let independent = facts.groups.unwrap_or(facts.tracks);
+            let off = (3.0 / independent as f64).min(1.0);
+            add(
+                "all_alike",
+                format!("judged by {by}, all answered alike: {name} may be off by {off:.2} all the same"),
+            );
+        }
+        Some(_) => {}
     }
     if let Some([low, _]) = interval.filter(|[low, _]| *low <= facts.guessing) {
         let sentence = format!(
@@ -248,7 +264,7 @@ mod tests {
         assert_eq!(codes(&facts()), [""; 0]);
         let overlap = |overlap| Ok(("random".to_owned(), overlap));
         type Spoil = Box<dyn Fn(&mut Facts)>;
-        let all: [(&str, Spoil); 14] = [
+        let all: [(&str, Spoil); 16] = [
             (
                 "split_unknown",
                 Box::new(|facts| facts.split = Err("it is gone".into())),
@@ -285,6 +301,8 @@ mod tests {
             ("looks", Box::new(|facts| facts.epochs_looked_at = 2)),
             ("unfinished", Box::new(|facts| facts.unfinished = 1)),
             ("few_tracks", Box::new(|facts| facts.figures[0].2 = Some([0.45, 0.56]))),
+            ("no_interval", Box::new(|facts| facts.figures[0].2 = None)),
+            ("all_alike", Box::new(|facts| facts.figures[0].2 = Some([1.0, 1.0]))),
             ("guessing", Box::new(|facts| facts.guessing = 0.5)),
             ("few_artists", Box::new(|facts| facts.groups = Some(29))),
             ("few_seeds", Box::new(|facts| facts.seeds = 4)),
@@ -305,7 +323,7 @@ mod tests {
         }
         let part = Facts {
             fma_small_classes: Some(4),
-            figures: [("top-1", 0.9, None), ("macro F1", 0.9, None)],
+            figures: [("top-1", 0.9, Some([0.88, 0.92])), ("macro F1", 0.9, None)],
             ..facts()
         };
         assert_eq!(codes(&part), [""; 0], "fewer genres are easier");

@@ -38,7 +38,7 @@ pub enum Test {
 pub struct Contrast {
     /// The second's figure less the first's; of several seeds, of their means.
     pub difference: f64,
-    /// Its 95 % interval by the paired bootstrap.
+    /// Its 95 % interval by the paired bootstrap, where one can be had.
     pub interval: Option<Interval>,
     /// How likely a difference as large is where there is none; two-sided.
     pub p: f64,

@@ -170,6 +170,11 @@ fn a_figure_that_is_not_always_defined_has_no_interval() {
     let outcomes = Outcomes::of_tags(1, vec![true, false, false], vec![vec![0.9, 0.1, 0.2]]);
     assert_eq!(outcomes.plain_figures(0), [1.0, 1.0]);
     assert_eq!(intervals(&outcomes, &Units::each(3), 100), [None; 2]);
+    // One artist says nothing of others.
+    let one = Outcomes::of_classes(2, &[0, 1, 1], &[vec![0, 1, 0]]);
+    let artist = Units::named([Some("a"); 3]);
+    assert_eq!(intervals(&one, &artist, 100), [None; 2]);
+    assert_eq!(differences(&one, &one, &artist, 100), [None; 2]);
     let nothing = Outcomes::of_classes(2, &[], &[vec![]]);
     assert_eq!(intervals(&nothing, &Units::each(0), 100), [None; 2]);
     assert_eq!(differences(&nothing, &nothing, &Units::each(0), 100), [None; 2]);
@@ -193,11 +198,12 @@ proptest! {
             prop_assert!(0.0 <= low && low <= high && high <= 1.0);
         }
         let (a, b) = (Outcomes::of_classes(3, &truth, &networks[..1]), Outcomes::of_classes(3, &truth, &networks[1..]));
+        prop_assert_eq!(found[0].is_some(), units.len() > 1);
         for difference in differences(&a, &a, &units, 200).into_iter().flatten() {
             prop_assert_eq!((difference.interval, difference.p), ([0.0, 0.0], 1.0));
         }
         for (there, back) in differences(&a, &b, &units, 200).into_iter().zip(differences(&b, &a, &units, 200)) {
-            let (there, back) = (there.unwrap(), back.unwrap());
+            let (Some(there), Some(back)) = (there, back) else { continue };
             prop_assert!((there.interval[0] + back.interval[1]).abs() < 1e-9);
             prop_assert_eq!(there.p, back.p);
             prop_assert!(there.p > 0.0 && there.p <= 1.0);
