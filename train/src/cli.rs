@@ -3,10 +3,12 @@
 mod config;
 mod export;
 mod predict;
+mod report;
 
 pub use config::ConfigArgs;
 pub use export::ExportArgs;
 pub use predict::PredictArgs;
+pub use report::{JudgedSet, ReportArgs};
 
 use crate::augment::AugmentChoice;
 use crate::config::{Cache, Settings};
@@ -41,6 +43,8 @@ const EXAMPLES: &str = "Examples:
   train fit --data fma --model cnn1d --run runs/cnn1d --init-from checkpoint_baseline1d.pt
   train fit --data gtzan --model choi-crnn --run runs/choi --init-from runs/tagger --freeze 'blocks.[01]'
   train eval --run runs/crnn
+  train fit --data fma --model crnn --seeds 5 --run runs/crnn-seeds
+  train report runs/baseline runs/crnn-seeds --csv scoreboard.csv
   train predict --run runs/crnn song.mp3
   train features --run runs/crnn --out features.safetensors --classify knn,svm
   train models
@@ -65,6 +69,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Write what a model makes of tracks before its classifier, and try others on top
     Features(Box<FeaturesArgs>),
+    /// Put runs beside each other: figures with intervals, what is suspicious about them, which differ by more than luck
+    Report(ReportArgs),
     /// Ask a run's best weights about audio files
     Predict(PredictArgs),
     /// Write a run's best weights for PyTorch
@@ -90,6 +96,9 @@ pub enum Command {
     },
 }
 
+/// More trainings than anybody waits for.
+const MOST_SEEDS: u64 = 10_000;
+
 /// `train fit`.
 #[derive(Debug, clap::Args)]
 pub struct FitArgs {
@@ -99,6 +108,9 @@ pub struct FitArgs {
     /// Continue the run where it stopped
     #[arg(long)]
     pub resume: bool,
+    /// Train so many times, with seeds counted up from --seed: RUN/seed-0, RUN/seed-1, ...
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=MOST_SEEDS))]
+    pub seeds: Option<u64>,
     /// Hold every byte that will be read against its checksum before anything begins
     #[arg(long)]
     pub verify: bool,
@@ -114,9 +126,9 @@ pub struct FitArgs {
 }
 
 /// `train eval`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct EvalArgs {
-    /// Directory of the run
+    /// Directory of the run, or of a set of seeds, which are judged one after the other
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
     /// Set of the run's split
@@ -128,6 +140,9 @@ pub struct EvalArgs {
     /// Of tags: take for each the threshold that gives the best F1 on the validation set, not 0.5
     #[arg(long)]
     pub tune_thresholds: bool,
+    /// Make the mistakes in RUN/report.html playable; adds up to 9 MB to it
+    #[arg(long)]
+    pub audio: bool,
     /// Where the run's data set lies now, if it was moved
     #[arg(long, value_name = "DATASET")]
     pub data: Option<PathBuf>,

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use train::cli::{Cli, Command};
 use train::commands::{
     Incomplete, Outcome, UsageError, run_bench, run_completions, run_config, run_eval, run_export, run_features,
-    run_fit, run_man, run_models, run_predict,
+    run_fit, run_man, run_models, run_predict, run_report,
 };
 use train::console::Console;
 use train::mapping_fault::FaultWatch;
@@ -40,6 +40,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Fit(args) => run_fit(*args, &watch, console),
         Command::Eval(args) => run_eval(args, &watch, console),
         Command::Features(args) => run_features(*args, &watch, console),
+        Command::Report(args) => run_report(&args, console),
         Command::Predict(args) => run_predict(args, &watch, console),
         Command::Models => Ok(run_models()),
         Command::Export(args) => run_export(args, &watch, console),

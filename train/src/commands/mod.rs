@@ -3,11 +3,15 @@
 mod bench;
 mod config;
 mod eval;
+mod eval_seeds;
 mod export;
 mod features;
 mod fit;
+mod fit_seeds;
 mod manual;
 mod predict;
+mod report;
+mod seeds_table;
 
 pub use bench::run_bench;
 pub use config::run_config;
@@ -17,6 +21,7 @@ pub use features::run_features;
 pub use fit::run_fit;
 pub use manual::{run_completions, run_man};
 pub use predict::run_predict;
+pub use report::run_report;
 
 use crate::config::InvalidSetting;
 use crate::models::{Blueprint, ModelKind};
