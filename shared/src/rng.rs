@@ -31,6 +31,8 @@ pub enum Purpose {
     Background,
     /// How a spectrogram that is an image is turned and shifted.
     Image,
+    /// The settings of a trial of a random search, which is `track`; `epoch` is 0.
+    Search,
 }
 
 impl Purpose {
@@ -48,6 +50,7 @@ impl Purpose {
             Self::PitchShift => 9,
             Self::Background => 10,
             Self::Image => 11,
+            Self::Search => 12,
         }
     }
 }

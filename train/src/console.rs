@@ -1,6 +1,6 @@
 //! What a person sees while a command runs: lines and bars on stderr. Results go to stdout and are not written here.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 
 /// How talkative a command is.
@@ -33,5 +33,14 @@ impl Console {
             .with_style(style)
             .with_prefix(label)
             .with_position(done as u64)
+    }
+
+    /// Several bars below each other; invisible where stderr is no terminal.
+    pub fn lines(&self) -> MultiProgress {
+        let lines = MultiProgress::new();
+        if self.quiet || !std::io::stderr().is_terminal() {
+            lines.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        lines
     }
 }

@@ -67,6 +67,21 @@ pub enum Stopped {
         /// The run's directory.
         run: PathBuf,
     },
+    /// Trials of a sweep have kept everything.
+    #[error(
+        "stopped by {signal} with {done} of {trials} trials done; continue with `train sweep --sweep {} --resume`",
+        sweep.display()
+    )]
+    Sweep {
+        /// The signal's name.
+        signal: &'static str,
+        /// Trials that need nothing more.
+        done: usize,
+        /// All of them.
+        trials: usize,
+        /// The sweep's directory.
+        sweep: PathBuf,
+    },
     /// There was nothing to keep yet.
     #[error("stopped by {signal} before training began; run the same command again")]
     BeforeTraining {
@@ -85,6 +100,17 @@ impl Stopped {
     pub fn json(&self) -> Value {
         let (signal, step, run) = match self {
             Self::AtStep { signal, step, run } => (signal, Some(step), Some(run.to_string_lossy())),
+            Self::Sweep {
+                signal,
+                done,
+                trials,
+                sweep,
+            } => {
+                return json!({
+                    "ok": false, "stopped": true, "signal": signal, "done": done, "trials": trials,
+                    "sweep": sweep.to_string_lossy(), "error": self.to_string(),
+                });
+            }
             Self::BeforeTraining { signal } => (signal, None, None),
         };
         json!({ "ok": false, "stopped": true, "signal": signal, "step": step, "run": run, "error": self.to_string() })

@@ -139,6 +139,7 @@ pub fn run_fit(args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::R
         "device": device_name,
         "epochs": report.history.len(),
         "best_epoch": report.best.epoch,
+        "seconds": seconds,
         "data_wait": if seconds > 0.0 { waited / seconds } else { 0.0 },
         "validation": validation,
     });
@@ -158,7 +159,8 @@ fn verify_originals(config: &RunConfig, data: &RunData, stop: StopRequest<'_>) -
     Ok(())
 }
 
-fn read_settings(path: &Path) -> anyhow::Result<Settings> {
+/// The settings of a file in TOML.
+pub(super) fn read_settings(path: &Path) -> anyhow::Result<Settings> {
     let text = std::fs::read_to_string(path).with_context(|| format!("could not read settings {}", path.display()))?;
     let wrong = |error: toml::de::Error| UsageError::ConfigFile {
         path: path.display().to_string(),

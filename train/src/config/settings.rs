@@ -6,11 +6,11 @@ use crate::frontend::{FrontEndPlace, Normalize};
 use crate::models::{ModelKind, Monitor};
 use crate::precision::Precision;
 use crate::run_data::StatisticsKind;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What a run may be told. All optional; flags win over the file, the file over the defaults of the model's paper.
-#[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Data set made by `preprocess build`
@@ -120,6 +120,12 @@ macro_rules! first_of {
 }
 
 impl Settings {
+    /// The names of all settings, as files of settings spell them.
+    pub fn names() -> Vec<String> {
+        let command = <Self as clap::Args>::augment_args(clap::Command::new("settings"));
+        command.get_arguments().map(|argument| argument.get_id().to_string()).collect()
+    }
+
     /// These settings, with `fallback`'s where they say nothing.
     pub fn or(self, fallback: Self) -> Self {
         first_of!(self, fallback: data, model, split, epochs, batch_size, lr, loaded_lr, weight_decay, l2, dropout, seed,

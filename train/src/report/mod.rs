@@ -2,7 +2,7 @@
 
 mod confusion_picture;
 mod curves;
-mod font;
+pub(crate) mod font;
 mod ranking_picture;
 mod tag_table;
 
@@ -47,8 +47,8 @@ pub struct RunMetrics {
 #[derive(Debug, thiserror::Error)]
 #[error("could not draw {file}: {detail}")]
 pub struct DrawError {
-    file: &'static str,
-    detail: String,
+    pub(crate) file: &'static str,
+    pub(crate) detail: String,
 }
 
 /// The names of a set's table and picture: confusion of classes, or figures of tags and their ranking. The test set's are
