@@ -1,5 +1,9 @@
 //! The command line as typed.
 
+mod sweep;
+
+pub use sweep::SweepArgs;
+
 use crate::augment::AugmentChoice;
 use crate::config::{Cache, Settings};
 use crate::features::TopClassifier;
@@ -35,9 +39,10 @@ const EXAMPLES: &str = "Examples:
   train features --run runs/crnn --out features.safetensors --classify knn,svm
   train models
   train bench --data fma --model crnn --batch-size 32
+  train sweep --data fma --model crnn --sweep sweeps/crnn --grid weight_decay=0.0,1e-5 --grid dropout=0.1,0.3,0.5
 
-Exit codes: 0 done, 1 failed, 2 wrong usage. `fit` ends with 75 when SIGTERM, SIGUSR1 or SIGINT has stopped it: everything
-is kept, and the same run goes on with --resume. A Ctrl-C after that ends it at once.";
+Exit codes: 0 done, 1 failed, 2 wrong usage. `fit` and `sweep` end with 75 when SIGTERM, SIGUSR1 or SIGINT has stopped
+them: everything is kept, and the same run or sweep goes on with --resume. A Ctrl-C after that ends it at once.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -52,6 +57,8 @@ pub enum Command {
     Models,
     /// Measure each stage of training, alone and together
     Bench(Box<BenchArgs>),
+    /// Try settings: a grid of them, or draws, thinned out as trials show what they are worth
+    Sweep(Box<SweepArgs>),
 }
 
 /// `train fit`.
@@ -72,6 +79,9 @@ pub struct FitArgs {
     /// auto, cpu, cuda or cuda:N; several with commas between, or their numbers alone, share each batch
     #[arg(long, visible_alias = "devices", default_value = "auto")]
     pub device: String,
+    /// Stop, as on a SIGTERM, when standard input ends: for programs that run this one
+    #[arg(long, hide = true)]
+    pub stop_at_eof: bool,
     /// Everything a run may be told
     #[command(flatten)]
     pub settings: Settings,

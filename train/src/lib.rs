@@ -41,6 +41,8 @@ pub mod run_directory;
 pub mod start;
 pub mod step;
 pub mod stop;
+pub mod sweep;
+pub mod tensorboard;
 #[cfg(test)]
 mod testing;
 pub mod trainer;

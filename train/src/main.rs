@@ -7,7 +7,7 @@ use serde_json::json;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use train::cli::{Cli, Command};
-use train::commands::{Outcome, UsageError, run_bench, run_eval, run_features, run_fit, run_models};
+use train::commands::{Outcome, UsageError, run_bench, run_eval, run_features, run_fit, run_models, run_sweep};
 use train::console::Console;
 use train::mapping_fault::FaultWatch;
 use train::stop::{EXIT_STOPPED, Stopped};
@@ -39,6 +39,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Features(args) => run_features(*args, &watch, console),
         Command::Models => Ok(run_models()),
         Command::Bench(args) => run_bench(*args, &watch, console),
+        Command::Sweep(args) => run_sweep(*args, &watch, console),
     }
 }
 

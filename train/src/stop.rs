@@ -7,12 +7,13 @@
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
-use signal_hook::low_level::signal_name;
+use signal_hook::low_level::{raise, signal_name};
 use std::ffi::c_int;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 /// SIGTERM and SIGUSR1 are what Slurm sends, before a time limit or a preemption; SIGINT is a person's Ctrl-C.
 const SIGNALS: [c_int; 3] = [SIGTERM, SIGUSR1, SIGINT];
@@ -52,6 +53,18 @@ impl StopSignals {
         let number = c_int::try_from(number).ok().filter(|&number| number != 0)?;
         Some(signal_name(number).unwrap_or("a signal"))
     }
+}
+
+/// Sends this program a SIGTERM when its standard input ends: when the program that holds the other end closes it, or ends,
+/// however it does. Signals must be listened for before.
+pub fn stop_at_eof() -> io::Result<()> {
+    let watch = || {
+        // What cannot be read any more has ended too.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        // It fails for signals that do not exist only.
+        let _ = raise(SIGTERM);
+    };
+    thread::Builder::new().name("stop-at-eof".into()).spawn(watch).map(drop)
 }
 
 /// Work that was stopped by a signal, with nothing lost.

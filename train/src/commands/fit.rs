@@ -15,7 +15,7 @@ use crate::report::CURVES_FILE;
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
 use crate::start::BEST_FILE;
-use crate::stop::{StopRequest, StopSignals, Stopped};
+use crate::stop::{StopRequest, StopSignals, Stopped, stop_at_eof};
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::dataset::{Dataset, Task};
@@ -27,6 +27,9 @@ use std::path::Path;
 pub fn run_fit(args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choices = DeviceChoice::parse_list(&args.device).map_err(UsageError::Device)?;
     let signals = StopSignals::listen().context("could not listen for signals")?;
+    if args.stop_at_eof {
+        stop_at_eof().context("could not watch standard input")?;
+    }
     let stop = || signals.received();
     let file = args
         .config

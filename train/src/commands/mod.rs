@@ -4,11 +4,13 @@ mod bench;
 mod eval;
 mod features;
 mod fit;
+mod sweep;
 
 pub use bench::run_bench;
 pub use eval::run_eval;
 pub use features::run_features;
 pub use fit::run_fit;
+pub use sweep::run_sweep;
 
 use crate::config::InvalidSetting;
 use crate::models::{Blueprint, ModelKind};
@@ -33,6 +35,9 @@ pub enum UsageError {
     /// A device's name is none.
     #[error(transparent)]
     Device(#[from] crate::device::DeviceError),
+    /// What is to be swept cannot be.
+    #[error(transparent)]
+    Sweep(#[from] crate::sweep::SpecificationError),
     /// The settings file is not one.
     #[error("{path}: {detail}")]
     ConfigFile {

@@ -111,6 +111,9 @@ pub struct Settings {
     /// it does not hold all]
     #[arg(long, value_name = "SHARDS")]
     pub shuffle_window: Option<usize>,
+    /// Write each epoch's figures for TensorBoard too [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub tensorboard: Option<bool>,
 }
 
 macro_rules! first_of {
@@ -123,7 +126,10 @@ impl Settings {
     /// The names of all settings, as files of settings spell them.
     pub fn names() -> Vec<String> {
         let command = <Self as clap::Args>::augment_args(clap::Command::new("settings"));
-        command.get_arguments().map(|argument| argument.get_id().to_string()).collect()
+        command
+            .get_arguments()
+            .map(|argument| argument.get_id().to_string())
+            .collect()
     }
 
     /// These settings, with `fallback`'s where they say nothing.
@@ -131,7 +137,7 @@ impl Settings {
         first_of!(self, fallback: data, model, split, epochs, batch_size, lr, loaded_lr, weight_decay, l2, dropout, seed,
             augment, background, balance, patience, monitor, init_from, replace_classifier, freeze, frame_seconds,
             skip_seconds, pcm8, normalize, statistics, loader_threads, prefetch, checkpoint_every, precision, front_end, cache,
-            shuffle_window)
+            shuffle_window, tensorboard)
     }
 
     /// Fills in the defaults and checks every value. `data_checksum`, `split` and `classes` are the data set's and left
@@ -196,6 +202,7 @@ impl Settings {
             cache: self.cache.unwrap_or_default(),
             shuffle_window: self.shuffle_window.unwrap_or(0),
             devices: 1,
+            tensorboard: self.tensorboard.unwrap_or(false),
         };
         config.validate()?;
         Ok(config)

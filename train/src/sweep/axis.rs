@@ -181,10 +181,19 @@ mod tests {
     fn values_are_toml_or_plain_words() {
         let values = |text: &str| text.parse::<GridAxis>().map(|axis| axis.values);
         let words = |words: &[&str]| Ok(words.iter().map(|&word| Value::from(word)).collect());
-        assert_eq!(values("lr=1e-3,0.01"), Ok(vec![Value::Float(0.001), Value::Float(0.01)]));
-        assert_eq!(values("batch_size = 8, 16"), Ok(vec![Value::Integer(8), Value::Integer(16)]));
+        assert_eq!(
+            values("lr=1e-3,0.01"),
+            Ok(vec![Value::Float(0.001), Value::Float(0.01)])
+        );
+        assert_eq!(
+            values("batch_size = 8, 16"),
+            Ok(vec![Value::Integer(8), Value::Integer(16)])
+        );
         assert_eq!(values("balance=none,class-weights"), words(&["none", "class-weights"]));
-        assert_eq!(values("augment=\"noise,stretch\",'none'"), words(&["noise,stretch", "none"]));
+        assert_eq!(
+            values("augment=\"noise,stretch\",'none'"),
+            words(&["noise,stretch", "none"])
+        );
         assert_eq!(values("pcm8=true,false"), Ok(vec![true.into(), false.into()]));
         let lists = vec![Value::from(vec!["conv=0.1", "linear=0.2"]), Value::from(vec!["none"])];
         assert_eq!(values("l2=[\"conv=0.1\",\"linear=0.2\"],[\"none\"]"), Ok(lists));
@@ -200,7 +209,16 @@ mod tests {
         assert_eq!(range.scale, Scale::Log);
         let range: Range = "batch_size=4..64".parse().unwrap();
         assert_eq!((range.low, range.high), (Number::Integer(4), Number::Integer(64)));
-        for wrong in ["lr=1", "lr=2..1", "lr=1..1", "lr=0..1:log", "lr=-1..1:log", "lr=a..b", "lr=0..inf", "lr=1..2:exp"] {
+        for wrong in [
+            "lr=1",
+            "lr=2..1",
+            "lr=1..1",
+            "lr=0..1:log",
+            "lr=-1..1:log",
+            "lr=a..b",
+            "lr=0..inf",
+            "lr=1..2:exp",
+        ] {
             assert!(wrong.parse::<Range>().is_err(), "{wrong}");
         }
     }
@@ -209,7 +227,10 @@ mod tests {
     fn values_are_shown_as_they_would_be_written_by_hand() {
         let shown = [1e-5, 0.001, 0.3, 12.0, 1e7].map(|number| show(&Value::Float(number)));
         assert_eq!(shown, ["1e-5", "0.001", "0.3", "12", "1e7"]);
-        assert_eq!((show(&Value::from("none")), show(&Value::from(3))), ("none".into(), "3".into()));
+        assert_eq!(
+            (show(&Value::from("none")), show(&Value::from(3))),
+            ("none".into(), "3".into())
+        );
     }
 
     pub fn value() -> impl Strategy<Value = Value> {

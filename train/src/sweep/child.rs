@@ -9,8 +9,6 @@ use crate::metrics::{Figures, SetReport};
 use crate::run_directory::CONFIG_FILE;
 use crate::stop::EXIT_STOPPED;
 use anyhow::Context;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde::Deserialize;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::signal_name;
@@ -41,7 +39,8 @@ pub enum Ending {
     Stopped,
 }
 
-/// A trial that is being trained. Where it is dropped it is stopped as by a batch system, and waited for.
+/// A trial that is being trained. It stops, as by a batch system's signal, when its standard input ends: when it is asked to,
+/// when this is dropped, which waits for it, and when this program ends, however it does.
 #[derive(Debug)]
 pub struct Running {
     /// What it is for.
@@ -83,9 +82,13 @@ impl Program {
     ) -> anyhow::Result<Running> {
         let (run, log) = (directory.run(job.trial), directory.log(job.trial));
         let mut command = Command::new(&self.path);
-        command.args(["fit", "--json", "--device", &device.to_string()]);
+        command.args(["fit", "--json", "--stop-at-eof", "--device", &device.to_string()]);
         command.args(["--epochs", &job.epochs.to_string()]);
-        command.arg("--config").arg(directory.settings(job.trial)).arg("--run").arg(&run);
+        command
+            .arg("--config")
+            .arg(directory.settings(job.trial))
+            .arg("--run")
+            .arg(&run);
         if run.join(CONFIG_FILE).exists() {
             command.arg("--resume");
         }
@@ -100,10 +103,18 @@ impl Program {
         let open_log = || File::options().append(true).create(true).open(&log);
         let stderr = open_log().with_context(|| format!("could not write {}", log.display()))?;
         let stdout = tempfile::tempfile().context("could not make a temporary file for what a trial says")?;
-        let of_child = stdout.try_clone().context("could not share a temporary file with a trial")?;
-        let child = command.stdin(Stdio::null()).stdout(of_child).stderr(stderr).spawn();
+        let of_child = stdout
+            .try_clone()
+            .context("could not share a temporary file with a trial")?;
+        let child = command.stdin(Stdio::piped()).stdout(of_child).stderr(stderr).spawn();
         let child = child.with_context(|| format!("could not run {}", self.path.display()))?;
-        Ok(Running { job, child, stdout, log, is_over: false })
+        Ok(Running {
+            job,
+            child,
+            stdout,
+            log,
+            is_over: false,
+        })
     }
 }
 
@@ -116,18 +127,16 @@ impl Running {
         self.is_over = true;
         let mut said = String::new();
         self.stdout.rewind().context("could not read what a trial said")?;
-        self.stdout.read_to_string(&mut said).context("could not read what a trial said")?;
+        self.stdout
+            .read_to_string(&mut said)
+            .context("could not read what a trial said")?;
         let line = said.lines().last().and_then(|line| serde_json::from_str(line).ok());
         Ok(Some(ending(status, line, &self.log)))
     }
 
     /// Asks it to save everything and end.
-    pub fn stop(&self) {
-        // A child that was not waited for keeps its number, so that no other program can be meant.
-        if let (false, Ok(number)) = (self.is_over, i32::try_from(self.child.id())) {
-            // It fails where the child has ended meanwhile, which is what was wanted.
-            let _ = kill(Pid::from_raw(number), Signal::SIGTERM);
-        }
+    pub fn stop(&mut self) {
+        self.child.stdin = None;
     }
 }
 
@@ -151,7 +160,11 @@ fn ending(status: ExitStatus, line: Option<Line>, log: &Path) -> Ending {
             return Ending::Stopped;
         }
         let name = signal_name(signal).map_or_else(|| format!("signal {signal}"), String::from);
-        let likely = if name == "SIGKILL" { ", as the system does where memory runs out" } else { "" };
+        let likely = if name == "SIGKILL" {
+            ", as the system does where memory runs out"
+        } else {
+            ""
+        };
         return Ending::Failed(format!("killed by {name}{likely}"));
     }
     match line {
@@ -172,7 +185,11 @@ fn ending(status: ExitStatus, line: Option<Line>, log: &Path) -> Ending {
 /// The last line of a log that says something. Of a log that cannot be read there is none.
 fn last_line(log: &Path) -> Option<String> {
     let text = String::from_utf8_lossy(&fs::read(log).ok()?).into_owned();
-    text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(String::from)
+    text.lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .map(String::from)
 }
 
 /// Threads that each of several trials may use, of all that this machine runs at once; none where one trial has them all.
@@ -184,6 +201,7 @@ pub fn threads_of_each(trials: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{ClassificationMetrics, ConfusionMatrix, SetMetrics};
     use serde_json::json;
 
     fn status(code: i32) -> ExitStatus {
@@ -202,25 +220,36 @@ mod tests {
         assert_eq!(ending(status(75), None, &log), Ending::Stopped);
         assert_eq!(ending(ExitStatus::from_raw(15), None, &log), Ending::Stopped);
         let killed = ending(ExitStatus::from_raw(9), None, &log);
-        assert_eq!(killed, failed("killed by SIGKILL, as the system does where memory runs out"));
+        assert_eq!(
+            killed,
+            failed("killed by SIGKILL, as the system does where memory runs out")
+        );
         assert_eq!(ending(ExitStatus::from_raw(6), None, &log), failed("killed by SIGABRT"));
         let error = line(json!({ "ok": false, "error": "the validation loss is not finite" }));
-        assert_eq!(ending(status(1), error, &log), failed("the validation loss is not finite"));
-        assert_eq!(ending(status(101), None, &log), failed("ended with exit status: 101 and said nothing"));
+        assert_eq!(
+            ending(status(1), error, &log),
+            failed("the validation loss is not finite")
+        );
+        assert_eq!(
+            ending(status(101), None, &log),
+            failed("ended with exit status: 101 and said nothing")
+        );
         fs::write(&log, "first\nthread panicked\n\n").unwrap();
         let panicked = failed("ended with exit status: 101; the last that it said is: thread panicked");
         assert_eq!(ending(status(101), None, &log), panicked);
-        let figures = json!({
-            "samples": 2, "loss": 0.5, "top1": 0.5, "macro_f1": 0.25,
-            "paper": { "accuracy": 0.5, "precision": 0.1, "recall": 0.2, "f1": 0.3 }, "classes": [],
-        });
+        let names = ["a", "b"].map(String::from);
+        let metrics = ClassificationMetrics::new(&ConfusionMatrix::new(2), &names, 0.25);
+        let figures = SetReport {
+            tracks: SetMetrics::Classes(metrics),
+            frames: None,
+        };
         let done = json!({
             "ok": true, "command": "fit", "epochs": 3, "best_epoch": 2, "seconds": 1.5, "validation": figures,
         });
         let Ending::Finished(result) = ending(status(0), line(done.clone()), &log) else {
             panic!("it ended well");
         };
-        assert_eq!((result.epochs, result.best_epoch, result.validation.paper[3]), (3, 2, 0.3));
+        assert_eq!((result.epochs, result.best_epoch, result.validation.loss), (3, 2, 0.25));
         // A line without what is needed is no result.
         let mut less = done;
         less.as_object_mut().unwrap().remove("validation");

@@ -33,7 +33,10 @@ impl SweepDirectory {
     pub fn lock(&self) -> Result<File, RunError> {
         let lock = lock_directory(&self.root)?;
         let trials = self.trials();
-        fs::create_dir_all(&trials).map_err(|source| RunError::Io { path: trials.clone(), source })?;
+        fs::create_dir_all(&trials).map_err(|source| RunError::Io {
+            path: trials.clone(),
+            source,
+        })?;
         let removed = atomic_file::remove_temporaries(&trials);
         removed.map_err(|source| RunError::Io { path: trials, source })?;
         Ok(lock)
@@ -59,7 +62,9 @@ impl SweepDirectory {
 
     /// What is known of each of so many trials.
     pub fn records(&self, trials: usize) -> Result<Vec<TrialRecord>, RunError> {
-        (0..trials).map(|trial| Ok(self.read(&self.record(trial), json)?.unwrap_or_default())).collect()
+        (0..trials)
+            .map(|trial| Ok(self.read(&self.record(trial), json)?.unwrap_or_default()))
+            .collect()
     }
 
     /// Saves what is known of a trial.
@@ -71,7 +76,10 @@ impl SweepDirectory {
 
     /// Saves a trial's settings for `fit --config`.
     pub fn save_settings(&self, trial: usize, settings: &toml::Table) -> Result<(), RunError> {
-        Ok(atomic_file::write_bytes(&self.settings(trial), settings.to_string().as_bytes())?)
+        Ok(atomic_file::write_bytes(
+            &self.settings(trial),
+            settings.to_string().as_bytes(),
+        )?)
     }
 
     /// Writes a file of the sweep, atomically.
@@ -113,11 +121,17 @@ impl SweepDirectory {
     }
 
     fn read<T>(&self, path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<Option<T>, RunError> {
-        let damaged = |detail| RunError::Damaged { path: path.to_owned(), detail };
+        let damaged = |detail| RunError::Damaged {
+            path: path.to_owned(),
+            detail,
+        };
         match fs::read(path) {
             Ok(bytes) => parse(&bytes).map(Some).map_err(damaged),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(RunError::Io { path: path.to_owned(), source }),
+            Err(source) => Err(RunError::Io {
+                path: path.to_owned(),
+                source,
+            }),
         }
     }
 }
@@ -138,10 +152,16 @@ mod tests {
         let lock = directory.lock().unwrap();
         assert!(matches!(directory.lock(), Err(RunError::Busy { .. })));
         drop(lock);
-        let specification = Specification { halving: Some(3), ..Specification::default() };
+        let specification = Specification {
+            halving: Some(3),
+            ..Specification::default()
+        };
         directory.save_specification(&specification).unwrap();
         assert_eq!(directory.specification().unwrap(), Some(specification));
-        let record = TrialRecord { rungs: Vec::new(), failure: Some("out of memory".into()) };
+        let record = TrialRecord {
+            rungs: Vec::new(),
+            failure: Some("out of memory".into()),
+        };
         directory.save_record(1, &record).unwrap();
         assert_eq!(directory.records(2).unwrap(), [TrialRecord::default(), record]);
         fs::write(root.path().join("sweep/trials/0001.json"), "{").unwrap();

@@ -26,12 +26,17 @@ const DARK: f64 = 0.5;
 pub(super) fn layout(grid: &[GridAxis], maps: usize) -> Layout {
     let cell = cell_width(grid);
     let width = NAME + label_width(&grid[0]) + cell * grid[1].values.len() as i32 + MARGIN;
-    let height = HEAD.0 + HEAD.1 + HEAD.2 + CELL.1 * grid[0].values.len() as i32 + MARGIN;
+    let height = head(grid) + HEAD.1 + HEAD.2 + CELL.1 * grid[0].values.len() as i32 + MARGIN;
     Layout {
         panel: (width, height),
         columns: ((WIDEST / width).max(1) as usize).min(maps),
         panels: maps,
     }
+}
+
+/// Room for what the settings are that are the same in all of a map, where there are any.
+fn head(grid: &[GridAxis]) -> i32 {
+    if grid.len() > 2 { HEAD.0 } else { 0 }
 }
 
 /// Wide enough for the columns' values.
@@ -48,14 +53,29 @@ pub(super) fn draw(area: &Area<'_>, layout: Layout, grid: &[GridAxis], results: 
         let (left, top) = layout.corner(map);
         // The settings of its first trial that are the same in all of the map.
         let of_map: Vec<_> = results.trials[map].values.iter().skip(2).collect();
-        let of_map: Vec<_> = of_map.iter().map(|(name, value)| format!("{name} = {}", show(value))).collect();
-        area.draw_text(&of_map.join(", "), &text(14, BLACK, HPos::Left), (left, top + HEAD.0 / 2))?;
+        let of_map: Vec<_> = of_map
+            .iter()
+            .map(|(name, value)| format!("{name} = {}", show(value)))
+            .collect();
+        area.draw_text(
+            &of_map.join(", "),
+            &text(14, BLACK, HPos::Left),
+            (left, top + head(grid) / 2),
+        )?;
         let (width, height) = (cell_width(grid), CELL.1);
-        let (x, y) = (left + NAME + label_width(&grid[0]), top + HEAD.0 + HEAD.1 + HEAD.2);
+        let (x, y) = (left + NAME + label_width(&grid[0]), top + head(grid) + HEAD.1 + HEAD.2);
         let middle = x + width * columns as i32 / 2;
-        area.draw_text(&grid[1].name, &text(14, GREY, HPos::Center), (middle, top + HEAD.0 + HEAD.1 / 2))?;
+        area.draw_text(
+            &grid[1].name,
+            &text(14, GREY, HPos::Center),
+            (middle, top + head(grid) + HEAD.1 / 2),
+        )?;
         let upright = text(14, GREY, HPos::Center).transform(FontTransform::Rotate270);
-        area.draw_text(&grid[0].name, &upright, (left + NAME / 2 - 4, y + height * rows as i32 / 2))?;
+        area.draw_text(
+            &grid[0].name,
+            &upright,
+            (left + NAME / 2 - 4, y + height * rows as i32 / 2),
+        )?;
         for (column, value) in grid[1].values.iter().enumerate() {
             let place = (x + width * column as i32 + width / 2, y - HEAD.2 / 2);
             area.draw_text(&show(value), &text(13, BLACK, HPos::Center), place)?;
@@ -66,7 +86,11 @@ pub(super) fn draw(area: &Area<'_>, layout: Layout, grid: &[GridAxis], results: 
             for column in 0..columns {
                 let trial = (row * columns + column) * layout.panels + map;
                 let corner = (x + width * column as i32, y + height * row as i32);
-                let cell = Cell { corner, size: (width, height), trial };
+                let cell = Cell {
+                    corner,
+                    size: (width, height),
+                    trial,
+                };
                 cell.draw(area, results, &shading, best == Some(trial))?;
             }
         }
@@ -87,7 +111,11 @@ impl Cell {
         let middle = (x + width / 2 - 1, y + height / 2 - 1);
         let text = |size, color| style(area, size, color, HPos::Center, VPos::Center);
         let Some(figure) = results.watched(self.trial) else {
-            let word = if results.states[self.trial] == State::Failed { "failed" } else { "-" };
+            let word = if results.states[self.trial] == State::Failed {
+                "failed"
+            } else {
+                "-"
+            };
             area.draw(&Rectangle::new(inside, FAILED.filled()))?;
             area.draw_text(word, &text(13, GREY), middle)?;
             return Ok(());
@@ -100,12 +128,26 @@ impl Cell {
             Some(last) if results.states[self.trial] == State::Dropped => {
                 area.draw_text(&format!("{figure:.3}"), &text(14, color), (middle.0, middle.1 - 7))?;
                 let epochs = if last.epochs == 1 { "epoch" } else { "epochs" };
-                area.draw_text(&format!("{} {epochs}", last.epochs), &text(11, color), (middle.0, middle.1 + 11))?;
+                area.draw_text(
+                    &format!("{} {epochs}", last.epochs),
+                    &text(11, color),
+                    (middle.0, middle.1 + 11),
+                )?;
             }
             _ => area.draw_text(&format!("{figure:.3}"), &text(14, color), middle)?,
         }
         if is_best {
-            area.draw(&Rectangle::new(inside, FRAME.stroke_width(3)))?;
+            // As a path, because a rectangle's line is always thin.
+            let [(left, top), (right, bottom)] = inside;
+            let corners = [
+                (left, top),
+                (right, top),
+                (right, bottom),
+                (left, bottom),
+                (left, top),
+                (right, top),
+            ];
+            area.draw(&PathElement::new(corners, FRAME.stroke_width(4)))?;
         }
         Ok(())
     }
@@ -120,11 +162,22 @@ struct Shading {
 
 impl Shading {
     fn of(results: &Results<'_>) -> Self {
-        let ranked: Vec<_> = results.ranked().into_iter().filter_map(|trial| results.watched(trial)).collect();
-        let (best, worst) = (ranked.first().copied().unwrap_or(0.0), ranked.last().copied().unwrap_or(0.0));
+        let ranked: Vec<_> = results
+            .ranked()
+            .into_iter()
+            .filter_map(|trial| results.watched(trial))
+            .collect();
+        let (best, worst) = (
+            ranked.first().copied().unwrap_or(0.0),
+            ranked.last().copied().unwrap_or(0.0),
+        );
         let median = ranked.get(ranked.len() / 2).copied().unwrap_or(worst);
         let far = best + 3.0 * (median - best);
-        let worst = if median != best && (worst - best).abs() > (far - best).abs() { far } else { worst };
+        let worst = if median != best && (worst - best).abs() > (far - best).abs() {
+            far
+        } else {
+            worst
+        };
         Self { best, worst }
     }
 
@@ -153,9 +206,15 @@ mod tests {
     #[test]
     fn the_best_is_darkest() {
         let shading = Shading { best: 0.5, worst: 1.5 };
-        assert_eq!([0.5, 1.0, 1.5, 9.0].map(|figure| shading.share(figure)), [1.0, 0.5, 0.0, 0.0]);
+        assert_eq!(
+            [0.5, 1.0, 1.5, 9.0].map(|figure| shading.share(figure)),
+            [1.0, 0.5, 0.0, 0.0]
+        );
         let higher = Shading { best: 0.9, worst: 0.1 };
         assert_eq!((higher.share(0.9), higher.share(0.1)), (1.0, 0.0));
-        assert_eq!((shade(0.0), shade(1.0)), (RGBColor(239, 244, 250), RGBColor(8, 48, 107)));
+        assert_eq!(
+            (shade(0.0), shade(1.0)),
+            (RGBColor(239, 244, 250), RGBColor(8, 48, 107))
+        );
     }
 }

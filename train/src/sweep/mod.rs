@@ -82,7 +82,9 @@ impl Sweep<'_> {
             stop,
             board,
         };
-        self.trials.iter().try_for_each(|trial| self.directory.save_settings(trial.number, &trial.settings))?;
+        self.trials
+            .iter()
+            .try_for_each(|trial| self.directory.save_settings(trial.number, &trial.settings))?;
         self.show(&records)?;
         let mut stopped = None;
         while stopped.is_none() {

@@ -5,6 +5,7 @@
 
 use super::axis::{GridAxis, show};
 use super::directory::PICTURE_FILE;
+use super::schedule::State;
 use super::specification::Specification;
 use super::table::Results;
 use super::{heat_map, points};
@@ -57,7 +58,12 @@ pub fn draw(specification: &Specification, results: &Results<'_>) -> Result<Opti
         detail: error.to_string(),
     };
     font::register(PICTURE_FILE)?;
-    let maps: usize = specification.grid.iter().skip(2).map(|axis| axis.values.len()).product();
+    let maps: usize = specification
+        .grid
+        .iter()
+        .skip(2)
+        .map(|axis| axis.values.len())
+        .product();
     let is_map = specification.ranges.is_empty() && specification.grid.len() >= 2 && maps <= MOST_PANELS;
     let layout = if is_map {
         heat_map::layout(&specification.grid, maps)
@@ -80,12 +86,22 @@ pub fn draw(specification: &Specification, results: &Results<'_>) -> Result<Opti
 
 fn title(area: &Area<'_>, results: &Results<'_>, is_map: bool) -> Drawn {
     area.fill(&WHITE)?;
-    let better = if results.monitor.lower_is_better() { "lower" } else { "higher" };
+    let better = if results.monitor.lower_is_better() {
+        "lower"
+    } else {
+        "higher"
+    };
     let model = results.trials.first().map(|trial| trial.config.model);
     let same = results.trials.iter().all(|trial| Some(trial.config.model) == model);
-    let model = model.filter(|_| same).map_or(String::new(), |model| format!("{model}: "));
+    let model = model
+        .filter(|_| same)
+        .map_or(String::new(), |model| format!("{model}: "));
     let what = format!("{model}validation {}, {better} is better", results.monitor.describe());
-    let how = if is_map { "darker is better; the best trial is framed" } else { "a point for each trial; the best one is filled" };
+    let how = match (is_map, results.count(State::Dropped)) {
+        (true, _) => "darker is better; the best trial is framed",
+        (false, 0) => "a point for each trial; the best one is filled",
+        (false, _) => "a point for each trial; the best one is filled, pale ones were trained for fewer epochs",
+    };
     area.draw_text(&what, &style(area, 17, BLACK, HPos::Left, VPos::Top), (MARGIN, 8))?;
     area.draw_text(how, &style(area, 12, GREY, HPos::Left, VPos::Top), (MARGIN, 32))?;
     Ok(())
@@ -94,21 +110,32 @@ fn title(area: &Area<'_>, results: &Results<'_>, is_map: bool) -> Drawn {
 pub(super) const GREY: RGBColor = RGBColor(90, 90, 90);
 
 /// How text looks and where it stands from its place.
-pub(super) fn style(area: &Area<'_>, size: i32, color: RGBColor, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
-    let style = (FONT, size).into_text_style(area).color(&color);
-    style.pos(Pos::new(horizontal, vertical))
+pub(super) fn style(
+    area: &Area<'_>,
+    size: i32,
+    color: RGBColor,
+    horizontal: HPos,
+    vertical: VPos,
+) -> TextStyle<'static> {
+    let mut style = (FONT, size).into_text_style(area).pos(Pos::new(horizontal, vertical));
+    style.color = color.to_backend_color();
+    style
 }
 
 /// The width of the widest value of an axis, in pixels, about.
 pub(super) fn label_width(axis: &GridAxis) -> i32 {
-    let widest = axis.values.iter().map(|value| show(value).chars().count()).max().unwrap_or(0);
+    let widest = axis
+        .values
+        .iter()
+        .map(|value| show(value).chars().count())
+        .max()
+        .unwrap_or(0);
     8 * widest as i32
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::record::{RungResult, TrialRecord};
-    use super::super::schedule::State;
     use super::super::search;
     use super::super::testing::figures;
     use super::*;
@@ -130,14 +157,33 @@ mod tests {
         };
         let trials = search::trials(&specification).unwrap();
         let record = |loss: &Option<f64>| TrialRecord {
-            rungs: loss.iter().map(|&loss| RungResult { epochs: 2, best_epoch: 1, seconds: 1.0, validation: figures(loss) }).collect(),
+            rungs: loss
+                .iter()
+                .map(|&loss| RungResult {
+                    epochs: 2,
+                    best_epoch: 1,
+                    seconds: 1.0,
+                    validation: figures(loss),
+                })
+                .collect(),
             failure: loss.is_none().then(|| "out of memory".into()),
         };
         let records: Vec<_> = losses.iter().map(record).collect();
         assert_eq!(records.len(), trials.len());
-        let state = |record: &TrialRecord| if record.failure.is_some() { State::Failed } else { State::Finished };
+        let state = |record: &TrialRecord| {
+            if record.failure.is_some() {
+                State::Failed
+            } else {
+                State::Finished
+            }
+        };
         let states: Vec<_> = records.iter().map(state).collect();
-        let results = Results { trials: &trials, records: &records, states: &states, monitor: Monitor::Loss };
+        let results = Results {
+            trials: &trials,
+            records: &records,
+            states: &states,
+            monitor: Monitor::Loss,
+        };
         let svg = String::from_utf8(draw(&specification, &results).unwrap()?).unwrap();
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
         Some(svg)
@@ -152,7 +198,18 @@ mod tests {
         let grid = ["weight_decay=0.0,1e-5", "dropout=0.1,0.2,0.3"];
         let losses = [Some(0.75), Some(0.5), None, Some(1.25), Some(2.0), Some(0.625)];
         let svg = picture(&grid, &[], &losses).unwrap();
-        for text in ["0.750", "0.500", "1.250", "2.000", "0.625", "failed", "1e-5", "0.3", "weight_decay", "dropout"] {
+        for text in [
+            "0.750",
+            "0.500",
+            "1.250",
+            "2.000",
+            "0.625",
+            "failed",
+            "1e-5",
+            "0.3",
+            "weight_decay",
+            "dropout",
+        ] {
             assert_eq!(count(&svg, text), 1, "{text}: {svg}");
         }
         assert!(svg.contains("crnn: validation loss, lower is better"));
@@ -162,8 +219,16 @@ mod tests {
     #[test]
     fn a_third_setting_is_a_map_for_each_of_its_values() {
         let losses: Vec<_> = (0..8).map(|trial| Some(f64::from(trial))).collect();
-        let svg = picture(&["lr=0.1,0.2", "dropout=0.3,0.4", "balance=none,oversample"], &[], &losses).unwrap();
-        assert_eq!((count(&svg, "balance = none"), count(&svg, "balance = oversample")), (1, 1));
+        let svg = picture(
+            &["lr=0.1,0.2", "dropout=0.3,0.4", "balance=none,oversample"],
+            &[],
+            &losses,
+        )
+        .unwrap();
+        assert_eq!(
+            (count(&svg, "balance = none"), count(&svg, "balance = oversample")),
+            (1, 1)
+        );
         assert_eq!((count(&svg, "dropout"), count(&svg, "7.000")), (2, 1));
     }
 

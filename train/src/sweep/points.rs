@@ -2,6 +2,7 @@
 
 use super::axis::{Scale, show};
 use super::picture::{Area, Drawn, GREY, Layout, style};
+use super::schedule::State;
 use super::specification::Specification;
 use super::table::Results;
 use plotters::prelude::*;
@@ -14,6 +15,7 @@ const PANEL: (i32, i32) = (520, 320);
 const ROOM: (i32, i32, i32) = (64, 56, 24);
 const INK: RGBColor = RGBColor(31, 119, 180);
 const BEST: RGBColor = RGBColor(214, 98, 28);
+const PALE: RGBColor = RGBColor(160, 195, 220);
 const LINES: RGBColor = RGBColor(225, 225, 225);
 /// Listed values that span more are drawn by their logarithms.
 const WIDE: f64 = 30.0;
@@ -21,11 +23,17 @@ const WIDE: f64 = 30.0;
 const TICKS: usize = 5;
 
 pub(super) fn layout(settings: usize) -> Layout {
-    Layout { panel: PANEL, columns: settings.clamp(1, 2), panels: settings }
+    Layout {
+        panel: PANEL,
+        columns: settings.clamp(1, 2),
+        panels: settings,
+    }
 }
 
 pub(super) fn draw(area: &Area<'_>, layout: Layout, specification: &Specification, results: &Results<'_>) -> Drawn {
-    let figures: Vec<_> = (0..results.trials.len()).filter_map(|trial| Some((trial, results.watched(trial)?))).collect();
+    let figures: Vec<_> = (0..results.trials.len())
+        .filter_map(|trial| Some((trial, results.watched(trial)?)))
+        .collect();
     let best = results.ranked().first().copied();
     let vertical = Span::of(figures.iter().map(|&(_, figure)| figure)).with_room();
     for (panel, name) in specification.names().into_iter().enumerate() {
@@ -42,15 +50,27 @@ pub(super) fn draw(area: &Area<'_>, layout: Layout, specification: &Specificatio
             let line = [place((0.0, share)), place((1.0, share))];
             area.draw(&PathElement::new(line, LINES))?;
             let label = format!("{:.3}", vertical.low + share * (vertical.high - vertical.low));
-            area.draw_text(&label, &style(area, 12, BLACK, HPos::Right, VPos::Center), (line[0].0 - 8, line[0].1))?;
+            area.draw_text(
+                &label,
+                &style(area, 12, BLACK, HPos::Right, VPos::Center),
+                (line[0].0 - 8, line[0].1),
+            )?;
         }
         for (label, at) in scale.ticks() {
             let foot = place((at, 0.0));
             area.draw(&PathElement::new([foot, (foot.0, foot.1 + 5)], BLACK))?;
-            area.draw_text(&label, &style(area, 12, BLACK, HPos::Center, VPos::Top), (foot.0, foot.1 + 8))?;
+            area.draw_text(
+                &label,
+                &style(area, 12, BLACK, HPos::Center, VPos::Top),
+                (foot.0, foot.1 + 8),
+            )?;
         }
         let below = place((0.5, 0.0));
-        area.draw_text(name, &style(area, 14, GREY, HPos::Center, VPos::Top), (below.0, below.1 + 26))?;
+        area.draw_text(
+            name,
+            &style(area, 14, GREY, HPos::Center, VPos::Top),
+            (below.0, below.1 + 26),
+        )?;
         let spot = |&(trial, figure): &(usize, f64)| {
             let at = scale.place(&results.trials[trial].values[panel].1);
             (trial, place((at, vertical.share(figure))))
@@ -58,11 +78,18 @@ pub(super) fn draw(area: &Area<'_>, layout: Layout, specification: &Specificatio
         let mut spots: Vec<_> = figures.iter().map(spot).collect();
         if specification.names().len() == 1 {
             spots.sort_by_key(|&(_, (x, _))| x);
-            area.draw(&PathElement::new(spots.iter().map(|&(_, place)| place).collect::<Vec<_>>(), INK.stroke_width(2)))?;
+            area.draw(&PathElement::new(
+                spots.iter().map(|&(_, place)| place).collect::<Vec<_>>(),
+                INK.stroke_width(2),
+            ))?;
         }
         for (trial, place) in spots {
             let is_best = best == Some(trial);
-            let look = if is_best { BEST.filled() } else { INK.stroke_width(2) };
+            let look = match results.states[trial] {
+                _ if is_best => BEST.filled(),
+                State::Dropped => PALE.stroke_width(2),
+                _ => INK.stroke_width(2),
+            };
             area.draw(&Circle::new(place, if is_best { 6 } else { 4 }, look))?;
         }
     }
@@ -78,15 +105,28 @@ struct Span {
 
 impl Span {
     fn of(numbers: impl Iterator<Item = f64>) -> Self {
-        let start = Self { low: f64::INFINITY, high: f64::NEG_INFINITY };
-        numbers.fold(start, |span, number| Self { low: span.low.min(number), high: span.high.max(number) })
+        let start = Self {
+            low: f64::INFINITY,
+            high: f64::NEG_INFINITY,
+        };
+        numbers.fold(start, |span, number| Self {
+            low: span.low.min(number),
+            high: span.high.max(number),
+        })
     }
 
     /// So that no point lies on an edge.
     fn with_room(self) -> Self {
         let length = self.high - self.low;
-        let room = if length > 0.0 { 0.06 * length } else { 0.5 * self.high.abs().max(1e-3) };
-        Self { low: self.low - room, high: self.high + room }
+        let room = if length > 0.0 {
+            0.06 * length
+        } else {
+            0.5 * self.high.abs().max(1e-3)
+        };
+        Self {
+            low: self.low - room,
+            high: self.high + room,
+        }
     }
 
     fn share(self, number: f64) -> f64 {
@@ -103,7 +143,9 @@ enum Horizontal {
 }
 
 fn number(value: &Value) -> Option<f64> {
-    value.as_float().or_else(|| value.as_integer().map(|number| number as f64))
+    value
+        .as_float()
+        .or_else(|| value.as_integer().map(|number| number as f64))
 }
 
 fn on(scale: Scale, number: f64) -> f64 {
@@ -113,20 +155,38 @@ fn on(scale: Scale, number: f64) -> f64 {
 impl Horizontal {
     /// Of the setting at this place of [`Specification::names`].
     fn of(specification: &Specification, results: &Results<'_>, setting: usize) -> Self {
-        if let Some(range) = setting.checked_sub(specification.grid.len()).map(|at| &specification.ranges[at]) {
-            let (low, high) = (on(range.scale, range.low.as_f64()), on(range.scale, range.high.as_f64()));
-            return Self::Numbers { span: Span { low, high }, scale: range.scale, listed: Vec::new() };
+        if let Some(range) = setting
+            .checked_sub(specification.grid.len())
+            .map(|at| &specification.ranges[at])
+        {
+            let (low, high) = (
+                on(range.scale, range.low.as_f64()),
+                on(range.scale, range.high.as_f64()),
+            );
+            return Self::Numbers {
+                span: Span { low, high },
+                scale: range.scale,
+                listed: Vec::new(),
+            };
         }
         let values = &specification.grid[setting].values;
         let listed: Option<Vec<f64>> = values.iter().map(number).collect();
         let Some(listed) = listed.filter(|listed| listed.len() > 1) else {
             let words = results.trials.iter().map(|trial| show(&trial.values[setting].1));
             let mut distinct = Vec::new();
-            words.for_each(|word| if !distinct.contains(&word) { distinct.push(word) });
+            words.for_each(|word| {
+                if !distinct.contains(&word) {
+                    distinct.push(word)
+                }
+            });
             return Self::Words(distinct);
         };
         let span = Span::of(listed.iter().copied());
-        let scale = if span.low > 0.0 && span.high / span.low > WIDE { Scale::Log } else { Scale::Linear };
+        let scale = if span.low > 0.0 && span.high / span.low > WIDE {
+            Scale::Log
+        } else {
+            Scale::Linear
+        };
         let span = Span::of(listed.iter().map(|&number| on(scale, number))).with_room();
         Self::Numbers { span, scale, listed }
     }
@@ -145,10 +205,14 @@ impl Horizontal {
     fn ticks(&self) -> Vec<(String, f64)> {
         let label = |number: f64| show(&Value::Float(format!("{number:.2e}").parse().unwrap_or(number)));
         match self {
-            Self::Words(words) => words.iter().map(|word| (word.clone(), self.place(&Value::from(word.as_str())))).collect(),
-            Self::Numbers { span, scale, listed } if !listed.is_empty() => {
-                listed.iter().map(|&number| (show(&Value::Float(number)), span.share(on(*scale, number)))).collect()
-            }
+            Self::Words(words) => words
+                .iter()
+                .map(|word| (word.clone(), self.place(&Value::from(word.as_str()))))
+                .collect(),
+            Self::Numbers { span, scale, listed } if !listed.is_empty() => listed
+                .iter()
+                .map(|&number| (show(&Value::Float(number)), span.share(on(*scale, number))))
+                .collect(),
             Self::Numbers { span, scale, .. } => {
                 let tick = |at: usize| {
                     let share = at as f64 / (TICKS - 1) as f64;
@@ -169,14 +233,21 @@ mod tests {
 
     fn horizontal(specification: &Specification, setting: usize) -> Horizontal {
         let trials = trials(&["balance=none,oversample"]);
-        let results = Results { trials: &trials, records: &[], states: &[], monitor: Monitor::Loss };
+        let results = Results {
+            trials: &trials,
+            records: &[],
+            states: &[],
+            monitor: Monitor::Loss,
+        };
         Horizontal::of(specification, &results, setting)
     }
 
     #[test]
     fn values_stand_by_their_size_or_its_logarithm_or_beside_each_other() {
         let specification = Specification {
-            grid: ["balance=none,oversample", "dropout=0.2,0.4", "lr=1e-5,1e-4,1e-3"].map(|text| text.parse().unwrap()).into(),
+            grid: ["balance=none,oversample", "dropout=0.2,0.4", "lr=1e-5,1e-4,1e-3"]
+                .map(|text| text.parse().unwrap())
+                .into(),
             ranges: vec!["weight_decay=1e-4..1:log".parse().unwrap()],
             ..Specification::default()
         };
@@ -187,9 +258,15 @@ mod tests {
         close(linear.place(&0.3.into()), 0.5);
         let log = horizontal(&specification, 2);
         close(log.place(&1e-4.into()), 0.5);
-        assert_eq!(log.ticks().into_iter().map(|(label, _)| label).collect::<Vec<_>>(), ["1e-5", "1e-4", "0.001"]);
+        assert_eq!(
+            log.ticks().into_iter().map(|(label, _)| label).collect::<Vec<_>>(),
+            ["1e-5", "1e-4", "0.001"]
+        );
         let drawn = horizontal(&specification, 3);
         close(drawn.place(&0.01.into()), 0.5);
-        assert_eq!(drawn.ticks().into_iter().map(|(label, _)| label).collect::<Vec<_>>(), ["1e-4", "0.001", "0.01", "0.1", "1"]);
+        assert_eq!(
+            drawn.ticks().into_iter().map(|(label, _)| label).collect::<Vec<_>>(),
+            ["1e-4", "0.001", "0.01", "0.1", "1"]
+        );
     }
 }

@@ -49,12 +49,18 @@ impl Runner<'_> {
         mut over: impl FnMut(Job, Ending) -> anyhow::Result<()>,
     ) -> anyhow::Result<Option<&'static str>> {
         let mut queue = VecDeque::from(due);
-        let mut slots: Vec<_> = self.slots.iter().map(|&device| Slot { device, running: None }).collect();
+        let mut slots: Vec<_> = self
+            .slots
+            .iter()
+            .map(|&device| Slot { device, running: None })
+            .collect();
         let mut stopped = None;
         let mut waits_for = None;
         loop {
             for slot in &mut slots {
-                let Some((running, line)) = &mut slot.running else { continue };
+                let Some((running, line)) = &mut slot.running else {
+                    continue;
+                };
                 match running.ended()? {
                     None => line.update(self.directory, self.monitor),
                     Some(ending) => {
@@ -70,14 +76,22 @@ impl Runner<'_> {
             }
             if let (None, Some(signal)) = (stopped, (self.stop)()) {
                 stopped = Some(signal);
-                slots.iter().filter_map(|slot| slot.running.as_ref()).for_each(|(running, _)| running.stop());
-                self.board.say(&format!("{signal}: waiting for the trials under way to save what they have"));
+                slots
+                    .iter_mut()
+                    .filter_map(|slot| slot.running.as_mut())
+                    .for_each(|(running, _)| running.stop());
+                self.board.say(&format!(
+                    "{signal}: waiting for the trials under way to save what they have"
+                ));
             }
             let is_idle = slots.iter().all(|slot| slot.running.is_none());
             if is_idle && (stopped.is_some() || queue.is_empty()) {
                 return Ok(stopped);
             }
-            for slot in slots.iter_mut().filter(|slot| slot.running.is_none() && stopped.is_none()) {
+            for slot in slots
+                .iter_mut()
+                .filter(|slot| slot.running.is_none() && stopped.is_none())
+            {
                 // Of a sweep that was killed trials may still be under way, and nothing that they do is lost.
                 let is_free = |job: &Job| !RunDirectory::is_busy(&self.directory.run(job.trial));
                 let Some(job) = queue.iter().position(is_free).and_then(|at| queue.remove(at)) else {

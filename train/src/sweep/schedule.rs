@@ -63,7 +63,11 @@ impl State {
 impl Schedule {
     /// The rungs of these trials.
     pub fn new(trials: &[Trial], halving: Option<usize>, monitor: Monitor) -> Result<Self, SpecificationError> {
-        Self::of(trials.iter().map(|trial| trial.config.epochs).collect(), halving, monitor)
+        Self::of(
+            trials.iter().map(|trial| trial.config.epochs).collect(),
+            halving,
+            monitor,
+        )
     }
 
     fn of(epochs: Vec<usize>, halving: Option<usize>, monitor: Monitor) -> Result<Self, SpecificationError> {
@@ -76,7 +80,11 @@ impl Schedule {
             }
             let count = trials.min(most).checked_ilog(factor).unwrap_or(0);
             if count == 0 {
-                return Err(SpecificationError::NothingToHalve { factor, trials, epochs: most });
+                return Err(SpecificationError::NothingToHalve {
+                    factor,
+                    trials,
+                    epochs: most,
+                });
             }
             rungs.extend((1..=count).map(|rung| trials / factor.pow(rung)));
         }
@@ -91,7 +99,10 @@ impl Schedule {
     /// The rungs of successive halving: how many trials each has, and to how many epochs it trains them. One, without
     /// halving.
     pub fn rungs(&self) -> impl ExactSizeIterator<Item = (usize, usize)> {
-        self.rungs.iter().enumerate().map(|(rung, &trials)| (trials, self.epochs(0, rung)))
+        self.rungs
+            .iter()
+            .enumerate()
+            .map(|(rung, &trials)| (trials, self.epochs(0, rung)))
     }
 
     /// Epochs that a trial has after a rung.
@@ -131,7 +142,11 @@ impl Schedule {
                 members = self.best(records, members, rung);
             }
             let is_due = |&&trial: &&usize| records[trial].failure.is_none() && records[trial].rungs.len() <= rung;
-            let job = |&trial: &usize| Job { trial, rung, epochs: self.epochs(trial, rung) };
+            let job = |&trial: &usize| Job {
+                trial,
+                rung,
+                epochs: self.epochs(trial, rung),
+            };
             let due: Vec<_> = members.iter().filter(is_due).map(job).collect();
             if !due.is_empty() {
                 return (due, members, rung);
@@ -149,7 +164,11 @@ impl Schedule {
             .collect();
         // Stable, so that equal trials stay in the order of their numbers.
         ranked.sort_by(|(_, one), (_, other)| one.ranked(other, self.monitor));
-        let mut best: Vec<_> = ranked.into_iter().take(self.rungs[rung]).map(|(trial, _)| trial).collect();
+        let mut best: Vec<_> = ranked
+            .into_iter()
+            .take(self.rungs[rung])
+            .map(|(trial, _)| trial)
+            .collect();
         best.sort_unstable();
         best
     }
@@ -160,6 +179,8 @@ mod tests {
     use super::super::record::RungResult;
     use super::*;
     use crate::metrics::Figures;
+
+    use State::{Dropped, Due, Finished};
 
     fn result(loss: f64) -> RungResult {
         RungResult {
@@ -190,7 +211,11 @@ mod tests {
     }
 
     fn jobs(schedule: &Schedule, records: &[TrialRecord]) -> Vec<(usize, usize, usize)> {
-        schedule.due(records).iter().map(|job| (job.trial, job.rung, job.epochs)).collect()
+        schedule
+            .due(records)
+            .iter()
+            .map(|job| (job.trial, job.rung, job.epochs))
+            .collect()
     }
 
     #[test]
@@ -203,28 +228,43 @@ mod tests {
         assert_eq!(rungs(halving(5, 100, 3)), [(5, 33), (1, 100)]);
         for (trials, epochs) in [(2, 9), (9, 2)] {
             let refused = Schedule::of(vec![epochs; trials], Some(3), Monitor::Loss);
-            assert_eq!(refused, Err(SpecificationError::NothingToHalve { factor: 3, trials, epochs }));
+            assert_eq!(
+                refused,
+                Err(SpecificationError::NothingToHalve {
+                    factor: 3,
+                    trials,
+                    epochs
+                })
+            );
         }
-        assert_eq!(Schedule::of(vec![1, 2], Some(2), Monitor::Loss), Err(SpecificationError::UnequalEpochs));
+        assert_eq!(
+            Schedule::of(vec![1, 2], Some(2), Monitor::Loss),
+            Err(SpecificationError::UnequalEpochs)
+        );
     }
 
     #[test]
     fn the_best_go_on_and_equal_ones_by_their_numbers() {
         let schedule = halving(5, 9, 2);
         assert_eq!(schedule.rungs().collect::<Vec<_>>(), [(5, 2), (2, 4), (1, 9)]);
-        assert_eq!(jobs(&schedule, &records(&[&[]; 5])), [0, 1, 2, 3, 4].map(|trial| (trial, 0, 2)));
+        assert_eq!(
+            jobs(&schedule, &records(&[&[] as &[f64]; 5])),
+            [0, 1, 2, 3, 4].map(|trial| (trial, 0, 2))
+        );
         // One is missing, so nobody goes on yet.
         let some = records(&[&[3.0], &[1.0], &[], &[2.0], &[2.0]]);
         assert_eq!(jobs(&schedule, &some), [(2, 0, 2)]);
-        assert_eq!(schedule.states(&some), [State::Due; 5]);
+        assert_eq!(schedule.states(&some), [Due; 5]);
         let all = records(&[&[3.0], &[1.0], &[4.0], &[2.0], &[2.0]]);
         assert_eq!(jobs(&schedule, &all), [(1, 1, 4), (3, 1, 4)]);
-        use State::{Dropped, Due, Finished};
         assert_eq!(schedule.states(&all), [Dropped, Due, Dropped, Due, Dropped]);
         let last = records(&[&[3.0], &[1.0, 1.0], &[4.0], &[2.0, 0.5], &[2.0]]);
         assert_eq!(jobs(&schedule, &last), [(3, 2, 9)]);
         let done = records(&[&[3.0], &[1.0, 1.0], &[4.0], &[2.0, 0.5, 0.25], &[2.0]]);
-        assert_eq!((jobs(&schedule, &done), schedule.states(&done)), (vec![], vec![Dropped, Dropped, Dropped, Finished, Dropped]));
+        assert_eq!(
+            (jobs(&schedule, &done), schedule.states(&done)),
+            (vec![], vec![Dropped, Dropped, Dropped, Finished, Dropped])
+        );
     }
 
     #[test]
@@ -238,9 +278,13 @@ mod tests {
         let mut later = records(&[&[1.0], &[9.0], &[3.0], &[2.0, 2.0]]);
         later[0].failure = Some("the disk is full".into());
         assert_eq!(jobs(&schedule, &later), [(3, 2, 4)]);
-        let mut none = records(&[&[]; 4]);
-        none.iter_mut().for_each(|record| record.failure = Some("no data".into()));
-        assert_eq!((jobs(&schedule, &none), schedule.states(&none)), (vec![], vec![State::Failed; 4]));
+        let mut none = records(&[&[] as &[f64]; 4]);
+        none.iter_mut()
+            .for_each(|record| record.failure = Some("no data".into()));
+        assert_eq!(
+            (jobs(&schedule, &none), schedule.states(&none)),
+            (vec![], vec![State::Failed; 4])
+        );
     }
 
     #[test]
@@ -248,7 +292,10 @@ mod tests {
         let schedule = Schedule::of(vec![3, 5], None, Monitor::Loss).unwrap();
         assert_eq!(jobs(&schedule, &records(&[&[], &[]])), [(0, 0, 3), (1, 0, 5)]);
         let one = records(&[&[], &[1.0]]);
-        assert_eq!((jobs(&schedule, &one), schedule.states(&one)), (vec![(0, 0, 3)], vec![State::Due, State::Finished]));
+        assert_eq!(
+            (jobs(&schedule, &one), schedule.states(&one)),
+            (vec![(0, 0, 3)], vec![Due, Finished])
+        );
     }
 
     #[test]

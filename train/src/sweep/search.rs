@@ -35,16 +35,24 @@ impl Trial {
 }
 
 fn describe(values: &[(String, Value)]) -> String {
-    let parts: Vec<_> = values.iter().map(|(name, value)| format!("{name} = {}", show(value))).collect();
+    let parts: Vec<_> = values
+        .iter()
+        .map(|(name, value)| format!("{name} = {}", show(value)))
+        .collect();
     parts.join(", ")
 }
 
 /// All trials. The last of the grid's settings changes fastest; each draw is tried with the whole grid, before the next.
 pub fn trials(specification: &Specification) -> Result<Vec<Trial>, SpecificationError> {
     specification.validate()?;
-    let points = specification.grid.iter().try_fold(1_usize, |points, axis| points.checked_mul(axis.values.len()));
+    let points = specification
+        .grid
+        .iter()
+        .try_fold(1_usize, |points, axis| points.checked_mul(axis.values.len()));
     let draws = specification.random.map_or(1, NonZeroUsize::get);
-    let count = points.and_then(|points| points.checked_mul(draws)).filter(|&count| count <= MOST_TRIALS);
+    let count = points
+        .and_then(|points| points.checked_mul(draws))
+        .filter(|&count| count <= MOST_TRIALS);
     let (Some(count), Some(points)) = (count, points) else {
         return Err(SpecificationError::TooMany { most: MOST_TRIALS });
     };
@@ -65,7 +73,12 @@ pub fn trials(specification: &Specification) -> Result<Vec<Trial>, Specification
         let resolved = from_table(settings.clone()).map_err(|detail| crate::config::invalid("its settings", detail));
         let config = resolved.and_then(|settings| settings.resolve()).map_err(refused)?;
         config.check_beginning().map_err(refused)?;
-        Ok(Trial { number, values, config, settings })
+        Ok(Trial {
+            number,
+            values,
+            config,
+            settings,
+        })
     };
     (0..count).map(trial).collect()
 }
@@ -114,9 +127,9 @@ fn at(range: &Range, share: f64) -> Value {
     }
 }
 
-/// The number with six digits: more would be noise in every table.
+/// The number with four digits: more would be noise in every table.
 fn readable(value: f64) -> f64 {
-    format!("{value:.5e}").parse().unwrap_or(value)
+    format!("{value:.3e}").parse().unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -141,13 +154,21 @@ mod tests {
 
     #[test]
     fn a_grid_is_every_value_with_every_other() {
-        let trials = trials(&specification(&["weight_decay=0.0,1e-4", "dropout=0.1,0.2,0.3"], &[], 0)).unwrap();
+        let trials = trials(&specification(
+            &["weight_decay=0.0,1e-4", "dropout=0.1,0.2,0.3"],
+            &[],
+            0,
+        ))
+        .unwrap();
         let described: Vec<_> = trials.iter().map(Trial::describe).collect();
         assert_eq!(described.len(), 6);
         assert_eq!(described[0], "weight_decay = 0, dropout = 0.1");
         assert_eq!(described[4], "weight_decay = 1e-4, dropout = 0.2");
         assert_eq!((trials[4].config.weight_decay, trials[4].config.dropout), (1e-4, 0.2));
-        assert_eq!((trials[4].number, trials[4].settings["dropout"].as_float()), (4, Some(0.2)));
+        assert_eq!(
+            (trials[4].number, trials[4].settings["dropout"].as_float()),
+            (4, Some(0.2))
+        );
         assert_eq!(monitor(&trials), Ok(Monitor::Loss));
     }
 
@@ -163,12 +184,20 @@ mod tests {
         // Each draw is tried with the whole grid.
         let both = trials(&specification(&["balance=none,oversample"], &ranges, 3)).unwrap();
         assert_eq!(both.len(), 6);
-        assert_eq!((&both[2].values[1..], &both[3].values[1..]), (&few[1].values[..], &few[1].values[..]));
+        assert_eq!(
+            (&both[2].values[1..], &both[3].values[1..]),
+            (&few[1].values[..], &few[1].values[..])
+        );
     }
 
     #[test]
     fn draws_fill_their_ranges_evenly_on_their_scale() {
-        let ranges = ["lr=1e-5..1e-1:log", "dropout=0.2..0.6", "batch_size=1..4", "patience=1..100:log"];
+        let ranges = [
+            "lr=1e-5..1e-1:log",
+            "dropout=0.2..0.6",
+            "batch_size=1..4",
+            "patience=1..100:log",
+        ];
         let trials = trials(&specification(&[], &ranges, 4000)).unwrap();
         let share = |is: &dyn Fn(&RunConfig) -> bool| {
             trials.iter().filter(|trial| is(&trial.config)).count() as f64 / trials.len() as f64
@@ -199,8 +228,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_trained_is_named_before_anything_is() {
-        let error = trials(&specification(&["dropout=0.5,1.5"], &[], 0)).unwrap_err().to_string();
-        assert!(error.starts_with("trial 1 (dropout = 1.5): --dropout must be"), "{error}");
+        let error = trials(&specification(&["dropout=0.5,1.5"], &[], 0))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("trial 1 (dropout = 1.5): --dropout must be"),
+            "{error}"
+        );
         let error = trials(&specification(&["seed=1,2"], &["lr=1e-4..1e-2"], 9999)).unwrap_err();
         assert_eq!(error, SpecificationError::TooMany { most: MOST_TRIALS });
     }

@@ -36,7 +36,9 @@ pub struct Specification {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SpecificationError {
     /// Nothing varies.
-    #[error("nothing is varied: give values with --grid NAME=V1,V2 or draw them with --random N --range NAME=LOW..HIGH")]
+    #[error(
+        "nothing is varied: give values with --grid NAME=V1,V2 or draw them with --random N --range NAME=LOW..HIGH"
+    )]
     NothingVaries,
     /// A name that is no setting's.
     #[error("`{name}` is no setting of `fit`{}", nearest.as_ref().map_or(String::new(), |name| format!("; is `{name}` meant?")))]
@@ -126,13 +128,16 @@ const NOT_VARIED: [(&str, &str); 2] = [
     ("monitor", "trials are ranked by it"),
 ];
 
-/// Settings that change nothing but speed, and may be others when a sweep goes on.
-const FREE: [&str; 4] = ["cache", "checkpoint_every", "loader_threads", "prefetch"];
+/// Settings that change no figure, and may be others when a sweep goes on.
+const FREE: [&str; 5] = ["cache", "checkpoint_every", "loader_threads", "prefetch", "tensorboard"];
 
 impl Specification {
     /// What varies, in the order in which tables show it.
     pub fn names(&self) -> Vec<&str> {
-        let (grid, ranges) = (self.grid.iter().map(|axis| &axis.name), self.ranges.iter().map(|range| &range.name));
+        let (grid, ranges) = (
+            self.grid.iter().map(|axis| &axis.name),
+            self.ranges.iter().map(|range| &range.name),
+        );
         grid.chain(ranges).map(String::as_str).collect()
     }
 
@@ -156,7 +161,9 @@ impl Specification {
             }
         }
         for axis in &self.grid {
-            axis.values.iter().try_for_each(|value| check_value(&axis.name, value))?;
+            axis.values
+                .iter()
+                .try_for_each(|value| check_value(&axis.name, value))?;
         }
         self.ranges.iter().try_for_each(check_range)
     }
@@ -173,7 +180,11 @@ impl Specification {
             halving: self.halving.or(begun.halving.filter(|_| says_nothing)),
             settings: self.settings.or(from_table(settings).unwrap_or_default()),
             grid: if says_nothing { begun.grid.clone() } else { self.grid },
-            ranges: if says_nothing { begun.ranges.clone() } else { self.ranges },
+            ranges: if says_nothing {
+                begun.ranges.clone()
+            } else {
+                self.ranges
+            },
         }
     }
 
@@ -192,11 +203,19 @@ impl Specification {
             parts.push(("--random".into(), random(self), random(begun)));
         }
         let (now, then) = (to_table(&self.settings), to_table(&begun.settings));
-        let mut names: Vec<_> = now.keys().chain(then.keys()).filter(|name| !FREE.contains(&name.as_str())).collect();
+        let mut names: Vec<_> = now
+            .keys()
+            .chain(then.keys())
+            .filter(|name| !FREE.contains(&name.as_str()))
+            .collect();
         names.sort();
         names.dedup();
         let value = |of: &Table, name: &str| of.get(name).map_or("its default".into(), show);
-        parts.extend(names.into_iter().map(|name| (name.clone(), value(&now, name), value(&then, name))));
+        parts.extend(
+            names
+                .into_iter()
+                .map(|name| (name.clone(), value(&now, name), value(&then, name))),
+        );
         let (name, now, then) = parts.into_iter().find(|(_, now, then)| now != then)?;
         Some(format!("{name} was {then} and is {now} now"))
     }
@@ -218,7 +237,9 @@ pub fn to_table(settings: &Settings) -> Table {
 
 /// The other way round. The error says which value is wrong.
 pub fn from_table(table: Table) -> Result<Settings, String> {
-    table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    table
+        .try_into()
+        .map_err(|error: toml::de::Error| error.message().to_owned())
 }
 
 fn check_name(name: &str) -> Result<(), SpecificationError> {
@@ -269,7 +290,8 @@ fn check_range(range: &Range) -> Result<(), SpecificationError> {
     if accepts(&range.name, &Value::Integer(1)).is_err() {
         return Err(refuse("it is no number; list its values with --grid"));
     }
-    let whole = |end: Number| matches!(end, Number::Integer(number) if accepts(&range.name, &Value::Integer(number)).is_ok());
+    let whole =
+        |end: Number| matches!(end, Number::Integer(number) if accepts(&range.name, &Value::Integer(number)).is_ok());
     if !ends.into_iter().all(whole) {
         return Err(refuse("its values are whole numbers, none below 0"));
     }
@@ -304,10 +326,16 @@ mod tests {
 
     #[test]
     fn every_setting_but_two_can_be_varied_and_no_other_name() {
-        specification(&["dropout=0.1,0.2", "balance=none,oversample"], &["lr=1e-5..1e-2:log", "batch_size=4..64"])
-            .validate()
-            .unwrap();
-        assert_eq!(refused(&["drop_out=1"], &[]), "`drop_out` is no setting of `fit`; is `dropout` meant?");
+        specification(
+            &["dropout=0.1,0.2", "balance=none,oversample"],
+            &["lr=1e-5..1e-2:log", "batch_size=4..64"],
+        )
+        .validate()
+        .unwrap();
+        assert_eq!(
+            refused(&["drop_out=1"], &[]),
+            "`drop_out` is no setting of `fit`; is `dropout` meant?"
+        );
         assert!(refused(&["weight-decay=1"], &[]).contains("is `weight_decay` meant?"));
         assert_eq!(refused(&["zzz=1"], &[]), "`zzz` is no setting of `fit`");
         assert!(refused(&["data=a,b"], &[]).contains("cannot be compared"));
@@ -336,9 +364,15 @@ mod tests {
         let random = NonZeroUsize::new(3);
         let wrong = Specification { random, ..base.clone() };
         assert_eq!(wrong.validate(), Err(SpecificationError::HalfRandom));
-        let wrong = Specification { random: None, ..specification(&[], &["lr=1e-3..1"]) };
+        let wrong = Specification {
+            random: None,
+            ..specification(&[], &["lr=1e-3..1"])
+        };
         assert_eq!(wrong.validate(), Err(SpecificationError::HalfRandom));
-        let wrong = Specification { halving: Some(1), ..base };
+        let wrong = Specification {
+            halving: Some(1),
+            ..base
+        };
         assert_eq!(wrong.validate(), Err(SpecificationError::Halving(1)));
     }
 
@@ -352,18 +386,31 @@ mod tests {
         let mut faster = Specification::default();
         faster.settings.loader_threads = Some(7);
         let faster = faster.or(&begun);
-        assert_eq!((faster.difference(&begun), faster.settings.loader_threads), (None, Some(7)));
+        assert_eq!(
+            (faster.difference(&begun), faster.settings.loader_threads),
+            (None, Some(7))
+        );
         let mut other = Specification::default();
         other.settings.lr = Some(0.5);
         let said = other.or(&begun).difference(&begun).unwrap();
         assert_eq!(said, "lr was its default and is 0.5 now");
         let other = specification(&["dropout=0.1,0.3"], &[]).or(&begun);
-        assert_eq!(other.difference(&begun).unwrap(), "--grid was dropout=0.1,0.2 and is dropout=0.1,0.3 now");
-        let other = Specification { halving: Some(2), ..Specification::default() }.or(&begun);
+        assert_eq!(
+            other.difference(&begun).unwrap(),
+            "--grid was dropout=0.1,0.2 and is dropout=0.1,0.3 now"
+        );
+        let other = Specification {
+            halving: Some(2),
+            ..Specification::default()
+        }
+        .or(&begun);
         assert_eq!(other.difference(&begun).unwrap(), "--halving was none and is 2 now");
         // A setting that was fixed and is varied now is not both.
         let other = specification(&["dropout=0.1,0.2", "seed=1,2"], &[]).or(&Specification {
-            settings: Settings { seed: Some(3), ..begun.settings.clone() },
+            settings: Settings {
+                seed: Some(3),
+                ..begun.settings.clone()
+            },
             ..begun.clone()
         });
         assert_eq!(other.settings.seed, None);
@@ -372,7 +419,11 @@ mod tests {
     #[test]
     fn more_draws_may_be_asked_for_unless_they_are_thinned_out() {
         let begun = specification(&[], &["lr=1e-5..1e-2:log"]);
-        let with = |random, halving| Specification { random: NonZeroUsize::new(random), halving, ..begun.clone() };
+        let with = |random, halving| Specification {
+            random: NonZeroUsize::new(random),
+            halving,
+            ..begun.clone()
+        };
         assert_eq!(with(9, None).difference(&begun), None);
         assert_eq!(with(2, None).difference(&begun).unwrap(), "--random was 4 and is 2 now");
         assert!(with(9, Some(2)).difference(&with(4, Some(2))).is_some());

@@ -23,12 +23,18 @@ pub struct Results<'a> {
     pub monitor: Monitor,
 }
 
+/// A figure of the table for people: its name, and how it is had.
+type Column = (&'static str, fn(&Figures) -> Option<f64>);
+
 impl Results<'_> {
     /// The trial's figures on the validation set, of its best epoch so far. A trial that failed has none: what it had
     /// before is not what was asked for.
     pub fn figures(&self, trial: usize) -> Option<&Figures> {
         let record = &self.records[trial];
-        record.last().filter(|_| record.failure.is_none()).map(|result| &result.validation)
+        record
+            .last()
+            .filter(|_| record.failure.is_none())
+            .map(|result| &result.validation)
     }
 
     /// The figure that is watched.
@@ -96,14 +102,16 @@ impl Results<'_> {
 
     /// The table for people, the best trial first.
     pub fn to_text(&self) -> String {
-        let columns: [(&str, fn(&Figures) -> Option<f64>); 5] = [
+        let columns: [Column; 5] = [
             ("loss", |figures| Some(figures.loss)),
             ("top-1", |figures| figures.top1),
             ("macro F1", |figures| Some(figures.macro_f1)),
             ("AUC-ROC", |figures| figures.auc_roc),
             ("AUC-PR", |figures| figures.auc_pr),
         ];
-        let any = |get: fn(&Figures) -> Option<f64>| (0..self.trials.len()).any(|trial| self.figures(trial).and_then(get).is_some());
+        let any = |get: fn(&Figures) -> Option<f64>| {
+            (0..self.trials.len()).any(|trial| self.figures(trial).and_then(get).is_some())
+        };
         let columns: Vec<_> = columns.into_iter().filter(|(_, get)| any(*get)).collect();
         let names = self.trials.first().map_or(&[][..], |trial| &trial.values);
         let mut rows = vec![
@@ -117,7 +125,11 @@ impl Results<'_> {
         ];
         for trial in self.ranked() {
             let (figures, last) = (self.figures(trial), self.records[trial].last());
-            let figure = |get: fn(&Figures) -> Option<f64>| figures.and_then(get).map_or("-".into(), |figure| format!("{figure:.4}"));
+            let figure = |get: fn(&Figures) -> Option<f64>| {
+                figures
+                    .and_then(get)
+                    .map_or("-".into(), |figure| format!("{figure:.4}"))
+            };
             let of_last = |text: Option<String>| text.unwrap_or_else(|| "-".into());
             rows.push(
                 [trial.to_string()]
@@ -140,8 +152,11 @@ impl Results<'_> {
     pub fn to_json(&self) -> Value {
         let row = |trial: usize| {
             let (record, last) = (&self.records[trial], self.records[trial].last());
-            let settings: serde_json::Map<_, _> =
-                self.trials[trial].values.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+            let settings: serde_json::Map<_, _> = self.trials[trial]
+                .values
+                .iter()
+                .map(|(name, value)| (name.clone(), json!(value)))
+                .collect();
             json!({
                 "trial": trial,
                 "settings": settings,
@@ -162,7 +177,11 @@ fn align(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
     let line = |row: &Vec<String>| {
-        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:>width$}")).collect();
+        let cells: Vec<_> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:>width$}"))
+            .collect();
         cells.join("  ")
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -202,17 +221,39 @@ mod tests {
         assert_eq!((results.ranked(), results.best()), (vec![1, 0, 2, 3], Some(1)));
         let csv = String::from_utf8(results.to_csv()).unwrap();
         let lines: Vec<_> = csv.lines().collect();
-        assert!(lines[0].starts_with("trial,weight_decay,dropout,state,epochs,best_epoch,val_loss,val_top1,val_macro_f1,"));
-        assert!(lines[1].starts_with("0,1e-5,0.1,dropped,4,3,0.750000,0.500000,"), "{csv}");
-        assert_eq!(lines[3], "2,0.01,0.1,failed,4,3,,,,,,,,,,1.250,\"out of memory, it says\"");
+        assert!(
+            lines[0].starts_with("trial,weight_decay,dropout,state,epochs,best_epoch,val_loss,val_top1,val_macro_f1,")
+        );
+        assert!(
+            lines[1].starts_with("0,1e-5,0.1,dropped,4,3,0.750000,0.500000,"),
+            "{csv}"
+        );
+        assert_eq!(
+            lines[3],
+            "2,0.01,0.1,failed,4,3,,,,,,,,,,1.250,\"out of memory, it says\""
+        );
         assert_eq!(lines[4], "3,0.01,0.2,due,,,,,,,,,,,,,");
         let text = results.to_text();
         let lines: Vec<_> = text.lines().collect();
-        assert!(lines[0].ends_with("loss   top-1  macro F1  best epoch  epochs  seconds     state"), "{text}");
-        assert!(lines[1].trim_start().starts_with("1          1e-5      0.2  0.5000  0.5000"), "{text}");
+        assert!(
+            lines[0].ends_with("loss   top-1  macro F1  best epoch  epochs  seconds     state"),
+            "{text}"
+        );
+        assert!(
+            lines[1]
+                .trim_start()
+                .starts_with("1          1e-5      0.2  0.5000  0.5000"),
+            "{text}"
+        );
         assert!(lines[3].ends_with("failed") && !text.contains("AUC"), "{text}");
         let json = results.to_json();
-        assert_eq!((&json[0]["trial"], &json[0]["settings"]["dropout"]), (&json!(1), &json!(0.2)));
-        assert_eq!((&json[2]["reason"], &json[2]["validation"]), (&json!("out of memory, it says"), &Value::Null));
+        assert_eq!(
+            (&json[0]["trial"], &json[0]["settings"]["dropout"]),
+            (&json!(1), &json!(0.2))
+        );
+        assert_eq!(
+            (&json[2]["reason"], &json[2]["validation"]),
+            (&json!("out of memory, it says"), &Value::Null)
+        );
     }
 }
