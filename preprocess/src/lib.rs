@@ -22,6 +22,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod preset;
 pub mod progress;
+mod quantity;
 pub mod quantize;
 pub mod report;
 pub mod resample;
