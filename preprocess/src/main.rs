@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Parser;
 use preprocess::cli::{
     self, BuildArgs, Cli, Command, ExtendArgs, InspectArgs, MergeArgs, SplitArgs, UsageError, VerifyArgs,
@@ -19,6 +19,7 @@ use preprocess::verify::repair;
 use preprocess::{extend, merge, pipeline, split, verify};
 use shared::dataset::Dataset;
 use std::io::{self, ErrorKind, Write};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -107,11 +108,15 @@ fn make_split(args: SplitArgs) -> anyhow::Result<Outcome> {
     Ok(report::split(&split::make(&args.resolve()?)?))
 }
 
-fn verify(args: VerifyArgs, style: Style) -> anyhow::Result<Outcome> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(cli::jobs(args.jobs))
+fn pool(jobs: Option<NonZeroUsize>) -> anyhow::Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(cli::jobs(jobs))
         .build()
-        .context("could not start threads; use a lower --jobs")?;
+        .context("could not start threads; use a lower --jobs")
+}
+
+fn verify(args: VerifyArgs, style: Style) -> anyhow::Result<Outcome> {
+    let pool = pool(args.jobs)?;
     let check = || pool.install(|| verify::verify(&args.dataset, &ByteProgress::new(style)));
     let mut report = check()?;
     let mut repaired = Vec::new();
@@ -142,7 +147,12 @@ fn inspect_all(args: &InspectArgs, style: Style) -> anyhow::Result<Outcome> {
     let overview = Overview::read(&args.dataset)?;
     let mut written = Written::default();
     if let Some(config) = args.analysis_config() {
-        let analysis = Analysis::of(&config, &ByteProgress::new(style))?;
+        let analysis = pool(args.jobs)?.install(|| Analysis::of(&config, &ByteProgress::new(style)))?;
+        ensure!(
+            analysis.dataset == overview.index.checksum,
+            "{} has grown while it was looked at; give the same command again",
+            args.dataset.display()
+        );
         let labels = TrackLabels::read(&args.dataset)?;
         if let Some(directory) = &args.analysis {
             let names = files::write(&analysis, &labels, directory)?;

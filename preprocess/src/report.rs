@@ -256,7 +256,7 @@ pub fn inspect(overview: &Overview, written: &Written) -> Outcome {
         "levels": overview.levels,
         "flags": overview.flags.iter().map(|(flag, count)| (flag.name(), count)).collect::<BTreeMap<_, _>>(),
         "shard_pairs": index.shards.len(),
-        "bytes": overview.sizes,
+        "sizes": overview.sizes,
         "feature_sets": overview.feature_sets,
         "splits": overview.splits,
         "current_split": overview.current_split,

@@ -1,6 +1,5 @@
 //! `preprocess inspect`: what was typed enters, what is to be analysed leaves.
 
-use super::jobs;
 use crate::inspect::{AnalysisConfig, SampleTracks};
 use clap::{ArgGroup, Args};
 use std::num::NonZeroUsize;
@@ -53,7 +52,6 @@ impl InspectArgs {
         written.then(|| AnalysisConfig {
             dataset: self.dataset.clone(),
             sample_tracks: self.sample_tracks.unwrap_or_default(),
-            jobs: jobs(self.jobs),
         })
     }
 }
@@ -116,7 +114,7 @@ mod tests {
     fn an_analysis_is_made_only_to_be_written() {
         assert!(parse("").unwrap().analysis_config().is_none());
         let config = parse("--html f.html --jobs 3").unwrap().analysis_config().unwrap();
-        assert_eq!((config.sample_tracks, config.jobs), (SampleTracks::default(), 3));
+        assert_eq!(config.sample_tracks, SampleTracks::default());
         let config = parse("--analysis d --sample-tracks all")
             .unwrap()
             .analysis_config()

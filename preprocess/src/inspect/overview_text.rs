@@ -347,7 +347,7 @@ mod tests {
         let split = SplitOverview {
             name: "mine".into(),
             live: true,
-            state: SplitState::Usable(details),
+            state: SplitState::Usable(Box::new(details)),
         };
         let text = Text(split).to_string();
         assert_eq!(

@@ -47,7 +47,7 @@ fn page(overview: &Overview, analysis: &Markup) -> Markup {
             }
             body {
                 h1 { "Data set " (overview.name) }
-                p.soft { (index.source.name) " " (index.source.subset) @if let Some(part) = &index.source.part { ", part " (part) } }
+                p.soft { (index.source.name) " " (index.source.subset.replace(',', ", ")) @if let Some(part) = &index.source.part { ", part " (part) } }
                 (cards(overview))
                 @for difference in &index.source.preset_differences { p.bad { (difference) } }
                 (classes(overview))

@@ -28,7 +28,7 @@ pub struct SplitOverview {
 #[serde(untagged)]
 pub enum SplitState {
     /// It can be used.
-    Usable(SplitDetails),
+    Usable(Box<SplitDetails>),
     /// It cannot.
     Unusable {
         /// Why, as a sentence.
@@ -165,7 +165,7 @@ fn details(split: &Split, classes: &[String], by_id: &HashMap<u64, &TrackRow>) -
         sets.insert(set, own);
     }
     let leaks = audit::leaks(&rows, &set_of_row);
-    SplitState::Usable(SplitDetails {
+    SplitState::Usable(Box::new(SplitDetails {
         strategy: split.index.strategy.clone(),
         group_by: split.index.group_by.clone(),
         ratios: split.index.ratios,
@@ -178,7 +178,7 @@ fn details(split: &Split, classes: &[String], by_id: &HashMap<u64, &TrackRow>) -
             albums: LeakOverview::of(leaks.albums),
             duplicates: LeakOverview::of(leaks.duplicates),
         },
-    })
+    }))
 }
 
 fn largest_deviation(sets: &BTreeMap<Set, SetOverview>) -> Option<Deviation> {

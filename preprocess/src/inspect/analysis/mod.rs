@@ -36,8 +36,6 @@ pub struct AnalysisConfig {
     pub dataset: PathBuf,
     /// Tracks whose samples are counted.
     pub sample_tracks: SampleTracks,
-    /// Threads.
-    pub jobs: usize,
 }
 
 /// Tracks of each class whose samples are counted.
@@ -105,17 +103,8 @@ pub struct ClassAnalysis {
 }
 
 impl Analysis {
-    /// Reads the tables, and of the shards what is asked for, each shard once.
+    /// Reads the tables, and of the shards what is asked for, each shard of a kind once, on the threads of the current pool.
     pub fn of(config: &AnalysisConfig, progress: &impl VerifyProgress) -> Result<Self, InspectError> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(config.jobs).build();
-        // Where threads cannot be started, rayon's own pool has been started already or never will be.
-        match pool {
-            Ok(pool) => pool.install(|| Self::consistently_of(config, progress)),
-            Err(_) => Self::consistently_of(config, progress),
-        }
-    }
-
-    fn consistently_of(config: &AnalysisConfig, progress: &impl VerifyProgress) -> Result<Self, InspectError> {
         consistently(&config.dataset, |index| {
             Self::of_index(&config.dataset, index, config.sample_tracks, progress)
         })

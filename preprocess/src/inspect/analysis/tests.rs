@@ -10,7 +10,6 @@ fn analyse(root: &Path, sample_tracks: SampleTracks) -> Result<Analysis, Inspect
     let config = AnalysisConfig {
         dataset: root.to_owned(),
         sample_tracks,
-        jobs: 2,
     };
     Analysis::of(&config, &ByteProgress::new(Style::Quiet))
 }
@@ -113,12 +112,10 @@ fn the_same_tracks_are_taken_each_time_and_with_any_number_of_threads() {
         first.classes.iter().map(|class| class.tracks).collect::<Vec<_>>(),
         [3, 6]
     );
-    let alone = AnalysisConfig {
-        dataset: root,
-        sample_tracks: at_most(2),
-        jobs: 1,
-    };
-    assert_eq!(Analysis::of(&alone, &ByteProgress::new(Style::Quiet)).unwrap(), first);
+    for jobs in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build().unwrap();
+        assert_eq!(pool.install(|| analyse(&root, at_most(2))).unwrap(), first);
+    }
 }
 
 #[test]

@@ -99,10 +99,11 @@ fn draw_spectra(analysis: &Analysis, classes: &[&ClassAnalysis], file: impl Fn(&
     let Some(all) = analysis.all.spectrum.as_ref() else {
         return Vec::new();
     };
+    let decibels = spectra::decibels(lines.iter().map(|line| line.spectrum).chain([all]));
     if lines.len() <= SPECTRA_TOGETHER {
         return vec![(
             "mean-spectra.svg".into(),
-            spectra::draw("Mean spectra", &analysis.band_hz, &lines),
+            spectra::draw("Mean spectra", &analysis.band_hz, &decibels, &lines),
         )];
     }
     let beside_all = |line: Line<'_>| {
@@ -114,7 +115,7 @@ fn draw_spectra(analysis: &Analysis, classes: &[&ClassAnalysis], file: impl Fn(&
         };
         (
             file("mean-spectrum", place),
-            spectra::draw(line.name, &analysis.band_hz, &[all, line]),
+            spectra::draw(line.name, &analysis.band_hz, &decibels, &[all, line]),
         )
     };
     lines.into_iter().map(beside_all).collect()

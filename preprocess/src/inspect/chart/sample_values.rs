@@ -12,12 +12,7 @@ use std::fmt::Write as _;
 const LEAST: f64 = -7.0;
 
 /// Draws how often each sample value occurs in a class, the line, and in all, the area.
-pub(in crate::inspect) fn draw(
-    name: &str,
-    place: Option<usize>,
-    class: &SampleHistogram,
-    all: &SampleHistogram,
-) -> Svg {
+pub(super) fn draw(name: &str, place: Option<usize>, class: &SampleHistogram, all: &SampleHistogram) -> Svg {
     let share_ticks = [(0.0, "1"), (-2.0, "10⁻²"), (-4.0, "10⁻⁴"), (-6.0, "10⁻⁶")];
     let value_ticks = [
         (-30_000.0, "−30,000"),

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 const MOST_WITH_NAMES: usize = 2000;
 
 /// Draws tracks on their first two components. `places` has for each track that of its class among `names`.
-pub(in crate::inspect) fn draw(title: &str, projection: &Projection, places: &[Option<usize>], names: &[&str]) -> Svg {
+pub(super) fn draw(title: &str, projection: &Projection, places: &[Option<usize>], names: &[&str]) -> Svg {
     let pca = &projection.pca;
     let along = |component: usize| -> Vec<f64> {
         pca.coordinates

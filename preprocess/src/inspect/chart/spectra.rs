@@ -7,7 +7,7 @@ use crate::inspect::analysis::spectrum::MeanSpectrum;
 use maud::html;
 
 /// A line of the drawing.
-pub(in crate::inspect) struct Line<'a> {
+pub(super) struct Line<'a> {
     /// Whose spectrum it is.
     pub name: &'a str,
     /// Its place among the classes that are drawn; none for all tracks.
@@ -16,22 +16,23 @@ pub(in crate::inspect) struct Line<'a> {
     pub spectrum: &'a MeanSpectrum,
 }
 
-/// Draws some spectra above each other.
-pub(in crate::inspect) fn draw(title: &str, band_hz: &[f64], lines: &[Line<'_>]) -> Svg {
-    let all = lines.iter().flat_map(|line| line.spectrum.mean_db.iter().copied());
-    let (least, most) = all.fold((0.0f64, -10.0f64), |(least, most), value| {
-        (least.min(value), most.max(value))
+/// The axis upwards that has room for all of these spectra, so that drawings of each can be compared.
+pub(super) fn decibels<'a>(spectra: impl Iterator<Item = &'a MeanSpectrum>) -> Axis {
+    let values = spectra.flat_map(|spectrum| spectrum.mean_db.iter());
+    let (least, most) = values.fold((0.0f64, -10.0f64), |(least, most), value| {
+        (least.min(*value), most.max(*value))
     });
+    let (least, most) = ((least / 10.0).floor() * 10.0, (most / 10.0).ceil() * 10.0);
+    Axis::linear("dB below a track's loudest value", least, most, 6)
+}
+
+/// Draws some spectra above each other.
+pub(super) fn draw(title: &str, band_hz: &[f64], decibels: &Axis, lines: &[Line<'_>]) -> Svg {
     let plot = Plot {
         title: title.to_owned(),
         subtitle: String::new(),
         x: Axis::mel_bands("frequency in Hz, mel scale", band_hz, 0.08),
-        y: Axis::linear(
-            "dB below a track's loudest value",
-            (least / 10.0).floor() * 10.0,
-            (most / 10.0).ceil() * 10.0,
-            6,
-        ),
+        y: decibels.clone(),
         field: 200.0,
         grid: true,
         legend: (lines.iter())
@@ -78,14 +79,24 @@ mod tests {
             spectrum: &spectrum,
         };
         let lines = [line("all tracks", None), line("Rock & Roll", Some(1))];
-        let drawing = draw("Mean spectrum", &[100.0, 900.0, 5000.0], &lines)
-            .inline()
-            .into_string();
+        let drawing = draw(
+            "Mean spectrum",
+            &[100.0, 900.0, 5000.0],
+            &decibels([&spectrum].into_iter()),
+            &lines,
+        )
+        .inline()
+        .into_string();
         assert_eq!(drawing.matches("Rock &amp; Roll").count(), 2, "{drawing}");
         assert!(
             drawing.contains("−80") && drawing.contains("dash1 k1") && drawing.contains("dash0 other"),
             "{drawing}"
         );
-        assert!(!draw("none", &[], &[]).inline().into_string().contains("NaN"));
+        assert!(
+            !draw("none", &[], &decibels([].into_iter()), &[])
+                .inline()
+                .into_string()
+                .contains("NaN")
+        );
     }
 }

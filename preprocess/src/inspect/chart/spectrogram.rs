@@ -7,7 +7,7 @@ use crate::inspect::analysis::examples::Example;
 use maud::html;
 
 /// Draws a track of the class `name`.
-pub(in crate::inspect) fn draw(name: &str, example: &Example, band_hz: &[f64]) -> Svg {
+pub(super) fn draw(name: &str, example: &Example, band_hz: &[f64]) -> Svg {
     let artist = if example.artist.is_empty() {
         String::new()
     } else {

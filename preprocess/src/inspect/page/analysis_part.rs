@@ -24,7 +24,7 @@ pub(super) fn draw(
             h3 { "Mean spectra" }
             p { "Mel power in dB below each track's loudest value, cut at " (overview.index.features.top_db) " dB below it, as a model sees it:
                 the mean over all tracks of a class of their means over time." }
-            (charts(&drawings.spectra, true))
+            (charts(&drawings.spectra, drawings.spectra.len() == 1))
             h3 { "Principal components" }
             p {
                 "Every track's statistics, each a z-score, on the two directions in which they vary most: the mean and the standard

@@ -3,6 +3,7 @@ use super::super::files::{self, ANALYSIS_FILE};
 use super::*;
 use crate::progress::{ByteProgress, Style};
 use crate::testing::{Collection, split_at_random, three_tracks, tone};
+use shared::dataset::Dataset;
 use std::fs;
 
 /// The page and the directory of a data set.
@@ -10,7 +11,6 @@ fn written(root: &Path) -> (String, Vec<String>, tempfile::TempDir) {
     let config = AnalysisConfig {
         dataset: root.to_owned(),
         sample_tracks: SampleTracks::default(),
-        jobs: 2,
     };
     let analysis = Analysis::of(&config, &ByteProgress::new(Style::Quiet)).unwrap();
     let labels = TrackLabels::read(root).unwrap();
@@ -102,6 +102,26 @@ fn hardly_any_tracks_are_a_page_too() {
 }
 
 #[test]
+fn a_class_without_tracks_is_named_and_not_drawn() {
+    let collection = three_tracks();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    let mut index = Dataset::read_index(&root).unwrap();
+    index.classes.insert(1, "Jazz".into());
+    fs::write(root.join("dataset.json"), index.to_json()).unwrap();
+    split_at_random(&root, 1);
+    let (page, names, out) = written(&root);
+    assert!(page.contains("<td>Jazz</td><td class=\"number\">0</td>"), "{page}");
+    assert!(!names.iter().any(|name| name.contains("jazz")), "{names:?}");
+    let json = fs::read(out.path().join("analysis").join(ANALYSIS_FILE)).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(
+        (&json["classes"][1]["name"], &json["classes"][1]["samples"]),
+        (&"Jazz".into(), &serde_json::Value::Null)
+    );
+}
+
+#[test]
 fn a_page_that_cannot_be_written_is_a_sentence() {
     let collection = three_tracks();
     collection.build("out").unwrap();
@@ -109,7 +129,6 @@ fn a_page_that_cannot_be_written_is_a_sentence() {
     let config = AnalysisConfig {
         dataset: root.clone(),
         sample_tracks: SampleTracks::default(),
-        jobs: 1,
     };
     let analysis = Analysis::of(&config, &ByteProgress::new(Style::Quiet)).unwrap();
     let labels = TrackLabels::default();
