@@ -17,6 +17,8 @@ mod live_split;
 mod papers;
 mod parts;
 mod places;
+mod predict;
+mod predictions;
 mod sources;
 mod split;
 mod tables;

@@ -4,7 +4,7 @@ use super::distribution::Distribution;
 use super::overview::{FeatureSetState, Overview, SourceFiles};
 use super::splits::{LeakOverview, SplitDetails, SplitOverview, SplitState};
 use crate::quantity::{counted, grouped, percent, size};
-use crate::validate::describe_reasons;
+use shared::audio::validate::describe_reasons;
 use shared::dataset::Task;
 use shared::features::FeatureConfig;
 use std::fmt;
