@@ -10,6 +10,7 @@ mod bench;
 mod build;
 mod flipped_bits;
 mod full_disk;
+mod inspect;
 mod killed;
 mod killed_training;
 mod live_split;
