@@ -4,9 +4,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use preprocess::decode::Meter;
-use preprocess::validate::{Rejection, ValidateConfig, peak};
-use preprocess::waveform::WaveformReader;
+use shared::audio::decode::Meter;
+use shared::audio::validate::{Rejection, ValidateConfig, peak};
+use shared::audio::waveform::WaveformReader;
 use std::cell::RefCell;
 use std::io::Cursor;
 use std::sync::Arc;

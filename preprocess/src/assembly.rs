@@ -11,7 +11,7 @@ use crate::preset::Preset;
 use crate::shard_writer::PairWriter;
 use crate::source::Listing;
 use crate::source_table::SourceRow;
-use crate::validate::{ReasonCounts, Rejection};
+use shared::audio::validate::{ReasonCounts, Rejection};
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex, INDEX_FILE, Task};
 use shared::manifest::{Flag, RejectedRow, TrackRow};
 use shared::shard::ShardWriteError;

@@ -5,7 +5,6 @@
 //! name. Splits are carried over, so that models that see other features learn from the same tracks.
 
 use crate::assembly::{BuildProgress, Origin};
-use crate::extract::Extractor;
 use crate::feature_sets::FEATURES_DIRECTORY;
 use crate::index::{self, IndexError, PLAN_FILE, Rows};
 use crate::ordered::{self, Bounds};
@@ -14,9 +13,10 @@ use crate::shard_writer::file_record;
 use crate::source::Listing;
 use crate::source_table::{SOURCES_FILE, SourceRow};
 use crate::split::{self, MakeSplitError};
-use crate::validate::ValidateConfig;
 use half::f16;
 use shared::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
+use shared::audio::extract::Extractor;
+use shared::audio::validate::ValidateConfig;
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex, INDEX_FILE, ShardRecord};
 use shared::features::FeatureConfig;
 use shared::manifest::{self, TrackRow};

@@ -3,7 +3,7 @@
 //!
 //! The directory itself may be a link, and links inside it may lead from one place of it to another.
 
-use crate::validate::Rejection;
+use shared::audio::validate::Rejection;
 use std::fs;
 use std::io::{Error, ErrorKind};
 use std::path::{Component, Path, PathBuf};

@@ -307,7 +307,7 @@ fn is_empty(directory: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::validate::ValidateConfig;
+    use shared::audio::validate::ValidateConfig;
     use shared::dataset::ShardFileRecord;
     use shared::features::FeatureConfig;
 

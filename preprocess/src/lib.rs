@@ -6,9 +6,7 @@
 
 pub mod assembly;
 pub mod cli;
-pub mod decode;
 pub mod extend;
-pub mod extract;
 pub mod feature_sets;
 pub mod growth;
 pub mod index;
@@ -22,16 +20,11 @@ pub mod pipeline;
 pub mod plan;
 pub mod preset;
 pub mod progress;
-pub mod quantize;
 pub mod report;
-pub mod resample;
 pub mod shard_writer;
 pub mod source;
 pub mod source_table;
 pub mod split;
 #[cfg(test)]
 mod testing;
-pub mod validate;
 pub mod verify;
-pub mod watchdog;
-pub mod waveform;

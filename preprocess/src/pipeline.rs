@@ -4,7 +4,6 @@
 //! depend on the number of threads. How progress is shown is not known here.
 
 use crate::assembly::{self, Assembly, AssemblyError, BuildProgress, BuildReport, Kept, Origin};
-use crate::extract::{ExtractedTrack, Extractor};
 use crate::inside::AudioDirectory;
 use crate::ordered::{self, Bounds};
 use crate::part::Part;
@@ -12,8 +11,9 @@ use crate::plan::{self, BuildPlan};
 use crate::preset::Preset;
 use crate::source::{Listing, Source, SourceError, TrackSource};
 use crate::source_table;
-use crate::validate::{Rejection, ValidateConfig};
-use crate::watchdog::{Patience, Stalls, TooManyStalled};
+use shared::audio::extract::{ExtractedTrack, Extractor};
+use shared::audio::validate::{Rejection, ValidateConfig};
+use shared::audio::watchdog::{Patience, Stalls, TooManyStalled};
 use shared::features::FeatureConfig;
 use shared::manifest::{Flag, TrackRow};
 use shared::split::Set;

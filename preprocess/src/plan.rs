@@ -3,9 +3,9 @@
 
 use crate::part::Part;
 use crate::source::{Listing, TrackSource};
-use crate::validate::ValidateConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use shared::audio::validate::ValidateConfig;
 use shared::features::FeatureConfig;
 use shared::manifest::Flag;
 use shared::split::Set;

@@ -2,12 +2,12 @@
 //! track takes a millisecond.
 
 use crate::assembly::{BuildProgress, BuildReport};
-use crate::extract::Extractor;
 use crate::pipeline::{self, BuildConfig, BuildError};
 use crate::source::Source;
 use crate::source::fma::Subset;
 use crate::split::{self, Ratios, SplitConfig, Strategy};
-use crate::validate::ValidateConfig;
+use shared::audio::extract::Extractor;
+use shared::audio::validate::ValidateConfig;
 use shared::features::FeatureConfig;
 use shared::split::Split;
 use std::fmt::Write as _;
@@ -232,7 +232,7 @@ fn the_tone_is_a_tone_as_loud_as_its_gain() {
         fs::write(&path, tone(20, gain)).unwrap();
         let waveform = extractor.read_waveform(&path).unwrap();
         assert_eq!((waveform.samples.len(), waveform.report.bad_frames), (20 * FRAME, 0));
-        crate::validate::peak(&waveform.samples)
+        shared::audio::validate::peak(&waveform.samples)
     };
     let (quiet, loud) = (f64::from(peak(196)), f64::from(peak(200)));
     assert!(quiet > 100.0 && (loud / quiet - 2.0).abs() < 0.01, "{quiet} {loud}");

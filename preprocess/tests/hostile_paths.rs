@@ -9,7 +9,7 @@ use preprocess::assembly::BuildProgress;
 use preprocess::pipeline::{self, BuildConfig};
 use preprocess::source::Source;
 use preprocess::source::fma::Subset;
-use preprocess::validate::ValidateConfig;
+use shared::audio::validate::ValidateConfig;
 use shared::dataset;
 use shared::features::FeatureConfig;
 use shared::manifest::RejectedRow;

@@ -5,8 +5,8 @@
 
 use preprocess::journal::{Entry, Journal};
 use preprocess::plan::BuildPlan;
-use preprocess::validate::ValidateConfig;
 use proptest::prelude::*;
+use shared::audio::validate::ValidateConfig;
 use shared::dataset::{ShardFileRecord, ShardRecord};
 use shared::features::FeatureConfig;
 use shared::manifest::{Flag, RejectedRow, TrackRow};

@@ -1,10 +1,12 @@
-//! What both programs agree on: the data set's format, and the signal processing that makes and reads it.
+//! What both programs agree on: the data set's format, how an audio file is heard, and the signal processing between.
 //!
 //! Data enters as samples or as files of a data set, and leaves as model input or as checked views. This crate
 //! holds no command line, no progress, no policy of where files lie, and knows nothing of neural networks.
 
 #[forbid(unsafe_code)]
 pub mod atomic_file;
+#[forbid(unsafe_code)]
+pub mod audio;
 #[forbid(unsafe_code)]
 pub mod dataset;
 // `s!` of ndarray, which the mel spectrogram and the PSD use, allows itself what `forbid` would not allow it.

@@ -17,6 +17,7 @@ mod live_split;
 mod papers;
 mod parts;
 mod places;
+mod predictions;
 mod sources;
 mod split;
 mod tables;

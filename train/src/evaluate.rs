@@ -5,6 +5,7 @@ use crate::compute::Compute;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Labels, Prefetch, Target};
 use crate::metrics::{RankingError, SetReport, Tally};
 use crate::models::{Model, ModelInput};
+use crate::predictions::{Prediction, Predictions, probabilities};
 use crate::run_data::RunData;
 use crate::step::{self, DeviceFailure};
 use burn::tensor::Tensor;
@@ -17,6 +18,8 @@ pub struct Judgement {
     pub tracks: Tally,
     /// One a frame, where tracks were cut into several.
     pub frames: Option<Tally>,
+    /// What became of each track, a tag being predicted from a probability of 0.5 on.
+    pub predictions: Predictions,
 }
 
 impl Judgement {
@@ -76,6 +79,7 @@ pub fn evaluate<E: From<DeviceFailure>>(
     let framed = data.excerpts.first().is_some_and(|excerpt| excerpt.frame.is_some());
     let mut all = Tally::new(task, outputs);
     let mut songs = framed.then(|| Songs::new(task, outputs));
+    let mut predictions = Predictions::new(data.dataset.classes().to_vec());
     let forward = |input| model.forward(input);
     infer(
         data,
@@ -86,9 +90,11 @@ pub fn evaluate<E: From<DeviceFailure>>(
         forward,
         |batch, logits| {
             all.add(logits, batch.labels.view());
-            if let Some(songs) = &mut songs {
-                for (&excerpt, logits) in batch.excerpts.iter().zip(logits.chunks_exact(outputs)) {
-                    songs.add(data, data.excerpts[excerpt].position, logits);
+            for (&excerpt, logits) in batch.excerpts.iter().zip(logits.chunks_exact(outputs)) {
+                let position = data.excerpts[excerpt].position;
+                match &mut songs {
+                    Some(songs) => songs.add(data, position, logits),
+                    None => predictions.tracks.push(prediction(data, position, logits)),
                 }
             }
             keep_on()
@@ -98,18 +104,32 @@ pub fn evaluate<E: From<DeviceFailure>>(
         None => Judgement {
             tracks: all,
             frames: None,
+            predictions,
         },
-        Some(songs) => Judgement {
-            tracks: songs.finish(data),
-            frames: Some(all),
-        },
+        Some(songs) => {
+            let (tracks, of_songs) = songs.finish(data);
+            predictions.tracks = of_songs;
+            Judgement {
+                tracks,
+                frames: Some(all),
+                predictions,
+            }
+        }
     })
+}
+
+/// A track's row of `predictions.csv`.
+fn prediction(data: &RunData, position: usize, logits: &[f32]) -> Prediction {
+    let labels = data.dataset.tags(position).collect();
+    let track_id = data.dataset.tracks()[position].track_id;
+    Prediction::new(data.dataset.task(), track_id, labels, logits)
 }
 
 /// Averages the probabilities of each track's frames.
 struct Songs {
     task: Task,
     tally: Tally,
+    predictions: Vec<Prediction>,
     /// The track under way, the sum of its probabilities, and how many there are.
     position: Option<usize>,
     sums: Vec<f64>,
@@ -121,6 +141,7 @@ impl Songs {
         Self {
             task,
             tally: Tally::new(task, outputs),
+            predictions: Vec::new(),
             position: None,
             sums: vec![0.0; outputs],
             frames: 0,
@@ -132,19 +153,8 @@ impl Songs {
             self.close(data);
             self.position = Some(position);
         }
-        let highest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        let exponentials = || logits.iter().map(|&logit| (f64::from(logit) - highest).exp());
-        match self.task {
-            Task::SingleLabel => {
-                let total: f64 = exponentials().sum();
-                let probabilities = exponentials().map(|value| value / total);
-                self.sums.iter_mut().zip(probabilities).for_each(|(sum, p)| *sum += p);
-            }
-            Task::MultiLabel => {
-                let probabilities = logits.iter().map(|&logit| 1.0 / (1.0 + (-f64::from(logit)).exp()));
-                self.sums.iter_mut().zip(probabilities).for_each(|(sum, p)| *sum += p);
-            }
-        }
+        let probabilities = probabilities(self.task, logits);
+        self.sums.iter_mut().zip(probabilities).for_each(|(sum, p)| *sum += p);
         self.frames += 1;
     }
 
@@ -163,13 +173,14 @@ impl Songs {
         let mut labels = Labels::default();
         labels.push(&data.dataset, position);
         self.tally.add(&logits, labels.view());
+        self.predictions.push(prediction(data, position, &logits));
         self.sums.fill(0.0);
         self.frames = 0;
     }
 
-    fn finish(mut self, data: &RunData) -> Tally {
+    fn finish(mut self, data: &RunData) -> (Tally, Vec<Prediction>) {
         self.close(data);
-        self.tally
+        (self.tally, self.predictions)
     }
 }
 
@@ -195,7 +206,7 @@ mod tests {
         for (position, p) in [(0, 0.9), (0, 0.2), (1, 0.4)] {
             songs.add(&data, position, &[7.0 + ln(p), 7.0 + ln(1.0 - p)]);
         }
-        let tally = songs.finish(&data);
+        let (tally, predictions) = songs.finish(&data);
         let SetMetrics::Classes(metrics) = tally.metrics(&["Folk", "Rock"].map(String::from), None).unwrap() else {
             unreachable!()
         };
@@ -205,6 +216,17 @@ mod tests {
             (metrics.loss + (0.55f64.ln() + 0.6f64.ln()) / 2.0).abs() < 1e-6,
             "{}",
             metrics.loss
+        );
+        let ids: Vec<_> = predictions.iter().map(|track| track.track_id).collect();
+        assert_eq!(ids, [10, 20], "a row per track, not per frame");
+        let folk: Vec<_> = predictions.iter().map(|track| track.probabilities[0]).collect();
+        assert!(
+            (folk[0] - 0.55).abs() < 1e-6 && (folk[1] - 0.4).abs() < 1e-6,
+            "{folk:?}"
+        );
+        assert_eq!(
+            (&predictions[1].labels[..], &predictions[1].predicted[..]),
+            (&[1][..], &[1][..])
         );
     }
 }

@@ -9,6 +9,7 @@ use crate::compute::Compute;
 use crate::config::{Cache, RunConfig};
 use crate::console::Console;
 use crate::evaluate::evaluate;
+use crate::front_end_record::FrontEndRecord;
 use crate::history::{self, EpochRecord};
 use crate::loader::{BatchSource, Batches, Clips, Prefetch, PrefetchReport, ReadAhead, balanced, training_order};
 use crate::metrics::{Figures, SetReport};
@@ -60,6 +61,7 @@ pub fn fit(
         objective: Objective::new(config, data)?,
         lr: learning_rates(config, &model, &progress.loaded),
     };
+    FrontEndRecord::of(data).write(run)?;
     run.save_config(config)?;
     let mut trainer = Trainer::new(config, compute, data, rule, model, optimizer);
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);

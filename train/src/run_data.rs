@@ -1,7 +1,7 @@
 //! A run's view of its data: the open data set, the three sets as excerpts of its tracks, the front end.
 
 use crate::config::{Balance, RunConfig};
-use crate::frontend::{Background, BackgroundError, FrontEndPlace, HostFrontEnd, HostSetup, VectorError};
+use crate::frontend::{Background, BackgroundError, FrontEndPlace, HostFrontEnd, HostSetup, VectorError, VectorScaler};
 use crate::loader::{Excerpt, Framing};
 use crate::models::{InputShape, ModelKind, Monitor};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,16 @@ pub enum StatisticsKind {
     Chroma,
 }
 
+impl StatisticsKind {
+    /// Figures of a track.
+    pub fn figures(self) -> usize {
+        match self {
+            Self::Mfcc => MFCC_STATISTICS,
+            Self::Chroma => CHROMA_STATISTICS,
+        }
+    }
+}
+
 /// What batches are made of.
 #[derive(Debug)]
 pub struct RunData {
@@ -35,6 +45,8 @@ pub struct RunData {
     pub features: FeatureConfig,
     /// What turns clips into model input.
     pub front_end: HostFrontEnd,
+    /// What the tracks' statistics were normalized with, for models that take these.
+    pub statistics_scaler: Option<VectorScaler>,
     /// What batches are drawn from: all tracks, or all their frames, in the data set's order.
     pub excerpts: Vec<Excerpt>,
     sets: BTreeMap<Set, Vec<usize>>,
@@ -160,15 +172,12 @@ impl RunData {
             return Err(RunDataError::TagsCannotBeBalanced);
         }
         let description = config.model.description();
-        let statistics = if description.input.statistics {
-            statistics(
-                config,
-                &dataset,
-                sets.get(&Set::Train).map_or(&[], |train| train),
-                &excerpts,
-            )?
+        let (statistics, statistics_scaler) = if description.input.statistics {
+            let train = sets.get(&Set::Train).map_or(&[][..], |train| train);
+            let (statistics, scaler) = statistics(config, &dataset, train, &excerpts)?;
+            (statistics, Some(scaler))
         } else {
-            Vec::new()
+            (Vec::new(), None)
         };
         let setup = HostSetup {
             input: description.input,
@@ -189,6 +198,7 @@ impl RunData {
             split,
             features,
             front_end,
+            statistics_scaler,
             excerpts,
             sets,
         })
@@ -238,13 +248,16 @@ fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Option
         let features = config.clip_frames.map_or_else(|| stored.clone(), of_hops);
         return Ok((features, None));
     };
-    let to_hops = |seconds: f64| (seconds * f64::from(stored.sample_rate) / stored.hop_length as f64) as usize;
-    let (hops, least) = (to_hops(seconds), stored.n_fft.div_ceil(stored.hop_length));
-    if hops < least {
-        return Err(RunDataError::FrameTooShort { seconds, hops, least });
+    let (length, least) = (hops(seconds, stored), stored.n_fft.div_ceil(stored.hop_length));
+    if length < least {
+        return Err(RunDataError::FrameTooShort {
+            seconds,
+            hops: length,
+            least,
+        });
     }
     let longest = dataset.tracks().iter().map(|row| row.samples).max().unwrap_or(0);
-    let features = of_hops(hops);
+    let features = of_hops(length);
     if features.clip_samples as u64 > longest {
         return Err(RunDataError::FrameTooLong {
             seconds,
@@ -252,10 +265,15 @@ fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Option
         });
     }
     let framing = Framing {
-        hops,
-        skipped: to_hops(config.skip_seconds),
+        hops: length,
+        skipped: hops(config.skip_seconds, stored),
     };
     Ok((features, Some(framing)))
+}
+
+/// Whole hops in so many seconds.
+pub fn hops(seconds: f64, features: &FeatureConfig) -> usize {
+    (seconds * f64::from(features.sample_rate) / features.hop_length as f64) as usize
 }
 
 /// All excerpts, and those of each track.
@@ -283,13 +301,13 @@ fn excerpts(
     (all, ranges)
 }
 
-/// The tracks' statistics, `[tracks, figures]`, normalized with the figures of the training set.
+/// The tracks' statistics, `[tracks, figures]`, normalized with the figures of the training set, and these.
 fn statistics(
     config: &RunConfig,
     dataset: &Dataset,
     train: &[usize],
     excerpts: &[Excerpt],
-) -> Result<Vec<f32>, RunDataError> {
+) -> Result<(Vec<f32>, VectorScaler), RunDataError> {
     let summaries = read_summary(dataset.root(), dataset.index())?;
     let ids = dataset.tracks().iter().map(|row| row.track_id);
     if !summaries.iter().map(|summary| summary.track_id).eq(ids) {
@@ -302,11 +320,11 @@ fn statistics(
     let mut all = Vec::new();
     for summary in &summaries {
         for kind in kinds {
-            let (figures, expected) = match kind {
-                StatisticsKind::Mfcc => (&summary.mfcc, MFCC_STATISTICS),
-                StatisticsKind::Chroma => (&summary.chroma, CHROMA_STATISTICS),
+            let figures = match kind {
+                StatisticsKind::Mfcc => &summary.mfcc,
+                StatisticsKind::Chroma => &summary.chroma,
             };
-            if figures.len() != expected {
+            if figures.len() != kind.figures() {
                 return Err(RunDataError::NoStatistics {
                     path: dataset.root().to_owned(),
                 });
@@ -320,8 +338,9 @@ fn statistics(
         .flat_map(|&excerpt| &all[excerpts[excerpt].position * dimension..][..dimension])
         .copied()
         .collect();
-    config.normalize.fit(&of_training, dimension)?.apply(&mut all)?;
-    Ok(all)
+    let scaler = config.normalize.fit(&of_training, dimension)?;
+    scaler.apply(&mut all)?;
+    Ok((all, scaler))
 }
 
 /// The shards that training clips are cut out of: an augmented clip's mel spectrogram is computed from its samples.

@@ -131,6 +131,15 @@ impl RunDirectory {
         Ok(atomic_file::write_bytes(&self.path(name), content)?)
     }
 
+    /// Removes a file of the run, if it is there.
+    pub fn remove(&self, name: &str) -> Result<(), RunError> {
+        let path = self.path(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(RunError::Io { path, source }),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads a file of the run; `None` where there is none.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, RunError> {
         let path = self.path(name);

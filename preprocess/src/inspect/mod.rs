@@ -4,7 +4,7 @@ pub mod labels;
 mod labels_picture;
 pub mod picture;
 
-use crate::validate::{ReasonCounts, describe_reasons};
+use shared::audio::validate::{ReasonCounts, describe_reasons};
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex};
 use shared::manifest::Flag;
 use shared::split::{self, SplitError};

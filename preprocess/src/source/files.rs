@@ -1,7 +1,7 @@
 //! The files below a directory, by extension. Nothing is known here of what they mean.
 
 use super::UnlistedFile;
-use crate::decode::EXTENSIONS;
+use shared::audio::decode::EXTENSIONS;
 use std::collections::HashSet;
 use std::fs;
 use std::io;

@@ -9,12 +9,12 @@ pub mod folder;
 pub mod gtzan;
 pub mod magnatagatune;
 
-use crate::validate::Rejection;
 use fma::{FmaError, Subset};
 use folder::FolderError;
 use gtzan::GtzanError;
 use magnatagatune::MagnaTagATuneError;
 use serde::Serialize;
+use shared::audio::validate::Rejection;
 use shared::dataset::Task;
 use shared::split::Set;
 use std::path::{Path, PathBuf};

@@ -5,13 +5,13 @@
 
 use super::Problem;
 use super::shards::recorded_blake3;
-use crate::extract::Extractor;
 use crate::inside::AudioDirectory;
 use crate::ordered::{self, Bounds};
 use crate::shard_writer::file_record;
-use crate::validate::{Rejection, ValidateConfig};
 use half::f16;
 use shared::atomic_file::sync_directory;
+use shared::audio::extract::Extractor;
+use shared::audio::validate::{Rejection, ValidateConfig};
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex};
 use shared::manifest::TrackRow;
 use shared::shard::{MappedShard, ShardKind, ShardWriteError, ShardWriter};

@@ -17,6 +17,7 @@ use shared::dsp::phase_vocoder::{TimeStretch, TimeStretchScratch};
 use shared::dsp::pitch_shift::{PitchShift, PitchShiftScratch};
 use shared::features::FeatureConfig;
 use shared::rng::{Purpose, stream};
+use shared::shard::MelView;
 use shared::stats::{Normalization, PCM_FULL_SCALE};
 
 /// librosa's defaults for `effects.time_stretch` and `effects.pitch_shift`.
@@ -68,6 +69,25 @@ pub struct HostScratch {
     stretch: TimeStretchScratch,
     pitch_shift: PitchShiftScratch,
     spectrogram: SpectrogramScratch,
+}
+
+/// What clips are cut out of.
+pub trait Track {
+    /// Mono PCM at the data set's rate.
+    fn waveform(&self) -> &[i16];
+    /// Its mel spectrogram in dB, reference 1.0; asked for only if the model takes one that can be cut out of it.
+    fn mel(&self) -> MelView<'_>;
+}
+
+/// A data set's track by its position.
+impl Track for (&Dataset, usize) {
+    fn waveform(&self) -> &[i16] {
+        self.0.waveform(self.1)
+    }
+
+    fn mel(&self) -> MelView<'_> {
+        self.0.mel(self.1)
+    }
 }
 
 /// Where one clip's input goes, as far as the model takes it.
@@ -134,34 +154,38 @@ impl HostFrontEnd {
         &self.shape
     }
 
-    /// Makes one clip's input.
+    /// Makes the input of one clip of a data set's track.
     pub fn run(
         &self,
         dataset: &Dataset,
         position: usize,
         plan: &ClipPlan,
         scratch: &mut HostScratch,
-        out: ClipOutput<'_>,
+        mut out: ClipOutput<'_>,
     ) {
-        if let Some(out) = out.statistics {
+        if let Some(out) = out.statistics.take() {
             let figures = self.shape.statistics;
             timed(&mut scratch.times.read, || {
                 out.copy_from_slice(&self.statistics[position * figures..][..figures]);
             });
         }
+        self.run_track(&(dataset, position), plan, scratch, out);
+    }
+
+    /// Makes the input of one clip of any track, but for statistics.
+    pub fn run_track(&self, track: &impl Track, plan: &ClipPlan, scratch: &mut HostScratch, out: ClipOutput<'_>) {
         let of_stored = self.spectrogram.as_ref().is_none_or(SpectrogramMaker::is_of_mel);
         if plan.is_plain() && !self.pcm8 && of_stored {
-            self.cut(dataset, position, plan, scratch, (out.waveform, out.spectrogram));
+            self.cut(track, plan, scratch, (out.waveform, out.spectrogram));
         } else if out.waveform.is_some() || out.spectrogram.is_some() {
-            self.compute(dataset, position, plan, scratch, (out.waveform, out.spectrogram));
+            self.compute(track, plan, scratch, (out.waveform, out.spectrogram));
         }
     }
 
     /// A clip of samples as they are stored: copied, its spectrogram cut out of the stored one.
     fn cut(
         &self,
-        dataset: &Dataset,
-        position: usize,
+        track: &impl Track,
         plan: &ClipPlan,
         scratch: &mut HostScratch,
         (waveform, spectrogram): (Option<&mut [f32]>, Option<&mut [f32]>),
@@ -169,13 +193,18 @@ impl HostFrontEnd {
         let times = &mut scratch.times;
         if let Some(out) = waveform {
             let begin = plan.hop * self.features.hop_length;
-            timed(&mut times.read, || copy_clip(dataset.waveform(position), begin, out));
+            timed(&mut times.read, || copy_clip(track.waveform(), begin, out));
             timed(&mut times.front_end, || self.normalize_waveform(out));
         }
         if let (Some(out), Some(maker)) = (spectrogram, &self.spectrogram) {
             timed(&mut times.read, || {
-                let mel = dataset.mel(position);
-                maker.of_stored(mel, plan.hop, plan.image.as_ref(), &mut scratch.spectrogram, out);
+                maker.of_stored(
+                    track.mel(),
+                    plan.hop,
+                    plan.image.as_ref(),
+                    &mut scratch.spectrogram,
+                    out,
+                );
             });
         }
     }
@@ -183,8 +212,7 @@ impl HostFrontEnd {
     /// A clip of changed samples, or one whose spectrogram is not of those that are stored.
     fn compute(
         &self,
-        dataset: &Dataset,
-        position: usize,
+        track: &impl Track,
         plan: &ClipPlan,
         scratch: &mut HostScratch,
         (waveform, spectrogram): (Option<&mut [f32]>, Option<&mut [f32]>),
@@ -205,7 +233,7 @@ impl HostFrontEnd {
                     .reserve(self.features.clip_samples, furthest, pitch_shift);
             }
             source.resize(plan.source_samples(self.features.clip_samples), 0.0);
-            copy_clip(dataset.waveform(position), plan.hop * self.features.hop_length, source);
+            copy_clip(track.waveform(), plan.hop * self.features.hop_length, source);
         });
         let mut times = scratch.times;
         timed(&mut times.augment, || self.augment(plan, scratch));

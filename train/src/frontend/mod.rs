@@ -13,7 +13,7 @@ mod stage_times;
 
 pub use background::{Background, BackgroundError};
 pub use device::{DeviceFrontEnd, UnsupportedFeatures};
-pub use host::{ClipOutput, HostFrontEnd, HostScratch, HostSetup};
+pub use host::{ClipOutput, HostFrontEnd, HostScratch, HostSetup, Track};
 pub use image::{ResizeScratch, resize_bilinear, transform};
 pub(crate) use normalize::check_vectors;
 pub use normalize::{Normalize, VectorError, VectorScaler, min_max};

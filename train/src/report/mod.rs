@@ -1,16 +1,18 @@
-//! What a run leaves for people and scripts: `metrics.json`, `confusion.csv`, pictures.
+//! What a run leaves for people and scripts: `metrics.json`, `predictions.csv`, `confusion.csv`, pictures.
 
 mod confusion_picture;
 mod curves;
 mod font;
 mod ranking_picture;
+pub mod standing;
 mod tag_table;
 
 use crate::config::RunConfig;
 use crate::evaluate::Judgement;
 use crate::history::EpochRecord;
-use crate::metrics::{SetReport, Tally};
+use crate::metrics::{SetMetrics, SetReport, Tally};
 use crate::models::ModelKind;
+use crate::predictions::predictions_file;
 use crate::run_directory::{RunDirectory, RunError};
 use ranking_picture::ranking_file;
 use serde::{Deserialize, Serialize};
@@ -92,10 +94,13 @@ pub fn write_validation(
         validation: None,
         test: None,
     };
+    for set in [Set::Train, Set::Test] {
+        run.remove(predictions_file(set))?;
+    }
     write_set(run, config, metrics, Set::Val, report, judgement)
 }
 
-/// Adds a set's figures to `metrics.json` and writes its table and picture.
+/// Adds a set's figures to `metrics.json` and writes its tables and picture.
 pub fn write_set(
     run: &RunDirectory,
     config: &RunConfig,
@@ -122,6 +127,11 @@ pub fn write_set(
             )?;
         }
     }
+    let predictions = match &report.tracks {
+        SetMetrics::Classes(_) => judgement.predictions.to_csv(),
+        SetMetrics::Tags(metrics) => judgement.predictions.clone().decided_at(&metrics.thresholds).to_csv(),
+    };
+    run.write(predictions_file(set), &predictions)?;
     let report = Some(report);
     match set {
         Set::Train => metrics.train = report,

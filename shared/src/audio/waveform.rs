@@ -1,13 +1,13 @@
 //! An audio file enters; its 16-bit mono waveform at the data set's rate leaves, or the reason why not.
 //!
-//! This is all that depends on what is in a file that nobody checked: it runs under [`shared::guard`], and under the eyes
-//! of [`crate::watchdog`]. What a waveform must be like is for [`crate::validate`] to say.
+//! This is all that depends on what is in a file that nobody checked: it runs under [`crate::guard`], and under the eyes
+//! of [`crate::audio::watchdog`]. What a waveform must be like is for [`crate::audio::validate`] to say.
 
-use crate::decode::{self, AudioStream, Bytes, DecodeReport, Meter};
-use crate::quantize::quantize;
-use crate::resample::Resampler;
-use crate::validate::Rejection;
-use shared::guard;
+use crate::audio::decode::{self, AudioStream, Bytes, DecodeReport, Meter};
+use crate::audio::quantize::quantize;
+use crate::audio::resample::Resampler;
+use crate::audio::validate::Rejection;
+use crate::guard;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl WaveformReader {
 
     /// Decodes a whole file. A panic of the decoder is a rejection. `meter` is a new one.
     pub fn read(&mut self, path: &Path, meter: &Arc<Meter>) -> Result<Waveform, Rejection> {
-        self.read_stream(|| decode::open(path, meter), meter)
+        self.read_stream(|| decode::open(path, meter), meter, |_| Ok(()))
     }
 
     /// The same of any bytes, of which there are `length`.
@@ -63,16 +63,29 @@ impl WaveformReader {
         length: u64,
         meter: &Arc<Meter>,
     ) -> Result<Waveform, Rejection> {
-        self.read_stream(|| decode::open_bytes(Box::new(bytes), length, meter), meter)
+        self.read_stream(|| decode::open_bytes(Box::new(bytes), length, meter), meter, |_| Ok(()))
+    }
+
+    /// Decodes a file of any length: `consume` is lent the samples that have not been taken yet whenever there are more, and
+    /// takes what it wants off their beginning; the limit holds for what it leaves. The waveform that is returned has
+    /// what is left at the end. An error of `consume` ends it. While `consume` waits it must say so to the meter.
+    pub fn read_in_pieces(
+        &mut self,
+        path: &Path,
+        meter: &Arc<Meter>,
+        consume: impl FnMut(&mut Vec<i16>) -> Result<(), Rejection>,
+    ) -> Result<Waveform, Rejection> {
+        self.read_stream(|| decode::open(path, meter), meter, consume)
     }
 
     fn read_stream(
         &mut self,
         open: impl FnOnce() -> Result<Box<dyn AudioStream>, Rejection>,
         meter: &Meter,
+        mut consume: impl FnMut(&mut Vec<i16>) -> Result<(), Rejection>,
     ) -> Result<Waveform, Rejection> {
         guard::catch(|| {
-            let waveform = open().and_then(|mut stream| self.decode(stream.as_mut(), meter));
+            let waveform = open().and_then(|mut stream| self.decode(stream.as_mut(), meter, &mut consume));
             // A decoder may take the end of its patience for the end of the file.
             meter.exceeded().map_or(waveform, Err)
         })
@@ -83,7 +96,12 @@ impl WaveformReader {
         })
     }
 
-    fn decode(&mut self, stream: &mut dyn AudioStream, meter: &Meter) -> Result<Waveform, Rejection> {
+    fn decode(
+        &mut self,
+        stream: &mut dyn AudioStream,
+        meter: &Meter,
+        consume: &mut dyn FnMut(&mut Vec<i16>) -> Result<(), Rejection>,
+    ) -> Result<Waveform, Rejection> {
         let (source_rate, to) = (stream.rate(), self.rate);
         // A collection has a handful of rates; one of many odd ones must not fill the memory with their filters.
         if self.resamplers.len() >= MAX_RESAMPLERS && !self.resamplers.contains_key(&source_rate) {
@@ -104,11 +122,13 @@ impl WaveformReader {
         while let Some(block) = stream.next_block()? {
             meter.decoded(block.len());
             resampler.push(block, &mut |ready| clipped_samples += quantize(ready, &mut samples));
+            consume(&mut samples)?;
             if samples.len() as u64 > maximum {
                 return Err(Rejection::TooLong { maximum });
             }
         }
         resampler.finish(&mut |ready| clipped_samples += quantize(ready, &mut samples));
+        consume(&mut samples)?;
         Ok(Waveform {
             samples,
             source_rate,
@@ -122,7 +142,7 @@ impl WaveformReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watchdog::{Patience, Stalls, Supervised};
+    use crate::audio::watchdog::{Patience, Stalls, Supervised};
     use std::thread;
     use std::time::Duration;
 
@@ -162,7 +182,7 @@ mod tests {
 
         fn report(&self) -> Result<DecodeReport, Rejection> {
             Ok(DecodeReport {
-                decoding: crate::validate::Decoding {
+                decoding: crate::audio::validate::Decoding {
                     decoded_frames: 1,
                     expected_frames: 1,
                     decoded_share: 1.0,
@@ -190,7 +210,7 @@ mod tests {
                     block: Vec::new(),
                 }))
             };
-            reader.read_stream(open, meter)
+            reader.read_stream(open, meter, |_| Ok(()))
         };
         let outcome = supervised.run("a.mp3", read).ok()?;
         Some(outcome.map(|waveform| waveform.samples.len()))

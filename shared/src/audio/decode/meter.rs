@@ -1,10 +1,10 @@
 //! What a decoder may read. A file enters, the same bytes leave, counted; a decoder that reads more than any honest file
 //! makes it read gets an error instead of more bytes, and [`Meter::exceeded`] says so afterwards.
 //!
-//! The counters double as the signs of life that [`crate::watchdog`] looks at. They are written by the decoding thread
+//! The counters double as the signs of life that [`crate::audio::watchdog`] looks at. They are written by the decoding thread
 //! alone, so that a file that decodes costs a few stores per block.
 
-use crate::validate::Rejection;
+use crate::audio::validate::Rejection;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};

@@ -10,9 +10,9 @@ mod containers;
 mod isomp4;
 mod matroska;
 
-use preprocess::decode::Meter;
-use preprocess::validate::{Rejection, ValidateConfig, peak};
-use preprocess::waveform::WaveformReader;
+use shared::audio::decode::Meter;
+use shared::audio::validate::{Rejection, ValidateConfig, peak};
+use shared::audio::waveform::WaveformReader;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 
 use super::meter::{Meter, MeteredFile};
 use super::{AudioStream, DecodeReport, container, io_rejection, possible_samples, silence_non_finite};
-use crate::validate::{Rejection, check_format};
+use crate::audio::validate::{Rejection, check_format};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;

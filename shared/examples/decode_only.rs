@@ -1,7 +1,7 @@
 //! How fast Symphonia alone decodes a directory of MP3 files: what the speed of `preprocess build` is measured against.
 //!
 //! ```sh
-//! cargo run --release -p preprocess --example decode_only -- DIR [THREADS]
+//! cargo run --release -p shared --example decode_only -- DIR [THREADS]
 //! ```
 //!
 //! Packets are read and decoded, and the samples thrown away. Files that do not open are passed over.

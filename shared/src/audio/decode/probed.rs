@@ -5,7 +5,7 @@
 use super::container::Container;
 use super::meter::{Meter, MeteredFile};
 use super::{AudioStream, DecodeReport, io_rejection, possible_samples, silence_non_finite};
-use crate::validate::{Rejection, check_format};
+use crate::audio::validate::{Rejection, check_format};
 use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::sync::Arc;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};

@@ -4,7 +4,7 @@
 
 use super::meter::MeteredFile;
 use super::{AudioStream, DecodeReport, io_rejection, silence_non_finite};
-use crate::validate::{Rejection, check_format};
+use crate::audio::validate::{Rejection, check_format};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Take};
 
 const HEADER_BYTES: u64 = 24;

@@ -5,9 +5,9 @@
 
 #![forbid(unsafe_code)]
 
-use preprocess::extract::Extractor;
-use preprocess::validate::ValidateConfig;
-use preprocess::watchdog::{Patience, Stalls};
+use shared::audio::extract::Extractor;
+use shared::audio::validate::ValidateConfig;
+use shared::audio::watchdog::{Patience, Stalls};
 use shared::features::FeatureConfig;
 use std::fs;
 use std::path::Path;

@@ -4,17 +4,17 @@
 //! The file is decoded, mixed down, resampled and quantized frame by frame; only the 16-bit waveform is ever whole. The
 //! spectrogram and the statistics are those of the 16-bit samples, so they can be made again from a shard. Nothing is written here.
 
-use crate::validate::{Rejection, ValidateConfig, peak};
-use crate::watchdog::{Patience, Stalls, Supervised};
-use crate::waveform::{Waveform, WaveformReader};
+use crate::audio::validate::{Rejection, ValidateConfig, peak};
+use crate::audio::watchdog::{Patience, Stalls, Supervised};
+use crate::audio::waveform::{Waveform, WaveformReader};
+use crate::dsp::decibel::{Reference, power_to_db};
+use crate::dsp::mel::{MelScratch, MelSpectrogram};
+use crate::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
+use crate::features::FeatureConfig;
+use crate::stats::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use ndarray::ArrayViewMut2;
-use shared::dsp::decibel::{Reference, power_to_db};
-use shared::dsp::mel::{MelScratch, MelSpectrogram};
-use shared::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
-use shared::features::FeatureConfig;
-use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,9 +55,7 @@ pub struct Extractor {
     features: FeatureConfig,
     validate: ValidateConfig,
     reader: Supervised<WaveformReader>,
-    mel: MelSpectrogram,
-    mel_scratch: MelScratch,
-    decibels: Vec<f32>,
+    mel: MelExtractor,
     statistics: TrackStatistics,
     statistics_scratch: TrackStatisticsScratch,
 }
@@ -75,9 +73,7 @@ impl Extractor {
             features: features.clone(),
             validate: validate.clone(),
             reader: Supervised::new(stalls, move || WaveformReader::new(rate, max_samples)),
-            mel: MelSpectrogram::new(features),
-            mel_scratch: MelScratch::default(),
-            decibels: Vec::new(),
+            mel: MelExtractor::new(features),
             statistics: TrackStatistics::new(features.sample_rate),
             statistics_scratch: TrackStatisticsScratch::default(),
         }
@@ -128,13 +124,38 @@ impl Extractor {
             })
     }
 
-    /// The mel spectrogram of 16-bit samples, `[n_mels, frames]` dB, reference 1.0, no floor.
+    /// See [`MelExtractor::extract`].
     pub fn mel(&mut self, samples: &[i16]) -> Vec<f16> {
-        let (n_mels, frames) = (self.features.n_mels, self.mel.frames(samples.len()));
+        self.mel.extract(samples)
+    }
+}
+
+/// Makes mel spectrograms as a data set stores them.
+pub struct MelExtractor {
+    mel: MelSpectrogram,
+    scratch: MelScratch,
+    decibels: Vec<f32>,
+    n_mels: usize,
+}
+
+impl MelExtractor {
+    /// For these settings.
+    pub fn new(features: &FeatureConfig) -> Self {
+        Self {
+            mel: MelSpectrogram::new(features),
+            scratch: MelScratch::default(),
+            decibels: Vec::new(),
+            n_mels: features.n_mels,
+        }
+    }
+
+    /// The mel spectrogram of 16-bit samples, `[n_mels, frames]` dB, reference 1.0, no floor.
+    pub fn extract(&mut self, samples: &[i16]) -> Vec<f16> {
+        let (n_mels, frames) = (self.n_mels, self.mel.frames(samples.len()));
         self.decibels.resize(n_mels * frames, 0.0);
         let power = ArrayViewMut2::from_shape((n_mels, frames), &mut self.decibels)
             .expect("the buffer was given the size of this shape");
-        self.mel.power(samples, &mut self.mel_scratch, power);
+        self.mel.power(samples, &mut self.scratch, power);
         power_to_db(&mut self.decibels, Reference::Value(1.0), None);
         let mut stored = vec![f16::ZERO; self.decibels.len()];
         stored.convert_from_f32_slice(&self.decibels);
@@ -145,25 +166,38 @@ impl Extractor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{FRAME, tone};
+
+    /// A mono WAV file of 16 bits at 44,100 Hz.
+    fn wav(samples: &[i16]) -> Vec<u8> {
+        let data: &[u8] = bytemuck::cast_slice(samples);
+        let mut file = b"RIFF".to_vec();
+        file.extend_from_slice(&(36 + data.len() as u32).to_le_bytes());
+        file.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x44\xac\0\0\x88\x58\x01\0\x02\0\x10\0data");
+        file.extend_from_slice(&(data.len() as u32).to_le_bytes());
+        file.extend_from_slice(data);
+        file
+    }
 
     #[test]
     fn the_statistics_are_those_of_the_16_bit_samples_whatever_came_before() {
         let directory = tempfile::tempdir().unwrap();
         let features = FeatureConfig::default();
         let validate = ValidateConfig {
-            min_samples: FRAME as u64,
+            min_samples: 1000,
             ..ValidateConfig::default()
         };
         let mut extractor = Extractor::new(&features, &validate);
         // The longest comes first, so that scratch is left over.
-        for (frames, gain) in [(40, 200), (9, 190), (17, 205)] {
-            let path = directory.path().join("tone.mp3");
-            std::fs::write(&path, tone(frames, gain)).unwrap();
+        for (length, frequency) in [(46_000, 440.0), (10_400, 55.0), (19_600, 3000.0)] {
+            let sample = |at: usize| (9000.0 * (at as f64 * frequency * std::f64::consts::TAU / 44_100.0).sin()) as i16;
+            let samples: Vec<i16> = (0..length).map(sample).collect();
+            let path = directory.path().join("tone.wav");
+            std::fs::write(&path, wav(&samples)).unwrap();
             let track = extractor.extract(7, &path).unwrap();
+            assert_eq!(track.waveform, samples);
             let (mut mfcc, mut chroma) = ([0.0; MFCC_STATISTICS], [0.0; CHROMA_STATISTICS]);
             let mut scratch = TrackStatisticsScratch::default();
-            TrackStatistics::new(44_100).compute(&track.waveform, &mut scratch, &mut mfcc, &mut chroma);
+            TrackStatistics::new(44_100).compute(&samples, &mut scratch, &mut mfcc, &mut chroma);
             assert_eq!(
                 (&track.summary.mfcc[..], &track.summary.chroma[..]),
                 (&mfcc[..], &chroma[..])

@@ -2,7 +2,7 @@
 //! showed of the file's state.
 //!
 //! What a file is, its first bytes say; its name is not looked at. Channels are mixed down by their mean. Whether a file
-//! in a given state is good enough is for [`crate::validate`] to say.
+//! in a given state is good enough is for [`crate::audio::validate`] to say.
 
 mod container;
 mod meter;
@@ -10,7 +10,7 @@ mod mp3;
 mod probed;
 mod sun_audio;
 
-use crate::validate::{Decoding, Rejection};
+use crate::audio::validate::{Decoding, Rejection};
 use container::Kind;
 use meter::MeteredFile;
 pub use meter::{Bytes, Meter};
@@ -51,7 +51,7 @@ pub trait AudioStream {
 /// other a sample of each channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DecodeReport {
-    /// For [`crate::validate::ValidateConfig::judge`].
+    /// For [`crate::audio::validate::ValidateConfig::judge`].
     pub decoding: Decoding,
     /// Frames that were damaged, or that are missing although the file's header promises them.
     pub bad_frames: u64,

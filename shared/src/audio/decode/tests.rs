@@ -166,7 +166,7 @@ fn a_wav_file_that_was_cut_short_is_known_by_its_share() {
 #[test]
 fn a_matroska_file_promises_its_duration_and_is_refused_where_it_was_cut_short() {
     // 0.25 s of 8 kHz PCM: `ffmpeg -f lavfi -i sine=frequency=440:duration=0.25:sample_rate=8000 -c:a pcm_s16le -bitexact`.
-    let whole = include_bytes!("../../../tests/golden/tone.mka");
+    let whole = include_bytes!("../../../../tests/golden/tone.mka");
     let decoded = decode(whole).unwrap();
     assert_eq!((decoded.samples.len(), decoded.report.bad_frames), (2000, 0));
     // The duration, 250 ms, less a hundredth.

@@ -3,9 +3,9 @@
 //!
 //! No file is read here. Thresholds are in [`ValidateConfig`], which is saved with the data set.
 
+use crate::manifest::RejectedRow;
+use crate::stats::PCM_FULL_SCALE;
 use serde::{Deserialize, Serialize};
-use shared::manifest::RejectedRow;
-use shared::stats::PCM_FULL_SCALE;
 use std::fmt;
 
 /// What a track must have. Saved in `build.json`.

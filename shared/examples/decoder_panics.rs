@@ -2,15 +2,15 @@
 //! target `decode_validate`.
 //!
 //! ```sh
-//! cargo run --release -p preprocess --example decoder_panics -- DIR
+//! cargo run --release -p shared --example decoder_panics -- DIR
 //! ```
 
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, bail};
-use preprocess::decode::Meter;
-use preprocess::validate::Rejection;
-use preprocess::waveform::WaveformReader;
+use shared::audio::decode::Meter;
+use shared::audio::validate::Rejection;
+use shared::audio::waveform::WaveformReader;
 use shared::guard;
 use std::collections::BTreeMap;
 use std::fs;

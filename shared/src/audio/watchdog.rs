@@ -1,6 +1,6 @@
 //! Work that may never end enters; its result leaves, or the news that it has stalled.
 //!
-//! Meant for decoders, as [`shared::guard`] is: a file that sends one round in circles must cost a track, not the build.
+//! Meant for decoders, as [`crate::guard`] is: a file that sends one round in circles must cost a track, not the build.
 //! A thread cannot be ended from outside, so the work runs on one of its own. Where that shows no sign of life any more, it
 //! is left behind, with whatever it holds, and the next piece of work gets a new one.
 //!
@@ -8,7 +8,7 @@
 //! one. Time is counted in ticks of the watching thread: time spent in a call of the operating system counts for nothing,
 //! however slow a file server is, and a tick during which the whole process was stopped is one tick, however long it took.
 
-use crate::decode::Meter;
+use crate::audio::decode::Meter;
 use std::panic;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -317,10 +317,10 @@ mod tests {
     fn a_panic_in_the_work_is_not_swallowed() {
         let (mut supervised, _) = supervised(1);
         let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-            shared::guard::catch(|| supervised.run("a.mp3", |_, _| shared::guard::catch(|| panic!("broken"))))
+            crate::guard::catch(|| supervised.run("a.mp3", |_, _| crate::guard::catch(|| panic!("broken"))))
         }));
         assert_eq!(outcome.unwrap(), Ok(Ok(Err::<(), _>("broken".to_owned()))));
-        let said = shared::guard::catch(|| supervised.run("b.mp3", |_, _| panic::resume_unwind(Box::new("gone"))));
+        let said = crate::guard::catch(|| supervised.run("b.mp3", |_, _| panic::resume_unwind(Box::new("gone"))));
         assert_eq!(said.map(|_: Result<(), _>| ()), Err("gone".to_owned()));
         assert_eq!(supervised.run("c.mp3", |_, _| 3), Ok(3));
     }

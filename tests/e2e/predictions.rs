@@ -1,0 +1,151 @@
+//! `predictions.csv`: a row per track of the set, from which the figures of `metrics.json` can be had again.
+
+use crate::papers::{fit, genres, tagged};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+use tests::harness::Program;
+
+struct Row {
+    track_id: String,
+    labels: Vec<String>,
+    predicted: Vec<String>,
+    probabilities: Vec<f64>,
+}
+
+/// The names of the classes and a row per track.
+fn rows(path: &Path) -> (Vec<String>, Vec<Row>) {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let header: Vec<String> = reader.headers().unwrap().iter().map(String::from).collect();
+    assert_eq!(header[..3], ["track_id", "labels", "predicted"]);
+    let list = |cell: &str| {
+        cell.split('|')
+            .filter(|name| !name.is_empty())
+            .map(String::from)
+            .collect()
+    };
+    let row = |record: csv::StringRecord| Row {
+        track_id: record[0].into(),
+        labels: list(&record[1]),
+        predicted: list(&record[2]),
+        probabilities: record.iter().skip(3).map(|cell| cell.parse().unwrap()).collect(),
+    };
+    let rows = reader.records().map(|record| row(record.unwrap())).collect();
+    (header[3..].to_vec(), rows)
+}
+
+/// A set's ids and labels, as the split lists them.
+fn listed(dataset: &Path, set: &str) -> Vec<(String, String)> {
+    let path = dataset.join("splits/main").join(set).with_extension("csv");
+    let records = csv::Reader::from_path(path).unwrap().into_records();
+    records
+        .map(|record| record.unwrap())
+        .map(|record| (record[0].into(), record[1].into()))
+        .collect()
+}
+
+fn metrics(run: &Path) -> Value {
+    serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap()
+}
+
+fn eval(run: &Path, more: &[&str]) {
+    let mut command = Program::Train.command(["eval", "--device", "cpu", "--run"]);
+    command.arg(run).args(more).assert().success();
+}
+
+#[test]
+fn figures_of_classes_can_be_had_again_from_the_predictions() {
+    let root = TempDir::new().unwrap();
+    // A track as one clip, and as several frames.
+    let frames = ["--frame-seconds", "0.6"];
+    for (model, more) in [("mfcc-dense", &[][..]), ("choi-crnn", &frames)] {
+        let run = root.path().join(model);
+        fit(&genres().path(), model, &run, more).assert().success();
+        eval(&run, &[]);
+        let metrics = metrics(&run);
+        for (set, name, file) in [
+            ("val", "validation", "predictions-validation.csv"),
+            ("test", "test", "predictions.csv"),
+        ] {
+            let (classes, rows) = rows(&run.join(file));
+            let listed = listed(&genres().path(), set);
+            let found: Vec<_> = rows
+                .iter()
+                .map(|row| (row.track_id.clone(), row.labels.join("|")))
+                .collect();
+            assert_eq!(found, listed, "{model}: {set}");
+            let right = rows.iter().filter(|row| row.labels == row.predicted).count() as f64;
+            let top1 = metrics[name]["top1"].as_f64().unwrap();
+            assert!((right / rows.len() as f64 - top1).abs() < 1e-12, "{model}: {set}");
+            let mut loss = 0.0;
+            for row in &rows {
+                assert!((row.probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{model}");
+                let highest = row.probabilities.iter().copied().fold(0.0, f64::max);
+                let place = |name: &String| classes.iter().position(|class| class == name).unwrap();
+                assert_eq!(row.probabilities[place(&row.predicted[0])], highest);
+                loss -= row.probabilities[place(&row.labels[0])].ln() / rows.len() as f64;
+            }
+            assert!(
+                (loss - metrics[name]["loss"].as_f64().unwrap()).abs() < 1e-4,
+                "{model}: {set} {loss}"
+            );
+        }
+    }
+}
+
+#[test]
+fn figures_of_tags_can_be_had_again_from_the_predictions() {
+    let root = TempDir::new().unwrap();
+    let run = root.path().join("run");
+    fit(&tagged().path(), "chunk-cnn", &run, &[]).assert().success();
+    for more in [&[][..], &["--tune-thresholds"]] {
+        eval(&run, more);
+        let metrics = metrics(&run);
+        let (tags, rows) = rows(&run.join("predictions.csv"));
+        let found: BTreeMap<_, _> = rows
+            .iter()
+            .map(|row| (row.track_id.clone(), row.labels.join("|")))
+            .collect();
+        assert_eq!(
+            found,
+            listed(&tagged().path(), "test").into_iter().collect::<BTreeMap<_, _>>()
+        );
+        assert_eq!(found.len(), rows.len(), "a row per track, not per frame");
+        for (at, tag) in tags.iter().enumerate() {
+            let threshold = metrics["test"]["per_tag"][at]["threshold"].as_f64().unwrap();
+            let mut right = 0;
+            for row in &rows {
+                assert_eq!(row.predicted.contains(tag), row.probabilities[at] >= threshold, "{tag}");
+                right += usize::from(row.predicted.contains(tag) == row.labels.contains(tag));
+            }
+            let accuracy = metrics["test"]["per_tag"][at]["accuracy"].as_f64().unwrap();
+            assert!((right as f64 / rows.len() as f64 - accuracy).abs() < 1e-12, "{tag}");
+        }
+    }
+}
+
+#[test]
+fn predictions_of_other_weights_do_not_stay() {
+    let root = TempDir::new().unwrap();
+    let run = root.path().join("run");
+    fit(
+        &genres().path(),
+        "mfcc-dense",
+        &run,
+        &["--lr", "1e-5", "--monitor", "loss"],
+    )
+    .assert()
+    .success();
+    eval(&run, &[]);
+    assert!(run.join("predictions.csv").is_file());
+    // With so small a rate each epoch's loss is below the one before.
+    Program::Train
+        .command(["fit", "--resume", "--epochs", "2", "--device", "cpu", "--run"])
+        .arg(&run)
+        .assert()
+        .success();
+    assert_eq!(metrics(&run)["best_epoch"], 2);
+    assert!(!run.join("predictions.csv").exists() && run.join("predictions-validation.csv").is_file());
+}
