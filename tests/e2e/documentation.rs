@@ -23,7 +23,10 @@ fn every_command_of_every_page_runs() {
     for page in Page::all().iter().filter(|page| page.script() != Ok(String::new())) {
         let begin = Instant::now();
         match pages.run(page) {
-            Ok(home) => found.extend(fields::check(&home.join("cratedigger"))),
+            Ok(home) => {
+                fields::check_names(&home.join("cratedigger"));
+                found.extend(fields::check(&home.join("cratedigger")));
+            }
             Err(said) => failures.push(said),
         }
         println!("{:5.1} s  {}", begin.elapsed().as_secs_f32(), page.path.display());

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Files of a data set and of a run, and the page that describes each.
-const FILES: [(&str, &str); 16] = [
+const FILES: [(&str, &str); 17] = [
     ("fma/dataset.json", "docs/reference/data-set.md"),
     ("fma/build.json", "docs/reference/data-set.md"),
     ("fma/tracks.csv", "docs/reference/data-set.md"),
@@ -20,6 +20,7 @@ const FILES: [(&str, &str); 16] = [
     ("runs/crnn/config.toml", "docs/reference/run.md"),
     ("runs/crnn/history.csv", "docs/reference/run.md"),
     ("runs/crnn/metrics.json", "docs/reference/run.md"),
+    ("runs/crnn/predictions.csv", "docs/reference/run.md"),
     ("runs/crnn/last.checkpoint", "docs/reference/run.md"),
     ("runs/tags/metrics.json", "docs/reference/run.md"),
     ("runs/tags/tags.csv", "docs/reference/run.md"),
@@ -48,6 +49,31 @@ pub fn check(clone: &Path) -> BTreeSet<&'static str> {
     found
 }
 
+/// Checks that the files of a data set or a run in `clone`, if it is there, are all in its page.
+///
+/// # Panics
+/// If one is not.
+pub fn check_names(clone: &Path) {
+    for (directory, page) in [
+        ("fma", "docs/reference/data-set.md"),
+        ("fma/shards", "docs/reference/data-set.md"),
+        ("runs/crnn", "docs/reference/run.md"),
+        ("runs/tags", "docs/reference/run.md"),
+    ] {
+        let Ok(entries) = fs::read_dir(clone.join(directory)) else { continue };
+        let text = Page::read(Path::new(page)).text;
+        for entry in entries {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            // Sets other than the test set have a word more in the names of their files.
+            let plain = name.replace("-validation", "").replace("-train", "");
+            // `confusion.csv, .svg`
+            let stem = plain.rsplit_once('.').map_or(plain.as_str(), |(stem, _)| stem);
+            let known = text.contains(&plain) || text.contains(&format!("{stem}.csv, ."));
+            assert!(known || name.starts_with('.'), "{page} says nothing of {directory}/{name}");
+        }
+    }
+}
+
 /// All files' names.
 pub fn all() -> BTreeSet<&'static str> {
     FILES.iter().map(|(file, _)| *file).collect()
@@ -57,7 +83,9 @@ fn fields(file: &str, bytes: &[u8]) -> BTreeSet<String> {
     match file.rsplit('.').next() {
         Some("csv") => {
             let mut reader = csv::Reader::from_reader(bytes);
-            reader.headers().unwrap().iter().map(str::to_owned).collect()
+            // The others are named after classes.
+            let columns = if file.contains("predictions") { 3 } else { usize::MAX };
+            reader.headers().unwrap().iter().take(columns).map(str::to_owned).collect()
         }
         Some("toml") => {
             let lines = std::str::from_utf8(bytes).unwrap().lines();
