@@ -17,6 +17,7 @@ mod live_split;
 mod papers;
 mod parts;
 mod places;
+mod predict;
 mod predictions;
 mod sources;
 mod split;

@@ -1,5 +1,9 @@
 //! The command line as typed.
 
+mod predict;
+
+pub use predict::PredictArgs;
+
 use crate::augment::AugmentChoice;
 use crate::config::{Cache, Settings};
 use crate::features::TopClassifier;
@@ -32,6 +36,7 @@ const EXAMPLES: &str = "Examples:
   train fit --data fma --model cnn1d --run runs/cnn1d --init-from checkpoint_baseline1d.pt
   train fit --data gtzan --model choi-crnn --run runs/choi --init-from runs/tagger --freeze 'blocks.[01]'
   train eval --run runs/crnn
+  train predict --run runs/crnn song.mp3
   train features --run runs/crnn --out features.safetensors --classify knn,svm
   train models
   train bench --data fma --model crnn --batch-size 32
@@ -48,6 +53,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Write what a model makes of tracks before its classifier, and try others on top
     Features(Box<FeaturesArgs>),
+    /// Ask a run's best weights about audio files
+    Predict(PredictArgs),
     /// List the systems
     Models,
     /// Measure each stage of training, alone and together

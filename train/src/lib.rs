@@ -33,6 +33,7 @@ pub mod objective;
 pub mod optimization;
 pub mod pace;
 pub mod precision;
+pub mod predict;
 pub mod predictions;
 pub mod preparation;
 pub mod report;

@@ -4,11 +4,13 @@ mod bench;
 mod eval;
 mod features;
 mod fit;
+mod predict;
 
 pub use bench::run_bench;
 pub use eval::run_eval;
 pub use features::run_features;
 pub use fit::run_fit;
+pub use predict::run_predict;
 
 use crate::config::InvalidSetting;
 use crate::models::{Blueprint, ModelKind};
@@ -22,6 +24,16 @@ pub struct Outcome {
     pub text: String,
     /// The line that `--json` prints.
     pub json: Value,
+}
+
+/// Work of which a part failed: there is a result, and yet the program fails.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Incomplete {
+    /// What there is.
+    pub outcome: Outcome,
+    /// What there is not.
+    pub sentence: String,
 }
 
 /// A mistake in the arguments, as opposed to work that failed.
