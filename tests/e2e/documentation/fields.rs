@@ -60,7 +60,9 @@ pub fn check_names(clone: &Path) {
         ("runs/crnn", "docs/reference/run.md"),
         ("runs/tags", "docs/reference/run.md"),
     ] {
-        let Ok(entries) = fs::read_dir(clone.join(directory)) else { continue };
+        let Ok(entries) = fs::read_dir(clone.join(directory)) else {
+            continue;
+        };
         let text = Page::read(Path::new(page)).text;
         for entry in entries {
             let name = entry.unwrap().file_name().into_string().unwrap();
@@ -69,7 +71,10 @@ pub fn check_names(clone: &Path) {
             // `confusion.csv, .svg`
             let stem = plain.rsplit_once('.').map_or(plain.as_str(), |(stem, _)| stem);
             let known = text.contains(&plain) || text.contains(&format!("{stem}.csv, ."));
-            assert!(known || name.starts_with('.'), "{page} says nothing of {directory}/{name}");
+            assert!(
+                known || name.starts_with('.'),
+                "{page} says nothing of {directory}/{name}"
+            );
         }
     }
 }
@@ -85,7 +90,13 @@ fn fields(file: &str, bytes: &[u8]) -> BTreeSet<String> {
             let mut reader = csv::Reader::from_reader(bytes);
             // The others are named after classes.
             let columns = if file.contains("predictions") { 3 } else { usize::MAX };
-            reader.headers().unwrap().iter().take(columns).map(str::to_owned).collect()
+            reader
+                .headers()
+                .unwrap()
+                .iter()
+                .take(columns)
+                .map(str::to_owned)
+                .collect()
         }
         Some("toml") => {
             let lines = std::str::from_utf8(bytes).unwrap().lines();

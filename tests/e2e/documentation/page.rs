@@ -1,7 +1,7 @@
 //! Pages of the documentation, and the fenced blocks in them.
 //!
-//! Every fence says what is in it. `sh` is run; `crontab` is run without its five columns of times; everything else is
-//! shown only.
+//! Every fence says what is in it. `sh` is run; `crontab` is run without its five columns of times; `python` is run with
+//! `scripts/python` in its path; everything else is shown only.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -96,6 +96,10 @@ impl Page {
             let commands = match block.language.as_str() {
                 "sh" => block.text,
                 "crontab" => crontab(&block.text)?,
+                "python" => format!(
+                    "PYTHONPATH=scripts/python python3 - << 'PYTHON'\n{}PYTHON\n",
+                    block.text
+                ),
                 _ => continue,
             };
             script += &format!("echo '== {}:{}' >&2\n{commands}", self.path.display(), block.line);

@@ -171,11 +171,11 @@ pub const REPLACED: &[Replaced] = &[
         script: r#"
             if [[ $1 == -m && $2 == venv ]]; then
                 mkdir -p "$3/bin" && : > "$3/bin/activate"
-            elif [[ -f $1 ]] && modules=numpy,safetensors && { [[ $1 != *torch* ]] || modules+=,torch; } &&
+            elif [[ -f $1 || $1 == - ]] && modules=numpy,safetensors && { [[ $1 != *torch* ]] || modules+=,torch; } &&
                 "${PYTHON:-false}" -c "import $modules"; then
                 exec "$PYTHON" "$@"
             else
-                [[ -f $1 ]] && echo "skipped: no Python with $modules to run $1 with" >&2
+                [[ -f $1 || $1 == - ]] && echo "skipped: no Python with $modules to run $1 with" >&2
             fi"#,
     },
 ];

@@ -117,7 +117,7 @@ fn lay_down_collections(clone: &Path) {
     copy_directory(&gtzan.audio(), &clone.join("genres")).unwrap();
     copy_directory(&magnatagatune.audio(), &clone.join("mtat/mp3")).unwrap();
     fs::copy(magnatagatune.metadata(), clone.join("mtat/annotations_final.csv")).unwrap();
-    for track in fma.tracks() {
+    for track in fma.tracks().iter().filter(|track| track.damage.is_none()) {
         let artist = &track.artist_name;
         let album = clone.join(format!("my-music/{}/{artist}/First of {artist}", track.genre_name()));
         fs::create_dir_all(&album).unwrap();
