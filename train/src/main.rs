@@ -8,7 +8,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use train::cli::{Cli, Command};
 use train::commands::{
-    Incomplete, Outcome, UsageError, run_bench, run_eval, run_features, run_fit, run_models, run_predict,
+    Incomplete, Outcome, UsageError, run_bench, run_completions, run_config, run_eval, run_export, run_features,
+    run_fit, run_man, run_models, run_predict, run_report, run_sweep,
 };
 use train::console::Console;
 use train::mapping_fault::FaultWatch;
@@ -39,9 +40,15 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Fit(args) => run_fit(*args, &watch, console),
         Command::Eval(args) => run_eval(args, &watch, console),
         Command::Features(args) => run_features(*args, &watch, console),
+        Command::Report(args) => run_report(&args, console),
         Command::Predict(args) => run_predict(args, &watch, console),
         Command::Models => Ok(run_models()),
+        Command::Export(args) => run_export(args, &watch, console),
+        Command::Config(args) => run_config(*args),
+        Command::Completions { shell } => run_completions(shell),
+        Command::Man { directory } => run_man(&directory),
         Command::Bench(args) => run_bench(*args, &watch, console),
+        Command::Sweep(args) => run_sweep(*args, &watch, console),
     }
 }
 

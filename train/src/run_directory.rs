@@ -1,6 +1,7 @@
 //! A run's directory: which file lies where, and who may write it.
 
 use crate::config::RunConfig;
+use crate::seeds::SeedSet;
 use shared::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -27,6 +28,12 @@ pub enum RunError {
     #[error("{} holds no run: it has no {CONFIG_FILE}; begin one with `train fit --run {}`", path.display(),
             path.display())]
     NoRun {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A set of seeds where a run was asked for.
+    #[error("{} holds a set of seeds and not one run; name one of its runs, {}/seed-...", path.display(), path.display())]
+    SetOfSeeds {
         /// The directory.
         path: PathBuf,
     },
@@ -57,11 +64,12 @@ pub enum RunError {
     Write(#[from] WriteError),
 }
 
-const CONFIG_FILE: &str = "config.toml";
+/// The resolved settings: a directory that has them is a run.
+pub const CONFIG_FILE: &str = "config.toml";
 const LOCK_FILE: &str = ".lock";
 
 impl RunDirectory {
-    /// A new directory for a run, or an empty one.
+    /// A new directory for a run, or an empty one; or that of a set of seeds, to write into.
     pub fn begin(root: &Path) -> Result<Self, RunError> {
         let directory = Self::lock(root)?;
         if directory.path(CONFIG_FILE).exists() {
@@ -86,7 +94,12 @@ impl RunDirectory {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(RunError::NoRun { path: root.to_owned() });
+                let path = root.to_owned();
+                return Err(if SeedSet::is_at(root) {
+                    RunError::SetOfSeeds { path }
+                } else {
+                    RunError::NoRun { path }
+                });
             }
             Err(source) => return Err(RunError::Io { path, source }),
         };
@@ -99,25 +112,22 @@ impl RunDirectory {
         Ok((directory, config))
     }
 
+    /// Whether a run was begun in the directory.
+    pub fn is_at(root: &Path) -> bool {
+        root.join(CONFIG_FILE).exists()
+    }
+
     fn lock(root: &Path) -> Result<Self, RunError> {
-        let io_error = |path: &Path, source| RunError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
-        let path = root.join(LOCK_FILE);
-        let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
-        match lock.try_lock() {
-            Ok(()) => {
-                remove_left_over(root);
-                Ok(Self {
-                    root: root.to_owned(),
-                    _lock: Some(lock),
-                })
-            }
-            Err(TryLockError::WouldBlock) => Err(RunError::Busy { path: root.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
-        }
+        Ok(Self {
+            root: root.to_owned(),
+            _lock: Some(lock_directory(root)?),
+        })
+    }
+
+    /// Whether another process writes the run in this directory, if there is one.
+    pub fn is_busy(root: &Path) -> bool {
+        let lock = File::open(root.join(LOCK_FILE));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Saves the resolved settings.
@@ -161,6 +171,25 @@ impl RunDirectory {
     }
 }
 
+/// Makes a directory, or takes one, to be written by this process alone for as long as the file is kept.
+pub fn lock_directory(root: &Path) -> Result<File, RunError> {
+    let io_error = |path: &Path, source| RunError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
+    let path = root.join(LOCK_FILE);
+    let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
+    match lock.try_lock() {
+        Ok(()) => {
+            remove_left_over(root);
+            Ok(lock)
+        }
+        Err(TryLockError::WouldBlock) => Err(RunError::Busy { path: root.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
+    }
+}
+
 /// What a process that was killed while it wrote has left; nobody else writes here now. What cannot be removed costs space
 /// only.
 fn remove_left_over(root: &Path) {
@@ -194,7 +223,9 @@ mod tests {
         run.save_config(&config).unwrap();
         assert!(matches!(RunDirectory::resume(&root), Err(RunError::Busy { .. })));
         assert_eq!(RunDirectory::open(&root).unwrap().1, config);
+        assert!(RunDirectory::is_busy(&root));
         drop(run);
+        assert!(!RunDirectory::is_busy(&root) && !RunDirectory::is_busy(&root.join("none")));
         assert!(matches!(RunDirectory::begin(&root), Err(RunError::Begun { .. })));
         assert_eq!(RunDirectory::resume(&root).unwrap().1, config);
         fs::write(root.join(CONFIG_FILE), "data = 3").unwrap();

@@ -7,12 +7,13 @@
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
-use signal_hook::low_level::signal_name;
+use signal_hook::low_level::{raise, signal_name};
 use std::ffi::c_int;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 /// SIGTERM and SIGUSR1 are what Slurm sends, before a time limit or a preemption; SIGINT is a person's Ctrl-C.
 const SIGNALS: [c_int; 3] = [SIGTERM, SIGUSR1, SIGINT];
@@ -54,8 +55,20 @@ impl StopSignals {
     }
 }
 
+/// Sends this program a SIGTERM when its standard input ends: when the program that holds the other end closes it, or ends,
+/// however it does. Signals must be listened for before.
+pub fn stop_at_eof() -> io::Result<()> {
+    let watch = || {
+        // What cannot be read any more has ended too.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        // It fails for signals that do not exist only.
+        let _ = raise(SIGTERM);
+    };
+    thread::Builder::new().name("stop-at-eof".into()).spawn(watch).map(drop)
+}
+
 /// Work that was stopped by a signal, with nothing lost.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Stopped {
     /// The run's checkpoint holds everything.
     #[error("stopped by {signal} at step {step}; continue with `train fit --run {} --resume`", run.display())]
@@ -66,6 +79,33 @@ pub enum Stopped {
         step: u64,
         /// The run's directory.
         run: PathBuf,
+    },
+    /// One of a set of seeds was being trained; what was done is kept.
+    #[error("stopped by {signal} at seed {seed}; continue with `train fit --run {} --resume`", run.display())]
+    AtSeed {
+        /// The signal's name.
+        signal: &'static str,
+        /// The seed under way.
+        seed: u64,
+        /// Steps of its run, if it had begun.
+        step: Option<u64>,
+        /// The directory of the set.
+        run: PathBuf,
+    },
+    /// Trials of a sweep have kept everything.
+    #[error(
+        "stopped by {signal} with {done} of {trials} trials done; continue with `train sweep --sweep {} --resume`",
+        sweep.display()
+    )]
+    Sweep {
+        /// The signal's name.
+        signal: &'static str,
+        /// Trials that need nothing more.
+        done: usize,
+        /// All of them.
+        trials: usize,
+        /// The sweep's directory.
+        sweep: PathBuf,
     },
     /// There was nothing to keep yet.
     #[error("stopped by {signal} before training began; run the same command again")]
@@ -84,10 +124,43 @@ impl Stopped {
     /// The line that `--json` prints.
     pub fn json(&self) -> Value {
         let (signal, step, run) = match self {
-            Self::AtStep { signal, step, run } => (signal, Some(step), Some(run.to_string_lossy())),
+            Self::AtStep { signal, step, run } => (signal, Some(*step), Some(run.to_string_lossy())),
+            Self::AtSeed { signal, step, run, .. } => (signal, *step, Some(run.to_string_lossy())),
+            Self::Sweep {
+                signal,
+                done,
+                trials,
+                sweep,
+            } => {
+                return json!({
+                    "ok": false, "stopped": true, "signal": signal, "done": done, "trials": trials,
+                    "sweep": sweep.to_string_lossy(), "error": self.to_string(),
+                });
+            }
             Self::BeforeTraining { signal } => (signal, None, None),
         };
-        json!({ "ok": false, "stopped": true, "signal": signal, "step": step, "run": run, "error": self.to_string() })
+        let mut line = json!({ "ok": false, "stopped": true, "signal": signal, "step": step, "run": run, "error": self.to_string() });
+        if let Self::AtSeed { seed, .. } = self {
+            line["seed"] = json!(seed);
+        }
+        line
+    }
+
+    /// The same, of the set of seeds in `root` of which `seed` was being trained.
+    pub fn at_seed(self, root: &Path, seed: u64) -> Self {
+        let (signal, step) = match self {
+            Self::AtStep { signal, step, .. } => (signal, Some(step)),
+            Self::AtSeed { signal, step, .. } => (signal, step),
+            Self::BeforeTraining { signal } => (signal, None),
+            // A seed trains one run and sweeps nothing.
+            Self::Sweep { .. } => return self,
+        };
+        Self::AtSeed {
+            signal,
+            seed,
+            step,
+            run: root.to_owned(),
+        }
     }
 }
 
@@ -109,6 +182,15 @@ mod tests {
         assert_eq!(
             (stopped.json()["step"].as_u64(), stopped.json()["stopped"].as_bool()),
             (Some(12), Some(true))
+        );
+        let of_set = stopped.at_seed(Path::new("runs"), 4);
+        assert_eq!(
+            of_set.to_string(),
+            "stopped by SIGUSR1 at seed 4; continue with `train fit --run runs --resume`"
+        );
+        assert_eq!(
+            (of_set.json()["seed"].as_u64(), of_set.json()["step"].as_u64()),
+            (Some(4), Some(12))
         );
         assert_eq!(Stopped::check(&|| None), Ok(()));
         assert!(Stopped::check(&|| Some("SIGTERM")).is_err());

@@ -2,12 +2,15 @@
 
 mod confusion_picture;
 mod curves;
-mod font;
+pub(crate) mod font;
+pub mod html;
 mod ranking_picture;
 pub mod standing;
+mod tag_curves;
 mod tag_table;
 
 use crate::config::RunConfig;
+use crate::console::Console;
 use crate::evaluate::Judgement;
 use crate::history::EpochRecord;
 use crate::metrics::{SetMetrics, SetReport, Tally};
@@ -18,6 +21,7 @@ use ranking_picture::ranking_file;
 use serde::{Deserialize, Serialize};
 use shared::dataset::Task;
 use shared::split::Set;
+use std::path::PathBuf;
 
 /// A run's figures.
 pub const METRICS_FILE: &str = "metrics.json";
@@ -49,8 +53,8 @@ pub struct RunMetrics {
 #[derive(Debug, thiserror::Error)]
 #[error("could not draw {file}: {detail}")]
 pub struct DrawError {
-    file: &'static str,
-    detail: String,
+    pub(crate) file: &'static str,
+    pub(crate) detail: String,
 }
 
 /// The names of a set's table and picture: confusion of classes, or figures of tags and their ranking. The test set's are
@@ -141,6 +145,26 @@ pub fn write_set(
     let mut json = serde_json::to_vec_pretty(&metrics)?;
     json.push(b'\n');
     Ok(run.write(METRICS_FILE, &json)?)
+}
+
+/// Writes the run's page and gives its path. Where that fails it says so: what the page is about is safe, and no reason to
+/// call a training failed.
+pub fn write_page(
+    run: &RunDirectory,
+    config: &RunConfig,
+    options: &html::Options<'_>,
+    console: Console,
+) -> Option<PathBuf> {
+    match html::write(run, config, options) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            console.line(&format!(
+                "warning: {} was not written, and all else was: {error:#}",
+                run.path(html::REPORT_FILE).display()
+            ));
+            None
+        }
+    }
 }
 
 /// Draws loss and F1 over the epochs.
