@@ -3,10 +3,10 @@
 use super::page::{Page, anchor, links, normal, root};
 use super::replaced::REPLACED;
 use regex::Regex;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use tests::harness::Program;
+use tests::harness::{Program, json_line};
 
 /// A program's help, of one of its commands or of itself.
 fn help(program: Program, command: Option<&str>) -> String {
@@ -63,15 +63,22 @@ fn known_flags() -> BTreeSet<String> {
             }
         }
     }
-    // Those of cargo and sbatch.
-    known.extend(REPLACED.iter().flat_map(|replaced| flags(replaced.script)));
+    let others = REPLACED
+        .iter()
+        .filter(|replaced| ["cargo", "sbatch"].contains(&replaced.name));
+    known.extend(others.flat_map(|replaced| flags(replaced.script)));
     known
 }
 
 #[test]
 fn flags_that_pages_name_exist() {
     let known = known_flags();
-    assert!(known.contains("--loaded-lr") && known.contains("--tasks") && known.contains("--strategy"));
+    assert!(
+        !known.contains("--frame")
+            && known.contains("--loaded-lr")
+            && known.contains("--tasks")
+            && known.contains("--strategy")
+    );
     let mut wrong = Vec::new();
     for page in Page::all() {
         for (at, line) in page.text.lines().enumerate() {
@@ -152,6 +159,20 @@ fn every_reason_code_is_explained_and_no_other() {
 }
 
 #[test]
+fn every_mark_on_a_figure_is_explained_and_no_other() {
+    let source = fs::read_to_string(root().join("train/src/scoreboard/marks.rs")).unwrap();
+    let source = source.split("#[cfg(test)]").next().unwrap();
+    let code = Regex::new(r#"add\(\s*"([a-z_]+)""#).unwrap();
+    let codes: BTreeSet<&str> = code.captures_iter(source).map(|found| found.extract::<1>().1[0]).collect();
+    assert!(codes.len() >= 15, "{codes:?}");
+    let page = Page::read(Path::new("docs/reference/train.md")).text;
+    let table = page.split("| mark |").nth(1).expect("a table of marks").split("\n\n").next().unwrap();
+    let row = Regex::new(r"(?m)^\| `([a-z_]+)` \|").unwrap();
+    let explained: BTreeSet<&str> = row.captures_iter(table).map(|found| found.extract::<1>().1[0]).collect();
+    assert_eq!(explained, codes);
+}
+
+#[test]
 fn links_lead_somewhere() {
     let pages = Page::all();
     let mut broken = Vec::new();
@@ -203,5 +224,58 @@ fn the_index_has_every_page() {
             inside == "README.md" || linked.contains(inside),
             "docs/README.md does not link {inside}"
         );
+    }
+}
+
+/// The cells of a table's rows that begin with a name in backticks, by the names of its columns, which are in backticks too.
+fn rows_by_column(page: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+    let cells = |line: &str| -> Vec<String> {
+        let cells = line.trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
+    };
+    let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).collect();
+    let header = lines
+        .iter()
+        .find(|line| line.contains("`batch_size`"))
+        .expect("the table of defaults");
+    let columns = cells(header);
+    let rows = lines
+        .iter()
+        .skip_while(|line| *line != header)
+        .skip(1)
+        .map(|line| cells(line));
+    rows.map(|row| (row[0].clone(), columns.iter().cloned().zip(row).skip(1).collect()))
+        .collect()
+}
+
+#[test]
+fn defaults_of_the_models_are_those_of_the_program() {
+    let page = Page::read(Path::new("docs/reference/settings.md")).text;
+    let documented = rows_by_column(&page);
+    let models = Program::Train.command(["models", "--json"]).assert().success();
+    let models = json_line(&models)["models"].clone();
+    let names: BTreeSet<&str> = models
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["name"].as_str().unwrap())
+        .collect();
+    assert!(documented.keys().map(String::as_str).eq(names));
+    for (model, settings) in documented {
+        let template = Program::Train
+            .command(["config", "--model", &model, "--init-from", "weights"])
+            .assert()
+            .success();
+        let template = String::from_utf8_lossy(&template.get_output().stdout).into_owned();
+        for (name, value) in settings {
+            let line = template
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("{name} = ")));
+            assert_eq!(
+                line.map(|line| line.trim_matches('"')),
+                Some(value.as_str()),
+                "{model}: {name}"
+            );
+        }
     }
 }

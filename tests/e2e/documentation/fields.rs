@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Files of a data set and of a run, and the page that describes each.
-const FILES: [(&str, &str); 17] = [
+const FILES: [(&str, &str); 21] = [
     ("fma/dataset.json", "docs/reference/data-set.md"),
     ("fma/build.json", "docs/reference/data-set.md"),
     ("fma/tracks.csv", "docs/reference/data-set.md"),
@@ -21,6 +21,10 @@ const FILES: [(&str, &str); 17] = [
     ("runs/crnn/history.csv", "docs/reference/run.md"),
     ("runs/crnn/metrics.json", "docs/reference/run.md"),
     ("runs/crnn/predictions.csv", "docs/reference/run.md"),
+    ("runs/crnn/environment.json", "docs/reference/run.md"),
+    ("runs/crnn/looks.csv", "docs/reference/run.md"),
+    ("scoreboard.csv", "docs/reference/train.md"),
+    ("sweeps/grid/sweep.csv", "docs/reference/train.md"),
     ("runs/crnn/last.checkpoint", "docs/reference/run.md"),
     ("runs/tags/metrics.json", "docs/reference/run.md"),
     ("runs/tags/tags.csv", "docs/reference/run.md"),
@@ -38,7 +42,8 @@ pub fn check(clone: &Path) -> BTreeSet<&'static str> {
         let path = clone.join(file.replace("CURRENT", current.trim()));
         let Ok(bytes) = fs::read(&path) else { continue };
         found.insert(file);
-        let text = Page::read(Path::new(page)).text;
+        // What a run's columns mean, other tables need not say again.
+        let text = [page, "docs/reference/run.md"].map(|page| Page::read(Path::new(page)).text).concat();
         for field in fields(file, &bytes) {
             assert!(
                 text.contains(&format!("`{field}`")),

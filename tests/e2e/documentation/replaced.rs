@@ -19,7 +19,7 @@ pub struct Replaced {
 pub const REPLACED: &[Replaced] = &[
     Replaced {
         name: "train",
-        reason: "One epoch of small batches, few trials, frames of less than a second, the CPU: a training for real takes \
+        reason: "One epoch (three in a sweep) of small batches, few seeds, frames of less than a second, the CPU: a training for real takes \
                  minutes to hours on music that is longer, and there is no GPU. The names of settings stay.",
         script: r#"
             words=() fit=no resume=no epochs=1 has=' '
@@ -29,11 +29,12 @@ pub const REPLACED: &[Replaced] = &[
             done
             case ${1:-} in fit | sweep) fit=yes ;; esac
             [[ $resume == no ]] || epochs=2
+            [[ ${1:-} != sweep ]] || epochs=3
             while [[ $# -gt 0 ]]; do
                 case $1 in
                     --epochs) words+=(--epochs "$epochs") && shift ;;
                     --batch-size) words+=(--batch-size 4) && shift ;;
-                    --steps | --trials | --seeds) words+=("$1" 2) && shift ;;
+                    --steps | --seeds) words+=("$1" 2) && shift ;;
                     --device | --devices) words+=("$1" cpu) && shift ;;
                     --precision) words+=(--precision auto) && shift ;;
                     --frame-seconds) words+=(--frame-seconds 0.8) && shift ;;
@@ -43,7 +44,7 @@ pub const REPLACED: &[Replaced] = &[
                 shift
             done
             if [[ $fit == yes && $resume == no ]]; then
-                [[ $has == *' --epochs '* ]] || words+=(--epochs 1)
+                [[ $has == *' --epochs '* ]] || words+=(--epochs "$epochs")
                 [[ $has == *' --batch-size '* ]] || words+=(--batch-size 4)
             fi
             exec "$REAL/train" "${words[@]}""#,
