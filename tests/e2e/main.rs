@@ -8,6 +8,7 @@
 
 mod bench;
 mod build;
+mod documentation;
 mod flipped_bits;
 mod full_disk;
 mod inspect;
