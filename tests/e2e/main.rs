@@ -11,6 +11,7 @@ mod build;
 mod documentation;
 mod flipped_bits;
 mod full_disk;
+mod inspect;
 mod killed;
 mod killed_training;
 mod live_split;
