@@ -43,7 +43,9 @@ pub fn check(clone: &Path) -> BTreeSet<&'static str> {
         let Ok(bytes) = fs::read(&path) else { continue };
         found.insert(file);
         // What a run's columns mean, other tables need not say again.
-        let text = [page, "docs/reference/run.md"].map(|page| Page::read(Path::new(page)).text).concat();
+        let text = [page, "docs/reference/run.md"]
+            .map(|page| Page::read(Path::new(page)).text)
+            .concat();
         for field in fields(file, &bytes) {
             assert!(
                 text.contains(&format!("`{field}`")),

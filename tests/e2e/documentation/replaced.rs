@@ -95,12 +95,12 @@ pub const REPLACED: &[Replaced] = &[
         script: FORM_OF_A_SCRIPT,
     },
     Replaced {
-        name: "scripts/papers/*",
+        name: "scripts/papers/*.sh",
         reason: "Each compiles and trains for minutes to days. Flags are checked against the comment at the script's top.",
         script: FORM_OF_A_SCRIPT,
     },
     Replaced {
-        name: "scripts/bench/*",
+        name: "scripts/bench/*.sh",
         reason: "Each measures for minutes and wants the machine for itself. Its form is checked.",
         script: FORM_OF_A_SCRIPT,
     },
