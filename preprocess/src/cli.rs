@@ -13,6 +13,7 @@ use crate::split::{GroupBy, Ratios, SplitConfig, Strategy};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use shared::features::FeatureConfig;
+use shared::log::Format;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -83,6 +84,28 @@ pub struct Cli {
     /// Shows no progress and no summary, only errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// What lines on standard error look like
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// What lines on standard error look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Sentences
+    #[default]
+    Text,
+    /// A JSON object each, with figures in fields of their own
+    Json,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 /// The commands.

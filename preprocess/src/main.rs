@@ -18,17 +18,21 @@ use preprocess::report::{self, Outcome, Written};
 use preprocess::verify::repair;
 use preprocess::{extend, manual, merge, pipeline, split, verify};
 use shared::dataset::Dataset;
+use shared::log;
 use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
+use tracing::Level;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let level = if cli.quiet { Level::ERROR } else { Level::INFO };
+    log::show("preprocess", level, cli.log_format.into());
     let style = Style::detect(cli.quiet);
     let outcome = match cli.command {
         Command::Build(args) => build(args, style),
@@ -45,7 +49,7 @@ fn main() -> ExitCode {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         Err(error) => {
-            eprintln!("error: could not write to standard output: {error}");
+            tracing::error!("could not write to standard output: {error}");
             return ExitCode::from(1);
         }
     }
@@ -60,10 +64,8 @@ fn print(outcome: &anyhow::Result<Outcome>, json: bool, quiet: bool) -> io::Resu
     let mut stdout = io::stdout().lock();
     let line = match outcome {
         Ok(outcome) => {
-            if !quiet {
-                for warning in &outcome.warnings {
-                    eprintln!("warning: {warning}");
-                }
+            for warning in &outcome.warnings {
+                tracing::warn!("{warning}");
             }
             // What is wrong with a data set is not a summary but the result.
             if !quiet || !outcome.ok {
@@ -73,7 +75,7 @@ fn print(outcome: &anyhow::Result<Outcome>, json: bool, quiet: bool) -> io::Resu
         }
         Err(error) => {
             let error = format!("{error:#}");
-            eprintln!("error: {error}");
+            tracing::error!("{error}");
             report::failure(&error)
         }
     };

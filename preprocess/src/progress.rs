@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
+use tracing::info;
 
 /// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
@@ -93,8 +94,8 @@ impl BuildProgress for TrackProgress {
                 self.bar.set_position(done as u64);
                 self.bar.reset_eta();
             }
-            Style::Lines if done > 0 => eprintln!("going on after track {done} of {total}"),
-            Style::Lines => eprintln!("{total} tracks"),
+            Style::Lines if done > 0 => info!(done, total, "going on after track {done} of {total}"),
+            Style::Lines => info!(total, "{total} tracks"),
             Style::Quiet => {}
         }
     }
@@ -108,7 +109,8 @@ impl BuildProgress for TrackProgress {
         self.bar.inc(1);
         if self.style == Style::Lines && self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
-            eprintln!("{}", self.line());
+            let (done, total, dropped) = (self.done, self.total, self.dropped);
+            info!(done, total, dropped, "{}", self.line());
         }
     }
 

@@ -18,6 +18,8 @@ pub mod guard;
 #[forbid(unsafe_code)]
 mod inside;
 #[forbid(unsafe_code)]
+pub mod log;
+#[forbid(unsafe_code)]
 pub mod manifest;
 #[forbid(unsafe_code)]
 pub mod rng;

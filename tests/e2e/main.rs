@@ -15,6 +15,7 @@ mod inspect;
 mod killed;
 mod killed_training;
 mod live_split;
+mod outputs;
 mod papers;
 mod parts;
 mod places;

@@ -20,6 +20,7 @@ use crate::models::ModelKind;
 use crate::precision::Precision;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use shared::log::Format;
 use shared::split::Set;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -37,6 +38,28 @@ pub struct Cli {
     /// End with one line of JSON on standard output
     #[arg(long, global = true)]
     pub json: bool,
+    /// What lines on standard error look like
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// What lines on standard error look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Sentences
+    #[default]
+    Text,
+    /// A JSON object each, with figures in fields of their own
+    Json,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 const EXAMPLES: &str = "Examples:

@@ -15,10 +15,10 @@ impl Console {
         Self { quiet }
     }
 
-    /// A line on stderr.
+    /// A line of the log.
     pub fn line(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            tracing::info!("{text}");
         }
     }
 

@@ -28,6 +28,7 @@ use crate::trainer::Trainer;
 use anyhow::{Context, bail};
 use burn::module::Module;
 use shared::split::Set;
+use tracing::info;
 
 /// Figures per epoch.
 pub const HISTORY_FILE: &str = "history.csv";
@@ -153,12 +154,21 @@ pub fn fit(
             );
         }
         let pace = pace(config, compute, &report, trainer.times);
-        console.line(&describe(
-            &record,
-            config.epochs,
-            report.batches * config.batch_size,
-            &pace,
-        ));
+        info!(
+            epoch = record.epoch,
+            seconds = record.seconds,
+            data_wait = record.data_wait,
+            train_loss = record.train.loss,
+            train_macro_f1 = record.train.macro_f1,
+            train_top1 = record.train.top1,
+            val_loss = record.val.loss,
+            val_macro_f1 = record.val.macro_f1,
+            val_top1 = record.val.top1,
+            val_auc_roc = record.val.auc_roc,
+            val_auc_pr = record.val.auc_pr,
+            "{}",
+            describe(&record, config.epochs, report.batches * config.batch_size, &pace)
+        );
         if let Some(advice) = pace.advice().filter(|_| !advised) {
             console.line(&advice);
             advised = true;

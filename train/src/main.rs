@@ -4,8 +4,10 @@
 use anyhow::Context;
 use clap::Parser;
 use serde_json::json;
+use shared::log;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use tracing::Level;
 use train::cli::{Cli, Command};
 use train::commands::{
     Incomplete, Outcome, UsageError, run_bench, run_completions, run_config, run_eval, run_export, run_features,
@@ -27,6 +29,8 @@ const WRONG_USAGE: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.json;
+    let level = if cli.quiet { Level::WARN } else { Level::INFO };
+    log::show("train", level, cli.log_format.into());
     match run(cli).and_then(|outcome| print(&outcome, true, json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(report(&error, json)),
@@ -55,15 +59,15 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
 /// Says what went wrong and chooses the exit code.
 fn report(error: &anyhow::Error, json: bool) -> u8 {
     let (code, line) = if let Some(stopped) = error.chain().find_map(|cause| cause.downcast_ref::<Stopped>()) {
-        eprintln!("{stopped}");
+        tracing::warn!("{stopped}");
         (EXIT_STOPPED, stopped.json())
     } else if let Some(incomplete) = error.downcast_ref::<Incomplete>() {
         let printed = print(&incomplete.outcome, false, json);
-        eprintln!("error: {incomplete}");
-        printed.unwrap_or_else(|error| eprintln!("error: {error:#}"));
+        tracing::error!("{incomplete}");
+        printed.unwrap_or_else(|error| tracing::error!("{error:#}"));
         return FAILED;
     } else {
-        eprintln!("error: {error:#}");
+        tracing::error!("{error:#}");
         let code = if error.is::<UsageError>() { WRONG_USAGE } else { FAILED };
         (code, json!({ "ok": false, "error": format!("{error:#}") }))
     };

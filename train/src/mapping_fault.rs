@@ -86,7 +86,7 @@ impl FaultWatch {
             .flatten()
             .unwrap_or_else(|| "a part of a memory-mapped shard could not be read".into());
         let error = format!("{cause}; check the disk or mount that it lies on, and {advice}");
-        eprintln!("error: {error}");
+        tracing::error!("{error}");
         if json {
             println!("{}", json!({ "ok": false, "error": error }));
         }

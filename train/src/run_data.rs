@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use shared::dataset::{Dataset, DatasetError, SUMMARY_FILE, Task, read_summary};
 use shared::features::FeatureConfig;
 use shared::shard::ShardKind;
-use shared::split::{Set, Split, SplitError};
+use shared::split::{self, Set, Split, SplitError};
 use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS};
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Statistics of whole tracks that the data set keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -269,6 +269,15 @@ fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Option
         skipped: hops(config.skip_seconds, stored),
     };
     Ok((features, Some(framing)))
+}
+
+/// The name of a data set's live split. What is no data set is said before what has none.
+pub fn live_split(dataset: &Path) -> Result<String, RunDataError> {
+    Dataset::read_index(dataset)?;
+    let live = split::current(dataset)?;
+    Ok(live.ok_or_else(|| SplitError::NoSplit {
+        dataset: dataset.to_owned(),
+    })?)
 }
 
 /// Whole hops in so many seconds.

@@ -14,7 +14,7 @@ use crate::mapping_fault::FaultWatch;
 use crate::memory::{self, shuffle_window};
 use crate::preparation::prepare;
 use crate::report::{self, CURVES_FILE, html};
-use crate::run_data::{RunData, training_kinds};
+use crate::run_data::{RunData, RunDataError, live_split, training_kinds};
 use crate::run_directory::RunDirectory;
 use crate::seeds::SeedSet;
 use crate::start::BEST_FILE;
@@ -23,8 +23,8 @@ use anyhow::{Context, bail};
 use serde_json::json;
 use shared::dataset::{Dataset, Task};
 use shared::shard::ShardKind;
-use shared::split::{CURRENT_FILE, SPLITS_DIRECTORY, Set, SplitError, current};
-use std::path::{Path, PathBuf};
+use shared::split::{CURRENT_FILE, SPLITS_DIRECTORY, Set};
+use std::path::{self, Path, PathBuf};
 
 /// Trains a model, or several from different seeds, or goes on with that.
 pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
@@ -89,18 +89,19 @@ pub(super) fn plan(
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
     config.check_beginning().map_err(UsageError::Setting)?;
     config.devices = devices;
+    // The run is looked at later from other directories.
+    config.data = path::absolute(&config.data).context("there is no current directory")?;
     let live = config.split.is_empty();
     if live {
-        config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit {
-            dataset: config.data.clone(),
-        })?;
+        config.split = live_split(&config.data)?;
     }
     watch.dataset(&config.data);
     config.background.iter().for_each(|root| watch.dataset(root));
     watch.advise("run the same command again");
     let mut data = RunData::open(&config).map_err(|error| {
+        let of_split = matches!(error, RunDataError::Split(_) | RunDataError::UnknownTrack { .. });
         let error = anyhow::Error::from(error);
-        if !live {
+        if !live || !of_split {
             return error;
         }
         let path = config.data.join(SPLITS_DIRECTORY).join(CURRENT_FILE);

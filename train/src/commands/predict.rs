@@ -68,7 +68,7 @@ pub fn run_predict(args: PredictArgs, watch: &FaultWatch, console: Console) -> a
     let jobs = args.jobs.or_else(|| thread::available_parallelism().ok());
     listener.predict(&files, jobs.map_or(1, NonZeroUsize::get), |file, verdict| {
         if let Err(rejection) = &verdict {
-            bar.suspend(|| console.line(&format!("warning: {}: {rejection}", files[file].display())));
+            bar.suspend(|| console.line(&format!("{}: {rejection}", files[file].display())));
         }
         bar.inc(1);
         answers.push(verdict);

@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::device::DeviceChoice;
 use crate::mapping_fault::FaultWatch;
 use crate::memory::{self, shuffle_window};
-use crate::run_data::RunData;
+use crate::run_data::{RunData, live_split};
 use crate::stop::{StopSignals, Stopped};
 use crate::sweep::child::{Program, threads_of_each};
 use crate::sweep::directory::{PICTURE_FILE, SPECIFICATION_FILE, SweepDirectory, TABLE_FILE};
@@ -20,7 +20,6 @@ use crate::sweep::table::Results;
 use crate::sweep::{Specification, Sweep};
 use anyhow::{Context, bail};
 use serde_json::json;
-use shared::split::{SplitError, current};
 
 /// Tries settings, or goes on with it.
 pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
@@ -118,9 +117,7 @@ fn settle(specification: &mut Specification, trials: &[Trial], jobs: usize, is_n
     let names: Vec<_> = specification.names().into_iter().map(String::from).collect();
     let varies = |name: &str| names.iter().any(|varied| varied == name);
     if config.split.is_empty() {
-        config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit {
-            dataset: config.data.clone(),
-        })?;
+        config.split = live_split(&config.data)?;
     }
     let data = RunData::open(&config)?;
     let index = data.dataset.index();

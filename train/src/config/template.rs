@@ -12,7 +12,9 @@ const LOCAL: [&str; 3] = ["split", "loader_threads", "shuffle_window"];
 
 /// The file, of settings that were resolved. `named` says whether a data set was.
 pub fn template(config: &RunConfig, named: bool) -> String {
-    let table = toml::Table::try_from(config).expect("plain settings always serialize");
+    // Through text: a table of values would show 1e-5, which is an `f32`, as the `f64` that is nearest to it.
+    let table = toml::to_string(config).expect("plain settings always serialize");
+    let table: toml::Table = toml::from_str(&table).expect("what was just written can be read");
     let mut text = format!(
         "# Settings of `train fit --config FILE` for {}. Flags win over them; lines that begin with # are left to their\n\
          # defaults.\n",
