@@ -9,6 +9,7 @@ use crate::extend::ExtendConfig;
 use crate::merge::MergeConfig;
 use crate::split::{GroupBy, Ratios, SplitConfig, Strategy};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use shared::features::FeatureConfig;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -25,6 +26,15 @@ Examples:
 A build that was interrupted goes on where it was when the same command is given again. Output is the same,
 byte by byte, for any number of jobs, and of parts. Where --out is a finished data set and the source has more
 tracks now, they are added to it.";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  preprocess completions bash > ~/.local/share/bash-completion/completions/preprocess
+  preprocess completions zsh > \"${fpath[1]}/_preprocess\"";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  preprocess man ~/.local/share/man/man1";
 
 const MERGE_EXAMPLES: &str = "\
 Examples:
@@ -100,6 +110,19 @@ pub enum Command {
     /// Says what a data set holds, what its labels have to do with each other, or draws one of its tracks
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
+    /// Prints a script that completes commands and flags in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Writes a manual page for each command
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// Directory to write to
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
 /// `preprocess merge`, as typed.

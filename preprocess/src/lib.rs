@@ -13,6 +13,7 @@ pub mod index;
 pub mod inside;
 pub mod inspect;
 pub mod journal;
+pub mod manual;
 pub mod merge;
 pub mod ordered;
 pub mod part;

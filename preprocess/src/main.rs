@@ -15,7 +15,7 @@ use preprocess::inspect::picture::TrackPicture;
 use preprocess::progress::{ByteProgress, Style, TrackProgress};
 use preprocess::report::{self, Outcome};
 use preprocess::verify::repair;
-use preprocess::{extend, merge, pipeline, split, verify};
+use preprocess::{extend, manual, merge, pipeline, split, verify};
 use shared::dataset::Dataset;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -34,6 +34,8 @@ fn main() -> ExitCode {
         Command::Split(args) => make_split(args),
         Command::Verify(args) => verify(args, style),
         Command::Inspect(args) => inspect(args),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { directory } => manual::pages(&directory),
     };
     match print(&outcome, cli.json, cli.quiet) {
         Ok(()) => {}

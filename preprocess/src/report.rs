@@ -26,7 +26,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn new(command: &str, text: String, mut json: Value, warnings: Vec<String>) -> Self {
+    /// Of a command that has done what it should.
+    pub fn new(command: &str, text: String, mut json: Value, warnings: Vec<String>) -> Self {
         json["command"] = command.into();
         json["ok"] = true.into();
         json["warnings"] = warnings.clone().into();

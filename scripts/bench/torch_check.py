@@ -3,8 +3,8 @@
 
     torch_check.py FILE... [--device cpu] [--tolerance 1e-3]
 
-Each FILE is written by `train bench --outputs FILE`: a safetensors file with a model's weights under their exported
-names, check.waveform [batch, 1, samples] and check.spectrogram [batch, 1, n_mels, frames] (those of the two that the model
+Each FILE is a directory that `train export` wrote, whose weights.safetensors is a state dict and is loaded as one; or is
+written by `train bench --outputs FILE`: a safetensors file with a model's weights under this project's own names, check.waveform [batch, 1, samples] and check.spectrogram [batch, 1, n_mels, frames] (those of the two that the model
 takes, as it takes them), check.logits [batch, classes] (dropout off, batch norm on its running statistics), and the
 metadata "model" and "classes".
 For each file the largest absolute difference of logits is printed, and the largest of the logits. The difference may be
@@ -14,6 +14,7 @@ is beyond that or cannot be read.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 import torch
@@ -25,17 +26,26 @@ CHECK = "check."
 
 def check(path: str, device: str, tolerance: float) -> tuple[str, bool]:
     """A row of the table, and whether the file passes."""
-    tensors, metadata = torch_models.read_safetensors(path)
+    exported = os.path.isdir(path)
+    tensors, metadata = torch_models.read_safetensors(os.path.join(path, "check.safetensors") if exported else path)
     model = metadata.get("model", "")
     if model not in torch_models.MODELS:
         raise ValueError(f"its metadata names no model that is known here, but {model!r}")
-    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(CHECK)}
+    if exported:
+        weights = torch_models.read_safetensors(os.path.join(path, "weights.safetensors"))[0]
+    else:
+        weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(CHECK)}
     absent = [
         CHECK + name for name in (*torch_models.input_names(model), "logits") if CHECK + name not in tensors
     ]
     if absent:
         raise ValueError(f"it has no {', no '.join(absent)}")
-    module = torch_models.load_ours(model, weights).to(device).eval()
+    if exported:
+        module = torch_models.create(model, tensors[CHECK + "logits"].shape[1])
+        module.load_state_dict(weights)
+    else:
+        module = torch_models.load_ours(model, weights)
+    module = module.to(device).eval()
     inputs = [tensors[CHECK + name].float().to(device) for name in torch_models.input_names(model)]
     expected = tensors[CHECK + "logits"].float()
     if str(expected.shape[1]) != metadata.get("classes", str(expected.shape[1])):

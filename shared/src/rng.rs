@@ -31,6 +31,11 @@ pub enum Purpose {
     Background,
     /// How a spectrogram that is an image is turned and shifted.
     Image,
+    /// Which tracks and which of several runs a bootstrap draws; `epoch` is the resample's number, `track` says what is
+    /// drawn.
+    Resample,
+    /// Which tracks change sides in a randomization test; `epoch` is the permutation's number.
+    Permutation,
     /// The settings of a trial of a random search, which is `track`; `epoch` is 0.
     Search,
 }
@@ -50,7 +55,9 @@ impl Purpose {
             Self::PitchShift => 9,
             Self::Background => 10,
             Self::Image => 11,
-            Self::Search => 12,
+            Self::Resample => 12,
+            Self::Permutation => 13,
+            Self::Search => 14,
         }
     }
 }

@@ -130,22 +130,17 @@ fn figures_of_tags_can_be_had_again_from_the_predictions() {
 fn predictions_of_other_weights_do_not_stay() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
-    fit(
-        &genres().path(),
-        "mfcc-dense",
-        &run,
-        &["--lr", "1e-5", "--monitor", "loss"],
-    )
-    .assert()
-    .success();
+    fit(&genres().path(), "mfcc-dense", &run, &["--monitor", "loss"])
+        .assert()
+        .success();
     eval(&run, &[]);
     assert!(run.join("predictions.csv").is_file());
-    // With so small a rate each epoch's loss is below the one before.
+    // Of a fresh model some later epoch has a lower loss than the first.
     Program::Train
-        .command(["fit", "--resume", "--epochs", "2", "--device", "cpu", "--run"])
+        .command(["fit", "--resume", "--epochs", "10", "--device", "cpu", "--run"])
         .arg(&run)
         .assert()
         .success();
-    assert_eq!(metrics(&run)["best_epoch"], 2);
+    assert!(metrics(&run)["best_epoch"].as_u64().unwrap() > 1);
     assert!(!run.join("predictions.csv").exists() && run.join("predictions-validation.csv").is_file());
 }

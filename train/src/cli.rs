@@ -1,7 +1,15 @@
 //! The command line as typed.
 
+mod config;
+mod export;
+mod predict;
+mod report;
 mod sweep;
 
+pub use config::ConfigArgs;
+pub use export::ExportArgs;
+pub use predict::PredictArgs;
+pub use report::{JudgedSet, ReportArgs};
 pub use sweep::SweepArgs;
 
 use crate::augment::AugmentChoice;
@@ -11,6 +19,7 @@ use crate::frontend::FrontEndPlace;
 use crate::models::ModelKind;
 use crate::precision::Precision;
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use shared::split::Set;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -36,6 +45,9 @@ const EXAMPLES: &str = "Examples:
   train fit --data fma --model cnn1d --run runs/cnn1d --init-from checkpoint_baseline1d.pt
   train fit --data gtzan --model choi-crnn --run runs/choi --init-from runs/tagger --freeze 'blocks.[01]'
   train eval --run runs/crnn
+  train fit --data fma --model crnn --seeds 5 --run runs/crnn-seeds
+  train report runs/baseline runs/crnn-seeds --csv scoreboard.csv
+  train predict --run runs/crnn song.mp3
   train features --run runs/crnn --out features.safetensors --classify knn,svm
   train models
   train bench --data fma --model crnn --batch-size 32
@@ -43,6 +55,13 @@ const EXAMPLES: &str = "Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage. `fit` and `sweep` end with 75 when SIGTERM, SIGUSR1 or SIGINT has stopped
 them: everything is kept, and the same run or sweep goes on with --resume. A Ctrl-C after that ends it at once.";
+
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  train completions bash > ~/.local/share/bash-completion/completions/train
+  train completions zsh > \"${fpath[1]}/_train\"";
+
+const MAN_EXAMPLES: &str = "Examples:
+  train man ~/.local/share/man/man1";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -53,13 +72,37 @@ pub enum Command {
     Eval(EvalArgs),
     /// Write what a model makes of tracks before its classifier, and try others on top
     Features(Box<FeaturesArgs>),
+    /// Put runs beside each other: figures with intervals, what is suspicious about them, which differ by more than luck
+    Report(ReportArgs),
+    /// Ask a run's best weights about audio files
+    Predict(PredictArgs),
+    /// Write a run's best weights for PyTorch
+    Export(ExportArgs),
+    /// Print a settings file with every setting, for `fit --config`
+    Config(Box<ConfigArgs>),
     /// List the systems
     Models,
     /// Measure each stage of training, alone and together
     Bench(Box<BenchArgs>),
+    /// Print a script that completes commands and flags in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write a manual page for each command
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// Directory to write to
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
     /// Try settings: a grid of them, or draws, thinned out as trials show what they are worth
     Sweep(Box<SweepArgs>),
 }
+
+/// More trainings than anybody waits for.
+const MOST_SEEDS: u64 = 10_000;
 
 /// `train fit`.
 #[derive(Debug, clap::Args)]
@@ -70,6 +113,9 @@ pub struct FitArgs {
     /// Continue the run where it stopped
     #[arg(long)]
     pub resume: bool,
+    /// Train so many times, with seeds counted up from --seed: RUN/seed-0, RUN/seed-1, ...
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=MOST_SEEDS))]
+    pub seeds: Option<u64>,
     /// Hold every byte that will be read against its checksum before anything begins
     #[arg(long)]
     pub verify: bool,
@@ -88,9 +134,9 @@ pub struct FitArgs {
 }
 
 /// `train eval`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct EvalArgs {
-    /// Directory of the run
+    /// Directory of the run, or of a set of seeds, which are judged one after the other
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
     /// Set of the run's split
@@ -102,6 +148,9 @@ pub struct EvalArgs {
     /// Of tags: take for each the threshold that gives the best F1 on the validation set, not 0.5
     #[arg(long)]
     pub tune_thresholds: bool,
+    /// Make the mistakes in RUN/report.html playable; adds up to 9 MB to it
+    #[arg(long)]
+    pub audio: bool,
     /// Where the run's data set lies now, if it was moved
     #[arg(long, value_name = "DATASET")]
     pub data: Option<PathBuf>,

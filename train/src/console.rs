@@ -24,15 +24,22 @@ impl Console {
 
     /// A bar over `steps` steps with rate and time left; invisible where stderr is no terminal.
     pub fn bar(&self, label: String, steps: usize, done: usize) -> ProgressBar {
+        const STEPS: &str = "{prefix} {bar:30} {pos}/{len} steps, {per_sec}, {eta} left {msg}";
+        self.drawn(STEPS, steps).with_prefix(label).with_position(done as u64)
+    }
+
+    /// The same over `count` things that are called so.
+    pub fn count(&self, things: &'static str, count: usize) -> ProgressBar {
+        const THINGS: &str = "{bar:30} {pos}/{len} {prefix}, {per_sec}, {eta} left";
+        self.drawn(THINGS, count).with_prefix(things)
+    }
+
+    fn drawn(&self, template: &str, length: usize) -> ProgressBar {
         if self.quiet || !std::io::stderr().is_terminal() {
             return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         }
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} steps, {per_sec}, {eta} left {msg}")
-            .expect("the template is constant and valid");
-        ProgressBar::new(steps as u64)
-            .with_style(style)
-            .with_prefix(label)
-            .with_position(done as u64)
+        let style = ProgressStyle::with_template(template).expect("the template is constant and valid");
+        ProgressBar::new(length as u64).with_style(style)
     }
 
     /// Several bars below each other; invisible where stderr is no terminal.

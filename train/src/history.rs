@@ -73,6 +73,62 @@ pub fn to_csv(history: &[EpochRecord]) -> Vec<u8> {
     writer.into_inner().expect("writing into memory cannot fail")
 }
 
+/// A table that [`to_csv`] did not write.
+#[derive(Debug, thiserror::Error)]
+#[error("row {row} (counted from 1, after the header): {detail}")]
+pub struct HistoryError {
+    row: usize,
+    detail: String,
+}
+
+/// The table that [`to_csv`] wrote, with as many digits as it has. Columns are found by their names, so that others may
+/// stand beside them.
+///
+/// # Errors
+/// Where a column is missing or a cell is no number.
+pub fn from_csv(bytes: &[u8]) -> Result<Vec<EpochRecord>, HistoryError> {
+    let wrong = |row: usize, detail: String| HistoryError { row, detail };
+    let mut reader = csv::Reader::from_reader(bytes);
+    let header = reader.headers().map_err(|error| wrong(0, error.to_string()))?.clone();
+    let mut history = Vec::new();
+    for (at, record) in reader.records().enumerate() {
+        let record = record.map_err(|error| wrong(at + 1, error.to_string()))?;
+        let cell = |name: &str| {
+            let column = header.iter().position(|column| column == name);
+            let cell = column.and_then(|column| record.get(column));
+            cell.ok_or_else(|| wrong(at + 1, format!("there is no column {name}")))
+        };
+        let number = |name: &str| {
+            let cell = cell(name)?;
+            cell.parse::<f64>()
+                .map_err(|_| wrong(at + 1, format!("{name} is `{cell}` and should be a number")))
+        };
+        let optional = |name: &str| match cell(name)? {
+            "" => Ok(None),
+            _ => number(name).map(Some),
+        };
+        let figures = |set: &str| -> Result<Figures, HistoryError> {
+            let paper = |name: &str| number(&format!("{set}_paper_{name}"));
+            Ok(Figures {
+                loss: number(&format!("{set}_loss"))?,
+                top1: optional(&format!("{set}_top1"))?,
+                macro_f1: number(&format!("{set}_macro_f1"))?,
+                paper: [paper("accuracy")?, paper("precision")?, paper("recall")?, paper("f1")?],
+                auc_roc: optional(&format!("{set}_auc_roc"))?,
+                auc_pr: optional(&format!("{set}_auc_pr"))?,
+            })
+        };
+        history.push(EpochRecord {
+            epoch: number("epoch")? as usize,
+            seconds: number("seconds")?,
+            data_wait: number("data_wait")?,
+            train: figures("train")?,
+            val: figures("val")?,
+        });
+    }
+    Ok(history)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,7 +150,12 @@ mod tests {
             train: figures,
             val: figures,
         };
-        let csv = String::from_utf8(to_csv(&[record])).unwrap();
+        let history = [record];
+        assert_eq!(from_csv(&to_csv(&history)).unwrap(), history);
+        let csv = String::from_utf8(to_csv(&history)).unwrap();
+        let error = |csv: String| from_csv(csv.as_bytes()).unwrap_err().to_string();
+        assert!(error(csv.replace("1.250000", "high")).contains("`high`"));
+        assert!(error(csv.replace("val_loss", "loss")).contains("no column val_loss"));
         let mut lines = csv.lines();
         assert!(
             lines

@@ -7,7 +7,10 @@ use serde_json::json;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use train::cli::{Cli, Command};
-use train::commands::{Outcome, UsageError, run_bench, run_eval, run_features, run_fit, run_models, run_sweep};
+use train::commands::{
+    Incomplete, Outcome, UsageError, run_bench, run_completions, run_config, run_eval, run_export, run_features,
+    run_fit, run_man, run_models, run_predict, run_report, run_sweep,
+};
 use train::console::Console;
 use train::mapping_fault::FaultWatch;
 use train::stop::{EXIT_STOPPED, Stopped};
@@ -24,7 +27,7 @@ const WRONG_USAGE: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.json;
-    match run(cli).and_then(|outcome| print(&outcome, json)) {
+    match run(cli).and_then(|outcome| print(&outcome, true, json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(report(&error, json)),
     }
@@ -37,7 +40,13 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Fit(args) => run_fit(*args, &watch, console),
         Command::Eval(args) => run_eval(args, &watch, console),
         Command::Features(args) => run_features(*args, &watch, console),
+        Command::Report(args) => run_report(&args, console),
+        Command::Predict(args) => run_predict(args, &watch, console),
         Command::Models => Ok(run_models()),
+        Command::Export(args) => run_export(args, &watch, console),
+        Command::Config(args) => run_config(*args),
+        Command::Completions { shell } => run_completions(shell),
+        Command::Man { directory } => run_man(&directory),
         Command::Bench(args) => run_bench(*args, &watch, console),
         Command::Sweep(args) => run_sweep(*args, &watch, console),
     }
@@ -48,6 +57,11 @@ fn report(error: &anyhow::Error, json: bool) -> u8 {
     let (code, line) = if let Some(stopped) = error.chain().find_map(|cause| cause.downcast_ref::<Stopped>()) {
         eprintln!("{stopped}");
         (EXIT_STOPPED, stopped.json())
+    } else if let Some(incomplete) = error.downcast_ref::<Incomplete>() {
+        let printed = print(&incomplete.outcome, false, json);
+        eprintln!("error: {incomplete}");
+        printed.unwrap_or_else(|error| eprintln!("error: {error:#}"));
+        return FAILED;
     } else {
         eprintln!("error: {error:#}");
         let code = if error.is::<UsageError>() { WRONG_USAGE } else { FAILED };
@@ -60,13 +74,13 @@ fn report(error: &anyhow::Error, json: bool) -> u8 {
 }
 
 /// A reader that has seen enough and closed the pipe is no failure.
-fn print(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
+fn print(outcome: &Outcome, ok: bool, json: bool) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let mut write = || -> io::Result<()> {
         writeln!(out, "{}", outcome.text)?;
         if json {
             let mut line = outcome.json.clone();
-            line["ok"] = json!(true);
+            line["ok"] = json!(ok);
             writeln!(out, "{line}")?;
         }
         out.flush()

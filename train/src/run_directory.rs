@@ -1,6 +1,7 @@
 //! A run's directory: which file lies where, and who may write it.
 
 use crate::config::RunConfig;
+use crate::seeds::SeedSet;
 use shared::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -27,6 +28,12 @@ pub enum RunError {
     #[error("{} holds no run: it has no {CONFIG_FILE}; begin one with `train fit --run {}`", path.display(),
             path.display())]
     NoRun {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A set of seeds where a run was asked for.
+    #[error("{} holds a set of seeds and not one run; name one of its runs, {}/seed-...", path.display(), path.display())]
+    SetOfSeeds {
         /// The directory.
         path: PathBuf,
     },
@@ -62,7 +69,7 @@ pub const CONFIG_FILE: &str = "config.toml";
 const LOCK_FILE: &str = ".lock";
 
 impl RunDirectory {
-    /// A new directory for a run, or an empty one.
+    /// A new directory for a run, or an empty one; or that of a set of seeds, to write into.
     pub fn begin(root: &Path) -> Result<Self, RunError> {
         let directory = Self::lock(root)?;
         if directory.path(CONFIG_FILE).exists() {
@@ -87,7 +94,12 @@ impl RunDirectory {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(RunError::NoRun { path: root.to_owned() });
+                let path = root.to_owned();
+                return Err(if SeedSet::is_at(root) {
+                    RunError::SetOfSeeds { path }
+                } else {
+                    RunError::NoRun { path }
+                });
             }
             Err(source) => return Err(RunError::Io { path, source }),
         };
@@ -98,6 +110,11 @@ impl RunDirectory {
         let config: RunConfig = toml::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         config.validate().map_err(|error| damaged(error.to_string()))?;
         Ok((directory, config))
+    }
+
+    /// Whether a run was begun in the directory.
+    pub fn is_at(root: &Path) -> bool {
+        root.join(CONFIG_FILE).exists()
     }
 
     fn lock(root: &Path) -> Result<Self, RunError> {

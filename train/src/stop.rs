@@ -10,7 +10,7 @@ use signal_hook::flag;
 use signal_hook::low_level::{raise, signal_name};
 use std::ffi::c_int;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -68,7 +68,7 @@ pub fn stop_at_eof() -> io::Result<()> {
 }
 
 /// Work that was stopped by a signal, with nothing lost.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Stopped {
     /// The run's checkpoint holds everything.
     #[error("stopped by {signal} at step {step}; continue with `train fit --run {} --resume`", run.display())]
@@ -95,6 +95,18 @@ pub enum Stopped {
         /// The sweep's directory.
         sweep: PathBuf,
     },
+    /// One of a set of seeds was being trained; what was done is kept.
+    #[error("stopped by {signal} at seed {seed}; continue with `train fit --run {} --resume`", run.display())]
+    AtSeed {
+        /// The signal's name.
+        signal: &'static str,
+        /// The seed under way.
+        seed: u64,
+        /// Steps of its run, if it had begun.
+        step: Option<u64>,
+        /// The directory of the set.
+        run: PathBuf,
+    },
     /// There was nothing to keep yet.
     #[error("stopped by {signal} before training began; run the same command again")]
     BeforeTraining {
@@ -112,7 +124,6 @@ impl Stopped {
     /// The line that `--json` prints.
     pub fn json(&self) -> Value {
         let (signal, step, run) = match self {
-            Self::AtStep { signal, step, run } => (signal, Some(step), Some(run.to_string_lossy())),
             Self::Sweep {
                 signal,
                 done,
@@ -124,9 +135,30 @@ impl Stopped {
                     "sweep": sweep.to_string_lossy(), "error": self.to_string(),
                 });
             }
+            Self::AtStep { signal, step, run } => (signal, Some(*step), Some(run.to_string_lossy())),
+            Self::AtSeed { signal, step, run, .. } => (signal, *step, Some(run.to_string_lossy())),
             Self::BeforeTraining { signal } => (signal, None, None),
         };
-        json!({ "ok": false, "stopped": true, "signal": signal, "step": step, "run": run, "error": self.to_string() })
+        let mut line = json!({ "ok": false, "stopped": true, "signal": signal, "step": step, "run": run, "error": self.to_string() });
+        if let Self::AtSeed { seed, .. } = self {
+            line["seed"] = json!(seed);
+        }
+        line
+    }
+
+    /// The same, of the set of seeds in `root` of which `seed` was being trained.
+    pub fn at_seed(self, root: &Path, seed: u64) -> Self {
+        let (signal, step) = match self {
+            Self::AtStep { signal, step, .. } => (signal, Some(step)),
+            Self::AtSeed { signal, step, .. } => (signal, step),
+            Self::Sweep { signal, .. } | Self::BeforeTraining { signal } => (signal, None),
+        };
+        Self::AtSeed {
+            signal,
+            seed,
+            step,
+            run: root.to_owned(),
+        }
     }
 }
 
@@ -148,6 +180,15 @@ mod tests {
         assert_eq!(
             (stopped.json()["step"].as_u64(), stopped.json()["stopped"].as_bool()),
             (Some(12), Some(true))
+        );
+        let of_set = stopped.at_seed(Path::new("runs"), 4);
+        assert_eq!(
+            of_set.to_string(),
+            "stopped by SIGUSR1 at seed 4; continue with `train fit --run runs --resume`"
+        );
+        assert_eq!(
+            (of_set.json()["seed"].as_u64(), of_set.json()["step"].as_u64()),
+            (Some(4), Some(12))
         );
         assert_eq!(Stopped::check(&|| None), Ok(()));
         assert!(Stopped::check(&|| Some("SIGTERM")).is_err());

@@ -1,5 +1,6 @@
 //! `train eval`.
 
+use super::eval_seeds::eval_seeds;
 use super::{Outcome, UsageError};
 use crate::cli::EvalArgs;
 use crate::compute::Compute;
@@ -9,20 +10,30 @@ use crate::device::DeviceChoice;
 use crate::evaluate::{Judgement, evaluate};
 use crate::integrity::verify;
 use crate::loader::Prefetch;
+use crate::looks::{self, Look};
 use crate::mapping_fault::FaultWatch;
 use crate::metrics::{SetMetrics, Tally};
 use crate::models::{Model, import_weights};
-use crate::report::{self, METRICS_FILE, set_files};
+use crate::report::{self, METRICS_FILE, html, set_files};
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
+use crate::seeds::SeedSet;
 use crate::start::{BEST_FILE, blueprint};
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::dataset::Task;
 use shared::split::Set;
 
-/// Judges a run's best weights on one set.
+/// Judges a run's best weights on one set, or those of each of a set of seeds.
 pub fn run_eval(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
+    match SeedSet::open(&args.run)? {
+        Some(seeds) => eval_seeds(&args, &seeds, watch, console),
+        None => eval_run(args, watch, console),
+    }
+}
+
+/// Judges one run's best weights.
+pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let (run, mut config) = RunDirectory::resume(&args.run)?;
     if let Some(moved) = args.data {
@@ -76,7 +87,17 @@ pub fn run_eval(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow:
     );
     let json = json!({ "command": "eval", "run": args.run.to_string_lossy(), "set": set.name(), "device": device_name,
                        "metrics": figures });
+    let best_epoch = metrics.best_epoch;
     report::write_set(&run, &config, metrics, set, figures, &judgement)?;
+    looks::note(&run, Look { set, best_epoch })?;
+    let options = html::Options {
+        set: Some(set),
+        audio: args.audio,
+        ..html::Options::default()
+    };
+    if let Some(page) = report::write_page(&run, &config, &options, console) {
+        text += &format!("\nreport {}", page.display());
+    }
     Ok(Outcome { text, json })
 }
 

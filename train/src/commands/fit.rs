@@ -1,19 +1,22 @@
 //! `train fit`.
 
+use super::fit_seeds::fit_seeds;
 use super::{Outcome, UsageError};
 use crate::cli::FitArgs;
 use crate::compute::Compute;
 use crate::config::{Cache, RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
-use crate::fit::{HISTORY_FILE, fit};
+use crate::environment::Environment;
+use crate::fit::{FitReport, HISTORY_FILE, fit, training_source};
 use crate::integrity::{verify, verify_copies};
 use crate::mapping_fault::FaultWatch;
 use crate::memory::{self, shuffle_window};
 use crate::preparation::prepare;
-use crate::report::CURVES_FILE;
+use crate::report::{self, CURVES_FILE, html};
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
+use crate::seeds::SeedSet;
 use crate::start::BEST_FILE;
 use crate::stop::{StopRequest, StopSignals, Stopped, stop_at_eof};
 use anyhow::{Context, bail};
@@ -21,10 +24,10 @@ use serde_json::json;
 use shared::dataset::{Dataset, Task};
 use shared::shard::ShardKind;
 use shared::split::{CURRENT_FILE, SPLITS_DIRECTORY, Set, SplitError, current};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Trains a model, or goes on with it.
-pub fn run_fit(args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
+/// Trains a model, or several from different seeds, or goes on with that.
+pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choices = DeviceChoice::parse_list(&args.device).map_err(UsageError::Device)?;
     let signals = StopSignals::listen().context("could not listen for signals")?;
     if args.stop_at_eof {
@@ -37,17 +40,55 @@ pub fn run_fit(args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::R
         .map(read_settings)
         .transpose()?
         .unwrap_or_default();
-    let settings = args.settings.or(file);
+    args.settings = args.settings.or(file);
+    let around = Surroundings {
+        stop: &stop,
+        watch,
+        console,
+        advice: format!("continue with `train fit --run {} --resume`", args.run.display()),
+    };
+    if args.seeds.is_some() || SeedSet::is_at(&args.run) {
+        return fit_seeds(args, &choices, &around);
+    }
     let (resumed, begun) = args
         .resume
         .then(|| RunDirectory::resume(&args.run))
         .transpose()?
         .unzip();
-    let fallback = begun.as_ref().map(RunConfig::to_settings).unwrap_or_default();
+    let settings = std::mem::take(&mut args.settings);
+    let plan = plan(settings, begun.as_ref(), &args.run, choices.len(), watch)?;
+    Ok(train(&args, plan, resumed, &choices, &around)?.outcome())
+}
+
+/// What a training may ask for, and whom it tells.
+pub(super) struct Surroundings<'a> {
+    pub(super) stop: StopRequest<'a>,
+    pub(super) watch: &'a FaultWatch,
+    pub(super) console: Console,
+    /// What to do where something outside the program ends a training that had begun.
+    pub(super) advice: String,
+}
+
+/// Settings and data of a run, which fit each other.
+pub(super) struct Plan {
+    pub(super) config: RunConfig,
+    data: RunData,
+}
+
+/// Looks at everything that a run was told, and at the data set. `begun` has the settings of the run in `run`, or of others
+/// that it must not differ from.
+pub(super) fn plan(
+    settings: Settings,
+    begun: Option<&RunConfig>,
+    run: &Path,
+    devices: usize,
+    watch: &FaultWatch,
+) -> anyhow::Result<Plan> {
+    let fallback = begun.map(RunConfig::to_settings).unwrap_or_default();
     let window_is_set = settings.shuffle_window.is_some();
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
     config.check_beginning().map_err(UsageError::Setting)?;
-    config.devices = choices.len();
+    config.devices = devices;
     let live = config.split.is_empty();
     if live {
         config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit {
@@ -71,31 +112,54 @@ pub fn run_fit(args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::R
     }
     let index = data.dataset.index();
     // A data set that grew still has the run's tracks as they were.
-    let of_run = begun.as_ref().map(|begun| &begun.data_checksum);
+    let of_run = begun.map(|begun| &begun.data_checksum);
     let checksum = of_run
         .filter(|checksum| index.covers(checksum))
         .unwrap_or(&index.checksum);
     config.data_checksum.clone_from(checksum);
     config.background_checksum = data.open_background(&config)?;
     config.classes = data.dataset.classes().to_vec();
-    if let Some(begun) = &begun
+    if let Some(begun) = begun
         && config.data_checksum == begun.data_checksum
         && config.classes != begun.classes
     {
         bail!(
             "{} has grown by classes that the run in {} does not know ({} now, {} then); begin another run",
             config.data.display(),
-            args.run.display(),
+            run.display(),
             config.classes.len(),
             begun.classes.len()
         );
     }
-    if let Some(name) = begun.as_ref().and_then(|begun| config.difference(begun)) {
+    if let Some(name) = begun.and_then(|begun| config.difference(begun)) {
         bail!(
             "the run in {} was begun with another {name}; leave it out, or begin another run",
-            args.run.display()
+            run.display()
         );
     }
+    Ok(Plan { config, data })
+}
+
+/// What became of a run.
+pub(super) struct Trained {
+    run: PathBuf,
+    device: String,
+    page: Option<PathBuf>,
+    pub(super) report: FitReport,
+}
+
+/// Trains as planned. `resumed` is the directory of a run that was begun.
+pub(super) fn train(
+    args: &FitArgs,
+    plan: Plan,
+    resumed: Option<RunDirectory>,
+    choices: &[DeviceChoice],
+    around: &Surroundings<'_>,
+) -> anyhow::Result<Trained> {
+    let Surroundings {
+        stop, watch, console, ..
+    } = *around;
+    let Plan { config, mut data } = plan;
     let mut devices = Vec::new();
     let mut names = Vec::new();
     for choice in choices {
@@ -106,7 +170,7 @@ pub fn run_fit(args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::R
     let device_name = names.join(", ");
     let compute = Compute::new(&config, &data, devices)?;
     if args.verify {
-        verify_originals(&config, &data, &stop)?;
+        verify_originals(&config, &data, stop)?;
     }
     // Nothing is written before everything that was asked for has been looked at.
     let run = match resumed {
@@ -114,39 +178,64 @@ pub fn run_fit(args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::R
         None => RunDirectory::begin(&args.run)?,
     };
     announce(&config, &data, &device_name, console)?;
-    Stopped::check(&stop)?;
-    let copies = prepare(&mut data, &config, watch, &stop, console)?;
+    Stopped::check(stop)?;
+    let copies = prepare(&mut data, &config, watch, stop, console)?;
     if let Some(directory) = copies.filter(|_| args.verify) {
-        verify_copies(&data.dataset, &training_kinds(&config), &directory, &stop)?;
+        verify_copies(&data.dataset, &training_kinds(&config), &directory, stop)?;
     }
-    watch.advise(format!(
-        "continue with `train fit --run {} --resume`",
-        args.run.display()
-    ));
-    let report = fit(&config, &data, &run, &compute, &stop, console)?;
-    let validation = &report.validation;
-    let text = format!(
-        "best epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}",
-        report.best.epoch,
-        report.history.len(),
-        validation.tracks.describe(),
-        run.path(BEST_FILE).display(),
-        run.path(HISTORY_FILE).display(),
-        run.path(CURVES_FILE).display(),
-    );
-    let seconds: f64 = report.history.iter().map(|epoch| epoch.seconds).sum();
-    let waited: f64 = report.history.iter().map(|epoch| epoch.seconds * epoch.data_wait).sum();
-    let json = json!({
-        "command": "fit",
-        "run": args.run.to_string_lossy(),
-        "device": device_name,
-        "epochs": report.history.len(),
-        "best_epoch": report.best.epoch,
-        "seconds": seconds,
-        "data_wait": if seconds > 0.0 { waited / seconds } else { 0.0 },
-        "validation": validation,
-    });
-    Ok(Outcome { text, json })
+    watch.advise(&around.advice);
+    let batches = training_source(&config, &data, &compute, data.set(Set::Train)?, 0)
+        .batches
+        .len();
+    Environment::here(&device_name, batches * config.batch_size).write(&run)?;
+    let report = fit(&config, &data, &run, &compute, stop, console)?;
+    let options = html::Options {
+        set: Some(Set::Val),
+        ..html::Options::default()
+    };
+    Ok(Trained {
+        run: args.run.clone(),
+        device: device_name,
+        page: report::write_page(&run, &config, &options, console),
+        report,
+    })
+}
+
+impl Trained {
+    fn outcome(&self) -> Outcome {
+        let Self {
+            run,
+            device,
+            page,
+            report,
+        } = self;
+        let page = page
+            .as_ref()
+            .map_or(String::new(), |page| format!("\nreport {}", page.display()));
+        let validation = &report.validation;
+        let text = format!(
+            "best epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}{page}",
+            report.best.epoch,
+            report.history.len(),
+            validation.tracks.describe(),
+            run.join(BEST_FILE).display(),
+            run.join(HISTORY_FILE).display(),
+            run.join(CURVES_FILE).display(),
+        );
+        let seconds: f64 = report.history.iter().map(|epoch| epoch.seconds).sum();
+        let waited: f64 = report.history.iter().map(|epoch| epoch.seconds * epoch.data_wait).sum();
+        let json = json!({
+            "command": "fit",
+            "run": run.to_string_lossy(),
+            "device": device,
+            "epochs": report.history.len(),
+            "best_epoch": report.best.epoch,
+            "seconds": seconds,
+            "data_wait": if seconds > 0.0 { waited / seconds } else { 0.0 },
+            "validation": validation,
+        });
+        Outcome { text, json }
+    }
 }
 
 /// Holds what is read where it lies against its checksums; copies are for later.

@@ -1,15 +1,28 @@
 //! The commands: arguments as typed enter; they are resolved and checked, the work is done, its result is printed.
 
 mod bench;
+mod config;
 mod eval;
+mod eval_seeds;
+mod export;
 mod features;
 mod fit;
+mod fit_seeds;
+mod manual;
+mod predict;
+mod report;
+mod seeds_table;
 mod sweep;
 
 pub use bench::run_bench;
+pub use config::run_config;
 pub use eval::run_eval;
+pub use export::run_export;
 pub use features::run_features;
 pub use fit::run_fit;
+pub use manual::{run_completions, run_man};
+pub use predict::run_predict;
+pub use report::run_report;
 pub use sweep::run_sweep;
 
 use crate::config::InvalidSetting;
@@ -24,6 +37,16 @@ pub struct Outcome {
     pub text: String,
     /// The line that `--json` prints.
     pub json: Value,
+}
+
+/// Work of which a part failed: there is a result, and yet the program fails.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Incomplete {
+    /// What there is.
+    pub outcome: Outcome,
+    /// What there is not.
+    pub sentence: String,
 }
 
 /// A mistake in the arguments, as opposed to work that failed.

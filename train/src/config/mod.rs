@@ -6,10 +6,12 @@
 mod cache;
 mod pattern;
 mod settings;
+mod template;
 
 pub use cache::Cache;
 pub use pattern::{ParameterPattern, Penalty};
 pub use settings::Settings;
+pub use template::template;
 
 use crate::augment::{Augment, AugmentChoice};
 use crate::frontend::{FrontEndPlace, Normalize};

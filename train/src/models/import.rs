@@ -3,6 +3,7 @@
 //! Every tensor of the file must find its place and every parameter of the model a tensor, or nothing is changed.
 
 use super::named::parameter_ids;
+use super::pytorch_export::PYTORCH_FORMAT;
 use super::pytorch_file::{self, Refusal};
 use super::pytorch_zip::without_zip64_end;
 use super::{Model, ModelKind};
@@ -202,12 +203,19 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     guard::catch(read).unwrap_or_else(|panic| Err(format!("its reader failed: {panic}")))
 }
 
-/// Whether a safetensors file was written from PyTorch's state dict: its names are PyTorch's, and dense weights are
-/// `[outputs, inputs]` there. Bytes that are no safetensors file are for the store to refuse.
+/// Whether a safetensors file was written from PyTorch's state dict: it says so or its names are PyTorch's, and dense
+/// weights are `[outputs, inputs]` there. Bytes that are no safetensors file are for the store to refuse.
 fn is_pytorch_layout(bytes: &[u8], kind: ModelKind) -> bool {
     let Ok(file) = SafeTensors::deserialize(bytes) else {
         return false;
     };
+    let (key, value) = PYTORCH_FORMAT;
+    let metadata = SafeTensors::read_metadata(bytes)
+        .ok()
+        .and_then(|(_, header)| header.metadata().clone());
+    if metadata.is_some_and(|metadata| metadata.get(key).is_some_and(|format| format == value)) {
+        return true;
+    }
     let renames = kind.description().pytorch.renames.iter();
     let patterns: Vec<ParameterPattern> = renames.map(|(pattern, _)| ParameterPattern::new(pattern)).collect();
     file.names()

@@ -3,11 +3,14 @@
 mod confusion_picture;
 mod curves;
 pub(crate) mod font;
+pub mod html;
 mod ranking_picture;
 pub mod standing;
+mod tag_curves;
 mod tag_table;
 
 use crate::config::RunConfig;
+use crate::console::Console;
 use crate::evaluate::Judgement;
 use crate::history::EpochRecord;
 use crate::metrics::{SetMetrics, SetReport, Tally};
@@ -18,6 +21,7 @@ use ranking_picture::ranking_file;
 use serde::{Deserialize, Serialize};
 use shared::dataset::Task;
 use shared::split::Set;
+use std::path::PathBuf;
 
 /// A run's figures.
 pub const METRICS_FILE: &str = "metrics.json";
@@ -141,6 +145,26 @@ pub fn write_set(
     let mut json = serde_json::to_vec_pretty(&metrics)?;
     json.push(b'\n');
     Ok(run.write(METRICS_FILE, &json)?)
+}
+
+/// Writes the run's page and gives its path. Where that fails it says so: what the page is about is safe, and no reason to
+/// call a training failed.
+pub fn write_page(
+    run: &RunDirectory,
+    config: &RunConfig,
+    options: &html::Options<'_>,
+    console: Console,
+) -> Option<PathBuf> {
+    match html::write(run, config, options) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            console.line(&format!(
+                "warning: {} was not written, and all else was: {error:#}",
+                run.path(html::REPORT_FILE).display()
+            ));
+            None
+        }
+    }
 }
 
 /// Draws loss and F1 over the epochs.

@@ -2,7 +2,8 @@
 
 use super::DrawError;
 use super::font::{self, FONT};
-use crate::metrics::{PrecisionRecallCurve, Ranking, RocCurve};
+use super::tag_curves::{PLACES, TagCurves, places};
+use crate::metrics::Ranking;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, TextStyle, register_font};
@@ -12,8 +13,6 @@ use shared::split::Set;
 const SIZE: (u32, u32) = (1220, 440);
 /// Width of each of the two panels.
 const PANEL: i32 = 440;
-/// Curves are drawn from as many places, about one per pixel, and one more: a file does not grow with the set.
-const PLACES: usize = 400;
 /// Tags that are named; the others are grey.
 const NAMED: usize = 12;
 /// Characters of a name that the legend has room for.
@@ -44,18 +43,6 @@ pub fn ranking_file(set: Set) -> &'static str {
     }
 }
 
-/// One tag's curves at [`PLACES`] + 1 even places.
-struct TagCurves<'a> {
-    name: &'a str,
-    support: u64,
-    roc_auc: f64,
-    average_precision: f64,
-    /// True positive rate over false positive rate.
-    roc: Vec<f64>,
-    /// Precision over recall.
-    precision: Vec<f64>,
-}
-
 /// The picture's bytes. `rankings` and `names` have one entry per tag.
 ///
 /// The tags of most tracks are named, with the areas under their curves. The mean, in bold, is taken over all tags that
@@ -82,45 +69,6 @@ pub fn draw(rankings: &[Ranking], names: &[String], set: Set) -> Result<Vec<u8>,
         draw_on(&area, &curves, without, set).map_err(|error| failed(error.to_string()))?;
     }
     Ok(svg.into_bytes())
-}
-
-impl<'a> TagCurves<'a> {
-    fn new(ranking: &Ranking, name: &'a str) -> Option<Self> {
-        let (roc, precision) = (ranking.roc_curve()?, ranking.precision_recall_curve()?);
-        Some(Self {
-            name,
-            support: ranking.positives(),
-            roc_auc: ranking.roc_auc()?,
-            average_precision: ranking.average_precision()?,
-            roc: places().map(|rate| true_positive_rate(&roc, rate)).collect(),
-            precision: places().map(|recall| precision_at(&precision, recall)).collect(),
-        })
-    }
-}
-
-/// From 0 to 1.
-fn places() -> impl Iterator<Item = f64> {
-    (0..=PLACES).map(|at| at as f64 / PLACES as f64)
-}
-
-/// The curve's height, between its points on a line; the upper end of an upright part.
-fn true_positive_rate(curve: &RocCurve, false_positive_rate: f64) -> f64 {
-    let (x, y) = (&curve.false_positive_rate, &curve.true_positive_rate);
-    // The first point is at 0, so there is one before.
-    let after = x.partition_point(|&x| x <= false_positive_rate);
-    let before = after.saturating_sub(1);
-    match x.get(after) {
-        None => y[before],
-        Some(next) => y[before] + (y[after] - y[before]) * (false_positive_rate - x[before]) / (next - x[before]),
-    }
-}
-
-/// The precision that reaching this recall costs: a staircase, whose area is the average precision.
-fn precision_at(curve: &PrecisionRecallCurve, recall: f64) -> f64 {
-    // Just above 0, for the curve's end at recall 0 belongs to no threshold.
-    let recall = recall.max(f64::MIN_POSITIVE);
-    let reached = curve.recall.partition_point(|&reached| reached >= recall);
-    curve.precision[reached.saturating_sub(1)]
 }
 
 /// The mean curve, and the mean area.
@@ -378,18 +326,6 @@ mod tests {
         let svg = picture(1, 1);
         assert!(svg.contains("1 tag without both kinds") && !svg.contains("mean"));
         assert!(draw(&[], &[], Set::Val).is_ok());
-    }
-
-    #[test]
-    fn drawn_curves_enclose_the_areas_that_are_written_beside_them() {
-        let (rankings, names) = tagger(5, 0);
-        for (ranking, name) in rankings.iter().zip(&names) {
-            let tag = TagCurves::new(ranking, name).unwrap();
-            let area =
-                |line: &[f64]| line.windows(2).map(|ends| (ends[0] + ends[1]) / 2.0).sum::<f64>() / PLACES as f64;
-            assert!((area(&tag.roc) - tag.roc_auc).abs() < 5e-3);
-            assert!((area(&tag.precision) - tag.average_precision).abs() < 5e-3);
-        }
     }
 
     #[test]

@@ -144,11 +144,11 @@ impl Specification {
     /// Checks names and types. What values mean together is checked trial by trial.
     pub fn validate(&self) -> Result<(), SpecificationError> {
         let names = self.names();
-        if names.is_empty() {
-            return Err(SpecificationError::NothingVaries);
-        }
         if self.random.is_some() == self.ranges.is_empty() {
             return Err(SpecificationError::HalfRandom);
+        }
+        if names.is_empty() {
+            return Err(SpecificationError::NothingVaries);
         }
         if let Some(factor) = self.halving.filter(|&factor| factor < 2) {
             return Err(SpecificationError::Halving(factor));

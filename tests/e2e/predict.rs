@@ -1,0 +1,168 @@
+//! `train predict`: files sound to a model as they did in its data set, whatever they are and wherever it is.
+
+use crate::papers::{fit, genres, tagged};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use tests::harness::{BuiltDataset, Collection, Program, json_line};
+
+fn predict(run: &Path, files: &[PathBuf]) -> assert_cmd::Command {
+    let mut command = Program::Train.command(["predict", "--device", "cpu", "--json", "--run"]);
+    command.arg(run).args(files);
+    command
+}
+
+/// What `eval` made of each track of the test set: its probabilities.
+fn judged(run: &Path) -> BTreeMap<String, Vec<f64>> {
+    let mut command = Program::Train.command(["eval", "--device", "cpu", "--run"]);
+    command.arg(run).assert().success();
+    let mut reader = csv::Reader::from_path(run.join("predictions.csv")).unwrap();
+    let rows = reader.records().map(Result::unwrap);
+    rows.map(|row| {
+        let probabilities = row.iter().skip(3).map(|cell| cell.parse().unwrap()).collect();
+        (row[0].to_owned(), probabilities)
+    })
+    .collect()
+}
+
+/// The file of a track of a data set.
+fn file(collection: &Collection, dataset: &BuiltDataset, track_id: &str) -> PathBuf {
+    let rows = dataset.table("tracks.csv");
+    let row = rows.iter().find(|row| row["track_id"] == track_id).unwrap();
+    collection.audio().join(&row["path"])
+}
+
+#[test]
+fn a_file_is_predicted_as_its_track_was_judged() {
+    let root = TempDir::new().unwrap();
+    // Mel spectrograms of frames, 8-bit samples and their power density, statistics of whole tracks, and tags.
+    let frames = ["--frame-seconds", "0.4"];
+    let skipping = ["--frame-seconds", "0.3", "--skip-seconds", "0.4"];
+    let whole: [&str; 0] = [];
+    for (model, more, tags) in [
+        ("choi-crnn", &frames[..], false),
+        ("small-cnn", &skipping[..], false),
+        ("mfcc-dense", &whole[..], false),
+        ("choi-fcn", &frames[..], true),
+    ] {
+        let (dataset, collection) = match tags {
+            true => (tagged(), Collection::magnatagatune()),
+            false => (genres(), Collection::gtzan()),
+        };
+        let run = root.path().join(format!("{model}-{tags}"));
+        fit(&dataset.path(), model, &run, more).assert().success();
+        let judged = judged(&run);
+        let files: Vec<PathBuf> = judged.keys().map(|id| file(collection, dataset, id)).collect();
+        let answer = json_line(&predict(&run, &files).assert().success());
+        assert_eq!(answer["failed"], 0);
+        let classes: Vec<String> = serde_json::from_value(answer["classes"].clone()).unwrap();
+        for (answer, (id, expected)) in answer["files"].as_array().unwrap().iter().zip(&judged) {
+            for (class, expected) in classes.iter().zip(expected) {
+                let found = answer["probabilities"][class].as_f64().unwrap();
+                assert!(
+                    (found - expected).abs() < 1e-5,
+                    "{model}, track {id}, {class}: {found} and {expected}"
+                );
+            }
+            let frames = answer["frames"].as_u64().unwrap();
+            assert!(model == "mfcc-dense" || frames > 1, "{model}: {answer}");
+        }
+    }
+}
+
+/// A run whose data set is gone.
+fn orphan(root: &Path) -> PathBuf {
+    let (dataset, run) = (genres().copy(), root.join("orphan"));
+    fit(&dataset.path(), "mfcc-dense", &run, &[]).assert().success();
+    run
+}
+
+#[test]
+fn any_format_and_length_is_heard_and_what_cannot_be_is_named() {
+    let root = TempDir::new().unwrap();
+    let run = orphan(root.path());
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/decode_validate");
+    let good = [
+        "adts.aac",
+        "pcm.caf",
+        "pcm.aiff",
+        "pcm.au",
+        "tone.flac",
+        "vorbis.ogg",
+        "pcm24.wav",
+        "aac.m4a",
+    ];
+    let mut files: Vec<PathBuf> = good.iter().map(|name| seeds.join(name)).collect();
+    let (empty, text, missing) = (
+        root.path().join("empty.mp3"),
+        root.path().join("text.mp3"),
+        root.path().join("no.mp3"),
+    );
+    fs::write(&empty, "").unwrap();
+    fs::write(&text, "<html>not found</html>").unwrap();
+    files.splice(2..2, [empty, missing]);
+    files.push(text);
+    let table = root.path().join("genres.csv");
+    let mut csvs = Vec::new();
+    for jobs in ["1", "4"] {
+        let mut command = predict(&run, &files);
+        let answer = json_line(&command.args(["--jobs", jobs]).arg("--csv").arg(&table).assert().code(1));
+        assert_eq!(
+            (&answer["ok"], &answer["failed"]),
+            (&Value::Bool(false), &Value::from(3))
+        );
+        let rows = answer["files"].as_array().unwrap();
+        for (row, path) in rows.iter().zip(&files) {
+            assert_eq!(row["path"], path.to_str().unwrap());
+        }
+        let reasons: Vec<_> = rows.iter().filter_map(|row| row["reason"].as_str()).collect();
+        assert_eq!(reasons, ["empty_file", "missing_file", "not_audio"]);
+        let total: f64 = rows[0]["probabilities"]
+            .as_object()
+            .unwrap()
+            .values()
+            .filter_map(Value::as_f64)
+            .sum();
+        assert!((total - 1.0).abs() < 1e-6, "{answer}");
+        csvs.push(fs::read_to_string(&table).unwrap());
+    }
+    assert_eq!(csvs[0], csvs[1], "threads make no difference");
+    let lines: Vec<_> = csvs[0].lines().collect();
+    assert!(
+        lines[0].starts_with("path,reason,detail,seconds,frames,predicted,"),
+        "{}",
+        lines[0]
+    );
+    assert_eq!(lines.len(), 1 + files.len());
+    assert!(lines[3].contains(",empty_file,the file is empty,,,"), "{}", lines[3]);
+}
+
+#[test]
+fn a_directory_stands_for_its_audio_files_and_a_table_for_people() {
+    let root = TempDir::new().unwrap();
+    let run = orphan(root.path());
+    let mut command = Program::Train.command(["predict", "--quiet", "--top", "2", "--run"]);
+    let assert = command.arg(&run).arg(Collection::gtzan().audio()).assert().code(1);
+    let printed = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    let lines: Vec<_> = printed.lines().collect();
+    // One of them is corrupt.
+    assert_eq!(lines.len(), 1 + 24, "{printed}");
+    assert_eq!(
+        lines.iter().filter(|line| line.contains("no_frames")).count(),
+        1,
+        "{printed}"
+    );
+    let of_one: Vec<_> = lines[1].split_whitespace().collect();
+    assert!(
+        of_one[0].ends_with("00000.wav") || of_one[0].ends_with(".au") || of_one[0].ends_with(".mp3"),
+        "{printed}"
+    );
+    assert_eq!(of_one.iter().filter(|word| **word == "%").count(), 2, "{printed}");
+    let mut absent = Program::Train.command(["predict", "--run", "no-such-run", "song.mp3"]);
+    absent
+        .assert()
+        .code(1)
+        .stderr(predicates::str::contains("holds no run"));
+}

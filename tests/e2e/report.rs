@@ -1,0 +1,209 @@
+//! `report.html` as `fit` and `eval` write it: whole, well-formed, and nothing in it that asks for anything else.
+
+use crate::papers::{fit, genres, said, tagged};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use tempfile::TempDir;
+use tests::harness::{Program, json_line};
+
+/// A run that was trained, judged with sounds, and is kept for all tests.
+fn judged(dataset: &Path, model: &str) -> TempDir {
+    let root = TempDir::new().unwrap();
+    let run = root.path().join("run");
+    fit(dataset, model, &run, &["--epochs", "2"]).assert().success();
+    let page = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("of the validation set of split") && !page.contains("<audio"));
+    Program::Train
+        .command(["eval", "--device", "cpu", "--audio", "--run"])
+        .arg(&run)
+        .assert()
+        .success();
+    root
+}
+
+/// A run with classes.
+pub fn classes() -> PathBuf {
+    static RUN: LazyLock<TempDir> = LazyLock::new(|| judged(&genres().path(), "mfcc-dense"));
+    RUN.path().join("run")
+}
+
+/// A run with tags.
+pub fn tags() -> PathBuf {
+    static RUN: LazyLock<TempDir> = LazyLock::new(|| judged(&tagged().path(), "chunk-cnn"));
+    RUN.path().join("run")
+}
+
+pub fn page(run: &Path) -> String {
+    fs::read_to_string(run.join("report.html")).unwrap()
+}
+
+/// An element's beginning or end.
+#[derive(Debug, PartialEq)]
+struct Tag<'a> {
+    name: &'a str,
+    attributes: Vec<(&'a str, &'a str)>,
+    closes: bool,
+}
+
+/// All tags of a page, in order. What is between those of `style` and `script` is no markup. Panics where an attribute has
+/// no quotes or a tag has no end.
+fn tags_of(page: &str) -> Vec<Tag<'_>> {
+    let (mut tags, mut rest) = (Vec::new(), page);
+    while let Some(begin) = rest.find('<') {
+        rest = &rest[begin + 1..];
+        let closes = rest.starts_with('/');
+        rest = rest.strip_prefix('/').unwrap_or(rest);
+        let length = rest
+            .find(|letter: char| letter.is_whitespace() || letter == '>')
+            .unwrap();
+        let name = &rest[..length];
+        rest = &rest[length..];
+        let mut attributes = Vec::new();
+        loop {
+            rest = rest.trim_start();
+            if let Some(after) = rest.strip_prefix('>') {
+                rest = after;
+                break;
+            }
+            let end = rest.find(['=', '>', ' ']).unwrap();
+            let attribute = &rest[..end];
+            if name == "!DOCTYPE" || !rest[end..].starts_with("=\"") {
+                attributes.push((attribute, ""));
+                rest = &rest[end..];
+                continue;
+            }
+            let (value, after) = rest[end + 2..].split_once('"').unwrap();
+            attributes.push((attribute, value));
+            rest = after;
+        }
+        tags.push(Tag {
+            name,
+            attributes,
+            closes,
+        });
+        if !closes && ["style", "script"].contains(&name) {
+            rest = &rest[rest.find(&format!("</{name}>")).unwrap()..];
+        }
+    }
+    tags
+}
+
+/// Fails unless every element is closed in its order, headings descend by one level at a time, ids are unique, and what is
+/// shown can be read aloud.
+fn check_form(page: &str) {
+    const VOID: [&str; 3] = ["!DOCTYPE", "meta", "img"];
+    assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"));
+    let (mut open, mut level, mut ids) = (Vec::new(), 0, Vec::new());
+    for tag in tags_of(page) {
+        if tag.closes {
+            assert_eq!(open.pop(), Some(tag.name), "in {open:?}");
+            continue;
+        }
+        let attribute = |name: &str| {
+            tag.attributes
+                .iter()
+                .find(|(of, _)| *of == name)
+                .map(|(_, value)| *value)
+        };
+        for (name, value) in &tag.attributes {
+            if ["src", "href"].contains(name) {
+                assert!(value.starts_with('#') || value.starts_with("data:"), "{value}");
+            }
+        }
+        if let Some(id) = attribute("id") {
+            assert!(!ids.contains(&id), "{id} twice");
+            ids.push(id);
+        }
+        match tag.name {
+            "img" => assert!(!attribute("alt").unwrap().is_empty()),
+            "svg" => assert!(
+                attribute("aria-hidden").is_some() || attribute("aria-label").is_some_and(|label| !label.is_empty())
+            ),
+            "audio" => assert!(attribute("aria-label").is_some()),
+            "h1" | "h2" | "h3" => {
+                let heading: u32 = tag.name[1..].parse().unwrap();
+                assert!(heading <= level + 1, "{} after h{level}", tag.name);
+                level = heading;
+            }
+            _ => {}
+        }
+        if !VOID.contains(&tag.name) {
+            open.push(tag.name);
+        }
+    }
+    assert_eq!(open, Vec::<&str>::new());
+    for url in ["http://", "https://", "@import", "url("] {
+        assert!(!page.contains(url), "{url}");
+    }
+}
+
+#[test]
+fn a_page_is_well_formed_and_asks_for_nothing() {
+    for (run, sections) in [(classes(), ["confusion", "classes"]), (tags(), ["ranking", "tags"])] {
+        let page = page(&run);
+        check_form(&page);
+        for section in ["summary", "curves", "mistakes", "data", "time", "settings"]
+            .iter()
+            .chain(&sections)
+        {
+            assert!(page.contains(&format!("<section id=\"{section}\"")), "{section}");
+            assert!(page.contains(&format!("<a href=\"#{section}\"")), "{section}");
+        }
+        assert!(page.len() < 10_000_000, "{}", page.len());
+    }
+}
+
+#[test]
+fn a_page_has_the_figures_of_the_set_that_was_judged_last() {
+    let run = classes();
+    let page = page(&run);
+    let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
+    assert!(page.contains("of the test set of split"));
+    for set in ["test", "validation"] {
+        for figure in ["top1", "macro_f1", "loss"] {
+            let value = metrics[set][figure].as_f64().unwrap();
+            assert!(
+                page.contains(&format!("<td class=\"number\">{value:.3}</td>")),
+                "{set}: {figure} {value}"
+            );
+        }
+    }
+    for class in metrics["test"]["per_class"].as_array().unwrap() {
+        assert!(page.contains(&format!("<th scope=\"row\">{}</th>", class["name"].as_str().unwrap())));
+    }
+    // As many mistakes as there are, or twenty, each with its picture and its sound.
+    let mut reader = csv::Reader::from_path(run.join("predictions.csv")).unwrap();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let wrong: Vec<_> = rows.iter().filter(|row| row[1] != row[2]).collect();
+    let shown = wrong.len().min(20);
+    for element in [
+        "<article class=\"mistake\">",
+        "data:image/png;base64,",
+        "data:audio/wav;base64,",
+    ] {
+        assert_eq!(page.matches(element).count(), shown, "{element}");
+    }
+    let highest = |row: &csv::StringRecord| row.iter().skip(3).map(|p| p.parse().unwrap()).fold(0.0, f32::max);
+    let surest = wrong
+        .iter()
+        .copied()
+        .max_by(|a, b| highest(a).total_cmp(&highest(b)))
+        .unwrap();
+    let first = page.split("<article class=\"mistake\">").nth(1).unwrap();
+    let heading = format!("<h3><b>{}</b> {:.1} %", &surest[2], 100.0 * highest(surest));
+    assert!(first.contains(&heading), "{heading}");
+    assert!(first.contains(&format!("<dt>track</dt><dd>{}</dd>", &surest[0])));
+}
+
+#[test]
+fn a_page_that_cannot_be_written_costs_no_training() {
+    let root = TempDir::new().unwrap();
+    let run = root.path().join("run");
+    fs::create_dir_all(run.join("report.html/in the way")).unwrap();
+    let fitted = fit(&genres().path(), "mfcc-dense", &run, &[]).assert().success();
+    assert!(said(&fitted).contains("warning: ") && said(&fitted).contains("report.html was not written"));
+    assert_eq!(json_line(&fitted)["best_epoch"], 1);
+    assert!(run.join("best.safetensors").is_file() && run.join("metrics.json").is_file());
+}

@@ -1,0 +1,197 @@
+//! `report.html` in a real browser: light and dark, on a phone and on a desk. Needs Chromium.
+
+use crate::report::{classes, page, tags};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Widths in pixels, and the height of a window.
+const WIDTHS: [u32; 2] = [390, 1280];
+const HEIGHT: u32 = 1600;
+/// The least contrast of text that WCAG 2 asks for at level AA.
+const CONTRAST: f64 = 4.5;
+
+/// What a script in the page finds out and tells the page around it: how wide the page and the window are, and which text has the least
+/// contrast to what is behind it.
+const PROBE: &str = r#"<script>
+const channels = (color) => {
+  const numbers = color.match(/[\d.]+(e-\d+)?/g).map(Number);
+  return color.startsWith("color(") ? [...numbers.slice(0, 3).map((x) => 255 * x), numbers[3] ?? 1] : [...numbers.slice(0, 3), numbers[3] ?? 1];
+};
+const luminance = (color) => {
+  const [r, g, b] = channels(color).map((x) => x / 255).map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+  for (let at = element; at; at = at.parentElement) {
+    const color = getComputedStyle(at).backgroundColor;
+    if (channels(color)[3] === 1) return color;
+  }
+  return "rgb(255, 255, 255)";
+};
+let least = [99, ""];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+  const [text, element] = [walker.currentNode.textContent.trim(), walker.currentNode.parentElement];
+  if (!text || ["SCRIPT", "STYLE", "TITLE"].includes(element.tagName.toUpperCase())) continue;
+  const style = getComputedStyle(element);
+  const [a, b] = [luminance(element.closest("svg") ? style.fill : style.color), luminance(behind(element))];
+  const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  if (contrast < least[0]) least = [contrast, text];
+}
+const root = document.documentElement;
+parent.postMessage([root.scrollWidth, root.clientWidth, least[0].toFixed(2), least[1]].join("|"), "*");
+</script></body>"#;
+
+/// Tells how long each sound is, in seconds and -1 for one that cannot be played, and the support column of the classes in
+/// the order that it has after its heading was pressed once.
+const USE: &str = r##"<script>
+const length = (sound) => new Promise((done) => {
+  sound.addEventListener("loadedmetadata", () => done(sound.duration));
+  sound.addEventListener("error", () => done(-1));
+  if (sound.readyState > 0) done(sound.duration);
+});
+document.querySelectorAll("#classes thead button")[1].click();
+const support = [...document.querySelectorAll("#classes tbody tr")].map((row) => row.cells[1].textContent);
+Promise.all([...document.querySelectorAll("audio")].map(length)).then((lengths) => {
+  document.title = [lengths.join(" "), support.join(" ")].join("|");
+});
+</script></body>"##;
+
+/// A page around another, whose title is what that one tells. A window has a least width, above a phone's; a frame has none.
+fn around(page: &str, width: u32) -> String {
+    format!(
+        "<!DOCTYPE html><title>nothing was told</title>\
+         <script>addEventListener('message', (event) => {{ document.title = event.data; }});</script>\
+         <iframe src='{page}' width='{width}' height='{HEIGHT}' style='border: 0'></iframe>"
+    )
+}
+
+/// The first Chromium in PATH.
+fn chromium() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    std::env::split_paths(&path)
+        .flat_map(|directory| names.map(|name| directory.join(name)))
+        .find(|file| file.is_file())
+}
+
+/// Runs Chromium on a page and gives what it prints. It may not ask for anything but the page itself.
+fn browse(chromium: &Path, page: &Path, dark: bool, width: u32, task: &str) -> String {
+    let profile = TempDir::new().unwrap();
+    let output = Command::new(chromium)
+        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
+        .args(["--disable-background-networking", "--virtual-time-budget=2000"])
+        .arg("--host-resolver-rules=MAP * ~NOTFOUND")
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)))
+        .arg(format!("--window-size={width},{HEIGHT}"))
+        .arg(task)
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Width and height, and the colour of the upper left corner, where nothing but the page's background is.
+fn corner(picture: &Path) -> ([u32; 2], [u8; 3]) {
+    let mut reader = png::Decoder::new(fs::File::open(picture).unwrap()).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!(info.bit_depth, png::BitDepth::Eight);
+    ([info.width, info.height], [pixels[0], pixels[1], pixels[2]])
+}
+
+fn title(document: &str) -> &str {
+    let after = document.split("<title>").nth(1).unwrap();
+    after.split("</title>").next().unwrap()
+}
+
+fn look_at(chromium: &Path, name: &str, run: &Path) {
+    let root = TempDir::new().unwrap();
+    let (plain, probed) = (run.join("report.html"), root.path().join("probed.html"));
+    fs::write(&probed, page(run).replace("</body>", PROBE)).unwrap();
+    for width in WIDTHS {
+        let outer = root.path().join("outer.html");
+        fs::write(&outer, around("probed.html", width)).unwrap();
+        for dark in [false, true] {
+            let place = format!("{name}, {width} pixels, {}", if dark { "dark" } else { "light" });
+            let picture = root.path().join("picture.png");
+            browse(
+                chromium,
+                &plain,
+                dark,
+                width,
+                &format!("--screenshot={}", picture.display()),
+            );
+            let (size, corner) = corner(&picture);
+            assert_eq!(size, [width, HEIGHT], "{place}");
+            assert!(
+                corner
+                    .iter()
+                    .all(|channel| (*channel < 64) == dark && (*channel > 224) != dark),
+                "{place}: {corner:?}"
+            );
+            let document = browse(chromium, &outer, dark, 2 * width, "--dump-dom");
+            let title = document
+                .split("<title>")
+                .nth(1)
+                .unwrap()
+                .split("</title>")
+                .next()
+                .unwrap();
+            let found: Vec<&str> = title.splitn(4, '|').collect();
+            assert_eq!(
+                found[..2],
+                [&*width.to_string(), &*width.to_string()],
+                "{place} is overfull: {title}"
+            );
+            assert!(
+                found[2].parse::<f64>().unwrap() >= CONTRAST,
+                "{place} has pale text: {title}"
+            );
+        }
+    }
+}
+
+#[test]
+fn sounds_can_be_played_and_tables_sorted() {
+    let Some(chromium) = chromium() else {
+        println!("skipped: there is no Chromium in PATH");
+        return;
+    };
+    let root = TempDir::new().unwrap();
+    let used = root.path().join("used.html");
+    fs::write(&used, page(&classes()).replace("</body>", USE)).unwrap();
+    let document = browse(&chromium, &used, false, WIDTHS[1], "--dump-dom");
+    let (lengths, support) = title(&document).split_once('|').unwrap();
+    let numbers = |text: &str| {
+        text.split(' ')
+            .map(|number| number.parse().unwrap())
+            .collect::<Vec<f64>>()
+    };
+    let lengths = numbers(lengths);
+    assert_eq!(lengths.len(), page(&classes()).matches("<audio").count());
+    assert!(
+        lengths.iter().all(|length| (0.1..=10.0).contains(length)),
+        "{lengths:?}"
+    );
+    let support = numbers(support);
+    assert!(
+        support.is_sorted_by(|a, b| a >= b) && support[0] > support[support.len() - 1],
+        "{support:?}"
+    );
+}
+
+#[test]
+fn pages_fit_phones_and_desks_by_day_and_by_night() {
+    let Some(chromium) = chromium() else {
+        println!("skipped: there is no Chromium in PATH");
+        return;
+    };
+    look_at(&chromium, "classes", &classes());
+    look_at(&chromium, "tags", &tags());
+}

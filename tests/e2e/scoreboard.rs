@@ -1,0 +1,389 @@
+//! Sets of seeds and the scoreboard: `fit --seeds`, `eval` of a set, `report`.
+
+use crate::papers;
+use crate::train::{dataset, history, weights};
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::LazyLock;
+use tempfile::TempDir;
+use tests::harness::{BuiltDataset, Program, json_line};
+
+/// The small data set with two splits: one that keeps artists together, and one that does not.
+fn splits() -> PathBuf {
+    static DATASET: LazyLock<BuiltDataset> = LazyLock::new(|| {
+        let built = BuiltDataset::small().copy();
+        for (strategy, name) in [("grouped", "apart"), ("random", "mixed")] {
+            let split = [
+                "--strategy",
+                strategy,
+                "--ratios",
+                "40,20,40",
+                "--name",
+                name,
+                "--seed",
+                "3",
+            ];
+            built.split(&split).success();
+        }
+        built
+    });
+    DATASET.path()
+}
+
+/// `fit` of the model that is done in a moment.
+fn arguments(data: &Path, run: &Path, more: &[&str]) -> Vec<String> {
+    let words = [
+        "fit",
+        "--model",
+        "mfcc-dense",
+        "--batch-size",
+        "2",
+        "--device",
+        "cpu",
+        "--json",
+    ];
+    let paths = [
+        "--data".into(),
+        data.display().to_string(),
+        "--run".into(),
+        run.display().to_string(),
+    ];
+    let words = words.iter().chain(more).map(|&word| word.to_owned());
+    words.chain(paths).collect()
+}
+
+fn fit(data: &Path, run: &Path, more: &[&str]) -> Value {
+    json_line(&Program::Train.command(arguments(data, run, more)).assert().success())
+}
+
+fn resume(run: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
+    let mut command = Program::Train.command(["fit", "--resume", "--json", "--run"]);
+    command.arg(run).args(more).assert()
+}
+
+fn eval(run: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
+    let mut command = Program::Train.command(["eval", "--device", "cpu", "--json", "--run"]);
+    command.arg(run).args(more).assert()
+}
+
+fn report(runs: &[&Path], more: &[&str]) -> assert_cmd::assert::Assert {
+    Program::Train
+        .command(["report", "--json"])
+        .args(runs)
+        .args(more)
+        .assert()
+}
+
+fn stderr(assert: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
+}
+
+fn codes(run: &Value) -> Vec<&str> {
+    run["marks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|mark| mark["code"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
+    let root = TempDir::new().unwrap();
+    let data = dataset();
+    let settings = ["--epochs", "40", "--patience", "0", "--seed", "4"];
+    let whole = root.path().join("whole");
+    let fitted = fit(&data, &whole, &[&settings[..], &["--seeds", "3"]].concat());
+    let rows = fitted["validation"]["seeds"].as_array().unwrap();
+    let seeds: Vec<_> = rows.iter().map(|row| row["seed"].as_u64().unwrap()).collect();
+    assert_eq!(seeds, [4, 5, 6]);
+    let mean = rows.iter().map(|row| row["macro_f1"].as_f64().unwrap()).sum::<f64>() / 3.0;
+    assert!((fitted["validation"]["mean"]["macro_f1"].as_f64().unwrap() - mean).abs() < 1e-12);
+    assert!(fitted["validation"]["standard_deviation"]["loss"].as_f64().unwrap() > 0.0);
+    assert_ne!(weights(&whole.join("seed-4")), weights(&whole.join("seed-5")));
+    let alone = root.path().join("alone");
+    fit(&data, &alone, &["--epochs", "40", "--patience", "0", "--seed", "5"]);
+    assert_eq!(weights(&whole.join("seed-5")), weights(&alone));
+    // Killed within the first run and when the second begins, stopped when the third begins and within it.
+    let parts = root.path().join("parts");
+    let moments = [
+        ("KILL", "epoch 5/40"),
+        ("KILL", "seed 5"),
+        ("TERM", "seed 6"),
+        ("TERM", "epoch 20/40"),
+    ];
+    let mut stopped = 0;
+    for (signal, moment) in moments {
+        let arguments = if parts.join("seeds.toml").exists() {
+            ["fit", "--resume", "--json", "--run", parts.to_str().unwrap()]
+                .map(String::from)
+                .into()
+        } else {
+            arguments(&data, &parts, &[&settings[..], &["--seeds", "3"]].concat())
+        };
+        let mut process = Program::Train.process(arguments);
+        let mut child = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        while !said.lines().last().is_some_and(|line| line.starts_with(moment)) {
+            assert!(lines.read_line(&mut said).unwrap() > 0, "{moment}: {said}");
+        }
+        let sent = std::process::Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+        lines.read_to_string(&mut said).unwrap();
+        let output = child.wait_with_output().unwrap();
+        match (signal, output.status.code()) {
+            ("KILL", None) => stopped += 1,
+            ("TERM", Some(75)) => {
+                stopped += 1;
+                let expected = format!("continue with `train fit --run {} --resume`", parts.display());
+                assert!(
+                    said.contains("stopped by SIGTERM at seed 6") && said.contains(&expected),
+                    "{said}"
+                );
+                let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+                assert_eq!((&line["stopped"], &line["seed"]), (&Value::Bool(true), &Value::from(6)));
+                assert_eq!(line["run"], parts.to_str().unwrap());
+            }
+            // It was quicker than the signal.
+            (_, Some(0)) => {}
+            (signal, code) => panic!("{signal}: {code:?}: {said}"),
+        }
+    }
+    assert!(stopped >= 2, "{stopped}");
+    let resumed = json_line(&resume(&parts, &[]).success());
+    assert_eq!(resumed["validation"], fitted["validation"]);
+    for seed in seeds {
+        let [whole, parts] = [&whole, &parts].map(|set| set.join(format!("seed-{seed}")));
+        assert_eq!(weights(&parts), weights(&whole), "seed {seed}");
+        assert_eq!(history(&parts), history(&whole), "seed {seed}");
+    }
+    // More epochs and more seeds go on from there.
+    eval(&parts, &[]).success();
+    assert!(parts.join("seeds.json").exists());
+    let more = json_line(&resume(&parts, &["--seeds", "4", "--epochs", "41"]).success());
+    assert_eq!(more["validation"]["seeds"].as_array().unwrap().len(), 4);
+    assert_eq!(history(&parts.join("seed-7")).len(), 42);
+    assert_eq!(history(&parts.join("seed-4")).len(), 42);
+    assert!(!parts.join("seeds.json").exists(), "its figures were of three seeds");
+}
+
+#[test]
+fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
+    let root = TempDir::new().unwrap();
+    let data = dataset();
+    let (run, set) = (root.path().join("run"), root.path().join("set"));
+    fit(&data, &run, &["--epochs", "1"]);
+    fit(&data, &set, &["--epochs", "1", "--seeds", "2"]);
+    let begin = |run: &Path, more: &[&str]| {
+        let mut all = vec!["--epochs", "1"];
+        all.extend(more);
+        Program::Train.command(arguments(&data, run, &all)).assert()
+    };
+    let elsewhere = root.path().join("elsewhere");
+    for (refused, code, expected) in [
+        (begin(&run, &["--seeds", "2"]), 1, "holds one run and no set of seeds"),
+        (resume(&run, &["--seeds", "2"]), 1, "holds one run and no set of seeds"),
+        (resume(&elsewhere, &["--seeds", "2"]), 1, "holds no set of seeds"),
+        (begin(&set, &[]), 1, "holds a set of seeds already (0, 1)"),
+        (begin(&set, &["--seeds", "2"]), 1, "continue it with --resume"),
+        (resume(&set, &["--lr", "0.5"]), 1, "--lr"),
+        (resume(&set, &["--seed", "9"]), 1, "--seed"),
+        (begin(&elsewhere, &["--seeds", "1"]), 2, "--seeds"),
+        (
+            begin(&elsewhere, &["--seeds", "3", "--seed", "9223372036854775806"]),
+            2,
+            "--seed",
+        ),
+    ] {
+        let refused = refused.code(code);
+        assert!(stderr(&refused).contains(expected), "{expected}: {}", stderr(&refused));
+    }
+    assert!(!elsewhere.exists());
+    let three = resume(&set, &["--seeds", "3"]).success();
+    assert_eq!(json_line(&three)["validation"]["seeds"].as_array().unwrap().len(), 3);
+    let two = resume(&set, &["--seeds", "2"]).code(1);
+    assert!(stderr(&two).contains("has 3 seeds already"), "{}", stderr(&two));
+    let features = root.path().join("features.safetensors");
+    let mut command = Program::Train.command(["features", "--run"]);
+    let refused = command.arg(&set).arg("--out").arg(features).assert().code(1);
+    assert!(stderr(&refused).contains("seed-..."), "{}", stderr(&refused));
+    // A seed that has no weights yet.
+    fs::remove_file(set.join("seed-2/best.safetensors")).unwrap();
+    let refused = eval(&set, &[]).code(1);
+    assert!(stderr(&refused).contains("seed 2 of"), "{}", stderr(&refused));
+}
+
+#[test]
+fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
+    let root = TempDir::new().unwrap();
+    let data = splits();
+    let run = |name: &str| root.path().join(name);
+    let (short, long, set, mixed) = (run("short"), run("long"), run("set"), run("mixed"));
+    fit(&data, &short, &["--split", "apart", "--epochs", "1"]);
+    fit(&data, &long, &["--split", "apart", "--epochs", "20", "--patience", "0"]);
+    fit(&data, &set, &["--split", "apart", "--epochs", "3", "--seeds", "2"]);
+    fit(&data, &mixed, &["--split", "mixed", "--epochs", "3"]);
+    let before = report(&[&short, &long], &[]).success();
+    let line = json_line(&before);
+    let advice = format!("train eval --run {}", short.display());
+    assert!(line["notes"][0].as_str().unwrap().contains(&advice), "{line}");
+    assert_eq!(line["runs"][0]["set"], "val");
+    assert!(codes(&line["runs"][0]).contains(&"chosen_on"), "{line}");
+    for run in [&short, &long, &mixed] {
+        eval(run, &[]).success();
+    }
+    let judged = json_line(&eval(&set, &[]).success());
+    let file: Value = serde_json::from_slice(&fs::read(set.join("seeds.json")).unwrap()).unwrap();
+    assert_eq!(file["test"], judged["figures"]);
+    assert_eq!(file["test"]["seeds"].as_array().unwrap().len(), 2);
+    eval(&set, &["--split", "val"]).success();
+    let file: Value = serde_json::from_slice(&fs::read(set.join("seeds.json")).unwrap()).unwrap();
+    assert!(file["test"].is_object() && file["validation"].is_object());
+
+    let csv = root.path().join("board.csv");
+    let shown = report(&[&short, &long, &set, &mixed], &["--csv", csv.to_str().unwrap()]).success();
+    let text = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    let line = json_line(&shown);
+    let runs = line["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 4);
+    for run in runs {
+        let path = Path::new(run["run"].as_str().unwrap());
+        let metrics =
+            |path: &Path| -> Value { serde_json::from_slice(&fs::read(path.join("metrics.json")).unwrap()).unwrap() };
+        let top1 = run["figures"][0]["mean"].as_f64().unwrap();
+        let expected = match run["seeds"].as_array() {
+            None => metrics(path)["test"]["top1"].as_f64().unwrap(),
+            Some(seeds) => {
+                let of_seed = |seed: &Value| {
+                    metrics(&path.join(format!("seed-{seed}")))["test"]["top1"]
+                        .as_f64()
+                        .unwrap()
+                };
+                seeds.iter().map(of_seed).sum::<f64>() / seeds.len() as f64
+            }
+        };
+        assert!((top1 - expected).abs() < 1e-9, "{run}");
+        let interval: Vec<_> = run["figures"][0]["interval"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|end| end.as_f64().unwrap())
+            .collect();
+        assert!(interval[0] <= top1 && top1 <= interval[1], "{run}");
+        assert!(codes(run).contains(&"few_tracks"), "{run}");
+    }
+    // Only the random split shares artists, and says so.
+    assert_eq!(runs[0]["how_split"]["strategy"], "grouped");
+    assert_eq!(
+        (&runs[0]["leaked"], &runs[3]["leaked"]),
+        (&Value::Bool(false), &Value::Bool(true))
+    );
+    assert!(codes(&runs[3]).contains(&"artist_overlap"), "{}", runs[3]);
+    assert!(codes(&runs[2]).contains(&"few_seeds"), "{}", runs[2]);
+    assert!(text.contains("!! leaked: ") && text.contains("(random; "), "{text}");
+
+    let versus = line["comparisons"].as_array().unwrap();
+    assert_eq!(versus.len(), 3);
+    let p = versus[0]["contrasts"][0]["p"].as_f64().unwrap();
+    assert!(p > 0.0 && p <= 1.0);
+    assert_eq!(
+        (&versus[0]["test"], &versus[1]["test"]),
+        (&"randomization".into(), &"bootstrap".into())
+    );
+    assert!(versus[0]["mcnemar"]["p"].is_f64() && versus[1]["mcnemar"].is_null());
+    assert!(versus[0]["holm"][0].as_f64().unwrap() >= p);
+    let reason = versus[2]["not_compared"].as_str().unwrap();
+    assert!(reason.contains("different tracks") && text.contains(reason), "{text}");
+    assert_eq!(
+        text.matches("runs by the test set's figures is also the luckiest")
+            .count(),
+        2,
+        "{text}"
+    );
+    let rows = fs::read_to_string(&csv).unwrap();
+    assert_eq!(rows.lines().count(), 1 + 2 * 4, "{rows}");
+    // The pages of all runs are new, and that of a run has what is known of its figures.
+    assert_eq!(line["pages"].as_array().unwrap().len(), 5);
+    let page = fs::read_to_string(mixed.join("report.html")).unwrap();
+    assert!(page.contains("How sure the figures are") && page.contains("leaked: "));
+    let again = report(&[&short, &long, &set, &mixed], &[]).success();
+    assert_eq!(json_line(&again), line, "the same runs have the same figures each time");
+    let together = root.path().join("together.html");
+    let line = json_line(&report(&[&short, &set], &["--html", together.to_str().unwrap()]).success());
+    assert_eq!(line["pages"], serde_json::json!([together]));
+    let page = fs::read_to_string(&together).unwrap();
+    assert!(
+        page.contains("bootstrap over seeds and") && page.contains("3 runs compared"),
+        "{page}"
+    );
+
+    // A run against itself.
+    let same = json_line(&report(&[&long, &long], &[]).success());
+    assert_eq!(same["comparisons"][0]["contrasts"][0]["p"], 1.0);
+    assert_eq!(same["comparisons"][0]["contrasts"][0]["difference"], 0.0);
+
+    // Looked at after another epoch: noted by the run, and marked.
+    resume(&short, &["--epochs", "12", "--patience", "0"]).success();
+    eval(&short, &[]).success();
+    let looks = fs::read_to_string(short.join("looks.csv")).unwrap();
+    assert_eq!(looks.lines().count(), 3, "{looks}");
+    let line = json_line(&report(&[&short], &[]).success());
+    assert!(codes(&line["runs"][0]).contains(&"looks"), "{line}");
+
+    // Tables that are not what they were.
+    let table = long.join("predictions.csv");
+    let changed = fs::read_to_string(long.join("predictions-validation.csv")).unwrap();
+    fs::write(&table, changed).unwrap();
+    let refused = report(&[&short, &long], &[]).code(1);
+    assert!(
+        stderr(&refused).contains("does not give the figures of metrics.json"),
+        "{}",
+        stderr(&refused)
+    );
+    fs::remove_file(&table).unwrap();
+    let refused = report(&[&short, &long], &[]).code(1);
+    assert!(
+        stderr(&refused).contains("predictions.csv is missing; judge again"),
+        "{}",
+        stderr(&refused)
+    );
+    let refused = report(&[&root.path().join("none")], &[]).code(1);
+    assert!(stderr(&refused).contains("holds no run"), "{}", stderr(&refused));
+}
+
+#[test]
+fn taggers_stand_beside_each_other_by_their_areas() {
+    let root = TempDir::new().unwrap();
+    let data = papers::tagged().path();
+    let runs = ["1", "15"].map(|epochs| {
+        let run = root.path().join(epochs);
+        papers::fit(&data, "mfcc-dense", &run, &["--epochs", epochs, "--patience", "0"])
+            .assert()
+            .success();
+        eval(&run, &[]).success();
+        run
+    });
+    let line = json_line(&report(&[&runs[0], &runs[1]], &[]).success());
+    for (shown, run) in line["runs"].as_array().unwrap().iter().zip(&runs) {
+        let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
+        for (at, name, key) in [(0, "mean AUC-ROC", "auc_roc"), (1, "mean AUC-PR", "auc_pr")] {
+            let figure = &shown["figures"][at];
+            assert_eq!(figure["name"], name);
+            let (mean, expected) = (figure["mean"].as_f64().unwrap(), metrics["test"][key].as_f64().unwrap());
+            assert!((mean - expected).abs() < 1e-9, "{name}: {mean}, not {expected}");
+        }
+    }
+    let versus = &line["comparisons"][0];
+    assert_eq!(
+        (&versus["test"], &versus["mcnemar"]),
+        (&"randomization".into(), &Value::Null)
+    );
+    let p = versus["contrasts"][0]["p"].as_f64().unwrap();
+    assert!(p > 0.0 && p <= 1.0, "{versus}");
+}

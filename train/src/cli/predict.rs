@@ -1,0 +1,36 @@
+//! `train predict` as typed.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// `train predict`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct PredictArgs {
+    /// Directory of the run; its data set need not be there
+    #[arg(long, value_name = "RUN")]
+    pub run: PathBuf,
+    /// Audio files of any format and length, and directories of them
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Classes that are named for each file, the likeliest first
+    #[arg(long, value_name = "N", default_value = "3")]
+    pub top: NonZeroUsize,
+    /// Write a row per file with the probabilities of all classes
+    #[arg(long, value_name = "FILE.csv")]
+    pub csv: Option<PathBuf>,
+    /// Threads that decode files [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+}
+
+const EXAMPLES: &str = "Examples:
+  train predict --run runs/crnn song.mp3
+  train predict --run runs/crnn --csv genres.csv music/
+  train predict --run runs/crnn --json --quiet song.flac | jq '.files[0].top[0]'
+
+A file is cut into clips side by side, and their probabilities are averaged. One that cannot be decoded is named with the
+reason, the others go on, and the exit code is 1 at the end.";

@@ -1,0 +1,47 @@
+//! `train report`, as typed.
+
+use clap::ValueEnum;
+use shared::split::Set;
+use std::path::PathBuf;
+
+/// `train report`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The first RUN is what the others are compared with. Sets of seeds count as one run each.")]
+pub struct ReportArgs {
+    /// Directories of runs or of sets of seeds
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Set whose figures are shown; where a run has none of the test set, those of the validation set stand in
+    #[arg(long, value_enum, default_value_t = JudgedSet::Test)]
+    pub set: JudgedSet,
+    /// Where the runs' data set lies now, if it was moved
+    #[arg(long, value_name = "DATASET")]
+    pub data: Option<PathBuf>,
+    /// Write the scoreboard as a table too, a row per run and figure
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Make the mistakes in each RUN/report.html playable; adds up to 9 MB to it
+    #[arg(long, conflicts_with = "html")]
+    pub audio: bool,
+    /// Write one page with the runs beside each other, and not each RUN/report.html anew
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// A set by which runs are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum JudgedSet {
+    /// The test set
+    Test,
+    /// The validation set, on which each run's epoch was chosen
+    Validation,
+}
+
+impl From<JudgedSet> for Set {
+    fn from(name: JudgedSet) -> Self {
+        match name {
+            JudgedSet::Test => Self::Test,
+            JudgedSet::Validation => Self::Val,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! `train report`.
+
+use super::Outcome;
+use crate::cli::ReportArgs;
+use crate::config::RunConfig;
+use crate::console::Console;
+use crate::report::html::{self, Candidate};
+use crate::report::write_page;
+use crate::run_directory::RunDirectory;
+use crate::scoreboard::text::describe;
+use crate::scoreboard::{Board, Entry};
+use anyhow::{Context, bail};
+use serde_json::json;
+use shared::atomic_file;
+use shared::split::Set;
+use std::path::{Path, PathBuf};
+
+/// From so many runs on, the best by the test set's figures is likely to be the luckiest.
+const MANY_RUNS: usize = 3;
+
+/// Puts runs beside each other.
+pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome> {
+    let set = Set::from(args.set);
+    let (mut entries, mut notes) = (Vec::new(), Vec::new());
+    for path in &args.runs {
+        let (entry, note) = read(path, set, args.data.as_deref())?;
+        entries.extend(entry);
+        notes.extend(note);
+    }
+    if entries.is_empty() {
+        bail!("no run has figures: {}", notes.join("; "));
+    }
+    let of_test = entries.iter().filter(|entry| entry.set == Set::Test).count();
+    if of_test >= MANY_RUNS {
+        notes.push(format!(
+            "the best of {of_test} runs by the test set's figures is also the luckiest; choose by --set validation, and look \
+             at the test set afterwards"
+        ));
+    }
+    let board = Board::new(entries);
+    let mut text = describe(&board);
+    notes.iter().for_each(|note| text += &format!("\n\nnote: {note}"));
+    if let Some(file) = &args.csv {
+        atomic_file::write_bytes(file, &board.to_csv())?;
+        console.line(&format!("wrote {}", file.display()));
+    }
+    let pages = match &args.html {
+        Some(file) => vec![compare(args, &board, file)?],
+        None => write_pages(args, &board, console)?,
+    };
+    for page in &pages {
+        console.line(&format!("wrote {}", page.display()));
+    }
+    let mut json = board.to_json();
+    json["pages"] = json!(pages);
+    json["command"] = json!("report");
+    json["notes"] = json!(notes);
+    Ok(Outcome { text, json })
+}
+
+/// The directory and settings of a run, its data set being where it lies now.
+fn open(args: &ReportArgs, run: &Path) -> anyhow::Result<(RunDirectory, RunConfig)> {
+    let (directory, mut config) = RunDirectory::open(run)?;
+    if let Some(moved) = &args.data {
+        config.data.clone_from(moved);
+    }
+    Ok((directory, config))
+}
+
+/// Writes the page of all runs beside each other. Of a set of seeds every run is there, and what is known of all together
+/// stands with the first.
+fn compare(args: &ReportArgs, board: &Board, file: &Path) -> anyhow::Result<PathBuf> {
+    let mut runs = Vec::new();
+    for entry in &board.entries {
+        let mut standings = entry.standings();
+        for run in entry.runs() {
+            runs.push((open(args, &run)?, std::mem::take(&mut standings)));
+        }
+    }
+    let candidates: Vec<Candidate<'_>> = runs
+        .iter()
+        .map(|((run, config), standings)| Candidate { run, config, standings })
+        .collect();
+    let page = html::comparison(&candidates, &board.paired_tests())?;
+    atomic_file::write_bytes(file, page.as_bytes())?;
+    Ok(file.to_owned())
+}
+
+/// Writes each run's page anew, now with what is known of its figures.
+fn write_pages(args: &ReportArgs, board: &Board, console: Console) -> anyhow::Result<Vec<PathBuf>> {
+    let mut pages = Vec::new();
+    for entry in &board.entries {
+        let standings = entry.standings();
+        for run in entry.runs() {
+            let (run, config) = open(args, &run)?;
+            let options = html::Options {
+                set: Some(entry.set),
+                audio: args.audio,
+                standings: &standings,
+            };
+            pages.extend(write_page(&run, &config, &options, console));
+        }
+    }
+    Ok(pages)
+}
+
+/// What a run says of `set`, or else of the validation set, and what there is to do about it.
+fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<(Option<Entry>, Option<String>)> {
+    let read =
+        |set| Entry::read(path, set, moved).with_context(|| format!("the run in {} cannot be shown", path.display()));
+    let entry = read(set)?;
+    if entry.is_some() {
+        return Ok((entry, None));
+    }
+    let path = path.display();
+    let entry = if set == Set::Val { None } else { read(Set::Val)? };
+    let note = match &entry {
+        Some(_) => format!(
+            "{path} has not been judged on the test set, so the validation set's figures stand in; judge it with `train eval \
+             --run {path}`"
+        ),
+        None => {
+            format!("{path} has not been trained for an epoch yet; continue with `train fit --run {path} --resume`")
+        }
+    };
+    Ok((entry, Some(note)))
+}

@@ -1,0 +1,147 @@
+//! The figures of a set of seeds: a row each, then mean and standard deviation.
+
+use crate::metrics::{Figures, SetMetrics};
+use serde_json::{Map, Value, json};
+
+/// One seed's figures on a set.
+pub(super) struct SeedFigures {
+    pub(super) seed: u64,
+    pub(super) best_epoch: usize,
+    pub(super) figures: Figures,
+}
+
+impl SeedFigures {
+    pub(super) fn new(seed: u64, best_epoch: usize, metrics: &SetMetrics) -> Self {
+        Self {
+            seed,
+            best_epoch,
+            figures: Figures::from(metrics),
+        }
+    }
+}
+
+/// A figure's mean over the seeds, and its standard deviation, with `n - 1` in the denominator.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Spread {
+    pub(super) mean: f64,
+    pub(super) deviation: f64,
+}
+
+impl Spread {
+    fn of(values: &[f64]) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        Self {
+            mean,
+            deviation: (squares / (count - 1.0)).sqrt(),
+        }
+    }
+}
+
+/// The figures that the task has: their names for people and for scripts, and what each seed came to.
+fn columns(seeds: &[SeedFigures]) -> Vec<(&'static str, &'static str, Vec<f64>)> {
+    type Get = fn(&Figures) -> Option<f64>;
+    let all: [(&str, &str, Get); 5] = [
+        ("top-1", "top1", |figures| figures.top1),
+        ("AUC-ROC", "auc_roc", |figures| figures.auc_roc),
+        ("AUC-PR", "auc_pr", |figures| figures.auc_pr),
+        ("macro F1", "macro_f1", |figures| Some(figures.macro_f1)),
+        ("loss", "loss", |figures| Some(figures.loss)),
+    ];
+    let column = |(name, key, get): (&'static str, &'static str, Get)| {
+        let values: Option<Vec<f64>> = seeds.iter().map(|seed| get(&seed.figures)).collect();
+        values.map(|values| (name, key, values))
+    };
+    all.into_iter().filter_map(column).collect()
+}
+
+/// The table in text.
+pub(super) fn text(seeds: &[SeedFigures]) -> String {
+    let columns = columns(seeds);
+    let mut table = format!("{:<18}  {:>10}", "seed", "best epoch");
+    columns.iter().for_each(|(name, ..)| table += &format!("  {name:>8}"));
+    for (row, seed) in seeds.iter().enumerate() {
+        table += &format!("\n{:<18}  {:>10}", seed.seed, seed.best_epoch);
+        columns
+            .iter()
+            .for_each(|(.., values)| table += &format!("  {:>8.4}", values[row]));
+    }
+    let spreads: Vec<Spread> = columns.iter().map(|(.., values)| Spread::of(values)).collect();
+    type Get = fn(&Spread) -> f64;
+    let rows: [(&str, Get); 2] = [
+        ("mean", |spread| spread.mean),
+        ("standard deviation", |spread| spread.deviation),
+    ];
+    for (name, get) in rows {
+        table += &format!("\n{name:<18}  {:>10}", "");
+        spreads
+            .iter()
+            .for_each(|spread| table += &format!("  {:>8.4}", get(spread)));
+    }
+    table
+}
+
+/// The table for scripts: `seeds`, `mean` and `standard_deviation`.
+pub(super) fn json(seeds: &[SeedFigures]) -> Map<String, Value> {
+    let columns = columns(seeds);
+    let row = |(row, seed): (usize, &SeedFigures)| {
+        let mut line = json!({ "seed": seed.seed, "best_epoch": seed.best_epoch });
+        columns
+            .iter()
+            .for_each(|(_, key, values)| line[*key] = json!(values[row]));
+        line
+    };
+    let of = |get: fn(Spread) -> f64| -> Value {
+        columns
+            .iter()
+            .map(|(_, key, values)| ((*key).to_owned(), json!(get(Spread::of(values)))))
+            .collect::<Map<_, _>>()
+            .into()
+    };
+    let rows: Vec<Value> = seeds.iter().enumerate().map(row).collect();
+    Map::from_iter([
+        ("seeds".to_owned(), json!(rows)),
+        ("mean".to_owned(), of(|spread| spread.mean)),
+        ("standard_deviation".to_owned(), of(|spread| spread.deviation)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seed(seed: u64, top1: f64) -> SeedFigures {
+        SeedFigures {
+            seed,
+            best_epoch: 3,
+            figures: Figures {
+                loss: 1.0,
+                top1: Some(top1),
+                macro_f1: 0.5,
+                paper: [0.5; 4],
+                auc_roc: None,
+                auc_pr: None,
+            },
+        }
+    }
+
+    #[test]
+    fn mean_and_deviation_stand_below() {
+        let seeds = [seed(4, 0.5), seed(5, 0.7), seed(6, 0.6)];
+        let table = text(&seeds);
+        let lines: Vec<_> = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .collect();
+        assert_eq!(lines[0], ["seed", "best", "epoch", "top-1", "macro", "F1", "loss"]);
+        assert_eq!(lines[2], ["5", "3", "0.7000", "0.5000", "1.0000"]);
+        assert_eq!(lines[4], ["mean", "0.6000", "0.5000", "1.0000"]);
+        // numpy.std([0.5, 0.7, 0.6], ddof=1) is 0.1.
+        assert_eq!(lines[5], ["standard", "deviation", "0.1000", "0.0000", "0.0000"]);
+        let json = json(&seeds);
+        assert_eq!(json["seeds"][2]["seed"], 6);
+        assert!((json["standard_deviation"]["top1"].as_f64().unwrap() - 0.1).abs() < 1e-12);
+        assert!(json["mean"].get("auc_roc").is_none());
+    }
+}

@@ -1,0 +1,229 @@
+//! Weights for PyTorch: a model's parameters enter, a safetensors file with the names and layouts of a PyTorch module's
+//! state dict leaves.
+//!
+//! Modules have the same names on both sides. Batch norm's gamma and beta are PyTorch's `weight` and `bias`; a dense
+//! layer's weight is `[outputs, inputs]`; a recurrent layer has the matrices of its gates one below the other, in the order
+//! of `torch.nn.LSTM`, `GRU` and `RNN`; VGG16's convolutions are numbered as torchvision numbers them.
+
+use super::vgg16::TORCHVISION_NAMES;
+use super::{Model, export_weights};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+/// The key and value of the file's metadata that say that its layouts are PyTorch's, as Hugging Face's libraries write
+/// them.
+pub const PYTORCH_FORMAT: (&str, &str) = ("format", "pt");
+
+/// The gates of an LSTM, a GRU and a plain recurrent layer, in PyTorch's order.
+const GATES: [&[&str]; 3] = [
+    &[".input_gate", ".forget_gate", ".cell_gate", ".output_gate"],
+    &[".reset_gate", ".update_gate", ".new_gate"],
+    &[""],
+];
+
+/// The parts of a gate, and PyTorch's names of these.
+const PARTS: [(&str, &str); 2] = [("input_transform", "ih"), ("hidden_transform", "hh")];
+
+/// A tensor under its new name.
+#[derive(Clone, Debug, PartialEq)]
+struct Tensor<'a> {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Cow<'a, [u8]>,
+}
+
+/// The state dict as a safetensors file.
+///
+/// # Errors
+/// Where a parameter is of a kind that has no counterpart, as a sentence.
+pub fn export_pytorch(model: &Model) -> Result<Vec<u8>, String> {
+    let ours = export_weights(model)?;
+    let ours = SafeTensors::deserialize(&ours).map_err(|error| error.to_string())?;
+    let tensors = ours.iter().map(|(name, view)| {
+        let tensor = Tensor {
+            dtype: view.dtype(),
+            shape: view.shape().to_vec(),
+            bytes: view.data().into(),
+        };
+        (name.to_owned(), tensor)
+    });
+    let state = state_dict(tensors.collect())?;
+    let views = state.iter().map(|(name, tensor)| {
+        let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes);
+        view.map(|view| (name.as_str(), view))
+            .map_err(|error| error.to_string())
+    });
+    let views: Vec<_> = views.collect::<Result<_, String>>()?;
+    let (key, value) = PYTORCH_FORMAT;
+    let metadata = HashMap::from([(key.to_owned(), value.to_owned())]);
+    safetensors::serialize(views, Some(metadata)).map_err(|error| error.to_string())
+}
+
+fn state_dict(mut ours: BTreeMap<String, Tensor<'_>>) -> Result<BTreeMap<String, Tensor<'_>>, String> {
+    let mut state = BTreeMap::new();
+    for gates in GATES {
+        let first = format!("{}.{}.weight", gates[0], PARTS[0].0);
+        let layers = ours.keys().filter_map(|name| name.strip_suffix(&first));
+        let layers: Vec<String> = layers.map(String::from).collect();
+        for layer in layers {
+            join_gates(&layer, gates, &mut ours, &mut state)?;
+        }
+    }
+    for (name, tensor) in ours {
+        let (module, leaf) = name.rsplit_once('.').unwrap_or(("", &name));
+        match leaf {
+            "gamma" => drop(state.insert(format!("{module}.weight"), tensor)),
+            "beta" => drop(state.insert(format!("{module}.bias"), tensor)),
+            "running_mean" => {
+                // PyTorch counts batches, and reads the count only where a batch norm has no momentum.
+                let count = Tensor {
+                    dtype: Dtype::I64,
+                    shape: Vec::new(),
+                    bytes: vec![0; size_of::<i64>()].into(),
+                };
+                state.insert(format!("{module}.num_batches_tracked"), count);
+                state.insert(name, tensor);
+            }
+            "weight" if tensor.shape.len() == 2 => drop(state.insert(name, transposed(&tensor)?)),
+            _ => {
+                let numbered = TORCHVISION_NAMES.iter().find_map(|(torchvision, ours)| {
+                    let rest = name.strip_prefix(ours)?;
+                    Some(torchvision.trim_start_matches('^').replace('\\', "") + rest)
+                });
+                state.insert(numbered.unwrap_or(name), tensor);
+            }
+        }
+    }
+    Ok(state)
+}
+
+/// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0` and `bias_hh_l0` of a recurrent layer.
+fn join_gates<'a>(
+    layer: &str,
+    gates: &[&str],
+    ours: &mut BTreeMap<String, Tensor<'a>>,
+    state: &mut BTreeMap<String, Tensor<'a>>,
+) -> Result<(), String> {
+    for (part, suffix) in PARTS {
+        for leaf in ["weight", "bias"] {
+            let mut joined: Option<Tensor<'_>> = None;
+            for gate in gates {
+                let name = format!("{layer}{gate}.{part}.{leaf}");
+                let tensor = ours.remove(&name).ok_or_else(|| format!("there is no {name}"))?;
+                let rows = if leaf == "weight" { transposed(&tensor)? } else { tensor };
+                match &mut joined {
+                    None => joined = Some(rows),
+                    Some(joined) => {
+                        joined.shape[0] += rows.shape[0];
+                        joined.bytes.to_mut().extend_from_slice(&rows.bytes);
+                    }
+                }
+            }
+            state.extend(joined.map(|joined| (format!("{layer}.{leaf}_{suffix}_l0"), joined)));
+        }
+    }
+    Ok(())
+}
+
+/// A matrix with its rows as columns.
+fn transposed(tensor: &Tensor<'_>) -> Result<Tensor<'static>, String> {
+    let (&[rows, columns], Dtype::F32) = (tensor.shape.as_slice(), tensor.dtype) else {
+        return Err(format!("{:?} of {:?} is no matrix of f32", tensor.shape, tensor.dtype));
+    };
+    const SIZE: usize = size_of::<f32>();
+    let mut bytes = Vec::with_capacity(tensor.bytes.len());
+    for column in 0..columns {
+        for row in 0..rows {
+            bytes.extend_from_slice(&tensor.bytes[(row * columns + column) * SIZE..][..SIZE]);
+        }
+    }
+    Ok(Tensor {
+        dtype: Dtype::F32,
+        shape: vec![columns, rows],
+        bytes: bytes.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{ModelKind, testing};
+    use burn::tensor::Device;
+
+    /// Shapes and values by name.
+    fn exported(model: &Model) -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
+        let bytes = export_pytorch(model).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        file.iter()
+            .map(|(name, view)| (name.to_owned(), (view.shape().to_vec(), view.data().to_vec())))
+            .collect()
+    }
+
+    #[test]
+    fn every_system_has_a_state_dict_without_names_of_ours() {
+        for &kind in ModelKind::ALL.iter().filter(|kind| !kind.name().starts_with("vgg16-")) {
+            for name in exported(&testing::model(kind, 8, &Device::flex())).keys() {
+                let leaf = name.rsplit('.').next().unwrap_or_default();
+                let known = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"];
+                let recurrent = leaf.ends_with("_ih_l0") || leaf.ends_with("_hh_l0");
+                assert!(known.contains(&leaf) || recurrent, "{kind}: {name}");
+                assert!(
+                    !name.contains("transform") && !name.contains("features.convolutions"),
+                    "{kind}: {name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_recurrent_layer_has_its_gates_one_below_the_other() {
+        let device = Device::flex();
+        let model = testing::model(ModelKind::Crnn1dGru, 8, &device);
+        let ours = export_weights(&model).unwrap();
+        let ours = SafeTensors::deserialize(&ours).unwrap();
+        let names: Vec<_> = ours
+            .names()
+            .into_iter()
+            .filter(|name| name.contains("reset_gate.input"))
+            .collect();
+        let weight = names.iter().find(|name| name.ends_with("weight")).unwrap();
+        let module = weight.strip_suffix(".reset_gate.input_transform.weight").unwrap();
+        let state = exported(&model);
+        let (shape, bytes) = &state[&format!("{module}.weight_ih_l0")];
+        let [inputs, hidden] = *ours.tensor(weight).unwrap().shape() else {
+            unreachable!()
+        };
+        assert_eq!(*shape, [3 * hidden, inputs]);
+        let value = |bytes: &[u8], at: usize| f32::from_le_bytes(bytes[4 * at..][..4].try_into().unwrap());
+        for (gate, name) in ["reset_gate", "update_gate", "new_gate"].iter().enumerate() {
+            let own = ours.tensor(&format!("{module}.{name}.input_transform.weight")).unwrap();
+            for (output, input) in [(0, 0), (hidden - 1, 2), (1, inputs - 1)] {
+                let row = gate * hidden + output;
+                assert_eq!(
+                    value(bytes, row * inputs + input),
+                    value(own.data(), input * hidden + output)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_dict_is_read_back_into_the_same_model() {
+        let directory = tempfile::tempdir().unwrap();
+        let device = Device::flex();
+        // Square dense layers would be taken either way by their shapes; no batch norm gives the layout away.
+        for kind in [ModelKind::MfccDense, ModelKind::Cnn2d, ModelKind::Vgg16] {
+            let path = directory.path().join(format!("{kind}.safetensors"));
+            let model = testing::model(kind, 8, &device);
+            std::fs::write(&path, export_pytorch(&model).unwrap()).unwrap();
+            let (read, _) = crate::models::import_weights(testing::model(kind, 8, &device), &path).unwrap();
+            assert_eq!(
+                export_weights(&read).unwrap(),
+                export_weights(&model).unwrap(),
+                "{kind}"
+            );
+        }
+    }
+}

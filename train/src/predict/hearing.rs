@@ -1,0 +1,270 @@
+//! One thread's hearing: an audio file enters, batches of model input leave while it is decoded.
+
+use super::cutter::{CutFrame, FrameCutter};
+use crate::augment::ClipPlan;
+use crate::config::RunConfig;
+use crate::front_end_record::FrontEndRecord;
+use crate::frontend::{ClipOutput, HostFrontEnd, HostScratch, Track, VectorScaler};
+use crate::loader::{BatchBuffer, Framing};
+use crate::run_data::StatisticsKind;
+use half::f16;
+use shared::audio::decode::Meter;
+use shared::audio::extract::MelExtractor;
+use shared::audio::validate::{Rejection, ValidateConfig, peak};
+use shared::audio::waveform::{Waveform, WaveformReader};
+use shared::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
+use shared::features::FeatureConfig;
+use shared::shard::MelView;
+use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Clips that are brought to the model at once. Those of a file only, so that what is predicted of it does not depend on
+/// the files around it or on the order in which threads get on.
+const CLIPS_AT_ONCE: usize = 8;
+
+/// Samples that a decoder's packet and the resampler's block give at a time, and more.
+const LONGEST_BLOCK: usize = 1 << 22;
+
+/// What the model heard of a file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Heard {
+    /// Length, in seconds.
+    pub seconds: f64,
+    /// Clips that the model was given.
+    pub frames: usize,
+    /// Whether the file is shorter than a clip, so that silence makes up the rest.
+    pub padded: bool,
+}
+
+/// Everything that turns files into a run's model input, the same for all threads.
+#[derive(Debug)]
+pub struct HearingSetup {
+    features: FeatureConfig,
+    framing: Framing,
+    front_end: HostFrontEnd,
+    /// Spectrograms are cut out of stored ones in evaluation, so here they are made as those are.
+    of_mel: bool,
+    statistics: Option<(VectorScaler, Vec<StatisticsKind>)>,
+}
+
+impl HearingSetup {
+    /// That of a run.
+    pub fn new(record: &FrontEndRecord, config: &RunConfig) -> Self {
+        let input = config.model.description().input;
+        let scaler = record.statistics.as_ref().and_then(|parts| parts.scaler());
+        Self {
+            features: record.features.clone(),
+            framing: record.framing(config),
+            front_end: record.front_end(config),
+            of_mel: input.has_mel() && !config.pcm8,
+            statistics: scaler.map(|scaler| (scaler, config.statistics.clone())),
+        }
+    }
+
+    /// What turns clips into model input.
+    pub fn front_end(&self) -> &HostFrontEnd {
+        &self.front_end
+    }
+}
+
+/// Hears one file after another; plans and buffers are made once.
+pub struct Hearing {
+    setup: Arc<HearingSetup>,
+    validate: ValidateConfig,
+    reader: WaveformReader,
+    mel: MelExtractor,
+    statistics: TrackStatistics,
+    statistics_scratch: TrackStatisticsScratch,
+    scratch: HostScratch,
+}
+
+/// A frame and what lies around it, as the front end cuts clips out of tracks.
+struct FrameTrack<'a> {
+    samples: &'a [i16],
+    mel: &'a [f16],
+    n_mels: usize,
+    frames: usize,
+}
+
+impl Track for FrameTrack<'_> {
+    fn waveform(&self) -> &[i16] {
+        self.samples
+    }
+
+    fn mel(&self) -> MelView<'_> {
+        MelView {
+            values: self.mel,
+            n_mels: self.n_mels,
+            frames: self.frames,
+        }
+    }
+}
+
+impl Hearing {
+    /// For a run's files.
+    pub fn new(setup: Arc<HearingSetup>) -> Self {
+        // A file of any length is heard, but for a damaged or a silent one.
+        let validate = ValidateConfig {
+            min_samples: 1,
+            ..ValidateConfig::default()
+        };
+        let rate = setup.features.sample_rate;
+        let most = if setup.statistics.is_some() {
+            // Moments over time are those of the whole file.
+            validate.max_samples
+        } else {
+            let waiting = FrameCutter::new(setup.framing, &setup.features).longest_wait();
+            waiting.saturating_add(LONGEST_BLOCK) as u64
+        };
+        Self {
+            reader: WaveformReader::new(rate, most),
+            mel: MelExtractor::new(&setup.features),
+            statistics: TrackStatistics::new(rate),
+            statistics_scratch: TrackStatisticsScratch::default(),
+            scratch: HostScratch::default(),
+            validate,
+            setup,
+        }
+    }
+
+    /// Hears a file and hands batches of model input to `send`, which must tell the meter while it waits. What was sent of a
+    /// file that turns out to be damaged counts for nothing.
+    pub fn hear(
+        &mut self,
+        path: &Path,
+        meter: &Arc<Meter>,
+        send: impl FnMut(BatchBuffer) -> Result<(), Rejection>,
+    ) -> Result<Heard, Rejection> {
+        if self.setup.statistics.is_some() {
+            self.hear_whole(path, meter, send)
+        } else {
+            self.hear_frames(path, meter, send)
+        }
+    }
+
+    fn hear_frames(
+        &mut self,
+        path: &Path,
+        meter: &Arc<Meter>,
+        send: impl FnMut(BatchBuffer) -> Result<(), Rejection>,
+    ) -> Result<Heard, Rejection> {
+        let setup = Arc::clone(&self.setup);
+        let Self {
+            reader, mel, scratch, ..
+        } = self;
+        let mut cutter = FrameCutter::new(setup.framing, &setup.features);
+        let mut batches = Batches {
+            setup: &setup,
+            mel,
+            scratch,
+            batch: BatchBuffer::default(),
+            send,
+        };
+        let (mut highest, mut looked_at) = (0, 0);
+        let waveform = reader.read_in_pieces(path, meter, |waiting| {
+            let new = cutter.seen(waiting) - looked_at;
+            highest = highest.max(peak(&waiting[waiting.len() - new..]));
+            looked_at += new;
+            cutter.cut(waiting, |frame| batches.add(frame))
+        })?;
+        let samples = cutter.seen(&waveform.samples);
+        self.validate.judge(&waveform.report.decoding, samples, highest)?;
+        cutter.finish(&waveform.samples, |frame| batches.add(frame))?;
+        batches.flush()?;
+        Ok(Heard {
+            seconds: samples as f64 / f64::from(setup.features.sample_rate),
+            frames: cutter.frames(),
+            padded: samples < setup.features.clip_samples,
+        })
+    }
+
+    fn hear_whole(
+        &mut self,
+        path: &Path,
+        meter: &Arc<Meter>,
+        mut send: impl FnMut(BatchBuffer) -> Result<(), Rejection>,
+    ) -> Result<Heard, Rejection> {
+        let Waveform { samples, report, .. } = self.reader.read(path, meter)?;
+        self.validate.judge(&report.decoding, samples.len(), peak(&samples))?;
+        let (mut mfcc, mut chroma) = (vec![0.0; MFCC_STATISTICS], vec![0.0; CHROMA_STATISTICS]);
+        self.statistics
+            .compute(&samples, &mut self.statistics_scratch, &mut mfcc, &mut chroma);
+        let mut batch = BatchBuffer::default();
+        batch.reset(1, self.setup.front_end.shape());
+        batch.excerpts.push(0);
+        batch.statistics.clear();
+        let (scaler, kinds) = self.setup.statistics.as_ref().expect("asked before");
+        for kind in kinds {
+            batch.statistics.extend_from_slice(match kind {
+                StatisticsKind::Mfcc => &mfcc,
+                StatisticsKind::Chroma => &chroma,
+            });
+        }
+        scaler
+            .apply(&mut batch.statistics)
+            .map_err(|error| Rejection::IoError {
+                message: error.to_string(),
+            })?;
+        send(batch)?;
+        Ok(Heard {
+            seconds: samples.len() as f64 / f64::from(self.setup.features.sample_rate),
+            frames: 1,
+            padded: false,
+        })
+    }
+}
+
+/// A batch that is being filled with a file's clips.
+struct Batches<'a, F> {
+    setup: &'a HearingSetup,
+    mel: &'a mut MelExtractor,
+    scratch: &'a mut HostScratch,
+    batch: BatchBuffer,
+    send: F,
+}
+
+impl<F: FnMut(BatchBuffer) -> Result<(), Rejection>> Batches<'_, F> {
+    fn add(&mut self, frame: CutFrame<'_>) -> Result<(), Rejection> {
+        let features = &self.setup.features;
+        let mel = if self.setup.of_mel {
+            self.mel.extract(frame.samples)
+        } else {
+            Vec::new()
+        };
+        let track = FrameTrack {
+            samples: frame.samples,
+            mel: &mel,
+            n_mels: features.n_mels,
+            frames: features.track_frames(frame.samples.len()),
+        };
+        let plan = ClipPlan {
+            hop: frame.lead,
+            ..ClipPlan::default()
+        };
+        let front_end = &self.setup.front_end;
+        let shape = front_end.shape();
+        let spectrogram = shape.spectrogram[0] * shape.spectrogram[1];
+        let clip = self.batch.clips();
+        self.batch.excerpts.push(clip);
+        self.batch.waveform.resize((clip + 1) * shape.samples, 0.0);
+        self.batch.spectrogram.resize((clip + 1) * spectrogram, 0.0);
+        let out = ClipOutput {
+            waveform: (shape.samples > 0).then(|| &mut self.batch.waveform[clip * shape.samples..]),
+            spectrogram: (spectrogram > 0).then(|| &mut self.batch.spectrogram[clip * spectrogram..]),
+            statistics: None,
+        };
+        front_end.run_track(&track, &plan, self.scratch, out);
+        if self.batch.clips() == CLIPS_AT_ONCE {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Rejection> {
+        if self.batch.clips() == 0 {
+            return Ok(());
+        }
+        (self.send)(std::mem::take(&mut self.batch))
+    }
+}

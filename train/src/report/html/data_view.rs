@@ -1,0 +1,49 @@
+//! The data set that a run was trained on, where it is still there.
+
+use crate::config::RunConfig;
+use anyhow::bail;
+use shared::dataset::{Dataset, read_rejected};
+use shared::manifest::{RejectedRow, TrackRow};
+use shared::split::Split;
+
+/// An open data set with the run's split.
+pub struct DataView {
+    pub dataset: Dataset,
+    pub split: Split,
+    pub rejected: Vec<RejectedRow>,
+}
+
+impl DataView {
+    /// Opens what the run was trained on.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, or is another data set by now.
+    pub fn open(config: &RunConfig) -> anyhow::Result<Self> {
+        let dataset = Dataset::open(&config.data)?;
+        if !dataset.index().covers(&config.data_checksum) {
+            bail!(
+                "{} is not the data set that the run was trained on",
+                config.data.display()
+            );
+        }
+        let split = Split::read(&config.data, dataset.index(), Some(&config.split))?;
+        let rejected = read_rejected(&config.data, dataset.index())?;
+        Ok(Self {
+            dataset,
+            split,
+            rejected,
+        })
+    }
+
+    /// A track's row.
+    pub fn track(&self, track_id: u64) -> Option<&TrackRow> {
+        self.dataset
+            .position(track_id)
+            .map(|position| &self.dataset.tracks()[position])
+    }
+
+    /// Seconds of so many samples.
+    pub fn seconds(&self, samples: u64) -> f64 {
+        samples as f64 / f64::from(self.dataset.features().sample_rate)
+    }
+}

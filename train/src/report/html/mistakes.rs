@@ -1,0 +1,257 @@
+//! The tracks that the model is surest of and wrong about.
+
+use super::clip_audio;
+use super::data_view::DataView;
+use super::mel_picture;
+use super::page::{Section, notice};
+use super::run_view::{RunView, set_name};
+use crate::augment::centre_hop;
+use crate::config::RunConfig;
+use crate::predictions::{Prediction, Predictions};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use maud::{Markup, html};
+use shared::features::FeatureConfig;
+use shared::split::Set;
+use std::ops::Range;
+
+/// Mistakes that are shown. Their pictures together have half a MB, and their sounds 8.6 MB.
+const SHOWN: usize = 20;
+
+/// A class or tag that a track has not.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Mistake<'a> {
+    track: &'a Prediction,
+    /// The class that it was taken for, or the tag.
+    wrong: usize,
+    probability: f32,
+}
+
+/// The section.
+pub fn section(view: &RunView<'_>, set: Set, audio: bool) -> Section {
+    let body = match view.predictions.get(&set) {
+        None => notice("The table of predictions is not there; judge the set again with this version of train."),
+        Some(predictions) => body(view, predictions, set, audio),
+    };
+    Section {
+        id: "mistakes",
+        heading: "Mistakes",
+        body,
+    }
+}
+
+fn body(view: &RunView<'_>, predictions: &Predictions, set: Set, audio: bool) -> Markup {
+    let tags = view.has_tags();
+    let mistakes = mistakes(predictions, tags);
+    let set = set_name(set);
+    if mistakes.is_empty() {
+        return html! { p { "There is none on the " (set) " set." } };
+    }
+    html! {
+        p.note {
+            @if tags {
+                "Tags that tracks of the " (set) " set have not, the most probable first. Tagged music often lacks tags that \
+                 would be right, so listen before you blame the model."
+            } @else {
+                "Tracks of the " (set) " set that were taken for another class, those first that the model was surest of."
+            }
+        }
+        @match &view.data {
+            Err(reason) => { (notice(&format!("There are no pictures and no names, for the data set cannot be read: {reason}"))) }
+            Ok(data) => {
+                p.note {
+                    "Pictures show the piece that was judged, time to the right and mel bands upwards, from its loudest value \
+                     (yellow) to " (data.dataset.features().top_db) " dB below."
+                    @if audio { " Sounds are at most ten seconds from its middle, at 16 kHz." }
+                }
+            }
+        }
+        ol.mistakes {
+            @for mistake in &mistakes {
+                li { (card(view, predictions, mistake, tags, audio)) }
+            }
+        }
+    }
+}
+
+/// The wrong classes or tags of highest probability.
+fn mistakes(predictions: &Predictions, tags: bool) -> Vec<Mistake<'_>> {
+    let mut all = Vec::new();
+    for track in &predictions.tracks {
+        let candidates = if tags {
+            (0..track.probabilities.len()).collect()
+        } else {
+            track.predicted.clone()
+        };
+        all.extend(
+            candidates
+                .into_iter()
+                .filter(|wrong| !track.labels.contains(wrong))
+                .map(|wrong| Mistake {
+                    track,
+                    wrong,
+                    probability: track.probabilities[wrong],
+                }),
+        );
+    }
+    // Of equal ones the order of tracks is kept.
+    all.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    all.truncate(SHOWN);
+    all
+}
+
+fn card(view: &RunView<'_>, predictions: &Predictions, mistake: &Mistake<'_>, tags: bool, audio: bool) -> Markup {
+    let name = |class: usize| &*predictions.classes[class];
+    let track = mistake.track;
+    let names = |classes: &[usize]| {
+        let names: Vec<_> = classes.iter().map(|&class| name(class)).collect();
+        if names.is_empty() {
+            "none".into()
+        } else {
+            names.join(", ")
+        }
+    };
+    let data = view.data.as_ref().ok();
+    let row = data.and_then(|data| data.track(track.track_id));
+    html! {
+        article.mistake {
+            @if let Some(data) = data { (media(view.config, data, track.track_id, audio)) }
+            h3 {
+                b { (name(mistake.wrong)) } " " (percent(mistake.probability))
+                @if tags && !track.predicted.contains(&mistake.wrong) { span.aside { " below its threshold" } }
+            }
+            dl {
+                dt { @if tags { "tags" } @else { "true" } }
+                dd {
+                    (names(&track.labels))
+                    @if let [class] = track.labels[..] {
+                        @if !tags { " " (percent(track.probabilities[class])) }
+                    }
+                }
+                dt { "track" }
+                dd { (track.track_id) }
+                @if let Some(row) = row {
+                    dt { "file" }
+                    dd.path { (row.path) }
+                    @if !row.artist.is_empty() {
+                        dt { "artist" }
+                        dd { (row.artist) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn percent(probability: f32) -> String {
+    format!("{:.1} %", 100.0 * probability)
+}
+
+/// A track's picture and, where it is asked for, its sound.
+fn media(config: &RunConfig, data: &DataView, track_id: u64, audio: bool) -> Markup {
+    let Some(position) = data.dataset.position(track_id) else {
+        return html! {};
+    };
+    let features = data.dataset.features();
+    let samples = data.dataset.waveform(position);
+    let judged = judged(config, features, samples.len());
+    let mel = data.dataset.mel(position);
+    let hop = features.hop_length;
+    let picture = mel_picture::png(mel, judged.start / hop..judged.end.div_ceil(hop), features.top_db);
+    let seconds = data.seconds(judged.len() as u64);
+    let description = format!("Mel spectrogram of {seconds:.1} seconds of track {track_id}");
+    html! {
+        @if let Ok(picture) = picture {
+            img alt=(description) src={ "data:image/png;base64," (BASE64_STANDARD.encode(picture)) };
+        }
+        @if audio {
+            audio controls preload="metadata" aria-label=(format!("Track {track_id}"))
+                src={ "data:audio/wav;base64," (BASE64_STANDARD.encode(clip_audio::wav(&samples[judged], features.sample_rate))) } {}
+        }
+    }
+}
+
+/// The samples that were judged: the clip from the middle; all of a track that was cut into frames, but for its skipped
+/// ends, or of which statistics were taken.
+fn judged(config: &RunConfig, stored: &FeatureConfig, samples: usize) -> Range<usize> {
+    if config.model.description().input.statistics {
+        return 0..samples;
+    }
+    if config.frame_seconds.is_some() {
+        let skipped = (config.skip_seconds * f64::from(stored.sample_rate)) as usize;
+        return if samples > 2 * skipped {
+            skipped..samples - skipped
+        } else {
+            0..samples
+        };
+    }
+    let hops = config.clip_frames.map(|hops| hops.saturating_mul(stored.hop_length));
+    let features = FeatureConfig {
+        clip_samples: hops.unwrap_or(stored.clip_samples),
+        ..stored.clone()
+    };
+    let begin = centre_hop(samples, &features) * features.hop_length;
+    begin..(begin + features.clip_samples).min(samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::ModelKind;
+    use crate::testing;
+    use std::path::Path;
+
+    fn track(track_id: u64, label: usize, predicted: usize, probabilities: [f32; 3]) -> Prediction {
+        Prediction {
+            track_id,
+            labels: vec![label],
+            predicted: vec![predicted],
+            probabilities: probabilities.into(),
+        }
+    }
+
+    #[test]
+    fn the_surest_come_first_and_right_ones_not_at_all() {
+        let predictions = Predictions {
+            classes: ["a", "b", "c"].map(String::from).into(),
+            tracks: vec![
+                track(1, 0, 0, [0.9, 0.1, 0.0]),
+                track(2, 0, 1, [0.3, 0.6, 0.1]),
+                track(3, 2, 0, [0.8, 0.0, 0.2]),
+            ],
+        };
+        let found = |tags| -> Vec<_> {
+            let mistakes = mistakes(&predictions, tags);
+            mistakes
+                .iter()
+                .map(|mistake| (mistake.track.track_id, mistake.wrong))
+                .collect()
+        };
+        assert_eq!(found(false), [(3, 0), (2, 1)]);
+        // Of tags each by itself, those not given too.
+        assert_eq!(found(true), [(3, 0), (2, 1), (1, 1), (2, 2), (1, 2), (3, 1)]);
+    }
+
+    #[test]
+    fn the_piece_that_was_judged_is_shown() {
+        let stored = FeatureConfig::default();
+        let config = |model| testing::config(Path::new("fma"), model);
+        let clip = stored.clip_samples;
+        assert_eq!(
+            judged(&config(ModelKind::Cnn2d), &stored, clip + 4096),
+            2048..clip + 2048
+        );
+        assert_eq!(judged(&config(ModelKind::Cnn2d), &stored, 1000), 0..1000);
+        assert_eq!(
+            judged(&config(ModelKind::MfccDense), &stored, clip + 4096),
+            0..clip + 4096
+        );
+        let framed = RunConfig {
+            frame_seconds: Some(1.0),
+            skip_seconds: 2.0,
+            ..config(ModelKind::Cnn2d)
+        };
+        assert_eq!(judged(&framed, &stored, 441_000), 88_200..352_800);
+        assert_eq!(judged(&framed, &stored, 100), 0..100);
+    }
+}

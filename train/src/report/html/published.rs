@@ -1,0 +1,72 @@
+//! What papers publish of their systems, to stand beside our figures.
+//!
+//! The table is the one of `scripts/papers`, where figures are copied from papers by hand; none is known here.
+
+use crate::config::RunConfig;
+use std::collections::BTreeMap;
+
+const TABLE: &str = include_str!("../../../../scripts/papers/published.csv");
+
+/// Published figures by their keys, as text.
+pub type Published = BTreeMap<String, String>;
+
+/// Those of the run's system; empty where none have been copied.
+pub fn published(config: &RunConfig) -> Published {
+    of_system(TABLE, &system(config))
+}
+
+/// The name that the papers' scripts give a run: one that is augmented is another system where the paper has both.
+fn system(config: &RunConfig) -> Vec<String> {
+    let model = config.model.name();
+    if config.augment.changes_samples() {
+        vec![format!("{model}+augment"), model.into()]
+    } else {
+        vec![model.into()]
+    }
+}
+
+/// The figures of the first of `names` that has any.
+fn of_system(table: &str, names: &[String]) -> Published {
+    let mut reader = csv::ReaderBuilder::new()
+        .comment(Some(b'#'))
+        .flexible(true)
+        .from_reader(table.as_bytes());
+    let rows: Vec<_> = reader.records().flatten().collect();
+    let figures = |name: &String| -> Published {
+        let of_name = rows.iter().filter(|row| row.get(1) == Some(name));
+        of_name
+            .filter_map(|row| Some((row.get(2)?.to_owned(), row.get(3)?.to_owned())))
+            .collect()
+    };
+    names
+        .iter()
+        .map(figures)
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_the_system_are_found_and_no_others() {
+        let table = "# a comment\npaper,system,metric,value,source\nx,cnn2d,top1,0.5,Table 1\nx,cnn2d+augment,top1,0.6,Table \
+                     1, right\nx,crnn,f1,0.7,Table 2\n";
+        let found = |names: &[&str]| of_system(table, &names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
+        assert_eq!(found(&["cnn2d"])["top1"], "0.5");
+        assert_eq!(found(&["cnn2d+augment", "cnn2d"])["top1"], "0.6");
+        assert_eq!(found(&["crnn+augment", "crnn"])["f1"], "0.7");
+        assert!(found(&["vgg16"]).is_empty());
+    }
+
+    #[test]
+    fn the_table_can_be_read() {
+        let header = csv::ReaderBuilder::new()
+            .comment(Some(b'#'))
+            .from_reader(TABLE.as_bytes())
+            .headers()
+            .cloned();
+        assert_eq!(header.unwrap(), ["paper", "system", "metric", "value", "source"][..]);
+    }
+}

@@ -1,0 +1,111 @@
+//! All that a page says of one run, read once.
+
+use super::data_view::DataView;
+use crate::config::RunConfig;
+use crate::environment::Environment;
+use crate::fit::HISTORY_FILE;
+use crate::history::{self, EpochRecord};
+use crate::metrics::{SetMetrics, SetReport};
+use crate::predictions::{Predictions, predictions_file};
+use crate::report::{RunMetrics, read_metrics};
+use crate::run_directory::{RunDirectory, RunError};
+use shared::split::Set;
+use std::collections::BTreeMap;
+
+/// A run that was judged at least once.
+pub struct RunView<'a> {
+    pub config: &'a RunConfig,
+    /// The directory's own name.
+    pub name: String,
+    pub metrics: RunMetrics,
+    /// Empty where the file is gone.
+    pub history: Vec<EpochRecord>,
+    /// None in runs of earlier versions.
+    pub environment: Option<Environment>,
+    /// Of the sets whose figures are those of the kept weights and whose table is there.
+    pub predictions: BTreeMap<Set, Predictions>,
+    /// The data set, or why it cannot be shown.
+    pub data: Result<DataView, String>,
+}
+
+impl<'a> RunView<'a> {
+    /// Reads the run's files and opens its data set.
+    ///
+    /// # Errors
+    /// When no epoch was trained, or a file is damaged. Files of which earlier versions knew nothing may be missing.
+    pub fn read(run: &RunDirectory, config: &'a RunConfig) -> Result<Self, RunError> {
+        let damaged = |file: &str, detail: String| RunError::Damaged {
+            path: run.path(file),
+            detail,
+        };
+        let metrics = read_metrics(run)?;
+        let history = match run.read(HISTORY_FILE)? {
+            None => Vec::new(),
+            Some(table) => history::from_csv(&table).map_err(|error| damaged(HISTORY_FILE, error.to_string()))?,
+        };
+        let mut predictions = BTreeMap::new();
+        for set in Set::ALL {
+            let file = predictions_file(set);
+            if let (Some(_), Some(table)) = (report_of(&metrics, set), run.read(file)?) {
+                let table = Predictions::from_csv(&table).map_err(|error| damaged(file, error.to_string()))?;
+                predictions.insert(set, table);
+            }
+        }
+        Ok(Self {
+            config,
+            name: directory_name(run),
+            metrics,
+            history,
+            environment: Environment::read(run)?,
+            predictions,
+            data: DataView::open(config).map_err(|error| format!("{error:#}")),
+        })
+    }
+
+    /// A set's figures, where it was judged with the weights that were kept.
+    pub fn report(&self, set: Set) -> Option<&SetReport> {
+        report_of(&self.metrics, set)
+    }
+
+    /// The test set where it was judged, else the validation set.
+    pub fn last_judged(&self) -> Set {
+        if self.metrics.test.is_some() {
+            Set::Test
+        } else {
+            Set::Val
+        }
+    }
+
+    /// Whether the run gives tags and not classes.
+    pub fn has_tags(&self) -> bool {
+        let reports = Set::ALL.into_iter().filter_map(|set| self.report(set));
+        reports
+            .into_iter()
+            .any(|report| matches!(report.tracks, SetMetrics::Tags(_)))
+    }
+}
+
+fn report_of(metrics: &RunMetrics, set: Set) -> Option<&SetReport> {
+    match set {
+        Set::Train => metrics.train.as_ref(),
+        Set::Val => metrics.validation.as_ref(),
+        Set::Test => metrics.test.as_ref(),
+    }
+}
+
+/// `.` and `..` have no name of their own.
+fn directory_name(run: &RunDirectory) -> String {
+    let root = run.root();
+    let whole = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let name = whole.file_name().unwrap_or(whole.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// A set's name in a sentence.
+pub fn set_name(set: Set) -> &'static str {
+    match set {
+        Set::Train => "training",
+        Set::Val => "validation",
+        Set::Test => "test",
+    }
+}

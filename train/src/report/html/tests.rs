@@ -1,0 +1,281 @@
+use super::*;
+use crate::environment::Environment;
+use crate::fit::HISTORY_FILE;
+use crate::history::{EpochRecord, to_csv};
+use crate::metrics::{ClassificationMetrics, ConfusionMatrix, Figures, MultiLabelMetrics, SetMetrics, SetReport};
+use crate::models::ModelKind;
+use crate::predictions::{Prediction, Predictions, predictions_file};
+use crate::report::{METRICS_FILE, RunMetrics};
+use crate::testing;
+use shared::dataset::Dataset;
+use std::path::Path;
+
+/// A run of two epochs on the small data set, judged on its validation tracks 50 and 60, one of them wrong.
+fn run(root: &Path, data: &Path, edit: impl FnOnce(&mut RunConfig)) -> (RunDirectory, RunConfig) {
+    let index = Dataset::read_index(data).unwrap();
+    let mut config = RunConfig {
+        data_checksum: index.checksum,
+        split: "main".into(),
+        classes: index.classes,
+        ..testing::config(data, ModelKind::Cnn2d)
+    };
+    edit(&mut config);
+    let run = RunDirectory::begin(root).unwrap();
+    run.save_config(&config).unwrap();
+    let mut confusion = ConfusionMatrix::new(2);
+    confusion.add(0, 0);
+    confusion.add(1, 0);
+    let report = SetReport {
+        tracks: SetMetrics::Classes(ClassificationMetrics::new(&confusion, &config.classes, 0.75)),
+        frames: None,
+    };
+    let track = |track_id, label: usize, probabilities: [f32; 2]| Prediction {
+        track_id,
+        labels: vec![label],
+        predicted: vec![0],
+        probabilities: probabilities.into(),
+    };
+    let predictions = Predictions {
+        classes: config.classes.clone(),
+        tracks: vec![track(50, 0, [0.75, 0.25]), track(60, 1, [0.9, 0.1])],
+    };
+    save(&run, &config, report, &predictions);
+    (run, config)
+}
+
+fn save(run: &RunDirectory, config: &RunConfig, report: SetReport, predictions: &Predictions) {
+    let figures = Figures::from(&report.tracks);
+    let record = |epoch| EpochRecord {
+        epoch,
+        seconds: 2.0,
+        data_wait: 0.1,
+        train: figures,
+        val: figures,
+    };
+    run.write(HISTORY_FILE, &to_csv(&[record(1), record(2)])).unwrap();
+    run.write(predictions_file(Set::Val), &predictions.to_csv()).unwrap();
+    let metrics = RunMetrics {
+        model: config.model,
+        split: config.split.clone(),
+        best_epoch: 2,
+        train: None,
+        validation: Some(report),
+        test: None,
+    };
+    run.write(METRICS_FILE, &serde_json::to_vec(&metrics).unwrap()).unwrap();
+    Environment::here("cpu", 4).write(run).unwrap();
+}
+
+fn page(run: &RunDirectory, config: &RunConfig, options: &Options<'_>) -> String {
+    let path = write(run, config, options).unwrap();
+    assert_eq!(path, run.path(REPORT_FILE));
+    String::from_utf8(run.read(REPORT_FILE).unwrap().unwrap()).unwrap()
+}
+
+#[test]
+fn a_run_is_shown_with_its_data_and_its_mistakes() {
+    let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
+    let (run, config) = run(&root.path().join("first"), data.path(), |_| ());
+    let silent = page(&run, &config, &Options::default());
+    for section in [
+        "summary",
+        "curves",
+        "confusion",
+        "classes",
+        "mistakes",
+        "data",
+        "time",
+        "settings",
+    ] {
+        assert!(silent.contains(&format!("<section id=\"{section}\"")), "{section}");
+    }
+    for text in [
+        "<h1>first</h1>",
+        "random",
+        "no artist, album or recording",
+        "accuracy_score",
+        "000/000060.mp3",
+        "4 an epoch, 2.0 a second",
+        "<code>batch_size</code>",
+    ] {
+        assert!(silent.contains(text), "{text}");
+    }
+    assert!(
+        !silent.contains("the paper's<") && !silent.contains("000/000050.mp3"),
+        "only what is known and wrong"
+    );
+    assert_eq!(
+        (
+            silent.matches("data:image/png;base64,").count(),
+            silent.matches("<audio").count()
+        ),
+        (1, 0)
+    );
+    let options = Options {
+        audio: true,
+        ..Options::default()
+    };
+    let heard = page(&run, &config, &options);
+    assert_eq!(heard.matches("data:audio/wav;base64,").count(), 1);
+    assert!(
+        heard.len() > silent.len() + 400_000 && heard.len() < silent.len() + 440_000,
+        "{}",
+        heard.len()
+    );
+}
+
+#[test]
+fn a_data_set_that_is_gone_or_another_leaves_a_page_without_pictures() {
+    let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
+    let (run, config) = run(root.path(), data.path(), |_| ());
+    let other = RunConfig {
+        data_checksum: "another".into(),
+        ..config.clone()
+    };
+    assert!(page(&run, &other, &Options::default()).contains("is not the data set that the run was trained on"));
+    drop(data);
+    let page = page(
+        &run,
+        &config,
+        &Options {
+            audio: true,
+            ..Options::default()
+        },
+    );
+    assert!(page.contains("There are no pictures and no names") && page.contains("is not a data set"));
+    assert!(!page.contains("data:image") && !page.contains("data:audio") && page.contains("id=\"mistakes\""));
+}
+
+#[test]
+fn files_of_earlier_versions_may_be_missing_and_damaged_ones_are_named() {
+    let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
+    let (run, config) = run(root.path(), data.path(), |_| ());
+    for file in [
+        predictions_file(Set::Val),
+        HISTORY_FILE,
+        crate::environment::ENVIRONMENT_FILE,
+    ] {
+        run.remove(file).unwrap();
+    }
+    let without = page(&run, &config, &Options::default());
+    assert!(without.contains("judge the set again") && without.contains("history.csv is not there"));
+    run.write(HISTORY_FILE, b"epoch,seconds\n1,2\n").unwrap();
+    let error = write(&run, &config, &Options::default()).unwrap_err().to_string();
+    assert!(error.contains(HISTORY_FILE) && error.contains("no column"), "{error}");
+    run.remove(HISTORY_FILE).unwrap();
+    let of_test = Options {
+        set: Some(Set::Test),
+        ..Options::default()
+    };
+    let error = write(&run, &config, &of_test).unwrap_err().to_string();
+    assert!(
+        error.contains("the test set of") && error.contains("was not judged yet"),
+        "{error}"
+    );
+}
+
+#[test]
+fn text_of_files_is_escaped_everywhere() {
+    let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
+    let hostile = "<script>alert(\"x\")</script>";
+    let (run, config) = run(root.path(), data.path(), |config| {
+        config.classes = ["Folk", hostile].map(String::from).into();
+        config.init_from = Some("<img src=x onerror=alert(1)>'\"&".into());
+    });
+    let mark = format!("{hostile} stands in two sets");
+    let standing = Standing {
+        figure: hostile.into(),
+        set: "val".into(),
+        mean: 0.5,
+        interval: Some([0.4, 0.6]),
+        method: hostile.into(),
+        runs: 1,
+        marks: vec![mark],
+    };
+    let options = Options {
+        standings: &[standing],
+        ..Options::default()
+    };
+    let shown = page(&run, &config, &options);
+    let candidate = Candidate {
+        run: &run,
+        config: &config,
+        standings: options.standings,
+    };
+    for page in [shown, comparison(&[candidate], &[]).unwrap()] {
+        assert_eq!(page.matches("<script").count(), 1, "our own");
+        assert!(!page.contains("<img src=x") && page.contains("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;"));
+        assert!(!page.contains("http://") && !page.contains("https://"));
+    }
+}
+
+#[test]
+fn tags_have_curves_and_no_confusion() {
+    let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
+    let (run, config) = run(root.path(), data.path(), |_| ());
+    let scores = [0.9, 0.6, 0.2, 0.4];
+    let metrics = MultiLabelMetrics::new(&scores, &[true, false, false, false], &config.classes, 0.5, None).unwrap();
+    let report = SetReport {
+        tracks: SetMetrics::Tags(metrics),
+        frames: None,
+    };
+    let track = |track_id, labels: &[usize], predicted: &[usize], probabilities: &[f32]| Prediction {
+        track_id,
+        labels: labels.into(),
+        predicted: predicted.into(),
+        probabilities: probabilities.into(),
+    };
+    let predictions = Predictions {
+        classes: config.classes.clone(),
+        tracks: vec![
+            track(50, &[0], &[0, 1], &scores[..2]),
+            track(60, &[], &[], &scores[2..]),
+        ],
+    };
+    save(&run, &config, report, &predictions);
+    let page = page(&run, &config, &Options::default());
+    for text in [
+        "<section id=\"ranking\"",
+        "<section id=\"tags\"",
+        "Folk, area 1.000",
+        "mean, area 1.000",
+        "taken over 1 of 2 tags",
+        "1 tag is without",
+        "below its threshold",
+        "roc_auc_score",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("<section id=\"confusion\"") && !page.contains("accuracy_score</td>"));
+}
+
+#[test]
+fn runs_are_compared_by_what_differs() {
+    let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
+    let (first, first_config) = run(&root.path().join("first"), data.path(), |config| config.lr = 0.25);
+    let (second, second_config) = run(&root.path().join("second"), data.path(), |config| config.seed = 7);
+    let candidate = |run, config| Candidate {
+        run,
+        config,
+        standings: &[],
+    };
+    let both = [candidate(&first, &first_config), candidate(&second, &second_config)];
+    let page = comparison(&both, &[]).unwrap();
+    for text in [
+        ">first</th>",
+        ">second</th>",
+        "<code>lr</code>",
+        "<td class=\"value\">0.25</td>",
+        "<code>seed</code>",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("<code>batch_size</code>") && !page.contains("cannot be compared"));
+    let other = RunConfig {
+        split: "other".into(),
+        ..second_config.clone()
+    };
+    let page = comparison(&[candidate(&first, &first_config), candidate(&second, &other)], &[]).unwrap();
+    assert!(page.contains("cannot be compared"));
+    assert!(comparison(&[], &[]).is_err());
+}
