@@ -8,8 +8,10 @@
 
 mod bench;
 mod build;
+mod documentation;
 mod flipped_bits;
 mod full_disk;
+mod inspect;
 mod killed;
 mod killed_training;
 mod live_split;

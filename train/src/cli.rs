@@ -68,20 +68,22 @@ const MAN_EXAMPLES: &str = "Examples:
 pub enum Command {
     /// Train a model; the weights of the epoch with the best validation figure are kept
     Fit(Box<FitArgs>),
+    /// Try settings: a grid of them, or draws, thinned out as trials show what they are worth
+    Sweep(Box<SweepArgs>),
     /// Judge a run's best weights on a set of its split
     Eval(EvalArgs),
-    /// Write what a model makes of tracks before its classifier, and try others on top
-    Features(Box<FeaturesArgs>),
     /// Put runs beside each other: figures with intervals, what is suspicious about them, which differ by more than luck
     Report(ReportArgs),
     /// Ask a run's best weights about audio files
     Predict(PredictArgs),
     /// Write a run's best weights for PyTorch
     Export(ExportArgs),
-    /// Print a settings file with every setting, for `fit --config`
-    Config(Box<ConfigArgs>),
+    /// Write what a model makes of tracks before its classifier, and try others on top
+    Features(Box<FeaturesArgs>),
     /// List the systems
     Models,
+    /// Print a settings file with every setting, for `fit --config`
+    Config(Box<ConfigArgs>),
     /// Measure each stage of training, alone and together
     Bench(Box<BenchArgs>),
     /// Print a script that completes commands and flags in a shell
@@ -97,8 +99,6 @@ pub enum Command {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
-    /// Try settings: a grid of them, or draws, thinned out as trials show what they are worth
-    Sweep(Box<SweepArgs>),
 }
 
 /// More trainings than anybody waits for.

@@ -80,6 +80,18 @@ pub enum Stopped {
         /// The run's directory.
         run: PathBuf,
     },
+    /// One of a set of seeds was being trained; what was done is kept.
+    #[error("stopped by {signal} at seed {seed}; continue with `train fit --run {} --resume`", run.display())]
+    AtSeed {
+        /// The signal's name.
+        signal: &'static str,
+        /// The seed under way.
+        seed: u64,
+        /// Steps of its run, if it had begun.
+        step: Option<u64>,
+        /// The directory of the set.
+        run: PathBuf,
+    },
     /// Trials of a sweep have kept everything.
     #[error(
         "stopped by {signal} with {done} of {trials} trials done; continue with `train sweep --sweep {} --resume`",
@@ -94,18 +106,6 @@ pub enum Stopped {
         trials: usize,
         /// The sweep's directory.
         sweep: PathBuf,
-    },
-    /// One of a set of seeds was being trained; what was done is kept.
-    #[error("stopped by {signal} at seed {seed}; continue with `train fit --run {} --resume`", run.display())]
-    AtSeed {
-        /// The signal's name.
-        signal: &'static str,
-        /// The seed under way.
-        seed: u64,
-        /// Steps of its run, if it had begun.
-        step: Option<u64>,
-        /// The directory of the set.
-        run: PathBuf,
     },
     /// There was nothing to keep yet.
     #[error("stopped by {signal} before training began; run the same command again")]
@@ -124,6 +124,8 @@ impl Stopped {
     /// The line that `--json` prints.
     pub fn json(&self) -> Value {
         let (signal, step, run) = match self {
+            Self::AtStep { signal, step, run } => (signal, Some(*step), Some(run.to_string_lossy())),
+            Self::AtSeed { signal, step, run, .. } => (signal, *step, Some(run.to_string_lossy())),
             Self::Sweep {
                 signal,
                 done,
@@ -135,8 +137,6 @@ impl Stopped {
                     "sweep": sweep.to_string_lossy(), "error": self.to_string(),
                 });
             }
-            Self::AtStep { signal, step, run } => (signal, Some(*step), Some(run.to_string_lossy())),
-            Self::AtSeed { signal, step, run, .. } => (signal, *step, Some(run.to_string_lossy())),
             Self::BeforeTraining { signal } => (signal, None, None),
         };
         let mut line = json!({ "ok": false, "stopped": true, "signal": signal, "step": step, "run": run, "error": self.to_string() });
@@ -151,7 +151,9 @@ impl Stopped {
         let (signal, step) = match self {
             Self::AtStep { signal, step, .. } => (signal, Some(step)),
             Self::AtSeed { signal, step, .. } => (signal, step),
-            Self::Sweep { signal, .. } | Self::BeforeTraining { signal } => (signal, None),
+            Self::BeforeTraining { signal } => (signal, None),
+            // A seed trains one run and sweeps nothing.
+            Self::Sweep { .. } => return self,
         };
         Self::AtSeed {
             signal,

@@ -49,9 +49,8 @@ pub(super) fn fit_seeds(
             verify: args.verify && at == 0,
             config: None,
             device: args.device.clone(),
-            // The program as a whole does.
-            stop_at_eof: false,
             settings: Settings::default(),
+            stop_at_eof: false,
         };
         match fit_seed(&of_run, &set.config(seed), choices, around) {
             Ok(row) => rows.push(row),
