@@ -14,7 +14,7 @@ use tests::harness::{Program, json_line};
 /// Long after anything that is waited for should have happened.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 10] = [
     "--model",
     "mfcc-dense",
     "--batch-size",
@@ -23,6 +23,8 @@ const SETTINGS: [&str; 8] = [
     "4",
     "--patience",
     "0",
+    "--monitor",
+    "loss",
 ];
 
 /// `train sweep` on the CPU.
@@ -195,7 +197,7 @@ fn a_sweep_that_was_stopped_or_killed_ends_with_the_table_of_one_that_was_not() 
     let root = TempDir::new().unwrap();
     let arguments = [
         &GRID[..],
-        &["--epochs", "40", "--halving", "2", "--jobs-per-device", "2"],
+        &["--epochs", "16", "--halving", "2", "--jobs-per-device", "2"],
     ]
     .concat();
     let whole = root.path().join("whole");
