@@ -2,8 +2,10 @@
 //! started or any file is written.
 
 mod build;
+mod inspect;
 
 pub use build::{BuildArgs, Droppable, FeatureArgs, PresetName, SourceName};
+pub use inspect::InspectArgs;
 
 use crate::extend::ExtendConfig;
 use crate::merge::MergeConfig;
@@ -68,12 +70,6 @@ Examples:
 
 Ends with status 1 if anything is wrong and was not repaired.";
 
-const INSPECT_EXAMPLES: &str = "\
-Examples:
-  preprocess inspect data/fma_small
-  preprocess inspect data/fma_small --track 2 --png track-2.png
-  preprocess inspect data/mtat --labels --png correlation.png";
-
 /// Turns a collection of audio files into a data set that `train` reads.
 #[derive(Debug, Parser)]
 #[command(name = "preprocess", version, arg_required_else_help = true)]
@@ -107,8 +103,8 @@ pub enum Command {
     /// Checks every byte of a data set, and repairs its shards
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
-    /// Says what a data set holds, what its labels have to do with each other, or draws one of its tracks
-    #[command(after_help = INSPECT_EXAMPLES)]
+    /// Says what a data set holds, writes a page with its data analysis, or draws its labels or one of its tracks
+    #[command(after_help = inspect::EXAMPLES)]
     Inspect(InspectArgs),
     /// Prints a script that completes commands and flags in a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
@@ -191,22 +187,6 @@ pub struct VerifyArgs {
     /// Threads [default: one per core]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-}
-
-/// `preprocess inspect`, as typed.
-#[derive(Debug, Args)]
-pub struct InspectArgs {
-    /// The data set
-    pub dataset: PathBuf,
-    /// The track to draw
-    #[arg(long, value_name = "ID", requires = "png", group = "subject")]
-    pub track: Option<u64>,
-    /// Counts labels, labels per track, and how labels go together
-    #[arg(long, group = "subject")]
-    pub labels: bool,
-    /// Draws the track's waveform and mel spectrogram, or the labels' correlation
-    #[arg(long, value_name = "FILE", requires = "subject")]
-    pub png: Option<PathBuf>,
 }
 
 /// Arguments that contradict each other or mean nothing: exit status 2.
@@ -335,26 +315,10 @@ mod tests {
             let error = split(more).unwrap_err();
             assert!(error.contains(expected), "{more}: {error}");
         }
-        for line in ["verify d --audio a", "inspect d --track 3", "inspect d --png f.png"] {
-            assert_eq!(
-                parse(line).unwrap_err().kind(),
-                ErrorKind::MissingRequiredArgument,
-                "{line}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_track_or_the_labels_are_inspected() {
-        for line in [
-            "inspect d --labels",
-            "inspect d --labels --png f.png",
-            "inspect d --track 3 --png f.png",
-        ] {
-            assert!(parse(line).is_ok(), "{line}");
-        }
-        let both = parse("inspect d --labels --track 3 --png f.png").unwrap_err();
-        assert_eq!(both.kind(), ErrorKind::ArgumentConflict);
+        assert_eq!(
+            parse("verify d --audio a").unwrap_err().kind(),
+            ErrorKind::MissingRequiredArgument
+        );
     }
 
     #[test]

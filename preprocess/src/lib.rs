@@ -21,6 +21,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod preset;
 pub mod progress;
+mod quantity;
 pub mod report;
 pub mod shard_writer;
 pub mod source;

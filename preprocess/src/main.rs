@@ -4,20 +4,23 @@
 
 #![forbid(unsafe_code)]
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Parser;
 use preprocess::cli::{
     self, BuildArgs, Cli, Command, ExtendArgs, InspectArgs, MergeArgs, SplitArgs, UsageError, VerifyArgs,
 };
-use preprocess::inspect::Overview;
+use preprocess::inspect::files::TrackLabels;
 use preprocess::inspect::labels::LabelReport;
 use preprocess::inspect::picture::TrackPicture;
+use preprocess::inspect::{Analysis, Overview, files, page};
 use preprocess::progress::{ByteProgress, Style, TrackProgress};
-use preprocess::report::{self, Outcome};
+use preprocess::report::{self, Outcome, Written};
 use preprocess::verify::repair;
 use preprocess::{extend, manual, merge, pipeline, split, verify};
 use shared::dataset::Dataset;
 use std::io::{self, ErrorKind, Write};
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -33,7 +36,7 @@ fn main() -> ExitCode {
         Command::Extend(args) => add_features(args, style),
         Command::Split(args) => make_split(args),
         Command::Verify(args) => verify(args, style),
-        Command::Inspect(args) => inspect(args),
+        Command::Inspect(args) => inspect(args, style),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { directory } => manual::pages(&directory),
     };
@@ -107,11 +110,15 @@ fn make_split(args: SplitArgs) -> anyhow::Result<Outcome> {
     Ok(report::split(&split::make(&args.resolve()?)?))
 }
 
-fn verify(args: VerifyArgs, style: Style) -> anyhow::Result<Outcome> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(cli::jobs(args.jobs))
+fn pool(jobs: Option<NonZeroUsize>) -> anyhow::Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(cli::jobs(jobs))
         .build()
-        .context("could not start threads; use a lower --jobs")?;
+        .context("could not start threads; use a lower --jobs")
+}
+
+fn verify(args: VerifyArgs, style: Style) -> anyhow::Result<Outcome> {
+    let pool = pool(args.jobs)?;
     let check = || pool.install(|| verify::verify(&args.dataset, &ByteProgress::new(style)));
     let mut report = check()?;
     let mut repaired = Vec::new();
@@ -124,7 +131,7 @@ fn verify(args: VerifyArgs, style: Style) -> anyhow::Result<Outcome> {
     Ok(report::verify(&report, &repaired))
 }
 
-fn inspect(args: InspectArgs) -> anyhow::Result<Outcome> {
+fn inspect(args: InspectArgs, style: Style) -> anyhow::Result<Outcome> {
     if args.labels {
         let labels = LabelReport::read(&args.dataset)?;
         if let Some(png) = &args.png {
@@ -132,14 +139,41 @@ fn inspect(args: InspectArgs) -> anyhow::Result<Outcome> {
         }
         return Ok(report::labels(&labels, args.png.as_deref()));
     }
-    let (Some(track_id), Some(png)) = (args.track, args.png) else {
-        return Ok(report::inspect(&Overview::read(&args.dataset)?));
-    };
-    let dataset = Dataset::open(&args.dataset)?;
+    match (args.track, &args.png) {
+        (Some(track_id), Some(png)) => draw_track(&args.dataset, track_id, png),
+        _ => inspect_all(&args, style),
+    }
+}
+
+fn inspect_all(args: &InspectArgs, style: Style) -> anyhow::Result<Outcome> {
+    let overview = Overview::read(&args.dataset)?;
+    let mut written = Written::default();
+    if let Some(config) = args.analysis_config() {
+        let analysis = pool(args.jobs)?.install(|| Analysis::of(&config, &ByteProgress::new(style)))?;
+        ensure!(
+            analysis.dataset == overview.index.checksum,
+            "{} has grown while it was looked at; give the same command again",
+            args.dataset.display()
+        );
+        let labels = TrackLabels::read(&args.dataset)?;
+        if let Some(directory) = &args.analysis {
+            let names = files::write(&analysis, &labels, directory)?;
+            written.analysis = Some((directory.clone(), names));
+        }
+        if let Some(html) = &args.html {
+            page::write(html, &overview, &analysis, &labels, &config)?;
+            written.html = Some(html.clone());
+        }
+    }
+    Ok(report::inspect(&overview, &written))
+}
+
+fn draw_track(dataset: &Path, track_id: u64, png: &Path) -> anyhow::Result<Outcome> {
+    let dataset = Dataset::open(dataset)?;
     let position = dataset.position(track_id).with_context(|| {
         format!(
             "{} has no track {track_id}; tracks.csv and rejected.csv list all",
-            args.dataset.display()
+            dataset.root().display()
         )
     })?;
     let row = &dataset.tracks()[position];
@@ -149,6 +183,6 @@ fn inspect(args: InspectArgs) -> anyhow::Result<Outcome> {
         mel: dataset.mel(position),
         features: dataset.features(),
     };
-    picture.write(&png)?;
-    Ok(report::picture(track_id, &png))
+    picture.write(png)?;
+    Ok(report::picture(track_id, png))
 }

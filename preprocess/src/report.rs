@@ -2,15 +2,17 @@
 
 use crate::assembly::BuildReport;
 use crate::extend::ExtendReport;
+use crate::inspect::Overview;
 use crate::inspect::labels::LabelReport;
-use crate::inspect::{Overview, hours};
+use crate::quantity::{hours, size};
 use crate::split::SplitReport;
 use crate::verify::VerifyReport;
 use serde_json::{Value, json};
 use shared::audio::validate::describe_reasons;
 use shared::split::Set;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a command has to say when it is done.
 #[derive(Clone, Debug)]
@@ -43,15 +45,6 @@ impl Outcome {
 /// The line of JSON for a command that failed.
 pub fn failure(error: &str) -> Value {
     json!({ "ok": false, "error": error })
-}
-
-/// `1.23 GB`, in powers of ten.
-fn size(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 3] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
-    match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
-        Some((name, unit)) => format!("{:.2} {name}", bytes as f64 / unit as f64),
-        None => format!("{bytes} bytes"),
-    }
 }
 
 /// What a build or a merge says.
@@ -226,23 +219,55 @@ pub fn verify(report: &VerifyReport, repaired: &[String]) -> Outcome {
     outcome
 }
 
+/// Files that an inspection wrote beside what it says.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// The page.
+    pub html: Option<PathBuf>,
+    /// The directory of the analysis, and the names of the files in it.
+    pub analysis: Option<(PathBuf, Vec<String>)>,
+}
+
 /// What an overview says.
-pub fn inspect(overview: &Overview) -> Outcome {
+pub fn inspect(overview: &Overview, written: &Written) -> Outcome {
+    let mut text = overview.to_string();
+    if let Some(html) = &written.html {
+        let _ = write!(text, "\npage      {}", html.display());
+    }
+    if let Some((directory, names)) = &written.analysis {
+        let _ = write!(text, "\nanalysis  {} files in {}", names.len(), directory.display());
+    }
     let index = &overview.index;
     let json = json!({
+        "name": overview.name,
+        "format_version": index.format_version,
+        "checksum": index.checksum,
         "source": index.source,
         "task": index.task,
+        "features": index.features,
+        "fingerprint": index.fingerprint,
+        "waveforms_of": index.waveforms_of,
         "kept": index.kept,
         "dropped": index.rejected,
         "reasons": overview.reasons,
-        "classes": overview.classes,
+        "classes": overview.classes.iter().cloned().collect::<BTreeMap<String, usize>>(),
         "hours": hours(index.samples, index.features.sample_rate),
+        "seconds": overview.seconds,
+        "files": overview.files,
+        "levels": overview.levels,
+        "flags": overview.flags.iter().map(|(flag, count)| (flag.name(), count)).collect::<BTreeMap<_, _>>(),
         "shard_pairs": index.shards.len(),
+        "sizes": overview.sizes,
+        "feature_sets": overview.feature_sets,
         "splits": overview.splits,
         "current_split": overview.current_split,
-        "fingerprint": index.fingerprint,
+        "html": written.html.as_ref().map(|path| path.to_string_lossy()),
+        "analysis": written.analysis.as_ref().map(|(directory, names)| json!({
+            "directory": directory.to_string_lossy(),
+            "files": names,
+        })),
     });
-    Outcome::new("inspect", overview.to_string(), json, Vec::new())
+    Outcome::new("inspect", text, json, Vec::new())
 }
 
 /// What the labels of a data set say, and where they are drawn.
@@ -272,13 +297,6 @@ pub fn picture(track_id: u64, path: &Path) -> Outcome {
 mod tests {
     use super::*;
     use crate::verify::Problem;
-
-    #[test]
-    fn sizes_are_readable() {
-        assert_eq!(size(999), "999 bytes");
-        assert_eq!(size(2_644_000), "2.64 MB");
-        assert_eq!(size(512_000_000_000), "512.00 GB");
-    }
 
     #[test]
     fn a_problem_is_named_and_makes_the_outcome_a_failure() {

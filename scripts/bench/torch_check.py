@@ -22,6 +22,8 @@ import torch
 import torch_models
 
 CHECK = "check."
+# The names that inputs have in files, where they are others than the twins' arguments.
+INPUTS = {"mel": "spectrogram"}
 
 
 def check(path: str, device: str, tolerance: float) -> tuple[str, bool]:
@@ -35,9 +37,8 @@ def check(path: str, device: str, tolerance: float) -> tuple[str, bool]:
         weights = torch_models.read_safetensors(os.path.join(path, "weights.safetensors"))[0]
     else:
         weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(CHECK)}
-    absent = [
-        CHECK + name for name in (*torch_models.input_names(model), "logits") if CHECK + name not in tensors
-    ]
+    names = [CHECK + INPUTS.get(name, name) for name in torch_models.input_names(model)]
+    absent = [name for name in (*names, CHECK + "logits") if name not in tensors]
     if absent:
         raise ValueError(f"it has no {', no '.join(absent)}")
     if exported:
@@ -46,7 +47,7 @@ def check(path: str, device: str, tolerance: float) -> tuple[str, bool]:
     else:
         module = torch_models.load_ours(model, weights)
     module = module.to(device).eval()
-    inputs = [tensors[CHECK + name].float().to(device) for name in torch_models.input_names(model)]
+    inputs = [tensors[name].float().to(device) for name in names]
     expected = tensors[CHECK + "logits"].float()
     if str(expected.shape[1]) != metadata.get("classes", str(expected.shape[1])):
         raise ValueError(f"its metadata says {metadata['classes']} classes, its logits have {expected.shape[1]}")

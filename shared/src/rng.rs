@@ -36,6 +36,8 @@ pub enum Purpose {
     Resample,
     /// Which tracks change sides in a randomization test; `epoch` is the permutation's number.
     Permutation,
+    /// The settings of a trial of a random search, which is `track`; `epoch` is 0.
+    Search,
 }
 
 impl Purpose {
@@ -55,6 +57,7 @@ impl Purpose {
             Self::Image => 11,
             Self::Resample => 12,
             Self::Permutation => 13,
+            Self::Search => 14,
         }
     }
 }

@@ -8,8 +8,10 @@
 
 mod bench;
 mod build;
+mod documentation;
 mod flipped_bits;
 mod full_disk;
+mod inspect;
 mod killed;
 mod killed_training;
 mod live_split;
@@ -23,7 +25,9 @@ mod report_screenshots;
 mod scoreboard;
 mod sources;
 mod split;
+mod sweep;
 mod tables;
+mod tensorboard;
 mod train;
 mod train_signals;
 mod training_disks;

@@ -276,7 +276,8 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
             .map(|end| end.as_f64().unwrap())
             .collect();
         assert!(interval[0] <= top1 && top1 <= interval[1], "{run}");
-        assert!(codes(run).contains(&"few_tracks"), "{run}");
+        let of_few = ["few_tracks", "all_alike"];
+        assert!(codes(run).iter().any(|code| of_few.contains(code)), "{run}");
     }
     // Only the random split shares artists, and says so.
     assert_eq!(runs[0]["how_split"]["strategy"], "grouped");

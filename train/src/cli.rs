@@ -4,11 +4,13 @@ mod config;
 mod export;
 mod predict;
 mod report;
+mod sweep;
 
 pub use config::ConfigArgs;
 pub use export::ExportArgs;
 pub use predict::PredictArgs;
 pub use report::{JudgedSet, ReportArgs};
+pub use sweep::SweepArgs;
 
 use crate::augment::AugmentChoice;
 use crate::config::{Cache, Settings};
@@ -49,9 +51,10 @@ const EXAMPLES: &str = "Examples:
   train features --run runs/crnn --out features.safetensors --classify knn,svm
   train models
   train bench --data fma --model crnn --batch-size 32
+  train sweep --data fma --model crnn --sweep sweeps/crnn --grid weight_decay=0.0,1e-5 --grid dropout=0.1,0.3,0.5
 
-Exit codes: 0 done, 1 failed, 2 wrong usage. `fit` ends with 75 when SIGTERM, SIGUSR1 or SIGINT has stopped it: everything
-is kept, and the same run goes on with --resume. A Ctrl-C after that ends it at once.";
+Exit codes: 0 done, 1 failed, 2 wrong usage. `fit` and `sweep` end with 75 when SIGTERM, SIGUSR1 or SIGINT has stopped
+them: everything is kept, and the same run or sweep goes on with --resume. A Ctrl-C after that ends it at once.";
 
 const COMPLETIONS_EXAMPLES: &str = "Examples:
   train completions bash > ~/.local/share/bash-completion/completions/train
@@ -65,20 +68,22 @@ const MAN_EXAMPLES: &str = "Examples:
 pub enum Command {
     /// Train a model; the weights of the epoch with the best validation figure are kept
     Fit(Box<FitArgs>),
+    /// Try settings: a grid of them, or draws, thinned out as trials show what they are worth
+    Sweep(Box<SweepArgs>),
     /// Judge a run's best weights on a set of its split
     Eval(EvalArgs),
-    /// Write what a model makes of tracks before its classifier, and try others on top
-    Features(Box<FeaturesArgs>),
     /// Put runs beside each other: figures with intervals, what is suspicious about them, which differ by more than luck
     Report(ReportArgs),
     /// Ask a run's best weights about audio files
     Predict(PredictArgs),
     /// Write a run's best weights for PyTorch
     Export(ExportArgs),
-    /// Print a settings file with every setting, for `fit --config`
-    Config(Box<ConfigArgs>),
+    /// Write what a model makes of tracks before its classifier, and try others on top
+    Features(Box<FeaturesArgs>),
     /// List the systems
     Models,
+    /// Print a settings file with every setting, for `fit --config`
+    Config(Box<ConfigArgs>),
     /// Measure each stage of training, alone and together
     Bench(Box<BenchArgs>),
     /// Print a script that completes commands and flags in a shell
@@ -120,6 +125,9 @@ pub struct FitArgs {
     /// auto, cpu, cuda or cuda:N; several with commas between, or their numbers alone, share each batch
     #[arg(long, visible_alias = "devices", default_value = "auto")]
     pub device: String,
+    /// Stop, as on a SIGTERM, when standard input ends: for programs that run this one
+    #[arg(long, hide = true)]
+    pub stop_at_eof: bool,
     /// Everything a run may be told
     #[command(flatten)]
     pub settings: Settings,

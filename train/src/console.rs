@@ -1,6 +1,6 @@
 //! What a person sees while a command runs: lines and bars on stderr. Results go to stdout and are not written here.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 
 /// How talkative a command is.
@@ -40,5 +40,14 @@ impl Console {
         }
         let style = ProgressStyle::with_template(template).expect("the template is constant and valid");
         ProgressBar::new(length as u64).with_style(style)
+    }
+
+    /// Several bars below each other; invisible where stderr is no terminal.
+    pub fn lines(&self) -> MultiProgress {
+        let lines = MultiProgress::new();
+        if self.quiet || !std::io::stderr().is_terminal() {
+            lines.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        lines
     }
 }

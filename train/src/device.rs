@@ -50,7 +50,26 @@ impl std::str::FromStr for DeviceChoice {
     }
 }
 
+impl std::fmt::Display for DeviceChoice {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Auto => formatter.write_str("auto"),
+            Self::Cpu => formatter.write_str("cpu"),
+            Self::Cuda(index) => write!(formatter, "cuda:{index}"),
+        }
+    }
+}
+
 impl DeviceChoice {
+    /// An error where this program was built without what the device needs. Does not ask the device, so that no memory of
+    /// it is taken.
+    pub fn check_built_in(self) -> Result<(), DeviceError> {
+        match self {
+            Self::Cuda(_) if !cfg!(feature = "cuda") => Err(DeviceError::NotBuiltIn),
+            _ => Ok(()),
+        }
+    }
+
     /// One device, or several with commas between, where a number alone is a CUDA device's.
     pub fn parse_list(names: &str) -> Result<Vec<Self>, DeviceError> {
         let parse = |name: &str| match name.parse() {
@@ -113,6 +132,9 @@ mod tests {
         assert_eq!("cpu".parse(), Ok(DeviceChoice::Cpu));
         assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
         assert_eq!("cuda:3".parse(), Ok(DeviceChoice::Cuda(3)));
+        for name in ["auto", "cpu", "cuda:3"] {
+            assert_eq!(name.parse::<DeviceChoice>().unwrap().to_string(), name);
+        }
         for name in ["", "gpu", "cuda:", "cuda:x", "cpu:1"] {
             assert_eq!(name.parse::<DeviceChoice>(), Err(DeviceError::Unknown(name.into())));
         }
@@ -132,5 +154,7 @@ mod tests {
     fn without_cuda_auto_is_the_cpu_and_cuda_is_a_sentence() {
         assert_eq!(DeviceChoice::Auto.open().unwrap().1, "cpu");
         assert_eq!(DeviceChoice::Cuda(0).open().unwrap_err(), DeviceError::NotBuiltIn);
+        assert_eq!(DeviceChoice::Cuda(0).check_built_in(), Err(DeviceError::NotBuiltIn));
+        assert_eq!(DeviceChoice::Auto.check_built_in(), Ok(()));
     }
 }

@@ -23,6 +23,7 @@ use crate::run_directory::RunDirectory;
 use crate::start::{BEST_FILE, CHECKPOINT_FILE, empty_tally, start};
 use crate::step::Rule;
 use crate::stop::{StopRequest, Stopped};
+use crate::tensorboard::EventFile;
 use crate::trainer::Trainer;
 use anyhow::{Context, bail};
 use burn::module::Module;
@@ -63,6 +64,8 @@ pub fn fit(
     };
     FrontEndRecord::of(data).write(run)?;
     run.save_config(config)?;
+    let events = config.tensorboard.then(|| EventFile::open(run, &progress.history));
+    let mut events = events.transpose()?;
     let mut trainer = Trainer::new(config, compute, data, rule, model, optimizer);
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let steps = training_source(config, data, compute, train, 0).batches.len() as u64;
@@ -168,6 +171,10 @@ pub fn fit(
         progress = progress.at((epoch as u64 + 1) * steps, empty_tally(data));
         run.write(HISTORY_FILE, &history::to_csv(&progress.history))?;
         report::write_curves(run, &progress.history)?;
+        if let (Some(events), Some(record)) = (&mut events, progress.history.last()) {
+            let clips = (report.batches * config.batch_size) as f64;
+            events.append(record, Some(clips / record.seconds).filter(|rate| rate.is_finite()))?;
+        }
         save(run, &progress, &trainer)?;
     }
     finish(run, progress.history, config.monitor)

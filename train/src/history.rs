@@ -19,7 +19,8 @@ pub struct EpochRecord {
     pub val: Figures,
 }
 
-const FIGURES: [&str; 9] = [
+/// Names of the figures of a set of tracks, as columns of tables.
+pub const FIGURES: [&str; 9] = [
     "loss",
     "top1",
     "macro_f1",
@@ -32,7 +33,7 @@ const FIGURES: [&str; 9] = [
 ];
 
 /// In the order of [`FIGURES`]; a figure that the task has not is empty.
-fn values(figures: &Figures) -> [Option<f64>; 9] {
+pub fn values(figures: &Figures) -> [Option<f64>; 9] {
     let [accuracy, precision, recall, f1] = figures.paper.map(Some);
     [
         Some(figures.loss),

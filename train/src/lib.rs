@@ -46,6 +46,8 @@ pub mod seeds;
 pub mod start;
 pub mod step;
 pub mod stop;
+pub mod sweep;
+pub mod tensorboard;
 #[cfg(test)]
 mod testing;
 pub mod trainer;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use train::cli::{Cli, Command};
 use train::commands::{
     Incomplete, Outcome, UsageError, run_bench, run_completions, run_config, run_eval, run_export, run_features,
-    run_fit, run_man, run_models, run_predict, run_report,
+    run_fit, run_man, run_models, run_predict, run_report, run_sweep,
 };
 use train::console::Console;
 use train::mapping_fault::FaultWatch;
@@ -48,6 +48,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Completions { shell } => run_completions(shell),
         Command::Man { directory } => run_man(&directory),
         Command::Bench(args) => run_bench(*args, &watch, console),
+        Command::Sweep(args) => run_sweep(*args, &watch, console),
     }
 }
 

@@ -64,7 +64,8 @@ pub enum RunError {
     Write(#[from] WriteError),
 }
 
-const CONFIG_FILE: &str = "config.toml";
+/// The resolved settings: a directory that has them is a run.
+pub const CONFIG_FILE: &str = "config.toml";
 const LOCK_FILE: &str = ".lock";
 
 impl RunDirectory {
@@ -117,24 +118,16 @@ impl RunDirectory {
     }
 
     fn lock(root: &Path) -> Result<Self, RunError> {
-        let io_error = |path: &Path, source| RunError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
-        let path = root.join(LOCK_FILE);
-        let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
-        match lock.try_lock() {
-            Ok(()) => {
-                remove_left_over(root);
-                Ok(Self {
-                    root: root.to_owned(),
-                    _lock: Some(lock),
-                })
-            }
-            Err(TryLockError::WouldBlock) => Err(RunError::Busy { path: root.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
-        }
+        Ok(Self {
+            root: root.to_owned(),
+            _lock: Some(lock_directory(root)?),
+        })
+    }
+
+    /// Whether another process writes the run in this directory, if there is one.
+    pub fn is_busy(root: &Path) -> bool {
+        let lock = File::open(root.join(LOCK_FILE));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Saves the resolved settings.
@@ -178,6 +171,25 @@ impl RunDirectory {
     }
 }
 
+/// Makes a directory, or takes one, to be written by this process alone for as long as the file is kept.
+pub fn lock_directory(root: &Path) -> Result<File, RunError> {
+    let io_error = |path: &Path, source| RunError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
+    let path = root.join(LOCK_FILE);
+    let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
+    match lock.try_lock() {
+        Ok(()) => {
+            remove_left_over(root);
+            Ok(lock)
+        }
+        Err(TryLockError::WouldBlock) => Err(RunError::Busy { path: root.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
+    }
+}
+
 /// What a process that was killed while it wrote has left; nobody else writes here now. What cannot be removed costs space
 /// only.
 fn remove_left_over(root: &Path) {
@@ -211,7 +223,9 @@ mod tests {
         run.save_config(&config).unwrap();
         assert!(matches!(RunDirectory::resume(&root), Err(RunError::Busy { .. })));
         assert_eq!(RunDirectory::open(&root).unwrap().1, config);
+        assert!(RunDirectory::is_busy(&root));
         drop(run);
+        assert!(!RunDirectory::is_busy(&root) && !RunDirectory::is_busy(&root.join("none")));
         assert!(matches!(RunDirectory::begin(&root), Err(RunError::Begun { .. })));
         assert_eq!(RunDirectory::resume(&root).unwrap().1, config);
         fs::write(root.join(CONFIG_FILE), "data = 3").unwrap();

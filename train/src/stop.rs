@@ -7,12 +7,13 @@
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
-use signal_hook::low_level::signal_name;
+use signal_hook::low_level::{raise, signal_name};
 use std::ffi::c_int;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 /// SIGTERM and SIGUSR1 are what Slurm sends, before a time limit or a preemption; SIGINT is a person's Ctrl-C.
 const SIGNALS: [c_int; 3] = [SIGTERM, SIGUSR1, SIGINT];
@@ -54,6 +55,18 @@ impl StopSignals {
     }
 }
 
+/// Sends this program a SIGTERM when its standard input ends: when the program that holds the other end closes it, or ends,
+/// however it does. Signals must be listened for before.
+pub fn stop_at_eof() -> io::Result<()> {
+    let watch = || {
+        // What cannot be read any more has ended too.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        // It fails for signals that do not exist only.
+        let _ = raise(SIGTERM);
+    };
+    thread::Builder::new().name("stop-at-eof".into()).spawn(watch).map(drop)
+}
+
 /// Work that was stopped by a signal, with nothing lost.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Stopped {
@@ -79,6 +92,21 @@ pub enum Stopped {
         /// The directory of the set.
         run: PathBuf,
     },
+    /// Trials of a sweep have kept everything.
+    #[error(
+        "stopped by {signal} with {done} of {trials} trials done; continue with `train sweep --sweep {} --resume`",
+        sweep.display()
+    )]
+    Sweep {
+        /// The signal's name.
+        signal: &'static str,
+        /// Trials that need nothing more.
+        done: usize,
+        /// All of them.
+        trials: usize,
+        /// The sweep's directory.
+        sweep: PathBuf,
+    },
     /// There was nothing to keep yet.
     #[error("stopped by {signal} before training began; run the same command again")]
     BeforeTraining {
@@ -98,6 +126,17 @@ impl Stopped {
         let (signal, step, run) = match self {
             Self::AtStep { signal, step, run } => (signal, Some(*step), Some(run.to_string_lossy())),
             Self::AtSeed { signal, step, run, .. } => (signal, *step, Some(run.to_string_lossy())),
+            Self::Sweep {
+                signal,
+                done,
+                trials,
+                sweep,
+            } => {
+                return json!({
+                    "ok": false, "stopped": true, "signal": signal, "done": done, "trials": trials,
+                    "sweep": sweep.to_string_lossy(), "error": self.to_string(),
+                });
+            }
             Self::BeforeTraining { signal } => (signal, None, None),
         };
         let mut line = json!({ "ok": false, "stopped": true, "signal": signal, "step": step, "run": run, "error": self.to_string() });
@@ -113,6 +152,8 @@ impl Stopped {
             Self::AtStep { signal, step, .. } => (signal, Some(step)),
             Self::AtSeed { signal, step, .. } => (signal, step),
             Self::BeforeTraining { signal } => (signal, None),
+            // A seed trains one run and sweeps nothing.
+            Self::Sweep { .. } => return self,
         };
         Self::AtSeed {
             signal,

@@ -162,7 +162,7 @@ fn whole(value: &f64) -> String {
 const WAVEFORM: RGBColor = RGBColor(0x51, 0x12, 0x7c);
 
 /// The colour map magma of matplotlib, between nine of its colours.
-fn magma(brightness: f32) -> RGBColor {
+pub(super) fn magma(brightness: f32) -> RGBColor {
     const COLOURS: [[u8; 3]; 9] = [
         [0x00, 0x00, 0x04],
         [0x1d, 0x11, 0x47],

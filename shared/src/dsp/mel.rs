@@ -41,13 +41,24 @@ fn mel_to_hz(mel: f64) -> f64 {
     }
 }
 
+/// Where bands begin, peak and end, in Hz: band `b` has the edges `b`, `b + 1` and `b + 2`.
+fn edges(n_mels: usize, f_min: f32, f_max: f32) -> Vec<f64> {
+    let (low, high) = (hz_to_mel(f64::from(f_min)), hz_to_mel(f64::from(f_max)));
+    (0..n_mels + 2)
+        .map(|at| mel_to_hz(low + (high - low) * at as f64 / (n_mels + 1) as f64))
+        .collect()
+}
+
+/// The frequency in Hz at which each of `n_mels` bands between `f_min` and `f_max` Hz peaks, lowest first:
+/// `librosa.mel_frequencies(n_mels + 2, fmin=f_min, fmax=f_max)[1:-1]`.
+pub fn band_peaks(n_mels: usize, f_min: f32, f_max: f32) -> Vec<f64> {
+    edges(n_mels, f_min, f_max)[1..=n_mels].to_vec()
+}
+
 impl MelFilterBank {
     /// `n_mels` bands between `f_min` and `f_max` Hz over the bins of an FFT of `n_fft` samples at `sample_rate` Hz.
     pub fn new(sample_rate: u32, n_fft: usize, n_mels: usize, f_min: f32, f_max: f32) -> Self {
-        let (low, high) = (hz_to_mel(f64::from(f_min)), hz_to_mel(f64::from(f_max)));
-        let edges: Vec<f64> = (0..n_mels + 2)
-            .map(|at| mel_to_hz(low + (high - low) * at as f64 / (n_mels + 1) as f64))
-            .collect();
+        let edges = edges(n_mels, f_min, f_max);
         let bins = n_fft / 2 + 1;
         let bands = edges
             .windows(3)
@@ -176,6 +187,22 @@ mod tests {
         for (hz, mel) in [(60.0, 0.9), (110.0, 1.65), (1000.0, 15.0), (4000.0, 35.163_760)] {
             assert!((hz_to_mel(hz) - mel).abs() < 1e-5, "{hz}");
             assert!((mel_to_hz(mel) - hz).abs() < 1e-3, "{mel}");
+        }
+    }
+
+    #[test]
+    fn bands_peak_where_librosa_has_them() {
+        for (f_min, f_max, expected) in [
+            (0.0, 8000.0, [603.275_206, 1_237.397_798, 2_305.169_617, 4_294.340_105]),
+            (
+                300.0,
+                11_025.0,
+                [905.474_593, 1_693.724_535, 3_162.433_378, 5_904.729_290],
+            ),
+        ] {
+            for (found, expected) in band_peaks(4, f_min, f_max).into_iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+            }
         }
     }
 

@@ -39,24 +39,25 @@ impl Collection {
 
     /// 24 clips of two seconds and a little more, laid out as MagnaTagATune. Read only.
     pub fn magnatagatune() -> &'static Self {
-        static CLIPS: LazyLock<Collection> = LazyLock::new(|| Collection::short(Layout::MagnaTagATune));
+        static CLIPS: LazyLock<Collection> = LazyLock::new(|| Collection::clips(Layout::MagnaTagATune, 3));
         &CLIPS
     }
 
     /// 24 tracks of two seconds and a little more, laid out as GTZAN; one of them is in `.au`, and one of jazz is corrupt.
     /// Read only.
     pub fn gtzan() -> &'static Self {
-        static GENRES: LazyLock<Collection> = LazyLock::new(|| Collection::short(Layout::Gtzan));
+        static GENRES: LazyLock<Collection> = LazyLock::new(|| Collection::clips(Layout::Gtzan, 3));
         &GENRES
     }
 
-    fn short(layout: Layout) -> Self {
-        Self::of_seconds(2.2, layout)
+    /// So many tracks of each genre, of two seconds and a little more; one is corrupt.
+    pub fn clips(layout: Layout, tracks_per_genre: usize) -> Self {
+        Self::of_seconds(2.2, layout, tracks_per_genre)
     }
 
-    fn of_seconds(seconds: f32, layout: Layout) -> Self {
+    fn of_seconds(seconds: f32, layout: Layout, tracks_per_genre: usize) -> Self {
         Self::make(&CorpusConfig {
-            tracks_per_genre: 3,
+            tracks_per_genre,
             seconds,
             seed: 5,
             damage: vec![Damage::NoFrames],
@@ -67,7 +68,7 @@ impl Collection {
     /// `count` tracks of a second and a little more, too many for one pair of shards from 513 on: the files of a few tracks
     /// under as many ids. Some are damaged.
     pub fn many(count: u32) -> Self {
-        static FEW: LazyLock<Collection> = LazyLock::new(|| Collection::of_seconds(1.2, Layout::Fma));
+        static FEW: LazyLock<Collection> = LazyLock::new(|| Collection::of_seconds(1.2, Layout::Fma, 3));
         let few = &*FEW;
         let track = |id: u32| Track {
             id,
@@ -179,7 +180,8 @@ impl Collection {
         arguments
     }
 
-    fn root(&self) -> PathBuf {
+    /// The directory that holds the audio files and the tables.
+    pub fn root(&self) -> PathBuf {
         self.directory.path().join("music")
     }
 

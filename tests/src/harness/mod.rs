@@ -15,4 +15,4 @@ pub use dataset::BuiltDataset;
 pub use interruption::{Ended, Killer, undisturbed};
 pub use programs::{Program, json_line};
 pub use small_disk::on_a_small_disk;
-pub use tree::Tree;
+pub use tree::{Tree, copy as copy_directory};

@@ -1,4 +1,4 @@
-//! The two programs, built by a nested `cargo build` with the profile that the tests themselves have.
+//! The programs, built by a nested `cargo build` with the profile that the tests themselves have.
 //!
 //! `cargo test` builds no binaries of other packages, and sets no `CARGO_BIN_EXE_*` for them. Building them from here
 //! works while cargo runs the tests, and is never stale.
@@ -11,13 +11,15 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::LazyLock;
 
-/// One of the two programs.
+/// One of the two programs, or the one that makes music for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Program {
     /// Audio files to a data set.
     Preprocess,
     /// A data set to a model.
     Train,
+    /// Nothing to a small collection.
+    MakeCorpus,
 }
 
 impl Program {
@@ -25,6 +27,7 @@ impl Program {
         match self {
             Self::Preprocess => "preprocess",
             Self::Train => "train",
+            Self::MakeCorpus => "make-corpus",
         }
     }
 

@@ -48,14 +48,18 @@ fn collect(directory: &Path, inside: &str, files: &mut BTreeMap<String, blake3::
     Ok(())
 }
 
-/// Copies a directory with everything in it. `to` must not exist.
-pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a directory with everything in it, links as links. Files that `to` has already stay.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             copy(&entry.path(), &target)?;
+        } else if fs::symlink_metadata(&target).is_ok() {
+            continue;
+        } else if entry.file_type()?.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(entry.path())?, target)?;
         } else {
             fs::copy(entry.path(), target)?;
         }

@@ -137,6 +137,15 @@ impl FromStr for AugmentChoice {
     }
 }
 
+impl Serialize for AugmentChoice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Paper => serializer.serialize_str("paper"),
+            Self::These(augment) => augment.serialize(serializer),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for AugmentChoice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)

@@ -18,7 +18,7 @@ use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
 use crate::seeds::SeedSet;
 use crate::start::BEST_FILE;
-use crate::stop::{StopRequest, StopSignals, Stopped};
+use crate::stop::{StopRequest, StopSignals, Stopped, stop_at_eof};
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::dataset::{Dataset, Task};
@@ -30,6 +30,9 @@ use std::path::{Path, PathBuf};
 pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choices = DeviceChoice::parse_list(&args.device).map_err(UsageError::Device)?;
     let signals = StopSignals::listen().context("could not listen for signals")?;
+    if args.stop_at_eof {
+        stop_at_eof().context("could not watch standard input")?;
+    }
     let stop = || signals.received();
     let file = args
         .config
@@ -227,6 +230,7 @@ impl Trained {
             "device": device,
             "epochs": report.history.len(),
             "best_epoch": report.best.epoch,
+            "seconds": seconds,
             "data_wait": if seconds > 0.0 { waited / seconds } else { 0.0 },
             "validation": validation,
         });
@@ -247,7 +251,8 @@ fn verify_originals(config: &RunConfig, data: &RunData, stop: StopRequest<'_>) -
     Ok(())
 }
 
-fn read_settings(path: &Path) -> anyhow::Result<Settings> {
+/// The settings of a file in TOML.
+pub(super) fn read_settings(path: &Path) -> anyhow::Result<Settings> {
     let text = std::fs::read_to_string(path).with_context(|| format!("could not read settings {}", path.display()))?;
     let wrong = |error: toml::de::Error| UsageError::ConfigFile {
         path: path.display().to_string(),

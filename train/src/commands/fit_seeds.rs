@@ -50,6 +50,7 @@ pub(super) fn fit_seeds(
             config: None,
             device: args.device.clone(),
             settings: Settings::default(),
+            stop_at_eof: false,
         };
         match fit_seed(&of_run, &set.config(seed), choices, around) {
             Ok(row) => rows.push(row),

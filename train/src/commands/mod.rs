@@ -12,6 +12,7 @@ mod manual;
 mod predict;
 mod report;
 mod seeds_table;
+mod sweep;
 
 pub use bench::run_bench;
 pub use config::run_config;
@@ -22,6 +23,7 @@ pub use fit::run_fit;
 pub use manual::{run_completions, run_man};
 pub use predict::run_predict;
 pub use report::run_report;
+pub use sweep::run_sweep;
 
 use crate::config::InvalidSetting;
 use crate::models::{Blueprint, ModelKind};
@@ -56,6 +58,9 @@ pub enum UsageError {
     /// A device's name is none.
     #[error(transparent)]
     Device(#[from] crate::device::DeviceError),
+    /// What is to be swept cannot be.
+    #[error(transparent)]
+    Sweep(#[from] crate::sweep::SpecificationError),
     /// The settings file is not one.
     #[error("{path}: {detail}")]
     ConfigFile {

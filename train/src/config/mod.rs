@@ -133,6 +133,9 @@ pub struct RunConfig {
     /// Devices that share each batch: batch norm sees the parts.
     #[serde(default = "one_device")]
     pub devices: usize,
+    /// Whether each epoch's figures are written for TensorBoard too.
+    #[serde(default)]
+    pub tensorboard: bool,
 }
 
 fn one_device() -> usize {
@@ -296,7 +299,8 @@ impl RunConfig {
             "--frame-seconds": frame_seconds, "--skip-seconds": skip_seconds, "length of a clip": clip_frames,
             "--pcm8": pcm8, "--normalize": normalize, "--statistics": statistics, "--precision": precision,
             "--front-end": front_end, "--shuffle-window": shuffle_window, "number of devices": devices;
-            may change: data, classes, epochs, patience, background, loader_threads, prefetch, checkpoint_every, cache
+            may change: data, classes, epochs, patience, background, loader_threads, prefetch, checkpoint_every, cache,
+            tensorboard
         )
     }
 
@@ -334,6 +338,7 @@ impl RunConfig {
             front_end: Some(self.front_end),
             cache: Some(self.cache.clone()),
             shuffle_window: Some(self.shuffle_window),
+            tensorboard: Some(self.tensorboard),
         }
     }
 }

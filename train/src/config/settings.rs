@@ -6,11 +6,11 @@ use crate::frontend::{FrontEndPlace, Normalize};
 use crate::models::{ModelKind, Monitor};
 use crate::precision::Precision;
 use crate::run_data::StatisticsKind;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What a run may be told. All optional; flags win over the file, the file over the defaults of the model's paper.
-#[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Data set made by `preprocess build`
@@ -111,6 +111,9 @@ pub struct Settings {
     /// it does not hold all]
     #[arg(long, value_name = "SHARDS")]
     pub shuffle_window: Option<usize>,
+    /// Write each epoch's figures for TensorBoard too [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub tensorboard: Option<bool>,
 }
 
 macro_rules! first_of {
@@ -120,12 +123,21 @@ macro_rules! first_of {
 }
 
 impl Settings {
+    /// The names of all settings, as files of settings spell them.
+    pub fn names() -> Vec<String> {
+        let command = <Self as clap::Args>::augment_args(clap::Command::new("settings"));
+        command
+            .get_arguments()
+            .map(|argument| argument.get_id().to_string())
+            .collect()
+    }
+
     /// These settings, with `fallback`'s where they say nothing.
     pub fn or(self, fallback: Self) -> Self {
         first_of!(self, fallback: data, model, split, epochs, batch_size, lr, loaded_lr, weight_decay, l2, dropout, seed,
             augment, background, balance, patience, monitor, init_from, replace_classifier, freeze, frame_seconds,
             skip_seconds, pcm8, normalize, statistics, loader_threads, prefetch, checkpoint_every, precision, front_end, cache,
-            shuffle_window)
+            shuffle_window, tensorboard)
     }
 
     /// Fills in the defaults and checks every value. `data_checksum`, `split` and `classes` are the data set's and left
@@ -190,6 +202,7 @@ impl Settings {
             cache: self.cache.unwrap_or_default(),
             shuffle_window: self.shuffle_window.unwrap_or(0),
             devices: 1,
+            tensorboard: self.tensorboard.unwrap_or(false),
         };
         config.validate()?;
         Ok(config)

@@ -77,6 +77,7 @@ fn no_setting_is_forgotten_between_two_runs() {
         front_end = "host"
         cache = "ram"
         shuffle_window = 5
+        tensorboard = true
     "#;
     let settings: Settings = toml::from_str(text).unwrap();
     let usual = minimal().resolve().unwrap();

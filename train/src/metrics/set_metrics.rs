@@ -3,6 +3,7 @@
 use super::{ClassificationMetrics, MultiLabelMetrics};
 use crate::models::Monitor;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// Figures of classes or of tags. In JSON the one or the other, without a name between.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,14 +119,26 @@ impl Figures {
     /// Whether these are better than `other` by the figure that the run watches. An area that is undefined is worse than
     /// any.
     pub fn better(&self, other: &Self, monitor: Monitor) -> bool {
-        // Higher is better.
-        let figure = |figures: &Self| match monitor {
-            Monitor::Loss => -figures.loss,
-            Monitor::Accuracy => figures.top1.unwrap_or(figures.paper[0]),
-            Monitor::MacroF1 => figures.macro_f1,
-            Monitor::AucRoc => figures.auc_roc.unwrap_or(f64::NEG_INFINITY),
-        };
-        figure(self) > figure(other)
+        self.ranked(other, monitor) == Ordering::Less
+    }
+
+    /// The better of two first, by the figure that the run watches; what is undefined comes last.
+    pub fn ranked(&self, other: &Self, monitor: Monitor) -> Ordering {
+        match (self.watched(monitor), other.watched(monitor)) {
+            (Some(one), Some(two)) if monitor.lower_is_better() => one.total_cmp(&two),
+            (Some(one), Some(two)) => two.total_cmp(&one),
+            (one, two) => two.is_some().cmp(&one.is_some()),
+        }
+    }
+
+    /// The figure that the run watches; none where it is undefined.
+    pub fn watched(&self, monitor: Monitor) -> Option<f64> {
+        match monitor {
+            Monitor::Loss => Some(self.loss),
+            Monitor::Accuracy => Some(self.top1.unwrap_or(self.paper[0])),
+            Monitor::MacroF1 => Some(self.macro_f1),
+            Monitor::AucRoc => self.auc_roc,
+        }
     }
 }
 

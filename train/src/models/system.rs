@@ -21,6 +21,23 @@ pub enum Monitor {
     AucRoc,
 }
 
+impl Monitor {
+    /// Whether the best epoch is the one with the lowest figure.
+    pub fn lower_is_better(self) -> bool {
+        self == Self::Loss
+    }
+
+    /// The figure, for people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Accuracy => "accuracy",
+            Self::MacroF1 => "macro F1",
+            Self::AucRoc => "AUC-ROC",
+        }
+    }
+}
+
 /// What the paper trains a system with, where the command line says nothing else.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Defaults {

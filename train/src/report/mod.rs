@@ -2,7 +2,7 @@
 
 mod confusion_picture;
 mod curves;
-mod font;
+pub(crate) mod font;
 pub mod html;
 mod ranking_picture;
 pub mod standing;
@@ -53,8 +53,8 @@ pub struct RunMetrics {
 #[derive(Debug, thiserror::Error)]
 #[error("could not draw {file}: {detail}")]
 pub struct DrawError {
-    file: &'static str,
-    detail: String,
+    pub(crate) file: &'static str,
+    pub(crate) detail: String,
 }
 
 /// The names of a set's table and picture: confusion of classes, or figures of tags and their ranking. The test set's

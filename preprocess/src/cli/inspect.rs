@@ -1,0 +1,124 @@
+//! `preprocess inspect`: what was typed enters, what is to be analysed leaves.
+
+use crate::inspect::{AnalysisConfig, SampleTracks};
+use clap::{ArgGroup, Args};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  preprocess inspect data/fma_small
+  preprocess inspect data/fma_small --html fma_small.html
+  preprocess inspect data/fma_small --analysis analysis --sample-tracks all
+  preprocess inspect data/fma_small --track 2 --png track-2.png
+  preprocess inspect data/mtat --labels --png correlation.png
+
+The page needs no network and no script. Beside what is printed it has histograms and variances of samples, mean
+spectra, principal components and typical tracks of each class; --analysis writes the same as pictures and as JSON.";
+
+/// `preprocess inspect`, as typed.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("written").multiple(true).args(["html", "analysis"]).conflicts_with("subject"))]
+pub struct InspectArgs {
+    /// The data set
+    pub dataset: PathBuf,
+    /// Writes a page with all of it and with the data analysis
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Writes the data analysis: analysis.json, and its pictures as SVG; made if it does not exist
+    #[arg(long, value_name = "DIR")]
+    pub analysis: Option<PathBuf>,
+    /// Tracks of each class whose samples are counted, or `all` [default: 100]
+    #[arg(long, value_name = "N", value_parser = sample_tracks, requires = "written")]
+    pub sample_tracks: Option<SampleTracks>,
+    /// Threads of the data analysis [default: one per core]
+    #[arg(long, value_name = "N", requires = "written")]
+    pub jobs: Option<NonZeroUsize>,
+    /// The track to draw
+    #[arg(long, value_name = "ID", requires = "png", group = "subject")]
+    pub track: Option<u64>,
+    /// Counts labels, labels per track, and how labels go together
+    #[arg(long, group = "subject")]
+    pub labels: bool,
+    /// Draws the track's waveform and mel spectrogram, or the labels' correlation
+    #[arg(long, value_name = "FILE", requires = "subject")]
+    pub png: Option<PathBuf>,
+}
+
+impl InspectArgs {
+    /// What is to be analysed, where anything is to be written of it.
+    pub fn analysis_config(&self) -> Option<AnalysisConfig> {
+        let written = self.html.is_some() || self.analysis.is_some();
+        written.then(|| AnalysisConfig {
+            dataset: self.dataset.clone(),
+            sample_tracks: self.sample_tracks.unwrap_or_default(),
+        })
+    }
+}
+
+fn sample_tracks(word: &str) -> Result<SampleTracks, String> {
+    if word == "all" {
+        return Ok(SampleTracks::All);
+    }
+    let number = word.parse().map(SampleTracks::AtMost);
+    number.map_err(|_| "it should be a number from 1 on, or `all`".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Cli, Command};
+    use super::*;
+    use clap::Parser;
+    use clap::error::ErrorKind;
+
+    fn parse(line: &str) -> Result<InspectArgs, ErrorKind> {
+        let words = ["preprocess", "inspect", "d"]
+            .into_iter()
+            .chain(line.split_whitespace());
+        match Cli::try_parse_from(words).map(|cli| cli.command) {
+            Ok(Command::Inspect(args)) => Ok(args),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error.kind()),
+        }
+    }
+
+    #[test]
+    fn the_data_set_a_track_or_the_labels_are_inspected() {
+        for line in [
+            "",
+            "--labels",
+            "--labels --png f.png",
+            "--track 3 --png f.png",
+            "--html f.html",
+            "--html f.html --analysis d --sample-tracks 7 --jobs 2",
+            "--analysis d --sample-tracks all",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in ["--track 3", "--png f.png", "--sample-tracks 3", "--jobs 2"] {
+            assert_eq!(parse(line).unwrap_err(), ErrorKind::MissingRequiredArgument, "{line}");
+        }
+        for line in [
+            "--labels --track 3 --png f.png",
+            "--labels --html f.html",
+            "--track 3 --png f.png --analysis d",
+        ] {
+            assert_eq!(parse(line).unwrap_err(), ErrorKind::ArgumentConflict, "{line}");
+        }
+        for line in ["--html f --sample-tracks 0", "--html f --sample-tracks few"] {
+            assert_eq!(parse(line).unwrap_err(), ErrorKind::ValueValidation, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_analysis_is_made_only_to_be_written() {
+        assert!(parse("").unwrap().analysis_config().is_none());
+        let config = parse("--html f.html --jobs 3").unwrap().analysis_config().unwrap();
+        assert_eq!(config.sample_tracks, SampleTracks::default());
+        let config = parse("--analysis d --sample-tracks all")
+            .unwrap()
+            .analysis_config()
+            .unwrap();
+        assert_eq!(config.sample_tracks, SampleTracks::All);
+    }
+}

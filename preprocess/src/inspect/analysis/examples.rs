@@ -1,0 +1,103 @@
+//! Mel statistics of tracks enter; the most typical tracks of each class, and pictures of their mel spectrograms, leave.
+
+use super::pca::standardize;
+use super::read_shards;
+use crate::inspect::InspectError;
+use crate::inspect::chart::mel_image::MelImage;
+use serde::Serialize;
+use shared::dataset::DatasetIndex;
+use shared::manifest::TrackRow;
+use shared::shard::ShardKind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Examples of each class, and how many classes may be drawn before each has one only.
+const EXAMPLES: usize = 2;
+const CLASSES_WITH_ALL_EXAMPLES: usize = 12;
+
+/// A track that stands for its class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Example {
+    /// The track.
+    pub track_id: u64,
+    /// Its artist, as the source names it.
+    pub artist: String,
+    /// Its length.
+    pub seconds: f64,
+    /// Its mel spectrogram.
+    #[serde(skip)]
+    pub(in crate::inspect) image: MelImage,
+}
+
+/// The tracks of the classes `drawn` whose mel statistics, each made a z-score, lie nearest to the mean of their class.
+pub(super) fn read(
+    root: &Path,
+    index: &DatasetIndex,
+    tracks: &[TrackRow],
+    mel_rows: &[Vec<f64>],
+    members: &[Vec<usize>],
+    drawn: &[usize],
+) -> Result<BTreeMap<usize, Vec<Example>>, InspectError> {
+    let each = if drawn.len() > CLASSES_WITH_ALL_EXAMPLES {
+        1
+    } else {
+        EXAMPLES
+    };
+    let values = standardize(mel_rows).values;
+    let mut wanted: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &class in drawn {
+        wanted.insert(class, typical(&values, &members[class], each));
+    }
+    let positions: BTreeSet<usize> = wanted.values().flatten().copied().collect();
+    let rate = f64::from(index.features.sample_rate);
+    let read = read_shards::read(root, index, ShardKind::Mel, tracks, positions, |position, shard| {
+        let row = &tracks[position];
+        let mel = shard
+            .mel(row.track_id)
+            .filter(|mel| mel.n_mels == index.features.n_mels)?;
+        let example = Example {
+            track_id: row.track_id,
+            artist: row.artist.clone(),
+            seconds: row.samples as f64 / rate,
+            image: MelImage::of(mel, index.features.top_db),
+        };
+        Some((position, example))
+    })?;
+    let by_position: BTreeMap<usize, Example> = read.into_iter().collect();
+    let examples = |positions: Vec<usize>| positions.iter().map(|position| by_position[position].clone()).collect();
+    Ok(wanted
+        .into_iter()
+        .map(|(class, positions)| (class, examples(positions)))
+        .collect())
+}
+
+/// The `count` rows of `members` nearest to their mean, the nearest first; of equally near ones the first.
+fn typical(values: &nalgebra::DMatrix<f64>, members: &[usize], count: usize) -> Vec<usize> {
+    let own = values.select_rows(members);
+    let mean = own.row_mean();
+    let mut by_distance: Vec<(f64, usize)> = own
+        .row_iter()
+        .map(|row| (row - &mean).norm_squared())
+        .zip(members.iter().copied())
+        .collect();
+    by_distance.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    by_distance
+        .into_iter()
+        .take(count)
+        .map(|(_, position)| position)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::DMatrix;
+
+    #[test]
+    fn the_most_typical_tracks_are_nearest_to_their_mean() {
+        let values = DMatrix::from_row_slice(5, 2, &[9.0, 9.0, 0.0, 0.0, 4.0, 0.0, 2.5, 0.0, 2.5, 0.0]);
+        assert_eq!(typical(&values, &[1, 2, 3, 4], 2), [3, 4]);
+        assert_eq!(typical(&values, &[0], 2), [0]);
+        assert_eq!(typical(&values, &[], 2), [0usize; 0]);
+    }
+}

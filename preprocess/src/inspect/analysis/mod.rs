@@ -1,0 +1,213 @@
+//! The data analysis that papers on music genres begin with: a data set enters; per class the histogram and the variance of
+//! its samples, its mean spectrum and its most typical tracks, and two projections of all tracks, leave as numbers.
+//!
+//! Histograms need the waveform shards, and take some tracks of each class; examples need a few tensors of the mel shards;
+//! everything else comes from `shards/summary.safetensors` and covers every track.
+
+pub mod examples;
+pub mod pca;
+pub mod projection;
+mod read_shards;
+pub mod samples;
+pub mod spectrum;
+
+use super::InspectError;
+use crate::verify::VerifyProgress;
+use examples::Example;
+use projection::{Projected, mel_statistics, project};
+use samples::{SampleHistogram, histograms};
+use serde::Serialize;
+use shared::dataset::{self, DatasetError, DatasetIndex, SUMMARY_FILE, consistently};
+use shared::dsp::mel::band_peaks;
+use shared::manifest::TrackRow;
+use shared::stats::TrackSummary;
+use spectrum::MeanSpectrum;
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+/// Classes that pictures are drawn of: those with the most tracks. So many colours and signs can be told apart.
+pub const CLASSES_DRAWN: usize = 24;
+
+/// What to analyse, and how closely.
+#[derive(Clone, Debug)]
+pub struct AnalysisConfig {
+    /// The data set.
+    pub dataset: PathBuf,
+    /// Tracks whose samples are counted.
+    pub sample_tracks: SampleTracks,
+}
+
+/// Tracks of each class whose samples are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleTracks {
+    /// Every one.
+    All,
+    /// So many at most, evenly spaced in the order of their ids, so that the same are taken each time.
+    AtMost(NonZeroUsize),
+}
+
+impl Default for SampleTracks {
+    /// 100: about 130 million samples of thirty-second clips, so that even a share of a millionth is a hundred samples.
+    fn default() -> Self {
+        Self::AtMost(NonZeroUsize::new(100).expect("100 is not 0"))
+    }
+}
+
+impl SampleTracks {
+    /// Those of `all` that are taken.
+    fn choose(self, all: &[usize]) -> Vec<usize> {
+        match self {
+            Self::AtMost(most) if most.get() < all.len() => {
+                (0..most.get()).map(|at| all[at * all.len() / most.get()]).collect()
+            }
+            _ => all.to_vec(),
+        }
+    }
+}
+
+/// `analysis.json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Analysis {
+    /// The data set's checksum.
+    pub dataset: String,
+    /// Its tracks.
+    pub tracks: usize,
+    /// The frequency in Hz at which each mel band peaks.
+    pub band_hz: Vec<f64>,
+    /// Samples in a bin of a histogram: bin `b` counts the values from `256 b - 32768` on.
+    pub sample_bin_width: u32,
+    /// All classes together. Tracks with several labels count once.
+    pub all: ClassAnalysis,
+    /// Each class, in the order of the index.
+    pub classes: Vec<ClassAnalysis>,
+    /// Tracks by mean and standard deviation of each mel band, in dB below their maximum.
+    pub mel_projection: Projected,
+    /// Tracks by seven statistics of each of 20 MFCCs.
+    pub mfcc_projection: Projected,
+}
+
+/// What was found out about a class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassAnalysis {
+    /// Its name.
+    pub name: String,
+    /// Its tracks.
+    pub tracks: usize,
+    /// The values of its samples; none where it has no track.
+    pub samples: Option<SampleHistogram>,
+    /// Its mean spectrum, likewise.
+    pub spectrum: Option<MeanSpectrum>,
+    /// Its most typical tracks. Only classes that are drawn have any.
+    pub examples: Vec<Example>,
+}
+
+impl Analysis {
+    /// Reads the tables, and of the shards what is asked for, each shard of a kind once, on the threads of the current pool.
+    pub fn of(config: &AnalysisConfig, progress: &impl VerifyProgress) -> Result<Self, InspectError> {
+        consistently(&config.dataset, |index| {
+            Self::of_index(&config.dataset, index, config.sample_tracks, progress)
+        })
+    }
+
+    fn of_index(
+        root: &Path,
+        index: &DatasetIndex,
+        sample_tracks: SampleTracks,
+        progress: &impl VerifyProgress,
+    ) -> Result<Self, InspectError> {
+        let tracks = dataset::read_tracks(root, index)?;
+        let summary = read_summary(root, index, &tracks)?;
+        let members = members(&index.classes, &tracks);
+        let everyone: Vec<usize> = (0..tracks.len()).collect();
+        let chosen: Vec<Vec<usize>> = members.iter().map(|members| sample_tracks.choose(members)).collect();
+        let (all_samples, samples) = histograms(root, index, &tracks, &chosen, progress)?;
+        let ids: Vec<u64> = tracks.iter().map(|row| row.track_id).collect();
+        let mel_rows: Vec<Vec<f64>> = summary.iter().map(mel_statistics).collect();
+        let drawn = drawn(&members);
+        let mut examples = examples::read(root, index, &tracks, &mel_rows, &members, &drawn)?;
+        let classes =
+            (index.classes.iter().zip(&members).zip(samples).enumerate()).map(|(class, ((name, members), samples))| {
+                ClassAnalysis {
+                    name: name.clone(),
+                    tracks: members.len(),
+                    samples,
+                    spectrum: MeanSpectrum::of(&summary, members),
+                    examples: examples.remove(&class).unwrap_or_default(),
+                }
+            });
+        let mfcc_rows = summary
+            .iter()
+            .map(|row| row.mfcc.iter().map(|value| f64::from(*value)).collect());
+        let features = &index.features;
+        Ok(Self {
+            dataset: index.checksum.clone(),
+            tracks: tracks.len(),
+            band_hz: band_peaks(features.n_mels, features.f_min, features.f_max),
+            sample_bin_width: samples::BIN_WIDTH,
+            classes: classes.collect(),
+            all: ClassAnalysis {
+                name: "all tracks".into(),
+                tracks: tracks.len(),
+                samples: all_samples,
+                spectrum: MeanSpectrum::of(&summary, &everyone),
+                examples: Vec::new(),
+            },
+            mel_projection: project(&ids, mel_rows),
+            mfcc_projection: project(&ids, mfcc_rows.collect()),
+        })
+    }
+
+    /// The classes that pictures are drawn of, as places in `classes`, ascending.
+    pub fn drawn(&self) -> Vec<usize> {
+        largest(self.classes.iter().map(|class| class.tracks))
+    }
+}
+
+/// The summary's rows, which must be the tracks'.
+fn read_summary(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Result<Vec<TrackSummary>, DatasetError> {
+    let summary = dataset::read_summary(root, index)?;
+    let ids = tracks.iter().map(|row| row.track_id);
+    if !ids.eq(summary.iter().map(|row| row.track_id)) {
+        return Err(DatasetError::Damaged {
+            path: root.join(SUMMARY_FILE),
+            detail: "its tracks are not those of tracks.csv".into(),
+        });
+    }
+    Ok(summary)
+}
+
+/// The tracks of each class, as places in `tracks`, ascending.
+fn members(classes: &[String], tracks: &[TrackRow]) -> Vec<Vec<usize>> {
+    let place: HashMap<&str, usize> = classes
+        .iter()
+        .enumerate()
+        .map(|(at, class)| (class.as_str(), at))
+        .collect();
+    let mut members = vec![Vec::new(); classes.len()];
+    for (position, row) in tracks.iter().enumerate() {
+        let mut own: Vec<usize> = (row.labels.iter())
+            .filter_map(|label| place.get(label.as_str()).copied())
+            .collect();
+        own.sort_unstable();
+        own.dedup();
+        own.into_iter().for_each(|class| members[class].push(position));
+    }
+    members
+}
+
+fn drawn(members: &[Vec<usize>]) -> Vec<usize> {
+    largest(members.iter().map(Vec::len))
+}
+
+/// The places of the largest counts above 0, ascending.
+fn largest(counts: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut places: Vec<(usize, usize)> = counts.enumerate().filter(|(_, count)| *count > 0).collect();
+    places.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut places: Vec<usize> = places.into_iter().take(CLASSES_DRAWN).map(|(place, _)| place).collect();
+    places.sort_unstable();
+    places
+}
+
+#[cfg(test)]
+mod tests;

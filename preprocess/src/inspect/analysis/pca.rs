@@ -1,0 +1,250 @@
+//! Principal components: a table of numbers enters, a row per track; its rows in the directions in which they vary most leave.
+//!
+//! Columns are made z-scores first, for they have different units. Both steps are scikit-learn's `StandardScaler` and `PCA`,
+//! its treatment of columns that do not vary and its choice of signs included.
+
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
+use serde::Serialize;
+
+/// A table whose columns have mean 0 and standard deviation 1.
+#[derive(Clone, Debug)]
+pub struct Standardized {
+    /// Mean of each column before.
+    pub mean: Vec<f64>,
+    /// Standard deviation of each column before; 1 where it did not vary.
+    pub scale: Vec<f64>,
+    /// `[rows, columns]`.
+    pub values: DMatrix<f64>,
+}
+
+/// The directions in which rows vary most.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pca {
+    /// Mean of each column.
+    pub mean: Vec<f64>,
+    /// What each column's distance to its mean was divided by.
+    pub scale: Vec<f64>,
+    /// The directions, the strongest first: orthogonal, of length 1, their largest entry positive.
+    pub components: Vec<Vec<f64>>,
+    /// Variance (of n - 1) of the rows in each direction.
+    pub explained_variance: Vec<f64>,
+    /// The same as a share of the variance in all directions.
+    pub explained_variance_ratio: Vec<f64>,
+    /// Each row in these directions.
+    pub coordinates: Vec<Vec<f64>>,
+}
+
+/// A table without principal components.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoPca {
+    /// Two points lie on a line, and one nowhere.
+    #[error("there are {0} tracks, and a projection takes three")]
+    TooFew(usize),
+    /// Nothing varies.
+    #[error("all tracks are the same")]
+    Constant,
+    /// Infinities or NaN.
+    #[error("the statistics are not all finite numbers")]
+    NotFinite,
+    /// The iteration for the directions has no end.
+    #[error("the iteration for its directions did not converge")]
+    NotConverged,
+}
+
+/// Sweeps of the iteration for eigenvectors. It takes two or three for each column.
+const MOST_ITERATIONS: usize = 100_000;
+
+/// Makes columns z-scores. All rows must be equally long.
+pub fn standardize(rows: &[Vec<f64>]) -> Standardized {
+    let columns = rows.first().map_or(0, Vec::len);
+    let mut values = DMatrix::from_fn(rows.len(), columns, |row, column| rows[row][column]);
+    let count = rows.len() as f64;
+    let (mut means, mut scales) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
+    for mut column in values.column_iter_mut() {
+        let mean = column.sum() / count;
+        let variance = column.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+        // Variance of this size is rounding alone: `_is_constant_feature` in sklearn/preprocessing/_data.py.
+        let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
+        let scale = if variance <= rounding { 1.0 } else { variance.sqrt() };
+        column.iter_mut().for_each(|value| *value = (*value - mean) / scale);
+        means.push(mean);
+        scales.push(scale);
+    }
+    Standardized {
+        mean: means,
+        scale: scales,
+        values,
+    }
+}
+
+/// The first `count` principal components, or as many as there are columns.
+pub fn pca(table: Standardized, count: usize) -> Result<Pca, NoPca> {
+    let Standardized { mean, scale, values } = table;
+    let (rows, columns) = values.shape();
+    if rows < 3 {
+        return Err(NoPca::TooFew(rows));
+    }
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(NoPca::NotFinite);
+    }
+    let covariance = values.transpose() * &values / (rows as f64 - 1.0);
+    let total = covariance.trace();
+    if total <= f64::EPSILON * columns as f64 {
+        return Err(NoPca::Constant);
+    }
+    let eigen = SymmetricEigen::try_new(covariance, f64::EPSILON, MOST_ITERATIONS).ok_or(NoPca::NotConverged)?;
+    let mut order: Vec<usize> = (0..columns).collect();
+    order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
+    order.truncate(count);
+    let directions: Vec<DVector<f64>> = (order.iter())
+        .map(|&at| {
+            let direction = eigen.eigenvectors.column(at).into_owned();
+            if direction[direction.iamax()] < 0.0 {
+                -direction
+            } else {
+                direction
+            }
+        })
+        .collect();
+    let along: Vec<DVector<f64>> = directions.iter().map(|direction| &values * direction).collect();
+    let explained_variance: Vec<f64> = order.iter().map(|&at| eigen.eigenvalues[at].max(0.0)).collect();
+    Ok(Pca {
+        mean,
+        scale,
+        components: directions
+            .iter()
+            .map(|direction| direction.iter().copied().collect())
+            .collect(),
+        explained_variance_ratio: explained_variance.iter().map(|variance| variance / total).collect(),
+        explained_variance,
+        coordinates: (0..rows)
+            .map(|row| along.iter().map(|along| along[row]).collect())
+            .collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn near(found: &[f64], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+        }
+    }
+
+    /// By hand: columns [0, 1, 2] and [0, 2, 1] have the z-scores ∓√1.5, 0 and their correlation is 1/2. So the covariance of
+    /// n - 1 = 2 is [[1.5, 0.75], [0.75, 1.5]], with the values 2.25 along (1, 1)/√2 and 0.75 across. The third column is
+    /// constant and has no part in it.
+    #[test]
+    fn three_points_are_projected_as_by_hand() {
+        let rows = [vec![0.0, 0.0, 0.1], vec![1.0, 2.0, 0.1], vec![2.0, 1.0, 0.1]];
+        let found = pca(standardize(&rows), 2).unwrap();
+        let root = 0.5f64.sqrt();
+        near(&found.explained_variance, &[2.25, 0.75]);
+        near(&found.explained_variance_ratio, &[0.75, 0.25]);
+        near(&found.components[0], &[root, root, 0.0]);
+        near(
+            &found.components[1].iter().map(|value| value.abs()).collect::<Vec<_>>(),
+            &[root, root, 0.0],
+        );
+        let z = 1.5f64.sqrt();
+        near(
+            &found.coordinates.iter().map(|row| row[0]).collect::<Vec<_>>(),
+            &[-2.0 * z * root, z * root, z * root],
+        );
+        near(&found.mean, &[1.0, 1.0, 0.1]);
+        near(&found.scale, &[(2.0f64 / 3.0).sqrt(), (2.0f64 / 3.0).sqrt(), 1.0]);
+    }
+
+    /// `PCA(2)` of scikit-learn 1.9.1 on `StandardScaler().fit_transform(rows)`.
+    #[test]
+    fn five_points_are_projected_as_by_scikit_learn() {
+        let rows = [
+            vec![2.5, -1.0, 30.0, 0.5],
+            vec![0.5, 4.0, 10.0, 0.25],
+            vec![2.2, 0.0, 25.0, 1.5],
+            vec![1.9, 2.0, 12.0, -0.75],
+            vec![3.1, -3.0, 41.0, 0.125],
+        ];
+        let found = pca(standardize(&rows), 2).unwrap();
+        near(
+            &found.explained_variance,
+            &[3.692_868_325_486_926_6, 1.191_911_535_838_403_6],
+        );
+        near(
+            &found.explained_variance_ratio,
+            &[0.738_573_665_097_385_1, 0.238_382_307_167_680_63],
+        );
+        near(
+            &found.components[0],
+            &[
+                -0.552_816_333_442_535_1,
+                0.579_206_927_710_866_8,
+                -0.569_129_478_960_612,
+                -0.187_096_425_804_751_9,
+            ],
+        );
+        near(
+            &found.components[1],
+            &[
+                -0.231_049_172_362_759_8,
+                0.094_681_817_126_260_82,
+                0.002_457_646_838_236_045,
+                0.968_321_017_756_080_7,
+            ],
+        );
+        let expected = [
+            [-0.990_192_633_107_220_6, 0.058_250_900_962_891_185],
+            [2.536_085_307_687_635, 0.448_429_663_195_672_5],
+            [-0.571_187_734_162_09, 1.515_984_904_353_097],
+            [1.323_446_093_315_180_1, -1.342_516_810_017_047_3],
+            [-2.298_151_033_733_505, -0.680_148_658_494_613],
+        ];
+        found
+            .coordinates
+            .iter()
+            .zip(expected)
+            .for_each(|(row, expected)| near(row, &expected));
+    }
+
+    #[test]
+    fn tables_without_components_are_sentences() {
+        let table = |rows: &[[f64; 2]]| standardize(&rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>());
+        assert_eq!(pca(standardize(&[]), 2), Err(NoPca::TooFew(0)));
+        assert_eq!(pca(table(&[[1.0, 2.0], [2.0, 3.0]]), 2), Err(NoPca::TooFew(2)));
+        assert_eq!(pca(table(&[[1.1, 2.3]; 5]), 2), Err(NoPca::Constant));
+        assert_eq!(
+            pca(table(&[[1.0, f64::NAN], [0.0, 1.0], [2.0, 2.0]]), 2),
+            Err(NoPca::NotFinite)
+        );
+        assert_eq!(pca(standardize(&vec![Vec::new(); 4]), 2), Err(NoPca::Constant));
+        // One column has one component.
+        let one = pca(standardize(&[vec![1.0], vec![2.0], vec![4.0]]), 2).unwrap();
+        near(&one.explained_variance_ratio, &[1.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn variances_along_orthonormal_directions_are_the_eigenvalues(
+            rows in prop::collection::vec(prop::collection::vec(-1e3f64..1e3, 6), 3..40),
+        ) {
+            let table = standardize(&rows);
+            let found = pca(table, 6).unwrap();
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            for (a, first) in found.components.iter().enumerate() {
+                for (b, second) in found.components.iter().enumerate() {
+                    prop_assert!((dot(first, second) - f64::from(u8::from(a == b))).abs() < 1e-9);
+                }
+                let along: Vec<f64> = found.coordinates.iter().map(|row| row[a]).collect();
+                let mean = along.iter().sum::<f64>() / along.len() as f64;
+                let variance = along.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (along.len() - 1) as f64;
+                prop_assert!((variance - found.explained_variance[a]).abs() < 1e-9 * (1.0 + variance), "{variance}");
+            }
+            prop_assert!(found.explained_variance.windows(2).all(|pair| pair[0] >= pair[1]));
+            prop_assert!((found.explained_variance_ratio.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+    }
+}

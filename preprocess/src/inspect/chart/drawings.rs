@@ -1,0 +1,166 @@
+//! An analysis enters; all of its drawings leave, each with the name of its file.
+
+use super::spectra::{self, Line};
+use super::{Svg, sample_values, scatter, spectrogram};
+use crate::inspect::analysis::projection::Projected;
+use crate::inspect::analysis::{Analysis, ClassAnalysis};
+use std::collections::HashMap;
+
+/// Up to so many classes are drawn into one drawing of mean spectra; of more each has its own.
+const SPECTRA_TOGETHER: usize = 8;
+
+/// A drawing and its file's name.
+pub(in crate::inspect) type Named = (String, Svg);
+
+/// The drawings of an analysis.
+pub(in crate::inspect) struct Drawings {
+    /// The samples of each class.
+    pub samples: Vec<Named>,
+    /// Mean spectra.
+    pub spectra: Vec<Named>,
+    /// Tracks by their mel statistics, or why not.
+    pub mel: Result<Named, String>,
+    /// Tracks by their MFCC statistics, or why not.
+    pub mfcc: Result<Named, String>,
+    /// The most typical tracks of each class.
+    pub examples: Vec<Named>,
+}
+
+impl Drawings {
+    /// Draws an analysis. `labels` are each track's labels by its id.
+    pub fn of(analysis: &Analysis, labels: &HashMap<u64, Vec<String>>) -> Self {
+        let drawn = analysis.drawn();
+        let classes: Vec<&ClassAnalysis> = drawn.iter().map(|&class| &analysis.classes[class]).collect();
+        let names: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
+        let file = |what: &str, place: usize| format!("{what}-{:02}{}.svg", place + 1, slug(names[place]));
+        let mut samples = Vec::new();
+        let mut examples = Vec::new();
+        for (place, class) in classes.iter().enumerate() {
+            if let (Some(own), Some(all)) = (&class.samples, &analysis.all.samples) {
+                samples.push((
+                    file("samples", place),
+                    sample_values::draw(&class.name, Some(place), own, all),
+                ));
+            }
+            for example in &class.examples {
+                let name = format!("example-{:02}{}-{}.svg", place + 1, slug(&class.name), example.track_id);
+                examples.push((name, spectrogram::draw(&class.name, example, &analysis.band_hz)));
+            }
+        }
+        let project = |title: &str, file: &str, projected: &Projected| match projected {
+            Projected::Missing { reason } => Err(reason.clone()),
+            Projected::Made(projection) => {
+                let places: Vec<Option<usize>> = projection
+                    .track_ids
+                    .iter()
+                    .map(|id| place_of(id, labels, &names))
+                    .collect();
+                Ok((file.to_owned(), scatter::draw(title, projection, &places, &names)))
+            }
+        };
+        Self {
+            samples,
+            spectra: draw_spectra(analysis, &classes, file),
+            mel: project("Mel statistics", "pca-mel.svg", &analysis.mel_projection),
+            mfcc: project("MFCC statistics", "pca-mfcc.svg", &analysis.mfcc_projection),
+            examples,
+        }
+    }
+
+    /// All of them.
+    pub fn files(&self) -> impl Iterator<Item = &Named> {
+        let projections = [&self.mel, &self.mfcc]
+            .into_iter()
+            .filter_map(|drawing| drawing.as_ref().ok());
+        self.samples
+            .iter()
+            .chain(&self.spectra)
+            .chain(projections)
+            .chain(&self.examples)
+    }
+}
+
+/// The place of the first of a track's labels that is drawn.
+fn place_of(track_id: &u64, labels: &HashMap<u64, Vec<String>>, names: &[&str]) -> Option<usize> {
+    let own = labels.get(track_id)?;
+    own.iter().find_map(|label| names.iter().position(|name| name == label))
+}
+
+fn draw_spectra(analysis: &Analysis, classes: &[&ClassAnalysis], file: impl Fn(&str, usize) -> String) -> Vec<Named> {
+    let lines: Vec<Line<'_>> = (classes.iter().enumerate())
+        .filter_map(|(place, class)| {
+            Some(Line {
+                name: &class.name,
+                place: Some(place),
+                spectrum: class.spectrum.as_ref()?,
+            })
+        })
+        .collect();
+    let Some(all) = analysis.all.spectrum.as_ref() else {
+        return Vec::new();
+    };
+    let decibels = spectra::decibels(lines.iter().map(|line| line.spectrum).chain([all]));
+    if lines.len() <= SPECTRA_TOGETHER {
+        return vec![(
+            "mean-spectra.svg".into(),
+            spectra::draw("Mean spectra", &analysis.band_hz, &decibels, &lines),
+        )];
+    }
+    let beside_all = |line: Line<'_>| {
+        let place = line.place.unwrap_or(0);
+        let all = Line {
+            name: &analysis.all.name,
+            place: None,
+            spectrum: all,
+        };
+        (
+            file("mean-spectrum", place),
+            spectra::draw(line.name, &analysis.band_hz, &decibels, &[all, line]),
+        )
+    };
+    lines.into_iter().map(beside_all).collect()
+}
+
+/// `-hip-hop`: a name as a part of a file's name, or nothing where no letter of it can be kept.
+fn slug(name: &str) -> String {
+    const LETTERS: usize = 40;
+    let mut slug = String::new();
+    for word in name
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+    {
+        slug.push('-');
+        slug.push_str(&word.to_ascii_lowercase());
+    }
+    slug.truncate(LETTERS);
+    slug
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_classes_become_parts_of_names_of_files() {
+        for (name, expected) in [
+            ("Hip-Hop", "-hip-hop"),
+            ("R&B / Soul", "-r-b-soul"),
+            ("../../x", "-x"),
+            ("漢字", ""),
+            ("", ""),
+        ] {
+            assert_eq!(slug(name), expected);
+        }
+        assert_eq!(slug(&"a".repeat(300)).len(), 40);
+    }
+
+    #[test]
+    fn a_track_has_the_colour_of_its_first_label_that_is_drawn() {
+        let labels = HashMap::from([(1, vec!["rare".to_owned(), "Rock".to_owned()]), (2, vec![])]);
+        let names = ["Folk", "Rock"];
+        assert_eq!(
+            [1, 2, 3].map(|id| place_of(&id, &labels, &names)),
+            [Some(1), None, None]
+        );
+    }
+}

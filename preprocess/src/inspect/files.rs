@@ -1,0 +1,45 @@
+//! An analysis enters; its figures as JSON and its drawings as SVG files leave, in a directory.
+
+use super::InspectError;
+use super::analysis::Analysis;
+use super::chart::drawings::Drawings;
+use shared::atomic_file::{self, WriteError};
+use shared::dataset;
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+/// The figures' file.
+pub const ANALYSIS_FILE: &str = "analysis.json";
+
+/// Writes `analysis.json` and every drawing into `directory`, which is made if it does not exist. Files of the same names
+/// are replaced, others are left alone. Returns the names, the figures' first.
+pub fn write(analysis: &Analysis, labels: &TrackLabels, directory: &Path) -> Result<Vec<String>, InspectError> {
+    fs::create_dir_all(directory).map_err(|source| WriteError {
+        path: directory.to_owned(),
+        source,
+    })?;
+    let mut json = serde_json::to_vec(analysis).expect("plain numbers and words always serialize");
+    json.push(b'\n');
+    atomic_file::write_bytes(&directory.join(ANALYSIS_FILE), &json)?;
+    let mut names = vec![ANALYSIS_FILE.to_owned()];
+    for (name, drawing) in Drawings::of(analysis, &labels.0).files() {
+        atomic_file::write_bytes(&directory.join(name), drawing.file().as_bytes())?;
+        names.push(name.clone());
+    }
+    Ok(names)
+}
+
+/// Each track's labels, by its id: what colours a projection.
+#[derive(Clone, Debug, Default)]
+pub struct TrackLabels(pub(super) HashMap<u64, Vec<String>>);
+
+impl TrackLabels {
+    /// Reads them from the table of tracks.
+    pub fn read(root: &Path) -> Result<Self, InspectError> {
+        dataset::consistently(root, |index| {
+            let rows = dataset::read_tracks(root, index)?;
+            Ok(Self(rows.into_iter().map(|row| (row.track_id, row.labels)).collect()))
+        })
+    }
+}

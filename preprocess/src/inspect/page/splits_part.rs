@@ -1,0 +1,101 @@
+//! The part of the page on splits: how many tracks of each class are in each set, how evenly, and what leaks.
+
+use crate::inspect::overview::Overview;
+use crate::inspect::overview_text::{describe_strategy, share};
+use crate::inspect::splits::{LeakOverview, SplitDetails, SplitState};
+use crate::quantity::{counted, grouped};
+use maud::{Markup, html};
+use shared::split::Set;
+
+/// Names of artists or albums that the page has; `split.json` has all.
+const NAMES: usize = 20;
+
+pub(super) fn draw(overview: &Overview) -> Markup {
+    let dangling = overview
+        .current_split
+        .as_ref()
+        .filter(|_| !overview.splits.iter().any(|split| split.live));
+    html! {
+        h2 { "Splits" }
+        @if overview.splits.is_empty() { p { "There is none yet; preprocess split makes one." } }
+        @if let Some(name) = dangling { p.bad { "The live split should be " (name) ", which does not exist." } }
+        div.splits { @for split in &overview.splits { section {
+            h3 { (split.name) " " @if split.live { span.badge { "live" } } }
+            @match &split.state {
+                SplitState::Usable(details) => (one(details, overview)),
+                SplitState::Unusable { problem } => p.bad { (problem) },
+            }
+        } } }
+    }
+}
+
+fn one(details: &SplitDetails, overview: &Overview) -> Markup {
+    let count = |set: Set, class: &String| {
+        details
+            .sets
+            .get(&set)
+            .and_then(|own| own.classes.get(class))
+            .copied()
+            .unwrap_or(0)
+    };
+    let tracks = |set: Set| details.sets.get(&set).map_or(0, |own| own.tracks);
+    let all: usize = Set::ALL.into_iter().map(tracks).sum();
+    html! {
+        p {
+            (describe_strategy(details))
+            @if details.left_out > 0 { "; " (counted(details.left_out, "track is", "tracks are")) " in none of its sets" }
+        }
+        div.scroll { table {
+            tr { th {} @for set in Set::ALL { th.number { (set.name()) } th.number {} } }
+            tr {
+                td { "tracks" }
+                @for set in Set::ALL { td.number { (grouped(tracks(set) as u64)) } td.number.soft { (share(tracks(set), all)) } }
+            }
+            @for (class, _) in &overview.classes {
+                tr {
+                    td { (class) }
+                    @for set in Set::ALL { td.number { (grouped(count(set, class) as u64)) } td.number.soft { (share(count(set, class), tracks(set))) } }
+                }
+            }
+        } }
+        @if let Some(deviation) = &details.largest_deviation {
+            p.soft {
+                "Shares are those of the set's tracks. They differ most for " (deviation.class) ": "
+                (format!("{:.1} % of {} and {:.1} % of all.", deviation.percent_of_set, deviation.set.name(), deviation.percent_of_all))
+            }
+        }
+        (leaks(details))
+    }
+}
+
+fn leaks(details: &SplitDetails) -> Markup {
+    let leaks = &details.leaks;
+    let kinds: [(&str, &str, &LeakOverview); 3] = [
+        ("artist", "artists", &leaks.artists),
+        ("album", "albums", &leaks.albums),
+        ("recording", "recordings", &leaks.duplicates),
+    ];
+    html! {
+        @if kinds.iter().all(|(_, _, leak)| leak.count == 0) {
+            p.good { "No artist, album or recording is in more than one set." }
+        } @else {
+            @for (one, more, leak) in kinds.iter().filter(|(_, _, leak)| leak.count > 0) {
+                p {
+                    span.bad { (counted(leak.count, one, more)) " in more than one set" } ", with "
+                    (counted(leak.tracks, "track", "tracks")) ": "
+                    (leak.names.iter().take(NAMES).map(|name| shortened(name)).collect::<Vec<_>>().join(", "))
+                    @if leak.count > NAMES { " …" }
+                }
+            }
+        }
+    }
+}
+
+/// A name, or the beginning of a checksum.
+fn shortened(name: &str) -> String {
+    const CHECKSUM: usize = 64;
+    if name.len() == CHECKSUM && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return format!("{}…", &name[..12]);
+    }
+    name.to_owned()
+}

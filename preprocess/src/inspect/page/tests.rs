@@ -1,0 +1,140 @@
+use super::super::SampleTracks;
+use super::super::files::{self, ANALYSIS_FILE};
+use super::*;
+use crate::progress::{ByteProgress, Style};
+use crate::testing::{Collection, split_at_random, three_tracks, tone};
+use shared::dataset::Dataset;
+use std::fs;
+
+/// The page and the directory of a data set.
+fn written(root: &Path) -> (String, Vec<String>, tempfile::TempDir) {
+    let config = AnalysisConfig {
+        dataset: root.to_owned(),
+        sample_tracks: SampleTracks::default(),
+    };
+    let analysis = Analysis::of(&config, &ByteProgress::new(Style::Quiet)).unwrap();
+    let labels = TrackLabels::read(root).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let page = out.path().join("page.html");
+    write(&page, &Overview::read(root).unwrap(), &analysis, &labels, &config).unwrap();
+    let names = files::write(&analysis, &labels, &out.path().join("analysis")).unwrap();
+    (fs::read_to_string(page).unwrap(), names, out)
+}
+
+#[test]
+fn a_page_has_everything_and_needs_nothing() {
+    let collection = three_tracks();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    split_at_random(&root, 1);
+    let (page, names, out) = written(&root);
+    for expected in [
+        "<!DOCTYPE html>",
+        "prefers-color-scheme: dark",
+        "Data set out",
+        "Looked at were 3 tracks of 3",
+        ">live<",
+        "random, 34/33/33, seed 1",
+        "first component",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("<script"));
+    assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+    // Two classes' samples, the spectra, two projections, and three tracks that are all typical.
+    assert_eq!(names.len(), 1 + 2 + 1 + 2 + 3, "{names:?}");
+    let directory = out.path().join("analysis");
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(directory.join(ANALYSIS_FILE)).unwrap()).unwrap();
+    assert_eq!(json["classes"][0]["samples"]["tracks"], 2);
+    assert_eq!(json["mel_projection"]["coordinates"].as_array().unwrap().len(), 3);
+    for name in &names[1..] {
+        let drawing = fs::read_to_string(directory.join(name)).unwrap();
+        assert!(
+            drawing.starts_with("<svg") && drawing.trim_end().ends_with("</svg>"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn names_out_of_files_are_escaped() {
+    let mut collection = Collection::new();
+    for id in 1..=4 {
+        collection.track(id, "<script>alert('x')</script>", &tone(3 + id as usize, 190));
+    }
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    split_at_random(&root, 1);
+    let (page, names, out) = written(&root);
+    assert!(!page.contains("<script"), "{page}");
+    assert!(page.contains("&lt;script&gt;alert('x')&lt;/script&gt;"));
+    // JSON says it as it is; it is no page.
+    for name in &names[1..] {
+        let drawing = fs::read_to_string(out.path().join("analysis").join(name)).unwrap();
+        assert!(!drawing.contains("<script"), "{name}");
+        assert!(
+            name.contains("script-alert-x") || name.starts_with("mean-") || name.starts_with("pca-"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn hardly_any_tracks_are_a_page_too() {
+    let mut one = Collection::new();
+    one.track(2, "Folk", &tone(4, 200));
+    one.build("out").unwrap();
+    let (page, ..) = written(&one.out("out"));
+    assert!(
+        page.contains("No projection of the mel statistics: there are 1 tracks, and a projection takes three."),
+        "{page}"
+    );
+    assert!(page.contains("There is none yet; preprocess split makes one."));
+    let mut none = Collection::new();
+    none.track(2, "Folk", b"");
+    none.build("out").unwrap();
+    let (page, names, _out) = written(&none.out("out"));
+    assert!(
+        page.contains("There are no tracks to analyse.") && page.contains("empty_file"),
+        "{page}"
+    );
+    assert_eq!(names, [ANALYSIS_FILE]);
+}
+
+#[test]
+fn a_class_without_tracks_is_named_and_not_drawn() {
+    let collection = three_tracks();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    let mut index = Dataset::read_index(&root).unwrap();
+    index.classes.insert(1, "Jazz".into());
+    fs::write(root.join("dataset.json"), index.to_json()).unwrap();
+    split_at_random(&root, 1);
+    let (page, names, out) = written(&root);
+    assert!(page.contains("<td>Jazz</td><td class=\"number\">0</td>"), "{page}");
+    assert!(!names.iter().any(|name| name.contains("jazz")), "{names:?}");
+    let json = fs::read(out.path().join("analysis").join(ANALYSIS_FILE)).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(
+        (&json["classes"][1]["name"], &json["classes"][1]["samples"]),
+        (&"Jazz".into(), &serde_json::Value::Null)
+    );
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_a_sentence() {
+    let collection = three_tracks();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    let config = AnalysisConfig {
+        dataset: root.clone(),
+        sample_tracks: SampleTracks::default(),
+    };
+    let analysis = Analysis::of(&config, &ByteProgress::new(Style::Quiet)).unwrap();
+    let labels = TrackLabels::default();
+    let absent = root.join("absent/page.html");
+    let error = write(&absent, &Overview::read(&root).unwrap(), &analysis, &labels, &config).unwrap_err();
+    assert!(error.to_string().contains("absent/page.html"), "{error}");
+    let error = files::write(&analysis, &labels, &root.join("tracks.csv")).unwrap_err();
+    assert!(error.to_string().contains("tracks.csv"), "{error}");
+}

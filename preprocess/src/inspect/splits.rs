@@ -1,0 +1,260 @@
+//! A data set's splits enter; what is in their sets, how evenly, and what stands in more than one of them leaves.
+//!
+//! Everything is counted anew from the lists, whose checksums `shared::split` compares; nothing is taken on trust.
+
+use crate::quantity::percent;
+use crate::split::audit;
+use serde::Serialize;
+use shared::dataset::DatasetIndex;
+use shared::manifest::TrackRow;
+use shared::split::{self, Leak, Set, Split, SplitError};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// A split of a data set.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SplitOverview {
+    /// Its name.
+    pub name: String,
+    /// Whether trainings that name no split take it.
+    pub live: bool,
+    /// What it is like, or why nobody can use it.
+    #[serde(flatten)]
+    pub state: SplitState,
+}
+
+/// What a split is like, as far as it can be read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum SplitState {
+    /// It can be used.
+    Usable(Box<SplitDetails>),
+    /// It cannot.
+    Unusable {
+        /// Why, as a sentence.
+        problem: String,
+    },
+}
+
+/// What is in a split.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SplitDetails {
+    /// How tracks were divided.
+    pub strategy: String,
+    /// What tied tracks together, if anything did.
+    pub group_by: Option<String>,
+    /// Shares that were asked for, if any.
+    pub ratios: Option<[f64; 3]>,
+    /// What the division was drawn with.
+    pub seed: Option<u64>,
+    /// Its three sets.
+    pub sets: BTreeMap<Set, SetOverview>,
+    /// Tracks of the data set that are in none of the three.
+    pub left_out: usize,
+    /// Where a set's share of a class differs most from that of all three together. None where no set has a track.
+    pub largest_deviation: Option<Deviation>,
+    /// What stands in more than one set.
+    pub leaks: Leaks,
+}
+
+/// A set of a split.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SetOverview {
+    /// Its tracks.
+    pub tracks: usize,
+    /// Its tracks that have each class. All classes of the data set are named.
+    pub classes: BTreeMap<String, usize>,
+}
+
+/// How far a set's share of a class is from that of all sets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Deviation {
+    /// The set.
+    pub set: Set,
+    /// The class.
+    pub class: String,
+    /// Percent of the set's tracks that have the class.
+    pub percent_of_set: f64,
+    /// Percent of all three sets' tracks that have it.
+    pub percent_of_all: f64,
+}
+
+impl Deviation {
+    /// Percentage points between the two.
+    pub fn points(&self) -> f64 {
+        (self.percent_of_set - self.percent_of_all).abs()
+    }
+}
+
+/// What stands in more than one set, and so lets a model recognise instead of generalise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Leaks {
+    /// Artists.
+    pub artists: LeakOverview,
+    /// Albums.
+    pub albums: LeakOverview,
+    /// Recordings, by the checksum of their samples.
+    pub duplicates: LeakOverview,
+}
+
+/// Things of one kind that stand in more than one set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LeakOverview {
+    /// How many there are.
+    pub count: usize,
+    /// Tracks that are theirs, in all sets.
+    pub tracks: usize,
+    /// Their names, or checksums.
+    pub names: Vec<String>,
+}
+
+impl LeakOverview {
+    fn of(leaks: Vec<Leak>) -> Self {
+        Self {
+            count: leaks.len(),
+            tracks: leaks.iter().flat_map(|leak| leak.tracks.values()).map(Vec::len).sum(),
+            names: leaks.into_iter().map(|leak| leak.name).collect(),
+        }
+    }
+}
+
+/// All splits, in alphabetical order. One that cannot be read is there too, with its problem.
+pub(super) fn read(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Result<Vec<SplitOverview>, SplitError> {
+    let live = split::current(root)?;
+    let by_id: HashMap<u64, &TrackRow> = tracks.iter().map(|row| (row.track_id, row)).collect();
+    let overview = |name: String| {
+        let state = match Split::read(root, index, Some(&name)) {
+            Ok(split) => details(&split, &index.classes, &by_id),
+            Err(error) => SplitState::Unusable {
+                problem: error.to_string(),
+            },
+        };
+        SplitOverview {
+            live: live.as_ref() == Some(&name),
+            name,
+            state,
+        }
+    };
+    Ok(split::names(root)?.into_iter().map(overview).collect())
+}
+
+fn details(split: &Split, classes: &[String], by_id: &HashMap<u64, &TrackRow>) -> SplitState {
+    let mut sets = BTreeMap::new();
+    let (mut rows, mut set_of_row) = (Vec::new(), Vec::new());
+    for (&set, ids) in &split.tracks {
+        let mut own = SetOverview {
+            tracks: ids.len(),
+            classes: classes.iter().map(|class| (class.clone(), 0)).collect(),
+        };
+        for id in ids {
+            let Some(&row) = by_id.get(id) else {
+                let problem = format!(
+                    "its list {} names track {id}, which the data set does not have",
+                    set.file()
+                );
+                return SplitState::Unusable { problem };
+            };
+            for label in &row.labels {
+                if let Some(count) = own.classes.get_mut(label) {
+                    *count += 1;
+                }
+            }
+            rows.push(row.clone());
+            set_of_row.push(set);
+        }
+        sets.insert(set, own);
+    }
+    let leaks = audit::leaks(&rows, &set_of_row);
+    SplitState::Usable(Box::new(SplitDetails {
+        strategy: split.index.strategy.clone(),
+        group_by: split.index.group_by.clone(),
+        ratios: split.index.ratios,
+        seed: split.index.seed,
+        left_out: by_id.len() - rows.len(),
+        largest_deviation: largest_deviation(&sets),
+        sets,
+        leaks: Leaks {
+            artists: LeakOverview::of(leaks.artists),
+            albums: LeakOverview::of(leaks.albums),
+            duplicates: LeakOverview::of(leaks.duplicates),
+        },
+    }))
+}
+
+fn largest_deviation(sets: &BTreeMap<Set, SetOverview>) -> Option<Deviation> {
+    let all: usize = sets.values().map(|set| set.tracks).sum();
+    let everywhere = |class: &String| -> usize { sets.values().filter_map(|set| set.classes.get(class)).sum() };
+    let filled = sets.iter().filter(|(_, own)| own.tracks > 0);
+    let deviations = filled.flat_map(|(&set, own)| {
+        own.classes.iter().map(move |(class, &count)| Deviation {
+            set,
+            class: class.clone(),
+            percent_of_set: percent(count as f64, own.tracks as f64),
+            percent_of_all: percent(everywhere(class) as f64, all as f64),
+        })
+    });
+    deviations.max_by(|a, b| a.points().total_cmp(&b.points()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{split_at_random, three_tracks};
+    use shared::dataset::{self, Dataset};
+    use std::fs;
+
+    #[test]
+    fn the_largest_deviation_is_found_and_empty_sets_have_none() {
+        let set = |tracks, counts: &[usize]| SetOverview {
+            tracks,
+            classes: ["Folk", "Rock"]
+                .map(str::to_owned)
+                .into_iter()
+                .zip(counts.iter().copied())
+                .collect(),
+        };
+        let sets = BTreeMap::from([
+            (Set::Train, set(8, &[4, 4])),
+            (Set::Val, set(2, &[2, 0])),
+            (Set::Test, set(0, &[0, 0])),
+        ]);
+        let largest = largest_deviation(&sets).unwrap();
+        assert_eq!(largest.set, Set::Val);
+        // Folk is 6 of all 10 tracks and 2 of these 2; Rock is what is left, and as far away.
+        assert!((largest.points() - 40.0).abs() < 1e-9, "{largest:?}");
+        let empty = BTreeMap::from([(Set::Train, set(0, &[0, 0]))]);
+        assert_eq!(largest_deviation(&empty), None);
+        assert_eq!(largest_deviation(&BTreeMap::from([(Set::Train, set(3, &[]))])), None);
+    }
+
+    #[test]
+    fn a_split_that_cannot_be_read_stands_beside_one_that_can() {
+        let collection = three_tracks();
+        collection.build("out").unwrap();
+        let root = collection.out("out");
+        let split = split_at_random(&root, 1);
+        let (good, bad) = (root.join("splits").join(&split.index.name), root.join("splits/bad"));
+        fs::create_dir(&bad).unwrap();
+        for entry in fs::read_dir(&good).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, bad.join(path.file_name().unwrap())).unwrap();
+        }
+        fs::write(bad.join("train.csv"), "track_id,labels\n2,Folk\n").unwrap();
+        let index = Dataset::read_index(&root).unwrap();
+        let tracks = dataset::read_tracks(&root, &index).unwrap();
+        let found = read(&root, &index, &tracks).unwrap();
+        assert_eq!(found.len(), 2);
+        assert!(matches!(&found[0].state, SplitState::Unusable { problem } if problem.contains("checksum")));
+        assert!(!found[0].live && found[1].live);
+        let SplitState::Usable(details) = &found[1].state else {
+            panic!("{:?}", found[1]);
+        };
+        assert_eq!((details.left_out, details.seed), (0, Some(1)));
+        for set in Set::ALL {
+            assert_eq!(details.sets[&set].tracks, split.tracks[&set].len());
+        }
+        // A track that is gone from the table makes the lists wrong.
+        let found = read(&root, &index, &tracks[1..]).unwrap();
+        assert!(matches!(&found[1].state, SplitState::Unusable { problem } if problem.contains("track 2")));
+    }
+}

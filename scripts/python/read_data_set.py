@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Reads a data set that `preprocess build` made, with safetensors and numpy alone.
+
+    read_data_set.py DATASET [--split NAME] [--track ID]
+
+Prints what the data set holds, checks the shape of every track in its shards against tracks.csv, and says of one track
+(the first, or the one that is named) how loud it is and what its mel spectrogram looks like. Needs a split:
+`preprocess split DATASET` makes one. `DataSet` below is small enough to be copied into a program of your own.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+FORMAT_VERSION = 1
+SETS = ("train", "val", "test")
+
+
+class DataSet:
+    """The tables of a data set in memory, and its shards, which stay on disk until a track is asked for."""
+
+    def __init__(self, root):
+        self.root = Path(root)
+        self.index = json.loads((self.root / "dataset.json").read_text(encoding="utf-8"))
+        if self.index["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"{root} has format version {self.index['format_version']}, not {FORMAT_VERSION}")
+        self.features = self.index["features"]
+        self.classes = self.index["classes"]
+        self.tracks = {}
+        for row in self._table("tracks.csv"):
+            row["labels"] = row["labels"].split("|") if row["labels"] else []
+            row["samples"], row["shard"] = int(row["samples"]), int(row["shard"])
+            self.tracks[int(row["track_id"])] = row
+        self._shards = {}
+
+    def _table(self, name):
+        with open(self.root / name, newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def _tensor(self, kind, track_id):
+        """A handle on one tensor; nothing is read but the shard's header, once."""
+        path = self.root / "shards" / f"{kind}-{self.tracks[track_id]['shard']:05}.safetensors"
+        if path not in self._shards:
+            self._shards[path] = safe_open(path, framework="np")
+        return self._shards[path].get_slice(str(track_id))
+
+    def waveform(self, track_id, begin=0, end=None):
+        """int16 [samples], mono; divided by 32768 it lies in [-1, 1)."""
+        return self._tensor("waveform", track_id)[begin:end]
+
+    def mel(self, track_id):
+        """float16 [n_mels, frames], in dB, reference 1.0."""
+        return self._tensor("mel", track_id)[:]
+
+    def shapes(self, track_id):
+        """The shapes of both, from the shards' headers."""
+        return tuple(tuple(self._tensor(kind, track_id).get_shape()) for kind in ("waveform", "mel"))
+
+    def expected_shapes(self, track_id):
+        """The shapes that tracks.csv and the settings in dataset.json give."""
+        samples = self.tracks[track_id]["samples"]
+        return (samples,), (self.features["n_mels"], 1 + samples // self.features["hop_length"])
+
+    def split(self, name=None):
+        """Ids per set, and normalization.json, of the split of that name or of the live one."""
+        name = name or (self.root / "splits" / "current").read_text(encoding="utf-8").strip()
+        folder = Path("splits") / name
+        ids = {set_: [int(row["track_id"]) for row in self._table(folder / f"{set_}.csv")] for set_ in SETS}
+        return ids, json.loads((self.root / folder / "normalization.json").read_text(encoding="utf-8"))
+
+    def summary(self):
+        """summary.safetensors: per track, in the order of `track_id`, sums and statistics of MFCC and chroma."""
+        return load_file(self.root / "shards" / "summary.safetensors")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", metavar="DATASET")
+    parser.add_argument("--split", metavar="NAME", help="default: the live one")
+    parser.add_argument("--track", metavar="ID", type=int, help="default: the first")
+    arguments = parser.parse_args()
+
+    data = DataSet(arguments.dataset)
+    rate = data.features["sample_rate"]
+    hours = sum(row["samples"] for row in data.tracks.values()) / rate / 3600
+    print(f"tracks    {len(data.tracks)}, {hours:.2f} hours at {rate} Hz")
+    counts = Counter(label for row in data.tracks.values() for label in row["labels"])
+    print("classes   " + ", ".join(f"{name} {counts[name]}" for name in data.classes))
+
+    wrong = [id_ for id_ in data.tracks if data.shapes(id_) != data.expected_shapes(id_)]
+    if wrong:
+        sys.exit(f"the shards hold tracks of other shapes than tracks.csv says: {wrong}")
+    print(f"shapes    all {len(data.tracks)} tracks are as tracks.csv says")
+
+    ids, normalization = data.split(arguments.split)
+    print("split     " + ", ".join(f"{set_} {len(ids[set_])}" for set_ in SETS))
+    print(f"waveform  mean {normalization['waveform_mean']:.6f}, deviation {normalization['waveform_std']:.6f}")
+
+    track = arguments.track if arguments.track is not None else next(iter(data.tracks))
+    if track not in data.tracks:
+        sys.exit(f"{arguments.dataset} has no track {track}")
+    waveform, mel = data.waveform(track).astype(np.float64) / 32768, data.mel(track).astype(np.float32)
+    rms = 10 * np.log10(np.mean(waveform**2))
+    summary = data.summary()
+    row = int(np.flatnonzero(summary["track_id"] == track)[0])
+    summed = 10 * np.log10(summary["waveform.sum_squares"][row] / summary["waveform.samples"][row])
+    if abs(rms - summed) > 1e-6:
+        sys.exit(f"track {track} has {rms} dBFS in its shard and {summed} dBFS in summary.safetensors")
+    print(f"track     {track}: {'|'.join(data.tracks[track]['labels'])}, {len(waveform) / rate:.1f} s, {rms:.1f} dBFS")
+    print(f"mel       {mel.shape[0]} bands, {mel.shape[1]} frames, {mel.min():.1f} to {mel.max():.1f} dB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+//! The documentation is true: README.md and docs/ are run, and held against the programs.
+//!
+//! Every block of commands of every page is run in order in a directory that looks like a fresh clone (`scratch`), with the
+//! few replacements that `replaced` lists.
+
+mod facts;
+mod fields;
+mod page;
+mod python;
+mod replaced;
+mod scratch;
+
+use page::{Page, made_up};
+use scratch::Pages;
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+#[test]
+fn every_command_of_every_page_runs() {
+    let mut pages = Pages::default();
+    let mut failures = Vec::new();
+    let mut found = BTreeSet::new();
+    for page in Page::all().iter().filter(|page| page.script() != Ok(String::new())) {
+        let begin = Instant::now();
+        match pages.run(page) {
+            Ok(home) => {
+                fields::check_names(&home.join("cratedigger"));
+                found.extend(fields::check(&home.join("cratedigger")));
+            }
+            Err(said) => failures.push(said),
+        }
+        println!("{:5.1} s  {}", begin.elapsed().as_secs_f32(), page.path.display());
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert_eq!(
+        found,
+        fields::all(),
+        "some page makes each of the files that the reference describes"
+    );
+}
+
+#[test]
+fn a_page_with_a_mistake_fails() {
+    let home = scratch::lay_down(&[]);
+    let good = made_up("```sh\ntrain models\ntrain fit --help > help.txt\n```\n\n```text\ntrain fly\n```\n");
+    assert_eq!(scratch::run(&good, home.path()), Ok(()));
+    for (commands, sentence) in [
+        ("train models --colour", "--colour"),
+        (
+            "train fit --data fma --model crnn --run run --epoch-count 3",
+            "--epoch-count",
+        ),
+        (
+            "preprocess build --source gtzan --audio genres --out x --loudness 3",
+            "--loudness",
+        ),
+        (
+            "train fit --data missing --model crnn --run run",
+            "missing has no split yet",
+        ),
+        ("preprocess split fma --strategy astrology", "astrology"),
+        ("train fly", "fly"),
+        ("make-corpus --out x --genres 3", "--genres"),
+        ("scripts/fetch_fma.sh --mirror x", "made-up.md:2"),
+        ("scripts/papers/gtzan.sh --albums x", "knows no --albums"),
+        ("scripts/gone.sh", "No such file"),
+        ("sbatch --gpus-per-pod=1 scripts/slurm/train.sh", "--gpus-per-pod"),
+        ("cargo build --fast", "--fast"),
+        ("false | true", "made-up.md:2"),
+        ("echo \"$UNSET\"", "UNSET"),
+    ] {
+        let page = made_up(&format!("```sh\n{commands}\n```\n"));
+        let said = scratch::run(&page, home.path()).expect_err(commands);
+        assert!(said.contains(sentence), "{commands}: {said}");
+    }
+}
+
+#[test]
+fn every_replacement_is_needed() {
+    let commands: String = Page::all().iter().map(|page| page.script().unwrap()).collect();
+    for replaced in replaced::REPLACED {
+        let name = replaced.name.split('*').next().unwrap_or_default();
+        assert!(commands.contains(name), "no page runs {}", replaced.name);
+        assert!(
+            replaced.reason.ends_with('.'),
+            "{} is replaced for a reason",
+            replaced.name
+        );
+    }
+}

@@ -1,0 +1,293 @@
+//! What the documentation says, held against the programs: flags, commands, settings, reason codes, the names of fields.
+
+use super::page::{Page, anchor, links, normal, root};
+use super::replaced::REPLACED;
+use regex::Regex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use tests::harness::{Program, json_line};
+
+/// A program's help, of one of its commands or of itself.
+fn help(program: Program, command: Option<&str>) -> String {
+    let words = command.into_iter().chain(["--help"]);
+    let assert = program.command(words).assert().success();
+    String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
+}
+
+/// The commands that a program's help lists.
+fn commands(program: Program) -> Vec<String> {
+    let help = help(program, None);
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed.take_while(|line| !line.is_empty());
+    // Continued descriptions are indented further.
+    let names = names.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+/// The options that a command's help lists. Descriptions, which may name other commands' options, are indented further.
+fn options(help: &str) -> BTreeSet<String> {
+    let option = Regex::new(r"(?m)^ {2,6}(?:-\w, )?--([a-z][a-z0-9-]*)").unwrap();
+    let of_all = ["help", "version", "json", "quiet"];
+    let names = option.captures_iter(help).map(|found| found[1].to_owned());
+    names.filter(|name| !of_all.contains(&name.as_str())).collect()
+}
+
+/// Everything in `text` that looks like a flag.
+fn flags(text: &str) -> BTreeSet<String> {
+    let flag = Regex::new(r"(?:^|[^\w-])(--[a-z][a-z0-9-]*)").unwrap();
+    flag.captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+/// The flags of the programs, of the project's scripts, and of the other commands that the pages use.
+fn known_flags() -> BTreeSet<String> {
+    let mut known = BTreeSet::new();
+    for program in [Program::Preprocess, Program::Train] {
+        known.extend(flags(&help(program, None)));
+        for command in commands(program) {
+            known.extend(flags(&help(program, Some(&command))));
+        }
+    }
+    known.extend(flags(&help(Program::MakeCorpus, None)));
+    let mut directories = vec![root().join("scripts")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                // The comment at its top, where a script says how it is used.
+                let top: Vec<&str> = text.lines().take(40).collect();
+                known.extend(flags(&top.join("\n")));
+            }
+        }
+    }
+    let others = REPLACED
+        .iter()
+        .filter(|replaced| ["cargo", "sbatch"].contains(&replaced.name));
+    known.extend(others.flat_map(|replaced| flags(replaced.script)));
+    known
+}
+
+#[test]
+fn flags_that_pages_name_exist() {
+    let known = known_flags();
+    assert!(
+        !known.contains("--frame")
+            && known.contains("--loaded-lr")
+            && known.contains("--tasks")
+            && known.contains("--strategy")
+    );
+    let mut wrong = Vec::new();
+    for page in Page::all() {
+        for (at, line) in page.text.lines().enumerate() {
+            let unknown = flags(line).into_iter().filter(|flag| !known.contains(flag));
+            wrong.extend(unknown.map(|flag| format!("{}:{}: {flag}", page.path.display(), at + 1)));
+        }
+    }
+    assert!(wrong.is_empty(), "flags that no --help has:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_command_and_its_every_flag_is_documented() {
+    for (program, name) in [(Program::Preprocess, "preprocess"), (Program::Train, "train")] {
+        let page = Page::read(Path::new(&format!("docs/reference/{name}.md"))).text;
+        let settings = Page::read(Path::new("docs/reference/settings.md")).text;
+        let commands = commands(program);
+        assert!(commands.len() >= 5, "{commands:?}");
+        for command in commands {
+            let heading = format!("\n## {name} {command}\n");
+            assert!(
+                page.contains(&heading),
+                "docs/reference/{name}.md has no `{}`",
+                heading.trim()
+            );
+            let section = page.split(&heading).nth(1).unwrap();
+            let section = section.split("\n## ").next().unwrap();
+            for option in options(&help(program, Some(&command))) {
+                let flag = format!("--{option}");
+                // Settings of trainings have a page of their own.
+                let set = section.contains("settings.md") && flags(&settings).contains(&flag);
+                let named = flags(section).contains(&flag);
+                assert!(
+                    named || set,
+                    "docs/reference/{name}.md says nothing of {name} {command} {flag}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_setting_of_a_training_has_its_row() {
+    let page = Page::read(Path::new("docs/reference/settings.md")).text;
+    let name = |line: &str| Some(line.strip_prefix("| `--")?.split(['`', ' ']).next()?.to_owned());
+    let rows: BTreeSet<String> = page.lines().filter_map(name).collect();
+    let mut options = options(&help(Program::Train, Some("fit")));
+    assert!(options.len() > 30, "{options:?}");
+    // An alias, which stands in brackets in the help.
+    options.insert("devices".to_owned());
+    assert_eq!(
+        rows, options,
+        "the rows of docs/reference/settings.md and the options of `train fit`"
+    );
+}
+
+/// The codes that `Rejection::code` gives, out of its source.
+fn codes_in_source() -> BTreeSet<String> {
+    let places = ["preprocess/src/validate.rs", "shared/src/audio/validate.rs"].map(|path| root().join(path));
+    let source = places.iter().find_map(|path| {
+        let text = fs::read_to_string(path).ok()?;
+        text.contains("pub enum Rejection").then_some(text)
+    });
+    let source = source.expect("one of these files defines Rejection");
+    let function = source.split("pub fn code(&self)").nth(1).expect("Rejection has a code");
+    let function = function.split("\n    }").next().unwrap();
+    let code = Regex::new(r#"=> "([a-z_]+)""#).unwrap();
+    code.captures_iter(function).map(|found| found[1].to_owned()).collect()
+}
+
+#[test]
+fn every_reason_code_is_explained_and_no_other() {
+    let page = Page::read(Path::new("docs/reference/rejected.md")).text;
+    let row = Regex::new(r"(?m)^\| `([a-z_]+)` \|").unwrap();
+    let explained: BTreeSet<String> = row.captures_iter(&page).map(|found| found[1].to_owned()).collect();
+    let codes = codes_in_source();
+    assert!(codes.len() >= 19, "{codes:?}");
+    assert_eq!(explained, codes);
+}
+
+#[test]
+fn every_mark_on_a_figure_is_explained_and_no_other() {
+    let source = fs::read_to_string(root().join("train/src/scoreboard/marks.rs")).unwrap();
+    let source = source.split("#[cfg(test)]").next().unwrap();
+    let code = Regex::new(r#"add\(\s*"([a-z_]+)""#).unwrap();
+    let codes: BTreeSet<&str> = code
+        .captures_iter(source)
+        .map(|found| found.extract::<1>().1[0])
+        .collect();
+    assert!(codes.len() >= 15, "{codes:?}");
+    let page = Page::read(Path::new("docs/reference/train.md")).text;
+    let table = page
+        .split("| mark |")
+        .nth(1)
+        .expect("a table of marks")
+        .split("\n\n")
+        .next()
+        .unwrap();
+    let row = Regex::new(r"(?m)^\| `([a-z_]+)` \|").unwrap();
+    let explained: BTreeSet<&str> = row
+        .captures_iter(table)
+        .map(|found| found.extract::<1>().1[0])
+        .collect();
+    assert_eq!(explained, codes);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let pages = Page::all();
+    let mut broken = Vec::new();
+    for page in &pages {
+        let beside = page.path.parent().unwrap_or(Path::new(""));
+        for (line, text) in page.prose() {
+            for link in links(text) {
+                if link.starts_with("http") {
+                    continue;
+                }
+                let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+                let target = if file.is_empty() {
+                    page.path.clone()
+                } else {
+                    normal(&beside.join(file))
+                };
+                let there = root().join(&target).exists();
+                let headings = || {
+                    let text = fs::read_to_string(root().join(&target)).unwrap_or_default();
+                    text.lines()
+                        .filter(|line| line.starts_with('#'))
+                        .map(|line| anchor(line.trim_start_matches('#')))
+                        .collect::<Vec<_>>()
+                };
+                if !there || !heading.is_empty() && !headings().contains(&heading.to_owned()) {
+                    broken.push(format!("{}:{line}: {link}", page.path.display()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn the_index_has_every_page() {
+    let index = Page::read(Path::new("docs/README.md"));
+    let linked: BTreeSet<_> = index
+        .prose()
+        .iter()
+        .flat_map(|(_, line)| links(line))
+        .map(str::to_owned)
+        .collect();
+    for page in Page::all() {
+        let Ok(inside) = page.path.strip_prefix("docs") else {
+            continue;
+        };
+        let inside = inside.to_str().unwrap();
+        assert!(
+            inside == "README.md" || linked.contains(inside),
+            "docs/README.md does not link {inside}"
+        );
+    }
+}
+
+/// The cells of a table's rows that begin with a name in backticks, by the names of its columns, which are in backticks too.
+fn rows_by_column(page: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+    let cells = |line: &str| -> Vec<String> {
+        let cells = line.trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
+    };
+    let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).collect();
+    let header = lines
+        .iter()
+        .find(|line| line.contains("`batch_size`"))
+        .expect("the table of defaults");
+    let columns = cells(header);
+    let rows = lines
+        .iter()
+        .skip_while(|line| *line != header)
+        .skip(1)
+        .map(|line| cells(line));
+    rows.map(|row| (row[0].clone(), columns.iter().cloned().zip(row).skip(1).collect()))
+        .collect()
+}
+
+#[test]
+fn defaults_of_the_models_are_those_of_the_program() {
+    let page = Page::read(Path::new("docs/reference/settings.md")).text;
+    let documented = rows_by_column(&page);
+    let models = Program::Train.command(["models", "--json"]).assert().success();
+    let models = json_line(&models)["models"].clone();
+    let names: BTreeSet<&str> = models
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["name"].as_str().unwrap())
+        .collect();
+    assert!(documented.keys().map(String::as_str).eq(names));
+    for (model, settings) in documented {
+        let template = Program::Train
+            .command(["config", "--model", &model, "--init-from", "weights"])
+            .assert()
+            .success();
+        let template = String::from_utf8_lossy(&template.get_output().stdout).into_owned();
+        for (name, value) in settings {
+            let line = template
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("{name} = ")));
+            let line = line.unwrap_or_else(|| panic!("{model}: {name} in {template}"));
+            let line = line.trim_matches('"');
+            // As f32, in which some settings are kept.
+            let same = line.parse::<f32>().is_ok_and(|number| value.parse() == Ok(number));
+            assert!(same || line == value, "{model}: {name} is {line} and not {value}");
+        }
+    }
+}

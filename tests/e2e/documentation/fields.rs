@@ -1,0 +1,140 @@
+//! The formats' pages, held against files that the programs write: every field and every column is named.
+
+use super::page::Page;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// Files of a data set and of a run, and the page that describes each.
+const FILES: [(&str, &str); 21] = [
+    ("fma/dataset.json", "docs/reference/data-set.md"),
+    ("fma/build.json", "docs/reference/data-set.md"),
+    ("fma/tracks.csv", "docs/reference/data-set.md"),
+    ("fma/rejected.csv", "docs/reference/data-set.md"),
+    ("fma/sources.csv", "docs/reference/data-set.md"),
+    ("fma/shards/summary.safetensors", "docs/reference/data-set.md"),
+    ("fma/splits/CURRENT/split.json", "docs/reference/splits.md"),
+    ("fma/splits/CURRENT/normalization.json", "docs/reference/splits.md"),
+    ("fma/splits/CURRENT/train.csv", "docs/reference/splits.md"),
+    ("runs/crnn/config.toml", "docs/reference/run.md"),
+    ("runs/crnn/history.csv", "docs/reference/run.md"),
+    ("runs/crnn/metrics.json", "docs/reference/run.md"),
+    ("runs/crnn/predictions.csv", "docs/reference/run.md"),
+    ("runs/crnn/environment.json", "docs/reference/run.md"),
+    ("runs/crnn/looks.csv", "docs/reference/run.md"),
+    ("scoreboard.csv", "docs/reference/train.md"),
+    ("sweeps/grid/sweep.csv", "docs/reference/train.md"),
+    ("runs/crnn/last.checkpoint", "docs/reference/run.md"),
+    ("runs/tags/metrics.json", "docs/reference/run.md"),
+    ("runs/tags/tags.csv", "docs/reference/run.md"),
+    ("features.safetensors", "docs/reference/run.md"),
+];
+
+/// Checks every one of these files that `clone` has. Returns those that it has.
+///
+/// # Panics
+/// If a field is not in the page.
+pub fn check(clone: &Path) -> BTreeSet<&'static str> {
+    let current = fs::read_to_string(clone.join("fma/splits/current")).unwrap_or_default();
+    let mut found = BTreeSet::new();
+    for (file, page) in FILES {
+        let path = clone.join(file.replace("CURRENT", current.trim()));
+        let Ok(bytes) = fs::read(&path) else { continue };
+        found.insert(file);
+        // What a run's columns mean, other tables need not say again.
+        let text = [page, "docs/reference/run.md"]
+            .map(|page| Page::read(Path::new(page)).text)
+            .concat();
+        for field in fields(file, &bytes) {
+            assert!(
+                text.contains(&format!("`{field}`")),
+                "{page} says nothing of `{field}` in {file}"
+            );
+        }
+    }
+    found
+}
+
+/// Checks that the files of a data set or a run in `clone`, if it is there, are all in its page.
+///
+/// # Panics
+/// If one is not.
+pub fn check_names(clone: &Path) {
+    for (directory, page) in [
+        ("fma", "docs/reference/data-set.md"),
+        ("fma/shards", "docs/reference/data-set.md"),
+        ("runs/crnn", "docs/reference/run.md"),
+        ("runs/tags", "docs/reference/run.md"),
+    ] {
+        let Ok(entries) = fs::read_dir(clone.join(directory)) else {
+            continue;
+        };
+        let text = Page::read(Path::new(page)).text;
+        for entry in entries {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            // Sets other than the test set have a word more in the names of their files.
+            let plain = name.replace("-validation", "").replace("-train", "");
+            // `confusion.csv, .svg`
+            let stem = plain.rsplit_once('.').map_or(plain.as_str(), |(stem, _)| stem);
+            let known = text.contains(&plain) || text.contains(&format!("{stem}.csv, ."));
+            assert!(
+                known || name.starts_with('.'),
+                "{page} says nothing of {directory}/{name}"
+            );
+        }
+    }
+}
+
+/// All files' names.
+pub fn all() -> BTreeSet<&'static str> {
+    FILES.iter().map(|(file, _)| *file).collect()
+}
+
+fn fields(file: &str, bytes: &[u8]) -> BTreeSet<String> {
+    match file.rsplit('.').next() {
+        Some("csv") => {
+            let mut reader = csv::Reader::from_reader(bytes);
+            // The others are named after classes.
+            let columns = if file.contains("predictions") { 3 } else { usize::MAX };
+            reader
+                .headers()
+                .unwrap()
+                .iter()
+                .take(columns)
+                .map(str::to_owned)
+                .collect()
+        }
+        Some("toml") => {
+            let lines = std::str::from_utf8(bytes).unwrap().lines();
+            lines
+                .filter_map(|line| Some(line.split_once(" = ")?.0.to_owned()))
+                .collect()
+        }
+        Some("safetensors" | "checkpoint") => {
+            let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
+            file.names().into_iter().map(str::to_owned).collect()
+        }
+        _ => {
+            let mut names = BTreeSet::new();
+            collect(&serde_json::from_slice(bytes).unwrap(), &mut names);
+            names
+        }
+    }
+}
+
+/// The names of fields, but not those that are data: names of files and of classes.
+fn collect(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                names.insert(name.clone());
+                if !["files", "counts", "tracks"].contains(&name.as_str()) {
+                    collect(value, names);
+                }
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, names)),
+        _ => {}
+    }
+}

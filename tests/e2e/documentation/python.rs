@@ -1,0 +1,182 @@
+//! `scripts/python`, run where there is a Python with the modules that they need, and what they read held against what the
+//! data set says of itself.
+
+use super::page::root;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+use tests::harness::BuiltDataset;
+
+/// A Python with numpy and safetensors: that of CRATEDIGGER_PYTHON, python3, or that of a virtual environment which is made
+/// below target/ where there is a network. None, with the reason printed, where there is none of them.
+pub fn interpreter() -> Option<&'static Path> {
+    static INTERPRETER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+        let named = std::env::var_os("CRATEDIGGER_PYTHON").map(PathBuf::from);
+        let asked = named.is_some();
+        let first = named.unwrap_or_else(|| "python3".into());
+        if has(&first, "numpy, safetensors") {
+            return Some(first);
+        }
+        assert!(
+            !asked,
+            "CRATEDIGGER_PYTHON names {}, which has no numpy and safetensors",
+            first.display()
+        );
+        virtual_environment(&first)
+            .inspect_err(|reason| println!("skipped: no Python with numpy and safetensors: {reason}"))
+            .ok()
+    });
+    INTERPRETER.as_deref()
+}
+
+fn has(python: &Path, modules: &str) -> bool {
+    let mut command = Command::new(python);
+    let output = command.args(["-c", &format!("import {modules}")]).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+fn virtual_environment(python: &Path) -> Result<PathBuf, String> {
+    let place = root().join("target/python");
+    let own = place.join("bin/python");
+    if has(&own, "numpy, safetensors") {
+        return Ok(own);
+    }
+    let done = |what: &str, output: std::io::Result<Output>| match output {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(format!("{what}: {}", String::from_utf8_lossy(&output.stderr))),
+        Err(error) => Err(format!("{what}: {error}")),
+    };
+    done("venv", Command::new(python).args(["-m", "venv"]).arg(&place).output())?;
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--retries",
+        "0",
+        "--timeout",
+        "10",
+        "numpy",
+        "safetensors",
+    ];
+    done("pip", Command::new(&own).args(pip).output())?;
+    Ok(own)
+}
+
+fn dataset() -> &'static BuiltDataset {
+    static DATASET: LazyLock<BuiltDataset> = LazyLock::new(|| {
+        let dataset = BuiltDataset::small().copy();
+        dataset.split(&["--strategy", "random", "--name", "main"]).success();
+        dataset
+    });
+    &DATASET
+}
+
+fn python(arguments: &[&str]) -> Output {
+    let interpreter = interpreter().unwrap();
+    let mut command = Command::new(interpreter);
+    command.args(arguments).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.current_dir(root().join("scripts/python")).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn python_reads_what_was_written() {
+    if interpreter().is_none() {
+        return;
+    }
+    let data = dataset();
+    let path = data.path().display().to_string();
+    let output = python(&["read_data_set.py", &path]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    let tracks = data.table("tracks.csv");
+    assert!(
+        text.contains(&format!("all {} tracks are as tracks.csv says", tracks.len())),
+        "{text}"
+    );
+
+    // Every tensor's bytes, as numpy has them, have the checksum of tracks.csv.
+    let dump = "import sys; from read_data_set import DataSet; d = DataSet(sys.argv[1]); i = int(sys.argv[2]); \
+                sys.stdout.buffer.write((d.mel(i) if sys.argv[3] == 'mel' else d.waveform(i)).tobytes())";
+    for row in tracks.iter().step_by(9) {
+        for kind in ["waveform", "mel"] {
+            let output = python(&["-c", dump, &path, &row["track_id"], kind]);
+            let checksum = blake3::hash(&output.stdout).to_hex().to_string();
+            assert_eq!(
+                checksum,
+                row[&format!("{kind}_blake3")],
+                "{kind} {}: {}",
+                row["track_id"],
+                said(&output)
+            );
+        }
+    }
+}
+
+#[test]
+fn python_says_where_a_shard_is_not_as_the_table_says() {
+    if interpreter().is_none() {
+        return;
+    }
+    let data = dataset().copy();
+    let table = data.text("tracks.csv");
+    let samples = &data.table("tracks.csv")[0]["samples"];
+    let changed = table.replacen(&format!(",{samples},"), ",600000,", 1);
+    assert_ne!(changed, table);
+    fs::write(data.path().join("tracks.csv"), changed).unwrap();
+    let output = python(&["read_data_set.py", &data.path().display().to_string()]);
+    let text = said(&output);
+    assert!(
+        !output.status.success() && text.contains("other shapes than tracks.csv says"),
+        "{text}"
+    );
+}
+
+#[test]
+fn torch_draws_clips_from_the_shards() {
+    let Some(interpreter) = interpreter() else { return };
+    if !has(interpreter, "torch") {
+        println!("skipped: {} has no torch", interpreter.display());
+        return;
+    }
+    let script = fs::read_to_string(root().join("scripts/python/torch_data_set.py")).unwrap();
+    assert!(script.lines().count() < 60);
+    let data = dataset();
+    let output = python(&["torch_data_set.py", &data.path().display().to_string()]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    let train = data.table("splits/main/train.csv").len();
+    assert!(
+        text.contains(&format!("an epoch of {train} tracks in {} batches", train.div_ceil(4))),
+        "{text}"
+    );
+    assert!(text.contains("clips (4, 524288) torch.float32"), "{text}");
+
+    // A clip is the shard's samples, normalized.
+    let check = "import sys, torch; from torch_data_set import Clips; from read_data_set import DataSet; \
+                 c = Clips(sys.argv[1]); d = DataSet(sys.argv[1]); torch.manual_seed(1); clip, label = c[0]; \
+                 row = c.rows[0]; whole = d.waveform(int(row['track_id'])); \
+                 back = torch.round((clip * c.deviation + c.mean) * 32768).to(torch.int16).numpy(); \
+                 at = [b for b in range(len(whole) - len(back) + 1) if whole[b] == back[0] and (whole[b:b+len(back)] == back).all()]; \
+                 print('{\"places\": %d, \"label\": \"%s\"}' % (len(at), c.classes[label]))";
+    let output = python(&["-c", check, &data.path().display().to_string()]);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+    assert_eq!(answer["places"], 1);
+    assert_eq!(
+        answer["label"],
+        data.table("tracks.csv")
+            .iter()
+            .find(|row| {
+                let first = &data.table("splits/main/train.csv")[0]["track_id"];
+                row["track_id"] == *first
+            })
+            .unwrap()["labels"]
+            .as_str()
+    );
+}

@@ -1,0 +1,159 @@
+//! A directory in which a page's commands run: as a fresh clone would look, with the programs built, and with small
+//! collections under the names that the pages use.
+//!
+//! The clone is `$HOME/cratedigger`, the working directory.
+
+use super::page::{Page, root};
+use super::replaced::REPLACED;
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use tempfile::TempDir;
+use tests::corpus::Layout;
+use tests::harness::{Collection, Program, copy_directory};
+
+/// Music, made once: 32 tracks of two seconds in the layout of each.
+struct Collections {
+    fma: Collection,
+    gtzan: Collection,
+    magnatagatune: Collection,
+}
+
+static COLLECTIONS: LazyLock<Collections> = LazyLock::new(|| Collections {
+    fma: Collection::clips(Layout::Fma, 4),
+    gtzan: Collection::clips(Layout::Gtzan, 4),
+    magnatagatune: Collection::clips(Layout::MagnaTagATune, 4),
+});
+
+/// Scratch directories of pages, by path: what a page left behind is what others begin with.
+#[derive(Debug, Default)]
+pub struct Pages {
+    done: HashMap<PathBuf, TempDir>,
+}
+
+impl Pages {
+    /// Runs the pages that this one begins with, and then its own commands.
+    pub fn run(&mut self, page: &Page) -> Result<&Path, String> {
+        if !self.done.contains_key(&page.path) {
+            let earlier = page.begins_where();
+            for path in &earlier {
+                self.run(&Page::read(path))?;
+            }
+            let homes: Vec<&Path> = earlier.iter().map(|path| self.done[path].path()).collect();
+            let home = lay_down(&homes);
+            run(page, home.path())?;
+            self.done.insert(page.path.clone(), home);
+        }
+        Ok(self.done[&page.path].path())
+    }
+}
+
+/// A scratch directory with what `earlier` pages left in theirs.
+pub fn lay_down(earlier: &[&Path]) -> TempDir {
+    let home = TempDir::new().unwrap();
+    let clone = home.path().join("cratedigger");
+    for other in earlier {
+        copy_directory(&other.join("cratedigger"), &clone).unwrap();
+    }
+    let bin = clone.join("target/release");
+    for directory in [home.path().join("bin"), bin.clone(), clone.join("scripts")] {
+        fs::create_dir_all(directory).unwrap();
+    }
+    link_scripts(&root().join("scripts"), &clone.join("scripts"));
+    for replaced in REPLACED.iter().filter(|replaced| !replaced.name.contains('/')) {
+        let program = ["train", "preprocess", "make-corpus"].contains(&replaced.name);
+        let directory = if program { bin.clone() } else { home.path().join("bin") };
+        write_script(&directory.join(replaced.name), replaced.script);
+    }
+    lay_down_collections(&clone);
+    home
+}
+
+/// The project's scripts, each a link or what replaces it.
+fn link_scripts(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        let replaced = REPLACED.iter().find(|replaced| match replaced.name.split_once('*') {
+            Some((before, after)) => name.starts_with(before) && name.ends_with(after),
+            None => replaced.name == name,
+        });
+        if path.is_dir() {
+            link_scripts(&path, &target);
+        } else if fs::symlink_metadata(&target).is_ok() {
+            // An earlier page's.
+        } else if let Some(replaced) = replaced {
+            write_script(&target, replaced.script);
+        } else {
+            symlink(fs::canonicalize(&path).unwrap(), &target).unwrap();
+        }
+    }
+}
+
+fn write_script(path: &Path, script: &str) {
+    fs::write(
+        path,
+        format!("#!/usr/bin/env bash\nset -euo pipefail\n{}\n", script.trim()),
+    )
+    .unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// `genres` as GTZAN, `mtat` as MagnaTagATune, and `my-music` in directories of classes, artists and albums.
+fn lay_down_collections(clone: &Path) {
+    if clone.join("genres").exists() {
+        return;
+    }
+    let Collections {
+        fma,
+        gtzan,
+        magnatagatune,
+    } = &*COLLECTIONS;
+    copy_directory(&gtzan.audio(), &clone.join("genres")).unwrap();
+    copy_directory(&magnatagatune.audio(), &clone.join("mtat/mp3")).unwrap();
+    fs::copy(magnatagatune.metadata(), clone.join("mtat/annotations_final.csv")).unwrap();
+    for track in fma.tracks().iter().filter(|track| track.damage.is_none()) {
+        let artist = &track.artist_name;
+        let album = clone.join(format!("my-music/{}/{artist}/First of {artist}", track.genre_name()));
+        fs::create_dir_all(&album).unwrap();
+        fs::copy(fma.file(track), album.join(format!("{}.mp3", track.id))).unwrap();
+    }
+}
+
+/// Runs a page's commands. The error is all that they said.
+pub fn run(page: &Page, home: &Path) -> Result<(), String> {
+    let script = page.script()?;
+    if script.is_empty() {
+        return Ok(());
+    }
+    let real = Program::Train.path().parent().unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let bins = format!("{0}/cratedigger/target/release:{0}/bin:{path}", home.display());
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &script])
+        .current_dir(home.join("cratedigger"))
+        .env("HOME", home)
+        .env("PATH", bins)
+        .env("REAL", real)
+        .env("MUSIC", COLLECTIONS.fma.root())
+        .env("PROJECT", fs::canonicalize(root()).unwrap())
+        .env("PYTHON", super::python::interpreter().unwrap_or(Path::new("")))
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("bash: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(format!(
+        "{} ended with {}\n{}",
+        page.path.display(),
+        output.status,
+        String::from_utf8_lossy(&said)
+    ))
+}

@@ -1,0 +1,266 @@
+//! `preprocess inspect`: what it says of a data set, its page, and its data analysis.
+
+use predicates::str::contains;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use tests::harness::{BuiltDataset, Collection, Program, Tree, json_line};
+
+fn inspect(dataset: &BuiltDataset, arguments: &[&str]) -> Value {
+    let mut command = Program::Preprocess.command(["inspect", "--json"]);
+    json_line(&command.arg(dataset.path()).args(arguments).assert().success())
+}
+
+/// How often each cell of a column occurs.
+fn count(rows: &[BTreeMap<String, String>], column: &str) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        *counts.entry(row[column].clone()).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn figures_are_those_of_the_tables() {
+    let dataset = BuiltDataset::small().copy();
+    dataset
+        .split(&["--strategy", "random", "--ratios", "40,30,30", "--name", "mine"])
+        .success();
+    dataset.split(&["--strategy", "grouped", "--name", "apart"]).success();
+    let mut extend = Program::Preprocess.command(["extend", "--feature", "mel", "--n-mels", "32", "--name", "few"]);
+    extend.arg(dataset.path()).assert().success();
+    let said = inspect(&dataset, &[]);
+    let (rows, rejected) = (dataset.table("tracks.csv"), dataset.table("rejected.csv"));
+    let number = |row: &BTreeMap<String, String>, column: &str| row[column].parse::<f64>().unwrap();
+    assert_eq!(said["kept"], rows.len());
+    assert_eq!(said["dropped"], rejected.len());
+    assert_eq!(said["reasons"], json!(count(&rejected, "reason")));
+    assert_eq!(said["classes"], json!(count(&rows, "labels")));
+    assert_eq!(said["files"]["rates"], json!(count(&rows, "source_rate")));
+    assert_eq!(said["files"]["channels"], json!(count(&rows, "source_channels")));
+    let sum = |column: &str| rows.iter().map(|row| number(row, column)).sum::<f64>();
+    assert_eq!(said["files"]["damaged_frames"].as_f64(), Some(sum("bad_frames")));
+    assert_eq!(said["levels"]["clipped_samples"].as_f64(), Some(sum("clipped_samples")));
+    let mut seconds: Vec<f64> = rows.iter().map(|row| number(row, "samples") / 44_100.0).collect();
+    seconds.sort_by(f64::total_cmp);
+    let middle = seconds.len() / 2;
+    let median = if seconds.len().is_multiple_of(2) {
+        f64::midpoint(seconds[middle - 1], seconds[middle])
+    } else {
+        seconds[middle]
+    };
+    assert_eq!(said["seconds"]["min"].as_f64(), Some(seconds[0]));
+    assert_eq!(said["seconds"]["median"].as_f64(), Some(median));
+    assert_eq!(said["seconds"]["max"].as_f64(), seconds.last().copied());
+    let in_bars: u64 = said["seconds"]["counts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|count| count.as_u64().unwrap())
+        .sum();
+    assert_eq!(in_bars, rows.len() as u64);
+    let shards = |kind: &str| -> u64 {
+        let entries = fs::read_dir(dataset.path().join("shards")).unwrap().map(Result::unwrap);
+        let own = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(kind));
+        own.map(|entry| entry.metadata().unwrap().len()).sum()
+    };
+    for (key, kind) in [("waveforms", "waveform-"), ("mels", "mel-"), ("summary", "summary")] {
+        assert_eq!(said["sizes"][key], shards(kind), "{kind}");
+    }
+    let set = &said["feature_sets"][0];
+    assert_eq!((&set["name"], &set["features"]["n_mels"]), (&json!("few"), &json!(32)));
+    // Splits are in alphabetical order.
+    assert_eq!(said["current_split"], "apart");
+    for (at, name) in ["apart", "mine"].into_iter().enumerate() {
+        let split = &said["splits"][at];
+        assert_eq!(
+            (&split["name"], &split["live"]),
+            (&json!(name), &json!(name == "apart"))
+        );
+        let on_disk: Value = serde_json::from_str(&dataset.text(&format!("splits/{name}/split.json"))).unwrap();
+        for field in ["strategy", "group_by", "ratios", "seed"] {
+            assert_eq!(split[field], on_disk[field], "{name} {field}");
+        }
+        for kind in ["artists", "albums", "duplicates"] {
+            let leaks = on_disk["leaks"][kind].as_array().unwrap();
+            let names: Vec<&Value> = leaks.iter().map(|leak| &leak["name"]).collect();
+            assert_eq!(split["leaks"][kind]["names"], json!(names), "{name} {kind}");
+            assert_eq!(split["leaks"][kind]["count"], leaks.len());
+        }
+        for set in ["train", "val", "test"] {
+            let list = dataset.table(&format!("splits/{name}/{set}.csv"));
+            assert_eq!(split["sets"][set]["tracks"], list.len(), "{name} {set}");
+            let mut counts = count(&list, "labels");
+            for row in &rows {
+                counts.entry(row["labels"].clone()).or_default();
+            }
+            assert_eq!(split["sets"][set]["classes"], json!(counts), "{name} {set}");
+        }
+    }
+    assert!(
+        said["splits"][1]["leaks"]["artists"]["count"].as_u64() > Some(0),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_page_stands_alone_and_the_analysis_beside_it() {
+    let dataset = BuiltDataset::small().copy();
+    dataset.split(&[]).success();
+    let before = Tree::read(&dataset.path()).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let (page, directory) = (out.path().join("page.html"), out.path().join("analysis"));
+    let arguments = [
+        "--html",
+        page.to_str().unwrap(),
+        "--analysis",
+        directory.to_str().unwrap(),
+        "--sample-tracks",
+        "2",
+    ];
+    let said = inspect(&dataset, &arguments);
+    assert_eq!(before.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
+    assert_eq!(said["html"], json!(page));
+    let html = fs::read_to_string(&page).unwrap();
+    for banned in [
+        "http:", "https:", "<script", "src=", "@import", "url(", "href=\"/", "href=\"#",
+    ] {
+        assert!(!html.contains(banned), "{banned}");
+    }
+    for class in said["classes"].as_object().unwrap().keys() {
+        assert!(html.contains(&class.replace('&', "&amp;")), "{class}");
+    }
+    assert!(html.contains("at most 2 of each class"));
+    let names: Vec<&str> = said["analysis"]["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), fs::read_dir(&directory).unwrap().count());
+    assert!(names.contains(&"pca-mel.svg") && names.contains(&"pca-mfcc.svg") && names.contains(&"mean-spectra.svg"));
+    check_analysis(&dataset, &directory);
+    // The same again, byte by byte, in the same places.
+    let first = Tree::read(out.path()).unwrap();
+    inspect(&dataset, &arguments);
+    assert_eq!(first.differences(&Tree::read(out.path()).unwrap()), [""; 0]);
+}
+
+/// Holds `analysis.json` of two tracks a class against the shards.
+fn check_analysis(dataset: &BuiltDataset, directory: &Path) {
+    let analysis: Value = serde_json::from_slice(&fs::read(directory.join("analysis.json")).unwrap()).unwrap();
+    let rows = dataset.table("tracks.csv");
+    assert_eq!(analysis["tracks"], rows.len());
+    for projection in ["mel_projection", "mfcc_projection"] {
+        let ids = rows.iter().map(|row| row["track_id"].parse::<u64>().unwrap());
+        assert_eq!(analysis[projection]["track_ids"], json!(ids.collect::<Vec<_>>()));
+        assert_eq!(
+            analysis[projection]["coordinates"].as_array().unwrap().len(),
+            rows.len()
+        );
+    }
+    let shard = fs::read(dataset.path().join("shards/waveform-00000.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&shard).unwrap();
+    for class in analysis["classes"].as_array().unwrap() {
+        let own: Vec<&String> = (rows.iter())
+            .filter(|row| row["labels"] == class["name"].as_str().unwrap())
+            .map(|row| &row["track_id"])
+            .collect();
+        assert_eq!(class["tracks"], own.len());
+        if own.is_empty() {
+            assert_eq!(class["samples"], Value::Null);
+            continue;
+        }
+        // Two of n, evenly spaced: the first and the one in the middle.
+        let chosen = if own.len() > 2 {
+            vec![own[0], own[own.len() / 2]]
+        } else {
+            own
+        };
+        let mut counts = vec![0u64; 256];
+        let mut samples = Vec::new();
+        for id in &chosen {
+            let bytes = tensors.tensor(id).unwrap().data();
+            samples.extend(bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
+        }
+        samples
+            .iter()
+            .for_each(|sample| counts[((i32::from(*sample) + 32_768) / 256) as usize] += 1);
+        assert_eq!(class["samples"]["tracks"], chosen.len());
+        assert_eq!(class["samples"]["counts"], json!(counts), "{}", class["name"]);
+    }
+}
+
+#[test]
+fn a_class_called_script_is_only_a_name() {
+    let collection = Collection::of_tracks(4);
+    let genre = collection.tracks()[0].genre_name();
+    let hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>&\"'";
+    collection.edit_metadata(|line| line.replace(&format!(",{genre},"), &format!(",{},", cell(hostile))));
+    let dataset = BuiltDataset::of(&collection);
+    let out = tempfile::tempdir().unwrap();
+    let page = out.path().join("page.html");
+    let said = inspect(&dataset, &["--html", page.to_str().unwrap()]);
+    assert!(said["classes"].as_object().unwrap().contains_key(hostile), "{said}");
+    let html = fs::read_to_string(&page).unwrap();
+    assert!(!html.contains("<script") && !html.contains("<img"));
+    assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+}
+
+/// A cell of CSV.
+fn cell(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+#[test]
+fn hardly_anything_is_described_too() {
+    let nothing = Collection::of_tracks(1);
+    fs::write(nothing.file(&nothing.tracks()[0]), b"").unwrap();
+    for (dataset, kept) in [
+        (BuiltDataset::of(&nothing), 0),
+        (BuiltDataset::of(&Collection::of_tracks(1)), 1),
+        (BuiltDataset::of(&Collection::of_tracks(2)), 2),
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let (page, directory) = (out.path().join("page.html"), out.path().join("analysis"));
+        let said = inspect(
+            &dataset,
+            &[
+                "--html",
+                page.to_str().unwrap(),
+                "--analysis",
+                directory.to_str().unwrap(),
+            ],
+        );
+        assert_eq!((said["kept"].as_u64(), &said["splits"]), (Some(kept), &json!([])));
+        assert!(
+            fs::read_to_string(&page)
+                .unwrap()
+                .contains("There is none yet; preprocess split makes one.")
+        );
+        let analysis: Value = serde_json::from_slice(&fs::read(directory.join("analysis.json")).unwrap()).unwrap();
+        assert_eq!(analysis["tracks"], kept);
+        assert!(
+            analysis["mel_projection"]["reason"]
+                .as_str()
+                .unwrap()
+                .contains("takes three")
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_a_sentence() {
+    let dataset = BuiltDataset::small();
+    let table = dataset.path().join("tracks.csv");
+    for (flag, place) in [("--html", table.join("page.html")), ("--analysis", table)] {
+        let mut command = Program::Preprocess.command(["inspect", "--sample-tracks", "1", flag]);
+        command
+            .arg(&place)
+            .arg(dataset.path())
+            .assert()
+            .code(1)
+            .stderr(contains("tracks.csv"));
+    }
+}

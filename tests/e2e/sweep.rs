@@ -1,0 +1,339 @@
+//! `train sweep`: grids, halving, failures, interruptions, on the small data set and the model that trains in a moment.
+
+use crate::papers::{genres, said};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tests::harness::{Program, json_line};
+
+/// Long after anything that is waited for should have happened.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const SETTINGS: [&str; 8] = [
+    "--model",
+    "mfcc-dense",
+    "--batch-size",
+    "4",
+    "--seed",
+    "4",
+    "--patience",
+    "0",
+];
+
+/// `train sweep` on the CPU.
+fn sweep(directory: &Path, more: &[&str]) -> assert_cmd::Command {
+    let mut command = Program::Train.command(["sweep", "--device", "cpu", "--json", "--data"]);
+    command.arg(genres().path()).arg("--sweep").arg(directory);
+    command.args(SETTINGS).args(more);
+    command
+}
+
+fn start(directory: &Path, more: &[&str]) -> Child {
+    let mut command = Program::Train.process(["sweep", "--device", "cpu", "--json", "--data"]);
+    command.arg(genres().path()).arg("--sweep").arg(directory);
+    command.args(SETTINGS).args(more);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn resume(directory: &Path) -> assert_cmd::Command {
+    let mut command = Program::Train.command(["sweep", "--device", "cpu", "--json", "--resume", "--sweep"]);
+    command.arg(directory);
+    command
+}
+
+/// The table's rows, cell by column name, without the column that is times.
+fn table(directory: &Path) -> Vec<BTreeMap<String, String>> {
+    let rows = csv::Reader::from_path(directory.join("sweep.csv"))
+        .unwrap()
+        .into_deserialize();
+    let mut rows: Vec<BTreeMap<String, String>> = rows.collect::<Result<_, _>>().unwrap();
+    rows.iter_mut().for_each(|row| drop(row.remove("seconds")));
+    rows
+}
+
+fn column(directory: &Path, name: &str) -> Vec<String> {
+    table(directory).iter().map(|row| row[name].clone()).collect()
+}
+
+fn weights(run: &Path) -> Vec<u8> {
+    fs::read(run.join("best.safetensors")).unwrap()
+}
+
+/// The weights that `train fit` comes to by itself.
+fn fitted(root: &Path, more: &[&str]) -> Vec<u8> {
+    let run = root.join("fit");
+    let mut command = Program::Train.command(["fit", "--device", "cpu", "--data"]);
+    command.arg(genres().path()).arg("--run").arg(&run);
+    command.args(SETTINGS).args(more).assert().success();
+    weights(&run)
+}
+
+/// Waits until the file is there.
+fn wait_for(path: &Path, child: &mut Child) {
+    let deadline = Instant::now() + PATIENCE;
+    while !path.exists() {
+        let is_running = child.try_wait().unwrap().is_none();
+        assert!(
+            is_running && Instant::now() < deadline,
+            "{} did not appear",
+            path.display()
+        );
+        sleep(Duration::from_millis(2));
+    }
+}
+
+fn end(child: Child) -> Output {
+    child.wait_with_output().unwrap()
+}
+
+const GRID: [&str; 4] = ["--grid", "weight_decay=0.0,0.01", "--grid", "dropout=0.1,0.5"];
+
+#[test]
+fn a_grid_is_tried_ranked_and_drawn_without_the_test_set() {
+    let root = TempDir::new().unwrap();
+    let directory = root.path().join("sweep");
+    let arguments = [&GRID[..], &["--epochs", "2", "--jobs-per-device", "2"]].concat();
+    let done = sweep(&directory, &arguments).assert().success();
+    let line = json_line(&done);
+    assert_eq!(
+        (&line["trials"], &line["finished"], &line["failed"]),
+        (&4.into(), &4.into(), &0.into())
+    );
+    let losses: Vec<f64> = column(&directory, "val_loss")
+        .iter()
+        .map(|loss| loss.parse().unwrap())
+        .collect();
+    let best = line["best"]["trial"].as_u64().unwrap() as usize;
+    assert!(losses.iter().all(|&loss| loss >= losses[best]), "{losses:?} {best}");
+    assert_eq!(line["table"][0]["trial"], best);
+    assert_eq!(column(&directory, "weight_decay"), ["0", "0", "0.01", "0.01"]);
+    assert_eq!(column(&directory, "dropout"), ["0.1", "0.5", "0.1", "0.5"]);
+    let printed = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
+    let first = printed.lines().nth(1).unwrap().split_whitespace().next().unwrap();
+    assert_eq!(first, best.to_string(), "{printed}");
+    assert!(printed.contains(&format!(
+        "train eval --run {}",
+        directory.join("trials").join(format!("{best:04}")).display()
+    )));
+    let picture = fs::read_to_string(directory.join("heat_map.svg")).unwrap();
+    for loss in &losses {
+        assert!(picture.contains(&format!("{loss:.3}")), "{loss}");
+    }
+    // A trial is what `fit` makes of the same settings, whatever else runs beside it.
+    let alone = fitted(
+        root.path(),
+        &["--epochs", "2", "--weight-decay", "0.01", "--dropout", "0.5"],
+    );
+    let run = directory.join("trials/0003");
+    assert_eq!(weights(&run), alone);
+    let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
+    assert!(
+        metrics["validation"]["loss"].is_number() && metrics.get("test").is_none(),
+        "{metrics}"
+    );
+    // Nothing is done twice.
+    let said_before = fs::read(directory.join("trials/0003.log")).unwrap();
+    let before = fs::read(directory.join("sweep.csv")).unwrap();
+    for command in [&mut sweep(&directory, &arguments), &mut resume(&directory)] {
+        assert_eq!(json_line(&command.assert().success())["best"], line["best"]);
+    }
+    assert_eq!(fs::read(directory.join("sweep.csv")).unwrap(), before);
+    assert_eq!(fs::read(directory.join("trials/0003.log")).unwrap(), said_before);
+    a_changed_specification_is_refused(&directory);
+}
+
+fn a_changed_specification_is_refused(directory: &Path) {
+    let root = directory.display();
+    for (more, expected) in [
+        (
+            ["--grid", "dropout=0.1,0.2"],
+            "--grid was weight_decay=0.0,0.01 dropout=0.1,0.5 and is dropout=0.1,0.2 now",
+        ),
+        (["--lr", "0.5"], "lr was its default and is 0.5 now"),
+        (["--epochs", "3"], "epochs was 2 and is 3 now"),
+        (["--halving", "2"], "--halving was none and is 2 now"),
+    ] {
+        let refused = resume(directory).args(more).assert().code(1);
+        let expected = format!("the sweep in {root} was begun otherwise: {expected}");
+        assert!(said(&refused).contains(&expected), "{}", said(&refused));
+    }
+}
+
+#[test]
+fn the_best_of_a_halving_is_what_an_undisturbed_training_comes_to() {
+    let root = TempDir::new().unwrap();
+    let directory = root.path().join("sweep");
+    let rates = ["0.01", "0.003", "0.0001", "0.00001"];
+    let grid = format!("lr={}", rates.join(","));
+    let done = sweep(&directory, &["--grid", &grid, "--halving", "2", "--epochs", "8"])
+        .assert()
+        .success();
+    let line = json_line(&done);
+    assert_eq!((&line["finished"], &line["dropped"]), (&1.into(), &3.into()));
+    let mut epochs: Vec<usize> = column(&directory, "epochs")
+        .iter()
+        .map(|epochs| epochs.parse().unwrap())
+        .collect();
+    let best = line["best"]["trial"].as_u64().unwrap() as usize;
+    assert_eq!(
+        (epochs[best], table(&directory)[best]["state"].as_str()),
+        (8, "finished")
+    );
+    epochs.sort_unstable();
+    assert_eq!(epochs, [2, 2, 4, 8]);
+    let alone = fitted(root.path(), &["--epochs", "8", "--lr", rates[best]]);
+    assert_eq!(weights(&directory.join(format!("trials/{best:04}"))), alone);
+}
+
+#[test]
+fn a_sweep_that_was_stopped_or_killed_ends_with_the_table_of_one_that_was_not() {
+    let root = TempDir::new().unwrap();
+    let arguments = [
+        &GRID[..],
+        &["--epochs", "40", "--halving", "2", "--jobs-per-device", "2"],
+    ]
+    .concat();
+    let whole = root.path().join("whole");
+    sweep(&whole, &arguments).assert().success();
+
+    let stopped = root.path().join("stopped");
+    let mut child = start(&stopped, &arguments);
+    wait_for(&stopped.join("trials/0001/config.toml"), &mut child);
+    let sent = Command::new("kill")
+        .args(["-s", "TERM", &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+    let output = end(child);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(75), "{errors}");
+    let expected = format!("continue with `train sweep --sweep {} --resume`", stopped.display());
+    assert!(
+        errors.contains("stopped by SIGTERM") && errors.contains(&expected),
+        "{errors}"
+    );
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["stopped"], &line["trials"]), (&true.into(), &4.into()));
+    assert!(line["done"].as_u64().unwrap() < 4, "{line}");
+
+    let killed = root.path().join("killed");
+    for run in [
+        "trials/0000/config.toml",
+        "trials/0002/config.toml",
+        "trials/0003/history.csv",
+    ] {
+        let mut child = start(&killed, &arguments);
+        wait_for(&killed.join(run), &mut child);
+        child.kill().unwrap();
+        end(child);
+    }
+    for directory in [&stopped, &killed] {
+        resume(directory).assert().success();
+        assert_eq!(table(directory), table(&whole));
+        let best = json_line(&resume(&whole).assert().success())["best"]["trial"]
+            .as_u64()
+            .unwrap();
+        let run = format!("trials/{best:04}");
+        assert_eq!(weights(&directory.join(&run)), weights(&whole.join(&run)));
+    }
+}
+
+#[test]
+fn a_trial_that_fails_is_a_row_and_only_all_of_them_are_a_failure() {
+    let root = TempDir::new().unwrap();
+    let directory = root.path().join("sweep");
+    let done = sweep(&directory, &["--grid", "lr=1e30,0.001", "--epochs", "2"])
+        .assert()
+        .success();
+    let line = json_line(&done);
+    assert_eq!((&line["failed"], &line["best"]["trial"]), (&1.into(), &1.into()));
+    let rows = table(&directory);
+    assert_eq!(
+        (rows[0]["state"].as_str(), rows[0]["val_loss"].as_str()),
+        ("failed", "")
+    );
+    assert!(rows[0]["reason"].contains("not finite"), "{}", rows[0]["reason"]);
+    assert!(said(&done).contains("trial 0 (lr = 1e30): failed: "), "{}", said(&done));
+
+    // A trial that something else has ended may do better when it is tried again.
+    let broken = directory.join("trials/0001.json");
+    fs::write(&broken, r#"{ "rungs": [], "failure": "killed by SIGKILL" }"#).unwrap();
+    let failed = resume(&directory).assert().code(1);
+    assert!(said(&failed).contains("2 of 2 trials failed"), "{}", said(&failed));
+    assert_eq!(json_line(&failed)["ok"], false);
+    let again = resume(&directory).arg("--retry-failed").assert().success();
+    assert_eq!(json_line(&again)["best"], line["best"]);
+    assert_eq!(table(&directory), rows);
+}
+
+#[test]
+fn more_draws_go_on_where_fewer_ended() {
+    let root = TempDir::new().unwrap();
+    let directory = root.path().join("sweep");
+    let drawn = [
+        "--range",
+        "lr=1e-4..1e-1:log",
+        "--range",
+        "dropout=0..0.6",
+        "--epochs",
+        "1",
+    ];
+    sweep(&directory, &[&drawn[..], &["--random", "2"]].concat())
+        .assert()
+        .success();
+    let two = table(&directory);
+    resume(&directory).args(["--random", "3"]).assert().success();
+    let three = table(&directory);
+    assert_eq!((&three[..2], three.len()), (&two[..], 3));
+    assert!(
+        fs::read_to_string(directory.join("heat_map.svg"))
+            .unwrap()
+            .contains("<circle")
+    );
+    let fewer = resume(&directory).args(["--random", "2"]).assert().code(1);
+    assert!(said(&fewer).contains("--random was 3 and is 2 now"), "{}", said(&fewer));
+}
+
+#[test]
+fn what_cannot_be_swept_is_a_sentence_before_anything_is_written() {
+    let root = TempDir::new().unwrap();
+    let directory = root.path().join("sweep");
+    for (more, expected) in [
+        (&[][..], "--grid NAME=V1,V2"),
+        (&["--grid", "drop_out=0.1"], "is `dropout` meant?"),
+        (
+            &["--grid", "dropout=0.1,1.5"],
+            "trial 1 (dropout = 1.5): --dropout must be",
+        ),
+        (&["--grid", "dropout=much"], "dropout cannot be much"),
+        (&["--grid", "lr=0.1", "--lr", "0.2"], "lr is given twice"),
+        (
+            &["--grid", "lr=0.1,0.2", "--halving", "3"],
+            "--halving 3 needs at least 3 trials",
+        ),
+        (&["--grid", "data=a,b"], "data cannot be varied"),
+        (&["--random", "3"], "need"),
+        (&["--range", "lr=1..0"], "empty"),
+    ] {
+        let refused = sweep(&directory, more).assert().code(2);
+        assert!(said(&refused).contains(expected), "{more:?}: {}", said(&refused));
+    }
+    let none = resume(&directory).assert().code(1);
+    assert!(said(&none).contains("holds no sweep"), "{}", said(&none));
+    assert!(!directory.exists());
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("config.toml"), "").unwrap();
+    let run = sweep(&directory, &GRID).assert().code(1);
+    assert!(said(&run).contains("holds a run"), "{}", said(&run));
+    fs::remove_file(directory.join("config.toml")).unwrap();
+    // As another sweep does that writes there.
+    let lock = fs::File::create(directory.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    let busy = sweep(&directory, &GRID).assert().code(1);
+    assert!(said(&busy).contains("another `train` is working on"), "{}", said(&busy));
+}

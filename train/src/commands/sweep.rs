@@ -1,0 +1,219 @@
+//! `train sweep`.
+
+use super::fit::read_settings;
+use super::{Outcome, UsageError};
+use crate::cli::SweepArgs;
+use crate::config::Settings;
+use crate::console::Console;
+use crate::device::DeviceChoice;
+use crate::mapping_fault::FaultWatch;
+use crate::memory::{self, shuffle_window};
+use crate::run_data::RunData;
+use crate::stop::{StopSignals, Stopped};
+use crate::sweep::child::{Program, threads_of_each};
+use crate::sweep::directory::{PICTURE_FILE, SPECIFICATION_FILE, SweepDirectory, TABLE_FILE};
+use crate::sweep::progress::Board;
+use crate::sweep::schedule::{Schedule, State};
+use crate::sweep::search::{Trial, monitor, trials};
+use crate::sweep::specification::{from_table, to_table};
+use crate::sweep::table::Results;
+use crate::sweep::{Specification, Sweep};
+use anyhow::{Context, bail};
+use serde_json::json;
+use shared::split::{SplitError, current};
+
+/// Tries settings, or goes on with it.
+pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
+    let choices = DeviceChoice::parse_list(&args.devices).map_err(UsageError::Device)?;
+    choices.iter().try_for_each(|choice| choice.check_built_in())?;
+    let slots: Vec<_> = (0..args.jobs_per_device.get())
+        .flat_map(|_| choices.iter().copied())
+        .collect();
+    let signals = StopSignals::listen().context("could not listen for signals")?;
+    let stop = || signals.received();
+    let directory = SweepDirectory::new(&args.sweep);
+    let begun = directory.specification()?;
+    let asked = asked_for(&args)?;
+    let root = args.sweep.display();
+    let mut specification = match &begun {
+        Some(begun) => asked.or(begun),
+        None if args.resume => {
+            bail!("{root} holds no sweep: it has no {SPECIFICATION_FILE}; begin one without --resume")
+        }
+        None if directory.is_run() => bail!("{root} holds a run; name another directory for the sweep"),
+        None => asked,
+    };
+    let mut of_sweep = trials(&specification).map_err(UsageError::Sweep)?;
+    let figure = monitor(&of_sweep).map_err(UsageError::Sweep)?;
+    let schedule = Schedule::new(&of_sweep, specification.halving, figure).map_err(UsageError::Sweep)?;
+    if let Some(difference) = begun.as_ref().and_then(|begun| specification.difference(begun)) {
+        bail!(
+            "the sweep in {root} was begun otherwise: {difference}; give what it was begun with, or name another directory"
+        );
+    }
+    watch.dataset(&of_sweep[0].config.data);
+    watch.advise("run the same command again");
+    settle(&mut specification, &of_sweep, slots.len(), begun.is_none())?;
+    of_sweep = trials(&specification).map_err(UsageError::Sweep)?;
+    let program = Program {
+        path: std::env::current_exe().context("could not find this program's own file, of which trials are made")?,
+        threads: threads_of_each(slots.len()),
+    };
+    let _lock = directory.lock()?;
+    directory.save_specification(&specification)?;
+    let mut records = directory.records(of_sweep.len())?;
+    if args.retry_failed {
+        records.iter_mut().for_each(|record| record.failure = None);
+    }
+    announce(&schedule, &of_sweep, &slots, console);
+    let sweep = Sweep {
+        specification: &specification,
+        trials: &of_sweep,
+        schedule: &schedule,
+        monitor: figure,
+        directory: &directory,
+    };
+    let standing = sweep.run(records, program, slots, &stop, Board::new(console))?;
+    let results = Results {
+        trials: &of_sweep,
+        records: &standing.records,
+        states: &standing.states,
+        monitor: figure,
+    };
+    if let Some(signal) = standing.stopped {
+        return Err(anyhow::Error::from(Stopped::Sweep {
+            signal,
+            done: of_sweep.len() - results.count(State::Due),
+            trials: of_sweep.len(),
+            sweep: args.sweep,
+        }));
+    }
+    outcome(&directory, &results)
+}
+
+/// What the command line says.
+fn asked_for(args: &SweepArgs) -> anyhow::Result<Specification> {
+    let file = args.config.as_deref().map(read_settings).transpose()?;
+    let mut specification = Specification {
+        data_checksum: String::new(),
+        random: args.random,
+        halving: args.halving,
+        settings: Settings::default(),
+        grid: args.grid.clone(),
+        ranges: args.range.clone(),
+    };
+    // A file may be that of a run; what varies is taken out of it. A flag for the same setting is a mistake and stays.
+    let mut file = to_table(&file.unwrap_or_default());
+    let varies = |name: &str| specification.names().contains(&name);
+    file.retain(|name, _| !varies(name));
+    let file = from_table(file).map_err(anyhow::Error::msg)?;
+    specification.settings = args.settings.clone().or(file);
+    Ok(specification)
+}
+
+/// Fixes what would otherwise be found out by each trial for itself, and might be found to be something else: the live
+/// split, the data set's tracks, and how much memory is free.
+fn settle(specification: &mut Specification, trials: &[Trial], jobs: usize, is_new: bool) -> anyhow::Result<()> {
+    let mut config = trials[0].config.clone();
+    let names: Vec<_> = specification.names().into_iter().map(String::from).collect();
+    let varies = |name: &str| names.iter().any(|varied| varied == name);
+    if config.split.is_empty() {
+        config.split = current(&config.data)?.ok_or_else(|| SplitError::NoSplit {
+            dataset: config.data.clone(),
+        })?;
+    }
+    let data = RunData::open(&config)?;
+    let index = data.dataset.index();
+    if !is_new {
+        if !index.covers(&specification.data_checksum) {
+            bail!(
+                "{} holds other tracks than when the sweep began; begin another sweep",
+                config.data.display()
+            );
+        }
+        return Ok(());
+    }
+    specification.data_checksum.clone_from(&index.checksum);
+    if !varies("split") {
+        specification.settings.split = Some(config.split);
+    }
+    if !varies("shuffle_window") && specification.settings.shuffle_window.is_none() {
+        let available = memory::available().map(|bytes| bytes / jobs as u64);
+        let bytes = trials
+            .iter()
+            .map(|trial| data.training_bytes(&trial.config))
+            .max()
+            .unwrap_or(0);
+        specification.settings.shuffle_window = Some(shuffle_window(bytes, index.shards.len(), available));
+    }
+    Ok(())
+}
+
+fn announce(schedule: &Schedule, trials: &[Trial], slots: &[DeviceChoice], console: Console) {
+    let rungs: Vec<_> = schedule
+        .rungs()
+        .map(|(trials, epochs)| format!("{trials} to epoch {epochs}"))
+        .collect();
+    let halving = if rungs.len() > 1 {
+        format!(", {}", rungs.join(", "))
+    } else {
+        String::new()
+    };
+    let at_once = if slots.len() > 1 {
+        format!(", {} at once", slots.len())
+    } else {
+        String::new()
+    };
+    console.line(&format!("{} trials{halving}{at_once}", trials.len()));
+}
+
+fn outcome(directory: &SweepDirectory, results: &Results<'_>) -> anyhow::Result<Outcome> {
+    let count = results.trials.len();
+    let failures = results.records.iter().enumerate();
+    let failures: Vec<_> = failures
+        .filter_map(|(trial, record)| Some((trial, record.failure.as_deref()?)))
+        .collect();
+    let (Some(best), Some(result)) = (
+        results.best(),
+        results.best().and_then(|best| results.records[best].last()),
+    ) else {
+        let (trial, reason) = failures.first().context("no trial was trained")?;
+        bail!(
+            "{} of {count} trials failed and none was trained to its end; trial {trial}: {reason}; the whole story is in {}; \
+             --retry-failed tries again",
+            failures.len(),
+            directory.log(*trial).display()
+        );
+    };
+    let mut text = results.to_text();
+    for (trial, reason) in &failures {
+        text += &format!("\ntrial {trial} failed: {reason} ({})", directory.log(*trial).display());
+    }
+    let run = directory.run(best);
+    let name = results.monitor.describe();
+    let figure = results.watched(best);
+    text += &format!(
+        "\nbest is trial {best} ({}): validation {name} {} at epoch {} of {}\ntable {}\npicture {}\njudge it on the test set, \
+         once: train eval --run {}\ntrain it anew, with another seed: train fit --config {} --run RUN --seed 1",
+        results.trials[best].describe(),
+        figure.map_or("undefined".into(), |figure| format!("{figure:.4}")),
+        result.best_epoch,
+        result.epochs,
+        directory.path(TABLE_FILE).display(),
+        directory.path(PICTURE_FILE).display(),
+        run.display(),
+        directory.settings(best).display(),
+    );
+    let json = json!({
+        "command": "sweep",
+        "sweep": directory.root().to_string_lossy(),
+        "trials": count,
+        "finished": results.count(State::Finished),
+        "dropped": results.count(State::Dropped),
+        "failed": failures.len(),
+        "monitor": results.monitor,
+        "best": { "trial": best, "run": run.to_string_lossy(), "figure": figure },
+        "table": results.to_json(),
+    });
+    Ok(Outcome { text, json })
+}

@@ -1,0 +1,173 @@
+//! A sweep's directory: which file lies where, and who may write it.
+
+use super::record::TrialRecord;
+use super::specification::Specification;
+use crate::run_directory::{CONFIG_FILE, RunError, lock_directory};
+use serde::de::DeserializeOwned;
+use shared::atomic_file;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What is swept. Its presence makes a directory a sweep's.
+pub const SPECIFICATION_FILE: &str = "sweep.toml";
+/// A row per trial.
+pub const TABLE_FILE: &str = "sweep.csv";
+/// The picture of the table.
+pub const PICTURE_FILE: &str = "heat_map.svg";
+const TRIALS_DIRECTORY: &str = "trials";
+
+/// The files of a sweep.
+#[derive(Clone, Debug)]
+pub struct SweepDirectory {
+    root: PathBuf,
+}
+
+impl SweepDirectory {
+    /// The sweep in this directory, which need not exist.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// Makes the directory where there is none and keeps other processes from it as long as the file lives.
+    pub fn lock(&self) -> Result<File, RunError> {
+        let lock = lock_directory(&self.root)?;
+        let trials = self.trials();
+        fs::create_dir_all(&trials).map_err(|source| RunError::Io {
+            path: trials.clone(),
+            source,
+        })?;
+        let removed = atomic_file::remove_temporaries(&trials);
+        removed.map_err(|source| RunError::Io { path: trials, source })?;
+        Ok(lock)
+    }
+
+    /// Whether it holds a run and no sweep.
+    pub fn is_run(&self) -> bool {
+        self.root.join(CONFIG_FILE).exists()
+    }
+
+    /// What the sweep was begun with; none where none was.
+    pub fn specification(&self) -> Result<Option<Specification>, RunError> {
+        self.read(&self.root.join(SPECIFICATION_FILE), |bytes| {
+            toml::from_slice(bytes).map_err(|error| error.to_string())
+        })
+    }
+
+    /// Saves what is swept.
+    pub fn save_specification(&self, specification: &Specification) -> Result<(), RunError> {
+        let text = toml::to_string(specification).expect("a specification always serializes");
+        self.write(SPECIFICATION_FILE, text.as_bytes())
+    }
+
+    /// What is known of each of so many trials.
+    pub fn records(&self, trials: usize) -> Result<Vec<TrialRecord>, RunError> {
+        (0..trials)
+            .map(|trial| Ok(self.read(&self.record(trial), json)?.unwrap_or_default()))
+            .collect()
+    }
+
+    /// Saves what is known of a trial.
+    pub fn save_record(&self, trial: usize, record: &TrialRecord) -> Result<(), RunError> {
+        let mut json = serde_json::to_vec_pretty(record).expect("a record always serializes");
+        json.push(b'\n');
+        Ok(atomic_file::write_bytes(&self.record(trial), &json)?)
+    }
+
+    /// Saves a trial's settings for `fit --config`.
+    pub fn save_settings(&self, trial: usize, settings: &toml::Table) -> Result<(), RunError> {
+        Ok(atomic_file::write_bytes(
+            &self.settings(trial),
+            settings.to_string().as_bytes(),
+        )?)
+    }
+
+    /// Writes a file of the sweep, atomically.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), RunError> {
+        Ok(atomic_file::write_bytes(&self.root.join(name), content)?)
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the sweep's file of this name lies.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// A trial's run.
+    pub fn run(&self, trial: usize) -> PathBuf {
+        self.trials().join(format!("{trial:04}"))
+    }
+
+    /// What a trial's program said.
+    pub fn log(&self, trial: usize) -> PathBuf {
+        self.trials().join(format!("{trial:04}.log"))
+    }
+
+    /// A trial's settings.
+    pub fn settings(&self, trial: usize) -> PathBuf {
+        self.trials().join(format!("{trial:04}.toml"))
+    }
+
+    fn record(&self, trial: usize) -> PathBuf {
+        self.trials().join(format!("{trial:04}.json"))
+    }
+
+    fn trials(&self) -> PathBuf {
+        self.root.join(TRIALS_DIRECTORY)
+    }
+
+    fn read<T>(&self, path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<Option<T>, RunError> {
+        let damaged = |detail| RunError::Damaged {
+            path: path.to_owned(),
+            detail,
+        };
+        match fs::read(path) {
+            Ok(bytes) => parse(&bytes).map(Some).map_err(damaged),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(RunError::Io {
+                path: path.to_owned(),
+                source,
+            }),
+        }
+    }
+}
+
+fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_read_back_and_what_is_damaged_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = SweepDirectory::new(&root.path().join("sweep"));
+        assert!(directory.specification().unwrap().is_none() && !directory.is_run());
+        let lock = directory.lock().unwrap();
+        assert!(matches!(directory.lock(), Err(RunError::Busy { .. })));
+        drop(lock);
+        let specification = Specification {
+            halving: Some(3),
+            ..Specification::default()
+        };
+        directory.save_specification(&specification).unwrap();
+        assert_eq!(directory.specification().unwrap(), Some(specification));
+        let record = TrialRecord {
+            rungs: Vec::new(),
+            failure: Some("out of memory".into()),
+        };
+        directory.save_record(1, &record).unwrap();
+        assert_eq!(directory.records(2).unwrap(), [TrialRecord::default(), record]);
+        fs::write(root.path().join("sweep/trials/0001.json"), "{").unwrap();
+        let error = directory.records(2).unwrap_err().to_string();
+        assert!(error.contains("0001.json"), "{error}");
+        fs::write(root.path().join("sweep/sweep.toml"), "grid = 3").unwrap();
+        assert!(matches!(directory.specification(), Err(RunError::Damaged { .. })));
+    }
+}

@@ -1,0 +1,308 @@
+//! Which trial is trained for how many epochs, and which one goes no further: successive halving (Jamieson and Talwalkar,
+//! "Non-stochastic best arm identification and hyperparameter optimization", AISTATS 2016).
+//!
+//! With a factor η, n trials of at most E epochs have K + 1 rungs, K = ⌊log_η min(n, E)⌋. Rung k, counted from 0, trains its
+//! trials to max(1, ⌊E / η^(K - k)⌋ epochs) in all; then the best ⌊n / η^(k + 1)⌋ by the validation figure that is watched go on,
+//! equal ones by their numbers, from where they stood. Without a factor there is one rung, which is everything.
+//!
+//! What has been trained enters; what is due leaves. Nothing is remembered here, so a sweep that was cut off goes on as it
+//! would have.
+
+use super::record::TrialRecord;
+use super::search::Trial;
+use super::specification::SpecificationError;
+use crate::models::Monitor;
+
+/// How a sweep's trials are thinned out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    factor: usize,
+    monitor: Monitor,
+    /// Epochs that each trial may be trained for in the end.
+    epochs: Vec<usize>,
+    /// How many trials each rung has.
+    rungs: Vec<usize>,
+}
+
+/// A trial to be trained until it has so many epochs, those of earlier rungs among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The trial.
+    pub trial: usize,
+    /// The rung, counted from 0.
+    pub rung: usize,
+    /// Epochs in all.
+    pub epochs: usize,
+}
+
+/// What became of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Trained as far as a trial is.
+    Finished,
+    /// Left behind after a rung.
+    Dropped,
+    /// Ended by an error.
+    Failed,
+    /// Not yet trained, or not to the end.
+    Due,
+}
+
+impl State {
+    /// The word for it in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Dropped => "dropped",
+            Self::Failed => "failed",
+            Self::Due => "due",
+        }
+    }
+}
+
+impl Schedule {
+    /// The rungs of these trials.
+    pub fn new(trials: &[Trial], halving: Option<usize>, monitor: Monitor) -> Result<Self, SpecificationError> {
+        Self::of(
+            trials.iter().map(|trial| trial.config.epochs).collect(),
+            halving,
+            monitor,
+        )
+    }
+
+    fn of(epochs: Vec<usize>, halving: Option<usize>, monitor: Monitor) -> Result<Self, SpecificationError> {
+        let trials = epochs.len();
+        let mut rungs = vec![trials];
+        if let Some(factor) = halving {
+            let most = epochs.first().copied().unwrap_or(0);
+            if epochs.iter().any(|&epochs| epochs != most) {
+                return Err(SpecificationError::UnequalEpochs);
+            }
+            let count = trials.min(most).checked_ilog(factor).unwrap_or(0);
+            if count == 0 {
+                return Err(SpecificationError::NothingToHalve {
+                    factor,
+                    trials,
+                    epochs: most,
+                });
+            }
+            rungs.extend((1..=count).map(|rung| trials / factor.pow(rung)));
+        }
+        Ok(Self {
+            factor: halving.unwrap_or(1),
+            monitor,
+            epochs,
+            rungs,
+        })
+    }
+
+    /// The rungs of successive halving: how many trials each has, and to how many epochs it trains them. One, without
+    /// halving.
+    pub fn rungs(&self) -> impl ExactSizeIterator<Item = (usize, usize)> {
+        self.rungs
+            .iter()
+            .enumerate()
+            .map(|(rung, &trials)| (trials, self.epochs(0, rung)))
+    }
+
+    /// Epochs that a trial has after a rung.
+    fn epochs(&self, trial: usize, rung: usize) -> usize {
+        let left = (self.rungs.len() - 1 - rung) as u32;
+        (self.epochs[trial] / self.factor.pow(left)).max(1)
+    }
+
+    /// What can be trained now, in the order of the trials: the rest of the first rung that is not complete. Empty when all
+    /// is done.
+    pub fn due(&self, records: &[TrialRecord]) -> Vec<Job> {
+        self.walk(records).0
+    }
+
+    /// What became of every trial so far.
+    pub fn states(&self, records: &[TrialRecord]) -> Vec<State> {
+        let (due, members, rung) = self.walk(records);
+        let state = |(trial, record): (usize, &TrialRecord)| {
+            if record.failure.is_some() {
+                State::Failed
+            } else if !members.contains(&trial) {
+                State::Dropped
+            } else if due.is_empty() || record.rungs.len() > rung && self.rungs.len() == rung + 1 {
+                State::Finished
+            } else {
+                State::Due
+            }
+        };
+        records.iter().enumerate().map(state).collect()
+    }
+
+    /// What is due, the trials of the rung that it belongs to or of the last, and that rung.
+    fn walk(&self, records: &[TrialRecord]) -> (Vec<Job>, Vec<usize>, usize) {
+        let mut members: Vec<_> = (0..records.len()).collect();
+        for rung in 0..self.rungs.len() {
+            if rung > 0 {
+                members = self.best(records, members, rung);
+            }
+            let is_due = |&&trial: &&usize| records[trial].failure.is_none() && records[trial].rungs.len() <= rung;
+            let job = |&trial: &usize| Job {
+                trial,
+                rung,
+                epochs: self.epochs(trial, rung),
+            };
+            let due: Vec<_> = members.iter().filter(is_due).map(job).collect();
+            if !due.is_empty() {
+                return (due, members, rung);
+            }
+        }
+        (Vec::new(), members, self.rungs.len() - 1)
+    }
+
+    /// Those of a rung that go on to `rung`, in the order of their numbers.
+    fn best(&self, records: &[TrialRecord], members: Vec<usize>, rung: usize) -> Vec<usize> {
+        let figures = |trial: usize| records[trial].rungs.get(rung - 1).map(|result| &result.validation);
+        let mut ranked: Vec<_> = members
+            .into_iter()
+            .filter_map(|trial| Some((trial, figures(trial)?)))
+            .collect();
+        // Stable, so that equal trials stay in the order of their numbers.
+        ranked.sort_by(|(_, one), (_, other)| one.ranked(other, self.monitor));
+        let mut best: Vec<_> = ranked
+            .into_iter()
+            .take(self.rungs[rung])
+            .map(|(trial, _)| trial)
+            .collect();
+        best.sort_unstable();
+        best
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::RungResult;
+    use super::*;
+    use crate::metrics::Figures;
+
+    use State::{Dropped, Due, Finished};
+
+    fn result(loss: f64) -> RungResult {
+        RungResult {
+            epochs: 1,
+            best_epoch: 1,
+            seconds: 1.0,
+            validation: Figures {
+                loss,
+                top1: Some(0.5),
+                macro_f1: 0.5,
+                paper: [0.5; 4],
+                auc_roc: None,
+                auc_pr: None,
+            },
+        }
+    }
+
+    fn records(losses: &[&[f64]]) -> Vec<TrialRecord> {
+        let record = |losses: &&[f64]| TrialRecord {
+            rungs: losses.iter().map(|&loss| result(loss)).collect(),
+            failure: None,
+        };
+        losses.iter().map(record).collect()
+    }
+
+    fn halving(trials: usize, epochs: usize, factor: usize) -> Schedule {
+        Schedule::of(vec![epochs; trials], Some(factor), Monitor::Loss).unwrap()
+    }
+
+    fn jobs(schedule: &Schedule, records: &[TrialRecord]) -> Vec<(usize, usize, usize)> {
+        schedule
+            .due(records)
+            .iter()
+            .map(|job| (job.trial, job.rung, job.epochs))
+            .collect()
+    }
+
+    #[test]
+    fn rungs_are_those_of_successive_halving() {
+        let rungs = |schedule: Schedule| schedule.rungs().collect::<Vec<_>>();
+        assert_eq!(rungs(halving(9, 27, 3)), [(9, 3), (3, 9), (1, 27)]);
+        assert_eq!(rungs(halving(16, 40, 2)), [(16, 2), (8, 5), (4, 10), (2, 20), (1, 40)]);
+        // Epochs run out before trials do, and trials before epochs.
+        assert_eq!(rungs(halving(20, 4, 2)), [(20, 1), (10, 2), (5, 4)]);
+        assert_eq!(rungs(halving(5, 100, 3)), [(5, 33), (1, 100)]);
+        for (trials, epochs) in [(2, 9), (9, 2)] {
+            let refused = Schedule::of(vec![epochs; trials], Some(3), Monitor::Loss);
+            assert_eq!(
+                refused,
+                Err(SpecificationError::NothingToHalve {
+                    factor: 3,
+                    trials,
+                    epochs
+                })
+            );
+        }
+        assert_eq!(
+            Schedule::of(vec![1, 2], Some(2), Monitor::Loss),
+            Err(SpecificationError::UnequalEpochs)
+        );
+    }
+
+    #[test]
+    fn the_best_go_on_and_equal_ones_by_their_numbers() {
+        let schedule = halving(5, 9, 2);
+        assert_eq!(schedule.rungs().collect::<Vec<_>>(), [(5, 2), (2, 4), (1, 9)]);
+        assert_eq!(
+            jobs(&schedule, &records(&[&[] as &[f64]; 5])),
+            [0, 1, 2, 3, 4].map(|trial| (trial, 0, 2))
+        );
+        // One is missing, so nobody goes on yet.
+        let some = records(&[&[3.0], &[1.0], &[], &[2.0], &[2.0]]);
+        assert_eq!(jobs(&schedule, &some), [(2, 0, 2)]);
+        assert_eq!(schedule.states(&some), [Due; 5]);
+        let all = records(&[&[3.0], &[1.0], &[4.0], &[2.0], &[2.0]]);
+        assert_eq!(jobs(&schedule, &all), [(1, 1, 4), (3, 1, 4)]);
+        assert_eq!(schedule.states(&all), [Dropped, Due, Dropped, Due, Dropped]);
+        let last = records(&[&[3.0], &[1.0, 1.0], &[4.0], &[2.0, 0.5], &[2.0]]);
+        assert_eq!(jobs(&schedule, &last), [(3, 2, 9)]);
+        let done = records(&[&[3.0], &[1.0, 1.0], &[4.0], &[2.0, 0.5, 0.25], &[2.0]]);
+        assert_eq!(
+            (jobs(&schedule, &done), schedule.states(&done)),
+            (vec![], vec![Dropped, Dropped, Dropped, Finished, Dropped])
+        );
+    }
+
+    #[test]
+    fn failed_trials_go_nowhere_and_hold_nobody_up() {
+        let schedule = halving(4, 4, 2);
+        let mut of_first = records(&[&[1.0], &[], &[3.0], &[2.0]]);
+        of_first[1].failure = Some("out of memory".into());
+        assert_eq!(jobs(&schedule, &of_first), [(0, 1, 2), (3, 1, 2)]);
+        assert_eq!(schedule.states(&of_first)[1], State::Failed);
+        // Failed later: it keeps its place, which nobody gets in its stead.
+        let mut later = records(&[&[1.0], &[9.0], &[3.0], &[2.0, 2.0]]);
+        later[0].failure = Some("the disk is full".into());
+        assert_eq!(jobs(&schedule, &later), [(3, 2, 4)]);
+        let mut none = records(&[&[] as &[f64]; 4]);
+        none.iter_mut()
+            .for_each(|record| record.failure = Some("no data".into()));
+        assert_eq!(
+            (jobs(&schedule, &none), schedule.states(&none)),
+            (vec![], vec![State::Failed; 4])
+        );
+    }
+
+    #[test]
+    fn without_halving_every_trial_is_trained_to_its_own_end() {
+        let schedule = Schedule::of(vec![3, 5], None, Monitor::Loss).unwrap();
+        assert_eq!(jobs(&schedule, &records(&[&[], &[]])), [(0, 0, 3), (1, 0, 5)]);
+        let one = records(&[&[], &[1.0]]);
+        assert_eq!(
+            (jobs(&schedule, &one), schedule.states(&one)),
+            (vec![(0, 0, 3)], vec![Due, Finished])
+        );
+    }
+
+    #[test]
+    fn an_undefined_figure_is_the_worst() {
+        let schedule = Schedule::of(vec![2; 2], Some(2), Monitor::AucRoc).unwrap();
+        let mut both = records(&[&[1.0], &[2.0]]);
+        both[1].rungs[0].validation.auc_roc = Some(0.1);
+        assert_eq!(jobs(&schedule, &both), [(1, 1, 2)]);
+    }
+}

@@ -1,0 +1,241 @@
+//! Which trials a specification has: every point of its grid, for every draw of its ranges.
+//!
+//! A trial's settings are a function of its number: neither how many there are nor what was tried before changes them.
+
+use super::axis::{Number, Range, Scale, show};
+use super::specification::{Specification, SpecificationError, from_table, takes_fractions, to_table};
+use crate::config::RunConfig;
+use crate::models::Monitor;
+use rand::RngExt;
+use shared::rng::{Purpose, stream};
+use std::num::NonZeroUsize;
+use toml::{Table, Value};
+
+/// More is a mistake: a year of trials of an hour.
+const MOST_TRIALS: usize = 10_000;
+
+/// One choice of settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// Counted from 0.
+    pub number: usize,
+    /// The settings that vary, in the order of [`Specification::names`].
+    pub values: Vec<(String, Value)>,
+    /// All its settings, complete and checked. What the data set says is left empty.
+    pub config: RunConfig,
+    /// All its settings as `fit` reads them.
+    pub settings: Table,
+}
+
+impl Trial {
+    /// What it varies: `weight_decay = 1e-5, dropout = 0.3`.
+    pub fn describe(&self) -> String {
+        describe(&self.values)
+    }
+}
+
+fn describe(values: &[(String, Value)]) -> String {
+    let parts: Vec<_> = values
+        .iter()
+        .map(|(name, value)| format!("{name} = {}", show(value)))
+        .collect();
+    parts.join(", ")
+}
+
+/// All trials. The last of the grid's settings changes fastest; each draw is tried with the whole grid, before the next.
+pub fn trials(specification: &Specification) -> Result<Vec<Trial>, SpecificationError> {
+    specification.validate()?;
+    let points = specification
+        .grid
+        .iter()
+        .try_fold(1_usize, |points, axis| points.checked_mul(axis.values.len()));
+    let draws = specification.random.map_or(1, NonZeroUsize::get);
+    let count = points
+        .and_then(|points| points.checked_mul(draws))
+        .filter(|&count| count <= MOST_TRIALS);
+    let (Some(count), Some(points)) = (count, points) else {
+        return Err(SpecificationError::TooMany { most: MOST_TRIALS });
+    };
+    let fixed = to_table(&specification.settings);
+    let seed = specification.settings.seed.unwrap_or(0);
+    let trial = |number: usize| {
+        let values: Vec<_> = point(specification, number % points)
+            .into_iter()
+            .chain(draw(&specification.ranges, seed, (number / points) as u64))
+            .collect();
+        let mut settings = fixed.clone();
+        settings.extend(values.iter().cloned());
+        let refused = |source| SpecificationError::Trial {
+            number,
+            settings: describe(&values),
+            source,
+        };
+        let resolved = from_table(settings.clone()).map_err(|detail| crate::config::invalid("its settings", detail));
+        let config = resolved.and_then(|settings| settings.resolve()).map_err(refused)?;
+        config.check_beginning().map_err(refused)?;
+        Ok(Trial {
+            number,
+            values,
+            config,
+            settings,
+        })
+    };
+    (0..count).map(trial).collect()
+}
+
+/// The figure by which trials are ranked.
+pub fn monitor(trials: &[Trial]) -> Result<Monitor, SpecificationError> {
+    let mut monitors = trials.iter().map(|trial| trial.config.monitor);
+    let first = monitors.next().ok_or(SpecificationError::NothingVaries)?;
+    if monitors.any(|monitor| monitor != first) {
+        return Err(SpecificationError::UnequalMonitors);
+    }
+    Ok(first)
+}
+
+fn point(specification: &Specification, mut number: usize) -> Vec<(String, Value)> {
+    let mut values = Vec::new();
+    for axis in specification.grid.iter().rev() {
+        let count = axis.values.len();
+        values.push((axis.name.clone(), axis.values[number % count].clone()));
+        number /= count;
+    }
+    values.reverse();
+    values
+}
+
+fn draw(ranges: &[Range], seed: u64, number: u64) -> Vec<(String, Value)> {
+    let mut stream = stream(seed, 0, number, Purpose::Search);
+    // One number each, so that what a setting is does not hang on how another is drawn.
+    let mut one = |range: &Range| (range.name.clone(), at(range, stream.random()));
+    ranges.iter().map(&mut one).collect()
+}
+
+/// The value at a share of the range, at least 0 and below 1.
+fn at(range: &Range, share: f64) -> Value {
+    let whole = !takes_fractions(&range.name);
+    let (low, high) = (range.low.as_f64(), range.high.as_f64());
+    // Of whole numbers, the highest has as much room as the others.
+    let end = if whole { high + 1.0 } else { high };
+    let value = match range.scale {
+        Scale::Linear => low + (end - low) * share,
+        Scale::Log => (low.ln() + (end.ln() - low.ln()) * share).exp(),
+    };
+    match (whole, range.low, range.high) {
+        (true, Number::Integer(low), Number::Integer(high)) => Value::Integer((value.floor() as i64).clamp(low, high)),
+        _ => Value::Float(readable(value).clamp(low, high)),
+    }
+}
+
+/// The number with four digits: more would be noise in every table.
+fn readable(value: f64) -> f64 {
+    format!("{value:.3e}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::models::ModelKind;
+
+    fn specification(grid: &[&str], ranges: &[&str], random: usize) -> Specification {
+        Specification {
+            random: NonZeroUsize::new(random),
+            settings: Settings {
+                data: Some("fma".into()),
+                model: Some(ModelKind::Crnn),
+                ..Settings::default()
+            },
+            grid: grid.iter().map(|text| text.parse().unwrap()).collect(),
+            ranges: ranges.iter().map(|text| text.parse().unwrap()).collect(),
+            ..Specification::default()
+        }
+    }
+
+    #[test]
+    fn a_grid_is_every_value_with_every_other() {
+        let trials = trials(&specification(
+            &["weight_decay=0.0,1e-4", "dropout=0.1,0.2,0.3"],
+            &[],
+            0,
+        ))
+        .unwrap();
+        let described: Vec<_> = trials.iter().map(Trial::describe).collect();
+        assert_eq!(described.len(), 6);
+        assert_eq!(described[0], "weight_decay = 0, dropout = 0.1");
+        assert_eq!(described[4], "weight_decay = 1e-4, dropout = 0.2");
+        assert_eq!((trials[4].config.weight_decay, trials[4].config.dropout), (1e-4, 0.2));
+        assert_eq!(
+            (trials[4].number, trials[4].settings["dropout"].as_float()),
+            (4, Some(0.2))
+        );
+        assert_eq!(monitor(&trials), Ok(Monitor::Loss));
+    }
+
+    #[test]
+    fn a_trial_is_the_same_however_many_there_are() {
+        let ranges = ["lr=1e-5..1e-2:log", "dropout=0.1..0.6", "batch_size=4..64:log"];
+        let few = trials(&specification(&[], &ranges, 3)).unwrap();
+        let many = trials(&specification(&[], &ranges, 40)).unwrap();
+        assert_eq!(few[..], many[..3]);
+        let mut other = specification(&[], &ranges, 3);
+        other.settings.seed = Some(1);
+        assert_ne!(trials(&other).unwrap()[0].values, few[0].values);
+        // Each draw is tried with the whole grid.
+        let both = trials(&specification(&["balance=none,oversample"], &ranges, 3)).unwrap();
+        assert_eq!(both.len(), 6);
+        assert_eq!(
+            (&both[2].values[1..], &both[3].values[1..]),
+            (&few[1].values[..], &few[1].values[..])
+        );
+    }
+
+    #[test]
+    fn draws_fill_their_ranges_evenly_on_their_scale() {
+        let ranges = [
+            "lr=1e-5..1e-1:log",
+            "dropout=0.2..0.6",
+            "batch_size=1..4",
+            "patience=1..100:log",
+        ];
+        let trials = trials(&specification(&[], &ranges, 4000)).unwrap();
+        let share = |is: &dyn Fn(&RunConfig) -> bool| {
+            trials.iter().filter(|trial| is(&trial.config)).count() as f64 / trials.len() as f64
+        };
+        // The share of 4,000 draws has a standard deviation of at most 0.008.
+        for (found, expected) in [
+            (share(&|config| config.lr < 1e-4), 0.25),
+            (share(&|config| config.lr < 1e-3), 0.5),
+            (share(&|config| config.dropout < 0.3), 0.25),
+            (share(&|config| config.batch_size == 1), 0.25),
+            (share(&|config| config.batch_size == 4), 0.25),
+            (share(&|config| config.patience < 10), 10_f64.ln() / 101_f64.ln()),
+        ] {
+            assert!((found - expected).abs() < 0.03, "{found} {expected}");
+        }
+        assert!(trials.iter().all(|trial| (1e-5..=1e-1).contains(&trial.config.lr)));
+        assert!(trials.iter().all(|trial| (1..=100).contains(&trial.config.patience)));
+    }
+
+    #[test]
+    fn ends_of_narrow_ranges_are_kept_to() {
+        let range: Range = "lr=0.1234567..0.1234568".parse().unwrap();
+        for share in [0.0, 0.5, 0.999] {
+            let value = at(&range, share).as_float().unwrap();
+            assert!((0.1234567..=0.1234568).contains(&value), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_trained_is_named_before_anything_is() {
+        let error = trials(&specification(&["dropout=0.5,1.5"], &[], 0))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("trial 1 (dropout = 1.5): --dropout must be"),
+            "{error}"
+        );
+        let error = trials(&specification(&["seed=1,2"], &["lr=1e-4..1e-2"], 9999)).unwrap_err();
+        assert_eq!(error, SpecificationError::TooMany { most: MOST_TRIALS });
+    }
+}

@@ -1,0 +1,259 @@
+//! A sweep's results: `sweep.csv`, the table for people, and what `--json` prints.
+
+use super::axis::show;
+use super::record::TrialRecord;
+use super::schedule::State;
+use super::search::Trial;
+use crate::history::{FIGURES, values};
+use crate::metrics::Figures;
+use crate::models::Monitor;
+use serde_json::{Value, json};
+use std::cmp::Ordering;
+
+/// All trials, with what is known of each.
+#[derive(Clone, Copy, Debug)]
+pub struct Results<'a> {
+    /// By their numbers.
+    pub trials: &'a [Trial],
+    /// Of each trial.
+    pub records: &'a [TrialRecord],
+    /// Of each trial.
+    pub states: &'a [State],
+    /// The figure by which trials are ranked.
+    pub monitor: Monitor,
+}
+
+/// A figure of the table for people: its name, and how it is had.
+type Column = (&'static str, fn(&Figures) -> Option<f64>);
+
+impl Results<'_> {
+    /// The trial's figures on the validation set, of its best epoch so far. A trial that failed has none: what it had
+    /// before is not what was asked for.
+    pub fn figures(&self, trial: usize) -> Option<&Figures> {
+        let record = &self.records[trial];
+        record
+            .last()
+            .filter(|_| record.failure.is_none())
+            .map(|result| &result.validation)
+    }
+
+    /// The figure that is watched.
+    pub fn watched(&self, trial: usize) -> Option<f64> {
+        self.figures(trial)?.watched(self.monitor)
+    }
+
+    /// All trials, the best first; equal ones by their numbers, and those without a figure at the end.
+    pub fn ranked(&self) -> Vec<usize> {
+        let mut order: Vec<_> = (0..self.trials.len()).collect();
+        order.sort_by(|&one, &other| self.compare(one, other));
+        order
+    }
+
+    fn compare(&self, one: usize, other: usize) -> Ordering {
+        match (self.figures(one), self.figures(other)) {
+            (Some(one), Some(other)) => one.ranked(other, self.monitor),
+            (one, other) => other.is_some().cmp(&one.is_some()),
+        }
+    }
+
+    /// The best trial of those that were trained to their end.
+    pub fn best(&self) -> Option<usize> {
+        let mut ranked = self.ranked().into_iter();
+        ranked.find(|&trial| self.states[trial] == State::Finished && self.figures(trial).is_some())
+    }
+
+    /// How many trials are in a state.
+    pub fn count(&self, state: State) -> usize {
+        self.states.iter().filter(|&&of_trial| of_trial == state).count()
+    }
+
+    /// The bytes of `sweep.csv`: a row per trial, in the order of their numbers.
+    pub fn to_csv(&self) -> Vec<u8> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let names = self.trials.first().map_or(&[][..], |trial| &trial.values);
+        let header = ["trial".to_owned()]
+            .into_iter()
+            .chain(names.iter().map(|(name, _)| name.clone()))
+            .chain(["state", "epochs", "best_epoch"].map(String::from))
+            .chain(FIGURES.iter().map(|name| format!("val_{name}")))
+            .chain(["seconds", "reason"].map(String::from));
+        writer.write_record(header).expect("writing into memory cannot fail");
+        for (number, trial) in self.trials.iter().enumerate() {
+            let (record, last) = (&self.records[number], self.records[number].last());
+            let figures = self.figures(number).map_or([None; FIGURES.len()], values);
+            let row = [number.to_string()]
+                .into_iter()
+                .chain(trial.values.iter().map(|(_, value)| show(value)))
+                .chain([
+                    self.states[number].name().to_owned(),
+                    last.map_or(String::new(), |last| last.epochs.to_string()),
+                    last.map_or(String::new(), |last| last.best_epoch.to_string()),
+                ])
+                .chain(figures.map(|figure| figure.map_or(String::new(), |figure| format!("{figure:.6}"))))
+                .chain([
+                    last.map_or(String::new(), |last| format!("{:.3}", last.seconds)),
+                    record.failure.clone().unwrap_or_default(),
+                ]);
+            let written = writer.write_record(row);
+            written.expect("writing into memory cannot fail and rows are as long as the header");
+        }
+        writer.into_inner().expect("writing into memory cannot fail")
+    }
+
+    /// The table for people, the best trial first.
+    pub fn to_text(&self) -> String {
+        let columns: [Column; 5] = [
+            ("loss", |figures| Some(figures.loss)),
+            ("top-1", |figures| figures.top1),
+            ("macro F1", |figures| Some(figures.macro_f1)),
+            ("AUC-ROC", |figures| figures.auc_roc),
+            ("AUC-PR", |figures| figures.auc_pr),
+        ];
+        let any = |get: fn(&Figures) -> Option<f64>| {
+            (0..self.trials.len()).any(|trial| self.figures(trial).and_then(get).is_some())
+        };
+        let columns: Vec<_> = columns.into_iter().filter(|(_, get)| any(*get)).collect();
+        let names = self.trials.first().map_or(&[][..], |trial| &trial.values);
+        let mut rows = vec![
+            ["trial"]
+                .into_iter()
+                .chain(names.iter().map(|(name, _)| name.as_str()))
+                .chain(columns.iter().map(|(name, _)| *name))
+                .chain(["best epoch", "epochs", "seconds", "state"])
+                .map(String::from)
+                .collect::<Vec<_>>(),
+        ];
+        for trial in self.ranked() {
+            let (figures, last) = (self.figures(trial), self.records[trial].last());
+            let figure = |get: fn(&Figures) -> Option<f64>| {
+                figures
+                    .and_then(get)
+                    .map_or("-".into(), |figure| format!("{figure:.4}"))
+            };
+            let of_last = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+            rows.push(
+                [trial.to_string()]
+                    .into_iter()
+                    .chain(self.trials[trial].values.iter().map(|(_, value)| show(value)))
+                    .chain(columns.iter().map(|(_, get)| figure(*get)))
+                    .chain([
+                        of_last(last.map(|last| last.best_epoch.to_string())),
+                        of_last(last.map(|last| last.epochs.to_string())),
+                        of_last(last.map(|last| format!("{:.1}", last.seconds))),
+                        self.states[trial].name().to_owned(),
+                    ])
+                    .collect(),
+            );
+        }
+        align(&rows)
+    }
+
+    /// The rows, the best first.
+    pub fn to_json(&self) -> Value {
+        let row = |trial: usize| {
+            let (record, last) = (&self.records[trial], self.records[trial].last());
+            let settings: serde_json::Map<_, _> = self.trials[trial]
+                .values
+                .iter()
+                .map(|(name, value)| (name.clone(), json!(value)))
+                .collect();
+            json!({
+                "trial": trial,
+                "settings": settings,
+                "state": self.states[trial].name(),
+                "epochs": last.map(|last| last.epochs),
+                "best_epoch": last.map(|last| last.best_epoch),
+                "validation": self.figures(trial),
+                "seconds": last.map(|last| last.seconds),
+                "reason": record.failure,
+            })
+        };
+        self.ranked().into_iter().map(row).collect()
+    }
+}
+
+/// Columns two spaces apart, right-aligned.
+fn align(rows: &[Vec<String>]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<_> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:>width$}"))
+            .collect();
+        cells.join("  ")
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::RungResult;
+    use super::super::testing::{figures, trials};
+    use super::*;
+
+    fn record(loss: f64) -> TrialRecord {
+        TrialRecord {
+            rungs: vec![RungResult {
+                epochs: 4,
+                best_epoch: 3,
+                seconds: 1.25,
+                validation: figures(loss),
+            }],
+            failure: None,
+        }
+    }
+
+    #[test]
+    fn tables_have_a_row_per_trial_and_the_best_is_first() {
+        let trials = trials(&["weight_decay=1e-5,0.01", "dropout=0.1,0.2"]);
+        let mut failed = record(0.1);
+        failed.failure = Some("out of memory, it says".into());
+        let records = [record(0.75), record(0.5), failed, TrialRecord::default()];
+        let states = [State::Dropped, State::Finished, State::Failed, State::Due];
+        let results = Results {
+            trials: &trials,
+            records: &records,
+            states: &states,
+            monitor: Monitor::Loss,
+        };
+        assert_eq!((results.ranked(), results.best()), (vec![1, 0, 2, 3], Some(1)));
+        let csv = String::from_utf8(results.to_csv()).unwrap();
+        let lines: Vec<_> = csv.lines().collect();
+        assert!(
+            lines[0].starts_with("trial,weight_decay,dropout,state,epochs,best_epoch,val_loss,val_top1,val_macro_f1,")
+        );
+        assert!(
+            lines[1].starts_with("0,1e-5,0.1,dropped,4,3,0.750000,0.500000,"),
+            "{csv}"
+        );
+        assert_eq!(
+            lines[3],
+            "2,0.01,0.1,failed,4,3,,,,,,,,,,1.250,\"out of memory, it says\""
+        );
+        assert_eq!(lines[4], "3,0.01,0.2,due,,,,,,,,,,,,,");
+        let text = results.to_text();
+        let lines: Vec<_> = text.lines().collect();
+        assert!(
+            lines[0].ends_with("loss   top-1  macro F1  best epoch  epochs  seconds     state"),
+            "{text}"
+        );
+        assert!(
+            lines[1]
+                .trim_start()
+                .starts_with("1          1e-5      0.2  0.5000  0.5000"),
+            "{text}"
+        );
+        assert!(lines[3].ends_with("failed") && !text.contains("AUC"), "{text}");
+        let json = results.to_json();
+        assert_eq!(
+            (&json[0]["trial"], &json[0]["settings"]["dropout"]),
+            (&json!(1), &json!(0.2))
+        );
+        assert_eq!(
+            (&json[2]["reason"], &json[2]["validation"]),
+            (&json!("out of memory, it says"), &Value::Null)
+        );
+    }
+}

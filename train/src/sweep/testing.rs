@@ -1,0 +1,33 @@
+//! What tests of a sweep begin with.
+
+use super::search::{Trial, trials as all};
+use super::specification::Specification;
+use crate::config::Settings;
+use crate::metrics::Figures;
+use crate::models::ModelKind;
+
+/// The trials of a grid.
+pub fn trials(grid: &[&str]) -> Vec<Trial> {
+    let specification = Specification {
+        settings: Settings {
+            data: Some("fma".into()),
+            model: Some(ModelKind::Crnn),
+            ..Settings::default()
+        },
+        grid: grid.iter().map(|text| text.parse().unwrap()).collect(),
+        ..Specification::default()
+    };
+    all(&specification).unwrap()
+}
+
+/// Figures of classes.
+pub fn figures(loss: f64) -> Figures {
+    Figures {
+        loss,
+        top1: Some(0.5),
+        macro_f1: 0.5,
+        paper: [0.5; 4],
+        auc_roc: None,
+        auc_pr: None,
+    }
+}
