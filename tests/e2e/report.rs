@@ -35,6 +35,26 @@ pub fn tags() -> PathBuf {
     RUN.path().join("run")
 }
 
+/// The page of three runs with classes beside each other.
+pub fn compared() -> PathBuf {
+    static PAGE: LazyLock<TempDir> = LazyLock::new(|| {
+        let root = TempDir::new().unwrap();
+        let run = |name: &str| root.path().join(name);
+        for (name, more) in [("slow", ["--lr", "1e-4"]), ("heavy", ["--weight-decay", "0.01"])] {
+            fit(&genres().path(), "mfcc-dense", &run(name), &more)
+                .assert()
+                .success();
+        }
+        Program::Train
+            .command(["report", "--set", "validation", "--html"])
+            .args([run("compared.html"), classes(), run("slow"), run("heavy")])
+            .assert()
+            .success();
+        root
+    });
+    PAGE.path().join("compared.html")
+}
+
 pub fn page(run: &Path) -> String {
     fs::read_to_string(run.join("report.html")).unwrap()
 }
@@ -47,8 +67,8 @@ struct Tag<'a> {
     closes: bool,
 }
 
-/// All tags of a page, in order. What is between those of `style` and `script` is no markup. Panics where an attribute has
-/// no quotes or a tag has no end.
+/// All tags of a page, in order. What is between those of `style` and `script` is no markup. Panics where an attribute
+/// has no quotes or a tag has no end.
 fn tags_of(page: &str) -> Vec<Tag<'_>> {
     let (mut tags, mut rest) = (Vec::new(), page);
     while let Some(begin) = rest.find('<') {
@@ -90,8 +110,8 @@ fn tags_of(page: &str) -> Vec<Tag<'_>> {
     tags
 }
 
-/// Fails unless every element is closed in its order, headings descend by one level at a time, ids are unique, and what is
-/// shown can be read aloud.
+/// Fails unless every element is closed in its order, headings descend by one level at a time, ids are unique, and what
+/// is shown can be read aloud.
 fn check_form(page: &str) {
     const VOID: [&str; 3] = ["!DOCTYPE", "meta", "img"];
     assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"));
@@ -153,6 +173,23 @@ fn a_page_is_well_formed_and_asks_for_nothing() {
         }
         assert!(page.len() < 10_000_000, "{}", page.len());
     }
+}
+
+#[test]
+fn runs_stand_beside_each_other_with_what_differs() {
+    let page = fs::read_to_string(compared()).unwrap();
+    check_form(&page);
+    for text in [
+        "3 runs compared",
+        "<code>lr</code>",
+        "<code>weight_decay</code>",
+        "heavy",
+        " against ",
+        "Figures are those of the validation set",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("<code>dropout</code>") && !page.contains("cannot be compared"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `report.html` in a real browser: light and dark, on a phone and on a desk. Needs Chromium.
 
-use crate::report::{classes, page, tags};
+use crate::report::{classes, compared, page, tags};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,8 +12,8 @@ const HEIGHT: u32 = 1600;
 /// The least contrast of text that WCAG 2 asks for at level AA.
 const CONTRAST: f64 = 4.5;
 
-/// What a script in the page finds out and tells the page around it: how wide the page and the window are, and which text has the least
-/// contrast to what is behind it.
+/// What a script in the page finds out and tells the page around it: how wide the page and the window are, and which
+/// text has the least contrast to what is behind it.
 const PROBE: &str = r#"<script>
 const channels = (color) => {
   const numbers = color.match(/[\d.]+(e-\d+)?/g).map(Number);
@@ -44,8 +44,8 @@ const root = document.documentElement;
 parent.postMessage([root.scrollWidth, root.clientWidth, least[0].toFixed(2), least[1]].join("|"), "*");
 </script></body>"#;
 
-/// Tells how long each sound is, in seconds and -1 for one that cannot be played, and the support column of the classes in
-/// the order that it has after its heading was pressed once.
+/// Tells how long each sound is, in seconds and -1 for one that cannot be played, and the support column of the classes
+/// in the order that it has after its heading was pressed once.
 const USE: &str = r##"<script>
 const length = (sound) => new Promise((done) => {
   sound.addEventListener("loadedmetadata", () => done(sound.duration));
@@ -59,7 +59,8 @@ Promise.all([...document.querySelectorAll("audio")].map(length)).then((lengths) 
 });
 </script></body>"##;
 
-/// A page around another, whose title is what that one tells. A window has a least width, above a phone's; a frame has none.
+/// A page around another, whose title is what that one tells. A window has a least width, above a phone's; a frame has
+/// none.
 fn around(page: &str, width: u32) -> String {
     format!(
         "<!DOCTYPE html><title>nothing was told</title>\
@@ -110,10 +111,10 @@ fn title(document: &str) -> &str {
     after.split("</title>").next().unwrap()
 }
 
-fn look_at(chromium: &Path, name: &str, run: &Path) {
+fn look_at(chromium: &Path, name: &str, page: &Path) {
     let root = TempDir::new().unwrap();
-    let (plain, probed) = (run.join("report.html"), root.path().join("probed.html"));
-    fs::write(&probed, page(run).replace("</body>", PROBE)).unwrap();
+    let probed = fs::read_to_string(page).unwrap().replace("</body>", PROBE);
+    fs::write(root.path().join("probed.html"), probed).unwrap();
     for width in WIDTHS {
         let outer = root.path().join("outer.html");
         fs::write(&outer, around("probed.html", width)).unwrap();
@@ -122,7 +123,7 @@ fn look_at(chromium: &Path, name: &str, run: &Path) {
             let picture = root.path().join("picture.png");
             browse(
                 chromium,
-                &plain,
+                page,
                 dark,
                 width,
                 &format!("--screenshot={}", picture.display()),
@@ -192,6 +193,7 @@ fn pages_fit_phones_and_desks_by_day_and_by_night() {
         println!("skipped: there is no Chromium in PATH");
         return;
     };
-    look_at(&chromium, "classes", &classes());
-    look_at(&chromium, "tags", &tags());
+    look_at(&chromium, "classes", &classes().join("report.html"));
+    look_at(&chromium, "tags", &tags().join("report.html"));
+    look_at(&chromium, "comparison", &compared());
 }

@@ -141,8 +141,8 @@ impl Predictions {
     /// The table that [`Self::to_csv`] wrote.
     ///
     /// # Errors
-    /// Where the header is another, a row is shorter or longer, a class is none of the header's, or a probability is not
-    /// between 0 and 1.
+    /// Where the header is another, a row is shorter or longer, a class is none of the header's, or a probability is
+    /// not between 0 and 1.
     pub fn from_csv(bytes: &[u8]) -> Result<Self, PredictionsError> {
         let wrong = |row: usize, detail: String| PredictionsError { row, detail };
         let mut reader = csv::Reader::from_reader(bytes);

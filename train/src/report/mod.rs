@@ -57,8 +57,8 @@ pub struct DrawError {
     pub(crate) detail: String,
 }
 
-/// The names of a set's table and picture: confusion of classes, or figures of tags and their ranking. The test set's are
-/// the plain ones.
+/// The names of a set's table and picture: confusion of classes, or figures of tags and their ranking. The test set's
+/// are the plain ones.
 pub fn set_files(set: Set, task: Task) -> (&'static str, &'static str) {
     match (task, set) {
         (Task::SingleLabel, Set::Train) => ("confusion-train.csv", "confusion-train.svg"),
@@ -147,8 +147,8 @@ pub fn write_set(
     Ok(run.write(METRICS_FILE, &json)?)
 }
 
-/// Writes the run's page and gives its path. Where that fails it says so: what the page is about is safe, and no reason to
-/// call a training failed.
+/// Writes the run's page and gives its path. Where that fails it says so: what the page is about is safe, and no reason
+/// to call a training failed.
 pub fn write_page(
     run: &RunDirectory,
     config: &RunConfig,

@@ -19,8 +19,8 @@ pub struct Standing {
     pub method: String,
     /// Runs that the mean is taken over.
     pub runs: usize,
-    /// Why the figure should not be taken at its word, each a sentence: `12 artists stand in train and test`. Empty where
-    /// nothing is known against it.
+    /// Why the figure should not be taken at its word, each a sentence: `12 artists stand in train and test`. Empty
+    /// where nothing is known against it.
     pub marks: Vec<String>,
 }
 

@@ -4,7 +4,8 @@ use shared::dsp::resample::{SincResampler, SincScratch};
 
 /// The most that is played, in seconds, from the middle of the piece.
 const SECONDS: usize = 10;
-/// Tracks of a higher rate are brought down to it, in Hz. Ten seconds of it are 320 kB, and a page of twenty below 9 MB.
+/// Tracks of a higher rate are brought down to it, in Hz. Ten seconds of it are 320 kB, and a page of twenty below 9
+/// MB.
 const RATE: u32 = 16_000;
 
 /// A WAV file, mono, 16 bits, of at most ten seconds of `samples` at `sample_rate` Hz.

@@ -11,8 +11,8 @@ use shared::split::Set;
 const MOST_CLASSES: usize = 40;
 /// Confused pairs in the list.
 const PAIRS: usize = 10;
-/// Shares from which on a cell's text changes between black and white, on light pages and on dark ones. With the shades of
-/// the style sheet, text has a contrast of 4.58 to its cell or more.
+/// Shares from which on a cell's text changes between black and white, on light pages and on dark ones. With the shades
+/// of the style sheet, text has a contrast of 4.58 to its cell or more.
 const HIGH: f64 = 0.74;
 const MIDDLE: f64 = 0.5;
 

@@ -11,8 +11,8 @@ const MOST_ROWS: usize = 128;
 /// Shades between the quietest and the loudest: finer ones cannot be told apart, and cost bytes.
 const SHADES: u8 = 64;
 
-/// Draws `frames` of a spectrogram, low bands below, from their loudest value down to `top_db` below it. Where there are
-/// more frames or bands than pixels, the loudest of those that fall together is drawn.
+/// Draws `frames` of a spectrogram, low bands below, from their loudest value down to `top_db` below it. Where there
+/// are more frames or bands than pixels, the loudest of those that fall together is drawn.
 ///
 /// # Errors
 /// Where nothing is left to draw.

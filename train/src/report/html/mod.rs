@@ -1,9 +1,9 @@
 //! A run as one page, `report.html`, and several runs beside each other as another.
 //!
-//! A run's files enter, and those of its data set where it is still there; a page leaves that asks for nothing else: style,
-//! script and pictures are in it. Elements are written with maud's macros, which the compiler checks: an element that is
-//! not closed does not build, and all text is escaped unless it says `PreEscaped`. That is said of the style and the
-//! script alone.
+//! A run's files enter, and those of its data set where it is still there; a page leaves that asks for nothing else:
+//! style, script and pictures are in it. Elements are written with maud's macros, which the compiler checks: an element
+//! that is not closed does not build, and all text is escaped unless it says `PreEscaped`. That is said of the style
+//! and the script alone.
 
 mod clip_audio;
 mod comparison;
@@ -52,8 +52,8 @@ pub struct Options<'a> {
 /// Writes [`REPORT_FILE`] into the run's directory; its path. The data set is looked for where `config` says.
 ///
 /// # Errors
-/// Where no epoch was trained, the set was not judged, a file of the run is damaged, or the page cannot be written. A data
-/// set that is gone is no error: the page says so.
+/// Where no epoch was trained, the set was not judged, a file of the run is damaged, or the page cannot be written. A
+/// data set that is gone is no error: the page says so.
 pub fn write(run: &RunDirectory, config: &RunConfig, options: &Options<'_>) -> anyhow::Result<PathBuf> {
     let view = RunView::read(run, config)?;
     let set = options.set.unwrap_or_else(|| view.last_judged());
