@@ -187,11 +187,22 @@ fn swatch(at: usize) -> Markup {
     }
 }
 
+/// What is to be remarked of each run, in one box, so that many remarks do not hide what they are about.
 fn marks(entries: &[Entry<'_>]) -> Markup {
+    let of_run = |entry: &Entry<'_>| -> BTreeSet<String> {
+        let marks = entry.standings.iter().flat_map(|standing| &standing.marks);
+        marks.cloned().collect()
+    };
+    let marked = entries.iter().map(|entry| (&entry.name, of_run(entry)));
+    let marked: Vec<_> = marked.filter(|(_, marks)| !marks.is_empty()).collect();
     html! {
-        @for entry in entries {
-            @let marks: BTreeSet<&String> = entry.standings.iter().flat_map(|standing| &standing.marks).collect();
-            @for mark in marks { (notice(&format!("{}: {mark}", entry.name))) }
+        @if !marked.is_empty() {
+            div.notice role="note" {
+                @for (name, marks) in &marked {
+                    p { b { (name) } }
+                    ul { @for mark in marks { li { (mark) } } }
+                }
+            }
         }
     }
 }

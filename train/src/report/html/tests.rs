@@ -203,6 +203,7 @@ fn text_of_files_is_escaped_everywhere() {
         standings: options.standings,
     };
     for page in [shown, comparison(&[candidate], &[]).unwrap()] {
+        assert!(page.contains("stands in two sets"), "a mark is shown");
         assert_eq!(page.matches("<script").count(), 1, "our own");
         assert!(!page.contains("<img src=x") && page.contains("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;"));
         assert!(!page.contains("http://") && !page.contains("https://"));
