@@ -52,6 +52,7 @@ track=$(sed -n '2s/,.*//p' "$out/dataset/tracks.csv")
 
 step "Splitting by artist"
 "$bin/preprocess" split "$out/dataset" --name quickstart --strategy grouped --ratios 70,15,15
+"$bin/preprocess" inspect "$out/dataset" --html "$out/dataset.html"
 
 step "Training"
 if [[ -e $out/run/config.toml ]]; then
@@ -65,11 +66,15 @@ step "Evaluating"
 "$bin/train" eval --run "$out/run" --split test --device cpu
 
 f1=$(test_macro_f1 "$out/run/metrics.json")
+step "Asking about a file"
+"$bin/train" predict --run "$out/run" --device cpu \
+    "$(printf '%s/corpus/audio/%03d/%06d.mp3' "$out" "$((track / 1000))" "$track")"
+
 step "Done"
+echo "the report        $out/run/report.html"
+echo "the data set      $out/dataset.html"
 echo "a track           $out/track-$track.png"
 echo "figures           $out/run/metrics.json"
-echo "confusion matrix  $out/run/confusion.svg"
-echo "loss and F1       $out/run/curves.svg"
 if [[ -z $f1 ]]; then
     echo "error: $out/run/metrics.json has no macro F1 for the test set; delete $out/run and run this again" >&2
     exit 1

@@ -32,7 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let level = if cli.quiet { Level::ERROR } else { Level::INFO };
-    log::show("preprocess", level, cli.log_format.into());
+    log::show("preprocess", level, cli.log_format);
     let style = Style::detect(cli.quiet);
     let outcome = match cli.command {
         Command::Build(args) => build(args, style),

@@ -3,6 +3,7 @@
 //! Events of `tracing` enter. Only the programs' own are shown, not those of their libraries.
 
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
@@ -20,6 +21,23 @@ pub enum Format {
     /// A JSON object per line: `timestamp` (UTC), `level`, `message`, and the event's other fields.
     Json,
 }
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        match name {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(UnknownFormat),
+        }
+    }
+}
+
+/// A word that names no format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there are text and json")]
+pub struct UnknownFormat;
 
 /// From now on shows the events of `program` that are at least as grave as `level`. Once in a process; a second call
 /// changes nothing.

@@ -38,28 +38,9 @@ pub struct Cli {
     /// End with one line of JSON on standard output
     #[arg(long, global = true)]
     pub json: bool,
-    /// What lines on standard error look like
-    #[arg(long, global = true, value_enum, default_value = "text")]
-    pub log_format: LogFormat,
-}
-
-/// What lines on standard error look like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Sentences
-    #[default]
-    Text,
-    /// A JSON object each, with figures in fields of their own
-    Json,
-}
-
-impl From<LogFormat> for Format {
-    fn from(format: LogFormat) -> Self {
-        match format {
-            LogFormat::Text => Self::Text,
-            LogFormat::Json => Self::Json,
-        }
-    }
+    /// What lines on standard error look like: text, or json for an object each, with figures in fields of their own
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: Format,
 }
 
 const EXAMPLES: &str = "Examples:

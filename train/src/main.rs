@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.json;
     let level = if cli.quiet { Level::WARN } else { Level::INFO };
-    log::show("train", level, cli.log_format.into());
+    log::show("train", level, cli.log_format);
     match run(cli).and_then(|outcome| print(&outcome, true, json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(report(&error, json)),
