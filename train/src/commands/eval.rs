@@ -14,15 +14,18 @@ use crate::looks::{self, Look};
 use crate::mapping_fault::FaultWatch;
 use crate::metrics::{SetMetrics, Tally};
 use crate::models::{Model, import_weights};
+use crate::report::standing::Standing;
 use crate::report::{self, METRICS_FILE, html, set_files};
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
+use crate::scoreboard::Entry;
 use crate::seeds::SeedSet;
 use crate::start::{BEST_FILE, blueprint};
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::dataset::Task;
 use shared::split::Set;
+use std::path::Path;
 
 /// Judges a run's best weights on one set, or those of each of a set of seeds.
 pub fn run_eval(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
@@ -90,15 +93,30 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     let best_epoch = metrics.best_epoch;
     report::write_set(&run, &config, metrics, set, figures, &judgement)?;
     looks::note(&run, Look { set, best_epoch })?;
+    let standings = standings(&args.run, set, &config, console);
     let options = html::Options {
         set: Some(set),
         audio: args.audio,
-        ..html::Options::default()
+        standings: &standings,
     };
     if let Some(page) = report::write_page(&run, &config, &options, console) {
         text += &format!("\nreport {}", page.display());
     }
     Ok(Outcome { text, json })
+}
+
+/// What is known of the figures beyond the numbers. What cannot be had is no reason to lose the figures.
+fn standings(run: &Path, set: Set, config: &RunConfig, console: Console) -> Vec<Standing> {
+    if set == Set::Train {
+        return Vec::new();
+    }
+    match Entry::read(run, set, Some(&config.data)) {
+        Ok(entry) => entry.map_or_else(Vec::new, |entry| entry.standings()),
+        Err(error) => {
+            console.line(&format!("the report has no intervals: {error:#}"));
+            Vec::new()
+        }
+    }
 }
 
 fn judge(model: &Model, config: &RunConfig, data: &RunData, set: Set, compute: &Compute) -> anyhow::Result<Judgement> {
