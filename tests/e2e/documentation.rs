@@ -56,7 +56,7 @@ fn a_page_with_a_mistake_fails() {
         ),
         (
             "train fit --data missing --model crnn --run run",
-            "missing has no split yet",
+            "missing is not a data set",
         ),
         ("preprocess split fma --strategy astrology", "astrology"),
         ("train fly", "fly"),

@@ -43,7 +43,13 @@ fn a_disk_that_fills_up_leaves_the_last_checkpoint_whole() {
     let left = Tree::read(&run).unwrap();
     assert_eq!(
         left.paths().collect::<Vec<_>>(),
-        [".lock", "config.toml", "last.checkpoint"]
+        [
+            ".lock",
+            "config.toml",
+            "environment.json",
+            "front_end.json",
+            "last.checkpoint"
+        ]
     );
     let mut resume = Program::Train.command(["fit", "--resume", "--run"]);
     let resumed = resume.arg(&run).assert().success();

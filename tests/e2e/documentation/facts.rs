@@ -29,7 +29,7 @@ fn commands(program: Program) -> Vec<String> {
 /// The options that a command's help lists. Descriptions, which may name other commands' options, are indented further.
 fn options(help: &str) -> BTreeSet<String> {
     let option = Regex::new(r"(?m)^ {2,6}(?:-\w, )?--([a-z][a-z0-9-]*)").unwrap();
-    let of_all = ["help", "version", "json", "quiet"];
+    let of_all = ["help", "version", "json", "quiet", "log-format"];
     let names = option.captures_iter(help).map(|found| found[1].to_owned());
     names.filter(|name| !of_all.contains(&name.as_str())).collect()
 }
