@@ -10,6 +10,7 @@ use std::sync::Once;
 
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
+    static OWN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs `action`. A panic in it prints nothing, and becomes the error. What `action` had borrowed mutably may be left in
@@ -27,7 +28,22 @@ pub fn catch<T>(action: impl FnOnce() -> T) -> Result<T, String> {
     GUARDED.set(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(action));
     GUARDED.set(false);
-    outcome.map_err(|payload| message(payload.as_ref()))
+    outcome.map_err(|payload| {
+        if OWN.replace(false) {
+            panic::resume_unwind(payload);
+        }
+        message(payload.as_ref())
+    })
+}
+
+/// Runs code of our own that guarded code calls back: a panic in it is printed and goes through [`catch`].
+pub fn own<T>(action: impl FnOnce() -> T) -> T {
+    let guarded = GUARDED.replace(false);
+    OWN.set(guarded);
+    let value = action();
+    OWN.set(false);
+    GUARDED.set(guarded);
+    value
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
@@ -49,5 +65,19 @@ mod tests {
         assert!(said.contains("index out of bounds"), "{said}");
         assert_eq!(catch(|| panic!("constant")), Err::<(), _>("constant".into()));
         assert!(!GUARDED.get());
+    }
+
+    #[test]
+    fn a_panic_of_our_own_code_that_is_called_back_is_not_taken_for_the_librarys() {
+        let ended = panic::catch_unwind(|| catch(|| own(|| panic!("ours"))));
+        assert_eq!(
+            ended
+                .map(|_: Result<(), _>| ())
+                .map_err(|payload| message(payload.as_ref())),
+            Err("ours".into())
+        );
+        assert_eq!(catch(|| own(|| 3)), Ok(3));
+        assert_eq!(catch(|| panic!("theirs")), Err::<(), _>("theirs".into()));
+        assert!(!GUARDED.get() && !OWN.get());
     }
 }

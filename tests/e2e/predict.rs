@@ -129,6 +129,11 @@ fn any_format_and_length_is_heard_and_what_cannot_be_is_named() {
         csvs.push(fs::read_to_string(&table).unwrap());
     }
     assert_eq!(csvs[0], csvs[1], "threads make no difference");
+    for refused in [&files[0], &root.path().join("no/such/place.csv")] {
+        let mut command = predict(&run, &files);
+        let said = command.arg("--csv").arg(refused).assert().code(1);
+        said.stderr(predicates::str::contains("name another file"));
+    }
     let lines: Vec<_> = csvs[0].lines().collect();
     assert!(
         lines[0].starts_with("path,reason,detail,seconds,frames,predicted,"),

@@ -10,9 +10,14 @@ use serde::{Deserialize, Serialize};
 use shared::dataset::Task;
 use shared::features::FeatureConfig;
 use shared::stats::Normalization;
+use std::ops::RangeInclusive;
 
 /// The file's name in a run.
 pub const FRONT_END_FILE: &str = "front_end.json";
+
+/// Clips of data sets lie far inside of these.
+const SAMPLE_RATES: RangeInclusive<u32> = 1_000..=192_000;
+const LONGEST_CLIP_SECONDS: usize = 3600;
 
 /// What a run knows of its data set's front end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,7 +81,15 @@ impl FrontEndRecord {
 
     /// What would make nonsense of every file, as a sentence.
     fn check(&self, config: &RunConfig) -> Result<(), String> {
-        self.features.validate().map_err(|error| error.to_string())?;
+        let features = &self.features;
+        features.validate().map_err(|error| error.to_string())?;
+        let longest = LONGEST_CLIP_SECONDS * features.sample_rate as usize;
+        if !SAMPLE_RATES.contains(&features.sample_rate) || features.clip_samples > longest {
+            return Err(format!(
+                "clips of {} samples at {} Hz are none that a data set has",
+                features.clip_samples, features.sample_rate
+            ));
+        }
         let Normalization {
             waveform_mean,
             waveform_std,
@@ -204,6 +217,8 @@ mod tests {
         assert!(refused(&|record| record.normalization.mel_std[5] = 0.0).contains("above zero"));
         assert!(refused(&|record| record.normalization.waveform_std = -1.0).contains("above zero"));
         assert!(refused(&|record| record.features.hop_length = 0).contains("hop"));
+        assert!(refused(&|record| record.features.clip_samples = 1 << 50).contains("none that a data set has"));
+        assert!(refused(&|record| record.features.sample_rate = 4_000_000_000).contains("4000000000 Hz"));
         let scale = StatisticsScale {
             shift: vec![0.0],
             scale: vec![1.0],

@@ -72,7 +72,8 @@ fn report(error: &anyhow::Error, json: bool) -> u8 {
         (code, json!({ "ok": false, "error": format!("{error:#}") }))
     };
     if json {
-        println!("{line}");
+        // There is no other place to complain.
+        let _ = writeln!(io::stdout(), "{line}");
     }
     code
 }

@@ -84,6 +84,8 @@ impl WaveformReader {
         meter: &Meter,
         mut consume: impl FnMut(&mut Vec<i16>) -> Result<(), Rejection>,
     ) -> Result<Waveform, Rejection> {
+        // A defect of whoever takes the samples is not the file's.
+        let mut consume = |samples: &mut Vec<i16>| guard::own(|| consume(samples));
         guard::catch(|| {
             let waveform = open().and_then(|mut stream| self.decode(stream.as_mut(), meter, &mut consume));
             // A decoder may take the end of its patience for the end of the file.

@@ -10,17 +10,19 @@ use crate::mapping_fault::FaultWatch;
 use crate::metrics::SetMetrics;
 use crate::models::{Blueprint, import_weights};
 use crate::precision::Precision;
-use crate::predict::{HearingSetup, Listener, Verdict, expand};
+use crate::predict::{HearingSetup, Listener, Named, Verdict, expand};
 use crate::report::{METRICS_FILE, read_metrics};
 use crate::run_directory::RunDirectory;
 use crate::start::BEST_FILE;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::{Value, json};
-use shared::atomic_file;
+use shared::atomic_file::{self, WriteError};
 use shared::audio::validate::Rejection;
+use shared::audio::watchdog::Patience;
 use shared::dataset::Task;
 use std::fmt::Write as _;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,7 +37,10 @@ pub fn run_predict(args: PredictArgs, watch: &FaultWatch, console: Console) -> a
     watch.advise("run the same command again");
     let record = FrontEndRecord::read(&run, &config)?;
     let thresholds = thresholds(&run, &config, record.task)?;
-    let files = expand(&args.files)?;
+    let named = expand(&args.files);
+    if let Some(path) = &args.csv {
+        check_csv(path, &named)?;
+    }
     let setup = Arc::new(HearingSetup::new(&record, &config));
     let (device, device_name) = choice.open()?;
     let blueprint = Blueprint {
@@ -55,35 +60,49 @@ pub fn run_predict(args: PredictArgs, watch: &FaultWatch, console: Console) -> a
         dtype,
         task: record.task,
         outputs: config.classes.len(),
+        patience: Patience::default(),
         setup,
     };
     console.line(&format!(
         "{} of {} on {device_name}, {} files",
         config.model,
         args.run.display(),
-        files.len()
+        named.len()
     ));
+    let sound = named.iter().filter(|(_, problem)| problem.is_none());
+    let files: Vec<PathBuf> = sound.map(|(path, _)| path.clone()).collect();
     let bar = console.count("files", files.len());
-    let mut answers = Vec::new();
+    let mut heard = Vec::new();
     let jobs = args.jobs.or_else(|| thread::available_parallelism().ok());
-    listener.predict(&files, jobs.map_or(1, NonZeroUsize::get), |file, verdict| {
+    let ended = listener.predict(&files, jobs.map_or(1, NonZeroUsize::get), |file, verdict| {
         if let Err(rejection) = &verdict {
-            bar.suspend(|| console.line(&format!("{}: {rejection}", files[file].display())));
+            bar.suspend(|| console.line(&format!("{}: {rejection}", shown(&files[file]))));
         }
         bar.inc(1);
-        answers.push(verdict);
+        heard.push(verdict);
         Ok(())
-    })?;
+    });
     bar.finish_and_clear();
+    let mut heard = heard.into_iter();
+    let answers: Vec<Answer> = named
+        .into_iter()
+        .map_while(|(path, problem)| {
+            Some((
+                path,
+                problem.map_or_else(|| heard.next(), |problem| Some(Err(problem)))?,
+            ))
+        })
+        .collect();
     let answers = Answers {
-        files: &files,
         answers: &answers,
         classes: &config.classes,
         thresholds: thresholds.as_deref(),
         top: args.top.get(),
     };
-    if let Some(path) = &args.csv {
-        answers.write_csv(path)?;
+    // What there is is said, whatever went wrong.
+    let mut problems: Vec<String> = ended.err().map(|error| format!("{error:#}")).into_iter().collect();
+    if let Some(error) = args.csv.as_ref().and_then(|path| answers.write_csv(path).err()) {
+        problems.push(error.to_string());
     }
     let failed = answers.failed();
     let outcome = Outcome {
@@ -92,10 +111,16 @@ pub fn run_predict(args: PredictArgs, watch: &FaultWatch, console: Console) -> a
                       "classes": config.classes, "failed": failed, "files": answers.json() }),
     };
     if failed > 0 {
-        let sentence = format!("{failed} of {} files could not be heard", files.len());
-        return Err(Incomplete { outcome, sentence }.into());
+        problems.push(format!(
+            "{failed} of {} files could not be heard",
+            answers.answers.len()
+        ));
     }
-    Ok(outcome)
+    if problems.is_empty() {
+        return Ok(outcome);
+    }
+    let sentence = problems.join("; ");
+    Err(Incomplete { outcome, sentence }.into())
 }
 
 /// Of tags, the thresholds that `eval` judged them by; 0.5 before it did.
@@ -110,7 +135,7 @@ fn thresholds(run: &RunDirectory, config: &RunConfig, task: Task) -> anyhow::Res
         _ => Vec::new(),
     };
     if thresholds.len() != config.classes.len() {
-        anyhow::bail!(
+        bail!(
             "{} has no thresholds of {} tags; run `train eval --run {}`",
             run.path(METRICS_FILE).display(),
             config.classes.len(),
@@ -120,10 +145,56 @@ fn thresholds(run: &RunDirectory, config: &RunConfig, task: Task) -> anyhow::Res
     Ok(Some(thresholds))
 }
 
+/// How the table begins; a file that does not is none that may be replaced.
+const CSV_COLUMNS: [&str; 6] = ["path", "reason", "detail", "seconds", "frames", "predicted"];
+
+/// Refuses a table that would replace something else, or that cannot be written, before hours of work.
+fn check_csv(path: &Path, named: &[Named]) -> anyhow::Result<()> {
+    let refuse = |problem: &str| bail!("--csv {} {problem}; name another file", shown(path));
+    let same = |file: &Path| fs::canonicalize(file).ok() == fs::canonicalize(path).ok();
+    if path.exists() && named.iter().any(|(file, _)| same(file)) {
+        return refuse("is one of the files to be heard");
+    }
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return refuse(&format!("cannot be replaced: {error}")),
+        Ok(file) => {
+            let mut beginning = Vec::new();
+            let expected = CSV_COLUMNS.join(",");
+            file.take(expected.len() as u64)
+                .read_to_end(&mut beginning)
+                .with_context(|| format!("could not read {}", path.display()))?;
+            if !beginning.is_empty() && beginning != expected.as_bytes() {
+                return refuse("is there already and no table of predictions");
+            }
+        }
+    }
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match tempfile::tempfile_in(directory.unwrap_or(Path::new("."))) {
+        Ok(_) => Ok(()),
+        Err(error) => refuse(&format!("cannot be written: {error}")),
+    }
+}
+
+/// A path for people: control characters are written out, so that a name can neither break a line nor command a terminal.
+fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for character in path.to_string_lossy().chars() {
+        if character.is_control() {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
+/// A file and what came of it.
+type Answer = (PathBuf, Result<Verdict, Rejection>);
+
 /// What came of all files, to be written down.
 struct Answers<'a> {
-    files: &'a [PathBuf],
-    answers: &'a [Result<Verdict, Rejection>],
+    answers: &'a [Answer],
     classes: &'a [String],
     thresholds: Option<&'a [f64]>,
     top: usize,
@@ -131,11 +202,7 @@ struct Answers<'a> {
 
 impl Answers<'_> {
     fn failed(&self) -> usize {
-        self.answers.iter().filter(|answer| answer.is_err()).count()
-    }
-
-    fn rows(&self) -> impl Iterator<Item = (&Path, &Result<Verdict, Rejection>)> {
-        self.files.iter().map(PathBuf::as_path).zip(self.answers)
+        self.answers.iter().filter(|(_, answer)| answer.is_err()).count()
     }
 
     /// Classes by their probability, the likeliest first.
@@ -166,10 +233,10 @@ impl Answers<'_> {
 
     /// A line per file.
     fn table(&self) -> String {
-        let names: Vec<String> = self.files.iter().map(|path| path.display().to_string()).collect();
+        let names: Vec<String> = self.answers.iter().map(|(path, _)| shown(path)).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         let mut table = format!("{:<width$}  {:>7}  {}", "file", "time", self.heading());
-        for (name, answer) in names.iter().zip(self.answers) {
+        for (name, (_, answer)) in names.iter().zip(self.answers) {
             let _ = match answer {
                 Ok(verdict) => {
                     let top = self.ranked(verdict).into_iter().take(self.top);
@@ -196,7 +263,7 @@ impl Answers<'_> {
     }
 
     fn json(&self) -> Vec<Value> {
-        let row = |(path, answer): (&Path, &Result<Verdict, Rejection>)| match answer {
+        let row = |(path, answer): &Answer| match answer {
             Ok(verdict) => {
                 let top = self.ranked(verdict).into_iter().take(self.top);
                 let top: Vec<_> = top
@@ -215,14 +282,14 @@ impl Answers<'_> {
             Err(rejection) => json!({ "path": path.to_string_lossy(), "ok": false, "reason": rejection.code(),
                                       "detail": rejection.to_string() }),
         };
-        self.rows().map(row).collect()
+        self.answers.iter().map(row).collect()
     }
 
     /// `path,reason,detail,seconds,frames,predicted` and a column per class.
-    fn write_csv(&self, path: &Path) -> anyhow::Result<()> {
-        let columns = ["path", "reason", "detail", "seconds", "frames", "predicted"];
+    fn write_csv(&self, path: &Path) -> Result<(), WriteError> {
+        let columns = CSV_COLUMNS;
         let header = columns.into_iter().chain(self.classes.iter().map(String::as_str));
-        let rows = self.rows().map(|(path, answer)| {
+        let rows = self.answers.iter().map(|(path, answer)| {
             let path = path.to_string_lossy().into_owned();
             let mut row = match answer {
                 Ok(verdict) => vec![
@@ -253,7 +320,7 @@ impl Answers<'_> {
             }
             writer.flush()
         };
-        atomic_file::write(path, |file| write(file)).with_context(|| format!("could not write {}", path.display()))
+        atomic_file::write(path, |file| write(file))
     }
 }
 

@@ -1,67 +1,56 @@
 //! Which files are heard: those that were named, and the audio files below directories that were.
 
 use shared::audio::decode::EXTENSIONS;
+use shared::audio::validate::Rejection;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A directory that cannot be looked through.
-#[derive(Debug, thiserror::Error)]
-pub enum FilesError {
-    /// The operating system refused.
-    #[error("could not look through {}: {source}", path.display())]
-    Io {
-        /// The directory.
-        path: PathBuf,
-        /// What it answered.
-        source: io::Error,
-    },
-    /// Nothing to hear.
-    #[error(
-        "{} has no audio files: none of their names ends with {}; name the files themselves if their names differ",
-        path.display(), EXTENSIONS.join(", ")
-    )]
-    Nothing {
-        /// The directory.
-        path: PathBuf,
-    },
-}
+/// A file to hear; or a directory that stands for none, and why.
+pub type Named = (PathBuf, Option<Rejection>);
 
 /// Files in the order in which they were named; those of a directory, at any depth, by their paths. Links to
 /// directories are not followed below a directory, so that there is an end.
-pub fn expand(named: &[PathBuf]) -> Result<Vec<PathBuf>, FilesError> {
+pub fn expand(named: &[PathBuf]) -> Vec<Named> {
     let mut files = Vec::new();
     for path in named {
         if path.is_dir() {
             let before = files.len();
-            below(path, &mut files)?;
+            below(path, &mut files);
             if files.len() == before {
-                return Err(FilesError::Nothing { path: path.clone() });
+                let endings = EXTENSIONS.join(", ");
+                files.push(failed(
+                    path,
+                    format!("it has no file whose name ends with {endings}; name the files themselves"),
+                ));
             }
-            files[before..].sort();
+            files[before..].sort_by(|a, b| a.0.cmp(&b.0));
         } else {
             // Whether it exists is found out when it is heard, so that one that does not costs its row only.
-            files.push(path.clone());
+            files.push((path.clone(), None));
         }
     }
-    Ok(files)
+    files
 }
 
-fn below(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), FilesError> {
-    let failed = |source| FilesError::Io {
-        path: directory.to_owned(),
-        source,
+fn failed(path: &Path, message: String) -> Named {
+    (path.to_owned(), Some(Rejection::IoError { message }))
+}
+
+fn below(directory: &Path, files: &mut Vec<Named>) {
+    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = match entries {
+        Ok(entries) => entries,
+        Err(error) => return files.push(failed(directory, error.to_string())),
     };
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
+    for entry in entries {
         let path = entry.path();
-        if entry.file_type().map_err(failed)?.is_dir() {
-            below(&path, files)?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            below(&path, files);
         } else if is_audio(&path) && !path.is_dir() {
-            files.push(path);
+            files.push((path, None));
         }
     }
-    Ok(())
 }
 
 fn is_audio(path: &Path) -> bool {
@@ -83,9 +72,12 @@ mod tests {
         }
         let named = [path("missing.mp3"), path("b"), path("b/noname")];
         let expected = ["missing.mp3", "b/1.flac", "b/2.MP3", "b/inner/0.wav", "b/noname"];
-        assert_eq!(expand(&named).unwrap(), expected.map(path));
+        assert_eq!(expand(&named), expected.map(|name| (path(name), None)));
         fs::create_dir(path("empty")).unwrap();
-        let error = expand(&[path("empty")]).unwrap_err().to_string();
-        assert!(error.contains("has no audio files") && error.contains("mp3"), "{error}");
+        let [(of, Some(problem)), (file, None)] = &expand(&[path("empty"), path("b/1.flac")])[..] else {
+            panic!("a directory without audio files costs its row only")
+        };
+        assert_eq!((of, file), (&path("empty"), &path("b/1.flac")));
+        assert!(problem.to_string().contains("ends with aac"), "{problem}");
     }
 }

@@ -8,7 +8,7 @@ mod cutter;
 mod files;
 mod hearing;
 
-pub use files::{FilesError, expand};
+pub use files::{Named, expand};
 pub use hearing::{Heard, HearingSetup};
 
 use crate::loader::BatchBuffer;
@@ -19,7 +19,7 @@ use burn::tensor::{Device, FloatDType};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use hearing::Hearing;
 use shared::audio::validate::Rejection;
-use shared::audio::watchdog::{Patience, Stalls, Supervised};
+use shared::audio::watchdog::{Patience, Stalls, Supervised, TooManyStalled};
 use shared::dataset::Task;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -53,6 +53,8 @@ pub struct Listener {
     pub task: Task,
     /// How many there are.
     pub outputs: usize,
+    /// How long a decoder may show no sign of life.
+    pub patience: Patience,
 }
 
 enum Message {
@@ -64,11 +66,14 @@ enum Message {
         file: usize,
         heard: Result<Heard, Rejection>,
     },
+    /// Nothing more is begun.
+    Broken(TooManyStalled),
 }
 
 impl Listener {
     /// Hears `files` with `jobs` threads, and hands what the model makes of each to `each`, in their order. A file that
-    /// cannot be heard costs its own verdict only.
+    /// cannot be heard costs its own verdict only, but for decoders that come to no end: of more than there are threads, the
+    /// rest is given up.
     pub fn predict(
         &self,
         files: &[PathBuf],
@@ -78,14 +83,14 @@ impl Listener {
         let jobs = jobs.min(files.len()).max(1);
         let (send, messages) = bounded(BATCHES_READY);
         let next = AtomicUsize::new(0);
-        let stalls = Stalls::new(jobs, Patience::default());
+        let stalls = Stalls::new(jobs, self.patience);
         std::thread::scope(|scope| {
             for _ in 0..jobs {
                 let (next, send, stalls) = (&next, send.clone(), Arc::clone(&stalls));
                 scope.spawn(move || self.hear(files, next, &send, stalls));
             }
             drop(send);
-            let outcome = self.collect(&messages, &mut each);
+            let outcome = self.collect(&messages, files.len(), &mut each);
             // Threads give up when their batches find nobody, and begin no other file.
             next.store(files.len(), Ordering::Relaxed);
             drop(messages);
@@ -96,7 +101,8 @@ impl Listener {
     /// A thread's work.
     fn hear(&self, files: &[PathBuf], next: &AtomicUsize, send: &Sender<Message>, stalls: Arc<Stalls>) {
         let setup = Arc::clone(&self.setup);
-        let mut supervised = Supervised::new(stalls, move || Hearing::new(Arc::clone(&setup)));
+        let state = move || Hearing::new(Arc::clone(&setup));
+        let mut supervised = Supervised::new(Arc::clone(&stalls), state);
         loop {
             let file = next.fetch_add(1, Ordering::Relaxed);
             let Some(path) = files.get(file) else { return };
@@ -110,6 +116,8 @@ impl Listener {
                     })
                 })
             };
+            // Once too many have stalled, a file is said to have stalled without having been begun.
+            let given_up = stalls.check().is_err();
             let heard = supervised
                 .run(&path.display().to_string(), work)
                 .unwrap_or_else(|stalled| {
@@ -117,7 +125,13 @@ impl Listener {
                         detail: format!("it did nothing for {} seconds", stalled.seconds),
                     })
                 });
-            if send.send(Message::End { file, heard }).is_err() {
+            let ended = !given_up && send.send(Message::End { file, heard }).is_ok();
+            if let Err(broken) = stalls.check() {
+                // Whoever collects may have gone.
+                let _ = send.send(Message::Broken(broken));
+                return;
+            }
+            if !ended {
                 return;
             }
         }
@@ -126,6 +140,7 @@ impl Listener {
     fn collect(
         &self,
         messages: &Receiver<Message>,
+        files: usize,
         each: &mut impl FnMut(usize, Result<Verdict, Rejection>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let front_end = self.setup.front_end();
@@ -140,8 +155,10 @@ impl Listener {
         // Verdicts on files whose turn has not come; as many as there are threads, or hardly more.
         let mut early = BTreeMap::new();
         let mut turn = 0;
-        for message in messages {
-            match message {
+        // Not until nobody can send any more: a decoder that was left behind holds its end of the channel.
+        while turn < files {
+            match messages.recv()? {
+                Message::Broken(broken) => return Err(broken.into()),
                 Message::Batch { file, batch } => {
                     let logits = step::to_host(self.model.forward(uploader.upload(&batch, 0..batch.clips())))?;
                     let sum = sums.entry(file).or_insert_with(|| vec![0.0; self.outputs]);
@@ -165,5 +182,81 @@ impl Listener {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RunConfig;
+    use crate::front_end_record::FrontEndRecord;
+    use crate::models::{Blueprint, ModelKind};
+    use crate::run_data::RunData;
+    use crate::testing;
+    use std::fs;
+    use std::path::Path;
+    use std::time::Duration;
+
+    /// An untrained network that loses its patience after a second.
+    fn listener() -> Listener {
+        let root = testing::dataset();
+        let config: RunConfig = testing::config(root.path(), ModelKind::Cnn1d);
+        let record = FrontEndRecord::of(&RunData::open(&config).unwrap());
+        let setup = Arc::new(HearingSetup::new(&record, &config));
+        let device = Device::flex();
+        let blueprint = Blueprint {
+            shape: *setup.front_end().shape(),
+            classes: 2,
+            dropout: 0.0,
+        };
+        Listener {
+            model: config.model.init(&blueprint, &device),
+            dtype: FloatDType::F32,
+            device,
+            setup,
+            task: Task::SingleLabel,
+            outputs: 2,
+            patience: Patience {
+                tick: Duration::from_millis(50),
+                ticks: 20,
+            },
+        }
+    }
+
+    /// A file over which Symphonia counts for minutes; see `shared/tests/stalled_decoder.rs`.
+    fn endless(seeds: &Path) -> Vec<u8> {
+        let atom = |kind: &[u8; 4], body: &[u8]| [&(body.len() as u32 + 8).to_be_bytes(), &kind[..], body].concat();
+        let run = atom(b"trun", b"\0\0\0\0\xff\xff\xff\xff").repeat(500);
+        let header = atom(b"tfhd", b"\0\x02\0\0\0\0\0\x01");
+        let fragment = [
+            atom(b"mfhd", &[0, 0, 0, 0, 0, 0, 0, 2]),
+            atom(b"traf", &[header, run].concat()),
+        ];
+        let whole = fs::read(seeds.join("fragmented.m4a")).unwrap();
+        [whole, atom(b"moof", &fragment.concat())].concat()
+    }
+
+    #[test]
+    fn a_decoder_that_comes_to_no_end_costs_its_file_and_too_many_of_them_the_rest() {
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/decode_validate");
+        let (directory, listener) = (tempfile::tempdir().unwrap(), listener());
+        let path = |name: &str| directory.path().join(name);
+        for name in ["a.m4a", "b.m4a"] {
+            fs::write(path(name), endless(&seeds)).unwrap();
+        }
+        let good = seeds.join("tone.flac");
+        let hear = |files: &[PathBuf]| {
+            let mut codes = Vec::new();
+            let outcome = listener.predict(files, 1, |_, verdict| {
+                codes.push(verdict.map_or_else(|rejection| rejection.code(), |_| "heard"));
+                Ok(())
+            });
+            (outcome.map_err(|error| error.to_string()), codes)
+        };
+        let (outcome, codes) = hear(&[path("a.m4a"), good.clone()]);
+        assert_eq!((outcome, codes), (Ok(()), vec!["decoder_stalled", "heard"]));
+        let (outcome, codes) = hear(&[good.clone(), path("a.m4a"), path("b.m4a"), good]);
+        assert!(outcome.unwrap_err().contains("b.m4a"));
+        assert_eq!(codes, ["heard", "decoder_stalled", "decoder_stalled"]);
     }
 }
