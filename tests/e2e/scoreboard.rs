@@ -217,6 +217,11 @@ fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
     fs::remove_file(set.join("seed-2/best.safetensors")).unwrap();
     let refused = eval(&set, &[]).code(1);
     assert!(stderr(&refused).contains("seed 2 of"), "{}", stderr(&refused));
+    // A seed whose directory is gone.
+    fs::remove_dir_all(set.join("seed-1")).unwrap();
+    let refused = report(&[&set], &[]).code(1);
+    let expected = format!("seed 1 of {} has not been trained", set.display());
+    assert!(stderr(&refused).contains(&expected), "{}", stderr(&refused));
 }
 
 #[test]
@@ -235,9 +240,22 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     assert!(line["notes"][0].as_str().unwrap().contains(&advice), "{line}");
     assert_eq!(line["runs"][0]["set"], "val");
     assert!(codes(&line["runs"][0]).contains(&"chosen_on"), "{line}");
-    for run in [&short, &long, &mixed] {
+    eval(&short, &[]).success();
+    // One of them lacks the test set's figures: both stand on the validation set, and so does the page.
+    let line = json_line(&report(&[&short, &long], &[]).success());
+    assert_eq!(
+        (&line["runs"][0]["set"], &line["runs"][1]["set"]),
+        (&"val".into(), &"val".into())
+    );
+    assert!(line["comparisons"][0]["contrasts"].is_array(), "{line}");
+    let page_file = root.path().join("validation.html");
+    for run in [&long, &mixed] {
         eval(run, &[]).success();
     }
+    let to_page = ["--set", "validation", "--html", page_file.to_str().unwrap()];
+    report(&[&short, &long], &to_page).success();
+    let page = fs::read_to_string(&page_file).unwrap();
+    assert!(page.contains("those of the validation set") && page.contains("tracks of the validation set"));
     let judged = json_line(&eval(&set, &[]).success());
     let file: Value = serde_json::from_slice(&fs::read(set.join("seeds.json")).unwrap()).unwrap();
     assert_eq!(file["test"], judged["figures"]);
