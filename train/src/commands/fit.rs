@@ -60,6 +60,9 @@ pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyho
     Ok(train(&args, plan, resumed, &choices, &around)?.outcome())
 }
 
+/// Why a path stays relative, but for its being empty.
+pub(super) const NOT_ABSOLUTE: &str = "a path is empty, or there is no current directory";
+
 /// What a training may ask for, and whom it tells.
 pub(super) struct Surroundings<'a> {
     pub(super) stop: StopRequest<'a>,
@@ -86,11 +89,13 @@ pub(super) fn plan(
 ) -> anyhow::Result<Plan> {
     let fallback = begun.map(RunConfig::to_settings).unwrap_or_default();
     let window_is_set = settings.shuffle_window.is_some();
+    // The run is looked at later from other directories.
+    let settings = settings.absolute().context(NOT_ABSOLUTE)?;
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
     config.check_beginning().map_err(UsageError::Setting)?;
     config.devices = devices;
-    // The run is looked at later from other directories.
-    config.data = path::absolute(&config.data).context("there is no current directory")?;
+    // Earlier versions kept it as it was typed.
+    config.data = path::absolute(&config.data).context(NOT_ABSOLUTE)?;
     let live = config.split.is_empty();
     if live {
         config.split = live_split(&config.data)?;
