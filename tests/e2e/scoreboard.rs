@@ -332,6 +332,18 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     assert!(page.contains("How sure the figures are") && page.contains("leaked: "));
     let again = report(&[&short, &long, &set, &mixed], &[]).success();
     assert_eq!(json_line(&again), line, "the same runs have the same figures each time");
+    // A page that cannot be written is an error, and neither the table nor another page is lost with it.
+    fs::remove_file(short.join("report.html")).unwrap();
+    fs::remove_file(long.join("report.html")).unwrap();
+    fs::create_dir(short.join("report.html")).unwrap();
+    let failed = report(&[&short, &long], &["--quiet"]).code(1);
+    let said = stderr(&failed);
+    assert!(said.contains("report.html was not written"), "{said}");
+    assert_eq!(
+        json_line(&failed)["pages"],
+        serde_json::json!([long.join("report.html")])
+    );
+    fs::remove_dir(short.join("report.html")).unwrap();
     let together = root.path().join("together.html");
     let line = json_line(&report(&[&short, &set], &["--html", together.to_str().unwrap()]).success());
     assert_eq!(line["pages"], serde_json::json!([together]));

@@ -7,8 +7,7 @@ use crate::compute::Compute;
 use crate::config::{Cache, RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
-use crate::environment::Environment;
-use crate::fit::{FitReport, HISTORY_FILE, fit, training_source};
+use crate::fit::{FitReport, HISTORY_FILE, fit};
 use crate::integrity::{verify, verify_copies};
 use crate::mapping_fault::FaultWatch;
 use crate::memory::{self, shuffle_window};
@@ -190,11 +189,7 @@ pub(super) fn train(
         verify_copies(&data.dataset, &training_kinds(&config), &directory, stop)?;
     }
     watch.advise(&around.advice);
-    let batches = training_source(&config, &data, &compute, data.set(Set::Train)?, 0)
-        .batches
-        .len();
-    Environment::here(&device_name, batches * config.batch_size).write(&run)?;
-    let report = fit(&config, &data, &run, &compute, stop, console)?;
+    let report = fit(&config, &data, &run, &compute, &device_name, stop, console)?;
     let options = html::Options {
         set: Some(Set::Val),
         ..html::Options::default()
@@ -202,7 +197,7 @@ pub(super) fn train(
     Ok(Trained {
         run: args.run.clone(),
         device: device_name,
-        page: report::write_page(&run, &config, &options, console),
+        page: report::write_page(&run, &config, &options),
         report,
     })
 }

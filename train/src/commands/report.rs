@@ -1,11 +1,10 @@
 //! `train report`.
 
-use super::Outcome;
+use super::{Incomplete, Outcome};
 use crate::cli::ReportArgs;
 use crate::config::RunConfig;
 use crate::console::Console;
 use crate::report::html::{self, Candidate};
-use crate::report::write_page;
 use crate::run_directory::RunDirectory;
 use crate::scoreboard::text::describe;
 use crate::scoreboard::{Board, Entry, seeds_without};
@@ -39,10 +38,14 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
         atomic_file::write_bytes(file, &board.to_csv())?;
         console.line(&format!("wrote {}", file.display()));
     }
-    let pages = match &args.html {
-        Some(file) => vec![compare(args, &board, shown, file)?],
-        None => write_pages(args, &board, console)?,
-    };
+    let (mut pages, mut failures) = (Vec::new(), Vec::new());
+    match &args.html {
+        Some(file) => match compare(args, &board, shown, file) {
+            Ok(()) => pages.push(file.clone()),
+            Err(error) => failures.push(not_written(file, &error)),
+        },
+        None => write_pages(args, &board, &mut pages, &mut failures),
+    }
     for page in &pages {
         console.line(&format!("wrote {}", page.display()));
     }
@@ -50,7 +53,17 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     json["pages"] = json!(pages);
     json["command"] = json!("report");
     json["notes"] = json!(notes);
-    Ok(Outcome { text, json })
+    let outcome = Outcome { text, json };
+    if failures.is_empty() {
+        return Ok(outcome);
+    }
+    // The table is there, and is not lost with a page.
+    let sentence = failures.join("; ");
+    Err(Incomplete { outcome, sentence }.into())
+}
+
+fn not_written(page: &Path, error: &anyhow::Error) -> String {
+    format!("{} was not written: {error:#}", page.display())
 }
 
 /// The directory and settings of a run, its data set being where it lies now.
@@ -64,7 +77,7 @@ fn open(args: &ReportArgs, run: &Path) -> anyhow::Result<(RunDirectory, RunConfi
 
 /// Writes the page of all runs beside each other on `set`. Of a set of seeds every run is there, and what is known of all together
 /// stands with the first.
-fn compare(args: &ReportArgs, board: &Board, set: Set, file: &Path) -> anyhow::Result<PathBuf> {
+fn compare(args: &ReportArgs, board: &Board, set: Set, file: &Path) -> anyhow::Result<()> {
     let mut runs = Vec::new();
     for entry in &board.entries {
         let mut standings = entry.standings();
@@ -77,26 +90,25 @@ fn compare(args: &ReportArgs, board: &Board, set: Set, file: &Path) -> anyhow::R
         .map(|((run, config), standings)| Candidate { run, config, standings })
         .collect();
     let page = html::comparison(&candidates, set, &board.paired_tests())?;
-    atomic_file::write_bytes(file, page.as_bytes())?;
-    Ok(file.to_owned())
+    Ok(atomic_file::write_bytes(file, page.as_bytes())?)
 }
 
-/// Writes each run's page anew, now with what is known of its figures.
-fn write_pages(args: &ReportArgs, board: &Board, console: Console) -> anyhow::Result<Vec<PathBuf>> {
-    let mut pages = Vec::new();
+/// Writes each run's page anew, now with what is known of its figures. A page that fails keeps no other from being written.
+fn write_pages(args: &ReportArgs, board: &Board, pages: &mut Vec<PathBuf>, failures: &mut Vec<String>) {
     for entry in &board.entries {
         let standings = entry.standings();
         for run in entry.runs() {
-            let (run, config) = open(args, &run)?;
             let options = html::Options {
                 set: Some(entry.set),
                 audio: args.audio,
                 standings: &standings,
             };
-            pages.extend(write_page(&run, &config, &options, console));
+            match open(args, &run).and_then(|(run, config)| html::write(&run, &config, &options)) {
+                Ok(page) => pages.push(page),
+                Err(error) => failures.push(not_written(&run.join(html::REPORT_FILE), &error)),
+            }
         }
     }
-    Ok(pages)
 }
 
 /// What the runs say of `set`, or all of them of the validation set where one of them says nothing of `set`; and what there
