@@ -45,7 +45,8 @@ parent.postMessage([root.scrollWidth, root.clientWidth, least[0].toFixed(2), lea
 </script></body>"#;
 
 /// Tells how long each sound is, in seconds and -1 for one that cannot be played, and the support column of the classes
-/// in the order that it has after its heading was pressed once.
+/// in the order that it has after its heading was pressed once, and the names, of which one begins with a digit, after theirs
+/// was.
 const USE: &str = r##"<script>
 const length = (sound) => new Promise((done) => {
   sound.addEventListener("loadedmetadata", () => done(sound.duration));
@@ -54,8 +55,12 @@ const length = (sound) => new Promise((done) => {
 });
 document.querySelectorAll("#classes thead button")[1].click();
 const support = [...document.querySelectorAll("#classes tbody tr")].map((row) => row.cells[1].textContent);
+const rows = [...document.querySelectorAll("#classes tbody tr")];
+rows[rows.length - 1].cells[0].textContent = "80s";
+document.querySelectorAll("#classes thead button")[0].click();
+const names = [...document.querySelectorAll("#classes tbody tr")].map((row) => row.cells[0].textContent);
 Promise.all([...document.querySelectorAll("audio")].map(length)).then((lengths) => {
-  document.title = [lengths.join(" "), support.join(" ")].join("|");
+  document.title = [lengths.join(" "), support.join(" "), names.join(",")].join("|");
 });
 </script></body>"##;
 
@@ -168,7 +173,12 @@ fn sounds_can_be_played_and_tables_sorted() {
     let used = root.path().join("used.html");
     fs::write(&used, page(&classes()).replace("</body>", USE)).unwrap();
     let document = browse(&chromium, &used, false, WIDTHS[1], "--dump-dom");
-    let (lengths, support) = title(&document).split_once('|').unwrap();
+    let parts: Vec<&str> = title(&document).split('|').collect();
+    let [lengths, support, names] = parts[..] else {
+        panic!("{parts:?}");
+    };
+    let names: Vec<&str> = names.split(',').collect();
+    assert!(names[0] == "80s" && names.is_sorted(), "{names:?}");
     let numbers = |text: &str| {
         text.split(' ')
             .map(|number| number.parse().unwrap())

@@ -217,6 +217,11 @@ fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
     fs::remove_file(set.join("seed-2/best.safetensors")).unwrap();
     let refused = eval(&set, &[]).code(1);
     assert!(stderr(&refused).contains("seed 2 of"), "{}", stderr(&refused));
+    // A seed whose directory is gone.
+    fs::remove_dir_all(set.join("seed-1")).unwrap();
+    let refused = report(&[&set], &[]).code(1);
+    let expected = format!("seed 1 of {} has not been trained", set.display());
+    assert!(stderr(&refused).contains(&expected), "{}", stderr(&refused));
 }
 
 #[test]
@@ -235,9 +240,22 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     assert!(line["notes"][0].as_str().unwrap().contains(&advice), "{line}");
     assert_eq!(line["runs"][0]["set"], "val");
     assert!(codes(&line["runs"][0]).contains(&"chosen_on"), "{line}");
-    for run in [&short, &long, &mixed] {
+    eval(&short, &[]).success();
+    // One of them lacks the test set's figures: both stand on the validation set, and so does the page.
+    let line = json_line(&report(&[&short, &long], &[]).success());
+    assert_eq!(
+        (&line["runs"][0]["set"], &line["runs"][1]["set"]),
+        (&"val".into(), &"val".into())
+    );
+    assert!(line["comparisons"][0]["contrasts"].is_array(), "{line}");
+    let page_file = root.path().join("validation.html");
+    for run in [&long, &mixed] {
         eval(run, &[]).success();
     }
+    let to_page = ["--set", "validation", "--html", page_file.to_str().unwrap()];
+    report(&[&short, &long], &to_page).success();
+    let page = fs::read_to_string(&page_file).unwrap();
+    assert!(page.contains("those of the validation set") && page.contains("tracks of the validation set"));
     let judged = json_line(&eval(&set, &[]).success());
     let file: Value = serde_json::from_slice(&fs::read(set.join("seeds.json")).unwrap()).unwrap();
     assert_eq!(file["test"], judged["figures"]);
@@ -293,12 +311,11 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     assert_eq!(versus.len(), 3);
     let p = versus[0]["contrasts"][0]["p"].as_f64().unwrap();
     assert!(p > 0.0 && p <= 1.0);
-    assert_eq!(
-        (&versus[0]["test"], &versus[1]["test"]),
-        (&"randomization".into(), &"bootstrap".into())
-    );
-    assert!(versus[0]["mcnemar"]["p"].is_f64() && versus[1]["mcnemar"].is_null());
+    assert_eq!(versus[0]["test"], "randomization");
+    assert!(versus[0]["mcnemar"]["p"].is_f64());
     assert!(versus[0]["holm"][0].as_f64().unwrap() >= p);
+    let reason = versus[1]["not_compared"].as_str().unwrap();
+    assert!(reason.contains("has a single seed"), "{reason}");
     let reason = versus[2]["not_compared"].as_str().unwrap();
     assert!(reason.contains("different tracks") && text.contains(reason), "{text}");
     assert_eq!(
@@ -315,14 +332,27 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     assert!(page.contains("How sure the figures are") && page.contains("leaked: "));
     let again = report(&[&short, &long, &set, &mixed], &[]).success();
     assert_eq!(json_line(&again), line, "the same runs have the same figures each time");
+    // A page that cannot be written is an error, and neither the table nor another page is lost with it.
+    fs::remove_file(short.join("report.html")).unwrap();
+    fs::remove_file(long.join("report.html")).unwrap();
+    fs::create_dir(short.join("report.html")).unwrap();
+    let failed = report(&[&short, &long], &["--quiet"]).code(1);
+    let said = stderr(&failed);
+    assert!(said.contains("report.html was not written"), "{said}");
+    assert_eq!(
+        json_line(&failed)["pages"],
+        serde_json::json!([long.join("report.html")])
+    );
+    fs::remove_dir(short.join("report.html")).unwrap();
     let together = root.path().join("together.html");
     let line = json_line(&report(&[&short, &set], &["--html", together.to_str().unwrap()]).success());
     assert_eq!(line["pages"], serde_json::json!([together]));
     let page = fs::read_to_string(&together).unwrap();
-    assert!(
-        page.contains("bootstrap over seeds and") && page.contains("3 runs compared"),
-        "{page}"
-    );
+    assert!(page.contains("3 runs compared"), "{page}");
+    // A set of seeds against itself.
+    let same = json_line(&report(&[&set, &set], &[]).success());
+    assert_eq!(same["comparisons"][0]["test"], "bootstrap");
+    assert!(same["comparisons"][0]["mcnemar"].is_null(), "{same}");
 
     // A run against itself.
     let same = json_line(&report(&[&long, &long], &[]).success());

@@ -8,6 +8,7 @@ use crate::checkpoint::{self, Progress};
 use crate::compute::Compute;
 use crate::config::{Cache, RunConfig};
 use crate::console::Console;
+use crate::environment::Environment;
 use crate::evaluate::evaluate;
 use crate::front_end_record::FrontEndRecord;
 use crate::history::{self, EpochRecord};
@@ -44,7 +45,8 @@ pub struct FitReport {
     pub validation: SetReport,
 }
 
-/// Trains until the epochs are done or the watched figure has not become better for `patience` of them.
+/// Trains until the epochs are done or the watched figure has not become better for `patience` of them. Where an epoch is
+/// due, the run says from then on that it was trained here, on `device`.
 ///
 /// # Errors
 /// Among others [`Stopped`], after the step under way, once `stop` says so. The run's checkpoint then continues to the
@@ -54,6 +56,7 @@ pub fn fit(
     data: &RunData,
     run: &RunDirectory,
     compute: &Compute,
+    device: &str,
     stop: StopRequest<'_>,
     console: Console,
 ) -> anyhow::Result<FitReport> {
@@ -71,6 +74,9 @@ pub fn fit(
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let steps = training_source(config, data, compute, train, 0).batches.len() as u64;
     let mut advised = false;
+    if next_epoch(config, &progress.history).is_some() {
+        Environment::here(device, steps as usize * config.batch_size).write(run)?;
+    }
     while let Some(epoch) = next_epoch(config, &progress.history) {
         if let Some(signal) = stop() {
             return Err(leave(run, &progress, &trainer, signal)?.into());
@@ -376,7 +382,7 @@ mod tests {
         let go = |run: &RunDirectory, checks: usize| {
             let asked = AtomicUsize::new(0);
             let stop = || (asked.fetch_add(1, Ordering::Relaxed) >= checks).then_some("SIGTERM");
-            fit(&config, &data, run, &compute, &stop, Console::new(true))
+            fit(&config, &data, run, &compute, "cpu", &stop, Console::new(true))
         };
         let step = |outcome: anyhow::Result<FitReport>| match outcome.unwrap_err().downcast::<Stopped>() {
             Ok(Stopped::AtStep { step, .. }) => step,
@@ -397,6 +403,11 @@ mod tests {
         };
         let whole = begin("whole");
         go(&whole, usize::MAX).unwrap();
+        // Nothing is left to be trained, so nothing is trained elsewhere.
+        let trained_on = Environment::read(&whole).unwrap();
+        assert!(trained_on.is_some());
+        fit(&config, &data, &whole, &compute, "cuda:0", &|| None, Console::new(true)).unwrap();
+        assert_eq!(Environment::read(&whole).unwrap(), trained_on);
         // Asked before an epoch, after each of its two steps and after its one batch of validation.
         for (checks, expected) in [0, 1, 2, 2, 2, 3, 4, 4].into_iter().enumerate() {
             let run = begin(&checks.to_string());

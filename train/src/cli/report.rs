@@ -11,7 +11,7 @@ pub struct ReportArgs {
     /// Directories of runs or of sets of seeds
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
-    /// Set whose figures are shown; where a run has none of the test set, those of the validation set stand in
+    /// Set whose figures are shown; where a run has none of the test set, all are shown on the validation set
     #[arg(long, value_enum, default_value_t = JudgedSet::Test)]
     pub set: JudgedSet,
     /// Where the runs' data set lies now, if it was moved

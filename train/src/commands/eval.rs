@@ -99,7 +99,7 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
         audio: args.audio,
         standings: &standings,
     };
-    if let Some(page) = report::write_page(&run, &config, &options, console) {
+    if let Some(page) = report::write_page(&run, &config, &options) {
         text += &format!("\nreport {}", page.display());
     }
     Ok(Outcome { text, json })

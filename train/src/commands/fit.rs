@@ -7,8 +7,7 @@ use crate::compute::Compute;
 use crate::config::{Cache, RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
-use crate::environment::Environment;
-use crate::fit::{FitReport, HISTORY_FILE, fit, training_source};
+use crate::fit::{FitReport, HISTORY_FILE, fit};
 use crate::integrity::{verify, verify_copies};
 use crate::mapping_fault::FaultWatch;
 use crate::memory::{self, shuffle_window};
@@ -60,6 +59,9 @@ pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyho
     Ok(train(&args, plan, resumed, &choices, &around)?.outcome())
 }
 
+/// Why a path stays relative, but for its being empty.
+pub(super) const NOT_ABSOLUTE: &str = "a path is empty, or there is no current directory";
+
 /// What a training may ask for, and whom it tells.
 pub(super) struct Surroundings<'a> {
     pub(super) stop: StopRequest<'a>,
@@ -86,11 +88,13 @@ pub(super) fn plan(
 ) -> anyhow::Result<Plan> {
     let fallback = begun.map(RunConfig::to_settings).unwrap_or_default();
     let window_is_set = settings.shuffle_window.is_some();
+    // The run is looked at later from other directories.
+    let settings = settings.absolute().context(NOT_ABSOLUTE)?;
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
     config.check_beginning().map_err(UsageError::Setting)?;
     config.devices = devices;
-    // The run is looked at later from other directories.
-    config.data = path::absolute(&config.data).context("there is no current directory")?;
+    // Earlier versions kept it as it was typed.
+    config.data = path::absolute(&config.data).context(NOT_ABSOLUTE)?;
     let live = config.split.is_empty();
     if live {
         config.split = live_split(&config.data)?;
@@ -185,11 +189,7 @@ pub(super) fn train(
         verify_copies(&data.dataset, &training_kinds(&config), &directory, stop)?;
     }
     watch.advise(&around.advice);
-    let batches = training_source(&config, &data, &compute, data.set(Set::Train)?, 0)
-        .batches
-        .len();
-    Environment::here(&device_name, batches * config.batch_size).write(&run)?;
-    let report = fit(&config, &data, &run, &compute, stop, console)?;
+    let report = fit(&config, &data, &run, &compute, &device_name, stop, console)?;
     let options = html::Options {
         set: Some(Set::Val),
         ..html::Options::default()
@@ -197,7 +197,7 @@ pub(super) fn train(
     Ok(Trained {
         run: args.run.clone(),
         device: device_name,
-        page: report::write_page(&run, &config, &options, console),
+        page: report::write_page(&run, &config, &options),
         report,
     })
 }

@@ -1,14 +1,13 @@
 //! `train report`.
 
-use super::Outcome;
+use super::{Incomplete, Outcome};
 use crate::cli::ReportArgs;
 use crate::config::RunConfig;
 use crate::console::Console;
 use crate::report::html::{self, Candidate};
-use crate::report::write_page;
 use crate::run_directory::RunDirectory;
 use crate::scoreboard::text::describe;
-use crate::scoreboard::{Board, Entry};
+use crate::scoreboard::{Board, Entry, seeds_without};
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::atomic_file;
@@ -21,19 +20,14 @@ const MANY_RUNS: usize = 3;
 /// Puts runs beside each other.
 pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome> {
     let set = Set::from(args.set);
-    let (mut entries, mut notes) = (Vec::new(), Vec::new());
-    for path in &args.runs {
-        let (entry, note) = read(path, set, args.data.as_deref())?;
-        entries.extend(entry);
-        notes.extend(note);
-    }
-    if entries.is_empty() {
+    let (entries, mut notes) = read_all(args, set)?;
+    let Some(shown) = entries.first().map(|entry| entry.set) else {
         bail!("no run has figures: {}", notes.join("; "));
-    }
-    let of_test = entries.iter().filter(|entry| entry.set == Set::Test).count();
-    if of_test >= MANY_RUNS {
+    };
+    let runs = entries.len();
+    if shown == Set::Test && runs >= MANY_RUNS {
         notes.push(format!(
-            "the best of {of_test} runs by the test set's figures is also the luckiest; choose by --set validation, and look \
+            "the best of {runs} runs by the test set's figures is also the luckiest; choose by --set validation, and look \
              at the test set afterwards"
         ));
     }
@@ -44,10 +38,14 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
         atomic_file::write_bytes(file, &board.to_csv())?;
         console.line(&format!("wrote {}", file.display()));
     }
-    let pages = match &args.html {
-        Some(file) => vec![compare(args, &board, file)?],
-        None => write_pages(args, &board, console)?,
-    };
+    let (mut pages, mut failures) = (Vec::new(), Vec::new());
+    match &args.html {
+        Some(file) => match compare(args, &board, shown, file) {
+            Ok(()) => pages.push(file.clone()),
+            Err(error) => failures.push(not_written(file, &error)),
+        },
+        None => write_pages(args, &board, &mut pages, &mut failures),
+    }
     for page in &pages {
         console.line(&format!("wrote {}", page.display()));
     }
@@ -55,7 +53,17 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     json["pages"] = json!(pages);
     json["command"] = json!("report");
     json["notes"] = json!(notes);
-    Ok(Outcome { text, json })
+    let outcome = Outcome { text, json };
+    if failures.is_empty() {
+        return Ok(outcome);
+    }
+    // The table is there, and is not lost with a page.
+    let sentence = failures.join("; ");
+    Err(Incomplete { outcome, sentence }.into())
+}
+
+fn not_written(page: &Path, error: &anyhow::Error) -> String {
+    format!("{} was not written: {error:#}", page.display())
 }
 
 /// The directory and settings of a run, its data set being where it lies now.
@@ -67,9 +75,9 @@ fn open(args: &ReportArgs, run: &Path) -> anyhow::Result<(RunDirectory, RunConfi
     Ok((directory, config))
 }
 
-/// Writes the page of all runs beside each other. Of a set of seeds every run is there, and what is known of all together
+/// Writes the page of all runs beside each other on `set`. Of a set of seeds every run is there, and what is known of all together
 /// stands with the first.
-fn compare(args: &ReportArgs, board: &Board, file: &Path) -> anyhow::Result<PathBuf> {
+fn compare(args: &ReportArgs, board: &Board, set: Set, file: &Path) -> anyhow::Result<()> {
     let mut runs = Vec::new();
     for entry in &board.entries {
         let mut standings = entry.standings();
@@ -81,47 +89,88 @@ fn compare(args: &ReportArgs, board: &Board, file: &Path) -> anyhow::Result<Path
         .iter()
         .map(|((run, config), standings)| Candidate { run, config, standings })
         .collect();
-    let page = html::comparison(&candidates, &board.paired_tests())?;
-    atomic_file::write_bytes(file, page.as_bytes())?;
-    Ok(file.to_owned())
+    let page = html::comparison(&candidates, set, &board.paired_tests())?;
+    Ok(atomic_file::write_bytes(file, page.as_bytes())?)
 }
 
-/// Writes each run's page anew, now with what is known of its figures.
-fn write_pages(args: &ReportArgs, board: &Board, console: Console) -> anyhow::Result<Vec<PathBuf>> {
-    let mut pages = Vec::new();
+/// Writes each run's page anew, now with what is known of its figures. A page that fails keeps no other from being written.
+fn write_pages(args: &ReportArgs, board: &Board, pages: &mut Vec<PathBuf>, failures: &mut Vec<String>) {
     for entry in &board.entries {
         let standings = entry.standings();
         for run in entry.runs() {
-            let (run, config) = open(args, &run)?;
             let options = html::Options {
                 set: Some(entry.set),
                 audio: args.audio,
                 standings: &standings,
             };
-            pages.extend(write_page(&run, &config, &options, console));
+            match open(args, &run).and_then(|(run, config)| html::write(&run, &config, &options)) {
+                Ok(page) => pages.push(page),
+                Err(error) => failures.push(not_written(&run.join(html::REPORT_FILE), &error)),
+            }
         }
     }
-    Ok(pages)
+}
+
+/// What the runs say of `set`, or all of them of the validation set where one of them says nothing of `set`; and what there
+/// is to do about those that lack figures.
+fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<String>)> {
+    let (mut entries, mut notes) = (Vec::new(), Vec::new());
+    for path in &args.runs {
+        let (entry, note) = read(path, set, args.data.as_deref())?;
+        entries.extend(entry);
+        notes.extend(note);
+    }
+    // Figures of two sets cannot stand beside each other.
+    if entries.iter().any(|entry| entry.set == Set::Val) {
+        for entry in entries.iter_mut().filter(|entry| entry.set != Set::Val) {
+            *entry = read_set(&entry.path, Set::Val, args.data.as_deref())?.with_context(|| {
+                let path = entry.path.display();
+                format!(
+                    "{path} lacks the validation set's figures; judge it with `train eval --run {path} --split val`"
+                )
+            })?;
+        }
+    }
+    Ok((entries, notes))
+}
+
+fn read_set(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<Option<Entry>> {
+    Entry::read(path, set, moved).with_context(|| format!("the run in {} cannot be shown", path.display()))
 }
 
 /// What a run says of `set`, or else of the validation set, and what there is to do about it.
 fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<(Option<Entry>, Option<String>)> {
-    let read =
-        |set| Entry::read(path, set, moved).with_context(|| format!("the run in {} cannot be shown", path.display()));
-    let entry = read(set)?;
+    let entry = read_set(path, set, moved)?;
     if entry.is_some() {
         return Ok((entry, None));
     }
-    let path = path.display();
-    let entry = if set == Set::Val { None } else { read(Set::Val)? };
+    let entry = if set == Set::Val {
+        None
+    } else {
+        read_set(path, Set::Val, moved)?
+    };
+    let lacking = seeds_without(path, if entry.is_some() { set } else { Set::Val })?;
+    let (shown, who) = (path.display(), lacking_name(path, &lacking));
+    let has = if lacking.len() > 1 { "have" } else { "has" };
     let note = match &entry {
         Some(_) => format!(
-            "{path} has not been judged on the test set, so the validation set's figures stand in; judge it with `train eval \
-             --run {path}`"
+            "{who} {has} not been judged on the test set, so the validation set's figures stand in, of all runs; judge the test \
+             set with `train eval --run {shown}`"
         ),
         None => {
-            format!("{path} has not been trained for an epoch yet; continue with `train fit --run {path} --resume`")
+            format!("{who} {has} not been trained for an epoch yet; continue with `train fit --run {shown} --resume`")
         }
     };
     Ok((entry, Some(note)))
+}
+
+/// The run, or those of its seeds that lack something.
+fn lacking_name(path: &Path, seeds: &[u64]) -> String {
+    let path = path.display();
+    let numbers: Vec<_> = seeds.iter().map(u64::to_string).collect();
+    match seeds {
+        [] => path.to_string(),
+        [_] => format!("seed {} of {path}", numbers.join(", ")),
+        _ => format!("seeds {} of {path}", numbers.join(", ")),
+    }
 }

@@ -1,6 +1,6 @@
 //! `train sweep`.
 
-use super::fit::read_settings;
+use super::fit::{NOT_ABSOLUTE, read_settings};
 use super::{Outcome, UsageError};
 use crate::cli::SweepArgs;
 use crate::config::Settings;
@@ -31,8 +31,10 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
     let signals = StopSignals::listen().context("could not listen for signals")?;
     let stop = || signals.received();
     let directory = SweepDirectory::new(&args.sweep);
-    let begun = directory.specification()?;
-    let asked = asked_for(&args)?;
+    // It may be gone on with from another directory.
+    let begun = directory.specification()?.map(Specification::absolute).transpose();
+    let begun = begun.context(NOT_ABSOLUTE)?;
+    let asked = asked_for(&args)?.absolute().context(NOT_ABSOLUTE)?;
     let root = args.sweep.display();
     let mut specification = match &begun {
         Some(begun) => asked.or(begun),

@@ -7,7 +7,8 @@ use crate::models::{ModelKind, Monitor};
 use crate::precision::Precision;
 use crate::run_data::StatisticsKind;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::io;
+use std::path::{self, PathBuf};
 
 /// What a run may be told. All optional; flags win over the file, the file over the defaults of the model's paper.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
@@ -138,6 +139,20 @@ impl Settings {
             augment, background, balance, patience, monitor, init_from, replace_classifier, freeze, frame_seconds,
             skip_seconds, pcm8, normalize, statistics, loader_threads, prefetch, checkpoint_every, precision, front_end, cache,
             shuffle_window, tensorboard)
+    }
+
+    /// The same settings wherever they are read from: paths that are looked at again when a run is resumed are absolute.
+    ///
+    /// # Errors
+    /// When there is no current directory, or a path is empty.
+    pub fn absolute(mut self) -> io::Result<Self> {
+        for path in [&mut self.data, &mut self.background, &mut self.init_from]
+            .into_iter()
+            .flatten()
+        {
+            *path = path::absolute(&*path)?;
+        }
+        Ok(self)
     }
 
     /// Fills in the defaults and checks every value. `data_checksum`, `split` and `classes` are the data set's and left

@@ -10,7 +10,6 @@ mod tag_curves;
 mod tag_table;
 
 use crate::config::RunConfig;
-use crate::console::Console;
 use crate::evaluate::Judgement;
 use crate::history::EpochRecord;
 use crate::metrics::{SetMetrics, SetReport, Tally};
@@ -147,21 +146,16 @@ pub fn write_set(
     Ok(run.write(METRICS_FILE, &json)?)
 }
 
-/// Writes the run's page and gives its path. Where that fails it says so: what the page is about is safe, and no reason
+/// Writes the run's page and gives its path. Where that fails it warns: what the page is about is safe, and no reason
 /// to call a training failed.
-pub fn write_page(
-    run: &RunDirectory,
-    config: &RunConfig,
-    options: &html::Options<'_>,
-    console: Console,
-) -> Option<PathBuf> {
+pub fn write_page(run: &RunDirectory, config: &RunConfig, options: &html::Options<'_>) -> Option<PathBuf> {
     match html::write(run, config, options) {
         Ok(path) => Some(path),
         Err(error) => {
-            console.line(&format!(
-                "warning: {} was not written, and all else was: {error:#}",
+            tracing::warn!(
+                "{} was not written, and all else was: {error:#}",
                 run.path(html::REPORT_FILE).display()
-            ));
+            );
             None
         }
     }

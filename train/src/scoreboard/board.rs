@@ -41,9 +41,8 @@ impl Board {
         let mut versus = Vec::new();
         if let Some((first, others)) = entries.split_first() {
             for (at, other) in others.iter().enumerate() {
-                let outcome = other.judged.clone().arranged_like(&first.judged);
-                let outcome = outcome.map_err(|error| error.to_string()).map(|other| Adjusted {
-                    comparison: compare(&first.judged.outcomes, &other.outcomes, &first.units),
+                let outcome = contrast(first, other).map(|comparison| Adjusted {
+                    comparison,
                     holm: [None; 2],
                 });
                 versus.push(Versus { entry: at + 1, outcome });
@@ -163,6 +162,32 @@ impl Board {
     }
 }
 
+/// How the second differs from the first, or why that cannot be said.
+fn contrast(first: &Entry, second: &Entry) -> Result<Comparison, String> {
+    if first.set != second.set {
+        return Err(format!(
+            "it was judged on the {} set and the first on the {} set",
+            second.set.name(),
+            first.set.name()
+        ));
+    }
+    let judged = second.judged.clone().arranged_like(&first.judged);
+    let judged = judged.map_err(|error| error.to_string())?;
+    let is_single = |entry: &Entry| entry.judged.outcomes.networks() == 1;
+    // What chance there is in seeds is drawn from several of them, and one tells nothing of it.
+    let (single, several) = match (is_single(first), is_single(second)) {
+        (true, false) => (first, second),
+        (false, true) => (second, first),
+        _ => return Ok(compare(&first.judged.outcomes, &judged.outcomes, &first.units)),
+    };
+    Err(format!(
+        "{0} has a single seed and {1} several, so the chance in {0}'s seed cannot be told; train it with --seeds, or name \
+         one run of {1}",
+        single.path.display(),
+        several.path.display()
+    ))
+}
+
 /// An entry for scripts.
 #[derive(Serialize)]
 struct Row<'a> {
@@ -246,7 +271,7 @@ mod tests {
         let board = Board::new(vec![
             entry(&example, "a", 0..1),
             entry(&example, "b", 1..2),
-            entry(&example, "c", 3..5),
+            entry(&example, "c", 3..4),
             other,
         ]);
         assert_eq!(board.compared(), 2);
@@ -262,22 +287,14 @@ mod tests {
             assert_eq!(holm[low], (2.0 * p[low]).min(1.0));
             assert_eq!(holm[high], p[high].max(holm[low]));
         }
-        // Two figures of each comparison, and McNemar's test of the one between single runs.
+        // Two figures of each comparison, and McNemar's test.
         let tests = board.paired_tests();
-        assert_eq!(tests.len(), 5);
+        assert_eq!(tests.len(), 6);
         assert_eq!(tests[0].runs, ["a", "b"]);
-        assert!(
-            tests[2].method.starts_with("McNemar") && tests[3].method.contains("bootstrap over seeds and 40 artists")
-        );
-        let standings = board.entries[2].standings();
-        assert_eq!(
-            (standings.len(), standings[0].runs, standings[0].marks.len()),
-            (2, 2, 1)
-        );
+        assert!(tests[2].method.starts_with("McNemar") && tests[3].method.contains("randomization of 40 artists"));
 
         let text = describe(&board);
         for expected in [
-            "c (2 seeds)",
             "!! leaked",
             "Holm's p",
             "randomization of 40 artists",
@@ -288,7 +305,6 @@ mod tests {
         }
         let json = board.to_json();
         assert_eq!(json["comparisons"][0]["first"], "a");
-        assert_eq!(json["runs"][2]["seeds"], serde_json::json!([3, 4]));
         assert!(
             json["comparisons"][2]["not_compared"]
                 .as_str()
@@ -303,7 +319,44 @@ mod tests {
         assert_eq!(rows.len(), 8);
         assert_eq!(
             (&rows[4][0], &rows[4][2], &rows[4][12], &rows[4][17]),
-            ("c", "2", "top-1", "artist_overlap")
+            ("c", "1", "top-1", "artist_overlap")
         );
+    }
+
+    #[test]
+    fn sets_of_seeds_are_compared_with_each_other_and_not_with_a_single_run() {
+        let example = Example::new();
+        let board = Board::new(vec![entry(&example, "a", 0..3), entry(&example, "b", 3..5)]);
+        let tests = board.paired_tests();
+        assert_eq!(tests.len(), 2);
+        assert!(tests[0].method.contains("bootstrap over seeds and 40 artists"));
+        let standings = board.entries[1].standings();
+        assert_eq!(
+            (standings.len(), standings[0].runs, standings[0].marks.len()),
+            (2, 2, 1)
+        );
+        assert!(describe(&board).contains("b (2 seeds)"));
+        assert_eq!(board.to_json()["runs"][1]["seeds"], serde_json::json!([3, 4]));
+
+        let refused =
+            |first: Entry, second: Entry| Board::new(vec![first, second]).versus[0].outcome.clone().unwrap_err();
+        for reason in [
+            refused(entry(&example, "one", 0..1), entry(&example, "set", 3..5)),
+            refused(entry(&example, "set", 3..5), entry(&example, "one", 0..1)),
+        ] {
+            assert!(reason.starts_with("one has a single seed and set several"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn figures_of_two_sets_are_not_compared() {
+        let example = Example::new();
+        let mut second = entry(&example, "b", 1..2);
+        second.set = Set::Val;
+        // Other tracks too, which is no news then.
+        second.judged.track_ids[0] = 999;
+        let board = Board::new(vec![entry(&example, "a", 0..1), second]);
+        let reason = board.versus[0].outcome.clone().unwrap_err();
+        assert_eq!(reason, "it was judged on the val set and the first on the test set");
     }
 }

@@ -201,6 +201,20 @@ fn runs(path: &Path, seeds: Option<&[u64]>) -> Vec<PathBuf> {
     }
 }
 
+/// Those of a set of seeds whose runs have no figures of `set`; none where `path` holds a single run.
+///
+/// # Errors
+/// When files of one of them cannot be read, or contradict each other.
+pub fn seeds_without(path: &Path, set: Set) -> anyhow::Result<Vec<u64>> {
+    let mut without = Vec::new();
+    for seed in SeedSet::open(path)?.map_or(Vec::new(), |of| of.seeds) {
+        if read_network(&seed_run(path, seed), set)?.is_none() {
+            without.push(seed);
+        }
+    }
+    Ok(without)
+}
+
 fn report(metrics: &RunMetrics, set: Set) -> Option<&SetReport> {
     match set {
         Set::Train => metrics.train.as_ref(),
@@ -310,4 +324,29 @@ fn split_facts(config: &RunConfig, judged: &Judged, set: Set) -> Result<(Units, 
         overlap: Overlap::of(&split.index.leaks, set, without_artist),
     };
     Ok((Units::named(names.iter().map(Option::as_deref)), facts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::ModelKind;
+    use crate::testing;
+
+    #[test]
+    fn the_seeds_that_lack_figures_are_named() {
+        let root = tempfile::tempdir().unwrap();
+        let set = SeedSet {
+            seeds: vec![4, 5],
+            settings: RunConfig {
+                classes: vec!["Folk".into(), "Rock".into()],
+                split: "main".into(),
+                seed: 4,
+                ..testing::config(Path::new("fma"), ModelKind::MfccDense)
+            },
+        };
+        let directory = RunDirectory::begin(root.path()).unwrap();
+        set.save(&directory).unwrap();
+        assert_eq!(seeds_without(root.path(), Set::Val).unwrap(), [4, 5]);
+        assert!(seeds_without(&root.path().join("none"), Set::Val).unwrap().is_empty());
+    }
 }

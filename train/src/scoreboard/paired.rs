@@ -8,7 +8,8 @@
 //!
 //! That asks of two trained networks. Where a side has several seeds the question is whether the *method* is better, and
 //! chance is in the seeds too, which exchanging answers between trained networks does not see. So then `p` is that of the
-//! bootstrap over seeds and tracks, the same that the interval comes from.
+//! bootstrap over seeds and tracks, the same that the interval comes from. It needs several seeds on both sides: of a single
+//! one nothing can be drawn, and its chance would be taken for none.
 
 use super::bootstrap::{self, Interval, SEED, TIE};
 use super::outcomes::{ClassOutcomes, Outcomes, Pair};
@@ -67,10 +68,10 @@ pub struct McNemar {
     pub p: f64,
 }
 
-/// Compares two sides whose answers are in the same order.
+/// Compares two sides whose answers are in the same order: two networks, or two sets of several.
 ///
 /// # Panics
-/// When they are not of the same tracks, truth and task.
+/// When they are not of the same tracks, truth and task, or one side is a single network and the other is not.
 pub fn compare(first: &Outcomes, second: &Outcomes, units: &Units) -> Comparison {
     let mean = |outcomes: &Outcomes| {
         let figures: Vec<Pair> = (0..outcomes.networks()).map(|at| outcomes.plain_figures(at)).collect();
@@ -78,7 +79,8 @@ pub fn compare(first: &Outcomes, second: &Outcomes, units: &Units) -> Comparison
     };
     let (a, b) = (mean(first), mean(second));
     let intervals = bootstrap::differences(first, second, units, bootstrap::RESAMPLES);
-    let single = first.networks() == 1 && second.networks() == 1;
+    let single = first.networks() == 1;
+    assert_eq!(single, second.networks() == 1, "a single seed against several");
     let tests = single.then(|| randomization(first, second, units));
     let mcnemar = match (first, second) {
         (Outcomes::Classes(a), Outcomes::Classes(b)) if single => Some(mcnemar(a, b)),

@@ -92,10 +92,20 @@ impl FromStr for GridAxis {
         if values.is_empty() {
             return Err(format!("`{text}` names no value for {name}"));
         }
-        match (1..values.len()).find(|&at| values[..at].contains(&values[at])) {
+        match (1..values.len()).find(|&at| values[..at].iter().any(|value| same(value, &values[at]))) {
             Some(at) => Err(format!("{name} is to be {} twice", show(&values[at]))),
             None => Ok(Self { name, values }),
         }
+    }
+}
+
+/// Whether two values are one setting: `0` is `0.0`.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Integer(integer), Value::Float(float)) | (Value::Float(float), Value::Integer(integer)) => {
+            *integer as f64 == *float
+        }
+        _ => one == other,
     }
 }
 
@@ -197,7 +207,19 @@ mod tests {
         assert_eq!(values("pcm8=true,false"), Ok(vec![true.into(), false.into()]));
         let lists = vec![Value::from(vec!["conv=0.1", "linear=0.2"]), Value::from(vec!["none"])];
         assert_eq!(values("l2=[\"conv=0.1\",\"linear=0.2\"],[\"none\"]"), Ok(lists));
-        for wrong in ["lr", "=1", "lr=", "lr=1,1", "lr=1]#", "a=\"b,c", "a=b c", "a=1,,2"] {
+        for wrong in [
+            "lr",
+            "=1",
+            "lr=",
+            "lr=1,1",
+            "lr=1]#",
+            "dropout=0,0.0",
+            "dropout=0.0,-0.0",
+            "lr=1.0,1e0",
+            "a=\"b,c",
+            "a=b c",
+            "a=1,,2",
+        ] {
             assert!(values(wrong).is_err(), "{wrong}: {:?}", values(wrong));
         }
     }
@@ -251,7 +273,7 @@ mod tests {
         ) {
             let mut at = 0;
             while at < values.len() {
-                if values[..at].contains(&values[at]) { values.remove(at); } else { at += 1; }
+                if values[..at].iter().any(|value| same(value, &values[at])) { values.remove(at); } else { at += 1; }
             }
             let axis = GridAxis { name: name.clone(), values };
             prop_assert_eq!(&axis.to_string().parse::<GridAxis>().unwrap(), &axis);

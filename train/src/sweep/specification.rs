@@ -7,6 +7,7 @@ use super::axis::{GridAxis, Number, Range, show};
 use crate::config::{InvalidSetting, Settings};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
+use std::{io, path};
 use toml::{Table, Value};
 
 /// The specification of a sweep.
@@ -131,6 +132,9 @@ const NOT_VARIED: [(&str, &str); 2] = [
 /// Settings that change no figure, and may be others when a sweep goes on.
 const FREE: [&str; 5] = ["cache", "checkpoint_every", "loader_threads", "prefetch", "tensorboard"];
 
+/// Settings that are paths and can be varied.
+const PATHS: [&str; 2] = ["background", "init_from"];
+
 impl Specification {
     /// What varies, in the order in which tables show it.
     pub fn names(&self) -> Vec<&str> {
@@ -186,6 +190,24 @@ impl Specification {
                 self.ranges
             },
         }
+    }
+
+    /// The same sweep wherever it is gone on with: its paths are absolute.
+    ///
+    /// # Errors
+    /// When there is no current directory, or a path is empty.
+    pub fn absolute(self) -> io::Result<Self> {
+        let settings = self.settings.absolute()?;
+        let mut grid = self.grid;
+        for axis in grid.iter_mut().filter(|axis| PATHS.contains(&axis.name.as_str())) {
+            for value in &mut axis.values {
+                // What is no text is refused with its name later.
+                if let Value::String(text) = value {
+                    *text = path::absolute(&*text)?.to_string_lossy().into_owned();
+                }
+            }
+        }
+        Ok(Self { settings, grid, ..self })
     }
 
     /// The first thing that a sweep may not go on with, as a sentence. Settings that change nothing but speed may be

@@ -18,7 +18,7 @@ use shared::split::Set;
 use std::collections::BTreeSet;
 
 /// A run that is compared.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     /// Its directory.
     pub run: &'a RunDirectory,
@@ -35,12 +35,12 @@ struct Entry<'a> {
     standings: &'a [Standing],
 }
 
-/// The page of several runs: their figures on the test set where all were judged on it, else on the validation set; the
-/// settings in which they differ; their curves in one frame; F1 by class. `tests` are shown where there are some.
+/// The page of several runs: their figures on `set`, with what is known of these; the settings in which they differ; their
+/// curves in one frame; F1 by class. `tests`, on the same set, are shown where there are some.
 ///
 /// # Errors
 /// Where there is no run, one has no trained epoch, or a file of one is damaged.
-pub fn comparison(candidates: &[Candidate<'_>], tests: &[PairedTest]) -> anyhow::Result<String> {
+pub fn comparison(candidates: &[Candidate<'_>], set: Set, tests: &[PairedTest]) -> anyhow::Result<String> {
     if candidates.is_empty() {
         bail!("there is no run to compare; name at least one");
     }
@@ -54,8 +54,6 @@ pub fn comparison(candidates: &[Candidate<'_>], tests: &[PairedTest]) -> anyhow:
         });
     }
     tell_apart(&mut entries, candidates);
-    let all_tested = entries.iter().all(|entry| entry.view.report(Set::Test).is_some());
-    let set = if all_tested { Set::Test } else { Set::Val };
     let title = format!("{} compared", counted(entries.len() as u64, "run", "runs"));
     let page = Page {
         title: &title,
@@ -99,8 +97,8 @@ fn figures_section(entries: &[Entry<'_>], set: Set, tests: &[PairedTest]) -> Sec
                 (notice("The runs were not judged on one split of one data set, so that their figures cannot be compared."))
             }
             (boxed("Figures by run", &figures_table(entries, set)))
-            (marks(entries))
-            @if !tests.is_empty() { (paired(tests)) }
+            (marks(entries, set))
+            @if !tests.is_empty() { (paired(tests, set)) }
         },
     }
 }
@@ -188,9 +186,10 @@ fn swatch(at: usize) -> Markup {
 }
 
 /// What is to be remarked of each run, in one box, so that many remarks do not hide what they are about.
-fn marks(entries: &[Entry<'_>]) -> Markup {
+fn marks(entries: &[Entry<'_>], set: Set) -> Markup {
     let of_run = |entry: &Entry<'_>| -> BTreeSet<String> {
-        let marks = entry.standings.iter().flat_map(|standing| &standing.marks);
+        let of_set = entry.standings.iter().filter(|standing| standing.set == set.name());
+        let marks = of_set.flat_map(|standing| &standing.marks);
         marks.cloned().collect()
     };
     let marked = entries.iter().map(|entry| (&entry.name, of_run(entry)));
@@ -207,7 +206,7 @@ fn marks(entries: &[Entry<'_>]) -> Markup {
     }
 }
 
-fn paired(tests: &[PairedTest]) -> Markup {
+fn paired(tests: &[PairedTest], set: Set) -> Markup {
     let table = html! {
         table.figures {
             thead {
@@ -233,7 +232,7 @@ fn paired(tests: &[PairedTest]) -> Markup {
         }
     };
     html! {
-        h3 { "Tested on the same tracks" }
+        h3 { "Tested on the same tracks of the " (set_name(set)) " set" }
         (boxed("Paired tests", &table))
     }
 }

@@ -10,7 +10,8 @@ document.querySelectorAll("table.sortable").forEach((table) => {
       const text = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
       const number = (row) => Number.parseFloat(text(row));
       const rows = [...table.tBodies[0].rows];
-      const numeric = rows.some((row) => !Number.isNaN(number(row)));
+      // By the heading: names may begin with a digit, as that of a decade does.
+      const numeric = heading.classList.contains("number");
       // Numbers begin with the largest, names with the first; pressed again, the other way round.
       const before = heading.getAttribute("aria-sort");
       const falling = before ? before === "ascending" : numeric;

@@ -5,7 +5,8 @@ use crate::history::{EpochRecord, to_csv};
 use crate::metrics::{ClassificationMetrics, ConfusionMatrix, Figures, MultiLabelMetrics, SetMetrics, SetReport};
 use crate::models::ModelKind;
 use crate::predictions::{Prediction, Predictions, predictions_file};
-use crate::report::{METRICS_FILE, RunMetrics};
+use crate::report::standing::{PairedTest, Standing};
+use crate::report::{METRICS_FILE, RunMetrics, read_metrics};
 use crate::testing;
 use shared::dataset::Dataset;
 use std::path::Path;
@@ -202,7 +203,7 @@ fn text_of_files_is_escaped_everywhere() {
         config: &config,
         standings: options.standings,
     };
-    for page in [shown, comparison(&[candidate], &[]).unwrap()] {
+    for page in [shown, comparison(&[candidate], Set::Val, &[]).unwrap()] {
         assert!(page.contains("stands in two sets"), "a mark is shown");
         assert_eq!(page.matches("<script").count(), 1, "our own");
         assert!(!page.contains("<img src=x") && page.contains("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;"));
@@ -261,7 +262,7 @@ fn runs_are_compared_by_what_differs() {
         standings: &[],
     };
     let both = [candidate(&first, &first_config), candidate(&second, &second_config)];
-    let page = comparison(&both, &[]).unwrap();
+    let page = comparison(&both, Set::Val, &[]).unwrap();
     for text in [
         ">first</th>",
         ">second</th>",
@@ -276,7 +277,63 @@ fn runs_are_compared_by_what_differs() {
         split: "other".into(),
         ..second_config.clone()
     };
-    let page = comparison(&[candidate(&first, &first_config), candidate(&second, &other)], &[]).unwrap();
+    let others = [candidate(&first, &first_config), candidate(&second, &other)];
+    let page = comparison(&others, Set::Val, &[]).unwrap();
     assert!(page.contains("cannot be compared"));
-    assert!(comparison(&[], &[]).is_err());
+    assert!(comparison(&[], Set::Val, &[]).is_err());
+}
+
+#[test]
+fn all_that_is_said_of_runs_beside_each_other_is_of_one_set() {
+    let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
+    let (run, config) = run(&root.path().join("first"), data.path(), |_| ());
+    // Judged on the test set too, and better there.
+    let mut metrics = read_metrics(&run).unwrap();
+    let mut confusion = ConfusionMatrix::new(2);
+    confusion.add(0, 0);
+    confusion.add(0, 0);
+    confusion.add(1, 1);
+    metrics.test = Some(SetReport {
+        tracks: SetMetrics::Classes(ClassificationMetrics::new(&confusion, &config.classes, 0.25)),
+        frames: None,
+    });
+    run.write(METRICS_FILE, &serde_json::to_vec(&metrics).unwrap()).unwrap();
+    let standing = |set: Set| Standing {
+        figure: "top-1".into(),
+        set: set.name().into(),
+        mean: 0.5,
+        interval: Some([0.25, 0.75]),
+        method: "bootstrap".into(),
+        runs: 1,
+        marks: vec![format!("remark of {}", set.name())],
+    };
+    let standings = [standing(Set::Val), standing(Set::Test)];
+    let candidate = Candidate {
+        run: &run,
+        config: &config,
+        standings: &standings,
+    };
+    let test = PairedTest {
+        figure: "top-1".into(),
+        runs: ["first", "second"].map(String::from),
+        difference: 0.0,
+        interval: None,
+        p_value: 1.0,
+        method: "McNemar".into(),
+    };
+    for (set, name, figure, other) in [
+        (Set::Val, "validation", "0.500", Set::Test),
+        (Set::Test, "test", "1.000", Set::Val),
+    ] {
+        let page = comparison(&[candidate], set, std::slice::from_ref(&test)).unwrap();
+        for text in [
+            format!("Figures are those of the {name} set"),
+            format!("Tested on the same tracks of the {name} set"),
+            format!("<td class=\"number best\">{figure}"),
+            format!("remark of {}", set.name()),
+        ] {
+            assert!(page.contains(&text), "{text}");
+        }
+        assert!(!page.contains(&format!("remark of {}", other.name())));
+    }
 }

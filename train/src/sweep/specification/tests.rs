@@ -155,3 +155,22 @@ proptest! {
         prop_assert_eq!(from_table(to_table(&specification.settings)).unwrap(), specification.settings);
     }
 }
+
+#[test]
+fn a_sweep_goes_on_from_any_directory() {
+    let mut typed = specification(&["init_from=a.pt,b.pt", "model=crnn,vgg16"], &[]);
+    typed.settings.background = Some("noise".into());
+    let kept = typed.clone().absolute().unwrap();
+    for (path, name) in [(&kept.settings.data, "fma"), (&kept.settings.background, "noise")] {
+        let path = path.as_deref().unwrap();
+        assert!(path.is_absolute() && path.ends_with(name), "{}", path.display());
+    }
+    let here = std::env::current_dir().unwrap();
+    let expected = ["a.pt", "b.pt"].map(|name| Value::from(here.join(name).to_str().unwrap()));
+    assert_eq!(kept.grid[0].values, expected);
+    assert_eq!(kept.grid[1], typed.grid[1]);
+    // Typed once more, and read from its file.
+    assert!(typed.difference(&kept).is_some());
+    assert_eq!(typed.absolute().unwrap().difference(&kept), None);
+    assert_eq!(kept.clone().absolute().unwrap(), kept);
+}
