@@ -63,8 +63,9 @@ pub fn run_predict(args: PredictArgs, watch: &FaultWatch, console: Console) -> a
         patience: Patience::default(),
         setup,
     };
+    let things = if named.len() == 1 { "file" } else { "files" };
     console.line(&format!(
-        "{} of {} on {device_name}, {} files",
+        "{} of {} on {device_name}, {} {things}",
         config.model,
         args.run.display(),
         named.len()
