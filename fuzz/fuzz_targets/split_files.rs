@@ -31,6 +31,7 @@ fn index() -> DatasetIndex {
             preset: None,
             preset_differences: Vec::new(),
             audio: "audio".into(),
+            part: None,
         },
         fingerprint: features.fingerprint(),
         features,
@@ -41,6 +42,8 @@ fn index() -> DatasetIndex {
         samples: 3,
         shards: Vec::new(),
         files: BTreeMap::new(),
+        earlier: Vec::new(),
+        waveforms_of: None,
     }
 }
 
