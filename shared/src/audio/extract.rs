@@ -118,10 +118,7 @@ impl Extractor {
         let read = move |reader: &mut WaveformReader, meter: &_| reader.read(&file, meter);
         self.reader
             .run(&path.display().to_string(), read)
-            .unwrap_or_else(|stalled| {
-                let detail = format!("it did nothing for {} seconds", stalled.seconds);
-                Err(Rejection::DecoderStalled { detail })
-            })
+            .unwrap_or_else(|stalled| Err(stalled.into()))
     }
 
     /// See [`MelExtractor::extract`].

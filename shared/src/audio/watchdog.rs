@@ -9,6 +9,7 @@
 //! however slow a file server is, and a tick during which the whole process was stopped is one tick, however long it took.
 
 use crate::audio::decode::Meter;
+use crate::audio::validate::Rejection;
 use std::panic;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -95,6 +96,14 @@ impl Stalls {
 pub struct Stalled {
     /// How long it showed no sign of life.
     pub seconds: f64,
+}
+
+impl From<Stalled> for Rejection {
+    fn from(stalled: Stalled) -> Self {
+        Self::DecoderStalled {
+            detail: format!("it did nothing for {} seconds", stalled.seconds),
+        }
+    }
 }
 
 type Task<S> = Box<dyn FnOnce(&mut S) + Send>;

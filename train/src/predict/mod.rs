@@ -116,22 +116,18 @@ impl Listener {
                     })
                 })
             };
-            // Once too many have stalled, a file is said to have stalled without having been begun.
-            let given_up = stalls.check().is_err();
-            let heard = supervised
-                .run(&path.display().to_string(), work)
-                .unwrap_or_else(|stalled| {
-                    Err(Rejection::DecoderStalled {
-                        detail: format!("it did nothing for {} seconds", stalled.seconds),
-                    })
-                });
-            let ended = !given_up && send.send(Message::End { file, heard }).is_ok();
-            if let Err(broken) = stalls.check() {
-                // Whoever collects may have gone.
-                let _ = send.send(Message::Broken(broken));
+            let name = path.display().to_string();
+            let heard = supervised.run(&name, work);
+            let broken = stalls.check().err();
+            // Once too many have stalled nothing is begun any more, and what was not begun has no verdict.
+            let begun = heard.is_ok() || broken.as_ref().is_none_or(|broken| broken.what.contains(&name));
+            let heard = heard.unwrap_or_else(|stalled| Err(stalled.into()));
+            if begun && send.send(Message::End { file, heard }).is_err() {
                 return;
             }
-            if !ended {
+            if let Some(broken) = broken {
+                // Whoever collects may have gone.
+                let _ = send.send(Message::Broken(broken));
                 return;
             }
         }
