@@ -137,24 +137,13 @@ pub(super) fn label_width(axis: &GridAxis) -> i32 {
 mod tests {
     use super::super::record::{RungResult, TrialRecord};
     use super::super::search;
-    use super::super::testing::figures;
+    use super::super::testing::{figures, specification};
     use super::*;
-    use crate::config::Settings;
-    use crate::models::{ModelKind, Monitor};
-    use std::num::NonZeroUsize;
+    use crate::models::Monitor;
 
     fn picture(grid: &[&str], ranges: &[&str], losses: &[Option<f64>]) -> Option<String> {
-        let specification = Specification {
-            random: NonZeroUsize::new(losses.len()).filter(|_| !ranges.is_empty()),
-            settings: Settings {
-                data: Some("fma".into()),
-                model: Some(ModelKind::Crnn),
-                ..Settings::default()
-            },
-            grid: grid.iter().map(|text| text.parse().unwrap()).collect(),
-            ranges: ranges.iter().map(|text| text.parse().unwrap()).collect(),
-            ..Specification::default()
-        };
+        let draws = if ranges.is_empty() { 0 } else { losses.len() };
+        let specification = specification(grid, ranges, draws);
         let trials = search::trials(&specification).unwrap();
         let record = |loss: &Option<f64>| TrialRecord {
             rungs: loss

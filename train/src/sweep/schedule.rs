@@ -177,8 +177,8 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::super::record::RungResult;
+    use super::super::testing::figures;
     use super::*;
-    use crate::metrics::Figures;
 
     use State::{Dropped, Due, Finished};
 
@@ -187,14 +187,7 @@ mod tests {
             epochs: 1,
             best_epoch: 1,
             seconds: 1.0,
-            validation: Figures {
-                loss,
-                top1: Some(0.5),
-                macro_f1: 0.5,
-                paper: [0.5; 4],
-                auc_roc: None,
-                auc_pr: None,
-            },
+            validation: figures(loss),
         }
     }
 

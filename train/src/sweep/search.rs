@@ -134,23 +134,8 @@ fn readable(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::specification;
     use super::*;
-    use crate::config::Settings;
-    use crate::models::ModelKind;
-
-    fn specification(grid: &[&str], ranges: &[&str], random: usize) -> Specification {
-        Specification {
-            random: NonZeroUsize::new(random),
-            settings: Settings {
-                data: Some("fma".into()),
-                model: Some(ModelKind::Crnn),
-                ..Settings::default()
-            },
-            grid: grid.iter().map(|text| text.parse().unwrap()).collect(),
-            ranges: ranges.iter().map(|text| text.parse().unwrap()).collect(),
-            ..Specification::default()
-        }
-    }
 
     #[test]
     fn a_grid_is_every_value_with_every_other() {

@@ -5,19 +5,26 @@ use super::specification::Specification;
 use crate::config::Settings;
 use crate::metrics::Figures;
 use crate::models::ModelKind;
+use std::num::NonZeroUsize;
 
-/// The trials of a grid.
-pub fn trials(grid: &[&str]) -> Vec<Trial> {
-    let specification = Specification {
+/// A sweep over settings of `crnn`.
+pub fn specification(grid: &[&str], ranges: &[&str], random: usize) -> Specification {
+    Specification {
+        random: NonZeroUsize::new(random),
         settings: Settings {
             data: Some("fma".into()),
             model: Some(ModelKind::Crnn),
             ..Settings::default()
         },
         grid: grid.iter().map(|text| text.parse().unwrap()).collect(),
+        ranges: ranges.iter().map(|text| text.parse().unwrap()).collect(),
         ..Specification::default()
-    };
-    all(&specification).unwrap()
+    }
+}
+
+/// The trials of a grid.
+pub fn trials(grid: &[&str]) -> Vec<Trial> {
+    all(&specification(grid, &[], 0)).unwrap()
 }
 
 /// Figures of classes.

@@ -24,6 +24,23 @@ fn figure(key: &'static str, name: &'static str, definition: &'static str, value
     }
 }
 
+fn macro_f1(value: f64) -> Figure {
+    figure("macro_f1", "macro F1", "f1_score(average=\"macro\")", Some(value))
+}
+
+fn precision(value: f64) -> Figure {
+    figure(
+        "precision",
+        "macro precision",
+        "precision_score(average=\"macro\")",
+        Some(value),
+    )
+}
+
+fn recall(value: f64) -> Figure {
+    figure("recall", "macro recall", "recall_score(average=\"macro\")", Some(value))
+}
+
 /// All figures of a set, the main ones first.
 pub fn figures(metrics: &SetMetrics) -> Vec<Figure> {
     match metrics {
@@ -31,24 +48,9 @@ pub fn figures(metrics: &SetMetrics) -> Vec<Figure> {
             let paper = metrics.paper;
             vec![
                 figure("top1", "top-1", "accuracy_score", Some(metrics.top1)),
-                figure(
-                    "macro_f1",
-                    "macro F1",
-                    "f1_score(average=\"macro\")",
-                    Some(metrics.macro_f1),
-                ),
-                figure(
-                    "precision",
-                    "macro precision",
-                    "precision_score(average=\"macro\")",
-                    Some(paper.precision),
-                ),
-                figure(
-                    "recall",
-                    "macro recall",
-                    "recall_score(average=\"macro\")",
-                    Some(paper.recall),
-                ),
+                macro_f1(metrics.macro_f1),
+                precision(paper.precision),
+                recall(paper.recall),
                 figure(
                     "f1",
                     "F1 of the means",
@@ -82,24 +84,9 @@ pub fn figures(metrics: &SetMetrics) -> Vec<Figure> {
                 "average_precision_score(average=\"macro\")",
                 metrics.auc_pr,
             ),
-            figure(
-                "macro_f1",
-                "macro F1",
-                "f1_score(average=\"macro\")",
-                Some(metrics.macro_f1),
-            ),
-            figure(
-                "precision",
-                "macro precision",
-                "precision_score(average=\"macro\")",
-                Some(metrics.precision),
-            ),
-            figure(
-                "recall",
-                "macro recall",
-                "recall_score(average=\"macro\")",
-                Some(metrics.recall),
-            ),
+            macro_f1(metrics.macro_f1),
+            precision(metrics.precision),
+            recall(metrics.recall),
             figure(
                 "accuracy",
                 "accuracy of the tags",

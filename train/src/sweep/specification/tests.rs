@@ -1,21 +1,12 @@
 use super::super::axis::Scale;
+use super::super::testing;
 use super::*;
-use crate::models::ModelKind;
 use proptest::prelude::*;
 
 fn specification(grid: &[&str], ranges: &[&str]) -> Specification {
-    Specification {
-        random: NonZeroUsize::new(ranges.len() * 4),
-        settings: Settings {
-            data: Some("fma".into()),
-            model: Some(ModelKind::Crnn),
-            weight_decay: Some(1e-5),
-            ..Settings::default()
-        },
-        grid: grid.iter().map(|text| text.parse().unwrap()).collect(),
-        ranges: ranges.iter().map(|text| text.parse().unwrap()).collect(),
-        ..Specification::default()
-    }
+    let mut specification = testing::specification(grid, ranges, ranges.len() * 4);
+    specification.settings.weight_decay = Some(1e-5);
+    specification
 }
 
 fn refused(grid: &[&str], ranges: &[&str]) -> String {
