@@ -63,7 +63,7 @@ else
 fi
 
 step "Evaluating"
-"$bin/train" eval --run "$out/run" --split test --device cpu
+"$bin/train" eval --run "$out/run" --set test --device cpu
 
 f1=$(test_macro_f1 "$out/run/metrics.json")
 step "Asking about a file"

@@ -210,7 +210,7 @@ keep() {
 evaluate() {
     local run=$out/runs/$1 file=$2
     shift 2
-    keep "$file" "$run/best.safetensors" "$bin/train" eval --run "$run" --split test --device "$device" --json "$@"
+    keep "$file" "$run/best.safetensors" "$bin/train" eval --run "$run" --set test --device "$device" --json "$@"
 }
 
 # fit_and_eval NAME DATASET MODEL [ARGUMENTS OF train fit...]

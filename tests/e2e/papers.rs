@@ -150,8 +150,8 @@ fn taggers_are_trained_judged_and_tuned() {
         assert_ne!(tuned["thresholds"], figures["thresholds"], "{model}");
         // On the set that they were tuned on, no other thresholds do better.
         let (before, after) = (
-            eval(&run, &["--split", "val"]),
-            eval(&run, &["--split", "val", "--tune-thresholds"]),
+            eval(&run, &["--set", "val"]),
+            eval(&run, &["--set", "val", "--tune-thresholds"]),
         );
         assert!(
             after["macro_f1"].as_f64() > before["macro_f1"].as_f64(),

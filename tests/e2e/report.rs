@@ -46,7 +46,7 @@ pub fn compared() -> PathBuf {
                 .success();
         }
         Program::Train
-            .command(["report", "--set", "validation", "--html"])
+            .command(["report", "--set", "val", "--html"])
             .args([run("compared.html"), classes(), run("slow"), run("heavy")])
             .assert()
             .success();

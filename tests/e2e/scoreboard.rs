@@ -252,7 +252,7 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     for run in [&long, &mixed] {
         eval(run, &[]).success();
     }
-    let to_page = ["--set", "validation", "--html", page_file.to_str().unwrap()];
+    let to_page = ["--set", "val", "--html", page_file.to_str().unwrap()];
     report(&[&short, &long], &to_page).success();
     let page = fs::read_to_string(&page_file).unwrap();
     assert!(page.contains("those of the validation set") && page.contains("tracks of the validation set"));
@@ -260,7 +260,7 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     let file: Value = serde_json::from_slice(&fs::read(set.join("seeds.json")).unwrap()).unwrap();
     assert_eq!(file["test"], judged["figures"]);
     assert_eq!(file["test"]["seeds"].as_array().unwrap().len(), 2);
-    eval(&set, &["--split", "val"]).success();
+    eval(&set, &["--set", "val"]).success();
     let file: Value = serde_json::from_slice(&fs::read(set.join("seeds.json")).unwrap()).unwrap();
     assert!(file["test"].is_object() && file["validation"].is_object());
 

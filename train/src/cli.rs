@@ -143,9 +143,9 @@ pub struct EvalArgs {
     /// Directory of the run, or of a set of seeds, which are judged one after the other
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
-    /// Set of the run's split
+    /// Set of the run's split to evaluate
     #[arg(long, value_enum, default_value_t = SetName::Test)]
-    pub split: SetName,
+    pub set: SetName,
     /// Hold every byte that will be read against its checksum before anything begins
     #[arg(long)]
     pub verify: bool,
@@ -299,5 +299,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sets_have_the_same_flag_and_names_in_every_command() {
+        for line in [
+            "train eval --run r --set val",
+            "train report r --set val",
+            "train features --run r --out o --set val",
+        ] {
+            let parsed = Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let set = match parsed.command {
+                Command::Eval(args) => args.set.into(),
+                Command::Report(args) => args.set.into(),
+                Command::Features(args) => args.set.into(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(set, Set::Val, "{line}");
+        }
     }
 }

@@ -34,14 +34,14 @@ pub enum JudgedSet {
     /// The test set
     Test,
     /// The validation set, on which each run's epoch was chosen
-    Validation,
+    Val,
 }
 
 impl From<JudgedSet> for Set {
     fn from(name: JudgedSet) -> Self {
         match name {
             JudgedSet::Test => Self::Test,
-            JudgedSet::Validation => Self::Val,
+            JudgedSet::Val => Self::Val,
         }
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     if args.tune_thresholds && data.dataset.task() == Task::SingleLabel {
         bail!("--tune-thresholds is for tags; of classes the likeliest one is taken");
     }
-    let set = Set::from(args.split);
+    let set = Set::from(args.set);
     let metrics = report::read_metrics(&run)?;
     let (device, device_name) = choice.open()?;
     let compute = Compute::new(&config, &data, vec![device])?;

@@ -26,7 +26,7 @@ pub(super) fn eval_seeds(
     watch: &FaultWatch,
     console: Console,
 ) -> anyhow::Result<Outcome> {
-    let (root, set) = (&args.run, Set::from(args.split));
+    let (root, set) = (&args.run, Set::from(args.set));
     for &seed in &seeds.seeds {
         if !seed_run(root, seed).join(BEST_FILE).exists() {
             bail!(

@@ -27,7 +27,7 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     let runs = entries.len();
     if shown == Set::Test && runs >= MANY_RUNS {
         notes.push(format!(
-            "the best of {runs} runs by the test set's figures is also the luckiest; choose by --set validation, and look \
+            "the best of {runs} runs by the test set's figures is also the luckiest; choose by --set val, and look \
              at the test set afterwards"
         ));
     }
@@ -126,7 +126,7 @@ fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<Stri
             *entry = read_set(&entry.path, Set::Val, args.data.as_deref())?.with_context(|| {
                 let path = entry.path.display();
                 format!(
-                    "{path} lacks the validation set's figures; judge it with `train eval --run {path} --split val`"
+                    "{path} lacks the validation set's figures; judge it with `train eval --run {path} --set val`"
                 )
             })?;
         }

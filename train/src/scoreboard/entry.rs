@@ -238,7 +238,7 @@ fn read_network(path: &Path, set: Set) -> anyhow::Result<Option<Network>> {
     };
     let file = predictions_file(set);
     let again = format!(
-        "judge again with `train eval --run {} --split {}`",
+        "judge again with `train eval --run {} --set {}`",
         path.display(),
         set.name()
     );
