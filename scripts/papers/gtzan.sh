@@ -8,8 +8,8 @@
 # DIR has the genres (blues/blues.00000.wav). Without it a small corpus of synthetic music is made, and with --tiny of
 # short clips, which takes minutes on a CPU. LIST is some of
 #   choi-fcn, choi-crnn  from scratch, a clip a song
-#   multiframe           choi-crnn on frames of S seconds (default 5, leaving out 2.5 at either end of a song), judged frame
-#                        by frame and song by song: the mean of its frames' scores
+#   multiframe           choi-crnn on excerpts of S seconds (default 5, leaving out 2.5 at either end of a song), evaluated
+#                        excerpt by excerpt and song by song: the mean over its excerpts
 #   transfer             a choi-crnn that was trained on tags: its features with k nearest neighbours and a linear SVM on top;
 #                        and trained on, its lowest two convolutions frozen, the rest with a tenth of the learning rate
 # with commas between. RUN or FILE has the weights for `transfer`: a run of choi-crnn on MagnaTagATune, built with --preset
@@ -17,7 +17,7 @@
 # --min-seconds 28. Where none is named, the small corpus is tagged and trained on first, and with --audio `transfer` is left
 # out. Ends with OUT/table.md (default: target/papers/gtzan...).
 #
-# GTZAN names no artists, so that a split cannot keep them apart: figures flatter. The frames' lengths are ours.
+# GTZAN names no artists, so that a split cannot keep them apart: figures flatter. The excerpts' lengths are ours.
 
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
@@ -39,10 +39,10 @@ compile
 build_dataset 12 4.6 "${clip[@]}"
 split_dataset dataset 80,10,10
 
-# The figures of a song, and of a frame where there are several.
+# The metrics over songs, and over excerpts where a song has several.
 rows() {
-    row "$1" song_top1=metrics.top1 song_macro_f1=metrics.macro_f1 frame_top1=metrics.frames.top1 \
-        frame_macro_f1=metrics.frames.macro_f1 -- "$1.json"
+    row "$1" song_top1=metrics.top1 song_macro_f1=metrics.macro_f1 excerpt_top1=metrics.per_clip.top1 \
+        excerpt_macro_f1=metrics.per_clip.macro_f1 -- "$1.json"
     effort "$1" "$1"
 }
 
@@ -54,7 +54,7 @@ for model in choi-fcn choi-crnn; do
 done
 
 if wanted multiframe; then
-    fit_and_eval choi-crnn-multiframe dataset choi-crnn --frame-seconds "${frame_seconds:-5}" \
+    eval_clips=all fit_and_eval choi-crnn-multiframe dataset choi-crnn --frame-seconds "${frame_seconds:-5}" \
         --skip-seconds "${skip_seconds:-2.5}"
     rows choi-crnn-multiframe
 fi
@@ -73,8 +73,8 @@ if wanted transfer && [[ -z $pretrained_from ]]; then
 elif wanted transfer; then
     classify pretrained "$pretrained_from" dataset choi-crnn
     for classifier in knn svm; do
-        row "pretrained+$classifier" "song_top1=classifiers.$classifier.songs.top1" \
-            "song_macro_f1=classifiers.$classifier.songs.macro_f1" -- pretrained.json
+        row "pretrained+$classifier" "song_top1=classifiers.$classifier.tracks.top1" \
+            "song_macro_f1=classifiers.$classifier.tracks.macro_f1" -- pretrained.json
     done
     fit_and_eval choi-crnn-transfer dataset choi-crnn --init-from "$pretrained_from" --loaded-lr 0.0001 \
         --freeze '^encoder\.(input_norm|blocks\.[01])\.'
@@ -82,4 +82,4 @@ elif wanted transfer; then
 fi
 
 make_table "Genres of GTZAN" song_top1="top-1 of songs" song_macro_f1="macro F1 of songs" \
-    frame_top1="top-1 of frames" frame_macro_f1="macro F1 of frames"
+    excerpt_top1="top-1 of excerpts" excerpt_macro_f1="macro F1 of excerpts"

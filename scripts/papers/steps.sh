@@ -173,7 +173,8 @@ split_dataset() {
     fi
 }
 
-# fit NAME DATASET MODEL [ARGUMENTS OF train fit...]: trains the run $out/runs/NAME, or goes on with it.
+# fit NAME DATASET MODEL [ARGUMENTS OF train fit...]: trains the run $out/runs/NAME, or goes on with it. As in the papers a
+# track is evaluated by its middle clip, unless the variable eval_clips says all.
 fit() {
     local run=$out/runs/$1 data=$out/$2 model=$3 more=()
     shift 3
@@ -189,7 +190,7 @@ fit() {
         more+=(--batch-size 8)
     fi
     "$bin/train" fit --run "$run" --data "$data" --split paper --model "$model" --device "$device" --seed "$seed" \
-        ${more[@]+"${more[@]}"} "$@"
+        --eval-clips "${eval_clips:-1}" ${more[@]+"${more[@]}"} "$@"
 }
 
 # keep FILE NEWER_THAN COMMAND...: the command's output in $out/figures/FILE, unless that is there and newer.
@@ -231,7 +232,7 @@ classify() {
     fi
     step "Classifying what $name makes of the tracks"
     keep "$name.json" "$newer_than" "$bin/train" features "${weights[@]}" --data "$data" --split paper \
-        --classify knn,svm --device "$device" --json --out "$out/figures/$name.safetensors"
+        --eval-clips 1 --classify knn,svm --device "$device" --json --out "$out/figures/$name.safetensors"
 }
 
 # Values that a run's best weights hold, but for batch norm's running means and variances: from the names and shapes at

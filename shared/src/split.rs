@@ -236,7 +236,15 @@ impl Split {
                 existing: names(dataset)?,
             });
         }
-        let own_file = |file: &str| own_file(dataset, &Path::new(SPLITS_DIRECTORY).join(name).join(file));
+        Self::read_files(dataset, &Path::new(SPLITS_DIRECTORY).join(name), index)
+    }
+
+    /// Reads a copy that [`Self::copy_files`] made: the files of `root`/`below`. No link may lead out of `root`.
+    ///
+    /// # Errors
+    /// When a file is missing or is not what its checksum says, or the split is not one of this data set.
+    pub fn read_files(root: &Path, below: &Path, index: &DatasetIndex) -> Result<Self, SplitError> {
+        let own_file = |file: &str| own_file(root, &below.join(file));
         let path = own_file(SPLIT_FILE)?;
         let damaged = |path: &Path, detail: String| SplitError::Damaged {
             path: path.to_owned(),
@@ -255,7 +263,7 @@ impl Split {
             return Err(damaged(&path, "its content does not fit its own checksum".into()));
         }
         if !index.covers(&split.dataset) {
-            return Err(SplitError::Stale { path: directory });
+            return Err(SplitError::Stale { path: root.join(below) });
         }
         let recorded = |file: &str| -> Result<(PathBuf, Vec<u8>), SplitError> {
             let path = own_file(file)?;
@@ -292,6 +300,34 @@ impl Split {
             tracks,
             normalization,
         })
+    }
+
+    /// Copies the files of this split from the directory `from`, which it was read from, into the new directory `copy`,
+    /// which appears whole.
+    ///
+    /// # Errors
+    /// When the split in `from` has been replaced or removed since it was read, or `copy` cannot be written.
+    pub fn copy_files(&self, from: &Path, copy: &Path) -> Result<(), SplitError> {
+        let names = self.index.files.keys().map(String::as_str).chain([SPLIT_FILE]);
+        let mut contents = Vec::new();
+        for name in names {
+            let path = from.join(name);
+            let content = read(&path)?;
+            let is_this_split = match self.index.files.get(name) {
+                Some(record) => *record == FileRecord::of(&content),
+                None => serde_json::from_slice::<SplitIndex>(&content).is_ok_and(|index| index == self.index),
+            };
+            if !is_this_split {
+                let detail = "it was replaced while it was read".to_owned();
+                return Err(SplitError::Damaged { path, detail });
+            }
+            contents.push((name, content));
+        }
+        Ok(atomic_file::write_directory(copy, |inside| {
+            contents
+                .iter()
+                .try_for_each(|(name, content)| atomic_file::write_bytes(&inside.join(name), content))
+        })?)
     }
 
     /// Writes a complete split directory. It is not live until [`set_current`] says so.
@@ -518,6 +554,27 @@ mod tests {
         set_current(root.path(), "second").unwrap();
         assert_eq!(Split::read(root.path(), &index, None).unwrap().tracks[&Set::Train], [3]);
         assert_eq!(names(root.path()).unwrap(), ["first", "second"]);
+    }
+
+    #[test]
+    fn a_copy_is_the_split_it_was_made_of_whatever_becomes_of_that() {
+        let root = tempfile::tempdir().unwrap();
+        let run = tempfile::tempdir().unwrap();
+        let index = dataset_index();
+        write(&root, "exp", [vec![1], vec![2], vec![3]]).unwrap();
+        let split = Split::read(root.path(), &index, Some("exp")).unwrap();
+        let exp = root.path().join("splits/exp");
+        split.copy_files(&exp, &run.path().join("split")).unwrap();
+        fs::remove_dir_all(&exp).unwrap();
+        let copy = || Split::read_files(run.path(), Path::new("split"), &index);
+        assert_eq!(copy().unwrap(), split);
+        write(&root, "exp", [vec![3], vec![2], vec![1]]).unwrap();
+        assert_eq!(copy().unwrap(), split);
+        // What was read first is not there any more to be copied.
+        let error = split.copy_files(&exp, &run.path().join("other")).unwrap_err();
+        assert!(error.to_string().contains("replaced while it was read"), "{error}");
+        fs::write(run.path().join("split/test.csv"), "track_id,labels\n4,Rock\n").unwrap();
+        assert!(copy().unwrap_err().to_string().contains("split/test.csv"));
     }
 
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! `train` on the collections of papers 2 to 4: tags, frames, statistics of whole tracks, images; what belongs to them in
+//! `train` on the collections of papers 2 to 4: tags, excerpts, statistics of whole tracks, images; what belongs to them in
 //! `eval` and `features`, and the sentences where settings contradict each other.
 
 use crate::train::dataset as fma;
@@ -186,7 +186,7 @@ fn a_resumed_run_of_tags_ends_with_the_weights_of_an_undisturbed_one() {
 }
 
 #[test]
-fn frames_are_judged_one_by_one_and_song_by_song() {
+fn excerpts_are_evaluated_one_by_one_and_track_by_track() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
     let framing = ["--frame-seconds", "0.6", "--skip-seconds", "0.2"];
@@ -201,14 +201,15 @@ fn frames_are_judged_one_by_one_and_song_by_song() {
         })
         .collect();
     assert_eq!(figures["samples"], of_test.len());
-    // 37 hops of 256 samples fit into 0.6 s, 12 into 0.2 s.
-    let frames = of_test
+    // 37 hops of 256 samples fit into 0.6 s, 12 into 0.2 s; a rest is covered by one more excerpt.
+    let excerpts = of_test
         .iter()
         .map(|samples| ((samples / 256.0).floor() - 2.0 * 12.0) / 37.0);
-    let frames: f64 = frames.map(f64::floor).sum();
-    assert!(frames > of_test.len() as f64);
-    assert_eq!(figures["frames"]["samples"].as_f64(), Some(frames));
-    assert!(figures["frames"]["top1"].is_number() && figures["frames"].get("frames").is_none());
+    let excerpts: f64 = excerpts.map(f64::ceil).sum();
+    assert!(excerpts > of_test.len() as f64);
+    assert_eq!(figures["clips"].as_f64(), Some(excerpts));
+    assert_eq!(figures["per_clip"]["samples"].as_f64(), Some(excerpts));
+    assert!(figures["per_clip"]["top1"].is_number());
 }
 
 /// Clips in an epoch of a run with `--balance`: the steps of batches of one.

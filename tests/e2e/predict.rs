@@ -35,23 +35,27 @@ fn file(collection: &Collection, dataset: &BuiltDataset, track_id: &str) -> Path
 }
 
 #[test]
-fn a_file_is_predicted_as_its_track_was_judged() {
+fn a_file_is_predicted_as_its_track_is_evaluated() {
     let root = TempDir::new().unwrap();
-    // Mel spectrograms of frames, 8-bit samples and their power density, statistics of whole tracks, and tags.
-    let frames = ["--frame-seconds", "0.4"];
+    // Mel spectrograms of excerpts and of whole clips, all of them or the middle one, 8-bit samples and their power
+    // density, statistics of whole tracks, and tags.
+    let excerpts = ["--frame-seconds", "0.4"];
     let skipping = ["--frame-seconds", "0.3", "--skip-seconds", "0.4"];
-    let whole: [&str; 0] = [];
-    for (model, more, tags) in [
-        ("choi-crnn", &frames[..], false),
-        ("small-cnn", &skipping[..], false),
-        ("mfcc-dense", &whole[..], false),
-        ("choi-fcn", &frames[..], true),
+    let usual: [&str; 0] = [];
+    let middle = ["--eval-clips", "1"];
+    for (name, model, more, tags) in [
+        ("excerpts", "choi-crnn", &excerpts[..], false),
+        ("clips", "choi-crnn", &usual[..], false),
+        ("middle", "choi-crnn", &middle[..], false),
+        ("skipping", "small-cnn", &skipping[..], false),
+        ("statistics", "mfcc-dense", &usual[..], false),
+        ("tags", "choi-fcn", &excerpts[..], true),
     ] {
         let (dataset, collection) = match tags {
             true => (tagged(), Collection::magnatagatune()),
             false => (genres(), Collection::gtzan()),
         };
-        let run = root.path().join(format!("{model}-{tags}"));
+        let run = root.path().join(name);
         fit(&dataset.path(), model, &run, more).assert().success();
         let judged = judged(&run);
         let files: Vec<PathBuf> = judged.keys().map(|id| file(collection, dataset, id)).collect();
@@ -63,11 +67,11 @@ fn a_file_is_predicted_as_its_track_was_judged() {
                 let found = answer["probabilities"][class].as_f64().unwrap();
                 assert!(
                     (found - expected).abs() < 1e-5,
-                    "{model}, track {id}, {class}: {found} and {expected}"
+                    "{name}, track {id}, {class}: {found} and {expected}"
                 );
             }
-            let frames = answer["frames"].as_u64().unwrap();
-            assert!(model == "mfcc-dense" || frames > 1, "{model}: {answer}");
+            let several = answer["clips"].as_u64().unwrap() > 1;
+            assert_eq!(several, !["middle", "statistics"].contains(&name), "{name}: {answer}");
         }
     }
 }
@@ -136,7 +140,7 @@ fn any_format_and_length_is_heard_and_what_cannot_be_is_named() {
     }
     let lines: Vec<_> = csvs[0].lines().collect();
     assert!(
-        lines[0].starts_with("path,reason,detail,seconds,frames,predicted,"),
+        lines[0].starts_with("path,reason,detail,seconds,clips,predicted,"),
         "{}",
         lines[0]
     );

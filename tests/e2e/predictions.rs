@@ -58,7 +58,7 @@ fn eval(run: &Path, more: &[&str]) {
 #[test]
 fn figures_of_classes_can_be_had_again_from_the_predictions() {
     let root = TempDir::new().unwrap();
-    // A track as one clip, and as several frames.
+    // A track as one clip, and as several.
     let frames = ["--frame-seconds", "0.6"];
     for (model, more) in [("mfcc-dense", &[][..]), ("choi-crnn", &frames)] {
         let run = root.path().join(model);
@@ -112,7 +112,7 @@ fn figures_of_tags_can_be_had_again_from_the_predictions() {
             found,
             listed(&tagged().path(), "test").into_iter().collect::<BTreeMap<_, _>>()
         );
-        assert_eq!(found.len(), rows.len(), "a row per track, not per frame");
+        assert_eq!(found.len(), rows.len(), "a row per track, not per clip");
         for (at, tag) in tags.iter().enumerate() {
             let threshold = metrics["test"]["per_tag"][at]["threshold"].as_f64().unwrap();
             let mut right = 0;

@@ -53,6 +53,69 @@ pub fn history(run: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_run_is_evaluated_on_its_own_split_whatever_becomes_of_the_data_sets() {
+    let root = TempDir::new().unwrap();
+    let run = root.path().join("run");
+    let dataset = BuiltDataset::of(&Collection::of_tracks(12));
+    let split = |seed: &str| {
+        let arguments = [
+            "--strategy",
+            "random",
+            "--ratios",
+            "50,25,25",
+            "--name",
+            "exp",
+            "--seed",
+            seed,
+        ];
+        dataset.split(&arguments).success();
+    };
+    let train = |command: &str, more: &[&str]| {
+        let mut train = Program::Train.command([command, "--device", "cpu", "--json", "--run"]);
+        train.arg(&run).args(more).assert()
+    };
+    let said = |assert: &assert_cmd::assert::Assert| String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    split("1");
+    let data = dataset.path();
+    let data = data.to_str().unwrap();
+    let begin = [
+        "--data",
+        data,
+        "--model",
+        "mfcc-dense",
+        "--epochs",
+        "2",
+        "--split",
+        "exp",
+    ];
+    train("fit", &begin).success();
+    let first = json_line(&train("eval", &[]).success())["metrics"].clone();
+    let tested = fs::read(run.join("predictions.csv")).unwrap();
+    // Another split under the same name: tracks that were trained on are in its test set.
+    dataset.split(&["--name", "other"]).success();
+    dataset.split(&["--prune"]).success();
+    split("2");
+    assert_eq!(json_line(&train("eval", &[]).success())["metrics"], first);
+    assert_eq!(fs::read(run.join("predictions.csv")).unwrap(), tested);
+    train("fit", &["--resume", "--epochs", "3"]).success();
+    for (command, more) in [
+        ("eval", &["--split", "exp"][..]),
+        ("fit", &["--resume", "--split", "exp"]),
+    ] {
+        let refused = said(&train(command, more).failure());
+        assert!(
+            refused.contains("split `exp`") && refused.contains("a later one of that name"),
+            "{refused}"
+        );
+    }
+    let refused = said(&train("eval", &["--split", "other"]).failure());
+    assert!(refused.contains("trained on split `exp`, not on `other`"), "{refused}");
+    // What is gone cannot differ.
+    fs::remove_dir_all(dataset.path().join("splits")).unwrap();
+    train("eval", &["--split", "exp"]).success();
+}
+
+#[test]
 fn models_are_listed_with_their_sizes() {
     let assert = Program::Train.command(["models", "--json"]).assert().success();
     let models = json_line(&assert)["models"].clone();

@@ -141,10 +141,10 @@ fn features_of_a_tagger_are_classified() {
     assert_eq!((&said["rows"], &said["dimension"]), (&tracks.into(), &32.into()));
     let judged = genres().table("splits/main/train.csv").len();
     for classifier in ["knn", "svm"] {
-        assert_eq!(said["classifiers"][classifier]["songs"]["samples"], judged, "{said}");
+        assert_eq!(said["classifiers"][classifier]["tracks"]["samples"], judged, "{said}");
     }
     // The nearest neighbour of a track that was learned from is itself.
-    let of_classifier = |name: &str| said["classifiers"][name]["songs"]["top1"].as_f64().unwrap();
+    let of_classifier = |name: &str| said["classifiers"][name]["tracks"]["top1"].as_f64().unwrap();
     assert_eq!(of_classifier("knn"), 1.0, "{said}");
     assert!(of_classifier("svm") > 0.5, "{said}");
     let bytes = fs::read(&out).unwrap();

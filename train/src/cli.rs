@@ -16,6 +16,7 @@ use crate::augment::AugmentChoice;
 use crate::config::{Cache, Settings};
 use crate::features::TopClassifier;
 use crate::frontend::FrontEndPlace;
+use crate::loader::EvalClips;
 use crate::models::ModelKind;
 use crate::precision::Precision;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -146,7 +147,14 @@ pub struct EvalArgs {
     /// Set of the run's split to evaluate
     #[arg(long, value_enum, default_value_t = SetName::Test)]
     pub set: SetName,
-    /// Hold every byte that will be read against its checksum before anything begins
+    /// Refuse unless this is the split that the run was trained on [default: the run's own split]
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// Clips of a track that are evaluated, whose mean probabilities are the track's: all, or 1 from the middle
+    /// [default: as the run was validated]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub eval_clips: Option<EvalClips>,
+    /// Check every byte that will be read against its checksum before anything begins
     #[arg(long)]
     pub verify: bool,
     /// Of tags: take for each the threshold that gives the best F1 on the validation set, not 0.5
@@ -187,7 +195,7 @@ pub struct FeaturesArgs {
     /// Its split [default: the run's, or the live one of another data set]
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
-    /// File to write: features, track_id, frame, set, and class or tags
+    /// File to write: features, track_id, clip, set, and class or tags
     #[arg(long, value_name = "FILE.safetensors")]
     pub out: PathBuf,
     /// Classifiers to train on the training set's features
@@ -199,12 +207,15 @@ pub struct FeaturesArgs {
     /// Neighbours that vote
     #[arg(long, default_value = "5")]
     pub neighbours: NonZeroUsize,
-    /// Cut tracks into frames of so many seconds [default: as the run does]
+    /// Cut tracks into excerpts of so many seconds [default: as the run does]
     #[arg(long, value_name = "SECONDS")]
     pub frame_seconds: Option<f64>,
     /// Leave out so many seconds at either end
     #[arg(long, value_name = "SECONDS")]
     pub skip_seconds: Option<f64>,
+    /// Clips of a track: all, or 1 from the middle [default: as the run was validated]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub eval_clips: Option<EvalClips>,
     /// Clips per batch [default: the run's, or the paper's]
     #[arg(long)]
     pub batch_size: Option<usize>,
@@ -309,7 +320,7 @@ mod tests {
             "train features --run r --out o --set val",
         ] {
             let parsed = Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
-            let set = match parsed.command {
+            let set: Set = match parsed.command {
                 Command::Eval(args) => args.set.into(),
                 Command::Report(args) => args.set.into(),
                 Command::Features(args) => args.set.into(),

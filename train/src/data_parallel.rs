@@ -99,7 +99,6 @@ mod tests {
     use crate::testing;
     use burn::tensor::Device;
     use safetensors::SafeTensors;
-    use shared::split::Set;
 
     #[test]
     fn parts_cover_the_batch() {
@@ -125,7 +124,7 @@ mod tests {
         let data = RunData::open(&config).unwrap();
         config.classes = data.dataset.classes().to_vec();
         let compute = Compute::new(&config, &data, vec![Device::flex(); 2]).unwrap();
-        let source = training_source(&config, &data, &compute, data.set(Set::Train).unwrap(), 0);
+        let source = training_source(&config, &data, &compute, 0);
         let mut half = BatchBuffer::default();
         source.fill(0, &mut half, &mut Default::default());
         let labels = |positions: [usize; 2]| {

@@ -1,8 +1,8 @@
-//! Judges a model on one set of a split: clips from the middle of its tracks, or all their frames; nothing is drawn at
-//! random.
+//! Evaluates a model on one set of a split. A track's probabilities are the mean over its clips, which are at fixed
+//! places: nothing is drawn at random.
 
 use crate::compute::Compute;
-use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Labels, Prefetch, Target};
+use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Excerpt, Labels, Prefetch, Target};
 use crate::metrics::{RankingError, SetReport, Tally};
 use crate::models::{Model, ModelInput};
 use crate::predictions::{Prediction, Predictions, probabilities};
@@ -14,11 +14,11 @@ use shared::dataset::Task;
 /// What a model makes of a set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
-    /// One judgement a track.
+    /// A sample per track.
     pub tracks: Tally,
-    /// One a frame, where tracks were cut into several.
-    pub frames: Option<Tally>,
-    /// What became of each track, a tag being predicted from a probability of 0.5 on.
+    /// A sample per clip.
+    pub clips: Tally,
+    /// A row per track; a tag is predicted from a probability of 0.5 on.
     pub predictions: Predictions,
 }
 
@@ -28,10 +28,12 @@ impl Judgement {
     /// # Errors
     /// When a tag's score is not a number.
     pub fn report(&self, names: &[String], thresholds: Option<&[f64]>) -> Result<SetReport, RankingError> {
-        let frames = self.frames.as_ref();
+        let several = self.clips.samples() > self.tracks.samples();
+        let of_clips = several.then(|| self.clips.metrics(names, thresholds));
         Ok(SetReport {
             tracks: self.tracks.metrics(names, thresholds)?,
-            frames: frames.map(|frames| frames.metrics(names, thresholds)).transpose()?,
+            clips: self.clips.samples(),
+            per_clip: of_clips.transpose()?,
         })
     }
 }
@@ -40,7 +42,7 @@ impl Judgement {
 /// row, to `consume`. Stops at its first error.
 pub fn infer<E: From<DeviceFailure>>(
     data: &RunData,
-    excerpts: &[usize],
+    excerpts: &[Excerpt],
     batch_size: usize,
     prefetch: &mut Prefetch,
     compute: &Compute,
@@ -49,11 +51,11 @@ pub fn infer<E: From<DeviceFailure>>(
 ) -> Result<(), E> {
     let source = BatchSource {
         dataset: &data.dataset,
-        excerpts: &data.excerpts,
+        excerpts,
         features: &data.features,
         target: Target::ModelInput(&data.front_end),
-        batches: Batches::new(excerpts.to_vec(), batch_size),
-        clips: Clips::Centre,
+        batches: Batches::new((0..excerpts.len()).collect(), batch_size),
+        clips: Clips::Evaluation,
     };
     let uploader = compute.uploader(data);
     let numbers = 0..source.batches.len();
@@ -64,87 +66,61 @@ pub fn infer<E: From<DeviceFailure>>(
     Ok(())
 }
 
-/// Runs `model`, which must be on `compute.device` and not on its autodiff twin, over excerpts of `data`, those of a track
-/// side by side. `keep_on` is asked after each batch; its error ends the work.
+/// Runs `model`, which must be on `compute.device` and not on its autodiff twin, over clips of `data`, those of a track one
+/// after the other. `keep_on` is asked after each batch; its error ends the work.
 pub fn evaluate<E: From<DeviceFailure>>(
     model: &Model,
     data: &RunData,
-    excerpts: &[usize],
+    clips: &[Excerpt],
     batch_size: usize,
     prefetch: &mut Prefetch,
     compute: &Compute,
     keep_on: impl Fn() -> Result<(), E>,
 ) -> Result<Judgement, E> {
     let (task, outputs) = (data.dataset.task(), data.dataset.classes().len());
-    let framed = data.excerpts.first().is_some_and(|excerpt| excerpt.frame.is_some());
-    let mut all = Tally::new(task, outputs);
-    let mut songs = framed.then(|| Songs::new(task, outputs));
-    let mut predictions = Predictions::new(data.dataset.classes().to_vec());
+    let mut of_clips = Tally::new(task, outputs);
+    let mut tracks = TrackMeans::new(task, outputs);
     let forward = |input| model.forward(input);
-    infer(
-        data,
-        excerpts,
-        batch_size,
-        prefetch,
-        compute,
-        forward,
-        |batch, logits| {
-            all.add(logits, batch.labels.view());
-            for (&excerpt, logits) in batch.excerpts.iter().zip(logits.chunks_exact(outputs)) {
-                let position = data.excerpts[excerpt].position;
-                match &mut songs {
-                    Some(songs) => songs.add(data, position, logits),
-                    None => predictions.tracks.push(prediction(data, position, logits)),
-                }
-            }
-            keep_on()
-        },
-    )?;
-    Ok(match songs {
-        None => Judgement {
-            tracks: all,
-            frames: None,
-            predictions,
-        },
-        Some(songs) => {
-            let (tracks, of_songs) = songs.finish(data);
-            predictions.tracks = of_songs;
-            Judgement {
-                tracks,
-                frames: Some(all),
-                predictions,
-            }
+    infer(data, clips, batch_size, prefetch, compute, forward, |batch, logits| {
+        of_clips.add(logits, batch.labels.view());
+        for (&clip, logits) in batch.excerpts.iter().zip(logits.chunks_exact(outputs)) {
+            tracks.add(data, clips[clip].position, logits);
         }
+        keep_on()
+    })?;
+    let (tracks, of_tracks) = tracks.finish(data);
+    Ok(Judgement {
+        tracks,
+        clips: of_clips,
+        predictions: Predictions {
+            classes: data.dataset.classes().to_vec(),
+            tracks: of_tracks,
+        },
     })
 }
 
-/// A track's row of `predictions.csv`.
-fn prediction(data: &RunData, position: usize, logits: &[f32]) -> Prediction {
-    let labels = data.dataset.tags(position).collect();
-    let track_id = data.dataset.tracks()[position].track_id;
-    Prediction::new(data.dataset.task(), track_id, labels, logits)
-}
-
-/// Averages the probabilities of each track's frames.
-struct Songs {
+/// Averages the probabilities of each track's clips.
+struct TrackMeans {
     task: Task,
     tally: Tally,
     predictions: Vec<Prediction>,
-    /// The track under way, the sum of its probabilities, and how many there are.
+    /// The track under way, its last clip's logits, the sum of its probabilities, and how many clips there are.
     position: Option<usize>,
+    last: Vec<f32>,
     sums: Vec<f64>,
-    frames: usize,
+    clips: usize,
 }
 
-impl Songs {
+impl TrackMeans {
     fn new(task: Task, outputs: usize) -> Self {
         Self {
             task,
             tally: Tally::new(task, outputs),
             predictions: Vec::new(),
             position: None,
+            last: Vec::new(),
             sums: vec![0.0; outputs],
-            frames: 0,
+            clips: 0,
         }
     }
 
@@ -155,27 +131,39 @@ impl Songs {
         }
         let probabilities = probabilities(self.task, logits);
         self.sums.iter_mut().zip(probabilities).for_each(|(sum, p)| *sum += p);
-        self.frames += 1;
+        self.last.clear();
+        self.last.extend_from_slice(logits);
+        self.clips += 1;
     }
 
-    /// Enters the track under way into the tally: the logarithms of mean probabilities are logits of these.
+    /// Adds the track under way to the tally: the logarithms of mean probabilities are logits of these.
     fn close(&mut self, data: &RunData) {
         let Some(position) = self.position.take() else { return };
-        // Below the least positive f32 a probability would have an infinite logarithm.
-        let mean = |sum: &f64| (sum / self.frames as f64).max(f64::from(f32::MIN_POSITIVE));
-        let logits: Vec<f32> = match self.task {
-            Task::SingleLabel => self.sums.iter().map(|sum| mean(sum).ln() as f32).collect(),
-            Task::MultiLabel => {
-                let logit = |p: f64| (p / (1.0 - p).max(f64::from(f32::MIN_POSITIVE))).ln() as f32;
-                self.sums.iter().map(|sum| logit(mean(sum))).collect()
+        // Below the least positive f32 a logarithm would be infinite. NaN must stay NaN, so that a diverged training shows.
+        let positive = |p: f64| {
+            if p < f64::from(f32::MIN_POSITIVE) {
+                f64::from(f32::MIN_POSITIVE)
+            } else {
+                p
             }
+        };
+        let logit = |p: f64| match self.task {
+            Task::SingleLabel => positive(p).ln() as f32,
+            Task::MultiLabel => (positive(p) / positive(1.0 - p)).ln() as f32,
+        };
+        let logits: Vec<f32> = match self.clips {
+            1 => self.last.clone(),
+            clips => self.sums.iter().map(|sum| logit(sum / clips as f64)).collect(),
         };
         let mut labels = Labels::default();
         labels.push(&data.dataset, position);
         self.tally.add(&logits, labels.view());
-        self.predictions.push(prediction(data, position, &logits));
+        let labels = data.dataset.tags(position).collect();
+        let track_id = data.dataset.tracks()[position].track_id;
+        self.predictions
+            .push(Prediction::new(self.task, track_id, labels, &logits));
         self.sums.fill(0.0);
-        self.frames = 0;
+        self.clips = 0;
     }
 
     fn finish(mut self, data: &RunData) -> (Tally, Vec<Prediction>) {
@@ -187,26 +175,21 @@ impl Songs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::RunConfig;
     use crate::metrics::SetMetrics;
     use crate::models::ModelKind;
     use crate::testing;
 
     #[test]
-    fn a_songs_scores_are_the_mean_of_its_frames() {
+    fn a_tracks_probabilities_are_the_mean_over_its_clips() {
         let root = testing::dataset();
-        let config = RunConfig {
-            frame_seconds: Some(5.0),
-            ..testing::config(root.path(), ModelKind::Cnn2d)
-        };
-        let data = RunData::open(&config).unwrap();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::Cnn2d)).unwrap();
         // Track 0 is Folk, track 1 is Rock.
-        let mut songs = Songs::new(Task::SingleLabel, 2);
+        let mut tracks = TrackMeans::new(Task::SingleLabel, 2);
         let ln = |p: f64| p.ln() as f32;
         for (position, p) in [(0, 0.9), (0, 0.2), (1, 0.4)] {
-            songs.add(&data, position, &[7.0 + ln(p), 7.0 + ln(1.0 - p)]);
+            tracks.add(&data, position, &[7.0 + ln(p), 7.0 + ln(1.0 - p)]);
         }
-        let (tally, predictions) = songs.finish(&data);
+        let (tally, predictions) = tracks.finish(&data);
         let SetMetrics::Classes(metrics) = tally.metrics(&["Folk", "Rock"].map(String::from), None).unwrap() else {
             unreachable!()
         };
@@ -218,7 +201,7 @@ mod tests {
             metrics.loss
         );
         let ids: Vec<_> = predictions.iter().map(|track| track.track_id).collect();
-        assert_eq!(ids, [10, 20], "a row per track, not per frame");
+        assert_eq!(ids, [10, 20], "a row per track, not per clip");
         let folk: Vec<_> = predictions.iter().map(|track| track.probabilities[0]).collect();
         assert!(
             (folk[0] - 0.55).abs() < 1e-6 && (folk[1] - 0.4).abs() < 1e-6,
@@ -228,5 +211,16 @@ mod tests {
             (&predictions[1].labels[..], &predictions[1].predicted[..]),
             (&[1][..], &[1][..])
         );
+    }
+
+    #[test]
+    fn a_diverged_model_has_a_loss_that_is_not_finite() {
+        let root = testing::dataset();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::Cnn2d)).unwrap();
+        let mut tracks = TrackMeans::new(Task::SingleLabel, 2);
+        for logits in [[f32::NAN, 0.0], [1.0, 0.0]] {
+            tracks.add(&data, 0, &logits);
+        }
+        assert!(!tracks.finish(&data).0.loss().is_finite());
     }
 }

@@ -2,13 +2,13 @@
 //! classifiers.
 //!
 //! A model and a set enter; a table of features leaves, and how a k-nearest-neighbour classifier or a linear SVM on top
-//! of it does, frame by frame and song by song.
+//! of it does, clip by clip and track by track.
 
 use crate::classical::{ClassicalError, KNearest, LinearSvm, SvmConfig};
 use crate::compute::Compute;
 use crate::evaluate::infer;
 use crate::frontend::{Normalize, VectorError};
-use crate::loader::Prefetch;
+use crate::loader::{Excerpt, Prefetch};
 use crate::metrics::{ClassificationMetrics, ConfusionMatrix, first_highest};
 use crate::models::Model;
 use crate::run_data::RunData;
@@ -18,27 +18,27 @@ use safetensors::{Dtype, SafeTensorError};
 use shared::dataset::Task;
 use shared::split::Set;
 
-/// Features of some excerpts.
+/// Features of some clips.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FeatureTable {
-    /// The excerpts, as places in the run's list; those of a track side by side.
-    pub excerpts: Vec<usize>,
-    /// `[excerpts, dimension]`, row by row.
+    /// The clips; those of a track one after the other.
+    pub clips: Vec<Excerpt>,
+    /// `[clips, dimension]`, row by row.
     pub values: Vec<f32>,
 }
 
 impl FeatureTable {
-    /// Values per excerpt.
+    /// Values per clip.
     pub fn dimension(&self) -> usize {
-        self.values.len() / self.excerpts.len().max(1)
+        self.values.len() / self.clips.len().max(1)
     }
 }
 
-/// Runs `model`, which must be on `compute.device` and not on its autodiff twin, over excerpts of `data`.
+/// Runs `model`, which must be on `compute.device` and not on its autodiff twin, over clips of `data`.
 pub fn extract(
     model: &Model,
     data: &RunData,
-    excerpts: &[usize],
+    clips: &[Excerpt],
     batch_size: usize,
     prefetch: &mut Prefetch,
     compute: &Compute,
@@ -47,13 +47,13 @@ pub fn extract(
     let forward = |input| model.embed(input);
     infer(
         data,
-        excerpts,
+        clips,
         batch_size,
         prefetch,
         compute,
         forward,
         |batch, features| {
-            table.excerpts.extend_from_slice(&batch.excerpts);
+            table.clips.extend(batch.excerpts.iter().map(|&clip| clips[clip]));
             table.values.extend_from_slice(features);
             Ok(())
         },
@@ -62,18 +62,17 @@ pub fn extract(
 }
 
 /// A safetensors file of the tables of some sets, one after the other: `features` `[n, dimension]` F32, `track_id` `[n]`
-/// U64, `frame` `[n]` U64 (0 where tracks are not cut), `set` `[n]` U8 (0 train, 1 validation, 2 test), and `class` `[n]`
+/// U64, `clip` `[n]` U64 (its number within the track), `set` `[n]` U8 (0 train, 1 validation, 2 test), and `class` `[n]`
 /// I64 or `tags` `[n, tags]` U8, in the data set's order of classes.
 pub fn to_safetensors(data: &RunData, tables: &[(Set, FeatureTable)]) -> Result<Vec<u8>, SafeTensorError> {
     let outputs = data.dataset.classes().len();
-    let (mut values, mut ids, mut frames, mut sets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut values, mut ids, mut clips, mut sets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut classes, mut tags) = (Vec::new(), Vec::new());
     for (set, table) in tables {
         values.extend_from_slice(&table.values);
-        for &excerpt in &table.excerpts {
-            let excerpt = data.excerpts[excerpt];
+        for excerpt in &table.clips {
             ids.push(data.dataset.tracks()[excerpt.position].track_id);
-            frames.push(excerpt.frame.map_or(0, |frame| frame.number as u64));
+            clips.push(excerpt.place.map_or(0, |place| place.number as u64));
             sets.push(match set {
                 Set::Train => 0u8,
                 Set::Val => 1,
@@ -103,7 +102,7 @@ pub fn to_safetensors(data: &RunData, tables: &[(Set, FeatureTable)]) -> Result<
             bytemuck::cast_slice(&values),
         ),
         ("track_id", Dtype::U64, vec![rows], bytemuck::cast_slice(&ids)),
-        ("frame", Dtype::U64, vec![rows], bytemuck::cast_slice(&frames)),
+        ("clip", Dtype::U64, vec![rows], bytemuck::cast_slice(&clips)),
         ("set", Dtype::U8, vec![rows], &sets),
     ];
     match data.dataset.task() {
@@ -120,7 +119,7 @@ pub fn to_safetensors(data: &RunData, tables: &[(Set, FeatureTable)]) -> Result<
 /// A classifier on top of features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum TopClassifier {
-    /// The majority among the nearest training frames.
+    /// The majority among the nearest training clips.
     Knn,
     /// A linear support vector machine, one class against the rest.
     Svm,
@@ -129,10 +128,10 @@ pub enum TopClassifier {
 /// How a classifier on top of features did on a set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopFigures {
-    /// A judgement a song: the class with the highest mean score of its frames.
-    pub songs: ClassificationMetrics,
-    /// A judgement a frame.
-    pub frames: ClassificationMetrics,
+    /// A sample per track: the class with the highest mean score over its clips.
+    pub tracks: ClassificationMetrics,
+    /// A sample per clip.
+    pub clips: ClassificationMetrics,
 }
 
 /// Features that cannot be classified.
@@ -163,8 +162,8 @@ pub fn classify(
         scaler.apply(&mut values)?;
         Ok(values)
     };
-    let class = |&excerpt: &usize| data.dataset.class(data.excerpts[excerpt].position).unwrap_or(0);
-    let labels: Vec<usize> = train.excerpts.iter().map(class).collect();
+    let class = |clip: &Excerpt| data.dataset.class(clip.position).unwrap_or(0);
+    let labels: Vec<usize> = train.clips.iter().map(class).collect();
     let (vectors, judged_vectors) = (standardized(train)?, standardized(judged)?);
     let scores = match classifier {
         TopClassifier::Knn => {
@@ -175,27 +174,26 @@ pub fn classify(
             .svm
             .scores(&judged_vectors)?,
     };
-    let (mut frames, mut songs) = (ConfusionMatrix::new(outputs), ConfusionMatrix::new(outputs));
-    let rows = judged.excerpts.iter().zip(scores.chunks_exact(outputs));
-    for (excerpt, scores) in rows {
-        frames.add(class(excerpt), first_highest(scores));
+    let (mut clips, mut tracks) = (ConfusionMatrix::new(outputs), ConfusionMatrix::new(outputs));
+    let rows = judged.clips.iter().zip(scores.chunks_exact(outputs));
+    for (clip, scores) in rows {
+        clips.add(class(clip), first_highest(scores));
     }
-    let position = |excerpt: usize| data.excerpts[excerpt].position;
     let mut begin = 0;
-    for song in judged.excerpts.chunk_by(|&a, &b| position(a) == position(b)) {
-        let of_song = &scores[begin * outputs..(begin + song.len()) * outputs];
+    for track in judged.clips.chunk_by(|a, b| a.position == b.position) {
+        let of_track = &scores[begin * outputs..(begin + track.len()) * outputs];
         let sums: Vec<f32> = (0..outputs)
-            .map(|class| of_song.iter().skip(class).step_by(outputs).sum())
+            .map(|class| of_track.iter().skip(class).step_by(outputs).sum())
             .collect();
-        songs.add(class(&song[0]), first_highest(&sums));
-        begin += song.len();
+        tracks.add(class(&track[0]), first_highest(&sums));
+        begin += track.len();
     }
     let names = data.dataset.classes();
     // Neither gives probabilities, so there is no cross-entropy.
     let metrics = |confusion| ClassificationMetrics::new(confusion, names, f64::NAN);
     Ok(TopFigures {
-        songs: metrics(&songs),
-        frames: metrics(&frames),
+        tracks: metrics(&tracks),
+        clips: metrics(&clips),
     })
 }
 
@@ -203,31 +201,31 @@ pub fn classify(
 mod tests {
     use super::*;
     use crate::config::RunConfig;
+    use crate::loader::EvalClips;
     use crate::models::ModelKind;
     use crate::testing;
     use safetensors::SafeTensors;
 
-    /// Frames of 5 s of the tracks, and features by which their classes can be told but in one frame of each.
+    /// The clips of the tracks, and features that separate their classes except in one clip of each.
     fn tables(data: &RunData) -> (FeatureTable, FeatureTable) {
         let table = |set| {
-            let excerpts = data.set(set).unwrap().to_vec();
-            let values = excerpts.iter().flat_map(|&excerpt| {
-                let place = data.excerpts[excerpt];
-                let class = data.dataset.class(place.position).unwrap();
-                let deceives = place.frame.is_some_and(|frame| frame.number == 1);
+            let clips = data.clips(set).unwrap();
+            let values = clips.iter().enumerate().flat_map(|(at, clip)| {
+                let class = data.dataset.class(clip.position).unwrap();
+                let deceives = clip.place.is_some_and(|place| place.number == 1);
                 let sign = if (class == 0) == deceives { 1.0 } else { -1.0 };
-                [sign * (1.0 + excerpt as f32 / 100.0), 7.0]
+                [sign * (1.0 + at as f32 / 100.0), 7.0]
             });
             FeatureTable {
                 values: values.collect(),
-                excerpts,
+                clips,
             }
         };
         (table(Set::Train), table(Set::Test))
     }
 
     #[test]
-    fn songs_are_told_by_the_mean_of_their_frames() {
+    fn a_track_is_classified_by_the_mean_over_its_clips() {
         let root = testing::dataset();
         let config = RunConfig {
             frame_seconds: Some(3.0),
@@ -235,19 +233,27 @@ mod tests {
         };
         let data = RunData::open(&config).unwrap();
         let (train, test) = tables(&data);
-        assert!(test.excerpts.len() >= 6, "two tracks of at least three frames");
+        assert!(test.clips.len() >= 6, "two tracks of at least three clips");
         for classifier in [TopClassifier::Knn, TopClassifier::Svm] {
             let figures = classify(classifier, 3, &data, &train, &test).unwrap();
-            assert_eq!((figures.songs.samples, figures.songs.top1), (2, 1.0), "{classifier:?}");
-            assert_eq!(figures.frames.samples, test.excerpts.len() as u64);
-            assert!(figures.frames.top1 < 1.0, "{classifier:?}");
+            assert_eq!(
+                (figures.tracks.samples, figures.tracks.top1),
+                (2, 1.0),
+                "{classifier:?}"
+            );
+            assert_eq!(figures.clips.samples, test.clips.len() as u64);
+            assert!(figures.clips.top1 < 1.0, "{classifier:?}");
         }
     }
 
     #[test]
     fn tables_open_with_the_plain_library() {
         let root = testing::dataset();
-        let data = RunData::open(&testing::config(root.path(), ModelKind::Cnn2d)).unwrap();
+        let config = RunConfig {
+            eval_clips: EvalClips::Middle,
+            ..testing::config(root.path(), ModelKind::Cnn2d)
+        };
+        let data = RunData::open(&config).unwrap();
         let (train, test) = tables(&data);
         let bytes = to_safetensors(&data, &[(Set::Train, train.clone()), (Set::Test, test)]).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();

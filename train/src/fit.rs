@@ -60,10 +60,11 @@ pub fn fit(
     stop: StopRequest<'_>,
     console: Console,
 ) -> anyhow::Result<FitReport> {
-    let (train, val) = (data.set(Set::Train)?, data.set(Set::Val)?);
+    data.tracks(Set::Train)?;
+    let val = data.clips(Set::Val)?;
     let (mut progress, model, optimizer) = start(config, data, run, compute.training_device(), console)?;
     let rule = Rule {
-        objective: Objective::new(config, data)?,
+        objective: Objective::new(config, data),
         lr: learning_rates(config, &model, &progress.loaded),
     };
     FrontEndRecord::of(data).write(run)?;
@@ -72,7 +73,7 @@ pub fn fit(
     let mut events = events.transpose()?;
     let mut trainer = Trainer::new(config, compute, data, rule, model, optimizer);
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
-    let steps = training_source(config, data, compute, train, 0).batches.len() as u64;
+    let steps = training_source(config, data, compute, 0).batches.len() as u64;
     let mut advised = false;
     if next_epoch(config, &progress.history).is_some() {
         Environment::here(device, steps as usize * config.batch_size).write(run)?;
@@ -82,7 +83,7 @@ pub fn fit(
             return Err(leave(run, &progress, &trainer, signal)?.into());
         }
         let first = progress.step - epoch as u64 * steps;
-        let source = training_source(config, data, compute, train, epoch as u64);
+        let source = training_source(config, data, compute, epoch as u64);
         let mut tally = progress.tally.clone();
         let bar = console.bar(format!("epoch {}", epoch + 1), steps as usize, first as usize);
         trainer.times = DeviceTimes::default();
@@ -100,7 +101,7 @@ pub fn fit(
         let report = prefetch.run(&source, numbers, |number, batch, so_far| -> anyhow::Result<()> {
             let done = epoch as u64 * steps + number as u64;
             if let Some(ahead) = &mut ahead {
-                ahead.advance(&data.dataset, &data.excerpts, &source.batches, number);
+                ahead.advance(&data.dataset, &data.training, &source.batches, number);
             }
             trainer.step(done, batch, &mut tally)?;
             if let Some(signal) = stop() {
@@ -133,7 +134,7 @@ pub fn fit(
         let judgement = evaluate(
             &model.valid(),
             data,
-            val,
+            &val,
             config.batch_size,
             &mut prefetch,
             compute,
@@ -197,20 +198,15 @@ pub fn fit(
 }
 
 /// The batches of one epoch.
-pub fn training_source<'a>(
-    config: &RunConfig,
-    data: &'a RunData,
-    compute: &Compute,
-    train: &[usize],
-    epoch: u64,
-) -> BatchSource<'a> {
-    let shard = |excerpt: usize| data.dataset.tracks()[data.excerpts[excerpt].position].shard;
-    let class = |excerpt: usize| data.dataset.class(data.excerpts[excerpt].position).unwrap_or(0);
-    let drawn = balanced(train, class, config.balance, config.seed, epoch);
+pub fn training_source<'a>(config: &RunConfig, data: &'a RunData, compute: &Compute, epoch: u64) -> BatchSource<'a> {
+    let shard = |excerpt: usize| data.dataset.tracks()[data.training[excerpt].position].shard;
+    let class = |excerpt: usize| data.dataset.class(data.training[excerpt].position).unwrap_or(0);
+    let all: Vec<usize> = (0..data.training.len()).collect();
+    let drawn = balanced(&all, class, config.balance, config.seed, epoch);
     let order = training_order(&drawn, shard, config.shuffle_window, config.seed, epoch);
     BatchSource {
         dataset: &data.dataset,
-        excerpts: &data.excerpts,
+        excerpts: &data.training,
         features: &data.features,
         target: compute.training_target(data),
         batches: Batches::new(order, config.batch_size),
@@ -408,8 +404,8 @@ mod tests {
         assert!(trained_on.is_some());
         fit(&config, &data, &whole, &compute, "cuda:0", &|| None, Console::new(true)).unwrap();
         assert_eq!(Environment::read(&whole).unwrap(), trained_on);
-        // Asked before an epoch, after each of its two steps and after its one batch of validation.
-        for (checks, expected) in [0, 1, 2, 2, 2, 3, 4, 4].into_iter().enumerate() {
+        // Asked before an epoch, after each of its two steps and after each of its two batches of validation.
+        for (checks, expected) in [0, 1, 2, 2, 2, 2, 3, 4, 4, 4].into_iter().enumerate() {
             let run = begin(&checks.to_string());
             assert_eq!(step(go(&run, checks)), expected, "{checks}");
             go(&run, usize::MAX).unwrap();

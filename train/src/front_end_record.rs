@@ -3,8 +3,8 @@
 
 use crate::config::RunConfig;
 use crate::frontend::{HostFrontEnd, HostSetup, VectorScaler};
-use crate::loader::Framing;
-use crate::run_data::{RunData, hops};
+use crate::loader::ClipGrid;
+use crate::run_data::{RunData, clip_grid};
 use crate::run_directory::{RunDirectory, RunError};
 use serde::{Deserialize, Serialize};
 use shared::dataset::Task;
@@ -65,15 +65,15 @@ impl FrontEndRecord {
         run.write(FRONT_END_FILE, &json)
     }
 
-    /// Reads that of a run; a run of an earlier version has none, and its data set is asked.
-    pub fn read(run: &RunDirectory, config: &RunConfig) -> anyhow::Result<Self> {
-        let Some(json) = run.read(FRONT_END_FILE)? else {
-            return Ok(Self::of(&RunData::open(config)?));
-        };
+    /// Reads that of a run.
+    pub fn read(run: &RunDirectory, config: &RunConfig) -> Result<Self, RunError> {
         let damaged = |detail: String| RunError::Damaged {
             path: run.path(FRONT_END_FILE),
             detail,
         };
+        let json = run
+            .read(FRONT_END_FILE)?
+            .ok_or_else(|| damaged("it is missing".into()))?;
         let record: Self = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
         record.check(config).map_err(damaged)?;
         Ok(record)
@@ -138,16 +138,9 @@ impl FrontEndRecord {
         HostFrontEnd::new(setup, 1)
     }
 
-    /// How files are cut: as the run cuts its tracks into frames, or else into its clips side by side.
-    pub fn framing(&self, config: &RunConfig) -> Framing {
-        let skipped = match config.frame_seconds {
-            Some(_) => hops(config.skip_seconds, &self.features),
-            None => 0,
-        };
-        Framing {
-            hops: self.features.clip_frames(),
-            skipped,
-        }
+    /// The clips of a file: those that the run evaluates of a track.
+    pub fn clip_grid(&self, config: &RunConfig) -> ClipGrid {
+        clip_grid(config, &self.features)
     }
 }
 
@@ -177,13 +170,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let run = RunDirectory::begin(&directory.path().join("run")).unwrap();
         let record = FrontEndRecord::of(&data);
-        assert_eq!(FrontEndRecord::read(&run, &config).unwrap(), record);
+        let missing = FrontEndRecord::read(&run, &config).unwrap_err();
+        assert!(
+            missing
+                .to_string()
+                .contains("front_end.json cannot be read: it is missing"),
+            "{missing}"
+        );
         record.write(&run).unwrap();
         // The data set may be gone.
         drop(root);
         assert_eq!(FrontEndRecord::read(&run, &config).unwrap(), record);
         assert_eq!(record.front_end(&config).shape(), data.front_end.shape());
-        assert_eq!(record.framing(&config), Framing { hops: 103, skipped: 43 });
+        let grid = record.clip_grid(&config);
+        assert_eq!((grid.hops, grid.skipped), (103, 43));
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub mod preparation;
 pub mod report;
 pub mod run_data;
 pub mod run_directory;
+pub mod run_split;
 pub mod scoreboard;
 pub mod seeds;
 pub mod start;

@@ -45,7 +45,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Eval(args) => run_eval(args, &watch, console),
         Command::Features(args) => run_features(*args, &watch, console),
         Command::Report(args) => run_report(&args, console),
-        Command::Predict(args) => run_predict(args, &watch, console),
+        Command::Predict(args) => run_predict(args, console),
         Command::Models => Ok(run_models()),
         Command::Export(args) => run_export(args, &watch, console),
         Command::Config(args) => run_config(*args),

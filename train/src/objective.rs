@@ -3,12 +3,11 @@
 use crate::config::{Balance, Penalty, RunConfig};
 use crate::loader::LabelsView;
 use crate::models::{Model, visit_named};
-use crate::run_data::{RunData, RunDataError};
+use crate::run_data::RunData;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use shared::dataset::Task;
-use shared::split::Set;
 
 /// A run's loss.
 #[derive(Clone, Debug)]
@@ -20,15 +19,15 @@ pub struct Objective {
 
 impl Objective {
     /// What `config` asks for on the training set of `data`.
-    pub fn new(config: &RunConfig, data: &RunData) -> Result<Self, RunDataError> {
+    pub fn new(config: &RunConfig, data: &RunData) -> Self {
         let weights = match config.balance {
-            Balance::ClassWeights => Some(weights(data)?),
+            Balance::ClassWeights => Some(weights(data)),
             Balance::None | Balance::Oversample | Balance::Undersample => None,
         };
-        Ok(Self {
+        Self {
             weights,
             penalties: config.l2.clone(),
-        })
+        }
     }
 
     /// The same without the penalties.
@@ -115,12 +114,12 @@ impl Objective {
 }
 
 /// See [`Balance::ClassWeights`]. A class without tracks has a weight that nothing is multiplied with.
-fn weights(data: &RunData) -> Result<Vec<f32>, RunDataError> {
-    let excerpts = data.set(Set::Train)?;
+fn weights(data: &RunData) -> Vec<f32> {
+    let excerpts = &data.training;
     let outputs = data.dataset.classes().len();
     let mut counts = vec![0usize; outputs];
-    for &excerpt in excerpts {
-        for class in data.dataset.tags(data.excerpts[excerpt].position) {
+    for excerpt in excerpts {
+        for class in data.dataset.tags(excerpt.position) {
             counts[class] += 1;
         }
     }
@@ -130,7 +129,7 @@ fn weights(data: &RunData) -> Result<Vec<f32>, RunDataError> {
         (count, Task::SingleLabel) => total as f32 / (outputs * count) as f32,
         (count, Task::MultiLabel) => (total - count) as f32 / count as f32,
     };
-    Ok(counts.into_iter().map(weight).collect())
+    counts.into_iter().map(weight).collect()
 }
 
 #[cfg(test)]

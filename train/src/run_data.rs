@@ -1,9 +1,11 @@
-//! A run's view of its data: the open data set, the three sets as excerpts of its tracks, the front end.
+//! A run's view of its data: the open data set, the tracks of the three sets, the excerpts that training draws from, the
+//! clips that are evaluated, the front end.
 
 use crate::config::{Balance, RunConfig};
 use crate::frontend::{Background, BackgroundError, FrontEndPlace, HostFrontEnd, HostSetup, VectorError, VectorScaler};
-use crate::loader::{Excerpt, Framing};
+use crate::loader::{ClipGrid, EvalClips, Excerpt};
 use crate::models::{InputShape, ModelKind, Monitor};
+use crate::run_split;
 use serde::{Deserialize, Serialize};
 use shared::dataset::{Dataset, DatasetError, SUMMARY_FILE, Task, read_summary};
 use shared::features::FeatureConfig;
@@ -11,7 +13,6 @@ use shared::shard::ShardKind;
 use shared::split::{self, Set, Split, SplitError};
 use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Statistics of whole tracks that the data set keeps.
@@ -47,8 +48,9 @@ pub struct RunData {
     pub front_end: HostFrontEnd,
     /// What the tracks' statistics were normalized with, for models that take these.
     pub statistics_scaler: Option<VectorScaler>,
-    /// What batches are drawn from: all tracks, or all their frames, in the data set's order.
-    pub excerpts: Vec<Excerpt>,
+    /// What training draws from: the tracks of the training set, or all their excerpts of `--frame-seconds`.
+    pub training: Vec<Excerpt>,
+    grid: ClipGrid,
     sets: BTreeMap<Set, Vec<usize>>,
 }
 
@@ -116,11 +118,11 @@ pub enum RunDataError {
     /// Sounds that cannot be mixed in.
     #[error(transparent)]
     Background(#[from] BackgroundError),
-    /// A frame that is none.
+    /// The requested excerpt is shorter than one window of the STFT.
     #[error(
-        "--frame-seconds {seconds} is {hops} hops of the data set, and a frame needs at least {least}; make it longer"
+        "--frame-seconds {seconds} is {hops} hops of the data set, and an excerpt needs at least {least}; make it longer"
     )]
-    FrameTooShort {
+    ExcerptTooShort {
         /// As asked for.
         seconds: f64,
         /// Hops in it.
@@ -128,9 +130,9 @@ pub enum RunDataError {
         /// So many are needed.
         least: usize,
     },
-    /// A frame that no track has.
+    /// The requested excerpt is longer than every track.
     #[error("--frame-seconds {seconds} is longer than every track; the longest has {longest:.1} seconds")]
-    FrameTooLong {
+    ExcerptTooLong {
         /// As asked for.
         seconds: f64,
         /// The longest track, in seconds.
@@ -139,13 +141,23 @@ pub enum RunDataError {
 }
 
 impl RunData {
-    /// Opens the data set of `config` and its split, or the live one.
+    /// Opens the data set of `config` and its split there, or the current one.
     pub fn open(config: &RunConfig) -> Result<Self, RunDataError> {
         let dataset = Dataset::open(&config.data)?;
         let name = Some(config.split.as_str()).filter(|name| !name.is_empty());
         let split = Split::read(&config.data, dataset.index(), name)?;
-        let (features, framing) = clips(config, &dataset)?;
-        let (excerpts, ranges) = excerpts(&dataset, framing, &features);
+        Self::with_split(config, dataset, split)
+    }
+
+    /// Opens the data set of `config` and the split that a run keeps in the directory `run`.
+    pub fn of_run(config: &RunConfig, run: &Path) -> Result<Self, RunDataError> {
+        let dataset = Dataset::open(&config.data)?;
+        let split = run_split::read(run, dataset.index())?;
+        Self::with_split(config, dataset, split)
+    }
+
+    fn with_split(config: &RunConfig, dataset: Dataset, split: Split) -> Result<Self, RunDataError> {
+        let (features, grid) = clips(config, &dataset)?;
         let mut sets = BTreeMap::new();
         for (&set, ids) in &split.tracks {
             let mut of_set = Vec::new();
@@ -160,7 +172,7 @@ impl RunData {
                         labels: dataset.tracks()[position].labels.len(),
                     });
                 }
-                of_set.extend(ranges[position].clone());
+                of_set.push(position);
             }
             sets.insert(set, of_set);
         }
@@ -172,9 +184,22 @@ impl RunData {
             return Err(RunDataError::TagsCannotBeBalanced);
         }
         let description = config.model.description();
+        let train = sets.get(&Set::Train).map_or(&[][..], |train| train);
+        let training = match config.frame_seconds {
+            None => train
+                .iter()
+                .map(|&position| Excerpt { position, place: None })
+                .collect(),
+            Some(_) => {
+                let all = ClipGrid {
+                    clips: EvalClips::All,
+                    ..grid
+                };
+                cut(&dataset, train, all, &features)
+            }
+        };
         let (statistics, statistics_scaler) = if description.input.statistics {
-            let train = sets.get(&Set::Train).map_or(&[][..], |train| train);
-            let (statistics, scaler) = statistics(config, &dataset, train, &excerpts)?;
+            let (statistics, scaler) = statistics(config, &dataset, train)?;
             (statistics, Some(scaler))
         } else {
             (Vec::new(), None)
@@ -199,7 +224,8 @@ impl RunData {
             features,
             front_end,
             statistics_scaler,
-            excerpts,
+            training,
+            grid,
             sets,
         })
     }
@@ -225,10 +251,15 @@ impl RunData {
         bytes.sum()
     }
 
-    /// The excerpts of a set, as places in [`Self::excerpts`]; those of a track follow each other.
-    pub fn set(&self, set: Set) -> Result<&[usize], RunDataError> {
+    /// The clips of a set that are evaluated; those of a track follow each other.
+    pub fn clips(&self, set: Set) -> Result<Vec<Excerpt>, RunDataError> {
+        Ok(cut(&self.dataset, self.tracks(set)?, self.grid, &self.features))
+    }
+
+    /// The tracks of a set, as positions in the data set.
+    pub fn tracks(&self, set: Set) -> Result<&[usize], RunDataError> {
         match self.sets.get(&set) {
-            Some(excerpts) if !excerpts.is_empty() => Ok(excerpts),
+            Some(tracks) if !tracks.is_empty() => Ok(tracks),
             _ => Err(RunDataError::EmptySet {
                 split: self.split.index.name.clone(),
                 set: set.name(),
@@ -237,38 +268,51 @@ impl RunData {
     }
 }
 
-/// The data set's settings with the run's length of a clip, and how tracks are cut into frames, if they are.
-fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Option<Framing>), RunDataError> {
+/// The data set's settings with the run's length of a clip, and the clips that are evaluated.
+fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, ClipGrid), RunDataError> {
     let stored = dataset.features();
-    let of_hops = |hops: usize| FeatureConfig {
-        clip_samples: hops.saturating_mul(stored.hop_length),
+    let features = clip_features(config, stored);
+    if let Some(seconds) = config.frame_seconds {
+        let (hops, least) = (features.clip_frames(), stored.n_fft.div_ceil(stored.hop_length));
+        if hops < least {
+            return Err(RunDataError::ExcerptTooShort { seconds, hops, least });
+        }
+        let longest = dataset.tracks().iter().map(|row| row.samples).max().unwrap_or(0);
+        if features.clip_samples as u64 > longest {
+            return Err(RunDataError::ExcerptTooLong {
+                seconds,
+                longest: longest as f64 / f64::from(stored.sample_rate),
+            });
+        }
+    }
+    let grid = clip_grid(config, &features);
+    Ok((features, grid))
+}
+
+/// A data set's settings with the run's length of a clip.
+pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfig {
+    let own = config.frame_seconds.map(|seconds| hops(seconds, stored));
+    let clip_samples = own
+        .or(config.clip_frames)
+        .map_or(stored.clip_samples, |hops| hops.saturating_mul(stored.hop_length));
+    FeatureConfig {
+        clip_samples,
         ..stored.clone()
-    };
-    let Some(seconds) = config.frame_seconds else {
-        let features = config.clip_frames.map_or_else(|| stored.clone(), of_hops);
-        return Ok((features, None));
-    };
-    let (length, least) = (hops(seconds, stored), stored.n_fft.div_ceil(stored.hop_length));
-    if length < least {
-        return Err(RunDataError::FrameTooShort {
-            seconds,
-            hops: length,
-            least,
-        });
     }
-    let longest = dataset.tracks().iter().map(|row| row.samples).max().unwrap_or(0);
-    let features = of_hops(length);
-    if features.clip_samples as u64 > longest {
-        return Err(RunDataError::FrameTooLong {
-            seconds,
-            longest: longest as f64 / f64::from(stored.sample_rate),
-        });
+}
+
+/// The clips of a track, or of a file, that a run evaluates. `features` have the run's length of a clip.
+pub fn clip_grid(config: &RunConfig, features: &FeatureConfig) -> ClipGrid {
+    ClipGrid {
+        hops: features.clip_frames(),
+        skipped: config.frame_seconds.map_or(0, |_| hops(config.skip_seconds, features)),
+        // Statistics are those of the whole track whatever the clip.
+        clips: if config.model.description().input.is_statistics_only() {
+            EvalClips::Middle
+        } else {
+            config.eval_clips
+        },
     }
-    let framing = Framing {
-        hops: length,
-        skipped: hops(config.skip_seconds, stored),
-    };
-    Ok((features, Some(framing)))
 }
 
 /// The name of a data set's live split. What is no data set is said before what has none.
@@ -281,33 +325,20 @@ pub fn live_split(dataset: &Path) -> Result<String, RunDataError> {
 }
 
 /// Whole hops in so many seconds.
-pub fn hops(seconds: f64, features: &FeatureConfig) -> usize {
+fn hops(seconds: f64, features: &FeatureConfig) -> usize {
     (seconds * f64::from(features.sample_rate) / features.hop_length as f64) as usize
 }
 
-/// All excerpts, and those of each track.
-fn excerpts(
-    dataset: &Dataset,
-    framing: Option<Framing>,
-    features: &FeatureConfig,
-) -> (Vec<Excerpt>, Vec<Range<usize>>) {
-    let mut all = Vec::new();
-    let ranges = dataset.tracks().iter().enumerate().map(|(position, row)| {
-        let begin = all.len();
-        match framing {
-            None => all.push(Excerpt { position, frame: None }),
-            Some(framing) => {
-                let frames = framing.frames(row.samples as usize, features);
-                all.extend(frames.map(|frame| Excerpt {
-                    position,
-                    frame: Some(frame),
-                }));
-            }
-        }
-        begin..all.len()
+/// The clips of some tracks.
+fn cut(dataset: &Dataset, tracks: &[usize], grid: ClipGrid, features: &FeatureConfig) -> Vec<Excerpt> {
+    let clips = tracks.iter().flat_map(|&position| {
+        let places = grid.places(dataset.tracks()[position].samples as usize, features);
+        places.map(move |place| Excerpt {
+            position,
+            place: Some(place),
+        })
     });
-    let ranges = ranges.collect();
-    (all, ranges)
+    clips.collect()
 }
 
 /// The tracks' statistics, `[tracks, figures]`, normalized with the figures of the training set, and these.
@@ -315,7 +346,6 @@ fn statistics(
     config: &RunConfig,
     dataset: &Dataset,
     train: &[usize],
-    excerpts: &[Excerpt],
 ) -> Result<(Vec<f32>, VectorScaler), RunDataError> {
     let summaries = read_summary(dataset.root(), dataset.index())?;
     let ids = dataset.tracks().iter().map(|row| row.track_id);
@@ -344,7 +374,7 @@ fn statistics(
     let dimension = all.len() / summaries.len().max(1);
     let of_training: Vec<f32> = train
         .iter()
-        .flat_map(|&excerpt| &all[excerpts[excerpt].position * dimension..][..dimension])
+        .flat_map(|&position| &all[position * dimension..][..dimension])
         .copied()
         .collect();
     let scaler = config.normalize.fit(&of_training, dimension)?;
@@ -385,9 +415,21 @@ mod tests {
     #[test]
     fn tracks_become_frames_and_sets_hold_all_of_their_own() {
         let whole = open(ModelKind::Crnn, |_| {}).unwrap();
-        assert_eq!(whole.excerpts.len(), testing::TRACKS);
-        assert_eq!(whole.set(Set::Val).unwrap(), [4, 5]);
-        // Tracks of 512 to 546 hops; 2.4 s are 103 of them.
+        let hops = |excerpts: &[Excerpt]| -> Vec<_> {
+            excerpts
+                .iter()
+                .map(|excerpt| excerpt.place.map(|place| place.hop))
+                .collect()
+        };
+        assert_eq!(hops(&whole.training), [None; 4]);
+        assert_eq!(whole.tracks(Set::Val).unwrap(), [4, 5]);
+        // Tracks of 512 to 546 hops, and clips of 512.
+        let clips = whole.clips(Set::Val).unwrap();
+        assert_eq!(clips.iter().map(|clip| clip.position).collect::<Vec<_>>(), [4, 4, 5, 5]);
+        assert_eq!(hops(&clips), [Some(0), Some(19), Some(0), Some(24)]);
+        let middle = open(ModelKind::Crnn, |config| config.eval_clips = EvalClips::Middle).unwrap();
+        assert_eq!(hops(&middle.clips(Set::Val).unwrap()), [Some(9), Some(12)]);
+        // 2.4 s are 103 hops.
         let cut = open(ModelKind::Crnn, |config| {
             config.frame_seconds = Some(2.4);
             config.skip_seconds = 1.0;
@@ -395,15 +437,11 @@ mod tests {
         .unwrap();
         assert_eq!(cut.features.clip_samples, 103 * 1024);
         assert_eq!(cut.front_end.shape().spectrogram, [128, 103]);
-        assert_eq!(cut.excerpts.len(), 4 * testing::TRACKS);
-        assert_eq!(cut.set(Set::Val).unwrap(), (16..24).collect::<Vec<_>>());
-        let hops: Vec<_> = cut.excerpts[..4]
-            .iter()
-            .map(|excerpt| excerpt.frame.unwrap().hop)
-            .collect();
-        assert_eq!(hops, [43, 146, 249, 352]);
+        // Between the skipped ends, and one that ends where they do.
+        assert_eq!(hops(&cut.training[..5]), [43, 146, 249, 352, 366].map(Some));
+        assert_eq!(hops(&cut.clips(Set::Train).unwrap()), hops(&cut.training));
         let short = open(ModelKind::Crnn, |config| config.frame_seconds = Some(0.05)).unwrap_err();
-        assert!(short.to_string().contains("a frame needs at least 4"), "{short}");
+        assert!(short.to_string().contains("an excerpt needs at least 4"), "{short}");
         for seconds in [60.0, 1e300] {
             let long = open(ModelKind::Crnn, |config| config.frame_seconds = Some(seconds)).unwrap_err();
             assert!(long.to_string().contains("the longest has 12.7 seconds"), "{long}");
@@ -412,7 +450,7 @@ mod tests {
             config.frame_seconds = Some(2.4);
             config.skip_seconds = 1e300;
         });
-        assert_eq!(nothing_left.unwrap().excerpts.len(), testing::TRACKS);
+        assert_eq!(nothing_left.unwrap().clips(Set::Train).unwrap().len(), 4);
     }
 
     #[test]

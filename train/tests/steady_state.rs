@@ -4,7 +4,6 @@
 
 #![forbid(unsafe_code)]
 
-use shared::split::Set;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::convert::Infallible;
@@ -58,7 +57,7 @@ fn batches_are_made_without_allocating() {
         };
         let mut data = RunData::open(&config).expect("a data set");
         data.open_background(&config).expect("sounds");
-        let train = data.set(Set::Train).expect("training tracks");
+        let train: Vec<usize> = (0..data.training.len()).collect();
         let target = if on_device {
             Target::Samples {
                 per_clip: ClipPlan::longest_source(augment, data.features.clip_samples),
@@ -68,12 +67,12 @@ fn batches_are_made_without_allocating() {
         };
         // A track that comes again has another augmentation.
         let order = (0..)
-            .flat_map(|epoch| training_order(train, |_| 0, 0, 1, epoch))
+            .flat_map(|epoch| training_order(&train, |_| 0, 0, 1, epoch))
             .take(2 * BATCHES)
             .collect();
         let source = BatchSource {
             dataset: &data.dataset,
-            excerpts: &data.excerpts,
+            excerpts: &data.training,
             features: &data.features,
             target,
             batches: Batches::new(order, 2),

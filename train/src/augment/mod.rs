@@ -10,7 +10,7 @@ mod image;
 
 pub use background::BackgroundPlan;
 pub use choice::{Augment, AugmentChoice};
-pub use crop::{centre_hop, random_hop};
+pub use crop::random_hop;
 pub use image::ImagePlan;
 
 use rand::RngExt;
@@ -48,14 +48,6 @@ pub struct ClipPlan {
 }
 
 impl ClipPlan {
-    /// A clip from the middle, unchanged: what validation and test see.
-    pub fn centre(samples: usize, features: &FeatureConfig) -> Self {
-        Self {
-            hop: centre_hop(samples, features),
-            ..Self::default()
-        }
-    }
-
     /// A training clip of a track of `samples` samples, whose randomness is drawn with `key`: its id, say.
     pub fn training(
         augment: Augment,

@@ -43,11 +43,10 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
         statistics: Vec::new(),
     };
     let on_host = HostFrontEnd::new(setup, 0);
-    let excerpts = data.set(Set::Train)?.iter().cycle().take(RATES.len());
-    let plans: Vec<(usize, ClipPlan)> = excerpts
+    let tracks = data.tracks(Set::Train)?.iter().cycle().take(RATES.len());
+    let plans: Vec<(usize, ClipPlan)> = tracks
         .zip(RATES)
-        .map(|(&excerpt, rate)| {
-            let position = data.excerpts[excerpt].position;
+        .map(|(&position, rate)| {
             let samples = data.dataset.waveform(position).len();
             let plan = ClipPlan {
                 // No noise, but the way of a clip that has some: its spectrogram is computed, not cut out.

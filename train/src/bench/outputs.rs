@@ -21,20 +21,15 @@ use std::path::Path;
 pub fn write_outputs(config: &RunConfig, data: &RunData, compute: &Compute, path: &Path) -> anyhow::Result<()> {
     compute.device.seed(config.seed);
     let model = config.model.init(&blueprint(config, data), &compute.device);
-    let order = data
-        .set(Set::Train)?
-        .iter()
-        .copied()
-        .cycle()
-        .take(config.batch_size)
-        .collect();
+    let clips = data.clips(Set::Train)?;
+    let order = (0..clips.len()).cycle().take(config.batch_size).collect();
     let source = BatchSource {
         dataset: &data.dataset,
-        excerpts: &data.excerpts,
+        excerpts: &clips,
         features: &data.features,
         target: Target::ModelInput(&data.front_end),
         batches: Batches::new(order, config.batch_size),
-        clips: Clips::Centre,
+        clips: Clips::Evaluation,
     };
     let mut batch = BatchBuffer::default();
     source.fill(0, &mut batch, &mut Default::default());

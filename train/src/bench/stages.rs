@@ -61,8 +61,8 @@ fn source<'a>(
     compute: &Compute,
     batches: usize,
 ) -> Result<BatchSource<'a>, BenchError> {
-    let train = data.set(Set::Train)?;
-    let first = training_source(config, data, compute, train, 0);
+    data.tracks(Set::Train)?;
+    let first = training_source(config, data, compute, 0);
     let wanted = batches * config.batch_size;
     let order = first.batches.order().iter().copied().cycle().take(wanted).collect();
     Ok(BatchSource {
@@ -209,7 +209,7 @@ enum Stop {
 
 fn rule(config: &RunConfig, data: &RunData) -> Result<Rule, BenchError> {
     Ok(Rule {
-        objective: Objective::new(config, data)?,
+        objective: Objective::new(config, data),
         lr: config.lr.into(),
     })
 }

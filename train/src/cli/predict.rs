@@ -1,5 +1,6 @@
 //! `train predict` as typed.
 
+use crate::loader::EvalClips;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -13,6 +14,10 @@ pub struct PredictArgs {
     /// Audio files of any format and length, and directories of them
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// Clips of a file that are classified, whose mean probabilities are the file's: all, or 1 from the middle
+    /// [default: as the run was validated]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub eval_clips: Option<EvalClips>,
     /// Classes that are named for each file, the likeliest first
     #[arg(long, value_name = "N", default_value = "3")]
     pub top: NonZeroUsize,
@@ -32,5 +37,6 @@ const EXAMPLES: &str = "Examples:
   train predict --run runs/crnn --csv genres.csv music/
   train predict --run runs/crnn --json --quiet song.flac | jq '.files[0].top[0]'
 
-A file is cut into clips side by side, and their probabilities are averaged. One that cannot be decoded is named with the
+A file is cut into clips side by side and one that ends at its end, and their probabilities are averaged, as
+`train eval` does it for a track. One that cannot be decoded is named with the
 reason, the others go on, and the exit code is 1 at the end.";

@@ -18,6 +18,7 @@ use crate::report::standing::Standing;
 use crate::report::{self, METRICS_FILE, html, set_files};
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
+use crate::run_split;
 use crate::scoreboard::Entry;
 use crate::seeds::SeedSet;
 use crate::start::{BEST_FILE, blueprint};
@@ -44,7 +45,11 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     }
     watch.dataset(&config.data);
     watch.advise("run the same command again");
-    let data = RunData::open(&config)?;
+    if let Some(name) = &args.split {
+        run_split::check_named(name, &config, &args.run)?;
+    }
+    config.eval_clips = args.eval_clips.unwrap_or(config.eval_clips);
+    let data = RunData::of_run(&config, &args.run)?;
     if !data.dataset.index().covers(&config.data_checksum) || data.dataset.classes() != config.classes {
         bail!(
             "{} is not the data set that {} was trained on",
@@ -77,8 +82,8 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
         config.split,
         figures.tracks.describe()
     );
-    if let Some(frames) = &figures.frames {
-        text += &format!("frame by frame: {}\n", frames.describe());
+    if let Some(clips) = &figures.per_clip {
+        text += &format!("clip by clip: {}\n", clips.describe());
     }
     let (table, picture) = set_files(set, data.dataset.task());
     text += &format!(
@@ -124,7 +129,7 @@ fn judge(model: &Model, config: &RunConfig, data: &RunData, set: Set, compute: &
     evaluate(
         model,
         data,
-        data.set(set)?,
+        &data.clips(set)?,
         config.batch_size,
         &mut prefetch,
         compute,
@@ -154,6 +159,13 @@ fn outputs_table(metrics: &SetMetrics) -> String {
                 table += &format!(
                     "{:<width$}  {:>6}  {:>9.3}  {:>6.3}  {:>6.3}\n",
                     class.name, class.support, class.precision, class.recall, class.f1
+                );
+            }
+            let missing = metrics.missing();
+            if !missing.is_empty() {
+                table += &format!(
+                    "the set has no track of {}; macro F1 is the mean over classes that are true or predicted\n",
+                    missing.join(", ")
                 );
             }
             table

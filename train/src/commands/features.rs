@@ -26,7 +26,10 @@ pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) ->
     let (mut config, weights) = resolve(&args)?;
     watch.dataset(&config.data);
     watch.advise("run the same command again");
-    let data = RunData::open(&config)?;
+    let data = match &args.run {
+        Some(run) if args.data.is_none() && args.split.is_none() => RunData::of_run(&config, run)?,
+        _ => RunData::open(&config)?,
+    };
     if config.classes.is_empty() {
         config.classes = data.dataset.classes().to_vec();
     }
@@ -43,14 +46,14 @@ pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) ->
     let mut tables = Vec::new();
     for set in Set::ALL {
         // A set may be empty where only features are wanted.
-        let Ok(excerpts) = data.set(set) else { continue };
-        let table = extract(&model, &data, excerpts, config.batch_size, &mut prefetch, &compute)?;
+        let Ok(clips) = data.clips(set) else { continue };
+        let table = extract(&model, &data, &clips, config.batch_size, &mut prefetch, &compute)?;
         tables.push((set, table));
     }
     let bytes = to_safetensors(&data, &tables).context("the features cannot be written as safetensors")?;
     atomic_file::write_bytes(&args.out, &bytes)?;
     let dimension = tables.first().map_or(0, |(_, table)| table.dimension());
-    let rows: usize = tables.iter().map(|(_, table)| table.excerpts.len()).sum();
+    let rows: usize = tables.iter().map(|(_, table)| table.clips.len()).sum();
     console.line(&format!("{} on {device_name}", config.model));
     let mut text = format!("{rows} rows of {dimension} features: {}", args.out.display());
     let (mut on_top, judged) = (serde_json::Map::new(), Set::from(args.set));
@@ -66,19 +69,19 @@ pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) ->
             TopClassifier::Knn => "knn",
             TopClassifier::Svm => "svm",
         };
-        let TopFigures { songs, frames } = figures;
+        let TopFigures { tracks, clips } = figures;
         text += &format!(
-            "\n{name} on the {} set: songs top-1 {:.4}, macro F1 {:.4} of {}; frames top-1 {:.4}, macro F1 {:.4} of {}",
+            "\n{name} on the {} set: tracks top-1 {:.4}, macro F1 {:.4} of {}; clips top-1 {:.4}, macro F1 {:.4} of {}",
             judged.name(),
-            songs.top1,
-            songs.macro_f1,
-            songs.samples,
-            frames.top1,
-            frames.macro_f1,
-            frames.samples
+            tracks.top1,
+            tracks.macro_f1,
+            tracks.samples,
+            clips.top1,
+            clips.macro_f1,
+            clips.samples
         );
         let of = |metrics: &crate::metrics::ClassificationMetrics| json!({ "top1": metrics.top1, "macro_f1": metrics.macro_f1, "samples": metrics.samples });
-        on_top.insert(name.to_owned(), json!({ "songs": of(&songs), "frames": of(&frames) }));
+        on_top.insert(name.to_owned(), json!({ "tracks": of(&tracks), "clips": of(&clips) }));
     }
     let json = json!({ "command": "features", "out": args.out.to_string_lossy(), "rows": rows, "dimension": dimension, "set": judged.name(),
                        "classifiers": on_top });
@@ -105,6 +108,7 @@ fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
         batch_size: args.batch_size,
         frame_seconds: args.frame_seconds,
         skip_seconds: args.skip_seconds,
+        eval_clips: args.eval_clips,
         ..Settings::default()
     };
     match (&args.run, &args.init_from) {

@@ -15,6 +15,7 @@ use crate::preparation::prepare;
 use crate::report::{self, CURVES_FILE, html};
 use crate::run_data::{RunData, RunDataError, live_split, training_kinds};
 use crate::run_directory::RunDirectory;
+use crate::run_split;
 use crate::seeds::SeedSet;
 use crate::start::BEST_FILE;
 use crate::stop::{StopRequest, StopSignals, Stopped, stop_at_eof};
@@ -23,6 +24,7 @@ use serde_json::json;
 use shared::dataset::{Dataset, Task};
 use shared::shard::ShardKind;
 use shared::split::{CURRENT_FILE, SPLITS_DIRECTORY, Set};
+use std::collections::BTreeSet;
 use std::path::{self, Path, PathBuf};
 
 /// Trains a model, or several from different seeds, or goes on with that.
@@ -74,7 +76,7 @@ pub(super) struct Surroundings<'a> {
 /// Settings and data of a run, which fit each other.
 pub(super) struct Plan {
     pub(super) config: RunConfig,
-    data: RunData,
+    pub(super) data: RunData,
 }
 
 /// Looks at everything that a run was told, and at the data set. `begun` has the settings of the run in `run`, or of others
@@ -88,6 +90,7 @@ pub(super) fn plan(
 ) -> anyhow::Result<Plan> {
     let fallback = begun.map(RunConfig::to_settings).unwrap_or_default();
     let window_is_set = settings.shuffle_window.is_some();
+    let named_split = settings.split.clone();
     // The run is looked at later from other directories.
     let settings = settings.absolute().context(NOT_ABSOLUTE)?;
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
@@ -95,6 +98,10 @@ pub(super) fn plan(
     config.devices = devices;
     // Earlier versions kept it as it was typed.
     config.data = path::absolute(&config.data).context(NOT_ABSOLUTE)?;
+    let kept = run_split::kept(run);
+    if let (Some(name), Some(begun), Some(_)) = (&named_split, begun, &kept) {
+        run_split::check_named(name, begun, run)?;
+    }
     let live = config.split.is_empty();
     if live {
         config.split = live_split(&config.data)?;
@@ -102,7 +109,11 @@ pub(super) fn plan(
     watch.dataset(&config.data);
     config.background.iter().for_each(|root| watch.dataset(root));
     watch.advise("run the same command again");
-    let mut data = RunData::open(&config).map_err(|error| {
+    let opened = match &kept {
+        Some(root) => RunData::of_run(&config, root),
+        None => RunData::open(&config),
+    };
+    let mut data = opened.map_err(|error| {
         let of_split = matches!(error, RunDataError::Split(_) | RunDataError::UnknownTrack { .. });
         let error = anyhow::Error::from(error);
         if !live || !of_split {
@@ -124,6 +135,7 @@ pub(super) fn plan(
     config.data_checksum.clone_from(checksum);
     config.background_checksum = data.open_background(&config)?;
     config.classes = data.dataset.classes().to_vec();
+    config.split_checksum.clone_from(&data.split.index.checksum);
     if let Some(begun) = begun
         && config.data_checksum == begun.data_checksum
         && config.classes != begun.classes
@@ -182,6 +194,7 @@ pub(super) fn train(
         Some(run) => run,
         None => RunDirectory::begin(&args.run)?,
     };
+    run_split::keep(&data.split, &config.data, &run)?;
     announce(&config, &data, &device_name, console)?;
     Stopped::check(stop)?;
     let copies = prepare(&mut data, &config, watch, stop, console)?;
@@ -262,28 +275,51 @@ pub(super) fn read_settings(path: &Path) -> anyhow::Result<Settings> {
     Ok(toml::from_str(&text).map_err(wrong)?)
 }
 
+/// The classes or tags that no track of a set has.
+fn missing_classes(data: &RunData, set: Set) -> Vec<&str> {
+    let tracks = data.tracks(set).unwrap_or_default();
+    let found: BTreeSet<usize> = tracks
+        .iter()
+        .flat_map(|&position| data.dataset.tags(position))
+        .collect();
+    let missing = data
+        .dataset
+        .classes()
+        .iter()
+        .enumerate()
+        .filter(|(class, _)| !found.contains(class));
+    missing.map(|(_, name)| &**name).collect()
+}
+
 /// Says what is about to be trained, and what is odd about its data.
 fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) -> anyhow::Result<()> {
-    let count = |set| data.set(set).map(<[usize]>::len);
-    let (unit, outputs) = (
-        if config.frame_seconds.is_some() {
-            "frames"
-        } else {
-            "tracks"
-        },
-        match data.dataset.task() {
-            Task::SingleLabel => "classes",
-            Task::MultiLabel => "tags",
-        },
-    );
+    let outputs = match data.dataset.task() {
+        Task::SingleLabel => "classes",
+        Task::MultiLabel => "tags",
+    };
+    let excerpts = match config.frame_seconds {
+        Some(_) => format!(" in {} excerpts", data.training.len()),
+        None => String::new(),
+    };
     console.line(&format!(
-        "{} on {device}: {} training, {} validation {unit} of split `{}`, {} {outputs}",
+        "{} on {device}: {} training tracks{excerpts}, {} validation tracks in {} clips of split `{}`, {} {outputs}",
         config.model,
-        count(Set::Train)?,
-        count(Set::Val)?,
+        data.tracks(Set::Train)?.len(),
+        data.tracks(Set::Val)?.len(),
+        data.clips(Set::Val)?.len(),
         config.split,
         config.classes.len(),
     ));
+    for set in [Set::Train, Set::Val] {
+        let missing = missing_classes(data, set);
+        if !missing.is_empty() {
+            console.line(&format!(
+                "the {} set has no track of {}; `preprocess split` says which --ratios or --folds would give it some",
+                set.name(),
+                missing.join(", ")
+            ));
+        }
+    }
     let constant = &data.split.normalization.constant_bands;
     if config.model.description().input.has_mel() && !constant.is_empty() {
         console.line(&format!(

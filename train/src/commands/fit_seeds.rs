@@ -8,6 +8,7 @@ use crate::cli::FitArgs;
 use crate::config::{RunConfig, Settings, invalid};
 use crate::device::DeviceChoice;
 use crate::run_directory::{RunDirectory, RunError};
+use crate::run_split;
 use crate::seeds::{SeedSet, seed_run};
 use crate::stop::Stopped;
 use anyhow::bail;
@@ -22,20 +23,21 @@ pub(super) fn fit_seeds(
     let root = args.run.clone();
     let begun = begun(&args)?;
     let settings = std::mem::take(&mut args.settings);
-    let config = plan(
+    let plan_of_set = plan(
         settings,
         begun.as_ref().map(|set| &set.settings),
         &root,
         choices.len(),
         around.watch,
-    )?
-    .config;
+    )?;
+    let config = plan_of_set.config;
     let set = SeedSet {
         seeds: seeds(&args, &config, begun.as_ref())?,
         settings: config,
     };
     // Held until all runs have ended.
     let directory = RunDirectory::begin(&root)?;
+    run_split::keep(&plan_of_set.data.split, &set.settings.data, &directory)?;
     set.save(&directory)?;
     let mut rows = Vec::new();
     for (at, &seed) in set.seeds.iter().enumerate() {

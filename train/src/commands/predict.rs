@@ -6,7 +6,6 @@ use crate::config::RunConfig;
 use crate::console::Console;
 use crate::device::DeviceChoice;
 use crate::front_end_record::FrontEndRecord;
-use crate::mapping_fault::FaultWatch;
 use crate::metrics::SetMetrics;
 use crate::models::{Blueprint, import_weights};
 use crate::precision::Precision;
@@ -29,12 +28,10 @@ use std::sync::Arc;
 use std::thread;
 
 /// Asks a run's best weights about audio files.
-pub fn run_predict(args: PredictArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
+pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
-    let (run, config) = RunDirectory::open(&args.run)?;
-    // A run that lacks its front end's record asks its data set.
-    watch.dataset(&config.data);
-    watch.advise("run the same command again");
+    let (run, mut config) = RunDirectory::open(&args.run)?;
+    config.eval_clips = args.eval_clips.unwrap_or(config.eval_clips);
     let record = FrontEndRecord::read(&run, &config)?;
     let thresholds = thresholds(&run, &config, record.task)?;
     let named = expand(&args.files);
@@ -147,7 +144,7 @@ fn thresholds(run: &RunDirectory, config: &RunConfig, task: Task) -> anyhow::Res
 }
 
 /// How the table begins; a file that does not is none that may be replaced.
-const CSV_COLUMNS: [&str; 6] = ["path", "reason", "detail", "seconds", "frames", "predicted"];
+const CSV_COLUMNS: [&str; 6] = ["path", "reason", "detail", "seconds", "clips", "predicted"];
 
 /// Refuses a table that would replace something else, or that cannot be written, before hours of work.
 fn check_csv(path: &Path, named: &[Named]) -> anyhow::Result<()> {
@@ -277,7 +274,7 @@ impl Answers<'_> {
                     .zip(verdict.probabilities.iter().map(|&p| json!(p)))
                     .collect();
                 json!({ "path": path.to_string_lossy(), "ok": true, "seconds": verdict.heard.seconds,
-                        "frames": verdict.heard.frames, "padded": verdict.heard.padded,
+                        "clips": verdict.heard.clips, "padded": verdict.heard.padded,
                         "predicted": self.predicted(verdict), "top": top, "probabilities": all })
             }
             Err(rejection) => json!({ "path": path.to_string_lossy(), "ok": false, "reason": rejection.code(),
@@ -286,7 +283,7 @@ impl Answers<'_> {
         self.answers.iter().map(row).collect()
     }
 
-    /// `path,reason,detail,seconds,frames,predicted` and a column per class.
+    /// `path,reason,detail,seconds,clips,predicted` and a column per class.
     fn write_csv(&self, path: &Path) -> Result<(), WriteError> {
         let columns = CSV_COLUMNS;
         let header = columns.into_iter().chain(self.classes.iter().map(String::as_str));
@@ -298,7 +295,7 @@ impl Answers<'_> {
                     String::new(),
                     String::new(),
                     format!("{:.3}", verdict.heard.seconds),
-                    verdict.heard.frames.to_string(),
+                    verdict.heard.clips.to_string(),
                     self.predicted(verdict).join("|"),
                 ],
                 Err(rejection) => {

@@ -15,6 +15,7 @@ pub use template::template;
 
 use crate::augment::{Augment, AugmentChoice};
 use crate::frontend::{FrontEndPlace, Normalize};
+use crate::loader::EvalClips;
 use crate::models::{ModelKind, Monitor};
 use crate::precision::Precision;
 use crate::run_data::StatisticsKind;
@@ -47,6 +48,8 @@ pub struct RunConfig {
     pub data_checksum: String,
     /// The split's name.
     pub split: String,
+    /// The checksum of its `split.json`: the run keeps the split itself in `RUN/split`.
+    pub split_checksum: String,
     /// The system.
     pub model: ModelKind,
     /// Class names in the order of the model's outputs.
@@ -100,6 +103,8 @@ pub struct RunConfig {
     /// What is left out at either end of a track that is cut into frames.
     #[serde(default)]
     pub skip_seconds: f64,
+    /// Which clips of a track are evaluated.
+    pub eval_clips: EvalClips,
     /// Spectrogram frames of a clip, where it is not the data set's own clip.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub clip_frames: Option<usize>,
@@ -292,11 +297,11 @@ impl RunConfig {
             }};
         }
         first_difference!(
-            "--data": data_checksum, "--split": split, "--model": model, "--batch-size": batch_size, "--lr": lr,
+            "--data": data_checksum, "--split": split, "--split": split_checksum, "--model": model, "--batch-size": batch_size, "--lr": lr,
             "--loaded-lr": loaded_lr, "--weight-decay": weight_decay, "--l2": l2, "--dropout": dropout, "--seed": seed,
             "--augment": augment, "--background": background_checksum, "--balance": balance, "--monitor": monitor,
             "--init-from": init_from, "--replace-classifier": replace_classifier, "--freeze": freeze,
-            "--frame-seconds": frame_seconds, "--skip-seconds": skip_seconds, "length of a clip": clip_frames,
+            "--frame-seconds": frame_seconds, "--skip-seconds": skip_seconds, "--eval-clips": eval_clips, "length of a clip": clip_frames,
             "--pcm8": pcm8, "--normalize": normalize, "--statistics": statistics, "--precision": precision,
             "--front-end": front_end, "--shuffle-window": shuffle_window, "number of devices": devices;
             may change: data, classes, epochs, patience, background, loader_threads, prefetch, checkpoint_every, cache,
@@ -328,6 +333,7 @@ impl RunConfig {
             freeze: Some(self.freeze.clone()),
             frame_seconds: self.frame_seconds,
             skip_seconds: Some(self.skip_seconds),
+            eval_clips: Some(self.eval_clips),
             pcm8: Some(self.pcm8),
             normalize: Some(self.normalize),
             statistics: Some(self.statistics.clone()),

@@ -3,6 +3,7 @@
 use super::{Balance, Cache, InvalidSetting, ParameterPattern, Penalty, RunConfig, invalid};
 use crate::augment::AugmentChoice;
 use crate::frontend::{FrontEndPlace, Normalize};
+use crate::loader::EvalClips;
 use crate::models::{ModelKind, Monitor};
 use crate::precision::Precision;
 use crate::run_data::StatisticsKind;
@@ -73,13 +74,16 @@ pub struct Settings {
     /// paper's]
     #[arg(long, value_name = "REGEX", value_delimiter = ',')]
     pub freeze: Option<Vec<ParameterPattern>>,
-    /// Cut tracks into frames of so many seconds: each is a training sample, and a track's scores are the mean of its
-    /// frames' [default: one clip a track]
+    /// Cut tracks into excerpts of so many seconds, each a training sample [default: one clip a track, anywhere in it]
     #[arg(long, value_name = "SECONDS")]
     pub frame_seconds: Option<f64>,
-    /// Leave out so many seconds at either end of a track that is cut into frames [default: 0]
+    /// Leave out so many seconds at either end of a track that is cut into excerpts [default: 0]
     #[arg(long, value_name = "SECONDS")]
     pub skip_seconds: Option<f64>,
+    /// Clips of a track that are evaluated, whose mean probabilities are the track's: all, or 1 from the middle
+    /// [default: all]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub eval_clips: Option<EvalClips>,
     /// Round samples to 8 bits [default: the model's]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub pcm8: Option<bool>,
@@ -137,7 +141,7 @@ impl Settings {
     pub fn or(self, fallback: Self) -> Self {
         first_of!(self, fallback: data, model, split, epochs, batch_size, lr, loaded_lr, weight_decay, l2, dropout, seed,
             augment, background, balance, patience, monitor, init_from, replace_classifier, freeze, frame_seconds,
-            skip_seconds, pcm8, normalize, statistics, loader_threads, prefetch, checkpoint_every, precision, front_end, cache,
+            skip_seconds, eval_clips, pcm8, normalize, statistics, loader_threads, prefetch, checkpoint_every, precision, front_end, cache,
             shuffle_window, tensorboard)
     }
 
@@ -155,8 +159,8 @@ impl Settings {
         Ok(self)
     }
 
-    /// Fills in the defaults and checks every value. `data_checksum`, `split` and `classes` are the data set's and left
-    /// empty here, but for a split that was named.
+    /// Fills in the defaults and checks every value. `data_checksum`, `split`, `split_checksum` and `classes` are
+    /// the data set's and left empty here, except a split that was named.
     pub fn resolve(self) -> Result<RunConfig, InvalidSetting> {
         let data = self
             .data
@@ -178,6 +182,7 @@ impl Settings {
             data,
             data_checksum: String::new(),
             split: self.split.unwrap_or_default(),
+            split_checksum: String::new(),
             model,
             classes: Vec::new(),
             epochs: self.epochs.unwrap_or(defaults.epochs),
@@ -205,6 +210,7 @@ impl Settings {
             },
             frame_seconds: self.frame_seconds,
             skip_seconds: self.skip_seconds.unwrap_or(0.0),
+            eval_clips: self.eval_clips.unwrap_or_default(),
             clip_frames: defaults.clip_frames.filter(|_| self.frame_seconds.is_none()),
             pcm8: self.pcm8.unwrap_or(description.input.is_pcm8()),
             normalize: self.normalize.unwrap_or_default(),

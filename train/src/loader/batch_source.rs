@@ -9,7 +9,7 @@ use shared::features::FeatureConfig;
 /// How clips are cut out of tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clips {
-    /// At a place, but where a frame gives it, and with augmentations drawn from (seed, epoch, track).
+    /// At the excerpt's place or one that is drawn, with augmentations; both drawn from (seed, epoch, track).
     Training {
         /// The run's seed.
         seed: u64,
@@ -18,8 +18,8 @@ pub enum Clips {
         /// Which augmentations.
         augment: Augment,
     },
-    /// From the middle, or where a frame lies, unchanged.
-    Centre,
+    /// At the excerpt's place, unchanged.
+    Evaluation,
 }
 
 /// What a batch holds.
@@ -100,17 +100,17 @@ impl BatchSource<'_> {
         let row = &self.dataset.tracks()[excerpt.position];
         let samples = self.dataset.waveform(excerpt.position).len();
         let plan = match self.clips {
-            Clips::Centre => ClipPlan::centre(samples, self.features),
+            Clips::Evaluation => ClipPlan::default(),
             Clips::Training { seed, epoch, augment } => {
                 let key = excerpt.key(row.track_id, repeat);
                 ClipPlan::training(augment, seed, epoch, key, samples, self.features)
             }
         };
-        match excerpt.frame {
-            Some(frame) => {
-                // A frame that is sped up needs more samples than it has: at a track's end they are those before it.
+        match excerpt.place {
+            Some(place) => {
+                // A clip that is sped up needs more samples than it has: at a track's end they are those before it.
                 let spare = samples.saturating_sub(plan.source_samples(self.features.clip_samples));
-                let hop = frame.hop.min(spare / self.features.hop_length);
+                let hop = place.hop.min(spare / self.features.hop_length);
                 ClipPlan { hop, ..plan }
             }
             None => plan,

@@ -1,23 +1,24 @@
-//! What is drawn from: whole tracks, of which one clip is cut, or frames at fixed places in them.
+//! Excerpts of tracks: those that training draws from, and the clips that are evaluated.
 
+use serde::{Deserialize, Serialize};
 use shared::features::FeatureConfig;
 
-/// A track, or one of the frames that it is cut into.
+/// A few seconds of a track: one clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Excerpt {
     /// The track's position in the data set.
     pub position: usize,
-    /// The frame, where tracks are cut into frames.
-    pub frame: Option<Frame>,
+    /// Where the clip begins; `None` where training draws a place in each epoch.
+    pub place: Option<Place>,
 }
 
 impl Excerpt {
     /// What the excerpt's randomness is drawn with, given the track's id and how often the excerpt came before in the
-    /// epoch: other frames of a track have other noise, and so has a track that is drawn again.
+    /// epoch: other excerpts of a track have other noise, and so has a track that is drawn again.
     pub fn key(self, track_id: u64, repeat: usize) -> u64 {
-        // Odd numbers of 64 bits spread frames and repeats over all numbers, so that they meet no other track's id: 2^64
+        // Odd numbers of 64 bits spread places and repeats over all numbers, so that they meet no other track's id: 2^64
         // over the golden ratio, and a prime of xxHash.
-        let number = self.frame.map_or(0, |frame| frame.number as u64);
+        let number = self.place.map_or(0, |place| place.number as u64);
         track_id
             .wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
             .wrapping_add((repeat as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f))
@@ -26,33 +27,55 @@ impl Excerpt {
 
 /// A place in a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct Place {
     /// Counted from 0 within the track.
     pub number: usize,
     /// Where it begins, in hops.
     pub hop: usize,
 }
 
-/// How tracks are cut into frames.
+/// Which clips of a track are evaluated; a track's probabilities are the mean over its clips.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum EvalClips {
+    /// All of them: clips side by side from the track's start, and one that ends at its end
+    #[default]
+    #[serde(rename = "all")]
+    All,
+    /// The one in the middle
+    #[serde(rename = "1")]
+    #[value(name = "1")]
+    Middle,
+}
+
+/// The clips that a track is cut into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Framing {
-    /// Hops in a frame.
+pub struct ClipGrid {
+    /// Hops in a clip.
     pub hops: usize,
     /// Hops that are left out at either end of a track.
     pub skipped: usize,
+    /// All clips, or the middle one.
+    pub clips: EvalClips,
 }
 
-impl Framing {
-    /// The frames of a track of `samples` samples: as many as fit side by side between the skipped ends. A track in which
-    /// none fits has one from its middle, so that every track is judged.
-    pub fn frames(self, samples: usize, features: &FeatureConfig) -> impl Iterator<Item = Frame> + use<> {
-        let Self { hops, skipped } = self;
+impl ClipGrid {
+    /// The clips of a track of `samples` samples: as many as fit side by side between the skipped ends, and, where these
+    /// leave a rest, one more that ends where the rest does. A track that is too short for one has one from its middle,
+    /// so that every track is evaluated.
+    pub fn places(self, samples: usize, features: &FeatureConfig) -> impl Iterator<Item = Place> + use<> {
+        let Self { hops, skipped, clips } = self;
         let available = samples / features.hop_length;
-        let count = available.saturating_sub(skipped.saturating_mul(2)) / hops;
+        let usable = available.saturating_sub(skipped.saturating_mul(2));
         let middle = available.saturating_sub(hops) / 2;
-        (0..count.max(1)).map(move |number| Frame {
+        let only_middle = clips == EvalClips::Middle || usable < hops;
+        let count = if only_middle { 1 } else { usable.div_ceil(hops) };
+        (0..count).map(move |number| Place {
             number,
-            hop: if count == 0 { middle } else { skipped + number * hops },
+            hop: if only_middle {
+                middle
+            } else {
+                skipped + (number * hops).min(usable - hops)
+            },
         })
     }
 }
@@ -61,24 +84,45 @@ impl Framing {
 mod tests {
     use super::*;
 
-    fn hops(framing: Framing, samples: usize) -> Vec<usize> {
+    fn hops(grid: ClipGrid, samples: usize) -> Vec<usize> {
         let features = FeatureConfig::default();
-        framing.frames(samples, &features).map(|frame| frame.hop).collect()
+        grid.places(samples, &features).map(|place| place.hop).collect()
+    }
+
+    const GRID: ClipGrid = ClipGrid {
+        hops: 10,
+        skipped: 4,
+        clips: EvalClips::All,
+    };
+
+    #[test]
+    fn clips_are_side_by_side_and_the_last_one_ends_at_the_end() {
+        assert_eq!(hops(GRID, 1024 * 28), [4, 14]);
+        assert_eq!(hops(GRID, 1024 * 28 - 1), [4, 13]);
+        assert_eq!(hops(GRID, 1024 * 37), [4, 14, 23]);
+        assert_eq!(hops(GRID, 1024 * 38), [4, 14, 24]);
+        // Thirty seconds and clips of 11.9.
+        let features = FeatureConfig::default();
+        let whole = ClipGrid {
+            hops: features.clip_frames(),
+            skipped: 0,
+            clips: EvalClips::All,
+        };
+        assert_eq!(hops(whole, 30 * 44_100), [0, 512, 1291 - 512]);
     }
 
     #[test]
-    fn frames_lie_side_by_side_between_the_skipped_ends() {
-        let framing = Framing { hops: 10, skipped: 4 };
-        assert_eq!(hops(framing, 1024 * 28), [4, 14]);
-        assert_eq!(hops(framing, 1024 * 28 - 1), [4]);
-        assert_eq!(hops(framing, 1024 * 37), [4, 14]);
-        assert_eq!(hops(framing, 1024 * 38), [4, 14, 24]);
+    fn a_short_track_has_one_clip_from_its_middle() {
+        assert_eq!(hops(GRID, 1024 * 14), [2]);
+        assert_eq!(hops(GRID, 100), [0]);
     }
 
     #[test]
-    fn a_short_track_has_one_frame_from_its_middle() {
-        let framing = Framing { hops: 10, skipped: 4 };
-        assert_eq!(hops(framing, 1024 * 14), [2]);
-        assert_eq!(hops(framing, 100), [0]);
+    fn the_middle_clip_is_the_centre_of_the_whole_track() {
+        let middle = ClipGrid {
+            clips: EvalClips::Middle,
+            ..GRID
+        };
+        assert_eq!(hops(middle, 1024 * 30), [10]);
     }
 }

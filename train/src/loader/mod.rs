@@ -16,7 +16,7 @@ mod sampler;
 pub use balance::balanced;
 pub use batch_buffer::BatchBuffer;
 pub use batch_source::{BatchSource, Clips, Target, copy_or_pad};
-pub use excerpt::{Excerpt, Frame, Framing};
+pub use excerpt::{ClipGrid, EvalClips, Excerpt, Place};
 pub use labels::{Labels, LabelsView};
 pub use prefetch::{Prefetch, PrefetchReport};
 pub use read_ahead::ReadAhead;

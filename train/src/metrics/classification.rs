@@ -12,7 +12,8 @@ pub struct ClassificationMetrics {
     pub loss: f64,
     /// Share of tracks whose highest score is the right class: scikit-learn's `accuracy_score`.
     pub top1: f64,
-    /// Mean of the classes' F1: scikit-learn's `f1_score(average="macro", zero_division=0)`.
+    /// Mean F1 of the classes that occur among the true or the predicted ones: scikit-learn's
+    /// `f1_score(average="macro", zero_division=0)`.
     pub macro_f1: f64,
     /// The same predictions measured the paper's way.
     pub paper: PaperMetrics,
@@ -20,7 +21,8 @@ pub struct ClassificationMetrics {
     pub per_class: Vec<ClassMetrics>,
 }
 
-/// The four figures of the paper. Its accuracy is not the usual one and its F1 is not scikit-learn's macro F1.
+/// The paper's four metrics, whose means are over all classes, occurring or not. Its accuracy is not the usual one and its
+/// F1 is not scikit-learn's macro F1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PaperMetrics {
     /// Mean of the one-vs-rest accuracies, `(TP + TN) / all`. With eight equal classes, always guessing one gives 0.78.
@@ -60,6 +62,12 @@ fn ratio(numerator: f64, denominator: f64) -> f64 {
 }
 
 impl ClassificationMetrics {
+    /// Names of the classes that no track of the set has.
+    pub fn missing(&self) -> Vec<&str> {
+        let missing = self.per_class.iter().filter(|class| class.support == 0);
+        missing.map(|class| &*class.name).collect()
+    }
+
     /// The figures of a confusion matrix whose classes have these names, with the mean loss of the same tracks.
     ///
     /// # Panics
@@ -89,11 +97,16 @@ impl ClassificationMetrics {
             .collect();
         let mean = |get: fn(&ClassMetrics) -> f64| ratio(per_class.iter().map(get).sum(), per_class.len() as f64);
         let (precision, recall) = (mean(|class| class.precision), mean(|class| class.recall));
+        let occurs = |class: &usize| confusion.truth_total(*class) + confusion.predicted_total(*class) > 0;
+        let occurring: Vec<f64> = (0..names.len())
+            .filter(occurs)
+            .map(|class| per_class[class].f1)
+            .collect();
         Self {
             samples: confusion.total(),
             loss,
             top1: ratio(confusion.correct() as f64, total),
-            macro_f1: mean(|class| class.f1),
+            macro_f1: ratio(occurring.iter().sum(), occurring.len() as f64),
             paper: PaperMetrics {
                 accuracy: mean(|class| class.accuracy),
                 precision,
@@ -167,6 +180,25 @@ mod tests {
         }
         println!("metrics: largest error {worst:.2e}");
         assert!(worst <= TOLERANCE, "{worst}");
+    }
+
+    #[test]
+    fn macro_f1_leaves_out_classes_that_do_not_occur() {
+        // scikit-learn 1.7: f1_score([0, 0, 1, 1], [0, 1, 1, 1], average="macro") is 0.7333..., and with a prediction of
+        // class 2 in place of the first, [2, 1, 1, 1], it is 0.2666...
+        let macro_f1 = |pairs: &[(usize, usize)]| {
+            let mut confusion = ConfusionMatrix::new(4);
+            pairs
+                .iter()
+                .for_each(|&(truth, predicted)| confusion.add(truth, predicted));
+            let metrics = ClassificationMetrics::new(&confusion, &names(4), 0.0);
+            (metrics.macro_f1, metrics.paper.recall)
+        };
+        let (f1, recall) = macro_f1(&[(0, 0), (0, 1), (1, 1), (1, 1)]);
+        assert!((f1 - 11.0 / 15.0).abs() < 1e-12, "{f1}");
+        assert_eq!(recall, 1.5 / 4.0, "the paper's mean is over all classes");
+        let (f1, _) = macro_f1(&[(0, 2), (0, 1), (1, 1), (1, 1)]);
+        assert!((f1 - 4.0 / 15.0).abs() < 1e-12, "{f1}");
     }
 
     #[test]

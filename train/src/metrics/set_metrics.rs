@@ -51,15 +51,17 @@ impl SetMetrics {
     }
 }
 
-/// A set's figures, of its tracks and, where these were cut into several, of their frames.
+/// A set's metrics over its tracks and, where tracks have several clips, over these.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SetReport {
-    /// One judgement a track.
+    /// A sample per track: its probabilities are the mean over its clips, and its loss is that of the mean.
     #[serde(flatten)]
     pub tracks: SetMetrics,
-    /// One judgement a frame.
+    /// Clips of all tracks.
+    pub clips: u64,
+    /// A sample per clip, where some track has several.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub frames: Option<SetMetrics>,
+    pub per_clip: Option<SetMetrics>,
 }
 
 /// The figures of one set in one epoch: columns of `history.csv`.
@@ -153,10 +155,11 @@ mod tests {
         let classes = SetMetrics::Classes(ClassificationMetrics::new(&ConfusionMatrix::new(2), &names, 0.5));
         let tags = MultiLabelMetrics::new(&[0.5, 0.1], &[true, false], &names, 0.25, None).unwrap();
         let tags = SetMetrics::Tags(tags);
-        for (tracks, frames) in [(&classes, None), (&classes, Some(&classes)), (&tags, Some(&tags))] {
+        for (tracks, clips) in [(&classes, None), (&classes, Some(&classes)), (&tags, Some(&tags))] {
             let report = SetReport {
                 tracks: tracks.clone(),
-                frames: frames.cloned(),
+                clips: 7,
+                per_clip: clips.cloned(),
             };
             let json = serde_json::to_value(&report).unwrap();
             assert!(json["macro_f1"].is_number() && json["loss"].is_number(), "{json}");

@@ -1,58 +1,59 @@
-//! Cuts a waveform of unknown length into frames while it is decoded, and holds no more of it than the next frame needs.
+//! Cuts a waveform of unknown length into clips while it is decoded, and keeps no more of it than the next clips need.
 //!
-//! The frames are those that [`Framing::frames`] has of the whole waveform. Each comes with a few hops of what lies
-//! around it, so that its mel spectrogram is the same that would be cut out of the whole one's.
+//! The clips are those of [`ClipGrid::places`] for the whole waveform. Each comes with a few hops of what is around it, so
+//! that its mel spectrogram is the same that would be cut out of the whole one's.
 
-use crate::loader::Framing;
+use crate::loader::{ClipGrid, EvalClips};
 use shared::features::FeatureConfig;
 
-/// A frame and what lies around it.
+/// A clip and what is around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CutFrame<'a> {
-    /// The samples, from `lead` hops before the frame on; the frame's own may end early, where the waveform does.
+pub struct CutClip<'a> {
+    /// The samples, from `lead` hops before the clip on; the clip's own may end early, where the waveform does.
     pub samples: &'a [i16],
-    /// Hops before the frame.
+    /// Hops before the clip.
     pub lead: usize,
 }
 
 /// Cuts one waveform.
 #[derive(Clone, Debug)]
-pub struct FrameCutter {
-    framing: Framing,
-    hop_length: usize,
-    /// Hops around a frame that its first and last windows reach into.
+pub struct ClipCutter {
+    grid: ClipGrid,
+    features: FeatureConfig,
+    /// Hops around a clip that its first and last windows reach into.
     around: usize,
     /// Samples that were dropped already.
     dropped: usize,
-    /// Frames that were cut.
+    /// Clips that were cut.
     cut: usize,
 }
 
-impl FrameCutter {
+impl ClipCutter {
     /// For spectrograms with these settings.
-    pub fn new(framing: Framing, features: &FeatureConfig) -> Self {
+    pub fn new(grid: ClipGrid, features: &FeatureConfig) -> Self {
         Self {
-            framing,
-            hop_length: features.hop_length,
+            grid,
+            features: features.clone(),
             around: (features.n_fft / 2).div_ceil(features.hop_length),
             dropped: 0,
             cut: 0,
         }
     }
 
-    /// Samples that wait at most, besides those that were pushed last.
-    pub fn longest_wait(&self) -> usize {
-        let Framing { hops, skipped } = self.framing;
-        skipped
+    /// Samples that wait at most, besides those that were pushed last; `None` where all do, because the middle of a
+    /// waveform is not known before its end.
+    pub fn longest_wait(&self) -> Option<usize> {
+        let ClipGrid { hops, skipped, clips } = self.grid;
+        let hops = skipped
             .saturating_mul(2)
-            .saturating_add(hops)
+            .saturating_add(hops.saturating_mul(2))
             .saturating_add(2 * self.around)
-            .saturating_add(1)
-            .saturating_mul(self.hop_length)
+            .saturating_add(1);
+        (clips == EvalClips::All).then(|| hops.saturating_mul(self.features.hop_length))
     }
 
-    /// Frames that were cut so far.
-    pub fn frames(&self) -> usize {
+    /// Clips that were cut so far.
+    pub fn clips(&self) -> usize {
         self.cut
     }
 
@@ -61,51 +62,46 @@ impl FrameCutter {
         self.dropped + waiting.len()
     }
 
-    /// Cuts the frames that are certain, and drops from the beginning of `waiting` what no later frame needs.
+    /// Cuts the clips that are certain, and drops from the beginning of `waiting` what no later clip needs.
     pub fn cut<E>(
         &mut self,
         waiting: &mut Vec<i16>,
-        mut take: impl FnMut(CutFrame<'_>) -> Result<(), E>,
+        mut take: impl FnMut(CutClip<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Framing { hops, skipped } = self.framing;
-        loop {
-            let available = self.seen(waiting) / self.hop_length;
+        let ClipGrid { hops, skipped, clips } = self.grid;
+        while clips == EvalClips::All {
+            let available = self.seen(waiting) / self.features.hop_length;
             let begin = skipped.saturating_add(self.cut * hops);
             // The end that is skipped must have been seen, and what the last windows reach into.
             if available < begin.saturating_add(hops).saturating_add(skipped.max(self.around)) {
-                return Ok(());
+                break;
             }
-            take(self.frame(waiting, begin))?;
+            take(self.clip(waiting, begin))?;
             self.cut += 1;
-            let needless = (begin + hops).saturating_sub(self.around) * self.hop_length;
-            let needless = (needless - self.dropped).min(waiting.len());
+            // The waveform may end a hop later, and the last clip begin a hop behind this one.
+            let needless = begin.saturating_sub(self.around) * self.features.hop_length - self.dropped;
             waiting.drain(..needless);
             self.dropped += needless;
         }
+        Ok(())
     }
 
-    /// Cuts the rest, at the end of the waveform. One that is shorter than a frame has one from its middle, whose end is
-    /// missing.
-    pub fn finish<E>(&mut self, waiting: &[i16], mut take: impl FnMut(CutFrame<'_>) -> Result<(), E>) -> Result<(), E> {
-        let Framing { hops, skipped } = self.framing;
-        let available = self.seen(waiting) / self.hop_length;
-        let count = available.saturating_sub(skipped.saturating_mul(2)) / hops;
-        if count == 0 {
-            take(self.frame(waiting, available.saturating_sub(hops) / 2))?;
-            self.cut = 1;
-        }
-        while self.cut < count {
-            take(self.frame(waiting, skipped + self.cut * hops))?;
+    /// Cuts the rest, at the end of the waveform. That of one which is shorter than a clip ends early.
+    pub fn finish<E>(&mut self, waiting: &[i16], mut take: impl FnMut(CutClip<'_>) -> Result<(), E>) -> Result<(), E> {
+        let places = self.grid.places(self.seen(waiting), &self.features);
+        for place in places.skip(self.cut) {
+            take(self.clip(waiting, place.hop))?;
             self.cut += 1;
         }
         Ok(())
     }
 
-    fn frame<'a>(&self, waiting: &'a [i16], begin: usize) -> CutFrame<'a> {
+    fn clip<'a>(&self, waiting: &'a [i16], begin: usize) -> CutClip<'a> {
         let lead = self.around.min(begin);
-        let from = (begin - lead) * self.hop_length - self.dropped;
-        let to = (begin + self.framing.hops + self.around) * self.hop_length - self.dropped;
-        CutFrame {
+        let hop_length = self.features.hop_length;
+        let from = (begin - lead) * hop_length - self.dropped;
+        let to = (begin + self.grid.hops + self.around) * hop_length - self.dropped;
+        CutClip {
             samples: &waiting[from..to.min(waiting.len())],
             lead,
         }
@@ -128,12 +124,12 @@ mod tests {
         }
     }
 
-    /// The frames of a waveform that comes in pieces: their samples, and how many hops come before them.
-    fn cut(waveform: &[i16], pieces: &[usize], framing: Framing) -> Vec<(Vec<i16>, usize)> {
-        let mut cutter = FrameCutter::new(framing, &features());
-        let (mut waiting, mut rest, mut frames) = (Vec::new(), waveform, Vec::new());
-        let mut take = |frame: CutFrame<'_>| {
-            frames.push((frame.samples.to_vec(), frame.lead));
+    /// The clips of a waveform that comes in pieces: their samples, and how many hops come before them.
+    fn cut(waveform: &[i16], pieces: &[usize], grid: ClipGrid) -> Vec<(Vec<i16>, usize)> {
+        let mut cutter = ClipCutter::new(grid, &features());
+        let (mut waiting, mut rest, mut clips) = (Vec::new(), waveform, Vec::new());
+        let mut take = |clip: CutClip<'_>| {
+            clips.push((clip.samples.to_vec(), clip.lead));
             Ok::<_, Infallible>(())
         };
         for &piece in pieces.iter().chain([&usize::MAX]) {
@@ -141,40 +137,43 @@ mod tests {
             rest = left;
             waiting.extend_from_slice(piece);
             cutter.cut(&mut waiting, &mut take).unwrap();
-            assert!(waiting.len() <= cutter.longest_wait() + piece.len());
+            let longest = cutter.longest_wait().unwrap_or(waveform.len());
+            assert!(waiting.len() <= longest + piece.len());
         }
         cutter.finish(&waiting, &mut take).unwrap();
-        assert_eq!((cutter.frames(), cutter.seen(&waiting)), (frames.len(), waveform.len()));
-        frames
+        assert_eq!((cutter.clips(), cutter.seen(&waiting)), (clips.len(), waveform.len()));
+        clips
     }
 
     proptest! {
         #[test]
-        fn frames_and_their_mel_spectrograms_are_those_of_the_whole_waveform(
+        fn clips_and_their_mel_spectrograms_are_those_of_the_whole_waveform(
             length in 0usize..3000,
             pieces in prop::collection::vec(1usize..400, 0..20),
             hops in 1usize..20,
             skipped in 0usize..12,
+            middle: bool,
         ) {
-            let framing = Framing { hops, skipped };
+            let clips = if middle { EvalClips::Middle } else { EvalClips::All };
+            let grid = ClipGrid { hops, skipped, clips };
             let waveform: Vec<i16> = (0..length).map(|at| ((at * at) % 20_011) as i16 - 10_000).collect();
             let (features, hop_length) = (features(), 16);
             let mut extractor = MelExtractor::new(&features);
             let whole = extractor.extract(&waveform);
             let whole_frames = features.track_frames(length);
-            let frames = cut(&waveform, &pieces, framing);
-            let expected: Vec<_> = framing.frames(length, &features).collect();
-            prop_assert_eq!(frames.len(), expected.len());
-            for ((samples, lead), frame) in frames.iter().zip(expected) {
+            let clips = cut(&waveform, &pieces, grid);
+            let expected: Vec<_> = grid.places(length, &features).collect();
+            prop_assert_eq!(clips.len(), expected.len());
+            for ((samples, lead), place) in clips.iter().zip(expected) {
                 let own = &samples[(lead * hop_length).min(samples.len())..];
-                let begin = (frame.hop * hop_length).min(length);
+                let begin = (place.hop * hop_length).min(length);
                 let of_whole = &waveform[begin..(begin + hops * hop_length).min(length)];
                 prop_assert_eq!(&own[..of_whole.len()], of_whole);
                 let mel = extractor.extract(samples);
                 let columns = features.track_frames(samples.len());
                 for band in 0..features.n_mels {
                     let row = &mel[band * columns + lead..][..hops.min(columns - lead)];
-                    let of_whole = &whole[band * whole_frames + frame.hop..][..hops.min(whole_frames - frame.hop)];
+                    let of_whole = &whole[band * whole_frames + place.hop..][..hops.min(whole_frames - place.hop)];
                     prop_assert_eq!(row, of_whole);
                 }
             }

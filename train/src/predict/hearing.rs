@@ -1,11 +1,11 @@
 //! One thread's hearing: an audio file enters, batches of model input leave while it is decoded.
 
-use super::cutter::{CutFrame, FrameCutter};
+use super::cutter::{ClipCutter, CutClip};
 use crate::augment::ClipPlan;
 use crate::config::RunConfig;
 use crate::front_end_record::FrontEndRecord;
 use crate::frontend::{ClipOutput, HostFrontEnd, HostScratch, Track, VectorScaler};
-use crate::loader::{BatchBuffer, Framing};
+use crate::loader::{BatchBuffer, ClipGrid};
 use crate::run_data::StatisticsKind;
 use half::f16;
 use shared::audio::decode::Meter;
@@ -32,7 +32,7 @@ pub struct Heard {
     /// Length, in seconds.
     pub seconds: f64,
     /// Clips that the model was given.
-    pub frames: usize,
+    pub clips: usize,
     /// Whether the file is shorter than a clip, so that silence makes up the rest.
     pub padded: bool,
 }
@@ -41,7 +41,7 @@ pub struct Heard {
 #[derive(Debug)]
 pub struct HearingSetup {
     features: FeatureConfig,
-    framing: Framing,
+    grid: ClipGrid,
     front_end: HostFrontEnd,
     /// Spectrograms are cut out of stored ones in evaluation, so here they are made as those are.
     of_mel: bool,
@@ -55,7 +55,7 @@ impl HearingSetup {
         let scaler = record.statistics.as_ref().and_then(|parts| parts.scaler());
         Self {
             features: record.features.clone(),
-            framing: record.framing(config),
+            grid: record.clip_grid(config),
             front_end: record.front_end(config),
             of_mel: input.has_mel() && !config.pcm8,
             statistics: scaler.map(|scaler| (scaler, config.statistics.clone())),
@@ -79,15 +79,15 @@ pub struct Hearing {
     scratch: HostScratch,
 }
 
-/// A frame and what lies around it, as the front end cuts clips out of tracks.
-struct FrameTrack<'a> {
+/// A clip and what is around it, as the front end cuts clips out of tracks.
+struct ClipTrack<'a> {
     samples: &'a [i16],
     mel: &'a [f16],
     n_mels: usize,
     frames: usize,
 }
 
-impl Track for FrameTrack<'_> {
+impl Track for ClipTrack<'_> {
     fn waveform(&self) -> &[i16] {
         self.samples
     }
@@ -110,12 +110,10 @@ impl Hearing {
             ..ValidateConfig::default()
         };
         let rate = setup.features.sample_rate;
-        let most = if setup.statistics.is_some() {
-            // Moments over time are those of the whole file.
-            validate.max_samples
-        } else {
-            let waiting = FrameCutter::new(setup.framing, &setup.features).longest_wait();
-            waiting.saturating_add(LONGEST_BLOCK) as u64
+        let most = match ClipCutter::new(setup.grid, &setup.features).longest_wait() {
+            Some(waiting) if setup.statistics.is_none() => waiting.saturating_add(LONGEST_BLOCK) as u64,
+            // Moments over time are those of the whole file, and its middle is known when its end is.
+            _ => validate.max_samples,
         };
         Self {
             reader: WaveformReader::new(rate, most),
@@ -139,11 +137,11 @@ impl Hearing {
         if self.setup.statistics.is_some() {
             self.hear_whole(path, meter, send)
         } else {
-            self.hear_frames(path, meter, send)
+            self.hear_clips(path, meter, send)
         }
     }
 
-    fn hear_frames(
+    fn hear_clips(
         &mut self,
         path: &Path,
         meter: &Arc<Meter>,
@@ -153,7 +151,7 @@ impl Hearing {
         let Self {
             reader, mel, scratch, ..
         } = self;
-        let mut cutter = FrameCutter::new(setup.framing, &setup.features);
+        let mut cutter = ClipCutter::new(setup.grid, &setup.features);
         let mut batches = Batches {
             setup: &setup,
             mel,
@@ -166,15 +164,15 @@ impl Hearing {
             let new = cutter.seen(waiting) - looked_at;
             highest = highest.max(peak(&waiting[waiting.len() - new..]));
             looked_at += new;
-            cutter.cut(waiting, |frame| batches.add(frame))
+            cutter.cut(waiting, |clip| batches.add(clip))
         })?;
         let samples = cutter.seen(&waveform.samples);
         self.validate.judge(&waveform.report.decoding, samples, highest)?;
-        cutter.finish(&waveform.samples, |frame| batches.add(frame))?;
+        cutter.finish(&waveform.samples, |clip| batches.add(clip))?;
         batches.flush()?;
         Ok(Heard {
             seconds: samples as f64 / f64::from(setup.features.sample_rate),
-            frames: cutter.frames(),
+            clips: cutter.clips(),
             padded: samples < setup.features.clip_samples,
         })
     }
@@ -209,7 +207,7 @@ impl Hearing {
         send(batch)?;
         Ok(Heard {
             seconds: samples.len() as f64 / f64::from(self.setup.features.sample_rate),
-            frames: 1,
+            clips: 1,
             padded: false,
         })
     }
@@ -225,21 +223,21 @@ struct Batches<'a, F> {
 }
 
 impl<F: FnMut(BatchBuffer) -> Result<(), Rejection>> Batches<'_, F> {
-    fn add(&mut self, frame: CutFrame<'_>) -> Result<(), Rejection> {
+    fn add(&mut self, cut: CutClip<'_>) -> Result<(), Rejection> {
         let features = &self.setup.features;
         let mel = if self.setup.of_mel {
-            self.mel.extract(frame.samples)
+            self.mel.extract(cut.samples)
         } else {
             Vec::new()
         };
-        let track = FrameTrack {
-            samples: frame.samples,
+        let track = ClipTrack {
+            samples: cut.samples,
             mel: &mel,
             n_mels: features.n_mels,
-            frames: features.track_frames(frame.samples.len()),
+            frames: features.track_frames(cut.samples.len()),
         };
         let plan = ClipPlan {
-            hop: frame.lead,
+            hop: cut.lead,
             ..ClipPlan::default()
         };
         let front_end = &self.setup.front_end;

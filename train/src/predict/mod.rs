@@ -34,7 +34,7 @@ const BATCHES_READY: usize = 2;
 pub struct Verdict {
     /// What it heard.
     pub heard: Heard,
-    /// Per class its probability, per tag its own; the mean over the frames.
+    /// Per class its probability, per tag its own; the mean over the clips.
     pub probabilities: Vec<f64>,
 }
 
@@ -166,7 +166,7 @@ impl Listener {
                 Message::End { file, heard } => {
                     let sum = sums.remove(&file).unwrap_or_default();
                     let verdict = heard.map(|heard| Verdict {
-                        probabilities: sum.iter().map(|sum| sum / heard.frames as f64).collect(),
+                        probabilities: sum.iter().map(|sum| sum / heard.clips as f64).collect(),
                         heard,
                     });
                     early.insert(file, verdict);

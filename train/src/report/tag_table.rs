@@ -50,7 +50,8 @@ mod tests {
         let metrics = MultiLabelMetrics::new(&[0.9, 0.1, 0.2, 0.3], &[true, false, false, false], &names, 0.0, None);
         let report = SetReport {
             tracks: SetMetrics::Tags(metrics.unwrap()),
-            frames: None,
+            clips: 0,
+            per_clip: None,
         };
         let csv = String::from_utf8(to_csv(&report)).unwrap();
         let lines: Vec<_> = csv.lines().collect();

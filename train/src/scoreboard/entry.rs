@@ -12,10 +12,11 @@ use crate::metrics::{SetMetrics, SetReport};
 use crate::predictions::{Predictions, predictions_file};
 use crate::report::{METRICS_FILE, RunMetrics, read_metrics};
 use crate::run_directory::RunDirectory;
+use crate::run_split;
 use crate::seeds::{SeedSet, seed_run};
 use anyhow::{Context, bail, ensure};
-use shared::dataset::{Dataset, DatasetIndex, Task, read_tracks};
-use shared::split::{Set, Split};
+use shared::dataset::{Dataset, DatasetIndex, SourceRecord, Task, read_tracks};
+use shared::split::Set;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -99,7 +100,7 @@ impl Entry {
         if let Some(moved) = moved {
             config.data = moved.to_owned();
         }
-        let (units, split) = match split_facts(&config, &networks[0].judged, set) {
+        let (units, split) = match split_facts(&config, &runs[0], &networks[0].judged, set) {
             Ok((units, facts)) => (Some(units), Ok(facts)),
             Err(reason) => (None, Err(reason)),
         };
@@ -122,10 +123,6 @@ impl Entry {
             let values: Vec<f64> = figures.iter().map(|pair| pair[at]).collect();
             Figure::of(names[at], &values, intervals[at])
         });
-        let fma_small = index(&config)
-            .ok()
-            .filter(|index| (index.source.name.as_str(), index.source.subset.as_str()) == ("fma", "small"))
-            .map(|index| index.classes.len());
         let facts_of_marks = Facts {
             set,
             tracks: judged.track_ids.len(),
@@ -137,7 +134,7 @@ impl Entry {
             groups: Some(units.len()).filter(|_| !units.are_single()),
             figures: [0, 1].map(|at| (figures[at].name, figures[at].mean, figures[at].interval)),
             guessing: judged.guessing(),
-            fma_small_classes: fma_small,
+            is_fma_small: index(&config).is_ok_and(|index| is_fma_small(&index.source)),
             init_from: config.init_from.as_ref().map(|path| path.display().to_string()),
             epochs_looked_at,
             unfinished,
@@ -294,10 +291,15 @@ fn index(config: &RunConfig) -> Result<DatasetIndex, String> {
         .ok_or_else(|| format!("{} is not the data set that was trained on", config.data.display()))
 }
 
+/// Whether a data set is the real fma_small, and not one that is laid out like it, or a part.
+fn is_fma_small(source: &SourceRecord) -> bool {
+    source.preset.as_deref() == Some("fma_small") && source.preset_differences.is_empty()
+}
+
 /// The groups of the judged tracks and what their split is like, or why that cannot be said.
-fn split_facts(config: &RunConfig, judged: &Judged, set: Set) -> Result<(Units, SplitFacts), String> {
+fn split_facts(config: &RunConfig, run: &Path, judged: &Judged, set: Set) -> Result<(Units, SplitFacts), String> {
     let index = index(config)?;
-    let split = Split::read(&config.data, &index, Some(&config.split)).map_err(|error| error.to_string())?;
+    let split = run_split::read(run, &index).map_err(|error| error.to_string())?;
     let ids: BTreeSet<u64> = split.tracks.get(&set).into_iter().flatten().copied().collect();
     if judged.track_ids.iter().any(|id| !ids.contains(id)) {
         return Err(format!("split `{}` has other tracks than were judged", config.split));
@@ -331,6 +333,28 @@ mod tests {
     use super::*;
     use crate::models::ModelKind;
     use crate::testing;
+
+    #[test]
+    fn a_data_set_laid_out_like_fma_small_is_not_taken_for_it() {
+        let real = SourceRecord {
+            name: "fma".into(),
+            subset: "small".into(),
+            preset: Some("fma_small".into()),
+            preset_differences: Vec::new(),
+            audio: "fma_small".into(),
+            part: None,
+        };
+        assert!(is_fma_small(&real));
+        let without_preset = SourceRecord {
+            preset: None,
+            ..real.clone()
+        };
+        let fewer_tracks = SourceRecord {
+            preset_differences: vec!["64 tracks were found, and fma_small has 8000".into()],
+            ..real
+        };
+        assert!(!is_fma_small(&without_preset) && !is_fma_small(&fewer_tracks));
+    }
 
     #[test]
     fn the_seeds_that_lack_figures_are_named() {

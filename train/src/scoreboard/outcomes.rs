@@ -180,7 +180,7 @@ impl ClassOutcomes {
             let predicted: u64 = confusion.iter().skip(class).step_by(self.classes).sum();
             hits += hit;
             f1 += share(2 * hit, truth + predicted);
-            counted += u32::from(truth > 0 || self.absent[class]);
+            counted += u32::from(truth > 0 || (self.absent[class] && predicted > 0));
         }
         [share(hits, confusion.iter().sum()), f1 / f64::from(counted.max(1))]
     }
@@ -292,7 +292,10 @@ mod tests {
             let outcomes = Outcomes::of_classes(3, &truth, &[predicted]);
             let figures = outcomes.figures(0, &weights);
             prop_assert!((figures[0] - expected.top1).abs() < 1e-12);
-            let drawn = |class: &usize| expected.per_class[*class].support > 0 || !truth.contains(&(*class as u32));
+            let drawn = |class: &usize| {
+                let elsewhere = !truth.contains(&(*class as u32)) && confusion.predicted_total(*class) > 0;
+                expected.per_class[*class].support > 0 || elsewhere
+            };
             let f1: Vec<f64> = (0..3).filter(drawn).map(|class| expected.per_class[class].f1).collect();
             let macro_f1 = f1.iter().sum::<f64>() / f1.len().max(1) as f64;
             prop_assert!((figures[1] - macro_f1).abs() < 1e-12);

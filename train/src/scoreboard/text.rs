@@ -82,16 +82,22 @@ fn figures(entries: &[&Entry]) -> String {
     format!("{}\nin brackets: 95 % intervals, {}", table(&rows), methods.join("; "))
 }
 
-/// `main (grouped by artist; 0 artists and 0 recordings in other sets)`.
+/// `main (grouped by artist; 0 artists and 0 recordings in other sets)`, or `artists unknown` where none is known.
 fn split(entry: &Entry) -> String {
     let name = &entry.config.split;
     let Some(split) = &entry.split else {
         return format!("{name} (unknown)");
     };
     let by = split.group_by.as_ref().map_or(String::new(), |by| format!(" by {by}"));
+    let (overlap, tracks) = (&split.overlap, entry.judged.track_ids.len());
+    let artists = match overlap.tracks_without_artist {
+        0 => format!("{} artists", overlap.artists),
+        unknown if unknown == tracks => "artists unknown,".into(),
+        unknown => format!("{} artists ({unknown} of {tracks} tracks: unknown)", overlap.artists),
+    };
     format!(
-        "{name} ({}{by}; {} artists and {} recordings in other sets)",
-        split.strategy, split.overlap.artists, split.overlap.duplicates
+        "{name} ({}{by}; {artists} and {} recordings in other sets)",
+        split.strategy, overlap.duplicates
     )
 }
 

@@ -241,7 +241,8 @@ mod tests {
         let metrics = ClassificationMetrics::new(&ConfusionMatrix::new(2), &names, 0.25);
         let figures = SetReport {
             tracks: SetMetrics::Classes(metrics),
-            frames: None,
+            clips: 0,
+            per_clip: None,
         };
         let done = json!({
             "ok": true, "command": "fit", "epochs": 3, "best_epoch": 2, "seconds": 1.5, "validation": figures,

@@ -1,10 +1,12 @@
 //! The data set that a run was trained on, where it is still there.
 
 use crate::config::RunConfig;
+use crate::run_split;
 use anyhow::bail;
 use shared::dataset::{Dataset, read_rejected};
 use shared::manifest::{RejectedRow, TrackRow};
 use shared::split::Split;
+use std::path::Path;
 
 /// An open data set with the run's split.
 pub struct DataView {
@@ -14,11 +16,11 @@ pub struct DataView {
 }
 
 impl DataView {
-    /// Opens what the run was trained on.
+    /// Opens what the run in `run` was trained on.
     ///
     /// # Errors
     /// Where it cannot be opened, or is another data set by now.
-    pub fn open(config: &RunConfig) -> anyhow::Result<Self> {
+    pub fn open(config: &RunConfig, run: &Path) -> anyhow::Result<Self> {
         let dataset = Dataset::open(&config.data)?;
         if !dataset.index().covers(&config.data_checksum) {
             bail!(
@@ -26,7 +28,7 @@ impl DataView {
                 config.data.display()
             );
         }
-        let split = Split::read(&config.data, dataset.index(), Some(&config.split))?;
+        let split = run_split::read(run, dataset.index())?;
         let rejected = read_rejected(&config.data, dataset.index())?;
         Ok(Self {
             dataset,

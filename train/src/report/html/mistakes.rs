@@ -5,9 +5,9 @@ use super::data_view::DataView;
 use super::mel_picture;
 use super::page::{Section, notice};
 use super::run_view::{RunView, set_name};
-use crate::augment::centre_hop;
 use crate::config::RunConfig;
 use crate::predictions::{Prediction, Predictions};
+use crate::run_data::{clip_features, clip_grid};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use maud::{Markup, html};
@@ -171,32 +171,24 @@ fn media(config: &RunConfig, data: &DataView, track_id: u64, audio: bool) -> Mar
     }
 }
 
-/// The samples that were judged: the clip from the middle; all of a track that was cut into frames, but for its skipped
-/// ends, or of which statistics were taken.
+/// The samples that were evaluated: from the first clip's beginning to the last one's end; all of a track whose statistics
+/// were taken.
 fn judged(config: &RunConfig, stored: &FeatureConfig, samples: usize) -> Range<usize> {
     if config.model.description().input.statistics {
         return 0..samples;
     }
-    if config.frame_seconds.is_some() {
-        let skipped = (config.skip_seconds * f64::from(stored.sample_rate)) as usize;
-        return if samples > 2 * skipped {
-            skipped..samples - skipped
-        } else {
-            0..samples
-        };
-    }
-    let hops = config.clip_frames.map(|hops| hops.saturating_mul(stored.hop_length));
-    let features = FeatureConfig {
-        clip_samples: hops.unwrap_or(stored.clip_samples),
-        ..stored.clone()
-    };
-    let begin = centre_hop(samples, &features) * features.hop_length;
-    begin..(begin + features.clip_samples).min(samples)
+    let features = clip_features(config, stored);
+    let mut places = clip_grid(config, &features).places(samples, &features);
+    let first = places.next().map_or(0, |place| place.hop);
+    let last = places.last().map_or(first, |place| place.hop);
+    let begin = (first * features.hop_length).min(samples);
+    begin..(last * features.hop_length + features.clip_samples).min(samples)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loader::EvalClips;
     use crate::models::ModelKind;
     use crate::testing;
     use std::path::Path;
@@ -237,10 +229,12 @@ mod tests {
         let stored = FeatureConfig::default();
         let config = |model| testing::config(Path::new("fma"), model);
         let clip = stored.clip_samples;
-        assert_eq!(
-            judged(&config(ModelKind::Cnn2d), &stored, clip + 4096),
-            2048..clip + 2048
-        );
+        assert_eq!(judged(&config(ModelKind::Cnn2d), &stored, clip + 4096), 0..clip + 4096);
+        let middle = RunConfig {
+            eval_clips: EvalClips::Middle,
+            ..config(ModelKind::Cnn2d)
+        };
+        assert_eq!(judged(&middle, &stored, clip + 4096), 2048..clip + 2048);
         assert_eq!(judged(&config(ModelKind::Cnn2d), &stored, 1000), 0..1000);
         assert_eq!(
             judged(&config(ModelKind::MfccDense), &stored, clip + 4096),
@@ -251,7 +245,8 @@ mod tests {
             skip_seconds: 2.0,
             ..config(ModelKind::Cnn2d)
         };
-        assert_eq!(judged(&framed, &stored, 441_000), 88_200..352_800);
+        // Whole hops between the skipped ends.
+        assert_eq!(judged(&framed, &stored, 441_000), 86 * 1024..(430 - 86) * 1024);
         assert_eq!(judged(&framed, &stored, 100), 0..100);
     }
 }

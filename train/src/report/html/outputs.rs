@@ -14,7 +14,14 @@ pub fn section(set: Set, report: &SetReport) -> Section {
             id: "classes",
             heading: "Classes",
             body: html! {
-                p.note { "Each class against the rest on the " (set) " set, as scikit-learn's classification_report has it." }
+                p.note {
+                    "Each class against the rest on the " (set) " set, as scikit-learn's classification_report has it."
+                    @let missing = metrics.missing();
+                    @if !missing.is_empty() {
+                        " The set has no track of " b { (missing.join(", ")) } "; macro F1 is the mean over classes that are true \
+                         or predicted."
+                    }
+                }
                 (boxed("Figures by class", &classes(&metrics.per_class)))
             },
         },

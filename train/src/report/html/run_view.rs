@@ -58,7 +58,7 @@ impl<'a> RunView<'a> {
             history,
             environment: Environment::read(run)?,
             predictions,
-            data: DataView::open(config).map_err(|error| format!("{error:#}")),
+            data: DataView::open(config, run.root()).map_err(|error| format!("{error:#}")),
         })
     }
 

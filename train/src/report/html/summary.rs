@@ -42,9 +42,10 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, standings: &[St
             p.note { "Under scikit-learn's names; zero_division=0. The best epoch was chosen on the validation set." }
             (boxed("Figures of each set", &table(view, &published)))
             @if !standings.is_empty() { (standing_table(standings, set)) }
-            @if let Some(frames) = &report.frames {
+            @if let Some(clips) = &report.per_clip {
                 p.note {
-                    "Tracks were cut into frames, whose probabilities are averaged. Frame by frame: " (frames.describe()) "."
+                    "A track's probabilities are the mean over its clips, " (grouped(report.clips)) " in all. Clip by clip: "
+                    (clips.describe()) "."
                 }
             }
         },

@@ -7,8 +7,10 @@ use crate::models::ModelKind;
 use crate::predictions::{Prediction, Predictions, predictions_file};
 use crate::report::standing::{PairedTest, Standing};
 use crate::report::{METRICS_FILE, RunMetrics, read_metrics};
+use crate::run_split;
 use crate::testing;
 use shared::dataset::Dataset;
+use shared::split::Split;
 use std::path::Path;
 
 /// A run of two epochs on the small data set, judged on its validation tracks 50 and 60, one of them wrong.
@@ -23,12 +25,15 @@ fn run(root: &Path, data: &Path, edit: impl FnOnce(&mut RunConfig)) -> (RunDirec
     edit(&mut config);
     let run = RunDirectory::begin(root).unwrap();
     run.save_config(&config).unwrap();
+    let split = Split::read(data, &Dataset::read_index(data).unwrap(), None).unwrap();
+    run_split::keep(&split, data, &run).unwrap();
     let mut confusion = ConfusionMatrix::new(2);
     confusion.add(0, 0);
     confusion.add(1, 0);
     let report = SetReport {
         tracks: SetMetrics::Classes(ClassificationMetrics::new(&confusion, &config.classes, 0.75)),
-        frames: None,
+        clips: 0,
+        per_clip: None,
     };
     let track = |track_id, label: usize, probabilities: [f32; 2]| Prediction {
         track_id,
@@ -219,7 +224,8 @@ fn tags_have_curves_and_no_confusion() {
     let metrics = MultiLabelMetrics::new(&scores, &[true, false, false, false], &config.classes, 0.5, None).unwrap();
     let report = SetReport {
         tracks: SetMetrics::Tags(metrics),
-        frames: None,
+        clips: 0,
+        per_clip: None,
     };
     let track = |track_id, labels: &[usize], predicted: &[usize], probabilities: &[f32]| Prediction {
         track_id,
@@ -295,7 +301,8 @@ fn all_that_is_said_of_runs_beside_each_other_is_of_one_set() {
     confusion.add(1, 1);
     metrics.test = Some(SetReport {
         tracks: SetMetrics::Classes(ClassificationMetrics::new(&confusion, &config.classes, 0.25)),
-        frames: None,
+        clips: 0,
+        per_clip: None,
     });
     run.write(METRICS_FILE, &serde_json::to_vec(&metrics).unwrap()).unwrap();
     let standing = |set: Set| Standing {
