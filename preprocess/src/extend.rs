@@ -83,7 +83,7 @@ pub enum ExtendError {
         /// How many.
         jobs: usize,
         /// Why not.
-        source: rayon::ThreadPoolBuildError,
+        r#source: rayon::ThreadPoolBuildError,
     },
     /// Nothing new.
     #[error("{} has these features itself; change at least one of --n-mels, --n-fft, --hop-length and so on", path.display())]
@@ -111,7 +111,7 @@ pub enum ExtendError {
         /// The file or directory.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
 }
 

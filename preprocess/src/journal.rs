@@ -69,7 +69,7 @@ pub enum JournalError {
         /// The file or directory.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// An entry could not be written.
     #[error(transparent)]

@@ -81,7 +81,7 @@ pub enum BuildError {
         /// How many.
         jobs: usize,
         /// Why not.
-        source: rayon::ThreadPoolBuildError,
+        r#source: rayon::ThreadPoolBuildError,
     },
 }
 

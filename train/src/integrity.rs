@@ -41,7 +41,7 @@ pub enum IntegrityError {
         detail: String,
     },
     /// A signal came.
-    #[error("{0}")]
+    #[error("the data set was not checked to its end")]
     Stopped(#[from] Stopped),
 }
 

@@ -26,7 +26,7 @@ pub enum MagnaTagATuneError {
         /// The table.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The operating system refused a directory.
     #[error(transparent)]
@@ -37,7 +37,7 @@ pub enum MagnaTagATuneError {
         /// The table.
         path: PathBuf,
         /// Where and why.
-        source: csv::Error,
+        r#source: csv::Error,
     },
     /// Not the column names of the annotations.
     #[error(

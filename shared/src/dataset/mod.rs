@@ -53,7 +53,7 @@ pub enum DatasetError {
         /// The file.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// Made by another version of the program.
     #[error(
