@@ -17,6 +17,13 @@ use shared::log::Format;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+const RESULTS: &str = "\
+Results go to standard output, progress and warnings to standard error; --quiet leaves out the progress only. The result
+of build, merge and extend is a summary of the data set, of split the sets, of verify every problem found, of inspect
+the overview.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage. With --json, the last line on standard output is JSON in each case.";
+
 const BUILD_EXAMPLES: &str = "\
 Examples:
   preprocess build --source fma --audio fma_small --metadata fma_metadata/tracks.csv --out data/fma_small \\
@@ -73,7 +80,7 @@ Ends with status 1 if anything is wrong and was not repaired.";
 
 /// Turns a collection of audio files into a data set that `train` reads.
 #[derive(Debug, Parser)]
-#[command(name = "preprocess", version, arg_required_else_help = true)]
+#[command(name = "preprocess", version, arg_required_else_help = true, after_help = RESULTS)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -81,7 +88,7 @@ pub struct Cli {
     /// Prints the result as one line of JSON, the last on stdout
     #[arg(long, global = true)]
     pub json: bool,
-    /// Shows no progress and no summary, only errors
+    /// Shows no progress; results and warnings stay
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// What lines on standard error look like: text, or json for an object each, with figures in fields of their own

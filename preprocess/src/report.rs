@@ -42,11 +42,6 @@ impl Outcome {
     }
 }
 
-/// The line of JSON for a command that failed.
-pub fn failure(error: &str) -> Value {
-    json!({ "ok": false, "error": error })
-}
-
 /// What a build or a merge says.
 pub fn build(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
     let index = &report.index;

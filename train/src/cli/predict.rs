@@ -30,7 +30,7 @@ pub struct PredictArgs {
 const EXAMPLES: &str = "Examples:
   train predict --run runs/crnn song.mp3
   train predict --run runs/crnn --csv genres.csv music/
-  train predict --run runs/crnn --json --quiet song.flac | jq '.files[0].top[0]'
+  train predict --run runs/crnn --json song.flac | tail -n 1 | jq '.files[0].top[0]'
 
 A file is cut into clips side by side, and their probabilities are averaged. One that cannot be decoded is named with the
 reason, the others go on, and the exit code is 1 at the end.";
