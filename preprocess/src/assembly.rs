@@ -4,7 +4,7 @@
 //! that a single process builds, byte by byte. What is finished is written into the journal, and is there after a crash.
 
 use crate::growth::{Base, GrowthError};
-use crate::index::{self, IndexError, PLAN_FILE, Rows};
+use crate::index::{self, IndexError, Rows};
 use crate::journal::{Entry, JOURNAL_DIRECTORY, Journal, JournalError};
 use crate::plan::BuildPlan;
 use crate::preset::Preset;
@@ -97,8 +97,8 @@ pub enum AssemblyError {
     Growth(#[from] GrowthError),
     /// The directory holds a finished data set of another kind.
     #[error(
-        "{} is a finished data set that was built otherwise: {}; choose another --out", path.display(),
-        differences.join("; ")
+        "{} is a finished data set with other settings: {}; leave out the options that differ, or choose another --out",
+        path.display(), differences.join("; ")
     )]
     OtherDataset {
         /// The data set.
@@ -199,11 +199,7 @@ fn find(root: &Path, plan: &BuildPlan) -> Result<Found, AssemblyError> {
         return Ok(Found::Nothing);
     }
     let index = Dataset::read_index(root)?;
-    let json = dataset::read_recorded(root, &index, PLAN_FILE)?;
-    let earlier: BuildPlan = serde_json::from_slice(&json).map_err(|error| DatasetError::Damaged {
-        path: root.join(PLAN_FILE),
-        detail: error.to_string(),
-    })?;
+    let earlier = BuildPlan::read(root, &index)?;
     let differences = plan.differences(&earlier);
     if differences.is_empty() {
         return Ok(Found::Complete(Box::new(index)));

@@ -32,10 +32,11 @@ Examples:
                    --preset magnatagatune
   preprocess build --source gtzan --audio genres --out data/gtzan --preset gtzan --jobs 16
   preprocess build --source folder --audio music --out data/mine --drop duplicates --sample-rate 22050
+  preprocess build --out data/mine                                         adds the tracks that music has gained
 
-A build that was interrupted goes on where it was when the same command is given again. Output is the same,
-byte by byte, for any number of jobs, and of parts. Where --out is a finished data set and the source has more
-tracks now, they are added to it.";
+Where --out holds a finished data set or an interrupted build, settings that are not given are its own. An interrupted
+build is resumed; to a finished data set, the tracks that the source has gained are added. Output is the same, byte
+by byte, for any number of jobs, and of parts.";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

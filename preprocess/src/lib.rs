@@ -23,6 +23,7 @@ pub mod preset;
 pub mod progress;
 mod quantity;
 pub mod report;
+pub mod recorded;
 pub mod shard_writer;
 pub mod source;
 pub mod source_table;

@@ -14,14 +14,15 @@ use preprocess::inspect::labels::LabelReport;
 use preprocess::inspect::picture::TrackPicture;
 use preprocess::inspect::{Analysis, Overview, files, page};
 use preprocess::progress::{ByteProgress, Style, TrackProgress};
+use preprocess::recorded::Recorded;
 use preprocess::report::{self, Outcome, Written};
 use preprocess::verify::repair;
 use preprocess::{extend, manual, merge, pipeline, split, verify};
 use shared::dataset::Dataset;
-use shared::log;
 use shared::failure::{self, Failure};
-use std::io::{self, ErrorKind, Write};
+use shared::log;
 use std::ffi::OsString;
+use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -88,12 +89,12 @@ fn print(outcome: &anyhow::Result<Outcome>, json: bool) -> io::Result<()> {
             outcome.json.clone()
         }
         Err(error) => {
-            let error = format!("{error:#}");
             let kind = if error.is::<UsageError>() {
                 Failure::Usage
             } else {
                 Failure::Failed
             };
+            let error = format!("{error:#}");
             tracing::error!("{error}");
             kind.json(&error)
         }
@@ -105,7 +106,8 @@ fn print(outcome: &anyhow::Result<Outcome>, json: bool) -> io::Result<()> {
 }
 
 fn build(args: BuildArgs, style: Style) -> anyhow::Result<Outcome> {
-    let config = args.resolve()?;
+    let recorded = Recorded::read(&args.out)?;
+    let config = args.resolve(recorded.as_ref())?;
     let report = pipeline::build(&config, &mut TrackProgress::new(style))?;
     Ok(report::build("build", &report, &config.out))
 }

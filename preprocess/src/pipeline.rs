@@ -231,7 +231,8 @@ fn kept<'a>(source: &TrackSource, track: &'a ExtractedTrack) -> Kept<'a> {
 }
 
 impl BuildConfig {
-    fn plan(&self, listing: &Listing, sizes: &[Option<u64>]) -> BuildPlan {
+    /// The plan of this build, of a source that lists `listing`.
+    pub fn plan(&self, listing: &Listing, sizes: &[Option<u64>]) -> BuildPlan {
         let mut drop: Vec<String> = self.drop.iter().map(|flag| flag.name().to_owned()).collect();
         drop.sort();
         drop.dedup();

@@ -19,6 +19,12 @@ use shared::dataset::Task;
 use shared::split::Set;
 use std::path::{Path, PathBuf};
 
+/// The word for MagnaTagATune on the command line and in `dataset.json`.
+pub const MAGNATAGATUNE: &str = "magnatagatune";
+
+/// [`Source::subset`] where nothing narrower was asked for.
+pub const ALL: &str = "all";
+
 /// A track as its source describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackSource {
@@ -115,7 +121,7 @@ impl Source {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Fma { .. } => "fma",
-            Self::MagnaTagATune { .. } => "magnatagatune",
+            Self::MagnaTagATune { .. } => MAGNATAGATUNE,
             Self::Gtzan => "gtzan",
             Self::Folder => "folder",
         }
@@ -126,7 +132,7 @@ impl Source {
         match self {
             Self::Fma { subset, .. } => subset.name().into(),
             Self::MagnaTagATune { tags, .. } if !tags.is_empty() => tags.join(","),
-            Self::MagnaTagATune { .. } | Self::Gtzan | Self::Folder => "all".into(),
+            Self::MagnaTagATune { .. } | Self::Gtzan | Self::Folder => ALL.into(),
         }
     }
 
