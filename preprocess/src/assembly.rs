@@ -6,6 +6,7 @@
 use crate::growth::{Base, GrowthError};
 use crate::index::{self, IndexError, Rows};
 use crate::journal::{Entry, JOURNAL_DIRECTORY, Journal, JournalError};
+use crate::label_warnings;
 use crate::plan::BuildPlan;
 use crate::preset::Preset;
 use crate::shard_writer::PairWriter;
@@ -71,6 +72,8 @@ pub struct BuildReport {
     pub processed: usize,
     /// How long this run took.
     pub seconds: f64,
+    /// What is odd about the labels, as sentences.
+    pub warnings: Vec<String>,
 }
 
 /// Who watches.
@@ -142,10 +145,17 @@ pub fn assemble<E: From<AssemblyError>>(
     work: impl FnOnce(&mut Assembly<'_>, &[usize], &mut dyn BuildProgress) -> Result<(), E>,
 ) -> Result<BuildReport, E> {
     let begin = Instant::now();
-    let complete = |index| -> Result<BuildReport, AssemblyError> {
-        let mut report = report(root, index, begin)?;
-        report.was_complete = true;
-        Ok(report)
+    // Of a part, too little is known: what it lacks may be in another one.
+    let warnings = |index: &DatasetIndex| match plan.part {
+        None => label_warnings::all(origin.listing, &plan.tags(), index),
+        Some(_) => Vec::new(),
+    };
+    let complete = |index: DatasetIndex| -> Result<BuildReport, AssemblyError> {
+        Ok(BuildReport {
+            was_complete: true,
+            warnings: warnings(&index),
+            ..report(root, index, begin)?
+        })
     };
     // A crash may have come between the index and the end of the journal.
     let journal_left = root.join(JOURNAL_DIRECTORY).is_dir();
@@ -185,12 +195,12 @@ pub fn assemble<E: From<AssemblyError>>(
     progress.end();
     let index = assembly.finish(origin, missing.len())?;
     journal.remove().map_err(AssemblyError::from)?;
-    let report = report(root, index, begin)?;
     Ok(BuildReport {
         before,
         resumed,
         processed: missing.len() - resumed,
-        ..report
+        warnings: warnings(&index),
+        ..report(root, index, begin)?
     })
 }
 
@@ -230,6 +240,7 @@ fn report(root: &Path, index: DatasetIndex, begin: Instant) -> Result<BuildRepor
         resumed: 0,
         processed: 0,
         seconds: begin.elapsed().as_secs_f64(),
+        warnings: Vec::new(),
     })
 }
 

@@ -90,7 +90,8 @@ pub fn build(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
         "seconds": report.seconds,
         "tracks_per_second": speed,
     });
-    Outcome::new(command, text, json, index.source.preset_differences.clone())
+    let warnings = [&report.warnings[..], &index.source.preset_differences].concat();
+    Outcome::new(command, text, json, warnings)
 }
 
 /// What a new feature set says.

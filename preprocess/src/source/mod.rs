@@ -127,6 +127,15 @@ impl Source {
         }
     }
 
+    /// The table that lists the tracks, of a source that has one.
+    pub fn table(&self) -> Option<&Path> {
+        match self {
+            Self::Fma { table, .. } => Some(table),
+            Self::MagnaTagATune { annotations, .. } => Some(annotations),
+            Self::Gtzan | Self::Folder => None,
+        }
+    }
+
     /// The part of the source that was asked for, as `dataset.json` names it: `small`, `guitar,techno`, `all`.
     pub fn subset(&self) -> String {
         match self {
