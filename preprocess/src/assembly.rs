@@ -4,8 +4,9 @@
 //! that a single process builds, byte by byte. What is finished is written into the journal, and is there after a crash.
 
 use crate::growth::{Base, GrowthError};
-use crate::index::{self, IndexError, PLAN_FILE, Rows};
+use crate::index::{self, IndexError, Rows};
 use crate::journal::{Entry, JOURNAL_DIRECTORY, Journal, JournalError};
+use crate::label_warnings;
 use crate::plan::BuildPlan;
 use crate::preset::Preset;
 use crate::shard_writer::PairWriter;
@@ -71,6 +72,8 @@ pub struct BuildReport {
     pub processed: usize,
     /// How long this run took.
     pub seconds: f64,
+    /// What is odd about the labels, as sentences.
+    pub warnings: Vec<String>,
 }
 
 /// Who watches.
@@ -97,8 +100,8 @@ pub enum AssemblyError {
     Growth(#[from] GrowthError),
     /// The directory holds a finished data set of another kind.
     #[error(
-        "{} is a finished data set that was built otherwise: {}; choose another --out", path.display(),
-        differences.join("; ")
+        "{} is a finished data set with other settings: {}; leave out the options that differ, or choose another --out",
+        path.display(), differences.join("; ")
     )]
     OtherDataset {
         /// The data set.
@@ -118,7 +121,7 @@ pub enum AssemblyError {
         /// The file or directory.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
 }
 
@@ -142,10 +145,17 @@ pub fn assemble<E: From<AssemblyError>>(
     work: impl FnOnce(&mut Assembly<'_>, &[usize], &mut dyn BuildProgress) -> Result<(), E>,
 ) -> Result<BuildReport, E> {
     let begin = Instant::now();
-    let complete = |index| -> Result<BuildReport, AssemblyError> {
-        let mut report = report(root, index, begin)?;
-        report.was_complete = true;
-        Ok(report)
+    // Of a part, too little is known: what it lacks may be in another one.
+    let warnings = |index: &DatasetIndex| match plan.part {
+        None => label_warnings::all(origin.listing, &plan.tags(), index),
+        Some(_) => Vec::new(),
+    };
+    let complete = |index: DatasetIndex| -> Result<BuildReport, AssemblyError> {
+        Ok(BuildReport {
+            was_complete: true,
+            warnings: warnings(&index),
+            ..report(root, index, begin)?
+        })
     };
     // A crash may have come between the index and the end of the journal.
     let journal_left = root.join(JOURNAL_DIRECTORY).is_dir();
@@ -185,12 +195,12 @@ pub fn assemble<E: From<AssemblyError>>(
     progress.end();
     let index = assembly.finish(origin, missing.len())?;
     journal.remove().map_err(AssemblyError::from)?;
-    let report = report(root, index, begin)?;
     Ok(BuildReport {
         before,
         resumed,
         processed: missing.len() - resumed,
-        ..report
+        warnings: warnings(&index),
+        ..report(root, index, begin)?
     })
 }
 
@@ -199,11 +209,7 @@ fn find(root: &Path, plan: &BuildPlan) -> Result<Found, AssemblyError> {
         return Ok(Found::Nothing);
     }
     let index = Dataset::read_index(root)?;
-    let json = dataset::read_recorded(root, &index, PLAN_FILE)?;
-    let earlier: BuildPlan = serde_json::from_slice(&json).map_err(|error| DatasetError::Damaged {
-        path: root.join(PLAN_FILE),
-        detail: error.to_string(),
-    })?;
+    let earlier = BuildPlan::read(root, &index)?;
     let differences = plan.differences(&earlier);
     if differences.is_empty() {
         return Ok(Found::Complete(Box::new(index)));
@@ -234,6 +240,7 @@ fn report(root: &Path, index: DatasetIndex, begin: Instant) -> Result<BuildRepor
         resumed: 0,
         processed: 0,
         seconds: begin.elapsed().as_secs_f64(),
+        warnings: Vec::new(),
     })
 }
 

@@ -17,6 +17,13 @@ use shared::log::Format;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+const RESULTS: &str = "\
+Results go to standard output, progress and warnings to standard error; --quiet leaves out the progress only. The result
+of build, merge and extend is a summary of the data set, of split the sets, of verify every problem found, of inspect
+the overview.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage. With --json, the last line on standard output is JSON in each case.";
+
 const BUILD_EXAMPLES: &str = "\
 Examples:
   preprocess build --source fma --audio fma_small --metadata fma_metadata/tracks.csv --out data/fma_small \\
@@ -25,10 +32,11 @@ Examples:
                    --preset magnatagatune
   preprocess build --source gtzan --audio genres --out data/gtzan --preset gtzan --jobs 16
   preprocess build --source folder --audio music --out data/mine --drop duplicates --sample-rate 22050
+  preprocess build --out data/mine                                         adds the tracks that music has gained
 
-A build that was interrupted goes on where it was when the same command is given again. Output is the same,
-byte by byte, for any number of jobs, and of parts. Where --out is a finished data set and the source has more
-tracks now, they are added to it.";
+Where --out holds a finished data set or an interrupted build, settings that are not given are its own. An interrupted
+build is resumed; to a finished data set, the tracks that the source has gained are added. Output is the same, byte
+by byte, for any number of jobs, and of parts.";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -73,7 +81,7 @@ Ends with status 1 if anything is wrong and was not repaired.";
 
 /// Turns a collection of audio files into a data set that `train` reads.
 #[derive(Debug, Parser)]
-#[command(name = "preprocess", version, arg_required_else_help = true)]
+#[command(name = "preprocess", version, arg_required_else_help = true, after_help = RESULTS)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -81,7 +89,7 @@ pub struct Cli {
     /// Prints the result as one line of JSON, the last on stdout
     #[arg(long, global = true)]
     pub json: bool,
-    /// Shows no progress and no summary, only errors
+    /// Shows no progress; results and warnings stay
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// What lines on standard error look like: text, or json for an object each, with figures in fields of their own

@@ -6,7 +6,7 @@
 
 use crate::assembly::{BuildProgress, Origin};
 use crate::feature_sets::FEATURES_DIRECTORY;
-use crate::index::{self, IndexError, PLAN_FILE, Rows};
+use crate::index::{self, IndexError, Rows};
 use crate::ordered::{self, Bounds};
 use crate::plan::BuildPlan;
 use crate::shard_writer::file_record;
@@ -83,7 +83,7 @@ pub enum ExtendError {
         /// How many.
         jobs: usize,
         /// Why not.
-        source: rayon::ThreadPoolBuildError,
+        r#source: rayon::ThreadPoolBuildError,
     },
     /// Nothing new.
     #[error("{} has these features itself; change at least one of --n-mels, --n-fft, --hop-length and so on", path.display())]
@@ -111,7 +111,7 @@ pub enum ExtendError {
         /// The file or directory.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
 }
 
@@ -349,11 +349,9 @@ impl FeatureSet<'_> {
             path: root.join(file),
             detail,
         };
-        let json = dataset::read_recorded(root, index, PLAN_FILE)?;
-        let plan: BuildPlan = serde_json::from_slice(&json).map_err(|error| damaged(PLAN_FILE, error.to_string()))?;
         let plan = BuildPlan {
             features: self.features.clone(),
-            ..plan
+            ..BuildPlan::read(root, index)?
         };
         let sources: Vec<SourceRow> = match dataset::read_recorded(root, index, SOURCES_FILE) {
             Ok(table) => manifest::from_csv(&table).map_err(|error| damaged(SOURCES_FILE, error.to_string()))?,

@@ -1,7 +1,7 @@
 //! The rows of a finished build enter; the tables, the sums and `dataset.json`, which makes it all a data set, leave.
 
 use crate::assembly::Origin;
-use crate::plan::BuildPlan;
+use crate::plan::{BuildPlan, PLAN_FILE};
 use crate::source_table::SOURCES_FILE;
 use shared::atomic_file::{self, WriteError};
 use shared::dataset::{
@@ -12,9 +12,6 @@ use shared::manifest::{self, RejectedRow, TrackRow};
 use shared::stats::{self, TrackSummary};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-
-/// The plan of the build that made a data set, kept in it.
-pub const PLAN_FILE: &str = "build.json";
 
 /// Everything a data set says of its tracks.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -31,8 +31,8 @@ pub enum JournalError {
     },
     /// An interrupted build with other settings or sources lies here.
     #[error(
-        "{} holds an interrupted build that was made otherwise: {}; run it as it was begun, or delete the directory and \
-         start anew", path.display(), differences.join("; ")
+        "{} holds an interrupted build with other settings: {}; leave out the options that differ, or delete the \
+         directory and start anew", path.display(), differences.join("; ")
     )]
     OtherPlan {
         /// The data set.
@@ -69,7 +69,7 @@ pub enum JournalError {
         /// The file or directory.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// An entry could not be written.
     #[error(transparent)]
@@ -157,7 +157,12 @@ impl Journal {
 
     /// The plan of the build that was begun here.
     fn plan(&self) -> Result<Option<BuildPlan>, JournalError> {
-        let path = self.directory.join(PLAN_FILE);
+        Self::plan_in(&self.root)
+    }
+
+    /// The plan of the interrupted build in `root`, if there is one.
+    pub fn plan_in(root: &Path) -> Result<Option<BuildPlan>, JournalError> {
+        let path = root.join(JOURNAL_DIRECTORY).join(PLAN_FILE);
         match fs::read(&path) {
             Ok(json) => parse(&path, &json).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

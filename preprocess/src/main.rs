@@ -14,11 +14,14 @@ use preprocess::inspect::labels::LabelReport;
 use preprocess::inspect::picture::TrackPicture;
 use preprocess::inspect::{Analysis, Overview, files, page};
 use preprocess::progress::{ByteProgress, Style, TrackProgress};
+use preprocess::recorded::Recorded;
 use preprocess::report::{self, Outcome, Written};
 use preprocess::verify::repair;
 use preprocess::{extend, manual, merge, pipeline, split, verify};
 use shared::dataset::Dataset;
+use shared::failure::{self, Failure};
 use shared::log;
+use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -30,8 +33,12 @@ use tracing::Level;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let level = if cli.quiet { Level::ERROR } else { Level::INFO };
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error, failure::wants_json(&arguments)),
+    };
+    let level = if cli.quiet { Level::WARN } else { Level::INFO };
     log::show("preprocess", level, cli.log_format);
     let style = Style::detect(cli.quiet);
     let outcome = match cli.command {
@@ -44,7 +51,7 @@ fn main() -> ExitCode {
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { directory } => manual::pages(&directory),
     };
-    match print(&outcome, cli.json, cli.quiet) {
+    match print(&outcome, cli.json) {
         Ok(()) => {}
         // Whoever reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
@@ -60,23 +67,36 @@ fn main() -> ExitCode {
     }
 }
 
-fn print(outcome: &anyhow::Result<Outcome>, json: bool, quiet: bool) -> io::Result<()> {
+/// Prints help, the version or a usage error, and chooses the exit code.
+fn not_parsed(error: &clap::Error, json: bool) -> ExitCode {
+    // There is no other place to complain.
+    let _ = error.print();
+    if json && error.use_stderr() {
+        let message = failure::usage_message(&error.render().to_string());
+        let _ = writeln!(io::stdout(), "{}", Failure::Usage.json(&message));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn print(outcome: &anyhow::Result<Outcome>, json: bool) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     let line = match outcome {
         Ok(outcome) => {
             for warning in &outcome.warnings {
                 tracing::warn!("{warning}");
             }
-            // What is wrong with a data set is not a summary but the result.
-            if !quiet || !outcome.ok {
-                writeln!(stdout, "{}", outcome.text)?;
-            }
+            writeln!(stdout, "{}", outcome.text)?;
             outcome.json.clone()
         }
         Err(error) => {
+            let kind = if error.is::<UsageError>() {
+                Failure::Usage
+            } else {
+                Failure::Failed
+            };
             let error = format!("{error:#}");
             tracing::error!("{error}");
-            report::failure(&error)
+            kind.json(&error)
         }
     };
     if json {
@@ -86,7 +106,8 @@ fn print(outcome: &anyhow::Result<Outcome>, json: bool, quiet: bool) -> io::Resu
 }
 
 fn build(args: BuildArgs, style: Style) -> anyhow::Result<Outcome> {
-    let config = args.resolve()?;
+    let recorded = Recorded::read(&args.out)?;
+    let config = args.resolve(recorded.as_ref())?;
     let report = pipeline::build(&config, &mut TrackProgress::new(style))?;
     Ok(report::build("build", &report, &config.out))
 }

@@ -3,7 +3,6 @@
 //! Tensors are copied, not made again, and each is held against its checksum on the way. Parts are only read.
 
 use crate::assembly::{self, Assembly, AssemblyError, BuildProgress, BuildReport, Kept, Origin};
-use crate::index::PLAN_FILE;
 use crate::ordered::{self, Bounds};
 use crate::part::Part;
 use crate::pipeline::{self, BuildError};
@@ -254,8 +253,7 @@ impl OpenPart {
             path: path.join(file),
             detail,
         };
-        let json = dataset::read_recorded(path, index, PLAN_FILE)?;
-        let plan: BuildPlan = serde_json::from_slice(&json).map_err(|error| damaged(PLAN_FILE, error.to_string()))?;
+        let plan = BuildPlan::read(path, index)?;
         let Some(part) = plan.part else {
             return Err(MergeError::NotAPart { path: path.to_owned() });
         };

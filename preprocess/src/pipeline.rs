@@ -61,6 +61,21 @@ pub enum BuildError {
     /// The data set cannot be written.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
+    /// None of the tracks has a file.
+    #[error(
+        "{} has none of the {tracks} files that {} lists; give --audio the directory that holds {first} and the others",
+        audio.display(), table.display()
+    )]
+    NoFiles {
+        /// The audio directory.
+        audio: PathBuf,
+        /// How many tracks there should be.
+        tracks: usize,
+        /// What lists them.
+        table: PathBuf,
+        /// The path of the first, relative to the right audio directory.
+        first: String,
+    },
     /// A file that was there when the build began.
     #[error(
         "{} was there when this build began and {}; see that the file system it lies on is there, and run the same command \
@@ -81,7 +96,7 @@ pub enum BuildError {
         /// How many.
         jobs: usize,
         /// Why not.
-        source: rayon::ThreadPoolBuildError,
+        r#source: rayon::ThreadPoolBuildError,
     },
 }
 
@@ -90,6 +105,16 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
     let pool = thread_pool(config.jobs)?;
     let whole = config.source.list(&config.audio)?;
     let sizes = pool.install(|| source_table::file_sizes(&whole.tracks, &config.audio));
+    if let (Some(table), Some(first)) = (config.source.table(), whole.tracks.first())
+        && sizes.iter().all(Option::is_none)
+    {
+        return Err(BuildError::NoFiles {
+            audio: config.audio.clone(),
+            tracks: whole.tracks.len(),
+            table: table.to_owned(),
+            first: first.path.clone(),
+        });
+    }
     let plan = config.plan(&whole, &sizes);
     let (listing, sizes) = match config.part {
         None => (whole, sizes),
@@ -231,7 +256,8 @@ fn kept<'a>(source: &TrackSource, track: &'a ExtractedTrack) -> Kept<'a> {
 }
 
 impl BuildConfig {
-    fn plan(&self, listing: &Listing, sizes: &[Option<u64>]) -> BuildPlan {
+    /// The plan of this build, of a source that lists `listing`.
+    pub fn plan(&self, listing: &Listing, sizes: &[Option<u64>]) -> BuildPlan {
         let mut drop: Vec<String> = self.drop.iter().map(|flag| flag.name().to_owned()).collect();
         drop.sort();
         drop.dedup();

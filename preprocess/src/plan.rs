@@ -2,14 +2,19 @@
 //! data set. A rerun with anything else is told what differs.
 
 use crate::part::Part;
-use crate::source::{Listing, TrackSource};
+use crate::source::{ALL, Listing, MAGNATAGATUNE, TrackSource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shared::audio::validate::ValidateConfig;
+use shared::dataset::{self, DatasetError, DatasetIndex};
 use shared::features::FeatureConfig;
 use shared::manifest::Flag;
 use shared::split::Set;
 use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The plan of the build that made a data set, kept in it.
+pub const PLAN_FILE: &str = "build.json";
 
 /// Everything that decides what a build's output is. The number of jobs does not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +45,28 @@ impl BuildPlan {
     /// Whether tracks with this flag are dropped.
     pub fn drops(&self, flag: Flag) -> bool {
         self.drop.iter().any(|word| word == flag.name())
+    }
+
+    /// The plan of the finished data set in `root`.
+    pub fn read(root: &Path, index: &DatasetIndex) -> Result<Self, DatasetError> {
+        let json = dataset::read_recorded(root, index, PLAN_FILE)?;
+        serde_json::from_slice(&json).map_err(|error| DatasetError::Damaged {
+            path: root.join(PLAN_FILE),
+            detail: error.to_string(),
+        })
+    }
+
+    /// The tags that were asked for; none where all of them count, and where tracks have genres.
+    pub fn tags(&self) -> Vec<String> {
+        if self.source != MAGNATAGATUNE || self.subset == ALL {
+            return Vec::new();
+        }
+        self.subset.split(',').map(str::to_owned).collect()
+    }
+
+    /// The flags of [`Self::drop`].
+    pub fn flags_that_drop(&self) -> Vec<Flag> {
+        self.drop.iter().filter_map(|word| word.parse().ok()).collect()
     }
 
     /// The document.
@@ -183,6 +210,18 @@ mod tests {
         assert_eq!(part.differences(&plan()), ["part was unset and is now \"2/4\""]);
         assert_eq!(plan().differences(&part), ["part was \"2/4\" and is now unset"]);
         assert_eq!(part.whole(), plan());
+    }
+
+    #[test]
+    fn tags_are_those_that_were_asked_for() {
+        let tagged = |subset: &str| BuildPlan {
+            source: "magnatagatune".into(),
+            subset: subset.into(),
+            ..plan()
+        };
+        assert_eq!(tagged("guitar,no voice").tags(), ["guitar", "no voice"]);
+        assert_eq!(tagged("all").tags(), [""; 0]);
+        assert_eq!(plan().tags(), [""; 0]);
     }
 
     #[test]

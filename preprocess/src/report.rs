@@ -42,11 +42,6 @@ impl Outcome {
     }
 }
 
-/// The line of JSON for a command that failed.
-pub fn failure(error: &str) -> Value {
-    json!({ "ok": false, "error": error })
-}
-
 /// What a build or a merge says.
 pub fn build(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
     let index = &report.index;
@@ -95,7 +90,8 @@ pub fn build(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
         "seconds": report.seconds,
         "tracks_per_second": speed,
     });
-    Outcome::new(command, text, json, index.source.preset_differences.clone())
+    let warnings = [&report.warnings[..], &index.source.preset_differences].concat();
+    Outcome::new(command, text, json, warnings)
 }
 
 /// What a new feature set says.

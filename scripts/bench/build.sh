@@ -64,7 +64,7 @@ run_preprocess() {
     local begin
     begin=$(now)
     "$bin/preprocess" build --source fma --audio "$corpus/audio" --metadata "$corpus/metadata/tracks.csv" \
-        --out "$scratch/dataset" --jobs "$jobs" --quiet
+        --out "$scratch/dataset" --jobs "$jobs" --quiet > /dev/null
     awk -v begin="$begin" -v end="$(now)" 'BEGIN { print end - begin }'
 }
 

@@ -95,7 +95,7 @@ build_arguments() {
 measured_build() {
     local begin pid mark
     begin=$(now)
-    "$bin/preprocess" "${arguments[@]}" &
+    "$bin/preprocess" "${arguments[@]}" > /dev/null &
     pid=$!
     peak=0
     # The mark only rises; what the last hundredths of a second add is not seen.
@@ -116,7 +116,7 @@ columns() {
 
 # Clips that stand for tracks: path, rate and seconds of each that is kept; a short one and one that does not decode.
 build_arguments "$corpus" "$scratch/clips"
-"$bin/preprocess" "${arguments[@]}"
+"$bin/preprocess" "${arguments[@]}" > /dev/null
 columns path,source_rate,samples "$scratch/clips/tracks.csv" > "$scratch/kept"
 columns path,reason "$scratch/clips/rejected.csv" > "$scratch/dropped"
 stored_rate=$(sed -n 's/.*"sample_rate": *\([0-9]*\).*/\1/p' "$scratch/clips/dataset.json" | head -n 1)
@@ -215,7 +215,7 @@ for count in "${count_list[@]}"; do
     stratified=$(best split stratified)
     open=$(best "$bin/examples/open_dataset" "$scratch/dataset")
     begin=$(now)
-    "$bin/preprocess" verify "$scratch/dataset" --jobs "$jobs" --quiet
+    "$bin/preprocess" verify "$scratch/dataset" --jobs "$jobs" --quiet > /dev/null
     verify=$(seconds_since "$begin")
     awk -v count="$count" -v kept="$kept" -v dropped="$dropped" -v seconds="$seconds" -v peak="$peak" -v size="$size" \
         -v rest="$shards,$index,$grouped,$stratified,$open,$rebuild" -v verify="$verify" 'BEGIN {

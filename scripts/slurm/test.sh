@@ -288,9 +288,9 @@ find "$scratch/music/audio" -name '*.mp3' | sort | awk -v copies="$COPIES" '{ fi
 
 step "Building and training without Slurm"
 "$bin/preprocess" build --source fma --audio "$scratch/corpus/audio" --metadata "$scratch/corpus/metadata/tracks.csv" \
-    --out "$scratch/single" --quiet "${BUILD_SETTINGS[@]}"
+    --out "$scratch/single" --quiet "${BUILD_SETTINGS[@]}" > /dev/null
 cp -r "$scratch/single" "$scratch/without_split"
-"$bin/preprocess" split "$scratch/single" --name test --strategy random --quiet
+"$bin/preprocess" split "$scratch/single" --name test --strategy random --quiet > /dev/null
 epochs=1
 mapfile -t arguments < <(fit_arguments "$scratch/trial")
 "$bin/train" fit --quiet "${arguments[@]}" > /dev/null

@@ -14,7 +14,7 @@ pub struct WriteError {
     /// The final name.
     pub path: PathBuf,
     /// What the operating system answered.
-    pub source: io::Error,
+    pub r#source: io::Error,
 }
 
 /// Writes `path` through `write`, atomically: a reader sees the old file or the new one, and a crash leaves at most a

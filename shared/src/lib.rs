@@ -12,6 +12,8 @@ pub mod dataset;
 // `s!` of ndarray, which the mel spectrogram and the PSD use, allows itself what `forbid` would not allow it.
 pub mod dsp;
 #[forbid(unsafe_code)]
+pub mod failure;
+#[forbid(unsafe_code)]
 pub mod features;
 #[forbid(unsafe_code)]
 pub mod guard;

@@ -175,7 +175,7 @@ pub enum SplitError {
         /// The file.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The split could not be written.
     #[error(transparent)]

@@ -10,6 +10,7 @@ mod python;
 mod replaced;
 mod scratch;
 
+pub use page::root;
 use page::{Page, made_up};
 use scratch::Pages;
 use std::collections::BTreeSet;

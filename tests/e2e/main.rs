@@ -9,6 +9,7 @@
 mod bench;
 mod build;
 mod documentation;
+mod errors;
 mod flipped_bits;
 mod full_disk;
 mod inspect;

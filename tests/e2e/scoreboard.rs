@@ -147,7 +147,10 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
                     "{said}"
                 );
                 let line: Value = serde_json::from_slice(&output.stdout).unwrap();
-                assert_eq!((&line["stopped"], &line["seed"]), (&Value::Bool(true), &Value::from(6)));
+                assert_eq!(
+                    (&line["kind"], &line["seed"]),
+                    (&Value::from("stopped"), &Value::from(6))
+                );
                 assert_eq!(line["run"], parts.to_str().unwrap());
             }
             // It was quicker than the signal.

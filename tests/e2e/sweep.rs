@@ -220,7 +220,7 @@ fn a_sweep_that_was_stopped_or_killed_ends_with_the_table_of_one_that_was_not() 
     );
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let line: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
-    assert_eq!((&line["stopped"], &line["trials"]), (&true.into(), &4.into()));
+    assert_eq!((&line["kind"], &line["trials"]), (&"stopped".into(), &4.into()));
     assert!(line["done"].as_u64().unwrap() < 4, "{line}");
 
     let killed = root.path().join("killed");

@@ -79,8 +79,8 @@ fn a_signal_stops_a_run_where_it_can_go_on() {
         assert_eq!(output.status.code(), Some(75), "{signal}: {said}");
         let line = last_line(&output);
         assert_eq!(
-            (&line["ok"], &line["stopped"]),
-            (&Value::Bool(false), &Value::Bool(true))
+            (&line["ok"], &line["kind"]),
+            (&Value::Bool(false), &Value::from("stopped"))
         );
         let expected = format!(
             "stopped by SIG{signal} at step {}; continue with `train fit --run {} --resume`",

@@ -1,4 +1,4 @@
-//! What holds for every command of `preprocess`: help, exit status 2 for wrong usage, and the last line of JSON.
+//! What holds for every command of both programs: help, exit status 2 for wrong usage, the last line of JSON, --quiet.
 
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, is_empty};
@@ -84,21 +84,93 @@ fn the_last_line_is_json_whether_it_went_well_or_not() {
 }
 
 #[test]
-fn quiet_means_quiet() {
+fn usage_errors_are_json_where_it_is_asked_for() {
+    for (program, line, expected) in [
+        (Program::Preprocess, "--json bake", "bake"),
+        (Program::Preprocess, "build --json", "--out"),
+        (Program::Preprocess, "build --out o --louder --json", "--louder"),
+        (Program::Preprocess, "build --source radio --json --out o", "radio"),
+        (
+            Program::Preprocess,
+            "split d --group-by artist --strategy random --json",
+            "--strategy grouped",
+        ),
+        (
+            Program::Preprocess,
+            "build --source fma --audio a --out o --json",
+            "--metadata",
+        ),
+        (Program::Train, "--json", "subcommand"),
+        (Program::Train, "eval --json", "--run"),
+        (Program::Train, "--json fit --run r --louder", "--louder"),
+        (Program::Train, "eval --run r --set validation --json", "validation"),
+        (Program::Train, "eval --run r --device abacus --json", "abacus"),
+        (Program::Train, "fit --run r --json", "--data"),
+    ] {
+        let refused = program.command(line.split(' ')).assert().code(2);
+        let output = refused.get_output();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(printed.lines().count(), 1, "{line}: {printed}");
+        let object = json_line(&refused);
+        assert_eq!(
+            (&object["ok"], &object["kind"]),
+            (&false.into(), &"usage".into()),
+            "{line}"
+        );
+        let error = object["error"].as_str().unwrap();
+        assert!(error.contains(expected), "{line}: {error}");
+        assert!(
+            !error.starts_with("error") && !error.contains("Usage:") && !error.contains('\n'),
+            "{line}: {error}"
+        );
+        assert!(!output.stderr.is_empty(), "{line}");
+    }
+    // Not asked for, or asked for with what is no error.
+    for program in [Program::Preprocess, Program::Train] {
+        program.command(["bake"]).assert().code(2).stdout(is_empty());
+        let help = program.command(["--help", "--json"]).assert().success();
+        help.stdout(contains("Usage:").and(contains("\"ok\"").not()));
+    }
+}
+
+#[test]
+fn failures_have_the_kind_failed() {
+    for (program, line) in [
+        (Program::Preprocess, "inspect no-such-directory --json"),
+        (Program::Train, "eval --run no-such-directory --json"),
+    ] {
+        let failed = program.command(line.split(' ')).assert().code(1);
+        assert_eq!(json_line(&failed)["kind"], "failed", "{line}");
+    }
+}
+
+#[test]
+fn quiet_leaves_out_progress_and_keeps_results_and_warnings() {
     let dataset = BuiltDataset::small().copy();
     let path = dataset.path().display().to_string();
     for command in ["split", "verify", "inspect"] {
-        let assert = Program::Preprocess.command([command, &path, "-q"]).assert().success();
-        assert.stdout(is_empty());
+        // The first makes the split, which the others have too.
+        Program::Preprocess.command([command, &path]).assert().success();
+        let loud = Program::Preprocess.command([command, &path]).assert().success();
+        let quiet = Program::Preprocess.command([command, &path, "-q"]).assert().success();
+        assert_eq!(loud.get_output().stdout, quiet.get_output().stdout, "{command}");
+        quiet.stderr(is_empty());
     }
-    let (collection, out) = (Collection::of_tracks(1), BuiltDataset::empty());
-    Program::Preprocess
-        .command(collection.build_arguments(&out.path()))
-        .arg("-q")
-        .assert()
-        .success()
-        .stdout(is_empty())
-        .stderr(is_empty());
+    let collection = Collection::of_tracks(2);
+    let build = |more: &[&str]| {
+        let out = BuiltDataset::empty();
+        let mut command = Program::Preprocess.command(collection.build_arguments(&out.path()));
+        command.args(more).assert().success()
+    };
+    build(&[]).stderr(contains("2 tracks"));
+    build(&["-q"]).stdout(contains("kept      2 tracks")).stderr(is_empty());
+    let warned = build(&["-q", "--preset", "fma_small"]);
+    let warned = warned
+        .stdout(contains("kept      2 tracks"))
+        .stderr(contains("2 tracks\n").not());
+    warned.stderr(contains("warning: fma_small should have"));
+    let models = |more: &[&str]| Program::Train.command(["models"]).args(more).assert().success();
+    assert_eq!(models(&[]).get_output().stdout, models(&["-q"]).get_output().stdout);
 }
 
 #[test]

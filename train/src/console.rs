@@ -10,7 +10,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// `quiet` shows nothing.
+    /// `quiet` shows no progress; warnings go to the log and results to stdout, quiet or not.
     pub fn new(quiet: bool) -> Self {
         Self { quiet }
     }

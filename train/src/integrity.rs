@@ -6,7 +6,7 @@
 
 use crate::stop::{StopRequest, Stopped};
 use rayon::prelude::*;
-use shared::dataset::integrity::{open_checked, shard_problems};
+use shared::dataset::integrity::{open_checked, rows_by_shard, shard_problems};
 use shared::dataset::{Dataset, DatasetError, read_recorded};
 use shared::shard::ShardKind;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub enum IntegrityError {
         detail: String,
     },
     /// A signal came.
-    #[error("{0}")]
+    #[error("the data set was not checked to its end")]
     Stopped(#[from] Stopped),
 }
 
@@ -59,10 +59,11 @@ pub fn verify(dataset: &Dataset, kinds: &[ShardKind], stop: StopRequest<'_>) -> 
     for file in index.files.keys() {
         read_recorded(root, index, file)?;
     }
+    let rows = rows_by_shard(dataset.tracks(), index.shards.len());
     each_shard(dataset, &ShardKind::ALL, stop, |kind, number| {
         let path = root.join(kind.path(number));
         let problems = if kinds.contains(&kind) {
-            shard_problems(&path, index, dataset.tracks(), kind, number, &|_| {})
+            shard_problems(&path, index, &rows[number], kind, number, &|_| {})
         } else {
             let problem = open_checked(&path, index, kind, number).err();
             problem.into_iter().collect()
@@ -84,9 +85,10 @@ pub fn verify_copies(
     directory: &Path,
     stop: StopRequest<'_>,
 ) -> Result<(), IntegrityError> {
+    let rows = rows_by_shard(dataset.tracks(), dataset.index().shards.len());
     each_shard(dataset, kinds, stop, |kind, number| {
         let path = directory.join(kind.path(number));
-        let problems = |path: &Path| shard_problems(path, dataset.index(), dataset.tracks(), kind, number, &|_| {});
+        let problems = |path: &Path| shard_problems(path, dataset.index(), &rows[number], kind, number, &|_| {});
         let Some(detail) = problems(&path).into_iter().next() else {
             return Ok(());
         };

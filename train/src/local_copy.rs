@@ -32,7 +32,7 @@ pub enum CopyError {
         /// The shard.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The shard is not what the index says, so that its copy is not.
     #[error("shard {} was not copied: {detail}; run `preprocess verify --repair` on its data set", path.display())]
@@ -44,8 +44,8 @@ pub enum CopyError {
     },
     /// The copy could not be written.
     #[error(
-        "no room for a copy of the data set, or no right to make one: {0}; name another directory with --cache \
-             local, or use --cache mapped"
+        "no room for a copy of the data set, or no right to make one; name another directory with --cache local, or \
+         use --cache mapped"
     )]
     Write(#[from] WriteError),
     /// The directory cannot be used.
@@ -54,10 +54,10 @@ pub enum CopyError {
         /// The directory.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// A signal came.
-    #[error("{0}")]
+    #[error("the shards were not all copied")]
     Stopped(#[from] Stopped),
 }
 

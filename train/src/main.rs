@@ -4,7 +4,9 @@
 use anyhow::Context;
 use clap::Parser;
 use serde_json::json;
+use shared::failure::{self, Failure};
 use shared::log;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use tracing::Level;
@@ -27,7 +29,11 @@ const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error, failure::wants_json(&arguments)),
+    };
     let json = cli.json;
     let level = if cli.quiet { Level::WARN } else { Level::INFO };
     log::show("train", level, cli.log_format);
@@ -56,6 +62,17 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
     }
 }
 
+/// Prints help, the version or a usage error, and chooses the exit code.
+fn not_parsed(error: &clap::Error, json: bool) -> ExitCode {
+    // There is no other place to complain.
+    let _ = error.print();
+    if json && error.use_stderr() {
+        let message = failure::usage_message(&error.render().to_string());
+        let _ = writeln!(io::stdout(), "{}", Failure::Usage.json(&message));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USAGE))
+}
+
 /// Says what went wrong and chooses the exit code.
 fn report(error: &anyhow::Error, json: bool) -> u8 {
     let (code, line) = if let Some(stopped) = error.chain().find_map(|cause| cause.downcast_ref::<Stopped>()) {
@@ -68,8 +85,12 @@ fn report(error: &anyhow::Error, json: bool) -> u8 {
         return FAILED;
     } else {
         tracing::error!("{error:#}");
-        let code = if error.is::<UsageError>() { WRONG_USAGE } else { FAILED };
-        (code, json!({ "ok": false, "error": format!("{error:#}") }))
+        let (code, kind) = if error.is::<UsageError>() {
+            (WRONG_USAGE, Failure::Usage)
+        } else {
+            (FAILED, Failure::Failed)
+        };
+        (code, kind.json(&format!("{error:#}")))
     };
     if json {
         // There is no other place to complain.

@@ -4,8 +4,8 @@
 //! which ends it without a word. Here a thread waits for that signal, finds the shard, says a sentence and ends the
 //! program with exit code 1. The thread that met the fault meets it again and again until then, and cannot go on.
 
-use serde_json::json;
 use shared::dataset::Dataset;
+use shared::failure::Failure;
 use shared::shard::ShardKind;
 use signal_hook::consts::SIGBUS;
 use signal_hook::iterator::Signals;
@@ -88,7 +88,7 @@ impl FaultWatch {
         let error = format!("{cause}; check the disk or mount that it lies on, and {advice}");
         tracing::error!("{error}");
         if json {
-            println!("{}", json!({ "ok": false, "error": error }));
+            println!("{}", Failure::Failed.json(&error));
         }
         // Without destructors: other threads may be stuck in the middle of anything.
         low_level::exit(1)

@@ -25,7 +25,7 @@ pub enum PreparationError {
         /// The data set.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
 }
 

@@ -113,7 +113,7 @@ pub enum RunDataError {
         path: PathBuf,
     },
     /// Statistics that cannot be normalized.
-    #[error("the tracks' statistics cannot be normalized: {0}")]
+    #[error("the tracks' statistics cannot be normalized")]
     Statistics(#[from] VectorError),
     /// Sounds that cannot be mixed in.
     #[error(transparent)]

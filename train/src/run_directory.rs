@@ -49,7 +49,7 @@ pub enum RunError {
         /// The file or directory.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// A file is not what this program writes.
     #[error("{} cannot be read: {detail}", path.display())]

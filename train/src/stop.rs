@@ -5,6 +5,7 @@
 //! systems send several, and then mean it with SIGKILL.
 
 use serde_json::{Value, json};
+use shared::failure::Failure;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook::low_level::{raise, signal_name};
@@ -132,14 +133,19 @@ impl Stopped {
                 trials,
                 sweep,
             } => {
-                return json!({
-                    "ok": false, "stopped": true, "signal": signal, "done": done, "trials": trials,
-                    "sweep": sweep.to_string_lossy(), "error": self.to_string(),
-                });
+                let mut line = Failure::Stopped.json(&self.to_string());
+                line["signal"] = json!(signal);
+                line["done"] = json!(done);
+                line["trials"] = json!(trials);
+                line["sweep"] = json!(sweep.to_string_lossy());
+                return line;
             }
             Self::BeforeTraining { signal } => (signal, None, None),
         };
-        let mut line = json!({ "ok": false, "stopped": true, "signal": signal, "step": step, "run": run, "error": self.to_string() });
+        let mut line = Failure::Stopped.json(&self.to_string());
+        line["signal"] = json!(signal);
+        line["step"] = json!(step);
+        line["run"] = json!(run);
         if let Self::AtSeed { seed, .. } = self {
             line["seed"] = json!(seed);
         }
@@ -180,8 +186,8 @@ mod tests {
             "stopped by SIGUSR1 at step 12; continue with `train fit --run runs/crnn --resume`"
         );
         assert_eq!(
-            (stopped.json()["step"].as_u64(), stopped.json()["stopped"].as_bool()),
-            (Some(12), Some(true))
+            (stopped.json()["step"].as_u64(), stopped.json()["kind"].as_str()),
+            (Some(12), Some("stopped"))
         );
         let of_set = stopped.at_seed(Path::new("runs"), 4);
         assert_eq!(

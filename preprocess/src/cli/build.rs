@@ -3,7 +3,9 @@
 use super::{UsageError, jobs};
 use crate::part::Part;
 use crate::pipeline::BuildConfig;
+use crate::plan::BuildPlan;
 use crate::preset::Preset;
+use crate::recorded::Recorded;
 use crate::source::Source;
 use crate::source::fma::Subset;
 use clap::{ArgAction, Args, ValueEnum};
@@ -11,7 +13,7 @@ use shared::audio::validate::ValidateConfig;
 use shared::features::FeatureConfig;
 use shared::manifest::Flag;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Sources that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,15 +61,25 @@ pub enum Droppable {
     NearSilent,
 }
 
-/// `preprocess build`, as typed.
+impl Droppable {
+    fn flag(self) -> Flag {
+        match self {
+            Self::Duplicates => Flag::Duplicate,
+            Self::NearSilent => Flag::NearSilent,
+        }
+    }
+}
+
+/// `preprocess build`, as typed. What is left out is as recorded in `out`, or else the preset's or a default.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// Where the tracks come from
+    /// Where the tracks come from [default: as the data set in --out]
     #[arg(long, value_enum)]
-    pub source: SourceName,
+    pub source: Option<SourceName>,
     /// Directory of the audio files, the one that holds 000/000002.mp3, or the directories of genres, and so on
+    /// [default: as the finished data set in --out]
     #[arg(long, value_name = "DIR")]
-    pub audio: PathBuf,
+    pub audio: Option<PathBuf>,
     /// The source's table: tracks.csv of fma, annotations_final.csv of magnatagatune
     #[arg(long, value_name = "TABLE")]
     pub metadata: Option<PathBuf>,
@@ -99,8 +111,9 @@ pub struct BuildArgs {
     #[arg(long, value_name = "SECONDS")]
     pub max_seconds: Option<f64>,
     /// Least share of a file's frames that must decode, from 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = ValidateConfig::default().min_decoded_share)]
-    pub min_decoded_share: f64,
+    /// [default: 0.9]
+    #[arg(long, value_name = "SHARE")]
+    pub min_decoded_share: Option<f64>,
     /// Drops such tracks instead of only flagging them
     #[arg(long, value_enum, value_delimiter = ',', action = ArgAction::Append)]
     pub drop: Vec<Droppable>,
@@ -142,10 +155,16 @@ const MAX_SECONDS: f64 = 15.0 * 60.0;
 const MAX_SECONDS_IN_FOLDERS: f64 = 60.0 * 60.0;
 
 impl BuildArgs {
-    /// A complete configuration.
-    pub fn resolve(self) -> Result<BuildConfig, UsageError> {
-        let preset = self.preset.map(PresetName::preset);
-        let source = self.source(preset.as_ref())?;
+    /// A complete configuration. Settings that were not given are those `recorded` in `--out`; whether those that were given
+    /// agree with them is seen when the build begins.
+    pub fn resolve(self, recorded: Option<&Recorded>) -> Result<BuildConfig, UsageError> {
+        let plan = recorded.map(|recorded| &recorded.plan);
+        let preset = match self.preset {
+            Some(name) => Some(name.preset()),
+            None => plan.and_then(|plan| Preset::named(plan.preset.as_deref()?)),
+        };
+        let name = self.source_name(plan)?;
+        let source = self.source(name, preset.as_ref(), plan)?;
         if let Some(preset) = &preset
             && preset.source != source.name()
         {
@@ -156,34 +175,45 @@ impl BuildArgs {
                 source.name()
             )));
         }
-        let features = self
-            .features
-            .resolve(preset.as_ref().and_then(|preset| preset.features.as_ref()))?;
-        let validate = self.validate(&source, preset.as_ref(), &features)?;
-        let flag = |droppable: &Droppable| match droppable {
-            Droppable::Duplicates => Flag::Duplicate,
-            Droppable::NearSilent => Flag::NearSilent,
+        let of_preset = preset.as_ref().and_then(|preset| preset.features.as_ref());
+        let features = self.features.resolve(plan.map(|plan| &plan.features).or(of_preset))?;
+        let validate = self.validate(&source, preset.as_ref(), plan, &features)?;
+        let audio = self.audio.or_else(|| recorded?.audio.clone());
+        let drop = match plan {
+            Some(plan) if self.drop.is_empty() => plan.flags_that_drop(),
+            _ => self.drop.iter().map(|droppable| droppable.flag()).collect(),
         };
         Ok(BuildConfig {
-            audio: self.audio,
+            audio: audio.ok_or_else(|| not_given("--audio", &self.out))?,
             source,
+            part: self.part.or_else(|| plan?.part),
             out: self.out,
-            part: self.part,
             preset,
             features,
             validate,
-            drop: self.drop.iter().map(flag).collect(),
+            drop,
             jobs: jobs(self.jobs),
         })
     }
 
-    fn source(&self, preset: Option<&Preset>) -> Result<Source, UsageError> {
+    fn source_name(&self, plan: Option<&BuildPlan>) -> Result<SourceName, UsageError> {
+        let recorded = || SourceName::from_str(&plan?.source, false).ok();
+        self.source
+            .or_else(recorded)
+            .ok_or_else(|| not_given("--source", &self.out))
+    }
+
+    fn source(
+        &self,
+        source: SourceName,
+        preset: Option<&Preset>,
+        plan: Option<&BuildPlan>,
+    ) -> Result<Source, UsageError> {
         let fail = |sentence: String| Err(UsageError(sentence));
-        let name = self
-            .source
+        let name = source
             .to_possible_value()
             .map_or_else(String::new, |value| value.get_name().to_owned());
-        let (needed, reason) = match self.source {
+        let (needed, reason) = match source {
             SourceName::Fma => (Some("the tracks.csv of fma_metadata.zip"), ""),
             SourceName::MagnaTagATune => (Some("its annotations_final.csv"), ""),
             SourceName::Gtzan => (None, "its genres are the names of its directories"),
@@ -194,10 +224,10 @@ impl BuildArgs {
             (None, Some(_)) => return fail(format!("--source {name} takes no --metadata: {reason}")),
             (_, table) => table.clone().unwrap_or_default(),
         };
-        if self.subset.is_some() && self.source != SourceName::Fma {
+        if self.subset.is_some() && source != SourceName::Fma {
             return fail(format!("--subset is about fma, and --source {name} has no subsets"));
         }
-        if !self.tags.is_empty() && self.source != SourceName::MagnaTagATune {
+        if !self.tags.is_empty() && source != SourceName::MagnaTagATune {
             return fail(format!(
                 "--tags is about magnatagatune, and --source {name} has no tags"
             ));
@@ -220,21 +250,25 @@ impl BuildArgs {
                 "--preset magnatagatune has tags of its own, so --tags contradicts it; leave one of them out".into(),
             );
         }
-        Ok(match self.source {
+        let recorded_subset = || Subset::from_str(&plan?.subset, false).ok();
+        let recorded_tags = plan.map(BuildPlan::tags).unwrap_or_default();
+        let tags = [&self.tags[..], &recorded_tags, preset_tags];
+        Ok(match source {
             SourceName::Fma => Source::Fma {
                 table,
                 subset: self
                     .subset
+                    .or_else(recorded_subset)
                     .or_else(|| preset.and_then(|preset| preset.subset))
                     .unwrap_or(Subset::Small),
             },
             SourceName::MagnaTagATune => Source::MagnaTagATune {
                 annotations: table,
-                tags: if self.tags.is_empty() {
-                    preset_tags.to_vec()
-                } else {
-                    self.tags.clone()
-                },
+                tags: tags
+                    .into_iter()
+                    .find(|tags| !tags.is_empty())
+                    .unwrap_or_default()
+                    .to_vec(),
             },
             SourceName::Gtzan => Source::Gtzan,
             SourceName::Folder => Source::Folder,
@@ -245,6 +279,7 @@ impl BuildArgs {
         &self,
         source: &Source,
         preset: Option<&Preset>,
+        plan: Option<&BuildPlan>,
         features: &FeatureConfig,
     ) -> Result<ValidateConfig, UsageError> {
         let samples = |flag: &str, seconds: f64| {
@@ -253,23 +288,31 @@ impl BuildArgs {
             }
             Ok((seconds * f64::from(features.sample_rate)).round() as u64)
         };
-        // Counted in the preset's samples, for the preset's clips.
-        let known = preset.filter(|preset| preset.features.as_ref().is_none_or(|own| own == features));
-        let default_min = known
-            .and_then(|preset| preset.min_samples)
-            .unwrap_or(features.clip_samples as u64);
-        let default_max = if *source == Source::Folder {
-            MAX_SECONDS_IN_FOLDERS
-        } else {
-            MAX_SECONDS
+        let base = match plan {
+            Some(plan) => plan.validate.clone(),
+            None => {
+                // Counted in the preset's samples, for the preset's clips.
+                let known = preset.filter(|preset| preset.features.as_ref().is_none_or(|own| own == features));
+                let max_seconds = if *source == Source::Folder {
+                    MAX_SECONDS_IN_FOLDERS
+                } else {
+                    MAX_SECONDS
+                };
+                ValidateConfig {
+                    min_samples: known
+                        .and_then(|preset| preset.min_samples)
+                        .unwrap_or(features.clip_samples as u64),
+                    max_samples: samples("--max-seconds", max_seconds)?,
+                    ..ValidateConfig::default()
+                }
+            }
         };
+        let given = |flag, seconds: Option<f64>, default| seconds.map_or(Ok(default), |seconds| samples(flag, seconds));
         let validate = ValidateConfig {
-            min_samples: self
-                .min_seconds
-                .map_or(Ok(default_min), |seconds| samples("--min-seconds", seconds))?,
-            max_samples: samples("--max-seconds", self.max_seconds.unwrap_or(default_max))?,
-            min_decoded_share: self.min_decoded_share,
-            ..ValidateConfig::default()
+            min_samples: given("--min-seconds", self.min_seconds, base.min_samples)?,
+            max_samples: given("--max-seconds", self.max_seconds, base.max_samples)?,
+            min_decoded_share: self.min_decoded_share.unwrap_or(base.min_decoded_share),
+            ..base
         };
         validate
             .check()
@@ -285,9 +328,18 @@ impl BuildArgs {
     }
 }
 
+/// An option that is missing, and that `out` does not make up for.
+fn not_given(option: &str, out: &Path) -> UsageError {
+    UsageError(format!(
+        "{option} is needed: {} has no record of it from an earlier build",
+        out.display()
+    ))
+}
+
 impl FeatureArgs {
-    pub(super) fn resolve(&self, preset: Option<&FeatureConfig>) -> Result<FeatureConfig, UsageError> {
-        let base = preset.cloned().unwrap_or_default();
+    /// The features as typed, and the rest of them from `base`.
+    pub(super) fn resolve(&self, base: Option<&FeatureConfig>) -> Result<FeatureConfig, UsageError> {
+        let base = base.cloned().unwrap_or_default();
         let sample_rate = self.sample_rate.unwrap_or(base.sample_rate);
         // The upper edge that goes with one sample rate means nothing at another.
         let f_max = if sample_rate == base.sample_rate {
@@ -311,156 +363,4 @@ impl FeatureArgs {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{Cli, Command};
-    use super::*;
-    use clap::Parser;
-
-    const BUILD: &str = "build --source fma --audio a --metadata m.csv --out o";
-
-    fn build(more: &str) -> Result<BuildConfig, String> {
-        resolve(&format!("{BUILD} {more}"))
-    }
-
-    #[test]
-    fn a_build_has_its_defaults_and_its_preset() {
-        let config = build("").unwrap();
-        let fma = |subset| Source::Fma {
-            table: "m.csv".into(),
-            subset,
-        };
-        assert_eq!((config.source, config.preset), (fma(Subset::Small), None));
-        assert_eq!(config.validate, ValidateConfig::default());
-        assert_eq!(config.features, FeatureConfig::default());
-        let config = build("--preset fma_small --drop duplicates,near-silent --jobs 3").unwrap();
-        assert_eq!(config.drop, [Flag::Duplicate, Flag::NearSilent]);
-        assert_eq!((config.jobs, config.preset), (3, Some(Preset::fma_small())));
-        assert_eq!(build("--subset large").unwrap().source, fma(Subset::Large));
-    }
-
-    fn resolve(line: &str) -> Result<BuildConfig, String> {
-        let words = std::iter::once("preprocess").chain(line.split_whitespace());
-        match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
-            Command::Build(args) => args.resolve().map_err(|error| error.to_string()),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    const TAGGED: &str = "build --source magnatagatune --audio a --metadata m.csv --out o";
-    const GENRES: &str = "build --source gtzan --audio a --out o";
-    const FOLDER: &str = "build --source folder --audio a --out o";
-
-    #[test]
-    fn each_source_has_its_settings() {
-        let tagged = |tags: Vec<String>| Source::MagnaTagATune {
-            annotations: "m.csv".into(),
-            tags,
-        };
-        assert_eq!(resolve(TAGGED).unwrap().source, tagged(Vec::new()));
-        let config = resolve(&format!("{TAGGED} --tags guitar,piano")).unwrap();
-        assert_eq!(config.source, tagged(vec!["guitar".into(), "piano".into()]));
-        let config = resolve(&format!("{TAGGED} --preset magnatagatune")).unwrap();
-        let preset = Preset::magnatagatune();
-        assert_eq!(config.source, tagged(preset.tags));
-        assert_eq!(config.features, preset.features.unwrap());
-        assert_eq!(config.validate.min_samples, 460_800);
-        assert_eq!(config.validate.max_samples, 15 * 60 * 16_000);
-        let config = resolve(&format!("{GENRES} --preset gtzan")).unwrap();
-        assert_eq!((config.source, config.features.n_mels), (Source::Gtzan, 96));
-        assert_eq!(config.validate.min_samples, 349_696);
-        let config = resolve(FOLDER).unwrap();
-        assert_eq!(
-            (config.source, config.validate.max_samples),
-            (Source::Folder, 3600 * 44_100)
-        );
-    }
-
-    #[test]
-    fn features_are_typed_or_the_presets_and_the_upper_edge_follows_the_rate() {
-        let config = resolve(&format!(
-            "{FOLDER} --sample-rate 16000 --clip-samples 32768 --min-seconds 0.5 --max-seconds 9"
-        ));
-        let config = config.unwrap();
-        assert_eq!((config.features.sample_rate, config.features.f_max), (16_000, 8_000.0));
-        assert_eq!(
-            (config.validate.min_samples, config.validate.max_samples),
-            (8_000, 144_000)
-        );
-        let all = "--sample-rate 8000 --clip-samples 4096 --n-fft 512 --hop-length 128 --n-mels 40 --f-min 20 --f-max 3000 \
-                   --top-db 60";
-        assert_eq!(
-            resolve(&format!("{FOLDER} {all}")).unwrap().features,
-            FeatureConfig {
-                sample_rate: 8_000,
-                clip_samples: 4096,
-                n_fft: 512,
-                hop_length: 128,
-                n_mels: 40,
-                f_min: 20.0,
-                f_max: 3_000.0,
-                top_db: 60.0,
-            }
-        );
-        let config = resolve(&format!("{GENRES} --preset gtzan --n-mels 64 --sample-rate 22050")).unwrap();
-        assert_eq!((config.features.n_mels, config.features.hop_length), (64, 256));
-        assert_eq!(config.features.f_max, 11_025.0);
-    }
-
-    #[test]
-    fn what_a_source_lacks_or_does_not_take_is_a_sentence() {
-        let without_table = TAGGED.replace("--metadata m.csv", "");
-        for (line, expected) in [
-            (
-                BUILD.replace("--metadata m.csv", ""),
-                "--source fma needs --metadata, the tracks.csv",
-            ),
-            (
-                without_table,
-                "--source magnatagatune needs --metadata, its annotations_final.csv",
-            ),
-            (
-                format!("{GENRES} --metadata m.csv"),
-                "--source gtzan takes no --metadata",
-            ),
-            (
-                format!("{FOLDER} --metadata m.csv"),
-                "--source folder takes no --metadata",
-            ),
-            (format!("{FOLDER} --subset small"), "--source folder has no subsets"),
-            (format!("{BUILD} --tags rock"), "--source fma has no tags"),
-            (format!("{TAGGED} --tags rock,,pop"), "cannot be empty"),
-            (
-                format!("{TAGGED} --tags rock --preset magnatagatune"),
-                "--tags contradicts it",
-            ),
-            (format!("{GENRES} --preset fma_small"), "--source gtzan contradicts it"),
-            (
-                format!("{FOLDER} --hop-length 1000"),
-                "clip_samples must be a multiple of hop_length",
-            ),
-            (format!("{FOLDER} --f-max 30000"), "f_max 30000"),
-            (format!("{FOLDER} --min-seconds=-1"), "--min-seconds"),
-            (
-                format!("{FOLDER} --max-seconds nan"),
-                "--max-seconds must be a number of seconds",
-            ),
-            (format!("{FOLDER} --max-seconds 3"), "no track can be kept"),
-        ] {
-            let error = resolve(&line).unwrap_err();
-            assert!(error.contains(expected), "{line}: {error}");
-        }
-    }
-
-    #[test]
-    fn contradictions_are_sentences() {
-        for (more, expected) in [
-            ("--preset fma_small --subset large", "--subset large contradicts"),
-            ("--min-decoded-share 1.5", "between 0 and 1"),
-            ("--jobs 0", "--jobs"),
-            ("--drop silent", "duplicates, near-silent"),
-        ] {
-            let error = build(more).unwrap_err();
-            assert!(error.contains(expected), "{more}: {error}");
-        }
-    }
-}
+mod tests;

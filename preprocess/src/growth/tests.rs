@@ -1,9 +1,9 @@
 //! Data sets that tracks are added to.
 
 use crate::assembly::AssemblyError;
-use crate::index::PLAN_FILE;
 use crate::journal::JOURNAL_DIRECTORY;
 use crate::pipeline::{self, BuildError};
+use crate::plan::PLAN_FILE;
 use crate::testing::{Collection, Crash, Unwatched, contents, split_at_random, three_tracks, tone};
 use shared::dataset::{Dataset, PREVIOUS_DIRECTORY, TRACKS_FILE};
 use shared::manifest::Flag;

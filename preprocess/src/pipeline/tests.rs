@@ -1,8 +1,8 @@
 //! Builds of small collections, whole.
 
 use super::*;
-use crate::index::PLAN_FILE;
 use crate::journal::{JOURNAL_DIRECTORY, Journal};
+use crate::plan::PLAN_FILE;
 use crate::testing::{Collection, Crash, Unwatched, contents, mixed, three_tracks, tone};
 use shared::dataset::{self, Dataset};
 use shared::shard::MAX_TRACKS;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 #[error("could not read {}: {source}", path.display())]
 pub struct UnreadableDirectory {
     path: PathBuf,
-    source: io::Error,
+    r#source: io::Error,
 }
 
 /// The extension of a path with `/` between names, in lower case.

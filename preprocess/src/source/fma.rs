@@ -56,7 +56,7 @@ pub enum FmaError {
         /// The table.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The operating system refused a directory.
     #[error(transparent)]
@@ -67,7 +67,7 @@ pub enum FmaError {
         /// The table.
         path: PathBuf,
         /// Where and why.
-        source: csv::Error,
+        r#source: csv::Error,
     },
     /// Not FMA's three header rows.
     #[error(

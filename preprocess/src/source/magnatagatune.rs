@@ -26,7 +26,7 @@ pub enum MagnaTagATuneError {
         /// The table.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The operating system refused a directory.
     #[error(transparent)]
@@ -37,7 +37,7 @@ pub enum MagnaTagATuneError {
         /// The table.
         path: PathBuf,
         /// Where and why.
-        source: csv::Error,
+        r#source: csv::Error,
     },
     /// Not the column names of the annotations.
     #[error(
@@ -60,13 +60,16 @@ pub enum MagnaTagATuneError {
         /// What is wrong.
         detail: String,
     },
-    /// A tag that the table does not have.
-    #[error("{} has no tag `{tag}`; its first line names those that it has", path.display())]
-    UnknownTag {
+    /// Tags that the table does not have.
+    #[error(
+        "{} has no tag {}; its first line names those that it has", path.display(),
+        tags.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ")
+    )]
+    UnknownTags {
         /// The table.
         path: PathBuf,
-        /// The tag that was asked for.
-        tag: String,
+        /// Those of the tags that were asked for.
+        tags: Vec<String>,
     },
     /// Nothing to build from.
     #[error("none of the {rows} clips in {} has any of the tags that were asked for", path.display())]
@@ -125,7 +128,7 @@ struct ColumnPlaces {
 /// What is wrong with the first line of the table.
 enum ColumnProblem {
     Header(String),
-    UnknownTag(String),
+    UnknownTags(Vec<String>),
 }
 
 impl ColumnPlaces {
@@ -155,8 +158,10 @@ impl ColumnPlaces {
                 tags.push((place, name.to_owned()));
             }
         }
-        if let Some(tag) = wanted.iter().find(|tag| tags.iter().all(|(_, name)| name != *tag)) {
-            return Err(ColumnProblem::UnknownTag(tag.clone()));
+        let unknown = wanted.iter().filter(|tag| tags.iter().all(|(_, name)| name != *tag));
+        let unknown: Vec<String> = unknown.cloned().collect();
+        if !unknown.is_empty() {
+            return Err(ColumnProblem::UnknownTags(unknown));
         }
         Ok(Self { id, path, tags })
     }
@@ -179,9 +184,9 @@ pub fn read_annotations(
             path: path.to_owned(),
             detail,
         },
-        ColumnProblem::UnknownTag(tag) => MagnaTagATuneError::UnknownTag {
+        ColumnProblem::UnknownTags(tags) => MagnaTagATuneError::UnknownTags {
             path: path.to_owned(),
-            tag,
+            tags,
         },
     })?;
     let (mut clips, mut seen) = (Vec::new(), HashSet::new());
@@ -299,11 +304,12 @@ mod tests {
             [tags(&["guitar"]), tags(&[]), tags(&["guitar", "techno"])]
         );
         assert_eq!(labels(&["techno"]), [tags(&[]), tags(&[]), tags(&["techno"])]);
-        let error = read(TABLE, &["guitar", "polka"]).unwrap_err();
-        assert!(
-            matches!(&error, MagnaTagATuneError::UnknownTag { tag, .. } if tag == "polka"),
-            "{error}"
-        );
+    }
+
+    #[test]
+    fn all_unknown_tags_are_named() {
+        let error = read(TABLE, &["polka", "guitar", "dub"]).unwrap_err().to_string();
+        assert!(error.contains("has no tag `polka`, `dub`;"), "{error}");
     }
 
     #[test]

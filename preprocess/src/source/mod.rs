@@ -19,6 +19,12 @@ use shared::dataset::Task;
 use shared::split::Set;
 use std::path::{Path, PathBuf};
 
+/// The word for MagnaTagATune on the command line and in `dataset.json`.
+pub const MAGNATAGATUNE: &str = "magnatagatune";
+
+/// [`Source::subset`] where nothing narrower was asked for.
+pub const ALL: &str = "all";
+
 /// A track as its source describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackSource {
@@ -115,9 +121,18 @@ impl Source {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Fma { .. } => "fma",
-            Self::MagnaTagATune { .. } => "magnatagatune",
+            Self::MagnaTagATune { .. } => MAGNATAGATUNE,
             Self::Gtzan => "gtzan",
             Self::Folder => "folder",
+        }
+    }
+
+    /// The table that lists the tracks, of a source that has one.
+    pub fn table(&self) -> Option<&Path> {
+        match self {
+            Self::Fma { table, .. } => Some(table),
+            Self::MagnaTagATune { annotations, .. } => Some(annotations),
+            Self::Gtzan | Self::Folder => None,
         }
     }
 
@@ -126,7 +141,7 @@ impl Source {
         match self {
             Self::Fma { subset, .. } => subset.name().into(),
             Self::MagnaTagATune { tags, .. } if !tags.is_empty() => tags.join(","),
-            Self::MagnaTagATune { .. } | Self::Gtzan | Self::Folder => "all".into(),
+            Self::MagnaTagATune { .. } | Self::Gtzan | Self::Folder => ALL.into(),
         }
     }
 

@@ -100,7 +100,7 @@ pub enum MakeSplitError {
         /// The file or directory.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The operating system refused to remove.
     #[error("could not remove {}: {source}", path.display())]
@@ -108,7 +108,7 @@ pub enum MakeSplitError {
         /// The split.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
 }
 

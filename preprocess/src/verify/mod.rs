@@ -10,9 +10,12 @@ mod splits;
 
 use crate::feature_sets::{FEATURES_DIRECTORY, feature_sets};
 use rayon::prelude::*;
+use shared::dataset::integrity::rows_by_shard;
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex, REJECTED_FILE, SUMMARY_FILE, TRACKS_FILE};
 use shared::manifest::TrackRow;
 use shared::shard::ShardKind;
+use shared::stats::TrackSummary;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Something that is wrong.
@@ -103,8 +106,16 @@ fn verify_one(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport
     }
     // Without its table, nothing is known of a tensor; splits can still be read.
     let tracks = dataset::read_tracks(root, &index).ok();
+    let summaries = dataset::read_summary(root, &index).ok();
     if let Some(tracks) = &tracks {
-        problems.extend(table_problems(root, &index, tracks));
+        let rows_by_shard = rows_by_shard(tracks, index.shards.len());
+        problems.extend(table_problems(
+            root,
+            &index,
+            tracks,
+            &rows_by_shard,
+            summaries.as_deref(),
+        ));
         let jobs: Vec<_> = (0..index.shards.len())
             .flat_map(|number| ShardKind::ALL.map(|kind| (kind, number)))
             .collect();
@@ -117,12 +128,12 @@ fn verify_one(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport
         );
         let found: Vec<Vec<Problem>> = jobs
             .par_iter()
-            .map(|&(kind, number)| shards::problems(root, &index, tracks, kind, number, progress))
+            .map(|&(kind, number)| shards::problems(root, &index, &rows_by_shard[number], kind, number, progress))
             .collect();
         progress.end();
         problems.extend(found.into_iter().flatten());
     }
-    let (split_problems, split_files) = splits::problems(root, &index, tracks.as_deref());
+    let (split_problems, split_files) = splits::problems(root, &index, tracks.as_deref(), summaries.as_deref());
     problems.extend(split_problems);
     Ok(VerifyReport {
         problems,
@@ -137,7 +148,13 @@ fn verify_one(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport
 }
 
 /// What the tables and the index say of each other.
-fn table_problems(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Vec<Problem> {
+fn table_problems(
+    root: &Path,
+    index: &DatasetIndex,
+    tracks: &[TrackRow],
+    rows_by_shard: &[Vec<&TrackRow>],
+    summaries: Option<&[TrackSummary]>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut expect = |file: &str, what: &str, expected: u64, actual: u64| {
         if expected != actual {
@@ -153,13 +170,12 @@ fn table_problems(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Vec
     if let Ok(rejected) = dataset::read_rejected(root, index) {
         expect(REJECTED_FILE, "tracks", index.rejected as u64, rejected.len() as u64);
     }
-    for (number, shard) in index.shards.iter().enumerate() {
-        let rows = tracks.iter().filter(|row| row.shard == number).count();
+    for (number, (shard, rows)) in index.shards.iter().zip(rows_by_shard).enumerate() {
         expect(
             TRACKS_FILE,
             &format!("tracks in shard {number}"),
             shard.tracks as u64,
-            rows as u64,
+            rows.len() as u64,
         );
     }
     for pair in tracks.windows(2).filter(|pair| pair[0].track_id >= pair[1].track_id) {
@@ -169,6 +185,7 @@ fn table_problems(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Vec
         );
         problems.push(Problem::new(TRACKS_FILE, detail));
     }
+    let classes: HashSet<&String> = index.classes.iter().collect();
     for row in tracks {
         if row.shard >= index.shards.len() {
             let detail = format!(
@@ -177,7 +194,7 @@ fn table_problems(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Vec
             );
             problems.push(Problem::new(TRACKS_FILE, detail));
         }
-        if let Some(label) = row.labels.iter().find(|label| !index.classes.contains(label)) {
+        if let Some(label) = row.labels.iter().find(|label| !classes.contains(label)) {
             let detail = format!(
                 "track {} has the label `{label}`, which dataset.json does not list",
                 row.track_id
@@ -185,7 +202,7 @@ fn table_problems(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Vec
             problems.push(Problem::new(TRACKS_FILE, detail));
         }
     }
-    if let Ok(summaries) = dataset::read_summary(root, index) {
+    if let Some(summaries) = summaries {
         let described = summaries.iter().map(|summary| (summary.track_id, summary.samples));
         if !described.eq(tracks.iter().map(|row| (row.track_id, row.samples))) {
             problems.push(Problem::new(

@@ -12,6 +12,7 @@ use half::f16;
 use shared::atomic_file::sync_directory;
 use shared::audio::extract::Extractor;
 use shared::audio::validate::{Rejection, ValidateConfig};
+use shared::dataset::integrity::rows_by_shard;
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex};
 use shared::manifest::TrackRow;
 use shared::shard::{MappedShard, ShardKind, ShardWriteError, ShardWriter};
@@ -78,7 +79,7 @@ pub enum RepairError {
         /// The file or directory.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
 }
 
@@ -104,13 +105,13 @@ pub fn repair(
     let tracks = dataset::read_tracks(root, &index)?;
     let audio = audio.map_or_else(|| PathBuf::from(&index.source.audio), Path::to_owned);
     let bench = Bench::set_up(root)?;
+    let mut rows_by_shard = rows_by_shard(&tracks, index.shards.len());
     let mut repaired = Vec::new();
     for (number, kinds) in bad {
-        let rows: Vec<&TrackRow> = tracks.iter().filter(|row| row.shard == number).collect();
         let pair = BadPair {
             root,
             index: &index,
-            rows,
+            rows: std::mem::take(&mut rows_by_shard[number]),
             number,
             kinds: &kinds,
             audio: &audio,

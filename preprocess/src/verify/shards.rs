@@ -13,14 +13,14 @@ pub(super) use shared::dataset::integrity::recorded_blake3;
 pub(super) fn problems(
     root: &Path,
     index: &DatasetIndex,
-    tracks: &[TrackRow],
+    rows: &[&TrackRow],
     kind: ShardKind,
     number: usize,
     progress: &dyn VerifyProgress,
 ) -> Vec<Problem> {
     let file = kind.path(number);
     let found = match own_file(root, &file) {
-        Ok(path) => shard_problems(&path, index, tracks, kind, number, &|bytes| progress.read(bytes)),
+        Ok(path) => shard_problems(&path, index, rows, kind, number, &|bytes| progress.read(bytes)),
         Err(error) => vec![without_path(error)],
     };
     found

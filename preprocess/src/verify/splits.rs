@@ -2,25 +2,30 @@
 
 use super::Problem;
 use crate::split::{audit, count};
-use shared::dataset::{self, DatasetIndex};
+use shared::dataset::DatasetIndex;
 use shared::manifest::{self, TrackRow};
 use shared::split::{
     self, CURRENT_FILE, NORMALIZATION_FILE, SPLIT_FILE, SPLITS_DIRECTORY, Set, Split, SplitError, SplitRow,
 };
-use shared::stats::Normalization;
+use shared::stats::{Normalization, TrackSummary};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
 /// Problems, and the number of files that were read.
-pub(super) fn problems(root: &Path, index: &DatasetIndex, tracks: Option<&[TrackRow]>) -> (Vec<Problem>, usize) {
+pub(super) fn problems(
+    root: &Path,
+    index: &DatasetIndex,
+    tracks: Option<&[TrackRow]>,
+    summaries: Option<&[TrackSummary]>,
+) -> (Vec<Problem>, usize) {
     let names = match split::names(root) {
         Ok(names) => names,
         Err(error) => return (vec![Problem::new(SPLITS_DIRECTORY, error.to_string())], 0),
     };
     let mut found: Vec<Problem> = names
         .iter()
-        .flat_map(|name| split_problems(root, index, tracks, name))
+        .flat_map(|name| split_problems(root, index, tracks, summaries, name))
         .collect();
     let current = format!("{SPLITS_DIRECTORY}/{CURRENT_FILE}");
     match split::current(root) {
@@ -38,7 +43,13 @@ pub(super) fn problems(root: &Path, index: &DatasetIndex, tracks: Option<&[Track
     (found, names.len() * FILES_PER_SPLIT)
 }
 
-fn split_problems(root: &Path, index: &DatasetIndex, tracks: Option<&[TrackRow]>, name: &str) -> Vec<Problem> {
+fn split_problems(
+    root: &Path,
+    index: &DatasetIndex,
+    tracks: Option<&[TrackRow]>,
+    summaries: Option<&[TrackSummary]>,
+    name: &str,
+) -> Vec<Problem> {
     let file = |inside: &str| format!("{SPLITS_DIRECTORY}/{name}/{inside}");
     let split = match Split::read(root, index, Some(name)) {
         Ok(split) => split,
@@ -80,7 +91,7 @@ fn split_problems(root: &Path, index: &DatasetIndex, tracks: Option<&[TrackRow]>
     }
     found
         .extend(description_problems(index, tracks, &split, name).map(|detail| Problem::new(file(SPLIT_FILE), detail)));
-    if let Ok(summaries) = dataset::read_summary(root, index) {
+    if let Some(summaries) = summaries {
         let training: HashSet<u64> = split.tracks[&Set::Train].iter().copied().collect();
         let own = summaries.iter().filter(|summary| training.contains(&summary.track_id));
         let expected = Normalization::from_summaries(own, index.features.n_mels);

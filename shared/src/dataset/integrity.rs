@@ -27,12 +27,23 @@ pub fn open_checked(path: &Path, index: &DatasetIndex, kind: ShardKind, number: 
     Ok(shard)
 }
 
+/// The rows of each of `shards` shards. Rows that name a shard beyond them are left out.
+pub fn rows_by_shard(tracks: &[TrackRow], shards: usize) -> Vec<Vec<&TrackRow>> {
+    let mut rows = vec![Vec::new(); shards];
+    for row in tracks {
+        if let Some(of_shard) = rows.get_mut(row.shard) {
+            of_shard.push(row);
+        }
+    }
+    rows
+}
+
 /// What is wrong with shard `number`, or a copy of it, at `path`, as sentences: its size, its header, and every tensor
-/// against `tracks`. `read` is told of bytes as they are read.
+/// against `rows`, those of this shard (see [`rows_by_shard`]). `read` is called with the number of bytes read.
 pub fn shard_problems(
     path: &Path,
     index: &DatasetIndex,
-    tracks: &[TrackRow],
+    rows: &[&TrackRow],
     kind: ShardKind,
     number: usize,
     read: &dyn Fn(u64),
@@ -46,7 +57,6 @@ pub fn shard_problems(
     };
     let mut found = Vec::new();
     read(shard.head().len() as u64);
-    let rows: Vec<&TrackRow> = tracks.iter().filter(|row| row.shard == number).collect();
     if shard.len() != rows.len() {
         found.push(format!(
             "it holds {} tracks, and tracks.csv puts {} into it",

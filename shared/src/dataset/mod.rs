@@ -53,7 +53,7 @@ pub enum DatasetError {
         /// The file.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// Made by another version of the program.
     #[error(
@@ -86,6 +86,7 @@ pub struct Dataset {
     index: DatasetIndex,
     tracks: Vec<TrackRow>,
     by_id: HashMap<u64, usize>,
+    class_places: HashMap<String, usize>,
     waveforms: Vec<MappedShard>,
     mels: Vec<MappedShard>,
 }
@@ -120,11 +121,15 @@ impl Dataset {
             map_shards(root, &index, ShardKind::Waveform)?,
             map_shards(root, &index, ShardKind::Mel)?,
         );
+        // Where a name is there twice, the first counts.
+        let class_places = index.classes.iter().enumerate().rev();
+        let class_places = class_places.map(|(at, class)| (class.clone(), at)).collect();
         let dataset = Self {
             root: root.to_owned(),
             index,
             tracks,
             by_id,
+            class_places,
             waveforms,
             mels,
         };
@@ -174,7 +179,7 @@ impl Dataset {
                 let detail = format!("it does not hold track {id} with the shape [{n_mels}, {frames}]");
                 return Err(damaged(ShardKind::Mel.path(row.shard), detail));
             }
-            if let Some(label) = row.labels.iter().find(|label| !self.index.classes.contains(label)) {
+            if let Some(label) = row.labels.iter().find(|label| !self.class_places.contains_key(*label)) {
                 let detail = format!("track {id} has the label `{label}`, which {INDEX_FILE} does not list");
                 return Err(damaged(TRACKS_FILE.into(), detail));
             }
@@ -220,7 +225,7 @@ impl Dataset {
     /// The class of a track that has exactly one label.
     pub fn class(&self, position: usize) -> Option<usize> {
         match self.tracks[position].labels.as_slice() {
-            [label] => self.index.classes.iter().position(|class| class == label),
+            [label] => self.class_places.get(label).copied(),
             _ => None,
         }
     }
@@ -228,7 +233,7 @@ impl Dataset {
     /// The classes of a track's labels, in the order of its row.
     pub fn tags(&self, position: usize) -> impl Iterator<Item = usize> {
         let labels = self.tracks[position].labels.iter();
-        labels.filter_map(|label| self.index.classes.iter().position(|class| class == label))
+        labels.filter_map(|label| self.class_places.get(label).copied())
     }
 
     /// A track's samples: mono PCM at [`FeatureConfig::sample_rate`].

@@ -229,7 +229,8 @@ fn every_byte_of_a_shard_is_vouched_for() {
         row.mel_blake3 = blake3::hash(shard.bytes(row.track_id).unwrap()).to_hex().to_string();
     }
     drop(shard);
-    let problems = || integrity::shard_problems(&path, &index, &rows, ShardKind::Mel, 0, &|_| {});
+    let shard_rows = integrity::rows_by_shard(&rows, 1);
+    let problems = || integrity::shard_problems(&path, &index, &shard_rows[0], ShardKind::Mel, 0, &|_| {});
     assert_eq!(problems(), [""; 0]);
     let whole = fs::read(&path).unwrap();
     for at in (0..whole.len()).step_by(97).chain([whole.len() - 1]) {
@@ -239,9 +240,25 @@ fn every_byte_of_a_shard_is_vouched_for() {
         assert_eq!(problems().len(), 1, "byte {at}: {:?}", problems());
     }
     fs::write(&path, whole).unwrap();
-    rows.pop();
-    let problems = integrity::shard_problems(&path, &index, &rows, ShardKind::Mel, 0, &|_| {});
+    let fewer = &shard_rows[0][1..];
+    let problems = integrity::shard_problems(&path, &index, fewer, ShardKind::Mel, 0, &|_| {});
     assert!(problems[0].contains("holds 3 tracks"), "{problems:?}");
+}
+
+#[test]
+fn rows_are_grouped_by_the_shard_they_name() {
+    let root = tiny();
+    let index = Dataset::read_index(root.path()).unwrap();
+    let mut rows = read_tracks(root.path(), &index).unwrap();
+    let ids: Vec<u64> = rows.iter().map(|row| row.track_id).collect();
+    for (row, shard) in rows.iter_mut().zip([2, 0, 7]) {
+        row.shard = shard;
+    }
+    let grouped: Vec<Vec<u64>> = integrity::rows_by_shard(&rows, 3)
+        .into_iter()
+        .map(|rows| rows.iter().map(|row| row.track_id).collect())
+        .collect();
+    assert_eq!(grouped, [vec![ids[1]], vec![], vec![ids[0]]]);
 }
 
 #[test]

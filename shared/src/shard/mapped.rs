@@ -18,7 +18,7 @@ pub enum ShardError {
         /// The shard.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The file is not what the index says it is.
     #[error("shard {} is damaged: {detail}; run `preprocess verify --repair` on its data set", path.display())]

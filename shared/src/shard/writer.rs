@@ -43,7 +43,7 @@ pub enum ShardWriteError {
         /// The shard's final name.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// Two tensors under one name.
     #[error("track {track_id} was given twice for {}; every track of a source needs an id of its own", path.display())]

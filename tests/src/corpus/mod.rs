@@ -97,7 +97,7 @@ pub enum CorpusError {
         /// The track.
         track_id: u32,
         /// What the encoder answered.
-        source: EncodeError,
+        r#source: EncodeError,
     },
     /// The operating system refused.
     #[error("could not write {}: {source}", path.display())]
@@ -105,7 +105,7 @@ pub enum CorpusError {
         /// The file or directory.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        r#source: io::Error,
     },
 }
 

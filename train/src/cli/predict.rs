@@ -35,7 +35,7 @@ pub struct PredictArgs {
 const EXAMPLES: &str = "Examples:
   train predict --run runs/crnn song.mp3
   train predict --run runs/crnn --csv genres.csv music/
-  train predict --run runs/crnn --json --quiet song.flac | jq '.files[0].top[0]'
+  train predict --run runs/crnn --json song.flac | tail -n 1 | jq '.files[0].top[0]'
 
 A file is cut into clips side by side and one that ends at its end, and their probabilities are averaged, as
 `train eval` does it for a track. One that cannot be decoded is named with the

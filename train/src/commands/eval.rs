@@ -98,7 +98,7 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     let best_epoch = metrics.best_epoch;
     report::write_set(&run, &config, metrics, set, figures, &judgement)?;
     looks::note(&run, Look { set, best_epoch })?;
-    let standings = standings(&args.run, set, &config, console);
+    let standings = standings(&args.run, set, &config);
     let options = html::Options {
         set: Some(set),
         audio: args.audio,
@@ -111,14 +111,14 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
 }
 
 /// What is known of the figures beyond the numbers. What cannot be had is no reason to lose the figures.
-fn standings(run: &Path, set: Set, config: &RunConfig, console: Console) -> Vec<Standing> {
+fn standings(run: &Path, set: Set, config: &RunConfig) -> Vec<Standing> {
     if set == Set::Train {
         return Vec::new();
     }
     match Entry::read(run, set, Some(&config.data)) {
         Ok(entry) => entry.map_or_else(Vec::new, |entry| entry.standings()),
         Err(error) => {
-            console.line(&format!("the report has no intervals: {error:#}"));
+            tracing::warn!("the report has no intervals: {error:#}");
             Vec::new()
         }
     }

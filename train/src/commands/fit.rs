@@ -331,11 +331,11 @@ fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) 
     }
     let leaks = &data.split.index.leaks;
     if !leaks.artists.is_empty() || !leaks.duplicates.is_empty() {
-        console.line(&format!(
-            "{} artists and {} duplicate recordings stand in more than one set of this split; figures will flatter",
+        tracing::warn!(
+            "{} artists and {} duplicate recordings are in more than one set of this split, so scores are too optimistic",
             leaks.artists.len(),
             leaks.duplicates.len(),
-        ));
+        );
     }
     Ok(())
 }

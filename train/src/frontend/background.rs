@@ -15,7 +15,7 @@ pub struct Background {
 #[derive(Debug, thiserror::Error)]
 pub enum BackgroundError {
     /// Their data set cannot be opened.
-    #[error("--background: {0}")]
+    #[error("the data set of --background cannot be used")]
     Dataset(#[from] DatasetError),
     /// They are played at another speed.
     #[error(

@@ -119,7 +119,7 @@ pub enum SpecificationError {
         /// What it varies.
         settings: String,
         /// What is wrong.
-        source: InvalidSetting,
+        r#source: InvalidSetting,
     },
 }
 

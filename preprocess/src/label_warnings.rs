@@ -1,0 +1,139 @@
+//! What is odd about a source's labels: names that are hardly different, names that stand for a missing value, labels
+//! that no kept track has.
+
+use crate::source::Listing;
+use icu_normalizer::ComposingNormalizer;
+use shared::dataset::{DatasetIndex, Task};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What spreadsheets and data frames write into an empty cell, in lower case.
+const MISSING_VALUES: [&str; 4] = ["nan", "none", "null", "n/a"];
+
+/// Sentences about the labels of a source and those of the data set that was made of it. `asked_for` are labels that there
+/// should be.
+pub fn all(listing: &Listing, asked_for: &[String], index: &DatasetIndex) -> Vec<String> {
+    let mut tracks: BTreeMap<&str, usize> = BTreeMap::new();
+    for label in listing.tracks.iter().flat_map(|track| &track.labels) {
+        *tracks.entry(label).or_default() += 1;
+    }
+    let noun = match index.task {
+        Task::SingleLabel => "class",
+        Task::MultiLabel => "tag",
+    };
+    let mut found = look_alikes(noun, tracks.keys().copied());
+    found.extend(missing_values(noun, &tracks));
+    if index.kept == 0 {
+        found.push("no track was kept; rejected.csv has the reason for each".into());
+    } else {
+        let expected = tracks.keys().copied().chain(asked_for.iter().map(String::as_str));
+        found.extend(without_tracks(noun, expected, &index.classes));
+    }
+    found
+}
+
+/// Labels that are the same but for case, surrounding space and the encoding of accented letters.
+fn look_alikes<'a>(noun: &str, labels: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let nfc = ComposingNormalizer::new_nfc();
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for label in labels {
+        let key = nfc.normalize(label.trim()).to_lowercase();
+        alike.entry(nfc.normalize(&key).into_owned()).or_default().push(label);
+    }
+    let several = alike.into_values().filter(|labels| labels.len() > 1);
+    several
+        .map(|labels| {
+            // In print, two encodings of a letter look the same.
+            let encoded_twice = labels
+                .iter()
+                .enumerate()
+                .any(|(at, label)| labels[..at].iter().any(|other| nfc.normalize(label) == nfc.normalize(other)));
+            let names = labels.iter().map(|label| match encoded_twice {
+                true => format!("`{label}` ({})", label.escape_default()),
+                false => format!("`{label}`"),
+            });
+            let names = joined(names);
+            let difference = if encoded_twice {
+                "in the Unicode encoding of their letters"
+            } else {
+                "in upper and lower case or in spaces"
+            };
+            format!("the labels {names} differ only {difference}, and each is a {noun} of its own; give them one name if they are the same")
+        })
+        .collect()
+}
+
+/// Labels that are no names.
+fn missing_values(noun: &str, tracks: &BTreeMap<&str, usize>) -> Vec<String> {
+    let is_missing = |label: &str| MISSING_VALUES.contains(&label.trim().to_lowercase().as_str());
+    let found = tracks.iter().filter(|(label, _)| is_missing(label));
+    found
+        .map(|(label, count)| {
+            let tracks = if *count == 1 { "track has" } else { "tracks have" };
+            format!(
+                "{count} {tracks} the label `{label}`, which mostly stands for a missing value and is a {noun} here; take it out \
+                 of the source if they have no label"
+            )
+        })
+        .collect()
+}
+
+/// Labels that no kept track has.
+fn without_tracks<'a>(noun: &str, expected: impl Iterator<Item = &'a str>, kept: &[String]) -> Option<String> {
+    let kept: BTreeSet<&str> = kept.iter().map(String::as_str).collect();
+    let lost: BTreeSet<&str> = expected.filter(|label| !kept.contains(label)).collect();
+    let names = joined(lost.iter().map(|label| format!("`{label}`")));
+    (!lost.is_empty()).then(|| {
+        format!("no track of {names} was kept, so the data set has no such {noun}; rejected.csv has the reason for each track")
+    })
+}
+
+fn joined(names: impl Iterator<Item = String>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alike(labels: &[&str]) -> Vec<String> {
+        look_alikes("class", labels.iter().copied())
+    }
+
+    #[test]
+    fn labels_that_differ_in_case_or_encoding_are_both_named() {
+        let found = alike(&["Dub", "Rock", "rock", "rock "]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].contains("`Rock`, `rock`, `rock `") && found[0].contains("upper and lower case"),
+            "{found:?}"
+        );
+        let found = alike(&["Caf\u{e9}", "Cafe\u{301}", "Cafe"]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].contains(r"(Caf\u{e9})") && found[0].contains(r"(Cafe\u{301})"),
+            "{found:?}"
+        );
+        // Both at once.
+        assert_eq!(alike(&["CAF\u{c9}", "cafe\u{301}"]).len(), 1);
+        assert_eq!(
+            alike(&["Caf\u{e9}", "Cafe", "Rock", "Rocks", "Hip-Hop", "Hip Hop"]),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn labels_that_mean_missing_are_counted() {
+        let tracks = BTreeMap::from([("NaN", 7), ("None", 1), ("Nonet", 2), ("null", 3)]);
+        let found = missing_values("class", &tracks);
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found[0].starts_with("7 tracks have the label `NaN`"), "{found:?}");
+    }
+
+    #[test]
+    fn labels_without_a_kept_track_are_named_once() {
+        let kept = ["guitar".to_owned()];
+        let found = without_tracks("tag", ["guitar", "dub", "techno", "dub"].into_iter(), &kept).unwrap();
+        assert!(found.starts_with("no track of `dub`, `techno` was kept"), "{found}");
+        assert_eq!(without_tracks("tag", ["guitar"].into_iter(), &kept), None);
+    }
+}
