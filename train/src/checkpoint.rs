@@ -5,6 +5,7 @@
 //! which checkpoints of earlier versions have not.
 
 use crate::history::EpochRecord;
+use crate::loader::PrefetchReport;
 use crate::metrics::Tally;
 use crate::models::Model;
 use burn::module::Module;
@@ -16,9 +17,10 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use shared::guard;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The version of the container that this code writes and reads.
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 
 /// What a run knows besides weights and optimizer. Because batches are functions of their numbers, one number says
 /// where the data stands.
@@ -29,10 +31,34 @@ pub struct Progress {
     pub step: u64,
     /// What is known so far of the epoch under way.
     pub tally: Tally,
+    /// What that epoch has taken so far.
+    pub spent: Spent,
     /// Names of the parameters that were loaded when the run began.
     pub loaded: BTreeSet<String>,
     /// The epochs that are done.
     pub history: Vec<EpochRecord>,
+}
+
+/// What the training of an epoch has taken, in this process and in those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spent {
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// How many of them were spent waiting for batches.
+    pub waited: f64,
+    /// Clips that were trained on.
+    pub clips: usize,
+}
+
+impl Spent {
+    /// With `elapsed` more, in which the loader did what `report` says.
+    pub fn and(self, elapsed: Duration, report: &PrefetchReport) -> Self {
+        Self {
+            seconds: self.seconds + elapsed.as_secs_f64(),
+            waited: self.waited + report.waited.as_secs_f64(),
+            clips: self.clips + report.clips,
+        }
+    }
 }
 
 impl Progress {
@@ -42,17 +68,19 @@ impl Progress {
             format_version: FORMAT_VERSION,
             step: 0,
             tally,
+            spent: Spent::default(),
             loaded,
             history: Vec::new(),
         }
     }
 
-    /// The same run after `step` steps, with the tally of the epoch under way.
-    pub fn at(&self, step: u64, tally: Tally) -> Self {
+    /// The same run after `step` steps, with the tally of the epoch under way and what it has taken.
+    pub fn at(&self, step: u64, tally: Tally, spent: Spent) -> Self {
         Self {
             format_version: self.format_version,
             step,
             tally,
+            spent,
             loaded: self.loaded.clone(),
             history: self.history.clone(),
         }
@@ -176,8 +204,11 @@ mod tests {
             );
             let gradients = GradientsParams::from_grads(model.forward(input).mean().backward(), &model);
             let model = optimizer.step(0.1, model, gradients);
-            let progress = Progress::new(Tally::new(Task::SingleLabel, 8), BTreeSet::new())
-                .at(1, Tally::new(Task::SingleLabel, 8));
+            let progress = Progress::new(Tally::new(Task::SingleLabel, 8), BTreeSet::new()).at(
+                1,
+                Tally::new(Task::SingleLabel, 8),
+                Spent::default(),
+            );
             let whole = to_bytes(&progress, &model, &optimizer).unwrap();
             let file = SafeTensors::deserialize(&whole).unwrap();
             PARTS.map(|name| file.tensor(name).unwrap().data().to_vec())

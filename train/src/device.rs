@@ -82,11 +82,25 @@ impl DeviceChoice {
     /// The device, and its name for people.
     pub fn open(self) -> Result<(Device, String), DeviceError> {
         match self {
-            Self::Cpu => Ok((Device::flex(), "cpu".into())),
+            Self::Cpu => Ok(cpu()),
             Self::Cuda(index) => open_cuda(index),
-            Self::Auto => open_cuda(0).or_else(|_| Self::Cpu.open()),
+            Self::Auto => Ok(cuda_or_cpu(open_cuda(0), |reason| tracing::warn!("{reason}"))),
         }
     }
+}
+
+/// The device that CUDA gave, or else the CPU. `report` gets the reason, unless the program was built for the CPU alone.
+fn cuda_or_cpu(cuda: Result<(Device, String), DeviceError>, report: impl FnOnce(&str)) -> (Device, String) {
+    cuda.unwrap_or_else(|error| {
+        if error != DeviceError::NotBuiltIn {
+            report(&format!("--device auto falls back to the CPU: {error}"));
+        }
+        cpu()
+    })
+}
+
+fn cpu() -> (Device, String) {
+    (Device::flex(), "cpu".into())
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -110,8 +124,15 @@ fn open_cuda(index: usize) -> Result<(Device, String), DeviceError> {
     std::panic::set_hook(Box::new(|_| {}));
     let outcome = std::panic::catch_unwind(attempt);
     std::panic::set_hook(silent);
+    let device = answer(index, outcome)?;
+    Ok((device, format!("cuda:{index}")))
+}
+
+/// What came of the first use of a CUDA device: its result, or what it panicked with.
+#[cfg(any(feature = "cuda", test))]
+fn answer<T>(index: usize, outcome: std::thread::Result<Result<T, String>>) -> Result<T, DeviceError> {
     let detail = match outcome {
-        Ok(Ok(device)) => return Ok((device, format!("cuda:{index}"))),
+        Ok(Ok(value)) => return Ok(value),
         Ok(Err(detail)) => detail,
         Err(panic) => panic
             .downcast_ref::<String>()
@@ -147,6 +168,29 @@ mod tests {
         assert_eq!(DeviceChoice::parse_list("cpu,cpu"), Ok(vec![Cpu, Cpu]));
         assert_eq!(DeviceChoice::parse_list("cuda:2"), Ok(vec![Cuda(2)]));
         assert_eq!(DeviceChoice::parse_list("0,"), Err(DeviceError::Unknown(String::new())));
+    }
+
+    #[test]
+    fn a_fall_back_to_the_cpu_says_why() {
+        let panicked = std::panic::catch_unwind(|| -> Result<(Device, String), String> {
+            std::panic::resume_unwind(Box::new(String::from("libcuda.so was not found")))
+        });
+        let mut said = String::new();
+        let (device, name) = cuda_or_cpu(answer(0, panicked), |reason| said = reason.to_owned());
+        assert_eq!((device, name.as_str()), (Device::flex(), "cpu"));
+        assert_eq!(
+            said,
+            "--device auto falls back to the CPU: CUDA device 0 does not answer: libcuda.so was not found; check the driver \
+             with nvidia-smi, or use --device cpu"
+        );
+        let wrong = answer::<()>(3, Ok(Err("1 + 2 gave 4".into()))).unwrap_err();
+        assert!(
+            wrong.to_string().contains("device 3") && wrong.to_string().contains("gave 4"),
+            "{wrong}"
+        );
+        assert_eq!(answer(0, Ok(Ok(7))), Ok(7));
+        // A program that was built without CUDA has nothing to explain.
+        cuda_or_cpu(Err(DeviceError::NotBuiltIn), |reason| panic!("{reason}"));
     }
 
     #[cfg(not(feature = "cuda"))]

@@ -11,8 +11,6 @@ pub const ENVIRONMENT_FILE: &str = "environment.json";
 pub struct Environment {
     /// The devices as `--device` names them: `cpu`, `cuda:0`, `cuda:0, cuda:1`.
     pub device: String,
-    /// Clips that an epoch trains on.
-    pub clips_per_epoch: usize,
     /// Version of this program.
     pub version: String,
     /// The operating system: `linux`.
@@ -25,10 +23,9 @@ pub struct Environment {
 
 impl Environment {
     /// This machine and this program.
-    pub fn here(device: &str, clips_per_epoch: usize) -> Self {
+    pub fn here(device: &str) -> Self {
         Self {
             device: device.to_owned(),
-            clips_per_epoch,
             version: env!("CARGO_PKG_VERSION").into(),
             system: std::env::consts::OS.into(),
             architecture: std::env::consts::ARCH.into(),
@@ -65,7 +62,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let run = RunDirectory::begin(root.path()).unwrap();
         assert_eq!(Environment::read(&run).unwrap(), None);
-        let here = Environment::here("cpu", 160);
+        let here = Environment::here("cpu");
         here.write(&run).unwrap();
         assert_eq!(Environment::read(&run).unwrap(), Some(here));
         run.write(ENVIRONMENT_FILE, b"{}").unwrap();

@@ -4,7 +4,7 @@
 //! out here rather than taken from `burn-train`, because a run resumes at any step and says how long it waited for
 //! data.
 
-use crate::checkpoint::{self, Progress};
+use crate::checkpoint::{self, Progress, Spent};
 use crate::compute::Compute;
 use crate::config::{Cache, RunConfig};
 use crate::console::Console;
@@ -29,6 +29,7 @@ use crate::trainer::Trainer;
 use anyhow::{Context, bail};
 use burn::module::Module;
 use shared::split::Set;
+use std::time::Instant;
 use tracing::info;
 
 /// Figures per epoch.
@@ -76,7 +77,7 @@ pub fn fit(
     let steps = training_source(config, data, compute, 0).batches.len() as u64;
     let mut advised = false;
     if next_epoch(config, &progress.history).is_some() {
-        Environment::here(device, steps as usize * config.batch_size).write(run)?;
+        Environment::here(device).write(run)?;
     }
     while let Some(epoch) = next_epoch(config, &progress.history) {
         if let Some(signal) = stop() {
@@ -98,19 +99,22 @@ pub fn fit(
                 numbers.start,
             )
         });
+        let (before, began) = (progress.spent, Instant::now());
         let report = prefetch.run(&source, numbers, |number, batch, so_far| -> anyhow::Result<()> {
             let done = epoch as u64 * steps + number as u64;
+            let spent = || before.and(began.elapsed(), so_far);
             if let Some(ahead) = &mut ahead {
                 ahead.advance(&data.dataset, &data.training, &source.batches, number);
             }
             trainer.step(done, batch, &mut tally)?;
             if let Some(signal) = stop() {
                 trainer.settle(&mut tally)?;
-                return Err(leave(run, &progress.at(done + 1, tally.clone()), &trainer, signal)?.into());
+                let trained = progress.at(done + 1, tally.clone(), spent());
+                return Err(leave(run, &trained, &trainer, signal)?.into());
             }
             if config.checkpoint_every > 0 && (done + 1).is_multiple_of(config.checkpoint_every as u64) {
                 trainer.settle(&mut tally)?;
-                save(run, &progress.at(done + 1, tally.clone()), &trainer)?;
+                save(run, &progress.at(done + 1, tally.clone(), spent()), &trainer)?;
             }
             bar.inc(1);
             if !bar.is_hidden() {
@@ -120,6 +124,7 @@ pub fn fit(
         })?;
         trainer.settle(&mut tally)?;
         bar.finish_and_clear();
+        let spent = before.and(began.elapsed(), &report);
 
         let model = trainer.model();
         // A judgement changes nothing that training goes on with, so one that is left is made again from the start, out
@@ -127,7 +132,7 @@ pub fn fit(
         let keep_on = || match stop() {
             None => Ok(()),
             Some(signal) => {
-                let trained = progress.at((epoch as u64 + 1) * steps, tally.clone());
+                let trained = progress.at((epoch as u64 + 1) * steps, tally.clone(), spent);
                 Err(anyhow::Error::from(leave(run, &trained, &trainer, signal)?))
             }
         };
@@ -150,8 +155,9 @@ pub fn fit(
         let validation = judgement.report(&config.classes, None)?;
         let record = EpochRecord {
             epoch: epoch + 1,
-            seconds: report.elapsed.as_secs_f64(),
-            data_wait: report.wait_share(),
+            seconds: spent.seconds,
+            data_wait: spent.waited / spent.seconds.max(f64::MIN_POSITIVE),
+            clips: spent.clips,
             train: Figures::from(&tally.metrics(&config.classes, None)?),
             val: Figures::from(&validation.tracks),
         };
@@ -165,6 +171,7 @@ pub fn fit(
             epoch = record.epoch,
             seconds = record.seconds,
             data_wait = record.data_wait,
+            clips_per_second = record.clips_per_second(),
             train_loss = record.train.loss,
             train_macro_f1 = record.train.macro_f1,
             train_top1 = record.train.top1,
@@ -174,7 +181,7 @@ pub fn fit(
             val_auc_roc = record.val.auc_roc,
             val_auc_pr = record.val.auc_pr,
             "{}",
-            describe(&record, config.epochs, report.batches * config.batch_size, &pace)
+            describe(&record, config.epochs, &pace)
         );
         if let Some(advice) = pace.advice().filter(|_| !advised) {
             console.line(&advice);
@@ -185,12 +192,11 @@ pub fn fit(
             report::write_validation(run, config, &record, validation, &judgement)?;
         }
         progress.history.push(record);
-        progress = progress.at((epoch as u64 + 1) * steps, empty_tally(data));
+        progress = progress.at((epoch as u64 + 1) * steps, empty_tally(data), Spent::default());
         run.write(HISTORY_FILE, &history::to_csv(&progress.history))?;
         report::write_curves(run, &progress.history)?;
         if let (Some(events), Some(record)) = (&mut events, progress.history.last()) {
-            let clips = (report.batches * config.batch_size) as f64;
-            events.append(record, Some(clips / record.seconds).filter(|rate| rate.is_finite()))?;
+            events.append(record)?;
         }
         save(run, &progress, &trainer)?;
     }
@@ -248,7 +254,7 @@ fn is_best(record: &EpochRecord, history: &[EpochRecord], monitor: Monitor) -> b
     best(history, monitor).is_none_or(|best| record.val.better(&best.val, monitor))
 }
 
-fn describe(record: &EpochRecord, epochs: usize, clips: usize, pace: &Pace<'_>) -> String {
+fn describe(record: &EpochRecord, epochs: usize, pace: &Pace<'_>) -> String {
     // Of classes the share of right first guesses; of tags the mean area under their ROC curves.
     let main = |figures: &Figures| match (figures.top1, figures.auc_roc) {
         (Some(top1), _) => format!("top-1 {top1:.3}"),
@@ -264,7 +270,7 @@ fn describe(record: &EpochRecord, epochs: usize, clips: usize, pace: &Pace<'_>) 
         main(&record.val),
         record.val.macro_f1,
         record.seconds,
-        clips as f64 / record.seconds.max(f64::MIN_POSITIVE),
+        record.clips_per_second().unwrap_or(0.0),
         pace.describe(),
     )
 }
@@ -332,6 +338,7 @@ mod tests {
             epoch: at + 1,
             seconds: 1.0,
             data_wait: 0.0,
+            clips: 4,
             train: figures(1.0),
             val: figures(loss),
         };
@@ -394,6 +401,7 @@ mod tests {
         };
         let history = |run: &RunDirectory| {
             let table = String::from_utf8(run.read(HISTORY_FILE).unwrap().unwrap()).unwrap();
+            // The clips are those of the whole epoch, wherever it was stopped.
             let without_times = |line: &str| line.split(',').skip(3).map(String::from).collect::<Vec<_>>();
             table.lines().map(without_times).collect::<Vec<_>>()
         };
@@ -412,6 +420,46 @@ mod tests {
             assert_eq!(run.read(BEST_FILE).unwrap(), whole.read(BEST_FILE).unwrap(), "{checks}");
             assert_eq!(history(&run), history(&whole), "{checks}");
         }
+    }
+
+    #[test]
+    fn a_resumed_epoch_has_the_clips_and_the_seconds_of_the_whole_epoch() {
+        let root = testing::dataset();
+        // Four tracks: the second batch has one of them.
+        let config = RunConfig {
+            epochs: 1,
+            batch_size: 3,
+            classes: ["Folk", "Rock"].map(String::from).into(),
+            split: "main".into(),
+            ..testing::config(root.path(), ModelKind::Cnn1d)
+        };
+        let data = RunData::open(&config).unwrap();
+        let compute = Compute::new(&config, &data, vec![Device::flex()]).unwrap();
+        let runs = tempfile::tempdir().unwrap();
+        let run = RunDirectory::begin(&runs.path().join("run")).unwrap();
+        let go = |run: &RunDirectory, stop: StopRequest<'_>| {
+            fit(&config, &data, run, &compute, "cpu", stop, Console::new(true))
+        };
+        // Asked before the epoch, and after its first step.
+        let asked = AtomicUsize::new(0);
+        let stop = || (asked.fetch_add(1, Ordering::Relaxed) > 0).then_some("SIGTERM");
+        go(&run, &stop).unwrap_err();
+        let bytes = run.read(CHECKPOINT_FILE).unwrap().unwrap();
+        let model = config.model.init(&blueprint(&config, &data), compute.training_device());
+        let (mut progress, model, optimizer) =
+            checkpoint::from_bytes(&bytes, model, adam(config.weight_decay)).unwrap();
+        assert!(
+            progress.spent.seconds > 0.0 && progress.spent.clips == 3,
+            "{progress:?}"
+        );
+        progress.spent.seconds = 1000.0;
+        progress.spent.waited = 500.0;
+        let bytes = checkpoint::to_bytes(&progress, &model, &optimizer).unwrap();
+        run.write(CHECKPOINT_FILE, &bytes).unwrap();
+        let history = go(&run, &|| None).unwrap().history;
+        assert_eq!((history.len(), history[0].clips), (1, 4));
+        assert!((1000.0..1060.0).contains(&history[0].seconds), "{history:?}");
+        assert!((0.45..0.55).contains(&history[0].data_wait), "{history:?}");
     }
 
     #[test]

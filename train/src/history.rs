@@ -8,15 +8,24 @@ use serde::{Deserialize, Serialize};
 pub struct EpochRecord {
     /// Counted from 1.
     pub epoch: usize,
-    /// Wall-clock seconds of training, without validation. Of a resumed epoch, those since it was resumed.
+    /// Wall-clock seconds of training, without validation, over all the processes that trained the epoch.
     pub seconds: f64,
     /// Share of those seconds spent waiting for batches.
     pub data_wait: f64,
+    /// Clips that were trained on.
+    pub clips: usize,
     /// Over the training clips as they were trained on: augmented, with dropout, weights changing.
     pub train: Figures,
     /// Over the validation tracks, after the epoch: one judgement a track, also where these are cut into frames, which
     /// training counts one by one.
     pub val: Figures,
+}
+
+impl EpochRecord {
+    /// Clips that were trained on in a second; `None` where no time was measured.
+    pub fn clips_per_second(&self) -> Option<f64> {
+        (self.seconds > 0.0).then(|| self.clips as f64 / self.seconds)
+    }
 }
 
 /// Names of the figures of a set of tracks, as columns of tables.
@@ -51,17 +60,21 @@ pub fn values(figures: &Figures) -> [Option<f64>; 9] {
 /// The bytes of `history.csv`: a header and a row per epoch.
 pub fn to_csv(history: &[EpochRecord]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let header = ["epoch", "seconds", "data_wait"].map(String::from).into_iter().chain(
-        ["train", "val"]
-            .iter()
-            .flat_map(|set| FIGURES.iter().map(move |name| format!("{set}_{name}"))),
-    );
+    let header = ["epoch", "seconds", "data_wait", "clips"]
+        .map(String::from)
+        .into_iter()
+        .chain(
+            ["train", "val"]
+                .iter()
+                .flat_map(|set| FIGURES.iter().map(move |name| format!("{set}_{name}"))),
+        );
     writer.write_record(header).expect("writing into memory cannot fail");
     for record in history {
         let first = [
             record.epoch.to_string(),
             format!("{:.3}", record.seconds),
             format!("{:.4}", record.data_wait),
+            record.clips.to_string(),
         ];
         let figures = [&record.train, &record.val].into_iter().flat_map(values);
         let figures = figures.map(|figure| figure.map_or(String::new(), |figure| format!("{figure:.6}")));
@@ -122,6 +135,7 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<EpochRecord>, HistoryError> {
             epoch: number("epoch")? as usize,
             seconds: number("seconds")?,
             data_wait: number("data_wait")?,
+            clips: number("clips")? as usize,
             train: figures("train")?,
             val: figures("val")?,
         });
@@ -147,6 +161,7 @@ mod tests {
             epoch: 1,
             seconds: 2.0,
             data_wait: 0.015,
+            clips: 70,
             train: figures,
             val: figures,
         };
@@ -161,11 +176,12 @@ mod tests {
             lines
                 .next()
                 .unwrap()
-                .starts_with("epoch,seconds,data_wait,train_loss,train_top1,train_macro_f1,")
+                .starts_with("epoch,seconds,data_wait,clips,train_loss,train_top1,train_macro_f1,")
         );
         let row: Vec<_> = lines.next().unwrap().split(',').collect();
-        assert_eq!(row.len(), 21);
-        assert_eq!(row[..5], ["1", "2.000", "0.0150", "1.250000", "0.500000"]);
-        assert_eq!(row[10..13], ["", "", "1.250000"]);
+        assert_eq!(row.len(), 22);
+        assert_eq!(row[..6], ["1", "2.000", "0.0150", "70", "1.250000", "0.500000"]);
+        assert_eq!(row[11..14], ["", "", "1.250000"]);
+        assert_eq!(history[0].clips_per_second(), Some(35.0));
     }
 }

@@ -1,6 +1,6 @@
 //! Weights files that were made to hurt their reader, or got damaged on their way.
 
-use super::pytorch_file::crafted::{Entry, legacy_file, state_dict, zip_file};
+use super::pytorch_file::crafted::{Entry, Precision, legacy_file, state_dict, zip_file};
 use super::{ImportError, Model, ModelKind, export_weights, import_weights, testing};
 use crate::testing::fault_rounds;
 use burn::tensor::Device;
@@ -46,6 +46,52 @@ fn crafted_files_are_good_before_they_are_bad() {
     );
     let legacy = legacy_file(&state_dict(&entries), &entries);
     assert_eq!(import(directory.path(), "legacy.pth", &legacy).unwrap(), entries.len());
+}
+
+#[test]
+fn pytorch_weights_of_other_precisions_are_cast_to_f32() {
+    let directory = tempfile::tempdir().unwrap();
+    let weights = |precision: Precision| {
+        let mut entries = entries();
+        entries.iter_mut().for_each(|entry| entry.precision = precision);
+        let legacy = legacy_file(&state_dict(&entries), &entries);
+        ["zip.pt", "legacy.pt"]
+            .into_iter()
+            .zip([zip_file(&entries), legacy])
+            .map(|(name, bytes)| {
+                let path = directory.path().join(name);
+                fs::write(&path, bytes).unwrap();
+                let (model, tensors) = import_weights(model(), &path).unwrap();
+                assert_eq!(tensors, entries.len());
+                let input = testing::input(1, &KIND.description().usual_shape, &Device::flex());
+                // Two types in one product are what used to panic.
+                let logits = model.forward(input).into_data().try_to_vec::<f32>().unwrap();
+                assert_eq!(logits.len(), 8, "{precision:?} in {name}");
+                let bytes = export_weights(&model).unwrap();
+                let file = SafeTensors::deserialize(&bytes).unwrap();
+                let mut tensors: Vec<(String, Vec<f32>)> = file
+                    .iter()
+                    .map(|(name, view)| (name.to_owned(), bytemuck::pod_collect_to_vec(view.data())))
+                    .collect();
+                tensors.sort_by(|one, other| one.0.cmp(&other.0));
+                tensors
+            })
+            .collect::<Vec<_>>()
+    };
+    let single = weights(Precision::Single);
+    for (precision, tolerance) in [
+        (Precision::Double, 0.0),
+        (Precision::Half, 2f32.powi(-11)),
+        (Precision::BFloat16, 2f32.powi(-8)),
+    ] {
+        for (found, expected) in weights(precision).iter().zip(&single) {
+            for ((name, found), (_, expected)) in found.iter().zip(expected) {
+                assert_eq!(found.len(), expected.len());
+                let close = |(a, b): (&f32, &f32)| (a - b).abs() <= tolerance * b.abs();
+                assert!(found.iter().zip(expected).all(close), "{precision:?}: {name}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Weights from a file into a model: PyTorch checkpoints (`.pt`, `.pth`) and this project's own safetensors.
 //!
-//! Every tensor of the file must find its place and every parameter of the model a tensor, or nothing is changed.
+//! Every tensor of the file must find its place and every parameter of the model a tensor, or nothing is changed. Weights of
+//! half or double precision become f32, in which all parameters are kept.
 
 use super::named::parameter_ids;
 use super::pytorch_export::PYTORCH_FORMAT;
@@ -9,8 +10,10 @@ use super::pytorch_zip::without_zip64_end;
 use super::{Model, ModelKind};
 use crate::config::ParameterPattern;
 use burn::store::{
-    ApplyError, ApplyResult, KeyRemapper, ModuleStore, PathFilter, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
+    ApplyError, ApplyResult, FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot, ModuleStore, PathFilter,
+    PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
+use burn::tensor::DType;
 use safetensors::SafeTensors;
 use shared::guard;
 use std::collections::BTreeSet;
@@ -140,9 +143,13 @@ fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<App
                 .filter(only)
                 .allow_partial(true)
                 .validate(false);
-            if pytorch {
-                store = store.remap(remapper).with_from_adapter(PyTorchToBurnAdapter);
-            }
+            store = if pytorch {
+                store
+                    .remap(remapper)
+                    .with_from_adapter(PyTorchToBurnAdapter.chain(to_f32()))
+            } else {
+                store.with_from_adapter(to_f32())
+            };
             guarded(|| model.load_from(&mut store).map_err(|error| error.to_string())).map_err(unreadable)
         }
         "pt" | "pth" => {
@@ -161,19 +168,12 @@ fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<App
                 .transpose()
                 .map_err(|error| unreadable(format!("no temporary copy could be made: {error}")))?;
             let readable = shortened.as_ref().map_or(path, |copy| copy.path());
-            let settings = |store: PytorchStore| {
-                store
-                    .map_indices_contiguous(false)
-                    .remap(remapper.clone())
-                    .filter(only.clone())
-                    .allow_partial(true)
-                    .validate(false)
-            };
+            let settings = |store: PytorchStore| store.map_indices_contiguous(false).remap(remapper.clone());
             let mut nested = settings(PytorchStore::from_file(readable).with_top_level_key(STATE_DICT_KEY));
             let mut plain = settings(PytorchStore::from_file(readable));
             let size = bytes.len() as u64;
-            load_pytorch(model, &mut nested, size)
-                .or_else(|_| load_pytorch(model, &mut plain, size))
+            load_pytorch(model, &mut nested, &only, size)
+                .or_else(|_| load_pytorch(model, &mut plain, &only, size))
                 .map_err(unreadable)
         }
         _ => Err(ImportError::UnknownFormat { path: path.to_owned() }),
@@ -182,9 +182,15 @@ fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<App
 
 /// Loads a PyTorch file of `size` bytes, if no tensor is larger than that. The reader would make any tensor of up to 10 GiB
 /// before it compares its shape with the model's, and a stride of 0 makes one out of a single number.
-fn load_pytorch(model: &mut Model, store: &mut PytorchStore, size: u64) -> Result<ApplyResult, String> {
+fn load_pytorch(
+    model: &mut Model,
+    store: &mut PytorchStore,
+    only: &PathFilter,
+    size: u64,
+) -> Result<ApplyResult, String> {
     guarded(|| {
-        for (name, tensor) in store.get_all_tensors().map_err(|error| error.to_string())? {
+        let tensors = store.get_all_tensors().map_err(|error| error.to_string())?;
+        for (name, tensor) in tensors {
             let elements = tensor
                 .shape
                 .iter()
@@ -194,8 +200,15 @@ fn load_pytorch(model: &mut Model, store: &mut PytorchStore, size: u64) -> Resul
                 return Err(format!("its tensor `{name}` is larger than the file"));
             }
         }
-        model.load_from(store).map_err(|error| error.to_string())
+        // The store's own way to load has no place for an adapter.
+        let adapter = PyTorchToBurnAdapter.chain(to_f32());
+        let tensors = tensors.values().cloned().collect();
+        Ok(model.apply(tensors, Some(only.clone()), Some(Box::new(adapter)), true))
     })
+}
+
+fn to_f32() -> FloatCastAdapter {
+    FloatCastAdapter::to(DType::F32)
 }
 
 /// Runs a reader that is not ours on bytes that are not ours. After a panic in it the model is given up.
@@ -266,8 +279,10 @@ pub fn export_weights(model: &Model) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::pytorch_file::crafted::Precision;
     use crate::models::testing;
     use burn::tensor::Device;
+    use safetensors::tensor::{Dtype, TensorView};
 
     fn logits(model: &Model) -> Vec<f32> {
         let device = Device::flex();
@@ -340,6 +355,45 @@ mod tests {
             &directory.path().join("weights.onnx"),
         );
         assert!(matches!(error.unwrap_err(), ImportError::UnknownFormat { .. }));
+    }
+
+    #[test]
+    fn safetensors_of_other_precisions_are_cast_to_f32() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("weights.safetensors");
+        let device = Device::flex();
+        // Its batch norms have running moments, which are no parameters.
+        let trained = testing::model(ModelKind::Cnn1d, 8, &device);
+        let exported = export_weights(&trained).unwrap();
+        let file = SafeTensors::deserialize(&exported).unwrap();
+        for (dtype, precision, tolerance) in [
+            (Dtype::F64, Precision::Double, 0.0),
+            (Dtype::F16, Precision::Half, 1e-3),
+            (Dtype::BF16, Precision::BFloat16, 1e-2),
+        ] {
+            let cast: Vec<(&str, Vec<usize>, Vec<u8>)> = file
+                .iter()
+                .map(|(name, view)| {
+                    let values: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
+                    let bytes = values.into_iter().flat_map(|value| precision.bytes(value)).collect();
+                    (name, view.shape().to_vec(), bytes)
+                })
+                .collect();
+            let views = cast
+                .iter()
+                .map(|(name, shape, bytes)| (*name, TensorView::new(dtype, shape.clone(), bytes).unwrap()));
+            std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+            let (loaded, _) = import_weights(testing::model(ModelKind::Cnn1d, 8, &device), &path).unwrap();
+            for (found, expected) in logits(&loaded).iter().zip(logits(&trained)) {
+                assert!(
+                    (found - expected).abs() <= tolerance,
+                    "{dtype:?}: {found} and {expected}"
+                );
+            }
+            let again = export_weights(&loaded).unwrap();
+            let again = SafeTensors::deserialize(&again).unwrap();
+            assert!(again.iter().all(|(_, view)| view.dtype() == Dtype::F32), "{dtype:?}");
+        }
     }
 
     #[test]

@@ -98,6 +98,7 @@ mod tests {
             epoch,
             seconds: 1.0,
             data_wait: 0.0,
+            clips: 4,
             train: figures(2.0 / epoch as f64),
             val: figures(2.1 / epoch as f64),
         };

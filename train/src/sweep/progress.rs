@@ -117,6 +117,7 @@ mod tests {
             epoch,
             seconds: 1.0,
             data_wait: 0.0,
+            clips: 4,
             train: figures(None, None),
             val,
         };

@@ -59,12 +59,12 @@ impl EventFile {
         // Those that an earlier process trained without writing them, when exactly nobody knows.
         history[epochs as usize..]
             .iter()
-            .try_for_each(|record| events.append(record, None))?;
+            .try_for_each(|record| events.append(record))?;
         Ok(events)
     }
 
-    /// Adds an epoch, and how many clips a second it was trained with.
-    pub fn append(&mut self, record: &EpochRecord, clips_per_second: Option<f64>) -> Result<(), RunError> {
+    /// Adds an epoch.
+    pub fn append(&mut self, record: &EpochRecord) -> Result<(), RunError> {
         let sets = [("train", &record.train), ("validation", &record.val)];
         let figures = sets.into_iter().flat_map(|(set, figures)| {
             let named = FIGURES.iter().zip(values(figures));
@@ -72,7 +72,7 @@ impl EventFile {
         });
         let speed = [
             ("speed/data_wait", Some(record.data_wait)),
-            ("speed/clips_per_second", clips_per_second),
+            ("speed/clips_per_second", record.clips_per_second()),
         ];
         let speed = speed
             .into_iter()
@@ -130,6 +130,7 @@ mod tests {
             epoch,
             seconds: 2.0,
             data_wait: 0.125,
+            clips: 70,
             train: figures(2.0 * loss),
             val: figures(loss),
         }
@@ -150,7 +151,7 @@ mod tests {
                         (get("loss/train"), get("paper_f1/train")),
                         (2.0 * get("loss/validation"), 0.6)
                     );
-                    assert_eq!(get("speed/data_wait"), 0.125);
+                    assert_eq!((get("speed/data_wait"), get("speed/clips_per_second")), (0.125, 35.0));
                     assert!(scalars.iter().all(|(name, _)| !name.starts_with("auc")));
                     found.push((step, get("loss/validation")));
                 }
@@ -166,16 +167,13 @@ mod tests {
         let run = RunDirectory::begin(root.path()).unwrap();
         let history: Vec<_> = (1..=4).map(|number| epoch(number, 1.0 / number as f64)).collect();
         let mut events = EventFile::open(&run, &[]).unwrap();
-        history[..3]
-            .iter()
-            .try_for_each(|epoch| events.append(epoch, Some(40.0)))
-            .unwrap();
+        history[..3].iter().try_for_each(|epoch| events.append(epoch)).unwrap();
         drop(events);
         assert_eq!(read(&run), [(1, 1.0), (2, 0.5), (3, 1.0 / 3.0)]);
         // Its checkpoint is from before the last epoch, which is trained again.
         let mut events = EventFile::open(&run, &history[..2]).unwrap();
         assert_eq!(read(&run), [(1, 1.0), (2, 0.5)]);
-        events.append(&epoch(3, 0.25), None).unwrap();
+        events.append(&epoch(3, 0.25)).unwrap();
         assert_eq!(read(&run), [(1, 1.0), (2, 0.5), (3, 0.25)]);
         // Killed while it wrote the third, or before: what is missing comes from the history.
         let bytes = run.read(EVENTS_FILE).unwrap().unwrap();

@@ -1,5 +1,7 @@
 //! PyTorch files made byte by byte, good ones and bad ones.
 
+use half::{bf16, f16};
+
 /// A zip archive as `torch.save` writes it: nothing is compressed.
 #[derive(Default)]
 pub struct Archive {
@@ -84,12 +86,44 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
+/// The precision of a storage's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    Half,
+    BFloat16,
+    Single,
+    Double,
+}
+
+impl Precision {
+    /// The name of PyTorch's class.
+    fn storage(self) -> &'static str {
+        match self {
+            Self::Half => "HalfStorage",
+            Self::BFloat16 => "BFloat16Storage",
+            Self::Single => "FloatStorage",
+            Self::Double => "DoubleStorage",
+        }
+    }
+
+    /// A number's bytes.
+    pub fn bytes(self, number: f32) -> Vec<u8> {
+        match self {
+            Self::Half => f16::from_f32(number).to_le_bytes().to_vec(),
+            Self::BFloat16 => bf16::from_f32(number).to_le_bytes().to_vec(),
+            Self::Single => number.to_le_bytes().to_vec(),
+            Self::Double => f64::from(number).to_le_bytes().to_vec(),
+        }
+    }
+}
+
 /// A tensor of a state dict: its name, its shape, its strides, and the elements of its storage.
 pub struct Entry {
     pub name: String,
     pub shape: Vec<usize>,
     pub strides: Vec<usize>,
     pub elements: usize,
+    pub precision: Precision,
 }
 
 impl Entry {
@@ -103,6 +137,7 @@ impl Entry {
             shape: shape.into(),
             strides,
             elements: shape.iter().product(),
+            precision: Precision::Single,
         }
     }
 }
@@ -125,14 +160,14 @@ fn tuple(values: &[usize]) -> Vec<u8> {
     .concat()
 }
 
-/// The pickle, at protocol 2, of a dictionary of f32 tensors whose storages are named by their places.
+/// The pickle, at protocol 2, of a dictionary of tensors whose storages are named by their places.
 pub fn state_dict(entries: &[Entry]) -> Vec<u8> {
     let mut pickle = b"\x80\x02}".to_vec();
     for (key, entry) in entries.iter().enumerate() {
         pickle.extend(text(&entry.name));
         pickle.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
         pickle.extend(text("storage"));
-        pickle.extend(b"ctorch\nFloatStorage\n");
+        pickle.extend(format!("ctorch\n{}\n", entry.precision.storage()).bytes());
         pickle.extend([text(&key.to_string()), text("cpu"), int(entry.elements)].concat());
         pickle.extend(b"tQ");
         pickle.extend([int(0), tuple(&entry.shape), tuple(&entry.strides)].concat());
@@ -145,7 +180,7 @@ pub fn state_dict(entries: &[Entry]) -> Vec<u8> {
 /// Element `at` of storage `key` is `key + at / 100`.
 fn storage(key: usize, entry: &Entry) -> Vec<u8> {
     (0..entry.elements)
-        .flat_map(|at| (key as f32 + at as f32 / 100.0).to_le_bytes())
+        .flat_map(|at| entry.precision.bytes(key as f32 + at as f32 / 100.0))
         .collect()
 }
 

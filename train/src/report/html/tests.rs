@@ -55,6 +55,7 @@ fn save(run: &RunDirectory, config: &RunConfig, report: SetReport, predictions: 
         epoch,
         seconds: 2.0,
         data_wait: 0.1,
+        clips: 3,
         train: figures,
         val: figures,
     };
@@ -69,7 +70,7 @@ fn save(run: &RunDirectory, config: &RunConfig, report: SetReport, predictions: 
         test: None,
     };
     run.write(METRICS_FILE, &serde_json::to_vec(&metrics).unwrap()).unwrap();
-    Environment::here("cpu", 4).write(run).unwrap();
+    Environment::here("cpu").write(run).unwrap();
 }
 
 fn page(run: &RunDirectory, config: &RunConfig, options: &Options<'_>) -> String {
@@ -101,7 +102,7 @@ fn a_run_is_shown_with_its_data_and_its_mistakes() {
         "no artist, album or recording",
         "accuracy_score",
         "000/000060.mp3",
-        "4 an epoch, 2.0 a second",
+        "6 in all, 1.5 a second",
         "<code>batch_size</code>",
     ] {
         assert!(silent.contains(text), "{text}");

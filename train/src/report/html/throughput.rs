@@ -17,7 +17,7 @@ pub fn section(view: &RunView<'_>) -> Section {
             @if history.is_empty() {
                 (notice("history.csv is not there, so that no time is known."))
             } @else {
-                p.note { "Seconds are those of training, without validation. Of an epoch that was resumed, those since." }
+                p.note { "Seconds are those of training, without validation." }
                 div.plots {
                     (plot("seconds per epoch", history, |epoch| epoch.seconds))
                     (plot("share spent waiting for data", history, |epoch| epoch.data_wait))
@@ -41,13 +41,10 @@ fn table(view: &RunView<'_>) -> Markup {
             format!("{:.1} %", 100.0 * waited / total.max(f64::MIN_POSITIVE)),
         ));
     }
-    if let (Some(environment), Some(seconds)) = (&view.environment, seconds.filter(|seconds| *seconds > 0.0)) {
-        let clips = environment.clips_per_epoch;
-        let rate = clips as f64 / seconds;
-        rows.push((
-            "clips",
-            format!("{} an epoch, {rate:.1} a second", grouped(clips as u64)),
-        ));
+    if total > 0.0 {
+        let clips: usize = history.iter().map(|epoch| epoch.clips).sum();
+        let rate = clips as f64 / total;
+        rows.push(("clips", format!("{} in all, {rate:.1} a second", grouped(clips as u64))));
     }
     if let Some(environment) = &view.environment {
         let machine = format!(
