@@ -51,6 +51,7 @@ const EXAMPLES: &str = "Examples:
   train fit --data gtzan --model choi-crnn --run runs/choi --init-from runs/tagger --freeze 'blocks.[01]'
   train eval --run runs/crnn
   train fit --data fma --model crnn --seeds 5 --run runs/crnn-seeds
+  train fit --data mine --model crnn --folds 5 --run runs/crnn-folds
   train report runs/baseline runs/crnn-seeds --csv scoreboard.csv
   train predict --run runs/crnn song.mp3
   train features --run runs/crnn --out features.safetensors --classify knn,svm
@@ -111,7 +112,7 @@ pub enum Command {
 }
 
 /// More trainings than anybody waits for.
-const MOST_SEEDS: u64 = 10_000;
+const MOST_RUNS: u64 = 10_000;
 
 /// `train fit`.
 #[derive(Debug, clap::Args)]
@@ -123,9 +124,13 @@ pub struct FitArgs {
     #[arg(long)]
     pub resume: bool,
     /// Train so many times, with seeds counted up from --seed: RUN/seed-0, RUN/seed-1, ...
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=MOST_SEEDS))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=MOST_RUNS))]
     pub seeds: Option<u64>,
-    /// Hold every byte that will be read against its checksum before anything begins
+    /// Train once on each of K folds, which `preprocess split --folds K` made, and evaluate every track by the run that
+    /// has it in its test set: RUN/fold-1, RUN/fold-2, ...
+    #[arg(long, value_name = "K", conflicts_with = "seeds", value_parser = clap::value_parser!(u64).range(3..=MOST_RUNS))]
+    pub folds: Option<u64>,
+    /// Check every byte that will be read against its checksum before anything begins
     #[arg(long)]
     pub verify: bool,
     /// Settings in TOML, under the names of the flags in snake case; flags win
@@ -145,7 +150,7 @@ pub struct FitArgs {
 /// `train eval`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct EvalArgs {
-    /// Directory of the run, or of a set of seeds, which are judged one after the other
+    /// Directory of the run, or of a set of runs, which are evaluated one after the other
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
     /// Set of the run's split to evaluate
@@ -173,6 +178,23 @@ pub struct EvalArgs {
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     pub device: String,
+}
+
+impl EvalArgs {
+    /// The evaluation of a run on a set, and nothing special.
+    pub fn new(run: PathBuf, set: SetName, device: String) -> Self {
+        Self {
+            run,
+            set,
+            split: None,
+            eval_clips: None,
+            verify: false,
+            tune_thresholds: false,
+            audio: false,
+            data: None,
+            device,
+        }
+    }
 }
 
 /// `train features`.

@@ -5,7 +5,7 @@ use crate::compute::Compute;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Excerpt, Labels, Prefetch, Target};
 use crate::metrics::{RankingError, SetReport, Tally};
 use crate::models::{Model, ModelInput};
-use crate::predictions::{Prediction, Predictions, probabilities};
+use crate::predictions::{Prediction, Predictions, logits, probabilities};
 use crate::run_data::RunData;
 use crate::step::{self, DeviceFailure};
 use burn::tensor::Tensor;
@@ -136,24 +136,12 @@ impl TrackMeans {
         self.clips += 1;
     }
 
-    /// Adds the track under way to the tally: the logarithms of mean probabilities are logits of these.
+    /// Adds the track under way to the tally.
     fn close(&mut self, data: &RunData) {
         let Some(position) = self.position.take() else { return };
-        // Below the least positive f32 a logarithm would be infinite. NaN must stay NaN, so that a diverged training shows.
-        let positive = |p: f64| {
-            if p < f64::from(f32::MIN_POSITIVE) {
-                f64::from(f32::MIN_POSITIVE)
-            } else {
-                p
-            }
-        };
-        let logit = |p: f64| match self.task {
-            Task::SingleLabel => positive(p).ln() as f32,
-            Task::MultiLabel => (positive(p) / positive(1.0 - p)).ln() as f32,
-        };
-        let logits: Vec<f32> = match self.clips {
+        let logits = match self.clips {
             1 => self.last.clone(),
-            clips => self.sums.iter().map(|sum| logit(sum / clips as f64)).collect(),
+            clips => logits(self.task, self.sums.iter().map(|sum| sum / clips as f64)),
         };
         let mut labels = Labels::default();
         labels.push(&data.dataset, position);

@@ -2,7 +2,8 @@
 //!
 //! Logits enter, a row per track leaves; or a table is read back. Who ran the model, and on what, is not known here.
 
-use crate::metrics::first_highest;
+use crate::loader::LabelsView;
+use crate::metrics::{Tally, first_highest};
 use shared::dataset::Task;
 use shared::split::Set;
 
@@ -70,6 +71,23 @@ pub fn probabilities(task: Task, logits: &[f32]) -> Vec<f64> {
     }
 }
 
+/// Logits of which [`probabilities`] are these.
+pub fn logits(task: Task, probabilities: impl IntoIterator<Item = f64>) -> Vec<f32> {
+    // Below the least positive f32 a logarithm would be infinite. NaN must stay NaN, so that a diverged training shows.
+    let positive = |p: f64| {
+        if p < f64::from(f32::MIN_POSITIVE) {
+            f64::from(f32::MIN_POSITIVE)
+        } else {
+            p
+        }
+    };
+    let logit = |p: f64| match task {
+        Task::SingleLabel => positive(p).ln() as f32,
+        Task::MultiLabel => (positive(p) / positive(1.0 - p)).ln() as f32,
+    };
+    probabilities.into_iter().map(logit).collect()
+}
+
 impl Prediction {
     /// Of a track with these logits, one per class; a tag is predicted from a probability of 0.5 on.
     pub fn new(task: Task, track_id: u64, labels: Vec<usize>, logits: &[f32]) -> Self {
@@ -92,6 +110,24 @@ impl Prediction {
 }
 
 impl Predictions {
+    /// The same tracks as samples of metrics.
+    pub fn tally(&self, task: Task) -> Tally {
+        let outputs = self.classes.len();
+        let mut tally = Tally::new(task, outputs);
+        for track in &self.tracks {
+            let logits = logits(task, track.probabilities.iter().map(|&p| f64::from(p)));
+            match task {
+                Task::SingleLabel => tally.add(&logits, LabelsView::Classes(&track.labels)),
+                Task::MultiLabel => {
+                    let mut tags = vec![0.0; outputs];
+                    track.labels.iter().for_each(|&tag| tags[tag] = 1.0);
+                    tally.add(&logits, LabelsView::Tags(&tags));
+                }
+            }
+        }
+        tally
+    }
+
     /// Of no track yet.
     pub fn new(classes: Vec<String>) -> Self {
         Self {
@@ -202,6 +238,28 @@ mod tests {
             tracks: vec![track],
         };
         assert_eq!(all.decided_at(&[0.9, 0.1, 1.0]).tracks[0].predicted, [1, 2]);
+    }
+
+    #[test]
+    fn metrics_of_a_table_are_those_of_its_probabilities() {
+        for (task, labels, rows) in [
+            (Task::SingleLabel, vec![1], [0.25f32, 0.75]),
+            (Task::MultiLabel, vec![0], [0.5, 0.125]),
+        ] {
+            let mut all = Predictions::new(["a", "b"].map(String::from).into());
+            let logits = logits(task, rows.map(f64::from));
+            for (p, expected) in probabilities(task, &logits).into_iter().zip(rows) {
+                assert!((p - f64::from(expected)).abs() < 1e-6, "{task:?}");
+            }
+            all.tracks.push(Prediction::new(task, 1, labels, &logits));
+            let expected = match task {
+                Task::SingleLabel => -(0.75f64.ln()),
+                Task::MultiLabel => -(0.5f64.ln() + 0.875f64.ln()) / 2.0,
+            };
+            let tally = all.tally(task);
+            assert!((tally.loss() - expected).abs() < 1e-6, "{task:?}: {}", tally.loss());
+            assert_eq!(tally.samples(), 1);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A run's directory: which file lies where, and who may write it.
 
 use crate::config::RunConfig;
-use crate::seeds::SeedSet;
+use crate::run_set::RunSet;
 use shared::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -31,9 +31,9 @@ pub enum RunError {
         /// The directory.
         path: PathBuf,
     },
-    /// A set of seeds where a run was asked for.
-    #[error("{} holds a set of seeds and not one run; name one of its runs, {}/seed-...", path.display(), path.display())]
-    SetOfSeeds {
+    /// A set of runs where a run was asked for.
+    #[error("{} holds a set of runs and not one run; name one of the directories in it", path.display())]
+    SetOfRuns {
         /// The directory.
         path: PathBuf,
     },
@@ -69,7 +69,7 @@ pub const CONFIG_FILE: &str = "config.toml";
 const LOCK_FILE: &str = ".lock";
 
 impl RunDirectory {
-    /// A new directory for a run, or an empty one; or that of a set of seeds, to write into.
+    /// A new directory for a run, or an empty one; or that of a set of runs, to write into.
     pub fn begin(root: &Path) -> Result<Self, RunError> {
         let directory = Self::lock(root)?;
         if directory.path(CONFIG_FILE).exists() {
@@ -95,8 +95,8 @@ impl RunDirectory {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let path = root.to_owned();
-                return Err(if SeedSet::is_at(root) {
-                    RunError::SetOfSeeds { path }
+                return Err(if RunSet::is_at(root) {
+                    RunError::SetOfRuns { path }
                 } else {
                     RunError::NoRun { path }
                 });

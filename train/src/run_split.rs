@@ -3,26 +3,25 @@
 
 use crate::config::RunConfig;
 use crate::run_directory::RunDirectory;
-use crate::seeds::SeedSet;
+use crate::run_set::RunSet;
 use anyhow::bail;
 use shared::dataset::{Dataset, DatasetIndex};
-use shared::split::{self, Split, SplitError};
+use shared::split::{Split, SplitError};
 use std::path::{Path, PathBuf};
 
-/// The directory in a run, and in a set of runs that share one split.
+/// The directory in a run, and in a set of runs.
 pub const SPLIT_DIRECTORY: &str = "split";
 
-/// Where the split of the run in `run` is kept: in the run or, where that has not begun, in the set of seeds that it is
-/// to belong to.
-pub fn kept(run: &Path) -> Option<PathBuf> {
-    let of_set = run.parent().filter(|parent| SeedSet::is_at(parent));
-    let mut roots = [Some(run), of_set].into_iter().flatten();
+/// The run that keeps the split of the run in `run`: itself or, where it has not begun, the set of runs that it belongs to.
+pub fn keeper(run: &Path) -> Option<PathBuf> {
+    let set = run.parent().filter(|parent| RunSet::is_at(parent));
+    let mut roots = [Some(run), set].into_iter().flatten();
     roots
         .find(|root| root.join(SPLIT_DIRECTORY).is_dir())
         .map(Path::to_owned)
 }
 
-/// Reads the split that is kept in `root`.
+/// Reads the split that the run in `root` keeps.
 ///
 /// # Errors
 /// When a file is missing or damaged, or the split is not one of the data set that `index` describes.
@@ -30,19 +29,22 @@ pub fn read(root: &Path, index: &DatasetIndex) -> Result<Split, SplitError> {
     Split::read_files(root, Path::new(SPLIT_DIRECTORY), index)
 }
 
-/// Keeps `split`, which was read from the data set `data` or from a set of seeds, unless the run has it already.
+/// Keeps `split`, which was read from the directory `from`, in a run.
 ///
 /// # Errors
-/// When the split was replaced or removed in the meantime, or the run cannot be written.
-pub fn keep(split: &Split, data: &Path, run: &RunDirectory) -> Result<(), SplitError> {
+/// When the split was replaced or removed in the meantime, the run has another one, or it cannot be written.
+pub fn keep(split: &Split, from: &Path, index: &DatasetIndex, run: &RunDirectory) -> anyhow::Result<()> {
     let copy = run.path(SPLIT_DIRECTORY);
-    if copy.is_dir() {
-        return Ok(());
+    if copy.exists() {
+        if read(run.root(), index).is_ok_and(|kept| kept == *split) {
+            return Ok(());
+        }
+        bail!(
+            "{} is in the way: a run keeps its split there, and that is another one; remove it, or name another --run",
+            copy.display()
+        );
     }
-    match kept(run.root()) {
-        Some(root) => split.copy_files(&root.join(SPLIT_DIRECTORY), &copy),
-        None => split.copy_files(&split::directory(data, &split.index.name)?, &copy),
-    }
+    Ok(split.copy_files(from, &copy)?)
 }
 
 /// Refuses a split that was named, where it is not the one that the run in `run` keeps.

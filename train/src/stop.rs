@@ -81,13 +81,13 @@ pub enum Stopped {
         /// The run's directory.
         run: PathBuf,
     },
-    /// One of a set of seeds was being trained; what was done is kept.
-    #[error("stopped by {signal} at seed {seed}; continue with `train fit --run {} --resume`", run.display())]
-    AtSeed {
+    /// One of a set of runs was being trained; what was done is kept.
+    #[error("stopped by {signal} at {member}; continue with `train fit --run {} --resume`", run.display())]
+    InSet {
         /// The signal's name.
         signal: &'static str,
-        /// The seed under way.
-        seed: u64,
+        /// The run under way: `seed 4`, `fold 2`.
+        member: String,
         /// Steps of its run, if it had begun.
         step: Option<u64>,
         /// The directory of the set.
@@ -126,7 +126,7 @@ impl Stopped {
     pub fn json(&self) -> Value {
         let (signal, step, run) = match self {
             Self::AtStep { signal, step, run } => (signal, Some(*step), Some(run.to_string_lossy())),
-            Self::AtSeed { signal, step, run, .. } => (signal, *step, Some(run.to_string_lossy())),
+            Self::InSet { signal, step, run, .. } => (signal, *step, Some(run.to_string_lossy())),
             Self::Sweep {
                 signal,
                 done,
@@ -146,24 +146,24 @@ impl Stopped {
         line["signal"] = json!(signal);
         line["step"] = json!(step);
         line["run"] = json!(run);
-        if let Self::AtSeed { seed, .. } = self {
-            line["seed"] = json!(seed);
+        if let Self::InSet { member, .. } = self {
+            line["member"] = json!(member);
         }
         line
     }
 
-    /// The same, of the set of seeds in `root` of which `seed` was being trained.
-    pub fn at_seed(self, root: &Path, seed: u64) -> Self {
+    /// The same, of the set of runs in `root` of which `member` was being trained.
+    pub fn in_set(self, root: &Path, member: &str) -> Self {
         let (signal, step) = match self {
             Self::AtStep { signal, step, .. } => (signal, Some(step)),
-            Self::AtSeed { signal, step, .. } => (signal, step),
+            Self::InSet { signal, step, .. } => (signal, step),
             Self::BeforeTraining { signal } => (signal, None),
-            // A seed trains one run and sweeps nothing.
+            // A set of runs sweeps nothing.
             Self::Sweep { .. } => return self,
         };
-        Self::AtSeed {
+        Self::InSet {
             signal,
-            seed,
+            member: member.to_owned(),
             step,
             run: root.to_owned(),
         }
@@ -189,14 +189,14 @@ mod tests {
             (stopped.json()["step"].as_u64(), stopped.json()["kind"].as_str()),
             (Some(12), Some("stopped"))
         );
-        let of_set = stopped.at_seed(Path::new("runs"), 4);
+        let of_set = stopped.in_set(Path::new("runs"), "seed 4");
         assert_eq!(
             of_set.to_string(),
             "stopped by SIGUSR1 at seed 4; continue with `train fit --run runs --resume`"
         );
         assert_eq!(
-            (of_set.json()["seed"].as_u64(), of_set.json()["step"].as_u64()),
-            (Some(4), Some(12))
+            (of_set.json()["member"].as_str(), of_set.json()["step"].as_u64()),
+            (Some("seed 4"), Some(12))
         );
         assert_eq!(Stopped::check(&|| None), Ok(()));
         assert!(Stopped::check(&|| Some("SIGTERM")).is_err());

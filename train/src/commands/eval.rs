@@ -1,6 +1,6 @@
 //! `train eval`.
 
-use super::eval_seeds::eval_seeds;
+use super::eval_set::eval_set;
 use super::{Outcome, UsageError};
 use crate::cli::EvalArgs;
 use crate::compute::Compute;
@@ -18,9 +18,9 @@ use crate::report::standing::Standing;
 use crate::report::{self, METRICS_FILE, html, set_files};
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
+use crate::run_set::RunSet;
 use crate::run_split;
 use crate::scoreboard::Entry;
-use crate::seeds::SeedSet;
 use crate::start::{BEST_FILE, blueprint};
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -30,8 +30,8 @@ use std::path::Path;
 
 /// Judges a run's best weights on one set, or those of each of a set of seeds.
 pub fn run_eval(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
-    match SeedSet::open(&args.run)? {
-        Some(seeds) => eval_seeds(&args, &seeds, watch, console),
+    match RunSet::open(&args.run)? {
+        Some(set) => eval_set(&args, &set, watch, console),
         None => eval_run(args, watch, console),
     }
 }
@@ -95,7 +95,7 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     );
     let json = json!({ "command": "eval", "run": args.run.to_string_lossy(), "set": set.name(), "device": device_name,
                        "metrics": figures });
-    let best_epoch = metrics.best_epoch;
+    let best_epoch = metrics.best_epoch.context("a run has a best epoch")?;
     report::write_set(&run, &config, metrics, set, figures, &judgement)?;
     looks::note(&run, Look { set, best_epoch })?;
     let standings = standings(&args.run, set, &config);

@@ -1,6 +1,6 @@
 //! `train fit`.
 
-use super::fit_seeds::fit_seeds;
+use super::fit_set::fit_set;
 use super::{Outcome, UsageError};
 use crate::cli::FitArgs;
 use crate::compute::Compute;
@@ -15,15 +15,15 @@ use crate::preparation::prepare;
 use crate::report::{self, CURVES_FILE, html};
 use crate::run_data::{RunData, RunDataError, live_split, training_kinds};
 use crate::run_directory::RunDirectory;
+use crate::run_set::RunSet;
 use crate::run_split;
-use crate::seeds::SeedSet;
 use crate::start::BEST_FILE;
 use crate::stop::{StopRequest, StopSignals, Stopped, stop_at_eof};
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::dataset::{Dataset, Task};
 use shared::shard::ShardKind;
-use shared::split::{CURRENT_FILE, SPLITS_DIRECTORY, Set};
+use shared::split::{self, CURRENT_FILE, SPLITS_DIRECTORY, Set};
 use std::collections::BTreeSet;
 use std::path::{self, Path, PathBuf};
 
@@ -48,8 +48,8 @@ pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyho
         console,
         advice: format!("continue with `train fit --run {} --resume`", args.run.display()),
     };
-    if args.seeds.is_some() || SeedSet::is_at(&args.run) {
-        return fit_seeds(args, &choices, &around);
+    if args.seeds.is_some() || args.folds.is_some() || RunSet::is_at(&args.run) {
+        return fit_set(args, &choices, &around);
     }
     let (resumed, begun) = args
         .resume
@@ -77,6 +77,8 @@ pub(super) struct Surroundings<'a> {
 pub(super) struct Plan {
     pub(super) config: RunConfig,
     pub(super) data: RunData,
+    /// The directory that the split was read from.
+    pub(super) split_from: PathBuf,
 }
 
 /// Looks at everything that a run was told, and at the data set. `begun` has the settings of the run in `run`, or of others
@@ -98,8 +100,8 @@ pub(super) fn plan(
     config.devices = devices;
     // Earlier versions kept it as it was typed.
     config.data = path::absolute(&config.data).context(NOT_ABSOLUTE)?;
-    let kept = run_split::kept(run);
-    if let (Some(name), Some(begun), Some(_)) = (&named_split, begun, &kept) {
+    let keeper = begun.and_then(|_| run_split::keeper(run));
+    if let (Some(name), Some(begun)) = (&named_split, begun) {
         run_split::check_named(name, begun, run)?;
     }
     let live = config.split.is_empty();
@@ -109,7 +111,7 @@ pub(super) fn plan(
     watch.dataset(&config.data);
     config.background.iter().for_each(|root| watch.dataset(root));
     watch.advise("run the same command again");
-    let opened = match &kept {
+    let opened = match &keeper {
         Some(root) => RunData::of_run(&config, root),
         None => RunData::open(&config),
     };
@@ -154,7 +156,15 @@ pub(super) fn plan(
             run.display()
         );
     }
-    Ok(Plan { config, data })
+    let split_from = match keeper {
+        Some(root) => root.join(run_split::SPLIT_DIRECTORY),
+        None => split::directory(&config.data, &config.split)?,
+    };
+    Ok(Plan {
+        config,
+        data,
+        split_from,
+    })
 }
 
 /// What became of a run.
@@ -176,7 +186,11 @@ pub(super) fn train(
     let Surroundings {
         stop, watch, console, ..
     } = *around;
-    let Plan { config, mut data } = plan;
+    let Plan {
+        config,
+        mut data,
+        split_from,
+    } = plan;
     let mut devices = Vec::new();
     let mut names = Vec::new();
     for choice in choices {
@@ -194,13 +208,13 @@ pub(super) fn train(
         Some(run) => run,
         None => RunDirectory::begin(&args.run)?,
     };
-    run_split::keep(&data.split, &config.data, &run)?;
     announce(&config, &data, &device_name, console)?;
     Stopped::check(stop)?;
     let copies = prepare(&mut data, &config, watch, stop, console)?;
     if let Some(directory) = copies.filter(|_| args.verify) {
         verify_copies(&data.dataset, &training_kinds(&config), &directory, stop)?;
     }
+    run_split::keep(&data.split, &split_from, data.dataset.index(), &run)?;
     watch.advise(&around.advice);
     let report = fit(&config, &data, &run, &compute, &device_name, stop, console)?;
     let options = html::Options {

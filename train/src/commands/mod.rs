@@ -3,15 +3,15 @@
 mod bench;
 mod config;
 mod eval;
-mod eval_seeds;
+mod eval_set;
 mod export;
 mod features;
 mod fit;
-mod fit_seeds;
+mod fit_set;
 mod manual;
+mod members_table;
 mod predict;
 mod report;
-mod seeds_table;
 mod sweep;
 
 pub use bench::run_bench;

@@ -7,7 +7,7 @@ use crate::console::Console;
 use crate::report::html::{self, Candidate};
 use crate::run_directory::RunDirectory;
 use crate::scoreboard::text::describe;
-use crate::scoreboard::{Board, Entry, seeds_without};
+use crate::scoreboard::{Board, Entry, runs_without};
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::atomic_file;
@@ -81,7 +81,7 @@ fn compare(args: &ReportArgs, board: &Board, set: Set, file: &Path) -> anyhow::R
     let mut runs = Vec::new();
     for entry in &board.entries {
         let mut standings = entry.standings();
-        for run in entry.runs() {
+        for run in entry.directories() {
             runs.push((open(args, &run)?, std::mem::take(&mut standings)));
         }
     }
@@ -97,7 +97,7 @@ fn compare(args: &ReportArgs, board: &Board, set: Set, file: &Path) -> anyhow::R
 fn write_pages(args: &ReportArgs, board: &Board, pages: &mut Vec<PathBuf>, failures: &mut Vec<String>) {
     for entry in &board.entries {
         let standings = entry.standings();
-        for run in entry.runs() {
+        for run in entry.directories() {
             let options = html::Options {
                 set: Some(entry.set),
                 audio: args.audio,
@@ -147,7 +147,7 @@ fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<(Option<E
     } else {
         read_set(path, Set::Val, moved)?
     };
-    let lacking = seeds_without(path, if entry.is_some() { set } else { Set::Val })?;
+    let lacking = runs_without(path, if entry.is_some() { set } else { Set::Val })?;
     let (shown, who) = (path.display(), lacking_name(path, &lacking));
     let has = if lacking.len() > 1 { "have" } else { "has" };
     let note = match &entry {
@@ -162,13 +162,10 @@ fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<(Option<E
     Ok((entry, Some(note)))
 }
 
-/// The run, or those of its seeds that lack something.
-fn lacking_name(path: &Path, seeds: &[u64]) -> String {
-    let path = path.display();
-    let numbers: Vec<_> = seeds.iter().map(u64::to_string).collect();
-    match seeds {
-        [] => path.to_string(),
-        [_] => format!("seed {} of {path}", numbers.join(", ")),
-        _ => format!("seeds {} of {path}", numbers.join(", ")),
+/// The run, or those of a set that lack something.
+fn lacking_name(path: &Path, runs: &[String]) -> String {
+    match runs {
+        [] => path.display().to_string(),
+        runs => format!("{} of {}", runs.join(", "), path.display()),
     }
 }

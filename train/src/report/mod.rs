@@ -35,8 +35,9 @@ pub struct RunMetrics {
     pub model: ModelKind,
     /// The split.
     pub split: String,
-    /// The epoch whose weights are judged, counted from 1.
-    pub best_epoch: usize,
+    /// The epoch whose weights are evaluated, counted from 1; none of a set of folds, which has one for each.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub best_epoch: Option<usize>,
     /// Figures on the training set, without augmentation.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub train: Option<SetReport>,
@@ -92,7 +93,7 @@ pub fn write_validation(
     let metrics = RunMetrics {
         model: config.model,
         split: config.split.clone(),
-        best_epoch: epoch.epoch,
+        best_epoch: Some(epoch.epoch),
         train: None,
         validation: None,
         test: None,

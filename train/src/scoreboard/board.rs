@@ -3,6 +3,7 @@
 use super::entry::{Entry, Figure, SplitFacts};
 use super::marks::Mark;
 use super::paired::{Comparison, Test, compare, holm};
+use crate::run_set::RunSet;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -194,6 +195,7 @@ struct Row<'a> {
     run: String,
     model: &'a str,
     seeds: Option<&'a [u64]>,
+    folds: Option<usize>,
     data: String,
     split: &'a str,
     how_split: Option<&'a SplitFacts>,
@@ -211,7 +213,8 @@ impl<'a> Row<'a> {
         Self {
             run: entry.path.to_string_lossy().into_owned(),
             model: entry.config.model.name(),
-            seeds: entry.seeds.as_deref(),
+            seeds: entry.runs.as_ref().and_then(RunSet::seeds),
+            folds: entry.runs.as_ref().and_then(RunSet::folds),
             data: entry.config.data.to_string_lossy().into_owned(),
             split: &entry.config.split,
             how_split: entry.split.as_ref(),
@@ -232,6 +235,7 @@ mod tests {
     use super::super::text::describe;
     use super::*;
     use crate::models::ModelKind;
+    use crate::run_set::Members;
     use crate::testing;
     use shared::split::Set;
     use std::ops::Range;
@@ -246,10 +250,14 @@ mod tests {
             standard_deviation: None,
             interval: Some([0.25, 0.75]),
         };
+        let config = testing::config(Path::new("data/fma"), ModelKind::MfccDense);
         Entry {
             path: path.into(),
-            seeds: (networks.len() > 1).then(|| networks.map(|seed| seed as u64).collect()),
-            config: testing::config(Path::new("data/fma"), ModelKind::MfccDense),
+            runs: (networks.len() > 1).then(|| RunSet {
+                members: Members::Seeds(networks.map(|seed| seed as u64).collect()),
+                settings: config.clone(),
+            }),
+            config,
             set: Set::Test,
             judged,
             units: example.artists.clone(),

@@ -12,8 +12,8 @@ use crate::metrics::{SetMetrics, SetReport};
 use crate::predictions::{Predictions, predictions_file};
 use crate::report::{METRICS_FILE, RunMetrics, read_metrics};
 use crate::run_directory::RunDirectory;
+use crate::run_set::RunSet;
 use crate::run_split;
-use crate::seeds::{SeedSet, seed_run};
 use anyhow::{Context, bail, ensure};
 use shared::dataset::{Dataset, DatasetIndex, SourceRecord, Task, read_tracks};
 use shared::split::Set;
@@ -23,14 +23,14 @@ use std::path::{Path, PathBuf};
 /// What figures in `metrics.json` may differ by from those of the predictions, which are kept as `f32`.
 const TOLERANCE: f64 = 1e-9;
 
-/// A run or a set of seeds, and what it says of one set.
+/// A run or a set of runs, and what it says of one set.
 #[derive(Debug)]
 pub struct Entry {
     /// The directory.
     pub path: PathBuf,
-    /// The seeds, where it is a set of them.
-    pub seeds: Option<Vec<u64>>,
-    /// The settings, those of the first seed.
+    /// The set of runs, where it is one.
+    pub runs: Option<RunSet>,
+    /// The settings, those of the first run.
     pub config: RunConfig,
     /// The set judged.
     pub set: Set,
@@ -72,8 +72,11 @@ pub struct Figure {
 
 /// One run's files.
 struct Network {
+    path: PathBuf,
     config: RunConfig,
     metrics: RunMetrics,
+    task: Task,
+    predictions: Predictions,
     judged: Judged,
     figures: Pair,
     epochs_looked_at: usize,
@@ -81,16 +84,20 @@ struct Network {
 }
 
 impl Entry {
-    /// What the run, or set of seeds, in `path` says of `set`; `None` where it has not been judged on it. `moved` is where
+    /// What the run, or set of runs, in `path` says of `set`; `None` where it has not been evaluated on it. `moved` is where
     /// its data set lies now, if it was moved.
     ///
     /// # Errors
     /// When its files cannot be read, contradict each other, or are missing.
     pub fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<Option<Self>> {
-        let seeds = SeedSet::open(path)?;
-        let runs = runs(path, seeds.as_ref().map(|set| &set.seeds[..]));
+        let run_set = RunSet::open(path)?;
+        let is_folds = run_set.as_ref().is_some_and(RunSet::is_folds);
+        if is_folds && set == Set::Train {
+            // Every track is in the training sets of several folds.
+            return Ok(None);
+        }
         let mut networks = Vec::new();
-        for run in &runs {
+        for run in &runs(path, run_set.as_ref()) {
             match read_network(run, set)? {
                 Some(network) => networks.push(network),
                 None => return Ok(None),
@@ -100,11 +107,13 @@ impl Entry {
         if let Some(moved) = moved {
             config.data = moved.to_owned();
         }
-        let (units, split) = match split_facts(&config, &runs[0], &networks[0].judged, set) {
+        // Seeds share their tracks, and folds have tracks of their own.
+        let of_split = if is_folds { &networks[..] } else { &networks[..1] };
+        let (units, split) = match split_facts(&config, of_split, set) {
             Ok((units, facts)) => (Some(units), Ok(facts)),
             Err(reason) => (None, Err(reason)),
         };
-        let figures: Vec<Pair> = networks.iter().map(|network| network.figures).collect();
+
         let epochs_looked_at = networks
             .iter()
             .map(|network| network.epochs_looked_at)
@@ -115,8 +124,18 @@ impl Entry {
             Some(SetMetrics::Tags(_)) => ["mean AUC-ROC", "mean AUC-PR"],
             _ => ["top-1", "macro F1"],
         };
-        let judged = Judged::together(networks.into_iter().map(|network| network.judged).collect())
-            .with_context(|| format!("the seeds of {} cannot be put together", path.display()))?;
+        let judged = if is_folds {
+            out_of_fold(&networks)
+        } else {
+            let judged = networks.iter().map(|network| network.judged.clone()).collect();
+            Judged::together(judged).map_err(anyhow::Error::from)
+        };
+        let judged = judged.with_context(|| format!("the runs of {} cannot be put together", path.display()))?;
+        let figures: Vec<Pair> = if is_folds {
+            vec![judged.outcomes.plain_figures(0)]
+        } else {
+            networks.iter().map(|network| network.figures).collect()
+        };
         let units = units.unwrap_or_else(|| Units::each(judged.track_ids.len()));
         let intervals = bootstrap::intervals(&judged.outcomes, &units, RESAMPLES);
         let figures = [0, 1].map(|at| {
@@ -141,7 +160,7 @@ impl Entry {
         };
         Ok(Some(Self {
             path: path.to_owned(),
-            seeds: seeds.map(|set| set.seeds),
+            runs: run_set,
             config,
             set,
             judged,
@@ -152,9 +171,9 @@ impl Entry {
         }))
     }
 
-    /// The directories of its runs: its own, or those of its seeds.
-    pub fn runs(&self) -> Vec<PathBuf> {
-        runs(&self.path, self.seeds.as_deref())
+    /// The directories of its runs: its own, or those of the set.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        runs(&self.path, self.runs.as_ref())
     }
 
     /// What was drawn for the intervals, in words.
@@ -164,9 +183,9 @@ impl Entry {
         } else {
             format!("{} artists", self.units.len())
         };
-        match &self.seeds {
-            None => format!("bootstrap over {tracks}"),
-            Some(seeds) => format!("bootstrap over {tracks} and {} seeds", seeds.len()),
+        match self.judged.outcomes.networks() {
+            1 => format!("bootstrap over {tracks}"),
+            seeds => format!("bootstrap over {tracks} and {seeds} seeds"),
         }
     }
 }
@@ -191,22 +210,36 @@ impl Network {
     }
 }
 
-fn runs(path: &Path, seeds: Option<&[u64]>) -> Vec<PathBuf> {
-    match seeds {
+fn runs(path: &Path, set: Option<&RunSet>) -> Vec<PathBuf> {
+    match set {
         None => vec![path.to_owned()],
-        Some(seeds) => seeds.iter().map(|&seed| seed_run(path, seed)).collect(),
+        Some(set) => set.members(path).into_iter().map(|member| member.path).collect(),
     }
 }
 
-/// Those of a set of seeds whose runs have no figures of `set`; none where `path` holds a single run.
+/// The answers of a cross-validation: those of each fold to its own tracks.
+fn out_of_fold(folds: &[Network]) -> anyhow::Result<Judged> {
+    let first = &folds[0];
+    let mut all = Predictions::new(first.predictions.classes.clone());
+    for fold in folds {
+        ensure!(
+            fold.predictions.classes == all.classes,
+            "their classes are not the same"
+        );
+        all.tracks.extend(fold.predictions.tracks.iter().cloned());
+    }
+    Ok(Judged::new(first.task, &all)?)
+}
+
+/// Those of a set of runs that have no figures of `set`, as `seed 4` or `fold 2`; none where `path` holds a single run.
 ///
 /// # Errors
 /// When files of one of them cannot be read, or contradict each other.
-pub fn seeds_without(path: &Path, set: Set) -> anyhow::Result<Vec<u64>> {
+pub fn runs_without(path: &Path, set: Set) -> anyhow::Result<Vec<String>> {
     let mut without = Vec::new();
-    for seed in SeedSet::open(path)?.map_or(Vec::new(), |of| of.seeds) {
-        if read_network(&seed_run(path, seed), set)?.is_none() {
-            without.push(seed);
+    for member in RunSet::open(path)?.map_or(Vec::new(), |of| of.members(path)) {
+        if read_network(&member.path, set)?.is_none() {
+            without.push(member.label);
         }
     }
     Ok(without)
@@ -221,8 +254,8 @@ fn report(metrics: &RunMetrics, set: Set) -> Option<&SetReport> {
 }
 
 fn read_network(path: &Path, set: Set) -> anyhow::Result<Option<Network>> {
-    if SeedSet::is_at(path.parent().unwrap_or(path)) && !RunDirectory::is_at(path) {
-        // A seed whose turn has not come.
+    if RunSet::is_at(path.parent().unwrap_or(path)) && !RunDirectory::is_at(path) {
+        // A run of a set whose turn has not come.
         return Ok(None);
     }
     let (run, config) = RunDirectory::open(path)?;
@@ -271,12 +304,16 @@ fn read_network(path: &Path, set: Set) -> anyhow::Result<Option<Network>> {
         .collect();
     let history = run.read(HISTORY_FILE)?.unwrap_or_default();
     let trained = csv::Reader::from_reader(&history[..]).records().count();
-    let patient = config.patience == 0 || trained.saturating_sub(metrics.best_epoch) < config.patience;
+    let best_epoch = metrics.best_epoch.unwrap_or(trained);
+    let patient = config.patience == 0 || trained.saturating_sub(best_epoch) < config.patience;
     Ok(Some(Network {
+        path: path.to_owned(),
         unfinished: trained < config.epochs && patient,
         epochs_looked_at: epochs.len(),
         config,
         metrics,
+        task,
+        predictions,
         judged,
         figures,
     }))
@@ -296,21 +333,29 @@ fn is_fma_small(source: &SourceRecord) -> bool {
     source.preset.as_deref() == Some("fma_small") && source.preset_differences.is_empty()
 }
 
-/// The groups of the judged tracks and what their split is like, or why that cannot be said.
-fn split_facts(config: &RunConfig, run: &Path, judged: &Judged, set: Set) -> Result<(Units, SplitFacts), String> {
+/// The groups of the evaluated tracks and what their split is like, or their splits; or why that cannot be said.
+fn split_facts(config: &RunConfig, networks: &[Network], set: Set) -> Result<(Units, SplitFacts), String> {
     let index = index(config)?;
-    let split = run_split::read(run, &index).map_err(|error| error.to_string())?;
-    let ids: BTreeSet<u64> = split.tracks.get(&set).into_iter().flatten().copied().collect();
-    if judged.track_ids.iter().any(|id| !ids.contains(id)) {
-        return Err(format!("split `{}` has other tracks than were judged", config.split));
+    let mut splits = Vec::new();
+    for network in networks {
+        let split = run_split::read(&network.path, &index).map_err(|error| error.to_string())?;
+        let ids: BTreeSet<u64> = split.tracks.get(&set).into_iter().flatten().copied().collect();
+        if network.judged.track_ids.iter().any(|id| !ids.contains(id)) {
+            return Err(format!(
+                "split `{}` has other tracks than were evaluated",
+                split.index.name
+            ));
+        }
+        splits.push(split.index);
     }
+    let evaluated = networks.iter().flat_map(|network| &network.judged.track_ids);
     let tracks = read_tracks(&config.data, &index).map_err(|error| error.to_string())?;
     let rows: HashMap<u64, _> = tracks.iter().map(|row| (row.track_id, row)).collect();
     let row = |id: &u64| {
         rows.get(id)
             .ok_or_else(|| format!("track {id} is none of the data set"))
     };
-    let rows = judged.track_ids.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+    let rows = evaluated.map(row).collect::<Result<Vec<_>, _>>()?;
     let known = |name: &str| !name.is_empty();
     let without_artist = rows.iter().filter(|row| !known(&row.artist)).count();
     // Where an artist is not known, an album ties as much.
@@ -321,9 +366,9 @@ fn split_facts(config: &RunConfig, run: &Path, judged: &Judged, set: Set) -> Res
     };
     let names: Vec<Option<String>> = rows.iter().map(|row| name(row)).collect();
     let facts = SplitFacts {
-        strategy: split.index.strategy.clone(),
-        group_by: split.index.group_by.clone(),
-        overlap: Overlap::of(&split.index.leaks, set, without_artist),
+        strategy: splits[0].strategy.clone(),
+        group_by: splits[0].group_by.clone(),
+        overlap: Overlap::of(splits.iter().map(|split| &split.leaks), set, without_artist),
     };
     Ok((Units::named(names.iter().map(Option::as_deref)), facts))
 }
@@ -332,6 +377,7 @@ fn split_facts(config: &RunConfig, run: &Path, judged: &Judged, set: Set) -> Res
 mod tests {
     use super::*;
     use crate::models::ModelKind;
+    use crate::run_set::Members;
     use crate::testing;
 
     #[test]
@@ -357,10 +403,10 @@ mod tests {
     }
 
     #[test]
-    fn the_seeds_that_lack_figures_are_named() {
+    fn the_runs_that_lack_metrics_are_named() {
         let root = tempfile::tempdir().unwrap();
-        let set = SeedSet {
-            seeds: vec![4, 5],
+        let set = RunSet {
+            members: Members::Seeds(vec![4, 5]),
             settings: RunConfig {
                 classes: vec!["Folk".into(), "Rock".into()],
                 split: "main".into(),
@@ -370,7 +416,7 @@ mod tests {
         };
         let directory = RunDirectory::begin(root.path()).unwrap();
         set.save(&directory).unwrap();
-        assert_eq!(seeds_without(root.path(), Set::Val).unwrap(), [4, 5]);
-        assert!(seeds_without(&root.path().join("none"), Set::Val).unwrap().is_empty());
+        assert_eq!(runs_without(root.path(), Set::Val).unwrap(), ["seed 4", "seed 5"]);
+        assert!(runs_without(&root.path().join("none"), Set::Val).unwrap().is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bootstrap::Interval;
 use serde::Serialize;
-use shared::split::{LeakAudit, Set};
+use shared::split::{Leak, LeakAudit, Set};
 use std::collections::BTreeSet;
 
 /// An interval wider than this says little: systems that differ by less than 0.1 look alike.
@@ -44,22 +44,23 @@ pub struct Overlap {
 }
 
 impl Overlap {
-    /// What the audit says of one set.
-    pub fn of(leaks: &LeakAudit, set: Set, tracks_without_artist: usize) -> Self {
-        let elsewhere = |tracks: &std::collections::BTreeMap<Set, Vec<u64>>| tracks.keys().any(|&other| other != set);
-        let shared = |leaks: &[shared::split::Leak]| -> (usize, usize) {
-            let tracks = leaks
-                .iter()
-                .filter(|leak| elsewhere(&leak.tracks))
-                .filter_map(|leak| leak.tracks.get(&set));
-            let (count, ids): (Vec<usize>, Vec<&Vec<u64>>) = tracks.map(|ids| (1, ids)).unzip();
-            (count.len(), ids.into_iter().flatten().collect::<BTreeSet<_>>().len())
+    /// What the audits of one split, or of all folds, say of one set.
+    pub fn of<'a>(audits: impl Iterator<Item = &'a LeakAudit> + Clone, set: Set, tracks_without_artist: usize) -> Self {
+        let shared = |leaks: fn(&LeakAudit) -> &Vec<Leak>| -> (usize, usize) {
+            let (mut names, mut ids) = (BTreeSet::new(), BTreeSet::<u64>::new());
+            for leak in audits.clone().flat_map(leaks) {
+                if let Some(tracks) = leak.tracks.get(&set).filter(|_| leak.tracks.len() > 1) {
+                    names.insert(&leak.name);
+                    ids.extend(tracks);
+                }
+            }
+            (names.len(), ids.len())
         };
-        let (artists, artist_tracks) = shared(&leaks.artists);
+        let (artists, artist_tracks) = shared(|audit| &audit.artists);
         Self {
             artists,
             artist_tracks,
-            duplicates: shared(&leaks.duplicates).0,
+            duplicates: shared(|audit| &audit.duplicates).0,
             tracks_without_artist,
         }
     }
@@ -344,9 +345,9 @@ mod tests {
             albums: Vec::new(),
             duplicates: vec![leak("d", &[(Set::Train, &[9]), (Set::Val, &[10])])],
         };
-        let test = Overlap::of(&leaks, Set::Test, 0);
+        let test = Overlap::of([&leaks].into_iter(), Set::Test, 0);
         assert_eq!((test.artists, test.artist_tracks, test.duplicates), (2, 3, 0));
-        let val = Overlap::of(&leaks, Set::Val, 0);
+        let val = Overlap::of([&leaks].into_iter(), Set::Val, 0);
         assert_eq!((val.artists, val.artist_tracks, val.duplicates), (2, 2, 1));
     }
 }

@@ -18,7 +18,7 @@ pub mod text;
 mod units;
 
 pub use board::{Adjusted, Board, Versus};
-pub use entry::{Entry, Figure, SplitFacts, seeds_without};
+pub use entry::{Entry, Figure, SplitFacts, runs_without};
 pub use judged::{Judged, NotJudged, NotPaired};
 pub use outcomes::{ClassOutcomes, Outcomes, Pair, TagOutcomes};
 pub use units::Units;

@@ -55,13 +55,14 @@ fn figures(entries: &[&Entry]) -> String {
     ];
     rows[0].extend(entries[0].figures.iter().map(|figure| figure.name.to_owned()));
     for entry in entries {
-        let seeds = entry
-            .seeds
-            .as_ref()
-            .map_or(String::new(), |seeds| format!(" ({} seeds)", seeds.len()));
+        let runs = match entry.runs.as_ref().map(|set| (set.seeds(), set.folds())) {
+            Some((Some(seeds), _)) => format!(" ({} seeds)", seeds.len()),
+            Some((_, Some(folds))) => format!(" ({folds} folds)"),
+            _ => String::new(),
+        };
         let data = entry.config.data.file_name().unwrap_or(entry.config.data.as_os_str());
         let mut row = vec![
-            format!("{}{seeds}", entry.path.display()),
+            format!("{}{runs}", entry.path.display()),
             entry.config.model.to_string(),
             data.to_string_lossy().into_owned(),
             split(entry),

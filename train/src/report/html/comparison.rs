@@ -155,7 +155,7 @@ fn figures_table(entries: &[Entry<'_>], set: Set) -> Markup {
                             }
                         }
                         td.number { (entry.view.report(set).map_or(0, |report| samples(&report.tracks))) }
-                        td.number { (entry.view.metrics.best_epoch) }
+                        td.number { @if let Some(best) = entry.view.metrics.best_epoch { (best) } }
                         @let seconds = median(entry.view.history.iter().map(|epoch| epoch.seconds).collect());
                         td.number data-value=[seconds.map(|seconds| format!("{seconds:.3}"))] {
                             (seconds.map_or("–".into(), duration))

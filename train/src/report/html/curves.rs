@@ -31,7 +31,7 @@ pub const COLUMNS: [Column; 10] = [
 /// The section.
 pub fn section(view: &RunView<'_>) -> Section {
     let history = &view.history;
-    let best = view.metrics.best_epoch;
+    let best = view.metrics.best_epoch.unwrap_or(0);
     let body = if history.is_empty() {
         notice("history.csv is not there, so that no curve can be drawn.")
     } else {

@@ -62,13 +62,13 @@ pub fn write(run: &RunDirectory, config: &RunConfig, options: &Options<'_>) -> a
         .with_context(|| format!("the {} set of {} was not judged yet", set.name(), run.root().display()))?;
     let sections: Vec<Section> = [
         Some(summary::section(&view, set, report, options.standings)),
-        Some(curves::section(&view)),
+        view.metrics.best_epoch.map(|_| curves::section(&view)),
         confusion::section(&view, set),
         ranking::section(&view, set),
         Some(outputs::section(set, report)),
         Some(mistakes::section(&view, set, options.audio)),
         Some(data_statistics::section(&view)),
-        Some(throughput::section(&view)),
+        view.metrics.best_epoch.map(|_| throughput::section(&view)),
         Some(settings::section(&view)),
     ]
     .into_iter()

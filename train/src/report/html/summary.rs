@@ -101,12 +101,14 @@ fn facts(view: &RunView<'_>) -> Markup {
             tbody {
                 tr { th scope="row" { "model" } td { b { (config.model) } ", of: " (description.paper) } }
                 tr { th scope="row" { "fed with" } td { (description.input.describe()) } }
-                tr {
+                @if let Some(best) = view.metrics.best_epoch {
+                    tr {
                     th scope="row" { "best epoch" }
                     td {
-                        (view.metrics.best_epoch)
+                        (best)
                         @if epochs > 0 { " of " (epochs) " that were trained" }
                         @if epochs != config.epochs { "; " (config.epochs) " were asked for" }
+                    }
                     }
                 }
                 @match &view.data {

@@ -25,8 +25,9 @@ fn run(root: &Path, data: &Path, edit: impl FnOnce(&mut RunConfig)) -> (RunDirec
     edit(&mut config);
     let run = RunDirectory::begin(root).unwrap();
     run.save_config(&config).unwrap();
-    let split = Split::read(data, &Dataset::read_index(data).unwrap(), None).unwrap();
-    run_split::keep(&split, data, &run).unwrap();
+    let index = Dataset::read_index(data).unwrap();
+    let split = Split::read(data, &index, None).unwrap();
+    run_split::keep(&split, &data.join("splits/main"), &index, &run).unwrap();
     let mut confusion = ConfusionMatrix::new(2);
     confusion.add(0, 0);
     confusion.add(1, 0);
@@ -64,7 +65,7 @@ fn save(run: &RunDirectory, config: &RunConfig, report: SetReport, predictions: 
     let metrics = RunMetrics {
         model: config.model,
         split: config.split.clone(),
-        best_epoch: 2,
+        best_epoch: Some(2),
         train: None,
         validation: Some(report),
         test: None,

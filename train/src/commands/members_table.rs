@@ -1,26 +1,27 @@
-//! The figures of a set of seeds: a row each, then mean and standard deviation.
+//! The figures of a set of runs: a row each, then mean and standard deviation.
 
 use crate::metrics::{Figures, SetMetrics};
 use serde_json::{Map, Value, json};
 
-/// One seed's figures on a set.
-pub(super) struct SeedFigures {
-    pub(super) seed: u64,
+/// One run's figures on a set.
+pub(super) struct MemberFigures {
+    /// `seed 4`, `fold 2`.
+    pub(super) label: String,
     pub(super) best_epoch: usize,
     pub(super) figures: Figures,
 }
 
-impl SeedFigures {
-    pub(super) fn new(seed: u64, best_epoch: usize, metrics: &SetMetrics) -> Self {
+impl MemberFigures {
+    pub(super) fn new(label: &str, best_epoch: usize, metrics: &SetMetrics) -> Self {
         Self {
-            seed,
+            label: label.to_owned(),
             best_epoch,
             figures: Figures::from(metrics),
         }
     }
 }
 
-/// A figure's mean over the seeds, and its standard deviation, with `n - 1` in the denominator.
+/// A figure's mean over the runs, and its standard deviation, with `n - 1` in the denominator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Spread {
     pub(super) mean: f64,
@@ -39,8 +40,8 @@ impl Spread {
     }
 }
 
-/// The figures that the task has: their names for people and for scripts, and what each seed came to.
-fn columns(seeds: &[SeedFigures]) -> Vec<(&'static str, &'static str, Vec<f64>)> {
+/// The figures that the task has: their names for people and for scripts, and what each run came to.
+fn columns(runs: &[MemberFigures]) -> Vec<(&'static str, &'static str, Vec<f64>)> {
     type Get = fn(&Figures) -> Option<f64>;
     let all: [(&str, &str, Get); 5] = [
         ("top-1", "top1", |figures| figures.top1),
@@ -50,19 +51,19 @@ fn columns(seeds: &[SeedFigures]) -> Vec<(&'static str, &'static str, Vec<f64>)>
         ("loss", "loss", |figures| Some(figures.loss)),
     ];
     let column = |(name, key, get): (&'static str, &'static str, Get)| {
-        let values: Option<Vec<f64>> = seeds.iter().map(|seed| get(&seed.figures)).collect();
+        let values: Option<Vec<f64>> = runs.iter().map(|run| get(&run.figures)).collect();
         values.map(|values| (name, key, values))
     };
     all.into_iter().filter_map(column).collect()
 }
 
 /// The table in text.
-pub(super) fn text(seeds: &[SeedFigures]) -> String {
-    let columns = columns(seeds);
-    let mut table = format!("{:<18}  {:>10}", "seed", "best epoch");
+pub(super) fn text(runs: &[MemberFigures]) -> String {
+    let columns = columns(runs);
+    let mut table = format!("{:<18}  {:>10}", "run", "best epoch");
     columns.iter().for_each(|(name, ..)| table += &format!("  {name:>8}"));
-    for (row, seed) in seeds.iter().enumerate() {
-        table += &format!("\n{:<18}  {:>10}", seed.seed, seed.best_epoch);
+    for (row, run) in runs.iter().enumerate() {
+        table += &format!("\n{:<18}  {:>10}", run.label, run.best_epoch);
         columns
             .iter()
             .for_each(|(.., values)| table += &format!("  {:>8.4}", values[row]));
@@ -82,11 +83,11 @@ pub(super) fn text(seeds: &[SeedFigures]) -> String {
     table
 }
 
-/// The table for scripts: `seeds`, `mean` and `standard_deviation`.
-pub(super) fn json(seeds: &[SeedFigures]) -> Map<String, Value> {
-    let columns = columns(seeds);
-    let row = |(row, seed): (usize, &SeedFigures)| {
-        let mut line = json!({ "seed": seed.seed, "best_epoch": seed.best_epoch });
+/// The table for scripts: `runs`, `mean` and `standard_deviation`.
+pub(super) fn json(runs: &[MemberFigures]) -> Map<String, Value> {
+    let columns = columns(runs);
+    let row = |(row, run): (usize, &MemberFigures)| {
+        let mut line = json!({ "run": run.label, "best_epoch": run.best_epoch });
         columns
             .iter()
             .for_each(|(_, key, values)| line[*key] = json!(values[row]));
@@ -99,9 +100,9 @@ pub(super) fn json(seeds: &[SeedFigures]) -> Map<String, Value> {
             .collect::<Map<_, _>>()
             .into()
     };
-    let rows: Vec<Value> = seeds.iter().enumerate().map(row).collect();
+    let rows: Vec<Value> = runs.iter().enumerate().map(row).collect();
     Map::from_iter([
-        ("seeds".to_owned(), json!(rows)),
+        ("runs".to_owned(), json!(rows)),
         ("mean".to_owned(), of(|spread| spread.mean)),
         ("standard_deviation".to_owned(), of(|spread| spread.deviation)),
     ])
@@ -111,9 +112,9 @@ pub(super) fn json(seeds: &[SeedFigures]) -> Map<String, Value> {
 mod tests {
     use super::*;
 
-    fn seed(seed: u64, top1: f64) -> SeedFigures {
-        SeedFigures {
-            seed,
+    fn run(label: &str, top1: f64) -> MemberFigures {
+        MemberFigures {
+            label: label.into(),
             best_epoch: 3,
             figures: Figures {
                 loss: 1.0,
@@ -128,19 +129,19 @@ mod tests {
 
     #[test]
     fn mean_and_deviation_stand_below() {
-        let seeds = [seed(4, 0.5), seed(5, 0.7), seed(6, 0.6)];
-        let table = text(&seeds);
+        let runs = [run("seed 4", 0.5), run("seed 5", 0.7), run("seed 6", 0.6)];
+        let table = text(&runs);
         let lines: Vec<_> = table
             .lines()
             .map(|line| line.split_whitespace().collect::<Vec<_>>())
             .collect();
-        assert_eq!(lines[0], ["seed", "best", "epoch", "top-1", "macro", "F1", "loss"]);
-        assert_eq!(lines[2], ["5", "3", "0.7000", "0.5000", "1.0000"]);
+        assert_eq!(lines[0], ["run", "best", "epoch", "top-1", "macro", "F1", "loss"]);
+        assert_eq!(lines[2], ["seed", "5", "3", "0.7000", "0.5000", "1.0000"]);
         assert_eq!(lines[4], ["mean", "0.6000", "0.5000", "1.0000"]);
         // numpy.std([0.5, 0.7, 0.6], ddof=1) is 0.1.
         assert_eq!(lines[5], ["standard", "deviation", "0.1000", "0.0000", "0.0000"]);
-        let json = json(&seeds);
-        assert_eq!(json["seeds"][2]["seed"], 6);
+        let json = json(&runs);
+        assert_eq!(json["runs"][2]["run"], "seed 6");
         assert!((json["standard_deviation"]["top1"].as_f64().unwrap() - 0.1).abs() < 1e-12);
         assert!(json["mean"].get("auc_roc").is_none());
     }

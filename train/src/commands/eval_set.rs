@@ -1,0 +1,187 @@
+//! `train eval` of a set of runs.
+
+use super::Outcome;
+use super::eval::eval_run;
+use super::members_table::{self, MemberFigures};
+use crate::cli::EvalArgs;
+use crate::console::Console;
+use crate::evaluate::Judgement;
+use crate::mapping_fault::FaultWatch;
+use crate::metrics::{SetMetrics, SetReport};
+use crate::predictions::{Predictions, predictions_file};
+use crate::report::{self, METRICS_FILE, RunMetrics, html, read_metrics};
+use crate::run_directory::{RunDirectory, RunError};
+use crate::run_set::RunSet;
+use crate::scoreboard::Entry;
+use crate::start::BEST_FILE;
+use anyhow::{Context, bail};
+use serde_json::{Map, Value, json};
+use shared::dataset::Task;
+use shared::split::Set;
+
+/// What a set of runs came to: per set of tracks the table of the runs, and metrics with their intervals.
+pub(super) fn figures_file(set: &RunSet) -> &'static str {
+    if set.is_folds() { "folds.json" } else { "seeds.json" }
+}
+
+/// Evaluates each run's best weights on one set of its split, and writes what they come to together.
+pub(super) fn eval_set(
+    args: &EvalArgs,
+    runs: &RunSet,
+    watch: &FaultWatch,
+    console: Console,
+) -> anyhow::Result<Outcome> {
+    let (root, set) = (&args.run, Set::from(args.set));
+    let members = runs.members(root);
+    if runs.is_folds() && set == Set::Train {
+        bail!("every track is in the training sets of several folds; evaluate --set test or val, or one of the folds");
+    }
+    for member in &members {
+        if !member.path.join(BEST_FILE).exists() {
+            bail!(
+                "{} of {} has not been trained yet; continue with `train fit --run {} --resume`",
+                member.label,
+                root.display(),
+                root.display()
+            );
+        }
+    }
+    let directory = RunDirectory::begin(root)?;
+    let (mut rows, mut reports) = (Vec::new(), Vec::new());
+    for (at, member) in members.iter().enumerate() {
+        console.line(&format!("{}, {} of {}", member.label, at + 1, members.len()));
+        let of_run = EvalArgs {
+            run: member.path.clone(),
+            verify: args.verify && at == 0,
+            ..args.clone()
+        };
+        let outcome =
+            eval_run(of_run, watch, console).with_context(|| format!("{} of {}", member.label, root.display()))?;
+        let report: SetReport = serde_json::from_value(outcome.json["metrics"].clone())?;
+        let best_epoch = read_metrics(&RunDirectory::open(&member.path)?.0)?.best_epoch;
+        let best_epoch = best_epoch.context("a run has a best epoch")?;
+        rows.push(MemberFigures::new(&member.label, best_epoch, &report.tracks));
+        reports.push(report);
+    }
+    let out_of_fold = if runs.is_folds() {
+        Some(write_out_of_fold(&directory, runs, set, &reports)?)
+    } else {
+        None
+    };
+    let entry = Entry::read(root, set, args.data.as_deref())?.context("the runs have just been evaluated")?;
+    let mut figures = members_table::json(&rows);
+    figures.insert("tracks".into(), json!(entry.judged.track_ids.len()));
+    figures.insert("split".into(), json!(entry.config.split));
+    figures.insert("intervals".into(), json!(entry.figures));
+    figures.insert("method".into(), json!(entry.method()));
+    figures.insert("marks".into(), json!(entry.marks));
+    let mut text = format!(
+        "{} set of split `{}`, {} tracks\n{}\n",
+        set.name(),
+        entry.config.split,
+        entry.judged.track_ids.len(),
+        members_table::text(&rows)
+    );
+    if let Some(report) = &out_of_fold {
+        text += &format!(
+            "all tracks, each by the fold that evaluates it: {}\n",
+            report.tracks.describe()
+        );
+        figures.insert("out_of_fold".into(), json!(report));
+    }
+    for figure in &entry.figures {
+        let interval = figure.interval.map_or("no interval".into(), |[low, high]| {
+            format!("95 % interval {low:.4} to {high:.4}, {}", entry.method())
+        });
+        text += &format!("{} {:.4}, {interval}\n", figure.name, figure.mean);
+    }
+    for mark in &entry.marks {
+        text += &format!("! {}\n", mark.sentence);
+    }
+    let file = figures_file(runs);
+    text += &format!("metrics {}", directory.path(file).display());
+    write(&directory, file, set, figures.clone())?;
+    if out_of_fold.is_some() {
+        let standings = entry.standings();
+        let options = html::Options {
+            set: Some(set),
+            audio: args.audio,
+            standings: &standings,
+        };
+        if let Some(page) = report::write_page(&directory, &entry.config, &options) {
+            text += &format!("\nreport {}", page.display());
+        }
+    }
+    let json = json!({ "command": "eval", "run": root.to_string_lossy(), "set": set.name(), "figures": figures });
+    Ok(Outcome { text, json })
+}
+
+/// Writes the predictions of every track by the fold that evaluates it, with their table, picture and metrics, as those of
+/// one run.
+fn write_out_of_fold(
+    directory: &RunDirectory,
+    folds: &RunSet,
+    set: Set,
+    reports: &[SetReport],
+) -> anyhow::Result<SetReport> {
+    let config = &folds.settings;
+    let mut all = Predictions::new(config.classes.clone());
+    for member in folds.members(directory.root()) {
+        let (run, _) = RunDirectory::open(&member.path)?;
+        let file = predictions_file(set);
+        let table = run
+            .read(file)?
+            .with_context(|| format!("{} is missing", run.path(file).display()))?;
+        all.tracks.extend(Predictions::from_csv(&table)?.tracks);
+    }
+    let task = match reports[0].tracks {
+        SetMetrics::Classes(_) => Task::SingleLabel,
+        SetMetrics::Tags(_) => Task::MultiLabel,
+    };
+    let tally = all.tally(task);
+    let report = SetReport {
+        tracks: tally.metrics(&config.classes, None)?,
+        clips: reports.iter().map(|report| report.clips).sum(),
+        per_clip: None,
+    };
+    let metrics = if directory.path(METRICS_FILE).exists() {
+        read_metrics(directory)?
+    } else {
+        RunMetrics {
+            model: config.model,
+            split: config.split.clone(),
+            best_epoch: None,
+            train: None,
+            validation: None,
+            test: None,
+        }
+    };
+    let judgement = Judgement {
+        tracks: tally.clone(),
+        clips: tally,
+        predictions: all,
+    };
+    report::write_set(directory, config, metrics, set, report.clone(), &judgement)?;
+    Ok(report)
+}
+
+/// Adds a set's figures to those that are there.
+fn write(directory: &RunDirectory, file: &str, set: Set, figures: Map<String, Value>) -> Result<(), RunError> {
+    let damaged = |error: serde_json::Error| RunError::Damaged {
+        path: directory.path(file),
+        detail: error.to_string(),
+    };
+    let mut all: Map<String, Value> = match directory.read(file)? {
+        Some(bytes) => serde_json::from_slice(&bytes).map_err(damaged)?,
+        None => Map::new(),
+    };
+    let name = match set {
+        Set::Train => "train",
+        Set::Val => "validation",
+        Set::Test => "test",
+    };
+    all.insert(name.into(), figures.into());
+    let mut bytes = serde_json::to_vec_pretty(&all).expect("plain figures always serialize");
+    bytes.push(b'\n');
+    directory.write(file, &bytes)
+}

@@ -1,0 +1,253 @@
+//! `train fit --seeds N` and `train fit --folds K`: the same training from several seeds, or on all folds of a
+//! cross-validation, one after the other.
+
+use super::eval_set::{eval_set, figures_file};
+use super::fit::{Plan, Surroundings, plan, train};
+use super::members_table::{self, MemberFigures};
+use super::{Outcome, UsageError};
+use crate::cli::{EvalArgs, FitArgs, SetName};
+use crate::config::{RunConfig, Settings, invalid};
+use crate::device::DeviceChoice;
+use crate::run_directory::{RunDirectory, RunError};
+use crate::run_set::{FoldSplit, Member, Members, RunSet};
+use crate::run_split;
+use crate::stop::Stopped;
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use shared::dataset::Dataset;
+use shared::split::{self, Split, SplitError};
+use std::path::Path;
+
+/// Begins a set of runs, or continues one. `args.settings` has those of the settings file too.
+pub(super) fn fit_set(
+    mut args: FitArgs,
+    choices: &[DeviceChoice],
+    around: &Surroundings<'_>,
+) -> anyhow::Result<Outcome> {
+    let root = args.run.clone();
+    let begun = begun(&args)?;
+    let mut settings = std::mem::take(&mut args.settings);
+    let folds = match (&begun, args.folds) {
+        (None, Some(folds)) => {
+            let data = settings.data.clone().context("--folds needs --data")?;
+            let folds = fold_splits(&data, settings.split.as_deref(), folds)?;
+            settings.split = Some(folds[0].index.name.clone());
+            folds
+        }
+        _ => Vec::new(),
+    };
+    let plan_of_set = plan(
+        settings,
+        begun.as_ref().map(|set| &set.settings),
+        &root,
+        choices.len(),
+        around.watch,
+    )?;
+    let members = match &begun {
+        Some(set) if set.is_folds() => set.members.clone(),
+        _ if !folds.is_empty() => Members::Folds(folds.iter().map(fold_split).collect()),
+        _ => Members::Seeds(seeds(&args, &plan_of_set.config, begun.as_ref())?),
+    };
+    // Held until all runs have ended.
+    let directory = RunDirectory::begin(&root)?;
+    let set = begin(&directory, members, plan_of_set, &folds)?;
+    let members = set.members(&root);
+    let mut rows = Vec::new();
+    for (at, member) in members.iter().enumerate() {
+        let line = format!("{}, {} of {}", member.label, at + 1, members.len());
+        around.console.line(&line);
+        let of_run = FitArgs {
+            run: member.path.clone(),
+            resume: false,
+            seeds: None,
+            folds: None,
+            // What was read before need not be checked again.
+            verify: args.verify && at == 0,
+            config: None,
+            device: args.device.clone(),
+            settings: Settings::default(),
+            stop_at_eof: false,
+        };
+        match fit_member(&of_run, member, choices, around) {
+            Ok(row) => rows.push(row),
+            Err(error) => {
+                let stopped = error.chain().find_map(|cause| cause.downcast_ref::<Stopped>()).cloned();
+                return Err(match stopped {
+                    Some(stopped) => stopped.in_set(&root, &member.label).into(),
+                    None => error.context(format!("{} of {}", member.label, root.display())),
+                });
+            }
+        }
+    }
+    forget_outdated(&directory, &set, &rows)?;
+    let table = members_table::text(&rows);
+    if set.is_folds() {
+        around
+            .console
+            .line(&format!("{table}\nvalidation metrics of each fold's best epoch"));
+        // The evaluation writes into the same directory.
+        drop(directory);
+        let of_test = EvalArgs::new(root, SetName::Test, choices[0].to_string());
+        return eval_set(&of_test, &set, around.watch, around.console);
+    }
+    let text = format!(
+        "{table}\nvalidation metrics of each seed's best epoch; evaluate the test set with `train eval --run {}`",
+        root.display()
+    );
+    let mut json = json!({ "command": "fit", "run": root.to_string_lossy() });
+    json["validation"] = members_table::json(&rows).into();
+    Ok(Outcome { text, json })
+}
+
+/// Keeps the splits, and then says that there is a set.
+fn begin(directory: &RunDirectory, members: Members, plan: Plan, folds: &[Split]) -> anyhow::Result<RunSet> {
+    let Plan {
+        config,
+        data,
+        split_from,
+    } = plan;
+    let index = data.dataset.index();
+    run_split::keep(&data.split, &split_from, index, directory)?;
+    let set = RunSet {
+        members,
+        settings: config,
+    };
+    for (fold, member) in folds.iter().zip(set.members(directory.root())) {
+        let from = split::directory(&set.settings.data, &fold.index.name)?;
+        run_split::keep(fold, &from, index, &RunDirectory::begin(&member.path)?)?;
+    }
+    set.save(directory)?;
+    Ok(set)
+}
+
+/// The splits of all folds of the set that `name` names, or that the named split, or the current one, belongs to.
+fn fold_splits(data: &Path, name: Option<&str>, wanted: u64) -> anyhow::Result<Vec<Split>> {
+    let index = Dataset::read_index(data)?;
+    let names = match name.map(|name| split::folds(data, name)) {
+        Some(Ok(names)) => names,
+        _ => {
+            let split = Split::read(data, &index, name)?;
+            let fold = split.index.fold.with_context(|| {
+                format!(
+                    "split `{}` of {} is not a fold; make folds with `preprocess split {} --folds {wanted}`, and name them \
+                     with --split",
+                    split.index.name,
+                    data.display(),
+                    data.display()
+                )
+            })?;
+            split::folds(data, &fold.name)?
+        }
+    };
+    if names.len() as u64 != wanted {
+        bail!(
+            "{} has {} folds of that name, not {wanted}; give --folds {}, or make others with `preprocess split {} --folds \
+             {wanted}`",
+            data.display(),
+            names.len(),
+            names.len(),
+            data.display()
+        );
+    }
+    let splits = names.iter().map(|name| Split::read(data, &index, Some(name)));
+    Ok(splits.collect::<Result<_, SplitError>>()?)
+}
+
+fn fold_split(split: &Split) -> FoldSplit {
+    FoldSplit {
+        split: split.index.name.clone(),
+        checksum: split.index.checksum.clone(),
+    }
+}
+
+/// Removes the figures of the set where they are of other epochs than those that are the best now.
+fn forget_outdated(directory: &RunDirectory, set: &RunSet, rows: &[MemberFigures]) -> Result<(), RunError> {
+    let file = figures_file(set);
+    let Some(bytes) = directory.read(file)? else {
+        return Ok(());
+    };
+    let figures: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let is_current = |of_set: &Value| {
+        let epochs = |row: &Value| Some((row["run"].as_str()?.to_owned(), row["best_epoch"].as_u64()?));
+        let stated: Vec<_> = of_set["runs"].as_array().into_iter().flatten().map(epochs).collect();
+        let now = rows.iter().map(|row| Some((row.label.clone(), row.best_epoch as u64)));
+        stated == now.collect::<Vec<_>>()
+    };
+    match figures.as_object() {
+        Some(sets) if sets.values().all(is_current) => Ok(()),
+        _ => directory.remove(file),
+    }
+}
+
+/// The set that is to be continued, if one is.
+fn begun(args: &FitArgs) -> anyhow::Result<Option<RunSet>> {
+    let root = args.run.display();
+    let set = RunSet::open(&args.run)?;
+    match &set {
+        Some(set) if !args.resume => bail!(
+            "{root} holds a set of runs already ({}); continue it with --resume, or name another directory",
+            set.describe()
+        ),
+        Some(set)
+            if (set.is_folds() && args.seeds.is_some())
+                || args
+                    .folds
+                    .is_some_and(|folds| set.folds().map(|there| there as u64) != Some(folds)) =>
+        {
+            bail!(
+                "{root} holds a set of {}; leave out --seeds and --folds",
+                set.describe()
+            )
+        }
+        None if RunDirectory::is_at(&args.run) => {
+            bail!("{root} holds one run and no set of runs; leave --seeds and --folds out, or name another directory")
+        }
+        None if args.resume => bail!("{root} holds no set of runs; leave --resume out to begin one"),
+        _ => Ok(set),
+    }
+}
+
+/// All seeds, counted up from that of `config`.
+fn seeds(args: &FitArgs, config: &RunConfig, begun: Option<&RunSet>) -> anyhow::Result<Vec<u64>> {
+    let there = begun.map_or(0, |set| set.members(&args.run).len() as u64);
+    let count = args.seeds.unwrap_or(there);
+    if count < there {
+        bail!(
+            "{} has {there} seeds already; --seeds {count} would leave some out",
+            args.run.display()
+        );
+    }
+    let seeds: Option<Vec<u64>> = (0..count).map(|at| config.seed.checked_add(at)).collect();
+    // Seeds are kept in TOML, whose integers are signed.
+    let seeds = seeds.filter(|seeds| seeds.iter().all(|&seed| i64::try_from(seed).is_ok()));
+    seeds.ok_or_else(|| {
+        let problem = format!("must be below 2^63 - {count}, not {}", config.seed);
+        UsageError::Setting(invalid("--seed", problem)).into()
+    })
+}
+
+/// Trains one run of a set, or continues it.
+fn fit_member(
+    args: &FitArgs,
+    member: &Member,
+    choices: &[DeviceChoice],
+    around: &Surroundings<'_>,
+) -> anyhow::Result<MemberFigures> {
+    Stopped::check(around.stop)?;
+    let resumed = RunDirectory::is_at(&args.run)
+        .then(|| RunDirectory::resume(&args.run))
+        .transpose()?;
+    let (directory, begun) = resumed.unzip();
+    // Also where the run has not begun: the data set must still be the one that the others were trained on.
+    let like = begun.as_ref().unwrap_or(&member.config);
+    let settings = Settings {
+        // The split is the one that is kept, whatever the data set has under its name by now.
+        split: None,
+        ..member.config.to_settings()
+    };
+    let plan = plan(settings, Some(like), &args.run, choices.len(), around.watch)?;
+    around.watch.advise(&around.advice);
+    let trained = train(args, plan, directory, choices, around)?;
+    let (best, validation) = (&trained.report.best, &trained.report.validation);
+    Ok(MemberFigures::new(&member.label, best.epoch, &validation.tracks))
+}
