@@ -346,6 +346,7 @@ mod tests {
             ],
             albums: Vec::new(),
             duplicates: vec![leak("d", &[(Set::Train, &[9]), (Set::Val, &[10])])],
+            ..LeakAudit::default()
         };
         let test = Overlap::of(&leaks, Set::Test, 0);
         assert_eq!((test.artists, test.artist_tracks, test.duplicates), (2, 3, 0));
