@@ -7,7 +7,7 @@
 use anyhow::{Context, ensure};
 use clap::Parser;
 use preprocess::cli::{
-    self, BuildArgs, Cli, Command, ExtendArgs, InspectArgs, MergeArgs, SplitArgs, UsageError, VerifyArgs,
+    self, BuildArgs, Cli, Command, ExtendArgs, InspectArgs, MergeArgs, SplitArgs, SplitTask, UsageError, VerifyArgs,
 };
 use preprocess::inspect::files::TrackLabels;
 use preprocess::inspect::labels::LabelReport;
@@ -127,10 +127,11 @@ fn add_features(args: ExtendArgs, style: Style) -> anyhow::Result<Outcome> {
 }
 
 fn make_split(args: SplitArgs) -> anyhow::Result<Outcome> {
-    if args.prune {
-        return Ok(report::prune(&split::prune(&args.dataset)?));
-    }
-    Ok(report::split(&split::make(&args.resolve()?)?))
+    Ok(match args.resolve()? {
+        SplitTask::Make(config) => report::split(&split::make(&config)?),
+        SplitTask::MakeFolds(config) => report::folds(&split::make_folds(&config)?),
+        SplitTask::Prune(dataset) => report::prune(&split::prune(&dataset)?),
+    })
 }
 
 fn pool(jobs: Option<NonZeroUsize>) -> anyhow::Result<rayon::ThreadPool> {

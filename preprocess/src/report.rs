@@ -5,11 +5,11 @@ use crate::extend::ExtendReport;
 use crate::inspect::Overview;
 use crate::inspect::labels::LabelReport;
 use crate::quantity::{hours, size};
-use crate::split::SplitReport;
+use crate::split::{FoldsReport, SplitReport, audit, missing};
 use crate::verify::VerifyReport;
 use serde_json::{Value, json};
 use shared::audio::validate::describe_reasons;
-use shared::split::Set;
+use shared::split::{LeakAudit, Set, Split};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -152,24 +152,74 @@ pub fn split(report: &SplitReport) -> Outcome {
         let classes: Vec<String> = classes.collect();
         let _ = write!(text, "\n{:<9} {tracks} tracks: {}", set.name(), classes.join(", "));
     }
-    let leaks = &index.leaks;
-    let _ = write!(
-        text,
-        "\nleaks     {} artists, {} albums, {} recordings in more than one set",
-        leaks.artists.len(),
-        leaks.albums.len(),
-        leaks.duplicates.len()
-    );
+    let _ = write!(text, "\nleaks     {}", describe_leaks(&index.leaks, &report.split));
     let json = json!({
         "name": index.name,
         "strategy": index.strategy,
         "existed": report.existed,
         "counts": index.counts,
-        "leaks": {
-            "artists": leaks.artists.len(),
-            "albums": leaks.albums.len(),
-            "duplicates": leaks.duplicates.len(),
-        },
+        "leaks": count_leaks(&index.leaks),
+    });
+    Outcome::new("split", text, json, report.warnings.clone())
+}
+
+fn describe_leaks(leaks: &LeakAudit, split: &Split) -> String {
+    audit::describe(
+        [leaks.artists.len(), leaks.albums.len(), leaks.duplicates.len()],
+        [leaks.unknown_artists, leaks.unknown_albums],
+        split.tracks.values().map(Vec::len).sum(),
+    )
+}
+
+fn count_leaks(leaks: &LeakAudit) -> Value {
+    json!({
+        "artists": leaks.artists.len(),
+        "albums": leaks.albums.len(),
+        "duplicates": leaks.duplicates.len(),
+        "unknown_artists": leaks.unknown_artists,
+        "unknown_albums": leaks.unknown_albums,
+    })
+}
+
+/// What new folds say.
+pub fn folds(report: &FoldsReport) -> Outcome {
+    let verb = if report.existed { "were made before" } else { "are new" };
+    let current = report.splits.first().map_or("", |first| &first.index.name);
+    let mut text = format!(
+        "folds     {} of {} {verb}; {current} is the live split",
+        report.splits.len(),
+        report.name
+    );
+    let mut folds = Vec::new();
+    for (split, number) in report.splits.iter().zip(1..) {
+        let sizes = Set::ALL.map(|set| split.tracks[&set].len());
+        let _ = write!(
+            text,
+            "\nfold {number:<4} {} train, {} val, {} test tracks; {}",
+            sizes[0],
+            sizes[1],
+            sizes[2],
+            describe_leaks(&split.index.leaks, split)
+        );
+        let by_set = |values: [Value; 3]| -> serde_json::Map<String, Value> {
+            Set::ALL
+                .map(|set| set.name().to_owned())
+                .into_iter()
+                .zip(values)
+                .collect()
+        };
+        folds.push(json!({
+            "name": split.index.name,
+            "sizes": by_set(sizes.map(Value::from)),
+            "missing": by_set(Set::ALL.map(|set| missing(&split.index, set).into())),
+            "leaks": count_leaks(&split.index.leaks),
+        }));
+    }
+    let json = json!({
+        "name": report.name,
+        "strategy": report.splits.first().map(|first| &first.index.strategy),
+        "existed": report.existed,
+        "folds": folds,
     });
     Outcome::new("split", text, json, report.warnings.clone())
 }

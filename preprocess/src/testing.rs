@@ -5,7 +5,7 @@ use crate::assembly::{BuildProgress, BuildReport};
 use crate::pipeline::{self, BuildConfig, BuildError};
 use crate::source::Source;
 use crate::source::fma::Subset;
-use crate::split::{self, Ratios, SplitConfig, Strategy};
+use crate::split::{self, Method, Ratios, SplitConfig, Strategy};
 use shared::audio::extract::Extractor;
 use shared::audio::validate::ValidateConfig;
 use shared::features::FeatureConfig;
@@ -174,7 +174,8 @@ pub fn split_at_random(root: &Path, seed: u64) -> Split {
     let config = SplitConfig {
         dataset: root.to_owned(),
         name: None,
-        strategy: Strategy::Random {
+        strategy: Strategy::Drawn {
+            method: Method::Random,
             ratios: "34,33,33".parse::<Ratios>().unwrap(),
             seed,
         },

@@ -48,27 +48,52 @@ pub const TEMPORARY_SUFFIX: &str = ".tmp";
 /// Makes a directory appear whole under `path`: `fill` gets an empty one beside it, which is then synced and renamed.
 /// Fails with [`io::ErrorKind::AlreadyExists`] or `DirectoryNotEmpty` where `path` is a directory with content.
 pub fn write_directory<E: From<WriteError>>(path: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
-    let failed = |source| WriteError {
-        path: path.to_owned(),
-        source,
+    let mut fill = Some(fill);
+    write_directories(&[path.to_owned()], |_, inside| {
+        fill.take().map_or(Ok(()), |fill| fill(inside))
+    })
+}
+
+/// [`write_directory`] for several directories, all or none of them: the first of them appears last, when all others are
+/// there. `fill` gets the place of a directory in `paths` and the empty one to fill.
+pub fn write_directories<E: From<WriteError>>(
+    paths: &[PathBuf],
+    mut fill: impl FnMut(usize, &Path) -> Result<(), E>,
+) -> Result<(), E> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| WriteError { path, source }
     };
-    let parent = parent(path);
-    fs::create_dir_all(parent).map_err(failed)?;
-    let temporary = tempfile::Builder::new()
-        .prefix(&prefix(path))
-        .suffix(TEMPORARY_SUFFIX)
-        .permissions(default_directory_permissions())
-        .tempdir_in(parent)
-        .map_err(failed)?;
-    fill(temporary.path())?;
-    let attempt = || -> io::Result<()> {
-        sync_directory(temporary.path())?;
-        fs::rename(temporary.path(), path)?;
-        sync_directory(parent)
-    };
-    attempt().map_err(failed)?;
-    // The directory bears its final name now; only the guard that would delete the old name is left to disarm.
-    let _renamed = temporary.keep();
+    let mut filled = Vec::new();
+    for (at, path) in paths.iter().enumerate() {
+        let parent = parent(path);
+        fs::create_dir_all(parent).map_err(failed(path))?;
+        let temporary = tempfile::Builder::new()
+            .prefix(&prefix(path))
+            .suffix(TEMPORARY_SUFFIX)
+            .permissions(default_directory_permissions())
+            .tempdir_in(parent)
+            .map_err(failed(path))?;
+        fill(at, temporary.path())?;
+        sync_directory(temporary.path()).map_err(failed(path))?;
+        filled.push((path, temporary));
+    }
+    let mut renamed = Vec::new();
+    while let Some((path, temporary)) = filled.pop() {
+        let rename = fs::rename(temporary.path(), path).and_then(|()| {
+            // The directory bears its final name now; only the guard that would delete the old name is left to disarm.
+            let _renamed = temporary.keep();
+            renamed.push(path);
+            sync_directory(parent(path))
+        });
+        if let Err(error) = rename {
+            for path in renamed {
+                // Best effort: the first error is the one to report.
+                let _ = fs::remove_dir_all(path);
+            }
+            return Err(failed(path)(error).into());
+        }
+    }
     Ok(())
 }
 
@@ -174,6 +199,22 @@ mod tests {
         let taken = write_directory::<WriteError>(&path, |inside| write_bytes(&inside.join("train.csv"), b"2\n"));
         assert!(taken.is_err());
         assert_eq!(fs::read(path.join("train.csv")).unwrap(), b"1\n");
+    }
+
+    #[test]
+    fn of_several_directories_all_appear_or_none() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = ["1", "2", "3"].map(|name| root.path().join(name));
+        let fill = |at: usize, inside: &Path| write_bytes(&inside.join("number"), &[at as u8]);
+        // The second one fails only when it is renamed, after the third.
+        fs::create_dir(&paths[1]).unwrap();
+        fs::write(paths[1].join("taken"), b"").unwrap();
+        assert!(write_directories::<WriteError>(&paths, fill).is_err());
+        assert_eq!(names(root.path()), ["2"]);
+        fs::remove_dir_all(&paths[1]).unwrap();
+        write_directories::<WriteError>(&paths, fill).unwrap();
+        assert_eq!(names(root.path()), ["1", "2", "3"]);
+        assert_eq!(fs::read(paths[2].join("number")).unwrap(), [2]);
     }
 
     #[test]

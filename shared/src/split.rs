@@ -4,6 +4,10 @@
 //! Lists of track ids enter and a directory that appears whole leaves, or the other way round. How tracks are divided
 //! is the program's business that makes the split.
 
+pub mod folds;
+
+pub use folds::{Fold, folds};
+
 use crate::atomic_file::{self, WriteError};
 use crate::dataset::{DatasetIndex, FileRecord};
 use crate::inside::inside;
@@ -88,10 +92,12 @@ pub struct SplitIndex {
     pub strategy: String,
     /// What tied tracks together, for `grouped`: `artist`, `artist-album`.
     pub group_by: Option<String>,
-    /// Shares of train, val and test that were asked for; they sum to 1. None for `official`.
+    /// Shares of train, val and test that were asked for; they sum to 1. None for `official` and for folds.
     pub ratios: Option<[f64; 3]>,
     /// What the division was drawn with. None for `official`.
     pub seed: Option<u64>,
+    /// The fold that this split is, if it is one of k-fold cross-validation.
+    pub fold: Option<Fold>,
     /// Tracks per set and class.
     pub counts: BTreeMap<Set, BTreeMap<String, usize>>,
     /// What stands in more than one set.
@@ -110,6 +116,10 @@ pub struct LeakAudit {
     pub albums: Vec<Leak>,
     /// Recordings, by the checksum of their samples, that stand in two sets or more under different ids.
     pub duplicates: Vec<Leak>,
+    /// Tracks whose artist is unknown, so `artists` says nothing about them.
+    pub unknown_artists: usize,
+    /// Tracks whose album is unknown, so `albums` says nothing about them.
+    pub unknown_albums: usize,
 }
 
 /// One thing that stands in more than one set.
@@ -151,6 +161,19 @@ pub enum SplitError {
         name: String,
         /// The names there are.
         existing: Vec<String>,
+    },
+    /// There are no folds of that name, or not all of them.
+    #[error(
+        "{} {problem}; make all folds with `preprocess split {} --folds K --name {name}`",
+        dataset.display(), dataset.display()
+    )]
+    Folds {
+        /// The data set.
+        dataset: PathBuf,
+        /// The name of the set of folds.
+        name: String,
+        /// What it lacks, after the data set's name.
+        problem: String,
     },
     /// A name that would leave the directory, or hide in it.
     #[error("`{0}` cannot be a name here; use letters, digits, `-`, `_` and `.`, not beginning with `.`")]
@@ -244,29 +267,12 @@ impl Split {
     /// # Errors
     /// When a file is missing or is not what its checksum says, or the split is not one of this data set.
     pub fn read_files(root: &Path, below: &Path, index: &DatasetIndex) -> Result<Self, SplitError> {
-        let own_file = |file: &str| own_file(root, &below.join(file));
-        let path = own_file(SPLIT_FILE)?;
-        let damaged = |path: &Path, detail: String| SplitError::Damaged {
-            path: path.to_owned(),
-            detail,
-        };
-        let split: SplitIndex =
-            serde_json::from_slice(&read(&path)?).map_err(|error| damaged(&path, error.to_string()))?;
-        if split.format_version != FORMAT_VERSION {
-            let detail = format!(
-                "it has version {} and this program reads {FORMAT_VERSION}",
-                split.format_version
-            );
-            return Err(damaged(&path, detail));
-        }
-        if split.checksum != split.expected_checksum() {
-            return Err(damaged(&path, "its content does not fit its own checksum".into()));
-        }
+        let split = read_split_index(root, below)?;
         if !index.covers(&split.dataset) {
             return Err(SplitError::Stale { path: root.join(below) });
         }
         let recorded = |file: &str| -> Result<(PathBuf, Vec<u8>), SplitError> {
-            let path = own_file(file)?;
+            let path = own_file(root, &below.join(file))?;
             let content = read(&path)?;
             if split.files.get(file) != Some(&FileRecord::of(&content)) {
                 return Err(damaged(
@@ -335,33 +341,72 @@ impl Split {
     /// `index.files` and `index.checksum` are filled in here. A directory of that name must not exist.
     pub fn write(
         dataset: &Path,
-        mut index: SplitIndex,
+        index: SplitIndex,
         rows: &BTreeMap<Set, Vec<SplitRow>>,
         normalization: &Normalization,
     ) -> Result<(), SplitError> {
-        let directory = directory(dataset, &index.name)?;
-        let mut contents: Vec<(String, Vec<u8>)> = Set::ALL
-            .into_iter()
-            .map(|set| {
-                (
-                    set.file(),
-                    manifest::to_csv(rows.get(&set).map_or(&[][..], Vec::as_slice)),
-                )
-            })
-            .collect();
-        contents.push((NORMALIZATION_FILE.into(), json(normalization)));
-        index.files = contents
-            .iter()
-            .map(|(name, content)| (name.clone(), FileRecord::of(content)))
-            .collect();
-        index.checksum = index.expected_checksum();
-        contents.push((SPLIT_FILE.into(), json(&index)));
-        atomic_file::write_directory(&directory, |inside| {
-            contents
+        Self::write_all(dataset, [(index, rows, normalization)])
+    }
+
+    /// Writes several splits as [`Self::write`] does, all or none of them.
+    pub fn write_all<'a>(
+        dataset: &Path,
+        splits: impl IntoIterator<Item = (SplitIndex, &'a BTreeMap<Set, Vec<SplitRow>>, &'a Normalization)>,
+    ) -> Result<(), SplitError> {
+        let mut directories = Vec::new();
+        for (index, rows, normalization) in splits {
+            directories.push((directory(dataset, &index.name)?, contents(index, rows, normalization)));
+        }
+        let paths: Vec<PathBuf> = directories.iter().map(|(path, _)| path.clone()).collect();
+        atomic_file::write_directories(&paths, |at, inside| {
+            directories[at]
+                .1
                 .iter()
                 .try_for_each(|(name, content)| atomic_file::write_bytes(&inside.join(name), content))
         })
         .map_err(SplitError::Write)
+    }
+}
+
+/// The files of a split.
+fn contents(
+    mut index: SplitIndex,
+    rows: &BTreeMap<Set, Vec<SplitRow>>,
+    normalization: &Normalization,
+) -> Vec<(String, Vec<u8>)> {
+    let list = |set: Set| manifest::to_csv(rows.get(&set).map_or(&[][..], Vec::as_slice));
+    let mut contents: Vec<(String, Vec<u8>)> = Set::ALL.into_iter().map(|set| (set.file(), list(set))).collect();
+    contents.push((NORMALIZATION_FILE.into(), json(normalization)));
+    index.files = contents
+        .iter()
+        .map(|(name, content)| (name.clone(), FileRecord::of(content)))
+        .collect();
+    index.checksum = index.expected_checksum();
+    contents.push((SPLIT_FILE.into(), json(&index)));
+    contents
+}
+
+/// `split.json` of the split in `root`/`below`, whose other files are not looked at.
+fn read_split_index(root: &Path, below: &Path) -> Result<SplitIndex, SplitError> {
+    let path = own_file(root, &below.join(SPLIT_FILE))?;
+    let split: SplitIndex = serde_json::from_slice(&read(&path)?).map_err(|error| damaged(&path, error.to_string()))?;
+    if split.format_version != FORMAT_VERSION {
+        let detail = format!(
+            "it has version {} and this program reads {FORMAT_VERSION}",
+            split.format_version
+        );
+        return Err(damaged(&path, detail));
+    }
+    if split.checksum != split.expected_checksum() {
+        return Err(damaged(&path, "its content does not fit its own checksum".into()));
+    }
+    Ok(split)
+}
+
+fn damaged(path: &Path, detail: String) -> SplitError {
+    SplitError::Damaged {
+        path: path.to_owned(),
+        detail,
     }
 }
 
@@ -489,6 +534,14 @@ mod tests {
     }
 
     pub(super) fn write(root: &TempDir, name: &str, ids: [Vec<u64>; 3]) -> Result<(), SplitError> {
+        write_split(root, name, None, ids)
+    }
+
+    pub(super) fn write_fold(root: &TempDir, name: &str, fold: Option<Fold>) {
+        write_split(root, name, fold, [vec![1], vec![2], vec![3]]).unwrap();
+    }
+
+    fn write_split(root: &TempDir, name: &str, fold: Option<Fold>, ids: [Vec<u64>; 3]) -> Result<(), SplitError> {
         let rows = Set::ALL
             .into_iter()
             .zip(ids)
@@ -509,6 +562,7 @@ mod tests {
             group_by: None,
             ratios: Some([0.8, 0.1, 0.1]),
             seed: Some(1),
+            fold,
             counts: BTreeMap::new(),
             leaks: LeakAudit::default(),
             files: BTreeMap::new(),

@@ -11,6 +11,7 @@ mod build;
 mod documentation;
 mod errors;
 mod flipped_bits;
+mod folds;
 mod full_disk;
 mod inspect;
 mod killed;

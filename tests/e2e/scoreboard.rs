@@ -97,9 +97,9 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
     let settings = ["--epochs", "40", "--patience", "0", "--seed", "4"];
     let whole = root.path().join("whole");
     let fitted = fit(&data, &whole, &[&settings[..], &["--seeds", "3"]].concat());
-    let rows = fitted["validation"]["seeds"].as_array().unwrap();
-    let seeds: Vec<_> = rows.iter().map(|row| row["seed"].as_u64().unwrap()).collect();
-    assert_eq!(seeds, [4, 5, 6]);
+    let rows = fitted["validation"]["runs"].as_array().unwrap();
+    let labels: Vec<_> = rows.iter().map(|row| row["run"].as_str().unwrap()).collect();
+    assert_eq!(labels, ["seed 4", "seed 5", "seed 6"]);
     let mean = rows.iter().map(|row| row["macro_f1"].as_f64().unwrap()).sum::<f64>() / 3.0;
     assert!((fitted["validation"]["mean"]["macro_f1"].as_f64().unwrap() - mean).abs() < 1e-12);
     assert!(fitted["validation"]["standard_deviation"]["loss"].as_f64().unwrap() > 0.0);
@@ -117,7 +117,7 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
     ];
     let mut stopped = 0;
     for (signal, moment) in moments {
-        let arguments = if parts.join("seeds.toml").exists() {
+        let arguments = if parts.join("runs.toml").exists() {
             ["fit", "--resume", "--json", "--run", parts.to_str().unwrap()]
                 .map(String::from)
                 .into()
@@ -148,8 +148,8 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
                 );
                 let line: Value = serde_json::from_slice(&output.stdout).unwrap();
                 assert_eq!(
-                    (&line["kind"], &line["seed"]),
-                    (&Value::from("stopped"), &Value::from(6))
+                    (&line["kind"], &line["member"]),
+                    (&Value::from("stopped"), &Value::from("seed 6"))
                 );
                 assert_eq!(line["run"], parts.to_str().unwrap());
             }
@@ -161,7 +161,7 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
     assert!(stopped >= 2, "{stopped}");
     let resumed = json_line(&resume(&parts, &[]).success());
     assert_eq!(resumed["validation"], fitted["validation"]);
-    for seed in seeds {
+    for seed in 4..=6 {
         let [whole, parts] = [&whole, &parts].map(|set| set.join(format!("seed-{seed}")));
         assert_eq!(weights(&parts), weights(&whole), "seed {seed}");
         assert_eq!(history(&parts), history(&whole), "seed {seed}");
@@ -170,7 +170,7 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
     eval(&parts, &[]).success();
     assert!(parts.join("seeds.json").exists());
     let more = json_line(&resume(&parts, &["--seeds", "4", "--epochs", "41"]).success());
-    assert_eq!(more["validation"]["seeds"].as_array().unwrap().len(), 4);
+    assert_eq!(more["validation"]["runs"].as_array().unwrap().len(), 4);
     assert_eq!(history(&parts.join("seed-7")).len(), 42);
     assert_eq!(history(&parts.join("seed-4")).len(), 42);
     assert!(!parts.join("seeds.json").exists(), "its figures were of three seeds");
@@ -190,10 +190,10 @@ fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
     };
     let elsewhere = root.path().join("elsewhere");
     for (refused, code, expected) in [
-        (begin(&run, &["--seeds", "2"]), 1, "holds one run and no set of seeds"),
-        (resume(&run, &["--seeds", "2"]), 1, "holds one run and no set of seeds"),
-        (resume(&elsewhere, &["--seeds", "2"]), 1, "holds no set of seeds"),
-        (begin(&set, &[]), 1, "holds a set of seeds already (0, 1)"),
+        (begin(&run, &["--seeds", "2"]), 1, "holds one run and no set of runs"),
+        (resume(&run, &["--seeds", "2"]), 1, "holds one run and no set of runs"),
+        (resume(&elsewhere, &["--seeds", "2"]), 1, "holds no set of runs"),
+        (begin(&set, &[]), 1, "holds a set of runs already (seeds 0, 1)"),
         (begin(&set, &["--seeds", "2"]), 1, "continue it with --resume"),
         (resume(&set, &["--lr", "0.5"]), 1, "--lr"),
         (resume(&set, &["--seed", "9"]), 1, "--seed"),
@@ -209,7 +209,7 @@ fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
     }
     assert!(!elsewhere.exists());
     let three = resume(&set, &["--seeds", "3"]).success();
-    assert_eq!(json_line(&three)["validation"]["seeds"].as_array().unwrap().len(), 3);
+    assert_eq!(json_line(&three)["validation"]["runs"].as_array().unwrap().len(), 3);
     let two = resume(&set, &["--seeds", "2"]).code(1);
     assert!(stderr(&two).contains("has 3 seeds already"), "{}", stderr(&two));
     let features = root.path().join("features.safetensors");
@@ -262,7 +262,7 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     let judged = json_line(&eval(&set, &[]).success());
     let file: Value = serde_json::from_slice(&fs::read(set.join("seeds.json")).unwrap()).unwrap();
     assert_eq!(file["test"], judged["figures"]);
-    assert_eq!(file["test"]["seeds"].as_array().unwrap().len(), 2);
+    assert_eq!(file["test"]["runs"].as_array().unwrap().len(), 2);
     eval(&set, &["--set", "val"]).success();
     let file: Value = serde_json::from_slice(&fs::read(set.join("seeds.json")).unwrap()).unwrap();
     assert!(file["test"].is_object() && file["validation"].is_object());

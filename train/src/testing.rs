@@ -158,6 +158,7 @@ fn write_split(root: &Path, index: &DatasetIndex, rows: &[TrackRow], sums: &[Tra
         group_by: None,
         ratios: Some([0.5, 0.25, 0.25]),
         seed: Some(0),
+        fold: None,
         counts: BTreeMap::new(),
         leaks: LeakAudit::default(),
         files: BTreeMap::new(),

@@ -152,11 +152,7 @@ fn write_split(out: &mut fmt::Formatter<'_>, split: &SplitOverview) -> fmt::Resu
         )?;
     }
     let leaks = &details.leaks;
-    write!(
-        out,
-        "\n  leaks   {} artists, {} albums, {} recordings in more than one set",
-        leaks.artists.count, leaks.albums.count, leaks.duplicates.count
-    )?;
+    write!(out, "\n  leaks   {}", details.describe_leaks())?;
     for (kind, leaks) in [("artists", &leaks.artists), ("albums", &leaks.albums)] {
         if leaks.count > 0 {
             write!(out, "\n          {kind} {}", describe_leaks(leaks))?;
@@ -183,6 +179,9 @@ pub(super) fn describe_strategy(details: &SplitDetails) -> String {
         // Shares as they are typed, without the rounding of their division.
         let shares = ratios.map(|share| ((share * 1000.0).round() / 10.0).to_string());
         text += &format!(", {}", shares.join("/"));
+    }
+    if let Some(fold) = &details.fold {
+        text += &format!(", fold {} of {} of {}", fold.number, fold.of, fold.name);
     }
     if let Some(seed) = details.seed {
         text += &format!(", seed {seed}");
@@ -318,6 +317,7 @@ mod tests {
         let leaks = |count: usize| LeakOverview {
             count,
             tracks: 2 * count,
+            unknown: 0,
             names: (0..count).map(|at| format!("artist {at}")).collect(),
         };
         let details = SplitDetails {
@@ -325,6 +325,7 @@ mod tests {
             group_by: Some("artist-album".into()),
             ratios: Some([1.0 / 3.0; 3]),
             seed: Some(7),
+            fold: None,
             sets: BTreeMap::from([(
                 Set::Val,
                 SetOverview {
@@ -341,6 +342,10 @@ mod tests {
             }),
             leaks: Leaks {
                 artists: leaks(6),
+                albums: LeakOverview {
+                    unknown: 2,
+                    ..LeakOverview::default()
+                },
                 ..Leaks::default()
             },
         };
@@ -355,7 +360,7 @@ mod tests {
             "split     mine (live): grouped by artist-album, 33.3/33.3/33.3, seed 7; 1 track in none of its sets\n\
              \x20 val     2: Folk 2\n\
              \x20 balance Folk is 100.0 % of val and 60.0 % of all; no class differs by more\n\
-             \x20 leaks   6 artists, 0 albums, 0 recordings in more than one set\n\
+             \x20 leaks   6 artists, albums unknown (2 of 2 tracks), 0 recordings in more than one set\n\
              \x20         artists artist 0, artist 1, artist 2, artist 3, artist 4, …; 12 tracks"
         );
     }

@@ -7,7 +7,7 @@ use crate::split::audit;
 use serde::Serialize;
 use shared::dataset::DatasetIndex;
 use shared::manifest::TrackRow;
-use shared::split::{self, Leak, Set, Split, SplitError};
+use shared::split::{self, Fold, Leak, Set, Split, SplitError};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -47,6 +47,8 @@ pub struct SplitDetails {
     pub ratios: Option<[f64; 3]>,
     /// What the division was drawn with.
     pub seed: Option<u64>,
+    /// Which fold it is, if it is one.
+    pub fold: Option<Fold>,
     /// Its three sets.
     pub sets: BTreeMap<Set, SetOverview>,
     /// Tracks of the data set that are in none of the three.
@@ -104,14 +106,17 @@ pub struct LeakOverview {
     pub count: usize,
     /// Tracks that are theirs, in all sets.
     pub tracks: usize,
+    /// Tracks of which it is unknown, so that they may leak unseen.
+    pub unknown: usize,
     /// Their names, or checksums.
     pub names: Vec<String>,
 }
 
 impl LeakOverview {
-    fn of(leaks: Vec<Leak>) -> Self {
+    fn new(leaks: Vec<Leak>, unknown: usize) -> Self {
         Self {
             count: leaks.len(),
+            unknown,
             tracks: leaks.iter().flat_map(|leak| leak.tracks.values()).map(Vec::len).sum(),
             names: leaks.into_iter().map(|leak| leak.name).collect(),
         }
@@ -170,15 +175,37 @@ fn details(split: &Split, classes: &[String], by_id: &HashMap<u64, &TrackRow>) -
         group_by: split.index.group_by.clone(),
         ratios: split.index.ratios,
         seed: split.index.seed,
+        fold: split.index.fold.clone(),
         left_out: by_id.len() - rows.len(),
         largest_deviation: largest_deviation(&sets),
         sets,
         leaks: Leaks {
-            artists: LeakOverview::of(leaks.artists),
-            albums: LeakOverview::of(leaks.albums),
-            duplicates: LeakOverview::of(leaks.duplicates),
+            artists: LeakOverview::new(leaks.artists, leaks.unknown_artists),
+            albums: LeakOverview::new(leaks.albums, leaks.unknown_albums),
+            duplicates: LeakOverview::new(leaks.duplicates, 0),
         },
     }))
+}
+
+impl SplitDetails {
+    /// Tracks of all three sets.
+    pub(super) fn tracks(&self) -> usize {
+        self.sets.values().map(|set| set.tracks).sum()
+    }
+
+    /// How many artists, albums and recordings are in more than one set.
+    pub(super) fn describe_leaks(&self) -> String {
+        let Leaks {
+            artists,
+            albums,
+            duplicates,
+        } = &self.leaks;
+        audit::describe(
+            [artists.count, albums.count, duplicates.count],
+            [artists.unknown, albums.unknown],
+            self.tracks(),
+        )
+    }
 }
 
 fn largest_deviation(sets: &BTreeMap<Set, SetOverview>) -> Option<Deviation> {

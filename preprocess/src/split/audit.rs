@@ -1,20 +1,52 @@
 //! What a split lets a model recognise instead of generalise: artists, albums and recordings in more than one set. The
-//! audit is made whatever the strategy, and judges nothing.
+//! audit is made whatever the strategy. What it cannot know, it counts.
 
+use super::strategy::Column;
+use crate::quantity::{counted, grouped};
 use shared::manifest::TrackRow;
 use shared::split::{Leak, LeakAudit, Set};
 use std::collections::BTreeMap;
 
-/// Everything that stands in more than one set.
+/// Everything that is in more than one set.
 pub(crate) fn leaks(tracks: &[TrackRow], sets: &[Set]) -> LeakAudit {
     LeakAudit {
         artists: by(tracks, sets, |row| &row.artist),
         albums: by(tracks, sets, |row| &row.album),
         duplicates: by(tracks, sets, |row| &row.waveform_blake3),
+        unknown_artists: tracks.iter().filter(|row| row.artist.is_empty()).count(),
+        unknown_albums: tracks.iter().filter(|row| row.album.is_empty()).count(),
     }
 }
 
-fn by(tracks: &[TrackRow], sets: &[Set], name: fn(&TrackRow) -> &String) -> Vec<Leak> {
+/// How many artists, albums and recordings of so many tracks are in more than one set, as far as they are known.
+pub(crate) fn describe([artists, albums, recordings]: [usize; 3], unknown: [usize; 2], tracks: usize) -> String {
+    format!(
+        "{}, {}, {} in more than one set",
+        describe_kind(artists, "artist", "artists", unknown[0], tracks),
+        describe_kind(albums, "album", "albums", unknown[1], tracks),
+        counted(recordings, "recording", "recordings")
+    )
+}
+
+/// `2 artists`; `artists unknown`, if no track has one; `2 artists (unknown for 5 of 9 tracks)`.
+fn describe_kind(leaks: usize, one: &str, more: &str, unknown: usize, tracks: usize) -> String {
+    match unknown {
+        0 => counted(leaks, one, more),
+        _ if unknown == tracks => format!(
+            "{more} unknown ({} of {})",
+            grouped(unknown as u64),
+            counted(tracks, "track", "tracks")
+        ),
+        _ => format!(
+            "{} (unknown for {} of {})",
+            counted(leaks, one, more),
+            grouped(unknown as u64),
+            counted(tracks, "track", "tracks")
+        ),
+    }
+}
+
+fn by(tracks: &[TrackRow], sets: &[Set], name: Column) -> Vec<Leak> {
     let mut places: BTreeMap<&String, BTreeMap<Set, Vec<u64>>> = BTreeMap::new();
     for (row, set) in tracks.iter().zip(sets).filter(|(row, _)| !name(row).is_empty()) {
         let own = places.entry(name(row)).or_default();
@@ -59,6 +91,23 @@ mod tests {
             (places[&Set::Train].as_slice(), places[&Set::Test].as_slice()),
             ([1].as_slice(), [3].as_slice())
         );
-        assert_eq!(leaks(&tracks, &[Set::Train; 4]), LeakAudit::default());
+        assert_eq!((audit.unknown_artists, audit.unknown_albums), (0, 2));
+        let one_set = leaks(&tracks, &[Set::Train; 4]);
+        assert!(one_set.artists.is_empty() && one_set.albums.is_empty() && one_set.duplicates.is_empty());
+    }
+
+    #[test]
+    fn unknown_artists_are_not_artists_in_one_set() {
+        let nameless = [row(1, "Pop"), row(2, "Pop")];
+        let audit = leaks(&nameless, &[Set::Train, Set::Test]);
+        assert_eq!((audit.artists.len(), audit.unknown_artists), (0, 2));
+        assert_eq!(
+            describe([0, 0, 1], [2000, 0], 2000),
+            "artists unknown (2,000 of 2,000 tracks), 0 albums, 1 recording in more than one set"
+        );
+        assert_eq!(
+            describe([1, 3, 0], [0, 5], 2000),
+            "1 artist, 3 albums (unknown for 5 of 2,000 tracks), 0 recordings in more than one set"
+        );
     }
 }

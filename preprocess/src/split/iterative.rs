@@ -1,18 +1,19 @@
 //! Stratification of tracks with several labels: iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the
 //! Stratification of Multi-Label Data", ECML PKDD 2011).
 //!
-//! The rarest label is dealt out first, because it is the easiest to spoil: each of its tracks goes to the set that wants
-//! that label most, then to the one that wants tracks most. What a track takes of each of its labels is taken off what its
-//! set still wants. Then comes the label that is the rarest among the tracks that are left.
+//! The rarest label is dealt out first, because it is the easiest to spoil: each of its tracks goes to the part that wants
+//! that label most, then to the one that has room for most tracks. Each label of the track is then taken off what its part
+//! still wants. Then comes the label that is the rarest among the tracks that are left. Unlike in the paper, a part that
+//! has all its tracks gets no more, so sizes are exact.
 
+use super::ratios::apportion;
 use rand::seq::SliceRandom;
 use shared::manifest::TrackRow;
 use shared::rng::{self, Purpose};
-use shared::split::Set;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A set for every row. No set with a ratio above 0 is empty, of as many tracks as there are such sets or more.
-pub(super) fn assign(tracks: &[TrackRow], ratios: [f64; 3], seed: u64) -> Vec<Set> {
+/// The part of every row. There are at least as many rows as shares.
+pub(super) fn divide(tracks: &[TrackRow], shares: &[f64], seed: u64) -> Vec<usize> {
     // Drawn once: it decides the order of a label's tracks.
     let mut order: Vec<usize> = (0..tracks.len()).collect();
     order.shuffle(&mut rng::stream(seed, 0, 0, Purpose::Split));
@@ -22,72 +23,53 @@ pub(super) fn assign(tracks: &[TrackRow], ratios: [f64; 3], seed: u64) -> Vec<Se
             waiting.entry(label).or_default().insert(place);
         }
     }
-    let used: Vec<usize> = (0..3).filter(|&set| ratios[set] > 0.0).collect();
-    let mut wanted_labels: BTreeMap<&str, [f64; 3]> = waiting
+    let mut wanted: BTreeMap<&str, Vec<f64>> = waiting
         .iter()
-        .map(|(label, places)| (*label, ratios.map(|ratio| ratio * places.len() as f64)))
+        .map(|(label, places)| (*label, shares.iter().map(|share| share * places.len() as f64).collect()))
         .collect();
-    let mut wanted_tracks = ratios.map(|ratio| ratio * tracks.len() as f64);
-    let mut places: Vec<Option<usize>> = vec![None; tracks.len()];
+    let mut room = apportion(tracks.len(), shares);
+    let mut parts: Vec<Option<usize>> = vec![None; tracks.len()];
     while let Some((&rarest, members)) = waiting.iter().min_by_key(|(_, places)| places.len()) {
         for place in members.clone() {
-            let track = &tracks[order[place]];
-            let set = neediest(&used, &wanted_labels[rarest], &wanted_tracks);
-            wanted_tracks[set] -= 1.0;
-            for label in &track.labels {
-                if let Some(wanted) = wanted_labels.get_mut(label.as_str()) {
-                    wanted[set] -= 1.0;
+            let at = order[place];
+            let part = neediest(&wanted[rarest], &room);
+            for label in &tracks[at].labels {
+                if let Some(wanted) = wanted.get_mut(label.as_str()) {
+                    wanted[part] -= 1.0;
                 }
                 if let Some(places) = waiting.get_mut(label.as_str()) {
                     places.remove(&place);
                 }
             }
-            places[place] = Some(set);
+            room[part] -= 1;
+            parts[at] = Some(part);
         }
         waiting.retain(|_, places| !places.is_empty());
     }
-    for place in places.iter_mut().filter(|place| place.is_none()) {
-        let set = neediest(&used, &wanted_tracks, &wanted_tracks);
-        wanted_tracks[set] -= 1.0;
-        *place = Some(set);
+    // Tracks without a label fill the parts up.
+    let mut left = room
+        .iter()
+        .enumerate()
+        .flat_map(|(part, &room)| std::iter::repeat_n(part, room));
+    for &at in &order {
+        if parts[at].is_none() {
+            parts[at] = left.next();
+        }
     }
-    let mut places: Vec<usize> = places.into_iter().flatten().collect();
-    fill_empty_sets(&used, &mut places);
-    let mut sets = vec![Set::Train; tracks.len()];
-    for (&at, place) in order.iter().zip(places) {
-        sets[at] = Set::ALL[place];
-    }
-    sets
+    parts.into_iter().flatten().collect()
 }
 
-/// The set that wants most of the label; of equals, the one that wants most tracks; of these, the first.
-fn neediest(used: &[usize], label: &[f64; 3], tracks: &[f64; 3]) -> usize {
+/// Of the parts that have room, the one that wants most of the label; of equals, the one that has most room; of these,
+/// the first.
+fn neediest(wanted: &[f64], room: &[usize]) -> usize {
     let by_need = |&a: &usize, &b: &usize| {
-        let need = label[a].total_cmp(&label[b]).then(tracks[a].total_cmp(&tracks[b]));
+        let need = wanted[a].total_cmp(&wanted[b]).then(room[a].cmp(&room[b]));
         need.then(b.cmp(&a))
     };
-    used.iter().copied().max_by(by_need).unwrap_or(0)
-}
-
-/// Gives every empty set the last track of the largest one, as long as that has a second.
-fn fill_empty_sets(used: &[usize], places: &mut [usize]) {
-    for &empty in used {
-        if places.contains(&empty) {
-            continue;
-        }
-        let count = |set: usize| places.iter().filter(|place| **place == set).count();
-        let Some(largest) = used
-            .iter()
-            .copied()
-            .max_by_key(|&set| count(set))
-            .filter(|&set| count(set) > 1)
-        else {
-            continue;
-        };
-        if let Some(last) = places.iter().rposition(|&place| place == largest) {
-            places[last] = empty;
-        }
-    }
+    (0..room.len())
+        .filter(|&part| room[part] > 0)
+        .max_by(by_need)
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -96,7 +78,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RATIOS: [f64; 3] = [0.8, 0.1, 0.1];
+    const SHARES: [f64; 3] = [0.8, 0.1, 0.1];
 
     fn tagged(id: u64, labels: &[&str]) -> TrackRow {
         TrackRow {
@@ -105,8 +87,8 @@ mod tests {
         }
     }
 
-    fn count(tracks: &[TrackRow], sets: &[Set], label: &str, set: Set) -> usize {
-        let own = tracks.iter().zip(sets).filter(|(_, own)| **own == set);
+    fn count(tracks: &[TrackRow], parts: &[usize], label: &str, part: usize) -> usize {
+        let own = tracks.iter().zip(parts).filter(|(_, own)| **own == part);
         own.filter(|(row, _)| row.labels.iter().any(|own| own == label)).count()
     }
 
@@ -135,42 +117,60 @@ mod tests {
     }
 
     #[test]
-    fn every_label_has_its_share_in_every_set() {
+    fn every_label_has_its_share_in_every_part_and_sizes_are_exact() {
         let tracks = collection();
-        let sets = assign(&tracks, RATIOS, 3);
+        let parts = divide(&tracks, &SHARES, 3);
         for label in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"] {
-            let total: usize = Set::ALL.iter().map(|&set| count(&tracks, &sets, label, set)).sum();
+            let total: usize = (0..3).map(|part| count(&tracks, &parts, label, part)).sum();
             assert!(total >= 10, "{label}: {total}");
-            for (set, ratio) in Set::ALL.into_iter().zip(RATIOS) {
-                let (actual, wanted) = (count(&tracks, &sets, label, set) as f64, ratio * total as f64);
-                assert!((actual - wanted).abs() <= 2.0, "{label} {set:?}: {actual} of {wanted}");
+            for (part, share) in SHARES.into_iter().enumerate() {
+                let (actual, wanted) = (count(&tracks, &parts, label, part) as f64, share * total as f64);
+                assert!((actual - wanted).abs() <= 2.0, "{label} {part}: {actual} of {wanted}");
             }
         }
-        let size = |set| sets.iter().filter(|own| **own == set).count();
-        assert!((180..=220).contains(&size(Set::Val)) && (180..=220).contains(&size(Set::Test)));
-        assert_eq!(assign(&tracks, RATIOS, 3), sets);
-        assert_ne!(assign(&tracks, RATIOS, 4), sets);
+        assert_eq!(
+            [0, 1, 2].map(|part| parts.iter().filter(|own| **own == part).count()),
+            [1600, 200, 200]
+        );
+        assert_eq!(divide(&tracks, &SHARES, 3), parts);
+        assert_ne!(divide(&tracks, &SHARES, 4), parts);
     }
 
     #[test]
     fn the_rarest_label_is_dealt_out_first() {
-        // Were `common` first, all three of `rare` could land in one set.
+        // If `common` were first, all three of `rare` could come into one part.
         let mut tracks: Vec<TrackRow> = (0..27).map(|id| tagged(id, &["common"])).collect();
         tracks.extend((27..30).map(|id| tagged(id, &["common", "rare"])));
         for seed in 0..20 {
-            let sets = assign(&tracks, [1.0 / 3.0; 3], seed);
-            for set in Set::ALL {
-                assert_eq!(count(&tracks, &sets, "rare", set), 1, "seed {seed}");
-                assert_eq!(count(&tracks, &sets, "common", set), 10, "seed {seed}");
+            let parts = divide(&tracks, &[1.0 / 3.0; 3], seed);
+            for part in 0..3 {
+                assert_eq!(count(&tracks, &parts, "rare", part), 1, "seed {seed}");
+                assert_eq!(count(&tracks, &parts, "common", part), 10, "seed {seed}");
             }
+        }
+    }
+
+    #[test]
+    fn tracks_are_stratified_by_label_and_not_by_combination() {
+        // Fifteen combinations, each of them once: no combination could be cut in three.
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let mut tracks = Vec::new();
+        for (at, first) in names.iter().enumerate() {
+            for second in &names[at + 1..] {
+                tracks.push(tagged(tracks.len() as u64, &[first, second]));
+            }
+        }
+        let parts = divide(&tracks, &[0.6, 0.2, 0.2], 1);
+        for name in names {
+            assert!((2..=4).contains(&count(&tracks, &parts, name, 0)), "{name}: {parts:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn every_track_has_a_set_and_no_used_set_is_empty(
+        fn sizes_are_within_one_track_of_their_shares_and_no_part_is_empty(
             labels in prop::collection::vec(prop::collection::btree_set(0u8..6, 0..4), 3..60),
-            unused in 0usize..4,
+            two in any::<bool>(),
             seed in any::<u64>(),
         ) {
             let names = ["a", "b", "c", "d", "e", "f"];
@@ -179,15 +179,15 @@ mod tests {
                 .enumerate()
                 .map(|(id, own)| tagged(id as u64, &own.iter().map(|&at| names[usize::from(at)]).collect::<Vec<_>>()))
                 .collect();
-            let mut ratios = RATIOS;
-            if (1..3).contains(&unused) {
-                ratios[unused] = 0.0;
-                ratios[0] = 0.9;
-            }
-            let sets = assign(&tracks, ratios, seed);
-            prop_assert_eq!(sets.len(), tracks.len());
-            for (set, ratio) in Set::ALL.iter().zip(ratios) {
-                prop_assert_eq!(sets.contains(set), ratio > 0.0);
+            let shares: &[f64] = if two { &[0.9, 0.1] } else { &SHARES };
+            let parts = divide(&tracks, shares, seed);
+            prop_assert_eq!(parts.len(), tracks.len());
+            for (part, share) in shares.iter().enumerate() {
+                let size = parts.iter().filter(|own| **own == part).count();
+                prop_assert!(size > 0);
+                // A part that must be given its only track may be farther away.
+                let exact = share * tracks.len() as f64;
+                prop_assert!(tracks.len() < 10 || (size as f64 - exact).abs() < 1.0 + 1e-9);
             }
         }
     }

@@ -4,23 +4,35 @@
 //! No shard is opened, so this takes milliseconds and can be run from cron while others train.
 
 pub(crate) mod audit;
+mod balance;
 mod carry;
+mod divided;
 mod grouped;
+mod groups;
 mod iterative;
+mod missing;
+mod prune;
+mod ratios;
 mod strategy;
+mod stratified;
 #[cfg(test)]
 mod testing;
+mod warnings;
+
+pub(crate) use divided::count;
+pub(crate) use missing::missing;
 
 pub use carry::{carry_over, copy_all};
-pub use strategy::{GroupBy, Ratios, Strategy};
+pub use prune::prune;
+pub use ratios::Ratios;
+pub use strategy::{GroupBy, Method, Strategy};
 
 use crate::feature_sets::{FEATURES_DIRECTORY, feature_sets};
+use divided::{Description, DividedDataset};
 use shared::atomic_file;
-use shared::dataset::{self, Dataset, DatasetError, DatasetIndex};
-use shared::manifest::TrackRow;
-use shared::split::{self, Set, Split, SplitError, SplitIndex, SplitRow};
-use shared::stats::{Normalization, NothingToNormalize};
-use std::collections::{BTreeMap, HashMap};
+use shared::dataset::{self, Dataset, DatasetError};
+use shared::split::{self, Fold, Set, Split, SplitError};
+use shared::stats::NothingToNormalize;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,6 +49,34 @@ pub struct SplitConfig {
     pub name: Option<String>,
     /// How tracks are divided.
     pub strategy: Strategy,
+}
+
+/// How many folds to make, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoldsConfig {
+    /// The data set.
+    pub dataset: PathBuf,
+    /// The name of the set of folds; by default made of the method, the seed and the number of folds.
+    pub name: Option<String>,
+    /// How tracks are divided into parts of equal size.
+    pub method: Method,
+    /// The number of folds, 3 at least.
+    pub folds: usize,
+    /// What the division is drawn with.
+    pub seed: u64,
+}
+
+/// Folds that were made, or were there.
+#[derive(Clone, Debug)]
+pub struct FoldsReport {
+    /// The name of the set of folds.
+    pub name: String,
+    /// The folds, in the order of their numbers.
+    pub splits: Vec<Split>,
+    /// Whether all of them had been made before.
+    pub existed: bool,
+    /// What the user should know: classes that a set lacks, and the like.
+    pub warnings: Vec<String>,
 }
 
 /// A split that was made, or was there.
@@ -114,11 +154,96 @@ pub enum MakeSplitError {
 
 /// Makes a split and makes it the live one.
 pub fn make(config: &SplitConfig) -> Result<SplitReport, MakeSplitError> {
+    divide(&config.dataset, |dataset| {
+        let strategy = &config.strategy;
+        let sets = strategy
+            .assign(&dataset.tracks)
+            .map_err(|reason| dataset.impossible(reason))?;
+        let (method, ratios, seed) = match *strategy {
+            Strategy::Drawn { method, ratios, seed } => (Some(method), Some(ratios), Some(seed)),
+            Strategy::Official => (None, None, None),
+        };
+        let description = Description {
+            name: dataset.name(config.name.as_ref(), strategy.default_name()),
+            strategy: strategy.name(),
+            group_by: method.and_then(Method::group_by),
+            ratios,
+            seed,
+            fold: None,
+        };
+        let split = dataset.split(description, &sets)?;
+        let existed = dataset.publish(std::slice::from_ref(&split))?;
+        Ok(SplitReport {
+            warnings: warnings::of_split(dataset, strategy, &split),
+            split,
+            existed,
+        })
+    })
+}
+
+/// Makes the folds of k-fold cross-validation, and makes the first one the live split. In fold i part i is the test set,
+/// the next part is the validation set, and all others are the training set.
+pub fn make_folds(config: &FoldsConfig) -> Result<FoldsReport, MakeSplitError> {
+    divide(&config.dataset, |dataset| {
+        let FoldsConfig {
+            method, folds, seed, ..
+        } = *config;
+        let shares = vec![1.0 / folds as f64; folds];
+        let parts = method
+            .divide(&dataset.tracks, &shares, seed)
+            .map_err(|reason| dataset.impossible(reason))?;
+        let default_name = format!("{}-{seed}-{folds}folds", method.name());
+        let first = Fold {
+            name: dataset.name(config.name.as_ref(), default_name),
+            number: 1,
+            of: folds,
+        };
+        split::check_name(&first.name)?;
+        let splits: Result<Vec<Split>, _> = first
+            .all()
+            .map(|fold| {
+                let test = fold.number - 1;
+                let sets: Vec<Set> = parts
+                    .iter()
+                    .map(|&part| match part {
+                        part if part == test => Set::Test,
+                        part if part == (test + 1) % folds => Set::Val,
+                        _ => Set::Train,
+                    })
+                    .collect();
+                let description = Description {
+                    name: fold.split_name(),
+                    strategy: method.name(),
+                    group_by: method.group_by(),
+                    ratios: None,
+                    seed: Some(seed),
+                    fold: Some(fold),
+                };
+                dataset.split(description, &sets)
+            })
+            .collect();
+        let splits = splits?;
+        let existed = dataset.publish(&splits)?;
+        Ok(FoldsReport {
+            warnings: warnings::of_folds(dataset, config, &splits),
+            name: first.name,
+            splits,
+            existed,
+        })
+    })
+}
+
+/// Does this to a data set while no other process makes or removes splits of it, and carries what was made over to the
+/// feature sets.
+fn divide<R>(
+    root: &Path,
+    make: impl Fn(&DividedDataset<'_>) -> Result<R, MakeSplitError>,
+) -> Result<R, MakeSplitError> {
     // Who is first may be a cron job, who is second a person; neither takes long.
-    let _lock = lock(&config.dataset)?;
-    let report = dataset::consistently(&config.dataset, |index| make_of(config, index))?;
-    for set in feature_sets_of(&config.dataset)? {
-        carry_over(&config.dataset, &set)?;
+    let _lock = lock(root)?;
+    let report = dataset::consistently(root, |index| make(&DividedDataset::read(root, index)?))?;
+    for set in feature_sets_of(root)? {
+        carry_over(root, &set)?;
     }
     Ok(report)
 }
@@ -144,185 +269,6 @@ fn lock(root: &Path) -> Result<File, MakeSplitError> {
     lock.lock().map_err(|source| io_error(&path, source))?;
     atomic_file::remove_temporaries(&splits).map_err(|source| io_error(&splits, source))?;
     Ok(lock)
-}
-
-fn make_of(config: &SplitConfig, index: &DatasetIndex) -> Result<SplitReport, MakeSplitError> {
-    let root = &config.dataset;
-    if let Some(part) = &index.source.part {
-        return Err(MakeSplitError::APart {
-            path: root.clone(),
-            part: part.clone(),
-        });
-    }
-    let tracks = dataset::read_tracks(root, index)?;
-    let name = config.name.clone().unwrap_or_else(|| {
-        let name = config.strategy.default_name();
-        // The split of that name is one of the tracks that there were before.
-        match index.earlier.len() {
-            0 => name,
-            times => format!("{name}-grown-{times}"),
-        }
-    });
-    let directory = split::directory(root, &name)?;
-    let assigned = config
-        .strategy
-        .assign(&tracks)
-        .map_err(|reason| MakeSplitError::Impossible {
-            path: root.clone(),
-            reason,
-        })?;
-    let split = describe(root, index, &tracks, &assigned, &name, config)?;
-    let warnings = warnings(index, &split);
-    let existed = directory.exists();
-    if existed {
-        let earlier = Split::read(root, index, Some(&name))?;
-        let comparable = |split: &Split| Split {
-            index: SplitIndex {
-                checksum: String::new(),
-                files: BTreeMap::new(),
-                ..split.index.clone()
-            },
-            ..split.clone()
-        };
-        if comparable(&earlier) != comparable(&split) {
-            return Err(MakeSplitError::Exists {
-                path: root.clone(),
-                name,
-            });
-        }
-    } else {
-        let labels: HashMap<u64, &TrackRow> = tracks.iter().map(|row| (row.track_id, row)).collect();
-        let row = |&track_id: &u64| SplitRow {
-            track_id,
-            labels: labels[&track_id].labels.clone(),
-        };
-        let rows = split
-            .tracks
-            .iter()
-            .map(|(&set, ids)| (set, ids.iter().map(row).collect()))
-            .collect();
-        Split::write(root, split.index.clone(), &rows, &split.normalization)?;
-    }
-    split::set_current(root, &name)?;
-    Ok(SplitReport {
-        split,
-        existed,
-        warnings,
-    })
-}
-
-fn describe(
-    root: &Path,
-    index: &DatasetIndex,
-    tracks: &[TrackRow],
-    assigned: &[Set],
-    name: &str,
-    config: &SplitConfig,
-) -> Result<Split, MakeSplitError> {
-    let mut lists: BTreeMap<Set, Vec<u64>> = Set::ALL.into_iter().map(|set| (set, Vec::new())).collect();
-    for (row, set) in tracks.iter().zip(assigned) {
-        lists.entry(*set).or_default().push(row.track_id);
-    }
-    let summaries = dataset::read_summary(root, index)?;
-    let training = summaries.iter().zip(assigned).filter(|(_, set)| **set == Set::Train);
-    let normalization = Normalization::from_summaries(training.map(|(summary, _)| summary), index.features.n_mels)?;
-    let strategy = &config.strategy;
-    Ok(Split {
-        index: SplitIndex {
-            format_version: split::FORMAT_VERSION,
-            checksum: String::new(),
-            name: name.to_owned(),
-            dataset: index.checksum.clone(),
-            strategy: strategy.name().into(),
-            group_by: strategy.group_by().map(|by| by.name().to_owned()),
-            ratios: strategy.ratios().map(Ratios::shares),
-            seed: strategy.seed(),
-            counts: count(&index.classes, tracks, assigned),
-            leaks: audit::leaks(tracks, assigned),
-            files: BTreeMap::new(),
-        },
-        tracks: lists,
-        normalization,
-    })
-}
-
-/// Tracks per set and class, those included that a set has none of.
-pub(crate) fn count(
-    classes: &[String],
-    tracks: &[TrackRow],
-    assigned: &[Set],
-) -> BTreeMap<Set, BTreeMap<String, usize>> {
-    let none: BTreeMap<String, usize> = classes.iter().map(|class| (class.clone(), 0)).collect();
-    let mut counts: BTreeMap<_, _> = Set::ALL.into_iter().map(|set| (set, none.clone())).collect();
-    for (row, set) in tracks.iter().zip(assigned) {
-        for label in &row.labels {
-            *counts.entry(*set).or_default().entry(label.clone()).or_default() += 1;
-        }
-    }
-    counts
-}
-
-fn warnings(index: &DatasetIndex, split: &Split) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for (set, counts) in &split.index.counts {
-        if counts.values().sum::<usize>() == 0 {
-            continue;
-        }
-        for class in index.classes.iter().filter(|class| counts.get(*class) == Some(&0)) {
-            warnings.push(format!("the set `{}` has no track of the class {class}", set.name()));
-        }
-    }
-    let leaks = &split.index.leaks;
-    for (what, leaked) in [
-        ("artist", &leaks.artists),
-        ("album", &leaks.albums),
-        ("recording", &leaks.duplicates),
-    ] {
-        if let [first, ..] = leaked.as_slice() {
-            let count = leaked.len();
-            let (plural, verb) = if count == 1 { ("", "stands") } else { ("s", "stand") };
-            warnings.push(format!(
-                "{count} {what}{plural} {verb} in more than one set, {} for one; split.json names all",
-                first.name
-            ));
-        }
-    }
-    let constant = &split.normalization.constant_bands;
-    if let [first, .., last] | [first @ last] = constant.as_slice() {
-        warnings.push(format!(
-            "{} of {} mel bands, between {first} and {last}, hardly vary in the training set; normalization.json names them",
-            constant.len(),
-            index.features.n_mels
-        ));
-    }
-    warnings
-}
-
-/// Removes every split but the live one, and returns their names.
-pub fn prune(root: &Path) -> Result<Vec<String>, MakeSplitError> {
-    let _lock = lock(root)?;
-    // What is to be kept must be there and whole.
-    let index = Dataset::read_index(root)?;
-    let Some(current) = split::current(root)? else {
-        return Err(MakeSplitError::NothingLive { path: root.to_owned() });
-    };
-    Split::read(root, &index, Some(&current))?;
-    let mut removed = Vec::new();
-    for name in split::names(root)?.into_iter().filter(|name| *name != current) {
-        let path = split::directory(root, &name)?;
-        // Renamed first, so that nobody opens half a split.
-        let doomed = path.with_file_name(format!(".{name}{}", atomic_file::TEMPORARY_SUFFIX));
-        fs::rename(&path, &doomed)
-            .and_then(|()| fs::remove_dir_all(&doomed))
-            .map_err(|source| MakeSplitError::Remove { path, source })?;
-        removed.push(name);
-    }
-    for set in feature_sets_of(root)? {
-        if split::current(&set)?.is_some() {
-            prune(&set)?;
-        }
-    }
-    Ok(removed)
 }
 
 #[cfg(test)]

@@ -22,3 +22,12 @@ pub(super) fn row(track_id: u64, class: &str) -> TrackRow {
         mel_blake3: String::new(),
     }
 }
+
+/// [`row()`] with an artist and an album.
+pub(super) fn track_by(track_id: u64, class: &str, artist: &str, album: &str) -> TrackRow {
+    TrackRow {
+        artist: artist.into(),
+        album: album.into(),
+        ..row(track_id, class)
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::testing::{Collection, contents, tone};
+use shared::split::LeakAudit;
 
 fn collection() -> Collection {
     let mut collection = Collection::new();
@@ -19,7 +20,8 @@ fn random(root: &Path, seed: u64) -> SplitConfig {
     SplitConfig {
         dataset: root.to_owned(),
         name: None,
-        strategy: Strategy::Random {
+        strategy: Strategy::Drawn {
+            method: Method::Random,
             ratios: Ratios::default(),
             seed,
         },
@@ -40,8 +42,12 @@ fn the_new_split_is_live_and_is_what_was_reported() {
     assert_eq!(live.normalization.tracks, 16);
     let sizes: Vec<usize> = live.tracks.values().map(Vec::len).collect();
     assert_eq!(sizes, [16, 2, 2]);
-    // Every artist has one track here.
-    assert_eq!(live.index.leaks, Default::default());
+    // Every artist has one track here, and no album is known.
+    let leaks = LeakAudit {
+        unknown_albums: 20,
+        ..LeakAudit::default()
+    };
+    assert_eq!(live.index.leaks, leaks);
 }
 
 #[test]
@@ -69,6 +75,110 @@ fn a_name_that_is_taken_is_refused_unless_it_is_the_same_split() {
     assert_eq!(split::current(&root).unwrap().as_deref(), Some("random-3"));
 }
 
+fn folds(root: &Path, name: Option<&str>) -> FoldsConfig {
+    FoldsConfig {
+        dataset: root.to_owned(),
+        name: name.map(str::to_owned),
+        method: Method::Stratified,
+        folds: 4,
+        seed: 2,
+    }
+}
+
+#[test]
+fn the_first_of_new_folds_is_live_and_every_track_is_tested_once() {
+    let collection = collection();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    let report = make_folds(&folds(&root, None)).unwrap();
+    assert_eq!((report.name.as_str(), report.existed), ("stratified-2-4folds", false));
+    let names = split::folds(&root, &report.name).unwrap();
+    assert_eq!(names[3], "stratified-2-4folds-4");
+    assert_eq!(split::current(&root).unwrap().as_ref(), names.first());
+    let index = Dataset::read_index(&root).unwrap();
+    let mut tested = Vec::new();
+    for (name, made) in names.iter().zip(&report.splits) {
+        let split = Split::read(&root, &index, Some(name)).unwrap();
+        assert_eq!(split.tracks, made.tracks);
+        assert_eq!(split.tracks.values().map(Vec::len).collect::<Vec<_>>(), [10, 5, 5]);
+        tested.extend(split.tracks[&Set::Test].clone());
+    }
+    tested.sort_unstable();
+    assert_eq!(tested, (0..20).collect::<Vec<u64>>());
+    let before = contents(&root);
+    assert!(make_folds(&folds(&root, None)).unwrap().existed);
+    assert_eq!(contents(&root), before);
+}
+
+#[test]
+fn folds_are_made_all_or_none() {
+    let collection = collection();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    let taken = SplitConfig {
+        name: Some("mine-3".into()),
+        ..random(&root, 1)
+    };
+    make(&taken).unwrap();
+    let before = contents(&root);
+    let error = make_folds(&folds(&root, Some("mine"))).unwrap_err();
+    assert!(
+        matches!(&error, MakeSplitError::Exists { name, .. } if name == "mine-3"),
+        "{error}"
+    );
+    assert!(make_folds(&folds(&root, Some("../mine"))).is_err());
+    assert_eq!(contents(&root), before);
+    // Folds that were lost are made again.
+    let whole = make_folds(&folds(&root, Some("other"))).unwrap();
+    fs::remove_dir_all(root.join("splits/other-2")).unwrap();
+    assert!(split::folds(&root, "other").is_err());
+    assert!(!make_folds(&folds(&root, Some("other"))).unwrap().existed);
+    assert_eq!(split::folds(&root, "other").unwrap().len(), whole.splits.len());
+}
+
+#[test]
+fn pruning_keeps_all_folds_of_the_live_split() {
+    let collection = collection();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    make_folds(&folds(&root, Some("old"))).unwrap();
+    make(&random(&root, 1)).unwrap();
+    make_folds(&folds(&root, Some("mine"))).unwrap();
+    split::set_current(&root, "mine-3").unwrap();
+    assert_eq!(prune(&root).unwrap(), ["old-1", "old-2", "old-3", "old-4", "random-1"]);
+    assert_eq!(split::folds(&root, "mine").unwrap().len(), 4);
+}
+
+#[test]
+fn more_folds_than_tracks_are_refused() {
+    let collection = collection();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    let config = FoldsConfig {
+        folds: 21,
+        ..folds(&root, None)
+    };
+    let error = make_folds(&config).unwrap_err().to_string();
+    assert!(error.contains("20 tracks cannot fill 21 sets"), "{error}");
+    assert_eq!(split::names(&root).unwrap(), [""; 0]);
+}
+
+#[test]
+fn classes_that_a_fold_lacks_are_warned_of_with_a_number_of_folds_that_helps() {
+    let mut collection = collection();
+    for id in 20..23 {
+        collection.track(id, "Polka", &tone(4, 100 + id as u8));
+    }
+    collection.build("out").unwrap();
+    let report = make_folds(&folds(&collection.out("out"), None)).unwrap();
+    let warnings = report.warnings.join("\n");
+    assert!(warnings.contains("has no track of the class Polka"), "{warnings}");
+    assert!(
+        warnings.contains("--folds 3 would put every class into every set"),
+        "{warnings}"
+    );
+}
+
 #[test]
 fn pruning_keeps_the_live_split_alone() {
     let collection = collection();
@@ -93,8 +203,5 @@ fn a_set_without_a_class_and_shared_artists_are_warned_of() {
     let report = make(&random(&collection.out("out"), 0)).unwrap();
     let warnings = report.warnings.join("\n");
     assert!(warnings.contains("no track of the class Polka"), "{warnings}");
-    assert!(
-        warnings.contains("1 recording stands in more than one set"),
-        "{warnings}"
-    );
+    assert!(warnings.contains("1 recording is in more than one set"), "{warnings}");
 }

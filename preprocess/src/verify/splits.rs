@@ -8,7 +8,7 @@ use shared::split::{
     self, CURRENT_FILE, NORMALIZATION_FILE, SPLIT_FILE, SPLITS_DIRECTORY, Set, Split, SplitError, SplitRow,
 };
 use shared::stats::{Normalization, TrackSummary};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -23,10 +23,25 @@ pub(super) fn problems(
         Ok(names) => names,
         Err(error) => return (vec![Problem::new(SPLITS_DIRECTORY, error.to_string())], 0),
     };
-    let mut found: Vec<Problem> = names
-        .iter()
-        .flat_map(|name| split_problems(root, index, tracks, summaries, name))
-        .collect();
+    let mut found = Vec::new();
+    let mut folds: BTreeMap<String, Vec<Split>> = BTreeMap::new();
+    for name in &names {
+        match read(root, index, name) {
+            Ok(split) => {
+                if let Some(tracks) = tracks {
+                    found.extend(split_problems(root, index, tracks, summaries, &split, name));
+                }
+                if let Some(fold) = &split.index.fold {
+                    folds.entry(fold.name.clone()).or_default().push(split);
+                }
+            }
+            Err(problem) => found.push(problem),
+        }
+    }
+    found.extend(folds.iter().filter_map(|(name, splits)| {
+        let detail = fold_problem(root, name, splits)?;
+        Some(Problem::new(format!("{SPLITS_DIRECTORY}/{name}-*"), detail))
+    }));
     let current = format!("{SPLITS_DIRECTORY}/{CURRENT_FILE}");
     match split::current(root) {
         Ok(Some(name)) if !names.contains(&name) => {
@@ -43,30 +58,45 @@ pub(super) fn problems(
     (found, names.len() * FILES_PER_SPLIT)
 }
 
+fn read(root: &Path, index: &DatasetIndex, name: &str) -> Result<Split, Problem> {
+    Split::read(root, index, Some(name)).map_err(|error| {
+        let (path, detail) = match &error {
+            SplitError::Damaged { path, detail } => (path.as_path(), detail.clone()),
+            SplitError::Io { path, source } => (path.as_path(), format!("it cannot be read: {source}")),
+            SplitError::Stale { path } => (path.as_path(), "it was made for another build of this data set".into()),
+            other => (root, other.to_string()),
+        };
+        let inside = path.strip_prefix(root).unwrap_or(path);
+        Problem::new(inside.to_string_lossy(), detail)
+    })
+}
+
+/// What is wrong with folds of which these can be read: one is missing, or a track is not tested exactly once.
+fn fold_problem(root: &Path, name: &str, splits: &[Split]) -> Option<String> {
+    match split::folds(root, name) {
+        Err(error @ SplitError::Folds { .. }) => return Some(error.to_string()),
+        Ok(all) if all.len() == splits.len() => {}
+        // A split that cannot be read has a problem of its own.
+        _ => return None,
+    }
+    let tracks: BTreeSet<&u64> = splits
+        .iter()
+        .flat_map(|split| split.tracks.values().flatten())
+        .collect();
+    let mut tested: Vec<&u64> = splits.iter().flat_map(|split| &split.tracks[&Set::Test]).collect();
+    tested.sort_unstable();
+    (!tested.into_iter().eq(tracks)).then(|| "there is a track that is not in the test set of exactly one fold".into())
+}
+
 fn split_problems(
     root: &Path,
     index: &DatasetIndex,
-    tracks: Option<&[TrackRow]>,
+    tracks: &[TrackRow],
     summaries: Option<&[TrackSummary]>,
+    split: &Split,
     name: &str,
 ) -> Vec<Problem> {
     let file = |inside: &str| format!("{SPLITS_DIRECTORY}/{name}/{inside}");
-    let split = match Split::read(root, index, Some(name)) {
-        Ok(split) => split,
-        Err(error) => {
-            let (path, detail) = match &error {
-                SplitError::Damaged { path, detail } => (path.as_path(), detail.clone()),
-                SplitError::Io { path, source } => (path.as_path(), format!("it cannot be read: {source}")),
-                SplitError::Stale { path } => (path.as_path(), "it was made for another build of this data set".into()),
-                other => (root, other.to_string()),
-            };
-            let inside = path.strip_prefix(root).unwrap_or(path);
-            return vec![Problem::new(inside.to_string_lossy(), detail)];
-        }
-    };
-    let Some(tracks) = tracks else {
-        return Vec::new();
-    };
     let rows: HashMap<u64, &TrackRow> = tracks.iter().map(|row| (row.track_id, row)).collect();
     let mut found = Vec::new();
     for set in Set::ALL {
@@ -89,8 +119,7 @@ fn split_problems(
             }
         }
     }
-    found
-        .extend(description_problems(index, tracks, &split, name).map(|detail| Problem::new(file(SPLIT_FILE), detail)));
+    found.extend(description_problems(index, tracks, split, name).map(|detail| Problem::new(file(SPLIT_FILE), detail)));
     if let Some(summaries) = summaries {
         let training: HashSet<u64> = split.tracks[&Set::Train].iter().copied().collect();
         let own = summaries.iter().filter(|summary| training.contains(&summary.track_id));

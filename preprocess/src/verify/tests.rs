@@ -2,7 +2,7 @@
 
 use super::repair::{RepairError, repair};
 use super::*;
-use crate::split::{self, Ratios, SplitConfig, Strategy};
+use crate::split::{self, FoldsConfig, Method, Ratios, SplitConfig, Strategy};
 use crate::testing::{contents, three_tracks, tone};
 use std::fs;
 
@@ -30,7 +30,8 @@ fn split(root: &Path) {
     let config = SplitConfig {
         dataset: root.to_owned(),
         name: Some("first".into()),
-        strategy: Strategy::Random {
+        strategy: Strategy::Drawn {
+            method: Method::Random,
             ratios: Ratios::default(),
             seed: 1,
         },
@@ -103,6 +104,54 @@ fn a_changed_description_is_found() {
             "{from}: {found:?}"
         );
     }
+}
+
+#[test]
+fn incomplete_folds_and_tracks_that_no_fold_tests_are_found() {
+    let mut collection = three_tracks();
+    collection.track(1004, "Folk", &tone(7, 185));
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    let folds = |seed| {
+        let config = FoldsConfig {
+            dataset: root.clone(),
+            name: Some("mine".into()),
+            method: Method::Random,
+            folds: 4,
+            seed,
+        };
+        split::make_folds(&config).unwrap();
+    };
+    folds(1);
+    assert_eq!(found(&root), []);
+    let (fold, kept) = (root.join("splits/mine-2"), root.join("kept"));
+    fs::rename(&fold, &kept).unwrap();
+    let problems = found(&root);
+    assert!(
+        matches!(problems.as_slice(), [(file, detail)] if file == "splits/mine-*" && detail.contains("lacks fold 2 of 4")),
+        "{problems:?}"
+    );
+    // The second fold of another division.
+    fs::remove_dir_all(root.join("splits")).unwrap();
+    let seed = (2..)
+        .find(|&seed| {
+            folds(seed);
+            let same = fs::read(fold.join("test.csv")).unwrap() == fs::read(kept.join("test.csv")).unwrap();
+            if same {
+                fs::remove_dir_all(root.join("splits")).unwrap();
+            }
+            !same
+        })
+        .unwrap();
+    fs::remove_dir_all(&fold).unwrap();
+    fs::rename(&kept, &fold).unwrap();
+    let problems = found(&root);
+    assert!(
+        problems
+            .iter()
+            .any(|(_, detail)| detail.contains("test set of exactly one fold")),
+        "{seed}: {problems:?}"
+    );
 }
 
 #[test]

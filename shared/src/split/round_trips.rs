@@ -28,8 +28,10 @@ prop_compose! {
         group_by in prop::option::of(text()),
         ratios in prop::option::of([-1e9f64..1e9, -1.0..1.0, 0.0..1e-9]),
         seed in any::<Option<u64>>(),
+        fold in prop::option::of((text(), any::<usize>(), any::<usize>())),
         counts in prop::collection::btree_map(set(), prop::collection::btree_map(text(), any::<usize>(), 0..3), 0..4),
         (artists, albums, duplicates) in (leaks(), leaks(), leaks()),
+        (unknown_artists, unknown_albums) in any::<(usize, usize)>(),
     ) -> SplitIndex {
         SplitIndex {
             format_version: FORMAT_VERSION,
@@ -40,8 +42,9 @@ prop_compose! {
             group_by,
             ratios,
             seed,
+            fold: fold.map(|(name, number, of)| Fold { name, number, of }),
             counts,
-            leaks: LeakAudit { artists, albums, duplicates },
+            leaks: LeakAudit { artists, albums, duplicates, unknown_artists, unknown_albums },
             files: BTreeMap::new(),
         }
     }

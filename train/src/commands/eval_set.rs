@@ -76,9 +76,10 @@ pub(super) fn eval_set(
     figures.insert("method".into(), json!(entry.method()));
     figures.insert("marks".into(), json!(entry.marks));
     let mut text = format!(
-        "{} set of split `{}`, {} tracks\n{}\n",
+        "{} set of split `{}`, {}, {} tracks\n{}\n",
         set.name(),
         entry.config.split,
+        runs.describe(),
         entry.judged.track_ids.len(),
         members_table::text(&rows)
     );

@@ -108,10 +108,13 @@ fn begin(directory: &RunDirectory, members: Members, plan: Plan, folds: &[Split]
     } = plan;
     let index = data.dataset.index();
     run_split::keep(&data.split, &split_from, index, directory)?;
-    let set = RunSet {
+    let mut set = RunSet {
         members,
         settings: config,
     };
+    if let Some(fold) = &data.split.index.fold.as_ref().filter(|_| set.is_folds()) {
+        set.settings.split.clone_from(&fold.name);
+    }
     for (fold, member) in folds.iter().zip(set.members(directory.root())) {
         let from = split::directory(&set.settings.data, &fold.index.name)?;
         run_split::keep(fold, &from, index, &RunDirectory::begin(&member.path)?)?;

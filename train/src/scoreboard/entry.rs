@@ -104,6 +104,9 @@ impl Entry {
             }
         }
         let mut config = networks[0].config.clone();
+        if let Some(set) = run_set.as_ref().filter(|_| is_folds) {
+            config.split.clone_from(&set.settings.split);
+        }
         if let Some(moved) = moved {
             config.data = moved.to_owned();
         }

@@ -344,6 +344,7 @@ mod tests {
             ],
             albums: Vec::new(),
             duplicates: vec![leak("d", &[(Set::Train, &[9]), (Set::Val, &[10])])],
+            ..LeakAudit::default()
         };
         let test = Overlap::of([&leaks].into_iter(), Set::Test, 0);
         assert_eq!((test.artists, test.artist_tracks, test.duplicates), (2, 3, 0));

@@ -75,18 +75,33 @@ fn leaks(details: &SplitDetails) -> Markup {
         ("album", "albums", &leaks.albums),
         ("recording", "recordings", &leaks.duplicates),
     ];
+    if kinds.iter().all(|(_, _, leak)| leak.count == 0 && leak.unknown == 0) {
+        return html! { p.good { "No artist, album or recording is in more than one set." } };
+    }
+    html! { @for (one, more, leak) in kinds { (leaks_of_kind(one, more, leak, details.tracks())) } }
+}
+
+fn leaks_of_kind(one: &str, more: &str, leak: &LeakOverview, tracks: usize) -> Markup {
+    let unknown = format!(
+        "{more} unknown for {} of {}",
+        grouped(leak.unknown as u64),
+        counted(tracks, "track", "tracks")
+    );
     html! {
-        @if kinds.iter().all(|(_, _, leak)| leak.count == 0) {
-            p.good { "No artist, album or recording is in more than one set." }
-        } @else {
-            @for (one, more, leak) in kinds.iter().filter(|(_, _, leak)| leak.count > 0) {
-                p {
-                    span.bad { (counted(leak.count, one, more)) " in more than one set" } ", with "
-                    (counted(leak.tracks, "track", "tracks")) ": "
-                    (leak.names.iter().take(NAMES).map(|name| shortened(name)).collect::<Vec<_>>().join(", "))
-                    @if leak.count > NAMES { " …" }
-                }
+        @if leak.count > 0 {
+            p {
+                span.bad { (counted(leak.count, one, more)) " in more than one set" } ", with "
+                (counted(leak.tracks, "track", "tracks")) ": "
+                (leak.names.iter().take(NAMES).map(|name| shortened(name)).collect::<Vec<_>>().join(", "))
+                @if leak.count > NAMES { " …" }
+                @if leak.unknown > 0 { "; " (unknown) }
             }
+        } @else if leak.unknown == 0 {
+            p.good { "No " (one) " is in more than one set." }
+        } @else if leak.unknown == tracks {
+            p.bad { (unknown) }
+        } @else {
+            p { "No known " (one) " is in more than one set; " span.bad { (unknown) } }
         }
     }
 }

@@ -78,6 +78,18 @@ fn leaked(audit: &LeakAudit) -> Option<String> {
     (!found.is_empty()).then(|| found.join(", "))
 }
 
+/// What the audit cannot see.
+fn unknown(audit: &LeakAudit, tracks: usize) -> Option<String> {
+    match audit.unknown_artists {
+        0 => None,
+        unknown if unknown >= tracks => Some("artists unknown".into()),
+        unknown => Some(format!(
+            "artists of {} unknown",
+            counted(unknown as u64, "track", "tracks")
+        )),
+    }
+}
+
 fn leaks(view: &RunView<'_>) -> Markup {
     let audit = view.data.as_ref().ok().map(|data| &data.split.index.leaks);
     html! {
@@ -131,15 +143,20 @@ fn facts(view: &RunView<'_>) -> Markup {
                                     ", " (ratios.map(|ratio| format!("{:.0}", 100.0 * ratio)).join(" : "))
                                 }
                                 @if let Some(seed) = split.seed { ", seed " (seed) }
+                                @if let Some(fold) = &split.fold {
+                                    @if view.metrics.best_epoch.is_some() { ", fold " (fold.number) " of " (fold.of) }
+                                    @else { ", " (fold.of) " folds, each track evaluated by the one that has it in this set" }
+                                }
                             }
                         }
                         tr {
                             th scope="row" { "leak audit" }
                             td {
                                 @match leaked(&split.leaks) {
-                                    None => "no artist, album or recording that is known stands in more than one set",
+                                    None => "no known artist, album or recording is in more than one set",
                                     Some(found) => { (found) " in more than one set" }
                                 }
+                                @if let Some(unknown) = unknown(&split.leaks, data.split.tracks.values().map(Vec::len).sum()) { "; " (unknown) }
                             }
                         }
                     }

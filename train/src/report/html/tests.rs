@@ -100,7 +100,7 @@ fn a_run_is_shown_with_its_data_and_its_mistakes() {
     for text in [
         "<h1>first</h1>",
         "random",
-        "no artist, album or recording",
+        "no known artist, album or recording",
         "accuracy_score",
         "000/000060.mp3",
         "6 in all, 1.5 a second",

@@ -1,0 +1,130 @@
+//! Which tracks stay together: the connected components of a table's rows.
+//!
+//! Artists tie tracks together, albums tie artists if asked to (a compilation ties everybody on it), and recordings with
+//! the same samples are always tied.
+
+use super::strategy::GroupBy;
+use shared::manifest::TrackRow;
+use std::collections::{BTreeMap, HashMap};
+
+/// Tracks that stay together.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    /// Rows of the table.
+    pub(super) members: Vec<usize>,
+    /// Members of each class that the group has; a track with several labels counts in each of them.
+    pub(super) classes: Vec<(usize, f64)>,
+}
+
+impl Group {
+    /// The number of tracks.
+    pub(super) fn size(&self) -> f64 {
+        self.members.len() as f64
+    }
+}
+
+/// The groups, in the order of their first tracks.
+pub(super) fn groups(tracks: &[TrackRow], by: GroupBy) -> Vec<Group> {
+    let mut ties = Ties::new(tracks.len());
+    for column in by.columns() {
+        ties.tie(tracks.iter().map(column));
+    }
+    ties.tie(tracks.iter().map(|row| &row.waveform_blake3));
+    let mut numbers = HashMap::new();
+    let mut by_root: BTreeMap<usize, (Vec<usize>, BTreeMap<usize, f64>)> = BTreeMap::new();
+    for (at, row) in tracks.iter().enumerate() {
+        let (members, classes) = by_root.entry(ties.root(at)).or_default();
+        members.push(at);
+        for label in &row.labels {
+            let next = numbers.len();
+            *classes.entry(*numbers.entry(label).or_insert(next)).or_default() += 1.0;
+        }
+    }
+    by_root
+        .into_values()
+        .map(|(members, classes)| Group {
+            members,
+            classes: classes.into_iter().collect(),
+        })
+        .collect()
+}
+
+/// Union-find; a component's root is its first track.
+struct Ties {
+    parents: Vec<usize>,
+}
+
+impl Ties {
+    fn new(count: usize) -> Self {
+        Self {
+            parents: (0..count).collect(),
+        }
+    }
+
+    fn root(&mut self, mut at: usize) -> usize {
+        while self.parents[at] != at {
+            self.parents[at] = self.parents[self.parents[at]];
+            at = self.parents[at];
+        }
+        at
+    }
+
+    /// Ties those together that have the same name. An empty name is unknown, and ties nothing.
+    fn tie<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
+        let mut first_with: HashMap<&str, usize> = HashMap::new();
+        for (at, name) in names.enumerate().filter(|(_, name)| !name.is_empty()) {
+            let first = *first_with.entry(name).or_insert(at);
+            let (a, b) = (self.root(first), self.root(at));
+            self.parents[a.max(b)] = a.min(b);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::track_by;
+    use super::*;
+
+    fn members(tracks: &[TrackRow], by: GroupBy) -> Vec<Vec<usize>> {
+        groups(tracks, by).into_iter().map(|group| group.members).collect()
+    }
+
+    #[test]
+    fn albums_tie_artists_only_if_asked_to() {
+        let tracks = [
+            track_by(1, "Pop", "a", "x"),
+            track_by(2, "Pop", "b", "x"),
+            track_by(3, "Pop", "b", "y"),
+            track_by(4, "Pop", "c", "y"),
+            track_by(5, "Pop", "", ""),
+            track_by(6, "Pop", "", ""),
+        ];
+        assert_eq!(
+            members(&tracks, GroupBy::Artist),
+            [vec![0], vec![1, 2], vec![3], vec![4], vec![5]]
+        );
+        assert_eq!(
+            members(&tracks, GroupBy::ArtistAlbum),
+            [vec![0, 1, 2, 3], vec![4], vec![5]]
+        );
+    }
+
+    #[test]
+    fn recordings_with_the_same_samples_stay_together() {
+        let twin = |id, artist| TrackRow {
+            waveform_blake3: "same".into(),
+            ..track_by(id, "Pop", artist, "")
+        };
+        let tracks = [twin(1, "a"), track_by(2, "Pop", "b", ""), twin(3, "c")];
+        assert_eq!(members(&tracks, GroupBy::Artist), [vec![0, 2], vec![1]]);
+    }
+
+    #[test]
+    fn each_label_of_a_track_counts() {
+        let tracks = [TrackRow {
+            labels: vec!["loud".into(), "fast".into()],
+            ..track_by(1, "", "a", "")
+        }];
+        assert_eq!(groups(&tracks, GroupBy::Artist)[0].classes, [(0, 1.0), (1, 1.0)]);
+    }
+}

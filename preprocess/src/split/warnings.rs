@@ -1,0 +1,108 @@
+//! What the user should know about a split that was made: classes that a set lacks, what is in more than one set, what is
+//! not known.
+
+use super::divided::DividedDataset;
+use super::missing::{Advisor, Asked, describe, missing};
+use super::{FoldsConfig, Method, Strategy};
+use shared::split::{Leak, LeakAudit, Set, Split};
+use std::collections::BTreeSet;
+
+pub(super) fn of_split(dataset: &DividedDataset<'_>, strategy: &Strategy, split: &Split) -> Vec<String> {
+    let lacking = Set::ALL.map(|set| (format!("the {} set", set.name()), missing(&split.index, set)));
+    let mut warnings = match *strategy {
+        Strategy::Drawn { method, ratios, seed } => {
+            let asked = Asked::Ratios(ratios.shares());
+            let advisor = || Advisor::new(&dataset.tracks, method, seed);
+            missing_classes(dataset, &lacking, |classes| advisor().advice(classes, asked))
+        }
+        Strategy::Official => missing_classes(dataset, &lacking, |_| Vec::new()),
+    };
+    if let Strategy::Drawn { method, .. } = *strategy {
+        warnings.extend(unknown_artists(dataset, method, &split.index.leaks));
+    }
+    warnings.extend(leaks(&[split]));
+    warnings.extend(constant_bands(dataset, split));
+    warnings
+}
+
+pub(super) fn of_folds(dataset: &DividedDataset<'_>, config: &FoldsConfig, splits: &[Split]) -> Vec<String> {
+    // A validation set is the test set of another fold.
+    let lacking: Vec<(String, Vec<&str>)> = splits
+        .iter()
+        .flat_map(|split| {
+            [Set::Train, Set::Test].map(|set| {
+                let name = format!("the {} set of {}", set.name(), split.index.name);
+                (name, missing(&split.index, set))
+            })
+        })
+        .collect();
+    let advisor = || Advisor::new(&dataset.tracks, config.method, config.seed);
+    let asked = Asked::Folds(config.folds);
+    let mut warnings = missing_classes(dataset, &lacking, |classes| advisor().advice(classes, asked));
+    if let Some(first) = splits.first() {
+        warnings.extend(unknown_artists(dataset, config.method, &first.index.leaks));
+        warnings.extend(leaks(&splits.iter().collect::<Vec<_>>()));
+        warnings.extend(constant_bands(dataset, first));
+    }
+    warnings
+}
+
+/// A sentence for each set that lacks classes, and what can be done about all of them.
+fn missing_classes(
+    dataset: &DividedDataset<'_>,
+    lacking: &[(String, Vec<&str>)],
+    advice: impl FnOnce(&[&str]) -> Vec<String>,
+) -> Vec<String> {
+    let lacking = lacking.iter().filter(|(_, classes)| !classes.is_empty());
+    let classes: BTreeSet<&str> = lacking.clone().flat_map(|(_, classes)| classes).copied().collect();
+    let mut warnings: Vec<String> = lacking
+        .map(|(set, classes)| format!("{set} has {}", describe(classes, dataset.index.classes.len())))
+        .collect();
+    if !warnings.is_empty() {
+        warnings.extend(advice(&Vec::from_iter(classes)));
+    }
+    warnings
+}
+
+/// Tracks that a grouped division cannot keep together.
+fn unknown_artists(dataset: &DividedDataset<'_>, method: Method, leaks: &LeakAudit) -> Option<String> {
+    (method.group_by().is_some() && leaks.unknown_artists > 0).then(|| {
+        format!(
+            "the artist of {} of {} tracks is unknown, so each of these was divided by itself",
+            leaks.unknown_artists,
+            dataset.tracks.len()
+        )
+    })
+}
+
+/// What is in more than one set, of one split or of any fold.
+fn leaks(splits: &[&Split]) -> impl Iterator<Item = String> {
+    type Kind = (&'static str, fn(&LeakAudit) -> &Vec<Leak>);
+    let kinds: [Kind; 3] = [
+        ("artist", |leaks| &leaks.artists),
+        ("album", |leaks| &leaks.albums),
+        ("recording", |leaks| &leaks.duplicates),
+    ];
+    kinds.into_iter().filter_map(|(what, of)| {
+        let leaks = splits.iter().flat_map(|split| of(&split.index.leaks));
+        let names: BTreeSet<&str> = leaks.map(|leak| leak.name.as_str()).collect();
+        let first = names.first()?;
+        let (plural, verb) = if names.len() == 1 { ("", "is") } else { ("s", "are") };
+        Some(format!(
+            "{} {what}{plural} {verb} in more than one set, {first} for one; split.json names all",
+            names.len()
+        ))
+    })
+}
+
+fn constant_bands(dataset: &DividedDataset<'_>, split: &Split) -> Option<String> {
+    let constant = &split.normalization.constant_bands;
+    let ([first, .., last] | [first @ last]) = constant.as_slice() else {
+        return None;
+    };
+    Some(format!(
+        "{} of {} mel bands, between {first} and {last}, hardly vary in the training set; normalization.json names them",
+        constant.len(),
+        dataset.index.features.n_mels
+    ))
+}

@@ -1,0 +1,123 @@
+//! The folds of k-fold cross-validation: ordinary splits `NAME-1` to `NAME-K`, each with another part of the tracks as
+//! its test set.
+
+use super::{SPLITS_DIRECTORY, SplitError, check_name, names, read_split_index};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Which fold a split is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fold {
+    /// The name of the set of folds.
+    pub name: String,
+    /// The fold's number, from 1 on.
+    pub number: usize,
+    /// The number of folds.
+    pub of: usize,
+}
+
+impl Fold {
+    /// The name of the split that is this fold.
+    pub fn split_name(&self) -> String {
+        format!("{}-{}", self.name, self.number)
+    }
+
+    /// All folds of the set, in the order of their numbers.
+    pub fn all(&self) -> impl Iterator<Item = Self> + '_ {
+        (1..=self.of).map(|number| Self { number, ..self.clone() })
+    }
+}
+
+/// The names of the splits that are the folds of the set `name`, in the order of their numbers.
+///
+/// # Errors
+/// There are no such folds, one of them is missing, or a `split.json` cannot be read.
+pub fn folds(dataset: &Path, name: &str) -> Result<Vec<String>, SplitError> {
+    check_name(name)?;
+    let problem = |problem: String| SplitError::Folds {
+        dataset: dataset.to_owned(),
+        name: name.to_owned(),
+        problem,
+    };
+    let splits = names(dataset)?;
+    let below = |split: &str| Path::new(SPLITS_DIRECTORY).join(split);
+    let is_numbered = |split: &str| {
+        let number = split.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
+    };
+    for split in splits.iter().filter(|split| is_numbered(split)) {
+        let Some(fold) = read_split_index(dataset, &below(split))?
+            .fold
+            .filter(|fold| fold.name == name)
+        else {
+            continue;
+        };
+        let mut found = Vec::new();
+        for fold in fold.all() {
+            let split = fold.split_name();
+            if !splits.contains(&split) {
+                let (number, of) = (fold.number, fold.of);
+                return Err(problem(format!(
+                    "lacks fold {number} of {of} of `{name}`, the split `{split}`"
+                )));
+            }
+            if read_split_index(dataset, &below(&split))?.fold.as_ref() != Some(&fold) {
+                return Err(problem(format!("has a split `{split}` that is not a fold of `{name}`")));
+            }
+            found.push(split);
+        }
+        return Ok(found);
+    }
+    Err(problem(format!("has no folds `{name}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::write_fold;
+    use super::*;
+    use std::fs;
+
+    fn fold(number: usize) -> Option<Fold> {
+        Some(Fold {
+            name: "mine".into(),
+            number,
+            of: 10,
+        })
+    }
+
+    #[test]
+    fn folds_are_named_in_the_order_of_their_numbers() {
+        let root = tempfile::tempdir().unwrap();
+        write_fold(&root, "mine-0", None);
+        write_fold(&root, "mine-first", None);
+        for number in 1..=10 {
+            write_fold(&root, &format!("mine-{number}"), fold(number));
+        }
+        let found = folds(root.path(), "mine").unwrap();
+        assert_eq!(found.len(), 10);
+        assert_eq!((found[1].as_str(), found[9].as_str()), ("mine-2", "mine-10"));
+    }
+
+    #[test]
+    fn absent_and_incomplete_folds_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let refused = |name: &str| folds(root.path(), name).unwrap_err().to_string();
+        assert!(refused("mine").contains("has no folds `mine`; make all folds with `preprocess split"));
+        assert!(refused("../mine").contains("cannot be a name"));
+        for number in 1..=10 {
+            write_fold(&root, &format!("mine-{number}"), fold(number));
+        }
+        fs::remove_dir_all(root.path().join("splits/mine-7")).unwrap();
+        let error = refused("mine");
+        assert!(
+            error.contains("lacks fold 7 of 10 of `mine`") && error.contains("--name mine"),
+            "{error}"
+        );
+        write_fold(&root, "mine-7", fold(6));
+        assert!(refused("mine").contains("has a split `mine-7` that is not a fold of `mine`"));
+        // A split that only looks like a fold says nothing about folds.
+        write_fold(&root, "other-1", None);
+        assert!(refused("other").contains("has no folds `other`"));
+    }
+}

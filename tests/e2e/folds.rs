@@ -1,0 +1,142 @@
+//! k-fold cross-validation: `preprocess split --folds`, `train fit --folds`, `eval` and `report` of the folds.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+use tests::harness::{BuiltDataset, Program, json_line};
+
+fn fit(data: &Path, run: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
+    let words = [
+        "fit",
+        "--model",
+        "mfcc-dense",
+        "--epochs",
+        "3",
+        "--device",
+        "cpu",
+        "--json",
+    ];
+    let mut command = Program::Train.command(words);
+    command
+        .args(more)
+        .arg("--data")
+        .arg(data)
+        .arg("--run")
+        .arg(run)
+        .assert()
+}
+
+fn on_run(command: &str, run: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
+    let mut train = Program::Train.command([command, "--device", "cpu", "--json", "--run"]);
+    train.arg(run).args(more).assert()
+}
+
+fn stderr(assert: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn folds_evaluate_every_track_once_and_out_of_fold() {
+    let root = TempDir::new().unwrap();
+    let run = root.path().join("folds");
+    let built = BuiltDataset::small().copy();
+    let data = built.path();
+    built.split(&["--folds", "3", "--name", "three"]).success();
+    let answer = json_line(&fit(&data, &run, &["--folds", "3", "--split", "three"]).success());
+    let all: BTreeSet<String> = built
+        .table("tracks.csv")
+        .iter()
+        .map(|row| row["track_id"].clone())
+        .collect();
+    assert_eq!(answer["figures"]["tracks"], all.len());
+    let mut reader = csv::Reader::from_path(run.join("predictions.csv")).unwrap();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.iter().map(|row| row[0].to_owned()).collect::<BTreeSet<_>>(), all);
+    assert_eq!(rows.len(), all.len());
+    // Every track is predicted by the run that has it in its test set.
+    let mut of_folds = Vec::new();
+    for number in 1..=3 {
+        let fold = run.join(format!("fold-{number}"));
+        let own = fs::read_to_string(fold.join("predictions.csv")).unwrap();
+        of_folds.extend(own.lines().skip(1).map(String::from));
+        let test = fs::read_to_string(fold.join("split/test.csv")).unwrap();
+        assert_eq!(own.lines().count(), test.lines().count());
+    }
+    let whole = fs::read_to_string(run.join("predictions.csv")).unwrap();
+    assert_eq!(whole.lines().skip(1).map(String::from).collect::<Vec<_>>(), of_folds);
+    let right = rows.iter().filter(|row| row[1] == row[2]).count() as f64 / rows.len() as f64;
+    let metrics = json(&run.join("metrics.json"));
+    assert!((metrics["test"]["top1"].as_f64().unwrap() - right).abs() < 1e-12);
+    let intervals = answer["figures"]["intervals"].as_array().unwrap();
+    assert!((intervals[0]["mean"].as_f64().unwrap() - right).abs() < 1e-12);
+    assert!(intervals[0]["interval"].is_array(), "{answer}");
+    assert_eq!(json(&run.join("folds.json"))["test"], answer["figures"]);
+    let page = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("3 folds") && page.contains("split <b>three</b>"));
+
+    // Whatever becomes of the data set's splits.
+    built.split(&["--name", "other"]).success();
+    built.split(&["--prune"]).success();
+    let again = json_line(&on_run("eval", &run, &[]).success());
+    assert_eq!(again["figures"], answer["figures"]);
+    let more = json_line(&on_run("fit", &run, &["--resume", "--epochs", "4"]).success());
+    assert_eq!(more["figures"]["tracks"], all.len());
+    let shown = Program::Train
+        .command(["report", "--json"])
+        .arg(&run)
+        .assert()
+        .success();
+    let line = json_line(&shown);
+    assert_eq!(
+        (&line["runs"][0]["folds"], &line["runs"][0]["tracks"]),
+        (&3.into(), &all.len().into())
+    );
+    let text = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    assert!(text.contains("(3 folds)"), "{text}");
+}
+
+#[test]
+fn folds_that_are_not_there_and_sets_of_another_kind_are_refused() {
+    let root = TempDir::new().unwrap();
+    let built = BuiltDataset::small().copy();
+    let data = built.path();
+    let run = root.path().join("folds");
+    built.split(&["--name", "plain"]).success();
+    let refused = fit(&data, &run, &["--folds", "3"]).code(1);
+    assert!(
+        stderr(&refused).contains("split `plain`") && stderr(&refused).contains("is not a fold; make folds with"),
+        "{}",
+        stderr(&refused)
+    );
+    built.split(&["--folds", "3", "--name", "three"]).success();
+    let refused = fit(&data, &run, &["--folds", "4"]).code(1);
+    assert!(
+        stderr(&refused).contains("has 3 folds of that name, not 4"),
+        "{}",
+        stderr(&refused)
+    );
+    fit(&data, &run, &["--folds", "3", "--seeds", "2"]).code(2);
+    assert!(!run.exists());
+    // The current split is a fold, so its set need not be named.
+    fit(&data, &run, &["--folds", "3"]).success();
+    for (more, expected) in [
+        (&["--resume", "--seeds", "2"][..], "holds a set of 3 folds"),
+        (&["--resume", "--folds", "5"], "holds a set of 3 folds"),
+        (&["--resume", "--lr", "0.5"], "--lr"),
+    ] {
+        let refused = on_run("fit", &run, more).code(1);
+        assert!(stderr(&refused).contains(expected), "{expected}: {}", stderr(&refused));
+    }
+    let refused = on_run("eval", &run, &["--set", "train"]).code(1);
+    assert!(
+        stderr(&refused).contains("training sets of several folds"),
+        "{}",
+        stderr(&refused)
+    );
+}
