@@ -109,6 +109,15 @@ pub enum AssemblyError {
         /// What differs.
         differences: Vec<String>,
     },
+    /// The directory holds a feature set, whose tracks are another data set's.
+    #[error(
+        "{} is a feature set and is made by `preprocess extend`; build into the data set that it belongs to, and extend \
+         that again", path.display()
+    )]
+    FeatureSet {
+        /// The feature set.
+        path: PathBuf,
+    },
     /// A shard could not be written.
     #[error(transparent)]
     Shard(#[from] ShardWriteError),
@@ -209,6 +218,9 @@ fn find(root: &Path, plan: &BuildPlan) -> Result<Found, AssemblyError> {
         return Ok(Found::Nothing);
     }
     let index = Dataset::read_index(root)?;
+    if index.waveforms_of.is_some() {
+        return Err(AssemblyError::FeatureSet { path: root.to_owned() });
+    }
     let earlier = BuildPlan::read(root, &index)?;
     let differences = plan.differences(&earlier);
     if differences.is_empty() {

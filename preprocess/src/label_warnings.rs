@@ -47,17 +47,16 @@ fn look_alikes<'a>(noun: &str, labels: impl Iterator<Item = &'a str>) -> Vec<Str
                 .iter()
                 .enumerate()
                 .any(|(at, label)| labels[..at].iter().any(|other| nfc.normalize(label) == nfc.normalize(other)));
-            let names = labels.iter().map(|label| match encoded_twice {
-                true => format!("`{label}` ({})", label.escape_default()),
-                false => format!("`{label}`"),
-            });
-            let names = joined(names);
-            let difference = if encoded_twice {
-                "in the Unicode encoding of their letters"
+            let (names, difference) = if encoded_twice {
+                let escaped = labels.iter().map(|label| format!("`{label}` ({})", label.escape_default()));
+                (joined(escaped), "the Unicode encoding of their letters")
             } else {
-                "in upper and lower case or in spaces"
+                (joined(labels.iter().map(|label| format!("`{label}`"))), "upper and lower case or spaces")
             };
-            format!("the labels {names} differ only {difference}, and each is a {noun} of its own; give them one name if they are the same")
+            format!(
+                "the labels {names} differ only in {difference}, and each is a {noun} of its own; give them one name if they \
+                 mean the same"
+            )
         })
         .collect()
 }
@@ -83,7 +82,9 @@ fn without_tracks<'a>(noun: &str, expected: impl Iterator<Item = &'a str>, kept:
     let lost: BTreeSet<&str> = expected.filter(|label| !kept.contains(label)).collect();
     let names = joined(lost.iter().map(|label| format!("`{label}`")));
     (!lost.is_empty()).then(|| {
-        format!("no track of {names} was kept, so the data set has no such {noun}; rejected.csv has the reason for each track")
+        format!(
+            "no track of {names} was kept, so the data set has no such {noun}; rejected.csv has the reason for each track"
+        )
     })
 }
 

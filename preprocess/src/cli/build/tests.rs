@@ -221,6 +221,20 @@ fn presets_subsets_and_tags_of_the_data_set_are_taken_over() {
 }
 
 #[test]
+fn a_preset_or_source_that_was_not_typed_is_not_blamed() {
+    let before = recorded(&format!("{TAGGED} --preset magnatagatune"));
+    let config = resolve_into(&format!("{TAGGED} --tags techno"), Some(&before)).unwrap();
+    let differences = config.plan(&Listing::default(), &[]).differences(&before.plan);
+    assert!(
+        matches!(&differences[..], [one] if one.starts_with("subset was")),
+        "{differences:?}"
+    );
+    // Another source takes nothing over.
+    let config = resolve_into(FOLDER, Some(&before)).unwrap();
+    assert_eq!((config.preset, config.features), (None, FeatureConfig::default()));
+}
+
+#[test]
 fn options_that_nothing_makes_up_for_are_asked_for() {
     for (line, option) in [
         ("build --out o --audio a", "--source"),
