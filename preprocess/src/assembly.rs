@@ -72,7 +72,7 @@ pub struct BuildReport {
     pub processed: usize,
     /// How long this run took.
     pub seconds: f64,
-    /// What is odd about the labels, as sentences.
+    /// Warnings about the labels, as sentences.
     pub warnings: Vec<String>,
 }
 
@@ -154,7 +154,7 @@ pub fn assemble<E: From<AssemblyError>>(
     work: impl FnOnce(&mut Assembly<'_>, &[usize], &mut dyn BuildProgress) -> Result<(), E>,
 ) -> Result<BuildReport, E> {
     let begin = Instant::now();
-    // Of a part, too little is known: what it lacks may be in another one.
+    // A label that a part lacks may be in another part.
     let warnings = |index: &DatasetIndex| match plan.part {
         None => label_warnings::all(origin.listing, &plan.tags(), index),
         Some(_) => Vec::new(),

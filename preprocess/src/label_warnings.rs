@@ -1,5 +1,5 @@
-//! What is odd about a source's labels: names that are hardly different, names that stand for a missing value, labels
-//! that no kept track has.
+//! Warnings about a source's labels: names that hardly differ, names that stand for a missing value, labels that no kept
+//! track has.
 
 use crate::source::Listing;
 use icu_normalizer::ComposingNormalizer;
@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What spreadsheets and data frames write into an empty cell, in lower case.
 const MISSING_VALUES: [&str; 4] = ["nan", "none", "null", "n/a"];
 
-/// Sentences about the labels of a source and those of the data set that was made of it. `asked_for` are labels that there
-/// should be.
+/// Compares the labels of a source, and those that were asked for, with the labels of the data set made of it.
 pub fn all(listing: &Listing, asked_for: &[String], index: &DatasetIndex) -> Vec<String> {
     let mut tracks: BTreeMap<&str, usize> = BTreeMap::new();
     for label in listing.tracks.iter().flat_map(|track| &track.labels) {
@@ -31,7 +30,7 @@ pub fn all(listing: &Listing, asked_for: &[String], index: &DatasetIndex) -> Vec
     found
 }
 
-/// Labels that are the same but for case, surrounding space and the encoding of accented letters.
+/// Labels that differ only in case, in surrounding space or in the encoding of accented letters.
 fn look_alikes<'a>(noun: &str, labels: impl Iterator<Item = &'a str>) -> Vec<String> {
     let nfc = ComposingNormalizer::new_nfc();
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -61,7 +60,7 @@ fn look_alikes<'a>(noun: &str, labels: impl Iterator<Item = &'a str>) -> Vec<Str
         .collect()
 }
 
-/// Labels that are no names.
+/// Labels that stand for a missing value.
 fn missing_values(noun: &str, tracks: &BTreeMap<&str, usize>) -> Vec<String> {
     let is_missing = |label: &str| MISSING_VALUES.contains(&label.trim().to_lowercase().as_str());
     let found = tracks.iter().filter(|(label, _)| is_missing(label));

@@ -164,7 +164,7 @@ impl BuildArgs {
     /// agree with them is seen when the build begins.
     pub fn resolve(self, recorded: Option<&Recorded>) -> Result<BuildConfig, UsageError> {
         let name = self.source_name(recorded)?;
-        // Another source has other settings, and will be refused with its name.
+        // From another source nothing is taken over; the build is refused and the difference named.
         let recorded = recorded.filter(|recorded| recorded.source_name() == Some(name));
         let plan = recorded.map(|recorded| &recorded.plan);
         let typed_preset = self.preset.map(PresetName::preset);
@@ -332,7 +332,7 @@ impl BuildArgs {
     }
 }
 
-/// An option that is missing, and that `out` does not make up for.
+/// A required option that was not given and is not recorded in `out`.
 fn not_given(option: &str, out: &Path) -> UsageError {
     UsageError(format!(
         "{option} is needed: {} has no record of it from an earlier build",
