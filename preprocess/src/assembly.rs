@@ -72,7 +72,7 @@ pub struct BuildReport {
     pub processed: usize,
     /// How long this run took.
     pub seconds: f64,
-    /// What is odd about the labels, as sentences.
+    /// Warnings about the labels, as sentences.
     pub warnings: Vec<String>,
 }
 
@@ -108,6 +108,15 @@ pub enum AssemblyError {
         path: PathBuf,
         /// What differs.
         differences: Vec<String>,
+    },
+    /// The directory holds a feature set, whose tracks are another data set's.
+    #[error(
+        "{} is a feature set and is made by `preprocess extend`; build into the data set that it belongs to, and extend \
+         that again", path.display()
+    )]
+    FeatureSet {
+        /// The feature set.
+        path: PathBuf,
     },
     /// A shard could not be written.
     #[error(transparent)]
@@ -145,7 +154,7 @@ pub fn assemble<E: From<AssemblyError>>(
     work: impl FnOnce(&mut Assembly<'_>, &[usize], &mut dyn BuildProgress) -> Result<(), E>,
 ) -> Result<BuildReport, E> {
     let begin = Instant::now();
-    // Of a part, too little is known: what it lacks may be in another one.
+    // A label that a part lacks may be in another part.
     let warnings = |index: &DatasetIndex| match plan.part {
         None => label_warnings::all(origin.listing, &plan.tags(), index),
         Some(_) => Vec::new(),
@@ -209,6 +218,9 @@ fn find(root: &Path, plan: &BuildPlan) -> Result<Found, AssemblyError> {
         return Ok(Found::Nothing);
     }
     let index = Dataset::read_index(root)?;
+    if index.waveforms_of.is_some() {
+        return Err(AssemblyError::FeatureSet { path: root.to_owned() });
+    }
     let earlier = BuildPlan::read(root, &index)?;
     let differences = plan.differences(&earlier);
     if differences.is_empty() {

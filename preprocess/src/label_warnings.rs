@@ -1,5 +1,5 @@
-//! What is odd about a source's labels: names that are hardly different, names that stand for a missing value, labels
-//! that no kept track has.
+//! Warnings about a source's labels: names that hardly differ, names that stand for a missing value, labels that no kept
+//! track has.
 
 use crate::source::Listing;
 use icu_normalizer::ComposingNormalizer;
@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What spreadsheets and data frames write into an empty cell, in lower case.
 const MISSING_VALUES: [&str; 4] = ["nan", "none", "null", "n/a"];
 
-/// Sentences about the labels of a source and those of the data set that was made of it. `asked_for` are labels that there
-/// should be.
+/// Compares the labels of a source, and those that were asked for, with the labels of the data set made of it.
 pub fn all(listing: &Listing, asked_for: &[String], index: &DatasetIndex) -> Vec<String> {
     let mut tracks: BTreeMap<&str, usize> = BTreeMap::new();
     for label in listing.tracks.iter().flat_map(|track| &track.labels) {
@@ -31,7 +30,7 @@ pub fn all(listing: &Listing, asked_for: &[String], index: &DatasetIndex) -> Vec
     found
 }
 
-/// Labels that are the same but for case, surrounding space and the encoding of accented letters.
+/// Labels that differ only in case, in surrounding space or in the encoding of accented letters.
 fn look_alikes<'a>(noun: &str, labels: impl Iterator<Item = &'a str>) -> Vec<String> {
     let nfc = ComposingNormalizer::new_nfc();
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -47,22 +46,21 @@ fn look_alikes<'a>(noun: &str, labels: impl Iterator<Item = &'a str>) -> Vec<Str
                 .iter()
                 .enumerate()
                 .any(|(at, label)| labels[..at].iter().any(|other| nfc.normalize(label) == nfc.normalize(other)));
-            let names = labels.iter().map(|label| match encoded_twice {
-                true => format!("`{label}` ({})", label.escape_default()),
-                false => format!("`{label}`"),
-            });
-            let names = joined(names);
-            let difference = if encoded_twice {
-                "in the Unicode encoding of their letters"
+            let (names, difference) = if encoded_twice {
+                let escaped = labels.iter().map(|label| format!("`{label}` ({})", label.escape_default()));
+                (joined(escaped), "the Unicode encoding of their letters")
             } else {
-                "in upper and lower case or in spaces"
+                (joined(labels.iter().map(|label| format!("`{label}`"))), "upper and lower case or spaces")
             };
-            format!("the labels {names} differ only {difference}, and each is a {noun} of its own; give them one name if they are the same")
+            format!(
+                "the labels {names} differ only in {difference}, and each is a {noun} of its own; give them one name if they \
+                 mean the same"
+            )
         })
         .collect()
 }
 
-/// Labels that are no names.
+/// Labels that stand for a missing value.
 fn missing_values(noun: &str, tracks: &BTreeMap<&str, usize>) -> Vec<String> {
     let is_missing = |label: &str| MISSING_VALUES.contains(&label.trim().to_lowercase().as_str());
     let found = tracks.iter().filter(|(label, _)| is_missing(label));
@@ -83,7 +81,9 @@ fn without_tracks<'a>(noun: &str, expected: impl Iterator<Item = &'a str>, kept:
     let lost: BTreeSet<&str> = expected.filter(|label| !kept.contains(label)).collect();
     let names = joined(lost.iter().map(|label| format!("`{label}`")));
     (!lost.is_empty()).then(|| {
-        format!("no track of {names} was kept, so the data set has no such {noun}; rejected.csv has the reason for each track")
+        format!(
+            "no track of {names} was kept, so the data set has no such {noun}; rejected.csv has the reason for each track"
+        )
     })
 }
 

@@ -7,17 +7,17 @@ use crate::plan::BuildPlan;
 use shared::dataset::{Dataset, INDEX_FILE};
 use std::path::{Path, PathBuf};
 
-/// What an earlier build was made with.
+/// The settings of an earlier build.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// Its settings.
+    /// All but the paths.
     pub plan: BuildPlan,
     /// The directory of its audio files, of a finished data set.
     pub audio: Option<PathBuf>,
 }
 
 impl Recorded {
-    /// Reads what `root` has, if there is anything.
+    /// Reads the settings recorded in `root`, if there are any.
     pub fn read(root: &Path) -> Result<Option<Self>, AssemblyError> {
         if !root.join(INDEX_FILE).exists() {
             let plan = Journal::plan_in(root)?;

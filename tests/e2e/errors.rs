@@ -19,18 +19,20 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// The messages in a Rust file that print what their error has as its `source()` too.
-fn causes_printed_twice(text: &str) -> Vec<String> {
-    // A message, and then its variant or type up to the first that ends it.
-    let error = Regex::new(r#"(?s)#\[error\((.*?)\)\]\s(.*?)(?:\n\s*\}|\),?\n|\);)"#).unwrap();
+fn causes_printed_twice(text: &str) -> Vec<&str> {
     let named = Regex::new(r"[^#\w]source: |#\[source\]\s*(?:pub )?\w+: ").unwrap();
     let unnamed = Regex::new(r"\(#\[(?:from|source)\]").unwrap();
-    let prints_named = Regex::new(r"\{source[:}]").unwrap();
-    let prints_unnamed = Regex::new(r"\{0[:}]").unwrap();
-    let wrong = error.captures_iter(text).filter(|found| {
-        prints_named.is_match(&found[1]) && named.is_match(&found[2])
-            || prints_unnamed.is_match(&found[1]) && unnamed.is_match(&found[2])
+    // Each with its variant or type, and for the last variant nothing behind the enum.
+    let errors = text
+        .split("#[error(")
+        .skip(1)
+        .filter_map(|error| error.split_once(")]\n"));
+    let wrong = errors.filter(|(message, item)| {
+        let item = item.split("\n}").next().unwrap_or(item);
+        let prints = |name: &str| [":", "}"].iter().any(|end| message.contains(&format!("{{{name}{end}")));
+        prints("source") && named.is_match(item) || prints("0") && unnamed.is_match(item)
     });
-    wrong.map(|found| found[1].to_owned()).collect()
+    wrong.map(|(message, _)| message).collect()
 }
 
 #[test]

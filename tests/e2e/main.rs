@@ -18,6 +18,7 @@ mod killed;
 mod killed_training;
 mod live_split;
 mod outputs;
+mod own_music;
 mod papers;
 mod parts;
 mod places;

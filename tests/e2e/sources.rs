@@ -9,7 +9,7 @@ use tests::corpus::OfficialSplit;
 use tests::harness::{BuiltDataset, Collection, Program, json_line};
 
 /// Features for clips of a second, so that builds take no time.
-const SMALL_FEATURES: [&str; 12] = [
+pub const SMALL_FEATURES: [&str; 12] = [
     "--sample-rate",
     "16000",
     "--clip-samples",
@@ -206,7 +206,7 @@ fn gtzan_is_read_in_wav_and_au_and_its_corrupt_file_is_dropped() {
 }
 
 /// Copies a collection's files into class, artist and album directories.
-fn folder(root: &Path) {
+pub fn folder(root: &Path) {
     let genres = Collection::gtzan();
     let [wave, sun_audio] = ["wav", "au"].map(|extension| {
         let whole = genres.tracks().iter().filter(|track| track.damage.is_none());

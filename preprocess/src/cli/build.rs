@@ -61,6 +61,12 @@ pub enum Droppable {
     NearSilent,
 }
 
+impl Recorded {
+    fn source_name(&self) -> Option<SourceName> {
+        SourceName::from_str(&self.plan.source, false).ok()
+    }
+}
+
 impl Droppable {
     fn flag(self) -> Flag {
         match self {
@@ -110,8 +116,7 @@ pub struct BuildArgs {
     /// Longest track that is kept, in seconds [default: 900; 3600 for folder]
     #[arg(long, value_name = "SECONDS")]
     pub max_seconds: Option<f64>,
-    /// Least share of a file's frames that must decode, from 0 to 1
-    /// [default: 0.9]
+    /// Least share of a file's frames that must decode, from 0 to 1 [default: 0.9]
     #[arg(long, value_name = "SHARE")]
     pub min_decoded_share: Option<f64>,
     /// Drops such tracks instead of only flagging them
@@ -158,14 +163,13 @@ impl BuildArgs {
     /// A complete configuration. Settings that were not given are those `recorded` in `--out`; whether those that were given
     /// agree with them is seen when the build begins.
     pub fn resolve(self, recorded: Option<&Recorded>) -> Result<BuildConfig, UsageError> {
+        let name = self.source_name(recorded)?;
+        // From another source nothing is taken over; the build is refused and the difference named.
+        let recorded = recorded.filter(|recorded| recorded.source_name() == Some(name));
         let plan = recorded.map(|recorded| &recorded.plan);
-        let preset = match self.preset {
-            Some(name) => Some(name.preset()),
-            None => plan.and_then(|plan| Preset::named(plan.preset.as_deref()?)),
-        };
-        let name = self.source_name(plan)?;
-        let source = self.source(name, preset.as_ref(), plan)?;
-        if let Some(preset) = &preset
+        let typed_preset = self.preset.map(PresetName::preset);
+        let source = self.source(name, typed_preset.as_ref(), plan)?;
+        if let Some(preset) = &typed_preset
             && preset.source != source.name()
         {
             return Err(UsageError(format!(
@@ -175,6 +179,7 @@ impl BuildArgs {
                 source.name()
             )));
         }
+        let preset = typed_preset.or_else(|| Preset::named(plan?.preset.as_deref()?));
         let of_preset = preset.as_ref().and_then(|preset| preset.features.as_ref());
         let features = self.features.resolve(plan.map(|plan| &plan.features).or(of_preset))?;
         let validate = self.validate(&source, preset.as_ref(), plan, &features)?;
@@ -196,10 +201,9 @@ impl BuildArgs {
         })
     }
 
-    fn source_name(&self, plan: Option<&BuildPlan>) -> Result<SourceName, UsageError> {
-        let recorded = || SourceName::from_str(&plan?.source, false).ok();
+    fn source_name(&self, recorded: Option<&Recorded>) -> Result<SourceName, UsageError> {
         self.source
-            .or_else(recorded)
+            .or_else(|| recorded?.source_name())
             .ok_or_else(|| not_given("--source", &self.out))
     }
 
@@ -328,7 +332,7 @@ impl BuildArgs {
     }
 }
 
-/// An option that is missing, and that `out` does not make up for.
+/// A required option that was not given and is not recorded in `out`.
 fn not_given(option: &str, out: &Path) -> UsageError {
     UsageError(format!(
         "{option} is needed: {} has no record of it from an earlier build",

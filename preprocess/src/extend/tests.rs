@@ -176,3 +176,19 @@ fn what_cannot_be_made_is_a_sentence() {
     assert!(damaged.contains("track 1003 does not fit its checksum"), "{damaged}");
     assert!(!root.join("features/other").exists());
 }
+
+#[test]
+fn a_build_into_a_feature_set_is_refused() {
+    let collection = three_tracks();
+    collection.build("out").unwrap();
+    let path = run(collection.out("out")).path;
+    let before = contents(&path);
+    let config = BuildConfig {
+        out: path.clone(),
+        features: features(),
+        ..collection.config("out")
+    };
+    let error = pipeline::build(&config, &mut Unwatched).unwrap_err().to_string();
+    assert!(error.contains("mel-64-2048-1024 is a feature set"), "{error}");
+    assert_eq!(contents(&path), before);
+}

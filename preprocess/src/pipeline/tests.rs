@@ -186,3 +186,38 @@ fn a_preset_is_compared_and_its_differences_recorded() {
         "{differences:?}"
     );
 }
+
+#[test]
+fn an_audio_directory_with_none_of_the_files_is_refused() {
+    let mut collection = Collection::new();
+    collection
+        .listed(2, "Folk")
+        .listed(1003, "Rock")
+        .file("elsewhere/000002.mp3", &tone(4, 200));
+    let error = collection.build("out").unwrap_err().to_string();
+    assert!(
+        error.contains("audio has none of the 2 files that") && error.contains("holds 000/000002.mp3"),
+        "{error}"
+    );
+    assert!(!collection.out("out").exists());
+    // One is enough to begin.
+    collection.file("001/001003.mp3", &tone(4, 200));
+    assert_eq!(collection.build("out").unwrap().index.kept, 1);
+}
+
+#[test]
+fn labels_of_which_no_track_is_kept_are_warnings() {
+    let mut collection = three_tracks();
+    assert_eq!(collection.build("all").unwrap().warnings, [""; 0]);
+    collection.track(7, "Jazz", b"").track(8, "Dub", &tone(1, 200));
+    let warnings = collection.build("out").unwrap().warnings;
+    assert!(
+        matches!(&warnings[..], [one] if one.starts_with("no track of `Dub`, `Jazz` was kept")),
+        "{warnings:?}"
+    );
+    // Said again by a build that finds everything there, and of no part.
+    assert_eq!(collection.build("out").unwrap().warnings, warnings);
+    let mut part = collection.config("part");
+    part.part = Some("2/2".parse().unwrap());
+    assert_eq!(build(&part, &mut Unwatched).unwrap().warnings, [""; 0]);
+}

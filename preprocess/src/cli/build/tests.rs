@@ -221,7 +221,21 @@ fn presets_subsets_and_tags_of_the_data_set_are_taken_over() {
 }
 
 #[test]
-fn options_that_nothing_makes_up_for_are_asked_for() {
+fn contradictions_of_a_recorded_preset_are_left_to_the_build() {
+    let before = recorded(&format!("{TAGGED} --preset magnatagatune"));
+    let config = resolve_into(&format!("{TAGGED} --tags techno"), Some(&before)).unwrap();
+    let differences = config.plan(&Listing::default(), &[]).differences(&before.plan);
+    assert!(
+        matches!(&differences[..], [one] if one.starts_with("subset was")),
+        "{differences:?}"
+    );
+    // From another source nothing is taken over.
+    let config = resolve_into(FOLDER, Some(&before)).unwrap();
+    assert_eq!((config.preset, config.features), (None, FeatureConfig::default()));
+}
+
+#[test]
+fn required_options_that_are_not_recorded_are_usage_errors() {
     for (line, option) in [
         ("build --out o --audio a", "--source"),
         ("build --out o --source folder", "--audio"),
