@@ -59,7 +59,7 @@ pub(super) fn fit_seeds(
             Err(error) => {
                 let stopped = error.chain().find_map(|cause| cause.downcast_ref::<Stopped>()).cloned();
                 return Err(match stopped {
-                    Some(stopped) => stopped.at_seed(&root, seed).into(),
+                    Some(stopped) => stopped.at_seed(&root, seed, &args.device).into(),
                     None => error.context(format!("seed {seed} of {}", root.display())),
                 });
             }

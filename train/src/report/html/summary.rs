@@ -109,6 +109,10 @@ fn facts(view: &RunView<'_>) -> Markup {
                         @if epochs != config.epochs { "; " (config.epochs) " were asked for" }
                     }
                 }
+                tr {
+                    th scope="row" { "training" }
+                    td { (view.metrics.ended.map_or_else(|| "has not ended".to_owned(), |ending| ending.to_string())) }
+                }
                 @match &view.data {
                     Ok(data) => {
                         @let index = data.dataset.index();
