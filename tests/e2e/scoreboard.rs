@@ -141,7 +141,7 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
             ("KILL", None) => stopped += 1,
             ("TERM", Some(75)) => {
                 stopped += 1;
-                let expected = format!("continue with `train fit --run {} --resume`", parts.display());
+                let expected = format!("continue with `train fit --run {} --resume", parts.display());
                 assert!(
                     said.contains("stopped by SIGTERM at seed 6") && said.contains(&expected),
                     "{said}"

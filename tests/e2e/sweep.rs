@@ -213,7 +213,10 @@ fn a_sweep_that_was_stopped_or_killed_ends_with_the_table_of_one_that_was_not() 
     let output = end(child);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(75), "{errors}");
-    let expected = format!("continue with `train sweep --sweep {} --resume`", stopped.display());
+    let expected = format!(
+        "continue with `train sweep --sweep {} --resume --devices cpu --jobs-per-device 2`",
+        stopped.display()
+    );
     assert!(
         errors.contains("stopped by SIGTERM") && errors.contains(&expected),
         "{errors}"

@@ -2,6 +2,7 @@
 
 use crate::train::{dataset, fit, history, weights};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -83,7 +84,7 @@ fn a_signal_stops_a_run_where_it_can_go_on() {
             (&Value::Bool(false), &Value::from("stopped"))
         );
         let expected = format!(
-            "stopped by SIG{signal} at step {}; continue with `train fit --run {} --resume`",
+            "stopped by SIG{signal} at step {}; continue with `train fit --run {} --resume --device cpu`",
             line["step"],
             run.display()
         );
@@ -95,6 +96,47 @@ fn a_signal_stops_a_run_where_it_can_go_on() {
             .success();
         assert_eq!(weights(&run), weights(&whole), "{signal}");
         assert_eq!(history(&run), history(&whole), "{signal}");
+    }
+}
+
+#[test]
+fn the_command_that_a_stopped_run_prints_continues_it() {
+    let root = TempDir::new().unwrap();
+    let begin = |run: &Path, seeds: &[&str]| {
+        let mut process = Program::Train.process(["fit", "--model", "cnn1d", "--seed", "4", "--devices", "cpu,cpu"]);
+        process.args(["--epochs", "12", "--batch-size", "4", "--cache", "ram", "--lr", "0.002"]);
+        process.arg("--data").arg(dataset()).arg("--run").arg(run).args(seeds);
+        process.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let whole = root.path().join("whole");
+    assert!(end(begin(&whole, &[])).status.success());
+    let path = [
+        Program::Train.path().parent().unwrap().as_os_str().to_owned(),
+        std::env::var_os("PATH").unwrap_or_default(),
+    ];
+    let path = path.join(OsStr::new(":"));
+    for (name, seeds) in [("run of\none's own", &[][..]), ("seeds", &["--seeds", "2"])] {
+        let run = root.path().join(name);
+        let mut child = begin(&run, seeds);
+        let of_run = if seeds.is_empty() {
+            run.clone()
+        } else {
+            run.join("seed-4")
+        };
+        wait_for(&of_run.join("history.csv"), &mut child);
+        send("TERM", &child);
+        let output = end(child);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(75), "{said}");
+        let command = said.split('`').nth(1).unwrap();
+        let resumed = Command::new("bash")
+            .args(["-c", command])
+            .env("PATH", &path)
+            .output()
+            .unwrap();
+        assert!(resumed.status.success(), "{command}: {}", stderr(&resumed));
+        assert_eq!(weights(&of_run), weights(&whole), "{command}");
+        assert_eq!(history(&of_run), history(&whole), "{command}");
     }
 }
 
@@ -165,7 +207,10 @@ fn a_shard_that_is_cut_short_under_a_training_is_named() {
         let output = end(child);
         let said = stderr(&output);
         assert_eq!(output.status.code(), Some(1), "{file}: {:?}: {said}", output.status);
-        let resume = format!("continue with `train fit --run {} --resume`", run.display());
+        let resume = format!(
+            "continue with `train fit --run {} --resume --device cpu`",
+            run.display()
+        );
         for expected in [file, "it has 4096 bytes", "mount", resume.as_str()] {
             assert!(said.contains(expected), "{file}: {said}");
         }

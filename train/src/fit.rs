@@ -8,10 +8,11 @@ use crate::checkpoint::{self, Progress, Spent};
 use crate::compute::Compute;
 use crate::config::{Cache, RunConfig};
 use crate::console::Console;
+use crate::ending::Ending;
 use crate::environment::Environment;
 use crate::evaluate::evaluate;
 use crate::front_end_record::FrontEndRecord;
-use crate::history::{self, EpochRecord};
+use crate::history::{self, EpochRecord, HISTORY_FILE, best};
 use crate::loader::{BatchSource, Batches, Clips, Prefetch, PrefetchReport, ReadAhead, balanced, training_order};
 use crate::metrics::{Figures, SetReport};
 use crate::models::{Monitor, export_weights};
@@ -19,6 +20,7 @@ use crate::objective::Objective;
 use crate::optimization::learning_rates;
 use crate::pace::{DeviceTimes, Pace};
 use crate::report;
+use crate::resume_command::DEFAULT_DEVICE;
 use crate::run_data::{RunData, training_kinds};
 use crate::run_directory::RunDirectory;
 use crate::start::{BEST_FILE, CHECKPOINT_FILE, empty_tally, start};
@@ -30,10 +32,7 @@ use anyhow::{Context, bail};
 use burn::module::Module;
 use shared::split::Set;
 use std::time::Instant;
-use tracing::info;
-
-/// Figures per epoch.
-pub const HISTORY_FILE: &str = "history.csv";
+use tracing::{info, warn};
 
 /// What a run came to.
 #[derive(Debug)]
@@ -44,6 +43,8 @@ pub struct FitReport {
     pub best: EpochRecord,
     /// Figures of those weights on the validation set.
     pub validation: SetReport,
+    /// Why no other epoch was trained.
+    pub ending: Ending,
 }
 
 /// Trains until the epochs are done or the watched figure has not become better for `patience` of them. Where an epoch is
@@ -76,10 +77,18 @@ pub fn fit(
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let steps = training_source(config, data, compute, 0).batches.len() as u64;
     let mut advised = false;
-    if next_epoch(config, &progress.history).is_some() {
-        Environment::here(device).write(run)?;
+    match Ending::of(config, &progress.history) {
+        Some(ending) => warn!("nothing is left to train: {ending}; {}", ending.advice()),
+        None => {
+            Environment::here(device).write(run)?;
+            report::write_ending(run, None)?;
+        }
     }
-    while let Some(epoch) = next_epoch(config, &progress.history) {
+    let ending = loop {
+        let epoch = progress.history.len();
+        if let Some(ending) = Ending::of(config, &progress.history) {
+            break ending;
+        }
         if let Some(signal) = stop() {
             return Err(leave(run, &progress, &trainer, signal)?.into());
         }
@@ -126,15 +135,17 @@ pub fn fit(
         bar.finish_and_clear();
         let spent = before.and(began.elapsed(), &report);
 
+        let trained = || progress.at((epoch as u64 + 1) * steps, tally.clone(), spent);
+        if !run.path(CHECKPOINT_FILE).exists() {
+            // So that there are never results without a checkpoint to go on from.
+            save(run, &trained(), &trainer)?;
+        }
         let model = trainer.model();
         // A judgement changes nothing that training goes on with, so one that is left is made again from the start, out
         // of a checkpoint from before it. Finishing it could take longer than a batch system waits.
         let keep_on = || match stop() {
             None => Ok(()),
-            Some(signal) => {
-                let trained = progress.at((epoch as u64 + 1) * steps, tally.clone(), spent);
-                Err(anyhow::Error::from(leave(run, &trained, &trainer, signal)?))
-            }
+            Some(signal) => Err(anyhow::Error::from(leave(run, &trained(), &trainer, signal)?)),
         };
         let judgement = evaluate(
             &model.valid(),
@@ -199,8 +210,8 @@ pub fn fit(
             events.append(record)?;
         }
         save(run, &progress, &trainer)?;
-    }
-    finish(run, progress.history, config.monitor)
+    };
+    finish(run, progress.history, config.monitor, ending)
 }
 
 /// The batches of one epoch.
@@ -233,21 +244,6 @@ fn pace<'a>(config: &'a RunConfig, compute: &Compute, loader: &'a PrefetchReport
         host_front_end: !compute.has_front_end(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
     }
-}
-
-/// The epoch to train, counted from 0, unless the run is over.
-fn next_epoch(config: &RunConfig, history: &[EpochRecord]) -> Option<usize> {
-    let since_best = best(history, config.monitor).map_or(0, |best| history.len() - best.epoch);
-    let stopped = config.patience > 0 && since_best >= config.patience;
-    (history.len() < config.epochs && !stopped).then_some(history.len())
-}
-
-/// The epoch with the best of the figure that is watched; the earliest of several.
-fn best(history: &[EpochRecord], monitor: Monitor) -> Option<&EpochRecord> {
-    let better = |best: &'_ EpochRecord, record: &'_ EpochRecord| record.val.better(&best.val, monitor);
-    history
-        .iter()
-        .reduce(|best, record| if better(best, record) { record } else { best })
 }
 
 fn is_best(record: &EpochRecord, history: &[EpochRecord], monitor: Monitor) -> bool {
@@ -295,10 +291,17 @@ fn leave(
         signal,
         step: progress.step,
         run: run.root().to_owned(),
+        device: DEFAULT_DEVICE.into(),
     })
 }
 
-fn finish(run: &RunDirectory, history: Vec<EpochRecord>, monitor: Monitor) -> anyhow::Result<FitReport> {
+fn finish(
+    run: &RunDirectory,
+    history: Vec<EpochRecord>,
+    monitor: Monitor,
+    ending: Ending,
+) -> anyhow::Result<FitReport> {
+    report::write_ending(run, Some(ending))?;
     let best = best(&history, monitor)
         .context("no epoch was trained; --epochs must be at least 1")?
         .clone();
@@ -310,13 +313,16 @@ fn finish(run: &RunDirectory, history: Vec<EpochRecord>, monitor: Monitor) -> an
         history,
         best,
         validation,
+        ending,
     })
 }
 
 #[cfg(test)]
+mod resume_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Settings;
     use crate::models::ModelKind;
     use crate::optimization::adam;
     use crate::start::blueprint;
@@ -324,47 +330,6 @@ mod tests {
     use burn::tensor::Device;
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicUsize, Ordering};
-
-    fn history(losses: &[f64]) -> Vec<EpochRecord> {
-        let figures = |loss| Figures {
-            loss,
-            top1: Some(0.0),
-            macro_f1: 0.0,
-            paper: [0.0; 4],
-            auc_roc: None,
-            auc_pr: None,
-        };
-        let record = |(at, &loss): (usize, &f64)| EpochRecord {
-            epoch: at + 1,
-            seconds: 1.0,
-            data_wait: 0.0,
-            clips: 4,
-            train: figures(1.0),
-            val: figures(loss),
-        };
-        losses.iter().enumerate().map(record).collect()
-    }
-
-    fn config(epochs: usize, patience: usize) -> RunConfig {
-        let settings = Settings {
-            data: Some("fma".into()),
-            model: Some(ModelKind::Cnn2d),
-            epochs: Some(epochs),
-            patience: Some(patience),
-            ..Settings::default()
-        };
-        settings.resolve().unwrap()
-    }
-
-    #[test]
-    fn training_stops_after_the_epochs_or_when_patience_is_over() {
-        assert_eq!(next_epoch(&config(3, 10), &history(&[])), Some(0));
-        assert_eq!(next_epoch(&config(3, 10), &history(&[3.0, 2.0])), Some(2));
-        assert_eq!(next_epoch(&config(3, 10), &history(&[3.0, 2.0, 1.0])), None);
-        assert_eq!(next_epoch(&config(9, 2), &history(&[3.0, 2.0, 2.5])), Some(3));
-        assert_eq!(next_epoch(&config(9, 2), &history(&[3.0, 2.0, 2.5, 2.0])), None);
-        assert_eq!(next_epoch(&config(9, 0), &history(&[3.0, 4.0, 5.0, 6.0])), Some(4));
-    }
 
     #[test]
     fn a_run_stopped_at_any_place_ends_as_if_it_had_not_been() {
@@ -396,6 +361,7 @@ mod tests {
         let begun = checkpoint::to_bytes(&progress, &untrained, &adam(config.weight_decay)).unwrap();
         let begin = |name: &str| {
             let run = RunDirectory::begin(&runs.path().join(name)).unwrap();
+            run.save_config(&config).unwrap();
             run.write(CHECKPOINT_FILE, &begun).unwrap();
             run
         };
@@ -420,53 +386,5 @@ mod tests {
             assert_eq!(run.read(BEST_FILE).unwrap(), whole.read(BEST_FILE).unwrap(), "{checks}");
             assert_eq!(history(&run), history(&whole), "{checks}");
         }
-    }
-
-    #[test]
-    fn a_resumed_epoch_has_the_clips_and_the_seconds_of_the_whole_epoch() {
-        let root = testing::dataset();
-        // Four tracks: the second batch has one of them.
-        let config = RunConfig {
-            epochs: 1,
-            batch_size: 3,
-            classes: ["Folk", "Rock"].map(String::from).into(),
-            split: "main".into(),
-            ..testing::config(root.path(), ModelKind::Cnn1d)
-        };
-        let data = RunData::open(&config).unwrap();
-        let compute = Compute::new(&config, &data, vec![Device::flex()]).unwrap();
-        let runs = tempfile::tempdir().unwrap();
-        let run = RunDirectory::begin(&runs.path().join("run")).unwrap();
-        let go = |run: &RunDirectory, stop: StopRequest<'_>| {
-            fit(&config, &data, run, &compute, "cpu", stop, Console::new(true))
-        };
-        // Asked before the epoch, and after its first step.
-        let asked = AtomicUsize::new(0);
-        let stop = || (asked.fetch_add(1, Ordering::Relaxed) > 0).then_some("SIGTERM");
-        go(&run, &stop).unwrap_err();
-        let bytes = run.read(CHECKPOINT_FILE).unwrap().unwrap();
-        let model = config.model.init(&blueprint(&config, &data), compute.training_device());
-        let (mut progress, model, optimizer) =
-            checkpoint::from_bytes(&bytes, model, adam(config.weight_decay)).unwrap();
-        assert!(
-            progress.spent.seconds > 0.0 && progress.spent.clips == 3,
-            "{progress:?}"
-        );
-        progress.spent.seconds = 1000.0;
-        progress.spent.waited = 500.0;
-        let bytes = checkpoint::to_bytes(&progress, &model, &optimizer).unwrap();
-        run.write(CHECKPOINT_FILE, &bytes).unwrap();
-        let history = go(&run, &|| None).unwrap().history;
-        assert_eq!((history.len(), history[0].clips), (1, 4));
-        assert!((1000.0..1060.0).contains(&history[0].seconds), "{history:?}");
-        assert!((0.45..0.55).contains(&history[0].data_wait), "{history:?}");
-    }
-
-    #[test]
-    fn the_best_epoch_is_the_first_with_the_best_figure() {
-        let past = history(&[3.0, 1.5, 2.0, 1.5]);
-        assert_eq!(best(&past, Monitor::Loss).unwrap().epoch, 2);
-        assert!(!is_best(&past[3], &past[..3], Monitor::Loss));
-        assert!(is_best(&past[1], &past[..1], Monitor::Loss));
     }
 }

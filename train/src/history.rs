@@ -1,7 +1,11 @@
 //! What happened epoch by epoch: `history.csv`.
 
 use crate::metrics::Figures;
+use crate::models::Monitor;
 use serde::{Deserialize, Serialize};
+
+/// A row per epoch.
+pub const HISTORY_FILE: &str = "history.csv";
 
 /// One epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +30,14 @@ impl EpochRecord {
     pub fn clips_per_second(&self) -> Option<f64> {
         (self.seconds > 0.0).then(|| self.clips as f64 / self.seconds)
     }
+}
+
+/// The epoch with the best validation metric; the earliest of several.
+pub fn best(history: &[EpochRecord], monitor: Monitor) -> Option<&EpochRecord> {
+    let better = |best: &'_ EpochRecord, record: &'_ EpochRecord| record.val.better(&best.val, monitor);
+    history
+        .iter()
+        .reduce(|best, record| if better(best, record) { record } else { best })
 }
 
 /// Names of the figures of a set of tracks, as columns of tables.
@@ -144,8 +156,42 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<EpochRecord>, HistoryError> {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// Epochs with these validation losses.
+    pub fn history(losses: &[f64]) -> Vec<EpochRecord> {
+        let figures = |loss| Figures {
+            loss,
+            top1: Some(0.0),
+            macro_f1: 0.0,
+            paper: [0.0; 4],
+            auc_roc: None,
+            auc_pr: None,
+        };
+        let record = |(at, &loss): (usize, &f64)| EpochRecord {
+            epoch: at + 1,
+            seconds: 1.0,
+            data_wait: 0.0,
+            clips: 4,
+            train: figures(1.0),
+            val: figures(loss),
+        };
+        losses.iter().enumerate().map(record).collect()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_best_epoch_is_the_first_with_the_best_metric() {
+        let past = testing::history(&[3.0, 1.5, 2.0, 1.5]);
+        assert_eq!(best(&past, Monitor::Loss).unwrap().epoch, 2);
+        assert_eq!(best(&past[..1], Monitor::Loss).unwrap().epoch, 1);
+        assert!(best(&[], Monitor::Loss).is_none());
+    }
 
     #[test]
     fn a_row_per_epoch_with_named_columns() {

@@ -3,11 +3,12 @@
 use crate::checkpoint::{self, Progress};
 use crate::config::RunConfig;
 use crate::console::Console;
+use crate::history::HISTORY_FILE;
 use crate::metrics::Tally;
 use crate::models::{Blueprint, Model, freeze, parameter_ids, transfer_weights};
 use crate::optimization::adam;
 use crate::run_data::RunData;
-use crate::run_directory::RunDirectory;
+use crate::run_directory::{CONFIG_FILE, RunDirectory};
 use anyhow::{Context, bail};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
@@ -29,6 +30,7 @@ pub fn start(
     device: &Device,
     console: Console,
 ) -> anyhow::Result<(Progress, Model, ModuleOptimizer)> {
+    check_complete(run)?;
     device.seed(stream(config.seed, 0, 0, Purpose::Model).random());
     let model = config.model.init(&blueprint(config, data), device);
     let optimizer = adam(config.weight_decay);
@@ -49,6 +51,24 @@ pub fn start(
     };
     let progress = Progress::new(empty_tally(data), loaded);
     Ok((progress, frozen(config, model, console)?, optimizer))
+}
+
+/// Refuses a run whose results would be overwritten, because a file that it goes on from is gone.
+fn check_complete(run: &RunDirectory) -> anyhow::Result<()> {
+    let is_there = |name: &&str| run.path(name).exists();
+    let results: Vec<&str> = [CHECKPOINT_FILE, HISTORY_FILE, BEST_FILE]
+        .into_iter()
+        .filter(is_there)
+        .collect();
+    match [CONFIG_FILE, CHECKPOINT_FILE].iter().find(|name| !is_there(name)) {
+        Some(missing) if !results.is_empty() => bail!(
+            "{} has {} and no {missing}, without which training cannot go on and would overwrite them; restore {missing}, \
+             or name another directory with --run",
+            run.root().display(),
+            results.join(", ")
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// What is known of an epoch before its first step.

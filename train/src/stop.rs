@@ -4,6 +4,7 @@
 //! that does what it does to any program: it ends this one at once. Another SIGTERM or SIGUSR1 does not, because batch
 //! systems send several, and then mean it with SIGKILL.
 
+use crate::resume_command::{resume_fit, resume_sweep};
 use serde_json::{Value, json};
 use shared::failure::Failure;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
@@ -72,7 +73,7 @@ pub fn stop_at_eof() -> io::Result<()> {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Stopped {
     /// The run's checkpoint holds everything.
-    #[error("stopped by {signal} at step {step}; continue with `train fit --run {} --resume`", run.display())]
+    #[error("stopped by {signal} at step {step}; continue with `{}`", resume_fit(run, device))]
     AtStep {
         /// The signal's name.
         signal: &'static str,
@@ -80,9 +81,11 @@ pub enum Stopped {
         step: u64,
         /// The run's directory.
         run: PathBuf,
+        /// What `--device` named.
+        device: String,
     },
     /// One of a set of runs was being trained; what was done is kept.
-    #[error("stopped by {signal} at {member}; continue with `train fit --run {} --resume`", run.display())]
+    #[error("stopped by {signal} at {member}; continue with `{}`", resume_fit(run, device))]
     InSet {
         /// The signal's name.
         signal: &'static str,
@@ -92,11 +95,13 @@ pub enum Stopped {
         step: Option<u64>,
         /// The directory of the set.
         run: PathBuf,
+        /// What `--device` named.
+        device: String,
     },
     /// Trials of a sweep have kept everything.
     #[error(
-        "stopped by {signal} with {done} of {trials} trials done; continue with `train sweep --sweep {} --resume`",
-        sweep.display()
+        "stopped by {signal} with {done} of {trials} trials done; continue with `{}`",
+        resume_sweep(sweep, devices, *jobs_per_device)
     )]
     Sweep {
         /// The signal's name.
@@ -107,6 +112,10 @@ pub enum Stopped {
         trials: usize,
         /// The sweep's directory.
         sweep: PathBuf,
+        /// What `--devices` named.
+        devices: String,
+        /// Trials at once on each device.
+        jobs_per_device: usize,
     },
     /// There was nothing to keep yet.
     #[error("stopped by {signal} before training began; run the same command again")]
@@ -125,13 +134,14 @@ impl Stopped {
     /// The line that `--json` prints.
     pub fn json(&self) -> Value {
         let (signal, step, run) = match self {
-            Self::AtStep { signal, step, run } => (signal, Some(*step), Some(run.to_string_lossy())),
+            Self::AtStep { signal, step, run, .. } => (signal, Some(*step), Some(run.to_string_lossy())),
             Self::InSet { signal, step, run, .. } => (signal, *step, Some(run.to_string_lossy())),
             Self::Sweep {
                 signal,
                 done,
                 trials,
                 sweep,
+                ..
             } => {
                 let mut line = Failure::Stopped.json(&self.to_string());
                 line["signal"] = json!(signal);
@@ -152,8 +162,16 @@ impl Stopped {
         line
     }
 
-    /// The same, of the set of runs in `root` of which `member` was being trained.
-    pub fn in_set(self, root: &Path, member: &str) -> Self {
+    /// The same, of a run on the devices that `--device` named.
+    pub fn on_device(mut self, name: &str) -> Self {
+        if let Self::AtStep { device, .. } = &mut self {
+            *device = name.to_owned();
+        }
+        self
+    }
+
+    /// The same, of the set of runs in `root` of which `member` was being trained, on the devices that `--device` named.
+    pub fn in_set(self, root: &Path, member: &str, device: &str) -> Self {
         let (signal, step) = match self {
             Self::AtStep { signal, step, .. } => (signal, Some(step)),
             Self::InSet { signal, step, .. } => (signal, step),
@@ -166,6 +184,7 @@ impl Stopped {
             member: member.to_owned(),
             step,
             run: root.to_owned(),
+            device: device.to_owned(),
         }
     }
 }
@@ -180,19 +199,21 @@ mod tests {
             signal: "SIGUSR1",
             step: 12,
             run: "runs/crnn".into(),
-        };
+            device: "auto".into(),
+        }
+        .on_device("cpu,cpu");
         assert_eq!(
             stopped.to_string(),
-            "stopped by SIGUSR1 at step 12; continue with `train fit --run runs/crnn --resume`"
+            "stopped by SIGUSR1 at step 12; continue with `train fit --run runs/crnn --resume --device cpu,cpu`"
         );
         assert_eq!(
             (stopped.json()["step"].as_u64(), stopped.json()["kind"].as_str()),
             (Some(12), Some("stopped"))
         );
-        let of_set = stopped.in_set(Path::new("runs"), "seed 4");
+        let of_set = stopped.in_set(Path::new("my runs"), "seed 4", "auto");
         assert_eq!(
             of_set.to_string(),
-            "stopped by SIGUSR1 at seed 4; continue with `train fit --run runs --resume`"
+            "stopped by SIGUSR1 at seed 4; continue with `train fit --run 'my runs' --resume`"
         );
         assert_eq!(
             (of_set.json()["member"].as_str(), of_set.json()["step"].as_u64()),

@@ -152,6 +152,7 @@ fn write_out_of_fold(
             model: config.model,
             split: config.split.clone(),
             best_epoch: None,
+            ended: None,
             train: None,
             validation: None,
             test: None,

@@ -7,12 +7,14 @@ use crate::compute::Compute;
 use crate::config::{Cache, RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
-use crate::fit::{FitReport, HISTORY_FILE, fit};
+use crate::fit::{FitReport, fit};
+use crate::history::HISTORY_FILE;
 use crate::integrity::{verify, verify_copies};
 use crate::mapping_fault::FaultWatch;
 use crate::memory::{self, shuffle_window};
 use crate::preparation::prepare;
 use crate::report::{self, CURVES_FILE, html};
+use crate::resume_command::resume_fit;
 use crate::run_data::{RunData, RunDataError, live_split, training_kinds};
 use crate::run_directory::RunDirectory;
 use crate::run_set::RunSet;
@@ -46,7 +48,7 @@ pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyho
         stop: &stop,
         watch,
         console,
-        advice: format!("continue with `train fit --run {} --resume`", args.run.display()),
+        advice: format!("continue with `{}`", resume_fit(&args.run, &args.device)),
     };
     if args.seeds.is_some() || args.folds.is_some() || RunSet::is_at(&args.run) {
         return fit_set(args, &choices, &around);
@@ -216,7 +218,11 @@ pub(super) fn train(
     }
     run_split::keep(&data.split, &split_from, data.dataset.index(), &run)?;
     watch.advise(&around.advice);
-    let report = fit(&config, &data, &run, &compute, &device_name, stop, console)?;
+    let report = fit(&config, &data, &run, &compute, &device_name, stop, console);
+    let report = report.map_err(|error| match error.downcast::<Stopped>() {
+        Ok(stopped) => stopped.on_device(&args.device).into(),
+        Err(other) => other,
+    })?;
     let options = html::Options {
         set: Some(Set::Val),
         ..html::Options::default()
@@ -242,7 +248,8 @@ impl Trained {
             .map_or(String::new(), |page| format!("\nreport {}", page.display()));
         let validation = &report.validation;
         let text = format!(
-            "best epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}{page}",
+            "{}\nbest epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}{page}",
+            report.ending,
             report.best.epoch,
             report.history.len(),
             validation.tracks.describe(),
@@ -258,6 +265,7 @@ impl Trained {
             "device": device,
             "epochs": report.history.len(),
             "best_epoch": report.best.epoch,
+            "ended": report.ending,
             "seconds": seconds,
             "data_wait": if seconds > 0.0 { waited / seconds } else { 0.0 },
             "validation": validation,

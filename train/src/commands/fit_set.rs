@@ -8,6 +8,7 @@ use super::{Outcome, UsageError};
 use crate::cli::{EvalArgs, FitArgs, SetName};
 use crate::config::{RunConfig, Settings, invalid};
 use crate::device::DeviceChoice;
+use crate::report::{METRICS_FILE, remove_sets};
 use crate::run_directory::{RunDirectory, RunError};
 use crate::run_set::{FoldSplit, Member, Members, RunSet};
 use crate::run_split;
@@ -73,7 +74,7 @@ pub(super) fn fit_set(
             Err(error) => {
                 let stopped = error.chain().find_map(|cause| cause.downcast_ref::<Stopped>()).cloned();
                 return Err(match stopped {
-                    Some(stopped) => stopped.in_set(&root, &member.label).into(),
+                    Some(stopped) => stopped.in_set(&root, &member.label, &args.device).into(),
                     None => error.context(format!("{} of {}", member.label, root.display())),
                 });
             }
@@ -163,7 +164,7 @@ fn fold_split(split: &Split) -> FoldSplit {
     }
 }
 
-/// Removes the figures of the set where they are of other epochs than those that are the best now.
+/// Removes the metrics of the set where they are of other epochs than those that are the best now.
 fn forget_outdated(directory: &RunDirectory, set: &RunSet, rows: &[MemberFigures]) -> Result<(), RunError> {
     let file = figures_file(set);
     let Some(bytes) = directory.read(file)? else {
@@ -176,10 +177,12 @@ fn forget_outdated(directory: &RunDirectory, set: &RunSet, rows: &[MemberFigures
         let now = rows.iter().map(|row| Some((row.label.clone(), row.best_epoch as u64)));
         stated == now.collect::<Vec<_>>()
     };
-    match figures.as_object() {
-        Some(sets) if sets.values().all(is_current) => Ok(()),
-        _ => directory.remove(file),
+    if figures.as_object().is_some_and(|sets| sets.values().all(is_current)) {
+        return Ok(());
     }
+    directory.remove(METRICS_FILE)?;
+    remove_sets(directory)?;
+    directory.remove(file)
 }
 
 /// The set that is to be continued, if one is.

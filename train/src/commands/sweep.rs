@@ -87,6 +87,8 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
             done: of_sweep.len() - results.count(State::Due),
             trials: of_sweep.len(),
             sweep: args.sweep,
+            devices: args.devices,
+            jobs_per_device: args.jobs_per_device.get(),
         }));
     }
     outcome(&directory, &results)

@@ -10,6 +10,7 @@ mod tag_curves;
 mod tag_table;
 
 use crate::config::RunConfig;
+use crate::ending::Ending;
 use crate::evaluate::Judgement;
 use crate::history::EpochRecord;
 use crate::metrics::{SetMetrics, SetReport, Tally};
@@ -38,6 +39,9 @@ pub struct RunMetrics {
     /// The epoch whose weights are evaluated, counted from 1; none of a set of folds, which has one for each.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub best_epoch: Option<usize>,
+    /// Why training ended; none while it goes on, and where it was stopped.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ended: Option<Ending>,
     /// Figures on the training set, without augmentation.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub train: Option<SetReport>,
@@ -70,6 +74,22 @@ pub fn set_files(set: Set, task: Task) -> (&'static str, &'static str) {
     }
 }
 
+/// Every file that evaluating a set may leave, besides its part of `metrics.json`: they belong to the weights that were
+/// evaluated, and go when other weights take their place.
+fn files_of_set(set: Set) -> [&'static str; 5] {
+    let (confusion, matrix) = set_files(set, Task::SingleLabel);
+    let (tags, ranking) = set_files(set, Task::MultiLabel);
+    [predictions_file(set), confusion, matrix, tags, ranking]
+}
+
+/// Removes what evaluating any set has left, except `metrics.json`.
+pub fn remove_sets(run: &RunDirectory) -> Result<(), RunError> {
+    Set::ALL
+        .into_iter()
+        .flat_map(files_of_set)
+        .try_for_each(|file| run.remove(file))
+}
+
 /// Reads `metrics.json`.
 pub fn read_metrics(run: &RunDirectory) -> Result<RunMetrics, RunError> {
     let damaged = |detail: String| RunError::Damaged {
@@ -94,13 +114,12 @@ pub fn write_validation(
         model: config.model,
         split: config.split.clone(),
         best_epoch: Some(epoch.epoch),
+        ended: None,
         train: None,
         validation: None,
         test: None,
     };
-    for set in [Set::Train, Set::Test] {
-        run.remove(predictions_file(set))?;
-    }
+    remove_sets(run)?;
     write_set(run, config, metrics, Set::Val, report, judgement)
 }
 
@@ -142,9 +161,22 @@ pub fn write_set(
         Set::Val => metrics.validation = report,
         Set::Test => metrics.test = report,
     }
-    let mut json = serde_json::to_vec_pretty(&metrics)?;
+    Ok(write_metrics(run, &metrics)?)
+}
+
+/// Records in `metrics.json` why training ended, or that it goes on.
+pub fn write_ending(run: &RunDirectory, ended: Option<Ending>) -> Result<(), RunError> {
+    if ended.is_none() && !run.path(METRICS_FILE).exists() {
+        return Ok(());
+    }
+    let metrics = read_metrics(run)?;
+    write_metrics(run, &RunMetrics { ended, ..metrics })
+}
+
+fn write_metrics(run: &RunDirectory, metrics: &RunMetrics) -> Result<(), RunError> {
+    let mut json = serde_json::to_vec_pretty(metrics).expect("plain data always serializes");
     json.push(b'\n');
-    Ok(run.write(METRICS_FILE, &json)?)
+    run.write(METRICS_FILE, &json)
 }
 
 /// Writes the run's page and gives its path. Where that fails it warns: what the page is about is safe, and no reason

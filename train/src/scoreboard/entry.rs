@@ -6,7 +6,7 @@ use super::marks::{Facts, Mark, Overlap, marks};
 use super::outcomes::Pair;
 use super::units::Units;
 use crate::config::RunConfig;
-use crate::fit::HISTORY_FILE;
+use crate::history::HISTORY_FILE;
 use crate::looks;
 use crate::metrics::{SetMetrics, SetReport};
 use crate::predictions::{Predictions, predictions_file};

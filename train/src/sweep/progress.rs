@@ -4,7 +4,7 @@ use super::directory::SweepDirectory;
 use super::schedule::Job;
 use crate::console::Console;
 use crate::device::DeviceChoice;
-use crate::fit::HISTORY_FILE;
+use crate::history::HISTORY_FILE;
 use crate::models::Monitor;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::fs;

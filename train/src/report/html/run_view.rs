@@ -3,8 +3,7 @@
 use super::data_view::DataView;
 use crate::config::RunConfig;
 use crate::environment::Environment;
-use crate::fit::HISTORY_FILE;
-use crate::history::{self, EpochRecord};
+use crate::history::{self, EpochRecord, HISTORY_FILE};
 use crate::metrics::{SetMetrics, SetReport};
 use crate::predictions::{Predictions, predictions_file};
 use crate::report::{RunMetrics, read_metrics};

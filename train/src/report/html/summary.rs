@@ -123,6 +123,10 @@ fn facts(view: &RunView<'_>) -> Markup {
                     }
                     }
                 }
+                tr {
+                    th scope="row" { "training" }
+                    td { (view.metrics.ended.map_or_else(|| "has not ended".to_owned(), |ending| ending.to_string())) }
+                }
                 @match &view.data {
                     Ok(data) => {
                         @let index = data.dataset.index();

@@ -1,7 +1,7 @@
 use super::*;
+use crate::ending::Ending;
 use crate::environment::Environment;
-use crate::fit::HISTORY_FILE;
-use crate::history::{EpochRecord, to_csv};
+use crate::history::{EpochRecord, HISTORY_FILE, to_csv};
 use crate::metrics::{ClassificationMetrics, ConfusionMatrix, Figures, MultiLabelMetrics, SetMetrics, SetReport};
 use crate::models::ModelKind;
 use crate::predictions::{Prediction, Predictions, predictions_file};
@@ -66,6 +66,7 @@ fn save(run: &RunDirectory, config: &RunConfig, report: SetReport, predictions: 
         model: config.model,
         split: config.split.clone(),
         best_epoch: Some(2),
+        ended: Some(Ending::AllEpochs { epochs: 2 }),
         train: None,
         validation: Some(report),
         test: None,
@@ -104,6 +105,7 @@ fn a_run_is_shown_with_its_data_and_its_mistakes() {
         "accuracy_score",
         "000/000060.mp3",
         "6 in all, 1.5 a second",
+        "all 2 epochs are done",
         "<code>batch_size</code>",
     ] {
         assert!(silent.contains(text), "{text}");
