@@ -15,9 +15,9 @@ use shared::rng::{self, Purpose};
 
 /// Most times that groups are dealt out.
 const DEALS: usize = 24;
-/// Counts that are changed, at most, while looking for a better division. It is a number of steps and not a time, so
-/// that a seed gives the same division on every machine.
-const STEPS: usize = 30_000_000;
+/// Counts that are changed, at most, while looking for a better division. It is a number of steps and not a time, so a
+/// seed gives the same division on every machine.
+const STEPS: usize = 20_000_000;
 /// Groups that a group is compared with in a round, of a collection with more.
 const PARTNERS: usize = 64;
 
@@ -180,12 +180,15 @@ impl<'a, R: Rng> Search<'a, R> {
 
     /// Puts a group into a part, and another into the part where it was, if the division is better with that.
     fn change(&mut self, balance: &mut Balance<'a>, group: usize, part: usize, other: Option<usize>) -> bool {
-        let Some(from) = balance.places()[group].filter(|&from| from != part && self.steps > 0) else {
+        if self.steps == 0 {
+            return false;
+        }
+        let Some(from) = balance.places()[group].filter(|&from| from != part) else {
+            self.steps -= 1;
             return false;
         };
         let size = |group: usize| 2 * (1 + self.groups[group].classes.len());
-        let steps = size(group) + other.map_or(0, size);
-        self.steps = self.steps.saturating_sub(steps);
+        self.steps = self.steps.saturating_sub(size(group) + other.map_or(0, size));
         match other {
             Some(other) => balance.put_if_better(&[(group, part), (other, from)]),
             None => balance.put_if_better(&[(group, part)]),
