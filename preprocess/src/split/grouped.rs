@@ -106,13 +106,9 @@ impl<'a, R: Rng> Search<'a, R> {
         let weights: Vec<f64> = self
             .groups
             .iter()
-            .map(|group| {
-                group.size()
-                    * if deal == 0 {
-                        1.0
-                    } else {
-                        self.rng.random_range(0.5..1.5)
-                    }
+            .map(|group| match deal {
+                0 => group.size(),
+                _ => group.size() * self.rng.random_range(0.5..1.5),
             })
             .collect();
         // Stable, so groups of one size stay shuffled.
@@ -169,9 +165,12 @@ impl<'a, R: Rng> Search<'a, R> {
         improved
     }
 
-    /// All groups, or some that are drawn.
+    /// All groups, or some that are drawn; none if there are no steps left to try them.
     fn partners(&mut self) -> Vec<usize> {
         let groups = self.groups.len();
+        if self.steps == 0 {
+            return Vec::new();
+        }
         if groups <= 2 * PARTNERS {
             return (0..groups).collect();
         }
