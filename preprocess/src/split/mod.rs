@@ -1,5 +1,5 @@
-//! `preprocess split`: the table of a data set and its per-track sums enter; a directory with the three lists, the audit
-//! and the normalization leaves, and `splits/current` names it.
+//! `preprocess split`: reads the table of a data set and its per-track sums; writes a directory with the three lists, the
+//! audit and the normalization, or K of them for cross-validation, and names the first in `splits/current`.
 //!
 //! No shard is opened, so this takes milliseconds and can be run from cron while others train.
 
