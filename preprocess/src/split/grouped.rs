@@ -1,9 +1,9 @@
 //! The grouped method: no group in two parts.
 //!
-//! What is wanted, in this order: every part has a group, sizes are what they should be, every part has every class, and
-//! classes have the same shares in all parts ([`Faults`](super::balance::Faults)). Groups are dealt out largest first.
-//! Then single groups change their part, and pairs of groups change places, as long as the division gets better. Small
-//! collections are dealt out several times in other orders, and the best division is taken.
+//! The aims, in this order: every part has a group, sizes are as asked for, every part has every class, and classes have
+//! the same shares in all parts ([`Faults`](super::balance::Faults)). Groups are dealt out largest first. Then single
+//! groups change their part, and pairs of groups change places, as long as the division gets better. Small collections
+//! are dealt out several times in other orders, and the best division is taken.
 
 use super::balance::Balance;
 use super::groups::{Group, groups};
@@ -98,8 +98,8 @@ struct Search<'a, R> {
 }
 
 impl<'a, R: Rng> Search<'a, R> {
-    /// Deals out all groups, the first time strictly by size: each goes to the part whose classes need it most, of those
-    /// that it does not fill beyond half of itself.
+    /// Deals out all groups, the first time strictly by size. Of the parts that have room for at least half of a group,
+    /// it goes to the one whose classes need it most.
     fn deal(&mut self, shares: &[f64], deal: usize) -> Balance<'a> {
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
         order.shuffle(&mut self.rng);

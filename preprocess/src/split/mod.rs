@@ -1,5 +1,5 @@
-//! `preprocess split`: reads the table of a data set and its per-track sums; writes a directory with the three lists, the
-//! audit and the normalization, or K of them for cross-validation, and names the first in `splits/current`.
+//! `preprocess split`: reads the table of a data set and its per-track sums; writes a directory with the three lists,
+//! the audit and the normalization, or K of them for cross-validation, and names the first in `splits/current`.
 //!
 //! No shard is opened, so this takes milliseconds and can be run from cron while others train.
 
@@ -181,8 +181,8 @@ pub fn make(config: &SplitConfig) -> Result<SplitReport, MakeSplitError> {
     })
 }
 
-/// Makes the folds of k-fold cross-validation, and makes the first one the current split. In fold i part i is the test set,
-/// the next part is the validation set, and all others are the training set.
+/// Makes the folds of k-fold cross-validation, and makes the first one the current split. In fold i, part i is the test
+/// set, the next part is the validation set, and all others are the training set.
 pub fn make_folds(config: &FoldsConfig) -> Result<FoldsReport, MakeSplitError> {
     divide(&config.dataset, |dataset| {
         let FoldsConfig {

@@ -42,9 +42,9 @@ fn faults(groups: &[Group], shares: &[f64], places: &[usize]) -> Faults {
     balance.faults()
 }
 
-/// The part of each group by the rule of scikit-learn's `StratifiedGroupKFold`: groups whose classes vary most first, each
-/// to the fold where the mean over classes of the standard deviation over folds of the class's share is least then; of
-/// equal ones, to the smallest.
+/// The part of each group by the rule of scikit-learn's `StratifiedGroupKFold`: groups whose classes vary most first,
+/// each to the fold with which the mean over classes of the standard deviation over folds of the class's share is
+/// least; of equal ones, to the smallest.
 fn stratified_group_k_fold(groups: &[Group], folds: usize) -> Vec<usize> {
     let number = with_class(groups).len();
     let mut totals = vec![0.0; number];
@@ -95,7 +95,7 @@ fn stratified_group_k_fold(groups: &[Group], folds: usize) -> Vec<usize> {
 
 #[test]
 fn sizes_come_first_then_classes() {
-    // 10 % are 19.2 tracks, three artists of six; a fourth would be farther off. So three classes are in each small set.
+    // 10 % are 19.2 tracks. Three artists of six are nearest to that, so each small set has three classes.
     let tracks = uniform(8, 4, 6);
     for seed in 0..20 {
         let parts = divide(&tracks, GroupBy::Artist, &SHARES, seed).unwrap();
