@@ -1,7 +1,7 @@
 //! Which tracks stay together: the connected components of a table's rows.
 //!
-//! Artists tie tracks together, albums tie artists if asked to (a compilation ties everybody on it), and recordings with
-//! the same samples are always tied.
+//! Artists tie tracks together, albums tie artists if asked to (a compilation ties everybody on it), and the same
+//! samples always tie.
 
 use super::strategy::GroupBy;
 use shared::manifest::TrackRow;
