@@ -19,8 +19,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 const RESULTS: &str = "\
-Results go to standard output, progress and warnings to standard error; --quiet leaves out the progress only. The result
-of build, merge and extend is a summary of the data set, of split the sets, of verify every problem found, of inspect
+Results go to standard output, progress and warnings to standard error; --quiet leaves out the progress only. The result \
+of build, merge and extend is a summary of the data set, of split the sets, of verify every problem found, of inspect \
 the overview.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage. With --json, the last line on standard output is JSON in each case.";

@@ -68,8 +68,8 @@ fn missing_values(noun: &str, tracks: &BTreeMap<&str, usize>) -> Vec<String> {
         .map(|(label, count)| {
             let tracks = if *count == 1 { "track has" } else { "tracks have" };
             format!(
-                "{count} {tracks} the label `{label}`, which mostly stands for a missing value and is a {noun} here; take it out \
-                 of the source if they have no label"
+                "{count} {tracks} the label `{label}`, which mostly stands for a missing value and is a {noun} here; remove it \
+                 from the source if it means that there is none"
             )
         })
         .collect()

@@ -59,12 +59,13 @@ const EXAMPLES: &str = "Examples:
   train bench --data fma --model crnn --batch-size 32
   train sweep --data fma --model crnn --sweep sweeps/crnn --grid weight_decay=0.0,1e-5 --grid dropout=0.1,0.3,0.5
 
-Results go to standard output, progress and warnings to standard error; --quiet leaves out the progress only. The result
-of fit is the best epoch's metrics, of eval the set's metrics, of report the scoreboard, of predict a line per file, of
+Results go to standard output, progress and warnings to standard error; --quiet leaves out the progress only. The result \
+of fit is the best epoch's metrics, of eval the set's metrics, of report the scoreboard, of predict a line per file, of \
 sweep the table of trials, of bench the measurements, of features the classifiers' metrics, of export the files written.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage. With --json, the last line on standard output is JSON in each case. `fit` and `sweep` end with 75 when SIGTERM, SIGUSR1 or SIGINT has stopped
-them: everything is kept, and the same run or sweep goes on with --resume. A Ctrl-C after that ends it at once.";
+Exit codes: 0 done, 1 failed, 2 wrong usage. With --json, the last line on standard output is JSON in each case. \
+`fit` and `sweep` end with 75 when SIGTERM, SIGUSR1 or SIGINT has stopped them: everything is kept, and the same run or \
+sweep goes on with --resume. A Ctrl-C after that ends it at once.";
 
 const COMPLETIONS_EXAMPLES: &str = "Examples:
   train completions bash > ~/.local/share/bash-completion/completions/train
