@@ -206,6 +206,9 @@ pub struct FeaturesArgs {
     /// Weights, where there is no run: .safetensors, or a PyTorch .pt or .pth; needs --model and --data
     #[arg(long, value_name = "FILE", requires = "model")]
     pub init_from: Option<PathBuf>,
+    /// Use weights although they were trained on other features than the data set has
+    #[arg(long)]
+    pub ignore_features: bool,
     /// System that the weights are of
     #[arg(
         long,

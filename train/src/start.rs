@@ -3,12 +3,13 @@
 use crate::checkpoint::{self, Progress};
 use crate::config::RunConfig;
 use crate::console::Console;
+use crate::feature_check::{check_features, run_of_weights};
 use crate::history::HISTORY_FILE;
 use crate::metrics::Tally;
 use crate::models::{Blueprint, Model, freeze, parameter_ids, transfer_weights};
 use crate::optimization::adam;
 use crate::run_data::RunData;
-use crate::run_directory::{CONFIG_FILE, RunDirectory};
+use crate::run_directory::{BEST_FILE, CONFIG_FILE, RunDirectory};
 use anyhow::{Context, bail};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
@@ -17,8 +18,6 @@ use shared::rng::{Purpose, stream};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Weights of the epoch with the best of the figure that is watched.
-pub const BEST_FILE: &str = "best.safetensors";
 /// Where the run stands.
 pub const CHECKPOINT_FILE: &str = "last.checkpoint";
 
@@ -47,7 +46,10 @@ pub fn start(
     }
     let (model, loaded) = match &config.init_from {
         None => (model, BTreeSet::new()),
-        Some(path) => begin_from(config, path, model, console)?,
+        Some(path) => {
+            check_features(path, config, &data.features, console)?;
+            begin_from(config, path, model, console)?
+        }
     };
     let progress = Progress::new(empty_tally(data), loaded);
     Ok((progress, frozen(config, model, console)?, optimizer))
@@ -84,8 +86,8 @@ fn begin_from(
     console: Console,
 ) -> anyhow::Result<(Model, BTreeSet<String>)> {
     let mut replace = config.replace_classifier;
-    let file = if path.is_dir() {
-        let (other, begun) = RunDirectory::open(path)?;
+    let file = if let Some(root) = run_of_weights(path) {
+        let (other, begun) = RunDirectory::open(root)?;
         if begun.model != config.model && config.model.description().follows != Some(begun.model.name()) {
             bail!(
                 "the run in {} is one of {}, and its weights do not fit {}",

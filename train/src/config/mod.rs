@@ -91,6 +91,9 @@ pub struct RunConfig {
     /// Weights the run started from.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub init_from: Option<PathBuf>,
+    /// Whether their features may be others than the data set's.
+    #[serde(default)]
+    pub ignore_features: bool,
     /// Whether it began with a fresh last layer although the loaded one fits.
     #[serde(default)]
     pub replace_classifier: bool,
@@ -304,7 +307,7 @@ impl RunConfig {
             "--frame-seconds": frame_seconds, "--skip-seconds": skip_seconds, "--eval-clips": eval_clips, "length of a clip": clip_frames,
             "--pcm8": pcm8, "--normalize": normalize, "--statistics": statistics, "--precision": precision,
             "--front-end": front_end, "--shuffle-window": shuffle_window, "number of devices": devices;
-            may change: data, classes, epochs, patience, background, loader_threads, prefetch, checkpoint_every, cache,
+            may change: data, classes, epochs, patience, background, ignore_features, loader_threads, prefetch, checkpoint_every, cache,
             tensorboard
         )
     }
@@ -329,6 +332,7 @@ impl RunConfig {
             patience: Some(self.patience),
             monitor: Some(self.monitor),
             init_from: self.init_from.clone(),
+            ignore_features: Some(self.ignore_features),
             replace_classifier: Some(self.replace_classifier),
             freeze: Some(self.freeze.clone()),
             frame_seconds: self.frame_seconds,

@@ -67,6 +67,9 @@ pub struct Settings {
     /// Weights to start from: another run's directory, .safetensors, or a PyTorch .pt or .pth
     #[arg(long, value_name = "RUN|FILE")]
     pub init_from: Option<PathBuf>,
+    /// Take weights although they were trained on other features than the data set has
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub ignore_features: Option<bool>,
     /// Begin with a fresh last layer although the loaded one fits
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub replace_classifier: Option<bool>,
@@ -140,7 +143,7 @@ impl Settings {
     /// These settings, with `fallback`'s where they say nothing.
     pub fn or(self, fallback: Self) -> Self {
         first_of!(self, fallback: data, model, split, epochs, batch_size, lr, loaded_lr, weight_decay, l2, dropout, seed,
-            augment, background, balance, patience, monitor, init_from, replace_classifier, freeze, frame_seconds,
+            augment, background, balance, patience, monitor, init_from, ignore_features, replace_classifier, freeze, frame_seconds,
             skip_seconds, eval_clips, pcm8, normalize, statistics, loader_threads, prefetch, checkpoint_every, precision, front_end, cache,
             shuffle_window, tensorboard)
     }
@@ -203,6 +206,7 @@ impl Settings {
             patience: self.patience.unwrap_or(defaults.patience),
             monitor: self.monitor.unwrap_or(defaults.monitor),
             init_from: self.init_from,
+            ignore_features: self.ignore_features.unwrap_or(false),
             replace_classifier: self.replace_classifier.unwrap_or(false),
             freeze: match self.freeze {
                 Some(patterns) => patterns.into_iter().filter(|pattern| !pattern.is_none()).collect(),

@@ -63,6 +63,7 @@ fn no_setting_is_forgotten_between_two_runs() {
         patience = 2
         monitor = "macro-f1"
         init_from = "weights.pt"
+        ignore_features = true
         replace_classifier = true
         freeze = ["blocks.0", "blocks.1"]
         frame_seconds = 3.5
