@@ -24,6 +24,9 @@ pub struct PredictArgs {
     /// Write a row per file with the probabilities of all classes
     #[arg(long, value_name = "FILE.csv")]
     pub csv: Option<PathBuf>,
+    /// Replace a table of --csv that has rows of other files
+    #[arg(long, requires = "csv")]
+    pub force: bool,
     /// Threads that decode files [default: one per core]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
