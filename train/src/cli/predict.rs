@@ -1,5 +1,7 @@
 //! `train predict` as typed.
 
+use super::count;
+use crate::config::MOST_THREADS;
 use crate::loader::EvalClips;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -28,7 +30,7 @@ pub struct PredictArgs {
     #[arg(long, requires = "csv")]
     pub force: bool,
     /// Threads that decode files [default: one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count::<MOST_THREADS>)]
     pub jobs: Option<NonZeroUsize>,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]

@@ -167,13 +167,18 @@ pub fn invalid(name: &'static str, problem: impl Into<String>) -> InvalidSetting
 }
 
 /// More than any machine can use: a mistake, or a file that nobody should be sent.
-const MOST_THREADS: usize = 1024;
+pub const MOST_THREADS: usize = 1024;
 const MOST_BATCHES_AHEAD: usize = 1 << 16;
 const MOST_CLIP_FRAMES: usize = 1 << 20;
+const MOST_CLIPS_PER_STEP: usize = 1 << 20;
+
+/// The largest whole number of a setting, 2^53: beyond, a double does not hold each, and with it many a reader of JSON.
+pub const LARGEST_INTEGER: u64 = 1 << 53;
 
 impl RunConfig {
     /// Checks every value, also of settings that were saved and may have been changed since.
     pub fn validate(&self) -> Result<(), InvalidSetting> {
+        self.to_settings().check_kept()?;
         let at_least_one = [
             ("--epochs", self.epochs),
             ("--batch-size", self.batch_size),
@@ -186,14 +191,11 @@ impl RunConfig {
         let at_most = [
             ("--loader-threads", self.loader_threads, MOST_THREADS),
             ("--prefetch", self.prefetch, MOST_BATCHES_AHEAD),
+            ("--batch-size", self.batch_size, MOST_CLIPS_PER_STEP),
             ("length of a clip", self.clip_frames.unwrap_or(0), MOST_CLIP_FRAMES),
         ];
         if let Some((name, value, most)) = at_most.into_iter().find(|(_, value, most)| value > most) {
             return Err(invalid(name, format!("must be at most {most}, not {value}")));
-        }
-        // The seed is kept in TOML, whose integers are signed.
-        if i64::try_from(self.seed).is_err() {
-            return Err(invalid("--seed", format!("must be below 2^63, not {}", self.seed)));
         }
         for (name, rate) in [("--lr", Some(self.lr)), ("--loaded-lr", self.loaded_lr)] {
             if let Some(rate) = rate.filter(|rate| !(*rate > 0.0 && rate.is_finite())) {
