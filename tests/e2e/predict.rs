@@ -130,8 +130,19 @@ fn any_format_and_length_is_heard_and_what_cannot_be_is_named() {
             .filter_map(Value::as_f64)
             .sum();
         assert!((total - 1.0).abs() < 1e-6, "{answer}");
+        assert_eq!(answer["csv"]["rows"], files.len());
         csvs.push(fs::read_to_string(&table).unwrap());
     }
+    // A table with rows of other files is kept, unless it is to be replaced.
+    let one = root.path().join("one.csv");
+    fs::copy(&table, &one).unwrap();
+    let mut kept = predict(&run, &files[..1]);
+    let refused = kept.arg("--csv").arg(&one).assert().code(1);
+    refused.stderr(predicates::str::contains("add --force to replace it"));
+    assert_eq!(fs::read_to_string(&one).unwrap(), csvs[0]);
+    let mut replaced = predict(&run, &files[..1]);
+    let said = replaced.arg("--force").arg("--csv").arg(&one).assert().success();
+    said.stdout(predicates::str::contains(format!("table {}, 1 row\n", one.display())));
     assert_eq!(csvs[0], csvs[1], "threads make no difference");
     for refused in [&files[0], &root.path().join("no/such/place.csv")] {
         let mut command = predict(&run, &files);

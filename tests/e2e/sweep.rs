@@ -177,7 +177,7 @@ fn the_best_of_a_halving_is_what_an_undisturbed_training_comes_to() {
         .success();
     let line = json_line(&done);
     assert_eq!((&line["finished"], &line["dropped"]), (&1.into(), &3.into()));
-    let mut epochs: Vec<usize> = column(&directory, "epochs")
+    let mut epochs: Vec<usize> = column(&directory, "epochs_trained")
         .iter()
         .map(|epochs| epochs.parse().unwrap())
         .collect();

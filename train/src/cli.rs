@@ -112,6 +112,12 @@ pub enum Command {
     },
 }
 
+/// Reads a count from 1 to `MOST`, which is more than any machine can use.
+fn count<const MOST: usize>(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= MOST);
+    count.ok_or_else(|| format!("must be a whole number from 1 to {MOST}"))
+}
+
 /// More trainings than anybody waits for.
 const MOST_RUNS: u64 = 10_000;
 
@@ -207,6 +213,9 @@ pub struct FeaturesArgs {
     /// Weights, where there is no run: .safetensors, or a PyTorch .pt or .pth; needs --model and --data
     #[arg(long, value_name = "FILE", requires = "model")]
     pub init_from: Option<PathBuf>,
+    /// Use weights although they were trained on other features than the data set has
+    #[arg(long)]
+    pub ignore_features: bool,
     /// System that the weights are of
     #[arg(
         long,
@@ -273,7 +282,7 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 32)]
     pub batch_size: usize,
     /// Batches that are measured, after three that are not
-    #[arg(long, default_value = "20")]
+    #[arg(long, default_value = "20", value_parser = count::<100_000>)]
     pub steps: NonZeroUsize,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
@@ -333,6 +342,32 @@ impl From<SetName> for Set {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn a_count_that_no_machine_can_use_is_refused() {
+        let fit = ["train", "bench", "--data", "fma"].map(String::from).to_vec();
+        let predict = ["train", "predict", "--run", "run", "a.mp3"].map(String::from).to_vec();
+        let sweep = ["train", "sweep", "--sweep", "sweep"].map(String::from).to_vec();
+        for (line, flag) in [(&fit, "--steps"), (&predict, "--jobs"), (&sweep, "--jobs-per-device")] {
+            let parse = |value: &str| Cli::try_parse_from(line.iter().cloned().chain([format!("{flag}={value}")]));
+            assert!(parse("3").is_ok(), "{flag}");
+            for value in [
+                "0",
+                "-1",
+                "0.5",
+                "nan",
+                "1e3",
+                "9007199254740993",
+                "18446744073709551615",
+            ] {
+                let said = parse(value).unwrap_err().to_string();
+                assert!(
+                    said.contains("must be a whole number from 1 to"),
+                    "{flag}={value}: {said}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

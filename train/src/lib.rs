@@ -18,6 +18,7 @@ pub mod device;
 pub mod ending;
 pub mod environment;
 pub mod evaluate;
+pub mod feature_check;
 pub mod features;
 pub mod fit;
 pub mod front_end_record;

@@ -2,7 +2,7 @@
 
 use crate::config::{Balance, Penalty, RunConfig};
 use crate::loader::LabelsView;
-use crate::models::{Model, visit_named};
+use crate::models::{Model, is_weight, visit_named};
 use crate::run_data::RunData;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::activation::log_sigmoid;
@@ -101,7 +101,7 @@ impl Objective {
             return total;
         }
         visit_named(model, |name, weight| {
-            if !name.ends_with(".weight") {
+            if !is_weight(name) {
                 return;
             }
             for penalty in self.penalties.iter().filter(|penalty| penalty.pattern.matches(name)) {

@@ -130,6 +130,16 @@ pub enum RunDataError {
         /// So many are needed.
         least: usize,
     },
+    /// The ends that are left out are all there is.
+    #[error(
+        "--skip-seconds {seconds} at either end leaves no excerpt of any track; the longest has {longest:.1} seconds"
+    )]
+    SkippedAll {
+        /// As asked for.
+        seconds: f64,
+        /// The longest track, in seconds.
+        longest: f64,
+    },
     /// The requested excerpt is longer than every track.
     #[error("--frame-seconds {seconds} is longer than every track; the longest has {longest:.1} seconds")]
     ExcerptTooLong {
@@ -273,15 +283,29 @@ fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, ClipGr
     let stored = dataset.features();
     let features = clip_features(config, stored);
     if let Some(seconds) = config.frame_seconds {
-        let (hops, least) = (features.clip_frames(), stored.n_fft.div_ceil(stored.hop_length));
-        if hops < least {
-            return Err(RunDataError::ExcerptTooShort { seconds, hops, least });
+        let (hops_of_clip, least) = (features.clip_frames(), stored.n_fft.div_ceil(stored.hop_length));
+        if hops_of_clip < least {
+            return Err(RunDataError::ExcerptTooShort {
+                seconds,
+                hops: hops_of_clip,
+                least,
+            });
         }
         let longest = dataset.tracks().iter().map(|row| row.samples).max().unwrap_or(0);
+        let longest_seconds = longest as f64 / f64::from(stored.sample_rate);
         if features.clip_samples as u64 > longest {
             return Err(RunDataError::ExcerptTooLong {
                 seconds,
-                longest: longest as f64 / f64::from(stored.sample_rate),
+                longest: longest_seconds,
+            });
+        }
+        let skipped = hops(config.skip_seconds, stored)
+            .saturating_mul(2)
+            .saturating_add(hops_of_clip);
+        if skipped as u64 > longest / stored.hop_length as u64 {
+            return Err(RunDataError::SkippedAll {
+                seconds: config.skip_seconds,
+                longest: longest_seconds,
             });
         }
     }
@@ -446,11 +470,21 @@ mod tests {
             let long = open(ModelKind::Crnn, |config| config.frame_seconds = Some(seconds)).unwrap_err();
             assert!(long.to_string().contains("the longest has 12.7 seconds"), "{long}");
         }
-        let nothing_left = open(ModelKind::Crnn, |config| {
-            config.frame_seconds = Some(2.4);
-            config.skip_seconds = 1e300;
-        });
-        assert_eq!(nothing_left.unwrap().clips(Set::Train).unwrap().len(), 4);
+        // The longest track has 546 hops: 443 less than an excerpt, half of them at either end.
+        let skip = |seconds: f64| {
+            open(ModelKind::Crnn, |config| {
+                config.frame_seconds = Some(2.4);
+                config.skip_seconds = seconds;
+            })
+        };
+        assert!(skip(221.5 * 1024.0 / 44_100.0).is_ok());
+        for seconds in [222.5 * 1024.0 / 44_100.0, 1e300, f64::MAX] {
+            let nothing_left = skip(seconds).unwrap_err().to_string();
+            assert!(
+                nothing_left.contains("leaves no excerpt of any track"),
+                "{nothing_left}"
+            );
+        }
     }
 
     #[test]

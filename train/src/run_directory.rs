@@ -66,6 +66,8 @@ pub enum RunError {
 
 /// The resolved settings: a directory that has them is a run.
 pub const CONFIG_FILE: &str = "config.toml";
+/// Weights of the epoch with the best validation metric.
+pub const BEST_FILE: &str = "best.safetensors";
 const LOCK_FILE: &str = ".lock";
 
 impl RunDirectory {

@@ -1,14 +1,15 @@
 //! What a run begins with: fresh weights, those of a file or of another run, or its own last checkpoint.
 
 use crate::checkpoint::{self, Progress};
-use crate::config::RunConfig;
+use crate::config::{Penalty, RunConfig};
 use crate::console::Console;
+use crate::feature_check::{check_features, run_of_weights};
 use crate::history::HISTORY_FILE;
 use crate::metrics::Tally;
-use crate::models::{Blueprint, Model, freeze, parameter_ids, transfer_weights};
+use crate::models::{Blueprint, Model, freeze, parameter_ids, transfer_weights, weight_names};
 use crate::optimization::adam;
 use crate::run_data::RunData;
-use crate::run_directory::{CONFIG_FILE, RunDirectory};
+use crate::run_directory::{BEST_FILE, CONFIG_FILE, RunDirectory};
 use anyhow::{Context, bail};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
@@ -17,8 +18,6 @@ use shared::rng::{Purpose, stream};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Weights of the epoch with the best of the figure that is watched.
-pub const BEST_FILE: &str = "best.safetensors";
 /// Where the run stands.
 pub const CHECKPOINT_FILE: &str = "last.checkpoint";
 
@@ -47,9 +46,13 @@ pub fn start(
     }
     let (model, loaded) = match &config.init_from {
         None => (model, BTreeSet::new()),
-        Some(path) => begin_from(config, path, model, console)?,
+        Some(path) => {
+            check_features(path, config, &data.features, console)?;
+            begin_from(config, path, model, console)?
+        }
     };
     let progress = Progress::new(empty_tally(data), loaded);
+    check_penalties(config, &model)?;
     Ok((progress, frozen(config, model, console)?, optimizer))
 }
 
@@ -84,8 +87,8 @@ fn begin_from(
     console: Console,
 ) -> anyhow::Result<(Model, BTreeSet<String>)> {
     let mut replace = config.replace_classifier;
-    let file = if path.is_dir() {
-        let (other, begun) = RunDirectory::open(path)?;
+    let file = if let Some(root) = run_of_weights(path) {
+        let (other, begun) = RunDirectory::open(root)?;
         if begun.model != config.model && config.model.description().follows != Some(begun.model.name()) {
             bail!(
                 "the run in {} is one of {}, and its weights do not fit {}",
@@ -141,11 +144,58 @@ fn frozen(config: &RunConfig, model: Model, console: Console) -> anyhow::Result<
     Ok(model)
 }
 
+/// Refuses an L2 penalty that would be added to nothing.
+fn check_penalties(config: &RunConfig, model: &Model) -> anyhow::Result<()> {
+    let names = weight_names(model);
+    let matches_none = |penalty: &&Penalty| !names.iter().any(|name| penalty.pattern.matches(name));
+    match config.l2.iter().find(matches_none) {
+        Some(penalty) => bail!(
+            "--l2 {penalty} matches no weight of {}; there are {}",
+            config.model,
+            names.join(", ")
+        ),
+        None => Ok(()),
+    }
+}
+
 /// What the run's network is built for.
 pub fn blueprint(config: &RunConfig, data: &RunData) -> Blueprint {
     Blueprint {
         shape: *data.front_end.shape(),
         classes: config.classes.len(),
         dropout: config.dropout,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{ModelKind, testing};
+
+    #[test]
+    fn a_penalty_on_no_weight_is_refused() {
+        let device = Device::flex();
+        let check = |kind: ModelKind, l2: Vec<Penalty>| {
+            let config = RunConfig {
+                l2,
+                ..crate::testing::config(Path::new("fma"), kind)
+            };
+            check_penalties(&config, &testing::model(kind, 8, &device)).map_err(|error| error.to_string())
+        };
+        let of = |pattern: &str| check(ModelKind::MfccDense, vec![Penalty::new(pattern, 0.1)]);
+        of("linear0").unwrap();
+        of("weight$").unwrap();
+        // Nothing of that name, and biases, which no penalty is for.
+        for pattern in ["convolution", "bias$"] {
+            let refused = of(pattern).unwrap_err();
+            assert!(
+                refused.starts_with(&format!("--l2 {pattern}=0.1 matches no weight of mfcc-dense"))
+                    && refused.contains("linear0.weight, "),
+                "{refused}"
+            );
+        }
+        for &kind in ModelKind::ALL {
+            check(kind, crate::testing::config(Path::new("fma"), kind).l2).unwrap();
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `train predict` as typed.
 
+use super::count;
+use crate::config::MOST_THREADS;
 use crate::loader::EvalClips;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -24,8 +26,11 @@ pub struct PredictArgs {
     /// Write a row per file with the probabilities of all classes
     #[arg(long, value_name = "FILE.csv")]
     pub csv: Option<PathBuf>,
+    /// Replace a table of --csv that has rows of other files
+    #[arg(long, requires = "csv")]
+    pub force: bool,
     /// Threads that decode files [default: one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count::<MOST_THREADS>)]
     pub jobs: Option<NonZeroUsize>,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]

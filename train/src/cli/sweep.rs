@@ -1,6 +1,7 @@
 //! `train sweep` as typed.
 
-use crate::config::Settings;
+use super::count;
+use crate::config::{MOST_THREADS, Settings};
 use crate::sweep::{GridAxis, Range};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -49,7 +50,7 @@ pub struct SweepArgs {
     #[arg(long, visible_alias = "device", default_value = "auto")]
     pub devices: String,
     /// Trials at once on each device; those on the processor share its threads
-    #[arg(long, value_name = "TRIALS", default_value = "1")]
+    #[arg(long, value_name = "TRIALS", default_value = "1", value_parser = count::<MOST_THREADS>)]
     pub jobs_per_device: NonZeroUsize,
     /// Settings of all trials in TOML, as `fit` takes them; flags win
     #[arg(long, value_name = "FILE.toml")]

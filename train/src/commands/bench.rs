@@ -4,7 +4,7 @@ use super::{Outcome, UsageError};
 use crate::bench::{self, CSV_HEADER, compare_front_ends, measure, to_csv, to_table, write_outputs};
 use crate::cli::BenchArgs;
 use crate::compute::Compute;
-use crate::config::{RunConfig, Settings};
+use crate::config::{RunConfig, Settings, invalid};
 use crate::console::Console;
 use crate::device::DeviceChoice;
 use crate::mapping_fault::FaultWatch;
@@ -18,6 +18,8 @@ use std::path::Path;
 
 /// The bound that both front ends' golden tests keep to.
 const TOLERATED_DB: f64 = 0.05;
+/// More than anybody waits for, and more than memory should hold the order of.
+const MOST_CLIPS: usize = 1 << 28;
 /// Far above what a wrong window, hop or phase leaves, and below what rounding does.
 const TOLERATED_SNR_DB: f64 = 40.0;
 
@@ -25,6 +27,11 @@ const TOLERATED_SNR_DB: f64 = 40.0;
 pub fn run_bench(args: BenchArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let mut config = settings(&args).resolve().map_err(UsageError::Setting)?;
+    let clips = args.steps.get().saturating_mul(config.batch_size);
+    if clips > MOST_CLIPS {
+        let problem = format!("times --batch-size must be at most {MOST_CLIPS} clips, not {clips}");
+        return Err(UsageError::Setting(invalid("--steps", problem)).into());
+    }
     watch.dataset(&config.data);
     config.background.iter().for_each(|root| watch.dataset(root));
     watch.advise("run the same command again");

@@ -6,13 +6,14 @@ use crate::compute::Compute;
 use crate::config::{RunConfig, Settings};
 use crate::console::Console;
 use crate::device::DeviceChoice;
+use crate::feature_check::check_features;
 use crate::features::{FeatureTable, TopClassifier, TopFigures, classify, extract, to_safetensors};
 use crate::loader::Prefetch;
 use crate::mapping_fault::FaultWatch;
 use crate::models::{Model, import_weights, transfer_weights};
 use crate::run_data::RunData;
-use crate::run_directory::RunDirectory;
-use crate::start::{BEST_FILE, blueprint};
+use crate::run_directory::{BEST_FILE, RunDirectory};
+use crate::start::blueprint;
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::atomic_file;
@@ -41,7 +42,7 @@ pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) ->
     }
     let (device, device_name) = choice.open()?;
     let compute = Compute::new(&config, &data, vec![device])?;
-    let model = load(&config, &data, &compute, &weights)?;
+    let model = load(&config, &data, &compute, &weights, console)?;
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let mut tables = Vec::new();
     for set in Set::ALL {
@@ -109,6 +110,7 @@ fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
         frame_seconds: args.frame_seconds,
         skip_seconds: args.skip_seconds,
         eval_clips: args.eval_clips,
+        ignore_features: Some(args.ignore_features),
         ..Settings::default()
     };
     match (&args.run, &args.init_from) {
@@ -153,7 +155,15 @@ enum Weights {
     OfFile(PathBuf),
 }
 
-fn load(config: &RunConfig, data: &RunData, compute: &Compute, weights: &Weights) -> anyhow::Result<Model> {
+fn load(
+    config: &RunConfig,
+    data: &RunData,
+    compute: &Compute,
+    weights: &Weights,
+    console: Console,
+) -> anyhow::Result<Model> {
+    let (Weights::OfRun(path) | Weights::OfFile(path)) = weights;
+    check_features(path, config, &data.features, console)?;
     let model = config.model.init(&blueprint(config, data), &compute.device);
     match weights {
         Weights::OfRun(path) => Ok(import_weights(model, path)?.0),

@@ -6,7 +6,7 @@ use super::fit::{Plan, Surroundings, plan, train};
 use super::members_table::{self, MemberFigures};
 use super::{Outcome, UsageError};
 use crate::cli::{EvalArgs, FitArgs, SetName};
-use crate::config::{RunConfig, Settings, invalid};
+use crate::config::{LARGEST_INTEGER, RunConfig, Settings, invalid};
 use crate::device::DeviceChoice;
 use crate::report::{METRICS_FILE, remove_sets};
 use crate::run_directory::{RunDirectory, RunError};
@@ -224,10 +224,9 @@ fn seeds(args: &FitArgs, config: &RunConfig, begun: Option<&RunSet>) -> anyhow::
         );
     }
     let seeds: Option<Vec<u64>> = (0..count).map(|at| config.seed.checked_add(at)).collect();
-    // Seeds are kept in TOML, whose integers are signed.
-    let seeds = seeds.filter(|seeds| seeds.iter().all(|&seed| i64::try_from(seed).is_ok()));
+    let seeds = seeds.filter(|seeds| seeds.iter().all(|&seed| seed <= LARGEST_INTEGER));
     seeds.ok_or_else(|| {
-        let problem = format!("must be below 2^63 - {count}, not {}", config.seed);
+        let problem = format!("must be at most 2^53 - {count}, not {}", config.seed);
         UsageError::Setting(invalid("--seed", problem)).into()
     })
 }

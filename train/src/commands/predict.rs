@@ -11,14 +11,14 @@ use crate::models::{Blueprint, import_weights};
 use crate::precision::Precision;
 use crate::predict::{HearingSetup, Listener, Named, Verdict, expand};
 use crate::report::{METRICS_FILE, read_metrics};
-use crate::run_directory::RunDirectory;
-use crate::start::BEST_FILE;
+use crate::run_directory::{BEST_FILE, RunDirectory};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use shared::atomic_file::{self, WriteError};
 use shared::audio::validate::Rejection;
 use shared::audio::watchdog::Patience;
 use shared::dataset::Task;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -36,7 +36,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     let thresholds = thresholds(&run, &config, record.task)?;
     let named = expand(&args.files);
     if let Some(path) = &args.csv {
-        check_csv(path, &named)?;
+        check_csv(path, &named, args.force)?;
     }
     let setup = Arc::new(HearingSetup::new(&record, &config));
     let (device, device_name) = choice.open()?;
@@ -99,14 +99,23 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     };
     // What there is is said, whatever went wrong.
     let mut problems: Vec<String> = ended.err().map(|error| format!("{error:#}")).into_iter().collect();
-    if let Some(error) = args.csv.as_ref().and_then(|path| answers.write_csv(path).err()) {
-        problems.push(error.to_string());
+    let mut text = answers.table();
+    let mut written = Value::Null;
+    if let Some(path) = &args.csv {
+        match answers.write_csv(path) {
+            Ok(()) => {
+                text += &format!("\ntable {}, {}", shown(path), rows(answers.answers.len()));
+                written = json!({ "path": path.to_string_lossy(), "rows": answers.answers.len() });
+            }
+            Err(error) => problems.push(error.to_string()),
+        }
     }
     let failed = answers.failed();
     let outcome = Outcome {
-        text: answers.table(),
+        text,
         json: json!({ "command": "predict", "run": args.run.to_string_lossy(), "device": device_name,
-                      "classes": config.classes, "failed": failed, "files": answers.json() }),
+                      "classes": config.classes, "failed": failed, "csv": written,
+                      "files": answers.json() }),
     };
     if failed > 0 {
         problems.push(format!(
@@ -146,8 +155,9 @@ fn thresholds(run: &RunDirectory, config: &RunConfig, task: Task) -> anyhow::Res
 /// How the table begins; a file that does not is none that may be replaced.
 const CSV_COLUMNS: [&str; 6] = ["path", "reason", "detail", "seconds", "clips", "predicted"];
 
-/// Refuses a table that would replace something else, or that cannot be written, before hours of work.
-fn check_csv(path: &Path, named: &[Named]) -> anyhow::Result<()> {
+/// Refuses a table that would replace something else, or rows of other files without `force`, or that cannot be written,
+/// before hours of work.
+fn check_csv(path: &Path, named: &[Named], force: bool) -> anyhow::Result<()> {
     let refuse = |problem: &str| bail!("--csv {} {problem}; name another file", shown(path));
     let same = |file: &Path| fs::canonicalize(file).ok() == fs::canonicalize(path).ok();
     if path.exists() && named.iter().any(|(file, _)| same(file)) {
@@ -165,6 +175,16 @@ fn check_csv(path: &Path, named: &[Named]) -> anyhow::Result<()> {
             if !beginning.is_empty() && beginning != expected.as_bytes() {
                 return refuse("is there already and no table of predictions");
             }
+            let others = if force { Vec::new() } else { other_rows(path, named)? };
+            if let Some(first) = others.first() {
+                bail!(
+                    "--csv {} has {} of files that are not named here, such as {}; add --force to replace it, or name \
+                     another file",
+                    shown(path),
+                    rows(others.len()),
+                    shown(first)
+                );
+            }
         }
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -172,6 +192,26 @@ fn check_csv(path: &Path, named: &[Named]) -> anyhow::Result<()> {
         Ok(_) => Ok(()),
         Err(error) => refuse(&format!("cannot be written: {error}")),
     }
+}
+
+/// The files of a table's rows that are not among those to be classified.
+fn other_rows(path: &Path, named: &[Named]) -> anyhow::Result<Vec<PathBuf>> {
+    let named: BTreeSet<_> = named.iter().map(|(file, _)| file.to_string_lossy()).collect();
+    let damaged = || format!("could not read the rows of {}; name another file", shown(path));
+    let mut reader = csv::Reader::from_path(path).with_context(damaged)?;
+    let mut others = Vec::new();
+    for row in reader.records() {
+        let row = row.with_context(damaged)?;
+        let file = row.get(0).unwrap_or_default();
+        if !named.contains(file) {
+            others.push(PathBuf::from(file));
+        }
+    }
+    Ok(others)
+}
+
+fn rows(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "row" } else { "rows" })
 }
 
 /// A path for people: control characters are written out, so that a name can neither break a line nor command a terminal.
@@ -336,6 +376,35 @@ fn minutes(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_with_rows_of_other_files_is_replaced_only_when_forced() {
+        let root = tempfile::tempdir().unwrap();
+        let table = root.path().join("genres.csv");
+        let named = |names: &[&str]| -> Vec<Named> { names.iter().map(|name| (name.into(), None)).collect() };
+        let header = CSV_COLUMNS.join(",");
+        let check =
+            |names: &[&str], force: bool| check_csv(&table, &named(names), force).map_err(|error| error.to_string());
+        check(&["a.mp3"], false).unwrap();
+        fs::write(
+            &table,
+            format!("{header},Rock\na.mp3,,,1,1,Rock,1\n\"b,2.mp3\",,,1,1,Rock,1\n"),
+        )
+        .unwrap();
+        check(&["a.mp3", "b,2.mp3", "c.mp3"], false).unwrap();
+        let refused = check(&["a.mp3", "c.mp3"], false).unwrap_err();
+        assert!(
+            refused.contains("has 1 row of files that are not named here, such as b,2.mp3; add --force"),
+            "{refused}"
+        );
+        check(&["c.mp3"], true).unwrap();
+        // Nothing else is replaced, forced or not.
+        for other in [format!("{header},Rock\na.mp3,,\n"), "name,genre\na,Rock\n".into()] {
+            fs::write(&table, other).unwrap();
+            assert!(check(&["a.mp3"], false).unwrap_err().contains("name another file"));
+        }
+        assert!(check(&["a.mp3"], true).unwrap_err().contains("no table of predictions"));
+    }
 
     #[test]
     fn lengths_are_written_as_on_a_record_sleeve() {

@@ -91,6 +91,9 @@ pub struct RunConfig {
     /// Weights the run started from.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub init_from: Option<PathBuf>,
+    /// Whether their features may be others than the data set's.
+    #[serde(default)]
+    pub ignore_features: bool,
     /// Whether it began with a fresh last layer although the loaded one fits.
     #[serde(default)]
     pub replace_classifier: bool,
@@ -164,13 +167,18 @@ pub fn invalid(name: &'static str, problem: impl Into<String>) -> InvalidSetting
 }
 
 /// More than any machine can use: a mistake, or a file that nobody should be sent.
-const MOST_THREADS: usize = 1024;
+pub const MOST_THREADS: usize = 1024;
 const MOST_BATCHES_AHEAD: usize = 1 << 16;
 const MOST_CLIP_FRAMES: usize = 1 << 20;
+const MOST_CLIPS_PER_STEP: usize = 1 << 20;
+
+/// The largest whole number of a setting, 2^53: beyond, a double does not hold each, and with it many a reader of JSON.
+pub const LARGEST_INTEGER: u64 = 1 << 53;
 
 impl RunConfig {
     /// Checks every value, also of settings that were saved and may have been changed since.
     pub fn validate(&self) -> Result<(), InvalidSetting> {
+        self.to_settings().check_kept()?;
         let at_least_one = [
             ("--epochs", self.epochs),
             ("--batch-size", self.batch_size),
@@ -183,14 +191,11 @@ impl RunConfig {
         let at_most = [
             ("--loader-threads", self.loader_threads, MOST_THREADS),
             ("--prefetch", self.prefetch, MOST_BATCHES_AHEAD),
+            ("--batch-size", self.batch_size, MOST_CLIPS_PER_STEP),
             ("length of a clip", self.clip_frames.unwrap_or(0), MOST_CLIP_FRAMES),
         ];
         if let Some((name, value, most)) = at_most.into_iter().find(|(_, value, most)| value > most) {
             return Err(invalid(name, format!("must be at most {most}, not {value}")));
-        }
-        // The seed is kept in TOML, whose integers are signed.
-        if i64::try_from(self.seed).is_err() {
-            return Err(invalid("--seed", format!("must be below 2^63, not {}", self.seed)));
         }
         for (name, rate) in [("--lr", Some(self.lr)), ("--loaded-lr", self.loaded_lr)] {
             if let Some(rate) = rate.filter(|rate| !(*rate > 0.0 && rate.is_finite())) {
@@ -304,7 +309,7 @@ impl RunConfig {
             "--frame-seconds": frame_seconds, "--skip-seconds": skip_seconds, "--eval-clips": eval_clips, "length of a clip": clip_frames,
             "--pcm8": pcm8, "--normalize": normalize, "--statistics": statistics, "--precision": precision,
             "--front-end": front_end, "--shuffle-window": shuffle_window, "number of devices": devices;
-            may change: data, classes, epochs, patience, background, loader_threads, prefetch, checkpoint_every, cache,
+            may change: data, classes, epochs, patience, background, ignore_features, loader_threads, prefetch, checkpoint_every, cache,
             tensorboard
         )
     }
@@ -329,6 +334,7 @@ impl RunConfig {
             patience: Some(self.patience),
             monitor: Some(self.monitor),
             init_from: self.init_from.clone(),
+            ignore_features: Some(self.ignore_features),
             replace_classifier: Some(self.replace_classifier),
             freeze: Some(self.freeze.clone()),
             frame_seconds: self.frame_seconds,

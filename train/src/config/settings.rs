@@ -1,6 +1,6 @@
 //! Settings as typed: flags, and `--config FILE.toml` with the same names in snake case.
 
-use super::{Balance, Cache, InvalidSetting, ParameterPattern, Penalty, RunConfig, invalid};
+use super::{Balance, Cache, InvalidSetting, LARGEST_INTEGER, ParameterPattern, Penalty, RunConfig, invalid};
 use crate::augment::AugmentChoice;
 use crate::frontend::{FrontEndPlace, Normalize};
 use crate::loader::EvalClips;
@@ -9,7 +9,7 @@ use crate::precision::Precision;
 use crate::run_data::StatisticsKind;
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::path::{self, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 /// What a run may be told. All optional; flags win over the file, the file over the defaults of the model's paper.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
@@ -67,6 +67,9 @@ pub struct Settings {
     /// Weights to start from: another run's directory, .safetensors, or a PyTorch .pt or .pth
     #[arg(long, value_name = "RUN|FILE")]
     pub init_from: Option<PathBuf>,
+    /// Take weights although they were trained on other features than the data set has
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub ignore_features: Option<bool>,
     /// Begin with a fresh last layer although the loaded one fits
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub replace_classifier: Option<bool>,
@@ -140,7 +143,7 @@ impl Settings {
     /// These settings, with `fallback`'s where they say nothing.
     pub fn or(self, fallback: Self) -> Self {
         first_of!(self, fallback: data, model, split, epochs, batch_size, lr, loaded_lr, weight_decay, l2, dropout, seed,
-            augment, background, balance, patience, monitor, init_from, replace_classifier, freeze, frame_seconds,
+            augment, background, balance, patience, monitor, init_from, ignore_features, replace_classifier, freeze, frame_seconds,
             skip_seconds, eval_clips, pcm8, normalize, statistics, loader_threads, prefetch, checkpoint_every, precision, front_end, cache,
             shuffle_window, tensorboard)
     }
@@ -157,6 +160,49 @@ impl Settings {
             *path = path::absolute(&*path)?;
         }
         Ok(self)
+    }
+
+    /// Checks that a settings file can keep every value: whole numbers up to [`LARGEST_INTEGER`], and paths in UTF-8.
+    pub fn check_kept(&self) -> Result<(), InvalidSetting> {
+        let counts = [
+            ("--epochs", self.epochs),
+            ("--batch-size", self.batch_size),
+            ("--patience", self.patience),
+            ("--loader-threads", self.loader_threads),
+            ("--prefetch", self.prefetch),
+            ("--checkpoint-every", self.checkpoint_every),
+            ("--shuffle-window", self.shuffle_window),
+        ];
+        let mut numbers = counts
+            .into_iter()
+            .filter_map(|(name, count)| Some((name, count? as u64)))
+            .chain(self.seed.map(|seed| ("--seed", seed)));
+        if let Some((name, number)) = numbers.find(|(_, number)| *number > LARGEST_INTEGER) {
+            return Err(invalid(name, format!("must be at most 2^53, not {number}")));
+        }
+        let copies = self.cache.as_ref().and_then(|cache| match cache {
+            Cache::Local(directory) => Some(directory),
+            Cache::Mapped | Cache::Ram => None,
+        });
+        let paths = [
+            ("--data", self.data.as_ref()),
+            ("--background", self.background.as_ref()),
+            ("--init-from", self.init_from.as_ref()),
+            ("--cache", copies),
+        ];
+        match paths
+            .into_iter()
+            .find(|(_, path)| path.is_some_and(|path| path.to_str().is_none()))
+        {
+            Some((name, path)) => Err(invalid(
+                name,
+                format!(
+                    "must be a path in UTF-8, which config.toml can keep, not {}; rename it, or give a link to it",
+                    path.map_or(Path::new(""), PathBuf::as_path).display()
+                ),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Fills in the defaults and checks every value. `data_checksum`, `split`, `split_checksum` and `classes` are
@@ -203,6 +249,7 @@ impl Settings {
             patience: self.patience.unwrap_or(defaults.patience),
             monitor: self.monitor.unwrap_or(defaults.monitor),
             init_from: self.init_from,
+            ignore_features: self.ignore_features.unwrap_or(false),
             replace_classifier: self.replace_classifier.unwrap_or(false),
             freeze: match self.freeze {
                 Some(patterns) => patterns.into_iter().filter(|pattern| !pattern.is_none()).collect(),

@@ -1,4 +1,6 @@
 use super::*;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 fn minimal() -> Settings {
     Settings {
@@ -63,6 +65,7 @@ fn no_setting_is_forgotten_between_two_runs() {
         patience = 2
         monitor = "macro-f1"
         init_from = "weights.pt"
+        ignore_features = true
         replace_classifier = true
         freeze = ["blocks.0", "blocks.1"]
         frame_seconds = 3.5
@@ -97,74 +100,192 @@ fn no_setting_is_forgotten_between_two_runs() {
 }
 
 #[test]
-fn impossible_values_are_named() {
-    let cases: [(Settings, &str); 9] = [
-        (
-            Settings {
-                data: None,
-                ..minimal()
-            },
-            "--data",
-        ),
-        (
-            Settings {
-                model: None,
-                ..minimal()
-            },
-            "--model",
-        ),
-        (
-            Settings {
-                epochs: Some(0),
-                ..minimal()
-            },
-            "--epochs",
-        ),
-        (
-            Settings {
-                batch_size: Some(0),
-                ..minimal()
-            },
-            "--batch-size",
-        ),
-        (
-            Settings {
-                lr: Some(f64::NAN),
-                ..minimal()
-            },
-            "--lr",
-        ),
-        (
-            Settings {
-                weight_decay: Some(-1.0),
-                ..minimal()
-            },
-            "--weight-decay",
-        ),
-        (
-            Settings {
-                dropout: Some(1.0),
-                ..minimal()
-            },
-            "--dropout",
-        ),
-        (
-            Settings {
-                loader_threads: Some(0),
-                ..minimal()
-            },
-            "--loader-threads",
-        ),
-        (
-            Settings {
-                seed: Some(u64::MAX),
-                ..minimal()
-            },
-            "--seed",
-        ),
-    ];
-    for (settings, name) in cases {
+fn settings_that_are_missing_are_named() {
+    let without_data = Settings {
+        data: None,
+        ..minimal()
+    };
+    let without_model = Settings {
+        model: None,
+        ..minimal()
+    };
+    for (settings, name) in [(without_data, "--data"), (without_model, "--model")] {
         assert!(settings.resolve().unwrap_err().to_string().starts_with(name), "{name}");
+    }
+}
+
+/// What a numeric setting may be.
+struct Numeric {
+    name: &'static str,
+    /// Whether it takes numbers with a fraction.
+    fractions: bool,
+    zero: bool,
+    /// The largest of the numbers below that it may be.
+    most: f64,
+}
+
+const fn whole(name: &'static str, zero: bool, most: f64) -> Numeric {
+    Numeric {
+        name,
+        fractions: false,
+        zero,
+        most,
+    }
+}
+
+const fn fraction(name: &'static str, zero: bool, most: f64) -> Numeric {
+    Numeric {
+        name,
+        fractions: true,
+        zero,
+        most,
+    }
+}
+
+const LARGEST: f64 = LARGEST_INTEGER as f64;
+const NUMERIC: [Numeric; 14] = [
+    whole("epochs", false, LARGEST),
+    whole("batch_size", false, 32.0),
+    fraction("lr", false, f64::MAX),
+    fraction("loaded_lr", false, f64::MAX),
+    fraction("weight_decay", true, 1e30),
+    fraction("dropout", true, 0.5),
+    whole("seed", true, LARGEST),
+    whole("patience", true, LARGEST),
+    fraction("frame_seconds", false, f64::MAX),
+    fraction("skip_seconds", true, f64::MAX),
+    whole("loader_threads", false, 32.0),
+    whole("prefetch", false, 32.0),
+    whole("checkpoint_every", true, LARGEST),
+    whole("shuffle_window", true, LARGEST),
+];
+
+/// Numbers as they may be typed, and as floats.
+const NUMBERS: [(&str, f64); 16] = [
+    ("0", 0.0),
+    ("1", 1.0),
+    ("32", 32.0),
+    ("0.5", 0.5),
+    ("-1", -1.0),
+    ("-0.5", -0.5),
+    ("1e30", 1e30),
+    ("1.7976931348623157e308", f64::MAX),
+    ("5e-324", 5e-324),
+    ("inf", f64::INFINITY),
+    ("-inf", f64::NEG_INFINITY),
+    ("nan", f64::NAN),
+    // 2^53, the next whole number, the largest of TOML and the largest there is.
+    ("9007199254740992", LARGEST),
+    ("9007199254740993", LARGEST + 2.0),
+    ("9223372036854775807", 9.3e18),
+    ("18446744073709551615", 1.9e19),
+];
+
+/// The settings with one more, from a settings file or a flag; an error where it cannot be read at all.
+fn with(name: &str, value: &str, from_file: bool) -> Result<Settings, String> {
+    let base = Settings {
+        // What these two need.
+        init_from: (name == "loaded_lr").then(|| "weights.pt".into()),
+        frame_seconds: (name == "skip_seconds").then_some(2.0),
+        ..minimal()
+    };
+    let one = if from_file {
+        toml::from_str(&format!("{name} = {value}")).map_err(|error| error.to_string())?
+    } else {
+        let command = <Settings as clap::Args>::augment_args(clap::Command::new("fit"));
+        let flag = format!("--{}={value}", name.replace('_', "-"));
+        let matches = command
+            .try_get_matches_from(["fit", &flag])
+            .map_err(|error| error.to_string())?;
+        <Settings as clap::FromArgMatches>::from_arg_matches(&matches).map_err(|error| error.to_string())?
+    };
+    Ok(one.or(base))
+}
+
+#[test]
+fn every_numeric_setting_refuses_what_it_cannot_be() {
+    let numeric = Settings::names()
+        .into_iter()
+        .filter(|name| with(name, "1", true).is_ok());
+    let mut expected = NUMERIC.map(|setting| setting.name);
+    expected.sort_unstable();
+    let mut numeric: Vec<_> = numeric.collect();
+    numeric.sort_unstable();
+    assert_eq!(numeric, expected);
+    for setting in NUMERIC {
+        let name = setting.name;
+        for (text, number) in NUMBERS {
+            let possible = number.is_finite()
+                && number >= 0.0
+                && (setting.zero || number > 0.0)
+                && number <= setting.most
+                && (setting.fractions || number.fract() == 0.0);
+            for from_file in [true, false] {
+                let resolved = with(name, text, from_file).and_then(|settings| {
+                    let refused = |error: InvalidSetting| {
+                        let said = error.to_string();
+                        let flag = format!("--{}", name.replace('_', "-"));
+                        assert!(said.starts_with(&flag), "{name} = {text}: {said}");
+                        said
+                    };
+                    settings.resolve().map_err(refused)
+                });
+                match resolved {
+                    Ok(config) => {
+                        assert!(possible, "{name} = {text} was taken");
+                        // Everything that keeps settings can keep it.
+                        let saved = toml::to_string(&config).unwrap();
+                        assert_eq!(toml::from_str::<RunConfig>(&saved).unwrap(), config, "{name} = {text}");
+                        let json = serde_json::to_string(&config).unwrap();
+                        assert_eq!(
+                            serde_json::from_str::<RunConfig>(&json).unwrap(),
+                            config,
+                            "{name} = {text}"
+                        );
+                        let read: Settings = toml::from_str(&template(&config, true)).unwrap();
+                        assert!(read.resolve().is_ok(), "{name} = {text}");
+                    }
+                    Err(said) => assert!(!possible, "{name} = {text} was refused: {said}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_that_no_settings_file_can_keep_is_refused() {
+    let path = || Some(PathBuf::from(OsStr::from_bytes(b"gr\xfcn")));
+    let cache = |mut settings: Settings| {
+        settings.cache = path().map(Cache::Local);
+        settings
+    };
+    let cases = [
+        (
+            "--data",
+            Settings {
+                data: path(),
+                ..minimal()
+            },
+        ),
+        (
+            "--background",
+            Settings {
+                background: path(),
+                ..minimal()
+            },
+        ),
+        (
+            "--init-from",
+            Settings {
+                init_from: path(),
+                ..minimal()
+            },
+        ),
+        ("--cache", cache(minimal())),
+    ];
+    for (name, settings) in cases {
+        let said = settings.resolve().unwrap_err().to_string();
+        assert!(said.starts_with(name) && said.contains("UTF-8"), "{said}");
     }
 }
 

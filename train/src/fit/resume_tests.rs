@@ -1,6 +1,7 @@
 //! What a run keeps for its resumption, and what becomes of it.
 
 use super::*;
+use crate::config::ParameterPattern;
 use crate::models::ModelKind;
 use crate::optimization::adam;
 use crate::run_directory::CONFIG_FILE;
@@ -20,13 +21,13 @@ struct Small {
 }
 
 impl Small {
-    fn new(model: ModelKind) -> Self {
+    fn new() -> Self {
         let (root, runs) = (testing::dataset(), tempfile::tempdir().unwrap());
         let config = RunConfig {
             epochs: 1,
             classes: ["Folk", "Rock"].map(String::from).into(),
             split: "main".into(),
-            ..testing::config(root.path(), model)
+            ..testing::config(root.path(), ModelKind::Cnn1d)
         };
         let data = RunData::open(&config).unwrap();
         Self {
@@ -53,7 +54,7 @@ impl Small {
 
 #[test]
 fn a_resumed_epoch_has_the_clips_and_the_seconds_of_the_whole_epoch() {
-    let small = Small::new(ModelKind::Cnn1d);
+    let small = Small::new();
     // Four tracks: the second batch has one of them.
     let config = RunConfig {
         batch_size: 3,
@@ -84,7 +85,7 @@ fn a_resumed_epoch_has_the_clips_and_the_seconds_of_the_whole_epoch() {
 
 #[test]
 fn results_without_the_file_that_training_goes_on_from_are_not_overwritten() {
-    let small = Small::new(ModelKind::MfccDense);
+    let small = Small::new();
     small.fit(&small.config, &|| None).unwrap();
     let weights = small.run.read(BEST_FILE).unwrap();
     for missing in [CHECKPOINT_FILE, CONFIG_FILE] {
@@ -104,7 +105,7 @@ fn results_without_the_file_that_training_goes_on_from_are_not_overwritten() {
 
 #[test]
 fn results_never_appear_without_a_checkpoint() {
-    let small = Small::new(ModelKind::MfccDense);
+    let small = Small::new();
     // Weights cannot be written where a directory has their name: the first epoch ends before its results are there.
     std::fs::create_dir(small.run.path(BEST_FILE)).unwrap();
     small.fit(&small.config, &|| None).unwrap_err();
@@ -115,7 +116,7 @@ fn results_never_appear_without_a_checkpoint() {
 
 #[test]
 fn better_weights_remove_every_file_of_those_they_replace() {
-    let small = Small::new(ModelKind::MfccDense);
+    let small = Small::new();
     let of_sets = ["predictions", "confusion", "tags", "ranking"].map(|name| {
         let end = if name == "ranking" { "svg" } else { "csv" };
         ["", "-train"].map(|set| format!("{name}{set}.{end}"))
@@ -141,12 +142,13 @@ fn better_weights_remove_every_file_of_those_they_replace() {
 
 #[test]
 fn the_reason_of_the_end_is_kept_and_a_larger_patience_trains_on() {
-    let small = Small::new(ModelKind::MfccDense);
-    // Steps that are too short to change an f32: no epoch is better than the first.
+    let small = Small::new();
+    // What is not frozen has steps that are too short to change an f32: no epoch is better than the first.
     let config = |epochs, patience| RunConfig {
         epochs,
         patience,
         lr: 1e-30,
+        freeze: vec![ParameterPattern::new("encoder")],
         ..small.config.clone()
     };
     let early = |epochs, patience| Ending::EarlyStopping {

@@ -30,7 +30,7 @@ mod vgg16;
 
 pub use import::{ImportError, Transfer, export_weights, import_weights, transfer_weights};
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
-pub use named::{freeze, parameter_ids, visit_named};
+pub use named::{freeze, is_weight, parameter_ids, visit_named, weight_names};
 pub use pytorch_export::export_pytorch;
 pub use registry::{Model, ModelKind};
 pub use system::{Blueprint, Defaults, Description, Monitor, Network};

@@ -37,6 +37,35 @@ pub fn visit_named(model: &Model, look: impl FnMut(&str, Tensor<1>)) {
     model.visit(&mut Visit(Path::default(), look));
 }
 
+/// Names of the weights of layers, those that L2 penalties are added for: no biases, and nothing of batch norms.
+pub fn weight_names(model: &Model) -> Vec<String> {
+    struct Collect(Path, Vec<String>);
+    impl ModuleVisitor for Collect {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.0.0.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.0.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<D>>) {
+            let name = self.0.name();
+            if D > 1 && is_weight(&name) {
+                self.1.push(name);
+            }
+        }
+    }
+    let mut collect = Collect(Path::default(), Vec::new());
+    model.visit(&mut collect);
+    collect.1
+}
+
+/// Whether a parameter of this name is the weight of a layer.
+pub fn is_weight(name: &str) -> bool {
+    name.ends_with(".weight")
+}
+
 /// Names and identities of all float parameters.
 pub fn parameter_ids(model: &Model) -> Vec<(String, ParamId)> {
     struct Collect(Path, Vec<(String, ParamId)>);

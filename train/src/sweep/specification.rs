@@ -4,7 +4,7 @@
 //! the first trial begins, and a sweep goes on only with the one that it was begun with.
 
 use super::axis::{GridAxis, Number, Range, show};
-use crate::config::{InvalidSetting, Settings};
+use crate::config::{InvalidSetting, LARGEST_INTEGER, Settings};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::{io, path};
@@ -41,6 +41,9 @@ pub enum SpecificationError {
         "nothing is varied: give values with --grid NAME=V1,V2 or draw them with --random N --range NAME=LOW..HIGH"
     )]
     NothingVaries,
+    /// A fixed setting that `sweep.toml` cannot keep.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
     /// A name that is no setting's.
     #[error("`{name}` is no setting of `fit`{}", nearest.as_ref().map_or(String::new(), |name| format!("; is `{name}` meant?")))]
     UnknownName {
@@ -157,6 +160,7 @@ impl Specification {
         if let Some(factor) = self.halving.filter(|&factor| factor < 2) {
             return Err(SpecificationError::Halving(factor));
         }
+        self.settings.check_kept()?;
         let fixed = to_table(&self.settings);
         for (at, &name) in names.iter().enumerate() {
             check_name(name)?;
@@ -312,10 +316,9 @@ fn check_range(range: &Range) -> Result<(), SpecificationError> {
     if accepts(&range.name, &Value::Integer(1)).is_err() {
         return Err(refuse("it is no number; list its values with --grid"));
     }
-    let whole =
-        |end: Number| matches!(end, Number::Integer(number) if accepts(&range.name, &Value::Integer(number)).is_ok());
+    let whole = |end: Number| matches!(end, Number::Integer(number) if (0..=LARGEST_INTEGER as i64).contains(&number));
     if !ends.into_iter().all(whole) {
-        return Err(refuse("its values are whole numbers, none below 0"));
+        return Err(refuse("its values are whole numbers from 0 to 2^53"));
     }
     Ok(())
 }

@@ -74,7 +74,8 @@ impl Results<'_> {
         let header = ["trial".to_owned()]
             .into_iter()
             .chain(names.iter().map(|(name, _)| name.clone()))
-            .chain(["state", "epochs", "best_epoch"].map(String::from))
+            // Not `epochs`, which is a setting, and may be one that varies.
+            .chain(["state", "epochs_trained", "best_epoch"].map(String::from))
             .chain(FIGURES.iter().map(|name| format!("val_{name}")))
             .chain(["seconds", "reason"].map(String::from));
         writer.write_record(header).expect("writing into memory cannot fail");
@@ -119,7 +120,7 @@ impl Results<'_> {
                 .into_iter()
                 .chain(names.iter().map(|(name, _)| name.as_str()))
                 .chain(columns.iter().map(|(name, _)| *name))
-                .chain(["best epoch", "epochs", "seconds", "state"])
+                .chain(["best epoch", "epochs trained", "seconds", "state"])
                 .map(String::from)
                 .collect::<Vec<_>>(),
         ];
@@ -206,6 +207,32 @@ mod tests {
     }
 
     #[test]
+    fn no_column_has_the_name_of_a_setting() {
+        for name in crate::config::Settings::names() {
+            let trials = trials(&["weight_decay=1e-5,0.01", "dropout=0.1,0.2"]);
+            let trials: Vec<_> = trials
+                .into_iter()
+                .map(|mut trial| {
+                    trial.values.iter_mut().for_each(|(varied, _)| varied.clone_from(&name));
+                    trial.values.truncate(1);
+                    trial
+                })
+                .collect();
+            let records = vec![record(0.75); trials.len()];
+            let states = vec![State::Finished; trials.len()];
+            let results = Results {
+                trials: &trials,
+                records: &records,
+                states: &states,
+                monitor: Monitor::Loss,
+            };
+            let csv = String::from_utf8(results.to_csv()).unwrap();
+            let header: Vec<_> = csv.lines().next().unwrap().split(',').collect();
+            assert_eq!(header.iter().filter(|column| **column == name).count(), 1, "{csv}");
+        }
+    }
+
+    #[test]
     fn tables_have_a_row_per_trial_and_the_best_is_first() {
         let trials = trials(&["weight_decay=1e-5,0.01", "dropout=0.1,0.2"]);
         let mut failed = record(0.1);
@@ -222,7 +249,9 @@ mod tests {
         let csv = String::from_utf8(results.to_csv()).unwrap();
         let lines: Vec<_> = csv.lines().collect();
         assert!(
-            lines[0].starts_with("trial,weight_decay,dropout,state,epochs,best_epoch,val_loss,val_top1,val_macro_f1,")
+            lines[0].starts_with(
+                "trial,weight_decay,dropout,state,epochs_trained,best_epoch,val_loss,val_top1,val_macro_f1,"
+            )
         );
         assert!(
             lines[1].starts_with("0,1e-5,0.1,dropped,4,3,0.750000,0.500000,"),
@@ -236,7 +265,7 @@ mod tests {
         let text = results.to_text();
         let lines: Vec<_> = text.lines().collect();
         assert!(
-            lines[0].ends_with("loss   top-1  macro F1  best epoch  epochs  seconds     state"),
+            lines[0].ends_with("loss   top-1  macro F1  best epoch  epochs trained  seconds     state"),
             "{text}"
         );
         assert!(

@@ -43,8 +43,17 @@ fn values_have_the_type_of_their_setting() {
     assert!(refused(&["balance=evenly"], &[]).contains("evenly"));
     assert!(refused(&[], &["balance=0..1"]).contains("--grid"));
     assert!(refused(&[], &["batch_size=0.5..8"]).contains("whole numbers"));
-    assert!(refused(&[], &["batch_size=-4..8"]).contains("none below 0"));
+    assert!(refused(&[], &["batch_size=-4..8"]).contains("from 0 to 2^53"));
+    assert!(refused(&[], &["seed=0..9007199254740993"]).contains("from 0 to 2^53"));
     assert!(takes_fractions("dropout") && !takes_fractions("epochs"));
+}
+
+#[test]
+fn a_fixed_setting_that_no_file_can_keep_is_refused() {
+    let mut specification = specification(&["dropout=0.1,0.2"], &[]);
+    specification.settings.seed = Some(u64::MAX);
+    let said = specification.validate().unwrap_err().to_string();
+    assert!(said.starts_with("--seed must be at most 2^53"), "{said}");
 }
 
 #[test]
