@@ -265,7 +265,7 @@ fn a_class_that_is_not_trained_on_needs_no_weight() {
     assert!(
         split["warnings"]
             .to_string()
-            .contains("the set `train` has no track of the class"),
+            .contains("the train set has no track of"),
         "{split}"
     );
     let root = TempDir::new().unwrap();
