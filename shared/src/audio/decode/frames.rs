@@ -192,9 +192,8 @@ impl<H: FrameHeader> Frames<H> {
         Ok(Some(ID3V2_HEADER.min(left)))
     }
 
-    /// Whether there is a frame, a tag or the end here, after any number of zeros.
+    /// Whether there is a frame, a tag or the end here.
     fn begins_something(&mut self, at: u64) -> io::Result<bool> {
-        let at = at + self.zeros(at)?;
         if at >= self.range.end || tags::leading(&mut self.window, at)?.is_some() {
             return Ok(true);
         }
@@ -205,20 +204,6 @@ impl<H: FrameHeader> Frames<H> {
         let confirmed = self.is_confirmed(header);
         self.position = position;
         confirmed
-    }
-
-    /// Zero bytes from here on.
-    fn zeros(&mut self, at: u64) -> io::Result<u64> {
-        let mut count = 0;
-        loop {
-            let bytes = self.window.bytes(at + count, 4096)?;
-            let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
-            let (all, empty) = (zeros == bytes.len(), bytes.is_empty());
-            count += zeros as u64;
-            if !all || empty {
-                return Ok(count);
-            }
-        }
     }
 
     /// Passes over a byte that begins nothing, and over those behind it that cannot begin anything either.

@@ -46,6 +46,8 @@ pub(super) struct ProbedStream {
     ahead: VecDeque<Packet>,
     planes: Vec<Vec<f32>>,
     mono: Vec<f32>,
+    /// Whether the next packet is the first, of the file or of another behind it.
+    begins: bool,
     /// Whether `mono` has been decoded and not handed out.
     is_ready: bool,
     counts: Counts,
@@ -209,6 +211,7 @@ impl ProbedStream {
             ahead: VecDeque::new(),
             planes: Vec::new(),
             mono: Vec::new(),
+            begins: true,
             is_ready: false,
             counts: Counts::default(),
             at_end: false,
@@ -271,7 +274,14 @@ impl ProbedStream {
                 }
             };
             match next {
-                Ok(Some(packet)) if packet.track_id == self.track_id => return Ok(Some(packet)),
+                Ok(Some(packet)) if packet.track_id == self.track_id => {
+                    if std::mem::take(&mut self.begins) && self.container == Container::Ogg {
+                        // Ogg counts to the end from a beginning that need not be 0, as in a piece of a longer recording.
+                        let before = u64::try_from(packet.pts.get()).unwrap_or(0);
+                        self.promised = self.promised.map(|end| end.saturating_sub(before));
+                    }
+                    return Ok(Some(packet));
+                }
                 Ok(Some(_)) => {}
                 Err(Error::IoError(error)) if is_the_systems(&error) => {
                     return Err(io_rejection(&error));
@@ -299,7 +309,7 @@ impl ProbedStream {
             )));
         }
         self.decoder = decoder(&params, self.container)?;
-        (self.track_id, self.time_base) = (track.id, track.time_base);
+        (self.track_id, self.time_base, self.begins) = (track.id, track.time_base, true);
         let promised = promised_samples(track, reader.media_info(), rate);
         self.promised = self
             .promised
@@ -424,11 +434,8 @@ fn rounded(samples: u64) -> u64 {
 fn promised_samples(track: &Track, media: &MediaInfo, rate: u32) -> Option<u64> {
     let of_duration =
         |duration: Option<Duration>, base: Option<TimeBase>| Some(rounded(samples_of(duration?.get(), base?, rate)));
-    // Ogg counts to the end from a beginning that need not be 0, as in a piece of a longer recording.
-    let begin = u64::try_from(track.start_ts.get()).unwrap_or(0);
     track
         .num_frames
-        .map(|end| end.saturating_sub(begin))
         .or_else(|| of_duration(track.duration, track.time_base))
         .or_else(|| of_duration(media.duration, media.time_base))
 }

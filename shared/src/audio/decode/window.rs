@@ -1,6 +1,6 @@
 //! Random access to the bytes of a file through one buffer.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 /// Bytes that are read at once.
 const BUFFER: usize = 1 << 16;
@@ -78,11 +78,24 @@ impl<F: Read + Seek> Window<F> {
             }
         };
         self.start = at;
-        let wanted = (length.max(BUFFER) - kept) as u64;
         let from = at + kept as u64;
+        let left = usize::try_from(self.end.saturating_sub(from)).unwrap_or(usize::MAX);
+        let wanted = kept + (length.max(BUFFER) - kept).min(left);
         self.file.seek(SeekFrom::Start(from))?;
-        let wanted = wanted.min(self.end.saturating_sub(from));
-        self.file.by_ref().take(wanted).read_to_end(&mut self.buffer)?;
+        self.buffer.resize(wanted, 0);
+        let mut filled = kept;
+        while filled < wanted {
+            match self.file.read(&mut self.buffer[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.buffer.truncate(filled);
+                    return Err(error);
+                }
+            }
+        }
+        self.buffer.truncate(filled);
         Ok(())
     }
 }

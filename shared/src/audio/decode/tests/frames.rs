@@ -14,14 +14,16 @@ fn frames(count: usize) -> Vec<u8> {
     frame(2).repeat(count)
 }
 
-/// The frame that LAME puts first: a count of frames, delay and padding.
+/// The frame that LAME puts first: a count of frames, and delay and padding if there are any.
 fn info(frames: u32, delay: u32, padding: u32) -> Vec<u8> {
     let mut info = frame(2);
     info[36..40].copy_from_slice(b"Info");
     info[43] = 1;
     info[44..48].copy_from_slice(&frames.to_be_bytes());
-    info[48..52].copy_from_slice(b"Lavc");
-    info[69..72].copy_from_slice(&(delay << 12 | padding).to_be_bytes()[1..]);
+    if delay + padding > 0 {
+        info[48..52].copy_from_slice(b"Lavc");
+        info[69..72].copy_from_slice(&(delay << 12 | padding).to_be_bytes()[1..]);
+    }
     info
 }
 
@@ -293,7 +295,7 @@ fn a_header_that_promises_many_frames_reserves_no_memory_for_it() {
     assert!(decode(&file).unwrap().promised.unwrap() < 1_000_000);
 }
 
-/// 0.1 s of a tone: `ffmpeg -f lavfi -i sine=frequency=440:duration=0.1 -c:a aac -bitexact`.
+/// A tenth of a second of a tone.
 const ADTS: &[u8] = include_bytes!("../../../../../fuzz/seeds/decode_validate/adts.aac");
 
 fn adts_length(file: &[u8]) -> usize {
@@ -303,7 +305,7 @@ fn adts_length(file: &[u8]) -> usize {
 #[test]
 fn adts_may_begin_inside_a_frame_and_have_tags_around_it() {
     let whole = decode(ADTS).unwrap();
-    assert_eq!((whole.report.bad_frames, whole.rate, whole.channels), (0, 44_100, 1));
+    assert_eq!((whole.report.bad_frames, whole.rate, whole.channels), (0, 8000, 1));
     let second = adts_length(ADTS);
     let rest = decode(&ADTS[second..]).unwrap();
     assert_eq!(rest.samples.len(), whole.samples.len() - 1024);

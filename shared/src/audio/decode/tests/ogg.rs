@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// 0.1 s of a tone: `ffmpeg -f lavfi -i sine=frequency=440:duration=0.1 -c:a libvorbis -bitexact`.
+/// A tenth of a second of a tone.
 const VORBIS: &[u8] = include_bytes!("../../../../../fuzz/seeds/decode_validate/vorbis.ogg");
 
 /// The same file with another serial number, later granule positions, and right checksums.
@@ -86,8 +86,8 @@ fn a_file_with_a_tag_behind_it_is_whole() {
 fn vorbis_of_more_than_two_channels_is_refused_by_name() {
     // 0.05 s of silence in 3 channels: `ffmpeg -f lavfi -i anullsrc=cl=3.0 -t 0.05 -c:a libvorbis -bitexact`.
     for file in [
-        &include_bytes!("../../../../../tests/golden/vorbis_3_channels.ogg")[..],
-        include_bytes!("../../../../../tests/golden/vorbis_3_channels.webm"),
+        &include_bytes!("../../../../../fuzz/seeds/decode_validate/vorbis_3_channels.ogg")[..],
+        include_bytes!("../../../../../fuzz/seeds/decode_validate/vorbis_3_channels.webm"),
     ] {
         let rejection = decode(file).unwrap_err();
         assert_eq!(rejection.code(), "unsupported_format");
