@@ -25,7 +25,7 @@ pub(super) struct MpegStream {
     channels: u32,
     /// Samples still to be left out at the beginning.
     delay: usize,
-    /// Samples that may have to be left out at the end of the first piece.
+    /// Samples that may have to be left out at the end of the only piece.
     padding: usize,
     promised_frames: Option<u64>,
     audio_bytes: u64,
@@ -94,7 +94,8 @@ impl Pieces {
     }
 }
 
-fn decoder(header: &MpegHeader) -> Result<MpaDecoder, Rejection> {
+/// The decoder of frames with this header.
+pub(super) fn decoder(header: &MpegHeader) -> Result<MpaDecoder, Rejection> {
     let codec = match header.layer {
         1 => CODEC_ID_MP1,
         2 => CODEC_ID_MP2,
@@ -154,8 +155,7 @@ impl MpegStream {
         let failed = |error| io_rejection(&error);
         let Some(frame) = self.frames.next().map_err(failed)? else {
             self.piece.lost_bytes += self.frames.gap().lost_bytes(false);
-            self.end_piece(Piece::default());
-            self.at_end = true;
+            self.end();
             return Ok(());
         };
         let header = frame.header;
@@ -207,15 +207,20 @@ impl MpegStream {
         Ok(())
     }
 
-    /// Begins another piece. Padding is what the encoder appended to the last of the promised frames: where frames are
-    /// missing, or others follow, the samples at the end are music. That of later pieces is played, as players do.
+    /// Begins another piece, whose beginning is played, and the end of this one, as players do.
     fn end_piece(&mut self, next: Piece) {
-        let piece = std::mem::replace(&mut self.piece, next);
-        self.pieces.add(&piece);
-        if self.counts.last_decoded && piece.promised == Some(piece.frames) {
+        self.pieces.add(&std::mem::replace(&mut self.piece, next));
+        self.padding = 0;
+    }
+
+    /// Ends the last piece. Padding is what the encoder appended to the last of the promised frames: where frames are missing
+    /// the samples at the end are music.
+    fn end(&mut self) {
+        if self.counts.last_decoded && self.piece.promised == Some(self.piece.frames) {
             self.held.truncate(self.held.len().saturating_sub(self.padding));
         }
-        self.padding = 0;
+        self.end_piece(Piece::default());
+        self.at_end = true;
     }
 }
 

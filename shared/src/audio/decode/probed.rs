@@ -5,9 +5,12 @@
 use super::aac::{EXAMINED_PACKETS, HIGH_EFFICIENCY, SbrDetector};
 use super::codec;
 use super::container::Container;
+use super::frames::FrameHeader;
 use super::matroska::{MatroskaError, MatroskaReader};
 use super::meter::{Meter, MeteredFile};
 use super::mp4_edits::{self, Edits};
+use super::mpeg;
+use super::mpeg_header::MpegHeader;
 use super::section::Section;
 use super::window::Window;
 use super::{AudioStream, DecodeReport, io_rejection, possible_samples, silence_non_finite};
@@ -16,7 +19,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::sync::Arc;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::{Error, Result as SymphoniaResult};
 use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, Track, TrackType};
@@ -46,6 +49,9 @@ pub(super) struct ProbedStream {
     ahead: VecDeque<Packet>,
     planes: Vec<Vec<f32>>,
     mono: Vec<f32>,
+    /// Samples behind the end that the container gives. They are played where another file follows in the same one, as
+    /// players do.
+    tail: Vec<f32>,
     /// Whether the next packet is the first, of the file or of another behind it.
     begins: bool,
     /// Whether `mono` has been decoded and not handed out.
@@ -117,7 +123,9 @@ fn decoder(params: &AudioCodecParameters, container: Container) -> Result<Box<dy
     }
     get_codecs()
         .make_audio_decoder(params, &AudioDecoderOptions::default())
-        .map_err(|error| container.unsupported(&format!("has audio of a codec that is not supported: {error}")))
+        .map_err(|_| {
+            container.unsupported("has audio of a codec that is not supported; convert it, to FLAC for example")
+        })
 }
 
 /// An audio track, and the reader that gives its packets.
@@ -196,6 +204,7 @@ impl ProbedStream {
         let decoder = decoder(params, container)?;
         let channels = params.channels.as_ref().map_or(0, |channels| channels.count());
         let is_aac = params.codec == CODEC_ID_AAC;
+        let is_mpeg = matches!(params.codec, CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3);
         let mut stream = Self {
             // Until a packet says how many there are, one stands for those that the container does not tell.
             rate: check_format(params.sample_rate, channels.max(1))?,
@@ -211,6 +220,7 @@ impl ProbedStream {
             ahead: VecDeque::new(),
             planes: Vec::new(),
             mono: Vec::new(),
+            tail: Vec::new(),
             begins: true,
             is_ready: false,
             counts: Counts::default(),
@@ -219,6 +229,9 @@ impl ProbedStream {
         };
         if is_aac {
             stream.refuse_high_efficiency()?;
+        }
+        if is_mpeg {
+            stream.choose_layer()?;
         }
         stream.fill()?;
         stream.is_ready = true;
@@ -245,6 +258,17 @@ impl ProbedStream {
         }
     }
 
+    /// Makes a decoder for the layer of the first packet of MPEG audio. MP4 has one name for all layers.
+    fn choose_layer(&mut self) -> Result<(), Rejection> {
+        if let Some(packet) = self.read_packet()? {
+            if let Some(header) = MpegHeader::parse(&packet.data) {
+                self.decoder = Box::new(mpeg::decoder(&header)?);
+            }
+            self.ahead.push_back(packet);
+        }
+        Ok(())
+    }
+
     /// Decodes packets until there are samples, or the end.
     fn fill(&mut self) -> Result<(), Rejection> {
         self.mono.clear();
@@ -254,7 +278,7 @@ impl ProbedStream {
                 None => self.read_packet()?,
             };
             match next {
-                Some(packet) => self.decode(&packet)?,
+                Some(packet) => self.decode(packet)?,
                 None => break,
             }
         }
@@ -277,7 +301,8 @@ impl ProbedStream {
                 Ok(Some(packet)) if packet.track_id == self.track_id => {
                     if std::mem::take(&mut self.begins) && self.container == Container::Ogg {
                         // Ogg counts to the end from a beginning that need not be 0, as in a piece of a longer recording.
-                        let before = u64::try_from(packet.pts.get()).unwrap_or(0);
+                        let begin = packet.pts.get().saturating_add_unsigned(packet.trim_start.get());
+                        let before = u64::try_from(begin).unwrap_or(0);
                         self.promised = self.promised.map(|end| end.saturating_sub(before));
                     }
                     return Ok(Some(packet));
@@ -319,12 +344,13 @@ impl ProbedStream {
     }
 
     /// Puts a packet's samples into `self.mono`. A packet that does not decode is counted and left out.
-    fn decode(&mut self, packet: &Packet) -> Result<(), Rejection> {
+    fn decode(&mut self, mut packet: Packet) -> Result<(), Rejection> {
+        let behind_end = std::mem::replace(&mut packet.trim_end, Duration::ZERO);
         // A decoder may take an empty packet for silence; Matroska's are those that could not be unpacked.
         let is_lost = packet.data.is_empty() && matches!(self.reader, Reader::Matroska(_));
         let decoded = match is_lost {
             true => Err(Error::DecodeError("an empty packet")),
-            false => self.decoder.decode(packet),
+            false => self.decoder.decode(&packet),
         };
         let buffer = match decoded {
             Ok(buffer) => buffer,
@@ -355,9 +381,11 @@ impl ProbedStream {
             )));
         }
         buffer.copy_to_vecs_planar(&mut self.planes);
-        self.counts.last_packet = buffer.frames() as u64;
-        self.counts.decoded += self.counts.last_packet;
-        self.mono.resize(buffer.frames(), 0.0);
+        let frames = buffer.frames();
+        let trimmed = usize::try_from(behind_end.get()).unwrap_or(usize::MAX).min(frames);
+        self.counts.last_packet = frames as u64;
+        self.counts.decoded += (frames - trimmed) as u64;
+        self.mono.resize(frames, 0.0);
         let share = 1.0 / channels as f32;
         for plane in &self.planes {
             for (sum, sample) in self.mono.iter_mut().zip(plane) {
@@ -365,6 +393,8 @@ impl ProbedStream {
             }
         }
         self.counts.non_finite += silence_non_finite(&mut self.mono);
+        let tail = self.mono.split_off(frames - trimmed);
+        self.mono.splice(..0, std::mem::replace(&mut self.tail, tail));
         if let Some((played, base)) = self.played.clone().zip(self.time_base) {
             let begin = samples_of(u64::try_from(packet.pts.get()).unwrap_or(0), base, self.rate);
             let inside = |place: u64| usize::try_from(place.saturating_sub(begin)).unwrap_or(usize::MAX);
@@ -462,6 +492,12 @@ impl AudioStream for ProbedStream {
     }
 
     fn report(&self) -> Result<DecodeReport, Rejection> {
+        // The reader gives up somewhere in the second of several files.
+        if self.container == Container::Flac && self.promised.is_some_and(|promised| self.counts.decoded > promised) {
+            return Err(self.container.unsupported(
+                "has more audio than its header says, as if files were joined; convert it, to FLAC for example",
+            ));
+        }
         DecodeReport::new(self.counts.decoded, self.expected(), self.counts.non_finite)
     }
 }

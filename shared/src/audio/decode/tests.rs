@@ -260,6 +260,7 @@ fn flac_is_read_and_a_damaged_frame_shows_in_the_share() {
     let tagged = [b"ID3\x03\0\0\0\0\0\x05hello".to_vec(), whole.clone(), id3v1].concat();
     let decoded = decode(&tagged).unwrap();
     assert_eq!((decoded.samples.len(), decoded.report.bad_frames), (20_000, 0));
+    assert_eq!(code(&whole.repeat(2)), "unsupported_format");
     for length in 1..42 {
         let code = code(&whole[..length]);
         assert!(

@@ -34,7 +34,10 @@ fn mp3_in_mp4_is_decoded_and_other_codecs_are_refused_by_name() {
             &include_bytes!("../../../../../fuzz/seeds/decode_validate/aac_6_channels.m4a")[..],
             "AAC audio with 6 channels",
         ),
-        (include_bytes!("../../../../../fuzz/seeds/decode_validate/opus.mp4"), "Opus audio"),
+        (
+            include_bytes!("../../../../../fuzz/seeds/decode_validate/opus.mp4"),
+            "Opus audio",
+        ),
     ] {
         let rejection = decode(file).unwrap_err();
         assert_eq!(rejection.code(), "unsupported_format");
