@@ -150,9 +150,9 @@ fn features_of_a_tagger_are_classified() {
     assert!(of_classifier("svm") > 0.5, "{said}");
     let bytes = fs::read(&out).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    assert_eq!(file.tensor("features").unwrap().shape(), [tracks, 32]);
+    assert_eq!(file.tensor("features").unwrap().shape(), [clips, 32]);
     let sets = file.tensor("set").unwrap().data().to_vec();
-    assert_eq!(sets.iter().filter(|&&set| set == 0).count(), judged);
+    assert_eq!(sets.iter().filter(|&&set| set == 0).count(), 2 * judged);
     features(&tagged().path())
         .code(1)
         .stderr(contains("--classify needs one class a track"));

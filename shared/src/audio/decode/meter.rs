@@ -8,7 +8,6 @@ use crate::audio::validate::Rejection;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
-use symphonia::core::io::MediaSource;
 
 /// Most bytes that are read before the first packet: tables of packets, and pictures, which are kept in memory.
 const HEADER_BYTES: u64 = 64 << 20;
@@ -181,16 +180,6 @@ impl Read for MeteredFile {
 impl Seek for MeteredFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.meter.wait(|| self.bytes.seek(to))
-    }
-}
-
-impl MediaSource for MeteredFile {
-    fn is_seekable(&self) -> bool {
-        true
-    }
-
-    fn byte_len(&self) -> Option<u64> {
-        Some(self.length)
     }
 }
 

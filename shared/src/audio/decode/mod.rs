@@ -4,23 +4,41 @@
 //! What a file is, its first bytes say; its name is not looked at. Channels are mixed down by their mean. Whether a file
 //! in a given state is good enough is for [`crate::audio::validate`] to say.
 
+mod aac;
+mod adts;
+mod codec;
 mod container;
+mod ebml;
+mod frames;
+mod matroska;
+mod matroska_track;
 mod meter;
-mod mp3;
+mod mp4_edits;
+mod mpeg;
+mod mpeg_header;
 mod probed;
+mod section;
 mod sun_audio;
+mod tags;
+mod window;
 
 use crate::audio::validate::{Decoding, Rejection};
+use adts::AdtsStream;
 use container::Kind;
+use frames::Frames;
 use meter::MeteredFile;
 pub use meter::{Bytes, Meter};
-use mp3::Mp3Stream;
+use mpeg::MpegStream;
+use mpeg_header::{MpegHeader, find_free_format};
 use probed::ProbedStream;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use sun_audio::SunAudioStream;
+use symphonia::core::audio::{Audio, AudioBuffer};
+use window::Window;
 
 /// Extensions, in lower case, of files that [`open`] can read: what a source without a table takes for audio files.
 pub const EXTENSIONS: [&str; 20] = [
@@ -98,29 +116,57 @@ pub fn open_bytes(bytes: Box<dyn Bytes>, length: u64, meter: &Arc<Meter>) -> Res
     }
 }
 
-fn open_metered(mut file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
+fn open_metered(file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
     let failed = |error: io::Error| io_rejection(&error);
-    let range = container::audio_range(&mut file).map_err(failed)?;
-    if range.is_empty() {
-        return Err(if file.length() == 0 {
-            Rejection::EmptyFile
-        } else {
-            Rejection::NoFrames
-        });
+    let length = file.length();
+    if length == 0 {
+        return Err(Rejection::EmptyFile);
     }
-    let mut beginning = Vec::new();
-    file.seek(SeekFrom::Start(range.start))
-        .and_then(|_| {
-            file.by_ref()
-                .take(container::BEGINNING_BYTES)
-                .read_to_end(&mut beginning)
-        })
-        .map_err(failed)?;
+    let mut window = Window::new(file, length);
+    let range = tags::audio_range(&mut window).map_err(failed)?;
+    let beginning = window
+        .bytes(range.start, container::BEGINNING_BYTES)
+        .map_err(failed)?
+        .to_vec();
     Ok(match container::kind(&beginning) {
-        Kind::SunAudio => Box::new(SunAudioStream::open(file, range.start)?),
-        Kind::Container(container) => Box::new(ProbedStream::open(file, range.start, container)?),
-        Kind::Mpeg => Box::new(Mp3Stream::open(file, range, &beginning)?),
+        Kind::SunAudio => Box::new(SunAudioStream::open(window.into_file(), range.start)?),
+        Kind::Container(container) => Box::new(ProbedStream::open(window.into_file(), range, container)?),
+        Kind::Adts => Box::new(AdtsStream::open(Frames::new(window, 0..range.end))?),
+        Kind::Frames => open_frames(window, range, &beginning)?,
     })
+}
+
+/// Searches for frames of MPEG audio, and if there are none for frames of AAC. Tags in front are passed over again, because
+/// their sizes are not to be relied upon.
+fn open_frames(
+    window: Window<MeteredFile>,
+    range: Range<u64>,
+    beginning: &[u8],
+) -> Result<Box<dyn AudioStream>, Rejection> {
+    /// Bytes that a page or a picture is known by.
+    const ENOUGH: usize = 512;
+    let failed = |error: io::Error| io_rejection(&error);
+    let mut frames = Frames::<MpegHeader>::new(window, 0..range.end);
+    let first = frames.next().map_err(failed)?;
+    let before = range.start..first.map_or(range.end, |first| first.at);
+    let mut window = frames.into_window();
+    if let Some(at) = find_free_format(&mut window, before).map_err(failed)? {
+        return Err(Rejection::UnsupportedFormat(format!(
+            "it is MPEG audio of a free bit rate from byte {at} on, which is not supported; convert it, to FLAC for example"
+        )));
+    }
+    if first.is_some() {
+        return Ok(Box::new(MpegStream::open(Frames::new(window, 0..range.end))?));
+    }
+    match AdtsStream::open(Frames::new(window, 0..range.end)) {
+        Ok(stream) => Ok(Box::new(stream)),
+        // Behind a tag, whatever is not a frame is damaged audio rather than something else.
+        Err(Rejection::NoFrames) if range.start == 0 => {
+            Err(container::what_else(&beginning[..beginning.len().min(ENOUGH)])
+                .map_or(Rejection::NoFrames, Rejection::NotAudio))
+        }
+        Err(rejection) => Err(rejection),
+    }
 }
 
 fn io_rejection(error: &io::Error) -> Rejection {
@@ -136,6 +182,15 @@ fn io_rejection(error: &io::Error) -> Rejection {
 /// a byte holds a millisecond at most.
 fn possible_samples(bytes: u64, rate: u32) -> u64 {
     bytes.saturating_mul(u64::from(rate)) / 1000
+}
+
+/// Appends the mean of one or two channels.
+fn append_mean(buffer: &AudioBuffer<f32>, mono: &mut Vec<f32>) {
+    if let Some((left, right)) = buffer.plane_pair(0, 1) {
+        mono.extend(left.iter().zip(right).map(|(left, right)| 0.5 * (left + right)));
+    } else if let Some(only) = buffer.plane(0) {
+        mono.extend_from_slice(only);
+    }
 }
 
 /// The largest absolute sample that counts as a number, full scale 1: 240 dB above it. Beyond, sums over the blocks of a

@@ -1,0 +1,464 @@
+//! Tags and pictures around and between the frames of a file: how long each is.
+//!
+//! ID3v1 with its enhanced form, ID3v2, APEv1 and APEv2, Lyrics3v1 and Lyrics3v2, JPEG and PNG. A size in a tag can say
+//! anything, so each is checked against what is at the other end of the tag where the format allows it.
+
+use super::window::Window;
+use std::io::{self, Read, Seek};
+use std::ops::Range;
+
+const ID3V2_HEADER: u64 = 10;
+const ID3V1: u64 = 128;
+/// "TAG+", put in front of an ID3v1 tag.
+const ENHANCED_ID3V1: u64 = 227;
+const APE_FOOTER: u64 = 32;
+/// Items of an APE tag. Files have a dozen.
+const MAX_APE_ITEMS: u32 = 4096;
+const LYRICS3_BEGIN: &[u8; 11] = b"LYRICSBEGIN";
+/// Lyrics3v2 gives its size in six digits.
+const MAX_LYRICS3: u64 = 1_000_100;
+const MAX_PICTURE: u64 = 32 << 20;
+
+/// The bytes that are not tags at the beginning or at the end of the file.
+pub(super) fn audio_range<F: Read + Seek>(window: &mut Window<F>) -> io::Result<Range<u64>> {
+    let mut end = window.end();
+    let mut start = 0;
+    while let Some(length) = text_tag(window, start)? {
+        start = (start + length).min(end);
+    }
+    while let Some(length) = trailing(window, start, end)? {
+        end -= length;
+    }
+    Ok(start..end)
+}
+
+/// Length of the tag or picture that begins here.
+pub(super) fn leading<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<Foreign>> {
+    let whole = |length| Foreign { length, certain: true };
+    let Some(magic) = window.array::<4>(at)? else {
+        return Ok(None);
+    };
+    Ok(match &magic {
+        b"ID3\x02" | b"ID3\x03" | b"ID3\x04" => id3v2(window, at)?.map(|length| Foreign { length, certain: false }),
+        b"APET" => ape_header(window, at)?.map(whole),
+        b"TAG+" => Some(whole(ENHANCED_ID3V1)),
+        [b'T', b'A', b'G', _] => Some(whole(ID3V1)),
+        b"LYRI" => lyrics3(window, at)?.map(whole),
+        b"\xff\xd8\xff\xe0" | b"\xff\xd8\xff\xe1" | b"\xff\xd8\xff\xdb" | b"\xff\xd8\xff\xee" => {
+            jpeg(window, at)?.map(whole)
+        }
+        b"\x89PNG" => png(window, at)?.map(whole),
+        _ => None,
+    })
+}
+
+/// Something that begins at a position and is not audio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Foreign {
+    pub length: u64,
+    /// Whether the length is fixed or was checked. That of an ID3v2 tag cannot be.
+    pub certain: bool,
+}
+
+/// Length of the ID3v2 or APE tag that begins here.
+fn text_tag<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
+    Ok(match id3v2(window, at)? {
+        Some(length) => Some(length),
+        None => ape_header(window, at)?,
+    })
+}
+
+/// Length of the tag that ends at `end`, no longer than the bytes since `start`.
+fn trailing<F: Read + Seek>(window: &mut Window<F>, start: u64, end: u64) -> io::Result<Option<u64>> {
+    let begin = |length: u64| end.checked_sub(length).filter(|&at| at >= start);
+    for (length, magic) in [(ID3V1, b"TAG".as_slice()), (ENHANCED_ID3V1, b"TAG+")] {
+        if let Some(at) = begin(length)
+            && window.bytes(at, magic.len())? == magic
+        {
+            return Ok(Some(length));
+        }
+    }
+    if let Some(at) = begin(APE_FOOTER)
+        && let Some(footer) = window.array(at)?.as_ref().and_then(ApeFooter::read)
+    {
+        return Ok(Some(footer.checked_length(window, start, end)?));
+    }
+    // 6 digits of size, without the size and the mark themselves.
+    if let Some(at) = begin(15)
+        && let Some(mark) = window.array::<15>(at)?
+        && mark.ends_with(b"LYRICS200")
+        && let Some(size) = std::str::from_utf8(&mark[..6])
+            .ok()
+            .and_then(|digits| digits.parse::<u64>().ok())
+        && let Some(at) = begin(size + 15)
+        && window.bytes(at, LYRICS3_BEGIN.len())? == LYRICS3_BEGIN
+    {
+        return Ok(Some(size + 15));
+    }
+    // Lyrics3v1 has no size, and 5,100 bytes of text at most.
+    if let Some(at) = begin(9)
+        && window.bytes(at, 9)? == b"LYRICSEND"
+    {
+        let from = end.saturating_sub(5100 + 20).max(start);
+        let text = window.bytes(from, (end - from) as usize)?;
+        if let Some(place) = find_last(text, LYRICS3_BEGIN) {
+            return Ok(Some(end - from - place as u64));
+        }
+    }
+    if let Some(at) = begin(ID3V2_HEADER)
+        && let Some(footer) = window.array::<10>(at)?
+        && footer.starts_with(b"3DI")
+        && let Some(body) = id3v2_size(&footer)
+        && let Some(at) = begin(body + 2 * ID3V2_HEADER)
+        && window.bytes(at, 3)? == b"ID3"
+    {
+        return Ok(Some(body + 2 * ID3V2_HEADER));
+    }
+    Ok(None)
+}
+
+fn find_last(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).rposition(|found| found == wanted)
+}
+
+/// Length of an ID3v2 tag, its header included. A size that leads out of the file is not believed: the header alone is
+/// skipped then, and the audio is found behind whatever else there is.
+fn id3v2<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
+    let Some(header) = window.array::<10>(at)? else {
+        return Ok(None);
+    };
+    if !header.starts_with(b"ID3") || header[3] == 0xff {
+        return Ok(None);
+    }
+    let Some(body) = id3v2_size(&header) else {
+        return Ok(None);
+    };
+    const FOOTER_PRESENT: u8 = 0x10;
+    let footer = if header[5] & FOOTER_PRESENT != 0 {
+        ID3V2_HEADER
+    } else {
+        0
+    };
+    let length = ID3V2_HEADER + body + footer;
+    Ok(Some(if length > window.end() - at {
+        ID3V2_HEADER
+    } else {
+        length
+    }))
+}
+
+/// The size in a header or a footer of ID3v2: four bytes of seven bits.
+fn id3v2_size(header: &[u8; 10]) -> Option<u64> {
+    let size = &header[6..];
+    (size.iter().all(|&byte| byte < 0x80)).then(|| size.iter().fold(0, |sum, &byte| sum << 7 | u64::from(byte)))
+}
+
+/// What the 32 bytes at an end of an APE tag say.
+struct ApeFooter {
+    /// Bytes of the items and the footer.
+    size: u64,
+    items: u32,
+    has_header: bool,
+    is_header: bool,
+}
+
+impl ApeFooter {
+    fn read(bytes: &[u8; APE_FOOTER as usize]) -> Option<Self> {
+        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        const HAS_HEADER: u32 = 1 << 31;
+        const IS_HEADER: u32 = 1 << 29;
+        let known = bytes.starts_with(b"APETAGEX") && matches!(word(8), 1000 | 2000);
+        known.then(|| Self {
+            size: u64::from(word(12)),
+            items: word(16),
+            has_header: word(20) & HAS_HEADER != 0,
+            is_header: word(20) & IS_HEADER != 0,
+        })
+    }
+
+    /// Length of the tag that this footer ends at `end`: what it says if the items fill it, or the footer's own.
+    fn checked_length<F: Read + Seek>(&self, window: &mut Window<F>, start: u64, end: u64) -> io::Result<u64> {
+        let items_begin = end.checked_sub(self.size).filter(|&at| at >= start);
+        let Some(items_begin) = items_begin.filter(|_| self.size >= APE_FOOTER && !self.is_header) else {
+            return Ok(APE_FOOTER);
+        };
+        if ape_items_end(window, items_begin, end - APE_FOOTER, self.items)? != Some(end - APE_FOOTER) {
+            return Ok(APE_FOOTER);
+        }
+        let header = items_begin
+            .checked_sub(APE_FOOTER)
+            .filter(|&at| self.has_header && at >= start);
+        let has_header = match header {
+            Some(at) => window.bytes(at, 8)? == b"APETAGEX",
+            None => false,
+        };
+        Ok(self.size + if has_header { APE_FOOTER } else { 0 })
+    }
+}
+
+/// Length of the APE tag whose header is here, or of a footer alone.
+fn ape_header<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
+    let Some(header) = window.array(at)?.as_ref().and_then(ApeFooter::read) else {
+        return Ok(None);
+    };
+    let length = APE_FOOTER + header.size;
+    let fits = header.is_header && length <= window.end() - at;
+    let footer_begin = at + length.saturating_sub(APE_FOOTER);
+    let items_end = match fits {
+        true => ape_items_end(window, at + APE_FOOTER, footer_begin, header.items)?,
+        false => None,
+    };
+    Ok(Some(if items_end == Some(footer_begin) {
+        length
+    } else {
+        APE_FOOTER
+    }))
+}
+
+/// Length of the items in front of the APE footer at this position, for one that has no header.
+pub(super) fn headless_ape_items<F: Read + Seek>(window: &mut Window<F>, at: u64, start: u64) -> io::Result<u64> {
+    Ok(match window.array(at)?.as_ref().and_then(ApeFooter::read) {
+        Some(footer) => footer.checked_length(window, start, at + APE_FOOTER)? - APE_FOOTER,
+        None => 0,
+    })
+}
+
+/// Where so many items of an APE tag end, if they do before `end`: each has a size, flags, a name, and its value.
+fn ape_items_end<F: Read + Seek>(window: &mut Window<F>, at: u64, end: u64, items: u32) -> io::Result<Option<u64>> {
+    const LONGEST_NAME: usize = 256;
+    let mut at = at;
+    if items > MAX_APE_ITEMS {
+        return Ok(None);
+    }
+    for _ in 0..items {
+        let item = window.bytes(at, 8 + LONGEST_NAME)?;
+        let Some((size, rest)) = item.split_first_chunk::<4>() else {
+            return Ok(None);
+        };
+        let Some(name) = rest.get(4..).and_then(|rest| rest.iter().position(|&byte| byte == 0)) else {
+            return Ok(None);
+        };
+        at += 8 + name as u64 + 1 + u64::from(u32::from_le_bytes(*size));
+        if at > end {
+            return Ok(None);
+        }
+    }
+    Ok(Some(at))
+}
+
+/// Length of the lyrics that begin here.
+fn lyrics3<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
+    if window.bytes(at, LYRICS3_BEGIN.len())? != LYRICS3_BEGIN {
+        return Ok(None);
+    }
+    let length = MAX_LYRICS3.min(window.end() - at) as usize;
+    let text = window.bytes(at, length)?;
+    let end = text
+        .windows(9)
+        .position(|found| found == b"LYRICSEND" || found == b"LYRICS200");
+    Ok(end.map(|end| end as u64 + 9))
+}
+
+/// Length of the JPEG picture that begins here: segments with sizes, and after "start of scan" bytes up to a marker.
+fn jpeg<F: Read + Seek>(window: &mut Window<F>, begin: u64) -> io::Result<Option<u64>> {
+    const END: u8 = 0xd9;
+    const SCAN: u8 = 0xda;
+    let end = window.end().min(begin + MAX_PICTURE);
+    let mut at = begin + 2;
+    while at < end {
+        let Some([0xff, marker, high, low]) = window.array::<4>(at)? else {
+            // The end has no size behind it.
+            let is_end = window.bytes(at, 2)? == [0xff, END];
+            return Ok(is_end.then_some(at + 2 - begin));
+        };
+        if marker == END {
+            return Ok(Some(at + 2 - begin));
+        }
+        let size = u64::from(u16::from_be_bytes([high, low]));
+        if size < 2 {
+            return Ok(None);
+        }
+        at += 2 + size;
+        while marker == SCAN && at < end {
+            let scan = window.bytes(at, 4096)?;
+            let marker = scan
+                .windows(2)
+                .position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff | 0xd0..=0xd7));
+            match marker {
+                Some(place) => {
+                    at += place as u64;
+                    break;
+                }
+                None => at += (scan.len() as u64 - 1).max(1),
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Length of the PNG picture that begins here.
+fn png<F: Read + Seek>(window: &mut Window<F>, begin: u64) -> io::Result<Option<u64>> {
+    let end = window.end().min(begin + MAX_PICTURE);
+    let mut at = begin + 8;
+    while at < end {
+        let Some([a, b, c, d, kind @ ..]) = window.array::<8>(at)? else {
+            break;
+        };
+        at += 12 + u64::from(u32::from_be_bytes([a, b, c, d]));
+        if &kind == b"IEND" && at <= window.end() {
+            return Ok(Some(at - begin));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Cursor;
+
+    fn window(bytes: &[u8]) -> Window<Cursor<&[u8]>> {
+        Window::new(Cursor::new(bytes), bytes.len() as u64)
+    }
+
+    fn range(bytes: &[u8]) -> Range<u64> {
+        audio_range(&mut window(bytes)).unwrap()
+    }
+
+    fn id3v2(body: usize, flags: u8) -> Vec<u8> {
+        let mut tag = b"ID3\x04\x00".to_vec();
+        tag.push(flags);
+        tag.extend([0, 0, (body >> 7) as u8, (body & 0x7f) as u8]);
+        tag.resize(10 + body, 0xff);
+        if flags & 0x10 != 0 {
+            let footer = [b"3DI", &tag[3..10]].concat();
+            tag.extend(footer);
+        }
+        tag
+    }
+
+    /// A tag of one item.
+    fn ape(value: usize, header: bool) -> Vec<u8> {
+        let items = [
+            &(value as u32).to_le_bytes()[..],
+            &[0; 4],
+            b"Title\0",
+            &vec![b'x'; value],
+        ]
+        .concat();
+        let end = |flags: u32| {
+            let words = [2000, items.len() as u32 + 32, 1, flags, 0, 0];
+            [
+                b"APETAGEX".to_vec(),
+                words.iter().flat_map(|word| word.to_le_bytes()).collect(),
+            ]
+            .concat()
+        };
+        let has_header = u32::from(header) << 31;
+        let front = if header { end(has_header | 1 << 29) } else { Vec::new() };
+        [front, items.clone(), end(has_header)].concat()
+    }
+
+    fn id3v1() -> Vec<u8> {
+        [b"TAG".to_vec(), vec![b' '; 125]].concat()
+    }
+
+    fn lyrics3v2() -> Vec<u8> {
+        b"LYRICSBEGININD00002100000LYR00005la la000026LYRICS200".to_vec()
+    }
+
+    #[test]
+    fn tags_on_both_sides_are_left_out() {
+        let audio = [0x55; 300];
+        let enhanced = [b"TAG+".to_vec(), vec![0; 223], id3v1()].concat();
+        let lyrics3v1 = [b"LYRICSBEGINla la laLYRICSEND".to_vec(), id3v1()].concat();
+        let lyrics3v2 = [
+            b"LYRICSBEGIN".as_slice(),
+            b"IND0000210",
+            b"LYR00005la la",
+            b"000034LYRICS200",
+            &id3v1(),
+        ]
+        .concat();
+        for before in [
+            vec![],
+            id3v2(200, 0),
+            id3v2(20, 0x10),
+            [id3v2(7, 0), id3v2(130, 0)].concat(),
+            ape(100, true),
+        ] {
+            for ape in [vec![], ape(100, false), ape(100, true)] {
+                for after in [
+                    vec![],
+                    id3v1(),
+                    enhanced.clone(),
+                    lyrics3v1.clone(),
+                    lyrics3v2.clone(),
+                    id3v2(90, 0x10),
+                ] {
+                    let file = [&before, audio.as_slice(), &ape, &after].concat();
+                    let expected = before.len() as u64..before.len() as u64 + 300;
+                    assert_eq!(range(&file), expected, "{}", String::from_utf8_lossy(&after));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tags_that_lie_about_their_size_do_not_take_the_audio() {
+        assert_eq!(range(&id3v2(100, 0)[..50]), 10..50);
+        assert_eq!(range(b"ID3"), 0..3);
+        let audio = [0x55; 3000];
+        for size in [u32::MAX, 5_000_000, 2000, 33, 31, 0] {
+            let mut footer = ape(10, true);
+            footer.drain(..footer.len() - 32);
+            footer[12..16].copy_from_slice(&size.to_le_bytes());
+            let file = [&audio[..], &footer].concat();
+            assert_eq!(range(&file), 0..3000, "{size}");
+            footer[20..24].copy_from_slice(&(1u32 << 31 | 1 << 29).to_le_bytes());
+            let file = [&footer, &audio[..]].concat();
+            assert_eq!(range(&file), 32..3032, "{size}");
+        }
+    }
+
+    #[test]
+    fn pictures_end_where_they_say() {
+        let jpeg = b"\xff\xd8\xff\xe0\0\x06JF\xff\xfb\xff\xda\0\x04ab\x12\xff\0\x34\xff\xd3\x56\xff\xd9";
+        let png = b"\x89PNG\r\n\x1a\n\0\0\0\x03IDATabc1234\0\0\0\0IEND5678";
+        for picture in [&jpeg[..], png] {
+            let file = [picture, &[0xff; 50]].concat();
+            let found = leading(&mut window(&file), 0).unwrap();
+            assert_eq!(
+                found,
+                Some(Foreign {
+                    length: picture.len() as u64,
+                    certain: true
+                })
+            );
+            assert_eq!(leading(&mut window(picture), 0).unwrap(), found);
+            assert_eq!(leading(&mut window(&picture[..picture.len() - 1]), 0).unwrap(), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_panic(
+            prefix in prop::sample::select(vec![b"".to_vec(), b"ID3\x04\x00\x00".to_vec(), ape(30, true), lyrics3v2(), b"\xff\xd8\xff\xe0".to_vec(), b"\x89PNG\r\n\x1a\n".to_vec()]),
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            suffix in prop::sample::select(vec![b"".to_vec(), ape(30, false), ape(30, true), lyrics3v2(), id3v2(9, 0x10)]),
+            cut in 0usize..40,
+            damaged in 0usize..300,
+        ) {
+            let mut file = [prefix, bytes, suffix].concat();
+            if let Some(byte) = file.get_mut(damaged) {
+                *byte ^= 0x81;
+            }
+            let length = file.len().saturating_sub(cut);
+            let file = &file[file.len() - length..];
+            let found = range(file);
+            prop_assert!(found.start <= found.end && found.end <= file.len() as u64);
+            let _ = leading(&mut window(file), 0);
+        }
+    }
+}
