@@ -42,7 +42,7 @@ pub struct Origin<'a> {
 /// A track that is fit for the data set.
 #[derive(Debug)]
 pub struct Kept<'a> {
-    /// Its row; shard and flags are filled in here.
+    /// Its row; the shard and two of the flags are filled in here.
     pub row: TrackRow,
     /// Mono PCM.
     pub waveform: &'a [i16],
@@ -300,7 +300,10 @@ impl<'a> Assembly<'a> {
 
     fn flag<'t>(&self, mut kept: Kept<'t>) -> Result<Kept<'t>, RejectedRow> {
         let rejected = |row: &TrackRow, rejection: Rejection| rejection.row(row.track_id, &row.path);
-        kept.row.flags = Vec::new();
+        // Whether it is a duplicate or nearly silent is decided here; the other flags come with it.
+        kept.row
+            .flags
+            .retain(|flag| !matches!(flag, Flag::Duplicate | Flag::NearSilent));
         if let Some(&of) = self.first_with.get(&kept.row.waveform_blake3) {
             // Of a part, whoever merges it knows which of all tracks was first.
             if self.plan.drops(Flag::Duplicate) && self.plan.part.is_none() {
@@ -315,6 +318,7 @@ impl<'a> Assembly<'a> {
             }
             kept.row.flags.push(Flag::NearSilent);
         }
+        kept.row.flags.sort_unstable();
         Ok(kept)
     }
 

@@ -219,7 +219,7 @@ fn kept<'a>(source: &TrackSource, track: &'a ExtractedTrack) -> Kept<'a> {
             source_channels: track.source_channels,
             bad_frames: track.bad_frames,
             clipped_samples: track.clipped_samples,
-            flags: Vec::new(),
+            flags: track.flags.clone(),
             shard: 0,
             waveform_blake3: track.waveform_blake3.clone(),
             mel_blake3: track.mel_blake3.clone(),

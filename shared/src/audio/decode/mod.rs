@@ -4,14 +4,23 @@
 //! What a file is, its first bytes say; its name is not looked at. Channels are mixed down by their mean. Whether a file
 //! in a given state is good enough is for [`crate::audio::validate`] to say.
 
+mod aiff;
+mod chunks;
 mod container;
+mod downmix;
+mod formats;
 mod meter;
 mod mp3;
+mod pcm;
 mod probed;
+mod quicktime;
 mod sun_audio;
+mod wav;
 
 use crate::audio::validate::{Decoding, Rejection};
 use container::Kind;
+use downmix::Downmix;
+pub use formats::{EXTENSIONS, MAGIC_BYTES, has_audio_extension, is_audio, unsupported};
 use meter::MeteredFile;
 pub use meter::{Bytes, Meter};
 use mp3::Mp3Stream;
@@ -20,13 +29,6 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use sun_audio::SunAudioStream;
-
-/// Extensions, in lower case, of files that [`open`] can read: what a source without a table takes for audio files.
-pub const EXTENSIONS: [&str; 20] = [
-    "aac", "aif", "aifc", "aiff", "au", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mp3", "mp4", "oga", "ogg", "ogx",
-    "snd", "wav", "wave", "webm",
-];
 
 /// A file's audio, decoded as it is asked for. Memory does not depend on the file's length.
 pub trait AudioStream {
@@ -59,7 +61,12 @@ pub struct DecodeReport {
 
 impl DecodeReport {
     /// Of a file of `expected_frames`, if anything in it decodes.
-    fn new(decoded_frames: u64, expected_frames: u64, non_finite_samples: u64) -> Result<Self, Rejection> {
+    fn new(
+        decoded_frames: u64,
+        expected_frames: u64,
+        non_finite_samples: u64,
+        downmix: &Downmix,
+    ) -> Result<Self, Rejection> {
         if decoded_frames == 0 {
             return Err(Rejection::NoFrames);
         }
@@ -69,6 +76,7 @@ impl DecodeReport {
                 expected_frames,
                 decoded_share: decoded_frames as f64 / expected_frames as f64,
                 non_finite_samples,
+                channels_cancel: downmix.channels_cancel(),
             },
             bad_frames: expected_frames - decoded_frames,
         })
@@ -116,8 +124,15 @@ fn open_metered(mut file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection
                 .read_to_end(&mut beginning)
         })
         .map_err(failed)?;
+    if let Some(format) = unsupported(&beginning) {
+        return Err(Rejection::UnsupportedFormat(format!(
+            "it is {format} audio, which is not supported; convert it, to FLAC for example"
+        )));
+    }
     Ok(match container::kind(&beginning) {
-        Kind::SunAudio => Box::new(SunAudioStream::open(file, range.start)?),
+        Kind::Wav => wav::open(file, range)?,
+        Kind::Aiff => aiff::open(file, range)?,
+        Kind::SunAudio => Box::new(sun_audio::open(file, range)?),
         Kind::Container(container) => Box::new(ProbedStream::open(file, range.start, container)?),
         Kind::Mpeg => Box::new(Mp3Stream::open(file, range, &beginning)?),
     })

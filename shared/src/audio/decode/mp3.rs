@@ -3,6 +3,7 @@
 //! Encoder delay and padding are trimmed where the file's LAME tag gives them. A frame that does not decode is counted
 //! and left out.
 
+use super::downmix::Downmix;
 use super::meter::{Meter, MeteredFile};
 use super::{AudioStream, DecodeReport, container, io_rejection, possible_samples, silence_non_finite};
 use crate::audio::validate::{Rejection, check_format};
@@ -29,6 +30,7 @@ pub(super) struct Mp3Stream {
     /// Samples that have not been handed out, because they may turn out to be padding.
     held: Vec<f32>,
     handed_out: usize,
+    downmix: Downmix,
     counts: Counts,
     at_end: bool,
     meter: Arc<Meter>,
@@ -92,6 +94,7 @@ impl Mp3Stream {
             audio_bytes,
             held: Vec::new(),
             handed_out: 0,
+            downmix: Downmix::default(),
             counts: Counts::default(),
             at_end: false,
             meter,
@@ -122,10 +125,10 @@ impl Mp3Stream {
         let begin = self.held.len();
         let trim_start = trim_start.min(buffer.frames());
         if let Some((left, right)) = buffer.plane_pair(0, 1) {
-            let both = left[trim_start..].iter().zip(&right[trim_start..]);
-            self.held.extend(both.map(|(left, right)| 0.5 * (left + right)));
+            self.downmix
+                .planar(&[&left[trim_start..], &right[trim_start..]], &mut self.held);
         } else if let Some(mono) = buffer.plane(0) {
-            self.held.extend_from_slice(&mono[trim_start..]);
+            self.downmix.planar(&[&mono[trim_start..]], &mut self.held);
         }
         let new = &mut self.held[begin..];
         counts.non_finite_samples += silence_non_finite(new);
@@ -189,7 +192,12 @@ impl AudioStream for Mp3Stream {
                 .unwrap_or(u64::MAX),
             ),
         };
-        DecodeReport::new(counts.decoded_frames, expected_frames, counts.non_finite_samples)
+        DecodeReport::new(
+            counts.decoded_frames,
+            expected_frames,
+            counts.non_finite_samples,
+            &self.downmix,
+        )
     }
 }
 

@@ -1,10 +1,12 @@
-//! Everything that Symphonia reads and that has a container: WAV, AIFF, CAF, FLAC, Ogg, MP4, Matroska, and bare AAC.
+//! Everything that is left to Symphonia and has a container: CAF, FLAC, Ogg, MP4, Matroska, ADPCM in WAV, and bare AAC.
 //!
 //! The first audio track is taken. Encoder delay and padding are trimmed where the container gives them.
 
 use super::container::Container;
+use super::downmix::Downmix;
 use super::meter::{Meter, MeteredFile};
-use super::{AudioStream, DecodeReport, io_rejection, possible_samples, silence_non_finite};
+use super::pcm::ByteOrder;
+use super::{AudioStream, DecodeReport, io_rejection, possible_samples, quicktime, silence_non_finite};
 use crate::audio::validate::{Rejection, check_format};
 use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::sync::Arc;
@@ -14,9 +16,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, Track, Tr
 use symphonia::core::io::{MediaSource, MediaSourceStream, ReadOnlySource};
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, TimeBase};
-use symphonia::default::formats::{
-    AdtsReader, AiffReader, CafReader, FlacReader, IsoMp4Reader, MkvReader, OggReader, WavReader,
-};
+use symphonia::default::formats::{AdtsReader, CafReader, FlacReader, IsoMp4Reader, MkvReader, OggReader, WavReader};
 use symphonia::default::get_codecs;
 
 /// The audio of a file in a container, decoded as it is asked for.
@@ -33,6 +33,7 @@ pub(super) struct ProbedStream {
     promised: Option<u64>,
     planes: Vec<Vec<f32>>,
     mono: Vec<f32>,
+    downmix: Downmix,
     counts: Counts,
     at_end: bool,
     meter: Arc<Meter>,
@@ -55,7 +56,6 @@ impl Container {
         let options = FormatOptions::default();
         Ok(match self {
             Self::Wav => Box::new(WavReader::try_new(source, options)?),
-            Self::Aiff => Box::new(AiffReader::try_new(source, options)?),
             Self::Caf => Box::new(CafReader::try_new(source, options)?),
             Self::Flac => Box::new(FlacReader::try_new(source, options)?),
             Self::Ogg => Box::new(OggReader::try_new(source, options)?),
@@ -70,6 +70,10 @@ impl ProbedStream {
     /// Reads the header of a file whose container begins at the byte `start`.
     pub(super) fn open(mut file: MeteredFile, start: u64, container: Container) -> Result<Self, Rejection> {
         let (length, meter) = (file.length(), Arc::clone(file.meter()));
+        let order = match container {
+            Container::Mp4 => quicktime::byte_order(&mut file, start)?,
+            _ => None,
+        };
         file.seek(SeekFrom::Start(start))
             .map_err(|error| io_rejection(&error))?;
         // Places in a container are counted from its own beginning. And bare AAC must not seek, or Symphonia guesses a
@@ -79,6 +83,18 @@ impl ProbedStream {
         } else {
             Box::new(file)
         };
+        Self::open_source(source, length - start.min(length), meter, container, order)
+    }
+
+    /// The same of any source, of about so many bytes. `order` is that of uncompressed samples, where the container says it
+    /// and its reader does not see it.
+    pub(super) fn open_source(
+        source: Box<dyn MediaSource>,
+        bytes: u64,
+        meter: Arc<Meter>,
+        container: Container,
+        order: Option<ByteOrder>,
+    ) -> Result<Self, Rejection> {
         let what = container.what();
         let unsupported = |problem: &str| Rejection::UnsupportedFormat(format!("it is {what} that {problem}"));
         let reader = match container.reader(MediaSourceStream::new(source, Default::default())) {
@@ -94,7 +110,10 @@ impl ProbedStream {
             .or_else(|| reader.first_track(TrackType::Audio))
             .ok_or_else(|| unsupported("has no audio track"))?;
         let params = track.codec_params.as_ref().and_then(|params| params.audio());
-        let params = params.ok_or_else(|| unsupported("has audio of an unknown codec"))?;
+        let mut params = params
+            .ok_or_else(|| unsupported("has audio of an unknown codec"))?
+            .clone();
+        params.codec = quicktime::codec_in_order(params.codec, order);
         let channels = params.channels.as_ref().map_or(0, |channels| channels.count());
         let rate = check_format(params.sample_rate, channels)?;
         // Decoders set aside room for so many samples at once, before they have seen any.
@@ -105,7 +124,7 @@ impl ProbedStream {
             return Err(unsupported(&format!("says to have {frames} samples in a packet")));
         }
         let decoder = get_codecs()
-            .make_audio_decoder(params, &AudioDecoderOptions::default())
+            .make_audio_decoder(&params, &AudioDecoderOptions::default())
             .map_err(|error| unsupported(&format!("has audio of a codec that is not supported: {error}")))?;
         Ok(Self {
             container,
@@ -113,12 +132,13 @@ impl ProbedStream {
             time_base: track.time_base,
             rate,
             channels: channels as u32,
-            bytes: length - start.min(length),
+            bytes,
             promised: promised_samples(track, reader.media_info(), rate),
             reader,
             decoder,
             planes: Vec::new(),
             mono: Vec::new(),
+            downmix: Downmix::default(),
             counts: Counts::default(),
             at_end: false,
             meter,
@@ -148,13 +168,7 @@ impl ProbedStream {
         buffer.copy_to_vecs_planar(&mut self.planes);
         self.counts.decoded += buffer.frames() as u64;
         self.counts.decoded_bytes += packet.data.len() as u64;
-        self.mono.resize(buffer.frames(), 0.0);
-        let share = 1.0 / channels as f32;
-        for plane in &self.planes {
-            for (sum, sample) in self.mono.iter_mut().zip(plane) {
-                *sum += share * sample;
-            }
-        }
+        self.downmix.planar(&self.planes, &mut self.mono);
         self.counts.non_finite += silence_non_finite(&mut self.mono);
         Ok(())
     }
@@ -248,6 +262,11 @@ impl AudioStream for ProbedStream {
     }
 
     fn report(&self) -> Result<DecodeReport, Rejection> {
-        DecodeReport::new(self.counts.decoded, self.expected(), self.counts.non_finite)
+        DecodeReport::new(
+            self.counts.decoded,
+            self.expected(),
+            self.counts.non_finite,
+            &self.downmix,
+        )
     }
 }
