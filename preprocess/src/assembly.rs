@@ -71,6 +71,8 @@ pub struct BuildReport {
     pub processed: usize,
     /// How long this run took.
     pub seconds: f64,
+    /// What was passed over in the audio directory, in sentences.
+    pub notes: Vec<String>,
 }
 
 /// Who watches.
@@ -234,6 +236,7 @@ fn report(root: &Path, index: DatasetIndex, begin: Instant) -> Result<BuildRepor
         resumed: 0,
         processed: 0,
         seconds: begin.elapsed().as_secs_f64(),
+        notes: Vec::new(),
     })
 }
 
@@ -399,11 +402,7 @@ impl<'a> Assembly<'a> {
         rows.rejected
             .extend(unlabelled.map(|track| Rejection::Unlabelled.row(track.track_id, &track.path)));
         rows.rejected.sort_by_key(|row| row.track_id);
-        let unlisted = origin.listing.unlisted.iter();
-        rows.rejected.extend(unlisted.map(|file| RejectedRow {
-            track_id: file.track_id,
-            ..file.rejection().row(0, &file.path)
-        }));
+        rows.rejected.extend(origin.listing.unlisted.iter().cloned());
         Ok(index::write(self.root, self.plan, origin, differences, earlier, &rows)?)
     }
 }

@@ -91,6 +91,7 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
     let whole = config.source.list(&config.audio)?;
     let sizes = pool.install(|| source_table::file_sizes(&whole.tracks, &config.audio));
     let plan = config.plan(&whole, &sizes);
+    let notes = whole.notes.clone();
     let (listing, sizes) = match config.part {
         None => (whole, sizes),
         Some(part) => {
@@ -106,7 +107,7 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
         preset: config.preset.as_ref(),
         waveforms_of: None,
     };
-    assembly::assemble(&config.out, &plan, &origin, progress, |assembly, missing, progress| {
+    let report = assembly::assemble(&config.out, &plan, &origin, progress, |assembly, missing, progress| {
         let work = Extraction {
             config,
             tracks: &listing.tracks,
@@ -114,7 +115,8 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
             missing,
         };
         work.run(&pool, assembly, progress)
-    })
+    })?;
+    Ok(BuildReport { notes, ..report })
 }
 
 /// Threads for the work on tracks.

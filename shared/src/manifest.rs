@@ -50,7 +50,7 @@ pub enum Flag {
     NearSilent,
     /// Its channels cancel each other when they are mixed down.
     CancellingChannels,
-    /// Almost all of its samples have one value.
+    /// Almost all of its samples have one value, which is not 0.
     Constant,
     /// More than a hundredth of its samples did not fit 16 bits.
     Clipped,

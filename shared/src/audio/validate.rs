@@ -127,6 +127,12 @@ pub enum Rejection {
         /// The path or the link, and where it leads.
         detail: String,
     },
+    /// A directory that cannot be listed.
+    #[error("the directory could not be read, so none of its files is in the data set: {message}")]
+    UnreadableDirectory {
+        /// What the operating system answered.
+        message: String,
+    },
     /// A file name that no table can hold.
     #[error("the file's name is not UTF-8, as the names in a data set's tables are; rename it")]
     BadName,
@@ -169,6 +175,7 @@ impl Rejection {
             Self::DecoderPanic { .. } => "decoder_panic",
             Self::DecoderStalled { .. } => "decoder_stalled",
             Self::Outside { .. } => "outside",
+            Self::UnreadableDirectory { .. } => "unreadable_directory",
             Self::BadName => "bad_name",
             Self::IoError { .. } => "io_error",
             Self::Duplicate { .. } => "duplicate",
@@ -178,10 +185,10 @@ impl Rejection {
 }
 
 impl Rejection {
-    /// The row of `rejected.csv` that says it of a track.
-    pub fn row(&self, track_id: u64, path: &str) -> RejectedRow {
+    /// The row of `rejected.csv` that says it of a track, or of a file that is none.
+    pub fn row(&self, track_id: impl Into<Option<u64>>, path: &str) -> RejectedRow {
         RejectedRow {
-            track_id: Some(track_id),
+            track_id: track_id.into(),
             path: path.to_owned(),
             reason: self.code().into(),
             detail: self.to_string(),
@@ -279,13 +286,14 @@ pub fn flags(decoding: &Decoding, samples: &[i16], clipped: u64) -> Vec<Flag> {
     .collect()
 }
 
-/// Whether 99 % of the samples are within two steps of the one in the middle: a constant voltage that was recorded, with
-/// the ends that a resampler rounds, or silence around a click.
+/// Whether 99 % of the samples are within two steps of the one in the middle, which is not silent: a constant voltage, with
+/// the noise of dither and the ends that a resampler rounds.
 fn is_constant(samples: &[i16]) -> bool {
     const STEPS: u16 = 2;
-    let Some(&value) = samples.get(samples.len() / 2) else {
+    let value = samples.get(samples.len() / 2).copied().unwrap_or(0);
+    if value.unsigned_abs() <= STEPS {
         return false;
-    };
+    }
     // Counted in blocks that a small counter holds, for vector registers.
     let others: usize = samples
         .chunks(1 << 14)
@@ -416,7 +424,8 @@ mod tests {
         };
         let flagged = |samples: &[i16], clipped| flags(&decoding(), samples, clipped);
         assert_eq!(flagged(&with_constant(99_100, 5000), 0), [Flag::Constant]);
-        assert_eq!(flagged(&with_constant(99_100, 0), 0), [Flag::Constant]);
+        assert_eq!(flagged(&with_constant(99_100, -3000), 0), [Flag::Constant]);
+        assert_eq!(flagged(&with_constant(99_100, 0), 0), []);
         assert_eq!(flagged(&with_constant(98_000, 5000), 0), []);
         assert_eq!(flagged(&[i16::MIN; 3], 3), [Flag::Constant, Flag::Clipped]);
         let music = with_constant(0, 0);
