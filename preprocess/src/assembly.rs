@@ -43,7 +43,7 @@ pub struct Origin<'a> {
 /// A track that is fit for the data set.
 #[derive(Debug)]
 pub struct Kept<'a> {
-    /// Its row; shard and flags are filled in here.
+    /// Its row; the shard and two of the flags are filled in here.
     pub row: TrackRow,
     /// Mono PCM.
     pub waveform: &'a [i16],
@@ -74,6 +74,8 @@ pub struct BuildReport {
     pub seconds: f64,
     /// Warnings about the labels, as sentences.
     pub warnings: Vec<String>,
+    /// What was passed over in the audio directory, in sentences.
+    pub notes: Vec<String>,
 }
 
 /// Who watches.
@@ -253,6 +255,7 @@ fn report(root: &Path, index: DatasetIndex, begin: Instant) -> Result<BuildRepor
         processed: 0,
         seconds: begin.elapsed().as_secs_f64(),
         warnings: Vec::new(),
+        notes: Vec::new(),
     })
 }
 
@@ -319,7 +322,10 @@ impl<'a> Assembly<'a> {
 
     fn flag<'t>(&self, mut kept: Kept<'t>) -> Result<Kept<'t>, RejectedRow> {
         let rejected = |row: &TrackRow, rejection: Rejection| rejection.row(row.track_id, &row.path);
-        kept.row.flags = Vec::new();
+        // Whether it is a duplicate or nearly silent is decided here; the other flags come with it.
+        kept.row
+            .flags
+            .retain(|flag| !matches!(flag, Flag::Duplicate | Flag::NearSilent));
         if let Some(&of) = self.first_with.get(&kept.row.waveform_blake3) {
             // Of a part, whoever merges it knows which of all tracks was first.
             if self.plan.drops(Flag::Duplicate) && self.plan.part.is_none() {
@@ -334,6 +340,7 @@ impl<'a> Assembly<'a> {
             }
             kept.row.flags.push(Flag::NearSilent);
         }
+        kept.row.flags.sort_unstable();
         Ok(kept)
     }
 
@@ -414,11 +421,7 @@ impl<'a> Assembly<'a> {
         rows.rejected
             .extend(unlabelled.map(|track| Rejection::Unlabelled.row(track.track_id, &track.path)));
         rows.rejected.sort_by_key(|row| row.track_id);
-        let unlisted = origin.listing.unlisted.iter();
-        rows.rejected.extend(unlisted.map(|file| RejectedRow {
-            track_id: file.track_id,
-            ..file.rejection().row(0, &file.path)
-        }));
+        rows.rejected.extend(origin.listing.unlisted.iter().cloned());
         Ok(index::write(self.root, self.plan, origin, differences, earlier, &rows)?)
     }
 }

@@ -8,8 +8,8 @@ use crate::part::Part;
 use crate::pipeline::{self, BuildError};
 use crate::plan::BuildPlan;
 use crate::preset::Preset;
-use crate::source::UnlistedFile;
 use crate::source_table::{self, SOURCES_FILE, SourceRow};
+use shared::audio::validate::Rejection;
 use shared::dataset::{self, Dataset, DatasetError};
 use shared::manifest::{self, RejectedRow};
 use shared::shard::ShardKind;
@@ -279,17 +279,10 @@ impl OpenPart {
         self.dataset.root()
     }
 
-    /// The files that are no track of the source.
-    fn unlisted(&self) -> Vec<UnlistedFile> {
-        let file = |row: &RejectedRow| {
-            let kinds = [false, true].map(|bad_name| UnlistedFile {
-                track_id: row.track_id,
-                path: row.path.clone(),
-                bad_name,
-            });
-            kinds.into_iter().find(|file| file.rejection().code() == row.reason)
-        };
-        self.rejected.iter().filter_map(file).collect()
+    /// The files that are no track of the source, and the directories that were not read.
+    fn unlisted(&self) -> Vec<RejectedRow> {
+        let is_no_track = |row: &&RejectedRow| row.track_id.is_none() || row.reason == Rejection::Unlisted.code();
+        self.rejected.iter().filter(is_no_track).cloned().collect()
     }
 
     /// Holds a track's tensors against their checksums.

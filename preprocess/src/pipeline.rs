@@ -116,6 +116,7 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
         });
     }
     let plan = config.plan(&whole, &sizes);
+    let notes = whole.notes.clone();
     let (listing, sizes) = match config.part {
         None => (whole, sizes),
         Some(part) => {
@@ -131,7 +132,7 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
         preset: config.preset.as_ref(),
         waveforms_of: None,
     };
-    assembly::assemble(&config.out, &plan, &origin, progress, |assembly, missing, progress| {
+    let report = assembly::assemble(&config.out, &plan, &origin, progress, |assembly, missing, progress| {
         let work = Extraction {
             config,
             tracks: &listing.tracks,
@@ -139,7 +140,8 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
             missing,
         };
         work.run(&pool, assembly, progress)
-    })
+    })?;
+    Ok(BuildReport { notes, ..report })
 }
 
 /// Threads for the work on tracks.
@@ -244,7 +246,7 @@ fn kept<'a>(source: &TrackSource, track: &'a ExtractedTrack) -> Kept<'a> {
             source_channels: track.source_channels,
             bad_frames: track.bad_frames,
             clipped_samples: track.clipped_samples,
-            flags: Vec::new(),
+            flags: track.flags.clone(),
             shard: 0,
             waveform_blake3: track.waveform_blake3.clone(),
             mel_blake3: track.mel_blake3.clone(),

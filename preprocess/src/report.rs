@@ -9,6 +9,7 @@ use crate::split::{FoldsReport, SplitReport, audit, missing};
 use crate::verify::VerifyReport;
 use serde_json::{Value, json};
 use shared::audio::validate::describe_reasons;
+use shared::dataset::REJECTED_FILE;
 use shared::split::{LeakAudit, Set, Split};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -73,6 +74,9 @@ pub fn build(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
             let _ = write!(text, "; {} were done by an earlier run", report.resumed);
         }
     }
+    for note in &report.notes {
+        let _ = write!(text, "\nnote      {note}");
+    }
     let json = json!({
         "dataset": dataset.to_string_lossy(),
         "kept": index.kept,
@@ -89,8 +93,15 @@ pub fn build(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
         "processed": report.processed,
         "seconds": report.seconds,
         "tracks_per_second": speed,
+        "notes": report.notes,
     });
-    let warnings = [&report.warnings[..], &index.source.preset_differences].concat();
+    let mut warnings = [&report.warnings[..], &index.source.preset_differences].concat();
+    if index.kept == 0 && index.source.part.is_none() {
+        warnings.push(format!(
+            "no track was kept, so there is nothing to train on; {} says why each was dropped",
+            dataset.join(REJECTED_FILE).display()
+        ));
+    }
     Outcome::new(command, text, json, warnings)
 }
 

@@ -4,10 +4,10 @@
 //! merged in it, and a data set that grows is held against it.
 
 use crate::inside::AudioDirectory;
-use crate::source::{Listing, TrackSource, UnlistedFile};
+use crate::source::{Listing, TrackSource};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use shared::manifest::Columns;
+use shared::manifest::{Columns, RejectedRow};
 use shared::split::Set;
 use std::fs;
 use std::path::Path;
@@ -88,7 +88,7 @@ pub fn rows(listing: &Listing, sizes: &[Option<u64>]) -> Vec<SourceRow> {
 }
 
 /// The listing that rows, and the files that none of them mentions, came from.
-pub fn listing(rows: &[SourceRow], unlisted: Vec<UnlistedFile>) -> Listing {
+pub fn listing(rows: &[SourceRow], unlisted: Vec<RejectedRow>) -> Listing {
     let of = |wanted: bool| {
         let rows = rows.iter().filter(|row| row.wanted == wanted);
         rows.map(SourceRow::track).collect()
@@ -97,6 +97,7 @@ pub fn listing(rows: &[SourceRow], unlisted: Vec<UnlistedFile>) -> Listing {
         tracks: of(true),
         unlabelled: of(false),
         unlisted,
+        notes: Vec::new(),
     }
 }
 
@@ -112,6 +113,7 @@ pub fn file_sizes(tracks: &[TrackSource], audio: &Path) -> Vec<Option<u64>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use shared::audio::validate::Rejection;
     use shared::manifest;
 
     fn track() -> impl Strategy<Value = TrackSource> {
@@ -142,8 +144,8 @@ mod tests {
             unlabelled in prop::collection::vec(track(), 0..3),
         ) {
             let (tracks, sizes): (Vec<_>, Vec<_>) = tracks.into_iter().unzip();
-            let unlisted = vec![UnlistedFile { track_id: None, path: "stray.mp3".into(), bad_name: false }];
-            let before = Listing { tracks, unlabelled, unlisted: unlisted.clone() };
+            let unlisted = vec![Rejection::Unlisted.row(None, "stray.mp3")];
+            let before = Listing { tracks, unlabelled, unlisted: unlisted.clone(), notes: Vec::new() };
             let csv = manifest::to_csv(&rows(&before, &sizes));
             let read: Vec<SourceRow> = manifest::from_csv(&csv).unwrap();
             prop_assert_eq!(&read, &rows(&before, &sizes));

@@ -48,14 +48,32 @@ pub enum Flag {
     Duplicate,
     /// It is barely audible.
     NearSilent,
+    /// Its channels cancel each other when they are mixed down.
+    CancellingChannels,
+    /// Almost all of its samples have one value, which is not 0.
+    Constant,
+    /// More than a hundredth of its samples did not fit 16 bits.
+    Clipped,
 }
 
 impl Flag {
+    /// All of them, in the order in which a track has them.
+    pub const ALL: [Self; 5] = [
+        Self::Duplicate,
+        Self::NearSilent,
+        Self::CancellingChannels,
+        Self::Constant,
+        Self::Clipped,
+    ];
+
     /// The word in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Duplicate => "duplicate",
             Self::NearSilent => "near_silent",
+            Self::CancellingChannels => "cancelling_channels",
+            Self::Constant => "constant",
+            Self::Clipped => "clipped",
         }
     }
 }
@@ -70,7 +88,7 @@ impl std::str::FromStr for Flag {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        [Self::Duplicate, Self::NearSilent]
+        Self::ALL
             .into_iter()
             .find(|flag| flag.name() == word)
             .ok_or_else(|| format!("`{word}` is not a flag this version knows"))
@@ -253,7 +271,7 @@ mod tests {
             numbers in any::<(u64, u64, u32, u32, u64, u64)>(),
             (shard, samples) in any::<(usize, u64)>(),
             labels in prop::collection::vec(label(), 0..4),
-            flags in prop::collection::vec(prop::sample::select(vec![Flag::Duplicate, Flag::NearSilent]), 0..3),
+            flags in prop::sample::subsequence(Flag::ALL.to_vec(), 0..=Flag::ALL.len()),
             texts in prop::collection::vec(text(), 6),
         ) {
             let [artist, album, path, official_split, waveform_blake3, mel_blake3] = texts.try_into().unwrap();

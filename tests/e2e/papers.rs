@@ -263,9 +263,7 @@ fn a_class_that_is_not_trained_on_needs_no_weight() {
     let gap = ["--strategy", "random", "--ratios", "60,20,20", "--seed", "0"];
     let split = json_line(&dataset.split(&gap).success());
     assert!(
-        split["warnings"]
-            .to_string()
-            .contains("the train set has no track of"),
+        split["warnings"].to_string().contains("the train set has no track of"),
         "{split}"
     );
     let root = TempDir::new().unwrap();

@@ -215,7 +215,11 @@ fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
     let features = root.path().join("features.safetensors");
     let mut command = Program::Train.command(["features", "--run"]);
     let refused = command.arg(&set).arg("--out").arg(features).assert().code(1);
-    assert!(stderr(&refused).contains("name one of the directories in it"), "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).contains("name one of the directories in it"),
+        "{}",
+        stderr(&refused)
+    );
     // A seed that has no weights yet.
     fs::remove_file(set.join("seed-2/best.safetensors")).unwrap();
     let refused = eval(&set, &[]).code(1);

@@ -1,30 +1,23 @@
-//! The files below a directory, by extension. Nothing is known here of what they mean.
+//! The audio files below a directory, and what of it was not read. Nothing is known here of what the files mean.
+//!
+//! Hidden files and directories are passed over. A link to a directory is followed if it stays inside the audio directory.
+//! A directory that cannot be read, or a link that leads out, is one row of `rejected.csv`, and the others are listed.
 
-use super::UnlistedFile;
-use shared::audio::decode::EXTENSIONS;
-use std::collections::HashSet;
-use std::fs;
-use std::io;
+use crate::inside::AudioDirectory;
+use shared::audio::decode::{self, EXTENSIONS, MAGIC_BYTES};
+use shared::audio::validate::Rejection;
+use shared::manifest::RejectedRow;
+use std::collections::{HashSet, VecDeque};
+use std::fs::{self, DirEntry, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// A directory that cannot be read.
+/// The audio directory cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("could not read {}: {source}", path.display())]
 pub struct UnreadableDirectory {
     path: PathBuf,
     r#source: io::Error,
-}
-
-/// The extension of a path with `/` between names, in lower case.
-fn extension(path: &str) -> Option<String> {
-    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-    let (_, extension) = name.rsplit_once('.')?;
-    Some(extension.to_ascii_lowercase())
-}
-
-/// Whether a file of that name may hold audio that can be decoded.
-pub(super) fn is_audio(path: &str) -> bool {
-    extension(path).is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
 /// A file below the audio directory.
@@ -34,56 +27,342 @@ pub(super) struct FoundFile {
     pub(super) path: String,
     /// Whether something was replaced.
     pub(super) bad_name: bool,
+    /// The format, where it is known already that it cannot be decoded.
+    pub(super) unsupported: Option<&'static str>,
 }
 
 impl FoundFile {
     /// It is none of the source's tracks.
-    pub(super) fn unlisted(self, track_id: Option<u64>) -> UnlistedFile {
-        UnlistedFile {
-            track_id,
-            path: self.path,
-            bad_name: self.bad_name,
-        }
+    pub(super) fn unlisted(&self, track_id: Option<u64>) -> RejectedRow {
+        let rejection = if self.bad_name {
+            Rejection::BadName
+        } else {
+            Rejection::Unlisted
+        };
+        rejection.row(track_id, &self.path)
     }
 }
 
-/// The MP3 files below `audio` that a source's table does not list.
-pub(super) fn unlisted_mp3s(
-    audio: &Path,
-    listed: &HashSet<String>,
-) -> Result<impl Iterator<Item = FoundFile>, UnreadableDirectory> {
-    let is_mp3 = |path: &str| extension(path).is_some_and(|extension| extension == "mp3");
-    let found = below(audio, is_mp3)?.into_iter();
-    Ok(found.filter(|file| file.bad_name || !listed.contains(&file.path)))
+/// What a walk through the audio directory found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Audio files, in alphabetical order.
+    pub(super) files: Vec<FoundFile>,
+    /// Directories that were not read, in alphabetical order.
+    pub(super) unread: Vec<RejectedRow>,
+    /// What was passed over, in sentences.
+    pub(super) notes: Vec<String>,
 }
 
-/// The files below `audio` that are wanted, in alphabetical order. Links to directories are not followed: one that leads
-/// upwards would never end, and one that leads out has no business here.
-pub(super) fn below(audio: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<FoundFile>, UnreadableDirectory> {
-    let mut files = Vec::new();
-    let mut waiting = vec![(audio.to_owned(), String::new(), false)];
-    while let Some((directory, inside, bad_directory)) = waiting.pop() {
-        let failed = |source| UnreadableDirectory {
-            path: directory.clone(),
-            source,
+/// The audio files of any format below `audio`: those whose extension or first bytes say so.
+pub(super) fn audio_files(audio: &Path) -> Result<Found, UnreadableDirectory> {
+    Walk::new(audio, sniff).run(list_directory)
+}
+
+/// The MP3 files below `audio`.
+pub(super) fn mp3_files(audio: &Path) -> Result<Found, UnreadableDirectory> {
+    let is_mp3 = |name: &str, _: &DirEntry| {
+        extension(name)
+            .is_some_and(|extension| extension == "mp3")
+            .then_some(None)
+    };
+    Walk::new(audio, is_mp3).run(list_directory)
+}
+
+fn extension(name: &str) -> Option<String> {
+    let (_, extension) = name.rsplit_once('.')?;
+    Some(extension.to_ascii_lowercase())
+}
+
+/// Whether a file is audio, and if so in which format that cannot be decoded.
+fn sniff(name: &str, entry: &DirEntry) -> Option<Option<&'static str>> {
+    if extension(name).is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) {
+        return Some(None);
+    }
+    // Pipes are not opened, and neither are links, which may lead anywhere.
+    let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+    let beginning = if is_file {
+        first_bytes(&entry.path())
+    } else {
+        Vec::new()
+    };
+    let is_audio = decode::has_audio_extension(name) || decode::is_audio(&beginning);
+    is_audio.then(|| decode::unsupported(&beginning))
+}
+
+/// As many as can be read: a file of no audio extension that cannot be read is none of a collection's.
+fn first_bytes(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = File::open(path).and_then(|file| file.take(MAGIC_BYTES).read_to_end(&mut bytes));
+    bytes
+}
+
+fn list_directory(path: &Path) -> io::Result<Vec<DirEntry>> {
+    fs::read_dir(path)?.collect()
+}
+
+/// What a program or a system hides: `.DS_Store`, `._track.mp3`, `.Trash-1000`, and what macOS puts into archives.
+fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') || name == "__MACOSX"
+}
+
+struct Walk<'a, F> {
+    audio: &'a Path,
+    inside: AudioDirectory,
+    /// Whether a file of this name is wanted, and its [`FoundFile::unsupported`].
+    wanted: F,
+    waiting: VecDeque<Directory>,
+    /// Where the links lead that were followed.
+    followed: HashSet<PathBuf>,
+    found: Found,
+    hidden: usize,
+    links_passed_over: usize,
+}
+
+struct Directory {
+    place: PathBuf,
+    /// Relative to the audio directory.
+    path: String,
+    bad_name: bool,
+}
+
+impl<'a, F: Fn(&str, &DirEntry) -> Option<Option<&'static str>>> Walk<'a, F> {
+    fn new(audio: &'a Path, wanted: F) -> Self {
+        Self {
+            audio,
+            inside: AudioDirectory::new(audio),
+            wanted,
+            waiting: VecDeque::new(),
+            followed: HashSet::new(),
+            found: Found::default(),
+            hidden: 0,
+            links_passed_over: 0,
+        }
+    }
+
+    fn run(mut self, list: impl Fn(&Path) -> io::Result<Vec<DirEntry>>) -> Result<Found, UnreadableDirectory> {
+        let root = Directory {
+            place: self.audio.to_owned(),
+            path: String::new(),
+            bad_name: false,
         };
-        for entry in fs::read_dir(&directory).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
+        let entries = list(self.audio).map_err(|source| UnreadableDirectory {
+            path: self.audio.to_owned(),
+            source,
+        })?;
+        self.visit(&root, entries);
+        while let Some(directory) = self.waiting.pop_front() {
+            match list(&directory.place) {
+                Ok(entries) => self.visit(&directory, entries),
+                Err(error) => {
+                    let message = error.to_string();
+                    self.leave_out(&directory, &Rejection::UnreadableDirectory { message });
+                }
+            }
+        }
+        self.found.files.sort();
+        self.found.unread.sort_by(|a, b| a.path.cmp(&b.path));
+        if self.hidden > 0 {
+            self.found.notes.push(format!(
+                "{} hidden files and directories were passed over, whose names begin with a dot or are __MACOSX",
+                self.hidden
+            ));
+        }
+        if self.links_passed_over > 0 {
+            self.found.notes.push(format!(
+                "{} links lead to directories that are listed already, and were not followed",
+                self.links_passed_over
+            ));
+        }
+        Ok(self.found)
+    }
+
+    fn visit(&mut self, directory: &Directory, mut entries: Vec<DirEntry>) {
+        // Which of two links to one directory is followed must not depend on the file system.
+        entries.sort_by_key(DirEntry::file_name);
+        for entry in entries {
             let name = entry.file_name();
-            let bad_name = bad_directory || name.to_str().is_none();
+            let bad_name = directory.bad_name || name.to_str().is_none();
             let name = name.to_string_lossy();
-            let path = if inside.is_empty() {
-                name.into_owned()
-            } else {
-                format!("{inside}/{name}")
+            if is_hidden(&name) {
+                self.hidden += 1;
+                continue;
+            }
+            let path = match directory.path.as_str() {
+                "" => name.clone().into_owned(),
+                above => format!("{above}/{name}"),
             };
-            if entry.file_type().map_err(failed)?.is_dir() {
-                waiting.push((entry.path(), path, bad_name));
-            } else if is_wanted(&path) {
-                files.push(FoundFile { path, bad_name });
+            let below = Directory {
+                place: entry.path(),
+                path,
+                bad_name,
+            };
+            let kind = entry.file_type();
+            if kind.as_ref().is_ok_and(fs::FileType::is_dir) {
+                self.waiting.push_back(below);
+            } else if kind.is_ok_and(|kind| kind.is_symlink()) && below.place.is_dir() {
+                self.follow(&directory.place, below);
+            } else if let Some(unsupported) = (self.wanted)(&name, &entry) {
+                self.found.files.push(FoundFile {
+                    path: below.path,
+                    bad_name,
+                    unsupported,
+                });
             }
         }
     }
-    files.sort();
-    Ok(files)
+
+    /// Follows a link to a directory, once for each directory, and not to one that the link itself is in.
+    fn follow(&mut self, from: &Path, link: Directory) {
+        if link.bad_name {
+            return self.leave_out(&link, &Rejection::BadName);
+        }
+        match self.inside.file(&link.path) {
+            Err(rejection) => self.leave_out(&link, &rejection),
+            Ok(target) => {
+                let is_above = fs::canonicalize(from).map_or(true, |from| from.starts_with(&target));
+                if is_above || !self.followed.insert(target) {
+                    self.links_passed_over += 1;
+                } else {
+                    self.waiting.push_back(link);
+                }
+            }
+        }
+    }
+
+    fn leave_out(&mut self, directory: &Directory, rejection: &Rejection) {
+        self.found.unread.push(rejection.row(None, &directory.path));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (file, content) in files {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        root
+    }
+
+    fn paths(found: &Found) -> Vec<&str> {
+        found.files.iter().map(|file| file.path.as_str()).collect()
+    }
+
+    const WAV: &[u8] = b"RIFF\0\0\0\0WAVEfmt ";
+    const OPUS: &[u8] = b"OggS\0\x02\0\0\0\0\0\0\0\0\x47\xd6\xe7\xfd\0\0\0\0\0\0\0\0\x01\x13OpusHead";
+
+    #[test]
+    fn audio_is_found_by_extension_or_by_first_bytes() {
+        let root = folder(&[
+            ("a/1.mp3", b""),
+            ("a/2.OPUS", OPUS),
+            ("a/3.wma", b"x"),
+            ("a/4.mov", b"\0\0\0\x14ftypqt  "),
+            ("a/5", WAV),
+            ("a/6.bin", OPUS),
+            ("a/cover.jpg", b"\xff\xd8\xff\xe0"),
+            ("a/notes.txt", b"notes"),
+            ("a/score.mid", b"MThd"),
+        ]);
+        let found = audio_files(root.path()).unwrap();
+        assert_eq!(
+            paths(&found),
+            ["a/1.mp3", "a/2.OPUS", "a/3.wma", "a/4.mov", "a/5", "a/6.bin"]
+        );
+        let unsupported: Vec<_> = found.files.iter().map(|file| file.unsupported).collect();
+        assert_eq!(unsupported, [None, Some("Opus"), None, None, None, Some("Opus")]);
+        assert_eq!((found.unread.len(), found.notes.len()), (0, 0));
+        assert_eq!(paths(&mp3_files(root.path()).unwrap()), ["a/1.mp3"]);
+    }
+
+    #[test]
+    fn hidden_files_and_directories_are_passed_over_and_counted() {
+        let root = folder(&[
+            ("a/1.mp3", b""),
+            ("a/._1.mp3", b""),
+            (".cache/2.mp3", b""),
+            ("__MACOSX/a/._1.mp3", b""),
+            ("a/.DS_Store", b""),
+        ]);
+        let found = audio_files(root.path()).unwrap();
+        assert_eq!(paths(&found), ["a/1.mp3"]);
+        assert!(
+            found.notes[0].starts_with("4 hidden files and directories"),
+            "{:?}",
+            found.notes
+        );
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_read_is_one_row_and_the_others_are_listed() {
+        let root = folder(&[("a/1.mp3", b""), ("b/2.mp3", b""), ("c/3.mp3", b"")]);
+        // As the system answers whoever is not root.
+        let list = |path: &Path| match path.ends_with("b") {
+            true => Err(io::ErrorKind::PermissionDenied.into()),
+            false => list_directory(path),
+        };
+        let found = Walk::new(root.path(), sniff).run(list).unwrap();
+        assert_eq!(paths(&found), ["a/1.mp3", "c/3.mp3"]);
+        let [row] = &found.unread[..] else {
+            panic!("{:?}", found.unread)
+        };
+        assert_eq!(
+            (row.path.as_str(), row.reason.as_str(), row.track_id),
+            ("b", "unreadable_directory", None)
+        );
+        assert!(row.detail.contains("permission denied"), "{}", row.detail);
+        let whole = |path: &Path| {
+            if path == root.path() {
+                Err(io::ErrorKind::PermissionDenied.into())
+            } else {
+                list_directory(path)
+            }
+        };
+        assert!(Walk::new(root.path(), sniff).run(whole).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_directories_are_followed_once_and_never_in_a_circle() {
+        use std::os::unix::fs::symlink;
+        let root = folder(&[("a/1.mp3", b""), ("a/deep/2.mp3", b""), ("b/3.mp3", b"")]);
+        let link = |to: &str, name: &str| symlink(to, root.path().join(name)).unwrap();
+        link("../a", "b/all_of_a");
+        link("a", "c");
+        link("..", "a/up");
+        link(".", "here");
+        link("../../b", "a/deep/b");
+        link("/", "out");
+        link("nowhere", "dangling");
+        let found = audio_files(root.path()).unwrap();
+        assert_eq!(
+            paths(&found),
+            [
+                "a/1.mp3",
+                "a/deep/2.mp3",
+                "a/deep/b/3.mp3",
+                "b/3.mp3",
+                "c/1.mp3",
+                "c/deep/2.mp3"
+            ]
+        );
+        let unread: Vec<_> = found
+            .unread
+            .iter()
+            .map(|row| (row.path.as_str(), row.reason.as_str()))
+            .collect();
+        assert_eq!(unread, [("out", "outside")]);
+        // To the directories that they are in: `here`, `a/up`, `c/up`; twice to one: `b/all_of_a`, `a/deep/b`, and both again
+        // by way of others.
+        assert!(
+            found.notes[0].contains("links lead to directories that are listed already"),
+            "{:?}",
+            found.notes
+        );
+    }
 }

@@ -4,7 +4,7 @@
 //! The table has three header rows. The first two make two-level column names, (`track`, `genre_top`) for one, the third
 //! begins with `track_id`, the name of the first column. Columns are found by name, so a table with fewer will do.
 
-use super::files::{self, UnreadableDirectory};
+use super::files::{self, FoundFile, UnreadableDirectory};
 use super::{Listing, TrackSource, label_problem};
 use clap::ValueEnum;
 use csv::StringRecord;
@@ -128,16 +128,15 @@ pub fn list(audio: &Path, table: &Path, subset: Subset) -> Result<Listing, FmaEr
         });
     }
     let listed: HashSet<String> = listed.into_iter().map(clip_path).collect();
-    let unlisted = files::unlisted_mp3s(audio, &listed)?
-        .map(|file| {
-            let track_id = track_id_of(&file.path);
-            file.unlisted(track_id)
-        })
-        .collect();
+    let found = files::mp3_files(audio)?;
+    let is_other = |file: &&FoundFile| file.bad_name || !listed.contains(&file.path);
+    let others = found.files.iter().filter(is_other);
+    let unlisted = others.map(|file| file.unlisted(track_id_of(&file.path)));
     Ok(Listing {
         tracks,
         unlabelled: Vec::new(),
-        unlisted,
+        unlisted: unlisted.chain(found.unread).collect(),
+        notes: found.notes,
     })
 }
 

@@ -1,11 +1,12 @@
 //! Somebody's own music: a directory per class enters, a [`Listing`] leaves.
 //!
-//! `class/artist/album/track.flac`, where artist and album may be missing and anything may lie deeper. Every file counts
-//! whose extension is that of a format which can be decoded.
+//! `class/artist/album/track.flac`, where artist and album may be missing and anything may be deeper. Every audio file
+//! counts, whether it can be decoded or not.
 
-use super::files::{self, FoundFile, UnreadableDirectory};
-use super::{Listing, TrackSource, UnlistedFile, label_problem};
-use std::collections::BTreeMap;
+use super::files::{self, Found, FoundFile, UnreadableDirectory};
+use super::{Listing, TrackSource, label_problem};
+use shared::audio::validate::Rejection;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A directory that no listing can be made from.
@@ -41,6 +42,23 @@ pub enum FolderError {
         /// What was given.
         path: PathBuf,
     },
+    /// Nothing that can be decoded.
+    #[error(
+        "the {files} audio files below {} are {formats}, which is not supported; convert them, for example with \
+         `ffmpeg -i \"{example}\" \"{}\"`",
+        path.display(),
+        Path::new(example).with_extension("flac").display()
+    )]
+    Unsupported {
+        /// What was given.
+        path: PathBuf,
+        /// How many.
+        files: usize,
+        /// Their formats.
+        formats: String,
+        /// One of them.
+        example: String,
+    },
     /// The audio directory is missing.
     #[error("{} is not a directory; give one that holds a directory for each class", path.display())]
     NoAudio {
@@ -54,13 +72,14 @@ pub fn list(audio: &Path) -> Result<Listing, FolderError> {
     if !audio.is_dir() {
         return Err(FolderError::NoAudio { path: audio.to_owned() });
     }
-    tracks(audio, files::below(audio, files::is_audio)?, track_id)
+    tracks(audio, files::audio_files(audio)?, track_id)
 }
 
-fn tracks(audio: &Path, files: Vec<FoundFile>, track_id: impl Fn(&str) -> u64) -> Result<Listing, FolderError> {
+fn tracks(audio: &Path, found: Found, track_id: impl Fn(&str) -> u64) -> Result<Listing, FolderError> {
+    check_formats(audio, &found.files)?;
     let mut tracks: BTreeMap<u64, TrackSource> = BTreeMap::new();
     let mut unlisted = Vec::new();
-    for file in files {
+    for file in found.files {
         // Two such names may look alike, and would have the same id.
         if file.bad_name {
             unlisted.push(file.unlisted(None));
@@ -71,11 +90,7 @@ fn tracks(audio: &Path, files: Vec<FoundFile>, track_id: impl Fn(&str) -> u64) -
         directories.pop();
         let mut directories = directories.into_iter().map(str::to_owned);
         let Some(class) = directories.next() else {
-            unlisted.push(UnlistedFile {
-                track_id: None,
-                path,
-                bad_name: false,
-            });
+            unlisted.push(Rejection::Unlisted.row(None, &path));
             continue;
         };
         if let Some(problem) = label_problem(&class) {
@@ -107,11 +122,27 @@ fn tracks(audio: &Path, files: Vec<FoundFile>, track_id: impl Fn(&str) -> u64) -
     if tracks.is_empty() {
         return Err(FolderError::NoTracks { path: audio.to_owned() });
     }
+    unlisted.extend(found.unread);
     Ok(Listing {
         tracks: tracks.into_values().collect(),
         unlabelled: Vec::new(),
         unlisted,
+        notes: found.notes,
     })
+}
+
+/// An error if no file has a format that can be decoded, so that a build would drop them all.
+fn check_formats(audio: &Path, files: &[FoundFile]) -> Result<(), FolderError> {
+    let formats: BTreeSet<_> = files.iter().filter_map(|file| file.unsupported).collect();
+    match files.iter().find(|file| file.unsupported.is_some()) {
+        Some(first) if files.iter().all(|file| file.unsupported.is_some()) => Err(FolderError::Unsupported {
+            path: audio.to_owned(),
+            files: files.len(),
+            formats: formats.into_iter().collect::<Vec<_>>().join(", "),
+            example: first.path.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The first 48 bits of the path's BLAKE3, so that no file that comes or goes renumbers another, and any program that
@@ -188,12 +219,22 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
-    fn links_to_directories_are_not_followed() {
-        let root = folder(&["a/1.mp3"]);
-        std::os::unix::fs::symlink(root.path(), root.path().join("a/up")).unwrap();
-        assert_eq!(list(root.path()).unwrap().tracks.len(), 1);
+    fn a_folder_of_one_unsupported_format_names_it_and_says_how_to_convert() {
+        const OPUS: &[u8] = b"OggS\0\x02\0\0\0\0\0\0\0\0\x47\xd6\xe7\xfd\0\0\0\0\0\0\0\0\x01\x13OpusHead";
+        let root = folder(&["Jazz/1.opus", "Jazz/2.opus", "Jazz/cover.jpg"]);
+        for name in ["Jazz/1.opus", "Jazz/2.opus"] {
+            fs::write(root.path().join(name), OPUS).unwrap();
+        }
+        let error = list(root.path()).unwrap_err().to_string();
+        assert!(error.starts_with("the 2 audio files below "), "{error}");
+        assert!(
+            error.ends_with("are Opus, which is not supported; convert them, for example with `ffmpeg -i \"Jazz/1.opus\" \"Jazz/1.flac\"`"),
+            "{error}"
+        );
+        // One that may be decoded is enough, and the others have their rows.
+        fs::write(root.path().join("Jazz/3.mp3"), b"x").unwrap();
+        assert_eq!(list(root.path()).unwrap().tracks.len(), 3);
     }
 
     #[test]
@@ -201,8 +242,13 @@ mod tests {
         let files = ["a/1.mp3", "a/2.mp3"].map(|path| FoundFile {
             path: path.into(),
             bad_name: false,
+            unsupported: None,
         });
-        let error = tracks(Path::new("music"), files.into(), |_| 7).unwrap_err().to_string();
+        let found = Found {
+            files: files.into(),
+            ..Found::default()
+        };
+        let error = tracks(Path::new("music"), found, |_| 7).unwrap_err().to_string();
         assert!(
             error.contains("a/1.mp3 and a/2.mp3 in music have the same track id 7"),
             "{error}"

@@ -63,7 +63,8 @@ pub fn list(audio: &Path) -> Result<Listing, GtzanError> {
     }
     let mut tracks: BTreeMap<u64, TrackSource> = BTreeMap::new();
     let mut unlisted = Vec::new();
-    for file in files::below(audio, files::is_audio)? {
+    let found = files::audio_files(audio)?;
+    for file in found.files {
         let Some((track_id, genre)) = track_of(&file.path) else {
             unlisted.push(file.unlisted(None));
             continue;
@@ -88,10 +89,12 @@ pub fn list(audio: &Path) -> Result<Listing, GtzanError> {
     if tracks.is_empty() {
         return Err(GtzanError::NoTracks { path: audio.to_owned() });
     }
+    unlisted.extend(found.unread);
     Ok(Listing {
         tracks: tracks.into_values().collect(),
         unlabelled: Vec::new(),
         unlisted,
+        notes: found.notes,
     })
 }
 

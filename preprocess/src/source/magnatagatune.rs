@@ -5,7 +5,7 @@
 //! name, so a table with fewer tags will do. The field's split goes by the directory a clip lies in: `0` to `b` for
 //! training, `c` for validation, `d` to `f` for the test.
 
-use super::files::{self, UnreadableDirectory};
+use super::files::{self, FoundFile, UnreadableDirectory};
 use super::{Listing, TrackSource, label_problem};
 use csv::StringRecord;
 use shared::split::Set;
@@ -107,13 +107,15 @@ pub fn list(audio: &Path, annotations: &Path, tags: &[String]) -> Result<Listing
             rows,
         });
     }
-    let unlisted = files::unlisted_mp3s(audio, &listed)?
-        .map(|file| file.unlisted(None))
-        .collect();
+    let found = files::mp3_files(audio)?;
+    let is_other = |file: &&FoundFile| file.bad_name || !listed.contains(&file.path);
+    let others = found.files.iter().filter(is_other);
+    let unlisted = others.map(|file| file.unlisted(None));
     Ok(Listing {
         tracks,
         unlabelled,
-        unlisted,
+        unlisted: unlisted.chain(found.unread).collect(),
+        notes: found.notes,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Where tracks come from. A source's own tables enter, or the names of its directories; a list of [`TrackSource`], in the
 //! order of track ids, leaves.
 //!
-//! Nothing here opens an audio file or judges what is in it.
+//! Nothing here decodes an audio file or judges what is in it; of some files the first bytes are looked at.
 
 mod files;
 pub mod fma;
@@ -13,9 +13,8 @@ use fma::{FmaError, Subset};
 use folder::FolderError;
 use gtzan::GtzanError;
 use magnatagatune::MagnaTagATuneError;
-use serde::Serialize;
-use shared::audio::validate::Rejection;
 use shared::dataset::Task;
+use shared::manifest::RejectedRow;
 use shared::split::Set;
 use std::path::{Path, PathBuf};
 
@@ -42,29 +41,6 @@ pub struct TrackSource {
     pub official_split: Option<Set>,
 }
 
-/// An audio file that lies among a source's files and that is none of its tracks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct UnlistedFile {
-    /// The number that its name bears, if the name is formed like that of a track.
-    pub track_id: Option<u64>,
-    /// Relative to the audio directory, with `/` between names.
-    pub path: String,
-    /// Whether its name, or that of a directory it lies in, is not UTF-8, so that `path` is not quite its path.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub bad_name: bool,
-}
-
-impl UnlistedFile {
-    /// Why it is none of the tracks.
-    pub fn rejection(&self) -> Rejection {
-        if self.bad_name {
-            Rejection::BadName
-        } else {
-            Rejection::Unlisted
-        }
-    }
-}
-
 /// Everything a source has for a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
@@ -72,8 +48,10 @@ pub struct Listing {
     pub tracks: Vec<TrackSource>,
     /// Tracks that are left out because they have none of the labels that were asked for, in the order of their ids.
     pub unlabelled: Vec<TrackSource>,
-    /// Files that are none of the source's tracks, in the order of their paths.
-    pub unlisted: Vec<UnlistedFile>,
+    /// Files that are none of the source's tracks, in the order of their paths, then directories that were not read.
+    pub unlisted: Vec<RejectedRow>,
+    /// What was passed over in the audio directory, in sentences.
+    pub notes: Vec<String>,
 }
 
 /// A collection and the part of it that is wanted.

@@ -4,13 +4,14 @@
 //! The file is decoded, mixed down, resampled and quantized frame by frame; only the 16-bit waveform is ever whole. The
 //! spectrogram and the statistics are those of the 16-bit samples, so they can be made again from a shard. Nothing is written here.
 
-use crate::audio::validate::{Rejection, ValidateConfig, peak};
+use crate::audio::validate::{self, Rejection, ValidateConfig, peak};
 use crate::audio::watchdog::{Patience, Stalls, Supervised};
 use crate::audio::waveform::{Waveform, WaveformReader};
 use crate::dsp::decibel::{Reference, power_to_db};
 use crate::dsp::mel::{MelScratch, MelSpectrogram};
 use crate::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
 use crate::features::FeatureConfig;
+use crate::manifest::Flag;
 use crate::stats::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -41,6 +42,8 @@ pub struct ExtractedTrack {
     pub bad_frames: u64,
     /// Samples that did not fit 16 bits.
     pub clipped_samples: u64,
+    /// What decoding showed to be odd about it.
+    pub flags: Vec<Flag>,
 }
 
 impl ExtractedTrack {
@@ -85,6 +88,7 @@ impl Extractor {
         let samples = waveform.samples;
         self.validate
             .judge(&waveform.report.decoding, samples.len(), peak(&samples))?;
+        let flags = validate::flags(&waveform.report.decoding, &samples, waveform.clipped_samples);
         let mel = self.mel(&samples);
         let checksum = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
         Ok(ExtractedTrack {
@@ -98,6 +102,7 @@ impl Extractor {
             source_channels: waveform.source_channels,
             bad_frames: waveform.report.bad_frames,
             clipped_samples: waveform.clipped_samples,
+            flags,
         })
     }
 

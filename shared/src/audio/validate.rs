@@ -3,7 +3,7 @@
 //!
 //! No file is read here. Thresholds are in [`ValidateConfig`], which is saved with the data set.
 
-use crate::manifest::RejectedRow;
+use crate::manifest::{Flag, RejectedRow};
 use crate::stats::PCM_FULL_SCALE;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -86,11 +86,16 @@ pub enum Rejection {
         /// [`ValidateConfig::max_samples`].
         maximum: u64,
     },
-    /// Nothing to hear at all.
-    #[error("it is silent: no sample exceeds {peak} of 32768")]
+    /// No sound at all.
+    #[error(
+        "it is silent: no sample exceeds {peak} of 32768{}",
+        if *channels_cancel { ", because its channels cancel each other when they are mixed down" } else { "" }
+    )]
     Silent {
         /// The highest absolute sample.
         peak: u16,
+        /// [`Decoding::channels_cancel`].
+        channels_cancel: bool,
     },
     /// Infinities, NaN or absurdly large numbers out of the decoder.
     #[error("{samples} decoded samples are not finite numbers")]
@@ -121,6 +126,12 @@ pub enum Rejection {
     Outside {
         /// The path or the link, and where it leads.
         detail: String,
+    },
+    /// A directory that cannot be listed.
+    #[error("the directory could not be read, so none of its files is in the data set: {message}")]
+    UnreadableDirectory {
+        /// What the operating system answered.
+        message: String,
     },
     /// A file name that no table can hold.
     #[error("the file's name is not UTF-8, as the names in a data set's tables are; rename it")]
@@ -164,6 +175,7 @@ impl Rejection {
             Self::DecoderPanic { .. } => "decoder_panic",
             Self::DecoderStalled { .. } => "decoder_stalled",
             Self::Outside { .. } => "outside",
+            Self::UnreadableDirectory { .. } => "unreadable_directory",
             Self::BadName => "bad_name",
             Self::IoError { .. } => "io_error",
             Self::Duplicate { .. } => "duplicate",
@@ -173,10 +185,10 @@ impl Rejection {
 }
 
 impl Rejection {
-    /// The row of `rejected.csv` that says it of a track.
-    pub fn row(&self, track_id: u64, path: &str) -> RejectedRow {
+    /// The row of `rejected.csv` that says it of a track, or of a file that is none.
+    pub fn row(&self, track_id: impl Into<Option<u64>>, path: &str) -> RejectedRow {
         RejectedRow {
-            track_id: Some(track_id),
+            track_id: track_id.into(),
             path: path.to_owned(),
             reason: self.code().into(),
             detail: self.to_string(),
@@ -207,6 +219,8 @@ pub struct Decoding {
     pub decoded_share: f64,
     /// Decoded samples that are infinite, NaN, or absurdly large.
     pub non_finite_samples: u64,
+    /// Whether the channels cancel each other when they are mixed down: less than a hundredth of their energy is left.
+    pub channels_cancel: bool,
 }
 
 impl ValidateConfig {
@@ -245,7 +259,10 @@ impl ValidateConfig {
         // Rounded, because a level in dBFS is meant to name a whole number of 16-bit steps.
         let silent_peak = 10f64.powf((self.silent_peak_dbfs + full_scale_db()) / 20.0).round();
         if f64::from(peak) <= silent_peak {
-            return Err(Rejection::Silent { peak });
+            return Err(Rejection::Silent {
+                peak,
+                channels_cancel: decoding.channels_cancel,
+            });
         }
         Ok(())
     }
@@ -254,6 +271,41 @@ impl ValidateConfig {
     pub fn is_near_silent(&self, rms_dbfs: f64) -> bool {
         rms_dbfs < self.near_silent_rms_dbfs
     }
+}
+
+/// What is odd about a track although it is kept: whether its channels cancel, its samples are constant or are clipped.
+pub fn flags(decoding: &Decoding, samples: &[i16], clipped: u64) -> Vec<Flag> {
+    let is_clipped = clipped.saturating_mul(100) > samples.len() as u64;
+    [
+        (decoding.channels_cancel, Flag::CancellingChannels),
+        (is_constant(samples), Flag::Constant),
+        (is_clipped, Flag::Clipped),
+    ]
+    .into_iter()
+    .filter_map(|(is_so, flag)| is_so.then_some(flag))
+    .collect()
+}
+
+/// Whether 99 % of the samples are within two steps of the one in the middle, which is not silent: a constant voltage, with
+/// the noise of dither and the ends that a resampler rounds.
+fn is_constant(samples: &[i16]) -> bool {
+    const STEPS: u16 = 2;
+    let value = samples.get(samples.len() / 2).copied().unwrap_or(0);
+    if value.unsigned_abs() <= STEPS {
+        return false;
+    }
+    // Counted in blocks that a small counter holds, for vector registers.
+    let others: usize = samples
+        .chunks(1 << 14)
+        .map(|block| {
+            block
+                .iter()
+                .map(|sample| u16::from(sample.abs_diff(value) > STEPS))
+                .sum::<u16>()
+        })
+        .map(usize::from)
+        .sum();
+    others * 100 <= samples.len()
 }
 
 /// The sample rates and channel counts that are taken: what music is recorded with, and nothing that a broken header can
@@ -297,6 +349,7 @@ mod tests {
             expected_frames: 1148,
             decoded_share: 1.0,
             non_finite_samples: 0,
+            channels_cancel: false,
         }
     }
 
@@ -351,6 +404,58 @@ mod tests {
         assert_eq!(peak(&[]), 0);
         assert_eq!(peak(&[3, -7, 2]), 7);
         assert_eq!(peak(&[5, i16::MIN, 5]), 32_768);
+    }
+
+    #[test]
+    fn a_track_is_flagged_as_constant_or_clipped_at_one_percent() {
+        let tone = |at: usize| (9000.0 * (at as f64 / 20.0).sin()) as i16;
+        let with_constant = |constant: usize, value: i16| -> Vec<i16> {
+            let sample = |at: usize| {
+                if at < constant {
+                    value + (at % 3) as i16
+                } else {
+                    tone(at)
+                }
+            };
+            // The constant part is in the middle.
+            let mut samples: Vec<i16> = (0..100_000).map(sample).collect();
+            samples.rotate_right((100_000 - constant) / 2);
+            samples
+        };
+        let flagged = |samples: &[i16], clipped| flags(&decoding(), samples, clipped);
+        assert_eq!(flagged(&with_constant(99_100, 5000), 0), [Flag::Constant]);
+        assert_eq!(flagged(&with_constant(99_100, -3000), 0), [Flag::Constant]);
+        assert_eq!(flagged(&with_constant(99_100, 0), 0), []);
+        assert_eq!(flagged(&with_constant(98_000, 5000), 0), []);
+        assert_eq!(flagged(&[i16::MIN; 3], 3), [Flag::Constant, Flag::Clipped]);
+        let music = with_constant(0, 0);
+        assert_eq!(flagged(&music, 1000), []);
+        assert_eq!(flagged(&music, 1001), [Flag::Clipped]);
+        let cancelling = Decoding {
+            channels_cancel: true,
+            ..decoding()
+        };
+        assert_eq!(flags(&cancelling, &music, 0), [Flag::CancellingChannels]);
+        assert_eq!(flags(&decoding(), &[], 0), []);
+    }
+
+    #[test]
+    fn a_silent_track_whose_channels_cancel_is_told_apart() {
+        let cancelling = Decoding {
+            channels_cancel: true,
+            ..decoding()
+        };
+        let sentence = |decoding| {
+            ValidateConfig::default()
+                .judge(&decoding, 1 << 19, 0)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(sentence(decoding()), "it is silent: no sample exceeds 0 of 32768");
+        assert_eq!(
+            sentence(cancelling),
+            "it is silent: no sample exceeds 0 of 32768, because its channels cancel each other when they are mixed down"
+        );
     }
 
     #[test]

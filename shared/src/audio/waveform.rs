@@ -189,6 +189,7 @@ mod tests {
                     expected_frames: 1,
                     decoded_share: 1.0,
                     non_finite_samples: 0,
+                    channels_cancel: false,
                 },
                 bad_frames: 0,
             })

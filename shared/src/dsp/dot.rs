@@ -4,7 +4,7 @@
 const LANES: usize = 8;
 
 /// `Σ a[i] b[i]` over the shorter of the two.
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     let rest: f32 = a_chunks
         .remainder()

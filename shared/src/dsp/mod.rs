@@ -8,7 +8,7 @@ pub mod chroma;
 #[forbid(unsafe_code)]
 pub mod decibel;
 #[forbid(unsafe_code)]
-mod dot;
+pub(crate) mod dot;
 pub mod mel;
 #[forbid(unsafe_code)]
 pub mod mfcc;

@@ -1,6 +1,7 @@
 //! Bare AAC: ADTS frames of ISO 13818-7 and 14496-3, one after another.
 
 use super::aac::{AacConfig, EXAMINED_PACKETS, HIGH_EFFICIENCY, SbrDetector};
+use super::downmix::Downmix;
 use super::frames::{FrameHeader, Frames};
 use super::meter::Meter;
 use super::{AudioStream, DecodeReport, append_mean, io_rejection, silence_non_finite};
@@ -100,6 +101,7 @@ pub(super) struct AdtsStream {
     seen_frames: u64,
     lost_bytes: u64,
     non_finite: u64,
+    downmix: Downmix,
     at_end: bool,
     meter: Arc<Meter>,
 }
@@ -148,6 +150,7 @@ impl AdtsStream {
             seen_frames: 0,
             lost_bytes: 0,
             non_finite: 0,
+            downmix: Downmix::default(),
             at_end: false,
         })
     }
@@ -172,7 +175,7 @@ impl AdtsStream {
         let packet = data.get(frame.header.header_bytes..).unwrap_or_default();
         let packet = PacketRef::new(0, Timestamp::ZERO, Duration::new(SAMPLES), packet);
         if let Ok(GenericAudioBufferRef::F32(buffer)) = self.decoder.decode_ref(&packet) {
-            append_mean(buffer, &mut self.mono);
+            append_mean(buffer, &mut self.downmix, &mut self.mono);
             self.decoded_frames += 1;
             self.decoded_bytes += frame.header.frame_bytes as u64;
             self.non_finite += silence_non_finite(&mut self.mono);
@@ -213,6 +216,7 @@ impl AudioStream for AdtsStream {
             self.decoded_frames * SAMPLES,
             expected.saturating_mul(SAMPLES),
             self.non_finite,
+            &self.downmix,
         )
     }
 }

@@ -6,9 +6,13 @@
 
 mod aac;
 mod adts;
+mod aiff;
+mod chunks;
 mod codec;
 mod container;
+mod downmix;
 mod ebml;
+mod formats;
 mod frames;
 mod matroska;
 mod matroska_track;
@@ -16,15 +20,20 @@ mod meter;
 mod mp4_edits;
 mod mpeg;
 mod mpeg_header;
+mod pcm;
 mod probed;
+mod quicktime;
 mod section;
 mod sun_audio;
 mod tags;
+mod wav;
 mod window;
 
 use crate::audio::validate::{Decoding, Rejection};
 use adts::AdtsStream;
 use container::Kind;
+use downmix::Downmix;
+pub use formats::{EXTENSIONS, MAGIC_BYTES, has_audio_extension, is_audio, unsupported};
 use frames::Frames;
 use meter::MeteredFile;
 pub use meter::{Bytes, Meter};
@@ -36,15 +45,8 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use sun_audio::SunAudioStream;
 use symphonia::core::audio::{Audio, AudioBuffer};
 use window::Window;
-
-/// Extensions, in lower case, of files that [`open`] can read: what a source without a table takes for audio files.
-pub const EXTENSIONS: [&str; 20] = [
-    "aac", "aif", "aifc", "aiff", "au", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mp3", "mp4", "oga", "ogg", "ogx",
-    "snd", "wav", "wave", "webm",
-];
 
 /// A file's audio, decoded as it is asked for. Memory does not depend on the file's length.
 pub trait AudioStream {
@@ -77,7 +79,12 @@ pub struct DecodeReport {
 
 impl DecodeReport {
     /// Of a file of `expected_frames`, if anything in it decodes.
-    fn new(decoded_frames: u64, expected_frames: u64, non_finite_samples: u64) -> Result<Self, Rejection> {
+    fn new(
+        decoded_frames: u64,
+        expected_frames: u64,
+        non_finite_samples: u64,
+        downmix: &Downmix,
+    ) -> Result<Self, Rejection> {
         if decoded_frames == 0 {
             return Err(Rejection::NoFrames);
         }
@@ -87,6 +94,7 @@ impl DecodeReport {
                 expected_frames,
                 decoded_share: decoded_frames as f64 / expected_frames as f64,
                 non_finite_samples,
+                channels_cancel: downmix.channels_cancel(),
             },
             bad_frames: expected_frames - decoded_frames,
         })
@@ -128,8 +136,15 @@ fn open_metered(file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
         .bytes(range.start, container::BEGINNING_BYTES)
         .map_err(failed)?
         .to_vec();
+    if let Some(format) = unsupported(&beginning) {
+        return Err(Rejection::UnsupportedFormat(format!(
+            "it is {format} audio, which is not supported; convert it, to FLAC for example"
+        )));
+    }
     Ok(match container::kind(&beginning) {
-        Kind::SunAudio => Box::new(SunAudioStream::open(window.into_file(), range.start)?),
+        Kind::Wav => wav::open(window.into_file(), range)?,
+        Kind::Aiff => aiff::open(window.into_file(), range)?,
+        Kind::SunAudio => Box::new(sun_audio::open(window.into_file(), range)?),
         Kind::Container(container) => Box::new(ProbedStream::open(window.into_file(), range, container)?),
         Kind::Adts => Box::new(AdtsStream::open(Frames::new(window, 0..range.end))?),
         Kind::Frames => open_frames(window, range, &beginning)?,
@@ -185,11 +200,11 @@ fn possible_samples(bytes: u64, rate: u32) -> u64 {
 }
 
 /// Appends the mean of one or two channels.
-fn append_mean(buffer: &AudioBuffer<f32>, mono: &mut Vec<f32>) {
+fn append_mean(buffer: &AudioBuffer<f32>, downmix: &mut Downmix, mono: &mut Vec<f32>) {
     if let Some((left, right)) = buffer.plane_pair(0, 1) {
-        mono.extend(left.iter().zip(right).map(|(left, right)| 0.5 * (left + right)));
+        downmix.planar(&[left, right], mono);
     } else if let Some(only) = buffer.plane(0) {
-        mono.extend_from_slice(only);
+        downmix.planar(&[only], mono);
     }
 }
 

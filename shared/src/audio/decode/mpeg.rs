@@ -3,6 +3,7 @@
 //! Encoder delay and padding are trimmed where the file's LAME tag gives them. A frame that does not decode is counted
 //! and left out. Files may be joined: each piece has a header of its own then, which counts its own frames only.
 
+use super::downmix::Downmix;
 use super::frames::{FrameHeader, Frames};
 use super::meter::Meter;
 use super::mpeg_header::{FileHeader, MpegHeader};
@@ -34,6 +35,7 @@ pub(super) struct MpegStream {
     handed_out: usize,
     pieces: Pieces,
     piece: Piece,
+    downmix: Downmix,
     counts: Counts,
     at_end: bool,
     meter: Arc<Meter>,
@@ -144,6 +146,7 @@ impl MpegStream {
                 promised,
                 ..Piece::default()
             },
+            downmix: Downmix::default(),
             counts: Counts::default(),
             at_end: false,
             meter,
@@ -177,7 +180,7 @@ impl MpegStream {
         let is_decoded = decoded.is_ok();
         let mut begin = self.held.len();
         if let Ok(GenericAudioBufferRef::F32(buffer)) = decoded {
-            append_mean(buffer, &mut self.held);
+            append_mean(buffer, &mut self.downmix, &mut self.held);
             self.counts.non_finite_samples += silence_non_finite(&mut self.held[begin..]);
         }
         if let Some(inner) = inner {
@@ -260,6 +263,11 @@ impl AudioStream for MpegStream {
         }
         let frame_bytes = counts.decoded_bytes as f64 / counts.decoded_frames as f64;
         let expected = self.pieces.expected(frame_bytes).max(counts.decoded_frames);
-        DecodeReport::new(counts.decoded_frames, expected, counts.non_finite_samples)
+        DecodeReport::new(
+            counts.decoded_frames,
+            expected,
+            counts.non_finite_samples,
+            &self.downmix,
+        )
     }
 }

@@ -1,19 +1,21 @@
-//! Files with a container: what Symphonia reads (WAV, AIFF, CAF, FLAC, Ogg, MP4), and Matroska.
+//! Files with a container: what Symphonia reads (CAF, FLAC, Ogg, MP4, ADPCM in WAV), and Matroska.
 //!
 //! The first audio track is taken. Encoder delay and padding are trimmed where the container gives them.
 
 use super::aac::{EXAMINED_PACKETS, HIGH_EFFICIENCY, SbrDetector};
 use super::codec;
 use super::container::Container;
+use super::downmix::Downmix;
 use super::frames::FrameHeader;
 use super::matroska::{MatroskaError, MatroskaReader};
 use super::meter::{Meter, MeteredFile};
-use super::mp4_edits::{self, Edits};
+use super::mp4_edits::{self, Edits, TrackEdits};
 use super::mpeg;
 use super::mpeg_header::MpegHeader;
+use super::pcm::ByteOrder;
 use super::section::Section;
 use super::window::Window;
-use super::{AudioStream, DecodeReport, io_rejection, possible_samples, silence_non_finite};
+use super::{AudioStream, DecodeReport, io_rejection, possible_samples, quicktime, silence_non_finite};
 use crate::audio::validate::{Rejection, check_format};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -23,11 +25,11 @@ use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP1, COD
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::{Error, Result as SymphoniaResult};
 use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, Track, TrackType};
-use symphonia::core::io::MediaSourceStream;
+use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::RawValue;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, TimeBase};
-use symphonia::default::formats::{AiffReader, CafReader, FlacReader, IsoMp4Reader, OggReader, WavReader};
+use symphonia::default::formats::{CafReader, FlacReader, IsoMp4Reader, OggReader, WavReader};
 use symphonia::default::get_codecs;
 
 /// The audio of a file in a container, decoded as it is asked for.
@@ -56,6 +58,7 @@ pub(super) struct ProbedStream {
     begins: bool,
     /// Whether `mono` has been decoded and not handed out.
     is_ready: bool,
+    downmix: Downmix,
     counts: Counts,
     at_end: bool,
     meter: Arc<Meter>,
@@ -85,7 +88,6 @@ impl Container {
         let options = FormatOptions::default();
         Ok(match self {
             Self::Wav => Box::new(WavReader::try_new(source, options)?),
-            Self::Aiff => Box::new(AiffReader::try_new(source, options)?),
             Self::Caf => Box::new(CafReader::try_new(source, options)?),
             Self::Flac => Box::new(FlacReader::try_new(source, options)?),
             Self::Ogg => Box::new(OggReader::try_new(source, options)?),
@@ -157,8 +159,23 @@ impl Source {
             Container::Mp4 => mp4_edits::read(&mut window, range.clone()).map_err(failed)?,
             _ => Vec::new(),
         };
-        let source = Section::new(window.into_file(), range).map_err(failed)?;
-        let mut reader = match container.reader(MediaSourceStream::new(Box::new(source), Default::default())) {
+        let mut file = window.into_file();
+        let order = match container {
+            Container::Mp4 => quicktime::byte_order(&mut file, range.start)?,
+            _ => None,
+        };
+        let source = Section::new(file, range).map_err(failed)?;
+        Self::of_media(Box::new(source), container, &edits, order)
+    }
+
+    /// `order` is that of uncompressed samples, where the container says it and its reader does not see it.
+    fn of_media(
+        source: Box<dyn MediaSource>,
+        container: Container,
+        edits: &[TrackEdits],
+        order: Option<ByteOrder>,
+    ) -> Result<Self, Rejection> {
+        let mut reader = match container.reader(MediaSourceStream::new(source, Default::default())) {
             Ok(reader) => reader,
             Err(Error::IoError(error)) if is_the_systems(&error) => {
                 return Err(io_rejection(&error));
@@ -169,7 +186,8 @@ impl Source {
             Err(_) => return Err(Rejection::NoFrames),
         };
         let gapless = itunes_gapless(reader.as_mut());
-        let (track, params) = audio_track(reader.as_ref(), container)?;
+        let (track, mut params) = audio_track(reader.as_ref(), container)?;
+        params.codec = quicktime::codec_in_order(params.codec, order);
         let rate = params.sample_rate.unwrap_or(0);
         let played = match edits
             .iter()
@@ -199,7 +217,20 @@ impl ProbedStream {
     /// Reads the header of a file whose container is in this range of it, and its first packets.
     pub(super) fn open(file: MeteredFile, range: Range<u64>, container: Container) -> Result<Self, Rejection> {
         let (bytes, meter) = (range.end - range.start, Arc::clone(file.meter()));
-        let source = Source::open(file, range, container)?;
+        Self::of_source(Source::open(file, range, container)?, bytes, meter, container)
+    }
+
+    /// The same of anything else that Symphonia reads, of about so many bytes.
+    pub(super) fn open_source(
+        source: Box<dyn MediaSource>,
+        bytes: u64,
+        meter: Arc<Meter>,
+        container: Container,
+    ) -> Result<Self, Rejection> {
+        Self::of_source(Source::of_media(source, container, &[], None)?, bytes, meter, container)
+    }
+
+    fn of_source(source: Source, bytes: u64, meter: Arc<Meter>, container: Container) -> Result<Self, Rejection> {
         let params = &source.params;
         let decoder = decoder(params, container)?;
         let channels = params.channels.as_ref().map_or(0, |channels| channels.count());
@@ -223,6 +254,7 @@ impl ProbedStream {
             tail: Vec::new(),
             begins: true,
             is_ready: false,
+            downmix: Downmix::default(),
             counts: Counts::default(),
             at_end: false,
             meter,
@@ -385,13 +417,7 @@ impl ProbedStream {
         let trimmed = usize::try_from(behind_end.get()).unwrap_or(usize::MAX).min(frames);
         self.counts.last_packet = frames as u64;
         self.counts.decoded += (frames - trimmed) as u64;
-        self.mono.resize(frames, 0.0);
-        let share = 1.0 / channels as f32;
-        for plane in &self.planes {
-            for (sum, sample) in self.mono.iter_mut().zip(plane) {
-                *sum += share * sample;
-            }
-        }
+        self.downmix.planar(&self.planes, &mut self.mono);
         self.counts.non_finite += silence_non_finite(&mut self.mono);
         let tail = self.mono.split_off(frames - trimmed);
         self.mono.splice(..0, std::mem::replace(&mut self.tail, tail));
@@ -498,6 +524,11 @@ impl AudioStream for ProbedStream {
                 "has more audio than its header says, as if files were joined; convert it, to FLAC for example",
             ));
         }
-        DecodeReport::new(self.counts.decoded, self.expected(), self.counts.non_finite)
+        DecodeReport::new(
+            self.counts.decoded,
+            self.expected(),
+            self.counts.non_finite,
+            &self.downmix,
+        )
     }
 }

@@ -1,0 +1,180 @@
+//! AIFF, and AIFF-C as far as it is uncompressed.
+
+use super::chunks::{Chunks, read_body};
+use super::meter::MeteredFile;
+use super::pcm::{ByteOrder, Encoding, PcmData, PcmFormat, PcmStream, is_placeholder};
+use super::{AudioStream, io_rejection};
+use crate::audio::validate::Rejection;
+use std::io;
+use std::ops::Range;
+
+/// `FORM`, a size, `AIFF` or `AIFC`.
+const FORM_HEADER: u64 = 12;
+
+/// The part of a sound chunk before its samples: their offset, and a block size, which nothing uses.
+const SOUND_HEADER: u64 = 8;
+
+/// As much of a common chunk as matters: all but the compression's name in words.
+const COMMON_BYTES: u32 = 22;
+
+/// Whether a file begins as one of these.
+pub(super) fn is_aiff(beginning: &[u8]) -> bool {
+    let forms = [b"AIFF", b"AIFC"].map(|form| Some(form.as_slice()));
+    beginning.starts_with(b"FORM") && forms.contains(&beginning.get(8..12))
+}
+
+/// Reads the header of a file whose audio, tags around it left out, is in `range`.
+pub(super) fn open(mut file: MeteredFile, range: Range<u64>) -> Result<Box<dyn AudioStream>, Rejection> {
+    let header = Header::read(&mut file, &range).map_err(|error| io_rejection(&error))?;
+    let Some(sound) = header.sound else {
+        return Err(Rejection::NoFrames);
+    };
+    let common = header
+        .common
+        .as_deref()
+        .and_then(Common::parse)
+        .ok_or_else(|| unsupported("does not say how its samples are stored"))?;
+    let format = common.format()?;
+    let frames = match u64::from(common.frames) {
+        frames if is_placeholder(frames) => 0,
+        frames => frames * format.encoding.bytes() * u64::from(format.channels),
+    };
+    let data = PcmData::new(sound.begin, &[sound.size, frames], range.end);
+    Ok(Box::new(PcmStream::open(file, format, data)?))
+}
+
+fn unsupported(problem: &str) -> Rejection {
+    Rejection::UnsupportedFormat(format!("it is an AIFF file that {problem}"))
+}
+
+/// What the chunks say.
+#[derive(Default)]
+struct Header {
+    /// Content of the common chunk.
+    common: Option<Vec<u8>>,
+    sound: Option<Sound>,
+}
+
+/// Where the samples begin, and how many bytes they are said to have.
+struct Sound {
+    begin: u64,
+    size: u64,
+}
+
+impl Header {
+    fn read(file: &mut MeteredFile, range: &Range<u64>) -> io::Result<Self> {
+        let mut header = Self::default();
+        let mut chunks = Chunks::new(range.start + FORM_HEADER, range.end, ByteOrder::Big);
+        while header.common.is_none() || header.sound.is_none() {
+            let Some(chunk) = chunks.next(file)? else { break };
+            match &chunk.name {
+                b"COMM" => header.common = Some(read_body(file, &chunk, COMMON_BYTES)?),
+                b"SSND" => {
+                    let offset = read_body(file, &chunk, 4)?;
+                    let offset = offset.first_chunk().map_or(0, |&bytes| u32::from_be_bytes(bytes));
+                    let before = SOUND_HEADER + u64::from(offset);
+                    header.sound = Some(Sound {
+                        begin: chunk.body + before,
+                        size: u64::from(chunk.size).saturating_sub(before),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(header)
+    }
+}
+
+/// A common chunk.
+struct Common {
+    channels: u16,
+    frames: u32,
+    bits: u16,
+    rate: u32,
+    /// `NONE` in AIFF, which has no such field.
+    compression: [u8; 4],
+}
+
+impl Common {
+    fn parse(body: &[u8]) -> Option<Self> {
+        Some(Self {
+            channels: u16::from_be_bytes(*body.first_chunk()?),
+            frames: u32::from_be_bytes(*body.get(2..)?.first_chunk()?),
+            bits: u16::from_be_bytes(*body.get(6..)?.first_chunk()?),
+            rate: extended_to_u32(*body.get(8..)?.first_chunk()?),
+            compression: body
+                .get(18..22)
+                .and_then(|bytes| bytes.first_chunk())
+                .map_or(*b"NONE", |&name| name),
+        })
+    }
+
+    fn format(&self) -> Result<PcmFormat, Rejection> {
+        use ByteOrder::{Big, Little};
+        let found = match &self.compression {
+            b"NONE" | b"none" | b"twos" => Encoding::signed(self.bits).map(|encoding| (encoding, Big)),
+            b"sowt" => Encoding::signed(self.bits).map(|encoding| (encoding, Little)),
+            b"raw " if self.bits <= 8 => Some((Encoding::Unsigned8, Big)),
+            b"in24" => Some((Encoding::Signed24, Big)),
+            b"42ni" => Some((Encoding::Signed24, Little)),
+            b"in32" => Some((Encoding::Signed32, Big)),
+            b"23ni" => Some((Encoding::Signed32, Little)),
+            b"fl32" | b"FL32" => Some((Encoding::Float32, Big)),
+            b"fl64" | b"FL64" => Some((Encoding::Float64, Big)),
+            b"alaw" | b"ALAW" => Some((Encoding::ALaw, Big)),
+            b"ulaw" | b"ULAW" => Some((Encoding::MuLaw, Big)),
+            _ => None,
+        };
+        let (encoding, order) = found.ok_or_else(|| {
+            unsupported(&format!(
+                "has samples of compression `{}` and {} bits, which is not supported",
+                self.compression.escape_ascii(),
+                self.bits
+            ))
+        })?;
+        Ok(PcmFormat {
+            encoding,
+            order,
+            rate: self.rate,
+            channels: self.channels.into(),
+        })
+    }
+}
+
+/// An 80-bit float, cut to a whole number; 0 if it is none that a sample rate can be.
+fn extended_to_u32(bytes: [u8; 10]) -> u32 {
+    const BIAS: u16 = 16_383;
+    let [high, low, mantissa @ ..] = bytes;
+    let exponent = u16::from_be_bytes([high, low]).wrapping_sub(BIAS);
+    // The mantissa has its integer bit, of the value 2^exponent, on top.
+    let mantissa = u64::from_be_bytes(mantissa);
+    if exponent < u32::BITS as u16 {
+        u32::try_from(mantissa >> (63 - exponent)).unwrap_or(0)
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sample_rates_are_floats_of_80_bits() {
+        let rate = |bytes: &[u8; 10]| extended_to_u32(*bytes);
+        assert_eq!(rate(b"\x40\x0e\xac\x44\0\0\0\0\0\0"), 44_100);
+        assert_eq!(rate(b"\x40\x0b\xfa\0\0\0\0\0\0\0"), 8000);
+        assert_eq!(rate(b"\x40\x0d\xac\x44\0\0\0\0\0\0"), 22_050);
+        // 44,100.5, nothing, less than nothing, 2^32, infinity, no number.
+        assert_eq!(rate(b"\x40\x0e\xac\x44\x80\0\0\0\0\0"), 44_100);
+        for bytes in [
+            b"\0\0\0\0\0\0\0\0\0\0",
+            b"\xc0\x0e\xac\x44\0\0\0\0\0\0",
+            b"\x40\x1f\x80\0\0\0\0\0\0\0",
+            b"\x7f\xff\x80\0\0\0\0\0\0\0",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        ] {
+            assert_eq!(rate(bytes), 0, "{bytes:x?}");
+        }
+    }
+}

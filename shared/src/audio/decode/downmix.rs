@@ -1,0 +1,99 @@
+//! Channels are mixed down by their mean, and how much of their energy that keeps is measured on the way.
+
+use crate::dsp::dot::dot;
+
+/// The mean keeps less than this share of the channels' mean energy: 20 dB less. Channels that have nothing to do with
+/// each other keep 1/channels, and a sound in one of eight channels 1/8; below a hundredth two channels are all but the
+/// inverse of each other (a correlation below -0.98), as where one is wired the wrong way round.
+const CANCELLED_SHARE: f64 = 0.01;
+
+/// Energies summed over a file: of the channels, on average, and of their mean.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Downmix {
+    channels: f64,
+    mean: f64,
+}
+
+impl Downmix {
+    /// Appends the mean of channels of one length.
+    pub(super) fn planar(&mut self, planes: &[impl AsRef<[f32]>], mono: &mut Vec<f32>) {
+        if let [plane] = planes {
+            return mono.extend_from_slice(plane.as_ref());
+        }
+        let (begin, share) = (mono.len(), 1.0 / planes.len() as f32);
+        let frames = planes.first().map_or(0, |plane| plane.as_ref().len());
+        mono.resize(begin + frames, 0.0);
+        let mean = &mut mono[begin..];
+        for plane in planes.iter().map(AsRef::as_ref) {
+            for (sum, sample) in mean.iter_mut().zip(plane) {
+                *sum += share * sample;
+            }
+            self.channels += f64::from(share * dot(plane, plane));
+        }
+        self.mean += f64::from(dot(mean, mean));
+    }
+
+    /// Appends the mean of each whole frame of interleaved samples.
+    pub(super) fn interleaved(&mut self, samples: &[f32], channels: usize, mono: &mut Vec<f32>) {
+        if channels == 1 {
+            return mono.extend_from_slice(samples);
+        }
+        let (begin, share) = (mono.len(), 1.0 / channels as f32);
+        let frames = samples.chunks_exact(channels);
+        mono.extend(frames.map(|frame| frame.iter().map(|sample| share * sample).sum::<f32>()));
+        let mean = &mono[begin..];
+        self.channels += f64::from(share * dot(samples, samples));
+        self.mean += f64::from(dot(mean, mean));
+    }
+
+    /// Whether the channels cancel each other in their mean, so that little of the music is left.
+    pub(super) fn channels_cancel(&self) -> bool {
+        self.mean < CANCELLED_SHARE * self.channels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tone(period: f32) -> Vec<f32> {
+        (0..10_000).map(|at| 0.5 * (at as f32 / period).sin()).collect()
+    }
+
+    fn cancels(planes: &[&[f32]]) -> bool {
+        let (mut planar, mut interleaved) = (Downmix::default(), Downmix::default());
+        let samples: Vec<f32> = (0..planes[0].len())
+            .flat_map(|at| planes.iter().map(move |plane| plane[at]))
+            .collect();
+        let (mut mean, mut other) = (Vec::new(), Vec::new());
+        planar.planar(planes, &mut mean);
+        interleaved.interleaved(&samples, planes.len(), &mut other);
+        assert_eq!(mean, other);
+        assert_eq!(planar.channels_cancel(), interleaved.channels_cancel());
+        planar.channels_cancel()
+    }
+
+    #[test]
+    fn only_channels_that_are_inverses_of_each_other_cancel() {
+        let (left, other, silence) = (tone(20.0), tone(31.0), vec![0.0; 10_000]);
+        let scaled = |factor: f32| -> Vec<f32> { left.iter().map(|sample| factor * sample).collect() };
+        assert!(cancels(&[&left, &scaled(-1.0)]));
+        assert!(cancels(&[&left, &scaled(-0.9)]));
+        assert!(!cancels(&[&left, &scaled(-0.5)]));
+        assert!(!cancels(&[&left, &left]));
+        assert!(!cancels(&[&left, &other]));
+        assert!(!cancels(&[&left]));
+        assert!(!cancels(&[&silence, &silence]));
+        let one_of_eight: [&[f32]; 8] = std::array::from_fn(|at| if at == 0 { &left[..] } else { &silence[..] });
+        assert!(!cancels(&one_of_eight));
+    }
+
+    #[test]
+    fn samples_that_are_no_numbers_decide_nothing() {
+        for hostile in [f32::NAN, f32::INFINITY] {
+            let mut downmix = Downmix::default();
+            downmix.planar(&[[hostile, 0.5], [0.5, -0.5]], &mut Vec::new());
+            assert!(!downmix.channels_cancel(), "{hostile}");
+        }
+    }
+}
