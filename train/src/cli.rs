@@ -314,7 +314,7 @@ mod tests {
             "train features --run r --out o --set val",
         ] {
             let parsed = Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
-            let set = match parsed.command {
+            let set: Set = match parsed.command {
                 Command::Eval(args) => args.set.into(),
                 Command::Report(args) => args.set.into(),
                 Command::Features(args) => args.set.into(),
