@@ -162,8 +162,17 @@ fn of(count: usize, change: impl Fn(&str) -> String) -> BuiltDataset {
 fn collections_of_hardly_anything_are_a_sentence_or_a_right_result() {
     // One track is listed, and the directory is there, and the file is not.
     let nothing = Collection::of_tracks(1);
-    fs::remove_file(nothing.file(&nothing.tracks()[0])).unwrap();
-    let none = BuiltDataset::of(&nothing);
+    let file = nothing.file(&nothing.tracks()[0]);
+    fs::remove_file(&file).unwrap();
+    let refused = BuiltDataset::empty();
+    let mut build = Program::Preprocess.command(nothing.build_arguments(&refused.path()));
+    build.assert().code(1).stderr(contains("has none of the 1 files"));
+    assert!(!refused.path().exists());
+    // The file is there and is no audio.
+    fs::write(&file, "").unwrap();
+    let none = BuiltDataset::empty();
+    let mut build = Program::Preprocess.command(nothing.build_arguments(&none.path()));
+    build.assert().success().stderr(contains("warning: no track was kept"));
     assert_eq!(none.table("tracks.csv").len(), 0);
     Program::Preprocess
         .command(["verify"])
