@@ -128,7 +128,8 @@ fn the_command_that_a_stopped_run_prints_continues_it() {
         let output = end(child);
         let said = stderr(&output);
         assert_eq!(output.status.code(), Some(75), "{said}");
-        let command = said.split('`').nth(1).unwrap();
+        let printed = said.split_once("continue with `").unwrap().1;
+        let command = printed.split('`').next().unwrap();
         let resumed = Command::new("bash")
             .args(["-c", command])
             .env("PATH", &path)
