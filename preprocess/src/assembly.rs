@@ -8,6 +8,7 @@ use crate::index::{self, IndexError, PLAN_FILE, Rows};
 use crate::journal::{Entry, JOURNAL_DIRECTORY, Journal, JournalError};
 use crate::plan::BuildPlan;
 use crate::preset::Preset;
+use crate::recordings;
 use crate::shard_writer::PairWriter;
 use crate::source::Listing;
 use crate::source_table::SourceRow;
@@ -42,7 +43,7 @@ pub struct Origin<'a> {
 /// A track that is fit for the data set.
 #[derive(Debug)]
 pub struct Kept<'a> {
-    /// Its row; shard and flags are filled in here.
+    /// Its row; shard, flags and recording are filled in here.
     pub row: TrackRow,
     /// Mono PCM.
     pub waveform: &'a [i16],
@@ -133,11 +134,13 @@ enum Found {
 }
 
 /// Makes the data set in `root`, goes on with it, adds tracks to it, or finds that it is complete. `work` gets the
-/// positions in the listing of the tracks that are missing, and gives each to [`Assembly::take`] in that order.
+/// positions in the listing of the tracks that are missing, and gives each to [`Assembly::take`] in that order. Threads of
+/// `pool` compare the tracks at the end.
 pub fn assemble<E: From<AssemblyError>>(
     root: &Path,
     plan: &BuildPlan,
     origin: &Origin<'_>,
+    pool: &rayon::ThreadPool,
     progress: &mut dyn BuildProgress,
     work: impl FnOnce(&mut Assembly<'_>, &[usize], &mut dyn BuildProgress) -> Result<(), E>,
 ) -> Result<BuildReport, E> {
@@ -183,7 +186,7 @@ pub fn assemble<E: From<AssemblyError>>(
     progress.begin(missing.len(), resumed);
     work(&mut assembly, &missing[resumed..], progress)?;
     progress.end();
-    let index = assembly.finish(origin, missing.len())?;
+    let index = assembly.finish(origin, pool, missing.len())?;
     journal.remove().map_err(AssemblyError::from)?;
     let report = report(root, index, begin)?;
     Ok(BuildReport {
@@ -350,7 +353,12 @@ impl<'a> Assembly<'a> {
         Ok(())
     }
 
-    fn finish(mut self, origin: &Origin<'_>, all: usize) -> Result<DatasetIndex, AssemblyError> {
+    fn finish(
+        mut self,
+        origin: &Origin<'_>,
+        pool: &rayon::ThreadPool,
+        all: usize,
+    ) -> Result<DatasetIndex, AssemblyError> {
         assert_eq!(
             self.done, all,
             "every track is kept or dropped before a data set is finished"
@@ -385,6 +393,7 @@ impl<'a> Assembly<'a> {
         // A data set that grew has its later tracks between the earlier ones.
         rows.tracks.sort_by_key(|row| row.track_id);
         rows.summaries.sort_by_key(|row| row.track_id);
+        pool.install(|| recordings::assign(&mut rows.tracks, &rows.summaries, &self.plan.features));
         let differences = match origin.preset {
             Some(preset) if self.plan.part.is_none() => {
                 preset.differences(origin.listing, &rows.tracks, &rows.rejected)

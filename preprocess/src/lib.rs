@@ -22,6 +22,7 @@ pub mod plan;
 pub mod preset;
 pub mod progress;
 mod quantity;
+mod recordings;
 pub mod report;
 pub mod shard_writer;
 pub mod source;

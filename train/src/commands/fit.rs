@@ -294,11 +294,11 @@ fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) 
         ));
     }
     let leaks = &data.split.index.leaks;
-    if !leaks.artists.is_empty() || !leaks.duplicates.is_empty() {
+    if !leaks.artists.is_empty() || !leaks.recordings.is_empty() {
         console.line(&format!(
-            "{} artists and {} duplicate recordings stand in more than one set of this split; figures will flatter",
+            "{} artists and {} recordings are in more than one set of this split, so scores will be too optimistic",
             leaks.artists.len(),
-            leaks.duplicates.len(),
+            leaks.recordings.len(),
         ));
     }
     Ok(())

@@ -40,7 +40,7 @@ pub struct Overlap {
     /// Judged tracks by them.
     pub artist_tracks: usize,
     /// Recordings of the judged set that are in another one under another id.
-    pub duplicates: usize,
+    pub recordings: usize,
     /// Judged tracks whose artist is not known, so that nothing can be said of them.
     pub tracks_without_artist: usize,
 }
@@ -61,7 +61,7 @@ impl Overlap {
         Self {
             artists,
             artist_tracks,
-            duplicates: shared(&leaks.duplicates).0,
+            recordings: shared(&leaks.recordings).0,
             tracks_without_artist,
         }
     }
@@ -198,12 +198,13 @@ fn leaks(facts: &Facts) -> Vec<Mark> {
                 );
                 add("artist_overlap", true, sentence);
             }
-            if overlap.duplicates > 0 {
+            if overlap.recordings > 0 {
                 let sentence = format!(
-                    "leaked: {} recordings of the set are in another one too, under other ids; build with --drop duplicates",
-                    overlap.duplicates
+                    "leaked: {} recordings of the set are in another one too, under other ids; make a split with --strategy \
+                     grouped --group-by recording",
+                    overlap.recordings
                 );
-                add("duplicates", true, sentence);
+                add("recordings", true, sentence);
             }
             if overlap.tracks_without_artist > 0 && strategy != "official" {
                 let sentence = format!(
@@ -280,10 +281,10 @@ mod tests {
                 }),
             ),
             (
-                "duplicates",
+                "recordings",
                 Box::new(move |facts| {
                     facts.split = overlap(Overlap {
-                        duplicates: 1,
+                        recordings: 1,
                         ..Overlap::default()
                     });
                 }),
@@ -345,12 +346,12 @@ mod tests {
                 leak("c", &[(Set::Train, &[7]), (Set::Val, &[8])]),
             ],
             albums: Vec::new(),
-            duplicates: vec![leak("d", &[(Set::Train, &[9]), (Set::Val, &[10])])],
+            recordings: vec![leak("d", &[(Set::Train, &[9]), (Set::Val, &[10])])],
             ..LeakAudit::default()
         };
         let test = Overlap::of(&leaks, Set::Test, 0);
-        assert_eq!((test.artists, test.artist_tracks, test.duplicates), (2, 3, 0));
+        assert_eq!((test.artists, test.artist_tracks, test.recordings), (2, 3, 0));
         let val = Overlap::of(&leaks, Set::Val, 0);
-        assert_eq!((val.artists, val.artist_tracks, val.duplicates), (2, 2, 1));
+        assert_eq!((val.artists, val.artist_tracks, val.recordings), (2, 2, 1));
     }
 }

@@ -91,7 +91,7 @@ fn split(entry: &Entry) -> String {
     let by = split.group_by.as_ref().map_or(String::new(), |by| format!(" by {by}"));
     format!(
         "{name} ({}{by}; {} artists and {} recordings in other sets)",
-        split.strategy, split.overlap.artists, split.overlap.duplicates
+        split.strategy, split.overlap.artists, split.overlap.recordings
     )
 }
 
