@@ -9,6 +9,7 @@ use crate::journal::{Entry, JOURNAL_DIRECTORY, Journal, JournalError};
 use crate::label_warnings;
 use crate::plan::BuildPlan;
 use crate::preset::Preset;
+use crate::recordings;
 use crate::shard_writer::PairWriter;
 use crate::source::Listing;
 use crate::source_table::SourceRow;
@@ -43,7 +44,7 @@ pub struct Origin<'a> {
 /// A track that is fit for the data set.
 #[derive(Debug)]
 pub struct Kept<'a> {
-    /// Its row; the shard and two of the flags are filled in here.
+    /// Its row; the shard, two of the flags and the recording are filled in here.
     pub row: TrackRow,
     /// Mono PCM.
     pub waveform: &'a [i16],
@@ -147,11 +148,13 @@ enum Found {
 }
 
 /// Makes the data set in `root`, goes on with it, adds tracks to it, or finds that it is complete. `work` gets the
-/// positions in the listing of the tracks that are missing, and gives each to [`Assembly::take`] in that order.
+/// positions in the listing of the tracks that are missing, and gives each to [`Assembly::take`] in that order. Threads of
+/// `pool` compare the tracks at the end.
 pub fn assemble<E: From<AssemblyError>>(
     root: &Path,
     plan: &BuildPlan,
     origin: &Origin<'_>,
+    pool: &rayon::ThreadPool,
     progress: &mut dyn BuildProgress,
     work: impl FnOnce(&mut Assembly<'_>, &[usize], &mut dyn BuildProgress) -> Result<(), E>,
 ) -> Result<BuildReport, E> {
@@ -204,7 +207,7 @@ pub fn assemble<E: From<AssemblyError>>(
     progress.begin(missing.len(), resumed);
     work(&mut assembly, &missing[resumed..], progress)?;
     progress.end();
-    let index = assembly.finish(origin, missing.len())?;
+    let index = assembly.finish(origin, pool, missing.len())?;
     journal.remove().map_err(AssemblyError::from)?;
     Ok(BuildReport {
         before,
@@ -376,7 +379,12 @@ impl<'a> Assembly<'a> {
         Ok(())
     }
 
-    fn finish(mut self, origin: &Origin<'_>, all: usize) -> Result<DatasetIndex, AssemblyError> {
+    fn finish(
+        mut self,
+        origin: &Origin<'_>,
+        pool: &rayon::ThreadPool,
+        all: usize,
+    ) -> Result<DatasetIndex, AssemblyError> {
         assert_eq!(
             self.done, all,
             "every track is kept or dropped before a data set is finished"
@@ -411,6 +419,7 @@ impl<'a> Assembly<'a> {
         // A data set that grew has its later tracks between the earlier ones.
         rows.tracks.sort_by_key(|row| row.track_id);
         rows.summaries.sort_by_key(|row| row.track_id);
+        pool.install(|| recordings::assign(&mut rows.tracks, &rows.summaries, &self.plan.features));
         let differences = match origin.preset {
             Some(preset) if self.plan.part.is_none() => {
                 preset.differences(origin.listing, &rows.tracks, &rows.rejected)

@@ -363,6 +363,7 @@ mod tests {
                 bad_frames: 0,
                 clipped_samples: 0,
                 flags: Vec::new(),
+                recording: 3,
                 shard: 0,
                 waveform_blake3: "01".into(),
                 mel_blake3: "23".into(),

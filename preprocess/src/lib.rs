@@ -24,6 +24,7 @@ pub mod preset;
 pub mod progress;
 mod quantity;
 pub mod recorded;
+mod recordings;
 pub mod report;
 pub mod shard_writer;
 pub mod source;

@@ -9,6 +9,7 @@ use clap::Parser;
 use preprocess::cli::{
     self, BuildArgs, Cli, Command, ExtendArgs, InspectArgs, MergeArgs, SplitArgs, SplitTask, UsageError, VerifyArgs,
 };
+use preprocess::inspect::duplicates::DuplicateReport;
 use preprocess::inspect::files::TrackLabels;
 use preprocess::inspect::labels::LabelReport;
 use preprocess::inspect::picture::TrackPicture;
@@ -162,6 +163,9 @@ fn inspect(args: InspectArgs, style: Style) -> anyhow::Result<Outcome> {
             labels.write_picture(png)?;
         }
         return Ok(report::labels(&labels, args.png.as_deref()));
+    }
+    if args.duplicates {
+        return Ok(report::duplicates(&DuplicateReport::read(&args.dataset)?));
     }
     match (args.track, &args.png) {
         (Some(track_id), Some(png)) => draw_track(&args.dataset, track_id, png),

@@ -134,10 +134,17 @@ pub fn merge(config: &MergeConfig, progress: &mut dyn BuildProgress) -> Result<B
         waveforms_of: None,
     };
     let pool = pipeline::thread_pool(config.jobs)?;
-    assembly::assemble(&config.out, &plan, &origin, progress, |assembly, missing, progress| {
-        let missing: Vec<&Fate<'_>> = missing.iter().map(|&at| &fates[&listing.tracks[at].track_id]).collect();
-        copy(&missing, &pool, assembly, progress)
-    })
+    assembly::assemble(
+        &config.out,
+        &plan,
+        &origin,
+        &pool,
+        progress,
+        |assembly, missing, progress| {
+            let missing: Vec<&Fate<'_>> = missing.iter().map(|&at| &fates[&listing.tracks[at].track_id]).collect();
+            copy(&missing, &pool, assembly, progress)
+        },
+    )
 }
 
 fn wanted_sizes(sources: &[SourceRow]) -> Vec<Option<u64>> {

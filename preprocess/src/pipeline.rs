@@ -132,15 +132,22 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
         preset: config.preset.as_ref(),
         waveforms_of: None,
     };
-    let report = assembly::assemble(&config.out, &plan, &origin, progress, |assembly, missing, progress| {
-        let work = Extraction {
-            config,
-            tracks: &listing.tracks,
-            sizes: &sizes,
-            missing,
-        };
-        work.run(&pool, assembly, progress)
-    })?;
+    let report = assembly::assemble(
+        &config.out,
+        &plan,
+        &origin,
+        &pool,
+        progress,
+        |assembly, missing, progress| {
+            let work = Extraction {
+                config,
+                tracks: &listing.tracks,
+                sizes: &sizes,
+                missing,
+            };
+            work.run(&pool, assembly, progress)
+        },
+    )?;
     Ok(BuildReport { notes, ..report })
 }
 
@@ -247,6 +254,7 @@ fn kept<'a>(source: &TrackSource, track: &'a ExtractedTrack) -> Kept<'a> {
             bad_frames: track.bad_frames,
             clipped_samples: track.clipped_samples,
             flags: track.flags.clone(),
+            recording: source.track_id,
             shard: 0,
             waveform_blake3: track.waveform_blake3.clone(),
             mel_blake3: track.mel_blake3.clone(),

@@ -364,6 +364,7 @@ mod tests {
             bad_frames: 0,
             clipped_samples: 0,
             flags,
+            recording: track_id,
             shard: 0,
             waveform_blake3: String::new(),
             mel_blake3: String::new(),

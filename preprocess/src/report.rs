@@ -3,6 +3,7 @@
 use crate::assembly::BuildReport;
 use crate::extend::ExtendReport;
 use crate::inspect::Overview;
+use crate::inspect::duplicates::DuplicateReport;
 use crate::inspect::labels::LabelReport;
 use crate::quantity::{hours, size};
 use crate::split::{FoldsReport, SplitReport, audit, missing};
@@ -176,7 +177,7 @@ pub fn split(report: &SplitReport) -> Outcome {
 
 fn describe_leaks(leaks: &LeakAudit, split: &Split) -> String {
     audit::describe(
-        [leaks.artists.len(), leaks.albums.len(), leaks.duplicates.len()],
+        [leaks.artists.len(), leaks.albums.len(), leaks.recordings.len()],
         [leaks.unknown_artists, leaks.unknown_albums],
         split.tracks.values().map(Vec::len).sum(),
     )
@@ -186,7 +187,7 @@ fn count_leaks(leaks: &LeakAudit) -> Value {
     json!({
         "artists": leaks.artists.len(),
         "albums": leaks.albums.len(),
-        "duplicates": leaks.duplicates.len(),
+        "recordings": leaks.recordings.len(),
         "unknown_artists": leaks.unknown_artists,
         "unknown_albums": leaks.unknown_albums,
     })
@@ -337,6 +338,11 @@ pub fn labels(report: &LabelReport, png: Option<&Path>) -> Outcome {
     json["labels_each"] = report.cardinality().into();
     json["png"] = json!(png.map(Path::to_string_lossy));
     Outcome::new("inspect", text, json, Vec::new())
+}
+
+/// Which tracks are the same recording.
+pub fn duplicates(report: &DuplicateReport) -> Outcome {
+    Outcome::new("inspect", report.to_string(), json!(report), Vec::new())
 }
 
 /// What a picture says.

@@ -6,12 +6,17 @@ use crate::pipeline::{self, BuildConfig, BuildError};
 use crate::source::Source;
 use crate::source::fma::Subset;
 use crate::split::{self, Method, Ratios, SplitConfig, Strategy};
+use rand::RngExt;
 use shared::audio::extract::Extractor;
 use shared::audio::validate::ValidateConfig;
 use shared::features::FeatureConfig;
+use shared::recordings::{MAX_ROWS, Peak};
+use shared::rng::{self, Purpose};
 use shared::split::Split;
+use shared::stats::TrackSummary;
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -129,6 +134,28 @@ impl Collection {
 
     pub fn build(&self, name: &str) -> Result<BuildReport, BuildError> {
         pipeline::build(&self.config(name), &mut Unwatched)
+    }
+}
+
+/// The summary of a track that has these steps of the recording `seed`, with the default features: of a peak every
+/// eighth of a second, those in between.
+pub fn excerpt(track_id: u64, seed: u64, steps: Range<u32>) -> TrackSummary {
+    let mut rng = rng::stream(seed, 0, 0, Purpose::Crop);
+    let all = (0..2000).map(|at| Peak {
+        step: 5 * at + rng.random_range(0..5),
+        row: rng.random_range(0..MAX_ROWS as u8),
+    });
+    let features = FeatureConfig::default();
+    TrackSummary {
+        frames: u64::from(steps.end - steps.start),
+        peaks: all
+            .filter(|peak| steps.contains(&peak.step))
+            .map(|peak| Peak {
+                step: peak.step - steps.start,
+                ..peak
+            })
+            .collect(),
+        ..TrackSummary::new(track_id, &[1], &vec![half::f16::ZERO; features.n_mels], &features)
     }
 }
 

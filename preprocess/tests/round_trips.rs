@@ -10,6 +10,7 @@ use shared::audio::validate::ValidateConfig;
 use shared::dataset::{ShardFileRecord, ShardRecord};
 use shared::features::FeatureConfig;
 use shared::manifest::{Flag, RejectedRow, TrackRow};
+use shared::recordings::Peak;
 use shared::stats::TrackSummary;
 use std::fs;
 
@@ -62,7 +63,7 @@ prop_compose! {
 prop_compose! {
     fn track()(
         numbers in any::<(u64, u64, u32, u32, u64, u64)>(),
-        shard in any::<usize>(),
+        (shard, recording) in any::<(usize, u64)>(),
         labels in prop::collection::vec(text().prop_filter("as sources give them", |label| !label.is_empty() && !label.contains('|')), 0..3),
         texts in prop::collection::vec(text(), 6),
         flagged in any::<bool>(),
@@ -81,6 +82,7 @@ prop_compose! {
             bad_frames: numbers.4,
             clipped_samples: numbers.5,
             flags: if flagged { vec![Flag::Duplicate, Flag::NearSilent] } else { Vec::new() },
+            recording,
             shard,
             waveform_blake3,
             mel_blake3,
@@ -101,6 +103,7 @@ prop_compose! {
             mel_sum_squares: values[4..].to_vec(),
             mfcc: vec![0.1; 140],
             chroma: vec![0.3; 84],
+            peaks: vec![Peak { step: 3, row: 5 }],
         }
     }
 }

@@ -24,6 +24,8 @@ pub mod log;
 #[forbid(unsafe_code)]
 pub mod manifest;
 #[forbid(unsafe_code)]
+pub mod recordings;
+#[forbid(unsafe_code)]
 pub mod rng;
 // The memory map is in there.
 pub mod shard;

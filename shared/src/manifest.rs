@@ -33,6 +33,8 @@ pub struct TrackRow {
     /// What is worth knowing of the track, see [`Flag`]. Joined by `|`.
     #[serde(with = "joined")]
     pub flags: Vec<Flag>,
+    /// The lowest id of the tracks that are the same recording as this one; its own where there is no other.
+    pub recording: u64,
     /// Number of the shard pair that holds the track.
     pub shard: usize,
     /// BLAKE3 of the waveform tensor's bytes, 64 hexadecimal digits.
@@ -166,6 +168,7 @@ impl Columns for TrackRow {
         "bad_frames",
         "clipped_samples",
         "flags",
+        "recording",
         "shard",
         "waveform_blake3",
         "mel_blake3",
@@ -228,6 +231,7 @@ mod tests {
             bad_frames: 0,
             clipped_samples: 12,
             flags: vec![Flag::Duplicate, Flag::NearSilent],
+            recording: 1,
             shard: 0,
             waveform_blake3: "ab".into(),
             mel_blake3: "cd".into(),
@@ -269,7 +273,7 @@ mod tests {
         #[test]
         fn any_track_row_comes_back(
             numbers in any::<(u64, u64, u32, u32, u64, u64)>(),
-            (shard, samples) in any::<(usize, u64)>(),
+            (shard, samples, recording) in any::<(usize, u64, u64)>(),
             labels in prop::collection::vec(label(), 0..4),
             flags in prop::sample::subsequence(Flag::ALL.to_vec(), 0..=Flag::ALL.len()),
             texts in prop::collection::vec(text(), 6),
@@ -288,6 +292,7 @@ mod tests {
                 bad_frames: numbers.4,
                 clipped_samples: numbers.5,
                 flags,
+                recording,
                 shard,
                 waveform_blake3,
                 mel_blake3,
@@ -327,8 +332,8 @@ mod tests {
         assert_eq!(
             csv,
             "track_id,labels,artist,album,official_split,path,samples,source_rate,source_channels,bad_frames,\
-             clipped_samples,flags,shard,waveform_blake3,mel_blake3\n\
-             2,Hip-Hop,1,1,train,000/000002.mp3,1321967,44100,2,0,12,duplicate|near_silent,0,ab,cd\n"
+             clipped_samples,flags,recording,shard,waveform_blake3,mel_blake3\n\
+             2,Hip-Hop,1,1,train,000/000002.mp3,1321967,44100,2,0,12,duplicate|near_silent,1,0,ab,cd\n"
         );
     }
 

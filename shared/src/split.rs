@@ -90,7 +90,7 @@ pub struct SplitIndex {
     pub dataset: String,
     /// How tracks were divided: `random`, `stratified`, `grouped`, `official`.
     pub strategy: String,
-    /// What tied tracks together, for `grouped`: `artist`, `artist-album`.
+    /// What tied tracks together, for `grouped`: `artist`, `artist-album`, `recording`.
     pub group_by: Option<String>,
     /// Shares of train, val and test that were asked for; they sum to 1. None for `official` and for folds.
     pub ratios: Option<[f64; 3]>,
@@ -114,8 +114,8 @@ pub struct LeakAudit {
     pub artists: Vec<Leak>,
     /// Albums with tracks in two sets or more.
     pub albums: Vec<Leak>,
-    /// Recordings, by the checksum of their samples, that stand in two sets or more under different ids.
-    pub duplicates: Vec<Leak>,
+    /// Recordings with tracks in two sets or more.
+    pub recordings: Vec<Leak>,
     /// Tracks whose artist is unknown, so `artists` says nothing about them.
     pub unknown_artists: usize,
     /// Tracks whose album is unknown, so `albums` says nothing about them.
@@ -126,7 +126,7 @@ pub struct LeakAudit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leak {
-    /// The artist, the album, or the samples' checksum.
+    /// The artist, the album, or the recording: the lowest id of its tracks.
     pub name: String,
     /// Its tracks in each set.
     pub tracks: BTreeMap<Set, Vec<u64>>,

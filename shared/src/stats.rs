@@ -13,6 +13,7 @@ use crate::dsp::decibel::refer_to_max;
 use crate::dsp::mfcc::N_MFCC;
 use crate::dsp::moments::STATISTICS;
 use crate::features::FeatureConfig;
+use crate::recordings::{Peak, PeakGrid};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,8 @@ pub struct TrackSummary {
     pub mfcc: Vec<f32>,
     /// [`CHROMA_STATISTICS`] values, or none likewise.
     pub chroma: Vec<f32>,
+    /// The [peaks](PeakGrid::peaks) of the mel spectrogram, by which the same recording is found again.
+    pub peaks: Vec<Peak>,
 }
 
 impl TrackSummary {
@@ -104,6 +107,7 @@ impl TrackSummary {
             mel_sum_squares,
             mfcc: Vec::new(),
             chroma: Vec::new(),
+            peaks: PeakGrid::new(features).peaks(&decibels, features.n_mels),
         }
     }
 

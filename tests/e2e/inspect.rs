@@ -82,7 +82,7 @@ fn figures_are_those_of_the_tables() {
         for field in ["strategy", "group_by", "ratios", "seed"] {
             assert_eq!(split[field], on_disk[field], "{name} {field}");
         }
-        for kind in ["artists", "albums", "duplicates"] {
+        for kind in ["artists", "albums", "recordings"] {
             let leaks = on_disk["leaks"][kind].as_array().unwrap();
             let names: Vec<&Value> = leaks.iter().map(|leak| &leak["name"]).collect();
             assert_eq!(split["leaks"][kind]["names"], json!(names), "{name} {kind}");

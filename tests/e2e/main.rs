@@ -24,6 +24,7 @@ mod parts;
 mod places;
 mod predict;
 mod predictions;
+mod recordings;
 mod report;
 mod report_screenshots;
 mod scoreboard;

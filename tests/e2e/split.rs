@@ -134,7 +134,7 @@ fn a_recording_in_two_sets_is_named_although_its_artists_differ() {
         let apart = sets(&dataset, &name)
             .values()
             .all(|set| !(set.contains(&first.id.to_string()) && set.contains(&second.id.to_string())));
-        let leaks = split_json(&dataset, &name)["leaks"]["duplicates"]
+        let leaks = split_json(&dataset, &name)["leaks"]["recordings"]
             .as_array()
             .unwrap()
             .len();

@@ -73,6 +73,7 @@ pub fn dataset() -> TempDir {
             bad_frames: 0,
             clipped_samples: 0,
             flags: Vec::new(),
+            recording: track_id,
             shard: 0,
             waveform_blake3: blake3::hash(bytemuck::cast_slice(&samples)).to_hex().to_string(),
             mel_blake3: blake3::hash(bytemuck::cast_slice(&decibels)).to_hex().to_string(),

@@ -12,6 +12,7 @@ Examples:
   preprocess inspect data/fma_small --analysis analysis --sample-tracks all
   preprocess inspect data/fma_small --track 2 --png track-2.png
   preprocess inspect data/mtat --labels --png correlation.png
+  preprocess inspect data/gtzan --duplicates
 
 The page needs no network and no script. Beside what is printed it has histograms and variances of samples, mean
 spectra, principal components and typical tracks of each class; --analysis writes the same as pictures and as JSON.";
@@ -40,6 +41,9 @@ pub struct InspectArgs {
     /// Counts labels, labels per track, and how labels go together
     #[arg(long, group = "subject")]
     pub labels: bool,
+    /// Lists tracks that are the same recording: copies in other encodings, cut elsewhere, at other levels
+    #[arg(long, group = "subject", conflicts_with = "png")]
+    pub duplicates: bool,
     /// Draws the track's waveform and mel spectrogram, or the labels' correlation
     #[arg(long, value_name = "FILE", requires = "subject")]
     pub png: Option<PathBuf>,
@@ -88,6 +92,7 @@ mod tests {
             "",
             "--labels",
             "--labels --png f.png",
+            "--duplicates",
             "--track 3 --png f.png",
             "--html f.html",
             "--html f.html --analysis d --sample-tracks 7 --jobs 2",
@@ -100,6 +105,9 @@ mod tests {
         }
         for line in [
             "--labels --track 3 --png f.png",
+            "--duplicates --labels",
+            "--duplicates --png f.png",
+            "--duplicates --html f.html",
             "--labels --html f.html",
             "--track 3 --png f.png --analysis d",
         ] {

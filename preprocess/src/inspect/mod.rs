@@ -4,6 +4,7 @@
 pub mod analysis;
 mod chart;
 pub mod distribution;
+pub mod duplicates;
 pub mod files;
 pub mod labels;
 mod labels_picture;

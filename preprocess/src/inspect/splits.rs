@@ -95,8 +95,8 @@ pub struct Leaks {
     pub artists: LeakOverview,
     /// Albums.
     pub albums: LeakOverview,
-    /// Recordings, by the checksum of their samples.
-    pub duplicates: LeakOverview,
+    /// Recordings.
+    pub recordings: LeakOverview,
 }
 
 /// Things of one kind that stand in more than one set.
@@ -108,7 +108,7 @@ pub struct LeakOverview {
     pub tracks: usize,
     /// Tracks of which it is unknown, so that they may leak unseen.
     pub unknown: usize,
-    /// Their names, or checksums.
+    /// Their names; of recordings, the lowest ids.
     pub names: Vec<String>,
 }
 
@@ -182,7 +182,7 @@ fn details(split: &Split, classes: &[String], by_id: &HashMap<u64, &TrackRow>) -
         leaks: Leaks {
             artists: LeakOverview::new(leaks.artists, leaks.unknown_artists),
             albums: LeakOverview::new(leaks.albums, leaks.unknown_albums),
-            duplicates: LeakOverview::new(leaks.duplicates, 0),
+            recordings: LeakOverview::new(leaks.recordings, 0),
         },
     }))
 }
@@ -198,10 +198,10 @@ impl SplitDetails {
         let Leaks {
             artists,
             albums,
-            duplicates,
+            recordings,
         } = &self.leaks;
         audit::describe(
-            [artists.count, albums.count, duplicates.count],
+            [artists.count, albums.count, recordings.count],
             [artists.unknown, albums.unknown],
             self.tracks(),
         )

@@ -1,7 +1,6 @@
 //! What a split lets a model recognise instead of generalise: artists, albums and recordings in more than one set. The
 //! audit is made whatever the strategy. What it cannot know, it counts.
 
-use super::strategy::Column;
 use crate::quantity::{counted, grouped};
 use shared::manifest::TrackRow;
 use shared::split::{Leak, LeakAudit, Set};
@@ -10,9 +9,9 @@ use std::collections::BTreeMap;
 /// Everything that is in more than one set.
 pub(crate) fn leaks(tracks: &[TrackRow], sets: &[Set]) -> LeakAudit {
     LeakAudit {
-        artists: by(tracks, sets, |row| &row.artist),
-        albums: by(tracks, sets, |row| &row.album),
-        duplicates: by(tracks, sets, |row| &row.waveform_blake3),
+        artists: by(tracks, sets, |row| row.artist.clone()),
+        albums: by(tracks, sets, |row| row.album.clone()),
+        recordings: by(tracks, sets, |row| row.recording.to_string()),
         unknown_artists: tracks.iter().filter(|row| row.artist.is_empty()).count(),
         unknown_albums: tracks.iter().filter(|row| row.album.is_empty()).count(),
     }
@@ -46,19 +45,16 @@ fn describe_kind(leaks: usize, one: &str, more: &str, unknown: usize, tracks: us
     }
 }
 
-fn by(tracks: &[TrackRow], sets: &[Set], name: Column) -> Vec<Leak> {
-    let mut places: BTreeMap<&String, BTreeMap<Set, Vec<u64>>> = BTreeMap::new();
-    for (row, set) in tracks.iter().zip(sets).filter(|(row, _)| !name(row).is_empty()) {
+fn by(tracks: &[TrackRow], sets: &[Set], name: fn(&TrackRow) -> String) -> Vec<Leak> {
+    let mut places: BTreeMap<String, BTreeMap<Set, Vec<u64>>> = BTreeMap::new();
+    for (row, set) in tracks.iter().zip(sets) {
         let own = places.entry(name(row)).or_default();
         own.entry(*set).or_default().push(row.track_id);
     }
     places
         .into_iter()
-        .filter(|(_, tracks)| tracks.len() > 1)
-        .map(|(name, tracks)| Leak {
-            name: name.clone(),
-            tracks,
-        })
+        .filter(|(name, tracks)| !name.is_empty() && tracks.len() > 1)
+        .map(|(name, tracks)| Leak { name, tracks })
         .collect()
 }
 
@@ -69,31 +65,31 @@ mod tests {
 
     #[test]
     fn artists_albums_and_recordings_in_two_sets_are_named() {
-        let track = |id, artist: &str, album: &str, samples: &str| TrackRow {
+        let track = |id, artist: &str, album: &str, recording| TrackRow {
             artist: artist.into(),
             album: album.into(),
-            waveform_blake3: samples.into(),
+            recording,
             ..row(id, "Pop")
         };
         let tracks = [
-            track(1, "a", "x", "1"),
-            track(2, "a", "y", "2"),
-            track(3, "b", "", "1"),
-            track(4, "c", "", "3"),
+            track(1, "a", "x", 1),
+            track(2, "a", "y", 2),
+            track(3, "b", "", 1),
+            track(4, "c", "", 4),
         ];
         let audit = leaks(&tracks, &[Set::Train, Set::Val, Set::Test, Set::Test]);
         let names = |leaks: &[Leak]| leaks.iter().map(|leak| leak.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&audit.artists), ["a"]);
         assert_eq!(names(&audit.albums), [""; 0]);
-        assert_eq!(names(&audit.duplicates), ["1"]);
-        let places = &audit.duplicates[0].tracks;
+        assert_eq!(names(&audit.recordings), ["1"]);
+        let places = &audit.recordings[0].tracks;
         assert_eq!(
             (places[&Set::Train].as_slice(), places[&Set::Test].as_slice()),
             ([1].as_slice(), [3].as_slice())
         );
         assert_eq!((audit.unknown_artists, audit.unknown_albums), (0, 2));
         let one_set = leaks(&tracks, &[Set::Train; 4]);
-        assert!(one_set.artists.is_empty() && one_set.albums.is_empty() && one_set.duplicates.is_empty());
+        assert!(one_set.artists.is_empty() && one_set.albums.is_empty() && one_set.recordings.is_empty());
     }
 
     #[test]

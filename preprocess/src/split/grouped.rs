@@ -23,10 +23,9 @@ const PARTNERS: usize = 64;
 
 /// The part of every row, no group in two of them; or why there is no such division.
 pub(super) fn divide(tracks: &[TrackRow], by: GroupBy, shares: &[f64], seed: u64) -> Result<Vec<usize>, String> {
-    if tracks
-        .iter()
-        .all(|row| by.columns().iter().all(|column| column(row).is_empty()))
-    {
+    let columns = by.columns();
+    let unknown = |row: &TrackRow| columns.iter().all(|column| column(row).is_empty());
+    if !columns.is_empty() && tracks.iter().all(unknown) {
         return Err(format!(
             "the source of this data set does not name the {} of any track; use another --strategy",
             by.name()

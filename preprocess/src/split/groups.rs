@@ -1,11 +1,12 @@
 //! Which tracks stay together: the connected components of a table's rows.
 //!
-//! Artists tie tracks together, albums tie artists if asked to (a compilation ties everybody on it), and the same
-//! samples always tie.
+//! Tracks of the same recording are always tied. Artists tie tracks together, and albums tie artists, if asked to (a
+//! compilation ties everybody on it).
 
 use super::strategy::GroupBy;
 use shared::manifest::TrackRow;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 
 /// Tracks that stay together.
 #[derive(Clone, Debug)]
@@ -27,9 +28,14 @@ impl Group {
 pub(super) fn groups(tracks: &[TrackRow], by: GroupBy) -> Vec<Group> {
     let mut ties = Ties::new(tracks.len());
     for column in by.columns() {
-        ties.tie(tracks.iter().map(column));
+        // An empty name is unknown, and ties nothing.
+        ties.tie(
+            tracks
+                .iter()
+                .map(|row| Some(column(row)).filter(|name| !name.is_empty())),
+        );
     }
-    ties.tie(tracks.iter().map(|row| &row.waveform_blake3));
+    ties.tie(tracks.iter().map(|row| Some(row.recording)));
     let mut numbers = HashMap::new();
     let mut by_root: BTreeMap<usize, (Vec<usize>, BTreeMap<usize, f64>)> = BTreeMap::new();
     for (at, row) in tracks.iter().enumerate() {
@@ -69,11 +75,12 @@ impl Ties {
         at
     }
 
-    /// Ties those together that have the same name. An empty name is unknown, and ties nothing.
-    fn tie<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
-        let mut first_with: HashMap<&str, usize> = HashMap::new();
-        for (at, name) in names.enumerate().filter(|(_, name)| !name.is_empty()) {
-            let first = *first_with.entry(name).or_insert(at);
+    /// Ties those together that have the same key.
+    fn tie<Key: Eq + Hash>(&mut self, keys: impl Iterator<Item = Option<Key>>) {
+        let mut first_with: HashMap<Key, usize> = HashMap::new();
+        for (at, key) in keys.enumerate() {
+            let Some(key) = key else { continue };
+            let first = *first_with.entry(key).or_insert(at);
             let (a, b) = (self.root(first), self.root(at));
             self.parents[a.max(b)] = a.min(b);
         }
@@ -110,13 +117,15 @@ mod tests {
     }
 
     #[test]
-    fn recordings_with_the_same_samples_stay_together() {
-        let twin = |id, artist| TrackRow {
-            waveform_blake3: "same".into(),
+    fn tracks_of_one_recording_stay_together_whatever_groups_are_made_of() {
+        let copy = |id, artist| TrackRow {
+            recording: 1,
             ..track_by(id, "Pop", artist, "")
         };
-        let tracks = [twin(1, "a"), track_by(2, "Pop", "b", ""), twin(3, "c")];
-        assert_eq!(members(&tracks, GroupBy::Artist), [vec![0, 2], vec![1]]);
+        let tracks = [copy(1, "a"), track_by(2, "Pop", "b", ""), copy(3, "c"), copy(4, "b")];
+        assert_eq!(members(&tracks[..3], GroupBy::Artist), [vec![0, 2], vec![1]]);
+        assert_eq!(members(&tracks, GroupBy::Artist), [vec![0, 1, 2, 3]]);
+        assert_eq!(members(&tracks, GroupBy::Recording), [vec![0, 2, 3], vec![1]]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod ratios;
 mod strategy;
 mod stratified;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod warnings;
 
 pub(crate) use divided::count;

@@ -18,6 +18,8 @@ pub enum GroupBy {
     Artist,
     /// Tracks of one artist, and artists that share an album, as they do on compilations.
     ArtistAlbum,
+    /// Tracks of one recording. Those of another grouping stay together too.
+    Recording,
 }
 
 impl GroupBy {
@@ -26,14 +28,16 @@ impl GroupBy {
         match self {
             Self::Artist => "artist",
             Self::ArtistAlbum => "artist-album",
+            Self::Recording => "recording",
         }
     }
 
-    /// The columns that tie tracks together.
+    /// The columns that tie tracks together, apart from `recording`, which always does.
     pub(super) fn columns(self) -> &'static [Column] {
         match self {
             Self::Artist => &[|row| &row.artist],
             Self::ArtistAlbum => &[|row| &row.artist, |row| &row.album],
+            Self::Recording => &[],
         }
     }
 }

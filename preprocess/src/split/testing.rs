@@ -3,7 +3,7 @@
 use shared::manifest::TrackRow;
 
 /// A track of a class, with samples of its own and no artist.
-pub(super) fn row(track_id: u64, class: &str) -> TrackRow {
+pub(crate) fn row(track_id: u64, class: &str) -> TrackRow {
     TrackRow {
         track_id,
         labels: vec![class.into()],
@@ -17,6 +17,7 @@ pub(super) fn row(track_id: u64, class: &str) -> TrackRow {
         bad_frames: 0,
         clipped_samples: 0,
         flags: Vec::new(),
+        recording: track_id,
         shard: 0,
         waveform_blake3: format!("samples of {track_id}"),
         mel_blake3: String::new(),

@@ -2,7 +2,7 @@
 
 use super::divided::DividedDataset;
 use super::missing::{Advisor, Asked, describe, missing};
-use super::{FoldsConfig, Method, Strategy};
+use super::{FoldsConfig, GroupBy, Method, Strategy};
 use shared::split::{Leak, LeakAudit, Set, Split};
 use std::collections::BTreeSet;
 
@@ -65,7 +65,8 @@ fn missing_classes(
 
 /// Tracks that a grouped division cannot keep together.
 fn unknown_artists(dataset: &DividedDataset<'_>, method: Method, leaks: &LeakAudit) -> Option<String> {
-    (method.group_by().is_some() && leaks.unknown_artists > 0).then(|| {
+    let by_artist = method.group_by().is_some_and(|by| by != GroupBy::Recording);
+    (by_artist && leaks.unknown_artists > 0).then(|| {
         format!(
             "the artist of {} of {} tracks is unknown, so each of these was divided by itself",
             leaks.unknown_artists,
@@ -80,7 +81,7 @@ fn leaks(splits: &[&Split]) -> impl Iterator<Item = String> {
     let kinds: [Kind; 3] = [
         ("artist", |leaks| &leaks.artists),
         ("album", |leaks| &leaks.albums),
-        ("recording", |leaks| &leaks.duplicates),
+        ("recording", |leaks| &leaks.recordings),
     ];
     kinds.into_iter().filter_map(|(what, of)| {
         let leaks = splits.iter().flat_map(|split| of(&split.index.leaks));

@@ -35,6 +35,7 @@ fn tiny() -> TempDir {
             bad_frames: 0,
             clipped_samples: 0,
             flags: Vec::new(),
+            recording: id as u64,
             shard: 0,
             waveform_blake3: String::new(),
             mel_blake3: String::new(),

@@ -30,7 +30,7 @@ prop_compose! {
         seed in any::<Option<u64>>(),
         fold in prop::option::of((text(), any::<usize>(), any::<usize>())),
         counts in prop::collection::btree_map(set(), prop::collection::btree_map(text(), any::<usize>(), 0..3), 0..4),
-        (artists, albums, duplicates) in (leaks(), leaks(), leaks()),
+        (artists, albums, recordings) in (leaks(), leaks(), leaks()),
         (unknown_artists, unknown_albums) in any::<(usize, usize)>(),
     ) -> SplitIndex {
         SplitIndex {
@@ -44,7 +44,7 @@ prop_compose! {
             seed,
             fold: fold.map(|(name, number, of)| Fold { name, number, of }),
             counts,
-            leaks: LeakAudit { artists, albums, duplicates, unknown_artists, unknown_albums },
+            leaks: LeakAudit { artists, albums, recordings, unknown_artists, unknown_albums },
             files: BTreeMap::new(),
         }
     }

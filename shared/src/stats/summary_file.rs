@@ -1,6 +1,7 @@
 //! `summary.safetensors`: rows enter and bytes leave, and the other way round.
 
 use super::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
+use crate::recordings::{MAX_ROWS, Peak};
 use bytemuck::PodCastError;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
@@ -34,8 +35,9 @@ const CHROMA: Kind = Kind {
 
 /// The bytes of `summary.safetensors`: with N tracks, `track_id`, `waveform.samples`, `mel.frames` are `[N]` of `U64`,
 /// `waveform.sum`, `waveform.sum_squares` `[N]` of `F64`, `mel.sum`, `mel.sum_squares` `[N, n_mels]` of `F64`, and
-/// `mfcc.statistics` `[N, 140]`, `chroma.statistics` `[N, 84]` of `F32`. The last two are left out where a track has no
-/// such statistics. Readers ignore tensors of other names, so that more can be kept beside these.
+/// `mfcc.statistics` `[N, 140]`, `chroma.statistics` `[N, 84]` of `F32`; and with P peaks of all tracks, `peaks.count` `[N]`
+/// of `U64`, `peaks.step` `[P]` of `U32`, `peaks.row` `[P]` of `U8`, one track after another. The statistics are left out
+/// where a track has none. Readers ignore tensors of other names, so that more can be kept beside these.
 pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
     let n = rows.len();
     let counts = |get: fn(&TrackSummary) -> u64| rows.iter().map(get).collect::<Vec<u64>>();
@@ -49,6 +51,10 @@ pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
     let (sum, squares) = (sums(|row| row.waveform_sum), sums(|row| row.waveform_sum_squares));
     let (mel_sum, mel_squares) = (bands(|row| &row.mel_sum), bands(|row| &row.mel_sum_squares));
     let (mfcc, chroma) = (statistics(rows, MFCC), statistics(rows, CHROMA));
+    let peaks = || rows.iter().flat_map(|row| &row.peaks);
+    let peak_counts = counts(|row| row.peaks.len() as u64);
+    let peak_steps: Vec<u32> = peaks().map(|peak| peak.step).collect();
+    let peak_rows: Vec<u8> = peaks().map(|peak| peak.row).collect();
     let mut tensors: Vec<(&str, Dtype, Vec<usize>, &[u8])> = vec![
         ("track_id", Dtype::U64, vec![n], bytemuck::cast_slice(&ids)),
         ("waveform.samples", Dtype::U64, vec![n], bytemuck::cast_slice(&samples)),
@@ -67,6 +73,14 @@ pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
             vec![n, n_mels],
             bytemuck::cast_slice(&mel_squares),
         ),
+        ("peaks.count", Dtype::U64, vec![n], bytemuck::cast_slice(&peak_counts)),
+        (
+            "peaks.step",
+            Dtype::U32,
+            vec![peak_steps.len()],
+            bytemuck::cast_slice(&peak_steps),
+        ),
+        ("peaks.row", Dtype::U8, vec![peak_rows.len()], &peak_rows),
     ];
     for (kind, values) in [(MFCC, &mfcc), (CHROMA, &chroma)] {
         if let Some(values) = values {
@@ -118,6 +132,7 @@ pub fn summary_from_bytes(bytes: &[u8], n_mels: usize) -> Result<Vec<TrackSummar
         Some(values) => values[row * kind.length..][..kind.length].to_vec(),
         None => Vec::new(),
     };
+    let mut peaks = peaks(&file, &counts("peaks.count")?)?.into_iter();
     Ok((0..n)
         .map(|row| TrackSummary {
             track_id: ids[row],
@@ -129,8 +144,31 @@ pub fn summary_from_bytes(bytes: &[u8], n_mels: usize) -> Result<Vec<TrackSummar
             mel_sum_squares: mel_squares[row * n_mels..][..n_mels].to_vec(),
             mfcc: of_row(&mfcc, MFCC, row),
             chroma: of_row(&chroma, CHROMA, row),
+            peaks: peaks.next().unwrap_or_default(),
         })
         .collect())
+}
+
+/// The peaks of each track.
+fn peaks(file: &SafeTensors<'_>, counts: &[u64]) -> Result<Vec<Vec<Peak>>, SummaryError> {
+    let steps = values::<u32>(tensor(file, "peaks.step", Dtype::U32, None)?.data());
+    let rows = values::<u8>(tensor(file, "peaks.row", Dtype::U8, Some(&[steps.len()]))?.data());
+    let all: Vec<Peak> = steps
+        .into_iter()
+        .zip(rows)
+        .map(|(step, row)| Peak { step, row })
+        .collect();
+    let mut rest = all.as_slice();
+    let mut split = |&count: &u64| {
+        let (own, others) = rest.split_at_checked(usize::try_from(count).ok()?)?;
+        rest = others;
+        let usable = own.is_sorted_by_key(|peak| peak.step) && own.iter().all(|peak| usize::from(peak.row) < MAX_ROWS);
+        usable.then(|| own.to_vec())
+    };
+    let tracks: Option<Vec<Vec<Peak>>> = counts.iter().map(&mut split).collect();
+    tracks
+        .filter(|_| rest.is_empty())
+        .ok_or_else(|| SummaryError("its peaks are out of order or not as many as it counts".into()))
 }
 
 fn tensor<'a>(
@@ -190,13 +228,17 @@ mod tests {
             ids in prop::collection::vec(any::<u64>(), 0..5),
             value in -1e9f64..1e9,
             (with_mfcc, with_chroma) in any::<(bool, bool)>(),
+            peaks in prop::collection::vec((any::<u32>(), 0..MAX_ROWS as u8), 0..9),
         ) {
+            let mut peaks: Vec<Peak> = peaks.into_iter().map(|(step, row)| Peak { step, row }).collect();
+            peaks.sort();
             let rows: Vec<_> = ids
                 .iter()
                 .map(|&id| TrackSummary {
                     waveform_sum: value,
                     mfcc: statistics(if with_mfcc { 140 } else { 0 }, (id % 1000) as f32),
                     chroma: statistics(if with_chroma { 84 } else { 0 }, -((id % 1000) as f32)),
+                    peaks: peaks[..peaks.len().min(id as usize % 10)].to_vec(),
                     ..summary(id)
                 })
                 .collect();
@@ -221,6 +263,7 @@ mod tests {
                         mel_sum_squares: vec![value(4), value(5)],
                         mfcc: vec![f32::from_bits(bits[0] as u32); 140],
                         chroma: vec![f32::from_bits(bits[1] as u32); 84],
+                        peaks: Vec::new(),
                     }
                 })
                 .collect();
@@ -249,6 +292,31 @@ mod tests {
         let bytes = summary_to_bytes(&[summary(1)], 2);
         let error = summary_from_bytes(&bytes, 128).unwrap_err().to_string();
         assert!(error.contains("mel.sum"), "{error}");
+    }
+
+    #[test]
+    fn peaks_that_cannot_be_matched_are_refused() {
+        let with = |peaks: &[(u32, u8)]| TrackSummary {
+            peaks: peaks.iter().map(|&(step, row)| Peak { step, row }).collect(),
+            ..summary(1)
+        };
+        for wrong in [with(&[(3, 0), (2, 0)]), with(&[(3, 128)])] {
+            let error = summary_from_bytes(&summary_to_bytes(&[wrong], 2), 2).unwrap_err();
+            assert!(error.to_string().contains("peaks"), "{error}");
+        }
+        let good = summary_to_bytes(&[with(&[(3, 1), (4, 2)])], 2);
+        let file = SafeTensors::deserialize(&good).unwrap();
+        for count in [1u64, 3, u64::MAX] {
+            let count = count.to_le_bytes();
+            let mut tensors = file.tensors();
+            tensors.retain(|(name, _)| name != "peaks.count");
+            tensors.push((
+                "peaks.count".into(),
+                TensorView::new(Dtype::U64, vec![1], &count).unwrap(),
+            ));
+            let error = summary_from_bytes(&safetensors::serialize(tensors, None).unwrap(), 2).unwrap_err();
+            assert!(error.to_string().contains("peaks"), "{error}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn file(bus: &Bus, track: &Track) -> Result<Vec<u8>, EncodeError> {
     match track.path.rsplit_once('.') {
         Some((_, "wav")) => Ok(wav(&pcm, track)),
         Some((_, "au")) => Ok(sun_audio(&pcm, track)),
-        _ => mp3(&pcm, track),
+        _ => mp3(&pcm, track.rate, track.channels, track.kbps),
     }
 }
 
@@ -68,12 +68,13 @@ fn sun_audio(pcm: &[i16], track: &Track) -> Vec<u8> {
     file
 }
 
-fn mp3(pcm: &[i16], track: &Track) -> Result<Vec<u8>, EncodeError> {
+/// Interleaved samples of one channel or two, as an MP3 file of `kbps` kbit/s.
+pub fn mp3(pcm: &[i16], rate: u32, channels: u8, kbps: u32) -> Result<Vec<u8>, EncodeError> {
     let config = Mp3EncoderConfig {
-        sample_rate: track.rate,
-        bitrate: track.kbps,
-        channels: track.channels,
-        stereo_mode: if track.channels == 1 {
+        sample_rate: rate,
+        bitrate: kbps,
+        channels,
+        stereo_mode: if channels == 1 {
             StereoMode::Mono
         } else {
             StereoMode::Stereo
@@ -81,10 +82,10 @@ fn mp3(pcm: &[i16], track: &Track) -> Result<Vec<u8>, EncodeError> {
         ..Mp3EncoderConfig::default()
     };
     let file = encode_pcm_to_mp3(config, pcm)?;
-    let frame_bits = 576 * 1000 * track.kbps;
-    let has_whole_frames = track.rate < 32_000 && frame_bits.is_multiple_of(8 * track.rate);
+    let frame_bits = 576 * 1000 * kbps;
+    let has_whole_frames = rate < 32_000 && frame_bits.is_multiple_of(8 * rate);
     Ok(if has_whole_frames {
-        padded(&file, (frame_bits / (8 * track.rate)) as usize)
+        padded(&file, (frame_bits / (8 * rate)) as usize)
     } else {
         file
     })

@@ -17,7 +17,7 @@ mod theory;
 
 pub use catalogue::{OfficialSplit, Track};
 pub use damage::Damage;
-pub use encode::EncodeError;
+pub use encode::{EncodeError, mp3 as encode_mp3};
 pub use layout::Layout;
 
 use genres::{Dice, GENRES};

@@ -351,11 +351,11 @@ fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) 
         ));
     }
     let leaks = &data.split.index.leaks;
-    if !leaks.artists.is_empty() || !leaks.duplicates.is_empty() {
+    if !leaks.artists.is_empty() || !leaks.recordings.is_empty() {
         tracing::warn!(
-            "{} artists and {} duplicate recordings are in more than one set of this split, so scores are too optimistic",
+            "{} artists and {} recordings are in more than one set of this split, so scores are too optimistic",
             leaks.artists.len(),
-            leaks.duplicates.len(),
+            leaks.recordings.len(),
         );
     }
     Ok(())

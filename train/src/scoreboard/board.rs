@@ -143,7 +143,7 @@ impl Board {
                     split.map_or(String::new(), |split| split.strategy.clone()),
                     split.and_then(|split| split.group_by.clone()).unwrap_or_default(),
                     overlap(|split| split.overlap.artists),
-                    overlap(|split| split.overlap.duplicates),
+                    overlap(|split| split.overlap.recordings),
                     entry.set.name().into(),
                     entry.judged.track_ids.len().to_string(),
                     entry.units.len().to_string(),

@@ -38,7 +38,7 @@ pub struct Overlap {
     /// Judged tracks by them.
     pub artist_tracks: usize,
     /// Recordings of the judged set that are in another one under another id.
-    pub duplicates: usize,
+    pub recordings: usize,
     /// Judged tracks whose artist is not known, so that nothing can be said of them.
     pub tracks_without_artist: usize,
 }
@@ -60,7 +60,7 @@ impl Overlap {
         Self {
             artists,
             artist_tracks,
-            duplicates: shared(|audit| &audit.duplicates).0,
+            recordings: shared(|audit| &audit.recordings).0,
             tracks_without_artist,
         }
     }
@@ -197,12 +197,13 @@ fn leaks(facts: &Facts) -> Vec<Mark> {
                 );
                 add("artist_overlap", true, sentence);
             }
-            if overlap.duplicates > 0 {
+            if overlap.recordings > 0 {
                 let sentence = format!(
-                    "leaked: {} recordings of the set are in another one too, under other ids; build with --drop duplicates",
-                    overlap.duplicates
+                    "leaked: {} recordings of the set are in another one too, under other ids; make a split with --strategy \
+                     grouped --group-by recording",
+                    overlap.recordings
                 );
-                add("duplicates", true, sentence);
+                add("recordings", true, sentence);
             }
             if overlap.tracks_without_artist > 0 {
                 let sentence = format!(
@@ -278,10 +279,10 @@ mod tests {
                 }),
             ),
             (
-                "duplicates",
+                "recordings",
                 Box::new(move |facts| {
                     facts.split = overlap(Overlap {
-                        duplicates: 1,
+                        recordings: 1,
                         ..Overlap::default()
                     });
                 }),
@@ -343,12 +344,12 @@ mod tests {
                 leak("c", &[(Set::Train, &[7]), (Set::Val, &[8])]),
             ],
             albums: Vec::new(),
-            duplicates: vec![leak("d", &[(Set::Train, &[9]), (Set::Val, &[10])])],
+            recordings: vec![leak("d", &[(Set::Train, &[9]), (Set::Val, &[10])])],
             ..LeakAudit::default()
         };
         let test = Overlap::of([&leaks].into_iter(), Set::Test, 0);
-        assert_eq!((test.artists, test.artist_tracks, test.duplicates), (2, 3, 0));
+        assert_eq!((test.artists, test.artist_tracks, test.recordings), (2, 3, 0));
         let val = Overlap::of([&leaks].into_iter(), Set::Val, 0);
-        assert_eq!((val.artists, val.artist_tracks, val.duplicates), (2, 2, 1));
+        assert_eq!((val.artists, val.artist_tracks, val.recordings), (2, 2, 1));
     }
 }

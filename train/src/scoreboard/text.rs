@@ -98,7 +98,7 @@ fn split(entry: &Entry) -> String {
     };
     format!(
         "{name} ({}{by}; {artists} and {} recordings in other sets)",
-        split.strategy, overlap.duplicates
+        split.strategy, overlap.recordings
     )
 }
 

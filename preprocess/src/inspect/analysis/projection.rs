@@ -72,6 +72,7 @@ mod tests {
             mel_sum_squares: vec![20.0, 32.0],
             mfcc: Vec::new(),
             chroma: Vec::new(),
+            peaks: Vec::new(),
         };
         assert_eq!(mel_statistics(&row), [-3.0, -4.0, 1.0, 0.0]);
     }

@@ -50,6 +50,7 @@ mod tests {
             mel_sum_squares: vec![0.0; mel_sum.len()],
             mfcc: Vec::new(),
             chroma: Vec::new(),
+            peaks: Vec::new(),
         };
         let rows = [row(10, &[-100.0, -400.0]), row(1, &[-30.0, -40.0]), row(1, &[0.0, 0.0])];
         let spectrum = MeanSpectrum::of(&rows, &[0, 1]).unwrap();

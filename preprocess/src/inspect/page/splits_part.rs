@@ -73,7 +73,7 @@ fn leaks(details: &SplitDetails) -> Markup {
     let kinds: [(&str, &str, &LeakOverview); 3] = [
         ("artist", "artists", &leaks.artists),
         ("album", "albums", &leaks.albums),
-        ("recording", "recordings", &leaks.duplicates),
+        ("recording", "recordings", &leaks.recordings),
     ];
     if kinds.iter().all(|(_, _, leak)| leak.count == 0 && leak.unknown == 0) {
         return html! { p.good { "No artist, album or recording is in more than one set." } };
@@ -92,7 +92,7 @@ fn leaks_of_kind(one: &str, more: &str, leak: &LeakOverview, tracks: usize) -> M
             p {
                 span.bad { (counted(leak.count, one, more)) " in more than one set" } ", with "
                 (counted(leak.tracks, "track", "tracks")) ": "
-                (leak.names.iter().take(NAMES).map(|name| shortened(name)).collect::<Vec<_>>().join(", "))
+                (leak.names.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>().join(", "))
                 @if leak.count > NAMES { " …" }
                 @if leak.unknown > 0 { "; " (unknown) }
             }
@@ -104,13 +104,4 @@ fn leaks_of_kind(one: &str, more: &str, leak: &LeakOverview, tracks: usize) -> M
             p { "No known " (one) " is in more than one set; " span.bad { (unknown) } }
         }
     }
-}
-
-/// A name, or the beginning of a checksum.
-fn shortened(name: &str) -> String {
-    const CHECKSUM: usize = 64;
-    if name.len() == CHECKSUM && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return format!("{}…", &name[..12]);
-    }
-    name.to_owned()
 }

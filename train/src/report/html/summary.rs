@@ -68,7 +68,7 @@ fn leaked(audit: &LeakAudit) -> Option<String> {
     let counts = [
         (audit.artists.len(), "artist", "artists"),
         (audit.albums.len(), "album", "albums"),
-        (audit.duplicates.len(), "recording", "recordings"),
+        (audit.recordings.len(), "recording", "recordings"),
     ];
     let found: Vec<String> = counts
         .into_iter()

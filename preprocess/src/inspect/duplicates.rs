@@ -1,0 +1,231 @@
+//! `preprocess inspect --duplicates`: the recordings that a data set has several tracks of, and how these lie in each other.
+
+use super::InspectError;
+use crate::quantity::{counted, grouped};
+use serde::Serialize;
+use shared::dataset::{self, DatasetIndex};
+use shared::manifest::TrackRow;
+use shared::recordings::{PeakGrid, compare};
+use shared::split::{self, Set, Split};
+use shared::stats::TrackSummary;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::path::Path;
+
+/// The recordings that a data set has several tracks of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DuplicateReport {
+    /// Kept tracks.
+    pub tracks: usize,
+    /// Recordings that these are of.
+    pub recordings: usize,
+    /// The current split, if there is one.
+    pub split: Option<String>,
+    /// Recordings with several tracks, in the order of their ids.
+    pub groups: Vec<RecordingGroup>,
+}
+
+/// Tracks of one recording.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RecordingGroup {
+    /// The lowest id of its tracks.
+    pub recording: u64,
+    /// Whether its tracks do not all have the same labels.
+    pub several_labels: bool,
+    /// Sets of the current split that have tracks of it.
+    pub sets: BTreeSet<Set>,
+    /// Its tracks in the order of their ids.
+    pub tracks: Vec<RecordingTrack>,
+}
+
+/// One of several tracks of a recording.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RecordingTrack {
+    /// The track.
+    pub track_id: u64,
+    /// Its audio file, relative to the source's audio directory.
+    pub path: String,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// Its artist; empty if unknown.
+    pub artist: String,
+    /// Its set in the current split, if it is in one.
+    pub set: Option<Set>,
+    /// Seconds from the beginning of the group's first track to the beginning of this one; negative if this one begins
+    /// earlier. None if the data set's own spectrograms do not show it, as those of a feature set may.
+    pub offset_seconds: Option<f64>,
+    /// Share of spectral peaks that it has in common with an earlier track, where the two overlap; 1 for identical samples.
+    /// None for the group's first track, and where the offset is none.
+    pub score: Option<f64>,
+}
+
+impl DuplicateReport {
+    /// Reads the tables and the summary of a data set; no shard is opened.
+    pub fn read(root: &Path) -> Result<Self, InspectError> {
+        dataset::consistently(root, |index| Self::read_as(root, index))
+    }
+
+    fn read_as(root: &Path, index: &DatasetIndex) -> Result<Self, InspectError> {
+        let tracks = dataset::read_tracks(root, index)?;
+        let summaries = dataset::read_summary(root, index)?;
+        let split = split::current(root)?;
+        let mut set_of: HashMap<u64, Set> = HashMap::new();
+        if let Some(name) = &split {
+            for (set, ids) in Split::read(root, index, Some(name))?.tracks {
+                set_of.extend(ids.into_iter().map(|id| (id, set)));
+            }
+        }
+        let summary_of: HashMap<u64, &TrackSummary> = summaries.iter().map(|row| (row.track_id, row)).collect();
+        let mut recordings: BTreeMap<u64, Vec<&TrackRow>> = BTreeMap::new();
+        for row in &tracks {
+            recordings.entry(row.recording).or_default().push(row);
+        }
+        let grid = PeakGrid::new(&index.features);
+        Ok(Self {
+            tracks: tracks.len(),
+            recordings: recordings.len(),
+            split,
+            groups: recordings
+                .into_iter()
+                .filter(|(_, rows)| rows.len() > 1)
+                .map(|(recording, rows)| RecordingGroup::new(recording, &rows, &set_of, &summary_of, &grid))
+                .collect(),
+        })
+    }
+}
+
+impl RecordingGroup {
+    fn new(
+        recording: u64,
+        rows: &[&TrackRow],
+        set_of: &HashMap<u64, Set>,
+        summary_of: &HashMap<u64, &TrackSummary>,
+        grid: &PeakGrid,
+    ) -> Self {
+        let places = places(rows, summary_of, grid);
+        let track = |(&row, place): (&&TrackRow, Option<Place>)| RecordingTrack {
+            track_id: row.track_id,
+            path: row.path.clone(),
+            labels: row.labels.clone(),
+            artist: row.artist.clone(),
+            set: set_of.get(&row.track_id).copied(),
+            offset_seconds: place.map(|place| place.step as f64 * grid.step_seconds()),
+            score: place.and_then(|place| place.score),
+        };
+        let tracks: Vec<RecordingTrack> = rows.iter().zip(places).map(track).collect();
+        Self {
+            recording,
+            several_labels: tracks.iter().any(|track| track.labels != tracks[0].labels),
+            sets: tracks.iter().filter_map(|track| track.set).collect(),
+            tracks,
+        }
+    }
+}
+
+/// Where a track begins.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Steps from the beginning of the group's first track.
+    step: i64,
+    score: Option<f64>,
+}
+
+/// Where the tracks of a recording begin. Not every one matches the first; the others are placed by way of those that do.
+fn places(rows: &[&TrackRow], summary_of: &HashMap<u64, &TrackSummary>, grid: &PeakGrid) -> Vec<Option<Place>> {
+    let mut places = vec![None; rows.len()];
+    places[0] = Some(Place { step: 0, score: None });
+    let relation = |a: &TrackRow, b: &TrackRow| {
+        if a.waveform_blake3 == b.waveform_blake3 {
+            return Some((0, 1.0));
+        }
+        let [a, b] = [a, b].map(|row| summary_of.get(&row.track_id));
+        let found = compare(grid.track(a?), grid.track(b?), grid.step_seconds())?;
+        Some((-i64::from(found.offset), found.score))
+    };
+    let mut placed = vec![0];
+    let mut next = 0;
+    while next < placed.len() {
+        let from = placed[next];
+        next += 1;
+        for at in 0..rows.len() {
+            let (Some(base), None) = (places[from], places[at]) else {
+                continue;
+            };
+            if let Some((steps, score)) = relation(rows[from], rows[at]) {
+                places[at] = Some(Place {
+                    step: base.step + steps,
+                    score: Some(score),
+                });
+                placed.push(at);
+            }
+        }
+    }
+    places
+}
+
+impl fmt::Display for DuplicateReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "tracks    {}, of {}",
+            grouped(self.tracks as u64),
+            counted(self.recordings, "recording", "recordings")
+        )?;
+        if self.groups.is_empty() {
+            return write!(out, "; no two are of the same");
+        }
+        let several = |has: fn(&RecordingGroup) -> bool| self.groups.iter().filter(|group| has(group)).count();
+        write!(
+            out,
+            "\ncopies    {} with several tracks, {} of them with several labels",
+            counted(self.groups.len(), "recording", "recordings"),
+            several(|group| group.several_labels)
+        )?;
+        if let Some(split) = &self.split {
+            write!(
+                out,
+                ", {} in several sets of the split {split}",
+                several(|group| group.sets.len() > 1)
+            )?;
+        }
+        for group in &self.groups {
+            write!(
+                out,
+                "\n\nrecording {}: {}",
+                group.recording,
+                counted(group.tracks.len(), "track", "tracks")
+            )?;
+            if group.several_labels {
+                write!(out, ", several labels")?;
+            }
+            if group.sets.len() > 1 {
+                let sets: Vec<&str> = group.sets.iter().map(|set| set.name()).collect();
+                write!(out, ", in {}", sets.join(" and "))?;
+            }
+            for track in &group.tracks {
+                write!(out, "\n  {track}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for RecordingTrack {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}  {}  {}", self.track_id, self.path, self.labels.join("|"))?;
+        if !self.artist.is_empty() {
+            write!(out, ", artist {}", self.artist)?;
+        }
+        if let Some(set) = self.set {
+            write!(out, ", {}", set.name())?;
+        }
+        match (self.offset_seconds, self.score) {
+            (Some(seconds), Some(score)) => write!(out, ", begins at {seconds:+.1} s, score {score:.2}"),
+            (Some(_), None) => Ok(()),
+            (None, _) => write!(out, ", place unknown"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
