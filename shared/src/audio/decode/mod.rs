@@ -5,6 +5,7 @@
 //! in a given state is good enough is for [`crate::audio::validate`] to say.
 
 mod aiff;
+mod caf;
 mod chunks;
 mod container;
 mod downmix;
@@ -128,6 +129,9 @@ fn open_metered(mut file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection
         return Err(Rejection::UnsupportedFormat(format!(
             "it is {format} audio, which is not supported; convert it, to FLAC for example"
         )));
+    }
+    if let Some(description) = caf::uncompressed(&beginning) {
+        return Ok(Box::new(caf::open(file, range, &description)?));
     }
     Ok(match container::kind(&beginning) {
         Kind::Wav => wav::open(file, range)?,
