@@ -138,10 +138,32 @@ fn a_folder_is_read_no_further_than_it_reaches() {
                 ("Jazz/absolute.wav", "outside"),
                 ("Jazz/endless.wav", "outside"),
                 ("Jazz/relative.wav", "outside"),
+                ("Pop", "outside"),
                 ("Rock/loop.wav", "io_error"),
             ]
         );
     }
+}
+
+#[test]
+fn every_audio_file_has_a_row_also_of_unsupported_formats_and_in_linked_directories() {
+    const OPUS: &[u8] = b"OggS\0\x02\0\0\0\0\0\0\0\0\x47\xd6\xe7\xfd\0\0\0\0\0\0\0\0\x01\x13OpusHead\x01\x01\0\0";
+    let collection = Collection::new(&["Jazz/1.wav", "Rock/2", ".Trash/3.wav"]);
+    for name in ["Jazz/4.opus", "Rock/5"] {
+        fs::write(collection.audio().join(name), OPUS).unwrap();
+    }
+    collection.link("../.Trash", "Rock/kept");
+    let (tracks, rejected) = collection.build(Source::Folder, &collection.audio());
+    assert_eq!(tracks, ["Jazz/1.wav", "Rock/2", "Rock/kept/3.wav"]);
+    assert_eq!(
+        codes(&rejected),
+        [("Jazz/4.opus", "unsupported_format"), ("Rock/5", "unsupported_format")]
+    );
+    let detail = &rejected["Jazz/4.opus"].detail;
+    assert!(
+        detail.starts_with("it is Opus audio, which is not supported"),
+        "{detail}"
+    );
 }
 
 #[test]
@@ -170,7 +192,11 @@ fn gtzan_is_read_no_further_than_it_reaches() {
     assert_eq!(tracks, ["blues/blues.00000.wav", "blues/blues.00002.wav"]);
     assert_eq!(
         codes(&rejected),
-        [("blues/blues.00001.wav", "outside"), ("elsewhere.wav", "unlisted")]
+        [
+            ("blues/blues.00001.wav", "outside"),
+            ("elsewhere.wav", "unlisted"),
+            ("rock", "outside"),
+        ]
     );
 }
 
@@ -196,7 +222,7 @@ fn fma_is_read_no_further_than_it_reaches() {
     };
     let (tracks, rejected) = collection.build(source, &collection.audio());
     assert_eq!(tracks, ["000/000002.mp3"]);
-    assert_eq!(codes(&rejected), [("001/001005.mp3", "outside")]);
+    assert_eq!(codes(&rejected), [("001", "outside"), ("001/001005.mp3", "outside")]);
     let detail = &rejected["001/001005.mp3"].detail;
     assert!(
         detail.contains("elsewhere/001005.mp3 by way of a link; only files inside the audio directory are read"),

@@ -338,6 +338,15 @@ mod tests {
     }
 
     #[test]
+    fn every_flag_has_a_word_of_its_own_that_the_documentation_explains() {
+        let page = include_str!("../../docs/reference/data-set.md");
+        for flag in Flag::ALL {
+            assert_eq!(flag.name().parse(), Ok(flag));
+            assert!(page.contains(&format!("`{flag}`:")), "{flag}");
+        }
+    }
+
+    #[test]
     fn a_table_without_rows_keeps_its_header() {
         let csv = to_csv::<RejectedRow>(&[]);
         assert_eq!(csv, b"track_id,path,reason,detail\n");

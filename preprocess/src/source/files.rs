@@ -1,4 +1,4 @@
-//! The audio files below a directory, and what of it was not read. Nothing is known here of what the files mean.
+//! Walks the audio directory: lists its audio files, and the directories that could not be read.
 //!
 //! Hidden files and directories are passed over. A link to a directory is followed if it stays inside the audio directory.
 //! A directory that cannot be read, or a link that leads out, is one row of `rejected.csv`, and the others are listed.
@@ -32,7 +32,7 @@ pub(super) struct FoundFile {
 }
 
 impl FoundFile {
-    /// It is none of the source's tracks.
+    /// Its row of `rejected.csv` if the source does not list it as a track.
     pub(super) fn unlisted(&self, track_id: Option<u64>) -> RejectedRow {
         let rejection = if self.bad_name {
             Rejection::BadName
@@ -43,14 +43,14 @@ impl FoundFile {
     }
 }
 
-/// What a walk through the audio directory found.
+/// The result of a walk.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Audio files, in alphabetical order.
     pub(super) files: Vec<FoundFile>,
     /// Directories that were not read, in alphabetical order.
     pub(super) unread: Vec<RejectedRow>,
-    /// What was passed over, in sentences.
+    /// Sentences about what was skipped.
     pub(super) notes: Vec<String>,
 }
 
@@ -90,7 +90,7 @@ fn sniff(name: &str, entry: &DirEntry) -> Option<Option<&'static str>> {
     is_audio.then(|| decode::unsupported(&beginning))
 }
 
-/// As many as can be read: a file of no audio extension that cannot be read is none of a collection's.
+/// Empty if the file cannot be read: without an audio extension nothing says that it is audio.
 fn first_bytes(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     let _ = File::open(path).and_then(|file| file.take(MAGIC_BYTES).read_to_end(&mut bytes));
@@ -164,13 +164,13 @@ impl<'a, F: Fn(&str, &DirEntry) -> Option<Option<&'static str>>> Walk<'a, F> {
         self.found.unread.sort_by(|a, b| a.path.cmp(&b.path));
         if self.hidden > 0 {
             self.found.notes.push(format!(
-                "{} hidden files and directories were passed over, whose names begin with a dot or are __MACOSX",
+                "hidden files and directories (a leading dot, or __MACOSX) were passed over: {}",
                 self.hidden
             ));
         }
         if self.links_passed_over > 0 {
             self.found.notes.push(format!(
-                "{} links lead to directories that are listed already, and were not followed",
+                "links to directories that are listed already were not followed: {}",
                 self.links_passed_over
             ));
         }
@@ -292,7 +292,7 @@ mod tests {
         let found = audio_files(root.path()).unwrap();
         assert_eq!(paths(&found), ["a/1.mp3"]);
         assert!(
-            found.notes[0].starts_with("4 hidden files and directories"),
+            found.notes[0].starts_with("hidden files") && found.notes[0].ends_with(": 4"),
             "{:?}",
             found.notes
         );
@@ -360,7 +360,7 @@ mod tests {
         // To the directories that they are in: `here`, `a/up`, `c/up`; twice to one: `b/all_of_a`, `a/deep/b`, and both again
         // by way of others.
         assert!(
-            found.notes[0].contains("links lead to directories that are listed already"),
+            found.notes[0].contains("links to directories that are listed already"),
             "{:?}",
             found.notes
         );

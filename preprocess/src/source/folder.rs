@@ -44,7 +44,7 @@ pub enum FolderError {
     },
     /// Nothing that can be decoded.
     #[error(
-        "the {files} audio files below {} are {formats}, which is not supported; convert them, for example with \
+        "all audio files below {} are {formats}, which is not supported; convert them, for example with \
          `ffmpeg -i \"{example}\" \"{}\"`",
         path.display(),
         Path::new(example).with_extension("flac").display()
@@ -52,8 +52,6 @@ pub enum FolderError {
     Unsupported {
         /// What was given.
         path: PathBuf,
-        /// How many.
-        files: usize,
         /// Their formats.
         formats: String,
         /// One of them.
@@ -137,7 +135,6 @@ fn check_formats(audio: &Path, files: &[FoundFile]) -> Result<(), FolderError> {
     match files.iter().find(|file| file.unsupported.is_some()) {
         Some(first) if files.iter().all(|file| file.unsupported.is_some()) => Err(FolderError::Unsupported {
             path: audio.to_owned(),
-            files: files.len(),
             formats: formats.into_iter().collect::<Vec<_>>().join(", "),
             example: first.path.clone(),
         }),
@@ -227,7 +224,7 @@ mod tests {
             fs::write(root.path().join(name), OPUS).unwrap();
         }
         let error = list(root.path()).unwrap_err().to_string();
-        assert!(error.starts_with("the 2 audio files below "), "{error}");
+        assert!(error.starts_with("all audio files below "), "{error}");
         assert!(
             error.ends_with("are Opus, which is not supported; convert them, for example with `ffmpeg -i \"Jazz/1.opus\" \"Jazz/1.flac\"`"),
             "{error}"

@@ -289,21 +289,21 @@ pub fn flags(decoding: &Decoding, samples: &[i16], clipped: u64) -> Vec<Flag> {
 /// Whether 99 % of the samples are within two steps of the one in the middle, which is not silent: a constant voltage, with
 /// the noise of dither and the ends that a resampler rounds.
 fn is_constant(samples: &[i16]) -> bool {
-    const STEPS: u16 = 2;
+    const STEPS: i16 = 2;
     let value = samples.get(samples.len() / 2).copied().unwrap_or(0);
-    if value.unsigned_abs() <= STEPS {
+    let range = value.saturating_sub(STEPS)..=value.saturating_add(STEPS);
+    if range.contains(&0) {
         return false;
     }
-    // Counted in blocks that a small counter holds, for vector registers.
+    // Two comparisons without a branch, counted in blocks that a small counter holds and without checks for overflow, run
+    // in vector registers.
+    let count = |count: u16, &sample: &i16| {
+        let (below, above) = (sample < *range.start(), sample > *range.end());
+        count.wrapping_add(u16::from(below | above))
+    };
     let others: usize = samples
         .chunks(1 << 14)
-        .map(|block| {
-            block
-                .iter()
-                .map(|sample| u16::from(sample.abs_diff(value) > STEPS))
-                .sum::<u16>()
-        })
-        .map(usize::from)
+        .map(|block| usize::from(block.iter().fold(0, count)))
         .sum();
     others * 100 <= samples.len()
 }

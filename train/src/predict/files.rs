@@ -1,6 +1,6 @@
 //! Which files are heard: those that were named, and the audio files below directories that were.
 
-use shared::audio::decode::EXTENSIONS;
+use shared::audio::decode::{EXTENSIONS, has_audio_extension};
 use shared::audio::validate::Rejection;
 use std::fs;
 use std::io;
@@ -54,8 +54,8 @@ fn below(directory: &Path, files: &mut Vec<Named>) {
 }
 
 fn is_audio(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()))
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(has_audio_extension)
 }
 
 #[cfg(test)]
@@ -67,11 +67,26 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name);
         fs::create_dir_all(path("b/inner")).unwrap();
-        for name in ["b/2.MP3", "b/1.flac", "b/notes.txt", "b/inner/0.wav", "b/noname"] {
+        for name in [
+            "b/2.MP3",
+            "b/1.flac",
+            "b/3.opus",
+            "b/notes.txt",
+            "b/inner/0.wav",
+            "b/noname",
+        ] {
             fs::write(path(name), "").unwrap();
         }
         let named = [path("missing.mp3"), path("b"), path("b/noname")];
-        let expected = ["missing.mp3", "b/1.flac", "b/2.MP3", "b/inner/0.wav", "b/noname"];
+        // Opus cannot be decoded, and its row says so.
+        let expected = [
+            "missing.mp3",
+            "b/1.flac",
+            "b/2.MP3",
+            "b/3.opus",
+            "b/inner/0.wav",
+            "b/noname",
+        ];
         assert_eq!(expand(&named), expected.map(|name| (path(name), None)));
         fs::create_dir(path("empty")).unwrap();
         let [(of, Some(problem)), (file, None)] = &expand(&[path("empty"), path("b/1.flac")])[..] else {

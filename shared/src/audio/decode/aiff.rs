@@ -141,7 +141,7 @@ impl Common {
     }
 }
 
-/// An 80-bit float, cut to a whole number; 0 if it is none that a sample rate can be.
+/// An 80-bit float, truncated to an integer; 0 if it does not fit.
 fn extended_to_u32(bytes: [u8; 10]) -> u32 {
     const BIAS: u16 = 16_383;
     let [high, low, mantissa @ ..] = bytes;

@@ -28,7 +28,7 @@ pub(super) struct Chunk {
 /// Chunks one after another.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chunks {
-    /// Where the next one begins, but for padding.
+    /// Where the previous chunk ends; a byte of padding may follow.
     position: u64,
     padded: bool,
     end: u64,
@@ -48,7 +48,7 @@ impl Chunks {
         }
     }
 
-    /// The header of the next chunk; none at the end.
+    /// The header of the next chunk, or `None` at the end.
     pub(super) fn next(&mut self, file: &mut MeteredFile) -> io::Result<Option<Chunk>> {
         if self.left == 0 {
             return Ok(None);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_without_end_end() {
+    fn the_number_of_chunks_is_limited() {
         assert_eq!(names(&b"JUNK\0\0\0\0".repeat(10_000)).len(), MOST_CHUNKS);
         assert_eq!(names(b"JUNK\xff\xff\xff\xffJUNK"), ["JUNK"]);
         assert_eq!(names(b"JUNK\x01\0\0\0x\0JU"), ["JUNK"]);

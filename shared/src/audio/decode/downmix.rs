@@ -17,8 +17,10 @@ pub(super) struct Downmix {
 impl Downmix {
     /// Appends the mean of channels of one length.
     pub(super) fn planar(&mut self, planes: &[impl AsRef<[f32]>], mono: &mut Vec<f32>) {
-        if let [plane] = planes {
-            return mono.extend_from_slice(plane.as_ref());
+        match planes {
+            [plane] => return mono.extend_from_slice(plane.as_ref()),
+            [left, right] => return self.stereo(left.as_ref(), right.as_ref(), mono),
+            _ => {}
         }
         let (begin, share) = (mono.len(), 1.0 / planes.len() as f32);
         let frames = planes.first().map_or(0, |plane| plane.as_ref().len());
@@ -31,6 +33,31 @@ impl Downmix {
             self.channels += f64::from(share * dot(plane, plane));
         }
         self.mean += f64::from(dot(mean, mean));
+    }
+
+    /// The same in one pass, because most music is stereo.
+    fn stereo(&mut self, left: &[f32], right: &[f32], mono: &mut Vec<f32>) {
+        // Sums lane by lane, in an order that lets the compiler use vector registers.
+        const LANES: usize = 8;
+        let begin = mono.len();
+        mono.resize(begin + left.len().min(right.len()), 0.0);
+        let (mean, mean_rest) = mono[begin..].as_chunks_mut::<LANES>();
+        let ((left, left_rest), (right, right_rest)) = (left.as_chunks::<LANES>(), right.as_chunks::<LANES>());
+        let (mut channel_sums, mut mean_sums) = ([0.0; LANES], [0.0; LANES]);
+        for ((mean, left), right) in mean.iter_mut().zip(left).zip(right) {
+            for lane in 0..LANES {
+                mean[lane] = 0.5 * (left[lane] + right[lane]);
+                channel_sums[lane] += left[lane] * left[lane] + right[lane] * right[lane];
+                mean_sums[lane] += mean[lane] * mean[lane];
+            }
+        }
+        for ((mean, left), right) in mean_rest.iter_mut().zip(left_rest).zip(right_rest) {
+            *mean = 0.5 * (left + right);
+            channel_sums[0] += left * left + right * right;
+            mean_sums[0] += *mean * *mean;
+        }
+        self.channels += f64::from(0.5 * channel_sums.iter().sum::<f32>());
+        self.mean += f64::from(mean_sums.iter().sum::<f32>());
     }
 
     /// Appends the mean of each whole frame of interleaved samples.
@@ -89,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_are_no_numbers_decide_nothing() {
+    fn nan_and_infinite_samples_do_not_count_as_cancelled() {
         for hostile in [f32::NAN, f32::INFINITY] {
             let mut downmix = Downmix::default();
             downmix.planar(&[[hostile, 0.5], [0.5, -0.5]], &mut Vec::new());

@@ -7,6 +7,7 @@
 mod aac;
 mod adts;
 mod aiff;
+mod caf;
 mod chunks;
 mod codec;
 mod container;
@@ -140,6 +141,9 @@ fn open_metered(file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
         return Err(Rejection::UnsupportedFormat(format!(
             "it is {format} audio, which is not supported; convert it, to FLAC for example"
         )));
+    }
+    if let Some(description) = caf::uncompressed(&beginning) {
+        return Ok(Box::new(caf::open(file, range, &description)?));
     }
     Ok(match container::kind(&beginning) {
         Kind::Wav => wav::open(window.into_file(), range)?,

@@ -21,8 +21,8 @@ const MOST_ATOMS: usize = 4096;
 /// Bytes of a sample description that are read: its fields come to 100, and atoms with a byte order follow.
 const DESCRIPTION_BYTES: u64 = 1024;
 
-/// What is wrong with the uncompressed audio of a file that begins at `start`, or the order of the bytes in its samples;
-/// none of both where nothing says.
+/// The byte order of the uncompressed samples in a file that begins at `start`: `None` if the file has none whose order
+/// Symphonia gets wrong. A rejection if they would be decoded wrongly in another way.
 pub(super) fn byte_order(file: &mut MeteredFile, start: u64) -> Result<Option<ByteOrder>, Rejection> {
     let whole = start..file.length();
     let mut descriptions = Descriptions {
@@ -132,7 +132,9 @@ impl<'a> Entry<'a> {
         let entries = description.get(8..)?;
         let atom = Atom::parse(entries, entries.len() as u64)?;
         let fields = entries.get(8..usize::try_from(atom.size).ok()?)?;
-        const PCM: [&[u8; 4]; 8] = [b"in24", b"in32", b"fl32", b"fl64", b"twos", b"sowt", b"raw ", b"lpcm"];
+        const PCM: [&[u8; 4]; 10] = [
+            b"in24", b"in32", b"fl32", b"fl64", b"twos", b"sowt", b"raw ", b"lpcm", b"alaw", b"ulaw",
+        ];
         PCM.contains(&&atom.name).then_some(Self {
             name: atom.name,
             version: u16::from_be_bytes(*fields.get(8..)?.first_chunk()?),
@@ -149,9 +151,10 @@ impl<'a> Entry<'a> {
         u32::from(self.u16(at)) << 16 | u32::from(self.u16(at + 2))
     }
 
-    /// The order of its bytes where Symphonia does not know it, or why it cannot be decoded.
+    /// The byte order if Symphonia does not read it, or why the audio cannot be decoded.
     fn byte_order(&self) -> Result<Option<ByteOrder>, Rejection> {
         match (&self.name, self.version) {
+            (b"alaw" | b"ulaw", _) => Err(unsupported("has audio in A-law or mu-law")),
             (b"lpcm", 2) => self.check_linear().map(|()| None),
             (_, 2) | (b"lpcm", _) => Err(unsupported(
                 "has uncompressed audio with a header of an unusual version",

@@ -129,7 +129,7 @@ fn is_empty(chunk: &Chunk, chunks: &Chunks, file: &mut MeteredFile) -> io::Resul
     Ok(chunk.size == 0 && chunks.is_chunk_at(file, chunk.body)?)
 }
 
-/// The size of the data chunk in a `ds64` chunk, behind that of the file; none where it was never filled in.
+/// The size of the data chunk in a `ds64` chunk, after that of the file; 0 if it was never filled in.
 fn data_size(ds64: &[u8]) -> Option<u64> {
     let size = u64::from_le_bytes(*ds64.get(8..16)?.first_chunk()?);
     Some(if i64::try_from(size).is_ok() { size } else { 0 })

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The size of everything but the names and sizes of the two outermost chunks.
+/// The size that fits the content.
 const HONEST: Option<u32> = None;
 
 fn chunk(name: &[u8; 4], size: u32, body: &[u8]) -> Vec<u8> {
@@ -385,7 +385,7 @@ fn aiff_in_all_its_encodings_decodes_to_the_same_samples() {
 }
 
 #[test]
-fn an_aiff_file_that_was_cut_short_is_known_by_its_share() {
+fn a_truncated_aiff_file_reports_its_missing_frames() {
     let data = big_endian(&ramp(5000, 1));
     let whole = aiff(b"AIFF", 10_046, &[comm(5000, 16, None), ssnd(HONEST, 0, &data)]);
     let header = whole.len() - data.len();
@@ -455,6 +455,44 @@ fn uncompressed_quicktime_that_would_decode_wrongly_is_refused() {
         };
         assert_eq!(rejection.code(), "unsupported_format", "{rejection}");
         assert!(rejection.to_string().contains(expected), "{rejection}");
+    }
+}
+
+fn caf(name: &[u8; 4], flags: u32, packet: u32, bits: u32, size: i64, data: &[u8]) -> Vec<u8> {
+    let mut file = b"caff\0\x01\0\0desc\0\0\0\0\0\0\0\x20".to_vec();
+    file.extend(22_050f64.to_be_bytes());
+    file.extend(name);
+    file.extend([flags, packet, 1, 1, bits].map(u32::to_be_bytes).concat());
+    file.extend(b"free\0\0\0\0\0\0\0\x05-----data");
+    file.extend(size.to_be_bytes());
+    file.extend([0; 4]);
+    file.extend(data);
+    file
+}
+
+#[test]
+fn uncompressed_caf_is_read_dense_and_refused_with_gaps() {
+    let samples = ramp(5000, 1);
+    let (big, little) = (big_endian(&samples), little_endian(&samples));
+    assert_whole(&caf(b"lpcm", 0, 2, 16, 10_004, &big), 5000, "big-endian");
+    assert_whole(&caf(b"lpcm", 2, 2, 16, -1, &little), 5000, "little-endian, of a pipe");
+    let float: Vec<u8> = samples
+        .iter()
+        .flat_map(|&sample| (f32::from(sample) / 32_768.0).to_be_bytes())
+        .collect();
+    assert_whole(&caf(b"lpcm", 1, 4, 32, 20_004, &float), 5000, "floats");
+    let eight = decode(&caf(b"lpcm", 0, 1, 8, -1, &[0, 64, 0x80])).unwrap();
+    assert_eq!(eight.samples, [0.0, 0.5, -1.0]);
+    let cut = decode(&caf(b"lpcm", 0, 2, 16, 20_004, &big)).unwrap();
+    assert_eq!(cut.report.bad_frames, 5000);
+    let gaps = decode(&caf(b"lpcm", 0, 4, 24, 10_004, &big)).unwrap_err();
+    assert!(gaps.to_string().contains("24 bits and 4 bytes"), "{gaps}");
+    for length in 52..85 {
+        assert_eq!(
+            code(&caf(b"lpcm", 0, 2, 16, -1, &big)[..length]),
+            "no_frames",
+            "{length}"
+        );
     }
 }
 
