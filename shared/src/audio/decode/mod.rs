@@ -143,7 +143,7 @@ fn open_metered(file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
         )));
     }
     if let Some(description) = caf::uncompressed(&beginning) {
-        return Ok(Box::new(caf::open(file, range, &description)?));
+        return Ok(Box::new(caf::open(window.into_file(), range, &description)?));
     }
     Ok(match container::kind(&beginning) {
         Kind::Wav => wav::open(window.into_file(), range)?,
