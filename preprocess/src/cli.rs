@@ -62,9 +62,9 @@ Examples:
   preprocess split data/fma_small --strategy grouped --group-by artist-album --seed 7
   preprocess split data/fma_small --strategy official --name official
   preprocess split data/fma_small --strategy grouped --folds 5             five splits for cross-validation
-  preprocess split data/fma_small --prune                                  removes all but the live split
+  preprocess split data/fma_small --prune                                  removes all but the current split
 
-The new split, or the first of the new folds, becomes the live one, splits/current. Older ones stay until they are
+The new split, or the first of the new folds, becomes the current one, splits/current. Older ones stay until they are
 pruned.";
 
 const VERIFY_EXAMPLES: &str = "\
@@ -165,7 +165,7 @@ pub struct SplitArgs {
     /// What the division is drawn with [default: 0]
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Makes no split, but removes every one except the live one and the folds of its set
+    /// Makes no split, but removes every one except the current one and the folds of its set
     #[arg(long, conflicts_with_all = ["name", "strategy", "group_by", "ratios", "folds", "seed"])]
     pub prune: bool,
 }

@@ -148,7 +148,7 @@ pub fn split(report: &SplitReport) -> Outcome {
     } else {
         "is new and"
     };
-    let mut text = format!("split     {} {verb} is the live one", index.name);
+    let mut text = format!("split     {} {verb} is the current one", index.name);
     for set in Set::ALL {
         let tracks = report.split.tracks[&set].len();
         let classes = index.counts[&set]
@@ -191,7 +191,7 @@ pub fn folds(report: &FoldsReport) -> Outcome {
     let verb = if report.existed { "were made before" } else { "are new" };
     let current = report.splits.first().map_or("", |first| &first.index.name);
     let mut text = format!(
-        "folds     {} of {} {verb}; {current} is the live split",
+        "folds     {} of {} {verb}; {current} is the current split",
         report.splits.len(),
         report.name
     );
@@ -232,7 +232,7 @@ pub fn folds(report: &FoldsReport) -> Outcome {
 /// What pruning says.
 pub fn prune(removed: &[String]) -> Outcome {
     let text = match removed {
-        [] => "removed   nothing: there is only the live split".into(),
+        [] => "removed   nothing: there is only the current split".into(),
         names => format!("removed   {}", names.join(", ")),
     };
     Outcome::new("split", text, json!({ "removed": removed }), Vec::new())

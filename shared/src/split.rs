@@ -1,5 +1,5 @@
 //! Splits of a data set: `splits/<name>/` with the three lists, `split.json` and `normalization.json`, and
-//! `splits/current`, a text file that names the live one.
+//! `splits/current`, a text file that names the current one.
 //!
 //! Lists of track ids enter and a directory that appears whole leaves, or the other way round. How tracks are divided
 //! is the program's business that makes the split.
@@ -24,7 +24,7 @@ pub const FORMAT_VERSION: u32 = 1;
 
 /// The directory of all splits, below the data set's.
 pub const SPLITS_DIRECTORY: &str = "splits";
-/// The file in it that names the live split.
+/// The file in it that names the current split.
 pub const CURRENT_FILE: &str = "current";
 /// A split's own index.
 pub const SPLIT_FILE: &str = "split.json";
@@ -225,24 +225,24 @@ impl SplitIndex {
 }
 
 impl Split {
-    /// Reads the split `name`, or the live one.
+    /// Reads the split `name`, or the current one.
     pub fn read(dataset: &Path, index: &DatasetIndex, name: Option<&str>) -> Result<Self, SplitError> {
         if let Some(name) = name {
             return Self::read_named(dataset, index, name);
         }
-        let live = || {
+        let current_name = || {
             current(dataset)?.ok_or_else(|| SplitError::NoSplit {
                 dataset: dataset.to_owned(),
             })
         };
-        let mut name = live()?;
+        let mut name = current_name()?;
         loop {
             let outcome = Self::read_named(dataset, index, &name);
             if outcome.is_ok() {
                 return outcome;
             }
-            // Another may have become the live one, and this one been pruned, since its name was read.
-            let now = live()?;
+            // Another may have become the current one, and this one been pruned, since its name was read.
+            let now = current_name()?;
             if now == name {
                 return outcome;
             }
@@ -300,7 +300,7 @@ impl Split {
         })
     }
 
-    /// Writes a complete split directory. It is not live until [`set_current`] says so.
+    /// Writes a complete split directory. It is not the current one until [`set_current`] says so.
     ///
     /// `index.files` and `index.checksum` are filled in here. A directory of that name must not exist.
     pub fn write(
@@ -384,7 +384,7 @@ pub fn current(dataset: &Path) -> Result<Option<String>, SplitError> {
     }
 }
 
-/// Makes `name`, whose directory is complete, the live split.
+/// Makes `name`, whose directory is complete, the current split.
 pub fn set_current(dataset: &Path, name: &str) -> Result<(), SplitError> {
     let path = dataset.join(SPLITS_DIRECTORY).join(CURRENT_FILE);
     Ok(atomic_file::write_bytes(&path, format!("{name}\n").as_bytes())?)
@@ -558,7 +558,7 @@ mod tests {
     }
 
     #[test]
-    fn the_live_split_is_the_one_named_last() {
+    fn the_current_split_is_the_one_named_last() {
         let root = tempfile::tempdir().unwrap();
         let index = dataset_index();
         assert!(matches!(

@@ -199,10 +199,13 @@ fn gtzan_is_read_in_wav_and_au_and_its_corrupt_file_is_dropped() {
     dataset
         .split(&["--strategy", "grouped"])
         .code(1)
-        .stderr(contains("names no artists"));
-    dataset
+        .stderr(contains("does not name the artist of any track"));
+    let tracks = dataset.table("tracks.csv").len();
+    let split = dataset
         .split(&["--strategy", "stratified", "--ratios", "60,40,0"])
-        .success();
+        .success()
+        .stdout(contains(format!("artists unknown ({tracks} of {tracks} tracks)")));
+    assert_eq!(json_line(&split)["leaks"]["unknown_artists"], tracks);
 }
 
 /// Copies a collection's files into class, artist and album directories.

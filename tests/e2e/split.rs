@@ -248,12 +248,12 @@ fn a_split_is_made_once_and_never_overwritten() {
 }
 
 #[test]
-fn pruning_keeps_the_live_split_alone() {
+fn pruning_keeps_only_the_current_split() {
     let dataset = BuiltDataset::small().copy();
     for seed in ["1", "2", "3"] {
         dataset.split(&["--strategy", "random", "--seed", seed]).success();
     }
-    let live = dataset.text("splits/current").trim().to_owned();
+    let current = dataset.text("splits/current").trim().to_owned();
     let removed = json_line(&dataset.split(&["--prune"]).success());
     assert_eq!(removed["removed"].as_array().unwrap().len(), 2);
     let left: Vec<String> = fs::read_dir(dataset.path().join("splits"))
@@ -261,7 +261,7 @@ fn pruning_keeps_the_live_split_alone() {
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .filter(|name| name != "current" && name != ".lock")
         .collect();
-    assert_eq!(left, [live]);
+    assert_eq!(left, [current]);
 }
 
 #[test]

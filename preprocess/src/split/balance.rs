@@ -16,8 +16,8 @@ pub(super) struct Faults {
     pub(super) imbalance: f64,
 }
 
-/// What the deviation of a part's size weighs in the imbalance, where that of a class weighs 1. With more, sizes get nearer
-/// than the tolerance, and classes less even.
+/// What the deviation of a part's size weighs in the imbalance, where that of a class weighs 1. With more, sizes get
+/// nearer to their targets, and classes less even.
 const SIZE_WEIGHT: f64 = 2.0;
 
 impl Faults {

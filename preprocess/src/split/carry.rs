@@ -1,4 +1,4 @@
-//! The splits of a data set enter; the same divisions for one of its feature sets, with that one's normalization, leave.
+//! Makes the splits of a data set for one of its feature sets too, with that one's normalization.
 
 use super::MakeSplitError;
 use shared::dataset::{self, Dataset};
@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-/// Makes the splits of the data set in `root` that the one in `set`, which has the same tracks, lacks, and makes the same
-/// one live. The names of all that it has then.
+/// Makes the splits of the data set in `root` that its feature set in `set` lacks, and makes the same one the current
+/// split. Returns the names of all splits of the feature set.
 pub fn carry_over(root: &Path, set: &Path) -> Result<Vec<String>, MakeSplitError> {
     let (from, to) = (Dataset::read_index(root)?, Dataset::read_index(set)?);
     let tracks = dataset::read_tracks(set, &to)?;
@@ -51,11 +51,11 @@ pub fn carry_over(root: &Path, set: &Path) -> Result<Vec<String>, MakeSplitError
         Split::write(set, index, &lists, &normalization)?;
     }
     let names = split::names(set)?;
-    if let Some(live) = split::current(root)?
-        && names.contains(&live)
-        && split::current(set)?.as_ref() != Some(&live)
+    if let Some(current) = split::current(root)?
+        && names.contains(&current)
+        && split::current(set)?.as_ref() != Some(&current)
     {
-        split::set_current(set, &live)?;
+        split::set_current(set, &current)?;
     }
     Ok(names)
 }
@@ -75,9 +75,9 @@ pub fn copy_all(from: &Path, to: &Path) -> Result<(), MakeSplitError> {
             fs::copy(&path, &copy).map_err(io_error(&copy))?;
         }
     }
-    if let Some(live) = split::current(from)? {
+    if let Some(current) = split::current(from)? {
         fs::create_dir_all(to.join(SPLITS_DIRECTORY)).map_err(io_error(to))?;
-        split::set_current(to, &live)?;
+        split::set_current(to, &current)?;
     }
     Ok(())
 }

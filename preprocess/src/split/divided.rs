@@ -88,8 +88,8 @@ impl<'a> DividedDataset<'a> {
         })
     }
 
-    /// Writes the splits that are not there yet, all or none of them, and makes the first one live. Whether all of them
-    /// were there.
+    /// Writes the splits that are not there yet, all or none of them, and makes the first one the current split.
+    /// Returns whether all of them were there.
     pub(super) fn publish(&self, splits: &[Split]) -> Result<bool, MakeSplitError> {
         let mut new = Vec::new();
         for split in splits {

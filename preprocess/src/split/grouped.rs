@@ -1,9 +1,9 @@
 //! The grouped method: no group in two parts.
 //!
-//! What is wanted, in this order: every part has a group, sizes are what they should be, every part has every class, and
-//! classes have the same shares in all parts ([`Faults`](super::balance::Faults)). Groups are dealt out largest first.
-//! Then single groups change their part, and pairs of groups change places, as long as the division gets better. Small
-//! collections are dealt out several times in other orders, and the best division is taken.
+//! The aims, in this order: every part has a group, sizes are as asked for, every part has every class, and classes have
+//! the same shares in all parts ([`Faults`](super::balance::Faults)). Groups are dealt out largest first. Then single
+//! groups change their part, and pairs of groups change places, as long as the division gets better. Small collections
+//! are dealt out several times in other orders, and the best division is taken.
 
 use super::balance::Balance;
 use super::groups::{Group, groups};
@@ -15,9 +15,9 @@ use shared::rng::{self, Purpose};
 
 /// Most times that groups are dealt out.
 const DEALS: usize = 24;
-/// Counts that are changed, at most, while looking for a better division. It is a number of steps and not a time, so
-/// that a seed gives the same division on every machine.
-const STEPS: usize = 30_000_000;
+/// Counts that are changed, at most, while looking for a better division. It is a number of steps and not a time, so a
+/// seed gives the same division on every machine.
+const STEPS: usize = 20_000_000;
 /// Groups that a group is compared with in a round, of a collection with more.
 const PARTNERS: usize = 64;
 
@@ -97,21 +97,17 @@ struct Search<'a, R> {
 }
 
 impl<'a, R: Rng> Search<'a, R> {
-    /// Deals out all groups, the first time strictly by size: each goes to the part whose classes need it most, of those
-    /// that it does not fill beyond half of itself.
+    /// Deals out all groups, the first time strictly by size. Of the parts that have room for at least half of a group,
+    /// it goes to the one whose classes need it most.
     fn deal(&mut self, shares: &[f64], deal: usize) -> Balance<'a> {
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
         order.shuffle(&mut self.rng);
         let weights: Vec<f64> = self
             .groups
             .iter()
-            .map(|group| {
-                group.size()
-                    * if deal == 0 {
-                        1.0
-                    } else {
-                        self.rng.random_range(0.5..1.5)
-                    }
+            .map(|group| match deal {
+                0 => group.size(),
+                _ => group.size() * self.rng.random_range(0.5..1.5),
             })
             .collect();
         // Stable, so groups of one size stay shuffled.
@@ -168,9 +164,12 @@ impl<'a, R: Rng> Search<'a, R> {
         improved
     }
 
-    /// All groups, or some that are drawn.
+    /// All groups, or some that are drawn; none if there are no steps left to try them.
     fn partners(&mut self) -> Vec<usize> {
         let groups = self.groups.len();
+        if self.steps == 0 {
+            return Vec::new();
+        }
         if groups <= 2 * PARTNERS {
             return (0..groups).collect();
         }
@@ -179,12 +178,15 @@ impl<'a, R: Rng> Search<'a, R> {
 
     /// Puts a group into a part, and another into the part where it was, if the division is better with that.
     fn change(&mut self, balance: &mut Balance<'a>, group: usize, part: usize, other: Option<usize>) -> bool {
-        let Some(from) = balance.places()[group].filter(|&from| from != part && self.steps > 0) else {
+        if self.steps == 0 {
+            return false;
+        }
+        let Some(from) = balance.places()[group].filter(|&from| from != part) else {
+            self.steps -= 1;
             return false;
         };
         let size = |group: usize| 2 * (1 + self.groups[group].classes.len());
-        let steps = size(group) + other.map_or(0, size);
-        self.steps = self.steps.saturating_sub(steps);
+        self.steps = self.steps.saturating_sub(size(group) + other.map_or(0, size));
         match other {
             Some(other) => balance.put_if_better(&[(group, part), (other, from)]),
             None => balance.put_if_better(&[(group, part)]),

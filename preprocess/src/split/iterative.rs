@@ -1,10 +1,10 @@
 //! Stratification of tracks with several labels: iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the
 //! Stratification of Multi-Label Data", ECML PKDD 2011).
 //!
-//! The rarest label is dealt out first, because it is the easiest to spoil: each of its tracks goes to the part that wants
-//! that label most, then to the one that has room for most tracks. Each label of the track is then taken off what its part
-//! still wants. Then comes the label that is the rarest among the tracks that are left. Unlike in the paper, a part that
-//! has all its tracks gets no more, so sizes are exact.
+//! The rarest label is dealt out first, because it is the easiest to spoil: each of its tracks goes to the part that
+//! wants that label most, then to the one that has room for most tracks. Each label of the track is then taken off what
+//! its part still wants. Then comes the label that is the rarest among the tracks that are left. Unlike in the paper, a
+//! part that has all its tracks gets no more, so sizes are exact.
 
 use super::ratios::apportion;
 use rand::seq::SliceRandom;

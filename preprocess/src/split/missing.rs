@@ -91,7 +91,7 @@ impl<'a> Advisor<'a> {
         }
     }
 
-    /// Which of the missing classes no division could put into every set, and which options would do so with the others.
+    /// Names the missing classes that no division could put into every set, and options that do so with the others.
     pub(super) fn advice(&self, missing: &[&str], asked: Asked) -> Vec<String> {
         let sets = match asked {
             Asked::Ratios(shares) => shares.iter().filter(|share| **share > 0.0).count(),

@@ -1,5 +1,5 @@
-//! `preprocess split`: the table of a data set and its per-track sums enter; a directory with the three lists, the audit
-//! and the normalization leaves, and `splits/current` names it.
+//! `preprocess split`: reads the table of a data set and its per-track sums; writes a directory with the three lists,
+//! the audit and the normalization, or K of them for cross-validation, and names the first in `splits/current`.
 //!
 //! No shard is opened, so this takes milliseconds and can be run from cron while others train.
 
@@ -128,9 +128,9 @@ pub enum MakeSplitError {
     /// No training data.
     #[error(transparent)]
     Normalization(#[from] NothingToNormalize),
-    /// There is no live split that could be kept.
-    #[error("{} has no live split, so there is nothing to keep and nothing is removed", path.display())]
-    NothingLive {
+    /// There is no current split that could be kept.
+    #[error("{} has no current split, so there is nothing to keep and nothing is removed", path.display())]
+    NoCurrent {
         /// The data set.
         path: PathBuf,
     },
@@ -152,7 +152,7 @@ pub enum MakeSplitError {
     },
 }
 
-/// Makes a split and makes it the live one.
+/// Makes a split and makes it the current one.
 pub fn make(config: &SplitConfig) -> Result<SplitReport, MakeSplitError> {
     divide(&config.dataset, |dataset| {
         let strategy = &config.strategy;
@@ -181,8 +181,8 @@ pub fn make(config: &SplitConfig) -> Result<SplitReport, MakeSplitError> {
     })
 }
 
-/// Makes the folds of k-fold cross-validation, and makes the first one the live split. In fold i part i is the test set,
-/// the next part is the validation set, and all others are the training set.
+/// Makes the folds of k-fold cross-validation, and makes the first one the current split. In fold i, part i is the test
+/// set, the next part is the validation set, and all others are the training set.
 pub fn make_folds(config: &FoldsConfig) -> Result<FoldsReport, MakeSplitError> {
     divide(&config.dataset, |dataset| {
         let FoldsConfig {

@@ -7,13 +7,13 @@ use shared::split::{self, Fold, Split};
 use std::fs;
 use std::path::Path;
 
-/// Removes every split but the live one and the folds of its set, and returns their names.
+/// Removes every split but the current one and the folds of its set, and returns their names.
 pub fn prune(root: &Path) -> Result<Vec<String>, MakeSplitError> {
     let _lock = lock(root)?;
     // What is to be kept must be there and whole.
     let index = Dataset::read_index(root)?;
     let Some(current) = split::current(root)? else {
-        return Err(MakeSplitError::NothingLive { path: root.to_owned() });
+        return Err(MakeSplitError::NoCurrent { path: root.to_owned() });
     };
     let fold = Split::read(root, &index, Some(&current))?.index.fold;
     let is_kept = |name: &String| {

@@ -3,8 +3,8 @@
 //! A part's share of a class is seldom a whole number of tracks. If each class were rounded by itself, the errors would
 //! add up, so all are rounded together: each count down or up, and the sizes of the parts to whole tracks (controlled
 //! rounding; Cox, "A Constructive Procedure for Unbiased Controlled Rounding", JASA 1987). Of such tables, one is taken
-//! that leaves out the fewest classes, and of these, one that is nearest to the shares. That is a transport problem with
-//! a convex cost, solved by successive shortest paths.
+//! that leaves out the fewest classes, and of these, one that is nearest to the shares. That is a transport problem
+//! with a convex cost, solved by successive shortest paths.
 
 use super::ratios::{apportion, round_down};
 use rand::seq::SliceRandom;
@@ -72,8 +72,8 @@ impl Table {
         self.counts.push(counts);
     }
 
-    /// Takes a track from a part that is too large, and gives one to a part that is too small, perhaps by way of others:
-    /// the cheapest path. Whether there were such parts.
+    /// Takes a track from a part that is too large, and gives one to a part that is too small, perhaps by way of others,
+    /// at the least cost. Returns whether there were such parts.
     fn move_one_track(&mut self, sizes: &[usize]) -> bool {
         let parts = sizes.len();
         let size = |part: usize| self.counts.iter().map(|counts| counts[part]).sum::<usize>();

@@ -29,25 +29,25 @@ fn random(root: &Path, seed: u64) -> SplitConfig {
 }
 
 #[test]
-fn the_new_split_is_live_and_is_what_was_reported() {
+fn the_new_split_is_the_current_one_and_is_what_was_reported() {
     let collection = collection();
     collection.build("out").unwrap();
     let root = collection.out("out");
     let report = make(&random(&root, 3)).unwrap();
     let index = Dataset::read_index(&root).unwrap();
-    let live = Split::read(&root, &index, None).unwrap();
-    assert_eq!((live.index.name.as_str(), report.existed), ("random-3", false));
-    assert_eq!(live.tracks, report.split.tracks);
-    assert_eq!(live.normalization, report.split.normalization);
-    assert_eq!(live.normalization.tracks, 16);
-    let sizes: Vec<usize> = live.tracks.values().map(Vec::len).collect();
+    let current = Split::read(&root, &index, None).unwrap();
+    assert_eq!((current.index.name.as_str(), report.existed), ("random-3", false));
+    assert_eq!(current.tracks, report.split.tracks);
+    assert_eq!(current.normalization, report.split.normalization);
+    assert_eq!(current.normalization.tracks, 16);
+    let sizes: Vec<usize> = current.tracks.values().map(Vec::len).collect();
     assert_eq!(sizes, [16, 2, 2]);
     // Every artist has one track here, and no album is known.
     let leaks = LeakAudit {
         unknown_albums: 20,
         ..LeakAudit::default()
     };
-    assert_eq!(live.index.leaks, leaks);
+    assert_eq!(current.index.leaks, leaks);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_name_that_is_taken_is_refused_unless_it_is_the_same_split() {
         "{error}"
     );
     assert_eq!(contents(&root), before);
-    // Making an old split again makes it live.
+    // Making an old split again makes it the current one.
     make(&random(&root, 4)).unwrap();
     assert_eq!(split::current(&root).unwrap().as_deref(), Some("random-4"));
     make(&random(&root, 3)).unwrap();
@@ -86,7 +86,7 @@ fn folds(root: &Path, name: Option<&str>) -> FoldsConfig {
 }
 
 #[test]
-fn the_first_of_new_folds_is_live_and_every_track_is_tested_once() {
+fn the_first_of_new_folds_is_current_and_every_track_is_tested_once() {
     let collection = collection();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -137,7 +137,7 @@ fn folds_are_made_all_or_none() {
 }
 
 #[test]
-fn pruning_keeps_all_folds_of_the_live_split() {
+fn pruning_keeps_all_folds_of_the_current_split() {
     let collection = collection();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -167,7 +167,7 @@ fn more_folds_than_tracks_are_refused() {
 fn classes_that_a_fold_lacks_are_warned_of_with_a_number_of_folds_that_helps() {
     let mut collection = collection();
     for id in 20..23 {
-        collection.track(id, "Polka", &tone(4, 100 + id as u8));
+        collection.track(id, "Polka", &tone(4, 121 + 2 * id as u8));
     }
     collection.build("out").unwrap();
     let report = make_folds(&folds(&collection.out("out"), None)).unwrap();
@@ -180,11 +180,11 @@ fn classes_that_a_fold_lacks_are_warned_of_with_a_number_of_folds_that_helps() {
 }
 
 #[test]
-fn pruning_keeps_the_live_split_alone() {
+fn pruning_keeps_only_the_current_split() {
     let collection = collection();
     collection.build("out").unwrap();
     let root = collection.out("out");
-    assert!(matches!(prune(&root), Err(MakeSplitError::NothingLive { .. })));
+    assert!(matches!(prune(&root), Err(MakeSplitError::NoCurrent { .. })));
     for seed in 1..4 {
         make(&random(&root, seed)).unwrap();
     }

@@ -1,5 +1,4 @@
-//! What the user should know about a split that was made: classes that a set lacks, what is in more than one set, what is
-//! not known.
+//! What the user should know about a split that was made: classes that a set lacks, leaks, and what is unknown.
 
 use super::divided::DividedDataset;
 use super::missing::{Advisor, Asked, describe, missing};

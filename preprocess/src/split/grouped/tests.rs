@@ -42,9 +42,9 @@ fn faults(groups: &[Group], shares: &[f64], places: &[usize]) -> Faults {
     balance.faults()
 }
 
-/// The part of each group by the rule of scikit-learn's `StratifiedGroupKFold`: groups whose classes vary most first, each
-/// to the fold where the mean over classes of the standard deviation over folds of the class's share is least then; of
-/// equal ones, to the smallest.
+/// The part of each group by the rule of scikit-learn's `StratifiedGroupKFold`: groups whose classes vary most first,
+/// each to the fold with which the mean over classes of the standard deviation over folds of the class's share is
+/// least; of equal ones, to the smallest.
 fn stratified_group_k_fold(groups: &[Group], folds: usize) -> Vec<usize> {
     let number = with_class(groups).len();
     let mut totals = vec![0.0; number];
@@ -95,7 +95,7 @@ fn stratified_group_k_fold(groups: &[Group], folds: usize) -> Vec<usize> {
 
 #[test]
 fn sizes_come_first_then_classes() {
-    // 10 % are 19.2 tracks, three artists of six; a fourth would be farther off. So three classes are in each small set.
+    // 10 % are 19.2 tracks. Three artists of six are nearest to that, so each small set has three classes.
     let tracks = uniform(8, 4, 6);
     for seed in 0..20 {
         let parts = divide(&tracks, GroupBy::Artist, &SHARES, seed).unwrap();
@@ -252,57 +252,5 @@ proptest! {
         let ours = faults(&groups, &shares, &best_division(&groups, &shares, seed));
         let theirs = faults(&groups, &shares, &stratified_group_k_fold(&groups, folds));
         prop_assert!(!theirs.better_than(&ours), "{:?} {:?}", ours, theirs);
-    }
-}
-
-/// Writes random collections with their divisions.
-#[test]
-fn temporary_dump() {
-    use proptest::strategy::ValueTree;
-    use proptest::test_runner::TestRunner;
-    use std::fmt::Write as _;
-    let mut runner = TestRunner::deterministic();
-    let mut text = String::new();
-    for number in 0..200 {
-        let tracks = any_collection().new_tree(&mut runner).unwrap().current();
-        let folds = 3 + number % 8;
-        let shares = vec![1.0 / folds as f64; folds];
-        let Ok(ours) = divide(&tracks, GroupBy::Artist, &shares, 0) else {
-            continue;
-        };
-        let groups = groups(&tracks, GroupBy::Artist);
-        let places = stratified_group_k_fold(&groups, folds);
-        let mut theirs = vec![0; tracks.len()];
-        for (group, part) in groups.iter().zip(places) {
-            for &member in &group.members {
-                theirs[member] = part;
-            }
-        }
-        for (at, row) in tracks.iter().enumerate() {
-            writeln!(
-                text,
-                "{number},{folds},{},{},{},{}",
-                row.artist, row.labels[0], ours[at], theirs[at]
-            )
-            .unwrap();
-        }
-    }
-    std::fs::write("/tmp/split_dump.csv", text).unwrap();
-    // Speed.
-    for (artists, classes, folds) in [(16_000usize, 16usize, 3usize), (16_000, 16, 10), (16_000, 160, 3)] {
-        let tracks = collection((0..artists).flat_map(|artist| {
-            let count = 1 + (artist * 7919) % 13;
-            (0..count).map(move |track| (artist, (artist * artist + track / 9) % classes))
-        }));
-        let shares = if folds == 3 { SHARES.to_vec() } else { vec![0.1; 10] };
-        let begin = std::time::Instant::now();
-        let groups = groups(&tracks, GroupBy::Artist);
-        let places = best_division(&groups, &shares, 0);
-        println!(
-            "{artists} {classes} {folds} {} tracks: {:?} {:?}",
-            tracks.len(),
-            begin.elapsed(),
-            faults(&groups, &shares, &places)
-        );
     }
 }
