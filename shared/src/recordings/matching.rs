@@ -92,7 +92,7 @@ pub(super) fn best(first: Track<'_>, second: Track<'_>, offsets: &[i32], step_se
     let candidates = likeliest(offsets);
     let best = candidates
         .iter()
-        .flat_map(|&around| around - 1..=around + 1)
+        .flat_map(|&around| [around, around - 1, around + 1])
         .filter_map(|offset| Alignment::new(first, second, offset, fewest_steps))
         .reduce(|a, b| if b.score() > a.score() { b } else { a })?;
     let others = candidates
