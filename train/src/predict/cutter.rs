@@ -69,12 +69,15 @@ impl ClipCutter {
         mut take: impl FnMut(CutClip<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let ClipGrid { hops, skipped, clips } = self.grid;
-        while clips == EvalClips::All {
+        if clips == EvalClips::Middle {
+            return Ok(());
+        }
+        loop {
             let available = self.seen(waiting) / self.features.hop_length;
             let begin = skipped.saturating_add(self.cut * hops);
             // The end that is skipped must have been seen, and what the last windows reach into.
             if available < begin.saturating_add(hops).saturating_add(skipped.max(self.around)) {
-                break;
+                return Ok(());
             }
             take(self.clip(waiting, begin))?;
             self.cut += 1;
@@ -83,7 +86,6 @@ impl ClipCutter {
             waiting.drain(..needless);
             self.dropped += needless;
         }
-        Ok(())
     }
 
     /// Cuts the rest, at the end of the waveform. That of one which is shorter than a clip ends early.
