@@ -20,6 +20,7 @@ mod probed;
 mod section;
 mod sun_audio;
 mod tags;
+mod track_source;
 mod window;
 
 use crate::audio::validate::{Decoding, Rejection};
