@@ -1,4 +1,4 @@
-//! What a stream of AAC says of itself, and whether it is more than the low-complexity AAC that is decoded.
+//! The settings of an AAC stream, and whether it is low-complexity AAC, the only kind that is decoded.
 //!
 //! High-efficiency AAC has an ordinary AAC stream of the lower half of the spectrum, and what makes the upper half of it
 //! (spectral band replication, SBR) in "fill elements" that other decoders pass over. Decoded without, it would be music
@@ -101,7 +101,7 @@ fn read(bytes: &[u8], at: usize, count: usize) -> u32 {
     (at..at + count).fold(0, |sum, bit| sum << 1 | u32::from(bytes[bit / 8] >> (7 - bit % 8) & 1))
 }
 
-/// What an AudioSpecificConfig of ISO 14496-3 says, which MP4 and Matroska have.
+/// An AudioSpecificConfig of ISO 14496-3, which MP4 and Matroska have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AacConfig {
     /// 2 is low complexity.

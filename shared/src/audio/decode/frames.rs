@@ -111,7 +111,7 @@ impl<H: FrameHeader> Frames<H> {
         self.window
     }
 
-    /// The next frame. None at the end; [`Self::gap`] is what is behind the last one then.
+    /// The next frame. None at the end; [`Self::gap`] is then the gap behind the last one.
     pub(super) fn next(&mut self) -> io::Result<Option<Frame<H>>> {
         self.gap = Gap::default();
         while self.position < self.range.end {
@@ -143,7 +143,7 @@ impl<H: FrameHeader> Frames<H> {
         Ok(None)
     }
 
-    /// What is behind the last frame, once there are no more.
+    /// The gap behind the last frame, once there are no more.
     pub(super) fn gap(&self) -> Gap {
         self.gap
     }

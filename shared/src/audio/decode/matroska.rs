@@ -70,10 +70,7 @@ impl MatroskaReader {
         let head = head.ok_or(MatroskaError::NoAudio)?;
         let (mut position, mut segment_end, mut tracks) = (head.end(), None, None);
         let (mut nanoseconds_per_tick, mut duration) = (1_000_000, None);
-        loop {
-            let Some(found) = element(&mut window, position)? else {
-                break;
-            };
+        while let Some(found) = element(&mut window, position)? {
             match found.id {
                 SEGMENT => {
                     segment_end = found.size.map(|_| found.end());
@@ -159,8 +156,7 @@ impl MatroskaReader {
         }
     }
 
-    /// Reads an element. Clusters are not left but followed by the next, so that their sizes, which may be unknown, do not
-    /// matter.
+    /// Reads an element. The sizes of clusters may be unknown and are not used: a cluster ends where the next begins.
     fn step(&mut self) -> Result<(), MatroskaError> {
         let Some(found) = element(&mut self.window, self.position)? else {
             return self.find_cluster();

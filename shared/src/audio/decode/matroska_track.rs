@@ -1,4 +1,4 @@
-//! What Matroska says of its tracks: the first audio track, its codec, and how its packets are packed.
+//! The audio track of a Matroska file: its codec, and how its packets are compressed.
 
 use super::aac::HIGH_EFFICIENCY;
 use super::ebml::{children, float, unsigned};
@@ -22,7 +22,7 @@ pub(super) struct AudioTrack {
     pub is_alone: bool,
 }
 
-/// What was done to each packet.
+/// How each packet is compressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Compression {
     /// Nothing.

@@ -27,6 +27,7 @@ mod quicktime;
 mod section;
 mod sun_audio;
 mod tags;
+mod track_source;
 mod wav;
 mod window;
 

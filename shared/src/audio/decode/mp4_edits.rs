@@ -8,7 +8,7 @@ use std::ops::Range;
 /// Boxes of one box that are looked at.
 const MAX_BOXES: usize = 4096;
 
-/// What a track plays.
+/// The part of a track that is played.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Edits {
     /// These samples of it. The end may be beyond the last.
@@ -34,7 +34,7 @@ pub(super) struct TrackEdits {
 }
 
 impl TrackEdits {
-    /// What the track plays, in samples of `rate` per second. None if the list says nothing of it.
+    /// The part that is played, in samples of `rate` per second. None if the list says nothing of it.
     pub(super) fn played(&self, rate: u32) -> Option<Edits> {
         let samples = |ticks: u64, scale: u32| {
             u64::try_from(u128::from(ticks) * u128::from(rate) / u128::from(scale)).unwrap_or(u64::MAX)
@@ -170,7 +170,7 @@ fn entries<F: Read + Seek>(window: &mut Window<F>, content: Range<u64>) -> io::R
     Ok(entries)
 }
 
-/// What iTunes writes into a tag instead: an unused word, the samples in front, those behind, and those between, in
+/// The same from the tag that iTunes writes: an unused word, the samples in front, those behind, and those between, in
 /// hexadecimal.
 pub(super) fn itunes_gapless(text: &str) -> Option<Range<u64>> {
     let mut words = text

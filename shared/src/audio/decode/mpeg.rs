@@ -49,7 +49,7 @@ struct Counts {
     last_decoded: bool,
 }
 
-/// What is between two file headers.
+/// The frames of one of the files that were joined.
 #[derive(Default)]
 struct Piece {
     promised: Option<u64>,
@@ -168,8 +168,7 @@ impl MpegStream {
                 self.header.rate, header.rate, frame.at
             )));
         }
-        let changed = !header.same_stream(&self.header);
-        if changed {
+        if !header.same_stream(&self.header) {
             self.decoder = decoder(&header)?;
         }
         self.header = header;
@@ -178,22 +177,18 @@ impl MpegStream {
         let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, data);
         let decoded = self.decoder.decode_ref(&packet);
         let is_decoded = decoded.is_ok();
-        let mut begin = self.held.len();
+        let begin = self.held.len();
         if let Ok(GenericAudioBufferRef::F32(buffer)) = decoded {
             append_mean(buffer, &mut self.downmix, &mut self.held);
             self.counts.non_finite_samples += silence_non_finite(&mut self.held[begin..]);
         }
         if let Some(inner) = inner {
-            // The frame is silence, which players play. It belongs to no piece.
-            let new = self.held.split_off(begin);
-            // Zeros between two files are padding of the first.
+            // The frame is silence, which players play, and not counted by either header. Zeros in front of it are padding.
             self.piece.lost_bytes += frame.gap.lost_bytes(false);
             self.end_piece(Piece {
                 promised: inner.frames.filter(|&frames| frames > 0),
                 ..Piece::default()
             });
-            begin = self.held.len();
-            self.held.extend(new);
         } else {
             let is_first = self.pieces.frames + self.piece.frames == 0;
             self.piece.lost_bytes += frame.lost_bytes(is_first);

@@ -166,7 +166,7 @@ fn begins_free_format(bytes: &[u8]) -> bool {
     })
 }
 
-/// What a file's first frame says of the whole.
+/// The header of a whole file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct FileHeader {
     /// Frames of audio.

@@ -7,29 +7,23 @@ use super::codec;
 use super::container::Container;
 use super::downmix::Downmix;
 use super::frames::FrameHeader;
-use super::matroska::{MatroskaError, MatroskaReader};
 use super::meter::{Meter, MeteredFile};
-use super::mp4_edits::{self, Edits, TrackEdits};
 use super::mpeg;
 use super::mpeg_header::MpegHeader;
-use super::pcm::ByteOrder;
-use super::section::Section;
-use super::window::Window;
-use super::{AudioStream, DecodeReport, io_rejection, possible_samples, quicktime, silence_non_finite};
+use super::track_source::{
+    Reader, TrackSource, audio_track, is_the_systems, matroska_rejection, promised_samples, rounded, samples_of,
+};
+use super::{AudioStream, DecodeReport, io_rejection, possible_samples, silence_non_finite};
 use crate::audio::validate::{Rejection, check_format};
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::sync::Arc;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::{Error, Result as SymphoniaResult};
-use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, Track, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream};
-use symphonia::core::meta::RawValue;
+use symphonia::core::errors::Error;
+use symphonia::core::io::MediaSource;
 use symphonia::core::packet::Packet;
-use symphonia::core::units::{Duration, TimeBase};
-use symphonia::default::formats::{CafReader, FlacReader, IsoMp4Reader, OggReader, WavReader};
+use symphonia::core::units::TimeBase;
 use symphonia::default::get_codecs;
 
 /// The audio of a file in a container, decoded as it is asked for.
@@ -51,9 +45,6 @@ pub(super) struct ProbedStream {
     ahead: VecDeque<Packet>,
     planes: Vec<Vec<f32>>,
     mono: Vec<f32>,
-    /// Samples behind the end that the container gives. They are played where another file follows in the same one, as
-    /// players do.
-    tail: Vec<f32>,
     /// Whether the next packet is the first, of the file or of another behind it.
     begins: bool,
     /// Whether `mono` has been decoded and not handed out.
@@ -77,41 +68,6 @@ struct Counts {
     last_packet: u64,
 }
 
-/// Where packets come from.
-enum Reader {
-    Symphonia(Box<dyn FormatReader>),
-    Matroska(Box<MatroskaReader>),
-}
-
-impl Container {
-    fn reader(self, source: MediaSourceStream<'static>) -> SymphoniaResult<Box<dyn FormatReader>> {
-        let options = FormatOptions::default();
-        Ok(match self {
-            Self::Wav => Box::new(WavReader::try_new(source, options)?),
-            Self::Caf => Box::new(CafReader::try_new(source, options)?),
-            Self::Flac => Box::new(FlacReader::try_new(source, options)?),
-            Self::Ogg => Box::new(OggReader::try_new(source, options)?),
-            Self::Mp4 => Box::new(IsoMp4Reader::try_new(source, options)?),
-            Self::Matroska => unreachable!("it has a reader of its own"),
-        })
-    }
-
-    fn unsupported(self, problem: &str) -> Rejection {
-        Rejection::UnsupportedFormat(format!("it is {} that {problem}", self.what()))
-    }
-}
-
-/// The audio track of a file that Symphonia reads.
-fn audio_track(reader: &dyn FormatReader, container: Container) -> Result<(&Track, AudioCodecParameters), Rejection> {
-    let track = reader
-        .default_track(TrackType::Audio)
-        .or_else(|| reader.first_track(TrackType::Audio))
-        .ok_or_else(|| container.unsupported("has no audio track"))?;
-    let params = track.codec_params.as_ref().and_then(|params| params.audio());
-    let params = params.ok_or_else(|| container.unsupported("has audio of an unknown codec"))?;
-    Ok((track, params.clone()))
-}
-
 fn decoder(params: &AudioCodecParameters, container: Container) -> Result<Box<dyn AudioDecoder>, Rejection> {
     if let Some(problem) = codec::unsupported(params) {
         return Err(container.unsupported(&problem));
@@ -130,94 +86,11 @@ fn decoder(params: &AudioCodecParameters, container: Container) -> Result<Box<dy
         })
 }
 
-/// An audio track, and the reader that gives its packets.
-struct Source {
-    reader: Reader,
-    track_id: u32,
-    params: AudioCodecParameters,
-    time_base: Option<TimeBase>,
-    promised: Option<u64>,
-    played: Option<Range<u64>>,
-}
-
-impl Source {
-    fn open(file: MeteredFile, range: Range<u64>, container: Container) -> Result<Self, Rejection> {
-        let failed = |error: io::Error| io_rejection(&error);
-        if container == Container::Matroska {
-            let reader = MatroskaReader::open(file, range).map_err(|error| matroska_rejection(error, container))?;
-            return Ok(Self {
-                track_id: 0,
-                params: reader.track().params.clone(),
-                time_base: None,
-                promised: None,
-                played: None,
-                reader: Reader::Matroska(Box::new(reader)),
-            });
-        }
-        let mut window = Window::new(file, range.end);
-        let edits = match container {
-            Container::Mp4 => mp4_edits::read(&mut window, range.clone()).map_err(failed)?,
-            _ => Vec::new(),
-        };
-        let mut file = window.into_file();
-        let order = match container {
-            Container::Mp4 => quicktime::byte_order(&mut file, range.start)?,
-            _ => None,
-        };
-        let source = Section::new(file, range).map_err(failed)?;
-        Self::of_media(Box::new(source), container, &edits, order)
-    }
-
-    /// `order` is that of uncompressed samples, where the container says it and its reader does not see it.
-    fn of_media(
-        source: Box<dyn MediaSource>,
-        container: Container,
-        edits: &[TrackEdits],
-        order: Option<ByteOrder>,
-    ) -> Result<Self, Rejection> {
-        let mut reader = match container.reader(MediaSourceStream::new(source, Default::default())) {
-            Ok(reader) => reader,
-            Err(Error::IoError(error)) if is_the_systems(&error) => {
-                return Err(io_rejection(&error));
-            }
-            Err(Error::Unsupported(problem)) => {
-                return Err(container.unsupported(&format!("cannot be read: {problem}")));
-            }
-            Err(_) => return Err(Rejection::NoFrames),
-        };
-        let gapless = itunes_gapless(reader.as_mut());
-        let (track, mut params) = audio_track(reader.as_ref(), container)?;
-        params.codec = quicktime::codec_in_order(params.codec, order);
-        let rate = params.sample_rate.unwrap_or(0);
-        let played = match edits
-            .iter()
-            .find(|edits| edits.track_id == track.id)
-            .map(|edits| edits.played(rate))
-        {
-            Some(Some(Edits::Part(played))) => Some(played),
-            Some(Some(Edits::Several)) => {
-                return Err(container.unsupported(
-                    "plays several parts of its audio, which is not supported; convert it, to FLAC for example",
-                ));
-            }
-            Some(None) | None => gapless,
-        };
-        Ok(Self {
-            track_id: track.id,
-            time_base: track.time_base,
-            promised: promised_samples(track, reader.media_info(), rate),
-            params,
-            played,
-            reader: Reader::Symphonia(reader),
-        })
-    }
-}
-
 impl ProbedStream {
-    /// Reads the header of a file whose container is in this range of it, and its first packets.
+    /// Opens a file whose container is in this range of it.
     pub(super) fn open(file: MeteredFile, range: Range<u64>, container: Container) -> Result<Self, Rejection> {
         let (bytes, meter) = (range.end - range.start, Arc::clone(file.meter()));
-        Self::of_source(Source::open(file, range, container)?, bytes, meter, container)
+        Self::start(TrackSource::open(file, range, container)?, bytes, meter, container)
     }
 
     /// The same of anything else that Symphonia reads, of about so many bytes.
@@ -227,10 +100,16 @@ impl ProbedStream {
         meter: Arc<Meter>,
         container: Container,
     ) -> Result<Self, Rejection> {
-        Self::of_source(Source::of_media(source, container, &[], None)?, bytes, meter, container)
+        Self::start(
+            TrackSource::probe(source, container, &[], None)?,
+            bytes,
+            meter,
+            container,
+        )
     }
 
-    fn of_source(source: Source, bytes: u64, meter: Arc<Meter>, container: Container) -> Result<Self, Rejection> {
+    /// Reads the first packets of a track in a file of so many bytes.
+    fn start(source: TrackSource, bytes: u64, meter: Arc<Meter>, container: Container) -> Result<Self, Rejection> {
         let params = &source.params;
         let decoder = decoder(params, container)?;
         let channels = params.channels.as_ref().map_or(0, |channels| channels.count());
@@ -251,7 +130,6 @@ impl ProbedStream {
             ahead: VecDeque::new(),
             planes: Vec::new(),
             mono: Vec::new(),
-            tail: Vec::new(),
             begins: true,
             is_ready: false,
             downmix: Downmix::default(),
@@ -310,7 +188,7 @@ impl ProbedStream {
                 None => self.read_packet()?,
             };
             match next {
-                Some(packet) => self.decode(packet)?,
+                Some(packet) => self.decode(&packet)?,
                 None => break,
             }
         }
@@ -376,13 +254,12 @@ impl ProbedStream {
     }
 
     /// Puts a packet's samples into `self.mono`. A packet that does not decode is counted and left out.
-    fn decode(&mut self, mut packet: Packet) -> Result<(), Rejection> {
-        let behind_end = std::mem::replace(&mut packet.trim_end, Duration::ZERO);
+    fn decode(&mut self, packet: &Packet) -> Result<(), Rejection> {
         // A decoder may take an empty packet for silence; Matroska's are those that could not be unpacked.
         let is_lost = packet.data.is_empty() && matches!(self.reader, Reader::Matroska(_));
         let decoded = match is_lost {
             true => Err(Error::DecodeError("an empty packet")),
-            false => self.decoder.decode(&packet),
+            false => self.decoder.decode(packet),
         };
         let buffer = match decoded {
             Ok(buffer) => buffer,
@@ -413,14 +290,10 @@ impl ProbedStream {
             )));
         }
         buffer.copy_to_vecs_planar(&mut self.planes);
-        let frames = buffer.frames();
-        let trimmed = usize::try_from(behind_end.get()).unwrap_or(usize::MAX).min(frames);
-        self.counts.last_packet = frames as u64;
-        self.counts.decoded += (frames - trimmed) as u64;
+        self.counts.last_packet = buffer.frames() as u64;
+        self.counts.decoded += self.counts.last_packet;
         self.downmix.planar(&self.planes, &mut self.mono);
         self.counts.non_finite += silence_non_finite(&mut self.mono);
-        let tail = self.mono.split_off(frames - trimmed);
-        self.mono.splice(..0, std::mem::replace(&mut self.tail, tail));
         if let Some((played, base)) = self.played.clone().zip(self.time_base) {
             let begin = samples_of(u64::try_from(packet.pts.get()).unwrap_or(0), base, self.rate);
             let inside = |place: u64| usize::try_from(place.saturating_sub(begin)).unwrap_or(usize::MAX);
@@ -449,51 +322,6 @@ impl ProbedStream {
             Reader::Symphonia(_) => self.promised,
         }
     }
-}
-
-fn matroska_rejection(error: MatroskaError, container: Container) -> Rejection {
-    match error {
-        MatroskaError::Io(error) => io_rejection(&error),
-        MatroskaError::NoAudio => Rejection::NoFrames,
-        MatroskaError::Unsupported(problem) => container.unsupported(&problem),
-    }
-}
-
-/// The samples that are played, as a tag of iTunes says.
-fn itunes_gapless(reader: &mut dyn FormatReader) -> Option<Range<u64>> {
-    let metadata = reader.metadata();
-    let tags = &metadata.current()?.media.tags;
-    let tag = tags.iter().find(|tag| tag.raw.key.ends_with("iTunSMPB"))?;
-    match &tag.raw.value {
-        RawValue::String(text) => mp4_edits::itunes_gapless(text),
-        _ => None,
-    }
-}
-
-/// Whether the operating system failed, rather than the reader, which runs over the end of a damaged file, and is sent to
-/// places that no file has.
-fn is_the_systems(error: &io::Error) -> bool {
-    error.raw_os_error().is_some() && error.kind() != ErrorKind::InvalidInput
-}
-
-fn samples_of(ticks: u64, base: TimeBase, rate: u32) -> u64 {
-    let samples = u128::from(ticks) * u128::from(base.numer.get()) * u128::from(rate) / u128::from(base.denom.get());
-    u64::try_from(samples).unwrap_or(u64::MAX)
-}
-
-/// Durations are rounded, and some count an encoder's delay: a hundredth less is promised, so that a whole file is whole.
-fn rounded(samples: u64) -> u64 {
-    samples - samples.div_ceil(100)
-}
-
-/// What the header says of the length: a count of samples, or the duration of the track, or of the whole.
-fn promised_samples(track: &Track, media: &MediaInfo, rate: u32) -> Option<u64> {
-    let of_duration =
-        |duration: Option<Duration>, base: Option<TimeBase>| Some(rounded(samples_of(duration?.get(), base?, rate)));
-    track
-        .num_frames
-        .or_else(|| of_duration(track.duration, track.time_base))
-        .or_else(|| of_duration(media.duration, media.time_base))
 }
 
 impl AudioStream for ProbedStream {

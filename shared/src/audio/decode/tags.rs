@@ -1,7 +1,7 @@
 //! Tags and pictures around and between the frames of a file: how long each is.
 //!
 //! ID3v1 with its enhanced form, ID3v2, APEv1 and APEv2, Lyrics3v1 and Lyrics3v2, JPEG and PNG. A size in a tag can say
-//! anything, so each is checked against what is at the other end of the tag where the format allows it.
+//! anything, so each is checked against the tag's content or its other end where the format allows it.
 
 use super::window::Window;
 use std::io::{self, Read, Seek};
@@ -153,7 +153,7 @@ fn id3v2_size(header: &[u8; 10]) -> Option<u64> {
     (size.iter().all(|&byte| byte < 0x80)).then(|| size.iter().fold(0, |sum, &byte| sum << 7 | u64::from(byte)))
 }
 
-/// What the 32 bytes at an end of an APE tag say.
+/// The 32 bytes at either end of an APE tag.
 struct ApeFooter {
     /// Bytes of the items and the footer.
     size: u64,

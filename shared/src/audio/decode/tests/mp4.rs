@@ -16,7 +16,7 @@ fn what_an_encoder_put_around_the_audio_is_trimmed_where_an_edit_list_says_it() 
 }
 
 #[test]
-fn mp3_in_mp4_is_decoded_and_other_codecs_are_refused_by_name() {
+fn mpeg_audio_in_mp4_is_decoded_and_other_codecs_are_refused_by_name() {
     // 0.1 s of a tone: `ffmpeg -f lavfi -i sine=frequency=440:duration=0.1 -c:a libmp3lame -b:a 64k -bitexact mp3.mp4`.
     let decoded = decode(include_bytes!("../../../../../fuzz/seeds/decode_validate/mp3.mp4")).unwrap();
     assert_eq!(
@@ -28,7 +28,18 @@ fn mp3_in_mp4_is_decoded_and_other_codecs_are_refused_by_name() {
         "{}",
         decoded.samples.len()
     );
-    // The same in 5.1 channels of AAC, and in Opus.
+    // MP4 has one name for all layers. This is layer 2 at 16 kHz.
+    let decoded = decode(include_bytes!("../../../../../fuzz/seeds/decode_validate/layer2.mp4")).unwrap();
+    assert_eq!(
+        (decoded.rate, decoded.channels, decoded.report.bad_frames),
+        (16_000, 1, 0)
+    );
+    assert!(
+        (1600..1600 + 2 * 1152).contains(&decoded.samples.len()),
+        "{}",
+        decoded.samples.len()
+    );
+    // 5.1 channels of AAC, and Opus.
     for (file, what) in [
         (
             &include_bytes!("../../../../../fuzz/seeds/decode_validate/aac_6_channels.m4a")[..],
