@@ -91,7 +91,7 @@ impl CopiedMusic {
             // 2.7 s are no whole number of frames.
             let cut = &samples[(2.7 * f64::from(RATE)) as usize..];
             write("copy", "64", samples, RATE, 64);
-            write("copy", "320", samples, RATE, 320);
+            write("copy", "256", samples, RATE, 256);
             write("copy", "24000", &resampled(samples, 24_000), 24_000, 64);
             write("copy", "48000", &resampled(samples, 48_000), 48_000, 128);
             write("copy", "softer", &softer(samples), RATE, 128);
