@@ -91,8 +91,8 @@ impl CopiedMusic {
             // 2.7 s are no whole number of frames.
             let cut = &samples[(2.7 * f64::from(RATE)) as usize..];
             write("copy", "64", samples, RATE, 64);
-            write("copy", "320", samples, RATE, 320);
-            write("copy", "22050", &resampled(samples, 22_050), 22_050, 64);
+            write("copy", "256", samples, RATE, 256);
+            write("copy", "24000", &resampled(samples, 24_000), 24_000, 64);
             write("copy", "48000", &resampled(samples, 48_000), 48_000, 128);
             write("copy", "softer", &softer(samples), RATE, 128);
             write("copy", "noisy", &noisy(samples), RATE, 128);
@@ -180,7 +180,7 @@ fn copies_are_listed_with_their_places_and_labels() {
                 .find(|track| track["path"].as_str().unwrap().contains(copy));
             found.unwrap()["offset_seconds"].as_f64().unwrap()
         };
-        for (copy, seconds) in [("-cut", 2.7), ("-all", 2.7), ("-64", 0.0), ("-22050", 0.0)] {
+        for (copy, seconds) in [("-cut", 2.7), ("-all", 2.7), ("-64", 0.0), ("-24000", 0.0)] {
             // An encoder's delay is up to 0.05 s.
             assert!((offset(copy) - offset("-0.") - seconds).abs() < 0.1, "{copy}: {group}");
         }
