@@ -57,10 +57,10 @@ fn every_epoch_is_an_event_and_a_resumed_run_goes_on_with_them() {
                 "top1/validation",
                 "macro_f1/train",
                 "paper_f1/validation",
+                "speed/clips_per_second",
             ] {
                 assert!(holds(record, name), "{name}");
             }
-            assert_eq!(holds(record, "speed/clips_per_second"), epoch > 0);
         }
     }
 }

@@ -48,7 +48,12 @@ fn a_disk_that_fills_up_leaves_the_last_checkpoint_whole() {
             "config.toml",
             "environment.json",
             "front_end.json",
-            "last.checkpoint"
+            "last.checkpoint",
+            "split/normalization.json",
+            "split/split.json",
+            "split/test.csv",
+            "split/train.csv",
+            "split/val.csv"
         ]
     );
     let mut resume = Program::Train.command(["fit", "--resume", "--run"]);
