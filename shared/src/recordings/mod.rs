@@ -5,8 +5,8 @@
 //! to decibels, here over the mel spectrogram that a data set stores anyway:
 //!
 //! 1. [`PeakGrid::peaks`] finds the spectral peaks of a track, about ten a second. They are kept in the summary.
-//! 2. Pairs of peaks make [landmarks](landmarks), whose hashes do not depend on where a track was cut.
-//! 3. [`search`] compares all tracks with all. Where two tracks share landmarks at one time offset, the peaks
+//! 2. Pairs of peaks make landmarks, whose hashes do not depend on where a track was cut.
+//! 3. [`search()`] compares all tracks with all. Where two tracks share landmarks at one time offset, the peaks
 //!    themselves are compared at that offset.
 //!
 //! Peaks are found by differences of decibels, so the level does not matter. What is found is the same recording, not the
