@@ -47,7 +47,7 @@ fn every_file_is_vouched_for() {
     // A lock has nothing in it.
     for file in tree.paths().filter(|path| *path != "splits/.lock") {
         let path = data.join(file);
-        // The line break after the live split's name is no part of it.
+        // The line break after the current split's name is no part of it.
         let length = fs::metadata(&path).unwrap().len() - u64::from(file == "splits/current");
         for round in 0..rounds {
             let at = match round {

@@ -99,7 +99,7 @@ fn a_disk_that_fills_up_during_a_build_costs_nothing_but_the_time() {
 }
 
 #[test]
-fn a_disk_that_is_full_keeps_the_live_split() {
+fn a_disk_that_is_full_keeps_the_current_split() {
     let before = BuiltDataset::small().copy();
     before.split(&["--name", "first"]).success();
     let after = before.copy();

@@ -8,6 +8,7 @@
 
 mod bench;
 mod build;
+mod current_split;
 mod documentation;
 mod errors;
 mod flipped_bits;
@@ -16,7 +17,6 @@ mod full_disk;
 mod inspect;
 mod killed;
 mod killed_training;
-mod live_split;
 mod outputs;
 mod own_music;
 mod papers;

@@ -110,7 +110,7 @@ fn missing_and_shortened_files_are_found() {
 }
 
 #[test]
-fn a_live_split_that_does_not_exist_is_named() {
+fn a_current_split_that_does_not_exist_is_named() {
     let dataset = with_a_split();
     fs::write(dataset.path().join("splits/current"), "yours\n").unwrap();
     let assert = verify(&dataset, &[]).code(1);

@@ -228,7 +228,7 @@ pub struct FeaturesArgs {
     /// Data set whose tracks are looked at [default: the run's]
     #[arg(long, value_name = "DATASET")]
     pub data: Option<PathBuf>,
-    /// Its split [default: the run's, or the live one of another data set]
+    /// Its split [default: the run's, or the current one of another data set]
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
     /// File to write: features, track_id, clip, set, and class or tags
@@ -275,7 +275,7 @@ pub struct BenchArgs {
         hide_possible_values = true
     )]
     pub model: ModelKind,
-    /// Split whose training set is used [default: the live one]
+    /// Split whose training set is used [default: the current one]
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
     /// Clips per batch

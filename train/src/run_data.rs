@@ -339,8 +339,8 @@ pub fn clip_grid(config: &RunConfig, features: &FeatureConfig) -> ClipGrid {
     }
 }
 
-/// The name of a data set's live split. What is no data set is said before what has none.
-pub fn live_split(dataset: &Path) -> Result<String, RunDataError> {
+/// The name of a data set's current split. What is no data set is said before what has none.
+pub fn current_split(dataset: &Path) -> Result<String, RunDataError> {
     Dataset::read_index(dataset)?;
     let live = split::current(dataset)?;
     Ok(live.ok_or_else(|| SplitError::NoSplit {

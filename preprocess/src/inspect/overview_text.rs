@@ -116,7 +116,10 @@ impl Overview {
         }
         match &self.current_split {
             Some(live) if !self.splits.iter().any(|split| split.live) => {
-                write!(out, "\nwarning   the live split should be {live}, which does not exist")
+                write!(
+                    out,
+                    "\nwarning   the current split should be {live}, which does not exist"
+                )
             }
             _ => Ok(()),
         }
@@ -301,7 +304,7 @@ mod tests {
         let text = Overview::read(&root).unwrap().to_string();
         assert!(text.contains(": random, 34/33/33, seed 3\n"), "{text}");
         assert!(
-            text.ends_with("the live split should be elsewhere, which does not exist"),
+            text.ends_with("the current split should be elsewhere, which does not exist"),
             "{text}"
         );
     }

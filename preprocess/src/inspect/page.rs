@@ -75,7 +75,7 @@ fn cards(overview: &Overview) -> Markup {
             div { dt { @if index.task == Task::MultiLabel { "tags" } @else { "classes" } } dd { (index.classes.len()) } }
             div { dt { "dropped" } dd { (grouped(index.rejected as u64)) } }
             div { dt { "size" } dd { (size(overview.sizes.total())) } }
-            div { dt { "live split" } dd.words { (live) } }
+            div { dt { "current split" } dd.words { (live) } }
         }
     }
 }

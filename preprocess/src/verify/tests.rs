@@ -56,7 +56,7 @@ fn one_flipped_bit_anywhere_is_found_in_the_file_it_is_in() {
         if file == "splits/first/split.json" || file == "splits/.lock" {
             continue;
         }
-        // The line break after the live split's name is no part of it.
+        // The line break after the current split's name is no part of it.
         let length = content.len() - usize::from(file == "splits/current");
         // In the padding of a shard's header too.
         for at in [0, length / 3, DATA_START.min(length) - 1, length - 1] {

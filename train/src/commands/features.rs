@@ -13,6 +13,7 @@ use crate::mapping_fault::FaultWatch;
 use crate::models::{Model, import_weights, transfer_weights};
 use crate::run_data::RunData;
 use crate::run_directory::{BEST_FILE, RunDirectory};
+use crate::run_split;
 use crate::start::blueprint;
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -28,7 +29,8 @@ pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) ->
     watch.dataset(&config.data);
     watch.advise("run the same command again");
     let data = match &args.run {
-        Some(run) if args.data.is_none() && args.split.is_none() => RunData::of_run(&config, run)?,
+        // On its own data set a run keeps to its own split: elsewhere tracks that it was trained on could be evaluated.
+        Some(run) if !config.data_checksum.is_empty() => RunData::of_run(&config, run)?,
         _ => RunData::open(&config)?,
     };
     if config.classes.is_empty() {
@@ -118,7 +120,16 @@ fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
             let (run, begun) = RunDirectory::open(root)?;
             let mut settings = begun.to_settings();
             let moved = args.data.as_ref().unwrap_or(&begun.data);
-            if !Dataset::read_index(moved)?.covers(&begun.data_checksum) {
+            let is_own = Dataset::read_index(moved)?.covers(&begun.data_checksum);
+            if is_own {
+                let begun = RunConfig {
+                    data: moved.clone(),
+                    ..begun.clone()
+                };
+                args.split
+                    .iter()
+                    .try_for_each(|name| run_split::check_named(name, &begun, root))?;
+            } else {
                 if args.data.is_none() {
                     bail!(
                         "{} is not the data set that {} was trained on; name it, or another, with --data",
@@ -134,6 +145,9 @@ fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
                 config.clip_frames = begun.clip_frames;
             }
             config.classes = begun.classes;
+            if is_own {
+                config.data_checksum = begun.data_checksum;
+            }
             Ok((config, Weights::OfRun(run.path(BEST_FILE))))
         }
         (None, Some(file)) => {

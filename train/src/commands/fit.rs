@@ -15,7 +15,7 @@ use crate::memory::{self, shuffle_window};
 use crate::preparation::prepare;
 use crate::report::{self, CURVES_FILE, html};
 use crate::resume_command::resume_fit;
-use crate::run_data::{RunData, RunDataError, live_split, training_kinds};
+use crate::run_data::{RunData, RunDataError, current_split, training_kinds};
 use crate::run_directory::{BEST_FILE, RunDirectory};
 use crate::run_set::RunSet;
 use crate::run_split;
@@ -107,7 +107,7 @@ pub(super) fn plan(
     }
     let live = config.split.is_empty();
     if live {
-        config.split = live_split(&config.data)?;
+        config.split = current_split(&config.data)?;
     }
     watch.dataset(&config.data);
     config.background.iter().for_each(|root| watch.dataset(root));
@@ -123,7 +123,7 @@ pub(super) fn plan(
             return error;
         }
         let path = config.data.join(SPLITS_DIRECTORY).join(CURRENT_FILE);
-        error.context(format!("the live split is the one that {} names", path.display()))
+        error.context(format!("the current split is the one that {} names", path.display()))
     })?;
     if begun.is_none() && !window_is_set {
         let shards = data.dataset.index().shards.len();

@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::device::DeviceChoice;
 use crate::mapping_fault::FaultWatch;
 use crate::memory::{self, shuffle_window};
-use crate::run_data::{RunData, live_split};
+use crate::run_data::{RunData, current_split};
 use crate::stop::{StopSignals, Stopped};
 use crate::sweep::child::{Program, threads_of_each};
 use crate::sweep::directory::{PICTURE_FILE, SPECIFICATION_FILE, SweepDirectory, TABLE_FILE};
@@ -121,7 +121,7 @@ fn settle(specification: &mut Specification, trials: &[Trial], jobs: usize, is_n
     let names: Vec<_> = specification.names().into_iter().map(String::from).collect();
     let varies = |name: &str| names.iter().any(|varied| varied == name);
     if config.split.is_empty() {
-        config.split = live_split(&config.data)?;
+        config.split = current_split(&config.data)?;
     }
     let data = RunData::open(&config)?;
     let index = data.dataset.index();

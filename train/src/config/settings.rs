@@ -21,7 +21,7 @@ pub struct Settings {
     /// System to train; `train models` lists them
     #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true)]
     pub model: Option<ModelKind>,
-    /// Split to train on [default: the live one]
+    /// Split to train on [default: the current one]
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
     /// Passes over the training set, at most [default: the paper's, or 50]

@@ -18,7 +18,7 @@ pub(super) fn draw(overview: &Overview) -> Markup {
     html! {
         h2 { "Splits" }
         @if overview.splits.is_empty() { p { "There is none yet; preprocess split makes one." } }
-        @if let Some(name) = dangling { p.bad { "The live split should be " (name) ", which does not exist." } }
+        @if let Some(name) = dangling { p.bad { "The current split should be " (name) ", which does not exist." } }
         div.splits { @for split in &overview.splits { section {
             h3 { (split.name) " " @if split.live { span.badge { "live" } } }
             @match &split.state {

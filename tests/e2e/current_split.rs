@@ -42,7 +42,7 @@ fn read(splits: &Path, name: &str, tracks: &BTreeSet<String>) -> Result<(), Stri
 }
 
 #[test]
-fn readers_of_the_live_split_never_see_a_mixture_nor_nothing() {
+fn readers_of_the_current_split_never_see_a_mixture_nor_nothing() {
     let dataset = BuiltDataset::small().copy();
     dataset.split(&["--seed", "0"]).success();
     let tracks: BTreeSet<String> = dataset
