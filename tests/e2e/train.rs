@@ -98,9 +98,13 @@ fn a_run_is_evaluated_on_its_own_split_whatever_becomes_of_the_data_sets() {
     assert_eq!(json_line(&train("eval", &[]).success())["metrics"], first);
     assert_eq!(fs::read(run.join("predictions.csv")).unwrap(), tested);
     train("fit", &["--resume", "--epochs", "3"]).success();
+    let out = root.path().join("features.safetensors");
+    let out = out.to_str().unwrap();
     for (command, more) in [
         ("eval", &["--split", "exp"][..]),
         ("fit", &["--resume", "--split", "exp"]),
+        ("features", &["--split", "exp", "--out", out]),
+        ("features", &["--split", "exp", "--out", out, "--data", data]),
     ] {
         let refused = said(&train(command, more).failure());
         assert!(
