@@ -4,8 +4,8 @@ mod frames;
 mod matroska;
 mod mp4;
 mod ogg;
-
 mod pcm_headers;
+pub(super) mod tag_bytes;
 
 use super::*;
 use std::fs;

@@ -1,5 +1,6 @@
 //! Streams of frames: MPEG audio and ADTS, with tags, pictures, zeros and damage around and between them.
 
+use super::tag_bytes::{ape, id3v1};
 use super::*;
 use std::path::Path;
 
@@ -43,25 +44,6 @@ fn jpeg() -> Vec<u8> {
     .concat()
 }
 
-fn ape(header: bool) -> Vec<u8> {
-    let items = [b"\xd0\x07\0\0\0\0\0\0Title\0".as_slice(), &[b'x'; 2000]].concat();
-    let end = |flags: u32| {
-        let words = [2000, items.len() as u32 + 32, 1, flags, 0, 0];
-        [
-            b"APETAGEX".to_vec(),
-            words.iter().flat_map(|word| word.to_le_bytes()).collect(),
-        ]
-        .concat()
-    };
-    let has_header = u32::from(header) << 31;
-    let front = if header { end(has_header | 1 << 29) } else { Vec::new() };
-    [front, items.clone(), end(has_header)].concat()
-}
-
-fn id3v1() -> Vec<u8> {
-    [b"TAG".to_vec(), vec![b' '; 125]].concat()
-}
-
 fn foreign() -> Vec<(&'static str, Vec<u8>)> {
     let text = [b"TIT2\0\0\x01\xf4\0\0".as_slice(), &[b'x'; 500]].concat();
     let apic = [b"APIC\0\0\x13\x9e\0\0\0image/jpeg\0\x03\0".as_slice(), &jpeg()].concat();
@@ -76,8 +58,8 @@ fn foreign() -> Vec<(&'static str, Vec<u8>)> {
         ("ID3v2 that is shorter than it says", id3v2(&text, text.len() + 2000)),
         ("ID3v2 longer than any file", id3v2(&text, 200_000_000)),
         ("a picture", jpeg()),
-        ("APEv2", ape(true)),
-        ("APEv1 and ID3v1", [ape(false), id3v1()].concat()),
+        ("APEv2", ape(2000, true)),
+        ("APEv1 and ID3v1", [ape(2000, false), id3v1()].concat()),
         (
             "the enhanced form of ID3v1",
             [b"TAG+".to_vec(), vec![0; 223], id3v1()].concat(),
