@@ -2,7 +2,7 @@
 
 use crate::config::RunConfig;
 use crate::run_set::RunSet;
-use shared::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
+use shared::atomic_file::{self, WriteError};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -184,24 +184,13 @@ pub fn lock_directory(root: &Path) -> Result<File, RunError> {
     let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
     match lock.try_lock() {
         Ok(()) => {
-            remove_left_over(root);
+            // Nobody else writes here now. What cannot be removed costs space only.
+            let _ = atomic_file::remove_temporaries(root);
             Ok(lock)
         }
         Err(TryLockError::WouldBlock) => Err(RunError::Busy { path: root.to_owned() }),
         Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
     }
-}
-
-/// What a process that was killed while it wrote has left; nobody else writes here now. What cannot be removed costs space
-/// only.
-fn remove_left_over(root: &Path) {
-    let entries = fs::read_dir(root).into_iter().flatten().flatten();
-    let left = entries.filter(|entry| {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        name.starts_with('.') && name.ends_with(TEMPORARY_SUFFIX)
-    });
-    left.for_each(|entry| drop(fs::remove_file(entry.path())));
 }
 
 #[cfg(test)]
@@ -274,6 +263,9 @@ mod tests {
         for name in [".best.safetensors.Ab1.tmp", "notes.tmp", ".hidden"] {
             fs::write(root.path().join(name), "x").unwrap();
         }
+        let split = root.path().join(".split.Ab1.tmp");
+        fs::create_dir(&split).unwrap();
+        fs::write(split.join("train.csv"), "x").unwrap();
         let _run = RunDirectory::begin(root.path()).unwrap();
         let mut names: Vec<_> = fs::read_dir(root.path())
             .unwrap()
