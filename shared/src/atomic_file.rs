@@ -111,9 +111,7 @@ pub fn remove_temporaries(directory: &Path) -> io::Result<()> {
     };
     for entry in entries {
         let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with('.') && name.ends_with(TEMPORARY_SUFFIX) {
+        if entry.file_name().to_string_lossy().ends_with(TEMPORARY_SUFFIX) {
             if entry.file_type()?.is_dir() {
                 fs::remove_dir_all(entry.path())?;
             } else {

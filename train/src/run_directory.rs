@@ -2,7 +2,7 @@
 
 use crate::config::RunConfig;
 use crate::run_set::RunSet;
-use shared::atomic_file::{self, WriteError};
+use shared::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -184,12 +184,28 @@ pub fn lock_directory(root: &Path) -> Result<File, RunError> {
     let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
     match lock.try_lock() {
         Ok(()) => {
-            // Nobody else writes here now. What cannot be removed costs space only.
-            let _ = atomic_file::remove_temporaries(root);
+            remove_left_over(root);
             Ok(lock)
         }
         Err(TryLockError::WouldBlock) => Err(RunError::Busy { path: root.to_owned() }),
         Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
+    }
+}
+
+/// Removes what a process that was killed while it wrote has left: hidden files and directories with the suffix of
+/// temporary ones. Nobody else writes here now, and what cannot be removed costs space only.
+fn remove_left_over(root: &Path) {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(TEMPORARY_SUFFIX) {
+            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let _ = if is_directory {
+                fs::remove_dir_all(entry.path())
+            } else {
+                fs::remove_file(entry.path())
+            };
+        }
     }
 }
 
