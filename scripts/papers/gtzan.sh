@@ -17,7 +17,7 @@
 # --min-seconds 28. Where none is named, the small corpus is tagged and trained on first, and with --audio `transfer` is left
 # out. Ends with OUT/table.md (default: target/papers/gtzan...).
 #
-# GTZAN names no artists, so that a split cannot keep them apart: figures flatter. The excerpts' lengths are ours.
+# GTZAN names no artists, so a split cannot keep them apart, and scores are too optimistic. The excerpts' lengths are ours.
 
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
