@@ -6,7 +6,7 @@
 use fuzz::sections;
 use libfuzzer_sys::fuzz_target;
 use shared::dataset::{self, Dataset, DatasetIndex, FileRecord};
-use shared::shard::ShardKind;
+use shared::dataset::shard::ShardKind;
 use std::cell::RefCell;
 use std::fs;
 use std::path::Path;

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use train::config::{RunConfig, Settings};
+use train::settings::{RunConfig, Settings};
 
 fuzz_target!(|text: &str| {
     if let Ok(config) = toml::from_str::<Settings>(text).map(Settings::resolve)

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::shard::{MappedShard, ShardKind};
+use shared::dataset::shard::{MappedShard, ShardKind};
 use std::cell::RefCell;
 use std::fs;
 use tempfile::TempDir;

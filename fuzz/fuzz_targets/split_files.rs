@@ -6,8 +6,8 @@
 use fuzz::sections;
 use libfuzzer_sys::fuzz_target;
 use shared::dataset::{DatasetIndex, FileRecord, SourceRecord, Task};
-use shared::features::FeatureConfig;
-use shared::split::{self, NORMALIZATION_FILE, SPLIT_FILE, Set, Split, SplitIndex};
+use shared::dsp::features::FeatureConfig;
+use shared::dataset::split::{self, NORMALIZATION_FILE, SPLIT_FILE, Set, Split, SplitIndex};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,35 +1,25 @@
-//! From a collection of audio files to a data set: every module is one step of `preprocess build`, or one command.
+//! From a collection of audio files to a data set, as `shared` defines it. Nothing here knows of neural networks.
 //!
-//! Audio files and their tables enter, a directory as `shared` defines it leaves. Nothing here knows of neural networks.
+//! The rooms, each of which imports only from those before it.
 
 #![forbid(unsafe_code)]
 
-pub mod assembly;
-pub mod cli;
-pub mod extend;
-pub mod feature_sets;
-pub mod growth;
-pub mod index;
-pub mod inside;
-pub mod inspect;
-pub mod journal;
-pub mod label_warnings;
-pub mod manual;
-pub mod merge;
-pub mod ordered;
-pub mod part;
-pub mod pipeline;
-pub mod plan;
-pub mod preset;
-pub mod progress;
-mod quantity;
-pub mod recorded;
-mod recordings;
-pub mod report;
-pub mod shard_writer;
+/// Where tracks come from: FMA, GTZAN, MagnaTagATune, folders.
 pub mod source;
-pub mod source_table;
+/// From tracks to shards, tables and the index.
+pub mod build;
+/// Which tracks are trained on, and which are validated and tested on.
 pub mod split;
+/// Parts of a build become one data set.
+pub mod merge;
+/// A data set gets tracks or features.
+pub mod extend;
+/// Whether a data set is what its index says, and what can be mended.
+pub mod verify;
+/// What a data set holds, for people.
+pub mod inspect;
+/// The command line: what was typed, progress, results.
+pub mod cli;
+
 #[cfg(test)]
 mod testing;
-pub mod verify;

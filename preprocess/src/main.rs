@@ -6,6 +6,11 @@
 
 use anyhow::{Context, ensure};
 use clap::Parser;
+use preprocess::build::pipeline;
+use preprocess::build::recorded::Recorded;
+use preprocess::cli::manual;
+use preprocess::cli::progress::{ByteProgress, Style, TrackProgress};
+use preprocess::cli::report::{self, Outcome, Written};
 use preprocess::cli::{
     self, BuildArgs, Cli, Command, ExtendArgs, InspectArgs, MergeArgs, SplitArgs, SplitTask, UsageError, VerifyArgs,
 };
@@ -14,14 +19,11 @@ use preprocess::inspect::files::TrackLabels;
 use preprocess::inspect::labels::LabelReport;
 use preprocess::inspect::picture::TrackPicture;
 use preprocess::inspect::{Analysis, Overview, files, page};
-use preprocess::progress::{ByteProgress, Style, TrackProgress};
-use preprocess::recorded::Recorded;
-use preprocess::report::{self, Outcome, Written};
 use preprocess::verify::repair;
-use preprocess::{extend, manual, merge, pipeline, split, verify};
+use preprocess::{extend, merge, split, verify};
 use shared::dataset::Dataset;
-use shared::failure::{self, Failure};
-use shared::log;
+use shared::runtime::failure::{self, Failure};
+use shared::runtime::log;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroUsize;

@@ -1,19 +1,19 @@
 //! Small collections of real MP3 files for the tests of this crate, written bit by bit: no encoder is needed, and a
 //! track takes a millisecond.
 
-use crate::assembly::{BuildProgress, BuildReport};
-use crate::pipeline::{self, BuildConfig, BuildError};
+use crate::build::assembly::{BuildProgress, BuildReport};
+use crate::build::pipeline::{self, BuildConfig, BuildError};
 use crate::source::Source;
 use crate::source::fma::Subset;
 use crate::split::{self, Method, Ratios, SplitConfig, Strategy};
 use rand::RngExt;
 use shared::audio::extract::Extractor;
 use shared::audio::validate::ValidateConfig;
-use shared::features::FeatureConfig;
+use shared::dataset::split::Split;
+use shared::dataset::statistics::TrackSummary;
+use shared::dsp::features::FeatureConfig;
 use shared::recordings::{MAX_ROWS, Peak};
-use shared::rng::{self, Purpose};
-use shared::split::Split;
-use shared::stats::TrackSummary;
+use shared::runtime::rng::{self, Purpose};
 use std::fmt::Write as _;
 use std::fs;
 use std::ops::Range;

@@ -5,14 +5,14 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(unix)]
 
-use preprocess::assembly::BuildProgress;
-use preprocess::pipeline::{self, BuildConfig};
+use preprocess::build::assembly::BuildProgress;
+use preprocess::build::pipeline::{self, BuildConfig};
 use preprocess::source::Source;
 use preprocess::source::fma::Subset;
 use shared::audio::validate::ValidateConfig;
 use shared::dataset;
-use shared::features::FeatureConfig;
-use shared::manifest::RejectedRow;
+use shared::dataset::manifest::RejectedRow;
+use shared::dsp::features::FeatureConfig;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;

@@ -3,15 +3,15 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-use preprocess::journal::{Entry, Journal};
-use preprocess::plan::BuildPlan;
+use preprocess::build::journal::{Entry, Journal};
+use preprocess::build::plan::BuildPlan;
 use proptest::prelude::*;
 use shared::audio::validate::ValidateConfig;
+use shared::dataset::manifest::{Flag, RejectedRow, TrackRow};
+use shared::dataset::statistics::TrackSummary;
 use shared::dataset::{ShardFileRecord, ShardRecord};
-use shared::features::FeatureConfig;
-use shared::manifest::{Flag, RejectedRow, TrackRow};
+use shared::dsp::features::FeatureConfig;
 use shared::recordings::Peak;
-use shared::stats::TrackSummary;
 use std::fs;
 
 fn text() -> impl Strategy<Value = String> {

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use shared::audio::decode::Meter;
 use shared::audio::validate::Rejection;
 use shared::audio::waveform::WaveformReader;
-use shared::guard;
+use shared::runtime::guard;
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic;

@@ -1,35 +1,20 @@
-//! What both programs agree on: the data set's format, how an audio file is heard, and the signal processing between.
+//! What both programs agree on: the signal processing, the data set's format, and how an audio file becomes a waveform.
 //!
-//! Data enters as samples or as files of a data set, and leaves as model input or as checked views. This crate
-//! holds no command line, no progress, no policy of where files lie, and knows nothing of neural networks.
+//! The rooms, each of which imports only from those before it. This crate holds no command line, no progress, no policy
+//! of where files are, and knows nothing of neural networks.
 
+/// Random streams, atomic files, guarded calls, the log.
 #[forbid(unsafe_code)]
-pub mod atomic_file;
-#[forbid(unsafe_code)]
-pub mod audio;
-#[forbid(unsafe_code)]
-pub mod dataset;
+pub mod runtime;
 // `s!` of ndarray, which the mel spectrogram and the PSD use, allows itself what `forbid` would not allow it.
+/// Samples in, numbers out.
 pub mod dsp;
-#[forbid(unsafe_code)]
-pub mod failure;
-#[forbid(unsafe_code)]
-pub mod features;
-#[forbid(unsafe_code)]
-pub mod guard;
-#[forbid(unsafe_code)]
-mod inside;
-#[forbid(unsafe_code)]
-pub mod log;
-#[forbid(unsafe_code)]
-pub mod manifest;
+/// Which tracks are the same recording.
 #[forbid(unsafe_code)]
 pub mod recordings;
+// The memory map is in `dataset::shard`.
+/// The contract: index, tables, shards, splits, statistics.
+pub mod dataset;
+/// A file in, a mono waveform out.
 #[forbid(unsafe_code)]
-pub mod rng;
-// The memory map is in there.
-pub mod shard;
-#[forbid(unsafe_code)]
-pub mod split;
-#[forbid(unsafe_code)]
-pub mod stats;
+pub mod audio;

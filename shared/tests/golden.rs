@@ -8,15 +8,15 @@
 
 use ndarray::Array2;
 use safetensors::SafeTensors;
+use shared::dataset::statistics::{CHROMA_STATISTICS, MFCC_STATISTICS};
 use shared::dsp::decibel::{Reference, power_to_db};
+use shared::dsp::features::FeatureConfig;
 use shared::dsp::mel::{MelFilterBank, MelScratch, MelSpectrogram};
 use shared::dsp::pcm8;
 use shared::dsp::phase_vocoder::{TimeStretch, TimeStretchScratch};
 use shared::dsp::pitch_shift::{PitchShift, PitchShiftScratch};
 use shared::dsp::psd::{PsdScratch, PsdSpectrogram, clamp_to_unit};
 use shared::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
-use shared::features::FeatureConfig;
-use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS};
 
 /// Of weights up to 0.02, in f32.
 const FILTER_TOLERANCE: f32 = 1e-6;

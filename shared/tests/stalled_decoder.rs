@@ -8,7 +8,7 @@
 use shared::audio::extract::Extractor;
 use shared::audio::validate::ValidateConfig;
 use shared::audio::watchdog::{Patience, Stalls};
-use shared::features::FeatureConfig;
+use shared::dsp::features::FeatureConfig;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

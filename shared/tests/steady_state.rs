@@ -5,10 +5,10 @@
 #![forbid(unsafe_code)]
 
 use ndarray::Array2;
+use shared::dataset::statistics::{CHROMA_STATISTICS, MFCC_STATISTICS};
 use shared::dsp::pitch_shift::{PitchShift, PitchShiftScratch};
 use shared::dsp::psd::{PSD_BINS, PsdScratch, PsdSpectrogram};
 use shared::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
-use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 

@@ -27,6 +27,7 @@ mod predictions;
 mod recordings;
 mod report;
 mod report_screenshots;
+mod rooms;
 mod scoreboard;
 mod sources;
 mod split;

@@ -1,57 +1,50 @@
 //! From a data set's shards to a trained and evaluated genre classifier.
 //!
-//! Data flows one way: [`shared::dataset`] → [`loader`] → [`augment`] → [`frontend`] → [`models`] → [`metrics`] →
-//! [`report`]. A module imports only what stands before it.
+//! The rooms, each of which imports only from those before it.
 #![forbid(unsafe_code)]
 
+/// This process: its memory, its signals, what it prints.
+pub mod process;
+/// The plan of one clip, drawn from seed, epoch and track.
 pub mod augment;
-pub mod bench;
-pub mod checkpoint;
-pub mod classical;
-pub mod cli;
-pub mod commands;
-pub mod compute;
-pub mod config;
-pub mod console;
-pub mod data_parallel;
-pub mod device;
-pub mod ending;
-pub mod environment;
-pub mod evaluate;
-pub mod feature_check;
-pub mod features;
-pub mod fit;
-pub mod front_end_record;
-pub mod frontend;
-pub mod history;
-pub mod integrity;
+/// Convolutions for the CPU.
 mod kernels;
-pub mod loader;
-pub mod local_copy;
-pub mod looks;
-pub mod mapping_fault;
-pub mod memory;
-pub mod metrics;
+/// The networks, one file per paper, and their weights in other libraries' files.
 pub mod models;
-pub mod objective;
-pub mod optimization;
-pub mod pace;
-pub mod precision;
-pub mod predict;
-pub mod predictions;
-pub mod preparation;
-pub mod report;
-pub mod resume_command;
-pub mod run_data;
-pub mod run_directory;
-pub mod run_set;
-pub mod run_split;
-pub mod scoreboard;
-pub mod start;
+/// A planned clip in, model input out.
+pub mod frontend;
+/// Which clips, in what order, filled by how many threads.
+pub mod loader;
+/// Labels and scores in, metrics out.
+pub mod metrics;
+/// Vectors in, classes out.
+pub mod classical;
+/// What a person may set.
+pub mod settings;
+/// The directory of a run, and the records in it.
+pub mod run;
+/// A data set that was opened for one run.
+pub mod data;
+/// One batch on the device.
 pub mod step;
-pub mod stop;
+/// A model and a set in, predictions and metrics out.
+pub mod evaluation;
+/// A run in, pages, tables and TensorBoard files out.
+pub mod report;
+/// The loop.
+pub mod training;
+/// A run and audio files in, classes out.
+pub mod predict;
+/// Runs side by side.
+pub mod compare;
+/// Many trainings, and the search over their settings.
 pub mod sweep;
-pub mod tensorboard;
+/// How fast this machine trains.
+pub mod bench;
+/// The command line.
+pub mod cli;
+/// What each command does.
+pub mod commands;
+
 #[cfg(test)]
 mod testing;
-pub mod trainer;

@@ -4,8 +4,8 @@
 use anyhow::Context;
 use clap::Parser;
 use serde_json::json;
-use shared::failure::{self, Failure};
-use shared::log;
+use shared::runtime::failure::{self, Failure};
+use shared::runtime::log;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -15,9 +15,9 @@ use train::commands::{
     Incomplete, Outcome, UsageError, run_bench, run_completions, run_config, run_eval, run_export, run_features,
     run_fit, run_man, run_models, run_predict, run_report, run_sweep,
 };
-use train::console::Console;
-use train::mapping_fault::FaultWatch;
-use train::stop::{EXIT_STOPPED, Stopped};
+use train::process::console::Console;
+use train::process::mapping_fault::FaultWatch;
+use train::process::stop::{EXIT_STOPPED, Stopped};
 
 // Burn's CPU backend allocates and frees every activation; the system allocator gives the pages back each time.
 #[global_allocator]

@@ -1,20 +1,20 @@
 //! A complete small data set, made through the contract alone, for the tests of what reads it.
 
-use crate::config::{RunConfig, Settings};
 use crate::models::ModelKind;
+use crate::settings::{RunConfig, Settings};
 use half::f16;
 use ndarray::Array2;
+use shared::dataset::manifest::{self, RejectedRow, TrackRow};
+use shared::dataset::shard::{FinishedShard, ShardKind, ShardWriter};
+use shared::dataset::split::{self, LeakAudit, Set, Split, SplitIndex, SplitRow};
+use shared::dataset::statistics::{self, Normalization, TrackSummary};
 use shared::dataset::{
     DatasetIndex, FORMAT_VERSION, FileRecord, INDEX_FILE, REJECTED_FILE, SUMMARY_FILE, ShardFileRecord, ShardRecord,
     SourceRecord, TRACKS_FILE, Task,
 };
 use shared::dsp::decibel::{Reference, power_to_db};
+use shared::dsp::features::FeatureConfig;
 use shared::dsp::mel::{MelScratch, MelSpectrogram};
-use shared::features::FeatureConfig;
-use shared::manifest::{self, RejectedRow, TrackRow};
-use shared::shard::{FinishedShard, ShardKind, ShardWriter};
-use shared::split::{self, LeakAudit, Set, Split, SplitIndex, SplitRow};
-use shared::stats::{self, Normalization, TrackSummary};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -87,7 +87,7 @@ pub fn dataset() -> TempDir {
     let files = [
         (TRACKS_FILE, manifest::to_csv(&rows)),
         (REJECTED_FILE, manifest::to_csv::<RejectedRow>(&[])),
-        (SUMMARY_FILE, stats::summary_to_bytes(&sums, features.n_mels)),
+        (SUMMARY_FILE, statistics::summary_to_bytes(&sums, features.n_mels)),
     ];
     let index = DatasetIndex {
         format_version: FORMAT_VERSION,

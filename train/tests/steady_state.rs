@@ -10,10 +10,10 @@ use std::convert::Infallible;
 use std::thread::sleep;
 use std::time::Duration;
 use train::augment::{Augment, ClipPlan};
+use train::data::run_data::RunData;
 use train::loader::{BatchSource, Batches, Clips, Prefetch, Target, training_order};
-use train::run_data::RunData;
 // What the module below names by `crate`.
-use train::{config, models};
+use train::{models, settings};
 
 #[path = "../src/testing.rs"]
 #[expect(clippy::unwrap_used, reason = "a test's data set")]
@@ -51,7 +51,7 @@ fn batches_are_made_without_allocating() {
     let root = testing::dataset();
     for scenario in SCENARIOS {
         let (model, augment, on_device) = scenario;
-        let config = config::RunConfig {
+        let config = settings::RunConfig {
             background: augment.background.then(|| root.path().to_owned()),
             ..testing::config(root.path(), model)
         };

@@ -1,17 +1,17 @@
 //! `preprocess build`: its arguments as typed, and the configuration that they are resolved to.
 
 use super::{UsageError, jobs};
-use crate::part::Part;
-use crate::pipeline::BuildConfig;
-use crate::plan::BuildPlan;
-use crate::preset::Preset;
-use crate::recorded::Recorded;
+use crate::build::part::Part;
+use crate::build::pipeline::BuildConfig;
+use crate::build::plan::BuildPlan;
+use crate::build::preset::Preset;
+use crate::build::recorded::Recorded;
 use crate::source::Source;
 use crate::source::fma::Subset;
 use clap::{ArgAction, Args, ValueEnum};
 use shared::audio::validate::ValidateConfig;
-use shared::features::FeatureConfig;
-use shared::manifest::Flag;
+use shared::dataset::manifest::Flag;
+use shared::dsp::features::FeatureConfig;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,10 @@
 //! Feature sets of small data sets.
 
 use super::*;
-use crate::pipeline::{self, BuildConfig};
+use crate::build::pipeline::{self, BuildConfig};
 use crate::testing::{Collection, Unwatched, contents, mixed, split_at_random, three_tracks, tone};
-use shared::shard::MAX_TRACKS;
-use shared::split::Split;
+use shared::dataset::shard::MAX_TRACKS;
+use shared::dataset::split::{Split, names};
 use std::os::unix::fs::MetadataExt;
 
 fn features() -> FeatureConfig {
@@ -97,7 +97,7 @@ fn splits_are_carried_over_whenever_they_are_made() {
     assert_eq!(carried.normalization.mel_mean.len(), 64);
     assert_eq!(problems(&root), [""; 0]);
     assert_eq!(split::prune(&root).unwrap(), ["random-1"]);
-    assert_eq!(shared::split::names(&set.path).unwrap(), ["random-2"]);
+    assert_eq!(names(&set.path).unwrap(), ["random-2"]);
     // A bit in the feature set is found in it.
     let path = set.path.join(ShardKind::Mel.path(0));
     let mut bytes = fs::read(&path).unwrap();
@@ -120,7 +120,7 @@ fn a_feature_set_follows_its_data_set_when_it_grows() {
     collection.track(1, "Blues", &tone(7, 195));
     collection.build("out").unwrap();
     split_at_random(&root, 5);
-    assert_eq!(shared::split::names(&first.path).unwrap(), ["random-1"]);
+    assert_eq!(names(&first.path).unwrap(), ["random-1"]);
     let second = run(root.clone());
     assert_eq!((second.made, second.index.kept), (1, 4));
     assert_eq!(second.splits, ["random-1", "random-5-grown-1"]);

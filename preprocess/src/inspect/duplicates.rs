@@ -1,13 +1,13 @@
 //! `preprocess inspect --duplicates`: the recordings that a data set has several tracks of, and how these lie in each other.
 
 use super::InspectError;
-use crate::quantity::{counted, grouped};
 use serde::Serialize;
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::split::{self, Set, Split};
+use shared::dataset::statistics::TrackSummary;
 use shared::dataset::{self, DatasetIndex};
-use shared::manifest::TrackRow;
 use shared::recordings::{PeakGrid, compare};
-use shared::split::{self, Set, Split};
-use shared::stats::TrackSummary;
+use shared::runtime::text::{counted, grouped};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
@@ -138,8 +138,11 @@ fn places(rows: &[&TrackRow], summary_of: &HashMap<u64, &TrackSummary>, grid: &P
         if a.waveform_blake3 == b.waveform_blake3 {
             return Some((0, 1.0));
         }
-        let [a, b] = [a, b].map(|row| summary_of.get(&row.track_id));
-        let found = compare(grid.track(a?), grid.track(b?), grid.step_seconds())?;
+        let track = |row: &TrackRow| {
+            let summary = summary_of.get(&row.track_id)?;
+            Some(grid.track(&summary.peaks, summary.frames))
+        };
+        let found = compare(track(a)?, track(b)?, grid.step_seconds())?;
         Some((-i64::from(found.offset), found.score))
     };
     let mut placed = vec![0];

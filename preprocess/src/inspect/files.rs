@@ -3,8 +3,8 @@
 use super::InspectError;
 use super::analysis::Analysis;
 use super::chart::drawings::Drawings;
-use shared::atomic_file::{self, WriteError};
 use shared::dataset;
+use shared::runtime::atomic_file::{self, WriteError};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;

@@ -17,10 +17,10 @@ pub mod splits;
 pub use analysis::{Analysis, AnalysisConfig, SampleTracks};
 pub use overview::Overview;
 
-use shared::atomic_file::WriteError;
 use shared::dataset::DatasetError;
-use shared::shard::ShardError;
-use shared::split::SplitError;
+use shared::dataset::shard::ShardError;
+use shared::dataset::split::SplitError;
+use shared::runtime::atomic_file::WriteError;
 
 /// A data set that cannot be described, or a description that cannot be written.
 #[derive(Debug, thiserror::Error)]

@@ -3,16 +3,16 @@
 use super::InspectError;
 use super::distribution::Distribution;
 use super::splits::{self, SplitOverview};
-use crate::feature_sets::feature_sets;
-use crate::quantity::hours;
+use crate::build::feature_sets::feature_sets;
 use serde::Serialize;
 use shared::audio::validate::ReasonCounts;
+use shared::dataset::manifest::{Flag, TrackRow};
+use shared::dataset::shard::ShardKind;
+use shared::dataset::split;
+use shared::dataset::statistics::TrackSummary;
 use shared::dataset::{self, DatasetError, DatasetIndex, SUMMARY_FILE, consistently};
-use shared::features::FeatureConfig;
-use shared::manifest::{Flag, TrackRow};
-use shared::shard::ShardKind;
-use shared::split;
-use shared::stats::TrackSummary;
+use shared::dsp::features::FeatureConfig;
+use shared::runtime::text::hours;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -231,7 +231,7 @@ impl Levels {
 
 fn read_feature_sets(root: &Path) -> Result<Vec<FeatureSetOverview>, InspectError> {
     let paths = feature_sets(root).map_err(|source| DatasetError::Io {
-        path: root.join(crate::feature_sets::FEATURES_DIRECTORY),
+        path: root.join(crate::build::feature_sets::FEATURES_DIRECTORY),
         source,
     })?;
     let overview = |path: std::path::PathBuf| FeatureSetOverview {

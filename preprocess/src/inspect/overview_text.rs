@@ -3,10 +3,10 @@
 use super::distribution::Distribution;
 use super::overview::{FeatureSetState, Overview, SourceFiles};
 use super::splits::{LeakOverview, SplitDetails, SplitOverview, SplitState};
-use crate::quantity::{counted, grouped, percent, size};
 use shared::audio::validate::describe_reasons;
 use shared::dataset::Task;
-use shared::features::FeatureConfig;
+use shared::dsp::features::FeatureConfig;
+use shared::runtime::text::{counted, grouped, percent, size};
 use std::fmt;
 
 /// Names of leaks that the text has; `split.json` has all.
@@ -281,7 +281,7 @@ mod tests {
     use super::super::splits::{Deviation, Leaks, SetOverview};
     use super::*;
     use crate::testing::{split_at_random, three_tracks};
-    use shared::split::Set;
+    use shared::dataset::split::Set;
     use std::collections::BTreeMap;
 
     #[test]

@@ -10,10 +10,10 @@ use super::chart::{self, drawings::Drawings, simple_bars};
 use super::files::TrackLabels;
 use super::overview::{FeatureSetState, Overview};
 use super::overview_text::{describe_features, name_channels, share};
-use crate::quantity::{grouped, size};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use shared::atomic_file::{self, WriteError};
 use shared::dataset::Task;
+use shared::runtime::atomic_file::{self, WriteError};
+use shared::runtime::text::{grouped, size};
 use std::path::Path;
 
 const STYLE: &str = include_str!("page.css");

@@ -4,8 +4,8 @@
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use shared::features::FeatureConfig;
-use shared::shard::MelView;
+use shared::dataset::shard::MelView;
+use shared::dsp::features::FeatureConfig;
 use std::path::{Path, PathBuf};
 
 const WIDTH: u32 = 1200;

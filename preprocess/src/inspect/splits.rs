@@ -1,13 +1,13 @@
 //! A data set's splits enter; what is in their sets, how evenly, and what stands in more than one of them leaves.
 //!
-//! Everything is counted anew from the lists, whose checksums `shared::split` compares; nothing is taken on trust.
+//! Everything is counted anew from the lists, whose checksums `shared::dataset::split` compares; nothing is taken on trust.
 
-use crate::quantity::percent;
 use crate::split::audit;
 use serde::Serialize;
 use shared::dataset::DatasetIndex;
-use shared::manifest::TrackRow;
-use shared::split::{self, Fold, Leak, Set, Split, SplitError};
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::split::{self, Fold, Leak, Set, Split, SplitError};
+use shared::runtime::text::percent;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 

@@ -1,11 +1,11 @@
 //! Parts of small collections, merged.
 
 use super::*;
-use crate::journal::JOURNAL_DIRECTORY;
-use crate::pipeline::{self, BuildConfig};
+use crate::build::journal::JOURNAL_DIRECTORY;
+use crate::build::pipeline::{self, BuildConfig};
 use crate::testing::{Collection, Crash, Unwatched, contents, mixed, three_tracks, tone};
-use shared::manifest::Flag;
-use shared::shard::{DATA_START, MAX_TRACKS};
+use shared::dataset::manifest::Flag;
+use shared::dataset::shard::{DATA_START, MAX_TRACKS};
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 

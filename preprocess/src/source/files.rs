@@ -3,10 +3,10 @@
 //! Hidden files and directories are passed over. A link to a directory is followed if it stays inside the audio directory.
 //! A directory that cannot be read, or a link that leads out, is one row of `rejected.csv`, and the others are listed.
 
-use crate::inside::AudioDirectory;
+use crate::source::audio_directory::AudioDirectory;
 use shared::audio::decode::{self, EXTENSIONS, MAGIC_BYTES};
 use shared::audio::validate::Rejection;
-use shared::manifest::RejectedRow;
+use shared::dataset::manifest::RejectedRow;
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, DirEntry, File};
 use std::io::{self, Read};

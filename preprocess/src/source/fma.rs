@@ -9,7 +9,7 @@ use super::{Listing, TrackSource, label_problem};
 use clap::ValueEnum;
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
-use shared::split::Set;
+use shared::dataset::split::Set;
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;

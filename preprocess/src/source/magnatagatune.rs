@@ -8,7 +8,7 @@
 use super::files::{self, FoundFile, UnreadableDirectory};
 use super::{Listing, TrackSource, label_problem};
 use csv::StringRecord;
-use shared::split::Set;
+use shared::dataset::split::Set;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;

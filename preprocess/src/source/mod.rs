@@ -3,6 +3,7 @@
 //!
 //! Nothing here decodes an audio file or judges what is in it; of some files the first bytes are looked at.
 
+pub mod audio_directory;
 mod files;
 pub mod fma;
 pub mod folder;
@@ -14,8 +15,8 @@ use folder::FolderError;
 use gtzan::GtzanError;
 use magnatagatune::MagnaTagATuneError;
 use shared::dataset::Task;
-use shared::manifest::RejectedRow;
-use shared::split::Set;
+use shared::dataset::manifest::RejectedRow;
+use shared::dataset::split::Set;
 use std::path::{Path, PathBuf};
 
 /// The word for MagnaTagATune on the command line and in `dataset.json`.

@@ -1,9 +1,9 @@
 //! What a split lets a model recognise instead of generalise: artists, albums and recordings in more than one set. The
 //! audit is made whatever the strategy. What it cannot know, it counts.
 
-use crate::quantity::{counted, grouped};
-use shared::manifest::TrackRow;
-use shared::split::{Leak, LeakAudit, Set};
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::split::{Leak, LeakAudit, Set};
+use shared::runtime::text::{counted, grouped};
 use std::collections::BTreeMap;
 
 /// Everything that is in more than one set.

@@ -1,10 +1,10 @@
 //! Makes the splits of a data set for one of its feature sets too, with that one's normalization.
 
 use super::MakeSplitError;
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::split::{self, SPLITS_DIRECTORY, Split, SplitError, SplitIndex, SplitRow};
+use shared::dataset::statistics::Normalization;
 use shared::dataset::{self, Dataset};
-use shared::manifest::TrackRow;
-use shared::split::{self, SPLITS_DIRECTORY, Split, SplitError, SplitIndex, SplitRow};
-use shared::stats::Normalization;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::Path;

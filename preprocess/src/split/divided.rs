@@ -1,10 +1,10 @@
 //! A data set while it is split: its tracks become sets, and sets become files.
 
 use super::{GroupBy, MakeSplitError, Ratios, audit};
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::split::{self, Fold, Set, Split, SplitIndex, SplitRow};
+use shared::dataset::statistics::{Normalization, TrackSummary};
 use shared::dataset::{self, DatasetIndex};
-use shared::manifest::TrackRow;
-use shared::split::{self, Fold, Set, Split, SplitIndex, SplitRow};
-use shared::stats::{Normalization, TrackSummary};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 

@@ -10,8 +10,8 @@ use super::groups::{Group, groups};
 use super::strategy::GroupBy;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
-use shared::manifest::TrackRow;
-use shared::rng::{self, Purpose};
+use shared::dataset::manifest::TrackRow;
+use shared::runtime::rng::{self, Purpose};
 
 /// Most times that groups are dealt out.
 const DEALS: usize = 24;

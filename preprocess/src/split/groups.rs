@@ -4,7 +4,7 @@
 //! compilation ties everybody on it).
 
 use super::strategy::GroupBy;
-use shared::manifest::TrackRow;
+use shared::dataset::manifest::TrackRow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 

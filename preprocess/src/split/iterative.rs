@@ -8,8 +8,8 @@
 
 use super::ratios::apportion;
 use rand::seq::SliceRandom;
-use shared::manifest::TrackRow;
-use shared::rng::{self, Purpose};
+use shared::dataset::manifest::TrackRow;
+use shared::runtime::rng::{self, Purpose};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The part of every row. There are at least as many rows as shares.

@@ -2,8 +2,8 @@
 
 use super::groups::groups;
 use super::strategy::Method;
-use shared::manifest::TrackRow;
-use shared::split::{Set, SplitIndex};
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::split::{Set, SplitIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Classes that are named in a sentence; the others are counted.

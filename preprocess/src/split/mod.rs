@@ -27,12 +27,12 @@ pub use prune::prune;
 pub use ratios::Ratios;
 pub use strategy::{GroupBy, Method, Strategy};
 
-use crate::feature_sets::{FEATURES_DIRECTORY, feature_sets};
+use crate::build::feature_sets::{FEATURES_DIRECTORY, feature_sets};
 use divided::{Description, DividedDataset};
-use shared::atomic_file;
+use shared::dataset::split::{self, Fold, Set, Split, SplitError};
+use shared::dataset::statistics::NothingToNormalize;
 use shared::dataset::{self, Dataset, DatasetError};
-use shared::split::{self, Fold, Set, Split, SplitError};
-use shared::stats::NothingToNormalize;
+use shared::runtime::atomic_file;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
 //! Removes splits that are no longer needed.
 
 use super::{MakeSplitError, feature_sets_of, lock};
-use shared::atomic_file;
 use shared::dataset::Dataset;
-use shared::split::{self, Fold, Split};
+use shared::dataset::split::{self, Fold, Split};
+use shared::runtime::atomic_file;
 use std::fs;
 use std::path::Path;
 

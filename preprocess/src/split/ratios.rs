@@ -1,6 +1,6 @@
 //! Shares of the sets, and whole tracks in these shares.
 
-use shared::split::Set;
+use shared::dataset::split::Set;
 use std::str::FromStr;
 
 /// Shares of train, val and test; they sum to 1.

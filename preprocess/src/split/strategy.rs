@@ -4,9 +4,9 @@ use super::ratios::{Ratios, apportion};
 use super::{grouped, iterative, stratified};
 use clap::ValueEnum;
 use rand::seq::SliceRandom;
-use shared::manifest::TrackRow;
-use shared::rng::{self, Purpose};
-use shared::split::Set;
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::split::Set;
+use shared::runtime::rng::{self, Purpose};
 
 /// A column of the table; tracks with the same value are of one group.
 pub(super) type Column = fn(&TrackRow) -> &String;

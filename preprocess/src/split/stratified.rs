@@ -8,8 +8,8 @@
 
 use super::ratios::{apportion, round_down};
 use rand::seq::SliceRandom;
-use shared::manifest::TrackRow;
-use shared::rng::{self, Purpose};
+use shared::dataset::manifest::TrackRow;
+use shared::runtime::rng::{self, Purpose};
 use std::collections::BTreeMap;
 
 /// The part of every row. There are at least as many rows as shares.

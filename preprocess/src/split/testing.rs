@@ -1,6 +1,6 @@
 //! Rows for the tests of this directory.
 
-use shared::manifest::TrackRow;
+use shared::dataset::manifest::TrackRow;
 
 /// A track of a class, with samples of its own and no artist.
 pub(crate) fn row(track_id: u64, class: &str) -> TrackRow {

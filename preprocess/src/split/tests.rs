@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testing::{Collection, contents, tone};
-use shared::split::LeakAudit;
+use shared::dataset::split::LeakAudit;
 
 fn collection() -> Collection {
     let mut collection = Collection::new();

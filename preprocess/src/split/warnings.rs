@@ -3,7 +3,7 @@
 use super::divided::DividedDataset;
 use super::missing::{Advisor, Asked, describe, missing};
 use super::{FoldsConfig, GroupBy, Method, Strategy};
-use shared::split::{Leak, LeakAudit, Set, Split};
+use shared::dataset::split::{Leak, LeakAudit, Set, Split};
 use std::collections::BTreeSet;
 
 pub(super) fn of_split(dataset: &DividedDataset<'_>, strategy: &Strategy, split: &Split) -> Vec<String> {

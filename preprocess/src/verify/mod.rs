@@ -8,13 +8,13 @@ pub mod repair;
 mod shards;
 mod splits;
 
-use crate::feature_sets::{FEATURES_DIRECTORY, feature_sets};
+use crate::build::feature_sets::{FEATURES_DIRECTORY, feature_sets};
 use rayon::prelude::*;
 use shared::dataset::integrity::rows_by_shard;
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::shard::ShardKind;
+use shared::dataset::statistics::TrackSummary;
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex, REJECTED_FILE, SUMMARY_FILE, TRACKS_FILE};
-use shared::manifest::TrackRow;
-use shared::shard::ShardKind;
-use shared::stats::TrackSummary;
 use std::collections::HashSet;
 use std::path::Path;
 

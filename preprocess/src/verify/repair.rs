@@ -5,17 +5,17 @@
 
 use super::Problem;
 use super::shards::recorded_blake3;
-use crate::inside::AudioDirectory;
-use crate::ordered::{self, Bounds};
-use crate::shard_writer::file_record;
+use crate::build::ordered::{self, Bounds};
+use crate::build::shard_writer::file_record;
+use crate::source::audio_directory::AudioDirectory;
 use half::f16;
-use shared::atomic_file::sync_directory;
 use shared::audio::extract::Extractor;
 use shared::audio::validate::{Rejection, ValidateConfig};
 use shared::dataset::integrity::rows_by_shard;
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::shard::{MappedShard, ShardKind, ShardWriteError, ShardWriter};
 use shared::dataset::{self, Dataset, DatasetError, DatasetIndex};
-use shared::manifest::TrackRow;
-use shared::shard::{MappedShard, ShardKind, ShardWriteError, ShardWriter};
+use shared::runtime::atomic_file::sync_directory;
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;

@@ -2,9 +2,9 @@
 
 use super::{Problem, VerifyProgress, without_path};
 use shared::dataset::integrity::shard_problems;
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::shard::ShardKind;
 use shared::dataset::{DatasetIndex, own_file};
-use shared::manifest::TrackRow;
-use shared::shard::ShardKind;
 use std::path::Path;
 
 pub(super) use shared::dataset::integrity::recorded_blake3;

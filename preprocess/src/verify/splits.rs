@@ -3,11 +3,11 @@
 use super::Problem;
 use crate::split::{audit, count};
 use shared::dataset::DatasetIndex;
-use shared::manifest::{self, TrackRow};
-use shared::split::{
+use shared::dataset::manifest::{self, TrackRow};
+use shared::dataset::split::{
     self, CURRENT_FILE, NORMALIZATION_FILE, SPLIT_FILE, SPLITS_DIRECTORY, Set, Split, SplitError, SplitRow,
 };
-use shared::stats::{Normalization, TrackSummary};
+use shared::dataset::statistics::{Normalization, TrackSummary};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;

@@ -4,6 +4,7 @@ use super::repair::{RepairError, repair};
 use super::*;
 use crate::split::{self, FoldsConfig, Method, Ratios, SplitConfig, Strategy};
 use crate::testing::{contents, three_tracks, tone};
+use shared::dataset::shard::DATA_START;
 use std::fs;
 
 struct Unwatched;
@@ -41,7 +42,6 @@ fn split(root: &Path) {
 
 const WAVEFORM: &str = "shards/waveform-00000.safetensors";
 const MEL: &str = "shards/mel-00000.safetensors";
-const DATA_START: usize = shared::shard::DATA_START;
 
 #[test]
 fn one_flipped_bit_anywhere_is_found_in_the_file_it_is_in() {

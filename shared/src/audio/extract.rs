@@ -7,12 +7,12 @@
 use crate::audio::validate::{self, Rejection, ValidateConfig, peak};
 use crate::audio::watchdog::{Patience, Stalls, Supervised};
 use crate::audio::waveform::{Waveform, WaveformReader};
+use crate::dataset::manifest::Flag;
+use crate::dataset::statistics::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
 use crate::dsp::decibel::{Reference, power_to_db};
+use crate::dsp::features::FeatureConfig;
 use crate::dsp::mel::{MelScratch, MelSpectrogram};
 use crate::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
-use crate::features::FeatureConfig;
-use crate::manifest::Flag;
-use crate::stats::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use ndarray::ArrayViewMut2;

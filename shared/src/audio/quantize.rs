@@ -1,6 +1,6 @@
 //! Samples of full scale 1 enter; 16-bit samples leave, and how many of them did not fit.
 
-use crate::stats::PCM_FULL_SCALE;
+use crate::dsp::PCM_FULL_SCALE;
 
 /// Appends `samples` as 16-bit PCM: times 32768, rounded to the nearest, halves to even as IEEE 754 has it, and cut to
 /// what 16 bits hold. Returns how many were cut. NaN becomes 0; the decoder counts those.

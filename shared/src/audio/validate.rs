@@ -3,8 +3,8 @@
 //!
 //! No file is read here. Thresholds are in [`ValidateConfig`], which is saved with the data set.
 
-use crate::manifest::{Flag, RejectedRow};
-use crate::stats::PCM_FULL_SCALE;
+use crate::dataset::manifest::{Flag, RejectedRow};
+use crate::dsp::PCM_FULL_SCALE;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Work that may never end enters; its result leaves, or the news that it has stalled.
 //!
-//! Meant for decoders, as [`crate::guard`] is: a file that sends one round in circles must cost a track, not the build.
+//! Meant for decoders, as [`crate::runtime::guard`] is: a file that sends one round in circles must cost a track, not the build.
 //! A thread cannot be ended from outside, so the work runs on one of its own. Where that shows no sign of life any more, it
 //! is left behind, with whatever it holds, and the next piece of work gets a new one.
 //!
@@ -326,10 +326,13 @@ mod tests {
     fn a_panic_in_the_work_is_not_swallowed() {
         let (mut supervised, _) = supervised(1);
         let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-            crate::guard::catch(|| supervised.run("a.mp3", |_, _| crate::guard::catch(|| panic!("broken"))))
+            crate::runtime::guard::catch(|| {
+                supervised.run("a.mp3", |_, _| crate::runtime::guard::catch(|| panic!("broken")))
+            })
         }));
         assert_eq!(outcome.unwrap(), Ok(Ok(Err::<(), _>("broken".to_owned()))));
-        let said = crate::guard::catch(|| supervised.run("b.mp3", |_, _| panic::resume_unwind(Box::new("gone"))));
+        let said =
+            crate::runtime::guard::catch(|| supervised.run("b.mp3", |_, _| panic::resume_unwind(Box::new("gone"))));
         assert_eq!(said.map(|_: Result<(), _>| ()), Err("gone".to_owned()));
         assert_eq!(supervised.run("c.mp3", |_, _| 3), Ok(3));
     }

@@ -1,13 +1,13 @@
 //! An audio file enters; its 16-bit mono waveform at the data set's rate leaves, or the reason why not.
 //!
-//! This is all that depends on what is in a file that nobody checked: it runs under [`crate::guard`], and under the eyes
+//! This is all that depends on what is in a file that nobody checked: it runs under [`crate::runtime::guard`], and under the eyes
 //! of [`crate::audio::watchdog`]. What a waveform must be like is for [`crate::audio::validate`] to say.
 
 use crate::audio::decode::{self, AudioStream, Bytes, DecodeReport, Meter};
 use crate::audio::quantize::quantize;
 use crate::audio::resample::Resampler;
 use crate::audio::validate::Rejection;
-use crate::guard;
+use crate::runtime::guard;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;

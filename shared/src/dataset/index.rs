@@ -1,8 +1,8 @@
 //! The index of a data set, `dataset.json`: where its tracks came from, what it holds, and the checksums of its files.
 
 use super::{DatasetError, FORMAT_VERSION};
-use crate::features::FeatureConfig;
-use crate::shard::ShardKind;
+use crate::dataset::shard::ShardKind;
+use crate::dsp::features::FeatureConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;

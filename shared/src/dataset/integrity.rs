@@ -1,8 +1,8 @@
 //! A shard file enters, with what the index and the table say of it; what is wrong with it leaves.
 
 use super::DatasetIndex;
-use crate::manifest::TrackRow;
-use crate::shard::{MappedShard, ShardError, ShardKind};
+use crate::dataset::manifest::TrackRow;
+use crate::dataset::shard::{MappedShard, ShardError, ShardKind};
 use std::path::Path;
 
 /// The checksum that the table has for a track's tensor.

@@ -1,18 +1,30 @@
 //! A data set's index, `dataset.json`, and the [`Dataset`] that opens it and lends its tracks.
 //!
 //! A directory enters; checked rows and slices of memory-mapped shards leave. Splits lie beside, in
-//! [`crate::split`]; who builds a data set, and from what, is not known here.
+//! [`crate::dataset::split`]; who builds a data set, and from what, is not known here.
 
+#[forbid(unsafe_code)]
 mod index;
+#[forbid(unsafe_code)]
+mod inside;
+#[forbid(unsafe_code)]
 pub mod integrity;
+#[forbid(unsafe_code)]
+pub mod manifest;
+// The memory map is in there.
+pub mod shard;
+#[forbid(unsafe_code)]
+pub mod split;
+#[forbid(unsafe_code)]
+pub mod statistics;
 
 pub use index::{DatasetIndex, FileRecord, ShardFileRecord, ShardRecord, SourceRecord, Task};
 
-use crate::features::FeatureConfig;
-use crate::inside::inside;
-use crate::manifest::{self, RejectedRow, TrackRow};
-use crate::shard::{MappedShard, MelView, ShardError, ShardKind};
-use crate::stats::{self, TrackSummary};
+use crate::dataset::inside::inside;
+use crate::dataset::manifest::{RejectedRow, TrackRow};
+use crate::dataset::shard::{MappedShard, MelView, ShardError, ShardKind};
+use crate::dataset::statistics::TrackSummary;
+use crate::dsp::features::FeatureConfig;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::fs;
@@ -370,7 +382,7 @@ where
 /// The per-track sums, checked, in the order of [`read_tracks`].
 pub fn read_summary(root: &Path, index: &DatasetIndex) -> Result<Vec<TrackSummary>, DatasetError> {
     let content = read_recorded(root, index, SUMMARY_FILE)?;
-    stats::summary_from_bytes(&content, index.features.n_mels).map_err(|error| DatasetError::Damaged {
+    statistics::summary_from_bytes(&content, index.features.n_mels).map_err(|error| DatasetError::Damaged {
         path: root.join(SUMMARY_FILE),
         detail: error.to_string(),
     })

@@ -1,5 +1,5 @@
 use super::*;
-use crate::shard::ShardWriter;
+use crate::dataset::shard::ShardWriter;
 use half::f16;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -45,9 +45,9 @@ fn tiny() -> TempDir {
     let contents = [
         (TRACKS_FILE, manifest::to_csv(&rows)),
         (REJECTED_FILE, manifest::to_csv::<RejectedRow>(&[])),
-        (SUMMARY_FILE, stats::summary_to_bytes(&sums, 4)),
+        (SUMMARY_FILE, statistics::summary_to_bytes(&sums, 4)),
     ];
-    let record = |finished: crate::shard::FinishedShard| ShardFileRecord {
+    let record = |finished: shard::FinishedShard| ShardFileRecord {
         bytes: finished.bytes,
         header_blake3: finished.header_blake3,
     };
@@ -207,12 +207,11 @@ fn copies_elsewhere_are_read_instead_and_only_if_they_are_the_same() {
     assert_eq!(dataset.waveform(1)[..4], [0, 9, 18, 27]);
     // Another data set's shard of the same size.
     let mut bytes = fs::read(copies.path().join(&file)).unwrap();
-    let header = String::from_utf8_lossy(&bytes[..crate::shard::DATA_START]).into_owned();
+    let header = String::from_utf8_lossy(&bytes[..shard::DATA_START]).into_owned();
     let other = header.replacen("\"9\"", "\"8\"", 1);
     assert_ne!(other, header);
     // Through the bytes: the length word before the header is no text.
-    bytes[8..crate::shard::DATA_START]
-        .copy_from_slice(&other.as_bytes()[other.len() - (crate::shard::DATA_START - 8)..]);
+    bytes[8..shard::DATA_START].copy_from_slice(&other.as_bytes()[other.len() - (shard::DATA_START - 8)..]);
     fs::write(copies.path().join("other"), bytes).unwrap();
     fs::rename(copies.path().join("other"), copies.path().join(&file)).unwrap();
     assert!(dataset.relocate(ShardKind::Waveform, copies.path()).is_err());

@@ -6,7 +6,7 @@
 
 use super::dot::dot;
 use super::stft::{Sample, Stft, StftScratch};
-use crate::features::FeatureConfig;
+use crate::dsp::features::FeatureConfig;
 use ndarray::{Array2, ArrayViewMut2, s};
 
 /// Triangular filters on the Slaney mel scale, each normalized to unit area in Hz: `librosa.filters.mel(htk=False,

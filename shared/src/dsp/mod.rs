@@ -9,6 +9,8 @@ pub mod chroma;
 pub mod decibel;
 #[forbid(unsafe_code)]
 pub(crate) mod dot;
+#[forbid(unsafe_code)]
+pub mod features;
 pub mod mel;
 #[forbid(unsafe_code)]
 pub mod mfcc;
@@ -33,3 +35,6 @@ pub mod track_statistics;
 pub mod window;
 
 pub use stft::Sample;
+
+/// Full scale of 16-bit PCM: a stored sample divided by this is the waveform's value in `[-1, 1)`.
+pub const PCM_FULL_SCALE: f32 = 32_768.0;

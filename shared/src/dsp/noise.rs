@@ -14,7 +14,7 @@ pub fn add_gaussian(samples: &mut [f32], amplitude: f32, rng: &mut impl Rng) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::{Purpose, stream};
+    use crate::runtime::rng::{Purpose, stream};
 
     #[test]
     fn mean_and_deviation_are_those_asked_for() {

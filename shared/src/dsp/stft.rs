@@ -1,7 +1,7 @@
 //! Short-time Fourier transform: Hann window, centred, zero-padded, as `librosa.stft(pad_mode="constant")`.
 
 use super::window::hann;
-use crate::stats::PCM_FULL_SCALE;
+use crate::dsp::PCM_FULL_SCALE;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::num_complex::Complex;
 use rustfft::{Fft, FftPlanner};
@@ -58,7 +58,7 @@ impl Stft {
     /// Plans the transform.
     ///
     /// # Panics
-    /// When `n_fft` is odd or either number is zero; [`crate::features::FeatureConfig::validate`] refuses both.
+    /// When `n_fft` is odd or either number is zero; [`crate::dsp::features::FeatureConfig::validate`] refuses both.
     pub fn new(n_fft: usize, hop_length: usize) -> Self {
         assert!(
             n_fft > 0 && n_fft.is_multiple_of(2) && hop_length > 0,

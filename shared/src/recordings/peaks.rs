@@ -4,9 +4,8 @@
 //! [`STEP_SECONDS`], made of whole frames, and at most [`MAX_ROWS`] rows up to [`HIGHEST_HZ`], made of whole bands.
 
 use super::matching::Track;
+use crate::dsp::features::FeatureConfig;
 use crate::dsp::mel::band_peaks;
-use crate::features::FeatureConfig;
-use crate::stats::TrackSummary;
 use std::borrow::Cow;
 
 /// Rows that a grid has at most: a row fits seven bits of a landmark's hash.
@@ -91,11 +90,11 @@ impl PeakGrid {
         }
     }
 
-    /// A track as its summary describes it, to be compared.
-    pub fn track<'a>(&self, summary: &'a TrackSummary) -> Track<'a> {
+    /// A track of so many frames with these peaks, to be compared.
+    pub fn track<'a>(&self, peaks: &'a [Peak], frames: u64) -> Track<'a> {
         Track {
-            peaks: &summary.peaks,
-            steps: u32::try_from(summary.frames / self.frames_per_step as u64).unwrap_or(u32::MAX),
+            peaks,
+            steps: u32::try_from(frames / self.frames_per_step as u64).unwrap_or(u32::MAX),
         }
     }
 

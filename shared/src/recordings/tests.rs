@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::audio::extract::MelExtractor;
+use crate::dataset::statistics::TrackSummary;
+use crate::dsp::features::FeatureConfig;
 use crate::dsp::noise::add_gaussian;
 use crate::dsp::resample::{SincResampler, SincScratch};
-use crate::features::FeatureConfig;
-use crate::rng::{Purpose, stream};
-use crate::stats::TrackSummary;
+use crate::runtime::rng::{Purpose, stream};
 use proptest::prelude::*;
 use rand::RngExt;
 use std::f32::consts::TAU;
@@ -106,9 +106,13 @@ fn copies(samples: &[f32], rate: u32) -> Vec<(&'static str, Vec<f32>, f32)> {
     ]
 }
 
+fn track<'a>(grid: &PeakGrid, summary: &'a TrackSummary) -> Track<'a> {
+    grid.track(&summary.peaks, summary.frames)
+}
+
 fn search_all(summaries: &[TrackSummary], features: &FeatureConfig) -> Vec<(usize, usize)> {
     let grid = PeakGrid::new(features);
-    let tracks: Vec<Track<'_>> = summaries.iter().map(|summary| grid.track(summary)).collect();
+    let tracks: Vec<Track<'_>> = summaries.iter().map(|summary| track(&grid, summary)).collect();
     search(&tracks, grid.step_seconds())
 }
 
@@ -122,7 +126,7 @@ fn copies_are_found_where_they_were_cut_and_other_pieces_are_not() {
             let original = summary(&samples, &features);
             for (what, copy, gone) in copies(&samples, rate) {
                 let copy = summary(&copy, &features);
-                let found = compare(grid.track(&original), grid.track(&copy), grid.step_seconds())
+                let found = compare(track(&grid, &original), track(&grid, &copy), grid.step_seconds())
                     .unwrap_or_else(|| panic!("{what} copy of piece {number} with {features:?}"));
                 let begins = -f64::from(found.offset) * grid.step_seconds();
                 assert!((begins - f64::from(gone)).abs() < 0.05, "{what}: {begins} s");

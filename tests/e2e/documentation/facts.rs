@@ -160,7 +160,7 @@ fn every_reason_code_is_explained_and_no_other() {
 
 #[test]
 fn every_mark_on_a_figure_is_explained_and_no_other() {
-    let source = fs::read_to_string(root().join("train/src/scoreboard/marks.rs")).unwrap();
+    let source = fs::read_to_string(root().join("train/src/compare/marks.rs")).unwrap();
     let source = source.split("#[cfg(test)]").next().unwrap();
     let code = Regex::new(r#"add\(\s*"([a-z_]+)""#).unwrap();
     let codes: BTreeSet<&str> = code

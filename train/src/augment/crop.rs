@@ -1,7 +1,7 @@
 //! Where a clip is cut out of its track.
 
 use rand::{Rng, RngExt};
-use shared::features::FeatureConfig;
+use shared::dsp::features::FeatureConfig;
 
 /// A hop at which `wanted` samples begin that lie within `samples`; 0 where the track is shorter.
 pub fn random_hop(samples: usize, wanted: usize, features: &FeatureConfig, rng: &mut impl Rng) -> usize {
@@ -15,7 +15,7 @@ mod tests {
     #[test]
     fn a_track_of_one_clip_has_one_place() {
         let features = FeatureConfig::default();
-        let mut rng = shared::rng::stream(0, 0, 0, shared::rng::Purpose::Crop);
+        let mut rng = shared::runtime::rng::stream(0, 0, 0, shared::runtime::rng::Purpose::Crop);
         assert_eq!(
             random_hop(features.clip_samples, features.clip_samples, &features, &mut rng),
             0

@@ -38,7 +38,7 @@ impl ImagePlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::rng::{Purpose, stream};
+    use shared::runtime::rng::{Purpose, stream};
 
     #[test]
     fn plans_are_drawn_evenly_from_their_ranges() {

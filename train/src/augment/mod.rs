@@ -14,8 +14,8 @@ pub use crop::random_hop;
 pub use image::ImagePlan;
 
 use rand::RngExt;
-use shared::features::FeatureConfig;
-use shared::rng::{Purpose, stream};
+use shared::dsp::features::FeatureConfig;
+use shared::runtime::rng::{Purpose, stream};
 
 /// How often each augmentation is applied.
 const PROBABILITY: f64 = 0.5;

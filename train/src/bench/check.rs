@@ -1,16 +1,16 @@
 //! The front end on the device against the one on the host.
 
 use crate::augment::{Augment, ClipPlan};
-use crate::compute::Compute;
-use crate::config::RunConfig;
+use crate::data::run_data::RunData;
 use crate::frontend::{ClipOutput, DeviceFrontEnd, HostFrontEnd, HostScratch, HostSetup, Normalize};
 use crate::loader::copy_or_pad;
 use crate::models::{InputKind, SpectrogramKind, WaveformKind};
-use crate::run_data::RunData;
-use crate::step;
+use crate::settings::RunConfig;
+use crate::step::batch;
+use crate::step::compute::Compute;
 use anyhow::Context;
 use burn::tensor::TensorData;
-use shared::split::Set;
+use shared::dataset::split::Set;
 
 /// How far apart the two are, in the worst of some clips.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -66,8 +66,8 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
         TensorData::new(pcm, [plans.len(), longest]),
         &plans.iter().map(|(_, plan)| *plan).collect::<Vec<_>>(),
     );
-    let waveforms = step::to_host(made.waveform.context("no waveform was made")?.flatten::<2>(1, 2))?;
-    let mels = step::to_host(
+    let waveforms = batch::to_host(made.waveform.context("no waveform was made")?.flatten::<2>(1, 2))?;
+    let mels = batch::to_host(
         made.spectrogram
             .context("no mel spectrogram was made")?
             .flatten::<2>(1, 3),

@@ -11,7 +11,7 @@ pub use check::{FrontEndDifference, compare_front_ends};
 pub use outputs::write_outputs;
 pub use stages::{BenchError, measure};
 
-use crate::config::RunConfig;
+use crate::settings::RunConfig;
 
 /// One part of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,17 +1,17 @@
 //! A model's weights with one batch of its input and output, for another implementation to be checked against.
 
-use crate::compute::Compute;
-use crate::config::RunConfig;
+use crate::data::run_data::RunData;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Target};
 use crate::models::{ModelInput, export_weights};
-use crate::run_data::RunData;
-use crate::start::blueprint;
-use crate::step;
+use crate::settings::RunConfig;
+use crate::step::batch;
+use crate::step::compute::Compute;
+use crate::training::start::blueprint;
 use anyhow::Context;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
-use shared::atomic_file;
-use shared::split::Set;
+use shared::dataset::split::Set;
+use shared::runtime::atomic_file;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub fn write_outputs(config: &RunConfig, data: &RunData, compute: &Compute, path
     let mut batch = BatchBuffer::default();
     source.fill(0, &mut batch, &mut Default::default());
     let input: ModelInput = compute.uploader(data).upload(&batch, 0..config.batch_size);
-    let logits = step::to_host(model.forward(input))?;
+    let logits = batch::to_host(model.forward(input))?;
 
     let (shape, input) = (data.front_end.shape(), data.front_end.input());
     let (clips, classes) = (config.batch_size, config.classes.len());

@@ -1,22 +1,22 @@
 //! The measurements.
 
 use super::{Measurement, Stage};
-use crate::compute::Compute;
-use crate::config::RunConfig;
-use crate::fit::training_source;
+use crate::data::run_data::RunData;
 use crate::frontend::HostScratch;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Prefetch, PrefetchReport};
 use crate::metrics::Tally;
 use crate::models::{Model, freeze};
-use crate::objective::Objective;
-use crate::optimization::adam;
-use crate::run_data::RunData;
-use crate::start::blueprint;
-use crate::step::Rule;
-use crate::trainer::Trainer;
+use crate::settings::RunConfig;
+use crate::step::batch::Rule;
+use crate::step::compute::Compute;
+use crate::step::objective::Objective;
+use crate::step::optimization::adam;
+use crate::step::trainer::Trainer;
+use crate::training::fit::training_source;
+use crate::training::start::blueprint;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
-use shared::split::Set;
+use shared::dataset::split::Set;
 use std::convert::Infallible;
 use std::time::Instant;
 
@@ -29,7 +29,7 @@ const WARM_UP: usize = 3;
 pub enum BenchError {
     /// The training set is missing.
     #[error(transparent)]
-    Data(#[from] crate::run_data::RunDataError),
+    Data(#[from] crate::data::run_data::RunDataError),
     /// The device gave up.
     #[error("the device failed: {0}")]
     Device(String),

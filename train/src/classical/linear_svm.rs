@@ -8,7 +8,7 @@ use super::{ClassicalError, check_training, check_vectors};
 use pulp::Arch;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
-use shared::rng::{Purpose, stream};
+use shared::runtime::rng::{Purpose, stream};
 
 /// Products added up side by side, so that they become vectors.
 const LANES: usize = 8;

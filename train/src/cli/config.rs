@@ -1,6 +1,6 @@
 //! `train config` as typed.
 
-use crate::config::Settings;
+use crate::settings::Settings;
 
 /// `train config`.
 #[derive(Debug, clap::Args)]

@@ -1,8 +1,8 @@
 //! `train predict` as typed.
 
 use super::count;
-use crate::config::MOST_THREADS;
 use crate::loader::EvalClips;
+use crate::settings::MOST_THREADS;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! `train report`, as typed.
 
 use clap::ValueEnum;
-use shared::split::Set;
+use shared::dataset::split::Set;
 use std::path::PathBuf;
 
 /// `train report`.

@@ -1,7 +1,7 @@
 //! `train sweep` as typed.
 
 use super::count;
-use crate::config::{MOST_THREADS, Settings};
+use crate::settings::{MOST_THREADS, Settings};
 use crate::sweep::{GridAxis, Range};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use super::{Outcome, UsageError};
 use crate::cli::ConfigArgs;
-use crate::config::{Settings, template};
+use crate::settings::{Settings, template};
 use serde_json::json;
 
 /// Where a settings file names no data set, or no weights although the system wants some, one has to be thought of to

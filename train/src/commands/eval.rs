@@ -3,29 +3,29 @@
 use super::eval_set::eval_set;
 use super::{Outcome, UsageError};
 use crate::cli::EvalArgs;
-use crate::compute::Compute;
-use crate::config::RunConfig;
-use crate::console::Console;
-use crate::device::DeviceChoice;
-use crate::evaluate::{Judgement, evaluate};
-use crate::integrity::verify;
+use crate::compare::Entry;
+use crate::data::integrity::verify;
+use crate::data::run_data::{RunData, training_kinds};
+use crate::evaluation::evaluate::{Judgement, evaluate};
 use crate::loader::Prefetch;
-use crate::looks::{self, Look};
-use crate::mapping_fault::FaultWatch;
 use crate::metrics::{SetMetrics, Tally};
 use crate::models::{Model, import_weights};
+use crate::process::console::Console;
+use crate::process::mapping_fault::FaultWatch;
 use crate::report::standing::Standing;
 use crate::report::{self, METRICS_FILE, html, set_files};
-use crate::run_data::{RunData, training_kinds};
-use crate::run_directory::{BEST_FILE, RunDirectory};
-use crate::run_set::RunSet;
-use crate::run_split;
-use crate::scoreboard::Entry;
-use crate::start::blueprint;
+use crate::run::directory::{BEST_FILE, RunDirectory};
+use crate::run::looks::{self, Look};
+use crate::run::set::RunSet;
+use crate::run::split_copy;
+use crate::settings::RunConfig;
+use crate::settings::device::DeviceChoice;
+use crate::step::compute::Compute;
+use crate::training::start::blueprint;
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::dataset::Task;
-use shared::split::Set;
+use shared::dataset::split::Set;
 use std::path::Path;
 
 /// Judges a run's best weights on one set, or those of each of a set of seeds.
@@ -46,7 +46,7 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     watch.dataset(&config.data);
     watch.advise("run the same command again");
     if let Some(name) = &args.split {
-        run_split::check_named(name, &config, &args.run)?;
+        split_copy::check_named(name, &config, &args.run)?;
     }
     config.eval_clips = args.eval_clips.unwrap_or(config.eval_clips);
     let data = RunData::of_run(&config, &args.run)?;

@@ -4,19 +4,19 @@ use super::Outcome;
 use super::eval::eval_run;
 use super::members_table::{self, MemberFigures};
 use crate::cli::EvalArgs;
-use crate::console::Console;
-use crate::evaluate::Judgement;
-use crate::mapping_fault::FaultWatch;
+use crate::compare::Entry;
+use crate::evaluation::evaluate::Judgement;
 use crate::metrics::{SetMetrics, SetReport};
-use crate::predictions::{Predictions, predictions_file};
+use crate::process::console::Console;
+use crate::process::mapping_fault::FaultWatch;
 use crate::report::{self, METRICS_FILE, RunMetrics, html, read_metrics};
-use crate::run_directory::{BEST_FILE, RunDirectory, RunError};
-use crate::run_set::RunSet;
-use crate::scoreboard::Entry;
+use crate::run::directory::{BEST_FILE, RunDirectory, RunError};
+use crate::run::predictions::{Predictions, predictions_file};
+use crate::run::set::RunSet;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 use shared::dataset::Task;
-use shared::split::Set;
+use shared::dataset::split::Set;
 
 /// What a set of runs came to: per set of tracks the table of the runs, and metrics with their intervals.
 pub(super) fn figures_file(set: &RunSet) -> &'static str {

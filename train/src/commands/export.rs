@@ -2,20 +2,20 @@
 
 use super::Outcome;
 use crate::cli::ExportArgs;
-use crate::config::RunConfig;
-use crate::console::Console;
-use crate::front_end_record::FrontEndRecord;
-use crate::mapping_fault::FaultWatch;
+use crate::data::front_end_record::FrontEndRecord;
 use crate::models::{Blueprint, InputKind, InputShape, Model, ModelInput, export_pytorch, import_weights};
-use crate::run_directory::{BEST_FILE, RunDirectory};
-use crate::step;
+use crate::process::console::Console;
+use crate::process::mapping_fault::FaultWatch;
+use crate::run::directory::{BEST_FILE, RunDirectory};
+use crate::settings::RunConfig;
+use crate::step::batch;
 use anyhow::Context;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
-use shared::atomic_file;
-use shared::rng::{Purpose, stream};
+use shared::runtime::atomic_file;
+use shared::runtime::rng::{Purpose, stream};
 use std::collections::HashMap;
 use std::fs;
 
@@ -119,7 +119,7 @@ fn check(model: &Model, config: &RunConfig, shape: &InputShape, device: &Device)
         spectrogram: data("spectrogram").map(|data| Tensor::from_data(data, device)),
         statistics: data("statistics").map(|data| Tensor::from_data(data, device)),
     };
-    let logits = step::to_host(model.forward(input))?;
+    let logits = batch::to_host(model.forward(input))?;
     named.push(("logits", vec![CHECK_CLIPS, config.classes.len()], logits));
     let views = named.iter().map(|(name, shape, values)| {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values));

@@ -2,24 +2,24 @@
 
 use super::{Outcome, UsageError};
 use crate::cli::FeaturesArgs;
-use crate::compute::Compute;
-use crate::config::{RunConfig, Settings};
-use crate::console::Console;
-use crate::device::DeviceChoice;
-use crate::feature_check::check_features;
-use crate::features::{FeatureTable, TopClassifier, TopFigures, classify, extract, to_safetensors};
+use crate::data::feature_check::check_features;
+use crate::data::run_data::RunData;
+use crate::evaluation::embeddings::{FeatureTable, TopClassifier, TopFigures, classify, extract, to_safetensors};
 use crate::loader::Prefetch;
-use crate::mapping_fault::FaultWatch;
 use crate::models::{Model, import_weights, transfer_weights};
-use crate::run_data::RunData;
-use crate::run_directory::{BEST_FILE, RunDirectory};
-use crate::run_split;
-use crate::start::blueprint;
+use crate::process::console::Console;
+use crate::process::mapping_fault::FaultWatch;
+use crate::run::directory::{BEST_FILE, RunDirectory};
+use crate::run::split_copy;
+use crate::settings::device::DeviceChoice;
+use crate::settings::{RunConfig, Settings};
+use crate::step::compute::Compute;
+use crate::training::start::blueprint;
 use anyhow::{Context, bail};
 use serde_json::json;
-use shared::atomic_file;
+use shared::dataset::split::Set;
 use shared::dataset::{Dataset, Task};
-use shared::split::Set;
+use shared::runtime::atomic_file;
 use std::path::PathBuf;
 
 /// Writes the penultimate activations of all sets, and tries classifiers on top of them.
@@ -128,7 +128,7 @@ fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
                 };
                 args.split
                     .iter()
-                    .try_for_each(|name| run_split::check_named(name, &begun, root))?;
+                    .try_for_each(|name| split_copy::check_named(name, &begun, root))?;
             } else {
                 if args.data.is_none() {
                     bail!(
@@ -154,7 +154,7 @@ fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
             let config = own.resolve().map_err(UsageError::Setting)?;
             Ok((config, Weights::OfFile(file.clone())))
         }
-        _ => Err(UsageError::Setting(crate::config::invalid(
+        _ => Err(UsageError::Setting(crate::settings::invalid(
             "--run",
             "or --init-from is needed, one of them: they name the weights",
         ))

@@ -3,28 +3,28 @@
 use super::fit_set::fit_set;
 use super::{Outcome, UsageError};
 use crate::cli::FitArgs;
-use crate::compute::Compute;
-use crate::config::{Cache, RunConfig, Settings};
-use crate::console::Console;
-use crate::device::DeviceChoice;
-use crate::fit::{FitReport, fit};
-use crate::history::HISTORY_FILE;
-use crate::integrity::{verify, verify_copies};
-use crate::mapping_fault::FaultWatch;
-use crate::memory::{self, shuffle_window};
-use crate::preparation::prepare;
+use crate::data::integrity::{verify, verify_copies};
+use crate::data::preparation::prepare;
+use crate::data::run_data::{RunData, RunDataError, current_split, training_kinds};
+use crate::process::console::Console;
+use crate::process::mapping_fault::FaultWatch;
+use crate::process::memory::{self, shuffle_window};
+use crate::process::resume_command::resume_fit;
+use crate::process::stop::{StopRequest, StopSignals, Stopped, stop_at_eof};
 use crate::report::{self, CURVES_FILE, html};
-use crate::resume_command::resume_fit;
-use crate::run_data::{RunData, RunDataError, current_split, training_kinds};
-use crate::run_directory::{BEST_FILE, RunDirectory};
-use crate::run_set::RunSet;
-use crate::run_split;
-use crate::stop::{StopRequest, StopSignals, Stopped, stop_at_eof};
+use crate::run::directory::{BEST_FILE, RunDirectory};
+use crate::run::history::HISTORY_FILE;
+use crate::run::set::RunSet;
+use crate::run::split_copy;
+use crate::settings::device::DeviceChoice;
+use crate::settings::{Cache, RunConfig, Settings};
+use crate::step::compute::Compute;
+use crate::training::fit::{FitReport, fit};
 use anyhow::{Context, bail};
 use serde_json::json;
+use shared::dataset::shard::ShardKind;
+use shared::dataset::split::{self, CURRENT_FILE, SPLITS_DIRECTORY, Set};
 use shared::dataset::{Dataset, Task};
-use shared::shard::ShardKind;
-use shared::split::{self, CURRENT_FILE, SPLITS_DIRECTORY, Set};
 use std::collections::BTreeSet;
 use std::path::{self, Path, PathBuf};
 
@@ -101,9 +101,9 @@ pub(super) fn plan(
     config.devices = devices;
     // Earlier versions kept it as it was typed.
     config.data = path::absolute(&config.data).context(NOT_ABSOLUTE)?;
-    let keeper = begun.and_then(|_| run_split::keeper(run));
+    let keeper = begun.and_then(|_| split_copy::keeper(run));
     if let (Some(name), Some(begun)) = (&named_split, begun) {
-        run_split::check_named(name, begun, run)?;
+        split_copy::check_named(name, begun, run)?;
     }
     let live = config.split.is_empty();
     if live {
@@ -158,7 +158,7 @@ pub(super) fn plan(
         );
     }
     let split_from = match keeper {
-        Some(root) => root.join(run_split::SPLIT_DIRECTORY),
+        Some(root) => root.join(split_copy::SPLIT_DIRECTORY),
         None => split::directory(&config.data, &config.split)?,
     };
     Ok(Plan {
@@ -215,7 +215,7 @@ pub(super) fn train(
     if let Some(directory) = copies.filter(|_| args.verify) {
         verify_copies(&data.dataset, &training_kinds(&config), &directory, stop)?;
     }
-    run_split::keep(&data.split, &split_from, data.dataset.index(), &run)?;
+    split_copy::keep(&data.split, &split_from, data.dataset.index(), &run)?;
     watch.advise(&around.advice);
     let report = fit(&config, &data, &run, &compute, &device_name, stop, console);
     let report = report.map_err(|error| match error.downcast::<Stopped>() {

@@ -6,17 +6,17 @@ use super::fit::{Plan, Surroundings, plan, train};
 use super::members_table::{self, MemberFigures};
 use super::{Outcome, UsageError};
 use crate::cli::{EvalArgs, FitArgs, SetName};
-use crate::config::{LARGEST_INTEGER, RunConfig, Settings, invalid};
-use crate::device::DeviceChoice;
+use crate::process::stop::Stopped;
 use crate::report::{METRICS_FILE, remove_sets};
-use crate::run_directory::{RunDirectory, RunError};
-use crate::run_set::{FoldSplit, Member, Members, RunSet};
-use crate::run_split;
-use crate::stop::Stopped;
+use crate::run::directory::{RunDirectory, RunError};
+use crate::run::set::{FoldSplit, Member, Members, RunSet};
+use crate::run::split_copy;
+use crate::settings::device::DeviceChoice;
+use crate::settings::{LARGEST_INTEGER, RunConfig, Settings, invalid};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use shared::dataset::Dataset;
-use shared::split::{self, Split, SplitError};
+use shared::dataset::split::{self, Split, SplitError};
 use std::path::Path;
 
 /// Begins a set of runs, or continues one. `args.settings` has those of the settings file too.
@@ -108,7 +108,7 @@ fn begin(directory: &RunDirectory, members: Members, plan: Plan, folds: &[Split]
         split_from,
     } = plan;
     let index = data.dataset.index();
-    run_split::keep(&data.split, &split_from, index, directory)?;
+    split_copy::keep(&data.split, &split_from, index, directory)?;
     let mut set = RunSet {
         members,
         settings: config,
@@ -118,7 +118,7 @@ fn begin(directory: &RunDirectory, members: Members, plan: Plan, folds: &[Split]
     }
     for (fold, member) in folds.iter().zip(set.members(directory.root())) {
         let from = split::directory(&set.settings.data, &fold.index.name)?;
-        run_split::keep(fold, &from, index, &RunDirectory::begin(&member.path)?)?;
+        split_copy::keep(fold, &from, index, &RunDirectory::begin(&member.path)?)?;
     }
     set.save(directory)?;
     Ok(set)

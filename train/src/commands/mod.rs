@@ -25,8 +25,8 @@ pub use predict::run_predict;
 pub use report::run_report;
 pub use sweep::run_sweep;
 
-use crate::config::InvalidSetting;
 use crate::models::{Blueprint, ModelKind};
+use crate::settings::InvalidSetting;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ pub enum UsageError {
     Setting(#[from] InvalidSetting),
     /// A device's name is none.
     #[error(transparent)]
-    Device(#[from] crate::device::DeviceError),
+    Device(#[from] crate::settings::device::DeviceError),
     /// What is to be swept cannot be.
     #[error(transparent)]
     Sweep(#[from] crate::sweep::SpecificationError),

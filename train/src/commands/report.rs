@@ -2,16 +2,16 @@
 
 use super::{Incomplete, Outcome};
 use crate::cli::ReportArgs;
-use crate::config::RunConfig;
-use crate::console::Console;
+use crate::compare::text::describe;
+use crate::compare::{Board, Entry, runs_without};
+use crate::process::console::Console;
 use crate::report::html::{self, Candidate};
-use crate::run_directory::RunDirectory;
-use crate::scoreboard::text::describe;
-use crate::scoreboard::{Board, Entry, runs_without};
+use crate::run::directory::RunDirectory;
+use crate::settings::RunConfig;
 use anyhow::{Context, bail};
 use serde_json::json;
-use shared::atomic_file;
-use shared::split::Set;
+use shared::dataset::split::Set;
+use shared::runtime::atomic_file;
 use std::path::{Path, PathBuf};
 
 /// From so many runs on, the best by the test set's figures is likely to be the luckiest.

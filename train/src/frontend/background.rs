@@ -2,7 +2,7 @@
 
 use crate::augment::BackgroundPlan;
 use shared::dataset::{Dataset, DatasetError};
-use shared::stats::PCM_FULL_SCALE;
+use shared::dsp::PCM_FULL_SCALE;
 use std::path::{Path, PathBuf};
 
 /// The sounds.

@@ -11,14 +11,15 @@ use super::stage_times::{StageTimes, timed};
 use crate::augment::{Augment, ClipPlan};
 use crate::models::{InputKind, InputShape, WaveformKind};
 use shared::dataset::Dataset;
+use shared::dataset::shard::MelView;
+use shared::dataset::statistics::Normalization;
+use shared::dsp::PCM_FULL_SCALE;
+use shared::dsp::features::FeatureConfig;
 use shared::dsp::noise;
 use shared::dsp::pcm8;
 use shared::dsp::phase_vocoder::{TimeStretch, TimeStretchScratch};
 use shared::dsp::pitch_shift::{PitchShift, PitchShiftScratch};
-use shared::features::FeatureConfig;
-use shared::rng::{Purpose, stream};
-use shared::shard::MelView;
-use shared::stats::{Normalization, PCM_FULL_SCALE};
+use shared::runtime::rng::{Purpose, stream};
 
 /// librosa's defaults for `effects.time_stretch` and `effects.pitch_shift`.
 const STRETCH_N_FFT: usize = 2048;
@@ -309,8 +310,8 @@ fn copy_clip(samples: &[i16], begin: usize, out: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::run_data::RunData;
     use crate::models::ModelKind;
-    use crate::run_data::RunData;
     use crate::testing;
 
     /// A clip's waveform and mel spectrogram.
@@ -432,7 +433,7 @@ mod tests {
     }
 
     /// Figures of the run's data with other settings.
-    fn data(root: &std::path::Path, change: impl FnOnce(&mut crate::config::RunConfig)) -> RunData {
+    fn data(root: &std::path::Path, change: impl FnOnce(&mut crate::settings::RunConfig)) -> RunData {
         let mut config = testing::config(root, ModelKind::MmCrnn);
         change(&mut config);
         RunData::open(&config).unwrap()

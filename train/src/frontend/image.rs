@@ -157,7 +157,7 @@ fn sample(image: &[f32], [height, width]: [usize; 2], row: f64, column: f64) -> 
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use shared::rng::{Purpose, stream};
+    use shared::runtime::rng::{Purpose, stream};
 
     const SIZE: [usize; 2] = [6, 9];
     /// The tables are rounded to seven decimals, and sums are single precision.

@@ -10,6 +10,7 @@ mod image;
 mod normalize;
 mod spectrogram;
 mod stage_times;
+mod statistics;
 
 pub use background::{Background, BackgroundError};
 pub use device::{DeviceFrontEnd, UnsupportedFeatures};
@@ -18,6 +19,7 @@ pub use image::{ResizeScratch, resize_bilinear, transform};
 pub(crate) use normalize::check_vectors;
 pub use normalize::{Normalize, VectorError, VectorScaler, min_max};
 pub use stage_times::{StageTimes, timed};
+pub use statistics::StatisticsKind;
 
 use crate::augment::Augment;
 use crate::models::InputKind;

@@ -6,13 +6,13 @@ use crate::augment::ImagePlan;
 use crate::models::SpectrogramKind;
 use half::slice::HalfFloatSliceExt;
 use ndarray::ArrayViewMut2;
+use shared::dataset::shard::MelView;
+use shared::dataset::statistics::Normalization;
 use shared::dsp::decibel::{self, Reference};
+use shared::dsp::features::FeatureConfig;
 use shared::dsp::mel::{MelScratch, MelSpectrogram};
 use shared::dsp::pcm8::PCM8_FULL_SCALE;
 use shared::dsp::psd::{PSD_BINS, PsdScratch, PsdSpectrogram, clamp_to_unit};
-use shared::features::FeatureConfig;
-use shared::shard::MelView;
-use shared::stats::Normalization;
 
 /// Densities are cut here and scaled to 1: paper 2.
 const PSD_MAXIMUM: f32 = 512.0;

@@ -1,9 +1,25 @@
 //! Evens out classes of different sizes, epoch by epoch: excerpts enter, as many of each class leave.
 
-use crate::config::Balance;
 use rand::seq::SliceRandom;
-use shared::rng::{Purpose, stream};
+use serde::{Deserialize, Serialize};
+use shared::runtime::rng::{Purpose, stream};
 use std::collections::BTreeMap;
+
+/// What is done about classes of different sizes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// Nothing.
+    #[default]
+    None,
+    /// Tracks of small classes come several times an epoch, as often as those of the largest.
+    Oversample,
+    /// Of large classes, other tracks in every epoch, as many as the smallest has.
+    Undersample,
+    /// The loss of a track counts by scikit-learn's balanced class weight, `tracks / (classes * tracks of its class)`; of
+    /// tags, the loss of a present tag counts as often as it is absent, PyTorch's `pos_weight`.
+    ClassWeights,
+}
 
 /// The excerpts of one epoch, in no particular order; a function of seed and epoch.
 pub fn balanced(

@@ -4,7 +4,7 @@ use super::{BatchBuffer, Batches, Excerpt};
 use crate::augment::{Augment, ClipPlan};
 use crate::frontend::{ClipOutput, HostFrontEnd, HostScratch, StageTimes, timed};
 use shared::dataset::Dataset;
-use shared::features::FeatureConfig;
+use shared::dsp::features::FeatureConfig;
 
 /// How clips are cut out of tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

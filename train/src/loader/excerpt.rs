@@ -1,7 +1,7 @@
 //! Excerpts of tracks: those that training draws from, and the clips that are evaluated.
 
 use serde::{Deserialize, Serialize};
-use shared::features::FeatureConfig;
+use shared::dsp::features::FeatureConfig;
 
 /// A few seconds of a track: one clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ mod prefetch;
 mod read_ahead;
 mod sampler;
 
-pub use balance::balanced;
+pub use balance::{Balance, balanced};
 pub use batch_buffer::BatchBuffer;
 pub use batch_source::{BatchSource, Clips, Target, copy_or_pad};
 pub use excerpt::{ClipGrid, EvalClips, Excerpt, Place};

@@ -166,8 +166,8 @@ mod tests {
     use super::super::{Batches, Clips, Target, training_order};
     use super::*;
     use crate::augment::Augment;
+    use crate::data::run_data::RunData;
     use crate::models::ModelKind;
-    use crate::run_data::RunData;
     use crate::testing;
     use std::convert::Infallible;
 

@@ -3,7 +3,7 @@
 
 use super::{Batches, Excerpt};
 use shared::dataset::Dataset;
-use shared::shard::ShardKind;
+use shared::dataset::shard::ShardKind;
 use std::collections::BTreeSet;
 
 /// Advises the system of each shard once an epoch, one window before its tracks are needed.

@@ -1,7 +1,7 @@
 //! The order of tracks within an epoch, and its division into batches.
 
 use rand::seq::SliceRandom;
-use shared::rng::{Purpose, stream};
+use shared::runtime::rng::{Purpose, stream};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 

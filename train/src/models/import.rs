@@ -3,19 +3,19 @@
 //! Every tensor of the file must find its place and every parameter of the model a tensor, or nothing is changed. Weights of
 //! half or double precision become f32, in which all parameters are kept.
 
+use super::ParameterPattern;
 use super::named::parameter_ids;
 use super::pytorch_export::PYTORCH_FORMAT;
 use super::pytorch_file::{self, Refusal};
 use super::pytorch_zip::without_zip64_end;
 use super::{Model, ModelKind};
-use crate::config::ParameterPattern;
 use burn::store::{
     ApplyError, ApplyResult, FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot, ModuleStore, PathFilter,
     PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
 use burn::tensor::DType;
 use safetensors::SafeTensors;
-use shared::guard;
+use shared::runtime::guard;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 //! that its mel spectrogram is the same that would be cut out of the whole one's.
 
 use crate::loader::{ClipGrid, EvalClips};
-use shared::features::FeatureConfig;
+use shared::dsp::features::FeatureConfig;
 
 /// A clip and what is around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

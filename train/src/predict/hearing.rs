@@ -2,20 +2,20 @@
 
 use super::cutter::{ClipCutter, CutClip};
 use crate::augment::ClipPlan;
-use crate::config::RunConfig;
-use crate::front_end_record::FrontEndRecord;
+use crate::data::front_end_record::FrontEndRecord;
+use crate::frontend::StatisticsKind;
 use crate::frontend::{ClipOutput, HostFrontEnd, HostScratch, Track, VectorScaler};
 use crate::loader::{BatchBuffer, ClipGrid};
-use crate::run_data::StatisticsKind;
+use crate::settings::RunConfig;
 use half::f16;
 use shared::audio::decode::Meter;
 use shared::audio::extract::MelExtractor;
 use shared::audio::validate::{Rejection, ValidateConfig, peak};
 use shared::audio::waveform::{Waveform, WaveformReader};
+use shared::dataset::shard::MelView;
+use shared::dataset::statistics::{CHROMA_STATISTICS, MFCC_STATISTICS};
+use shared::dsp::features::FeatureConfig;
 use shared::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
-use shared::features::FeatureConfig;
-use shared::shard::MelView;
-use shared::stats::{CHROMA_STATISTICS, MFCC_STATISTICS};
 use std::path::Path;
 use std::sync::Arc;
 

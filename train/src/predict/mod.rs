@@ -13,8 +13,8 @@ pub use hearing::{Heard, HearingSetup};
 
 use crate::loader::BatchBuffer;
 use crate::models::Model;
-use crate::predictions::probabilities;
-use crate::step::{self, Uploader};
+use crate::run::predictions::probabilities;
+use crate::step::batch::{self, Uploader};
 use burn::tensor::{Device, FloatDType};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use hearing::Hearing;
@@ -156,7 +156,7 @@ impl Listener {
             match messages.recv()? {
                 Message::Broken(broken) => return Err(broken.into()),
                 Message::Batch { file, batch } => {
-                    let logits = step::to_host(self.model.forward(uploader.upload(&batch, 0..batch.clips())))?;
+                    let logits = batch::to_host(self.model.forward(uploader.upload(&batch, 0..batch.clips())))?;
                     let sum = sums.entry(file).or_insert_with(|| vec![0.0; self.outputs]);
                     for clip in logits.chunks_exact(self.outputs) {
                         let probabilities = probabilities(self.task, clip);
@@ -184,10 +184,10 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::RunConfig;
-    use crate::front_end_record::FrontEndRecord;
+    use crate::data::front_end_record::FrontEndRecord;
+    use crate::data::run_data::RunData;
     use crate::models::{Blueprint, ModelKind};
-    use crate::run_data::RunData;
+    use crate::settings::RunConfig;
     use crate::testing;
     use std::fs;
     use std::path::Path;

@@ -6,7 +6,7 @@ use crate::metrics::ConfusionMatrix;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use shared::dataset::Task;
-use shared::split::Set;
+use shared::dataset::split::Set;
 
 /// Side of one cell, in pixels.
 const CELL: i32 = 64;

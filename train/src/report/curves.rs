@@ -2,8 +2,8 @@
 
 use super::font::{self, FONT};
 use super::{CURVES_FILE, DrawError};
-use crate::history::EpochRecord;
 use crate::metrics::Figures;
+use crate::run::history::EpochRecord;
 use plotters::prelude::*;
 
 /// Width and height in pixels.

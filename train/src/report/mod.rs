@@ -8,19 +8,20 @@ mod ranking_picture;
 pub mod standing;
 mod tag_curves;
 mod tag_table;
+pub mod tensorboard;
 
-use crate::config::RunConfig;
-use crate::ending::Ending;
-use crate::evaluate::Judgement;
-use crate::history::EpochRecord;
+use crate::evaluation::evaluate::Judgement;
 use crate::metrics::{SetMetrics, SetReport, Tally};
 use crate::models::ModelKind;
-use crate::predictions::predictions_file;
-use crate::run_directory::{RunDirectory, RunError};
+use crate::run::directory::{RunDirectory, RunError};
+use crate::run::ending::Ending;
+use crate::run::history::EpochRecord;
+use crate::run::predictions::predictions_file;
+use crate::settings::RunConfig;
 use ranking_picture::ranking_file;
 use serde::{Deserialize, Serialize};
 use shared::dataset::Task;
-use shared::split::Set;
+use shared::dataset::split::Set;
 use std::path::PathBuf;
 
 /// A run's figures.

@@ -7,7 +7,7 @@ use crate::metrics::Ranking;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, TextStyle, register_font};
-use shared::split::Set;
+use shared::dataset::split::Set;
 
 /// Width and height in pixels, legend included.
 const SIZE: (u32, u32) = (1220, 440);

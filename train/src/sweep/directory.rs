@@ -2,9 +2,9 @@
 
 use super::record::TrialRecord;
 use super::specification::Specification;
-use crate::run_directory::{CONFIG_FILE, RunError, lock_directory};
+use crate::run::directory::{CONFIG_FILE, RunError, lock_directory};
 use serde::de::DeserializeOwned;
-use shared::atomic_file;
+use shared::runtime::atomic_file;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};

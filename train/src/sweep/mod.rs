@@ -23,9 +23,9 @@ mod testing;
 pub use axis::{GridAxis, Range};
 pub use specification::{Specification, SpecificationError};
 
-use crate::device::DeviceChoice;
 use crate::models::Monitor;
-use crate::stop::StopRequest;
+use crate::process::stop::StopRequest;
+use crate::settings::device::DeviceChoice;
 use child::{Ending, Program};
 use directory::{PICTURE_FILE, SweepDirectory, TABLE_FILE};
 use progress::Board;

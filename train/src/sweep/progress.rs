@@ -2,10 +2,10 @@
 
 use super::directory::SweepDirectory;
 use super::schedule::Job;
-use crate::console::Console;
-use crate::device::DeviceChoice;
-use crate::history::HISTORY_FILE;
 use crate::models::Monitor;
+use crate::process::console::Console;
+use crate::run::history::HISTORY_FILE;
+use crate::settings::device::DeviceChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::fs;
 use std::path::Path;
@@ -98,8 +98,8 @@ fn last_epoch(path: &Path, monitor: Monitor) -> Option<(u64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{EpochRecord, to_csv};
     use crate::metrics::Figures;
+    use crate::run::history::{EpochRecord, to_csv};
 
     #[test]
     fn the_last_epoch_of_a_history_is_shown_by_the_figure_that_is_watched() {

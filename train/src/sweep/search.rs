@@ -4,10 +4,10 @@
 
 use super::axis::{Number, Range, Scale, show};
 use super::specification::{Specification, SpecificationError, from_table, takes_fractions, to_table};
-use crate::config::RunConfig;
 use crate::models::Monitor;
+use crate::settings::RunConfig;
 use rand::RngExt;
-use shared::rng::{Purpose, stream};
+use shared::runtime::rng::{Purpose, stream};
 use std::num::NonZeroUsize;
 use toml::{Table, Value};
 
@@ -70,7 +70,7 @@ pub fn trials(specification: &Specification) -> Result<Vec<Trial>, Specification
             settings: describe(&values),
             source,
         };
-        let resolved = from_table(settings.clone()).map_err(|detail| crate::config::invalid("its settings", detail));
+        let resolved = from_table(settings.clone()).map_err(|detail| crate::settings::invalid("its settings", detail));
         let config = resolved.and_then(|settings| settings.resolve()).map_err(refused)?;
         config.check_beginning().map_err(refused)?;
         Ok(Trial {

@@ -4,7 +4,7 @@
 //! the first trial begins, and a sweep goes on only with the one that it was begun with.
 
 use super::axis::{GridAxis, Number, Range, show};
-use crate::config::{InvalidSetting, LARGEST_INTEGER, Settings};
+use crate::settings::{InvalidSetting, LARGEST_INTEGER, Settings};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::{io, path};

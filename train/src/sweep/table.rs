@@ -4,9 +4,9 @@ use super::axis::show;
 use super::record::TrialRecord;
 use super::schedule::State;
 use super::search::Trial;
-use crate::history::{FIGURES, values};
 use crate::metrics::Figures;
 use crate::models::Monitor;
+use crate::run::history::{FIGURES, values};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn no_column_has_the_name_of_a_setting() {
-        for name in crate::config::Settings::names() {
+        for name in crate::settings::Settings::names() {
             let trials = trials(&["weight_decay=1e-5,0.01", "dropout=0.1,0.2"]);
             let trials: Vec<_> = trials
                 .into_iter()

@@ -2,9 +2,9 @@
 
 use super::search::{Trial, trials as all};
 use super::specification::Specification;
-use crate::config::Settings;
 use crate::metrics::Figures;
 use crate::models::ModelKind;
+use crate::settings::Settings;
 use std::num::NonZeroUsize;
 
 /// A sweep over settings of `crnn`.

@@ -6,8 +6,8 @@ use crate::inspect::InspectError;
 use crate::inspect::chart::mel_image::MelImage;
 use serde::Serialize;
 use shared::dataset::DatasetIndex;
-use shared::manifest::TrackRow;
-use shared::shard::ShardKind;
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::shard::ShardKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 
 use super::pca::{Pca, pca, standardize};
 use serde::Serialize;
-use shared::stats::TrackSummary;
+use shared::dataset::statistics::TrackSummary;
 
 /// A projection, or why there is none.
 #[derive(Clone, Debug, PartialEq, Serialize)]

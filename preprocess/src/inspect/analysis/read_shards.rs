@@ -3,9 +3,9 @@
 
 use crate::inspect::InspectError;
 use rayon::prelude::*;
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::shard::{MappedShard, ShardError, ShardKind};
 use shared::dataset::{DatasetIndex, TRACKS_FILE, own_file};
-use shared::manifest::TrackRow;
-use shared::shard::{MappedShard, ShardError, ShardKind};
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -5,8 +5,8 @@ use crate::inspect::InspectError;
 use crate::verify::VerifyProgress;
 use serde::Serialize;
 use shared::dataset::DatasetIndex;
-use shared::manifest::TrackRow;
-use shared::shard::ShardKind;
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::shard::ShardKind;
 use std::collections::BTreeSet;
 use std::path::Path;
 

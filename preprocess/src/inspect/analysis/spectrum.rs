@@ -1,7 +1,7 @@
 //! Per-track sums of mel spectrograms enter; the mean spectrum of some tracks leaves.
 
 use serde::Serialize;
-use shared::stats::TrackSummary;
+use shared::dataset::statistics::TrackSummary;
 
 /// The mean spectrum of some tracks. Values are mel power in dB below each track's own loudest value, no lower than `top_db`,
 /// as a model sees them.

@@ -1,7 +1,7 @@
 //! The analysis of small data sets, held against figures worked out from their shards in another way.
 
 use super::*;
-use crate::progress::{ByteProgress, Style};
+use crate::cli::progress::{ByteProgress, Style};
 use crate::testing::{Collection, three_tracks, tone};
 use shared::dataset::Dataset;
 use std::fs;

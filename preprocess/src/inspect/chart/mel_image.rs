@@ -3,7 +3,7 @@
 use crate::inspect::picture::magma;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use shared::shard::MelView;
+use shared::dataset::shard::MelView;
 
 /// Columns of a picture at most; of more frames several share one, as their mean.
 const MOST_COLUMNS: usize = 480;

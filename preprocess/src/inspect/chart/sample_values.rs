@@ -4,8 +4,8 @@ use super::axis::Axis;
 use super::plot::Plot;
 use super::{At, Svg, colour};
 use crate::inspect::analysis::samples::{BIN_WIDTH, BINS, SampleHistogram};
-use crate::quantity::{counted, grouped};
 use maud::html;
+use shared::runtime::text::{counted, grouped};
 use std::fmt::Write as _;
 
 /// The least share that is drawn: of samples in a bin, as a power of ten.

@@ -4,8 +4,8 @@ use super::axis::Axis;
 use super::plot::{Entry, Plot, sign_at};
 use super::{Svg, colour, sign};
 use crate::inspect::analysis::projection::Projection;
-use crate::quantity::counted;
 use maud::{Markup, html};
+use shared::runtime::text::counted;
 
 /// Up to so many tracks each says who it is when pointed at; beyond, a class is one path, which is a tenth of the size.
 const MOST_WITH_NAMES: usize = 2000;

@@ -4,8 +4,8 @@ use super::axis::{Axis, number};
 use super::plot::Plot;
 use super::{At, Svg};
 use crate::inspect::distribution::Distribution;
-use crate::quantity::counted;
 use maud::html;
+use shared::runtime::text::counted;
 use std::fmt::Write as _;
 
 /// Draws the histogram of what `title` says, in `unit`s.

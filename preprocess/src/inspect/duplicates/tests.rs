@@ -2,7 +2,7 @@ use super::*;
 use crate::split::testing::row;
 use crate::testing::{Unwatched, excerpt, mixed, split_at_random};
 use crate::{extend, testing};
-use shared::features::FeatureConfig;
+use shared::dsp::features::FeatureConfig;
 
 /// A group of excerpts of one recording: ids, and the steps of it that each has.
 fn group(excerpts: &[(u64, std::ops::Range<u32>)]) -> RecordingGroup {

@@ -3,9 +3,9 @@
 use crate::inspect::analysis::{Analysis, CLASSES_DRAWN, SampleTracks};
 use crate::inspect::chart::drawings::{Drawings, Named};
 use crate::inspect::overview::Overview;
-use crate::quantity::{counted, grouped};
 use maud::{Markup, html};
 use shared::dataset::Task;
+use shared::runtime::text::{counted, grouped};
 
 pub(super) fn draw(
     overview: &Overview,

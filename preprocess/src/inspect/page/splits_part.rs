@@ -3,9 +3,9 @@
 use crate::inspect::overview::Overview;
 use crate::inspect::overview_text::{describe_strategy, share};
 use crate::inspect::splits::{LeakOverview, SplitDetails, SplitState};
-use crate::quantity::{counted, grouped};
 use maud::{Markup, html};
-use shared::split::Set;
+use shared::dataset::split::Set;
+use shared::runtime::text::{counted, grouped};
 
 /// Names of artists or albums that the page has; `split.json` has all.
 const NAMES: usize = 20;

@@ -1,7 +1,7 @@
 use super::super::SampleTracks;
 use super::super::files::{self, ANALYSIS_FILE};
 use super::*;
-use crate::progress::{ByteProgress, Style};
+use crate::cli::progress::{ByteProgress, Style};
 use crate::testing::{Collection, split_at_random, three_tracks, tone};
 use shared::dataset::Dataset;
 use std::fs;

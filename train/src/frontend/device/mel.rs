@@ -5,10 +5,10 @@
 
 use super::spectrum::Spectrum;
 use burn::tensor::{Device, Tensor, TensorData};
+use shared::dataset::statistics::Normalization;
 use shared::dsp::decibel::AMIN;
+use shared::dsp::features::FeatureConfig;
 use shared::dsp::mel::MelFilterBank;
-use shared::features::FeatureConfig;
-use shared::stats::Normalization;
 use std::f64::consts::LN_10;
 
 /// The settings' filter bank and a split's figures.

@@ -33,8 +33,9 @@ use crate::models::{InputKind, ModelInput, SpectrogramKind, WaveformKind};
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 use mel::MelDecibels;
 use noise::{noise_key, standard_normal};
-use shared::features::FeatureConfig;
-use shared::stats::{Normalization, PCM_FULL_SCALE};
+use shared::dataset::statistics::Normalization;
+use shared::dsp::PCM_FULL_SCALE;
+use shared::dsp::features::FeatureConfig;
 use stretch::{DeviceStretch, MAX_CLIP_SAMPLES, Speed};
 
 /// Planned once per run; holds windows and filters on the device.

@@ -12,7 +12,7 @@
 use super::{positions, upload};
 use burn::tensor::{Device, FloatDType, Int, Tensor};
 use rand::RngExt;
-use shared::rng::{Purpose, stream};
+use shared::runtime::rng::{Purpose, stream};
 use std::f64::consts::TAU;
 
 /// With fewer, single bits of the key are seen in the output.

@@ -2,9 +2,9 @@
 //! `--nocapture` shows it.
 
 use super::*;
+use crate::data::run_data::RunData;
 use crate::frontend::{ClipOutput, HostScratch};
 use crate::models::ModelKind;
-use crate::run_data::RunData;
 use crate::testing;
 use safetensors::SafeTensors;
 use shared::dsp::phase_vocoder::TimeStretchScratch;

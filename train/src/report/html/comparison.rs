@@ -9,12 +9,12 @@ use super::run_view::{RunView, set_name};
 use super::settings::flat;
 use super::summary::interval;
 use super::throughput::median;
-use crate::config::RunConfig;
 use crate::report::standing::{PairedTest, Standing};
-use crate::run_directory::RunDirectory;
+use crate::run::directory::RunDirectory;
+use crate::settings::RunConfig;
 use anyhow::bail;
 use maud::{Markup, html};
-use shared::split::Set;
+use shared::dataset::split::Set;
 use std::collections::BTreeSet;
 
 /// A run that is compared.

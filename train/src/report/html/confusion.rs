@@ -3,9 +3,9 @@
 use super::page::{Section, boxed, counted, notice};
 use super::run_view::{RunView, set_name};
 use crate::metrics::ConfusionMatrix;
-use crate::predictions::Predictions;
+use crate::run::predictions::Predictions;
 use maud::{Markup, html};
-use shared::split::Set;
+use shared::dataset::split::Set;
 
 /// Of more classes a table of all pairs cannot be read; then the pairs that are confused most are all that is shown.
 const MOST_CLASSES: usize = 40;
@@ -126,7 +126,7 @@ fn pairs(matrix: &ConfusionMatrix, names: &[String]) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::predictions::Prediction;
+    use crate::run::predictions::Prediction;
 
     #[test]
     fn counts_and_shares_of_rows_are_written() {

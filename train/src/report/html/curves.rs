@@ -3,8 +3,8 @@
 use super::page::{Section, notice};
 use super::plot::{Line, Look, Plot};
 use super::run_view::RunView;
-use crate::history::EpochRecord;
 use crate::metrics::Figures;
+use crate::run::history::EpochRecord;
 use maud::{Markup, html};
 
 /// A column pair of `history.csv`.

@@ -4,8 +4,8 @@ use super::data_view::DataView;
 use super::page::{Section, boxed, counted, duration, grouped, notice};
 use super::run_view::{RunView, set_name};
 use maud::{Markup, html};
-use shared::manifest::TrackRow;
-use shared::split::Set;
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::split::Set;
 use std::collections::{BTreeMap, HashMap};
 
 /// The section.

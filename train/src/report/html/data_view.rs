@@ -1,11 +1,11 @@
 //! The data set that a run was trained on, where it is still there.
 
-use crate::config::RunConfig;
-use crate::run_split;
+use crate::run::split_copy;
+use crate::settings::RunConfig;
 use anyhow::bail;
+use shared::dataset::manifest::{RejectedRow, TrackRow};
+use shared::dataset::split::Split;
 use shared::dataset::{Dataset, read_rejected};
-use shared::manifest::{RejectedRow, TrackRow};
-use shared::split::Split;
 use std::path::Path;
 
 /// An open data set with the run's split.
@@ -28,7 +28,7 @@ impl DataView {
                 config.data.display()
             );
         }
-        let split = run_split::read(run, dataset.index())?;
+        let split = split_copy::read(run, dataset.index())?;
         let rejected = read_rejected(&config.data, dataset.index())?;
         Ok(Self {
             dataset,

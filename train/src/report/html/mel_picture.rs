@@ -2,7 +2,7 @@
 
 use plotters::prelude::ColorMap;
 use plotters::style::{Color, colors::colormaps::ViridisRGB};
-use shared::shard::MelView;
+use shared::dataset::shard::MelView;
 use std::ops::Range;
 
 /// The picture is no wider and no higher, in pixels: with 64 colours some 20 kB.

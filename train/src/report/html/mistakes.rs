@@ -5,14 +5,14 @@ use super::data_view::DataView;
 use super::mel_picture;
 use super::page::{Section, notice};
 use super::run_view::{RunView, set_name};
-use crate::config::RunConfig;
-use crate::predictions::{Prediction, Predictions};
-use crate::run_data::{clip_features, clip_grid};
+use crate::data::run_data::{clip_features, clip_grid};
+use crate::run::predictions::{Prediction, Predictions};
+use crate::settings::RunConfig;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use maud::{Markup, html};
-use shared::features::FeatureConfig;
-use shared::split::Set;
+use shared::dataset::split::Set;
+use shared::dsp::features::FeatureConfig;
 use std::ops::Range;
 
 /// Mistakes that are shown. Their pictures together have half a MB, and their sounds 8.6 MB.

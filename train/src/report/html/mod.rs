@@ -27,12 +27,12 @@ mod throughput;
 pub use comparison::{Candidate, comparison};
 
 use super::standing::Standing;
-use crate::config::RunConfig;
-use crate::run_directory::RunDirectory;
+use crate::run::directory::RunDirectory;
+use crate::settings::RunConfig;
 use anyhow::Context;
 use page::{Page, Section};
 use run_view::RunView;
-use shared::split::Set;
+use shared::dataset::split::Set;
 use std::path::PathBuf;
 
 /// The page of a run.

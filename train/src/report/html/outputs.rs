@@ -4,7 +4,7 @@ use super::page::{Section, boxed, counted, figure};
 use super::run_view::set_name;
 use crate::metrics::{ClassMetrics, SetMetrics, SetReport, TagMetrics};
 use maud::{Markup, html};
-use shared::split::Set;
+use shared::dataset::split::Set;
 
 /// The section.
 pub fn section(set: Set, report: &SetReport) -> Section {

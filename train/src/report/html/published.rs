@@ -2,7 +2,7 @@
 //!
 //! The table is the one of `scripts/papers`, where figures are copied from papers by hand; none is known here.
 
-use crate::config::RunConfig;
+use crate::settings::RunConfig;
 use std::collections::BTreeMap;
 
 const TABLE: &str = include_str!("../../../../scripts/papers/published.csv");

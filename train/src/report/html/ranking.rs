@@ -4,10 +4,10 @@ use super::page::{Section, notice};
 use super::plot::{Line, Look, Plot};
 use super::run_view::{RunView, set_name};
 use crate::metrics::rankings;
-use crate::predictions::Predictions;
 use crate::report::tag_curves::{PLACES, TagCurves, places};
+use crate::run::predictions::Predictions;
 use maud::{Markup, html};
-use shared::split::Set;
+use shared::dataset::split::Set;
 use std::cmp::Reverse;
 
 /// Tags that have a colour: those of most tracks.

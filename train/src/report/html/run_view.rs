@@ -1,14 +1,14 @@
 //! All that a page says of one run, read once.
 
 use super::data_view::DataView;
-use crate::config::RunConfig;
-use crate::environment::Environment;
-use crate::history::{self, EpochRecord, HISTORY_FILE};
 use crate::metrics::{SetMetrics, SetReport};
-use crate::predictions::{Predictions, predictions_file};
 use crate::report::{RunMetrics, read_metrics};
-use crate::run_directory::{RunDirectory, RunError};
-use shared::split::Set;
+use crate::run::directory::{RunDirectory, RunError};
+use crate::run::environment::Environment;
+use crate::run::history::{self, EpochRecord, HISTORY_FILE};
+use crate::run::predictions::{Predictions, predictions_file};
+use crate::settings::RunConfig;
+use shared::dataset::split::Set;
 use std::collections::BTreeMap;
 
 /// A run that was judged at least once.

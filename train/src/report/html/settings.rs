@@ -2,7 +2,7 @@
 
 use super::page::{Section, boxed};
 use super::run_view::RunView;
-use crate::config::RunConfig;
+use crate::settings::RunConfig;
 use maud::html;
 use std::collections::BTreeMap;
 use toml::{Table, Value};

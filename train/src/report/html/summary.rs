@@ -7,7 +7,7 @@ use super::run_view::{RunView, set_name};
 use crate::metrics::{SetMetrics, SetReport};
 use crate::report::standing::Standing;
 use maud::{Markup, html};
-use shared::split::{LeakAudit, Set};
+use shared::dataset::split::{LeakAudit, Set};
 
 /// Figures that stand large at the top of the page.
 const LARGE: usize = 4;

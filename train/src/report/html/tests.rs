@@ -1,16 +1,16 @@
 use super::*;
-use crate::ending::Ending;
-use crate::environment::Environment;
-use crate::history::{EpochRecord, HISTORY_FILE, to_csv};
 use crate::metrics::{ClassificationMetrics, ConfusionMatrix, Figures, MultiLabelMetrics, SetMetrics, SetReport};
 use crate::models::ModelKind;
-use crate::predictions::{Prediction, Predictions, predictions_file};
 use crate::report::standing::{PairedTest, Standing};
 use crate::report::{METRICS_FILE, RunMetrics, read_metrics};
-use crate::run_split;
+use crate::run::ending::Ending;
+use crate::run::environment::Environment;
+use crate::run::history::{EpochRecord, HISTORY_FILE, to_csv};
+use crate::run::predictions::{Prediction, Predictions, predictions_file};
+use crate::run::split_copy;
 use crate::testing;
 use shared::dataset::Dataset;
-use shared::split::Split;
+use shared::dataset::split::Split;
 use std::path::Path;
 
 /// A run of two epochs on the small data set, judged on its validation tracks 50 and 60, one of them wrong.
@@ -27,7 +27,7 @@ fn run(root: &Path, data: &Path, edit: impl FnOnce(&mut RunConfig)) -> (RunDirec
     run.save_config(&config).unwrap();
     let index = Dataset::read_index(data).unwrap();
     let split = Split::read(data, &index, None).unwrap();
-    run_split::keep(&split, &data.join("splits/main"), &index, &run).unwrap();
+    split_copy::keep(&split, &data.join("splits/main"), &index, &run).unwrap();
     let mut confusion = ConfusionMatrix::new(2);
     confusion.add(0, 0);
     confusion.add(1, 0);
@@ -163,7 +163,7 @@ fn files_of_earlier_versions_may_be_missing_and_damaged_ones_are_named() {
     for file in [
         predictions_file(Set::Val),
         HISTORY_FILE,
-        crate::environment::ENVIRONMENT_FILE,
+        crate::run::environment::ENVIRONMENT_FILE,
     ] {
         run.remove(file).unwrap();
     }

@@ -3,7 +3,7 @@
 use super::page::{Section, boxed, duration, grouped, notice};
 use super::plot::{Line, Look, Plot};
 use super::run_view::RunView;
-use crate::history::EpochRecord;
+use crate::run::history::EpochRecord;
 use maud::{Markup, html};
 
 /// The section.

@@ -1,0 +1,223 @@
+//! Builds of small collections, whole.
+
+use super::*;
+use crate::build::journal::{JOURNAL_DIRECTORY, Journal};
+use crate::build::plan::PLAN_FILE;
+use crate::testing::{Collection, Crash, Unwatched, contents, mixed, three_tracks, tone};
+use shared::dataset::shard::MAX_TRACKS;
+use shared::dataset::{self, Dataset};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+
+fn reasons(out: &Path) -> Vec<(Option<u64>, String)> {
+    let index = Dataset::read_index(out).unwrap();
+    let rows = dataset::read_rejected(out, &index).unwrap();
+    rows.into_iter().map(|row| (row.track_id, row.reason)).collect()
+}
+
+#[test]
+fn every_track_is_kept_or_dropped_with_its_reason() {
+    let collection = mixed();
+    let report = collection.build("out").unwrap();
+    let out = collection.out("out");
+    let expected = [
+        (Some(7), "empty_file"),
+        (Some(8), "not_audio"),
+        (Some(9), "no_frames"),
+        (Some(10), "missing_file"),
+        (Some(11), "unlabelled"),
+        (Some(12), "too_short"),
+        (Some(13), "silent"),
+        (Some(16), "low_decoded_share"),
+        (Some(99), "unlisted"),
+        (None, "unlisted"),
+    ];
+    assert_eq!(reasons(&out), expected.map(|(id, reason)| (id, reason.to_owned())));
+    assert_eq!(report.reasons["unlisted"], 2);
+    let dataset = Dataset::open(&out).unwrap();
+    let rows: Vec<_> = dataset
+        .tracks()
+        .iter()
+        .map(|row| (row.track_id, row.flags.clone(), row.bad_frames))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (2, vec![], 0),
+            (5, vec![], 0),
+            (14, vec![Flag::Duplicate], 0),
+            (15, vec![Flag::NearSilent], 0),
+            (17, vec![], 1),
+            (1003, vec![], 0),
+        ]
+    );
+    assert_eq!(dataset.classes(), ["Folk", "Rock"]);
+    assert_eq!(dataset.waveform(1), dataset.waveform(2));
+    assert!(!out.join(JOURNAL_DIRECTORY).exists());
+}
+
+#[test]
+fn flagged_tracks_are_dropped_when_asked() {
+    let collection = mixed();
+    let config = BuildConfig {
+        drop: vec![Flag::NearSilent, Flag::Duplicate],
+        ..collection.config("out")
+    };
+    build(&config, &mut Unwatched).unwrap();
+    let reasons = reasons(&config.out);
+    assert!(reasons.contains(&(Some(14), "duplicate".into())));
+    assert!(reasons.contains(&(Some(15), "near_silent".into())));
+}
+
+#[test]
+fn the_number_of_jobs_does_not_show() {
+    let collection = mixed();
+    let build = |jobs: usize| {
+        let config = BuildConfig {
+            jobs,
+            ..collection.config(&format!("out-{jobs}"))
+        };
+        build(&config, &mut Unwatched).unwrap();
+        contents(&config.out)
+    };
+    let one = build(1);
+    assert_eq!(build(2), one);
+    assert_eq!(build(5), one);
+}
+
+#[test]
+fn a_complete_data_set_is_left_alone() {
+    let collection = three_tracks();
+    assert!(!collection.build("out").unwrap().was_complete);
+    let before = contents(&collection.out("out"));
+    let again = collection.build("out").unwrap();
+    assert!(again.was_complete && again.index.kept == 3);
+    let other = BuildConfig {
+        drop: vec![Flag::Duplicate],
+        ..collection.config("out")
+    };
+    let error = build(&other, &mut Unwatched).unwrap_err();
+    assert!(
+        matches!(error, BuildError::Assembly(AssemblyError::OtherDataset { .. })),
+        "{error}"
+    );
+    // What a crash between the index and the end of the journal leaves.
+    let plan: BuildPlan = serde_json::from_slice(&fs::read(collection.out("out").join(PLAN_FILE)).unwrap()).unwrap();
+    fs::create_dir(collection.out("out").join(JOURNAL_DIRECTORY)).unwrap();
+    drop(Journal::open(&collection.out("out"), &plan).unwrap());
+    assert!(collection.build("out").unwrap().was_complete);
+    assert_eq!(contents(&collection.out("out")), before);
+}
+
+/// Takes the audio files away after so many tracks.
+struct Unmount<'a>(usize, &'a Path);
+
+impl BuildProgress for Unmount<'_> {
+    fn begin(&mut self, _: usize, _: usize) {}
+
+    fn track(&mut self, _: bool) {
+        if self.0 == 0 {
+            fs::rename(self.1, self.1.with_extension("gone")).unwrap();
+        }
+        self.0 = self.0.wrapping_sub(1);
+    }
+
+    fn end(&mut self) {}
+}
+
+#[test]
+fn files_that_vanish_are_no_bad_tracks() {
+    let mut collection = Collection::new();
+    for id in 1..80 {
+        collection.track(id, "Folk", &tone(4, 180));
+    }
+    collection.listed(80, "Folk");
+    let config = collection.config("out");
+    let error = build(&config, &mut Unmount(3, &collection.audio())).unwrap_err();
+    assert!(error.to_string().contains("was there when this build began"), "{error}");
+    assert!(Dataset::open(&config.out).is_err());
+    fs::rename(collection.audio().with_extension("gone"), collection.audio()).unwrap();
+    let report = build(&config, &mut Unwatched).unwrap();
+    assert_eq!(
+        report.reasons.into_iter().collect::<Vec<_>>(),
+        [("missing_file".to_owned(), 1)]
+    );
+}
+
+#[test]
+fn an_interrupted_build_goes_on_after_its_last_finished_shard() {
+    let mut collection = Collection::new();
+    for id in 0..MAX_TRACKS as u64 + 8 {
+        // A dropped track here and there, and the same samples on both sides of the crash.
+        let mp3 = if id % 100 == 7 {
+            Vec::new()
+        } else {
+            tone(3 + id as usize % 5, 180)
+        };
+        collection.track(id, "Folk", &mp3);
+    }
+    let uninterrupted = collection.config("whole");
+    build(&uninterrupted, &mut Unwatched).unwrap();
+    let config = collection.config("out");
+    let crashed = panic::catch_unwind(AssertUnwindSafe(|| build(&config, &mut Crash(MAX_TRACKS + 7))));
+    assert!(crashed.is_err());
+    let first = config.out.join("shards/waveform-00000.safetensors");
+    let inode = fs::metadata(&first).unwrap().ino();
+    assert!(Dataset::read_index(&config.out).is_err());
+    let report = build(&config, &mut Unwatched).unwrap();
+    assert!(report.resumed > MAX_TRACKS && report.processed < 8, "{report:?}");
+    assert_eq!(fs::metadata(&first).unwrap().ino(), inode);
+    assert_eq!(contents(&config.out), contents(&uninterrupted.out));
+}
+
+#[test]
+fn a_preset_is_compared_and_its_differences_recorded() {
+    let collection = three_tracks();
+    let config = BuildConfig {
+        preset: Some(Preset::fma_small()),
+        ..collection.config("out")
+    };
+    let report = build(&config, &mut Unwatched).unwrap();
+    let differences = &report.index.source.preset_differences;
+    assert!(
+        differences.iter().any(|sentence| sentence.contains("8000 tracks")),
+        "{differences:?}"
+    );
+}
+
+#[test]
+fn an_audio_directory_with_none_of_the_files_is_refused() {
+    let mut collection = Collection::new();
+    collection
+        .listed(2, "Folk")
+        .listed(1003, "Rock")
+        .file("elsewhere/000002.mp3", &tone(4, 200));
+    let error = collection.build("out").unwrap_err().to_string();
+    assert!(
+        error.contains("audio has none of the 2 files that") && error.contains("holds 000/000002.mp3"),
+        "{error}"
+    );
+    assert!(!collection.out("out").exists());
+    // One is enough to begin.
+    collection.file("001/001003.mp3", &tone(4, 200));
+    assert_eq!(collection.build("out").unwrap().index.kept, 1);
+}
+
+#[test]
+fn labels_of_which_no_track_is_kept_are_warnings() {
+    let mut collection = three_tracks();
+    assert_eq!(collection.build("all").unwrap().warnings, [""; 0]);
+    collection.track(7, "Jazz", b"").track(8, "Dub", &tone(1, 200));
+    let warnings = collection.build("out").unwrap().warnings;
+    assert!(
+        matches!(&warnings[..], [one] if one.starts_with("no track of `Dub`, `Jazz` was kept")),
+        "{warnings:?}"
+    );
+    // Said again by a build that finds everything there, and of no part.
+    assert_eq!(collection.build("out").unwrap().warnings, warnings);
+    let mut part = collection.config("part");
+    part.part = Some("2/2".parse().unwrap());
+    assert_eq!(build(&part, &mut Unwatched).unwrap().warnings, [""; 0]);
+}

@@ -1,0 +1,272 @@
+//! What a build is made from and how: written into the directory before work starts, kept as `build.json` in the finished
+//! data set. A rerun with anything else is told what differs.
+
+use crate::build::part::Part;
+use crate::source::{ALL, Listing, MAGNATAGATUNE, TrackSource};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use shared::audio::validate::ValidateConfig;
+use shared::dataset::manifest::Flag;
+use shared::dataset::split::Set;
+use shared::dataset::{self, DatasetError, DatasetIndex};
+use shared::dsp::features::FeatureConfig;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The plan of the build that made a data set, kept in it.
+pub const PLAN_FILE: &str = "build.json";
+
+/// Everything that decides what a build's output is. The number of jobs does not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuildPlan {
+    /// The source's name: `fma`.
+    pub source: String,
+    /// The part of it: `small`, `guitar,techno`, `all`.
+    pub subset: String,
+    /// The preset that the result is compared with.
+    pub preset: Option<String>,
+    /// How mel spectrograms are made.
+    pub features: FeatureConfig,
+    /// What a track must have.
+    pub validate: ValidateConfig,
+    /// Flags whose tracks are dropped, by their words in `tracks.csv`.
+    pub drop: Vec<String>,
+    /// Tracks in the source.
+    pub tracks: usize,
+    /// BLAKE3 of the tracks' descriptions and of the sizes of their files.
+    pub sources_blake3: String,
+    /// The part of the tracks that is built here; none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+impl BuildPlan {
+    /// Whether tracks with this flag are dropped.
+    pub fn drops(&self, flag: Flag) -> bool {
+        self.drop.iter().any(|word| word == flag.name())
+    }
+
+    /// The plan of the finished data set in `root`.
+    pub fn read(root: &Path, index: &DatasetIndex) -> Result<Self, DatasetError> {
+        let json = dataset::read_recorded(root, index, PLAN_FILE)?;
+        serde_json::from_slice(&json).map_err(|error| DatasetError::Damaged {
+            path: root.join(PLAN_FILE),
+            detail: error.to_string(),
+        })
+    }
+
+    /// The tags that were asked for; none where all of them count, and where tracks have genres.
+    pub fn tags(&self) -> Vec<String> {
+        if self.source != MAGNATAGATUNE || self.subset == ALL {
+            return Vec::new();
+        }
+        self.subset.split(',').map(str::to_owned).collect()
+    }
+
+    /// The flags of [`Self::drop`].
+    pub fn flags_that_drop(&self) -> Vec<Flag> {
+        self.drop.iter().filter_map(|word| word.parse().ok()).collect()
+    }
+
+    /// The document.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut json = serde_json::to_vec_pretty(self).expect("plain data always serializes");
+        json.push(b'\n');
+        json
+    }
+
+    /// The plan of what this one, a part, is part of.
+    pub fn whole(&self) -> Self {
+        Self {
+            part: None,
+            ..self.clone()
+        }
+    }
+
+    /// What differs other than the tracks, so that a data set of that plan cannot grow into one of this.
+    pub fn differences_in_kind(&self, earlier: &Self) -> Vec<String> {
+        let as_large = Self {
+            tracks: self.tracks,
+            sources_blake3: self.sources_blake3.clone(),
+            ..earlier.clone()
+        };
+        self.differences(&as_large)
+    }
+
+    /// What differs between the plan of an earlier build and this one, in words; empty when they are the same.
+    pub fn differences(&self, earlier: &Self) -> Vec<String> {
+        let value = |plan: &Self| serde_json::to_value(plan).expect("plain data always serializes");
+        let mut found = Vec::new();
+        compare("", &value(earlier), &value(self), &mut found);
+        found
+    }
+}
+
+fn compare(name: &str, earlier: &Value, now: &Value, found: &mut Vec<String>) {
+    match (earlier, now) {
+        (Value::Object(earlier), Value::Object(now)) => {
+            let keys: BTreeSet<&String> = earlier.keys().chain(now.keys()).collect();
+            let of = |plan: &Map<String, Value>, key: &String| plan.get(key).cloned().unwrap_or(Value::Null);
+            for key in keys {
+                compare(key, &of(earlier, key), &of(now, key), found);
+            }
+        }
+        _ if earlier == now => {}
+        _ if name == "sources_blake3" => found.push("the source's table or files have changed".into()),
+        _ => {
+            let said = |value: &Value| match value {
+                Value::Null => "unset".to_owned(),
+                value => value.to_string(),
+            };
+            found.push(format!("{name} was {} and is now {}", said(earlier), said(now)));
+        }
+    }
+}
+
+/// A track as it goes into the checksum. The form is older than tracks with several labels and stays, so that a data set
+/// is recognised by whatever version builds it again.
+#[derive(Serialize)]
+struct Described<'a> {
+    track_id: u64,
+    path: &'a str,
+    genre: Option<&'a String>,
+    artist: Option<&'a String>,
+    album: Option<&'a String>,
+    official_split: Option<Set>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    more_labels: &'a [String],
+}
+
+impl<'a> Described<'a> {
+    fn new(track: &'a TrackSource) -> Self {
+        Self {
+            track_id: track.track_id,
+            path: &track.path,
+            genre: track.labels.first(),
+            artist: track.artist.as_ref(),
+            album: track.album.as_ref(),
+            official_split: track.official_split,
+            more_labels: track.labels.get(1..).unwrap_or_default(),
+        }
+    }
+}
+
+/// A checksum over what a source lists and over the sizes of the tracks' files, so that a file that was replaced is noticed
+/// and one that was merely copied is not.
+pub fn sources_blake3(listing: &Listing, sizes: &[Option<u64>]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |entry: serde_json::Result<Vec<u8>>| {
+        hasher.update(&entry.expect("plain data always serializes"));
+    };
+    for (track, bytes) in listing.tracks.iter().zip(sizes) {
+        add(serde_json::to_vec(&(Described::new(track), bytes)));
+    }
+    for track in &listing.unlabelled {
+        add(serde_json::to_vec(&Described::new(track)));
+    }
+    add(serde_json::to_vec(&listing.unlisted));
+    hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> BuildPlan {
+        BuildPlan {
+            source: "fma".into(),
+            subset: "small".into(),
+            preset: None,
+            features: FeatureConfig::default(),
+            validate: ValidateConfig::default(),
+            drop: vec!["duplicate".into()],
+            tracks: 7,
+            sources_blake3: "ab".into(),
+            part: None,
+        }
+    }
+
+    #[test]
+    fn each_difference_is_named() {
+        assert_eq!(plan().differences(&plan()), [""; 0]);
+        let mut now = plan();
+        now.validate.min_decoded_share = 0.5;
+        now.drop.clear();
+        now.sources_blake3 = "cd".into();
+        assert_eq!(
+            now.differences(&plan()),
+            [
+                "drop was [\"duplicate\"] and is now []",
+                "the source's table or files have changed",
+                "min_decoded_share was 0.9 and is now 0.5",
+            ]
+        );
+        assert!(plan().drops(Flag::Duplicate) && !plan().drops(Flag::NearSilent));
+        let part = BuildPlan {
+            part: Some("2/4".parse().unwrap()),
+            ..plan()
+        };
+        assert_eq!(part.differences(&plan()), ["part was unset and is now \"2/4\""]);
+        assert_eq!(plan().differences(&part), ["part was \"2/4\" and is now unset"]);
+        assert_eq!(part.whole(), plan());
+    }
+
+    #[test]
+    fn tags_are_those_that_were_asked_for() {
+        let tagged = |subset: &str| BuildPlan {
+            source: "magnatagatune".into(),
+            subset: subset.into(),
+            ..plan()
+        };
+        assert_eq!(tagged("guitar,no voice").tags(), ["guitar", "no voice"]);
+        assert_eq!(tagged("all").tags(), [""; 0]);
+        assert_eq!(plan().tags(), [""; 0]);
+    }
+
+    #[test]
+    fn other_tracks_are_no_other_kind() {
+        let grown = BuildPlan {
+            tracks: 9,
+            sources_blake3: "cd".into(),
+            ..plan()
+        };
+        assert_eq!(grown.differences(&plan()).len(), 2);
+        assert_eq!(grown.differences_in_kind(&plan()), [""; 0]);
+        let mut other = grown;
+        other.subset = "large".into();
+        assert_eq!(other.differences_in_kind(&plan()).len(), 1);
+    }
+
+    #[test]
+    fn the_checksum_follows_descriptions_and_sizes() {
+        let mut listing = Listing {
+            tracks: vec![TrackSource {
+                track_id: 2,
+                path: "2.mp3".into(),
+                labels: vec!["Pop".into()],
+                artist: None,
+                album: None,
+                official_split: None,
+            }],
+            ..Listing::default()
+        };
+        let missing = sources_blake3(&listing, &[None]);
+        let present = sources_blake3(&listing, &[Some(3)]);
+        assert_ne!(missing, present);
+        // What the first version gave for this track; a data set that it built is still recognised.
+        let described =
+            r#"[{"track_id":2,"path":"2.mp3","genre":"Pop","artist":null,"album":null,"official_split":null},3][]"#;
+        assert_eq!(present, blake3::hash(described.as_bytes()).to_hex().as_str());
+        let mut checksums = vec![present];
+        let mut changed = |change: fn(&mut Listing)| {
+            change(&mut listing);
+            let checksum = sources_blake3(&listing, &[Some(3)]);
+            assert!(!checksums.contains(&checksum));
+            checksums.push(checksum);
+        };
+        changed(|listing| listing.tracks[0].labels.push("Rock".into()));
+        changed(|listing| listing.tracks[0].labels.clear());
+        changed(|listing| listing.unlabelled = listing.tracks.clone());
+    }
+}

@@ -1,0 +1,98 @@
+//! Which tracks are the same recording: the column `recording` of `tracks.csv`.
+
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::statistics::TrackSummary;
+use shared::dsp::features::FeatureConfig;
+use shared::recordings::{PeakGrid, Track, search};
+use std::collections::HashMap;
+
+/// Fills in `recording` of all tracks: the lowest id of the tracks that are the same recording, directly or by way of
+/// others. `summaries` are those of the tracks, both in the order of their ids. Runs on the threads of the current pool;
+/// their number does not change the result.
+pub fn assign(tracks: &mut [TrackRow], summaries: &[TrackSummary], features: &FeatureConfig) {
+    let grid = PeakGrid::new(features);
+    // Identical samples need no search, and there may be many of them.
+    let mut first_with: HashMap<&str, usize> = HashMap::new();
+    let (mut firsts, mut parents) = (Vec::new(), Vec::with_capacity(tracks.len()));
+    for (at, row) in tracks.iter().enumerate() {
+        let first = *first_with.entry(&row.waveform_blake3).or_insert(at);
+        parents.push(first);
+        if first == at {
+            firsts.push(at);
+        }
+    }
+    let compared: Vec<Track<'_>> = firsts
+        .iter()
+        .map(|&at| grid.track(&summaries[at].peaks, summaries[at].frames))
+        .collect();
+    for (a, b) in search(&compared, grid.step_seconds()) {
+        let (a, b) = (root(&mut parents, firsts[a]), root(&mut parents, firsts[b]));
+        parents[a.max(b)] = a.min(b);
+    }
+    for at in 0..tracks.len() {
+        tracks[at].recording = tracks[root(&mut parents, at)].track_id;
+    }
+}
+
+/// The first track of a connected component.
+fn root(parents: &mut [usize], mut at: usize) -> usize {
+    while parents[at] != at {
+        parents[at] = parents[parents[at]];
+        at = parents[at];
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::split::testing::row;
+    use crate::testing::excerpt;
+
+    fn assigned(tracks: &[(TrackRow, TrackSummary)]) -> Vec<u64> {
+        let (mut rows, summaries): (Vec<TrackRow>, Vec<TrackSummary>) = tracks.iter().cloned().unzip();
+        assign(&mut rows, &summaries, &FeatureConfig::default());
+        rows.iter().map(|row| row.recording).collect()
+    }
+
+    fn track(track_id: u64, seed: u64, steps: std::ops::Range<u32>) -> (TrackRow, TrackSummary) {
+        (row(track_id, "Pop"), excerpt(track_id, seed, steps))
+    }
+
+    #[test]
+    fn excerpts_of_one_recording_have_its_lowest_id() {
+        let tracks = [
+            track(3, 1, 0..1300),
+            track(4, 2, 0..1300),
+            track(8, 1, 700..2000),
+            track(9, 3, 0..1300),
+            track(11, 2, 100..900),
+        ];
+        assert_eq!(assigned(&tracks), [3, 4, 3, 9, 4]);
+    }
+
+    #[test]
+    fn excerpts_that_a_third_one_joins_are_one_recording() {
+        let apart = [track(1, 1, 0..1000), track(2, 1, 1000..2000)];
+        assert_eq!(assigned(&apart), [1, 2]);
+        let joined = [apart[0].clone(), apart[1].clone(), track(7, 1, 500..1500)];
+        assert_eq!(assigned(&joined), [1, 1, 1]);
+    }
+
+    #[test]
+    fn identical_samples_are_one_recording_however_short() {
+        let same = |track_id| {
+            let (row, summary) = track(track_id, track_id, 0..50);
+            let waveform_blake3 = "same".to_owned();
+            (TrackRow { waveform_blake3, ..row }, summary)
+        };
+        assert_eq!(assigned(&[same(5), track(6, 6, 0..50), same(7)]), [5, 6, 5]);
+    }
+
+    #[test]
+    fn ids_of_an_earlier_build_are_forgotten() {
+        let (row, summary) = track(5, 1, 0..1300);
+        let row = TrackRow { recording: 2, ..row };
+        assert_eq!(assigned(&[(row, summary)]), [5]);
+    }
+}

@@ -1,0 +1,56 @@
+//! Quantities enter; the words that people read them in leave.
+
+/// `1.23 GB`, in powers of ten.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => format!("{:.2} {name}", bytes as f64 / unit as f64),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+/// Hours of sound in so many samples.
+pub fn hours(samples: u64, sample_rate: u32) -> f64 {
+    samples as f64 / f64::from(sample_rate) / 3600.0
+}
+
+/// `1,234,567`.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 track`, `2 tracks`.
+pub fn counted(count: usize, one: &str, more: &str) -> String {
+    format!("{} {}", grouped(count as u64), if count == 1 { one } else { more })
+}
+
+/// Such a share, in percent. Of nothing it is 0.
+pub fn percent(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_counts_are_readable() {
+        assert_eq!(size(999), "999 bytes");
+        assert_eq!(size(2_644_000), "2.64 MB");
+        assert_eq!(size(512_000_000_000), "512.00 GB");
+        for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (12_345_678, "12,345,678")] {
+            assert_eq!(grouped(count), text);
+        }
+        assert_eq!(counted(1, "track", "tracks"), "1 track");
+        assert_eq!(counted(1200, "track", "tracks"), "1,200 tracks");
+        assert_eq!((percent(1.0, 4.0), percent(0.0, 0.0)), (25.0, 0.0));
+    }
+}

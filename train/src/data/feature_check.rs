@@ -1,0 +1,167 @@
+//! Whether weights were trained on features like those that a data set has: networks take any spectrogram of their size,
+//! and say nothing of one that means something else.
+
+use crate::data::front_end_record::FrontEndRecord;
+use crate::models::InputKind;
+use crate::process::console::Console;
+use crate::run::directory::{BEST_FILE, RunDirectory, RunError};
+use crate::settings::RunConfig;
+use shared::dsp::features::FeatureConfig;
+use std::path::{Path, PathBuf};
+
+/// Weights whose features are others.
+#[derive(Debug, thiserror::Error)]
+pub enum FeatureError {
+    /// Their run's record cannot be read.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The features differ.
+    #[error(
+        "the weights of {} were trained on other features than {} has: {differences}; build a data set with the weights' \
+         settings, or use them all the same with --ignore-features",
+        run.display(), data.display()
+    )]
+    Differ {
+        /// The run.
+        run: PathBuf,
+        /// The data set.
+        data: PathBuf,
+        /// In words.
+        differences: String,
+    },
+}
+
+/// The run whose best weights a path names: its directory, or the file in it.
+pub fn run_of_weights(path: &Path) -> Option<&Path> {
+    if path.is_dir() {
+        return Some(path);
+    }
+    let directory = path.parent().filter(|_| path.ends_with(BEST_FILE))?;
+    RunDirectory::is_at(directory).then_some(directory)
+}
+
+/// Compares the features of the run that the weights in `path` are of with `features`, those of the data set that `config`
+/// uses them on. What cannot be compared, and what is to be ignored, is said once.
+pub fn check_features(
+    path: &Path,
+    config: &RunConfig,
+    features: &FeatureConfig,
+    console: Console,
+) -> Result<(), FeatureError> {
+    let Some(root) = run_of_weights(path) else {
+        console.line(&format!(
+            "{} says nothing of the features that it was trained on, so they were not compared with those of {}",
+            path.display(),
+            config.data.display()
+        ));
+        return Ok(());
+    };
+    let (run, begun) = RunDirectory::open(root)?;
+    let trained = FrontEndRecord::read(&run, &begun)?.features;
+    let differences = differences(config.model.description().input, &trained, features).join(", ");
+    if differences.is_empty() {
+        return Ok(());
+    }
+    if config.ignore_features {
+        console.line(&format!(
+            "--ignore-features: the weights of {} were trained on other features: {differences}",
+            root.display()
+        ));
+        return Ok(());
+    }
+    Err(FeatureError::Differ {
+        run: root.to_owned(),
+        data: config.data.clone(),
+        differences,
+    })
+}
+
+/// The settings that a model's input depends on and that differ. The length of a clip is not one of them: whether it fits
+/// is the model's to say.
+fn differences(input: InputKind, trained: &FeatureConfig, found: &FeatureConfig) -> Vec<String> {
+    let settings = |features: &FeatureConfig| {
+        let rate = [("sample_rate", f64::from(features.sample_rate))];
+        let mel = [
+            ("n_fft", features.n_fft as f64),
+            ("hop_length", features.hop_length as f64),
+            ("n_mels", features.n_mels as f64),
+            ("f_min", f64::from(features.f_min)),
+            ("f_max", f64::from(features.f_max)),
+            ("top_db", f64::from(features.top_db)),
+        ];
+        let mel = mel.into_iter().filter(|_| input.has_mel());
+        rate.into_iter().chain(mel).collect::<Vec<_>>()
+    };
+    let pairs = settings(trained).into_iter().zip(settings(found));
+    pairs
+        .filter(|((_, trained), (_, found))| trained != found)
+        .map(|((name, trained), (_, found))| format!("{name} {trained} there and {found} here"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::run_data::RunData;
+    use crate::models::ModelKind;
+    use crate::testing;
+    use std::fs;
+
+    #[test]
+    fn settings_that_the_input_depends_on_are_compared() {
+        let trained = FeatureConfig::default();
+        let found = FeatureConfig {
+            sample_rate: 22_050,
+            clip_samples: 1 << 18,
+            n_fft: 2048,
+            hop_length: 512,
+            n_mels: 96,
+            f_min: 20.0,
+            f_max: 8000.0,
+            top_db: 60.0,
+        };
+        let of = |model: ModelKind| differences(model.description().input, &trained, &found);
+        assert_eq!(of(ModelKind::Cnn2d).len(), 7);
+        assert_eq!(of(ModelKind::Cnn2d)[1], "n_fft 4096 there and 2048 here");
+        // The waveform, and moments of the waveform's MFCC, whose settings are the same everywhere.
+        for model in [ModelKind::Cnn1d, ModelKind::MfccDense] {
+            assert_eq!(of(model), ["sample_rate 44100 there and 22050 here"]);
+        }
+        let input = ModelKind::MmCrnn.description().input;
+        assert!(differences(input, &trained, &trained).is_empty());
+    }
+
+    #[test]
+    fn weights_of_a_run_with_other_features_are_refused_unless_they_are_to_be_taken() {
+        let (root, runs) = (testing::dataset(), tempfile::tempdir().unwrap());
+        let mut config = RunConfig {
+            split: "main".into(),
+            ..testing::config(root.path(), ModelKind::Cnn2d)
+        };
+        let data = RunData::open(&config).unwrap();
+        let run = RunDirectory::begin(&runs.path().join("run")).unwrap();
+        run.save_config(&config).unwrap();
+        FrontEndRecord::of(&data).write(&run).unwrap();
+        fs::write(run.path(BEST_FILE), b"weights").unwrap();
+        let other = FeatureConfig {
+            hop_length: 512,
+            ..data.features.clone()
+        };
+        let console = Console::new(true);
+        let best = run.path(BEST_FILE);
+        for path in [run.root(), &best] {
+            check_features(path, &config, &data.features, console).unwrap();
+            let error = check_features(path, &config, &other, console).unwrap_err().to_string();
+            assert!(
+                error.contains("hop_length 1024 there and 512 here") && error.contains("--ignore-features"),
+                "{error}"
+            );
+        }
+        // A file that belongs to no run cannot be checked.
+        let bare = runs.path().join(BEST_FILE);
+        fs::write(&bare, b"weights").unwrap();
+        check_features(&bare, &config, &other, console).unwrap();
+        config.ignore_features = true;
+        check_features(run.root(), &config, &other, console).unwrap();
+    }
+}

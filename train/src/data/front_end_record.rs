@@ -1,0 +1,228 @@
+//! `front_end.json` of a run: all that makes model input of a track, so that the run can be used where its data set is
+//! not.
+
+use crate::data::run_data::{RunData, clip_grid};
+use crate::frontend::{HostFrontEnd, HostSetup, VectorScaler};
+use crate::loader::ClipGrid;
+use crate::run::directory::{RunDirectory, RunError};
+use crate::settings::RunConfig;
+use serde::{Deserialize, Serialize};
+use shared::dataset::Task;
+use shared::dataset::statistics::Normalization;
+use shared::dsp::features::FeatureConfig;
+use std::ops::RangeInclusive;
+
+/// The file's name in a run.
+pub const FRONT_END_FILE: &str = "front_end.json";
+
+/// Clips of data sets lie far inside of these.
+const SAMPLE_RATES: RangeInclusive<u32> = 1_000..=192_000;
+const LONGEST_CLIP_SECONDS: usize = 3600;
+
+/// What a run knows of its data set's front end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrontEndRecord {
+    /// Whether a track has one label or any number of them.
+    pub task: Task,
+    /// The data set's feature settings, with the run's length of a clip.
+    pub features: FeatureConfig,
+    /// The figures of the split's training set.
+    pub normalization: Normalization,
+    /// Those of its tracks' statistics, for models that take these.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub statistics: Option<StatisticsScale>,
+}
+
+/// A [`VectorScaler`]'s parts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatisticsScale {
+    /// What is taken from each column.
+    pub shift: Vec<f64>,
+    /// What each column is then multiplied by.
+    pub scale: Vec<f64>,
+}
+
+impl FrontEndRecord {
+    /// That of a run which has its data open.
+    pub fn of(data: &RunData) -> Self {
+        Self {
+            task: data.dataset.task(),
+            features: data.features.clone(),
+            normalization: data.split.normalization.clone(),
+            statistics: data.statistics_scaler.as_ref().map(|scaler| StatisticsScale {
+                shift: scaler.shift().to_vec(),
+                scale: scaler.scale().to_vec(),
+            }),
+        }
+    }
+
+    /// Writes it into a run.
+    pub fn write(&self, run: &RunDirectory) -> Result<(), RunError> {
+        let mut json = serde_json::to_vec_pretty(self).expect("plain figures always serialize");
+        json.push(b'\n');
+        run.write(FRONT_END_FILE, &json)
+    }
+
+    /// Reads that of a run.
+    pub fn read(run: &RunDirectory, config: &RunConfig) -> Result<Self, RunError> {
+        let damaged = |detail: String| RunError::Damaged {
+            path: run.path(FRONT_END_FILE),
+            detail,
+        };
+        let json = run
+            .read(FRONT_END_FILE)?
+            .ok_or_else(|| damaged("it is missing".into()))?;
+        let record: Self = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
+        record.check(config).map_err(damaged)?;
+        Ok(record)
+    }
+
+    /// What would make nonsense of every file, as a sentence.
+    fn check(&self, config: &RunConfig) -> Result<(), String> {
+        let features = &self.features;
+        features.validate().map_err(|error| error.to_string())?;
+        let longest = LONGEST_CLIP_SECONDS * features.sample_rate as usize;
+        if !SAMPLE_RATES.contains(&features.sample_rate) || features.clip_samples > longest {
+            return Err(format!(
+                "clips of {} samples at {} Hz are none that a data set has",
+                features.clip_samples, features.sample_rate
+            ));
+        }
+        let Normalization {
+            waveform_mean,
+            waveform_std,
+            mel_mean,
+            mel_std,
+            ..
+        } = &self.normalization;
+        if mel_mean.len() != self.features.n_mels || mel_std.len() != self.features.n_mels {
+            return Err(format!(
+                "it has figures of {} and {} mel bands, and spectrograms have {}",
+                mel_mean.len(),
+                mel_std.len(),
+                self.features.n_mels
+            ));
+        }
+        let means = mel_mean.iter().chain([waveform_mean]);
+        let deviations = mel_std.iter().chain([waveform_std]);
+        if !means.copied().all(f64::is_finite) || !deviations.copied().all(|std| std.is_finite() && std > 0.0) {
+            return Err("a mean is not finite or a standard deviation not above zero".into());
+        }
+        let wanted = config.model.description().input.statistics.then(|| {
+            let kinds = config.statistics.iter();
+            kinds.map(|kind| kind.figures()).sum::<usize>()
+        });
+        let has = self.statistics.as_ref().map(|statistics| statistics.shift.len());
+        if wanted != has || self.statistics.as_ref().is_some_and(|parts| parts.scaler().is_none()) {
+            return Err("its figures of the tracks' statistics are not those that the model takes".into());
+        }
+        Ok(())
+    }
+
+    /// Turns clips into model input, without statistics.
+    pub fn front_end(&self, config: &RunConfig) -> HostFrontEnd {
+        let setup = HostSetup {
+            input: config.model.description().input,
+            features: &self.features,
+            pcm8: config.pcm8,
+            normalize: config.normalize,
+            normalization: &self.normalization,
+            // One row, for its length.
+            statistics: self
+                .statistics
+                .as_ref()
+                .map_or_else(Vec::new, |statistics| vec![0.0; statistics.shift.len()]),
+        };
+        HostFrontEnd::new(setup, 1)
+    }
+
+    /// The clips of a file: those that the run evaluates of a track.
+    pub fn clip_grid(&self, config: &RunConfig) -> ClipGrid {
+        clip_grid(config, &self.features)
+    }
+}
+
+impl StatisticsScale {
+    /// What normalizes statistics; none where the parts do not fit together or are not finite.
+    pub fn scaler(&self) -> Option<VectorScaler> {
+        VectorScaler::from_parts(self.shift.clone(), self.scale.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::ModelKind;
+    use crate::settings::Settings;
+    use crate::testing;
+
+    #[test]
+    fn it_comes_back_and_makes_the_same_front_end() {
+        let root = testing::dataset();
+        let config = RunConfig {
+            frame_seconds: Some(2.4),
+            skip_seconds: 1.0,
+            ..testing::config(root.path(), ModelKind::Crnn)
+        };
+        let data = RunData::open(&config).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let run = RunDirectory::begin(&directory.path().join("run")).unwrap();
+        let record = FrontEndRecord::of(&data);
+        let missing = FrontEndRecord::read(&run, &config).unwrap_err();
+        assert!(
+            missing
+                .to_string()
+                .contains("front_end.json cannot be read: it is missing"),
+            "{missing}"
+        );
+        record.write(&run).unwrap();
+        // The data set may be gone.
+        drop(root);
+        assert_eq!(FrontEndRecord::read(&run, &config).unwrap(), record);
+        assert_eq!(record.front_end(&config).shape(), data.front_end.shape());
+        let grid = record.clip_grid(&config);
+        assert_eq!((grid.hops, grid.skipped), (103, 43));
+    }
+
+    #[test]
+    fn figures_that_make_nonsense_are_refused() {
+        let settings = Settings {
+            data: Some("fma".into()),
+            model: Some(ModelKind::Crnn),
+            ..Settings::default()
+        };
+        let config = settings.resolve().unwrap();
+        let good = FrontEndRecord {
+            task: Task::SingleLabel,
+            features: FeatureConfig::default(),
+            normalization: Normalization {
+                tracks: 1,
+                waveform_mean: 0.0,
+                waveform_std: 0.1,
+                mel_mean: vec![-40.0; 128],
+                mel_std: vec![10.0; 128],
+                constant_bands: Vec::new(),
+            },
+            statistics: None,
+        };
+        let refused = |change: &dyn Fn(&mut FrontEndRecord)| {
+            let mut record = good.clone();
+            change(&mut record);
+            record.check(&config).unwrap_err()
+        };
+        good.check(&config).unwrap();
+        assert!(refused(&|record| record.normalization.mel_std.truncate(3)).contains("3 mel bands"));
+        assert!(refused(&|record| record.normalization.mel_std[5] = 0.0).contains("above zero"));
+        assert!(refused(&|record| record.normalization.waveform_std = -1.0).contains("above zero"));
+        assert!(refused(&|record| record.features.hop_length = 0).contains("hop"));
+        assert!(refused(&|record| record.features.clip_samples = 1 << 50).contains("none that a data set has"));
+        assert!(refused(&|record| record.features.sample_rate = 4_000_000_000).contains("4000000000 Hz"));
+        let scale = StatisticsScale {
+            shift: vec![0.0],
+            scale: vec![1.0],
+        };
+        assert!(refused(&|record| record.statistics = Some(scale.clone())).contains("statistics"));
+    }
+}

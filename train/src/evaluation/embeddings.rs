@@ -1,0 +1,269 @@
+//! What a model makes of clips just before its classifier: the penultimate activations, as features for other
+//! classifiers.
+//!
+//! A model and a set enter; a table of features leaves, and how a k-nearest-neighbour classifier or a linear SVM on top
+//! of it does, clip by clip and track by track.
+
+use crate::classical::{ClassicalError, KNearest, LinearSvm, SvmConfig};
+use crate::data::run_data::RunData;
+use crate::evaluation::evaluate::infer;
+use crate::frontend::{Normalize, VectorError};
+use crate::loader::{Excerpt, Prefetch};
+use crate::metrics::{ClassificationMetrics, ConfusionMatrix, first_highest};
+use crate::models::Model;
+use crate::step::batch::DeviceFailure;
+use crate::step::compute::Compute;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensorError};
+use shared::dataset::Task;
+use shared::dataset::split::Set;
+
+/// Features of some clips.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FeatureTable {
+    /// The clips; those of a track one after the other.
+    pub clips: Vec<Excerpt>,
+    /// `[clips, dimension]`, row by row.
+    pub values: Vec<f32>,
+}
+
+impl FeatureTable {
+    /// Values per clip.
+    pub fn dimension(&self) -> usize {
+        self.values.len() / self.clips.len().max(1)
+    }
+}
+
+/// Runs `model`, which must be on `compute.device` and not on its autodiff twin, over clips of `data`.
+pub fn extract(
+    model: &Model,
+    data: &RunData,
+    clips: &[Excerpt],
+    batch_size: usize,
+    prefetch: &mut Prefetch,
+    compute: &Compute,
+) -> Result<FeatureTable, DeviceFailure> {
+    let mut table = FeatureTable::default();
+    let forward = |input| model.embed(input);
+    infer(
+        data,
+        clips,
+        batch_size,
+        prefetch,
+        compute,
+        forward,
+        |batch, features| {
+            table.clips.extend(batch.excerpts.iter().map(|&clip| clips[clip]));
+            table.values.extend_from_slice(features);
+            Ok(())
+        },
+    )?;
+    Ok(table)
+}
+
+/// A safetensors file of the tables of some sets, one after the other: `features` `[n, dimension]` F32, `track_id` `[n]`
+/// U64, `clip` `[n]` U64 (its number within the track), `set` `[n]` U8 (0 train, 1 validation, 2 test), and `class` `[n]`
+/// I64 or `tags` `[n, tags]` U8, in the data set's order of classes.
+pub fn to_safetensors(data: &RunData, tables: &[(Set, FeatureTable)]) -> Result<Vec<u8>, SafeTensorError> {
+    let outputs = data.dataset.classes().len();
+    let (mut values, mut ids, mut clips, mut sets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut classes, mut tags) = (Vec::new(), Vec::new());
+    for (set, table) in tables {
+        values.extend_from_slice(&table.values);
+        for excerpt in &table.clips {
+            ids.push(data.dataset.tracks()[excerpt.position].track_id);
+            clips.push(excerpt.place.map_or(0, |place| place.number as u64));
+            sets.push(match set {
+                Set::Train => 0u8,
+                Set::Val => 1,
+                Set::Test => 2,
+            });
+            match data.dataset.task() {
+                Task::SingleLabel => {
+                    classes.push(data.dataset.class(excerpt.position).map_or(-1, |class| class as i64))
+                }
+                Task::MultiLabel => {
+                    let begin = tags.len();
+                    tags.resize(begin + outputs, 0u8);
+                    data.dataset
+                        .tags(excerpt.position)
+                        .for_each(|tag| tags[begin + tag] = 1);
+                }
+            }
+        }
+    }
+    let rows = ids.len();
+    let dimension = values.len() / rows.max(1);
+    let mut tensors: Vec<(&str, Dtype, Vec<usize>, &[u8])> = vec![
+        (
+            "features",
+            Dtype::F32,
+            vec![rows, dimension],
+            bytemuck::cast_slice(&values),
+        ),
+        ("track_id", Dtype::U64, vec![rows], bytemuck::cast_slice(&ids)),
+        ("clip", Dtype::U64, vec![rows], bytemuck::cast_slice(&clips)),
+        ("set", Dtype::U8, vec![rows], &sets),
+    ];
+    match data.dataset.task() {
+        Task::SingleLabel => tensors.push(("class", Dtype::I64, vec![rows], bytemuck::cast_slice(&classes))),
+        Task::MultiLabel => tensors.push(("tags", Dtype::U8, vec![rows, outputs], &tags)),
+    }
+    let views = tensors
+        .into_iter()
+        .map(|(name, dtype, shape, bytes)| TensorView::new(dtype, shape, bytes).map(|view| (name, view)))
+        .collect::<Result<Vec<_>, _>>()?;
+    safetensors::serialize(views, None)
+}
+
+/// A classifier on top of features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TopClassifier {
+    /// The majority among the nearest training clips.
+    Knn,
+    /// A linear support vector machine, one class against the rest.
+    Svm,
+}
+
+/// How a classifier on top of features did on a set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopFigures {
+    /// A sample per track: the class with the highest mean score over its clips.
+    pub tracks: ClassificationMetrics,
+    /// A sample per clip.
+    pub clips: ClassificationMetrics,
+}
+
+/// Features that cannot be classified.
+#[derive(Debug, thiserror::Error)]
+pub enum TopError {
+    /// They cannot be normalized.
+    #[error(transparent)]
+    Vectors(#[from] VectorError),
+    /// They cannot be learned from.
+    #[error(transparent)]
+    Classifier(#[from] ClassicalError),
+}
+
+/// Learns from the features of one set and is judged on those of another. Features are standardized with the first
+/// set's mean and deviation. The data set has one class a track.
+pub fn classify(
+    classifier: TopClassifier,
+    neighbours: usize,
+    data: &RunData,
+    train: &FeatureTable,
+    judged: &FeatureTable,
+) -> Result<TopFigures, TopError> {
+    let dimension = train.dimension();
+    let outputs = data.dataset.classes().len();
+    let scaler = Normalize::ZScore.fit(&train.values, dimension)?;
+    let standardized = |table: &FeatureTable| -> Result<Vec<f32>, TopError> {
+        let mut values = table.values.clone();
+        scaler.apply(&mut values)?;
+        Ok(values)
+    };
+    let class = |clip: &Excerpt| data.dataset.class(clip.position).unwrap_or(0);
+    let labels: Vec<usize> = train.clips.iter().map(class).collect();
+    let (vectors, judged_vectors) = (standardized(train)?, standardized(judged)?);
+    let scores = match classifier {
+        TopClassifier::Knn => {
+            let neighbours = neighbours.min(labels.len());
+            KNearest::fit(&vectors, dimension, &labels, outputs, neighbours)?.scores(&judged_vectors)?
+        }
+        TopClassifier::Svm => LinearSvm::fit(&vectors, dimension, &labels, outputs, &SvmConfig::default())?
+            .svm
+            .scores(&judged_vectors)?,
+    };
+    let (mut clips, mut tracks) = (ConfusionMatrix::new(outputs), ConfusionMatrix::new(outputs));
+    let rows = judged.clips.iter().zip(scores.chunks_exact(outputs));
+    for (clip, scores) in rows {
+        clips.add(class(clip), first_highest(scores));
+    }
+    let mut begin = 0;
+    for track in judged.clips.chunk_by(|a, b| a.position == b.position) {
+        let of_track = &scores[begin * outputs..(begin + track.len()) * outputs];
+        let sums: Vec<f32> = (0..outputs)
+            .map(|class| of_track.iter().skip(class).step_by(outputs).sum())
+            .collect();
+        tracks.add(class(&track[0]), first_highest(&sums));
+        begin += track.len();
+    }
+    let names = data.dataset.classes();
+    // Neither gives probabilities, so there is no cross-entropy.
+    let metrics = |confusion| ClassificationMetrics::new(confusion, names, f64::NAN);
+    Ok(TopFigures {
+        tracks: metrics(&tracks),
+        clips: metrics(&clips),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loader::EvalClips;
+    use crate::models::ModelKind;
+    use crate::settings::RunConfig;
+    use crate::testing;
+    use safetensors::SafeTensors;
+
+    /// The clips of the tracks, and features that separate their classes except in one clip of each.
+    fn tables(data: &RunData) -> (FeatureTable, FeatureTable) {
+        let table = |set| {
+            let clips = data.clips(set).unwrap();
+            let values = clips.iter().enumerate().flat_map(|(at, clip)| {
+                let class = data.dataset.class(clip.position).unwrap();
+                let deceives = clip.place.is_some_and(|place| place.number == 1);
+                let sign = if (class == 0) == deceives { 1.0 } else { -1.0 };
+                [sign * (1.0 + at as f32 / 100.0), 7.0]
+            });
+            FeatureTable {
+                values: values.collect(),
+                clips,
+            }
+        };
+        (table(Set::Train), table(Set::Test))
+    }
+
+    #[test]
+    fn a_track_is_classified_by_the_mean_over_its_clips() {
+        let root = testing::dataset();
+        let config = RunConfig {
+            frame_seconds: Some(3.0),
+            ..testing::config(root.path(), ModelKind::Cnn2d)
+        };
+        let data = RunData::open(&config).unwrap();
+        let (train, test) = tables(&data);
+        assert!(test.clips.len() >= 6, "two tracks of at least three clips");
+        for classifier in [TopClassifier::Knn, TopClassifier::Svm] {
+            let figures = classify(classifier, 3, &data, &train, &test).unwrap();
+            assert_eq!(
+                (figures.tracks.samples, figures.tracks.top1),
+                (2, 1.0),
+                "{classifier:?}"
+            );
+            assert_eq!(figures.clips.samples, test.clips.len() as u64);
+            assert!(figures.clips.top1 < 1.0, "{classifier:?}");
+        }
+    }
+
+    #[test]
+    fn tables_open_with_the_plain_library() {
+        let root = testing::dataset();
+        let config = RunConfig {
+            eval_clips: EvalClips::Middle,
+            ..testing::config(root.path(), ModelKind::Cnn2d)
+        };
+        let data = RunData::open(&config).unwrap();
+        let (train, test) = tables(&data);
+        let bytes = to_safetensors(&data, &[(Set::Train, train.clone()), (Set::Test, test)]).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let features = file.tensor("features").unwrap();
+        assert_eq!((features.shape(), features.dtype()), (&[6, 2][..], Dtype::F32));
+        assert_eq!(&features.data()[..4], train.values[0].to_le_bytes());
+        assert_eq!(file.tensor("set").unwrap().data(), [0, 0, 0, 0, 2, 2]);
+        let ids: Vec<u64> = bytemuck::pod_collect_to_vec(file.tensor("track_id").unwrap().data());
+        assert_eq!(ids, [10, 20, 30, 40, 70, 80]);
+        let classes: Vec<i64> = bytemuck::pod_collect_to_vec(file.tensor("class").unwrap().data());
+        assert_eq!(classes, [0, 1, 0, 1, 0, 1]);
+    }
+}

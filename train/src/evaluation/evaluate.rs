@@ -1,0 +1,214 @@
+//! Evaluates a model on one set of a split. A track's probabilities are the mean over its clips, which are at fixed
+//! places: nothing is drawn at random.
+
+use crate::data::run_data::RunData;
+use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Excerpt, Labels, Prefetch, Target};
+use crate::metrics::{RankingError, SetReport, Tally};
+use crate::models::{Model, ModelInput};
+use crate::run::predictions::{Prediction, Predictions, logits, probabilities};
+use crate::step::batch::{self, DeviceFailure};
+use crate::step::compute::Compute;
+use burn::tensor::Tensor;
+use shared::dataset::Task;
+
+/// What a model makes of a set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// A sample per track.
+    pub tracks: Tally,
+    /// A sample per clip.
+    pub clips: Tally,
+    /// A row per track; a tag is predicted from a probability of 0.5 on.
+    pub predictions: Predictions,
+}
+
+impl Judgement {
+    /// All figures; see [`Tally::metrics`].
+    ///
+    /// # Errors
+    /// When a tag's score is not a number.
+    pub fn report(&self, names: &[String], thresholds: Option<&[f64]>) -> Result<SetReport, RankingError> {
+        let several = self.clips.samples() > self.tracks.samples();
+        let of_clips = several.then(|| self.clips.metrics(names, thresholds));
+        Ok(SetReport {
+            tracks: self.tracks.metrics(names, thresholds)?,
+            clips: self.clips.samples(),
+            per_clip: of_clips.transpose()?,
+        })
+    }
+}
+
+/// Runs `forward` over excerpts of `data`, batch by batch and in their order, and hands its result, `[batch, …]` row by
+/// row, to `consume`. Stops at its first error.
+pub fn infer<E: From<DeviceFailure>>(
+    data: &RunData,
+    excerpts: &[Excerpt],
+    batch_size: usize,
+    prefetch: &mut Prefetch,
+    compute: &Compute,
+    forward: impl Fn(ModelInput) -> Tensor<2>,
+    mut consume: impl FnMut(&BatchBuffer, &[f32]) -> Result<(), E>,
+) -> Result<(), E> {
+    let source = BatchSource {
+        dataset: &data.dataset,
+        excerpts,
+        features: &data.features,
+        target: Target::ModelInput(&data.front_end),
+        batches: Batches::new((0..excerpts.len()).collect(), batch_size),
+        clips: Clips::Evaluation,
+    };
+    let uploader = compute.uploader(data);
+    let numbers = 0..source.batches.len();
+    prefetch.run(&source, numbers, |_, batch, _| {
+        let result = batch::to_host(forward(uploader.upload(batch, 0..batch.clips())))?;
+        consume(batch, &result)
+    })?;
+    Ok(())
+}
+
+/// Runs `model`, which must be on `compute.device` and not on its autodiff twin, over clips of `data`, those of a track one
+/// after the other. `keep_on` is asked after each batch; its error ends the work.
+pub fn evaluate<E: From<DeviceFailure>>(
+    model: &Model,
+    data: &RunData,
+    clips: &[Excerpt],
+    batch_size: usize,
+    prefetch: &mut Prefetch,
+    compute: &Compute,
+    keep_on: impl Fn() -> Result<(), E>,
+) -> Result<Judgement, E> {
+    let (task, outputs) = (data.dataset.task(), data.dataset.classes().len());
+    let mut of_clips = Tally::new(task, outputs);
+    let mut tracks = TrackMeans::new(task, outputs);
+    let forward = |input| model.forward(input);
+    infer(data, clips, batch_size, prefetch, compute, forward, |batch, logits| {
+        of_clips.add(logits, batch.labels.view());
+        for (&clip, logits) in batch.excerpts.iter().zip(logits.chunks_exact(outputs)) {
+            tracks.add(data, clips[clip].position, logits);
+        }
+        keep_on()
+    })?;
+    let (tracks, of_tracks) = tracks.finish(data);
+    Ok(Judgement {
+        tracks,
+        clips: of_clips,
+        predictions: Predictions {
+            classes: data.dataset.classes().to_vec(),
+            tracks: of_tracks,
+        },
+    })
+}
+
+/// Averages the probabilities of each track's clips.
+struct TrackMeans {
+    task: Task,
+    tally: Tally,
+    predictions: Vec<Prediction>,
+    /// The track under way, its last clip's logits, the sum of its probabilities, and how many clips there are.
+    position: Option<usize>,
+    last: Vec<f32>,
+    sums: Vec<f64>,
+    clips: usize,
+}
+
+impl TrackMeans {
+    fn new(task: Task, outputs: usize) -> Self {
+        Self {
+            task,
+            tally: Tally::new(task, outputs),
+            predictions: Vec::new(),
+            position: None,
+            last: Vec::new(),
+            sums: vec![0.0; outputs],
+            clips: 0,
+        }
+    }
+
+    fn add(&mut self, data: &RunData, position: usize, logits: &[f32]) {
+        if self.position != Some(position) {
+            self.close(data);
+            self.position = Some(position);
+        }
+        let probabilities = probabilities(self.task, logits);
+        self.sums.iter_mut().zip(probabilities).for_each(|(sum, p)| *sum += p);
+        self.last.clear();
+        self.last.extend_from_slice(logits);
+        self.clips += 1;
+    }
+
+    /// Adds the track under way to the tally.
+    fn close(&mut self, data: &RunData) {
+        let Some(position) = self.position.take() else { return };
+        let logits = match self.clips {
+            1 => self.last.clone(),
+            clips => logits(self.task, self.sums.iter().map(|sum| sum / clips as f64)),
+        };
+        let mut labels = Labels::default();
+        labels.push(&data.dataset, position);
+        self.tally.add(&logits, labels.view());
+        let labels = data.dataset.tags(position).collect();
+        let track_id = data.dataset.tracks()[position].track_id;
+        self.predictions
+            .push(Prediction::new(self.task, track_id, labels, &logits));
+        self.sums.fill(0.0);
+        self.clips = 0;
+    }
+
+    fn finish(mut self, data: &RunData) -> (Tally, Vec<Prediction>) {
+        self.close(data);
+        (self.tally, self.predictions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::SetMetrics;
+    use crate::models::ModelKind;
+    use crate::testing;
+
+    #[test]
+    fn a_tracks_probabilities_are_the_mean_over_its_clips() {
+        let root = testing::dataset();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::Cnn2d)).unwrap();
+        // Track 0 is Folk, track 1 is Rock.
+        let mut tracks = TrackMeans::new(Task::SingleLabel, 2);
+        let ln = |p: f64| p.ln() as f32;
+        for (position, p) in [(0, 0.9), (0, 0.2), (1, 0.4)] {
+            tracks.add(&data, position, &[7.0 + ln(p), 7.0 + ln(1.0 - p)]);
+        }
+        let (tally, predictions) = tracks.finish(&data);
+        let SetMetrics::Classes(metrics) = tally.metrics(&["Folk", "Rock"].map(String::from), None).unwrap() else {
+            unreachable!()
+        };
+        // (0.9 + 0.2) / 2 for the first, 0.6 for the second.
+        assert_eq!((metrics.samples, metrics.top1), (2, 1.0));
+        assert!(
+            (metrics.loss + (0.55f64.ln() + 0.6f64.ln()) / 2.0).abs() < 1e-6,
+            "{}",
+            metrics.loss
+        );
+        let ids: Vec<_> = predictions.iter().map(|track| track.track_id).collect();
+        assert_eq!(ids, [10, 20], "a row per track, not per clip");
+        let folk: Vec<_> = predictions.iter().map(|track| track.probabilities[0]).collect();
+        assert!(
+            (folk[0] - 0.55).abs() < 1e-6 && (folk[1] - 0.4).abs() < 1e-6,
+            "{folk:?}"
+        );
+        assert_eq!(
+            (&predictions[1].labels[..], &predictions[1].predicted[..]),
+            (&[1][..], &[1][..])
+        );
+    }
+
+    #[test]
+    fn a_diverged_model_has_a_loss_that_is_not_finite() {
+        let root = testing::dataset();
+        let data = RunData::open(&testing::config(root.path(), ModelKind::Cnn2d)).unwrap();
+        let mut tracks = TrackMeans::new(Task::SingleLabel, 2);
+        for logits in [[f32::NAN, 0.0], [1.0, 0.0]] {
+            tracks.add(&data, 0, &logits);
+        }
+        assert!(!tracks.finish(&data).0.loss().is_finite());
+    }
+}

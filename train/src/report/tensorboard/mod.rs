@@ -1,0 +1,190 @@
+//! A run's epochs as TensorBoard reads them: `events.out.tfevents.cratedigger`.
+//!
+//! Epochs enter; a file of records leaves, one for each epoch, whose step is the epoch's number. It is appended to, because
+//! TensorBoard reads on at the place where it was; a run that is resumed cuts off what it will train again.
+//!
+//! Written out here: the crates that write such files have not been kept up, and bring a code generator for four messages.
+
+mod event;
+mod record;
+
+use crate::run::directory::{RunDirectory, RunError};
+use crate::run::history::{EpochRecord, FIGURES, values};
+use event::Event;
+use record::Records;
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The file's name; TensorBoard looks for `tfevents`.
+pub const EVENTS_FILE: &str = "events.out.tfevents.cratedigger";
+
+/// What a file of events begins with.
+const FILE_VERSION: &str = "brain.Event:2";
+
+/// A run's file of events, written at its end.
+#[derive(Debug)]
+pub struct EventFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl EventFile {
+    /// Opens the run's file, or begins it, with the epochs of `history` in it and none beside.
+    pub fn open(run: &RunDirectory, history: &[EpochRecord]) -> Result<Self, RunError> {
+        let path = run.path(EVENTS_FILE);
+        let io_error = |source| RunError::Io {
+            path: path.clone(),
+            source,
+        };
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => return Err(io_error(source)),
+        };
+        let (end, epochs) = agreeing(&bytes, history.len() as u64);
+        let options = File::options().write(true).create(true).truncate(false).open(&path);
+        let mut file = options.map_err(io_error)?;
+        let length = end as u64;
+        file.set_len(length).map_err(io_error)?;
+        file.seek(SeekFrom::Start(length)).map_err(io_error)?;
+        let mut events = Self {
+            file,
+            path: path.clone(),
+        };
+        if end == 0 {
+            events.write(&Event::Version(FILE_VERSION.into()))?;
+        }
+        // Those that an earlier process trained without writing them, when exactly nobody knows.
+        history[epochs as usize..]
+            .iter()
+            .try_for_each(|record| events.append(record))?;
+        Ok(events)
+    }
+
+    /// Adds an epoch.
+    pub fn append(&mut self, record: &EpochRecord) -> Result<(), RunError> {
+        let sets = [("train", &record.train), ("validation", &record.val)];
+        let figures = sets.into_iter().flat_map(|(set, figures)| {
+            let named = FIGURES.iter().zip(values(figures));
+            named.filter_map(move |(name, figure)| Some((format!("{name}/{set}"), figure?)))
+        });
+        let speed = [
+            ("speed/data_wait", Some(record.data_wait)),
+            ("speed/clips_per_second", record.clips_per_second()),
+        ];
+        let speed = speed
+            .into_iter()
+            .filter_map(|(name, figure)| Some((name.to_owned(), figure?)));
+        self.write(&Event::Scalars {
+            step: record.epoch as u64,
+            // TensorBoard keeps 32 bits.
+            scalars: figures
+                .chain(speed)
+                .map(|(name, figure)| (name, figure as f32))
+                .collect(),
+        })
+    }
+
+    fn write(&mut self, event: &Event) -> Result<(), RunError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let bytes = record::frame(&event.encode(now.as_secs_f64()));
+        self.file.write_all(&bytes).map_err(|source| RunError::Io {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+/// How many bytes of a file are to be kept, and how many epochs these hold: as far as records are whole and have the first
+/// `epochs` epochs in their order.
+fn agreeing(bytes: &[u8], epochs: u64) -> (usize, u64) {
+    let (mut end, mut found) = (0, 0);
+    for (content, behind) in Records::of(bytes) {
+        match Event::decode(content) {
+            Some(Event::Version(version)) if end == 0 && version == FILE_VERSION => {}
+            Some(Event::Scalars { step, .. }) if end > 0 && step == found + 1 && step <= epochs => found = step,
+            _ => break,
+        }
+        end = behind;
+    }
+    (end, found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Figures;
+
+    fn epoch(epoch: usize, loss: f64) -> EpochRecord {
+        let figures = |loss| Figures {
+            loss,
+            top1: Some(0.5),
+            macro_f1: 0.25,
+            paper: [0.9, 0.8, 0.7, 0.6],
+            auc_roc: None,
+            auc_pr: None,
+        };
+        EpochRecord {
+            epoch,
+            seconds: 2.0,
+            data_wait: 0.125,
+            clips: 70,
+            train: figures(2.0 * loss),
+            val: figures(loss),
+        }
+    }
+
+    /// Steps and validation losses.
+    fn read(run: &RunDirectory) -> Vec<(u64, f32)> {
+        let bytes = run.read(EVENTS_FILE).unwrap().unwrap();
+        let mut end = 0;
+        let mut found = Vec::new();
+        for (content, behind) in Records::of(&bytes) {
+            end = behind;
+            match Event::decode(content).unwrap() {
+                Event::Version(version) => assert_eq!((version.as_str(), found.len()), (FILE_VERSION, 0)),
+                Event::Scalars { step, scalars } => {
+                    let get = |name: &str| scalars.iter().find(|(known, _)| known == name).unwrap().1;
+                    assert_eq!(
+                        (get("loss/train"), get("paper_f1/train")),
+                        (2.0 * get("loss/validation"), 0.6)
+                    );
+                    assert_eq!((get("speed/data_wait"), get("speed/clips_per_second")), (0.125, 35.0));
+                    assert!(scalars.iter().all(|(name, _)| !name.starts_with("auc")));
+                    found.push((step, get("loss/validation")));
+                }
+            }
+        }
+        assert_eq!(end, bytes.len(), "all records are whole");
+        found
+    }
+
+    #[test]
+    fn a_resumed_run_has_each_epoch_once() {
+        let root = tempfile::tempdir().unwrap();
+        let run = RunDirectory::begin(root.path()).unwrap();
+        let history: Vec<_> = (1..=4).map(|number| epoch(number, 1.0 / number as f64)).collect();
+        let mut events = EventFile::open(&run, &[]).unwrap();
+        history[..3].iter().try_for_each(|epoch| events.append(epoch)).unwrap();
+        drop(events);
+        assert_eq!(read(&run), [(1, 1.0), (2, 0.5), (3, 1.0 / 3.0)]);
+        // Its checkpoint is from before the last epoch, which is trained again.
+        let mut events = EventFile::open(&run, &history[..2]).unwrap();
+        assert_eq!(read(&run), [(1, 1.0), (2, 0.5)]);
+        events.append(&epoch(3, 0.25)).unwrap();
+        assert_eq!(read(&run), [(1, 1.0), (2, 0.5), (3, 0.25)]);
+        // Killed while it wrote the third, or before: what is missing comes from the history.
+        let bytes = run.read(EVENTS_FILE).unwrap().unwrap();
+        for length in [bytes.len() - 3, bytes.len() / 2, 20, 3, 0] {
+            run.write(EVENTS_FILE, &bytes[..length]).unwrap();
+            EventFile::open(&run, &history).unwrap();
+            assert_eq!(read(&run), [(1, 1.0), (2, 0.5), (3, 1.0 / 3.0), (4, 0.25)], "{length}");
+        }
+        // Something else under the name.
+        run.write(EVENTS_FILE, &[0xAB; 300]).unwrap();
+        EventFile::open(&run, &history[..1]).unwrap();
+        assert_eq!(read(&run), [(1, 1.0)]);
+    }
+}

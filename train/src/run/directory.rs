@@ -1,0 +1,293 @@
+//! A run's directory: which file lies where, and who may write it.
+
+use crate::run::set::RunSet;
+use crate::settings::RunConfig;
+use shared::runtime::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A run's directory.
+#[derive(Debug)]
+pub struct RunDirectory {
+    root: PathBuf,
+    /// Held as long as the program writes; the operating system releases it when the program ends, however it ends.
+    _lock: Option<File>,
+}
+
+/// A run that cannot be begun, continued or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// `fit` without `--resume` on a run that was begun.
+    #[error("{} holds a run already; continue it with --resume, or name another directory", path.display())]
+    Begun {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// `--resume` or `eval` on a directory without a run.
+    #[error("{} holds no run: it has no {CONFIG_FILE}; begin one with `train fit --run {}`", path.display(),
+            path.display())]
+    NoRun {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A set of runs where a run was asked for.
+    #[error("{} holds a set of runs and not one run; name one of the directories in it", path.display())]
+    SetOfRuns {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Another process writes it.
+    #[error("another `train` is working on {}; wait for it to end, or name another directory", path.display())]
+    Busy {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("could not use {}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system answered.
+        r#source: io::Error,
+    },
+    /// A file is not what this program writes.
+    #[error("{} cannot be read: {detail}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// The resolved settings: a directory that has them is a run.
+pub const CONFIG_FILE: &str = "config.toml";
+/// Weights of the epoch with the best validation metric.
+pub const BEST_FILE: &str = "best.safetensors";
+const LOCK_FILE: &str = ".lock";
+
+impl RunDirectory {
+    /// A new directory for a run, or an empty one; or that of a set of runs, to write into.
+    pub fn begin(root: &Path) -> Result<Self, RunError> {
+        let directory = Self::lock(root)?;
+        if directory.path(CONFIG_FILE).exists() {
+            return Err(RunError::Begun { path: root.to_owned() });
+        }
+        Ok(directory)
+    }
+
+    /// The directory of a run that was begun, to write into.
+    pub fn resume(root: &Path) -> Result<(Self, RunConfig), RunError> {
+        let config = Self::open(root)?.1;
+        Ok((Self::lock(root)?, config))
+    }
+
+    /// The directory of a run that was begun, to read from.
+    pub fn open(root: &Path) -> Result<(Self, RunConfig), RunError> {
+        let directory = Self {
+            root: root.to_owned(),
+            _lock: None,
+        };
+        let path = directory.path(CONFIG_FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let path = root.to_owned();
+                return Err(if RunSet::is_at(root) {
+                    RunError::SetOfRuns { path }
+                } else {
+                    RunError::NoRun { path }
+                });
+            }
+            Err(source) => return Err(RunError::Io { path, source }),
+        };
+        let damaged = |detail: String| RunError::Damaged {
+            path: path.clone(),
+            detail,
+        };
+        let config: RunConfig = toml::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        config.validate().map_err(|error| damaged(error.to_string()))?;
+        Ok((directory, config))
+    }
+
+    /// Whether a run was begun in the directory.
+    pub fn is_at(root: &Path) -> bool {
+        root.join(CONFIG_FILE).exists()
+    }
+
+    fn lock(root: &Path) -> Result<Self, RunError> {
+        Ok(Self {
+            root: root.to_owned(),
+            _lock: Some(lock_directory(root)?),
+        })
+    }
+
+    /// Whether another process writes the run in this directory, if there is one.
+    pub fn is_busy(root: &Path) -> bool {
+        let lock = File::open(root.join(LOCK_FILE));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Saves the resolved settings.
+    pub fn save_config(&self, config: &RunConfig) -> Result<(), RunError> {
+        let text = toml::to_string(config).expect("plain settings always serialize");
+        self.write(CONFIG_FILE, text.as_bytes())
+    }
+
+    /// Writes a file of the run, atomically.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), RunError> {
+        Ok(atomic_file::write_bytes(&self.path(name), content)?)
+    }
+
+    /// Removes a file of the run, if it is there.
+    pub fn remove(&self, name: &str) -> Result<(), RunError> {
+        let path = self.path(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(RunError::Io { path, source }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads a file of the run; `None` where there is none.
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, RunError> {
+        let path = self.path(name);
+        match fs::read(&path) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(RunError::Io { path, source }),
+        }
+    }
+
+    /// Where a file of the run lies.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+/// Makes a directory, or takes one, to be written by this process alone for as long as the file is kept.
+pub fn lock_directory(root: &Path) -> Result<File, RunError> {
+    let io_error = |path: &Path, source| RunError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
+    let path = root.join(LOCK_FILE);
+    let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
+    match lock.try_lock() {
+        Ok(()) => {
+            remove_left_over(root);
+            Ok(lock)
+        }
+        Err(TryLockError::WouldBlock) => Err(RunError::Busy { path: root.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
+    }
+}
+
+/// Removes what a process that was killed while it wrote has left: hidden files and directories with the suffix of
+/// temporary ones. Nobody else writes here now, and what cannot be removed costs space only.
+fn remove_left_over(root: &Path) {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(TEMPORARY_SUFFIX) {
+            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let _ = if is_directory {
+                fs::remove_dir_all(entry.path())
+            } else {
+                fs::remove_file(entry.path())
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::ModelKind;
+    use crate::settings::Settings;
+
+    #[test]
+    fn a_run_is_begun_once_continued_often_and_written_by_one() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().join("runs/first");
+        assert!(matches!(RunDirectory::open(&root), Err(RunError::NoRun { .. })));
+        let settings = Settings {
+            data: Some("fma".into()),
+            model: Some(ModelKind::Cnn2d),
+            ..Settings::default()
+        };
+        let config = settings.resolve().unwrap();
+        let run = RunDirectory::begin(&root).unwrap();
+        run.save_config(&config).unwrap();
+        assert!(matches!(RunDirectory::resume(&root), Err(RunError::Busy { .. })));
+        assert_eq!(RunDirectory::open(&root).unwrap().1, config);
+        assert!(RunDirectory::is_busy(&root));
+        drop(run);
+        assert!(!RunDirectory::is_busy(&root) && !RunDirectory::is_busy(&root.join("none")));
+        assert!(matches!(RunDirectory::begin(&root), Err(RunError::Begun { .. })));
+        assert_eq!(RunDirectory::resume(&root).unwrap().1, config);
+        fs::write(root.join(CONFIG_FILE), "data = 3").unwrap();
+        assert!(matches!(RunDirectory::open(&root), Err(RunError::Damaged { .. })));
+    }
+
+    #[test]
+    fn settings_that_were_changed_into_impossible_ones_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            data: Some("fma".into()),
+            model: Some(ModelKind::Crnn),
+            ..Settings::default()
+        };
+        let config = settings.resolve().unwrap();
+        let run = RunDirectory::begin(root.path()).unwrap();
+        run.save_config(&config).unwrap();
+        let text = fs::read_to_string(root.path().join(CONFIG_FILE)).unwrap();
+        for (name, value) in [
+            ("batch_size", "0"),
+            ("prefetch", "4611686018427387904"),
+            ("loader_threads", "1000000"),
+            ("clip_frames", "4611686018427387904"),
+            ("lr", "nan"),
+            ("epochs", "-1"),
+            ("freeze", "['(']"),
+            ("l2", "['((((=1']"),
+        ] {
+            let changed = text.lines().filter(|line| !line.starts_with(&format!("{name} =")));
+            // Before the first table.
+            let changed = format!("{name} = {value}\n{}\n", changed.collect::<Vec<_>>().join("\n"));
+            fs::write(root.path().join(CONFIG_FILE), changed).unwrap();
+            let error = RunDirectory::open(root.path()).unwrap_err();
+            assert!(matches!(error, RunError::Damaged { .. }), "{name}: {error}");
+        }
+        // Brackets without end, which a parser that recurses would follow down.
+        fs::write(root.path().join(CONFIG_FILE), format!("data = {}", "[".repeat(1 << 20))).unwrap();
+        assert!(matches!(RunDirectory::open(root.path()), Err(RunError::Damaged { .. })));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_and_nothing_else_does() {
+        let root = tempfile::tempdir().unwrap();
+        for name in [".best.safetensors.Ab1.tmp", "notes.tmp", ".hidden"] {
+            fs::write(root.path().join(name), "x").unwrap();
+        }
+        let split = root.path().join(".split.Ab1.tmp");
+        fs::create_dir(&split).unwrap();
+        fs::write(split.join("train.csv"), "x").unwrap();
+        let _run = RunDirectory::begin(root.path()).unwrap();
+        let mut names: Vec<_> = fs::read_dir(root.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, [".hidden", ".lock", "notes.tmp"]);
+    }
+}

@@ -1,0 +1,124 @@
+//! Why a training ended: all its epochs are done, or the watched metric stopped improving.
+
+use crate::models::Monitor;
+use crate::run::history::{EpochRecord, best};
+use crate::settings::RunConfig;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The reason, as `metrics.json` keeps it under `ended`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum Ending {
+    /// As many epochs were trained as were asked for.
+    AllEpochs {
+        /// How many.
+        epochs: usize,
+    },
+    /// The validation metric did not improve for `patience` epochs.
+    EarlyStopping {
+        /// Epochs that were trained.
+        epochs: usize,
+        /// The one with the best validation metric.
+        best_epoch: usize,
+        /// The metric.
+        monitor: Monitor,
+        /// The setting.
+        patience: usize,
+    },
+}
+
+impl Ending {
+    /// Why a run with this history is over; `None` where another epoch is to be trained.
+    pub fn of(config: &RunConfig, history: &[EpochRecord]) -> Option<Self> {
+        let epochs = history.len();
+        if epochs >= config.epochs {
+            return Some(Self::AllEpochs { epochs });
+        }
+        let best_epoch = best(history, config.monitor)?.epoch;
+        let is_over = config.patience > 0 && epochs - best_epoch >= config.patience;
+        is_over.then_some(Self::EarlyStopping {
+            epochs,
+            best_epoch,
+            monitor: config.monitor,
+            patience: config.patience,
+        })
+    }
+
+    /// How to train on all the same.
+    pub fn advice(self) -> String {
+        match self {
+            Self::AllEpochs { epochs } => format!("to train on, give --epochs above {epochs}"),
+            Self::EarlyStopping { epochs, best_epoch, .. } => format!(
+                "to train on, give --patience above {}, or 0 for no early stopping",
+                epochs - best_epoch
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::AllEpochs { epochs: 1 } => write!(formatter, "the 1 epoch is done"),
+            Self::AllEpochs { epochs } => write!(formatter, "all {epochs} epochs are done"),
+            Self::EarlyStopping {
+                epochs,
+                best_epoch,
+                monitor,
+                patience,
+            } => write!(
+                formatter,
+                "early stopping after epoch {epochs}: the validation {} was best at epoch {best_epoch} (--patience \
+                 {patience})",
+                monitor.describe()
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::ModelKind;
+    use crate::run::history::testing::history;
+    use std::path::Path;
+
+    fn config(epochs: usize, patience: usize) -> RunConfig {
+        RunConfig {
+            epochs,
+            patience,
+            ..crate::testing::config(Path::new("fma"), ModelKind::Cnn2d)
+        }
+    }
+
+    #[test]
+    fn training_ends_after_the_epochs_or_when_patience_is_over() {
+        let ending = |epochs, patience, losses: &[f64]| Ending::of(&config(epochs, patience), &history(losses));
+        assert_eq!(ending(3, 10, &[]), None);
+        assert_eq!(ending(3, 10, &[3.0, 2.0]), None);
+        assert_eq!(ending(3, 10, &[3.0, 2.0, 1.0]), Some(Ending::AllEpochs { epochs: 3 }));
+        assert_eq!(ending(9, 2, &[3.0, 2.0, 2.5]), None);
+        assert_eq!(ending(9, 0, &[3.0, 4.0, 5.0, 6.0]), None);
+        let early = ending(9, 2, &[3.0, 2.0, 2.5, 2.0]).unwrap();
+        assert_eq!(
+            early,
+            Ending::EarlyStopping {
+                epochs: 4,
+                best_epoch: 2,
+                monitor: Monitor::Loss,
+                patience: 2
+            }
+        );
+        assert_eq!(
+            early.to_string(),
+            "early stopping after epoch 4: the validation loss was best at epoch 2 (--patience 2)"
+        );
+        assert_eq!(
+            early.advice(),
+            "to train on, give --patience above 2, or 0 for no early stopping"
+        );
+        // As the advice says.
+        assert_eq!(ending(9, 3, &[3.0, 2.0, 2.5, 2.0]), None);
+    }
+}

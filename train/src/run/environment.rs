@@ -1,0 +1,72 @@
+//! What a run was trained on: `environment.json`, for those who read its times later.
+
+use crate::run::directory::{RunDirectory, RunError};
+use serde::{Deserialize, Serialize};
+
+/// The file.
+pub const ENVIRONMENT_FILE: &str = "environment.json";
+
+/// The machine and the program that trained last; a run that was resumed elsewhere says where it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// The devices as `--device` names them: `cpu`, `cuda:0`, `cuda:0, cuda:1`.
+    pub device: String,
+    /// Version of this program.
+    pub version: String,
+    /// The operating system: `linux`.
+    pub system: String,
+    /// The processor's architecture: `x86_64`.
+    pub architecture: String,
+    /// Cores that the program may use.
+    pub cores: usize,
+}
+
+impl Environment {
+    /// This machine and this program.
+    pub fn here(device: &str) -> Self {
+        Self {
+            device: device.to_owned(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            system: std::env::consts::OS.into(),
+            architecture: std::env::consts::ARCH.into(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
+    /// Writes the file.
+    pub fn write(&self, run: &RunDirectory) -> Result<(), RunError> {
+        let mut json = serde_json::to_vec_pretty(self).expect("plain data always serializes");
+        json.push(b'\n');
+        run.write(ENVIRONMENT_FILE, &json)
+    }
+
+    /// Reads the file; `None` where there is none, as in runs of earlier versions.
+    pub fn read(run: &RunDirectory) -> Result<Option<Self>, RunError> {
+        let Some(bytes) = run.read(ENVIRONMENT_FILE)? else {
+            return Ok(None);
+        };
+        let damaged = |error: serde_json::Error| RunError::Damaged {
+            path: run.path(ENVIRONMENT_FILE),
+            detail: error.to_string(),
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_and_damage_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let run = RunDirectory::begin(root.path()).unwrap();
+        assert_eq!(Environment::read(&run).unwrap(), None);
+        let here = Environment::here("cpu");
+        here.write(&run).unwrap();
+        assert_eq!(Environment::read(&run).unwrap(), Some(here));
+        run.write(ENVIRONMENT_FILE, b"{}").unwrap();
+        let error = Environment::read(&run).unwrap_err().to_string();
+        assert!(error.contains(ENVIRONMENT_FILE) && error.contains("device"), "{error}");
+    }
+}

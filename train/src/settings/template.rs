@@ -1,0 +1,124 @@
+//! `train config`: a settings file with every setting, what it means and what it is.
+
+use super::{RunConfig, Settings};
+use clap::{Args, Command};
+use std::fmt::Write as _;
+
+/// Columns of a comment.
+const WIDTH: usize = 100;
+/// Settings that are about a machine or a data set and not about a training: given as comments, so that the file fits
+/// others too.
+const LOCAL: [&str; 3] = ["split", "loader_threads", "shuffle_window"];
+
+/// The file, of settings that were resolved. `named` says whether a data set was.
+pub fn template(config: &RunConfig, named: bool) -> String {
+    // Through text: a table of values would show 1e-5, which is an `f32`, as the `f64` that is nearest to it.
+    let table = toml::to_string(config).expect("plain settings always serialize");
+    let table: toml::Table = toml::from_str(&table).expect("what was just written can be read");
+    let mut text = format!(
+        "# Settings of `train fit --config FILE` for {}. Flags win over them; lines that begin with # are left to their\n\
+         # defaults.\n",
+        config.model
+    );
+    for argument in Settings::augment_args(Command::new("fit")).get_arguments() {
+        let name = argument.get_id().as_str();
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        text.push('\n');
+        for line in wrapped(&help) {
+            let _ = writeln!(text, "# {line}");
+        }
+        let words = argument.get_possible_values();
+        if !words.is_empty() && !argument.is_hide_possible_values_set() {
+            let words: Vec<_> = words.iter().map(|word| word.get_name()).collect();
+            let _ = writeln!(text, "# One of: {}", words.join(", "));
+        }
+        let place = argument
+            .get_value_names()
+            .and_then(<[_]>::first)
+            .map_or("VALUE", |name| name.as_str());
+        let _ = match table.get(name) {
+            Some(_) if name == "data" && !named => writeln!(text, "# data = \"{place}\""),
+            Some(value) if LOCAL.contains(&name) => writeln!(text, "# {name} = {value}"),
+            Some(value) => writeln!(text, "{name} = {value}"),
+            None => writeln!(text, "# {name} = {place}"),
+        };
+    }
+    text
+}
+
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::ModelKind;
+    use crate::settings::Cache;
+
+    fn of(settings: Settings) -> RunConfig {
+        settings.resolve().unwrap()
+    }
+
+    #[test]
+    fn a_template_that_is_not_touched_changes_nothing_for_any_system() {
+        for &model in ModelKind::ALL {
+            let settings = || Settings {
+                data: Some("fma".into()),
+                model: Some(model),
+                init_from: model.description().needs_weights.then(|| "weights.pt".into()),
+                ..Settings::default()
+            };
+            let config = of(settings());
+            let text = template(&config, false);
+            let read: Settings = toml::from_str(&text).unwrap_or_else(|error| panic!("{model}: {error}\n{text}"));
+            assert_eq!(read.data, None);
+            let flags = Settings {
+                data: Some("fma".into()),
+                ..Settings::default()
+            };
+            assert_eq!(of(flags.or(read)), config, "{model}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_stands_in_it_and_every_setting_is_explained() {
+        let config = of(Settings {
+            data: Some("fma".into()),
+            model: Some(ModelKind::Crnn),
+            lr: Some(0.25),
+            cache: Some(Cache::Local("/scratch".into())),
+            ..Settings::default()
+        });
+        let text = template(&config, true);
+        let read: Settings = toml::from_str(&text).unwrap();
+        assert_eq!(of(read), config);
+        assert!(
+            text.contains("data = \"fma\"\n") && text.contains("lr = 0.25\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("# One of: ") && text.contains("# Adam's learning rate"),
+            "{text}"
+        );
+        let settings = Settings::augment_args(Command::new("fit"));
+        for argument in settings.get_arguments() {
+            let name = argument.get_id();
+            assert!(
+                text.contains(&format!("\n{name} = ")) || text.contains(&format!("\n# {name} = ")),
+                "{name}"
+            );
+        }
+        assert!(text.lines().all(|line| line.len() <= 120), "{text}");
+    }
+}

@@ -1,0 +1,102 @@
+//! One batch on the device: upload, forward, and in training backward and the optimizer's step.
+
+use crate::frontend::DeviceFrontEnd;
+use crate::loader::{BatchBuffer, LabelsView};
+use crate::models::{InputKind, InputShape, Model, ModelInput};
+use crate::step::objective::Objective;
+use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData};
+use std::ops::Range;
+
+/// Logits that could not be brought back from the device.
+#[derive(Debug, thiserror::Error)]
+#[error("the device did not return the model's output: {0}")]
+pub struct DeviceFailure(String);
+
+/// Turns batches on the host into model input on the device.
+#[derive(Clone, Copy, Debug)]
+pub struct Uploader<'a> {
+    /// What the model takes.
+    pub input: InputKind,
+    /// The size of one clip's input.
+    pub shape: &'a InputShape,
+    /// Makes model input of samples, for batches that hold these.
+    pub front_end: Option<&'a DeviceFrontEnd>,
+    /// Type of the encoders' activations.
+    pub dtype: FloatDType,
+    /// Where to.
+    pub device: &'a Device,
+}
+
+impl Uploader<'_> {
+    /// Copies the clips `part` of a batch to the device. On a GPU the call returns before the copy is done.
+    pub fn upload(&self, batch: &BatchBuffer, part: Range<usize>) -> ModelInput {
+        let clips = part.len();
+        let input = match self.front_end {
+            Some(front_end) if !batch.pcm.is_empty() => {
+                let samples = batch.pcm.len() / batch.clips();
+                let pcm = batch.pcm[part.start * samples..part.end * samples].to_vec();
+                front_end.run(TensorData::new(pcm, [clips, samples]), &batch.plans[part])
+            }
+            _ => {
+                let rows = |values: &[f32], size: usize| values[part.start * size..part.end * size].to_vec();
+                let InputShape {
+                    samples,
+                    spectrogram: [height, width],
+                    statistics,
+                } = *self.shape;
+                ModelInput {
+                    waveform: self.input.waveform.map(|_| {
+                        let data = TensorData::new(rows(&batch.waveform, samples), [clips, 1, samples]);
+                        Tensor::from_data(data, self.device)
+                    }),
+                    spectrogram: self.input.spectrogram.map(|_| {
+                        let values = rows(&batch.spectrogram, height * width);
+                        Tensor::from_data(TensorData::new(values, [clips, 1, height, width]), self.device)
+                    }),
+                    statistics: self.input.statistics.then(|| {
+                        let data = TensorData::new(rows(&batch.statistics, statistics), [clips, statistics]);
+                        Tensor::from_data(data, self.device)
+                    }),
+                }
+            }
+        };
+        input.cast(self.dtype)
+    }
+}
+
+/// What a step makes small, and how far it goes.
+pub struct Rule {
+    /// The loss.
+    pub objective: Objective,
+    /// Learning rates, parameter by parameter.
+    pub lr: ModuleLearningRate,
+}
+
+impl Rule {
+    /// Forward, backward, step. Returns the changed model and the logits `[batch, classes]` from before the change, which
+    /// may not have been computed yet.
+    pub fn train(
+        &self,
+        model: Model,
+        optimizer: &mut ModuleOptimizer,
+        input: ModelInput,
+        labels: LabelsView<'_>,
+        device: &Device,
+    ) -> (Model, Tensor<2>) {
+        let logits = model.forward(input);
+        let loss = self.objective.loss(logits.clone(), labels, device);
+        let loss = self.objective.with_penalty(loss, &model);
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        (optimizer.step(self.lr.clone(), model, gradients), logits)
+    }
+}
+
+/// Waits for logits `[batch, classes]` and gives them row by row.
+pub fn to_host(logits: Tensor<2>) -> Result<Vec<f32>, DeviceFailure> {
+    logits
+        .into_data()
+        .try_to_vec()
+        .map_err(|error| DeviceFailure(format!("{error:?}")))
+}

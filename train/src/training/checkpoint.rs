@@ -1,0 +1,277 @@
+//! Where a run stands, in one file that appears whole: weights, optimizer, and the number of the next step.
+//!
+//! The file is a safetensors container of byte tensors: `progress` (JSON), `model` and `optimizer` (Burn's own record
+//! format, which keeps the parameters' identities that the optimizer's state hangs on), and `checksum`, BLAKE3 of the three,
+//! which checkpoints of earlier versions have not.
+
+use crate::loader::PrefetchReport;
+use crate::metrics::Tally;
+use crate::models::Model;
+use crate::run::history::EpochRecord;
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use burn::store::ModuleRecord;
+use burn::tensor::Bytes;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+use shared::runtime::guard;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The version of the container that this code writes and reads.
+const FORMAT_VERSION: u32 = 3;
+
+/// What a run knows besides weights and optimizer. Because batches are functions of their numbers, one number says
+/// where the data stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    format_version: u32,
+    /// Steps done since the run began; the next step's number.
+    pub step: u64,
+    /// What is known so far of the epoch under way.
+    pub tally: Tally,
+    /// What that epoch has taken so far.
+    pub spent: Spent,
+    /// Names of the parameters that were loaded when the run began.
+    pub loaded: BTreeSet<String>,
+    /// The epochs that are done.
+    pub history: Vec<EpochRecord>,
+}
+
+/// What the training of an epoch has taken, in this process and in those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spent {
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// How many of them were spent waiting for batches.
+    pub waited: f64,
+    /// Clips that were trained on.
+    pub clips: usize,
+}
+
+impl Spent {
+    /// With `elapsed` more, in which the loader did what `report` says.
+    pub fn and(self, elapsed: Duration, report: &PrefetchReport) -> Self {
+        Self {
+            seconds: self.seconds + elapsed.as_secs_f64(),
+            waited: self.waited + report.waited.as_secs_f64(),
+            clips: self.clips + report.clips,
+        }
+    }
+}
+
+impl Progress {
+    /// A run that has not begun.
+    pub fn new(tally: Tally, loaded: BTreeSet<String>) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            step: 0,
+            tally,
+            spent: Spent::default(),
+            loaded,
+            history: Vec::new(),
+        }
+    }
+
+    /// The same run after `step` steps, with the tally of the epoch under way and what it has taken.
+    pub fn at(&self, step: u64, tally: Tally, spent: Spent) -> Self {
+        Self {
+            format_version: self.format_version,
+            step,
+            tally,
+            spent,
+            loaded: self.loaded.clone(),
+            history: self.history.clone(),
+        }
+    }
+}
+
+/// A checkpoint that cannot be made or used. The caller knows the file's name.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct CheckpointError(String);
+
+fn wrong(error: impl ToString) -> CheckpointError {
+    CheckpointError(error.to_string())
+}
+
+/// The container's bytes.
+pub fn to_bytes(progress: &Progress, model: &Model, optimizer: &ModuleOptimizer) -> Result<Vec<u8>, CheckpointError> {
+    let progress = serde_json::to_vec(progress).map_err(wrong)?;
+    // Batch norm keeps the last step's statistics aside until its next use; `valid` folds them in, a record would lose
+    // them.
+    let model = model.valid().into_record().into_bytes().map_err(wrong)?;
+    let optimizer = optimizer.into_bytes().map_err(wrong)?;
+    to_container([&progress, &model, &optimizer])
+}
+
+/// The tensors besides the checksum, in the order in which it counts them.
+const PARTS: [&str; 3] = ["progress", "model", "optimizer"];
+const CHECKSUM: &str = "checksum";
+
+fn to_container(parts: [&[u8]; 3]) -> Result<Vec<u8>, CheckpointError> {
+    let checksum = checksum(parts);
+    let parts = PARTS
+        .into_iter()
+        .zip(parts)
+        .chain([(CHECKSUM, checksum.as_bytes().as_slice())]);
+    let views =
+        parts.map(|(name, bytes)| TensorView::new(Dtype::U8, vec![bytes.len()], bytes).map(|view| (name, view)));
+    let views = views.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+    safetensors::serialize(views, None).map_err(wrong)
+}
+
+fn checksum(parts: [&[u8]; 3]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize()
+}
+
+/// What the container holds, put into a model and an optimizer of the same make.
+pub fn from_bytes(
+    bytes: &[u8],
+    model: Model,
+    optimizer: ModuleOptimizer,
+) -> Result<(Progress, Model, ModuleOptimizer), CheckpointError> {
+    let file = SafeTensors::deserialize(bytes).map_err(wrong)?;
+    // A flipped bit must not hide the checksum under another name.
+    if let Some(name) = file
+        .names()
+        .into_iter()
+        .find(|&name| name != CHECKSUM && !PARTS.contains(&name))
+    {
+        return Err(wrong(format!(
+            "it holds `{}`, which no checkpoint has",
+            name.escape_debug()
+        )));
+    }
+    let part = |name: &str| file.tensor(name).map(|view| view.data()).map_err(wrong);
+    let [progress, model_bytes, optimizer_bytes] = [part(PARTS[0])?, part(PARTS[1])?, part(PARTS[2])?];
+    if let Ok(recorded) = file.tensor(CHECKSUM)
+        && recorded.data() != checksum([progress, model_bytes, optimizer_bytes]).as_bytes()
+    {
+        return Err(wrong("it is damaged: its content does not fit its checksum"));
+    }
+    let progress: Progress = serde_json::from_slice(progress).map_err(wrong)?;
+    if progress.format_version != FORMAT_VERSION {
+        let found = progress.format_version;
+        return Err(wrong(format!(
+            "it has version {found} and this program reads {FORMAT_VERSION}"
+        )));
+    }
+    // Burn's readers are not ours, and what they read may be made to hurt them.
+    let (model, optimizer) = guard::catch(|| {
+        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(model_bytes.to_vec())).map_err(wrong)?;
+        let bytes = Bytes::from_bytes_vec(optimizer_bytes.to_vec());
+        let optimizer = optimizer.from_bytes(bytes).map_err(wrong)?;
+        Ok((model.try_load_record(record).map_err(wrong)?, optimizer))
+    })
+    .map_err(|panic| wrong(format!("its reader failed: {panic}")))??;
+    Ok((progress, model, optimizer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{ModelKind, testing};
+    use crate::step::optimization::adam;
+    use crate::testing::fault_rounds;
+    use burn::optim::GradientsParams;
+    use burn::tensor::Device;
+    use proptest::prelude::*;
+    use shared::dataset::Task;
+    use std::sync::LazyLock;
+
+    fn fresh() -> (Model, ModuleOptimizer) {
+        (
+            testing::model(ModelKind::MfccDense, 8, &Device::flex().autodiff()),
+            adam(0.0),
+        )
+    }
+
+    /// After one step, so that the optimizer has something to keep.
+    fn parts() -> &'static [Vec<u8>; 3] {
+        static GOOD: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
+            let (model, mut optimizer) = fresh();
+            let input = testing::input(
+                2,
+                &ModelKind::MfccDense.description().usual_shape,
+                &Device::flex().autodiff(),
+            );
+            let gradients = GradientsParams::from_grads(model.forward(input).mean().backward(), &model);
+            let model = optimizer.step(0.1, model, gradients);
+            let progress = Progress::new(Tally::new(Task::SingleLabel, 8), BTreeSet::new()).at(
+                1,
+                Tally::new(Task::SingleLabel, 8),
+                Spent::default(),
+            );
+            let whole = to_bytes(&progress, &model, &optimizer).unwrap();
+            let file = SafeTensors::deserialize(&whole).unwrap();
+            PARTS.map(|name| file.tensor(name).unwrap().data().to_vec())
+        });
+        &GOOD
+    }
+
+    fn container(parts: &[Vec<u8>; 3]) -> Vec<u8> {
+        to_container([&parts[0], &parts[1], &parts[2]]).unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Progress, CheckpointError> {
+        let (model, optimizer) = fresh();
+        from_bytes(bytes, model, optimizer).map(|(progress, ..)| progress)
+    }
+
+    #[test]
+    fn a_checkpoint_comes_back_and_one_without_a_checksum_too() {
+        let whole = container(parts());
+        assert_eq!(read(&whole).unwrap().step, 1);
+        let views = PARTS
+            .into_iter()
+            .zip(parts())
+            .map(|(name, bytes)| (name, TensorView::new(Dtype::U8, vec![bytes.len()], bytes).unwrap()));
+        let earlier = safetensors::serialize(views, None).unwrap();
+        assert_eq!(read(&earlier).unwrap().step, 1);
+        // One whose checksum lost its name is none of these.
+        let at = whole.windows(8).position(|window| window == b"checksum").unwrap();
+        let mut renamed = whole.clone();
+        renamed[at] ^= 1;
+        assert!(read(&renamed).unwrap_err().to_string().contains("bhecksum"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(fault_rounds(64)))]
+
+        #[test]
+        fn a_flipped_bit_is_found(at in any::<prop::sample::Index>(), bit in 0..8) {
+            let mut bytes = container(parts());
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1u8 << bit;
+            // The header may say the same in other letters, as of white space; then it reads as it was.
+            if let Ok(progress) = read(&bytes) {
+                prop_assert_eq!(progress.step, 1);
+                prop_assert!(at < 600, "byte {}", at);
+            }
+        }
+
+        #[test]
+        fn what_fits_its_checksum_and_is_no_checkpoint_is_never_a_crash(
+            part in 0..3usize, places in prop::collection::vec((0..4000usize, any::<u8>()), 1..5), cut in prop::option::weighted(0.2, 0..4000usize)
+        ) {
+            let mut parts = parts().clone();
+            let bytes = &mut parts[part];
+            let length = bytes.len();
+            places.into_iter().for_each(|(at, value)| bytes[at % length] = value);
+            bytes.truncate(cut.map_or(length, |cut| cut % length));
+            let _ = read(&container(&parts));
+        }
+
+        #[test]
+        fn any_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(read(&bytes).is_err());
+        }
+    }
+}
