@@ -7,8 +7,6 @@
 pub mod process;
 /// The plan of one clip, drawn from seed, epoch and track.
 pub mod augment;
-/// Convolutions for the CPU.
-mod kernels;
 /// The networks, one file per paper, and their weights in other libraries' files.
 pub mod models;
 /// A planned clip in, model input out.

@@ -11,7 +11,6 @@ use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
 use super::keras;
 use super::recurrence::{Recurrence, gru_states};
 use super::system::{Blueprint, Defaults, Description, Network, PytorchNames, System};
-use crate::kernels;
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};

@@ -1,6 +1,5 @@
 //! The waveform encoder shared by `cnn1d` and `mm-crnn`: `[batch, 1, 2^19]` to `[batch, 128, 64]`.
 
-use crate::kernels;
 use burn::module::Module;
 use burn::nn::conv::{Conv1d, Conv1dConfig};
 use burn::nn::pool::{MaxPool1d, MaxPool1dConfig};

@@ -1,6 +1,5 @@
 //! The mel encoder shared by `cnn2d`, `crnn` and `mm-crnn`: `[batch, 1, 128, 512]` to `[batch, 128, 64]`.
 
-use crate::kernels;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};

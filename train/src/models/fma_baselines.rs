@@ -9,7 +9,6 @@ use super::keras;
 use super::system::{Blueprint, Defaults, Description, Monitor, Network, PytorchNames, System};
 use super::vgg16::{self, Features, TORCHVISION_NAMES};
 use crate::augment::Augment;
-use crate::kernels;
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};

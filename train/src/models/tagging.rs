@@ -7,7 +7,6 @@
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
 use super::recurrence::{Recurrence, Rnn};
 use super::system::{Blueprint, Defaults, Description, Network, PytorchNames, System};
-use crate::kernels;
 use burn::module::{Initializer, Module};
 use burn::nn::conv::{Conv1d, Conv1dConfig, Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool1d, MaxPool1dConfig, MaxPool2d, MaxPool2dConfig};

@@ -1,7 +1,6 @@
 //! The convolutions of VGG16 (Simonyan and Zisserman 2015, configuration D), as torchvision's `vgg16().features` has
 //! them.
 
-use crate::kernels;
 use burn::module::{Initializer, Module};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};

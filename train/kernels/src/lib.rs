@@ -8,6 +8,7 @@
 //!
 //! A layer computes in the type of its input. In bfloat16 that is what PyTorch's autocast does: weights are rounded for
 //! the convolution and kept in f32, batch norm is in f32 with its result rounded, gradients of weights are f32.
+#![forbid(unsafe_code)]
 
 mod autodiff;
 mod buffer;
