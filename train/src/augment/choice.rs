@@ -116,6 +116,12 @@ pub enum AugmentChoice {
     These(Augment),
 }
 
+impl From<Augment> for AugmentChoice {
+    fn from(augment: Augment) -> Self {
+        Self::These(augment)
+    }
+}
+
 impl AugmentChoice {
     /// The augmentations, given the paper's.
     pub fn resolve(self, paper: Augment) -> Augment {

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_earlier_versions_are_read() {
+    fn settings_files_keep_it() {
         #[derive(Debug, PartialEq, Deserialize, Serialize)]
         struct Table {
             cache: Cache,

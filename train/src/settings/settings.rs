@@ -1,135 +1,276 @@
-//! Settings as typed: flags, and `--config FILE.toml` with the same names in snake case.
+//! Every setting, once. An entry of the list below is a flag of `train fit`, a key of a settings file and of
+//! `RUN/config.toml`, a row of the settings page, and a field of [`Settings`] and [`RunConfig`].
 
-use super::{Cache, InvalidSetting, LARGEST_INTEGER, RunConfig, invalid};
-use crate::augment::AugmentChoice;
-use crate::frontend::StatisticsKind;
-use crate::frontend::{FrontEndPlace, Normalize};
-use crate::loader::Balance;
-use crate::loader::EvalClips;
-use crate::models::{ModelKind, Monitor};
-use crate::models::{ParameterPattern, Penalty};
-use crate::settings::precision::Precision;
+use super::precision::Precision;
+use super::{Cache, InvalidSetting, invalid};
+use crate::augment::{Augment, AugmentChoice};
+use crate::frontend::{FrontEndPlace, Normalize, StatisticsKind};
+use crate::loader::{Balance, EvalClips};
+use crate::models::{ModelKind, Monitor, ParameterPattern, Penalty};
 use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
 use std::io;
-use std::path::{self, Path, PathBuf};
+use std::path::{self, PathBuf};
 
-/// What a run may be told. All optional; flags win over the file, the file over the defaults of the model's paper.
-#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
+/// The largest whole number of a setting, 2^53: beyond, a double does not hold each, and with it many a reader of JSON.
+pub const LARGEST_INTEGER: u64 = 1 << 53;
+
+/// Makes both structs and what goes through all of their fields out of one list. `fixed` settings cannot be changed when a
+/// run is continued, `free` ones can. A setting without a default may be missing from a complete configuration too.
+/// `Typed => Complete` is a setting that is completed by its default.
+macro_rules! settings {
+    (|$model:ident, $paper:ident| $(
+        $(#[$meta:meta])+
+        $change:ident $name:ident: $typed:ty $(=> $complete:ty)? $(= $default:expr)?;
+    )+) => {
+        /// Settings as typed, in flags or in a file. All optional.
+        #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Settings {
+            $($(#[$meta])+ pub $name: Option<$typed>,)+
+        }
+
+        /// The settings of a run, complete, and what they were found to mean for its data set. `RUN/config.toml`.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct RunConfig {
+            $(pub $name: settings!(@complete $typed $(=> $complete)? $(= $default)?),)+
+            /// The data set's checksum, so that a run is never continued or evaluated on another one.
+            pub data_checksum: String,
+            /// The checksum of its `split.json`: the run keeps the split itself in `RUN/split`.
+            pub split_checksum: String,
+            /// The checksum of the data set whose sounds are mixed in.
+            pub background_checksum: Option<String>,
+            /// Class names in the order of the model's outputs.
+            pub classes: Vec<String>,
+            /// Spectrogram frames of a clip, where it is not the data set's own clip.
+            pub clip_frames: Option<usize>,
+            /// Devices that share each batch: batch norm sees the parts.
+            pub devices: usize,
+        }
+
+        impl Settings {
+            /// These settings, and `fallback`'s where these are silent.
+            pub fn or(self, fallback: Self) -> Self {
+                Self { $($name: self.$name.or(fallback.$name)),+ }
+            }
+
+            /// Checks that a settings file can keep every value: whole numbers up to [`LARGEST_INTEGER`], and paths in UTF-8.
+            pub fn check_kept(&self) -> Result<(), InvalidSetting> {
+                $(check_kept(stringify!($name), self.$name.as_ref())?;)+
+                Ok(())
+            }
+
+            /// With the defaults of a model. What the data set knows is still empty.
+            fn complete(self, $model: ModelKind) -> RunConfig {
+                let $paper = $model.description().defaults;
+                RunConfig {
+                    $($name: self.$name$(.map_or_else(|| $default, |typed| typed.completed($default)))?,)+
+                    data_checksum: String::new(),
+                    split_checksum: String::new(),
+                    background_checksum: None,
+                    classes: Vec::new(),
+                    clip_frames: $paper.clip_frames,
+                    devices: 1,
+                }
+            }
+        }
+
+        impl RunConfig {
+            /// As settings, so that `--resume` needs no flag repeated. What the data set knows is left out.
+            pub fn to_settings(&self) -> Settings {
+                Settings { $($name: settings!(@typed self.$name.clone() $(, $default)?)),+ }
+            }
+
+            /// The first setting in which a continued run would differ from what it was begun with, and which would give
+            /// weights that no uninterrupted run has.
+            pub fn difference(&self, begun: &Self) -> Option<String> {
+                let facts = [
+                    ("--data", self.data_checksum == begun.data_checksum),
+                    ("--split", self.split_checksum == begun.split_checksum),
+                    ("--background", self.background_checksum == begun.background_checksum),
+                    ("length of a clip", self.clip_frames == begun.clip_frames),
+                    ("number of devices", self.devices == begun.devices),
+                ];
+                let settings = [$((stringify!($name), settings!(@same $change self.$name, begun.$name))),+];
+                let fact = facts.into_iter().find(|(_, same)| !same);
+                let setting = settings.into_iter().find(|(_, same)| !same);
+                fact.map(|(name, _)| name.into()).or(setting.map(|(name, _)| flag(name)))
+            }
+        }
+    };
+    (@complete $typed:ty => $complete:ty = $default:expr) => { $complete };
+    (@complete $typed:ty = $default:expr) => { $typed };
+    (@complete $typed:ty) => { Option<$typed> };
+    (@typed $value:expr, $default:expr) => { Some($value.into()) };
+    (@typed $value:expr) => { $value };
+    (@same fixed $now:expr, $begun:expr) => { $now == $begun };
+    (@same free $now:expr, $begun:expr) => { true };
+}
+
+settings! {
+    |model, paper|
     /// Data set made by `preprocess build`
     #[arg(long, value_name = "DATASET")]
-    pub data: Option<PathBuf>,
+    free data: PathBuf = PathBuf::new();
     /// System to train; `train models` lists them
     #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true)]
-    pub model: Option<ModelKind>,
+    fixed model: ModelKind = model;
     /// Split to train on [default: the current one]
     #[arg(long, value_name = "NAME")]
-    pub split: Option<String>,
+    fixed split: String = String::new();
     /// Passes over the training set, at most [default: the paper's, or 50]
     #[arg(long)]
-    pub epochs: Option<usize>,
+    free epochs: usize = paper.epochs;
     /// Clips per step [default: the paper's, or 32]
     #[arg(long)]
-    pub batch_size: Option<usize>,
+    fixed batch_size: usize = paper.batch_size;
     /// Adam's learning rate [default: the paper's, or 0.001]
     #[arg(long)]
-    pub lr: Option<f64>,
+    fixed lr: f64 = paper.lr;
     /// Learning rate of the parameters that --init-from loaded [default: --lr]
     #[arg(long, value_name = "LR")]
-    pub loaded_lr: Option<f64>,
+    fixed loaded_lr: f64;
     /// L2 penalty on all parameters, added to the gradient [default: the paper's]
     #[arg(long)]
-    pub weight_decay: Option<f32>,
+    fixed weight_decay: f32 = paper.weight_decay;
     /// L2 penalties on the weights whose names match, added to the loss: REGEX=LAMBDA,...; none for none
     /// [default: the paper's]
     #[arg(long, value_name = "REGEX=LAMBDA", value_delimiter = ',')]
-    pub l2: Option<Vec<Penalty>>,
+    fixed l2: Vec<Penalty> = penalties(paper.l2);
     /// Share of activations zeroed before the last dense layers [default: the paper's]
     #[arg(long)]
-    pub dropout: Option<f64>,
+    fixed dropout: f64 = paper.dropout;
     /// Where all randomness comes from [default: 0]
     #[arg(long)]
-    pub seed: Option<u64>,
+    fixed seed: u64 = 0;
     /// On training clips: paper, none, or a list of noise, stretch, pitch-shift, background, image [default: paper]
     #[arg(long, value_name = "LIST")]
-    pub augment: Option<AugmentChoice>,
+    fixed augment: AugmentChoice => Augment = paper.augment;
     /// Data set whose sounds are mixed in by --augment background; make it with `preprocess build --source folder`
     #[arg(long, value_name = "DATASET")]
-    pub background: Option<PathBuf>,
+    free background: PathBuf;
     /// What to do about classes of different sizes [default: none]
     #[arg(long, value_enum)]
-    pub balance: Option<Balance>,
+    fixed balance: Balance = Balance::default();
     /// Epochs without a better validation figure before training stops; 0 never stops [default: the paper's, or 10]
     #[arg(long)]
-    pub patience: Option<usize>,
+    free patience: usize = paper.patience;
     /// Validation figure by which the best epoch is told [default: the paper's, or loss]
     #[arg(long, value_enum)]
-    pub monitor: Option<Monitor>,
+    fixed monitor: Monitor = paper.monitor;
     /// Weights to start from: another run's directory, .safetensors, or a PyTorch .pt or .pth
     #[arg(long, value_name = "RUN|FILE")]
-    pub init_from: Option<PathBuf>,
+    fixed init_from: PathBuf;
     /// Take weights although they were trained on other features than the data set has
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub ignore_features: Option<bool>,
+    free ignore_features: bool = false;
     /// Begin with a fresh last layer although the loaded one fits
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub replace_classifier: Option<bool>,
+    fixed replace_classifier: bool = false;
     /// Parameters that stay as they were loaded, by regular expressions on their names; none for none [default: the
     /// paper's]
     #[arg(long, value_name = "REGEX", value_delimiter = ',')]
-    pub freeze: Option<Vec<ParameterPattern>>,
+    fixed freeze: Vec<ParameterPattern> = patterns(paper.freeze);
     /// Cut tracks into excerpts of so many seconds, each a training sample [default: one clip a track, anywhere in it]
     #[arg(long, value_name = "SECONDS")]
-    pub frame_seconds: Option<f64>,
+    fixed frame_seconds: f64;
     /// Leave out so many seconds at either end of a track that is cut into excerpts [default: 0]
     #[arg(long, value_name = "SECONDS")]
-    pub skip_seconds: Option<f64>,
+    fixed skip_seconds: f64 = 0.0;
     /// Clips of a track that are evaluated, whose mean probabilities are the track's: all, or 1 from the middle
     /// [default: all]
     #[arg(long, value_enum, hide_possible_values = true)]
-    pub eval_clips: Option<EvalClips>,
+    fixed eval_clips: EvalClips = EvalClips::default();
     /// Round samples to 8 bits [default: the model's]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub pcm8: Option<bool>,
+    fixed pcm8: bool = model.description().input.is_pcm8();
     /// How waveforms, mel spectrograms and statistics are normalized; of power densities, min-max alone changes anything
     /// [default: z-score]
     #[arg(long, value_enum)]
-    pub normalize: Option<Normalize>,
+    fixed normalize: Normalize = Normalize::default();
     /// What models of whole tracks' statistics are fed with [default: mfcc]
     #[arg(long, value_enum, value_delimiter = ',')]
-    pub statistics: Option<Vec<StatisticsKind>>,
+    fixed statistics: Vec<StatisticsKind> = vec![StatisticsKind::Mfcc];
     /// Threads that prepare batches [default: one per core, 8 at most]
     #[arg(long)]
-    pub loader_threads: Option<usize>,
+    free loader_threads: usize = cores().min(8);
     /// Batches that may lie ready [default: 4]
     #[arg(long)]
-    pub prefetch: Option<usize>,
+    free prefetch: usize = 4;
     /// Steps between checkpoints within an epoch; 0 saves at the end of epochs only [default: 0]
     #[arg(long, value_name = "STEPS")]
-    pub checkpoint_every: Option<usize>,
+    free checkpoint_every: usize = 0;
     /// In which numbers the encoders compute [default: auto]
     #[arg(long, value_enum)]
-    pub precision: Option<Precision>,
+    fixed precision: Precision = Precision::default();
     /// Where training clips become model input [default: auto]
     #[arg(long, value_enum)]
-    pub front_end: Option<FrontEndPlace>,
+    fixed front_end: FrontEndPlace = FrontEndPlace::default();
     /// Where the shards are read from while training
     #[command(flatten)]
-    pub cache: Option<Cache>,
+    free cache: Cache = Cache::default();
     /// Shards that are shuffled together; 0 is all of them [default: 0, or what a quarter of memory holds where half of
     /// it does not hold all]
     #[arg(long, value_name = "SHARDS")]
-    pub shuffle_window: Option<usize>,
+    fixed shuffle_window: usize = 0;
     /// Write each epoch's figures for TensorBoard too [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub tensorboard: Option<bool>,
+    free tensorboard: bool = false;
 }
 
-macro_rules! first_of {
-    ($first:ident, $second:ident: $($field:ident),+ $(,)?) => {
-        Settings { $($field: $first.$field.or($second.$field)),+ }
-    };
+/// A setting as typed becomes one of a complete configuration.
+trait Completed<T> {
+    fn completed(self, default: T) -> T;
+}
+
+impl<T> Completed<T> for T {
+    fn completed(self, _: T) -> T {
+        self
+    }
+}
+
+impl Completed<Augment> for AugmentChoice {
+    fn completed(self, default: Augment) -> Augment {
+        self.resolve(default)
+    }
+}
+
+fn penalties(of_paper: &[(&str, f32)]) -> Vec<Penalty> {
+    of_paper
+        .iter()
+        .map(|&(pattern, lambda)| Penalty::new(pattern, lambda))
+        .collect()
+}
+
+fn patterns(of_paper: &[&str]) -> Vec<ParameterPattern> {
+    of_paper.iter().map(|&pattern| ParameterPattern::new(pattern)).collect()
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A setting's flag, by the name of its field.
+fn flag(field: &str) -> String {
+    format!("--{}", field.replace('_', "-"))
+}
+
+fn check_kept<T: Serialize + Debug>(field: &str, value: Option<&T>) -> Result<(), InvalidSetting> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::Number(number)) if number.as_u64().is_some_and(|number| number > LARGEST_INTEGER) => {
+            Err(invalid(flag(field), format!("must be at most 2^53, not {number}")))
+        }
+        Ok(_) => Ok(()),
+        // Plain values always serialize, except paths that are not UTF-8.
+        Err(_) => Err(invalid(
+            flag(field),
+            format!(
+                "must be a path in UTF-8, which config.toml can keep, not {:?}; rename it, or give a link to it",
+                value
+            ),
+        )),
+    }
 }
 
 impl Settings {
@@ -142,15 +283,7 @@ impl Settings {
             .collect()
     }
 
-    /// These settings, with `fallback`'s where they say nothing.
-    pub fn or(self, fallback: Self) -> Self {
-        first_of!(self, fallback: data, model, split, epochs, batch_size, lr, loaded_lr, weight_decay, l2, dropout, seed,
-            augment, background, balance, patience, monitor, init_from, ignore_features, replace_classifier, freeze, frame_seconds,
-            skip_seconds, eval_clips, pcm8, normalize, statistics, loader_threads, prefetch, checkpoint_every, precision, front_end, cache,
-            shuffle_window, tensorboard)
-    }
-
-    /// The same settings wherever they are read from: paths that are looked at again when a run is resumed are absolute.
+    /// The same settings wherever they are read from: paths that are read again when a run is resumed are absolute.
     ///
     /// # Errors
     /// When there is no current directory, or a path is empty.
@@ -164,116 +297,22 @@ impl Settings {
         Ok(self)
     }
 
-    /// Checks that a settings file can keep every value: whole numbers up to [`LARGEST_INTEGER`], and paths in UTF-8.
-    pub fn check_kept(&self) -> Result<(), InvalidSetting> {
-        let counts = [
-            ("--epochs", self.epochs),
-            ("--batch-size", self.batch_size),
-            ("--patience", self.patience),
-            ("--loader-threads", self.loader_threads),
-            ("--prefetch", self.prefetch),
-            ("--checkpoint-every", self.checkpoint_every),
-            ("--shuffle-window", self.shuffle_window),
-        ];
-        let mut numbers = counts
-            .into_iter()
-            .filter_map(|(name, count)| Some((name, count? as u64)))
-            .chain(self.seed.map(|seed| ("--seed", seed)));
-        if let Some((name, number)) = numbers.find(|(_, number)| *number > LARGEST_INTEGER) {
-            return Err(invalid(name, format!("must be at most 2^53, not {number}")));
-        }
-        let copies = self.cache.as_ref().and_then(|cache| match cache {
-            Cache::Local(directory) => Some(directory),
-            Cache::Mapped | Cache::Ram => None,
-        });
-        let paths = [
-            ("--data", self.data.as_ref()),
-            ("--background", self.background.as_ref()),
-            ("--init-from", self.init_from.as_ref()),
-            ("--cache", copies),
-        ];
-        match paths
-            .into_iter()
-            .find(|(_, path)| path.is_some_and(|path| path.to_str().is_none()))
-        {
-            Some((name, path)) => Err(invalid(
-                name,
-                format!(
-                    "must be a path in UTF-8, which config.toml can keep, not {}; rename it, or give a link to it",
-                    path.map_or(Path::new(""), PathBuf::as_path).display()
-                ),
-            )),
-            None => Ok(()),
-        }
-    }
-
-    /// Fills in the defaults and checks every value. `data_checksum`, `split`, `split_checksum` and `classes` are
-    /// the data set's and left empty here, except a split that was named.
+    /// Fills in the defaults and checks every value. What the data set knows is left empty: checksums, classes, and the
+    /// split if none was named.
     pub fn resolve(self) -> Result<RunConfig, InvalidSetting> {
-        let data = self
-            .data
-            .ok_or_else(|| invalid("--data", "is missing: name a data set made by `preprocess build`"))?;
+        if self.data.is_none() {
+            return Err(invalid(
+                "--data",
+                "is missing: name a data set made by `preprocess build`",
+            ));
+        }
         let model = self
             .model
-            .ok_or_else(|| invalid("--model", "is missing: `train models` lists the systems"))?;
-        let description = model.description();
-        let defaults = description.defaults;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let paper_penalties = || {
-            defaults
-                .l2
-                .iter()
-                .map(|&(pattern, lambda)| Penalty::new(pattern, lambda))
-        };
-        let paper_frozen = || defaults.freeze.iter().map(|&pattern| ParameterPattern::new(pattern));
-        let config = RunConfig {
-            data,
-            data_checksum: String::new(),
-            split: self.split.unwrap_or_default(),
-            split_checksum: String::new(),
-            model,
-            classes: Vec::new(),
-            epochs: self.epochs.unwrap_or(defaults.epochs),
-            batch_size: self.batch_size.unwrap_or(defaults.batch_size),
-            lr: self.lr.unwrap_or(defaults.lr),
-            loaded_lr: self.loaded_lr,
-            weight_decay: self.weight_decay.unwrap_or(defaults.weight_decay),
-            l2: match self.l2 {
-                Some(penalties) => penalties.into_iter().filter(|penalty| !penalty.is_none()).collect(),
-                None => paper_penalties().collect(),
-            },
-            dropout: self.dropout.unwrap_or(defaults.dropout),
-            seed: self.seed.unwrap_or(0),
-            augment: self.augment.unwrap_or_default().resolve(defaults.augment),
-            background: self.background,
-            background_checksum: None,
-            balance: self.balance.unwrap_or_default(),
-            patience: self.patience.unwrap_or(defaults.patience),
-            monitor: self.monitor.unwrap_or(defaults.monitor),
-            init_from: self.init_from,
-            ignore_features: self.ignore_features.unwrap_or(false),
-            replace_classifier: self.replace_classifier.unwrap_or(false),
-            freeze: match self.freeze {
-                Some(patterns) => patterns.into_iter().filter(|pattern| !pattern.is_none()).collect(),
-                None => paper_frozen().collect(),
-            },
-            frame_seconds: self.frame_seconds,
-            skip_seconds: self.skip_seconds.unwrap_or(0.0),
-            eval_clips: self.eval_clips.unwrap_or_default(),
-            clip_frames: defaults.clip_frames.filter(|_| self.frame_seconds.is_none()),
-            pcm8: self.pcm8.unwrap_or(description.input.is_pcm8()),
-            normalize: self.normalize.unwrap_or_default(),
-            statistics: self.statistics.unwrap_or_else(|| vec![StatisticsKind::Mfcc]),
-            loader_threads: self.loader_threads.unwrap_or(cores.min(8)),
-            prefetch: self.prefetch.unwrap_or(4),
-            checkpoint_every: self.checkpoint_every.unwrap_or(0),
-            precision: self.precision.unwrap_or_default(),
-            front_end: self.front_end.unwrap_or_default(),
-            cache: self.cache.unwrap_or_default(),
-            shuffle_window: self.shuffle_window.unwrap_or(0),
-            devices: 1,
-            tensorboard: self.tensorboard.unwrap_or(false),
-        };
+            .ok_or_else(|| invalid("--model", "is missing: `train models` lists the models"))?;
+        let mut config = self.complete(model);
+        config.l2.retain(|penalty| !penalty.is_none());
+        config.freeze.retain(|pattern| !pattern.is_none());
+        config.clip_frames = config.clip_frames.filter(|_| config.frame_seconds.is_none());
         config.validate()?;
         Ok(config)
     }

@@ -1,6 +1,8 @@
 use super::*;
+use crate::models::ModelKind;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 fn minimal() -> Settings {
     Settings {
@@ -304,7 +306,8 @@ fn what_a_continued_run_may_not_change_is_named() {
             lr: 0.5,
             ..begun.clone()
         }
-        .difference(&begun),
+        .difference(&begun)
+        .as_deref(),
         Some("--lr")
     );
     assert_eq!(
@@ -312,7 +315,8 @@ fn what_a_continued_run_may_not_change_is_named() {
             seed: 9,
             ..begun.clone()
         }
-        .difference(&begun),
+        .difference(&begun)
+        .as_deref(),
         Some("--seed")
     );
 }

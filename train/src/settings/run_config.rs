@@ -1,0 +1,124 @@
+//! A run's complete settings, checked: also those that were saved and may have been changed since.
+
+use super::{InvalidSetting, RunConfig, invalid};
+
+/// More than any machine can use: a mistake, or a file that nobody should be sent.
+pub const MOST_THREADS: usize = 1024;
+const MOST_BATCHES_AHEAD: usize = 1 << 16;
+const MOST_CLIP_FRAMES: usize = 1 << 20;
+const MOST_CLIPS_PER_STEP: usize = 1 << 20;
+
+impl RunConfig {
+    /// Checks every value, also of settings that were saved and may have been changed since.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        self.to_settings().check_kept()?;
+        let at_least_one = [
+            ("--epochs", self.epochs),
+            ("--batch-size", self.batch_size),
+            ("--loader-threads", self.loader_threads),
+            ("--prefetch", self.prefetch),
+        ];
+        if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
+            return Err(invalid(name, "must be at least 1"));
+        }
+        let at_most = [
+            ("--loader-threads", self.loader_threads, MOST_THREADS),
+            ("--prefetch", self.prefetch, MOST_BATCHES_AHEAD),
+            ("--batch-size", self.batch_size, MOST_CLIPS_PER_STEP),
+            ("length of a clip", self.clip_frames.unwrap_or(0), MOST_CLIP_FRAMES),
+        ];
+        if let Some((name, value, most)) = at_most.into_iter().find(|(_, value, most)| value > most) {
+            return Err(invalid(name, format!("must be at most {most}, not {value}")));
+        }
+        for (name, rate) in [("--lr", Some(self.lr)), ("--loaded-lr", self.loaded_lr)] {
+            if let Some(rate) = rate.filter(|rate| !(*rate > 0.0 && rate.is_finite())) {
+                return Err(invalid(name, format!("must be above 0, not {rate}")));
+            }
+        }
+        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
+            return Err(invalid(
+                "--weight-decay",
+                format!("must be 0 or more, not {}", self.weight_decay),
+            ));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(invalid(
+                "--dropout",
+                format!("must be at least 0 and below 1, not {}", self.dropout),
+            ));
+        }
+        if let Some(seconds) = self
+            .frame_seconds
+            .filter(|seconds| !(*seconds > 0.0 && seconds.is_finite()))
+        {
+            return Err(invalid("--frame-seconds", format!("must be above 0, not {seconds}")));
+        }
+        if !(self.skip_seconds >= 0.0 && self.skip_seconds.is_finite()) {
+            return Err(invalid(
+                "--skip-seconds",
+                format!("must be 0 or more, not {}", self.skip_seconds),
+            ));
+        }
+        if self.skip_seconds > 0.0 && self.frame_seconds.is_none() {
+            return Err(invalid("--skip-seconds", "needs --frame-seconds"));
+        }
+        self.validate_consistency()
+    }
+
+    /// What contradicts other settings or the model.
+    fn validate_consistency(&self) -> Result<(), InvalidSetting> {
+        let description = self.model.description();
+        if self.augment.background != self.background.is_some() {
+            return Err(invalid(
+                "--background",
+                "and --augment background need each other: the one names the sounds, the other mixes them in",
+            ));
+        }
+        if self.augment.image && !description.input.is_image() {
+            return Err(invalid(
+                "--augment",
+                format!("image turns and shifts images, and {} is not fed with one", self.model),
+            ));
+        }
+        if self.augment.changes_samples() && description.input.is_statistics_only() {
+            return Err(invalid(
+                "--augment",
+                format!("must be none for {}, which sees statistics of whole tracks", self.model),
+            ));
+        }
+        if self.frame_seconds.is_some() && description.input.is_statistics_only() {
+            return Err(invalid(
+                "--frame-seconds",
+                format!("means nothing to {}, which sees statistics of whole tracks", self.model),
+            ));
+        }
+        if self.loaded_lr.is_some() && self.init_from.is_none() {
+            return Err(invalid("--loaded-lr", "needs --init-from"));
+        }
+        let twice = (1..self.statistics.len()).any(|at| self.statistics[..at].contains(&self.statistics[at]));
+        if self.statistics.is_empty() || twice {
+            return Err(invalid("--statistics", "must name each kind once, and at least one"));
+        }
+        Ok(())
+    }
+
+    /// Whether the parameter of this name is not trained.
+    pub fn freezes(&self, name: &str) -> bool {
+        self.freeze.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// Whether a run can begin: a system of which most is frozen needs weights to begin with.
+    pub fn check_beginning(&self) -> Result<(), InvalidSetting> {
+        if self.model.description().needs_weights && self.init_from.is_none() && !self.freeze.is_empty() {
+            return Err(invalid(
+                "--init-from",
+                format!(
+                    "is missing: {} keeps most of its weights as they were loaded; name them, or train all with --freeze \
+                     none",
+                    self.model
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
