@@ -12,7 +12,7 @@ use crate::step::compute::Compute;
 use crate::step::objective::Objective;
 use crate::step::optimization::adam;
 use crate::step::trainer::Trainer;
-use crate::training::fit::training_source;
+use crate::training::epoch_source::epoch_source;
 use crate::training::start::blueprint;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
@@ -62,7 +62,7 @@ fn source<'a>(
     batches: usize,
 ) -> Result<BatchSource<'a>, BenchError> {
     data.tracks(Set::Train)?;
-    let first = training_source(config, data, compute, 0);
+    let first = epoch_source(config, data, compute, 0);
     let wanted = batches * config.batch_size;
     let order = first.batches.order().iter().copied().cycle().take(wanted).collect();
     Ok(BatchSource {

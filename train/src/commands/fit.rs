@@ -26,7 +26,7 @@ use shared::dataset::shard::ShardKind;
 use shared::dataset::split::{self, CURRENT_FILE, SPLITS_DIRECTORY, Set};
 use shared::dataset::{Dataset, Task};
 use std::collections::BTreeSet;
-use std::path::{self, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// Trains a model, or several from different seeds, or goes on with that.
 pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
@@ -99,8 +99,6 @@ pub(super) fn plan(
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
     config.check_beginning().map_err(UsageError::Setting)?;
     config.devices = devices;
-    // Earlier versions kept it as it was typed.
-    config.data = path::absolute(&config.data).context(NOT_ABSOLUTE)?;
     let keeper = begun.and_then(|_| split_copy::keeper(run));
     if let (Some(name), Some(begun)) = (&named_split, begun) {
         split_copy::check_named(name, begun, run)?;

@@ -40,7 +40,7 @@ impl Environment {
         run.write(ENVIRONMENT_FILE, &json)
     }
 
-    /// Reads the file; `None` where there is none, as in runs of earlier versions.
+    /// Reads the file; `None` where it is gone.
     pub fn read(run: &RunDirectory) -> Result<Option<Self>, RunError> {
         let Some(bytes) = run.read(ENVIRONMENT_FILE)? else {
             return Ok(None);

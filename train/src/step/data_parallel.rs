@@ -97,7 +97,7 @@ mod tests {
     use crate::step::compute::Compute;
     use crate::step::optimization::adam;
     use crate::testing;
-    use crate::training::fit::training_source;
+    use crate::training::epoch_source::epoch_source;
     use burn::tensor::Device;
     use safetensors::SafeTensors;
 
@@ -125,7 +125,7 @@ mod tests {
         let data = RunData::open(&config).unwrap();
         config.classes = data.dataset.classes().to_vec();
         let compute = Compute::new(&config, &data, vec![Device::flex(); 2]).unwrap();
-        let source = training_source(&config, &data, &compute, 0);
+        let source = epoch_source(&config, &data, &compute, 0);
         let mut half = BatchBuffer::default();
         source.fill(0, &mut half, &mut Default::default());
         let labels = |positions: [usize; 2]| {

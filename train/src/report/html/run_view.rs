@@ -19,7 +19,7 @@ pub struct RunView<'a> {
     pub metrics: RunMetrics,
     /// Empty where the file is gone.
     pub history: Vec<EpochRecord>,
-    /// None in runs of earlier versions.
+    /// None where the file is gone.
     pub environment: Option<Environment>,
     /// Of the sets whose figures are those of the kept weights and whose table is there.
     pub predictions: BTreeMap<Set, Predictions>,
@@ -31,7 +31,7 @@ impl<'a> RunView<'a> {
     /// Reads the run's files and opens its data set.
     ///
     /// # Errors
-    /// When no epoch was trained, or a file is damaged. Files of which earlier versions knew nothing may be missing.
+    /// When no epoch was trained, or a file is damaged.
     pub fn read(run: &RunDirectory, config: &'a RunConfig) -> Result<Self, RunError> {
         let damaged = |file: &str, detail: String| RunError::Damaged {
             path: run.path(file),

@@ -157,7 +157,7 @@ fn a_data_set_that_is_gone_or_another_leaves_a_page_without_pictures() {
 }
 
 #[test]
-fn files_of_earlier_versions_may_be_missing_and_damaged_ones_are_named() {
+fn files_may_be_missing_and_damaged_ones_are_named() {
     let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
     let (run, config) = run(root.path(), data.path(), |_| ());
     for file in [

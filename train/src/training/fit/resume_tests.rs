@@ -3,9 +3,12 @@
 use super::*;
 use crate::models::ModelKind;
 use crate::models::ParameterPattern;
+use crate::run::directory::BEST_FILE;
 use crate::run::directory::CONFIG_FILE;
 use crate::step::optimization::adam;
 use crate::testing;
+use crate::training::checkpoint;
+use crate::training::start::CHECKPOINT_FILE;
 use crate::training::start::blueprint;
 use burn::tensor::Device;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,0 +1,164 @@
+//! What watches a training: the progress bar, the log, `metrics.json` with its tables and pictures, TensorBoard. A method
+//! per event, so that the loop names none of them.
+
+use crate::evaluation::evaluate::Judgement;
+use crate::loader::PrefetchReport;
+use crate::metrics::{Figures, SetReport};
+use crate::process::console::Console;
+use crate::report;
+use crate::report::tensorboard::EventFile;
+use crate::run::directory::RunDirectory;
+use crate::run::ending::Ending;
+use crate::run::environment::Environment;
+use crate::run::history::EpochRecord;
+use crate::settings::RunConfig;
+use crate::step::compute::Compute;
+use crate::step::pace::{DeviceTimes, Pace};
+use indicatif::ProgressBar;
+use std::ops::Range;
+use tracing::{info, warn};
+
+/// All watchers of a training.
+pub struct Observer<'a> {
+    config: &'a RunConfig,
+    run: &'a RunDirectory,
+    compute: &'a Compute,
+    console: Console,
+    events: Option<EventFile>,
+    advised: bool,
+}
+
+/// The steps of one epoch.
+pub struct EpochWatch<'a> {
+    observer: &'a Observer<'a>,
+    bar: ProgressBar,
+}
+
+impl<'a> Observer<'a> {
+    pub fn new(config: &'a RunConfig, run: &'a RunDirectory, compute: &'a Compute, console: Console) -> Self {
+        Self {
+            config,
+            run,
+            compute,
+            console,
+            events: None,
+            advised: false,
+        }
+    }
+
+    pub fn training_begins(&mut self, history: &[EpochRecord], device: &str) -> anyhow::Result<()> {
+        if self.config.tensorboard {
+            self.events = Some(EventFile::open(self.run, history)?);
+        }
+        match Ending::of(self.config, history) {
+            Some(ending) => warn!("nothing is left to train: {ending}; {}", ending.advice()),
+            None => {
+                Environment::here(device).write(self.run)?;
+                report::write_ending(self.run, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `epoch` is counted from 1; of its steps, those before `steps` were taken earlier.
+    pub fn epoch_begins(&self, epoch: usize, steps: Range<usize>) -> EpochWatch<'_> {
+        EpochWatch {
+            observer: self,
+            bar: self.console.bar(format!("epoch {epoch}"), steps.end, steps.start),
+        }
+    }
+
+    pub fn epoch_was_evaluated(&mut self, record: &EpochRecord, loader: &PrefetchReport, device: DeviceTimes) {
+        let pace = self.pace(loader, device);
+        let advice = pace.advice();
+        info!(
+            epoch = record.epoch,
+            seconds = record.seconds,
+            data_wait = record.data_wait,
+            clips_per_second = record.clips_per_second(),
+            train_loss = record.train.loss,
+            train_macro_f1 = record.train.macro_f1,
+            train_top1 = record.train.top1,
+            val_loss = record.val.loss,
+            val_macro_f1 = record.val.macro_f1,
+            val_top1 = record.val.top1,
+            val_auc_roc = record.val.auc_roc,
+            val_auc_pr = record.val.auc_pr,
+            "{}",
+            describe(record, self.config.epochs, &pace)
+        );
+        if let Some(advice) = advice.filter(|_| !self.advised) {
+            self.console.line(&advice);
+            self.advised = true;
+        }
+    }
+
+    /// The weights of this epoch became the run's best ones.
+    pub fn weights_were_kept(
+        &self,
+        record: &EpochRecord,
+        validation: SetReport,
+        evaluation: &Judgement,
+    ) -> anyhow::Result<()> {
+        report::write_validation(self.run, self.config, record, validation, evaluation)
+    }
+
+    pub fn epoch_ends(&mut self, history: &[EpochRecord]) -> anyhow::Result<()> {
+        report::write_curves(self.run, history)?;
+        if let (Some(events), Some(record)) = (&mut self.events, history.last()) {
+            events.append(record)?;
+        }
+        Ok(())
+    }
+
+    pub fn training_ends(&self, ending: Ending) -> anyhow::Result<()> {
+        Ok(report::write_ending(self.run, Some(ending))?)
+    }
+
+    fn pace<'b>(&'b self, loader: &'b PrefetchReport, device: DeviceTimes) -> Pace<'b> {
+        Pace {
+            loader,
+            device,
+            config: self.config,
+            on_cpu: self.compute.on_cpu(),
+            host_front_end: !self.compute.has_front_end(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+impl EpochWatch<'_> {
+    pub fn step_was_taken(&self, loader: &PrefetchReport, device: DeviceTimes) {
+        self.bar.inc(1);
+        if !self.bar.is_hidden() {
+            self.bar.set_message(self.observer.pace(loader, device).describe());
+        }
+    }
+}
+
+impl Drop for EpochWatch<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn describe(record: &EpochRecord, epochs: usize, pace: &Pace<'_>) -> String {
+    // Of classes the accuracy; of tags the mean area under their ROC curves.
+    let main = |figures: &Figures| match (figures.top1, figures.auc_roc) {
+        (Some(top1), _) => format!("top-1 {top1:.3}"),
+        (None, Some(area)) => format!("AUC-ROC {area:.3}"),
+        (None, None) => format!("accuracy {:.3}", figures.paper[0]),
+    };
+    format!(
+        "epoch {}/{epochs}: train loss {:.4}, {}; validation loss {:.4}, {}, macro F1 {:.3}; {:.1} s, {:.1} clips/s; {}",
+        record.epoch,
+        record.train.loss,
+        main(&record.train),
+        record.val.loss,
+        main(&record.val),
+        record.val.macro_f1,
+        record.seconds,
+        record.clips_per_second().unwrap_or(0.0),
+        pace.describe(),
+    )
+}

@@ -1,0 +1,266 @@
+//! A run in training: what is trained, how far it is, and how it is saved.
+
+use super::checkpoint::{self, Progress, Spent};
+use super::epoch_source::epoch_source;
+use super::observer::Observer;
+use super::start::{CHECKPOINT_FILE, empty_tally, start};
+use crate::data::front_end_record::FrontEndRecord;
+use crate::data::run_data::{RunData, training_kinds};
+use crate::evaluation::evaluate::{Judgement, evaluate};
+use crate::loader::{BatchSource, Excerpt, Prefetch, PrefetchReport, ReadAhead};
+use crate::metrics::{Figures, SetReport, Tally};
+use crate::models::{Monitor, export_weights};
+use crate::process::console::Console;
+use crate::process::resume_command::DEFAULT_DEVICE;
+use crate::process::stop::{StopRequest, Stopped};
+use crate::run::directory::{BEST_FILE, RunDirectory};
+use crate::run::history::{self, EpochRecord, HISTORY_FILE, best};
+use crate::settings::{Cache, RunConfig};
+use crate::step::batch::Rule;
+use crate::step::compute::Compute;
+use crate::step::objective::Objective;
+use crate::step::optimization::learning_rates;
+use crate::step::pace::DeviceTimes;
+use crate::step::trainer::Trainer;
+use anyhow::bail;
+use burn::module::Module;
+use shared::dataset::split::Set;
+use std::time::Instant;
+
+/// A run in training.
+pub struct Session<'a> {
+    config: &'a RunConfig,
+    data: &'a RunData,
+    run: &'a RunDirectory,
+    compute: &'a Compute,
+    stop: StopRequest<'a>,
+    trainer: Trainer<'a>,
+    prefetch: Prefetch,
+    val_clips: Vec<Excerpt>,
+    steps_per_epoch: u64,
+    /// Up to the last step of an epoch that was finished, or of the checkpoint that the run continues from.
+    pub progress: Progress,
+}
+
+/// An epoch whose last step was taken.
+pub struct TrainedEpoch {
+    /// Counted from 1.
+    pub number: usize,
+    /// In this process and in those before it.
+    pub spent: Spent,
+    /// In this process alone.
+    pub loader: PrefetchReport,
+    pub device: DeviceTimes,
+    tally: Tally,
+}
+
+impl<'a> Session<'a> {
+    /// Begins a run or continues one, and records what its weights need to be used.
+    pub fn start(
+        config: &'a RunConfig,
+        data: &'a RunData,
+        run: &'a RunDirectory,
+        compute: &'a Compute,
+        stop: StopRequest<'a>,
+        console: Console,
+    ) -> anyhow::Result<Self> {
+        data.tracks(Set::Train)?;
+        let val_clips = data.clips(Set::Val)?;
+        let (progress, model, optimizer) = start(config, data, run, compute.training_device(), console)?;
+        let rule = Rule {
+            objective: Objective::new(config, data),
+            lr: learning_rates(config, &model, &progress.loaded),
+        };
+        FrontEndRecord::of(data).write(run)?;
+        run.save_config(config)?;
+        Ok(Self {
+            config,
+            data,
+            run,
+            compute,
+            stop,
+            trainer: Trainer::new(config, compute, data, rule, model, optimizer),
+            prefetch: Prefetch::new(config.loader_threads, config.prefetch),
+            val_clips,
+            steps_per_epoch: epoch_source(config, data, compute, 0).batches.len() as u64,
+            progress,
+        })
+    }
+
+    /// Takes the steps of the epoch under way that are left.
+    pub fn train_epoch(&mut self, observer: &Observer<'_>) -> anyhow::Result<TrainedEpoch> {
+        let Self {
+            config,
+            data,
+            run,
+            progress,
+            trainer,
+            ..
+        } = self;
+        let done_epochs = progress.history.len();
+        let first_step = done_epochs as u64 * self.steps_per_epoch;
+        let source = epoch_source(config, data, self.compute, done_epochs as u64);
+        let numbers = (progress.step - first_step) as usize..self.steps_per_epoch as usize;
+        let mut ahead = read_ahead(config, data, &source, numbers.start);
+        let mut tally = progress.tally.clone();
+        let watched = observer.epoch_begins(done_epochs + 1, numbers.clone());
+        trainer.times = DeviceTimes::default();
+        let began = Instant::now();
+        let loader = self.prefetch.run(&source, numbers, |number, batch, so_far| {
+            if let Some(ahead) = &mut ahead {
+                ahead.advance(&data.dataset, &data.training, &source.batches, number);
+            }
+            let step = first_step + number as u64;
+            trainer.step(step, batch, &mut tally)?;
+            let signal = (self.stop)();
+            let every = config.checkpoint_every as u64;
+            if signal.is_some() || every > 0 && (step + 1).is_multiple_of(every) {
+                trainer.settle(&mut tally)?;
+                let spent = progress.spent.and(began.elapsed(), so_far);
+                let now = progress.at(step + 1, tally.clone(), spent);
+                match signal {
+                    Some(signal) => return Err(leave(run, &now, trainer, signal)?.into()),
+                    None => save(run, &now, trainer)?,
+                }
+            }
+            watched.step_was_taken(so_far, trainer.times);
+            anyhow::Ok(())
+        })?;
+        trainer.settle(&mut tally)?;
+        Ok(TrainedEpoch {
+            number: done_epochs + 1,
+            spent: progress.spent.and(began.elapsed(), &loader),
+            device: trainer.times,
+            loader,
+            tally,
+        })
+    }
+
+    /// Evaluates the validation set.
+    pub fn evaluate(&mut self, epoch: &TrainedEpoch) -> anyhow::Result<Judgement> {
+        let trained = self.progress.at(
+            epoch.number as u64 * self.steps_per_epoch,
+            epoch.tally.clone(),
+            epoch.spent,
+        );
+        if !self.run.path(CHECKPOINT_FILE).exists() {
+            // So that there are never results without a checkpoint to continue from.
+            save(self.run, &trained, &self.trainer)?;
+        }
+        // Evaluation changes nothing that training continues with, so one that was stopped is made again from its start,
+        // out of a checkpoint from before it. Finishing it could take longer than a batch system waits.
+        let keep_on = || match (self.stop)() {
+            None => Ok(()),
+            Some(signal) => Err(anyhow::Error::from(leave(self.run, &trained, &self.trainer, signal)?)),
+        };
+        evaluate(
+            &self.trainer.model().valid(),
+            self.data,
+            &self.val_clips,
+            self.config.batch_size,
+            &mut self.prefetch,
+            self.compute,
+            keep_on,
+        )
+    }
+
+    /// The row of the history.
+    ///
+    /// # Errors
+    /// When training has failed: the validation loss is not finite, or the monitored metric is undefined.
+    pub fn record(&self, epoch: &TrainedEpoch, validation: &SetReport) -> anyhow::Result<EpochRecord> {
+        let TrainedEpoch { number, spent, .. } = *epoch;
+        let record = EpochRecord {
+            epoch: number,
+            seconds: spent.seconds,
+            data_wait: spent.waited / spent.seconds.max(f64::MIN_POSITIVE),
+            clips: spent.clips,
+            train: Figures::from(&epoch.tally.metrics(&self.config.classes, None)?),
+            val: Figures::from(&validation.tracks),
+        };
+        if !record.val.loss.is_finite() {
+            bail!(
+                "the validation loss is not finite after epoch {number}; try a lower --lr than {}",
+                self.config.lr
+            );
+        }
+        if self.config.monitor == Monitor::AucRoc && record.val.auc_roc.is_none() {
+            bail!(
+                "no tag is on some of the validation tracks and not on others, so that --monitor auc-roc watches nothing; use loss"
+            );
+        }
+        Ok(record)
+    }
+
+    /// Whether the epoch is better than all before it.
+    pub fn is_best(&self, record: &EpochRecord) -> bool {
+        let monitor = self.config.monitor;
+        best(&self.progress.history, monitor).is_none_or(|best| record.val.better(&best.val, monitor))
+    }
+
+    /// Writes the model's weights as the run's best ones.
+    pub fn keep_weights(&self) -> anyhow::Result<()> {
+        let weights = export_weights(self.trainer.model()).map_err(anyhow::Error::msg)?;
+        Ok(self.run.write(BEST_FILE, &weights)?)
+    }
+
+    /// Adds the epoch to the history.
+    pub fn finish_epoch(&mut self, record: EpochRecord) -> anyhow::Result<()> {
+        self.progress.history.push(record);
+        let step = self.progress.history.len() as u64 * self.steps_per_epoch;
+        self.progress = self.progress.at(step, empty_tally(self.data), Spent::default());
+        let table = history::to_csv(&self.progress.history);
+        Ok(self.run.write(HISTORY_FILE, &table)?)
+    }
+
+    /// Saves where the run is.
+    pub fn save_checkpoint(&self) -> anyhow::Result<()> {
+        save(self.run, &self.progress, &self.trainer)
+    }
+
+    /// Ends with [`Stopped`] where a signal asked for it.
+    pub fn leave_if_asked(&self) -> anyhow::Result<()> {
+        match (self.stop)() {
+            None => Ok(()),
+            Some(signal) => Err(leave(self.run, &self.progress, &self.trainer, signal)?.into()),
+        }
+    }
+}
+
+/// Reads the next shards of a window ahead, where not all are in memory anyway.
+fn read_ahead(config: &RunConfig, data: &RunData, source: &BatchSource<'_>, first: usize) -> Option<ReadAhead> {
+    let windowed = config.cache != Cache::Ram && config.shuffle_window > 0;
+    windowed.then(|| {
+        ReadAhead::new(
+            &data.dataset,
+            &training_kinds(config),
+            config.shuffle_window,
+            &source.batches,
+            first,
+        )
+    })
+}
+
+fn save(run: &RunDirectory, progress: &Progress, trainer: &Trainer<'_>) -> anyhow::Result<()> {
+    let bytes = checkpoint::to_bytes(progress, trainer.model(), &trainer.optimizer)?;
+    Ok(run.write(CHECKPOINT_FILE, &bytes)?)
+}
+
+/// Saves where the run is, and returns what to end with. Before the first step nothing is saved: Burn draws weights when
+/// they are first read, and reading them here would draw others.
+fn leave(
+    run: &RunDirectory,
+    progress: &Progress,
+    trainer: &Trainer<'_>,
+    signal: &'static str,
+) -> anyhow::Result<Stopped> {
+    if progress.step > 0 {
+        save(run, progress, trainer)?;
+    }
+    Ok(Stopped::AtStep {
+        signal,
+        step: progress.step,
+        run: run.root().to_owned(),
+        device: DEFAULT_DEVICE.into(),
+    })
+}
