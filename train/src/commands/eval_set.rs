@@ -1,7 +1,7 @@
 //! `train eval` of a set of runs.
 
 use super::Outcome;
-use super::eval::eval_run;
+use super::eval_run::eval_run;
 use super::members_table::{self, MemberFigures};
 use crate::cli::EvalArgs;
 use crate::compare::Entry;
@@ -12,15 +12,29 @@ use crate::process::mapping_fault::FaultWatch;
 use crate::report::{self, METRICS_FILE, RunMetrics, html, read_metrics};
 use crate::run::directory::{BEST_FILE, RunDirectory, RunError};
 use crate::run::predictions::{Predictions, predictions_file};
-use crate::run::set::RunSet;
+use crate::run::set::{Member, RunSet};
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 use shared::dataset::Task;
 use shared::dataset::split::Set;
+use std::path::{Path, PathBuf};
 
 /// What a set of runs came to: per set of tracks the table of the runs, and metrics with their intervals.
 pub(super) fn figures_file(set: &RunSet) -> &'static str {
     if set.is_folds() { "folds.json" } else { "seeds.json" }
+}
+
+/// The evaluation of all runs of a set on one set of their splits.
+pub(super) struct SetEvaluation {
+    directory: RunDirectory,
+    file: &'static str,
+    runs: String,
+    set: Set,
+    rows: Vec<MemberFigures>,
+    /// Of folds: every track by the fold that evaluates it.
+    out_of_fold: Option<SetReport>,
+    entry: Entry,
+    page: Option<PathBuf>,
 }
 
 /// Evaluates each run's best weights on one set of its split, and writes what they come to together.
@@ -29,22 +43,13 @@ pub(super) fn eval_set(
     runs: &RunSet,
     watch: &FaultWatch,
     console: Console,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<SetEvaluation> {
     let (root, set) = (&args.run, Set::from(args.set));
     let members = runs.members(root);
     if runs.is_folds() && set == Set::Train {
         bail!("every track is in the training sets of several folds; evaluate --set test or val, or one of the folds");
     }
-    for member in &members {
-        if !member.path.join(BEST_FILE).exists() {
-            bail!(
-                "{} of {} has not been trained yet; continue with `train fit --run {} --resume`",
-                member.label,
-                root.display(),
-                root.display()
-            );
-        }
-    }
+    check_trained(root, &members)?;
     let directory = RunDirectory::begin(root)?;
     let (mut rows, mut reports) = (Vec::new(), Vec::new());
     for (at, member) in members.iter().enumerate() {
@@ -54,66 +59,130 @@ pub(super) fn eval_set(
             verify: args.verify && at == 0,
             ..args.clone()
         };
-        let outcome =
+        let evaluated =
             eval_run(of_run, watch, console).with_context(|| format!("{} of {}", member.label, root.display()))?;
-        let report: SetReport = serde_json::from_value(outcome.json["metrics"].clone())?;
-        let best_epoch = read_metrics(&RunDirectory::open(&member.path)?.0)?.best_epoch;
-        let best_epoch = best_epoch.context("a run has a best epoch")?;
-        rows.push(MemberFigures::new(&member.label, best_epoch, &report.tracks));
-        reports.push(report);
+        rows.push(MemberFigures::new(
+            &member.label,
+            evaluated.best_epoch,
+            &evaluated.report.tracks,
+        ));
+        reports.push(evaluated.report);
     }
-    let out_of_fold = if runs.is_folds() {
-        Some(write_out_of_fold(&directory, runs, set, &reports)?)
-    } else {
-        None
-    };
+    let out_of_fold = runs
+        .is_folds()
+        .then(|| write_out_of_fold(&directory, runs, set, &reports))
+        .transpose()?;
     let entry = Entry::read(root, set, args.data.as_deref())?.context("the runs have just been evaluated")?;
-    let mut figures = members_table::json(&rows);
-    figures.insert("tracks".into(), json!(entry.judged.track_ids.len()));
-    figures.insert("split".into(), json!(entry.config.split));
-    figures.insert("intervals".into(), json!(entry.figures));
-    figures.insert("method".into(), json!(entry.method()));
-    figures.insert("marks".into(), json!(entry.marks));
-    let mut text = format!(
-        "{} set of split `{}`, {}, {} tracks\n{}\n",
-        set.name(),
-        entry.config.split,
-        runs.describe(),
-        entry.judged.track_ids.len(),
-        members_table::text(&rows)
-    );
-    if let Some(report) = &out_of_fold {
-        text += &format!(
-            "all tracks, each by the fold that evaluates it: {}\n",
-            report.tracks.describe()
+    let mut evaluation = SetEvaluation {
+        directory,
+        file: figures_file(runs),
+        runs: runs.describe(),
+        set,
+        rows,
+        out_of_fold,
+        entry,
+        page: None,
+    };
+    evaluation.write()?;
+    if evaluation.out_of_fold.is_some() {
+        evaluation.page = evaluation.write_page(args.audio);
+    }
+    Ok(evaluation)
+}
+
+/// Refuses a set of which a run has no weights yet.
+fn check_trained(root: &Path, members: &[Member]) -> anyhow::Result<()> {
+    match members.iter().find(|member| !member.path.join(BEST_FILE).exists()) {
+        Some(untrained) => bail!(
+            "{} of {} has not been trained yet; continue with `train fit --run {} --resume`",
+            untrained.label,
+            root.display(),
+            root.display()
+        ),
+        None => Ok(()),
+    }
+}
+
+impl SetEvaluation {
+    /// The metrics for scripts.
+    fn figures(&self) -> Map<String, Value> {
+        let entry = &self.entry;
+        let mut figures = members_table::json(&self.rows);
+        figures.insert("tracks".into(), json!(entry.judged.track_ids.len()));
+        figures.insert("split".into(), json!(entry.config.split));
+        figures.insert("intervals".into(), json!(entry.figures));
+        figures.insert("method".into(), json!(entry.method()));
+        figures.insert("marks".into(), json!(entry.marks));
+        if let Some(report) = &self.out_of_fold {
+            figures.insert("out_of_fold".into(), json!(report));
+        }
+        figures
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        let (entry, root) = (&self.entry, self.directory.root());
+        let mut text = format!(
+            "{} set of split `{}`, {}, {} tracks\n{}\n",
+            self.set.name(),
+            entry.config.split,
+            self.runs,
+            entry.judged.track_ids.len(),
+            members_table::text(&self.rows)
         );
-        figures.insert("out_of_fold".into(), json!(report));
-    }
-    for figure in &entry.figures {
-        let interval = figure.interval.map_or("no interval".into(), |[low, high]| {
-            format!("95 % interval {low:.4} to {high:.4}, {}", entry.method())
-        });
-        text += &format!("{} {:.4}, {interval}\n", figure.name, figure.mean);
-    }
-    for mark in &entry.marks {
-        text += &format!("! {}\n", mark.sentence);
-    }
-    let file = figures_file(runs);
-    text += &format!("metrics {}", directory.path(file).display());
-    write(&directory, file, set, figures.clone())?;
-    if out_of_fold.is_some() {
-        let standings = entry.standings();
-        let options = html::Options {
-            set: Some(set),
-            audio: args.audio,
-            standings: &standings,
-        };
-        if let Some(page) = report::write_page(&directory, &entry.config, &options) {
+        if let Some(report) = &self.out_of_fold {
+            text += &format!(
+                "all tracks, each by the fold that evaluates it: {}\n",
+                report.tracks.describe()
+            );
+        }
+        for figure in &entry.figures {
+            let interval = figure.interval.map_or("no interval".into(), |[low, high]| {
+                format!("95 % interval {low:.4} to {high:.4}, {}", entry.method())
+            });
+            text += &format!("{} {:.4}, {interval}\n", figure.name, figure.mean);
+        }
+        for mark in &entry.marks {
+            text += &format!("! {}\n", mark.sentence);
+        }
+        text += &format!("metrics {}", self.directory.path(self.file).display());
+        if let Some(page) = &self.page {
             text += &format!("\nreport {}", page.display());
         }
+        let json = json!({ "command": "eval", "run": root.to_string_lossy(), "set": self.set.name(),
+                           "figures": self.figures() });
+        Outcome { text, json }
     }
-    let json = json!({ "command": "eval", "run": root.to_string_lossy(), "set": set.name(), "figures": figures });
-    Ok(Outcome { text, json })
+
+    fn write_page(&self, audio: bool) -> Option<PathBuf> {
+        let standings = self.entry.standings();
+        let options = html::Options {
+            set: Some(self.set),
+            audio,
+            standings: &standings,
+        };
+        report::write_page(&self.directory, &self.entry.config, &options)
+    }
+
+    /// Adds the set's metrics to those that are there.
+    fn write(&self) -> Result<(), RunError> {
+        let damaged = |error: serde_json::Error| RunError::Damaged {
+            path: self.directory.path(self.file),
+            detail: error.to_string(),
+        };
+        let mut all: Map<String, Value> = match self.directory.read(self.file)? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(damaged)?,
+            None => Map::new(),
+        };
+        let name = match self.set {
+            Set::Train => "train",
+            Set::Val => "validation",
+            Set::Test => "test",
+        };
+        all.insert(name.into(), self.figures().into());
+        let mut bytes = serde_json::to_vec_pretty(&all).expect("plain metrics always serialize");
+        bytes.push(b'\n');
+        self.directory.write(self.file, &bytes)
+    }
 }
 
 /// Writes the predictions of every track by the fold that evaluates it, with their table, picture and metrics, as those of
@@ -164,25 +233,4 @@ fn write_out_of_fold(
     };
     report::write_set(directory, config, metrics, set, report.clone(), &judgement)?;
     Ok(report)
-}
-
-/// Adds a set's figures to those that are there.
-fn write(directory: &RunDirectory, file: &str, set: Set, figures: Map<String, Value>) -> Result<(), RunError> {
-    let damaged = |error: serde_json::Error| RunError::Damaged {
-        path: directory.path(file),
-        detail: error.to_string(),
-    };
-    let mut all: Map<String, Value> = match directory.read(file)? {
-        Some(bytes) => serde_json::from_slice(&bytes).map_err(damaged)?,
-        None => Map::new(),
-    };
-    let name = match set {
-        Set::Train => "train",
-        Set::Val => "validation",
-        Set::Test => "test",
-    };
-    all.insert(name.into(), figures.into());
-    let mut bytes = serde_json::to_vec_pretty(&all).expect("plain figures always serialize");
-    bytes.push(b'\n');
-    directory.write(file, &bytes)
 }

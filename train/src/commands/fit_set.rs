@@ -2,7 +2,7 @@
 //! cross-validation, one after the other.
 
 use super::eval_set::{eval_set, figures_file};
-use super::fit::{Plan, Surroundings, plan, train};
+use super::fit_run::{Plan, Surroundings, plan, train};
 use super::members_table::{self, MemberFigures};
 use super::{Outcome, UsageError};
 use crate::cli::{EvalArgs, FitArgs, SetName};
@@ -52,7 +52,36 @@ pub(super) fn fit_set(
     // Held until all runs have ended.
     let directory = RunDirectory::begin(&root)?;
     let set = begin(&directory, members, plan_of_set, &folds)?;
-    let members = set.members(&root);
+    let rows = fit_members(&args, &set, choices, around)?;
+    forget_outdated(&directory, &set, &rows)?;
+    let table = members_table::text(&rows);
+    if set.is_folds() {
+        around
+            .console
+            .line(&format!("{table}\nvalidation metrics of each fold's best epoch"));
+        // The evaluation writes into the same directory.
+        drop(directory);
+        let of_test = EvalArgs::new(root, SetName::Test, choices[0].to_string());
+        return Ok(eval_set(&of_test, &set, around.watch, around.console)?.outcome());
+    }
+    let text = format!(
+        "{table}\nvalidation metrics of each seed's best epoch; evaluate the test set with `train eval --run {}`",
+        root.display()
+    );
+    let mut json = json!({ "command": "fit", "run": root.to_string_lossy() });
+    json["validation"] = members_table::json(&rows).into();
+    Ok(Outcome { text, json })
+}
+
+/// Trains the runs of a set one after the other.
+fn fit_members(
+    args: &FitArgs,
+    set: &RunSet,
+    choices: &[DeviceChoice],
+    around: &Surroundings<'_>,
+) -> anyhow::Result<Vec<MemberFigures>> {
+    let root = &args.run;
+    let members = set.members(root);
     let mut rows = Vec::new();
     for (at, member) in members.iter().enumerate() {
         let line = format!("{}, {} of {}", member.label, at + 1, members.len());
@@ -69,35 +98,16 @@ pub(super) fn fit_set(
             settings: Settings::default(),
             stop_at_eof: false,
         };
-        match fit_member(&of_run, member, choices, around) {
-            Ok(row) => rows.push(row),
-            Err(error) => {
-                let stopped = error.chain().find_map(|cause| cause.downcast_ref::<Stopped>()).cloned();
-                return Err(match stopped {
-                    Some(stopped) => stopped.in_set(&root, &member.label, &args.device).into(),
-                    None => error.context(format!("{} of {}", member.label, root.display())),
-                });
+        let row = fit_member(&of_run, member, choices, around).map_err(|error| {
+            let stopped = error.chain().find_map(|cause| cause.downcast_ref::<Stopped>()).cloned();
+            match stopped {
+                Some(stopped) => stopped.in_set(root, &member.label, &args.device).into(),
+                None => error.context(format!("{} of {}", member.label, root.display())),
             }
-        }
+        })?;
+        rows.push(row);
     }
-    forget_outdated(&directory, &set, &rows)?;
-    let table = members_table::text(&rows);
-    if set.is_folds() {
-        around
-            .console
-            .line(&format!("{table}\nvalidation metrics of each fold's best epoch"));
-        // The evaluation writes into the same directory.
-        drop(directory);
-        let of_test = EvalArgs::new(root, SetName::Test, choices[0].to_string());
-        return eval_set(&of_test, &set, around.watch, around.console);
-    }
-    let text = format!(
-        "{table}\nvalidation metrics of each seed's best epoch; evaluate the test set with `train eval --run {}`",
-        root.display()
-    );
-    let mut json = json!({ "command": "fit", "run": root.to_string_lossy() });
-    json["validation"] = members_table::json(&rows).into();
-    Ok(Outcome { text, json })
+    Ok(rows)
 }
 
 /// Keeps the splits, and then says that there is a set.

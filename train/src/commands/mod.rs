@@ -3,10 +3,12 @@
 mod bench;
 mod config;
 mod eval;
+mod eval_run;
 mod eval_set;
 mod export;
 mod features;
 mod fit;
+mod fit_run;
 mod fit_set;
 mod manual;
 mod members_table;

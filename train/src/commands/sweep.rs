@@ -1,6 +1,7 @@
 //! `train sweep`.
 
-use super::fit::{NOT_ABSOLUTE, read_settings};
+use super::fit::read_settings;
+use super::fit_run::NOT_ABSOLUTE;
 use super::{Outcome, UsageError};
 use crate::cli::SweepArgs;
 use crate::data::run_data::{RunData, current_split};

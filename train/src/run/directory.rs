@@ -1,6 +1,5 @@
 //! A run's directory: which file lies where, and who may write it.
 
-use crate::run::set::RunSet;
 use crate::settings::RunConfig;
 use shared::runtime::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
 use std::fs::{self, File, TryLockError};
@@ -68,6 +67,8 @@ pub enum RunError {
 pub const CONFIG_FILE: &str = "config.toml";
 /// Weights of the epoch with the best validation metric.
 pub const BEST_FILE: &str = "best.safetensors";
+/// The file that makes a directory a set of runs.
+pub const RUN_SET_FILE: &str = "runs.toml";
 const LOCK_FILE: &str = ".lock";
 
 impl RunDirectory {
@@ -97,7 +98,7 @@ impl RunDirectory {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let path = root.to_owned();
-                return Err(if RunSet::is_at(root) {
+                return Err(if root.join(RUN_SET_FILE).exists() {
                     RunError::SetOfRuns { path }
                 } else {
                     RunError::NoRun { path }

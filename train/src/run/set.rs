@@ -1,15 +1,12 @@
 //! A set of runs: trainings that differ in nothing but their seed, or in the fold of one cross-validation. The runs are in
 //! `RUN/seed-<seed>/` or `RUN/fold-<number>/`, and `RUN/runs.toml` says which there are to be.
 
-use crate::run::directory::{RunDirectory, RunError};
+use crate::run::directory::{RUN_SET_FILE, RunDirectory, RunError};
 use crate::settings::RunConfig;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// The file that makes a directory a set of runs.
-pub const RUN_SET_FILE: &str = "runs.toml";
 
 /// `runs.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

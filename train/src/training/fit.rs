@@ -90,9 +90,9 @@ mod tests {
     use super::*;
     use crate::models::ModelKind;
     use crate::process::stop::Stopped;
+    use crate::run::directory::BEST_FILE;
     use crate::run::environment::Environment;
     use crate::run::history::HISTORY_FILE;
-    use crate::run::directory::BEST_FILE;
     use crate::step::optimization::adam;
     use crate::testing;
     use crate::training::checkpoint::{self, Progress};

@@ -1,0 +1,222 @@
+//! `train eval` of one run.
+
+use super::{Outcome, UsageError};
+use crate::cli::EvalArgs;
+use crate::compare::Entry;
+use crate::data::integrity::verify;
+use crate::data::run_data::{RunData, training_kinds};
+use crate::evaluation::evaluate::{Judgement, evaluate};
+use crate::loader::Prefetch;
+use crate::metrics::{SetMetrics, SetReport, Tally};
+use crate::models::{Model, import_weights};
+use crate::process::console::Console;
+use crate::process::mapping_fault::FaultWatch;
+use crate::report::standing::Standing;
+use crate::report::{self, METRICS_FILE, html, set_files};
+use crate::run::directory::{BEST_FILE, RunDirectory};
+use crate::run::looks::{self, Look};
+use crate::run::split_copy;
+use crate::settings::RunConfig;
+use crate::settings::device::DeviceChoice;
+use crate::step::compute::Compute;
+use crate::training::start::blueprint;
+use anyhow::{Context, bail};
+use serde_json::json;
+use shared::dataset::Task;
+use shared::dataset::split::Set;
+use std::path::{Path, PathBuf};
+
+/// The evaluation of a run's best weights on one set.
+pub(super) struct RunEvaluation {
+    run: RunDirectory,
+    set: Set,
+    split: String,
+    task: Task,
+    device: String,
+    page: Option<PathBuf>,
+    pub(super) best_epoch: usize,
+    pub(super) report: SetReport,
+}
+
+/// Evaluates one run's best weights.
+pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<RunEvaluation> {
+    let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
+    let (run, config, data) = open(&args, watch)?;
+    let task = data.dataset.task();
+    if args.tune_thresholds && task == Task::SingleLabel {
+        bail!("--tune-thresholds is for tags; of classes the likeliest one is taken");
+    }
+    let set = Set::from(args.set);
+    let metrics = report::read_metrics(&run)?;
+    let best_epoch = metrics.best_epoch.context("a run has a best epoch")?;
+    let (device, device_name) = choice.open()?;
+    let compute = Compute::new(&config, &data, vec![device])?;
+    let model = config.model.init(&blueprint(&config, &data), &compute.device);
+    let (model, _) = import_weights(model, &run.path(BEST_FILE))?;
+    let thresholds = args
+        .tune_thresholds
+        .then(|| tuned_thresholds(&model, &config, &data, &compute))
+        .transpose()?;
+    let judgement = judge(&model, &config, &data, set, &compute)?;
+    console.line(&format!("evaluated {} on {device_name}", config.model));
+    let report = judgement.report(&config.classes, thresholds.as_deref())?;
+    report::write_set(&run, &config, metrics, set, report.clone(), &judgement)?;
+    looks::note(&run, Look { set, best_epoch })?;
+    let standings = standings(&args.run, set, &config);
+    let options = html::Options {
+        set: Some(set),
+        audio: args.audio,
+        standings: &standings,
+    };
+    Ok(RunEvaluation {
+        page: report::write_page(&run, &config, &options),
+        run,
+        set,
+        split: config.split,
+        task,
+        device: device_name,
+        best_epoch,
+        report,
+    })
+}
+
+/// The run, its settings with those of the arguments, and its data set, which must be the one that it was trained on.
+fn open(args: &EvalArgs, watch: &FaultWatch) -> anyhow::Result<(RunDirectory, RunConfig, RunData)> {
+    let (run, mut config) = RunDirectory::resume(&args.run)?;
+    if let Some(moved) = &args.data {
+        config.data.clone_from(moved);
+    }
+    watch.dataset(&config.data);
+    watch.advise("run the same command again");
+    if let Some(name) = &args.split {
+        split_copy::check_named(name, &config, &args.run)?;
+    }
+    config.eval_clips = args.eval_clips.unwrap_or(config.eval_clips);
+    let data = RunData::of_run(&config, &args.run)?;
+    if !data.dataset.index().covers(&config.data_checksum) || data.dataset.classes() != config.classes {
+        bail!(
+            "{} is not the data set that {} was trained on",
+            config.data.display(),
+            args.run.display()
+        );
+    }
+    if args.verify {
+        verify(&data.dataset, &training_kinds(&config), &|| None)?;
+    }
+    Ok((run, config, data))
+}
+
+impl RunEvaluation {
+    pub(super) fn outcome(&self) -> Outcome {
+        let Self { run, report, .. } = self;
+        let mut text = format!(
+            "{} set of split `{}`: {}\n",
+            self.set.name(),
+            self.split,
+            report.tracks.describe()
+        );
+        if let Some(clips) = &report.per_clip {
+            text += &format!("clip by clip: {}\n", clips.describe());
+        }
+        let (table, picture) = set_files(self.set, self.task);
+        text += &format!(
+            "{}figures {}\ntable {}\npicture {}",
+            outputs_table(&report.tracks),
+            run.path(METRICS_FILE).display(),
+            run.path(table).display(),
+            run.path(picture).display(),
+        );
+        if let Some(page) = &self.page {
+            text += &format!("\nreport {}", page.display());
+        }
+        let json = json!({ "command": "eval", "run": run.root().to_string_lossy(), "set": self.set.name(),
+                           "device": self.device, "metrics": report });
+        Outcome { text, json }
+    }
+}
+
+/// What is known of the figures beyond the numbers. What cannot be had is no reason to lose the figures.
+fn standings(run: &Path, set: Set, config: &RunConfig) -> Vec<Standing> {
+    if set == Set::Train {
+        return Vec::new();
+    }
+    match Entry::read(run, set, Some(&config.data)) {
+        Ok(entry) => entry.map_or_else(Vec::new, |entry| entry.standings()),
+        Err(error) => {
+            tracing::warn!("the report has no intervals: {error:#}");
+            Vec::new()
+        }
+    }
+}
+
+fn judge(model: &Model, config: &RunConfig, data: &RunData, set: Set, compute: &Compute) -> anyhow::Result<Judgement> {
+    let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
+    evaluate(
+        model,
+        data,
+        &data.clips(set)?,
+        config.batch_size,
+        &mut prefetch,
+        compute,
+        || anyhow::Ok(()),
+    )
+}
+
+/// Per tag the threshold that gives the best F1 on the validation set.
+fn tuned_thresholds(model: &Model, config: &RunConfig, data: &RunData, compute: &Compute) -> anyhow::Result<Vec<f64>> {
+    match judge(model, config, data, Set::Val, compute)?.tracks {
+        Tally::Classes(_) => unreachable!("the data set has tags"),
+        Tally::Tags(tally) => tally
+            .best_thresholds()
+            .context("thresholds cannot be tuned on the validation set"),
+    }
+}
+
+/// A row per class or tag.
+fn outputs_table(metrics: &SetMetrics) -> String {
+    let width =
+        |names: &mut dyn Iterator<Item = &String>| names.map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+    match metrics {
+        SetMetrics::Classes(metrics) => {
+            let width = width(&mut metrics.per_class.iter().map(|class| &class.name));
+            let mut table = format!("{:<width$}  tracks  precision  recall      F1\n", "class");
+            for class in &metrics.per_class {
+                table += &format!(
+                    "{:<width$}  {:>6}  {:>9.3}  {:>6.3}  {:>6.3}\n",
+                    class.name, class.support, class.precision, class.recall, class.f1
+                );
+            }
+            let missing = metrics.missing();
+            if !missing.is_empty() {
+                table += &format!(
+                    "the set has no track of {}; macro F1 is the mean over classes that are true or predicted\n",
+                    missing.join(", ")
+                );
+            }
+            table
+        }
+        SetMetrics::Tags(metrics) => {
+            let width = width(&mut metrics.per_tag.iter().map(|tag| &tag.name));
+            let area = |area: Option<f64>| area.map_or("-".into(), |area| format!("{area:.3}"));
+            let mut table = format!(
+                "{:<width$}  tracks  threshold  accuracy  precision  recall      F1  AUC-ROC  AUC-PR\n",
+                "tag"
+            );
+            for tag in &metrics.per_tag {
+                table += &format!(
+                    "{:<width$}  {:>6}  {:>9.3}  {:>8.3}  {:>9.3}  {:>6.3}  {:>6.3}  {:>7}  {:>6}\n",
+                    tag.name,
+                    tag.support,
+                    tag.threshold,
+                    tag.accuracy,
+                    tag.precision,
+                    tag.recall,
+                    tag.f1,
+                    area(tag.auc_roc),
+                    area(tag.auc_pr)
+                );
+            }
+            table
+        }
+    }
+}

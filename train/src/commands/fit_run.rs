@@ -1,0 +1,324 @@
+//! `train fit` of one run.
+
+use super::{Outcome, UsageError};
+use crate::cli::FitArgs;
+use crate::data::integrity::{verify, verify_copies};
+use crate::data::preparation::prepare;
+use crate::data::run_data::{RunData, RunDataError, current_split, training_kinds};
+use crate::process::console::Console;
+use crate::process::mapping_fault::FaultWatch;
+use crate::process::memory::{self, shuffle_window};
+use crate::process::stop::{StopRequest, Stopped};
+use crate::report::{self, CURVES_FILE, html};
+use crate::run::directory::{BEST_FILE, RunDirectory};
+use crate::run::history::HISTORY_FILE;
+use crate::run::split_copy;
+use crate::settings::device::DeviceChoice;
+use crate::settings::{Cache, RunConfig, Settings};
+use crate::step::compute::Compute;
+use crate::training::fit::{FitReport, fit};
+use anyhow::{Context, bail};
+use serde_json::json;
+use shared::dataset::shard::ShardKind;
+use shared::dataset::split::{self, CURRENT_FILE, SPLITS_DIRECTORY, Set};
+use shared::dataset::{Dataset, Task};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Why a path stays relative, but for its being empty.
+pub(super) const NOT_ABSOLUTE: &str = "a path is empty, or there is no current directory";
+
+/// What a training may ask for, and whom it tells.
+pub(super) struct Surroundings<'a> {
+    pub(super) stop: StopRequest<'a>,
+    pub(super) watch: &'a FaultWatch,
+    pub(super) console: Console,
+    /// What to do where something outside the program ends a training that had begun.
+    pub(super) advice: String,
+}
+
+/// Settings and data of a run, which fit each other.
+pub(super) struct Plan {
+    pub(super) config: RunConfig,
+    pub(super) data: RunData,
+    /// The directory that the split was read from.
+    pub(super) split_from: PathBuf,
+}
+
+/// Looks at everything that a run was told, and at the data set. `begun` has the settings of the run in `run`, or of others
+/// that it must not differ from.
+pub(super) fn plan(
+    settings: Settings,
+    begun: Option<&RunConfig>,
+    run: &Path,
+    devices: usize,
+    watch: &FaultWatch,
+) -> anyhow::Result<Plan> {
+    let fallback = begun.map(RunConfig::to_settings).unwrap_or_default();
+    let window_is_set = settings.shuffle_window.is_some();
+    let named_split = settings.split.clone();
+    // The run is looked at later from other directories.
+    let settings = settings.absolute().context(NOT_ABSOLUTE)?;
+    let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
+    config.check_beginning().map_err(UsageError::Setting)?;
+    config.devices = devices;
+    let keeper = begun.and_then(|_| split_copy::keeper(run));
+    if let (Some(name), Some(begun)) = (&named_split, begun) {
+        split_copy::check_named(name, begun, run)?;
+    }
+    let current = config.split.is_empty();
+    if current {
+        config.split = current_split(&config.data)?;
+    }
+    watch.dataset(&config.data);
+    config.background.iter().for_each(|root| watch.dataset(root));
+    watch.advise("run the same command again");
+    let mut data = open_data(&config, keeper.as_deref(), current)?;
+    if begun.is_none() && !window_is_set {
+        let shards = data.dataset.index().shards.len();
+        config.shuffle_window = shuffle_window(data.training_bytes(&config), shards, memory::available());
+    }
+    let index = data.dataset.index();
+    // A data set that grew still has the run's tracks as they were.
+    let of_run = begun.map(|begun| &begun.data_checksum);
+    let checksum = of_run
+        .filter(|checksum| index.covers(checksum))
+        .unwrap_or(&index.checksum);
+    config.data_checksum.clone_from(checksum);
+    config.background_checksum = data.open_background(&config)?;
+    config.classes = data.dataset.classes().to_vec();
+    config.split_checksum.clone_from(&data.split.index.checksum);
+    if let Some(begun) = begun {
+        check_continues(&config, begun, run)?;
+    }
+    let split_from = match keeper {
+        Some(root) => root.join(split_copy::SPLIT_DIRECTORY),
+        None => split::directory(&config.data, &config.split)?,
+    };
+    Ok(Plan {
+        config,
+        data,
+        split_from,
+    })
+}
+
+/// The data set with the run's own split where it keeps one, else with the split that `config` names, which is the current
+/// one where none was named.
+fn open_data(config: &RunConfig, keeper: Option<&Path>, current: bool) -> anyhow::Result<RunData> {
+    let opened = match keeper {
+        Some(root) => RunData::of_run(config, root),
+        None => RunData::open(config),
+    };
+    opened.map_err(|error| {
+        let of_split = matches!(error, RunDataError::Split(_) | RunDataError::UnknownTrack { .. });
+        let error = anyhow::Error::from(error);
+        if !current || !of_split {
+            return error;
+        }
+        let path = config.data.join(SPLITS_DIRECTORY).join(CURRENT_FILE);
+        error.context(format!("the current split is the one that {} names", path.display()))
+    })
+}
+
+/// Refuses settings that would give other weights than the run that was begun.
+fn check_continues(config: &RunConfig, begun: &RunConfig, run: &Path) -> anyhow::Result<()> {
+    if config.data_checksum == begun.data_checksum && config.classes != begun.classes {
+        bail!(
+            "{} has grown by classes that the run in {} does not know ({} now, {} then); begin another run",
+            config.data.display(),
+            run.display(),
+            config.classes.len(),
+            begun.classes.len()
+        );
+    }
+    match config.difference(begun) {
+        Some(name) => bail!(
+            "the run in {} was begun with another {name}; leave it out, or begin another run",
+            run.display()
+        ),
+        None => Ok(()),
+    }
+}
+
+/// What became of a run.
+pub(super) struct Trained {
+    run: PathBuf,
+    device: String,
+    page: Option<PathBuf>,
+    pub(super) report: FitReport,
+}
+
+/// Trains as planned. `resumed` is the directory of a run that was begun.
+pub(super) fn train(
+    args: &FitArgs,
+    plan: Plan,
+    resumed: Option<RunDirectory>,
+    choices: &[DeviceChoice],
+    around: &Surroundings<'_>,
+) -> anyhow::Result<Trained> {
+    let Surroundings {
+        stop, watch, console, ..
+    } = *around;
+    let Plan {
+        config,
+        mut data,
+        split_from,
+    } = plan;
+    let mut devices = Vec::new();
+    let mut names = Vec::new();
+    for choice in choices {
+        let (device, name) = choice.open()?;
+        devices.push(device);
+        names.push(name);
+    }
+    let device_name = names.join(", ");
+    let compute = Compute::new(&config, &data, devices)?;
+    if args.verify {
+        verify_originals(&config, &data, stop)?;
+    }
+    // Nothing is written before everything that was asked for has been looked at.
+    let run = match resumed {
+        Some(run) => run,
+        None => RunDirectory::begin(&args.run)?,
+    };
+    announce(&config, &data, &device_name, console)?;
+    Stopped::check(stop)?;
+    let copies = prepare(&mut data, &config, watch, stop, console)?;
+    if let Some(directory) = copies.filter(|_| args.verify) {
+        verify_copies(&data.dataset, &training_kinds(&config), &directory, stop)?;
+    }
+    split_copy::keep(&data.split, &split_from, data.dataset.index(), &run)?;
+    watch.advise(&around.advice);
+    let report = fit(&config, &data, &run, &compute, &device_name, stop, console);
+    let report = report.map_err(|error| match error.downcast::<Stopped>() {
+        Ok(stopped) => stopped.on_device(&args.device).into(),
+        Err(other) => other,
+    })?;
+    let options = html::Options {
+        set: Some(Set::Val),
+        ..html::Options::default()
+    };
+    Ok(Trained {
+        run: args.run.clone(),
+        device: device_name,
+        page: report::write_page(&run, &config, &options),
+        report,
+    })
+}
+
+impl Trained {
+    pub(super) fn outcome(&self) -> Outcome {
+        let Self {
+            run,
+            device,
+            page,
+            report,
+        } = self;
+        let page = page
+            .as_ref()
+            .map_or(String::new(), |page| format!("\nreport {}", page.display()));
+        let validation = &report.validation;
+        let text = format!(
+            "{}\nbest epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}{page}",
+            report.ending,
+            report.best.epoch,
+            report.history.len(),
+            validation.tracks.describe(),
+            run.join(BEST_FILE).display(),
+            run.join(HISTORY_FILE).display(),
+            run.join(CURVES_FILE).display(),
+        );
+        let seconds: f64 = report.history.iter().map(|epoch| epoch.seconds).sum();
+        let waited: f64 = report.history.iter().map(|epoch| epoch.seconds * epoch.data_wait).sum();
+        let json = json!({
+            "command": "fit",
+            "run": run.to_string_lossy(),
+            "device": device,
+            "epochs": report.history.len(),
+            "best_epoch": report.best.epoch,
+            "ended": report.ending,
+            "seconds": seconds,
+            "data_wait": if seconds > 0.0 { waited / seconds } else { 0.0 },
+            "validation": validation,
+        });
+        Outcome { text, json }
+    }
+}
+
+/// Holds what is read where it lies against its checksums; copies are for later.
+fn verify_originals(config: &RunConfig, data: &RunData, stop: StopRequest<'_>) -> anyhow::Result<()> {
+    let kinds = match config.cache {
+        Cache::Local(_) => Vec::new(),
+        Cache::Mapped | Cache::Ram => training_kinds(config),
+    };
+    verify(&data.dataset, &kinds, stop)?;
+    if let Some(root) = &config.background {
+        verify(&Dataset::open(root)?, &[ShardKind::Waveform], stop)?;
+    }
+    Ok(())
+}
+
+/// The classes or tags that no track of a set has.
+fn missing_classes(data: &RunData, set: Set) -> Vec<&str> {
+    let tracks = data.tracks(set).unwrap_or_default();
+    let found: BTreeSet<usize> = tracks
+        .iter()
+        .flat_map(|&position| data.dataset.tags(position))
+        .collect();
+    let missing = data
+        .dataset
+        .classes()
+        .iter()
+        .enumerate()
+        .filter(|(class, _)| !found.contains(class));
+    missing.map(|(_, name)| &**name).collect()
+}
+
+/// Says what is about to be trained, and what is odd about its data.
+fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) -> anyhow::Result<()> {
+    let outputs = match data.dataset.task() {
+        Task::SingleLabel => "classes",
+        Task::MultiLabel => "tags",
+    };
+    let excerpts = match config.frame_seconds {
+        Some(_) => format!(" in {} excerpts", data.training.len()),
+        None => String::new(),
+    };
+    console.line(&format!(
+        "{} on {device}: {} training tracks{excerpts}, {} validation tracks in {} clips of split `{}`, {} {outputs}",
+        config.model,
+        data.tracks(Set::Train)?.len(),
+        data.tracks(Set::Val)?.len(),
+        data.clips(Set::Val)?.len(),
+        config.split,
+        config.classes.len(),
+    ));
+    for set in [Set::Train, Set::Val] {
+        let missing = missing_classes(data, set);
+        if !missing.is_empty() {
+            console.line(&format!(
+                "the {} set has no track of {}; `preprocess split` says which --ratios or --folds would give it some",
+                set.name(),
+                missing.join(", ")
+            ));
+        }
+    }
+    let constant = &data.split.normalization.constant_bands;
+    if config.model.description().input.has_mel() && !constant.is_empty() {
+        console.line(&format!(
+            "{} of {} mel bands never vary in the training set, as those above an MP3 encoder's low-pass do; they \
+             normalize to zero",
+            constant.len(),
+            data.dataset.features().n_mels,
+        ));
+    }
+    let leaks = &data.split.index.leaks;
+    if !leaks.artists.is_empty() || !leaks.recordings.is_empty() {
+        tracing::warn!(
+            "{} artists and {} recordings are in more than one set of this split, so scores are too optimistic",
+            leaks.artists.len(),
+            leaks.recordings.len(),
+        );
+    }
+    Ok(())
+}
