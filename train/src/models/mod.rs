@@ -7,18 +7,11 @@ mod encoder1d;
 mod encoder2d;
 mod fma_baselines;
 mod head;
-#[cfg(test)]
-mod hostile_weights;
-mod import;
 mod input;
 mod keras;
 mod multimodal;
 mod named;
 mod pattern;
-mod pickle_scan;
-mod pytorch_export;
-mod pytorch_file;
-mod pytorch_zip;
 mod recurrence;
 mod registry;
 mod system;
@@ -28,11 +21,11 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod vgg16;
+mod weights;
 
-pub use import::{ImportError, Transfer, export_weights, import_weights, transfer_weights};
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
 pub use named::{freeze, is_weight, parameter_ids, visit_named, weight_names};
 pub use pattern::{ParameterPattern, Penalty};
-pub use pytorch_export::export_pytorch;
 pub use registry::{Model, ModelKind};
 pub use system::{Blueprint, Defaults, Description, Monitor, Network};
+pub use weights::{ImportError, Transfer, export_pytorch, export_weights, import_weights, transfer_weights};

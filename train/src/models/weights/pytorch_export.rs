@@ -5,16 +5,14 @@
 //! layer's weight is `[outputs, inputs]`; a recurrent layer has the matrices of its gates one below the other, in the order
 //! of `torch.nn.LSTM`, `GRU` and `RNN`; VGG16's convolutions are numbered as torchvision numbers them.
 
-use super::vgg16::TORCHVISION_NAMES;
-use super::{Model, export_weights};
+use super::export::export_weights;
+use super::pytorch_file::PYTORCH_FORMAT;
+use crate::models::Model;
+use crate::models::vgg16::TORCHVISION_NAMES;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-
-/// The key and value of the file's metadata that say that its layouts are PyTorch's, as Hugging Face's libraries write
-/// them.
-pub const PYTORCH_FORMAT: (&str, &str) = ("format", "pt");
 
 /// The gates of an LSTM, a GRU and a plain recurrent layer, in PyTorch's order.
 const GATES: [&[&str]; 3] = [

@@ -8,6 +8,10 @@ use std::io::{Cursor, Read};
 use std::path::{Component, Path};
 use zip::{CompressionMethod, ZipArchive};
 
+/// The key and value of the file's metadata that say that its layouts are PyTorch's, as Hugging Face's libraries write
+/// them.
+pub const PYTORCH_FORMAT: (&str, &str) = ("format", "pt");
+
 /// Why a file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {

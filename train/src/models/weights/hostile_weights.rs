@@ -1,7 +1,8 @@
 //! Weights files that were made to hurt their reader, or got damaged on their way.
 
 use super::pytorch_file::crafted::{Entry, Precision, legacy_file, state_dict, zip_file};
-use super::{ImportError, Model, ModelKind, export_weights, import_weights, testing};
+use super::{ImportError, export_weights, import_weights};
+use crate::models::{Model, ModelKind, testing};
 use crate::testing::fault_rounds;
 use burn::tensor::Device;
 use proptest::prelude::*;

@@ -3,12 +3,9 @@
 //! Every tensor of the file must find its place and every parameter of the model a tensor, or nothing is changed. Weights of
 //! half or double precision become f32, in which all parameters are kept.
 
-use super::ParameterPattern;
-use super::named::parameter_ids;
-use super::pytorch_export::PYTORCH_FORMAT;
-use super::pytorch_file::{self, Refusal};
+use super::pytorch_file::{self, PYTORCH_FORMAT, Refusal};
 use super::pytorch_zip::without_zip64_end;
-use super::{Model, ModelKind};
+use crate::models::{Model, ModelKind, ParameterPattern, parameter_ids};
 use burn::store::{
     ApplyError, ApplyResult, FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot, ModuleStore, PathFilter,
     PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
@@ -269,18 +266,12 @@ fn describe_mismatch(kind: ModelKind, result: &ApplyResult, may_differ: impl Fn(
     lines
 }
 
-/// The weights as a safetensors file: plain names, no metadata, so that the same weights give the same bytes.
-pub fn export_weights(model: &Model) -> Result<Vec<u8>, String> {
-    let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
-    model.save_into(&mut store).map_err(|error| error.to_string())?;
-    store.get_bytes().map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::pytorch_file::crafted::Precision;
+    use crate::models::export_weights;
     use crate::models::testing;
+    use crate::models::weights::pytorch_file::crafted::Precision;
     use burn::tensor::Device;
     use safetensors::tensor::{Dtype, TensorView};
 

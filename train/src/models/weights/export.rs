@@ -1,0 +1,11 @@
+//! A model's weights as a safetensors file of ours.
+
+use crate::models::Model;
+use burn::store::SafetensorsStore;
+
+/// The weights as a safetensors file: plain names, no metadata, so that the same weights give the same bytes.
+pub fn export_weights(model: &Model) -> Result<Vec<u8>, String> {
+    let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
+    model.save_into(&mut store).map_err(|error| error.to_string())?;
+    store.get_bytes().map_err(|error| error.to_string())
+}
