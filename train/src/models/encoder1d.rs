@@ -28,8 +28,8 @@ pub fn steps(samples: usize) -> Option<usize> {
 
 /// Four blocks of convolution, batch norm and ReLU, with max pooling between them.
 ///
-/// Kernels and channels are those of the published checkpoint. The paper gives no strides: ARCHITECTURE.md says how
-/// these were found.
+/// Kernels and channels are those of the published checkpoint. The paper gives no strides:
+/// docs/explanation/decisions.md says how these were found.
 #[derive(Module, Debug)]
 pub struct Encoder1d {
     blocks: Vec<Block>,
