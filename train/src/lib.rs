@@ -10,35 +10,35 @@ pub mod augment;
 /// The networks, one file per paper, and their weights in other libraries' files.
 pub mod models;
 /// A planned clip in, model input out.
-pub mod frontend;
+mod frontend;
 /// Which clips, in what order, filled by how many threads.
 pub mod loader;
 /// Labels and scores in, metrics out.
-pub mod metrics;
+mod metrics;
 /// Vectors in, classes out.
-pub mod classical;
+mod classical;
 /// What a person may set.
 pub mod settings;
 /// The directory of a run, and the records in it.
-pub mod run;
+mod run;
 /// A data set that was opened for one run.
 pub mod data;
 /// One batch on the device.
 pub mod step;
 /// A model and a set in, predictions and metrics out.
-pub mod evaluation;
+mod evaluation;
 /// A run in, pages, tables and TensorBoard files out.
-pub mod report;
+mod report;
 /// The loop.
 pub mod training;
 /// A run and audio files in, classes out.
-pub mod predict;
+mod predict;
 /// Runs side by side.
-pub mod compare;
+mod compare;
 /// Many trainings, and the search over their settings.
-pub mod sweep;
+mod sweep;
 /// How fast this machine trains.
-pub mod bench;
+mod bench;
 /// The command line.
 pub mod cli;
 /// What each command does.

@@ -7,11 +7,8 @@ use std::str::FromStr;
 /// Augmentations of a run. Each is applied to half of the training clips.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Augment {
-    /// Gaussian noise.
     pub noise: bool,
-    /// Time stretch.
     pub stretch: bool,
-    /// Pitch shift.
     pub pitch_shift: bool,
     /// Sounds of another data set mixed in.
     pub background: bool,
@@ -20,7 +17,6 @@ pub struct Augment {
 }
 
 impl Augment {
-    /// Clips as they are.
     pub const NONE: Self = Self {
         noise: false,
         stretch: false,
@@ -106,13 +102,11 @@ impl<'de> Deserialize<'de> for Augment {
     }
 }
 
-/// Augmentations as asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AugmentChoice {
     /// Those of the model's paper.
     #[default]
     Paper,
-    /// These.
     These(Augment),
 }
 

@@ -9,7 +9,7 @@ mod stages;
 
 pub use check::{FrontEndDifference, compare_front_ends};
 pub use outputs::write_outputs;
-pub use stages::{BenchError, measure};
+pub use stages::measure;
 
 use crate::settings::RunConfig;
 
@@ -26,9 +26,7 @@ pub enum Stage {
     Upload,
     /// The model, recording for the way back, and the loss.
     Forward,
-    /// Gradients.
     Backward,
-    /// Adam.
     Optimizer,
     /// Forward, backward and optimizer on a batch that lies on the device: what the device alone can do.
     Step,
@@ -56,10 +54,8 @@ impl Stage {
     }
 }
 
-/// What one stage takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measurement {
-    /// Which.
     pub stage: Stage,
     /// Seconds per batch.
     pub seconds: f64,
@@ -101,7 +97,6 @@ pub fn to_csv(
     measurements.iter().map(row).collect()
 }
 
-/// A figure, or nothing.
 fn cell(figure: Option<f64>, decimals: usize) -> String {
     figure.map_or(String::new(), |figure| format!("{figure:.decimals$}"))
 }

@@ -30,10 +30,8 @@ pub enum BenchError {
     /// The training set is missing.
     #[error(transparent)]
     Data(#[from] crate::data::run_data::RunDataError),
-    /// The device gave up.
     #[error("the device failed: {0}")]
     Device(String),
-    /// A step failed.
     #[error("a training step failed: {0:#}")]
     Step(anyhow::Error),
 }
@@ -230,7 +228,6 @@ fn synced<T>(device: &Device, work: impl FnOnce() -> T) -> Result<(T, f64), Benc
     Ok((result, began.elapsed().as_secs_f64()))
 }
 
-/// The median.
 fn alone(stage: Stage, mut seconds: Vec<f64>) -> Measurement {
     seconds.sort_by(f64::total_cmp);
     Measurement {

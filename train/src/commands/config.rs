@@ -10,7 +10,6 @@ use serde_json::json;
 const DATA: &str = "DATASET";
 const WEIGHTS: &str = "WEIGHTS.pt";
 
-/// Prints a settings file.
 pub fn run_config(args: ConfigArgs) -> anyhow::Result<Outcome> {
     let named = args.settings.data.is_some();
     let needs_weights = args

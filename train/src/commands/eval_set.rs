@@ -104,7 +104,6 @@ fn check_trained(root: &Path, members: &[Member]) -> anyhow::Result<()> {
 }
 
 impl SetEvaluation {
-    /// The metrics for scripts.
     fn figures(&self) -> Map<String, Value> {
         let entry = &self.entry;
         let mut figures = members_table::json(&self.rows);

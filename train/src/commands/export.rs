@@ -19,13 +19,10 @@ use shared::runtime::rng::{Purpose, stream};
 use std::collections::HashMap;
 use std::fs;
 
-/// The state dict.
 const WEIGHTS_FILE: &str = "weights.safetensors";
-/// What the model takes.
 const CONFIG_FILE: &str = "config.json";
 /// Input and output for another implementation to be checked with.
 const CHECK_FILE: &str = "check.safetensors";
-/// Clips in it.
 const CHECK_CLIPS: usize = 2;
 
 /// Writes a run's weights in PyTorch's names and layouts, what belongs to them, and a batch to check them with.

@@ -57,7 +57,6 @@ fn columns(runs: &[MemberFigures]) -> Vec<(&'static str, &'static str, Vec<f64>)
     all.into_iter().filter_map(column).collect()
 }
 
-/// The table in text.
 pub(super) fn text(runs: &[MemberFigures]) -> String {
     let columns = columns(runs);
     let mut table = format!("{:<18}  {:>10}", "run", "best epoch");

@@ -35,7 +35,6 @@ use serde_json::{Value, json};
 /// What a command says at its end: for people, and for scripts.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Lines for standard output.
     pub text: String,
     /// The line that `--json` prints.
     pub json: Value,
@@ -45,9 +44,7 @@ pub struct Outcome {
 #[derive(Debug, thiserror::Error)]
 #[error("{sentence}")]
 pub struct Incomplete {
-    /// What there is.
     pub outcome: Outcome,
-    /// What there is not.
     pub sentence: String,
 }
 
@@ -66,7 +63,6 @@ pub enum UsageError {
     /// The settings file is not one.
     #[error("{path}: {detail}")]
     ConfigFile {
-        /// The file.
         path: String,
         /// What is wrong with it.
         detail: String,

@@ -15,18 +15,14 @@ pub enum FeatureError {
     /// Their run's record cannot be read.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// The features differ.
     #[error(
         "the weights of {} were trained on other features than {} has: {differences}; build a data set with the weights' \
          settings, or use them all the same with --ignore-features",
         run.display(), data.display()
     )]
     Differ {
-        /// The run.
         run: PathBuf,
-        /// The data set.
         data: PathBuf,
-        /// In words.
         differences: String,
     },
 }

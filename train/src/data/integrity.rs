@@ -17,30 +17,24 @@ pub enum IntegrityError {
     /// A table or the summary.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// A shard.
     #[error(
         "shard {} is damaged: {detail}{}; run `preprocess verify --repair {}`", path.display(), more(*others),
         dataset.display()
     )]
     Shard {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it, and with which track.
         detail: String,
-        /// Problems beside this one.
         others: usize,
-        /// The data set.
         dataset: PathBuf,
     },
     /// A copy of a shard that is good.
     #[error("{} is no longer a copy of its shard: {detail}; delete it, and it will be copied again", path.display())]
     Copy {
-        /// The copy.
         path: PathBuf,
         /// What is wrong with it, and with which track.
         detail: String,
     },
-    /// A signal came.
     #[error("the data set was not checked to its end")]
     Stopped(#[from] Stopped),
 }

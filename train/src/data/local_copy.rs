@@ -29,7 +29,6 @@ pub enum CopyError {
     /// The shard could not be read.
     #[error("shard {} could not be copied: {source}; check the disk or mount that it lies on", path.display())]
     Source {
-        /// The shard.
         path: PathBuf,
         /// What the operating system answered.
         r#source: io::Error,
@@ -37,7 +36,6 @@ pub enum CopyError {
     /// The shard is not what the index says, so that its copy is not.
     #[error("shard {} was not copied: {detail}; run `preprocess verify --repair` on its data set", path.display())]
     Damaged {
-        /// The shard.
         path: PathBuf,
         /// What is wrong with it.
         detail: String,
@@ -51,17 +49,14 @@ pub enum CopyError {
     /// The directory cannot be used.
     #[error("could not use {} for copies of shards: {source}; name another directory with --cache local", path.display())]
     Directory {
-        /// The directory.
         path: PathBuf,
         /// What the operating system answered.
         r#source: io::Error,
     },
-    /// A signal came.
     #[error("the shards were not all copied")]
     Stopped(#[from] Stopped),
 }
 
-/// What was done.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Copied {
     /// The directory below which the copies lie as shards do below the data set's.

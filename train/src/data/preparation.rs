@@ -22,7 +22,6 @@ pub enum PreparationError {
     /// They do not fit into memory.
     #[error("could not bring the shards of {} into memory: {source}; use --cache mapped", path.display())]
     Memory {
-        /// The data set.
         path: PathBuf,
         /// What the operating system answered.
         r#source: io::Error,

@@ -18,9 +18,7 @@ use std::path::{Path, PathBuf};
 /// What batches are made of.
 #[derive(Debug)]
 pub struct RunData {
-    /// The data set.
     pub dataset: Dataset,
-    /// The split.
     pub split: Split,
     /// The data set's feature settings, with the run's length of a clip.
     pub features: FeatureConfig,
@@ -45,39 +43,20 @@ pub enum RunDataError {
     Split(#[from] SplitError),
     /// The split names a track that the data set does not have.
     #[error("split `{split}` names track {track_id}, which the data set does not have; make a new split")]
-    UnknownTrack {
-        /// The split.
-        split: String,
-        /// The track.
-        track_id: u64,
-    },
+    UnknownTrack { split: String, track_id: u64 },
     /// A track without exactly one label.
     #[error("track {track_id} has {labels} labels; a genre classifier needs exactly one on every track")]
-    NotSingleLabel {
-        /// The track.
-        track_id: u64,
-        /// How many it has.
-        labels: usize,
-    },
-    /// A set without tracks.
+    NotSingleLabel { track_id: u64, labels: usize },
     #[error("split `{split}` has no {set} tracks; make one with other ratios")]
-    EmptySet {
-        /// The split.
-        split: String,
-        /// The set.
-        set: &'static str,
-    },
+    EmptySet { split: String, set: &'static str },
     /// The clips are not what the model is made for.
     #[error(
         "{model} needs {needed}; the data set's clips have {} samples and [{}, {}] spectrograms. Build it with other \
          feature settings, or change --frame-seconds", has.samples, has.spectrogram[0], has.spectrogram[1]
     )]
     Shape {
-        /// The model.
         model: ModelKind,
-        /// In words.
         needed: String,
-        /// What there is.
         has: InputShape,
     },
     /// Classes have no area to watch.
@@ -88,10 +67,7 @@ pub enum RunDataError {
     TagsCannotBeBalanced,
     /// A data set of an earlier version.
     #[error("{} keeps no statistics of its tracks; build it again", path.display())]
-    NoStatistics {
-        /// The data set.
-        path: PathBuf,
-    },
+    NoStatistics { path: PathBuf },
     /// Statistics that cannot be normalized.
     #[error("the tracks' statistics cannot be normalized")]
     Statistics(#[from] VectorError),
@@ -102,20 +78,12 @@ pub enum RunDataError {
     #[error(
         "--frame-seconds {seconds} is {hops} hops of the data set, and an excerpt needs at least {least}; make it longer"
     )]
-    ExcerptTooShort {
-        /// As asked for.
-        seconds: f64,
-        /// Hops in it.
-        hops: usize,
-        /// So many are needed.
-        least: usize,
-    },
+    ExcerptTooShort { seconds: f64, hops: usize, least: usize },
     /// The ends that are left out are all there is.
     #[error(
         "--skip-seconds {seconds} at either end leaves no excerpt of any track; the longest has {longest:.1} seconds"
     )]
     SkippedAll {
-        /// As asked for.
         seconds: f64,
         /// The longest track, in seconds.
         longest: f64,
@@ -123,7 +91,6 @@ pub enum RunDataError {
     /// The requested excerpt is longer than every track.
     #[error("--frame-seconds {seconds} is longer than every track; the longest has {longest:.1} seconds")]
     ExcerptTooLong {
-        /// As asked for.
         seconds: f64,
         /// The longest track, in seconds.
         longest: f64,

@@ -137,7 +137,6 @@ pub struct TopFigures {
 /// Features that cannot be classified.
 #[derive(Debug, thiserror::Error)]
 pub enum TopError {
-    /// They cannot be normalized.
     #[error(transparent)]
     Vectors(#[from] VectorError),
     /// They cannot be learned from.

@@ -5,7 +5,6 @@ use shared::dataset::{Dataset, DatasetError};
 use shared::dsp::PCM_FULL_SCALE;
 use std::path::{Path, PathBuf};
 
-/// The sounds.
 #[derive(Debug)]
 pub struct Background {
     dataset: Dataset,
@@ -23,7 +22,6 @@ pub enum BackgroundError {
          --sample-rate {expected}", path.display()
     )]
     SampleRate {
-        /// The sounds' data set.
         path: PathBuf,
         /// Its rate, in Hz.
         found: u32,
@@ -32,10 +30,7 @@ pub enum BackgroundError {
     },
     /// There are none.
     #[error("{} holds no sound; build it of other files", path.display())]
-    Empty {
-        /// The sounds' data set.
-        path: PathBuf,
-    },
+    Empty { path: PathBuf },
 }
 
 impl Background {

@@ -28,7 +28,6 @@ const STRETCH_HOP_LENGTH: usize = 512;
 /// What a front end is planned for.
 #[derive(Debug)]
 pub struct HostSetup<'a> {
-    /// What the model takes.
     pub input: InputKind,
     /// The data set's feature settings, with the run's length of a clip.
     pub features: &'a FeatureConfig,
@@ -145,7 +144,6 @@ impl HostFrontEnd {
         self.background = Some(background);
     }
 
-    /// What the model takes.
     pub fn input(&self) -> InputKind {
         self.input
     }

@@ -15,9 +15,8 @@ mod statistics;
 pub use background::{Background, BackgroundError};
 pub use device::{DeviceFrontEnd, UnsupportedFeatures};
 pub use host::{ClipOutput, HostFrontEnd, HostScratch, HostSetup, Track};
-pub use image::{ResizeScratch, resize_bilinear, transform};
 pub(crate) use normalize::check_vectors;
-pub use normalize::{Normalize, VectorError, VectorScaler, min_max};
+pub use normalize::{Normalize, VectorError, VectorScaler};
 pub use stage_times::{StageTimes, timed};
 pub use statistics::StatisticsKind;
 

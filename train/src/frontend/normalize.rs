@@ -26,10 +26,8 @@ pub enum VectorError {
     /// There is nothing to take figures from.
     #[error("there is not one training vector; give at least one")]
     Empty,
-    /// Not whole rows.
     #[error("{values} values are not whole vectors of {dimension}; was the same feature extracted for all?")]
     Shape {
-        /// Values given.
         values: usize,
         /// Values per vector.
         dimension: usize,
@@ -39,11 +37,9 @@ pub enum VectorError {
         "value {column} of vector {row} (both counted from 0) is {value}; leave that vector out or extract it anew"
     )]
     NotFinite {
-        /// The vector.
         row: usize,
         /// The place in the vector.
         column: usize,
-        /// NaN or an infinity.
         value: f32,
     },
 }

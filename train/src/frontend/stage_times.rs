@@ -8,14 +8,12 @@ use std::time::{Duration, Instant};
 pub struct StageTimes {
     /// Copying out of the mapped shards, page faults included, with the conversion to f32.
     pub read: Duration,
-    /// Noise and time stretch.
     pub augment: Duration,
     /// Mel spectrogram, dB and normalization.
     pub front_end: Duration,
 }
 
 impl StageTimes {
-    /// All stages together.
     pub fn total(&self) -> Duration {
         self.read + self.augment + self.front_end
     }

@@ -14,7 +14,6 @@ pub enum StatisticsKind {
 }
 
 impl StatisticsKind {
-    /// Figures of a track.
     pub fn figures(self) -> usize {
         match self {
             Self::Mfcc => MFCC_STATISTICS,

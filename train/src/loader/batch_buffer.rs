@@ -23,12 +23,10 @@ pub struct BatchBuffer {
     /// `[batch, source samples]` as they lie in the shards, zeros behind a track's end; empty where the host makes the
     /// model input.
     pub pcm: Vec<i16>,
-    /// What filling it took.
     pub times: StageTimes,
 }
 
 impl BatchBuffer {
-    /// Clips in the batch.
     pub fn clips(&self) -> usize {
         self.excerpts.len()
     }

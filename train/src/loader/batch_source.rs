@@ -11,18 +11,15 @@ use shared::dsp::features::FeatureConfig;
 pub enum Clips {
     /// At the excerpt's place or one that is drawn, with augmentations; both drawn from (seed, epoch, track).
     Training {
-        /// The run's seed.
         seed: u64,
         /// The epoch.
         epoch: u64,
-        /// Which augmentations.
         augment: Augment,
     },
     /// At the excerpt's place, unchanged.
     Evaluation,
 }
 
-/// What a batch holds.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
     /// Model input, made by the loader's threads.
@@ -37,9 +34,7 @@ pub enum Target<'a> {
 /// Everything that a batch is a function of, besides its number.
 #[derive(Debug)]
 pub struct BatchSource<'a> {
-    /// The tracks.
     pub dataset: &'a Dataset,
-    /// What is drawn from.
     pub excerpts: &'a [Excerpt],
     /// The data set's feature settings, with the run's length of a clip.
     pub features: &'a FeatureConfig,

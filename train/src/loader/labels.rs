@@ -13,7 +13,6 @@ pub struct Labels {
 /// The labels of some clips.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LabelsView<'a> {
-    /// One class each.
     Classes(&'a [usize]),
     /// `[clips, tags]`, 1 where the tag is there and 0 where it is not.
     Tags(&'a [f32]),
@@ -47,13 +46,11 @@ impl Labels {
         }
     }
 
-    /// Appends another's.
     pub fn extend(&mut self, other: &Self) {
         self.classes.extend_from_slice(&other.classes);
         self.tags.extend_from_slice(&other.tags);
     }
 
-    /// All labels.
     pub fn view(&self) -> LabelsView<'_> {
         if self.tags.is_empty() {
             LabelsView::Classes(&self.classes)

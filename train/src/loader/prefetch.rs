@@ -22,16 +22,13 @@ pub struct Prefetch {
     scratches: Vec<HostScratch>,
 }
 
-/// How the consumer fared.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PrefetchReport {
     /// Time that it waited for a batch to be ready.
     pub waited: Duration,
     /// Time from the first batch asked for to the last one consumed.
     pub elapsed: Duration,
-    /// Batches consumed.
     pub batches: usize,
-    /// Clips in them.
     pub clips: usize,
     /// Sum over batches of how many others were ready when one was taken: the queue's depth.
     pub ready: usize,
@@ -101,7 +98,6 @@ impl Prefetch {
     }
 }
 
-/// A loader thread.
 fn load(
     source: &BatchSource<'_>,
     next: &AtomicUsize,

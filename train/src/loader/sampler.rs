@@ -64,7 +64,6 @@ impl Batches {
         }
     }
 
-    /// Number of batches.
     pub fn len(&self) -> usize {
         self.order.len().div_ceil(self.batch_size)
     }
@@ -74,12 +73,10 @@ impl Batches {
         self.order.is_empty()
     }
 
-    /// Tracks in all batches.
     pub fn tracks(&self) -> usize {
         self.order.len()
     }
 
-    /// All tracks, in order.
     pub fn order(&self) -> &[usize] {
         &self.order
     }
@@ -106,7 +103,6 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    /// Shards of ten tracks.
     fn order(positions: &[usize], window: usize, seed: u64, epoch: u64) -> Vec<usize> {
         training_order(positions, |position| position / 10, window, seed, epoch)
     }

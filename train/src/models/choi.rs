@@ -78,7 +78,6 @@ const CRNN: [(usize, [usize; 2]); 4] = [(64, [2, 2]), (128, [3, 3]), (128, [4, 4
 /// Frames that the pools make one step of.
 const CRNN_FRAMES: usize = 2 * 3 * 4 * 4;
 const CRNN_BLOCK_DROPOUT: f64 = 0.1;
-/// Width of both GRUs.
 const HIDDEN: usize = 32;
 
 fn accepts(shape: &InputShape) -> Result<(), String> {

@@ -43,7 +43,6 @@ struct Block {
 }
 
 impl Encoder1d {
-    /// Fresh weights.
     pub fn new(device: &Device) -> Self {
         let blocks = (0..CHANNELS.len())
             .map(|at| {

@@ -59,7 +59,6 @@ impl Block {
 }
 
 impl Encoder2d {
-    /// Fresh weights.
     pub fn new(device: &Device) -> Self {
         let blocks = (0..CHANNELS.len())
             .map(|at| Block::new(if at == 0 { 1 } else { CHANNELS[at - 1] }, CHANNELS[at], device))

@@ -20,12 +20,7 @@ pub enum SpectrogramKind {
     /// to [0, 1]: `[129, (samples - 32) / 224]`.
     Psd,
     /// The mel spectrogram as an image: its 80 dB (`top_db`) scaled to [0, 1], resized.
-    Image {
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-    },
+    Image { height: usize, width: usize },
 }
 
 /// What a model is fed with.
@@ -40,7 +35,6 @@ pub struct InputKind {
 }
 
 impl InputKind {
-    /// Nothing, to be extended.
     pub const NONE: Self = Self {
         waveform: None,
         spectrogram: None,
@@ -94,7 +88,6 @@ pub struct InputShape {
     pub samples: usize,
     /// Rows (frequencies, low ones first) and columns (time) of the spectrogram.
     pub spectrogram: [usize; 2],
-    /// Figures.
     pub statistics: usize,
 }
 

@@ -16,7 +16,6 @@ pub fn conv2d(channels: [usize; 2], kernel: [usize; 2], device: &Device) -> Conv
     layer
 }
 
-/// A dense layer.
 pub fn dense(inputs: usize, outputs: usize, device: &Device) -> Linear {
     let config = LinearConfig::new(inputs, outputs);
     let mut layer = config.with_initializer(GLOROT_UNIFORM).init(device);

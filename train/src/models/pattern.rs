@@ -61,7 +61,6 @@ impl FromStr for ParameterPattern {
 pub struct Penalty {
     /// Which weights. Biases and batch norms are left alone, whatever matches.
     pub pattern: ParameterPattern,
-    /// How much.
     pub lambda: f32,
 }
 

@@ -13,7 +13,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 macro_rules! systems {
     ($($(#[$doc:meta])* $variant:ident($network:ty) = $system:path,)+) => {
-        /// A system by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum ModelKind {
             $(#[doc = concat!("`", stringify!($system), "`")] $variant,)+
@@ -46,7 +45,6 @@ macro_rules! systems {
         }
 
         impl Model {
-            /// Which system it is.
             pub fn kind(&self) -> ModelKind {
                 match self {
                     $(Self::$variant(_) => ModelKind::$variant,)+

@@ -27,7 +27,6 @@ impl Monitor {
         self == Self::Loss
     }
 
-    /// The figure, for people.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Loss => "loss",
@@ -41,7 +40,6 @@ impl Monitor {
 /// What the paper trains a system with, where the command line says nothing else.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Defaults {
-    /// Adam's learning rate.
     pub lr: f64,
     /// Clips per step.
     pub batch_size: usize,
@@ -49,7 +47,6 @@ pub struct Defaults {
     pub epochs: usize,
     /// Epochs without a better validation figure before training stops; 0 never stops.
     pub patience: usize,
-    /// What is better.
     pub monitor: Monitor,
     /// L2 penalty on every parameter, as PyTorch's `Adam(weight_decay=…)` adds it to the gradient.
     pub weight_decay: f32,
@@ -93,7 +90,6 @@ pub struct PytorchNames {
 }
 
 impl PytorchNames {
-    /// The same names.
     pub const SAME: Self = Self {
         renames: &[],
         ignored: &[],
@@ -111,7 +107,6 @@ pub struct Description {
     pub summary: &'static str,
     /// What it is fed with.
     pub input: InputKind,
-    /// The paper's settings.
     pub defaults: Defaults,
     /// Whether a model can be built for inputs of this shape; if not, a sentence on what it needs.
     pub accepts: fn(&InputShape) -> Result<(), String>,
@@ -143,7 +138,6 @@ pub struct System<N> {
 pub struct Blueprint {
     /// One clip's input.
     pub shape: InputShape,
-    /// Outputs.
     pub classes: usize,
     /// Share of activations zeroed before the last dense layers.
     pub dropout: f64,

@@ -129,7 +129,6 @@ const HE_NORMAL: Initializer = Initializer::KaimingNormal {
     fan_out_only: false,
 };
 
-/// PyTorch's.
 const LEAKY_SLOPE: f64 = 0.01;
 /// Values of a signal's max pool, and taps of its convolutions.
 const THREE: usize = 3;
@@ -139,10 +138,8 @@ const HIDDEN: usize = 256;
 /// Width of the dense layer before the classifier, where there is one.
 const DENSE: usize = 100;
 
-/// Blocks on a signal.
 #[derive(Clone, Copy, Debug)]
 struct SignalBlocks {
-    /// Channels after each block.
     channels: &'static [usize],
     /// The first ones end with max pooling.
     pooled: usize,

@@ -18,7 +18,6 @@ pub const fn recurrent(gates: usize, inputs: usize, hidden: usize) -> usize {
     gates * (dense(inputs, hidden) + dense(hidden, hidden))
 }
 
-/// Four gates.
 pub const fn lstm(inputs: usize, hidden: usize) -> usize {
     recurrent(4, inputs, hidden)
 }
@@ -33,7 +32,6 @@ pub fn model(kind: ModelKind, classes: usize, device: &Device) -> Model {
     kind.init(&blueprint, device)
 }
 
-/// Its trainable parameters.
 pub fn parameters(kind: ModelKind, classes: usize) -> usize {
     model(kind, classes, &Device::flex().autodiff()).trainable_parameters()
 }

@@ -70,7 +70,6 @@ pub struct Features {
 }
 
 impl Features {
-    /// Fresh weights.
     pub fn new(device: &Device) -> Self {
         let mut inputs = 3;
         let conv = |&outputs: &usize| {

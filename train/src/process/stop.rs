@@ -75,11 +75,9 @@ pub enum Stopped {
     /// The run's checkpoint holds everything.
     #[error("stopped by {signal} at step {step}; continue with `{}`", resume_fit(run, device))]
     AtStep {
-        /// The signal's name.
         signal: &'static str,
         /// Steps done since the run began.
         step: u64,
-        /// The run's directory.
         run: PathBuf,
         /// What `--device` named.
         device: String,
@@ -87,7 +85,6 @@ pub enum Stopped {
     /// One of a set of runs was being trained; what was done is kept.
     #[error("stopped by {signal} at {member}; continue with `{}`", resume_fit(run, device))]
     InSet {
-        /// The signal's name.
         signal: &'static str,
         /// The run under way: `seed 4`, `fold 2`.
         member: String,
@@ -104,13 +101,11 @@ pub enum Stopped {
         resume_sweep(sweep, devices, *jobs_per_device)
     )]
     Sweep {
-        /// The signal's name.
         signal: &'static str,
         /// Trials that need nothing more.
         done: usize,
         /// All of them.
         trials: usize,
-        /// The sweep's directory.
         sweep: PathBuf,
         /// What `--devices` named.
         devices: String,
@@ -119,10 +114,7 @@ pub enum Stopped {
     },
     /// There was nothing to keep yet.
     #[error("stopped by {signal} before training began; run the same command again")]
-    BeforeTraining {
-        /// The signal's name.
-        signal: &'static str,
-    },
+    BeforeTraining { signal: &'static str },
 }
 
 impl Stopped {

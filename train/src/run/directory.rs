@@ -6,7 +6,6 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A run's directory.
 #[derive(Debug)]
 pub struct RunDirectory {
     root: PathBuf,
@@ -19,33 +18,18 @@ pub struct RunDirectory {
 pub enum RunError {
     /// `fit` without `--resume` on a run that was begun.
     #[error("{} holds a run already; continue it with --resume, or name another directory", path.display())]
-    Begun {
-        /// The directory.
-        path: PathBuf,
-    },
+    Begun { path: PathBuf },
     /// `--resume` or `eval` on a directory without a run.
     #[error("{} holds no run: it has no {CONFIG_FILE}; begin one with `train fit --run {}`", path.display(),
             path.display())]
-    NoRun {
-        /// The directory.
-        path: PathBuf,
-    },
+    NoRun { path: PathBuf },
     /// A set of runs where a run was asked for.
     #[error("{} holds a set of runs and not one run; name one of the directories in it", path.display())]
-    SetOfRuns {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// Another process writes it.
+    SetOfRuns { path: PathBuf },
     #[error("another `train` is working on {}; wait for it to end, or name another directory", path.display())]
-    Busy {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// The operating system refused.
+    Busy { path: PathBuf },
     #[error("could not use {}: {source}", path.display())]
     Io {
-        /// The file or directory.
         path: PathBuf,
         /// What the operating system answered.
         r#source: io::Error,
@@ -53,7 +37,6 @@ pub enum RunError {
     /// A file is not what this program writes.
     #[error("{} cannot be read: {detail}", path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         detail: String,
@@ -133,7 +116,6 @@ impl RunDirectory {
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
-    /// Saves the resolved settings.
     pub fn save_config(&self, config: &RunConfig) -> Result<(), RunError> {
         let text = toml::to_string(config).expect("plain settings always serialize");
         self.write(CONFIG_FILE, text.as_bytes())
@@ -168,7 +150,6 @@ impl RunDirectory {
         self.root.join(name)
     }
 
-    /// The directory.
     pub fn root(&self) -> &Path {
         &self.root
     }

@@ -11,19 +11,13 @@ use std::fmt;
 #[serde(rename_all = "snake_case", tag = "reason")]
 pub enum Ending {
     /// As many epochs were trained as were asked for.
-    AllEpochs {
-        /// How many.
-        epochs: usize,
-    },
+    AllEpochs { epochs: usize },
     /// The validation metric did not improve for `patience` epochs.
     EarlyStopping {
-        /// Epochs that were trained.
         epochs: usize,
         /// The one with the best validation metric.
         best_epoch: usize,
-        /// The metric.
         monitor: Monitor,
-        /// The setting.
         patience: usize,
     },
 }

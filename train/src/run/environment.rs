@@ -3,7 +3,6 @@
 use crate::run::directory::{RunDirectory, RunError};
 use serde::{Deserialize, Serialize};
 
-/// The file.
 pub const ENVIRONMENT_FILE: &str = "environment.json";
 
 /// The machine and the program that trained last; a run that was resumed elsewhere says where it ended.
@@ -11,7 +10,6 @@ pub const ENVIRONMENT_FILE: &str = "environment.json";
 pub struct Environment {
     /// The devices as `--device` names them: `cpu`, `cuda:0`, `cuda:0, cuda:1`.
     pub device: String,
-    /// Version of this program.
     pub version: String,
     /// The operating system: `linux`.
     pub system: String,
@@ -33,7 +31,6 @@ impl Environment {
         }
     }
 
-    /// Writes the file.
     pub fn write(&self, run: &RunDirectory) -> Result<(), RunError> {
         let mut json = serde_json::to_vec_pretty(self).expect("plain data always serializes");
         json.push(b'\n');

@@ -11,7 +11,6 @@ pub const LOOKS_FILE: &str = "looks.csv";
 /// One judgement of an epoch's weights; judging them again shows nothing new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Look {
-    /// The set.
     pub set: Set,
     /// The epoch, counted from 1.
     pub best_epoch: usize,

@@ -14,10 +14,8 @@ const COLUMNS: [&str; 3] = ["track_id", "labels", "predicted"];
 /// From this probability on a tag is predicted, where nothing else is said.
 const DEFAULT_THRESHOLD: f32 = 0.5;
 
-/// One track.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// The track.
     pub track_id: u64,
     /// The true classes, as places in [`Predictions::classes`], in the order of the track's row in `tracks.csv`.
     pub labels: Vec<usize>,
@@ -128,7 +126,6 @@ impl Predictions {
         tally
     }
 
-    /// Of no track yet.
     pub fn new(classes: Vec<String>) -> Self {
         Self {
             classes,

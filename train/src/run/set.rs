@@ -32,7 +32,6 @@ pub enum Members {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FoldSplit {
-    /// The split's name.
     pub split: String,
     /// The checksum of its `split.json`.
     pub checksum: String,
@@ -43,9 +42,7 @@ pub struct FoldSplit {
 pub struct Member {
     /// `seed 4`, `fold 2`.
     pub label: String,
-    /// Its directory.
     pub path: PathBuf,
-    /// Its settings.
     pub config: RunConfig,
 }
 
@@ -84,7 +81,6 @@ impl RunSet {
         directory.write(RUN_SET_FILE, text.as_bytes())
     }
 
-    /// Runs in it.
     fn len(&self) -> usize {
         match &self.members {
             Members::Seeds(seeds) => seeds.len(),

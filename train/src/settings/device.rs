@@ -7,7 +7,6 @@ use burn::tensor::Device;
 pub enum DeviceChoice {
     /// CUDA where it can be had, else the CPU.
     Auto,
-    /// The CPU.
     Cpu,
     /// A CUDA device by its number.
     Cuda(usize),
@@ -28,7 +27,6 @@ pub enum DeviceError {
     /// CUDA was asked for and does not answer.
     #[error("CUDA device {index} does not answer: {detail}; check the driver with nvidia-smi, or use --device cpu")]
     NoAnswer {
-        /// The device's number.
         index: usize,
         /// What the attempt ended with.
         detail: String,

@@ -4,7 +4,6 @@ use super::{RunConfig, Settings};
 use clap::{Args, Command};
 use std::fmt::Write as _;
 
-/// Columns of a comment.
 const WIDTH: usize = 100;
 /// Settings that are about a machine or a data set and not about a training: given as comments, so that the file fits
 /// others too.

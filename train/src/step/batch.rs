@@ -17,7 +17,6 @@ pub struct DeviceFailure(String);
 /// Turns batches on the host into model input on the device.
 #[derive(Clone, Copy, Debug)]
 pub struct Uploader<'a> {
-    /// What the model takes.
     pub input: InputKind,
     /// The size of one clip's input.
     pub shape: &'a InputShape,
@@ -25,7 +24,6 @@ pub struct Uploader<'a> {
     pub front_end: Option<&'a DeviceFrontEnd>,
     /// Type of the encoders' activations.
     pub dtype: FloatDType,
-    /// Where to.
     pub device: &'a Device,
 }
 
@@ -68,7 +66,6 @@ impl Uploader<'_> {
 
 /// What a step makes small, and how far it goes.
 pub struct Rule {
-    /// The loss.
     pub objective: Objective,
     /// Learning rates, parameter by parameter.
     pub lr: ModuleLearningRate,

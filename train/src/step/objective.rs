@@ -11,7 +11,6 @@ use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use shared::dataset::Task;
 
-/// A run's loss.
 #[derive(Clone, Debug)]
 pub struct Objective {
     /// How much each class's samples count, or each tag's presence; none where all count the same.

@@ -17,11 +17,8 @@ pub struct DeviceTimes {
 /// An epoch, or as much of it as is over.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace<'a> {
-    /// The data side.
     pub loader: &'a PrefetchReport,
-    /// The other.
     pub device: DeviceTimes,
-    /// The run's settings.
     pub config: &'a RunConfig,
     /// Whether loader threads and training share the processor.
     pub on_cpu: bool,

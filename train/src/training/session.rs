@@ -27,7 +27,6 @@ use burn::module::Module;
 use shared::dataset::split::Set;
 use std::time::Instant;
 
-/// A run in training.
 pub struct Session<'a> {
     config: &'a RunConfig,
     data: &'a RunData,
@@ -48,7 +47,6 @@ pub struct TrainedEpoch {
     pub number: usize,
     /// In this process and in those before it.
     pub spent: Spent,
-    /// In this process alone.
     pub loader: PrefetchReport,
     pub device: DeviceTimes,
     tally: Tally,
@@ -136,7 +134,6 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Evaluates the validation set.
     pub fn evaluate(&mut self, epoch: &TrainedEpoch) -> anyhow::Result<Judgement> {
         let trained = self.progress.at(
             epoch.number as u64 * self.steps_per_epoch,

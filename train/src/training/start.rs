@@ -19,7 +19,6 @@ use shared::runtime::rng::{Purpose, stream};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Where the run stands.
 pub const CHECKPOINT_FILE: &str = "last.checkpoint";
 
 /// Fresh weights, imported ones, or those of the last checkpoint.

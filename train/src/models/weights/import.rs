@@ -23,36 +23,21 @@ use tempfile::NamedTempFile;
 pub enum ImportError {
     /// An extension that no reader is known for.
     #[error("{} is neither a .safetensors nor a .pt or .pth file; give one of these", path.display())]
-    UnknownFormat {
-        /// The file.
-        path: PathBuf,
-    },
+    UnknownFormat { path: PathBuf },
     /// The file cannot be read.
     #[error("could not read weights from {}: {detail}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the reader said.
-        detail: String,
-    },
+    Unreadable { path: PathBuf, detail: String },
     /// The file holds more than weights, or promises what it does not hold.
     #[error(
         "{} is not read: {refusal}; take the weights from a .safetensors file, or save the model's state_dict() alone",
         path.display()
     )]
-    Refused {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        refusal: Refusal,
-    },
+    Refused { path: PathBuf, refusal: Refusal },
     /// The file's tensors are not the model's.
     #[error("the weights in {} do not fit {kind}: {detail}; was the file made by another model, or for another number \
              of classes?", path.display())]
     Mismatch {
-        /// The file.
         path: PathBuf,
-        /// The model.
         kind: ModelKind,
         /// The names that have no counterpart.
         detail: String,

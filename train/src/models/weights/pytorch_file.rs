@@ -27,13 +27,11 @@ pub enum Refusal {
     /// An entry is larger than the file, or is compressed, which PyTorch does not do.
     #[error("its entry `{name}` promises {promised} bytes in {stored} of a file of {file}")]
     Size {
-        /// The entry.
         name: String,
         /// Its size when it is unpacked.
         promised: u64,
         /// Its size in the file.
         stored: u64,
-        /// The file's size.
         file: usize,
     },
     /// PyTorch before 0.1.10.
