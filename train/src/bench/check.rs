@@ -33,7 +33,9 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
         statistics: false,
     };
     let (features, normalization) = (&data.features, &data.split.normalization);
+    let plans = plans(config.seed, data)?;
     let on_device = DeviceFrontEnd::new(input, features, normalization, &compute.device)?;
+    let (waveforms, mels) = make_on_device(&on_device, data, &plans)?;
     let setup = HostSetup {
         input,
         features,
@@ -43,73 +45,83 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
         statistics: Vec::new(),
     };
     let on_host = HostFrontEnd::new(setup, 0);
+    let mut scratch = HostScratch::default();
+    let mut worst = FrontEndDifference {
+        mel_db: 0.0,
+        waveform_snr_db: f64::INFINITY,
+    };
+    let mut waveform = vec![0.0; features.clip_samples];
+    let mut mel = vec![0.0; features.n_mels * features.clip_frames()];
+    for (at, (position, plan)) in plans.iter().enumerate() {
+        let output = ClipOutput {
+            waveform: Some(&mut waveform),
+            spectrogram: Some(&mut mel),
+            statistics: None,
+        };
+        on_host.run(&data.dataset, *position, plan, &mut scratch, output);
+        if plan.stretch.is_none() {
+            let device = &mels[at * mel.len()..][..mel.len()];
+            worst.mel_db = worst.mel_db.max(mel_difference(&mel, device, &normalization.mel_std));
+        } else {
+            let device = &waveforms[at * waveform.len()..][..waveform.len()];
+            worst.waveform_snr_db = worst.waveform_snr_db.min(snr_db(&waveform, device));
+        }
+    }
+    Ok(worst)
+}
+
+/// A clip of the training set at each of [`RATES`], by the position of its track.
+fn plans(seed: u64, data: &RunData) -> anyhow::Result<Vec<(usize, ClipPlan)>> {
     let tracks = data.tracks(Set::Train)?.iter().cycle().take(RATES.len());
-    let plans: Vec<(usize, ClipPlan)> = tracks
-        .zip(RATES)
-        .map(|(&position, rate)| {
-            let samples = data.dataset.waveform(position).len();
-            let plan = ClipPlan {
-                // No noise, but the way of a clip that has some: its spectrogram is computed, not cut out.
-                noise: Some(0.0),
-                stretch: (rate != 1.0).then_some(rate),
-                ..ClipPlan::training(Augment::NONE, config.seed, 0, position as u64, samples, features)
-            };
-            (position, plan)
-        })
-        .collect();
+    let plan = |(&position, rate): (&usize, f64)| {
+        let samples = data.dataset.waveform(position).len();
+        let plan = ClipPlan {
+            // No noise, but the way of a clip that has some: its spectrogram is computed, not cut out.
+            noise: Some(0.0),
+            stretch: (rate != 1.0).then_some(rate),
+            ..ClipPlan::training(Augment::NONE, seed, 0, position as u64, samples, &data.features)
+        };
+        (position, plan)
+    };
+    Ok(tracks.zip(RATES).map(plan).collect())
+}
+
+/// Waveforms and mel spectrograms of the clips, one after the other.
+fn make_on_device(
+    front_end: &DeviceFrontEnd,
+    data: &RunData,
+    plans: &[(usize, ClipPlan)],
+) -> anyhow::Result<(Vec<f32>, Vec<f32>)> {
+    let features = &data.features;
     let longest = ClipPlan::longest_source(Augment::NOISE_AND_STRETCH, features.clip_samples);
     let mut pcm = vec![0i16; plans.len() * longest];
     for ((position, plan), out) in plans.iter().zip(pcm.chunks_exact_mut(longest)) {
         copy_or_pad(data.dataset.waveform(*position), plan.hop * features.hop_length, out);
     }
-    let made = on_device.run(
+    let made = front_end.run(
         TensorData::new(pcm, [plans.len(), longest]),
         &plans.iter().map(|(_, plan)| *plan).collect::<Vec<_>>(),
     );
-    let waveforms = batch::to_host(made.waveform.context("no waveform was made")?.flatten::<2>(1, 2))?;
-    let mels = batch::to_host(
-        made.spectrogram
-            .context("no mel spectrogram was made")?
-            .flatten::<2>(1, 3),
-    )?;
+    let waveforms = made.waveform.context("no waveform was made")?.flatten(1, 2);
+    let mels = made.spectrogram.context("no mel spectrogram was made")?.flatten(1, 3);
+    Ok((batch::to_host(waveforms)?, batch::to_host(mels)?))
+}
 
-    let (mut scratch, frames) = (HostScratch::default(), features.clip_frames());
-    let mut worst = FrontEndDifference {
-        mel_db: 0.0,
-        waveform_snr_db: f64::INFINITY,
-    };
-    let (mut waveform, mut mel) = (vec![0.0; features.clip_samples], vec![0.0; features.n_mels * frames]);
-    for (at, (position, plan)) in plans.iter().enumerate() {
-        on_host.run(
-            &data.dataset,
-            *position,
-            plan,
-            &mut scratch,
-            ClipOutput {
-                waveform: Some(&mut waveform),
-                spectrogram: Some(&mut mel),
-                statistics: None,
-            },
-        );
-        if plan.stretch.is_none() {
-            let device = mels[at * mel.len()..][..mel.len()].chunks_exact(frames);
-            for ((host, device), std) in mel.chunks_exact(frames).zip(device).zip(&normalization.mel_std) {
-                for (host, device) in host.iter().zip(device) {
-                    worst.mel_db = worst.mel_db.max(f64::from(host - device).abs() * std);
-                }
-            }
-        } else {
-            let device = &waveforms[at * waveform.len()..][..waveform.len()];
-            let difference: Vec<f32> = waveform
-                .iter()
-                .zip(device)
-                .map(|(host, device)| host - device)
-                .collect();
-            let ratio = power(&waveform) / power(&difference).max(f64::MIN_POSITIVE);
-            worst.waveform_snr_db = worst.waveform_snr_db.min(10.0 * ratio.log10());
-        }
-    }
-    Ok(worst)
+/// The largest difference of two normalized mel spectrograms, in dB.
+fn mel_difference(host: &[f32], device: &[f32], std: &[f64]) -> f64 {
+    let frames = host.len() / std.len();
+    let bands = host.chunks_exact(frames).zip(device.chunks_exact(frames)).zip(std);
+    bands
+        .flat_map(|((host, device), std)| {
+            let pairs = host.iter().zip(device);
+            pairs.map(move |(host, device)| f64::from(host - device).abs() * std)
+        })
+        .fold(0.0, f64::max)
+}
+
+fn snr_db(host: &[f32], device: &[f32]) -> f64 {
+    let difference: Vec<f32> = host.iter().zip(device).map(|(host, device)| host - device).collect();
+    10.0 * (power(host) / power(&difference).max(f64::MIN_POSITIVE)).log10()
 }
 
 fn power(values: &[f32]) -> f64 {

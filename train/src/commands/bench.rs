@@ -41,15 +41,7 @@ pub fn run_bench(args: BenchArgs, watch: &FaultWatch, console: Console) -> anyho
     let (device, device_name) = choice.open()?;
     let compute = Compute::new(&config, &data, vec![device])?;
     if let Some(path) = &args.outputs {
-        write_outputs(&config, &data, &compute, path)?;
-        return Ok(Outcome {
-            text: format!(
-                "weights, input and output of {} are in {}",
-                config.model,
-                path.display()
-            ),
-            json: json!({ "command": "bench", "model": config.model, "device": device_name, "outputs": path.to_string_lossy() }),
-        });
+        return outputs(&config, &data, &compute, &device_name, path);
     }
     if args.check_front_end {
         return check_front_end(&config, &data, &compute, &device_name);
@@ -69,8 +61,8 @@ pub fn run_bench(args: BenchArgs, watch: &FaultWatch, console: Console) -> anyho
         )
         .with_context(|| format!("could not write measurements to {}", path.display()))?;
     }
-    let stages: serde_json::Map<_, _> = measurements
-        .iter()
+    let stages = measurements.iter();
+    let stages: serde_json::Map<_, _> = stages
         .map(|found| (found.stage.name().to_owned(), json!(found.seconds)))
         .collect();
     Ok(Outcome {
@@ -86,6 +78,21 @@ pub fn run_bench(args: BenchArgs, watch: &FaultWatch, console: Console) -> anyho
             "seconds_per_batch": stages,
             "data_wait": measurements.iter().find_map(|found| found.wait_share),
         }),
+    })
+}
+
+fn outputs(
+    config: &RunConfig,
+    data: &RunData,
+    compute: &Compute,
+    device: &str,
+    path: &Path,
+) -> anyhow::Result<Outcome> {
+    write_outputs(config, data, compute, path)?;
+    let path = path.display();
+    Ok(Outcome {
+        text: format!("weights, input and output of {} are in {path}", config.model),
+        json: json!({ "command": "bench", "model": config.model, "device": device, "outputs": path.to_string() }),
     })
 }
 

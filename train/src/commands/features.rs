@@ -6,6 +6,7 @@ use crate::data::feature_check::check_features;
 use crate::data::run_data::RunData;
 use crate::evaluation::embeddings::{FeatureTable, TopClassifier, TopFigures, classify, extract, to_safetensors};
 use crate::loader::Prefetch;
+use crate::metrics::ClassificationMetrics;
 use crate::models::{Model, import_weights, transfer_weights};
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
@@ -59,23 +60,14 @@ pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) ->
     let rows: usize = tables.iter().map(|(_, table)| table.clips.len()).sum();
     console.line(&format!("{} on {device_name}", config.model));
     let mut text = format!("{rows} rows of {dimension} features: {}", args.out.display());
-    let (mut on_top, judged) = (serde_json::Map::new(), Set::from(args.set));
+    let set = Set::from(args.set);
+    let mut on_top = serde_json::Map::new();
     for &classifier in &args.classify {
-        let figures = classify(
-            classifier,
-            args.neighbours.get(),
-            &data,
-            table(&tables, Set::Train, &data)?,
-            table(&tables, judged, &data)?,
-        )?;
-        let name = match classifier {
-            TopClassifier::Knn => "knn",
-            TopClassifier::Svm => "svm",
-        };
+        let (name, figures) = classified(classifier, args.neighbours.get(), &data, &tables, set)?;
         let TopFigures { tracks, clips } = figures;
         text += &format!(
             "\n{name} on the {} set: tracks top-1 {:.4}, macro F1 {:.4} of {}; clips top-1 {:.4}, macro F1 {:.4} of {}",
-            judged.name(),
+            set.name(),
             tracks.top1,
             tracks.macro_f1,
             tracks.samples,
@@ -83,12 +75,28 @@ pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) ->
             clips.macro_f1,
             clips.samples
         );
-        let of = |metrics: &crate::metrics::ClassificationMetrics| json!({ "top1": metrics.top1, "macro_f1": metrics.macro_f1, "samples": metrics.samples });
+        let of = |metrics: &ClassificationMetrics| json!({ "top1": metrics.top1, "macro_f1": metrics.macro_f1, "samples": metrics.samples });
         on_top.insert(name.to_owned(), json!({ "tracks": of(&tracks), "clips": of(&clips) }));
     }
-    let json = json!({ "command": "features", "out": args.out.to_string_lossy(), "rows": rows, "dimension": dimension, "set": judged.name(),
+    let json = json!({ "command": "features", "out": args.out.to_string_lossy(), "rows": rows, "dimension": dimension, "set": set.name(),
                        "classifiers": on_top });
     Ok(Outcome { text, json })
+}
+
+/// The classifier's name, and its metrics on a set after it was trained on the training set.
+fn classified(
+    classifier: TopClassifier,
+    neighbours: usize,
+    data: &RunData,
+    tables: &[(Set, FeatureTable)],
+    set: Set,
+) -> anyhow::Result<(&'static str, TopFigures)> {
+    let (training, evaluated) = (table(tables, Set::Train, data)?, table(tables, set, data)?);
+    let name = match classifier {
+        TopClassifier::Knn => "knn",
+        TopClassifier::Svm => "svm",
+    };
+    Ok((name, classify(classifier, neighbours, data, training, evaluated)?))
 }
 
 fn table<'a>(tables: &'a [(Set, FeatureTable)], wanted: Set, data: &RunData) -> anyhow::Result<&'a FeatureTable> {

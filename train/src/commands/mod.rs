@@ -13,6 +13,7 @@ mod fit_set;
 mod manual;
 mod members_table;
 mod predict;
+mod predictions_table;
 mod report;
 mod sweep;
 

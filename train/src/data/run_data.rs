@@ -115,24 +115,7 @@ impl RunData {
 
     fn with_split(config: &RunConfig, dataset: Dataset, split: Split) -> Result<Self, RunDataError> {
         let (features, grid) = clips(config, &dataset)?;
-        let mut sets = BTreeMap::new();
-        for (&set, ids) in &split.tracks {
-            let mut of_set = Vec::new();
-            for &track_id in ids {
-                let position = dataset.position(track_id).ok_or_else(|| RunDataError::UnknownTrack {
-                    split: split.index.name.clone(),
-                    track_id,
-                })?;
-                if dataset.task() == Task::SingleLabel && dataset.class(position).is_none() {
-                    return Err(RunDataError::NotSingleLabel {
-                        track_id,
-                        labels: dataset.tracks()[position].labels.len(),
-                    });
-                }
-                of_set.push(position);
-            }
-            sets.insert(set, of_set);
-        }
+        let sets = sets(&dataset, &split)?;
         let single = dataset.task() == Task::SingleLabel;
         if single && config.monitor == Monitor::AucRoc {
             return Err(RunDataError::AreaOfClasses);
@@ -351,6 +334,26 @@ fn statistics(
     let scaler = config.normalize.fit(&of_training, dimension)?;
     scaler.apply(&mut all)?;
     Ok((all, scaler))
+}
+
+/// The positions of each set's tracks in the data set.
+fn sets(dataset: &Dataset, split: &Split) -> Result<BTreeMap<Set, Vec<usize>>, RunDataError> {
+    let position = |&track_id: &u64| {
+        let position = dataset.position(track_id).ok_or_else(|| RunDataError::UnknownTrack {
+            split: split.index.name.clone(),
+            track_id,
+        })?;
+        if dataset.task() == Task::SingleLabel && dataset.class(position).is_none() {
+            return Err(RunDataError::NotSingleLabel {
+                track_id,
+                labels: dataset.tracks()[position].labels.len(),
+            });
+        }
+        Ok(position)
+    };
+    let sets = split.tracks.iter();
+    sets.map(|(&set, ids)| Ok((set, ids.iter().map(position).collect::<Result<_, _>>()?)))
+        .collect()
 }
 
 /// The shards that training clips are cut out of: an augmented clip's mel spectrogram is computed from its samples.

@@ -1,0 +1,275 @@
+//! The answers of `train predict`: a table for people, JSON, and a CSV file that replaces nothing else.
+
+use crate::predict::{Named, Verdict};
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use shared::audio::validate::Rejection;
+use shared::runtime::atomic_file::{self, WriteError};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// How the table begins; a file that does not is none that may be replaced.
+const CSV_COLUMNS: [&str; 6] = ["path", "reason", "detail", "seconds", "clips", "predicted"];
+
+/// Refuses a table that would replace something else, or rows of other files without `force`, or that cannot be written,
+/// before hours of work.
+pub(super) fn check_csv(path: &Path, named: &[Named], force: bool) -> anyhow::Result<()> {
+    let refuse = |problem: &str| bail!("--csv {} {problem}; name another file", shown(path));
+    let same = |file: &Path| fs::canonicalize(file).ok() == fs::canonicalize(path).ok();
+    if path.exists() && named.iter().any(|(file, _)| same(file)) {
+        return refuse("is one of the files to be heard");
+    }
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return refuse(&format!("cannot be replaced: {error}")),
+        Ok(file) => {
+            let mut beginning = Vec::new();
+            let expected = CSV_COLUMNS.join(",");
+            file.take(expected.len() as u64)
+                .read_to_end(&mut beginning)
+                .with_context(|| format!("could not read {}", path.display()))?;
+            if !beginning.is_empty() && beginning != expected.as_bytes() {
+                return refuse("is there already and no table of predictions");
+            }
+            let others = if force { Vec::new() } else { other_rows(path, named)? };
+            if let Some(first) = others.first() {
+                bail!(
+                    "--csv {} has {} of files that are not named here, such as {}; add --force to replace it, or name \
+                     another file",
+                    shown(path),
+                    rows(others.len()),
+                    shown(first)
+                );
+            }
+        }
+    }
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match tempfile::tempfile_in(directory.unwrap_or(Path::new("."))) {
+        Ok(_) => Ok(()),
+        Err(error) => refuse(&format!("cannot be written: {error}")),
+    }
+}
+
+/// The files of a table's rows that are not among those to be classified.
+fn other_rows(path: &Path, named: &[Named]) -> anyhow::Result<Vec<PathBuf>> {
+    let named: BTreeSet<_> = named.iter().map(|(file, _)| file.to_string_lossy()).collect();
+    let damaged = || format!("could not read the rows of {}; name another file", shown(path));
+    let mut reader = csv::Reader::from_path(path).with_context(damaged)?;
+    let mut others = Vec::new();
+    for row in reader.records() {
+        let row = row.with_context(damaged)?;
+        let file = row.get(0).unwrap_or_default();
+        if !named.contains(file) {
+            others.push(PathBuf::from(file));
+        }
+    }
+    Ok(others)
+}
+
+pub(super) fn rows(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "row" } else { "rows" })
+}
+
+/// A path for people: control characters are written out, so that a name can neither break a line nor command a terminal.
+pub(super) fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for character in path.to_string_lossy().chars() {
+        if character.is_control() {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
+/// A file and what came of it.
+pub(super) type Answer = (PathBuf, Result<Verdict, Rejection>);
+
+/// What came of all files, to be written down.
+pub(super) struct Answers<'a> {
+    pub(super) answers: &'a [Answer],
+    pub(super) classes: &'a [String],
+    pub(super) thresholds: Option<&'a [f64]>,
+    pub(super) top: usize,
+}
+
+impl Answers<'_> {
+    pub(super) fn failed(&self) -> usize {
+        self.answers.iter().filter(|(_, answer)| answer.is_err()).count()
+    }
+
+    /// Classes by their probability, the likeliest first.
+    fn ranked(&self, verdict: &Verdict) -> Vec<(&str, f64)> {
+        let mut ranked: Vec<(&str, f64)> = self
+            .classes
+            .iter()
+            .map(String::as_str)
+            .zip(verdict.probabilities.iter().copied())
+            .collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        ranked
+    }
+
+    /// The likeliest class; or the tags at their thresholds or above.
+    fn predicted(&self, verdict: &Verdict) -> Vec<&str> {
+        match self.thresholds {
+            None => self.ranked(verdict).into_iter().take(1).map(|(name, _)| name).collect(),
+            Some(thresholds) => {
+                let above = verdict.probabilities.iter().zip(thresholds);
+                let tags = self.classes.iter().zip(above);
+                tags.filter(|(_, (p, threshold))| p >= threshold)
+                    .map(|(name, _)| name.as_str())
+                    .collect()
+            }
+        }
+    }
+
+    /// A line per file.
+    pub(super) fn table(&self) -> String {
+        let names: Vec<String> = self.answers.iter().map(|(path, _)| shown(path)).collect();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        let mut table = format!("{:<width$}  {:>7}  {}", "file", "time", self.heading());
+        for (name, (_, answer)) in names.iter().zip(self.answers) {
+            let _ = match answer {
+                Ok(verdict) => {
+                    let top = self.ranked(verdict).into_iter().take(self.top);
+                    let top: Vec<String> = top.map(|(class, p)| format!("{class} {:.1} %", 100.0 * p)).collect();
+                    let padded = if verdict.heard.padded {
+                        "  (shorter than a clip)"
+                    } else {
+                        ""
+                    };
+                    let time = minutes(verdict.heard.seconds);
+                    write!(table, "\n{name:<width$}  {time:>7}  {}{padded}", top.join("  "))
+                }
+                Err(rejection) => write!(table, "\n{name:<width$}  {:>7}  {}: {rejection}", "-", rejection.code()),
+            };
+        }
+        table
+    }
+
+    fn heading(&self) -> &'static str {
+        match self.thresholds {
+            None => "genres",
+            Some(_) => "tags",
+        }
+    }
+
+    pub(super) fn json(&self) -> Vec<Value> {
+        let row = |(path, answer): &Answer| match answer {
+            Ok(verdict) => {
+                let top = self.ranked(verdict).into_iter().take(self.top);
+                let top: Vec<_> = top
+                    .map(|(class, p)| json!({ "class": class, "probability": p }))
+                    .collect();
+                let all: serde_json::Map<String, Value> = self
+                    .classes
+                    .iter()
+                    .cloned()
+                    .zip(verdict.probabilities.iter().map(|&p| json!(p)))
+                    .collect();
+                json!({ "path": path.to_string_lossy(), "ok": true, "seconds": verdict.heard.seconds,
+                        "clips": verdict.heard.clips, "padded": verdict.heard.padded,
+                        "predicted": self.predicted(verdict), "top": top, "probabilities": all })
+            }
+            Err(rejection) => json!({ "path": path.to_string_lossy(), "ok": false, "reason": rejection.code(),
+                                      "detail": rejection.to_string() }),
+        };
+        self.answers.iter().map(row).collect()
+    }
+
+    /// `path,reason,detail,seconds,clips,predicted` and a column per class.
+    pub(super) fn write_csv(&self, path: &Path) -> Result<(), WriteError> {
+        let columns = CSV_COLUMNS;
+        let header = columns.into_iter().chain(self.classes.iter().map(String::as_str));
+        let rows = self.answers.iter().map(|(path, answer)| {
+            let path = path.to_string_lossy().into_owned();
+            let mut row = match answer {
+                Ok(verdict) => vec![
+                    path,
+                    String::new(),
+                    String::new(),
+                    format!("{:.3}", verdict.heard.seconds),
+                    verdict.heard.clips.to_string(),
+                    self.predicted(verdict).join("|"),
+                ],
+                Err(rejection) => {
+                    let mut row = vec![path, rejection.code().into(), rejection.to_string()];
+                    row.resize(columns.len(), String::new());
+                    row
+                }
+            };
+            match answer {
+                Ok(verdict) => row.extend(verdict.probabilities.iter().map(|p| format!("{p:.6}"))),
+                Err(_) => row.resize(columns.len() + self.classes.len(), String::new()),
+            }
+            row
+        });
+        let write = |file: &mut dyn io::Write| -> io::Result<()> {
+            let mut writer = csv::Writer::from_writer(file);
+            writer.write_record(header)?;
+            for row in rows {
+                writer.write_record(row)?;
+            }
+            writer.flush()
+        };
+        atomic_file::write(path, |file| write(file))
+    }
+}
+
+/// `3:07`, or `1:02:45` from an hour on.
+fn minutes(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_with_rows_of_other_files_is_replaced_only_when_forced() {
+        let root = tempfile::tempdir().unwrap();
+        let table = root.path().join("genres.csv");
+        let named = |names: &[&str]| -> Vec<Named> { names.iter().map(|name| (name.into(), None)).collect() };
+        let header = CSV_COLUMNS.join(",");
+        let check =
+            |names: &[&str], force: bool| check_csv(&table, &named(names), force).map_err(|error| error.to_string());
+        check(&["a.mp3"], false).unwrap();
+        fs::write(
+            &table,
+            format!("{header},Rock\na.mp3,,,1,1,Rock,1\n\"b,2.mp3\",,,1,1,Rock,1\n"),
+        )
+        .unwrap();
+        check(&["a.mp3", "b,2.mp3", "c.mp3"], false).unwrap();
+        let refused = check(&["a.mp3", "c.mp3"], false).unwrap_err();
+        assert!(
+            refused.contains("has 1 row of files that are not named here, such as b,2.mp3; add --force"),
+            "{refused}"
+        );
+        check(&["c.mp3"], true).unwrap();
+        // Nothing else is replaced, forced or not.
+        for other in [format!("{header},Rock\na.mp3,,\n"), "name,genre\na,Rock\n".into()] {
+            fs::write(&table, other).unwrap();
+            assert!(check(&["a.mp3"], false).unwrap_err().contains("name another file"));
+        }
+        assert!(check(&["a.mp3"], true).unwrap_err().contains("no table of predictions"));
+    }
+
+    #[test]
+    fn lengths_are_written_as_on_a_record_sleeve() {
+        assert_eq!(
+            [0.2, 59.6, 187.0, 3765.0].map(minutes),
+            ["0:00", "1:00", "3:07", "1:02:45"]
+        );
+    }
+}
