@@ -29,7 +29,7 @@ const WARM_UP: usize = 3;
 pub enum BenchError {
     /// The training set is missing.
     #[error(transparent)]
-    Data(#[from] crate::data::run_data::RunDataError),
+    Data(#[from] crate::data::error::RunDataError),
     #[error("the device failed: {0}")]
     Device(String),
     #[error("a training step failed: {0:#}")]

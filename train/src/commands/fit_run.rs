@@ -2,9 +2,10 @@
 
 use super::{Outcome, UsageError};
 use crate::cli::FitArgs;
+use crate::data::error::RunDataError;
 use crate::data::integrity::{verify, verify_copies};
 use crate::data::preparation::prepare;
-use crate::data::run_data::{RunData, RunDataError, current_split, training_kinds};
+use crate::data::run_data::{RunData, current_split, training_kinds};
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::process::memory::{self, shuffle_window};

@@ -1,7 +1,8 @@
 //! `front_end.json` of a run: all that makes model input of a track, so that the run can be used where its data set is
 //! not.
 
-use crate::data::run_data::{RunData, clip_grid};
+use crate::data::clips::clip_grid;
+use crate::data::run_data::RunData;
 use crate::frontend::{HostFrontEnd, HostSetup, VectorScaler};
 use crate::loader::ClipGrid;
 use crate::run::directory::{RunDirectory, RunError};

@@ -2,9 +2,12 @@
 //!
 //! What a network makes of the clips is not known here.
 
+pub mod clips;
+pub mod error;
 pub mod feature_check;
 pub mod front_end_record;
 pub mod integrity;
 pub mod local_copy;
 pub mod preparation;
 pub mod run_data;
+mod track_statistics;

@@ -1,19 +1,20 @@
 //! A run's view of its data: the open data set, the tracks of the three sets, the excerpts that training draws from, the
 //! clips that are evaluated, the front end.
 
-use crate::frontend::{
-    Background, BackgroundError, FrontEndPlace, HostFrontEnd, HostSetup, StatisticsKind, VectorError, VectorScaler,
-};
+use super::clips::{clips, cut};
+use super::error::RunDataError;
+use super::track_statistics::normalized_statistics;
+use crate::frontend::{Background, FrontEndPlace, HostFrontEnd, HostSetup, VectorScaler};
 use crate::loader::{Balance, ClipGrid, EvalClips, Excerpt};
-use crate::models::{InputShape, ModelKind, Monitor};
+use crate::models::Monitor;
 use crate::run::split_copy;
 use crate::settings::RunConfig;
 use shared::dataset::shard::ShardKind;
 use shared::dataset::split::{self, Set, Split, SplitError};
-use shared::dataset::{Dataset, DatasetError, SUMMARY_FILE, Task, read_summary};
+use shared::dataset::{Dataset, Task};
 use shared::dsp::features::FeatureConfig;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What batches are made of.
 #[derive(Debug)]
@@ -30,71 +31,6 @@ pub struct RunData {
     pub training: Vec<Excerpt>,
     grid: ClipGrid,
     sets: BTreeMap<Set, Vec<usize>>,
-}
-
-/// Data that cannot be trained on.
-#[derive(Debug, thiserror::Error)]
-pub enum RunDataError {
-    /// The data set cannot be opened.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// The split cannot be opened.
-    #[error(transparent)]
-    Split(#[from] SplitError),
-    /// The split names a track that the data set does not have.
-    #[error("split `{split}` names track {track_id}, which the data set does not have; make a new split")]
-    UnknownTrack { split: String, track_id: u64 },
-    /// A track without exactly one label.
-    #[error("track {track_id} has {labels} labels; a genre classifier needs exactly one on every track")]
-    NotSingleLabel { track_id: u64, labels: usize },
-    #[error("split `{split}` has no {set} tracks; make one with other ratios")]
-    EmptySet { split: String, set: &'static str },
-    /// The clips are not what the model is made for.
-    #[error(
-        "{model} needs {needed}; the data set's clips have {} samples and [{}, {}] spectrograms. Build it with other \
-         feature settings, or change --frame-seconds", has.samples, has.spectrogram[0], has.spectrogram[1]
-    )]
-    Shape {
-        model: ModelKind,
-        needed: String,
-        has: InputShape,
-    },
-    /// Classes have no area to watch.
-    #[error("--monitor auc-roc is a figure of tags, and the data set has classes; use loss, accuracy or macro-f1")]
-    AreaOfClasses,
-    /// A track has several tags, so that drawing more of one draws more of others.
-    #[error("tags cannot be evened out by drawing tracks more or less often; use --balance class-weights")]
-    TagsCannotBeBalanced,
-    /// A data set of an earlier version.
-    #[error("{} keeps no statistics of its tracks; build it again", path.display())]
-    NoStatistics { path: PathBuf },
-    /// Statistics that cannot be normalized.
-    #[error("the tracks' statistics cannot be normalized")]
-    Statistics(#[from] VectorError),
-    /// Sounds that cannot be mixed in.
-    #[error(transparent)]
-    Background(#[from] BackgroundError),
-    /// The requested excerpt is shorter than one window of the STFT.
-    #[error(
-        "--frame-seconds {seconds} is {hops} hops of the data set, and an excerpt needs at least {least}; make it longer"
-    )]
-    ExcerptTooShort { seconds: f64, hops: usize, least: usize },
-    /// The ends that are left out are all there is.
-    #[error(
-        "--skip-seconds {seconds} at either end leaves no excerpt of any track; the longest has {longest:.1} seconds"
-    )]
-    SkippedAll {
-        seconds: f64,
-        /// The longest track, in seconds.
-        longest: f64,
-    },
-    /// The requested excerpt is longer than every track.
-    #[error("--frame-seconds {seconds} is longer than every track; the longest has {longest:.1} seconds")]
-    ExcerptTooLong {
-        seconds: f64,
-        /// The longest track, in seconds.
-        longest: f64,
-    },
 }
 
 impl RunData {
@@ -139,7 +75,7 @@ impl RunData {
             }
         };
         let (statistics, statistics_scaler) = if description.input.statistics {
-            let (statistics, scaler) = statistics(config, &dataset, train)?;
+            let (statistics, scaler) = normalized_statistics(config, &dataset, train)?;
             (statistics, Some(scaler))
         } else {
             (Vec::new(), None)
@@ -208,132 +144,13 @@ impl RunData {
     }
 }
 
-/// The data set's settings with the run's length of a clip, and the clips that are evaluated.
-fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, ClipGrid), RunDataError> {
-    let stored = dataset.features();
-    let features = clip_features(config, stored);
-    if let Some(seconds) = config.frame_seconds {
-        let (hops_of_clip, least) = (features.clip_frames(), stored.n_fft.div_ceil(stored.hop_length));
-        if hops_of_clip < least {
-            return Err(RunDataError::ExcerptTooShort {
-                seconds,
-                hops: hops_of_clip,
-                least,
-            });
-        }
-        let longest = dataset.tracks().iter().map(|row| row.samples).max().unwrap_or(0);
-        let longest_seconds = longest as f64 / f64::from(stored.sample_rate);
-        if features.clip_samples as u64 > longest {
-            return Err(RunDataError::ExcerptTooLong {
-                seconds,
-                longest: longest_seconds,
-            });
-        }
-        let skipped = hops(config.skip_seconds, stored)
-            .saturating_mul(2)
-            .saturating_add(hops_of_clip);
-        if skipped as u64 > longest / stored.hop_length as u64 {
-            return Err(RunDataError::SkippedAll {
-                seconds: config.skip_seconds,
-                longest: longest_seconds,
-            });
-        }
-    }
-    let grid = clip_grid(config, &features);
-    Ok((features, grid))
-}
-
-/// A data set's settings with the run's length of a clip.
-pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfig {
-    let own = config.frame_seconds.map(|seconds| hops(seconds, stored));
-    let clip_samples = own
-        .or(config.clip_frames)
-        .map_or(stored.clip_samples, |hops| hops.saturating_mul(stored.hop_length));
-    FeatureConfig {
-        clip_samples,
-        ..stored.clone()
-    }
-}
-
-/// The clips of a track, or of a file, that a run evaluates. `features` have the run's length of a clip.
-pub fn clip_grid(config: &RunConfig, features: &FeatureConfig) -> ClipGrid {
-    ClipGrid {
-        hops: features.clip_frames(),
-        skipped: config.frame_seconds.map_or(0, |_| hops(config.skip_seconds, features)),
-        // Statistics are those of the whole track whatever the clip.
-        clips: if config.model.description().input.is_statistics_only() {
-            EvalClips::Middle
-        } else {
-            config.eval_clips
-        },
-    }
-}
-
-/// The name of a data set's current split. What is no data set is said before what has none.
+/// The name of a data set's current split. Reports a missing data set before a missing split.
 pub fn current_split(dataset: &Path) -> Result<String, RunDataError> {
     Dataset::read_index(dataset)?;
     let live = split::current(dataset)?;
     Ok(live.ok_or_else(|| SplitError::NoSplit {
         dataset: dataset.to_owned(),
     })?)
-}
-
-/// Whole hops in so many seconds.
-fn hops(seconds: f64, features: &FeatureConfig) -> usize {
-    (seconds * f64::from(features.sample_rate) / features.hop_length as f64) as usize
-}
-
-/// The clips of some tracks.
-fn cut(dataset: &Dataset, tracks: &[usize], grid: ClipGrid, features: &FeatureConfig) -> Vec<Excerpt> {
-    let clips = tracks.iter().flat_map(|&position| {
-        let places = grid.places(dataset.tracks()[position].samples as usize, features);
-        places.map(move |place| Excerpt {
-            position,
-            place: Some(place),
-        })
-    });
-    clips.collect()
-}
-
-/// The tracks' statistics, `[tracks, figures]`, normalized with the figures of the training set, and these.
-fn statistics(
-    config: &RunConfig,
-    dataset: &Dataset,
-    train: &[usize],
-) -> Result<(Vec<f32>, VectorScaler), RunDataError> {
-    let summaries = read_summary(dataset.root(), dataset.index())?;
-    let ids = dataset.tracks().iter().map(|row| row.track_id);
-    if !summaries.iter().map(|summary| summary.track_id).eq(ids) {
-        return Err(RunDataError::Dataset(DatasetError::Damaged {
-            path: dataset.root().join(SUMMARY_FILE),
-            detail: "its tracks are not those of tracks.csv in their order".into(),
-        }));
-    }
-    let kinds = &config.statistics;
-    let mut all = Vec::new();
-    for summary in &summaries {
-        for kind in kinds {
-            let figures = match kind {
-                StatisticsKind::Mfcc => &summary.mfcc,
-                StatisticsKind::Chroma => &summary.chroma,
-            };
-            if figures.len() != kind.figures() {
-                return Err(RunDataError::NoStatistics {
-                    path: dataset.root().to_owned(),
-                });
-            }
-            all.extend_from_slice(figures);
-        }
-    }
-    let dimension = all.len() / summaries.len().max(1);
-    let of_training: Vec<f32> = train
-        .iter()
-        .flat_map(|&position| &all[position * dimension..][..dimension])
-        .copied()
-        .collect();
-    let scaler = config.normalize.fit(&of_training, dimension)?;
-    scaler.apply(&mut all)?;
-    Ok((all, scaler))
 }
 
 /// The positions of each set's tracks in the data set.
@@ -377,6 +194,7 @@ pub fn training_kinds(config: &RunConfig) -> Vec<ShardKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::ModelKind;
     use crate::testing;
 
     fn open(model: ModelKind, change: impl FnOnce(&mut RunConfig)) -> Result<RunData, RunDataError> {

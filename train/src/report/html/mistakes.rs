@@ -5,7 +5,7 @@ use super::data_view::DataView;
 use super::mel_picture;
 use super::page::{Section, notice};
 use super::run_view::{RunView, set_name};
-use crate::data::run_data::{clip_features, clip_grid};
+use crate::data::clips::{clip_features, clip_grid};
 use crate::run::predictions::{Prediction, Predictions};
 use crate::settings::RunConfig;
 use base64::Engine;

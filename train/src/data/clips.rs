@@ -1,0 +1,85 @@
+//! The clips of a run: how long they are, and where in a track they are evaluated.
+
+use super::error::RunDataError;
+use crate::loader::{ClipGrid, EvalClips, Excerpt};
+use crate::settings::RunConfig;
+use shared::dataset::Dataset;
+use shared::dsp::features::FeatureConfig;
+
+/// The data set's settings with the run's length of a clip, and the clips that are evaluated.
+pub fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, ClipGrid), RunDataError> {
+    let stored = dataset.features();
+    let features = clip_features(config, stored);
+    if let Some(seconds) = config.frame_seconds {
+        let (hops_of_clip, least) = (features.clip_frames(), stored.n_fft.div_ceil(stored.hop_length));
+        if hops_of_clip < least {
+            return Err(RunDataError::ExcerptTooShort {
+                seconds,
+                hops: hops_of_clip,
+                least,
+            });
+        }
+        let longest = dataset.tracks().iter().map(|row| row.samples).max().unwrap_or(0);
+        let longest_seconds = longest as f64 / f64::from(stored.sample_rate);
+        if features.clip_samples as u64 > longest {
+            return Err(RunDataError::ExcerptTooLong {
+                seconds,
+                longest: longest_seconds,
+            });
+        }
+        let skipped = hops(config.skip_seconds, stored)
+            .saturating_mul(2)
+            .saturating_add(hops_of_clip);
+        if skipped as u64 > longest / stored.hop_length as u64 {
+            return Err(RunDataError::SkippedAll {
+                seconds: config.skip_seconds,
+                longest: longest_seconds,
+            });
+        }
+    }
+    let grid = clip_grid(config, &features);
+    Ok((features, grid))
+}
+
+/// A data set's settings with the run's length of a clip.
+pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfig {
+    let own = config.frame_seconds.map(|seconds| hops(seconds, stored));
+    let clip_samples = own
+        .or(config.clip_frames)
+        .map_or(stored.clip_samples, |hops| hops.saturating_mul(stored.hop_length));
+    FeatureConfig {
+        clip_samples,
+        ..stored.clone()
+    }
+}
+
+/// The clips of a track, or of a file, that a run evaluates. `features` have the run's length of a clip.
+pub fn clip_grid(config: &RunConfig, features: &FeatureConfig) -> ClipGrid {
+    ClipGrid {
+        hops: features.clip_frames(),
+        skipped: config.frame_seconds.map_or(0, |_| hops(config.skip_seconds, features)),
+        // Statistics are those of the whole track whatever the clip.
+        clips: if config.model.description().input.is_statistics_only() {
+            EvalClips::Middle
+        } else {
+            config.eval_clips
+        },
+    }
+}
+
+/// Whole hops in so many seconds.
+fn hops(seconds: f64, features: &FeatureConfig) -> usize {
+    (seconds * f64::from(features.sample_rate) / features.hop_length as f64) as usize
+}
+
+/// The clips of some tracks.
+pub fn cut(dataset: &Dataset, tracks: &[usize], grid: ClipGrid, features: &FeatureConfig) -> Vec<Excerpt> {
+    let clips = tracks.iter().flat_map(|&position| {
+        let places = grid.places(dataset.tracks()[position].samples as usize, features);
+        places.map(move |place| Excerpt {
+            position,
+            place: Some(place),
+        })
+    });
+    clips.collect()
+}

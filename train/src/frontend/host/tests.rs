@@ -1,0 +1,203 @@
+//! Clips of a small data set through the host's front end.
+
+use super::*;
+use crate::data::run_data::RunData;
+use crate::models::ModelKind;
+use crate::testing;
+
+/// A clip's waveform and mel spectrogram.
+fn clip(data: &RunData, position: usize, plan: &ClipPlan) -> (Vec<f32>, Vec<f32>) {
+    let (mut waveform, mut mel) = (vec![0.0; 1 << 19], vec![0.0; 128 * 512]);
+    let out = ClipOutput {
+        waveform: Some(&mut waveform),
+        spectrogram: Some(&mut mel),
+        statistics: None,
+    };
+    data.front_end
+        .run(&data.dataset, position, plan, &mut HostScratch::default(), out);
+    (waveform, mel)
+}
+
+#[test]
+fn the_stored_mel_spectrogram_and_the_computed_one_agree() {
+    let root = testing::dataset();
+    let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
+    let cut = ClipPlan {
+        hop: 9,
+        ..ClipPlan::default()
+    };
+    // Noise of no amplitude takes the long way and changes nothing.
+    let computed = ClipPlan {
+        noise: Some(0.0),
+        ..cut
+    };
+    let ((cut_waveform, cut_mel), (waveform, mel)) = (clip(&data, 7, &cut), clip(&data, 7, &computed));
+    assert_eq!(cut_waveform, waveform);
+    let std = &data.split.normalization.mel_std;
+    for band in 0..128 {
+        // The first two and the last two frames see zeros beyond the clip's ends, the stored ones its neighbours.
+        for frame in 2..510 {
+            let difference = (cut_mel[band * 512 + frame] - mel[band * 512 + frame]).abs();
+            // Half a step of f16 near 64 dB, twice: once for the value, once for the maximum.
+            assert!(f64::from(difference) * std[band] < 0.0625, "band {band}, frame {frame}");
+        }
+    }
+}
+
+#[test]
+fn the_training_set_normalizes_to_mean_zero_and_deviation_one() {
+    let root = testing::dataset();
+    let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
+    let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
+    for position in 0..4 {
+        let (waveform, _) = clip(&data, position, &ClipPlan::default());
+        for value in waveform {
+            sum += f64::from(value);
+            squares += f64::from(value).powi(2);
+            count += 1.0;
+        }
+    }
+    // The clips leave out up to 15,000 of the tracks' 540,000 samples, over which the figures were taken.
+    assert!((sum / count).abs() < 0.01 && ((squares / count).sqrt() - 1.0).abs() < 0.01);
+}
+
+#[test]
+fn a_faster_clip_has_no_silent_end() {
+    let root = testing::dataset();
+    let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
+    // Track 7 has 2^19 + 35,000 samples: enough for a rate of 1.06.
+    let plan = ClipPlan {
+        stretch: Some(1.06),
+        ..ClipPlan::default()
+    };
+    let (waveform, _) = clip(&data, 7, &plan);
+    let loudest = |part: &[f32]| part.iter().fold(0.0f32, |loudest, value| loudest.max(value.abs()));
+    assert!(loudest(&waveform[(1 << 19) - 4000..]) > 0.5 * loudest(&waveform));
+    // Track 0 is one clip long: what is missing is silence, not a panic.
+    let (waveform, mel) = clip(
+        &data,
+        0,
+        &ClipPlan {
+            stretch: Some(1.25),
+            ..plan
+        },
+    );
+    assert!(waveform.iter().chain(&mel).all(|value| value.is_finite()));
+}
+
+#[test]
+fn noise_is_as_loud_as_planned_and_depends_on_the_key() {
+    let root = testing::dataset();
+    let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
+    let plain = ClipPlan {
+        hop: 3,
+        key: [1, 2, 3],
+        ..ClipPlan::default()
+    };
+    let noisy = ClipPlan {
+        noise: Some(0.01),
+        ..plain
+    };
+    let (clean, _) = clip(&data, 2, &plain);
+    let (dirty, _) = clip(&data, 2, &noisy);
+    let power: f64 = clean
+        .iter()
+        .zip(&dirty)
+        .map(|(a, b)| f64::from(a - b).powi(2))
+        .sum::<f64>()
+        / clean.len() as f64;
+    let amplitude = power.sqrt() * data.split.normalization.waveform_std;
+    assert!((amplitude - 0.01).abs() < 1e-4, "{amplitude}");
+    assert_eq!(clip(&data, 2, &noisy).0, dirty);
+    assert_ne!(
+        clip(
+            &data,
+            2,
+            &ClipPlan {
+                key: [1, 2, 4],
+                ..noisy
+            }
+        )
+        .0,
+        dirty
+    );
+}
+
+/// Figures of the run's data with other settings.
+fn data(root: &std::path::Path, change: impl FnOnce(&mut crate::settings::RunConfig)) -> RunData {
+    let mut config = testing::config(root, ModelKind::MmCrnn);
+    change(&mut config);
+    RunData::open(&config).unwrap()
+}
+
+#[test]
+fn eight_bits_are_whole_steps() {
+    let root = testing::dataset();
+    let fine = data(root.path(), |config| config.normalize = Normalize::None);
+    let coarse = data(root.path(), |config| {
+        config.normalize = Normalize::None;
+        config.pcm8 = true;
+    });
+    let ((fine, fine_mel), (coarse, coarse_mel)) = (
+        clip(&fine, 1, &ClipPlan::default()),
+        clip(&coarse, 1, &ClipPlan::default()),
+    );
+    for (fine, coarse) in fine.iter().zip(&coarse) {
+        assert_eq!(coarse * 128.0, (fine * 128.0).round_ties_even());
+    }
+    // Rounding is noise, and the spectrogram is that of what is heard.
+    assert!(fine_mel.iter().zip(&coarse_mel).any(|(a, b)| (a - b).abs() > 1.0));
+}
+
+#[test]
+fn each_normalization_does_what_it_says() {
+    let root = testing::dataset();
+    let of = |normalize| {
+        let data = data(root.path(), |config| config.normalize = normalize);
+        (clip(&data, 1, &ClipPlan::default()), data.split.normalization)
+    };
+    let ((raw, raw_mel), figures) = of(Normalize::None);
+    let ((scored, scored_mel), _) = of(Normalize::ZScore);
+    let ((centred, centred_mel), _) = of(Normalize::Mean);
+    let ((ranged, ranged_mel), _) = of(Normalize::MinMax);
+    for at in (0..raw.len()).step_by(999) {
+        let off = f64::from(raw[at]) - figures.waveform_mean;
+        assert!((f64::from(centred[at]) - off).abs() < 1e-6);
+        assert!((f64::from(scored[at]) - off / figures.waveform_std).abs() < 1e-4);
+    }
+    for at in (0..raw_mel.len()).step_by(99) {
+        let off = f64::from(raw_mel[at]) - figures.mel_mean[at / 512];
+        assert!((f64::from(centred_mel[at]) - off).abs() < 1e-4);
+        assert!((f64::from(scored_mel[at]) - off / figures.mel_std[at / 512]).abs() < 1e-4);
+    }
+    for values in [ranged, ranged_mel] {
+        let range = values
+            .iter()
+            .fold((f32::MAX, f32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
+        assert_eq!(range, (0.0, 1.0));
+    }
+}
+
+#[test]
+fn a_shifted_pitch_keeps_the_length_and_changes_the_sound() {
+    let root = testing::dataset();
+    let data = data(root.path(), |_| {});
+    let plan = |semitones| ClipPlan {
+        pitch_shift: Some(semitones),
+        ..ClipPlan::default()
+    };
+    let ((up, _), (down, _)) = (clip(&data, 1, &plan(2.0)), clip(&data, 1, &plan(-2.0)));
+    let crossings = |samples: &[f32]| {
+        samples
+            .windows(2)
+            .filter(|pair| (pair[0] < 0.0) != (pair[1] < 0.0))
+            .count()
+    };
+    assert!(
+        crossings(&up) > crossings(&down),
+        "{} {}",
+        crossings(&up),
+        crossings(&down)
+    );
+    assert!(up[(1 << 19) - 2000..].iter().any(|sample| sample.abs() > 0.1));
+}
