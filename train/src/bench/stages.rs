@@ -164,7 +164,7 @@ fn together(
 ) -> Result<Measurement, BenchError> {
     let model = fresh_model(config, data, compute.training_device());
     let mut trainer = Trainer::new(
-        config,
+        config.seed,
         compute,
         data,
         rule(config, data)?,
@@ -207,7 +207,7 @@ enum Stop {
 
 fn rule(config: &RunConfig, data: &RunData) -> Result<Rule, BenchError> {
     Ok(Rule {
-        objective: Objective::new(config, data),
+        objective: Objective::new(config.balance, &config.l2, data),
         lr: config.lr.into(),
     })
 }

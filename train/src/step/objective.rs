@@ -5,7 +5,6 @@ use crate::loader::Balance;
 use crate::loader::LabelsView;
 use crate::models::Penalty;
 use crate::models::{Model, is_weight, visit_named};
-use crate::settings::RunConfig;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -19,15 +18,15 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// What `config` asks for on the training set of `data`.
-    pub fn new(config: &RunConfig, data: &RunData) -> Self {
-        let weights = match config.balance {
+    /// The loss on the training set of `data`.
+    pub fn new(balance: Balance, penalties: &[Penalty], data: &RunData) -> Self {
+        let weights = match balance {
             Balance::ClassWeights => Some(weights(data)),
             Balance::None | Balance::Oversample | Balance::Undersample => None,
         };
         Self {
             weights,
-            penalties: config.l2.clone(),
+            penalties: penalties.to_vec(),
         }
     }
 

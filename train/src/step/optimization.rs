@@ -1,7 +1,6 @@
 //! The optimizer of a run, and which learning rate each parameter has.
 
 use crate::models::{Model, parameter_ids};
-use crate::settings::RunConfig;
 use burn::lr_scheduler::LrSchedulerConfig;
 use burn::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrSchedulerConfig};
 use burn::module::ParamGroup;
@@ -20,18 +19,17 @@ pub fn adam(weight_decay: f32) -> ModuleOptimizer {
         .init()
 }
 
-/// The run's learning rate for every parameter but those whose names are in `loaded`, which have one of their own where
-/// the run says so.
-pub fn learning_rates(config: &RunConfig, model: &Model, loaded: &BTreeSet<String>) -> ModuleLearningRate {
-    let Some(loaded_lr) = config.loaded_lr else {
-        return config.lr.into();
+/// `lr` for every parameter, except `loaded_lr`, if there is one, for those whose names are in `loaded`.
+pub fn learning_rates(lr: f64, loaded_lr: Option<f64>, model: &Model, loaded: &BTreeSet<String>) -> ModuleLearningRate {
+    let Some(loaded_lr) = loaded_lr else {
+        return lr.into();
     };
     let ids = parameter_ids(model).into_iter();
     let ids = ids
         .filter(|(name, _)| loaded.contains(name))
         .map(|(_, id)| id)
         .collect();
-    let rates = ModuleLrSchedulerConfig::new(LrSchedulerConfig::Constant(config.lr));
+    let rates = ModuleLrSchedulerConfig::new(LrSchedulerConfig::Constant(lr));
     let rates = rates.with_group(ParamGroup::from_ids(ids), LrSchedulerConfig::Constant(loaded_lr));
     rates
         .init()
@@ -74,7 +72,7 @@ mod tests {
         let loaded = loaded.iter().map(|name| (*name).to_owned()).collect();
         let rule = Rule {
             objective: Objective::plain(),
-            lr: learning_rates(&config, &model, &loaded),
+            lr: learning_rates(config.lr, config.loaded_lr, &model, &loaded),
         };
         let input = testing::input(4, &config.model.description().usual_shape, &device);
         let labels = LabelsView::Classes(&[0, 1, 2, 3]);

@@ -8,7 +8,6 @@ use crate::frontend::timed;
 use crate::loader::{BatchBuffer, Labels};
 use crate::metrics::Tally;
 use crate::models::Model;
-use crate::settings::RunConfig;
 use crate::step::batch::{self, Rule, Uploader};
 use crate::step::compute::Compute;
 use crate::step::data_parallel;
@@ -21,7 +20,7 @@ use shared::runtime::rng::{Purpose, stream};
 
 /// Model and optimizer, changed by every step.
 pub struct Trainer<'a> {
-    config: &'a RunConfig,
+    seed: u64,
     rule: Rule,
     uploaders: Vec<Uploader<'a>>,
     /// None only within a step, which consumes the model and gives back another.
@@ -42,9 +41,9 @@ struct Running {
 }
 
 impl<'a> Trainer<'a> {
-    /// `model` must be on the training device.
+    /// `model` must be on the training device. Dropout's masks are drawn from `seed`.
     pub fn new(
-        config: &'a RunConfig,
+        seed: u64,
         compute: &'a Compute,
         data: &'a RunData,
         rule: Rule,
@@ -52,7 +51,7 @@ impl<'a> Trainer<'a> {
         optimizer: ModuleOptimizer,
     ) -> Self {
         Self {
-            config,
+            seed,
             rule,
             uploaders: compute.training_uploaders(data),
             model: Some(model),
@@ -71,7 +70,7 @@ impl<'a> Trainer<'a> {
     pub fn step(&mut self, number: u64, batch: &BatchBuffer, tally: &mut Tally) -> anyhow::Result<()> {
         for (place, uploader) in self.uploaders.iter().enumerate() {
             // Dropout's masks, too, are a function of the step's number.
-            let seed = stream(self.config.seed, 1 + number, place as u64, Purpose::Model).random();
+            let seed = stream(self.seed, 1 + number, place as u64, Purpose::Model).random();
             uploader.device.seed(seed);
         }
         let model = self.model.take().expect("every step puts the model back");
@@ -105,9 +104,8 @@ impl<'a> Trainer<'a> {
         tally.add(&parts.concat(), labels.view());
         if !tally.loss().is_finite() {
             bail!(
-                "the loss is not finite any more at step {}; try a lower --lr than {}",
-                number + 1,
-                self.config.lr
+                "the loss is not finite any more at step {}; try a lower --lr",
+                number + 1
             );
         }
         Ok(labels)

@@ -66,8 +66,8 @@ impl<'a> Session<'a> {
         let val_clips = data.clips(Set::Val)?;
         let (progress, model, optimizer) = start(config, data, run, compute.training_device(), console)?;
         let rule = Rule {
-            objective: Objective::new(config, data),
-            lr: learning_rates(config, &model, &progress.loaded),
+            objective: Objective::new(config.balance, &config.l2, data),
+            lr: learning_rates(config.lr, config.loaded_lr, &model, &progress.loaded),
         };
         FrontEndRecord::of(data).write(run)?;
         run.save_config(config)?;
@@ -77,7 +77,7 @@ impl<'a> Session<'a> {
             run,
             compute,
             stop,
-            trainer: Trainer::new(config, compute, data, rule, model, optimizer),
+            trainer: Trainer::new(config.seed, compute, data, rule, model, optimizer),
             prefetch: Prefetch::new(config.loader_threads, config.prefetch),
             val_clips,
             steps_per_epoch: epoch_source(config, data, compute, 0).batches.len() as u64,
