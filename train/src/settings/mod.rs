@@ -7,6 +7,8 @@
 mod cache;
 pub mod device;
 mod invalid;
+#[cfg(test)]
+mod page;
 pub mod precision;
 mod run_config;
 mod settings;

@@ -113,7 +113,7 @@ settings! {
     /// Data set made by `preprocess build`
     #[arg(long, value_name = "DATASET")]
     free data: PathBuf = PathBuf::new();
-    /// System to train; `train models` lists them
+    /// Model to train; `train models` lists them
     #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true)]
     fixed model: ModelKind = model;
     /// Split to train on [default: the current one]
@@ -134,8 +134,8 @@ settings! {
     /// L2 penalty on all parameters, added to the gradient [default: the paper's]
     #[arg(long)]
     fixed weight_decay: f32 = paper.weight_decay;
-    /// L2 penalties on the weights whose names match, added to the loss: REGEX=LAMBDA,...; none for none
-    /// [default: the paper's]
+    /// L2 penalties on the weights whose names match, added to the loss: REGEX=LAMBDA,...; none for none. A pattern that
+    /// matches no weight is refused [default: the paper's]
     #[arg(long, value_name = "REGEX=LAMBDA", value_delimiter = ',')]
     fixed l2: Vec<Penalty> = penalties(paper.l2);
     /// Share of activations zeroed before the last dense layers [default: the paper's]
@@ -153,19 +153,19 @@ settings! {
     /// What to do about classes of different sizes [default: none]
     #[arg(long, value_enum)]
     fixed balance: Balance = Balance::default();
-    /// Epochs without a better validation figure before training stops; 0 never stops [default: the paper's, or 10]
+    /// Epochs without a better validation metric before training stops; 0 never stops [default: the paper's, or 10]
     #[arg(long)]
     free patience: usize = paper.patience;
-    /// Validation figure by which the best epoch is told [default: the paper's, or loss]
+    /// Validation metric that selects the best epoch [default: the paper's, or loss]
     #[arg(long, value_enum)]
     fixed monitor: Monitor = paper.monitor;
     /// Weights to start from: another run's directory, .safetensors, or a PyTorch .pt or .pth
     #[arg(long, value_name = "RUN|FILE")]
     fixed init_from: PathBuf;
-    /// Take weights although they were trained on other features than the data set has
+    /// Load weights of a run even if they were trained on other features than the data set has
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     free ignore_features: bool = false;
-    /// Begin with a fresh last layer although the loaded one fits
+    /// Reinitialise the last layer even if the loaded one fits
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     fixed replace_classifier: bool = false;
     /// Parameters that stay as they were loaded, by regular expressions on their names; none for none [default: the
@@ -189,19 +189,19 @@ settings! {
     /// [default: z-score]
     #[arg(long, value_enum)]
     fixed normalize: Normalize = Normalize::default();
-    /// What models of whole tracks' statistics are fed with [default: mfcc]
+    /// Inputs of models that take statistics of whole tracks [default: mfcc]
     #[arg(long, value_enum, value_delimiter = ',')]
     fixed statistics: Vec<StatisticsKind> = vec![StatisticsKind::Mfcc];
     /// Threads that prepare batches [default: one per core, 8 at most]
     #[arg(long)]
     free loader_threads: usize = cores().min(8);
-    /// Batches that may lie ready [default: 4]
+    /// Batches that are prepared ahead [default: 4]
     #[arg(long)]
     free prefetch: usize = 4;
     /// Steps between checkpoints within an epoch; 0 saves at the end of epochs only [default: 0]
     #[arg(long, value_name = "STEPS")]
     free checkpoint_every: usize = 0;
-    /// In which numbers the encoders compute [default: auto]
+    /// Number format in which the encoders compute [default: auto]
     #[arg(long, value_enum)]
     fixed precision: Precision = Precision::default();
     /// Where training clips become model input [default: auto]
@@ -214,7 +214,7 @@ settings! {
     /// it does not hold all]
     #[arg(long, value_name = "SHARDS")]
     fixed shuffle_window: usize = 0;
-    /// Write each epoch's figures for TensorBoard too [default: false]
+    /// Write each epoch's metrics for TensorBoard too [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     free tensorboard: bool = false;
 }
