@@ -64,7 +64,7 @@ pub fn file(charts: &[Chart], columns: usize) -> String {
 }
 
 /// Charts beside each other in a page, as many as there is room for.
-pub fn figures(charts: &[Chart]) -> Markup {
+pub fn side_by_side(charts: &[Chart]) -> Markup {
     html! {
         div.charts {
             @for chart in charts { figure { (chart.inline()) } }

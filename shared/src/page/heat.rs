@@ -66,7 +66,7 @@ impl Heat {
         };
         // Names that are wider than their column stand upright.
         let upright = names(&self.columns) + 8.0 > cell_width;
-        let over = if upright { names(&self.columns) } else { LETTER };
+        let over = if upright { 1.1 * names(&self.columns) } else { LETTER };
         let title = if self.subtitle.is_empty() { 24.0 } else { 42.0 };
         let titled = |name: &str| if name.is_empty() { 0.0 } else { 20.0 };
         let left = names(&self.rows) + MARGIN + titled(&self.row_name);

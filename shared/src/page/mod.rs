@@ -4,7 +4,7 @@
 //! it, for light and for dark. All text is escaped; non-finite numbers are left out. The kit knows nothing of tracks, runs or
 //! metrics, and no file: who calls it writes the bytes.
 //!
-//! - [`Page`] and [`Section`]: the document; [`Table`], [`facts`], [`cards`], [`notice`], [`figures`]: what is in it.
+//! - [`Page`] and [`Section`]: the document; [`Table`], [`facts`], [`cards`], [`notice`], [`side_by_side`]: what is in it.
 //! - [`Plot`]: lines, points, bars or an image in a frame of two [`Axis`]; [`Heat`]: a shaded matrix. Both draw a [`Chart`].
 //! - [`Spectrogram`]: a mel spectrogram as PNG; [`Canvas`]: a PNG with axes, for who wants no SVG.
 
@@ -21,7 +21,7 @@ mod table;
 
 pub use axis::{Axis, number, round_step};
 pub use canvas::Canvas;
-pub use chart::{Chart, figures, file};
+pub use chart::{Chart, file, side_by_side};
 pub use heat::{Heat, HeatCell};
 pub use palette::magma;
 pub use plot::{Bar, Look, Marks, Plot, Point, Series, swatch};

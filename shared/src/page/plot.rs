@@ -148,7 +148,7 @@ impl Plot {
             body: html! {
                 text.title x="2" y="15" { (shortened(&self.title, 48)) }
                 @if !self.subtitle.is_empty() { text.soft x="2" y="32" { (shortened(&self.subtitle, 66)) } }
-                @if !self.y.name().is_empty() { text.soft x="2" y=(At(head - 8.0)) { (self.y.name()) } }
+                @if !self.y.name().is_empty() { text.soft x="2" y=(At(head - 12.0)) { (self.y.name()) } }
                 @for (at, words) in self.y.ticks() {
                     @if let Some(y) = self.y_of(*at) {
                         path.grid d=(format!("M{LEFT} {}h{FIELD_WIDTH}", At(y))) {}
@@ -194,8 +194,8 @@ impl Plot {
 
     fn head(&self) -> f64 {
         let subtitle = if self.subtitle.is_empty() { 0.0 } else { 17.0 };
-        let name = if self.y.name().is_empty() { 0.0 } else { 18.0 };
-        26.0 + subtitle + name
+        let name = if self.y.name().is_empty() { 0.0 } else { 22.0 };
+        24.0 + subtitle + name
     }
 
     fn x_of(&self, value: f64) -> Option<f64> {
