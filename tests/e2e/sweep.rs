@@ -298,7 +298,7 @@ fn more_draws_go_on_where_fewer_ended() {
     assert!(
         fs::read_to_string(directory.join("heat_map.svg"))
             .unwrap()
-            .contains("<circle")
+            .contains("best trial")
     );
     let fewer = resume(&directory).args(["--random", "2"]).assert().code(1);
     assert!(said(&fewer).contains("--random was 3 and is 2 now"), "{}", said(&fewer));

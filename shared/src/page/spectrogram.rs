@@ -83,9 +83,9 @@ pub(super) fn encode(
     let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
     encoder.set_color(colours);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Best);
+    encoder.set_compression(png::Compression::High);
     // Neighbours in these pictures are no neighbours as numbers.
-    encoder.set_filter(png::FilterType::NoFilter);
+    encoder.set_filter(png::Filter::NoFilter);
     if let Some(palette) = palette {
         encoder.set_palette(palette);
     }
@@ -123,8 +123,8 @@ mod tests {
         );
         assert_eq!((found.colour(0, 0), found.colour(1, 1)), (magma(1.0), magma(0.0)));
         let png = found.png();
-        let mut reader = png::Decoder::new(&png[..]).read_info().unwrap();
-        let mut pixels = vec![0; reader.output_buffer_size()];
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
         assert_eq!((info.width, info.height), (2, 2));
         assert!(data_url(&found.png()).starts_with("data:image/png;base64,iVBOR"));
