@@ -41,27 +41,37 @@ impl Axis {
 
     /// From `first` to `last`, both above 0, as their logarithms; ticks at powers of ten, or at 1, 2 and 5 of these.
     pub fn log(name: &str, first: f64, last: f64) -> Self {
-        let first = if first.is_finite() { first.max(1e-300) } else { 1e-300 };
-        let last = if last.is_finite() && last > first {
-            last.min(1e300)
+        let inside = |value: f64| {
+            if value.is_finite() {
+                value.clamp(1e-300, 1e299)
+            } else {
+                1e-300
+            }
+        };
+        let first = inside(first);
+        let last = if inside(last) > first {
+            inside(last)
         } else {
             10.0 * first
         };
         let (low, high) = (first.log10().floor() as i32, last.log10().ceil() as i32);
-        let inside = |factors: &[f64]| -> Vec<f64> {
+        let multiples = |factors: &[f64]| -> Vec<f64> {
             let all = (low..=high).flat_map(|power| factors.iter().map(move |factor| factor * 10f64.powi(power)));
             all.filter(|value| (first * (1.0 - 1e-9)..=last * (1.0 + 1e-9)).contains(value))
                 .collect()
         };
-        let mut ticks = inside(&[1.0]);
+        let mut ticks = multiples(&[1.0]);
         if ticks.len() < 2 {
-            ticks = inside(&[1.0, 2.0, 5.0]);
+            ticks = multiples(&[1.0, 2.0, 5.0]);
         }
         let every = ticks.len().div_ceil(TICKS + 1).max(1);
         let ticks = ticks.into_iter().step_by(every).map(|value| (value, plain(value)));
         Self {
+            name: name.to_owned(),
+            first,
+            last,
             log: true,
-            ..Self::with_ticks(name, first, last, ticks.collect())
+            ticks: ticks.collect(),
         }
     }
 

@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn nothing_to_draw_is_still_a_picture() {
         let svg = picture(1, 1);
-        assert!(svg.contains("0 tags of the test set; 1 tag that all or no tracks have") && !svg.contains("mean"));
+        assert!(svg.contains("0 tags of the test set; 1 tag that all or no tracks have") && !svg.contains(">mean"));
         charts(&[], &[], "validation");
     }
 }
