@@ -22,6 +22,7 @@ use preprocess::inspect::{Analysis, Overview, files, page};
 use preprocess::verify::repair;
 use preprocess::{extend, merge, split, verify};
 use shared::dataset::Dataset;
+use shared::runtime::atomic_file::write_bytes;
 use shared::runtime::failure::{self, Failure};
 use shared::runtime::log;
 use std::ffi::OsString;
@@ -161,10 +162,10 @@ fn verify(args: VerifyArgs, style: Style) -> anyhow::Result<Outcome> {
 fn inspect(args: InspectArgs, style: Style) -> anyhow::Result<Outcome> {
     if args.labels {
         let labels = LabelReport::read(&args.dataset)?;
-        if let Some(png) = &args.png {
-            labels.write_picture(png)?;
+        if let Some(svg) = &args.svg {
+            write_bytes(svg, labels.picture().as_bytes())?;
         }
-        return Ok(report::labels(&labels, args.png.as_deref()));
+        return Ok(report::labels(&labels, args.svg.as_deref()));
     }
     if args.duplicates {
         return Ok(report::duplicates(&DuplicateReport::read(&args.dataset)?));
@@ -206,13 +207,11 @@ fn draw_track(dataset: &Path, track_id: u64, png: &Path) -> anyhow::Result<Outco
             dataset.root().display()
         )
     })?;
-    let row = &dataset.tracks()[position];
     let picture = TrackPicture {
-        title: &format!("track {track_id}, {}", row.labels.join(", ")),
         samples: dataset.waveform(position),
         mel: dataset.mel(position),
         features: dataset.features(),
     };
-    picture.write(png)?;
+    write_bytes(png, &picture.png())?;
     Ok(report::picture(track_id, png))
 }

@@ -7,7 +7,7 @@
 # DIR has the clips (0/..., f/...), FILE is annotations_final.csv. Without them a small corpus of synthetic music is made,
 # and with --tiny of short clips, which takes minutes on a CPU. LIST is some of sample-cnn, crnn1d-rnn, crnn1d-lstm,
 # crnn1d-gru, chunk-cnn, crnn2d-rnn, crnn2d-lstm and crnn2d-gru, with commas between. Ends with OUT/table.md (default:
-# target/papers/tagging...) and OUT/labels.png, how tags go together.
+# target/papers/tagging...) and OUT/labels.svg, how tags go together.
 #
 # The paper divides clips 90 to 10. Here 85 to 5 to 10: the best epoch, and each tag's best threshold, are told by clips
 # that are neither trained on nor judged.
@@ -22,7 +22,7 @@ compile
 build_dataset 12 2.8 --clip-samples 39936 --min-seconds 2.5
 
 step "Counting tags"
-"$bin/preprocess" inspect "$out/dataset" --labels --png "$out/labels.png"
+"$bin/preprocess" inspect "$out/dataset" --labels --svg "$out/labels.svg"
 split_dataset dataset 85,5,10
 
 for model in ${models//,/ }; do

@@ -15,6 +15,9 @@ pub mod recordings;
 // The memory map is in `dataset::shard`.
 /// The contract: index, tables, shards, splits, statistics.
 pub mod dataset;
+/// One kit for everything that people look at: pages, tables, charts.
+#[forbid(unsafe_code)]
+pub mod page;
 /// A file in, a mono waveform out.
 #[forbid(unsafe_code)]
 pub mod audio;

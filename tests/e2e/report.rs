@@ -185,7 +185,7 @@ fn runs_stand_beside_each_other_with_what_differs() {
         "<code>weight_decay</code>",
         "heavy",
         " against ",
-        "Figures are those of the validation set",
+        "Metrics are those of the validation set",
     ] {
         assert!(page.contains(text), "{text}");
     }

@@ -2,6 +2,7 @@
 
 use crate::report::{classes, compared, page, tags};
 use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -24,6 +25,15 @@ const luminance = (color) => {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 const behind = (element) => {
+  // A cell of a heat map: its shade over what is under it.
+  const cell = element.closest("g.cell");
+  if (cell) {
+    const [under, shade] = [...cell.querySelectorAll("rect")].map((rect) => getComputedStyle(rect));
+    if (!shade) return under.fill;
+    const share = Number(shade.fillOpacity);
+    const [a, b] = [channels(under.fill), channels(shade.fill)];
+    return `rgb(${[0, 1, 2].map((at) => a[at] + share * (b[at] - a[at])).join(", ")})`;
+  }
   for (let at = element; at; at = at.parentElement) {
     const color = getComputedStyle(at).backgroundColor;
     if (channels(color)[3] === 1) return color;
@@ -104,8 +114,10 @@ fn browse(chromium: &Path, page: &Path, dark: bool, width: u32, task: &str) -> S
 
 /// Width and height, and the colour of the upper left corner, where nothing but the page's background is.
 fn corner(picture: &Path) -> ([u32; 2], [u8; 3]) {
-    let mut reader = png::Decoder::new(fs::File::open(picture).unwrap()).read_info().unwrap();
-    let mut pixels = vec![0; reader.output_buffer_size()];
+    let mut reader = png::Decoder::new(BufReader::new(fs::File::open(picture).unwrap()))
+        .read_info()
+        .unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut pixels).unwrap();
     assert_eq!(info.bit_depth, png::BitDepth::Eight);
     ([info.width, info.height], [pixels[0], pixels[1], pixels[2]])

@@ -259,7 +259,7 @@ fn more_draws_go_on_where_fewer_ended() {
     assert!(
         fs::read_to_string(directory.join("heat_map.svg"))
             .unwrap()
-            .contains("<circle")
+            .contains("best trial")
     );
     resume(&directory)
         .args(["--random", "2"])

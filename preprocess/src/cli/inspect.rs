@@ -1,4 +1,4 @@
-//! `preprocess inspect`: what was typed enters, what is to be analysed leaves.
+//! The arguments of `preprocess inspect`.
 
 use crate::inspect::{AnalysisConfig, SampleTracks};
 use clap::{ArgGroup, Args};
@@ -11,10 +11,10 @@ Examples:
   preprocess inspect data/fma_small --html fma_small.html
   preprocess inspect data/fma_small --analysis analysis --sample-tracks all
   preprocess inspect data/fma_small --track 2 --png track-2.png
-  preprocess inspect data/mtat --labels --png correlation.png
+  preprocess inspect data/mtat --labels --svg correlation.svg
   preprocess inspect data/gtzan --duplicates
 
-The page needs no network and no script. Beside what is printed it has histograms and variances of samples, mean
+The page needs no network and no script. Besides what is printed it has histograms and variances of samples, mean
 spectra, principal components and typical tracks of each class; --analysis writes the same as pictures and as JSON.";
 
 /// `preprocess inspect`, as typed.
@@ -42,11 +42,14 @@ pub struct InspectArgs {
     #[arg(long, group = "subject")]
     pub labels: bool,
     /// Lists tracks that are the same recording: copies in other encodings, cut elsewhere, at other levels
-    #[arg(long, group = "subject", conflicts_with = "png")]
+    #[arg(long, group = "subject")]
     pub duplicates: bool,
-    /// Draws the track's waveform and mel spectrogram, or the labels' correlation
-    #[arg(long, value_name = "FILE", requires = "subject")]
+    /// Draws the track's waveform and mel spectrogram
+    #[arg(long, value_name = "FILE", requires = "track", conflicts_with_all = ["labels", "duplicates"])]
     pub png: Option<PathBuf>,
+    /// Draws the labels' correlation
+    #[arg(long, value_name = "FILE", requires = "labels", conflicts_with_all = ["track", "duplicates"])]
+    pub svg: Option<PathBuf>,
 }
 
 impl InspectArgs {
@@ -91,7 +94,7 @@ mod tests {
         for line in [
             "",
             "--labels",
-            "--labels --png f.png",
+            "--labels --svg f.svg",
             "--duplicates",
             "--track 3 --png f.png",
             "--html f.html",
@@ -100,13 +103,21 @@ mod tests {
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
-        for line in ["--track 3", "--png f.png", "--sample-tracks 3", "--jobs 2"] {
+        for line in [
+            "--track 3",
+            "--png f.png",
+            "--svg f.svg",
+            "--sample-tracks 3",
+            "--jobs 2",
+        ] {
             assert_eq!(parse(line).unwrap_err(), ErrorKind::MissingRequiredArgument, "{line}");
         }
         for line in [
             "--labels --track 3 --png f.png",
             "--duplicates --labels",
             "--duplicates --png f.png",
+            "--duplicates --svg f.svg",
+            "--labels --png f.png",
             "--duplicates --html f.html",
             "--labels --html f.html",
             "--track 3 --png f.png --analysis d",

@@ -329,14 +329,14 @@ pub fn inspect(overview: &Overview, written: &Written) -> Outcome {
 }
 
 /// What the labels of a data set say, and where they are drawn.
-pub fn labels(report: &LabelReport, png: Option<&Path>) -> Outcome {
+pub fn labels(report: &LabelReport, svg: Option<&Path>) -> Outcome {
     let mut text = report.to_string();
-    if let Some(png) = png {
-        let _ = write!(text, "\npicture   {}", png.display());
+    if let Some(svg) = svg {
+        let _ = write!(text, "\npicture   {}", svg.display());
     }
     let mut json = json!(report);
     json["labels_each"] = report.cardinality().into();
-    json["png"] = json!(png.map(Path::to_string_lossy));
+    json["svg"] = json!(svg.map(Path::to_string_lossy));
     Outcome::new("inspect", text, json, Vec::new())
 }
 

@@ -1,7 +1,7 @@
 //! Numbers enter; how they are distributed leaves: least, median, mean, greatest, and a histogram.
 
-use super::chart::axis;
 use serde::Serialize;
+use shared::page::round_step;
 
 /// Bars that a histogram has at most, or a few more where round edges ask for it.
 const BARS: usize = 24;
@@ -73,7 +73,7 @@ impl Distribution {
 fn round_edges(min: f64, max: f64) -> Vec<f64> {
     // Numbers that differ by less than this differ by rounding only.
     let least = (min.abs().max(max.abs()) * 1e-9).max(1e-9);
-    let step = axis::round_step((max - min).max(least), BARS);
+    let step = round_step((max - min).max(least), BARS);
     let first = (min / step).floor();
     let bars = ((max / step).floor() - first) as usize + 1;
     // Products of 0.005 and the like have an error in their last digit; a division by a power of ten has none.

@@ -1,19 +1,19 @@
-//! An analysis enters; its figures as JSON and its drawings as SVG files leave, in a directory.
+//! Writes an analysis into a directory: its numbers as JSON, its charts as SVG files.
 
 use super::InspectError;
 use super::analysis::Analysis;
-use super::chart::drawings::Drawings;
+use super::drawings::Drawings;
 use shared::dataset;
 use shared::runtime::atomic_file::{self, WriteError};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-/// The figures' file.
+/// The file of the numbers.
 pub const ANALYSIS_FILE: &str = "analysis.json";
 
-/// Writes `analysis.json` and every drawing into `directory`, which is made if it does not exist. Files of the same names
-/// are replaced, others are left alone. Returns the names, the figures' first.
+/// Writes `analysis.json` and every chart into `directory`, which is made if it does not exist. Files of the same names
+/// are replaced, others are left alone. Returns the names, `analysis.json` first.
 pub fn write(analysis: &Analysis, labels: &TrackLabels, directory: &Path) -> Result<Vec<String>, InspectError> {
     fs::create_dir_all(directory).map_err(|source| WriteError {
         path: directory.to_owned(),
@@ -23,8 +23,8 @@ pub fn write(analysis: &Analysis, labels: &TrackLabels, directory: &Path) -> Res
     json.push(b'\n');
     atomic_file::write_bytes(&directory.join(ANALYSIS_FILE), &json)?;
     let mut names = vec![ANALYSIS_FILE.to_owned()];
-    for (name, drawing) in Drawings::of(analysis, &labels.0).files() {
-        atomic_file::write_bytes(&directory.join(name), drawing.file().as_bytes())?;
+    for (name, chart) in Drawings::of(analysis, &labels.0).files() {
+        atomic_file::write_bytes(&directory.join(name), chart.file().as_bytes())?;
         names.push(name.clone());
     }
     Ok(names)

@@ -2,8 +2,9 @@
 //! leaves.
 
 pub mod analysis;
-mod chart;
+mod charts;
 pub mod distribution;
+mod drawings;
 pub mod duplicates;
 pub mod files;
 pub mod labels;

@@ -1,22 +1,20 @@
-//! A data set's overview and analysis enter; one HTML page that needs nothing else leaves: no network, no script.
-//!
-//! Every text that comes out of a file is escaped, for the templates escape whatever they are given.
+//! A data set's overview and analysis as one HTML page that needs no network and no script.
 
 mod analysis_part;
 mod splits_part;
 
 use super::analysis::{Analysis, AnalysisConfig};
-use super::chart::{self, drawings::Drawings, simple_bars};
+use super::charts::histogram;
+use super::drawings::Drawings;
 use super::files::TrackLabels;
 use super::overview::{FeatureSetState, Overview};
 use super::overview_text::{describe_features, name_channels, share};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, Render, html};
 use shared::dataset::Task;
+use shared::page::{Page, Section, Table, bar, cards, cell, facts, notice, side_by_side};
 use shared::runtime::atomic_file::{self, WriteError};
 use shared::runtime::text::{grouped, size};
 use std::path::Path;
-
-const STYLE: &str = include_str!("page.css");
 
 /// Writes the page.
 pub fn write(
@@ -27,81 +25,74 @@ pub fn write(
     config: &AnalysisConfig,
 ) -> Result<(), WriteError> {
     let drawings = Drawings::of(analysis, &labels.0);
-    let page = page(
-        overview,
-        &analysis_part::draw(overview, analysis, &drawings, config.sample_tracks),
-    );
-    atomic_file::write_bytes(path, page.into_string().as_bytes())
+    let page = Page {
+        title: &format!("Data set {}", overview.name),
+        lead: lead(overview),
+        sections: vec![
+            classes(overview),
+            tracks(overview),
+            dropped(overview),
+            splits_part::section(overview),
+            storage(overview),
+            analysis_part::section(overview, analysis, &drawings, config.sample_tracks),
+        ],
+    };
+    atomic_file::write_bytes(path, page.render().as_bytes())
 }
 
-fn page(overview: &Overview, analysis: &Markup) -> Markup {
+fn is_multi_label(overview: &Overview) -> bool {
+    overview.index.task == Task::MultiLabel
+}
+
+fn lead(overview: &Overview) -> Markup {
     let index = &overview.index;
+    let labels = if is_multi_label(overview) { "tags" } else { "classes" };
     html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Data set " (overview.name) }
-                style { (PreEscaped(STYLE)) (PreEscaped(chart::STYLE)) }
-            }
-            body {
-                h1 { "Data set " (overview.name) }
-                p.soft { (index.source.name) " " (index.source.subset.replace(',', ", ")) @if let Some(part) = &index.source.part { ", part " (part) } }
-                (cards(overview))
-                @for difference in &index.source.preset_differences { p.bad { (difference) } }
-                (classes(overview))
-                (tracks(overview))
-                (dropped(overview))
-                (splits_part::draw(overview))
-                (storage(overview))
-                (analysis)
-                footer {
-                    "Made by preprocess " (env!("CARGO_PKG_VERSION")) " from the data set with the checksum "
-                    span.long { (index.checksum) } "."
-                }
-            }
-        }
+        p.lead { (index.source.name) " " (index.source.subset.replace(',', ", ")) @if let Some(part) = &index.source.part { ", part " (part) } }
+        (cards(&[
+            ("tracks", grouped(index.kept as u64)),
+            ("hours", format!("{:.2}", overview.hours())),
+            (labels, index.classes.len().to_string()),
+            ("dropped", grouped(index.rejected as u64)),
+            ("size", size(overview.sizes.total())),
+            ("current split", overview.current_split.as_deref().unwrap_or("none").to_owned()),
+        ]))
+        @for difference in &index.source.preset_differences { (notice(difference)) }
     }
 }
 
-fn cards(overview: &Overview) -> Markup {
-    let index = &overview.index;
-    let live = overview.current_split.as_deref().unwrap_or("none");
-    html! {
-        dl.cards {
-            div { dt { "tracks" } dd { (grouped(index.kept as u64)) } }
-            div { dt { "hours" } dd { (format!("{:.2}", overview.hours())) } }
-            div { dt { @if index.task == Task::MultiLabel { "tags" } @else { "classes" } } dd { (index.classes.len()) } }
-            div { dt { "dropped" } dd { (grouped(index.rejected as u64)) } }
-            div { dt { "size" } dd { (size(overview.sizes.total())) } }
-            div { dt { "current split" } dd.words { (live) } }
-        }
+fn classes(overview: &Overview) -> Section {
+    let most = overview
+        .classes
+        .iter()
+        .map(|(_, count)| *count)
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    let rows = overview.classes.iter().map(|(class, count)| {
+        let length = *count as f64 / most as f64;
+        vec![
+            cell(class),
+            bar(length, grouped(*count as u64)),
+            cell(share(*count, overview.index.kept)),
+        ]
+    });
+    let heading = if is_multi_label(overview) { "Tags" } else { "Classes" };
+    Section {
+        id: "classes",
+        heading,
+        body: Table::new(heading)
+            .text("name")
+            .number("tracks")
+            .number("share")
+            .rows(rows)
+            .render(),
     }
 }
 
-fn classes(overview: &Overview) -> Markup {
-    let most = overview.classes.iter().map(|(_, count)| *count).max().unwrap_or(0);
-    let kept = overview.index.kept;
-    html! {
-        h2 { @if overview.index.task == Task::MultiLabel { "Tags" } @else { "Classes" } }
-        @if overview.classes.is_empty() { p { "There are none." } } @else {
-            div.scroll { table style="width: 100%; max-width: 700px" {
-                tr { th { "name" } th.number { "tracks" } th.number { "share" } th {} }
-                @for (class, count) in &overview.classes {
-                    tr {
-                        td { (class) } td.number { (grouped(*count as u64)) } td.number { (share(*count, kept)) }
-                        td.wide { @if *count > 0 { span.bar style=(format!("width: {:.1}%", 100.0 * *count as f64 / most as f64)) {} } }
-                    }
-                }
-            } }
-        }
-    }
-}
-
-fn tracks(overview: &Overview) -> Markup {
+fn tracks(overview: &Overview) -> Section {
     let (files, levels) = (&overview.files, &overview.levels);
-    let counted = |pairs: Vec<(String, usize)>| {
+    let listed = |pairs: Vec<(String, usize)>| {
         let words: Vec<String> = pairs
             .into_iter()
             .map(|(word, count)| format!("{} {word}", grouped(count as u64)))
@@ -112,66 +103,88 @@ fn tracks(overview: &Overview) -> Markup {
             words.join(", ")
         }
     };
-    html! {
-        h2 { "Tracks" }
-        div.charts {
-            @if let Some(seconds) = &overview.seconds { div { (simple_bars::draw("Length", "s", seconds).inline()) } }
-            @if let Some(rms) = &levels.rms_dbfs { div { (simple_bars::draw("Level, root mean square", "dBFS", rms).inline()) } }
-        }
-        dl.facts {
-            dt { "files" } dd { (counted(files.rates.iter().map(|(rate, count)| (format!("at {} Hz", grouped((*rate).into())), *count)).collect())) }
-            dt { "channels" } dd { (counted(files.channels.iter().map(|(channels, count)| (name_channels(*channels), *count)).collect())) }
-            dt { "damaged" } dd { (grouped(files.damaged_frames)) " frames that do not decode, in " (grouped(files.damaged_tracks as u64)) " tracks" }
-            dt { "clipped" } dd { (grouped(levels.clipped_samples)) " samples cut to full scale, in " (grouped(levels.clipped_tracks as u64)) " tracks" }
-            dt { "all zeros" } dd { (grouped(levels.silent_tracks as u64)) " tracks" }
-            dt { "flagged" } dd { (counted(overview.flags.iter().map(|(flag, count)| (flag.to_string(), *count)).collect())) }
-        }
+    let tracks = |count: usize| format!("{} tracks", grouped(count as u64));
+    let length = overview
+        .seconds
+        .as_ref()
+        .map(|seconds| histogram("Length", "s", seconds));
+    let level = levels
+        .rms_dbfs
+        .as_ref()
+        .map(|rms| histogram("Level, root mean square", "dBFS", rms));
+    Section {
+        id: "tracks",
+        heading: "Tracks",
+        body: html! {
+            (side_by_side(&length.into_iter().chain(level).collect::<Vec<_>>()))
+            (facts("Tracks", [
+                ("files", listed(files.rates.iter().map(|(rate, count)| (format!("at {} Hz", grouped((*rate).into())), *count)).collect())),
+                ("channels", listed(files.channels.iter().map(|(channels, count)| (name_channels(*channels), *count)).collect())),
+                ("damaged", format!("{} frames that do not decode, in {}", grouped(files.damaged_frames), tracks(files.damaged_tracks))),
+                ("clipped", format!("{} samples cut to full scale, in {}", grouped(levels.clipped_samples), tracks(levels.clipped_tracks))),
+                ("all zeros", tracks(levels.silent_tracks)),
+                ("flagged", listed(overview.flags.iter().map(|(flag, count)| (flag.to_string(), *count)).collect())),
+            ]))
+        },
     }
 }
 
-fn dropped(overview: &Overview) -> Markup {
+fn dropped(overview: &Overview) -> Section {
     let mut reasons: Vec<(&String, &usize)> = overview.reasons.iter().collect();
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    html! {
-        h2 { "Dropped tracks" }
-        @if reasons.is_empty() { p { "None." } } @else {
-            table {
-                tr { th { "reason" } th.number { "tracks" } }
-                @for (reason, count) in reasons { tr { td { (reason) } td.number { (grouped(*count as u64)) } } }
+    let table = Table::new("Dropped tracks by reason").text("reason").number("tracks");
+    let rows = reasons
+        .iter()
+        .map(|(reason, count)| vec![cell(reason), cell(grouped(**count as u64))]);
+    Section {
+        id: "dropped",
+        heading: "Dropped tracks",
+        body: html! {
+            @if reasons.is_empty() { p { "None." } } @else {
+                (table.rows(rows).render())
+                p.note { "rejected.csv has the details of each." }
             }
-            p.soft { "rejected.csv has a sentence for each." }
-        }
+        },
     }
 }
 
-fn storage(overview: &Overview) -> Markup {
+fn storage(overview: &Overview) -> Section {
     let (index, sizes) = (&overview.index, &overview.sizes);
-    html! {
-        h2 { "Files and features" }
-        div.scroll { table {
-            tr { th { "files" } th.number { "size" } }
-            tr { td { "waveform shards (" (index.shards.len()) ")" } td.number { (size(sizes.waveforms)) } }
-            tr { td { "mel shards (" (index.shards.len()) ")" } td.number { (size(sizes.mels)) } }
-            tr { td { "summary" } td.number { (size(sizes.summary)) } }
-            tr { td { "tables" } td.number { (size(sizes.tables)) } }
-        } }
-        h3 { "Features" }
-        p { (describe_features(&index.features)) "; fingerprint " (index.fingerprint) }
-        @for set in &overview.feature_sets {
-            h3 { "Feature set " (set.name) }
-            @match &set.state {
-                FeatureSetState::Usable { features, fingerprint, tracks, mels } => {
-                    p { (describe_features(features)) "; fingerprint " (fingerprint) "; " (grouped(*tracks as u64)) " tracks, " (size(*mels)) }
+    let shards = |kind: &str| format!("{kind} shards ({})", index.shards.len());
+    let files = [
+        (shards("waveform"), sizes.waveforms),
+        (shards("mel"), sizes.mels),
+        ("summary".into(), sizes.summary),
+        ("tables".into(), sizes.tables),
+    ];
+    let table = Table::new("Files").text("files").number("size");
+    let mut source = vec![
+        ("audio", index.source.audio.render()),
+        ("format", html! { "version " (index.format_version) }),
+        ("checksum", html! { code { (index.checksum) } }),
+    ];
+    if let Some(preset) = &index.source.preset {
+        source.insert(1, ("preset", preset.render()));
+    }
+    Section {
+        id: "files",
+        heading: "Files and features",
+        body: html! {
+            (table.rows(files.into_iter().map(|(name, bytes)| vec![cell(name), cell(size(bytes))])).render())
+            h3 { "Features" }
+            p { (describe_features(&index.features)) "; fingerprint " (index.fingerprint) }
+            @for set in &overview.feature_sets {
+                h3 { "Feature set " (set.name) }
+                @match &set.state {
+                    FeatureSetState::Usable { features, fingerprint, tracks, mels } => {
+                        p { (describe_features(features)) "; fingerprint " (fingerprint) "; " (grouped(*tracks as u64)) " tracks, " (size(*mels)) }
+                    }
+                    FeatureSetState::Unusable { problem } => p.bad { (problem) },
                 }
-                FeatureSetState::Unusable { problem } => p.bad { (problem) },
             }
-        }
-        h3 { "Source" }
-        dl.facts {
-            dt { "audio" } dd { (index.source.audio) }
-            @if let Some(preset) = &index.source.preset { dt { "preset" } dd { (preset) } }
-            dt { "format" } dd { "version " (index.format_version) }
-        }
+            h3 { "Source" }
+            (facts("Source", source))
+        },
     }
 }
 

@@ -1,47 +1,21 @@
-//! A track's samples and mel spectrogram enter; a PNG of both leaves.
-//!
-//! Text is set in a font that is compiled in, so that the picture is the same on a machine without fonts.
+//! A track's waveform above its mel spectrogram, as a PNG with axes in seconds, hertz and decibels.
 
-use plotters::coord::Shift;
-use plotters::prelude::*;
+use super::charts::mel_bands;
 use shared::dataset::shard::MelView;
 use shared::dsp::features::FeatureConfig;
-use std::path::{Path, PathBuf};
+use shared::dsp::mel::band_peaks;
+use shared::page::{Axis, Canvas, Spectrogram, magma};
 
-const WIDTH: u32 = 1200;
-const HEIGHT: u32 = 760;
-const WAVEFORM_HEIGHT: u32 = 260;
-pub(super) const FONT: &str = "sans-serif";
-
-/// A picture that could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error("could not draw {}: {reason}; check that the directory exists and is writable, and that the name ends in .png",
-    path.display())]
-pub struct PictureError {
-    path: PathBuf,
-    reason: String,
-}
-
-impl PictureError {
-    pub(super) fn new(path: &Path, reason: String) -> Self {
-        Self {
-            path: path.to_owned(),
-            reason,
-        }
-    }
-}
-
-/// Makes the built-in font known under [`FONT`].
-pub(super) fn register_font() -> Result<(), String> {
-    plotters::style::register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
-        .map_err(|_| "the built-in font cannot be read".into())
-}
+const SIZE: [u16; 2] = [1200, 760];
+/// Left, top, width and height of what is between the axes.
+const WAVEFORM: [i32; 4] = [110, 40, 960, 200];
+const MEL: [i32; 4] = [110, 320, 960, 384];
+const BAR: [i32; 4] = [1100, 320, 20, 384];
+const PURPLE: [u8; 3] = [0x51, 0x12, 0x7c];
 
 /// A track to draw.
 #[derive(Clone, Copy, Debug)]
 pub struct TrackPicture<'a> {
-    /// Above the picture: id, class, artist.
-    pub title: &'a str,
     /// Mono PCM.
     pub samples: &'a [i16],
     /// Its mel spectrogram in dB.
@@ -50,141 +24,58 @@ pub struct TrackPicture<'a> {
     pub features: &'a FeatureConfig,
 }
 
-type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
-type DrawError<'a> = DrawingAreaErrorKind<<BitMapBackend<'a> as DrawingBackend>::ErrorType>;
-
 impl TrackPicture<'_> {
-    /// Writes the PNG, 1200 by 760 pixels.
-    pub fn write(&self, path: &Path) -> Result<(), PictureError> {
-        let failed = |reason: String| PictureError::new(path, reason);
-        register_font().map_err(failed)?;
-        let area = BitMapBackend::new(path, (WIDTH, HEIGHT)).into_drawing_area();
-        self.draw(&area).map_err(|error| failed(error.to_string()))?;
-        area.present().map_err(|error| failed(error.to_string()))
-    }
-
-    fn seconds(&self) -> f64 {
-        self.samples.len().max(1) as f64 / f64::from(self.features.sample_rate)
-    }
-
-    fn draw<'a>(&self, area: &Area<'a>) -> Result<(), DrawError<'a>> {
-        area.fill(&WHITE)?;
-        let area = area.titled(self.title, (FONT, 24))?;
-        let (upper, lower) = area.split_vertically(WAVEFORM_HEIGHT);
-        self.draw_waveform(&upper)?;
-        self.draw_mel(&lower)
+    /// The PNG, 1200 by 760 pixels.
+    pub fn png(&self) -> Vec<u8> {
+        let mut canvas = Canvas::new(SIZE[0], SIZE[1]);
+        let features = self.features;
+        let seconds = self.samples.len().max(1) as f64 / f64::from(features.sample_rate);
+        self.draw_waveform(&mut canvas);
+        canvas.axis_beside(WAVEFORM, &Axis::linear("", -1.0, 1.0), false);
+        canvas.axis_below(WAVEFORM, &Axis::linear("s", 0.0, seconds));
+        self.draw_mel(&mut canvas);
+        let bands = band_peaks(features.n_mels, features.f_min, features.f_max);
+        canvas.axis_beside(MEL, &mel_bands("Hz", &bands), false);
+        canvas.axis_below(MEL, &Axis::linear("s", 0.0, seconds));
+        let [x, y, width, height] = BAR;
+        for row in 0..height {
+            canvas.fill([x, y + row, width, 1], magma(1.0 - row as f32 / height as f32));
+        }
+        canvas.axis_beside(BAR, &Axis::linear("dB", -f64::from(features.top_db), 0.0), true);
+        canvas.png()
     }
 
     /// For every column of pixels, a line from the least to the greatest sample in it.
-    fn draw_waveform<'a>(&self, area: &Area<'a>) -> Result<(), DrawError<'a>> {
-        let mut chart = ChartBuilder::on(area)
-            .margin(8)
-            .margin_right(24)
-            .x_label_area_size(28)
-            .y_label_area_size(64)
-            .build_cartesian_2d(0.0..self.seconds(), -1.0..1.0)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .y_labels(5)
-            .x_label_formatter(&whole)
-            .label_style((FONT, 15))
-            .draw()?;
-        let (columns, rows) = chart.plotting_area().get_pixel_range();
-        let width = columns.len().max(1);
-        let height = f64::from(rows.end - rows.start - 1);
-        let row_of = |sample: i16| rows.end - 1 - ((f64::from(sample) / 65_536.0 + 0.5) * height).round() as i32;
-        let root = area.strip_coord_spec();
-        let (left, top) = root.get_base_pixel();
+    fn draw_waveform(&self, canvas: &mut Canvas) {
+        let [x, y, width, height] = WAVEFORM;
+        let row_of = |sample: i16| y + ((0.5 - f64::from(sample) / 65_536.0) * f64::from(height - 1)).round() as i32;
         for column in 0..width {
-            let (begin, end) = (
-                column * self.samples.len() / width,
-                (column + 1) * self.samples.len() / width,
-            );
-            let part = &self.samples[begin..end.max(begin + 1).min(self.samples.len())];
-            let (Some(&least), Some(&most)) = (part.iter().min(), part.iter().max()) else {
-                continue;
-            };
-            for row in row_of(most)..=row_of(least) {
-                root.draw_pixel((columns.start + column as i32 - left, row - top), &WAVEFORM)?;
+            let at = |column: i32| column as usize * self.samples.len() / width as usize;
+            let end = at(column + 1).max(at(column) + 1).min(self.samples.len());
+            let part = &self.samples[at(column).min(end)..end];
+            if let (Some(&least), Some(&most)) = (part.iter().min(), part.iter().max()) {
+                canvas.fill([x + column, row_of(most), 1, row_of(least) - row_of(most) + 1], PURPLE);
             }
         }
-        Ok(())
     }
 
-    /// One colour per pixel, from the brightest value of the track down to `top_db` below it.
-    fn draw_mel<'a>(&self, area: &Area<'a>) -> Result<(), DrawError<'a>> {
-        let bands = self.mel.n_mels as f64;
-        let mut chart = ChartBuilder::on(area)
-            .margin(8)
-            .margin_right(24)
-            .x_label_area_size(44)
-            .y_label_area_size(64)
-            .build_cartesian_2d(0.0..self.seconds(), 0.0..bands)?;
-        chart
-            .configure_mesh()
-            .disable_mesh()
-            .x_label_formatter(&whole)
-            .y_label_formatter(&whole)
-            .x_desc("seconds")
-            .y_desc("mel band")
-            .axis_desc_style((FONT, 16))
-            .label_style((FONT, 15))
-            .draw()?;
-        let (columns, rows) = chart.plotting_area().get_pixel_range();
-        let top = self
-            .mel
-            .values
-            .iter()
-            .map(|value| value.to_f32())
-            .fold(f32::MIN, f32::max);
-        let root = area.strip_coord_spec();
-        let (left, upper) = root.get_base_pixel();
-        for column in columns.clone() {
-            let frame = (column - columns.start) as usize * self.mel.frames / columns.len();
-            for row in rows.clone() {
-                let from_below = (rows.end - 1 - row) as usize;
-                let band = from_below * self.mel.n_mels / rows.len();
-                let decibels = self.mel.values[band * self.mel.frames + frame].to_f32();
-                let brightness = 1.0 + (decibels - top) / self.features.top_db;
-                root.draw_pixel((column - left, row - upper), &magma(brightness))?;
+    /// From the loudest value of the track down to `top_db` below it.
+    fn draw_mel(&self, canvas: &mut Canvas) {
+        let [x, y, width, height] = MEL;
+        let size = [width as usize, height as usize];
+        let mel = Spectrogram::new(self.mel, 0..self.mel.frames, self.features.top_db, size);
+        canvas.fill(MEL, magma(0.0));
+        if mel.columns == 0 || mel.rows == 0 {
+            return;
+        }
+        for row in 0..height {
+            for column in 0..width {
+                let place = |at: i32, of: usize, pixels: i32| at as usize * of / pixels as usize;
+                let colour = mel.colour(place(column, mel.columns, width), place(row, mel.rows, height));
+                canvas.fill([x + column, y + row, 1, 1], colour);
             }
         }
-        Ok(())
     }
-}
-
-/// Labels without decimals: seconds and bands.
-fn whole(value: &f64) -> String {
-    format!("{value:.0}")
-}
-
-const WAVEFORM: RGBColor = RGBColor(0x51, 0x12, 0x7c);
-
-/// The colour map magma of matplotlib, between nine of its colours.
-pub(super) fn magma(brightness: f32) -> RGBColor {
-    const COLOURS: [[u8; 3]; 9] = [
-        [0x00, 0x00, 0x04],
-        [0x1d, 0x11, 0x47],
-        [0x51, 0x12, 0x7c],
-        [0x83, 0x26, 0x81],
-        [0xb6, 0x36, 0x79],
-        [0xe7, 0x52, 0x63],
-        [0xfc, 0x89, 0x61],
-        [0xfe, 0xc4, 0x88],
-        [0xfc, 0xfd, 0xbf],
-    ];
-    let place = brightness.clamp(0.0, 1.0) * (COLOURS.len() - 1) as f32;
-    let below = (place as usize).min(COLOURS.len() - 2);
-    let part = place - below as f32;
-    let mix = |channel: usize| {
-        let (a, b) = (
-            f32::from(COLOURS[below][channel]),
-            f32::from(COLOURS[below + 1][channel]),
-        );
-        (a + part * (b - a)).round() as u8
-    };
-    RGBColor(mix(0), mix(1), mix(2))
 }
 
 #[cfg(test)]
@@ -193,39 +84,31 @@ mod tests {
     use half::f16;
 
     #[test]
-    fn a_track_becomes_a_png_and_a_wrong_path_a_sentence() {
-        let directory = tempfile::tempdir().unwrap();
+    fn any_track_becomes_a_png_of_the_same_size() {
         let features = FeatureConfig::default();
-        let samples: Vec<i16> = (0..44_100).map(|at| (at * 37) as i16).collect();
-        let frames = features.track_frames(samples.len());
-        let values: Vec<f16> = (0..features.n_mels * frames)
-            .map(|at| f16::from_f32(-((at % 90) as f32)))
-            .collect();
-        let picture = TrackPicture {
-            title: "track 7, Folk",
-            samples: &samples,
-            mel: MelView {
-                values: &values,
-                n_mels: features.n_mels,
-                frames,
-            },
-            features: &features,
-        };
-        let path = directory.path().join("track.png");
-        picture.write(&path).unwrap();
-        let png = std::fs::read(&path).unwrap();
-        assert!(png.starts_with(b"\x89PNG"));
-        // Width and height stand in the first chunk.
-        assert_eq!(png[16..24], [WIDTH.to_be_bytes(), HEIGHT.to_be_bytes()].concat());
-        let error = picture.write(&directory.path().join("absent/track.png")).unwrap_err();
-        assert!(error.to_string().contains("absent"));
-    }
-
-    #[test]
-    fn brightness_runs_through_the_colour_map_and_stops_at_its_ends() {
-        assert_eq!(magma(-3.0), RGBColor(0, 0, 4));
-        assert_eq!(magma(0.5), RGBColor(0xb6, 0x36, 0x79));
-        assert_eq!(magma(2.0), RGBColor(0xfc, 0xfd, 0xbf));
-        assert_eq!(magma(f32::NEG_INFINITY), magma(0.0));
+        for samples in [0, 1, 500, 44_100] {
+            let samples: Vec<i16> = (0..samples).map(|at| (at * 37) as i16).collect();
+            let frames = if samples.len() < 500 {
+                0
+            } else {
+                features.track_frames(samples.len())
+            };
+            let values: Vec<f16> = (0..features.n_mels * frames)
+                .map(|at| f16::from_f32(-((at % 90) as f32)))
+                .collect();
+            let picture = TrackPicture {
+                samples: &samples,
+                mel: MelView {
+                    values: &values,
+                    n_mels: features.n_mels,
+                    frames,
+                },
+                features: &features,
+            };
+            let png = picture.png();
+            assert!(png.starts_with(b"\x89PNG"));
+            // The first chunk has width and height.
+            assert_eq!(png[16..24], [1200u32.to_be_bytes(), 760u32.to_be_bytes()].concat());
+        }
     }
 }

@@ -32,6 +32,17 @@ pub fn counted(count: usize, one: &str, more: &str) -> String {
     format!("{} {}", grouped(count as u64), if count == 1 { one } else { more })
 }
 
+/// `4.2 s`, `3 min 20 s`, `2 h 5 min`.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 if seconds < 10.0 => format!("{seconds:.1} s"),
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", grouped(whole / 3600), whole % 3600 / 60),
+    }
+}
+
 /// Such a share, in percent. Of nothing it is 0.
 pub fn percent(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
@@ -52,5 +63,18 @@ mod tests {
         assert_eq!(counted(1, "track", "tracks"), "1 track");
         assert_eq!(counted(1200, "track", "tracks"), "1,200 tracks");
         assert_eq!((percent(1.0, 4.0), percent(0.0, 0.0)), (25.0, 0.0));
+    }
+
+    #[test]
+    fn durations_have_two_units_at_most() {
+        for (seconds, text) in [
+            (0.25, "0.2 s"),
+            (59.4, "59 s"),
+            (59.6, "1 min 0 s"),
+            (3599.0, "59 min 59 s"),
+            (7500.0, "2 h 5 min"),
+        ] {
+            assert_eq!(duration(seconds), text);
+        }
     }
 }

@@ -1,83 +1,80 @@
-//! Loss and macro F1 over the epochs, side by side, as an SVG.
+//! Charts of the metrics over the epochs.
 
-use super::font::{self, FONT};
-use super::{CURVES_FILE, DrawError};
 use crate::metrics::Figures;
 use crate::run::history::EpochRecord;
-use plotters::prelude::*;
+use shared::page::{Axis, Chart, Look, Marks, Plot, Series, file};
 
-/// Width and height in pixels.
-const SIZE: (u32, u32) = (1000, 400);
-const TRAIN: RGBColor = RGBColor(31, 119, 180);
-const VALIDATION: RGBColor = RGBColor(214, 98, 28);
+/// A metric's name, and what it was; none where the task does not have it.
+pub type Column = (&'static str, fn(&Figures) -> Option<f64>);
 
-/// The picture's bytes.
-pub fn draw(history: &[EpochRecord]) -> Result<Vec<u8>, DrawError> {
-    font::register(CURVES_FILE)?;
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        draw_on(&area, history).map_err(|error| DrawError {
-            file: CURVES_FILE,
-            detail: error.to_string(),
-        })?;
-    }
-    Ok(svg.into_bytes())
+/// The metrics that are drawn.
+pub const COLUMNS: [Column; 10] = [
+    LOSS,
+    ("top-1", |figures| figures.top1),
+    ("mean AUC-ROC", |figures| figures.auc_roc),
+    ("mean AUC-PR", |figures| figures.auc_pr),
+    MACRO_F1,
+    ("one-vs-rest accuracy", |figures| {
+        figures.top1.is_some().then_some(figures.paper[0])
+    }),
+    ("accuracy of the tags", |figures| {
+        figures.top1.is_none().then_some(figures.paper[0])
+    }),
+    ("macro precision", |figures| Some(figures.paper[1])),
+    ("macro recall", |figures| Some(figures.paper[2])),
+    ("F1 of the means", |figures| Some(figures.paper[3])),
+];
+
+const LOSS: Column = ("loss", |figures| Some(figures.loss));
+const MACRO_F1: Column = ("macro F1", |figures| Some(figures.macro_f1));
+
+/// `curves.svg`: loss and macro F1 beside each other.
+pub fn picture(history: &[EpochRecord]) -> String {
+    let charts = [LOSS, MACRO_F1].map(|column| training_and_validation(column, history, None));
+    file(&charts, 2)
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-
-fn draw_on(area: &Area<'_>, history: &[EpochRecord]) -> Result<(), Box<dyn std::error::Error>> {
-    area.fill(&WHITE)?;
-    let panels = area.split_evenly((1, 2));
-    let highest = history
-        .iter()
-        .flat_map(|epoch| [epoch.train.loss, epoch.val.loss])
-        .fold(0.1, f64::max);
-    panel(&panels[0], "loss", highest * 1.05, history, |figures| figures.loss)?;
-    panel(&panels[1], "macro F1", 1.0, history, |figures| figures.macro_f1)?;
-    area.present()?;
-    Ok(())
-}
-
-fn panel(
-    area: &Area<'_>,
-    title: &str,
-    top: f64,
-    history: &[EpochRecord],
-    get: fn(&Figures) -> f64,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let last = history.len().max(2) as f64;
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, (FONT, 20))
-        .margin(15)
-        .x_label_area_size(35)
-        .y_label_area_size(50)
-        .build_cartesian_2d(1.0..last, 0.0..top)?;
-    chart
-        .configure_mesh()
-        .x_desc("epoch")
-        .x_labels(history.len().clamp(2, 10))
-        .x_label_formatter(&|epoch| format!("{epoch:.0}"))
-        .light_line_style(WHITE)
-        .draw()?;
-    let mut series = |name: &str, color: RGBColor, of: fn(&EpochRecord) -> &Figures| {
-        let points = history.iter().map(|epoch| (epoch.epoch as f64, get(of(epoch))));
-        let line = LineSeries::new(points, color.stroke_width(2)).point_size(2);
-        chart.draw_series(line).map(|drawn| {
-            drawn
-                .label(name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
-        })
+/// A metric on the training and the validation set, with a line at the best epoch where there is one.
+pub fn training_and_validation((name, metric): Column, history: &[EpochRecord], best: Option<usize>) -> Chart {
+    let points = |set: fn(&EpochRecord) -> &Figures| -> Vec<[f64; 2]> {
+        let point = |epoch: &EpochRecord| Some([epoch.epoch as f64, metric(set(epoch))?]);
+        history.iter().filter_map(point).collect()
     };
-    series("training", TRAIN, |epoch| &epoch.train)?;
-    series("validation", VALIDATION, |epoch| &epoch.val)?;
-    chart
-        .configure_series_labels()
-        .border_style(BLACK.mix(0.3))
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
-    Ok(())
+    let lines = vec![
+        ("validation".to_owned(), points(|epoch| &epoch.val)),
+        ("training".to_owned(), points(|epoch| &epoch.train)),
+    ];
+    let at_best = best.and_then(|best| history.iter().find(|epoch| epoch.epoch == best));
+    let plot = lines_by_epoch(name, lines);
+    Plot {
+        subtitle: at_best.map_or(String::new(), |epoch| {
+            let value = metric(&epoch.val).map_or("undefined".into(), |value| format!("{value:.3}"));
+            format!("{value} on the validation set at the best epoch, {}", epoch.epoch)
+        }),
+        rule: best.map(|best| (best as f64, "the best epoch".into())),
+        ..plot
+    }
+    .draw()
+}
+
+/// A metric by epoch, a line for each name.
+pub fn lines_by_epoch(title: &str, lines: Vec<(String, Vec<[f64; 2]>)>) -> Plot {
+    let all = || lines.iter().flat_map(|(_, points)| points);
+    let last = all().map(|point| point[0]).fold(2.0, f64::max);
+    let axes = [
+        Axis::linear("epoch", 1.0, last).whole(),
+        Axis::around("", all().map(|point| point[1])),
+    ];
+    let [x, y] = axes;
+    let series = lines.into_iter().enumerate().map(|(at, (name, points))| Series {
+        name,
+        look: Look::Series(at),
+        marks: Marks::Dotted(points),
+    });
+    Plot {
+        series: series.collect(),
+        ..Plot::new(title, x, y)
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_epoch_and_many_can_be_drawn() {
+    fn any_number_of_epochs_can_be_drawn() {
         let figures = |loss| Figures {
             loss,
             top1: Some(0.5),
@@ -102,12 +99,19 @@ mod tests {
             train: figures(2.0 / epoch as f64),
             val: figures(2.1 / epoch as f64),
         };
-        for epochs in [1, 2, 30] {
+        for epochs in [0, 1, 2, 30] {
             let history: Vec<_> = (1..=epochs).map(record).collect();
-            let svg = String::from_utf8(draw(&history).unwrap()).unwrap();
-            assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
-            assert!(svg.contains("macro F1") && svg.contains("validation"));
-            assert!(svg.matches("<polyline").count() >= 4, "two lines and two legends");
+            let svg = picture(&history);
+            assert!(svg.starts_with("<svg") && svg.contains("macro F1") && svg.contains("validation"));
+            assert_eq!(svg.matches("<polyline").count(), 4, "two lines in each of two charts");
+            assert_eq!(svg.matches("<circle").count(), 4 * epochs);
         }
+        let chart = training_and_validation(LOSS, &[record(1), record(2)], Some(2))
+            .inline()
+            .into_string();
+        assert!(
+            chart.contains("1.050 on the validation set at the best epoch, 2"),
+            "{chart}"
+        );
     }
 }

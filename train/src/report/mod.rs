@@ -1,10 +1,9 @@
 //! What a run leaves for people and scripts: `metrics.json`, `predictions.csv`, `confusion.csv`, pictures.
 
-mod confusion_picture;
+mod confusion;
 mod curves;
-pub(crate) mod font;
 pub mod html;
-mod ranking_picture;
+mod ranking;
 pub mod standing;
 mod tag_curves;
 mod tag_table;
@@ -18,10 +17,10 @@ use crate::run::ending::Ending;
 use crate::run::history::EpochRecord;
 use crate::run::predictions::predictions_file;
 use crate::settings::RunConfig;
-use ranking_picture::ranking_file;
 use serde::{Deserialize, Serialize};
 use shared::dataset::Task;
 use shared::dataset::split::Set;
+use shared::page::file;
 use std::path::PathBuf;
 
 /// A run's figures.
@@ -54,14 +53,6 @@ pub struct RunMetrics {
     pub test: Option<SetReport>,
 }
 
-/// A picture that could not be drawn.
-#[derive(Debug, thiserror::Error)]
-#[error("could not draw {file}: {detail}")]
-pub struct DrawError {
-    pub(crate) file: &'static str,
-    pub(crate) detail: String,
-}
-
 /// The names of a set's table and picture: confusion of classes, or figures of tags and their ranking. The test set's
 /// are the plain ones.
 pub fn set_files(set: Set, task: Task) -> (&'static str, &'static str) {
@@ -69,9 +60,9 @@ pub fn set_files(set: Set, task: Task) -> (&'static str, &'static str) {
         (Task::SingleLabel, Set::Train) => ("confusion-train.csv", "confusion-train.svg"),
         (Task::SingleLabel, Set::Val) => ("confusion-validation.csv", "confusion-validation.svg"),
         (Task::SingleLabel, Set::Test) => ("confusion.csv", "confusion.svg"),
-        (Task::MultiLabel, Set::Train) => ("tags-train.csv", ranking_file(set)),
-        (Task::MultiLabel, Set::Val) => ("tags-validation.csv", ranking_file(set)),
-        (Task::MultiLabel, Set::Test) => ("tags.csv", ranking_file(set)),
+        (Task::MultiLabel, Set::Train) => ("tags-train.csv", "ranking-train.svg"),
+        (Task::MultiLabel, Set::Val) => ("tags-validation.csv", "ranking-validation.svg"),
+        (Task::MultiLabel, Set::Test) => ("tags.csv", "ranking.svg"),
     }
 }
 
@@ -137,18 +128,14 @@ pub fn write_set(
         Tally::Classes(tally) => {
             let (table, picture) = set_files(set, Task::SingleLabel);
             run.write(table, &tally.confusion.to_csv(&config.classes))?;
-            run.write(
-                picture,
-                &confusion_picture::draw(&tally.confusion, &config.classes, set)?,
-            )?;
+            let chart = confusion::chart(&tally.confusion, &config.classes, set_name(set));
+            run.write(picture, chart.file().as_bytes())?;
         }
         Tally::Tags(tally) => {
             let (table, picture) = set_files(set, Task::MultiLabel);
             run.write(table, &tag_table::to_csv(&report))?;
-            run.write(
-                picture,
-                &ranking_picture::draw(&tally.rankings()?, &config.classes, set)?,
-            )?;
+            let charts = ranking::charts(&tally.rankings()?, &config.classes, set_name(set));
+            run.write(picture, file(&charts, 2).as_bytes())?;
         }
     }
     let predictions = match &report.tracks {
@@ -196,6 +183,15 @@ pub fn write_page(run: &RunDirectory, config: &RunConfig, options: &html::Option
 }
 
 /// Draws loss and F1 over the epochs.
-pub fn write_curves(run: &RunDirectory, history: &[EpochRecord]) -> anyhow::Result<()> {
-    Ok(run.write(CURVES_FILE, &curves::draw(history)?)?)
+pub fn write_curves(run: &RunDirectory, history: &[EpochRecord]) -> Result<(), RunError> {
+    run.write(CURVES_FILE, curves::picture(history).as_bytes())
+}
+
+/// A set's name in a sentence.
+fn set_name(set: Set) -> &'static str {
+    match set {
+        Set::Train => "training",
+        Set::Val => "validation",
+        Set::Test => "test",
+    }
 }

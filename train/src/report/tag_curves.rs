@@ -1,9 +1,9 @@
-//! A tag's ROC and precision-recall curves at even places, as pictures draw them.
+//! A tag's ROC and precision-recall curves at even places.
 
 use crate::metrics::{PrecisionRecallCurve, Ranking, RocCurve};
 
-/// Curves are drawn from as many places, about one per pixel, and one more: a file does not grow with the set.
-pub(super) const PLACES: usize = 400;
+/// Curves are drawn from as many places and one more, so a file does not grow with the set.
+const PLACES: usize = 120;
 
 /// One tag's curves at [`PLACES`] + 1 even places.
 pub(super) struct TagCurves<'a> {
@@ -78,8 +78,8 @@ mod tests {
             let tag = TagCurves::new(&ranking, "tag").unwrap();
             let area =
                 |line: &[f64]| line.windows(2).map(|ends| (ends[0] + ends[1]) / 2.0).sum::<f64>() / PLACES as f64;
-            assert!((area(&tag.roc) - tag.roc_auc).abs() < 5e-3);
-            assert!((area(&tag.precision) - tag.average_precision).abs() < 5e-3);
+            assert!((area(&tag.roc) - tag.roc_auc).abs() < 1e-2);
+            assert!((area(&tag.precision) - tag.average_precision).abs() < 1e-2);
         }
     }
 }

@@ -7,9 +7,7 @@
 pub mod axis;
 pub mod child;
 pub mod directory;
-mod heat_map;
 pub mod picture;
-mod points;
 pub mod progress;
 pub mod record;
 pub mod runner;
@@ -121,8 +119,8 @@ impl Sweep<'_> {
             monitor: self.monitor,
         };
         self.directory.write(TABLE_FILE, &results.to_csv())?;
-        if let Some(picture) = picture::draw(self.specification, &results)? {
-            self.directory.write(PICTURE_FILE, &picture)?;
+        if let Some(picture) = picture::draw(self.specification, &results) {
+            self.directory.write(PICTURE_FILE, picture.as_bytes())?;
         }
         Ok(())
     }

@@ -1,136 +1,231 @@
-//! `heat_map.svg`: a sweep's trials by the figure that is watched.
+//! `heat_map.svg`: a sweep's trials by the metric that is monitored.
 //!
 //! Two settings and more, of which every value was tried with every other, are a heat map, one for each choice of the third
-//! and further ones. Everything else, one setting or draws, is a panel for each setting with a point for each trial.
+//! and further ones. Everything else, one setting or draws, is a chart for each setting with a point for each trial.
 
-use super::axis::{GridAxis, show};
-use super::directory::PICTURE_FILE;
+use super::axis::{Scale, show};
 use super::schedule::State;
 use super::specification::Specification;
 use super::table::Results;
-use super::{heat_map, points};
-use crate::report::DrawError;
-use crate::report::font::{self, FONT};
-use plotters::coord::Shift;
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use shared::page::{Axis, Chart, Heat, HeatCell, Look, Marks, Plot, Point, Series, file};
+use toml::Value;
 
-pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-pub(super) type Drawn = Result<(), Box<dyn std::error::Error>>;
+/// More heat maps than anybody reads; their settings are drawn one by one then.
+const MOST_MAPS: usize = 24;
+/// Listed values that span more are drawn by their logarithms.
+const WIDE: f64 = 30.0;
 
-/// More heat maps than anybody looks at; their settings are drawn one by one then.
-const MOST_PANELS: usize = 24;
-/// Room above the panels.
-pub(super) const TITLE: i32 = 56;
-pub(super) const MARGIN: i32 = 16;
-/// Narrower, and the title would be cut off.
-const LEAST_WIDTH: i32 = 560;
-
-/// Width and height of a picture, and of each of its panels, which stand in rows.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
-    pub panel: (i32, i32),
-    pub columns: usize,
-    pub panels: usize,
-}
-
-impl Layout {
-    fn size(&self) -> (u32, u32) {
-        let rows = self.panels.div_ceil(self.columns) as i32;
-        let width = (2 * MARGIN + self.panel.0 * self.columns as i32).max(LEAST_WIDTH);
-        (width as u32, (TITLE + MARGIN + self.panel.1 * rows) as u32)
+/// The picture; none where no trial has been evaluated yet.
+pub fn draw(specification: &Specification, results: &Results<'_>) -> Option<String> {
+    let evaluated: Vec<(usize, f64)> = (0..results.trials.len())
+        .filter_map(|trial| Some((trial, results.watched(trial)?)))
+        .collect();
+    if evaluated.is_empty() {
+        return None;
     }
-
-    /// The upper left corner of a panel.
-    pub fn corner(&self, panel: usize) -> (i32, i32) {
-        let (column, row) = ((panel % self.columns) as i32, (panel / self.columns) as i32);
-        (MARGIN + column * self.panel.0, TITLE + row * self.panel.1)
-    }
-}
-
-/// The picture's bytes; none where no trial has a figure yet.
-pub fn draw(specification: &Specification, results: &Results<'_>) -> Result<Option<Vec<u8>>, DrawError> {
-    if (0..results.trials.len()).all(|trial| results.watched(trial).is_none()) {
-        return Ok(None);
-    }
-    let failed = |error: Box<dyn std::error::Error>| DrawError {
-        file: PICTURE_FILE,
-        detail: error.to_string(),
-    };
-    font::register(PICTURE_FILE)?;
-    let maps: usize = specification
-        .grid
-        .iter()
-        .skip(2)
-        .map(|axis| axis.values.len())
-        .product();
-    let is_map = specification.ranges.is_empty() && specification.grid.len() >= 2 && maps <= MOST_PANELS;
-    let layout = if is_map {
-        heat_map::layout(&specification.grid, maps)
+    let further = specification.grid.iter().skip(2);
+    let maps: usize = further.map(|axis| axis.values.len()).product();
+    let charts: Vec<Chart> = if specification.ranges.is_empty() && specification.grid.len() >= 2 && maps <= MOST_MAPS {
+        (0..maps)
+            .map(|map| heat_map(specification, results, map, maps))
+            .collect()
     } else {
-        points::layout(specification.names().len())
+        let settings = 0..specification.names().len();
+        settings
+            .map(|setting| points(specification, results, &evaluated, setting))
+            .collect()
     };
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, layout.size()).into_drawing_area();
-        title(&area, results, is_map).map_err(failed)?;
-        if is_map {
-            heat_map::draw(&area, layout, &specification.grid, results).map_err(failed)?;
-        } else {
-            points::draw(&area, layout, specification, results).map_err(failed)?;
-        }
-        area.present().map_err(|error| failed(error.into()))?;
-    }
-    Ok(Some(svg.into_bytes()))
+    Some(file(&charts, 2))
 }
 
-fn title(area: &Area<'_>, results: &Results<'_>, is_map: bool) -> Drawn {
-    area.fill(&WHITE)?;
-    let better = if results.monitor.lower_is_better() {
-        "lower"
-    } else {
-        "higher"
-    };
+/// `crnn: validation loss, lower is better`
+fn metric(results: &Results<'_>) -> String {
     let model = results.trials.first().map(|trial| trial.config.model);
     let same = results.trials.iter().all(|trial| Some(trial.config.model) == model);
     let model = model
         .filter(|_| same)
         .map_or(String::new(), |model| format!("{model}: "));
-    let what = format!("{model}validation {}, {better} is better", results.monitor.describe());
-    let how = match (is_map, results.count(State::Dropped)) {
-        (true, _) => "darker is better; the best trial is framed",
-        (false, 0) => "a point for each trial; the best one is filled",
-        (false, _) => "a point for each trial; the best one is filled, pale ones were trained for fewer epochs",
+    let better = if results.monitor.lower_is_better() {
+        "lower"
+    } else {
+        "higher"
     };
-    area.draw_text(&what, &style(area, 17, BLACK, HPos::Left, VPos::Top), (MARGIN, 8))?;
-    area.draw_text(how, &style(area, 12, GREY, HPos::Left, VPos::Top), (MARGIN, 32))?;
-    Ok(())
+    format!("{model}validation {}, {better} is better", results.monitor.describe())
 }
 
-pub(super) const GREY: RGBColor = RGBColor(90, 90, 90);
-
-/// How text looks and where it stands from its place.
-pub(super) fn style(
-    area: &Area<'_>,
-    size: i32,
-    color: RGBColor,
-    horizontal: HPos,
-    vertical: VPos,
-) -> TextStyle<'static> {
-    let mut style = (FONT, size).into_text_style(area).pos(Pos::new(horizontal, vertical));
-    style.color = color.to_backend_color();
-    style
+/// The first setting's values downwards, the second's to the right.
+fn heat_map(specification: &Specification, results: &Results<'_>, map: usize, maps: usize) -> Chart {
+    let grid = &specification.grid;
+    let names = |axis: usize| -> Vec<String> { grid[axis].values.iter().map(show).collect() };
+    let (shading, best) = (Shading::of(results), results.ranked().first().copied());
+    // Of the settings that are the same in all of a map.
+    let of_map = results.trials[map].values.iter().skip(2);
+    let of_map: Vec<String> = of_map
+        .map(|(name, value)| format!("{name} = {}", show(value)))
+        .collect();
+    let how = "darker is better; the best trial is framed".to_owned();
+    let cell = |cell: usize| {
+        let trial = cell * maps + map;
+        let value = results.watched(trial);
+        let last = results.records[trial]
+            .last()
+            .filter(|_| results.states[trial] == State::Dropped);
+        HeatCell {
+            shade: value.map(|value| shading.share(value)),
+            text: match value {
+                Some(value) => format!("{value:.3}"),
+                None if results.states[trial] == State::Failed => "failed".into(),
+                None => "–".into(),
+            },
+            // Next to metrics of trials that were trained for longer.
+            note: last.map_or(String::new(), |last| {
+                format!("{} {}", last.epochs, if last.epochs == 1 { "epoch" } else { "epochs" })
+            }),
+            title: format!("trial {trial}: {}", results.trials[trial].describe()),
+            framed: best == Some(trial),
+        }
+    };
+    Heat {
+        title: metric(results),
+        subtitle: of_map.into_iter().chain([how]).collect::<Vec<_>>().join("; "),
+        row_name: grid[0].name.clone(),
+        column_name: grid[1].name.clone(),
+        rows: names(0),
+        columns: names(1),
+        cells: (0..grid[0].values.len() * grid[1].values.len()).map(cell).collect(),
+    }
+    .draw()
 }
 
-/// The width of the widest value of an axis, in pixels, about.
-pub(super) fn label_width(axis: &GridAxis) -> i32 {
-    let widest = axis
-        .values
-        .iter()
-        .map(|value| show(value).chars().count())
-        .max()
-        .unwrap_or(0);
-    8 * widest as i32
+/// The metric over the values of one setting.
+fn points(specification: &Specification, results: &Results<'_>, evaluated: &[(usize, f64)], setting: usize) -> Chart {
+    let best = results.ranked().first().copied();
+    let horizontal = Horizontal::new(specification, setting);
+    let series = |name: &str, look: Look, kind: &dyn Fn(usize) -> bool| {
+        let own = evaluated.iter().filter(|(trial, _)| kind(*trial));
+        let point = |&(trial, value): &(usize, f64)| Point {
+            at: [horizontal.at(&results.trials[trial].values[setting].1), value],
+            title: format!("trial {trial} ({}): {value:.4}", results.trials[trial].describe()),
+        };
+        Series {
+            name: name.into(),
+            look,
+            marks: Marks::Points(own.map(point).collect()),
+        }
+    };
+    let dropped = |trial: usize| results.states[trial] == State::Dropped;
+    let mut all = vec![
+        series("best trial", Look::Series(1), &|trial| best == Some(trial)),
+        series("trial", Look::Series(0), &|trial| {
+            best != Some(trial) && !dropped(trial)
+        }),
+    ];
+    if results.count(State::Dropped) > 0 {
+        all.push(series("trained for fewer epochs", Look::Other, &|trial| {
+            best != Some(trial) && dropped(trial)
+        }));
+    }
+    let vertical = Axis::around(
+        &format!("validation {}", results.monitor.describe()),
+        evaluated.iter().map(|(_, value)| *value),
+    );
+    Plot {
+        subtitle: metric(results),
+        series: all,
+        ..Plot::new(horizontal.axis.name(), horizontal.axis.clone(), vertical)
+    }
+    .draw()
+}
+
+/// A setting's values from left to right: numbers by their size or its logarithm, words beside each other.
+struct Horizontal {
+    axis: Axis,
+    words: Vec<String>,
+}
+
+impl Horizontal {
+    /// Of the setting at this place of [`Specification::names`].
+    fn new(specification: &Specification, setting: usize) -> Self {
+        let name = specification.names()[setting];
+        let scaled = |scale: Scale, low: f64, high: f64| match scale {
+            Scale::Log => Axis::log(name, low, high),
+            Scale::Linear => Axis::linear(name, low, high),
+        };
+        let of_numbers = |axis: Axis| Self {
+            axis,
+            words: Vec::new(),
+        };
+        let Some(grid) = specification.grid.get(setting) else {
+            let range = &specification.ranges[setting - specification.grid.len()];
+            return of_numbers(scaled(range.scale, range.low.as_f64(), range.high.as_f64()));
+        };
+        let numbers: Option<Vec<f64>> = grid.values.iter().map(number).collect();
+        let Some(numbers) = numbers.filter(|numbers| numbers.len() > 1) else {
+            let words: Vec<String> = grid.values.iter().map(show).collect();
+            return Self {
+                axis: Axis::words(name, &words),
+                words,
+            };
+        };
+        let low = numbers.iter().copied().fold(f64::MAX, f64::min);
+        let high = numbers.iter().copied().fold(f64::MIN, f64::max);
+        // With room on both sides, so no point is on an edge.
+        of_numbers(if low > 0.0 && high / low > WIDE {
+            scaled(Scale::Log, low / 2.0, 2.0 * high)
+        } else {
+            let room = 0.06 * (high - low);
+            scaled(Scale::Linear, low - room, high + room)
+        })
+    }
+
+    /// Where a value is on the axis.
+    fn at(&self, value: &Value) -> f64 {
+        let place = self.words.iter().position(|word| *word == show(value));
+        place
+            .map(|place| place as f64)
+            .or_else(|| number(value))
+            .unwrap_or(f64::NAN)
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value
+        .as_float()
+        .or_else(|| value.as_integer().map(|number| number as f64))
+}
+
+/// From the best value to the worst, or to thrice as far from the best as the median, where a trial that went astray would
+/// leave all others alike.
+struct Shading {
+    best: f64,
+    worst: f64,
+}
+
+impl Shading {
+    fn of(results: &Results<'_>) -> Self {
+        let ranked: Vec<f64> = results
+            .ranked()
+            .into_iter()
+            .filter_map(|trial| results.watched(trial))
+            .collect();
+        let best = ranked.first().copied().unwrap_or(0.0);
+        let worst = ranked.last().copied().unwrap_or(0.0);
+        let far = 3.0 * (ranked.get(ranked.len() / 2).copied().unwrap_or(worst) - best);
+        let worst = if far != 0.0 && (worst - best).abs() > far.abs() {
+            best + far
+        } else {
+            worst
+        };
+        Self { best, worst }
+    }
+
+    /// 1 for the best, 0 for the worst.
+    fn share(&self, value: f64) -> f64 {
+        if self.best == self.worst {
+            return 1.0;
+        }
+        ((self.worst - value) / (self.worst - self.best)).clamp(0.0, 1.0)
+    }
 }
 
 #[cfg(test)]
@@ -173,13 +268,13 @@ mod tests {
             states: &states,
             monitor: Monitor::Loss,
         };
-        let svg = String::from_utf8(draw(&specification, &results).unwrap()?).unwrap();
-        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+        let svg = draw(&specification, &results)?;
+        assert!(svg.starts_with("<svg") && !svg.contains("NaN"));
         Some(svg)
     }
 
     fn count(svg: &str, text: &str) -> usize {
-        svg.lines().filter(|line| line.trim() == text).count()
+        svg.matches(&format!(">{text}<")).count()
     }
 
     #[test]
@@ -201,7 +296,8 @@ mod tests {
         ] {
             assert_eq!(count(&svg, text), 1, "{text}: {svg}");
         }
-        assert!(svg.contains("crnn: validation loss, lower is better"));
+        assert!(svg.contains(">crnn: validation loss, lower is better<"));
+        assert_eq!(svg.matches("class=\"frame\"").count(), 1);
         assert_eq!(picture(&grid, &[], &[None; 6]), None);
     }
 
@@ -215,7 +311,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            (count(&svg, "balance = none"), count(&svg, "balance = oversample")),
+            (
+                svg.matches(">balance = none;").count(),
+                svg.matches(">balance = oversample;").count()
+            ),
             (1, 1)
         );
         assert_eq!((count(&svg, "dropout"), count(&svg, "7.000")), (2, 1));
@@ -230,7 +329,45 @@ mod tests {
             (&[], &["lr=1e-5..1e-1:log", "batch_size=4..64"], 2),
         ] {
             let svg = picture(grid, ranges, &losses).unwrap();
-            assert_eq!(svg.matches("<circle").count(), 2 * panels, "{grid:?} {ranges:?}");
+            // Two trials in each, and in each legend two signs.
+            assert_eq!(
+                svg.matches("<path class=\"sign").count(),
+                4 * panels,
+                "{grid:?} {ranges:?}"
+            );
+            assert_eq!(svg.matches("): 0.5000</title>").count(), panels);
         }
+    }
+
+    #[test]
+    fn values_are_at_their_size_or_its_logarithm_or_beside_each_other() {
+        let specification = Specification {
+            grid: ["balance=none,oversample", "dropout=0.2,0.4", "lr=1e-5,1e-4,1e-3"]
+                .map(|text| text.parse().unwrap())
+                .into(),
+            ranges: vec!["weight_decay=1e-4..1:log".parse().unwrap()],
+            ..Specification::default()
+        };
+        for (setting, value, expected) in [
+            (0, Value::from("oversample"), 0.75),
+            (1, 0.3.into(), 0.5),
+            (2, 1e-4.into(), 0.5),
+            (3, 0.01.into(), 0.5),
+        ] {
+            let horizontal = Horizontal::new(&specification, setting);
+            let share = horizontal.axis.share(horizontal.at(&value)).unwrap();
+            assert!((share - expected).abs() < 1e-9, "{setting}: {share}");
+        }
+    }
+
+    #[test]
+    fn the_best_is_darkest() {
+        let shading = Shading { best: 0.5, worst: 1.5 };
+        assert_eq!(
+            [0.5, 1.0, 1.5, 9.0].map(|value| shading.share(value)),
+            [1.0, 0.5, 0.0, 0.0]
+        );
+        let higher = Shading { best: 0.9, worst: 0.1 };
+        assert_eq!((higher.share(0.9), higher.share(0.1)), (1.0, 0.0));
     }
 }

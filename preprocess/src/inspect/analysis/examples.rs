@@ -3,17 +3,20 @@
 use super::pca::standardize;
 use super::read_shards;
 use crate::inspect::InspectError;
-use crate::inspect::chart::mel_image::MelImage;
+use ndarray::{Array2, Axis};
 use serde::Serialize;
 use shared::dataset::DatasetIndex;
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::shard::ShardKind;
+use shared::page::Spectrogram;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Examples of each class, and how many classes may be drawn before each has one only.
 const EXAMPLES: usize = 2;
 const CLASSES_WITH_ALL_EXAMPLES: usize = 12;
+/// Of a picture at most, to the right and downwards.
+const PIXELS: [usize; 2] = [480, 128];
 
 /// A track that stands for its class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,7 +29,7 @@ pub struct Example {
     pub seconds: f64,
     /// Its mel spectrogram.
     #[serde(skip)]
-    pub(in crate::inspect) image: MelImage,
+    pub(in crate::inspect) image: Spectrogram,
 }
 
 /// The tracks of the classes `drawn` whose mel statistics, each made a z-score, lie nearest to the mean of their class.
@@ -59,7 +62,7 @@ pub(super) fn read(
             track_id: row.track_id,
             artist: row.artist.clone(),
             seconds: row.samples as f64 / rate,
-            image: MelImage::of(mel, index.features.top_db),
+            image: Spectrogram::new(mel, 0..mel.frames, index.features.top_db, PIXELS),
         };
         Some((position, example))
     })?;
@@ -72,30 +75,25 @@ pub(super) fn read(
 }
 
 /// The `count` rows of `members` nearest to their mean, the nearest first; of equally near ones the first.
-fn typical(values: &nalgebra::DMatrix<f64>, members: &[usize], count: usize) -> Vec<usize> {
-    let own = values.select_rows(members);
-    let mean = own.row_mean();
-    let mut by_distance: Vec<(f64, usize)> = own
-        .row_iter()
-        .map(|row| (row - &mean).norm_squared())
-        .zip(members.iter().copied())
-        .collect();
+fn typical(values: &Array2<f64>, members: &[usize], count: usize) -> Vec<usize> {
+    let Some(mean) = values.select(Axis(0), members).mean_axis(Axis(0)) else {
+        return Vec::new();
+    };
+    let distance = |position: usize| (&values.row(position) - &mean).mapv(|value| value * value).sum();
+    let mut by_distance: Vec<(f64, usize)> = members.iter().map(|&position| (distance(position), position)).collect();
     by_distance.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    by_distance
-        .into_iter()
-        .take(count)
-        .map(|(_, position)| position)
-        .collect()
+    by_distance.truncate(count);
+    by_distance.into_iter().map(|(_, position)| position).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nalgebra::DMatrix;
+    use ndarray::array;
 
     #[test]
     fn the_most_typical_tracks_are_nearest_to_their_mean() {
-        let values = DMatrix::from_row_slice(5, 2, &[9.0, 9.0, 0.0, 0.0, 4.0, 0.0, 2.5, 0.0, 2.5, 0.0]);
+        let values = array![[9.0, 9.0], [0.0, 0.0], [4.0, 0.0], [2.5, 0.0], [2.5, 0.0]];
         assert_eq!(typical(&values, &[1, 2, 3, 4], 2), [3, 4]);
         assert_eq!(typical(&values, &[0], 2), [0]);
         assert_eq!(typical(&values, &[], 2), [0usize; 0]);

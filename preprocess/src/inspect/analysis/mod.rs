@@ -4,6 +4,7 @@
 //! Histograms need the waveform shards, and take some tracks of each class; examples need a few tensors of the mel shards;
 //! everything else comes from `shards/summary.safetensors` and covers every track.
 
+mod eigen;
 pub mod examples;
 pub mod pca;
 pub mod projection;

@@ -1,9 +1,10 @@
 //! Principal components: a table of numbers enters, a row per track; its rows in the directions in which they vary most leave.
 //!
-//! Columns are made z-scores first, for they have different units. Both steps are scikit-learn's `StandardScaler` and `PCA`,
-//! its treatment of columns that do not vary and its choice of signs included.
+//! Columns are made z-scores first, because they have different units. Both steps are scikit-learn's `StandardScaler` and
+//! `PCA`, including its treatment of columns that do not vary and its choice of signs.
 
-use nalgebra::{DMatrix, DVector, SymmetricEigen};
+use super::eigen::eigen;
+use ndarray::{Array2, Axis};
 use serde::Serialize;
 
 /// A table whose columns have mean 0 and standard deviation 1.
@@ -14,7 +15,7 @@ pub struct Standardized {
     /// Standard deviation of each column before; 1 where it did not vary.
     pub scale: Vec<f64>,
     /// `[rows, columns]`.
-    pub values: DMatrix<f64>,
+    pub values: Array2<f64>,
 }
 
 /// The directions in which rows vary most.
@@ -46,27 +47,21 @@ pub enum NoPca {
     /// Infinities or NaN.
     #[error("the statistics are not all finite numbers")]
     NotFinite,
-    /// The iteration for the directions has no end.
-    #[error("the iteration for its directions did not converge")]
-    NotConverged,
 }
-
-/// Sweeps of the iteration for eigenvectors. It takes two or three for each column.
-const MOST_ITERATIONS: usize = 100_000;
 
 /// Makes columns z-scores. All rows must be equally long.
 pub fn standardize(rows: &[Vec<f64>]) -> Standardized {
     let columns = rows.first().map_or(0, Vec::len);
-    let mut values = DMatrix::from_fn(rows.len(), columns, |row, column| rows[row][column]);
+    let mut values = Array2::from_shape_fn((rows.len(), columns), |(row, column)| rows[row][column]);
     let count = rows.len() as f64;
     let (mut means, mut scales) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
-    for mut column in values.column_iter_mut() {
+    for mut column in values.axis_iter_mut(Axis(1)) {
         let mean = column.sum() / count;
         let variance = column.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
         // Variance of this size is rounding alone: `_is_constant_feature` in sklearn/preprocessing/_data.py.
         let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
         let scale = if variance <= rounding { 1.0 } else { variance.sqrt() };
-        column.iter_mut().for_each(|value| *value = (*value - mean) / scale);
+        column.mapv_inplace(|value| (value - mean) / scale);
         means.push(mean);
         scales.push(scale);
     }
@@ -80,47 +75,44 @@ pub fn standardize(rows: &[Vec<f64>]) -> Standardized {
 /// The first `count` principal components, or as many as there are columns.
 pub fn pca(table: Standardized, count: usize) -> Result<Pca, NoPca> {
     let Standardized { mean, scale, values } = table;
-    let (rows, columns) = values.shape();
+    let (rows, columns) = values.dim();
     if rows < 3 {
         return Err(NoPca::TooFew(rows));
     }
     if values.iter().any(|value| !value.is_finite()) {
         return Err(NoPca::NotFinite);
     }
-    let covariance = values.transpose() * &values / (rows as f64 - 1.0);
-    let total = covariance.trace();
+    let covariance = values.t().dot(&values) / (rows as f64 - 1.0);
+    let total = covariance.diag().sum();
     if total <= f64::EPSILON * columns as f64 {
         return Err(NoPca::Constant);
     }
-    let eigen = SymmetricEigen::try_new(covariance, f64::EPSILON, MOST_ITERATIONS).ok_or(NoPca::NotConverged)?;
-    let mut order: Vec<usize> = (0..columns).collect();
-    order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
-    order.truncate(count);
-    let directions: Vec<DVector<f64>> = (order.iter())
-        .map(|&at| {
-            let direction = eigen.eigenvectors.column(at).into_owned();
-            if direction[direction.iamax()] < 0.0 {
-                -direction
-            } else {
-                direction
-            }
-        })
+    let mut found = eigen(covariance.outer_iter().map(|row| row.to_vec()).collect());
+    found.truncate(count);
+    let explained_variance: Vec<f64> = found.iter().map(|(value, _)| value.max(0.0)).collect();
+    let components: Vec<Vec<f64>> = found
+        .into_iter()
+        .map(|(_, direction)| largest_positive(direction))
         .collect();
-    let along: Vec<DVector<f64>> = directions.iter().map(|direction| &values * direction).collect();
-    let explained_variance: Vec<f64> = order.iter().map(|&at| eigen.eigenvalues[at].max(0.0)).collect();
+    let along = |row: ndarray::ArrayView1<'_, f64>| -> Vec<f64> {
+        let dot = |direction: &Vec<f64>| row.iter().zip(direction).map(|(a, b)| a * b).sum();
+        components.iter().map(dot).collect()
+    };
     Ok(Pca {
         mean,
         scale,
-        components: directions
-            .iter()
-            .map(|direction| direction.iter().copied().collect())
-            .collect(),
+        coordinates: values.outer_iter().map(along).collect(),
         explained_variance_ratio: explained_variance.iter().map(|variance| variance / total).collect(),
         explained_variance,
-        coordinates: (0..rows)
-            .map(|row| along.iter().map(|along| along[row]).collect())
-            .collect(),
+        components,
     })
+}
+
+/// Turned round where its largest entry is negative.
+fn largest_positive(direction: Vec<f64>) -> Vec<f64> {
+    let largest = direction.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs()));
+    let sign = if largest < Some(0.0) { -1.0 } else { 1.0 };
+    direction.into_iter().map(|entry| sign * entry).collect()
 }
 
 #[cfg(test)]

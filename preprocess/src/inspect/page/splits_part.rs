@@ -1,36 +1,42 @@
-//! The part of the page on splits: how many tracks of each class are in each set, how evenly, and what leaks.
+//! The section on splits: how many tracks of each class are in each set, how evenly, and what leaks.
 
 use crate::inspect::overview::Overview;
 use crate::inspect::overview_text::{describe_strategy, share};
 use crate::inspect::splits::{LeakOverview, SplitDetails, SplitState};
 use maud::{Markup, html};
 use shared::dataset::split::Set;
+use shared::page::{Section, Table, cell};
 use shared::runtime::text::{counted, grouped};
 
 /// Names of artists or albums that the page has; `split.json` has all.
 const NAMES: usize = 20;
 
-pub(super) fn draw(overview: &Overview) -> Markup {
+pub(super) fn section(overview: &Overview) -> Section {
     let dangling = overview
         .current_split
         .as_ref()
         .filter(|_| !overview.splits.iter().any(|split| split.live));
-    html! {
-        h2 { "Splits" }
-        @if overview.splits.is_empty() { p { "There is none yet; preprocess split makes one." } }
-        @if let Some(name) = dangling { p.bad { "The current split should be " (name) ", which does not exist." } }
-        div.splits { @for split in &overview.splits { section {
-            h3 { (split.name) " " @if split.live { span.badge { "live" } } }
-            @match &split.state {
-                SplitState::Usable(details) => (one(details, overview)),
-                SplitState::Unusable { problem } => p.bad { (problem) },
-            }
-        } } }
+    Section {
+        id: "splits",
+        heading: "Splits",
+        body: html! {
+            @if overview.splits.is_empty() { p { "There is none yet; preprocess split makes one." } }
+            @if let Some(name) = dangling { p.bad { "The current split should be " (name) ", which does not exist." } }
+            div.pair { @for split in &overview.splits { div {
+                h3 { (split.name) " " @if split.live { span.badge { "current" } } }
+                @match &split.state {
+                    SplitState::Usable(details) => (one(&split.name, details, overview)),
+                    SplitState::Unusable { problem } => p.bad { (problem) },
+                }
+            } } }
+        },
     }
 }
 
-fn one(details: &SplitDetails, overview: &Overview) -> Markup {
-    let count = |set: Set, class: &String| {
+fn one(name: &str, details: &SplitDetails, overview: &Overview) -> Markup {
+    let tracks = |set: Set| details.sets.get(&set).map_or(0, |own| own.tracks);
+    let all: usize = Set::ALL.into_iter().map(tracks).sum();
+    let count = |set: Set, class: &str| {
         details
             .sets
             .get(&set)
@@ -38,28 +44,26 @@ fn one(details: &SplitDetails, overview: &Overview) -> Markup {
             .copied()
             .unwrap_or(0)
     };
-    let tracks = |set: Set| details.sets.get(&set).map_or(0, |own| own.tracks);
-    let all: usize = Set::ALL.into_iter().map(tracks).sum();
+    let with_share =
+        |count: usize, whole: usize| cell(html! { (grouped(count as u64)) small { (share(count, whole)) } });
+    let columns = Table::new(format!("Tracks of split {name} by set and class"))
+        .text("")
+        .numbers(Set::ALL.map(Set::name));
+    let total = [cell("tracks")]
+        .into_iter()
+        .chain(Set::ALL.map(|set| with_share(tracks(set), all)));
+    let rows = overview.classes.iter().map(|(class, _)| {
+        let counts = Set::ALL.map(|set| with_share(count(set, class), tracks(set)));
+        [cell(class)].into_iter().chain(counts).collect()
+    });
     html! {
         p {
             (describe_strategy(details))
             @if details.left_out > 0 { "; " (counted(details.left_out, "track is", "tracks are")) " in none of its sets" }
         }
-        div.scroll { table {
-            tr { th {} @for set in Set::ALL { th.number { (set.name()) } th.number {} } }
-            tr {
-                td { "tracks" }
-                @for set in Set::ALL { td.number { (grouped(tracks(set) as u64)) } td.number.soft { (share(tracks(set), all)) } }
-            }
-            @for (class, _) in &overview.classes {
-                tr {
-                    td { (class) }
-                    @for set in Set::ALL { td.number { (grouped(count(set, class) as u64)) } td.number.soft { (share(count(set, class), tracks(set))) } }
-                }
-            }
-        } }
+        (columns.rows([total.collect()]).rows(rows).render())
         @if let Some(deviation) = &details.largest_deviation {
-            p.soft {
+            p.note {
                 "Shares are those of the set's tracks. They differ most for " (deviation.class) ": "
                 (format!("{:.1} % of {} and {:.1} % of all.", deviation.percent_of_set, deviation.set.name(), deviation.percent_of_all))
             }

@@ -32,8 +32,8 @@ fn a_page_has_everything_and_needs_nothing() {
         "<!DOCTYPE html>",
         "prefers-color-scheme: dark",
         "Data set out",
-        "Looked at were 3 tracks of 3",
-        ">live<",
+        "3 tracks of 3 were read",
+        ">current<",
         "random, 34/33/33, seed 1",
         "No artist is in more than one set.",
         "albums unknown for 3 of 3 tracks",
@@ -70,7 +70,7 @@ fn names_out_of_files_are_escaped() {
     let (page, names, out) = written(&root);
     assert!(!page.contains("<script"), "{page}");
     assert!(page.contains("&lt;script&gt;alert('x')&lt;/script&gt;"));
-    // JSON says it as it is; it is no page.
+    // JSON has it as it is.
     for name in &names[1..] {
         let drawing = fs::read_to_string(out.path().join("analysis").join(name)).unwrap();
         assert!(!drawing.contains("<script"), "{name}");
@@ -113,7 +113,7 @@ fn a_class_without_tracks_is_named_and_not_drawn() {
     fs::write(root.join("dataset.json"), index.to_json()).unwrap();
     split_at_random(&root, 1);
     let (page, names, out) = written(&root);
-    assert!(page.contains("<td>Jazz</td><td class=\"number\">0</td>"), "{page}");
+    assert!(page.contains("<th scope=\"row\">Jazz</th><td class=\"number bar\" style=\"--length:0.000\" data-value=\"0.000000\">0</td>"), "{page}");
     assert!(!names.iter().any(|name| name.contains("jazz")), "{names:?}");
     let json = fs::read(out.path().join("analysis").join(ANALYSIS_FILE)).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();

@@ -1,20 +1,20 @@
 //! Several runs beside each other.
 
-use super::curves::COLUMNS;
-use super::figures::{f1_by_output, figures, samples};
-use super::outputs::bar;
-use super::page::{Page, Section, boxed, counted, duration, figure, notice};
-use super::plot::{Line, Look, Plot};
-use super::run_view::{RunView, set_name};
+use super::metric::{f1_by_output, interval, metrics, rounded, samples};
+use super::outputs::f1;
+use super::run_view::RunView;
 use super::settings::flat;
-use super::summary::interval;
 use super::throughput::median;
+use crate::report::curves::{COLUMNS, Column, lines_by_epoch};
+use crate::report::set_name;
 use crate::report::standing::{PairedTest, Standing};
 use crate::run::directory::RunDirectory;
 use crate::settings::RunConfig;
 use anyhow::bail;
 use maud::{Markup, html};
 use shared::dataset::split::Set;
+use shared::page::{Cell, Chart, Look, Page, Section, Table, cell, notice, side_by_side, swatch};
+use shared::runtime::text::{counted, duration};
 use std::collections::BTreeSet;
 
 /// A run that is compared.
@@ -24,7 +24,7 @@ pub struct Candidate<'a> {
     pub run: &'a RunDirectory,
     /// Its settings.
     pub config: &'a RunConfig,
-    /// What is known of its figures beyond the numbers.
+    /// What is known of its metrics beyond the numbers.
     pub standings: &'a [Standing],
 }
 
@@ -35,7 +35,7 @@ struct Entry<'a> {
     standings: &'a [Standing],
 }
 
-/// The page of several runs: their figures on `set`, with what is known of these; the settings in which they differ; their
+/// The page of several runs: their metrics on `set`, with what is known of these; the settings in which they differ; their
 /// curves in one frame; F1 by class. `tests`, on the same set, are shown where there are some.
 ///
 /// # Errors
@@ -54,14 +54,14 @@ pub fn comparison(candidates: &[Candidate<'_>], set: Set, tests: &[PairedTest]) 
         });
     }
     tell_apart(&mut entries, candidates);
-    let title = format!("{} compared", counted(entries.len() as u64, "run", "runs"));
+    let title = format!("{} compared", counted(entries.len(), "run", "runs"));
     let page = Page {
         title: &title,
         lead: html! {
-            p.lead { "Figures are those of the " (set_name(set)) " set, with the weights of each run's best epoch." }
+            p.lead { "Metrics are those of the " (set_name(set)) " set, with the weights of each run's best epoch." }
         },
         sections: vec![
-            figures_section(&entries, set, tests),
+            metrics_section(&entries, set, tests),
             settings_section(&entries),
             curves_section(&entries),
             outputs_section(&entries, set),
@@ -80,94 +80,89 @@ fn tell_apart(entries: &mut [Entry<'_>], candidates: &[Candidate<'_>]) {
     }
 }
 
-fn figures_section(entries: &[Entry<'_>], set: Set, tests: &[PairedTest]) -> Section {
+fn metrics_section(entries: &[Entry<'_>], set: Set, tests: &[PairedTest]) -> Section {
     let splits: BTreeSet<_> = entries
         .iter()
         .map(|entry| (&entry.view.config.data_checksum, &entry.view.config.split))
         .collect();
     let mixed = entries.iter().any(|entry| entry.view.has_tags()) && !entries.iter().all(|entry| entry.view.has_tags());
     Section {
-        id: "figures",
-        heading: "Figures",
+        id: "metrics",
+        heading: "Metrics",
         body: html! {
             @if mixed {
-                (notice("Some runs give classes and some tags. A figure that a run has not is a dash, and those of one name are \
-                         not the same thing."))
+                (notice("Some runs give classes and some tags. A metric that a run does not have is a dash, and those of one name \
+                         are not the same thing."))
             } @else if splits.len() > 1 {
-                (notice("The runs were not judged on one split of one data set, so that their figures cannot be compared."))
+                (notice("The runs were not evaluated on one split of one data set, so their metrics cannot be compared."))
             }
-            (boxed("Figures by run", &figures_table(entries, set)))
+            (metrics_table(entries, set))
             (marks(entries, set))
             @if !tests.is_empty() { (paired(tests, set)) }
         },
     }
 }
 
-/// Names of the figures that any of the runs has, in their order.
-fn figure_names(entries: &[Entry<'_>], set: Set) -> Vec<(&'static str, bool)> {
-    let mut names = Vec::new();
+/// Names of the metrics that any of the runs has, in their order, and the best value of each.
+fn best_values(entries: &[Entry<'_>], set: Set) -> Vec<(&'static str, Option<f64>)> {
+    let mut best: Vec<(&'static str, Option<f64>)> = Vec::new();
     for report in entries.iter().filter_map(|entry| entry.view.report(set)) {
-        for shown in figures(&report.tracks) {
-            if !names.iter().any(|(name, _)| *name == shown.name) {
-                names.push((shown.name, shown.lower_is_better));
+        for metric in metrics(&report.tracks) {
+            let better = if metric.lower_is_better() { f64::min } else { f64::max };
+            match best.iter_mut().find(|(name, _)| *name == metric.name) {
+                Some((_, best)) => *best = [*best, metric.value].into_iter().flatten().reduce(better),
+                None => best.push((metric.name, metric.value)),
             }
         }
     }
-    names
+    best
 }
 
-fn value(entry: &Entry<'_>, set: Set, name: &str) -> Option<f64> {
-    let figures = figures(&entry.view.report(set)?.tracks);
-    figures.into_iter().find(|shown| shown.name == name)?.value
-}
-
-fn figures_table(entries: &[Entry<'_>], set: Set) -> Markup {
-    let names = figure_names(entries, set);
-    let best = |name: &str, lower: bool| {
-        let values = entries.iter().filter_map(|entry| value(entry, set, name));
-        if lower {
-            values.reduce(f64::min)
-        } else {
-            values.reduce(f64::max)
-        }
-    };
-    html! {
-        table.sortable.figures {
-            thead {
-                tr {
-                    th scope="col" { "run" }
-                    th scope="col" { "model" }
-                    @for (name, _) in &names { th.number scope="col" { (name) } }
-                    @for heading in ["tracks", "best epoch", "epoch takes"] { th.number scope="col" { (heading) } }
-                }
-            }
-            tbody {
-                @for (at, entry) in entries.iter().enumerate() {
-                    tr {
-                        th scope="row" { (swatch(at)) (entry.name) }
-                        td { (entry.view.config.model) }
-                        @for &(name, lower) in &names {
-                            @let value = value(entry, set, name);
-                            @let standing = entry.standings.iter().find(|one| one.figure == name && one.set == set.name());
-                            td.number.best[value.is_some() && value == best(name, lower)] {
-                                (figure(value))
-                                @if let Some(standing) = standing { small { (sureness(standing)) } }
-                            }
-                        }
-                        td.number { (entry.view.report(set).map_or(0, |report| samples(&report.tracks))) }
-                        td.number { @if let Some(best) = entry.view.metrics.best_epoch { (best) } }
-                        @let seconds = median(entry.view.history.iter().map(|epoch| epoch.seconds).collect());
-                        td.number data-value=[seconds.map(|seconds| format!("{seconds:.3}"))] {
-                            (seconds.map_or("–".into(), duration))
-                        }
-                    }
-                }
-            }
-        }
+fn metrics_table(entries: &[Entry<'_>], set: Set) -> Markup {
+    let best = best_values(entries, set);
+    let mut table = Table::new("Metrics by run")
+        .text("run")
+        .text("model")
+        .numbers(best.iter().map(|(name, _)| name))
+        .numbers(["tracks", "best epoch", "epoch takes"])
+        .sortable();
+    for (at, entry) in entries.iter().enumerate() {
+        let report = entry.view.report(set);
+        let own = report.map_or(Vec::new(), |report| metrics(&report.tracks));
+        let measured = |(name, best): &(&str, Option<f64>)| -> Cell {
+            let value = own
+                .iter()
+                .find(|metric| metric.name == *name)
+                .and_then(|metric| metric.value);
+            let standing = entry
+                .standings
+                .iter()
+                .find(|one| one.figure == *name && one.set == set.name());
+            let shown =
+                cell(html! { (rounded(value)) @if let Some(standing) = standing { small { (sureness(standing)) } } });
+            shown.class(if value.is_some() && value == *best { "best" } else { "" })
+        };
+        let seconds = median(entry.view.history.iter().map(|epoch| epoch.seconds).collect());
+        let mut cells = vec![
+            cell(html! { (swatch(Look::Series(at))) (entry.name) }),
+            cell(entry.view.config.model.to_string()),
+        ];
+        cells.extend(best.iter().map(measured));
+        cells.push(cell(report.map_or(0, |report| samples(&report.tracks))));
+        cells.push(cell(
+            entry
+                .view
+                .metrics
+                .best_epoch
+                .map_or(String::new(), |best| best.to_string()),
+        ));
+        cells.push(seconds.map_or_else(|| cell("–"), |seconds| cell(duration(seconds)).sorted_by(seconds)));
+        table.row(cells);
     }
+    table.render()
 }
 
-/// Where the figure lies, and of several runs their mean too.
+/// Where the metric's true value may be, and of several runs their mean too.
 fn sureness(standing: &Standing) -> String {
     let ends = interval(standing.interval);
     match standing.runs {
@@ -176,186 +171,126 @@ fn sureness(standing: &Standing) -> String {
     }
 }
 
-/// A piece of the run's line, as in the curves.
-fn swatch(at: usize) -> Markup {
-    html! {
-        svg.swatch viewBox="0 0 28 8" aria-hidden="true" {
-            line class={ "line " (Look::Series(at).classes()) } x1="1" x2="27" y1="4" y2="4" {}
-        }
-    }
-}
-
-/// What is to be remarked of each run, in one box, so that many remarks do not hide what they are about.
+/// The remarks on each run, in one box, so that many remarks do not hide what they are about.
 fn marks(entries: &[Entry<'_>], set: Set) -> Markup {
     let of_run = |entry: &Entry<'_>| -> BTreeSet<String> {
         let of_set = entry.standings.iter().filter(|standing| standing.set == set.name());
-        let marks = of_set.flat_map(|standing| &standing.marks);
-        marks.cloned().collect()
+        of_set.flat_map(|standing| &standing.marks).cloned().collect()
     };
     let marked = entries.iter().map(|entry| (&entry.name, of_run(entry)));
     let marked: Vec<_> = marked.filter(|(_, marks)| !marks.is_empty()).collect();
-    html! {
-        @if !marked.is_empty() {
-            div.notice role="note" {
-                @for (name, marks) in &marked {
-                    p { b { (name) } }
-                    ul { @for mark in marks { li { (mark) } } }
-                }
-            }
+    let remarks = html! {
+        @for (name, marks) in &marked {
+            p { b { (name) } }
+            ul { @for mark in marks { li { (mark) } } }
         }
-    }
+    };
+    html! { @if !marked.is_empty() { (notice(remarks)) } }
 }
 
 fn paired(tests: &[PairedTest], set: Set) -> Markup {
-    let table = html! {
-        table.figures {
-            thead {
-                tr {
-                    th scope="col" { "runs" }
-                    th scope="col" { "figure" }
-                    @for heading in ["difference", "95 % interval", "p"] { th.number scope="col" { (heading) } }
-                    th scope="col" { "test" }
-                }
-            }
-            tbody {
-                @for test in tests {
-                    tr {
-                        th scope="row" { (test.runs[1]) " against " (test.runs[0]) }
-                        td { (test.figure) }
-                        td.number { (format!("{:+.3}", test.difference)) }
-                        td.number { (interval(test.interval)) }
-                        td.number { (format!("{:.3}", test.p_value)) }
-                        td { (test.method) }
-                    }
-                }
-            }
-        }
+    let row = |test: &PairedTest| {
+        vec![
+            cell(html! { (test.runs[1]) " against " (test.runs[0]) }),
+            cell(&test.figure),
+            cell(format!("{:+.3}", test.difference)),
+            cell(interval(test.interval)),
+            cell(format!("{:.3}", test.p_value)),
+            cell(&test.method).class("words"),
+        ]
     };
+    let table = Table::new("Paired tests").text("runs").text("metric");
+    let table = table.numbers(["difference", "95 % interval", "p"]).text("test");
     html! {
         h3 { "Tested on the same tracks of the " (set_name(set)) " set" }
-        (boxed("Paired tests", &table))
+        (table.rows(tests.iter().map(row)).render())
     }
 }
 
 fn settings_section(entries: &[Entry<'_>]) -> Section {
     let settings: Vec<_> = entries.iter().map(|entry| flat(entry.view.config)).collect();
     let names: BTreeSet<&String> = settings.iter().flat_map(|settings| settings.keys()).collect();
-    let differing = names.into_iter().filter(|name| {
-        let first = settings[0].get(*name);
-        settings.iter().any(|settings| settings.get(*name) != first)
-    });
-    let differing: Vec<_> = differing.collect();
-    let table = html! {
-        table {
-            thead {
-                tr {
-                    th scope="col" { "setting" }
-                    @for entry in entries { th scope="col" { (entry.name) } }
-                }
-            }
-            tbody {
-                @for name in &differing {
-                    tr {
-                        th scope="row" { code { (name) } }
-                        @for settings in &settings { td.value { (settings.get(*name).map_or("–", String::as_str)) } }
-                    }
-                }
-            }
+    let mut table = Table::new("Settings that differ").text("setting");
+    for entry in entries {
+        table = table.text(&entry.name);
+    }
+    let mut differ = false;
+    for name in names {
+        let values: Vec<Option<&String>> = settings.iter().map(|settings| settings.get(name)).collect();
+        if values.iter().any(|value| *value != values[0]) {
+            let values = values.into_iter().map(|value| cell(value.map_or("–", String::as_str)));
+            table.row([cell(html! { code { (name) } })].into_iter().chain(values).collect());
+            differ = true;
         }
-    };
+    }
     Section {
         id: "settings",
         heading: "Settings that differ",
-        body: html! {
-            @if differing.is_empty() { p { "There is none." } } @else { (boxed("Settings that differ", &table)) }
+        body: if differ {
+            table.render()
+        } else {
+            html! { p { "There is none." } }
         },
     }
 }
 
 fn curves_section(entries: &[Entry<'_>]) -> Section {
-    let plot = |name: &str, column: fn(&crate::metrics::Figures) -> Option<f64>| {
-        let lines = entries.iter().enumerate().map(|(at, entry)| Line {
-            name: entry.name.clone(),
-            look: Look::Series(at),
-            points: entry
+    let chart = |(name, metric): Column| -> Option<Chart> {
+        let line = |entry: &Entry<'_>| {
+            let points = entry
                 .view
                 .history
                 .iter()
-                .filter_map(|epoch| Some([epoch.epoch as f64, column(&epoch.val)?]))
-                .collect(),
-            dots: true,
-        });
-        Plot {
-            title: name,
-            description: format!("{name} on the validation set over the epochs of {} runs", entries.len()),
-            x: "epoch",
-            y: name,
-            lines: lines.collect(),
-            range: None,
-            across: None,
-            mark: None,
-            diagonal: false,
-            whole: true,
-        }
-        .render()
+                .filter_map(|epoch| Some([epoch.epoch as f64, metric(&epoch.val)?]));
+            (entry.name.clone(), points.collect::<Vec<_>>())
+        };
+        let lines: Vec<_> = entries.iter().map(line).collect();
+        lines
+            .iter()
+            .any(|(_, points)| !points.is_empty())
+            .then(|| lines_by_epoch(name, lines).draw())
     };
-    let histories = || entries.iter().flat_map(|entry| &entry.view.history);
     Section {
         id: "curves",
         heading: "Curves",
         body: html! {
             p.note { "On the validation set." }
-            div.plots {
-                @for (name, column) in COLUMNS {
-                    @if histories().any(|epoch| column(&epoch.val).is_some()) { (plot(name, column)) }
-                }
-            }
+            (side_by_side(&COLUMNS.into_iter().filter_map(chart).collect::<Vec<_>>()))
         },
     }
 }
 
 fn outputs_section(entries: &[Entry<'_>], set: Set) -> Section {
-    let mut names: Vec<&str> = Vec::new();
-    let of_runs: Vec<Vec<(&str, f64)>> = entries
-        .iter()
-        .map(|entry| {
-            entry
-                .view
-                .report(set)
-                .map_or(Vec::new(), |report| f1_by_output(&report.tracks))
-        })
-        .collect();
+    let of_run = |entry: &Entry<'_>| -> Vec<(String, f64)> {
+        let report = entry.view.report(set).map(|report| f1_by_output(&report.tracks));
+        report
+            .into_iter()
+            .flatten()
+            .map(|(name, f1)| (name.to_owned(), f1))
+            .collect()
+    };
+    let of_runs: Vec<Vec<(String, f64)>> = entries.iter().map(of_run).collect();
+    let mut names: Vec<&String> = Vec::new();
     for (name, _) in of_runs.iter().flatten() {
-        if !names.contains(name) {
+        if !names.contains(&name) {
             names.push(name);
         }
     }
-    let table = html! {
-        table.sortable.figures {
-            thead {
-                tr {
-                    th scope="col" { "class or tag" }
-                    @for entry in entries { th.number scope="col" { (entry.name) } }
-                }
-            }
-            tbody {
-                @for name in &names {
-                    tr {
-                        th scope="row" { (name) }
-                        @for of_run in &of_runs {
-                            @match of_run.iter().find(|(of, _)| of == name) {
-                                Some((_, f1)) => (bar(*f1)),
-                                None => td.number { "–" },
-                            }
-                        }
-                    }
-                }
-            }
-        }
+    let row = |name: &&String| {
+        let f1s = of_runs
+            .iter()
+            .map(|of_run| match of_run.iter().find(|(of, _)| of == *name) {
+                Some((_, value)) => f1(*value),
+                None => cell("–"),
+            });
+        [cell(name)].into_iter().chain(f1s).collect()
     };
+    let table = Table::new("F1 by class and run")
+        .text("class or tag")
+        .numbers(entries.iter().map(|entry| &entry.name));
     Section {
         id: "outputs",
         heading: "F1 by class",
-        body: boxed("F1 by class and run", &table),
+        body: table.sortable().rows(names.iter().map(row)).render(),
     }
 }

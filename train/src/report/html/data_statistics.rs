@@ -1,17 +1,19 @@
-//! What the data set and its split hold.
+//! The section on what the data set and its split have.
 
 use super::data_view::DataView;
-use super::page::{Section, boxed, counted, duration, grouped, notice};
-use super::run_view::{RunView, set_name};
+use super::run_view::RunView;
+use crate::report::set_name;
 use maud::{Markup, html};
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::split::Set;
+use shared::page::{Section, Table, cell, notice};
+use shared::runtime::text::{counted, duration, grouped};
 use std::collections::{BTreeMap, HashMap};
 
 /// The section.
 pub fn section(view: &RunView<'_>) -> Section {
     let body = match &view.data {
-        Err(reason) => notice(&format!("The data set cannot be read: {reason}")),
+        Err(reason) => notice(format!("The data set cannot be read: {reason}")),
         Ok(data) => body(data),
     };
     Section {
@@ -34,14 +36,14 @@ fn body(data: &DataView) -> Markup {
     html! {
         p {
             (index.source.name) " (" (index.source.subset) "): "
-            (counted(index.kept as u64, "track", "tracks")) " of " (duration(data.seconds(index.samples))) " in all"
+            (counted(index.kept, "track", "tracks")) " of " (duration(data.seconds(index.samples))) " in all"
             @if index.kept > listed { ", of which " (grouped((index.kept - listed) as u64)) " are in no set of the split" }
-            ". " (counted(index.rejected as u64, "track was", "tracks were")) " rejected."
+            ". " (counted(index.rejected, "track was", "tracks were")) " rejected."
         }
         div.pair {
-            div { h3 { "Tracks by class and set" } (boxed("Tracks by class and set", &classes(data.dataset.classes(), &sets))) }
+            div { h3 { "Tracks by class and set" } (classes(data.dataset.classes(), &sets)) }
             div {
-                h3 { "Lengths" } (boxed("Lengths of tracks", &lengths(data, &sets)))
+                h3 { "Lengths" } (lengths(data, &sets))
                 h3 { "Rejected" } (rejected(data))
             }
         }
@@ -55,55 +57,35 @@ fn classes(names: &[String], sets: &BTreeMap<Set, Vec<&TrackRow>>) -> Markup {
             *counts.entry((label, set)).or_default() += 1;
         }
     }
-    let count = |name: &str, set: Set| counts.get(&(name, set)).copied().unwrap_or(0);
-    html! {
-        table.sortable.figures {
-            thead {
-                tr {
-                    th scope="col" { "class" }
-                    @for &set in sets.keys() { th.number scope="col" { (set_name(set)) } }
-                }
-            }
-            tbody {
-                @for name in names {
-                    tr {
-                        th scope="row" { (name) }
-                        @for &set in sets.keys() { td.number { (count(name, set)) } }
-                    }
-                }
-            }
-            tfoot {
-                tr {
-                    th scope="row" { "tracks" }
-                    @for rows in sets.values() { td.number { (rows.len()) } }
-                }
-            }
-        }
-    }
+    let row = |name: &String| {
+        let count = |&set: &Set| cell(counts.get(&(name, set)).copied().unwrap_or(0));
+        [cell(name)].into_iter().chain(sets.keys().map(count)).collect()
+    };
+    let totals = sets.values().map(|rows| cell(rows.len()));
+    Table::new("Tracks by class and set")
+        .text("class")
+        .numbers(sets.keys().map(|&set| set_name(set)))
+        .sortable()
+        .rows(names.iter().map(row))
+        .foot([cell("tracks")].into_iter().chain(totals).collect())
+        .render()
 }
 
 fn lengths(data: &DataView, sets: &BTreeMap<Set, Vec<&TrackRow>>) -> Markup {
-    html! {
-        table.figures {
-            thead {
-                tr {
-                    th scope="col" { "set" }
-                    @for heading in ["shortest", "median", "longest", "in all"] { th.number scope="col" { (heading) } }
-                }
-            }
-            tbody {
-                @for (&set, rows) in sets {
-                    @let lengths = Lengths::of(rows);
-                    tr {
-                        th scope="row" { (set_name(set)) }
-                        @for samples in [lengths.shortest, lengths.median, lengths.longest, lengths.total] {
-                            td.number { (duration(data.seconds(samples))) }
-                        }
-                    }
-                }
-            }
-        }
-    }
+    let row = |(&set, rows): (&Set, &Vec<&TrackRow>)| {
+        let Lengths {
+            shortest,
+            median,
+            longest,
+            total,
+        } = Lengths::of(rows);
+        let lengths = [shortest, median, longest, total].map(|samples| cell(duration(data.seconds(samples))));
+        [cell(set_name(set))].into_iter().chain(lengths).collect()
+    };
+    let table = Table::new("Lengths of tracks")
+        .text("set")
+        .numbers(["shortest", "median", "longest", "in all"]);
+    table.rows(sets.iter().map(row)).render()
 }
 
 /// In samples; 0 without a track.
@@ -135,17 +117,10 @@ fn rejected(data: &DataView) -> Markup {
     for row in &data.rejected {
         *reasons.entry(&row.reason).or_default() += 1;
     }
-    let table = html! {
-        table.figures {
-            thead { tr { th scope="col" { "reason" } th.number scope="col" { "tracks" } } }
-            tbody {
-                @for (reason, count) in &reasons {
-                    tr { th scope="row" { code { (reason) } } td.number { (count) } }
-                }
-            }
-        }
-    };
-    html! {
-        @if reasons.is_empty() { p { "No track was rejected." } } @else { (boxed("Rejected tracks by reason", &table)) }
+    if reasons.is_empty() {
+        return html! { p { "No track was rejected." } };
     }
+    let row = |(reason, count): (&&str, &usize)| vec![cell(html! { code { (reason) } }), cell(count)];
+    let table = Table::new("Rejected tracks by reason").text("reason").number("tracks");
+    table.rows(reasons.iter().map(row)).render()
 }

@@ -1,11 +1,10 @@
-//! The tracks that the model is surest of and wrong about.
+//! The section with the tracks that the model is surest of and wrong about.
 
 use super::clip_audio;
 use super::data_view::DataView;
-use super::mel_picture;
-use super::page::{Section, notice};
-use super::run_view::{RunView, set_name};
+use super::run_view::{RunView, no_predictions};
 use crate::data::clips::{clip_features, clip_grid};
+use crate::report::set_name;
 use crate::run::predictions::{Prediction, Predictions};
 use crate::settings::RunConfig;
 use base64::Engine;
@@ -13,10 +12,13 @@ use base64::prelude::BASE64_STANDARD;
 use maud::{Markup, html};
 use shared::dataset::split::Set;
 use shared::dsp::features::FeatureConfig;
+use shared::page::{Section, Spectrogram, data_url, notice};
 use std::ops::Range;
 
 /// Mistakes that are shown. Their pictures together have half a MB, and their sounds 8.6 MB.
 const SHOWN: usize = 20;
+/// Of a picture at most, to the right and downwards.
+const PIXELS: [usize; 2] = [400, 128];
 
 /// A class or tag that a track has not.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,14 +31,11 @@ struct Mistake<'a> {
 
 /// The section.
 pub fn section(view: &RunView<'_>, set: Set, audio: bool) -> Section {
-    let body = match view.predictions.get(&set) {
-        None => notice("The table of predictions is not there; judge the set again with this version of train."),
-        Some(predictions) => body(view, predictions, set, audio),
-    };
+    let predictions = view.predictions.get(&set);
     Section {
         id: "mistakes",
         heading: "Mistakes",
-        body,
+        body: predictions.map_or_else(no_predictions, |predictions| body(view, predictions, set, audio)),
     }
 }
 
@@ -57,11 +56,11 @@ fn body(view: &RunView<'_>, predictions: &Predictions, set: Set, audio: bool) ->
             }
         }
         @match &view.data {
-            Err(reason) => { (notice(&format!("There are no pictures and no names, for the data set cannot be read: {reason}"))) }
+            Err(reason) => { (notice(format!("There are no pictures and no names, for the data set cannot be read: {reason}"))) }
             Ok(data) => {
                 p.note {
-                    "Pictures show the piece that was judged, time to the right and mel bands upwards, from its loudest value \
-                     (yellow) to " (data.dataset.features().top_db) " dB below."
+                    "Pictures show the part that was evaluated, time to the right and mel bands upwards, from its loudest value \
+                     (light) to " (data.dataset.features().top_db) " dB below (black)."
                     @if audio { " Sounds are at most ten seconds from its middle, at 16 kHz." }
                 }
             }
@@ -154,26 +153,25 @@ fn media(config: &RunConfig, data: &DataView, track_id: u64, audio: bool) -> Mar
     };
     let features = data.dataset.features();
     let samples = data.dataset.waveform(position);
-    let judged = judged(config, features, samples.len());
+    let evaluated = evaluated(config, features, samples.len());
     let mel = data.dataset.mel(position);
     let hop = features.hop_length;
-    let picture = mel_picture::png(mel, judged.start / hop..judged.end.div_ceil(hop), features.top_db);
-    let seconds = data.seconds(judged.len() as u64);
+    let frames = evaluated.start / hop..evaluated.end.div_ceil(hop);
+    let picture = Spectrogram::new(mel, frames, features.top_db, PIXELS);
+    let seconds = data.seconds(evaluated.len() as u64);
     let description = format!("Mel spectrogram of {seconds:.1} seconds of track {track_id}");
     html! {
-        @if let Ok(picture) = picture {
-            img alt=(description) src={ "data:image/png;base64," (BASE64_STANDARD.encode(picture)) };
-        }
+        @if picture.columns > 0 { img alt=(description) src=(data_url(&picture.png())); }
         @if audio {
             audio controls preload="metadata" aria-label=(format!("Track {track_id}"))
-                src={ "data:audio/wav;base64," (BASE64_STANDARD.encode(clip_audio::wav(&samples[judged], features.sample_rate))) } {}
+                src={ "data:audio/wav;base64," (BASE64_STANDARD.encode(clip_audio::wav(&samples[evaluated], features.sample_rate))) } {}
         }
     }
 }
 
 /// The samples that were evaluated: from the first clip's beginning to the last one's end; all of a track whose statistics
 /// were taken.
-fn judged(config: &RunConfig, stored: &FeatureConfig, samples: usize) -> Range<usize> {
+fn evaluated(config: &RunConfig, stored: &FeatureConfig, samples: usize) -> Range<usize> {
     if config.model.description().input.statistics {
         return 0..samples;
     }
@@ -225,19 +223,22 @@ mod tests {
     }
 
     #[test]
-    fn the_piece_that_was_judged_is_shown() {
+    fn the_part_that_was_evaluated_is_shown() {
         let stored = FeatureConfig::default();
         let config = |model| testing::config(Path::new("fma"), model);
         let clip = stored.clip_samples;
-        assert_eq!(judged(&config(ModelKind::Cnn2d), &stored, clip + 4096), 0..clip + 4096);
+        assert_eq!(
+            evaluated(&config(ModelKind::Cnn2d), &stored, clip + 4096),
+            0..clip + 4096
+        );
         let middle = RunConfig {
             eval_clips: EvalClips::Middle,
             ..config(ModelKind::Cnn2d)
         };
-        assert_eq!(judged(&middle, &stored, clip + 4096), 2048..clip + 2048);
-        assert_eq!(judged(&config(ModelKind::Cnn2d), &stored, 1000), 0..1000);
+        assert_eq!(evaluated(&middle, &stored, clip + 4096), 2048..clip + 2048);
+        assert_eq!(evaluated(&config(ModelKind::Cnn2d), &stored, 1000), 0..1000);
         assert_eq!(
-            judged(&config(ModelKind::MfccDense), &stored, clip + 4096),
+            evaluated(&config(ModelKind::MfccDense), &stored, clip + 4096),
             0..clip + 4096
         );
         let framed = RunConfig {
@@ -246,7 +247,7 @@ mod tests {
             ..config(ModelKind::Cnn2d)
         };
         // Whole hops between the skipped ends.
-        assert_eq!(judged(&framed, &stored, 441_000), 86 * 1024..(430 - 86) * 1024);
-        assert_eq!(judged(&framed, &stored, 100), 0..100);
+        assert_eq!(evaluated(&framed, &stored, 441_000), 86 * 1024..(430 - 86) * 1024);
+        assert_eq!(evaluated(&framed, &stored, 100), 0..100);
     }
 }

@@ -1,9 +1,7 @@
 //! A run as one page, `report.html`, and several runs beside each other as another.
 //!
-//! A run's files enter, and those of its data set where it is still there; a page leaves that asks for nothing else:
-//! style, script and pictures are in it. Elements are written with maud's macros, which the compiler checks: an element
-//! that is not closed does not build, and all text is escaped unless it says `PreEscaped`. That is said of the style
-//! and the script alone.
+//! A run's files enter, and those of its data set where it is still there; a page of [`shared::page`] leaves. All text is
+//! escaped by maud's macros.
 
 mod clip_audio;
 mod comparison;
@@ -11,12 +9,9 @@ mod confusion;
 mod curves;
 mod data_statistics;
 mod data_view;
-mod figures;
-mod mel_picture;
+mod metric;
 mod mistakes;
 mod outputs;
-mod page;
-mod plot;
 mod published;
 mod ranking;
 mod run_view;
@@ -30,9 +25,9 @@ use super::standing::Standing;
 use crate::run::directory::RunDirectory;
 use crate::settings::RunConfig;
 use anyhow::Context;
-use page::{Page, Section};
 use run_view::RunView;
 use shared::dataset::split::Set;
+use shared::page::{Page, Section};
 use std::path::PathBuf;
 
 /// The page of a run.
@@ -41,25 +36,29 @@ pub const REPORT_FILE: &str = "report.html";
 /// What a page shows beyond a run's own files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
-    /// The set whose tracks are shown; none takes the test set where it was judged, else the validation set.
+    /// The set whose tracks are shown; none takes the test set where it was evaluated, else the validation set.
     pub set: Option<Set>,
     /// Whether mistakes can be listened to. A clip makes the page larger by up to 430 kB.
     pub audio: bool,
-    /// What is known of the figures beyond the numbers.
+    /// What is known of the metrics beyond the numbers.
     pub standings: &'a [Standing],
 }
 
 /// Writes [`REPORT_FILE`] into the run's directory; its path. The data set is looked for where `config` says.
 ///
 /// # Errors
-/// Where no epoch was trained, the set was not judged, a file of the run is damaged, or the page cannot be written. A
+/// Where no epoch was trained, the set was not evaluated, a file of the run is damaged, or the page cannot be written. A
 /// data set that is gone is no error: the page says so.
 pub fn write(run: &RunDirectory, config: &RunConfig, options: &Options<'_>) -> anyhow::Result<PathBuf> {
     let view = RunView::read(run, config)?;
-    let set = options.set.unwrap_or_else(|| view.last_judged());
-    let report = view
-        .report(set)
-        .with_context(|| format!("the {} set of {} was not judged yet", set.name(), run.root().display()))?;
+    let set = options.set.unwrap_or_else(|| view.last_evaluated());
+    let report = view.report(set).with_context(|| {
+        format!(
+            "the {} set of {} was not evaluated yet",
+            set.name(),
+            run.root().display()
+        )
+    })?;
     let sections: Vec<Section> = [
         Some(summary::section(&view, set, report, options.standings)),
         view.metrics.best_epoch.map(|_| curves::section(&view)),

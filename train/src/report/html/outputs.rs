@@ -1,10 +1,12 @@
-//! A row per class or tag.
+//! The section with a row per class or tag.
 
-use super::page::{Section, boxed, counted, figure};
-use super::run_view::set_name;
+use super::metric::rounded;
 use crate::metrics::{ClassMetrics, SetMetrics, SetReport, TagMetrics};
+use crate::report::set_name;
 use maud::{Markup, html};
 use shared::dataset::split::Set;
+use shared::page::{Cell, Section, Table, bar, cell};
+use shared::runtime::text::counted;
 
 /// The section.
 pub fn section(set: Set, report: &SetReport) -> Section {
@@ -22,7 +24,7 @@ pub fn section(set: Set, report: &SetReport) -> Section {
                          or predicted."
                     }
                 }
-                (boxed("Figures by class", &classes(&metrics.per_class)))
+                (classes(&metrics.per_class))
             },
         },
         SetMetrics::Tags(metrics) => Section {
@@ -31,81 +33,53 @@ pub fn section(set: Set, report: &SetReport) -> Section {
             body: html! {
                 p.note {
                     "Each tag by itself on the " (set) " set. Areas are not defined for a tag that all tracks have or none; "
-                    (counted(metrics.per_tag.iter().filter(|tag| tag.auc_roc.is_none()).count() as u64, "tag is", "tags are"))
+                    (counted(metrics.per_tag.iter().filter(|tag| tag.auc_roc.is_none()).count(), "tag is", "tags are"))
                     " without."
                 }
-                (boxed("Figures by tag", &tags(&metrics.per_tag)))
+                (tags(&metrics.per_tag))
             },
         },
     }
 }
 
 fn classes(rows: &[ClassMetrics]) -> Markup {
-    html! {
-        table.sortable.figures {
-            thead {
-                tr {
-                    th scope="col" { "class" }
-                    @for heading in ["support", "precision", "recall", "F1"] { th.number scope="col" { (heading) } }
-                }
-            }
-            tbody {
-                @for row in rows {
-                    tr {
-                        th scope="row" { (row.name) }
-                        td.number { (row.support) }
-                        td.number { (figure(Some(row.precision))) }
-                        td.number { (figure(Some(row.recall))) }
-                        (bar(row.f1))
-                    }
-                }
-            }
-        }
-    }
+    let row = |row: &ClassMetrics| {
+        let measured = [row.precision, row.recall].map(|value| cell(rounded(value)));
+        [cell(&row.name), cell(row.support)]
+            .into_iter()
+            .chain(measured)
+            .chain([f1(row.f1)])
+            .collect()
+    };
+    let table = Table::new("Metrics by class")
+        .text("class")
+        .numbers(["support", "precision", "recall", "F1"]);
+    table.sortable().rows(rows.iter().map(row)).render()
 }
 
 fn tags(rows: &[TagMetrics]) -> Markup {
-    let headings = [
-        "support",
-        "AUC-ROC",
-        "AUC-PR",
-        "threshold",
-        "accuracy",
-        "precision",
-        "recall",
-        "F1",
-    ];
-    html! {
-        table.sortable.figures {
-            thead {
-                tr {
-                    th scope="col" { "tag" }
-                    @for heading in headings { th.number scope="col" { (heading) } }
-                }
-            }
-            tbody {
-                @for row in rows {
-                    tr {
-                        th scope="row" { (row.name) }
-                        td.number { (row.support) }
-                        td.number { (figure(row.auc_roc)) }
-                        td.number { (figure(row.auc_pr)) }
-                        @for value in [row.threshold, row.accuracy, row.precision, row.recall] {
-                            td.number { (figure(Some(value))) }
-                        }
-                        (bar(row.f1))
-                    }
-                }
-            }
-        }
-    }
+    let row = |row: &TagMetrics| {
+        let areas = [row.auc_roc, row.auc_pr].map(|area| cell(rounded(area)));
+        let measured = [row.threshold, row.accuracy, row.precision, row.recall].map(|value| cell(rounded(value)));
+        let first = [cell(&row.name), cell(row.support)];
+        first
+            .into_iter()
+            .chain(areas)
+            .chain(measured)
+            .chain([f1(row.f1)])
+            .collect()
+    };
+    let table = Table::new("Metrics by tag")
+        .text("tag")
+        .numbers(["support", "AUC-ROC", "AUC-PR", "threshold"]);
+    table
+        .numbers(["accuracy", "precision", "recall", "F1"])
+        .sortable()
+        .rows(rows.iter().map(row))
+        .render()
 }
 
-/// A share as a number and as a length.
-pub fn bar(share: f64) -> Markup {
-    html! {
-        td.number.bar style=(format!("--length:{share:.3}")) data-value=(format!("{share:.6}")) {
-            span { (figure(Some(share))) }
-        }
-    }
+/// An F1 as a number and as a length.
+pub fn f1(value: f64) -> Cell {
+    bar(value, rounded(value))
 }

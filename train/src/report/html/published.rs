@@ -1,21 +1,19 @@
-//! What papers publish of their systems, to stand beside our figures.
-//!
-//! The table is the one of `scripts/papers`, where figures are copied from papers by hand; none is known here.
+//! The metrics that papers publish of their models, from the table of `scripts/papers`, which is copied from papers by hand.
 
 use crate::settings::RunConfig;
 use std::collections::BTreeMap;
 
 const TABLE: &str = include_str!("../../../../scripts/papers/published.csv");
 
-/// Published figures by their keys, as text.
+/// Published metrics by their keys, as text.
 pub type Published = BTreeMap<String, String>;
 
-/// Those of the run's system; empty where none have been copied.
+/// Those of the run's model; empty where none have been copied.
 pub fn published(config: &RunConfig) -> Published {
     of_system(TABLE, &system(config))
 }
 
-/// The name that the papers' scripts give a run: one that is augmented is another system where the paper has both.
+/// The name that the papers' scripts give a run: one that is augmented is another model where the paper has both.
 fn system(config: &RunConfig) -> Vec<String> {
     let model = config.model.name();
     if config.augment.changes_samples() {
@@ -25,7 +23,7 @@ fn system(config: &RunConfig) -> Vec<String> {
     }
 }
 
-/// The figures of the first of `names` that has any.
+/// The metrics of the first of `names` that has any.
 fn of_system(table: &str, names: &[String]) -> Published {
     let mut reader = csv::ReaderBuilder::new()
         .comment(Some(b'#'))

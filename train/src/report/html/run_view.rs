@@ -1,4 +1,4 @@
-//! All that a page says of one run, read once.
+//! All that a page shows of one run, read once.
 
 use super::data_view::DataView;
 use crate::metrics::{SetMetrics, SetReport};
@@ -8,10 +8,12 @@ use crate::run::environment::Environment;
 use crate::run::history::{self, EpochRecord, HISTORY_FILE};
 use crate::run::predictions::{Predictions, predictions_file};
 use crate::settings::RunConfig;
+use maud::Markup;
 use shared::dataset::split::Set;
+use shared::page::notice;
 use std::collections::BTreeMap;
 
-/// A run that was judged at least once.
+/// A run that was evaluated at least once.
 pub struct RunView<'a> {
     pub config: &'a RunConfig,
     /// The directory's own name.
@@ -21,7 +23,7 @@ pub struct RunView<'a> {
     pub history: Vec<EpochRecord>,
     /// None where the file is gone.
     pub environment: Option<Environment>,
-    /// Of the sets whose figures are those of the kept weights and whose table is there.
+    /// Of the sets whose metrics are those of the kept weights and whose table is there.
     pub predictions: BTreeMap<Set, Predictions>,
     /// The data set, or why it cannot be shown.
     pub data: Result<DataView, String>,
@@ -61,13 +63,13 @@ impl<'a> RunView<'a> {
         })
     }
 
-    /// A set's figures, where it was judged with the weights that were kept.
+    /// A set's metrics, where it was evaluated with the weights that were kept.
     pub fn report(&self, set: Set) -> Option<&SetReport> {
         report_of(&self.metrics, set)
     }
 
-    /// The test set where it was judged, else the validation set.
-    pub fn last_judged(&self) -> Set {
+    /// The test set where it was evaluated, else the validation set.
+    pub fn last_evaluated(&self) -> Set {
         if self.metrics.test.is_some() {
             Set::Test
         } else {
@@ -100,11 +102,7 @@ fn directory_name(run: &RunDirectory) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// A set's name in a sentence.
-pub fn set_name(set: Set) -> &'static str {
-    match set {
-        Set::Train => "training",
-        Set::Val => "validation",
-        Set::Test => "test",
-    }
+/// What stands where a table of predictions is needed and missing.
+pub fn no_predictions() -> Markup {
+    notice("The table of predictions is not there; evaluate the set again.")
 }

@@ -1,30 +1,22 @@
-//! The resolved settings as a table.
+//! The section with the resolved settings.
 
-use super::page::{Section, boxed};
 use super::run_view::RunView;
 use crate::settings::RunConfig;
 use maud::html;
+use shared::page::{Section, Table, cell};
 use std::collections::BTreeMap;
-use toml::{Table, Value};
+use toml::{Table as TomlTable, Value};
 
 /// The section.
 pub fn section(view: &RunView<'_>) -> Section {
-    let table = html! {
-        table {
-            thead { tr { th scope="col" { "setting" } th scope="col" { "value" } } }
-            tbody {
-                @for (name, value) in flat(view.config) {
-                    tr { th scope="row" { code { (name) } } td.value { (value) } }
-                }
-            }
-        }
-    };
+    let row = |(name, value): (String, String)| vec![cell(html! { code { (name) } }), cell(value)];
+    let table = Table::new("Settings").text("setting").text("value");
     Section {
         id: "settings",
         heading: "Settings",
         body: html! {
-            p.note { "All that the run was told or took by default, as in " code { "config.toml" } "." }
-            (boxed("Settings", &table))
+            p.note { "All settings of the run, given or by default, as in " code { "config.toml" } "." }
+            (table.rows(flat(view.config).into_iter().map(row)).render())
         },
     }
 }
@@ -32,7 +24,7 @@ pub fn section(view: &RunView<'_>) -> Section {
 /// Settings by name; those of tables as `table.name`.
 pub fn flat(config: &RunConfig) -> BTreeMap<String, String> {
     let mut settings = BTreeMap::new();
-    let table = Table::try_from(config).expect("plain settings always serialize");
+    let table = TomlTable::try_from(config).expect("plain settings always serialize");
     flatten(String::new(), &Value::Table(table), &mut settings);
     settings
 }

@@ -1,47 +1,50 @@
 //! What the run is and how good it is, before all else.
 
-use super::figures::{Figure, figures, samples};
-use super::page::{Section, boxed, counted, figure, grouped, notice};
-use super::published::{Published, published};
-use super::run_view::{RunView, set_name};
+use super::metric::{Metric, interval, metrics, rounded, samples};
+use super::published::published;
+use super::run_view::RunView;
 use crate::metrics::{SetMetrics, SetReport};
+use crate::report::set_name;
 use crate::report::standing::Standing;
-use maud::{Markup, html};
-use shared::dataset::split::{LeakAudit, Set};
+use maud::{Markup, Render, html};
+use shared::dataset::split::{LeakAudit, Set, SplitIndex};
+use shared::page::{Section, Table, cards, cell, facts, notice};
+use shared::runtime::text::{counted, grouped};
 
-/// Figures that stand large at the top of the page.
+/// Metrics in large type at the top of the page.
 const LARGE: usize = 4;
 
-/// Below the heading: what was judged, and its main figures.
+/// Below the heading: what was evaluated, and its main metrics.
 pub fn lead(view: &RunView<'_>, set: Set, report: &SetReport) -> Markup {
     let description = view.config.model.description();
+    let shown = metrics(&report.tracks);
+    let large: Vec<(&str, String)> = shown
+        .iter()
+        .take(LARGE)
+        .map(|metric| (metric.name, rounded(metric.value)))
+        .collect();
     html! {
         p.lead {
-            b { (description.name) } ", " (description.summary) ", judged on " (counted(samples(&report.tracks), "track", "tracks")) " of the "
-            (set_name(set)) " set of split " b { (view.config.split) } "."
+            b { (description.name) } ", " (description.summary) ", evaluated on " (counted(samples(&report.tracks), "track", "tracks"))
+            " of the " (set_name(set)) " set of split " b { (view.config.split) } "."
         }
-        dl.large {
-            @for shown in figures(&report.tracks).iter().take(LARGE) {
-                div { dt { (shown.name) } dd { (figure(shown.value)) } }
-            }
-        }
+        (cards(&large))
     }
 }
 
 /// The section.
 pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, standings: &[Standing]) -> Section {
-    let published = published(view.config);
     Section {
         id: "summary",
         heading: "Summary",
         body: html! {
             @for mark in marks(standings) { (notice(mark)) }
             (leaks(view))
-            (boxed("The run", &facts(view)))
-            h3 { "Figures" }
+            (facts("The run", rows(view)))
+            h3 { "Metrics" }
             p.note { "Under scikit-learn's names; zero_division=0. The best epoch was chosen on the validation set." }
-            (boxed("Figures of each set", &table(view, &published)))
-            @if !standings.is_empty() { (standing_table(standings, set)) }
+            (table(view))
+            @if !standings.is_empty() { (intervals(standings, set)) }
             @if let Some(clips) = &report.per_clip {
                 p.note {
                     "A track's probabilities are the mean over its clips, " (grouped(report.clips)) " in all. Clip by clip: "
@@ -52,7 +55,7 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, standings: &[St
     }
 }
 
-/// Why a figure should not be taken at its word, each reason once.
+/// Why a metric should not be taken at its word, each reason once.
 fn marks(standings: &[Standing]) -> Vec<&str> {
     let mut marks: Vec<&str> = Vec::new();
     for mark in standings.iter().flat_map(|standing| &standing.marks) {
@@ -63,7 +66,7 @@ fn marks(standings: &[Standing]) -> Vec<&str> {
     marks
 }
 
-/// What stands in more than one set.
+/// What is in more than one set.
 fn leaked(audit: &LeakAudit) -> Option<String> {
     let counts = [
         (audit.artists.len(), "artist", "artists"),
@@ -73,7 +76,7 @@ fn leaked(audit: &LeakAudit) -> Option<String> {
     let found: Vec<String> = counts
         .into_iter()
         .filter(|(count, ..)| *count > 0)
-        .map(|(count, one, several)| counted(count as u64, one, several))
+        .map(|(count, one, several)| counted(count, one, several))
         .collect();
     (!found.is_empty()).then(|| found.join(", "))
 }
@@ -83,10 +86,7 @@ fn unknown(audit: &LeakAudit, tracks: usize) -> Option<String> {
     match audit.unknown_artists {
         0 => None,
         unknown if unknown >= tracks => Some("artists unknown".into()),
-        unknown => Some(format!(
-            "artists of {} unknown",
-            counted(unknown as u64, "track", "tracks")
-        )),
+        unknown => Some(format!("artists of {} unknown", counted(unknown, "track", "tracks"))),
     }
 }
 
@@ -94,155 +94,125 @@ fn leaks(view: &RunView<'_>) -> Markup {
     let audit = view.data.as_ref().ok().map(|data| &data.split.index.leaks);
     html! {
         @if let Some(found) = audit.and_then(leaked) {
-            (notice(&format!("More than one set of the split has {found}, so that figures flatter.")))
+            (notice(format!("More than one set of the split has {found}, so scores are too optimistic.")))
         }
     }
 }
 
-fn facts(view: &RunView<'_>) -> Markup {
+fn rows(view: &RunView<'_>) -> Vec<(&'static str, Markup)> {
     let config = view.config;
     let description = config.model.description();
-    let outputs = if view.has_tags() {
-        ["tag", "tags"]
-    } else {
-        ["class", "classes"]
+    let mut rows = vec![
+        ("model", html! { b { (config.model) } ", of: " (description.paper) }),
+        ("input", description.input.describe().render()),
+    ];
+    if let Some(best) = view.metrics.best_epoch {
+        let epochs = view.history.len();
+        let trained = html! {
+            (best)
+            @if epochs > 0 { " of " (epochs) " that were trained" }
+            @if epochs != config.epochs { "; " (config.epochs) " were asked for" }
+        };
+        rows.push(("best epoch", trained));
+    }
+    let ended = view
+        .metrics
+        .ended
+        .map_or_else(|| "has not ended".to_owned(), |ending| ending.to_string());
+    rows.push(("training", ended.render()));
+    match &view.data {
+        Err(reason) => {
+            rows.push((
+                "data set",
+                html! { (config.data.display()) ", which cannot be read: " (reason) },
+            ));
+            rows.push(("split", html! { b { (config.split) } }));
+        }
+        Ok(data) => {
+            let (index, split) = (data.dataset.index(), &data.split.index);
+            let [one, several] = if view.has_tags() {
+                ["tag", "tags"]
+            } else {
+                ["class", "classes"]
+            };
+            let classes = counted(config.classes.len(), one, several);
+            let tracks = data.split.tracks.values().map(Vec::len).sum();
+            rows.push((
+                "data set",
+                html! { (index.source.name) " (" (index.source.subset) "), " (grouped(index.kept as u64)) " tracks of " (classes) },
+            ));
+            rows.push(("split", describe_split(view, split)));
+            rows.push((
+                "leak audit",
+                html! {
+                    @match leaked(&split.leaks) {
+                        None => "no known artist, album or recording is in more than one set",
+                        Some(found) => { (found) " in more than one set" }
+                    }
+                    @if let Some(unknown) = unknown(&split.leaks, tracks) { "; " (unknown) }
+                },
+            ));
+        }
+    }
+    rows
+}
+
+fn describe_split(view: &RunView<'_>, split: &SplitIndex) -> Markup {
+    html! {
+        b { (view.config.split) } ", " (split.strategy)
+        @if let Some(by) = &split.group_by { " by " (by) }
+        @if let Some(ratios) = split.ratios { ", " (ratios.map(|ratio| format!("{:.0}", 100.0 * ratio)).join(" : ")) }
+        @if let Some(seed) = split.seed { ", seed " (seed) }
+        @if let Some(fold) = &split.fold {
+            @if view.metrics.best_epoch.is_some() { ", fold " (fold.number) " of " (fold.of) }
+            @else { ", " (fold.of) " folds, each track evaluated by the one that has it in this set" }
+        }
+    }
+}
+
+/// A row per metric, a column per set that was evaluated, and one for the paper's metrics where some are known.
+fn table(view: &RunView<'_>) -> Markup {
+    let published = published(view.config);
+    let sets = Set::ALL.into_iter().rev();
+    let evaluated: Vec<(Set, &SetMetrics)> = sets.filter_map(|set| Some((set, &view.report(set)?.tracks))).collect();
+    let columns: Vec<Vec<Metric>> = evaluated.iter().map(|(_, set)| metrics(set)).collect();
+    let heading = |(set, metrics): &(Set, &SetMetrics)| {
+        html! { (set_name(*set)) small { (counted(samples(metrics), "track", "tracks")) } }
     };
-    let epochs = view.history.len();
-    html! {
-        table.facts {
-            tbody {
-                tr { th scope="row" { "model" } td { b { (config.model) } ", of: " (description.paper) } }
-                tr { th scope="row" { "fed with" } td { (description.input.describe()) } }
-                @if let Some(best) = view.metrics.best_epoch {
-                    tr {
-                    th scope="row" { "best epoch" }
-                    td {
-                        (best)
-                        @if epochs > 0 { " of " (epochs) " that were trained" }
-                        @if epochs != config.epochs { "; " (config.epochs) " were asked for" }
-                    }
-                    }
-                }
-                tr {
-                    th scope="row" { "training" }
-                    td { (view.metrics.ended.map_or_else(|| "has not ended".to_owned(), |ending| ending.to_string())) }
-                }
-                @match &view.data {
-                    Ok(data) => {
-                        @let index = data.dataset.index();
-                        @let split = &data.split.index;
-                        tr {
-                            th scope="row" { "data set" }
-                            td {
-                                (index.source.name) " (" (index.source.subset) "), " (grouped(index.kept as u64)) " tracks of "
-                                (counted(config.classes.len() as u64, outputs[0], outputs[1]))
-                            }
-                        }
-                        tr {
-                            th scope="row" { "split" }
-                            td {
-                                b { (config.split) } ", " (split.strategy)
-                                @if let Some(by) = &split.group_by { " by " (by) }
-                                @if let Some(ratios) = split.ratios {
-                                    ", " (ratios.map(|ratio| format!("{:.0}", 100.0 * ratio)).join(" : "))
-                                }
-                                @if let Some(seed) = split.seed { ", seed " (seed) }
-                                @if let Some(fold) = &split.fold {
-                                    @if view.metrics.best_epoch.is_some() { ", fold " (fold.number) " of " (fold.of) }
-                                    @else { ", " (fold.of) " folds, each track evaluated by the one that has it in this set" }
-                                }
-                            }
-                        }
-                        tr {
-                            th scope="row" { "leak audit" }
-                            td {
-                                @match leaked(&split.leaks) {
-                                    None => "no known artist, album or recording is in more than one set",
-                                    Some(found) => { (found) " in more than one set" }
-                                }
-                                @if let Some(unknown) = unknown(&split.leaks, data.split.tracks.values().map(Vec::len).sum()) { "; " (unknown) }
-                            }
-                        }
-                    }
-                    Err(reason) => {
-                        tr { th scope="row" { "data set" } td { (config.data.display()) ", which cannot be read: " (reason) } }
-                        tr { th scope="row" { "split" } td { b { (config.split) } } }
-                    }
-                }
-            }
-        }
+    let mut table = Table::new("Metrics of each set")
+        .text("metric")
+        .numbers(evaluated.iter().map(heading));
+    if !published.is_empty() {
+        table = table.number("the paper's");
     }
+    let mut table = table.text("what it is");
+    for (at, metric) in columns.first().into_iter().flatten().enumerate() {
+        let mut cells = vec![cell(metric.name)];
+        cells.extend(columns.iter().map(|column| cell(rounded(column[at].value))));
+        if !published.is_empty() {
+            cells.push(cell(published.get(metric.key).map_or("–", String::as_str)));
+        }
+        cells.push(cell(metric.definition).class("words"));
+        table.row(cells);
+    }
+    table.render()
 }
 
-/// A row per figure, a column per set that was judged, and one for the paper's figures where some are known.
-fn table(view: &RunView<'_>, published: &Published) -> Markup {
-    let judged: Vec<(Set, &SetMetrics)> = Set::ALL
-        .into_iter()
-        .rev()
-        .filter_map(|set| Some((set, &view.report(set)?.tracks)))
-        .collect();
-    let columns: Vec<Vec<Figure>> = judged.iter().map(|(_, metrics)| figures(metrics)).collect();
-    let rows = columns.first().map_or(0, Vec::len);
-    html! {
-        table.figures {
-            thead {
-                tr {
-                    th scope="col" { "figure" }
-                    @for (set, metrics) in &judged {
-                        th.number scope="col" { (set_name(*set)) small { (counted(samples(metrics), "track", "tracks")) } }
-                    }
-                    @if !published.is_empty() { th.number scope="col" { "the paper's" } }
-                    th scope="col" { "what it is" }
-                }
-            }
-            tbody {
-                @for row in 0..rows {
-                    @let first = columns[0][row];
-                    tr {
-                        th scope="row" { (first.name) }
-                        @for column in &columns { td.number { (figure(column[row].value)) } }
-                        @if !published.is_empty() {
-                            td.number { (published.get(first.key).map_or("–", String::as_str)) }
-                        }
-                        td.definition { (first.definition) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Figures with their intervals.
-pub fn standing_table(standings: &[Standing], shown: Set) -> Markup {
+/// Metrics with their intervals.
+fn intervals(standings: &[Standing], shown: Set) -> Markup {
+    let row = |standing: &Standing| {
+        vec![
+            cell(&standing.figure),
+            cell(rounded(standing.mean)),
+            cell(interval(standing.interval)),
+            cell(standing.runs),
+            cell(&standing.method).class("words"),
+        ]
+    };
     let of_set = standings.iter().filter(|standing| standing.set == shown.name());
-    let table = html! {
-        table.figures {
-            thead {
-                tr {
-                    th scope="col" { "figure" }
-                    th.number scope="col" { "mean" }
-                    th.number scope="col" { "95 % interval" }
-                    th.number scope="col" { "runs" }
-                    th scope="col" { "method" }
-                }
-            }
-            tbody {
-                @for standing in of_set {
-                    tr {
-                        th scope="row" { (standing.figure) }
-                        td.number { (figure(Some(standing.mean))) }
-                        td.number { (interval(standing.interval)) }
-                        td.number { (standing.runs) }
-                        td.definition { (standing.method) }
-                    }
-                }
-            }
-        }
-    };
-    html! { h3 { "How sure the figures are" } (boxed("Intervals", &table)) }
-}
-
-/// `0.481 to 0.523`.
-pub fn interval(ends: Option<[f64; 2]>) -> String {
-    ends.map_or_else(|| "–".into(), |[low, high]| format!("{low:.3} to {high:.3}"))
+    let table = Table::new("Intervals")
+        .text("metric")
+        .numbers(["mean", "95 % interval", "runs"])
+        .text("method");
+    html! { h3 { "How sure the metrics are" } (table.rows(of_set.map(row)).render()) }
 }

@@ -168,7 +168,7 @@ fn files_may_be_missing_and_damaged_ones_are_named() {
         run.remove(file).unwrap();
     }
     let without = page(&run, &config, &Options::default());
-    assert!(without.contains("judge the set again") && without.contains("history.csv is not there"));
+    assert!(without.contains("evaluate the set again") && without.contains("history.csv is not there"));
     run.write(HISTORY_FILE, b"epoch,seconds\n1,2\n").unwrap();
     let error = write(&run, &config, &Options::default()).unwrap_err().to_string();
     assert!(error.contains(HISTORY_FILE) && error.contains("no column"), "{error}");
@@ -179,7 +179,7 @@ fn files_may_be_missing_and_damaged_ones_are_named() {
     };
     let error = write(&run, &config, &of_test).unwrap_err().to_string();
     assert!(
-        error.contains("the test set of") && error.contains("was not judged yet"),
+        error.contains("the test set of") && error.contains("was not evaluated yet"),
         "{error}"
     );
 }
@@ -251,7 +251,7 @@ fn tags_have_curves_and_no_confusion() {
         "<section id=\"tags\"",
         "Folk, area 1.000",
         "mean, area 1.000",
-        "taken over 1 of 2 tags",
+        "1 tag of the validation set; 1 tag that all or no tracks have",
         "1 tag is without",
         "below its threshold",
         "roc_auc_score",
@@ -277,7 +277,7 @@ fn runs_are_compared_by_what_differs() {
         ">first</th>",
         ">second</th>",
         "<code>lr</code>",
-        "<td class=\"value\">0.25</td>",
+        "<td>0.25</td>",
         "<code>seed</code>",
     ] {
         assert!(page.contains(text), "{text}");
@@ -338,7 +338,7 @@ fn all_that_is_said_of_runs_beside_each_other_is_of_one_set() {
     ] {
         let page = comparison(&[candidate], set, std::slice::from_ref(&test)).unwrap();
         for text in [
-            format!("Figures are those of the {name} set"),
+            format!("Metrics are those of the {name} set"),
             format!("Tested on the same tracks of the {name} set"),
             format!("<td class=\"number best\">{figure}"),
             format!("remark of {}", set.name()),

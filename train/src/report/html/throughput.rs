@@ -1,10 +1,11 @@
-//! Where the time went, and on what.
+//! The section on how long training took, and on what.
 
-use super::page::{Section, boxed, duration, grouped, notice};
-use super::plot::{Line, Look, Plot};
 use super::run_view::RunView;
+use crate::report::curves::lines_by_epoch;
 use crate::run::history::EpochRecord;
-use maud::{Markup, html};
+use maud::html;
+use shared::page::{Axis, Chart, Plot, Section, facts, notice, side_by_side};
+use shared::runtime::text::{duration, grouped};
 
 /// The section.
 pub fn section(view: &RunView<'_>) -> Section {
@@ -13,33 +14,28 @@ pub fn section(view: &RunView<'_>) -> Section {
         id: "time",
         heading: "Time",
         body: html! {
-            (boxed("Time, device and versions", &table(view)))
-            @if history.is_empty() {
-                (notice("history.csv is not there, so that no time is known."))
-            } @else {
+            (facts("Time, device and versions", rows(view)))
+            @if history.is_empty() { (notice("history.csv is not there, so no time is known.")) } @else {
                 p.note { "Seconds are those of training, without validation." }
-                div.plots {
-                    (plot("seconds per epoch", history, |epoch| epoch.seconds))
-                    (plot("share spent waiting for data", history, |epoch| epoch.data_wait))
-                }
+                (side_by_side(&[
+                    chart("seconds per epoch", history, |epoch| epoch.seconds),
+                    chart("share spent waiting for data", history, |epoch| epoch.data_wait),
+                ]))
             }
         },
     }
 }
 
-fn table(view: &RunView<'_>) -> Markup {
+fn rows(view: &RunView<'_>) -> Vec<(&'static str, String)> {
     let history = &view.history;
-    let seconds = median(history.iter().map(|epoch| epoch.seconds).collect());
     let total: f64 = history.iter().map(|epoch| epoch.seconds).sum();
     let waited: f64 = history.iter().map(|epoch| epoch.seconds * epoch.data_wait).sum();
-    let mut rows: Vec<(&str, String)> = vec![("epochs trained", history.len().to_string())];
-    if let Some(seconds) = seconds {
+    let mut rows = vec![("epochs trained", history.len().to_string())];
+    if let Some(seconds) = median(history.iter().map(|epoch| epoch.seconds).collect()) {
         rows.push(("training in all", duration(total)));
         rows.push(("an epoch (median)", duration(seconds)));
-        rows.push((
-            "waiting for data",
-            format!("{:.1} %", 100.0 * waited / total.max(f64::MIN_POSITIVE)),
-        ));
+        let share = 100.0 * waited / total.max(f64::MIN_POSITIVE);
+        rows.push(("waiting for data", format!("{share:.1} %")));
     }
     if total > 0.0 {
         let clips: usize = history.iter().map(|epoch| epoch.clips).sum();
@@ -55,13 +51,7 @@ fn table(view: &RunView<'_>) -> Markup {
         rows.push(("version of train", environment.version.clone()));
     }
     rows.push(("seed", view.config.seed.to_string()));
-    html! {
-        table.facts {
-            tbody {
-                @for (name, value) in rows { tr { th scope="row" { (name) } td { (value) } } }
-            }
-        }
-    }
+    rows
 }
 
 /// None of nothing; the mean of the two in the middle of an even number.
@@ -75,29 +65,17 @@ pub fn median(mut values: Vec<f64>) -> Option<f64> {
     }
 }
 
-fn plot(title: &str, history: &[EpochRecord], column: fn(&EpochRecord) -> f64) -> Markup {
-    let most = history.iter().map(column).fold(0.0, f64::max);
+fn chart(title: &str, history: &[EpochRecord], column: fn(&EpochRecord) -> f64) -> Chart {
+    let points: Vec<[f64; 2]> = history
+        .iter()
+        .map(|epoch| [epoch.epoch as f64, column(epoch)])
+        .collect();
+    let y = Axis::around("", points.iter().map(|point| point[1]).chain([0.0]));
     Plot {
-        title,
-        description: format!("{title} over {} epochs, at most {most:.3}", history.len()),
-        x: "epoch",
-        y: title,
-        lines: vec![Line {
-            name: title.into(),
-            look: Look::Series(0),
-            points: history
-                .iter()
-                .map(|epoch| [epoch.epoch as f64, column(epoch)])
-                .collect(),
-            dots: true,
-        }],
-        range: Some([0.0, if most > 0.0 { 1.1 * most } else { 1.0 }]),
-        across: None,
-        mark: None,
-        diagonal: false,
-        whole: true,
+        y,
+        ..lines_by_epoch(title, vec![(title.into(), points)])
     }
-    .render()
+    .draw()
 }
 
 #[cfg(test)]

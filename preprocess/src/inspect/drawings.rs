@@ -1,19 +1,19 @@
-//! An analysis enters; all of its drawings leave, each with the name of its file.
+//! All charts of an analysis, each with the name of its file.
 
-use super::spectra::{self, Line};
-use super::{Svg, sample_values, scatter, spectrogram};
-use crate::inspect::analysis::projection::Projected;
-use crate::inspect::analysis::{Analysis, ClassAnalysis};
+use super::analysis::projection::Projected;
+use super::analysis::{Analysis, ClassAnalysis};
+use super::charts::{self, SpectrumLine};
+use shared::page::Chart;
 use std::collections::HashMap;
 
-/// Up to so many classes are drawn into one drawing of mean spectra; of more each has its own.
+/// Up to so many classes share one chart of mean spectra; of more each has its own.
 const SPECTRA_TOGETHER: usize = 8;
 
-/// A drawing and its file's name.
-pub(in crate::inspect) type Named = (String, Svg);
+/// A chart and its file's name.
+pub(super) type Named = (String, Chart);
 
-/// The drawings of an analysis.
-pub(in crate::inspect) struct Drawings {
+/// The charts of an analysis.
+pub(super) struct Drawings {
     /// The samples of each class.
     pub samples: Vec<Named>,
     /// Mean spectra.
@@ -39,12 +39,12 @@ impl Drawings {
             if let (Some(own), Some(all)) = (&class.samples, &analysis.all.samples) {
                 samples.push((
                     file("samples", place),
-                    sample_values::draw(&class.name, Some(place), own, all),
+                    charts::sample_values(&class.name, Some(place), own, all),
                 ));
             }
             for example in &class.examples {
                 let name = format!("example-{:02}{}-{}.svg", place + 1, slug(&class.name), example.track_id);
-                examples.push((name, spectrogram::draw(&class.name, example, &analysis.band_hz)));
+                examples.push((name, charts::spectrogram(&class.name, example, &analysis.band_hz)));
             }
         }
         let project = |title: &str, file: &str, projected: &Projected| match projected {
@@ -55,7 +55,7 @@ impl Drawings {
                     .iter()
                     .map(|id| place_of(id, labels, &names))
                     .collect();
-                Ok((file.to_owned(), scatter::draw(title, projection, &places, &names)))
+                Ok((file.to_owned(), charts::projection(title, projection, &places, &names)))
             }
         };
         Self {
@@ -71,7 +71,7 @@ impl Drawings {
     pub fn files(&self) -> impl Iterator<Item = &Named> {
         let projections = [&self.mel, &self.mfcc]
             .into_iter()
-            .filter_map(|drawing| drawing.as_ref().ok());
+            .filter_map(|chart| chart.as_ref().ok());
         self.samples
             .iter()
             .chain(&self.spectra)
@@ -87,36 +87,20 @@ fn place_of(track_id: &u64, labels: &HashMap<u64, Vec<String>>, names: &[&str]) 
 }
 
 fn draw_spectra(analysis: &Analysis, classes: &[&ClassAnalysis], file: impl Fn(&str, usize) -> String) -> Vec<Named> {
-    let lines: Vec<Line<'_>> = (classes.iter().enumerate())
-        .filter_map(|(place, class)| {
-            Some(Line {
-                name: &class.name,
-                place: Some(place),
-                spectrum: class.spectrum.as_ref()?,
-            })
-        })
-        .collect();
     let Some(all) = analysis.all.spectrum.as_ref() else {
         return Vec::new();
     };
-    let decibels = spectra::decibels(lines.iter().map(|line| line.spectrum).chain([all]));
+    let lines: Vec<SpectrumLine<'_>> = (classes.iter().enumerate())
+        .filter_map(|(place, class)| Some((class.name.as_str(), Some(place), class.spectrum.as_ref()?)))
+        .collect();
+    let decibels = charts::decibels(lines.iter().map(|(_, _, spectrum)| *spectrum).chain([all]));
+    let draw = |title: &str, lines: &[SpectrumLine<'_>]| charts::spectra(title, &analysis.band_hz, &decibels, lines);
     if lines.len() <= SPECTRA_TOGETHER {
-        return vec![(
-            "mean-spectra.svg".into(),
-            spectra::draw("Mean spectra", &analysis.band_hz, &decibels, &lines),
-        )];
+        return vec![("mean-spectra.svg".into(), draw("Mean spectra", &lines))];
     }
-    let beside_all = |line: Line<'_>| {
-        let place = line.place.unwrap_or(0);
-        let all = Line {
-            name: &analysis.all.name,
-            place: None,
-            spectrum: all,
-        };
-        (
-            file("mean-spectrum", place),
-            spectra::draw(line.name, &analysis.band_hz, &decibels, &[all, line]),
-        )
+    let beside_all = |line: SpectrumLine<'_>| {
+        let name = file("mean-spectrum", line.1.unwrap_or(0));
+        (name, draw(line.0, &[(&analysis.all.name, None, all), line]))
     };
     lines.into_iter().map(beside_all).collect()
 }

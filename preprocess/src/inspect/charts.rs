@@ -1,0 +1,322 @@
+//! Each chart of a data set: histograms, sample values, mean spectra, projections, spectrograms of example tracks.
+
+use super::analysis::examples::Example;
+use super::analysis::projection::Projection;
+use super::analysis::samples::{BIN_WIDTH, SampleHistogram};
+use super::analysis::spectrum::MeanSpectrum;
+use super::distribution::Distribution;
+use shared::page::{Axis, Bar, Chart, Look, Marks, Plot, Point, Series, number};
+use shared::runtime::text::{counted, grouped};
+
+/// The least share of samples that is drawn.
+const LEAST_SHARE: f64 = 1e-7;
+/// Octaves that are closer than this share of an axis are not all ticked: the mel scale is linear below 1 kHz.
+const OCTAVES_APART: f64 = 0.08;
+
+/// The look of the class drawn at `place`; none is for tracks of other classes.
+fn look(place: Option<usize>) -> Look {
+    place.map_or(Look::Other, Look::Series)
+}
+
+/// How the numbers that `title` names are distributed.
+pub(super) fn histogram(title: &str, unit: &str, distribution: &Distribution) -> Chart {
+    let edges = &distribution.edges;
+    let highest = distribution.counts.iter().copied().max().unwrap_or(0).max(1);
+    let bar = |(at, &count): (usize, &usize)| Bar {
+        sides: [edges[at], edges[at + 1]],
+        top: count as f64,
+        title: format!(
+            "{} to {} {unit}: {}",
+            edges[at],
+            edges[at + 1],
+            counted(count, "track", "tracks")
+        ),
+    };
+    let filled = distribution.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+    Plot {
+        subtitle: format!(
+            "{}, median {} {unit} (dashed), mean {} {unit}",
+            counted(distribution.count, "track", "tracks"),
+            number(distribution.median, 1),
+            number(distribution.mean, 1)
+        ),
+        height: 120.0,
+        series: vec![Series {
+            name: String::new(),
+            look: Look::Series(0),
+            marks: Marks::Bars(filled.map(bar).collect()),
+        }],
+        rule: Some((distribution.median, "median".into())),
+        ..Plot::new(
+            title,
+            Axis::linear(unit, edges[0], edges[edges.len() - 1]),
+            Axis::linear("tracks", 0.0, highest as f64).whole(),
+        )
+    }
+    .draw()
+}
+
+/// How often each sample value occurs in a class, the line, and in all tracks, the area.
+pub(super) fn sample_values(name: &str, place: Option<usize>, class: &SampleHistogram, all: &SampleHistogram) -> Chart {
+    // The top of each bin, from its left side to its right.
+    let outline = |histogram: &SampleHistogram| -> Vec<[f64; 2]> {
+        let sides = |(bin, count): (usize, &u64)| {
+            let left = f64::from(BIN_WIDTH) * bin as f64 - 32_768.0;
+            [left, left + f64::from(BIN_WIDTH)].map(|side| [side, *count as f64 / histogram.samples.max(1) as f64])
+        };
+        histogram.counts.iter().enumerate().flat_map(sides).collect()
+    };
+    Plot {
+        subtitle: format!(
+            "variance {}, standard deviation {}; {}",
+            grouped(class.variance.round() as u64),
+            grouped(class.variance.sqrt().round() as u64),
+            counted(class.tracks, "track", "tracks")
+        ),
+        height: 120.0,
+        series: vec![
+            Series {
+                name: name.into(),
+                look: look(place),
+                marks: Marks::Line(outline(class)),
+            },
+            Series {
+                name: "all tracks".into(),
+                look: Look::Other,
+                marks: Marks::Area(outline(all)),
+            },
+        ],
+        ..Plot::new(
+            name,
+            Axis::linear("sample value, 16 bits", -32_768.0, 32_768.0),
+            Axis::log(
+                &format!("share of samples in {BIN_WIDTH} neighbouring values"),
+                LEAST_SHARE,
+                1.0,
+            ),
+        )
+    }
+    .draw()
+}
+
+/// A line of a chart of mean spectra: a class at its place among those that are drawn, or all tracks.
+pub(super) type SpectrumLine<'a> = (&'a str, Option<usize>, &'a MeanSpectrum);
+
+/// The axis upwards that has room for all of these spectra, so that charts of each can be compared.
+pub(super) fn decibels<'a>(spectra: impl Iterator<Item = &'a MeanSpectrum>) -> Axis {
+    let values = spectra.flat_map(|spectrum| spectrum.mean_db.iter().copied());
+    Axis::around("dB below a track's loudest value", values.chain([0.0, -10.0]))
+}
+
+/// Some mean spectra in one frame.
+pub(super) fn spectra(title: &str, band_hz: &[f64], decibels: &Axis, lines: &[SpectrumLine<'_>]) -> Chart {
+    let line = |&(name, place, spectrum): &SpectrumLine<'_>| Series {
+        name: name.into(),
+        look: look(place),
+        marks: Marks::Line(
+            (spectrum.mean_db.iter().enumerate())
+                .map(|(band, value)| [band as f64 + 0.5, *value])
+                .collect(),
+        ),
+    };
+    Plot {
+        height: 200.0,
+        series: lines.iter().map(line).collect(),
+        ..Plot::new(
+            title,
+            mel_bands("frequency in Hz, mel scale", band_hz),
+            decibels.clone(),
+        )
+    }
+    .draw()
+}
+
+/// Tracks on their first two components. `places` has for each track that of its class among `names`.
+pub(super) fn projection(title: &str, projection: &Projection, places: &[Option<usize>], names: &[&str]) -> Chart {
+    let pca = &projection.pca;
+    let along = |track: usize, component: usize| pca.coordinates[track].get(component).copied().unwrap_or(0.0);
+    let axis = |component: usize, word: &str| {
+        let ratio = pca.explained_variance_ratio.get(component).copied().unwrap_or(0.0);
+        let name = format!("{word} component, {:.1} % of variance", 100.0 * ratio);
+        Axis::around(&name, (0..places.len()).map(|track| along(track, component)))
+    };
+    let series = |place: Option<usize>| -> Option<Series> {
+        let name = place.map_or("other", |place| names[place]);
+        let point = |track: usize| Point {
+            at: [along(track, 0), along(track, 1)],
+            title: format!("track {}, {name}", projection.track_ids[track]),
+        };
+        let own: Vec<Point> = (0..places.len())
+            .filter(|track| places[*track] == place)
+            .map(point)
+            .collect();
+        (!own.is_empty()).then(|| Series {
+            name: name.into(),
+            look: look(place),
+            marks: Marks::Points(own),
+        })
+    };
+    Plot {
+        subtitle: format!(
+            "{}, {} z-scores each",
+            counted(places.len(), "track", "tracks"),
+            pca.mean.len()
+        ),
+        height: 250.0,
+        series: (0..names.len()).map(Some).chain([None]).filter_map(series).collect(),
+        ..Plot::new(title, axis(0, "first"), axis(1, "second"))
+    }
+    .draw()
+}
+
+/// The mel spectrogram of an example of the class `name`.
+pub(super) fn spectrogram(name: &str, example: &Example, band_hz: &[f64]) -> Chart {
+    let artist = if example.artist.is_empty() {
+        String::new()
+    } else {
+        format!(", artist {}", example.artist)
+    };
+    Plot {
+        subtitle: format!("track {}{artist}", example.track_id),
+        height: 130.0,
+        series: vec![Series {
+            name: String::new(),
+            look: Look::Other,
+            marks: Marks::Image(example.image.png()),
+        }],
+        ..Plot::new(name, Axis::linear("s", 0.0, example.seconds), mel_bands("Hz", band_hz))
+    }
+    .draw()
+}
+
+/// An axis of mel bands, each one unit long, that peak at these frequencies; ticks at octaves.
+pub(super) fn mel_bands(name: &str, band_hz: &[f64]) -> Axis {
+    let bands = band_hz.len().max(1) as f64;
+    let mut ticks: Vec<(f64, String)> = Vec::new();
+    for hz in [32_000, 16_000, 8000, 4000, 2000, 1000, 500, 250, 125] {
+        let Some(place) = band_at(band_hz, f64::from(hz)) else {
+            continue;
+        };
+        if ticks
+            .last()
+            .is_none_or(|(above, _)| above - place >= OCTAVES_APART * bands)
+        {
+            ticks.push((
+                place,
+                if hz < 1000 {
+                    hz.to_string()
+                } else {
+                    format!("{}k", hz / 1000)
+                },
+            ));
+        }
+    }
+    ticks.reverse();
+    Axis::with_ticks(name, 0.0, bands, ticks)
+}
+
+/// Where a frequency is among bands, in the middle of each of which its peak is.
+fn band_at(band_hz: &[f64], hz: f64) -> Option<f64> {
+    let above = band_hz.partition_point(|peak| *peak < hz);
+    let (below, above_hz) = (band_hz.get(above.checked_sub(1)?)?, band_hz.get(above)?);
+    Some(above as f64 - 0.5 + (hz - below) / (above_hz - below))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::analysis::pca::{pca, standardize};
+    use crate::inspect::analysis::samples::BINS;
+
+    fn drawn(chart: &Chart) -> String {
+        let svg = chart.inline().into_string();
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        svg
+    }
+
+    #[test]
+    fn a_histogram_has_a_bar_for_each_bin_that_is_not_empty() {
+        let svg = drawn(&histogram(
+            "Length",
+            "s",
+            &Distribution::of(vec![1.0, 2.0, 2.0, 29.0]).unwrap(),
+        ));
+        assert!(svg.contains("4 tracks, median 2.0 s (dashed), mean 8.5 s"), "{svg}");
+        assert_eq!(svg.matches("class=\"bars").count(), 3, "{svg}");
+        drawn(&histogram("Length", "s", &Distribution::of(vec![30.0]).unwrap()));
+    }
+
+    #[test]
+    fn sample_values_of_a_class_are_above_those_of_all() {
+        let histogram = |at: usize| {
+            let mut counts = vec![0; BINS];
+            counts[at] = 10;
+            SampleHistogram {
+                tracks: 1,
+                samples: 10,
+                mean: 0.0,
+                variance: 4_000_000.0,
+                counts,
+            }
+        };
+        let svg = drawn(&sample_values("<Rock>", Some(2), &histogram(3), &histogram(4)));
+        assert!(
+            svg.contains("variance 4,000,000, standard deviation 2,000; 1 track"),
+            "{svg}"
+        );
+        assert!(
+            svg.contains("&lt;Rock&gt;") && svg.find("area other") < svg.find("line s2"),
+            "{svg}"
+        );
+    }
+
+    #[test]
+    fn each_spectrum_is_a_line_with_a_name() {
+        let spectrum = MeanSpectrum {
+            mean_db: vec![-20.0, -30.0, -71.0],
+            std_db: vec![0.0; 3],
+        };
+        let lines = [("all tracks", None, &spectrum), ("Rock & Roll", Some(1), &spectrum)];
+        let axis = decibels([&spectrum].into_iter());
+        let svg = drawn(&spectra("Mean spectrum", &[100.0, 900.0, 5000.0], &axis, &lines));
+        assert!(
+            svg.contains("<title>Rock &amp; Roll</title>") && svg.contains("−80"),
+            "{svg}"
+        );
+        drawn(&spectra("none", &[], &decibels([].into_iter()), &[]));
+    }
+
+    #[test]
+    fn tracks_are_named_and_classes_without_tracks_are_not() {
+        let rows: Vec<Vec<f64>> = (0..9)
+            .map(|at| vec![(at * at % 17) as f64, (at % 5) as f64, at as f64])
+            .collect();
+        let made = |rows: &[Vec<f64>]| Projection {
+            track_ids: (0..rows.len() as u64).collect(),
+            pca: pca(standardize(rows), 2).unwrap(),
+        };
+        let places: Vec<_> = (0..9).map(|at| (at % 3 < 2).then_some(at % 3)).collect();
+        let svg = drawn(&projection("PCA", &made(&rows), &places, &["Folk", "<Rock>", "Jazz"]));
+        assert_eq!(svg.matches("<title>track ").count(), 9, "{svg}");
+        assert!(
+            svg.contains("track 1, &lt;Rock&gt;") && svg.contains(">other<") && !svg.contains("Jazz"),
+            "{svg}"
+        );
+        // One column has one component.
+        let line = made(&[vec![1.0], vec![2.0], vec![4.0]]);
+        let svg = drawn(&projection("PCA", &line, &[Some(0); 3], &["Folk"]));
+        assert!(svg.contains("second component, 0.0 % of variance"), "{svg}");
+    }
+
+    #[test]
+    fn octaves_are_where_their_bands_are() {
+        let hz = shared::dsp::mel::band_peaks(128, 0.0, 22_050.0);
+        let axis = mel_bands("Hz", &hz);
+        let words: Vec<&str> = axis.ticks().iter().map(|(_, words)| words.as_str()).collect();
+        assert_eq!(words, ["125", "500", "1k", "2k", "4k", "8k", "16k"]);
+        // 1 kHz is mel 15 of 59.99, and bands peak every 59.99 / 129 mels.
+        let at_1k = axis.ticks()[2].0;
+        assert!((at_1k - (15.0 / 59.992_5 * 129.0 - 0.5)).abs() < 0.05, "{at_1k}");
+        assert!(mel_bands("Hz", &[]).ticks().is_empty() && mel_bands("Hz", &[500.0]).ticks().is_empty());
+    }
+}
