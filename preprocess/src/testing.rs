@@ -1,11 +1,13 @@
 //! Small collections of real MP3 files for the tests of this crate, written bit by bit: no encoder is needed, and a
 //! track takes a millisecond.
 
-use crate::build::assembly::{BuildProgress, BuildReport};
-use crate::build::pipeline::{self, BuildConfig, BuildError};
+use crate::build::pipeline::{self, BuildConfig};
+use crate::build::progress::BuildProgress;
+use crate::build::report::BuildReport;
 use crate::source::Source;
 use crate::source::fma::Subset;
 use crate::split::{self, Method, Ratios, SplitConfig, Strategy};
+use crate::verify::VerifyProgress;
 use rand::RngExt;
 use shared::audio::extract::Extractor;
 use shared::audio::validate::ValidateConfig;
@@ -132,7 +134,7 @@ impl Collection {
         }
     }
 
-    pub fn build(&self, name: &str) -> Result<BuildReport, BuildError> {
+    pub fn build(&self, name: &str) -> anyhow::Result<BuildReport> {
         pipeline::build(&self.config(name), &mut Unwatched)
     }
 }
@@ -213,24 +215,18 @@ pub fn split_at_random(root: &Path, seed: u64) -> Split {
 /// Nobody watches.
 pub struct Unwatched;
 
-impl BuildProgress for Unwatched {
-    fn begin(&mut self, _: usize, _: usize) {}
-    fn track(&mut self, _: bool) {}
-    fn end(&mut self) {}
-}
+impl BuildProgress for Unwatched {}
+
+impl VerifyProgress for Unwatched {}
 
 /// Breaks off after so many tracks, as a crash would.
 pub struct Crash(pub usize);
 
 impl BuildProgress for Crash {
-    fn begin(&mut self, _: usize, _: usize) {}
-
     fn track(&mut self, _: bool) {
         assert!(self.0 > 0, "crash");
         self.0 -= 1;
     }
-
-    fn end(&mut self) {}
 }
 
 /// All files below a directory with their contents, in the order of their paths.

@@ -1,7 +1,7 @@
-//! What a build is made from and how: written into the directory before work starts, kept as `build.json` in the finished
-//! data set. A rerun with anything else is told what differs.
+//! What a build is made from and how: written into the directory before work starts, and kept as `build.json` in the
+//! finished data set. A rerun with anything else gets an error with what differs.
 
-use crate::build::part::Part;
+use super::part::Part;
 use crate::source::{ALL, Listing, MAGNATAGATUNE, TrackSource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -37,7 +37,7 @@ pub struct BuildPlan {
     /// BLAKE3 of the tracks' descriptions and of the sizes of their files.
     pub sources_blake3: String,
     /// The part of the tracks that is built here; none for all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
 }
 
@@ -50,10 +50,7 @@ impl BuildPlan {
     /// The plan of the finished data set in `root`.
     pub fn read(root: &Path, index: &DatasetIndex) -> Result<Self, DatasetError> {
         let json = dataset::read_recorded(root, index, PLAN_FILE)?;
-        serde_json::from_slice(&json).map_err(|error| DatasetError::Damaged {
-            path: root.join(PLAN_FILE),
-            detail: error.to_string(),
-        })
+        serde_json::from_slice(&json).map_err(|error| DatasetError::damaged(root.join(PLAN_FILE), error))
     }
 
     /// The tags that were asked for; none where all of them count, and where tracks have genres.
@@ -124,8 +121,7 @@ fn compare(name: &str, earlier: &Value, now: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// A track as it goes into the checksum. The form is older than tracks with several labels and stays, so that a data set
-/// is recognised by whatever version builds it again.
+/// A track as it goes into the checksum.
 #[derive(Serialize)]
 struct Described<'a> {
     track_id: u64,
@@ -245,16 +241,13 @@ mod tests {
                 track_id: 2,
                 path: "2.mp3".into(),
                 labels: vec!["Pop".into()],
-                artist: None,
-                album: None,
-                official_split: None,
+                ..TrackSource::default()
             }],
             ..Listing::default()
         };
         let missing = sources_blake3(&listing, &[None]);
         let present = sources_blake3(&listing, &[Some(3)]);
         assert_ne!(missing, present);
-        // What the first version gave for this track; a data set that it built is still recognised.
         let described =
             r#"[{"track_id":2,"path":"2.mp3","genre":"Pop","artist":null,"album":null,"official_split":null},3][]"#;
         assert_eq!(present, blake3::hash(described.as_bytes()).to_hex().as_str());

@@ -337,9 +337,7 @@ mod tests {
             track_id,
             path: format!("{track_id}.mp3"),
             labels: vec![genre.into()],
-            artist: None,
-            album: None,
-            official_split: None,
+            ..TrackSource::default()
         }
     }
 
@@ -353,30 +351,17 @@ mod tests {
     fn row(track_id: u64, flags: Vec<Flag>) -> TrackRow {
         TrackRow {
             track_id,
-            labels: Vec::new(),
-            artist: String::new(),
-            album: String::new(),
-            official_split: String::new(),
-            path: String::new(),
-            samples: 0,
-            source_rate: 44_100,
-            source_channels: 2,
-            bad_frames: 0,
-            clipped_samples: 0,
             flags,
-            recording: track_id,
-            shard: 0,
-            waveform_blake3: String::new(),
-            mel_blake3: String::new(),
+            ..TrackRow::default()
         }
     }
 
     fn dropped(track_id: u64, reason: &str) -> RejectedRow {
         RejectedRow {
             track_id: Some(track_id),
-            path: String::new(),
             reason: reason.into(),
             detail: "because".into(),
+            ..RejectedRow::default()
         }
     }
 

@@ -16,7 +16,7 @@ const MOST_FOLDS: usize = 10;
 const FEWEST_FOLDS: usize = 3;
 
 /// The classes that a set lacks although the split has them and the set has tracks.
-pub(crate) fn missing(index: &SplitIndex, set: Set) -> Vec<&str> {
+pub fn missing(index: &SplitIndex, set: Set) -> Vec<&str> {
     let Some(counts) = index
         .counts
         .get(&set)
@@ -199,7 +199,7 @@ fn fold_candidates(asked: Asked) -> Vec<(String, Vec<f64>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::strategy::GroupBy;
+    use super::super::groups::GroupBy;
     use super::super::testing::{row, track_by};
     use super::*;
 

@@ -8,7 +8,7 @@ use crate::audio::validate::{self, Rejection, ValidateConfig, peak};
 use crate::audio::watchdog::{Patience, Stalls, Supervised};
 use crate::audio::waveform::{Waveform, WaveformReader};
 use crate::dataset::manifest::Flag;
-use crate::dataset::statistics::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
+use crate::dataset::statistics::TrackSummary;
 use crate::dsp::decibel::{Reference, power_to_db};
 use crate::dsp::features::FeatureConfig;
 use crate::dsp::mel::{MelScratch, MelSpectrogram};
@@ -107,14 +107,11 @@ impl Extractor {
     }
 
     fn summary(&mut self, track_id: u64, samples: &[i16], mel: &[f16]) -> TrackSummary {
-        let (mut mfcc, mut chroma) = (vec![0.0; MFCC_STATISTICS], vec![0.0; CHROMA_STATISTICS]);
+        let mut summary = TrackSummary::new(track_id, samples, mel, &self.features);
         let scratch = &mut self.statistics_scratch;
-        self.statistics.compute(samples, scratch, &mut mfcc, &mut chroma);
-        TrackSummary {
-            mfcc,
-            chroma,
-            ..TrackSummary::new(track_id, samples, mel, &self.features)
-        }
+        self.statistics
+            .compute(samples, scratch, &mut summary.mfcc, &mut summary.chroma);
+        summary
     }
 
     /// Decodes a whole file. A panic of the decoder is a rejection, and so is one that comes to no end.
@@ -168,6 +165,7 @@ impl MelExtractor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::statistics::{CHROMA_STATISTICS, MFCC_STATISTICS};
 
     /// A mono WAV file of 16 bits at 44,100 Hz.
     fn wav(samples: &[i16]) -> Vec<u8> {

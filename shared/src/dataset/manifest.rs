@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A kept track. Field names are the column names of `tracks.csv`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackRow {
     /// The source's number for the track; unique in the data set.
     pub track_id: u64,
@@ -98,7 +98,7 @@ impl std::str::FromStr for Flag {
 }
 
 /// A dropped track. Field names are the column names of `rejected.csv`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedRow {
     /// The source's number for the track, or empty for a file that bears none.
     pub track_id: Option<u64>,

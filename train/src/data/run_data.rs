@@ -86,12 +86,6 @@ pub enum RunDataError {
     /// A track has several tags, so that drawing more of one draws more of others.
     #[error("tags cannot be evened out by drawing tracks more or less often; use --balance class-weights")]
     TagsCannotBeBalanced,
-    /// A data set of an earlier version.
-    #[error("{} keeps no statistics of its tracks; build it again", path.display())]
-    NoStatistics {
-        /// The data set.
-        path: PathBuf,
-    },
     /// Statistics that cannot be normalized.
     #[error("the tracks' statistics cannot be normalized")]
     Statistics(#[from] VectorError),
@@ -363,16 +357,10 @@ fn statistics(
     let mut all = Vec::new();
     for summary in &summaries {
         for kind in kinds {
-            let figures = match kind {
+            all.extend_from_slice(match kind {
                 StatisticsKind::Mfcc => &summary.mfcc,
                 StatisticsKind::Chroma => &summary.chroma,
-            };
-            if figures.len() != kind.figures() {
-                return Err(RunDataError::NoStatistics {
-                    path: dataset.root().to_owned(),
-                });
-            }
-            all.extend_from_slice(figures);
+            });
         }
     }
     let dimension = all.len() / summaries.len().max(1);
@@ -486,9 +474,6 @@ mod tests {
             bands.contains("choi-fcn needs 96 mel bands") && bands.contains("[128, 512]"),
             "{bands}"
         );
-        // The data set of these tests is made without statistics, as the first data sets were.
-        let statistics = open(ModelKind::MfccDense, |_| {}).unwrap_err().to_string();
-        assert!(statistics.contains("build it again"), "{statistics}");
         let area = open(ModelKind::Crnn, |config| config.monitor = Monitor::AucRoc).unwrap_err();
         assert!(area.to_string().contains("a figure of tags"), "{area}");
     }

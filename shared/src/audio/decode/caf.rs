@@ -1,7 +1,6 @@
 //! CAF files with uncompressed samples. Symphonia reads the compressed ones; of uncompressed ones it ignores padding and
 //! refuses 8 bits.
 
-use super::io_rejection;
 use super::meter::MeteredFile;
 use super::pcm::{ByteOrder, Encoding, PcmData, PcmFormat, PcmStream};
 use crate::audio::validate::Rejection;
@@ -90,7 +89,7 @@ pub(super) fn open(
     description: &Description,
 ) -> Result<PcmStream, Rejection> {
     let format = description.format()?;
-    let data = find_data(&mut file, &range).map_err(|error| io_rejection(&error))?;
+    let data = find_data(&mut file, &range)?;
     PcmStream::open(file, format, data.ok_or(Rejection::NoFrames)?)
 }
 

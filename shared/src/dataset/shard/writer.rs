@@ -1,7 +1,7 @@
 //! Tensors enter one by one, a finished shard file leaves. At no time is more than one tensor in memory.
 
 use super::{DATA_START, MAX_TRACKS, ShardKind};
-use crate::runtime::atomic_file::{TEMPORARY_SUFFIX, sync_directory};
+use crate::runtime::atomic_file::{TEMPORARY_SUFFIX, WriteError, sync_directory};
 use half::f16;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -38,13 +38,8 @@ pub struct FinishedShard {
 #[derive(Debug, thiserror::Error)]
 pub enum ShardWriteError {
     /// The operating system refused.
-    #[error("could not write {}: {source}; check that the directory is writable and has space left", path.display())]
-    Io {
-        /// The shard's final name.
-        path: PathBuf,
-        /// What the operating system answered.
-        r#source: io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// Two tensors under one name.
     #[error("track {track_id} was given twice for {}; every track of a source needs an id of its own", path.display())]
     Duplicate {
@@ -72,7 +67,7 @@ impl ShardWriter {
             file.seek(SeekFrom::Start(DATA_START as u64))?;
             Ok(file)
         };
-        let file = open().map_err(|source| ShardWriteError::Io {
+        let file = open().map_err(|source| WriteError {
             path: path.to_owned(),
             source,
         })?;
@@ -172,8 +167,8 @@ impl ShardWriter {
         })
     }
 
-    fn io_error(&self, source: io::Error) -> ShardWriteError {
-        ShardWriteError::Io {
+    fn io_error(&self, source: io::Error) -> WriteError {
+        WriteError {
             path: self.path.clone(),
             source,
         }
