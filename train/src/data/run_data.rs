@@ -13,7 +13,7 @@ use shared::dataset::split::{self, Set, Split, SplitError};
 use shared::dataset::{Dataset, DatasetError, SUMMARY_FILE, Task, read_summary};
 use shared::dsp::features::FeatureConfig;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What batches are made of.
 #[derive(Debug)]
