@@ -81,12 +81,9 @@ impl Collection {
         }
     }
 
-    /// Where audio files lie.
     pub fn audio(&self) -> PathBuf {
         self.root.path().join("audio")
     }
-
-    /// A directory for a data set.
     pub fn out(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
@@ -102,8 +99,6 @@ impl Collection {
         writeln!(self.rows, "{track_id},-1,{track_id},training,small,{genre}").unwrap();
         self
     }
-
-    /// Writes a file.
     pub fn file(&mut self, path: &str, content: &[u8]) -> &mut Self {
         let path = self.audio().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

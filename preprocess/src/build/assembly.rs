@@ -22,11 +22,9 @@ use std::path::Path;
 pub struct Kept<'a> {
     /// Its row; the shard, two of the flags and the recording are filled in here.
     pub row: TrackRow,
-    /// Mono PCM.
     pub waveform: &'a [i16],
     /// `[n_mels, frames]` dB, reference 1.0.
     pub mel: &'a [half::f16],
-    /// Its sums and statistics.
     pub summary: TrackSummary,
 }
 

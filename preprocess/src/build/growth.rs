@@ -17,9 +17,7 @@ use std::path::Path;
 /// What a data set has before tracks are added; nothing where there is none.
 #[derive(Debug, Default)]
 pub struct Base {
-    /// Its index.
     pub index: Option<DatasetIndex>,
-    /// Its tracks.
     pub tracks: Vec<TrackRow>,
 }
 
@@ -51,18 +49,12 @@ impl Base {
             tracks,
         })
     }
-
-    /// The tracks it has.
     pub fn ids(&self) -> HashSet<u64> {
         self.tracks.iter().map(|row| row.track_id).collect()
     }
-
-    /// Pairs of shards it has.
     pub fn pairs(&self) -> usize {
         self.index.as_ref().map_or(0, |index| index.shards.len())
     }
-
-    /// The sums and statistics of its tracks.
     pub fn summaries(&self, root: &Path) -> Result<Vec<TrackSummary>, DatasetError> {
         match &self.index {
             Some(index) => dataset::read_summary(root, index),

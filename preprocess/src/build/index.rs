@@ -39,7 +39,6 @@ pub struct Rows {
     pub summaries: Vec<TrackSummary>,
     /// Dropped tracks in the order of their ids, then files that no table mentions.
     pub rejected: Vec<RejectedRow>,
-    /// Pairs of shards.
     pub shards: Vec<ShardRecord>,
 }
 

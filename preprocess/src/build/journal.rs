@@ -40,7 +40,6 @@ pub struct Entry {
     pub done: usize,
     /// Kept tracks, all in the pair. Their sums and statistics are ten times as large, and stay on disk.
     pub tracks: Vec<TrackRow>,
-    /// Dropped tracks.
     pub rejected: Vec<RejectedRow>,
 }
 

@@ -39,21 +39,14 @@ const WAITING_BYTES: usize = 96 << 20;
 pub struct BuildConfig {
     /// The directory that track paths are relative to.
     pub audio: PathBuf,
-    /// What lists the tracks.
     pub source: Source,
-    /// The data set's directory.
     pub out: PathBuf,
     /// The part of the tracks that is built; none for all.
     pub part: Option<Part>,
-    /// What the result is compared with.
     pub preset: Option<Preset>,
-    /// How mel spectrograms are made.
     pub features: FeatureConfig,
-    /// What a track must have.
     pub validate: ValidateConfig,
-    /// Flags whose tracks are dropped.
     pub drop: Vec<Flag>,
-    /// Threads.
     pub jobs: usize,
 }
 
@@ -159,7 +152,7 @@ impl Extraction<'_> {
             let kept = match result {
                 Ok(track) => assembly.take(Ok(kept(source, &track)))?,
                 Err(rejection) if self.has_vanished(at, &rejection) => bail!(
-                    "{} was there when this build began and {rejection}; see that the file system it lies on is there, and run \
+                    "{} was there when this build began and {rejection}; see that its file system is there, and run \
                      the same command again: what is done stays",
                     config.audio.join(&source.path).display()
                 ),

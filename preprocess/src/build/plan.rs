@@ -20,19 +20,14 @@ pub const PLAN_FILE: &str = "build.json";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildPlan {
-    /// The source's name: `fma`.
     pub source: String,
     /// The part of it: `small`, `guitar,techno`, `all`.
     pub subset: String,
-    /// The preset that the result is compared with.
     pub preset: Option<String>,
-    /// How mel spectrograms are made.
     pub features: FeatureConfig,
-    /// What a track must have.
     pub validate: ValidateConfig,
     /// Flags whose tracks are dropped, by their words in `tracks.csv`.
     pub drop: Vec<String>,
-    /// Tracks in the source.
     pub tracks: usize,
     /// BLAKE3 of the tracks' descriptions and of the sizes of their files.
     pub sources_blake3: String,
@@ -42,7 +37,6 @@ pub struct BuildPlan {
 }
 
 impl BuildPlan {
-    /// Whether tracks with this flag are dropped.
     pub fn drops(&self, flag: Flag) -> bool {
         self.drop.iter().any(|word| word == flag.name())
     }
@@ -60,13 +54,9 @@ impl BuildPlan {
         }
         self.subset.split(',').map(str::to_owned).collect()
     }
-
-    /// The flags of [`Self::drop`].
     pub fn flags_that_drop(&self) -> Vec<Flag> {
         self.drop.iter().filter_map(|word| word.parse().ok()).collect()
     }
-
-    /// The document.
     pub fn to_json(&self) -> Vec<u8> {
         let mut json = serde_json::to_vec_pretty(self).expect("plain data always serializes");
         json.push(b'\n');
@@ -81,7 +71,7 @@ impl BuildPlan {
         }
     }
 
-    /// What differs other than the tracks, so that a data set of that plan cannot grow into one of this.
+    /// What differs other than the tracks, so a data set of that plan cannot grow into one of this.
     pub fn differences_in_kind(&self, earlier: &Self) -> Vec<String> {
         let as_large = Self {
             tracks: self.tracks,
@@ -148,7 +138,7 @@ impl<'a> Described<'a> {
     }
 }
 
-/// A checksum over what a source lists and over the sizes of the tracks' files, so that a file that was replaced is noticed
+/// A checksum over what a source lists and over the sizes of the tracks' files, so a file that was replaced is noticed
 /// and one that was merely copied is not.
 pub fn sources_blake3(listing: &Listing, sizes: &[Option<u64>]) -> String {
     let mut hasher = blake3::Hasher::new();

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 /// The settings of an earlier build.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// All but the paths.
     pub plan: BuildPlan,
     /// The directory of its audio files, of a finished data set.
     pub audio: Option<PathBuf>,

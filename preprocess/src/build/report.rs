@@ -11,7 +11,6 @@ pub struct BuildReport {
     pub index: DatasetIndex,
     /// Dropped tracks by reason code.
     pub reasons: ReasonCounts,
-    /// Of all files.
     pub bytes: u64,
     /// Whether the data set was complete before.
     pub was_complete: bool,
@@ -22,7 +21,6 @@ pub struct BuildReport {
     /// Tracks that this run dealt with.
     pub processed: usize,
     pub seconds: f64,
-    /// About the labels.
     pub warnings: Vec<String>,
     /// What was skipped in the audio directory.
     pub notes: Vec<String>,

@@ -16,16 +16,13 @@ pub const SOURCES_FILE: &str = "sources.csv";
 /// A track of the source. Field names are the column names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRow {
-    /// The source's number for the track.
     pub track_id: u64,
     /// The audio file, relative to the audio directory.
     pub path: String,
     /// What the source calls it. Joined by `|`.
     #[serde(with = "shared::dataset::manifest::joined")]
     pub labels: Vec<String>,
-    /// Its artist, or empty.
     pub artist: String,
-    /// Its album, or empty.
     pub album: String,
     /// `train`, `val`, `test`, or empty.
     pub official_split: String,

@@ -2,8 +2,6 @@
 
 use anyhow::Context;
 use std::sync::{Mutex, PoisonError};
-
-/// A pool of `jobs` threads.
 pub fn thread_pool(jobs: usize) -> anyhow::Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(jobs)
@@ -12,11 +10,10 @@ pub fn thread_pool(jobs: usize) -> anyhow::Result<rayon::ThreadPool> {
         .with_context(|| format!("could not start {jobs} threads; use a lower --jobs"))
 }
 
-/// A value for each thread of a pool, so that plans and buffers are made once.
+/// A value for each thread of a pool, so plans and buffers are made once.
 pub struct PerThread<T>(Vec<Mutex<T>>);
 
 impl<T> PerThread<T> {
-    /// Makes the values.
     pub fn new(pool: &rayon::ThreadPool, make: impl Fn() -> T) -> Self {
         Self((0..pool.current_num_threads()).map(|_| Mutex::new(make())).collect())
     }

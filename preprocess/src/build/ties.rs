@@ -34,8 +34,6 @@ impl Ties {
             self.join(first, at);
         }
     }
-
-    /// Ties two of them.
     pub fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.root(a), self.root(b));
         self.parents[a.max(b)] = a.min(b);

@@ -40,7 +40,7 @@ pub struct Cli {
     /// Shows no progress; results and warnings stay
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// What lines on standard error look like: text, or json for an object each, with figures in fields of their own
+    /// What lines on standard error look like: text, or json for an object each, with numbers in fields of their own
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub log_format: Format,
 }

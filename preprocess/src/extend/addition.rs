@@ -15,30 +15,22 @@ use std::fs;
 use std::path::PathBuf;
 
 const LOCK_FILE: &str = ".lock";
-
-/// What to add.
 #[derive(Clone, Debug)]
 pub struct ExtendConfig {
-    /// The data set.
     pub dataset: PathBuf,
     /// The feature set's name; by default made of bands, window and hop.
     pub name: Option<String>,
-    /// How its mel spectrograms are made.
     pub features: FeatureConfig,
-    /// Threads.
     pub jobs: usize,
 }
 
 /// A feature set that was made, or was there.
 #[derive(Clone, Debug)]
 pub struct ExtendReport {
-    /// Its directory.
     pub path: PathBuf,
-    /// Its index.
     pub index: DatasetIndex,
     /// Tracks whose spectrograms were made now; the others were there.
     pub made: usize,
-    /// Names of the splits that it has.
     pub splits: Vec<String>,
 }
 

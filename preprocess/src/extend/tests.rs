@@ -63,7 +63,7 @@ fn a_feature_set_is_what_a_build_with_its_settings_gives() {
         (&report.index.shards, &report.index.files),
         (&index.shards, &index.files)
     );
-    // The data set itself is as it was, and its waveforms lie on the disk once.
+    // The data set itself is as it was, and its waveforms are on the disk once.
     let after = contents(&collection.out("out"));
     let own: Vec<_> = after
         .into_iter()

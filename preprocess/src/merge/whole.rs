@@ -17,15 +17,10 @@ use std::path::PathBuf;
 
 /// Tracks that are read ahead of the one that is written.
 const AHEAD: usize = 64;
-
-/// What to merge.
 #[derive(Clone, Debug)]
 pub struct MergeConfig {
-    /// The data set's directory.
     pub out: PathBuf,
-    /// The parts, in any order.
     pub parts: Vec<PathBuf>,
-    /// Threads.
     pub jobs: usize,
 }
 
@@ -36,8 +31,6 @@ enum Fate<'a> {
     /// Among the dropped.
     Dropped(&'a RejectedRow),
 }
-
-/// Merges all parts of a build.
 pub fn merge(config: &MergeConfig, progress: &mut dyn BuildProgress) -> anyhow::Result<BuildReport> {
     let parts = open_all(&config.parts)?;
     let first = &parts[0];

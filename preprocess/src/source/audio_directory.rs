@@ -6,8 +6,6 @@
 use shared::audio::validate::Rejection;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
-
-/// A directory of audio files.
 #[derive(Clone, Debug)]
 pub struct AudioDirectory {
     given: PathBuf,
@@ -24,7 +22,7 @@ impl AudioDirectory {
         }
     }
 
-    /// Where the file lies that has this path relative to the directory, with `/` between names. It need not be a file.
+    /// The real place of the file that has this path relative to the directory, with `/` between names. It need not be a file.
     pub fn file(&self, path: &str) -> Result<PathBuf, Rejection> {
         let names = || Path::new(path).components();
         if !names().all(|name| matches!(name, Component::Normal(_))) || names().next().is_none() {

@@ -3,6 +3,7 @@
 use super::fma::{self, Subset};
 use super::listing::Listing;
 use super::{folder, gtzan, magnatagatune};
+use anyhow::ensure;
 use shared::dataset::Task;
 use std::path::{Path, PathBuf};
 
@@ -15,21 +16,17 @@ pub const ALL: &str = "all";
 /// A collection and the part of it that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The Free Music Archive data set.
     Fma {
         /// `tracks.csv`.
         table: PathBuf,
-        /// The part of it.
         subset: Subset,
     },
-    /// MagnaTagATune.
     MagnaTagATune {
         /// `annotations_final.csv`.
         annotations: PathBuf,
         /// The tags that count; none for all.
         tags: Vec<String>,
     },
-    /// GTZAN.
     Gtzan,
     /// A directory per class.
     Folder,
@@ -74,11 +71,35 @@ impl Source {
 
     /// Lists the tracks, and the audio files below `audio` that are none of them.
     pub fn list(&self, audio: &Path) -> anyhow::Result<Listing> {
+        let asked_for = match self {
+            Self::Fma { .. } => "the one that holds 000/000002.mp3 and so on",
+            Self::MagnaTagATune { .. } => "the one that holds the directories 0 to f",
+            Self::Gtzan => "the one that holds blues/blues.00000.wav, or .au, and so on",
+            Self::Folder => "one that holds a directory for each class",
+        };
+        ensure!(
+            audio.is_dir(),
+            "{} is not a directory; give {asked_for}",
+            audio.display()
+        );
         match self {
             Self::Fma { table, subset } => fma::list(audio, table, *subset),
             Self::MagnaTagATune { annotations, tags } => magnatagatune::list(audio, annotations, tags),
             Self::Gtzan => gtzan::list(audio),
             Self::Folder => folder::list(audio),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_audio_directory_is_refused() {
+        for source in [Source::Gtzan, Source::Folder] {
+            let error = source.list(Path::new("absent")).unwrap_err().to_string();
+            assert!(error.starts_with("absent is not a directory; give"), "{error}");
         }
     }
 }

@@ -51,15 +51,30 @@ pub(super) struct Found {
 pub(super) fn audio_files(audio: &Path) -> Result<Found, FileError> {
     Walk::new(audio, sniff).run(list_directory)
 }
-
 /// The MP3 files below `audio`.
-pub(super) fn mp3_files(audio: &Path) -> Result<Found, FileError> {
+fn mp3_files(audio: &Path) -> Result<Found, FileError> {
     let is_mp3 = |name: &str, _: &DirEntry| {
         extension(name)
             .is_some_and(|extension| extension == "mp3")
             .then_some(None)
     };
     Walk::new(audio, is_mp3).run(list_directory)
+}
+
+/// Rows of `rejected.csv` for the MP3 files below `audio` that are not listed and for directories that were not read, and
+/// sentences about what was skipped. `id` is the track id in a path.
+pub(super) fn unlisted_mp3_files(
+    audio: &Path,
+    listed: &HashSet<String>,
+    id: impl Fn(&str) -> Option<u64>,
+) -> Result<(Vec<RejectedRow>, Vec<String>), FileError> {
+    let found = mp3_files(audio)?;
+    let others = found
+        .files
+        .iter()
+        .filter(|file| file.bad_name || !listed.contains(&file.path));
+    let rows = others.map(|file| file.unlisted(id(&file.path)));
+    Ok((rows.chain(found.unread).collect(), found.notes))
 }
 
 fn extension(name: &str) -> Option<String> {

@@ -3,7 +3,7 @@
 //! The table has three header rows. The first two make two-level column names, (`track`, `genre_top`) for one, the third
 //! begins with `track_id`, the name of the first column. Columns are found by name, so a table with fewer will do.
 
-use super::files::{self, FoundFile};
+use super::files::unlisted_mp3_files;
 use super::listing::{Listing, TrackSource, label_problem};
 use anyhow::{Context, anyhow, ensure};
 use clap::ValueEnum;
@@ -31,8 +31,6 @@ pub enum Subset {
 
 impl Subset {
     const ALL: [Self; 3] = [Self::Small, Self::Medium, Self::Large];
-
-    /// The word in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Small => "small",
@@ -50,11 +48,6 @@ impl fmt::Display for Subset {
 
 /// Lists the tracks of `subset` in `table`, and the MP3 files below `audio` that the table does not mention.
 pub(super) fn list(audio: &Path, table: &Path, subset: Subset) -> anyhow::Result<Listing> {
-    ensure!(
-        audio.is_dir(),
-        "{} is not a directory; give the one that holds 000/000002.mp3 and so on",
-        audio.display()
-    );
     let file = File::open(table).map_err(FileError::at(table))?;
     let (tracks, listed) = read_table(file, table, subset)?;
     ensure!(
@@ -64,15 +57,12 @@ pub(super) fn list(audio: &Path, table: &Path, subset: Subset) -> anyhow::Result
         listed.len()
     );
     let listed: HashSet<String> = listed.into_iter().map(clip_path).collect();
-    let found = files::mp3_files(audio)?;
-    let is_other = |file: &&FoundFile| file.bad_name || !listed.contains(&file.path);
-    let others = found.files.iter().filter(is_other);
-    let unlisted = others.map(|file| file.unlisted(track_id_of(&file.path)));
+    let (unlisted, notes) = unlisted_mp3_files(audio, &listed, track_id_of)?;
     Ok(Listing {
         tracks,
         unlabelled: Vec::new(),
-        unlisted: unlisted.chain(found.unread).collect(),
-        notes: found.notes,
+        unlisted,
+        notes,
     })
 }
 
@@ -117,7 +107,7 @@ pub fn read_table(table: impl io::Read, path: &Path, subset: Subset) -> anyhow::
     let csv = || format!("{} cannot be read as CSV", path.display());
     let header = |detail: String| {
         anyhow!(
-            "{} does not begin with the three header rows of FMA's tracks.csv: {detail}; give the tracks.csv that lies in \
+            "{} does not begin with the three header rows of FMA's tracks.csv: {detail}; give the tracks.csv of \
              fma_metadata.zip",
             path.display()
         )
@@ -313,10 +303,9 @@ track_id,,,,,,,,\n\
             .map(|file| (file.track_id, file.path.as_str()))
             .collect();
         assert_eq!(unlisted, [(Some(3), "000/000003.mp3"), (None, "stray.MP3")]);
-        let refused = |audio: &Path| list(audio, &table, Subset::Small).unwrap_err().to_string();
-        assert!(refused(&root.path().join("absent")).contains("absent is not a directory"));
         fs::write(&table, ",set,track\n,subset,genre_top\ntrack_id,,\n1,large,Pop\n").unwrap();
-        assert!(refused(&audio).contains("`small` (1 rows in all)"));
+        let error = list(&audio, &table, Subset::Small).unwrap_err().to_string();
+        assert!(error.contains("`small` (1 rows in all)"), "{error}");
     }
 
     proptest! {

@@ -1,10 +1,10 @@
 //! MagnaTagATune (Law et al., ISMIR 2009): its `annotations_final.csv` and its sixteen directories of clips.
 //!
 //! The table is separated by tabs: `clip_id`, a column of 0 and 1 for each of 188 tags, `mp3_path`. Columns are found by
-//! name, so a table with fewer tags will do. The field's split goes by the directory a clip lies in: `0` to `b` for
+//! name, so a table with fewer tags will do. The usual split goes by the directory of a clip: `0` to `b` for
 //! training, `c` for validation, `d` to `f` for the test.
 
-use super::files::{self, FoundFile};
+use super::files::unlisted_mp3_files;
 use super::listing::{Listing, TrackSource, label_problem};
 use anyhow::{Context, anyhow, bail, ensure};
 use csv::StringRecord;
@@ -21,11 +21,6 @@ const PATH_COLUMN: &str = "mp3_path";
 /// Lists the clips in `annotations` that have any of `tags`, or of all tags if there are none; those that do not; and the
 /// MP3 files below `audio` that the table does not mention.
 pub(super) fn list(audio: &Path, annotations: &Path, tags: &[String]) -> anyhow::Result<Listing> {
-    ensure!(
-        audio.is_dir(),
-        "{} is not a directory; give the one that holds the directories 0 to f",
-        audio.display()
-    );
     let file = File::open(annotations).map_err(FileError::at(annotations))?;
     let clips = read_annotations(io::BufReader::new(file), annotations, tags)?;
     let rows = clips.len();
@@ -36,15 +31,12 @@ pub(super) fn list(audio: &Path, annotations: &Path, tags: &[String]) -> anyhow:
         "none of the {rows} clips in {} has any of the tags that were asked for",
         annotations.display()
     );
-    let found = files::mp3_files(audio)?;
-    let is_other = |file: &&FoundFile| file.bad_name || !listed.contains(&file.path);
-    let others = found.files.iter().filter(is_other);
-    let unlisted = others.map(|file| file.unlisted(None));
+    let (unlisted, notes) = unlisted_mp3_files(audio, &listed, |_| None)?;
     Ok(Listing {
         tracks,
         unlabelled,
-        unlisted: unlisted.chain(found.unread).collect(),
-        notes: found.notes,
+        unlisted,
+        notes,
     })
 }
 
@@ -150,11 +142,11 @@ fn clip(row: &StringRecord, places: &ColumnPlaces) -> Result<TrackSource, String
     })
 }
 
-/// `artist-album-01-title-0-29.mp3`: what stands before the first and before the second `-`.
+/// `artist-album-01-title-0-29.mp3`: what is before the first and before the second `-`.
 fn artist_and_album(path: &str) -> (Option<String>, Option<String>) {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     let mut parts = name.split('-');
-    // The last part is no artist and no album, wherever it stands: it ends with the extension.
+    // The last part is no artist and no album, wherever it is: it ends with the extension.
     parts.next_back();
     let mut next = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
     (next(), next())
@@ -296,10 +288,9 @@ mod tests {
         let unlisted: Vec<&str> = listing.unlisted.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(unlisted, ["c/stray.mp3"]);
         fs::write(&table, "clip_id\tguitar\tmp3_path\n1\t0\t0/a.mp3\n").unwrap();
-        let refused = |audio: &Path, table: &Path| list(audio, table, &[]).unwrap_err().to_string();
-        assert!(refused(&audio, &table).contains("none of the 1 clips"));
-        assert!(refused(&root.path().join("absent"), &table).contains("absent is not a directory"));
-        assert!(refused(&audio, &root.path().join("absent")).contains("could not use"));
+        let refused = |table: &Path| list(&audio, table, &[]).unwrap_err().to_string();
+        assert!(refused(&table).contains("none of the 1 clips"));
+        assert!(refused(&root.path().join("absent")).contains("could not use"));
     }
 
     proptest! {

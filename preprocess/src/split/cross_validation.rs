@@ -9,7 +9,6 @@ use std::path::PathBuf;
 /// How many folds to make, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoldsConfig {
-    /// The data set.
     pub dataset: PathBuf,
     /// The name of the set of folds; by default made of the method, the seed and the number of folds.
     pub name: Option<String>,
@@ -17,7 +16,6 @@ pub struct FoldsConfig {
     pub method: Method,
     /// The number of folds, 3 at least.
     pub folds: usize,
-    /// What the division is drawn with.
     pub seed: u64,
 }
 
@@ -28,9 +26,7 @@ pub struct FoldsReport {
     pub name: String,
     /// The folds, in the order of their numbers.
     pub splits: Vec<Split>,
-    /// Whether all of them had been made before.
     pub existed: bool,
-    /// What the user should know: classes that a set lacks, and the like.
     pub warnings: Vec<String>,
 }
 

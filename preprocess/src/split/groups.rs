@@ -41,8 +41,6 @@ impl GroupBy {
         }
     }
 }
-
-/// Tracks that stay together.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     /// Rows of the table.
@@ -52,7 +50,6 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// The number of tracks.
     pub(super) fn size(&self) -> f64 {
         self.members.len() as f64
     }

@@ -26,7 +26,7 @@ pub fn prune(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut removed = Vec::new();
     for name in split::names(root)?.into_iter().filter(|name| !is_kept(name)) {
         let path = split::directory(root, &name)?;
-        // Renamed first, so that nobody opens half a split.
+        // Renamed first, so nobody opens half a split.
         let doomed = path.with_file_name(format!(".{name}{}", atomic_file::TEMPORARY_SUFFIX));
         fs::rename(&path, &doomed)
             .and_then(|()| fs::remove_dir_all(&doomed))

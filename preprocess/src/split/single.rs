@@ -5,22 +5,17 @@ use super::strategy::{Method, Strategy};
 use super::warnings;
 use shared::dataset::split::Split;
 use std::path::PathBuf;
-
-/// What to divide, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SplitConfig {
-    /// The data set.
     pub dataset: PathBuf,
     /// The split's name; by default made of strategy and seed.
     pub name: Option<String>,
-    /// How tracks are divided.
     pub strategy: Strategy,
 }
 
 /// A split that was made, or was there.
 #[derive(Clone, Debug)]
 pub struct SplitReport {
-    /// The split as it lies on disk.
     pub split: Split,
     /// Whether it had been made before.
     pub existed: bool,

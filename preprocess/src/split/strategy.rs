@@ -11,7 +11,6 @@ use shared::runtime::rng::{self, Purpose};
 /// How tracks are divided into any number of parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Shuffled and cut.
     Random,
     /// Each class shuffled and cut by itself; if tracks have several labels, iterative stratification.
     Stratified,
@@ -75,13 +74,9 @@ fn random(tracks: usize, shares: &[f64], seed: u64) -> Vec<usize> {
 /// How tracks come into train, val and test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Strategy {
-    /// By a method.
     Drawn {
-        /// The method.
         method: Method,
-        /// Shares of the sets.
         ratios: Ratios,
-        /// What the division is drawn with.
         seed: u64,
     },
     /// As the source divides its tracks.

@@ -1,6 +1,6 @@
 //! Makes bad shards what they were.
 //!
-//! A shard is rebuilt beside the bad one, out of what is still good in it and, for the rest, out of the audio files. It
+//! A shard is rebuilt in a directory of its own, out of what is still good in it and, for the rest, out of the audio files. It
 //! takes the bad one's place only if every byte is as recorded.
 
 use super::report::Problem;
@@ -106,7 +106,6 @@ struct BadPair<'a> {
     number: usize,
     kinds: &'a [ShardKind],
     audio: &'a Path,
-    /// Where the new shards are made.
     bench: &'a Path,
 }
 
@@ -223,7 +222,7 @@ fn fits(row: &TrackRow, kind: ShardKind, bytes: &[u8]) -> bool {
     blake3::hash(bytes).to_hex().as_str() == recorded_blake3(row, kind)
 }
 
-/// The pair as it lies there, as far as its headers can be read.
+/// The bad pair, as far as its headers can be read.
 struct Remains {
     waveforms: Option<MappedShard>,
     mels: Option<MappedShard>,

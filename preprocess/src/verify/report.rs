@@ -2,8 +2,6 @@
 
 use shared::dataset::DatasetError;
 use shared::dataset::shard::ShardKind;
-
-/// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The file, relative to the data set.
@@ -29,9 +27,7 @@ impl Problem {
 pub struct VerifyReport {
     /// In the order of files.
     pub problems: Vec<Problem>,
-    /// Files that were read.
     pub files: usize,
-    /// Their size.
     pub bytes: u64,
 }
 
@@ -42,12 +38,10 @@ pub trait VerifyProgress: Sync {
 
     /// So many more are read.
     fn read(&self, _bytes: u64) {}
-
-    /// All are read.
     fn end(&self) {}
 }
 
-/// The sentence of an error that is shown beside the file's name anyway.
+/// The sentence of an error that is shown with the file's name anyway.
 pub(super) fn without_path(error: DatasetError) -> String {
     match error {
         DatasetError::Damaged { detail, .. } => detail,

@@ -40,7 +40,7 @@ pub(super) fn problems(
     }
     for pair in tracks.windows(2).filter(|pair| pair[0].track_id >= pair[1].track_id) {
         let detail = format!(
-            "track {} does not stand before track {}",
+            "track {} does not come before track {}",
             pair[0].track_id, pair[1].track_id
         );
         problems.push(Problem::new(TRACKS_FILE, detail));

@@ -1,5 +1,5 @@
-//! One audio file enters; its waveform at the data set's rate, its mel spectrogram, its sums and statistics and its
-//! checksums leave, or the reason why not.
+//! Makes what a data set holds of one audio file: its waveform at the data set's rate, its mel spectrogram, its sums and
+//! statistics and its checksums, or the reason why not.
 //!
 //! The file is decoded, mixed down, resampled and quantized frame by frame; only the 16-bit waveform is ever whole. The
 //! spectrogram and the statistics are those of the 16-bit samples, so they can be made again from a shard. Nothing is written here.
@@ -87,7 +87,7 @@ impl Extractor {
         let waveform = self.read_waveform(path)?;
         let samples = waveform.samples;
         self.validate
-            .judge(&waveform.report.decoding, samples.len(), peak(&samples))?;
+            .evaluate(&waveform.report.decoding, samples.len(), peak(&samples))?;
         let flags = validate::flags(&waveform.report.decoding, &samples, waveform.clipped_samples);
         let mel = self.mel(&samples);
         let checksum = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
@@ -187,7 +187,7 @@ mod tests {
             ..ValidateConfig::default()
         };
         let mut extractor = Extractor::new(&features, &validate);
-        // The longest comes first, so that scratch is left over.
+        // The longest comes first, so scratch is left over.
         for (length, frequency) in [(46_000, 440.0), (10_400, 55.0), (19_600, 3000.0)] {
             let sample = |at: usize| (9000.0 * (at as f64 * frequency * std::f64::consts::TAU / 44_100.0).sin()) as i16;
             let samples: Vec<i16> = (0..length).map(sample).collect();

@@ -28,7 +28,7 @@ pub struct Dataset {
 
 impl Dataset {
     /// Opens the data set in `root`: checks the index, the table of tracks against its checksum, the size and header
-    /// of every shard, and that each track stands in the shard its row names, at its length. Tensor bytes are checked
+    /// of every shard, and that each track is in the shard its row names, at its length. Tensor bytes are checked
     /// by `preprocess verify`, not here.
     ///
     /// A data set that grows meanwhile is opened as it was or as it is then, never as a mixture.
@@ -79,7 +79,7 @@ impl Dataset {
         }
     }
 
-    /// Every row must be borne out by the shards, so that lending a track later cannot fail.
+    /// Compares every row with the shards, so lending a track later cannot fail.
     fn check_rows(&self) -> Result<(), DatasetError> {
         let damaged = |file: PathBuf, detail: String| DatasetError::damaged(self.root.join(file), detail);
         for row in &self.tracks {
@@ -184,7 +184,7 @@ impl Dataset {
         self.shards_mut(kind).iter_mut().try_for_each(MappedShard::load)
     }
 
-    /// From now on reads the shards of a kind from copies that lie below `directory` as they do below the data set's own.
+    /// From now on reads the shards of a kind from copies that are below `directory` as they are below the data set's own.
     /// Checks what [`Self::open`] checks of them; on failure nothing has changed.
     pub fn relocate(&mut self, kind: ShardKind, directory: &Path) -> Result<(), DatasetError> {
         let copies = map_shards(directory, &self.index, kind)?;

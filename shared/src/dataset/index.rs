@@ -161,7 +161,7 @@ impl DatasetIndex {
         blake3::hash(&json).to_hex().to_string()
     }
 
-    /// Reads the document that lies at `path`: its version, its checksum, its fingerprint.
+    /// Reads the document of the file `path`: its version, its checksum, its fingerprint.
     pub fn from_json(path: &Path, json: &[u8]) -> Result<Self, DatasetError> {
         #[derive(Deserialize)]
         struct VersionOnly {

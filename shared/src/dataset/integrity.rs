@@ -1,4 +1,4 @@
-//! A shard file enters, with what the index and the table say of it; what is wrong with it leaves.
+//! What is wrong with a shard file, compared with the index and the table.
 
 use super::index::DatasetIndex;
 use super::manifest::TrackRow;

@@ -9,8 +9,8 @@ pub const INDEX_FILE: &str = "dataset.json";
 pub const TRACKS_FILE: &str = "tracks.csv";
 /// The dropped tracks' table.
 pub const REJECTED_FILE: &str = "rejected.csv";
-/// Where the tables of a data set lie while it grows, from when the first of them is replaced until the index is. Who
-/// finds a table that the index does not know looks for it here.
+/// Where the tables of a data set are while it grows, from when the first of them is replaced until the index is. A reader
+/// looks here for a table that does not fit the index.
 pub const PREVIOUS_DIRECTORY: &str = ".build/previous";
 /// The per-track sums.
 pub const SUMMARY_FILE: &str = "shards/summary.safetensors";

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// checked whenever a data set is opened.
 ///
 /// The defaults are those of the 1-D/2-D CNN and CRNN comparison this project reproduces: 44,100 Hz, clips of 2^19
-/// samples, a 4096-sample Hann window every 1024 samples, 128 Slaney mel bands, so that a clip is `[128, 512]`.
+/// samples, a 4096-sample Hann window every 1024 samples, 128 Slaney mel bands, so a clip is `[128, 512]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureConfig {
@@ -50,7 +50,7 @@ pub struct InvalidFeatures(String);
 
 impl FeatureConfig {
     /// Frames of one clip: `clip_samples / hop_length`. The centred STFT's last frame, whose window hangs over the
-    /// clip's end by half its length, is left out, so that 2^19 samples give 512 frames.
+    /// clip's end by half its length, is left out, so 2^19 samples give 512 frames.
     pub fn clip_frames(&self) -> usize {
         self.clip_samples / self.hop_length
     }

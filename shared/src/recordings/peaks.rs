@@ -115,7 +115,7 @@ impl PeakGrid {
     pub fn peaks(&self, decibels: &[f32], n_mels: usize) -> Vec<Peak> {
         let frames = decibels.len() / n_mels;
         let steps = frames / self.frames_per_step;
-        // A peak's whole neighbourhood lies in the track: where a track was cut off is no peak.
+        // A peak's whole neighbourhood is in the track: where a track was cut off is no peak.
         if steps <= 2 * self.radius_steps {
             return Vec::new();
         }

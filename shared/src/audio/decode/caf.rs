@@ -103,7 +103,7 @@ fn find_data(file: &mut MeteredFile, range: &Range<u64>) -> io::Result<Option<Pc
             break;
         };
         let Some(&size) = size.first_chunk() else { break };
-        // -1 stands for the rest of the file.
+        // -1 means the rest of the file.
         let size = u64::try_from(i64::from_be_bytes(size)).unwrap_or(0);
         position += CHUNK_HEADER;
         if name == b"data" {

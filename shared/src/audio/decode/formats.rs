@@ -21,7 +21,7 @@ const OTHER_EXTENSIONS: [&str; 38] = [
 /// Bytes from a file's beginning that [`is_audio`] and [`unsupported`] want to see.
 pub const MAGIC_BYTES: u64 = 64;
 
-/// Whether a file of this name is audio of any kind, judged by its extension.
+/// Whether a file of this name is audio of any kind, by its extension.
 pub fn has_audio_extension(name: &str) -> bool {
     let extension = name
         .rsplit_once('.')

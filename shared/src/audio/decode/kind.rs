@@ -26,7 +26,7 @@ pub(super) enum Kind {
 /// As many first bytes as [`kind`] can make use of: the longest ADTS frame and the header of another.
 pub(super) const BEGINNING_BYTES: usize = (1 << 13) + AdtsHeader::BYTES;
 
-/// What a file is, judged by its first bytes.
+/// What a file is, by its first bytes.
 pub(super) fn kind(beginning: &[u8]) -> Kind {
     let at = |place: usize, magic: &[u8]| beginning.get(place..place + magic.len()) == Some(magic);
     let container = if wav::is_wav(beginning) {
@@ -64,7 +64,7 @@ fn is_adts(bytes: &[u8]) -> bool {
     next.is_empty() || AdtsHeader::parse(next).is_some_and(|next| next.same_stream(&first))
 }
 
-/// What a file is that neither begins as one of [`Kind`] nor holds an MPEG frame, judged by its first bytes.
+/// What a file is that neither begins as one of [`Kind`] nor holds an MPEG frame, by its first bytes.
 pub(super) fn what_else(beginning: &[u8]) -> Option<&'static str> {
     const MAGIC: [(&[u8], &str); 9] = [
         (b"RIFF", "a RIFF file without WAVE audio"),

@@ -27,7 +27,7 @@ pub trait AudioStream {
 /// other a sample of each channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DecodeReport {
-    /// For [`crate::audio::validate::ValidateConfig::judge`].
+    /// For [`crate::audio::validate::ValidateConfig::evaluate`].
     pub decoding: Decoding,
     /// Frames that were damaged, or that are missing although the file's header promises them.
     pub bad_frames: u64,

@@ -41,7 +41,7 @@ pub fn unsupported(beginning: &[u8]) -> Option<&'static str> {
         .or_else(|| is_ac3(beginning).then_some("AC-3"))
 }
 
-/// Whether a frame of AC-3 or E-AC-3 begins here: its sync word is two bytes, so that the fields behind it are looked at.
+/// Whether a frame of AC-3 or E-AC-3 begins here: its sync word is two bytes, so the fields behind it are looked at.
 fn is_ac3(beginning: &[u8]) -> bool {
     let [0x0b, 0x77, _, _, rate_and_size, stream_kind, ..] = *beginning else {
         return false;

@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 pub struct ValidateConfig {
     /// Fewest samples after resampling. Default 2^19, one clip: a model cannot see less.
     pub min_samples: u64,
-    /// Most samples after resampling, so that memory stays bounded. Default 15 minutes at 44,100 Hz.
+    /// Most samples after resampling, so memory stays bounded. Default 15 minutes at 44,100 Hz.
     pub max_samples: u64,
     /// Least share of a file's frames that must decode, from 0 to 1. Default 0.9: FMA's clips were cut out of longer
-    /// streams, so that a first frame or two may lack its bits, and a scratch of some seconds does not spoil a track;
+    /// streams, so a first frame or two may lack its bits, and a scratch of some seconds does not spoil a track;
     /// a file that lost a tenth was cut short by its download.
     pub min_decoded_share: f64,
     /// A track whose highest peak does not exceed this is silent. Default -90 dBFS, one step of 16 bits.
     pub silent_peak_dbfs: f64,
-    /// A track whose root mean square lies below this is flagged as near-silent. Default -60 dBFS, some 45 dB below what
+    /// A track whose root mean square is below this is flagged as near-silent. Default -60 dBFS, some 45 dB below what
     /// music is mastered to, and where a loudspeaker at an ordinary volume is no louder than the room.
     pub near_silent_rms_dbfs: f64,
 }
@@ -63,7 +63,7 @@ impl ValidateConfig {
     }
 
     /// Evaluates a track whose file decoded to so many samples with this [`peak`](super::peak).
-    pub fn judge(&self, decoding: &Decoding, samples: usize, peak: u16) -> Result<(), Rejection> {
+    pub fn evaluate(&self, decoding: &Decoding, samples: usize, peak: u16) -> Result<(), Rejection> {
         if decoding.decoded_share < self.min_decoded_share {
             return Err(Rejection::LowDecodedShare {
                 decoded: decoding.decoded_frames,
@@ -120,7 +120,7 @@ mod tests {
 
     fn code(decoding: Decoding, samples: usize, peak: u16) -> &'static str {
         ValidateConfig::default()
-            .judge(&decoding, samples, peak)
+            .evaluate(&decoding, samples, peak)
             .map_or_else(|rejection| rejection.code(), |()| "kept")
     }
 
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn the_sentence_says_how_low_the_share_is() {
         let rejection = ValidateConfig::default()
-            .judge(
+            .evaluate(
                 &Decoding {
                     decoded_frames: 57,
                     decoded_share: 57.0 / 1148.0,
@@ -172,7 +172,7 @@ mod tests {
         };
         let sentence = |decoding| {
             ValidateConfig::default()
-                .judge(&decoding, 1 << 19, 0)
+                .evaluate(&decoding, 1 << 19, 0)
                 .unwrap_err()
                 .to_string()
         };

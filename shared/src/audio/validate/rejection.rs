@@ -148,7 +148,7 @@ impl Rejection {
         }
     }
 
-    /// The row of `rejected.csv` that says it of a track, or of a file that is none.
+    /// The row of `rejected.csv` for a track, or for a file that is not a track.
     pub fn row(&self, track_id: impl Into<Option<u64>>, path: &str) -> RejectedRow {
         RejectedRow {
             track_id: track_id.into(),

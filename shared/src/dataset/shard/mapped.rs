@@ -1,4 +1,4 @@
-//! A shard file enters, checked slices of it leave. The memory map is the only `unsafe` code of the project.
+//! Lends checked slices of a shard file. The memory map is the only `unsafe` code of this crate.
 
 use super::ShardKind;
 use crate::runtime::file_error::FileError;
@@ -26,7 +26,7 @@ pub enum ShardError {
     },
 }
 
-/// A shard file in memory, checked as far as its header goes: every tensor lies inside the file, has the dtype and
+/// A shard file in memory, checked as far as its header goes: every tensor is inside the file, has the dtype and
 /// rank of its kind, and is named by a number.
 #[derive(Debug)]
 pub struct MappedShard {
@@ -139,7 +139,7 @@ impl MappedShard {
         self.map.advise(Advice::WillNeed)
     }
 
-    /// Copies the shard into this program's memory and forgets the file, so that no later access waits for a disk.
+    /// Copies the shard into this program's memory and forgets the file, so no later access waits for a disk.
     pub fn load(&mut self) -> io::Result<()> {
         let mut copy = MmapMut::map_anon(self.map.len())?;
         // Not `Advice::Sequential`: on file systems in user space Linux then reads one page at a time, 17 times slower
@@ -168,7 +168,7 @@ fn parse(bytes: &[u8], kind: ShardKind) -> Result<HashMap<u64, Tensor>, String> 
             (_, shape) => return Err(format!("tensor `{name}` has the shape {shape:?}")),
         };
         let (begin, end) = (data_start + info.data_offsets.0, data_start + info.data_offsets.1);
-        // bytemuck would panic on a slice that does not lie on a two-byte boundary.
+        // bytemuck would panic on a slice that does not begin on a two-byte boundary.
         if !begin.is_multiple_of(2) {
             return Err(format!("tensor `{name}` begins at the odd byte {begin}"));
         }

@@ -1,4 +1,4 @@
-//! Tensors enter one by one, a finished shard file leaves. At no time is more than one tensor in memory.
+//! Writes a shard tensor by tensor. At no time is more than one tensor in memory.
 
 use super::{DATA_START, MAX_TRACKS, ShardKind};
 use crate::runtime::atomic_file::{TEMPORARY_SUFFIX, WriteError, sync_directory};
@@ -179,7 +179,7 @@ impl Drop for ShardWriter {
     /// Where the disk is full, half a shard must not keep it so. What a crash leaves is for the caller to clear away.
     fn drop(&mut self) {
         if !self.finished {
-            // Nobody reads a temporary file, so that one which stays does no harm.
+            // Nobody reads a temporary file, so one which stays does no harm.
             let _ = std::fs::remove_file(&self.temporary);
         }
     }

@@ -35,13 +35,13 @@ pub struct SplitIndex {
     pub fold: Option<Fold>,
     /// Tracks per set and class.
     pub counts: BTreeMap<Set, BTreeMap<String, usize>>,
-    /// What stands in more than one set.
+    /// What is in more than one set.
     pub leaks: LeakAudit,
     /// The other files of the directory.
     pub files: BTreeMap<String, FileRecord>,
 }
 
-/// What stands in more than one set, and so lets a model recognise instead of generalise.
+/// What is in more than one set, and so lets a model recognise instead of generalise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeakAudit {
@@ -57,7 +57,7 @@ pub struct LeakAudit {
     pub unknown_albums: usize,
 }
 
-/// One thing that stands in more than one set.
+/// One thing that is in more than one set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leak {

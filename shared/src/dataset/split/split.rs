@@ -89,7 +89,7 @@ impl Split {
             if let Some(twice) = ids.iter().find(|id| !seen.insert(**id)) {
                 return Err(SplitError::damaged(
                     &path,
-                    format!("track {twice} stands in the split twice"),
+                    format!("track {twice} is in the split twice"),
                 ));
             }
             tracks.insert(set, ids);

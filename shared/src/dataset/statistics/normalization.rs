@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalization {
-    /// Training tracks that the figures come from.
+    /// Training tracks.
     pub tracks: usize,
     /// Mean of the training waveforms, full scale 1.
     pub waveform_mean: f64,
