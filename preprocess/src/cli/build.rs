@@ -214,32 +214,8 @@ impl BuildArgs {
             (None, Some(_)) => return fail(format!("--source {name} takes no --metadata: {reason}")),
             (_, table) => table.clone().unwrap_or_default(),
         };
-        if self.subset.is_some() && source != SourceName::Fma {
-            return fail(format!("--subset is about fma, and --source {name} has no subsets"));
-        }
-        if !self.tags.is_empty() && source != SourceName::MagnaTagATune {
-            return fail(format!(
-                "--tags is about magnatagatune, and --source {name} has no tags"
-            ));
-        }
-        if self.tags.iter().any(|tag| tag.trim().is_empty()) {
-            return fail("--tags: a tag cannot be empty; write them as guitar,techno".into());
-        }
-        if let (Some(preset), Some(known), Some(subset)) =
-            (preset, preset.and_then(|preset| preset.subset), self.subset)
-            && known != subset
-        {
-            return fail(format!(
-                "--preset {} is about the subset {known}, so --subset {subset} contradicts it",
-                preset.name
-            ));
-        }
+        self.check_selection(source, &name, preset)?;
         let preset_tags = preset.map_or(&[][..], |preset| &preset.tags);
-        if !self.tags.is_empty() && !preset_tags.is_empty() && self.tags != preset_tags {
-            return fail(
-                "--preset magnatagatune has tags of its own, so --tags contradicts it; leave one of them out".into(),
-            );
-        }
         let recorded_subset = || Subset::from_str(&plan?.subset, false).ok();
         let recorded_tags = plan.map(BuildPlan::tags).unwrap_or_default();
         let tags = [&self.tags[..], &recorded_tags, preset_tags];
@@ -263,6 +239,37 @@ impl BuildArgs {
             SourceName::Gtzan => Source::Gtzan,
             SourceName::Folder => Source::Folder,
         })
+    }
+
+    /// Whether `--subset` and `--tags` belong to the source and agree with the preset.
+    fn check_selection(&self, source: SourceName, name: &str, preset: Option<&Preset>) -> Result<(), UsageError> {
+        let fail = |sentence: String| Err(UsageError(sentence));
+        if self.subset.is_some() && source != SourceName::Fma {
+            return fail(format!("--subset is about fma, and --source {name} has no subsets"));
+        }
+        if !self.tags.is_empty() && source != SourceName::MagnaTagATune {
+            return fail(format!(
+                "--tags is about magnatagatune, and --source {name} has no tags"
+            ));
+        }
+        if self.tags.iter().any(|tag| tag.trim().is_empty()) {
+            return fail("--tags: a tag cannot be empty; write them as guitar,techno".into());
+        }
+        let Some(preset) = preset else { return Ok(()) };
+        if let (Some(known), Some(subset)) = (preset.subset, self.subset)
+            && known != subset
+        {
+            return fail(format!(
+                "--preset {} is about the subset {known}, so --subset {subset} contradicts it",
+                preset.name
+            ));
+        }
+        if !self.tags.is_empty() && !preset.tags.is_empty() && self.tags != preset.tags {
+            return fail(
+                "--preset magnatagatune has tags of its own, so --tags contradicts it; leave one of them out".into(),
+            );
+        }
+        Ok(())
     }
 
     fn validate(

@@ -12,7 +12,7 @@ use shared::runtime::atomic_file::{self, TEMPORARY_SUFFIX};
 use shared::runtime::file_error::FileError;
 use shared::runtime::lock;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const LOCK_FILE: &str = ".lock";
 #[derive(Clone, Debug)]
@@ -88,16 +88,7 @@ pub fn extend(config: &ExtendConfig, progress: &mut dyn BuildProgress) -> anyhow
         new: &new,
     };
     let made = work.make(config.jobs, progress)?;
-    if before.is_some() {
-        split::copy_all(&path, &new)?;
-        let old = all.join(format!(".{name}.old{TEMPORARY_SUFFIX}"));
-        fs::rename(&path, &old).map_err(FileError::at(&path))?;
-        fs::rename(&new, &path).map_err(FileError::at(&path))?;
-        fs::remove_dir_all(&old).map_err(FileError::at(&old))?;
-    } else {
-        fs::rename(&new, &path).map_err(FileError::at(&path))?;
-    }
-    atomic_file::sync_directory(&all).map_err(FileError::at(&all))?;
+    replace(&path, &new, before.is_some())?;
     let splits = split::carry_over(root, &path)?;
     Ok(ExtendReport {
         index: Dataset::read_index(&path)?,
@@ -105,4 +96,19 @@ pub fn extend(config: &ExtendConfig, progress: &mut dyn BuildProgress) -> anyhow
         made,
         splits,
     })
+}
+
+/// Puts the new feature set in its place, with the splits of the one that `exists` there.
+fn replace(path: &Path, new: &Path, exists: bool) -> anyhow::Result<()> {
+    if exists {
+        split::copy_all(path, new)?;
+        let old = new.with_extension(format!("old{TEMPORARY_SUFFIX}"));
+        fs::rename(path, &old).map_err(FileError::at(path))?;
+        fs::rename(new, path).map_err(FileError::at(path))?;
+        fs::remove_dir_all(&old).map_err(FileError::at(&old))?;
+    } else {
+        fs::rename(new, path).map_err(FileError::at(path))?;
+    }
+    let directory = path.parent().unwrap_or(path);
+    Ok(atomic_file::sync_directory(directory).map_err(FileError::at(directory))?)
 }

@@ -45,31 +45,26 @@ pub(super) fn problems(
         );
         problems.push(Problem::new(TRACKS_FILE, detail));
     }
-    let classes: HashSet<&String> = index.classes.iter().collect();
-    for row in tracks {
-        if row.shard >= index.shards.len() {
-            let detail = format!(
-                "track {} is said to be in shard {}, which does not exist",
-                row.track_id, row.shard
-            );
-            problems.push(Problem::new(TRACKS_FILE, detail));
-        }
-        if let Some(label) = row.labels.iter().find(|label| !classes.contains(label)) {
-            let detail = format!(
-                "track {} has the label `{label}`, which dataset.json does not list",
-                row.track_id
-            );
-            problems.push(Problem::new(TRACKS_FILE, detail));
-        }
-    }
+    problems.extend(row_problems(index, tracks).map(|detail| Problem::new(TRACKS_FILE, detail)));
     if let Some(summaries) = summaries {
         let described = summaries.iter().map(|summary| (summary.track_id, summary.samples));
         if !described.eq(tracks.iter().map(|row| (row.track_id, row.samples))) {
-            problems.push(Problem::new(
-                SUMMARY_FILE,
-                "it does not describe the tracks of tracks.csv",
-            ));
+            let detail = "it does not describe the tracks of tracks.csv";
+            problems.push(Problem::new(SUMMARY_FILE, detail));
         }
     }
     problems
+}
+
+/// Rows that name a shard or a label which the index does not have.
+fn row_problems<'a>(index: &'a DatasetIndex, tracks: &'a [TrackRow]) -> impl Iterator<Item = String> + 'a {
+    let classes: HashSet<&String> = index.classes.iter().collect();
+    tracks.iter().flat_map(move |row| {
+        let id = row.track_id;
+        let shard = (row.shard >= index.shards.len())
+            .then(|| format!("track {id} is said to be in shard {}, which does not exist", row.shard));
+        let label = row.labels.iter().find(|label| !classes.contains(label));
+        let label = label.map(|label| format!("track {id} has the label `{label}`, which dataset.json does not list"));
+        [shard, label].into_iter().flatten()
+    })
 }

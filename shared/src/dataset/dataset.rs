@@ -15,6 +15,18 @@ use std::mem;
 use std::path::{Path, PathBuf};
 
 /// An open data set.
+///
+/// ```no_run
+/// use shared::dataset::Dataset;
+/// use std::path::Path;
+///
+/// let dataset = Dataset::open(Path::new("data/fma_small"))?;
+/// for (position, row) in dataset.tracks().iter().enumerate() {
+///     let (samples, mel) = (dataset.waveform(position), dataset.mel(position));
+///     println!("{}: {} samples, {} frames", row.path, samples.len(), mel.frames);
+/// }
+/// # Ok::<(), shared::dataset::DatasetError>(())
+/// ```
 #[derive(Debug)]
 pub struct Dataset {
     root: PathBuf,

@@ -11,6 +11,21 @@ use std::path::{Path, PathBuf};
 /// Streams one shard to a temporary file beside its final name, and gives it that name when it is complete.
 ///
 /// The bytes depend on the tensors and their order alone.
+///
+/// ```
+/// use shared::dataset::shard::{MappedShard, ShardKind, ShardWriter};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("waveform-00000.safetensors");
+/// let mut writer = ShardWriter::create(&path, ShardKind::Waveform)?;
+/// writer.push_waveform(7, &[0, 100, -100])?;
+/// let finished = writer.finish()?;
+/// let shard = MappedShard::open(&path, ShardKind::Waveform, finished.bytes)?;
+/// assert_eq!(shard.waveform(7), Some(&[0, 100, -100][..]));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ShardWriter {
     kind: ShardKind,

@@ -83,17 +83,9 @@ impl Normalization {
                 normalization.constant_bands.push(band);
             }
         }
-        let varying: Vec<f64> = normalization
-            .mel_std
-            .iter()
-            .copied()
-            .filter(|std| *std >= CONSTANT_BAND_STD)
-            .collect();
-        let usual = if varying.is_empty() {
-            1.0
-        } else {
-            varying.iter().sum::<f64>() / varying.len() as f64
-        };
+        let varying = normalization.mel_std.iter().filter(|std| **std >= CONSTANT_BAND_STD);
+        let (count, sum) = varying.fold((0, 0.0), |(count, sum), std| (count + 1, sum + std));
+        let usual = if count == 0 { 1.0 } else { sum / f64::from(count) };
         for &band in &normalization.constant_bands {
             normalization.mel_std[band] = usual;
         }
