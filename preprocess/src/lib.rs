@@ -18,8 +18,10 @@ pub mod extend;
 pub mod verify;
 /// What a data set holds, for people.
 pub mod inspect;
-/// The command line: what was typed, progress, results.
+/// The command line: what was typed, and progress.
 pub mod cli;
+/// What each command does and shows.
+pub mod commands;
 
 #[cfg(test)]
 mod testing;

@@ -1,11 +1,13 @@
 //! Small collections of real MP3 files for the tests of this crate, written bit by bit: no encoder is needed, and a
 //! track takes a millisecond.
 
-use crate::build::assembly::{BuildProgress, BuildReport};
-use crate::build::pipeline::{self, BuildConfig, BuildError};
+use crate::build::pipeline::{self, BuildConfig};
+use crate::build::progress::BuildProgress;
+use crate::build::report::BuildReport;
 use crate::source::Source;
 use crate::source::fma::Subset;
 use crate::split::{self, Method, Ratios, SplitConfig, Strategy};
+use crate::verify::VerifyProgress;
 use rand::RngExt;
 use shared::audio::extract::Extractor;
 use shared::audio::validate::ValidateConfig;
@@ -79,12 +81,9 @@ impl Collection {
         }
     }
 
-    /// Where audio files lie.
     pub fn audio(&self) -> PathBuf {
         self.root.path().join("audio")
     }
-
-    /// A directory for a data set.
     pub fn out(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
@@ -100,8 +99,6 @@ impl Collection {
         writeln!(self.rows, "{track_id},-1,{track_id},training,small,{genre}").unwrap();
         self
     }
-
-    /// Writes a file.
     pub fn file(&mut self, path: &str, content: &[u8]) -> &mut Self {
         let path = self.audio().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -132,7 +129,7 @@ impl Collection {
         }
     }
 
-    pub fn build(&self, name: &str) -> Result<BuildReport, BuildError> {
+    pub fn build(&self, name: &str) -> anyhow::Result<BuildReport> {
         pipeline::build(&self.config(name), &mut Unwatched)
     }
 }
@@ -213,24 +210,18 @@ pub fn split_at_random(root: &Path, seed: u64) -> Split {
 /// Nobody watches.
 pub struct Unwatched;
 
-impl BuildProgress for Unwatched {
-    fn begin(&mut self, _: usize, _: usize) {}
-    fn track(&mut self, _: bool) {}
-    fn end(&mut self) {}
-}
+impl BuildProgress for Unwatched {}
+
+impl VerifyProgress for Unwatched {}
 
 /// Breaks off after so many tracks, as a crash would.
 pub struct Crash(pub usize);
 
 impl BuildProgress for Crash {
-    fn begin(&mut self, _: usize, _: usize) {}
-
     fn track(&mut self, _: bool) {
         assert!(self.0 > 0, "crash");
         self.0 -= 1;
     }
-
-    fn end(&mut self) {}
 }
 
 /// All files below a directory with their contents, in the order of their paths.

@@ -5,8 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(unix)]
 
-use preprocess::build::assembly::BuildProgress;
 use preprocess::build::pipeline::{self, BuildConfig};
+use preprocess::build::progress::BuildProgress;
 use preprocess::source::Source;
 use preprocess::source::fma::Subset;
 use shared::audio::validate::ValidateConfig;
@@ -24,11 +24,7 @@ use tempfile::TempDir;
 /// Watches nothing.
 struct Silent;
 
-impl BuildProgress for Silent {
-    fn begin(&mut self, _: usize, _: usize) {}
-    fn track(&mut self, _: bool) {}
-    fn end(&mut self) {}
-}
+impl BuildProgress for Silent {}
 
 /// A WAV file of a tenth of a second, with an offset so that no two need be alike.
 fn wav(offset: i16) -> Vec<u8> {
@@ -337,7 +333,7 @@ fn a_table_that_is_not_utf_8_is_a_sentence() {
                 subset: Subset::Small,
             }
         };
-        let error = source.list(&collection.audio()).unwrap_err().to_string();
+        let error = format!("{:#}", source.list(&collection.audio()).unwrap_err());
         assert!(error.contains("table.csv") && error.contains("UTF-8"), "{error}");
     }
 }

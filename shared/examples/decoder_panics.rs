@@ -26,7 +26,7 @@ fn main() -> anyhow::Result<()> {
     let Some(directory) = std::env::args().nth(1) else {
         bail!("give the directory of the files");
     };
-    // The guard keeps panics quiet from its first call on; what is set later is heard.
+    // The guard keeps panics quiet from its first call on; what is set later is called.
     let _ = guard::catch(|| ());
     panic::set_hook(Box::new(|info| {
         let place = info.location().map_or_else(String::new, ToString::to_string);

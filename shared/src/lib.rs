@@ -1,9 +1,12 @@
 //! What both programs agree on: the signal processing, the data set's format, and how an audio file becomes a waveform.
 //!
-//! The rooms, each of which imports only from those before it. This crate holds no command line, no progress, no policy
-//! of where files are, and knows nothing of neural networks.
+//! The rooms, each of which imports only from those before it. Of a command line there is only what both programs have:
+//! how it is parsed and how a command ends ([`runtime`]). This crate has no policy of where files are, and knows nothing
+//! of neural networks.
 
-/// Random streams, atomic files, guarded calls, the log.
+#![warn(missing_docs)]
+
+/// Random streams, atomic files, guarded calls, the log, the end of a command.
 #[forbid(unsafe_code)]
 pub mod runtime;
 // `s!` of ndarray, which the mel spectrogram and the PSD use, allows itself what `forbid` would not allow it.

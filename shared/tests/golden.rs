@@ -1,4 +1,4 @@
-//! Holds the signal processing against librosa and scipy. Each test prints its largest error; `--nocapture` shows it.
+//! Compares the signal processing with librosa and scipy. Each test prints its largest error; `--nocapture` shows it.
 
 #![forbid(unsafe_code)]
 #![expect(

@@ -2,18 +2,15 @@
 #![forbid(unsafe_code)]
 
 use anyhow::Context;
-use clap::Parser;
-use serde_json::json;
-use shared::runtime::failure::{self, Failure};
-use shared::runtime::log;
-use std::ffi::OsString;
+use shared::runtime::outcome::{self, Outcome};
+use shared::runtime::{command_line, log, manual};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use tracing::Level;
 use train::cli::{Cli, Command};
 use train::commands::{
-    Incomplete, Outcome, UsageError, run_bench, run_completions, run_config, run_eval, run_export, run_features,
-    run_fit, run_man, run_models, run_predict, run_report, run_sweep,
+    UsageError, run_bench, run_config, run_eval, run_export, run_features, run_fit, run_models, run_predict,
+    run_report, run_sweep,
 };
 use train::process::console::Console;
 use train::process::mapping_fault::FaultWatch;
@@ -23,24 +20,28 @@ use train::process::stop::{EXIT_STOPPED, Stopped};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The work failed.
-const FAILED: u8 = 1;
-/// The arguments are wrong.
-const WRONG_USAGE: u8 = 2;
-
 fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli: Cli = match command_line::parse() {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&error, failure::wants_json(&arguments)),
+        Err(code) => return code,
     };
     let json = cli.json;
     let level = if cli.quiet { Level::WARN } else { Level::INFO };
     log::show("train", level, cli.log_format);
-    match run(cli).and_then(|outcome| print(&outcome, true, json)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => ExitCode::from(report(&error, json)),
+    let result = run(cli).map_err(|error| match error.downcast::<UsageError>() {
+        Ok(usage) => outcome::UsageError(usage.to_string()).into(),
+        Err(error) => error,
+    });
+    let stopped = |error: &anyhow::Error| error.chain().find_map(|cause| cause.downcast_ref::<Stopped>().cloned());
+    if let Some(stopped) = result.as_ref().err().and_then(stopped) {
+        tracing::warn!("{stopped}");
+        if json {
+            // There is no other place to complain.
+            let _ = writeln!(io::stdout(), "{}", stopped.json());
+        }
+        return EXIT_STOPPED.into();
     }
+    outcome::finish(result, json)
 }
 
 fn run(cli: Cli) -> anyhow::Result<Outcome> {
@@ -55,64 +56,9 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Models => Ok(run_models()),
         Command::Export(args) => run_export(args, &watch, console),
         Command::Config(args) => run_config(*args),
-        Command::Completions { shell } => run_completions(shell),
-        Command::Man { directory } => run_man(&directory),
+        Command::Completions { shell } => manual::completions::<Cli>(shell),
+        Command::Man { directory } => manual::pages::<Cli>(&directory),
         Command::Bench(args) => run_bench(*args, &watch, console),
         Command::Sweep(args) => run_sweep(*args, &watch, console),
-    }
-}
-
-/// Prints help, the version or a usage error, and chooses the exit code.
-fn not_parsed(error: &clap::Error, json: bool) -> ExitCode {
-    // There is no other place to complain.
-    let _ = error.print();
-    if json && error.use_stderr() {
-        let message = failure::usage_message(&error.render().to_string());
-        let _ = writeln!(io::stdout(), "{}", Failure::Usage.json(&message));
-    }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USAGE))
-}
-
-/// Says what went wrong and chooses the exit code.
-fn report(error: &anyhow::Error, json: bool) -> u8 {
-    let (code, line) = if let Some(stopped) = error.chain().find_map(|cause| cause.downcast_ref::<Stopped>()) {
-        tracing::warn!("{stopped}");
-        (EXIT_STOPPED, stopped.json())
-    } else if let Some(incomplete) = error.downcast_ref::<Incomplete>() {
-        let printed = print(&incomplete.outcome, false, json);
-        tracing::error!("{incomplete}");
-        printed.unwrap_or_else(|error| tracing::error!("{error:#}"));
-        return FAILED;
-    } else {
-        tracing::error!("{error:#}");
-        let (code, kind) = if error.is::<UsageError>() {
-            (WRONG_USAGE, Failure::Usage)
-        } else {
-            (FAILED, Failure::Failed)
-        };
-        (code, kind.json(&format!("{error:#}")))
-    };
-    if json {
-        // There is no other place to complain.
-        let _ = writeln!(io::stdout(), "{line}");
-    }
-    code
-}
-
-/// A reader that has seen enough and closed the pipe is no failure.
-fn print(outcome: &Outcome, ok: bool, json: bool) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    let mut write = || -> io::Result<()> {
-        writeln!(out, "{}", outcome.text)?;
-        if json {
-            let mut line = outcome.json.clone();
-            line["ok"] = json!(ok);
-            writeln!(out, "{line}")?;
-        }
-        out.flush()
-    };
-    match write() {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
     }
 }

@@ -1,6 +1,7 @@
-//! Where the feature sets of a data set lie: `features/<name>`, each a data set of the same tracks.
+//! Where the feature sets of a data set are: `features/<name>`, each a data set of the same tracks.
 
 use shared::dataset::INDEX_FILE;
+use shared::runtime::file_error::FileError;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,15 +10,16 @@ use std::path::{Path, PathBuf};
 pub const FEATURES_DIRECTORY: &str = "features";
 
 /// The feature sets of a data set, in alphabetical order.
-pub fn feature_sets(root: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(root.join(FEATURES_DIRECTORY)) {
+pub fn feature_sets(root: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let directory = root.join(FEATURES_DIRECTORY);
+    let entries = match fs::read_dir(&directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
+        Err(error) => return Err(FileError::at(directory)(error)),
     };
     let mut found = Vec::new();
     for entry in entries {
-        let path = entry?.path();
+        let path = entry.map_err(FileError::at(&directory))?.path();
         let hidden = path
             .file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with('.'));

@@ -1,65 +1,30 @@
-//! A finished data set that grows: its tables enter; what is kept of it, or why it cannot grow, leaves.
+//! A finished data set that grows: what is kept of it, or why it cannot grow.
 //!
 //! Kept tracks stay where they are in the shards, so each of them must still be what it was in the source, down to the
 //! size of its file. Dropped ones are tried again, for the file may have come meanwhile.
 
-use crate::build::source_table::{SOURCES_FILE, SourceRow};
-use shared::dataset::manifest::{self, TrackRow};
+use super::source_table::{SOURCES_FILE, SourceRow};
+use anyhow::ensure;
+use shared::dataset::manifest::TrackRow;
 use shared::dataset::statistics::TrackSummary;
-use shared::dataset::{self, DatasetError, DatasetIndex};
+use shared::dataset::{self, DatasetError, DatasetIndex, FileRecord, PREVIOUS_DIRECTORY};
+use shared::runtime::atomic_file;
+use shared::runtime::file_error::FileError;
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
-
-/// A data set that cannot grow. Nothing has been changed.
-#[derive(Debug, thiserror::Error)]
-pub enum GrowthError {
-    /// It cannot be read.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// It was built before it could.
-    #[error(
-        "{} was built by an earlier version of this program, which did not note what its source was, so that it cannot \
-         grow; choose another --out", path.display()
-    )]
-    Outdated {
-        /// The data set.
-        path: PathBuf,
-    },
-    /// Tracks that it has are no longer what they were.
-    #[error(
-        "of the tracks in {}, {count} changed in the source since: {examples}; new tracks can be added to a data set, but \
-         not these replaced, so choose another --out", path.display()
-    )]
-    Changed {
-        /// The data set.
-        path: PathBuf,
-        /// How many.
-        count: usize,
-        /// Some of them, and what has changed.
-        examples: String,
-    },
-}
+use std::fs;
+use std::path::Path;
 
 /// What a data set has before tracks are added; nothing where there is none.
 #[derive(Debug, Default)]
 pub struct Base {
-    /// Its index.
     pub index: Option<DatasetIndex>,
-    /// Its tracks.
     pub tracks: Vec<TrackRow>,
 }
 
 impl Base {
-    /// Reads the data set in `root` and holds it against what its source is now.
-    pub fn read(root: &Path, index: DatasetIndex, now: &[SourceRow]) -> Result<Self, GrowthError> {
-        if !index.files.contains_key(SOURCES_FILE) {
-            return Err(GrowthError::Outdated { path: root.to_owned() });
-        }
-        let table = dataset::read_recorded(root, &index, SOURCES_FILE)?;
-        let then: Vec<SourceRow> = manifest::from_csv(&table).map_err(|error| DatasetError::Damaged {
-            path: root.join(SOURCES_FILE),
-            detail: error.to_string(),
-        })?;
+    /// Reads the data set in `root` and compares it with what its source is now.
+    pub fn read(root: &Path, index: DatasetIndex, now: &[SourceRow]) -> anyhow::Result<Self> {
+        let then: Vec<SourceRow> = dataset::read_table(root, &index, SOURCES_FILE)?;
         let tracks = dataset::read_tracks(root, &index)?;
         let then: HashMap<u64, &SourceRow> = then.iter().map(|row| (row.track_id, row)).collect();
         let now: HashMap<u64, &SourceRow> = now.iter().map(|row| (row.track_id, row)).collect();
@@ -71,36 +36,53 @@ impl Base {
                 Some(format!("track {id} ({}) {change}", row.path))
             })
             .collect();
-        if !changes.is_empty() {
-            return Err(GrowthError::Changed {
-                path: root.to_owned(),
-                count: changes.len(),
-                examples: changes[..changes.len().min(3)].join(", "),
-            });
-        }
+        ensure!(
+            changes.is_empty(),
+            "of the tracks in {}, {} changed in the source since: {}; new tracks can be added to a data set, but not these \
+             replaced, so choose another --out",
+            root.display(),
+            changes.len(),
+            changes[..changes.len().min(3)].join(", ")
+        );
         Ok(Self {
             index: Some(index),
             tracks,
         })
     }
-
-    /// The tracks it has.
     pub fn ids(&self) -> HashSet<u64> {
         self.tracks.iter().map(|row| row.track_id).collect()
     }
-
-    /// Pairs of shards it has.
     pub fn pairs(&self) -> usize {
         self.index.as_ref().map_or(0, |index| index.shards.len())
     }
-
-    /// The sums and statistics of its tracks.
     pub fn summaries(&self, root: &Path) -> Result<Vec<TrackSummary>, DatasetError> {
         match &self.index {
             Some(index) => dataset::read_summary(root, index),
             None => Ok(Vec::new()),
         }
     }
+}
+
+/// Copies the tables of a data set to where its readers look for them while they are replaced.
+pub fn keep_tables(root: &Path, index: &DatasetIndex) -> anyhow::Result<()> {
+    let kept = root.join(PREVIOUS_DIRECTORY);
+    fs::create_dir_all(&kept).map_err(FileError::at(&kept))?;
+    for (name, record) in &index.files {
+        let (path, copy) = (root.join(name), kept.join(name));
+        if fs::read(&copy).is_ok_and(|content| FileRecord::of(&content) == *record) {
+            continue;
+        }
+        let content = fs::read(&path).map_err(FileError::at(&path))?;
+        if FileRecord::of(&content) != *record {
+            let detail = "its content does not fit the checksum in the index";
+            return Err(DatasetError::damaged(path, detail).into());
+        }
+        if let Some(parent) = copy.parent() {
+            fs::create_dir_all(parent).map_err(FileError::at(parent))?;
+        }
+        atomic_file::write_bytes(&copy, &content)?;
+    }
+    Ok(())
 }
 
 fn change(then: Option<&SourceRow>, now: Option<&SourceRow>) -> Option<&'static str> {

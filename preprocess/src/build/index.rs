@@ -1,17 +1,34 @@
-//! The rows of a finished build enter; the tables, the sums and `dataset.json`, which makes it all a data set, leave.
+//! The tables and the index of a build, which make its shards a data set.
 
-use crate::build::assembly::Origin;
-use crate::build::plan::{BuildPlan, PLAN_FILE};
-use crate::build::source_table::SOURCES_FILE;
+use super::plan::{BuildPlan, PLAN_FILE};
+use super::preset::Preset;
+use super::source_table::{SOURCES_FILE, SourceRow};
+use crate::source::Listing;
 use shared::dataset::manifest::{self, RejectedRow, TrackRow};
 use shared::dataset::statistics::{self, TrackSummary};
 use shared::dataset::{
-    Dataset, DatasetError, DatasetIndex, FORMAT_VERSION, FileRecord, INDEX_FILE, REJECTED_FILE, SUMMARY_FILE,
-    ShardRecord, SourceRecord, TRACKS_FILE,
+    Dataset, DatasetIndex, FORMAT_VERSION, FileRecord, INDEX_FILE, REJECTED_FILE, SUMMARY_FILE, ShardRecord,
+    SourceRecord, TRACKS_FILE, Task,
 };
-use shared::runtime::atomic_file::{self, WriteError};
+use shared::runtime::atomic_file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+/// Everything about a data set's tracks but the tracks themselves.
+#[derive(Clone, Debug)]
+pub struct Origin<'a> {
+    /// What the source lists of what is assembled here.
+    pub listing: &'a Listing,
+    /// The same as a table, with the sizes of files.
+    pub sources: &'a [SourceRow],
+    /// The directory that paths are relative to.
+    pub audio: &'a str,
+    /// Whether a track has one label.
+    pub task: Task,
+    pub preset: Option<&'a Preset>,
+    /// The checksum of the data set whose waveforms these are, where they are not made here.
+    pub waveforms_of: Option<&'a str>,
+}
 
 /// Everything a data set says of its tracks.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,19 +39,7 @@ pub struct Rows {
     pub summaries: Vec<TrackSummary>,
     /// Dropped tracks in the order of their ids, then files that no table mentions.
     pub rejected: Vec<RejectedRow>,
-    /// Pairs of shards.
     pub shards: Vec<ShardRecord>,
-}
-
-/// A data set whose tables or index cannot be written, or not be read afterwards.
-#[derive(Debug, thiserror::Error)]
-pub enum IndexError {
-    /// A file could not be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// The index cannot be read again.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
 }
 
 /// Writes everything but the shards, `dataset.json` last. `earlier` are the checksums of the data sets that this one grew
@@ -46,7 +51,7 @@ pub fn write(
     preset_differences: Vec<String>,
     earlier: Vec<String>,
     rows: &Rows,
-) -> Result<DatasetIndex, IndexError> {
+) -> anyhow::Result<DatasetIndex> {
     let contents = [
         (PLAN_FILE, plan.to_json()),
         (SOURCES_FILE, manifest::to_csv(origin.sources)),

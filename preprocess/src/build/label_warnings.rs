@@ -1,4 +1,4 @@
-//! Warnings about a source's labels: names that hardly differ, names that stand for a missing value, labels that no kept
+//! Warnings about a source's labels: names that hardly differ, names that mean a missing value, labels that no kept
 //! track has.
 
 use crate::source::Listing;
@@ -60,7 +60,7 @@ fn look_alikes<'a>(noun: &str, labels: impl Iterator<Item = &'a str>) -> Vec<Str
         .collect()
 }
 
-/// Labels that stand for a missing value.
+/// Labels that mean a missing value.
 fn missing_values(noun: &str, tracks: &BTreeMap<&str, usize>) -> Vec<String> {
     let is_missing = |label: &str| MISSING_VALUES.contains(&label.trim().to_lowercase().as_str());
     let found = tracks.iter().filter(|(label, _)| is_missing(label));
@@ -68,7 +68,7 @@ fn missing_values(noun: &str, tracks: &BTreeMap<&str, usize>) -> Vec<String> {
         .map(|(label, count)| {
             let tracks = if *count == 1 { "track has" } else { "tracks have" };
             format!(
-                "{count} {tracks} the label `{label}`, which mostly stands for a missing value and is a {noun} here; remove it \
+                "{count} {tracks} the label `{label}`, which mostly means a missing value and is a {noun} here; remove it \
                  from the source if it means that there is none"
             )
         })

@@ -1,8 +1,10 @@
 //! From the tracks of a source to a data set: a plan, a pipeline that decodes in parallel, and one assembly that puts
 //! tracks into shards and tables in the order of their ids.
 //!
-//! A build that was interrupted goes on from its journal. Which command asked is not known here.
+//! [`pipeline::build`] is the way in; a build that was interrupted goes on from its [`journal`]. Which command asked is not
+//! known here.
 
+pub mod assemble;
 pub mod assembly;
 pub mod feature_sets;
 pub mod growth;
@@ -14,7 +16,11 @@ pub mod part;
 pub mod pipeline;
 pub mod plan;
 pub mod preset;
+pub mod progress;
 pub mod recorded;
 mod recordings;
+pub mod report;
 pub mod shard_writer;
 pub mod source_table;
+pub mod threads;
+pub mod ties;

@@ -1,4 +1,4 @@
-//! Items enter in an order and are worked on by many threads; results leave in the same order, on the caller's thread.
+//! Work on items by many threads, with results in the order of the items, on the caller's thread.
 //!
 //! Results that wait for their turn take memory, so their weight is bounded: beyond it, only the item whose turn it is
 //! goes on. What the work is, is not known here.
@@ -81,7 +81,7 @@ pub fn for_each<R: Send, E>(
                 let (index, sender) = (begun, sender.clone());
                 scope.spawn_fifo(move |_| {
                     if turn.wait_for_room(index, bounds.weight) {
-                        // The caller's thread waits for this result, so it must hear of a panic too.
+                        // The caller's thread waits for this result, so it must get a panic too.
                         let result = panic::catch_unwind(AssertUnwindSafe(|| work(index)));
                         let added = result.as_ref().map_or(0, weight);
                         turn.update(|state| state.waiting_weight += added);

@@ -1,6 +1,6 @@
 //! A part of a build: the tracks of the source that one of several processes, each on a machine of its own, works on.
 //!
-//! `2/4` enters, as `split --number` and test runners spell it; a range of the source's list leaves.
+//! `2/4`, as `split --number` and test runners spell it, is a range of the source's list.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -15,23 +15,17 @@ pub struct Part {
     of: usize,
 }
 
-/// What is no part.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is no part; write I/N with I from 1 to N, such as 2/4")]
 pub struct InvalidPart(String);
 
 impl Part {
-    /// Its number, from one.
     pub fn number(self) -> usize {
         self.number
     }
-
-    /// The number of parts that make a whole.
     pub fn of(self) -> usize {
         self.of
     }
-
-    /// Whether no other comes after it.
     pub fn is_last(self) -> bool {
         self.number == self.of
     }

@@ -1,25 +1,30 @@
-//! `preprocess build`: a source's tracks enter, a complete data set leaves, or a part of one.
+//! Builds a data set, or a part of one, from the tracks of a source.
 //!
-//! Tracks are extracted by many threads and written by one, in the order of their ids, so that the output's bytes do not
-//! depend on the number of threads. How progress is shown is not known here.
+//! Tracks are extracted by many threads and written by one, in the order of their ids, so the output's bytes do not depend
+//! on the number of threads.
 
-use crate::build::assembly::{self, Assembly, AssemblyError, BuildProgress, BuildReport, Kept, Origin};
-use crate::build::ordered::{self, Bounds};
-use crate::build::part::Part;
-use crate::build::plan::{self, BuildPlan};
-use crate::build::preset::Preset;
-use crate::build::source_table;
-use crate::source::audio_directory::AudioDirectory;
-use crate::source::{Listing, Source, SourceError, TrackSource};
+use super::assemble::assemble;
+use super::assembly::{Assembly, Kept};
+use super::index::Origin;
+use super::ordered::{self, Bounds};
+use super::part::Part;
+use super::plan::{self, BuildPlan};
+use super::preset::Preset;
+use super::progress::BuildProgress;
+use super::report::BuildReport;
+use super::source_table;
+use super::threads::{PerThread, thread_pool};
+use crate::source::{AudioDirectory, Listing, Source, TrackSource};
+use anyhow::{bail, ensure};
 use shared::audio::extract::{ExtractedTrack, Extractor};
 use shared::audio::validate::{Rejection, ValidateConfig};
-use shared::audio::watchdog::{Patience, Stalls, TooManyStalled};
+use shared::audio::watchdog::{Patience, Stalls};
 use shared::dataset::manifest::{Flag, TrackRow};
 use shared::dataset::split::Set;
 use shared::dsp::features::FeatureConfig;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Results that may wait to be written. Two per thread keep all busy while one slow track holds up the rest, and the
 /// writer while it syncs a shard.
@@ -34,86 +39,31 @@ const WAITING_BYTES: usize = 96 << 20;
 pub struct BuildConfig {
     /// The directory that track paths are relative to.
     pub audio: PathBuf,
-    /// What lists the tracks.
     pub source: Source,
-    /// The data set's directory.
     pub out: PathBuf,
     /// The part of the tracks that is built; none for all.
     pub part: Option<Part>,
-    /// What the result is compared with.
     pub preset: Option<Preset>,
-    /// How mel spectrograms are made.
     pub features: FeatureConfig,
-    /// What a track must have.
     pub validate: ValidateConfig,
-    /// Flags whose tracks are dropped.
     pub drop: Vec<Flag>,
-    /// Threads.
     pub jobs: usize,
 }
 
-/// A build that could not be finished. What is done stays, and the next run goes on from there.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The source cannot be listed.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The data set cannot be written.
-    #[error(transparent)]
-    Assembly(#[from] AssemblyError),
-    /// None of the tracks has a file.
-    #[error(
-        "{} has none of the {tracks} files that {} lists; give --audio the directory that holds {first} and the others",
-        audio.display(), table.display()
-    )]
-    NoFiles {
-        /// The audio directory.
-        audio: PathBuf,
-        /// How many tracks there should be.
-        tracks: usize,
-        /// What lists them.
-        table: PathBuf,
-        /// The path of the first, relative to the right audio directory.
-        first: String,
-    },
-    /// A file that was there when the build began.
-    #[error(
-        "{} was there when this build began and {}; see that the file system it lies on is there, and run the same command \
-         again: what is done stays", path.display(), rejection
-    )]
-    Vanished {
-        /// The file.
-        path: PathBuf,
-        /// What became of it.
-        rejection: Rejection,
-    },
-    /// Decoders that never come back take up every thread.
-    #[error(transparent)]
-    Stalled(#[from] TooManyStalled),
-    /// Threads could not be started.
-    #[error("could not start {jobs} threads: {source}; use a lower --jobs")]
-    Threads {
-        /// How many.
-        jobs: usize,
-        /// Why not.
-        r#source: rayon::ThreadPoolBuildError,
-    },
-}
-
 /// Builds the data set, adds the tracks that it lacks, or finds that it is complete.
-pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<BuildReport, BuildError> {
+pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> anyhow::Result<BuildReport> {
     let pool = thread_pool(config.jobs)?;
     let whole = config.source.list(&config.audio)?;
     let sizes = pool.install(|| source_table::file_sizes(&whole.tracks, &config.audio));
-    if let (Some(table), Some(first)) = (config.source.table(), whole.tracks.first())
-        && sizes.iter().all(Option::is_none)
-    {
-        return Err(BuildError::NoFiles {
-            audio: config.audio.clone(),
-            tracks: whole.tracks.len(),
-            table: table.to_owned(),
-            first: first.path.clone(),
-        });
+    if let (Some(table), Some(first)) = (config.source.table(), whole.tracks.first()) {
+        ensure!(
+            sizes.iter().any(Option::is_some),
+            "{} has none of the {} files that {} lists; give --audio the directory that holds {} and the others",
+            config.audio.display(),
+            whole.tracks.len(),
+            table.display(),
+            first.path
+        );
     }
     let plan = config.plan(&whole, &sizes);
     let notes = whole.notes.clone();
@@ -132,7 +82,7 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
         preset: config.preset.as_ref(),
         waveforms_of: None,
     };
-    let report = assembly::assemble(
+    let report = assemble(
         &config.out,
         &plan,
         &origin,
@@ -149,15 +99,6 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> Result<B
         },
     )?;
     Ok(BuildReport { notes, ..report })
-}
-
-/// Threads for the work on tracks.
-pub fn thread_pool(jobs: usize) -> Result<rayon::ThreadPool, BuildError> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs)
-        .thread_name(|index| format!("extract-{index}"))
-        .build()
-        .map_err(|source| BuildError::Threads { jobs, source })
 }
 
 /// What a part deals with. What is no track of it, the last one mentions.
@@ -184,27 +125,20 @@ impl Extraction<'_> {
         pool: &rayon::ThreadPool,
         assembly: &mut Assembly<'_>,
         progress: &mut dyn BuildProgress,
-    ) -> Result<(), BuildError> {
+    ) -> anyhow::Result<()> {
         let config = self.config;
         let audio = AudioDirectory::new(&config.audio);
         let stalls = Stalls::new(config.jobs, Patience::default());
-        // One per thread, so that plans and buffers are made once.
-        let extractors: Vec<Mutex<Extractor>> = (0..pool.current_num_threads())
-            .map(|_| {
-                let stalls = Arc::clone(&stalls);
-                Mutex::new(Extractor::watched(&config.features, &config.validate, stalls))
-            })
-            .collect();
+        let extractors = PerThread::new(pool, || {
+            Extractor::watched(&config.features, &config.validate, Arc::clone(&stalls))
+        });
         let work = |at: usize| {
             let track = &self.tracks[self.missing[at]];
             if track.labels.is_empty() {
                 return Err(Rejection::Unlabelled);
             }
             let file = audio.file(&track.path)?;
-            let thread = rayon::current_thread_index().expect("work runs on the pool's threads");
-            // A panic in the extraction ends the build, so nobody meets what it left behind.
-            let mut extractor = extractors[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            extractor.extract(track.track_id, &file)
+            extractors.with(|extractor| extractor.extract(track.track_id, &file))
         };
         let weight = |result: &Result<ExtractedTrack, Rejection>| result.as_ref().map_or(0, ExtractedTrack::bytes);
         let bounds = Bounds {
@@ -217,12 +151,11 @@ impl Extraction<'_> {
             let source = &self.tracks[at];
             let kept = match result {
                 Ok(track) => assembly.take(Ok(kept(source, &track)))?,
-                Err(rejection) if self.has_vanished(at, &rejection) => {
-                    return Err(BuildError::Vanished {
-                        path: config.audio.join(&source.path),
-                        rejection,
-                    });
-                }
+                Err(rejection) if self.has_vanished(at, &rejection) => bail!(
+                    "{} was there when this build began and {rejection}; see that its file system is there, and run \
+                     the same command again: what is done stays",
+                    config.audio.join(&source.path).display()
+                ),
                 Err(rejection) => assembly.take(Err(rejection.row(source.track_id, &source.path)))?,
             };
             progress.track(kept);

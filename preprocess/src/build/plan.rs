@@ -1,7 +1,7 @@
-//! What a build is made from and how: written into the directory before work starts, kept as `build.json` in the finished
-//! data set. A rerun with anything else is told what differs.
+//! What a build is made from and how: written into the directory before work starts, and kept as `build.json` in the
+//! finished data set. A rerun with anything else gets an error with what differs.
 
-use crate::build::part::Part;
+use super::part::Part;
 use crate::source::{ALL, Listing, MAGNATAGATUNE, TrackSource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,29 +20,23 @@ pub const PLAN_FILE: &str = "build.json";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildPlan {
-    /// The source's name: `fma`.
     pub source: String,
     /// The part of it: `small`, `guitar,techno`, `all`.
     pub subset: String,
-    /// The preset that the result is compared with.
     pub preset: Option<String>,
-    /// How mel spectrograms are made.
     pub features: FeatureConfig,
-    /// What a track must have.
     pub validate: ValidateConfig,
     /// Flags whose tracks are dropped, by their words in `tracks.csv`.
     pub drop: Vec<String>,
-    /// Tracks in the source.
     pub tracks: usize,
     /// BLAKE3 of the tracks' descriptions and of the sizes of their files.
     pub sources_blake3: String,
     /// The part of the tracks that is built here; none for all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
 }
 
 impl BuildPlan {
-    /// Whether tracks with this flag are dropped.
     pub fn drops(&self, flag: Flag) -> bool {
         self.drop.iter().any(|word| word == flag.name())
     }
@@ -50,10 +44,7 @@ impl BuildPlan {
     /// The plan of the finished data set in `root`.
     pub fn read(root: &Path, index: &DatasetIndex) -> Result<Self, DatasetError> {
         let json = dataset::read_recorded(root, index, PLAN_FILE)?;
-        serde_json::from_slice(&json).map_err(|error| DatasetError::Damaged {
-            path: root.join(PLAN_FILE),
-            detail: error.to_string(),
-        })
+        serde_json::from_slice(&json).map_err(|error| DatasetError::damaged(root.join(PLAN_FILE), error))
     }
 
     /// The tags that were asked for; none where all of them count, and where tracks have genres.
@@ -63,13 +54,9 @@ impl BuildPlan {
         }
         self.subset.split(',').map(str::to_owned).collect()
     }
-
-    /// The flags of [`Self::drop`].
     pub fn flags_that_drop(&self) -> Vec<Flag> {
         self.drop.iter().filter_map(|word| word.parse().ok()).collect()
     }
-
-    /// The document.
     pub fn to_json(&self) -> Vec<u8> {
         let mut json = serde_json::to_vec_pretty(self).expect("plain data always serializes");
         json.push(b'\n');
@@ -84,7 +71,7 @@ impl BuildPlan {
         }
     }
 
-    /// What differs other than the tracks, so that a data set of that plan cannot grow into one of this.
+    /// What differs other than the tracks, so a data set of that plan cannot grow into one of this.
     pub fn differences_in_kind(&self, earlier: &Self) -> Vec<String> {
         let as_large = Self {
             tracks: self.tracks,
@@ -124,8 +111,7 @@ fn compare(name: &str, earlier: &Value, now: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// A track as it goes into the checksum. The form is older than tracks with several labels and stays, so that a data set
-/// is recognised by whatever version builds it again.
+/// A track as it goes into the checksum.
 #[derive(Serialize)]
 struct Described<'a> {
     track_id: u64,
@@ -152,7 +138,7 @@ impl<'a> Described<'a> {
     }
 }
 
-/// A checksum over what a source lists and over the sizes of the tracks' files, so that a file that was replaced is noticed
+/// A checksum over what a source lists and over the sizes of the tracks' files, so a file that was replaced is noticed
 /// and one that was merely copied is not.
 pub fn sources_blake3(listing: &Listing, sizes: &[Option<u64>]) -> String {
     let mut hasher = blake3::Hasher::new();
@@ -245,16 +231,13 @@ mod tests {
                 track_id: 2,
                 path: "2.mp3".into(),
                 labels: vec!["Pop".into()],
-                artist: None,
-                album: None,
-                official_split: None,
+                ..TrackSource::default()
             }],
             ..Listing::default()
         };
         let missing = sources_blake3(&listing, &[None]);
         let present = sources_blake3(&listing, &[Some(3)]);
         assert_ne!(missing, present);
-        // What the first version gave for this track; a data set that it built is still recognised.
         let described =
             r#"[{"track_id":2,"path":"2.mp3","genre":"Pop","artist":null,"album":null,"official_split":null},3][]"#;
         assert_eq!(present, blake3::hash(described.as_bytes()).to_hex().as_str());

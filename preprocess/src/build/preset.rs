@@ -1,5 +1,4 @@
-//! What a well-known data set should turn out to be. A manifest of `data-manifests` enters; sentences about what differs
-//! from it leave.
+//! What a well-known data set should turn out to be, from `data-manifests`, and sentences about what differs from it.
 //!
 //! A difference is a warning, never a failure: a collection that changed is still a collection.
 
@@ -18,13 +17,9 @@ const GTZAN: &str = include_str!("../../../data-manifests/gtzan.toml");
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preset {
-    /// `fma_small`.
     pub name: String,
-    /// The source that reads it: `fma`.
     pub source: String,
-    /// The part of FMA.
     pub subset: Option<Subset>,
-    /// The tags of MagnaTagATune that count.
     #[serde(default)]
     pub tags: Vec<String>,
     /// Tracks in the source, those without a label included.
@@ -37,26 +32,20 @@ pub struct Preset {
     pub duplicate_pairs: Option<usize>,
     /// Tracks that decode and are all but inaudible; none where nobody has looked for them.
     pub near_silent: Option<Vec<u64>>,
-    /// The files to download.
     #[serde(default)]
     pub archives: Vec<Archive>,
     /// Tracks per class; none where nobody has counted them.
     #[serde(default)]
     pub classes: BTreeMap<String, usize>,
-    /// Tracks that cannot be used.
     #[serde(default)]
     pub bad: Vec<BadTrack>,
     /// How mel spectrograms are made, where it is not by [`FeatureConfig::default`].
     pub features: Option<FeatureConfig>,
 }
-
-/// A file to download.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Archive {
-    /// File name.
     pub name: String,
-    /// Where it lies.
     pub url: String,
     /// Its size, where it is known.
     pub bytes: Option<u64>,
@@ -68,21 +57,15 @@ pub struct Archive {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BadTrack {
-    /// The track.
     pub track_id: u64,
-    /// What is wrong with it.
     pub fault: Fault,
     /// The same in words.
     pub note: String,
 }
-
-/// Kinds of known faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// Less than a clip of audio.
     TooShort,
-    /// Not a decodable file.
     Undecodable,
 }
 
@@ -106,22 +89,15 @@ impl Fault {
 }
 
 impl Preset {
-    /// FMA small.
     pub fn fma_small() -> Self {
         Self::compiled_in(FMA_SMALL)
     }
-
-    /// MagnaTagATune with its ten most frequent tags.
     pub fn magnatagatune() -> Self {
         Self::compiled_in(MAGNATAGATUNE)
     }
-
-    /// GTZAN.
     pub fn gtzan() -> Self {
         Self::compiled_in(GTZAN)
     }
-
-    /// The one of this name.
     pub fn named(name: &str) -> Option<Self> {
         let known = [Self::fma_small(), Self::magnatagatune(), Self::gtzan()];
         known.into_iter().find(|preset| preset.name == name)
@@ -337,9 +313,7 @@ mod tests {
             track_id,
             path: format!("{track_id}.mp3"),
             labels: vec![genre.into()],
-            artist: None,
-            album: None,
-            official_split: None,
+            ..TrackSource::default()
         }
     }
 
@@ -353,30 +327,17 @@ mod tests {
     fn row(track_id: u64, flags: Vec<Flag>) -> TrackRow {
         TrackRow {
             track_id,
-            labels: Vec::new(),
-            artist: String::new(),
-            album: String::new(),
-            official_split: String::new(),
-            path: String::new(),
-            samples: 0,
-            source_rate: 44_100,
-            source_channels: 2,
-            bad_frames: 0,
-            clipped_samples: 0,
             flags,
-            recording: track_id,
-            shard: 0,
-            waveform_blake3: String::new(),
-            mel_blake3: String::new(),
+            ..TrackRow::default()
         }
     }
 
     fn dropped(track_id: u64, reason: &str) -> RejectedRow {
         RejectedRow {
             track_id: Some(track_id),
-            path: String::new(),
             reason: reason.into(),
             detail: "because".into(),
+            ..RejectedRow::default()
         }
     }
 

@@ -1,16 +1,14 @@
 //! The settings that a directory has from an earlier build: of the finished data set, or of the interrupted build. A build
 //! into it takes them over where none are given.
 
-use crate::build::assembly::AssemblyError;
-use crate::build::journal::Journal;
-use crate::build::plan::BuildPlan;
+use super::journal::Journal;
+use super::plan::BuildPlan;
 use shared::dataset::{Dataset, INDEX_FILE};
 use std::path::{Path, PathBuf};
 
 /// The settings of an earlier build.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// All but the paths.
     pub plan: BuildPlan,
     /// The directory of its audio files, of a finished data set.
     pub audio: Option<PathBuf>,
@@ -18,7 +16,7 @@ pub struct Recorded {
 
 impl Recorded {
     /// Reads the settings recorded in `root`, if there are any.
-    pub fn read(root: &Path) -> Result<Option<Self>, AssemblyError> {
+    pub fn read(root: &Path) -> anyhow::Result<Option<Self>> {
         if !root.join(INDEX_FILE).exists() {
             let plan = Journal::plan_in(root)?;
             return Ok(plan.map(|plan| Self { plan, audio: None }));

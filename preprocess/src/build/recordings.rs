@@ -1,46 +1,30 @@
 //! Which tracks are the same recording: the column `recording` of `tracks.csv`.
 
+use super::ties::Ties;
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::statistics::TrackSummary;
 use shared::dsp::features::FeatureConfig;
 use shared::recordings::{PeakGrid, Track, search};
-use std::collections::HashMap;
 
 /// Fills in `recording` of all tracks: the lowest id of the tracks that are the same recording, directly or by way of
 /// others. `summaries` are those of the tracks, both in the order of their ids. Runs on the threads of the current pool;
 /// their number does not change the result.
 pub fn assign(tracks: &mut [TrackRow], summaries: &[TrackSummary], features: &FeatureConfig) {
     let grid = PeakGrid::new(features);
+    let mut ties = Ties::new(tracks.len());
     // Identical samples need no search, and there may be many of them.
-    let mut first_with: HashMap<&str, usize> = HashMap::new();
-    let (mut firsts, mut parents) = (Vec::new(), Vec::with_capacity(tracks.len()));
-    for (at, row) in tracks.iter().enumerate() {
-        let first = *first_with.entry(&row.waveform_blake3).or_insert(at);
-        parents.push(first);
-        if first == at {
-            firsts.push(at);
-        }
-    }
+    ties.tie(tracks.iter().map(|row| Some(&row.waveform_blake3)));
+    let firsts: Vec<usize> = (0..tracks.len()).filter(|&at| ties.root(at) == at).collect();
     let compared: Vec<Track<'_>> = firsts
         .iter()
         .map(|&at| grid.track(&summaries[at].peaks, summaries[at].frames))
         .collect();
     for (a, b) in search(&compared, grid.step_seconds()) {
-        let (a, b) = (root(&mut parents, firsts[a]), root(&mut parents, firsts[b]));
-        parents[a.max(b)] = a.min(b);
+        ties.join(firsts[a], firsts[b]);
     }
     for at in 0..tracks.len() {
-        tracks[at].recording = tracks[root(&mut parents, at)].track_id;
+        tracks[at].recording = tracks[ties.root(at)].track_id;
     }
-}
-
-/// The first track of a connected component.
-fn root(parents: &mut [usize], mut at: usize) -> usize {
-    while parents[at] != at {
-        parents[at] = parents[parents[at]];
-        at = parents[at];
-    }
-    at
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Kept tracks enter, in the order of their ids; pairs of shard files leave, a waveform shard and the mel shard of the
-//! same tracks.
+//! Writes kept tracks, in the order of their ids, into pairs of shards: a waveform shard and the mel shard of the same
+//! tracks.
 //!
 //! Tensors go to disk as they come. Which shard a track lands in depends on the sizes of the tracks before it alone.
 
@@ -27,13 +27,9 @@ impl PairWriter {
             mel: create(ShardKind::Mel)?,
         })
     }
-
-    /// The pair's number.
     pub fn number(&self) -> usize {
         self.number
     }
-
-    /// Appends a track to both.
     pub fn push(&mut self, track_id: u64, waveform: &[i16], mel: &[f16]) -> Result<(), ShardWriteError> {
         self.waveform.push_waveform(track_id, waveform)?;
         self.mel.push_mel(track_id, self.n_mels, mel)
@@ -43,8 +39,6 @@ impl PairWriter {
     pub fn is_full(&self) -> bool {
         self.waveform.data_bytes() >= TARGET_BYTES || self.waveform.tracks() == MAX_TRACKS
     }
-
-    /// Gives both files their final names.
     pub fn finish(self) -> Result<ShardRecord, ShardWriteError> {
         let waveform = self.waveform.finish()?;
         let mel = self.mel.finish()?;

@@ -1,10 +1,8 @@
 //! `sources.csv`: what a source said of its tracks, and how large their files were, when a data set was built.
 //!
-//! A listing enters and rows leave, or the other way round. The parts of a build carry the source to where they are
-//! merged in it, and a data set that grows is held against it.
+//! Parts carry their source in it to where they are merged, and a data set that grows is compared with it.
 
-use crate::source::audio_directory::AudioDirectory;
-use crate::source::{Listing, TrackSource};
+use crate::source::{AudioDirectory, Listing, TrackSource};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::dataset::manifest::{Columns, RejectedRow};
@@ -18,16 +16,13 @@ pub const SOURCES_FILE: &str = "sources.csv";
 /// A track of the source. Field names are the column names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRow {
-    /// The source's number for the track.
     pub track_id: u64,
     /// The audio file, relative to the audio directory.
     pub path: String,
     /// What the source calls it. Joined by `|`.
     #[serde(with = "shared::dataset::manifest::joined")]
     pub labels: Vec<String>,
-    /// Its artist, or empty.
     pub artist: String,
-    /// Its album, or empty.
     pub album: String,
     /// `train`, `val`, `test`, or empty.
     pub official_split: String,
@@ -72,7 +67,7 @@ impl SourceRow {
             labels: self.labels.clone(),
             artist: filled(&self.artist),
             album: filled(&self.album),
-            official_split: Set::ALL.into_iter().find(|set| set.name() == self.official_split),
+            official_split: Set::named(&self.official_split),
         }
     }
 }

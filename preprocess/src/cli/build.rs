@@ -1,6 +1,7 @@
 //! `preprocess build`: its arguments as typed, and the configuration that they are resolved to.
 
-use super::{UsageError, jobs};
+use super::features::FeatureArgs;
+use super::jobs::jobs;
 use crate::build::part::Part;
 use crate::build::pipeline::BuildConfig;
 use crate::build::plan::BuildPlan;
@@ -12,8 +13,23 @@ use clap::{ArgAction, Args, ValueEnum};
 use shared::audio::validate::ValidateConfig;
 use shared::dataset::manifest::Flag;
 use shared::dsp::features::FeatureConfig;
+use shared::runtime::outcome::UsageError;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  preprocess build --source fma --audio fma_small --metadata fma_metadata/tracks.csv --out data/fma_small \\
+                   --preset fma_small
+  preprocess build --source magnatagatune --audio mp3 --metadata annotations_final.csv --out data/mtat \\
+                   --preset magnatagatune
+  preprocess build --source gtzan --audio genres --out data/gtzan --preset gtzan --jobs 16
+  preprocess build --source folder --audio music --out data/mine --drop duplicates --sample-rate 22050
+  preprocess build --out data/mine                                         adds the tracks that music has gained
+
+Where --out holds a finished data set or an interrupted build, settings that are not given are its own. An interrupted
+build is resumed; to a finished data set, the tracks that the source has gained are added. Output is the same, byte
+by byte, for any number of jobs, and of parts.";
 
 /// Sources that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -124,36 +140,6 @@ pub struct BuildArgs {
     pub drop: Vec<Droppable>,
 }
 
-/// Feature settings, as typed. What is left out is the preset's, or else that of [`FeatureConfig::default`].
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Features, by default the preset's or the data set's, or else fma_small's")]
-pub struct FeatureArgs {
-    /// Samples per second of stored waveforms
-    #[arg(long, value_name = "HZ")]
-    pub sample_rate: Option<u32>,
-    /// Samples in a clip, what a model sees at once; a multiple of the hop length
-    #[arg(long, value_name = "N")]
-    pub clip_samples: Option<usize>,
-    /// Window and FFT length in samples
-    #[arg(long, value_name = "N")]
-    pub n_fft: Option<usize>,
-    /// Samples between two frames
-    #[arg(long, value_name = "N")]
-    pub hop_length: Option<usize>,
-    /// Mel bands
-    #[arg(long, value_name = "N")]
-    pub n_mels: Option<usize>,
-    /// Lower edge of the first band
-    #[arg(long, value_name = "HZ")]
-    pub f_min: Option<f32>,
-    /// Upper edge of the last band [default: half the sample rate]
-    #[arg(long, value_name = "HZ")]
-    pub f_max: Option<f32>,
-    /// Decibels kept below a clip's maximum
-    #[arg(long, value_name = "DB")]
-    pub top_db: Option<f32>,
-}
-
 /// Longest track by default, in seconds: long enough for what is published in pieces, and for a folder, which may hold
 /// whole concerts.
 const MAX_SECONDS: f64 = 15.0 * 60.0;
@@ -228,32 +214,8 @@ impl BuildArgs {
             (None, Some(_)) => return fail(format!("--source {name} takes no --metadata: {reason}")),
             (_, table) => table.clone().unwrap_or_default(),
         };
-        if self.subset.is_some() && source != SourceName::Fma {
-            return fail(format!("--subset is about fma, and --source {name} has no subsets"));
-        }
-        if !self.tags.is_empty() && source != SourceName::MagnaTagATune {
-            return fail(format!(
-                "--tags is about magnatagatune, and --source {name} has no tags"
-            ));
-        }
-        if self.tags.iter().any(|tag| tag.trim().is_empty()) {
-            return fail("--tags: a tag cannot be empty; write them as guitar,techno".into());
-        }
-        if let (Some(preset), Some(known), Some(subset)) =
-            (preset, preset.and_then(|preset| preset.subset), self.subset)
-            && known != subset
-        {
-            return fail(format!(
-                "--preset {} is about the subset {known}, so --subset {subset} contradicts it",
-                preset.name
-            ));
-        }
+        self.check_selection(source, &name, preset)?;
         let preset_tags = preset.map_or(&[][..], |preset| &preset.tags);
-        if !self.tags.is_empty() && !preset_tags.is_empty() && self.tags != preset_tags {
-            return fail(
-                "--preset magnatagatune has tags of its own, so --tags contradicts it; leave one of them out".into(),
-            );
-        }
         let recorded_subset = || Subset::from_str(&plan?.subset, false).ok();
         let recorded_tags = plan.map(BuildPlan::tags).unwrap_or_default();
         let tags = [&self.tags[..], &recorded_tags, preset_tags];
@@ -277,6 +239,37 @@ impl BuildArgs {
             SourceName::Gtzan => Source::Gtzan,
             SourceName::Folder => Source::Folder,
         })
+    }
+
+    /// Whether `--subset` and `--tags` belong to the source and agree with the preset.
+    fn check_selection(&self, source: SourceName, name: &str, preset: Option<&Preset>) -> Result<(), UsageError> {
+        let fail = |sentence: String| Err(UsageError(sentence));
+        if self.subset.is_some() && source != SourceName::Fma {
+            return fail(format!("--subset is about fma, and --source {name} has no subsets"));
+        }
+        if !self.tags.is_empty() && source != SourceName::MagnaTagATune {
+            return fail(format!(
+                "--tags is about magnatagatune, and --source {name} has no tags"
+            ));
+        }
+        if self.tags.iter().any(|tag| tag.trim().is_empty()) {
+            return fail("--tags: a tag cannot be empty; write them as guitar,techno".into());
+        }
+        let Some(preset) = preset else { return Ok(()) };
+        if let (Some(known), Some(subset)) = (preset.subset, self.subset)
+            && known != subset
+        {
+            return fail(format!(
+                "--preset {} is about the subset {known}, so --subset {subset} contradicts it",
+                preset.name
+            ));
+        }
+        if !self.tags.is_empty() && !preset.tags.is_empty() && self.tags != preset.tags {
+            return fail(
+                "--preset magnatagatune has tags of its own, so --tags contradicts it; leave one of them out".into(),
+            );
+        }
+        Ok(())
     }
 
     fn validate(
@@ -338,32 +331,6 @@ fn not_given(option: &str, out: &Path) -> UsageError {
         "{option} is needed: {} has no record of it from an earlier build",
         out.display()
     ))
-}
-
-impl FeatureArgs {
-    /// The features as typed, and the rest of them from `base`.
-    pub(super) fn resolve(&self, base: Option<&FeatureConfig>) -> Result<FeatureConfig, UsageError> {
-        let base = base.cloned().unwrap_or_default();
-        let sample_rate = self.sample_rate.unwrap_or(base.sample_rate);
-        // The upper edge that goes with one sample rate means nothing at another.
-        let f_max = if sample_rate == base.sample_rate {
-            base.f_max
-        } else {
-            sample_rate as f32 / 2.0
-        };
-        let features = FeatureConfig {
-            sample_rate,
-            clip_samples: self.clip_samples.unwrap_or(base.clip_samples),
-            n_fft: self.n_fft.unwrap_or(base.n_fft),
-            hop_length: self.hop_length.unwrap_or(base.hop_length),
-            n_mels: self.n_mels.unwrap_or(base.n_mels),
-            f_min: self.f_min.unwrap_or(base.f_min),
-            f_max: self.f_max.unwrap_or(f_max),
-            top_db: self.top_db.unwrap_or(base.top_db),
-        };
-        features.validate().map_err(|error| UsageError(error.to_string()))?;
-        Ok(features)
-    }
 }
 
 #[cfg(test)]

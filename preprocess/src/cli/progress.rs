@@ -1,11 +1,10 @@
-//! What a running command shows on stderr: a bar on a terminal, a plain line now and then elsewhere, nothing when quiet.
+//! Progress on standard error: a bar on a terminal, a plain line now and then elsewhere, nothing with `--quiet`.
 
-use crate::build::assembly::BuildProgress;
+use crate::build::progress::BuildProgress;
 use crate::verify::VerifyProgress;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use indicatif::ProgressBar;
+use shared::runtime::progress::{bar, has_terminal};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::info;
 
@@ -28,7 +27,7 @@ impl Style {
     pub fn detect(quiet: bool) -> Self {
         if quiet {
             Self::Quiet
-        } else if std::io::stderr().is_terminal() {
+        } else if has_terminal() {
             Self::Bar
         } else {
             Self::Lines
@@ -90,7 +89,7 @@ impl BuildProgress for TrackProgress {
         match self.style {
             Style::Bar => {
                 let template = "{bar:32} {pos}/{len} tracks  {per_sec}  {eta} left  {msg}";
-                self.bar = bar(total as u64, template);
+                self.bar = bar(template, total as u64, false);
                 self.bar.set_position(done as u64);
                 self.bar.reset_eta();
             }
@@ -143,7 +142,7 @@ impl VerifyProgress for ByteProgress {
     fn begin(&self, bytes: u64) {
         if self.style == Style::Bar {
             let template = "{bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
-            self.with_bar(|shown| *shown = bar(bytes, template));
+            self.with_bar(|shown| *shown = bar(template, bytes, false));
         }
     }
 
@@ -154,11 +153,6 @@ impl VerifyProgress for ByteProgress {
     fn end(&self) {
         self.with_bar(|shown| shown.finish_and_clear());
     }
-}
-
-fn bar(length: u64, template: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(template).expect("the template is a constant and well formed");
-    ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr()).with_style(style)
 }
 
 #[cfg(test)]

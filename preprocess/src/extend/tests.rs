@@ -1,11 +1,17 @@
 //! Feature sets of small data sets.
 
 use super::*;
+use crate::build::feature_sets::FEATURES_DIRECTORY;
 use crate::build::pipeline::{self, BuildConfig};
+use crate::split;
 use crate::testing::{Collection, Unwatched, contents, mixed, split_at_random, three_tracks, tone};
-use shared::dataset::shard::MAX_TRACKS;
+use shared::dataset::shard::{MAX_TRACKS, ShardKind};
 use shared::dataset::split::{Split, names};
+use shared::dataset::{Dataset, INDEX_FILE};
+use shared::dsp::features::FeatureConfig;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 fn features() -> FeatureConfig {
     FeatureConfig {
@@ -29,13 +35,7 @@ fn run(dataset: PathBuf) -> ExtendReport {
 }
 
 fn problems(root: &Path) -> Vec<String> {
-    struct Nobody;
-    impl crate::verify::VerifyProgress for Nobody {
-        fn begin(&self, _: u64) {}
-        fn read(&self, _: u64) {}
-        fn end(&self) {}
-    }
-    let report = crate::verify::verify(root, &Nobody).unwrap();
+    let report = crate::verify::verify(root, &Unwatched).unwrap();
     report.problems.into_iter().map(|problem| problem.file).collect()
 }
 
@@ -63,7 +63,7 @@ fn a_feature_set_is_what_a_build_with_its_settings_gives() {
         (&report.index.shards, &report.index.files),
         (&index.shards, &index.files)
     );
-    // The data set itself is as it was, and its waveforms lie on the disk once.
+    // The data set itself is as it was, and its waveforms are on the disk once.
     let after = contents(&collection.out("out"));
     let own: Vec<_> = after
         .into_iter()

@@ -230,10 +230,7 @@ impl Levels {
 }
 
 fn read_feature_sets(root: &Path) -> Result<Vec<FeatureSetOverview>, InspectError> {
-    let paths = feature_sets(root).map_err(|source| DatasetError::Io {
-        path: root.join(crate::build::feature_sets::FEATURES_DIRECTORY),
-        source,
-    })?;
+    let paths = feature_sets(root).map_err(DatasetError::from)?;
     let overview = |path: std::path::PathBuf| FeatureSetOverview {
         name: name_of(&path),
         state: match dataset::Dataset::read_index(&path) {

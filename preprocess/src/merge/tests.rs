@@ -3,11 +3,15 @@
 use super::*;
 use crate::build::journal::JOURNAL_DIRECTORY;
 use crate::build::pipeline::{self, BuildConfig};
+use crate::build::preset::Preset;
+use crate::build::report::BuildReport;
 use crate::testing::{Collection, Crash, Unwatched, contents, mixed, three_tracks, tone};
+use shared::dataset::Dataset;
 use shared::dataset::manifest::Flag;
 use shared::dataset::shard::{DATA_START, MAX_TRACKS};
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
 
 fn build_parts(config: &BuildConfig, of: usize) -> Vec<PathBuf> {
     let parts = (1..=of).map(|number| {
@@ -22,7 +26,7 @@ fn build_parts(config: &BuildConfig, of: usize) -> Vec<PathBuf> {
     parts.collect()
 }
 
-fn merged(out: PathBuf, parts: &[PathBuf]) -> Result<BuildReport, MergeError> {
+fn merged(out: PathBuf, parts: &[PathBuf]) -> anyhow::Result<BuildReport> {
     let config = MergeConfig {
         out,
         parts: parts.to_vec(),

@@ -1,14 +1,11 @@
-//! The audio directory, and no file beyond it. A track's path, out of a table that anybody may have written, enters; the
-//! file's real place leaves, or why it is not read.
+//! The audio directory, and no file beyond it: finds the file of a path that anybody may have written into a table, or why
+//! it is not read.
 //!
 //! The directory itself may be a link, and links inside it may lead from one place of it to another.
 
 use shared::audio::validate::Rejection;
 use std::fs;
-use std::io::{Error, ErrorKind};
 use std::path::{Component, Path, PathBuf};
-
-/// A directory of audio files.
 #[derive(Clone, Debug)]
 pub struct AudioDirectory {
     given: PathBuf,
@@ -25,7 +22,7 @@ impl AudioDirectory {
         }
     }
 
-    /// Where the file lies that has this path relative to the directory, with `/` between names. It need not be a file.
+    /// The real place of the file that has this path relative to the directory, with `/` between names. It need not be a file.
     pub fn file(&self, path: &str) -> Result<PathBuf, Rejection> {
         let names = || Path::new(path).components();
         if !names().all(|name| matches!(name, Component::Normal(_))) || names().next().is_none() {
@@ -33,14 +30,8 @@ impl AudioDirectory {
                 detail: format!("`{path}` is not a path below the audio directory"),
             });
         }
-        let io_rejection = |error: Error| match error.kind() {
-            ErrorKind::NotFound => Rejection::MissingFile,
-            _ => Rejection::IoError {
-                message: error.to_string(),
-            },
-        };
         let root = self.real.as_ref().ok_or(Rejection::MissingFile)?;
-        let real = fs::canonicalize(self.given.join(path)).map_err(io_rejection)?;
+        let real = fs::canonicalize(self.given.join(path))?;
         if real.starts_with(root) {
             return Ok(real);
         }

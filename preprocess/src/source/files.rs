@@ -3,22 +3,15 @@
 //! Hidden files and directories are passed over. A link to a directory is followed if it stays inside the audio directory.
 //! A directory that cannot be read, or a link that leads out, is one row of `rejected.csv`, and the others are listed.
 
-use crate::source::audio_directory::AudioDirectory;
+use super::audio_directory::AudioDirectory;
 use shared::audio::decode::{self, EXTENSIONS, MAGIC_BYTES};
 use shared::audio::validate::Rejection;
 use shared::dataset::manifest::RejectedRow;
+use shared::runtime::file_error::FileError;
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, DirEntry, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-/// The audio directory cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("could not read {}: {source}", path.display())]
-pub struct UnreadableDirectory {
-    path: PathBuf,
-    r#source: io::Error,
-}
 
 /// A file below the audio directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,18 +48,33 @@ pub(super) struct Found {
 }
 
 /// The audio files of any format below `audio`: those whose extension or first bytes say so.
-pub(super) fn audio_files(audio: &Path) -> Result<Found, UnreadableDirectory> {
+pub(super) fn audio_files(audio: &Path) -> Result<Found, FileError> {
     Walk::new(audio, sniff).run(list_directory)
 }
-
 /// The MP3 files below `audio`.
-pub(super) fn mp3_files(audio: &Path) -> Result<Found, UnreadableDirectory> {
+fn mp3_files(audio: &Path) -> Result<Found, FileError> {
     let is_mp3 = |name: &str, _: &DirEntry| {
         extension(name)
             .is_some_and(|extension| extension == "mp3")
             .then_some(None)
     };
     Walk::new(audio, is_mp3).run(list_directory)
+}
+
+/// Rows of `rejected.csv` for the MP3 files below `audio` that are not listed and for directories that were not read, and
+/// sentences about what was skipped. `id` is the track id in a path.
+pub(super) fn unlisted_mp3_files(
+    audio: &Path,
+    listed: &HashSet<String>,
+    id: impl Fn(&str) -> Option<u64>,
+) -> Result<(Vec<RejectedRow>, Vec<String>), FileError> {
+    let found = mp3_files(audio)?;
+    let others = found
+        .files
+        .iter()
+        .filter(|file| file.bad_name || !listed.contains(&file.path));
+    let rows = others.map(|file| file.unlisted(id(&file.path)));
+    Ok((rows.chain(found.unread).collect(), found.notes))
 }
 
 fn extension(name: &str) -> Option<String> {
@@ -140,16 +148,13 @@ impl<'a, F: Fn(&str, &DirEntry) -> Option<Option<&'static str>>> Walk<'a, F> {
         }
     }
 
-    fn run(mut self, list: impl Fn(&Path) -> io::Result<Vec<DirEntry>>) -> Result<Found, UnreadableDirectory> {
+    fn run(mut self, list: impl Fn(&Path) -> io::Result<Vec<DirEntry>>) -> Result<Found, FileError> {
         let root = Directory {
             place: self.audio.to_owned(),
             path: String::new(),
             bad_name: false,
         };
-        let entries = list(self.audio).map_err(|source| UnreadableDirectory {
-            path: self.audio.to_owned(),
-            source,
-        })?;
+        let entries = list(self.audio).map_err(FileError::at(self.audio))?;
         self.visit(&root, entries);
         while let Some(directory) = self.waiting.pop_front() {
             match list(&directory.place) {

@@ -1,20 +1,21 @@
-//! The Free Music Archive data set (Defferrard et al., ISMIR 2017): its `tracks.csv` and its directory of clips enter,
-//! a [`Listing`] leaves.
+//! The Free Music Archive data set (Defferrard et al., ISMIR 2017): its `tracks.csv` and its directory of clips.
 //!
 //! The table has three header rows. The first two make two-level column names, (`track`, `genre_top`) for one, the third
 //! begins with `track_id`, the name of the first column. Columns are found by name, so a table with fewer will do.
 
-use super::files::{self, FoundFile, UnreadableDirectory};
-use super::{Listing, TrackSource, label_problem};
+use super::files::unlisted_mp3_files;
+use super::listing::{Listing, TrackSource, label_problem};
+use anyhow::{Context, anyhow, ensure};
 use clap::ValueEnum;
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 use shared::dataset::split::Set;
+use shared::runtime::file_error::FileError;
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// FMA's nested subsets: medium contains small, large contains medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
@@ -30,8 +31,6 @@ pub enum Subset {
 
 impl Subset {
     const ALL: [Self; 3] = [Self::Small, Self::Medium, Self::Large];
-
-    /// The word in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Small => "small",
@@ -47,96 +46,23 @@ impl fmt::Display for Subset {
     }
 }
 
-/// A table or directory that no listing can be made from.
-#[derive(Debug, thiserror::Error)]
-pub enum FmaError {
-    /// The operating system refused.
-    #[error("could not read {}: {source}", path.display())]
-    Io {
-        /// The table.
-        path: PathBuf,
-        /// What the operating system answered.
-        r#source: io::Error,
-    },
-    /// The operating system refused a directory.
-    #[error(transparent)]
-    Directory(#[from] UnreadableDirectory),
-    /// Not CSV, or rows of different lengths.
-    #[error("{} cannot be read as CSV: {source}", path.display())]
-    Csv {
-        /// The table.
-        path: PathBuf,
-        /// Where and why.
-        r#source: csv::Error,
-    },
-    /// Not FMA's three header rows.
-    #[error(
-        "{} does not begin with the three header rows of FMA's tracks.csv: {detail}; give the tracks.csv that lies in \
-         fma_metadata.zip", path.display()
-    )]
-    Header {
-        /// The table.
-        path: PathBuf,
-        /// What is missing.
-        detail: String,
-    },
-    /// A row that cannot be used.
-    #[error("{}, line {line}: {detail}", path.display())]
-    Row {
-        /// The table.
-        path: PathBuf,
-        /// Line of the file, from 1.
-        line: u64,
-        /// What is wrong.
-        detail: String,
-    },
-    /// Nothing to build from.
-    #[error(
-        "{} has no track in the subset `{subset}` ({rows} rows in all); ask for another --subset", path.display()
-    )]
-    NoTracks {
-        /// The table.
-        path: PathBuf,
-        /// The subset asked for.
-        subset: Subset,
-        /// Rows of the table.
-        rows: usize,
-    },
-    /// The audio directory is missing.
-    #[error("{} is not a directory; give the one that holds 000/000002.mp3 and so on", path.display())]
-    NoAudio {
-        /// What was given.
-        path: PathBuf,
-    },
-}
-
 /// Lists the tracks of `subset` in `table`, and the MP3 files below `audio` that the table does not mention.
-pub fn list(audio: &Path, table: &Path, subset: Subset) -> Result<Listing, FmaError> {
-    if !audio.is_dir() {
-        return Err(FmaError::NoAudio { path: audio.to_owned() });
-    }
-    let file = File::open(table).map_err(|source| FmaError::Io {
-        path: table.to_owned(),
-        source,
-    })?;
+pub(super) fn list(audio: &Path, table: &Path, subset: Subset) -> anyhow::Result<Listing> {
+    let file = File::open(table).map_err(FileError::at(table))?;
     let (tracks, listed) = read_table(file, table, subset)?;
-    if tracks.is_empty() {
-        return Err(FmaError::NoTracks {
-            path: table.to_owned(),
-            subset,
-            rows: listed.len(),
-        });
-    }
+    ensure!(
+        !tracks.is_empty(),
+        "{} has no track in the subset `{subset}` ({} rows in all); ask for another --subset",
+        table.display(),
+        listed.len()
+    );
     let listed: HashSet<String> = listed.into_iter().map(clip_path).collect();
-    let found = files::mp3_files(audio)?;
-    let is_other = |file: &&FoundFile| file.bad_name || !listed.contains(&file.path);
-    let others = found.files.iter().filter(is_other);
-    let unlisted = others.map(|file| file.unlisted(track_id_of(&file.path)));
+    let (unlisted, notes) = unlisted_mp3_files(audio, &listed, track_id_of)?;
     Ok(Listing {
         tracks,
         unlabelled: Vec::new(),
-        unlisted: unlisted.chain(found.unread).collect(),
-        notes: found.notes,
+        unlisted,
+        notes,
     })
 }
 
@@ -176,35 +102,34 @@ impl ColumnPlaces {
     }
 }
 
-/// The tracks of `subset` in the order of their ids, and the ids of all rows; `path` is for sentences alone.
-pub fn read_table(table: impl io::Read, path: &Path, subset: Subset) -> Result<(Vec<TrackSource>, Vec<u64>), FmaError> {
-    let csv_error = |source| FmaError::Csv {
-        path: path.to_owned(),
-        source,
-    };
-    let header_error = |detail: String| FmaError::Header {
-        path: path.to_owned(),
-        detail,
+/// The tracks of `subset` in the order of their ids, and the ids of all rows; `path` is for error messages.
+pub fn read_table(table: impl io::Read, path: &Path, subset: Subset) -> anyhow::Result<(Vec<TrackSource>, Vec<u64>)> {
+    let csv = || format!("{} cannot be read as CSV", path.display());
+    let header = |detail: String| {
+        anyhow!(
+            "{} does not begin with the three header rows of FMA's tracks.csv: {detail}; give the tracks.csv of \
+             fma_metadata.zip",
+            path.display()
+        )
     };
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(table);
     let mut row = StringRecord::new();
     let mut headers = Vec::new();
     while headers.len() < 3 {
-        if !reader.read_record(&mut row).map_err(csv_error)? {
-            return Err(header_error(format!("it has only {} rows", headers.len())));
+        if !reader.read_record(&mut row).with_context(csv)? {
+            return Err(header(format!("it has only {} rows", headers.len())));
         }
         headers.push(row.clone());
     }
     if headers[2].get(0) != Some("track_id") {
-        return Err(header_error("the third row does not begin with `track_id`".into()));
+        return Err(header("the third row does not begin with `track_id`".into()));
     }
-    let places = ColumnPlaces::find(&headers[0], &headers[1]).map_err(header_error)?;
+    let places = ColumnPlaces::find(&headers[0], &headers[1]).map_err(header)?;
     let (mut tracks, mut listed, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-    while reader.read_record(&mut row).map_err(csv_error)? {
-        let fail = |detail: String| FmaError::Row {
-            path: path.to_owned(),
-            line: row.position().map_or(0, csv::Position::line),
-            detail,
+    while reader.read_record(&mut row).with_context(csv)? {
+        let fail = |detail: String| {
+            let line = row.position().map_or(0, csv::Position::line);
+            anyhow!("{}, line {line}: {detail}", path.display())
         };
         let track_id: u64 = row[0]
             .parse()
@@ -213,10 +138,8 @@ pub fn read_table(table: impl io::Read, path: &Path, subset: Subset) -> Result<(
             return Err(fail(format!("track {track_id} is listed a second time")));
         }
         listed.push(track_id);
-        if parse_subset(&row[places.subset])
-            .map_err(fail)?
-            .is_some_and(|own| own <= subset)
-        {
+        let own = parse_subset(&row[places.subset]).map_err(fail)?;
+        if own.is_some_and(|own| own <= subset) {
             tracks.push(track(track_id, &row, &places).map_err(fail)?);
         }
     }
@@ -280,7 +203,7 @@ track_id,,,,,,,,\n\
 20,-1,,4,,test,large,,Spiritual Level\n\
 137,58,Boogie,52,,validation,medium,Experimental,Side A\n";
 
-    fn read(table: &str, subset: Subset) -> Result<Vec<TrackSource>, FmaError> {
+    fn read(table: &str, subset: Subset) -> anyhow::Result<Vec<TrackSource>> {
         read_table(table.as_bytes(), Path::new("tracks.csv"), subset).map(|(tracks, _)| tracks)
     }
 
@@ -350,7 +273,7 @@ track_id,,,,,,,,\n\
             ),
         ];
         for (table, expected) in cases {
-            let error = read(table, Subset::Small).unwrap_err().to_string();
+            let error = format!("{:#}", read(table, Subset::Small).unwrap_err());
             assert!(error.contains(expected), "{error} should contain {expected}");
         }
     }
@@ -380,15 +303,9 @@ track_id,,,,,,,,\n\
             .map(|file| (file.track_id, file.path.as_str()))
             .collect();
         assert_eq!(unlisted, [(Some(3), "000/000003.mp3"), (None, "stray.MP3")]);
-        assert!(matches!(
-            list(&root.path().join("absent"), &table, Subset::Small),
-            Err(FmaError::NoAudio { .. })
-        ));
         fs::write(&table, ",set,track\n,subset,genre_top\ntrack_id,,\n1,large,Pop\n").unwrap();
-        assert!(matches!(
-            list(&audio, &table, Subset::Small),
-            Err(FmaError::NoTracks { rows: 1, .. })
-        ));
+        let error = list(&audio, &table, Subset::Small).unwrap_err().to_string();
+        assert!(error.contains("`small` (1 rows in all)"), "{error}");
     }
 
     proptest! {

@@ -1,79 +1,21 @@
-//! Somebody's own music: a directory per class enters, a [`Listing`] leaves.
+//! Somebody's own music: a directory per class.
 //!
 //! `class/artist/album/track.flac`, where artist and album may be missing and anything may be deeper. Every audio file
 //! counts, whether it can be decoded or not.
 
-use super::files::{self, Found, FoundFile, UnreadableDirectory};
-use super::{Listing, TrackSource, label_problem};
+use super::files::{self, Found, FoundFile};
+use super::listing::{Listing, TrackSource, label_problem};
+use anyhow::{bail, ensure};
 use shared::audio::validate::Rejection;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// A directory that no listing can be made from.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    /// The operating system refused.
-    #[error(transparent)]
-    Directory(#[from] UnreadableDirectory),
-    /// A directory whose name cannot be a class.
-    #[error("the directory {problem}; rename it in {}", audio.display())]
-    Label {
-        /// The audio directory.
-        audio: PathBuf,
-        /// The name and what is wrong with it.
-        problem: String,
-    },
-    /// Two files with one id: once in a thousand collections of 750 thousand files.
-    #[error("{first} and {second} in {} have the same track id {track_id}; rename one of them", audio.display())]
-    SameId {
-        /// The audio directory.
-        audio: PathBuf,
-        /// The id of both.
-        track_id: u64,
-        /// A file.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// Nothing to build from.
-    #[error("{} has no audio file in any directory of it; give one that holds a directory for each class",
-        path.display())]
-    NoTracks {
-        /// What was given.
-        path: PathBuf,
-    },
-    /// Nothing that can be decoded.
-    #[error(
-        "all audio files below {} are {formats}, which is not supported; convert them, for example with \
-         `ffmpeg -i \"{example}\" \"{}\"`",
-        path.display(),
-        Path::new(example).with_extension("flac").display()
-    )]
-    Unsupported {
-        /// What was given.
-        path: PathBuf,
-        /// Their formats.
-        formats: String,
-        /// One of them.
-        example: String,
-    },
-    /// The audio directory is missing.
-    #[error("{} is not a directory; give one that holds a directory for each class", path.display())]
-    NoAudio {
-        /// What was given.
-        path: PathBuf,
-    },
-}
-
-/// Lists the tracks below `audio`, and the audio files beside the classes.
-pub fn list(audio: &Path) -> Result<Listing, FolderError> {
-    if !audio.is_dir() {
-        return Err(FolderError::NoAudio { path: audio.to_owned() });
-    }
+/// Lists the tracks below `audio`, and the audio files outside the classes.
+pub(super) fn list(audio: &Path) -> anyhow::Result<Listing> {
     tracks(audio, files::audio_files(audio)?, track_id)
 }
 
-fn tracks(audio: &Path, found: Found, track_id: impl Fn(&str) -> u64) -> Result<Listing, FolderError> {
+fn tracks(audio: &Path, found: Found, track_id: impl Fn(&str) -> u64) -> anyhow::Result<Listing> {
     check_formats(audio, &found.files)?;
     let mut tracks: BTreeMap<u64, TrackSource> = BTreeMap::new();
     let mut unlisted = Vec::new();
@@ -92,20 +34,14 @@ fn tracks(audio: &Path, found: Found, track_id: impl Fn(&str) -> u64) -> Result<
             continue;
         };
         if let Some(problem) = label_problem(&class) {
-            return Err(FolderError::Label {
-                audio: audio.to_owned(),
-                problem,
-            });
+            bail!("the directory {problem}; rename it in {}", audio.display());
         }
         let (artist, album) = (directories.next(), directories.next());
         let track_id = track_id(&path);
-        if let Some(first) = tracks.get(&track_id) {
-            return Err(FolderError::SameId {
-                audio: audio.to_owned(),
-                track_id,
-                first: first.path.clone(),
-                second: path,
-            });
+        // Once in a thousand collections of 750 thousand files.
+        if let Some(TrackSource { path: first, .. }) = tracks.get(&track_id) {
+            let audio = audio.display();
+            bail!("{first} and {path} in {audio} have the same track id {track_id}; rename one of them");
         }
         let track = TrackSource {
             track_id,
@@ -117,9 +53,11 @@ fn tracks(audio: &Path, found: Found, track_id: impl Fn(&str) -> u64) -> Result<
         };
         tracks.insert(track_id, track);
     }
-    if tracks.is_empty() {
-        return Err(FolderError::NoTracks { path: audio.to_owned() });
-    }
+    ensure!(
+        !tracks.is_empty(),
+        "{} has no audio file in any directory of it; give one that holds a directory for each class",
+        audio.display()
+    );
     unlisted.extend(found.unread);
     Ok(Listing {
         tracks: tracks.into_values().collect(),
@@ -129,20 +67,23 @@ fn tracks(audio: &Path, found: Found, track_id: impl Fn(&str) -> u64) -> Result<
     })
 }
 
-/// An error if no file has a format that can be decoded, so that a build would drop them all.
-fn check_formats(audio: &Path, files: &[FoundFile]) -> Result<(), FolderError> {
+/// An error if no file has a format that can be decoded, so a build would drop them all.
+fn check_formats(audio: &Path, files: &[FoundFile]) -> anyhow::Result<()> {
     let formats: BTreeSet<_> = files.iter().filter_map(|file| file.unsupported).collect();
-    match files.iter().find(|file| file.unsupported.is_some()) {
-        Some(first) if files.iter().all(|file| file.unsupported.is_some()) => Err(FolderError::Unsupported {
-            path: audio.to_owned(),
-            formats: formats.into_iter().collect::<Vec<_>>().join(", "),
-            example: first.path.clone(),
-        }),
+    match files {
+        [first, ..] if files.iter().all(|file| file.unsupported.is_some()) => bail!(
+            "all audio files below {} are {}, which is not supported; convert them, for example with `ffmpeg -i \"{}\" \
+             \"{}\"`",
+            audio.display(),
+            formats.into_iter().collect::<Vec<_>>().join(", "),
+            first.path,
+            Path::new(&first.path).with_extension("flac").display()
+        ),
         _ => Ok(()),
     }
 }
 
-/// The first 48 bits of the path's BLAKE3, so that no file that comes or goes renumbers another, and any program that
+/// The first 48 bits of the path's BLAKE3, so no file that comes or goes renumbers another, and any program that
 /// reads JSON's numbers as floating point reads the id.
 fn track_id(path: &str) -> u64 {
     let hash = blake3::hash(path.as_bytes());
@@ -256,9 +197,9 @@ mod tests {
     fn what_cannot_be_listed_is_a_sentence() {
         let error = list(folder(&["Rock|Pop/1.mp3"]).path()).unwrap_err().to_string();
         assert!(error.contains("the directory `Rock|Pop` contains"), "{error}");
-        let error = list(folder(&["loose.mp3", "a/notes.txt"]).path()).unwrap_err();
-        assert!(matches!(error, FolderError::NoTracks { .. }), "{error}");
-        let error = list(Path::new("absent")).unwrap_err();
-        assert!(matches!(error, FolderError::NoAudio { .. }), "{error}");
+        let error = list(folder(&["loose.mp3", "a/notes.txt"]).path())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("has no audio file"), "{error}");
     }
 }

@@ -1,12 +1,13 @@
-//! GTZAN (Tzanetakis and Cook, 2002): its directory of genres enters, a [`Listing`] leaves.
+//! GTZAN (Tzanetakis and Cook, 2002): a directory per genre.
 //!
 //! There is no table. A track's file is `blues/blues.00042.wav`, or `.au`, as it was published. Artists were never
 //! published with it.
 
-use super::files::{self, UnreadableDirectory};
-use super::{Listing, TrackSource};
+use super::files;
+use super::listing::{Listing, TrackSource};
+use anyhow::{bail, ensure};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// GTZAN's genres, in alphabetical order.
 pub const GENRES: [&str; 10] = [
@@ -25,42 +26,8 @@ pub const GENRES: [&str; 10] = [
 /// Ids of a genre's tracks begin with its place among [`GENRES`] times this.
 const IDS_PER_GENRE: u64 = 1000;
 
-/// A directory that no listing can be made from.
-#[derive(Debug, thiserror::Error)]
-pub enum GtzanError {
-    /// The operating system refused.
-    #[error(transparent)]
-    Directory(#[from] UnreadableDirectory),
-    /// The same track in two formats.
-    #[error("{first} and {second} are the same track; remove one of them from {}", audio.display())]
-    Twice {
-        /// The audio directory.
-        audio: PathBuf,
-        /// A file.
-        first: String,
-        /// Another.
-        second: String,
-    },
-    /// Nothing to build from.
-    #[error("{} holds no track of GTZAN; give the directory that holds blues/blues.00000.wav, or .au, and so on",
-        path.display())]
-    NoTracks {
-        /// What was given.
-        path: PathBuf,
-    },
-    /// The audio directory is missing.
-    #[error("{} is not a directory; give the one that holds blues/blues.00000.wav, or .au, and so on", path.display())]
-    NoAudio {
-        /// What was given.
-        path: PathBuf,
-    },
-}
-
 /// Lists the tracks below `audio`, and the audio files that are none.
-pub fn list(audio: &Path) -> Result<Listing, GtzanError> {
-    if !audio.is_dir() {
-        return Err(GtzanError::NoAudio { path: audio.to_owned() });
-    }
+pub(super) fn list(audio: &Path) -> anyhow::Result<Listing> {
     let mut tracks: BTreeMap<u64, TrackSource> = BTreeMap::new();
     let mut unlisted = Vec::new();
     let found = files::audio_files(audio)?;
@@ -69,26 +36,22 @@ pub fn list(audio: &Path) -> Result<Listing, GtzanError> {
             unlisted.push(file.unlisted(None));
             continue;
         };
-        let path = file.path;
         let track = TrackSource {
             track_id,
-            path,
+            path: file.path.clone(),
             labels: vec![genre.to_owned()],
-            artist: None,
-            album: None,
-            official_split: None,
+            ..TrackSource::default()
         };
-        if let Some(first) = tracks.insert(track_id, track) {
-            return Err(GtzanError::Twice {
-                audio: audio.to_owned(),
-                first: first.path,
-                second: tracks.remove(&track_id).map_or_else(String::new, |second| second.path),
-            });
+        if let Some(TrackSource { path: first, .. }) = tracks.insert(track_id, track) {
+            let (second, audio) = (file.path, audio.display());
+            bail!("{first} and {second} are the same track; remove one of them from {audio}");
         }
     }
-    if tracks.is_empty() {
-        return Err(GtzanError::NoTracks { path: audio.to_owned() });
-    }
+    ensure!(
+        !tracks.is_empty(),
+        "{} holds no track of GTZAN; give the directory that holds blues/blues.00000.wav, or .au, and so on",
+        audio.display()
+    );
     unlisted.extend(found.unread);
     Ok(Listing {
         tracks: tracks.into_values().collect(),
@@ -180,10 +143,8 @@ mod tests {
         let both = genres(&["rock/rock.00001.wav", "rock/rock.00001.au"]);
         let error = list(both.path()).unwrap_err().to_string();
         assert!(error.contains("rock/rock.00001.au and rock/rock.00001.wav"), "{error}");
-        let error = list(genres(&["a.wav"]).path()).unwrap_err();
-        assert!(matches!(error, GtzanError::NoTracks { .. }), "{error}");
-        let error = list(Path::new("absent")).unwrap_err();
-        assert!(matches!(error, GtzanError::NoAudio { .. }), "{error}");
+        let error = list(genres(&["a.wav"]).path()).unwrap_err().to_string();
+        assert!(error.contains("holds no track of GTZAN"), "{error}");
     }
 
     proptest! {

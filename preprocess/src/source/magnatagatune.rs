@@ -1,121 +1,42 @@
-//! MagnaTagATune (Law et al., ISMIR 2009): its `annotations_final.csv` and its sixteen directories of clips enter, a
-//! [`Listing`] leaves.
+//! MagnaTagATune (Law et al., ISMIR 2009): its `annotations_final.csv` and its sixteen directories of clips.
 //!
 //! The table is separated by tabs: `clip_id`, a column of 0 and 1 for each of 188 tags, `mp3_path`. Columns are found by
-//! name, so a table with fewer tags will do. The field's split goes by the directory a clip lies in: `0` to `b` for
+//! name, so a table with fewer tags will do. The usual split goes by the directory of a clip: `0` to `b` for
 //! training, `c` for validation, `d` to `f` for the test.
 
-use super::files::{self, FoundFile, UnreadableDirectory};
-use super::{Listing, TrackSource, label_problem};
+use super::files::unlisted_mp3_files;
+use super::listing::{Listing, TrackSource, label_problem};
+use anyhow::{Context, anyhow, bail, ensure};
 use csv::StringRecord;
 use shared::dataset::split::Set;
+use shared::runtime::file_error::FileError;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const ID_COLUMN: &str = "clip_id";
 const PATH_COLUMN: &str = "mp3_path";
 
-/// A table or directory that no listing can be made from.
-#[derive(Debug, thiserror::Error)]
-pub enum MagnaTagATuneError {
-    /// The operating system refused.
-    #[error("could not read {}: {source}", path.display())]
-    Io {
-        /// The table.
-        path: PathBuf,
-        /// What the operating system answered.
-        r#source: io::Error,
-    },
-    /// The operating system refused a directory.
-    #[error(transparent)]
-    Directory(#[from] UnreadableDirectory),
-    /// Not separated by tabs, or rows of different lengths.
-    #[error("{} cannot be read as a table separated by tabs: {source}", path.display())]
-    Csv {
-        /// The table.
-        path: PathBuf,
-        /// Where and why.
-        r#source: csv::Error,
-    },
-    /// Not the column names of the annotations.
-    #[error(
-        "{} does not begin with the column names of annotations_final.csv: {detail}; give the annotations_final.csv of \
-         MagnaTagATune", path.display()
-    )]
-    Header {
-        /// The table.
-        path: PathBuf,
-        /// What is wrong with them.
-        detail: String,
-    },
-    /// A row that cannot be used.
-    #[error("{}, line {line}: {detail}", path.display())]
-    Row {
-        /// The table.
-        path: PathBuf,
-        /// Line of the file, from 1.
-        line: u64,
-        /// What is wrong.
-        detail: String,
-    },
-    /// Tags that the table does not have.
-    #[error(
-        "{} has no tag {}; its first line names those that it has", path.display(),
-        tags.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ")
-    )]
-    UnknownTags {
-        /// The table.
-        path: PathBuf,
-        /// Those of the tags that were asked for.
-        tags: Vec<String>,
-    },
-    /// Nothing to build from.
-    #[error("none of the {rows} clips in {} has any of the tags that were asked for", path.display())]
-    NoTracks {
-        /// The table.
-        path: PathBuf,
-        /// Rows of the table.
-        rows: usize,
-    },
-    /// The audio directory is missing.
-    #[error("{} is not a directory; give the one that holds the directories 0 to f", path.display())]
-    NoAudio {
-        /// What was given.
-        path: PathBuf,
-    },
-}
-
 /// Lists the clips in `annotations` that have any of `tags`, or of all tags if there are none; those that do not; and the
 /// MP3 files below `audio` that the table does not mention.
-pub fn list(audio: &Path, annotations: &Path, tags: &[String]) -> Result<Listing, MagnaTagATuneError> {
-    if !audio.is_dir() {
-        return Err(MagnaTagATuneError::NoAudio { path: audio.to_owned() });
-    }
-    let file = File::open(annotations).map_err(|source| MagnaTagATuneError::Io {
-        path: annotations.to_owned(),
-        source,
-    })?;
+pub(super) fn list(audio: &Path, annotations: &Path, tags: &[String]) -> anyhow::Result<Listing> {
+    let file = File::open(annotations).map_err(FileError::at(annotations))?;
     let clips = read_annotations(io::BufReader::new(file), annotations, tags)?;
     let rows = clips.len();
     let listed: HashSet<String> = clips.iter().map(|clip| clip.path.clone()).collect();
     let (unlabelled, tracks): (Vec<_>, Vec<_>) = clips.into_iter().partition(|clip| clip.labels.is_empty());
-    if tracks.is_empty() {
-        return Err(MagnaTagATuneError::NoTracks {
-            path: annotations.to_owned(),
-            rows,
-        });
-    }
-    let found = files::mp3_files(audio)?;
-    let is_other = |file: &&FoundFile| file.bad_name || !listed.contains(&file.path);
-    let others = found.files.iter().filter(is_other);
-    let unlisted = others.map(|file| file.unlisted(None));
+    ensure!(
+        !tracks.is_empty(),
+        "none of the {rows} clips in {} has any of the tags that were asked for",
+        annotations.display()
+    );
+    let (unlisted, notes) = unlisted_mp3_files(audio, &listed, |_| None)?;
     Ok(Listing {
         tracks,
         unlabelled,
-        unlisted: unlisted.chain(found.unread).collect(),
-        notes: found.notes,
+        unlisted,
+        notes,
     })
 }
 
@@ -127,83 +48,72 @@ struct ColumnPlaces {
     tags: Vec<(usize, String)>,
 }
 
-/// What is wrong with the first line of the table.
-enum ColumnProblem {
-    Header(String),
-    UnknownTags(Vec<String>),
-}
-
 impl ColumnPlaces {
-    fn find(names: &StringRecord, wanted: &[String]) -> Result<Self, ColumnProblem> {
-        let header = |detail: String| Err(ColumnProblem::Header(detail));
+    fn find(names: &StringRecord, wanted: &[String]) -> Result<Self, String> {
         let needed = |wanted: &str| {
             let place = names.iter().position(|name| name == wanted);
-            place.ok_or_else(|| ColumnProblem::Header(format!("the column `{wanted}` is missing")))
+            place.ok_or_else(|| format!("the column `{wanted}` is missing"))
         };
         let (id, path) = (needed(ID_COLUMN)?, needed(PATH_COLUMN)?);
         let mut seen = HashSet::new();
         let mut tags = Vec::new();
         for (place, name) in names.iter().enumerate() {
             if !seen.insert(name) {
-                return header(format!("the column `{name}` is there twice"));
+                return Err(format!("the column `{name}` is there twice"));
             }
             if place == id || place == path {
                 continue;
             }
             if name.trim().is_empty() {
-                return header(format!("column {} has no name", place + 1));
+                return Err(format!("column {} has no name", place + 1));
             }
             if let Some(problem) = label_problem(name) {
-                return header(format!("the tag {problem}"));
+                return Err(format!("the tag {problem}"));
             }
             if wanted.is_empty() || wanted.iter().any(|tag| tag == name) {
                 tags.push((place, name.to_owned()));
             }
         }
-        let unknown = wanted.iter().filter(|tag| tags.iter().all(|(_, name)| name != *tag));
-        let unknown: Vec<String> = unknown.cloned().collect();
-        if !unknown.is_empty() {
-            return Err(ColumnProblem::UnknownTags(unknown));
-        }
         Ok(Self { id, path, tags })
     }
 }
 
-/// All clips in the order of their ids, those with none of the wanted tags included; `path` is for sentences alone.
-pub fn read_annotations(
-    table: impl io::Read,
-    path: &Path,
-    wanted: &[String],
-) -> Result<Vec<TrackSource>, MagnaTagATuneError> {
-    let csv_error = |source| MagnaTagATuneError::Csv {
-        path: path.to_owned(),
-        source,
-    };
+/// All clips in the order of their ids, those with none of the wanted tags included; `path` is for error messages.
+pub fn read_annotations(table: impl io::Read, path: &Path, wanted: &[String]) -> anyhow::Result<Vec<TrackSource>> {
+    let csv = || format!("{} cannot be read as a table separated by tabs", path.display());
     let mut reader = csv::ReaderBuilder::new().delimiter(b'\t').from_reader(table);
-    let names = reader.headers().map_err(csv_error)?;
-    let places = ColumnPlaces::find(names, wanted).map_err(|problem| match problem {
-        ColumnProblem::Header(detail) => MagnaTagATuneError::Header {
-            path: path.to_owned(),
-            detail,
-        },
-        ColumnProblem::UnknownTags(tags) => MagnaTagATuneError::UnknownTags {
-            path: path.to_owned(),
-            tags,
-        },
+    let names = reader.headers().with_context(csv)?;
+    let places = ColumnPlaces::find(names, wanted).map_err(|detail| {
+        anyhow!(
+            "{} does not begin with the column names of annotations_final.csv: {detail}; give the annotations_final.csv of \
+             MagnaTagATune",
+            path.display()
+        )
     })?;
+    let unknown = wanted
+        .iter()
+        .filter(|tag| places.tags.iter().all(|(_, name)| name != *tag));
+    let unknown: Vec<String> = unknown.map(|tag| format!("`{tag}`")).collect();
+    ensure!(
+        unknown.is_empty(),
+        "{} has no tag {}; its first line names those that it has",
+        path.display(),
+        unknown.join(", ")
+    );
     let (mut clips, mut seen) = (Vec::new(), HashSet::new());
     let mut row = StringRecord::new();
-    while reader.read_record(&mut row).map_err(csv_error)? {
-        let fail = |detail: String| MagnaTagATuneError::Row {
-            path: path.to_owned(),
-            line: row.position().map_or(0, csv::Position::line),
-            detail,
-        };
-        let clip = clip(&row, &places).map_err(fail)?;
-        if !seen.insert(clip.track_id) {
-            return Err(fail(format!("clip {} is listed a second time", clip.track_id)));
+    while reader.read_record(&mut row).with_context(csv)? {
+        let clip = clip(&row, &places).and_then(|clip| match seen.insert(clip.track_id) {
+            true => Ok(clip),
+            false => Err(format!("clip {} is listed a second time", clip.track_id)),
+        });
+        match clip {
+            Ok(clip) => clips.push(clip),
+            Err(detail) => {
+                let line = row.position().map_or(0, csv::Position::line);
+                bail!("{}, line {line}: {detail}", path.display());
+            }
         }
-        clips.push(clip);
     }
     clips.sort_by_key(|clip| clip.track_id);
     Ok(clips)
@@ -232,11 +142,11 @@ fn clip(row: &StringRecord, places: &ColumnPlaces) -> Result<TrackSource, String
     })
 }
 
-/// `artist-album-01-title-0-29.mp3`: what stands before the first and before the second `-`.
+/// `artist-album-01-title-0-29.mp3`: what is before the first and before the second `-`.
 fn artist_and_album(path: &str) -> (Option<String>, Option<String>) {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     let mut parts = name.split('-');
-    // The last part is no artist and no album, wherever it stands: it ends with the extension.
+    // The last part is no artist and no album, wherever it is: it ends with the extension.
     parts.next_back();
     let mut next = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
     (next(), next())
@@ -269,7 +179,7 @@ mod tests {
         tags.iter().map(|tag| (*tag).to_owned()).collect()
     }
 
-    fn read(table: &str, wanted: &[&str]) -> Result<Vec<TrackSource>, MagnaTagATuneError> {
+    fn read(table: &str, wanted: &[&str]) -> anyhow::Result<Vec<TrackSource>> {
         read_annotations(table.as_bytes(), Path::new("annotations_final.csv"), &tags(wanted))
     }
 
@@ -344,7 +254,7 @@ mod tests {
             ),
             ("1\t0\n", "separated by tabs"),
         ] {
-            let error = read(&format!("{header}{rows}"), &[]).unwrap_err().to_string();
+            let error = format!("{:#}", read(&format!("{header}{rows}"), &[]).unwrap_err());
             assert!(error.contains(expected), "{error} should contain {expected}");
         }
         for (table, expected) in [
@@ -378,12 +288,9 @@ mod tests {
         let unlisted: Vec<&str> = listing.unlisted.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(unlisted, ["c/stray.mp3"]);
         fs::write(&table, "clip_id\tguitar\tmp3_path\n1\t0\t0/a.mp3\n").unwrap();
-        let error = list(&audio, &table, &[]).unwrap_err();
-        assert!(matches!(error, MagnaTagATuneError::NoTracks { rows: 1, .. }), "{error}");
-        let error = list(&root.path().join("absent"), &table, &[]).unwrap_err();
-        assert!(matches!(error, MagnaTagATuneError::NoAudio { .. }), "{error}");
-        let error = list(&audio, &root.path().join("absent"), &[]).unwrap_err();
-        assert!(matches!(error, MagnaTagATuneError::Io { .. }), "{error}");
+        let refused = |table: &Path| list(&audio, table, &[]).unwrap_err().to_string();
+        assert!(refused(&table).contains("none of the 1 clips"));
+        assert!(refused(&root.path().join("absent")).contains("could not use"));
     }
 
     proptest! {

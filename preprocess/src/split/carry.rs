@@ -1,17 +1,17 @@
 //! Makes the splits of a data set for one of its feature sets too, with that one's normalization.
 
-use super::MakeSplitError;
 use shared::dataset::manifest::TrackRow;
-use shared::dataset::split::{self, SPLITS_DIRECTORY, Split, SplitError, SplitIndex, SplitRow};
+use shared::dataset::split::{self, SPLITS_DIRECTORY, Split, SplitError, SplitIndex};
 use shared::dataset::statistics::Normalization;
 use shared::dataset::{self, Dataset};
+use shared::runtime::file_error::FileError;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
 /// Makes the splits of the data set in `root` that its feature set in `set` lacks, and makes the same one the current
 /// split. Returns the names of all splits of the feature set.
-pub fn carry_over(root: &Path, set: &Path) -> Result<Vec<String>, MakeSplitError> {
+pub fn carry_over(root: &Path, set: &Path) -> anyhow::Result<Vec<String>> {
     let (from, to) = (Dataset::read_index(root)?, Dataset::read_index(set)?);
     let tracks = dataset::read_tracks(set, &to)?;
     let rows: HashMap<u64, &TrackRow> = tracks.iter().map(|row| (row.track_id, row)).collect();
@@ -33,15 +33,7 @@ pub fn carry_over(root: &Path, set: &Path) -> Result<Vec<String>, MakeSplitError
         let training: HashSet<u64> = split.tracks[&split::Set::Train].iter().copied().collect();
         let own = summaries.iter().filter(|summary| training.contains(&summary.track_id));
         let normalization = Normalization::from_summaries(own, to.features.n_mels)?;
-        let row = |&track_id: &u64| SplitRow {
-            track_id,
-            labels: rows[&track_id].labels.clone(),
-        };
-        let lists: BTreeMap<_, Vec<SplitRow>> = split
-            .tracks
-            .iter()
-            .map(|(&of, ids)| (of, ids.iter().map(row).collect()))
-            .collect();
+        let lists = split.rows(&rows);
         let index = SplitIndex {
             dataset: to.checksum.clone(),
             checksum: String::new(),
@@ -61,22 +53,18 @@ pub fn carry_over(root: &Path, set: &Path) -> Result<Vec<String>, MakeSplitError
 }
 
 /// Copies the splits of a data set into another directory.
-pub fn copy_all(from: &Path, to: &Path) -> Result<(), MakeSplitError> {
-    let io_error = |path: &Path| {
-        let path = path.to_owned();
-        move |source| MakeSplitError::Io { path, source }
-    };
+pub fn copy_all(from: &Path, to: &Path) -> anyhow::Result<()> {
     for name in split::names(from)? {
         let (source, target) = (split::directory(from, &name)?, split::directory(to, &name)?);
-        fs::create_dir_all(&target).map_err(io_error(&target))?;
-        for entry in fs::read_dir(&source).map_err(io_error(&source))? {
-            let path = entry.map_err(io_error(&source))?.path();
+        fs::create_dir_all(&target).map_err(FileError::at(&target))?;
+        for entry in fs::read_dir(&source).map_err(FileError::at(&source))? {
+            let path = entry.map_err(FileError::at(&source))?.path();
             let copy = target.join(path.file_name().unwrap_or_default());
-            fs::copy(&path, &copy).map_err(io_error(&copy))?;
+            fs::copy(&path, &copy).map_err(FileError::at(&copy))?;
         }
     }
     if let Some(current) = split::current(from)? {
-        fs::create_dir_all(to.join(SPLITS_DIRECTORY)).map_err(io_error(to))?;
+        fs::create_dir_all(to.join(SPLITS_DIRECTORY)).map_err(FileError::at(to))?;
         split::set_current(to, &current)?;
     }
     Ok(())

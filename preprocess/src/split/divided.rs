@@ -1,11 +1,17 @@
-//! A data set while it is split: its tracks become sets, and sets become files.
+//! A data set while it is divided: its tracks become sets, and sets become files.
 
-use super::{GroupBy, MakeSplitError, Ratios, audit};
+use super::audit;
+use super::carry::carry_over;
+use super::groups::GroupBy;
+use super::lock::lock;
+use super::ratios::Ratios;
+use crate::build::feature_sets::feature_sets;
+use anyhow::{anyhow, bail};
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::split::{self, Fold, Set, Split, SplitIndex, SplitRow};
 use shared::dataset::statistics::{Normalization, TrackSummary};
 use shared::dataset::{self, DatasetIndex};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The tables of a data set that is being split.
@@ -27,12 +33,12 @@ pub(super) struct Description {
 }
 
 impl<'a> DividedDataset<'a> {
-    pub(super) fn read(root: &'a Path, index: &'a DatasetIndex) -> Result<Self, MakeSplitError> {
+    pub(super) fn read(root: &'a Path, index: &'a DatasetIndex) -> anyhow::Result<Self> {
         if let Some(part) = &index.source.part {
-            return Err(MakeSplitError::APart {
-                path: root.to_owned(),
-                part: part.clone(),
-            });
+            let path = root.display();
+            bail!(
+                "{path} is part {part} of a data set; put all parts together with `preprocess merge`, and split that"
+            );
         }
         Ok(Self {
             root,
@@ -52,15 +58,13 @@ impl<'a> DividedDataset<'a> {
         }
     }
 
-    pub(super) fn impossible(&self, reason: String) -> MakeSplitError {
-        MakeSplitError::Impossible {
-            path: self.root.to_owned(),
-            reason,
-        }
+    /// The tracks cannot be divided so.
+    pub(super) fn impossible(&self, reason: &str) -> anyhow::Error {
+        anyhow!("{}: {reason}", self.root.display())
     }
 
     /// The split in which the tracks, in the order of the table, have these sets.
-    pub(super) fn split(&self, description: Description, sets: &[Set]) -> Result<Split, MakeSplitError> {
+    pub(super) fn split(&self, description: Description, sets: &[Set]) -> anyhow::Result<Split> {
         let mut lists: BTreeMap<Set, Vec<u64>> = Set::ALL.into_iter().map(|set| (set, Vec::new())).collect();
         for (row, set) in self.tracks.iter().zip(sets) {
             lists.entry(*set).or_default().push(row.track_id);
@@ -90,17 +94,17 @@ impl<'a> DividedDataset<'a> {
 
     /// Writes the splits that are not there yet, all or none of them, and makes the first one the current split.
     /// Returns whether all of them were there.
-    pub(super) fn publish(&self, splits: &[Split]) -> Result<bool, MakeSplitError> {
+    pub(super) fn publish(&self, splits: &[Split]) -> anyhow::Result<bool> {
         let mut new = Vec::new();
         for split in splits {
             let name = &split.index.name;
             if !split::directory(self.root, name)?.exists() {
                 new.push((split, self.rows(split)));
             } else if !is_same(&Split::read(self.root, self.index, Some(name))?, split) {
-                return Err(MakeSplitError::Exists {
-                    path: self.root.to_owned(),
-                    name: name.clone(),
-                });
+                bail!(
+                    "{} has a split `{name}` already, and it is another one; give this one another --name",
+                    self.root.display()
+                );
             }
         }
         let existed = new.is_empty();
@@ -115,14 +119,21 @@ impl<'a> DividedDataset<'a> {
     }
 
     fn rows(&self, split: &Split) -> BTreeMap<Set, Vec<SplitRow>> {
-        let labels: HashMap<u64, &TrackRow> = self.tracks.iter().map(|row| (row.track_id, row)).collect();
-        let row = |&track_id: &u64| SplitRow {
-            track_id,
-            labels: labels[&track_id].labels.clone(),
-        };
-        let lists = split.tracks.iter();
-        lists.map(|(&set, ids)| (set, ids.iter().map(row).collect())).collect()
+        let rows = self.tracks.iter().map(|row| (row.track_id, row)).collect();
+        split.rows(&rows)
     }
+}
+
+/// Does this to a data set while no other process makes or removes splits of it, and carries what was made over to the
+/// feature sets.
+pub(super) fn divide<R>(root: &Path, make: impl Fn(&DividedDataset<'_>) -> anyhow::Result<R>) -> anyhow::Result<R> {
+    // Who is first may be a cron job, who is second a person; neither takes long.
+    let _lock = lock(root)?;
+    let report = dataset::consistently(root, |index| make(&DividedDataset::read(root, index)?))?;
+    for set in feature_sets(root)? {
+        carry_over(root, &set)?;
+    }
+    Ok(report)
 }
 
 /// Whether two splits differ at most in what is filled in when they are written.

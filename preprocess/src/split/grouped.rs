@@ -6,8 +6,7 @@
 //! are dealt out several times in other orders, and the best division is taken.
 
 use super::balance::Balance;
-use super::groups::{Group, groups};
-use super::strategy::GroupBy;
+use super::groups::{Group, GroupBy, groups};
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 use shared::dataset::manifest::TrackRow;

@@ -3,12 +3,44 @@
 //! Tracks of the same recording are always tied. Artists tie tracks together, and albums tie artists, if asked to (a
 //! compilation ties everybody on it).
 
-use super::strategy::GroupBy;
+use crate::build::ties::Ties;
+use clap::ValueEnum;
 use shared::dataset::manifest::TrackRow;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
 
-/// Tracks that stay together.
+/// A column of the table; tracks with the same value are of one group.
+pub(super) type Column = fn(&TrackRow) -> &String;
+
+/// What keeps tracks together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GroupBy {
+    /// Tracks of one artist.
+    Artist,
+    /// Tracks of one artist, and artists that share an album, as they do on compilations.
+    ArtistAlbum,
+    /// Tracks of one recording. Those of another grouping stay together too.
+    Recording,
+}
+
+impl GroupBy {
+    /// The word on the command line and in `split.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Artist => "artist",
+            Self::ArtistAlbum => "artist-album",
+            Self::Recording => "recording",
+        }
+    }
+
+    /// The columns that tie tracks together, apart from `recording`, which always does.
+    pub(super) fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Artist => &[|row| &row.artist],
+            Self::ArtistAlbum => &[|row| &row.artist, |row| &row.album],
+            Self::Recording => &[],
+        }
+    }
+}
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     /// Rows of the table.
@@ -18,7 +50,6 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// The number of tracks.
     pub(super) fn size(&self) -> f64 {
         self.members.len() as f64
     }
@@ -53,38 +84,6 @@ pub(super) fn groups(tracks: &[TrackRow], by: GroupBy) -> Vec<Group> {
             classes: classes.into_iter().collect(),
         })
         .collect()
-}
-
-/// Union-find; a component's root is its first track.
-struct Ties {
-    parents: Vec<usize>,
-}
-
-impl Ties {
-    fn new(count: usize) -> Self {
-        Self {
-            parents: (0..count).collect(),
-        }
-    }
-
-    fn root(&mut self, mut at: usize) -> usize {
-        while self.parents[at] != at {
-            self.parents[at] = self.parents[self.parents[at]];
-            at = self.parents[at];
-        }
-        at
-    }
-
-    /// Ties those together that have the same key.
-    fn tie<Key: Eq + Hash>(&mut self, keys: impl Iterator<Item = Option<Key>>) {
-        let mut first_with: HashMap<Key, usize> = HashMap::new();
-        for (at, key) in keys.enumerate() {
-            let Some(key) = key else { continue };
-            let first = *first_with.entry(key).or_insert(at);
-            let (a, b) = (self.root(first), self.root(at));
-            self.parents[a.max(b)] = a.min(b);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -10,13 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 const NAMED: usize = 10;
 /// Percentages of the smaller sets that are tried, in this order.
 const PERCENTAGES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 33.0];
-/// Most folds that are tried.
 const MOST_FOLDS: usize = 10;
 /// Fewest folds that there can be: a set each.
 const FEWEST_FOLDS: usize = 3;
 
 /// The classes that a set lacks although the split has them and the set has tracks.
-pub(crate) fn missing(index: &SplitIndex, set: Set) -> Vec<&str> {
+pub fn missing(index: &SplitIndex, set: Set) -> Vec<&str> {
     let Some(counts) = index
         .counts
         .get(&set)
@@ -55,9 +54,7 @@ fn list(classes: &[&str]) -> String {
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asked {
-    /// Shares of train, val and test.
     Ratios([f64; 3]),
-    /// So many folds.
     Folds(usize),
 }
 
@@ -199,7 +196,7 @@ fn fold_candidates(asked: Asked) -> Vec<(String, Vec<f64>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::strategy::GroupBy;
+    use super::super::groups::GroupBy;
     use super::super::testing::{row, track_by};
     use super::*;
 

@@ -8,7 +8,6 @@ use std::str::FromStr;
 pub struct Ratios([f64; 3]);
 
 impl Ratios {
-    /// The shares.
     pub fn shares(self) -> [f64; 3] {
         self.0
     }

@@ -1,51 +1,16 @@
 //! How tracks are divided: a function of the rows of the table and of the seed. Nothing is read or written here.
 
+use super::groups::GroupBy;
 use super::ratios::{Ratios, apportion};
 use super::{grouped, iterative, stratified};
-use clap::ValueEnum;
 use rand::seq::SliceRandom;
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::split::Set;
 use shared::runtime::rng::{self, Purpose};
 
-/// A column of the table; tracks with the same value are of one group.
-pub(super) type Column = fn(&TrackRow) -> &String;
-
-/// What keeps tracks together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum GroupBy {
-    /// Tracks of one artist.
-    Artist,
-    /// Tracks of one artist, and artists that share an album, as they do on compilations.
-    ArtistAlbum,
-    /// Tracks of one recording. Those of another grouping stay together too.
-    Recording,
-}
-
-impl GroupBy {
-    /// The word on the command line and in `split.json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Artist => "artist",
-            Self::ArtistAlbum => "artist-album",
-            Self::Recording => "recording",
-        }
-    }
-
-    /// The columns that tie tracks together, apart from `recording`, which always does.
-    pub(super) fn columns(self) -> &'static [Column] {
-        match self {
-            Self::Artist => &[|row| &row.artist],
-            Self::ArtistAlbum => &[|row| &row.artist, |row| &row.album],
-            Self::Recording => &[],
-        }
-    }
-}
-
 /// How tracks are divided into any number of parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Shuffled and cut.
     Random,
     /// Each class shuffled and cut by itself; if tracks have several labels, iterative stratification.
     Stratified,
@@ -109,13 +74,9 @@ fn random(tracks: usize, shares: &[f64], seed: u64) -> Vec<usize> {
 /// How tracks come into train, val and test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Strategy {
-    /// By a method.
     Drawn {
-        /// The method.
         method: Method,
-        /// Shares of the sets.
         ratios: Ratios,
-        /// What the division is drawn with.
         seed: u64,
     },
     /// As the source divides its tracks.
@@ -153,10 +114,7 @@ impl Strategy {
 }
 
 fn official(tracks: &[TrackRow]) -> Result<Vec<Set>, String> {
-    let sets: Vec<Option<Set>> = tracks
-        .iter()
-        .map(|row| Set::ALL.into_iter().find(|set| set.name() == row.official_split))
-        .collect();
+    let sets: Vec<Option<Set>> = tracks.iter().map(|row| Set::named(&row.official_split)).collect();
     let missing = sets.iter().filter(|set| set.is_none()).count();
     if missing == tracks.len() {
         return Err("the source of this data set has no split of its own; use another --strategy".into());

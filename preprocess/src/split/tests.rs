@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::testing::{Collection, contents, tone};
-use shared::dataset::split::LeakAudit;
+use shared::dataset::Dataset;
+use shared::dataset::split::{self, LeakAudit, Set, Split};
+use std::fs;
+use std::path::Path;
 
 fn collection() -> Collection {
     let mut collection = Collection::new();
@@ -62,11 +65,8 @@ fn a_name_that_is_taken_is_refused_unless_it_is_the_same_split() {
         name: Some("random-3".into()),
         ..random(&root, 4)
     };
-    let error = make(&other).unwrap_err();
-    assert!(
-        matches!(&error, MakeSplitError::Exists { name, .. } if name == "random-3"),
-        "{error}"
-    );
+    let error = make(&other).unwrap_err().to_string();
+    assert!(error.contains("has a split `random-3` already"), "{error}");
     assert_eq!(contents(&root), before);
     // Making an old split again makes it the current one.
     make(&random(&root, 4)).unwrap();
@@ -121,11 +121,8 @@ fn folds_are_made_all_or_none() {
     };
     make(&taken).unwrap();
     let before = contents(&root);
-    let error = make_folds(&folds(&root, Some("mine"))).unwrap_err();
-    assert!(
-        matches!(&error, MakeSplitError::Exists { name, .. } if name == "mine-3"),
-        "{error}"
-    );
+    let error = make_folds(&folds(&root, Some("mine"))).unwrap_err().to_string();
+    assert!(error.contains("has a split `mine-3` already"), "{error}");
     assert!(make_folds(&folds(&root, Some("../mine"))).is_err());
     assert_eq!(contents(&root), before);
     // Folds that were lost are made again.
@@ -184,7 +181,7 @@ fn pruning_keeps_only_the_current_split() {
     let collection = collection();
     collection.build("out").unwrap();
     let root = collection.out("out");
-    assert!(matches!(prune(&root), Err(MakeSplitError::NoCurrent { .. })));
+    assert!(prune(&root).unwrap_err().to_string().contains("has no current split"));
     for seed in 1..4 {
         make(&random(&root, seed)).unwrap();
     }

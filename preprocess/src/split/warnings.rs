@@ -1,8 +1,9 @@
 //! What the user should know about a split that was made: classes that a set lacks, leaks, and what is unknown.
 
 use super::divided::DividedDataset;
+use super::groups::GroupBy;
 use super::missing::{Advisor, Asked, describe, missing};
-use super::{FoldsConfig, GroupBy, Method, Strategy};
+use super::strategy::{Method, Strategy};
 use shared::dataset::split::{Leak, LeakAudit, Set, Split};
 use std::collections::BTreeSet;
 
@@ -24,7 +25,13 @@ pub(super) fn of_split(dataset: &DividedDataset<'_>, strategy: &Strategy, split:
     warnings
 }
 
-pub(super) fn of_folds(dataset: &DividedDataset<'_>, config: &FoldsConfig, splits: &[Split]) -> Vec<String> {
+pub(super) fn of_folds(
+    dataset: &DividedDataset<'_>,
+    method: Method,
+    folds: usize,
+    seed: u64,
+    splits: &[Split],
+) -> Vec<String> {
     // A validation set is the test set of another fold.
     let lacking: Vec<(String, Vec<&str>)> = splits
         .iter()
@@ -35,11 +42,11 @@ pub(super) fn of_folds(dataset: &DividedDataset<'_>, config: &FoldsConfig, split
             })
         })
         .collect();
-    let advisor = || Advisor::new(&dataset.tracks, config.method, config.seed);
-    let asked = Asked::Folds(config.folds);
+    let advisor = || Advisor::new(&dataset.tracks, method, seed);
+    let asked = Asked::Folds(folds);
     let mut warnings = missing_classes(dataset, &lacking, |classes| advisor().advice(classes, asked));
     if let Some(first) = splits.first() {
-        warnings.extend(unknown_artists(dataset, config.method, &first.index.leaks));
+        warnings.extend(unknown_artists(dataset, method, &first.index.leaks));
         warnings.extend(leaks(&splits.iter().collect::<Vec<_>>()));
         warnings.extend(constant_bands(dataset, first));
     }

@@ -1,87 +1,30 @@
-//! `preprocess verify --repair`: what is wrong with shards enters; the shards as they were leave.
+//! Makes bad shards what they were.
 //!
-//! A shard is rebuilt beside the bad one, out of what is still good in it and, for the rest, out of the audio files. It
+//! A shard is rebuilt in a directory of its own, out of what is still good in it and, for the rest, out of the audio files. It
 //! takes the bad one's place only if every byte is as recorded.
 
-use super::Problem;
-use super::shards::recorded_blake3;
+use super::report::Problem;
 use crate::build::ordered::{self, Bounds};
 use crate::build::shard_writer::file_record;
-use crate::source::audio_directory::AudioDirectory;
+use crate::build::threads::PerThread;
+use crate::source::AudioDirectory;
+use anyhow::{anyhow, bail, ensure};
 use half::f16;
 use shared::audio::extract::Extractor;
-use shared::audio::validate::{Rejection, ValidateConfig};
-use shared::dataset::integrity::rows_by_shard;
+use shared::audio::validate::ValidateConfig;
+use shared::dataset::integrity::{recorded_blake3, rows_by_shard};
 use shared::dataset::manifest::TrackRow;
-use shared::dataset::shard::{MappedShard, ShardKind, ShardWriteError, ShardWriter};
-use shared::dataset::{self, Dataset, DatasetError, DatasetIndex};
+use shared::dataset::shard::{MappedShard, ShardKind, ShardWriter};
+use shared::dataset::{self, Dataset, DatasetIndex};
 use shared::runtime::atomic_file::sync_directory;
+use shared::runtime::file_error::FileError;
+use shared::runtime::lock;
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
-use std::io;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 /// Below the data set's directory. What a crash leaves there is written over by the next repair.
 const BENCH_DIRECTORY: &str = ".repair";
-
-/// A shard that could not be rebuilt. The bad file is still there.
-#[derive(Debug, thiserror::Error)]
-pub enum RepairError {
-    /// Without tables nothing can be rebuilt.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// Another process is at it.
-    #[error("{} is being repaired by another process; wait for it to end", path.display())]
-    Locked {
-        /// The data set.
-        path: PathBuf,
-    },
-    /// An audio file no longer decodes.
-    #[error(
-        "track {track_id} cannot be rebuilt from {}: {rejection}; give the audio directory with --audio if it has moved",
-        path.display()
-    )]
-    Source {
-        /// The track.
-        track_id: u64,
-        /// Its audio file.
-        path: PathBuf,
-        /// What is wrong with the file.
-        rejection: Rejection,
-    },
-    /// An audio file gives other samples now, or this machine other spectrograms.
-    #[error(
-        "track {track_id}, rebuilt from {}, has another {} than was recorded: the file has changed, or the data set was \
-         built by another version of the program or on another kind of processor; build it again", path.display(),
-        kind.name()
-    )]
-    Differs {
-        /// The track.
-        track_id: u64,
-        /// What it was rebuilt from.
-        path: PathBuf,
-        /// Which tensor.
-        kind: ShardKind,
-    },
-    /// The new shard could not be written.
-    #[error(transparent)]
-    Write(#[from] ShardWriteError),
-    /// The new shard is not the old one, though every track is.
-    #[error("{} was rebuilt and its header is not as recorded; build the data set again", path.display())]
-    Header {
-        /// The shard.
-        path: PathBuf,
-    },
-    /// The operating system refused.
-    #[error("could not use {}: {source}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the operating system answered.
-        r#source: io::Error,
-    },
-}
 
 /// Rebuilds the shards that `problems` names, with audio files from `audio` or from where the index says, and returns
 /// their paths relative to the data set.
@@ -90,7 +33,7 @@ pub fn repair(
     problems: &[Problem],
     audio: Option<&Path>,
     pool: &rayon::ThreadPool,
-) -> Result<Vec<String>, RepairError> {
+) -> anyhow::Result<Vec<String>> {
     let mut bad: BTreeMap<usize, Vec<ShardKind>> = BTreeMap::new();
     for (kind, number) in problems.iter().filter_map(|problem| problem.shard) {
         let kinds = bad.entry(number).or_default();
@@ -134,20 +77,16 @@ struct Bench {
 }
 
 impl Bench {
-    fn set_up(root: &Path) -> Result<Self, RepairError> {
-        let io_error = |path: &Path, source| RepairError::Io {
-            path: path.to_owned(),
-            source,
-        };
+    fn set_up(root: &Path) -> anyhow::Result<Self> {
         let directory = root.join(BENCH_DIRECTORY);
         let shards = directory.join("shards");
-        fs::create_dir_all(&shards).map_err(|source| io_error(&shards, source))?;
-        let path = directory.join("lock");
-        let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { directory, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(RepairError::Locked { path: root.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
+        fs::create_dir_all(&shards).map_err(FileError::at(&shards))?;
+        match lock::attempt(&directory.join("lock"))? {
+            Some(lock) => Ok(Self { directory, _lock: lock }),
+            None => bail!(
+                "{} is being repaired by another process; wait for it to end",
+                root.display()
+            ),
         }
     }
 }
@@ -167,7 +106,6 @@ struct BadPair<'a> {
     number: usize,
     kinds: &'a [ShardKind],
     audio: &'a Path,
-    /// Where the new shards are made.
     bench: &'a Path,
 }
 
@@ -178,11 +116,7 @@ struct Rebuilt {
 }
 
 impl BadPair<'_> {
-    fn rebuild(&self, pool: &rayon::ThreadPool) -> Result<(), RepairError> {
-        let io_error = |path: &Path, source| RepairError::Io {
-            path: path.to_owned(),
-            source,
-        };
+    fn rebuild(&self, pool: &rayon::ThreadPool) -> anyhow::Result<()> {
         let mut writers = Vec::new();
         for &kind in self.kinds {
             writers.push((
@@ -194,17 +128,19 @@ impl BadPair<'_> {
         for (kind, writer) in writers {
             let inside = kind.path(self.number);
             let path = self.root.join(&inside);
-            if file_record(writer.finish()?) != *self.index.shards[self.number].file(kind) {
-                return Err(RepairError::Header { path });
-            }
+            ensure!(
+                file_record(writer.finish()?) == *self.index.shards[self.number].file(kind),
+                "{} was rebuilt and its header is not as recorded; build the data set again",
+                path.display()
+            );
             fs::rename(self.bench.join(&inside), &path)
                 .and_then(|()| sync_directory(&self.root.join("shards")))
-                .map_err(|source| io_error(&path, source))?;
+                .map_err(FileError::at(&path))?;
         }
         Ok(())
     }
 
-    fn fill(&self, pool: &rayon::ThreadPool, writers: &mut [(ShardKind, ShardWriter)]) -> Result<(), RepairError> {
+    fn fill(&self, pool: &rayon::ThreadPool, writers: &mut [(ShardKind, ShardWriter)]) -> anyhow::Result<()> {
         let remains = Remains::of(self);
         // What was kept is rebuilt whatever a build would say of it today; but a file that has become longer than it
         // was is another one, and need not be decoded to its end.
@@ -213,19 +149,13 @@ impl BadPair<'_> {
             max_samples: longest.unwrap_or(0),
             ..ValidateConfig::default()
         };
-        let extractors: Vec<Mutex<Extractor>> = (0..pool.current_num_threads())
-            .map(|_| Mutex::new(Extractor::new(&self.index.features, &validate)))
-            .collect();
-        let work = |at: usize| {
-            let thread = rayon::current_thread_index().expect("work runs on the pool's threads");
-            let mut extractor = extractors[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            self.track(&mut extractor, self.rows[at], &remains)
-        };
+        let extractors = PerThread::new(pool, || Extractor::new(&self.index.features, &validate));
+        let work = |at: usize| extractors.with(|extractor| self.track(extractor, self.rows[at], &remains));
         let bounds = Bounds {
             items: 3 * pool.current_num_threads(),
             weight: 64 << 20,
         };
-        let weight = |rebuilt: &Result<Rebuilt, RepairError>| {
+        let weight = |rebuilt: &anyhow::Result<Rebuilt>| {
             rebuilt
                 .as_ref()
                 .map_or(0, |rebuilt| 2 * (rebuilt.waveform.len() + rebuilt.mel.len()))
@@ -242,17 +172,18 @@ impl BadPair<'_> {
         })
     }
 
-    fn track(&self, extractor: &mut Extractor, row: &TrackRow, remains: &Remains) -> Result<Rebuilt, RepairError> {
+    fn track(&self, extractor: &mut Extractor, row: &TrackRow, remains: &Remains) -> anyhow::Result<Rebuilt> {
         let path = self.audio.join(&row.path);
         let check = |kind: ShardKind, bytes: &[u8]| {
-            if fits(row, kind, bytes) {
-                return Ok(());
-            }
-            Err(RepairError::Differs {
-                track_id: row.track_id,
-                path: path.clone(),
-                kind,
-            })
+            ensure!(
+                fits(row, kind, bytes),
+                "track {}, rebuilt from {}, has another {} than was recorded: the file has changed, or the data set was built \
+                 by another version of the program or on another kind of processor; build it again",
+                row.track_id,
+                path.display(),
+                kind.name()
+            );
+            Ok(())
         };
         let wants = |kind| self.kinds.contains(&kind);
         let good_mel = remains.mel(row).filter(|_| wants(ShardKind::Mel));
@@ -263,10 +194,12 @@ impl BadPair<'_> {
             None => {
                 let inside = AudioDirectory::new(self.audio).file(&row.path);
                 let decoded = inside.and_then(|file| extractor.read_waveform(&file));
-                let decoded = decoded.map_err(|rejection| RepairError::Source {
-                    track_id: row.track_id,
-                    path: path.clone(),
-                    rejection,
+                let decoded = decoded.map_err(|rejection| {
+                    anyhow!(
+                        "track {} cannot be rebuilt from {}: {rejection}; give the audio directory with --audio if it has moved",
+                        row.track_id,
+                        path.display()
+                    )
                 })?;
                 check(ShardKind::Waveform, bytemuck::cast_slice(&decoded.samples))?;
                 decoded.samples
@@ -289,7 +222,7 @@ fn fits(row: &TrackRow, kind: ShardKind, bytes: &[u8]) -> bool {
     blake3::hash(bytes).to_hex().as_str() == recorded_blake3(row, kind)
 }
 
-/// The pair as it lies there, as far as its headers can be read.
+/// The bad pair, as far as its headers can be read.
 struct Remains {
     waveforms: Option<MappedShard>,
     mels: Option<MappedShard>,

@@ -1,13 +1,11 @@
-//! One shard file enters; what is wrong with it leaves.
+//! What is wrong with one shard file.
 
-use super::{Problem, VerifyProgress, without_path};
+use super::report::{Problem, VerifyProgress, without_path};
 use shared::dataset::integrity::shard_problems;
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::shard::ShardKind;
 use shared::dataset::{DatasetIndex, own_file};
 use std::path::Path;
-
-pub(super) use shared::dataset::integrity::recorded_blake3;
 
 /// Checks the file's size, its header, and every tensor.
 pub(super) fn problems(

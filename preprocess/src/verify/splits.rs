@@ -1,6 +1,6 @@
-//! The splits of a data set enter; what is wrong with them leaves.
+//! What is wrong with the splits of a data set.
 
-use super::Problem;
+use super::report::Problem;
 use crate::split::{audit, count};
 use shared::dataset::DatasetIndex;
 use shared::dataset::manifest::{self, TrackRow};
@@ -50,7 +50,9 @@ pub(super) fn problems(
                 format!("it names the split `{name}`, which does not exist"),
             ));
         }
-        Ok(None) if !names.is_empty() => found.push(Problem::new(current, "it is missing, so no split is live")),
+        Ok(None) if !names.is_empty() => {
+            found.push(Problem::new(current, "it is missing, so no split is the current one"))
+        }
         Ok(_) => {}
         Err(error) => found.push(Problem::new(current, error.to_string())),
     }
@@ -62,7 +64,7 @@ fn read(root: &Path, index: &DatasetIndex, name: &str) -> Result<Split, Problem>
     Split::read(root, index, Some(name)).map_err(|error| {
         let (path, detail) = match &error {
             SplitError::Damaged { path, detail } => (path.as_path(), detail.clone()),
-            SplitError::Io { path, source } => (path.as_path(), format!("it cannot be read: {source}")),
+            SplitError::File(error) => (error.path.as_path(), format!("it cannot be read: {}", error.source)),
             SplitError::Stale { path } => (path.as_path(), "it was made for another build of this data set".into()),
             other => (root, other.to_string()),
         };

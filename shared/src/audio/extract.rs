@@ -1,5 +1,5 @@
-//! One audio file enters; its waveform at the data set's rate, its mel spectrogram, its sums and statistics and its
-//! checksums leave, or the reason why not.
+//! Makes what a data set holds of one audio file: its waveform at the data set's rate, its mel spectrogram, its sums and
+//! statistics and its checksums, or the reason why not.
 //!
 //! The file is decoded, mixed down, resampled and quantized frame by frame; only the 16-bit waveform is ever whole. The
 //! spectrogram and the statistics are those of the 16-bit samples, so they can be made again from a shard. Nothing is written here.
@@ -8,7 +8,7 @@ use crate::audio::validate::{self, Rejection, ValidateConfig, peak};
 use crate::audio::watchdog::{Patience, Stalls, Supervised};
 use crate::audio::waveform::{Waveform, WaveformReader};
 use crate::dataset::manifest::Flag;
-use crate::dataset::statistics::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
+use crate::dataset::statistics::TrackSummary;
 use crate::dsp::decibel::{Reference, power_to_db};
 use crate::dsp::features::FeatureConfig;
 use crate::dsp::mel::{MelScratch, MelSpectrogram};
@@ -87,7 +87,7 @@ impl Extractor {
         let waveform = self.read_waveform(path)?;
         let samples = waveform.samples;
         self.validate
-            .judge(&waveform.report.decoding, samples.len(), peak(&samples))?;
+            .evaluate(&waveform.report.decoding, samples.len(), peak(&samples))?;
         let flags = validate::flags(&waveform.report.decoding, &samples, waveform.clipped_samples);
         let mel = self.mel(&samples);
         let checksum = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
@@ -107,14 +107,11 @@ impl Extractor {
     }
 
     fn summary(&mut self, track_id: u64, samples: &[i16], mel: &[f16]) -> TrackSummary {
-        let (mut mfcc, mut chroma) = (vec![0.0; MFCC_STATISTICS], vec![0.0; CHROMA_STATISTICS]);
+        let mut summary = TrackSummary::new(track_id, samples, mel, &self.features);
         let scratch = &mut self.statistics_scratch;
-        self.statistics.compute(samples, scratch, &mut mfcc, &mut chroma);
-        TrackSummary {
-            mfcc,
-            chroma,
-            ..TrackSummary::new(track_id, samples, mel, &self.features)
-        }
+        self.statistics
+            .compute(samples, scratch, &mut summary.mfcc, &mut summary.chroma);
+        summary
     }
 
     /// Decodes a whole file. A panic of the decoder is a rejection, and so is one that comes to no end.
@@ -168,6 +165,7 @@ impl MelExtractor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::statistics::{CHROMA_STATISTICS, MFCC_STATISTICS};
 
     /// A mono WAV file of 16 bits at 44,100 Hz.
     fn wav(samples: &[i16]) -> Vec<u8> {
@@ -189,7 +187,7 @@ mod tests {
             ..ValidateConfig::default()
         };
         let mut extractor = Extractor::new(&features, &validate);
-        // The longest comes first, so that scratch is left over.
+        // The longest comes first, so scratch is left over.
         for (length, frequency) in [(46_000, 440.0), (10_400, 55.0), (19_600, 3000.0)] {
             let sample = |at: usize| (9000.0 * (at as f64 * frequency * std::f64::consts::TAU / 44_100.0).sin()) as i16;
             let samples: Vec<i16> = (0..length).map(sample).collect();

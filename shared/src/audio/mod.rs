@@ -1,7 +1,7 @@
 //! From an audio file of any kind to what a data set holds of a track.
 //!
-//! Both programs hear files through this, `preprocess` those of a collection and `train` those whose genre is asked for, so
-//! that a file sounds to a trained model as it would have sounded in its training set, to the last bit.
+//! Both programs decode with this, `preprocess` the files of a collection and `train` those that it classifies, so a trained
+//! model gets the samples that it would have been trained on, to the last bit.
 
 pub mod decode;
 pub mod extract;

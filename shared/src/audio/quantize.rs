@@ -1,4 +1,4 @@
-//! Samples of full scale 1 enter; 16-bit samples leave, and how many of them did not fit.
+//! Samples of full scale 1 as 16-bit samples, and how many of them did not fit.
 
 use crate::dsp::PCM_FULL_SCALE;
 

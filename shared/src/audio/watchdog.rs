@@ -1,10 +1,10 @@
-//! Work that may never end enters; its result leaves, or the news that it has stalled.
+//! Runs work that may never end: its result, or that it has stalled.
 //!
 //! Meant for decoders, as [`crate::runtime::guard`] is: a file that sends one round in circles must cost a track, not the build.
 //! A thread cannot be ended from outside, so the work runs on one of its own. Where that shows no sign of life any more, it
 //! is left behind, with whatever it holds, and the next piece of work gets a new one.
 //!
-//! A sign of life is a byte read or a sample given ([`Meter::progress`]), so that a long file is not taken for a stalled
+//! A sign of life is a byte read or a sample given ([`Meter::progress`]), so a long file is not taken for a stalled
 //! one. Time is counted in ticks of the watching thread: time spent in a call of the operating system counts for nothing,
 //! however slow a file server is, and a tick during which the whole process was stopped is one tick, however long it took.
 

@@ -1,4 +1,4 @@
-//! An audio file enters; its 16-bit mono waveform at the data set's rate leaves, or the reason why not.
+//! Reads an audio file's 16-bit mono waveform at the data set's rate, or the reason why not.
 //!
 //! This is all that depends on what is in a file that nobody checked: it runs under [`crate::runtime::guard`], and under the eyes
 //! of [`crate::audio::watchdog`]. What a waveform must be like is for [`crate::audio::validate`] to say.

@@ -1,14 +1,15 @@
 //! The index of a data set, `dataset.json`: where its tracks came from, what it holds, and the checksums of its files.
 
-use super::{DatasetError, FORMAT_VERSION};
-use crate::dataset::shard::ShardKind;
+use super::error::DatasetError;
+use super::layout::FORMAT_VERSION;
+use super::shard::ShardKind;
 use crate::dsp::features::FeatureConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// `dataset.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetIndex {
     /// [`FORMAT_VERSION`].
@@ -21,7 +22,7 @@ pub struct DatasetIndex {
     pub features: FeatureConfig,
     /// [`FeatureConfig::fingerprint`] of `features`.
     pub fingerprint: String,
-    /// Whether a track has one label or any number of them. Left out where it has one, as in the first data sets.
+    /// Whether a track has one label or any number of them. Left out where it has one.
     #[serde(default, skip_serializing_if = "Task::is_single_label")]
     pub task: Task,
     /// Class names in the order of a model's outputs.
@@ -38,7 +39,7 @@ pub struct DatasetIndex {
     /// [`SUMMARY_FILE`](super::SUMMARY_FILE).
     pub files: BTreeMap<String, FileRecord>,
     /// The checksum of the data set whose waveforms these are, where this is one of its feature sets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub waveforms_of: Option<String>,
     /// Checksums of the data sets that this one grew out of, oldest first. Their tracks are all in it, unchanged, so
     /// that splits made for one of them hold.
@@ -64,7 +65,7 @@ impl Task {
 }
 
 /// Where a data set's tracks came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceRecord {
     /// The source's name: `fma`.
@@ -78,7 +79,7 @@ pub struct SourceRecord {
     /// The directory that the tracks' paths are relative to, as it was given.
     pub audio: String,
     /// `2/4` where this is the second of four parts that are to be merged, and none where it is whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
 }
 
@@ -160,32 +161,32 @@ impl DatasetIndex {
         blake3::hash(&json).to_hex().to_string()
     }
 
-    /// Reads the document that lies at `path`: its version, its checksum, its fingerprint.
+    /// Reads the document of the file `path`: its version, its checksum, its fingerprint.
     pub fn from_json(path: &Path, json: &[u8]) -> Result<Self, DatasetError> {
         #[derive(Deserialize)]
         struct VersionOnly {
             format_version: u64,
         }
-        let damaged = |detail: String| DatasetError::Damaged {
-            path: path.to_owned(),
-            detail,
-        };
+        let damaged = |detail: &str| DatasetError::damaged(path, detail);
         // The version first: a later one may have other fields.
-        let version: VersionOnly = serde_json::from_slice(json).map_err(|error| damaged(error.to_string()))?;
+        let version: VersionOnly = serde_json::from_slice(json).map_err(|error| DatasetError::damaged(path, error))?;
         if version.format_version != u64::from(FORMAT_VERSION) {
             return Err(DatasetError::Version {
                 path: path.to_owned(),
                 found: version.format_version,
             });
         }
-        let index: Self = serde_json::from_slice(json).map_err(|error| damaged(error.to_string()))?;
+        let index: Self = serde_json::from_slice(json).map_err(|error| DatasetError::damaged(path, error))?;
         if index.checksum != index.expected_checksum() {
-            return Err(damaged("its content does not fit its own checksum".into()));
+            return Err(damaged("its content does not fit its own checksum"));
         }
         if index.fingerprint != index.features.fingerprint() {
-            return Err(damaged("its feature settings do not fit their fingerprint".into()));
+            return Err(damaged("its feature settings do not fit their fingerprint"));
         }
-        index.features.validate().map_err(|error| damaged(error.to_string()))?;
+        index
+            .features
+            .validate()
+            .map_err(|error| DatasetError::damaged(path, error))?;
         Ok(index)
     }
 }

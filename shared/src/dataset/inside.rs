@@ -1,5 +1,5 @@
-//! The files of a data set, and none beyond its directory. A path out of an index, which anybody may have written, enters;
-//! the path to open leaves, or what is wrong with it as a sentence.
+//! The files of a data set, and none beyond its directory: the path to open for a path out of an index, which anybody may
+//! have written.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};

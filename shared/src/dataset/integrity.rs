@@ -1,8 +1,8 @@
-//! A shard file enters, with what the index and the table say of it; what is wrong with it leaves.
+//! What is wrong with a shard file, compared with the index and the table.
 
-use super::DatasetIndex;
-use crate::dataset::manifest::TrackRow;
-use crate::dataset::shard::{MappedShard, ShardError, ShardKind};
+use super::index::DatasetIndex;
+use super::manifest::TrackRow;
+use super::shard::{MappedShard, ShardError, ShardKind};
 use std::path::Path;
 
 /// The checksum that the table has for a track's tensor.
@@ -19,7 +19,7 @@ pub fn open_checked(path: &Path, index: &DatasetIndex, kind: ShardKind, number: 
     let record = index.shards[number].file(kind);
     let shard = MappedShard::open(path, kind, record.bytes).map_err(|error| match error {
         ShardError::Damaged { detail, .. } => detail,
-        ShardError::Io { source, .. } => format!("it cannot be read: {source}"),
+        ShardError::File(error) => format!("it cannot be read: {}", error.source),
     })?;
     if blake3::hash(shard.head()).to_hex().as_str() != record.header_blake3 {
         return Err("its header does not fit the checksum in dataset.json".into());

@@ -1,11 +1,11 @@
 //! The two tables of a data set: `tracks.csv`, a row per kept track, and `rejected.csv`, a row per dropped one.
 //!
-//! Rows enter and CSV bytes leave, or the other way round. Nothing here opens a file or judges a track.
+//! Rows as CSV bytes, and back. No file is opened here.
 
 use serde::{Deserialize, Serialize};
 
 /// A kept track. Field names are the column names of `tracks.csv`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackRow {
     /// The source's number for the track; unique in the data set.
     pub track_id: u64,
@@ -98,7 +98,7 @@ impl std::str::FromStr for Flag {
 }
 
 /// A dropped track. Field names are the column names of `rejected.csv`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedRow {
     /// The source's number for the track, or empty for a file that bears none.
     pub track_id: Option<u64>,
@@ -118,7 +118,7 @@ pub struct TableError(String);
 /// The bytes of a table with a header row. The same rows give the same bytes.
 pub fn to_csv<Row: Serialize + Columns>(rows: &[Row]) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    // By hand, so that a table without rows has its header too.
+    // By hand, so a table without rows has its header too.
     writer
         .write_record(Row::COLUMNS)
         .expect("writing into memory cannot fail");
@@ -192,7 +192,7 @@ pub mod joined {
         let words: Vec<String> = list.iter().map(T::to_string).collect();
         if let Some(word) = words.iter().find(|word| word.is_empty() || word.contains(SEPARATOR)) {
             return Err(ser::Error::custom(format!(
-                "`{word}` cannot stand in a list joined by `{SEPARATOR}`"
+                "`{word}` cannot be in a list joined by `{SEPARATOR}`"
             )));
         }
         serializer.serialize_str(&words.join(SEPARATOR))

@@ -1,4 +1,4 @@
-//! Chroma: how much of a frame's power lies in each of the twelve pitch classes, C first, as
+//! Chroma: how much of a frame's power is in each of the twelve pitch classes, C first, as
 //! `librosa.feature.chroma_stft(tuning=0)`.
 //!
 //! Every frequency counts for every class, by a bell curve over their distance in semitones, so a frame is a dense
@@ -15,7 +15,7 @@ const CENTRE_OCTAVE: f64 = 5.0;
 const OCTAVE_WIDTH: f64 = 2.0;
 /// A at the bottom of the octaves counted above.
 const LOWEST_A_HZ: f64 = 27.5;
-/// Weights are filed from A on; C stands this many semitones above it (librosa's `base_c`).
+/// Weights are filed from A on; C is this many semitones above it (librosa's `base_c`).
 const A_TO_C: usize = 3;
 
 /// Weights below this are 0. librosa's tails reach 1e-33, whose products with the power of a quiet frame are too small

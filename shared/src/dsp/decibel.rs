@@ -1,6 +1,6 @@
 //! Decibels, as `librosa.power_to_db`.
 
-/// What 0 dB stands for.
+/// What 0 dB means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reference {
     /// This power.
@@ -45,7 +45,7 @@ fn cut_below_max(decibels: &mut [f32], top_db: f32) {
     decibels.iter_mut().for_each(|value| *value = value.max(floor));
 }
 
-/// `10 log10(x)` of a positive, normal number, without a branch or a call, so that loops over it vectorize.
+/// `10 log10(x)` of a positive, normal number, without a branch or a call, so loops over it vectorize.
 ///
 /// The exponent is read off the bits; for the mantissa `m` in [√½, √2), `ln m = 2 artanh s` with `s = (m − 1) / (m + 1)`
 /// by its series to s⁷. With |s| ≤ 0.172 the first term left out is 3e-8, so the error is rounding: below 3e-5 dB.

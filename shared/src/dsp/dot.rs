@@ -21,7 +21,7 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// `x` with what lies the share `between` of the way from `a` to `b`. All three are of one length.
+/// `x` with what is the share `between` of the way from `a` to `b`. All three are of one length.
 pub(super) fn dot_between(x: &[f32], a: &[f32], b: &[f32], between: f32) -> f32 {
     debug_assert!(x.len() == a.len() && x.len() == b.len());
     let (x_chunks, x_rest) = x.as_chunks();
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn both_are_the_sum_at_every_length() {
-        // Whole numbers, so that every order of summing gives the same.
+        // Whole numbers, so every order of summing gives the same.
         let values = |factor: usize, length: usize| -> Vec<f32> {
             (0..length).map(|at| (at * factor % 17) as f32 - 8.0).collect()
         };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// checked whenever a data set is opened.
 ///
 /// The defaults are those of the 1-D/2-D CNN and CRNN comparison this project reproduces: 44,100 Hz, clips of 2^19
-/// samples, a 4096-sample Hann window every 1024 samples, 128 Slaney mel bands, so that a clip is `[128, 512]`.
+/// samples, a 4096-sample Hann window every 1024 samples, 128 Slaney mel bands, so a clip is `[128, 512]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureConfig {
@@ -50,7 +50,7 @@ pub struct InvalidFeatures(String);
 
 impl FeatureConfig {
     /// Frames of one clip: `clip_samples / hop_length`. The centred STFT's last frame, whose window hangs over the
-    /// clip's end by half its length, is left out, so that 2^19 samples give 512 frames.
+    /// clip's end by half its length, is left out, so 2^19 samples give 512 frames.
     pub fn clip_frames(&self) -> usize {
         self.clip_samples / self.hop_length
     }
@@ -116,105 +116,46 @@ mod tests {
         assert_eq!(features.track_frames(features.clip_samples), 513);
     }
 
+    type Change = fn(&mut FeatureConfig);
+
+    fn changed(change: Change) -> FeatureConfig {
+        let mut features = FeatureConfig::default();
+        change(&mut features);
+        features
+    }
+
     #[test]
     fn the_fingerprint_follows_every_setting() {
-        let base = FeatureConfig::default();
-        let changed = [
-            FeatureConfig {
-                sample_rate: 22_050,
-                ..base.clone()
-            },
-            FeatureConfig {
-                clip_samples: 1 << 18,
-                ..base.clone()
-            },
-            FeatureConfig {
-                n_fft: 2048,
-                ..base.clone()
-            },
-            FeatureConfig {
-                hop_length: 512,
-                ..base.clone()
-            },
-            FeatureConfig {
-                n_mels: 64,
-                ..base.clone()
-            },
-            FeatureConfig {
-                f_min: 20.0,
-                ..base.clone()
-            },
-            FeatureConfig {
-                f_max: 16_000.0,
-                ..base.clone()
-            },
-            FeatureConfig {
-                top_db: 60.0,
-                ..base.clone()
-            },
+        let changes: [Change; 8] = [
+            |features| features.sample_rate = 22_050,
+            |features| features.clip_samples = 1 << 18,
+            |features| features.n_fft = 2048,
+            |features| features.hop_length = 512,
+            |features| features.n_mels = 64,
+            |features| features.f_min = 20.0,
+            |features| features.f_max = 16_000.0,
+            |features| features.top_db = 60.0,
         ];
-        for other in changed {
-            assert_ne!(other.fingerprint(), base.fingerprint(), "{other:?}");
+        for other in changes.map(changed) {
+            assert_ne!(other.fingerprint(), FeatureConfig::default().fingerprint(), "{other:?}");
         }
     }
 
     #[test]
     fn impossible_settings_are_named() {
-        let base = FeatureConfig::default();
-        let cases = [
-            (
-                FeatureConfig {
-                    n_fft: 4095,
-                    ..base.clone()
-                },
-                "n_fft",
-            ),
-            (
-                FeatureConfig {
-                    hop_length: 0,
-                    ..base.clone()
-                },
-                "hop_length",
-            ),
-            (
-                FeatureConfig {
-                    clip_samples: 1000,
-                    ..base.clone()
-                },
-                "clip_samples",
-            ),
-            (
-                FeatureConfig {
-                    f_max: 30_000.0,
-                    ..base.clone()
-                },
-                "f_max",
-            ),
-            (
-                FeatureConfig {
-                    f_min: f32::NAN,
-                    ..base.clone()
-                },
-                "f_min",
-            ),
-            (
-                FeatureConfig {
-                    top_db: 0.0,
-                    ..base.clone()
-                },
-                "top_db",
-            ),
-            (
-                FeatureConfig {
-                    n_mels: 0,
-                    ..base.clone()
-                },
-                "n_mels",
-            ),
-            (FeatureConfig { sample_rate: 0, ..base }, "sample_rate"),
+        let cases: [(Change, &str); 8] = [
+            (|features| features.n_fft = 4095, "n_fft"),
+            (|features| features.hop_length = 0, "hop_length"),
+            (|features| features.clip_samples = 1000, "clip_samples"),
+            (|features| features.f_max = 30_000.0, "f_max"),
+            (|features| features.f_min = f32::NAN, "f_min"),
+            (|features| features.top_db = 0.0, "top_db"),
+            (|features| features.n_mels = 0, "n_mels"),
+            (|features| features.sample_rate = 0, "sample_rate"),
         ];
-        for (features, name) in cases {
-            assert!(features.validate().unwrap_err().to_string().contains(name), "{name}");
+        for (change, name) in cases {
+            let error = changed(change).validate().unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
         }
     }
 }

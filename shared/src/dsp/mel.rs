@@ -97,6 +97,18 @@ impl MelFilterBank {
 }
 
 /// Power mel spectrograms with the settings of a data set.
+///
+/// ```
+/// use shared::dsp::features::FeatureConfig;
+/// use shared::dsp::mel::{MelScratch, MelSpectrogram};
+///
+/// let features = FeatureConfig::default();
+/// let mel = MelSpectrogram::new(&features);
+/// let samples = [1000i16; 44_100];
+/// let mut power = ndarray::Array2::zeros((features.n_mels, mel.frames(samples.len())));
+/// mel.power(&samples, &mut MelScratch::default(), power.view_mut());
+/// assert_eq!(power.dim(), (128, 44));
+/// ```
 #[derive(Clone, Debug)]
 pub struct MelSpectrogram {
     stft: Stft,

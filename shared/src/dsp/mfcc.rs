@@ -95,7 +95,7 @@ mod tests {
         const TOLERANCE: f64 = 1e-3;
         let mfcc = Mfcc::new(44_100, 2048);
         for frames in [0, 1, 2, 7] {
-            // From silence to 40 dB, so that the floor cuts.
+            // From silence to 40 dB, so the floor cuts.
             let power = |at: usize| ((at * at % 97) as f32 / 97.0).powi(12) * 1e4;
             let bands: Vec<f32> = (0..frames * N_MELS).map(power).collect();
             let mut ours = Array2::from_elem((N_MFCC, frames), f32::NAN);

@@ -1,6 +1,6 @@
 //! Seven statistics of a row of values, as numpy and scipy take them.
 //!
-//! Values enter as f32; moments are taken about the mean in f64, with as many values as weights (numpy's `ddof=0`,
+//! Values are f32; moments are taken about the mean in f64, with as many values as weights (numpy's `ddof=0`,
 //! scipy's `bias=True`).
 
 /// Statistics of a row, in this order: mean, standard deviation, skewness, excess kurtosis (Fisher's, 0 for a normal
@@ -47,7 +47,7 @@ pub fn statistics(row: &[f32], sorting: &mut Vec<f32>) -> [f64; STATISTICS] {
     ]
 }
 
-/// Sums over a row of what `terms` makes of each value, in lanes, so that the compiler may use vector registers.
+/// Sums over a row of what `terms` makes of each value, in lanes, so the compiler may use vector registers.
 fn sums<const N: usize>(row: &[f32], terms: impl Fn(f64) -> [f64; N]) -> [f64; N] {
     const LANES: usize = 4;
     let mut lanes = [[0.0; LANES]; N];

@@ -1,6 +1,6 @@
-//! Samples of 8 bits: what a network for small devices hears.
+//! Samples of 8 bits: the input of a network for small devices.
 //!
-//! Samples of full scale 1 or of 16 bits enter; whole numbers from −128 to 127 leave, and values of full scale 1 again.
+//! Samples of full scale 1 or of 16 bits become whole numbers from −128 to 127, and values of full scale 1 again.
 
 use super::stft::Sample;
 
@@ -15,7 +15,7 @@ pub fn quantize<S: Sample>(samples: &[S], pcm8: &mut [i8]) {
     }
 }
 
-/// The values in [−1, 1) that 8-bit samples stand for. Writes as many as both hold.
+/// The values in [−1, 1) that 8-bit samples mean. Writes as many as both hold.
 pub fn dequantize(pcm8: &[i8], samples: &mut [f32]) {
     for (sample, &step) in samples.iter_mut().zip(pcm8) {
         *sample = f32::from(step) / PCM8_FULL_SCALE;

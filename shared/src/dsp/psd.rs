@@ -127,7 +127,7 @@ fn mean(segment: &[f32]) -> f32 {
 }
 const _: () = assert!(N_PER_SEGMENT.is_multiple_of(8), "lanes leave no rest of a frame");
 
-/// Cuts densities at `maximum` and divides by it, so that they lie in [0, 1]: `min(x, maximum) / maximum`.
+/// Cuts densities at `maximum` and divides by it, so they are in [0, 1]: `min(x, maximum) / maximum`.
 pub fn clamp_to_unit(mut densities: ArrayViewMut2<'_, f32>, maximum: f32) {
     densities.mapv_inplace(|value| value.min(maximum) / maximum);
 }

@@ -1,7 +1,7 @@
-//! Band-limited resampling by any ratio: a windowed sinc, evaluated where the output's samples lie between the input's.
+//! Band-limited resampling by any ratio: a windowed sinc, evaluated where the output's samples are between the input's.
 //!
-//! The filter passes what lies below 0.913 of the lower of the two Nyquist frequencies, and stops what lies above that
-//! frequency, as soxr's `HQ` does, librosa's default; its stop band lies 100 dB down (a Kaiser window). Its values stand
+//! The filter passes what is below 0.913 of the lower of the two Nyquist frequencies, and stops what is above that
+//! frequency, as soxr's `HQ` does, librosa's default; its stop band is 100 dB down (a Kaiser window). Its values stand
 //! in a table of 512 phases between two samples, with straight lines between them. The tests' tones come out of the pass
 //! band with 107 dB or better, and of the stop band at least 110 dB down. A sample costs two sums of 152 products where
 //! the output is sampled as densely as the input, or more so, and of as many more as it is sampled more coarsely.
@@ -10,7 +10,7 @@ use super::dot::dot_between;
 use super::window::{kaiser, kaiser_beta};
 use std::f64::consts::PI;
 
-/// How far the stop band lies down, in dB.
+/// How far down the stop band is, in dB.
 const STOP_BAND_DB: f64 = 100.0;
 /// The end of the pass band and the middle of the transition, as shares of the lower Nyquist frequency.
 const PASS_BAND: f64 = 0.9136;
@@ -101,7 +101,7 @@ impl SincResampler {
             let phase = (place - whole as f64) * PHASES as f64;
             let row = (phase as usize).min(PHASES - 1);
             let between = (phase - row as f64) as f32;
-            // Tap `i` lies on input sample `whole + 1 + i − half_taps`.
+            // Tap `i` is on input sample `whole + 1 + i − half_taps`.
             let before = (scratch.half_taps).saturating_sub(whole + 1);
             let begin = (whole + 1 + before) - scratch.half_taps;
             let present = input.len().saturating_sub(begin).min(taps - before);

@@ -26,6 +26,17 @@ impl Sample for i16 {
 }
 
 /// A planned transform of `n_fft` samples every `hop_length`.
+///
+/// ```
+/// use rustfft::num_complex::Complex;
+/// use shared::dsp::stft::{Stft, StftScratch};
+///
+/// let stft = Stft::new(512, 128);
+/// let samples = [0.5f32; 1000];
+/// let mut spectrum = vec![Complex::default(); stft.bins()];
+/// stft.frame(&samples, 3, &mut StftScratch::default(), &mut spectrum);
+/// assert_eq!((spectrum.len(), stft.frames(samples.len())), (257, 8));
+/// ```
 #[derive(Clone)]
 pub struct Stft {
     n_fft: usize,

@@ -1,4 +1,4 @@
-//! What the statistical models hear of a track: seven [statistics](super::moments) over time of each MFCC and of each
+//! The input of the statistical models: seven [statistics](super::moments) over time of each MFCC and of each
 //! chroma class.
 //!
 //! Both are made from one STFT, librosa's default: a 2048-sample window every 512 samples. The floor for 30 seconds at

@@ -35,7 +35,7 @@ pub fn kaiser(place: f64, beta: f64) -> f64 {
     bessel_i0(beta * inside.sqrt()) / bessel_i0(beta)
 }
 
-/// Kaiser's `beta` for a filter whose stop band lies `attenuation` dB down, above 50 dB: `scipy.signal.kaiser_beta`.
+/// Kaiser's `beta` for a filter whose stop band is `attenuation` dB down, above 50 dB: `scipy.signal.kaiser_beta`.
 pub fn kaiser_beta(attenuation: f64) -> f64 {
     0.1102 * (attenuation - 8.7)
 }

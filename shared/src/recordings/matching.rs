@@ -16,7 +16,7 @@
 //! passages reach 0.54 where they overlap by 6 s, and 0.47 from 8 s on.
 
 use super::landmarks::landmarks;
-use super::peaks::Peak;
+use super::peaks::{Peak, Track};
 
 /// Landmarks that two tracks must share at one offset before their peaks are compared.
 pub(super) const FEWEST_LANDMARKS: usize = 10;
@@ -42,15 +42,6 @@ const LEAST_SCORE_OF_OTHERS: f64 = 0.3;
 
 /// Steps between two offsets at which different peaks coincide.
 const ANOTHER_OFFSET: u32 = 8;
-
-/// A track to compare.
-#[derive(Clone, Copy, Debug)]
-pub struct Track<'a> {
-    /// Its peaks in the order of their steps.
-    pub peaks: &'a [Peak],
-    /// Its length.
-    pub steps: u32,
-}
 
 /// Where and how well two tracks match.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -17,8 +17,8 @@ mod matching;
 mod peaks;
 mod search;
 
-pub use matching::{Match, Track, compare};
-pub use peaks::{MAX_ROWS, Peak, PeakGrid};
+pub use matching::{Match, compare};
+pub use peaks::{MAX_ROWS, Peak, PeakGrid, Track};
 pub use search::search;
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! Peaks have a place on a grid of its own, so one set of constants serves all feature settings: steps of about
 //! [`STEP_SECONDS`], made of whole frames, and at most [`MAX_ROWS`] rows up to [`HIGHEST_HZ`], made of whole bands.
 
-use super::matching::Track;
 use crate::dsp::features::FeatureConfig;
 use crate::dsp::mel::band_peaks;
 use std::borrow::Cow;
@@ -46,6 +45,15 @@ pub struct Peak {
     pub step: u32,
     /// Row, low frequencies first; below [`MAX_ROWS`].
     pub row: u8,
+}
+
+/// A track to compare.
+#[derive(Clone, Copy, Debug)]
+pub struct Track<'a> {
+    /// Its peaks in the order of their steps.
+    pub peaks: &'a [Peak],
+    /// Its length.
+    pub steps: u32,
 }
 
 /// The grid that peaks have their places on.
@@ -107,7 +115,7 @@ impl PeakGrid {
     pub fn peaks(&self, decibels: &[f32], n_mels: usize) -> Vec<Peak> {
         let frames = decibels.len() / n_mels;
         let steps = frames / self.frames_per_step;
-        // A peak's whole neighbourhood lies in the track: where a track was cut off is no peak.
+        // A peak's whole neighbourhood is in the track: where a track was cut off is no peak.
         if steps <= 2 * self.radius_steps {
             return Vec::new();
         }

@@ -5,7 +5,8 @@
 //! cell has enough, they are looked at one by one. 8,000 tracks of 30 s take 12 s of one core and 75 MB.
 
 use super::landmarks::{HASHES, Landmark, landmarks};
-use super::matching::{FEWEST_LANDMARKS, Track, best, offset};
+use super::matching::{FEWEST_LANDMARKS, best, offset};
+use super::peaks::Track;
 use rayon::prelude::*;
 
 /// A hash that more landmarks have says little, and would make the search take time with the square of their number: it

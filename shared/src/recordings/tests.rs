@@ -32,7 +32,7 @@ fn settings() -> [FeatureConfig; 4] {
     ]
 }
 
-/// Plucked notes of one scale at a tempo of 120, all pieces alike but for the notes that are drawn.
+/// Plucked notes of one scale at a tempo of 120, all pieces alike except for the notes that are drawn.
 fn piece(number: u64, rate: u32) -> Vec<f32> {
     let rate = rate as f32;
     let mut rng = stream(1, 0, number, Purpose::Crop);

@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all: written beside their final name, synced, renamed.
 //!
-//! Bytes enter; a file under its final name leaves. This is the mechanism only: what is written where, and what to do
+//! This is the mechanism only: what is written where, and what to do
 //! with a name that is taken, is the caller's policy.
 
 use std::fs::{self, File, Permissions};

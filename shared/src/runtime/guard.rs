@@ -1,4 +1,4 @@
-//! A closure that may panic enters; its value, or what the panic said, leaves.
+//! Runs a closure that may panic: its value, or the message of the panic.
 //!
 //! Meant for libraries that read files which nobody checked, decoders and weights' readers: a defect in one must cost a
 //! track or be a sentence. Nothing else is guarded; a panic of this project's own code ends the program.

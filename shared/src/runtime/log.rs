@@ -1,6 +1,5 @@
-//! What the programs say on stderr while they work: lines for people, or objects for whatever collects logs.
-//!
-//! Events of `tracing` enter. Only the programs' own are shown, not those of their libraries.
+//! The log on standard error: lines for people, or objects for whatever collects logs. Of the events of `tracing`, those of
+//! the program and of this crate are shown, and not those of libraries.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -23,26 +22,22 @@ pub enum Format {
 }
 
 impl FromStr for Format {
-    type Err = UnknownFormat;
+    type Err = String;
 
-    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+    fn from_str(name: &str) -> Result<Self, String> {
         match name {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err(UnknownFormat),
+            _ => Err("there are text and json".into()),
         }
     }
 }
 
-/// A word that names no format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there are text and json")]
-pub struct UnknownFormat;
-
-/// From now on shows the events of `program` that are at least as grave as `level`. Once in a process; a second call
-/// changes nothing.
+/// Shows the events of `program` from `level` on. The first call in a process counts.
 pub fn show(program: &'static str, level: Level, format: Format) {
-    let own = Targets::new().with_target(program, level);
+    let own = Targets::new()
+        .with_target(program, level)
+        .with_target(env!("CARGO_CRATE_NAME"), level);
     let lines = output::layer().with_writer(std::io::stderr);
     let shown: Box<dyn Layer<Registry> + Send + Sync> = match format {
         Format::Text => lines.event_format(Plain).with_filter(own).boxed(),

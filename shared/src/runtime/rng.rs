@@ -23,7 +23,7 @@ pub enum Purpose {
     Split,
     /// A model's first weights and its dropout masks; `track` is 0.
     Model,
-    /// Which tracks of a class stand for it in an epoch; `track` is 0.
+    /// Which tracks of a class are drawn in an epoch; `track` is 0.
     Balance,
     /// Whether a clip's pitch is shifted, and how far.
     PitchShift,

@@ -1,4 +1,4 @@
-//! Quantities enter; the words that people read them in leave.
+//! Quantities in words.
 
 /// `1.23 GB`, in powers of ten.
 pub fn size(bytes: u64) -> String {

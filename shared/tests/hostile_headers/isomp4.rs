@@ -18,7 +18,7 @@ fn full(kind: &[u8; 4], words: &[u32], rest: &[u8]) -> Vec<u8> {
 /// What a file's one track says of itself.
 #[derive(Clone)]
 struct Table {
-    /// The sample description: `sowt`, or what stands in its place.
+    /// The sample description: `sowt`, or what is in its place.
     description: Vec<u8>,
     durations: Vec<u8>,
     chunks: Vec<u8>,

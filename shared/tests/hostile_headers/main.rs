@@ -71,7 +71,7 @@ impl Measured {
         let code = outcome
             .and_then(|waveform| {
                 let samples = &waveform.samples;
-                ValidateConfig::default().judge(&waveform.report.decoding, samples.len(), peak(samples))
+                ValidateConfig::default().evaluate(&waveform.report.decoding, samples.len(), peak(samples))
             })
             .map_or_else(|rejection: Rejection| rejection.code(), |()| "kept");
         *self.codes.entry(code).or_default() += 1;

@@ -10,7 +10,6 @@ mod features;
 mod fit;
 mod fit_run;
 mod fit_set;
-mod manual;
 mod members_table;
 mod predict;
 mod predictions_table;
@@ -23,7 +22,6 @@ pub use eval::run_eval;
 pub use export::run_export;
 pub use features::run_features;
 pub use fit::run_fit;
-pub use manual::{run_completions, run_man};
 pub use predict::run_predict;
 pub use report::run_report;
 pub use sweep::run_sweep;
@@ -31,23 +29,8 @@ pub use sweep::run_sweep;
 use crate::models::{Blueprint, ModelKind};
 use crate::settings::InvalidSetting;
 use burn::tensor::Device;
-use serde_json::{Value, json};
-
-/// What a command says at its end: for people, and for scripts.
-#[derive(Debug)]
-pub struct Outcome {
-    pub text: String,
-    /// The line that `--json` prints.
-    pub json: Value,
-}
-
-/// Work of which a part failed: there is a result, and yet the program fails.
-#[derive(Debug, thiserror::Error)]
-#[error("{sentence}")]
-pub struct Incomplete {
-    pub outcome: Outcome,
-    pub sentence: String,
-}
+use serde_json::json;
+pub(crate) use shared::runtime::outcome::{Incomplete, Outcome};
 
 /// A mistake in the arguments, as opposed to work that failed.
 #[derive(Debug, thiserror::Error)]

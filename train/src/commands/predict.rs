@@ -77,6 +77,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
         return Ok(outcome);
     }
     let sentence = problems.join("; ");
+    let sentence = Some(sentence);
     Err(Incomplete { outcome, sentence }.into())
 }
 

@@ -59,6 +59,7 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     }
     // The table is there, and is not lost with a page.
     let sentence = failures.join("; ");
+    let sentence = Some(sentence);
     Err(Incomplete { outcome, sentence }.into())
 }
 

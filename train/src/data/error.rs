@@ -4,7 +4,6 @@ use crate::frontend::{BackgroundError, VectorError};
 use crate::models::{InputShape, ModelKind};
 use shared::dataset::DatasetError;
 use shared::dataset::split::SplitError;
-use std::path::PathBuf;
 
 /// Data that cannot be trained on.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +38,6 @@ pub enum RunDataError {
     /// A track has several tags, so that drawing more of one draws more of others.
     #[error("tags cannot be evened out by drawing tracks more or less often; use --balance class-weights")]
     TagsCannotBeBalanced,
-    /// A data set of an earlier version.
-    #[error("{} keeps no statistics of its tracks; build it again", path.display())]
-    NoStatistics { path: PathBuf },
     /// Statistics that cannot be normalized.
     #[error("the tracks' statistics cannot be normalized")]
     Statistics(#[from] VectorError),

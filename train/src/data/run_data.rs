@@ -274,9 +274,6 @@ mod tests {
             bands.contains("choi-fcn needs 96 mel bands") && bands.contains("[128, 512]"),
             "{bands}"
         );
-        // The data set of these tests is made without statistics, as the first data sets were.
-        let statistics = open(ModelKind::MfccDense, |_| {}).unwrap_err().to_string();
-        assert!(statistics.contains("build it again"), "{statistics}");
         let area = open(ModelKind::Crnn, |config| config.monitor = Monitor::AucRoc).unwrap_err();
         assert!(area.to_string().contains("a figure of tags"), "{area}");
     }

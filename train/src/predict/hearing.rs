@@ -167,7 +167,7 @@ impl Hearing {
             cutter.cut(waiting, |clip| batches.add(clip))
         })?;
         let samples = cutter.seen(&waveform.samples);
-        self.validate.judge(&waveform.report.decoding, samples, highest)?;
+        self.validate.evaluate(&waveform.report.decoding, samples, highest)?;
         cutter.finish(&waveform.samples, |clip| batches.add(clip))?;
         batches.flush()?;
         Ok(Heard {
@@ -184,7 +184,8 @@ impl Hearing {
         mut send: impl FnMut(BatchBuffer) -> Result<(), Rejection>,
     ) -> Result<Heard, Rejection> {
         let Waveform { samples, report, .. } = self.reader.read(path, meter)?;
-        self.validate.judge(&report.decoding, samples.len(), peak(&samples))?;
+        self.validate
+            .evaluate(&report.decoding, samples.len(), peak(&samples))?;
         let (mut mfcc, mut chroma) = (vec![0.0; MFCC_STATISTICS], vec![0.0; CHROMA_STATISTICS]);
         self.statistics
             .compute(&samples, &mut self.statistics_scratch, &mut mfcc, &mut chroma);

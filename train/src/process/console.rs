@@ -1,7 +1,7 @@
 //! What a person sees while a command runs: lines and bars on stderr. Results go to stdout and are not written here.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
+use shared::runtime::progress;
 
 /// How talkative a command is.
 #[derive(Clone, Copy, Debug)]
@@ -35,17 +35,13 @@ impl Console {
     }
 
     fn drawn(&self, template: &str, length: usize) -> ProgressBar {
-        if self.quiet || !std::io::stderr().is_terminal() {
-            return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        }
-        let style = ProgressStyle::with_template(template).expect("the template is constant and valid");
-        ProgressBar::new(length as u64).with_style(style)
+        progress::bar(template, length as u64, self.quiet)
     }
 
     /// Several bars below each other; invisible where stderr is no terminal.
     pub fn lines(&self) -> MultiProgress {
         let lines = MultiProgress::new();
-        if self.quiet || !std::io::stderr().is_terminal() {
+        if self.quiet || !progress::has_terminal() {
             lines.set_draw_target(ProgressDrawTarget::hidden());
         }
         lines

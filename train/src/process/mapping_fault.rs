@@ -6,7 +6,7 @@
 
 use shared::dataset::Dataset;
 use shared::dataset::shard::ShardKind;
-use shared::runtime::failure::Failure;
+use shared::runtime::outcome::Failure;
 use signal_hook::consts::SIGBUS;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;

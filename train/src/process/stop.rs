@@ -6,7 +6,7 @@
 
 use crate::process::resume_command::{resume_fit, resume_sweep};
 use serde_json::{Value, json};
-use shared::runtime::failure::Failure;
+use shared::runtime::outcome::Failure;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook::low_level::{raise, signal_name};

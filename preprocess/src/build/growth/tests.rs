@@ -1,8 +1,7 @@
 //! Data sets that tracks are added to.
 
-use crate::build::assembly::AssemblyError;
 use crate::build::journal::JOURNAL_DIRECTORY;
-use crate::build::pipeline::{self, BuildError};
+use crate::build::pipeline;
 use crate::build::plan::PLAN_FILE;
 use crate::testing::{Collection, Crash, Unwatched, contents, split_at_random, three_tracks, tone};
 use shared::dataset::manifest::Flag;
@@ -81,12 +80,7 @@ fn what_changed_is_not_mixed_with_what_was() {
     collection
         .file("000/000005.mp3", &tone(9, 190))
         .track(6, "Folk", &tone(5, 180));
-    let error = collection.build("out").unwrap_err();
-    let sentence = error.to_string();
-    assert!(
-        matches!(error, BuildError::Assembly(AssemblyError::Growth(_))),
-        "{sentence}"
-    );
+    let sentence = collection.build("out").unwrap_err().to_string();
     assert!(
         sentence.contains(", 1 changed in the source since")
             && sentence.contains("track 5 (000/000005.mp3) has a file of another size"),

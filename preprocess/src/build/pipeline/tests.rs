@@ -98,11 +98,8 @@ fn a_complete_data_set_is_left_alone() {
         drop: vec![Flag::Duplicate],
         ..collection.config("out")
     };
-    let error = build(&other, &mut Unwatched).unwrap_err();
-    assert!(
-        matches!(error, BuildError::Assembly(AssemblyError::OtherDataset { .. })),
-        "{error}"
-    );
+    let error = build(&other, &mut Unwatched).unwrap_err().to_string();
+    assert!(error.contains("is a finished data set with other settings"), "{error}");
     // What a crash between the index and the end of the journal leaves.
     let plan: BuildPlan = serde_json::from_slice(&fs::read(collection.out("out").join(PLAN_FILE)).unwrap()).unwrap();
     fs::create_dir(collection.out("out").join(JOURNAL_DIRECTORY)).unwrap();
@@ -115,16 +112,12 @@ fn a_complete_data_set_is_left_alone() {
 struct Unmount<'a>(usize, &'a Path);
 
 impl BuildProgress for Unmount<'_> {
-    fn begin(&mut self, _: usize, _: usize) {}
-
     fn track(&mut self, _: bool) {
         if self.0 == 0 {
             fs::rename(self.1, self.1.with_extension("gone")).unwrap();
         }
         self.0 = self.0.wrapping_sub(1);
     }
-
-    fn end(&mut self) {}
 }
 
 #[test]

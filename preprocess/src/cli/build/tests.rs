@@ -1,7 +1,7 @@
 //! What command lines of `preprocess build` resolve to.
 
-use super::super::{Cli, Command};
 use super::*;
+use crate::cli::{Cli, Command};
 use crate::source::Listing;
 use clap::Parser;
 

@@ -4,7 +4,7 @@ use super::aac::{AacConfig, EXAMINED_PACKETS, HIGH_EFFICIENCY, SbrDetector};
 use super::downmix::Downmix;
 use super::frames::{FrameHeader, Frames};
 use super::meter::Meter;
-use super::{AudioStream, DecodeReport, append_mean, io_rejection, silence_non_finite};
+use super::stream::{AudioStream, DecodeReport, append_mean, silence_non_finite};
 use crate::audio::validate::{Rejection, check_format};
 use std::sync::Arc;
 use symphonia::core::audio::GenericAudioBufferRef;
@@ -109,15 +109,14 @@ pub(super) struct AdtsStream {
 impl AdtsStream {
     /// Finds the first of these frames.
     pub(super) fn open(mut frames: Frames<AdtsHeader>) -> Result<Self, Rejection> {
-        let failed = |error| io_rejection(&error);
         let mut sbr = SbrDetector::default();
         let mut first = None;
         for _ in 0..EXAMINED_PACKETS {
-            let Some(frame) = frames.next().map_err(failed)? else {
+            let Some(frame) = frames.next()? else {
                 break;
             };
             first.get_or_insert(frame.header);
-            let data = frames.bytes(&frame).map_err(failed)?;
+            let data = frames.bytes(&frame)?;
             sbr.examine(data.get(frame.header.header_bytes..).unwrap_or_default());
         }
         let first = first.ok_or(Rejection::NoFrames)?;
@@ -156,8 +155,7 @@ impl AdtsStream {
     }
 
     fn step(&mut self) -> Result<(), Rejection> {
-        let failed = |error| io_rejection(&error);
-        let Some(frame) = self.frames.next().map_err(failed)? else {
+        let Some(frame) = self.frames.next()? else {
             self.lost_bytes += self.frames.gap().lost_bytes(false);
             self.at_end = true;
             return Ok(());
@@ -171,7 +169,7 @@ impl AdtsStream {
         }
         self.lost_bytes += frame.lost_bytes(self.seen_frames == 0);
         self.seen_frames += 1;
-        let data = self.frames.bytes(&frame).map_err(failed)?;
+        let data = self.frames.bytes(&frame)?;
         let packet = data.get(frame.header.header_bytes..).unwrap_or_default();
         let packet = PacketRef::new(0, Timestamp::ZERO, Duration::new(SAMPLES), packet);
         if let Ok(GenericAudioBufferRef::F32(buffer)) = self.decoder.decode_ref(&packet) {

@@ -3,7 +3,7 @@
 use super::chunks::{Chunks, read_body};
 use super::meter::MeteredFile;
 use super::pcm::{ByteOrder, Encoding, PcmData, PcmFormat, PcmStream, is_placeholder};
-use super::{AudioStream, io_rejection};
+use super::stream::AudioStream;
 use crate::audio::validate::Rejection;
 use std::io;
 use std::ops::Range;
@@ -25,7 +25,7 @@ pub(super) fn is_aiff(beginning: &[u8]) -> bool {
 
 /// Reads the header of a file whose audio, tags around it left out, is in `range`.
 pub(super) fn open(mut file: MeteredFile, range: Range<u64>) -> Result<Box<dyn AudioStream>, Rejection> {
-    let header = Header::read(&mut file, &range).map_err(|error| io_rejection(&error))?;
+    let header = Header::read(&mut file, &range)?;
     let Some(sound) = header.sound else {
         return Err(Rejection::NoFrames);
     };

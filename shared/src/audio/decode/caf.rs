@@ -1,7 +1,6 @@
 //! CAF files with uncompressed samples. Symphonia reads the compressed ones; of uncompressed ones it ignores padding and
 //! refuses 8 bits.
 
-use super::io_rejection;
 use super::meter::MeteredFile;
 use super::pcm::{ByteOrder, Encoding, PcmData, PcmFormat, PcmStream};
 use crate::audio::validate::Rejection;
@@ -90,7 +89,7 @@ pub(super) fn open(
     description: &Description,
 ) -> Result<PcmStream, Rejection> {
     let format = description.format()?;
-    let data = find_data(&mut file, &range).map_err(|error| io_rejection(&error))?;
+    let data = find_data(&mut file, &range)?;
     PcmStream::open(file, format, data.ok_or(Rejection::NoFrames)?)
 }
 
@@ -104,7 +103,7 @@ fn find_data(file: &mut MeteredFile, range: &Range<u64>) -> io::Result<Option<Pc
             break;
         };
         let Some(&size) = size.first_chunk() else { break };
-        // -1 stands for the rest of the file.
+        // -1 means the rest of the file.
         let size = u64::try_from(i64::from_be_bytes(size)).unwrap_or(0);
         position += CHUNK_HEADER;
         if name == b"data" {

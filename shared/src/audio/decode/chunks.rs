@@ -13,7 +13,7 @@ const MOST_CHUNKS: usize = 4096;
 
 const HEADER: usize = 8;
 
-/// The chunks whose place in a file matters most, so that their names are believed whatever size follows.
+/// The chunks whose place in a file matters most, so their names are believed whatever size follows.
 const ESSENTIAL: [&[u8; 4]; 4] = [b"fmt ", b"data", b"COMM", b"SSND"];
 
 /// A chunk's header.

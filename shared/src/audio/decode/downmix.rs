@@ -73,7 +73,7 @@ impl Downmix {
         self.mean += f64::from(dot(mean, mean));
     }
 
-    /// Whether the channels cancel each other in their mean, so that little of the music is left.
+    /// Whether the channels cancel each other in their mean, so little of the music is left.
     pub(super) fn channels_cancel(&self) -> bool {
         self.mean < CANCELLED_SHARE * self.channels
     }

@@ -1,8 +1,10 @@
-//! Which files are audio, by their names and by their first bytes, and which of them cannot be decoded.
+//! Which files are audio, by their names and by their first bytes.
 
-use super::container::{self, Kind};
+use super::container::Container;
+use super::kind::{Kind, kind};
+use super::unsupported::unsupported;
 
-/// Extensions, in lower case, of files that [`super::open`] can decode.
+/// Extensions, in lower case, of files that [`super::open()`] can decode.
 pub const EXTENSIONS: [&str; 25] = [
     "aac", "adts", "aif", "aifc", "aiff", "au", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mp1", "mp2", "mp3", "mp4",
     "mpa", "mpga", "oga", "ogg", "ogx", "snd", "wav", "wave", "webm",
@@ -19,7 +21,7 @@ const OTHER_EXTENSIONS: [&str; 38] = [
 /// Bytes from a file's beginning that [`is_audio`] and [`unsupported`] want to see.
 pub const MAGIC_BYTES: u64 = 64;
 
-/// Whether a file of this name is audio of any kind, judged by its extension.
+/// Whether a file of this name is audio of any kind, by its extension.
 pub fn has_audio_extension(name: &str) -> bool {
     let extension = name
         .rsplit_once('.')
@@ -30,10 +32,10 @@ pub fn has_audio_extension(name: &str) -> bool {
 
 /// Whether a file begins as audio of any kind does.
 pub fn is_audio(beginning: &[u8]) -> bool {
-    match container::kind(beginning) {
+    match kind(beginning) {
         Kind::Frames => beginning.starts_with(b"ID3") || is_mpeg_frame(beginning) || unsupported(beginning).is_some(),
         // Pictures are in the same container.
-        Kind::Container(container::Container::Mp4) => {
+        Kind::Container(Container::Mp4) => {
             const PICTURES: [&[u8]; 7] = [b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"crx "];
             !PICTURES.iter().any(|brand| beginning.get(8..12) == Some(brand))
         }
@@ -49,55 +51,6 @@ fn is_mpeg_frame(beginning: &[u8]) -> bool {
     let (version, layer) = (second >> 3 & 3, second >> 1 & 3);
     let (bit_rate, rate) = (third >> 4, third >> 2 & 3);
     second >= 0xe0 && version != 1 && matches!(layer, 1 | 2) && (1..15).contains(&bit_rate) && rate != 3
-}
-
-/// The name of the audio format that a file begins as, if it is one that cannot be decoded.
-pub fn unsupported(beginning: &[u8]) -> Option<&'static str> {
-    const MAGIC: [(usize, &[u8], &str); 24] = [
-        (28, b"OpusHead", "Opus"),
-        (28, b"Speex   ", "Speex"),
-        (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media"),
-        (0, b"MAC ", "APE"),
-        (0, b"wvpk", "WavPack"),
-        (0, b"MPCK", "Musepack"),
-        (0, b"MP+", "Musepack"),
-        (0, b"DSD ", "DSD"),
-        (0, b"FRM8", "DSD"),
-        (0, b"TTA1", "TTA"),
-        (0, b"TTA2", "TTA"),
-        (0, b"tBaK", "TAK"),
-        (0, b"OFR ", "OptimFROG"),
-        (0, b"ajkg", "Shorten"),
-        (0, b"#!AMR", "AMR"),
-        (0, b".RMF", "RealAudio"),
-        (0, b".ra\xfd", "RealAudio"),
-        (0, b"ea3\x03", "ATRAC"),
-        (0, b"riff\x2e\x91\xcf\x11", "Wave64"),
-        (0, b"Creative Voice File\x1a", "Creative Voice"),
-        (0, b"\x7f\xfe\x80\x01", "DTS"),
-        (0, b"\xfe\x7f\x01\x80", "DTS"),
-        (8, b"8SVX", "8SVX"),
-        (8, b"16SV", "16SV"),
-    ];
-    let is_at = |&(place, magic, _): &(usize, &[u8], &str)| beginning.get(place..place + magic.len()) == Some(magic);
-    let ogg = |place: usize| place != 28 || beginning.starts_with(b"OggS");
-    let found = MAGIC.iter().find(|entry| is_at(entry) && ogg(entry.0));
-    found
-        .map(|(_, _, name)| *name)
-        .or_else(|| is_ac3(beginning).then_some("AC-3"))
-}
-
-/// Whether a frame of AC-3 or E-AC-3 begins here: its sync word is two bytes, so that the fields behind it are looked at.
-fn is_ac3(beginning: &[u8]) -> bool {
-    let [0x0b, 0x77, _, _, rate_and_size, stream_kind, ..] = *beginning else {
-        return false;
-    };
-    let version = stream_kind >> 3;
-    match version {
-        ..=10 => rate_and_size >> 6 != 3 && rate_and_size & 0x3f < 38,
-        11..=16 => true,
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! believed; anywhere else the frames behind it must confirm it.
 
 use super::meter::{Meter, MeteredFile};
-use super::tags;
 use super::window::Window;
+use super::{ape, tags};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -131,7 +131,7 @@ impl<H: FrameHeader> Frames<H> {
             }
             if let Some(length) = self.tag_length()? {
                 // An APE tag may be known by its end alone.
-                let before = tags::headless_ape_items(&mut self.window, self.position, self.range.start)?;
+                let before = ape::headless_ape_items(&mut self.window, self.position, self.range.start)?;
                 self.gap.unknown = self.gap.unknown.saturating_sub(before);
                 self.gap.zeros = self.gap.zeros.min(self.gap.unknown);
                 self.gap.has_tag = true;

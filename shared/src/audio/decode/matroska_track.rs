@@ -2,7 +2,7 @@
 
 use super::aac::HIGH_EFFICIENCY;
 use super::ebml::{children, float, unsigned};
-use super::matroska::xiph_size;
+use super::lacing::xiph_size;
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use symphonia::core::audio::Channels;
 use symphonia::core::codecs::audio::well_known::*;

@@ -1,8 +1,8 @@
-//! What a decoder may read. A file enters, the same bytes leave, counted; a decoder that reads more than any honest file
+//! What a decoder may read. The bytes of a file are counted; a decoder that reads more than any honest file
 //! makes it read gets an error instead of more bytes, and [`Meter::exceeded`] says so afterwards.
 //!
 //! The counters double as the signs of life that [`crate::audio::watchdog`] looks at. They are written by the decoding thread
-//! alone, so that a file that decodes costs a few stores per block.
+//! alone, so a file that decodes costs a few stores per block.
 
 use crate::audio::validate::Rejection;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -127,7 +127,7 @@ impl Meter {
     }
 }
 
-/// Only the decoding thread writes, so that this need not be one operation.
+/// Only the decoding thread writes, so this need not be one operation.
 fn add(counter: &AtomicU64, count: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
 }

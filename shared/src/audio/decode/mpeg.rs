@@ -7,7 +7,7 @@ use super::downmix::Downmix;
 use super::frames::{FrameHeader, Frames};
 use super::meter::Meter;
 use super::mpeg_header::{FileHeader, MpegHeader};
-use super::{AudioStream, DecodeReport, append_mean, io_rejection, possible_samples, silence_non_finite};
+use super::stream::{AudioStream, DecodeReport, append_mean, possible_samples, silence_non_finite};
 use crate::audio::validate::{Rejection, check_format};
 use std::sync::Arc;
 use symphonia::core::audio::GenericAudioBufferRef;
@@ -112,8 +112,7 @@ pub(super) fn decoder(header: &MpegHeader) -> Result<MpaDecoder, Rejection> {
 impl MpegStream {
     /// Finds the first of these frames.
     pub(super) fn open(mut frames: Frames<MpegHeader>) -> Result<Self, Rejection> {
-        let failed = |error| io_rejection(&error);
-        let first = frames.next().map_err(failed)?.ok_or(Rejection::NoFrames)?;
+        let first = frames.next()?.ok_or(Rejection::NoFrames)?;
         let header = first.header;
         let rate = check_format(Some(header.rate), header.channels as usize)?;
         if header.is_refused_by_the_decoder() {
@@ -123,7 +122,7 @@ impl MpegStream {
                 header.channels
             )));
         }
-        let whole = FileHeader::parse(frames.bytes(&first).map_err(failed)?, &header);
+        let whole = FileHeader::parse(frames.bytes(&first)?, &header);
         if whole.is_none() {
             frames.rewind();
         }
@@ -155,8 +154,7 @@ impl MpegStream {
 
     /// Reads and decodes a frame, or ends.
     fn step(&mut self) -> Result<(), Rejection> {
-        let failed = |error| io_rejection(&error);
-        let Some(frame) = self.frames.next().map_err(failed)? else {
+        let Some(frame) = self.frames.next()? else {
             self.piece.lost_bytes += self.frames.gap().lost_bytes(false);
             self.end();
             return Ok(());
@@ -172,7 +170,7 @@ impl MpegStream {
             self.decoder = decoder(&header)?;
         }
         self.header = header;
-        let data = self.frames.bytes(&frame).map_err(failed)?;
+        let data = self.frames.bytes(&frame)?;
         let inner = FileHeader::parse(data, &header);
         let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, data);
         let decoded = self.decoder.decode_ref(&packet);

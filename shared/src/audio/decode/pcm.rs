@@ -3,7 +3,7 @@
 
 use super::downmix::Downmix;
 use super::meter::MeteredFile;
-use super::{AudioStream, DecodeReport, io_rejection, silence_non_finite};
+use super::stream::{AudioStream, DecodeReport, silence_non_finite};
 use crate::audio::validate::{Rejection, check_format};
 use std::io::{Read, Seek, SeekFrom, Take};
 
@@ -197,8 +197,7 @@ impl PcmStream {
             return Err(Rejection::NoFrames);
         }
         let frame_bytes = format.encoding.bytes() * u64::from(format.channels);
-        file.seek(SeekFrom::Start(data.begin))
-            .map_err(|error| io_rejection(&error))?;
+        file.seek(SeekFrom::Start(data.begin))?;
         Ok(Self {
             data: file.take(data.promised),
             format,
@@ -232,11 +231,7 @@ impl AudioStream for PcmStream {
         let PcmFormat { encoding, order, .. } = self.format;
         let wanted = BLOCK * encoding.bytes() * u64::from(self.format.channels);
         self.bytes.clear();
-        self.data
-            .by_ref()
-            .take(wanted)
-            .read_to_end(&mut self.bytes)
-            .map_err(|error| io_rejection(&error))?;
+        self.data.by_ref().take(wanted).read_to_end(&mut self.bytes)?;
         encoding.decode(order, &self.bytes, &mut self.samples);
         self.mono.clear();
         // An incomplete frame at the end is left out.

@@ -3,17 +3,17 @@
 //! The first audio track is taken. Encoder delay and padding are trimmed where the container gives them.
 
 use super::aac::{EXAMINED_PACKETS, HIGH_EFFICIENCY, SbrDetector};
-use super::codec;
 use super::container::Container;
 use super::downmix::Downmix;
 use super::frames::FrameHeader;
 use super::meter::{Meter, MeteredFile};
 use super::mpeg;
 use super::mpeg_header::MpegHeader;
+use super::stream::{AudioStream, DecodeReport, possible_samples, silence_non_finite};
 use super::track_source::{
     Reader, TrackSource, audio_track, is_the_systems, matroska_rejection, promised_samples, rounded, samples_of,
 };
-use super::{AudioStream, DecodeReport, io_rejection, possible_samples, silence_non_finite};
+use super::unsupported::unsupported_codec;
 use crate::audio::validate::{Rejection, check_format};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -69,7 +69,7 @@ struct Counts {
 }
 
 fn decoder(params: &AudioCodecParameters, container: Container) -> Result<Box<dyn AudioDecoder>, Rejection> {
-    if let Some(problem) = codec::unsupported(params) {
+    if let Some(problem) = unsupported_codec(params) {
         return Err(container.unsupported(&problem));
     }
     // Decoders set aside room for so many samples at once, before they have seen any.
@@ -219,7 +219,7 @@ impl ProbedStream {
                 }
                 Ok(Some(_)) => {}
                 Err(Error::IoError(error)) if is_the_systems(&error) => {
-                    return Err(io_rejection(&error));
+                    return Err(error.into());
                 }
                 Err(Error::ResetRequired) => self.begin_link()?,
                 Ok(None) | Err(_) => self.at_end = true,

@@ -29,9 +29,7 @@ pub(super) fn byte_order(file: &mut MeteredFile, start: u64) -> Result<Option<By
         found: Vec::new(),
         left: MOST_ATOMS,
     };
-    descriptions
-        .collect(file, whole, &PATH)
-        .map_err(|error| super::io_rejection(&error))?;
+    descriptions.collect(file, whole, &PATH)?;
     let mut orders = Vec::new();
     for description in &descriptions.found {
         orders.extend(Entry::parse(description).map_or(Ok(None), |entry| entry.byte_order())?);

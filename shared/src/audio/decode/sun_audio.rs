@@ -2,11 +2,10 @@
 //!
 //! Format and encodings are those of SunOS' manual page au(4). GTZAN was published in it, and Symphonia does not read it.
 
-use super::io_rejection;
 use super::meter::MeteredFile;
 use super::pcm::{ByteOrder, Encoding, PcmData, PcmFormat, PcmStream};
 use crate::audio::validate::Rejection;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 const HEADER_BYTES: u64 = 24;
@@ -27,9 +26,9 @@ fn encoding(number: u32) -> Option<Encoding> {
 
 /// Reads the header of a file whose audio, tags around it left out, is in `range`.
 pub(super) fn open(mut file: MeteredFile, range: Range<u64>) -> Result<PcmStream, Rejection> {
-    let failed = |error: std::io::Error| match error.kind() {
+    let failed = |error: io::Error| match error.kind() {
         ErrorKind::UnexpectedEof => Rejection::NoFrames,
-        _ => io_rejection(&error),
+        _ => error.into(),
     };
     let mut header = [0; HEADER_BYTES as usize];
     file.seek(SeekFrom::Start(range.start)).map_err(failed)?;

@@ -3,6 +3,8 @@
 //! ID3v1 with its enhanced form, ID3v2, APEv1 and APEv2, Lyrics3v1 and Lyrics3v2, JPEG and PNG. A size in a tag can say
 //! anything, so each is checked against the tag's content or its other end where the format allows it.
 
+use super::ape::{APE_FOOTER, ApeFooter, ape_header};
+use super::pictures::{jpeg, png};
 use super::window::Window;
 use std::io::{self, Read, Seek};
 use std::ops::Range;
@@ -11,13 +13,9 @@ const ID3V2_HEADER: u64 = 10;
 const ID3V1: u64 = 128;
 /// "TAG+", put in front of an ID3v1 tag.
 const ENHANCED_ID3V1: u64 = 227;
-const APE_FOOTER: u64 = 32;
-/// Items of an APE tag. Files have a dozen.
-const MAX_APE_ITEMS: u32 = 4096;
 const LYRICS3_BEGIN: &[u8; 11] = b"LYRICSBEGIN";
 /// Lyrics3v2 gives its size in six digits.
 const MAX_LYRICS3: u64 = 1_000_100;
-const MAX_PICTURE: u64 = 32 << 20;
 
 /// The bytes that are not tags at the beginning or at the end of the file.
 pub(super) fn audio_range<F: Read + Seek>(window: &mut Window<F>) -> io::Result<Range<u64>> {
@@ -153,99 +151,6 @@ fn id3v2_size(header: &[u8; 10]) -> Option<u64> {
     (size.iter().all(|&byte| byte < 0x80)).then(|| size.iter().fold(0, |sum, &byte| sum << 7 | u64::from(byte)))
 }
 
-/// The 32 bytes at either end of an APE tag.
-struct ApeFooter {
-    /// Bytes of the items and the footer.
-    size: u64,
-    items: u32,
-    has_header: bool,
-    is_header: bool,
-}
-
-impl ApeFooter {
-    fn read(bytes: &[u8; APE_FOOTER as usize]) -> Option<Self> {
-        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        const HAS_HEADER: u32 = 1 << 31;
-        const IS_HEADER: u32 = 1 << 29;
-        let known = bytes.starts_with(b"APETAGEX") && matches!(word(8), 1000 | 2000);
-        known.then(|| Self {
-            size: u64::from(word(12)),
-            items: word(16),
-            has_header: word(20) & HAS_HEADER != 0,
-            is_header: word(20) & IS_HEADER != 0,
-        })
-    }
-
-    /// Length of the tag that this footer ends at `end`: what it says if the items fill it, or the footer's own.
-    fn checked_length<F: Read + Seek>(&self, window: &mut Window<F>, start: u64, end: u64) -> io::Result<u64> {
-        let items_begin = end.checked_sub(self.size).filter(|&at| at >= start);
-        let Some(items_begin) = items_begin.filter(|_| self.size >= APE_FOOTER && !self.is_header) else {
-            return Ok(APE_FOOTER);
-        };
-        if ape_items_end(window, items_begin, end - APE_FOOTER, self.items)? != Some(end - APE_FOOTER) {
-            return Ok(APE_FOOTER);
-        }
-        let header = items_begin
-            .checked_sub(APE_FOOTER)
-            .filter(|&at| self.has_header && at >= start);
-        let has_header = match header {
-            Some(at) => window.bytes(at, 8)? == b"APETAGEX",
-            None => false,
-        };
-        Ok(self.size + if has_header { APE_FOOTER } else { 0 })
-    }
-}
-
-/// Length of the APE tag whose header is here, or of a footer alone.
-fn ape_header<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
-    let Some(header) = window.array(at)?.as_ref().and_then(ApeFooter::read) else {
-        return Ok(None);
-    };
-    let length = APE_FOOTER + header.size;
-    let fits = header.is_header && length <= window.end() - at;
-    let footer_begin = at + length.saturating_sub(APE_FOOTER);
-    let items_end = match fits {
-        true => ape_items_end(window, at + APE_FOOTER, footer_begin, header.items)?,
-        false => None,
-    };
-    Ok(Some(if items_end == Some(footer_begin) {
-        length
-    } else {
-        APE_FOOTER
-    }))
-}
-
-/// Length of the items in front of the APE footer at this position, for one that has no header.
-pub(super) fn headless_ape_items<F: Read + Seek>(window: &mut Window<F>, at: u64, start: u64) -> io::Result<u64> {
-    Ok(match window.array(at)?.as_ref().and_then(ApeFooter::read) {
-        Some(footer) => footer.checked_length(window, start, at + APE_FOOTER)? - APE_FOOTER,
-        None => 0,
-    })
-}
-
-/// Where so many items of an APE tag end, if they do before `end`: each has a size, flags, a name, and its value.
-fn ape_items_end<F: Read + Seek>(window: &mut Window<F>, at: u64, end: u64, items: u32) -> io::Result<Option<u64>> {
-    const LONGEST_NAME: usize = 256;
-    let mut at = at;
-    if items > MAX_APE_ITEMS {
-        return Ok(None);
-    }
-    for _ in 0..items {
-        let item = window.bytes(at, 8 + LONGEST_NAME)?;
-        let Some((size, rest)) = item.split_first_chunk::<4>() else {
-            return Ok(None);
-        };
-        let Some(name) = rest.get(4..).and_then(|rest| rest.iter().position(|&byte| byte == 0)) else {
-            return Ok(None);
-        };
-        at += 8 + name as u64 + 1 + u64::from(u32::from_le_bytes(*size));
-        if at > end {
-            return Ok(None);
-        }
-    }
-    Ok(Some(at))
-}
-
 /// Length of the lyrics that begin here.
 fn lyrics3<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
     if window.bytes(at, LYRICS3_BEGIN.len())? != LYRICS3_BEGIN {
@@ -257,59 +162,6 @@ fn lyrics3<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option
         .windows(9)
         .position(|found| found == b"LYRICSEND" || found == b"LYRICS200");
     Ok(end.map(|end| end as u64 + 9))
-}
-
-/// Length of the JPEG picture that begins here: segments with sizes, and after "start of scan" bytes up to a marker.
-fn jpeg<F: Read + Seek>(window: &mut Window<F>, begin: u64) -> io::Result<Option<u64>> {
-    const END: u8 = 0xd9;
-    const SCAN: u8 = 0xda;
-    let end = window.end().min(begin + MAX_PICTURE);
-    let mut at = begin + 2;
-    while at < end {
-        let Some([0xff, marker, high, low]) = window.array::<4>(at)? else {
-            // The end has no size behind it.
-            let is_end = window.bytes(at, 2)? == [0xff, END];
-            return Ok(is_end.then_some(at + 2 - begin));
-        };
-        if marker == END {
-            return Ok(Some(at + 2 - begin));
-        }
-        let size = u64::from(u16::from_be_bytes([high, low]));
-        if size < 2 {
-            return Ok(None);
-        }
-        at += 2 + size;
-        while marker == SCAN && at < end {
-            let scan = window.bytes(at, 4096)?;
-            let marker = scan
-                .windows(2)
-                .position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff | 0xd0..=0xd7));
-            match marker {
-                Some(place) => {
-                    at += place as u64;
-                    break;
-                }
-                None => at += (scan.len() as u64 - 1).max(1),
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// Length of the PNG picture that begins here.
-fn png<F: Read + Seek>(window: &mut Window<F>, begin: u64) -> io::Result<Option<u64>> {
-    let end = window.end().min(begin + MAX_PICTURE);
-    let mut at = begin + 8;
-    while at < end {
-        let Some([a, b, c, d, kind @ ..]) = window.array::<8>(at)? else {
-            break;
-        };
-        at += 12 + u64::from(u32::from_be_bytes([a, b, c, d]));
-        if &kind == b"IEND" && at <= window.end() {
-            return Ok(Some(at - begin));
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! Files of every kind that can be written by hand, whole, cut short and lying about themselves.
 
+mod aiff_headers;
 mod frames;
 mod matroska;
 mod mp4;
 mod ogg;
-mod pcm_headers;
+mod pcm_containers;
 pub(super) mod tag_bytes;
+mod wav_headers;
 
 use super::*;
+use crate::audio::validate::Rejection;
 use std::fs;
+use std::sync::Arc;
 
 #[derive(Debug)]
 struct Decoded {
@@ -101,6 +105,22 @@ fn whole_wav(format: u16, bits: u16, channels: u16, data: &[u8]) -> Vec<u8> {
 
 fn little_endian(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+fn big_endian(samples: &[i16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_be_bytes()).collect()
+}
+
+/// The size that fits the content.
+const HONEST: Option<u32> = None;
+
+/// It decodes to exactly the samples of `ramp(frames, 1)`, and nothing is missing.
+fn assert_whole(file: &[u8], frames: usize, what: &str) {
+    let decoded = decode(file).unwrap_or_else(|rejection| panic!("{what}: {rejection}"));
+    assert_eq!(decoded.samples, mean(&ramp(frames, 1), 1), "{what}");
+    let decoding = decoded.report.decoding;
+    assert_eq!((decoded.report.bad_frames, decoding.decoded_share), (0, 1.0), "{what}");
+    assert_eq!((decoded.rate, decoded.channels), (22_050, 1), "{what}");
 }
 
 #[test]

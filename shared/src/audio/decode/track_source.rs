@@ -1,7 +1,6 @@
 //! The audio track of a container, and the reader that gives its packets: Symphonia's, or ours for Matroska.
 
 use super::container::Container;
-use super::io_rejection;
 use super::matroska::{MatroskaError, MatroskaReader};
 use super::meter::MeteredFile;
 use super::mp4_edits::{self, Edits, TrackEdits};
@@ -60,7 +59,6 @@ pub(super) struct TrackSource {
 impl TrackSource {
     /// Reads the header of a file whose container is in this range of it.
     pub(super) fn open(file: MeteredFile, range: Range<u64>, container: Container) -> Result<Self, Rejection> {
-        let failed = |error: io::Error| io_rejection(&error);
         if container == Container::Matroska {
             let reader = MatroskaReader::open(file, range).map_err(|error| matroska_rejection(error, container))?;
             return Ok(Self {
@@ -74,7 +72,7 @@ impl TrackSource {
         }
         let mut window = Window::new(file, range.end);
         let edits = match container {
-            Container::Mp4 => mp4_edits::read(&mut window, range.clone()).map_err(failed)?,
+            Container::Mp4 => mp4_edits::read(&mut window, range.clone())?,
             _ => Vec::new(),
         };
         let mut file = window.into_file();
@@ -82,7 +80,7 @@ impl TrackSource {
             Container::Mp4 => quicktime::byte_order(&mut file, range.start)?,
             _ => None,
         };
-        let source = Section::new(file, range).map_err(failed)?;
+        let source = Section::new(file, range)?;
         Self::probe(Box::new(source), container, &edits, order)
     }
 
@@ -97,7 +95,7 @@ impl TrackSource {
         let mut reader = match container.reader(MediaSourceStream::new(source, Default::default())) {
             Ok(reader) => reader,
             Err(Error::IoError(error)) if is_the_systems(&error) => {
-                return Err(io_rejection(&error));
+                return Err(error.into());
             }
             Err(Error::Unsupported(problem)) => {
                 return Err(container.unsupported(&format!("cannot be read: {problem}")));
@@ -148,7 +146,7 @@ pub(super) fn audio_track(
 
 pub(super) fn matroska_rejection(error: MatroskaError, container: Container) -> Rejection {
     match error {
-        MatroskaError::Io(error) => io_rejection(&error),
+        MatroskaError::Io(error) => error.into(),
         MatroskaError::NoAudio => Rejection::NoFrames,
         MatroskaError::Unsupported(problem) => container.unsupported(&problem),
     }

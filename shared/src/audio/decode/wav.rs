@@ -10,8 +10,8 @@ use super::meter::MeteredFile;
 use super::mpeg::MpegStream;
 use super::pcm::{ByteOrder, Encoding, PcmData, PcmFormat, PcmStream};
 use super::probed::ProbedStream;
+use super::stream::AudioStream;
 use super::window::Window;
-use super::{AudioStream, io_rejection};
 use crate::audio::validate::Rejection;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -42,7 +42,7 @@ pub(super) fn is_wav(beginning: &[u8]) -> bool {
 
 /// Reads the header of a file whose audio, tags around it left out, is in `range`.
 pub(super) fn open(mut file: MeteredFile, range: Range<u64>) -> Result<Box<dyn AudioStream>, Rejection> {
-    let header = Header::read(&mut file, &range).map_err(|error| io_rejection(&error))?;
+    let header = Header::read(&mut file, &range)?;
     let Some((begin, size)) = header.data else {
         return Err(Rejection::NoFrames);
     };
@@ -214,8 +214,7 @@ fn adpcm(mut file: MeteredFile, format: &[u8], data: PcmData, order: ByteOrder) 
     ]
     .concat();
     let (length, meter) = (file.length(), Arc::clone(file.meter()));
-    file.seek(SeekFrom::Start(data.begin))
-        .map_err(|error| io_rejection(&error))?;
+    file.seek(SeekFrom::Start(data.begin))?;
     let source = ReadOnlySource::new(Cursor::new(header).chain(file));
     let available = length.saturating_sub(data.begin);
     ProbedStream::open_source(Box::new(source), available, meter, Container::Wav)

@@ -1,6 +1,7 @@
-//! A shard file enters, checked slices of it leave. The memory map is the only `unsafe` code of the project.
+//! Lends checked slices of a shard file. The memory map is the only `unsafe` code of this crate.
 
 use super::ShardKind;
+use crate::runtime::file_error::FileError;
 use half::f16;
 use memmap2::{Advice, Mmap, MmapMut};
 use safetensors::SafeTensors;
@@ -13,13 +14,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ShardError {
     /// The file cannot be opened or mapped.
-    #[error("could not open shard {}: {source}", path.display())]
-    Io {
-        /// The shard.
-        path: PathBuf,
-        /// What the operating system answered.
-        r#source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The file is not what the index says it is.
     #[error("shard {} is damaged: {detail}; run `preprocess verify --repair` on its data set", path.display())]
     Damaged {
@@ -30,7 +26,7 @@ pub enum ShardError {
     },
 }
 
-/// A shard file in memory, checked as far as its header goes: every tensor lies inside the file, has the dtype and
+/// A shard file in memory, checked as far as its header goes: every tensor is inside the file, has the dtype and
 /// rank of its kind, and is named by a number.
 #[derive(Debug)]
 pub struct MappedShard {
@@ -77,16 +73,12 @@ pub struct MelView<'a> {
 impl MappedShard {
     /// Maps the shard at `path`, which must be `bytes` long.
     pub fn open(path: &Path, kind: ShardKind, bytes: u64) -> Result<Self, ShardError> {
-        let io_error = |source| ShardError::Io {
-            path: path.to_owned(),
-            source,
-        };
         let damaged = |detail: String| ShardError::Damaged {
             path: path.to_owned(),
             detail,
         };
-        let file = File::open(path).map_err(io_error)?;
-        let length = file.metadata().map_err(io_error)?.len();
+        let file = File::open(path).map_err(FileError::at(path))?;
+        let length = file.metadata().map_err(FileError::at(path))?.len();
         if length != bytes {
             return Err(damaged(format!("it has {length} bytes and should have {bytes}")));
         }
@@ -94,7 +86,7 @@ impl MappedShard {
         // repair renames another file over it, which leaves this mapping's pages as they are. Truncating it in place
         // by other means would be undefined behaviour, as for every reader that maps files.
         #[expect(unsafe_code, reason = "a memory map cannot be made without it")]
-        let map = unsafe { Mmap::map(&file) }.map_err(io_error)?;
+        let map = unsafe { Mmap::map(&file) }.map_err(FileError::at(path))?;
         let tensors = parse(&map, kind).map_err(damaged)?;
         Ok(Self { map, kind, tensors })
     }
@@ -147,7 +139,7 @@ impl MappedShard {
         self.map.advise(Advice::WillNeed)
     }
 
-    /// Copies the shard into this program's memory and forgets the file, so that no later access waits for a disk.
+    /// Copies the shard into this program's memory and forgets the file, so no later access waits for a disk.
     pub fn load(&mut self) -> io::Result<()> {
         let mut copy = MmapMut::map_anon(self.map.len())?;
         // Not `Advice::Sequential`: on file systems in user space Linux then reads one page at a time, 17 times slower
@@ -176,7 +168,7 @@ fn parse(bytes: &[u8], kind: ShardKind) -> Result<HashMap<u64, Tensor>, String> 
             (_, shape) => return Err(format!("tensor `{name}` has the shape {shape:?}")),
         };
         let (begin, end) = (data_start + info.data_offsets.0, data_start + info.data_offsets.1);
-        // bytemuck would panic on a slice that does not lie on a two-byte boundary.
+        // bytemuck would panic on a slice that does not begin on a two-byte boundary.
         if !begin.is_multiple_of(2) {
             return Err(format!("tensor `{name}` begins at the odd byte {begin}"));
         }

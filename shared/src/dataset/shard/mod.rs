@@ -14,7 +14,7 @@ pub use writer::{FinishedShard, ShardWriteError, ShardWriter};
 use std::path::PathBuf;
 
 /// Where tensor data begins in every shard this project writes: one length word and a header padded with spaces up to
-/// here, so that data can be streamed before the header is known, and lies on a page boundary.
+/// here, so data can be streamed before the header is known, and begins on a page boundary.
 pub const DATA_START: usize = 1 << 16;
 
 /// Most tracks in one shard; their header entries fit below [`DATA_START`] whatever the ids and lengths.

@@ -1,7 +1,7 @@
-//! Tensors enter one by one, a finished shard file leaves. At no time is more than one tensor in memory.
+//! Writes a shard tensor by tensor. At no time is more than one tensor in memory.
 
 use super::{DATA_START, MAX_TRACKS, ShardKind};
-use crate::runtime::atomic_file::{TEMPORARY_SUFFIX, sync_directory};
+use crate::runtime::atomic_file::{TEMPORARY_SUFFIX, WriteError, sync_directory};
 use half::f16;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -11,6 +11,21 @@ use std::path::{Path, PathBuf};
 /// Streams one shard to a temporary file beside its final name, and gives it that name when it is complete.
 ///
 /// The bytes depend on the tensors and their order alone.
+///
+/// ```
+/// use shared::dataset::shard::{MappedShard, ShardKind, ShardWriter};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("waveform-00000.safetensors");
+/// let mut writer = ShardWriter::create(&path, ShardKind::Waveform)?;
+/// writer.push_waveform(7, &[0, 100, -100])?;
+/// let finished = writer.finish()?;
+/// let shard = MappedShard::open(&path, ShardKind::Waveform, finished.bytes)?;
+/// assert_eq!(shard.waveform(7), Some(&[0, 100, -100][..]));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ShardWriter {
     kind: ShardKind,
@@ -38,13 +53,8 @@ pub struct FinishedShard {
 #[derive(Debug, thiserror::Error)]
 pub enum ShardWriteError {
     /// The operating system refused.
-    #[error("could not write {}: {source}; check that the directory is writable and has space left", path.display())]
-    Io {
-        /// The shard's final name.
-        path: PathBuf,
-        /// What the operating system answered.
-        r#source: io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// Two tensors under one name.
     #[error("track {track_id} was given twice for {}; every track of a source needs an id of its own", path.display())]
     Duplicate {
@@ -72,7 +82,7 @@ impl ShardWriter {
             file.seek(SeekFrom::Start(DATA_START as u64))?;
             Ok(file)
         };
-        let file = open().map_err(|source| ShardWriteError::Io {
+        let file = open().map_err(|source| WriteError {
             path: path.to_owned(),
             source,
         })?;
@@ -172,8 +182,8 @@ impl ShardWriter {
         })
     }
 
-    fn io_error(&self, source: io::Error) -> ShardWriteError {
-        ShardWriteError::Io {
+    fn io_error(&self, source: io::Error) -> WriteError {
+        WriteError {
             path: self.path.clone(),
             source,
         }
@@ -184,7 +194,7 @@ impl Drop for ShardWriter {
     /// Where the disk is full, half a shard must not keep it so. What a crash leaves is for the caller to clear away.
     fn drop(&mut self) {
         if !self.finished {
-            // Nobody reads a temporary file, so that one which stays does no harm.
+            // Nobody reads a temporary file, so one which stays does no harm.
             let _ = std::fs::remove_file(&self.temporary);
         }
     }

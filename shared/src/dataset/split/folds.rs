@@ -1,33 +1,10 @@
 //! The folds of k-fold cross-validation: ordinary splits `NAME-1` to `NAME-K`, each with another part of the tracks as
 //! its test set.
 
-use super::{SPLITS_DIRECTORY, SplitError, check_name, names, read_split_index};
-use serde::{Deserialize, Serialize};
+use super::error::SplitError;
+use super::files::{SPLITS_DIRECTORY, check_name, names};
+use super::index::read_split_index;
 use std::path::Path;
-
-/// Which fold a split is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fold {
-    /// The name of the set of folds.
-    pub name: String,
-    /// The fold's number, from 1 on.
-    pub number: usize,
-    /// The number of folds.
-    pub of: usize,
-}
-
-impl Fold {
-    /// The name of the split that is this fold.
-    pub fn split_name(&self) -> String {
-        format!("{}-{}", self.name, self.number)
-    }
-
-    /// All folds of the set, in the order of their numbers.
-    pub fn all(&self) -> impl Iterator<Item = Self> + '_ {
-        (1..=self.of).map(|number| Self { number, ..self.clone() })
-    }
-}
 
 /// The names of the splits that are the folds of the set `name`, in the order of their numbers.
 ///
@@ -74,8 +51,9 @@ pub fn folds(dataset: &Path, name: &str) -> Result<Vec<String>, SplitError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::write_fold;
     use super::*;
+    use crate::dataset::split::Fold;
+    use crate::dataset::split::tests::write_fold;
     use std::fs;
 
     fn fold(number: usize) -> Option<Fold> {

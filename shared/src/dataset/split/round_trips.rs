@@ -2,7 +2,11 @@
 
 use super::tests::{dataset_index, write};
 use super::*;
+use crate::dataset::manifest;
+use crate::dataset::statistics::Normalization;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::fs;
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![any::<String>(), "[ \"',|\t\r\na]{0,6}"]

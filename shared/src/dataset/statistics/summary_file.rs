@@ -1,43 +1,20 @@
-//! `summary.safetensors`: rows enter and bytes leave, and the other way round.
+//! `summary.safetensors`: the rows of all tracks as bytes.
 
-use super::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
+use super::track_summary::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
 use crate::recordings::{MAX_ROWS, Peak};
 use bytemuck::PodCastError;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use safetensors::{Dtype, SafeTensors};
 
 /// A summary file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SummaryError(String);
 
-/// Statistics that a file may have or not.
-#[derive(Clone, Copy)]
-struct Kind {
-    /// The tensor's name.
-    name: &'static str,
-    /// Values per track.
-    length: usize,
-    of: fn(&TrackSummary) -> &Vec<f32>,
-}
-
-const MFCC: Kind = Kind {
-    name: "mfcc.statistics",
-    length: MFCC_STATISTICS,
-    of: |row| &row.mfcc,
-};
-
-const CHROMA: Kind = Kind {
-    name: "chroma.statistics",
-    length: CHROMA_STATISTICS,
-    of: |row| &row.chroma,
-};
-
 /// The bytes of `summary.safetensors`: with N tracks, `track_id`, `waveform.samples`, `mel.frames` are `[N]` of `U64`,
 /// `waveform.sum`, `waveform.sum_squares` `[N]` of `F64`, `mel.sum`, `mel.sum_squares` `[N, n_mels]` of `F64`, and
 /// `mfcc.statistics` `[N, 140]`, `chroma.statistics` `[N, 84]` of `F32`; and with P peaks of all tracks, `peaks.count` `[N]`
-/// of `U64`, `peaks.step` `[P]` of `U32`, `peaks.row` `[P]` of `U8`, one track after another. The statistics are left out
-/// where a track has none. Readers ignore tensors of other names, so that more can be kept beside these.
+/// of `U64`, `peaks.step` `[P]` of `U32`, `peaks.row` `[P]` of `U8`, one track after another.
 pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
     let n = rows.len();
     let counts = |get: fn(&TrackSummary) -> u64| rows.iter().map(get).collect::<Vec<u64>>();
@@ -50,12 +27,13 @@ pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
     );
     let (sum, squares) = (sums(|row| row.waveform_sum), sums(|row| row.waveform_sum_squares));
     let (mel_sum, mel_squares) = (bands(|row| &row.mel_sum), bands(|row| &row.mel_sum_squares));
-    let (mfcc, chroma) = (statistics(rows, MFCC), statistics(rows, CHROMA));
+    let statistics = |get: fn(&TrackSummary) -> &Vec<f32>| rows.iter().flat_map(get).copied().collect::<Vec<f32>>();
+    let (mfcc, chroma) = (statistics(|row| &row.mfcc), statistics(|row| &row.chroma));
     let peaks = || rows.iter().flat_map(|row| &row.peaks);
     let peak_counts = counts(|row| row.peaks.len() as u64);
     let peak_steps: Vec<u32> = peaks().map(|peak| peak.step).collect();
     let peak_rows: Vec<u8> = peaks().map(|peak| peak.row).collect();
-    let mut tensors: Vec<(&str, Dtype, Vec<usize>, &[u8])> = vec![
+    let tensors: [(&str, Dtype, Vec<usize>, &[u8]); 12] = [
         ("track_id", Dtype::U64, vec![n], bytemuck::cast_slice(&ids)),
         ("waveform.samples", Dtype::U64, vec![n], bytemuck::cast_slice(&samples)),
         ("waveform.sum", Dtype::F64, vec![n], bytemuck::cast_slice(&sum)),
@@ -81,17 +59,19 @@ pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
             bytemuck::cast_slice(&peak_steps),
         ),
         ("peaks.row", Dtype::U8, vec![peak_rows.len()], &peak_rows),
+        (
+            "mfcc.statistics",
+            Dtype::F32,
+            vec![n, MFCC_STATISTICS],
+            bytemuck::cast_slice(&mfcc),
+        ),
+        (
+            "chroma.statistics",
+            Dtype::F32,
+            vec![n, CHROMA_STATISTICS],
+            bytemuck::cast_slice(&chroma),
+        ),
     ];
-    for (kind, values) in [(MFCC, &mfcc), (CHROMA, &chroma)] {
-        if let Some(values) = values {
-            tensors.push((
-                kind.name,
-                Dtype::F32,
-                vec![n, kind.length],
-                bytemuck::cast_slice(values),
-            ));
-        }
-    }
     let views = tensors.into_iter().map(|(name, dtype, shape, bytes)| {
         let view = TensorView::new(dtype, shape, bytes).expect("each shape is counted from its values");
         (name, view)
@@ -99,13 +79,7 @@ pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
     safetensors::serialize(views, None).expect("names are distinct and sizes right")
 }
 
-/// All rows' statistics of a kind, one row after another, if every row has them.
-fn statistics(rows: &[TrackSummary], kind: Kind) -> Option<Vec<f32>> {
-    let complete = rows.iter().all(|row| (kind.of)(row).len() == kind.length);
-    complete.then(|| rows.iter().flat_map(kind.of).copied().collect())
-}
-
-/// The rows of `summary.safetensors`. Statistics that the file does not have are empty: it may be older than they are.
+/// The rows of `summary.safetensors`. Tensors of other names are ignored.
 pub fn summary_from_bytes(bytes: &[u8], n_mels: usize) -> Result<Vec<TrackSummary>, SummaryError> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| SummaryError(error.to_string()))?;
     let n = tensor(&file, "track_id", Dtype::U64, None)?.shape()[0];
@@ -119,19 +93,14 @@ pub fn summary_from_bytes(bytes: &[u8], n_mels: usize) -> Result<Vec<TrackSummar
     let (ids, samples, frames) = (counts("track_id")?, counts("waveform.samples")?, counts("mel.frames")?);
     let (sum, squares) = (sums("waveform.sum")?, sums("waveform.sum_squares")?);
     let (mel_sum, mel_squares) = (bands("mel.sum")?, bands("mel.sum_squares")?);
-    let statistics = |kind: Kind| match file.tensor(kind.name) {
-        Err(SafeTensorError::TensorNotFound(_)) => Ok(None),
-        _ => {
-            let shape = [n, kind.length];
-            let view = tensor(&file, kind.name, Dtype::F32, Some(&shape))?;
-            Ok(Some(values::<f32>(view.data())))
-        }
+    let statistics = |name, length| {
+        let view = tensor(&file, name, Dtype::F32, Some(&[n, length]))?;
+        Ok(values::<f32>(view.data()))
     };
-    let (mfcc, chroma) = (statistics(MFCC)?, statistics(CHROMA)?);
-    let of_row = |values: &Option<Vec<f32>>, kind: Kind, row: usize| match values {
-        Some(values) => values[row * kind.length..][..kind.length].to_vec(),
-        None => Vec::new(),
-    };
+    let (mfcc, chroma) = (
+        statistics("mfcc.statistics", MFCC_STATISTICS)?,
+        statistics("chroma.statistics", CHROMA_STATISTICS)?,
+    );
     let mut peaks = peaks(&file, &counts("peaks.count")?)?.into_iter();
     Ok((0..n)
         .map(|row| TrackSummary {
@@ -142,8 +111,8 @@ pub fn summary_from_bytes(bytes: &[u8], n_mels: usize) -> Result<Vec<TrackSummar
             frames: frames[row],
             mel_sum: mel_sum[row * n_mels..][..n_mels].to_vec(),
             mel_sum_squares: mel_squares[row * n_mels..][..n_mels].to_vec(),
-            mfcc: of_row(&mfcc, MFCC, row),
-            chroma: of_row(&chroma, CHROMA, row),
+            mfcc: mfcc[row * MFCC_STATISTICS..][..MFCC_STATISTICS].to_vec(),
+            chroma: chroma[row * CHROMA_STATISTICS..][..CHROMA_STATISTICS].to_vec(),
             peaks: peaks.next().unwrap_or_default(),
         })
         .collect())
@@ -207,7 +176,7 @@ mod tests {
     use half::f16;
     use proptest::prelude::*;
 
-    /// A row of two bands, without statistics.
+    /// A row of two bands.
     fn summary(track_id: u64) -> TrackSummary {
         let features = FeatureConfig {
             n_mels: 2,
@@ -227,7 +196,6 @@ mod tests {
         fn summaries_come_back(
             ids in prop::collection::vec(any::<u64>(), 0..5),
             value in -1e9f64..1e9,
-            (with_mfcc, with_chroma) in any::<(bool, bool)>(),
             peaks in prop::collection::vec((any::<u32>(), 0..MAX_ROWS as u8), 0..9),
         ) {
             let mut peaks: Vec<Peak> = peaks.into_iter().map(|(step, row)| Peak { step, row }).collect();
@@ -236,8 +204,8 @@ mod tests {
                 .iter()
                 .map(|&id| TrackSummary {
                     waveform_sum: value,
-                    mfcc: statistics(if with_mfcc { 140 } else { 0 }, (id % 1000) as f32),
-                    chroma: statistics(if with_chroma { 84 } else { 0 }, -((id % 1000) as f32)),
+                    mfcc: statistics(140, (id % 1000) as f32),
+                    chroma: statistics(84, -((id % 1000) as f32)),
                     peaks: peaks[..peaks.len().min(id as usize % 10)].to_vec(),
                     ..summary(id)
                 })
@@ -333,22 +301,12 @@ mod tests {
             ] {
                 let data = vec![0; 4 * shape.iter().product::<usize>()];
                 let mut tensors = file.tensors();
+                tensors.retain(|(other, _)| other != name);
                 tensors.push((name.into(), TensorView::new(dtype, shape, &data).unwrap()));
                 let bytes = safetensors::serialize(tensors, None).unwrap();
                 let error = summary_from_bytes(&bytes, 2).unwrap_err().to_string();
                 assert!(error.contains(name), "{error}");
             }
         }
-    }
-
-    #[test]
-    fn statistics_that_one_track_lacks_are_left_out() {
-        let with = TrackSummary {
-            mfcc: statistics(140, 1.0),
-            chroma: statistics(84, 2.0),
-            ..summary(1)
-        };
-        let bytes = summary_to_bytes(&[with, summary(2)], 2);
-        assert_eq!(summary_from_bytes(&bytes, 2).unwrap(), [summary(1), summary(2)]);
     }
 }

@@ -1,125 +1,13 @@
-//! Per-track sums and statistics, and the normalization that any set of tracks gets from the sums.
-//!
-//! A track's samples and mel spectrogram enter once, when the data set is built; its sums are kept in
-//! `shards/summary.safetensors`. A new split adds up the rows of its training tracks, so it never touches a shard. Models
-//! of whole tracks read the statistics beside them.
+//! The normalization that any set of tracks gets from their sums.
 
-mod summary_file;
-
-pub use summary_file::{SummaryError, summary_from_bytes, summary_to_bytes};
-
-use crate::dsp::PCM_FULL_SCALE;
-use crate::dsp::chroma::N_CHROMA;
-use crate::dsp::decibel::refer_to_max;
-use crate::dsp::features::FeatureConfig;
-use crate::dsp::mfcc::N_MFCC;
-use crate::dsp::moments::STATISTICS;
-use crate::recordings::{Peak, PeakGrid};
-use half::f16;
-use half::slice::HalfFloatSliceExt;
+use super::track_summary::TrackSummary;
 use serde::{Deserialize, Serialize};
-
-/// Statistics of a track's MFCCs: [`STATISTICS`] of each of 20 coefficients, all 20 means first, then all 20 standard
-/// deviations and so on: `[7, 20]`, row by row.
-pub const MFCC_STATISTICS: usize = STATISTICS * N_MFCC;
-
-/// Statistics of a track's chroma: [`STATISTICS`] of each of 12 pitch classes from C on, in the same order: `[7, 12]`, row
-/// by row.
-pub const CHROMA_STATISTICS: usize = STATISTICS * N_CHROMA;
-
-const _: () = assert!(
-    MFCC_STATISTICS == 140 && CHROMA_STATISTICS == 84,
-    "what the file format has"
-);
-
-/// Sums over one track.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrackSummary {
-    /// The track.
-    pub track_id: u64,
-    /// Samples summed.
-    pub samples: u64,
-    /// Sum of the samples, full scale 1.
-    pub waveform_sum: f64,
-    /// Sum of their squares.
-    pub waveform_sum_squares: f64,
-    /// Mel frames summed.
-    pub frames: u64,
-    /// Per band, the sum of the mel spectrogram in dB as a model sees it: below the track's maximum, cut at `top_db`.
-    pub mel_sum: Vec<f64>,
-    /// Per band, the sum of the squares of the same values.
-    pub mel_sum_squares: Vec<f64>,
-    /// [`MFCC_STATISTICS`] values; none in data sets of versions that did not take them.
-    pub mfcc: Vec<f32>,
-    /// [`CHROMA_STATISTICS`] values, or none likewise.
-    pub chroma: Vec<f32>,
-    /// The [peaks](PeakGrid::peaks) of the mel spectrogram, by which the same recording is found again.
-    pub peaks: Vec<Peak>,
-}
-
-impl TrackSummary {
-    /// Sums up a track: `samples` and `mel` (`[n_mels, frames]` in dB, reference 1.0) as they are stored. The statistics
-    /// stay empty; [`TrackStatistics`](crate::dsp::track_statistics::TrackStatistics) takes them.
-    ///
-    /// # Panics
-    /// When `mel` is not `n_mels` equal rows.
-    pub fn new(track_id: u64, samples: &[i16], mel: &[f16], features: &FeatureConfig) -> Self {
-        assert!(
-            mel.len().is_multiple_of(features.n_mels),
-            "a mel spectrogram is n_mels equal rows"
-        );
-        let frames = mel.len() / features.n_mels;
-        let mut decibels = mel.to_f32_vec();
-        refer_to_max(&mut decibels, features.top_db);
-        let mut mel_sum = Vec::with_capacity(features.n_mels);
-        let mut mel_sum_squares = Vec::with_capacity(features.n_mels);
-        for band in decibels.chunks_exact(frames.max(1)) {
-            let (mut sum, mut squares) = (0.0, 0.0);
-            for &value in band {
-                let value = f64::from(value);
-                sum += value;
-                squares += value * value;
-            }
-            mel_sum.push(sum);
-            mel_sum_squares.push(squares);
-        }
-        mel_sum.resize(features.n_mels, 0.0);
-        mel_sum_squares.resize(features.n_mels, 0.0);
-        // Whole numbers until the last step: i64 holds the sum of squares of 2^33 samples at full scale. Wrapping, so that
-        // the loop has no branch and vectorizes.
-        let (sum, squares) = samples.iter().fold((0i64, 0i64), |(sum, squares), &sample| {
-            let square = i32::from(sample).wrapping_mul(i32::from(sample));
-            (
-                sum.wrapping_add(i64::from(sample)),
-                squares.wrapping_add(i64::from(square)),
-            )
-        });
-        let scale = f64::from(PCM_FULL_SCALE);
-        Self {
-            track_id,
-            samples: samples.len() as u64,
-            waveform_sum: sum as f64 / scale,
-            waveform_sum_squares: squares as f64 / (scale * scale),
-            frames: frames as u64,
-            mel_sum,
-            mel_sum_squares,
-            mfcc: Vec::new(),
-            chroma: Vec::new(),
-            peaks: PeakGrid::new(features).peaks(&decibels, features.n_mels),
-        }
-    }
-
-    /// Root mean square of the waveform, in dB relative to full scale.
-    pub fn rms_dbfs(&self) -> f64 {
-        10.0 * (self.waveform_sum_squares / self.samples as f64).log10()
-    }
-}
 
 /// What is subtracted and divided by before a model sees a clip; `normalization.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalization {
-    /// Training tracks that the figures come from.
+    /// Training tracks.
     pub tracks: usize,
     /// Mean of the training waveforms, full scale 1.
     pub waveform_mean: f64,
@@ -195,17 +83,9 @@ impl Normalization {
                 normalization.constant_bands.push(band);
             }
         }
-        let varying: Vec<f64> = normalization
-            .mel_std
-            .iter()
-            .copied()
-            .filter(|std| *std >= CONSTANT_BAND_STD)
-            .collect();
-        let usual = if varying.is_empty() {
-            1.0
-        } else {
-            varying.iter().sum::<f64>() / varying.len() as f64
-        };
+        let varying = normalization.mel_std.iter().filter(|std| **std >= CONSTANT_BAND_STD);
+        let (count, sum) = varying.fold((0, 0.0), |(count, sum), std| (count + 1, sum + std));
+        let usual = if count == 0 { 1.0 } else { sum / f64::from(count) };
         for &band in &normalization.constant_bands {
             normalization.mel_std[band] = usual;
         }
@@ -221,6 +101,8 @@ fn mean_and_variance(sum: f64, sum_squares: f64, count: u64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dsp::features::FeatureConfig;
+    use half::f16;
     use proptest::prelude::*;
 
     fn features(n_mels: usize) -> FeatureConfig {

@@ -1,39 +1,28 @@
-//! The last line of standard output, in JSON, of a command that failed: the same for both programs.
-//!
-//! It has `ok`, which is false, `kind`, and `error`, the message that standard error has too.
+//! Parses a program's command line. A mistake in it is printed, and with `--json` is the last line of standard output too.
 
-use serde_json::{Value, json};
+use super::outcome::Failure;
+use clap::Parser;
 use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
 
-/// Why a command failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The command line is wrong: exit code 2.
-    Usage,
-    /// The work failed: exit code 1.
-    Failed,
-    /// A signal stopped the work, which can be resumed: exit code 75.
-    Stopped,
-}
-
-impl Failure {
-    /// The value of `kind`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
+/// Parses the arguments that this program was called with. Help, the version and usage errors are printed here; the error
+/// is the exit code to end with.
+pub fn parse<Cli: Parser>() -> Result<Cli, ExitCode> {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    Cli::try_parse_from(&arguments).map_err(|error| {
+        // There is no other place to complain.
+        let _ = error.print();
+        if wants_json(&arguments) && error.use_stderr() {
+            let message = usage_message(&error.render().to_string());
+            let _ = writeln!(io::stdout(), "{}", Failure::Usage.json(&message));
         }
-    }
-
-    /// The line.
-    pub fn json(self, error: &str) -> Value {
-        json!({ "ok": false, "kind": self.name(), "error": error })
-    }
+        u8::try_from(error.exit_code()).unwrap_or(Failure::Usage.code()).into()
+    })
 }
 
 /// Whether the arguments have `--json`. Asked of the arguments themselves, because those of a usage error do not parse.
-pub fn wants_json(arguments: &[OsString]) -> bool {
+fn wants_json(arguments: &[OsString]) -> bool {
     arguments
         .iter()
         .take_while(|argument| *argument != "--")
@@ -42,7 +31,7 @@ pub fn wants_json(arguments: &[OsString]) -> bool {
 
 /// The message in what a parser of command lines prints for people: on one line, without `error: `, without the usage and
 /// the hint at `--help` after it.
-pub fn usage_message(printed: &str) -> String {
+fn usage_message(printed: &str) -> String {
     let paragraphs = printed.trim().split("\n\n");
     let message = paragraphs
         .take_while(|paragraph| !paragraph.starts_with("Usage:") && !paragraph.starts_with("For more information"));

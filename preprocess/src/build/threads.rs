@@ -1,0 +1,27 @@
+//! Threads for the work on tracks.
+
+use anyhow::Context;
+use std::sync::{Mutex, PoisonError};
+pub fn thread_pool(jobs: usize) -> anyhow::Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(jobs)
+        .thread_name(|index| format!("extract-{index}"))
+        .build()
+        .with_context(|| format!("could not start {jobs} threads; use a lower --jobs"))
+}
+
+/// A value for each thread of a pool, so plans and buffers are made once.
+pub struct PerThread<T>(Vec<Mutex<T>>);
+
+impl<T> PerThread<T> {
+    pub fn new(pool: &rayon::ThreadPool, make: impl Fn() -> T) -> Self {
+        Self((0..pool.current_num_threads()).map(|_| Mutex::new(make())).collect())
+    }
+
+    /// Runs `work` with the value of the current thread, which is one of the pool's.
+    pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        let thread = rayon::current_thread_index().expect("work runs on the pool's threads");
+        // A panic in the work ends the command, so nobody meets what it left behind.
+        work(&mut self.0[thread].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,84 @@
+//! `preprocess build`.
+
+use super::result::outcome;
+use crate::build::pipeline;
+use crate::build::recorded::Recorded;
+use crate::build::report::BuildReport;
+use crate::cli::BuildArgs;
+use crate::cli::progress::{Style, TrackProgress};
+use serde_json::json;
+use shared::audio::validate::describe_reasons;
+use shared::dataset::REJECTED_FILE;
+use shared::runtime::outcome::Outcome;
+use shared::runtime::text::{hours, size};
+use std::fmt::Write as _;
+use std::path::Path;
+
+pub fn run(args: BuildArgs, style: Style) -> anyhow::Result<Outcome> {
+    let recorded = Recorded::read(&args.out)?;
+    let config = args.resolve(recorded.as_ref())?;
+    let report = pipeline::build(&config, &mut TrackProgress::new(style))?;
+    Ok(show("build", &report, &config.out))
+}
+
+/// Of a build or a merge.
+pub(super) fn show(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
+    let index = &report.index;
+    let hours = hours(index.samples, index.features.sample_rate);
+    let speed = report.processed as f64 / report.seconds.max(1e-3);
+    let (dropped, reasons) = (index.rejected, describe_reasons(&report.reasons).to_string());
+    let colon = if dropped == 0 { "" } else { ": " };
+    let mut text = format!(
+        "kept      {} tracks in {} classes, {hours:.2} hours of music\n\
+         dropped   {dropped}{colon}{reasons}\n\
+         size      {} in {} shard pairs\n",
+        index.kept,
+        index.classes.len(),
+        size(report.bytes),
+        index.shards.len()
+    );
+    if report.was_complete {
+        text += "speed     nothing to do: this data set was complete already";
+    } else {
+        let _ = write!(
+            text,
+            "speed     {} tracks in {:.1} s, {speed:.1} tracks/s",
+            report.processed, report.seconds
+        );
+        if report.before > 0 {
+            let _ = write!(text, "; {} were in the data set before", report.before);
+        }
+        if report.resumed > 0 {
+            let _ = write!(text, "; {} were done by an earlier run", report.resumed);
+        }
+    }
+    for note in &report.notes {
+        let _ = write!(text, "\nnote      {note}");
+    }
+    let json = json!({
+        "dataset": dataset.to_string_lossy(),
+        "kept": index.kept,
+        "dropped": dropped,
+        "reasons": report.reasons,
+        "classes": index.classes,
+        "hours": hours,
+        "bytes": report.bytes,
+        "shard_pairs": index.shards.len(),
+        "was_complete": report.was_complete,
+        "part": index.source.part,
+        "before": report.before,
+        "resumed": report.resumed,
+        "processed": report.processed,
+        "seconds": report.seconds,
+        "tracks_per_second": speed,
+        "notes": report.notes,
+    });
+    let mut warnings = [&report.warnings[..], &index.source.preset_differences].concat();
+    if index.kept == 0 && index.source.part.is_none() {
+        warnings.push(format!(
+            "no track was kept, so there is nothing to train on; {} says why each was dropped",
+            dataset.join(REJECTED_FILE).display()
+        ));
+    }
+    outcome(command, text, json, &warnings)
+}

@@ -1,0 +1,147 @@
+//! `preprocess inspect`.
+
+use super::result::outcome;
+use crate::build::threads::thread_pool;
+use crate::cli::progress::{ByteProgress, Style};
+use crate::cli::{InspectArgs, jobs};
+use crate::inspect::duplicates::DuplicateReport;
+use crate::inspect::files::TrackLabels;
+use crate::inspect::labels::LabelReport;
+use crate::inspect::picture::TrackPicture;
+use crate::inspect::{Analysis, Overview, files, page};
+use anyhow::{Context, ensure};
+use serde_json::json;
+use shared::dataset::Dataset;
+use shared::runtime::atomic_file::write_bytes;
+use shared::runtime::outcome::Outcome;
+use shared::runtime::text::hours;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+pub fn run(args: InspectArgs, style: Style) -> anyhow::Result<Outcome> {
+    if args.labels {
+        let labels = LabelReport::read(&args.dataset)?;
+        if let Some(svg) = &args.svg {
+            write_bytes(svg, labels.picture().as_bytes())?;
+        }
+        return Ok(show_labels(&labels, args.svg.as_deref()));
+    }
+    if args.duplicates {
+        return Ok(show_duplicates(&DuplicateReport::read(&args.dataset)?));
+    }
+    match (args.track, &args.png) {
+        (Some(track_id), Some(png)) => draw_track(&args.dataset, track_id, png),
+        _ => inspect_all(&args, style),
+    }
+}
+
+fn inspect_all(args: &InspectArgs, style: Style) -> anyhow::Result<Outcome> {
+    let overview = Overview::read(&args.dataset)?;
+    let mut written = Written::default();
+    if let Some(config) = args.analysis_config() {
+        let analysis = thread_pool(jobs(args.jobs))?.install(|| Analysis::of(&config, &ByteProgress::new(style)))?;
+        ensure!(
+            analysis.dataset == overview.index.checksum,
+            "{} has grown while it was looked at; give the same command again",
+            args.dataset.display()
+        );
+        let labels = TrackLabels::read(&args.dataset)?;
+        if let Some(directory) = &args.analysis {
+            let names = files::write(&analysis, &labels, directory)?;
+            written.analysis = Some((directory.clone(), names));
+        }
+        if let Some(html) = &args.html {
+            page::write(html, &overview, &analysis, &labels, &config)?;
+            written.html = Some(html.clone());
+        }
+    }
+    Ok(show(&overview, &written))
+}
+
+fn draw_track(dataset: &Path, track_id: u64, png: &Path) -> anyhow::Result<Outcome> {
+    let dataset = Dataset::open(dataset)?;
+    let position = dataset.position(track_id).with_context(|| {
+        format!(
+            "{} has no track {track_id}; tracks.csv and rejected.csv list all",
+            dataset.root().display()
+        )
+    })?;
+    let picture = TrackPicture {
+        samples: dataset.waveform(position),
+        mel: dataset.mel(position),
+        features: dataset.features(),
+    };
+    write_bytes(png, &picture.png())?;
+    Ok(show_picture(track_id, png))
+}
+
+/// Files that were written beside what is printed.
+#[derive(Default)]
+struct Written {
+    html: Option<PathBuf>,
+    /// The directory, and the names of the files in it.
+    analysis: Option<(PathBuf, Vec<String>)>,
+}
+
+fn show(overview: &Overview, written: &Written) -> Outcome {
+    let mut text = overview.to_string();
+    if let Some(html) = &written.html {
+        let _ = write!(text, "\npage      {}", html.display());
+    }
+    if let Some((directory, names)) = &written.analysis {
+        let _ = write!(text, "\nanalysis  {} files in {}", names.len(), directory.display());
+    }
+    let index = &overview.index;
+    let json = json!({
+        "name": overview.name,
+        "format_version": index.format_version,
+        "checksum": index.checksum,
+        "source": index.source,
+        "task": index.task,
+        "features": index.features,
+        "fingerprint": index.fingerprint,
+        "waveforms_of": index.waveforms_of,
+        "kept": index.kept,
+        "dropped": index.rejected,
+        "reasons": overview.reasons,
+        "classes": overview.classes.iter().cloned().collect::<BTreeMap<String, usize>>(),
+        "hours": hours(index.samples, index.features.sample_rate),
+        "seconds": overview.seconds,
+        "files": overview.files,
+        "levels": overview.levels,
+        "flags": overview.flags.iter().map(|(flag, count)| (flag.name(), count)).collect::<BTreeMap<_, _>>(),
+        "shard_pairs": index.shards.len(),
+        "sizes": overview.sizes,
+        "feature_sets": overview.feature_sets,
+        "splits": overview.splits,
+        "current_split": overview.current_split,
+        "html": written.html.as_ref().map(|path| path.to_string_lossy()),
+        "analysis": written.analysis.as_ref().map(|(directory, names)| json!({
+            "directory": directory.to_string_lossy(),
+            "files": names,
+        })),
+    });
+    outcome("inspect", text, json, &[])
+}
+
+fn show_labels(report: &LabelReport, svg: Option<&Path>) -> Outcome {
+    let mut text = report.to_string();
+    if let Some(svg) = svg {
+        let _ = write!(text, "\npicture   {}", svg.display());
+    }
+    let mut json = json!(report);
+    json["labels_each"] = report.cardinality().into();
+    json["svg"] = json!(svg.map(Path::to_string_lossy));
+    outcome("inspect", text, json, &[])
+}
+
+fn show_duplicates(report: &DuplicateReport) -> Outcome {
+    outcome("inspect", report.to_string(), json!(report), &[])
+}
+
+fn show_picture(track_id: u64, path: &Path) -> Outcome {
+    let text = format!("track {track_id} is drawn in {}", path.display());
+    let json = json!({ "track": track_id, "png": path.to_string_lossy() });
+    outcome("inspect", text, json, &[])
+}

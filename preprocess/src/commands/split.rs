@@ -1,0 +1,112 @@
+//! `preprocess split`.
+
+use super::result::outcome;
+use crate::cli::{SplitArgs, SplitTask};
+use crate::split::{FoldsReport, SplitReport, audit, make, make_folds, missing, prune};
+use serde_json::{Value, json};
+use shared::dataset::split::{LeakAudit, Set, Split};
+use shared::runtime::outcome::Outcome;
+use std::fmt::Write as _;
+
+pub fn run(args: SplitArgs) -> anyhow::Result<Outcome> {
+    Ok(match args.resolve()? {
+        SplitTask::Make(config) => show_split(&make(&config)?),
+        SplitTask::MakeFolds(config) => show_folds(&make_folds(&config)?),
+        SplitTask::Prune(dataset) => show_pruned(&prune(&dataset)?),
+    })
+}
+
+fn show_split(report: &SplitReport) -> Outcome {
+    let index = &report.split.index;
+    let verb = if report.existed {
+        "was made before and"
+    } else {
+        "is new and"
+    };
+    let mut text = format!("split     {} {verb} is the current one", index.name);
+    for set in Set::ALL {
+        let tracks = report.split.tracks[&set].len();
+        let classes = index.counts[&set]
+            .iter()
+            .map(|(class, count)| format!("{class} {count}"));
+        let classes: Vec<String> = classes.collect();
+        let _ = write!(text, "\n{:<9} {tracks} tracks: {}", set.name(), classes.join(", "));
+    }
+    let _ = write!(text, "\nleaks     {}", describe_leaks(&index.leaks, &report.split));
+    let json = json!({
+        "name": index.name,
+        "strategy": index.strategy,
+        "existed": report.existed,
+        "counts": index.counts,
+        "leaks": count_leaks(&index.leaks),
+    });
+    outcome("split", text, json, &report.warnings)
+}
+
+fn describe_leaks(leaks: &LeakAudit, split: &Split) -> String {
+    audit::describe(
+        [leaks.artists.len(), leaks.albums.len(), leaks.recordings.len()],
+        [leaks.unknown_artists, leaks.unknown_albums],
+        split.tracks.values().map(Vec::len).sum(),
+    )
+}
+
+fn count_leaks(leaks: &LeakAudit) -> Value {
+    json!({
+        "artists": leaks.artists.len(),
+        "albums": leaks.albums.len(),
+        "recordings": leaks.recordings.len(),
+        "unknown_artists": leaks.unknown_artists,
+        "unknown_albums": leaks.unknown_albums,
+    })
+}
+
+fn show_folds(report: &FoldsReport) -> Outcome {
+    let verb = if report.existed { "were made before" } else { "are new" };
+    let current = report.splits.first().map_or("", |first| &first.index.name);
+    let mut text = format!(
+        "folds     {} of {} {verb}; {current} is the current split",
+        report.splits.len(),
+        report.name
+    );
+    let mut folds = Vec::new();
+    for (split, number) in report.splits.iter().zip(1..) {
+        let sizes = Set::ALL.map(|set| split.tracks[&set].len());
+        let _ = write!(
+            text,
+            "\nfold {number:<4} {} train, {} val, {} test tracks; {}",
+            sizes[0],
+            sizes[1],
+            sizes[2],
+            describe_leaks(&split.index.leaks, split)
+        );
+        let by_set = |values: [Value; 3]| -> serde_json::Map<String, Value> {
+            Set::ALL
+                .map(|set| set.name().to_owned())
+                .into_iter()
+                .zip(values)
+                .collect()
+        };
+        folds.push(json!({
+            "name": split.index.name,
+            "sizes": by_set(sizes.map(Value::from)),
+            "missing": by_set(Set::ALL.map(|set| missing(&split.index, set).into())),
+            "leaks": count_leaks(&split.index.leaks),
+        }));
+    }
+    let json = json!({
+        "name": report.name,
+        "strategy": report.splits.first().map(|first| &first.index.strategy),
+        "existed": report.existed,
+        "folds": folds,
+    });
+    outcome("split", text, json, &report.warnings)
+}
+
+fn show_pruned(removed: &[String]) -> Outcome {
+    let text = match removed {
+        [] => "removed   nothing: there is only the current split".into(),
+        names => format!("removed   {}", names.join(", ")),
+    };
+    outcome("split", text, json!({ "removed": removed }), &[])
+}

@@ -1,0 +1,128 @@
+//! The data set that all parts make. Tensors are copied, not made again, and each is checked on the way.
+
+use super::parts::{OpenPart, open_all};
+use crate::build::assemble::assemble;
+use crate::build::assembly::Assembly;
+use crate::build::index::Origin;
+use crate::build::ordered::{self, Bounds};
+use crate::build::preset::Preset;
+use crate::build::progress::BuildProgress;
+use crate::build::report::BuildReport;
+use crate::build::source_table::{self, SOURCES_FILE, SourceRow};
+use crate::build::threads::thread_pool;
+use shared::dataset::DatasetError;
+use shared::dataset::manifest::RejectedRow;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// Tracks that are read ahead of the one that is written.
+const AHEAD: usize = 64;
+#[derive(Clone, Debug)]
+pub struct MergeConfig {
+    pub out: PathBuf,
+    pub parts: Vec<PathBuf>,
+    pub jobs: usize,
+}
+
+/// Where a track of the source went.
+enum Fate<'a> {
+    /// Into this place of this part.
+    Kept(&'a OpenPart, usize),
+    /// Among the dropped.
+    Dropped(&'a RejectedRow),
+}
+pub fn merge(config: &MergeConfig, progress: &mut dyn BuildProgress) -> anyhow::Result<BuildReport> {
+    let parts = open_all(&config.parts)?;
+    let first = &parts[0];
+    let plan = first.plan.whole();
+    let sources: Vec<SourceRow> = parts.iter().flat_map(|part| part.sources.iter().cloned()).collect();
+    let unlisted = parts.iter().flat_map(OpenPart::unlisted).collect();
+    let listing = source_table::listing(&sources, unlisted);
+    let fates = fates(&parts)?;
+    let preset = plan.preset.as_deref().and_then(Preset::named);
+    let origin = Origin {
+        listing: &listing,
+        sources: &source_table::rows(&listing, &wanted_sizes(&sources)),
+        audio: &first.dataset.index().source.audio,
+        task: first.dataset.task(),
+        preset: preset.as_ref(),
+        waveforms_of: None,
+    };
+    let pool = thread_pool(config.jobs)?;
+    assemble(
+        &config.out,
+        &plan,
+        &origin,
+        &pool,
+        progress,
+        |assembly, missing, progress| {
+            let missing: Vec<&Fate<'_>> = missing.iter().map(|&at| &fates[&listing.tracks[at].track_id]).collect();
+            copy(&missing, &pool, assembly, progress)
+        },
+    )
+}
+
+fn wanted_sizes(sources: &[SourceRow]) -> Vec<Option<u64>> {
+    let wanted = sources.iter().filter(|row| row.wanted);
+    wanted.map(|row| row.bytes).collect()
+}
+
+fn copy(
+    tracks: &[&Fate<'_>],
+    pool: &rayon::ThreadPool,
+    assembly: &mut Assembly<'_>,
+    progress: &mut dyn BuildProgress,
+) -> anyhow::Result<()> {
+    let check = |at: usize| match tracks[at] {
+        Fate::Kept(part, position) => part.check(*position),
+        Fate::Dropped(_) => Ok(()),
+    };
+    let bounds = Bounds {
+        items: AHEAD,
+        weight: usize::MAX,
+    };
+    let no_weight = |_: &anyhow::Result<()>| 0;
+    ordered::for_each(pool, 0..tracks.len(), bounds, check, no_weight, |at, checked| {
+        checked?;
+        let kept = match tracks[at] {
+            Fate::Kept(part, position) => assembly.take(Ok(part.kept(*position)))?,
+            Fate::Dropped(row) => assembly.take(Err((*row).clone()))?,
+        };
+        progress.track(kept);
+        Ok(())
+    })
+}
+
+/// Where each wanted track went. Every part must account for its share of the source, no more and no less.
+fn fates(parts: &[OpenPart]) -> Result<HashMap<u64, Fate<'_>>, DatasetError> {
+    let mut fates = HashMap::new();
+    for part in parts {
+        let damaged = |detail: String| DatasetError::damaged(part.path(), detail);
+        let dropped: HashMap<u64, &RejectedRow> = part
+            .rejected
+            .iter()
+            .filter_map(|row| Some((row.track_id?, row)))
+            .collect();
+        let wanted: Vec<&SourceRow> = part.sources.iter().filter(|row| row.wanted).collect();
+        let share = part.part.range(part.plan.tracks).len();
+        if wanted.len() != share {
+            let detail = format!(
+                "{SOURCES_FILE} lists {} tracks and the part should have {share}",
+                wanted.len()
+            );
+            return Err(damaged(detail));
+        }
+        for row in wanted {
+            let id = row.track_id;
+            let fate = match (part.dataset.position(id), dropped.get(&id)) {
+                (Some(position), None) => Fate::Kept(part, position),
+                (None, Some(row)) => Fate::Dropped(row),
+                _ => return Err(damaged(format!("track {id} is neither kept nor dropped, or both"))),
+            };
+            if fates.insert(id, fate).is_some() {
+                return Err(damaged(format!("track {id} is in an earlier part too")));
+            }
+        }
+    }
+    Ok(fates)
+}

@@ -1,0 +1,53 @@
+//! Makes one split.
+
+use super::divided::{Description, divide};
+use super::strategy::{Method, Strategy};
+use super::warnings;
+use shared::dataset::split::Split;
+use std::path::PathBuf;
+#[derive(Clone, Debug, PartialEq)]
+pub struct SplitConfig {
+    pub dataset: PathBuf,
+    /// The split's name; by default made of strategy and seed.
+    pub name: Option<String>,
+    pub strategy: Strategy,
+}
+
+/// A split that was made, or was there.
+#[derive(Clone, Debug)]
+pub struct SplitReport {
+    pub split: Split,
+    /// Whether it had been made before.
+    pub existed: bool,
+    /// What the user should know: classes that a set lacks, and the like.
+    pub warnings: Vec<String>,
+}
+
+/// Makes a split and makes it the current one.
+pub fn make(config: &SplitConfig) -> anyhow::Result<SplitReport> {
+    divide(&config.dataset, |dataset| {
+        let strategy = &config.strategy;
+        let sets = strategy
+            .assign(&dataset.tracks)
+            .map_err(|reason| dataset.impossible(&reason))?;
+        let (method, ratios, seed) = match *strategy {
+            Strategy::Drawn { method, ratios, seed } => (Some(method), Some(ratios), Some(seed)),
+            Strategy::Official => (None, None, None),
+        };
+        let description = Description {
+            name: dataset.name(config.name.as_ref(), strategy.default_name()),
+            strategy: strategy.name(),
+            group_by: method.and_then(Method::group_by),
+            ratios,
+            seed,
+            fold: None,
+        };
+        let split = dataset.split(description, &sets)?;
+        let existed = dataset.publish(std::slice::from_ref(&split))?;
+        Ok(SplitReport {
+            warnings: warnings::of_split(dataset, strategy, &split),
+            split,
+            existed,
+        })
+    })
+}

@@ -1,0 +1,51 @@
+//! What a verification finds, and how it says how far it is.
+
+use shared::dataset::DatasetError;
+use shared::dataset::shard::ShardKind;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, relative to the data set.
+    pub file: String,
+    /// What is wrong with it, as a sentence.
+    pub detail: String,
+    /// The shard that a repair would rebuild.
+    pub shard: Option<(ShardKind, usize)>,
+}
+
+impl Problem {
+    pub(super) fn new(file: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            detail: detail.into(),
+            shard: None,
+        }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct VerifyReport {
+    /// In the order of files.
+    pub problems: Vec<Problem>,
+    pub files: usize,
+    pub bytes: u64,
+}
+
+/// Watches a verification; by default, nobody does.
+pub trait VerifyProgress: Sync {
+    /// There are this many bytes of shards to read.
+    fn begin(&self, _bytes: u64) {}
+
+    /// So many more are read.
+    fn read(&self, _bytes: u64) {}
+    fn end(&self) {}
+}
+
+/// The sentence of an error that is shown with the file's name anyway.
+pub(super) fn without_path(error: DatasetError) -> String {
+    match error {
+        DatasetError::Damaged { detail, .. } => detail,
+        DatasetError::File(error) => format!("it cannot be read: {}", error.source),
+        other => other.to_string(),
+    }
+}

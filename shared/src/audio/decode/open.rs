@@ -1,0 +1,97 @@
+//! Opens a file with the decoder for what its first bytes say it is; its name is not looked at.
+
+use super::adts::AdtsStream;
+use super::frames::Frames;
+use super::kind::{BEGINNING_BYTES, Kind, kind, what_else};
+use super::meter::{Bytes, Meter, MeteredFile};
+use super::mpeg::MpegStream;
+use super::mpeg_header::{MpegHeader, find_free_format};
+use super::probed::ProbedStream;
+use super::stream::AudioStream;
+use super::unsupported::unsupported;
+use super::window::Window;
+use super::{aiff, caf, sun_audio, tags, wav};
+use crate::audio::validate::Rejection;
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Opens a file of any format that is known and finds the beginning of its audio. `meter` is a new one.
+pub fn open(path: &Path, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
+    // Asked before it is opened: to open a pipe waits for somebody who writes into it.
+    let metadata = meter.wait(|| fs::metadata(path))?;
+    if !metadata.is_file() {
+        return Err(Rejection::IoError {
+            message: "it is no regular file".into(),
+        });
+    }
+    let file = meter.wait(|| File::open(path))?;
+    open_bytes(Box::new(file), metadata.len(), meter)
+}
+
+/// The same of any bytes, of which there are `length`.
+pub fn open_bytes(bytes: Box<dyn Bytes>, length: u64, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
+    let opened = open_metered(MeteredFile::new(bytes, length, meter));
+    match meter.exceeded() {
+        Some(rejection) => Err(rejection),
+        None => opened,
+    }
+}
+
+fn open_metered(file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
+    let length = file.length();
+    if length == 0 {
+        return Err(Rejection::EmptyFile);
+    }
+    let mut window = Window::new(file, length);
+    let range = tags::audio_range(&mut window)?;
+    let beginning = window.bytes(range.start, BEGINNING_BYTES)?.to_vec();
+    if let Some(format) = unsupported(&beginning) {
+        return Err(Rejection::UnsupportedFormat(format!(
+            "it is {format} audio, which is not supported; convert it, to FLAC for example"
+        )));
+    }
+    if let Some(description) = caf::uncompressed(&beginning) {
+        return Ok(Box::new(caf::open(window.into_file(), range, &description)?));
+    }
+    Ok(match kind(&beginning) {
+        Kind::Wav => wav::open(window.into_file(), range)?,
+        Kind::Aiff => aiff::open(window.into_file(), range)?,
+        Kind::SunAudio => Box::new(sun_audio::open(window.into_file(), range)?),
+        Kind::Container(container) => Box::new(ProbedStream::open(window.into_file(), range, container)?),
+        Kind::Adts => Box::new(AdtsStream::open(Frames::new(window, 0..range.end))?),
+        Kind::Frames => open_frames(window, range, &beginning)?,
+    })
+}
+
+/// Searches for frames of MPEG audio, and if there are none for frames of AAC. Tags in front are passed over again, because
+/// their sizes are not to be relied upon.
+fn open_frames(
+    window: Window<MeteredFile>,
+    range: Range<u64>,
+    beginning: &[u8],
+) -> Result<Box<dyn AudioStream>, Rejection> {
+    /// Bytes that a page or a picture is known by.
+    const ENOUGH: usize = 512;
+    let mut frames = Frames::<MpegHeader>::new(window, 0..range.end);
+    let first = frames.next()?;
+    let before = range.start..first.map_or(range.end, |first| first.at);
+    let mut window = frames.into_window();
+    if let Some(at) = find_free_format(&mut window, before)? {
+        return Err(Rejection::UnsupportedFormat(format!(
+            "it is MPEG audio of a free bit rate from byte {at} on, which is not supported; convert it, to FLAC for example"
+        )));
+    }
+    if first.is_some() {
+        return Ok(Box::new(MpegStream::open(Frames::new(window, 0..range.end))?));
+    }
+    match AdtsStream::open(Frames::new(window, 0..range.end)) {
+        Ok(stream) => Ok(Box::new(stream)),
+        // Behind a tag, whatever is not a frame is damaged audio rather than something else.
+        Err(Rejection::NoFrames) if range.start == 0 => {
+            Err(what_else(&beginning[..beginning.len().min(ENOUGH)]).map_or(Rejection::NoFrames, Rejection::NotAudio))
+        }
+        Err(rejection) => Err(rejection),
+    }
+}

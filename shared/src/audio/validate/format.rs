@@ -1,0 +1,42 @@
+//! The sample rates and channel counts that are taken.
+
+use super::rejection::Rejection;
+
+/// What music is recorded with, and nothing that a broken header can make of it.
+pub fn check_format(rate: Option<u32>, channels: usize) -> Result<u32, Rejection> {
+    const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
+    let rate = rate.unwrap_or(0);
+    if !RATES.contains(&rate) {
+        return Err(Rejection::UnsupportedFormat(format!(
+            "its sample rate is {rate} Hz, and {} to {} Hz are supported",
+            RATES.start(),
+            RATES.end()
+        )));
+    }
+    if !(1..=8).contains(&channels) {
+        return Err(Rejection::UnsupportedFormat(format!(
+            "it has {channels} channels, and one to eight are supported"
+        )));
+    }
+    Ok(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absurd_formats_get_a_reason() {
+        assert_eq!(check_format(Some(44_100), 2), Ok(44_100));
+        assert_eq!(check_format(Some(192_000), 8), Ok(192_000));
+        for (rate, channels) in [
+            (None, 2),
+            (Some(0), 2),
+            (Some(384_000), 1),
+            (Some(44_100), 0),
+            (Some(44_100), 9),
+        ] {
+            assert_eq!(check_format(rate, channels).unwrap_err().code(), "unsupported_format");
+        }
+    }
+}

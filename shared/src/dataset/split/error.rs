@@ -1,0 +1,79 @@
+//! Why a split cannot be read or written.
+
+use crate::runtime::atomic_file::WriteError;
+use crate::runtime::file_error::FileError;
+use std::path::{Path, PathBuf};
+
+/// A split that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum SplitError {
+    /// There is none yet.
+    #[error("{} has no split yet; make one with `preprocess split {}`", dataset.display(), dataset.display())]
+    NoSplit {
+        /// The data set.
+        dataset: PathBuf,
+    },
+    /// There is none of that name.
+    #[error("{} has no split `{name}`; it has {}", dataset.display(), list(existing))]
+    Unknown {
+        /// The data set.
+        dataset: PathBuf,
+        /// The name that was asked for.
+        name: String,
+        /// The names there are.
+        existing: Vec<String>,
+    },
+    /// There are no folds of that name, or not all of them.
+    #[error(
+        "{} {problem}; make all folds with `preprocess split {} --folds K --name {name}`",
+        dataset.display(), dataset.display()
+    )]
+    Folds {
+        /// The data set.
+        dataset: PathBuf,
+        /// The name of the set of folds.
+        name: String,
+        /// What it lacks, after the data set's name.
+        problem: String,
+    },
+    /// A name that would leave the directory, or hide in it.
+    #[error("`{0}` cannot be a name here; use letters, digits, `-`, `_` and `.`, not beginning with `.`")]
+    BadName(String),
+    /// A file is missing, or not what `split.json` says.
+    #[error("{} is damaged: {detail}; make the split again under another name", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The split was made of another build of the data set.
+    #[error("{} was made for another build of this data set; make a new split", path.display())]
+    Stale {
+        /// The split's directory.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The split could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
+    }
+}
+
+impl SplitError {
+    pub(super) fn damaged(path: &Path, detail: impl ToString) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            detail: detail.to_string(),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The tables that an index vouches for: read, and compared with its checksums.
+
+use super::error::DatasetError;
+use super::index::{DatasetIndex, FileRecord};
+use super::inside::inside;
+use super::layout::{PREVIOUS_DIRECTORY, REJECTED_FILE, SUMMARY_FILE, TRACKS_FILE};
+use super::manifest::{self, RejectedRow, TrackRow};
+use super::statistics::{self, TrackSummary};
+use crate::runtime::file_error::FileError;
+use serde::Deserialize;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The place of a data set's own file, which no link leads out of its directory.
+pub fn own_file(root: &Path, file: &Path) -> Result<PathBuf, DatasetError> {
+    inside(root, file).map_err(|detail| DatasetError::damaged(root.join(file), detail))
+}
+
+/// Reads a file that the index vouches for, and checks it.
+pub fn read_recorded(root: &Path, index: &DatasetIndex, file: &str) -> Result<Vec<u8>, DatasetError> {
+    let path = own_file(root, Path::new(file))?;
+    let damaged = |detail: &str| DatasetError::damaged(&path, detail);
+    let record = index
+        .files
+        .get(file)
+        .ok_or_else(|| damaged("the index does not list it"))?;
+    let error = match fs::read(&path) {
+        Ok(content) if FileRecord::of(&content) == *record => return Ok(content),
+        Ok(_) => damaged("its content does not fit the checksum in the index"),
+        Err(error) => FileError::at(&path)(error).into(),
+    };
+    match fs::read(root.join(PREVIOUS_DIRECTORY).join(file)) {
+        Ok(previous) if FileRecord::of(&previous) == *record => Ok(previous),
+        _ => Err(error),
+    }
+}
+
+/// The kept tracks' table alone, checked; no shard is touched.
+pub fn read_tracks(root: &Path, index: &DatasetIndex) -> Result<Vec<TrackRow>, DatasetError> {
+    read_table(root, index, TRACKS_FILE)
+}
+
+/// The dropped tracks' table, checked.
+pub fn read_rejected(root: &Path, index: &DatasetIndex) -> Result<Vec<RejectedRow>, DatasetError> {
+    read_table(root, index, REJECTED_FILE)
+}
+
+/// A table that the index vouches for, checked.
+pub fn read_table<Row>(root: &Path, index: &DatasetIndex, file: &str) -> Result<Vec<Row>, DatasetError>
+where
+    Row: for<'de> Deserialize<'de> + manifest::Columns,
+{
+    let table = read_recorded(root, index, file)?;
+    manifest::from_csv(&table).map_err(|error| DatasetError::damaged(root.join(file), error))
+}
+
+/// The per-track sums, checked, in the order of [`read_tracks`].
+pub fn read_summary(root: &Path, index: &DatasetIndex) -> Result<Vec<TrackSummary>, DatasetError> {
+    let content = read_recorded(root, index, SUMMARY_FILE)?;
+    statistics::summary_from_bytes(&content, index.features.n_mels)
+        .map_err(|error| DatasetError::damaged(root.join(SUMMARY_FILE), error))
+}
