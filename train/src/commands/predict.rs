@@ -5,7 +5,7 @@ use crate::cli::PredictArgs;
 use crate::data::front_end_record::FrontEndRecord;
 use crate::metrics::SetMetrics;
 use crate::models::{Blueprint, import_weights};
-use crate::predict::{HearingSetup, Listener, Named, Verdict, expand};
+use crate::predict::{FilePrediction, InputSetup, Named, Predictor, expand};
 use crate::process::console::Console;
 use crate::report::{METRICS_FILE, read_metrics};
 use crate::run::directory::{BEST_FILE, RunDirectory};
@@ -38,7 +38,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     if let Some(path) = &args.csv {
         check_csv(path, &named, args.force)?;
     }
-    let setup = Arc::new(HearingSetup::new(&record, &config));
+    let setup = Arc::new(InputSetup::new(&record, &config));
     let (device, device_name) = choice.open()?;
     let blueprint = Blueprint {
         shape: *setup.front_end().shape(),
@@ -46,12 +46,12 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
         dropout: config.dropout,
     };
     let (model, _) = import_weights(config.model.init(&blueprint, &device), &run.path(BEST_FILE))?;
-    // Weights of a GPU's training are asked on the CPU too.
+    // Weights of a GPU's training are used on the CPU too.
     let dtype = config
         .precision
         .dtype(&device)
         .or_else(|_| Precision::Auto.dtype(&device))?;
-    let listener = Listener {
+    let predictor = Predictor {
         model,
         device,
         dtype,
@@ -70,24 +70,24 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     let sound = named.iter().filter(|(_, problem)| problem.is_none());
     let files: Vec<PathBuf> = sound.map(|(path, _)| path.clone()).collect();
     let bar = console.count("files", files.len());
-    let mut heard = Vec::new();
+    let mut predictions = Vec::new();
     let jobs = args.jobs.or_else(|| thread::available_parallelism().ok());
-    let ended = listener.predict(&files, jobs.map_or(1, NonZeroUsize::get), |file, verdict| {
-        if let Err(rejection) = &verdict {
+    let ended = predictor.predict(&files, jobs.map_or(1, NonZeroUsize::get), |file, prediction| {
+        if let Err(rejection) = &prediction {
             bar.suspend(|| console.line(&format!("{}: {rejection}", shown(&files[file]))));
         }
         bar.inc(1);
-        heard.push(verdict);
+        predictions.push(prediction);
         Ok(())
     });
     bar.finish_and_clear();
-    let mut heard = heard.into_iter();
+    let mut predictions = predictions.into_iter();
     let answers: Vec<Answer> = named
         .into_iter()
         .map_while(|(path, problem)| {
             Some((
                 path,
-                problem.map_or_else(|| heard.next(), |problem| Some(Err(problem)))?,
+                problem.map_or_else(|| predictions.next(), |problem| Some(Err(problem)))?,
             ))
         })
         .collect();
@@ -119,7 +119,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     };
     if failed > 0 {
         problems.push(format!(
-            "{failed} of {} files could not be heard",
+            "{failed} of {} files could not be decoded",
             answers.answers.len()
         ));
     }
@@ -161,7 +161,7 @@ fn check_csv(path: &Path, named: &[Named], force: bool) -> anyhow::Result<()> {
     let refuse = |problem: &str| bail!("--csv {} {problem}; name another file", shown(path));
     let same = |file: &Path| fs::canonicalize(file).ok() == fs::canonicalize(path).ok();
     if path.exists() && named.iter().any(|(file, _)| same(file)) {
-        return refuse("is one of the files to be heard");
+        return refuse("is one of the files to be classified");
     }
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -228,7 +228,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// A file and what came of it.
-type Answer = (PathBuf, Result<Verdict, Rejection>);
+type Answer = (PathBuf, Result<FilePrediction, Rejection>);
 
 /// What came of all files, to be written down.
 struct Answers<'a> {
@@ -244,23 +244,28 @@ impl Answers<'_> {
     }
 
     /// Classes by their probability, the likeliest first.
-    fn ranked(&self, verdict: &Verdict) -> Vec<(&str, f64)> {
+    fn ranked(&self, prediction: &FilePrediction) -> Vec<(&str, f64)> {
         let mut ranked: Vec<(&str, f64)> = self
             .classes
             .iter()
             .map(String::as_str)
-            .zip(verdict.probabilities.iter().copied())
+            .zip(prediction.probabilities.iter().copied())
             .collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
         ranked
     }
 
     /// The likeliest class; or the tags at their thresholds or above.
-    fn predicted(&self, verdict: &Verdict) -> Vec<&str> {
+    fn predicted(&self, prediction: &FilePrediction) -> Vec<&str> {
         match self.thresholds {
-            None => self.ranked(verdict).into_iter().take(1).map(|(name, _)| name).collect(),
+            None => self
+                .ranked(prediction)
+                .into_iter()
+                .take(1)
+                .map(|(name, _)| name)
+                .collect(),
             Some(thresholds) => {
-                let above = verdict.probabilities.iter().zip(thresholds);
+                let above = prediction.probabilities.iter().zip(thresholds);
                 let tags = self.classes.iter().zip(above);
                 tags.filter(|(_, (p, threshold))| p >= threshold)
                     .map(|(name, _)| name.as_str())
@@ -276,15 +281,15 @@ impl Answers<'_> {
         let mut table = format!("{:<width$}  {:>7}  {}", "file", "time", self.heading());
         for (name, (_, answer)) in names.iter().zip(self.answers) {
             let _ = match answer {
-                Ok(verdict) => {
-                    let top = self.ranked(verdict).into_iter().take(self.top);
+                Ok(prediction) => {
+                    let top = self.ranked(prediction).into_iter().take(self.top);
                     let top: Vec<String> = top.map(|(class, p)| format!("{class} {:.1} %", 100.0 * p)).collect();
-                    let padded = if verdict.heard.padded {
+                    let padded = if prediction.decoded.padded {
                         "  (shorter than a clip)"
                     } else {
                         ""
                     };
-                    let time = minutes(verdict.heard.seconds);
+                    let time = minutes(prediction.decoded.seconds);
                     write!(table, "\n{name:<width$}  {time:>7}  {}{padded}", top.join("  "))
                 }
                 Err(rejection) => write!(table, "\n{name:<width$}  {:>7}  {}: {rejection}", "-", rejection.code()),
@@ -302,8 +307,8 @@ impl Answers<'_> {
 
     fn json(&self) -> Vec<Value> {
         let row = |(path, answer): &Answer| match answer {
-            Ok(verdict) => {
-                let top = self.ranked(verdict).into_iter().take(self.top);
+            Ok(prediction) => {
+                let top = self.ranked(prediction).into_iter().take(self.top);
                 let top: Vec<_> = top
                     .map(|(class, p)| json!({ "class": class, "probability": p }))
                     .collect();
@@ -311,11 +316,11 @@ impl Answers<'_> {
                     .classes
                     .iter()
                     .cloned()
-                    .zip(verdict.probabilities.iter().map(|&p| json!(p)))
+                    .zip(prediction.probabilities.iter().map(|&p| json!(p)))
                     .collect();
-                json!({ "path": path.to_string_lossy(), "ok": true, "seconds": verdict.heard.seconds,
-                        "clips": verdict.heard.clips, "padded": verdict.heard.padded,
-                        "predicted": self.predicted(verdict), "top": top, "probabilities": all })
+                json!({ "path": path.to_string_lossy(), "ok": true, "seconds": prediction.decoded.seconds,
+                        "clips": prediction.decoded.clips, "padded": prediction.decoded.padded,
+                        "predicted": self.predicted(prediction), "top": top, "probabilities": all })
             }
             Err(rejection) => json!({ "path": path.to_string_lossy(), "ok": false, "reason": rejection.code(),
                                       "detail": rejection.to_string() }),
@@ -330,13 +335,13 @@ impl Answers<'_> {
         let rows = self.answers.iter().map(|(path, answer)| {
             let path = path.to_string_lossy().into_owned();
             let mut row = match answer {
-                Ok(verdict) => vec![
+                Ok(prediction) => vec![
                     path,
                     String::new(),
                     String::new(),
-                    format!("{:.3}", verdict.heard.seconds),
-                    verdict.heard.clips.to_string(),
-                    self.predicted(verdict).join("|"),
+                    format!("{:.3}", prediction.decoded.seconds),
+                    prediction.decoded.clips.to_string(),
+                    self.predicted(prediction).join("|"),
                 ],
                 Err(rejection) => {
                     let mut row = vec![path, rejection.code().into(), rejection.to_string()];
@@ -345,7 +350,7 @@ impl Answers<'_> {
                 }
             };
             match answer {
-                Ok(verdict) => row.extend(verdict.probabilities.iter().map(|p| format!("{p:.6}"))),
+                Ok(prediction) => row.extend(prediction.probabilities.iter().map(|p| format!("{p:.6}"))),
                 Err(_) => row.resize(columns.len() + self.classes.len(), String::new()),
             }
             row

@@ -2,8 +2,7 @@
 
 use super::{Incomplete, Outcome};
 use crate::cli::ReportArgs;
-use crate::compare::text::describe;
-use crate::compare::{Board, Entry, runs_without};
+use crate::compare::{Comparison, Entry, runs_without};
 use crate::process::console::Console;
 use crate::report::html::{self, Candidate};
 use crate::run::directory::RunDirectory;
@@ -31,25 +30,25 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
              at the test set afterwards"
         ));
     }
-    let board = Board::new(entries);
-    let mut text = describe(&board);
+    let comparison = Comparison::new(entries);
+    let mut text = comparison.describe();
     notes.iter().for_each(|note| text += &format!("\n\nnote: {note}"));
     if let Some(file) = &args.csv {
-        atomic_file::write_bytes(file, &board.to_csv())?;
+        atomic_file::write_bytes(file, &comparison.to_csv())?;
         console.line(&format!("wrote {}", file.display()));
     }
     let (mut pages, mut failures) = (Vec::new(), Vec::new());
     match &args.html {
-        Some(file) => match compare(args, &board, shown, file) {
+        Some(file) => match write_page_of_all(args, &comparison, shown, file) {
             Ok(()) => pages.push(file.clone()),
             Err(error) => failures.push(not_written(file, &error)),
         },
-        None => write_pages(args, &board, &mut pages, &mut failures),
+        None => write_pages(args, &comparison, &mut pages, &mut failures),
     }
     for page in &pages {
         console.line(&format!("wrote {}", page.display()));
     }
-    let mut json = board.to_json();
+    let mut json = comparison.to_json();
     json["pages"] = json!(pages);
     json["command"] = json!("report");
     json["notes"] = json!(notes);
@@ -77,9 +76,9 @@ fn open(args: &ReportArgs, run: &Path) -> anyhow::Result<(RunDirectory, RunConfi
 
 /// Writes the page of all runs beside each other on `set`. Of a set of seeds every run is there, and what is known of all together
 /// stands with the first.
-fn compare(args: &ReportArgs, board: &Board, set: Set, file: &Path) -> anyhow::Result<()> {
+fn write_page_of_all(args: &ReportArgs, comparison: &Comparison, set: Set, file: &Path) -> anyhow::Result<()> {
     let mut runs = Vec::new();
-    for entry in &board.entries {
+    for entry in &comparison.entries {
         let mut standings = entry.standings();
         for run in entry.directories() {
             runs.push((open(args, &run)?, std::mem::take(&mut standings)));
@@ -89,13 +88,13 @@ fn compare(args: &ReportArgs, board: &Board, set: Set, file: &Path) -> anyhow::R
         .iter()
         .map(|((run, config), standings)| Candidate { run, config, standings })
         .collect();
-    let page = html::comparison(&candidates, set, &board.paired_tests())?;
+    let page = html::comparison(&candidates, set, &comparison.paired_tests())?;
     Ok(atomic_file::write_bytes(file, page.as_bytes())?)
 }
 
 /// Writes each run's page anew, now with what is known of its figures. A page that fails keeps no other from being written.
-fn write_pages(args: &ReportArgs, board: &Board, pages: &mut Vec<PathBuf>, failures: &mut Vec<String>) {
-    for entry in &board.entries {
+fn write_pages(args: &ReportArgs, comparison: &Comparison, pages: &mut Vec<PathBuf>, failures: &mut Vec<String>) {
+    for entry in &comparison.entries {
         let standings = entry.standings();
         for run in entry.directories() {
             let options = html::Options {

@@ -13,10 +13,10 @@ use crate::settings::Settings;
 use crate::settings::device::DeviceChoice;
 use crate::sweep::child::{Program, threads_of_each};
 use crate::sweep::directory::{PICTURE_FILE, SPECIFICATION_FILE, SweepDirectory, TABLE_FILE};
-use crate::sweep::progress::Board;
+use crate::sweep::progress::Lines;
 use crate::sweep::schedule::{Schedule, State};
 use crate::sweep::search::{Trial, monitor, trials};
-use crate::sweep::specification::{from_table, to_table};
+use crate::sweep::setting_table::{from_table, to_table};
 use crate::sweep::table::Results;
 use crate::sweep::{Specification, Sweep};
 use anyhow::{Context, bail};
@@ -74,15 +74,20 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
         schedule: &schedule,
         monitor: figure,
         directory: &directory,
+        program,
+        slots,
+        stop: &stop,
+        lines: Lines::new(console),
     };
-    let standing = sweep.run(records, program, slots, &stop, Board::new(console))?;
+    let stopped = sweep.run(&mut records)?;
+    let states = schedule.states(&records);
     let results = Results {
         trials: &of_sweep,
-        records: &standing.records,
-        states: &standing.states,
+        records: &records,
+        states: &states,
         monitor: figure,
     };
-    if let Some(signal) = standing.stopped {
+    if let Some(signal) = stopped {
         return Err(anyhow::Error::from(Stopped::Sweep {
             signal,
             done: of_sweep.len() - results.count(State::Due),

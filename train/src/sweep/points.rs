@@ -159,10 +159,7 @@ impl Horizontal {
             .checked_sub(specification.grid.len())
             .map(|at| &specification.ranges[at])
         {
-            let (low, high) = (
-                on(range.scale, range.low.as_f64()),
-                on(range.scale, range.high.as_f64()),
-            );
+            let (low, high) = (on(range.scale, range.low), on(range.scale, range.high));
             return Self::Numbers {
                 span: Span { low, high },
                 scale: range.scale,
