@@ -14,9 +14,9 @@ pub mod frontend;
 /// Which clips, in what order, filled by how many threads.
 pub mod loader;
 /// Labels and scores in, metrics out.
-pub mod metrics;
+mod metrics;
 /// Vectors in, classes out.
-pub mod classical;
+mod classical;
 /// What a person may set.
 pub mod settings;
 /// The directory of a run, and the records in it.
@@ -32,11 +32,11 @@ pub mod report;
 /// The loop.
 pub mod training;
 /// A run and audio files in, classes out.
-pub mod predict;
+mod predict;
 /// Runs side by side.
-pub mod compare;
+mod compare;
 /// Many trainings, and the search over their settings.
-pub mod sweep;
+mod sweep;
 /// How fast this machine trains.
 pub mod bench;
 /// The command line.

@@ -159,32 +159,6 @@ fn every_reason_code_is_explained_and_no_other() {
 }
 
 #[test]
-fn every_mark_on_a_figure_is_explained_and_no_other() {
-    let source = fs::read_to_string(root().join("train/src/compare/marks.rs")).unwrap();
-    let source = source.split("#[cfg(test)]").next().unwrap();
-    let code = Regex::new(r#"add\(\s*"([a-z_]+)""#).unwrap();
-    let codes: BTreeSet<&str> = code
-        .captures_iter(source)
-        .map(|found| found.extract::<1>().1[0])
-        .collect();
-    assert!(codes.len() >= 15, "{codes:?}");
-    let page = Page::read(Path::new("docs/reference/train.md")).text;
-    let table = page
-        .split("| mark |")
-        .nth(1)
-        .expect("a table of marks")
-        .split("\n\n")
-        .next()
-        .unwrap();
-    let row = Regex::new(r"(?m)^\| `([a-z_]+)` \|").unwrap();
-    let explained: BTreeSet<&str> = row
-        .captures_iter(table)
-        .map(|found| found.extract::<1>().1[0])
-        .collect();
-    assert_eq!(explained, codes);
-}
-
-#[test]
 fn links_lead_somewhere() {
     let pages = Page::all();
     let mut broken = Vec::new();

@@ -14,7 +14,7 @@ use tracing::warn;
 
 /// Products added up side by side, so that they become vectors.
 const LANES: usize = 8;
-/// Steps along smaller gradients change nothing; liblinear's figure.
+/// Steps along smaller gradients change nothing; liblinear's limit.
 const SMALLEST_GRADIENT: f64 = 1e-12;
 
 /// Settings; the defaults are scikit-learn's.
@@ -196,7 +196,7 @@ mod tests {
     const ROWS: usize = 36;
     const DIMENSION: usize = 4;
 
-    /// Three classes that overlap, in multiples of a sixteenth, the same in the Python that made the figures below:
+    /// Three classes that overlap, in multiples of a sixteenth, the same in the Python that made the numbers below:
     /// `((37 i + 101 j + 13 i j) % 64) / 16 - 2`, and 1.5 more where column j is the class, i mod 3.
     fn training_set() -> (Vec<f32>, Vec<usize>) {
         let labels: Vec<usize> = (0..ROWS).map(|row| row % 3).collect();

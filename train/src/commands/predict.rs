@@ -130,14 +130,14 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     Err(Incomplete { outcome, sentence }.into())
 }
 
-/// Of tags, the thresholds that `eval` judged them by; 0.5 before it did.
+/// Of tags, the thresholds that `eval` used; 0.5 before it did.
 fn thresholds(run: &RunDirectory, config: &RunConfig, task: Task) -> anyhow::Result<Option<Vec<f64>>> {
     if task == Task::SingleLabel {
         return Ok(None);
     }
     let metrics = read_metrics(run)?;
-    let judged = metrics.test.or(metrics.validation).map(|report| report.tracks);
-    let thresholds: Vec<f64> = match judged {
+    let evaluated = metrics.test.or(metrics.validation).map(|report| report.tracks);
+    let thresholds: Vec<f64> = match evaluated {
         Some(SetMetrics::Tags(metrics)) => metrics.per_tag.iter().map(|tag| tag.threshold).collect(),
         _ => Vec::new(),
     };

@@ -13,7 +13,7 @@ use shared::dataset::split::Set;
 use shared::runtime::atomic_file;
 use std::path::{Path, PathBuf};
 
-/// From so many runs on, the best by the test set's figures is likely to be the luckiest.
+/// From so many runs on, the best on the test set is likely to be the luckiest.
 const MANY_RUNS: usize = 3;
 
 /// Puts runs beside each other.
@@ -21,12 +21,12 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     let set = Set::from(args.set);
     let (entries, mut notes) = read_all(args, set)?;
     let Some(shown) = entries.first().map(|entry| entry.set) else {
-        bail!("no run has figures: {}", notes.join("; "));
+        bail!("no run has metrics: {}", notes.join("; "));
     };
     let runs = entries.len();
     if shown == Set::Test && runs >= MANY_RUNS {
         notes.push(format!(
-            "the best of {runs} runs by the test set's figures is also the luckiest; choose by --set val, and look \
+            "the best of {runs} runs on the test set is also the luckiest; choose by --set val, and look \
              at the test set afterwards"
         ));
     }
@@ -92,7 +92,7 @@ fn write_page_of_all(args: &ReportArgs, comparison: &Comparison, set: Set, file:
     Ok(atomic_file::write_bytes(file, page.as_bytes())?)
 }
 
-/// Writes each run's page anew, now with what is known of its figures. A page that fails keeps no other from being written.
+/// Writes each run's page anew, now with intervals and warnings. A page that fails keeps no other from being written.
 fn write_pages(args: &ReportArgs, comparison: &Comparison, pages: &mut Vec<PathBuf>, failures: &mut Vec<String>) {
     for entry in &comparison.entries {
         let standings = entry.standings();
@@ -111,7 +111,7 @@ fn write_pages(args: &ReportArgs, comparison: &Comparison, pages: &mut Vec<PathB
 }
 
 /// What the runs say of `set`, or all of them of the validation set where one of them says nothing of `set`; and what there
-/// is to do about those that lack figures.
+/// is to do about those that lack metrics.
 fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<String>)> {
     let (mut entries, mut notes) = (Vec::new(), Vec::new());
     for path in &args.runs {
@@ -124,7 +124,9 @@ fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<Stri
         for entry in entries.iter_mut().filter(|entry| entry.set != Set::Val) {
             *entry = read_set(&entry.path, Set::Val, args.data.as_deref())?.with_context(|| {
                 let path = entry.path.display();
-                format!("{path} lacks the validation set's figures; judge it with `train eval --run {path} --set val`")
+                format!(
+                    "{path} lacks the validation set's metrics; evaluate it with `train eval --run {path} --set val`"
+                )
             })?;
         }
     }
@@ -151,7 +153,7 @@ fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<(Option<E
     let has = if lacking.len() > 1 { "have" } else { "has" };
     let note = match &entry {
         Some(_) => format!(
-            "{who} {has} not been judged on the test set, so the validation set's figures stand in, of all runs; judge the test \
+            "{who} {has} not been evaluated on the test set, so all runs are shown on the validation set; evaluate the test \
              set with `train eval --run {shown}`"
         ),
         None => {

@@ -214,6 +214,7 @@ fn few_draws(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
 mod tests {
     use super::super::split_facts::Overlap;
     use super::*;
+    use std::collections::BTreeSet;
 
     const METRIC: MetricEstimate = MetricEstimate {
         name: "top-1",
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_its_own_warning() {
+    fn each_fault_has_its_own_documented_warning() {
         type Spoil = fn(&mut Facts<'_>);
         let spoilt: [(&str, Spoil); 8] = [
             ("split_unknown", |facts| facts.split = Err("it is gone")),
@@ -259,11 +260,13 @@ mod tests {
             ("pretrained", |facts| facts.init_from = Some(Path::new("a.pt"))),
         ];
         let split = SplitFacts::default();
+        let mut all = BTreeSet::new();
         assert_eq!(codes(&facts(&split, &METRIC)), [""; 0]);
         for (code, spoil) in spoilt {
             let mut facts = facts(&split, &METRIC);
             spoil(&mut facts);
             assert_eq!(codes(&facts), [code]);
+            all.insert(code);
         }
         let overlap = |artists, recordings, tracks_without_artist| Overlap {
             artists,
@@ -281,6 +284,7 @@ mod tests {
                 ..split.clone()
             };
             assert_eq!(codes(&facts(&split, &METRIC)), [code]);
+            all.insert(code);
         }
         for (code, mean, interval) in [
             ("few_tracks", 0.51, Some([0.45, 0.56])),
@@ -294,7 +298,18 @@ mod tests {
                 ..METRIC
             };
             assert_eq!(codes(&facts(&split, &metric)), [code]);
+            all.insert(code);
         }
+        let page = include_str!("../../../docs/reference/train.md");
+        let (_, table) = page.split_once("| warning |").unwrap();
+        let rows = table
+            .split("\n\n")
+            .next()
+            .unwrap()
+            .lines()
+            .filter_map(|row| row.strip_prefix("| `"));
+        let documented: BTreeSet<&str> = rows.map(|row| row.split('`').next().unwrap()).collect();
+        assert_eq!(documented, all);
     }
 
     #[test]

@@ -8,9 +8,11 @@ mod ranking;
 mod set_metrics;
 mod tally;
 
-pub use classification::{ClassMetrics, ClassificationMetrics, PaperMetrics};
+pub use classification::{ClassMetrics, ClassificationMetrics};
 pub use confusion::ConfusionMatrix;
-pub use multilabel::{MultiLabelMetrics, TagMetrics, mean};
+#[cfg(test)]
+pub use multilabel::MultiLabelMetrics;
+pub use multilabel::{TagMetrics, mean};
 pub use ranking::{PrecisionRecallCurve, Ranking, RankingError, RocCurve, SortedScores, rankings};
 pub use set_metrics::{Figures, SetMetrics, SetReport};
-pub use tally::{ClassTally, TagTally, Tally, first_highest};
+pub use tally::{Tally, first_highest};
