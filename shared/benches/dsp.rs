@@ -7,7 +7,7 @@ use shared::dsp::mel::{MelScratch, MelSpectrogram};
 use shared::dsp::phase_vocoder::{TimeStretch, TimeStretchScratch};
 use shared::dsp::resample::{SincResampler, SincScratch};
 use shared::dsp::stft::{Stft, StftScratch};
-use shared::features::FeatureConfig;
+use shared::dsp::features::FeatureConfig;
 
 fn main() {
     divan::main();

@@ -70,11 +70,11 @@ fn report(runs: &[&Path], more: &[&str]) -> assert_cmd::assert::Assert {
 }
 
 fn codes(run: &Value) -> Vec<&str> {
-    run["marks"]
+    run["warnings"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|mark| mark["code"].as_str().unwrap())
+        .map(|warning| warning["code"].as_str().unwrap())
         .collect()
 }
 
@@ -221,7 +221,7 @@ fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
 }
 
 #[test]
-fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
+fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
     let root = TempDir::new().unwrap();
     let data = splits();
     let run = |name: &str| root.path().join(name);
@@ -243,7 +243,7 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
         (&line["runs"][0]["set"], &line["runs"][1]["set"]),
         (&"val".into(), &"val".into())
     );
-    assert!(line["comparisons"][0]["contrasts"].is_array(), "{line}");
+    assert!(line["comparisons"][0]["differences"].is_array(), "{line}");
     let page_file = root.path().join("validation.html");
     for run in [&long, &mixed] {
         eval(run, &[]).success();
@@ -270,7 +270,7 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
         let path = Path::new(run["run"].as_str().unwrap());
         let metrics =
             |path: &Path| -> Value { serde_json::from_slice(&fs::read(path.join("metrics.json")).unwrap()).unwrap() };
-        let top1 = run["figures"][0]["mean"].as_f64().unwrap();
+        let top1 = run["metrics"][0]["mean"].as_f64().unwrap();
         let expected = match run["seeds"].as_array() {
             None => metrics(path)["test"]["top1"].as_f64().unwrap(),
             Some(seeds) => {
@@ -283,7 +283,7 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
             }
         };
         assert!((top1 - expected).abs() < 1e-9, "{run}");
-        let interval: Vec<_> = run["figures"][0]["interval"]
+        let interval: Vec<_> = run["metrics"][0]["interval"]
             .as_array()
             .unwrap()
             .iter()
@@ -305,18 +305,21 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
 
     let versus = line["comparisons"].as_array().unwrap();
     assert_eq!(versus.len(), 3);
-    let p = versus[0]["contrasts"][0]["p"].as_f64().unwrap();
+    let p = versus[0]["differences"][0]["p"].as_f64().unwrap();
     assert!(p > 0.0 && p <= 1.0);
-    assert_eq!(versus[0]["test"], "randomization");
-    assert!(versus[0]["mcnemar"]["p"].is_f64());
-    assert!(versus[0]["holm"][0].as_f64().unwrap() >= p);
+    assert_eq!(versus[0]["metrics"][0], "top-1");
+    assert!(
+        versus[0]["test"]
+            .as_str()
+            .unwrap()
+            .starts_with("paired bootstrap over ")
+    );
     let reason = versus[1]["not_compared"].as_str().unwrap();
     assert!(reason.contains("has a single seed"), "{reason}");
     let reason = versus[2]["not_compared"].as_str().unwrap();
     assert!(reason.contains("different tracks") && text.contains(reason), "{text}");
     assert_eq!(
-        text.matches("runs by the test set's figures is also the luckiest")
-            .count(),
+        text.matches("runs on the test set is also the luckiest").count(),
         2,
         "{text}"
     );
@@ -347,13 +350,13 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     assert!(page.contains("3 runs compared"), "{page}");
     // A set of seeds against itself.
     let same = json_line(&report(&[&set, &set], &[]).success());
-    assert_eq!(same["comparisons"][0]["test"], "bootstrap");
-    assert!(same["comparisons"][0]["mcnemar"].is_null(), "{same}");
+    let test = same["comparisons"][0]["test"].as_str().unwrap();
+    assert!(test.starts_with("paired bootstrap over seeds and "), "{test}");
 
     // A run against itself.
     let same = json_line(&report(&[&long, &long], &[]).success());
-    assert_eq!(same["comparisons"][0]["contrasts"][0]["p"], 1.0);
-    assert_eq!(same["comparisons"][0]["contrasts"][0]["difference"], 0.0);
+    assert_eq!(same["comparisons"][0]["differences"][0]["p"], 1.0);
+    assert_eq!(same["comparisons"][0]["differences"][0]["difference"], 0.0);
 
     // Looked at after another epoch: noted by the run, and marked.
     resume(&short, &["--epochs", "12", "--patience", "0"]).success();
@@ -361,7 +364,7 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     let looks = fs::read_to_string(short.join("looks.csv")).unwrap();
     assert_eq!(looks.lines().count(), 3, "{looks}");
     let line = json_line(&report(&[&short], &[]).success());
-    assert!(codes(&line["runs"][0]).contains(&"looks"), "{line}");
+    assert!(codes(&line["runs"][0]).contains(&"tested_repeatedly"), "{line}");
 
     // Tables that are not what they were.
     let table = long.join("predictions.csv");
@@ -369,18 +372,18 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     fs::write(&table, changed).unwrap();
     report(&[&short, &long], &[])
         .code(1)
-        .stderr(contains("does not give the figures of metrics.json"));
+        .stderr(contains("does not give the metrics of metrics.json"));
     fs::remove_file(&table).unwrap();
     report(&[&short, &long], &[])
         .code(1)
-        .stderr(contains("predictions.csv is missing; judge again"));
+        .stderr(contains("predictions.csv is missing; evaluate again"));
     report(&[&root.path().join("none")], &[])
         .code(1)
         .stderr(contains("holds no run"));
 }
 
 #[test]
-fn taggers_stand_beside_each_other_by_their_areas() {
+fn taggers_are_compared_by_their_areas() {
     let root = TempDir::new().unwrap();
     let data = papers::tagged().path();
     let runs = ["1", "15"].map(|epochs| {
@@ -395,17 +398,13 @@ fn taggers_stand_beside_each_other_by_their_areas() {
     for (shown, run) in line["runs"].as_array().unwrap().iter().zip(&runs) {
         let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
         for (at, name, key) in [(0, "mean AUC-ROC", "auc_roc"), (1, "mean AUC-PR", "auc_pr")] {
-            let figure = &shown["figures"][at];
+            let figure = &shown["metrics"][at];
             assert_eq!(figure["name"], name);
             let (mean, expected) = (figure["mean"].as_f64().unwrap(), metrics["test"][key].as_f64().unwrap());
             assert!((mean - expected).abs() < 1e-9, "{name}: {mean}, not {expected}");
         }
     }
     let versus = &line["comparisons"][0];
-    assert_eq!(
-        (&versus["test"], &versus["mcnemar"]),
-        (&"randomization".into(), &Value::Null)
-    );
-    let p = versus["contrasts"][0]["p"].as_f64().unwrap();
+    let p = versus["differences"][0]["p"].as_f64().unwrap();
     assert!(p > 0.0 && p <= 1.0, "{versus}");
 }

@@ -120,9 +120,9 @@ fn a_changed_specification_is_refused(directory: &Path) {
             ["--grid", "dropout=0.1,0.2"],
             "--grid was weight_decay=0.0,0.01 dropout=0.1,0.5 and is dropout=0.1,0.2 now",
         ),
-        (["--lr", "0.5"], "lr was its default and is 0.5 now"),
+        (["--lr", "0.5"], "lr was not given and is 0.5 now"),
         (["--epochs", "3"], "epochs was 2 and is 3 now"),
-        (["--halving", "2"], "--halving was none and is 2 now"),
+        (["--halving", "2"], "--halving was not given and is 2 now"),
     ] {
         let refused = resume(directory).args(more).assert().code(1);
         let expected = format!("the sweep in {root} was begun otherwise: {expected}");
@@ -274,7 +274,7 @@ fn what_cannot_be_swept_is_a_sentence_before_anything_is_written() {
     let directory = root.path().join("sweep");
     for (more, expected) in [
         (&[][..], "--grid NAME=V1,V2"),
-        (&["--grid", "drop_out=0.1"], "is `dropout` meant?"),
+        (&["--grid", "drop_out=0.1"], "unknown field `drop_out`"),
         (
             &["--grid", "dropout=0.1,1.5"],
             "trial 1 (dropout = 1.5): --dropout must be",

@@ -5,6 +5,7 @@
 use crate::source::Listing;
 use crate::source::fma::Subset;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use shared::dataset::manifest::{Flag, RejectedRow, TrackRow};
 use shared::dsp::features::FeatureConfig;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -34,6 +35,9 @@ pub struct Preset {
     pub near_silent: Option<Vec<u64>>,
     #[serde(default)]
     pub archives: Vec<Archive>,
+    /// What trainings reach, which is `train`'s to read.
+    #[serde(default)]
+    pub from_scratch: Option<IgnoredAny>,
     /// Tracks per class; none where nobody has counted them.
     #[serde(default)]
     pub classes: BTreeMap<String, usize>,
@@ -298,6 +302,7 @@ mod tests {
             kept: 2,
             duplicate_pairs: Some(0),
             near_silent: Some(vec![2]),
+            from_scratch: None,
             classes: [("Pop".to_owned(), 2), ("Rock".to_owned(), 1)].into(),
             bad: vec![BadTrack {
                 track_id: 3,

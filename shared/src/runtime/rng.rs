@@ -34,8 +34,6 @@ pub enum Purpose {
     /// Which tracks and which of several runs a bootstrap draws; `epoch` is the resample's number, `track` says what is
     /// drawn.
     Resample,
-    /// Which tracks change sides in a randomization test; `epoch` is the permutation's number.
-    Permutation,
     /// The settings of a trial of a random search, which is `track`; `epoch` is 0.
     Search,
 }
@@ -56,7 +54,6 @@ impl Purpose {
             Self::Background => 10,
             Self::Image => 11,
             Self::Resample => 12,
-            Self::Permutation => 13,
             Self::Search => 14,
         }
     }

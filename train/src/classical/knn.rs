@@ -3,13 +3,14 @@
 //! Neighbours are found by comparing with every training vector. At the hundred and more dimensions of these vectors
 //! trees prune next to nothing, and 1,600 queries among 6,400 vectors of 140 values are 1.4 billion multiplications.
 
-use super::{ClassicalError, check_training, check_vectors};
+use super::training_set::{ClassicalError, check_training};
+use crate::frontend::check_vectors;
 use rayon::prelude::*;
 
 /// Squares added up side by side, so that they become vectors.
 const LANES: usize = 16;
 
-/// Training vectors and how many of them are asked.
+/// Training vectors, of which the nearest `k` vote.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KNearest {
     vectors: Vec<f32>,
@@ -50,48 +51,24 @@ impl KNearest {
         })
     }
 
-    /// The class of each of `vectors`, `[n, dimension]` row by row: that of most of the `k` nearest training vectors by
-    /// Euclidean distance. Of classes with as many votes the one with the nearest vector wins; of vectors at the same
-    /// distance the earlier one is nearer.
-    pub fn predict(&self, vectors: &[f32]) -> Result<Vec<usize>, ClassicalError> {
-        self.for_each(vectors, |neighbours, votes| {
-            let most = votes.iter().copied().max().unwrap_or(0);
-            let labels = neighbours.iter().map(|&(_, at)| self.labels[at]);
-            labels.into_iter().find(|&label| votes[label] == most).unwrap_or(0)
-        })
-    }
-
-    /// The share of the `k` votes that each class has, `[n, classes]` row by row. Classes with as many votes have the
-    /// same score, whichever of them [`predict`](Self::predict) takes.
+    /// For each of `vectors`, `[n, dimension]` row by row, the share of the `k` nearest training vectors by Euclidean distance
+    /// that each class has, `[n, classes]` row by row. Of vectors at the same distance the earlier one is nearer.
     pub fn scores(&self, vectors: &[f32]) -> Result<Vec<f32>, ClassicalError> {
-        let shares = self.for_each(vectors, |_, votes| {
-            votes
-                .iter()
-                .map(|&votes| votes as f32 / self.k as f32)
-                .collect::<Vec<_>>()
-        })?;
-        Ok(shares.concat())
-    }
-
-    /// What `judge` makes of each vector's neighbours, nearest first, and their votes for each class.
-    fn for_each<T: Send>(
-        &self,
-        vectors: &[f32],
-        judge: impl Fn(&[Neighbour], &[usize]) -> T + Sync,
-    ) -> Result<Vec<T>, ClassicalError> {
         check_vectors(vectors, self.dimension)?;
-        let scratch = || (Vec::with_capacity(self.labels.len()), vec![0; self.classes]);
-        Ok(vectors
-            .par_chunks_exact(self.dimension)
-            .map_init(scratch, |(neighbours, votes), vector| {
+        let rows = vectors.par_chunks_exact(self.dimension);
+        let scores = rows.map_init(
+            || Vec::with_capacity(self.labels.len()),
+            |neighbours, vector| {
                 self.nearest(vector, neighbours);
-                votes.fill(0);
-                for &(_, at) in neighbours.iter() {
-                    votes[self.labels[at]] += 1;
-                }
-                judge(neighbours, votes)
-            })
-            .collect())
+                let mut votes = vec![0usize; self.classes];
+                neighbours.iter().for_each(|&(_, at)| votes[self.labels[at]] += 1);
+                votes
+                    .into_iter()
+                    .map(|votes| votes as f32 / self.k as f32)
+                    .collect::<Vec<_>>()
+            },
+        );
+        Ok(scores.collect::<Vec<_>>().concat())
     }
 
     /// Fills `neighbours` with the `k` nearest training vectors, nearest first.
@@ -123,30 +100,24 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_majority_wins_and_the_nearer_breaks_ties() {
-        let vectors = [0.0, 1.0, 2.0, 10.0, 11.0];
-        let knn = |k| KNearest::fit(&vectors, 1, &[0, 1, 1, 2, 2], 4, k).unwrap();
-        assert_eq!(knn(3).predict(&[0.1, 10.4]), Ok(vec![1, 2]));
-        // One vote each: 0 lies nearer to 0.4, 1 to 0.6, and both as far from 0.5, where the earlier vector counts.
-        assert_eq!(knn(2).predict(&[0.4, 0.6, 0.5]), Ok(vec![0, 1, 0]));
-        // Two votes for class 1 and two for class 2, which is nearer.
-        assert_eq!(knn(4).predict(&[9.0]), Ok(vec![2]));
+    fn scores_are_shares_of_votes_and_the_earlier_of_equally_near_vectors_counts() {
+        let knn = |k| KNearest::fit(&[0.0, 1.0, 2.0, 10.0, 11.0], 1, &[0, 1, 1, 2, 2], 4, k).unwrap();
         assert_eq!(knn(4).scores(&[9.0]), Ok(vec![0.0, 0.5, 0.5, 0.0]));
-        assert_eq!(knn(1).predict(&vectors), Ok(vec![0, 1, 1, 2, 2]));
-        assert_eq!(knn(5).predict(&[]), Ok(Vec::new()));
+        // 0 and 1 are equally far from 0.5.
+        assert_eq!(knn(1).scores(&[0.5]), Ok(vec![1.0, 0.0, 0.0, 0.0]));
+        assert_eq!(knn(5).scores(&[]), Ok(Vec::new()));
     }
 
     #[test]
-    fn what_cannot_be_asked_is_an_error() {
+    fn vectors_that_do_not_fit_are_an_error() {
         let fit = |k| KNearest::fit(&[1.0, 2.0], 1, &[0, 1], 2, k);
         for k in [0, 3] {
             assert_eq!(fit(k).unwrap_err(), ClassicalError::Neighbours { k, vectors: 2 });
         }
         let knn = KNearest::fit(&[1.0, 2.0, 3.0, 4.0], 2, &[0, 1], 2, 1).unwrap();
-        assert!(knn.predict(&[1.0; 3]).is_err());
-        assert!(knn.scores(&[1.0, f32::NAN]).is_err());
+        assert!(knn.scores(&[1.0; 3]).is_err() && knn.scores(&[1.0, f32::NAN]).is_err());
         // Squares beyond f32 are infinitely far, and do not panic.
-        assert_eq!(knn.predict(&[f32::MAX, f32::MIN]), Ok(vec![0]));
+        assert_eq!(knn.scores(&[f32::MAX, f32::MIN]), Ok(vec![1.0, 0.0]));
     }
 
     proptest! {
@@ -172,9 +143,6 @@ mod tests {
             let votes = |class: usize| order[..k].iter().filter(|&&at| labels[at] == class).count();
             let scores: Vec<f32> = (0..3).map(|class| votes(class) as f32 / k as f32).collect();
             prop_assert_eq!(knn.scores(query).unwrap(), scores);
-            let most = (0..3).map(votes).max().unwrap();
-            let first = order.iter().map(|&at| labels[at]).find(|&label| votes(label) == most).unwrap();
-            prop_assert_eq!(knn.predict(query).unwrap(), [first]);
         }
     }
 }

@@ -9,7 +9,7 @@ mod sweep;
 pub use config::ConfigArgs;
 pub use export::ExportArgs;
 pub use predict::PredictArgs;
-pub use report::{JudgedSet, ReportArgs};
+pub use report::{ComparedSet, ReportArgs};
 pub use sweep::SweepArgs;
 
 use crate::augment::AugmentChoice;

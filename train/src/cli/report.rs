@@ -11,13 +11,13 @@ pub struct ReportArgs {
     /// Directories of runs or of sets of seeds
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
-    /// Set whose figures are shown; where a run has none of the test set, all are shown on the validation set
-    #[arg(long, value_enum, default_value_t = JudgedSet::Test)]
-    pub set: JudgedSet,
+    /// Set whose metrics are shown; where a run has none of the test set, all are shown on the validation set
+    #[arg(long, value_enum, default_value_t = ComparedSet::Test)]
+    pub set: ComparedSet,
     /// Where the runs' data set lies now, if it was moved
     #[arg(long, value_name = "DATASET")]
     pub data: Option<PathBuf>,
-    /// Write the scoreboard as a table too, a row per run and figure
+    /// Write a table too, a row per run and metric
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
     /// Make the mistakes in each RUN/report.html playable; adds up to 9 MB to it
@@ -30,18 +30,18 @@ pub struct ReportArgs {
 
 /// A set by which runs are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum JudgedSet {
+pub enum ComparedSet {
     /// The test set
     Test,
     /// The validation set, on which each run's epoch was chosen
     Val,
 }
 
-impl From<JudgedSet> for Set {
-    fn from(name: JudgedSet) -> Self {
+impl From<ComparedSet> for Set {
+    fn from(name: ComparedSet) -> Self {
         match name {
-            JudgedSet::Test => Self::Test,
-            JudgedSet::Val => Self::Val,
+            ComparedSet::Test => Self::Test,
+            ComparedSet::Val => Self::Val,
         }
     }
 }

@@ -15,8 +15,8 @@ const EXAMPLES: &str = "Examples:
 
 Settings are named as in config.toml, in snake case; values are TOML, and plain words need no quotes. With --grid and
 --range together every draw is tried with the whole grid. Trials are runs, SWEEP/trials/0000 and so on; SWEEP/sweep.csv has
-a row for each, SWEEP/heat_map.svg a picture. Trials are ranked by the validation figure that --monitor names. The test set
-is never looked at: `train eval` judges the run that was chosen, once.
+a row for each, SWEEP/heat_map.svg a picture. Trials are ranked by the validation metric that --monitor names. The test set
+is never looked at: `train eval` evaluates the run that was chosen, once.
 
 A sweep that was stopped (exit code 75) or killed goes on with the same command, or with --resume alone: trials that are
 done are not done again, and others go on from where they were.";

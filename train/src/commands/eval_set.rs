@@ -107,11 +107,11 @@ impl SetEvaluation {
     fn figures(&self) -> Map<String, Value> {
         let entry = &self.entry;
         let mut figures = members_table::json(&self.rows);
-        figures.insert("tracks".into(), json!(entry.judged.track_ids.len()));
+        figures.insert("tracks".into(), json!(entry.tracks()));
         figures.insert("split".into(), json!(entry.config.split));
-        figures.insert("intervals".into(), json!(entry.figures));
+        figures.insert("intervals".into(), json!(entry.metrics));
         figures.insert("method".into(), json!(entry.method()));
-        figures.insert("marks".into(), json!(entry.marks));
+        figures.insert("warnings".into(), json!(entry.warnings));
         if let Some(report) = &self.out_of_fold {
             figures.insert("out_of_fold".into(), json!(report));
         }
@@ -125,7 +125,7 @@ impl SetEvaluation {
             self.set.name(),
             entry.config.split,
             self.runs,
-            entry.judged.track_ids.len(),
+            entry.tracks(),
             members_table::text(&self.rows)
         );
         if let Some(report) = &self.out_of_fold {
@@ -134,14 +134,14 @@ impl SetEvaluation {
                 report.tracks.describe()
             );
         }
-        for figure in &entry.figures {
-            let interval = figure.interval.map_or("no interval".into(), |[low, high]| {
+        for metric in &entry.metrics {
+            let interval = metric.interval.map_or("no interval".into(), |[low, high]| {
                 format!("95 % interval {low:.4} to {high:.4}, {}", entry.method())
             });
-            text += &format!("{} {:.4}, {interval}\n", figure.name, figure.mean);
+            text += &format!("{} {:.4}, {interval}\n", metric.name, metric.mean);
         }
-        for mark in &entry.marks {
-            text += &format!("! {}\n", mark.sentence);
+        for warning in &entry.warnings {
+            text += &format!("! {}\n", warning.sentence);
         }
         text += &format!("metrics {}", self.directory.path(self.file).display());
         if let Some(page) = &self.page {

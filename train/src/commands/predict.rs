@@ -6,7 +6,7 @@ use crate::cli::PredictArgs;
 use crate::data::front_end_record::FrontEndRecord;
 use crate::metrics::SetMetrics;
 use crate::models::{Blueprint, import_weights};
-use crate::predict::{HearingSetup, Listener, Named, expand};
+use crate::predict::{InputSetup, Named, Predictor, expand};
 use crate::process::console::Console;
 use crate::report::{METRICS_FILE, read_metrics};
 use crate::run::directory::{BEST_FILE, RunDirectory};
@@ -35,7 +35,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
         check_csv(path, &named, args.force)?;
     }
     let (device, device_name) = choice.open()?;
-    let listener = listener(&run, &config, &record, device)?;
+    let predictor = predictor(&run, &config, &record, device)?;
     let things = if named.len() == 1 { "file" } else { "files" };
     console.line(&format!(
         "{} of {} on {device_name}, {} {things}",
@@ -43,7 +43,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
         args.run.display(),
         named.len()
     ));
-    let (answers, ended) = classify(&listener, named, args.jobs, console);
+    let (answers, ended) = classify(&predictor, named, args.jobs, console);
     let answers = Answers {
         answers: &answers,
         classes: &config.classes,
@@ -82,13 +82,13 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
 }
 
 /// The run's best weights, ready to classify.
-fn listener(
+fn predictor(
     run: &RunDirectory,
     config: &RunConfig,
     record: &FrontEndRecord,
     device: Device,
-) -> anyhow::Result<Listener> {
-    let setup = Arc::new(HearingSetup::new(record, config));
+) -> anyhow::Result<Predictor> {
+    let setup = Arc::new(InputSetup::new(record, config));
     let blueprint = Blueprint {
         shape: *setup.front_end().shape(),
         classes: config.classes.len(),
@@ -100,7 +100,7 @@ fn listener(
         .precision
         .dtype(&device)
         .or_else(|_| Precision::Auto.dtype(&device))?;
-    Ok(Listener {
+    Ok(Predictor {
         model,
         device,
         dtype,
@@ -113,7 +113,7 @@ fn listener(
 
 /// An answer for each file, in their order, up to the first error that is not a file's own.
 fn classify(
-    listener: &Listener,
+    predictor: &Predictor,
     named: Vec<Named>,
     jobs: Option<NonZeroUsize>,
     console: Console,
@@ -121,36 +121,36 @@ fn classify(
     let sound = named.iter().filter(|(_, problem)| problem.is_none());
     let files: Vec<PathBuf> = sound.map(|(path, _)| path.clone()).collect();
     let bar = console.count("files", files.len());
-    let mut verdicts = Vec::new();
+    let mut predictions = Vec::new();
     let jobs = jobs.or_else(|| thread::available_parallelism().ok());
-    let ended = listener.predict(&files, jobs.map_or(1, NonZeroUsize::get), |file, verdict| {
-        if let Err(rejection) = &verdict {
+    let ended = predictor.predict(&files, jobs.map_or(1, NonZeroUsize::get), |file, prediction| {
+        if let Err(rejection) = &prediction {
             bar.suspend(|| console.line(&format!("{}: {rejection}", shown(&files[file]))));
         }
         bar.inc(1);
-        verdicts.push(verdict);
+        predictions.push(prediction);
         Ok(())
     });
     bar.finish_and_clear();
-    let mut verdicts = verdicts.into_iter();
+    let mut predictions = predictions.into_iter();
     let answers = named.into_iter().map_while(|(path, problem)| {
         let answer = match problem {
             Some(problem) => Err(problem),
-            None => verdicts.next()?,
+            None => predictions.next()?,
         };
         Some((path, answer))
     });
     (answers.collect(), ended)
 }
 
-/// Of tags, the thresholds that `eval` judged them by; 0.5 before it did.
+/// Of tags, the thresholds that `eval` used; 0.5 before it did.
 fn thresholds(run: &RunDirectory, config: &RunConfig, task: Task) -> anyhow::Result<Option<Vec<f64>>> {
     if task == Task::SingleLabel {
         return Ok(None);
     }
     let metrics = read_metrics(run)?;
-    let judged = metrics.test.or(metrics.validation).map(|report| report.tracks);
-    let thresholds: Vec<f64> = match judged {
+    let evaluated = metrics.test.or(metrics.validation).map(|report| report.tracks);
+    let thresholds: Vec<f64> = match evaluated {
         Some(SetMetrics::Tags(metrics)) => metrics.per_tag.iter().map(|tag| tag.threshold).collect(),
         _ => Vec::new(),
     };

@@ -1,6 +1,6 @@
 //! The answers of `train predict`: a table for people, JSON, and a CSV file that replaces nothing else.
 
-use crate::predict::{Named, Verdict};
+use crate::predict::{FilePrediction, Named};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use shared::audio::validate::Rejection;
@@ -20,7 +20,7 @@ pub(super) fn check_csv(path: &Path, named: &[Named], force: bool) -> anyhow::Re
     let refuse = |problem: &str| bail!("--csv {} {problem}; name another file", shown(path));
     let same = |file: &Path| fs::canonicalize(file).ok() == fs::canonicalize(path).ok();
     if path.exists() && named.iter().any(|(file, _)| same(file)) {
-        return refuse("is one of the files to be heard");
+        return refuse("is one of the files to be classified");
     }
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -87,7 +87,7 @@ pub(super) fn shown(path: &Path) -> String {
 }
 
 /// A file and what came of it.
-pub(super) type Answer = (PathBuf, Result<Verdict, Rejection>);
+pub(super) type Answer = (PathBuf, Result<FilePrediction, Rejection>);
 
 /// What came of all files, to be written down.
 pub(super) struct Answers<'a> {
@@ -103,23 +103,28 @@ impl Answers<'_> {
     }
 
     /// Classes by their probability, the likeliest first.
-    fn ranked(&self, verdict: &Verdict) -> Vec<(&str, f64)> {
+    fn ranked(&self, prediction: &FilePrediction) -> Vec<(&str, f64)> {
         let mut ranked: Vec<(&str, f64)> = self
             .classes
             .iter()
             .map(String::as_str)
-            .zip(verdict.probabilities.iter().copied())
+            .zip(prediction.probabilities.iter().copied())
             .collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
         ranked
     }
 
     /// The likeliest class; or the tags at their thresholds or above.
-    fn predicted(&self, verdict: &Verdict) -> Vec<&str> {
+    fn predicted(&self, prediction: &FilePrediction) -> Vec<&str> {
         match self.thresholds {
-            None => self.ranked(verdict).into_iter().take(1).map(|(name, _)| name).collect(),
+            None => self
+                .ranked(prediction)
+                .into_iter()
+                .take(1)
+                .map(|(name, _)| name)
+                .collect(),
             Some(thresholds) => {
-                let above = verdict.probabilities.iter().zip(thresholds);
+                let above = prediction.probabilities.iter().zip(thresholds);
                 let tags = self.classes.iter().zip(above);
                 tags.filter(|(_, (p, threshold))| p >= threshold)
                     .map(|(name, _)| name.as_str())
@@ -135,15 +140,15 @@ impl Answers<'_> {
         let mut table = format!("{:<width$}  {:>7}  {}", "file", "time", self.heading());
         for (name, (_, answer)) in names.iter().zip(self.answers) {
             let _ = match answer {
-                Ok(verdict) => {
-                    let top = self.ranked(verdict).into_iter().take(self.top);
+                Ok(prediction) => {
+                    let top = self.ranked(prediction).into_iter().take(self.top);
                     let top: Vec<String> = top.map(|(class, p)| format!("{class} {:.1} %", 100.0 * p)).collect();
-                    let padded = if verdict.heard.padded {
+                    let padded = if prediction.decoded.padded {
                         "  (shorter than a clip)"
                     } else {
                         ""
                     };
-                    let time = minutes(verdict.heard.seconds);
+                    let time = minutes(prediction.decoded.seconds);
                     write!(table, "\n{name:<width$}  {time:>7}  {}{padded}", top.join("  "))
                 }
                 Err(rejection) => write!(table, "\n{name:<width$}  {:>7}  {}: {rejection}", "-", rejection.code()),
@@ -161,8 +166,8 @@ impl Answers<'_> {
 
     pub(super) fn json(&self) -> Vec<Value> {
         let row = |(path, answer): &Answer| match answer {
-            Ok(verdict) => {
-                let top = self.ranked(verdict).into_iter().take(self.top);
+            Ok(prediction) => {
+                let top = self.ranked(prediction).into_iter().take(self.top);
                 let top: Vec<_> = top
                     .map(|(class, p)| json!({ "class": class, "probability": p }))
                     .collect();
@@ -170,11 +175,11 @@ impl Answers<'_> {
                     .classes
                     .iter()
                     .cloned()
-                    .zip(verdict.probabilities.iter().map(|&p| json!(p)))
+                    .zip(prediction.probabilities.iter().map(|&p| json!(p)))
                     .collect();
-                json!({ "path": path.to_string_lossy(), "ok": true, "seconds": verdict.heard.seconds,
-                        "clips": verdict.heard.clips, "padded": verdict.heard.padded,
-                        "predicted": self.predicted(verdict), "top": top, "probabilities": all })
+                json!({ "path": path.to_string_lossy(), "ok": true, "seconds": prediction.decoded.seconds,
+                        "clips": prediction.decoded.clips, "padded": prediction.decoded.padded,
+                        "predicted": self.predicted(prediction), "top": top, "probabilities": all })
             }
             Err(rejection) => json!({ "path": path.to_string_lossy(), "ok": false, "reason": rejection.code(),
                                       "detail": rejection.to_string() }),
@@ -189,13 +194,13 @@ impl Answers<'_> {
         let rows = self.answers.iter().map(|(path, answer)| {
             let path = path.to_string_lossy().into_owned();
             let mut row = match answer {
-                Ok(verdict) => vec![
+                Ok(prediction) => vec![
                     path,
                     String::new(),
                     String::new(),
-                    format!("{:.3}", verdict.heard.seconds),
-                    verdict.heard.clips.to_string(),
-                    self.predicted(verdict).join("|"),
+                    format!("{:.3}", prediction.decoded.seconds),
+                    prediction.decoded.clips.to_string(),
+                    self.predicted(prediction).join("|"),
                 ],
                 Err(rejection) => {
                     let mut row = vec![path, rejection.code().into(), rejection.to_string()];
@@ -204,7 +209,7 @@ impl Answers<'_> {
                 }
             };
             match answer {
-                Ok(verdict) => row.extend(verdict.probabilities.iter().map(|p| format!("{p:.6}"))),
+                Ok(prediction) => row.extend(prediction.probabilities.iter().map(|p| format!("{p:.6}"))),
                 Err(_) => row.resize(columns.len() + self.classes.len(), String::new()),
             }
             row

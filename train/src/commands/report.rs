@@ -2,8 +2,7 @@
 
 use super::{Incomplete, Outcome};
 use crate::cli::ReportArgs;
-use crate::compare::text::describe;
-use crate::compare::{Board, Entry, runs_without};
+use crate::compare::{Comparison, Entry, runs_without};
 use crate::process::console::Console;
 use crate::report::html::{self, Candidate};
 use crate::run::directory::RunDirectory;
@@ -14,7 +13,7 @@ use shared::dataset::split::Set;
 use shared::runtime::atomic_file;
 use std::path::{Path, PathBuf};
 
-/// From so many runs on, the best by the test set's figures is likely to be the luckiest.
+/// From so many runs on, the best on the test set is likely to be the luckiest.
 const MANY_RUNS: usize = 3;
 
 /// Puts runs beside each other.
@@ -22,34 +21,34 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     let set = Set::from(args.set);
     let (entries, mut notes) = read_all(args, set)?;
     let Some(shown) = entries.first().map(|entry| entry.set) else {
-        bail!("no run has figures: {}", notes.join("; "));
+        bail!("no run has metrics: {}", notes.join("; "));
     };
     let runs = entries.len();
     if shown == Set::Test && runs >= MANY_RUNS {
         notes.push(format!(
-            "the best of {runs} runs by the test set's figures is also the luckiest; choose by --set val, and look \
+            "the best of {runs} runs on the test set is also the luckiest; choose by --set val, and look \
              at the test set afterwards"
         ));
     }
-    let board = Board::new(entries);
-    let mut text = describe(&board);
+    let comparison = Comparison::new(entries);
+    let mut text = comparison.describe();
     notes.iter().for_each(|note| text += &format!("\n\nnote: {note}"));
     if let Some(file) = &args.csv {
-        atomic_file::write_bytes(file, &board.to_csv())?;
+        atomic_file::write_bytes(file, &comparison.to_csv())?;
         console.line(&format!("wrote {}", file.display()));
     }
     let (mut pages, mut failures) = (Vec::new(), Vec::new());
     match &args.html {
-        Some(file) => match compare(args, &board, shown, file) {
+        Some(file) => match write_page_of_all(args, &comparison, shown, file) {
             Ok(()) => pages.push(file.clone()),
             Err(error) => failures.push(not_written(file, &error)),
         },
-        None => write_pages(args, &board, &mut pages, &mut failures),
+        None => write_pages(args, &comparison, &mut pages, &mut failures),
     }
     for page in &pages {
         console.line(&format!("wrote {}", page.display()));
     }
-    let mut json = board.to_json();
+    let mut json = comparison.to_json();
     json["pages"] = json!(pages);
     json["command"] = json!("report");
     json["notes"] = json!(notes);
@@ -78,9 +77,9 @@ fn open(args: &ReportArgs, run: &Path) -> anyhow::Result<(RunDirectory, RunConfi
 
 /// Writes the page of all runs beside each other on `set`. Of a set of seeds every run is there, and what is known of all together
 /// stands with the first.
-fn compare(args: &ReportArgs, board: &Board, set: Set, file: &Path) -> anyhow::Result<()> {
+fn write_page_of_all(args: &ReportArgs, comparison: &Comparison, set: Set, file: &Path) -> anyhow::Result<()> {
     let mut runs = Vec::new();
-    for entry in &board.entries {
+    for entry in &comparison.entries {
         let mut standings = entry.standings();
         for run in entry.directories() {
             runs.push((open(args, &run)?, std::mem::take(&mut standings)));
@@ -90,13 +89,13 @@ fn compare(args: &ReportArgs, board: &Board, set: Set, file: &Path) -> anyhow::R
         .iter()
         .map(|((run, config), standings)| Candidate { run, config, standings })
         .collect();
-    let page = html::comparison(&candidates, set, &board.paired_tests())?;
+    let page = html::comparison(&candidates, set, &comparison.paired_tests())?;
     Ok(atomic_file::write_bytes(file, page.as_bytes())?)
 }
 
-/// Writes each run's page anew, now with what is known of its figures. A page that fails keeps no other from being written.
-fn write_pages(args: &ReportArgs, board: &Board, pages: &mut Vec<PathBuf>, failures: &mut Vec<String>) {
-    for entry in &board.entries {
+/// Writes each run's page anew, now with intervals and warnings. A page that fails keeps no other from being written.
+fn write_pages(args: &ReportArgs, comparison: &Comparison, pages: &mut Vec<PathBuf>, failures: &mut Vec<String>) {
+    for entry in &comparison.entries {
         let standings = entry.standings();
         for run in entry.directories() {
             let options = html::Options {
@@ -113,7 +112,7 @@ fn write_pages(args: &ReportArgs, board: &Board, pages: &mut Vec<PathBuf>, failu
 }
 
 /// What the runs say of `set`, or all of them of the validation set where one of them says nothing of `set`; and what there
-/// is to do about those that lack figures.
+/// is to do about those that lack metrics.
 fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<String>)> {
     let (mut entries, mut notes) = (Vec::new(), Vec::new());
     for path in &args.runs {
@@ -126,7 +125,9 @@ fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<Stri
         for entry in entries.iter_mut().filter(|entry| entry.set != Set::Val) {
             *entry = read_set(&entry.path, Set::Val, args.data.as_deref())?.with_context(|| {
                 let path = entry.path.display();
-                format!("{path} lacks the validation set's figures; judge it with `train eval --run {path} --set val`")
+                format!(
+                    "{path} lacks the validation set's metrics; evaluate it with `train eval --run {path} --set val`"
+                )
             })?;
         }
     }
@@ -153,7 +154,7 @@ fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<(Option<E
     let has = if lacking.len() > 1 { "have" } else { "has" };
     let note = match &entry {
         Some(_) => format!(
-            "{who} {has} not been judged on the test set, so the validation set's figures stand in, of all runs; judge the test \
+            "{who} {has} not been evaluated on the test set, so all runs are shown on the validation set; evaluate the test \
              set with `train eval --run {shown}`"
         ),
         None => {

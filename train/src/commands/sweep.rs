@@ -13,10 +13,10 @@ use crate::settings::Settings;
 use crate::settings::device::DeviceChoice;
 use crate::sweep::child::{Program, threads_of_each};
 use crate::sweep::directory::{PICTURE_FILE, SPECIFICATION_FILE, SweepDirectory, TABLE_FILE};
-use crate::sweep::progress::Board;
+use crate::sweep::progress::Lines;
 use crate::sweep::schedule::{Schedule, State};
 use crate::sweep::search::{Trial, monitor, trials};
-use crate::sweep::specification::{from_table, to_table};
+use crate::sweep::setting_table::{from_table, to_table};
 use crate::sweep::table::Results;
 use crate::sweep::{Specification, Sweep};
 use anyhow::{Context, bail};
@@ -46,8 +46,8 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
         None => asked,
     };
     let mut of_sweep = trials(&specification).map_err(UsageError::Sweep)?;
-    let figure = monitor(&of_sweep).map_err(UsageError::Sweep)?;
-    let schedule = Schedule::new(&of_sweep, specification.halving, figure).map_err(UsageError::Sweep)?;
+    let metric = monitor(&of_sweep).map_err(UsageError::Sweep)?;
+    let schedule = Schedule::new(&of_sweep, specification.halving, metric).map_err(UsageError::Sweep)?;
     if let Some(difference) = begun.as_ref().and_then(|begun| specification.difference(begun)) {
         bail!(
             "the sweep in {root} was begun otherwise: {difference}; give what it was begun with, or name another directory"
@@ -72,17 +72,22 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
         specification: &specification,
         trials: &of_sweep,
         schedule: &schedule,
-        monitor: figure,
+        monitor: metric,
         directory: &directory,
+        program,
+        slots,
+        stop: &stop,
+        lines: Lines::new(console),
     };
-    let standing = sweep.run(records, program, slots, &stop, Board::new(console))?;
+    let stopped = sweep.run(&mut records)?;
+    let states = schedule.states(&records);
     let results = Results {
         trials: &of_sweep,
-        records: &standing.records,
-        states: &standing.states,
-        monitor: figure,
+        records: &records,
+        states: &states,
+        monitor: metric,
     };
-    if let Some(signal) = standing.stopped {
+    if let Some(signal) = stopped {
         return Err(anyhow::Error::from(Stopped::Sweep {
             signal,
             done: of_sweep.len() - results.count(State::Due),
@@ -193,12 +198,12 @@ fn outcome(directory: &SweepDirectory, results: &Results<'_>) -> anyhow::Result<
     }
     let run = directory.run(best);
     let name = results.monitor.describe();
-    let figure = results.watched(best);
+    let metric = results.watched(best);
     text += &format!(
-        "\nbest is trial {best} ({}): validation {name} {} at epoch {} of {}\ntable {}\npicture {}\njudge it on the test set, \
+        "\nbest is trial {best} ({}): validation {name} {} at epoch {} of {}\ntable {}\npicture {}\nevaluate it on the test set, \
          once: train eval --run {}\ntrain it anew, with another seed: train fit --config {} --run RUN --seed 1",
         results.trials[best].describe(),
-        figure.map_or("undefined".into(), |figure| format!("{figure:.4}")),
+        metric.map_or("undefined".into(), |metric| format!("{metric:.4}")),
         result.best_epoch,
         result.epochs,
         directory.path(TABLE_FILE).display(),
@@ -214,7 +219,7 @@ fn outcome(directory: &SweepDirectory, results: &Results<'_>) -> anyhow::Result<
         "dropped": results.count(State::Dropped),
         "failed": failures.len(),
         "monitor": results.monitor,
-        "best": { "trial": best, "run": run.to_string_lossy(), "figure": figure },
+        "best": { "trial": best, "run": run.to_string_lossy(), "metric": metric },
         "table": results.to_json(),
     });
     Ok(Outcome { text, json })

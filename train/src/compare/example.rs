@@ -1,14 +1,15 @@
-//! A made-up set of tracks, of which NumPy, SciPy and scikit-learn have been asked too.
+//! A made-up set of tracks, whose intervals were also worked out with NumPy and scikit-learn.
 //!
 //! The same numbers come from the same generator in Python, `x = (1664525 x + 1013904223) mod 2^32; return (x >> 8) % n`,
-//! called in this order. The figures that the tests of this module expect were had from 40,000 resamples and 100,000
-//! permutations (of tags: 6,000 of either) that NumPy 2 drew with `default_rng(1)`, written out as loops over
-//! `rng.integers(n, size=n)` and `rng.integers(2, size=n)`, with figures by `numpy.bincount`, `roc_auc_score` and
-//! `average_precision_score`, and ends by `numpy.quantile(…, [0.025, 0.975])`.
+//! called in this order. The expected ends of intervals are those of 40,000 resamples (of tags: 6,000) that NumPy 2 drew with
+//! `default_rng(1)`, written out as loops over `rng.integers(n, size=n)`, with metrics by `numpy.bincount`, `roc_auc_score`
+//! and `average_precision_score`, and ends by `numpy.quantile(…, [0.025, 0.975])`.
 
-use super::{Judged, Outcomes, Units};
+use super::groups::Groups;
+use super::predicted_set::PredictedSet;
 use crate::run::predictions::{Prediction, Predictions};
 use shared::dataset::Task;
+use std::ops::Range;
 
 struct Numbers(u32);
 
@@ -19,11 +20,52 @@ impl Numbers {
     }
 }
 
-/// 240 tracks of 40 artists in 4 classes, and the answers of five networks that are lucky with the same artists.
+/// A table of a classifier.
+pub fn table(classes: usize, truth: &[u32], predicted: &[u32]) -> Predictions {
+    let track = |((track_id, &truth), &predicted): ((u64, &u32), &u32)| Prediction {
+        track_id,
+        labels: vec![truth as usize],
+        predicted: vec![predicted as usize],
+        probabilities: vec![0.25; classes],
+    };
+    Predictions {
+        classes: (0..classes).map(|class| class.to_string()).collect(),
+        tracks: (0..).zip(truth).zip(predicted).map(track).collect(),
+    }
+}
+
+/// Classifiers of the same tracks.
+pub fn classifiers(classes: usize, truth: &[u32], networks: &[Vec<u32>]) -> PredictedSet {
+    let tables: Vec<_> = networks
+        .iter()
+        .map(|predicted| table(classes, truth, predicted))
+        .collect();
+    PredictedSet::new(Task::SingleLabel, &tables).unwrap()
+}
+
+/// A tagger; truth and scores are `[tracks, tags]`.
+pub fn tagger(tags: usize, truth: &[bool], scores: &[f32]) -> PredictedSet {
+    let track = |(track_id, (truth, scores)): (u64, (&[bool], &[f32]))| Prediction {
+        track_id,
+        labels: (0..tags).filter(|&tag| truth[tag]).collect(),
+        predicted: Vec::new(),
+        probabilities: scores.to_vec(),
+    };
+    let table = Predictions {
+        classes: (0..tags).map(|tag| tag.to_string()).collect(),
+        tracks: (0..)
+            .zip(truth.chunks_exact(tags).zip(scores.chunks_exact(tags)))
+            .map(track)
+            .collect(),
+    };
+    PredictedSet::new(Task::MultiLabel, &[table]).unwrap()
+}
+
+/// 240 tracks of 40 artists in 4 classes, and the predictions of five networks that are lucky with the same artists.
 pub struct Example {
-    pub truth: Vec<u32>,
-    pub networks: Vec<Vec<u32>>,
-    pub artists: Units,
+    truth: Vec<u32>,
+    networks: Vec<Vec<u32>>,
+    pub artists: Groups,
 }
 
 impl Example {
@@ -46,36 +88,18 @@ impl Example {
         Self {
             truth,
             networks,
-            artists: Units::named(names.iter().map(|name| Some(name.as_str()))),
+            artists: Groups::named(names.iter().map(|name| Some(name.as_str()))),
         }
     }
 
-    /// Some of the networks' answers as they are read from tables.
-    pub fn judged(&self, networks: std::ops::Range<usize>) -> Judged {
-        let network = |answers: &Vec<u32>| {
-            let track = |(at, (&truth, &answer)): (usize, (&u32, &u32))| Prediction {
-                track_id: at as u64,
-                labels: vec![truth as usize],
-                predicted: vec![answer as usize],
-                probabilities: vec![0.25; 4],
-            };
-            let predictions = Predictions {
-                classes: ["a", "b", "c", "d"].map(String::from).into(),
-                tracks: self.truth.iter().zip(answers).enumerate().map(track).collect(),
-            };
-            Judged::new(Task::SingleLabel, &predictions).unwrap()
-        };
-        Judged::together(self.networks[networks].iter().map(network).collect()).unwrap()
-    }
-
-    /// The answers of some of the networks.
-    pub fn outcomes(&self, networks: std::ops::Range<usize>) -> Outcomes {
-        Outcomes::of_classes(4, &self.truth, &self.networks[networks])
+    /// The predictions of some of the networks.
+    pub fn set(&self, networks: Range<usize>) -> PredictedSet {
+        classifiers(4, &self.truth, &self.networks[networks])
     }
 }
 
 /// 120 tracks with 3 tags, and the scores of two taggers.
-pub fn taggers() -> [Outcomes; 2] {
+pub fn taggers() -> [PredictedSet; 2] {
     let mut numbers = Numbers(9);
     let truth: Vec<bool> = (0..120)
         .flat_map(|_| [20, 50, 35])
@@ -83,7 +107,7 @@ pub fn taggers() -> [Outcomes; 2] {
         .collect();
     [12, 22].map(|lift| {
         let score = |&has: &bool| (numbers.below(50) + if has { lift } else { 0 }) as f32 / 128.0;
-        let scores = truth.iter().map(score).collect();
-        Outcomes::of_tags(3, truth.clone(), vec![scores])
+        let scores: Vec<f32> = truth.iter().map(score).collect();
+        tagger(3, &truth, &scores)
     })
 }

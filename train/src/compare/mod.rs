@@ -1,24 +1,19 @@
-//! Which run is better, how sure that is, and what is suspicious about it.
-//!
-//! Tables of predictions and what is known of their splits enter; intervals, paired tests and remarks leave. Nothing here
-//! trains or judges anew.
+//! Evaluated runs in; out come intervals of their metrics, warnings about what makes a metric untrustworthy, and a paired test
+//! of each run against the first. Nothing here trains or evaluates.
 
-mod board;
-pub mod bootstrap;
+mod bootstrap;
+mod comparison;
 mod entry;
+mod estimate;
 #[cfg(test)]
 mod example;
-mod judged;
-pub mod marks;
-mod outcomes;
-pub mod paired;
-mod ranked;
-mod standings;
-pub mod text;
-mod units;
+mod groups;
+mod known_results;
+mod predicted_set;
+mod run_results;
+mod split_facts;
+mod text;
+mod warnings;
 
-pub use board::{Adjusted, Board, Versus};
-pub use entry::{Entry, Figure, SplitFacts, runs_without};
-pub use judged::{Judged, NotJudged, NotPaired};
-pub use outcomes::{ClassOutcomes, Outcomes, Pair, TagOutcomes};
-pub use units::Units;
+pub use comparison::Comparison;
+pub use entry::{Entry, runs_without};

@@ -169,9 +169,9 @@ pub fn classify(
             let neighbours = neighbours.min(labels.len());
             KNearest::fit(&vectors, dimension, &labels, outputs, neighbours)?.scores(&judged_vectors)?
         }
-        TopClassifier::Svm => LinearSvm::fit(&vectors, dimension, &labels, outputs, &SvmConfig::default())?
-            .svm
-            .scores(&judged_vectors)?,
+        TopClassifier::Svm => {
+            LinearSvm::fit(&vectors, dimension, &labels, outputs, &SvmConfig::default())?.scores(&judged_vectors)?
+        }
     };
     let (mut clips, mut tracks) = (ConfusionMatrix::new(outputs), ConfusionMatrix::new(outputs));
     let rows = judged.clips.iter().zip(scores.chunks_exact(outputs));

@@ -1,19 +1,16 @@
-//! Figures of a single-label classifier, all from its confusion matrix.
+//! Metrics of a single-label classifier, all from its confusion matrix.
 
-use super::ConfusionMatrix;
+use super::confusion::{ConfusionMatrix, ratio};
 use serde::{Deserialize, Serialize};
 
-/// The figures of one set of tracks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassificationMetrics {
-    /// Tracks judged.
     pub samples: u64,
     /// Mean cross-entropy, in nats.
     pub loss: f64,
-    /// Share of tracks whose highest score is the right class: scikit-learn's `accuracy_score`.
+    /// [`ConfusionMatrix::top1`].
     pub top1: f64,
-    /// Mean F1 of the classes that occur among the true or the predicted ones: scikit-learn's
-    /// `f1_score(average="macro", zero_division=0)`.
+    /// [`ConfusionMatrix::macro_f1`].
     pub macro_f1: f64,
     /// The same predictions measured the paper's way.
     pub paper: PaperMetrics,
@@ -27,9 +24,7 @@ pub struct ClassificationMetrics {
 pub struct PaperMetrics {
     /// Mean of the one-vs-rest accuracies, `(TP + TN) / all`. With eight equal classes, always guessing one gives 0.78.
     pub accuracy: f64,
-    /// Mean of the classes' precisions.
     pub precision: f64,
-    /// Mean of the classes' recalls.
     pub recall: f64,
     /// Harmonic mean of the two means above.
     pub f1: f64,
@@ -38,9 +33,7 @@ pub struct PaperMetrics {
 /// One class against the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassMetrics {
-    /// The class.
     pub name: String,
-    /// Tracks of the class.
     pub support: u64,
     /// `(TP + TN) / all`.
     pub accuracy: f64,
@@ -52,15 +45,6 @@ pub struct ClassMetrics {
     pub f1: f64,
 }
 
-/// As scikit-learn's `zero_division=0`.
-fn ratio(numerator: f64, denominator: f64) -> f64 {
-    if denominator == 0.0 {
-        0.0
-    } else {
-        numerator / denominator
-    }
-}
-
 impl ClassificationMetrics {
     /// Names of the classes that no track of the set has.
     pub fn missing(&self) -> Vec<&str> {
@@ -68,7 +52,7 @@ impl ClassificationMetrics {
         missing.map(|class| &*class.name).collect()
     }
 
-    /// The figures of a confusion matrix whose classes have these names, with the mean loss of the same tracks.
+    /// The metrics of a confusion matrix whose classes have these names, with the mean loss of the same tracks.
     ///
     /// # Panics
     /// When `names` does not have one name per class.
@@ -91,22 +75,17 @@ impl ClassificationMetrics {
                     accuracy: ratio(total - (truth - hits) - (predicted - hits), total),
                     precision: ratio(hits, predicted),
                     recall: ratio(hits, truth),
-                    f1: ratio(2.0 * hits, truth + predicted),
+                    f1: confusion.f1(class),
                 }
             })
             .collect();
         let mean = |get: fn(&ClassMetrics) -> f64| ratio(per_class.iter().map(get).sum(), per_class.len() as f64);
         let (precision, recall) = (mean(|class| class.precision), mean(|class| class.recall));
-        let occurs = |class: &usize| confusion.truth_total(*class) + confusion.predicted_total(*class) > 0;
-        let occurring: Vec<f64> = (0..names.len())
-            .filter(occurs)
-            .map(|class| per_class[class].f1)
-            .collect();
         Self {
             samples: confusion.total(),
             loss,
-            top1: ratio(confusion.correct() as f64, total),
-            macro_f1: ratio(occurring.iter().sum(), occurring.len() as f64),
+            top1: confusion.top1(),
+            macro_f1: confusion.macro_f1(),
             paper: PaperMetrics {
                 accuracy: mean(|class| class.accuracy),
                 precision,
@@ -124,7 +103,7 @@ mod tests {
     use proptest::prelude::*;
     use safetensors::SafeTensors;
 
-    /// What scikit-learn's figures may differ by: the golden file keeps them as f32.
+    /// The largest difference from scikit-learn's metrics: the golden file keeps them as f32.
     const TOLERANCE: f64 = 1e-6;
 
     fn names(classes: usize) -> Vec<String> {
@@ -132,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_scikit_learns_and_the_papers() {
+    fn metrics_are_scikit_learns_and_the_papers() {
         let file = std::fs::read(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../tests/golden/golden.safetensors"
@@ -212,13 +191,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_figure_is_a_share(pairs in prop::collection::vec((0usize..4, 0usize..4), 0..60)) {
+        fn every_metric_is_a_share(pairs in prop::collection::vec((0usize..4, 0usize..4), 0..60)) {
             let mut confusion = ConfusionMatrix::new(4);
             pairs.iter().for_each(|&(truth, predicted)| confusion.add(truth, predicted));
             let metrics = ClassificationMetrics::new(&confusion, &names(4), 0.0);
             let paper = metrics.paper;
-            for figure in [metrics.top1, metrics.macro_f1, paper.accuracy, paper.precision, paper.recall, paper.f1] {
-                prop_assert!((0.0..=1.0).contains(&figure));
+            for metric in [metrics.top1, metrics.macro_f1, paper.accuracy, paper.precision, paper.recall, paper.f1] {
+                prop_assert!((0.0..=1.0).contains(&metric));
             }
             let naive = pairs.iter().filter(|(truth, predicted)| truth == predicted).count();
             prop_assert!((metrics.top1 * pairs.len() as f64 - naive as f64).abs() < 1e-9);

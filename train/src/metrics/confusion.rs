@@ -10,32 +10,37 @@ pub struct ConfusionMatrix {
     counts: Array2<u64>,
 }
 
+/// As scikit-learn's `zero_division=0`.
+pub(super) fn ratio(numerator: f64, denominator: f64) -> f64 {
+    if denominator == 0.0 {
+        0.0
+    } else {
+        numerator / denominator
+    }
+}
+
 impl ConfusionMatrix {
-    /// All zero.
     pub fn new(classes: usize) -> Self {
         Self {
             counts: Array2::zeros((classes, classes)),
         }
     }
 
-    /// Counts one sample.
     pub fn add(&mut self, truth: usize, predicted: usize) {
-        self.counts[[truth, predicted]] += 1;
+        self.add_weighted(truth, predicted, 1);
     }
 
-    /// Number of classes.
+    /// Counts a sample `weight` times.
+    pub fn add_weighted(&mut self, truth: usize, predicted: usize, weight: u64) {
+        self.counts[[truth, predicted]] += weight;
+    }
+
     pub fn classes(&self) -> usize {
         self.counts.nrows()
     }
 
-    /// All samples.
     pub fn total(&self) -> u64 {
         self.counts.sum()
-    }
-
-    /// Samples on the diagonal.
-    pub fn correct(&self) -> u64 {
-        self.counts.diag().sum()
     }
 
     /// Samples of class `truth` that were taken for `predicted`.
@@ -43,7 +48,7 @@ impl ConfusionMatrix {
         self.counts[[truth, predicted]]
     }
 
-    /// Samples whose class is `class`.
+    /// Samples of class `class`.
     pub fn truth_total(&self, class: usize) -> u64 {
         self.counts.row(class).sum()
     }
@@ -51,6 +56,32 @@ impl ConfusionMatrix {
     /// Samples taken for `class`.
     pub fn predicted_total(&self, class: usize) -> u64 {
         self.counts.column(class).sum()
+    }
+
+    /// Share of samples on the diagonal: scikit-learn's `accuracy_score`.
+    pub fn top1(&self) -> f64 {
+        ratio(self.counts.diag().sum() as f64, self.total() as f64)
+    }
+
+    /// `2 TP / (2 TP + FP + FN)` of a class; 0 where that is 0/0.
+    pub fn f1(&self, class: usize) -> f64 {
+        let occurrences = self.truth_total(class) + self.predicted_total(class);
+        ratio(2.0 * self.count(class, class) as f64, occurrences as f64)
+    }
+
+    /// Mean F1 of the classes that occur among the true or the predicted ones: scikit-learn's
+    /// `f1_score(average="macro", zero_division=0)`.
+    pub fn macro_f1(&self) -> f64 {
+        self.macro_f1_of_resample(|class| self.truth_total(class) > 0)
+    }
+
+    /// The same of a resample of a set. A class of the set (`in_set`) that no resampled track has is left out, wherever it
+    /// was predicted: as 0, a class of few artists, whom a resample often misses, would drag the mean down as no model can.
+    pub fn macro_f1_of_resample(&self, in_set: impl Fn(usize) -> bool) -> f64 {
+        let occurs =
+            |&class: &usize| self.truth_total(class) > 0 || (!in_set(class) && self.predicted_total(class) > 0);
+        let occurring: Vec<f64> = (0..self.classes()).filter(occurs).map(|class| self.f1(class)).collect();
+        ratio(occurring.iter().sum(), occurring.len() as f64)
     }
 
     /// A row per true class.
@@ -98,13 +129,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_lie_where_scikit_learn_puts_them() {
+    fn counts_are_where_scikit_learn_puts_them() {
         let mut matrix = ConfusionMatrix::new(3);
         for (truth, predicted) in [(0, 0), (0, 2), (1, 2), (2, 2), (2, 2)] {
             matrix.add(truth, predicted);
         }
         assert_eq!(matrix.rows(), [[1, 0, 1], [0, 0, 1], [0, 0, 2]]);
-        assert_eq!((matrix.total(), matrix.correct()), (5, 3));
+        assert_eq!((matrix.total(), matrix.top1()), (5, 0.6));
         assert_eq!((matrix.truth_total(0), matrix.predicted_total(2)), (2, 4));
         assert_eq!(ConfusionMatrix::try_from(matrix.rows()), Ok(matrix.clone()));
         assert!(ConfusionMatrix::try_from(vec![vec![1, 2], vec![3]]).is_err());

@@ -1,5 +1,5 @@
-//! What a classifier is judged by. True and predicted classes enter, figures leave; scikit-learn's definitions, and
-//! beside them the paper's own, each under its own name.
+//! Labels and scores in, metrics out: scikit-learn's definitions and the paper's own, each under its own name. Samples may be
+//! weighted, for resampling. Nothing here knows of models, tracks or files.
 
 mod classification;
 mod confusion;
@@ -8,9 +8,11 @@ mod ranking;
 mod set_metrics;
 mod tally;
 
-pub use classification::{ClassMetrics, ClassificationMetrics, PaperMetrics};
+pub use classification::{ClassMetrics, ClassificationMetrics};
 pub use confusion::ConfusionMatrix;
-pub use multilabel::{MultiLabelMetrics, TagMetrics};
-pub use ranking::{PrecisionRecallCurve, Ranking, RankingError, RocCurve, rankings, tune_thresholds};
+#[cfg(test)]
+pub use multilabel::MultiLabelMetrics;
+pub use multilabel::{TagMetrics, mean};
+pub use ranking::{PrecisionRecallCurve, Ranking, RankingError, RocCurve, SortedScores, rankings};
 pub use set_metrics::{Figures, SetMetrics, SetReport};
-pub use tally::{ClassTally, TagTally, Tally, first_highest};
+pub use tally::{Tally, first_highest};

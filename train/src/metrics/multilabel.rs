@@ -1,17 +1,15 @@
-//! Figures of a tagger, which may give a clip any number of tags, in scikit-learn's definitions.
-//!
-//! Scores, truths and the tags' names enter; figures leave.
+//! Metrics of a tagger, which may give a clip any number of tags, in scikit-learn's definitions.
 
+use super::confusion::ratio;
 use super::ranking::{RankingError, rankings};
 use serde::{Deserialize, Serialize};
 
-/// From this score on a tag counts as given, where nothing else is said.
+/// From this score on a tag counts as given, unless thresholds are given.
 const DEFAULT_THRESHOLD: f64 = 0.5;
 
-/// The figures of one set of tracks. Means are over tags, each counting the same.
+/// Means are over tags, each counting the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MultiLabelMetrics {
-    /// Tracks judged.
     pub samples: u64,
     /// Mean loss, as the caller measured it.
     pub loss: f64,
@@ -35,12 +33,9 @@ pub struct MultiLabelMetrics {
     pub per_tag: Vec<TagMetrics>,
 }
 
-/// One tag.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TagMetrics {
-    /// The tag.
     pub name: String,
-    /// Tracks that have it.
     pub support: u64,
     /// `(TP + TN) / all`.
     pub accuracy: f64,
@@ -71,13 +66,12 @@ struct Counts {
     right: u64,
 }
 
-/// As scikit-learn's `zero_division=0`.
 fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    ratio(part as f64, whole as f64)
 }
 
-/// The mean of what is there.
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+/// The mean of the values; `None` without one.
+pub fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0u64);
     for value in values {
         sum += value;
@@ -87,7 +81,7 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 impl MultiLabelMetrics {
-    /// The figures of `scores`, probabilities `[samples, tags]` row by row, against `truths` of the same shape.
+    /// The metrics of `scores`, probabilities `[samples, tags]` row by row, against `truths` of the same shape.
     ///
     /// `names` has the tags, `loss` is passed on, `thresholds` has one per tag and is 0.5 throughout where it is not
     /// given. Without a sample all shares are 0 and the areas `None`.
@@ -170,12 +164,12 @@ fn checked_thresholds(thresholds: Option<&[f64]>, tags: usize) -> Result<Vec<f64
 
 #[cfg(test)]
 mod tests {
-    use super::super::tune_thresholds;
+    use super::super::ranking::Ranking;
     use super::*;
     use proptest::prelude::*;
     use safetensors::SafeTensors;
 
-    /// What scikit-learn's figures may differ by: the golden file keeps them as f32.
+    /// The largest difference from scikit-learn's metrics: the golden file keeps them as f32.
     const TOLERANCE: f64 = 1e-6;
 
     fn names(tags: usize) -> Vec<String> {
@@ -214,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_at_a_threshold_are_scikit_learns() {
+    fn metrics_at_a_threshold_are_scikit_learns() {
         let (scores, truths) = golden_input();
         let metrics = MultiLabelMetrics::new(&scores, &truths, &names(10), 0.0, None).unwrap();
         let tag = &metrics.per_tag[9];
@@ -247,7 +241,7 @@ mod tests {
         ];
         let error = |(ours, expected): (&f64, &f64)| (ours - expected).abs();
         let worst = ours.iter().zip(&expected).map(error).fold(0.0, f64::max);
-        println!("multilabel figures at 0.5: largest error {worst:.2e}");
+        println!("multilabel metrics at 0.5: largest error {worst:.2e}");
         assert!(worst <= 1e-12, "{ours:?}");
     }
 
@@ -255,29 +249,17 @@ mod tests {
     fn tuned_thresholds_are_used_and_are_not_worse() {
         let (scores, truths) = golden_input();
         let plain = MultiLabelMetrics::new(&scores, &truths, &names(10), 0.0, None).unwrap();
-        let tuned = tune_thresholds(&scores, &truths, 10).unwrap();
+        let tuned: Vec<f64> = rankings(&scores, &truths, 10)
+            .unwrap()
+            .iter()
+            .map(Ranking::best_f1_threshold)
+            .collect();
         let metrics = MultiLabelMetrics::new(&scores, &truths, &names(10), 0.0, Some(&tuned)).unwrap();
         assert_eq!(metrics.thresholds, tuned);
-        assert!(
-            metrics
-                .per_tag
-                .iter()
-                .zip(&tuned)
-                .all(|(tag, &threshold)| tag.threshold == threshold)
-        );
-        assert!(
-            metrics
-                .per_tag
-                .iter()
-                .zip(&plain.per_tag)
-                .all(|(tuned, plain)| tuned.f1 >= plain.f1)
-        );
-        assert!(
-            metrics.macro_f1 > plain.macro_f1 + 0.05,
-            "{} {}",
-            metrics.macro_f1,
-            plain.macro_f1
-        );
+        for ((tag, plain), &threshold) in metrics.per_tag.iter().zip(&plain.per_tag).zip(&tuned) {
+            assert!(tag.threshold == threshold && tag.f1 >= plain.f1, "{tag:?}");
+        }
+        assert!(metrics.macro_f1 > plain.macro_f1 + 0.05, "{}", metrics.macro_f1);
         assert_eq!(metrics.auc_roc, plain.auc_roc);
     }
 
@@ -297,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_judge_is_zero_and_undefined() {
+    fn metrics_of_no_sample_are_zero_or_undefined() {
         let metrics = MultiLabelMetrics::new(&[], &[], &names(2), 0.0, None).unwrap();
         assert_eq!((metrics.samples, metrics.macro_f1, metrics.auc_roc), (0, 0.0, None));
     }
@@ -322,7 +304,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_figure_is_a_share(samples in prop::collection::vec((0u8..=8, any::<bool>()), 0..20)) {
+        fn every_metric_is_a_share(samples in prop::collection::vec((0u8..=8, any::<bool>()), 0..20)) {
             let tags = 3;
             let whole = samples.len() / tags * tags;
             let (scores, truths): (Vec<f32>, Vec<bool>) = samples[..whole]
@@ -332,8 +314,8 @@ mod tests {
             let metrics = MultiLabelMetrics::new(&scores, &truths, &names(tags), 0.0, None).unwrap();
             let areas = [metrics.auc_roc, metrics.auc_pr].map(|area| area.unwrap_or(0.0));
             let MultiLabelMetrics { accuracy, precision, recall, macro_f1, subset_accuracy, .. } = metrics;
-            for figure in [accuracy, precision, recall, macro_f1, subset_accuracy, areas[0], areas[1]] {
-                prop_assert!((0.0..=1.0).contains(&figure));
+            for metric in [accuracy, precision, recall, macro_f1, subset_accuracy, areas[0], areas[1]] {
+                prop_assert!((0.0..=1.0).contains(&metric));
             }
             prop_assert!(subset_accuracy <= accuracy + 1e-12);
         }

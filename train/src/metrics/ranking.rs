@@ -1,57 +1,38 @@
-//! How well one tag's scores put the clips that have it before those that have not, whatever the threshold.
-//!
-//! Scores and truths enter; scikit-learn's curves and areas leave. Nothing here knows of models or names.
+//! How well one tag's scores put the samples that have it before the others, whatever the threshold: scikit-learn's curves
+//! and areas.
 
-/// Scores and truths that cannot be judged.
+/// Scores, truths or thresholds that cannot be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RankingError {
     /// The two matrices differ in size, or are not whole rows.
     #[error("{scores} scores and {truths} truths do not make rows of {tags} tags; give one of each per sample and tag")]
-    Shape {
-        /// Scores given.
-        scores: usize,
-        /// Truths given.
-        truths: usize,
-        /// Tags per row.
-        tags: usize,
-    },
-    /// A score by which nothing can be ordered.
+    Shape { scores: usize, truths: usize, tags: usize },
     #[error(
         "the score of sample {sample} for tag {tag} (both counted from 0) is {score}, which cannot be ranked; the \
          model has diverged: try a lower learning rate"
     )]
-    NotFinite {
-        /// Row of the score.
-        sample: usize,
-        /// Column of the score.
-        tag: usize,
-        /// NaN or an infinity.
-        score: f32,
-    },
-    /// There must be one threshold per tag.
+    NotFinite { sample: usize, tag: usize, score: f32 },
     #[error("{actual} thresholds for {expected} tags; give one per tag")]
-    Thresholds {
-        /// Tags.
-        expected: usize,
-        /// Thresholds given.
-        actual: usize,
-    },
-    /// No score can be compared with NaN.
+    Thresholds { expected: usize, actual: usize },
     #[error("the threshold of tag {tag} (counted from 0) is not a number")]
-    ThresholdNotANumber {
-        /// The tag.
-        tag: usize,
-    },
+    ThresholdNotANumber { tag: usize },
 }
 
-/// One tag's samples in the order of their scores, those of equal scores together: all that the figures need.
+/// One tag's samples by falling score. Sorted once, they give a [`Ranking`] for any weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SortedScores {
+    /// Score, place among the samples, and whether the sample has the tag.
+    samples: Vec<(f32, u32, bool)>,
+}
+
+/// One tag's counts of samples at each score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     /// The distinct scores, falling.
     scores: Vec<f32>,
     /// For each of them, how many samples that have the tag score as high or higher.
     true_positives: Vec<u64>,
-    /// The same of samples that have it not.
+    /// The same of samples without the tag.
     false_positives: Vec<u64>,
 }
 
@@ -77,72 +58,73 @@ pub struct PrecisionRecallCurve {
     pub thresholds: Vec<f64>,
 }
 
-/// The rankings of all tags: `scores` and `truths` are `[samples, tags]`, row by row.
+/// Those of all tags, each sample counted once: `scores` and `truths` are `[samples, tags]`, row by row.
 pub fn rankings(scores: &[f32], truths: &[bool], tags: usize) -> Result<Vec<Ranking>, RankingError> {
-    if tags == 0 || scores.len() != truths.len() || !scores.len().is_multiple_of(tags) {
-        return Err(RankingError::Shape {
-            scores: scores.len(),
-            truths: truths.len(),
-            tags,
-        });
-    }
-    if let Some(at) = scores.iter().position(|score| !score.is_finite()) {
-        return Err(RankingError::NotFinite {
-            sample: at / tags,
-            tag: at % tags,
-            score: scores[at],
-        });
-    }
-    let column = |tag: usize| {
-        let (scores, truths) = (scores.iter().skip(tag), truths.iter().skip(tag));
-        scores.step_by(tags).copied().zip(truths.step_by(tags).copied())
-    };
-    Ok((0..tags)
-        .map(|tag| Ranking::from_finite(column(tag).collect()))
-        .collect())
+    let sorted = SortedScores::of_tags(scores, truths, tags)?;
+    Ok(sorted.iter().map(|scores| scores.ranking(|_| 1)).collect())
 }
 
-/// For each tag the threshold with the best F1; `scores` and `truths` are `[samples, tags]`, row by row.
-///
-/// Tune on the validation set and judge another one by the result: see [`Ranking::best_f1_threshold`].
-pub fn tune_thresholds(scores: &[f32], truths: &[bool], tags: usize) -> Result<Vec<f64>, RankingError> {
-    let rankings = rankings(scores, truths, tags)?;
-    Ok(rankings.iter().map(Ranking::best_f1_threshold).collect())
-}
-
-impl Ranking {
-    /// Of one tag: a score and a truth per sample.
-    pub fn new(scores: &[f32], truths: &[bool]) -> Result<Self, RankingError> {
-        let mut of_one_tag = rankings(scores, truths, 1)?;
-        Ok(of_one_tag.remove(0))
+impl SortedScores {
+    /// Those of all tags: `scores` and `truths` are `[samples, tags]`, row by row.
+    pub fn of_tags(scores: &[f32], truths: &[bool], tags: usize) -> Result<Vec<Self>, RankingError> {
+        if tags == 0 || scores.len() != truths.len() || !scores.len().is_multiple_of(tags) {
+            return Err(RankingError::Shape {
+                scores: scores.len(),
+                truths: truths.len(),
+                tags,
+            });
+        }
+        if let Some(at) = scores.iter().position(|score| !score.is_finite()) {
+            return Err(RankingError::NotFinite {
+                sample: at / tags,
+                tag: at % tags,
+                score: scores[at],
+            });
+        }
+        let of_tag = |tag: usize| {
+            let (scores, truths) = (scores.iter().skip(tag), truths.iter().skip(tag));
+            let column = scores.step_by(tags).zip(truths.step_by(tags)).zip(0..);
+            let mut samples: Vec<_> = column
+                .map(|((&score, &truth), sample)| (score, sample, truth))
+                .collect();
+            samples.sort_unstable_by(|(a, ..), (b, ..)| b.total_cmp(a));
+            Self { samples }
+        };
+        Ok((0..tags).map(of_tag).collect())
     }
 
-    fn from_finite(mut samples: Vec<(f32, bool)>) -> Self {
-        samples.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
-        let mut ranking = Self {
-            scores: Vec::new(),
-            true_positives: Vec::new(),
-            false_positives: Vec::new(),
+    /// With each sample counted as often as `weight` of its place says.
+    pub fn ranking(&self, weight: impl Fn(usize) -> u64) -> Ranking {
+        let capacity = self.samples.len();
+        let mut ranking = Ranking {
+            scores: Vec::with_capacity(capacity),
+            true_positives: Vec::with_capacity(capacity),
+            false_positives: Vec::with_capacity(capacity),
         };
         let mut counts = [0, 0];
-        // `==` and not the order of bits, so that 0 and -0 are one score.
-        for equal in samples.chunk_by(|(a, _), (b, _)| a == b) {
-            let positives = equal.iter().filter(|(_, truth)| *truth).count();
-            counts[0] += positives as u64;
-            counts[1] += (equal.len() - positives) as u64;
-            ranking.scores.push(equal[0].0);
-            ranking.true_positives.push(counts[0]);
-            ranking.false_positives.push(counts[1]);
+        // `==` and not the order of bits, so 0 and -0 are one score.
+        for equal in self.samples.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let before = counts;
+            for &(_, sample, truth) in equal {
+                counts[usize::from(!truth)] += weight(sample as usize);
+            }
+            if counts != before {
+                ranking.scores.push(equal[0].0);
+                ranking.true_positives.push(counts[0]);
+                ranking.false_positives.push(counts[1]);
+            }
         }
         ranking
     }
+}
 
+impl Ranking {
     /// Samples that have the tag.
     pub fn positives(&self) -> u64 {
         self.true_positives.last().copied().unwrap_or(0)
     }
 
-    /// Samples that have it not.
+    /// Samples without the tag.
     pub fn negatives(&self) -> u64 {
         self.false_positives.last().copied().unwrap_or(0)
     }
@@ -238,8 +220,8 @@ impl Ranking {
 
     /// The threshold with the best F1, a score at or above it being positive.
     ///
-    /// Every threshold between two neighbouring scores gives the same figures. Each such interval is represented by 0.5
-    /// where it lies inside, else by its middle, and the interval below all scores by the lowest score. Of equally good
+    /// Every threshold between two neighbouring scores gives the same metrics. Each such interval is represented by 0.5
+    /// where it is inside, else by its middle, and the interval below all scores by the lowest score. Of equally good
     /// thresholds the one nearest to 0.5 is taken. 0.5 where no sample has the tag.
     pub fn best_f1_threshold(&self) -> f64 {
         let mut best = (0.0, 0.5);
@@ -266,12 +248,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Twelve samples with ties. What scikit-learn 1.9.1 makes of them stands in the tests below.
+    /// Twelve samples with ties. The tests below have what scikit-learn 1.9.1 makes of them.
     const SCORES: [f32; 12] = [0.9, 0.8, 0.8, 0.7, 0.6, 0.55, 0.5, 0.5, 0.5, 0.4, 0.3, 0.2];
     const TRUTHS: [u8; 12] = [1, 1, 0, 1, 1, 1, 0, 1, 0, 0, 1, 0];
 
+    fn one_tag(scores: &[f32], truths: &[bool]) -> Ranking {
+        rankings(scores, truths, 1).unwrap().remove(0)
+    }
+
     fn ranking() -> Ranking {
-        Ranking::new(&SCORES, &TRUTHS.map(|truth| truth == 1)).unwrap()
+        one_tag(&SCORES, &TRUTHS.map(|truth| truth == 1))
     }
 
     fn assert_near(ours: &[f64], expected: &[f64]) {
@@ -318,16 +304,16 @@ mod tests {
     #[test]
     fn one_kind_alone_has_no_curve() {
         for truths in [[true; 2], [false; 2]] {
-            let ranking = Ranking::new(&[0.1, 0.9], &truths).unwrap();
+            let ranking = one_tag(&[0.1, 0.9], &truths);
             assert_eq!((ranking.roc_auc(), ranking.average_precision()), (None, None));
             assert!(ranking.roc_curve().is_none() && ranking.precision_recall_curve().is_none());
         }
-        assert_eq!(Ranking::new(&[], &[]).unwrap().roc_auc(), None);
+        assert_eq!(one_tag(&[], &[]).roc_auc(), None);
     }
 
     #[test]
     fn zero_is_one_score_with_either_sign() {
-        let ranking = Ranking::new(&[0.0, -0.0], &[true, false]).unwrap();
+        let ranking = one_tag(&[0.0, -0.0], &[true, false]);
         assert_eq!(ranking.roc_auc(), Some(0.5));
     }
 
@@ -335,7 +321,7 @@ mod tests {
     fn bad_input_is_named() {
         let error = rankings(&[0.5, 0.1, f32::NAN, 0.2], &[true; 4], 2).unwrap_err();
         assert!(error.to_string().contains("sample 1 for tag 0"), "{error}");
-        assert!(Ranking::new(&[f32::INFINITY], &[true]).is_err());
+        assert!(rankings(&[f32::INFINITY], &[true], 1).is_err());
         for (scores, truths, tags) in [(4, 3, 1), (4, 4, 3), (0, 0, 0), (4, 4, 0)] {
             let error = rankings(&vec![0.5; scores], &vec![true; truths], tags).unwrap_err();
             assert_eq!(error, RankingError::Shape { scores, truths, tags });
@@ -344,7 +330,7 @@ mod tests {
 
     #[test]
     fn equally_good_thresholds_go_to_the_one_nearest_to_a_half() {
-        let best = |scores: &[f32], truths: &[bool]| Ranking::new(scores, truths).unwrap().best_f1_threshold();
+        let best = |scores: &[f32], truths: &[bool]| one_tag(scores, truths).best_f1_threshold();
         // All between the two are perfect.
         assert_eq!(best(&[0.75, 0.25], &[true, false]), 0.5);
         assert_eq!(best(&[0.25, 0.125], &[true, false]), 0.1875);
@@ -355,8 +341,6 @@ mod tests {
         assert_eq!(best(&[0.25, 0.125], &[true, true]), 0.125);
         assert_eq!(best(&[0.75, 0.25], &[false, false]), 0.5);
         assert_eq!(best(&[], &[]), 0.5);
-        let tuned = tune_thresholds(&[0.75, 0.25, 0.25, 0.125], &[true, true, false, false], 2).unwrap();
-        assert_eq!(tuned, [0.5, 0.1875]);
     }
 
     /// Scores in sixteenths, so that many are equal.
@@ -382,8 +366,21 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_weight_is_a_sample_that_comes_so_often(
+            samples in prop::collection::vec((0u8..5, any::<bool>(), 0u64..4), 1..30),
+        ) {
+            let scores: Vec<f32> = samples.iter().map(|sample| f32::from(sample.0) / 4.0).collect();
+            let truths: Vec<bool> = samples.iter().map(|sample| sample.1).collect();
+            let weighted = SortedScores::of_tags(&scores, &truths, 1).unwrap()[0].ranking(|at| samples[at].2);
+            let repeated = || (0..samples.len()).flat_map(|at| std::iter::repeat_n(at, samples[at].2 as usize));
+            let scores: Vec<f32> = repeated().map(|at| scores[at]).collect();
+            let truths: Vec<bool> = repeated().map(|at| truths[at]).collect();
+            prop_assert_eq!(weighted, one_tag(&scores, &truths));
+        }
+
+        #[test]
         fn areas_are_what_counting_pairs_gives((scores, truths) in samples()) {
-            let ranking = Ranking::new(&scores, &truths).unwrap();
+            let ranking = one_tag(&scores, &truths);
             let (mut pairs, mut won, mut precisions, mut positives) = (0.0, 0.0, 0.0, 0.0);
             for (score, _) in scores.iter().zip(&truths).filter(|(_, truth)| **truth) {
                 let (mut above, mut hits) = (0.0, 0.0);
@@ -414,7 +411,7 @@ mod tests {
 
         #[test]
         fn the_area_under_the_roc_points_is_the_auc((scores, truths) in samples()) {
-            let ranking = Ranking::new(&scores, &truths).unwrap();
+            let ranking = one_tag(&scores, &truths);
             if let (Some(curve), Some(auc)) = (ranking.roc_curve(), ranking.roc_auc()) {
                 let (x, y) = (&curve.false_positive_rate, &curve.true_positive_rate);
                 let area: f64 = (1..x.len()).map(|at| (x[at] - x[at - 1]) * (y[at] + y[at - 1]) / 2.0).sum();
@@ -425,7 +422,7 @@ mod tests {
 
         #[test]
         fn no_threshold_is_better_than_the_tuned_one((scores, truths) in samples()) {
-            let tuned = Ranking::new(&scores, &truths).unwrap().best_f1_threshold();
+            let tuned = one_tag(&scores, &truths).best_f1_threshold();
             let best = f1(&scores, &truths, tuned);
             for at in -1..=33 {
                 let other = f64::from(at) / 32.0;

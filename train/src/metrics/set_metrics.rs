@@ -1,24 +1,24 @@
-//! The figures of a set of tracks, whichever the task.
+//! The metrics of a set of tracks, whichever the task.
 
-use super::{ClassificationMetrics, MultiLabelMetrics};
+use super::classification::ClassificationMetrics;
+use super::confusion::ratio;
+use super::multilabel::MultiLabelMetrics;
 use crate::models::Monitor;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
-/// Figures of classes or of tags. In JSON the one or the other, without a name between.
+/// In JSON the one or the other, without a name between.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum SetMetrics {
-    /// Of a single-label classifier.
     Classes(ClassificationMetrics),
-    /// Of a tagger.
     Tags(MultiLabelMetrics),
 }
 
 impl SetMetrics {
     /// In a sentence, without a full stop.
     pub fn describe(&self) -> String {
-        let share = |figure: Option<f64>| figure.map_or("undefined".into(), |figure| format!("{figure:.4}"));
+        let share = |area: Option<f64>| area.map_or("undefined".into(), |area| format!("{area:.4}"));
         match self {
             Self::Classes(metrics) => {
                 let paper = metrics.paper;
@@ -57,17 +57,15 @@ pub struct SetReport {
     /// A sample per track: its probabilities are the mean over its clips, and its loss is that of the mean.
     #[serde(flatten)]
     pub tracks: SetMetrics,
-    /// Clips of all tracks.
     pub clips: u64,
     /// A sample per clip, where some track has several.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub per_clip: Option<SetMetrics>,
 }
 
-/// The figures of one set in one epoch: columns of `history.csv`.
+/// The metrics of one set in one epoch: columns of `history.csv`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// Mean cross-entropy.
     pub loss: f64,
     /// See [`ClassificationMetrics::top1`]; none of tags.
     pub top1: Option<f64>,
@@ -98,12 +96,7 @@ impl From<&SetMetrics> for Figures {
             }
             SetMetrics::Tags(metrics) => {
                 let (precision, recall) = (metrics.precision, metrics.recall);
-                let sum = precision + recall;
-                let f1 = if sum == 0.0 {
-                    0.0
-                } else {
-                    2.0 * precision * recall / sum
-                };
+                let f1 = ratio(2.0 * precision * recall, precision + recall);
                 Self {
                     loss: metrics.loss,
                     top1: None,
@@ -118,13 +111,13 @@ impl From<&SetMetrics> for Figures {
 }
 
 impl Figures {
-    /// Whether these are better than `other` by the figure that the run watches. An area that is undefined is worse than
+    /// Whether these are better than `other` by the metric that the run monitors. An area that is undefined is worse than
     /// any.
     pub fn better(&self, other: &Self, monitor: Monitor) -> bool {
         self.ranked(other, monitor) == Ordering::Less
     }
 
-    /// The better of two first, by the figure that the run watches; what is undefined comes last.
+    /// The better of two first, by the metric that the run monitors; what is undefined comes last.
     pub fn ranked(&self, other: &Self, monitor: Monitor) -> Ordering {
         match (self.watched(monitor), other.watched(monitor)) {
             (Some(one), Some(two)) if monitor.lower_is_better() => one.total_cmp(&two),
@@ -133,7 +126,7 @@ impl Figures {
         }
     }
 
-    /// The figure that the run watches; none where it is undefined.
+    /// The metric that the run monitors; none where it is undefined.
     pub fn watched(&self, monitor: Monitor) -> Option<f64> {
         match monitor {
             Monitor::Loss => Some(self.loss),
@@ -146,7 +139,7 @@ impl Figures {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ConfusionMatrix;
+    use super::super::confusion::ConfusionMatrix;
     use super::*;
 
     #[test]
@@ -168,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn each_monitor_watches_its_figure() {
+    fn each_monitor_watches_its_metric() {
         let worse = Figures {
             loss: 1.0,
             top1: Some(0.5),

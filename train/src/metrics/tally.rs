@@ -1,26 +1,26 @@
-//! Logits and what is true enter batch by batch; loss and figures leave.
+//! Logits and labels in, batch by batch; loss and metrics out.
 
-use super::{ClassificationMetrics, ConfusionMatrix, MultiLabelMetrics, Ranking, RankingError, SetMetrics, rankings};
+use super::classification::ClassificationMetrics;
+use super::confusion::ConfusionMatrix;
+use super::multilabel::MultiLabelMetrics;
+use super::ranking::{Ranking, RankingError, rankings};
+use super::set_metrics::SetMetrics;
 use crate::loader::LabelsView;
 use serde::{Deserialize, Serialize};
 use shared::dataset::Task;
 
-/// What is known of the samples seen so far.
+/// The samples seen so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tally {
-    /// Of samples with one class each.
     Classes(ClassTally),
-    /// Of samples with any number of tags.
     Tags(TagTally),
 }
 
-/// Loss and confusion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassTally {
     /// Sum of the samples' cross-entropies, in nats.
     loss_sum: f64,
-    /// True against predicted classes.
     pub confusion: ConfusionMatrix,
 }
 
@@ -36,7 +36,6 @@ pub struct TagTally {
 }
 
 impl Tally {
-    /// Nothing seen.
     pub fn new(task: Task, outputs: usize) -> Self {
         match task {
             Task::SingleLabel => Self::Classes(ClassTally {
@@ -66,7 +65,6 @@ impl Tally {
         }
     }
 
-    /// Samples seen.
     pub fn samples(&self) -> u64 {
         match self {
             Self::Classes(tally) => tally.confusion.total(),
@@ -83,7 +81,7 @@ impl Tally {
         if count == 0 { 0.0 } else { sum / count as f64 }
     }
 
-    /// All figures. `thresholds`, from which on a tag counts as given, are 0.5 where none are given.
+    /// `thresholds`, from which on a tag counts as given, are 0.5 where none are given.
     ///
     /// # Errors
     /// When a tag's score is not a number.
@@ -145,7 +143,7 @@ impl TagTally {
     /// # Errors
     /// When a score is not a number.
     pub fn best_thresholds(&self) -> Result<Vec<f64>, RankingError> {
-        super::tune_thresholds(&self.scores, &self.truths, self.tags)
+        Ok(self.rankings()?.iter().map(Ranking::best_f1_threshold).collect())
     }
 }
 

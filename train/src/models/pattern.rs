@@ -84,6 +84,9 @@ impl Penalty {
 
 impl fmt::Display for Penalty {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_none() {
+            return formatter.write_str("none");
+        }
         write!(formatter, "{}={}", self.pattern, self.lambda)
     }
 }

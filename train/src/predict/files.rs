@@ -1,4 +1,4 @@
-//! Which files are heard: those that were named, and the audio files below directories that were.
+//! Which files are classified: those that were named, and the audio files below directories that were.
 
 use shared::audio::decode::{EXTENSIONS, has_audio_extension};
 use shared::audio::validate::Rejection;
@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file to hear; or a directory that stands for none, and why.
+/// A file to classify; or a directory without any, and why.
 pub type Named = (PathBuf, Option<Rejection>);
 
 /// Files in the order in which they were named; those of a directory, at any depth, by their paths. Links to
@@ -26,7 +26,7 @@ pub fn expand(named: &[PathBuf]) -> Vec<Named> {
             }
             files[before..].sort_by(|a, b| a.0.cmp(&b.0));
         } else {
-            // Whether it exists is found out when it is heard, so that one that does not costs its row only.
+            // Whether it exists is found out when it is decoded, so a missing one costs only its row.
             files.push((path.clone(), None));
         }
     }

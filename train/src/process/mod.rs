@@ -5,3 +5,4 @@ pub mod mapping_fault;
 pub mod memory;
 pub mod resume_command;
 pub mod stop;
+pub(crate) mod text_table;

@@ -74,7 +74,7 @@ mod tests {
                 .iter()
                 .map(|&truth| 0.5 * uniform() + if truth { lead } else { 0.0 })
                 .collect();
-            let ranking = Ranking::new(&scores, &truths).unwrap();
+            let ranking = crate::metrics::rankings(&scores, &truths, 1).unwrap().remove(0);
             let tag = TagCurves::new(&ranking, "tag").unwrap();
             let area =
                 |line: &[f64]| line.windows(2).map(|ends| (ends[0] + ends[1]) / 2.0).sum::<f64>() / PLACES as f64;

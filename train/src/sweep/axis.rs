@@ -1,16 +1,21 @@
-//! What a sweep varies: `--grid NAME=V1,V2,…` and `--range NAME=LOW..HIGH[:log]`, as typed and as kept in `sweep.toml`.
-//!
-//! Text enters; a setting's name with its values, or with the ends of a range, leaves. Whether there is such a setting
-//! and what it may be is not known here.
+//! What a sweep varies: `--grid NAME=V1,V2,…` and `--range NAME=LOW..HIGH[:log]`, as typed and as kept in `sweep.toml`. The
+//! values are parsed as settings are.
 
+use super::setting_table::parse;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use toml::Value;
 
+/// What is the same for all trials, or they could not be compared.
+const NOT_VARIED: [(&str, &str); 2] = [
+    ("data", "metrics of different tracks cannot be compared"),
+    ("monitor", "trials are ranked by it"),
+];
+
 /// A setting and the values that are tried, all of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "String", into = "String")]
 pub struct GridAxis {
     /// The setting, in snake case as in `config.toml`.
     pub name: String,
@@ -20,51 +25,28 @@ pub struct GridAxis {
 
 /// A setting and where its values are drawn from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "String", into = "String")]
 pub struct Range {
     /// The setting, in snake case as in `config.toml`.
     pub name: String,
-    /// The lowest value.
-    pub low: Number,
-    /// The highest: integers can be drawn as high, others come as close as may be.
-    pub high: Number,
-    /// How values lie between.
+    pub low: f64,
+    /// Whole numbers can be drawn as high, others come as close as may be.
+    pub high: f64,
     pub scale: Scale,
+    /// Whether only whole numbers are drawn.
+    pub whole: bool,
 }
 
-/// How values lie in a range.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// How values are spread in a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// Evenly.
-    #[default]
     Linear,
     /// Their logarithms evenly.
     Log,
 }
 
-/// A number as it was typed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Number {
-    /// Without a point.
-    Integer(i64),
-    /// With one, or an exponent.
-    Float(f64),
-}
-
-impl Number {
-    /// As a float.
-    pub fn as_f64(self) -> f64 {
-        match self {
-            Self::Integer(number) => number as f64,
-            Self::Float(number) => number,
-        }
-    }
-}
-
 /// A value for people: words without quotes, small numbers with an exponent.
-pub fn show(value: &Value) -> String {
+pub(super) fn show(value: &Value) -> String {
     match value {
         Value::String(word) => word.clone(),
         Value::Float(number) if *number != 0.0 && !(1e-3..1e6).contains(&number.abs()) => format!("{number:e}"),
@@ -74,9 +56,13 @@ pub fn show(value: &Value) -> String {
 }
 
 fn split_name(text: &str, form: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, rest)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), rest.trim().to_owned())),
-        _ => Err(format!("`{text}` is not {form}")),
+    let (name, rest) = match text.split_once('=') {
+        Some((name, rest)) if !name.trim().is_empty() => (name.trim(), rest.trim()),
+        _ => return Err(format!("`{text}` is not {form}")),
+    };
+    match NOT_VARIED.into_iter().find(|(known, _)| *known == name) {
+        Some((name, reason)) => Err(format!("{name} cannot be varied: {reason}")),
+        None => Ok((name.to_owned(), rest.to_owned())),
     }
 }
 
@@ -85,27 +71,23 @@ impl FromStr for GridAxis {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, list) = split_name(text, "NAME=VALUE,VALUE,…")?;
-        let values = match format!("[{list}]").parse() {
+        let typed = match format!("[{list}]").parse() {
             Ok(Value::Array(values)) => values,
             _ => list.split(',').map(word_or_value).collect::<Result<_, _>>()?,
         };
-        if values.is_empty() {
+        if typed.is_empty() {
             return Err(format!("`{text}` names no value for {name}"));
         }
-        match (1..values.len()).find(|&at| values[..at].iter().any(|value| same(value, &values[at]))) {
-            Some(at) => Err(format!("{name} is to be {} twice", show(&values[at]))),
-            None => Ok(Self { name, values }),
+        let mut values = Vec::new();
+        for value in typed {
+            let shown = show(&value);
+            let value = parse(&name, value).map_err(|detail| format!("{name} cannot be {shown}: {detail}"))?;
+            if values.contains(&value) {
+                return Err(format!("{name} is to be {shown} twice"));
+            }
+            values.push(value);
         }
-    }
-}
-
-/// Whether two values are one setting: `0` is `0.0`.
-fn same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Integer(integer), Value::Float(float)) | (Value::Float(float), Value::Integer(integer)) => {
-            *integer as f64 == *float
-        }
-        _ => one == other,
+        Ok(Self { name, values })
     }
 }
 
@@ -143,35 +125,30 @@ impl FromStr for Range {
             None => (rest.as_str(), Scale::Linear),
         };
         let (low, high) = ends.split_once("..").ok_or_else(wrong)?;
-        let number = |text: &str| match text.trim().parse() {
-            Ok(Value::Integer(number)) => Ok(Number::Integer(number)),
-            Ok(Value::Float(number)) if number.is_finite() => Ok(Number::Float(number)),
-            _ => Err(wrong()),
+        let end = |text: &str| {
+            let typed: Value = text.trim().parse().map_err(|_| wrong())?;
+            match parse(&name, typed).map_err(|detail| format!("{name} cannot be {text}: {detail}"))? {
+                Value::Integer(number) => Ok((number as f64, true)),
+                Value::Float(number) if number.is_finite() => Ok((number, false)),
+                _ => Err(format!(
+                    "{name} is no number, so it cannot be drawn; list its values with --grid"
+                )),
+            }
         };
-        let range = Self {
-            name,
-            low: number(low)?,
-            high: number(high)?,
-            scale,
-        };
-        let (low, high) = (range.low.as_f64(), range.high.as_f64());
+        let ((low, whole), (high, _)) = (end(low)?, end(high)?);
         if low >= high || !(high - low).is_finite() {
             return Err(format!("`{text}` is empty: {low} is not below {high}"));
         }
         if scale == Scale::Log && low <= 0.0 {
             return Err(format!("`{text}` is logarithmic and must begin above 0"));
         }
-        Ok(range)
-    }
-}
-
-impl fmt::Display for Number {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Integer(number) => number.fmt(formatter),
-            // With a point or an exponent, or it would come back as an integer.
-            Self::Float(number) => write!(formatter, "{}", Value::Float(*number)),
-        }
+        Ok(Self {
+            name,
+            low,
+            high,
+            scale,
+            whole,
+        })
     }
 }
 
@@ -182,19 +159,45 @@ impl fmt::Display for Range {
     }
 }
 
+impl TryFrom<String> for GridAxis {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Range {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<GridAxis> for String {
+    fn from(axis: GridAxis) -> Self {
+        axis.to_string()
+    }
+}
+
+impl From<Range> for String {
+    fn from(range: Range) -> Self {
+        range.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     #[test]
-    fn values_are_toml_or_plain_words() {
+    fn values_are_toml_or_plain_words_and_become_those_of_their_setting() {
         let values = |text: &str| text.parse::<GridAxis>().map(|axis| axis.values);
         let words = |words: &[&str]| Ok(words.iter().map(|&word| Value::from(word)).collect());
-        assert_eq!(
-            values("lr=1e-3,0.01"),
-            Ok(vec![Value::Float(0.001), Value::Float(0.01)])
-        );
+        assert_eq!(values("lr=1e-3,1"), Ok(vec![Value::Float(0.001), Value::Float(1.0)]));
+        assert_eq!(values("weight_decay=1e-5"), Ok(vec![Value::Float(1e-5)]));
         assert_eq!(
             values("batch_size = 8, 16"),
             Ok(vec![Value::Integer(8), Value::Integer(16)])
@@ -202,46 +205,70 @@ mod tests {
         assert_eq!(values("balance=none,class-weights"), words(&["none", "class-weights"]));
         assert_eq!(
             values("augment=\"noise,stretch\",'none'"),
-            words(&["noise,stretch", "none"])
+            words(&["noise+stretch", "none"])
         );
         assert_eq!(values("pcm8=true,false"), Ok(vec![true.into(), false.into()]));
         let lists = vec![Value::from(vec!["conv=0.1", "linear=0.2"]), Value::from(vec!["none"])];
         assert_eq!(values("l2=[\"conv=0.1\",\"linear=0.2\"],[\"none\"]"), Ok(lists));
-        for wrong in [
-            "lr",
-            "=1",
-            "lr=",
-            "lr=1,1",
-            "lr=1]#",
-            "dropout=0,0.0",
-            "dropout=0.0,-0.0",
-            "lr=1.0,1e0",
-            "a=\"b,c",
-            "a=b c",
-            "a=1,,2",
+        let path = std::env::current_dir().unwrap().join("a.pt");
+        assert_eq!(values("init_from=a.pt"), words(&[path.to_str().unwrap()]));
+    }
+
+    #[test]
+    fn an_axis_that_no_trial_could_have_is_refused() {
+        for (wrong, expected) in [
+            ("lr", "NAME=VALUE"),
+            ("=1", "NAME=VALUE"),
+            ("lr=", "no value"),
+            ("lr=1,1", "twice"),
+            ("lr=1]#", "no TOML value"),
+            ("dropout=0,0.0", "twice"),
+            ("dropout=0.0,-0.0", "twice"),
+            ("split=\"b,c", "no TOML value"),
+            ("split=b c", "no TOML value"),
+            ("lr=1,,2", "no TOML value"),
+            ("drop_out=1", "unknown field `drop_out`, expected one of"),
+            ("data=a,b", "cannot be compared"),
+            ("monitor=loss,accuracy", "ranked"),
+            ("dropout=0.1,much", "dropout cannot be much: "),
+            ("batch_size=0.5", "batch_size cannot be 0.5: "),
+            ("batch_size=-1", "batch_size cannot be -1: "),
+            ("balance=evenly", "evenly"),
         ] {
-            assert!(values(wrong).is_err(), "{wrong}: {:?}", values(wrong));
+            let error = wrong.parse::<GridAxis>().unwrap_err();
+            assert!(error.contains(expected), "{wrong}: {error}");
         }
     }
 
     #[test]
     fn ranges_have_two_ends_and_a_scale() {
         let range: Range = "lr=1e-5..1e-2:log".parse().unwrap();
-        assert_eq!((range.low, range.high), (Number::Float(1e-5), Number::Float(1e-2)));
-        assert_eq!(range.scale, Scale::Log);
+        assert_eq!(
+            (range.low, range.high, range.scale, range.whole),
+            (1e-5, 1e-2, Scale::Log, false)
+        );
         let range: Range = "batch_size=4..64".parse().unwrap();
-        assert_eq!((range.low, range.high), (Number::Integer(4), Number::Integer(64)));
-        for wrong in [
-            "lr=1",
-            "lr=2..1",
-            "lr=1..1",
-            "lr=0..1:log",
-            "lr=-1..1:log",
-            "lr=a..b",
-            "lr=0..inf",
-            "lr=1..2:exp",
+        assert_eq!(
+            (range.low, range.high, range.scale, range.whole),
+            (4.0, 64.0, Scale::Linear, true)
+        );
+        for (wrong, expected) in [
+            ("lr=1", "two numbers"),
+            ("lr=2..1", "empty"),
+            ("lr=1..1", "empty"),
+            ("lr=0..1:log", "above 0"),
+            ("lr=-1..1:log", "above 0"),
+            ("lr=a..b", "two numbers"),
+            ("lr=0..inf", "no number"),
+            ("lr=1..2:exp", "two numbers"),
+            ("split='a'..'b'", "--grid"),
+            ("balance=0..1", "balance cannot be 0"),
+            ("batch_size=0.5..8", "batch_size cannot be 0.5"),
+            ("batch_size=-4..8", "batch_size cannot be -4"),
+            ("seed=0..9007199254740993", "at most 2^53"),
         ] {
-            assert!(wrong.parse::<Range>().is_err(), "{wrong}");
+            let error = wrong.parse::<Range>().unwrap_err();
+            assert!(error.contains(expected), "{wrong}: {error}");
         }
     }
 
@@ -249,37 +276,24 @@ mod tests {
     fn values_are_shown_as_they_would_be_written_by_hand() {
         let shown = [1e-5, 0.001, 0.3, 12.0, 1e7].map(|number| show(&Value::Float(number)));
         assert_eq!(shown, ["1e-5", "0.001", "0.3", "12", "1e7"]);
-        assert_eq!(
-            (show(&Value::from("none")), show(&Value::from(3))),
-            ("none".into(), "3".into())
-        );
-    }
-
-    pub fn value() -> impl Strategy<Value = Value> {
-        let plain = prop_oneof![
-            any::<i64>().prop_map(Value::Integer),
-            (-1e9..1e9).prop_map(Value::Float),
-            any::<bool>().prop_map(Value::Boolean),
-            any::<String>().prop_map(Value::String),
-        ];
-        prop_oneof![plain.clone(), prop::collection::vec(plain, 0..3).prop_map(Value::Array)]
+        assert_eq!((&*show(&"none".into()), &*show(&3.into())), ("none", "3"));
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(
-            name in "[a-z][a-z0-9_]{0,12}", mut values in prop::collection::vec(value(), 1..5),
+        fn axes_are_read_back_as_they_are_written(
+            rates in prop::collection::btree_set(1i64..1_000_000_000, 1..5), words in prop::collection::btree_set(".{1,8}", 1..4),
             low in -1e9..1e9, length in 1e-3..1e9, log in any::<bool>(),
         ) {
-            let mut at = 0;
-            while at < values.len() {
-                if values[..at].iter().any(|value| same(value, &values[at])) { values.remove(at); } else { at += 1; }
+            let floats = rates.iter().map(|&rate| Value::Float(rate as f64 / 7.0)).collect();
+            let words = words.into_iter().map(Value::String).collect();
+            for (name, values) in [("lr", floats), ("split", words)] {
+                let axis = GridAxis { name: name.into(), values };
+                prop_assert_eq!(&axis.to_string().parse::<GridAxis>().unwrap(), &axis);
             }
-            let axis = GridAxis { name: name.clone(), values };
-            prop_assert_eq!(&axis.to_string().parse::<GridAxis>().unwrap(), &axis);
             let low = if log { f64::abs(low) + 1e-6 } else { low };
             let scale = if log { Scale::Log } else { Scale::Linear };
-            let range = Range { name, low: Number::Float(low), high: Number::Float(low + length), scale };
+            let range = Range { name: "lr".into(), low, high: low + length, scale, whole: false };
             prop_assert_eq!(&range.to_string().parse::<Range>().unwrap(), &range);
         }
 
@@ -287,8 +301,8 @@ mod tests {
         fn any_text_is_read_or_refused(text in ".{0,40}") {
             let _ = text.parse::<GridAxis>();
             let _ = text.parse::<Range>();
-            let _ = format!("a={text}").parse::<GridAxis>();
-            let _ = format!("a={text}").parse::<Range>();
+            let _ = format!("lr={text}").parse::<GridAxis>();
+            let _ = format!("lr={text}").parse::<Range>();
         }
     }
 }

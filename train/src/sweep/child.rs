@@ -4,16 +4,16 @@ use super::directory::SweepDirectory;
 use super::record::RungResult;
 use super::schedule::Job;
 use super::search::Trial;
-use crate::metrics::{Figures, SetReport};
+use crate::metrics::Figures;
 use crate::process::stop::EXIT_STOPPED;
-use crate::run::directory::CONFIG_FILE;
+use crate::report::read_metrics;
+use crate::run::directory::{CONFIG_FILE, RunDirectory};
+use crate::run::history::{self, HISTORY_FILE};
 use crate::settings::device::DeviceChoice;
 use anyhow::Context;
-use serde::Deserialize;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::signal_name;
 use std::fs::{self, File};
-use std::io::{Read, Seek};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -30,50 +30,32 @@ pub struct Program {
 
 /// How a trial's training ended.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Ending {
+pub(super) enum Ending {
     /// Its epochs are done, or its patience is over.
     Finished(RungResult),
     /// An error, in a sentence.
     Failed(String),
-    /// A signal stopped it where it can go on.
+    /// A signal stopped it, and it can be continued.
     Stopped,
 }
 
 /// A trial that is being trained. It stops, as by a batch system's signal, when its standard input ends: when it is asked to,
 /// when this is dropped, which waits for it, and when this program ends, however it does.
 #[derive(Debug)]
-pub struct Running {
-    /// What it is for.
+pub(super) struct Running {
     pub job: Job,
     child: Child,
-    stdout: File,
+    run: PathBuf,
     log: PathBuf,
     is_over: bool,
 }
 
-/// The line that `train fit --json` ends with.
-#[derive(Deserialize)]
-struct Line {
-    #[serde(default)]
-    error: Option<String>,
-    #[serde(flatten)]
-    done: Option<Done>,
-}
-
-#[derive(Deserialize)]
-struct Done {
-    epochs: usize,
-    best_epoch: usize,
-    seconds: f64,
-    validation: SetReport,
-}
-
-/// By which rayon, and so every operation on the CPU, is told how many threads there are.
+/// Where rayon, and so every operation on the CPU, looks up how many threads there are.
 const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 
 impl Program {
-    /// Begins a trial, or goes on with it.
-    pub fn start(
+    /// Begins a trial, or continues it.
+    pub(super) fn start(
         &self,
         job: Job,
         trial: &Trial,
@@ -82,13 +64,10 @@ impl Program {
     ) -> anyhow::Result<Running> {
         let (run, log) = (directory.run(job.trial), directory.log(job.trial));
         let mut command = Command::new(&self.path);
-        command.args(["fit", "--json", "--stop-at-eof", "--device", &device.to_string()]);
+        command.args(["fit", "--stop-at-eof", "--device", &device.to_string()]);
         command.args(["--epochs", &job.epochs.to_string()]);
-        command
-            .arg("--config")
-            .arg(directory.settings(job.trial))
-            .arg("--run")
-            .arg(&run);
+        command.arg("--config").arg(directory.settings(job.trial));
+        command.arg("--run").arg(&run);
         if run.join(CONFIG_FILE).exists() {
             command.arg("--resume");
         }
@@ -100,18 +79,16 @@ impl Program {
                 command.args(["--loader-threads", &threads]);
             }
         }
-        let open_log = || File::options().append(true).create(true).open(&log);
-        let stderr = open_log().with_context(|| format!("could not write {}", log.display()))?;
-        let stdout = tempfile::tempfile().context("could not make a temporary file for what a trial says")?;
-        let of_child = stdout
-            .try_clone()
-            .context("could not share a temporary file with a trial")?;
-        let child = command.stdin(Stdio::piped()).stdout(of_child).stderr(stderr).spawn();
-        let child = child.with_context(|| format!("could not run {}", self.path.display()))?;
+        let stderr = File::options().append(true).create(true).open(&log);
+        let stderr = stderr.with_context(|| format!("could not write {}", log.display()))?;
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(stderr);
+        let child = command
+            .spawn()
+            .with_context(|| format!("could not run {}", self.path.display()))?;
         Ok(Running {
             job,
             child,
-            stdout,
+            run,
             log,
             is_over: false,
         })
@@ -121,17 +98,12 @@ impl Program {
 impl Running {
     /// How it ended, if it has.
     pub fn ended(&mut self) -> anyhow::Result<Option<Ending>> {
-        let Some(status) = self.child.try_wait().context("could not ask after a trial")? else {
-            return Ok(None);
-        };
-        self.is_over = true;
-        let mut said = String::new();
-        self.stdout.rewind().context("could not read what a trial said")?;
-        self.stdout
-            .read_to_string(&mut said)
-            .context("could not read what a trial said")?;
-        let line = said.lines().last().and_then(|line| serde_json::from_str(line).ok());
-        Ok(Some(ending(status, line, &self.log)))
+        let status = self
+            .child
+            .try_wait()
+            .context("could not look up whether a trial has ended")?;
+        self.is_over = status.is_some();
+        Ok(status.map(|status| ending(status, &self.run, &self.log)))
     }
 
     /// Asks it to save everything and end.
@@ -150,15 +122,15 @@ impl Drop for Running {
     }
 }
 
-fn ending(status: ExitStatus, line: Option<Line>, log: &Path) -> Ending {
-    if status.code() == Some(EXIT_STOPPED.into()) {
+fn ending(status: ExitStatus, run: &Path, log: &Path) -> Ending {
+    // Signals that come before it listens stop it too.
+    let is_stopped = status
+        .signal()
+        .is_some_and(|signal| [SIGINT, SIGTERM, SIGUSR1].contains(&signal));
+    if is_stopped || status.code() == Some(EXIT_STOPPED.into()) {
         return Ending::Stopped;
     }
     if let Some(signal) = status.signal() {
-        // Those that stop it, come before it listened.
-        if [SIGINT, SIGTERM, SIGUSR1].contains(&signal) {
-            return Ending::Stopped;
-        }
         let name = signal_name(signal).map_or_else(|| format!("signal {signal}"), String::from);
         let likely = if name == "SIGKILL" {
             ", as the system does where memory runs out"
@@ -167,29 +139,34 @@ fn ending(status: ExitStatus, line: Option<Line>, log: &Path) -> Ending {
         };
         return Ending::Failed(format!("killed by {name}{likely}"));
     }
-    match line {
-        Some(Line { done: Some(done), .. }) if status.success() => Ending::Finished(RungResult {
-            epochs: done.epochs,
-            best_epoch: done.best_epoch,
-            seconds: done.seconds,
-            validation: Figures::from(&done.validation.tracks),
-        }),
-        Some(Line { error: Some(error), .. }) => Ending::Failed(error),
-        _ => Ending::Failed(match last_line(log) {
-            Some(said) => format!("ended with {status}; the last that it said is: {said}"),
-            None => format!("ended with {status} and said nothing"),
-        }),
+    if status.success() {
+        return match result(run) {
+            Ok(result) => Ending::Finished(result),
+            Err(error) => Ending::Failed(format!("{error:#}")),
+        };
     }
+    let said = fs::read(log).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    Ending::Failed(match last.map(|line| (line, line.strip_prefix("error: "))) {
+        Some((_, Some(error))) => error.into(),
+        Some((line, None)) => format!("ended with {status}; the last line of its log is: {line}"),
+        None => format!("ended with {status} and an empty log"),
+    })
 }
 
-/// The last line of a log that says something. Of a log that cannot be read there is none.
-fn last_line(log: &Path) -> Option<String> {
-    let text = String::from_utf8_lossy(&fs::read(log).ok()?).into_owned();
-    text.lines()
-        .rev()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .map(String::from)
+/// What a run has come to.
+fn result(run: &Path) -> anyhow::Result<RungResult> {
+    let (run, _) = RunDirectory::open(run)?;
+    let metrics = read_metrics(&run)?;
+    let history = run.read(HISTORY_FILE)?.context("it has no history")?;
+    let history = history::from_csv(&history).with_context(|| run.path(HISTORY_FILE).display().to_string())?;
+    Ok(RungResult {
+        epochs: history.len(),
+        best_epoch: metrics.best_epoch.context("it has no best epoch")?,
+        seconds: history.iter().map(|epoch| epoch.seconds).sum(),
+        validation: Figures::from(&metrics.validation.context("it has no validation metrics")?.tracks),
+    })
 }
 
 /// Threads that each of several trials may use, of all that this machine runs at once; none where one trial has them all.
@@ -201,60 +178,24 @@ pub fn threads_of_each(trials: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{ClassificationMetrics, ConfusionMatrix, SetMetrics};
-    use serde_json::json;
-
-    fn status(code: i32) -> ExitStatus {
-        ExitStatus::from_raw(code << 8)
-    }
-
-    fn line(value: serde_json::Value) -> Option<Line> {
-        serde_json::from_value(value).unwrap()
-    }
 
     #[test]
-    fn an_ending_is_a_result_a_reason_or_a_stop() {
+    fn an_ending_is_a_reason_or_a_stop() {
         let root = tempfile::tempdir().unwrap();
-        let log = root.path().join("log");
+        let (run, log) = (root.path().join("run"), root.path().join("log"));
+        let of = |status: i32| ending(ExitStatus::from_raw(status), &run, &log);
         let failed = |reason: &str| Ending::Failed(reason.to_owned());
-        assert_eq!(ending(status(75), None, &log), Ending::Stopped);
-        assert_eq!(ending(ExitStatus::from_raw(15), None, &log), Ending::Stopped);
-        let killed = ending(ExitStatus::from_raw(9), None, &log);
-        assert_eq!(
-            killed,
-            failed("killed by SIGKILL, as the system does where memory runs out")
-        );
-        assert_eq!(ending(ExitStatus::from_raw(6), None, &log), failed("killed by SIGABRT"));
-        let error = line(json!({ "ok": false, "error": "the validation loss is not finite" }));
-        assert_eq!(
-            ending(status(1), error, &log),
-            failed("the validation loss is not finite")
-        );
-        assert_eq!(
-            ending(status(101), None, &log),
-            failed("ended with exit status: 101 and said nothing")
-        );
+        assert_eq!((of(75 << 8), of(SIGTERM)), (Ending::Stopped, Ending::Stopped));
+        let killed = failed("killed by SIGKILL, as the system does where memory runs out");
+        assert_eq!((of(9), of(6)), (killed, failed("killed by SIGABRT")));
+        assert_eq!(of(101 << 8), failed("ended with exit status: 101 and an empty log"));
+        fs::write(&log, "epoch 1\nerror: the validation loss is not finite\n\n").unwrap();
+        assert_eq!(of(1 << 8), failed("the validation loss is not finite"));
         fs::write(&log, "first\nthread panicked\n\n").unwrap();
-        let panicked = failed("ended with exit status: 101; the last that it said is: thread panicked");
-        assert_eq!(ending(status(101), None, &log), panicked);
-        let names = ["a", "b"].map(String::from);
-        let metrics = ClassificationMetrics::new(&ConfusionMatrix::new(2), &names, 0.25);
-        let figures = SetReport {
-            tracks: SetMetrics::Classes(metrics),
-            clips: 0,
-            per_clip: None,
-        };
-        let done = json!({
-            "ok": true, "command": "fit", "epochs": 3, "best_epoch": 2, "seconds": 1.5, "validation": figures,
-        });
-        let Ending::Finished(result) = ending(status(0), line(done.clone()), &log) else {
-            panic!("it ended well");
-        };
-        assert_eq!((result.epochs, result.best_epoch, result.validation.loss), (3, 2, 0.25));
-        // A line without what is needed is no result.
-        let mut less = done;
-        less.as_object_mut().unwrap().remove("validation");
-        assert!(matches!(ending(status(0), line(less), &log), Ending::Failed(_)));
+        let panicked = failed("ended with exit status: 101; the last line of its log is: thread panicked");
+        assert_eq!(of(101 << 8), panicked);
+        // Without a run there is no result.
+        assert!(matches!(of(0), Ending::Failed(_)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A sweep's directory: which file lies where, and who may write it.
+//! A sweep's directory: where its files are, and who may write them.
 
 use super::record::TrialRecord;
 use super::specification::Specification;
@@ -47,27 +47,25 @@ impl SweepDirectory {
         self.root.join(CONFIG_FILE).exists()
     }
 
-    /// What the sweep was begun with; none where none was.
+    /// What the sweep was begun with; none of a new one.
     pub fn specification(&self) -> Result<Option<Specification>, RunError> {
         self.read(&self.root.join(SPECIFICATION_FILE), |bytes| {
             toml::from_slice(bytes).map_err(|error| error.to_string())
         })
     }
 
-    /// Saves what is swept.
     pub fn save_specification(&self, specification: &Specification) -> Result<(), RunError> {
         let text = toml::to_string(specification).expect("a specification always serializes");
         self.write(SPECIFICATION_FILE, text.as_bytes())
     }
 
-    /// What is known of each of so many trials.
+    /// The results of so many trials.
     pub fn records(&self, trials: usize) -> Result<Vec<TrialRecord>, RunError> {
         (0..trials)
             .map(|trial| Ok(self.read(&self.record(trial), json)?.unwrap_or_default()))
             .collect()
     }
 
-    /// Saves what is known of a trial.
     pub fn save_record(&self, trial: usize, record: &TrialRecord) -> Result<(), RunError> {
         let mut json = serde_json::to_vec_pretty(record).expect("a record always serializes");
         json.push(b'\n');
@@ -87,27 +85,23 @@ impl SweepDirectory {
         Ok(atomic_file::write_bytes(&self.root.join(name), content)?)
     }
 
-    /// The directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where the sweep's file of this name lies.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    /// A trial's run.
     pub fn run(&self, trial: usize) -> PathBuf {
         self.trials().join(format!("{trial:04}"))
     }
 
-    /// What a trial's program said.
+    /// The log of a trial's program.
     pub fn log(&self, trial: usize) -> PathBuf {
         self.trials().join(format!("{trial:04}.log"))
     }
 
-    /// A trial's settings.
     pub fn settings(&self, trial: usize) -> PathBuf {
         self.trials().join(format!("{trial:04}.toml"))
     }
@@ -145,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_saved_is_read_back_and_what_is_damaged_is_named() {
+    fn saved_files_are_read_back_and_damaged_ones_named() {
         let root = tempfile::tempdir().unwrap();
         let directory = SweepDirectory::new(&root.path().join("sweep"));
         assert!(directory.specification().unwrap().is_none() && !directory.is_run());

@@ -157,7 +157,7 @@ impl Horizontal {
         };
         let Some(grid) = specification.grid.get(setting) else {
             let range = &specification.ranges[setting - specification.grid.len()];
-            return of_numbers(scaled(range.scale, range.low.as_f64(), range.high.as_f64()));
+            return of_numbers(scaled(range.scale, range.low, range.high));
         };
         let numbers: Option<Vec<f64>> = grid.values.iter().map(number).collect();
         let Some(numbers) = numbers.filter(|numbers| numbers.len() > 1) else {

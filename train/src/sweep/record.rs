@@ -1,4 +1,4 @@
-//! What has been found out about a trial: `trials/NNNN.json`, written when its training ends, however it ends.
+//! The results of a trial: `trials/NNNN.json`, written when its training ends, however it ends.
 
 use crate::metrics::Figures;
 use serde::{Deserialize, Serialize};
@@ -14,22 +14,21 @@ pub struct TrialRecord {
     pub failure: Option<String>,
 }
 
-/// Where a trial stood at the end of a rung.
+/// A trial at the end of a rung.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RungResult {
     /// Epochs trained since the trial began; fewer than were due where its patience ended it.
     pub epochs: usize,
-    /// The one with the best validation figure, counted from 1.
+    /// The one with the best validation metric, counted from 1.
     pub best_epoch: usize,
     /// Seconds of training since the trial began, without validation.
     pub seconds: f64,
-    /// Figures of that epoch on the validation set.
+    /// Metrics of that epoch on the validation set.
     pub validation: Figures,
 }
 
 impl TrialRecord {
-    /// Where it stands.
     pub fn last(&self) -> Option<&RungResult> {
         self.rungs.last()
     }

@@ -1,10 +1,14 @@
-//! Trials on devices: as many at once as there are slots, in the order in which they are due.
+//! Trains what is due, as many trials at once as there are slots, and keeps the records, the table and the picture.
 
 use super::child::{Ending, Program, Running};
-use super::directory::SweepDirectory;
-use super::progress::{Board, Line};
-use super::schedule::Job;
+use super::directory::{PICTURE_FILE, SweepDirectory, TABLE_FILE};
+use super::picture;
+use super::progress::{Line, Lines};
+use super::record::TrialRecord;
+use super::schedule::{Job, Schedule};
 use super::search::Trial;
+use super::specification::Specification;
+use super::table::Results;
 use crate::models::Monitor;
 use crate::process::stop::StopRequest;
 use crate::run::directory::RunDirectory;
@@ -13,105 +17,177 @@ use std::collections::VecDeque;
 use std::thread;
 use std::time::Duration;
 
-/// How often trials are asked after.
+/// How often trials are looked at.
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// What trains trials.
-pub struct Runner<'a> {
-    /// How each is trained.
-    pub program: Program,
-    /// A slot for each trial that may be under way at once, and the device that it is on.
-    pub slots: Vec<DeviceChoice>,
-    /// The sweep's files.
-    pub directory: &'a SweepDirectory,
-    /// All trials by their numbers.
+/// A sweep that is about to be made, or continued.
+pub struct Sweep<'a> {
+    pub specification: &'a Specification,
+    /// By their numbers.
     pub trials: &'a [Trial],
-    /// The figure that is shown.
+    pub schedule: &'a Schedule,
+    /// The metric that trials are ranked by.
     pub monitor: Monitor,
-    /// Says whether to stop.
+    /// Locked.
+    pub directory: &'a SweepDirectory,
+    pub program: Program,
+    /// The device of each trial that may be under way at once.
+    pub slots: Vec<DeviceChoice>,
     pub stop: StopRequest<'a>,
-    /// Where progress is shown.
-    pub board: Board,
+    pub lines: Lines,
 }
 
-/// One trial under way, and its line on the terminal.
+/// A trial that may be under way, and its line on the terminal.
 struct Slot {
     device: DeviceChoice,
     running: Option<(Running, Line)>,
 }
 
-impl Runner<'_> {
-    /// Trains what is due and hands over each trial's end. Returns the signal that stopped it, after all trials have saved
-    /// what they have and ended.
-    pub fn run(
-        &self,
-        due: Vec<Job>,
-        mut over: impl FnMut(Job, Ending) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Option<&'static str>> {
-        let mut queue = VecDeque::from(due);
-        let mut slots: Vec<_> = self
-            .slots
+impl Sweep<'_> {
+    /// Trains what is not trained yet, and completes `records`. Returns the signal that stopped it, after all trials have
+    /// saved what they have and ended.
+    ///
+    /// # Errors
+    /// Where the sweep's own files cannot be written or trials cannot be started. A trial that fails is a row.
+    pub fn run(&self, records: &mut [TrialRecord]) -> anyhow::Result<Option<&'static str>> {
+        self.trials
             .iter()
-            .map(|&device| Slot { device, running: None })
-            .collect();
+            .try_for_each(|trial| self.directory.save_settings(trial.number, &trial.settings))?;
+        self.show(records)?;
+        loop {
+            let due = self.schedule.due(records);
+            if due.is_empty() {
+                return Ok(None);
+            }
+            if let Some(signal) = self.train(due, records)? {
+                return Ok(Some(signal));
+            }
+        }
+    }
+
+    /// Trains what is due, unless it is stopped.
+    fn train(&self, due: Vec<Job>, records: &mut [TrialRecord]) -> anyhow::Result<Option<&'static str>> {
+        let mut queue = VecDeque::from(due);
+        let slot = |&device: &DeviceChoice| Slot { device, running: None };
+        let mut slots: Vec<Slot> = self.slots.iter().map(slot).collect();
         let mut stopped = None;
         let mut waits_for = None;
         loop {
-            for slot in &mut slots {
-                let Some((running, line)) = &mut slot.running else {
-                    continue;
-                };
-                match running.ended()? {
-                    None => line.update(self.directory, self.monitor),
-                    Some(ending) => {
-                        let job = running.job;
-                        slot.running = None;
-                        match ending {
-                            // Stopped by somebody else than this program, who may have stopped this one too.
-                            Ending::Stopped => queue.push_front(job),
-                            ending => over(job, ending)?,
-                        }
-                    }
-                }
-            }
+            self.collect(&mut slots, &mut queue, records)?;
             if let (None, Some(signal)) = (stopped, (self.stop)()) {
                 stopped = Some(signal);
                 slots
                     .iter_mut()
                     .filter_map(|slot| slot.running.as_mut())
                     .for_each(|(running, _)| running.stop());
-                self.board.say(&format!(
+                self.lines.print(&format!(
                     "{signal}: waiting for the trials under way to save what they have"
                 ));
             }
+            if stopped.is_none() {
+                self.start(&mut slots, &mut queue)?;
+            }
             let is_idle = slots.iter().all(|slot| slot.running.is_none());
-            if is_idle && (stopped.is_some() || queue.is_empty()) {
-                return Ok(stopped);
-            }
-            for slot in slots
-                .iter_mut()
-                .filter(|slot| slot.running.is_none() && stopped.is_none())
-            {
-                // Of a sweep that was killed trials may still be under way, and nothing that they do is lost.
-                let is_free = |job: &Job| !RunDirectory::is_busy(&self.directory.run(job.trial));
-                let Some(job) = queue.iter().position(is_free).and_then(|at| queue.remove(at)) else {
-                    break;
-                };
-                let trial = &self.trials[job.trial];
-                let running = self.program.start(job, trial, slot.device, self.directory)?;
-                let line = self.board.begin(job, slot.device, &trial.describe());
-                slot.running = Some((running, line));
-            }
-            if let (true, Some(job)) = (slots.iter().all(|slot| slot.running.is_none()), queue.front())
-                && stopped.is_none()
-                && waits_for.replace(job.trial) != Some(job.trial)
-            {
-                self.board.say(&format!(
-                    "trial {} is still being trained by another `train`; waiting for it to end",
-                    job.trial
-                ));
+            match queue.front() {
+                _ if !is_idle => {}
+                Some(job) if stopped.is_none() => {
+                    if waits_for.replace(job.trial) != Some(job.trial) {
+                        self.lines.print(&format!(
+                            "trial {} is still being trained by another `train`; waiting for it to end",
+                            job.trial
+                        ));
+                    }
+                }
+                _ => return Ok(stopped),
             }
             thread::sleep(PAUSE);
         }
+    }
+
+    /// Records the trials that have ended.
+    fn collect(
+        &self,
+        slots: &mut [Slot],
+        queue: &mut VecDeque<Job>,
+        records: &mut [TrialRecord],
+    ) -> anyhow::Result<()> {
+        for slot in slots {
+            let Some((running, line)) = &mut slot.running else {
+                continue;
+            };
+            let Some(ending) = running.ended()? else {
+                line.update(self.directory, self.monitor);
+                continue;
+            };
+            let job = running.job;
+            slot.running = None;
+            let described = self.describe(job, &ending);
+            let record = &mut records[job.trial];
+            match ending {
+                // By somebody else than this program, who may have stopped this one too.
+                Ending::Stopped => {
+                    queue.push_front(job);
+                    continue;
+                }
+                Ending::Finished(result) => record.rungs.push(result),
+                Ending::Failed(reason) => record.failure = Some(reason),
+            }
+            self.lines.print(&described);
+            self.directory.save_record(job.trial, record)?;
+            self.show(records)?;
+        }
+        Ok(())
+    }
+
+    /// Starts trials in free slots.
+    fn start(&self, slots: &mut [Slot], queue: &mut VecDeque<Job>) -> anyhow::Result<()> {
+        for slot in slots.iter_mut().filter(|slot| slot.running.is_none()) {
+            // Of a sweep that was killed trials may still be under way, and nothing that they do is lost.
+            let is_free = |job: &Job| !RunDirectory::is_busy(&self.directory.run(job.trial));
+            let Some(job) = queue.iter().position(is_free).and_then(|at| queue.remove(at)) else {
+                break;
+            };
+            let trial = &self.trials[job.trial];
+            let running = self.program.start(job, trial, slot.device, self.directory)?;
+            let line = self.lines.begin(job, slot.device, &trial.describe());
+            slot.running = Some((running, line));
+        }
+        Ok(())
+    }
+
+    /// Writes the table and the picture.
+    fn show(&self, records: &[TrialRecord]) -> anyhow::Result<()> {
+        let states = self.schedule.states(records);
+        let results = Results {
+            trials: self.trials,
+            records,
+            states: &states,
+            monitor: self.monitor,
+        };
+        self.directory.write(TABLE_FILE, &results.to_csv())?;
+        if let Some(picture) = picture::draw(self.specification, &results) {
+            self.directory.write(PICTURE_FILE, picture.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn describe(&self, job: Job, ending: &Ending) -> String {
+        let settings = self.trials[job.trial].describe();
+        let outcome = match ending {
+            Ending::Finished(result) => {
+                let metric = result.validation.watched(self.monitor);
+                let metric = metric.map_or("undefined".into(), |metric| format!("{metric:.4}"));
+                format!(
+                    "validation {} {metric} (epoch {} of {}), {:.1} s",
+                    self.monitor.describe(),
+                    result.best_epoch,
+                    result.epochs,
+                    result.seconds
+                )
+            }
+            Ending::Failed(reason) => format!("failed: {reason}"),
+            Ending::Stopped => "stopped".into(),
+        };
+        format!("trial {} ({settings}): {outcome}", job.trial)
     }
 }

@@ -2,15 +2,14 @@
 //! "Non-stochastic best arm identification and hyperparameter optimization", AISTATS 2016).
 //!
 //! With a factor η, n trials of at most E epochs have K + 1 rungs, K = ⌊log_η min(n, E)⌋. Rung k, counted from 0, trains its
-//! trials to max(1, ⌊E / η^(K - k)⌋ epochs) in all; then the best ⌊n / η^(k + 1)⌋ by the validation figure that is watched go on,
-//! equal ones by their numbers, from where they stood. Without a factor there is one rung, which is everything.
+//! trials to max(1, ⌊E / η^(K - k)⌋ epochs) in all; then the best ⌊n / η^(k + 1)⌋ by the monitored validation metric go on,
+//! equal ones by their numbers, from where they were. Without a factor there is one rung, which is everything.
 //!
-//! What has been trained enters; what is due leaves. Nothing is remembered here, so a sweep that was cut off goes on as it
-//! would have.
+//! What is due follows from what has been trained, so a sweep that was cut off is continued as it would have been.
 
 use super::record::TrialRecord;
 use super::search::Trial;
-use super::specification::SpecificationError;
+use super::specification::{SpecificationError, refuse};
 use crate::models::Monitor;
 
 /// How a sweep's trials are thinned out.
@@ -27,7 +26,6 @@ pub struct Schedule {
 /// A trial to be trained until it has so many epochs, those of earlier rungs among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// The trial.
     pub trial: usize,
     /// The rung, counted from 0.
     pub rung: usize,
@@ -76,15 +74,14 @@ impl Schedule {
         if let Some(factor) = halving {
             let most = epochs.first().copied().unwrap_or(0);
             if epochs.iter().any(|&epochs| epochs != most) {
-                return Err(SpecificationError::UnequalEpochs);
+                let sentence = "--halving needs the same number of epochs for all trials; name one with --epochs";
+                return Err(refuse(sentence));
             }
             let count = trials.min(most).checked_ilog(factor).unwrap_or(0);
             if count == 0 {
-                return Err(SpecificationError::NothingToHalve {
-                    factor,
-                    trials,
-                    epochs: most,
-                });
+                return Err(refuse(format!(
+                    "--halving {factor} needs at least {factor} trials and {factor} epochs; there are {trials} and {most}"
+                )));
             }
             rungs.extend((1..=count).map(|rung| trials / factor.pow(rung)));
         }
@@ -220,20 +217,12 @@ mod tests {
         assert_eq!(rungs(halving(20, 4, 2)), [(20, 1), (10, 2), (5, 4)]);
         assert_eq!(rungs(halving(5, 100, 3)), [(5, 33), (1, 100)]);
         for (trials, epochs) in [(2, 9), (9, 2)] {
-            let refused = Schedule::of(vec![epochs; trials], Some(3), Monitor::Loss);
-            assert_eq!(
-                refused,
-                Err(SpecificationError::NothingToHalve {
-                    factor: 3,
-                    trials,
-                    epochs
-                })
-            );
+            let refused = Schedule::of(vec![epochs; trials], Some(3), Monitor::Loss).unwrap_err();
+            let expected = format!("there are {trials} and {epochs}");
+            assert!(refused.to_string().ends_with(&expected), "{refused}");
         }
-        assert_eq!(
-            Schedule::of(vec![1, 2], Some(2), Monitor::Loss),
-            Err(SpecificationError::UnequalEpochs)
-        );
+        let refused = Schedule::of(vec![1, 2], Some(2), Monitor::Loss).unwrap_err();
+        assert!(refused.to_string().contains("the same number of epochs"), "{refused}");
     }
 
     #[test]
@@ -292,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn an_undefined_figure_is_the_worst() {
+    fn an_undefined_metric_is_the_worst() {
         let schedule = Schedule::of(vec![2; 2], Some(2), Monitor::AucRoc).unwrap();
         let mut both = records(&[&[1.0], &[2.0]]);
         both[1].rungs[0].validation.auc_roc = Some(0.1);

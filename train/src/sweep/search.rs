@@ -2,8 +2,9 @@
 //!
 //! A trial's settings are a function of its number: neither how many there are nor what was tried before changes them.
 
-use super::axis::{Number, Range, Scale, show};
-use super::specification::{Specification, SpecificationError, from_table, takes_fractions, to_table};
+use super::axis::{Range, Scale, show};
+use super::setting_table::{from_table, to_table};
+use super::specification::{Specification, SpecificationError, refuse};
 use crate::models::Monitor;
 use crate::settings::RunConfig;
 use rand::RngExt;
@@ -17,7 +18,6 @@ const MOST_TRIALS: usize = 10_000;
 /// One choice of settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// Counted from 0.
     pub number: usize,
     /// The settings that vary, in the order of [`Specification::names`].
     pub values: Vec<(String, Value)>,
@@ -54,7 +54,9 @@ pub fn trials(specification: &Specification) -> Result<Vec<Trial>, Specification
         .and_then(|points| points.checked_mul(draws))
         .filter(|&count| count <= MOST_TRIALS);
     let (Some(count), Some(points)) = (count, points) else {
-        return Err(SpecificationError::TooMany { most: MOST_TRIALS });
+        return Err(refuse(format!(
+            "there would be more than {MOST_TRIALS} trials; try fewer values"
+        )));
     };
     let fixed = to_table(&specification.settings);
     let seed = specification.settings.seed.unwrap_or(0);
@@ -65,14 +67,10 @@ pub fn trials(specification: &Specification) -> Result<Vec<Trial>, Specification
             .collect();
         let mut settings = fixed.clone();
         settings.extend(values.iter().cloned());
-        let refused = |source| SpecificationError::Trial {
-            number,
-            settings: describe(&values),
-            source,
-        };
-        let resolved = from_table(settings.clone()).map_err(|detail| crate::settings::invalid("its settings", detail));
-        let config = resolved.and_then(|settings| settings.resolve()).map_err(refused)?;
-        config.check_beginning().map_err(refused)?;
+        let refused = |detail: String| refuse(format!("trial {number} ({}): {detail}", describe(&values)));
+        let typed = from_table(settings.clone()).map_err(refused)?;
+        let config = typed.resolve().map_err(|error| refused(error.to_string()))?;
+        config.check_beginning().map_err(|error| refused(error.to_string()))?;
         Ok(Trial {
             number,
             values,
@@ -83,12 +81,13 @@ pub fn trials(specification: &Specification) -> Result<Vec<Trial>, Specification
     (0..count).map(trial).collect()
 }
 
-/// The figure by which trials are ranked.
+/// The metric by which trials are ranked.
 pub fn monitor(trials: &[Trial]) -> Result<Monitor, SpecificationError> {
     let mut monitors = trials.iter().map(|trial| trial.config.monitor);
-    let first = monitors.next().ok_or(SpecificationError::NothingVaries)?;
+    let first = monitors.next().expect("a specification varies something");
     if monitors.any(|monitor| monitor != first) {
-        return Err(SpecificationError::UnequalMonitors);
+        let sentence = "the models are monitored by different metrics, which cannot be ranked; name one with --monitor";
+        return Err(refuse(sentence));
     }
     Ok(first)
 }
@@ -113,17 +112,17 @@ fn draw(ranges: &[Range], seed: u64, number: u64) -> Vec<(String, Value)> {
 
 /// The value at a share of the range, at least 0 and below 1.
 fn at(range: &Range, share: f64) -> Value {
-    let whole = !takes_fractions(&range.name);
-    let (low, high) = (range.low.as_f64(), range.high.as_f64());
+    let Range { low, high, whole, .. } = *range;
     // Of whole numbers, the highest has as much room as the others.
     let end = if whole { high + 1.0 } else { high };
     let value = match range.scale {
         Scale::Linear => low + (end - low) * share,
         Scale::Log => (low.ln() + (end.ln() - low.ln()) * share).exp(),
     };
-    match (whole, range.low, range.high) {
-        (true, Number::Integer(low), Number::Integer(high)) => Value::Integer((value.floor() as i64).clamp(low, high)),
-        _ => Value::Float(readable(value).clamp(low, high)),
+    if whole {
+        Value::Integer(value.floor().clamp(low, high) as i64)
+    } else {
+        Value::Float(readable(value).clamp(low, high))
     }
 }
 
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_trained_is_named_before_anything_is() {
+    fn a_trial_that_cannot_be_trained_is_named_before_any_is_trained() {
         let error = trials(&specification(&["dropout=0.5,1.5"], &[], 0))
             .unwrap_err()
             .to_string();
@@ -221,6 +220,6 @@ mod tests {
             "{error}"
         );
         let error = trials(&specification(&["seed=1,2"], &["lr=1e-4..1e-2"], 9999)).unwrap_err();
-        assert_eq!(error, SpecificationError::TooMany { most: MOST_TRIALS });
+        assert!(error.to_string().contains("more than 10000 trials"), "{error}");
     }
 }

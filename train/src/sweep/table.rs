@@ -6,29 +6,26 @@ use super::schedule::State;
 use super::search::Trial;
 use crate::metrics::Figures;
 use crate::models::Monitor;
+use crate::process::text_table::{Align, text_table};
 use crate::run::history::{FIGURES, values};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
-/// All trials, with what is known of each.
+/// All trials and their results.
 #[derive(Clone, Copy, Debug)]
 pub struct Results<'a> {
-    /// By their numbers.
     pub trials: &'a [Trial],
-    /// Of each trial.
     pub records: &'a [TrialRecord],
-    /// Of each trial.
     pub states: &'a [State],
-    /// The figure by which trials are ranked.
+    /// The metric by which trials are ranked.
     pub monitor: Monitor,
 }
 
-/// A figure of the table for people: its name, and how it is had.
+/// A metric of the table for people.
 type Column = (&'static str, fn(&Figures) -> Option<f64>);
 
 impl Results<'_> {
-    /// The trial's figures on the validation set, of its best epoch so far. A trial that failed has none: what it had
-    /// before is not what was asked for.
+    /// The trial's metrics on the validation set, of its best epoch so far. A trial that failed has none.
     pub fn figures(&self, trial: usize) -> Option<&Figures> {
         let record = &self.records[trial];
         record
@@ -37,12 +34,12 @@ impl Results<'_> {
             .map(|result| &result.validation)
     }
 
-    /// The figure that is watched.
+    /// The monitored metric.
     pub fn watched(&self, trial: usize) -> Option<f64> {
         self.figures(trial)?.watched(self.monitor)
     }
 
-    /// All trials, the best first; equal ones by their numbers, and those without a figure at the end.
+    /// All trials, the best first; equal ones by their numbers, and those without metrics at the end.
     pub fn ranked(&self) -> Vec<usize> {
         let mut order: Vec<_> = (0..self.trials.len()).collect();
         order.sort_by(|&one, &other| self.compare(one, other));
@@ -62,7 +59,6 @@ impl Results<'_> {
         ranked.find(|&trial| self.states[trial] == State::Finished && self.figures(trial).is_some())
     }
 
-    /// How many trials are in a state.
     pub fn count(&self, state: State) -> usize {
         self.states.iter().filter(|&&of_trial| of_trial == state).count()
     }
@@ -146,7 +142,7 @@ impl Results<'_> {
                     .collect(),
             );
         }
-        align(&rows)
+        text_table(&rows, Align::Right)
     }
 
     /// The rows, the best first.
@@ -171,21 +167,6 @@ impl Results<'_> {
         };
         self.ranked().into_iter().map(row).collect()
     }
-}
-
-/// Columns two spaces apart, right-aligned.
-fn align(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells: Vec<_> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:>width$}"))
-            .collect();
-        cells.join("  ")
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! One thread's hearing: an audio file enters, batches of model input leave while it is decoded.
+//! An audio file in; batches of model input out, while it is decoded.
 
 use super::cutter::{ClipCutter, CutClip};
 use crate::augment::ClipPlan;
@@ -19,19 +19,16 @@ use shared::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Clips that are brought to the model at once. Those of a file only, so that what is predicted of it does not depend on
-/// the files around it or on the order in which threads get on.
+/// Clips in a batch. They are those of one file, so its prediction depends on neither other files nor the order of threads.
 const CLIPS_AT_ONCE: usize = 8;
 
 /// Samples that a decoder's packet and the resampler's block give at a time, and more.
 const LONGEST_BLOCK: usize = 1 << 22;
 
-/// What the model heard of a file.
+/// What of a file the model was given.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Heard {
-    /// Length, in seconds.
+pub struct Decoded {
     pub seconds: f64,
-    /// Clips that the model was given.
     pub clips: usize,
     /// Whether the file is shorter than a clip, so that silence makes up the rest.
     pub padded: bool,
@@ -39,7 +36,7 @@ pub struct Heard {
 
 /// Everything that turns files into a run's model input, the same for all threads.
 #[derive(Debug)]
-pub struct HearingSetup {
+pub struct InputSetup {
     features: FeatureConfig,
     grid: ClipGrid,
     front_end: HostFrontEnd,
@@ -48,8 +45,7 @@ pub struct HearingSetup {
     statistics: Option<(VectorScaler, Vec<StatisticsKind>)>,
 }
 
-impl HearingSetup {
-    /// That of a run.
+impl InputSetup {
     pub fn new(record: &FrontEndRecord, config: &RunConfig) -> Self {
         let input = config.model.description().input;
         let scaler = record.statistics.as_ref().and_then(|parts| parts.scaler());
@@ -62,15 +58,14 @@ impl HearingSetup {
         }
     }
 
-    /// What turns clips into model input.
     pub fn front_end(&self) -> &HostFrontEnd {
         &self.front_end
     }
 }
 
-/// Hears one file after another; plans and buffers are made once.
-pub struct Hearing {
-    setup: Arc<HearingSetup>,
+/// Decodes one file after another; plans and buffers are made once.
+pub struct FileDecoder {
+    setup: Arc<InputSetup>,
     validate: ValidateConfig,
     reader: WaveformReader,
     mel: MelExtractor,
@@ -101,10 +96,9 @@ impl Track for ClipTrack<'_> {
     }
 }
 
-impl Hearing {
-    /// For a run's files.
-    pub fn new(setup: Arc<HearingSetup>) -> Self {
-        // A file of any length is heard, but for a damaged or a silent one.
+impl FileDecoder {
+    pub fn new(setup: Arc<InputSetup>) -> Self {
+        // Files of any length are accepted, unless they are damaged or silent.
         let validate = ValidateConfig {
             min_samples: 1,
             ..ValidateConfig::default()
@@ -126,27 +120,27 @@ impl Hearing {
         }
     }
 
-    /// Hears a file and hands batches of model input to `send`, which must tell the meter while it waits. What was sent of a
-    /// file that turns out to be damaged counts for nothing.
-    pub fn hear(
+    /// Decodes a file and hands batches of model input to `send`, which must tell the meter while it waits. What was sent of a
+    /// file that turns out to be damaged is worthless.
+    pub fn decode(
         &mut self,
         path: &Path,
         meter: &Arc<Meter>,
         send: impl FnMut(BatchBuffer) -> Result<(), Rejection>,
-    ) -> Result<Heard, Rejection> {
+    ) -> Result<Decoded, Rejection> {
         if self.setup.statistics.is_some() {
-            self.hear_whole(path, meter, send)
+            self.decode_whole(path, meter, send)
         } else {
-            self.hear_clips(path, meter, send)
+            self.decode_clips(path, meter, send)
         }
     }
 
-    fn hear_clips(
+    fn decode_clips(
         &mut self,
         path: &Path,
         meter: &Arc<Meter>,
         send: impl FnMut(BatchBuffer) -> Result<(), Rejection>,
-    ) -> Result<Heard, Rejection> {
+    ) -> Result<Decoded, Rejection> {
         let setup = Arc::clone(&self.setup);
         let Self {
             reader, mel, scratch, ..
@@ -170,19 +164,19 @@ impl Hearing {
         self.validate.evaluate(&waveform.report.decoding, samples, highest)?;
         cutter.finish(&waveform.samples, |clip| batches.add(clip))?;
         batches.flush()?;
-        Ok(Heard {
+        Ok(Decoded {
             seconds: samples as f64 / f64::from(setup.features.sample_rate),
             clips: cutter.clips(),
             padded: samples < setup.features.clip_samples,
         })
     }
 
-    fn hear_whole(
+    fn decode_whole(
         &mut self,
         path: &Path,
         meter: &Arc<Meter>,
         mut send: impl FnMut(BatchBuffer) -> Result<(), Rejection>,
-    ) -> Result<Heard, Rejection> {
+    ) -> Result<Decoded, Rejection> {
         let Waveform { samples, report, .. } = self.reader.read(path, meter)?;
         self.validate
             .evaluate(&report.decoding, samples.len(), peak(&samples))?;
@@ -193,7 +187,7 @@ impl Hearing {
         batch.reset(1, self.setup.front_end.shape());
         batch.excerpts.push(0);
         batch.statistics.clear();
-        let (scaler, kinds) = self.setup.statistics.as_ref().expect("asked before");
+        let (scaler, kinds) = self.setup.statistics.as_ref().expect("this model sees statistics");
         for kind in kinds {
             batch.statistics.extend_from_slice(match kind {
                 StatisticsKind::Mfcc => &mfcc,
@@ -206,7 +200,7 @@ impl Hearing {
                 message: error.to_string(),
             })?;
         send(batch)?;
-        Ok(Heard {
+        Ok(Decoded {
             seconds: samples.len() as f64 / f64::from(self.setup.features.sample_rate),
             clips: 1,
             padded: false,
@@ -216,7 +210,7 @@ impl Hearing {
 
 /// A batch that is being filled with a file's clips.
 struct Batches<'a, F> {
-    setup: &'a HearingSetup,
+    setup: &'a InputSetup,
     mel: &'a mut MelExtractor,
     scratch: &'a mut HostScratch,
     batch: BatchBuffer,

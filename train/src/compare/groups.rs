@@ -1,0 +1,86 @@
+//! What is drawn as one in resampling. Tracks of an artist sound alike, so a model is right or wrong about them together;
+//! drawing them one by one would take them for more evidence than they are.
+
+use rand::{Rng, RngExt};
+use std::collections::HashMap;
+
+/// Tracks in groups that are independent of each other: the clusters of a cluster bootstrap (A. C. Davison and D. V.
+/// Hinkley, Bootstrap Methods and their Application, 1997, section 3.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Groups {
+    members: Vec<Vec<u32>>,
+    tracks: usize,
+}
+
+impl Groups {
+    /// Every track by itself.
+    pub fn each(tracks: usize) -> Self {
+        Self::named((0..tracks).map(|_| None))
+    }
+
+    /// Tracks with the same name together, in the order in which names first come; those without one by themselves.
+    pub fn named<'a>(names: impl IntoIterator<Item = Option<&'a str>>) -> Self {
+        let (mut members, mut places, mut tracks) = (Vec::<Vec<u32>>::new(), HashMap::new(), 0);
+        for name in names {
+            let next = members.len();
+            let place = name.map_or(next, |name| *places.entry(name).or_insert(next));
+            if place == next {
+                members.push(Vec::new());
+            }
+            members[place].push(tracks as u32);
+            tracks += 1;
+        }
+        Self { members, tracks }
+    }
+
+    /// How many groups there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub fn tracks(&self) -> usize {
+        self.tracks
+    }
+
+    /// Whether every track is by itself.
+    pub fn are_single(&self) -> bool {
+        self.len() == self.tracks
+    }
+
+    /// `800 tracks`, or `160 artists`.
+    pub fn describe(&self) -> String {
+        let kind = if self.are_single() { "tracks" } else { "artists" };
+        format!("{} {kind}", self.len())
+    }
+
+    /// How often each track comes when as many groups as there are have been drawn with replacement.
+    pub fn draw(&self, random: &mut impl Rng) -> Vec<u32> {
+        let mut weights = vec![0; self.tracks];
+        for _ in 0..self.len() {
+            for &track in &self.members[random.random_range(0..self.len())] {
+                weights[track as usize] += 1;
+            }
+        }
+        weights
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::runtime::rng::{Purpose, stream};
+
+    #[test]
+    fn tracks_of_a_name_are_drawn_together_and_nameless_ones_alone() {
+        let groups = Groups::named([Some("a"), None, Some("b"), Some("a"), None]);
+        assert_eq!(groups.members, [&[0, 3][..], &[1], &[2], &[4]]);
+        assert_eq!((groups.len(), groups.tracks(), groups.are_single()), (4, 5, false));
+        for number in 0..50 {
+            let weights = groups.draw(&mut stream(1, number, 0, Purpose::Resample));
+            assert_eq!(weights[0], weights[3]);
+            // As many groups as there are.
+            assert_eq!(weights[0] + weights[1] + weights[2] + weights[4], 4);
+        }
+        assert!(Groups::each(3).are_single());
+    }
+}

@@ -1,0 +1,118 @@
+//! What one run says of a set: its metrics and predictions, which must agree.
+
+use super::predicted_set::PredictedSet;
+use crate::metrics::{SetMetrics, SetReport};
+use crate::report::{METRICS_FILE, RunMetrics, read_metrics};
+use crate::run::directory::RunDirectory;
+use crate::run::history::HISTORY_FILE;
+use crate::run::looks;
+use crate::run::predictions::{Predictions, predictions_file};
+use crate::run::set::RunSet;
+use crate::settings::RunConfig;
+use anyhow::{Context, ensure};
+use shared::dataset::Task;
+use shared::dataset::split::Set;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// What metrics in `metrics.json` may differ by from those of the predictions, which are kept as `f32`.
+const TOLERANCE: f64 = 1e-9;
+
+/// One run on one set.
+pub(super) struct RunResults {
+    pub path: PathBuf,
+    pub config: RunConfig,
+    pub task: Task,
+    pub predictions: Predictions,
+    /// Epochs whose weights were evaluated on the test set so far.
+    pub tested_epochs: usize,
+    /// Whether training goes on.
+    pub unfinished: bool,
+}
+
+impl RunResults {
+    /// `None` where the run has not been evaluated on the set.
+    ///
+    /// # Errors
+    /// When its files cannot be read, contradict each other, or are missing.
+    pub fn read(path: &Path, set: Set) -> anyhow::Result<Option<Self>> {
+        if RunSet::is_at(path.parent().unwrap_or(path)) && !RunDirectory::is_at(path) {
+            // A run of a set whose turn has not come.
+            return Ok(None);
+        }
+        let (run, config) = RunDirectory::open(path)?;
+        if !run.path(METRICS_FILE).exists() {
+            return Ok(None);
+        }
+        let metrics = read_metrics(&run)?;
+        let Some(report) = report(&metrics, set) else {
+            return Ok(None);
+        };
+        let (task, predictions) = read_predictions(&run, set, &config.classes, &report.tracks)?;
+        let tested: BTreeSet<usize> = looks::read(&run)?
+            .into_iter()
+            .filter(|look| look.set == Set::Test)
+            .map(|look| look.best_epoch)
+            .collect();
+        let history = run.read(HISTORY_FILE)?.unwrap_or_default();
+        let trained = csv::Reader::from_reader(&history[..]).records().count();
+        let best_epoch = metrics.best_epoch.unwrap_or(trained);
+        let patient = config.patience == 0 || trained.saturating_sub(best_epoch) < config.patience;
+        Ok(Some(Self {
+            path: path.to_owned(),
+            unfinished: trained < config.epochs && patient,
+            tested_epochs: tested.len(),
+            config,
+            task,
+            predictions,
+        }))
+    }
+}
+
+fn report(metrics: &RunMetrics, set: Set) -> Option<&SetReport> {
+    match set {
+        Set::Train => metrics.train.as_ref(),
+        Set::Val => metrics.validation.as_ref(),
+        Set::Test => metrics.test.as_ref(),
+    }
+}
+
+/// The table of a set's predictions, which must give `metrics`.
+fn read_predictions(
+    run: &RunDirectory,
+    set: Set,
+    classes: &[String],
+    metrics: &SetMetrics,
+) -> anyhow::Result<(Task, Predictions)> {
+    let file = predictions_file(set);
+    let table = run.path(file);
+    let table = table.display();
+    let again = format!(
+        "evaluate again with `train eval --run {} --set {}`",
+        run.root().display(),
+        set.name()
+    );
+    let bytes = run
+        .read(file)?
+        .with_context(|| format!("{table} is missing; {again}"))?;
+    let predictions = Predictions::from_csv(&bytes).with_context(|| format!("{table} cannot be read; {again}"))?;
+    let (task, stated) = match metrics {
+        SetMetrics::Classes(metrics) => (Task::SingleLabel, [Some(metrics.top1), Some(metrics.macro_f1)]),
+        SetMetrics::Tags(metrics) => (Task::MultiLabel, [metrics.auc_roc, metrics.auc_pr]),
+    };
+    let predicted = PredictedSet::new(task, std::slice::from_ref(&predictions));
+    let predicted = predicted.with_context(|| format!("{table} cannot be used; {again}"))?;
+    let agree = |(found, stated): (f64, Option<f64>)| match stated {
+        Some(stated) => (found - stated).abs() <= TOLERANCE,
+        None => found.is_nan(),
+    };
+    ensure!(
+        predicted.plain_metrics()[0].into_iter().zip(stated).all(agree),
+        "{table} does not give the metrics of metrics.json beside it; {again}"
+    );
+    ensure!(
+        predictions.classes == classes,
+        "{table} has other classes than the run; {again}"
+    );
+    Ok((task, predictions))
+}

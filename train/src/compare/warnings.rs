@@ -1,0 +1,329 @@
+//! Why a metric should not be taken at its word.
+
+use super::estimate::MetricEstimate;
+use super::known_results::FromScratch;
+use super::split_facts::SplitFacts;
+use serde::Serialize;
+use shared::dataset::split::Set;
+use std::path::Path;
+
+/// An interval wider than this says little: models that differ by less than 0.1 look alike.
+const WIDE: f64 = 0.1;
+/// Below this many groups a cluster bootstrap is known to be too sure of itself (A. C. Cameron, J. B. Gelbach and D. L. Miller,
+/// Bootstrap-based improvements for inference with clustered errors, Review of Economics and Statistics 90, 2008: 5 to 30).
+const FEW_GROUPS: usize = 30;
+/// With fewer seeds the spread between them is hardly known: the deviation of four metrics is within a factor of 0.57 to 3.7
+/// of the true one with 95 % confidence (the chi-squared distribution with 3 degrees of freedom).
+const FEW_SEEDS: usize = 5;
+
+/// One reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// A word for scripts.
+    pub code: &'static str,
+    /// Whether the model may have seen what it is evaluated on: such a metric is not to be compared with others.
+    pub leak: bool,
+    /// For people.
+    pub sentence: String,
+}
+
+/// What is known of a run, or a set of runs, on one set.
+#[derive(Clone, Debug)]
+pub(super) struct Facts<'a> {
+    pub set: Set,
+    /// How many tracks were evaluated.
+    pub tracks: usize,
+    /// The split, or why it is not known.
+    pub split: Result<&'a SplitFacts, &'a str>,
+    /// How many networks the mean is taken over.
+    pub networks: usize,
+    /// How many groups were drawn, where they are not single tracks.
+    pub groups: Option<usize>,
+    /// The main metric.
+    pub metric: &'a MetricEstimate,
+    /// The main metric of a guess that knows nothing of the music.
+    pub guessing: f64,
+    /// What trainings from scratch reach on this data set, where that is known.
+    pub from_scratch: Option<FromScratch>,
+    pub init_from: Option<&'a Path>,
+    /// Epochs whose weights have been evaluated on the test set so far, at most of the runs.
+    pub tested_epochs: usize,
+    /// Runs whose training has not ended.
+    pub unfinished: usize,
+}
+
+pub(super) fn warnings(facts: &Facts<'_>) -> Vec<Warning> {
+    let leaks = leaks(facts).map(|(code, sentence)| (code, true, sentence));
+    let doubts = unknown_leaks(facts)
+        .chain(selection(facts))
+        .chain(width(facts))
+        .chain(few_draws(facts));
+    leaks
+        .chain(doubts.map(|(code, sentence)| (code, false, sentence)))
+        .map(|(code, leak, sentence)| Warning { code, leak, sentence })
+        .collect()
+}
+
+/// Code and sentence.
+type Reason = (&'static str, String);
+
+/// Signs that the evaluated tracks were trained on.
+fn leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
+    let split = facts.split.ok();
+    let artists = split.filter(|split| split.overlap.artists > 0).map(|split| {
+        let sentence = format!(
+            "leaked: {} of {} tracks are by {} artists who are in another set of this {} split as well; make one with \
+             --strategy grouped",
+            split.overlap.artist_tracks, facts.tracks, split.overlap.artists, split.strategy
+        );
+        ("artist_overlap", sentence)
+    });
+    let recordings = split.filter(|split| split.overlap.recordings > 0).map(|split| {
+        let sentence = format!(
+            "leaked: {} recordings of the set are in another one too, under other ids; make a split with --strategy grouped \
+             --group-by recording",
+            split.overlap.recordings
+        );
+        ("recordings", sentence)
+    });
+    let top1 = facts.metric.mean;
+    let known = facts
+        .from_scratch
+        .filter(|known| facts.init_from.is_none() && top1 > known.leaked_above);
+    let above = known.map(|FromScratch { top1: [low, high], .. }| {
+        let sentence = format!(
+            "looks leaked: trainings from scratch reach {low} to {high} on this data set, and this is {top1:.3}"
+        );
+        ("above_known_band", sentence)
+    });
+    artists.into_iter().chain(recordings).chain(above)
+}
+
+/// Leaks that cannot be ruled out.
+fn unknown_leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
+    let split = match facts.split {
+        Err(reason) => Some((
+            "split_unknown",
+            format!(
+                "nothing is known of leaks, and tracks are taken for independent of each other: {reason}; if the data set was \
+                 moved, name its place with --data"
+            ),
+        )),
+        Ok(split) if split.overlap.tracks_without_artist > 0 => Some((
+            "artists_unknown",
+            format!(
+                "the artist of {} of {} tracks is not known: artists may be in several sets of this {} split",
+                split.overlap.tracks_without_artist, facts.tracks, split.strategy
+            ),
+        )),
+        Ok(_) => None,
+    };
+    let pretrained = facts.init_from.map(|weights| {
+        let sentence = format!(
+            "began with {}: those weights may have seen these tracks",
+            weights.display()
+        );
+        ("pretrained", sentence)
+    });
+    split.into_iter().chain(pretrained)
+}
+
+/// Choices that were made, or can be made, by this metric.
+fn selection(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
+    let chosen = (facts.set == Set::Val).then(|| {
+        let sentence =
+            "metrics of the validation set, on which the epoch was chosen, are too optimistic; evaluate the test set";
+        ("chosen_on", sentence.to_owned())
+    });
+    let tested = (facts.set == Set::Test && facts.tested_epochs > 1).then(|| {
+        let sentence = format!(
+            "the test set was evaluated after {} different epochs; the best of them would be too optimistic",
+            facts.tested_epochs
+        );
+        ("tested_repeatedly", sentence)
+    });
+    let unfinished = (facts.unfinished > 0).then(|| {
+        let which = match facts.networks {
+            1 => String::new(),
+            networks => format!(" for {} of {networks} seeds", facts.unfinished),
+        };
+        (
+            "unfinished",
+            format!("training has not ended{which}; continue with --resume"),
+        )
+    });
+    [chosen, tested, unfinished].into_iter().flatten()
+}
+
+/// Intervals that are wide, missing, or do not exclude guessing.
+fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
+    let name = facts.metric.name;
+    let by = match facts.groups {
+        Some(groups) => format!("{} tracks of {groups} artists", facts.tracks),
+        None => format!("{} tracks", facts.tracks),
+    };
+    let width = match facts.metric.interval {
+        None => Some(("no_interval", format!("{by} are too few for an interval of {name}"))),
+        Some([low, high]) if high - low > WIDE => {
+            let sentence = format!("with {by} the interval of {name} is {:.2} wide", high - low);
+            Some(("few_tracks", sentence))
+        }
+        // All right or all wrong: the bootstrap cannot imagine any other answer. By the rule of three the share may still
+        // be off by 3 / n (J. A. Hanley and A. Lippman-Hand, JAMA 249, 1983).
+        Some([low, high]) if low == high => {
+            let independent = facts.groups.unwrap_or(facts.tracks);
+            let off = (3.0 / independent as f64).min(1.0);
+            Some((
+                "all_alike",
+                format!("all predictions for {by} are alike, and yet {name} may be off by {off:.2}"),
+            ))
+        }
+        Some(_) => None,
+    };
+    let guessing = facts
+        .metric
+        .interval
+        .filter(|[low, _]| *low <= facts.guessing)
+        .map(|[low, _]| {
+            let sentence = format!(
+                "not better than guessing: {name} of a guess is {:.3}, and the interval begins at {low:.3}",
+                facts.guessing
+            );
+            ("guessing", sentence)
+        });
+    width.into_iter().chain(guessing)
+}
+
+/// Too few artists or seeds for the bootstrap.
+fn few_draws(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
+    let artists = facts.groups.filter(|groups| *groups < FEW_GROUPS).map(|groups| {
+        let sentence = format!("with {groups} artists, fewer than {FEW_GROUPS}, intervals come out too narrow");
+        ("few_artists", sentence)
+    });
+    let seeds = (2..FEW_SEEDS).contains(&facts.networks).then(|| {
+        let sentence = format!(
+            "with {} seeds, fewer than {FEW_SEEDS}, the spread between seeds is hardly known",
+            facts.networks
+        );
+        ("few_seeds", sentence)
+    });
+    artists.into_iter().chain(seeds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::split_facts::Overlap;
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const METRIC: MetricEstimate = MetricEstimate {
+        name: "top-1",
+        mean: 0.51,
+        standard_deviation: None,
+        interval: Some([0.47, 0.55]),
+    };
+
+    fn facts<'a>(split: &'a SplitFacts, metric: &'a MetricEstimate) -> Facts<'a> {
+        Facts {
+            set: Set::Test,
+            tracks: 800,
+            split: Ok(split),
+            networks: 1,
+            groups: Some(160),
+            metric,
+            guessing: 0.125,
+            from_scratch: Some(FromScratch {
+                top1: [0.48, 0.53],
+                leaked_above: 0.6,
+            }),
+            init_from: None,
+            tested_epochs: 1,
+            unfinished: 0,
+        }
+    }
+
+    fn codes(facts: &Facts<'_>) -> Vec<&'static str> {
+        warnings(facts).iter().map(|warning| warning.code).collect()
+    }
+
+    #[test]
+    fn each_fault_has_its_own_documented_warning() {
+        type Spoil = fn(&mut Facts<'_>);
+        let spoilt: [(&str, Spoil); 8] = [
+            ("split_unknown", |facts| facts.split = Err("it is gone")),
+            ("chosen_on", |facts| facts.set = Set::Val),
+            ("tested_repeatedly", |facts| facts.tested_epochs = 2),
+            ("unfinished", |facts| facts.unfinished = 1),
+            ("guessing", |facts| facts.guessing = 0.5),
+            ("few_artists", |facts| facts.groups = Some(29)),
+            ("few_seeds", |facts| facts.networks = 4),
+            ("pretrained", |facts| facts.init_from = Some(Path::new("a.pt"))),
+        ];
+        let split = SplitFacts::default();
+        let mut all = BTreeSet::new();
+        assert_eq!(codes(&facts(&split, &METRIC)), [""; 0]);
+        for (code, spoil) in spoilt {
+            let mut facts = facts(&split, &METRIC);
+            spoil(&mut facts);
+            assert_eq!(codes(&facts), [code]);
+            all.insert(code);
+        }
+        let overlap = |artists, recordings, tracks_without_artist| Overlap {
+            artists,
+            artist_tracks: artists,
+            recordings,
+            tracks_without_artist,
+        };
+        for (code, overlap) in [
+            ("artist_overlap", overlap(3, 0, 0)),
+            ("recordings", overlap(0, 1, 0)),
+            ("artists_unknown", overlap(0, 0, 800)),
+        ] {
+            let split = SplitFacts {
+                overlap,
+                ..split.clone()
+            };
+            assert_eq!(codes(&facts(&split, &METRIC)), [code]);
+            all.insert(code);
+        }
+        for (code, mean, interval) in [
+            ("few_tracks", 0.51, Some([0.45, 0.56])),
+            ("no_interval", 0.51, None),
+            ("all_alike", 0.51, Some([0.55, 0.55])),
+            ("above_known_band", 0.61, METRIC.interval),
+        ] {
+            let metric = MetricEstimate {
+                mean,
+                interval,
+                ..METRIC
+            };
+            assert_eq!(codes(&facts(&split, &metric)), [code]);
+            all.insert(code);
+        }
+        let page = include_str!("../../../docs/reference/train.md");
+        let (_, table) = page.split_once("| warning |").unwrap();
+        let rows = table
+            .split("\n\n")
+            .next()
+            .unwrap()
+            .lines()
+            .filter_map(|row| row.strip_prefix("| `"));
+        let documented: BTreeSet<&str> = rows.map(|row| row.split('`').next().unwrap()).collect();
+        assert_eq!(documented, all);
+    }
+
+    #[test]
+    fn high_metrics_are_suspicious_only_where_trainings_from_scratch_are_known() {
+        let (split, high) = (SplitFacts::default(), MetricEstimate { mean: 0.9, ..METRIC });
+        let unknown = Facts {
+            from_scratch: None,
+            ..facts(&split, &high)
+        };
+        assert_eq!(codes(&unknown), [""; 0]);
+        let pretrained = Facts {
+            init_from: Some(Path::new("a.pt")),
+            ..facts(&split, &high)
+        };
+        assert_eq!(codes(&pretrained), ["pretrained"]);
+    }
+}

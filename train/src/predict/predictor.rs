@@ -1,0 +1,241 @@
+//! Files in, their predictions out, in the order of the files.
+
+use super::file_decoder::{Decoded, FileDecoder, InputSetup};
+use crate::loader::BatchBuffer;
+use crate::models::Model;
+use crate::run::predictions::probabilities;
+use crate::step::batch::{self, Uploader};
+use burn::tensor::{Device, FloatDType};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use shared::audio::validate::Rejection;
+use shared::audio::watchdog::{Patience, Stalls, Supervised, TooManyStalled};
+use shared::dataset::Task;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Batches that may lie ready, so that the device need not wait while each thread is in the middle of a file.
+const BATCHES_READY: usize = 2;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct FilePrediction {
+    pub decoded: Decoded,
+    /// Per class its probability, per tag its own; the mean over the clips.
+    pub probabilities: Vec<f64>,
+}
+
+/// A model and what it needs to classify files.
+#[derive(Debug)]
+pub struct Predictor {
+    /// The model, on `device`, without gradients.
+    pub model: Model,
+    pub device: Device,
+    /// Type of its encoders' activations.
+    pub dtype: FloatDType,
+    pub setup: Arc<InputSetup>,
+    pub task: Task,
+    /// Number of classes.
+    pub outputs: usize,
+    /// How long a decoder may make no progress.
+    pub patience: Patience,
+}
+
+enum Message {
+    Batch {
+        file: usize,
+        batch: BatchBuffer,
+    },
+    End {
+        file: usize,
+        decoded: Result<Decoded, Rejection>,
+    },
+    /// Nothing more is begun.
+    Broken(TooManyStalled),
+}
+
+impl Predictor {
+    /// Decodes `files` with `jobs` threads, and hands the prediction of each to `each`, in their order. A file that cannot be
+    /// decoded costs only its own prediction; but once more decoders than threads have stalled, the rest is given up.
+    pub fn predict(
+        &self,
+        files: &[PathBuf],
+        jobs: usize,
+        mut each: impl FnMut(usize, Result<FilePrediction, Rejection>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let jobs = jobs.min(files.len()).max(1);
+        let (send, messages) = bounded(BATCHES_READY);
+        let next = AtomicUsize::new(0);
+        let stalls = Stalls::new(jobs, self.patience);
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                let (next, send, stalls) = (&next, send.clone(), Arc::clone(&stalls));
+                scope.spawn(move || self.decode(files, next, &send, stalls));
+            }
+            drop(send);
+            let outcome = self.collect(&messages, files.len(), &mut each);
+            // Threads give up when their batches find nobody, and begin no other file.
+            next.store(files.len(), Ordering::Relaxed);
+            drop(messages);
+            outcome
+        })
+    }
+
+    /// A thread's work.
+    fn decode(&self, files: &[PathBuf], next: &AtomicUsize, send: &Sender<Message>, stalls: Arc<Stalls>) {
+        let setup = Arc::clone(&self.setup);
+        let state = move || FileDecoder::new(Arc::clone(&setup));
+        let mut supervised = Supervised::new(Arc::clone(&stalls), state);
+        loop {
+            let file = next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = files.get(file) else { return };
+            let (own, batches) = (path.clone(), send.clone());
+            let work = move |decoder: &mut FileDecoder, meter: &_| {
+                decoder.decode(&own, meter, |batch| {
+                    let message = Message::Batch { file, batch };
+                    let sent = meter.wait(|| batches.send(message).is_ok());
+                    sent.then_some(()).ok_or_else(|| Rejection::IoError {
+                        message: "it is not wanted any more".into(),
+                    })
+                })
+            };
+            let name = path.display().to_string();
+            let decoded = supervised.run(&name, work);
+            let broken = stalls.check().err();
+            // Once too many have stalled, nothing is begun any more, and what was not begun has no prediction.
+            let begun = decoded.is_ok() || broken.as_ref().is_none_or(|broken| broken.what.contains(&name));
+            let decoded = decoded.unwrap_or_else(|stalled| Err(stalled.into()));
+            if begun && send.send(Message::End { file, decoded }).is_err() {
+                return;
+            }
+            if let Some(broken) = broken {
+                // Whoever collects may have gone.
+                let _ = send.send(Message::Broken(broken));
+                return;
+            }
+        }
+    }
+
+    fn collect(
+        &self,
+        messages: &Receiver<Message>,
+        files: usize,
+        each: &mut impl FnMut(usize, Result<FilePrediction, Rejection>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let front_end = self.setup.front_end();
+        let uploader = Uploader {
+            input: front_end.input(),
+            shape: front_end.shape(),
+            front_end: None,
+            dtype: self.dtype,
+            device: &self.device,
+        };
+        let mut sums: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+        // Predictions of files whose turn has not come; as many as there are threads, or hardly more.
+        let mut early = BTreeMap::new();
+        let mut turn = 0;
+        // Not until nobody can send any more: a decoder that was left behind holds its end of the channel.
+        while turn < files {
+            match messages.recv()? {
+                Message::Broken(broken) => return Err(broken.into()),
+                Message::Batch { file, batch } => {
+                    let logits = batch::to_host(self.model.forward(uploader.upload(&batch, 0..batch.clips())))?;
+                    let sum = sums.entry(file).or_insert_with(|| vec![0.0; self.outputs]);
+                    for clip in logits.chunks_exact(self.outputs) {
+                        let probabilities = probabilities(self.task, clip);
+                        sum.iter_mut().zip(probabilities).for_each(|(sum, p)| *sum += p);
+                    }
+                }
+                Message::End { file, decoded } => {
+                    let sum = sums.remove(&file).unwrap_or_default();
+                    let prediction = decoded.map(|decoded| FilePrediction {
+                        probabilities: sum.iter().map(|sum| sum / decoded.clips as f64).collect(),
+                        decoded,
+                    });
+                    early.insert(file, prediction);
+                    while let Some(prediction) = early.remove(&turn) {
+                        each(turn, prediction)?;
+                        turn += 1;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::front_end_record::FrontEndRecord;
+    use crate::data::run_data::RunData;
+    use crate::models::{Blueprint, ModelKind};
+    use crate::settings::RunConfig;
+    use crate::testing;
+    use std::fs;
+    use std::path::Path;
+    use std::time::Duration;
+
+    /// An untrained network whose decoders may make no progress for a second.
+    fn predictor() -> Predictor {
+        let root = testing::dataset();
+        let config: RunConfig = testing::config(root.path(), ModelKind::Cnn1d);
+        let record = FrontEndRecord::of(&RunData::open(&config).unwrap());
+        let setup = Arc::new(InputSetup::new(&record, &config));
+        let device = Device::flex();
+        let blueprint = Blueprint {
+            shape: *setup.front_end().shape(),
+            classes: 2,
+            dropout: 0.0,
+        };
+        Predictor {
+            model: config.model.init(&blueprint, &device),
+            dtype: FloatDType::F32,
+            device,
+            setup,
+            task: Task::SingleLabel,
+            outputs: 2,
+            patience: Patience {
+                tick: Duration::from_millis(50),
+                ticks: 20,
+            },
+        }
+    }
+
+    /// A file over which Symphonia counts for minutes; see `shared/tests/stalled_decoder.rs`.
+    fn endless(seeds: &Path) -> Vec<u8> {
+        let atom = |kind: &[u8; 4], body: &[u8]| [&(body.len() as u32 + 8).to_be_bytes(), &kind[..], body].concat();
+        let run = atom(b"trun", b"\0\0\0\0\xff\xff\xff\xff").repeat(500);
+        let header = atom(b"tfhd", b"\0\x02\0\0\0\0\0\x01");
+        let fragment = [
+            atom(b"mfhd", &[0, 0, 0, 0, 0, 0, 0, 2]),
+            atom(b"traf", &[header, run].concat()),
+        ];
+        let whole = fs::read(seeds.join("fragmented.m4a")).unwrap();
+        [whole, atom(b"moof", &fragment.concat())].concat()
+    }
+
+    #[test]
+    fn a_stalled_decoder_costs_its_file_and_too_many_of_them_the_rest() {
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/decode_validate");
+        let (directory, predictor) = (tempfile::tempdir().unwrap(), predictor());
+        let path = |name: &str| directory.path().join(name);
+        for name in ["a.m4a", "b.m4a"] {
+            fs::write(path(name), endless(&seeds)).unwrap();
+        }
+        let good = seeds.join("tone.flac");
+        let predict = |files: &[PathBuf]| {
+            let mut codes = Vec::new();
+            let outcome = predictor.predict(files, 1, |_, prediction| {
+                codes.push(prediction.map_or_else(|rejection| rejection.code(), |_| "decoded"));
+                Ok(())
+            });
+            (outcome.map_err(|error| error.to_string()), codes)
+        };
+        let (outcome, codes) = predict(&[path("a.m4a"), good.clone()]);
+        assert_eq!((outcome, codes), (Ok(()), vec!["decoder_stalled", "decoded"]));
+        let (outcome, codes) = predict(&[good.clone(), path("a.m4a"), path("b.m4a"), good]);
+        assert!(outcome.unwrap_err().contains("b.m4a"));
+        assert_eq!(codes, ["decoded", "decoder_stalled", "decoder_stalled"]);
+    }
+}
