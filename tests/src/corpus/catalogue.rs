@@ -2,7 +2,8 @@
 
 use super::damage::Damage;
 use super::genres::GENRES;
-use super::{CorpusConfig, CorpusError, SECONDS_RANGE, stream};
+use super::{CorpusConfig, SECONDS_RANGE, stream};
+use anyhow::ensure;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
@@ -72,35 +73,6 @@ const MOST_PER_ARTIST: usize = 4;
 const HELD_OUT: f32 = 0.1;
 /// Largest gap between two track ids.
 const LARGEST_GAP: u32 = 40;
-/// A larger share of odd files than FMA has, so that a small corpus has some of each.
-const ODD_FILES: [OddFile; 3] = [
-    OddFile {
-        every: 10,
-        first: 3,
-        rate: Some(48_000),
-        mono: false,
-    },
-    OddFile {
-        every: 20,
-        first: 7,
-        rate: Some(22_050),
-        mono: false,
-    },
-    OddFile {
-        every: 12,
-        first: 5,
-        rate: None,
-        mono: true,
-    },
-];
-
-struct OddFile {
-    every: usize,
-    first: usize,
-    rate: Option<u32>,
-    mono: bool,
-}
-
 const FIRST_WORDS: [&str; 16] = [
     "Amber", "Silent", "Paper", "Northern", "Glass", "Copper", "Distant", "Velvet", "Salt", "Hollow", "Early",
     "Marble", "Winter", "Lantern", "Quiet", "Granite",
@@ -111,10 +83,14 @@ const SECOND_WORDS: [&str; 16] = [
 ];
 
 /// All tracks of a corpus, by ascending id.
-pub(super) fn catalogue(config: &CorpusConfig) -> Result<Vec<Track>, CorpusError> {
-    if !SECONDS_RANGE.contains(&config.seconds) {
-        return Err(CorpusError::Seconds { actual: config.seconds });
-    }
+pub(super) fn catalogue(config: &CorpusConfig) -> anyhow::Result<Vec<Track>> {
+    ensure!(
+        SECONDS_RANGE.contains(&config.seconds),
+        "tracks of {} seconds cannot be made; choose between {} and {}",
+        config.seconds,
+        SECONDS_RANGE.start(),
+        SECONDS_RANGE.end()
+    );
     let mut tracks = Vec::new();
     let mut artists = 0;
     for genre in 0..GENRES.len() {
@@ -140,12 +116,6 @@ pub(super) fn catalogue(config: &CorpusConfig) -> Result<Vec<Track>, CorpusError
             }
         }
     }
-    if config.damage.len() > tracks.len() {
-        return Err(CorpusError::TooMuchDamage {
-            damaged: config.damage.len(),
-            tracks: tracks.len(),
-        });
-    }
     let mut rng = stream(config.seed, "catalogue", 0);
     tracks.shuffle(&mut rng);
     let mut id = 0;
@@ -157,10 +127,13 @@ pub(super) fn catalogue(config: &CorpusConfig) -> Result<Vec<Track>, CorpusError
             FIRST_WORDS[rng.random_range(0..FIRST_WORDS.len())],
             SECOND_WORDS[rng.random_range(0..SECOND_WORDS.len())]
         );
-        for odd in ODD_FILES.iter().filter(|odd| place % odd.every == odd.first) {
-            track.rate = odd.rate.unwrap_or(track.rate);
-            track.channels = if odd.mono { 1 } else { track.channels };
-        }
+        // A larger share of odd files than FMA has, so that a small corpus has some of each.
+        track.rate = match place % 20 {
+            3 | 13 => 48_000,
+            7 => 22_050,
+            _ => 44_100,
+        };
+        track.channels = if place % 12 == 5 { 1 } else { 2 };
         track.kbps = if track.rate == 22_050 {
             64
         } else {

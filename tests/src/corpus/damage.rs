@@ -57,28 +57,3 @@ impl Damage {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn damage_is_what_its_name_says() {
-        let whole = vec![255u8; 10_000];
-        let damaged = |damage: Damage| {
-            let mut file = whole.clone();
-            damage.inflict(&mut file, &mut Pcg64Mcg::new(1));
-            file
-        };
-        assert!(damaged(Damage::Empty).is_empty());
-        assert_eq!(damaged(Damage::Short), whole[..500]);
-        assert!(damaged(Damage::NotAudio).starts_with(b"<html>"));
-        let garbage = damaged(Damage::NoFrames);
-        assert!(garbage.len() == whole.len() && !garbage.contains(&255));
-        let scratched = damaged(Damage::Scratched);
-        assert_eq!(scratched.len(), whole.len());
-        assert_eq!(scratched[..5000], whole[..5000]);
-        assert_eq!(scratched[7048..], whole[7048..]);
-        assert_ne!(scratched[5000..7048], whole[5000..7048]);
-    }
-}

@@ -7,16 +7,14 @@
 //! files bear no gapless information: decoders play its delay and padding.
 
 use super::catalogue::Track;
-use super::synth::bus::Bus;
+use super::synth::Mix;
 use shine_rs::error::EncoderError;
 use shine_rs::mp3_encoder::{Mp3EncoderConfig, StereoMode, encode_pcm_to_mp3};
 
-/// What the encoder did not take.
-pub type EncodeError = EncoderError;
-
 /// The bytes of a file with the track's rate and channels, in the format of its extension.
-pub(super) fn file(bus: &Bus, track: &Track) -> Result<Vec<u8>, EncodeError> {
-    let both = bus.left.iter().zip(&bus.right);
+pub(super) fn file(mix: &Mix, track: &Track) -> Result<Vec<u8>, EncoderError> {
+    let [left, right] = &mix.channels;
+    let both = left.iter().zip(right);
     let pcm: Vec<i16> = if track.channels == 1 {
         both.map(|(left, right)| quantized(0.5 * (left + right))).collect()
     } else {
@@ -32,20 +30,20 @@ pub(super) fn file(bus: &Bus, track: &Track) -> Result<Vec<u8>, EncodeError> {
 
 /// 16 bits, little-endian, and a header of 44 bytes.
 fn wav(pcm: &[i16], track: &Track) -> Vec<u8> {
-    const FORMAT_BYTES: u32 = 16;
-    const LINEAR: u16 = 1;
     let data_bytes = 2 * pcm.len() as u32;
-    let frame_bytes = 2 * u16::from(track.channels);
+    let channels = u32::from(track.channels);
+    // Bytes of the format, linear samples and their channels, frames and bytes per second, bytes of a frame and bits.
+    let format = [
+        16,
+        channels << 16 | 1,
+        track.rate,
+        2 * channels * track.rate,
+        16 << 16 | 2 * channels,
+    ];
     let mut file = b"RIFF".to_vec();
-    file.extend((4 + 8 + FORMAT_BYTES + 8 + data_bytes).to_le_bytes());
+    file.extend((36 + data_bytes).to_le_bytes());
     file.extend(b"WAVEfmt ");
-    file.extend(FORMAT_BYTES.to_le_bytes());
-    file.extend(LINEAR.to_le_bytes());
-    file.extend(u16::from(track.channels).to_le_bytes());
-    file.extend(track.rate.to_le_bytes());
-    file.extend((track.rate * u32::from(frame_bytes)).to_le_bytes());
-    file.extend(frame_bytes.to_le_bytes());
-    file.extend(16u16.to_le_bytes());
+    file.extend(format.iter().flat_map(|word| word.to_le_bytes()));
     file.extend(b"data");
     file.extend(data_bytes.to_le_bytes());
     file.extend(pcm.iter().flat_map(|sample| sample.to_le_bytes()));
@@ -55,7 +53,7 @@ fn wav(pcm: &[i16], track: &Track) -> Vec<u8> {
 /// 16 bits, big-endian, and a header of 24 bytes.
 fn sun_audio(pcm: &[i16], track: &Track) -> Vec<u8> {
     const LINEAR_16: u32 = 3;
-    let words = [
+    let header = [
         24,
         2 * pcm.len() as u32,
         LINEAR_16,
@@ -63,13 +61,13 @@ fn sun_audio(pcm: &[i16], track: &Track) -> Vec<u8> {
         u32::from(track.channels),
     ];
     let mut file = b".snd".to_vec();
-    file.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+    file.extend(header.iter().flat_map(|word| word.to_be_bytes()));
     file.extend(pcm.iter().flat_map(|sample| sample.to_be_bytes()));
     file
 }
 
 /// Interleaved samples of one channel or two, as an MP3 file of `kbps` kbit/s.
-pub fn mp3(pcm: &[i16], rate: u32, channels: u8, kbps: u32) -> Result<Vec<u8>, EncodeError> {
+pub fn mp3(pcm: &[i16], rate: u32, channels: u8, kbps: u32) -> Result<Vec<u8>, EncoderError> {
     let config = Mp3EncoderConfig {
         sample_rate: rate,
         bitrate: kbps,

@@ -2,6 +2,7 @@
 //! are labelled with.
 
 use super::catalogue::{OfficialSplit, Track};
+use super::genres::GENRES;
 use super::stream;
 use clap::ValueEnum;
 use rand::RngExt;
@@ -18,94 +19,12 @@ pub enum Layout {
     Gtzan,
 }
 
-/// Tags of MagnaTagATune that the corpus uses, in the order of the table's columns: the ten most frequent ones among others.
-pub(super) const TAGS: [&str; 18] = [
-    "world",
-    "oriental",
-    "harpsichord",
-    "ambient",
-    "guitar",
-    "classical",
-    "slow",
-    "techno",
-    "synth",
-    "strings",
-    "drums",
-    "electronic",
-    "beat",
-    "folk",
-    "rock",
-    "fast",
-    "piano",
-    "dub",
-];
-
-/// What a genre of the corpus is called elsewhere.
-struct Names {
-    gtzan: &'static str,
-    /// Tags that all of its tracks have, and those that one in two has.
-    always: &'static [&'static str],
-    sometimes: &'static [&'static str],
-}
-
-/// In the order of the genres: Ambient, Baroque, Chiptune, Drum and Bass, Dub, Folk, Gamelan, Techno. Gamelan has none of
-/// the ten most frequent tags.
-const NAMES: [Names; 8] = [
-    Names {
-        gtzan: "blues",
-        always: &["ambient", "slow"],
-        sometimes: &["electronic", "synth"],
-    },
-    Names {
-        gtzan: "classical",
-        always: &["classical", "harpsichord"],
-        sometimes: &["strings", "fast"],
-    },
-    Names {
-        gtzan: "pop",
-        always: &["electronic", "synth"],
-        sometimes: &["fast"],
-    },
-    Names {
-        gtzan: "hiphop",
-        always: &["drums", "fast", "beat"],
-        sometimes: &["electronic"],
-    },
-    Names {
-        gtzan: "reggae",
-        always: &["dub", "slow", "beat"],
-        sometimes: &["drums"],
-    },
-    Names {
-        gtzan: "country",
-        always: &["guitar", "folk"],
-        sometimes: &["slow", "rock"],
-    },
-    Names {
-        gtzan: "jazz",
-        always: &["world"],
-        sometimes: &["oriental"],
-    },
-    Names {
-        gtzan: "disco",
-        always: &["techno", "electronic", "drums", "fast"],
-        sometimes: &["beat", "synth"],
-    },
-];
+/// The columns of MagnaTagATune's table: its ten most frequent tags among others.
+pub(super) const TAGS: &str = "world oriental harpsichord ambient guitar classical slow techno synth strings drums electronic \
+                               beat folk rock fast piano dub";
 
 /// GTZAN's genres in alphabetical order.
-const GTZAN_GENRES: [&str; 10] = [
-    "blues",
-    "classical",
-    "country",
-    "disco",
-    "hiphop",
-    "jazz",
-    "metal",
-    "pop",
-    "reggae",
-    "rock",
-];
+const GTZAN_GENRES: &str = "blues classical country disco hiphop jazz metal pop reggae rock";
 
 impl Layout {
     /// The word after `--source`.
@@ -141,7 +60,7 @@ impl Layout {
 
     /// Gives tracks, which are in the order of their ids, labels, formats and places.
     pub(super) fn arrange(self, tracks: &mut [Track], seed: u64) {
-        let mut numbers = [0; GTZAN_GENRES.len()];
+        let mut numbers = [0; GENRES.len()];
         for track in tracks {
             match self {
                 Self::Fma => {
@@ -158,9 +77,9 @@ impl Layout {
 fn as_magnatagatune(track: &mut Track, seed: u64) {
     (track.rate, track.channels, track.kbps) = (16_000, 1, 32);
     let mut rng = stream(seed, "tags", track.id);
-    let names = &NAMES[track.genre];
-    let sometimes = names.sometimes.iter().filter(|_| rng.random_bool(0.5));
-    track.labels = names.always.iter().chain(sometimes).copied().collect();
+    let genre = &GENRES[track.genre];
+    let sometimes = genre.sometimes.iter().filter(|_| rng.random_bool(0.5));
+    track.labels = genre.always.iter().chain(sometimes).copied().collect();
     let directory = match track.split {
         OfficialSplit::Training => format!("{:x}", track.artist_id % 12),
         OfficialSplit::Validation => "c".to_owned(),
@@ -178,12 +97,13 @@ fn as_magnatagatune(track: &mut Track, seed: u64) {
     );
 }
 
-fn as_gtzan(track: &mut Track, numbers: &mut [u32; GTZAN_GENRES.len()]) {
+fn as_gtzan(track: &mut Track, numbers: &mut [u32; GENRES.len()]) {
     (track.rate, track.channels) = (22_050, 1);
-    let name = NAMES[track.genre].gtzan;
-    let place = GTZAN_GENRES.iter().position(|genre| *genre == name).unwrap_or(0);
-    let number = numbers[place];
-    numbers[place] += 1;
+    let name = GENRES[track.genre].gtzan;
+    let place = GTZAN_GENRES.split(' ').position(|genre| genre == name);
+    let place = place.expect("every genre has a name of GTZAN's");
+    let number = numbers[track.genre];
+    numbers[track.genre] += 1;
     let extension = if (name, number) == ("blues", 0) { "au" } else { "wav" };
     track.id = 1000 * place as u32 + number;
     track.labels = vec![name];
@@ -195,14 +115,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_one_that_the_collections_have() {
-        for names in &NAMES {
-            assert!(GTZAN_GENRES.contains(&names.gtzan));
-            for tag in names.always.iter().chain(names.sometimes) {
-                assert!(TAGS.contains(tag), "{tag}");
-            }
+    fn tags_of_genres_are_columns_of_the_table() {
+        for tag in GENRES
+            .iter()
+            .flat_map(|genre| genre.always.iter().chain(genre.sometimes))
+        {
+            assert!(TAGS.split(' ').any(|column| column == *tag), "{tag}");
         }
-        let genres: std::collections::HashSet<_> = NAMES.iter().map(|names| names.gtzan).collect();
-        assert_eq!(genres.len(), NAMES.len());
     }
 }

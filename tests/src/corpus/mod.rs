@@ -1,8 +1,8 @@
 //! A collection of music that needs no download: eight synthetic genres, laid out as the Free Music Archive's, as
 //! MagnaTagATune or as GTZAN.
 //!
-//! A [`CorpusConfig`] enters; audio files and tables as [`Layout`] describes them and `metadata/damage.csv`, which names the
-//! files that were damaged on purpose, leave. The same configuration gives the same bytes. Nothing here knows of the
+//! Takes a [`CorpusConfig`]; gives audio files and tables as [`Layout`] describes them, and `metadata/damage.csv`, which names the
+//! files that were damaged on purpose. The same configuration gives the same bytes. Nothing here knows of the
 //! programs that will read them.
 
 mod catalogue;
@@ -10,24 +10,23 @@ mod damage;
 mod encode;
 mod genres;
 mod layout;
-mod master;
+mod score;
 mod synth;
 mod tables;
-mod theory;
 
 pub use catalogue::{OfficialSplit, Track};
 pub use damage::Damage;
-pub use encode::{EncodeError, mp3 as encode_mp3};
+pub use encode::mp3 as encode_mp3;
 pub use layout::Layout;
 
+use anyhow::{Context as _, bail, ensure};
 use genres::{Dice, GENRES};
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::SeedableRng;
 use rayon::prelude::*;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use synth::bus::Bus;
+use std::path::Path;
+use synth::Mix;
 
 /// Number of genres.
 pub const GENRE_COUNT: usize = GENRES.len();
@@ -44,7 +43,7 @@ pub struct CorpusConfig {
     pub seconds: f32,
     /// What everything random is a function of.
     pub seed: u64,
-    /// What to do to how many files; each entry damages one.
+    /// What to do to how many files; each entry damages one, as far as there are files.
     pub damage: Vec<Damage>,
     /// Whose collection it looks like.
     pub layout: Layout,
@@ -62,103 +61,54 @@ impl Default for CorpusConfig {
     }
 }
 
-/// A corpus that cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum CorpusError {
-    /// There is something already.
-    #[error("{} exists already; delete it or choose another directory", path.display())]
-    Exists {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// The directory cannot be named.
-    #[error("{} cannot be the corpus's directory; give it a name", path.display())]
-    NoName {
-        /// The path.
-        path: PathBuf,
-    },
-    /// A length out of range.
-    #[error("tracks of {actual} seconds cannot be made; choose between {} and {}", SECONDS_RANGE.start(), SECONDS_RANGE.end())]
-    Seconds {
-        /// The length that was asked for.
-        actual: f32,
-    },
-    /// More damage than files.
-    #[error("{damaged} files cannot be damaged where there are only {tracks}; make more tracks or damage fewer")]
-    TooMuchDamage {
-        /// Files to damage.
-        damaged: usize,
-        /// Files there would be.
-        tracks: usize,
-    },
-    /// The encoder refused.
-    #[error("could not encode track {track_id}: {source}")]
-    Encode {
-        /// The track.
-        track_id: u32,
-        /// What the encoder answered.
-        r#source: EncodeError,
-    },
-    /// The operating system refused.
-    #[error("could not write {}: {source}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the operating system answered.
-        r#source: io::Error,
-    },
-}
-
 /// Makes the corpus in `out`, which must not exist: it gets its name once it is complete.
-pub fn make_corpus(out: &Path, config: &CorpusConfig) -> Result<Vec<Track>, CorpusError> {
+pub fn make_corpus(out: &Path, config: &CorpusConfig) -> anyhow::Result<Vec<Track>> {
     let tracks = catalogue::catalogue(config)?;
-    if out.exists() {
-        return Err(CorpusError::Exists { path: out.to_owned() });
-    }
+    ensure!(
+        !out.exists(),
+        "{} exists already; delete it or choose another directory",
+        out.display()
+    );
     let Some(name) = out.file_name() else {
-        return Err(CorpusError::NoName { path: out.to_owned() });
+        bail!("{} cannot be the corpus's directory; give it a name", out.display());
     };
     let mut partial_name = name.to_owned();
     partial_name.push(".partial");
     let partial = out.with_file_name(partial_name);
     if partial.exists() {
-        fs::remove_dir_all(&partial).map_err(failed(&partial))?;
-    }
-    for track in &tracks {
-        let path = partial.join(&track.path);
-        let directory = path.parent().unwrap_or(&partial);
-        fs::create_dir_all(directory).map_err(failed(directory))?;
+        fs::remove_dir_all(&partial).with_context(|| format!("could not delete {}", partial.display()))?;
     }
     tracks
         .par_iter()
         .with_max_len(1)
         .try_for_each(|track| write_track(&partial, track, config.seed))?;
-    tables::write(&partial.join("metadata"), config.layout, &tracks)?;
-    fs::rename(&partial, out).map_err(failed(out))?;
+    let metadata = partial.join("metadata");
+    tables::write(&metadata, config.layout, &tracks)
+        .with_context(|| format!("could not write a table in {}", metadata.display()))?;
+    fs::rename(&partial, out).with_context(|| format!("could not make {}", out.display()))?;
     Ok(tracks)
 }
 
-fn write_track(root: &Path, track: &Track, seed: u64) -> Result<(), CorpusError> {
-    let mut file = encode::file(&play(track, seed), track).map_err(|source| CorpusError::Encode {
-        track_id: track.id,
-        source,
-    })?;
+fn write_track(root: &Path, track: &Track, seed: u64) -> anyhow::Result<()> {
+    let file = encode::file(&play(track, seed), track);
+    let mut file = file.with_context(|| format!("could not encode track {}", track.id))?;
     if let Some(damage) = track.damage {
         damage.inflict(&mut file, &mut stream(seed, "damage", track.id));
     }
     let path = root.join(&track.path);
-    fs::write(&path, file).map_err(failed(&path))
+    let written = fs::create_dir_all(path.parent().unwrap_or(root)).and_then(|()| fs::write(&path, file));
+    written.with_context(|| format!("could not write {}", path.display()))
 }
 
-fn play(track: &Track, seed: u64) -> Bus {
+fn play(track: &Track, seed: u64) -> Mix {
     let mut dice = Dice {
         artist: stream(seed, "artist", track.artist_id),
         track: stream(seed, "track", track.id),
     };
-    let mut bus = Bus::silent(track.rate as f32, track.seconds);
-    (GENRES[track.genre].compose)(&mut dice, &mut bus);
-    master::master(&mut bus, &mut stream(seed, "master", track.id));
-    bus
+    let mut mix = Mix::silent(track.rate as f32, track.seconds);
+    (GENRES[track.genre].play)(&mut dice, &mut mix);
+    mix.master(&mut stream(seed, "master", track.id));
+    mix
 }
 
 /// The random stream of one thing of one kind, unrelated to all others.
@@ -169,14 +119,10 @@ fn stream(seed: u64, kind: &str, number: u32) -> Pcg64Mcg {
     Pcg64Mcg::from_seed(state)
 }
 
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> CorpusError + use<> {
-    let path = path.to_owned();
-    |source| CorpusError::Io { path, source }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harness::Tree;
 
     fn config() -> CorpusConfig {
         CorpusConfig {
@@ -187,80 +133,44 @@ mod tests {
         }
     }
 
-    fn files(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-        let mut found = Vec::new();
-        let mut waiting = vec![root.to_owned()];
-        while let Some(directory) = waiting.pop() {
-            for entry in fs::read_dir(directory).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    waiting.push(path);
-                } else {
-                    found.push((path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap()));
-                }
-            }
-        }
-        found.sort();
-        found
-    }
-
     #[test]
     fn the_seed_decides_every_byte() {
         let root = tempfile::tempdir().unwrap();
         let make = |name: &str, seed: u64| {
             make_corpus(&root.path().join(name), &CorpusConfig { seed, ..config() }).unwrap();
-            files(&root.path().join(name))
+            Tree::read(&root.path().join(name)).unwrap()
         };
         let first = make("first", 1);
-        assert_eq!(first.len(), GENRE_COUNT + 2);
+        assert_eq!(first.paths().count(), GENRE_COUNT + 2);
         assert_eq!(first, make("again", 1));
         assert_ne!(first, make("other", 2));
     }
 
     #[test]
-    fn each_layout_has_its_files_and_its_tables() {
+    fn each_layout_has_its_formats_and_its_table() {
         let root = tempfile::tempdir().unwrap();
-        let make = |layout: Layout| {
-            let out = root.path().join(format!("{layout:?}"));
+        for (layout, begins) in [
+            (Layout::Fma, [b"\xff"; GENRE_COUNT]),
+            (Layout::MagnaTagATune, [b"\xff"; GENRE_COUNT]),
+            (Layout::Gtzan, [b".", b"R", b"R", b"R", b"R", b"R", b"R", b"R"]),
+        ] {
+            let out = root.path().join(layout.source());
             let config = CorpusConfig {
-                damage: vec![Damage::NoFrames],
+                damage: Vec::new(),
                 layout,
                 ..config()
             };
-            let tracks = make_corpus(&out, &config).unwrap();
-            let files = files(&out);
-            for track in &tracks {
-                assert!(
-                    files.iter().any(|(path, _)| path == Path::new(&track.path)),
-                    "{track:?}"
-                );
+            let mut tracks = make_corpus(&out, &config).unwrap();
+            tracks.sort_by(|first, second| first.path.cmp(&second.path));
+            for (track, begin) in tracks.iter().zip(begins) {
+                let file = fs::read(out.join(&track.path)).unwrap();
+                assert!(file.starts_with(begin), "{track:?}");
             }
-            (tracks, files)
-        };
-        let (clips, files) = make(Layout::MagnaTagATune);
-        let table = &files
-            .iter()
-            .find(|(path, _)| path.ends_with("annotations_final.csv"))
-            .unwrap()
-            .1;
-        let table = String::from_utf8(table.clone()).unwrap();
-        assert!(table.starts_with("\"clip_id\"\t\""), "{table}");
-        assert_eq!(table.lines().count(), 1 + GENRE_COUNT);
-        assert!(
-            clips
-                .iter()
-                .all(|clip| (clip.rate, clip.channels, clip.kbps) == (16_000, 1, 32))
-        );
-        let (tracks, files) = make(Layout::Gtzan);
-        let sun_audio = files.iter().filter(|(_, content)| content.starts_with(b".snd"));
-        let wave = files.iter().filter(|(_, content)| content.starts_with(b"RIFF"));
-        assert_eq!((sun_audio.count(), wave.count()), (1, GENRE_COUNT - 2));
-        let damaged: Vec<_> = tracks.iter().filter(|track| track.damage.is_some()).collect();
-        assert_eq!(
-            (damaged.len(), damaged[0].path.as_str()),
-            (1, "genres/jazz/jazz.00000.wav")
-        );
-        assert_eq!(damaged[0].id, 5000);
+            if let Some(table) = layout.table() {
+                let table = fs::read_to_string(out.join("metadata").join(table)).unwrap();
+                assert!(table.lines().count() > GENRE_COUNT, "{table}");
+            }
+        }
     }
 
     #[test]
@@ -272,40 +182,33 @@ mod tests {
         fs::write(&litter, b"half").unwrap();
         make_corpus(&out, &config()).unwrap();
         assert!(!litter.exists() && !out.join("audio/000/000000.mp3").exists());
-        assert!(matches!(make_corpus(&out, &config()), Err(CorpusError::Exists { .. })));
+        let again = make_corpus(&out, &config()).unwrap_err().to_string();
+        assert!(again.contains("exists already"), "{again}");
     }
 
     #[test]
-    fn what_cannot_be_made_is_refused_before_anything_is_written() {
+    fn a_length_out_of_range_is_refused_before_anything_is_written() {
         let root = tempfile::tempdir().unwrap();
-        let out = root.path().join("corpus");
-        let greedy = CorpusConfig {
-            damage: vec![Damage::Empty; 9],
-            ..config()
-        };
-        assert!(matches!(
-            make_corpus(&out, &greedy),
-            Err(CorpusError::TooMuchDamage { damaged: 9, tracks: 8 })
-        ));
         for seconds in [0.0, -1.0, f32::NAN, 1e9] {
             let config = CorpusConfig { seconds, ..config() };
-            assert!(matches!(make_corpus(&out, &config), Err(CorpusError::Seconds { .. })));
+            let refused = make_corpus(&root.path().join("corpus"), &config)
+                .unwrap_err()
+                .to_string();
+            assert!(refused.ends_with("choose between 1 and 600"), "{refused}");
         }
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn loudness_says_little_about_the_genre() {
-        // The spread between tracks of one genre is what master::LEVEL draws; the genres' means lie well within it.
+        // The spread between tracks of one genre is what Mix::master draws; the genres' means lie well within it.
         let mut means = Vec::new();
         for genre in 0..GENRE_COUNT {
             let levels: Vec<f32> = (0..12)
                 .map(|number| {
                     let mut track = catalogue::catalogue(&config()).unwrap().remove(0);
                     (track.genre, track.id, track.seconds, track.rate) = (genre, number, 3.0, 22_050);
-                    let bus = play(&track, 3);
-                    let power = bus.left.iter().map(|sample| sample * sample).sum::<f32>() / bus.left.len() as f32;
-                    10.0 * power.log10()
+                    20.0 * play(&track, 3).rms().log10()
                 })
                 .collect();
             means.push(levels.iter().sum::<f32>() / 12.0);
