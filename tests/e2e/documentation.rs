@@ -62,12 +62,12 @@ fn a_page_with_a_mistake_fails() {
         ("preprocess split fma --strategy astrology", "astrology"),
         ("train fly", "fly"),
         ("make-corpus --out x --genres 3", "--genres"),
-        ("scripts/fetch_fma.sh --mirror x", "made-up.md:2"),
+        ("scripts/fetch_fma.sh --mirror x", "made-up.md:1"),
         ("scripts/papers/gtzan.sh --albums x", "knows no --albums"),
         ("scripts/gone.sh", "No such file"),
         ("sbatch --gpus-per-pod=1 scripts/slurm/train.sh", "--gpus-per-pod"),
         ("cargo build --fast", "--fast"),
-        ("false | true", "made-up.md:2"),
+        ("false | true", "made-up.md:1"),
         ("echo \"$UNSET\"", "UNSET"),
     ] {
         let page = made_up(&format!("```sh\n{commands}\n```\n"));

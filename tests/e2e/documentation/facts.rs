@@ -1,11 +1,11 @@
-//! What the documentation says, held against the programs: flags, commands, settings, reason codes, the names of fields.
+//! Flags, commands, settings, defaults, links and files that the documentation names are compared with the programs and the
+//! project's tree.
 
-use super::page::{Page, anchor, links, normal, root};
+use super::page::{Page, root};
 use super::replaced::REPLACED;
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use tests::harness::{Program, json_line};
 
 /// A program's help, of one of its commands or of itself.
@@ -92,8 +92,8 @@ fn flags_that_pages_name_exist() {
 #[test]
 fn every_command_and_its_every_flag_is_documented() {
     for (program, name) in [(Program::Preprocess, "preprocess"), (Program::Train, "train")] {
-        let page = Page::read(Path::new(&format!("docs/reference/{name}.md"))).text;
-        let settings = Page::read(Path::new("docs/reference/settings.md")).text;
+        let page = Page::read(format!("docs/reference/{name}.md")).text;
+        let settings = Page::read("docs/reference/settings.md").text;
         let commands = commands(program);
         assert!(commands.len() >= 5, "{commands:?}");
         for command in commands {
@@ -121,7 +121,7 @@ fn every_command_and_its_every_flag_is_documented() {
 
 #[test]
 fn every_setting_of_a_training_has_its_row() {
-    let page = Page::read(Path::new("docs/reference/settings.md")).text;
+    let page = Page::read("docs/reference/settings.md").text;
     let name = |line: &str| Some(line.strip_prefix("| `--")?.split(['`', ' ']).next()?.to_owned());
     let rows: BTreeSet<String> = page.lines().filter_map(name).collect();
     let mut options = options(&help(Program::Train, Some("fit")));
@@ -134,84 +134,21 @@ fn every_setting_of_a_training_has_its_row() {
     );
 }
 
-/// The codes that `Rejection::code` gives, out of its source.
-fn codes_in_source() -> BTreeSet<String> {
-    let places = ["preprocess/src/validate.rs", "shared/src/audio/validate.rs"].map(|path| root().join(path));
-    let source = places.iter().find_map(|path| {
-        let text = fs::read_to_string(path).ok()?;
-        text.contains("pub enum Rejection").then_some(text)
-    });
-    let source = source.expect("one of these files defines Rejection");
-    let function = source.split("pub fn code(&self)").nth(1).expect("Rejection has a code");
-    let function = function.split("\n    }").next().unwrap();
-    let code = Regex::new(r#"=> "([a-z_]+)""#).unwrap();
-    code.captures_iter(function).map(|found| found[1].to_owned()).collect()
-}
-
-#[test]
-fn every_reason_code_is_explained_and_no_other() {
-    let page = Page::read(Path::new("docs/reference/rejected.md")).text;
-    let row = Regex::new(r"(?m)^\| `([a-z_]+)` \|").unwrap();
-    let explained: BTreeSet<String> = row.captures_iter(&page).map(|found| found[1].to_owned()).collect();
-    let codes = codes_in_source();
-    assert!(codes.len() >= 19, "{codes:?}");
-    assert_eq!(explained, codes);
-}
-
-#[test]
-fn every_mark_on_a_figure_is_explained_and_no_other() {
-    let source = fs::read_to_string(root().join("train/src/compare/marks.rs")).unwrap();
-    let source = source.split("#[cfg(test)]").next().unwrap();
-    let code = Regex::new(r#"add\(\s*"([a-z_]+)""#).unwrap();
-    let codes: BTreeSet<&str> = code
-        .captures_iter(source)
-        .map(|found| found.extract::<1>().1[0])
-        .collect();
-    assert!(codes.len() >= 15, "{codes:?}");
-    let page = Page::read(Path::new("docs/reference/train.md")).text;
-    let table = page
-        .split("| mark |")
-        .nth(1)
-        .expect("a table of marks")
-        .split("\n\n")
-        .next()
-        .unwrap();
-    let row = Regex::new(r"(?m)^\| `([a-z_]+)` \|").unwrap();
-    let explained: BTreeSet<&str> = row
-        .captures_iter(table)
-        .map(|found| found.extract::<1>().1[0])
-        .collect();
-    assert_eq!(explained, codes);
-}
-
 #[test]
 fn links_lead_somewhere() {
-    let pages = Page::all();
     let mut broken = Vec::new();
-    for page in &pages {
-        let beside = page.path.parent().unwrap_or(Path::new(""));
-        for (line, text) in page.prose() {
-            for link in links(text) {
-                if link.starts_with("http") {
-                    continue;
-                }
-                let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-                let target = if file.is_empty() {
-                    page.path.clone()
-                } else {
-                    normal(&beside.join(file))
-                };
-                let there = root().join(&target).exists();
-                let headings = || {
-                    let text = fs::read_to_string(root().join(&target)).unwrap_or_default();
-                    text.lines()
-                        .filter(|line| line.starts_with('#'))
-                        .map(|line| anchor(line.trim_start_matches('#')))
-                        .collect::<Vec<_>>()
-                };
-                if !there || !heading.is_empty() && !headings().contains(&heading.to_owned()) {
-                    broken.push(format!("{}:{line}: {link}", page.path.display()));
-                }
+    for page in Page::all() {
+        for (link, place) in page.links().iter().filter(|(link, _)| !link.starts_with("http")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() {
+                page.path.clone()
+            } else {
+                page.target(file)
+            };
+            let is_there = root().join(&target).exists()
+                && (heading.is_empty() || Page::read(&target).anchors().iter().any(|anchor| anchor == heading));
+            if !is_there {
+                broken.push(format!("{place}: {link}"));
             }
         }
     }
@@ -219,23 +156,32 @@ fn links_lead_somewhere() {
 }
 
 #[test]
+fn files_of_the_project_that_pages_name_exist() {
+    let mut pages = Page::all();
+    pages.extend(["ARCHITECTURE.md", "fuzz/README.md"].map(Page::read));
+    let mut missing = Vec::new();
+    for page in &pages {
+        for (name, place) in page.names() {
+            // `scripts/papers/gtzan.sh --tiny`, `shared/src/dsp/stft.rs`, `fuzz/seeds/`, but not `train/val/test`.
+            let path = name.split_whitespace().next().unwrap_or_default();
+            let first = path.split_once('/').map_or("", |(first, _)| first);
+            let is_ours = root().join(first).join("Cargo.toml").exists() || ["docs", "scripts"].contains(&first);
+            let has_extension = path.rsplit('/').next().is_some_and(|file| file.contains('.'));
+            if !first.is_empty() && is_ours && (has_extension || path.ends_with('/')) && !root().join(path).exists() {
+                missing.push(format!("{place}: {name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "files that are not there:\n{}", missing.join("\n"));
+}
+
+#[test]
 fn the_index_has_every_page() {
-    let index = Page::read(Path::new("docs/README.md"));
-    let linked: BTreeSet<_> = index
-        .prose()
-        .iter()
-        .flat_map(|(_, line)| links(line))
-        .map(str::to_owned)
-        .collect();
+    let index = Page::read("docs/README.md");
+    let linked: BTreeSet<_> = index.links().iter().map(|(link, _)| index.target(link)).collect();
     for page in Page::all() {
-        let Ok(inside) = page.path.strip_prefix("docs") else {
-            continue;
-        };
-        let inside = inside.to_str().unwrap();
-        assert!(
-            inside == "README.md" || linked.contains(inside),
-            "docs/README.md does not link {inside}"
-        );
+        let is_listed = !page.path.starts_with("docs") || page.path == index.path || linked.contains(&page.path);
+        assert!(is_listed, "docs/README.md does not link {}", page.path.display());
     }
 }
 
@@ -262,7 +208,7 @@ fn rows_by_column(page: &str) -> BTreeMap<String, BTreeMap<String, String>> {
 
 #[test]
 fn defaults_of_the_models_are_those_of_the_program() {
-    let page = Page::read(Path::new("docs/reference/settings.md")).text;
+    let page = Page::read("docs/reference/settings.md").text;
     let documented = rows_by_column(&page);
     let models = Program::Train.command(["models", "--json"]).assert().success();
     let models = json_line(&models)["models"].clone();

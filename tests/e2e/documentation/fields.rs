@@ -1,4 +1,4 @@
-//! The formats' pages, held against files that the programs write: every field and every column is named.
+//! The formats' pages, compared with files that the programs write: every field and column is named, and every code in them.
 
 use super::page::Page;
 use serde_json::Value;
@@ -31,10 +31,16 @@ const FILES: [(&str, &str); 21] = [
     ("features.safetensors", "docs/reference/run.md"),
 ];
 
+/// Columns of codes, and the page that explains each code.
+const CODES: [(&str, &str, &str); 2] = [
+    ("fma/rejected.csv", "reason", "docs/reference/rejected.md"),
+    ("scoreboard.csv", "marks", "docs/reference/train.md"),
+];
+
 /// Checks every one of these files that `clone` has. Returns those that it has.
 ///
 /// # Panics
-/// If a field is not in the page.
+/// If a page does not name a field, or does not explain a code.
 pub fn check(clone: &Path) -> BTreeSet<&'static str> {
     let current = fs::read_to_string(clone.join("fma/splits/current")).unwrap_or_default();
     let mut found = BTreeSet::new();
@@ -44,7 +50,7 @@ pub fn check(clone: &Path) -> BTreeSet<&'static str> {
         found.insert(file);
         // What a run's columns mean, other tables need not say again.
         let text = [page, "docs/reference/run.md"]
-            .map(|page| Page::read(Path::new(page)).text)
+            .map(|page| Page::read(page).text)
             .concat();
         for field in fields(file, &bytes) {
             assert!(
@@ -52,8 +58,31 @@ pub fn check(clone: &Path) -> BTreeSet<&'static str> {
                 "{page} says nothing of `{field}` in {file}"
             );
         }
+        for (_, column, page) in CODES.iter().filter(|(table, ..)| *table == file) {
+            let text = Page::read(page).text;
+            for code in codes(&bytes, column) {
+                assert!(
+                    text.contains(&format!("| `{code}` |")),
+                    "{page} does not explain `{code}` in {file}"
+                );
+            }
+        }
     }
     found
+}
+
+/// The codes in a column, which are joined by `|`.
+fn codes(table: &[u8], column: &str) -> BTreeSet<String> {
+    let mut reader = csv::Reader::from_reader(table);
+    let at = reader
+        .headers()
+        .unwrap()
+        .iter()
+        .position(|name| name == column)
+        .unwrap();
+    let cells = reader.records().map(|row| row.unwrap()[at].to_owned());
+    let codes = cells.flat_map(|cell| cell.split('|').map(str::to_owned).collect::<Vec<_>>());
+    codes.filter(|code| !code.is_empty()).collect()
 }
 
 /// Checks that the files of a data set or a run in `clone`, if it is there, are all in its page.
@@ -70,7 +99,7 @@ pub fn check_names(clone: &Path) {
         let Ok(entries) = fs::read_dir(clone.join(directory)) else {
             continue;
         };
-        let text = Page::read(Path::new(page)).text;
+        let text = Page::read(page).text;
         for entry in entries {
             let name = entry.unwrap().file_name().into_string().unwrap();
             // Sets other than the test set have a word more in the names of their files.

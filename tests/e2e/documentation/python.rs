@@ -1,5 +1,5 @@
-//! `scripts/python`, run where there is a Python with the modules that they need, and what they read held against what the
-//! data set says of itself.
+//! `scripts/python`, run where there is a Python with the modules that they need. What they read is compared with the data
+//! set's own tables.
 
 use super::page::root;
 use serde_json::Value;
@@ -9,60 +9,41 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 use tests::harness::BuiltDataset;
 
-/// A Python with numpy and safetensors: that of CRATEDIGGER_PYTHON, python3, or that of a virtual environment which is made
-/// below target/ where there is a network. None, with the reason printed, where there is none of them.
+/// A Python with numpy and safetensors: python3, or that of a virtual environment below target/, which is made, over the
+/// network, if CRATEDIGGER_PYTHON_TESTS is 1. None, with the reason printed, where there is neither.
 pub fn interpreter() -> Option<&'static Path> {
     static INTERPRETER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-        let named = std::env::var_os("CRATEDIGGER_PYTHON").map(PathBuf::from);
-        let asked = named.is_some();
-        let first = named.unwrap_or_else(|| "python3".into());
-        if has(&first, "numpy, safetensors") {
-            return Some(first);
+        let own = root().join("target/python/bin/python");
+        if let Some(python) = [Path::new("python3"), &own]
+            .into_iter()
+            .find(|python| has(python, MODULES))
+        {
+            return Some(python.to_owned());
         }
-        assert!(
-            !asked,
-            "CRATEDIGGER_PYTHON names {}, which has no numpy and safetensors",
-            first.display()
+        if std::env::var_os("CRATEDIGGER_PYTHON_TESTS").is_none_or(|asked| asked != "1") {
+            println!("skipped: python3 lacks {MODULES}; CRATEDIGGER_PYTHON_TESTS=1 installs them into target/python");
+            return None;
+        }
+        let script = format!(
+            "python3 -m venv target/python && {} -m pip install --quiet numpy safetensors",
+            own.display()
         );
-        virtual_environment(&first)
-            .inspect_err(|reason| println!("skipped: no Python with numpy and safetensors: {reason}"))
-            .ok()
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{script}: {}", said(&output));
+        Some(own)
     });
     INTERPRETER.as_deref()
 }
 
-fn has(python: &Path, modules: &str) -> bool {
-    let mut command = Command::new(python);
-    let output = command.args(["-c", &format!("import {modules}")]).output();
-    output.is_ok_and(|output| output.status.success())
-}
+const MODULES: &str = "numpy, safetensors";
 
-fn virtual_environment(python: &Path) -> Result<PathBuf, String> {
-    let place = root().join("target/python");
-    let own = place.join("bin/python");
-    if has(&own, "numpy, safetensors") {
-        return Ok(own);
-    }
-    let done = |what: &str, output: std::io::Result<Output>| match output {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!("{what}: {}", String::from_utf8_lossy(&output.stderr))),
-        Err(error) => Err(format!("{what}: {error}")),
-    };
-    done("venv", Command::new(python).args(["-m", "venv"]).arg(&place).output())?;
-    let pip = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--retries",
-        "0",
-        "--timeout",
-        "10",
-        "numpy",
-        "safetensors",
-    ];
-    done("pip", Command::new(&own).args(pip).output())?;
-    Ok(own)
+fn has(python: &Path, modules: &str) -> bool {
+    let output = Command::new(python).args(["-c", &format!("import {modules}")]).output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 fn dataset() -> &'static BuiltDataset {
