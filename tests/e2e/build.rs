@@ -4,10 +4,6 @@ use predicates::str::contains;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::Path;
-use std::process::Stdio;
-use std::thread;
-use std::time::{Duration, Instant};
 use tests::corpus::{Damage, Track};
 use tests::harness::{BuiltDataset, Collection, Program, Tree, json_line};
 
@@ -16,15 +12,6 @@ const CLIP_SAMPLES: usize = 1 << 19;
 const SAMPLE_RATE: f64 = 44_100.0;
 const N_MELS: usize = 128;
 const HOP_LENGTH: usize = 1024;
-
-/// `track_id` to `reason` of a data set's rejected.csv.
-fn rejected(dataset: &BuiltDataset) -> BTreeMap<String, String> {
-    dataset
-        .table("rejected.csv")
-        .into_iter()
-        .map(|row| (row["track_id"].clone(), row["reason"].clone()))
-        .collect()
-}
 
 fn build(collection: &Collection, more: &[&str]) -> (BuiltDataset, serde_json::Value) {
     let dataset = BuiltDataset::empty();
@@ -55,7 +42,7 @@ fn damaged_files_are_dropped_by_reason_and_a_scratch_is_kept() {
         })
         .collect();
     assert_eq!(expected.len(), 4);
-    assert_eq!(rejected(dataset), expected);
+    assert_eq!(dataset.rejected(), expected);
     for row in dataset.table("rejected.csv") {
         assert!(
             row["detail"].split_whitespace().count() >= 3,
@@ -152,7 +139,7 @@ fn files_and_rows_that_do_not_match_are_named() {
     ]
     .map(|(track, reason)| (track.id.to_string(), reason.to_owned()))
     .into();
-    assert_eq!(rejected(&dataset), expected);
+    assert_eq!(dataset.rejected(), expected);
     assert_eq!(ids(&dataset), [kept.id.to_string(), other.id.to_string()]);
     assert_eq!(summary["kept"], 2);
     assert_eq!(summary["dropped"], 3);
@@ -183,7 +170,7 @@ fn a_recording_that_is_there_twice_is_flagged_or_dropped() {
     assert_eq!(flags, ["", "", "duplicate"]);
     let (dropped, _) = build(&collection, &["--drop", "duplicates"]);
     assert_eq!(
-        rejected(&dropped),
+        dropped.rejected(),
         [(last.id.to_string(), "duplicate".to_owned())].into()
     );
     assert_eq!(ids(&dropped).len(), 2);
@@ -211,51 +198,6 @@ fn the_bytes_do_not_depend_on_the_number_of_jobs() {
         !one.paths()
             .any(|path| path.starts_with(".build/") || path.ends_with(".tmp"))
     );
-}
-
-#[test]
-fn a_build_that_was_killed_goes_on_to_the_same_bytes() {
-    let collection = Collection::small();
-    let dataset = BuiltDataset::empty();
-    let arguments = collection.build_arguments(&dataset.path());
-    let mut running = Program::Preprocess
-        .process(&arguments)
-        .args(["--jobs", "1"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    wait_for(|| begun_shard(&dataset.path().join("shards")));
-    running.kill().unwrap();
-    running.wait().unwrap();
-    assert!(
-        !dataset.path().join("dataset.json").exists(),
-        "the build ended before it was killed"
-    );
-    assert!(dataset.path().join(".build").is_dir());
-
-    Program::Preprocess.command(&arguments).assert().success();
-    let whole = Tree::read(&BuiltDataset::small().path()).unwrap();
-    assert_eq!(whole.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
-}
-
-/// Whether some track has been written to a shard that is not complete.
-fn begun_shard(shards: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(shards) else {
-        return false;
-    };
-    entries
-        .flatten()
-        .any(|entry| entry.metadata().is_ok_and(|file| file.len() > CLIP_SAMPLES as u64))
-}
-
-fn wait_for(condition: impl Fn() -> bool) {
-    const PATIENCE: Duration = Duration::from_secs(120);
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < PATIENCE, "nothing happened in {PATIENCE:?}");
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn read(splits: &Path, name: &str, tracks: &BTreeSet<String>) -> Result<(), Stri
 #[test]
 fn readers_of_the_current_split_never_see_a_mixture_nor_nothing() {
     let dataset = BuiltDataset::small().copy();
-    dataset.split(&["--seed", "0"]).success();
+    dataset.split("--seed 0").success();
     let tracks: BTreeSet<String> = dataset
         .table("tracks.csv")
         .into_iter()
@@ -75,9 +75,7 @@ fn readers_of_the_current_split_never_see_a_mixture_nor_nothing() {
             })
             .collect();
         for round in 1..=rounds(30) {
-            dataset
-                .split(&["--seed", &round.to_string(), "--strategy", "random"])
-                .success();
+            dataset.split(&format!("--seed {round} --strategy random")).success();
             // Programs of this project read it too, one of them a grouped split at the same time.
             if round % 10 == 0 {
                 let mut other = Program::Preprocess.process(["split", "--strategy", "grouped", "--quiet"]);
@@ -86,7 +84,7 @@ fn readers_of_the_current_split_never_see_a_mixture_nor_nothing() {
                     .args(["--seed", &round.to_string()])
                     .spawn()
                     .unwrap();
-                dataset.split(&["--prune"]).success();
+                dataset.split("--prune").success();
                 assert!(other.wait().unwrap().success());
             }
         }

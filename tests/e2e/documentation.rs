@@ -10,7 +10,6 @@ mod python;
 mod replaced;
 mod scratch;
 
-pub use page::root;
 use page::{Page, made_up};
 use scratch::Pages;
 use std::collections::BTreeSet;

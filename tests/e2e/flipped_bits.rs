@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Collection, Program, Tree, json_line};
+use tests::harness::{BuiltDataset, Collection, Program, Tree, json_line, stderr};
 
 /// Turns over one bit in place.
 fn flip(path: &Path, at: u64, bit: u8) {
@@ -31,7 +31,7 @@ fn train(data: &Path, run: &Path, model: &str, verify: bool) -> assert_cmd::asse
 fn with_a_split() -> BuiltDataset {
     let dataset = BuiltDataset::of(&Collection::of_tracks(6));
     dataset
-        .split(&["--strategy", "random", "--ratios", "40,30,30", "--name", "main"])
+        .split("--strategy random --ratios 40,30,30 --name main")
         .success();
     dataset
 }
@@ -60,13 +60,13 @@ fn every_file_is_vouched_for() {
             let place = format!("bit {bit} of byte {at} of {file}");
             let refused = train(&data, &run, "mm-crnn", true);
             let output = refused.get_output();
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let said = stderr(&output);
             assert_eq!(output.status.code(), Some(1), "{place}: {said}");
             assert!(said.contains(file), "{place}: {said}");
             assert!(!run.exists(), "{place}: something was begun");
             let found = Program::Preprocess.command(["verify", "--json"]).arg(&data).assert();
             let output = found.get_output();
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let said = stderr(&output);
             assert_eq!(output.status.code(), Some(1), "{place}: {said}");
             let problems = json_line(&found)["problems"].clone();
             let named = problems

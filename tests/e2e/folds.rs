@@ -1,24 +1,16 @@
 //! k-fold cross-validation: `preprocess split --folds`, `train fit --folds`, `eval` and `report` of the folds.
 
+use predicates::str::contains;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Program, json_line};
+use tests::harness::{BuiltDataset, Program, json_line, printed, said};
 
 fn fit(data: &Path, run: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
-    let words = [
-        "fit",
-        "--model",
-        "mfcc-dense",
-        "--epochs",
-        "3",
-        "--device",
-        "cpu",
-        "--json",
-    ];
-    let mut command = Program::Train.command(words);
+    let words = "fit --model mfcc-dense --epochs 3 --device cpu --json";
+    let mut command = Program::Train.command(words.split(' '));
     command
         .args(more)
         .arg("--data")
@@ -33,10 +25,6 @@ fn on_run(command: &str, run: &Path, more: &[&str]) -> assert_cmd::assert::Asser
     train.arg(run).args(more).assert()
 }
 
-fn stderr(assert: &assert_cmd::assert::Assert) -> String {
-    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
-}
-
 fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
@@ -47,7 +35,7 @@ fn folds_evaluate_every_track_once_and_out_of_fold() {
     let run = root.path().join("folds");
     let built = BuiltDataset::small().copy();
     let data = built.path();
-    built.split(&["--folds", "3", "--name", "three"]).success();
+    built.split("--folds 3 --name three").success();
     let answer = json_line(&fit(&data, &run, &["--folds", "3", "--split", "three"]).success());
     let all: BTreeSet<String> = built
         .table("tracks.csv")
@@ -81,8 +69,8 @@ fn folds_evaluate_every_track_once_and_out_of_fold() {
     assert!(page.contains("3 folds") && page.contains("split <b>three</b>"));
 
     // Whatever becomes of the data set's splits.
-    built.split(&["--name", "other"]).success();
-    built.split(&["--prune"]).success();
+    built.split("--name other").success();
+    built.split("--prune").success();
     let again = json_line(&on_run("eval", &run, &[]).success());
     assert_eq!(again["figures"], answer["figures"]);
     let more = json_line(&on_run("fit", &run, &["--resume", "--epochs", "4"]).success());
@@ -97,7 +85,7 @@ fn folds_evaluate_every_track_once_and_out_of_fold() {
         (&line["runs"][0]["folds"], &line["runs"][0]["tracks"]),
         (&3.into(), &all.len().into())
     );
-    let text = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    let text = printed(&shown);
     assert!(text.contains("(3 folds)"), "{text}");
 }
 
@@ -107,20 +95,17 @@ fn folds_that_are_not_there_and_sets_of_another_kind_are_refused() {
     let built = BuiltDataset::small().copy();
     let data = built.path();
     let run = root.path().join("folds");
-    built.split(&["--name", "plain"]).success();
+    built.split("--name plain").success();
     let refused = fit(&data, &run, &["--folds", "3"]).code(1);
     assert!(
-        stderr(&refused).contains("split `plain`") && stderr(&refused).contains("is not a fold; make folds with"),
+        said(&refused).contains("split `plain`") && said(&refused).contains("is not a fold; make folds with"),
         "{}",
-        stderr(&refused)
+        said(&refused)
     );
-    built.split(&["--folds", "3", "--name", "three"]).success();
-    let refused = fit(&data, &run, &["--folds", "4"]).code(1);
-    assert!(
-        stderr(&refused).contains("has 3 folds of that name, not 4"),
-        "{}",
-        stderr(&refused)
-    );
+    built.split("--folds 3 --name three").success();
+    fit(&data, &run, &["--folds", "4"])
+        .code(1)
+        .stderr(contains("has 3 folds of that name, not 4"));
     fit(&data, &run, &["--folds", "3", "--seeds", "2"]).code(2);
     assert!(!run.exists());
     // The current split is a fold, so its set need not be named.
@@ -131,12 +116,9 @@ fn folds_that_are_not_there_and_sets_of_another_kind_are_refused() {
         (&["--resume", "--lr", "0.5"], "--lr"),
     ] {
         let refused = on_run("fit", &run, more).code(1);
-        assert!(stderr(&refused).contains(expected), "{expected}: {}", stderr(&refused));
+        assert!(said(&refused).contains(expected), "{expected}: {}", said(&refused));
     }
-    let refused = on_run("eval", &run, &["--set", "train"]).code(1);
-    assert!(
-        stderr(&refused).contains("training sets of several folds"),
-        "{}",
-        stderr(&refused)
-    );
+    on_run("eval", &run, &["--set", "train"])
+        .code(1)
+        .stderr(contains("training sets of several folds"));
 }

@@ -101,9 +101,9 @@ fn a_disk_that_fills_up_during_a_build_costs_nothing_but_the_time() {
 #[test]
 fn a_disk_that_is_full_keeps_the_current_split() {
     let before = BuiltDataset::small().copy();
-    before.split(&["--name", "first"]).success();
+    before.split("--name first").success();
     let after = before.copy();
-    after.split(&["--name", "second", "--seed", "2"]).success();
+    after.split("--name second --seed 2").success();
     let all = blocks(&before.path());
     let sizes: Vec<u64> = (0..rounds(4) as u64).map(|k| all + 4096 * (k % 12)).collect();
     let arguments = |data: &Path| {

@@ -25,9 +25,9 @@ fn count(rows: &[BTreeMap<String, String>], column: &str) -> BTreeMap<String, us
 fn figures_are_those_of_the_tables() {
     let dataset = BuiltDataset::small().copy();
     dataset
-        .split(&["--strategy", "random", "--ratios", "40,30,30", "--name", "mine"])
+        .split("--strategy random --ratios 40,30,30 --name mine")
         .success();
-    dataset.split(&["--strategy", "grouped", "--name", "apart"]).success();
+    dataset.split("--strategy grouped --name apart").success();
     let mut extend = Program::Preprocess.command(["extend", "--feature", "mel", "--n-mels", "32", "--name", "few"]);
     extend.arg(dataset.path()).assert().success();
     let said = inspect(&dataset, &[]);
@@ -107,7 +107,7 @@ fn figures_are_those_of_the_tables() {
 #[test]
 fn a_page_stands_alone_and_the_analysis_beside_it() {
     let dataset = BuiltDataset::small().copy();
-    dataset.split(&[]).success();
+    dataset.split("").success();
     let before = Tree::read(&dataset.path()).unwrap();
     let out = tempfile::tempdir().unwrap();
     let (page, directory) = (out.path().join("page.html"), out.path().join("analysis"));

@@ -6,7 +6,7 @@ use crate::rounds;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tests::harness::{BuiltDataset, Collection, Ended, Killer, Program, Tree, undisturbed};
+use tests::harness::{BuiltDataset, Collection, Ended, Killer, Program, Tree, copy_directory, undisturbed};
 
 /// Kills of one directory's program, after which it is let through, so that each stage is met with every other behind it.
 const KILLS_EACH: usize = 4;
@@ -76,7 +76,7 @@ fn a_data_set_killed_while_it_grows_is_always_one_or_the_other() {
     undisturbed(&mut build(&early, &seed, &[]));
     let seeded = |name: &str| {
         let out = root.path().join(name);
-        copy(&seed, &out);
+        copy_directory(&seed, &out).unwrap();
         out
     };
     let grow = |out: &Path| {
@@ -128,12 +128,4 @@ fn a_split_killed_at_any_moment_ends_with_the_same_bytes() {
     fs::remove_dir_all(&splits).unwrap();
     let mut killer = Killer::new(span);
     kill_again_and_again(rounds(8), &mut killer, &expected, || splits.clone(), split);
-}
-
-fn copy(from: &Path, to: &Path) {
-    for path in Tree::read(from).unwrap().paths() {
-        let target = to.join(path);
-        fs::create_dir_all(target.parent().unwrap()).unwrap();
-        fs::copy(from.join(path), target).unwrap();
-    }
 }

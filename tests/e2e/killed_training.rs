@@ -2,6 +2,7 @@
 
 use crate::rounds;
 use crate::train::{dataset, fit, history, weights};
+use predicates::str::contains;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::fs;
@@ -10,7 +11,7 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tests::harness::Program;
+use tests::harness::{Program, stderr};
 
 /// A training that is killed so often in one round is left alone then, so that a round ends.
 const KILLS: usize = 6;
@@ -55,7 +56,7 @@ fn a_run_killed_at_any_moment_ends_with_the_same_weights() {
             if output.status.success() {
                 break;
             }
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let said = stderr(&output);
             // None but a kill has no exit code.
             assert_eq!(output.status.code(), None, "round {round}: {said}");
             killed += 1;
@@ -97,13 +98,12 @@ fn a_run_without_a_checkpoint_begins_at_its_first_step() {
     let begun = root.path().join("begun");
     fs::create_dir(&begun).unwrap();
     fs::write(begun.join(".lock"), "").unwrap();
-    let refused = Program::Train
+    Program::Train
         .command(["fit", "--resume", "--run"])
         .arg(&begun)
         .assert()
-        .code(1);
-    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
-    assert!(said.contains("begin one with `train fit"), "{said}");
+        .code(1)
+        .stderr(contains("begin one with `train fit"));
     fit(&begun, &["--epochs", "1"]).assert().success();
     assert_eq!(weights(&begun), weights(&whole));
 }

@@ -61,15 +61,7 @@ fn a_printed_settings_file_is_one_that_fit_takes() {
     let root = TempDir::new().unwrap();
     let file = root.path().join("settings.toml");
     let printed = Program::Train
-        .command([
-            "config",
-            "--model",
-            "mfcc-dense",
-            "--epochs",
-            "1",
-            "--weight-decay",
-            "1e-5",
-        ])
+        .command("config --model mfcc-dense --epochs 1 --weight-decay 1e-5".split(' '))
         .assert()
         .success();
     let text = String::from_utf8(printed.get_output().stdout.clone()).unwrap();

@@ -9,7 +9,7 @@ use tests::harness::{BuiltDataset, Program, json_line};
 
 fn build(music: &Path, out: &Path) -> Value {
     let mut command = Program::Preprocess.command(["build", "--source", "folder", "--audio"]);
-    command.arg(music).arg("--out").arg(out).args(SMALL_FEATURES);
+    command.arg(music).arg("--out").arg(out).args(SMALL_FEATURES.split(' '));
     command.args(["--max-seconds", "5", "--drop", "duplicates"]);
     json_line(&command.arg("--json").assert().success())
 }

@@ -1,7 +1,7 @@
 //! `train` on the collections of papers 2 to 4: tags, excerpts, statistics of whole tracks, images; what belongs to them in
 //! `eval` and `features`, and the sentences where settings contradict each other.
 
-use crate::train::dataset as fma;
+use crate::train::{dataset as fma, weights};
 use predicates::str::contains;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -9,43 +9,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Collection, Program, json_line};
+use tests::harness::{BuiltDataset, Collection, Program, json_line, said};
 
 /// Clips of a second and a half that every system of papers 2 and 3 accepts: above 3^9 samples, and 96 mel bands.
-const FEATURES: [&str; 12] = [
-    "--sample-rate",
-    "16000",
-    "--clip-samples",
-    "24576",
-    "--n-fft",
-    "512",
-    "--hop-length",
-    "256",
-    "--n-mels",
-    "96",
-    "--f-max",
-    "8000",
-];
+const FEATURES: &str = "--sample-rate 16000 --clip-samples 24576 --n-fft 512 --hop-length 256 --n-mels 96 --f-max 8000";
 
 fn build(collection: &Collection, more: &[&str], seed: &str) -> BuiltDataset {
     let dataset = BuiltDataset::empty();
     Program::Preprocess
         .command(collection.build_arguments(&dataset.path()))
-        .args(FEATURES)
+        .args(FEATURES.split(' '))
         .args(more)
         .assert()
         .success();
     dataset
-        .split(&[
-            "--strategy",
-            "random",
-            "--ratios",
-            "60,20,20",
-            "--name",
-            "main",
-            "--seed",
-            seed,
-        ])
+        .split(&format!(
+            "--strategy random --ratios 60,20,20 --name main --seed {seed}"
+        ))
         .success();
     dataset
 }
@@ -81,15 +61,6 @@ pub fn fit(dataset: &Path, model: &str, run: &Path, more: &[&str]) -> assert_cmd
 fn eval(run: &Path, more: &[&str]) -> Value {
     let mut command = Program::Train.command(["eval", "--device", "cpu", "--json", "--run"]);
     json_line(&command.arg(run).args(more).assert().success())["metrics"].clone()
-}
-
-/// What a command said while it worked.
-pub fn said(assert: &assert_cmd::assert::Assert) -> String {
-    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
-}
-
-fn weights(run: &Path) -> Vec<u8> {
-    fs::read(run.join("best.safetensors")).unwrap()
 }
 
 /// A table's rows, cell by column name.
@@ -169,12 +140,11 @@ fn a_resumed_run_of_tags_ends_with_the_weights_of_an_undisturbed_one() {
     fit(&whole, "3").assert().success();
     fit(&parts, "1").assert().success();
     let mut resume = Program::Train.command(["fit", "--resume", "--epochs", "3", "--device", "cpu", "--run"]);
-    let resumed = resume.arg(&parts).assert().success();
-    assert!(
-        said(&resumed).contains("continuing after 4 steps and 1 epochs"),
-        "{}",
-        said(&resumed)
-    );
+    resume
+        .arg(&parts)
+        .assert()
+        .success()
+        .stderr(contains("continuing after 4 steps and 1 epochs"));
     let without_times = |run: &Path| {
         let mut rows = table(run.join("history.csv"));
         rows.iter_mut()
@@ -260,7 +230,7 @@ fn classes_are_evened_out_by_drawing_or_by_weighing() {
 #[test]
 fn a_class_that_is_not_trained_on_needs_no_weight() {
     let dataset = genres().copy();
-    let gap = ["--strategy", "random", "--ratios", "60,20,20", "--seed", "0"];
+    let gap = "--strategy random --ratios 60,20,20 --seed 0";
     let split = json_line(&dataset.split(&gap).success());
     assert!(
         split["warnings"].to_string().contains("the train set has no track of"),
@@ -324,7 +294,7 @@ fn statistics_and_small_images_are_learned_from_in_every_normalization() {
     assert_ne!(weights(&run("z-score")), weights(&run("min-max")));
     assert_ne!(weights(&run("cnn")), weights(&run("cnn-min-max")));
     for (name, figures) in [("z-score", 140), ("chroma", 140 + 84)] {
-        let bytes = weights(&run(name));
+        let bytes = fs::read(run(name).join("best.safetensors")).unwrap();
         let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
         assert_eq!(file.tensor("linear0.weight").unwrap().shape(), [figures, 50]);
     }
@@ -405,6 +375,8 @@ fn contradictions_are_sentences() {
         .code(1)
         .stderr(contains("--tune-thresholds is for tags"));
     let other = ["--init-from", classes.to_str().unwrap()];
-    let refused = fit(&genres, "choi-crnn", &run("other"), &other).assert().code(1);
-    assert!(said(&refused).contains("is one of mfcc-dense"), "{}", said(&refused));
+    fit(&genres, "choi-crnn", &run("other"), &other)
+        .assert()
+        .code(1)
+        .stderr(contains("is one of mfcc-dense"));
 }

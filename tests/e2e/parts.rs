@@ -133,7 +133,7 @@ impl Growing {
 fn tracks_that_come_later_are_added_and_earlier_splits_hold() {
     let growing = Growing::new(12, 8);
     let dataset = BuiltDataset::of(&growing.collection);
-    dataset.split(&["--strategy", "random", "--name", "mine"]).success();
+    dataset.split("--strategy random --name mine").success();
     let shard = || fs::metadata(dataset.path().join("shards/waveform-00000.safetensors")).unwrap();
     let before = shard().modified().unwrap();
     let line = growing.grow(&dataset);
@@ -145,7 +145,7 @@ fn tracks_that_come_later_are_added_and_earlier_splits_hold() {
         .arg(dataset.path())
         .assert()
         .success();
-    dataset.split(&["--strategy", "random"]).success();
+    dataset.split("--strategy random").success();
     assert_eq!(dataset.text("splits/current").trim(), "random-0-grown-1");
 }
 
@@ -166,7 +166,7 @@ fn a_run_that_was_begun_before_a_data_set_grew_goes_on_as_if_it_had_not() {
     let growing = Growing::new(12, 8);
     let dataset = BuiltDataset::of(&growing.collection);
     dataset
-        .split(&["--strategy", "random", "--ratios", "50,25,25", "--name", "mine"])
+        .split("--strategy random --ratios 50,25,25 --name mine")
         .success();
     let (root, before) = (tempfile::tempdir().unwrap(), dataset.copy());
     let (whole, run) = (root.path().join("whole"), root.path().join("run"));
@@ -188,7 +188,7 @@ fn a_run_that_was_begun_before_a_data_set_grew_goes_on_as_if_it_had_not() {
 fn other_features_of_the_same_waveforms_are_trained_on() {
     let dataset = BuiltDataset::of(&Collection::of_tracks(6));
     dataset
-        .split(&["--strategy", "random", "--ratios", "50,25,25", "--name", "mine"])
+        .split("--strategy random --ratios 50,25,25 --name mine")
         .success();
     let extend = |more: &[&str]| {
         let mut command = Program::Preprocess.command(["extend", "--json", "--feature", "mel"]);

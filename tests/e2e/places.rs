@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
-use tests::harness::{BuiltDataset, Collection, Program, json_line, on_a_small_disk};
+use tests::harness::{BuiltDataset, Collection, Program, json_line, on_a_small_disk, stderr};
 
 /// Runs `preprocess` without root's right to pass over permissions; none, with the reason printed, where that cannot be.
 fn unprivileged(arguments: &[String]) -> Option<Output> {
@@ -23,7 +23,7 @@ fn unprivileged(arguments: &[String]) -> Option<Output> {
 
 fn sentence(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = stderr(&output);
     assert!(said.starts_with("error: "), "{said}");
     said
 }
@@ -184,9 +184,9 @@ fn collections_of_hardly_anything_are_a_sentence_or_a_right_result() {
         .arg(none.path())
         .assert()
         .success();
-    none.split(&[]).code(1).stderr(contains("track"));
+    none.split("").code(1).stderr(contains("track"));
     let one = of(1, str::to_owned);
-    one.split(&[]).code(1).stderr(contains("track"));
+    one.split("").code(1).stderr(contains("track"));
     assert!(!one.path().join("splits/current").exists());
     // One class; its tracks are divided all the same.
     let genre = Collection::of_tracks(1).tracks()[0].genre_name();
@@ -196,7 +196,7 @@ fn collections_of_hardly_anything_are_a_sentence_or_a_right_result() {
             line.replace(&format!(",{},", track.genre_name()), &format!(",{genre},"))
         })
     });
-    let line = json_line(&class.split(&["--ratios", "50,25,25"]).success());
+    let line = json_line(&class.split("--ratios 50,25,25").success());
     let of_set = |set: &str| line["counts"][set][genre].as_u64().unwrap();
     assert_eq!(of_set("train") + of_set("val") + of_set("test"), 6);
     assert!(["train", "val", "test"].iter().all(|set| of_set(set) > 0), "{line}");
@@ -210,7 +210,7 @@ fn a_class_with_fewer_tracks_than_sets_is_warned_of() {
     let members = |class: &str| rows.iter().filter(|row| row["labels"] == class).count();
     let classes = rows.iter().map(|row| row["labels"].as_str());
     let rare = classes.filter(|class| members(class) < 3).min().unwrap();
-    let line = json_line(&small.split(&[]).success());
+    let line = json_line(&small.split("").success());
     let warnings: Vec<&str> = line["warnings"]
         .as_array()
         .unwrap()

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Collection, Program, json_line};
+use tests::harness::{BuiltDataset, Collection, Program, json_line, printed};
 
 fn predict(run: &Path, files: &[PathBuf]) -> assert_cmd::Command {
     let mut command = Program::Train.command(["predict", "--device", "cpu", "--json", "--run"]);
@@ -165,7 +165,7 @@ fn a_directory_stands_for_its_audio_files_and_a_table_for_people() {
     let run = orphan(root.path());
     let mut command = Program::Train.command(["predict", "--quiet", "--top", "2", "--run"]);
     let assert = command.arg(&run).arg(Collection::gtzan().audio()).assert().code(1);
-    let printed = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    let printed = printed(&assert);
     let lines: Vec<_> = printed.lines().collect();
     // One of them is corrupt.
     assert_eq!(lines.len(), 1 + 24, "{printed}");

@@ -166,7 +166,7 @@ fn copies_share_a_recording_and_different_pieces_do_not() {
 #[test]
 fn copies_are_listed_with_their_places_and_labels() {
     let dataset = CopiedMusic::dataset().copy();
-    dataset.split(&["--strategy", "random", "--name", "leaky"]).success();
+    dataset.split("--strategy random --name leaky").success();
     let said = inspect(&dataset.path());
     let groups = said["groups"].as_array().unwrap();
     assert_eq!((groups.len(), &said["split"]), (6, &json!("leaky")));
@@ -212,7 +212,7 @@ fn a_split_by_recordings_keeps_copies_together_and_others_are_audited() {
         split["leaks"]["recordings"].clone()
     };
     dataset
-        .split(&["--strategy", "grouped", "--group-by", "recording", "--name", "apart"])
+        .split("--strategy grouped --group-by recording --name apart")
         .success();
     assert_eq!(leaks("apart"), json!([]));
     let groups = inspect(&dataset.path())["groups"].clone();
@@ -220,7 +220,7 @@ fn a_split_by_recordings_keeps_copies_together_and_others_are_audited() {
         assert_eq!(group["sets"].as_array().unwrap().len(), 1, "{group}");
     }
     dataset
-        .split(&["--strategy", "random", "--name", "leaky"])
+        .split("--strategy random --name leaky")
         .success()
         .stderr(contains("in more than one set"));
     assert!(!leaks("leaky").as_array().unwrap().is_empty());

@@ -1,12 +1,12 @@
 //! `report.html` as `fit` and `eval` write it: whole, well-formed, and nothing in it that asks for anything else.
 
-use crate::papers::{fit, genres, said, tagged};
+use crate::papers::{fit, genres, tagged};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use tests::harness::{Program, json_line};
+use tests::harness::{Program, json_line, said};
 
 /// A run that was trained, judged with sounds, and is kept for all tests.
 fn judged(dataset: &Path, model: &str) -> TempDir {

@@ -2,6 +2,7 @@
 
 use crate::papers;
 use crate::train::{dataset, history, weights};
+use predicates::str::contains;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -9,23 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Program, json_line};
+use tests::harness::{BuiltDataset, Program, json_line, printed, said};
 
 /// The small data set with two splits: one that keeps artists together, and one that does not.
 fn splits() -> PathBuf {
     static DATASET: LazyLock<BuiltDataset> = LazyLock::new(|| {
         let built = BuiltDataset::small().copy();
         for (strategy, name) in [("grouped", "apart"), ("random", "mixed")] {
-            let split = [
-                "--strategy",
-                strategy,
-                "--ratios",
-                "40,20,40",
-                "--name",
-                name,
-                "--seed",
-                "3",
-            ];
+            let split = format!("--strategy {strategy} --ratios 40,20,40 --name {name} --seed 3");
             built.split(&split).success();
         }
         built
@@ -75,10 +67,6 @@ fn report(runs: &[&Path], more: &[&str]) -> assert_cmd::assert::Assert {
         .args(runs)
         .args(more)
         .assert()
-}
-
-fn stderr(assert: &assert_cmd::assert::Assert) -> String {
-    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
 }
 
 fn codes(run: &Value) -> Vec<&str> {
@@ -205,30 +193,31 @@ fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
         ),
     ] {
         let refused = refused.code(code);
-        assert!(stderr(&refused).contains(expected), "{expected}: {}", stderr(&refused));
+        assert!(said(&refused).contains(expected), "{expected}: {}", said(&refused));
     }
     assert!(!elsewhere.exists());
     let three = resume(&set, &["--seeds", "3"]).success();
     assert_eq!(json_line(&three)["validation"]["runs"].as_array().unwrap().len(), 3);
-    let two = resume(&set, &["--seeds", "2"]).code(1);
-    assert!(stderr(&two).contains("has 3 seeds already"), "{}", stderr(&two));
+    resume(&set, &["--seeds", "2"])
+        .code(1)
+        .stderr(contains("has 3 seeds already"));
     let features = root.path().join("features.safetensors");
     let mut command = Program::Train.command(["features", "--run"]);
-    let refused = command.arg(&set).arg("--out").arg(features).assert().code(1);
-    assert!(
-        stderr(&refused).contains("name one of the directories in it"),
-        "{}",
-        stderr(&refused)
-    );
+    command
+        .arg(&set)
+        .arg("--out")
+        .arg(features)
+        .assert()
+        .code(1)
+        .stderr(contains("name one of the directories in it"));
     // A seed that has no weights yet.
     fs::remove_file(set.join("seed-2/best.safetensors")).unwrap();
-    let refused = eval(&set, &[]).code(1);
-    assert!(stderr(&refused).contains("seed 2 of"), "{}", stderr(&refused));
+    eval(&set, &[]).code(1).stderr(contains("seed 2 of"));
     // A seed whose directory is gone.
     fs::remove_dir_all(set.join("seed-1")).unwrap();
     let refused = report(&[&set], &[]).code(1);
     let expected = format!("seed 1 of {} has not been trained", set.display());
-    assert!(stderr(&refused).contains(&expected), "{}", stderr(&refused));
+    assert!(said(&refused).contains(&expected), "{}", said(&refused));
 }
 
 #[test]
@@ -273,7 +262,7 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
 
     let csv = root.path().join("board.csv");
     let shown = report(&[&short, &long, &set, &mixed], &["--csv", csv.to_str().unwrap()]).success();
-    let text = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    let text = printed(&shown);
     let line = json_line(&shown);
     let runs = line["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 4);
@@ -344,7 +333,7 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     fs::remove_file(long.join("report.html")).unwrap();
     fs::create_dir(short.join("report.html")).unwrap();
     let failed = report(&[&short, &long], &["--quiet"]).code(1);
-    let said = stderr(&failed);
+    let said = said(&failed);
     assert!(said.contains("report.html was not written"), "{said}");
     assert_eq!(
         json_line(&failed)["pages"],
@@ -378,21 +367,16 @@ fn runs_stand_beside_each_other_with_intervals_marks_and_a_paired_test() {
     let table = long.join("predictions.csv");
     let changed = fs::read_to_string(long.join("predictions-validation.csv")).unwrap();
     fs::write(&table, changed).unwrap();
-    let refused = report(&[&short, &long], &[]).code(1);
-    assert!(
-        stderr(&refused).contains("does not give the figures of metrics.json"),
-        "{}",
-        stderr(&refused)
-    );
+    report(&[&short, &long], &[])
+        .code(1)
+        .stderr(contains("does not give the figures of metrics.json"));
     fs::remove_file(&table).unwrap();
-    let refused = report(&[&short, &long], &[]).code(1);
-    assert!(
-        stderr(&refused).contains("predictions.csv is missing; judge again"),
-        "{}",
-        stderr(&refused)
-    );
-    let refused = report(&[&root.path().join("none")], &[]).code(1);
-    assert!(stderr(&refused).contains("holds no run"), "{}", stderr(&refused));
+    report(&[&short, &long], &[])
+        .code(1)
+        .stderr(contains("predictions.csv is missing; judge again"));
+    report(&[&root.path().join("none")], &[])
+        .code(1)
+        .stderr(contains("holds no run"));
 }
 
 #[test]

@@ -9,20 +9,8 @@ use tests::corpus::OfficialSplit;
 use tests::harness::{BuiltDataset, Collection, Program, json_line};
 
 /// Features for clips of a second, so that builds take no time.
-pub const SMALL_FEATURES: [&str; 12] = [
-    "--sample-rate",
-    "16000",
-    "--clip-samples",
-    "16384",
-    "--n-fft",
-    "512",
-    "--hop-length",
-    "256",
-    "--n-mels",
-    "32",
-    "--top-db",
-    "70",
-];
+pub const SMALL_FEATURES: &str =
+    "--sample-rate 16000 --clip-samples 16384 --n-fft 512 --hop-length 256 --n-mels 32 --top-db 70";
 
 /// The ten tags of the preset.
 const TEN_TAGS: &str = "guitar,classical,slow,techno,strings,drums,electronic,rock,fast,piano";
@@ -31,7 +19,7 @@ fn build(collection: &Collection, more: &[&str]) -> (BuiltDataset, serde_json::V
     let dataset = BuiltDataset::empty();
     let assert = Program::Preprocess
         .command(collection.build_arguments(&dataset.path()))
-        .args(SMALL_FEATURES)
+        .args(SMALL_FEATURES.split(' '))
         .args(more)
         .arg("--json")
         .assert()
@@ -54,13 +42,6 @@ fn labels(cell: &str) -> BTreeSet<&str> {
     cell.split('|').filter(|label| !label.is_empty()).collect()
 }
 
-/// `track_id` to `reason` of a data set's rejected.csv.
-fn reasons(dataset: &BuiltDataset) -> BTreeMap<String, String> {
-    let rows = dataset.table("rejected.csv").into_iter();
-    rows.map(|row| (row["track_id"].clone(), row["reason"].clone()))
-        .collect()
-}
-
 #[test]
 fn clips_have_those_of_the_wanted_tags_that_the_annotations_give_them() {
     let (collection, dataset) = (Collection::magnatagatune(), tagged());
@@ -80,7 +61,7 @@ fn clips_have_those_of_the_wanted_tags_that_the_annotations_give_them() {
         dropped.values().filter(|reason| *reason == "unlabelled").count() >= 3,
         "{dropped:?}"
     );
-    assert_eq!(reasons(dataset), dropped);
+    assert_eq!(dataset.rejected(), dropped);
     let rows = dataset.table("tracks.csv");
     assert_eq!(rows.len(), kept.len());
     for row in &rows {
@@ -164,7 +145,7 @@ fn gtzan_is_read_in_wav_and_au_and_its_corrupt_file_is_dropped() {
         .collect();
     assert_eq!((corrupt.len(), corrupt[0].labels[0]), (1, "jazz"));
     assert_eq!(
-        reasons(&dataset),
+        dataset.rejected(),
         [(corrupt[0].id.to_string(), "no_frames".to_owned())].into()
     );
     let rows = dataset.table("tracks.csv");
@@ -197,12 +178,12 @@ fn gtzan_is_read_in_wav_and_au_and_its_corrupt_file_is_dropped() {
     );
     // Without artists nothing can be grouped.
     dataset
-        .split(&["--strategy", "grouped"])
+        .split("--strategy grouped")
         .code(1)
         .stderr(contains("does not name the artist of any track"));
     let tracks = dataset.table("tracks.csv").len();
     let split = dataset
-        .split(&["--strategy", "stratified", "--ratios", "60,40,0"])
+        .split("--strategy stratified --ratios 60,40,0")
         .success()
         .stdout(contains(format!("artists unknown ({tracks} of {tracks} tracks)")));
     assert_eq!(json_line(&split)["leaks"]["unknown_artists"], tracks);
@@ -244,7 +225,7 @@ fn a_folder_has_a_class_per_directory_and_any_format() {
             .arg(&root)
             .arg("--out")
             .arg(dataset.path())
-            .args(SMALL_FEATURES)
+            .args(SMALL_FEATURES.split(' '))
             .assert()
             .success();
     };
@@ -317,7 +298,7 @@ fn a_source_without_its_table_or_with_one_too_many_is_wrong_usage() {
 fn a_set_with_several_labels_is_split_by_every_strategy() {
     for strategy in ["random", "stratified", "grouped"] {
         let dataset = tagged().copy();
-        let arguments = ["--strategy", strategy, "--ratios", "60,20,20", "--name", "mine"];
+        let arguments = format!("--strategy {strategy} --ratios 60,20,20 --name mine");
         dataset.split(&arguments).success();
         let mut seen = BTreeSet::new();
         let mut of_label: BTreeMap<String, BTreeMap<&str, usize>> = BTreeMap::new();

@@ -49,7 +49,7 @@ fn every_strategy_puts_every_track_into_one_set_and_is_the_same_for_the_same_see
         let bytes = |seed: &str| {
             let dataset = BuiltDataset::small().copy();
             dataset
-                .split(&["--strategy", strategy, "--seed", seed, "--name", "mine"])
+                .split(&format!("--strategy {strategy} --seed {seed} --name mine"))
                 .success();
             let sets = sets(&dataset, "mine");
             let all: Vec<&String> = sets.values().flatten().collect();
@@ -69,16 +69,7 @@ fn a_grouped_split_has_no_artist_in_two_sets() {
     let dataset = BuiltDataset::small().copy();
     for seed in ["0", "1", "2"] {
         let name = format!("grouped-{seed}-here");
-        let arguments = [
-            "--strategy",
-            "grouped",
-            "--ratios",
-            "60,20,20",
-            "--seed",
-            seed,
-            "--name",
-            &name,
-        ];
+        let arguments = format!("--strategy grouped --ratios 60,20,20 --seed {seed} --name {name}");
         let said = json_line(&dataset.split(&arguments).success());
         assert_eq!(leaking_artists(&dataset, &name), BTreeSet::new());
         assert_eq!(said["leaks"]["artists"], 0);
@@ -89,7 +80,7 @@ fn a_grouped_split_has_no_artist_in_two_sets() {
 #[test]
 fn the_audit_of_a_random_split_names_its_leaks() {
     let dataset = BuiltDataset::small().copy();
-    let arguments = ["--strategy", "random", "--ratios", "40,30,30", "--name", "random"];
+    let arguments = "--strategy random --ratios 40,30,30 --name random";
     let said = json_line(&dataset.split(&arguments).success());
     let leaking = leaking_artists(&dataset, "random");
     assert!(!leaking.is_empty());
@@ -120,16 +111,7 @@ fn a_recording_in_two_sets_is_named_although_its_artists_differ() {
     // With three about equal sets of six tracks, some seed puts the two apart.
     let leaks = (0..20).map(|seed| {
         let (name, seed) = (format!("random-{seed}-here"), seed.to_string());
-        let arguments = [
-            "--strategy",
-            "random",
-            "--ratios",
-            "34,33,33",
-            "--seed",
-            &seed,
-            "--name",
-            &name,
-        ];
+        let arguments = format!("--strategy random --ratios 34,33,33 --seed {seed} --name {name}");
         dataset.split(&arguments).success();
         let apart = sets(&dataset, &name)
             .values()
@@ -148,7 +130,7 @@ fn a_recording_in_two_sets_is_named_although_its_artists_differ() {
 fn a_stratified_split_has_every_genre_in_every_set() {
     let dataset = BuiltDataset::small().copy();
     dataset
-        .split(&["--strategy", "stratified", "--ratios", "34,33,33", "--name", "even"])
+        .split("--strategy stratified --ratios 34,33,33 --name even")
         .success();
     let genres = column(&dataset, "labels");
     let mut of_genre = BTreeMap::new();
@@ -172,7 +154,7 @@ fn a_stratified_split_has_every_genre_in_every_set() {
 #[test]
 fn the_official_split_is_the_collections_own() {
     let dataset = BuiltDataset::small().copy();
-    dataset.split(&["--strategy", "official", "--name", "theirs"]).success();
+    dataset.split("--strategy official --name theirs").success();
     let sets = sets(&dataset, "theirs");
     let kept = column(&dataset, "artist");
     let mut checked = BTreeSet::new();
@@ -200,10 +182,7 @@ fn the_official_split_is_refused_where_there_is_none() {
         line.replace(",test,", ",,")
     });
     let dataset = BuiltDataset::of(&collection);
-    dataset
-        .split(&["--strategy", "official"])
-        .code(1)
-        .stderr(contains("split"));
+    dataset.split("--strategy official").code(1).stderr(contains("split"));
     assert!(!dataset.path().join("splits/current").exists());
 }
 
@@ -223,7 +202,10 @@ fn ratios_that_mean_nothing_are_refused() {
         "",
     ] {
         let argument = format!("--ratios={ratios}");
-        dataset.split(&[&argument]).code(2).stderr(contains("--ratios"));
+        dataset
+            .split(&format!("{argument}"))
+            .code(2)
+            .stderr(contains("--ratios"));
     }
     assert!(!dataset.path().join("splits").exists());
 }
@@ -231,19 +213,16 @@ fn ratios_that_mean_nothing_are_refused() {
 #[test]
 fn a_split_is_made_once_and_never_overwritten() {
     let dataset = BuiltDataset::small().copy();
-    let first = json_line(&dataset.split(&["--strategy", "random", "--name", "mine"]).success());
+    let first = json_line(&dataset.split("--strategy random --name mine").success());
     assert_eq!(first["existed"], false);
     let before = Tree::read(&dataset.path()).unwrap();
-    let again = json_line(&dataset.split(&["--strategy", "random", "--name", "mine"]).success());
+    let again = json_line(&dataset.split("--strategy random --name mine").success());
     assert_eq!(again["existed"], true);
     dataset
-        .split(&["--strategy", "random", "--seed", "9", "--name", "mine"])
+        .split("--strategy random --seed 9 --name mine")
         .code(1)
         .stderr(contains("--name"));
-    dataset
-        .split(&["--name", "../mine"])
-        .code(1)
-        .stderr(contains("../mine"));
+    dataset.split("--name ../mine").code(1).stderr(contains("../mine"));
     assert_eq!(before.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
 }
 
@@ -251,10 +230,10 @@ fn a_split_is_made_once_and_never_overwritten() {
 fn pruning_keeps_only_the_current_split() {
     let dataset = BuiltDataset::small().copy();
     for seed in ["1", "2", "3"] {
-        dataset.split(&["--strategy", "random", "--seed", seed]).success();
+        dataset.split(&format!("--strategy random --seed {seed}")).success();
     }
     let current = dataset.text("splits/current").trim().to_owned();
-    let removed = json_line(&dataset.split(&["--prune"]).success());
+    let removed = json_line(&dataset.split("--prune").success());
     assert_eq!(removed["removed"].as_array().unwrap().len(), 2);
     let left: Vec<String> = fs::read_dir(dataset.path().join("splits"))
         .unwrap()
@@ -269,7 +248,7 @@ fn every_track_is_in_the_test_set_of_one_fold_and_no_artist_in_two_sets() {
     let dataset = BuiltDataset::small().copy();
     let mut extend = Program::Preprocess.command(["extend", "--feature", "mel", "--n-mels", "32", "--name", "few"]);
     extend.arg(dataset.path()).assert().success();
-    let arguments = ["--strategy", "grouped", "--folds", "3", "--name", "mine"];
+    let arguments = "--strategy grouped --folds 3 --name mine";
     let printed = json_line(&dataset.split(&arguments).success());
     assert_eq!((&printed["name"], &printed["existed"]), (&"mine".into(), &false.into()));
     let folds: Vec<_> = (1..=3)
@@ -314,7 +293,7 @@ fn every_track_is_in_the_test_set_of_one_fold_and_no_artist_in_two_sets() {
 #[test]
 fn normalization_is_that_of_the_training_tracks() {
     let dataset = BuiltDataset::small().copy();
-    dataset.split(&["--strategy", "stratified", "--name", "mine"]).success();
+    dataset.split("--strategy stratified --name mine").success();
     let normalization: serde_json::Value =
         serde_json::from_str(&dataset.text("splits/mine/normalization.json")).unwrap();
     let training = &sets(&dataset, "mine")["train"];

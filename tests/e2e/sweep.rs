@@ -1,44 +1,30 @@
 //! `train sweep`: grids, halving, failures, interruptions, on the small data set and the model that trains in a moment.
 
-use crate::papers::{genres, said};
+use crate::papers::genres;
+use crate::train::weights;
+use predicates::str::contains;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Child, Stdio};
 use tempfile::TempDir;
-use tests::harness::{Program, json_line};
+use tests::harness::{Program, end, json_line, printed, said, send, stderr, wait_for};
 
-/// Long after anything that is waited for should have happened.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-const SETTINGS: [&str; 10] = [
-    "--model",
-    "mfcc-dense",
-    "--batch-size",
-    "4",
-    "--seed",
-    "4",
-    "--patience",
-    "0",
-    "--monitor",
-    "loss",
-];
+const SETTINGS: &str = "--model mfcc-dense --batch-size 4 --seed 4 --patience 0 --monitor loss";
 
 /// `train sweep` on the CPU.
 fn sweep(directory: &Path, more: &[&str]) -> assert_cmd::Command {
     let mut command = Program::Train.command(["sweep", "--device", "cpu", "--json", "--data"]);
     command.arg(genres().path()).arg("--sweep").arg(directory);
-    command.args(SETTINGS).args(more);
+    command.args(SETTINGS.split(' ')).args(more);
     command
 }
 
 fn start(directory: &Path, more: &[&str]) -> Child {
     let mut command = Program::Train.process(["sweep", "--device", "cpu", "--json", "--data"]);
     command.arg(genres().path()).arg("--sweep").arg(directory);
-    command.args(SETTINGS).args(more);
+    command.args(SETTINGS.split(' ')).args(more);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -62,35 +48,13 @@ fn column(directory: &Path, name: &str) -> Vec<String> {
     table(directory).iter().map(|row| row[name].clone()).collect()
 }
 
-fn weights(run: &Path) -> Vec<u8> {
-    fs::read(run.join("best.safetensors")).unwrap()
-}
-
 /// The weights that `train fit` comes to by itself.
-fn fitted(root: &Path, more: &[&str]) -> Vec<u8> {
+fn fitted(root: &Path, more: &[&str]) -> String {
     let run = root.join("fit");
     let mut command = Program::Train.command(["fit", "--device", "cpu", "--data"]);
     command.arg(genres().path()).arg("--run").arg(&run);
-    command.args(SETTINGS).args(more).assert().success();
+    command.args(SETTINGS.split(' ')).args(more).assert().success();
     weights(&run)
-}
-
-/// Waits until the file is there.
-fn wait_for(path: &Path, child: &mut Child) {
-    let deadline = Instant::now() + PATIENCE;
-    while !path.exists() {
-        let is_running = child.try_wait().unwrap().is_none();
-        assert!(
-            is_running && Instant::now() < deadline,
-            "{} did not appear",
-            path.display()
-        );
-        sleep(Duration::from_millis(2));
-    }
-}
-
-fn end(child: Child) -> Output {
-    child.wait_with_output().unwrap()
 }
 
 const GRID: [&str; 4] = ["--grid", "weight_decay=0.0,0.01", "--grid", "dropout=0.1,0.5"];
@@ -115,7 +79,7 @@ fn a_grid_is_tried_ranked_and_drawn_without_the_test_set() {
     assert_eq!(line["table"][0]["trial"], best);
     assert_eq!(column(&directory, "weight_decay"), ["0", "0", "0.01", "0.01"]);
     assert_eq!(column(&directory, "dropout"), ["0.1", "0.5", "0.1", "0.5"]);
-    let printed = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
+    let printed = printed(&done);
     let first = printed.lines().nth(1).unwrap().split_whitespace().next().unwrap();
     assert_eq!(first, best.to_string(), "{printed}");
     assert!(printed.contains(&format!(
@@ -206,12 +170,9 @@ fn a_sweep_that_was_stopped_or_killed_ends_with_the_table_of_one_that_was_not() 
     let stopped = root.path().join("stopped");
     let mut child = start(&stopped, &arguments);
     wait_for(&stopped.join("trials/0001/config.toml"), &mut child);
-    let sent = Command::new("kill")
-        .args(["-s", "TERM", &child.id().to_string()])
-        .status();
-    assert!(sent.unwrap().success());
+    send("TERM", &child);
     let output = end(child);
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let errors = stderr(&output);
     assert_eq!(output.status.code(), Some(75), "{errors}");
     let expected = format!(
         "continue with `train sweep --sweep {} --resume --devices cpu --jobs-per-device 2`",
@@ -300,8 +261,11 @@ fn more_draws_go_on_where_fewer_ended() {
             .unwrap()
             .contains("<circle")
     );
-    let fewer = resume(&directory).args(["--random", "2"]).assert().code(1);
-    assert!(said(&fewer).contains("--random was 3 and is 2 now"), "{}", said(&fewer));
+    resume(&directory)
+        .args(["--random", "2"])
+        .assert()
+        .code(1)
+        .stderr(contains("--random was 3 and is 2 now"));
 }
 
 #[test]
@@ -328,17 +292,20 @@ fn what_cannot_be_swept_is_a_sentence_before_anything_is_written() {
         let refused = sweep(&directory, more).assert().code(2);
         assert!(said(&refused).contains(expected), "{more:?}: {}", said(&refused));
     }
-    let none = resume(&directory).assert().code(1);
-    assert!(said(&none).contains("holds no sweep"), "{}", said(&none));
+    resume(&directory).assert().code(1).stderr(contains("holds no sweep"));
     assert!(!directory.exists());
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("config.toml"), "").unwrap();
-    let run = sweep(&directory, &GRID).assert().code(1);
-    assert!(said(&run).contains("holds a run"), "{}", said(&run));
+    sweep(&directory, &GRID)
+        .assert()
+        .code(1)
+        .stderr(contains("holds a run"));
     fs::remove_file(directory.join("config.toml")).unwrap();
     // As another sweep does that writes there.
     let lock = fs::File::create(directory.join(".lock")).unwrap();
     lock.lock().unwrap();
-    let busy = sweep(&directory, &GRID).assert().code(1);
-    assert!(said(&busy).contains("another `train` is working on"), "{}", said(&busy));
+    sweep(&directory, &GRID)
+        .assert()
+        .code(1)
+        .stderr(contains("another `train` is working on"));
 }

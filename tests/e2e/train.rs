@@ -1,21 +1,19 @@
 //! `train`: models, fit, resume, eval, on a small data set of real files and the CPU.
 
+use predicates::str::contains;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Collection, Program, json_line};
+use tests::harness::{BuiltDataset, Collection, Program, json_line, said, wait_for};
 
 /// Twelve tracks in a split of their own.
 pub fn dataset() -> PathBuf {
     static DATASET: LazyLock<BuiltDataset> = LazyLock::new(|| {
         let built = BuiltDataset::of(&Collection::of_tracks(12));
-        built
-            .split(&["--strategy", "random", "--ratios", "50,25,25", "--name", "main"])
-            .success();
+        built.split("--strategy random --ratios 50,25,25 --name main").success();
         built
     });
     DATASET.path()
@@ -58,23 +56,13 @@ fn a_run_is_evaluated_on_its_own_split_whatever_becomes_of_the_data_sets() {
     let run = root.path().join("run");
     let dataset = BuiltDataset::of(&Collection::of_tracks(12));
     let split = |seed: &str| {
-        let arguments = [
-            "--strategy",
-            "random",
-            "--ratios",
-            "50,25,25",
-            "--name",
-            "exp",
-            "--seed",
-            seed,
-        ];
+        let arguments = format!("--strategy random --ratios 50,25,25 --name exp --seed {seed}");
         dataset.split(&arguments).success();
     };
     let train = |command: &str, more: &[&str]| {
         let mut train = Program::Train.command([command, "--device", "cpu", "--json", "--run"]);
         train.arg(&run).args(more).assert()
     };
-    let said = |assert: &assert_cmd::assert::Assert| String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     split("1");
     let data = dataset.path();
     let data = data.to_str().unwrap();
@@ -92,8 +80,8 @@ fn a_run_is_evaluated_on_its_own_split_whatever_becomes_of_the_data_sets() {
     let first = json_line(&train("eval", &[]).success())["metrics"].clone();
     let tested = fs::read(run.join("predictions.csv")).unwrap();
     // Another split under the same name: tracks that were trained on are in its test set.
-    dataset.split(&["--name", "other"]).success();
-    dataset.split(&["--prune"]).success();
+    dataset.split("--name other").success();
+    dataset.split("--prune").success();
     split("2");
     assert_eq!(json_line(&train("eval", &[]).success())["metrics"], first);
     assert_eq!(fs::read(run.join("predictions.csv")).unwrap(), tested);
@@ -216,13 +204,12 @@ fn a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one() {
     let (whole, parts) = (root.path().join("whole"), root.path().join("parts"));
     fit(&whole, &["--epochs", "2"]).assert().success();
     fit(&parts, &["--epochs", "1"]).assert().success();
-    let resumed = Program::Train
+    Program::Train
         .command(["fit", "--resume", "--epochs", "2", "--run"])
         .arg(&parts)
         .assert()
-        .success();
-    let said = String::from_utf8_lossy(&resumed.get_output().stderr).into_owned();
-    assert!(said.contains("continuing after 3 steps and 1 epochs"), "{said}");
+        .success()
+        .stderr(contains("continuing after 3 steps and 1 epochs"));
     assert_eq!(history(&parts), history(&whole));
     assert_eq!(weights(&parts), weights(&whole));
 }
@@ -238,14 +225,7 @@ fn a_killed_run_resumes_in_the_middle_of_an_epoch() {
         .args(["--device", "cpu", "--epochs", "2", "--checkpoint-every", "1"])
         .stderr(Stdio::null());
     let mut child = process.stdout(Stdio::null()).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !killed.join("last.checkpoint").exists() {
-        assert!(
-            Instant::now() < deadline && child.try_wait().unwrap().is_none(),
-            "no checkpoint was made"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for(&killed.join("last.checkpoint"), &mut child);
     child.kill().unwrap();
     child.wait().unwrap();
     Program::Train
@@ -290,39 +270,28 @@ fn the_front_end_on_the_device_trains_and_resumes_like_the_other() {
         .success();
     assert_eq!(history(&parts), history(&whole));
     assert_eq!(weights(&parts), weights(&whole));
-    let other = Program::Train
+    Program::Train
         .command(["fit", "--resume", "--front-end", "host", "--epochs", "3", "--run"])
         .arg(&parts)
         .assert()
-        .code(1);
-    let said = String::from_utf8_lossy(&other.get_output().stderr).into_owned();
-    assert!(said.contains("--front-end"), "{said}");
+        .code(1)
+        .stderr(contains("--front-end"));
 }
 
 #[test]
 fn two_devices_share_each_batch() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
-    let mut command = Program::Train.command([
-        "fit",
-        "--model",
-        "cnn1d",
-        "--batch-size",
-        "4",
-        "--epochs",
-        "1",
-        "--json",
-    ]);
+    let mut command = Program::Train.command("fit --model cnn1d --batch-size 4 --epochs 1 --json".split(' '));
     command.args(["--devices", "cpu,cpu", "--run"]).arg(&run);
     let fitted = command.arg("--data").arg(dataset()).assert().success();
     assert_eq!(json_line(&fitted)["device"], "cpu, cpu");
-    let resumed = Program::Train
+    Program::Train
         .command(["fit", "--resume", "--device", "cpu", "--epochs", "2", "--run"])
         .arg(&run)
         .assert()
-        .code(1);
-    let said = String::from_utf8_lossy(&resumed.get_output().stderr).into_owned();
-    assert!(said.contains("number of devices"), "{said}");
+        .code(1)
+        .stderr(contains("number of devices"));
 }
 
 #[test]
@@ -331,51 +300,54 @@ fn bfloat16_trains_and_a_precision_that_the_device_lacks_is_refused() {
     fit(&root.path().join("half"), &["--precision", "bf16", "--epochs", "1"])
         .assert()
         .success();
-    let refused = fit(&root.path().join("tf32"), &["--precision", "tf32"])
+    fit(&root.path().join("tf32"), &["--precision", "tf32"])
         .assert()
-        .code(1);
-    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
-    assert!(said.contains("--precision f32"), "{said}");
+        .code(1)
+        .stderr(contains("--precision f32"));
 }
 
 #[test]
 fn mistakes_are_sentences() {
     let root = TempDir::new().unwrap();
-    let stderr =
-        |assert: &assert_cmd::assert::Assert| String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     let run = root.path().join("run");
     fit(&run, &["--epochs", "1"]).assert().success();
 
-    let again = fit(&run, &["--epochs", "1"]).assert().code(1);
-    assert!(stderr(&again).contains("--resume"), "{}", stderr(&again));
-    let changed = Program::Train
+    fit(&run, &["--epochs", "1"])
+        .assert()
+        .code(1)
+        .stderr(contains("--resume"));
+    Program::Train
         .command(["fit", "--resume", "--lr", "0.5", "--run"])
         .arg(&run)
         .assert()
-        .code(1);
-    assert!(stderr(&changed).contains("--lr"), "{}", stderr(&changed));
-    let no_run = Program::Train
+        .code(1)
+        .stderr(contains("--lr"));
+    Program::Train
         .command(["eval", "--run"])
         .arg(root.path().join("none"))
         .assert()
-        .code(1);
-    assert!(stderr(&no_run).contains("train fit"), "{}", stderr(&no_run));
-    let no_split = fit(&root.path().join("a"), &["--split", "best"]).assert().code(1);
-    assert!(stderr(&no_split).contains("main"), "{}", stderr(&no_split));
-    let no_dropout = fit(&root.path().join("b"), &["--dropout", "1.5"]).assert().code(2);
-    assert!(stderr(&no_dropout).contains("--dropout"), "{}", stderr(&no_dropout));
-    let no_weights = fit(&root.path().join("c"), &["--init-from", "absent.pt"])
+        .code(1)
+        .stderr(contains("train fit"));
+    fit(&root.path().join("a"), &["--split", "best"])
         .assert()
-        .code(1);
-    assert!(stderr(&no_weights).contains("absent.pt"), "{}", stderr(&no_weights));
+        .code(1)
+        .stderr(contains("main"));
+    fit(&root.path().join("b"), &["--dropout", "1.5"])
+        .assert()
+        .code(2)
+        .stderr(contains("--dropout"));
+    fit(&root.path().join("c"), &["--init-from", "absent.pt"])
+        .assert()
+        .code(1)
+        .stderr(contains("absent.pt"));
 
     fs::write(run.join("last.checkpoint"), b"not a checkpoint").unwrap();
-    let damaged = Program::Train
+    Program::Train
         .command(["fit", "--resume", "--epochs", "2", "--run"])
         .arg(&run)
         .assert()
-        .code(1);
-    assert!(stderr(&damaged).contains("last.checkpoint"), "{}", stderr(&damaged));
+        .code(1)
+        .stderr(contains("last.checkpoint"));
 }
 
 #[test]
@@ -395,7 +367,7 @@ fn weights_that_ask_for_code_are_refused() {
     let refused = fit(&root.path().join("run"), &["--init-from", weights.to_str().unwrap()])
         .assert()
         .code(1);
-    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    let said = said(&refused);
     assert!(said.contains("weights.pt") && said.contains("`posix.system`"), "{said}");
     assert_eq!(json_line(&refused)["ok"], false);
     assert!(!proof.exists());
@@ -410,7 +382,7 @@ fn weights_of_one_run_begin_another() {
     let begun = fit(&second, &["--epochs", "1", "--init-from", from.to_str().unwrap()])
         .assert()
         .success();
-    let said = String::from_utf8_lossy(&begun.get_output().stderr).into_owned();
+    let said = said(&begun);
     // Four blocks of two convolution and four batch norm tensors, three dense layers of two.
     assert!(said.contains("loaded 30 parameters"), "{said}");
 }
@@ -425,7 +397,7 @@ fn the_published_checkpoint_begins_a_run() {
     let checkpoint = Path::new(&reference).join("checkpoint_baseline1d.pt");
     // The checkpoint has eight classes, and so has the whole small corpus.
     let dataset = BuiltDataset::small().copy();
-    dataset.split(&["--strategy", "random", "--name", "main"]).success();
+    dataset.split("--strategy random --name main").success();
     let mut command = Program::Train.command(["fit", "--model", "cnn1d", "--epochs", "1", "--init-from"]);
     command
         .arg(checkpoint)
@@ -433,6 +405,6 @@ fn the_published_checkpoint_begins_a_run() {
         .arg(dataset.path())
         .arg("--run")
         .arg(root.path().join("run"));
-    let said = String::from_utf8_lossy(&command.assert().success().get_output().stderr).into_owned();
+    let said = said(&command.assert().success());
     assert!(said.contains("loaded 30 parameters"), "{said}");
 }

@@ -7,12 +7,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
-use tests::harness::{Program, Tree};
-
-/// Long after anything that is waited for should have happened.
-const PATIENCE: Duration = Duration::from_secs(60);
+use tests::harness::{Program, copy_directory, end, send, stderr, wait_for};
 
 /// Starts `fit` as [`fit`] would run it.
 fn start(data: &Path, run: &Path, more: &[&str]) -> Child {
@@ -20,42 +17,6 @@ fn start(data: &Path, run: &Path, more: &[&str]) -> Child {
     process.arg("--data").arg(data).arg("--run").arg(run);
     process.args(["--device", "cpu", "--json"]).args(more);
     process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-fn wait_for(path: &Path, child: &mut Child) {
-    let deadline = Instant::now() + PATIENCE;
-    while !path.exists() {
-        assert!(
-            Instant::now() < deadline && child.try_wait().unwrap().is_none(),
-            "{} did not appear",
-            path.display()
-        );
-        sleep(Duration::from_millis(2));
-    }
-}
-
-fn send(signal: &str, child: &Child) {
-    let sent = Command::new("kill")
-        .args(["-s", signal, &child.id().to_string()])
-        .status();
-    assert!(sent.unwrap().success());
-}
-
-/// What the program said in the end; a program that does not end is killed, and fails the test.
-fn end(mut child: Child) -> Output {
-    let deadline = Instant::now() + PATIENCE;
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            panic!("the program did not end: {:?}", child.wait_with_output().unwrap());
-        }
-        sleep(Duration::from_millis(5));
-    }
-    child.wait_with_output().unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn last_line(output: &Output) -> Value {
@@ -68,11 +29,14 @@ fn a_signal_stops_a_run_where_it_can_go_on() {
     let root = TempDir::new().unwrap();
     let whole = root.path().join("whole");
     fit(&whole, &["--epochs", "5"]).assert().success();
-    for (signal, later) in [("TERM", 0), ("USR1", 130), ("INT", 310)] {
+    for (signal, when) in [
+        ("TERM", "config.toml"),
+        ("USR1", "environment.json"),
+        ("INT", "history.csv"),
+    ] {
         let run = root.path().join(signal);
         let mut child = start(&dataset(), &run, &["--epochs", "5"]);
-        wait_for(&run.join("config.toml"), &mut child);
-        sleep(Duration::from_millis(later));
+        wait_for(&run.join(when), &mut child);
         send(signal, &child);
         let output = end(child);
         let said = stderr(&output);
@@ -191,7 +155,7 @@ fn a_shard_that_is_cut_short_under_a_training_is_named() {
         ),
     ] {
         let data = root.path().join(more[1]);
-        copy(&dataset(), &data);
+        copy_directory(&dataset(), &data).unwrap();
         let (shard, run) = (data.join(file), root.path().join(format!("run-{}", more[1])));
         let whole = fs::read(&shard).unwrap();
         let mut process = Program::Train.process(["fit", "--batch-size", "2", "--epochs", "100000", "--patience", "0"]);
@@ -218,13 +182,5 @@ fn a_shard_that_is_cut_short_under_a_training_is_named() {
             .arg(&run)
             .assert()
             .success();
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    for path in Tree::read(from).unwrap().paths() {
-        let target = to.join(path);
-        fs::create_dir_all(target.parent().unwrap()).unwrap();
-        fs::copy(from.join(path), target).unwrap();
     }
 }

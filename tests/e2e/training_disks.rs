@@ -8,15 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::thread;
 use tempfile::TempDir;
-use tests::harness::{self, Program, Tree};
+use tests::harness::{self, Program, Tree, stderr};
 
 /// The harness's small disk as `$1`, with the program as `$2` and the data set as `$3`.
 fn on_a_small_disk(directory: &Path, bytes: u64, script: &str) -> Option<Output> {
     harness::on_a_small_disk(directory, bytes, script, &[Program::Train.path(), &dataset()])
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The arguments of [`fit`] in a shell, with the program as `$2` and the data set as `$3`.
@@ -57,9 +53,11 @@ fn a_disk_that_fills_up_leaves_the_last_checkpoint_whole() {
         ]
     );
     let mut resume = Program::Train.command(["fit", "--resume", "--run"]);
-    let resumed = resume.arg(&run).assert().success();
-    let said = String::from_utf8_lossy(&resumed.get_output().stderr).into_owned();
-    assert!(said.contains("continuing after 1 steps"), "{said}");
+    resume
+        .arg(&run)
+        .assert()
+        .success()
+        .stderr(contains("continuing after 1 steps"));
     assert_eq!(weights(&run), weights(&whole));
     assert_eq!(history(&run), history(&whole));
 }

@@ -49,7 +49,7 @@ fn has(python: &Path, modules: &str) -> bool {
 fn dataset() -> &'static BuiltDataset {
     static DATASET: LazyLock<BuiltDataset> = LazyLock::new(|| {
         let dataset = BuiltDataset::small().copy();
-        dataset.split(&["--strategy", "random", "--name", "main"]).success();
+        dataset.split("--strategy random --name main").success();
         dataset
     });
     &DATASET

@@ -3,6 +3,7 @@
 use super::collection::{Collection, temporary};
 use super::programs::Program;
 use super::tree;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -59,16 +60,27 @@ impl BuiltDataset {
         read_table(&self.path().join(file))
     }
 
-    /// Runs `preprocess split` on it and returns what it said.
-    pub fn split(&self, arguments: &[&str]) -> assert_cmd::assert::Assert {
+    /// `track_id` to `reason` of its dropped tracks.
+    pub fn rejected(&self) -> BTreeMap<String, String> {
+        let rows = self.table("rejected.csv").into_iter();
+        rows.map(|row| (row["track_id"].clone(), row["reason"].clone()))
+            .collect()
+    }
+
+    /// Runs `preprocess split` on it with these words.
+    pub fn split(&self, arguments: &str) -> assert_cmd::assert::Assert {
         let path = self.path();
         let mut command = Program::Preprocess.command(["split"]);
-        command.arg(path).args(arguments).arg("--json").assert()
+        command
+            .arg(path)
+            .args(arguments.split_whitespace())
+            .arg("--json")
+            .assert()
     }
 }
 
 /// A row of a table, cell by column name.
-pub type Row = std::collections::BTreeMap<String, String>;
+pub type Row = BTreeMap<String, String>;
 
 /// Reads a CSV file with one header row.
 ///

@@ -1,8 +1,59 @@
-//! Programs that are killed.
+//! Programs that are waited for, sent signals and killed.
 
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// Long after anything that is waited for should have happened.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until a file exists.
+///
+/// # Panics
+/// If the program ends before, or nothing happens for two minutes.
+pub fn wait_for(path: &Path, child: &mut Child) {
+    let deadline = Instant::now() + PATIENCE;
+    while !path.exists() {
+        let ended = child.try_wait().unwrap_or_else(|error| panic!("{error}"));
+        assert!(
+            ended.is_none() && Instant::now() < deadline,
+            "waited for {} in vain: {ended:?}",
+            path.display()
+        );
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Sends a signal, by its name without `SIG`.
+///
+/// # Panics
+/// If the program has ended.
+pub fn send(signal: &str, child: &Child) {
+    let sent = Command::new("kill")
+        .args(["-s", signal, &child.id().to_string()])
+        .status();
+    assert!(
+        sent.is_ok_and(|status| status.success()),
+        "SIG{signal} could not be sent"
+    );
+}
+
+/// Waits until a program ends by itself. One that does not is killed.
+///
+/// # Panics
+/// If it had to be killed.
+pub fn end(mut child: Child) -> Output {
+    let deadline = Instant::now() + PATIENCE;
+    let mut was_killed = false;
+    while !was_killed && child.try_wait().is_ok_and(|ended| ended.is_none()) {
+        was_killed = Instant::now() > deadline && child.kill().is_ok();
+        thread::sleep(Duration::from_millis(2));
+    }
+    let output = child.wait_with_output().unwrap_or_else(|error| panic!("{error}"));
+    assert!(!was_killed, "the program did not end: {output:?}");
+    output
+}
 
 /// Fractions of a span that cover it evenly however many are taken: multiples of the golden ratio.
 const GOLDEN_RATIO: f64 = 0.618_033_988_749_895;

@@ -12,7 +12,7 @@ mod tree;
 
 pub use collection::Collection;
 pub use dataset::BuiltDataset;
-pub use interruption::{Ended, Killer, undisturbed};
-pub use programs::{Program, json_line};
+pub use interruption::{Ended, Killer, end, send, undisturbed, wait_for};
+pub use programs::{Program, json_line, printed, said, stderr};
 pub use small_disk::on_a_small_disk;
 pub use tree::{Tree, copy as copy_directory};

@@ -94,12 +94,27 @@ fn profile() -> String {
     }
 }
 
+/// What a program wrote to stderr.
+pub fn stderr(output: &process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What a program that has ended wrote to stderr.
+pub fn said(assert: &Assert) -> String {
+    stderr(assert.get_output())
+}
+
+/// What a program that has ended wrote to stdout.
+pub fn printed(assert: &Assert) -> String {
+    String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
+}
+
 /// The machine-readable line: the last on stdout.
 ///
 /// # Panics
 /// If there is none, or it is not JSON.
 pub fn json_line(assert: &Assert) -> Value {
-    let stdout = String::from_utf8_lossy(&assert.get_output().stdout);
+    let stdout = printed(assert);
     let line = stdout.lines().last().unwrap_or_default();
     serde_json::from_str(line).unwrap_or_else(|error| panic!("`{line}` should be JSON: {error}"))
 }

@@ -1,0 +1,64 @@
+//! The transforms that a data set and a training spend their time in, on the default clip: `cargo bench -p shared`.
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use ndarray::Array2;
+use shared::dsp::mel::{MelScratch, MelSpectrogram};
+use shared::dsp::phase_vocoder::{TimeStretch, TimeStretchScratch};
+use shared::dsp::resample::{SincResampler, SincScratch};
+use shared::dsp::stft::{Stft, StftScratch};
+use shared::features::FeatureConfig;
+
+fn main() {
+    divan::main();
+}
+
+/// A clip of noise, because silence and pure tones leave work out.
+fn clip() -> Vec<f32> {
+    let mut state = 1u32;
+    let mut sample = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state as f32 / u32::MAX as f32 - 0.5
+    };
+    (0..FeatureConfig::default().clip_samples).map(|_| sample()).collect()
+}
+
+#[divan::bench(args = [512, 2048, 4096])]
+fn stft(bencher: Bencher<'_, '_>, n_fft: usize) {
+    let (stft, clip) = (Stft::new(n_fft, n_fft / 4), clip());
+    let (mut scratch, mut spectrum) = (StftScratch::default(), vec![Default::default(); stft.bins()]);
+    let frames = stft.frames(clip.len());
+    bencher.counter(ItemsCount::new(clip.len())).bench_local(|| {
+        for frame in 0..frames {
+            stft.frame(&clip, frame, &mut scratch, &mut spectrum);
+        }
+    });
+}
+
+#[divan::bench]
+fn mel(bencher: Bencher<'_, '_>) {
+    let (features, clip) = (FeatureConfig::default(), clip());
+    let mel = MelSpectrogram::new(&features);
+    let mut scratch = MelScratch::default();
+    let mut out = Array2::zeros((features.n_mels, mel.frames(clip.len())));
+    let bencher = bencher.counter(ItemsCount::new(clip.len()));
+    bencher.bench_local(|| mel.power(&clip, &mut scratch, out.view_mut()));
+}
+
+#[divan::bench(args = [0.8, 1.25])]
+fn stretch(bencher: Bencher<'_, '_>, rate: f64) {
+    let (stretch, clip) = (TimeStretch::new(2048, 512), clip());
+    let mut scratch = TimeStretchScratch::default();
+    let mut out = vec![0.0; TimeStretch::stretched_len(clip.len(), rate)];
+    let bencher = bencher.counter(ItemsCount::new(clip.len()));
+    bencher.bench_local(|| stretch.stretch(&clip, rate, &mut scratch, &mut out));
+}
+
+#[divan::bench(args = [0.5, 0.9, 1.1])]
+fn resample(bencher: Bencher<'_, '_>, ratio: f64) {
+    let (resampler, clip) = (SincResampler::new(), clip());
+    let mut scratch = SincScratch::default();
+    let mut out = vec![0.0; SincResampler::resampled_len(clip.len(), ratio)];
+    let bencher = bencher.counter(ItemsCount::new(clip.len()));
+    bencher.bench_local(|| resampler.resample(&clip, ratio, &mut scratch, &mut out));
+}
