@@ -60,13 +60,13 @@ fn every_file_is_vouched_for() {
             let place = format!("bit {bit} of byte {at} of {file}");
             let refused = train(&data, &run, "mm-crnn", true);
             let output = refused.get_output();
-            let said = stderr(&output);
+            let said = stderr(output);
             assert_eq!(output.status.code(), Some(1), "{place}: {said}");
             assert!(said.contains(file), "{place}: {said}");
             assert!(!run.exists(), "{place}: something was begun");
             let found = Program::Preprocess.command(["verify", "--json"]).arg(&data).assert();
             let output = found.get_output();
-            let said = stderr(&output);
+            let said = stderr(output);
             assert_eq!(output.status.code(), Some(1), "{place}: {said}");
             let problems = json_line(&found)["problems"].clone();
             let named = problems

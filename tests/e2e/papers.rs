@@ -231,7 +231,7 @@ fn classes_are_evened_out_by_drawing_or_by_weighing() {
 fn a_class_that_is_not_trained_on_needs_no_weight() {
     let dataset = genres().copy();
     let gap = "--strategy random --ratios 60,20,20 --seed 0";
-    let split = json_line(&dataset.split(&gap).success());
+    let split = json_line(&dataset.split(gap).success());
     assert!(
         split["warnings"].to_string().contains("the train set has no track of"),
         "{split}"

@@ -23,7 +23,7 @@ fn unprivileged(arguments: &[String]) -> Option<Output> {
 
 fn sentence(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let said = stderr(&output);
+    let said = stderr(output);
     assert!(said.starts_with("error: "), "{said}");
     said
 }

@@ -81,7 +81,7 @@ fn a_grouped_split_has_no_artist_in_two_sets() {
 fn the_audit_of_a_random_split_names_its_leaks() {
     let dataset = BuiltDataset::small().copy();
     let arguments = "--strategy random --ratios 40,30,30 --name random";
-    let said = json_line(&dataset.split(&arguments).success());
+    let said = json_line(&dataset.split(arguments).success());
     let leaking = leaking_artists(&dataset, "random");
     assert!(!leaking.is_empty());
     assert_eq!(said["leaks"]["artists"], leaking.len());
@@ -202,10 +202,7 @@ fn ratios_that_mean_nothing_are_refused() {
         "",
     ] {
         let argument = format!("--ratios={ratios}");
-        dataset
-            .split(&format!("{argument}"))
-            .code(2)
-            .stderr(contains("--ratios"));
+        dataset.split(&argument).code(2).stderr(contains("--ratios"));
     }
     assert!(!dataset.path().join("splits").exists());
 }
@@ -249,7 +246,7 @@ fn every_track_is_in_the_test_set_of_one_fold_and_no_artist_in_two_sets() {
     let mut extend = Program::Preprocess.command(["extend", "--feature", "mel", "--n-mels", "32", "--name", "few"]);
     extend.arg(dataset.path()).assert().success();
     let arguments = "--strategy grouped --folds 3 --name mine";
-    let printed = json_line(&dataset.split(&arguments).success());
+    let printed = json_line(&dataset.split(arguments).success());
     assert_eq!((&printed["name"], &printed["existed"]), (&"mine".into(), &false.into()));
     let folds: Vec<_> = (1..=3)
         .map(|number| sets(&dataset, &format!("mine-{number}")))
@@ -281,7 +278,7 @@ fn every_track_is_in_the_test_set_of_one_fold_and_no_artist_in_two_sets() {
     let list = |root: &str| dataset.text(&format!("{root}splits/mine-3/test.csv"));
     assert_eq!(list("features/few/"), list(""));
     let before = Tree::read(&dataset.path()).unwrap();
-    assert_eq!(json_line(&dataset.split(&arguments).success())["existed"], true);
+    assert_eq!(json_line(&dataset.split(arguments).success())["existed"], true);
     assert_eq!(before.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
     Program::Preprocess
         .command(["verify"])

@@ -27,7 +27,7 @@ impl Page {
         let mut paths = vec![PathBuf::from("README.md")];
         collect(&root().join("docs"), &mut paths);
         paths.sort();
-        paths.iter().map(|path| Self::read(path)).collect()
+        paths.iter().map(Self::read).collect()
     }
 
     /// The page at a path relative to the root of the project.

@@ -35,10 +35,10 @@ fn wav(pcm: &[i16], track: &Track) -> Vec<u8> {
     // Bytes of the format, linear samples and their channels, frames and bytes per second, bytes of a frame and bits.
     let format = [
         16,
-        channels << 16 | 1,
+        (channels << 16) | 1,
         track.rate,
         2 * channels * track.rate,
-        16 << 16 | 2 * channels,
+        (16 << 16) | (2 * channels),
     ];
     let mut file = b"RIFF".to_vec();
     file.extend((36 + data_bytes).to_le_bytes());

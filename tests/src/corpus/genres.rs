@@ -172,7 +172,7 @@ fn drum_and_bass(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
             drums.add(at, &skin, gain, 0.0);
             drums.add(at, &wires, 0.8 * gain, 0.0);
         }
-        if place % 2 == 0 || track.random_bool(0.35) {
+        if place.is_multiple_of(2) || track.random_bool(0.35) {
             drums.add(at, &hat, track.random_range(0.12..0.3), 0.25);
         }
         if step == next_bass {
