@@ -8,4 +8,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Files are really written, in a temporary directory; proptest keeps none of its own.
 export MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-symbolic-alignment-check"
 export PROPTEST_DISABLE_FAILURE_PERSISTENCE=true
-cargo +nightly miri test -p shared --lib -- shard:: stats::summary_file:: inside:: "$@"
+cargo +nightly miri test -p shared --lib -- shard:: statistics::summary_file:: inside:: "$@"

@@ -8,9 +8,9 @@ use libfuzzer_sys::fuzz_target;
 use std::cell::RefCell;
 use std::fs;
 use tempfile::TempDir;
-use train::training::checkpoint;
 use train::models::{Blueprint, InputShape, Model, ModelKind, import_weights, transfer_weights};
 use train::step::optimization::adam;
+use train::training::checkpoint;
 
 thread_local! {
     static STATE: RefCell<(TempDir, Model)> = RefCell::new((fuzz::directory(), model()));

@@ -5,8 +5,8 @@
 
 use fuzz::sections;
 use libfuzzer_sys::fuzz_target;
-use shared::dataset::{self, Dataset, DatasetIndex, FileRecord};
 use shared::dataset::shard::ShardKind;
+use shared::dataset::{self, Dataset, DatasetIndex, FileRecord};
 use std::cell::RefCell;
 use std::fs;
 use std::path::Path;

@@ -20,7 +20,8 @@ thread_local! {
 
 fuzz_target!(|bytes: &[u8]| {
     let file = Cursor::new(bytes.to_vec());
-    let outcome = READER.with_borrow_mut(|reader| reader.read_bytes(file, bytes.len() as u64, &Arc::new(Meter::default())));
+    let outcome =
+        READER.with_borrow_mut(|reader| reader.read_bytes(file, bytes.len() as u64, &Arc::new(Meter::default())));
     match outcome {
         Ok(waveform) => {
             let samples = &waveform.samples;

@@ -10,7 +10,12 @@ fuzz_target!(|bytes: &[u8]| {
     for wanted in [&[][..], &["guitar".to_owned()]] {
         if let Ok(clips) = magnatagatune::read_annotations(bytes, Path::new("annotations_final.csv"), wanted) {
             assert!(clips.is_sorted_by(|a, b| a.track_id < b.track_id));
-            assert!(clips.iter().flat_map(|clip| &clip.labels).all(|label| !label.contains('|')));
+            assert!(
+                clips
+                    .iter()
+                    .flat_map(|clip| &clip.labels)
+                    .all(|label| !label.contains('|'))
+            );
         }
     }
 });

@@ -26,7 +26,13 @@ fuzz_target!(|bytes: &[u8]| {
             let ids = (0..10).chain([u64::MAX]);
             for id in ids {
                 let length = shard.bytes(id).map(<[u8]>::len);
-                assert_eq!(shard.waveform(id).map(|samples| 2 * samples.len()).or(shard.mel(id).map(|mel| 2 * mel.values.len())), length);
+                assert_eq!(
+                    shard
+                        .waveform(id)
+                        .map(|samples| 2 * samples.len())
+                        .or(shard.mel(id).map(|mel| 2 * mel.values.len())),
+                    length
+                );
             }
             let _ = (shard.will_need(), shard.load());
         }

@@ -5,9 +5,9 @@
 
 use fuzz::sections;
 use libfuzzer_sys::fuzz_target;
+use shared::dataset::split::{self, NORMALIZATION_FILE, SPLIT_FILE, Set, Split, SplitIndex};
 use shared::dataset::{DatasetIndex, FileRecord, SourceRecord, Task};
 use shared::dsp::features::FeatureConfig;
-use shared::dataset::split::{self, NORMALIZATION_FILE, SPLIT_FILE, Set, Split, SplitIndex};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
@@ -54,7 +54,8 @@ fuzz_target!(|bytes: &[u8]| {
         let splits = root.join("splits");
         fs::create_dir_all(splits.join("s")).expect("memory has room");
         fs::write(splits.join("current"), current).expect("memory has room");
-        let write = |name: &str, content: &[u8]| fs::write(splits.join("s").join(name), content).expect("memory has room");
+        let write =
+            |name: &str, content: &[u8]| fs::write(splits.join("s").join(name), content).expect("memory has room");
         write(SPLIT_FILE, json);
         let index = index();
         for name in [None, Some("s")] {
@@ -75,7 +76,10 @@ fuzz_target!(|bytes: &[u8]| {
         signed.checksum = String::new();
         let unsigned = serde_json::to_vec(&signed).expect("plain data always serializes");
         signed.checksum = blake3::hash(&unsigned).to_hex().to_string();
-        write(SPLIT_FILE, &serde_json::to_vec(&signed).expect("plain data always serializes"));
+        write(
+            SPLIT_FILE,
+            &serde_json::to_vec(&signed).expect("plain data always serializes"),
+        );
         if let Ok(split) = Split::read(root, &index, Some("s")) {
             assert_eq!(split.normalization.mel_mean.len(), 2);
         }
