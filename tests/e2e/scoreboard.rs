@@ -328,7 +328,7 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
     // The pages of all runs are new, and that of a run has what is known of its figures.
     assert_eq!(line["pages"].as_array().unwrap().len(), 5);
     let page = fs::read_to_string(mixed.join("report.html")).unwrap();
-    assert!(page.contains("How sure the figures are") && page.contains("leaked: "));
+    assert!(page.contains("How sure the metrics are") && page.contains("leaked: "));
     let again = report(&[&short, &long, &set, &mixed], &[]).success();
     assert_eq!(json_line(&again), line, "the same runs have the same figures each time");
     // A page that cannot be written is an error, and neither the table nor another page is lost with it.

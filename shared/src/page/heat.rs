@@ -1,6 +1,7 @@
 //! A matrix of shaded cells, each with what is written in it.
 
 use super::chart::{At, Chart, shortened, text_width};
+use super::palette::ink_on;
 use maud::{Markup, html};
 
 const LETTER: f64 = 12.0;
@@ -10,11 +11,6 @@ const CELL_HEIGHT: f64 = 36.0;
 const PLAIN_CELL: f64 = 14.0;
 /// Letters of a row's or column's name.
 const NAME: usize = 24;
-/// Shades from which on text changes between black and white, on light paper and on dark. So text has a contrast of 4.5 or
-/// more to its cell, whichever end of the palette shades it.
-const MIDDLE: f64 = 0.5;
-const HIGH: f64 = 0.74;
-
 /// A shaded matrix.
 #[derive(Clone, Debug, Default)]
 pub struct Heat {
@@ -117,12 +113,7 @@ impl HeatCell {
             .shade
             .filter(|shade| shade.is_finite())
             .map(|shade| shade.clamp(-1.0, 1.0));
-        let ink = match shade.map(f64::abs) {
-            None => "none",
-            Some(HIGH..) => "high",
-            Some(MIDDLE..) => "middle-shade",
-            Some(_) => "low",
-        };
+        let ink = shade.map_or("on-none", |shade| ink_on(shade.abs()));
         let middle = (At(x + width / 2.0), y + height / 2.0);
         let base = if self.note.is_empty() {
             middle.1 + 4.0
@@ -176,7 +167,10 @@ mod tests {
             "{svg}"
         );
         assert_eq!(
-            (svg.matches("cell none").count(), svg.matches("class=\"frame\"").count()),
+            (
+                svg.matches("cell on-none").count(),
+                svg.matches("class=\"frame\"").count()
+            ),
             (2, 1)
         );
         assert!(

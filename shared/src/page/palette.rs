@@ -16,7 +16,7 @@ const COLOURS: [(&str, &str, &str); 25] = [
     ("notice-rule", "#b36b00", "#e0a030"),
     // The two ends of a heat map, and the text on light, middle and strong shades of either.
     ("cool", "#0b4f8a", "#8ecbff"),
-    ("warm", "#8a2a0b", "#ffb18e"),
+    ("warm", "#952d0f", "#ffb391"),
     ("on-low", "#000000", "#ffffff"),
     ("on-middle", "#000000", "#000000"),
     ("on-high", "#ffffff", "#000000"),
@@ -62,6 +62,16 @@ pub(super) fn file_style() -> String {
     )
 }
 
+/// The colour of text on a shade of a heat map, from 0 to 1. Beyond these it changes between black and white, on light paper
+/// and on dark; between them it has the contrast of 4.5 that WCAG asks for, whichever end of the palette the shade is of.
+pub(super) fn ink_on(shade: f64) -> &'static str {
+    match shade {
+        0.74.. => "on-high",
+        0.5.. => "on-middle",
+        _ => "on-low",
+    }
+}
+
 /// The colour map magma of matplotlib, between nine of its colours; 0 is black.
 pub fn magma(brightness: f32) -> [u8; 3] {
     const ANCHORS: [[u8; 3]; 9] = [
@@ -75,7 +85,12 @@ pub fn magma(brightness: f32) -> [u8; 3] {
         [0xfe, 0xc4, 0x88],
         [0xfc, 0xfd, 0xbf],
     ];
-    let place = brightness.max(0.0).min(1.0) * (ANCHORS.len() - 1) as f32;
+    let brightness = if brightness.is_nan() {
+        0.0
+    } else {
+        brightness.clamp(0.0, 1.0)
+    };
+    let place = brightness * (ANCHORS.len() - 1) as f32;
     let below = (place as usize).min(ANCHORS.len() - 2);
     let part = place - below as f32;
     std::array::from_fn(|channel| {
@@ -99,6 +114,44 @@ mod tests {
             let name = named.split(')').next().unwrap();
             // Lengths are set where they are used.
             assert!(name == "length" || page.contains(&format!("--{name}:")), "{name}");
+        }
+    }
+
+    /// Of WCAG 2: red, green and blue of each of two colours.
+    fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
+        let linear = |channel: f64| match channel / 255.0 {
+            small @ ..=0.04045 => small / 12.92,
+            channel => ((channel + 0.055) / 1.055).powf(2.4),
+        };
+        let luminance = |[r, g, b]: [f64; 3]| 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_has_the_contrast_that_wcag_asks_for() {
+        for dark in [false, true] {
+            let colour = |name: &str| -> [f64; 3] {
+                let (_, light, on_dark) = COLOURS.into_iter().find(|(of, ..)| *of == name).unwrap();
+                let hex = if dark { on_dark } else { light };
+                [1, 3, 5].map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap().into())
+            };
+            for text in ["ink", "muted", "accent", "good", "bad"] {
+                for paper in ["page", "surface"] {
+                    let contrast = contrast(colour(text), colour(paper));
+                    assert!(contrast >= 4.5, "{text} on {paper}: {contrast}");
+                }
+            }
+            assert!(contrast(colour("ink"), colour("notice")) >= 4.5 && contrast(colour("ink"), colour("bar")) >= 4.5);
+            for end in ["cool", "warm"] {
+                for percent in 0..=100 {
+                    let share = f64::from(percent) / 100.0;
+                    let (pale, strong) = (colour("soft"), colour(end));
+                    let shade = std::array::from_fn(|at| pale[at] + share * (strong[at] - pale[at]));
+                    let contrast = contrast(colour(ink_on(share)), shade);
+                    assert!(contrast >= 4.5, "{end} {percent} % {dark}: {contrast}");
+                }
+            }
         }
     }
 

@@ -1,14 +1,12 @@
-//! Lines, points, bars or an image in a frame of two axes.
+//! Marks in a frame of two axes, with a title and a legend.
 
-use super::axis::{Axis, number};
+use super::axis::Axis;
 use super::chart::{At, Chart, shortened, text_width};
-use super::spectrogram::data_url;
-use maud::{Markup, html};
+use super::marks::{FIELD_WIDTH, Field, LEFT, Look, Series};
+use maud::html;
 
 const WIDTH: f64 = 400.0;
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = 14.0;
-const FIELD_WIDTH: f64 = WIDTH - LEFT - RIGHT;
+const RIGHT: f64 = WIDTH - LEFT - FIELD_WIDTH;
 /// Below the field, for ticks and the name of the axis that goes right.
 const BELOW: f64 = 38.0;
 const LETTER: f64 = 12.0;
@@ -19,10 +17,6 @@ const LEGEND_MARK: f64 = 24.0;
 const LEGEND_GAP: f64 = 12.0;
 /// Letters of a name in a legend.
 const NAME: usize = 32;
-/// Points of a line that can be pointed at; of longer lines every so many-th.
-const MOST_DOTS: usize = 120;
-/// Up to so many points say what they are when pointed at; beyond, a series is one path, which is a tenth of the size.
-const MOST_NAMED: usize = 2000;
 
 /// Marks in a frame.
 #[derive(Clone, Debug)]
@@ -45,82 +39,6 @@ pub struct Plot {
     pub diagonal: bool,
 }
 
-/// Marks of one name.
-#[derive(Clone, Debug)]
-pub struct Series {
-    /// In the legend, and where it is pointed at.
-    pub name: String,
-    /// Its colour.
-    pub look: Look,
-    /// Its marks.
-    pub marks: Marks,
-}
-
-/// What is drawn. Numbers that are not finite are left out.
-#[derive(Clone, Debug)]
-pub enum Marks {
-    /// Through these x and y.
-    Line(Vec<[f64; 2]>),
-    /// The same, with dots that say their numbers when pointed at.
-    Dotted(Vec<[f64; 2]>),
-    /// Filled, from the foot of the frame up to these x and y.
-    Area(Vec<[f64; 2]>),
-    /// A sign each.
-    Points(Vec<Point>),
-    /// From the foot of the frame.
-    Bars(Vec<Bar>),
-    /// A PNG over the whole field.
-    Image(Vec<u8>),
-}
-
-/// A sign, and what it says when pointed at.
-#[derive(Clone, Debug)]
-pub struct Point {
-    /// To the right and upwards.
-    pub at: [f64; 2],
-    /// May be empty.
-    pub title: String,
-}
-
-/// A bar, and what it says when pointed at.
-#[derive(Clone, Debug)]
-pub struct Bar {
-    /// Its left and right side.
-    pub sides: [f64; 2],
-    /// Its upper end.
-    pub top: f64,
-    /// May be empty.
-    pub title: String,
-}
-
-/// How a series looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
-    /// Counted from 0: eight colours. Dashes tell 32 lines apart, signs 24 kinds of points.
-    Series(usize),
-    /// Grey, for all the rest.
-    Other,
-    /// Thin, grey and without a place in the legend.
-    Background,
-    /// Thick, in the colour of text.
-    Mean,
-}
-
-impl Look {
-    fn classes(self) -> String {
-        match self {
-            Self::Series(at) => format!("s{} d{}", at % 8, (at + at / 8) % 4),
-            Self::Other => "other".into(),
-            Self::Background => "other background".into(),
-            Self::Mean => "mean".into(),
-        }
-    }
-
-    fn sign(self) -> usize {
-        if let Self::Series(at) = self { at % 3 } else { 0 }
-    }
-}
-
 impl Plot {
     /// An empty frame of the usual height.
     pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
@@ -138,7 +56,13 @@ impl Plot {
 
     /// Draws all of it.
     pub fn draw(&self) -> Chart {
-        let (head, foot) = (self.head(), self.head() + self.height);
+        let field = Field {
+            x: &self.x,
+            y: &self.y,
+            top: self.head(),
+            height: self.height,
+        };
+        let (head, foot) = (field.top, field.foot());
         let rows = self.legend();
         Chart {
             label: self.label(),
@@ -150,26 +74,30 @@ impl Plot {
                 @if !self.subtitle.is_empty() { text.soft x="2" y="32" { (shortened(&self.subtitle, 66)) } }
                 @if !self.y.name().is_empty() { text.soft x="2" y=(At(head - 12.0)) { (self.y.name()) } }
                 @for (at, words) in self.y.ticks() {
-                    @if let Some(y) = self.y_of(*at) {
+                    @if let Some(y) = field.y_of(*at) {
                         path.grid d=(format!("M{LEFT} {}h{FIELD_WIDTH}", At(y))) {}
                         text.soft.end x=(LEFT - 6.0) y=(At(y + 4.0)) { (words) }
                     }
                 }
                 @for (at, words) in self.x.ticks() {
-                    @if let Some(x) = self.x_of(*at) {
+                    @if let Some(x) = field.x_of(*at) {
                         path.axis d=(format!("M{} {}v4", At(x), At(foot))) {}
                         text.soft.middle x=(At(x)) y=(At(foot + 17.0)) { (words) }
                     }
                 }
                 text.soft.end x=(WIDTH - RIGHT) y=(At(foot + 33.0)) { (self.x.name()) }
-                @for series in self.series.iter().rev() { (self.marks(series)) }
+                @for series in self.series.iter().rev() { (series.draw(&field)) }
                 @if self.diagonal { path.rule d=(format!("M{LEFT} {}L{} {}", At(foot), WIDTH - RIGHT, At(head))) {} }
-                @if let Some((x, what)) = self.rule.as_ref().and_then(|(at, what)| Some((self.x_of(*at)?, what))) {
+                @if let Some((x, what)) = self.rule.as_ref().and_then(|(at, what)| Some((field.x_of(*at)?, what))) {
                     path.rule d=(format!("M{} {}V{}", At(x), At(head), At(foot))) { title { (what) } }
                 }
                 path.axis d=(format!("M{LEFT} {}V{}h{FIELD_WIDTH}", At(head), At(foot))) {}
                 @for (row, entries) in rows.iter().enumerate() {
-                    @for (left, series) in entries { (entry(series, *left, foot + BELOW + 12.0 + LEGEND_ROW * row as f64)) }
+                    @for (left, series) in entries {
+                        @let base = foot + BELOW + 12.0 + LEGEND_ROW * row as f64;
+                        (series.sample(*left, base - 4.0))
+                        text.soft x=(At(left + LEGEND_MARK)) y=(At(base)) { (shortened(&series.name, NAME)) }
+                    }
                 }
             },
         }
@@ -198,87 +126,6 @@ impl Plot {
         24.0 + subtitle + name
     }
 
-    fn x_of(&self, value: f64) -> Option<f64> {
-        Some(LEFT + self.x.share(value)? * FIELD_WIDTH)
-    }
-
-    fn y_of(&self, value: f64) -> Option<f64> {
-        Some(self.head() + (1.0 - self.y.share(value)?) * self.height)
-    }
-
-    fn place(&self, [x, y]: [f64; 2]) -> Option<(At, At)> {
-        Some((At(self.x_of(x)?), At(self.y_of(y)?)))
-    }
-
-    fn marks(&self, series: &Series) -> Markup {
-        let (classes, foot) = (series.look.classes(), At(self.head() + self.height));
-        let path = |points: &[[f64; 2]]| -> Vec<String> {
-            points
-                .iter()
-                .filter_map(|point| self.place(*point))
-                .map(|(x, y)| format!("{x} {y}"))
-                .collect()
-        };
-        match &series.marks {
-            Marks::Line(points) => html! {
-                polyline class={ "line " (classes) } points=(path(points).join(",")) { title { (series.name) } }
-            },
-            Marks::Dotted(points) => html! {
-                polyline class={ "line " (classes) } points=(path(points).join(",")) { title { (series.name) } }
-                g class={ "dots " (classes) } {
-                    @for point in points.iter().step_by(points.len().div_ceil(MOST_DOTS).max(1)) {
-                        @if let Some((x, y)) = self.place(*point) {
-                            circle cx=(x) cy=(y) r="2.5" {
-                                title { (series.name) ", " (self.x.name()) " " (point[0]) ": " (significant(point[1])) }
-                            }
-                        }
-                    }
-                }
-            },
-            Marks::Area(points) => {
-                let placed = path(points);
-                let left = points.iter().find_map(|point| self.place(*point)).map(|(x, _)| x);
-                html! {
-                    @if let Some(left) = left {
-                        path class={ "area " (classes) } d=(format!("M{left} {foot}L{}V{foot}z", placed.join("L"))) {
-                            title { (series.name) }
-                        }
-                    }
-                }
-            }
-            Marks::Points(points) => {
-                let sign = series.look.sign();
-                let classes = format!("sign sign{sign} {classes}");
-                let placed = points
-                    .iter()
-                    .filter_map(|point| Some((self.place(point.at)?, &point.title)));
-                if points.len() > MOST_NAMED {
-                    let all: String = placed.map(|((x, y), _)| sign_at(sign, x, y)).collect();
-                    return html! { path class=(classes) d=(all) { title { (series.name) } } };
-                }
-                html! {
-                    @for ((x, y), title) in placed {
-                        path class=(classes) d=(sign_at(sign, x, y)) { @if !title.is_empty() { title { (title) } } }
-                    }
-                }
-            }
-            Marks::Bars(bars) => html! {
-                @for bar in bars {
-                    @if let (Some(left), Some(right), Some(top)) = (self.x_of(bar.sides[0]), self.x_of(bar.sides[1]), self.y_of(bar.top)) {
-                        path class={ "bars " (classes) }
-                            d=(format!("M{} {foot}V{}H{}V{foot}z", At(left + 0.5), At(top), At((right - 0.5).max(left + 1.0)))) {
-                            @if !bar.title.is_empty() { title { (bar.title) } }
-                        }
-                    }
-                }
-            },
-            Marks::Image(png) => html! {
-                image x=(LEFT) y=(At(self.head())) width=(FIELD_WIDTH) height=(At(self.height)) preserveAspectRatio="none"
-                    href=(data_url(png)) {}
-            },
-        }
-    }
-
     /// Series that a legend names.
     fn named(&self) -> impl Iterator<Item = &Series> {
         let named = |series: &&Series| series.look != Look::Background && !series.name.is_empty();
@@ -304,43 +151,10 @@ impl Plot {
     }
 }
 
-fn entry(series: &Series, left: f64, base: f64) -> Markup {
-    let classes = series.look.classes();
-    html! {
-        @if let Marks::Points(_) = series.marks {
-            @let sign = series.look.sign();
-            path class=(format!("sign sign{sign} {classes}")) d=(sign_at(sign, At(left + 9.0), At(base - 4.0))) {}
-        } @else {
-            path class={ "line " (classes) } d=(format!("M{} {}h18", At(left), At(base - 4.0))) {}
-        }
-        text.soft x=(At(left + LEGEND_MARK)) y=(At(base)) { (shortened(&series.name, NAME)) }
-    }
-}
-
-/// A dot (a line of no length with a round end), a triangle, or a cross.
-fn sign_at(sign: usize, x: At, y: At) -> String {
-    match sign {
-        0 => format!("M{x} {y}h0"),
-        1 => format!("M{x} {y}m0-3.2l3 5.4h-6z"),
-        _ => format!("M{x} {y}m-2.4-2.4l4.8 4.8m0-4.8l-4.8 4.8"),
-    }
-}
-
-/// A piece of a line, to stand before a name in a table.
-pub fn swatch(look: Look) -> Markup {
-    html! {
-        svg.chart.swatch viewBox="0 0 28 8" aria-hidden="true" { path class={ "line " (look.classes()) } d="M1 4h26" {} }
-    }
-}
-
-fn significant(value: f64) -> String {
-    number(value, if value.abs() >= 100.0 { 1 } else { 4 })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::marks::{Bar, Marks, Point};
     use super::*;
-    use std::collections::BTreeSet;
 
     fn plot(marks: Vec<Marks>) -> Plot {
         let series = marks.into_iter().enumerate().map(|(at, marks)| Series {
@@ -426,7 +240,7 @@ mod tests {
                 at: [1.0, 0.5],
                 title: "track 1".into()
             };
-            MOST_NAMED + 1
+            2001
         ];
         let svg = plot(vec![Marks::Points(points)]).draw().inline().into_string();
         assert_eq!(
@@ -443,13 +257,5 @@ mod tests {
         for (left, series) in rows.iter().flatten() {
             assert!(left + LEGEND_MARK + text_width(&series.name, LETTER) <= WIDTH);
         }
-    }
-
-    #[test]
-    fn no_two_series_look_alike() {
-        let lines: BTreeSet<_> = (0..32).map(|at| Look::Series(at).classes()).collect();
-        let colour = |at: usize| Look::Series(at).classes().split(' ').next().map(str::to_owned);
-        let points: BTreeSet<_> = (0..24).map(|at| (colour(at), Look::Series(at).sign())).collect();
-        assert_eq!((lines.len(), points.len()), (32, 24));
     }
 }

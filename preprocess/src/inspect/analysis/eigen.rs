@@ -39,8 +39,9 @@ fn rotate_away(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: u
     rotate(matrix, p, q, cosine, sine);
     rotate(vectors, p, q, cosine, sine);
     // Columns are what rows are, except where the two cross.
-    for at in 0..matrix.len() {
-        (matrix[at][p], matrix[at][q]) = (matrix[p][at], matrix[q][at]);
+    let (row_p, row_q) = (matrix[p].clone(), matrix[q].clone());
+    for (row, (at_p, at_q)) in matrix.iter_mut().zip(row_p.into_iter().zip(row_q)) {
+        (row[p], row[q]) = (at_p, at_q);
     }
     (matrix[p][p], matrix[q][q]) = (pp - tangent * pq, qq + tangent * pq);
     (matrix[p][q], matrix[q][p]) = (0.0, 0.0);

@@ -1,0 +1,239 @@
+//! What is drawn in the field between two axes: lines, areas, points, bars, an image.
+
+use super::axis::{Axis, number};
+use super::chart::At;
+use super::spectrogram::data_url;
+use maud::{Markup, html};
+
+pub(super) const LEFT: f64 = 52.0;
+pub(super) const FIELD_WIDTH: f64 = 334.0;
+/// Points of a line that can be pointed at; of longer lines every so many-th.
+const MOST_DOTS: usize = 120;
+/// Up to so many points say what they are when pointed at; beyond, a series is one path, which is a tenth of the size.
+const MOST_NAMED: usize = 2000;
+
+/// Marks of one name.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// In the legend, and where it is pointed at.
+    pub name: String,
+    /// Its colour.
+    pub look: Look,
+    /// Its marks.
+    pub marks: Marks,
+}
+
+/// What is drawn. Numbers that are not finite are left out.
+#[derive(Clone, Debug)]
+pub enum Marks {
+    /// Through these x and y.
+    Line(Vec<[f64; 2]>),
+    /// The same, with dots that say their numbers when pointed at.
+    Dotted(Vec<[f64; 2]>),
+    /// Filled, from the foot of the frame up to these x and y.
+    Area(Vec<[f64; 2]>),
+    /// A sign each.
+    Points(Vec<Point>),
+    /// From the foot of the frame.
+    Bars(Vec<Bar>),
+    /// A PNG over the whole field.
+    Image(Vec<u8>),
+}
+
+/// A sign, and what it says when pointed at.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// To the right and upwards.
+    pub at: [f64; 2],
+    /// May be empty.
+    pub title: String,
+}
+
+/// A bar, and what it says when pointed at.
+#[derive(Clone, Debug)]
+pub struct Bar {
+    /// Its left and right side.
+    pub sides: [f64; 2],
+    /// Its upper end.
+    pub top: f64,
+    /// May be empty.
+    pub title: String,
+}
+
+/// How a series looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Counted from 0: eight colours. Dashes tell 32 lines apart, signs 24 kinds of points.
+    Series(usize),
+    /// Grey, for all the rest.
+    Other,
+    /// Thin, grey and without a place in the legend.
+    Background,
+    /// Thick, in the colour of text.
+    Mean,
+}
+
+impl Look {
+    fn classes(self) -> String {
+        match self {
+            Self::Series(at) => format!("s{} d{}", at % 8, (at + at / 8) % 4),
+            Self::Other => "other".into(),
+            Self::Background => "other background".into(),
+            Self::Mean => "mean".into(),
+        }
+    }
+
+    fn sign(self) -> usize {
+        if let Self::Series(at) = self { at % 3 } else { 0 }
+    }
+}
+
+/// Where marks are drawn.
+pub(super) struct Field<'a> {
+    pub x: &'a Axis,
+    pub y: &'a Axis,
+    pub top: f64,
+    pub height: f64,
+}
+
+impl Field<'_> {
+    pub fn x_of(&self, value: f64) -> Option<f64> {
+        Some(LEFT + self.x.share(value)? * FIELD_WIDTH)
+    }
+
+    pub fn y_of(&self, value: f64) -> Option<f64> {
+        Some(self.top + (1.0 - self.y.share(value)?) * self.height)
+    }
+
+    pub fn foot(&self) -> f64 {
+        self.top + self.height
+    }
+
+    fn place(&self, [x, y]: [f64; 2]) -> Option<(At, At)> {
+        Some((At(self.x_of(x)?), At(self.y_of(y)?)))
+    }
+
+    fn path(&self, points: &[[f64; 2]]) -> Vec<String> {
+        let placed = points.iter().filter_map(|point| self.place(*point));
+        placed.map(|(x, y)| format!("{x} {y}")).collect()
+    }
+}
+
+impl Series {
+    pub(super) fn draw(&self, field: &Field<'_>) -> Markup {
+        match &self.marks {
+            Marks::Line(points) => self.line(field, points),
+            Marks::Dotted(points) => html! { (self.line(field, points)) (self.dots(field, points)) },
+            Marks::Area(points) => self.area(field, points),
+            Marks::Points(points) => self.points(field, points),
+            Marks::Bars(bars) => html! { @for bar in bars { (self.bar(field, bar)) } },
+            Marks::Image(png) => html! {
+                image x=(LEFT) y=(At(field.top)) width=(FIELD_WIDTH) height=(At(field.height)) preserveAspectRatio="none"
+                    href=(data_url(png)) {}
+            },
+        }
+    }
+
+    fn line(&self, field: &Field<'_>, points: &[[f64; 2]]) -> Markup {
+        let points = field.path(points).join(",");
+        html! { polyline class={ "line " (self.look.classes()) } points=(points) { title { (self.name) } } }
+    }
+
+    fn dots(&self, field: &Field<'_>, points: &[[f64; 2]]) -> Markup {
+        html! {
+            g class={ "dots " (self.look.classes()) } {
+                @for point in points.iter().step_by(points.len().div_ceil(MOST_DOTS).max(1)) {
+                    @if let Some((x, y)) = field.place(*point) {
+                        circle cx=(x) cy=(y) r="2.5" {
+                            title { (self.name) ", " (field.x.name()) " " (point[0]) ": " (significant(point[1])) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn area(&self, field: &Field<'_>, points: &[[f64; 2]]) -> Markup {
+        let left = points.iter().find_map(|point| field.place(*point));
+        html! {
+            @if let Some((left, _)) = left {
+                @let (foot, line) = (At(field.foot()), field.path(points).join("L"));
+                path class={ "area " (self.look.classes()) } d=(format!("M{left} {foot}L{line}V{foot}z")) { title { (self.name) } }
+            }
+        }
+    }
+
+    fn points(&self, field: &Field<'_>, points: &[Point]) -> Markup {
+        let sign = self.look.sign();
+        let classes = format!("sign sign{sign} {}", self.look.classes());
+        let placed = points
+            .iter()
+            .filter_map(|point| Some((field.place(point.at)?, &point.title)));
+        if points.len() > MOST_NAMED {
+            let all: String = placed.map(|((x, y), _)| sign_at(sign, x, y)).collect();
+            return html! { path class=(classes) d=(all) { title { (self.name) } } };
+        }
+        html! {
+            @for ((x, y), title) in placed {
+                path class=(classes) d=(sign_at(sign, x, y)) { @if !title.is_empty() { title { (title) } } }
+            }
+        }
+    }
+
+    fn bar(&self, field: &Field<'_>, bar: &Bar) -> Markup {
+        let [left, right] = bar.sides.map(|side| field.x_of(side));
+        html! {
+            @if let (Some(left), Some(right), Some(top)) = (left, right, field.y_of(bar.top)) {
+                @let (right, foot) = (At((right - 0.5).max(left + 1.0)), At(field.foot()));
+                path class={ "bars " (self.look.classes()) } d=(format!("M{} {foot}V{}H{right}V{foot}z", At(left + 0.5), At(top))) {
+                    @if !bar.title.is_empty() { title { (bar.title) } }
+                }
+            }
+        }
+    }
+
+    /// A piece of it, for a legend.
+    pub(super) fn sample(&self, left: f64, middle: f64) -> Markup {
+        let classes = self.look.classes();
+        if let Marks::Points(_) = self.marks {
+            let sign = self.look.sign();
+            html! { path class=(format!("sign sign{sign} {classes}")) d=(sign_at(sign, At(left + 9.0), At(middle))) {} }
+        } else {
+            html! { path class={ "line " (classes) } d=(format!("M{} {}h18", At(left), At(middle))) {} }
+        }
+    }
+}
+
+/// A dot (a line of no length with a round end), a triangle, or a cross.
+fn sign_at(sign: usize, x: At, y: At) -> String {
+    match sign {
+        0 => format!("M{x} {y}h0"),
+        1 => format!("M{x} {y}m0-3.2l3 5.4h-6z"),
+        _ => format!("M{x} {y}m-2.4-2.4l4.8 4.8m0-4.8l-4.8 4.8"),
+    }
+}
+
+/// A piece of a line, to stand before a name in a table.
+pub fn swatch(look: Look) -> Markup {
+    html! {
+        svg.chart.swatch viewBox="0 0 28 8" aria-hidden="true" { path class={ "line " (look.classes()) } d="M1 4h26" {} }
+    }
+}
+
+fn significant(value: f64) -> String {
+    number(value, if value.abs() >= 100.0 { 1 } else { 4 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_series_look_alike() {
+        let lines: BTreeSet<_> = (0..32).map(|at| Look::Series(at).classes()).collect();
+        let colour = |at: usize| Look::Series(at).classes().split(' ').next().map(str::to_owned);
+        let points: BTreeSet<_> = (0..24).map(|at| (colour(at), Look::Series(at).sign())).collect();
+        assert_eq!((lines.len(), points.len()), (32, 24));
+    }
+}

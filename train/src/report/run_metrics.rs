@@ -1,0 +1,62 @@
+//! `metrics.json`: the metrics of a run's best weights.
+
+use crate::metrics::SetReport;
+use crate::models::ModelKind;
+use crate::run::directory::{RunDirectory, RunError};
+use crate::run::ending::Ending;
+use serde::{Deserialize, Serialize};
+
+/// A run's metrics.
+pub const METRICS_FILE: &str = "metrics.json";
+
+/// `metrics.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunMetrics {
+    /// The model.
+    pub model: ModelKind,
+    /// The split.
+    pub split: String,
+    /// The epoch whose weights are evaluated, counted from 1; none of a set of folds, which has one for each.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub best_epoch: Option<usize>,
+    /// Why training ended; none while it goes on, and where it was stopped.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ended: Option<Ending>,
+    /// Metrics on the training set, without augmentation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub train: Option<SetReport>,
+    /// Metrics on the validation set.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub validation: Option<SetReport>,
+    /// Metrics on the test set.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub test: Option<SetReport>,
+}
+
+/// Reads `metrics.json`.
+pub fn read_metrics(run: &RunDirectory) -> Result<RunMetrics, RunError> {
+    let damaged = |detail: String| RunError::Damaged {
+        path: run.path(METRICS_FILE),
+        detail,
+    };
+    let bytes = run
+        .read(METRICS_FILE)?
+        .ok_or_else(|| damaged("it is missing; no epoch has been trained yet".into()))?;
+    serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))
+}
+
+/// Records in `metrics.json` why training ended, or that it goes on.
+pub fn write_ending(run: &RunDirectory, ended: Option<Ending>) -> Result<(), RunError> {
+    if ended.is_none() && !run.path(METRICS_FILE).exists() {
+        return Ok(());
+    }
+    let metrics = read_metrics(run)?;
+    write_metrics(run, &RunMetrics { ended, ..metrics })
+}
+
+pub(super) fn write_metrics(run: &RunDirectory, metrics: &RunMetrics) -> Result<(), RunError> {
+    let mut json = serde_json::to_vec_pretty(metrics).expect("plain data always serializes");
+    json.push(b'\n');
+    run.write(METRICS_FILE, &json)
+}

@@ -1,0 +1,44 @@
+//! The files that evaluating a set writes, besides its part of `metrics.json`.
+
+use crate::run::directory::{RunDirectory, RunError};
+use crate::run::predictions::predictions_file;
+use shared::dataset::Task;
+use shared::dataset::split::Set;
+
+/// The names of a set's table and picture: confusion of classes, or metrics of tags and their ranking. The test set's
+/// are the plain ones.
+pub fn set_files(set: Set, task: Task) -> (&'static str, &'static str) {
+    match (task, set) {
+        (Task::SingleLabel, Set::Train) => ("confusion-train.csv", "confusion-train.svg"),
+        (Task::SingleLabel, Set::Val) => ("confusion-validation.csv", "confusion-validation.svg"),
+        (Task::SingleLabel, Set::Test) => ("confusion.csv", "confusion.svg"),
+        (Task::MultiLabel, Set::Train) => ("tags-train.csv", "ranking-train.svg"),
+        (Task::MultiLabel, Set::Val) => ("tags-validation.csv", "ranking-validation.svg"),
+        (Task::MultiLabel, Set::Test) => ("tags.csv", "ranking.svg"),
+    }
+}
+
+/// Every file that evaluating a set may leave: they belong to the weights that were
+/// evaluated, and go when other weights take their place.
+fn files_of_set(set: Set) -> [&'static str; 5] {
+    let (confusion, matrix) = set_files(set, Task::SingleLabel);
+    let (tags, ranking) = set_files(set, Task::MultiLabel);
+    [predictions_file(set), confusion, matrix, tags, ranking]
+}
+
+/// Removes what evaluating any set has left, except `metrics.json`.
+pub fn remove_sets(run: &RunDirectory) -> Result<(), RunError> {
+    Set::ALL
+        .into_iter()
+        .flat_map(files_of_set)
+        .try_for_each(|file| run.remove(file))
+}
+
+/// A set's name in a sentence.
+pub(super) fn set_name(set: Set) -> &'static str {
+    match set {
+        Set::Train => "training",
+        Set::Val => "validation",
+        Set::Test => "test",
+    }
+}

@@ -1,0 +1,96 @@
+//! Writes what a run leaves: metrics, tables, pictures and the page.
+
+use super::run_metrics::{RunMetrics, write_metrics};
+use super::set_files::{remove_sets, set_files, set_name};
+use super::{confusion, curves, html, ranking, tag_table};
+use crate::evaluation::evaluate::Judgement;
+use crate::metrics::{SetMetrics, SetReport, Tally};
+use crate::run::directory::{RunDirectory, RunError};
+use crate::run::history::EpochRecord;
+use crate::run::predictions::predictions_file;
+use crate::settings::RunConfig;
+use shared::dataset::Task;
+use shared::dataset::split::Set;
+use shared::page::file;
+use std::path::PathBuf;
+
+/// Loss and F1 over the epochs.
+pub const CURVES_FILE: &str = "curves.svg";
+
+/// Begins `metrics.json` anew with a better epoch's validation metrics: those of other sets belonged to other weights.
+pub fn write_validation(
+    run: &RunDirectory,
+    config: &RunConfig,
+    epoch: &EpochRecord,
+    report: SetReport,
+    judgement: &Judgement,
+) -> anyhow::Result<()> {
+    let metrics = RunMetrics {
+        model: config.model,
+        split: config.split.clone(),
+        best_epoch: Some(epoch.epoch),
+        ended: None,
+        train: None,
+        validation: None,
+        test: None,
+    };
+    remove_sets(run)?;
+    write_set(run, config, metrics, Set::Val, report, judgement)
+}
+
+/// Adds a set's metrics to `metrics.json` and writes its tables and picture.
+pub fn write_set(
+    run: &RunDirectory,
+    config: &RunConfig,
+    mut metrics: RunMetrics,
+    set: Set,
+    report: SetReport,
+    judgement: &Judgement,
+) -> anyhow::Result<()> {
+    match &judgement.tracks {
+        Tally::Classes(tally) => {
+            let (table, picture) = set_files(set, Task::SingleLabel);
+            run.write(table, &tally.confusion.to_csv(&config.classes))?;
+            let chart = confusion::chart(&tally.confusion, &config.classes, set_name(set));
+            run.write(picture, chart.file().as_bytes())?;
+        }
+        Tally::Tags(tally) => {
+            let (table, picture) = set_files(set, Task::MultiLabel);
+            run.write(table, &tag_table::to_csv(&report))?;
+            let charts = ranking::charts(&tally.rankings()?, &config.classes, set_name(set));
+            run.write(picture, file(&charts, 2).as_bytes())?;
+        }
+    }
+    let predictions = match &report.tracks {
+        SetMetrics::Classes(_) => judgement.predictions.to_csv(),
+        SetMetrics::Tags(metrics) => judgement.predictions.clone().decided_at(&metrics.thresholds).to_csv(),
+    };
+    run.write(predictions_file(set), &predictions)?;
+    let report = Some(report);
+    match set {
+        Set::Train => metrics.train = report,
+        Set::Val => metrics.validation = report,
+        Set::Test => metrics.test = report,
+    }
+    Ok(write_metrics(run, &metrics)?)
+}
+
+/// Writes the run's page and gives its path. Where that fails it warns: what the page is about is safe, and no reason
+/// to call a training failed.
+pub fn write_page(run: &RunDirectory, config: &RunConfig, options: &html::Options<'_>) -> Option<PathBuf> {
+    match html::write(run, config, options) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            tracing::warn!(
+                "{} was not written, and all else was: {error:#}",
+                run.path(html::REPORT_FILE).display()
+            );
+            None
+        }
+    }
+}
+
+/// Draws loss and F1 over the epochs.
+pub fn write_curves(run: &RunDirectory, history: &[EpochRecord]) -> Result<(), RunError> {
+    run.write(CURVES_FILE, curves::picture(history).as_bytes())
+}
