@@ -9,15 +9,15 @@ pub mod source;
 /// From tracks to shards, tables and the index.
 pub mod build;
 /// Which tracks are trained on, and which are validated and tested on.
-pub mod split;
+mod split;
 /// Parts of a build become one data set.
-pub mod merge;
+mod merge;
 /// A data set gets tracks or features.
-pub mod extend;
+mod extend;
 /// Whether a data set is what its index says, and what can be mended.
-pub mod verify;
+mod verify;
 /// What a data set holds, for people.
-pub mod inspect;
+mod inspect;
 /// The command line: what was typed, and progress.
 pub mod cli;
 /// What each command does and shows.

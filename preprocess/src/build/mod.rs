@@ -4,23 +4,23 @@
 //! [`pipeline::build`] is the way in; a build that was interrupted goes on from its [`journal`]. Which command asked is not
 //! known here.
 
-pub mod assemble;
-pub mod assembly;
-pub mod feature_sets;
-pub mod growth;
-pub mod index;
+pub(crate) mod assemble;
+pub(crate) mod assembly;
+pub(crate) mod feature_sets;
+pub(crate) mod growth;
+pub(crate) mod index;
 pub mod journal;
-pub mod label_warnings;
-pub mod ordered;
-pub mod part;
+pub(crate) mod label_warnings;
+pub(crate) mod ordered;
+pub(crate) mod part;
 pub mod pipeline;
 pub mod plan;
-pub mod preset;
+pub(crate) mod preset;
 pub mod progress;
-pub mod recorded;
+pub(crate) mod recorded;
 mod recordings;
-pub mod report;
-pub mod shard_writer;
-pub mod source_table;
-pub mod threads;
-pub mod ties;
+pub(crate) mod report;
+pub(crate) mod shard_writer;
+pub(crate) mod source_table;
+pub(crate) mod threads;
+pub(crate) mod ties;

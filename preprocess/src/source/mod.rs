@@ -8,7 +8,7 @@ mod collection;
 mod files;
 pub mod fma;
 mod folder;
-pub mod gtzan;
+pub(crate) mod gtzan;
 mod listing;
 pub mod magnatagatune;
 

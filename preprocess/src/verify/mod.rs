@@ -12,7 +12,9 @@ mod splits;
 mod tables;
 
 pub use check::verify;
-pub use report::{Problem, VerifyProgress, VerifyReport};
+#[cfg(test)]
+pub use report::Problem;
+pub use report::{VerifyProgress, VerifyReport};
 
 #[cfg(test)]
 mod tests;
