@@ -3,11 +3,11 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use ndarray::Array2;
+use shared::dsp::features::FeatureConfig;
 use shared::dsp::mel::{MelScratch, MelSpectrogram};
 use shared::dsp::phase_vocoder::{TimeStretch, TimeStretchScratch};
 use shared::dsp::resample::{SincResampler, SincScratch};
 use shared::dsp::stft::{Stft, StftScratch};
-use shared::dsp::features::FeatureConfig;
 
 fn main() {
     divan::main();
