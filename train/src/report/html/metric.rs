@@ -1,6 +1,6 @@
 //! The metrics of a set under the names that scikit-learn uses, and what each of them is.
 
-use crate::metrics::SetMetrics;
+use crate::metrics::{ClassificationMetrics, MultiLabelMetrics, SetMetrics};
 
 /// One metric of a set.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,91 +19,14 @@ impl Metric {
     }
 }
 
+/// A metric's key, name, definition and value.
+type Row = (&'static str, &'static str, &'static str, Option<f64>);
+
 /// All metrics of a set, the main ones first.
 pub fn metrics(metrics: &SetMetrics) -> Vec<Metric> {
-    let rows: Vec<(&str, &str, &str, Option<f64>)> = match metrics {
-        SetMetrics::Classes(metrics) => {
-            let (paper, macro_f1) = (metrics.paper, metrics.macro_f1);
-            let f1_of_means = "harmonic mean of macro precision and macro recall; not scikit-learn's";
-            let accuracy = "mean over classes of (TP + TN) / all; far above top-1 by its making";
-            vec![
-                ("top1", "top-1", "accuracy_score", Some(metrics.top1)),
-                ("macro_f1", "macro F1", "f1_score(average=\"macro\")", Some(macro_f1)),
-                (
-                    "precision",
-                    "macro precision",
-                    "precision_score(average=\"macro\")",
-                    Some(paper.precision),
-                ),
-                (
-                    "recall",
-                    "macro recall",
-                    "recall_score(average=\"macro\")",
-                    Some(paper.recall),
-                ),
-                ("f1", "F1 of the means", f1_of_means, Some(paper.f1)),
-                ("accuracy", "one-vs-rest accuracy", accuracy, Some(paper.accuracy)),
-                (
-                    "loss",
-                    "loss",
-                    "log_loss: mean cross-entropy, in nats",
-                    Some(metrics.loss),
-                ),
-            ]
-        }
-        SetMetrics::Tags(metrics) => {
-            let subset = "accuracy_score: all tags of a track are right";
-            vec![
-                (
-                    "auc_roc",
-                    "mean AUC-ROC",
-                    "roc_auc_score(average=\"macro\")",
-                    metrics.auc_roc,
-                ),
-                (
-                    "auc_pr",
-                    "mean AUC-PR",
-                    "average_precision_score(average=\"macro\")",
-                    metrics.auc_pr,
-                ),
-                (
-                    "macro_f1",
-                    "macro F1",
-                    "f1_score(average=\"macro\")",
-                    Some(metrics.macro_f1),
-                ),
-                (
-                    "precision",
-                    "macro precision",
-                    "precision_score(average=\"macro\")",
-                    Some(metrics.precision),
-                ),
-                (
-                    "recall",
-                    "macro recall",
-                    "recall_score(average=\"macro\")",
-                    Some(metrics.recall),
-                ),
-                (
-                    "accuracy",
-                    "accuracy of the tags",
-                    "1 − hamming_loss",
-                    Some(metrics.accuracy),
-                ),
-                (
-                    "subset_accuracy",
-                    "subset accuracy",
-                    subset,
-                    Some(metrics.subset_accuracy),
-                ),
-                (
-                    "loss",
-                    "loss",
-                    "mean binary cross-entropy of a tag, in nats",
-                    Some(metrics.loss),
-                ),
-            ]
-        }
+    let rows = match metrics {
+        SetMetrics::Classes(metrics) => of_classes(metrics).to_vec(),
+        SetMetrics::Tags(metrics) => of_tags(metrics).to_vec(),
     };
     let metric = |(key, name, definition, value)| Metric {
         key,
@@ -113,6 +36,51 @@ pub fn metrics(metrics: &SetMetrics) -> Vec<Metric> {
     };
     rows.into_iter().map(metric).collect()
 }
+
+fn of_classes(metrics: &ClassificationMetrics) -> [Row; 7] {
+    let paper = metrics.paper;
+    let precision = "precision_score(average=\"macro\")";
+    let recall = "recall_score(average=\"macro\")";
+    let f1_of_means = "harmonic mean of macro precision and macro recall; not scikit-learn's";
+    let accuracy = "mean over classes of (TP + TN) / all; far above top-1 by its making";
+    let loss = "log_loss: mean cross-entropy, in nats";
+    [
+        ("top1", "top-1", "accuracy_score", Some(metrics.top1)),
+        ("macro_f1", "macro F1", MACRO_F1, Some(metrics.macro_f1)),
+        ("precision", "macro precision", precision, Some(paper.precision)),
+        ("recall", "macro recall", recall, Some(paper.recall)),
+        ("f1", "F1 of the means", f1_of_means, Some(paper.f1)),
+        ("accuracy", "one-vs-rest accuracy", accuracy, Some(paper.accuracy)),
+        ("loss", "loss", loss, Some(metrics.loss)),
+    ]
+}
+
+fn of_tags(metrics: &MultiLabelMetrics) -> [Row; 8] {
+    let auc_roc = "roc_auc_score(average=\"macro\")";
+    let auc_pr = "average_precision_score(average=\"macro\")";
+    let precision = "precision_score(average=\"macro\")";
+    let recall = "recall_score(average=\"macro\")";
+    let subset = "accuracy_score: all tags of a track are right";
+    let loss = "mean binary cross-entropy of a tag, in nats";
+    let hamming = "1 − hamming_loss";
+    [
+        ("auc_roc", "mean AUC-ROC", auc_roc, metrics.auc_roc),
+        ("auc_pr", "mean AUC-PR", auc_pr, metrics.auc_pr),
+        ("macro_f1", "macro F1", MACRO_F1, Some(metrics.macro_f1)),
+        ("precision", "macro precision", precision, Some(metrics.precision)),
+        ("recall", "macro recall", recall, Some(metrics.recall)),
+        ("accuracy", "accuracy of the tags", hamming, Some(metrics.accuracy)),
+        (
+            "subset_accuracy",
+            "subset accuracy",
+            subset,
+            Some(metrics.subset_accuracy),
+        ),
+        ("loss", "loss", loss, Some(metrics.loss)),
+    ]
+}
+
+const MACRO_F1: &str = "f1_score(average=\"macro\")";
 
 /// Tracks or frames that were evaluated.
 pub fn samples(metrics: &SetMetrics) -> usize {
