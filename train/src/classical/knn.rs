@@ -3,8 +3,8 @@
 //! Neighbours are found by comparing with every training vector. At the hundred and more dimensions of these vectors
 //! trees prune next to nothing, and 1,600 queries among 6,400 vectors of 140 values are 1.4 billion multiplications.
 
-use super::training_set::{ClassicalError, check_training};
-use crate::frontend::check_vectors;
+use super::training_set::TrainingSet;
+use crate::frontend::{VectorError, check_vectors};
 use rayon::prelude::*;
 
 /// Squares added up side by side, so that they become vectors.
@@ -24,36 +24,31 @@ pub struct KNearest {
 type Neighbour = (f32, usize);
 
 impl KNearest {
-    /// Keeps `vectors`, `[n, dimension]` row by row, and `labels`, each below `classes`. The nearest `k` will vote.
+    /// Keeps the training vectors, of which the nearest `k` will vote.
     ///
     /// # Errors
-    /// Where these do not fit together, a value is not finite, or `k` is not between 1 and n.
-    pub fn fit(
-        vectors: &[f32],
-        dimension: usize,
-        labels: &[usize],
-        classes: usize,
-        k: usize,
-    ) -> Result<Self, ClassicalError> {
-        check_training(vectors, dimension, labels, classes)?;
-        if k == 0 || k > labels.len() {
-            return Err(ClassicalError::Neighbours {
-                k,
-                vectors: labels.len(),
-            });
-        }
+    /// Where vectors are not whole rows or a value is not finite.
+    ///
+    /// # Panics
+    /// When `k` is not between 1 and the number of vectors.
+    pub fn fit(set: &TrainingSet<'_>, k: usize) -> Result<Self, VectorError> {
+        set.check()?;
+        assert!(
+            (1..=set.labels.len()).contains(&k),
+            "as many neighbours as there are vectors at most"
+        );
         Ok(Self {
-            vectors: vectors.to_vec(),
-            dimension,
-            labels: labels.to_vec(),
-            classes,
+            vectors: set.vectors.to_vec(),
+            dimension: set.dimension,
+            labels: set.labels.to_vec(),
+            classes: set.classes,
             k,
         })
     }
 
     /// For each of `vectors`, `[n, dimension]` row by row, the share of the `k` nearest training vectors by Euclidean distance
     /// that each class has, `[n, classes]` row by row. Of vectors at the same distance the earlier one is nearer.
-    pub fn scores(&self, vectors: &[f32]) -> Result<Vec<f32>, ClassicalError> {
+    pub fn scores(&self, vectors: &[f32]) -> Result<Vec<f32>, VectorError> {
         check_vectors(vectors, self.dimension)?;
         let rows = vectors.par_chunks_exact(self.dimension);
         let scores = rows.map_init(
@@ -99,9 +94,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn fit(vectors: &[f32], dimension: usize, labels: &[usize], classes: usize, k: usize) -> KNearest {
+        let set = TrainingSet {
+            vectors,
+            dimension,
+            labels,
+            classes,
+        };
+        KNearest::fit(&set, k).unwrap()
+    }
+
     #[test]
     fn scores_are_shares_of_votes_and_the_earlier_of_equally_near_vectors_counts() {
-        let knn = |k| KNearest::fit(&[0.0, 1.0, 2.0, 10.0, 11.0], 1, &[0, 1, 1, 2, 2], 4, k).unwrap();
+        let knn = |k| fit(&[0.0, 1.0, 2.0, 10.0, 11.0], 1, &[0, 1, 1, 2, 2], 4, k);
         assert_eq!(knn(4).scores(&[9.0]), Ok(vec![0.0, 0.5, 0.5, 0.0]));
         // 0 and 1 are equally far from 0.5.
         assert_eq!(knn(1).scores(&[0.5]), Ok(vec![1.0, 0.0, 0.0, 0.0]));
@@ -110,11 +115,7 @@ mod tests {
 
     #[test]
     fn vectors_that_do_not_fit_are_an_error() {
-        let fit = |k| KNearest::fit(&[1.0, 2.0], 1, &[0, 1], 2, k);
-        for k in [0, 3] {
-            assert_eq!(fit(k).unwrap_err(), ClassicalError::Neighbours { k, vectors: 2 });
-        }
-        let knn = KNearest::fit(&[1.0, 2.0, 3.0, 4.0], 2, &[0, 1], 2, 1).unwrap();
+        let knn = fit(&[1.0, 2.0, 3.0, 4.0], 2, &[0, 1], 2, 1);
         assert!(knn.scores(&[1.0; 3]).is_err() && knn.scores(&[1.0, f32::NAN]).is_err());
         // Squares beyond f32 are infinitely far, and do not panic.
         assert_eq!(knn.scores(&[f32::MAX, f32::MIN]), Ok(vec![1.0, 0.0]));
@@ -133,7 +134,7 @@ mod tests {
             let vectors = &vectors[..vectors.len() / dimension * dimension];
             let labels: Vec<usize> = (0..vectors.len() / dimension).map(|at| at % 3).collect();
             prop_assume!(k <= labels.len());
-            let knn = KNearest::fit(vectors, dimension, &labels, 3, k).unwrap();
+            let knn = fit(vectors, dimension, &labels, 3, k);
             let distance = |at: usize| -> i64 {
                 let other = &vectors[at * dimension..][..dimension];
                 query.iter().zip(other).map(|(a, b)| ((a - b) as i64).pow(2)).sum()

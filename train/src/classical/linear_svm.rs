@@ -4,8 +4,8 @@
 //! Keerthi and Sundararajan (2008), Algorithm 3, with its shrinking. Each vector has a 1 appended, whose weight is the
 //! bias; it is thus held small like the others.
 
-use super::training_set::{ClassicalError, check_training};
-use crate::frontend::check_vectors;
+use super::training_set::TrainingSet;
+use crate::frontend::{VectorError, check_vectors};
 use pulp::Arch;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -49,19 +49,18 @@ pub struct LinearSvm {
 }
 
 impl LinearSvm {
-    /// Trains with `vectors`, `[n, dimension]` row by row, and their `labels`, each below `classes`. The same data and
-    /// settings give the same weights, whatever the number of threads.
+    /// Trains. The same data and settings give the same weights, whatever the number of threads.
     ///
     /// # Errors
-    /// Where these do not fit together, or a value is not finite.
-    pub fn fit(
-        vectors: &[f32],
-        dimension: usize,
-        labels: &[usize],
-        classes: usize,
-        config: &SvmConfig,
-    ) -> Result<Self, ClassicalError> {
-        check_training(vectors, dimension, labels, classes)?;
+    /// Where vectors are not whole rows or a value is not finite.
+    pub fn fit(set: &TrainingSet<'_>, config: &SvmConfig) -> Result<Self, VectorError> {
+        set.check()?;
+        let TrainingSet {
+            vectors,
+            dimension,
+            labels,
+            classes,
+        } = *set;
         let arch = Arch::new();
         let fit = |class| {
             let is_positive = |row: usize| labels[row] == class;
@@ -82,9 +81,9 @@ impl LinearSvm {
         })
     }
 
-    /// How far each of `vectors`, `[n, dimension]` row by row, lies on each class's side: `w·x + bias`, `[n, classes]`
-    /// row by row; scikit-learn's `decision_function`, but for two classes, of which it has the second alone.
-    pub fn scores(&self, vectors: &[f32]) -> Result<Vec<f32>, ClassicalError> {
+    /// How far each of `vectors`, `[n, dimension]` row by row, is on each class's side: `w·x + bias`, `[n, classes]`
+    /// row by row. It is scikit-learn's `decision_function`, which for two classes has only the second.
+    pub fn scores(&self, vectors: &[f32]) -> Result<Vec<f32>, VectorError> {
         check_vectors(vectors, self.dimension)?;
         let planes = || self.weights.chunks_exact(self.dimension + 1);
         let rows = vectors.chunks_exact(self.dimension);
@@ -208,9 +207,19 @@ mod tests {
         ((0..ROWS * DIMENSION).map(value).collect(), labels)
     }
 
+    fn train(vectors: &[f32], dimension: usize, labels: &[usize], classes: usize, config: SvmConfig) -> LinearSvm {
+        let set = TrainingSet {
+            vectors,
+            dimension,
+            labels,
+            classes,
+        };
+        LinearSvm::fit(&set, &config).unwrap()
+    }
+
     fn fit(config: SvmConfig) -> LinearSvm {
         let (vectors, labels) = training_set();
-        LinearSvm::fit(&vectors, DIMENSION, &labels, 3, &config).unwrap()
+        train(&vectors, DIMENSION, &labels, 3, config)
     }
 
     /// Near enough to the optimum that two solvers agree to nine decimals.
@@ -321,7 +330,7 @@ mod tests {
     fn separate_classes_are_told_apart() {
         let vectors = [0.0, 0.0, 0.5, 0.0, 9.0, 0.0, 9.5, 0.0, 0.0, 9.0, 0.5, 9.5];
         let labels = [0, 0, 1, 1, 3, 3];
-        let svm = LinearSvm::fit(&vectors, 2, &labels, 4, &SvmConfig::default()).unwrap();
+        let svm = train(&vectors, 2, &labels, 4, SvmConfig::default());
         // Class 2 has no vector: it is everywhere below.
         for (scores, label) in svm.scores(&vectors).unwrap().chunks_exact(4).zip(labels) {
             assert!(
@@ -341,7 +350,7 @@ mod tests {
         ) {
             let vectors: Vec<f32> = values.iter().flat_map(|&(x, y, _)| [x, y]).collect();
             let labels: Vec<usize> = values.iter().map(|&(.., label)| usize::from(label)).collect();
-            let svm = LinearSvm::fit(&vectors, 2, &labels, 2, &exact(c)).unwrap();
+            let svm = train(&vectors, 2, &labels, 2, exact(c));
             prop_assert!(svm.converged);
             for (class, weights) in svm.weights.chunks_exact(3).enumerate() {
                 let cost = |weights: &[f64]| -> f64 {

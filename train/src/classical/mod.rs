@@ -13,4 +13,4 @@ mod training_set;
 
 pub use knn::KNearest;
 pub use linear_svm::{LinearSvm, SvmConfig};
-pub use training_set::ClassicalError;
+pub use training_set::TrainingSet;

@@ -50,7 +50,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
         thresholds: thresholds.as_deref(),
         top: args.top.get(),
     };
-    // What there is is shown, whatever went wrong.
+    // The results that exist are shown even if something failed.
     let mut problems: Vec<String> = ended.err().map(|error| format!("{error:#}")).into_iter().collect();
     let mut text = answers.table();
     let mut written = Value::Null;

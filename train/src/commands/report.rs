@@ -66,7 +66,7 @@ fn not_written(page: &Path, error: &anyhow::Error) -> String {
     format!("{} was not written: {error:#}", page.display())
 }
 
-/// The directory and settings of a run, its data set being where it lies now.
+/// The directory and settings of a run, with the data set's current place.
 fn open(args: &ReportArgs, run: &Path) -> anyhow::Result<(RunDirectory, RunConfig)> {
     let (directory, mut config) = RunDirectory::open(run)?;
     if let Some(moved) = &args.data {
@@ -120,7 +120,7 @@ fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<Stri
         entries.extend(entry);
         notes.extend(note);
     }
-    // Figures of two sets cannot stand beside each other.
+    // Metrics of two sets are not compared.
     if entries.iter().any(|entry| entry.set == Set::Val) {
         for entry in entries.iter_mut().filter(|entry| entry.set != Set::Val) {
             *entry = read_set(&entry.path, Set::Val, args.data.as_deref())?.with_context(|| {

@@ -9,6 +9,7 @@ use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::process::memory::{self, shuffle_window};
 use crate::process::stop::{StopSignals, Stopped};
+use crate::run::directory::RunDirectory;
 use crate::settings::Settings;
 use crate::settings::device::DeviceChoice;
 use crate::sweep::child::{Program, threads_of_each};
@@ -22,7 +23,7 @@ use crate::sweep::{Specification, Sweep};
 use anyhow::{Context, bail};
 use serde_json::json;
 
-/// Tries settings, or goes on with it.
+/// Tries settings, or continues a sweep.
 pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choices = DeviceChoice::parse_list(&args.devices).map_err(UsageError::Device)?;
     choices.iter().try_for_each(|choice| choice.check_built_in())?;
@@ -32,7 +33,7 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
     let signals = StopSignals::listen().context("could not listen for signals")?;
     let stop = || signals.received();
     let directory = SweepDirectory::new(&args.sweep);
-    // It may be gone on with from another directory.
+    // It may be continued from another directory.
     let begun = directory.specification()?.map(Specification::absolute).transpose();
     let begun = begun.context(NOT_ABSOLUTE)?;
     let asked = asked_for(&args)?.absolute().context(NOT_ABSOLUTE)?;
@@ -42,7 +43,7 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
         None if args.resume => {
             bail!("{root} holds no sweep: it has no {SPECIFICATION_FILE}; begin one without --resume")
         }
-        None if directory.is_run() => bail!("{root} holds a run; name another directory for the sweep"),
+        None if RunDirectory::is_at(&args.sweep) => bail!("{root} holds a run; name another directory for the sweep"),
         None => asked,
     };
     let mut of_sweep = trials(&specification).map_err(UsageError::Sweep)?;

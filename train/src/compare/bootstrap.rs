@@ -32,7 +32,7 @@ const TIE: f64 = 1e-12;
 /// A lower and an upper end.
 pub(super) type Interval = [f64; 2];
 
-/// What is drawn, in the place of a stream's track: tracks, or the networks of the first or the second side.
+/// A stream's `track` number: streams for drawing tracks, and networks of the first and of the second side.
 const TRACKS: u64 = 0;
 const FIRST: u64 = 1;
 const SECOND: u64 = 2;

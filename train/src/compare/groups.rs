@@ -1,4 +1,4 @@
-//! What is drawn as one in resampling. Tracks of an artist sound alike, so a model is right or wrong about them together;
+//! Groups of tracks that resampling draws together. Tracks of an artist sound alike, so a model is right or wrong about them together;
 //! drawing them one by one would take them for more evidence than they are.
 
 use rand::{Rng, RngExt};

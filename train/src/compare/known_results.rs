@@ -5,7 +5,7 @@ use shared::dataset::SourceRecord;
 
 const MANIFESTS: [&str; 1] = [include_str!("../../../data-manifests/fma_small.toml")];
 
-/// What is read of a manifest here.
+/// The fields of a manifest that are used here.
 #[derive(Deserialize)]
 struct Manifest {
     name: String,
@@ -21,7 +21,7 @@ pub(super) struct FromScratch {
     pub leaked_above: f64,
 }
 
-/// What is known of a data set; nothing of one that is only laid out like a well-known one, or is a part of it.
+/// The known results of a data set; `None` for one that is only laid out like a well-known one, or is a part of it.
 pub(super) fn from_scratch(source: &SourceRecord) -> Option<FromScratch> {
     let name = source
         .preset

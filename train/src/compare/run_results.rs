@@ -1,4 +1,4 @@
-//! What one run says of a set: its metrics and predictions, which must agree.
+//! The results of one run on a set: metrics and predictions, which must agree.
 
 use super::predicted_set::PredictedSet;
 use crate::metrics::{SetMetrics, SetReport};
@@ -26,7 +26,7 @@ pub(super) struct RunResults {
     pub predictions: Predictions,
     /// Epochs whose weights were evaluated on the test set so far.
     pub tested_epochs: usize,
-    /// Whether training goes on.
+    /// Whether training has not ended.
     pub unfinished: bool,
 }
 

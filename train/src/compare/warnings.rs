@@ -27,7 +27,7 @@ pub struct Warning {
     pub sentence: String,
 }
 
-/// What is known of a run, or a set of runs, on one set.
+/// The facts about a run, or a set of runs, that warnings depend on.
 #[derive(Clone, Debug)]
 pub(super) struct Facts<'a> {
     pub set: Set,

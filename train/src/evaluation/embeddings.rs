@@ -4,7 +4,7 @@
 //! A model and a set enter; a table of features leaves, and how a k-nearest-neighbour classifier or a linear SVM on top
 //! of it does, clip by clip and track by track.
 
-use crate::classical::{ClassicalError, KNearest, LinearSvm, SvmConfig};
+use crate::classical::{KNearest, LinearSvm, SvmConfig, TrainingSet};
 use crate::data::run_data::RunData;
 use crate::evaluation::evaluate::infer;
 use crate::frontend::{Normalize, VectorError};
@@ -134,16 +134,6 @@ pub struct TopFigures {
     pub clips: ClassificationMetrics,
 }
 
-/// Features that cannot be classified.
-#[derive(Debug, thiserror::Error)]
-pub enum TopError {
-    #[error(transparent)]
-    Vectors(#[from] VectorError),
-    /// They cannot be learned from.
-    #[error(transparent)]
-    Classifier(#[from] ClassicalError),
-}
-
 /// Learns from the features of one set and is judged on those of another. Features are standardized with the first
 /// set's mean and deviation. The data set has one class a track.
 pub fn classify(
@@ -152,11 +142,11 @@ pub fn classify(
     data: &RunData,
     train: &FeatureTable,
     judged: &FeatureTable,
-) -> Result<TopFigures, TopError> {
+) -> Result<TopFigures, VectorError> {
     let dimension = train.dimension();
     let outputs = data.dataset.classes().len();
     let scaler = Normalize::ZScore.fit(&train.values, dimension)?;
-    let standardized = |table: &FeatureTable| -> Result<Vec<f32>, TopError> {
+    let standardized = |table: &FeatureTable| -> Result<Vec<f32>, VectorError> {
         let mut values = table.values.clone();
         scaler.apply(&mut values)?;
         Ok(values)
@@ -164,14 +154,15 @@ pub fn classify(
     let class = |clip: &Excerpt| data.dataset.class(clip.position).unwrap_or(0);
     let labels: Vec<usize> = train.clips.iter().map(class).collect();
     let (vectors, judged_vectors) = (standardized(train)?, standardized(judged)?);
+    let set = TrainingSet {
+        vectors: &vectors,
+        dimension,
+        labels: &labels,
+        classes: outputs,
+    };
     let scores = match classifier {
-        TopClassifier::Knn => {
-            let neighbours = neighbours.min(labels.len());
-            KNearest::fit(&vectors, dimension, &labels, outputs, neighbours)?.scores(&judged_vectors)?
-        }
-        TopClassifier::Svm => {
-            LinearSvm::fit(&vectors, dimension, &labels, outputs, &SvmConfig::default())?.scores(&judged_vectors)?
-        }
+        TopClassifier::Knn => KNearest::fit(&set, neighbours.min(labels.len()))?.scores(&judged_vectors)?,
+        TopClassifier::Svm => LinearSvm::fit(&set, &SvmConfig::default())?.scores(&judged_vectors)?,
     };
     let (mut clips, mut tracks) = (ConfusionMatrix::new(outputs), ConfusionMatrix::new(outputs));
     let rows = judged.clips.iter().zip(scores.chunks_exact(outputs));

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Batches that may lie ready, so that the device need not wait while each thread is in the middle of a file.
+/// Batches that may be ready, so the device need not wait while each thread is in the middle of a file.
 const BATCHES_READY: usize = 2;
 
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use toml::Value;
 
-/// What is the same for all trials, or they could not be compared.
+/// Settings that must be the same for all trials.
 const NOT_VARIED: [(&str, &str); 2] = [
     ("data", "metrics of different tracks cannot be compared"),
     ("monitor", "trials are ranked by it"),

@@ -2,14 +2,14 @@
 
 use super::record::TrialRecord;
 use super::specification::Specification;
-use crate::run::directory::{CONFIG_FILE, RunError, lock_directory};
+use crate::run::directory::{RunError, lock_directory};
 use serde::de::DeserializeOwned;
 use shared::runtime::atomic_file;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What is swept. Its presence makes a directory a sweep's.
+/// The specification. A directory that has it is a sweep's.
 pub const SPECIFICATION_FILE: &str = "sweep.toml";
 /// A row per trial.
 pub const TABLE_FILE: &str = "sweep.csv";
@@ -40,11 +40,6 @@ impl SweepDirectory {
         let removed = atomic_file::remove_temporaries(&trials);
         removed.map_err(|source| RunError::Io { path: trials, source })?;
         Ok(lock)
-    }
-
-    /// Whether it holds a run and no sweep.
-    pub fn is_run(&self) -> bool {
-        self.root.join(CONFIG_FILE).exists()
     }
 
     /// What the sweep was begun with; none of a new one.
@@ -142,7 +137,7 @@ mod tests {
     fn saved_files_are_read_back_and_damaged_ones_named() {
         let root = tempfile::tempdir().unwrap();
         let directory = SweepDirectory::new(&root.path().join("sweep"));
-        assert!(directory.specification().unwrap().is_none() && !directory.is_run());
+        assert!(directory.specification().unwrap().is_none());
         let lock = directory.lock().unwrap();
         assert!(matches!(directory.lock(), Err(RunError::Busy { .. })));
         drop(lock);

@@ -233,7 +233,7 @@ mod tests {
             jobs(&schedule, &records(&[&[] as &[f64]; 5])),
             [0, 1, 2, 3, 4].map(|trial| (trial, 0, 2))
         );
-        // One is missing, so nobody goes on yet.
+        // One is missing, so the next rung has not begun.
         let some = records(&[&[3.0], &[1.0], &[], &[2.0], &[2.0]]);
         assert_eq!(jobs(&schedule, &some), [(2, 0, 2)]);
         assert_eq!(schedule.states(&some), [Due; 5]);

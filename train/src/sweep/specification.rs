@@ -20,7 +20,7 @@ pub struct Specification {
     /// How many draws of the ranges are tried.
     #[serde(default)]
     pub random: Option<NonZeroUsize>,
-    /// Of how many trials one goes on after each rung of successive halving; none where every trial is trained to its end.
+    /// After each rung of successive halving one of so many trials continues; none where every trial is trained to its end.
     #[serde(default)]
     pub halving: Option<usize>,
     /// Settings of which every value is tried.
