@@ -70,9 +70,7 @@ fn draw_networks(networks: usize, side: u64, number: u64) -> Vec<u32> {
 /// The intervals of both metrics, means over the networks; `None` where there are fewer than two groups, whose resamples would
 /// all be the same, or a metric is undefined in some resamples.
 pub(super) fn intervals(set: &PredictedSet, groups: &Groups, resamples: u64) -> [Option<Interval>; 2] {
-    if groups.len() < 2 {
-        return [None; 2];
-    }
+    let resamples = if groups.len() < 2 { 0 } else { resamples };
     let metrics = resampled(FIRST, set, groups, resamples);
     [0, 1].map(|at| interval(metrics.iter().map(|pair| pair[at]).collect()))
 }
@@ -82,40 +80,49 @@ pub(super) fn intervals(set: &PredictedSet, groups: &Groups, resamples: u64) -> 
 pub(super) struct Difference {
     /// The second side's metric less the first's; of several networks, of their means.
     pub difference: f64,
-    pub interval: Interval,
+    /// `None` where [`intervals`] has none.
+    pub interval: Option<Interval>,
     /// Twice the share of resamples in which the difference has the rarer sign or is 0, at most 1: the level at which the
-    /// interval would touch 0 (Efron and Tibshirani, section 15.4). Counted with the difference itself, so never 0.
-    pub p: f64,
+    /// interval would touch 0 (Efron and Tibshirani, section 15.4). Counted with the difference itself, so never 0. `None`
+    /// without an interval.
+    pub p: Option<f64>,
 }
 
-/// Of both metrics the difference, both sides being resampled with the same tracks, and each with its own networks.
+/// Of both metrics the difference, both sides being resampled with the same tracks, and each with its own networks. `None`
+/// where a metric is undefined.
 pub(super) fn differences(
     first: &PredictedSet,
     second: &PredictedSet,
     groups: &Groups,
     resamples: u64,
 ) -> [Option<Difference>; 2] {
-    if groups.len() < 2 {
-        return [None; 2];
-    }
-    let mean = |set: &PredictedSet, at: usize| {
-        let metrics = set.plain_metrics();
-        metrics.iter().map(|pair| pair[at]).sum::<f64>() / metrics.len() as f64
-    };
+    let resamples = if groups.len() < 2 { 0 } else { resamples };
     let a = resampled(FIRST, first, groups, resamples);
     let b = resampled(SECOND, second, groups, resamples);
+    let means = [first, second].map(mean_metrics);
     [0, 1].map(|at| {
-        let differences: Vec<f64> = a.iter().zip(&b).map(|(a, b)| b[at] - a[at]).collect();
-        let share = |count: usize| (count + 1) as f64 / (differences.len() + 1) as f64;
-        let not_above = differences.iter().filter(|difference| **difference <= TIE).count();
-        let not_below = differences.iter().filter(|difference| **difference >= -TIE).count();
-        let p = (2.0 * share(not_above.min(not_below))).min(1.0);
-        interval(differences).map(|interval| Difference {
-            difference: mean(second, at) - mean(first, at),
+        let difference = means[1][at] - means[0][at];
+        let resampled: Vec<f64> = a.iter().zip(&b).map(|(a, b)| b[at] - a[at]).collect();
+        let p = p_value(&resampled);
+        let interval = interval(resampled);
+        (!difference.is_nan()).then_some(Difference {
+            difference,
+            p: interval.map(|_| p),
             interval,
-            p,
         })
     })
+}
+
+fn mean_metrics(set: &PredictedSet) -> Pair {
+    let metrics = set.plain_metrics();
+    [0, 1].map(|at| metrics.iter().map(|pair| pair[at]).sum::<f64>() / metrics.len() as f64)
+}
+
+fn p_value(differences: &[f64]) -> f64 {
+    let share = |count: usize| (count + 1) as f64 / (differences.len() + 1) as f64;
+    let not_above = differences.iter().filter(|difference| **difference <= TIE).count();
+    let not_below = differences.iter().filter(|difference| **difference >= -TIE).count();
+    (2.0 * share(not_above.min(not_below))).min(1.0)
 }
 
 fn interval(mut values: Vec<f64>) -> Option<Interval> {

@@ -54,13 +54,16 @@ impl Comparison {
         for (entry, differences) in self.others() {
             let Ok(differences) = differences else { continue };
             for (metric, difference) in entry.metrics.iter().zip(differences) {
-                let Some(difference) = difference else { continue };
+                let Some((difference, p_value)) = difference.and_then(|difference| Some((difference, difference.p?)))
+                else {
+                    continue;
+                };
                 tests.push(PairedTest {
                     figure: metric.name.into(),
                     runs: [&self.entries[0], entry].map(|entry| entry.path.display().to_string()),
                     difference: difference.difference,
-                    interval: Some(difference.interval),
-                    p_value: difference.p,
+                    interval: difference.interval,
+                    p_value,
                     method: self.test(),
                 });
             }

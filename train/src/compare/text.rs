@@ -111,12 +111,13 @@ fn differences(comparison: &Comparison) -> String {
             Ok(differences) => {
                 for (metric, difference) in entry.metrics.iter().zip(differences) {
                     let Some(difference) = difference else { continue };
-                    let [low, high] = difference.interval;
+                    let interval = difference.interval;
+                    let interval = interval.map_or("".into(), |[low, high]| format!(" [{low:+.3}, {high:+.3}]"));
                     rows.push(vec![
                         path.to_string(),
                         metric.name.to_owned(),
-                        format!("{:+.3} [{low:+.3}, {high:+.3}]", difference.difference),
-                        p_value(difference.p),
+                        format!("{:+.3}{interval}", difference.difference),
+                        difference.p.map_or("-".into(), p_value),
                     ]);
                 }
             }
