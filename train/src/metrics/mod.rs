@@ -10,9 +10,7 @@ mod tally;
 
 pub use classification::{ClassMetrics, ClassificationMetrics};
 pub use confusion::ConfusionMatrix;
-#[cfg(test)]
-pub use multilabel::MultiLabelMetrics;
-pub use multilabel::{TagMetrics, mean};
+pub use multilabel::{MultiLabelMetrics, TagMetrics, mean};
 pub use ranking::{PrecisionRecallCurve, Ranking, RankingError, RocCurve, SortedScores, rankings};
 pub use set_metrics::{Figures, SetMetrics, SetReport};
 pub use tally::{Tally, first_highest};
