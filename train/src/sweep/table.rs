@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::cmp::Ordering;
 
 /// All trials and their results.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Results<'a> {
     pub trials: &'a [Trial],
     pub records: &'a [TrialRecord],
