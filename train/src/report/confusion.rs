@@ -22,7 +22,7 @@ pub fn chart(matrix: &ConfusionMatrix, names: &[String], set: &str) -> Chart {
         HeatCell {
             shade: Some(share),
             text: if written { count.to_string() } else { String::new() },
-            note: if written && total > 0 {
+            note: if written && count > 0 {
                 format!("{:.0} %", 100.0 * share)
             } else {
                 String::new()
