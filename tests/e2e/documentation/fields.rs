@@ -34,7 +34,7 @@ const FILES: [(&str, &str); 21] = [
 /// Columns of codes, and the page that explains each code.
 const CODES: [(&str, &str, &str); 2] = [
     ("fma/rejected.csv", "reason", "docs/reference/rejected.md"),
-    ("scoreboard.csv", "marks", "docs/reference/train.md"),
+    ("scoreboard.csv", "warnings", "docs/reference/train.md"),
 ];
 
 /// Checks every one of these files that `clone` has. Returns those that it has.
