@@ -7,17 +7,17 @@
 mod cache;
 pub mod device;
 mod invalid;
+mod list;
 #[cfg(test)]
 mod page;
 pub mod precision;
 mod run_config;
-mod settings;
 mod template;
 
 pub use cache::Cache;
 pub use invalid::{InvalidSetting, invalid};
+pub use list::{LARGEST_INTEGER, RunConfig, Settings};
 pub use run_config::MOST_THREADS;
-pub use settings::{LARGEST_INTEGER, RunConfig, Settings};
 pub use template::template;
 
 #[cfg(test)]
