@@ -4,23 +4,23 @@
 
 #![forbid(unsafe_code)]
 
-/// Where tracks come from: FMA, GTZAN, MagnaTagATune, folders.
+// Where tracks come from: FMA, GTZAN, MagnaTagATune, folders.
 pub mod source;
-/// From tracks to shards, tables and the index.
+// From tracks to shards, tables and the index.
 pub mod build;
-/// Which tracks are trained on, and which are validated and tested on.
+// Which tracks are trained on, and which are validated and tested on.
 mod split;
-/// Parts of a build become one data set.
+// Parts of a build become one data set.
 mod merge;
-/// A data set gets tracks or features.
+// A data set gets tracks or features.
 mod extend;
-/// Whether a data set is what its index says, and what can be mended.
+// Whether a data set is what its index says, and what can be mended.
 mod verify;
-/// What a data set holds, for people.
+// What a data set holds, for people.
 mod inspect;
-/// The command line: what was typed, and progress.
+// The command line: what was typed, and progress.
 pub mod cli;
-/// What each command does and shows.
+// What each command does and shows.
 pub mod commands;
 
 #[cfg(test)]

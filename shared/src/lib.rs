@@ -6,21 +6,21 @@
 
 #![warn(missing_docs)]
 
-/// Random streams, atomic files, guarded calls, the log, the end of a command.
+// Random streams, atomic files, guarded calls, the log, the end of a command.
 #[forbid(unsafe_code)]
 pub mod runtime;
 // `s!` of ndarray, which the mel spectrogram and the PSD use, allows itself what `forbid` would not allow it.
-/// Samples in, numbers out.
+// Samples in, numbers out.
 pub mod dsp;
-/// Which tracks are the same recording.
+// Which tracks are the same recording.
 #[forbid(unsafe_code)]
 pub mod recordings;
 // The memory map is in `dataset::shard`.
-/// The contract: index, tables, shards, splits, statistics.
+// The contract: index, tables, shards, splits, statistics.
 pub mod dataset;
-/// One kit for everything that people look at: pages, tables, charts.
+// One kit for everything that people look at: pages, tables, charts.
 #[forbid(unsafe_code)]
 pub mod page;
-/// A file in, a mono waveform out.
+// A file in, a mono waveform out.
 #[forbid(unsafe_code)]
 pub mod audio;

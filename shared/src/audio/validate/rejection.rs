@@ -34,7 +34,7 @@ pub enum Rejection {
         expected: u64,
         /// The first as a share of the second.
         share: f64,
-        /// [`ValidateConfig::min_decoded_share`].
+        /// [`min_decoded_share`](super::ValidateConfig::min_decoded_share).
         minimum: f64,
     },
     /// Less than one clip.
@@ -42,13 +42,13 @@ pub enum Rejection {
     TooShort {
         /// Samples after resampling.
         samples: u64,
-        /// [`ValidateConfig::min_samples`].
+        /// [`min_samples`](super::ValidateConfig::min_samples).
         minimum: u64,
     },
     /// More than memory is set aside for.
     #[error("it has more than {maximum} samples after resampling, the most that a track may have")]
     TooLong {
-        /// [`ValidateConfig::max_samples`].
+        /// [`max_samples`](super::ValidateConfig::max_samples).
         maximum: u64,
     },
     /// No sound at all.
@@ -59,7 +59,7 @@ pub enum Rejection {
     Silent {
         /// The highest absolute sample.
         peak: u16,
-        /// [`Decoding::channels_cancel`].
+        /// `Decoding::channels_cancel`.
         channels_cancel: bool,
     },
     /// Infinities, NaN or absurdly large numbers out of the decoder.

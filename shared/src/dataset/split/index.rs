@@ -17,7 +17,7 @@ pub const FORMAT_VERSION: u32 = 1;
 pub struct SplitIndex {
     /// [`FORMAT_VERSION`].
     pub format_version: u32,
-    /// BLAKE3 of this document with this field empty. Filled in by [`Split::write`].
+    /// BLAKE3 of this document with this field empty. Filled in by [`Split::write`](super::Split::write).
     pub checksum: String,
     /// The directory's name.
     pub name: String,

@@ -145,7 +145,7 @@ impl Split {
         lists.map(|(&set, ids)| (set, ids.iter().map(row).collect())).collect()
     }
 
-    /// Writes a complete split directory. It is not the current one until [`set_current`] says so.
+    /// Writes a complete split directory. It is not the current one until [`set_current`](super::set_current) says so.
     ///
     /// `index.files` and `index.checksum` are filled in here. A directory of that name must not exist.
     pub fn write(
