@@ -6,22 +6,16 @@ use shared::page::round_step;
 /// Bars that a histogram has at most, or a few more where round edges ask for it.
 const BARS: usize = 24;
 
-/// How numbers are distributed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Distribution {
-    /// How many there are.
     pub count: usize,
-    /// The least.
     pub min: f64,
     /// The middle one; of two, their mean.
     pub median: f64,
-    /// Their mean.
     pub mean: f64,
-    /// The greatest.
     pub max: f64,
     /// `counts.len() + 1` edges of equally wide bars, at round numbers. A bar has its lower edge; the last both.
     pub edges: Vec<f64>,
-    /// Numbers in each bar.
     pub counts: Vec<usize>,
 }
 

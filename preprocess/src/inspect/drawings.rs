@@ -16,7 +16,6 @@ pub(super) type Named = (String, Chart);
 pub(super) struct Drawings {
     /// The samples of each class.
     pub samples: Vec<Named>,
-    /// Mean spectra.
     pub spectra: Vec<Named>,
     /// Tracks by their mel statistics, or why not.
     pub mel: Result<Named, String>,

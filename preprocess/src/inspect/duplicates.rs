@@ -15,7 +15,6 @@ use std::path::Path;
 /// The recordings that a data set has several tracks of.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DuplicateReport {
-    /// Kept tracks.
     pub tracks: usize,
     /// Recordings that these are of.
     pub recordings: usize,
@@ -25,7 +24,6 @@ pub struct DuplicateReport {
     pub groups: Vec<RecordingGroup>,
 }
 
-/// Tracks of one recording.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RecordingGroup {
     /// The lowest id of its tracks.
@@ -41,11 +39,9 @@ pub struct RecordingGroup {
 /// One of several tracks of a recording.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RecordingTrack {
-    /// The track.
     pub track_id: u64,
     /// Its audio file, relative to the source's audio directory.
     pub path: String,
-    /// Its labels.
     pub labels: Vec<String>,
     /// Its artist; empty if unknown.
     pub artist: String,
@@ -122,7 +118,6 @@ impl RecordingGroup {
     }
 }
 
-/// Where a track begins.
 #[derive(Clone, Copy)]
 struct Place {
     /// Steps from the beginning of the group's first track.

@@ -15,7 +15,6 @@ const PAIRS_IN_TEXT: usize = 12;
 pub struct LabelReport {
     /// Whether a track has one label or any number of them.
     pub task: Task,
-    /// Kept tracks.
     pub tracks: usize,
     /// The classes, in the order of a model's outputs.
     pub labels: Vec<String>,

@@ -19,17 +19,13 @@ use std::path::Path;
 /// What a data set holds, in numbers.
 #[derive(Clone, Debug)]
 pub struct Overview {
-    /// Its directory's name.
     pub name: String,
-    /// Its index.
     pub index: DatasetIndex,
     /// Kept tracks per class, in the order of the index. Of several labels each counts.
     pub classes: Vec<(String, usize)>,
-    /// Seconds of kept tracks.
     pub seconds: Option<Distribution>,
     /// What their files are like.
     pub files: SourceFiles,
-    /// How loud they are.
     pub levels: Levels,
     /// Kept tracks per flag.
     pub flags: BTreeMap<Flag, usize>,
@@ -74,11 +70,8 @@ pub struct Levels {
 /// Bytes of a data set's files, as its index has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Sizes {
-    /// Waveform shards.
     pub waveforms: u64,
-    /// Mel shards.
     pub mels: u64,
-    /// Per-track sums and statistics.
     pub summary: u64,
     /// The other files that the index vouches for.
     pub tables: u64,
@@ -111,7 +104,6 @@ impl Sizes {
 /// Other spectrograms of a data set's waveforms.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FeatureSetOverview {
-    /// Its directory's name.
     pub name: String,
     /// What it is like, or why nobody can use it.
     #[serde(flatten)]
@@ -122,20 +114,16 @@ pub struct FeatureSetOverview {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum FeatureSetState {
-    /// It can be used.
     Usable {
         /// How its spectrograms were made.
         features: FeatureConfig,
         /// [`FeatureConfig::fingerprint`] of them.
         fingerprint: String,
-        /// Its tracks.
         tracks: usize,
         /// Bytes of its mel shards; its waveforms are the data set's own files.
         mels: u64,
     },
-    /// It cannot.
     Unusable {
-        /// Why, as a sentence.
         problem: String,
     },
 }
@@ -173,7 +161,6 @@ impl Overview {
         })
     }
 
-    /// Hours of sound.
     pub fn hours(&self) -> f64 {
         hours(self.index.samples, self.index.features.sample_rate)
     }

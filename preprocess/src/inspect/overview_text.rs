@@ -41,6 +41,19 @@ impl fmt::Display for Overview {
             self.hours(),
             index.shards.len()
         )?;
+        self.write_tracks(out)?;
+        self.write_feature_sets(out)?;
+        self.write_splits(out)?;
+        for difference in &index.source.preset_differences {
+            write!(out, "\nwarning   {difference}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Overview {
+    /// Classes, lengths, levels, what was flagged and dropped, and sizes.
+    fn write_tracks(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let classes = self.classes.iter().map(|(class, count)| format!("{class} {count}"));
         writeln!(out, "classes   {}", list(classes))?;
         if let Some(seconds) = &self.seconds {
@@ -63,7 +76,7 @@ impl fmt::Display for Overview {
         writeln!(
             out,
             "dropped   {}{}{reasons}",
-            index.rejected,
+            self.index.rejected,
             if reasons.is_empty() { "" } else { ": " }
         )?;
         writeln!(
@@ -74,17 +87,9 @@ impl fmt::Display for Overview {
             size(self.sizes.mels),
             size(self.sizes.summary),
             size(self.sizes.tables)
-        )?;
-        self.write_feature_sets(out)?;
-        self.write_splits(out)?;
-        for difference in &index.source.preset_differences {
-            write!(out, "\nwarning   {difference}")?;
-        }
-        Ok(())
+        )
     }
-}
 
-impl Overview {
     fn write_feature_sets(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for set in &self.feature_sets {
             match &set.state {

@@ -16,7 +16,6 @@ use shared::runtime::atomic_file::{self, WriteError};
 use shared::runtime::text::{grouped, size};
 use std::path::Path;
 
-/// Writes the page.
 pub fn write(
     path: &Path,
     overview: &Overview,

@@ -13,14 +13,11 @@ const MEL: [i32; 4] = [110, 320, 960, 384];
 const BAR: [i32; 4] = [1100, 320, 20, 384];
 const PURPLE: [u8; 3] = [0x51, 0x12, 0x7c];
 
-/// A track to draw.
 #[derive(Clone, Copy, Debug)]
 pub struct TrackPicture<'a> {
-    /// Mono PCM.
     pub samples: &'a [i16],
     /// Its mel spectrogram in dB.
     pub mel: MelView<'a>,
-    /// How both were made.
     pub features: &'a FeatureConfig,
 }
 

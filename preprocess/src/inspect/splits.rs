@@ -14,7 +14,6 @@ use std::path::Path;
 /// A split of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SplitOverview {
-    /// Its name.
     pub name: String,
     /// Whether trainings that name no split take it.
     pub live: bool,
@@ -27,19 +26,13 @@ pub struct SplitOverview {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum SplitState {
-    /// It can be used.
     Usable(Box<SplitDetails>),
-    /// It cannot.
-    Unusable {
-        /// Why, as a sentence.
-        problem: String,
-    },
+    Unusable { problem: String },
 }
 
 /// What is in a split.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SplitDetails {
-    /// How tracks were divided.
     pub strategy: String,
     /// What tied tracks together, if anything did.
     pub group_by: Option<String>,
@@ -49,7 +42,6 @@ pub struct SplitDetails {
     pub seed: Option<u64>,
     /// Which fold it is, if it is one.
     pub fold: Option<Fold>,
-    /// Its three sets.
     pub sets: BTreeMap<Set, SetOverview>,
     /// Tracks of the data set that are in none of the three.
     pub left_out: usize,
@@ -62,7 +54,6 @@ pub struct SplitDetails {
 /// A set of a split.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SetOverview {
-    /// Its tracks.
     pub tracks: usize,
     /// Its tracks that have each class. All classes of the data set are named.
     pub classes: BTreeMap<String, usize>,
@@ -71,9 +62,7 @@ pub struct SetOverview {
 /// How far a set's share of a class is from that of all sets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Deviation {
-    /// The set.
     pub set: Set,
-    /// The class.
     pub class: String,
     /// Percent of the set's tracks that have the class.
     pub percent_of_set: f64,
@@ -91,18 +80,14 @@ impl Deviation {
 /// What stands in more than one set, and so lets a model recognise instead of generalise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Leaks {
-    /// Artists.
     pub artists: LeakOverview,
-    /// Albums.
     pub albums: LeakOverview,
-    /// Recordings.
     pub recordings: LeakOverview,
 }
 
 /// Things of one kind that stand in more than one set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LeakOverview {
-    /// How many there are.
     pub count: usize,
     /// Tracks that are theirs, in all sets.
     pub tracks: usize,

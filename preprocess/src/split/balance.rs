@@ -6,7 +6,6 @@ use super::groups::Group;
 /// equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Faults {
-    /// Parts without a group.
     pub(super) empty: usize,
     /// Tracks by which sizes differ from their targets by more than the tolerance, summed over the parts.
     pub(super) excess: f64,

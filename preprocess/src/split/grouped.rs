@@ -91,7 +91,6 @@ struct Search<'a, R> {
     groups: &'a [Group],
     with_class: Vec<Vec<usize>>,
     rng: R,
-    /// Steps that are left.
     steps: usize,
 }
 

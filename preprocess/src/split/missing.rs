@@ -51,7 +51,6 @@ fn list(classes: &[&str]) -> String {
     }
 }
 
-/// What was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asked {
     Ratios([f64; 3]),
@@ -184,7 +183,6 @@ fn ratio_candidates(asked: Asked) -> Vec<(String, Vec<f64>)> {
     candidates.into_iter().map(candidate).collect()
 }
 
-/// The most folds first.
 fn fold_candidates(asked: Asked) -> Vec<(String, Vec<f64>)> {
     let most = match asked {
         Asked::Ratios(_) => MOST_FOLDS,

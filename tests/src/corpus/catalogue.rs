@@ -10,11 +10,8 @@ use rand::seq::SliceRandom;
 /// The set that the collection itself puts an artist's tracks in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OfficialSplit {
-    /// For training.
     Training,
-    /// For choosing.
     Validation,
-    /// For the last word.
     Test,
 }
 
@@ -36,11 +33,8 @@ pub struct Track {
     pub id: u32,
     /// Its place among the genres.
     pub genre: usize,
-    /// The artist's number.
     pub artist_id: u32,
-    /// The artist's name.
     pub artist_name: String,
-    /// Its title.
     pub title: String,
     /// Its official set, that of its artist.
     pub split: OfficialSplit,
@@ -61,7 +55,6 @@ pub struct Track {
 }
 
 impl Track {
-    /// The genre's name.
     pub fn genre_name(&self) -> &'static str {
         GENRES[self.genre].name
     }

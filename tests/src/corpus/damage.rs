@@ -3,7 +3,6 @@
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
-/// A kind of damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Damage {
     /// No bytes at all.

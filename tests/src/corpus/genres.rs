@@ -22,9 +22,7 @@ pub struct Dice {
 pub struct Genre {
     /// Its name in FMA's table.
     pub name: &'static str,
-    /// Fills a silent mix.
     pub play: fn(&mut Dice, &mut Mix),
-    /// Its name in GTZAN.
     pub gtzan: &'static str,
     /// Tags of MagnaTagATune that all of its tracks have.
     pub always: &'static [&'static str],

@@ -28,16 +28,13 @@ use std::fs;
 use std::path::Path;
 use synth::Mix;
 
-/// Number of genres.
 pub const GENRE_COUNT: usize = GENRES.len();
 
 /// Shortest and longest track that can be asked for, in seconds.
 pub const SECONDS_RANGE: std::ops::RangeInclusive<f32> = 1.0..=600.0;
 
-/// What to make.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CorpusConfig {
-    /// Tracks of each genre.
     pub tracks_per_genre: usize,
     /// Length of most tracks, in seconds; one in eight is up to twice as long. A model's clip takes 11.9 s.
     pub seconds: f32,

@@ -2,7 +2,6 @@
 
 use rand::{Rng, RngExt};
 
-/// Steps of a bar.
 pub const BAR: usize = 16;
 
 pub const MAJOR: &[i32] = &[0, 2, 4, 5, 7, 9, 11];

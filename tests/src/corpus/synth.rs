@@ -19,16 +19,13 @@ const ROOM: [f32; 6] = [0.025_31, 0.026_94, 0.028_96, 0.030_75, 0.032_24, 0.033_
 /// One sine of a tone.
 #[derive(Clone, Copy, Debug)]
 pub struct Partial {
-    /// Frequency.
     pub hz: f32,
-    /// Amplitude at the beginning.
     pub level: f32,
     /// Time to fall by 60 dB.
     pub ring: f32,
 }
 
 impl Partial {
-    /// A sine.
     pub const fn new(hz: f32, level: f32, ring: f32) -> Self {
         Self { hz, level, ring }
     }
@@ -117,7 +114,6 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// Silence.
     pub fn silent(rate: f32, seconds: f32) -> Self {
         let frames = (seconds * rate).ceil() as usize;
         Self {
@@ -134,7 +130,6 @@ impl Mix {
         }
     }
 
-    /// Its length.
     pub fn seconds(&self) -> f32 {
         self.channels[0].len() as f32 / self.rate
     }

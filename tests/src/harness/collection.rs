@@ -155,7 +155,6 @@ impl Collection {
         self.root().join("metadata").join(table)
     }
 
-    /// A track's file.
     pub fn file(&self, track: &Track) -> PathBuf {
         self.root().join(&track.path)
     }

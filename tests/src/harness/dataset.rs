@@ -44,7 +44,6 @@ impl BuiltDataset {
         copied
     }
 
-    /// The data set's directory.
     pub fn path(&self) -> PathBuf {
         self.directory.path().join("dataset")
     }

@@ -93,7 +93,6 @@ impl LinearSvm {
     }
 }
 
-/// One class's solution.
 struct Plane {
     weights: Vec<f64>,
     converged: bool,

@@ -2,7 +2,6 @@
 
 use crate::frontend::{VectorError, check_vectors};
 
-/// Vectors of known classes.
 #[derive(Clone, Copy, Debug)]
 pub struct TrainingSet<'a> {
     /// `[n, dimension]`, row by row.

@@ -33,25 +33,14 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
     let signals = StopSignals::listen().context("could not listen for signals")?;
     let stop = || signals.received();
     let directory = SweepDirectory::new(&args.sweep);
-    // It may be continued from another directory.
-    let begun = directory.specification()?.map(Specification::absolute).transpose();
-    let begun = begun.context(NOT_ABSOLUTE)?;
-    let asked = asked_for(&args)?.absolute().context(NOT_ABSOLUTE)?;
-    let root = args.sweep.display();
-    let mut specification = match &begun {
-        Some(begun) => asked.or(begun),
-        None if args.resume => {
-            bail!("{root} holds no sweep: it has no {SPECIFICATION_FILE}; begin one without --resume")
-        }
-        None if RunDirectory::is_at(&args.sweep) => bail!("{root} holds a run; name another directory for the sweep"),
-        None => asked,
-    };
+    let (mut specification, begun) = specification(&args, &directory)?;
     let mut of_sweep = trials(&specification).map_err(UsageError::Sweep)?;
     let metric = monitor(&of_sweep).map_err(UsageError::Sweep)?;
     let schedule = Schedule::new(&of_sweep, specification.halving, metric).map_err(UsageError::Sweep)?;
     if let Some(difference) = begun.as_ref().and_then(|begun| specification.difference(begun)) {
         bail!(
-            "the sweep in {root} was begun otherwise: {difference}; give what it was begun with, or name another directory"
+            "the sweep in {} was begun otherwise: {difference}; give what it was begun with, or name another directory",
+            args.sweep.display()
         );
     }
     watch.dataset(&of_sweep[0].config.data);
@@ -99,6 +88,27 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
         }));
     }
     outcome(&directory, &results)
+}
+
+/// What is to be tried, and what the sweep was begun with, if it was.
+fn specification(
+    args: &SweepArgs,
+    directory: &SweepDirectory,
+) -> anyhow::Result<(Specification, Option<Specification>)> {
+    // It may be continued from another directory.
+    let begun = directory.specification()?.map(Specification::absolute).transpose();
+    let begun = begun.context(NOT_ABSOLUTE)?;
+    let asked = asked_for(args)?.absolute().context(NOT_ABSOLUTE)?;
+    let root = args.sweep.display();
+    let specification = match &begun {
+        Some(begun) => asked.or(begun),
+        None if args.resume => {
+            bail!("{root} holds no sweep: it has no {SPECIFICATION_FILE}; begin one without --resume")
+        }
+        None if RunDirectory::is_at(&args.sweep) => bail!("{root} holds a run; name another directory for the sweep"),
+        None => asked,
+    };
+    Ok((specification, begun))
 }
 
 /// What the command line says.

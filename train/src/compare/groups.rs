@@ -13,7 +13,6 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Every track by itself.
     pub fn each(tracks: usize) -> Self {
         Self::named((0..tracks).map(|_| None))
     }

@@ -25,7 +25,6 @@ pub(super) struct SplitFacts {
 pub(super) struct Overlap {
     /// Artists of the evaluated set that are in another one.
     pub artists: usize,
-    /// Evaluated tracks by them.
     pub artist_tracks: usize,
     /// Recordings of the evaluated set that are in another one under another id.
     pub recordings: usize,

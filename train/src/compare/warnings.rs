@@ -16,14 +16,11 @@ const FEW_GROUPS: usize = 30;
 /// of the true one with 95 % confidence (the chi-squared distribution with 3 degrees of freedom).
 const FEW_SEEDS: usize = 5;
 
-/// One reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// A word for scripts.
     pub code: &'static str,
     /// Whether the model may have seen what it is evaluated on: such a metric is not to be compared with others.
     pub leak: bool,
-    /// For people.
     pub sentence: String,
 }
 
@@ -39,7 +36,6 @@ pub(super) struct Facts<'a> {
     pub networks: usize,
     /// How many groups were drawn, where they are not single tracks.
     pub groups: Option<usize>,
-    /// The main metric.
     pub metric: &'a MetricEstimate,
     /// The main metric of a guess that knows nothing of the music.
     pub guessing: f64,
@@ -64,7 +60,6 @@ pub(super) fn warnings(facts: &Facts<'_>) -> Vec<Warning> {
         .collect()
 }
 
-/// Code and sentence.
 type Reason = (&'static str, String);
 
 /// Signs that the evaluated tracks were trained on.

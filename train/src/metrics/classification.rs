@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassificationMetrics {
     pub samples: u64,
-    /// Mean cross-entropy, in nats.
     pub loss: f64,
     /// [`ConfusionMatrix::top1`].
     pub top1: f64,

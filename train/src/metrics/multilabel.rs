@@ -53,16 +53,11 @@ pub struct TagMetrics {
     pub threshold: f64,
 }
 
-/// One tag's decisions.
 #[derive(Clone, Copy, Default)]
 struct Counts {
-    /// Given and right.
     hits: u64,
-    /// Given.
     predicted: u64,
-    /// Right to give.
     support: u64,
-    /// Right, given or not.
     right: u64,
 }
 

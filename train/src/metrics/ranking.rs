@@ -10,7 +10,6 @@
 pub struct RankingError {
     sample: usize,
     tag: usize,
-    /// NaN or an infinity.
     score: f32,
 }
 
@@ -24,7 +23,6 @@ pub struct SortedScores {
 /// One tag's counts of samples at each score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
-    /// The distinct scores, falling.
     scores: Vec<f32>,
     /// For each of them, how many samples that have the tag score as high or higher.
     true_positives: Vec<u64>,
@@ -120,7 +118,6 @@ impl Ranking {
         self.true_positives.last().copied().unwrap_or(0)
     }
 
-    /// Samples without the tag.
     pub fn negatives(&self) -> u64 {
         self.false_positives.last().copied().unwrap_or(0)
     }

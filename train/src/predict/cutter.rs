@@ -15,7 +15,6 @@ pub struct CutClip<'a> {
     pub lead: usize,
 }
 
-/// Cuts one waveform.
 #[derive(Clone, Debug)]
 pub struct ClipCutter {
     grid: ClipGrid,
@@ -24,7 +23,6 @@ pub struct ClipCutter {
     around: usize,
     /// Samples that were dropped already.
     dropped: usize,
-    /// Clips that were cut.
     cut: usize,
 }
 

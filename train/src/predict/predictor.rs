@@ -35,7 +35,6 @@ pub struct Predictor {
     pub dtype: FloatDType,
     pub setup: Arc<InputSetup>,
     pub task: Task,
-    /// Number of classes.
     pub outputs: usize,
     /// How long a decoder may make no progress.
     pub patience: Patience,
@@ -50,7 +49,6 @@ enum Message {
         file: usize,
         decoded: Result<Decoded, Rejection>,
     },
-    /// Nothing more is begun.
     Broken(TooManyStalled),
 }
 
@@ -81,7 +79,6 @@ impl Predictor {
         })
     }
 
-    /// A thread's work.
     fn decode(&self, files: &[PathBuf], next: &AtomicUsize, send: &Sender<Message>, stalls: Arc<Stalls>) {
         let setup = Arc::clone(&self.setup);
         let state = move || FileDecoder::new(Arc::clone(&setup));

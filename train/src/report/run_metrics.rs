@@ -6,16 +6,13 @@ use crate::run::directory::{RunDirectory, RunError};
 use crate::run::ending::Ending;
 use serde::{Deserialize, Serialize};
 
-/// A run's metrics.
 pub const METRICS_FILE: &str = "metrics.json";
 
 /// `metrics.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunMetrics {
-    /// The model.
     pub model: ModelKind,
-    /// The split.
     pub split: String,
     /// The epoch whose weights are evaluated, counted from 1; none of a set of folds, which has one for each.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -13,7 +13,6 @@ pub(super) struct TagCurves<'a> {
     pub average_precision: f64,
     /// True positive rate over false positive rate.
     pub roc: Vec<f64>,
-    /// Precision over recall.
     pub precision: Vec<f64>,
 }
 

@@ -41,7 +41,6 @@ pub struct Range {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
     Linear,
-    /// Their logarithms evenly.
     Log,
 }
 

@@ -19,10 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
-/// How trials are trained.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// This program.
     pub path: PathBuf,
     /// Threads that each may use, where several share the processor.
     pub threads: Option<usize>,

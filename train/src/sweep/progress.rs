@@ -35,7 +35,6 @@ impl Lines {
         Self { console, lines }
     }
 
-    /// A line that stays.
     pub(super) fn print(&self, text: &str) {
         self.lines.suspend(|| self.console.line(text));
     }

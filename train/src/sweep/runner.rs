@@ -23,12 +23,10 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// A sweep that is about to be made, or continued.
 pub struct Sweep<'a> {
     pub specification: &'a Specification,
-    /// By their numbers.
     pub trials: &'a [Trial],
     pub schedule: &'a Schedule,
     /// The metric that trials are ranked by.
     pub monitor: Monitor,
-    /// Locked.
     pub directory: &'a SweepDirectory,
     pub program: Program,
     /// The device of each trial that may be under way at once.

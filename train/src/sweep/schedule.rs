@@ -29,7 +29,6 @@ pub struct Job {
     pub trial: usize,
     /// The rung, counted from 0.
     pub rung: usize,
-    /// Epochs in all.
     pub epochs: usize,
 }
 
@@ -40,7 +39,6 @@ pub enum State {
     Finished,
     /// Left behind after a rung.
     Dropped,
-    /// Ended by an error.
     Failed,
     /// Not yet trained, or not to the end.
     Due,

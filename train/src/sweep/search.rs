@@ -15,7 +15,6 @@ use toml::{Table, Value};
 /// More is a mistake: a year of trials of an hour.
 const MOST_TRIALS: usize = 10_000;
 
-/// One choice of settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
     pub number: usize,

@@ -26,7 +26,6 @@ pub struct Specification {
     /// Settings of which every value is tried.
     #[serde(default)]
     pub grid: Vec<GridAxis>,
-    /// Settings that are drawn.
     #[serde(default)]
     pub ranges: Vec<Range>,
     /// Settings that all trials have.

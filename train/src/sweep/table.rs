@@ -34,7 +34,6 @@ impl Results<'_> {
             .map(|result| &result.validation)
     }
 
-    /// The monitored metric.
     pub fn watched(&self, trial: usize) -> Option<f64> {
         self.figures(trial)?.watched(self.monitor)
     }

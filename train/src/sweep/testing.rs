@@ -27,7 +27,6 @@ pub fn trials(grid: &[&str]) -> Vec<Trial> {
     all(&specification(grid, &[], 0)).unwrap()
 }
 
-/// Figures of classes.
 pub fn figures(loss: f64) -> Figures {
     Figures {
         loss,

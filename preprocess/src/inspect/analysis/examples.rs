@@ -21,13 +21,10 @@ const PIXELS: [usize; 2] = [480, 128];
 /// A track that stands for its class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Example {
-    /// The track.
     pub track_id: u64,
     /// Its artist, as the source names it.
     pub artist: String,
-    /// Its length.
     pub seconds: f64,
-    /// Its mel spectrogram.
     #[serde(skip)]
     pub(in crate::inspect) image: Spectrogram,
 }

@@ -33,7 +33,6 @@ pub const CLASSES_DRAWN: usize = 24;
 /// What to analyse, and how closely.
 #[derive(Clone, Debug)]
 pub struct AnalysisConfig {
-    /// The data set.
     pub dataset: PathBuf,
     /// Tracks whose samples are counted.
     pub sample_tracks: SampleTracks,
@@ -42,7 +41,6 @@ pub struct AnalysisConfig {
 /// Tracks of each class whose samples are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleTracks {
-    /// Every one.
     All,
     /// So many at most, evenly spaced in the order of their ids, so that the same are taken each time.
     AtMost(NonZeroUsize),
@@ -70,9 +68,7 @@ impl SampleTracks {
 /// `analysis.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Analysis {
-    /// The data set's checksum.
     pub dataset: String,
-    /// Its tracks.
     pub tracks: usize,
     /// The frequency in Hz at which each mel band peaks.
     pub band_hz: Vec<f64>,
@@ -91,13 +87,10 @@ pub struct Analysis {
 /// What was found out about a class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassAnalysis {
-    /// Its name.
     pub name: String,
-    /// Its tracks.
     pub tracks: usize,
     /// The values of its samples; none where it has no track.
     pub samples: Option<SampleHistogram>,
-    /// Its mean spectrum, likewise.
     pub spectrum: Option<MeanSpectrum>,
     /// Its most typical tracks. Only classes that are drawn have any.
     pub examples: Vec<Example>,

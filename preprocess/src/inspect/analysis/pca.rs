@@ -21,7 +21,6 @@ pub struct Standardized {
 /// The directions in which rows vary most.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pca {
-    /// Mean of each column.
     pub mean: Vec<f64>,
     /// What each column's distance to its mean was divided by.
     pub scale: Vec<f64>,
@@ -41,10 +40,8 @@ pub enum NoPca {
     /// Two points lie on a line, and one nowhere.
     #[error("there are {0} tracks, and a projection takes three")]
     TooFew(usize),
-    /// Nothing varies.
     #[error("all tracks are the same")]
     Constant,
-    /// Infinities or NaN.
     #[error("the statistics are not all finite numbers")]
     NotFinite,
 }

@@ -8,16 +8,13 @@ use shared::dataset::statistics::TrackSummary;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Projected {
-    /// It was made.
     Made(Projection),
-    /// It was not.
     Missing {
         /// Why, as half a sentence.
         reason: String,
     },
 }
 
-/// Tracks in a plane.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Projection {
     /// The tracks, in the order of `coordinates`.

@@ -10,7 +10,6 @@ use shared::dataset::shard::ShardKind;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Bins of a histogram.
 pub const BINS: usize = 256;
 /// Sample values in a bin.
 pub const BIN_WIDTH: u32 = 65_536 / BINS as u32;
@@ -18,11 +17,9 @@ pub const BIN_WIDTH: u32 = 65_536 / BINS as u32;
 /// The values of the samples of some tracks, in steps of 16 bits: from -32768 to 32767.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SampleHistogram {
-    /// Tracks that were read.
     pub tracks: usize,
     /// Their samples.
     pub samples: u64,
-    /// Their mean.
     pub mean: f64,
     /// Their variance: the mean squared distance to `mean`.
     pub variance: f64,

@@ -20,9 +20,7 @@ use std::collections::BTreeSet;
 /// A run that is compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
-    /// Its directory.
     pub run: &'a RunDirectory,
-    /// Its settings.
     pub config: &'a RunConfig,
     /// What is known of its metrics beyond the numbers.
     pub standings: &'a [Standing],

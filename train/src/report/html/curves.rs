@@ -5,7 +5,6 @@ use crate::report::curves::{COLUMNS, training_and_validation};
 use maud::html;
 use shared::page::{Chart, Section, notice, side_by_side};
 
-/// The section.
 pub fn section(view: &RunView<'_>) -> Section {
     let history = &view.history;
     let best = view.metrics.best_epoch;

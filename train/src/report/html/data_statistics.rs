@@ -10,7 +10,6 @@ use shared::page::{Section, Table, cell, notice};
 use shared::runtime::text::{counted, duration, grouped};
 use std::collections::{BTreeMap, HashMap};
 
-/// The section.
 pub fn section(view: &RunView<'_>) -> Section {
     let body = match &view.data {
         Err(reason) => notice(format!("The data set cannot be read: {reason}")),

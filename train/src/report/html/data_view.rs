@@ -37,7 +37,6 @@ impl DataView {
         })
     }
 
-    /// A track's row.
     pub fn track(&self, track_id: u64) -> Option<&TrackRow> {
         self.dataset
             .position(track_id)

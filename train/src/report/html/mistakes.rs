@@ -29,7 +29,6 @@ struct Mistake<'a> {
     probability: f32,
 }
 
-/// The section.
 pub fn section(view: &RunView<'_>, set: Set, audio: bool) -> Section {
     let predictions = view.predictions.get(&set);
     Section {

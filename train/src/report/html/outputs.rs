@@ -8,7 +8,6 @@ use shared::dataset::split::Set;
 use shared::page::{Cell, Section, Table, bar, cell};
 use shared::runtime::text::counted;
 
-/// The section.
 pub fn section(set: Set, report: &SetReport) -> Section {
     let set = set_name(set);
     match &report.tracks {

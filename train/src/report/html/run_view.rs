@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 /// A run that was evaluated at least once.
 pub struct RunView<'a> {
     pub config: &'a RunConfig,
-    /// The directory's own name.
     pub name: String,
     pub metrics: RunMetrics,
     /// Empty where the file is gone.

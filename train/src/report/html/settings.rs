@@ -7,7 +7,6 @@ use shared::page::{Section, Table, cell};
 use std::collections::BTreeMap;
 use toml::{Table as TomlTable, Value};
 
-/// The section.
 pub fn section(view: &RunView<'_>) -> Section {
     let row = |(name, value): (String, String)| vec![cell(html! { code { (name) } }), cell(value)];
     let table = Table::new("Settings").text("setting").text("value");

@@ -32,7 +32,6 @@ pub fn lead(view: &RunView<'_>, set: Set, report: &SetReport) -> Markup {
     }
 }
 
-/// The section.
 pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, standings: &[Standing]) -> Section {
     Section {
         id: "summary",
@@ -198,7 +197,6 @@ fn table(view: &RunView<'_>) -> Markup {
     table.render()
 }
 
-/// Metrics with their intervals.
 fn intervals(standings: &[Standing], shown: Set) -> Markup {
     let row = |standing: &Standing| {
         vec![

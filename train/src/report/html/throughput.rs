@@ -7,7 +7,6 @@ use maud::html;
 use shared::page::{Axis, Chart, Plot, Section, facts, notice, side_by_side};
 use shared::runtime::text::{duration, grouped};
 
-/// The section.
 pub fn section(view: &RunView<'_>) -> Section {
     let history = &view.history;
     Section {

@@ -17,11 +17,8 @@
 pub enum Event {
     /// What a file begins with.
     Version(String),
-    /// Figures by their names.
     Scalars {
-        /// When in the run.
         step: u64,
-        /// The figures.
         scalars: Vec<(String, f32)>,
     },
 }
@@ -116,7 +113,6 @@ enum Field<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
     Fixed32([u8; 4]),
-    /// Of no interest.
     Fixed64,
 }
 

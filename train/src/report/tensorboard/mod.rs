@@ -136,7 +136,6 @@ mod tests {
         }
     }
 
-    /// Steps and validation losses.
     fn read(run: &RunDirectory) -> Vec<(u64, f32)> {
         let bytes = run.read(EVENTS_FILE).unwrap().unwrap();
         let mut end = 0;
