@@ -28,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(samples.len() as u64 <= MAX_SAMPLES);
             let decoding = &waveform.report.decoding;
             assert!((0.0..=1.0).contains(&decoding.decoded_share));
-            let _ = ValidateConfig::default().judge(decoding, samples.len(), peak(samples));
+            let _ = ValidateConfig::default().evaluate(decoding, samples.len(), peak(samples));
         }
         Err(Rejection::DecoderPanic { message }) if std::env::var_os("REPORT_PANICS").is_some() => {
             eprintln!("decoder panic: {message}");
