@@ -1,29 +1,33 @@
-//! The command line as typed.
+//! The command line as typed: a file per command, and what several of them have.
+//!
+//! What the arguments mean together is checked in [`crate::commands`].
 
+mod bench;
 mod config;
+mod count;
+mod eval;
 mod export;
+mod features;
+mod fit;
 mod predict;
 mod report;
+mod set_name;
 mod sweep;
 
+pub use bench::BenchArgs;
 pub use config::ConfigArgs;
+pub use eval::EvalArgs;
 pub use export::ExportArgs;
+pub use features::FeaturesArgs;
+pub use fit::FitArgs;
 pub use predict::PredictArgs;
 pub use report::{ComparedSet, ReportArgs};
+pub use set_name::SetName;
 pub use sweep::SweepArgs;
 
-use crate::augment::AugmentChoice;
-use crate::evaluation::embeddings::TopClassifier;
-use crate::frontend::FrontEndPlace;
-use crate::loader::EvalClips;
-use crate::models::ModelKind;
-use crate::settings::precision::Precision;
-use crate::settings::{Cache, Settings};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use shared::dataset::split::Set;
 use shared::runtime::log::Format;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Trains genre classifiers from the shards that `preprocess` made.
@@ -112,236 +116,11 @@ pub enum Command {
     },
 }
 
-/// Reads a count from 1 to `MOST`, which is more than any machine can use.
-fn count<const MOST: usize>(text: &str) -> Result<NonZeroUsize, String> {
-    let count = text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= MOST);
-    count.ok_or_else(|| format!("must be a whole number from 1 to {MOST}"))
-}
-
-/// More trainings than anybody waits for.
-const MOST_RUNS: u64 = 10_000;
-
-/// `train fit`.
-#[derive(Debug, clap::Args)]
-pub struct FitArgs {
-    /// Directory of the run: settings, weights, history, pictures
-    #[arg(long, value_name = "RUN")]
-    pub run: PathBuf,
-    /// Continue the run where it stopped
-    #[arg(long)]
-    pub resume: bool,
-    /// Train so many times, with seeds counted up from --seed: RUN/seed-0, RUN/seed-1, ...
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=MOST_RUNS))]
-    pub seeds: Option<u64>,
-    /// Train once on each of K folds, which `preprocess split --folds K` made, and evaluate every track by the run that
-    /// has it in its test set: RUN/fold-1, RUN/fold-2, ...
-    #[arg(long, value_name = "K", conflicts_with = "seeds", value_parser = clap::value_parser!(u64).range(3..=MOST_RUNS))]
-    pub folds: Option<u64>,
-    /// Check every byte that will be read against its checksum before anything begins
-    #[arg(long)]
-    pub verify: bool,
-    /// Settings in TOML, under the names of the flags in snake case; flags win
-    #[arg(long, value_name = "FILE.toml")]
-    pub config: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:N; several with commas between, or their numbers alone, share each batch
-    #[arg(long, visible_alias = "devices", default_value = "auto")]
-    pub device: String,
-    /// Stop, as on a SIGTERM, when standard input ends: for programs that run this one
-    #[arg(long, hide = true)]
-    pub stop_at_eof: bool,
-    /// Everything a run may be told
-    #[command(flatten)]
-    pub settings: Settings,
-}
-
-/// `train eval`.
-#[derive(Clone, Debug, clap::Args)]
-pub struct EvalArgs {
-    /// Directory of the run, or of a set of runs, which are evaluated one after the other
-    #[arg(long, value_name = "RUN")]
-    pub run: PathBuf,
-    /// Set of the run's split to evaluate
-    #[arg(long, value_enum, default_value_t = SetName::Test)]
-    pub set: SetName,
-    /// Refuse unless this is the split that the run was trained on [default: the run's own split]
-    #[arg(long, value_name = "NAME")]
-    pub split: Option<String>,
-    /// Clips of a track that are evaluated, whose mean probabilities are the track's: all, or 1 from the middle
-    /// [default: as the run was validated]
-    #[arg(long, value_enum, hide_possible_values = true)]
-    pub eval_clips: Option<EvalClips>,
-    /// Check every byte that will be read against its checksum before anything begins
-    #[arg(long)]
-    pub verify: bool,
-    /// Of tags: take for each the threshold that gives the best F1 on the validation set, not 0.5
-    #[arg(long)]
-    pub tune_thresholds: bool,
-    /// Make the mistakes in RUN/report.html playable; adds up to 9 MB to it
-    #[arg(long)]
-    pub audio: bool,
-    /// Where the run's data set lies now, if it was moved
-    #[arg(long, value_name = "DATASET")]
-    pub data: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
-    pub device: String,
-}
-
-impl EvalArgs {
-    /// The evaluation of a run on a set, and nothing special.
-    pub fn new(run: PathBuf, set: SetName, device: String) -> Self {
-        Self {
-            run,
-            set,
-            split: None,
-            eval_clips: None,
-            verify: false,
-            tune_thresholds: false,
-            audio: false,
-            data: None,
-            device,
-        }
-    }
-}
-
-/// `train features`.
-#[derive(Debug, clap::Args)]
-pub struct FeaturesArgs {
-    /// Run whose best weights are used
-    #[arg(long, value_name = "RUN", conflicts_with = "init_from")]
-    pub run: Option<PathBuf>,
-    /// Weights, where there is no run: .safetensors, or a PyTorch .pt or .pth; needs --model and --data
-    #[arg(long, value_name = "FILE", requires = "model")]
-    pub init_from: Option<PathBuf>,
-    /// Use weights although they were trained on other features than the data set has
-    #[arg(long)]
-    pub ignore_features: bool,
-    /// System that the weights are of
-    #[arg(
-        long,
-        value_name = "NAME",
-        value_enum,
-        hide_possible_values = true,
-        conflicts_with = "run"
-    )]
-    pub model: Option<ModelKind>,
-    /// Data set whose tracks are looked at [default: the run's]
-    #[arg(long, value_name = "DATASET")]
-    pub data: Option<PathBuf>,
-    /// Its split [default: the run's, or the current one of another data set]
-    #[arg(long, value_name = "NAME")]
-    pub split: Option<String>,
-    /// File to write: features, track_id, clip, set, and class or tags
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub out: PathBuf,
-    /// Classifiers to train on the training set's features
-    #[arg(long, value_enum, value_delimiter = ',')]
-    pub classify: Vec<TopClassifier>,
-    /// Set that they are judged on
-    #[arg(long, value_enum, default_value_t = SetName::Test)]
-    pub set: SetName,
-    /// Neighbours that vote
-    #[arg(long, default_value = "5")]
-    pub neighbours: NonZeroUsize,
-    /// Cut tracks into excerpts of so many seconds [default: as the run does]
-    #[arg(long, value_name = "SECONDS")]
-    pub frame_seconds: Option<f64>,
-    /// Leave out so many seconds at either end
-    #[arg(long, value_name = "SECONDS")]
-    pub skip_seconds: Option<f64>,
-    /// Clips of a track: all, or 1 from the middle [default: as the run was validated]
-    #[arg(long, value_enum, hide_possible_values = true)]
-    pub eval_clips: Option<EvalClips>,
-    /// Clips per batch [default: the run's, or the paper's]
-    #[arg(long)]
-    pub batch_size: Option<usize>,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
-    pub device: String,
-}
-
-/// `train bench`.
-#[derive(Debug, clap::Args)]
-pub struct BenchArgs {
-    /// Data set made by `preprocess build`, with a split
-    #[arg(long, value_name = "DATASET")]
-    pub data: PathBuf,
-    /// System to measure; `train models` lists them
-    #[arg(
-        long,
-        value_name = "NAME",
-        value_enum,
-        default_value = "crnn",
-        hide_possible_values = true
-    )]
-    pub model: ModelKind,
-    /// Split whose training set is used [default: the current one]
-    #[arg(long, value_name = "NAME")]
-    pub split: Option<String>,
-    /// Clips per batch
-    #[arg(long, default_value_t = 32)]
-    pub batch_size: usize,
-    /// Batches that are measured, after three that are not
-    #[arg(long, default_value = "20", value_parser = count::<100_000>)]
-    pub steps: NonZeroUsize,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
-    pub device: String,
-    /// In which numbers the encoders compute
-    #[arg(long, value_enum, default_value = "auto")]
-    pub precision: Precision,
-    /// Where clips become model input
-    #[arg(long, value_enum, default_value = "auto")]
-    pub front_end: FrontEndPlace,
-    /// On training clips: paper, none, or a list, as `fit` takes it
-    #[arg(long, value_name = "LIST", default_value = "paper")]
-    pub augment: AugmentChoice,
-    /// Data set whose sounds are mixed in by --augment background
-    #[arg(long, value_name = "DATASET")]
-    pub background: Option<PathBuf>,
-    /// Where the shards are read from
-    #[command(flatten)]
-    pub cache: Option<Cache>,
-    /// Threads that prepare batches [default: one per core, 8 at most]
-    #[arg(long)]
-    pub loader_threads: Option<usize>,
-    /// Append the measurements to this CSV file
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-    /// Measure nothing: write fresh weights, a batch of input and its logits to this safetensors file, for another
-    /// implementation to be checked against
-    #[arg(long, value_name = "FILE", conflicts_with = "check_front_end")]
-    pub outputs: Option<PathBuf>,
-    /// Measure nothing: compare the front end on the device with the one on the host, and fail above 0.05 dB
-    #[arg(long)]
-    pub check_front_end: bool,
-}
-
-/// A set by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SetName {
-    /// The training set, without augmentation
-    Train,
-    /// The validation set
-    Val,
-    /// The test set
-    Test,
-}
-
-impl From<SetName> for Set {
-    fn from(name: SetName) -> Self {
-        match name {
-            SetName::Train => Self::Train,
-            SetName::Val => Self::Val,
-            SetName::Test => Self::Test,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use shared::dataset::split::Set;
 
     #[test]
     fn a_count_that_no_machine_can_use_is_refused() {

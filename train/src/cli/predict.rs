@@ -1,6 +1,6 @@
 //! `train predict` as typed.
 
-use super::count;
+use super::count::count;
 use crate::loader::EvalClips;
 use crate::settings::MOST_THREADS;
 use std::num::NonZeroUsize;

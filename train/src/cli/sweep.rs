@@ -1,6 +1,6 @@
 //! `train sweep` as typed.
 
-use super::count;
+use super::count::count;
 use crate::settings::{MOST_THREADS, Settings};
 use crate::sweep::{GridAxis, Range};
 use std::num::NonZeroUsize;
