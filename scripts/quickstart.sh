@@ -66,7 +66,7 @@ step "Evaluating"
 "$bin/train" eval --run "$out/run" --set test --device cpu
 
 f1=$(test_macro_f1 "$out/run/metrics.json")
-step "Asking about a file"
+step "Classifying a file"
 "$bin/train" predict --run "$out/run" --device cpu \
     "$(printf '%s/corpus/audio/%03d/%06d.mp3' "$out" "$((track / 1000))" "$track")"
 
@@ -74,7 +74,7 @@ step "Done"
 echo "the report        $out/run/report.html"
 echo "the data set      $out/dataset.html"
 echo "a track           $out/track-$track.png"
-echo "figures           $out/run/metrics.json"
+echo "metrics           $out/run/metrics.json"
 if [[ -z $f1 ]]; then
     echo "error: $out/run/metrics.json has no macro F1 for the test set; delete $out/run and run this again" >&2
     exit 1
