@@ -57,7 +57,7 @@ macro_rules! settings {
 
             /// Checks that a settings file can keep every value: whole numbers up to [`LARGEST_INTEGER`], and paths in UTF-8.
             pub fn check_kept(&self) -> Result<(), InvalidSetting> {
-                $(check_kept(stringify!($name), self.$name.as_ref())?;)+
+                $(self.$name.as_ref().map_or(Ok(()), |value| check_kept(stringify!($name), value))?;)+
                 Ok(())
             }
 
@@ -85,17 +85,16 @@ macro_rules! settings {
             /// The first setting in which a continued run would differ from what it was begun with, and which would give
             /// weights that no uninterrupted run has.
             pub fn difference(&self, begun: &Self) -> Option<String> {
-                let facts = [
-                    ("--data", self.data_checksum == begun.data_checksum),
-                    ("--split", self.split_checksum == begun.split_checksum),
-                    ("--background", self.background_checksum == begun.background_checksum),
-                    ("length of a clip", self.clip_frames == begun.clip_frames),
-                    ("number of devices", self.devices == begun.devices),
+                let same = [
+                    ("--data".into(), self.data_checksum == begun.data_checksum),
+                    ("--split".into(), self.split_checksum == begun.split_checksum),
+                    $((flag(stringify!($name)), settings!(@same $change self.$name, begun.$name)),)+
+                    // After the settings, some of which change these too.
+                    ("--background".into(), self.background_checksum == begun.background_checksum),
+                    ("length of a clip".into(), self.clip_frames == begun.clip_frames),
+                    ("number of devices".into(), self.devices == begun.devices),
                 ];
-                let settings = [$((stringify!($name), settings!(@same $change self.$name, begun.$name))),+];
-                let fact = facts.into_iter().find(|(_, same)| !same);
-                let setting = settings.into_iter().find(|(_, same)| !same);
-                fact.map(|(name, _)| name.into()).or(setting.map(|(name, _)| flag(name)))
+                same.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
             }
         }
     };
@@ -256,7 +255,7 @@ fn flag(field: &str) -> String {
     format!("--{}", field.replace('_', "-"))
 }
 
-fn check_kept<T: Serialize + Debug>(field: &str, value: Option<&T>) -> Result<(), InvalidSetting> {
+fn check_kept<T: Serialize + Debug>(field: &str, value: &T) -> Result<(), InvalidSetting> {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::Number(number)) if number.as_u64().is_some_and(|number| number > LARGEST_INTEGER) => {
             Err(invalid(flag(field), format!("must be at most 2^53, not {number}")))

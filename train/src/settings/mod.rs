@@ -1,8 +1,7 @@
 //! What a person may set: as typed, in flags and a TOML file, and as resolved, complete and checked.
 //!
 //! [`Settings`] are all optional; [`Settings::resolve`] makes a [`RunConfig`] of them, which is saved in the run's directory
-//! before work starts and read back by `eval` and `--resume`. Below [`crate::training`], functions take the few values
-//! that they need.
+//! before work starts and read back by `eval` and `--resume`.
 
 mod cache;
 pub mod device;

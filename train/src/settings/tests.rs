@@ -288,7 +288,20 @@ fn a_path_that_no_settings_file_can_keep_is_refused() {
     for (name, settings) in cases {
         let said = settings.resolve().unwrap_err().to_string();
         assert!(said.starts_with(name) && said.contains("UTF-8"), "{said}");
+        assert!(!said.contains("Some"), "{said}");
     }
+}
+
+#[test]
+fn another_model_is_named_before_the_length_of_its_clips() {
+    let begun = minimal().resolve().unwrap();
+    let other = Settings {
+        model: Some(ModelKind::SmallCnn),
+        ..minimal()
+    };
+    let other = other.resolve().unwrap();
+    assert_ne!(other.clip_frames, begun.clip_frames);
+    assert_eq!(other.difference(&begun).as_deref(), Some("--model"));
 }
 
 #[test]
