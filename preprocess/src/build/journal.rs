@@ -198,23 +198,8 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> anyhow::Result<Option<T>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::audio::validate::ValidateConfig;
     use shared::dataset::ShardFileRecord;
     use shared::dsp::features::FeatureConfig;
-
-    fn plan() -> BuildPlan {
-        BuildPlan {
-            source: "fma".into(),
-            subset: "small".into(),
-            preset: None,
-            features: FeatureConfig::default(),
-            validate: ValidateConfig::default(),
-            drop: Vec::new(),
-            tracks: 2,
-            sources_blake3: "ab".into(),
-            part: None,
-        }
-    }
 
     fn entry(done: usize) -> Entry {
         let file = ShardFileRecord {
@@ -259,7 +244,7 @@ mod tests {
     #[test]
     fn entries_are_there_again() {
         let root = tempfile::tempdir().unwrap();
-        let journal = Journal::open(root.path(), &plan()).unwrap();
+        let journal = Journal::open(root.path(), &BuildPlan::of_seven_tracks()).unwrap();
         assert_eq!(journal.entries(2).unwrap(), []);
         journal.append(0, &entry(1), &summaries(), 2).unwrap();
         journal.append(1, &entry(2), &summaries(), 2).unwrap();
@@ -267,7 +252,7 @@ mod tests {
         let litter = root.path().join("shards/waveform-00002.safetensors.tmp");
         fs::create_dir(root.path().join("shards")).unwrap();
         fs::write(&litter, b"half").unwrap();
-        let journal = Journal::open(root.path(), &plan()).unwrap();
+        let journal = Journal::open(root.path(), &BuildPlan::of_seven_tracks()).unwrap();
         assert_eq!(journal.entries(2).unwrap(), [entry(1), entry(2)]);
         assert_eq!(journal.summaries(1, &entry(2), 2).unwrap(), summaries());
         assert!(!litter.exists());
@@ -278,13 +263,15 @@ mod tests {
     #[test]
     fn a_second_process_and_another_plan_are_refused() {
         let root = tempfile::tempdir().unwrap();
-        let journal = Journal::open(root.path(), &plan()).unwrap();
-        let error = Journal::open(root.path(), &plan()).unwrap_err().to_string();
+        let journal = Journal::open(root.path(), &BuildPlan::of_seven_tracks()).unwrap();
+        let error = Journal::open(root.path(), &BuildPlan::of_seven_tracks())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("is being built by another process"), "{error}");
         drop(journal);
         let other = BuildPlan {
             subset: "large".into(),
-            ..plan()
+            ..BuildPlan::of_seven_tracks()
         };
         let error = Journal::open(root.path(), &other).unwrap_err().to_string();
         assert!(error.contains("subset was \"small\" and is now \"large\""), "{error}");
@@ -294,7 +281,9 @@ mod tests {
     fn a_directory_of_something_else_is_left_alone() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("thesis.tex"), b"x").unwrap();
-        let error = Journal::open(root.path(), &plan()).unwrap_err().to_string();
+        let error = Journal::open(root.path(), &BuildPlan::of_seven_tracks())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("is not empty and holds no data set"), "{error}");
         assert!(!root.path().join(JOURNAL_DIRECTORY).exists());
     }
@@ -302,7 +291,7 @@ mod tests {
     #[test]
     fn a_damaged_entry_is_named() {
         let root = tempfile::tempdir().unwrap();
-        let journal = Journal::open(root.path(), &plan()).unwrap();
+        let journal = Journal::open(root.path(), &BuildPlan::of_seven_tracks()).unwrap();
         journal.append(0, &entry(1), &summaries(), 2).unwrap();
         let path = root.path().join(".build/shard-00000.json");
         fs::write(&path, b"{").unwrap();

@@ -156,11 +156,9 @@ pub fn sources_blake3(listing: &Listing, sizes: &[Option<u64>]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan() -> BuildPlan {
-        BuildPlan {
+impl BuildPlan {
+    pub(super) fn of_seven_tracks() -> Self {
+        Self {
             source: "fma".into(),
             subset: "small".into(),
             preset: None,
@@ -172,30 +170,47 @@ mod tests {
             part: None,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn each_difference_is_named() {
-        assert_eq!(plan().differences(&plan()), [""; 0]);
-        let mut now = plan();
+        assert_eq!(
+            BuildPlan::of_seven_tracks().differences(&BuildPlan::of_seven_tracks()),
+            [""; 0]
+        );
+        let mut now = BuildPlan::of_seven_tracks();
         now.validate.min_decoded_share = 0.5;
         now.drop.clear();
         now.sources_blake3 = "cd".into();
         assert_eq!(
-            now.differences(&plan()),
+            now.differences(&BuildPlan::of_seven_tracks()),
             [
                 "drop was [\"duplicate\"] and is now []",
                 "the source's table or files have changed",
                 "min_decoded_share was 0.9 and is now 0.5",
             ]
         );
-        assert!(plan().drops(Flag::Duplicate) && !plan().drops(Flag::NearSilent));
+        assert!(
+            BuildPlan::of_seven_tracks().drops(Flag::Duplicate)
+                && !BuildPlan::of_seven_tracks().drops(Flag::NearSilent)
+        );
         let part = BuildPlan {
             part: Some("2/4".parse().unwrap()),
-            ..plan()
+            ..BuildPlan::of_seven_tracks()
         };
-        assert_eq!(part.differences(&plan()), ["part was unset and is now \"2/4\""]);
-        assert_eq!(plan().differences(&part), ["part was \"2/4\" and is now unset"]);
-        assert_eq!(part.whole(), plan());
+        assert_eq!(
+            part.differences(&BuildPlan::of_seven_tracks()),
+            ["part was unset and is now \"2/4\""]
+        );
+        assert_eq!(
+            BuildPlan::of_seven_tracks().differences(&part),
+            ["part was \"2/4\" and is now unset"]
+        );
+        assert_eq!(part.whole(), BuildPlan::of_seven_tracks());
     }
 
     #[test]
@@ -203,11 +218,11 @@ mod tests {
         let tagged = |subset: &str| BuildPlan {
             source: "magnatagatune".into(),
             subset: subset.into(),
-            ..plan()
+            ..BuildPlan::of_seven_tracks()
         };
         assert_eq!(tagged("guitar,no voice").tags(), ["guitar", "no voice"]);
         assert_eq!(tagged("all").tags(), [""; 0]);
-        assert_eq!(plan().tags(), [""; 0]);
+        assert_eq!(BuildPlan::of_seven_tracks().tags(), [""; 0]);
     }
 
     #[test]
@@ -215,13 +230,13 @@ mod tests {
         let grown = BuildPlan {
             tracks: 9,
             sources_blake3: "cd".into(),
-            ..plan()
+            ..BuildPlan::of_seven_tracks()
         };
-        assert_eq!(grown.differences(&plan()).len(), 2);
-        assert_eq!(grown.differences_in_kind(&plan()), [""; 0]);
+        assert_eq!(grown.differences(&BuildPlan::of_seven_tracks()).len(), 2);
+        assert_eq!(grown.differences_in_kind(&BuildPlan::of_seven_tracks()), [""; 0]);
         let mut other = grown;
         other.subset = "large".into();
-        assert_eq!(other.differences_in_kind(&plan()).len(), 1);
+        assert_eq!(other.differences_in_kind(&BuildPlan::of_seven_tracks()).len(), 1);
     }
 
     #[test]

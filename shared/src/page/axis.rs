@@ -1,4 +1,4 @@
-//! A range of numbers enters; an axis with ticks at round numbers leaves.
+//! Axes: a range of numbers or a list of words, with ticks at round numbers.
 
 use crate::runtime::text::grouped;
 

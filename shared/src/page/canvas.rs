@@ -1,4 +1,4 @@
-//! Rectangles and axes enter; the bytes of a PNG leave.
+//! A picture of filled rectangles with axes, as the bytes of a PNG.
 
 use super::axis::Axis;
 use super::glyphs::glyph;

@@ -1,6 +1,6 @@
 //! One kit for everything that people look at: pages, tables and charts.
 //!
-//! Data and labels enter; HTML for a page, or SVG for a page and for a file of its own, leaves. One palette colours all of
+//! It makes HTML for a page, and SVG for a page or for a file of its own, of data and labels. One palette colours all of
 //! it, for light and for dark. All text is escaped; non-finite numbers are left out. The kit knows nothing of tracks, runs or
 //! metrics, and no file: who calls it writes the bytes.
 //!

@@ -15,7 +15,7 @@ pub struct BenchArgs {
     /// Data set made by `preprocess build`, with a split
     #[arg(long, value_name = "DATASET")]
     pub data: PathBuf,
-    /// System to measure; `train models` lists them
+    /// Model to measure; `train models` lists them
     #[arg(
         long,
         value_name = "NAME",

@@ -19,7 +19,7 @@ pub struct FeaturesArgs {
     /// Use weights although they were trained on other features than the data set has
     #[arg(long)]
     pub ignore_features: bool,
-    /// System that the weights are of
+    /// Model that the weights are of
     #[arg(
         long,
         value_name = "NAME",
@@ -40,7 +40,7 @@ pub struct FeaturesArgs {
     /// Classifiers to train on the training set's features
     #[arg(long, value_enum, value_delimiter = ',')]
     pub classify: Vec<TopClassifier>,
-    /// Set that they are judged on
+    /// Set that they are evaluated on
     #[arg(long, value_enum, default_value_t = SetName::Test)]
     pub set: SetName,
     /// Neighbours that vote

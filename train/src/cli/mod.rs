@@ -87,7 +87,7 @@ pub enum Command {
     Sweep(Box<SweepArgs>),
     /// Judge a run's best weights on a set of its split
     Eval(EvalArgs),
-    /// Put runs beside each other: figures with intervals, what is suspicious about them, which differ by more than luck
+    /// Compare runs: metrics with intervals, warnings of leaks, and which differ by more than chance
     Report(ReportArgs),
     /// Ask a run's best weights about audio files
     Predict(PredictArgs),
@@ -95,7 +95,7 @@ pub enum Command {
     Export(ExportArgs),
     /// Write what a model makes of tracks before its classifier, and try others on top
     Features(Box<FeaturesArgs>),
-    /// List the systems
+    /// List the models
     Models,
     /// Print a settings file with every setting, for `fit --config`
     Config(Box<ConfigArgs>),

@@ -11,6 +11,8 @@ mod normalize;
 mod spectrogram;
 mod stage_times;
 mod statistics;
+#[cfg(test)]
+mod testing;
 
 pub use background::{Background, BackgroundError};
 pub use device::{DeviceFrontEnd, UnsupportedFeatures};

@@ -1,6 +1,6 @@
 //! What a run leaves for people and scripts: `metrics.json`, tables, pictures and pages.
 //!
-//! A run's settings, history and evaluation enter; files in its directory leave. The pictures are the charts of the page,
+//! Files in the run's directory are written from its settings, history and evaluation. The pictures are the charts of the page,
 //! drawn by the same functions of [`shared::page`]. Nothing here trains or evaluates, and nothing here is read back except
 //! `metrics.json`.
 

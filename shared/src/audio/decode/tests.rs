@@ -45,6 +45,12 @@ fn decode(bytes: &[u8]) -> Result<Decoded, Rejection> {
     })
 }
 
+/// The samples of a file that decodes, in steps of 16 bits.
+fn steps(file: &[u8]) -> Vec<i32> {
+    let samples = decode(file).unwrap().samples;
+    samples.iter().map(|sample| (sample * 32_768.0) as i32).collect()
+}
+
 fn code(bytes: &[u8]) -> &'static str {
     match decode(bytes) {
         Ok(decoded) => panic!("{} samples were decoded", decoded.samples.len()),

@@ -105,11 +105,10 @@ fn full_scale_db() -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn decoding() -> Decoding {
-        Decoding {
+impl Decoding {
+    /// Of a file of 1148 frames without any fault.
+    pub(super) fn whole() -> Self {
+        Self {
             decoded_frames: 1148,
             expected_frames: 1148,
             decoded_share: 1.0,
@@ -117,6 +116,11 @@ mod tests {
             channels_cancel: false,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     fn code(decoding: Decoding, samples: usize, peak: u16) -> &'static str {
         ValidateConfig::default()
@@ -128,21 +132,21 @@ mod tests {
 
     #[test]
     fn each_threshold_is_met_from_both_sides() {
-        assert_eq!(code(decoding(), 1 << 19, LOUD), "kept");
-        assert_eq!(code(decoding(), (1 << 19) - 1, LOUD), "too_short");
+        assert_eq!(code(Decoding::whole(), 1 << 19, LOUD), "kept");
+        assert_eq!(code(Decoding::whole(), (1 << 19) - 1, LOUD), "too_short");
         let share = |decoded_share| Decoding {
             decoded_share,
-            ..decoding()
+            ..Decoding::whole()
         };
         assert_eq!(code(share(0.9), 1 << 19, LOUD), "kept");
         assert_eq!(code(share(0.899), 1 << 19, LOUD), "low_decoded_share");
         let not_finite = Decoding {
             non_finite_samples: 1,
-            ..decoding()
+            ..Decoding::whole()
         };
         assert_eq!(code(not_finite, 1 << 19, LOUD), "non_finite");
-        assert_eq!(code(decoding(), 1 << 19, 1), "silent");
-        assert_eq!(code(decoding(), 1 << 19, 2), "kept");
+        assert_eq!(code(Decoding::whole(), 1 << 19, 1), "silent");
+        assert_eq!(code(Decoding::whole(), 1 << 19, 2), "kept");
     }
 
     #[test]
@@ -152,7 +156,7 @@ mod tests {
                 &Decoding {
                     decoded_frames: 57,
                     decoded_share: 57.0 / 1148.0,
-                    ..decoding()
+                    ..Decoding::whole()
                 },
                 1 << 19,
                 LOUD,
@@ -168,7 +172,7 @@ mod tests {
     fn a_silent_track_whose_channels_cancel_is_told_apart() {
         let cancelling = Decoding {
             channels_cancel: true,
-            ..decoding()
+            ..Decoding::whole()
         };
         let sentence = |decoding| {
             ValidateConfig::default()
@@ -176,7 +180,10 @@ mod tests {
                 .unwrap_err()
                 .to_string()
         };
-        assert_eq!(sentence(decoding()), "it is silent: no sample exceeds 0 of 32768");
+        assert_eq!(
+            sentence(Decoding::whole()),
+            "it is silent: no sample exceeds 0 of 32768"
+        );
         assert_eq!(
             sentence(cancelling),
             "it is silent: no sample exceeds 0 of 32768, because its channels cancel each other when they are mixed down"

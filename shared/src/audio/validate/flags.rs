@@ -50,16 +50,6 @@ fn is_constant(samples: &[i16]) -> bool {
 mod tests {
     use super::*;
 
-    fn decoding() -> Decoding {
-        Decoding {
-            decoded_frames: 1148,
-            expected_frames: 1148,
-            decoded_share: 1.0,
-            non_finite_samples: 0,
-            channels_cancel: false,
-        }
-    }
-
     #[test]
     fn the_peak_is_the_greater_of_both_sides() {
         assert_eq!(peak(&[]), 0);
@@ -83,7 +73,7 @@ mod tests {
             samples.rotate_right((100_000 - constant) / 2);
             samples
         };
-        let flagged = |samples: &[i16], clipped| flags(&decoding(), samples, clipped);
+        let flagged = |samples: &[i16], clipped| flags(&Decoding::whole(), samples, clipped);
         assert_eq!(flagged(&with_constant(99_100, 5000), 0), [Flag::Constant]);
         assert_eq!(flagged(&with_constant(99_100, -3000), 0), [Flag::Constant]);
         assert_eq!(flagged(&with_constant(99_100, 0), 0), []);
@@ -94,9 +84,9 @@ mod tests {
         assert_eq!(flagged(&music, 1001), [Flag::Clipped]);
         let cancelling = Decoding {
             channels_cancel: true,
-            ..decoding()
+            ..Decoding::whole()
         };
         assert_eq!(flags(&cancelling, &music, 0), [Flag::CancellingChannels]);
-        assert_eq!(flags(&decoding(), &[], 0), []);
+        assert_eq!(flags(&Decoding::whole(), &[], 0), []);
     }
 }

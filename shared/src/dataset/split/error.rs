@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 /// A split that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum SplitError {
-    /// There is none yet.
+    /// The data set has no split.
     #[error("{} has no split yet; make one with `preprocess split {}`", dataset.display(), dataset.display())]
     NoSplit {
         /// The data set.
         dataset: PathBuf,
     },
-    /// There is none of that name.
+    /// No split has that name.
     #[error("{} has no split `{name}`; it has {}", dataset.display(), list(existing))]
     Unknown {
         /// The data set.

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::data::run_data::RunData;
-use crate::frontend::{ClipOutput, HostScratch};
+use crate::frontend::testing::clip;
 use crate::models::ModelKind;
 use crate::testing;
 use safetensors::SafeTensors;
@@ -74,16 +74,7 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 /// its mel spectrogram out of the stored one.
 fn host(data: &RunData, position: usize, plan: &ClipPlan) -> (Vec<f32>, Vec<f32>) {
     let noise = plan.noise.or(Some(0.0));
-    let plan = ClipPlan { noise, ..*plan };
-    let (mut waveform, mut mel) = (vec![0.0; 1 << 19], vec![0.0; 128 * 512]);
-    let out = ClipOutput {
-        waveform: Some(&mut waveform),
-        spectrogram: Some(&mut mel),
-        statistics: None,
-    };
-    data.front_end
-        .run(&data.dataset, position, &plan, &mut HostScratch::default(), out);
-    (waveform, mel)
+    clip(data, position, &ClipPlan { noise, ..*plan })
 }
 
 fn largest_difference<'a>(ours: impl IntoIterator<Item = &'a f32>, truth: impl IntoIterator<Item = &'a f32>) -> f64 {

@@ -2,21 +2,9 @@
 
 use super::*;
 use crate::data::run_data::RunData;
+use crate::frontend::testing::clip;
 use crate::models::ModelKind;
 use crate::testing;
-
-/// A clip's waveform and mel spectrogram.
-fn clip(data: &RunData, position: usize, plan: &ClipPlan) -> (Vec<f32>, Vec<f32>) {
-    let (mut waveform, mut mel) = (vec![0.0; 1 << 19], vec![0.0; 128 * 512]);
-    let out = ClipOutput {
-        waveform: Some(&mut waveform),
-        spectrogram: Some(&mut mel),
-        statistics: None,
-    };
-    data.front_end
-        .run(&data.dataset, position, plan, &mut HostScratch::default(), out);
-    (waveform, mel)
-}
 
 #[test]
 fn the_stored_mel_spectrogram_and_the_computed_one_agree() {

@@ -1,6 +1,6 @@
 //! A run as one page, `report.html`, and several runs beside each other as another.
 //!
-//! A run's files enter, and those of its data set where it is still there; a page of [`shared::page`] leaves. All text is
+//! A page of [`shared::page`] is made of the run's files, and of those of its data set if it is still there. All text is
 //! escaped by maud's macros.
 
 mod clip_audio;

@@ -110,12 +110,7 @@ fn aiff_in_all_its_encodings_decodes_to_the_same_samples() {
             0,
             &[comm(4, bits, Some(name)), ssnd(HONEST, 0, &[0x00, 0x80, 0xd5, 0xff])],
         );
-        decode(&file)
-            .unwrap()
-            .samples
-            .iter()
-            .map(|sample| (sample * 32_768.0) as i32)
-            .collect::<Vec<_>>()
+        steps(&file)
     };
     assert_eq!(bytes(b"NONE", 8), [0, -32_768, -43 * 256, -256]);
     assert_eq!(bytes(b"raw ", 8), [-32_768, 0, 85 * 256, 127 * 256]);
