@@ -32,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
             (dataset::SUMMARY_FILE, summary),
         ] {
             write(name, content);
-            index.files.insert(name.into(), FileRecord::of(content));
+            index.files.insert(name.into(), FileRecord::from_content(content));
         }
         // More than one shard would only repeat what one does.
         index.shards.truncate(1);

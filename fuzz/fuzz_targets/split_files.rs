@@ -69,7 +69,7 @@ fuzz_target!(|bytes: &[u8]| {
         let names = lists.iter().map(String::as_str).chain([NORMALIZATION_FILE]);
         for (name, content) in names.zip([train, val, test, normalization]) {
             write(name, content);
-            signed.files.insert(name.into(), FileRecord::of(content));
+            signed.files.insert(name.into(), FileRecord::from_content(content));
         }
         signed.format_version = split::FORMAT_VERSION;
         signed.dataset = index.checksum.clone();

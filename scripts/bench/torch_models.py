@@ -1,4 +1,4 @@
-"""The four systems as PyTorch modules: peers to measure against, and twins that take this project's weights.
+"""The four models as PyTorch modules: peers to measure against, and twins that take this project's weights.
 
     import torch_models
     tensors, metadata = torch_models.read_safetensors("run/best.safetensors")
@@ -187,7 +187,7 @@ MODELS = {
 
 
 def create(model: str, classes: int) -> nn.Module:
-    """A model with fresh weights."""
+    """A model with newly initialized weights."""
     module, dropout, _ = MODELS[model]
     return module(classes, dropout)
 

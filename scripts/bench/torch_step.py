@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast is PyTorch's training step of the four systems?
+"""How fast is PyTorch's training step of the four models?
 
     torch_step.py --model M[,M...] --batch-size N[,N...] --device cpu|cuda --csv FILE
                   [--precision f32[,tf32,bf16]] [--channels-last] [--compile] [--graphs] [--autotune]

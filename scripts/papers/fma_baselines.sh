@@ -24,8 +24,8 @@ compile
 build_dataset 12 5 --sample-rate 22050 --n-fft 1024 --hop-length 256 --clip-samples 102400
 split_dataset dataset 80,10,10
 
-# system NAME MODEL [ARGUMENTS OF train fit...]: a row of the table.
-system() {
+# fit_row NAME MODEL [ARGUMENTS OF train fit...]: a row of the table.
+fit_row() {
     local name=$1 model=$2
     shift 2
     fit_and_eval "$name" dataset "$model" "$@"
@@ -35,11 +35,11 @@ system() {
 }
 
 if wanted mfcc-dense; then
-    system mfcc-dense mfcc-dense
-    system mfcc-dense+chroma mfcc-dense --statistics mfcc,chroma
+    fit_row mfcc-dense mfcc-dense
+    fit_row mfcc-dense+chroma mfcc-dense --statistics mfcc,chroma
 fi
 if wanted small-cnn; then
-    system small-cnn small-cnn
+    fit_row small-cnn small-cnn
 fi
 begin=()
 if [[ -n $vgg16_weights ]]; then
@@ -47,7 +47,7 @@ if [[ -n $vgg16_weights ]]; then
 fi
 if wanted vgg16; then
     if [[ -n $vgg16_weights ]]; then
-        system vgg16 vgg16 "${begin[@]}"
+        fit_row vgg16 vgg16 "${begin[@]}"
     else
         step "vgg16 is left out"
         echo "it needs --vgg16-weights"
@@ -58,8 +58,8 @@ if wanted vgg16-progressive; then
         begin=(--freeze none)
     fi
     if [[ ${#begin[@]} -gt 0 ]]; then
-        system vgg16-progressive-42x100 vgg16-progressive-42x100 "${begin[@]}"
-        system vgg16-progressive-84x100 vgg16-progressive-84x100 \
+        fit_row vgg16-progressive-42x100 vgg16-progressive-42x100 "${begin[@]}"
+        fit_row vgg16-progressive-84x100 vgg16-progressive-84x100 \
             --init-from "$out/runs/vgg16-progressive-42x100"
     else
         step "vgg16-progressive is left out"

@@ -3,7 +3,7 @@
 # transfer.
 #
 #   scripts/papers/gtzan.sh [--audio DIR] [--out DIR] [--models LIST] [--epochs N] [--device D] [--seed N] [--tiny]
-#                           [--pretrained-from RUN|FILE] [--frame-seconds S] [--skip-seconds S]
+#                           [--pretrained-from RUN|FILE] [--excerpt-seconds S] [--skip-seconds S]
 #
 # DIR has the genres (blues/blues.00000.wav). Without it a small corpus of synthetic music is made, and with --tiny of
 # short clips, which takes minutes on a CPU. LIST is some of
@@ -26,14 +26,14 @@ FEATURES=(--sample-rate 12000 --n-fft 512 --hop-length 256 --n-mels 96 --f-max 6
 
 paper=gtzan layout=gtzan preset=gtzan
 models=choi-fcn,choi-crnn,multiframe,transfer
-own_options=(pretrained_from frame_seconds skip_seconds)
-pretrained_from='' frame_seconds='' skip_seconds=''
+own_options=(pretrained_from excerpt_seconds skip_seconds)
+pretrained_from='' excerpt_seconds='' skip_seconds=''
 parse_arguments "$@"
 pretrained_from=$(absolute "$pretrained_from")
 clip=(--clip-samples 349696 --min-seconds 28)
 if [[ $tiny == yes ]]; then
     clip=(--clip-samples 49152 --min-seconds 4.1)
-    frame_seconds=${frame_seconds:-1.6} skip_seconds=${skip_seconds:-0.2}
+    excerpt_seconds=${excerpt_seconds:-1.6} skip_seconds=${skip_seconds:-0.2}
 fi
 compile
 build_dataset 12 4.6 "${clip[@]}"
@@ -54,7 +54,7 @@ for model in choi-fcn choi-crnn; do
 done
 
 if wanted multiframe; then
-    eval_clips=all fit_and_eval choi-crnn-multiframe dataset choi-crnn --frame-seconds "${frame_seconds:-5}" \
+    eval_clips=all fit_and_eval choi-crnn-multiframe dataset choi-crnn --excerpt-seconds "${excerpt_seconds:-5}" \
         --skip-seconds "${skip_seconds:-2.5}"
     rows choi-crnn-multiframe
 fi

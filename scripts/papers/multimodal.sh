@@ -20,12 +20,12 @@ split_dataset dataset 80,10,10
 
 for model in ${models//,/ }; do
     for augment in none paper; do
-        system=$model
-        [[ $augment == none ]] || system=$model+augment
-        fit_and_eval "$system" dataset "$model" --augment "$augment"
-        row "$system" accuracy=metrics.paper.accuracy precision=metrics.paper.precision recall=metrics.paper.recall \
-            f1=metrics.paper.f1 top1=metrics.top1 macro_f1=metrics.macro_f1 -- "$system.json"
-        effort "$system" "$system"
+        name=$model
+        [[ $augment == none ]] || name=$model+augment
+        fit_and_eval "$name" dataset "$model" --augment "$augment"
+        row "$name" accuracy=metrics.paper.accuracy precision=metrics.paper.precision recall=metrics.paper.recall \
+            f1=metrics.paper.f1 top1=metrics.top1 macro_f1=metrics.macro_f1 -- "$name.json"
+        effort "$name" "$name"
     done
 done
 

@@ -83,11 +83,11 @@ parse_arguments() {
     else
         out=${out:-$root/target/papers/$paper}
     fi
-    mkdir -p "$out/figures"
+    mkdir -p "$out/metrics"
     out=$(cd "$out" && pwd)
     cd "$root"
     # Rows are collected anew each time.
-    : > "$out/figures.tsv"
+    : > "$out/metrics.tsv"
 }
 
 # absolute PATH: the path of a file, or of what will be one, from the root on; nothing of nothing.
@@ -193,9 +193,9 @@ fit() {
         --eval-clips "${eval_clips:-1}" ${more[@]+"${more[@]}"} "$@"
 }
 
-# keep FILE NEWER_THAN COMMAND...: the command's output in $out/figures/FILE, unless that is there and newer.
+# keep FILE NEWER_THAN COMMAND...: the command's output in $out/metrics/FILE, unless that is there and newer.
 keep() {
-    local file=$out/figures/$1 than=$2
+    local file=$out/metrics/$1 than=$2
     shift 2
     if [[ ! $file -nt $than ]]; then
         "$@" > "$file.part" || {
@@ -207,7 +207,7 @@ keep() {
     sed '$d' "$file"
 }
 
-# evaluate NAME FILE [ARGUMENTS OF train eval...]: the test set's figures of a run's best epoch, in $out/figures/FILE.
+# evaluate NAME FILE [ARGUMENTS OF train eval...]: the test set's metrics of a run's best epoch, in $out/metrics/FILE.
 evaluate() {
     local run=$out/runs/$1 file=$2
     shift 2
@@ -221,7 +221,7 @@ fit_and_eval() {
 }
 
 # classify NAME RUN DATASET: k nearest neighbours and a linear SVM on what a run's model makes of a data set, in
-# $out/figures/NAME.json. RUN is one of ours, or a directory or file from elsewhere, which is then of MODEL.
+# $out/metrics/NAME.json. RUN is one of ours, or a directory or file from elsewhere, which is then of MODEL.
 classify() {
     local name=$1 run=$2 data=$out/$3 weights newer_than=$2
     if [[ -d $run ]]; then
@@ -231,8 +231,8 @@ classify() {
         weights=(--init-from "$run" --model "$4")
     fi
     step "Classifying what $name makes of the tracks"
-    keep "$name.json" "$newer_than" "$bin/train" features "${weights[@]}" --data "$data" --split paper \
-        --eval-clips 1 --classify knn,svm --device "$device" --json --out "$out/figures/$name.safetensors"
+    keep "$name.json" "$newer_than" "$bin/train" embed "${weights[@]}" --data "$data" --split paper \
+        --eval-clips 1 --classify knn,svm --device "$device" --json --out "$out/metrics/$name.safetensors"
 }
 
 # Values that a run's best weights hold, but for batch norm's running means and variances: from the names and shapes at
@@ -255,15 +255,15 @@ count_parameters() {
         END { print sum }'
 }
 
-# row SYSTEM FIGURE=PATH_IN_FILE... -- FILE: figures of a system, of a file of $out/figures, for the table.
+# row NAME METRIC=PATH_IN_FILE... -- FILE: metrics of a model, of a file of $out/metrics, for the table.
 row() {
-    local system=$1 wanted=()
+    local name=$1 wanted=()
     shift
     while [[ $1 != -- ]]; do
         wanted+=("$1")
         shift
     done
-    awk -f "$root/scripts/papers/json.awk" "$out/figures/$2" | awk -F '\t' -v system_name="$system" -v wanted="${wanted[*]}" '
+    awk -f "$root/scripts/papers/json.awk" "$out/metrics/$2" | awk -F '\t' -v name="$name" -v wanted="${wanted[*]}" '
         BEGIN {
             count = split(wanted, pairs, " ")
             for (at = 1; at <= count; at++) {
@@ -271,21 +271,21 @@ row() {
                 metric[pair[2]] = pair[1]
             }
         }
-        ($1 in metric) && $2 != "null" { print system_name "\t" metric[$1] "\t" $2 }' >> "$out/figures.tsv"
+        ($1 in metric) && $2 != "null" { print name "\t" metric[$1] "\t" $2 }' >> "$out/metrics.tsv"
 }
 
-# effort SYSTEM RUN: parameters, epochs and seconds per epoch (their median) of one of our runs, for the table.
+# effort NAME RUN: parameters, epochs and seconds per epoch (their median) of one of our runs, for the table.
 effort() {
     local run=$out/runs/$2
     {
         printf '%s\tparameters\t%s\n' "$1" "$(count_parameters "$run/best.safetensors")"
-        cut -d , -f 2 "$run/history.csv" | sed 1d | sort -g | awk -v system_name="$1" '
+        cut -d , -f 2 "$run/history.csv" | sed 1d | sort -g | awk -v name="$1" '
             { value[NR] = $1 }
             END {
-                print system_name "\tepochs\t" NR
-                print system_name "\tseconds_per_epoch\t" (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2
+                print name "\tepochs\t" NR
+                print name "\tseconds_per_epoch\t" (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2
             }'
-    } >> "$out/figures.tsv"
+    } >> "$out/metrics.tsv"
 }
 
 # make_table TITLE METRIC=HEADING...: $out/table.md, and on standard output.
@@ -296,10 +296,10 @@ make_table() {
     {
         printf '# %s\n\n' "$title"
         if [[ -z $audio ]]; then
-            echo "**These are figures of synthetic music$([[ $tiny == no ]] || echo ', short clips and few epochs'), made to try"
-            printf 'the programs: they say nothing about the systems and cannot be held against the published ones.**\n\n'
+            echo "**These are metrics of synthetic music$([[ $tiny == no ]] || echo ', short clips and few epochs'), made to try"
+            printf 'the programs: they say nothing about the models and cannot be held against the published ones.**\n\n'
         fi
-        scripts/papers/table.sh "$paper" "$out/figures.tsv" "$@"
+        scripts/papers/table.sh "$paper" "$out/metrics.tsv" "$@"
     } > "$out/table.md.part"
     mv "$out/table.md.part" "$out/table.md"
     cat "$out/table.md"

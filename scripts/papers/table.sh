@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# A Markdown table of a paper's systems, our figures beside the published ones:
+# A Markdown table of a paper's models, our metrics beside the published ones:
 #
-#   scripts/papers/table.sh PAPER FIGURES.tsv METRIC=HEADING...
+#   scripts/papers/table.sh PAPER METRICS.tsv METRIC=HEADING...
 #
-# FIGURES.tsv has a line `system<TAB>metric<TAB>value` per figure, as the scripts beside this one write it. Rows are in the
-# order in which systems are first named there. A cell is `ours / published`; what is not known is a dash. Published
-# figures are those of PAPER in published.csv, which says how to fill it; PUBLISHED may name another such file.
+# METRICS.tsv has a line `model<TAB>metric<TAB>value` per metric, as the scripts beside this one write it. Rows are in the
+# order in which models are first named there. A cell is `ours / published`; what is not known is a dash. Published
+# metrics are those of PAPER in published.csv, which says how to fill it; PUBLISHED may name another such file.
 set -euo pipefail
 
 if [[ $# -lt 3 || $1 == -* ]]; then
     sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
-paper=$1 figures=$2
+paper=$1 metrics=$2
 shift 2
 published=${PUBLISHED:-$(dirname "${BASH_SOURCE[0]}")/published.csv}
 columns=$(printf '%s\t' "$@")
@@ -38,27 +38,27 @@ awk -v paper="$paper" -v columns="${columns%$'\t'}" '
             sub(/^[^=]*=/, "", heading[at])
         }
     }
-    # The published figures.
+    # The published metrics.
     FNR == NR {
         sub(/\r$/, "")
         if (/^#/ || /^[ \t]*$/) {
             next
         }
         if (!header) {
-            if ($0 != "paper,system,metric,value,source") {
-                fail("the header should be paper,system,metric,value,source")
+            if ($0 != "paper,model,metric,value,source") {
+                fail("the header should be paper,model,metric,value,source")
             }
             header = 1
             next
         }
         if (split($0, cell, ",") < 5) {
-            fail("a row has paper, system, metric, value and source, with commas between")
+            fail("a row has paper, model, metric, value and source, with commas between")
         }
         if (cell[1] != paper) {
             next
         }
         if (cell[4] !~ /^[0-9]+(\.[0-9]+)?$/) {
-            fail("`" cell[4] "` is no figure")
+            fail("`" cell[4] "` is no metric")
         }
         known = 0
         for (at = 1; at <= count; at++) {
@@ -86,7 +86,7 @@ awk -v paper="$paper" -v columns="${columns%$'\t'}" '
         split($0, cell, "\t")
         if (!(cell[1] in seen)) {
             seen[cell[1]] = 1
-            system_of[++systems] = cell[1]
+            name_of[++models] = cell[1]
         }
         value[cell[1], cell[2]] = cell[3]
     }
@@ -94,7 +94,7 @@ awk -v paper="$paper" -v columns="${columns%$'\t'}" '
         if (failed) {
             exit 1
         }
-        line = "| system |"
+        line = "| model |"
         rule = "|---|"
         for (at = 1; at <= count; at++) {
             line = line " " heading[at] " |"
@@ -102,27 +102,27 @@ awk -v paper="$paper" -v columns="${columns%$'\t'}" '
         }
         print line " parameters | epochs | s/epoch |"
         print rule "---:|---:|---:|"
-        for (row = 1; row <= systems; row++) {
-            system_name = system_of[row]
-            line = "| " system_name " |"
+        for (row = 1; row <= models; row++) {
+            name = name_of[row]
+            line = "| " name " |"
             for (at = 1; at <= count; at++) {
-                key = system_name SUBSEP metric[at]
-                line = line " " ours(system_name, metric[at]) " / " (key in theirs ? theirs[key] : "–") " |"
+                key = name SUBSEP metric[at]
+                line = line " " ours(name, metric[at]) " / " (key in theirs ? theirs[key] : "–") " |"
                 if (key in theirs && !(source_of[key] in named)) {
                     named[source_of[key]] = 1
                     sources = sources (sources == "" ? "" : "; ") source_of[key]
                 }
             }
-            seconds = (system_name, "seconds_per_epoch") in value \
-                ? sprintf("%.1f", value[system_name, "seconds_per_epoch"]) : "–"
-            print line " " ours(system_name, "parameters") " | " ours(system_name, "epochs") " | " seconds " |"
+            seconds = (name, "seconds_per_epoch") in value \
+                ? sprintf("%.1f", value[name, "seconds_per_epoch"]) : "–"
+            print line " " ours(name, "parameters") " | " ours(name, "epochs") " | " seconds " |"
         }
-        for (system_name in published) {
-            if (!(system_name in seen)) {
-                print "note: published figures of `" system_name "` are not in this table" > "/dev/stderr"
+        for (name in published) {
+            if (!(name in seen)) {
+                print "note: published metrics of `" name "` are not in this table" > "/dev/stderr"
             }
         }
         print ""
-        print "Cells are ours / published." (sources == "" ? " No published figure of these systems is on file." : " Published: " sources ".")
+        print "Cells are ours / published." (sources == "" ? " No published metric of these models is on file." : " Published: " sources ".")
     }
-' "$published" "$figures"
+' "$published" "$metrics"

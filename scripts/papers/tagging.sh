@@ -10,7 +10,7 @@
 # target/papers/tagging...) and OUT/labels.svg, how tags go together.
 #
 # The paper divides clips 90 to 10. Here 85 to 5 to 10: the best epoch, and each tag's best threshold, are told by clips
-# that are neither trained on nor judged.
+# that are neither trained on nor evaluated.
 
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"

@@ -4,7 +4,7 @@ use crate::train::dataset;
 use safetensors::SafeTensors;
 use std::fs;
 use tempfile::TempDir;
-use tests::harness::{Program, json_line, printed};
+use tests::harness::{Program, json_line, stdout_text};
 
 fn bench(more: &[&str]) -> assert_cmd::Command {
     let mut command = Program::Train.command(["bench", "--device", "cpu", "--json", "--data"]);
@@ -36,7 +36,7 @@ fn every_stage_is_measured_and_appended_to_the_table() {
         assert!(result["seconds_per_batch"][stage].as_f64().unwrap() > 0.0, "{stage}");
     }
     assert!((0.0..=1.0).contains(&result["data_wait"].as_f64().unwrap()));
-    let text = printed(&measured);
+    let text = stdout_text(&measured);
     assert!(text.contains("limited by the "), "{text}");
 
     bench(&[&more[..], &["--front-end", "device", "--augment", "none"]].concat())

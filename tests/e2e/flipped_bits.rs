@@ -29,7 +29,7 @@ fn train(data: &Path, run: &Path, model: &str, verify: bool) -> assert_cmd::asse
 }
 
 fn with_a_split() -> BuiltDataset {
-    let dataset = BuiltDataset::of(&Collection::of_tracks(6));
+    let dataset = BuiltDataset::build(&Collection::of_tracks(6));
     dataset
         .split("--strategy random --ratios 40,30,30 --name main")
         .success();
@@ -82,12 +82,12 @@ fn every_file_is_vouched_for() {
     println!("{flips} flips, all of them found by both programs");
     assert_eq!(tree.differences(&Tree::read(&data).unwrap()), [""; 0]);
     train(&data, &run, "cnn1d", true).success();
-    let mut judge = Program::Train.command(["eval", "--verify", "--run"]);
-    judge.arg(&run).assert().success();
+    let mut evaluate = Program::Train.command(["eval", "--verify", "--run"]);
+    evaluate.arg(&run).assert().success();
     flip(&data.join("shards/waveform-00000.safetensors"), 1 << 17, 3);
-    let mut judge = Program::Train.command(["eval", "--verify", "--run"]);
+    let mut evaluate = Program::Train.command(["eval", "--verify", "--run"]);
     let named = contains("waveform-00000").and(contains("track"));
-    judge.arg(&run).assert().code(1).stderr(named);
+    evaluate.arg(&run).assert().code(1).stderr(named);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Program, json_line, printed, said};
+use tests::harness::{BuiltDataset, Program, json_line, stderr_text, stdout_text};
 
 fn fit(data: &Path, run: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
     let words = "fit --model mfcc-dense --epochs 3 --device cpu --json";
@@ -42,7 +42,7 @@ fn folds_evaluate_every_track_once_and_out_of_fold() {
         .iter()
         .map(|row| row["track_id"].clone())
         .collect();
-    assert_eq!(answer["figures"]["tracks"], all.len());
+    assert_eq!(answer["metrics"]["tracks"], all.len());
     let mut reader = csv::Reader::from_path(run.join("predictions.csv")).unwrap();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     assert_eq!(rows.iter().map(|row| row[0].to_owned()).collect::<BTreeSet<_>>(), all);
@@ -61,10 +61,10 @@ fn folds_evaluate_every_track_once_and_out_of_fold() {
     let right = rows.iter().filter(|row| row[1] == row[2]).count() as f64 / rows.len() as f64;
     let metrics = json(&run.join("metrics.json"));
     assert!((metrics["test"]["top1"].as_f64().unwrap() - right).abs() < 1e-12);
-    let intervals = answer["figures"]["intervals"].as_array().unwrap();
+    let intervals = answer["metrics"]["intervals"].as_array().unwrap();
     assert!((intervals[0]["mean"].as_f64().unwrap() - right).abs() < 1e-12);
     assert!(intervals[0]["interval"].is_array(), "{answer}");
-    assert_eq!(json(&run.join("folds.json"))["test"], answer["figures"]);
+    assert_eq!(json(&run.join("folds.json"))["test"], answer["metrics"]);
     let page = fs::read_to_string(run.join("report.html")).unwrap();
     assert!(page.contains("3 folds") && page.contains("split <b>three</b>"));
 
@@ -72,9 +72,9 @@ fn folds_evaluate_every_track_once_and_out_of_fold() {
     built.split("--name other").success();
     built.split("--prune").success();
     let again = json_line(&on_run("eval", &run, &[]).success());
-    assert_eq!(again["figures"], answer["figures"]);
+    assert_eq!(again["metrics"], answer["metrics"]);
     let more = json_line(&on_run("fit", &run, &["--resume", "--epochs", "4"]).success());
-    assert_eq!(more["figures"]["tracks"], all.len());
+    assert_eq!(more["metrics"]["tracks"], all.len());
     let shown = Program::Train
         .command(["report", "--json"])
         .arg(&run)
@@ -85,7 +85,7 @@ fn folds_evaluate_every_track_once_and_out_of_fold() {
         (&line["runs"][0]["folds"], &line["runs"][0]["tracks"]),
         (&3.into(), &all.len().into())
     );
-    let text = printed(&shown);
+    let text = stdout_text(&shown);
     assert!(text.contains("(3 folds)"), "{text}");
 }
 
@@ -98,9 +98,10 @@ fn folds_that_are_not_there_and_sets_of_another_kind_are_refused() {
     built.split("--name plain").success();
     let refused = fit(&data, &run, &["--folds", "3"]).code(1);
     assert!(
-        said(&refused).contains("split `plain`") && said(&refused).contains("is not a fold; make folds with"),
+        stderr_text(&refused).contains("split `plain`")
+            && stderr_text(&refused).contains("is not a fold; make folds with"),
         "{}",
-        said(&refused)
+        stderr_text(&refused)
     );
     built.split("--folds 3 --name three").success();
     fit(&data, &run, &["--folds", "4"])
@@ -116,7 +117,11 @@ fn folds_that_are_not_there_and_sets_of_another_kind_are_refused() {
         (&["--resume", "--lr", "0.5"], "--lr"),
     ] {
         let refused = on_run("fit", &run, more).code(1);
-        assert!(said(&refused).contains(expected), "{expected}: {}", said(&refused));
+        assert!(
+            stderr_text(&refused).contains(expected),
+            "{expected}: {}",
+            stderr_text(&refused)
+        );
     }
     on_run("eval", &run, &["--set", "train"])
         .code(1)

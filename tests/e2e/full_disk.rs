@@ -47,26 +47,26 @@ fn fill(
         words.extend(arguments(&disk.join("data")).into_iter().map(Into::into));
         let words: Vec<&Path> = words.iter().map(AsRef::as_ref).collect();
         let output = on_a_small_disk(&disk, bytes, SCRIPT, &words)?;
-        let said = |file: &str| fs::read_to_string(out.join(file)).unwrap_or_default();
-        assert!(output.status.success(), "{bytes}: {output:?} {}", said("again"));
-        match said("code").trim() {
+        let log = |file: &str| fs::read_to_string(out.join(file)).unwrap_or_default();
+        assert!(output.status.success(), "{bytes}: {output:?} {}", log("again"));
+        match log("code").trim() {
             // The last few blocks decide whether there is room, and they are a file system's own.
             "0" => {}
             "1" => {
                 full += 1;
-                let sentence = said("stderr");
+                let sentence = log("stderr");
                 assert!(
                     sentence.contains("No space left on device") && sentence.contains("has space left"),
                     "{bytes}: {sentence}"
                 );
-                let half: Vec<&str> = said("between")
+                let half: Vec<&str> = log("between")
                     .leak()
                     .lines()
                     .filter(|path| path.ends_with("dataset.json"))
                     .collect();
                 assert_eq!(half.is_empty(), before.is_none(), "{bytes}: {half:?}");
             }
-            other => panic!("{bytes}: exit {other}: {}", said("stderr")),
+            other => panic!("{bytes}: exit {other}: {}", log("stderr")),
         }
         let found = Tree::read(&out.join("data")).unwrap();
         assert_eq!(found.differences(expected), [""; 0], "{bytes}");

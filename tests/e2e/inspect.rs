@@ -22,7 +22,7 @@ fn count(rows: &[BTreeMap<String, String>], column: &str) -> BTreeMap<String, us
 }
 
 #[test]
-fn figures_are_those_of_the_tables() {
+fn metrics_are_those_of_the_tables() {
     let dataset = BuiltDataset::small().copy();
     dataset
         .split("--strategy random --ratios 40,30,30 --name mine")
@@ -196,7 +196,7 @@ fn a_class_called_script_is_only_a_name() {
     let genre = collection.tracks()[0].genre_name();
     let hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>&\"'";
     collection.edit_metadata(|line| line.replace(&format!(",{genre},"), &format!(",{},", cell(hostile))));
-    let dataset = BuiltDataset::of(&collection);
+    let dataset = BuiltDataset::build(&collection);
     let out = tempfile::tempdir().unwrap();
     let page = out.path().join("page.html");
     let said = inspect(&dataset, &["--html", page.to_str().unwrap()]);
@@ -216,9 +216,9 @@ fn hardly_anything_is_described_too() {
     let nothing = Collection::of_tracks(1);
     fs::write(nothing.file(&nothing.tracks()[0]), b"").unwrap();
     for (dataset, kept) in [
-        (BuiltDataset::of(&nothing), 0),
-        (BuiltDataset::of(&Collection::of_tracks(1)), 1),
-        (BuiltDataset::of(&Collection::of_tracks(2)), 2),
+        (BuiltDataset::build(&nothing), 0),
+        (BuiltDataset::build(&Collection::of_tracks(1)), 1),
+        (BuiltDataset::build(&Collection::of_tracks(2)), 2),
     ] {
         let out = tempfile::tempdir().unwrap();
         let (page, directory) = (out.path().join("page.html"), out.path().join("analysis"));

@@ -1,4 +1,4 @@
-//! End-to-end tests: the programs as a user runs them, on real audio files, judged by files, output and exit status.
+//! End-to-end tests: the programs as a user runs them, on real audio files, evaluated by files, output and exit status.
 
 #![forbid(unsafe_code)]
 #![expect(

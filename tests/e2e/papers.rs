@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Collection, Program, json_line, said};
+use tests::harness::{BuiltDataset, Collection, Program, json_line, stderr_text};
 
 /// Clips of a second and a half that every system of papers 2 and 3 accepts: above 3^9 samples, and 96 mel bands.
 const FEATURES: &str = "--sample-rate 16000 --clip-samples 24576 --n-fft 512 --hop-length 256 --n-mels 96 --f-max 8000";
@@ -57,7 +57,7 @@ pub fn fit(dataset: &Path, model: &str, run: &Path, more: &[&str]) -> assert_cmd
     command
 }
 
-/// `train eval`, whose figures are returned.
+/// `train eval`, whose metrics are returned.
 fn eval(run: &Path, more: &[&str]) -> Value {
     let mut command = Program::Train.command(["eval", "--device", "cpu", "--json", "--run"]);
     json_line(&command.arg(run).args(more).assert().success())["metrics"].clone()
@@ -69,16 +69,16 @@ fn table(path: PathBuf) -> Vec<BTreeMap<String, String>> {
     rows.collect::<Result<_, _>>().unwrap()
 }
 
-/// The mean of the figures of tags that are defined.
-fn mean_of_tags(metrics: &Value, figure: &str) -> f64 {
+/// The mean of the metrics of tags that are defined.
+fn mean_of_tags(metrics: &Value, metric: &str) -> f64 {
     let tags = metrics["per_tag"].as_array().unwrap();
-    let values: Vec<f64> = tags.iter().filter_map(|tag| tag[figure].as_f64()).collect();
+    let values: Vec<f64> = tags.iter().filter_map(|tag| tag[metric].as_f64()).collect();
     assert!(values.iter().all(|value| (0.0..=1.0).contains(value)), "{metrics}");
     values.iter().sum::<f64>() / values.len() as f64
 }
 
 #[test]
-fn taggers_are_trained_judged_and_tuned() {
+fn taggers_are_trained_evaluated_and_tuned() {
     let root = TempDir::new().unwrap();
     let (dataset, index) = (tagged(), tagged().text("dataset.json"));
     let classes = serde_json::from_str::<Value>(&index).unwrap()["classes"].clone();
@@ -86,20 +86,20 @@ fn taggers_are_trained_judged_and_tuned() {
     for model in ["chunk-cnn", "crnn2d-gru"] {
         let run = root.path().join(model);
         fit(&dataset.path(), model, &run, &[]).assert().success();
-        let figures = eval(&run, &[]);
-        let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
-        assert_eq!(metrics["test"], figures, "{model}");
-        let tags = figures["per_tag"].as_array().unwrap();
+        let metrics = eval(&run, &[]);
+        let kept: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
+        assert_eq!(kept["test"], metrics, "{model}");
+        let tags = metrics["per_tag"].as_array().unwrap();
         let names: Vec<_> = tags.iter().map(|tag| tag["name"].clone()).collect();
         assert_eq!(Value::from(names), classes);
-        for (mean, figure) in [
+        for (mean, metric) in [
             ("auc_roc", "auc_roc"),
             ("auc_pr", "auc_pr"),
             ("macro_f1", "f1"),
             ("accuracy", "accuracy"),
         ] {
-            let difference = figures[mean].as_f64().unwrap() - mean_of_tags(&figures, figure);
-            assert!(difference.abs() < 1e-9, "{model}: {mean} in {figures}");
+            let difference = metrics[mean].as_f64().unwrap() - mean_of_tags(&metrics, metric);
+            assert!(difference.abs() < 1e-9, "{model}: {mean} in {metrics}");
         }
         let rows = table(run.join("tags.csv"));
         assert_eq!(rows.len(), tags.len());
@@ -110,15 +110,15 @@ fn taggers_are_trained_judged_and_tuned() {
             );
         }
         assert!(fs::read_to_string(run.join("ranking.svg")).unwrap().starts_with("<svg"));
-        assert!(run.join("ranking-validation.svg").is_file() && !run.join("confusion.csv").exists());
+        assert!(run.join("ranking-val.svg").is_file() && !run.join("confusion.csv").exists());
         let history = table(run.join("history.csv"));
         assert_eq!(history[0]["val_top1"], "");
         let area: f64 = history[0]["val_auc_roc"].parse().unwrap();
-        assert!((area - metrics["validation"]["auc_roc"].as_f64().unwrap()).abs() < 1e-6);
+        assert!((area - kept["val"]["auc_roc"].as_f64().unwrap()).abs() < 1e-6);
 
         let tuned = eval(&run, &["--tune-thresholds"]);
-        assert_eq!(tuned["auc_roc"], figures["auc_roc"], "thresholds change no ranking");
-        assert_ne!(tuned["thresholds"], figures["thresholds"], "{model}");
+        assert_eq!(tuned["auc_roc"], metrics["auc_roc"], "thresholds change no ranking");
+        assert_ne!(tuned["thresholds"], metrics["thresholds"], "{model}");
         // On the set that they were tuned on, no other thresholds do better.
         let (before, after) = (
             eval(&run, &["--set", "val"]),
@@ -159,9 +159,9 @@ fn a_resumed_run_of_tags_ends_with_the_weights_of_an_undisturbed_one() {
 fn excerpts_are_evaluated_one_by_one_and_track_by_track() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
-    let framing = ["--frame-seconds", "0.6", "--skip-seconds", "0.2"];
+    let framing = ["--excerpt-seconds", "0.6", "--skip-seconds", "0.2"];
     fit(&genres().path(), "choi-crnn", &run, &framing).assert().success();
-    let figures = eval(&run, &[]);
+    let metrics = eval(&run, &[]);
     let rows = table(genres().path().join("tracks.csv"));
     let of_test: Vec<f64> = table(genres().path().join("splits/main/test.csv"))
         .iter()
@@ -170,16 +170,16 @@ fn excerpts_are_evaluated_one_by_one_and_track_by_track() {
             track["samples"].parse().unwrap()
         })
         .collect();
-    assert_eq!(figures["samples"], of_test.len());
+    assert_eq!(metrics["samples"], of_test.len());
     // 37 hops of 256 samples fit into 0.6 s, 12 into 0.2 s; a rest is covered by one more excerpt.
     let excerpts = of_test
         .iter()
         .map(|samples| ((samples / 256.0).floor() - 2.0 * 12.0) / 37.0);
     let excerpts: f64 = excerpts.map(f64::ceil).sum();
     assert!(excerpts > of_test.len() as f64);
-    assert_eq!(figures["clips"].as_f64(), Some(excerpts));
-    assert_eq!(figures["per_clip"]["samples"].as_f64(), Some(excerpts));
-    assert!(figures["per_clip"]["top1"].is_number());
+    assert_eq!(metrics["clips"].as_f64(), Some(excerpts));
+    assert_eq!(metrics["per_clip"]["samples"].as_f64(), Some(excerpts));
+    assert!(metrics["per_clip"]["top1"].is_number());
 }
 
 /// Clips in an epoch of a run with `--balance`: the steps of batches of one.
@@ -189,7 +189,7 @@ fn drawn(balance: &str) -> usize {
     let more = ["--batch-size", "1", "--balance", balance];
     fit(&genres().path(), "mfcc-dense", &run, &more).assert().success();
     let mut resume = Program::Train.command(["fit", "--resume", "--epochs", "2", "--device", "cpu", "--run"]);
-    let said = said(&resume.arg(&run).assert().success());
+    let said = stderr_text(&resume.arg(&run).assert().success());
     let steps = said.split("continuing after ").nth(1).unwrap();
     steps.split(' ').next().unwrap().parse().unwrap()
 }
@@ -283,20 +283,20 @@ fn statistics_and_small_images_are_learned_from_in_every_normalization() {
         ("cnn-min-max", "small-cnn", &["--normalize", "min-max"]),
     ] {
         fit(&fma(), model, &run(name), more).assert().success();
-        let figures = eval(&run(name), &[]);
-        assert!(figures["loss"].as_f64().unwrap().is_finite(), "{name}");
-        let shares = [&figures["top1"], &figures["paper"]["f1"]].map(|figure| figure.as_f64().unwrap());
+        let metrics = eval(&run(name), &[]);
+        assert!(metrics["loss"].as_f64().unwrap().is_finite(), "{name}");
+        let shares = [&metrics["top1"], &metrics["paper"]["f1"]].map(|metric| metric.as_f64().unwrap());
         assert!(
             shares.iter().all(|share| (0.0..=1.0).contains(share)),
-            "{name}: {figures}"
+            "{name}: {metrics}"
         );
     }
     assert_ne!(weights(&run("z-score")), weights(&run("min-max")));
     assert_ne!(weights(&run("cnn")), weights(&run("cnn-min-max")));
-    for (name, figures) in [("z-score", 140), ("chroma", 140 + 84)] {
+    for (name, metrics) in [("z-score", 140), ("chroma", 140 + 84)] {
         let bytes = fs::read(run(name).join("best.safetensors")).unwrap();
         let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        assert_eq!(file.tensor("linear0.weight").unwrap().shape(), [figures, 50]);
+        assert_eq!(file.tensor("linear0.weight").unwrap().shape(), [metrics, 50]);
     }
 }
 
@@ -309,19 +309,23 @@ fn contradictions_are_sentences() {
     // Wrong by themselves, and so wrong usage.
     for (model, more, expected) in [
         ("crnn", &["--augment", "image"][..], "crnn is not fed with one"),
-        ("mfcc-dense", &["--frame-seconds", "3"], "statistics of whole tracks"),
+        ("mfcc-dense", &["--excerpt-seconds", "3"], "statistics of whole tracks"),
         ("mfcc-dense", &["--augment", "noise"], "must be none for mfcc-dense"),
         ("vgg16", &[], "--init-from is missing"),
         ("crnn", &["--loaded-lr", "0.1"], "--loaded-lr needs --init-from"),
-        ("crnn", &["--skip-seconds", "1"], "--skip-seconds needs --frame-seconds"),
+        (
+            "crnn",
+            &["--skip-seconds", "1"],
+            "--skip-seconds needs --excerpt-seconds",
+        ),
         ("crnn", &["--augment", "background"], "need each other"),
         ("mfcc-dense", &["--statistics", "mfcc,mfcc"], "must name each kind once"),
     ] {
         let refused = fit(&fma, model, &run("usage"), more).assert().code(2);
         assert!(
-            said(&refused).contains(expected),
+            stderr_text(&refused).contains(expected),
             "{model} {more:?}: {}",
-            said(&refused)
+            stderr_text(&refused)
         );
     }
     // Wrong for this data set.
@@ -331,10 +335,10 @@ fn contradictions_are_sentences() {
         (
             &genres,
             "sample-cnn",
-            &["--frame-seconds", "1"],
+            &["--excerpt-seconds", "1"],
             "at least 19683 samples",
         ),
-        (&genres, "choi-crnn", &["--frame-seconds", "0.01"], "make it longer"),
+        (&genres, "choi-crnn", &["--excerpt-seconds", "0.01"], "make it longer"),
         (
             &tagged,
             "chunk-cnn",
@@ -358,9 +362,9 @@ fn contradictions_are_sentences() {
     for (dataset, model, more, expected) in of_data {
         let refused = fit(dataset, model, &run("data"), more).assert().code(1);
         assert!(
-            said(&refused).contains(expected),
+            stderr_text(&refused).contains(expected),
             "{model} {more:?}: {}",
-            said(&refused)
+            stderr_text(&refused)
         );
     }
     // None of them has begun a run.

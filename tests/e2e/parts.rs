@@ -132,7 +132,7 @@ impl Growing {
 #[test]
 fn tracks_that_come_later_are_added_and_earlier_splits_hold() {
     let growing = Growing::new(12, 8);
-    let dataset = BuiltDataset::of(&growing.collection);
+    let dataset = BuiltDataset::build(&growing.collection);
     dataset.split("--strategy random --name mine").success();
     let shard = || fs::metadata(dataset.path().join("shards/waveform-00000.safetensors")).unwrap();
     let before = shard().modified().unwrap();
@@ -164,7 +164,7 @@ fn fit(data: &Path, run: &Path, more: &[&str]) {
 #[test]
 fn a_run_that_was_begun_before_a_data_set_grew_goes_on_as_if_it_had_not() {
     let growing = Growing::new(12, 8);
-    let dataset = BuiltDataset::of(&growing.collection);
+    let dataset = BuiltDataset::build(&growing.collection);
     dataset
         .split("--strategy random --ratios 50,25,25 --name mine")
         .success();
@@ -186,7 +186,7 @@ fn a_run_that_was_begun_before_a_data_set_grew_goes_on_as_if_it_had_not() {
 
 #[test]
 fn other_features_of_the_same_waveforms_are_trained_on() {
-    let dataset = BuiltDataset::of(&Collection::of_tracks(6));
+    let dataset = BuiltDataset::build(&Collection::of_tracks(6));
     dataset
         .split("--strategy random --ratios 50,25,25 --name mine")
         .success();

@@ -152,10 +152,10 @@ fn names_that_are_not_utf8_are_read_written_and_spoken_of() {
 }
 
 /// A data set of the first tracks of a collection that has more.
-fn of(count: usize, change: impl Fn(&str) -> String) -> BuiltDataset {
+fn dataset_of(count: usize, change: impl Fn(&str) -> String) -> BuiltDataset {
     let collection = Collection::of_tracks(count);
     collection.edit_metadata(change);
-    BuiltDataset::of(&collection)
+    BuiltDataset::build(&collection)
 }
 
 #[test]
@@ -185,12 +185,12 @@ fn collections_of_hardly_anything_are_a_sentence_or_a_right_result() {
         .assert()
         .success();
     none.split("").code(1).stderr(contains("track"));
-    let one = of(1, str::to_owned);
+    let one = dataset_of(1, str::to_owned);
     one.split("").code(1).stderr(contains("track"));
     assert!(!one.path().join("splits/current").exists());
     // One class; its tracks are divided all the same.
     let genre = Collection::of_tracks(1).tracks()[0].genre_name();
-    let class = of(6, |line| {
+    let class = dataset_of(6, |line| {
         let tracks = Collection::small().tracks().iter();
         tracks.fold(line.to_owned(), |line, track| {
             line.replace(&format!(",{},", track.genre_name()), &format!(",{genre},"))
@@ -205,7 +205,7 @@ fn collections_of_hardly_anything_are_a_sentence_or_a_right_result() {
 #[test]
 fn a_class_with_fewer_tracks_than_sets_is_warned_of() {
     let collection = Collection::of_tracks(7);
-    let small = BuiltDataset::of(&collection);
+    let small = BuiltDataset::build(&collection);
     let rows = small.table("tracks.csv");
     let members = |class: &str| rows.iter().filter(|row| row["labels"] == class).count();
     let classes = rows.iter().map(|row| row["labels"].as_str());

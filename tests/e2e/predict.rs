@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Collection, Program, json_line, printed};
+use tests::harness::{BuiltDataset, Collection, Program, json_line, stdout_text};
 
 fn predict(run: &Path, files: &[PathBuf]) -> assert_cmd::Command {
     let mut command = Program::Train.command(["predict", "--device", "cpu", "--json", "--run"]);
@@ -15,7 +15,7 @@ fn predict(run: &Path, files: &[PathBuf]) -> assert_cmd::Command {
 }
 
 /// What `eval` made of each track of the test set: its probabilities.
-fn judged(run: &Path) -> BTreeMap<String, Vec<f64>> {
+fn evaluated(run: &Path) -> BTreeMap<String, Vec<f64>> {
     let mut command = Program::Train.command(["eval", "--device", "cpu", "--run"]);
     command.arg(run).assert().success();
     let mut reader = csv::Reader::from_path(run.join("predictions.csv")).unwrap();
@@ -39,8 +39,8 @@ fn a_file_is_predicted_as_its_track_is_evaluated() {
     let root = TempDir::new().unwrap();
     // Mel spectrograms of excerpts and of whole clips, all of them or the middle one, 8-bit samples and their power
     // density, statistics of whole tracks, and tags.
-    let excerpts = ["--frame-seconds", "0.4"];
-    let skipping = ["--frame-seconds", "0.3", "--skip-seconds", "0.4"];
+    let excerpts = ["--excerpt-seconds", "0.4"];
+    let skipping = ["--excerpt-seconds", "0.3", "--skip-seconds", "0.4"];
     let usual: [&str; 0] = [];
     let middle = ["--eval-clips", "1"];
     for (name, model, more, tags) in [
@@ -57,12 +57,12 @@ fn a_file_is_predicted_as_its_track_is_evaluated() {
         };
         let run = root.path().join(name);
         fit(&dataset.path(), model, &run, more).assert().success();
-        let judged = judged(&run);
-        let files: Vec<PathBuf> = judged.keys().map(|id| file(collection, dataset, id)).collect();
+        let evaluated = evaluated(&run);
+        let files: Vec<PathBuf> = evaluated.keys().map(|id| file(collection, dataset, id)).collect();
         let answer = json_line(&predict(&run, &files).assert().success());
         assert_eq!(answer["failed"], 0);
         let classes: Vec<String> = serde_json::from_value(answer["classes"].clone()).unwrap();
-        for (answer, (id, expected)) in answer["files"].as_array().unwrap().iter().zip(&judged) {
+        for (answer, (id, expected)) in answer["files"].as_array().unwrap().iter().zip(&evaluated) {
             for (class, expected) in classes.iter().zip(expected) {
                 let found = answer["probabilities"][class].as_f64().unwrap();
                 assert!(
@@ -165,7 +165,7 @@ fn a_directory_stands_for_its_audio_files_and_a_table_for_people() {
     let run = orphan(root.path());
     let mut command = Program::Train.command(["predict", "--quiet", "--top", "2", "--run"]);
     let assert = command.arg(&run).arg(Collection::gtzan().audio()).assert().code(1);
-    let printed = printed(&assert);
+    let printed = stdout_text(&assert);
     let lines: Vec<_> = printed.lines().collect();
     // One of them is corrupt.
     assert_eq!(lines.len(), 1 + 24, "{printed}");

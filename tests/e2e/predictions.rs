@@ -1,4 +1,4 @@
-//! `predictions.csv`: a row per track of the set, from which the figures of `metrics.json` can be had again.
+//! `predictions.csv`: a row per track of the set, from which the metrics of `metrics.json` can be had again.
 
 use crate::papers::{fit, genres, tagged};
 use serde_json::Value;
@@ -56,19 +56,16 @@ fn eval(run: &Path, more: &[&str]) {
 }
 
 #[test]
-fn figures_of_classes_can_be_had_again_from_the_predictions() {
+fn metrics_of_classes_can_be_had_again_from_the_predictions() {
     let root = TempDir::new().unwrap();
     // A track as one clip, and as several.
-    let frames = ["--frame-seconds", "0.6"];
+    let frames = ["--excerpt-seconds", "0.6"];
     for (model, more) in [("mfcc-dense", &[][..]), ("choi-crnn", &frames)] {
         let run = root.path().join(model);
         fit(&genres().path(), model, &run, more).assert().success();
         eval(&run, &[]);
         let metrics = metrics(&run);
-        for (set, name, file) in [
-            ("val", "validation", "predictions-validation.csv"),
-            ("test", "test", "predictions.csv"),
-        ] {
+        for (set, file) in [("val", "predictions-val.csv"), ("test", "predictions.csv")] {
             let (classes, rows) = rows(&run.join(file));
             let listed = listed(&genres().path(), set);
             let found: Vec<_> = rows
@@ -77,7 +74,7 @@ fn figures_of_classes_can_be_had_again_from_the_predictions() {
                 .collect();
             assert_eq!(found, listed, "{model}: {set}");
             let right = rows.iter().filter(|row| row.labels == row.predicted).count() as f64;
-            let top1 = metrics[name]["top1"].as_f64().unwrap();
+            let top1 = metrics[set]["top1"].as_f64().unwrap();
             assert!((right / rows.len() as f64 - top1).abs() < 1e-12, "{model}: {set}");
             let mut loss = 0.0;
             for row in &rows {
@@ -88,7 +85,7 @@ fn figures_of_classes_can_be_had_again_from_the_predictions() {
                 loss -= row.probabilities[place(&row.labels[0])].ln() / rows.len() as f64;
             }
             assert!(
-                (loss - metrics[name]["loss"].as_f64().unwrap()).abs() < 1e-4,
+                (loss - metrics[set]["loss"].as_f64().unwrap()).abs() < 1e-4,
                 "{model}: {set} {loss}"
             );
         }
@@ -96,7 +93,7 @@ fn figures_of_classes_can_be_had_again_from_the_predictions() {
 }
 
 #[test]
-fn figures_of_tags_can_be_had_again_from_the_predictions() {
+fn metrics_of_tags_can_be_had_again_from_the_predictions() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
     fit(&tagged().path(), "chunk-cnn", &run, &[]).assert().success();
@@ -142,5 +139,5 @@ fn predictions_of_other_weights_do_not_stay() {
         .assert()
         .success();
     assert!(metrics(&run)["best_epoch"].as_u64().unwrap() > 1);
-    assert!(!run.join("predictions.csv").exists() && run.join("predictions-validation.csv").is_file());
+    assert!(!run.join("predictions.csv").exists() && run.join("predictions-val.csv").is_file());
 }

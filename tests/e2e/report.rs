@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use tests::harness::{Program, json_line, said};
+use tests::harness::{Program, json_line, stderr_text};
 
-/// A run that was trained, judged with sounds, and is kept for all tests.
-fn judged(dataset: &Path, model: &str) -> TempDir {
+/// A run that was trained, evaluated with sounds, and is kept for all tests.
+fn evaluated(dataset: &Path, model: &str) -> TempDir {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
     fit(dataset, model, &run, &["--epochs", "2"]).assert().success();
@@ -25,13 +25,13 @@ fn judged(dataset: &Path, model: &str) -> TempDir {
 
 /// A run with classes.
 pub fn classes() -> PathBuf {
-    static RUN: LazyLock<TempDir> = LazyLock::new(|| judged(&genres().path(), "mfcc-dense"));
+    static RUN: LazyLock<TempDir> = LazyLock::new(|| evaluated(&genres().path(), "mfcc-dense"));
     RUN.path().join("run")
 }
 
 /// A run with tags.
 pub fn tags() -> PathBuf {
-    static RUN: LazyLock<TempDir> = LazyLock::new(|| judged(&tagged().path(), "chunk-cnn"));
+    static RUN: LazyLock<TempDir> = LazyLock::new(|| evaluated(&tagged().path(), "chunk-cnn"));
     RUN.path().join("run")
 }
 
@@ -193,17 +193,17 @@ fn runs_stand_beside_each_other_with_what_differs() {
 }
 
 #[test]
-fn a_page_has_the_figures_of_the_set_that_was_judged_last() {
+fn a_page_has_the_metrics_of_the_set_that_was_evaluated_last() {
     let run = classes();
     let page = page(&run);
     let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
     assert!(page.contains("of the test set of split"));
-    for set in ["test", "validation"] {
-        for figure in ["top1", "macro_f1", "loss"] {
-            let value = metrics[set][figure].as_f64().unwrap();
+    for set in ["test", "val"] {
+        for metric in ["top1", "macro_f1", "loss"] {
+            let value = metrics[set][metric].as_f64().unwrap();
             assert!(
                 page.contains(&format!("<td class=\"number\">{value:.3}</td>")),
-                "{set}: {figure} {value}"
+                "{set}: {metric} {value}"
             );
         }
     }
@@ -240,7 +240,7 @@ fn a_page_that_cannot_be_written_costs_no_training() {
     let run = root.path().join("run");
     fs::create_dir_all(run.join("report.html/in the way")).unwrap();
     let fitted = fit(&genres().path(), "mfcc-dense", &run, &[]).assert().success();
-    assert!(said(&fitted).contains("warning: ") && said(&fitted).contains("report.html was not written"));
+    assert!(stderr_text(&fitted).contains("warning: ") && stderr_text(&fitted).contains("report.html was not written"));
     assert_eq!(json_line(&fitted)["best_epoch"], 1);
     assert!(run.join("best.safetensors").is_file() && run.join("metrics.json").is_file());
 }

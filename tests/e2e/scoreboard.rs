@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Program, json_line, printed, said};
+use tests::harness::{BuiltDataset, Program, json_line, stderr_text, stdout_text};
 
 /// The small data set with two splits: one that keeps artists together, and one that does not.
 fn splits() -> PathBuf {
@@ -85,12 +85,12 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
     let settings = ["--epochs", "40", "--patience", "0", "--seed", "4"];
     let whole = root.path().join("whole");
     let fitted = fit(&data, &whole, &[&settings[..], &["--seeds", "3"]].concat());
-    let rows = fitted["validation"]["runs"].as_array().unwrap();
+    let rows = fitted["val"]["runs"].as_array().unwrap();
     let labels: Vec<_> = rows.iter().map(|row| row["run"].as_str().unwrap()).collect();
     assert_eq!(labels, ["seed 4", "seed 5", "seed 6"]);
     let mean = rows.iter().map(|row| row["macro_f1"].as_f64().unwrap()).sum::<f64>() / 3.0;
-    assert!((fitted["validation"]["mean"]["macro_f1"].as_f64().unwrap() - mean).abs() < 1e-12);
-    assert!(fitted["validation"]["standard_deviation"]["loss"].as_f64().unwrap() > 0.0);
+    assert!((fitted["val"]["mean"]["macro_f1"].as_f64().unwrap() - mean).abs() < 1e-12);
+    assert!(fitted["val"]["standard_deviation"]["loss"].as_f64().unwrap() > 0.0);
     assert_ne!(weights(&whole.join("seed-4")), weights(&whole.join("seed-5")));
     let alone = root.path().join("alone");
     fit(&data, &alone, &["--epochs", "40", "--patience", "0", "--seed", "5"]);
@@ -148,7 +148,7 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
     }
     assert!(stopped >= 2, "{stopped}");
     let resumed = json_line(&resume(&parts, &[]).success());
-    assert_eq!(resumed["validation"], fitted["validation"]);
+    assert_eq!(resumed["val"], fitted["val"]);
     for seed in 4..=6 {
         let [whole, parts] = [&whole, &parts].map(|set| set.join(format!("seed-{seed}")));
         assert_eq!(weights(&parts), weights(&whole), "seed {seed}");
@@ -158,10 +158,10 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
     eval(&parts, &[]).success();
     assert!(parts.join("seeds.json").exists());
     let more = json_line(&resume(&parts, &["--seeds", "4", "--epochs", "41"]).success());
-    assert_eq!(more["validation"]["runs"].as_array().unwrap().len(), 4);
+    assert_eq!(more["val"]["runs"].as_array().unwrap().len(), 4);
     assert_eq!(history(&parts.join("seed-7")).len(), 42);
     assert_eq!(history(&parts.join("seed-4")).len(), 42);
-    assert!(!parts.join("seeds.json").exists(), "its figures were of three seeds");
+    assert!(!parts.join("seeds.json").exists(), "its metrics were of three seeds");
 }
 
 #[test]
@@ -193,16 +193,20 @@ fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
         ),
     ] {
         let refused = refused.code(code);
-        assert!(said(&refused).contains(expected), "{expected}: {}", said(&refused));
+        assert!(
+            stderr_text(&refused).contains(expected),
+            "{expected}: {}",
+            stderr_text(&refused)
+        );
     }
     assert!(!elsewhere.exists());
     let three = resume(&set, &["--seeds", "3"]).success();
-    assert_eq!(json_line(&three)["validation"]["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(json_line(&three)["val"]["runs"].as_array().unwrap().len(), 3);
     resume(&set, &["--seeds", "2"])
         .code(1)
         .stderr(contains("has 3 seeds already"));
-    let features = root.path().join("features.safetensors");
-    let mut command = Program::Train.command(["features", "--run"]);
+    let features = root.path().join("embeddings.safetensors");
+    let mut command = Program::Train.command(["embed", "--run"]);
     command
         .arg(&set)
         .arg("--out")
@@ -217,7 +221,7 @@ fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
     fs::remove_dir_all(set.join("seed-1")).unwrap();
     let refused = report(&[&set], &[]).code(1);
     let expected = format!("seed 1 of {} has not been trained", set.display());
-    assert!(said(&refused).contains(&expected), "{}", said(&refused));
+    assert!(stderr_text(&refused).contains(&expected), "{}", stderr_text(&refused));
 }
 
 #[test]
@@ -237,7 +241,7 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
     assert_eq!(line["runs"][0]["set"], "val");
     assert!(codes(&line["runs"][0]).contains(&"chosen_on"), "{line}");
     eval(&short, &[]).success();
-    // One of them lacks the test set's figures: both stand on the validation set, and so does the page.
+    // One of them lacks the test set's metrics: both stand on the validation set, and so does the page.
     let line = json_line(&report(&[&short, &long], &[]).success());
     assert_eq!(
         (&line["runs"][0]["set"], &line["runs"][1]["set"]),
@@ -252,17 +256,17 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
     report(&[&short, &long], &to_page).success();
     let page = fs::read_to_string(&page_file).unwrap();
     assert!(page.contains("those of the validation set") && page.contains("tracks of the validation set"));
-    let judged = json_line(&eval(&set, &[]).success());
+    let evaluated = json_line(&eval(&set, &[]).success());
     let file: Value = serde_json::from_slice(&fs::read(set.join("seeds.json")).unwrap()).unwrap();
-    assert_eq!(file["test"], judged["figures"]);
+    assert_eq!(file["test"], evaluated["metrics"]);
     assert_eq!(file["test"]["runs"].as_array().unwrap().len(), 2);
     eval(&set, &["--set", "val"]).success();
     let file: Value = serde_json::from_slice(&fs::read(set.join("seeds.json")).unwrap()).unwrap();
-    assert!(file["test"].is_object() && file["validation"].is_object());
+    assert!(file["test"].is_object() && file["val"].is_object());
 
     let csv = root.path().join("board.csv");
     let shown = report(&[&short, &long, &set, &mixed], &["--csv", csv.to_str().unwrap()]).success();
-    let text = printed(&shown);
+    let text = stdout_text(&shown);
     let line = json_line(&shown);
     let runs = line["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 4);
@@ -325,18 +329,18 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
     );
     let rows = fs::read_to_string(&csv).unwrap();
     assert_eq!(rows.lines().count(), 1 + 2 * 4, "{rows}");
-    // The pages of all runs are new, and that of a run has what is known of its figures.
+    // The pages of all runs are new, and that of a run has what is known of its metrics.
     assert_eq!(line["pages"].as_array().unwrap().len(), 5);
     let page = fs::read_to_string(mixed.join("report.html")).unwrap();
     assert!(page.contains("How sure the metrics are") && page.contains("leaked: "));
     let again = report(&[&short, &long, &set, &mixed], &[]).success();
-    assert_eq!(json_line(&again), line, "the same runs have the same figures each time");
+    assert_eq!(json_line(&again), line, "the same runs have the same metrics each time");
     // A page that cannot be written is an error, and neither the table nor another page is lost with it.
     fs::remove_file(short.join("report.html")).unwrap();
     fs::remove_file(long.join("report.html")).unwrap();
     fs::create_dir(short.join("report.html")).unwrap();
     let failed = report(&[&short, &long], &["--quiet"]).code(1);
-    let said = said(&failed);
+    let said = stderr_text(&failed);
     assert!(said.contains("report.html was not written"), "{said}");
     assert_eq!(
         json_line(&failed)["pages"],
@@ -361,14 +365,14 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
     // Looked at after another epoch: noted by the run, and marked.
     resume(&short, &["--epochs", "12", "--patience", "0"]).success();
     eval(&short, &[]).success();
-    let looks = fs::read_to_string(short.join("looks.csv")).unwrap();
+    let looks = fs::read_to_string(short.join("evaluations.csv")).unwrap();
     assert_eq!(looks.lines().count(), 3, "{looks}");
     let line = json_line(&report(&[&short], &[]).success());
     assert!(codes(&line["runs"][0]).contains(&"tested_repeatedly"), "{line}");
 
     // Tables that are not what they were.
     let table = long.join("predictions.csv");
-    let changed = fs::read_to_string(long.join("predictions-validation.csv")).unwrap();
+    let changed = fs::read_to_string(long.join("predictions-val.csv")).unwrap();
     fs::write(&table, changed).unwrap();
     report(&[&short, &long], &[])
         .code(1)
@@ -398,9 +402,9 @@ fn taggers_are_compared_by_their_areas() {
     for (shown, run) in line["runs"].as_array().unwrap().iter().zip(&runs) {
         let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
         for (at, name, key) in [(0, "mean AUC-ROC", "auc_roc"), (1, "mean AUC-PR", "auc_pr")] {
-            let figure = &shown["metrics"][at];
-            assert_eq!(figure["name"], name);
-            let (mean, expected) = (figure["mean"].as_f64().unwrap(), metrics["test"][key].as_f64().unwrap());
+            let metric = &shown["metrics"][at];
+            assert_eq!(metric["name"], name);
+            let (mean, expected) = (metric["mean"].as_f64().unwrap(), metrics["test"][key].as_f64().unwrap());
             assert!((mean - expected).abs() < 1e-9, "{name}: {mean}, not {expected}");
         }
     }

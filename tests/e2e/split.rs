@@ -107,7 +107,7 @@ fn a_recording_in_two_sets_is_named_although_its_artists_differ() {
     let collection = Collection::of_tracks(6);
     let (first, second) = (&collection.tracks()[0], &collection.tracks()[1]);
     fs::copy(collection.file(first), collection.file(second)).unwrap();
-    let dataset = BuiltDataset::of(&collection);
+    let dataset = BuiltDataset::build(&collection);
     // With three about equal sets of six tracks, some seed puts the two apart.
     let leaks = (0..20).map(|seed| {
         let (name, seed) = (format!("random-{seed}-here"), seed.to_string());
@@ -181,7 +181,7 @@ fn the_official_split_is_refused_where_there_is_none() {
         let line = line.replace(",training,", ",,").replace(",validation,", ",,");
         line.replace(",test,", ",,")
     });
-    let dataset = BuiltDataset::of(&collection);
+    let dataset = BuiltDataset::build(&collection);
     dataset.split("--strategy official").code(1).stderr(contains("split"));
     assert!(!dataset.path().join("splits/current").exists());
 }
@@ -307,10 +307,10 @@ fn normalization_is_that_of_the_training_tracks() {
     }
     let mean = sum / count;
     let deviation = (squares / count - mean * mean).sqrt();
-    let said = |name: &str| normalization[name].as_f64().unwrap();
-    assert_eq!(said("tracks"), training.len() as f64);
-    assert!((said("waveform_mean") - mean).abs() < 1e-7);
-    assert!((said("waveform_std") / deviation - 1.0).abs() < 1e-6);
+    let stored = |name: &str| normalization[name].as_f64().unwrap();
+    assert_eq!(stored("tracks"), training.len() as f64);
+    assert!((stored("waveform_mean") - mean).abs() < 1e-7);
+    assert!((stored("waveform_std") / deviation - 1.0).abs() < 1e-6);
     assert_eq!(normalization["mel_mean"].as_array().unwrap().len(), 128);
 }
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use tempfile::TempDir;
-use tests::harness::{Program, end, json_line, printed, said, send, stderr, wait_for};
+use tests::harness::{Program, end, json_line, send, stderr, stderr_text, stdout_text, wait_for};
 
 const SETTINGS: &str = "--model mfcc-dense --batch-size 4 --seed 4 --patience 0 --monitor loss";
 
@@ -79,7 +79,7 @@ fn a_grid_is_tried_ranked_and_drawn_without_the_test_set() {
     assert_eq!(line["table"][0]["trial"], best);
     assert_eq!(column(&directory, "weight_decay"), ["0", "0", "0.01", "0.01"]);
     assert_eq!(column(&directory, "dropout"), ["0.1", "0.5", "0.1", "0.5"]);
-    let printed = printed(&done);
+    let printed = stdout_text(&done);
     let first = printed.lines().nth(1).unwrap().split_whitespace().next().unwrap();
     assert_eq!(first, best.to_string(), "{printed}");
     assert!(printed.contains(&format!(
@@ -99,7 +99,7 @@ fn a_grid_is_tried_ranked_and_drawn_without_the_test_set() {
     assert_eq!(weights(&run), alone);
     let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
     assert!(
-        metrics["validation"]["loss"].is_number() && metrics.get("test").is_none(),
+        metrics["val"]["loss"].is_number() && metrics.get("test").is_none(),
         "{metrics}"
     );
     // Nothing is done twice.
@@ -126,7 +126,7 @@ fn a_changed_specification_is_refused(directory: &Path) {
     ] {
         let refused = resume(directory).args(more).assert().code(1);
         let expected = format!("the sweep in {root} was begun otherwise: {expected}");
-        assert!(said(&refused).contains(&expected), "{}", said(&refused));
+        assert!(stderr_text(&refused).contains(&expected), "{}", stderr_text(&refused));
     }
 }
 
@@ -224,13 +224,21 @@ fn a_trial_that_fails_is_a_row_and_only_all_of_them_are_a_failure() {
         ("failed", "")
     );
     assert!(rows[0]["reason"].contains("not finite"), "{}", rows[0]["reason"]);
-    assert!(said(&done).contains("trial 0 (lr = 1e30): failed: "), "{}", said(&done));
+    assert!(
+        stderr_text(&done).contains("trial 0 (lr = 1e30): failed: "),
+        "{}",
+        stderr_text(&done)
+    );
 
     // A trial that something else has ended may do better when it is tried again.
     let broken = directory.join("trials/0001.json");
     fs::write(&broken, r#"{ "rungs": [], "failure": "killed by SIGKILL" }"#).unwrap();
     let failed = resume(&directory).assert().code(1);
-    assert!(said(&failed).contains("2 of 2 trials failed"), "{}", said(&failed));
+    assert!(
+        stderr_text(&failed).contains("2 of 2 trials failed"),
+        "{}",
+        stderr_text(&failed)
+    );
     assert_eq!(json_line(&failed)["ok"], false);
     let again = resume(&directory).arg("--retry-failed").assert().success();
     assert_eq!(json_line(&again)["best"], line["best"]);
@@ -290,7 +298,11 @@ fn what_cannot_be_swept_is_a_sentence_before_anything_is_written() {
         (&["--range", "lr=1..0"], "empty"),
     ] {
         let refused = sweep(&directory, more).assert().code(2);
-        assert!(said(&refused).contains(expected), "{more:?}: {}", said(&refused));
+        assert!(
+            stderr_text(&refused).contains(expected),
+            "{more:?}: {}",
+            stderr_text(&refused)
+        );
     }
     resume(&directory).assert().code(1).stderr(contains("holds no sweep"));
     assert!(!directory.exists());

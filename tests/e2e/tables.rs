@@ -12,13 +12,13 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/papers")
 }
 
-/// The table of two systems beside the published figures in `published`.
+/// The table of two models beside the published metrics in `published`.
 fn table(published: &str) -> Output {
     let root = TempDir::new().unwrap();
-    let (ours, theirs) = (root.path().join("figures.tsv"), root.path().join("published.csv"));
-    let figures = "crnn\ttop1\t0.12345\ncrnn\tparameters\t438808\ncrnn\tepochs\t2\ncrnn\tseconds_per_epoch\t1.5\n\
+    let (ours, theirs) = (root.path().join("metrics.tsv"), root.path().join("published.csv"));
+    let metrics = "crnn\ttop1\t0.12345\ncrnn\tparameters\t438808\ncrnn\tepochs\t2\ncrnn\tseconds_per_epoch\t1.5\n\
                    crnn+svm\ttop1\t0.5\n";
-    fs::write(&ours, figures).unwrap();
+    fs::write(&ours, metrics).unwrap();
     fs::write(&theirs, published).unwrap();
     let mut command = Command::new("bash");
     command.arg(scripts().join("table.sh")).arg("gtzan").arg(&ours);
@@ -29,10 +29,10 @@ fn table(published: &str) -> Output {
         .unwrap()
 }
 
-const HEADER: &str = "# Made up, for this test.\npaper,system,metric,value,source\n";
+const HEADER: &str = "# Made up, for this test.\npaper,model,metric,value,source\n";
 
 #[test]
-fn published_figures_stand_beside_ours_and_what_is_unknown_is_a_dash() {
+fn published_metrics_stand_beside_ours_and_what_is_unknown_is_a_dash() {
     let rows = "tagging,crnn,top1,0.9,elsewhere\ngtzan,crnn,top1,0.75,\"Table 1, second row\"\n";
     let output = table(&format!("{HEADER}{rows}gtzan,absent,f1,0.5,Table 2\n"));
     assert!(output.status.success());
@@ -41,7 +41,7 @@ fn published_figures_stand_beside_ours_and_what_is_unknown_is_a_dash() {
     assert_eq!(
         lines[..4],
         [
-            "| system | top-1 | macro F1 | parameters | epochs | s/epoch |",
+            "| model | top-1 | macro F1 | parameters | epochs | s/epoch |",
             "|---|---:|---:|---:|---:|---:|",
             "| crnn | 0.123 / 0.75 | – / – | 438808 | 2 | 1.5 |",
             "| crnn+svm | 0.500 / – | – / – | – | – | – |",
@@ -53,9 +53,9 @@ fn published_figures_stand_beside_ours_and_what_is_unknown_is_a_dash() {
 }
 
 #[test]
-fn published_figures_that_cannot_be_used_are_named_with_their_line() {
+fn published_metrics_that_cannot_be_used_are_named_with_their_line() {
     for (rows, expected) in [
-        ("gtzan,crnn,top1,75%,Table 1\n", ":3: `75%` is no figure"),
+        ("gtzan,crnn,top1,75%,Table 1\n", ":3: `75%` is no metric"),
         ("gtzan,crnn,top9,0.75,Table 1\n", ":3: `top9` is no metric"),
         ("gtzan,crnn,top1,0.75\n", ":3: a row has"),
         ("gtzan,crnn,top1,0.7,a\ngtzan,crnn,top1,0.8,b\n", ":4: a second top1"),
@@ -65,17 +65,17 @@ fn published_figures_that_cannot_be_used_are_named_with_their_line() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains(expected), "{said}");
     }
-    assert_eq!(table("system,value\n").status.code(), Some(1));
+    assert_eq!(table("model,value\n").status.code(), Some(1));
 }
 
 #[test]
-fn no_published_figure_is_invented() {
+fn no_published_metric_is_invented() {
     let published = fs::read_to_string(scripts().join("published.csv")).unwrap();
     let rows: Vec<_> = published.lines().filter(|line| !line.starts_with('#')).collect();
-    assert_eq!(rows[0], "paper,system,metric,value,source");
+    assert_eq!(rows[0], "paper,model,metric,value,source");
     for row in &rows[1..] {
         let source = row.splitn(5, ',').nth(4).unwrap_or_default();
-        assert!(!source.trim().is_empty(), "{row}: say where the figure stands");
+        assert!(!source.trim().is_empty(), "{row}: say where the metric stands");
     }
 }
 
@@ -99,7 +99,7 @@ fn flatten(value: &serde_json::Value, path: &str, lines: &mut String) {
 }
 
 #[test]
-fn figures_are_read_out_of_what_the_programs_print() {
+fn metrics_are_read_out_of_what_the_programs_print() {
     let dataset = BuiltDataset::small().path();
     let mut command = Program::Preprocess.command(["inspect", "--json"]);
     let stdout = command.arg(dataset).assert().success().get_output().stdout.clone();

@@ -53,10 +53,10 @@ fn every_epoch_is_an_event_and_a_resumed_run_goes_on_with_them() {
             assert_eq!(record[9..11], [0x10, epoch as u8 + 1]);
             for name in [
                 "loss/train",
-                "loss/validation",
-                "top1/validation",
+                "loss/val",
+                "top1/val",
                 "macro_f1/train",
-                "paper_f1/validation",
+                "paper_f1/val",
                 "speed/clips_per_second",
             ] {
                 assert!(holds(record, name), "{name}");

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Collection, Program, json_line, said, wait_for};
+use tests::harness::{BuiltDataset, Collection, Program, json_line, stderr_text, wait_for};
 
 /// Twelve tracks in a split of their own.
 pub fn dataset() -> PathBuf {
     static DATASET: LazyLock<BuiltDataset> = LazyLock::new(|| {
-        let built = BuiltDataset::of(&Collection::of_tracks(12));
+        let built = BuiltDataset::build(&Collection::of_tracks(12));
         built.split("--strategy random --ratios 50,25,25 --name main").success();
         built
     });
@@ -54,7 +54,7 @@ pub fn history(run: &Path) -> Vec<String> {
 fn a_run_is_evaluated_on_its_own_split_whatever_becomes_of_the_data_sets() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
-    let dataset = BuiltDataset::of(&Collection::of_tracks(12));
+    let dataset = BuiltDataset::build(&Collection::of_tracks(12));
     let split = |seed: &str| {
         let arguments = format!("--strategy random --ratios 50,25,25 --name exp --seed {seed}");
         dataset.split(&arguments).success();
@@ -86,21 +86,21 @@ fn a_run_is_evaluated_on_its_own_split_whatever_becomes_of_the_data_sets() {
     assert_eq!(json_line(&train("eval", &[]).success())["metrics"], first);
     assert_eq!(fs::read(run.join("predictions.csv")).unwrap(), tested);
     train("fit", &["--resume", "--epochs", "3"]).success();
-    let out = root.path().join("features.safetensors");
+    let out = root.path().join("embeddings.safetensors");
     let out = out.to_str().unwrap();
     for (command, more) in [
         ("eval", &["--split", "exp"][..]),
         ("fit", &["--resume", "--split", "exp"]),
-        ("features", &["--split", "exp", "--out", out]),
-        ("features", &["--split", "exp", "--out", out, "--data", data]),
+        ("embed", &["--split", "exp", "--out", out]),
+        ("embed", &["--split", "exp", "--out", out, "--data", data]),
     ] {
-        let refused = said(&train(command, more).failure());
+        let refused = stderr_text(&train(command, more).failure());
         assert!(
             refused.contains("split `exp`") && refused.contains("a later one of that name"),
             "{refused}"
         );
     }
-    let refused = said(&train("eval", &["--split", "other"]).failure());
+    let refused = stderr_text(&train("eval", &["--split", "other"]).failure());
     assert!(refused.contains("trained on split `exp`, not on `other`"), "{refused}");
     // What is gone cannot differ.
     fs::remove_dir_all(dataset.path().join("splits")).unwrap();
@@ -142,7 +142,7 @@ fn models_are_listed_with_their_sizes() {
 }
 
 #[test]
-fn every_model_trains_and_is_judged() {
+fn every_model_trains_and_is_evaluated() {
     let root = TempDir::new().unwrap();
     for model in ["cnn1d", "cnn2d", "crnn", "mm-crnn"] {
         let run = root.path().join(model);
@@ -155,19 +155,19 @@ fn every_model_trains_and_is_judged() {
             .arg("--json");
         let fitted = json_line(&command.assert().success());
         assert_eq!(fitted["epochs"], 1, "{model}");
-        let judged = Program::Train
+        let evaluated = Program::Train
             .command(["eval", "--json", "--run"])
             .arg(&run)
             .assert()
             .success();
-        let figures = json_line(&judged)["metrics"].clone();
+        let printed = json_line(&evaluated)["metrics"].clone();
         let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
-        assert_eq!(metrics["test"], figures, "{model}");
-        for figure in ["accuracy", "precision", "recall", "f1"] {
-            let value = metrics["test"]["paper"][figure].as_f64().unwrap();
-            assert!((0.0..=1.0).contains(&value), "{model}: {figure} {value}");
+        assert_eq!(metrics["test"], printed, "{model}");
+        for metric in ["accuracy", "precision", "recall", "f1"] {
+            let value = metrics["test"]["paper"][metric].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&value), "{model}: {metric} {value}");
         }
-        assert_eq!(metrics["validation"]["samples"], 3, "{model}");
+        assert_eq!(metrics["val"]["samples"], 3, "{model}");
         for file in [
             "config.toml",
             "history.csv",
@@ -367,7 +367,7 @@ fn weights_that_ask_for_code_are_refused() {
     let refused = fit(&root.path().join("run"), &["--init-from", weights.to_str().unwrap()])
         .assert()
         .code(1);
-    let said = said(&refused);
+    let said = stderr_text(&refused);
     assert!(said.contains("weights.pt") && said.contains("`posix.system`"), "{said}");
     assert_eq!(json_line(&refused)["ok"], false);
     assert!(!proof.exists());
@@ -382,7 +382,7 @@ fn weights_of_one_run_begin_another() {
     let begun = fit(&second, &["--epochs", "1", "--init-from", from.to_str().unwrap()])
         .assert()
         .success();
-    let said = said(&begun);
+    let said = stderr_text(&begun);
     // Four blocks of two convolution and four batch norm tensors, three dense layers of two.
     assert!(said.contains("loaded 30 parameters"), "{said}");
 }
@@ -405,6 +405,6 @@ fn the_published_checkpoint_begins_a_run() {
         .arg(dataset.path())
         .arg("--run")
         .arg(root.path().join("run"));
-    let said = said(&command.assert().success());
+    let said = stderr_text(&command.assert().success());
     assert!(said.contains("loaded 30 parameters"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! `train fit --init-from` and `train features`: what was learned on one data set, used on another.
+//! `train fit --init-from` and `train embed`: what was learned on one data set, used on another.
 
 use crate::papers::{fit, genres, tagged};
 use crate::train::dataset as fma;
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use tests::harness::{Program, json_line, said};
+use tests::harness::{Program, json_line, stderr_text};
 
 /// A `choi-crnn` that was trained on tags.
 fn tagger() -> PathBuf {
@@ -68,8 +68,8 @@ fn other_classes_have_a_fresh_last_layer_and_frozen_layers_stay() {
         "1e-2",
     ];
     let fitted = fit(&genres().path(), "choi-crnn", &run, &more).assert().success();
-    let said = said(&fitted);
-    assert!(said.contains("fresh are linear.weight, linear.bias"), "{said}");
+    let said = stderr_text(&fitted);
+    assert!(said.contains("newly initialized: linear.weight, linear.bias"), "{said}");
     // Batch norm of 96 bands; convolutions 1 -> 64 -> 128 of 3x3, with their biases and batch norms.
     let frozen = 2 * 96 + (9 + 1 + 2) * 64 + (9 * 64 + 1 + 2) * 128;
     assert!(said.contains(&format!("{frozen} of 392904 parameters")), "{said}");
@@ -129,10 +129,10 @@ fn a_fitting_last_layer_is_kept_unless_it_is_to_be_replaced() {
 #[test]
 fn features_of_a_tagger_are_classified() {
     let root = TempDir::new().unwrap();
-    let out = root.path().join("features.safetensors");
+    let out = root.path().join("embeddings.safetensors");
     let features = |data: &Path| {
-        let mut command = Program::Train.command(["features", "--device", "cpu", "--json", "--classify", "knn,svm"]);
-        command.args(["--set", "train", "--neighbours", "1"]);
+        let mut command = Program::Train.command(["embed", "--device", "cpu", "--json", "--classify", "knn,svm"]);
+        command.args(["--set", "train", "--n-neighbors", "1"]);
         command.arg("--run").arg(tagger()).arg("--out").arg(&out);
         command.arg("--data").arg(data).assert()
     };
@@ -140,9 +140,12 @@ fn features_of_a_tagger_are_classified() {
     // Two clips of each track, which is longer than one.
     let clips = 2 * genres().table("tracks.csv").len();
     assert_eq!((&said["rows"], &said["dimension"]), (&clips.into(), &32.into()));
-    let judged = genres().table("splits/main/train.csv").len();
+    let evaluated = genres().table("splits/main/train.csv").len();
     for classifier in ["knn", "svm"] {
-        assert_eq!(said["classifiers"][classifier]["tracks"]["samples"], judged, "{said}");
+        assert_eq!(
+            said["classifiers"][classifier]["tracks"]["samples"], evaluated,
+            "{said}"
+        );
     }
     // The nearest neighbour of a track that was learned from is itself.
     let of_classifier = |name: &str| said["classifiers"][name]["tracks"]["top1"].as_f64().unwrap();
@@ -150,9 +153,9 @@ fn features_of_a_tagger_are_classified() {
     assert!(of_classifier("svm") > 0.5, "{said}");
     let bytes = fs::read(&out).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    assert_eq!(file.tensor("features").unwrap().shape(), [clips, 32]);
+    assert_eq!(file.tensor("embeddings").unwrap().shape(), [clips, 32]);
     let sets = file.tensor("set").unwrap().data().to_vec();
-    assert_eq!(sets.iter().filter(|&&set| set == 0).count(), 2 * judged);
+    assert_eq!(sets.iter().filter(|&&set| set == 0).count(), 2 * evaluated);
     features(&tagged().path())
         .code(1)
         .stderr(contains("--classify needs one class a track"));
@@ -169,9 +172,9 @@ fn vgg16_grows_from_small_images_to_larger_ones() {
     let grown = fit(&fma(), "vgg16-progressive-84x100", &large, &from)
         .assert()
         .success();
-    let said = said(&grown);
+    let said = stderr_text(&grown);
     assert!(
-        said.contains("fresh are halving.conv0.weight") && !said.contains("fresh are linear"),
+        said.contains("newly initialized: halving.conv0.weight") && !said.contains("newly initialized: linear"),
         "{said}"
     );
     let (before, after) = (tensors(&small), tensors(&large));

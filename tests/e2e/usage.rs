@@ -2,7 +2,7 @@
 
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, is_empty};
-use tests::harness::{BuiltDataset, Collection, Program, json_line, said};
+use tests::harness::{BuiltDataset, Collection, Program, json_line, stderr_text};
 
 const COMMANDS: [&str; 4] = ["build", "split", "verify", "inspect"];
 
@@ -154,7 +154,7 @@ fn quiet_leaves_out_progress_and_keeps_results_and_warnings() {
         let loud = Program::Preprocess.command([command, &path]).assert().success();
         let quiet = Program::Preprocess.command([command, &path, "-q"]).assert().success();
         assert_eq!(loud.get_output().stdout, quiet.get_output().stdout, "{command}");
-        let said = said(&quiet);
+        let said = stderr_text(&quiet);
         assert!(
             said.lines().all(|line| line.starts_with("warning: ")),
             "{command}: {said}"

@@ -107,7 +107,7 @@ fn repair_restores_the_bytes_of_bad_shards() {
 #[test]
 fn repair_takes_audio_from_where_it_is_now_and_nothing_that_has_changed() {
     let collection = Collection::of_tracks(2);
-    let dataset = BuiltDataset::of(&collection);
+    let dataset = BuiltDataset::build(&collection);
     let before = Tree::read(&dataset.path()).unwrap();
     let moved = BuiltDataset::empty();
     fs::create_dir_all(moved.path()).unwrap();

@@ -114,7 +114,7 @@ pub fn dataset() -> TempDir {
         }],
         files: files
             .iter()
-            .map(|(name, content)| ((*name).to_owned(), FileRecord::of(content)))
+            .map(|(name, content)| ((*name).to_owned(), FileRecord::from_content(content)))
             .collect(),
         waveforms_of: None,
         earlier: Vec::new(),

@@ -45,7 +45,7 @@ pub fn assemble(
         Ok(BuildReport {
             was_complete: true,
             warnings: warnings(&index),
-            ..BuildReport::of(root, index, begin)?
+            ..BuildReport::new(root, index, begin)?
         })
     };
     // A crash may have come between the index and the end of the journal.
@@ -85,7 +85,7 @@ pub fn assemble(
         resumed,
         processed: missing.len() - resumed,
         warnings: warnings(&index),
-        ..BuildReport::of(root, index, begin)?
+        ..BuildReport::new(root, index, begin)?
     })
 }
 

@@ -69,11 +69,11 @@ pub fn keep_tables(root: &Path, index: &DatasetIndex) -> anyhow::Result<()> {
     fs::create_dir_all(&kept).map_err(FileError::at(&kept))?;
     for (name, record) in &index.files {
         let (path, copy) = (root.join(name), kept.join(name));
-        if fs::read(&copy).is_ok_and(|content| FileRecord::of(&content) == *record) {
+        if fs::read(&copy).is_ok_and(|content| FileRecord::from_content(&content) == *record) {
             continue;
         }
         let content = fs::read(&path).map_err(FileError::at(&path))?;
-        if FileRecord::of(&content) != *record {
+        if FileRecord::from_content(&content) != *record {
             let detail = "its content does not fit the checksum in the index";
             return Err(DatasetError::damaged(path, detail).into());
         }

@@ -65,7 +65,7 @@ pub fn write(
     let mut files = BTreeMap::new();
     for (name, content) in contents {
         atomic_file::write_bytes(&root.join(name), &content)?;
-        files.insert(name.to_owned(), FileRecord::of(&content));
+        files.insert(name.to_owned(), FileRecord::from_content(&content));
     }
     let classes: BTreeSet<&String> = rows.tracks.iter().flat_map(|row| &row.labels).collect();
     let index = DatasetIndex {

@@ -23,7 +23,7 @@ impl Part {
     pub fn number(self) -> usize {
         self.number
     }
-    pub fn of(self) -> usize {
+    pub fn count(self) -> usize {
         self.of
     }
     pub fn is_last(self) -> bool {

@@ -28,7 +28,7 @@ pub struct BuildReport {
 
 impl BuildReport {
     /// Of the data set in `root`, which has this index, and nothing that this run did.
-    pub(super) fn of(root: &Path, index: DatasetIndex, begin: Instant) -> Result<Self, DatasetError> {
+    pub(super) fn new(root: &Path, index: DatasetIndex, begin: Instant) -> Result<Self, DatasetError> {
         let mut reasons = ReasonCounts::new();
         for row in dataset::read_rejected(root, &index)? {
             *reasons.entry(row.reason).or_default() += 1;

@@ -40,7 +40,7 @@ fn inspect_all(args: &InspectArgs, style: Style) -> anyhow::Result<Outcome> {
     let overview = Overview::read(&args.dataset)?;
     let mut written = Written::default();
     if let Some(config) = args.analysis_config() {
-        let analysis = thread_pool(jobs(args.jobs))?.install(|| Analysis::of(&config, &ByteProgress::new(style)))?;
+        let analysis = thread_pool(jobs(args.jobs))?.install(|| Analysis::run(&config, &ByteProgress::new(style)))?;
         ensure!(
             analysis.dataset == overview.index.checksum,
             "{} has grown while it was looked at; give the same command again",

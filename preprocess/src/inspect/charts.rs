@@ -5,7 +5,7 @@ use super::analysis::projection::Projection;
 use super::analysis::samples::{BIN_WIDTH, SampleHistogram};
 use super::analysis::spectrum::MeanSpectrum;
 use super::distribution::Distribution;
-use shared::page::{Axis, Bar, Chart, Look, Marks, Plot, Point, Series, number};
+use shared::page::{Axis, Bar, Chart, Plot, Point, Series, Shape, Style, number};
 use shared::runtime::text::{counted, grouped};
 
 /// The least share of samples that is drawn.
@@ -13,9 +13,9 @@ const LEAST_SHARE: f64 = 1e-7;
 /// Octaves that are closer than this share of an axis are not all ticked: the mel scale is linear below 1 kHz.
 const OCTAVES_APART: f64 = 0.08;
 
-/// The look of the class drawn at `place`; none is for tracks of other classes.
-fn look(place: Option<usize>) -> Look {
-    place.map_or(Look::Other, Look::Series)
+/// The style of the class drawn at `place`; none is for tracks of other classes.
+fn style(place: Option<usize>) -> Style {
+    place.map_or(Style::Other, Style::Series)
 }
 
 /// How the numbers that `title` names are distributed.
@@ -43,8 +43,8 @@ pub(super) fn histogram(title: &str, unit: &str, distribution: &Distribution) ->
         height: 120.0,
         series: vec![Series {
             name: String::new(),
-            look: Look::Series(0),
-            marks: Marks::Bars(filled.map(bar).collect()),
+            style: Style::Series(0),
+            shape: Shape::Bars(filled.map(bar).collect()),
         }],
         rule: Some((distribution.median, "median".into())),
         ..Plot::new(
@@ -77,13 +77,13 @@ pub(super) fn sample_values(name: &str, place: Option<usize>, class: &SampleHist
         series: vec![
             Series {
                 name: name.into(),
-                look: look(place),
-                marks: Marks::Line(outline(class)),
+                style: style(place),
+                shape: Shape::Line(outline(class)),
             },
             Series {
                 name: "all tracks".into(),
-                look: Look::Other,
-                marks: Marks::Area(outline(all)),
+                style: Style::Other,
+                shape: Shape::Area(outline(all)),
             },
         ],
         ..Plot::new(
@@ -112,8 +112,8 @@ pub(super) fn decibels<'a>(spectra: impl Iterator<Item = &'a MeanSpectrum>) -> A
 pub(super) fn spectra(title: &str, band_hz: &[f64], decibels: &Axis, lines: &[SpectrumLine<'_>]) -> Chart {
     let line = |&(name, place, spectrum): &SpectrumLine<'_>| Series {
         name: name.into(),
-        look: look(place),
-        marks: Marks::Line(
+        style: style(place),
+        shape: Shape::Line(
             (spectrum.mean_db.iter().enumerate())
                 .map(|(band, value)| [band as f64 + 0.5, *value])
                 .collect(),
@@ -152,8 +152,8 @@ pub(super) fn projection(title: &str, projection: &Projection, places: &[Option<
             .collect();
         (!own.is_empty()).then(|| Series {
             name: name.into(),
-            look: look(place),
-            marks: Marks::Points(own),
+            style: style(place),
+            shape: Shape::Points(own),
         })
     };
     Plot {
@@ -181,8 +181,8 @@ pub(super) fn spectrogram(name: &str, example: &Example, band_hz: &[f64]) -> Cha
         height: 130.0,
         series: vec![Series {
             name: String::new(),
-            look: Look::Other,
-            marks: Marks::Image(example.image.png()),
+            style: Style::Other,
+            shape: Shape::Image(example.image.png()),
         }],
         ..Plot::new(name, Axis::linear("s", 0.0, example.seconds), mel_bands("Hz", band_hz))
     }
@@ -239,11 +239,15 @@ mod tests {
         let svg = drawn(&histogram(
             "Length",
             "s",
-            &Distribution::of(vec![1.0, 2.0, 2.0, 29.0]).unwrap(),
+            &Distribution::from_values(vec![1.0, 2.0, 2.0, 29.0]).unwrap(),
         ));
         assert!(svg.contains("4 tracks, median 2.0 s (dashed), mean 8.5 s"), "{svg}");
         assert_eq!(svg.matches("class=\"bars").count(), 3, "{svg}");
-        drawn(&histogram("Length", "s", &Distribution::of(vec![30.0]).unwrap()));
+        drawn(&histogram(
+            "Length",
+            "s",
+            &Distribution::from_values(vec![30.0]).unwrap(),
+        ));
     }
 
     #[test]

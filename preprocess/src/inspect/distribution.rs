@@ -21,7 +21,7 @@ pub struct Distribution {
 
 impl Distribution {
     /// Of finite numbers; none where there are none.
-    pub fn of(mut values: Vec<f64>) -> Option<Self> {
+    pub fn from_values(mut values: Vec<f64>) -> Option<Self> {
         debug_assert!(values.iter().all(|value| value.is_finite()));
         values.sort_by(f64::total_cmp);
         let (&min, &max) = (values.first()?, values.last()?);
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_few_numbers_are_described() {
-        let distribution = Distribution::of(vec![4.0, 1.0, 2.0, 9.0]).unwrap();
+        let distribution = Distribution::from_values(vec![4.0, 1.0, 2.0, 9.0]).unwrap();
         assert_eq!(
             (
                 distribution.min,
@@ -93,13 +93,13 @@ mod tests {
             ),
             (1.0, 3.0, 4.0, 9.0)
         );
-        assert_eq!(Distribution::of(vec![3.0, 1.0, 2.0]).unwrap().median, 2.0);
-        assert_eq!(Distribution::of(Vec::new()), None);
+        assert_eq!(Distribution::from_values(vec![3.0, 1.0, 2.0]).unwrap().median, 2.0);
+        assert_eq!(Distribution::from_values(Vec::new()), None);
     }
 
     #[test]
     fn a_line_is_as_high_as_the_counts() {
-        let mut distribution = Distribution::of(vec![0.0]).unwrap();
+        let mut distribution = Distribution::from_values(vec![0.0]).unwrap();
         assert_eq!(distribution.line(), "█");
         distribution.counts = vec![1, 0, 500, 1000];
         assert_eq!(distribution.line(), "▁ ▄█");
@@ -108,7 +108,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_number_is_in_its_bar(values in prop::collection::vec(-1e6f64..1e6, 1..60)) {
-            let distribution = Distribution::of(values.clone()).unwrap();
+            let distribution = Distribution::from_values(values.clone()).unwrap();
             prop_assert_eq!(distribution.counts.iter().sum::<usize>(), values.len());
             let edges = &distribution.edges;
             prop_assert!(edges[0] <= distribution.min && distribution.max <= edges[edges.len() - 1]);
@@ -124,7 +124,7 @@ mod tests {
 
         #[test]
         fn equal_numbers_have_one_bar(value in -1e6f64..1e6, count in 1usize..9) {
-            let distribution = Distribution::of(vec![value; count]).unwrap();
+            let distribution = Distribution::from_values(vec![value; count]).unwrap();
             prop_assert_eq!(distribution.counts, vec![count]);
         }
     }

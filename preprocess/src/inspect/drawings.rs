@@ -27,7 +27,7 @@ pub(super) struct Drawings {
 
 impl Drawings {
     /// Draws an analysis. `labels` are each track's labels by its id.
-    pub fn of(analysis: &Analysis, labels: &HashMap<u64, Vec<String>>) -> Self {
+    pub fn new(analysis: &Analysis, labels: &HashMap<u64, Vec<String>>) -> Self {
         let drawn = analysis.drawn();
         let classes: Vec<&ClassAnalysis> = drawn.iter().map(|&class| &analysis.classes[class]).collect();
         let names: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();

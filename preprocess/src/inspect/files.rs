@@ -23,7 +23,7 @@ pub fn write(analysis: &Analysis, labels: &TrackLabels, directory: &Path) -> Res
     json.push(b'\n');
     atomic_file::write_bytes(&directory.join(ANALYSIS_FILE), &json)?;
     let mut names = vec![ANALYSIS_FILE.to_owned()];
-    for (name, chart) in Drawings::of(analysis, &labels.0).files() {
+    for (name, chart) in Drawings::new(analysis, &labels.0).files() {
         atomic_file::write_bytes(&directory.join(name), chart.file().as_bytes())?;
         names.push(name.clone());
     }

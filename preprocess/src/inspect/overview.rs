@@ -78,7 +78,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    fn of(index: &DatasetIndex) -> Self {
+    fn from_index(index: &DatasetIndex) -> Self {
         let shards = |kind| index.shards.iter().map(|shard| shard.file(kind).bytes).sum();
         let files = |summary: bool| {
             let own = index
@@ -148,12 +148,12 @@ impl Overview {
         Ok(Self {
             name: name_of(root),
             classes: count_classes(&index.classes, &tracks),
-            seconds: Distribution::of(tracks.iter().map(|row| row.samples as f64 / rate).collect()),
-            files: SourceFiles::of(&tracks),
-            levels: Levels::of(&tracks, &dataset::read_summary(root, index)?),
+            seconds: Distribution::from_values(tracks.iter().map(|row| row.samples as f64 / rate).collect()),
+            files: SourceFiles::count(&tracks),
+            levels: Levels::new(&tracks, &dataset::read_summary(root, index)?),
             flags,
             reasons,
-            sizes: Sizes::of(index),
+            sizes: Sizes::from_index(index),
             feature_sets: read_feature_sets(root)?,
             splits: splits::read(root, index, &tracks)?,
             current_split: split::current(root)?,
@@ -186,7 +186,7 @@ fn count_classes(classes: &[String], tracks: &[TrackRow]) -> Vec<(String, usize)
 }
 
 impl SourceFiles {
-    fn of(tracks: &[TrackRow]) -> Self {
+    fn count(tracks: &[TrackRow]) -> Self {
         let mut files = Self::default();
         for row in tracks {
             *files.rates.entry(row.source_rate).or_default() += 1;
@@ -199,13 +199,13 @@ impl SourceFiles {
 }
 
 impl Levels {
-    fn of(tracks: &[TrackRow], summary: &[TrackSummary]) -> Self {
+    fn new(tracks: &[TrackRow], summary: &[TrackSummary]) -> Self {
         let (audible, silent): (Vec<f64>, Vec<f64>) = summary
             .iter()
             .map(TrackSummary::rms_dbfs)
             .partition(|rms| rms.is_finite());
         Self {
-            rms_dbfs: Distribution::of(audible),
+            rms_dbfs: Distribution::from_values(audible),
             silent_tracks: silent.len(),
             clipped_tracks: tracks.iter().filter(|row| row.clipped_samples > 0).count(),
             clipped_samples: tracks
@@ -223,7 +223,7 @@ fn read_feature_sets(root: &Path) -> Result<Vec<FeatureSetOverview>, InspectErro
         state: match dataset::Dataset::read_index(&path) {
             Ok(index) => FeatureSetState::Usable {
                 tracks: index.kept,
-                mels: Sizes::of(&index).mels,
+                mels: Sizes::from_index(&index).mels,
                 features: index.features,
                 fingerprint: index.fingerprint,
             },

@@ -23,7 +23,7 @@ pub fn write(
     labels: &TrackLabels,
     config: &AnalysisConfig,
 ) -> Result<(), WriteError> {
-    let drawings = Drawings::of(analysis, &labels.0);
+    let drawings = Drawings::new(analysis, &labels.0);
     let page = Page {
         title: &format!("Data set {}", overview.name),
         lead: lead(overview),

@@ -31,7 +31,7 @@ pub(super) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Vec<OpenPart>> {
         let opened = OpenPart::open(path)?;
         if let Some(first) = parts.values().next() {
             let mut differences = opened.plan.whole().differences(&first.plan.whole());
-            if opened.part.of() != first.part.of() {
+            if opened.part.count() != first.part.count() {
                 differences.push(format!("one is part {} and one is part {}", first.part, opened.part));
             }
             ensure!(
@@ -51,7 +51,7 @@ pub(super) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Vec<OpenPart>> {
         }
         parts.insert(opened.part, opened);
     }
-    let of = parts.keys().next().map_or(1, |part| part.of());
+    let of = parts.keys().next().map_or(1, |part| part.count());
     let missing: Vec<usize> = (1..=of)
         .filter(|&number| !parts.keys().any(|part| part.number() == number))
         .collect();

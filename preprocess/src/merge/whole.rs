@@ -25,7 +25,7 @@ pub struct MergeConfig {
 }
 
 /// Where a track of the source went.
-enum Fate<'a> {
+enum PartTrack<'a> {
     /// Into this place of this part.
     Kept(&'a OpenPart, usize),
     /// Among the dropped.
@@ -56,7 +56,7 @@ pub fn merge(config: &MergeConfig, progress: &mut dyn BuildProgress) -> anyhow::
         &pool,
         progress,
         |assembly, missing, progress| {
-            let missing: Vec<&Fate<'_>> = missing.iter().map(|&at| &fates[&listing.tracks[at].track_id]).collect();
+            let missing: Vec<&PartTrack<'_>> = missing.iter().map(|&at| &fates[&listing.tracks[at].track_id]).collect();
             copy(&missing, &pool, assembly, progress)
         },
     )
@@ -68,14 +68,14 @@ fn wanted_sizes(sources: &[SourceRow]) -> Vec<Option<u64>> {
 }
 
 fn copy(
-    tracks: &[&Fate<'_>],
+    tracks: &[&PartTrack<'_>],
     pool: &rayon::ThreadPool,
     assembly: &mut Assembly<'_>,
     progress: &mut dyn BuildProgress,
 ) -> anyhow::Result<()> {
     let check = |at: usize| match tracks[at] {
-        Fate::Kept(part, position) => part.check(*position),
-        Fate::Dropped(_) => Ok(()),
+        PartTrack::Kept(part, position) => part.check(*position),
+        PartTrack::Dropped(_) => Ok(()),
     };
     let bounds = Bounds {
         items: AHEAD,
@@ -85,8 +85,8 @@ fn copy(
     ordered::for_each(pool, 0..tracks.len(), bounds, check, no_weight, |at, checked| {
         checked?;
         let kept = match tracks[at] {
-            Fate::Kept(part, position) => assembly.take(Ok(part.kept(*position)))?,
-            Fate::Dropped(row) => assembly.take(Err((*row).clone()))?,
+            PartTrack::Kept(part, position) => assembly.take(Ok(part.kept(*position)))?,
+            PartTrack::Dropped(row) => assembly.take(Err((*row).clone()))?,
         };
         progress.track(kept);
         Ok(())
@@ -94,7 +94,7 @@ fn copy(
 }
 
 /// Where each wanted track went. Every part must account for its share of the source, no more and no less.
-fn fates(parts: &[OpenPart]) -> Result<HashMap<u64, Fate<'_>>, DatasetError> {
+fn fates(parts: &[OpenPart]) -> Result<HashMap<u64, PartTrack<'_>>, DatasetError> {
     let mut fates = HashMap::new();
     for part in parts {
         let damaged = |detail: String| DatasetError::damaged(part.path(), detail);
@@ -115,8 +115,8 @@ fn fates(parts: &[OpenPart]) -> Result<HashMap<u64, Fate<'_>>, DatasetError> {
         for row in wanted {
             let id = row.track_id;
             let fate = match (part.dataset.position(id), dropped.get(&id)) {
-                (Some(position), None) => Fate::Kept(part, position),
-                (None, Some(row)) => Fate::Dropped(row),
+                (Some(position), None) => PartTrack::Kept(part, position),
+                (None, Some(row)) => PartTrack::Dropped(row),
                 _ => return Err(damaged(format!("track {id} is neither kept nor dropped, or both"))),
             };
             if fates.insert(id, fate).is_some() {

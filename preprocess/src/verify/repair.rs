@@ -141,7 +141,7 @@ impl BadPair<'_> {
     }
 
     fn fill(&self, pool: &rayon::ThreadPool, writers: &mut [(ShardKind, ShardWriter)]) -> anyhow::Result<()> {
-        let remains = Remains::of(self);
+        let remains = Remains::new(self);
         // What was kept is rebuilt whatever a build would say of it today; but a file that has become longer than it
         // was is another one, and need not be decoded to its end.
         let longest = self.rows.iter().map(|row| row.samples).max();
@@ -229,7 +229,7 @@ struct Remains {
 }
 
 impl Remains {
-    fn of(pair: &BadPair<'_>) -> Self {
+    fn new(pair: &BadPair<'_>) -> Self {
         let open = |kind: ShardKind| {
             let bytes = pair.index.shards[pair.number].file(kind).bytes;
             MappedShard::open(&pair.root.join(kind.path(pair.number)), kind, bytes).ok()

@@ -117,7 +117,7 @@ pub struct FileRecord {
 
 impl FileRecord {
     /// The record of a file with this content.
-    pub fn of(content: &[u8]) -> Self {
+    pub fn from_content(content: &[u8]) -> Self {
         Self {
             bytes: content.len() as u64,
             blake3: blake3::hash(content).to_hex().to_string(),

@@ -25,12 +25,12 @@ pub fn read_recorded(root: &Path, index: &DatasetIndex, file: &str) -> Result<Ve
         .get(file)
         .ok_or_else(|| damaged("the index does not list it"))?;
     let error = match fs::read(&path) {
-        Ok(content) if FileRecord::of(&content) == *record => return Ok(content),
+        Ok(content) if FileRecord::from_content(&content) == *record => return Ok(content),
         Ok(_) => damaged("its content does not fit the checksum in the index"),
         Err(error) => FileError::at(&path)(error).into(),
     };
     match fs::read(root.join(PREVIOUS_DIRECTORY).join(file)) {
-        Ok(previous) if FileRecord::of(&previous) == *record => Ok(previous),
+        Ok(previous) if FileRecord::from_content(&previous) == *record => Ok(previous),
         _ => Err(error),
     }
 }

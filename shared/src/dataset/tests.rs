@@ -56,7 +56,7 @@ fn tiny() -> TempDir {
         }],
         files: contents
             .iter()
-            .map(|(name, content)| ((*name).into(), FileRecord::of(content)))
+            .map(|(name, content)| ((*name).into(), FileRecord::from_content(content)))
             .collect(),
         ..DatasetIndex::default()
     };
@@ -107,7 +107,7 @@ fn several_labels_are_several_classes() {
     rows[2].labels.clear();
     let table = manifest::to_csv(&rows);
     index.task = Task::MultiLabel;
-    index.files.insert(TRACKS_FILE.into(), FileRecord::of(&table));
+    index.files.insert(TRACKS_FILE.into(), FileRecord::from_content(&table));
     fs::write(root.path().join(TRACKS_FILE), table).unwrap();
     fs::write(root.path().join(INDEX_FILE), index.to_json()).unwrap();
     let dataset = Dataset::open(root.path()).unwrap();
@@ -244,7 +244,7 @@ fn a_path_in_the_index_that_leaves_is_not_read() {
     fs::write(&secret, b"secret").unwrap();
     let beside = format!("../{}", secret.file_name().unwrap().to_string_lossy());
     for file in [beside.as_str(), secret.to_str().unwrap()] {
-        index.files.insert(file.into(), FileRecord::of(b"secret"));
+        index.files.insert(file.into(), FileRecord::from_content(b"secret"));
         let error = read_recorded(root.path(), &index, file).unwrap_err().to_string();
         assert!(error.contains("leads out of the data set"), "{error}");
     }

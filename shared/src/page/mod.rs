@@ -1,4 +1,4 @@
-//! One kit for everything that people look at: pages, tables and charts.
+//! One kit for everything that people style at: pages, tables and charts.
 //!
 //! It makes HTML for a page, and SVG for a page or for a file of its own, of data and labels. One palette colours all of
 //! it, for light and for dark. All text is escaped; non-finite numbers are left out. The kit knows nothing of tracks, runs or
@@ -13,7 +13,7 @@ mod canvas;
 mod chart;
 mod glyphs;
 mod heat;
-mod marks;
+mod series;
 mod palette;
 mod plot;
 mod shell;
@@ -24,9 +24,9 @@ pub use axis::{Axis, number, round_step};
 pub use canvas::Canvas;
 pub use chart::{Chart, file, side_by_side};
 pub use heat::{Heat, HeatCell};
-pub use marks::{Bar, Look, Marks, Point, Series, swatch};
 pub use palette::magma;
 pub use plot::Plot;
+pub use series::{Bar, Point, Series, Shape, Style, swatch};
 pub use shell::{Page, Section, cards, facts, notice};
 pub use spectrogram::{Spectrogram, data_url};
 pub use table::{Cell, Table, bar, cell};

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::chart::{At, Chart, shortened, text_width};
-use super::marks::{FIELD_WIDTH, Field, LEFT, Look, Series};
+use super::series::{FIELD_WIDTH, Field, LEFT, Series, Style};
 use maud::html;
 
 const WIDTH: f64 = 400.0;
@@ -29,7 +29,7 @@ pub struct Plot {
     pub x: Axis,
     /// Upwards.
     pub y: Axis,
-    /// Height of the field that marks are drawn in; its width is 334.
+    /// Height of the field that series are drawn in; its width is 334.
     pub height: f64,
     /// The first is drawn last, above the others. With names of two and more there is a legend.
     pub series: Vec<Series>,
@@ -128,7 +128,7 @@ impl Plot {
 
     /// Series that a legend names.
     fn named(&self) -> impl Iterator<Item = &Series> {
-        let named = |series: &&Series| series.look != Look::Background && !series.name.is_empty();
+        let named = |series: &&Series| series.style != Style::Background && !series.name.is_empty();
         let several = self.series.iter().filter(named).count() > 1;
         self.series.iter().filter(named).filter(move |_| several)
     }
@@ -153,14 +153,14 @@ impl Plot {
 
 #[cfg(test)]
 mod tests {
-    use super::super::marks::{Bar, Marks, Point};
+    use super::super::series::{Bar, Point, Shape};
     use super::*;
 
-    fn plot(marks: Vec<Marks>) -> Plot {
-        let series = marks.into_iter().enumerate().map(|(at, marks)| Series {
+    fn plot(shapes: Vec<Shape>) -> Plot {
+        let series = shapes.into_iter().enumerate().map(|(at, shape)| Series {
             name: format!("<series> {at}"),
-            look: Look::Series(at),
-            marks,
+            style: Style::Series(at),
+            shape,
         });
         Plot {
             subtitle: "sub & title".into(),
@@ -193,11 +193,11 @@ mod tests {
             let plot = Plot {
                 rule: Some((bad, "best".into())),
                 ..plot(vec![
-                    Marks::Line(points.clone()),
-                    Marks::Dotted(points.clone()),
-                    Marks::Area(points.clone()),
-                    Marks::Points(points.iter().map(point).collect()),
-                    Marks::Bars(bars),
+                    Shape::Line(points.clone()),
+                    Shape::Dotted(points.clone()),
+                    Shape::Area(points.clone()),
+                    Shape::Points(points.iter().map(point).collect()),
+                    Shape::Bars(bars),
                 ])
             };
             let svg = plot.draw().inline().into_string();
@@ -210,16 +210,16 @@ mod tests {
     #[test]
     fn nothing_and_one_point_can_be_drawn() {
         for points in [vec![], vec![[3.0, 0.25]]] {
-            for marks in [
-                Marks::Dotted(points.clone()),
-                Marks::Area(points.clone()),
-                Marks::Image(Vec::new()),
+            for shape in [
+                Shape::Dotted(points.clone()),
+                Shape::Area(points.clone()),
+                Shape::Image(Vec::new()),
             ] {
-                let svg = plot(vec![marks]).draw().file();
+                let svg = plot(vec![shape]).draw().file();
                 assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"), "{svg}");
             }
         }
-        let svg = plot(vec![Marks::Dotted(vec![[3.0, 0.25]])])
+        let svg = plot(vec![Shape::Dotted(vec![[3.0, 0.25]])])
             .draw()
             .inline()
             .into_string();
@@ -242,7 +242,7 @@ mod tests {
             };
             2001
         ];
-        let svg = plot(vec![Marks::Points(points)]).draw().inline().into_string();
+        let svg = plot(vec![Shape::Points(points)]).draw().inline().into_string();
         assert_eq!(
             (svg.matches("track 1").count(), svg.matches("class=\"sign").count()),
             (0, 1)
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_legend_wraps_and_stays_inside() {
-        let plot = plot(vec![Marks::Line(Vec::new()); 9]);
+        let plot = plot(vec![Shape::Line(Vec::new()); 9]);
         let rows = plot.legend();
         assert!(rows.len() > 2 && rows.iter().map(Vec::len).sum::<usize>() == 9);
         for (left, series) in rows.iter().flatten() {

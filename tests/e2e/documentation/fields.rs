@@ -22,13 +22,13 @@ const FILES: [(&str, &str); 21] = [
     ("runs/crnn/metrics.json", "docs/reference/run.md"),
     ("runs/crnn/predictions.csv", "docs/reference/run.md"),
     ("runs/crnn/environment.json", "docs/reference/run.md"),
-    ("runs/crnn/looks.csv", "docs/reference/run.md"),
+    ("runs/crnn/evaluations.csv", "docs/reference/run.md"),
     ("scoreboard.csv", "docs/reference/train.md"),
     ("sweeps/grid/sweep.csv", "docs/reference/train.md"),
     ("runs/crnn/last.checkpoint", "docs/reference/run.md"),
     ("runs/tags/metrics.json", "docs/reference/run.md"),
     ("runs/tags/tags.csv", "docs/reference/run.md"),
-    ("features.safetensors", "docs/reference/run.md"),
+    ("embeddings.safetensors", "docs/reference/run.md"),
 ];
 
 /// Columns of codes, and the page that explains each code.

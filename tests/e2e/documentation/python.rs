@@ -33,7 +33,7 @@ pub fn interpreter() -> Option<&'static Path> {
             .current_dir(root())
             .output()
             .unwrap();
-        assert!(output.status.success(), "{script}: {}", said(&output));
+        assert!(output.status.success(), "{script}: {}", text_of(&output));
         Some(own)
     });
     INTERPRETER.as_deref()
@@ -62,7 +62,7 @@ fn python(arguments: &[&str]) -> Output {
     command.current_dir(root().join("scripts/python")).output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
@@ -74,7 +74,7 @@ fn python_reads_what_was_written() {
     let data = dataset();
     let path = data.path().display().to_string();
     let output = python(&["read_data_set.py", &path]);
-    let text = said(&output);
+    let text = text_of(&output);
     assert!(output.status.success(), "{text}");
     let tracks = data.table("tracks.csv");
     assert!(
@@ -94,7 +94,7 @@ fn python_reads_what_was_written() {
                 row[&format!("{kind}_blake3")],
                 "{kind} {}: {}",
                 row["track_id"],
-                said(&output)
+                text_of(&output)
             );
         }
     }
@@ -112,7 +112,7 @@ fn python_says_where_a_shard_is_not_as_the_table_says() {
     assert_ne!(changed, table);
     fs::write(data.path().join("tracks.csv"), changed).unwrap();
     let output = python(&["read_data_set.py", &data.path().display().to_string()]);
-    let text = said(&output);
+    let text = text_of(&output);
     assert!(
         !output.status.success() && text.contains("other shapes than tracks.csv says"),
         "{text}"
@@ -130,7 +130,7 @@ fn torch_draws_clips_from_the_shards() {
     assert!(script.lines().count() < 60);
     let data = dataset();
     let output = python(&["torch_data_set.py", &data.path().display().to_string()]);
-    let text = said(&output);
+    let text = text_of(&output);
     assert!(output.status.success(), "{text}");
     let train = data.table("splits/main/train.csv").len();
     assert!(
@@ -147,7 +147,7 @@ fn torch_draws_clips_from_the_shards() {
                  at = [b for b in range(len(whole) - len(back) + 1) if whole[b] == back[0] and (whole[b:b+len(back)] == back).all()]; \
                  print('{\"places\": %d, \"label\": \"%s\"}' % (len(at), c.classes[label]))";
     let output = python(&["-c", check, &data.path().display().to_string()]);
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text_of(&output)));
     assert_eq!(answer["places"], 1);
     assert_eq!(
         answer["label"],

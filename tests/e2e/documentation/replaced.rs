@@ -37,7 +37,7 @@ pub const REPLACED: &[Replaced] = &[
                     --steps | --seeds) words+=("$1" 2) && shift ;;
                     --device | --devices) words+=("$1" cpu) && shift ;;
                     --precision) words+=(--precision auto) && shift ;;
-                    --frame-seconds) words+=(--frame-seconds 0.8) && shift ;;
+                    --excerpt-seconds) words+=(--excerpt-seconds 0.8) && shift ;;
                     --skip-seconds) words+=(--skip-seconds 0.2) && shift ;;
                     *) words+=("$1") ;;
                 esac

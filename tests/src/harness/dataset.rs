@@ -18,7 +18,7 @@ pub struct BuiltDataset {
 impl BuiltDataset {
     /// The data set of [`Collection::small`]. Read only.
     pub fn small() -> &'static Self {
-        static SMALL: LazyLock<BuiltDataset> = LazyLock::new(|| BuiltDataset::of(Collection::small()));
+        static SMALL: LazyLock<BuiltDataset> = LazyLock::new(|| BuiltDataset::build(Collection::small()));
         &SMALL
     }
 
@@ -28,7 +28,7 @@ impl BuiltDataset {
     }
 
     /// Builds the data set of a collection.
-    pub fn of(collection: &Collection) -> Self {
+    pub fn build(collection: &Collection) -> Self {
         let built = Self::empty();
         Program::Preprocess
             .command(collection.build_arguments(&built.path()))

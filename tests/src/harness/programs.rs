@@ -100,12 +100,12 @@ pub fn stderr(output: &process::Output) -> String {
 }
 
 /// What a program that has ended wrote to stderr.
-pub fn said(assert: &Assert) -> String {
+pub fn stderr_text(assert: &Assert) -> String {
     stderr(assert.get_output())
 }
 
 /// What a program that has ended wrote to stdout.
-pub fn printed(assert: &Assert) -> String {
+pub fn stdout_text(assert: &Assert) -> String {
     String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
 }
 
@@ -114,7 +114,7 @@ pub fn printed(assert: &Assert) -> String {
 /// # Panics
 /// If there is none, or it is not JSON.
 pub fn json_line(assert: &Assert) -> Value {
-    let stdout = printed(assert);
+    let stdout = stdout_text(assert);
     let line = stdout.lines().last().unwrap_or_default();
     serde_json::from_str(line).unwrap_or_else(|error| panic!("`{line}` should be JSON: {error}"))
 }

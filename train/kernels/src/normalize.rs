@@ -166,12 +166,12 @@ fn relu_gradient(result: f32, gradient: f32) -> f32 {
     if result > 0.0 { gradient } else { 0.0 }
 }
 
-/// Sums per channel of two figures of three values at the same place. Added up in an order that the shape alone decides.
+/// Sums per channel of two metrics of three values at the same place. Added up in an order that the shape alone decides.
 fn channel_sums<F: Fn([f32; 3]) -> [f32; 2]>(
     values: [&[f32]; 3],
     channels: usize,
     plane: usize,
-    figures: impl Fn(usize) -> F + Sync,
+    metrics: impl Fn(usize) -> F + Sync,
 ) -> Vec<[f64; 2]> {
     let arch = Arch::new();
     let planes: Vec<[f64; 2]> = (0..values[0].len() / plane)
@@ -179,8 +179,8 @@ fn channel_sums<F: Fn([f32; 3]) -> [f32; 2]>(
         .with_min_len(MIN_VALUES.div_ceil(plane))
         .map(|at| {
             let values = values.map(|values| &values[at * plane..(at + 1) * plane]);
-            let figures = figures(at % channels);
-            arch.dispatch(|| plane_sums(values, figures))
+            let metrics = metrics(at % channels);
+            arch.dispatch(|| plane_sums(values, metrics))
         })
         .collect();
     let add = |[a, b]: [f64; 2], [c, d]: &[f64; 2]| [a + c, b + d];
@@ -190,7 +190,7 @@ fn channel_sums<F: Fn([f32; 3]) -> [f32; 2]>(
 }
 
 #[inline(always)]
-fn plane_sums([a, b, c]: [&[f32]; 3], figures: impl Fn([f32; 3]) -> [f32; 2]) -> [f64; 2] {
+fn plane_sums([a, b, c]: [&[f32]; 3], metrics: impl Fn([f32; 3]) -> [f32; 2]) -> [f64; 2] {
     let mut totals = [0.0; 2];
     for ((a, b), c) in a.chunks(CHUNK).zip(b.chunks(CHUNK)).zip(c.chunks(CHUNK)) {
         let mut sums = [[0.0f32; LANES]; 2];
@@ -198,7 +198,7 @@ fn plane_sums([a, b, c]: [&[f32]; 3], figures: impl Fn([f32; 3]) -> [f32; 2]) ->
         for ((a, b), c) in a.zip(b).zip(c) {
             let [first, second] = &mut sums;
             for (((a, b), c), (first, second)) in a.iter().zip(b).zip(c).zip(first.iter_mut().zip(second)) {
-                let [x, y] = figures([*a, *b, *c]);
+                let [x, y] = metrics([*a, *b, *c]);
                 *first += x;
                 *second += y;
             }

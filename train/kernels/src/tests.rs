@@ -208,7 +208,7 @@ fn normalized_sums_are_burns() {
             differentiate(&xs, &parameters, &cost, relu(a + b))
         };
         assert_close(&ours, &plain, 5e-4);
-        // Both ran on the same layers: the second moved the running figures from where the first had left them.
+        // Both ran on the same layers: the second moved the running metrics from where the first had left them.
         let after_both = layers
             .each_ref()
             .map(|layer| layer.valid().running_mean.value() + layer.valid().running_var.value());

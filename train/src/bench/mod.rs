@@ -1,7 +1,7 @@
 //! How fast a run's parts are, each alone and all together.
 //!
 //! A configured run enters, a [`Measurement`] per stage leaves. What is measured is the code that `fit` runs, on batches
-//! of the training set. Every figure is the median of the measured batches, after warm-up.
+//! of the training set. Every metric is the median of the measured batches, after warm-up.
 
 mod check;
 mod outputs;
@@ -97,8 +97,8 @@ pub fn to_csv(
     measurements.iter().map(row).collect()
 }
 
-fn cell(figure: Option<f64>, decimals: usize) -> String {
-    figure.map_or(String::new(), |figure| format!("{figure:.decimals$}"))
+fn cell(metric: Option<f64>, decimals: usize) -> String {
+    metric.map_or(String::new(), |metric| format!("{metric:.decimals$}"))
 }
 
 /// A table for people, and in its last line which side limits.

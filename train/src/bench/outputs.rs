@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
-/// Writes fresh weights under their exported names and `check.waveform`, `check.spectrogram`, `check.statistics` (model input) and
+/// Writes newly initialized weights under their exported names and `check.waveform`, `check.spectrogram`, `check.statistics` (model input) and
 /// `check.logits` (dropout off, running statistics) of one batch to a safetensors file.
 pub fn write_outputs(config: &RunConfig, data: &RunData, compute: &Compute, path: &Path) -> anyhow::Result<()> {
     compute.device.seed(config.seed);

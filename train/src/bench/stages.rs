@@ -7,7 +7,7 @@ use crate::loader::{BatchBuffer, BatchSource, Batches, Prefetch, PrefetchReport}
 use crate::metrics::Tally;
 use crate::models::{Model, freeze};
 use crate::settings::RunConfig;
-use crate::step::batch::Rule;
+use crate::step::batch::TrainingStep;
 use crate::step::compute::Compute;
 use crate::step::objective::Objective;
 use crate::step::optimization::adam;
@@ -103,7 +103,7 @@ fn device_stages(
     source.fill(0, &mut buffer, &mut scratch);
     let (mut upload, mut forward, mut backward, mut optimize, mut whole) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut model = fresh_model(config, data, device);
+    let mut model = new_model(config, data, device);
     let mut optimizer = adam(config.weight_decay);
     let rule = rule(config, data)?;
     for number in 0..WARM_UP + steps {
@@ -162,7 +162,7 @@ fn together(
     source: &BatchSource<'_>,
     steps: usize,
 ) -> Result<Measurement, BenchError> {
-    let model = fresh_model(config, data, compute.training_device());
+    let model = new_model(config, data, compute.training_device());
     let mut trainer = Trainer::new(
         config.seed,
         compute,
@@ -205,14 +205,14 @@ enum Stop {
     Failed(anyhow::Error),
 }
 
-fn rule(config: &RunConfig, data: &RunData) -> Result<Rule, BenchError> {
-    Ok(Rule {
+fn rule(config: &RunConfig, data: &RunData) -> Result<TrainingStep, BenchError> {
+    Ok(TrainingStep {
         objective: Objective::new(config.balance, &config.l2, data),
         lr: config.lr.into(),
     })
 }
 
-fn fresh_model(config: &RunConfig, data: &RunData, device: &Device) -> Model {
+fn new_model(config: &RunConfig, data: &RunData, device: &Device) -> Model {
     device.seed(config.seed);
     let model = config.model.init(&blueprint(config, data), device);
     freeze(model, |name| config.freezes(name)).0

@@ -57,7 +57,7 @@ pub struct BenchArgs {
     /// Append the measurements to this CSV file
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// Measure nothing: write fresh weights, a batch of input and its logits to this safetensors file, for another
+    /// Measure nothing: write newly initialized weights, a batch of input and its logits to this safetensors file, for another
     /// implementation to be checked against
     #[arg(long, value_name = "FILE", conflicts_with = "check_front_end")]
     pub outputs: Option<PathBuf>,

@@ -7,7 +7,7 @@ mod config;
 mod count;
 mod eval;
 mod export;
-mod features;
+mod embed;
 mod fit;
 mod predict;
 mod report;
@@ -16,9 +16,9 @@ mod sweep;
 
 pub use bench::BenchArgs;
 pub use config::ConfigArgs;
+pub use embed::EmbedArgs;
 pub use eval::EvalArgs;
 pub use export::ExportArgs;
-pub use features::FeaturesArgs;
 pub use fit::FitArgs;
 pub use predict::PredictArgs;
 pub use report::{ComparedSet, ReportArgs};
@@ -43,7 +43,7 @@ pub struct Cli {
     /// End with one line of JSON on standard output
     #[arg(long, global = true)]
     pub json: bool,
-    /// What lines on standard error look like: text, or json for an object each, with figures in fields of their own
+    /// What lines on standard error look like: text, or json for an object each, with metrics in fields of their own
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub log_format: Format,
 }
@@ -58,7 +58,7 @@ const EXAMPLES: &str = "Examples:
   train fit --data mine --model crnn --folds 5 --run runs/crnn-folds
   train report runs/baseline runs/crnn-seeds --csv scoreboard.csv
   train predict --run runs/crnn song.mp3
-  train features --run runs/crnn --out features.safetensors --classify knn,svm
+  train embed --run runs/crnn --out embeddings.safetensors --classify knn,svm
   train models
   train bench --data fma --model crnn --batch-size 32
   train sweep --data fma --model crnn --sweep sweeps/crnn --grid weight_decay=0.0,1e-5 --grid dropout=0.1,0.3,0.5
@@ -81,11 +81,11 @@ const MAN_EXAMPLES: &str = "Examples:
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train a model; the weights of the epoch with the best validation figure are kept
+    /// Train a model; the weights of the epoch with the best validation metric are kept
     Fit(Box<FitArgs>),
     /// Try settings: a grid of them, or draws, thinned out as trials show what they are worth
     Sweep(Box<SweepArgs>),
-    /// Judge a run's best weights on a set of its split
+    /// Evaluate a run's best weights on a set of its split
     Eval(EvalArgs),
     /// Compare runs: metrics with intervals, warnings of leaks, and which differ by more than chance
     Report(ReportArgs),
@@ -94,7 +94,7 @@ pub enum Command {
     /// Write a run's best weights for PyTorch
     Export(ExportArgs),
     /// Write what a model makes of tracks before its classifier, and try others on top
-    Features(Box<FeaturesArgs>),
+    Embed(Box<EmbedArgs>),
     /// List the models
     Models,
     /// Print a settings file with every setting, for `fit --config`
@@ -158,13 +158,13 @@ mod tests {
         for line in [
             "train eval --run r --set val",
             "train report r --set val",
-            "train features --run r --out o --set val",
+            "train embed --run r --out o --set val",
         ] {
             let parsed = Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
             let set: Set = match parsed.command {
                 Command::Eval(args) => args.set.into(),
                 Command::Report(args) => args.set.into(),
-                Command::Features(args) => args.set.into(),
+                Command::Embed(args) => args.set.into(),
                 other => panic!("{other:?}"),
             };
             assert_eq!(set, Set::Val, "{line}");

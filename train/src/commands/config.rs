@@ -5,7 +5,7 @@ use crate::cli::ConfigArgs;
 use crate::settings::{Settings, template};
 use serde_json::json;
 
-/// Where a settings file names no data set, or no weights although the system wants some, one has to be thought of to
+/// Where a settings file names no data set, or no weights although the model wants some, one has to be thought of to
 /// resolve the rest.
 const DATA: &str = "DATASET";
 const WEIGHTS: &str = "WEIGHTS.pt";

@@ -5,16 +5,16 @@ use crate::cli::EvalArgs;
 use crate::compare::Entry;
 use crate::data::integrity::verify;
 use crate::data::run_data::{RunData, training_kinds};
-use crate::evaluation::evaluate::{Judgement, evaluate};
+use crate::evaluation::evaluate::{Evaluation, evaluate};
 use crate::loader::Prefetch;
 use crate::metrics::{SetMetrics, SetReport, Tally};
 use crate::models::{Model, import_weights};
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
-use crate::report::standing::Standing;
+use crate::report::reported_metric::ReportedMetric;
 use crate::report::{self, METRICS_FILE, html, set_files};
 use crate::run::directory::{BEST_FILE, RunDirectory};
-use crate::run::looks::{self, Look};
+use crate::run::evaluations::{self, EvaluatedEpoch};
 use crate::run::split_copy;
 use crate::settings::RunConfig;
 use crate::settings::device::DeviceChoice;
@@ -57,16 +57,16 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
         .tune_thresholds
         .then(|| tuned_thresholds(&model, &config, &data, &compute))
         .transpose()?;
-    let judgement = judge(&model, &config, &data, set, &compute)?;
+    let evaluation = evaluate_set(&model, &config, &data, set, &compute)?;
     console.line(&format!("evaluated {} on {device_name}", config.model));
-    let report = judgement.report(&config.classes, thresholds.as_deref())?;
-    report::write_set(&run, &config, metrics, set, report.clone(), &judgement)?;
-    looks::note(&run, Look { set, best_epoch })?;
-    let standings = standings(&args.run, set, &config);
+    let report = evaluation.report(&config.classes, thresholds.as_deref())?;
+    report::write_set(&run, &config, metrics, set, report.clone(), &evaluation)?;
+    evaluations::note(&run, EvaluatedEpoch { set, best_epoch })?;
+    let reported = reported(&args.run, set, &config);
     let options = html::Options {
         set: Some(set),
         audio: args.audio,
-        standings: &standings,
+        reported: &reported,
     };
     Ok(RunEvaluation {
         page: report::write_page(&run, &config, &options),
@@ -120,7 +120,7 @@ impl RunEvaluation {
         }
         let (table, picture) = set_files(self.set, self.task);
         text += &format!(
-            "{}figures {}\ntable {}\npicture {}",
+            "{}metrics {}\ntable {}\npicture {}",
             outputs_table(&report.tracks),
             run.path(METRICS_FILE).display(),
             run.path(table).display(),
@@ -135,13 +135,13 @@ impl RunEvaluation {
     }
 }
 
-/// What is known of the figures beyond the numbers. What cannot be had is no reason to lose the figures.
-fn standings(run: &Path, set: Set, config: &RunConfig) -> Vec<Standing> {
+/// What is known of the metrics beyond the numbers. What cannot be had is no reason to lose the metrics.
+fn reported(run: &Path, set: Set, config: &RunConfig) -> Vec<ReportedMetric> {
     if set == Set::Train {
         return Vec::new();
     }
     match Entry::read(run, set, Some(&config.data)) {
-        Ok(entry) => entry.map_or_else(Vec::new, |entry| entry.standings()),
+        Ok(entry) => entry.map_or_else(Vec::new, |entry| entry.reported()),
         Err(error) => {
             tracing::warn!("the report has no intervals: {error:#}");
             Vec::new()
@@ -149,7 +149,13 @@ fn standings(run: &Path, set: Set, config: &RunConfig) -> Vec<Standing> {
     }
 }
 
-fn judge(model: &Model, config: &RunConfig, data: &RunData, set: Set, compute: &Compute) -> anyhow::Result<Judgement> {
+fn evaluate_set(
+    model: &Model,
+    config: &RunConfig,
+    data: &RunData,
+    set: Set,
+    compute: &Compute,
+) -> anyhow::Result<Evaluation> {
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     evaluate(
         model,
@@ -164,7 +170,7 @@ fn judge(model: &Model, config: &RunConfig, data: &RunData, set: Set, compute: &
 
 /// Per tag the threshold that gives the best F1 on the validation set.
 fn tuned_thresholds(model: &Model, config: &RunConfig, data: &RunData, compute: &Compute) -> anyhow::Result<Vec<f64>> {
-    match judge(model, config, data, Set::Val, compute)?.tracks {
+    match evaluate_set(model, config, data, Set::Val, compute)?.tracks {
         Tally::Classes(_) => unreachable!("the data set has tags"),
         Tally::Tags(tally) => tally
             .best_thresholds()

@@ -2,10 +2,10 @@
 
 use super::Outcome;
 use super::eval_run::eval_run;
-use super::members_table::{self, MemberFigures};
+use super::members_table::{self, MemberMetrics};
 use crate::cli::EvalArgs;
 use crate::compare::Entry;
-use crate::evaluation::evaluate::Judgement;
+use crate::evaluation::evaluate::Evaluation;
 use crate::metrics::{SetMetrics, SetReport};
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
@@ -20,7 +20,7 @@ use shared::dataset::split::Set;
 use std::path::{Path, PathBuf};
 
 /// What a set of runs came to: per set of tracks the table of the runs, and metrics with their intervals.
-pub(super) fn figures_file(set: &RunSet) -> &'static str {
+pub(super) fn metrics_file(set: &RunSet) -> &'static str {
     if set.is_folds() { "folds.json" } else { "seeds.json" }
 }
 
@@ -30,7 +30,7 @@ pub(super) struct SetEvaluation {
     file: &'static str,
     runs: String,
     set: Set,
-    rows: Vec<MemberFigures>,
+    rows: Vec<MemberMetrics>,
     /// Of folds: every track by the fold that evaluates it.
     out_of_fold: Option<SetReport>,
     entry: Entry,
@@ -61,7 +61,7 @@ pub(super) fn eval_set(
         };
         let evaluated =
             eval_run(of_run, watch, console).with_context(|| format!("{} of {}", member.label, root.display()))?;
-        rows.push(MemberFigures::new(
+        rows.push(MemberMetrics::new(
             &member.label,
             evaluated.best_epoch,
             &evaluated.report.tracks,
@@ -75,7 +75,7 @@ pub(super) fn eval_set(
     let entry = Entry::read(root, set, args.data.as_deref())?.context("the runs have just been evaluated")?;
     let mut evaluation = SetEvaluation {
         directory,
-        file: figures_file(runs),
+        file: metrics_file(runs),
         runs: runs.describe(),
         set,
         rows,
@@ -104,18 +104,18 @@ fn check_trained(root: &Path, members: &[Member]) -> anyhow::Result<()> {
 }
 
 impl SetEvaluation {
-    fn figures(&self) -> Map<String, Value> {
+    fn metrics(&self) -> Map<String, Value> {
         let entry = &self.entry;
-        let mut figures = members_table::json(&self.rows);
-        figures.insert("tracks".into(), json!(entry.tracks()));
-        figures.insert("split".into(), json!(entry.config.split));
-        figures.insert("intervals".into(), json!(entry.metrics));
-        figures.insert("method".into(), json!(entry.method()));
-        figures.insert("warnings".into(), json!(entry.warnings));
+        let mut metrics = members_table::json(&self.rows);
+        metrics.insert("tracks".into(), json!(entry.tracks()));
+        metrics.insert("split".into(), json!(entry.config.split));
+        metrics.insert("intervals".into(), json!(entry.metrics));
+        metrics.insert("method".into(), json!(entry.method()));
+        metrics.insert("warnings".into(), json!(entry.warnings));
         if let Some(report) = &self.out_of_fold {
-            figures.insert("out_of_fold".into(), json!(report));
+            metrics.insert("out_of_fold".into(), json!(report));
         }
-        figures
+        metrics
     }
 
     pub(super) fn outcome(&self) -> Outcome {
@@ -148,16 +148,16 @@ impl SetEvaluation {
             text += &format!("\nreport {}", page.display());
         }
         let json = json!({ "command": "eval", "run": root.to_string_lossy(), "set": self.set.name(),
-                           "figures": self.figures() });
+                           "metrics": self.metrics() });
         Outcome { text, json }
     }
 
     fn write_page(&self, audio: bool) -> Option<PathBuf> {
-        let standings = self.entry.standings();
+        let reported = self.entry.reported();
         let options = html::Options {
             set: Some(self.set),
             audio,
-            standings: &standings,
+            reported: &reported,
         };
         report::write_page(&self.directory, &self.entry.config, &options)
     }
@@ -174,10 +174,10 @@ impl SetEvaluation {
         };
         let name = match self.set {
             Set::Train => "train",
-            Set::Val => "validation",
+            Set::Val => "val",
             Set::Test => "test",
         };
-        all.insert(name.into(), self.figures().into());
+        all.insert(name.into(), self.metrics().into());
         let mut bytes = serde_json::to_vec_pretty(&all).expect("plain metrics always serialize");
         bytes.push(b'\n');
         self.directory.write(self.file, &bytes)
@@ -221,15 +221,15 @@ fn write_out_of_fold(
             best_epoch: None,
             ended: None,
             train: None,
-            validation: None,
+            val: None,
             test: None,
         }
     };
-    let judgement = Judgement {
+    let evaluation = Evaluation {
         tracks: tally.clone(),
         clips: tally,
         predictions: all,
     };
-    report::write_set(directory, config, metrics, set, report.clone(), &judgement)?;
+    report::write_set(directory, config, metrics, set, report.clone(), &evaluation)?;
     Ok(report)
 }

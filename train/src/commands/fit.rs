@@ -1,6 +1,6 @@
 //! `train fit`.
 
-use super::fit_run::{Surroundings, plan, train};
+use super::fit_run::{FitContext, plan, train};
 use super::fit_set::fit_set;
 use super::{Outcome, UsageError};
 use crate::cli::FitArgs;
@@ -30,7 +30,7 @@ pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyho
         .transpose()?
         .unwrap_or_default();
     args.settings = args.settings.or(file);
-    let around = Surroundings {
+    let around = FitContext {
         stop: &stop,
         watch,
         console,

@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 pub(super) const NOT_ABSOLUTE: &str = "a path is empty, or there is no current directory";
 
 /// What a training may ask for, and whom it tells.
-pub(super) struct Surroundings<'a> {
+pub(super) struct FitContext<'a> {
     pub(super) stop: StopRequest<'a>,
     pub(super) watch: &'a FaultWatch,
     pub(super) console: Console,
@@ -155,9 +155,9 @@ pub(super) fn train(
     plan: Plan,
     resumed: Option<RunDirectory>,
     choices: &[DeviceChoice],
-    around: &Surroundings<'_>,
+    around: &FitContext<'_>,
 ) -> anyhow::Result<Trained> {
-    let Surroundings {
+    let FitContext {
         stop, watch, console, ..
     } = *around;
     let Plan {
@@ -218,7 +218,7 @@ impl Trained {
         let page = page
             .as_ref()
             .map_or(String::new(), |page| format!("\nreport {}", page.display()));
-        let validation = &report.validation;
+        let validation = &report.val;
         let text = format!(
             "{}\nbest epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}{page}",
             report.ending,
@@ -240,7 +240,7 @@ impl Trained {
             "ended": report.ending,
             "seconds": seconds,
             "data_wait": if seconds > 0.0 { waited / seconds } else { 0.0 },
-            "validation": validation,
+            "val": validation,
         });
         Outcome { text, json }
     }
@@ -281,7 +281,7 @@ fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) 
         Task::SingleLabel => "classes",
         Task::MultiLabel => "tags",
     };
-    let excerpts = match config.frame_seconds {
+    let excerpts = match config.excerpt_seconds {
         Some(_) => format!(" in {} excerpts", data.training.len()),
         None => String::new(),
     };

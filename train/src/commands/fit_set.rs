@@ -1,9 +1,9 @@
 //! `train fit --seeds N` and `train fit --folds K`: the same training from several seeds, or on all folds of a
 //! cross-validation, one after the other.
 
-use super::eval_set::{eval_set, figures_file};
-use super::fit_run::{Plan, Surroundings, plan, train};
-use super::members_table::{self, MemberFigures};
+use super::eval_set::{eval_set, metrics_file};
+use super::fit_run::{FitContext, Plan, plan, train};
+use super::members_table::{self, MemberMetrics};
 use super::{Outcome, UsageError};
 use crate::cli::{EvalArgs, FitArgs, SetName};
 use crate::process::stop::Stopped;
@@ -20,11 +20,7 @@ use shared::dataset::split::{self, Split, SplitError};
 use std::path::Path;
 
 /// Begins a set of runs, or continues one. `args.settings` has those of the settings file too.
-pub(super) fn fit_set(
-    mut args: FitArgs,
-    choices: &[DeviceChoice],
-    around: &Surroundings<'_>,
-) -> anyhow::Result<Outcome> {
+pub(super) fn fit_set(mut args: FitArgs, choices: &[DeviceChoice], around: &FitContext<'_>) -> anyhow::Result<Outcome> {
     let root = args.run.clone();
     let begun = begun(&args)?;
     let mut settings = std::mem::take(&mut args.settings);
@@ -69,7 +65,7 @@ pub(super) fn fit_set(
         root.display()
     );
     let mut json = json!({ "command": "fit", "run": root.to_string_lossy() });
-    json["validation"] = members_table::json(&rows).into();
+    json["val"] = members_table::json(&rows).into();
     Ok(Outcome { text, json })
 }
 
@@ -78,8 +74,8 @@ fn fit_members(
     args: &FitArgs,
     set: &RunSet,
     choices: &[DeviceChoice],
-    around: &Surroundings<'_>,
-) -> anyhow::Result<Vec<MemberFigures>> {
+    around: &FitContext<'_>,
+) -> anyhow::Result<Vec<MemberMetrics>> {
     let root = &args.run;
     let members = set.members(root);
     let mut rows = Vec::new();
@@ -175,19 +171,19 @@ fn fold_split(split: &Split) -> FoldSplit {
 }
 
 /// Removes the metrics of the set where they are of other epochs than those that are the best now.
-fn forget_outdated(directory: &RunDirectory, set: &RunSet, rows: &[MemberFigures]) -> Result<(), RunError> {
-    let file = figures_file(set);
+fn forget_outdated(directory: &RunDirectory, set: &RunSet, rows: &[MemberMetrics]) -> Result<(), RunError> {
+    let file = metrics_file(set);
     let Some(bytes) = directory.read(file)? else {
         return Ok(());
     };
-    let figures: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let metrics: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let is_current = |of_set: &Value| {
         let epochs = |row: &Value| Some((row["run"].as_str()?.to_owned(), row["best_epoch"].as_u64()?));
         let stated: Vec<_> = of_set["runs"].as_array().into_iter().flatten().map(epochs).collect();
         let now = rows.iter().map(|row| Some((row.label.clone(), row.best_epoch as u64)));
         stated == now.collect::<Vec<_>>()
     };
-    if figures.as_object().is_some_and(|sets| sets.values().all(is_current)) {
+    if metrics.as_object().is_some_and(|sets| sets.values().all(is_current)) {
         return Ok(());
     }
     directory.remove(METRICS_FILE)?;
@@ -246,8 +242,8 @@ fn fit_member(
     args: &FitArgs,
     member: &Member,
     choices: &[DeviceChoice],
-    around: &Surroundings<'_>,
-) -> anyhow::Result<MemberFigures> {
+    around: &FitContext<'_>,
+) -> anyhow::Result<MemberMetrics> {
     Stopped::check(around.stop)?;
     let resumed = RunDirectory::is_at(&args.run)
         .then(|| RunDirectory::resume(&args.run))
@@ -263,6 +259,6 @@ fn fit_member(
     let plan = plan(settings, Some(like), &args.run, choices.len(), around.watch)?;
     around.watch.advise(&around.advice);
     let trained = train(args, plan, directory, choices, around)?;
-    let (best, validation) = (&trained.report.best, &trained.report.validation);
-    Ok(MemberFigures::new(&member.label, best.epoch, &validation.tracks))
+    let (best, validation) = (&trained.report.best, &trained.report.val);
+    Ok(MemberMetrics::new(&member.label, best.epoch, &validation.tracks))
 }

@@ -1,27 +1,27 @@
-//! The figures of a set of runs: a row each, then mean and standard deviation.
+//! The metrics of a set of runs: a row each, then mean and standard deviation.
 
-use crate::metrics::{Figures, SetMetrics};
+use crate::metrics::{MetricSummary, SetMetrics};
 use serde_json::{Map, Value, json};
 
-/// One run's figures on a set.
-pub(super) struct MemberFigures {
+/// One run's metrics on a set.
+pub(super) struct MemberMetrics {
     /// `seed 4`, `fold 2`.
     pub(super) label: String,
     pub(super) best_epoch: usize,
-    pub(super) figures: Figures,
+    pub(super) metrics: MetricSummary,
 }
 
-impl MemberFigures {
+impl MemberMetrics {
     pub(super) fn new(label: &str, best_epoch: usize, metrics: &SetMetrics) -> Self {
         Self {
             label: label.to_owned(),
             best_epoch,
-            figures: Figures::from(metrics),
+            metrics: MetricSummary::from(metrics),
         }
     }
 }
 
-/// A figure's mean over the runs, and its standard deviation, with `n - 1` in the denominator.
+/// A metric's mean over the runs, and its standard deviation, with `n - 1` in the denominator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Spread {
     pub(super) mean: f64,
@@ -29,7 +29,7 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    fn of(values: &[f64]) -> Self {
+    fn from_values(values: &[f64]) -> Self {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
@@ -40,24 +40,24 @@ impl Spread {
     }
 }
 
-/// The figures that the task has: their names for people and for scripts, and what each run came to.
-fn columns(runs: &[MemberFigures]) -> Vec<(&'static str, &'static str, Vec<f64>)> {
-    type Get = fn(&Figures) -> Option<f64>;
+/// The metrics that the task has: their names for people and for scripts, and what each run came to.
+fn columns(runs: &[MemberMetrics]) -> Vec<(&'static str, &'static str, Vec<f64>)> {
+    type Get = fn(&MetricSummary) -> Option<f64>;
     let all: [(&str, &str, Get); 5] = [
-        ("top-1", "top1", |figures| figures.top1),
-        ("AUC-ROC", "auc_roc", |figures| figures.auc_roc),
-        ("AUC-PR", "auc_pr", |figures| figures.auc_pr),
-        ("macro F1", "macro_f1", |figures| Some(figures.macro_f1)),
-        ("loss", "loss", |figures| Some(figures.loss)),
+        ("top-1", "top1", |metrics| metrics.top1),
+        ("AUC-ROC", "auc_roc", |metrics| metrics.auc_roc),
+        ("AUC-PR", "auc_pr", |metrics| metrics.auc_pr),
+        ("macro F1", "macro_f1", |metrics| Some(metrics.macro_f1)),
+        ("loss", "loss", |metrics| Some(metrics.loss)),
     ];
     let column = |(name, key, get): (&'static str, &'static str, Get)| {
-        let values: Option<Vec<f64>> = runs.iter().map(|run| get(&run.figures)).collect();
+        let values: Option<Vec<f64>> = runs.iter().map(|run| get(&run.metrics)).collect();
         values.map(|values| (name, key, values))
     };
     all.into_iter().filter_map(column).collect()
 }
 
-pub(super) fn text(runs: &[MemberFigures]) -> String {
+pub(super) fn text(runs: &[MemberMetrics]) -> String {
     let columns = columns(runs);
     let mut table = format!("{:<18}  {:>10}", "run", "best epoch");
     columns.iter().for_each(|(name, ..)| table += &format!("  {name:>8}"));
@@ -67,7 +67,7 @@ pub(super) fn text(runs: &[MemberFigures]) -> String {
             .iter()
             .for_each(|(.., values)| table += &format!("  {:>8.4}", values[row]));
     }
-    let spreads: Vec<Spread> = columns.iter().map(|(.., values)| Spread::of(values)).collect();
+    let spreads: Vec<Spread> = columns.iter().map(|(.., values)| Spread::from_values(values)).collect();
     type Get = fn(&Spread) -> f64;
     let rows: [(&str, Get); 2] = [
         ("mean", |spread| spread.mean),
@@ -83,9 +83,9 @@ pub(super) fn text(runs: &[MemberFigures]) -> String {
 }
 
 /// The table for scripts: `runs`, `mean` and `standard_deviation`.
-pub(super) fn json(runs: &[MemberFigures]) -> Map<String, Value> {
+pub(super) fn json(runs: &[MemberMetrics]) -> Map<String, Value> {
     let columns = columns(runs);
-    let row = |(row, run): (usize, &MemberFigures)| {
+    let row = |(row, run): (usize, &MemberMetrics)| {
         let mut line = json!({ "run": run.label, "best_epoch": run.best_epoch });
         columns
             .iter()
@@ -95,7 +95,7 @@ pub(super) fn json(runs: &[MemberFigures]) -> Map<String, Value> {
     let of = |get: fn(Spread) -> f64| -> Value {
         columns
             .iter()
-            .map(|(_, key, values)| ((*key).to_owned(), json!(get(Spread::of(values)))))
+            .map(|(_, key, values)| ((*key).to_owned(), json!(get(Spread::from_values(values)))))
             .collect::<Map<_, _>>()
             .into()
     };
@@ -111,11 +111,11 @@ pub(super) fn json(runs: &[MemberFigures]) -> Map<String, Value> {
 mod tests {
     use super::*;
 
-    fn run(label: &str, top1: f64) -> MemberFigures {
-        MemberFigures {
+    fn run(label: &str, top1: f64) -> MemberMetrics {
+        MemberMetrics {
             label: label.into(),
             best_epoch: 3,
-            figures: Figures {
+            metrics: MetricSummary {
                 loss: 1.0,
                 top1: Some(top1),
                 macro_f1: 0.5,

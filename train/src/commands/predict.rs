@@ -149,7 +149,7 @@ fn thresholds(run: &RunDirectory, config: &RunConfig, task: Task) -> anyhow::Res
         return Ok(None);
     }
     let metrics = read_metrics(run)?;
-    let evaluated = metrics.test.or(metrics.validation).map(|report| report.tracks);
+    let evaluated = metrics.test.or(metrics.val).map(|report| report.tracks);
     let thresholds: Vec<f64> = match evaluated {
         Some(SetMetrics::Tags(metrics)) => metrics.per_tag.iter().map(|tag| tag.threshold).collect(),
         _ => Vec::new(),

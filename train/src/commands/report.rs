@@ -80,14 +80,14 @@ fn open(args: &ReportArgs, run: &Path) -> anyhow::Result<(RunDirectory, RunConfi
 fn write_page_of_all(args: &ReportArgs, comparison: &Comparison, set: Set, file: &Path) -> anyhow::Result<()> {
     let mut runs = Vec::new();
     for entry in &comparison.entries {
-        let mut standings = entry.standings();
+        let mut reported = entry.reported();
         for run in entry.directories() {
-            runs.push((open(args, &run)?, std::mem::take(&mut standings)));
+            runs.push((open(args, &run)?, std::mem::take(&mut reported)));
         }
     }
     let candidates: Vec<Candidate<'_>> = runs
         .iter()
-        .map(|((run, config), standings)| Candidate { run, config, standings })
+        .map(|((run, config), reported)| Candidate { run, config, reported })
         .collect();
     let page = html::comparison(&candidates, set, &comparison.paired_tests())?;
     Ok(atomic_file::write_bytes(file, page.as_bytes())?)
@@ -96,12 +96,12 @@ fn write_page_of_all(args: &ReportArgs, comparison: &Comparison, set: Set, file:
 /// Writes each run's page anew, now with intervals and warnings. A page that fails keeps no other from being written.
 fn write_pages(args: &ReportArgs, comparison: &Comparison, pages: &mut Vec<PathBuf>, failures: &mut Vec<String>) {
     for entry in &comparison.entries {
-        let standings = entry.standings();
+        let reported = entry.reported();
         for run in entry.directories() {
             let options = html::Options {
                 set: Some(entry.set),
                 audio: args.audio,
-                standings: &standings,
+                reported: &reported,
             };
             match open(args, &run).and_then(|(run, config)| html::write(&run, &config, &options)) {
                 Ok(page) => pages.push(page),

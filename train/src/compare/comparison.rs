@@ -5,7 +5,7 @@ use super::entry::Entry;
 use super::estimate::MetricEstimate;
 use super::split_facts::SplitFacts;
 use super::warnings::Warning;
-use crate::report::standing::PairedTest;
+use crate::report::reported_metric::PairedTest;
 use crate::run::set::RunSet;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ impl Comparison {
                     continue;
                 };
                 tests.push(PairedTest {
-                    figure: metric.name.into(),
+                    metric: metric.name.into(),
                     runs: [&self.entries[0], entry].map(|entry| entry.path.display().to_string()),
                     difference: difference.difference,
                     interval: difference.interval,
@@ -319,9 +319,9 @@ mod tests {
             "{}",
             tests[0].difference
         );
-        let standings = comparison.entries[1].standings();
+        let reported = comparison.entries[1].reported();
         assert_eq!(
-            (standings.len(), standings[0].runs, standings[0].marks.len()),
+            (reported.len(), reported[0].runs, reported[0].warnings.len()),
             (2, 2, 1)
         );
         assert!(comparison.describe().contains("b (2 seeds)"));

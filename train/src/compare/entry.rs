@@ -7,7 +7,7 @@ use super::predicted_set::PredictedSet;
 use super::run_results::RunResults;
 use super::split_facts::{self, SplitFacts};
 use super::warnings::{Facts, Warning, warnings};
-use crate::report::standing::Standing;
+use crate::report::reported_metric::ReportedMetric;
 use crate::run::predictions::Predictions;
 use crate::run::set::RunSet;
 use crate::settings::RunConfig;
@@ -118,18 +118,18 @@ impl Entry {
     }
 
     /// Both metrics as pages show them, each with all warnings; without one that is undefined.
-    pub fn standings(&self) -> Vec<Standing> {
+    pub fn reported(&self) -> Vec<ReportedMetric> {
         let defined = self.metrics.iter().filter(|metric| !metric.mean.is_nan());
-        let standing = defined.map(|metric| Standing {
-            figure: metric.name.into(),
+        let reported = defined.map(|metric| ReportedMetric {
+            metric: metric.name.into(),
             set: self.set.name().into(),
             mean: metric.mean,
             interval: metric.interval,
             method: metric.interval.map_or(String::new(), |_| self.method()),
             runs: self.predicted.networks(),
-            marks: self.warnings.iter().map(|warning| warning.sentence.clone()).collect(),
+            warnings: self.warnings.iter().map(|warning| warning.sentence.clone()).collect(),
         });
-        standing.collect()
+        reported.collect()
     }
 }
 

@@ -4,8 +4,8 @@ use super::predicted_set::PredictedSet;
 use crate::metrics::{SetMetrics, SetReport};
 use crate::report::{METRICS_FILE, RunMetrics, read_metrics};
 use crate::run::directory::RunDirectory;
+use crate::run::evaluations;
 use crate::run::history::HISTORY_FILE;
-use crate::run::looks;
 use crate::run::predictions::{Predictions, predictions_file};
 use crate::run::set::RunSet;
 use crate::settings::RunConfig;
@@ -49,7 +49,7 @@ impl RunResults {
             return Ok(None);
         };
         let (task, predictions) = read_predictions(&run, set, &config.classes, &report.tracks)?;
-        let tested: BTreeSet<usize> = looks::read(&run)?
+        let tested: BTreeSet<usize> = evaluations::read(&run)?
             .into_iter()
             .filter(|look| look.set == Set::Test)
             .map(|look| look.best_epoch)
@@ -72,7 +72,7 @@ impl RunResults {
 fn report(metrics: &RunMetrics, set: Set) -> Option<&SetReport> {
     match set {
         Set::Train => metrics.train.as_ref(),
-        Set::Val => metrics.validation.as_ref(),
+        Set::Val => metrics.val.as_ref(),
         Set::Test => metrics.test.as_ref(),
     }
 }

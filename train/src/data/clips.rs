@@ -10,7 +10,7 @@ use shared::dsp::features::FeatureConfig;
 pub fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, ClipGrid), RunDataError> {
     let stored = dataset.features();
     let features = clip_features(config, stored);
-    if let Some(seconds) = config.frame_seconds {
+    if let Some(seconds) = config.excerpt_seconds {
         let (hops_of_clip, least) = (features.clip_frames(), stored.n_fft.div_ceil(stored.hop_length));
         if hops_of_clip < least {
             return Err(RunDataError::ExcerptTooShort {
@@ -43,7 +43,7 @@ pub fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Cl
 
 /// A data set's settings with the run's length of a clip.
 pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfig {
-    let own = config.frame_seconds.map(|seconds| hops(seconds, stored));
+    let own = config.excerpt_seconds.map(|seconds| hops(seconds, stored));
     let clip_samples = own
         .or(config.clip_frames)
         .map_or(stored.clip_samples, |hops| hops.saturating_mul(stored.hop_length));
@@ -57,7 +57,9 @@ pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfi
 pub fn clip_grid(config: &RunConfig, features: &FeatureConfig) -> ClipGrid {
     ClipGrid {
         hops: features.clip_frames(),
-        skipped: config.frame_seconds.map_or(0, |_| hops(config.skip_seconds, features)),
+        skipped: config
+            .excerpt_seconds
+            .map_or(0, |_| hops(config.skip_seconds, features)),
         // Statistics are those of the whole track whatever the clip.
         clips: if config.model.description().input.is_statistics_only() {
             EvalClips::Middle

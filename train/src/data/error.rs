@@ -25,7 +25,7 @@ pub enum RunDataError {
     /// The clips are not what the model is made for.
     #[error(
         "{model} needs {needed}; the data set's clips have {} samples and [{}, {}] spectrograms. Build it with other \
-         feature settings, or change --frame-seconds", has.samples, has.spectrogram[0], has.spectrogram[1]
+         feature settings, or change --excerpt-seconds", has.samples, has.spectrogram[0], has.spectrogram[1]
     )]
     Shape {
         model: ModelKind,
@@ -33,7 +33,7 @@ pub enum RunDataError {
         has: InputShape,
     },
     /// Classes have no area to watch.
-    #[error("--monitor auc-roc is a figure of tags, and the data set has classes; use loss, accuracy or macro-f1")]
+    #[error("--monitor auc-roc is a metric of tags, and the data set has classes; use loss, accuracy or macro-f1")]
     AreaOfClasses,
     /// A track has several tags, so that drawing more of one draws more of others.
     #[error("tags cannot be evened out by drawing tracks more or less often; use --balance class-weights")]
@@ -46,7 +46,7 @@ pub enum RunDataError {
     Background(#[from] BackgroundError),
     /// The requested excerpt is shorter than one window of the STFT.
     #[error(
-        "--frame-seconds {seconds} is {hops} hops of the data set, and an excerpt needs at least {least}; make it longer"
+        "--excerpt-seconds {seconds} is {hops} hops of the data set, and an excerpt needs at least {least}; make it longer"
     )]
     ExcerptTooShort { seconds: f64, hops: usize, least: usize },
     /// The ends that are left out are all there is.
@@ -59,7 +59,7 @@ pub enum RunDataError {
         longest: f64,
     },
     /// The requested excerpt is longer than every track.
-    #[error("--frame-seconds {seconds} is longer than every track; the longest has {longest:.1} seconds")]
+    #[error("--excerpt-seconds {seconds} is longer than every track; the longest has {longest:.1} seconds")]
     ExcerptTooLong {
         seconds: f64,
         /// The longest track, in seconds.

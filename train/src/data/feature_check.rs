@@ -137,7 +137,7 @@ mod tests {
         let data = RunData::open(&config).unwrap();
         let run = RunDirectory::begin(&runs.path().join("run")).unwrap();
         run.save_config(&config).unwrap();
-        FrontEndRecord::of(&data).write(&run).unwrap();
+        FrontEndRecord::new(&data).write(&run).unwrap();
         fs::write(run.path(BEST_FILE), b"weights").unwrap();
         let other = FeatureConfig {
             hop_length: 512,

@@ -28,7 +28,7 @@ pub struct FrontEndRecord {
     pub task: Task,
     /// The data set's feature settings, with the run's length of a clip.
     pub features: FeatureConfig,
-    /// The figures of the split's training set.
+    /// The values of the split's training set.
     pub normalization: Normalization,
     /// Those of its tracks' statistics, for models that take these.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -47,7 +47,7 @@ pub struct StatisticsScale {
 
 impl FrontEndRecord {
     /// That of a run which has its data open.
-    pub fn of(data: &RunData) -> Self {
+    pub fn new(data: &RunData) -> Self {
         Self {
             task: data.dataset.task(),
             features: data.features.clone(),
@@ -61,7 +61,7 @@ impl FrontEndRecord {
 
     /// Writes it into a run.
     pub fn write(&self, run: &RunDirectory) -> Result<(), RunError> {
-        let mut json = serde_json::to_vec_pretty(self).expect("plain figures always serialize");
+        let mut json = serde_json::to_vec_pretty(self).expect("plain values always serialize");
         json.push(b'\n');
         run.write(FRONT_END_FILE, &json)
     }
@@ -100,7 +100,7 @@ impl FrontEndRecord {
         } = &self.normalization;
         if mel_mean.len() != self.features.n_mels || mel_std.len() != self.features.n_mels {
             return Err(format!(
-                "it has figures of {} and {} mel bands, and spectrograms have {}",
+                "it has values of {} and {} mel bands, and spectrograms have {}",
                 mel_mean.len(),
                 mel_std.len(),
                 self.features.n_mels
@@ -113,11 +113,11 @@ impl FrontEndRecord {
         }
         let wanted = config.model.description().input.statistics.then(|| {
             let kinds = config.statistics.iter();
-            kinds.map(|kind| kind.figures()).sum::<usize>()
+            kinds.map(|kind| kind.values()).sum::<usize>()
         });
         let has = self.statistics.as_ref().map(|statistics| statistics.shift.len());
         if wanted != has || self.statistics.as_ref().is_some_and(|parts| parts.scaler().is_none()) {
-            return Err("its figures of the tracks' statistics are not those that the model takes".into());
+            return Err("its values of the tracks' statistics are not those that the model takes".into());
         }
         Ok(())
     }
@@ -163,14 +163,14 @@ mod tests {
     fn it_comes_back_and_makes_the_same_front_end() {
         let root = testing::dataset();
         let config = RunConfig {
-            frame_seconds: Some(2.4),
+            excerpt_seconds: Some(2.4),
             skip_seconds: 1.0,
             ..testing::config(root.path(), ModelKind::Crnn)
         };
         let data = RunData::open(&config).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let run = RunDirectory::begin(&directory.path().join("run")).unwrap();
-        let record = FrontEndRecord::of(&data);
+        let record = FrontEndRecord::new(&data);
         let missing = FrontEndRecord::read(&run, &config).unwrap_err();
         assert!(
             missing
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_that_make_nonsense_are_refused() {
+    fn metrics_that_make_nonsense_are_refused() {
         let settings = Settings {
             data: Some("fma".into()),
             model: Some(ModelKind::Crnn),

@@ -27,7 +27,7 @@ pub struct RunData {
     pub front_end: HostFrontEnd,
     /// What the tracks' statistics were normalized with, for models that take these.
     pub statistics_scaler: Option<VectorScaler>,
-    /// What training draws from: the tracks of the training set, or all their excerpts of `--frame-seconds`.
+    /// What training draws from: the tracks of the training set, or all their excerpts of `--excerpt-seconds`.
     pub training: Vec<Excerpt>,
     grid: ClipGrid,
     sets: BTreeMap<Set, Vec<usize>>,
@@ -61,7 +61,7 @@ impl RunData {
         }
         let description = config.model.description();
         let train = sets.get(&Set::Train).map_or(&[][..], |train| train);
-        let training = match config.frame_seconds {
+        let training = match config.excerpt_seconds {
             None => train
                 .iter()
                 .map(|&position| Excerpt { position, place: None })
@@ -106,7 +106,7 @@ impl RunData {
         })
     }
 
-    /// Opens the sounds that are mixed into training clips, where there are any; their data set's checksum. Judging a run
+    /// Opens the sounds that are mixed into training clips, where there are any; their data set's checksum. Evaluating a run
     /// needs none.
     pub fn open_background(&mut self, config: &RunConfig) -> Result<Option<String>, RunDataError> {
         let Some(root) = &config.background else {
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(hops(&middle.clips(Set::Val).unwrap()), [Some(9), Some(12)]);
         // 2.4 s are 103 hops.
         let cut = open(ModelKind::Crnn, |config| {
-            config.frame_seconds = Some(2.4);
+            config.excerpt_seconds = Some(2.4);
             config.skip_seconds = 1.0;
         })
         .unwrap();
@@ -232,16 +232,16 @@ mod tests {
         // Between the skipped ends, and one that ends where they do.
         assert_eq!(hops(&cut.training[..5]), [43, 146, 249, 352, 366].map(Some));
         assert_eq!(hops(&cut.clips(Set::Train).unwrap()), hops(&cut.training));
-        let short = open(ModelKind::Crnn, |config| config.frame_seconds = Some(0.05)).unwrap_err();
+        let short = open(ModelKind::Crnn, |config| config.excerpt_seconds = Some(0.05)).unwrap_err();
         assert!(short.to_string().contains("an excerpt needs at least 4"), "{short}");
         for seconds in [60.0, 1e300] {
-            let long = open(ModelKind::Crnn, |config| config.frame_seconds = Some(seconds)).unwrap_err();
+            let long = open(ModelKind::Crnn, |config| config.excerpt_seconds = Some(seconds)).unwrap_err();
             assert!(long.to_string().contains("the longest has 12.7 seconds"), "{long}");
         }
         // The longest track has 546 hops: 443 less than an excerpt, half of them at either end.
         let skip = |seconds: f64| {
             open(ModelKind::Crnn, |config| {
-                config.frame_seconds = Some(2.4);
+                config.excerpt_seconds = Some(2.4);
                 config.skip_seconds = seconds;
             })
         };
@@ -275,6 +275,6 @@ mod tests {
             "{bands}"
         );
         let area = open(ModelKind::Crnn, |config| config.monitor = Monitor::AucRoc).unwrap_err();
-        assert!(area.to_string().contains("a figure of tags"), "{area}");
+        assert!(area.to_string().contains("a metric of tags"), "{area}");
     }
 }

@@ -5,7 +5,7 @@ use crate::frontend::{StatisticsKind, VectorScaler};
 use crate::settings::RunConfig;
 use shared::dataset::{Dataset, DatasetError, SUMMARY_FILE, read_summary};
 
-/// The tracks' statistics, `[tracks, figures]`, normalized with the figures of the training set, and these.
+/// The tracks' statistics, `[tracks, values]`, normalized with the values of the training set, and these.
 pub fn normalized_statistics(
     config: &RunConfig,
     dataset: &Dataset,

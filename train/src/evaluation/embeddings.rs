@@ -20,14 +20,14 @@ use shared::dataset::split::Set;
 
 /// Features of some clips.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct FeatureTable {
+pub struct EmbeddingTable {
     /// The clips; those of a track one after the other.
     pub clips: Vec<Excerpt>,
     /// `[clips, dimension]`, row by row.
     pub values: Vec<f32>,
 }
 
-impl FeatureTable {
+impl EmbeddingTable {
     /// Values per clip.
     pub fn dimension(&self) -> usize {
         self.values.len() / self.clips.len().max(1)
@@ -42,8 +42,8 @@ pub fn extract(
     batch_size: usize,
     prefetch: &mut Prefetch,
     compute: &Compute,
-) -> Result<FeatureTable, DeviceFailure> {
-    let mut table = FeatureTable::default();
+) -> Result<EmbeddingTable, DeviceFailure> {
+    let mut table = EmbeddingTable::default();
     let forward = |input| model.embed(input);
     infer(
         data,
@@ -52,9 +52,9 @@ pub fn extract(
         prefetch,
         compute,
         forward,
-        |batch, features| {
+        |batch, embeddings| {
             table.clips.extend(batch.excerpts.iter().map(|&clip| clips[clip]));
-            table.values.extend_from_slice(features);
+            table.values.extend_from_slice(embeddings);
             Ok(())
         },
     )?;
@@ -64,7 +64,7 @@ pub fn extract(
 /// A safetensors file of the tables of some sets, one after the other: `features` `[n, dimension]` F32, `track_id` `[n]`
 /// U64, `clip` `[n]` U64 (its number within the track), `set` `[n]` U8 (0 train, 1 validation, 2 test), and `class` `[n]`
 /// I64 or `tags` `[n, tags]` U8, in the data set's order of classes.
-pub fn to_safetensors(data: &RunData, tables: &[(Set, FeatureTable)]) -> Result<Vec<u8>, SafeTensorError> {
+pub fn to_safetensors(data: &RunData, tables: &[(Set, EmbeddingTable)]) -> Result<Vec<u8>, SafeTensorError> {
     let outputs = data.dataset.classes().len();
     let (mut values, mut ids, mut clips, mut sets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut classes, mut tags) = (Vec::new(), Vec::new());
@@ -96,7 +96,7 @@ pub fn to_safetensors(data: &RunData, tables: &[(Set, FeatureTable)]) -> Result<
     let dimension = values.len() / rows.max(1);
     let mut tensors: Vec<(&str, Dtype, Vec<usize>, &[u8])> = vec![
         (
-            "features",
+            "embeddings",
             Dtype::F32,
             vec![rows, dimension],
             bytemuck::cast_slice(&values),
@@ -118,7 +118,7 @@ pub fn to_safetensors(data: &RunData, tables: &[(Set, FeatureTable)]) -> Result<
 
 /// A classifier on top of features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum TopClassifier {
+pub enum EmbeddingClassifier {
     /// The majority among the nearest training clips.
     Knn,
     /// A linear support vector machine, one class against the rest.
@@ -127,33 +127,33 @@ pub enum TopClassifier {
 
 /// How a classifier on top of features did on a set.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TopFigures {
+pub struct ClassifierMetrics {
     /// A sample per track: the class with the highest mean score over its clips.
     pub tracks: ClassificationMetrics,
     /// A sample per clip.
     pub clips: ClassificationMetrics,
 }
 
-/// Learns from the features of one set and is judged on those of another. Features are standardized with the first
+/// Learns from the features of one set and is evaluated on those of another. Features are standardized with the first
 /// set's mean and deviation. The data set has one class a track.
 pub fn classify(
-    classifier: TopClassifier,
+    classifier: EmbeddingClassifier,
     neighbours: usize,
     data: &RunData,
-    train: &FeatureTable,
-    judged: &FeatureTable,
-) -> Result<TopFigures, VectorError> {
+    train: &EmbeddingTable,
+    evaluated: &EmbeddingTable,
+) -> Result<ClassifierMetrics, VectorError> {
     let dimension = train.dimension();
     let outputs = data.dataset.classes().len();
     let scaler = Normalize::ZScore.fit(&train.values, dimension)?;
-    let standardized = |table: &FeatureTable| -> Result<Vec<f32>, VectorError> {
+    let standardized = |table: &EmbeddingTable| -> Result<Vec<f32>, VectorError> {
         let mut values = table.values.clone();
         scaler.apply(&mut values)?;
         Ok(values)
     };
     let class = |clip: &Excerpt| data.dataset.class(clip.position).unwrap_or(0);
     let labels: Vec<usize> = train.clips.iter().map(class).collect();
-    let (vectors, judged_vectors) = (standardized(train)?, standardized(judged)?);
+    let (vectors, evaluated_vectors) = (standardized(train)?, standardized(evaluated)?);
     let set = TrainingSet {
         vectors: &vectors,
         dimension,
@@ -161,16 +161,16 @@ pub fn classify(
         classes: outputs,
     };
     let scores = match classifier {
-        TopClassifier::Knn => KNearest::fit(&set, neighbours.min(labels.len()))?.scores(&judged_vectors)?,
-        TopClassifier::Svm => LinearSvm::fit(&set, &SvmConfig::default())?.scores(&judged_vectors)?,
+        EmbeddingClassifier::Knn => KNearest::fit(&set, neighbours.min(labels.len()))?.scores(&evaluated_vectors)?,
+        EmbeddingClassifier::Svm => LinearSvm::fit(&set, &SvmConfig::default())?.scores(&evaluated_vectors)?,
     };
     let (mut clips, mut tracks) = (ConfusionMatrix::new(outputs), ConfusionMatrix::new(outputs));
-    let rows = judged.clips.iter().zip(scores.chunks_exact(outputs));
+    let rows = evaluated.clips.iter().zip(scores.chunks_exact(outputs));
     for (clip, scores) in rows {
         clips.add(class(clip), first_highest(scores));
     }
     let mut begin = 0;
-    for track in judged.clips.chunk_by(|a, b| a.position == b.position) {
+    for track in evaluated.clips.chunk_by(|a, b| a.position == b.position) {
         let of_track = &scores[begin * outputs..(begin + track.len()) * outputs];
         let sums: Vec<f32> = (0..outputs)
             .map(|class| of_track.iter().skip(class).step_by(outputs).sum())
@@ -181,7 +181,7 @@ pub fn classify(
     let names = data.dataset.classes();
     // Neither gives probabilities, so there is no cross-entropy.
     let metrics = |confusion| ClassificationMetrics::new(confusion, names, f64::NAN);
-    Ok(TopFigures {
+    Ok(ClassifierMetrics {
         tracks: metrics(&tracks),
         clips: metrics(&clips),
     })
@@ -197,7 +197,7 @@ mod tests {
     use safetensors::SafeTensors;
 
     /// The clips of the tracks, and features that separate their classes except in one clip of each.
-    fn tables(data: &RunData) -> (FeatureTable, FeatureTable) {
+    fn tables(data: &RunData) -> (EmbeddingTable, EmbeddingTable) {
         let table = |set| {
             let clips = data.clips(set).unwrap();
             let values = clips.iter().enumerate().flat_map(|(at, clip)| {
@@ -206,7 +206,7 @@ mod tests {
                 let sign = if (class == 0) == deceives { 1.0 } else { -1.0 };
                 [sign * (1.0 + at as f32 / 100.0), 7.0]
             });
-            FeatureTable {
+            EmbeddingTable {
                 values: values.collect(),
                 clips,
             }
@@ -218,21 +218,21 @@ mod tests {
     fn a_track_is_classified_by_the_mean_over_its_clips() {
         let root = testing::dataset();
         let config = RunConfig {
-            frame_seconds: Some(3.0),
+            excerpt_seconds: Some(3.0),
             ..testing::config(root.path(), ModelKind::Cnn2d)
         };
         let data = RunData::open(&config).unwrap();
         let (train, test) = tables(&data);
         assert!(test.clips.len() >= 6, "two tracks of at least three clips");
-        for classifier in [TopClassifier::Knn, TopClassifier::Svm] {
-            let figures = classify(classifier, 3, &data, &train, &test).unwrap();
+        for classifier in [EmbeddingClassifier::Knn, EmbeddingClassifier::Svm] {
+            let metrics = classify(classifier, 3, &data, &train, &test).unwrap();
             assert_eq!(
-                (figures.tracks.samples, figures.tracks.top1),
+                (metrics.tracks.samples, metrics.tracks.top1),
                 (2, 1.0),
                 "{classifier:?}"
             );
-            assert_eq!(figures.clips.samples, test.clips.len() as u64);
-            assert!(figures.clips.top1 < 1.0, "{classifier:?}");
+            assert_eq!(metrics.clips.samples, test.clips.len() as u64);
+            assert!(metrics.clips.top1 < 1.0, "{classifier:?}");
         }
     }
 
@@ -247,9 +247,9 @@ mod tests {
         let (train, test) = tables(&data);
         let bytes = to_safetensors(&data, &[(Set::Train, train.clone()), (Set::Test, test)]).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
-        let features = file.tensor("features").unwrap();
-        assert_eq!((features.shape(), features.dtype()), (&[6, 2][..], Dtype::F32));
-        assert_eq!(&features.data()[..4], train.values[0].to_le_bytes());
+        let embeddings = file.tensor("embeddings").unwrap();
+        assert_eq!((embeddings.shape(), embeddings.dtype()), (&[6, 2][..], Dtype::F32));
+        assert_eq!(&embeddings.data()[..4], train.values[0].to_le_bytes());
         assert_eq!(file.tensor("set").unwrap().data(), [0, 0, 0, 0, 2, 2]);
         let ids: Vec<u64> = bytemuck::pod_collect_to_vec(file.tensor("track_id").unwrap().data());
         assert_eq!(ids, [10, 20, 30, 40, 70, 80]);

@@ -13,7 +13,7 @@ use shared::dataset::Task;
 
 /// What a model makes of a set.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judgement {
+pub struct Evaluation {
     /// A sample per track.
     pub tracks: Tally,
     /// A sample per clip.
@@ -22,8 +22,8 @@ pub struct Judgement {
     pub predictions: Predictions,
 }
 
-impl Judgement {
-    /// All figures; see [`Tally::metrics`].
+impl Evaluation {
+    /// All metrics; see [`Tally::metrics`].
     ///
     /// # Errors
     /// When a tag's score is not a number.
@@ -76,7 +76,7 @@ pub fn evaluate<E: From<DeviceFailure>>(
     prefetch: &mut Prefetch,
     compute: &Compute,
     keep_on: impl Fn() -> Result<(), E>,
-) -> Result<Judgement, E> {
+) -> Result<Evaluation, E> {
     let (task, outputs) = (data.dataset.task(), data.dataset.classes().len());
     let mut of_clips = Tally::new(task, outputs);
     let mut tracks = TrackMeans::new(task, outputs);
@@ -89,7 +89,7 @@ pub fn evaluate<E: From<DeviceFailure>>(
         keep_on()
     })?;
     let (tracks, of_tracks) = tracks.finish(data);
-    Ok(Judgement {
+    Ok(Evaluation {
         tracks,
         clips: of_clips,
         predictions: Predictions {

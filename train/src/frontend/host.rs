@@ -35,9 +35,9 @@ pub struct HostSetup<'a> {
     pub pcm8: bool,
     /// How waveforms and mel spectrograms are normalized.
     pub normalize: Normalize,
-    /// The figures of the split's training set.
+    /// The values of the split's training set.
     pub normalization: &'a Normalization,
-    /// `[tracks, figures]`, normalized, for models of statistics; else empty.
+    /// `[tracks, values]`, normalized, for models of statistics; else empty.
     pub statistics: Vec<f32>,
 }
 
@@ -97,7 +97,7 @@ pub struct ClipOutput<'a> {
     pub waveform: Option<&'a mut [f32]>,
     /// `[rows, columns]`.
     pub spectrogram: Option<&'a mut [f32]>,
-    /// `[figures]`.
+    /// `[values]`.
     pub statistics: Option<&'a mut [f32]>,
 }
 
@@ -163,9 +163,9 @@ impl HostFrontEnd {
         mut out: ClipOutput<'_>,
     ) {
         if let Some(out) = out.statistics.take() {
-            let figures = self.shape.statistics;
+            let values = self.shape.statistics;
             timed(&mut scratch.times.read, || {
-                out.copy_from_slice(&self.statistics[position * figures..][..figures]);
+                out.copy_from_slice(&self.statistics[position * values..][..values]);
             });
         }
         self.run_track(&(dataset, position), plan, scratch, out);

@@ -1,7 +1,7 @@
-//! How values are brought to a size that models learn well from: by figures of the training set, or of a clip alone.
+//! How values are brought to a size that models learn well from: by values of the training set, or of a clip alone.
 //!
 //! Training vectors enter [`Normalize::fit`] and a [`VectorScaler`] leaves, which every other vector then goes through.
-//! Spectrograms have figures of their own in the data set's split; only their choice of [`Normalize`] is from here.
+//! Spectrograms have values of their own in the data set's split; only their choice of [`Normalize`] is from here.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub enum Normalize {
 /// Vectors that cannot be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum VectorError {
-    /// There is nothing to take figures from.
+    /// There is nothing to take values from.
     #[error("there is not one training vector; give at least one")]
     Empty,
     #[error("{values} values are not whole vectors of {dimension}; was the same feature extracted for all?")]
@@ -62,7 +62,7 @@ impl Normalize {
         }
     }
 
-    /// The figures of training vectors, `[n, dimension]` row by row: scikit-learn's `StandardScaler` for z-scores,
+    /// The values of training vectors, `[n, dimension]` row by row: scikit-learn's `StandardScaler` for z-scores,
     /// `StandardScaler(with_std=False)` for the mean and `MinMaxScaler` for the range.
     ///
     /// With z-scores and ranges, a column that is constant in training becomes 0 in every vector. scikit-learn leaves
@@ -261,7 +261,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn training_vectors_have_the_promised_figures(
+        fn training_vectors_have_the_promised_metrics(
             vectors in prop::collection::vec(-1e4f32..1e4, 2..80),
             dimension in 1usize..4,
         ) {

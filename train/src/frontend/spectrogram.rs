@@ -41,7 +41,7 @@ pub struct SpectrogramScratch {
 }
 
 impl SpectrogramMaker {
-    /// For clips as `features` has them, with the figures of the split's training set.
+    /// For clips as `features` has them, with the values of the split's training set.
     pub fn new(
         kind: SpectrogramKind,
         features: &FeatureConfig,
@@ -100,7 +100,7 @@ impl SpectrogramMaker {
                     ArrayViewMut2::from_shape((rows, columns), &mut *out).expect("a batch has room for each clip");
                 self.psd.power(steps, &mut scratch.psd, view.view_mut());
                 clamp_to_unit(view, PSD_MAXIMUM);
-                // The data set keeps no figures of power densities, so that nothing else can be had.
+                // The data set keeps no values of power densities, so that nothing else can be had.
                 if self.normalize == Normalize::MinMax {
                     min_max(out);
                 }

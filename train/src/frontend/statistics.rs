@@ -7,14 +7,14 @@ use shared::dataset::statistics::{CHROMA_STATISTICS, MFCC_STATISTICS};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum StatisticsKind {
-    /// Moments of 20 MFCC, 140 figures.
+    /// Moments of 20 MFCC, 140 values.
     Mfcc,
-    /// Moments of 12 chroma, 84 figures.
+    /// Moments of 12 chroma, 84 values.
     Chroma,
 }
 
 impl StatisticsKind {
-    pub fn figures(self) -> usize {
+    pub fn values(self) -> usize {
         match self {
             Self::Mfcc => MFCC_STATISTICS,
             Self::Chroma => CHROMA_STATISTICS,

@@ -18,7 +18,7 @@ pub struct BatchBuffer {
     pub waveform: Vec<f32>,
     /// `[batch, rows, columns]`; empty where the model takes no spectrogram.
     pub spectrogram: Vec<f32>,
-    /// `[batch, figures]`; empty where the model takes no statistics.
+    /// `[batch, values]`; empty where the model takes no statistics.
     pub statistics: Vec<f32>,
     /// `[batch, source samples]` as they lie in the shards, zeros behind a track's end; empty where the host makes the
     /// model input.

@@ -12,5 +12,5 @@ pub use classification::{ClassMetrics, ClassificationMetrics};
 pub use confusion::ConfusionMatrix;
 pub use multilabel::{MultiLabelMetrics, TagMetrics, mean};
 pub use ranking::{PrecisionRecallCurve, Ranking, RankingError, RocCurve, SortedScores, rankings};
-pub use set_metrics::{Figures, SetMetrics, SetReport};
+pub use set_metrics::{MetricSummary, SetMetrics, SetReport};
 pub use tally::{Tally, first_highest};

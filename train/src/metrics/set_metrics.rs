@@ -65,7 +65,7 @@ pub struct SetReport {
 
 /// The metrics of one set in one epoch: columns of `history.csv`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
+pub struct MetricSummary {
     pub loss: f64,
     /// See [`ClassificationMetrics::top1`]; none of tags.
     pub top1: Option<f64>,
@@ -80,7 +80,7 @@ pub struct Figures {
     pub auc_pr: Option<f64>,
 }
 
-impl From<&SetMetrics> for Figures {
+impl From<&SetMetrics> for MetricSummary {
     fn from(metrics: &SetMetrics) -> Self {
         match metrics {
             SetMetrics::Classes(metrics) => {
@@ -110,7 +110,7 @@ impl From<&SetMetrics> for Figures {
     }
 }
 
-impl Figures {
+impl MetricSummary {
     /// Whether these are better than `other` by the metric that the run monitors. An area that is undefined is worse than
     /// any.
     pub fn better(&self, other: &Self, monitor: Monitor) -> bool {
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn each_monitor_watches_its_metric() {
-        let worse = Figures {
+        let worse = MetricSummary {
             loss: 1.0,
             top1: Some(0.5),
             macro_f1: 0.5,
@@ -171,18 +171,18 @@ mod tests {
             auc_pr: None,
         };
         for (monitor, better) in [
-            (Monitor::Loss, Figures { loss: 0.9, ..worse }),
+            (Monitor::Loss, MetricSummary { loss: 0.9, ..worse }),
             (
                 Monitor::Accuracy,
-                Figures {
+                MetricSummary {
                     top1: Some(0.6),
                     ..worse
                 },
             ),
-            (Monitor::MacroF1, Figures { macro_f1: 0.6, ..worse }),
+            (Monitor::MacroF1, MetricSummary { macro_f1: 0.6, ..worse }),
             (
                 Monitor::AucRoc,
-                Figures {
+                MetricSummary {
                     auc_roc: Some(0.1),
                     ..worse
                 },
@@ -191,7 +191,7 @@ mod tests {
             assert!(better.better(&worse, monitor) && !worse.better(&better, monitor));
             assert!(!worse.better(&worse, monitor));
         }
-        let tags = |accuracy| Figures {
+        let tags = |accuracy| MetricSummary {
             top1: None,
             paper: [accuracy; 4],
             ..worse

@@ -7,10 +7,10 @@
 //! whose reset gate follows the product, are PyTorch's. Max pooling comes before ELU, with which it may change places,
 //! since ELU grows with its argument.
 
+use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
 use super::keras;
 use super::recurrence::{Recurrence, gru_states};
-use super::system::{Blueprint, Defaults, Description, Network, PytorchNames, System};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
@@ -20,7 +20,7 @@ use burn::tensor::ops::PadMode;
 use burn::tensor::{DType, Device, Tensor};
 
 /// `choi-fcn`.
-pub const CHOI_FCN: System<ChoiFcn> = System {
+pub const CHOI_FCN: ModelDefinition<ChoiFcn> = ModelDefinition {
     description: Description {
         name: "choi-fcn",
         paper: "fully convolutional and convolutional recurrent networks, GTZAN",
@@ -43,7 +43,7 @@ pub const CHOI_FCN: System<ChoiFcn> = System {
         },
         classifier: "linear.",
         pytorch: PytorchNames::SAME,
-        fresh: &[],
+        newly_initialized: &[],
         follows: None,
         needs_weights: false,
     },
@@ -51,7 +51,7 @@ pub const CHOI_FCN: System<ChoiFcn> = System {
 };
 
 /// `choi-crnn`.
-pub const CHOI_CRNN: System<ChoiCrnn> = System {
+pub const CHOI_CRNN: ModelDefinition<ChoiCrnn> = ModelDefinition {
     description: Description {
         name: "choi-crnn",
         summary: "four 2-D convolutions on the mel spectrogram, two GRUs over their steps, one dense layer",
@@ -197,8 +197,8 @@ impl ChoiCrnn {
     fn new(blueprint: &Blueprint, device: &Device) -> Self {
         Self {
             encoder: Encoder::new(&CRNN, CRNN_BLOCK_DROPOUT, device),
-            gru0: Gru::fresh(CRNN[CRNN.len() - 1].0, HIDDEN, device),
-            gru1: Gru::fresh(HIDDEN, HIDDEN, device),
+            gru0: Gru::init(CRNN[CRNN.len() - 1].0, HIDDEN, device),
+            gru1: Gru::init(HIDDEN, HIDDEN, device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
             linear: keras::dense(HIDDEN, blueprint.classes, device),
         }

@@ -1,12 +1,12 @@
 //! Paper 4: genres of fma_small from MFCC moments, with a small CNN, and with VGG16 trained on photographs.
 //!
-//! The dense layers and the small CNN are Keras', so fresh weights are drawn as there. The paper names the layers that
+//! The dense layers and the small CNN are Keras', so newly initialized weights are drawn as there. The paper names the layers that
 //! have an L2 penalty and not its size: 1e-3 each. It does not name the padding of the small CNN's convolutions
 //! either: they keep the size of the image.
 
+use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Monitor, Network, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
 use super::keras;
-use super::system::{Blueprint, Defaults, Description, Monitor, Network, PytorchNames, System};
 use super::vgg16::{self, Features, TORCHVISION_NAMES};
 use crate::augment::Augment;
 use burn::module::Module;
@@ -29,7 +29,7 @@ const L2: f32 = 1e-3;
 const FRAMES: usize = 400;
 
 /// `mfcc-dense`.
-pub const MFCC_DENSE: System<MfccDense> = System {
+pub const MFCC_DENSE: ModelDefinition<MfccDense> = ModelDefinition {
     description: Description {
         name: "mfcc-dense",
         paper: PAPER,
@@ -53,7 +53,7 @@ pub const MFCC_DENSE: System<MfccDense> = System {
         },
         classifier: "linear2.",
         pytorch: PytorchNames::SAME,
-        fresh: &[],
+        newly_initialized: &[],
         follows: None,
         needs_weights: false,
     },
@@ -61,7 +61,7 @@ pub const MFCC_DENSE: System<MfccDense> = System {
 };
 
 /// `small-cnn`.
-pub const SMALL_CNN: System<SmallCnn> = System {
+pub const SMALL_CNN: ModelDefinition<SmallCnn> = ModelDefinition {
     description: Description {
         name: "small-cnn",
         summary: "two 2-D convolutions on 400 frames of the mel spectrogram, two dense layers",
@@ -87,7 +87,7 @@ pub const SMALL_CNN: System<SmallCnn> = System {
 };
 
 /// `vgg16`.
-pub const VGG16: System<Vgg16> = System {
+pub const VGG16: ModelDefinition<Vgg16> = ModelDefinition {
     description: Description {
         name: "vgg16",
         summary: "VGG16 on an image of the mel spectrogram, the last four convolutions and two dense layers trained",
@@ -110,7 +110,7 @@ pub const VGG16: System<Vgg16> = System {
             ignored: &["classifier."],
         },
         // The photographs' classifier had other dense layers.
-        fresh: &["linear0."],
+        newly_initialized: &["linear0."],
         needs_weights: true,
         ..MFCC_DENSE.description
     },
@@ -118,7 +118,7 @@ pub const VGG16: System<Vgg16> = System {
 };
 
 /// `vgg16-progressive-42x100`.
-pub const VGG16_42X100: System<Vgg16> = System {
+pub const VGG16_42X100: ModelDefinition<Vgg16> = ModelDefinition {
     description: Description {
         name: "vgg16-progressive-42x100",
         summary: "vgg16 on an image of 42x100, the two dense layers trained; begins vgg16-progressive-84x100",
@@ -134,13 +134,13 @@ pub const VGG16_42X100: System<Vgg16> = System {
 };
 
 /// `vgg16-progressive-84x100`.
-pub const VGG16_84X100: System<Vgg16> = System {
+pub const VGG16_84X100: ModelDefinition<Vgg16> = ModelDefinition {
     description: Description {
         name: "vgg16-progressive-84x100",
         summary: "vgg16-progressive-42x100, with whose weights it begins, behind two convolutions that halve an image",
         input: image(84, 100),
         accepts: |shape| accepts_image(shape.spectrogram, HALVES),
-        fresh: &["halving."],
+        newly_initialized: &["halving."],
         follows: Some(VGG16_42X100.description.name),
         usual_shape: image_shape([84, 100]),
         ..VGG16_42X100.description
@@ -287,7 +287,7 @@ impl Halving {
     }
 }
 
-/// VGG16's convolutions, before them [`Halving`] in one of the systems, and dense layers → 16 → classes, from 24,576
+/// VGG16's convolutions, before them [`Halving`] in one of the models, and dense layers → 16 → classes, from 24,576
 /// values of an image of 128 × 400 and from 1,536 of one of 42 × 100. Parameters for 8 classes: 15,108,056;
 /// 14,739,416 for 42 × 100; 14,740,299 for 84 × 100.
 #[derive(Module, Debug)]

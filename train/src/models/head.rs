@@ -1,7 +1,7 @@
 //! What turns an encoder's steps into logits: pooling and dense layers, or an LSTM and one dense layer.
 
+use super::definition::Blueprint;
 use super::recurrence::Recurrence;
-use super::system::Blueprint;
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig, Lstm};
 use burn::tensor::activation::relu;
@@ -18,7 +18,7 @@ pub struct PooledMlp {
 }
 
 impl PooledMlp {
-    /// Fresh weights for an encoder of `channels` channels.
+    /// Newly initialized weights for an encoder of `channels` channels.
     pub fn new(channels: usize, blueprint: &Blueprint, device: &Device) -> Self {
         Self {
             linear0: LinearConfig::new(2 * channels, 128).init(device),
@@ -57,10 +57,10 @@ pub struct Recurrent {
 const HIDDEN: usize = 128;
 
 impl Recurrent {
-    /// Fresh weights for an encoder of `channels` channels.
+    /// Newly initialized weights for an encoder of `channels` channels.
     pub fn new(channels: usize, blueprint: &Blueprint, device: &Device) -> Self {
         Self {
-            lstm: Lstm::fresh(channels, HIDDEN, device),
+            lstm: Lstm::init(channels, HIDDEN, device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
             linear: LinearConfig::new(HIDDEN, blueprint.classes).init(device),
         }

@@ -5,7 +5,7 @@ use burn::tensor::{FloatDType, Tensor};
 /// How a waveform's samples are scaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaveformKind {
-    /// 16 bits, normalized with the training set's figures.
+    /// 16 bits, normalized with the training set's statistics.
     Normalized,
     /// Rounded to 8 bits, in [-1, 1), not normalized.
     Pcm8,
@@ -30,7 +30,7 @@ pub struct InputKind {
     pub waveform: Option<WaveformKind>,
     /// `[batch, 1, rows, columns]`.
     pub spectrogram: Option<SpectrogramKind>,
-    /// Moments of whole tracks' MFCC or chroma, `[batch, figures]`, normalized.
+    /// Moments of whole tracks' MFCC or chroma, `[batch, values]`, normalized.
     pub statistics: bool,
 }
 
@@ -98,7 +98,7 @@ pub struct ModelInput {
     pub waveform: Option<Tensor<3>>,
     /// `[batch, 1, rows, columns]`.
     pub spectrogram: Option<Tensor<4>>,
-    /// `[batch, figures]`.
+    /// `[batch, values]`.
     pub statistics: Option<Tensor<2>>,
 }
 

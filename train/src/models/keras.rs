@@ -1,4 +1,4 @@
-//! Layers whose fresh weights are drawn as Keras draws them, for the papers that were made with it: Glorot's uniform
+//! Layers whose newly initialized weights are drawn as Keras draws them, for the papers that were made with it: Glorot's uniform
 //! distribution, zero biases. Burn's own defaults are PyTorch's.
 
 use burn::module::Initializer;

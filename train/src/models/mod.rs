@@ -1,4 +1,4 @@
-//! The systems of the papers, one file per paper, and the registry that names them.
+//! The models of the papers, one file per paper, and the registry that names them.
 //!
 //! Normalized model input enters, logits leave. A model knows nothing of files, augmentation or training.
 
@@ -14,7 +14,7 @@ mod named;
 mod pattern;
 mod recurrence;
 mod registry;
-mod system;
+mod definition;
 mod tagging;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -23,9 +23,9 @@ mod tests;
 mod vgg16;
 mod weights;
 
+pub use definition::{Blueprint, Defaults, Description, Monitor, Network};
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
 pub use named::{freeze, is_weight, parameter_ids, visit_named, weight_names};
 pub use pattern::{ParameterPattern, Penalty};
 pub use registry::{Model, ModelKind};
-pub use system::{Blueprint, Defaults, Description, Monitor, Network};
 pub use weights::{ImportError, Transfer, export_pytorch, export_weights, import_weights, transfer_weights};

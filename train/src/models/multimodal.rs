@@ -3,11 +3,11 @@
 //! Kernels, channels and weight decay of `cnn1d` are those of its published checkpoint. The rest of the paper's settings
 //! are not published: the others take the same weight decay, and a dropout that the paper's grid has.
 
+use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PytorchNames};
 use super::encoder1d::{self, Encoder1d};
 use super::encoder2d::{self, Encoder2d};
 use super::head::{PooledMlp, Recurrent};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
-use super::system::{Blueprint, Defaults, Description, Network, PytorchNames, System};
 use crate::augment::Augment;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -39,7 +39,7 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 /// `cnn1d`.
-pub const CNN1D: System<Cnn1d> = System {
+pub const CNN1D: ModelDefinition<Cnn1d> = ModelDefinition {
     description: Description {
         name: "cnn1d",
         paper: PAPER,
@@ -53,7 +53,7 @@ pub const CNN1D: System<Cnn1d> = System {
         usual_shape: CLIP,
         classifier: "classifier.linear2.",
         pytorch: CNN1D_NAMES,
-        fresh: &[],
+        newly_initialized: &[],
         follows: None,
         needs_weights: false,
     },
@@ -61,7 +61,7 @@ pub const CNN1D: System<Cnn1d> = System {
 };
 
 /// `cnn2d`.
-pub const CNN2D: System<Cnn2d> = System {
+pub const CNN2D: ModelDefinition<Cnn2d> = ModelDefinition {
     description: Description {
         name: "cnn2d",
         summary: "four residual 2-D convolutions on the mel spectrogram, pooling and dense layers as cnn1d",
@@ -74,7 +74,7 @@ pub const CNN2D: System<Cnn2d> = System {
 };
 
 /// `crnn`.
-pub const CRNN: System<Crnn> = System {
+pub const CRNN: ModelDefinition<Crnn> = ModelDefinition {
     description: Description {
         name: "crnn",
         summary: "the encoder of cnn2d, an LSTM over its 64 time steps, one dense layer",
@@ -86,7 +86,7 @@ pub const CRNN: System<Crnn> = System {
 };
 
 /// `mm-crnn`.
-pub const MM_CRNN: System<MmCrnn> = System {
+pub const MM_CRNN: ModelDefinition<MmCrnn> = ModelDefinition {
     description: Description {
         name: "mm-crnn",
         summary: "the encoders of cnn1d and cnn2d side by side, an LSTM, one dense layer",

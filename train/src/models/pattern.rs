@@ -17,7 +17,7 @@ impl ParameterPattern {
     pub fn new(pattern: &str) -> Self {
         pattern
             .parse()
-            .unwrap_or_else(|error| panic!("the pattern of a system is wrong: {error}"))
+            .unwrap_or_else(|error| panic!("the pattern of a model is wrong: {error}"))
     }
 
     /// Whether it is the word for no pattern.

@@ -13,15 +13,15 @@ use burn::tensor::{Device, Tensor};
 
 /// A recurrent layer that starts from an empty state.
 pub trait Recurrence: Module {
-    /// Fresh weights, drawn as PyTorch does.
-    fn fresh(inputs: usize, hidden: usize, device: &Device) -> Self;
+    /// Newly initialized weights, drawn as PyTorch does.
+    fn init(inputs: usize, hidden: usize, device: &Device) -> Self;
 
     /// The last hidden state, `[batch, hidden]`, after `steps`, `[batch, inputs, steps]`.
     fn last_hidden(&self, steps: Tensor<3>) -> Tensor<2>;
 }
 
 impl Recurrence for Lstm {
-    fn fresh(inputs: usize, hidden: usize, device: &Device) -> Self {
+    fn init(inputs: usize, hidden: usize, device: &Device) -> Self {
         let config = LstmConfig::new(inputs, hidden, true);
         config.with_initializer(pytorch(hidden)).init(device)
     }
@@ -32,7 +32,7 @@ impl Recurrence for Lstm {
 }
 
 impl Recurrence for Gru {
-    fn fresh(inputs: usize, hidden: usize, device: &Device) -> Self {
+    fn init(inputs: usize, hidden: usize, device: &Device) -> Self {
         let config = GruConfig::new(inputs, hidden, true).with_reset_after(true);
         config.with_initializer(pytorch(hidden)).init(device)
     }
@@ -50,7 +50,7 @@ pub struct Rnn {
 }
 
 impl Recurrence for Rnn {
-    fn fresh(inputs: usize, hidden: usize, device: &Device) -> Self {
+    fn init(inputs: usize, hidden: usize, device: &Device) -> Self {
         let linear = |inputs| {
             let config = LinearConfig::new(inputs, hidden);
             config.with_initializer(pytorch(hidden)).init(device)
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn lstm_states_and_gradients_are_those_of_burns_module() {
-        let lstm = Lstm::fresh(5, 7, &Device::flex().autodiff());
+        let lstm = Lstm::init(5, 7, &Device::flex().autodiff());
         let plain = |steps: Tensor<3>| lstm.forward(steps.swap_dims(1, 2), None).1.hidden;
         // Four gates of two weights and two biases.
         compare(&lstm, 16, |steps| lstm.last_hidden(steps), plain);
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn gru_states_and_gradients_are_those_of_burns_module() {
-        let gru = Gru::fresh(5, 7, &Device::flex().autodiff());
+        let gru = Gru::init(5, 7, &Device::flex().autodiff());
         let plain = |steps: Tensor<3>| gru.forward(steps.swap_dims(1, 2), None);
         // Three gates of two weights and two biases.
         compare(
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn rnn_states_and_gradients_are_those_of_a_plain_loop() {
-        let rnn = Rnn::fresh(5, 7, &Device::flex().autodiff());
+        let rnn = Rnn::init(5, 7, &Device::flex().autodiff());
         let plain = |steps: Tensor<3>| {
             let mut hidden = Tensor::zeros([3, 7], &steps.device());
             for step in steps.iter_dim(2) {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn fresh_weights_are_pytorchs() {
+    fn new_weights_are_pytorchs() {
         struct Largest(f32);
         impl ModuleVisitor for Largest {
             fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
@@ -259,9 +259,9 @@ mod tests {
             largest.0
         };
         for largest in [
-            largest(&|visitor| Rnn::fresh(9, 64, &device).visit(visitor)),
-            largest(&|visitor| Gru::fresh(9, 64, &device).visit(visitor)),
-            largest(&|visitor| Lstm::fresh(9, 64, &device).visit(visitor)),
+            largest(&|visitor| Rnn::init(9, 64, &device).visit(visitor)),
+            largest(&|visitor| Gru::init(9, 64, &device).visit(visitor)),
+            largest(&|visitor| Lstm::init(9, 64, &device).visit(visitor)),
         ] {
             // One over the square root of 64, whatever the number of inputs.
             assert!((0.12..=0.125).contains(&largest), "{largest}");

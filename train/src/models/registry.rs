@@ -1,9 +1,9 @@
-//! The table of all systems. One line each makes a name of the command line, a variant of [`Model`], and what belongs to
+//! The table of all models. One line each makes a name of the command line, a variant of [`Model`], and what belongs to
 //! them.
 
+use super::definition::{Blueprint, Description, Network};
 use super::input::ModelInput;
 use super::recurrence::Rnn;
-use super::system::{Blueprint, Description, Network};
 use super::{choi, fma_baselines, multimodal, tagging};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{Gru, Lstm};
@@ -11,14 +11,14 @@ use burn::store::{ApplyResult, ModuleSnapshot, ModuleStore};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-macro_rules! systems {
-    ($($(#[$doc:meta])* $variant:ident($network:ty) = $system:path,)+) => {
+macro_rules! models {
+    ($($(#[$doc:meta])* $variant:ident($network:ty) = $definition:path,)+) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum ModelKind {
-            $(#[doc = concat!("`", stringify!($system), "`")] $variant,)+
+            $(#[doc = concat!("`", stringify!($definition), "`")] $variant,)+
         }
 
-        /// Any of the systems.
+        /// Any of the models.
         #[derive(Module, Debug)]
         #[expect(clippy::large_enum_variant, reason = "a program has few models, whose tensors are elsewhere")]
         pub enum Model {
@@ -26,20 +26,20 @@ macro_rules! systems {
         }
 
         impl ModelKind {
-            /// All systems, in the order in which `train models` lists them.
+            /// All models, in the order in which `train models` lists them.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
             /// What is known of it.
             pub fn description(self) -> &'static Description {
                 match self {
-                    $(Self::$variant => &$system.description,)+
+                    $(Self::$variant => &$definition.description,)+
                 }
             }
 
-            /// A model with fresh weights, drawn from the device's random generator.
+            /// A model with newly initialized weights, drawn from the device's random generator.
             pub fn init(self, blueprint: &Blueprint, device: &Device) -> Model {
                 match self {
-                    $(Self::$variant => Model::$variant(($system.build)(blueprint, device)),)+
+                    $(Self::$variant => Model::$variant(($definition.build)(blueprint, device)),)+
                 }
             }
         }
@@ -74,7 +74,7 @@ macro_rules! systems {
     };
 }
 
-systems! {
+models! {
     Cnn1d(multimodal::Cnn1d) = multimodal::CNN1D,
     Cnn2d(multimodal::Cnn2d) = multimodal::CNN2D,
     Crnn(multimodal::Crnn) = multimodal::CRNN,
@@ -102,7 +102,7 @@ impl ModelKind {
         self.description().name
     }
 
-    /// The system of this name.
+    /// The model of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn every_system_accepts_its_papers_shape_and_has_its_classifier_where_it_says() {
+    fn every_model_accepts_its_papers_shape_and_has_its_classifier_where_it_says() {
         struct Names(Vec<String>, Vec<String>);
         impl ModuleVisitor for Names {
             fn enter_module(&mut self, name: &str, _: &str) {

@@ -4,9 +4,9 @@
 //! with its argument, so it may change places with the maximum: it is applied after pooling, to a third or a quarter of
 //! the values, with the same result. The paper's table has no dropout after the fourth block: the first four have it.
 
+use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
 use super::recurrence::{Recurrence, Rnn};
-use super::system::{Blueprint, Defaults, Description, Network, PytorchNames, System};
 use burn::module::{Initializer, Module};
 use burn::nn::conv::{Conv1d, Conv1dConfig, Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool1d, MaxPool1dConfig, MaxPool2d, MaxPool2dConfig};
@@ -41,7 +41,7 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 /// `sample-cnn`.
-pub const SAMPLE_CNN: System<SampleCnn> = System {
+pub const SAMPLE_CNN: ModelDefinition<SampleCnn> = ModelDefinition {
     description: Description {
         name: "sample-cnn",
         paper: "CNN and CRNN on waveforms and power densities, MagnaTagATune",
@@ -52,7 +52,7 @@ pub const SAMPLE_CNN: System<SampleCnn> = System {
         usual_shape: CLIP,
         classifier: "linear1.",
         pytorch: PytorchNames::SAME,
-        fresh: &[],
+        newly_initialized: &[],
         follows: None,
         needs_weights: false,
     },
@@ -60,19 +60,19 @@ pub const SAMPLE_CNN: System<SampleCnn> = System {
 };
 
 /// `crnn1d-rnn`.
-pub const CRNN1D_RNN: System<Crnn1d<Rnn>> = crnn1d(
+pub const CRNN1D_RNN: ModelDefinition<Crnn1d<Rnn>> = crnn1d(
     "crnn1d-rnn",
     "the first seven blocks of sample-cnn, a plain recurrent layer over their steps, two dense layers",
 );
 
 /// `crnn1d-lstm`.
-pub const CRNN1D_LSTM: System<Crnn1d<Lstm>> = crnn1d("crnn1d-lstm", "crnn1d-rnn with an LSTM");
+pub const CRNN1D_LSTM: ModelDefinition<Crnn1d<Lstm>> = crnn1d("crnn1d-lstm", "crnn1d-rnn with an LSTM");
 
 /// `crnn1d-gru`.
-pub const CRNN1D_GRU: System<Crnn1d<Gru>> = crnn1d("crnn1d-gru", "crnn1d-rnn with a GRU");
+pub const CRNN1D_GRU: ModelDefinition<Crnn1d<Gru>> = crnn1d("crnn1d-gru", "crnn1d-rnn with a GRU");
 
-const fn crnn1d<R: Recurrence>(name: &'static str, summary: &'static str) -> System<Crnn1d<R>> {
-    System {
+const fn crnn1d<R: Recurrence>(name: &'static str, summary: &'static str) -> ModelDefinition<Crnn1d<R>> {
+    ModelDefinition {
         description: Description {
             name,
             summary,
@@ -84,7 +84,7 @@ const fn crnn1d<R: Recurrence>(name: &'static str, summary: &'static str) -> Sys
 }
 
 /// `chunk-cnn`.
-pub const CHUNK_CNN: System<ChunkCnn> = System {
+pub const CHUNK_CNN: ModelDefinition<ChunkCnn> = ModelDefinition {
     description: Description {
         name: "chunk-cnn",
         summary: "seven narrow blocks like sample-cnn's, global max pooling, one dense layer",
@@ -96,19 +96,19 @@ pub const CHUNK_CNN: System<ChunkCnn> = System {
 };
 
 /// `crnn2d-rnn`.
-pub const CRNN2D_RNN: System<Crnn2d<Rnn>> = crnn2d(
+pub const CRNN2D_RNN: ModelDefinition<Crnn2d<Rnn>> = crnn2d(
     "crnn2d-rnn",
     "seven 2-D convolutions on the power density, a plain recurrent layer over their steps, one dense layer",
 );
 
 /// `crnn2d-lstm`.
-pub const CRNN2D_LSTM: System<Crnn2d<Lstm>> = crnn2d("crnn2d-lstm", "crnn2d-rnn with an LSTM");
+pub const CRNN2D_LSTM: ModelDefinition<Crnn2d<Lstm>> = crnn2d("crnn2d-lstm", "crnn2d-rnn with an LSTM");
 
 /// `crnn2d-gru`.
-pub const CRNN2D_GRU: System<Crnn2d<Gru>> = crnn2d("crnn2d-gru", "crnn2d-rnn with a GRU");
+pub const CRNN2D_GRU: ModelDefinition<Crnn2d<Gru>> = crnn2d("crnn2d-gru", "crnn2d-rnn with a GRU");
 
-const fn crnn2d<R: Recurrence>(name: &'static str, summary: &'static str) -> System<Crnn2d<R>> {
-    System {
+const fn crnn2d<R: Recurrence>(name: &'static str, summary: &'static str) -> ModelDefinition<Crnn2d<R>> {
+    ModelDefinition {
         description: Description {
             name,
             summary,
@@ -281,7 +281,7 @@ impl<R: Recurrence> Crnn1d<R> {
     fn new(blueprint: &Blueprint, device: &Device) -> Self {
         Self {
             blocks: RECURRENT_BLOCKS.build(device),
-            recurrent: R::fresh(RECURRENT_BLOCKS.width(), HIDDEN, device),
+            recurrent: R::init(RECURRENT_BLOCKS.width(), HIDDEN, device),
             linear0: LinearConfig::new(HIDDEN, DENSE).init(device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
             linear1: LinearConfig::new(DENSE, blueprint.classes).init(device),
@@ -378,7 +378,7 @@ impl<R: Recurrence> Crnn2d<R> {
         Self {
             convolutions,
             pools: PSD_BLOCKS.map(pool).to_vec(),
-            recurrent: R::fresh(inputs, HIDDEN, device),
+            recurrent: R::init(inputs, HIDDEN, device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
             linear: LinearConfig::new(HIDDEN, blueprint.classes).init(device),
         }

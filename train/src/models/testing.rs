@@ -1,4 +1,4 @@
-//! What the tests of all systems share: parameter counts by hand, and models to count.
+//! What the tests of all models share: parameter counts by hand, and models to count.
 
 use super::{Blueprint, InputShape, Model, ModelInput, ModelKind};
 use burn::tensor::{Device, Tensor, TensorData};

@@ -1,4 +1,4 @@
-//! What holds for every system.
+//! What holds for every model.
 
 use super::testing::{self, input};
 use super::{Blueprint, InputShape, Model, ModelKind, parameter_ids};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 const CLASSES: usize = 3;
 
-/// A shape that the system accepts and that leaves more than one step to a recurrent layer.
+/// A shape that the model accepts and that leaves more than one step to a recurrent layer.
 fn small_shape(kind: ModelKind) -> InputShape {
     let shapes = [[128, 32], [96, 192]].map(|spectrogram| InputShape {
         samples: 32 << 10,
@@ -76,14 +76,14 @@ fn train_one_step(kind: ModelKind, dtype: FloatDType) {
 }
 
 #[test]
-fn every_system_trains_in_single_precision() {
+fn every_model_trains_in_single_precision() {
     for &kind in ModelKind::ALL {
         train_one_step(kind, FloatDType::F32);
     }
 }
 
 #[test]
-fn every_system_trains_in_bfloat16() {
+fn every_model_trains_in_bfloat16() {
     for &kind in ModelKind::ALL {
         train_one_step(kind, FloatDType::BF16);
     }
@@ -104,7 +104,7 @@ fn logits_are_the_two_halves_one_after_the_other_and_the_same_every_time() {
 }
 
 #[test]
-fn patterns_of_all_systems_are_regular_expressions_that_match() {
+fn patterns_of_all_models_are_regular_expressions_that_match() {
     for &kind in ModelKind::ALL {
         let defaults = &kind.description().defaults;
         let names = parameter_ids(&testing::model(kind, CLASSES, &Device::flex()));

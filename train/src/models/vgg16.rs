@@ -40,7 +40,7 @@ pub const TORCHVISION_NAMES: [(&str, &str); 13] = [
     (r"^features\.28\.", "features.convolutions.12."),
 ];
 
-/// Fresh weights are drawn as torchvision draws them, and biases are zero: thirteen layers without batch norm pass nothing
+/// Newly initialized weights are drawn as torchvision draws them, and biases are zero: thirteen layers without batch norm pass nothing
 /// on with Burn's defaults.
 const HE_NORMAL: Initializer = Initializer::KaimingNormal {
     gain: std::f64::consts::SQRT_2,

@@ -177,7 +177,7 @@ mod tests {
     fn predictor() -> Predictor {
         let root = testing::dataset();
         let config: RunConfig = testing::config(root.path(), ModelKind::Cnn1d);
-        let record = FrontEndRecord::of(&RunData::open(&config).unwrap());
+        let record = FrontEndRecord::new(&RunData::open(&config).unwrap());
         let setup = Arc::new(InputSetup::new(&record, &config));
         let device = Device::flex();
         let blueprint = Blueprint {

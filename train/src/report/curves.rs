@@ -1,32 +1,32 @@
 //! Charts of the metrics over the epochs.
 
-use crate::metrics::Figures;
+use crate::metrics::MetricSummary;
 use crate::run::history::EpochRecord;
-use shared::page::{Axis, Chart, Look, Marks, Plot, Series, file};
+use shared::page::{Axis, Chart, Plot, Series, Shape, Style, file};
 
 /// A metric's name, and what it was; none where the task does not have it.
-pub type Column = (&'static str, fn(&Figures) -> Option<f64>);
+pub type Column = (&'static str, fn(&MetricSummary) -> Option<f64>);
 
 /// The metrics that are drawn.
 pub const COLUMNS: [Column; 10] = [
     LOSS,
-    ("top-1", |figures| figures.top1),
-    ("mean AUC-ROC", |figures| figures.auc_roc),
-    ("mean AUC-PR", |figures| figures.auc_pr),
+    ("top-1", |metrics| metrics.top1),
+    ("mean AUC-ROC", |metrics| metrics.auc_roc),
+    ("mean AUC-PR", |metrics| metrics.auc_pr),
     MACRO_F1,
-    ("one-vs-rest accuracy", |figures| {
-        figures.top1.is_some().then_some(figures.paper[0])
+    ("one-vs-rest accuracy", |metrics| {
+        metrics.top1.is_some().then_some(metrics.paper[0])
     }),
-    ("accuracy of the tags", |figures| {
-        figures.top1.is_none().then_some(figures.paper[0])
+    ("accuracy of the tags", |metrics| {
+        metrics.top1.is_none().then_some(metrics.paper[0])
     }),
-    ("macro precision", |figures| Some(figures.paper[1])),
-    ("macro recall", |figures| Some(figures.paper[2])),
-    ("F1 of the means", |figures| Some(figures.paper[3])),
+    ("macro precision", |metrics| Some(metrics.paper[1])),
+    ("macro recall", |metrics| Some(metrics.paper[2])),
+    ("F1 of the means", |metrics| Some(metrics.paper[3])),
 ];
 
-const LOSS: Column = ("loss", |figures| Some(figures.loss));
-const MACRO_F1: Column = ("macro F1", |figures| Some(figures.macro_f1));
+const LOSS: Column = ("loss", |metrics| Some(metrics.loss));
+const MACRO_F1: Column = ("macro F1", |metrics| Some(metrics.macro_f1));
 
 /// `curves.svg`: loss and macro F1 beside each other.
 pub fn picture(history: &[EpochRecord]) -> String {
@@ -36,7 +36,7 @@ pub fn picture(history: &[EpochRecord]) -> String {
 
 /// A metric on the training and the validation set, with a line at the best epoch where there is one.
 pub fn training_and_validation((name, metric): Column, history: &[EpochRecord], best: Option<usize>) -> Chart {
-    let points = |set: fn(&EpochRecord) -> &Figures| -> Vec<[f64; 2]> {
+    let points = |set: fn(&EpochRecord) -> &MetricSummary| -> Vec<[f64; 2]> {
         let point = |epoch: &EpochRecord| Some([epoch.epoch as f64, metric(set(epoch))?]);
         history.iter().filter_map(point).collect()
     };
@@ -68,8 +68,8 @@ pub fn lines_by_epoch(title: &str, lines: Vec<(String, Vec<[f64; 2]>)>) -> Plot 
     let [x, y] = axes;
     let series = lines.into_iter().enumerate().map(|(at, (name, points))| Series {
         name,
-        look: Look::Series(at),
-        marks: Marks::Dotted(points),
+        style: Style::Series(at),
+        shape: Shape::Dotted(points),
     });
     Plot {
         series: series.collect(),
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn any_number_of_epochs_can_be_drawn() {
-        let figures = |loss| Figures {
+        let metrics = |loss| MetricSummary {
             loss,
             top1: Some(0.5),
             macro_f1: 0.5,
@@ -96,8 +96,8 @@ mod tests {
             seconds: 1.0,
             data_wait: 0.0,
             clips: 4,
-            train: figures(2.0 / epoch as f64),
-            val: figures(2.1 / epoch as f64),
+            train: metrics(2.0 / epoch as f64),
+            val: metrics(2.1 / epoch as f64),
         };
         for epochs in [0, 1, 2, 30] {
             let history: Vec<_> = (1..=epochs).map(record).collect();

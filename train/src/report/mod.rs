@@ -10,7 +10,7 @@ pub mod html;
 mod ranking;
 mod run_metrics;
 mod set_files;
-pub mod standing;
+pub mod reported_metric;
 mod tag_curves;
 mod tag_table;
 pub mod tensorboard;

@@ -2,7 +2,7 @@
 
 use super::tag_curves::{TagCurves, places};
 use crate::metrics::Ranking;
-use shared::page::{Axis, Chart, Look, Marks, Plot, Series};
+use shared::page::{Axis, Chart, Plot, Series, Shape, Style};
 use shared::runtime::text::counted;
 use std::cmp::Reverse;
 
@@ -57,22 +57,26 @@ fn lines(
         return Vec::new();
     }
     let count = curves.len() as f64;
-    let line = |name: &str, area: f64, look: Look, heights: &[f64]| {
+    let line = |name: &str, area: f64, style: Style, heights: &[f64]| {
         let points = places().zip(heights).map(|(place, height)| [place, *height]);
         Series {
             name: format!("{name}, area {area:.3}"),
-            look,
-            marks: Marks::Line(begin.into_iter().chain(points).collect()),
+            style,
+            shape: Shape::Line(begin.into_iter().chain(points).collect()),
         }
     };
     let mean_at = |at: usize| curves.iter().map(|tag| heights(tag)[at]).sum::<f64>() / count;
     let mean: Vec<f64> = (0..places().count()).map(mean_at).collect();
     let mean_area = curves.iter().map(area).sum::<f64>() / count;
     let tags = curves.iter().take(DRAWN).enumerate().map(|(at, tag)| {
-        let look = if at < NAMED { Look::Series(at) } else { Look::Background };
-        line(tag.name, area(tag), look, heights(tag))
+        let style = if at < NAMED {
+            Style::Series(at)
+        } else {
+            Style::Background
+        };
+        line(tag.name, area(tag), style, heights(tag))
     });
-    [line("mean", mean_area, Look::Mean, &mean)]
+    [line("mean", mean_area, Style::Mean, &mean)]
         .into_iter()
         .chain(tags)
         .collect()

@@ -25,7 +25,7 @@ pub struct RunMetrics {
     pub train: Option<SetReport>,
     /// Metrics on the validation set.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub validation: Option<SetReport>,
+    pub val: Option<SetReport>,
     /// Metrics on the test set.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub test: Option<SetReport>,

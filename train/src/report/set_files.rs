@@ -10,10 +10,10 @@ use shared::dataset::split::Set;
 pub fn set_files(set: Set, task: Task) -> (&'static str, &'static str) {
     match (task, set) {
         (Task::SingleLabel, Set::Train) => ("confusion-train.csv", "confusion-train.svg"),
-        (Task::SingleLabel, Set::Val) => ("confusion-validation.csv", "confusion-validation.svg"),
+        (Task::SingleLabel, Set::Val) => ("confusion-val.csv", "confusion-val.svg"),
         (Task::SingleLabel, Set::Test) => ("confusion.csv", "confusion.svg"),
         (Task::MultiLabel, Set::Train) => ("tags-train.csv", "ranking-train.svg"),
-        (Task::MultiLabel, Set::Val) => ("tags-validation.csv", "ranking-validation.svg"),
+        (Task::MultiLabel, Set::Val) => ("tags-val.csv", "ranking-val.svg"),
         (Task::MultiLabel, Set::Test) => ("tags.csv", "ranking.svg"),
     }
 }

@@ -3,7 +3,7 @@
 use super::run_metrics::{RunMetrics, write_metrics};
 use super::set_files::{remove_sets, set_files, set_name};
 use super::{confusion, curves, html, ranking, tag_table};
-use crate::evaluation::evaluate::Judgement;
+use crate::evaluation::evaluate::Evaluation;
 use crate::metrics::{SetMetrics, SetReport, Tally};
 use crate::run::directory::{RunDirectory, RunError};
 use crate::run::history::EpochRecord;
@@ -23,7 +23,7 @@ pub fn write_validation(
     config: &RunConfig,
     epoch: &EpochRecord,
     report: SetReport,
-    judgement: &Judgement,
+    evaluation: &Evaluation,
 ) -> anyhow::Result<()> {
     let metrics = RunMetrics {
         model: config.model,
@@ -31,11 +31,11 @@ pub fn write_validation(
         best_epoch: Some(epoch.epoch),
         ended: None,
         train: None,
-        validation: None,
+        val: None,
         test: None,
     };
     remove_sets(run)?;
-    write_set(run, config, metrics, Set::Val, report, judgement)
+    write_set(run, config, metrics, Set::Val, report, evaluation)
 }
 
 /// Adds a set's metrics to `metrics.json` and writes its tables and picture.
@@ -45,9 +45,9 @@ pub fn write_set(
     mut metrics: RunMetrics,
     set: Set,
     report: SetReport,
-    judgement: &Judgement,
+    evaluation: &Evaluation,
 ) -> anyhow::Result<()> {
-    match &judgement.tracks {
+    match &evaluation.tracks {
         Tally::Classes(tally) => {
             let (table, picture) = set_files(set, Task::SingleLabel);
             run.write(table, &tally.confusion.to_csv(&config.classes))?;
@@ -62,14 +62,14 @@ pub fn write_set(
         }
     }
     let predictions = match &report.tracks {
-        SetMetrics::Classes(_) => judgement.predictions.to_csv(),
-        SetMetrics::Tags(metrics) => judgement.predictions.clone().decided_at(&metrics.thresholds).to_csv(),
+        SetMetrics::Classes(_) => evaluation.predictions.to_csv(),
+        SetMetrics::Tags(metrics) => evaluation.predictions.clone().decided_at(&metrics.thresholds).to_csv(),
     };
     run.write(predictions_file(set), &predictions)?;
     let report = Some(report);
     match set {
         Set::Train => metrics.train = report,
-        Set::Val => metrics.validation = report,
+        Set::Val => metrics.val = report,
         Set::Test => metrics.test = report,
     }
     Ok(write_metrics(run, &metrics)?)

@@ -24,7 +24,7 @@ pub enum Ending {
 
 impl Ending {
     /// Why a run with this history is over; `None` where another epoch is to be trained.
-    pub fn of(config: &RunConfig, history: &[EpochRecord]) -> Option<Self> {
+    pub fn reached(config: &RunConfig, history: &[EpochRecord]) -> Option<Self> {
         let epochs = history.len();
         if epochs >= config.epochs {
             return Some(Self::AllEpochs { epochs });
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn training_ends_after_the_epochs_or_when_patience_is_over() {
-        let ending = |epochs, patience, losses: &[f64]| Ending::of(&config(epochs, patience), &history(losses));
+        let ending = |epochs, patience, losses: &[f64]| Ending::reached(&config(epochs, patience), &history(losses));
         assert_eq!(ending(3, 10, &[]), None);
         assert_eq!(ending(3, 10, &[3.0, 2.0]), None);
         assert_eq!(ending(3, 10, &[3.0, 2.0, 1.0]), Some(Ending::AllEpochs { epochs: 3 }));

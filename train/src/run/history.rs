@@ -1,6 +1,6 @@
 //! What happened epoch by epoch: `history.csv`.
 
-use crate::metrics::Figures;
+use crate::metrics::MetricSummary;
 use crate::models::Monitor;
 use serde::{Deserialize, Serialize};
 
@@ -19,10 +19,10 @@ pub struct EpochRecord {
     /// Clips that were trained on.
     pub clips: usize,
     /// Over the training clips as they were trained on: augmented, with dropout, weights changing.
-    pub train: Figures,
-    /// Over the validation tracks, after the epoch: one judgement a track, also where these are cut into frames, which
+    pub train: MetricSummary,
+    /// Over the validation tracks, after the epoch: one evaluation a track, also where these are cut into frames, which
     /// training counts one by one.
-    pub val: Figures,
+    pub val: MetricSummary,
 }
 
 impl EpochRecord {
@@ -40,8 +40,8 @@ pub fn best(history: &[EpochRecord], monitor: Monitor) -> Option<&EpochRecord> {
         .reduce(|best, record| if better(best, record) { record } else { best })
 }
 
-/// Names of the figures of a set of tracks, as columns of tables.
-pub const FIGURES: [&str; 9] = [
+/// Names of the metrics of a set of tracks, as columns of tables.
+pub const METRIC_NAMES: [&str; 9] = [
     "loss",
     "top1",
     "macro_f1",
@@ -53,19 +53,19 @@ pub const FIGURES: [&str; 9] = [
     "auc_pr",
 ];
 
-/// In the order of [`FIGURES`]; a figure that the task has not is empty.
-pub fn values(figures: &Figures) -> [Option<f64>; 9] {
-    let [accuracy, precision, recall, f1] = figures.paper.map(Some);
+/// In the order of [`METRIC_NAMES`]; a metric that the task has not is empty.
+pub fn values(metrics: &MetricSummary) -> [Option<f64>; 9] {
+    let [accuracy, precision, recall, f1] = metrics.paper.map(Some);
     [
-        Some(figures.loss),
-        figures.top1,
-        Some(figures.macro_f1),
+        Some(metrics.loss),
+        metrics.top1,
+        Some(metrics.macro_f1),
         accuracy,
         precision,
         recall,
         f1,
-        figures.auc_roc,
-        figures.auc_pr,
+        metrics.auc_roc,
+        metrics.auc_pr,
     ]
 }
 
@@ -78,7 +78,7 @@ pub fn to_csv(history: &[EpochRecord]) -> Vec<u8> {
         .chain(
             ["train", "val"]
                 .iter()
-                .flat_map(|set| FIGURES.iter().map(move |name| format!("{set}_{name}"))),
+                .flat_map(|set| METRIC_NAMES.iter().map(move |name| format!("{set}_{name}"))),
         );
     writer.write_record(header).expect("writing into memory cannot fail");
     for record in history {
@@ -88,9 +88,9 @@ pub fn to_csv(history: &[EpochRecord]) -> Vec<u8> {
             format!("{:.4}", record.data_wait),
             record.clips.to_string(),
         ];
-        let figures = [&record.train, &record.val].into_iter().flat_map(values);
-        let figures = figures.map(|figure| figure.map_or(String::new(), |figure| format!("{figure:.6}")));
-        let row = first.into_iter().chain(figures);
+        let metrics = [&record.train, &record.val].into_iter().flat_map(values);
+        let metrics = metrics.map(|metric| metric.map_or(String::new(), |metric| format!("{metric:.6}")));
+        let row = first.into_iter().chain(metrics);
         writer
             .write_record(row)
             .expect("writing into memory cannot fail and rows are as long as the header");
@@ -132,9 +132,9 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<EpochRecord>, HistoryError> {
             "" => Ok(None),
             _ => number(name).map(Some),
         };
-        let figures = |set: &str| -> Result<Figures, HistoryError> {
+        let metrics = |set: &str| -> Result<MetricSummary, HistoryError> {
             let paper = |name: &str| number(&format!("{set}_paper_{name}"));
-            Ok(Figures {
+            Ok(MetricSummary {
                 loss: number(&format!("{set}_loss"))?,
                 top1: optional(&format!("{set}_top1"))?,
                 macro_f1: number(&format!("{set}_macro_f1"))?,
@@ -148,8 +148,8 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<EpochRecord>, HistoryError> {
             seconds: number("seconds")?,
             data_wait: number("data_wait")?,
             clips: number("clips")? as usize,
-            train: figures("train")?,
-            val: figures("val")?,
+            train: metrics("train")?,
+            val: metrics("val")?,
         });
     }
     Ok(history)
@@ -161,7 +161,7 @@ pub(crate) mod testing {
 
     /// Epochs with these validation losses.
     pub fn history(losses: &[f64]) -> Vec<EpochRecord> {
-        let figures = |loss| Figures {
+        let metrics = |loss| MetricSummary {
             loss,
             top1: Some(0.0),
             macro_f1: 0.0,
@@ -174,8 +174,8 @@ pub(crate) mod testing {
             seconds: 1.0,
             data_wait: 0.0,
             clips: 4,
-            train: figures(1.0),
-            val: figures(loss),
+            train: metrics(1.0),
+            val: metrics(loss),
         };
         losses.iter().enumerate().map(record).collect()
     }
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_row_per_epoch_with_named_columns() {
-        let figures = Figures {
+        let metrics = MetricSummary {
             loss: 1.25,
             top1: Some(0.5),
             macro_f1: 0.4,
@@ -208,8 +208,8 @@ mod tests {
             seconds: 2.0,
             data_wait: 0.015,
             clips: 70,
-            train: figures,
-            val: figures,
+            train: metrics,
+            val: metrics,
         };
         let history = [record];
         assert_eq!(from_csv(&to_csv(&history)).unwrap(), history);

@@ -6,7 +6,7 @@ pub mod directory;
 pub mod ending;
 pub mod environment;
 pub mod history;
-pub mod looks;
+pub mod evaluations;
 pub mod predictions;
 pub mod set;
 pub mod split_copy;

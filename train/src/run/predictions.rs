@@ -25,7 +25,7 @@ pub struct Prediction {
     pub probabilities: Vec<f32>,
 }
 
-/// A set of tracks, in the order in which they were judged.
+/// A set of tracks, in the order in which they were evaluated.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Predictions {
     /// Names of classes or tags.
@@ -46,7 +46,7 @@ pub struct PredictionsError {
 pub fn predictions_file(set: Set) -> &'static str {
     match set {
         Set::Train => "predictions-train.csv",
-        Set::Val => "predictions-validation.csv",
+        Set::Val => "predictions-val.csv",
         Set::Test => "predictions.csv",
     }
 }
@@ -222,7 +222,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn classes_and_tags_are_decided_as_the_figures_are() {
+    fn classes_and_tags_are_decided_as_the_metrics_are() {
         let track = Prediction::new(Task::SingleLabel, 7, vec![0], &[1.0, 3.0, 3.0]);
         assert_eq!(track.predicted, [1], "the first of several");
         assert!((track.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);

@@ -173,7 +173,7 @@ settings! {
     fixed freeze: Vec<ParameterPattern> = patterns(paper.freeze);
     /// Cut tracks into excerpts of so many seconds, each a training sample [default: one clip a track, anywhere in it]
     #[arg(long, value_name = "SECONDS")]
-    fixed frame_seconds: f64;
+    fixed excerpt_seconds: f64;
     /// Leave out so many seconds at either end of a track that is cut into excerpts [default: 0]
     #[arg(long, value_name = "SECONDS")]
     fixed skip_seconds: f64 = 0.0;
@@ -311,7 +311,7 @@ impl Settings {
         let mut config = self.complete(model);
         config.l2.retain(|penalty| !penalty.is_none());
         config.freeze.retain(|pattern| !pattern.is_none());
-        config.clip_frames = config.clip_frames.filter(|_| config.frame_seconds.is_none());
+        config.clip_frames = config.clip_frames.filter(|_| config.excerpt_seconds.is_none());
         config.validate()?;
         Ok(config)
     }

@@ -48,10 +48,10 @@ impl RunConfig {
             ));
         }
         if let Some(seconds) = self
-            .frame_seconds
+            .excerpt_seconds
             .filter(|seconds| !(*seconds > 0.0 && seconds.is_finite()))
         {
-            return Err(invalid("--frame-seconds", format!("must be above 0, not {seconds}")));
+            return Err(invalid("--excerpt-seconds", format!("must be above 0, not {seconds}")));
         }
         if !(self.skip_seconds >= 0.0 && self.skip_seconds.is_finite()) {
             return Err(invalid(
@@ -59,8 +59,8 @@ impl RunConfig {
                 format!("must be 0 or more, not {}", self.skip_seconds),
             ));
         }
-        if self.skip_seconds > 0.0 && self.frame_seconds.is_none() {
-            return Err(invalid("--skip-seconds", "needs --frame-seconds"));
+        if self.skip_seconds > 0.0 && self.excerpt_seconds.is_none() {
+            return Err(invalid("--skip-seconds", "needs --excerpt-seconds"));
         }
         self.validate_consistency()
     }
@@ -86,9 +86,9 @@ impl RunConfig {
                 format!("must be none for {}, which sees statistics of whole tracks", self.model),
             ));
         }
-        if self.frame_seconds.is_some() && description.input.is_statistics_only() {
+        if self.excerpt_seconds.is_some() && description.input.is_statistics_only() {
             return Err(invalid(
-                "--frame-seconds",
+                "--excerpt-seconds",
                 format!("means nothing to {}, which sees statistics of whole tracks", self.model),
             ));
         }
@@ -107,7 +107,7 @@ impl RunConfig {
         self.freeze.iter().any(|pattern| pattern.matches(name))
     }
 
-    /// Whether a run can begin: a system of which most is frozen needs weights to begin with.
+    /// Whether a run can begin: a model of which most is frozen needs weights to begin with.
     pub fn check_beginning(&self) -> Result<(), InvalidSetting> {
         if self.model.description().needs_weights && self.init_from.is_none() && !self.freeze.is_empty() {
             return Err(invalid(

@@ -65,12 +65,12 @@ mod tests {
     use crate::models::ModelKind;
     use crate::settings::Cache;
 
-    fn of(settings: Settings) -> RunConfig {
+    fn resolved(settings: Settings) -> RunConfig {
         settings.resolve().unwrap()
     }
 
     #[test]
-    fn a_template_that_is_not_touched_changes_nothing_for_any_system() {
+    fn a_template_that_is_not_touched_changes_nothing_for_any_model() {
         for &model in ModelKind::ALL {
             let settings = || Settings {
                 data: Some("fma".into()),
@@ -78,7 +78,7 @@ mod tests {
                 init_from: model.description().needs_weights.then(|| "weights.pt".into()),
                 ..Settings::default()
             };
-            let config = of(settings());
+            let config = resolved(settings());
             let text = template(&config, false);
             let read: Settings = toml::from_str(&text).unwrap_or_else(|error| panic!("{model}: {error}\n{text}"));
             assert_eq!(read.data, None);
@@ -86,13 +86,13 @@ mod tests {
                 data: Some("fma".into()),
                 ..Settings::default()
             };
-            assert_eq!(of(flags.or(read)), config, "{model}");
+            assert_eq!(resolved(flags.or(read)), config, "{model}");
         }
     }
 
     #[test]
     fn what_was_said_stands_in_it_and_every_setting_is_explained() {
-        let config = of(Settings {
+        let config = resolved(Settings {
             data: Some("fma".into()),
             model: Some(ModelKind::Crnn),
             lr: Some(0.25),
@@ -101,7 +101,7 @@ mod tests {
         });
         let text = template(&config, true);
         let read: Settings = toml::from_str(&text).unwrap();
-        assert_eq!(of(read), config);
+        assert_eq!(resolved(read), config);
         assert!(
             text.contains("data = \"fma\"\n") && text.contains("lr = 0.25\n"),
             "{text}"

@@ -70,7 +70,7 @@ fn no_setting_is_forgotten_between_two_runs() {
         ignore_features = true
         replace_classifier = true
         freeze = ["blocks.0", "blocks.1"]
-        frame_seconds = 3.5
+        excerpt_seconds = 3.5
         skip_seconds = 1.5
         eval_clips = "1"
         pcm8 = true
@@ -154,7 +154,7 @@ const NUMERIC: [Numeric; 14] = [
     fraction("dropout", true, 0.5),
     whole("seed", true, LARGEST),
     whole("patience", true, LARGEST),
-    fraction("frame_seconds", false, f64::MAX),
+    fraction("excerpt_seconds", false, f64::MAX),
     fraction("skip_seconds", true, f64::MAX),
     whole("loader_threads", false, 32.0),
     whole("prefetch", false, 32.0),
@@ -188,7 +188,7 @@ fn with(name: &str, value: &str, from_file: bool) -> Result<Settings, String> {
     let base = Settings {
         // What these two need.
         init_from: (name == "loaded_lr").then(|| "weights.pt".into()),
-        frame_seconds: (name == "skip_seconds").then_some(2.0),
+        excerpt_seconds: (name == "skip_seconds").then_some(2.0),
         ..minimal()
     };
     let one = if from_file {

@@ -65,13 +65,13 @@ impl Uploader<'_> {
 }
 
 /// What a step makes small, and how far it goes.
-pub struct Rule {
+pub struct TrainingStep {
     pub objective: Objective,
     /// Learning rates, parameter by parameter.
     pub lr: ModuleLearningRate,
 }
 
-impl Rule {
+impl TrainingStep {
     /// Forward, backward, step. Returns the changed model and the logits `[batch, classes]` from before the change, which
     /// may not have been computed yet.
     pub fn train(

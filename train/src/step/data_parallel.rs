@@ -9,7 +9,7 @@
 
 use crate::loader::BatchBuffer;
 use crate::models::Model;
-use crate::step::batch::{Rule, Uploader};
+use crate::step::batch::{TrainingStep, Uploader};
 use crate::step::objective::Objective;
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
@@ -17,12 +17,12 @@ use burn::tensor::Tensor;
 use std::ops::Range;
 use std::panic::resume_unwind;
 
-/// As [`Rule::train`], with a part of the batch for each of `uploaders`. `model` is on the first one's device. Returns
+/// As [`TrainingStep::train`], with a part of the batch for each of `uploaders`. `model` is on the first one's device. Returns
 /// the parts' logits in the batch's order.
 pub fn train(
     model: Model,
     optimizer: &mut ModuleOptimizer,
-    rule: &Rule,
+    rule: &TrainingStep,
     uploaders: &[Uploader<'_>],
     batch: &BatchBuffer,
 ) -> (Model, Vec<Tensor<2>>) {
@@ -152,7 +152,7 @@ mod tests {
         let model = config.model.init(&blueprint, device);
         // Weights are drawn when they are first looked at, from a generator that other tests draw from at the same time.
         export_weights(&model).unwrap();
-        let rule = Rule {
+        let rule = TrainingStep {
             objective: Objective::weighted(&[3.0, 0.5], vec![Penalty::new("classifier", 0.1)]),
             lr: 0.1.into(),
         };

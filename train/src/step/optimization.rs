@@ -43,7 +43,7 @@ mod tests {
     use crate::loader::LabelsView;
     use crate::models::{Blueprint, InputShape, ModelKind, export_weights, freeze, testing, visit_named};
     use crate::settings::RunConfig;
-    use crate::step::batch::Rule;
+    use crate::step::batch::TrainingStep;
     use crate::step::objective::Objective;
     use burn::module::Module;
     use burn::tensor::{Device, Tensor};
@@ -70,7 +70,7 @@ mod tests {
         });
         let before = weights(&model);
         let loaded = loaded.iter().map(|name| (*name).to_owned()).collect();
-        let rule = Rule {
+        let rule = TrainingStep {
             objective: Objective::plain(),
             lr: learning_rates(config.lr, config.loaded_lr, &model, &loaded),
         };
@@ -108,7 +108,7 @@ mod tests {
         let model = ModelKind::Cnn2d.init(&blueprint, &device);
         let before = export_weights(&model).unwrap();
         let (mut model, _) = freeze(model, |name| name.starts_with(frozen));
-        let rule = Rule {
+        let rule = TrainingStep {
             objective: Objective::plain(),
             lr: 0.1.into(),
         };

@@ -8,7 +8,7 @@ use crate::frontend::timed;
 use crate::loader::{BatchBuffer, Labels};
 use crate::metrics::Tally;
 use crate::models::Model;
-use crate::step::batch::{self, Rule, Uploader};
+use crate::step::batch::{self, TrainingStep, Uploader};
 use crate::step::compute::Compute;
 use crate::step::data_parallel;
 use crate::step::pace::DeviceTimes;
@@ -21,7 +21,7 @@ use shared::runtime::rng::{Purpose, stream};
 /// Model and optimizer, changed by every step.
 pub struct Trainer<'a> {
     seed: u64,
-    rule: Rule,
+    rule: TrainingStep,
     uploaders: Vec<Uploader<'a>>,
     /// None only within a step, which consumes the model and gives back another.
     model: Option<Model>,
@@ -46,7 +46,7 @@ impl<'a> Trainer<'a> {
         seed: u64,
         compute: &'a Compute,
         data: &'a RunData,
-        rule: Rule,
+        rule: TrainingStep,
         model: Model,
         optimizer: ModuleOptimizer,
     ) -> Self {

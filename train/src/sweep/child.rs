@@ -4,7 +4,7 @@ use super::directory::SweepDirectory;
 use super::record::RungResult;
 use super::schedule::Job;
 use super::search::Trial;
-use crate::metrics::Figures;
+use crate::metrics::MetricSummary;
 use crate::process::stop::EXIT_STOPPED;
 use crate::report::read_metrics;
 use crate::run::directory::{CONFIG_FILE, RunDirectory};
@@ -163,7 +163,7 @@ fn result(run: &Path) -> anyhow::Result<RungResult> {
         epochs: history.len(),
         best_epoch: metrics.best_epoch.context("it has no best epoch")?,
         seconds: history.iter().map(|epoch| epoch.seconds).sum(),
-        validation: Figures::from(&metrics.validation.context("it has no validation metrics")?.tracks),
+        val: MetricSummary::from(&metrics.val.context("it has no validation metrics")?.tracks),
     })
 }
 

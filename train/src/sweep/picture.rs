@@ -7,7 +7,7 @@ use super::axis::{Scale, show};
 use super::schedule::State;
 use super::specification::Specification;
 use super::table::Results;
-use shared::page::{Axis, Chart, Heat, HeatCell, Look, Marks, Plot, Point, Series, file};
+use shared::page::{Axis, Chart, Heat, HeatCell, Plot, Point, Series, Shape, Style, file};
 use toml::Value;
 
 /// More heat maps than anybody reads; their settings are drawn one by one then.
@@ -57,7 +57,7 @@ fn metric(results: &Results<'_>) -> String {
 fn heat_map(specification: &Specification, results: &Results<'_>, map: usize, maps: usize) -> Chart {
     let grid = &specification.grid;
     let names = |axis: usize| -> Vec<String> { grid[axis].values.iter().map(show).collect() };
-    let (shading, best) = (Shading::of(results), results.ranked().first().copied());
+    let (shading, best) = (Shading::new(results), results.ranked().first().copied());
     // Of the settings that are the same in all of a map.
     let of_map = results.trials[map].values.iter().skip(2);
     let of_map: Vec<String> = of_map
@@ -101,7 +101,7 @@ fn heat_map(specification: &Specification, results: &Results<'_>, map: usize, ma
 fn points(specification: &Specification, results: &Results<'_>, evaluated: &[(usize, f64)], setting: usize) -> Chart {
     let best = results.ranked().first().copied();
     let horizontal = Horizontal::new(specification, setting);
-    let series = |name: &str, look: Look, kind: &dyn Fn(usize) -> bool| {
+    let series = |name: &str, style: Style, kind: &dyn Fn(usize) -> bool| {
         let own = evaluated.iter().filter(|(trial, _)| kind(*trial));
         let point = |&(trial, value): &(usize, f64)| Point {
             at: [horizontal.at(&results.trials[trial].values[setting].1), value],
@@ -109,19 +109,19 @@ fn points(specification: &Specification, results: &Results<'_>, evaluated: &[(us
         };
         Series {
             name: name.into(),
-            look,
-            marks: Marks::Points(own.map(point).collect()),
+            style,
+            shape: Shape::Points(own.map(point).collect()),
         }
     };
     let dropped = |trial: usize| results.states[trial] == State::Dropped;
     let mut all = vec![
-        series("best trial", Look::Series(1), &|trial| best == Some(trial)),
-        series("trial", Look::Series(0), &|trial| {
+        series("best trial", Style::Series(1), &|trial| best == Some(trial)),
+        series("trial", Style::Series(0), &|trial| {
             best != Some(trial) && !dropped(trial)
         }),
     ];
     if results.count(State::Dropped) > 0 {
-        all.push(series("trained for fewer epochs", Look::Other, &|trial| {
+        all.push(series("trained for fewer epochs", Style::Other, &|trial| {
             best != Some(trial) && dropped(trial)
         }));
     }
@@ -202,7 +202,7 @@ struct Shading {
 }
 
 impl Shading {
-    fn of(results: &Results<'_>) -> Self {
+    fn new(results: &Results<'_>) -> Self {
         let ranked: Vec<f64> = results
             .ranked()
             .into_iter()
@@ -232,7 +232,7 @@ impl Shading {
 mod tests {
     use super::super::record::{RungResult, TrialRecord};
     use super::super::search;
-    use super::super::testing::{figures, specification};
+    use super::super::testing::{metrics, specification};
     use super::*;
     use crate::models::Monitor;
 
@@ -247,7 +247,7 @@ mod tests {
                     epochs: 2,
                     best_epoch: 1,
                     seconds: 1.0,
-                    validation: figures(loss),
+                    val: metrics(loss),
                 })
                 .collect(),
             failure: loss.is_none().then(|| "out of memory".into()),

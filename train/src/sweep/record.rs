@@ -1,6 +1,6 @@
 //! The results of a trial: `trials/NNNN.json`, written when its training ends, however it ends.
 
-use crate::metrics::Figures;
+use crate::metrics::MetricSummary;
 use serde::{Deserialize, Serialize};
 
 /// A trial's results, rung by rung; without halving there is one.
@@ -25,7 +25,7 @@ pub struct RungResult {
     /// Seconds of training since the trial began, without validation.
     pub seconds: f64,
     /// Metrics of that epoch on the validation set.
-    pub validation: Figures,
+    pub val: MetricSummary,
 }
 
 impl TrialRecord {

@@ -173,7 +173,7 @@ impl Sweep<'_> {
         let settings = self.trials[job.trial].describe();
         let outcome = match ending {
             Ending::Finished(result) => {
-                let metric = result.validation.watched(self.monitor);
+                let metric = result.val.watched(self.monitor);
                 let metric = metric.map_or("undefined".into(), |metric| format!("{metric:.4}"));
                 format!(
                     "validation {} {metric} (epoch {} of {}), {:.1} s",

@@ -59,14 +59,14 @@ impl State {
 impl Schedule {
     /// The rungs of these trials.
     pub fn new(trials: &[Trial], halving: Option<usize>, monitor: Monitor) -> Result<Self, SpecificationError> {
-        Self::of(
+        Self::from_epochs(
             trials.iter().map(|trial| trial.config.epochs).collect(),
             halving,
             monitor,
         )
     }
 
-    fn of(epochs: Vec<usize>, halving: Option<usize>, monitor: Monitor) -> Result<Self, SpecificationError> {
+    fn from_epochs(epochs: Vec<usize>, halving: Option<usize>, monitor: Monitor) -> Result<Self, SpecificationError> {
         let trials = epochs.len();
         let mut rungs = vec![trials];
         if let Some(factor) = halving {
@@ -152,10 +152,10 @@ impl Schedule {
 
     /// Those of a rung that go on to `rung`, in the order of their numbers.
     fn best(&self, records: &[TrialRecord], members: Vec<usize>, rung: usize) -> Vec<usize> {
-        let figures = |trial: usize| records[trial].rungs.get(rung - 1).map(|result| &result.validation);
+        let metrics = |trial: usize| records[trial].rungs.get(rung - 1).map(|result| &result.val);
         let mut ranked: Vec<_> = members
             .into_iter()
-            .filter_map(|trial| Some((trial, figures(trial)?)))
+            .filter_map(|trial| Some((trial, metrics(trial)?)))
             .collect();
         // Stable, so that equal trials stay in the order of their numbers.
         ranked.sort_by(|(_, one), (_, other)| one.ranked(other, self.monitor));
@@ -172,7 +172,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::super::record::RungResult;
-    use super::super::testing::figures;
+    use super::super::testing::metrics;
     use super::*;
 
     use State::{Dropped, Due, Finished};
@@ -182,7 +182,7 @@ mod tests {
             epochs: 1,
             best_epoch: 1,
             seconds: 1.0,
-            validation: figures(loss),
+            val: metrics(loss),
         }
     }
 
@@ -195,7 +195,7 @@ mod tests {
     }
 
     fn halving(trials: usize, epochs: usize, factor: usize) -> Schedule {
-        Schedule::of(vec![epochs; trials], Some(factor), Monitor::Loss).unwrap()
+        Schedule::from_epochs(vec![epochs; trials], Some(factor), Monitor::Loss).unwrap()
     }
 
     fn jobs(schedule: &Schedule, records: &[TrialRecord]) -> Vec<(usize, usize, usize)> {
@@ -215,11 +215,11 @@ mod tests {
         assert_eq!(rungs(halving(20, 4, 2)), [(20, 1), (10, 2), (5, 4)]);
         assert_eq!(rungs(halving(5, 100, 3)), [(5, 33), (1, 100)]);
         for (trials, epochs) in [(2, 9), (9, 2)] {
-            let refused = Schedule::of(vec![epochs; trials], Some(3), Monitor::Loss).unwrap_err();
+            let refused = Schedule::from_epochs(vec![epochs; trials], Some(3), Monitor::Loss).unwrap_err();
             let expected = format!("there are {trials} and {epochs}");
             assert!(refused.to_string().ends_with(&expected), "{refused}");
         }
-        let refused = Schedule::of(vec![1, 2], Some(2), Monitor::Loss).unwrap_err();
+        let refused = Schedule::from_epochs(vec![1, 2], Some(2), Monitor::Loss).unwrap_err();
         assert!(refused.to_string().contains("the same number of epochs"), "{refused}");
     }
 
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn without_halving_every_trial_is_trained_to_its_own_end() {
-        let schedule = Schedule::of(vec![3, 5], None, Monitor::Loss).unwrap();
+        let schedule = Schedule::from_epochs(vec![3, 5], None, Monitor::Loss).unwrap();
         assert_eq!(jobs(&schedule, &records(&[&[], &[]])), [(0, 0, 3), (1, 0, 5)]);
         let one = records(&[&[], &[1.0]]);
         assert_eq!(
@@ -280,9 +280,9 @@ mod tests {
 
     #[test]
     fn an_undefined_metric_is_the_worst() {
-        let schedule = Schedule::of(vec![2; 2], Some(2), Monitor::AucRoc).unwrap();
+        let schedule = Schedule::from_epochs(vec![2; 2], Some(2), Monitor::AucRoc).unwrap();
         let mut both = records(&[&[1.0], &[2.0]]);
-        both[1].rungs[0].validation.auc_roc = Some(0.1);
+        both[1].rungs[0].val.auc_roc = Some(0.1);
         assert_eq!(jobs(&schedule, &both), [(1, 1, 2)]);
     }
 }

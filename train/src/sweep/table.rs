@@ -4,10 +4,10 @@ use super::axis::show;
 use super::record::TrialRecord;
 use super::schedule::State;
 use super::search::Trial;
-use crate::metrics::Figures;
+use crate::metrics::MetricSummary;
 use crate::models::Monitor;
 use crate::process::text_table::{Align, text_table};
-use crate::run::history::{FIGURES, values};
+use crate::run::history::{METRIC_NAMES, values};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
@@ -22,20 +22,20 @@ pub struct Results<'a> {
 }
 
 /// A metric of the table for people.
-type Column = (&'static str, fn(&Figures) -> Option<f64>);
+type Column = (&'static str, fn(&MetricSummary) -> Option<f64>);
 
 impl Results<'_> {
     /// The trial's metrics on the validation set, of its best epoch so far. A trial that failed has none.
-    pub fn figures(&self, trial: usize) -> Option<&Figures> {
+    pub fn metrics(&self, trial: usize) -> Option<&MetricSummary> {
         let record = &self.records[trial];
         record
             .last()
             .filter(|_| record.failure.is_none())
-            .map(|result| &result.validation)
+            .map(|result| &result.val)
     }
 
     pub fn watched(&self, trial: usize) -> Option<f64> {
-        self.figures(trial)?.watched(self.monitor)
+        self.metrics(trial)?.watched(self.monitor)
     }
 
     /// All trials, the best first; equal ones by their numbers, and those without metrics at the end.
@@ -46,7 +46,7 @@ impl Results<'_> {
     }
 
     fn compare(&self, one: usize, other: usize) -> Ordering {
-        match (self.figures(one), self.figures(other)) {
+        match (self.metrics(one), self.metrics(other)) {
             (Some(one), Some(other)) => one.ranked(other, self.monitor),
             (one, other) => other.is_some().cmp(&one.is_some()),
         }
@@ -55,7 +55,7 @@ impl Results<'_> {
     /// The best trial of those that were trained to their end.
     pub fn best(&self) -> Option<usize> {
         let mut ranked = self.ranked().into_iter();
-        ranked.find(|&trial| self.states[trial] == State::Finished && self.figures(trial).is_some())
+        ranked.find(|&trial| self.states[trial] == State::Finished && self.metrics(trial).is_some())
     }
 
     pub fn count(&self, state: State) -> usize {
@@ -71,12 +71,12 @@ impl Results<'_> {
             .chain(names.iter().map(|(name, _)| name.clone()))
             // Not `epochs`, which is a setting, and may be one that varies.
             .chain(["state", "epochs_trained", "best_epoch"].map(String::from))
-            .chain(FIGURES.iter().map(|name| format!("val_{name}")))
+            .chain(METRIC_NAMES.iter().map(|name| format!("val_{name}")))
             .chain(["seconds", "reason"].map(String::from));
         writer.write_record(header).expect("writing into memory cannot fail");
         for (number, trial) in self.trials.iter().enumerate() {
             let (record, last) = (&self.records[number], self.records[number].last());
-            let figures = self.figures(number).map_or([None; FIGURES.len()], values);
+            let metrics = self.metrics(number).map_or([None; METRIC_NAMES.len()], values);
             let row = [number.to_string()]
                 .into_iter()
                 .chain(trial.values.iter().map(|(_, value)| show(value)))
@@ -85,7 +85,7 @@ impl Results<'_> {
                     last.map_or(String::new(), |last| last.epochs.to_string()),
                     last.map_or(String::new(), |last| last.best_epoch.to_string()),
                 ])
-                .chain(figures.map(|figure| figure.map_or(String::new(), |figure| format!("{figure:.6}"))))
+                .chain(metrics.map(|metric| metric.map_or(String::new(), |metric| format!("{metric:.6}"))))
                 .chain([
                     last.map_or(String::new(), |last| format!("{:.3}", last.seconds)),
                     record.failure.clone().unwrap_or_default(),
@@ -99,14 +99,14 @@ impl Results<'_> {
     /// The table for people, the best trial first.
     pub fn to_text(&self) -> String {
         let columns: [Column; 5] = [
-            ("loss", |figures| Some(figures.loss)),
-            ("top-1", |figures| figures.top1),
-            ("macro F1", |figures| Some(figures.macro_f1)),
-            ("AUC-ROC", |figures| figures.auc_roc),
-            ("AUC-PR", |figures| figures.auc_pr),
+            ("loss", |metrics| Some(metrics.loss)),
+            ("top-1", |metrics| metrics.top1),
+            ("macro F1", |metrics| Some(metrics.macro_f1)),
+            ("AUC-ROC", |metrics| metrics.auc_roc),
+            ("AUC-PR", |metrics| metrics.auc_pr),
         ];
-        let any = |get: fn(&Figures) -> Option<f64>| {
-            (0..self.trials.len()).any(|trial| self.figures(trial).and_then(get).is_some())
+        let any = |get: fn(&MetricSummary) -> Option<f64>| {
+            (0..self.trials.len()).any(|trial| self.metrics(trial).and_then(get).is_some())
         };
         let columns: Vec<_> = columns.into_iter().filter(|(_, get)| any(*get)).collect();
         let names = self.trials.first().map_or(&[][..], |trial| &trial.values);
@@ -120,18 +120,18 @@ impl Results<'_> {
                 .collect::<Vec<_>>(),
         ];
         for trial in self.ranked() {
-            let (figures, last) = (self.figures(trial), self.records[trial].last());
-            let figure = |get: fn(&Figures) -> Option<f64>| {
-                figures
+            let (metrics, last) = (self.metrics(trial), self.records[trial].last());
+            let metric = |get: fn(&MetricSummary) -> Option<f64>| {
+                metrics
                     .and_then(get)
-                    .map_or("-".into(), |figure| format!("{figure:.4}"))
+                    .map_or("-".into(), |metric| format!("{metric:.4}"))
             };
             let of_last = |text: Option<String>| text.unwrap_or_else(|| "-".into());
             rows.push(
                 [trial.to_string()]
                     .into_iter()
                     .chain(self.trials[trial].values.iter().map(|(_, value)| show(value)))
-                    .chain(columns.iter().map(|(_, get)| figure(*get)))
+                    .chain(columns.iter().map(|(_, get)| metric(*get)))
                     .chain([
                         of_last(last.map(|last| last.best_epoch.to_string())),
                         of_last(last.map(|last| last.epochs.to_string())),
@@ -159,7 +159,7 @@ impl Results<'_> {
                 "state": self.states[trial].name(),
                 "epochs": last.map(|last| last.epochs),
                 "best_epoch": last.map(|last| last.best_epoch),
-                "validation": self.figures(trial),
+                "val": self.metrics(trial),
                 "seconds": last.map(|last| last.seconds),
                 "reason": record.failure,
             })
@@ -171,7 +171,7 @@ impl Results<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::record::RungResult;
-    use super::super::testing::{figures, trials};
+    use super::super::testing::{metrics, trials};
     use super::*;
 
     fn record(loss: f64) -> TrialRecord {
@@ -180,7 +180,7 @@ mod tests {
                 epochs: 4,
                 best_epoch: 3,
                 seconds: 1.25,
-                validation: figures(loss),
+                val: metrics(loss),
             }],
             failure: None,
         }
@@ -261,7 +261,7 @@ mod tests {
             (&json!(1), &json!(0.2))
         );
         assert_eq!(
-            (&json[2]["reason"], &json[2]["validation"]),
+            (&json[2]["reason"], &json[2]["val"]),
             (&json!("out of memory, it says"), &Value::Null)
         );
     }

@@ -2,7 +2,7 @@
 
 use super::search::{Trial, trials as all};
 use super::specification::Specification;
-use crate::metrics::Figures;
+use crate::metrics::MetricSummary;
 use crate::models::ModelKind;
 use crate::settings::Settings;
 use std::num::NonZeroUsize;
@@ -27,8 +27,8 @@ pub fn trials(grid: &[&str]) -> Vec<Trial> {
     all(&specification(grid, &[], 0)).unwrap()
 }
 
-pub fn figures(loss: f64) -> Figures {
-    Figures {
+pub fn metrics(loss: f64) -> MetricSummary {
+    MetricSummary {
         loss,
         top1: Some(0.5),
         macro_f1: 0.5,

@@ -25,7 +25,7 @@ pub struct FitReport {
     /// The one whose weights were kept.
     pub best: EpochRecord,
     /// Metrics of those weights on the validation set.
-    pub validation: SetReport,
+    pub val: SetReport,
     /// Why no other epoch was trained.
     pub ending: Ending,
 }
@@ -49,7 +49,7 @@ pub fn fit(
     let mut observer = Observer::new(config, run, compute, console);
     observer.training_begins(&session.progress.history, device)?;
     let ending = loop {
-        if let Some(ending) = Ending::of(config, &session.progress.history) {
+        if let Some(ending) = Ending::reached(config, &session.progress.history) {
             break ending;
         }
         session.leave_if_asked()?;
@@ -71,13 +71,13 @@ pub fn fit(
     let best = best(&history, config.monitor)
         .context("no epoch was trained; --epochs must be at least 1")?
         .clone();
-    let validation = report::read_metrics(run)?
-        .validation
+    let val = report::read_metrics(run)?
+        .val
         .context("metrics.json lacks the validation metrics of the best epoch")?;
     Ok(FitReport {
         history,
         best,
-        validation,
+        val,
         ending,
     })
 }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_run_stopped_at_any_place_ends_as_if_it_had_not_been() {
         let root = testing::dataset();
-        // Dropout and fresh weights come from the device's generator, which other tests draw from at the same time: none
+        // Dropout and newly initialized weights come from the device's generator, which other tests draw from at the same time: none
         // of the one, and of the other those of one checkpoint for all.
         let config = RunConfig {
             epochs: 2,

@@ -1,9 +1,9 @@
 //! What watches a training: the progress bar, the log, `metrics.json` with its tables and pictures, TensorBoard. A method
 //! per event, so that the loop names none of them.
 
-use crate::evaluation::evaluate::Judgement;
+use crate::evaluation::evaluate::Evaluation;
 use crate::loader::PrefetchReport;
-use crate::metrics::{Figures, SetReport};
+use crate::metrics::{MetricSummary, SetReport};
 use crate::process::console::Console;
 use crate::report;
 use crate::report::tensorboard::EventFile;
@@ -50,7 +50,7 @@ impl<'a> Observer<'a> {
         if self.config.tensorboard {
             self.events = Some(EventFile::open(self.run, history)?);
         }
-        match Ending::of(self.config, history) {
+        match Ending::reached(self.config, history) {
             Some(ending) => warn!("nothing is left to train: {ending}; {}", ending.advice()),
             None => {
                 Environment::here(device).write(self.run)?;
@@ -98,7 +98,7 @@ impl<'a> Observer<'a> {
         &self,
         record: &EpochRecord,
         validation: SetReport,
-        evaluation: &Judgement,
+        evaluation: &Evaluation,
     ) -> anyhow::Result<()> {
         report::write_validation(self.run, self.config, record, validation, evaluation)
     }
@@ -144,10 +144,10 @@ impl Drop for EpochWatch<'_> {
 
 fn describe(record: &EpochRecord, epochs: usize, pace: &Pace<'_>) -> String {
     // Of classes the accuracy; of tags the mean area under their ROC curves.
-    let main = |figures: &Figures| match (figures.top1, figures.auc_roc) {
+    let main = |metrics: &MetricSummary| match (metrics.top1, metrics.auc_roc) {
         (Some(top1), _) => format!("top-1 {top1:.3}"),
         (None, Some(area)) => format!("AUC-ROC {area:.3}"),
-        (None, None) => format!("accuracy {:.3}", figures.paper[0]),
+        (None, None) => format!("accuracy {:.3}", metrics.paper[0]),
     };
     format!(
         "epoch {}/{epochs}: train loss {:.4}, {}; validation loss {:.4}, {}, macro F1 {:.3}; {:.1} s, {:.1} clips/s; {}",

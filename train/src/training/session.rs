@@ -6,9 +6,9 @@ use super::observer::Observer;
 use super::start::{CHECKPOINT_FILE, empty_tally, start};
 use crate::data::front_end_record::FrontEndRecord;
 use crate::data::run_data::{RunData, training_kinds};
-use crate::evaluation::evaluate::{Judgement, evaluate};
+use crate::evaluation::evaluate::{Evaluation, evaluate};
 use crate::loader::{BatchSource, Excerpt, Prefetch, PrefetchReport, ReadAhead};
-use crate::metrics::{Figures, SetReport, Tally};
+use crate::metrics::{MetricSummary, SetReport, Tally};
 use crate::models::{Monitor, export_weights};
 use crate::process::console::Console;
 use crate::process::resume_command::DEFAULT_DEVICE;
@@ -16,7 +16,7 @@ use crate::process::stop::{StopRequest, Stopped};
 use crate::run::directory::{BEST_FILE, RunDirectory};
 use crate::run::history::{self, EpochRecord, HISTORY_FILE, best};
 use crate::settings::{Cache, RunConfig};
-use crate::step::batch::Rule;
+use crate::step::batch::TrainingStep;
 use crate::step::compute::Compute;
 use crate::step::objective::Objective;
 use crate::step::optimization::learning_rates;
@@ -65,11 +65,11 @@ impl<'a> Session<'a> {
         data.tracks(Set::Train)?;
         let val_clips = data.clips(Set::Val)?;
         let (progress, model, optimizer) = start(config, data, run, compute.training_device(), console)?;
-        let rule = Rule {
+        let rule = TrainingStep {
             objective: Objective::new(config.balance, &config.l2, data),
             lr: learning_rates(config.lr, config.loaded_lr, &model, &progress.loaded),
         };
-        FrontEndRecord::of(data).write(run)?;
+        FrontEndRecord::new(data).write(run)?;
         run.save_config(config)?;
         Ok(Self {
             config,
@@ -134,7 +134,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    pub fn evaluate(&mut self, epoch: &TrainedEpoch) -> anyhow::Result<Judgement> {
+    pub fn evaluate(&mut self, epoch: &TrainedEpoch) -> anyhow::Result<Evaluation> {
         let trained = self.progress.at(
             epoch.number as u64 * self.steps_per_epoch,
             epoch.tally.clone(),
@@ -172,8 +172,8 @@ impl<'a> Session<'a> {
             seconds: spent.seconds,
             data_wait: spent.waited / spent.seconds.max(f64::MIN_POSITIVE),
             clips: spent.clips,
-            train: Figures::from(&epoch.tally.metrics(&self.config.classes, None)?),
-            val: Figures::from(&validation.tracks),
+            train: MetricSummary::from(&epoch.tally.metrics(&self.config.classes, None)?),
+            val: MetricSummary::from(&validation.tracks),
         };
         if !record.val.loss.is_finite() {
             bail!(

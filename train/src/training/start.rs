@@ -1,4 +1,4 @@
-//! What a run begins with: fresh weights, those of a file or of another run, or its own last checkpoint.
+//! What a run begins with: newly initialized weights, those of a file or of another run, or its own last checkpoint.
 
 use crate::data::feature_check::{check_features, run_of_weights};
 use crate::data::run_data::RunData;
@@ -104,9 +104,9 @@ fn begin_from(
         path.to_owned()
     };
     let (model, transfer) = transfer_weights(model, &file, replace)?;
-    let fresh = match transfer.fresh.as_slice() {
+    let fresh = match transfer.newly_initialized.as_slice() {
         [] => String::new(),
-        names => format!("; fresh are {}", names.join(", ")),
+        names => format!("; newly initialized: {}", names.join(", ")),
     };
     console.line(&format!(
         "loaded {} parameters from {}{fresh}",

@@ -98,7 +98,7 @@ pub struct ClassAnalysis {
 
 impl Analysis {
     /// Reads the tables, and of the shards what is asked for, each shard of a kind once, on the threads of the current pool.
-    pub fn of(config: &AnalysisConfig, progress: &impl VerifyProgress) -> Result<Self, InspectError> {
+    pub fn run(config: &AnalysisConfig, progress: &impl VerifyProgress) -> Result<Self, InspectError> {
         consistently(&config.dataset, |index| {
             Self::of_index(&config.dataset, index, config.sample_tracks, progress)
         })
@@ -126,7 +126,7 @@ impl Analysis {
                     name: name.clone(),
                     tracks: members.len(),
                     samples,
-                    spectrum: MeanSpectrum::of(&summary, members),
+                    spectrum: MeanSpectrum::new(&summary, members),
                     examples: examples.remove(&class).unwrap_or_default(),
                 }
             });
@@ -144,7 +144,7 @@ impl Analysis {
                 name: "all tracks".into(),
                 tracks: tracks.len(),
                 samples: all_samples,
-                spectrum: MeanSpectrum::of(&summary, &everyone),
+                spectrum: MeanSpectrum::new(&summary, &everyone),
                 examples: Vec::new(),
             },
             mel_projection: project(&ids, mel_rows),

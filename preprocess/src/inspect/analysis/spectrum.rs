@@ -15,7 +15,7 @@ pub struct MeanSpectrum {
 
 impl MeanSpectrum {
     /// Of the tracks at `positions`; none where there are none.
-    pub fn of(summary: &[TrackSummary], positions: &[usize]) -> Option<Self> {
+    pub fn new(summary: &[TrackSummary], positions: &[usize]) -> Option<Self> {
         let count = positions.len() as f64;
         let bands = summary[*positions.first()?].mel_sum.len();
         let mut mean_db = vec![0.0; bands];
@@ -53,9 +53,9 @@ mod tests {
             peaks: Vec::new(),
         };
         let rows = [row(10, &[-100.0, -400.0]), row(1, &[-30.0, -40.0]), row(1, &[0.0, 0.0])];
-        let spectrum = MeanSpectrum::of(&rows, &[0, 1]).unwrap();
+        let spectrum = MeanSpectrum::new(&rows, &[0, 1]).unwrap();
         assert_eq!(spectrum.mean_db, [-20.0, -40.0]);
         assert_eq!(spectrum.std_db, [10.0, 0.0]);
-        assert_eq!(MeanSpectrum::of(&rows, &[]), None);
+        assert_eq!(MeanSpectrum::new(&rows, &[]), None);
     }
 }

@@ -11,7 +11,7 @@ fn analyse(root: &Path, sample_tracks: SampleTracks) -> Result<Analysis, Inspect
         dataset: root.to_owned(),
         sample_tracks,
     };
-    Analysis::of(&config, &ByteProgress::new(Style::Quiet))
+    Analysis::run(&config, &ByteProgress::new(Style::Quiet))
 }
 
 fn at_most(tracks: usize) -> SampleTracks {

@@ -12,7 +12,7 @@ fn written(root: &Path) -> (String, Vec<String>, tempfile::TempDir) {
         dataset: root.to_owned(),
         sample_tracks: SampleTracks::default(),
     };
-    let analysis = Analysis::of(&config, &ByteProgress::new(Style::Quiet)).unwrap();
+    let analysis = Analysis::run(&config, &ByteProgress::new(Style::Quiet)).unwrap();
     let labels = TrackLabels::read(root).unwrap();
     let out = tempfile::tempdir().unwrap();
     let page = out.path().join("page.html");
@@ -132,7 +132,7 @@ fn a_page_that_cannot_be_written_is_a_sentence() {
         dataset: root.clone(),
         sample_tracks: SampleTracks::default(),
     };
-    let analysis = Analysis::of(&config, &ByteProgress::new(Style::Quiet)).unwrap();
+    let analysis = Analysis::run(&config, &ByteProgress::new(Style::Quiet)).unwrap();
     let labels = TrackLabels::default();
     let absent = root.join("absent/page.html");
     let error = write(&absent, &Overview::read(&root).unwrap(), &analysis, &labels, &config).unwrap_err();

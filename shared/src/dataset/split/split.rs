@@ -73,7 +73,7 @@ impl Split {
         let recorded = |file: &str| -> Result<(PathBuf, Vec<u8>), SplitError> {
             let path = own_file(root, &below.join(file))?;
             let content = read(&path)?;
-            if split.files.get(file) != Some(&FileRecord::of(&content)) {
+            if split.files.get(file) != Some(&FileRecord::from_content(&content)) {
                 let detail = format!("its content does not fit the checksum in {SPLIT_FILE}");
                 return Err(SplitError::damaged(&path, detail));
             }
@@ -120,7 +120,7 @@ impl Split {
             let path = from.join(name);
             let content = read(&path)?;
             let is_this_split = match self.index.files.get(name) {
-                Some(record) => *record == FileRecord::of(&content),
+                Some(record) => *record == FileRecord::from_content(&content),
                 None => serde_json::from_slice::<SplitIndex>(&content).is_ok_and(|index| index == self.index),
             };
             if !is_this_split {
@@ -188,7 +188,7 @@ fn contents(
     contents.push((NORMALIZATION_FILE.into(), json(normalization)));
     index.files = contents
         .iter()
-        .map(|(name, content)| (name.clone(), FileRecord::of(content)))
+        .map(|(name, content)| (name.clone(), FileRecord::from_content(content)))
         .collect();
     index.checksum = index.expected_checksum();
     contents.push((SPLIT_FILE.into(), json(&index)));

@@ -11,7 +11,7 @@ use shared::dsp::features::FeatureConfig;
 use shared::dsp::mel::MelFilterBank;
 use std::f64::consts::LN_10;
 
-/// The settings' filter bank and a split's figures.
+/// The settings' filter bank and a split's values.
 #[derive(Debug)]
 pub(super) struct MelDecibels {
     spectrum: Spectrum,

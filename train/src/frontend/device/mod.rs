@@ -69,7 +69,7 @@ pub enum UnsupportedFeatures {
 }
 
 impl DeviceFrontEnd {
-    /// For a model that takes `input`, with the figures of the split's training set. `device` may have autodiff; the
+    /// For a model that takes `input`, with the values of the split's training set. `device` may have autodiff; the
     /// front end works without, and its results join `device`.
     pub fn new(
         input: InputKind,

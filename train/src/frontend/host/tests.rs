@@ -45,7 +45,7 @@ fn the_training_set_normalizes_to_mean_zero_and_deviation_one() {
             count += 1.0;
         }
     }
-    // The clips leave out up to 15,000 of the tracks' 540,000 samples, over which the figures were taken.
+    // The clips leave out up to 15,000 of the tracks' 540,000 samples, over which the values were taken.
     assert!((sum / count).abs() < 0.01 && ((squares / count).sqrt() - 1.0).abs() < 0.01);
 }
 
@@ -111,7 +111,7 @@ fn noise_is_as_loud_as_planned_and_depends_on_the_key() {
     );
 }
 
-/// Figures of the run's data with other settings.
+/// Statistics of the run's data with other settings.
 fn data(root: &std::path::Path, change: impl FnOnce(&mut crate::settings::RunConfig)) -> RunData {
     let mut config = testing::config(root, ModelKind::MmCrnn);
     change(&mut config);
@@ -144,19 +144,19 @@ fn each_normalization_does_what_it_says() {
         let data = data(root.path(), |config| config.normalize = normalize);
         (clip(&data, 1, &ClipPlan::default()), data.split.normalization)
     };
-    let ((raw, raw_mel), figures) = of(Normalize::None);
+    let ((raw, raw_mel), values) = of(Normalize::None);
     let ((scored, scored_mel), _) = of(Normalize::ZScore);
     let ((centred, centred_mel), _) = of(Normalize::Mean);
     let ((ranged, ranged_mel), _) = of(Normalize::MinMax);
     for at in (0..raw.len()).step_by(999) {
-        let off = f64::from(raw[at]) - figures.waveform_mean;
+        let off = f64::from(raw[at]) - values.waveform_mean;
         assert!((f64::from(centred[at]) - off).abs() < 1e-6);
-        assert!((f64::from(scored[at]) - off / figures.waveform_std).abs() < 1e-4);
+        assert!((f64::from(scored[at]) - off / values.waveform_std).abs() < 1e-4);
     }
     for at in (0..raw_mel.len()).step_by(99) {
-        let off = f64::from(raw_mel[at]) - figures.mel_mean[at / 512];
+        let off = f64::from(raw_mel[at]) - values.mel_mean[at / 512];
         assert!((f64::from(centred_mel[at]) - off).abs() < 1e-4);
-        assert!((f64::from(scored_mel[at]) - off / figures.mel_std[at / 512]).abs() < 1e-4);
+        assert!((f64::from(scored_mel[at]) - off / values.mel_std[at / 512]).abs() < 1e-4);
     }
     for values in [ranged, ranged_mel] {
         let range = values

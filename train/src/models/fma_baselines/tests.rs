@@ -1,4 +1,4 @@
-//! Counts, penalties, frozen layers and weights to start from of the systems of paper 4.
+//! Counts, penalties, frozen layers and weights to start from of the models of paper 4.
 
 use super::*;
 use crate::models::testing::{self, conv, dense, parameters};
@@ -133,7 +133,7 @@ fn torchvisions_weights_are_taken_and_then_those_of_a_smaller_image_shape() {
     let (small, transfer) = transfer_weights(small, &path, false).unwrap();
     assert_eq!(transfer.loaded.len(), 26);
     let dense = ["linear0.weight", "linear0.bias", "linear1.weight", "linear1.bias"];
-    assert_eq!(transfer.fresh, dense);
+    assert_eq!(transfer.newly_initialized, dense);
     let last = "features.convolutions.12.weight";
     assert_eq!(sum(&small, last), sum(&torchvisions, last));
 
@@ -142,10 +142,13 @@ fn torchvisions_weights_are_taken_and_then_those_of_a_smaller_image_shape() {
     let large = testing::model(ModelKind::Vgg16Progressive84x100, 8, &device);
     let (large, transfer) = transfer_weights(large, &path, false).unwrap();
     assert!(
-        transfer.fresh.iter().all(|name| name.starts_with("halving.")),
+        transfer
+            .newly_initialized
+            .iter()
+            .all(|name| name.starts_with("halving.")),
         "{transfer:?}"
     );
-    assert_eq!((transfer.loaded.len(), transfer.fresh.len()), (30, 4));
+    assert_eq!((transfer.loaded.len(), transfer.newly_initialized.len()), (30, 4));
     assert_eq!(sum(&large, "linear0.weight"), sum(&small, "linear0.weight"));
 }
 
@@ -160,7 +163,7 @@ fn frozen_layers_get_no_gradient_and_pass_it_on() {
     };
     let Vgg16 { features, halving, .. } = (VGG16_84X100.build)(&blueprint, &device);
     let features = features.no_grad();
-    let halving = halving.expect("this system has it");
+    let halving = halving.expect("this model has it");
     let x = vgg16::colours(testing::input(1, &shape, &device).spectrogram());
     let gradients = features.forward(halving.forward(x)).sum().backward();
     assert!(halving.conv0.weight.grad(&gradients).is_some());

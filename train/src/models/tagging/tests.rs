@@ -1,4 +1,4 @@
-//! Counts, lengths and blocks of the systems of paper 2, against its tables.
+//! Counts, lengths and blocks of the models of paper 2, against its tables.
 
 use super::*;
 use crate::models::ModelKind;

@@ -62,12 +62,12 @@ pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), I
 pub struct Transfer {
     /// Names of the parameters that were loaded.
     pub loaded: BTreeSet<String>,
-    /// Names of those that were not, and begin fresh.
-    pub fresh: Vec<String>,
+    /// Names of those that were not, and are newly initialized.
+    pub newly_initialized: Vec<String>,
 }
 
 /// The model with the weights of `path`, for a run that begins with them: the file may be of another number of classes,
-/// whose classifier is left out then, and may lack what the system's description says. `replace_classifier` leaves the
+/// whose classifier is left out then, and may lack what the model's description says. `replace_classifier` leaves the
 /// classifier out although it fits.
 pub fn transfer_weights(
     mut model: Model,
@@ -85,12 +85,22 @@ pub fn transfer_weights(
         Some(PathFilter::new().with_full_paths(wanted.cloned())),
     )?;
     let may_differ = |name: &str| {
-        name.starts_with(description.classifier) || description.fresh.iter().any(|prefix| name.starts_with(prefix))
+        name.starts_with(description.classifier)
+            || description
+                .newly_initialized
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
     };
     refuse(&model, path, &describe_mismatch(model.kind(), &result, may_differ))?;
     let loaded: BTreeSet<String> = result.applied.into_iter().collect();
-    let fresh = names.into_iter().filter(|name| !loaded.contains(name)).collect();
-    Ok((model, Transfer { loaded, fresh }))
+    let newly_initialized = names.into_iter().filter(|name| !loaded.contains(name)).collect();
+    Ok((
+        model,
+        Transfer {
+            loaded,
+            newly_initialized,
+        },
+    ))
 }
 
 fn refuse(model: &Model, path: &Path, mismatch: &[String]) -> Result<(), ImportError> {
@@ -387,7 +397,7 @@ mod tests {
             let input = || testing::input(1, &ModelKind::Crnn.description().usual_shape, &device);
             let (model, transfer) = transfer_weights(fresh.clone(), &path, replace).unwrap();
             assert_eq!(
-                (transfer.fresh.as_slice(), transfer.loaded.len()),
+                (transfer.newly_initialized.as_slice(), transfer.loaded.len()),
                 (names.as_slice(), all - 2)
             );
             let values = |tensor: burn::tensor::Tensor<2>| tensor.into_data().try_to_vec::<f32>().unwrap();

@@ -6,14 +6,14 @@ use super::run_view::RunView;
 use super::settings::flat;
 use super::throughput::median;
 use crate::report::curves::{COLUMNS, Column, lines_by_epoch};
+use crate::report::reported_metric::{PairedTest, ReportedMetric};
 use crate::report::set_name;
-use crate::report::standing::{PairedTest, Standing};
 use crate::run::directory::RunDirectory;
 use crate::settings::RunConfig;
 use anyhow::bail;
 use maud::{Markup, html};
 use shared::dataset::split::Set;
-use shared::page::{Cell, Chart, Look, Page, Section, Table, cell, notice, side_by_side, swatch};
+use shared::page::{Cell, Chart, Page, Section, Style, Table, cell, notice, side_by_side, swatch};
 use shared::runtime::text::{counted, duration};
 use std::collections::BTreeSet;
 
@@ -23,14 +23,14 @@ pub struct Candidate<'a> {
     pub run: &'a RunDirectory,
     pub config: &'a RunConfig,
     /// What is known of its metrics beyond the numbers.
-    pub standings: &'a [Standing],
+    pub reported: &'a [ReportedMetric],
 }
 
 /// A run, read, under the name that the page gives it.
 struct Entry<'a> {
     name: String,
     view: RunView<'a>,
-    standings: &'a [Standing],
+    reported: &'a [ReportedMetric],
 }
 
 /// The page of several runs: their metrics on `set`, with what is known of these; the settings in which they differ; their
@@ -48,7 +48,7 @@ pub fn comparison(candidates: &[Candidate<'_>], set: Set, tests: &[PairedTest]) 
         entries.push(Entry {
             name: view.name.clone(),
             view,
-            standings: candidate.standings,
+            reported: candidate.reported,
         });
     }
     tell_apart(&mut entries, candidates);
@@ -132,17 +132,16 @@ fn metrics_table(entries: &[Entry<'_>], set: Set) -> Markup {
                 .iter()
                 .find(|metric| metric.name == *name)
                 .and_then(|metric| metric.value);
-            let standing = entry
-                .standings
+            let metric = entry
+                .reported
                 .iter()
-                .find(|one| one.figure == *name && one.set == set.name());
-            let shown =
-                cell(html! { (rounded(value)) @if let Some(standing) = standing { small { (sureness(standing)) } } });
+                .find(|one| one.metric == *name && one.set == set.name());
+            let shown = cell(html! { (rounded(value)) @if let Some(metric) = metric { small { (sureness(metric)) } } });
             shown.class(if value.is_some() && value == *best { "best" } else { "" })
         };
         let seconds = median(entry.view.history.iter().map(|epoch| epoch.seconds).collect());
         let mut cells = vec![
-            cell(html! { (swatch(Look::Series(at))) (entry.name) }),
+            cell(html! { (swatch(Style::Series(at))) (entry.name) }),
             cell(entry.view.config.model.to_string()),
         ];
         cells.extend(best.iter().map(measured));
@@ -161,19 +160,19 @@ fn metrics_table(entries: &[Entry<'_>], set: Set) -> Markup {
 }
 
 /// Where the metric's true value may be, and of several runs their mean too.
-fn sureness(standing: &Standing) -> String {
-    let ends = interval(standing.interval);
-    match standing.runs {
+fn sureness(metric: &ReportedMetric) -> String {
+    let ends = interval(metric.interval);
+    match metric.runs {
         0 | 1 => ends,
-        runs => format!("mean of {runs}: {:.3}, {ends}", standing.mean),
+        runs => format!("mean of {runs}: {:.3}, {ends}", metric.mean),
     }
 }
 
 /// The remarks on each run, in one box, so that many remarks do not hide what they are about.
 fn marks(entries: &[Entry<'_>], set: Set) -> Markup {
     let of_run = |entry: &Entry<'_>| -> BTreeSet<String> {
-        let of_set = entry.standings.iter().filter(|standing| standing.set == set.name());
-        of_set.flat_map(|standing| &standing.marks).cloned().collect()
+        let of_set = entry.reported.iter().filter(|metric| metric.set == set.name());
+        of_set.flat_map(|metric| &metric.warnings).cloned().collect()
     };
     let marked = entries.iter().map(|entry| (&entry.name, of_run(entry)));
     let marked: Vec<_> = marked.filter(|(_, marks)| !marks.is_empty()).collect();
@@ -190,7 +189,7 @@ fn paired(tests: &[PairedTest], set: Set) -> Markup {
     let row = |test: &PairedTest| {
         vec![
             cell(html! { (test.runs[1]) " against " (test.runs[0]) }),
-            cell(&test.figure),
+            cell(&test.metric),
             cell(format!("{:+.3}", test.difference)),
             cell(interval(test.interval)),
             cell(format!("{:.3}", test.p_value)),

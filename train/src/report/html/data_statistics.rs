@@ -77,7 +77,7 @@ fn lengths(data: &DataView, sets: &BTreeMap<Set, Vec<&TrackRow>>) -> Markup {
             median,
             longest,
             total,
-        } = Lengths::of(rows);
+        } = Lengths::new(rows);
         let lengths = [shortest, median, longest, total].map(|samples| cell(duration(data.seconds(samples))));
         [cell(set_name(set))].into_iter().chain(lengths).collect()
     };
@@ -98,7 +98,7 @@ struct Lengths {
 }
 
 impl Lengths {
-    fn of(rows: &[&TrackRow]) -> Self {
+    fn new(rows: &[&TrackRow]) -> Self {
         let mut samples: Vec<u64> = rows.iter().map(|row| row.samples).collect();
         samples.sort_unstable();
         let at = |place: usize| samples.get(place).copied().unwrap_or(0);

@@ -241,7 +241,7 @@ mod tests {
             0..clip + 4096
         );
         let framed = RunConfig {
-            frame_seconds: Some(1.0),
+            excerpt_seconds: Some(1.0),
             skip_seconds: 2.0,
             ..config(ModelKind::Cnn2d)
         };

@@ -21,7 +21,7 @@ mod throughput;
 
 pub use comparison::{Candidate, comparison};
 
-use super::standing::Standing;
+use super::reported_metric::ReportedMetric;
 use crate::run::directory::RunDirectory;
 use crate::settings::RunConfig;
 use anyhow::Context;
@@ -41,7 +41,7 @@ pub struct Options<'a> {
     /// Whether mistakes can be listened to. A clip makes the page larger by up to 430 kB.
     pub audio: bool,
     /// What is known of the metrics beyond the numbers.
-    pub standings: &'a [Standing],
+    pub reported: &'a [ReportedMetric],
 }
 
 /// Writes [`REPORT_FILE`] into the run's directory; its path. The data set is looked for where `config` says.
@@ -60,7 +60,7 @@ pub fn write(run: &RunDirectory, config: &RunConfig, options: &Options<'_>) -> a
         )
     })?;
     let sections: Vec<Section> = [
-        Some(summary::section(&view, set, report, options.standings)),
+        Some(summary::section(&view, set, report, options.reported)),
         view.metrics.best_epoch.map(|_| curves::section(&view)),
         confusion::section(&view, set),
         ranking::section(&view, set),

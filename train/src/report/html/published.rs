@@ -10,11 +10,11 @@ pub type Published = BTreeMap<String, String>;
 
 /// Those of the run's model; empty where none have been copied.
 pub fn published(config: &RunConfig) -> Published {
-    of_system(TABLE, &system(config))
+    of_model(TABLE, &model_names(config))
 }
 
 /// The name that the papers' scripts give a run: one that is augmented is another model where the paper has both.
-fn system(config: &RunConfig) -> Vec<String> {
+fn model_names(config: &RunConfig) -> Vec<String> {
     let model = config.model.name();
     if config.augment.changes_samples() {
         vec![format!("{model}+augment"), model.into()]
@@ -24,13 +24,13 @@ fn system(config: &RunConfig) -> Vec<String> {
 }
 
 /// The metrics of the first of `names` that has any.
-fn of_system(table: &str, names: &[String]) -> Published {
+fn of_model(table: &str, names: &[String]) -> Published {
     let mut reader = csv::ReaderBuilder::new()
         .comment(Some(b'#'))
         .flexible(true)
         .from_reader(table.as_bytes());
     let rows: Vec<_> = reader.records().flatten().collect();
-    let figures = |name: &String| -> Published {
+    let metrics = |name: &String| -> Published {
         let of_name = rows.iter().filter(|row| row.get(1) == Some(name));
         of_name
             .filter_map(|row| Some((row.get(2)?.to_owned(), row.get(3)?.to_owned())))
@@ -38,7 +38,7 @@ fn of_system(table: &str, names: &[String]) -> Published {
     };
     names
         .iter()
-        .map(figures)
+        .map(metrics)
         .find(|found| !found.is_empty())
         .unwrap_or_default()
 }
@@ -48,10 +48,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_of_the_system_are_found_and_no_others() {
-        let table = "# a comment\npaper,system,metric,value,source\nx,cnn2d,top1,0.5,Table 1\nx,cnn2d+augment,top1,0.6,Table \
+    fn metrics_of_the_model_are_found_and_no_others() {
+        let table = "# a comment\npaper,model,metric,value,source\nx,cnn2d,top1,0.5,Table 1\nx,cnn2d+augment,top1,0.6,Table \
                      1, right\nx,crnn,f1,0.7,Table 2\n";
-        let found = |names: &[&str]| of_system(table, &names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
+        let found = |names: &[&str]| of_model(table, &names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
         assert_eq!(found(&["cnn2d"])["top1"], "0.5");
         assert_eq!(found(&["cnn2d+augment", "cnn2d"])["top1"], "0.6");
         assert_eq!(found(&["crnn+augment", "crnn"])["f1"], "0.7");
@@ -65,6 +65,6 @@ mod tests {
             .from_reader(TABLE.as_bytes())
             .headers()
             .cloned();
-        assert_eq!(header.unwrap(), ["paper", "system", "metric", "value", "source"][..]);
+        assert_eq!(header.unwrap(), ["paper", "model", "metric", "value", "source"][..]);
     }
 }

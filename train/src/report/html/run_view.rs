@@ -88,7 +88,7 @@ impl<'a> RunView<'a> {
 fn report_of(metrics: &RunMetrics, set: Set) -> Option<&SetReport> {
     match set {
         Set::Train => metrics.train.as_ref(),
-        Set::Val => metrics.validation.as_ref(),
+        Set::Val => metrics.val.as_ref(),
         Set::Test => metrics.test.as_ref(),
     }
 }

@@ -4,8 +4,8 @@ use super::metric::{Metric, interval, metrics, rounded, samples};
 use super::published::published;
 use super::run_view::RunView;
 use crate::metrics::{SetMetrics, SetReport};
+use crate::report::reported_metric::ReportedMetric;
 use crate::report::set_name;
-use crate::report::standing::Standing;
 use maud::{Markup, Render, html};
 use shared::dataset::split::{LeakAudit, Set, SplitIndex};
 use shared::page::{Section, Table, cards, cell, facts, notice};
@@ -32,18 +32,18 @@ pub fn lead(view: &RunView<'_>, set: Set, report: &SetReport) -> Markup {
     }
 }
 
-pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, standings: &[Standing]) -> Section {
+pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[ReportedMetric]) -> Section {
     Section {
         id: "summary",
         heading: "Summary",
         body: html! {
-            @for mark in marks(standings) { (notice(mark)) }
+            @for mark in marks(reported) { (notice(mark)) }
             (leaks(view))
             (facts("The run", rows(view)))
             h3 { "Metrics" }
             p.note { "Under scikit-learn's names; zero_division=0. The best epoch was chosen on the validation set." }
             (table(view))
-            @if !standings.is_empty() { (intervals(standings, set)) }
+            @if !reported.is_empty() { (intervals(reported, set)) }
             @if let Some(clips) = &report.per_clip {
                 p.note {
                     "A track's probabilities are the mean over its clips, " (grouped(report.clips)) " in all. Clip by clip: "
@@ -55,9 +55,9 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, standings: &[St
 }
 
 /// Why a metric should not be taken at its word, each reason once.
-fn marks(standings: &[Standing]) -> Vec<&str> {
+fn marks(reported: &[ReportedMetric]) -> Vec<&str> {
     let mut marks: Vec<&str> = Vec::new();
-    for mark in standings.iter().flat_map(|standing| &standing.marks) {
+    for mark in reported.iter().flat_map(|metric| &metric.warnings) {
         if !marks.contains(&&**mark) {
             marks.push(mark);
         }
@@ -197,17 +197,17 @@ fn table(view: &RunView<'_>) -> Markup {
     table.render()
 }
 
-fn intervals(standings: &[Standing], shown: Set) -> Markup {
-    let row = |standing: &Standing| {
+fn intervals(reported: &[ReportedMetric], shown: Set) -> Markup {
+    let row = |metric: &ReportedMetric| {
         vec![
-            cell(&standing.figure),
-            cell(rounded(standing.mean)),
-            cell(interval(standing.interval)),
-            cell(standing.runs),
-            cell(&standing.method).class("words"),
+            cell(&metric.metric),
+            cell(rounded(metric.mean)),
+            cell(interval(metric.interval)),
+            cell(metric.runs),
+            cell(&metric.method).class("words"),
         ]
     };
-    let of_set = standings.iter().filter(|standing| standing.set == shown.name());
+    let of_set = reported.iter().filter(|metric| metric.set == shown.name());
     let table = Table::new("Intervals")
         .text("metric")
         .numbers(["mean", "95 % interval", "runs"])

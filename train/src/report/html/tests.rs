@@ -1,7 +1,7 @@
 use super::*;
-use crate::metrics::{ClassificationMetrics, ConfusionMatrix, Figures, MultiLabelMetrics, SetMetrics, SetReport};
+use crate::metrics::{ClassificationMetrics, ConfusionMatrix, MetricSummary, MultiLabelMetrics, SetMetrics, SetReport};
 use crate::models::ModelKind;
-use crate::report::standing::{PairedTest, Standing};
+use crate::report::reported_metric::{PairedTest, ReportedMetric};
 use crate::report::{METRICS_FILE, RunMetrics, read_metrics};
 use crate::run::ending::Ending;
 use crate::run::environment::Environment;
@@ -13,7 +13,7 @@ use shared::dataset::Dataset;
 use shared::dataset::split::Split;
 use std::path::Path;
 
-/// A run of two epochs on the small data set, judged on its validation tracks 50 and 60, one of them wrong.
+/// A run of two epochs on the small data set, evaluated on its validation tracks 50 and 60, one of them wrong.
 fn run(root: &Path, data: &Path, edit: impl FnOnce(&mut RunConfig)) -> (RunDirectory, RunConfig) {
     let index = Dataset::read_index(data).unwrap();
     let mut config = RunConfig {
@@ -51,14 +51,14 @@ fn run(root: &Path, data: &Path, edit: impl FnOnce(&mut RunConfig)) -> (RunDirec
 }
 
 fn save(run: &RunDirectory, config: &RunConfig, report: SetReport, predictions: &Predictions) {
-    let figures = Figures::from(&report.tracks);
+    let metrics = MetricSummary::from(&report.tracks);
     let record = |epoch| EpochRecord {
         epoch,
         seconds: 2.0,
         data_wait: 0.1,
         clips: 3,
-        train: figures,
-        val: figures,
+        train: metrics,
+        val: metrics,
     };
     run.write(HISTORY_FILE, &to_csv(&[record(1), record(2)])).unwrap();
     run.write(predictions_file(Set::Val), &predictions.to_csv()).unwrap();
@@ -68,7 +68,7 @@ fn save(run: &RunDirectory, config: &RunConfig, report: SetReport, predictions: 
         best_epoch: Some(2),
         ended: Some(Ending::AllEpochs { epochs: 2 }),
         train: None,
-        validation: Some(report),
+        val: Some(report),
         test: None,
     };
     run.write(METRICS_FILE, &serde_json::to_vec(&metrics).unwrap()).unwrap();
@@ -193,24 +193,24 @@ fn text_of_files_is_escaped_everywhere() {
         config.init_from = Some("<img src=x onerror=alert(1)>'\"&".into());
     });
     let mark = format!("{hostile} stands in two sets");
-    let standing = Standing {
-        figure: hostile.into(),
+    let reported = ReportedMetric {
+        metric: hostile.into(),
         set: "val".into(),
         mean: 0.5,
         interval: Some([0.4, 0.6]),
         method: hostile.into(),
         runs: 1,
-        marks: vec![mark],
+        warnings: vec![mark],
     };
     let options = Options {
-        standings: &[standing],
+        reported: &[reported],
         ..Options::default()
     };
     let shown = page(&run, &config, &options);
     let candidate = Candidate {
         run: &run,
         config: &config,
-        standings: options.standings,
+        reported: options.reported,
     };
     for page in [shown, comparison(&[candidate], Set::Val, &[]).unwrap()] {
         assert!(page.contains("stands in two sets"), "a mark is shown");
@@ -269,7 +269,7 @@ fn runs_are_compared_by_what_differs() {
     let candidate = |run, config| Candidate {
         run,
         config,
-        standings: &[],
+        reported: &[],
     };
     let both = [candidate(&first, &first_config), candidate(&second, &second_config)];
     let page = comparison(&both, Set::Val, &[]).unwrap();
@@ -297,7 +297,7 @@ fn runs_are_compared_by_what_differs() {
 fn all_that_is_said_of_runs_beside_each_other_is_of_one_set() {
     let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
     let (run, config) = run(&root.path().join("first"), data.path(), |_| ());
-    // Judged on the test set too, and better there.
+    // Evaluated on the test set too, and better there.
     let mut metrics = read_metrics(&run).unwrap();
     let mut confusion = ConfusionMatrix::new(2);
     confusion.add(0, 0);
@@ -309,30 +309,30 @@ fn all_that_is_said_of_runs_beside_each_other_is_of_one_set() {
         per_clip: None,
     });
     run.write(METRICS_FILE, &serde_json::to_vec(&metrics).unwrap()).unwrap();
-    let standing = |set: Set| Standing {
-        figure: "top-1".into(),
+    let reported = |set: Set| ReportedMetric {
+        metric: "top-1".into(),
         set: set.name().into(),
         mean: 0.5,
         interval: Some([0.25, 0.75]),
         method: "bootstrap".into(),
         runs: 1,
-        marks: vec![format!("remark of {}", set.name())],
+        warnings: vec![format!("remark of {}", set.name())],
     };
-    let standings = [standing(Set::Val), standing(Set::Test)];
+    let reported = [reported(Set::Val), reported(Set::Test)];
     let candidate = Candidate {
         run: &run,
         config: &config,
-        standings: &standings,
+        reported: &reported,
     };
     let test = PairedTest {
-        figure: "top-1".into(),
+        metric: "top-1".into(),
         runs: ["first", "second"].map(String::from),
         difference: 0.0,
         interval: None,
         p_value: 1.0,
         method: "McNemar".into(),
     };
-    for (set, name, figure, other) in [
+    for (set, name, metric, other) in [
         (Set::Val, "validation", "0.500", Set::Test),
         (Set::Test, "test", "1.000", Set::Val),
     ] {
@@ -340,7 +340,7 @@ fn all_that_is_said_of_runs_beside_each_other_is_of_one_set() {
         for text in [
             format!("Metrics are those of the {name} set"),
             format!("Tested on the same tracks of the {name} set"),
-            format!("<td class=\"number best\">{figure}"),
+            format!("<td class=\"number best\">{metric}"),
             format!("remark of {}", set.name()),
         ] {
             assert!(page.contains(&text), "{text}");

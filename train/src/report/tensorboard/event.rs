@@ -41,11 +41,11 @@ impl Event {
                 key(&mut message, 2, VARINT);
                 varint(&mut message, *step);
                 let mut summary = Vec::new();
-                for (name, figure) in scalars {
+                for (name, metric) in scalars {
                     let mut value = Vec::new();
                     bytes(&mut value, 1, name.as_bytes());
                     key(&mut value, 2, FIXED_32);
-                    value.extend(figure.to_le_bytes());
+                    value.extend(metric.to_le_bytes());
                     bytes(&mut summary, 1, &value);
                 }
                 bytes(&mut message, 5, &summary);
@@ -76,15 +76,15 @@ impl Event {
 }
 
 fn scalar(value: &[u8]) -> Option<(String, f32)> {
-    let (mut name, mut figure) = (String::new(), 0.0);
+    let (mut name, mut metric) = (String::new(), 0.0);
     for field in Fields(value) {
         match field? {
             (1, Field::Bytes(tag)) => name = text(tag)?,
-            (2, Field::Fixed32(bits)) => figure = f32::from_le_bytes(bits),
+            (2, Field::Fixed32(bits)) => metric = f32::from_le_bytes(bits),
             _ => {}
         }
     }
-    Some((name, figure))
+    Some((name, metric))
 }
 
 fn text(bytes: &[u8]) -> Option<String> {

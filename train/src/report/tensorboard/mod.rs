@@ -9,7 +9,7 @@ mod event;
 mod record;
 
 use crate::run::directory::{RunDirectory, RunError};
-use crate::run::history::{EpochRecord, FIGURES, values};
+use crate::run::history::{EpochRecord, METRIC_NAMES, values};
 use event::Event;
 use record::Records;
 use std::fs::{self, File};
@@ -65,10 +65,10 @@ impl EventFile {
 
     /// Adds an epoch.
     pub fn append(&mut self, record: &EpochRecord) -> Result<(), RunError> {
-        let sets = [("train", &record.train), ("validation", &record.val)];
-        let figures = sets.into_iter().flat_map(|(set, figures)| {
-            let named = FIGURES.iter().zip(values(figures));
-            named.filter_map(move |(name, figure)| Some((format!("{name}/{set}"), figure?)))
+        let sets = [("train", &record.train), ("val", &record.val)];
+        let metrics = sets.into_iter().flat_map(|(set, metrics)| {
+            let named = METRIC_NAMES.iter().zip(values(metrics));
+            named.filter_map(move |(name, metric)| Some((format!("{name}/{set}"), metric?)))
         });
         let speed = [
             ("speed/data_wait", Some(record.data_wait)),
@@ -76,13 +76,13 @@ impl EventFile {
         ];
         let speed = speed
             .into_iter()
-            .filter_map(|(name, figure)| Some((name.to_owned(), figure?)));
+            .filter_map(|(name, metric)| Some((name.to_owned(), metric?)));
         self.write(&Event::Scalars {
             step: record.epoch as u64,
             // TensorBoard keeps 32 bits.
-            scalars: figures
+            scalars: metrics
                 .chain(speed)
-                .map(|(name, figure)| (name, figure as f32))
+                .map(|(name, metric)| (name, metric as f32))
                 .collect(),
         })
     }
@@ -101,7 +101,7 @@ impl EventFile {
 /// `epochs` epochs in their order.
 fn agreeing(bytes: &[u8], epochs: u64) -> (usize, u64) {
     let (mut end, mut found) = (0, 0);
-    for (content, behind) in Records::of(bytes) {
+    for (content, behind) in Records::new(bytes) {
         match Event::decode(content) {
             Some(Event::Version(version)) if end == 0 && version == FILE_VERSION => {}
             Some(Event::Scalars { step, .. }) if end > 0 && step == found + 1 && step <= epochs => found = step,
@@ -115,10 +115,10 @@ fn agreeing(bytes: &[u8], epochs: u64) -> (usize, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Figures;
+    use crate::metrics::MetricSummary;
 
     fn epoch(epoch: usize, loss: f64) -> EpochRecord {
-        let figures = |loss| Figures {
+        let metrics = |loss| MetricSummary {
             loss,
             top1: Some(0.5),
             macro_f1: 0.25,
@@ -131,8 +131,8 @@ mod tests {
             seconds: 2.0,
             data_wait: 0.125,
             clips: 70,
-            train: figures(2.0 * loss),
-            val: figures(loss),
+            train: metrics(2.0 * loss),
+            val: metrics(loss),
         }
     }
 
@@ -140,19 +140,16 @@ mod tests {
         let bytes = run.read(EVENTS_FILE).unwrap().unwrap();
         let mut end = 0;
         let mut found = Vec::new();
-        for (content, behind) in Records::of(&bytes) {
+        for (content, behind) in Records::new(&bytes) {
             end = behind;
             match Event::decode(content).unwrap() {
                 Event::Version(version) => assert_eq!((version.as_str(), found.len()), (FILE_VERSION, 0)),
                 Event::Scalars { step, scalars } => {
                     let get = |name: &str| scalars.iter().find(|(known, _)| known == name).unwrap().1;
-                    assert_eq!(
-                        (get("loss/train"), get("paper_f1/train")),
-                        (2.0 * get("loss/validation"), 0.6)
-                    );
+                    assert_eq!((get("loss/train"), get("paper_f1/train")), (2.0 * get("loss/val"), 0.6));
                     assert_eq!((get("speed/data_wait"), get("speed/clips_per_second")), (0.125, 35.0));
                     assert!(scalars.iter().all(|(name, _)| !name.starts_with("auc")));
-                    found.push((step, get("loss/validation")));
+                    found.push((step, get("loss/val")));
                 }
             }
         }

@@ -27,7 +27,7 @@ pub struct Records<'a> {
 
 impl<'a> Records<'a> {
     /// Those of these bytes.
-    pub fn of(bytes: &'a [u8]) -> Self {
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 }
@@ -65,7 +65,7 @@ mod tests {
     fn a_length_beyond_the_file_is_no_record() {
         let length = u64::MAX.to_le_bytes();
         let bytes = [&length[..], &masked_crc(&length).to_le_bytes(), &[0; 64]].concat();
-        assert_eq!(Records::of(&bytes).count(), 0);
+        assert_eq!(Records::new(&bytes).count(), 0);
     }
 
     proptest! {
@@ -74,11 +74,11 @@ mod tests {
             contents in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..5), place in any::<prop::sample::Index>(),
         ) {
             let mut bytes: Vec<u8> = contents.iter().flat_map(|content| frame(content)).collect();
-            let found: Vec<_> = Records::of(&bytes).map(|(content, _)| content.to_vec()).collect();
+            let found: Vec<_> = Records::new(&bytes).map(|(content, _)| content.to_vec()).collect();
             prop_assert_eq!(&found, &contents);
             let place = place.index(bytes.len());
             bytes[place] ^= 0x10;
-            let ends: Vec<_> = Records::of(&bytes).map(|(_, behind)| behind).collect();
+            let ends: Vec<_> = Records::new(&bytes).map(|(_, behind)| behind).collect();
             prop_assert!(ends.len() < contents.len() && ends.iter().all(|&end| end <= place));
         }
     }

@@ -110,7 +110,7 @@ fn results_without_the_file_that_training_goes_on_from_are_not_overwritten() {
 fn results_never_appear_without_a_checkpoint() {
     let small = Small::new();
     // The first epoch writes its weights, and then fails: a directory has the name of a table.
-    let blocked = small.run.path("predictions-validation.csv");
+    let blocked = small.run.path("predictions-val.csv");
     std::fs::create_dir(&blocked).unwrap();
     small.fit(&small.config, &|| None).unwrap_err();
     std::fs::remove_dir(&blocked).unwrap();
@@ -125,7 +125,7 @@ fn better_weights_remove_every_file_of_those_they_replace() {
         let end = if name == "ranking" { "svg" } else { "csv" };
         ["", "-train"].map(|set| format!("{name}{set}.{end}"))
     });
-    let pictures = ["confusion.svg", "confusion-train.svg", "tags-validation.csv"].map(String::from);
+    let pictures = ["confusion.svg", "confusion-train.svg", "tags-val.csv"].map(String::from);
     let old: Vec<String> = of_sets.into_iter().flatten().chain(pictures).collect();
     for name in &old {
         small.run.write(name, b"of other weights").unwrap();
@@ -136,9 +136,9 @@ fn better_weights_remove_every_file_of_those_they_replace() {
     assert!(left.is_empty(), "{left:?}");
     for name in [
         "notes.csv",
-        "predictions-validation.csv",
-        "confusion-validation.csv",
-        "confusion-validation.svg",
+        "predictions-val.csv",
+        "confusion-val.csv",
+        "confusion-val.svg",
     ] {
         assert!(small.run.path(name).exists(), "{name}");
     }

@@ -1,15 +1,15 @@
-//! `train features` as typed.
+//! `train embed` as typed.
 
 use super::set_name::SetName;
-use crate::evaluation::embeddings::TopClassifier;
+use crate::evaluation::embeddings::EmbeddingClassifier;
 use crate::loader::EvalClips;
 use crate::models::ModelKind;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// `train features`.
+/// `train embed`.
 #[derive(Debug, clap::Args)]
-pub struct FeaturesArgs {
+pub struct EmbedArgs {
     /// Run whose best weights are used
     #[arg(long, value_name = "RUN", conflicts_with = "init_from")]
     pub run: Option<PathBuf>,
@@ -34,21 +34,21 @@ pub struct FeaturesArgs {
     /// Its split [default: the run's, or the current one of another data set]
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
-    /// File to write: features, track_id, clip, set, and class or tags
+    /// File to write: embeddings, track_id, clip, set, and class or tags
     #[arg(long, value_name = "FILE.safetensors")]
     pub out: PathBuf,
-    /// Classifiers to train on the training set's features
+    /// Classifiers to train on the training set's embeddings
     #[arg(long, value_enum, value_delimiter = ',')]
-    pub classify: Vec<TopClassifier>,
+    pub classify: Vec<EmbeddingClassifier>,
     /// Set that they are evaluated on
     #[arg(long, value_enum, default_value_t = SetName::Test)]
     pub set: SetName,
     /// Neighbours that vote
     #[arg(long, default_value = "5")]
-    pub neighbours: NonZeroUsize,
+    pub n_neighbors: NonZeroUsize,
     /// Cut tracks into excerpts of so many seconds [default: as the run does]
     #[arg(long, value_name = "SECONDS")]
-    pub frame_seconds: Option<f64>,
+    pub excerpt_seconds: Option<f64>,
     /// Leave out so many seconds at either end
     #[arg(long, value_name = "SECONDS")]
     pub skip_seconds: Option<f64>,

@@ -1,4 +1,4 @@
-//! What every system has: a description with its paper's settings, a way to build it, and the two halves of its forward
+//! What every model has: a description with its paper's settings, a way to build it, and the two halves of its forward
 //! pass.
 
 use super::input::{InputKind, InputShape, ModelInput};
@@ -6,7 +6,7 @@ use crate::augment::Augment;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// A figure of the validation set by which the best epoch is told.
+/// A metric of the validation set by which the best epoch is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Monitor {
@@ -22,7 +22,7 @@ pub enum Monitor {
 }
 
 impl Monitor {
-    /// Whether the best epoch is the one with the lowest figure.
+    /// Whether the best epoch is the one with the lowest metric.
     pub fn lower_is_better(self) -> bool {
         self == Self::Loss
     }
@@ -37,7 +37,7 @@ impl Monitor {
     }
 }
 
-/// What the paper trains a system with, where the command line says nothing else.
+/// What the paper trains a model with, where the command line says nothing else.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Defaults {
     pub lr: f64,
@@ -45,7 +45,7 @@ pub struct Defaults {
     pub batch_size: usize,
     /// Passes over the training set, at most.
     pub epochs: usize,
-    /// Epochs without a better validation figure before training stops; 0 never stops.
+    /// Epochs without a better validation metric before training stops; 0 never stops.
     pub patience: usize,
     pub monitor: Monitor,
     /// L2 penalty on every parameter, as PyTorch's `Adam(weight_decay=…)` adds it to the gradient.
@@ -80,7 +80,7 @@ impl Defaults {
     };
 }
 
-/// How a PyTorch checkpoint names a system's parameters, where it differs.
+/// How a PyTorch checkpoint names a model's parameters, where it differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PytorchNames {
     /// Regular expressions and what they are replaced with.
@@ -96,7 +96,7 @@ impl PytorchNames {
     };
 }
 
-/// What is known of a system without building it.
+/// What is known of a model without building it.
 #[derive(Clone, Copy, Debug)]
 pub struct Description {
     /// The name on the command line and in files.
@@ -117,19 +117,19 @@ pub struct Description {
     /// How PyTorch checkpoints name the parameters.
     pub pytorch: PytorchNames,
     /// Beginnings of the names of other parameters that weights to start from may lack.
-    pub fresh: &'static [&'static str],
-    /// The system whose runs it may begin with, if it is another.
+    pub newly_initialized: &'static [&'static str],
+    /// The model whose runs it may begin with, if it is another.
     pub follows: Option<&'static str>,
     /// Whether it is nothing without weights to start from.
     pub needs_weights: bool,
 }
 
-/// A system: its description, and how to build a network of type `N`.
+/// A model: its description, and how to build a network of type `N`.
 #[derive(Debug)]
-pub struct System<N> {
+pub struct ModelDefinition<N> {
     /// What is known of it.
     pub description: Description,
-    /// Fresh weights for inputs of `shape`, which `accepts` has passed.
+    /// Newly initialized weights for inputs of `shape`, which `accepts` has passed.
     pub build: fn(&Blueprint, &Device) -> N,
 }
 

@@ -18,14 +18,14 @@ pub struct Series {
     /// In the legend, and where it is pointed at.
     pub name: String,
     /// Its colour.
-    pub look: Look,
+    pub style: Style,
     /// Its marks.
-    pub marks: Marks,
+    pub shape: Shape,
 }
 
 /// What is drawn. Numbers that are not finite are left out.
 #[derive(Clone, Debug)]
-pub enum Marks {
+pub enum Shape {
     /// Through these x and y.
     Line(Vec<[f64; 2]>),
     /// The same, with dots that say their numbers when pointed at.
@@ -62,7 +62,7 @@ pub struct Bar {
 
 /// How a series looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Style {
     /// Counted from 0: eight colours. Dashes tell 32 lines apart, signs 24 kinds of points.
     Series(usize),
     /// Grey, for all the rest.
@@ -73,7 +73,7 @@ pub enum Look {
     Mean,
 }
 
-impl Look {
+impl Style {
     fn classes(self) -> String {
         match self {
             Self::Series(at) => format!("s{} d{}", at % 8, (at + at / 8) % 4),
@@ -121,13 +121,13 @@ impl Field<'_> {
 
 impl Series {
     pub(super) fn draw(&self, field: &Field<'_>) -> Markup {
-        match &self.marks {
-            Marks::Line(points) => self.line(field, points),
-            Marks::Dotted(points) => html! { (self.line(field, points)) (self.dots(field, points)) },
-            Marks::Area(points) => self.area(field, points),
-            Marks::Points(points) => self.points(field, points),
-            Marks::Bars(bars) => html! { @for bar in bars { (self.bar(field, bar)) } },
-            Marks::Image(png) => html! {
+        match &self.shape {
+            Shape::Line(points) => self.line(field, points),
+            Shape::Dotted(points) => html! { (self.line(field, points)) (self.dots(field, points)) },
+            Shape::Area(points) => self.area(field, points),
+            Shape::Points(points) => self.points(field, points),
+            Shape::Bars(bars) => html! { @for bar in bars { (self.bar(field, bar)) } },
+            Shape::Image(png) => html! {
                 image x=(LEFT) y=(At(field.top)) width=(FIELD_WIDTH) height=(At(field.height)) preserveAspectRatio="none"
                     href=(data_url(png)) {}
             },
@@ -136,12 +136,12 @@ impl Series {
 
     fn line(&self, field: &Field<'_>, points: &[[f64; 2]]) -> Markup {
         let points = field.path(points).join(",");
-        html! { polyline class={ "line " (self.look.classes()) } points=(points) { title { (self.name) } } }
+        html! { polyline class={ "line " (self.style.classes()) } points=(points) { title { (self.name) } } }
     }
 
     fn dots(&self, field: &Field<'_>, points: &[[f64; 2]]) -> Markup {
         html! {
-            g class={ "dots " (self.look.classes()) } {
+            g class={ "dots " (self.style.classes()) } {
                 @for point in points.iter().step_by(points.len().div_ceil(MOST_DOTS).max(1)) {
                     @if let Some((x, y)) = field.place(*point) {
                         circle cx=(x) cy=(y) r="2.5" {
@@ -158,14 +158,14 @@ impl Series {
         html! {
             @if let Some((left, _)) = left {
                 @let (foot, line) = (At(field.foot()), field.path(points).join("L"));
-                path class={ "area " (self.look.classes()) } d=(format!("M{left} {foot}L{line}V{foot}z")) { title { (self.name) } }
+                path class={ "area " (self.style.classes()) } d=(format!("M{left} {foot}L{line}V{foot}z")) { title { (self.name) } }
             }
         }
     }
 
     fn points(&self, field: &Field<'_>, points: &[Point]) -> Markup {
-        let sign = self.look.sign();
-        let classes = format!("sign sign{sign} {}", self.look.classes());
+        let sign = self.style.sign();
+        let classes = format!("sign sign{sign} {}", self.style.classes());
         let placed = points
             .iter()
             .filter_map(|point| Some((field.place(point.at)?, &point.title)));
@@ -185,7 +185,7 @@ impl Series {
         html! {
             @if let (Some(left), Some(right), Some(top)) = (left, right, field.y_of(bar.top)) {
                 @let (right, foot) = (At((right - 0.5).max(left + 1.0)), At(field.foot()));
-                path class={ "bars " (self.look.classes()) } d=(format!("M{} {foot}V{}H{right}V{foot}z", At(left + 0.5), At(top))) {
+                path class={ "bars " (self.style.classes()) } d=(format!("M{} {foot}V{}H{right}V{foot}z", At(left + 0.5), At(top))) {
                     @if !bar.title.is_empty() { title { (bar.title) } }
                 }
             }
@@ -194,9 +194,9 @@ impl Series {
 
     /// A piece of it, for a legend.
     pub(super) fn sample(&self, left: f64, middle: f64) -> Markup {
-        let classes = self.look.classes();
-        if let Marks::Points(_) = self.marks {
-            let sign = self.look.sign();
+        let classes = self.style.classes();
+        if let Shape::Points(_) = self.shape {
+            let sign = self.style.sign();
             html! { path class=(format!("sign sign{sign} {classes}")) d=(sign_at(sign, At(left + 9.0), At(middle))) {} }
         } else {
             html! { path class={ "line " (classes) } d=(format!("M{} {}h18", At(left), At(middle))) {} }
@@ -214,9 +214,9 @@ fn sign_at(sign: usize, x: At, y: At) -> String {
 }
 
 /// A piece of a line, to stand before a name in a table.
-pub fn swatch(look: Look) -> Markup {
+pub fn swatch(style: Style) -> Markup {
     html! {
-        svg.chart.swatch viewBox="0 0 28 8" aria-hidden="true" { path class={ "line " (look.classes()) } d="M1 4h26" {} }
+        svg.chart.swatch viewBox="0 0 28 8" aria-hidden="true" { path class={ "line " (style.classes()) } d="M1 4h26" {} }
     }
 }
 
@@ -231,9 +231,9 @@ mod tests {
 
     #[test]
     fn no_two_series_look_alike() {
-        let lines: BTreeSet<_> = (0..32).map(|at| Look::Series(at).classes()).collect();
-        let colour = |at: usize| Look::Series(at).classes().split(' ').next().map(str::to_owned);
-        let points: BTreeSet<_> = (0..24).map(|at| (colour(at), Look::Series(at).sign())).collect();
+        let lines: BTreeSet<_> = (0..32).map(|at| Style::Series(at).classes()).collect();
+        let colour = |at: usize| Style::Series(at).classes().split(' ').next().map(str::to_owned);
+        let points: BTreeSet<_> = (0..24).map(|at| (colour(at), Style::Series(at).sign())).collect();
         assert_eq!((lines.len(), points.len()), (32, 24));
     }
 }

@@ -1,10 +1,12 @@
-//! `train features`.
+//! `train embed`.
 
 use super::{Outcome, UsageError};
-use crate::cli::FeaturesArgs;
+use crate::cli::EmbedArgs;
 use crate::data::feature_check::check_features;
 use crate::data::run_data::RunData;
-use crate::evaluation::embeddings::{FeatureTable, TopClassifier, TopFigures, classify, extract, to_safetensors};
+use crate::evaluation::embeddings::{
+    ClassifierMetrics, EmbeddingClassifier, EmbeddingTable, classify, extract, to_safetensors,
+};
 use crate::loader::Prefetch;
 use crate::metrics::ClassificationMetrics;
 use crate::models::{Model, import_weights, transfer_weights};
@@ -24,7 +26,7 @@ use shared::runtime::atomic_file;
 use std::path::PathBuf;
 
 /// Writes the penultimate activations of all sets, and tries classifiers on top of them.
-pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
+pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let (mut config, weights) = resolve(&args)?;
     watch.dataset(&config.data);
@@ -49,22 +51,22 @@ pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) ->
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let mut tables = Vec::new();
     for set in Set::ALL {
-        // A set may be empty where only features are wanted.
+        // A set may be empty where only embeddings are wanted.
         let Ok(clips) = data.clips(set) else { continue };
         let table = extract(&model, &data, &clips, config.batch_size, &mut prefetch, &compute)?;
         tables.push((set, table));
     }
-    let bytes = to_safetensors(&data, &tables).context("the features cannot be written as safetensors")?;
+    let bytes = to_safetensors(&data, &tables).context("the embeddings cannot be written as safetensors")?;
     atomic_file::write_bytes(&args.out, &bytes)?;
     let dimension = tables.first().map_or(0, |(_, table)| table.dimension());
     let rows: usize = tables.iter().map(|(_, table)| table.clips.len()).sum();
     console.line(&format!("{} on {device_name}", config.model));
-    let mut text = format!("{rows} rows of {dimension} features: {}", args.out.display());
+    let mut text = format!("{rows} rows of {dimension} embeddings: {}", args.out.display());
     let set = Set::from(args.set);
     let mut on_top = serde_json::Map::new();
     for &classifier in &args.classify {
-        let (name, figures) = classified(classifier, args.neighbours.get(), &data, &tables, set)?;
-        let TopFigures { tracks, clips } = figures;
+        let (name, metrics) = classified(classifier, args.n_neighbors.get(), &data, &tables, set)?;
+        let ClassifierMetrics { tracks, clips } = metrics;
         text += &format!(
             "\n{name} on the {} set: tracks top-1 {:.4}, macro F1 {:.4} of {}; clips top-1 {:.4}, macro F1 {:.4} of {}",
             set.name(),
@@ -78,28 +80,28 @@ pub fn run_features(args: FeaturesArgs, watch: &FaultWatch, console: Console) ->
         let of = |metrics: &ClassificationMetrics| json!({ "top1": metrics.top1, "macro_f1": metrics.macro_f1, "samples": metrics.samples });
         on_top.insert(name.to_owned(), json!({ "tracks": of(&tracks), "clips": of(&clips) }));
     }
-    let json = json!({ "command": "features", "out": args.out.to_string_lossy(), "rows": rows, "dimension": dimension, "set": set.name(),
+    let json = json!({ "command": "embed", "out": args.out.to_string_lossy(), "rows": rows, "dimension": dimension, "set": set.name(),
                        "classifiers": on_top });
     Ok(Outcome { text, json })
 }
 
 /// The classifier's name, and its metrics on a set after it was trained on the training set.
 fn classified(
-    classifier: TopClassifier,
+    classifier: EmbeddingClassifier,
     neighbours: usize,
     data: &RunData,
-    tables: &[(Set, FeatureTable)],
+    tables: &[(Set, EmbeddingTable)],
     set: Set,
-) -> anyhow::Result<(&'static str, TopFigures)> {
+) -> anyhow::Result<(&'static str, ClassifierMetrics)> {
     let (training, evaluated) = (table(tables, Set::Train, data)?, table(tables, set, data)?);
     let name = match classifier {
-        TopClassifier::Knn => "knn",
-        TopClassifier::Svm => "svm",
+        EmbeddingClassifier::Knn => "knn",
+        EmbeddingClassifier::Svm => "svm",
     };
     Ok((name, classify(classifier, neighbours, data, training, evaluated)?))
 }
 
-fn table<'a>(tables: &'a [(Set, FeatureTable)], wanted: Set, data: &RunData) -> anyhow::Result<&'a FeatureTable> {
+fn table<'a>(tables: &'a [(Set, EmbeddingTable)], wanted: Set, data: &RunData) -> anyhow::Result<&'a EmbeddingTable> {
     let found = tables.iter().find(|(set, _)| *set == wanted);
     found.map(|(_, table)| table).with_context(|| {
         format!(
@@ -111,13 +113,13 @@ fn table<'a>(tables: &'a [(Set, FeatureTable)], wanted: Set, data: &RunData) -> 
 }
 
 /// The settings to look at the data with, and where the weights are.
-fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
+fn resolve(args: &EmbedArgs) -> anyhow::Result<(RunConfig, Weights)> {
     let own = Settings {
         data: args.data.clone(),
         model: args.model,
         split: args.split.clone(),
         batch_size: args.batch_size,
-        frame_seconds: args.frame_seconds,
+        excerpt_seconds: args.excerpt_seconds,
         skip_seconds: args.skip_seconds,
         eval_clips: args.eval_clips,
         ignore_features: Some(args.ignore_features),
@@ -149,7 +151,7 @@ fn resolve(args: &FeaturesArgs) -> anyhow::Result<(RunConfig, Weights)> {
                 settings.split = None;
             }
             let mut config = own.or(settings).resolve().map_err(UsageError::Setting)?;
-            if args.frame_seconds.is_none() {
+            if args.excerpt_seconds.is_none() {
                 config.clip_frames = begun.clip_frames;
             }
             config.classes = begun.classes;
@@ -192,9 +194,13 @@ fn load(
         Weights::OfFile(path) => {
             let (model, transfer) = transfer_weights(model, path, true)?;
             let classifier = config.model.description().classifier;
-            if let Some(fresh) = transfer.fresh.iter().find(|name| !name.starts_with(classifier)) {
+            if let Some(fresh) = transfer
+                .newly_initialized
+                .iter()
+                .find(|name| !name.starts_with(classifier))
+            {
                 bail!(
-                    "{} has no `{fresh}`, without which {} has no features; train it first, and give --run",
+                    "{} has no `{fresh}`, without which {} has no embeddings; train it first, and give --run",
                     path.display(),
                     config.model
                 );
