@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Downloads FMA small (7.2 GiB of clips, 342 MiB of metadata), checks and unpacks it: scripts/fetch_fma.sh [DIR]
+# Downloads, checks and unpacks FMA small (7.2 GiB of clips, 342 MiB of metadata): scripts/fetch_fma.sh [DIR]
 #
-# Can be interrupted and run again: downloads go on where they stopped, and what is done is not done again. Needs curl or
-# wget, sha1sum, shasum or openssl, and unzip, bsdtar or python3. FMA_URL may name a mirror.
+# If interrupted, run it again: it continues downloads and skips finished steps. Needs curl or wget; sha1sum, shasum or
+# openssl; and unzip, bsdtar or python3. Set FMA_URL to use a mirror.
 set -euo pipefail
 
 URL=${FMA_URL:-https://os.unil.cloud.switch.ch/fma}
@@ -35,18 +35,18 @@ sha1_of() {
     elif have openssl; then
         openssl dgst -sha1 -r "$1" | cut -d ' ' -f 1
     else
-        fail "none of sha1sum, shasum and openssl is installed; install one of them"
+        fail "none of sha1sum, shasum and openssl is installed; install one"
     fi
 }
 
-# Downloads the rest of $1 to $2.
+# download URL FILE: continues a partial download.
 download() {
     if have curl; then
         curl --fail --location --retry 5 --continue-at - --output "$2" "$1"
     elif have wget; then
         wget --tries 5 --continue --output-document "$2" "$1"
     else
-        fail "neither curl nor wget is installed; install one of them"
+        fail "neither curl nor wget is installed; install one"
     fi
 }
 
@@ -58,50 +58,50 @@ unpack() {
     elif have python3; then
         python3 -m zipfile -e "$1" "$2"
     else
-        fail "none of unzip, bsdtar and python3 is installed; install one of them"
+        fail "none of unzip, bsdtar and python3 is installed; install one"
     fi
 }
 
-# fetch NAME BYTES SHA1: leaves $dir/NAME, unpacked from NAME.zip.
+# fetch NAME BYTES SHA1: downloads NAME.zip and unpacks it to $dir/NAME.
 fetch() {
     local name=$1 bytes=$2 sha1=$3
     local folder=$dir/$name archive=$dir/$name.zip
     local part=$archive.part unpacking=$dir/.$name.unpacking
     if [[ -d $folder ]]; then
-        echo "$folder is there already"
+        echo "$folder exists already"
         return
     fi
     if [[ ! -e $archive ]]; then
         if [[ ! -e $part || $(size_of "$part") -lt $bytes ]]; then
             echo "downloading $URL/$name.zip, $bytes bytes"
             download "$URL/$name.zip" "$part" ||
-                fail "the download of $name.zip broke off; run this again to continue it, or delete $part to begin anew"
+                fail "the download of $name.zip stopped; run this script again to continue, or delete $part to start again"
         fi
         echo "checking $name.zip"
         local found
         found=$(sha1_of "$part")
         if [[ $found != "$sha1" ]]; then
             rm "$part"
-            fail "$name.zip has the SHA-1 sum $found instead of $sha1 and was deleted; run this again"
+            fail "$name.zip had the SHA-1 checksum $found instead of $sha1 and was deleted; run this script again"
         fi
         mv "$part" "$archive"
     fi
     echo "unpacking $name.zip"
     rm -rf "$unpacking"
     mkdir "$unpacking"
-    unpack "$archive" "$unpacking" || fail "$archive could not be unpacked; is the disk full?"
-    [[ -d $unpacking/$name ]] || fail "$archive holds no directory $name"
+    unpack "$archive" "$unpacking" || fail "could not unpack $archive; check the free disk space"
+    [[ -d $unpacking/$name ]] || fail "$archive does not contain the directory $name"
     mv "$unpacking/$name" "$folder"
     rmdir "$unpacking" 2> /dev/null || rm -rf "$unpacking"
 }
 
-# Sizes and sums as in data-manifests/fma_small.toml.
+# Sizes and checksums from data-manifests/fma_small.toml.
 fetch fma_metadata 358412441 f0df49ffe5f2a6008d7dc83c6915b31835dfe733
 fetch fma_small 7679594875 ade154f733639d52e35e32f5593efe5be76c6d70
 
 cat << END
 
-FMA small is in $dir; its archives, $dir/*.zip, can be deleted. Next:
+FMA small is in $dir. The archives $dir/*.zip can be deleted. Next steps:
 
   cargo build --release
   target/release/preprocess build --source fma --preset fma_small \\

@@ -1,5 +1,5 @@
-//! Any bytes as weights to begin with, and as the checkpoint of a run. The first byte says which: `s` for safetensors, `p`
-//! for PyTorch's files, anything else for a checkpoint.
+//! Reads arbitrary bytes as initial weights or as the checkpoint of a run. The first byte selects the format: `s` for
+//! safetensors, `p` for a PyTorch file, any other byte for a checkpoint.
 
 #![no_main]
 
@@ -43,7 +43,7 @@ fuzz_target!(|input: &[u8]| {
             }
         };
         let path = directory.path().join("weights").with_extension(extension);
-        fs::write(&path, bytes).expect("memory has room");
+        fs::write(&path, bytes).expect("the temporary directory has space");
         for replace_classifier in [false, true] {
             let _ = transfer_weights(model.clone(), &path, replace_classifier);
         }

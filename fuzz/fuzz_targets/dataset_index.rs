@@ -1,5 +1,5 @@
-//! A data set of any six files: `dataset.json`, `tracks.csv`, `rejected.csv`, the summary and a pair of shards. The index
-//! is read as it stands, and again with its checksums made right, or nothing would get past them.
+//! Opens a data set of six arbitrary files: `dataset.json`, `tracks.csv`, `rejected.csv`, the summary and a pair of
+//! shards. The index is read unchanged, and again with corrected checksums, because only then are the files parsed.
 
 #![no_main]
 
@@ -24,8 +24,10 @@ fuzz_target!(|bytes: &[u8]| {
     };
     DIRECTORY.with_borrow(|directory| {
         let root = directory.path();
-        fs::create_dir_all(root.join("shards")).expect("memory has room");
-        let write = |name: &str, content: &[u8]| fs::write(root.join(name), content).expect("memory has room");
+        fs::create_dir_all(root.join("shards")).expect("the temporary directory has space");
+        let write = |name: &str, content: &[u8]| {
+            fs::write(root.join(name), content).expect("the temporary directory has space");
+        };
         for (name, content) in [
             (dataset::TRACKS_FILE, tracks),
             (dataset::REJECTED_FILE, rejected),
@@ -34,7 +36,7 @@ fuzz_target!(|bytes: &[u8]| {
             write(name, content);
             index.files.insert(name.into(), FileRecord::from_content(content));
         }
-        // More than one shard would only repeat what one does.
+        // One shard is enough: all are read in the same way.
         index.shards.truncate(1);
         if let Some(shard) = index.shards.first_mut() {
             write(&ShardKind::Waveform.path(0).to_string_lossy(), waveform);

@@ -1,5 +1,5 @@
-//! Any bytes as an audio file, through decoding and validation as a build does it, but for the watchdog: what comes to no
-//! end is the fuzzer's to find. Panics of decoders are caught, as in a build; `REPORT_PANICS=1` prints them.
+//! Decodes and validates arbitrary bytes as an audio file, as a build does. The watchdog is off, because the fuzzer
+//! finds endless loops itself. Panics of decoders are caught, as in a build; `REPORT_PANICS=1` prints them.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::io::Cursor;
 use std::sync::Arc;
 
-/// 2 MB: an input that unpacks to hours must not take the fuzzer's time.
+/// 2 MB. A small input that decodes to hours of audio must not slow the fuzzer down.
 const MAX_SAMPLES: u64 = 1 << 20;
 
 thread_local! {

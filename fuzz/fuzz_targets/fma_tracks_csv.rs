@@ -1,4 +1,4 @@
-//! Any bytes as FMA's `tracks.csv`.
+//! Reads arbitrary bytes as FMA's `tracks.csv`.
 
 #![no_main]
 

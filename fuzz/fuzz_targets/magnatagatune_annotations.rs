@@ -1,4 +1,4 @@
-//! Any bytes as MagnaTagATune's `annotations_final.csv`.
+//! Reads arbitrary bytes as MagnaTagATune's `annotations_final.csv`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any text as the settings of `train fit --config`, and as the `config.toml` of a run.
+//! Reads arbitrary text as the settings file of `train fit --config` and as the `config.toml` of a run.
 
 #![no_main]
 
@@ -10,8 +10,8 @@ fuzz_target!(|text: &str| {
         && let Ok(config) = config
     {
         let saved = toml::to_string(&config).expect("plain settings always serialize");
-        let read: RunConfig = toml::from_str(&saved).expect("what is saved can be read");
-        // NaN is not itself.
+        let read: RunConfig = toml::from_str(&saved).expect("a saved config can be read");
+        // A config with NaN does not equal itself.
         if config == config.clone() {
             assert_eq!(read, config);
         }

@@ -1,4 +1,4 @@
-//! Any bytes as a shard of either kind.
+//! Opens arbitrary bytes as a shard of either kind.
 
 #![no_main]
 
@@ -15,9 +15,9 @@ thread_local! {
 fuzz_target!(|bytes: &[u8]| {
     DIRECTORY.with_borrow(|directory| {
         let path = directory.path().join("shard.safetensors");
-        // A new file each time: a mapped one must never be written to.
+        // A new file each time, because a mapped file must not be modified.
         let _ = fs::remove_file(&path);
-        fs::write(&path, bytes).expect("memory has room");
+        fs::write(&path, bytes).expect("the temporary directory has space");
         for kind in ShardKind::ALL {
             let Ok(mut shard) = MappedShard::open(&path, kind, bytes.len() as u64) else {
                 continue;

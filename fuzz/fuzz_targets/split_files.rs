@@ -1,5 +1,5 @@
-//! A split of any five files and any `splits/current`. `split.json` is read as it stands, and again with its checksums
-//! made right.
+//! Reads a split of five arbitrary files and an arbitrary `splits/current`. `split.json` is read unchanged, and again
+//! with corrected checksums.
 
 #![no_main]
 
@@ -52,10 +52,11 @@ fuzz_target!(|bytes: &[u8]| {
     DIRECTORY.with_borrow(|directory| {
         let root = directory.path();
         let splits = root.join("splits");
-        fs::create_dir_all(splits.join("s")).expect("memory has room");
-        fs::write(splits.join("current"), current).expect("memory has room");
-        let write =
-            |name: &str, content: &[u8]| fs::write(splits.join("s").join(name), content).expect("memory has room");
+        fs::create_dir_all(splits.join("s")).expect("the temporary directory has space");
+        fs::write(splits.join("current"), current).expect("the temporary directory has space");
+        let write = |name: &str, content: &[u8]| {
+            fs::write(splits.join("s").join(name), content).expect("the temporary directory has space");
+        };
         write(SPLIT_FILE, json);
         let index = index();
         for name in [None, Some("s")] {

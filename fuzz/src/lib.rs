@@ -1,25 +1,25 @@
-//! What the targets have in common: a directory in memory, and inputs of several files.
+//! Shared by the targets: a temporary directory in memory, and inputs that consist of several files.
 
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A directory that costs no disk access where the system has one.
+/// A temporary directory, in memory if the system has `/dev/shm`.
 pub fn directory() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() {
+    let directory = if memory.is_dir() {
         tempfile::tempdir_in(memory)
     } else {
         tempfile::tempdir()
     };
-    made.expect("a temporary directory can be made")
+    directory.expect("a temporary directory can be created")
 }
 
-/// What separates the files of an input.
+/// Separator between the files of an input.
 pub const SEPARATOR: &[u8] = b"\n====\n";
 
-/// The files of an input; those that are not there are empty.
+/// Splits an input into its files. Missing files are empty.
 pub fn sections<const N: usize>(input: &[u8]) -> [&[u8]; N] {
     let mut rest = input;
     std::array::from_fn(|at| {

@@ -1,26 +1,27 @@
-//! From a collection of audio files to a data set, as `shared` defines it. Nothing here knows of neural networks.
+//! Builds a data set, in the format that `shared` defines, from a collection of audio files. It contains no neural
+//! networks.
 //!
-//! The rooms, each of which imports only from those before it.
+//! Each module imports only from those before it.
 
 #![forbid(unsafe_code)]
 
-// Where tracks come from: FMA, GTZAN, MagnaTagATune, folders.
+// Sources of tracks: FMA, GTZAN, MagnaTagATune, folders.
 pub mod source;
-// From tracks to shards, tables and the index.
+// Builds shards, tables and the index from tracks.
 pub mod build;
-// Which tracks are trained on, and which are validated and tested on.
+// Divides tracks into train, val and test.
 mod split;
-// Parts of a build become one data set.
+// Merges the parts of a build.
 mod merge;
-// A data set gets tracks or features.
+// Adds feature sets to a data set.
 mod extend;
-// Whether a data set is what its index says, and what can be mended.
+// Checks and repairs a data set.
 mod verify;
-// What a data set holds, for people.
+// Describes a data set as text, pictures and pages.
 mod inspect;
-// The command line: what was typed, and progress.
+// Arguments of the command line, and progress bars.
 pub mod cli;
-// What each command does and shows.
+// Runs the commands and shows their results.
 pub mod commands;
 
 #[cfg(test)]

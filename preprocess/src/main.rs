@@ -1,4 +1,5 @@
-//! The program `preprocess`: runs one command. The result is on standard output, progress and warnings on standard error.
+//! The program `preprocess`: runs one command. The result goes to standard output, progress and warnings to standard
+//! error.
 
 #![forbid(unsafe_code)]
 

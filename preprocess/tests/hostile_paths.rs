@@ -174,7 +174,7 @@ fn a_pipe_under_an_audio_files_name_is_not_waited_for() {
     let (tracks, rejected) = collection.build(Source::Folder, &collection.audio());
     assert_eq!(tracks, ["Jazz/1.wav"]);
     assert_eq!(codes(&rejected), [("Jazz/pipe.wav", "io_error")]);
-    assert!(rejected["Jazz/pipe.wav"].detail.contains("no regular file"));
+    assert!(rejected["Jazz/pipe.wav"].detail.contains("not a regular file"));
 }
 
 #[test]

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# How fast is `preprocess build`? Beside librosa on the same files, and as a share of what Symphonia's decoder alone does:
+# Measures the speed of `preprocess build`, of librosa on the same files, and of Symphonia's decoder alone:
 #
 #   scripts/bench/build.sh CORPUS [--out DIR] [--repeats N] [--jobs N] [--python PYTHON]
 #
-# CORPUS has audio/ and metadata/tracks.csv. The three alternate, so that a machine that slows down slows all of them.
-# DIR gets raw.csv, a row per run, and summary.txt, their medians (default: target/bench/build). PYTHON has librosa
-# (default: $PYTHON, else python3). Seconds are wall clock, librosa's without its imports; CPU seconds are all of a
-# process's, and are what to look at on a machine that is busy with something else.
+# CORPUS contains audio/ and metadata/tracks.csv. The three alternate, so a slowdown of the machine affects all of them.
+# Writes raw.csv, one row per run, and summary.txt, the medians, to DIR (default: target/bench/build). PYTHON must have
+# librosa (default: $PYTHON, else python3). Seconds are wall-clock time, for librosa without imports. CPU seconds are
+# the CPU time of the whole process; use them if the machine is busy.
 set -euo pipefail
 
 usage() {
-    sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
@@ -33,18 +33,18 @@ while [[ $# -gt 0 ]]; do
 done
 [[ -n $corpus ]] || usage
 if [[ ! -d $corpus/audio || ! -f $corpus/metadata/tracks.csv ]]; then
-    echo "error: $corpus has no audio/ or no metadata/tracks.csv" >&2
+    echo "error: $corpus must contain audio/ and metadata/tracks.csv" >&2
     exit 1
 fi
 if ! "$python" -c 'import librosa' 2> /dev/null; then
-    echo "error: $python has no librosa; name another with --python" >&2
+    echo "error: $python does not have librosa; set --python to one that has" >&2
     exit 1
 fi
 corpus=$(cd "$corpus" && pwd)
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 if [[ $python == */* ]]; then
-    # Not resolved further: a virtual environment's python is a link that must be called by its own name.
+    # The link itself is not resolved: the python of a virtual environment must be called by its own name.
     python=$(cd "$(dirname "$python")" && pwd)/${python##*/}
 fi
 cd "$root"
@@ -59,7 +59,7 @@ now() {
     date +%s.%N
 }
 
-# The whole program is timed, its start included.
+# Prints the seconds of the whole program, including its start.
 run_preprocess() {
     local begin
     begin=$(now)
@@ -68,7 +68,7 @@ run_preprocess() {
     awk -v begin="$begin" -v end="$(now)" 'BEGIN { print end - begin }'
 }
 
-# Its own clock, which leaves imports out.
+# Prints the seconds that the script itself measures, which exclude imports.
 run_librosa() {
     "$python" scripts/bench/librosa_build.py "$corpus/audio" "$scratch/librosa" --jobs "$jobs" 2> /dev/null |
         sed -n 's/.*"seconds": \([0-9.e-]*\).*/\1/p'
@@ -78,7 +78,7 @@ run_decode_only() {
     "$bin/examples/decode_only" "$corpus/audio" "$jobs" | sed -n 's/.*, \([0-9.]*\) s, .*/\1/p'
 }
 
-# median WHAT COLUMN
+# median WHAT COLUMN: prints the median over the repeats.
 median() {
     awk -F , -v what="$1" -v column="$2" '$2 == what { print $column }' "$raw" | sort -g |
         awk '{ value[NR] = $1 } END { print NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2 }'
@@ -86,7 +86,7 @@ median() {
 
 echo "repeat,what,files,jobs,seconds,cpu_seconds" > "$raw"
 TIMEFORMAT='%U %S'
-# Every file into the page cache, for all three alike.
+# Reads every file into the page cache, so that none of the three reads from disk.
 find "$corpus/audio" -name '*.mp3' -exec cat {} + > /dev/null
 for ((repeat = 1; repeat <= repeats; repeat++)); do
     for what in preprocess librosa decode_only; do
@@ -102,7 +102,7 @@ done
 rm -rf "$scratch" "$out/cpu"
 
 {
-    echo "command   scripts/bench/build.sh, $repeats repeats, $jobs jobs, medians"
+    echo "command   scripts/bench/build.sh, median of $repeats repeats, $jobs jobs"
     echo "machine   $(uname -sm), $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2> /dev/null | head -n 1)"
     echo "librosa   $("$python" -c 'import librosa; print(librosa.__version__)')"
     echo "files     $files"
@@ -111,14 +111,14 @@ rm -rf "$scratch" "$out/cpu"
     for what in preprocess librosa decode_only; do
         awk -v what="$what" -v files="$files" -v seconds="$(median "$what" 5)" -v cpu="$(median "$what" 6)" 'BEGIN {
             name["preprocess"] = "preprocess build"
-            name["librosa"] = "librosa, decode and mel"
-            name["decode_only"] = "Symphonia, decode only, nothing written"
+            name["librosa"] = "librosa (decoding and mel spectrogram)"
+            name["decode_only"] = "Symphonia (decoding only)"
             printf "%-40s %10.2f %10.2f %12.2f\n", name[what], seconds, cpu, files / seconds
         }'
     done
     echo
     awk -v preprocess="$(median preprocess 5)" -v librosa="$(median librosa 5)" -v decode="$(median decode_only 5)" 'BEGIN {
-        printf "preprocess build is %.2f times as fast as librosa,\n", librosa / preprocess
-        printf "and %.2f times as fast as decoding alone\n", decode / preprocess
+        printf "preprocess build / librosa: %.2fx the speed\n", librosa / preprocess
+        printf "preprocess build / decoding only: %.2fx the speed\n", decode / preprocess
     }'
 } | tee "$out/summary.txt"

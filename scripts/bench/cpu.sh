@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# How fast is `train` on a CPU? Beside PyTorch's training step and librosa's data path, on the same machine and threads:
+# Measures the speed of `train`, of PyTorch's training step and of a librosa data path on a CPU:
 #
 #   scripts/bench/cpu.sh DATASET CORPUS [--python PYTHON] [--out DIR] [--repeats N] [--threads N] [--steps N]
 #                        [--seconds N] [--models M,..] [--batch-sizes N,..] [--compile] [--train BINARY]
 #
-# DATASET was made by `preprocess build` and has a split; CORPUS has audio/ with the MP3 files. PYTHON has torch,
-# librosa and audiomentations (default: $PYTHON, else python3). First PyTorch twins of the models have to give the same
-# logits. Then ours and the peers alternate, so that a machine that slows down slows all of them: N repeats (default 3)
-# of N steps (5) and N seconds of librosa (30), with N threads each (2). PyTorch is measured in both memory layouts,
-# each as installed and with an allocator that keeps freed memory ("-kept"); --compile adds torch.compile, which is slow
-# to start. DIR gets train.csv, torch.csv and librosa.csv, a row per measurement, load.csv, the machine's load before
-# each, and summary.md (default: target/bench/cpu). BINARY is measured in place of one that is built here. Exit code 1:
-# some part failed; the others have been measured.
+# DATASET is a data set with a split; CORPUS contains audio/ with MP3 files. PYTHON must have torch, librosa and
+# audiomentations (default: $PYTHON, else python3). First checks that the PyTorch twins, the same models in PyTorch,
+# give the same logits. Then the three alternate, so a slowdown of the machine affects all of them: --repeats (default:
+# 3) of --steps training steps (5) and --seconds of librosa (30), with --threads threads each (2). PyTorch is measured
+# in both memory layouts, with its default allocator and with one that keeps freed memory ("-kept"); --compile adds
+# torch.compile, which is slow to start. Writes train.csv, torch.csv and librosa.csv, one row per measurement, load.csv,
+# the load of the machine before each measurement, and summary.md to DIR (default: target/bench/cpu). --train measures
+# BINARY instead of building one. Exits with status 1 if a measurement failed; the others are still made.
 set -euo pipefail
 
 usage() {
@@ -50,19 +50,19 @@ while [[ $# -gt 0 ]]; do
 done
 [[ -n $corpus ]] || usage
 if [[ ! -f $dataset/dataset.json || ! -e $dataset/splits/current ]]; then
-    echo "error: $dataset is no data set with a split; make one with preprocess build and preprocess split" >&2
+    echo "error: $dataset is not a data set with a split; run preprocess build and preprocess split" >&2
     exit 1
 fi
 if [[ ! -d $corpus/audio ]]; then
-    echo "error: $corpus has no audio/" >&2
+    echo "error: $corpus does not contain audio/" >&2
     exit 1
 fi
 if ! "$python" -c 'import torch, librosa, audiomentations' 2> /dev/null; then
-    echo "error: $python lacks torch, librosa or audiomentations; name another with --python" >&2
+    echo "error: $python does not have torch, librosa and audiomentations; set --python to one that has" >&2
     exit 1
 fi
-# Absolute, for the working directory changes; not resolved further, for a virtual environment's python is a link that
-# must be called by its own name.
+# An absolute path, because the working directory changes. The link itself is not resolved: the python of a virtual
+# environment must be called by its own name.
 absolute() {
     echo "$(cd "$(dirname "$1")" && pwd)/${1##*/}"
 }
@@ -82,9 +82,9 @@ if [[ -z $train ]]; then
     train=${CARGO_TARGET_DIR:-target}/release/train
 fi
 
-# Both sides ask how many cores they may run on, so this process and its children may run on that many only.
+# Both sides use as many threads as they have cores, so this process and its children are limited to that many cores.
 if [[ $(nproc) -gt $threads ]] && ! taskset -pc "0-$((threads - 1))" $$ > /dev/null; then
-    echo "error: the runs could not be held to $threads cores; is taskset there? Or give --threads $(nproc)" >&2
+    echo "error: could not limit the runs to $threads cores with taskset; install it, or use --threads $(nproc)" >&2
     exit 1
 fi
 IFS=, read -ra model_list <<< "$models"
@@ -94,7 +94,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 failed=()
 
-# attempt WHAT COMMAND...: a part that fails is remembered, and the others go on.
+# attempt WHAT COMMAND...: runs a measurement. A failure is recorded and the next measurements still run.
 attempt() {
     local what=$1
     shift
@@ -113,7 +113,7 @@ torch_step() {
 
 librosa_frontend() {
     local line
-    # Its decoder complains of damaged files.
+    # The log has librosa's warnings about damaged files.
     line=$("$python" scripts/bench/librosa_frontend.py --corpus "$corpus" --seconds "$seconds" \
         --processes "$threads" 2> "$scratch/librosa.log") || {
         tail -n 5 "$scratch/librosa.log" >&2
@@ -125,18 +125,18 @@ librosa_frontend() {
     done | paste -sd , >> "$out/librosa.csv"
 }
 
-# Of the numbers on standard input; nothing when there are none.
+# Prints the median of the numbers on standard input, or nothing if there are none.
 median() {
     sort -g | awk '{ value[NR] = $1 }
         END { if (NR) print NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2 }'
 }
 
-# column FILE NUMBER
+# column FILE NUMBER: prints a column without its header.
 column() {
     awk -F , -v column="$2" 'NR > 1 { print $column }' "$1"
 }
 
-# All of the data side, for the models that take mel spectrograms alone: what librosa's path makes.
+# Clips per second of our loader for the models that take only mel spectrograms, as the librosa path makes them.
 our_data_path() {
     if [[ -f $out/train.csv ]]; then
         awk -F , '$8 == "loader" && ($1 == "crnn" || $1 == "cnn2d") { print $10 }' "$out/train.csv"
@@ -156,7 +156,7 @@ done
 twins='no outputs to check'
 if [[ ${#outputs[@]} -gt 0 ]]; then
     twins=$(cd "$scratch" && "$python" "$root/scripts/bench/torch_check.py" "${outputs[@]}") ||
-        failed+=("twins give the same logits")
+        failed+=("logits of the PyTorch twins")
     rm -f "$scratch"/*.safetensors
 fi
 echo "$twins"
@@ -176,21 +176,21 @@ for ((repeat = 1; repeat <= repeats; repeat++)); do
 done
 
 {
-    echo "scripts/bench/cpu.sh, $repeats repeats of $steps steps, $threads threads, medians."
+    echo "scripts/bench/cpu.sh, median of $repeats repeats of $steps steps, $threads threads."
     echo "$(uname -sm), $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2> /dev/null | head -n 1);" \
-        "load before the runs $(column "$out/load.csv" 2 | median) in the median."
+        "median load before the runs: $(column "$out/load.csv" 2 | median)."
     "$python" -c 'import librosa, torch; print(f"torch {torch.__version__}, librosa {librosa.__version__}.")'
-    printf '\n## The same logits\n\n'
+    printf '\n## Logits of the PyTorch twins\n\n'
     while IFS= read -r line; do echo "    $line"; done <<< "$twins"
     printf '\n## Training steps\n\n'
     "$python" scripts/bench/step_table.py "$out/train.csv" "$out/torch.csv" --variants --stages
-    printf '\n## Data path\n\n%s threads or processes, noise and stretch in half of all clips each:\n\n' "$threads"
-    awk -v ours="$(our_data_path | median)" -v whole="$(column "$out/librosa.csv" 1 | median)" \
+    printf '\n## Data path\n\n%s threads or processes; noise and time stretching each in half of the clips:\n\n' "$threads"
+    awk -v ours="$(our_data_path | median)" -v all="$(column "$out/librosa.csv" 1 | median)" \
         -v without="$(column "$out/librosa.csv" 2 | median)" 'BEGIN {
-        print "| data path | clips/s | ours is this many times as fast |\n|---|---:|---:|"
+        print "| data path | clips/s | speedup of ours |\n|---|---:|---:|"
         printf "| ours: shards, noise, stretch, mel | %s | |\n", ours == "" ? "–" : sprintf("%.1f", ours)
-        name[1] = "librosa: MP3, noise, stretch, mel"; rate[1] = whole
-        name[2] = "librosa, its time to load MP3 taken off"; rate[2] = without
+        name[1] = "librosa: MP3, noise, stretch, mel"; rate[1] = all
+        name[2] = "librosa without the time to load MP3"; rate[2] = without
         for (at = 1; at <= 2; at++)
             printf "| %s | %s | %s |\n", name[at], rate[at] == "" ? "–" : sprintf("%.1f", rate[at]),
                 ours == "" || rate[at] == "" ? "–" : sprintf("%.2f", ours / rate[at])

@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# How fast is `train` on a GPU? Beside PyTorch on the same device, in one go and a given time:
+# Measures the speed of `train` and of PyTorch on a GPU within a time limit:
 #
 #   scripts/bench/gpu.sh DATASET [--train BINARY] [--python PYTHON] [--out DIR] [--minutes N] [--parts P,..]
 #                        [--models M,..] [--batch-sizes N,..] [--precisions P,..] [--steps N] [--device DEVICE]
 #
-# DATASET was made by `preprocess build` and has a split. BINARY was built with --features cuda (default: $BINARY, else
-# the one in the target directory); nothing is built here. PYTHON has torch and numpy (default: $PYTHON, else python3).
+# DATASET is a data set with a split. BINARY must be built with --features cuda (default: $BINARY, else the one in the
+# target directory); this script builds nothing. PYTHON must have torch and numpy (default: $PYTHON, else python3).
 # The parts, in this order, all of them by default:
-#   front-end  the device's mel path against the host's
-#   twins      PyTorch twins of the models have to give the logits that ours give on the device
+#   front-end  compares the mel spectrograms of the device with those of the host
+#   twins      checks that the PyTorch twins, the same models in PyTorch, give the same logits as ours on the device
 #   train      train bench: each model, batch size and precision, front end on the device
-#   torch      PyTorch's step, eager and as one CUDA graph, data in the device's memory
-#   compile    the same through torch.compile
-# Each has its share of N minutes (default: 8.5), and what one leaves over goes to the next; within a part, what matters
-# most comes first. DIR gets train.csv and torch.csv, a row per measurement, written as they come; log.txt, all output;
-# and summary.md (default: target/bench/gpu). DIR's files of parts that are not run again are kept and shown; rows of
-# compile are added to those of torch.
-# --device cpu tries the script itself where there is no GPU. Exit code 1: some part failed; the others have been run.
+#   torch      PyTorch's training step, eager and as one CUDA graph, with data in device memory
+#   compile    the same with torch.compile
+# Each part gets a fraction of --minutes (default: 8.5); unused time goes to the next part. Within a part the most
+# important measurements come first. Writes train.csv and torch.csv, one row per measurement; log.txt, all output; and
+# summary.md to DIR (default: target/bench/gpu). Files of parts that are not run again are kept and shown; compile adds
+# its rows to those of torch.
+# Use --device cpu to test this script without a GPU. Exits with status 1 if a part failed; the others are still run.
 set -euo pipefail
 
 usage() {
@@ -46,20 +46,20 @@ while [[ $# -gt 0 ]]; do
 done
 [[ -n $dataset ]] || usage
 if [[ ! -f $dataset/dataset.json || ! -e $dataset/splits/current ]]; then
-    echo "error: $dataset is no data set with a split; make one with preprocess build and preprocess split" >&2
+    echo "error: $dataset is not a data set with a split; run preprocess build and preprocess split" >&2
     exit 1
 fi
 if [[ ! -x $train ]]; then
-    echo "error: there is no program at $train; name it with --train" >&2
+    echo "error: $train does not exist or is not executable; set --train" >&2
     exit 1
 fi
 if ! "$python" -c 'import torch, numpy' 2> /dev/null; then
-    echo "error: $python lacks torch or numpy; name another with --python" >&2
+    echo "error: $python does not have torch and numpy; set --python to one that has" >&2
     exit 1
 fi
 if [[ $python == */* ]]; then
-    # It is called from another directory. Not resolved further: a virtual environment's python is a link that must be
-    # called by its own name.
+    # An absolute path, because it is called from another directory. The link itself is not resolved: the python of a
+    # virtual environment must be called by its own name.
     python=$(cd "$(dirname "$python")" && pwd)/${python##*/}
 fi
 mkdir -p "$out"
@@ -77,17 +77,17 @@ IFS=, read -ra precision_list <<< "$precisions"
 shares=0
 for part in "${part_list[@]}"; do
     if [[ -z ${share[$part]:-} ]]; then
-        echo "error: there is no part $part" >&2
+        echo "error: unknown part $part; choose from front-end, twins, train, torch, compile" >&2
         exit 2
     fi
     shares=$((shares + share[$part]))
 done
 total=$(awk -v minutes="$minutes" 'BEGIN { print int(60 * minutes) }')
 failed=() notes=()
-# When the part in hand has to be over, in seconds since the start.
+# Seconds since the start at which the current part must end.
 deadline=0
 
-# attempt WHAT SECONDS COMMAND...: runs COMMAND for SECONDS at most; what fails is remembered, and the others go on.
+# attempt WHAT SECONDS COMMAND...: runs COMMAND for at most SECONDS. A failure is recorded and the next ones still run.
 attempt() {
     local what=$1 limit=$2 begin=$SECONDS rc=0
     shift 2
@@ -95,23 +95,23 @@ attempt() {
     timeout --kill-after=5 "$limit" "$@" >> "$log" 2>&1 || rc=$?
     printf '%4d s  %-36s %4d s\n' "$SECONDS" "$what" "$((SECONDS - begin))"
     [[ $rc -ne 0 ]] || return 0
-    echo "FAILED, exit code $rc:" >&2
+    echo "FAILED, exit status $rc:" >&2
     tail -n 5 "$log" | cut -c 1-300 >&2
     if [[ ($rc -eq 124 || $rc -eq 137) && $what == PyTorch* ]]; then
-        # What it had measured by then is in its file.
-        notes+=("$what: stopped after $limit s, in the middle of a variant")
+        # Earlier measurements are already in its file.
+        notes+=("$what: stopped after $limit s during a variant")
     elif [[ $rc -eq 124 || $rc -eq 137 ]]; then
         failed+=("$what: stopped after $limit s")
     else
-        failed+=("$what: exit code $rc")
+        failed+=("$what: exit status $rc")
     fi
     return 1
 }
 
-# Seconds left of the part in hand, or LEAST.
-left() {
-    local rest=$((deadline - SECONDS))
-    echo $((rest > $1 ? rest : $1))
+# seconds_left MIN: prints the seconds left for the current part, at least MIN.
+seconds_left() {
+    local remaining=$((deadline - SECONDS))
+    echo $((remaining > $1 ? remaining : $1))
 }
 
 bench() {
@@ -121,8 +121,8 @@ bench() {
 }
 
 run_front-end() {
-    # The model that takes both inputs.
-    bench "front end, device against host" "$(left 20)" --model mm-crnn --check-front-end || true
+    # mm-crnn takes both inputs.
+    bench "front end, device and host" "$(seconds_left 20)" --model mm-crnn --check-front-end || true
     sed -n '/^== front end, /,$p' "$log" | tail -n +2 > "$out/front-end.txt"
 }
 
@@ -131,47 +131,47 @@ run_twins() {
     rm -f "$out/twins.txt"
     for model in "${model_list[@]}"; do
         file=$model.safetensors
-        if bench "outputs of $model" "$(left 20)" --model "$model" --batch-size 4 --outputs "$scratch/$file"; then
+        if bench "outputs of $model" "$(seconds_left 20)" --model "$model" --batch-size 4 --outputs "$scratch/$file"; then
             files+=("$file")
         fi
     done
     [[ ${#files[@]} -gt 0 ]] || return 0
-    (cd "$scratch" && timeout "$(left 20)" "$python" "$scripts/torch_check.py" "${files[@]}") \
-        > "$out/twins.txt" 2>> "$log" || failed+=("the twins do not give the same logits, or could not be checked")
+    (cd "$scratch" && timeout "$(seconds_left 20)" "$python" "$scripts/torch_check.py" "${files[@]}") \
+        > "$out/twins.txt" 2>> "$log" || failed+=("the PyTorch twins give other logits, or could not be checked")
     cat "$out/twins.txt"
     rm -f "$scratch"/*.safetensors
 }
 
 run_train() {
-    local batch precision model rest skipped=0
+    local batch precision model remaining skipped=0
     rm -f "$out/train.csv"
     for batch in "${batch_list[@]}"; do
         for precision in "${precision_list[@]}"; do
             for model in "${model_list[@]}"; do
-                rest=$((deadline - SECONDS))
-                if [[ $rest -lt 5 ]]; then
+                remaining=$((deadline - SECONDS))
+                if [[ $remaining -lt 5 ]]; then
                     skipped=$((skipped + 1))
                     continue
                 fi
-                bench "train bench $model $batch $precision" $((rest < 90 ? rest : 90)) --model "$model" \
+                bench "train bench $model $batch $precision" $((remaining < 90 ? remaining : 90)) --model "$model" \
                     --batch-size "$batch" --precision "$precision" --front-end device --augment paper \
                     --steps "$steps" --csv "$out/train.csv" || true
             done
         done
     done
     if [[ $skipped -gt 0 ]]; then
-        notes+=("train bench ran out of time: $skipped combinations were not measured")
+        notes+=("train bench ran out of time: $skipped combinations not measured")
     fi
 }
 
 torch_step() {
-    local what=$1 rest
+    local what=$1 remaining
     shift
-    rest=$(left 20)
-    # A variant that has begun is let finish; the limit is for one that never would.
-    attempt "$what" $((rest + 15)) "$python" "$scripts/torch_step.py" --device "$device" --model "$models" \
+    remaining=$(seconds_left 20)
+    # A running variant may finish; the limit stops one that hangs.
+    attempt "$what" $((remaining + 15)) "$python" "$scripts/torch_step.py" --device "$device" --model "$models" \
         --batch-size "$batch_sizes" --precision "$precisions" --steps "$steps" --channels-last --graphs \
-        --budget-s $((rest - 10)) --csv "$out/torch.csv" "$@" || true
+        --budget-s $((remaining - 10)) --csv "$out/torch.csv" "$@" || true
     local line
     while IFS= read -r line; do
         notes+=("$what: $line")
@@ -187,15 +187,15 @@ run_compile() {
     torch_step "PyTorch, compiled" --engines compile --compile --autotune
 }
 
-until_now=0
+used_shares=0
 for part in "${part_list[@]}"; do
-    until_now=$((until_now + share[$part]))
-    deadline=$((total * until_now / shares))
+    used_shares=$((used_shares + share[$part]))
+    deadline=$((total * used_shares / shares))
     "run_$part"
 done
 
 {
-    printf '\nscripts/bench/gpu.sh, %s steps, %s s in all.\n' "$steps" "$SECONDS"
+    printf '\nscripts/bench/gpu.sh, %s steps, %s s in total.\n' "$steps" "$SECONDS"
     nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2> /dev/null ||
         echo "no NVIDIA GPU, device $device"
     "$python" -c 'import torch; print(f"torch {torch.__version__}, CUDA {torch.version.cuda}")'

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes a collection in FMA's shape of audio files that are there, as many as wanted, without copying any:
+# Makes a collection of any size in the layout of FMA from existing audio files, without copying them:
 #
 #   scripts/bench/link_corpus.sh OUT < LIST
 #
-# Each line of LIST is a track's id, a tab, and an MP3 file; a file may stand there under any number of ids. OUT gets
-# audio/NNN/NNNNNN.mp3, hard links, so it has to be on the file system of the files, and metadata/tracks.csv: eight
-# genres of as many tracks each, an artist of ten tracks, and FMA's 80:10:10 split.
+# Each line of LIST is a track id, a tab, and the path of an MP3 file, which may have any number of ids. Writes hard
+# links OUT/audio/NNN/NNNNNN.mp3, so OUT must be on the file system of the files, and OUT/metadata/tracks.csv with eight
+# balanced genres, ten tracks per artist and FMA's 80:10:10 split.
 set -euo pipefail
 
 if [[ $# -ne 1 || $1 == -* ]]; then
@@ -14,7 +14,7 @@ if [[ $# -ne 1 || $1 == -* ]]; then
 fi
 out=$1
 if [[ -e $out ]]; then
-    echo "error: $out is there already; delete it, or name another directory" >&2
+    echo "error: $out exists already; delete it, or choose another directory" >&2
     exit 1
 fi
 mkdir -p "$out/audio" "$out/metadata"
@@ -37,7 +37,7 @@ tracks=0
     echo "track_id,,,,,,"
     while IFS=$'\t' read -r id file; do
         link "$id" "$file"
-        # Neighbours are of eight genres, and eighty of them are ten tracks of eight artists.
+        # Genres rotate from track to track. Each block of 80 tracks has eight artists with ten tracks each.
         block=$((tracks / 80))
         artist=$((block * 8 + tracks % 8))
         echo "$id,$artist,Artist $artist,${splits[artist / 8 % 10]},small,${genres[tracks % 8]},Track $id"
@@ -45,6 +45,6 @@ tracks=0
     done
 } > "$out/metadata/tracks.csv"
 if [[ $tracks -eq 0 ]]; then
-    echo "error: there is no track on standard input; each line is an id, a tab and a file" >&2
+    echo "error: no tracks on standard input; each line must be an id, a tab and a file" >&2
     exit 1
 fi

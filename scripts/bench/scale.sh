@@ -1,23 +1,25 @@
 #!/usr/bin/env bash
-# Does cost grow with the number of tracks and no faster? Builds, splits, opens and verifies collections of 100, 1,000
-# and 8,000 tracks, made of the clips of a small one by hard links under new ids:
+# Checks that costs grow linearly with the number of tracks: builds, splits, opens and verifies collections of 100,
+# 1,000 and 8,000 tracks, which are hard links to the clips of a small corpus under new ids:
 #
 #   scripts/bench/scale.sh CORPUS [--out DIR] [--bin DIR] [--counts N,..] [--jobs N] [--repeats N]
 #                          [--shape audio_info.csv]
 #
-# CORPUS has audio/ and metadata/tracks.csv in FMA's shape; its clips that a build keeps are taken in turn. With
-# --shape, a table `track_id,sampling_rate,duration` of a real set's decodable tracks, collections have the first N of
-# that set's tracks: each a clip of its rate, or the nearest rate, and of the nearest duration; tracks that are too
-# short get a file that is dropped as too short, and those that are known not to decode (fma_small.toml) one that is
-# dropped as damaged. DIR (default: target/bench/scale) gets raw.csv and summary.txt and holds one data set at a time,
-# of 3 MB for each clip of 30 seconds: 24 GB for 8,000. It has to be on CORPUS's file system. Programs are taken from
-# --bin (target/release), which `cargo build --release -p preprocess` and `cargo build --release -p shared --example
-# open_dataset` fill.
+# CORPUS contains audio/ and metadata/tracks.csv in the layout of FMA. Collections use its clips in turn, without those
+# that a build drops. --shape is a table `track_id,sampling_rate,duration` of the decodable tracks of a real data set.
+# With it, collections have the first N tracks of that data set. Each track gets a clip with its sample rate, or the
+# nearest one, and the nearest duration; a track that is too short gets a clip that a build drops as too short, and a
+# track that does not decode (listed in fma_small.toml) one that it drops as damaged.
 #
-# Seconds are wall clock with the program's start: one build, and the best of the repeats (default 5) of `split`
-# (grouped by artist, and stratified), of opening, as every training does it, and of listing the tracks, which a
-# finished build called again does. Memory is a build's peak. `verify` reads every byte once, out of the page cache
-# where it fits.
+# Writes raw.csv and summary.txt to DIR (default: target/bench/scale), which must be on the file system of CORPUS. It
+# contains one data set at a time: 3 MB for each clip of 30 seconds, 24 GB for 8,000 clips. --bin (default:
+# target/release) must contain the results of `cargo build --release -p preprocess` and `cargo build --release -p shared
+# --example open_dataset`.
+#
+# Seconds are wall-clock time including the start of the program. A build is measured once. The others are the minimum
+# of --repeats (default: 5): `split` (grouped by artist, and stratified), opening the data set as training does, and
+# running a finished build again, which only lists the tracks. Memory is the peak of the build. `verify` reads every
+# byte once, from the page cache if the data set fits into memory.
 set -euo pipefail
 
 usage() {
@@ -49,18 +51,18 @@ while [[ $# -gt 0 ]]; do
     esac
 done
 [[ -n $corpus && $counts =~ ^[1-9][0-9]*(,[1-9][0-9]*)*$ && $repeats =~ ^[1-9][0-9]*$ ]] || usage
-[[ -d $corpus/audio && -f $corpus/metadata/tracks.csv ]] || fail "$corpus has no audio/ or no metadata/tracks.csv"
-[[ -z $shape || -f $shape ]] || fail "$shape is no file; --shape names a table of track_id,sampling_rate,duration"
-[[ -x $bin/preprocess ]] || fail "$bin has no preprocess; compile it with cargo build --release, or name another --bin"
+[[ -d $corpus/audio && -f $corpus/metadata/tracks.csv ]] || fail "$corpus must contain audio/ and metadata/tracks.csv"
+[[ -z $shape || -f $shape ]] || fail "$shape is not a file; set --shape to a table of track_id,sampling_rate,duration"
+[[ -x $bin/preprocess ]] || fail "$bin does not contain preprocess; run cargo build --release, or set --bin"
 [[ -x $bin/examples/open_dataset ]] ||
-    fail "$bin has no examples/open_dataset; compile it with cargo build --release -p shared --example open_dataset"
+    fail "$bin does not contain examples/open_dataset; run cargo build --release -p shared --example open_dataset"
 corpus=$(cd "$corpus" && pwd)
 bin=$(cd "$bin" && pwd)
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 scratch=$out/scratch
 raw=$out/raw.csv
-[[ ! -e $scratch ]] || fail "$scratch is there already; another run uses it, or delete it"
+[[ ! -e $scratch ]] || fail "$scratch exists already; delete it if no other run uses it"
 mkdir "$scratch"
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
@@ -74,7 +76,7 @@ seconds_since() {
     awk -v begin="$1" -v end="$(now)" 'BEGIN { printf "%.4f", end - begin }'
 }
 
-# best COMMAND...: the shortest of the repeats, in seconds.
+# best COMMAND...: prints the minimum seconds of the repeats.
 best() {
     local begin
     for ((repeat = 1; repeat <= repeats; repeat++)); do
@@ -85,36 +87,36 @@ best() {
     done | sort -g | head -n 1
 }
 
-# build_arguments COLLECTION DATASET: sets `arguments`, those of preprocess.
+# build_arguments COLLECTION DATASET: sets `arguments` to those of `preprocess build`.
 build_arguments() {
     arguments=(build --source fma --audio "$1/audio" --metadata "$1/metadata/tracks.csv" --out "$2"
         --jobs "$jobs" --quiet)
 }
 
-# measured_build: sets `seconds`, and `peak`, the kibibytes that the process has had at most.
+# measured_build: sets `seconds` and `peak`, the peak memory in KiB.
 measured_build() {
-    local begin pid mark
+    local begin pid high_water
     begin=$(now)
     "$bin/preprocess" "${arguments[@]}" > /dev/null &
     pid=$!
     peak=0
-    # The mark only rises; what the last hundredths of a second add is not seen.
-    while mark=$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status" 2> /dev/null) && [[ -n $mark ]]; do
-        peak=$mark
+    # VmHWM never falls. An increase in the last 20 ms is missed.
+    while high_water=$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status" 2> /dev/null) && [[ -n $high_water ]]; do
+        peak=$high_water
         sleep 0.02
     done
     wait "$pid"
     seconds=$(seconds_since "$begin")
 }
 
-# columns NAME,NAME CSV: of all rows, with tabs between.
+# columns NAME,NAME CSV: prints the columns of all rows, separated by tabs.
 columns() {
     awk -F , -v names="$1" '
         NR == 1 { wanted = split(names, name, ","); for (at = 1; at <= NF; at++) column[$at] = at; next }
         { for (at = 1; at <= wanted; at++) printf "%s%s", $column[name[at]], at < wanted ? "\t" : "\n" }' "$2"
 }
 
-# Clips that stand for tracks: path, rate and seconds of each that is kept; a short one and one that does not decode.
+# Clips for the collections: path, rate and samples of each kept clip; path and reason of each dropped one.
 build_arguments "$corpus" "$scratch/clips"
 "$bin/preprocess" "${arguments[@]}" > /dev/null
 columns path,source_rate,samples "$scratch/clips/tracks.csv" > "$scratch/kept"
@@ -127,15 +129,16 @@ needed=$(awk -v bytes="$bytes" -v kept="$(wc -l < "$scratch/kept")" -v count="$l
 rm -rf "$scratch/clips"
 free=$(($(df -Pk "$out" | awk 'NR == 2 { print $4 }') / 1024))
 [[ $free -gt $needed ]] ||
-    fail "$largest tracks take $needed MiB, and $out has $free MiB free; name another --out, or fewer with --counts"
+    fail "$largest tracks need $needed MiB, but $out has $free MiB free; choose another --out, or smaller --counts"
 
-# A line for each track, as link_corpus.sh reads them: N of them with clips in turn.
+# in_turn N: prints N lines for link_corpus.sh that use the clips in turn.
 in_turn() {
     awk -F '\t' -v count="$1" -v audio="$corpus/audio/" '{ path[NR] = $1 }
         END { for (at = 0; at < count; at++) printf "%d\t%s%s\n", at + 1, audio, path[at % NR + 1] }' "$scratch/kept"
 }
 
-# The whole real set: its table's tracks, and those that are not in the table since they do not decode.
+# Prints lines for all tracks of the real data set: those in its table, and those that do not decode, which are not in
+# it.
 shaped() {
     awk -v audio="$corpus/audio/" -v stored="$stored_rate" '
         function size(x) { return x < 0 ? -x : x }
@@ -160,7 +163,7 @@ shaped() {
         {
             split($0, field, ",")
             if (field[3] < 10) { give(field[1], short[++given % shorts + 1]); next }
-            # The rate counts first; of clips that are as near, not always the same one.
+            # The sample rate counts more than the duration. Equally near clips are used in turn.
             least = 1e18
             for (at = 1; at <= clips; at++) {
                 which = (at + FNR) % clips + 1
@@ -172,7 +175,7 @@ shaped() {
         }
         END {
             for (at = 1; at <= faults; at++) give(undecodable[at], broken[at % brokens + 1])
-            if (others) print others " tracks are of a rate that no clip has, and get the nearest" > "/dev/stderr"
+            if (others) print others " tracks have a sample rate that no clip has; using the nearest" > "/dev/stderr"
         }
     ' "$scratch/kept" "$scratch/dropped" "$root/data-manifests/fma_small.toml" "$shape" | sort -n
 }
@@ -180,7 +183,7 @@ shaped() {
 if [[ -n $shape ]]; then
     for reason in 'too_short\|low_decoded_share' 'no_frames\|not_audio\|empty_file'; do
         grep -q "	\($reason\)\$" "$scratch/dropped" ||
-            fail "no file of $corpus is dropped as ${reason//\\|/ or }; --shape needs one to stand for such tracks"
+            fail "$corpus has no file that a build drops as ${reason//\\|/ or }; --shape needs one"
     done
     shaped > "$scratch/shaped"
 fi
@@ -192,7 +195,7 @@ split() {
 header=tracks,kept,dropped,build_seconds,tracks_per_s,peak_mib,bytes,shards,index_bytes
 header+=,split_grouped_s,split_stratified_s,open_s,rebuild_s,verify_s,verify_mb_per_s
 echo "$header" > "$raw"
-# Every clip into the page cache, for all collections alike.
+# Reads every clip into the page cache, so that all collections are measured under the same conditions.
 find "$corpus/audio" -name '*.mp3' -exec cat {} + > /dev/null
 IFS=, read -ra count_list <<< "$counts"
 for count in "${count_list[@]}"; do

@@ -1,23 +1,25 @@
 #!/usr/bin/env bash
-# Paper 3: genres of GTZAN by a fully convolutional network and a convolutional recurrent one, from scratch and by
-# transfer.
+# Paper 3: genre classification on GTZAN with a fully convolutional and a convolutional recurrent network, trained from
+# scratch and by transfer learning.
 #
 #   scripts/papers/gtzan.sh [--audio DIR] [--out DIR] [--models LIST] [--epochs N] [--device D] [--seed N] [--tiny]
 #                           [--pretrained-from RUN|FILE] [--excerpt-seconds S] [--skip-seconds S]
 #
-# DIR has the genres (blues/blues.00000.wav). Without it a small corpus of synthetic music is made, and with --tiny of
-# short clips, which takes minutes on a CPU. LIST is some of
-#   choi-fcn, choi-crnn  from scratch, a clip a song
-#   multiframe           choi-crnn on excerpts of S seconds (default 5, leaving out 2.5 at either end of a song), evaluated
-#                        excerpt by excerpt and song by song: the mean over its excerpts
-#   transfer             a choi-crnn that was trained on tags: its features with k nearest neighbours and a linear SVM on top;
-#                        and trained on, its lowest two convolutions frozen, the rest with a tenth of the learning rate
-# with commas between. RUN or FILE has the weights for `transfer`: a run of choi-crnn on MagnaTagATune, built with --preset
-# magnatagatune and GTZAN's features: --sample-rate 12000 --clip-samples 349696 --n-fft 512 --hop-length 256 --f-max 6000
-# --min-seconds 28. Where none is named, the small corpus is tagged and trained on first, and with --audio `transfer` is left
-# out. Ends with OUT/table.md (default: target/papers/gtzan...).
+# --audio DIR contains the genres (blues/blues.00000.wav). Without it the script makes a small corpus of synthetic
+# music; with --tiny it has short clips and takes minutes on a CPU. LIST is a comma-separated list of
+#   choi-fcn, choi-crnn  trained from scratch, one clip per song
+#   multiframe           choi-crnn on excerpts of --excerpt-seconds (default: 5), without --skip-seconds (default: 2.5)
+#                        at either end of a song; evaluated per excerpt and, by the mean over excerpts, per song
+#   transfer             choi-crnn pretrained on tags: k-nearest neighbours and a linear SVM on its embeddings;
+#                        fine-tuning with two frozen convolutions and a tenth of the learning rate for the rest
+# --pretrained-from has the weights for `transfer`: a run of choi-crnn on MagnaTagATune, built with --preset
+# magnatagatune and the mel settings of GTZAN: --sample-rate 12000 --clip-samples 349696 --n-fft 512 --hop-length 256
+# --f-max 6000 --min-seconds 28. Without it, `transfer` is skipped if --audio is given; otherwise the script first
+# trains a tagger on synthetic music. Writes OUT/table.md; the default of --out is target/papers/gtzan, with -synthetic
+# or -tiny appended for synthetic music.
 #
-# GTZAN names no artists, so a split cannot keep them apart, and scores are too optimistic. The excerpts' lengths are ours.
+# GTZAN does not name artists, so the same artist can be in several sets and scores are too optimistic. The excerpt
+# length is our choice, not the paper's.
 
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
@@ -26,7 +28,7 @@ FEATURES=(--sample-rate 12000 --n-fft 512 --hop-length 256 --n-mels 96 --f-max 6
 
 paper=gtzan layout=gtzan preset=gtzan
 models=choi-fcn,choi-crnn,multiframe,transfer
-own_options=(pretrained_from excerpt_seconds skip_seconds)
+extra_options=(pretrained_from excerpt_seconds skip_seconds)
 pretrained_from='' excerpt_seconds='' skip_seconds=''
 parse_arguments "$@"
 pretrained_from=$(absolute "$pretrained_from")
@@ -39,11 +41,11 @@ compile
 build_dataset 12 4.6 "${clip[@]}"
 split_dataset dataset 80,10,10
 
-# The metrics over songs, and over excerpts where a song has several.
+# Adds the metrics per song, and per excerpt if songs have several.
 rows() {
     row "$1" song_top1=metrics.top1 song_macro_f1=metrics.macro_f1 excerpt_top1=metrics.per_clip.top1 \
         excerpt_macro_f1=metrics.per_clip.macro_f1 -- "$1.json"
-    effort "$1" "$1"
+    training_cost "$1" "$1"
 }
 
 for model in choi-fcn choi-crnn; do
@@ -68,8 +70,8 @@ if wanted transfer && [[ -z $pretrained_from && -z $audio ]]; then
     pretrained_from=$out/runs/pretrained
 fi
 if wanted transfer && [[ -z $pretrained_from ]]; then
-    step "Transfer is left out"
-    echo "it needs --pretrained-from, weights of choi-crnn that were trained on tags"
+    step "Skipping transfer"
+    echo "it needs --pretrained-from, the weights of a choi-crnn trained on tags"
 elif wanted transfer; then
     classify pretrained "$pretrained_from" dataset choi-crnn
     for classifier in knn svm; do
@@ -81,5 +83,5 @@ elif wanted transfer; then
     rows choi-crnn-transfer
 fi
 
-make_table "Genres of GTZAN" song_top1="top-1 of songs" song_macro_f1="macro F1 of songs" \
-    excerpt_top1="top-1 of excerpts" excerpt_macro_f1="macro F1 of excerpts"
+make_table "Genre classification on GTZAN" song_top1="top-1 (songs)" song_macro_f1="macro F1 (songs)" \
+    excerpt_top1="top-1 (excerpts)" excerpt_macro_f1="macro F1 (excerpts)"

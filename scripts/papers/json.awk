@@ -1,9 +1,9 @@
-# Flattens a JSON text: every number, string, true, false and null as a line of its path, a tab and itself.
+# Flattens JSON: prints the path of every number, string, boolean and null, a tab, and its value.
 #
-#   awk -f json.awk metrics.json    gives    test.paper.f1	0.53    and    test.per_class.0.name	Folk
+#   awk -f json.awk metrics.json    prints    test.paper.f1	0.53    and    test.per_class.0.name	Folk
 #
-# Strings keep their escapes. What comes before the first brace on a line of its own is not looked at, so that the last
-# line of a program that was called with --json may be preceded by its text.
+# Strings keep their escapes. Only text from the last line that starts with `{` on is read, so the output of a command
+# called with --json can be passed as it is.
 
 /^\{/ { reading = 1; text = "" }
 reading { text = text $0 "\n" }

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Paper 1: 1-D and 2-D CNN, CRNN and multi-modal CRNN on FMA small, each with and without noise and time stretch.
+# Paper 1: 1-D and 2-D CNN, CRNN and multi-modal CRNN on FMA small, each with and without noise and time stretching.
 #
 #   scripts/papers/multimodal.sh [--audio DIR --metadata FILE] [--out DIR] [--models LIST] [--epochs N] [--device D]
 #                                [--seed N] [--tiny]
 #
-# DIR has the tracks (000/000002.mp3), FILE is tracks.csv; scripts/fetch_fma.sh downloads both. Without them a small corpus
-# of synthetic music is made, and with --tiny of short clips, which takes minutes on a CPU. LIST is some of cnn1d, cnn2d,
-# crnn and mm-crnn, with commas between. Ends with OUT/table.md (default: target/papers/multimodal...).
+# --audio DIR contains the tracks (000/000002.mp3) and --metadata FILE is tracks.csv; scripts/fetch_fma.sh downloads
+# both. Without them the script makes a small corpus of synthetic music; with --tiny it has short clips and takes
+# minutes on a CPU. LIST is a comma-separated list of cnn1d, cnn2d, crnn and mm-crnn. Writes OUT/table.md; the default
+# of --out is target/papers/multimodal, with -synthetic or -tiny appended for synthetic music.
 
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
@@ -25,7 +26,7 @@ for model in ${models//,/ }; do
         fit_and_eval "$name" dataset "$model" --augment "$augment"
         row "$name" accuracy=metrics.paper.accuracy precision=metrics.paper.precision recall=metrics.paper.recall \
             f1=metrics.paper.f1 top1=metrics.top1 macro_f1=metrics.macro_f1 -- "$name.json"
-        effort "$name" "$name"
+        training_cost "$name" "$name"
     done
 done
 

@@ -1,19 +1,18 @@
-# Steps that the scripts of this directory have in common. This file is sourced, not run:
+# Steps shared by the scripts of this directory. Source this file, do not run it:
 #
 #   . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 #
-# A script says what it is in the comment at its top, sets the four variables `paper` (its name in published.csv), `layout`
-# (of the small corpus), `preset` (of `preprocess build`) and `models` (all it can do, with commas between), calls
-# parse_arguments, and then steps. Steps that are done are not done again, so that a script that was interrupted goes on
-# where it was.
+# A script prints the comment at its top as its usage. It sets the four variables `paper` (its name in published.csv),
+# `layout` (of the small corpus), `preset` (of `preprocess build`) and `models` (all its models, comma-separated), calls
+# parse_arguments, and then the steps. Finished steps are skipped, so an interrupted script can be run again.
 # shellcheck shell=bash
 set -euo pipefail
 
-# Set by the script and by parse_arguments, read by both.
+# Set by the script and by parse_arguments.
 paper='' layout='' preset='' models=''
 audio='' metadata='' out='' epochs='' device=auto seed=0 tiny=no
-# What a script takes besides, as `--name VALUE`: names with _ for -, into variables of that name.
-own_options=()
+# Additional options `--name VALUE` of a script, with _ instead of -. Each value is stored in the variable of that name.
+extra_options=()
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
@@ -22,14 +21,14 @@ fail() {
     exit 1
 }
 
-# The comment at the top of the script, to standard error, and exit status 2.
+# Prints the comment at the top of the script and exits with status 2.
 usage() {
     awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" >&2
     exit 2
 }
 
-# wrong SENTENCE: for a mistake in the arguments.
-wrong() {
+# usage_error MESSAGE
+usage_error() {
     echo "error: $1" >&2
     exit 2
 }
@@ -38,7 +37,7 @@ step() {
     printf '\n== %s (after %d:%02d)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60))
 }
 
-# parse_arguments "$@": sets the variables above, and leaves the working directory at the root of the project.
+# parse_arguments "$@": sets the variables above and changes to the root directory of the project.
 parse_arguments() {
     local name all=$models
     while [[ $# -gt 0 ]]; do
@@ -51,7 +50,7 @@ parse_arguments() {
                 continue
                 ;;
             --audio | --metadata | --out | --models | --epochs | --device | --seed) ;;
-            --*) [[ " ${own_options[*]-} " == *" $name "* ]] || usage ;;
+            --*) [[ " ${extra_options[*]-} " == *" $name "* ]] || usage ;;
             *) usage ;;
         esac
         [[ $# -ge 2 ]] || usage
@@ -59,20 +58,20 @@ parse_arguments() {
         shift 2
     done
     for name in ${models//,/ }; do
-        [[ ,$all, == *",$name,"* ]] || wrong "--models has \`$name\`; there are $all"
+        [[ ,$all, == *",$name,"* ]] || usage_error "unknown model \`$name\` in --models; choose from $all"
     done
-    [[ -z $epochs || $epochs =~ ^[1-9][0-9]*$ ]] || wrong "--epochs should be a number from 1 on, not $epochs"
-    [[ $seed =~ ^[0-9]+$ ]] || wrong "--seed should be a number, not $seed"
-    [[ -z $audio || $tiny == no ]] || wrong "--tiny is for the small corpus; leave out it or --audio"
-    [[ -n $audio || -z $metadata ]] || wrong "--metadata goes with --audio"
+    [[ -z $epochs || $epochs =~ ^[1-9][0-9]*$ ]] || usage_error "--epochs must be a positive integer, not $epochs"
+    [[ $seed =~ ^[0-9]+$ ]] || usage_error "--seed must be an integer from 0, not $seed"
+    [[ -z $audio || $tiny == no ]] || usage_error "--tiny uses synthetic music; leave out --tiny or --audio"
+    [[ -n $audio || -z $metadata ]] || usage_error "--metadata needs --audio"
     if [[ -n $audio ]]; then
-        [[ -d $audio ]] || wrong "--audio $audio is no directory"
+        [[ -d $audio ]] || usage_error "--audio $audio is not a directory"
         audio=$(cd "$audio" && pwd)
     fi
     if [[ $layout == gtzan ]]; then
-        [[ -z $metadata ]] || wrong "gtzan has no table; leave out --metadata"
+        [[ -z $metadata ]] || usage_error "gtzan has no table; leave out --metadata"
     elif [[ -n $audio && -z $metadata ]]; then
-        wrong "--audio needs --metadata, the collection's table"
+        usage_error "--audio needs --metadata, the table of the collection"
     fi
     metadata=$(absolute "$metadata")
     if [[ $tiny == yes ]]; then
@@ -86,24 +85,24 @@ parse_arguments() {
     mkdir -p "$out/metrics"
     out=$(cd "$out" && pwd)
     cd "$root"
-    # Rows are collected anew each time.
+    # The rows are written again in each run.
     : > "$out/metrics.tsv"
 }
 
-# absolute PATH: the path of a file, or of what will be one, from the root on; nothing of nothing.
+# absolute PATH: prints the absolute path of an existing file; prints nothing if PATH is empty.
 absolute() {
     if [[ -n $1 ]]; then
-        [[ -e $1 ]] || wrong "$1 does not exist"
+        [[ -e $1 ]] || usage_error "$1 does not exist"
         echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"
     fi
 }
 
-# wanted MODEL: whether --models has it.
+# wanted MODEL: succeeds if --models includes it.
 wanted() {
     [[ ,$models, == *",$1,"* ]]
 }
 
-# The programs: sets `bin`.
+# Compiles the programs and sets `bin`.
 compile() {
     step "Compiling"
     cargo build --release --workspace --bins
@@ -111,17 +110,18 @@ compile() {
     SECONDS=0
 }
 
-# make_corpus NAME LAYOUT TRACKS_PER_GENRE SECONDS: $out/NAME, music in the layout of a collection.
+# make_corpus NAME LAYOUT TRACKS_PER_GENRE SECONDS: makes synthetic music in $out/NAME.
 make_corpus() {
     step "Making music in the layout of $2"
     if [[ -d $out/$1 ]]; then
-        echo "$out/$1 is there already"
+        echo "$out/$1 exists already"
     else
         "$bin/make-corpus" --layout "$2" --out "$out/$1" --tracks-per-genre "$3" --seconds "$4"
     fi
 }
 
-# build NAME SOURCE AUDIO METADATA [SETTINGS OF preprocess build...]: the data set $out/NAME. METADATA may be empty.
+# build NAME SOURCE AUDIO METADATA [OPTIONS OF preprocess build...]: builds the data set $out/NAME. METADATA may be
+# empty.
 build() {
     local dataset=$out/$1 source=$2 from=$3 table=()
     if [[ -n $4 ]]; then
@@ -132,9 +132,9 @@ build() {
     "$bin/preprocess" build --source "$source" --audio "$from" ${table[@]+"${table[@]}"} --out "$dataset" "$@"
 }
 
-# build_dataset TRACKS_PER_GENRE SECONDS [SETTINGS OF --tiny...]: $out/dataset, of the user's files with the paper's
-# settings, or of a small corpus that is made here: with --tiny as the arguments say, else as large as the quickstart's,
-# in clips of the real length.
+# build_dataset TRACKS_PER_GENRE SECONDS [OPTIONS FOR --tiny...]: builds $out/dataset with the settings of the paper,
+# from --audio or from synthetic music. With --tiny the arguments give the size of the corpus and further build options;
+# otherwise the corpus has as many tracks as the quickstart's and clips of the real length.
 build_dataset() {
     local per_genre=$1 seconds=$2
     shift 2
@@ -150,7 +150,7 @@ build_dataset() {
     build_corpus dataset corpus "$layout" --preset "$preset" "$@"
 }
 
-# build_corpus NAME CORPUS LAYOUT [SETTINGS...]: a data set of a corpus that make_corpus made.
+# build_corpus NAME CORPUS LAYOUT [OPTIONS...]: builds a data set from a corpus that make_corpus made.
 build_corpus() {
     local name=$1 corpus=$out/$2 source=$3
     shift 3
@@ -163,18 +163,18 @@ build_corpus() {
     esac
 }
 
-# split_dataset NAME RATIOS: a stratified split, called `paper`.
+# split_dataset NAME RATIOS: makes a stratified split named `paper`.
 split_dataset() {
     step "Splitting $1"
     if [[ -d $out/$1/splits/paper ]]; then
-        echo "there is a split already"
+        echo "the split paper exists already"
     else
         "$bin/preprocess" split "$out/$1" --name paper --strategy stratified --ratios "$2" --seed "$seed"
     fi
 }
 
-# fit NAME DATASET MODEL [ARGUMENTS OF train fit...]: trains the run $out/runs/NAME, or goes on with it. As in the papers a
-# track is evaluated by its middle clip, unless the variable eval_clips says all.
+# fit NAME DATASET MODEL [ARGUMENTS OF train fit...]: trains the run $out/runs/NAME, or continues it. As in the papers,
+# the middle clip of each track is evaluated, unless the variable eval_clips is `all`.
 fit() {
     local run=$out/runs/$1 data=$out/$2 model=$3 more=()
     shift 3
@@ -193,7 +193,8 @@ fit() {
         --eval-clips "${eval_clips:-1}" ${more[@]+"${more[@]}"} "$@"
 }
 
-# keep FILE NEWER_THAN COMMAND...: the command's output in $out/metrics/FILE, unless that is there and newer.
+# keep FILE NEWER_THAN COMMAND...: writes the output of the command to $out/metrics/FILE, unless FILE is newer than
+# NEWER_THAN, and prints all but its last line, which is JSON.
 keep() {
     local file=$out/metrics/$1 than=$2
     shift 2
@@ -207,7 +208,8 @@ keep() {
     sed '$d' "$file"
 }
 
-# evaluate NAME FILE [ARGUMENTS OF train eval...]: the test set's metrics of a run's best epoch, in $out/metrics/FILE.
+# evaluate NAME FILE [ARGUMENTS OF train eval...]: evaluates the run NAME on the test set; metrics go to
+# $out/metrics/FILE.
 evaluate() {
     local run=$out/runs/$1 file=$2
     shift 2
@@ -220,8 +222,8 @@ fit_and_eval() {
     evaluate "$1" "$1.json"
 }
 
-# classify NAME RUN DATASET: k nearest neighbours and a linear SVM on what a run's model makes of a data set, in
-# $out/metrics/NAME.json. RUN is one of ours, or a directory or file from elsewhere, which is then of MODEL.
+# classify NAME RUN DATASET MODEL: evaluates k-nearest neighbours and a linear SVM on the embeddings of a data set;
+# metrics go to $out/metrics/NAME.json. RUN is the directory of a run, or a file with weights of MODEL.
 classify() {
     local name=$1 run=$2 data=$out/$3 weights newer_than=$2
     if [[ -d $run ]]; then
@@ -230,13 +232,13 @@ classify() {
     else
         weights=(--init-from "$run" --model "$4")
     fi
-    step "Classifying what $name makes of the tracks"
+    step "Classifying the embeddings of $name"
     keep "$name.json" "$newer_than" "$bin/train" embed "${weights[@]}" --data "$data" --split paper \
         --eval-clips 1 --classify knn,svm --device "$device" --json --out "$out/metrics/$name.safetensors"
 }
 
-# Values that a run's best weights hold, but for batch norm's running means and variances: from the names and shapes at
-# the beginning of the file.
+# count_parameters FILE: prints the number of parameters in a safetensors file, without the running means and variances
+# of batch norm. Reads names and shapes from the header.
 count_parameters() {
     local length
     length=$(head -c 8 "$1" | od -An -t u8 | tr -d ' ')
@@ -255,7 +257,7 @@ count_parameters() {
         END { print sum }'
 }
 
-# row NAME METRIC=PATH_IN_FILE... -- FILE: metrics of a model, of a file of $out/metrics, for the table.
+# row NAME METRIC=JSON_PATH... -- FILE: adds metrics from $out/metrics/FILE to the table row of model NAME.
 row() {
     local name=$1 wanted=()
     shift
@@ -274,8 +276,8 @@ row() {
         ($1 in metric) && $2 != "null" { print name "\t" metric[$1] "\t" $2 }' >> "$out/metrics.tsv"
 }
 
-# effort NAME RUN: parameters, epochs and seconds per epoch (their median) of one of our runs, for the table.
-effort() {
+# training_cost NAME RUN: adds parameters, epochs and median seconds per epoch of a run to the table row of model NAME.
+training_cost() {
     local run=$out/runs/$2
     {
         printf '%s\tparameters\t%s\n' "$1" "$(count_parameters "$run/best.safetensors")"
@@ -288,7 +290,7 @@ effort() {
     } >> "$out/metrics.tsv"
 }
 
-# make_table TITLE METRIC=HEADING...: $out/table.md, and on standard output.
+# make_table TITLE METRIC=HEADING...: writes and prints $out/table.md.
 make_table() {
     local title=$1
     shift
@@ -296,12 +298,12 @@ make_table() {
     {
         printf '# %s\n\n' "$title"
         if [[ -z $audio ]]; then
-            echo "**These are metrics of synthetic music$([[ $tiny == no ]] || echo ', short clips and few epochs'), made to try"
-            printf 'the programs: they say nothing about the models and cannot be held against the published ones.**\n\n'
+            echo "**These metrics are from synthetic music$([[ $tiny == no ]] || echo ', short clips and few epochs'). They only"
+            printf 'show that the programs work and cannot be compared with published metrics.**\n\n'
         fi
         scripts/papers/table.sh "$paper" "$out/metrics.tsv" "$@"
     } > "$out/table.md.part"
     mv "$out/table.md.part" "$out/table.md"
     cat "$out/table.md"
-    printf '\nThe table is in %s\n' "$out/table.md"
+    printf '\nTable: %s\n' "$out/table.md"
 }

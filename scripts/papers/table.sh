@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A Markdown table of a paper's models, our metrics beside the published ones:
+# Prints a Markdown table of our metrics for the models of a paper next to the published ones:
 #
 #   scripts/papers/table.sh PAPER METRICS.tsv METRIC=HEADING...
 #
-# METRICS.tsv has a line `model<TAB>metric<TAB>value` per metric, as the scripts beside this one write it. Rows are in the
-# order in which models are first named there. A cell is `ours / published`; what is not known is a dash. Published
-# metrics are those of PAPER in published.csv, which says how to fill it; PUBLISHED may name another such file.
+# METRICS.tsv has one line `model<TAB>metric<TAB>value` per metric, as the scripts in this directory write it. Rows are
+# in the order in which the models first appear there. A cell is `ours / published`; an unknown value is a dash.
+# Published metrics are the rows of PAPER in published.csv, or in the file that the variable PUBLISHED names.
 set -euo pipefail
 
 if [[ $# -lt 3 || $1 == -* ]]; then
@@ -18,12 +18,12 @@ published=${PUBLISHED:-$(dirname "${BASH_SOURCE[0]}")/published.csv}
 columns=$(printf '%s\t' "$@")
 
 awk -v paper="$paper" -v columns="${columns%$'\t'}" '
-    function fail(sentence) {
-        print "error: " FILENAME ":" FNR ": " sentence > "/dev/stderr"
+    function fail(message) {
+        print "error: " FILENAME ":" FNR ": " message > "/dev/stderr"
         failed = 1
         exit 1
     }
-    # Ours: shares with three decimals, counts as they are.
+    # Our value: fractions with three decimals, integers unchanged.
     function ours(which, metric) {
         if (!((which, metric) in value)) {
             return "–"
@@ -46,32 +46,32 @@ awk -v paper="$paper" -v columns="${columns%$'\t'}" '
         }
         if (!header) {
             if ($0 != "paper,model,metric,value,source") {
-                fail("the header should be paper,model,metric,value,source")
+                fail("the header must be paper,model,metric,value,source")
             }
             header = 1
             next
         }
         if (split($0, cell, ",") < 5) {
-            fail("a row has paper, model, metric, value and source, with commas between")
+            fail("a row must have five columns: paper,model,metric,value,source")
         }
         if (cell[1] != paper) {
             next
         }
         if (cell[4] !~ /^[0-9]+(\.[0-9]+)?$/) {
-            fail("`" cell[4] "` is no metric")
+            fail("`" cell[4] "` is not a number")
         }
         known = 0
         for (at = 1; at <= count; at++) {
             known = known || metric[at] == cell[3]
         }
         if (!known) {
-            fail("`" cell[3] "` is no metric of the table of " paper)
+            fail("`" cell[3] "` is not a metric in the table of " paper)
         }
         if ((cell[2], cell[3]) in theirs) {
-            fail("a second " cell[3] " of " cell[2])
+            fail("duplicate " cell[3] " of " cell[2])
         }
         theirs[cell[2], cell[3]] = cell[4]
-        # A source may have commas.
+        # The source may contain commas.
         source = $0
         for (at = 1; at <= 4; at++) {
             sub(/^[^,]*,/, "", source)
@@ -123,6 +123,6 @@ awk -v paper="$paper" -v columns="${columns%$'\t'}" '
             }
         }
         print ""
-        print "Cells are ours / published." (sources == "" ? " No published metric of these models is on file." : " Published: " sources ".")
+        print "Cells are ours / published." (sources == "" ? " published.csv has no metrics of these models." : " Published: " sources ".")
     }
 ' "$published" "$metrics"

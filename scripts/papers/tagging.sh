@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Paper 2: the ten most frequent tags of MagnaTagATune by CNN and CRNN on 8-bit waveforms and on power densities.
+# Paper 2: tagging MagnaTagATune with its ten most frequent tags, with CNNs and CRNNs on 8-bit waveforms and on power
+# spectral densities.
 #
 #   scripts/papers/tagging.sh [--audio DIR --metadata FILE] [--out DIR] [--models LIST] [--epochs N] [--device D]
 #                             [--seed N] [--tiny]
 #
-# DIR has the clips (0/..., f/...), FILE is annotations_final.csv. Without them a small corpus of synthetic music is made,
-# and with --tiny of short clips, which takes minutes on a CPU. LIST is some of sample-cnn, crnn1d-rnn, crnn1d-lstm,
-# crnn1d-gru, chunk-cnn, crnn2d-rnn, crnn2d-lstm and crnn2d-gru, with commas between. Ends with OUT/table.md (default:
-# target/papers/tagging...) and OUT/labels.svg, how tags go together.
+# --audio DIR contains the clips (0/..., f/...) and --metadata FILE is annotations_final.csv. Without them the script
+# makes a small corpus of synthetic music; with --tiny it has short clips and takes minutes on a CPU. LIST is a
+# comma-separated list of sample-cnn, crnn1d-rnn, crnn1d-lstm, crnn1d-gru, chunk-cnn, crnn2d-rnn, crnn2d-lstm and
+# crnn2d-gru. Writes OUT/table.md and OUT/labels.svg, which shows how often tags occur together; the default of --out is
+# target/papers/tagging, with -synthetic or -tiny appended for synthetic music.
 #
-# The paper divides clips 90 to 10. Here 85 to 5 to 10: the best epoch, and each tag's best threshold, are told by clips
-# that are neither trained on nor evaluated.
+# The paper splits the clips 90:10. Here they are split 85:5:10, because the best epoch and the threshold of each tag
+# are selected on a validation set.
 
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
@@ -31,8 +33,8 @@ for model in ${models//,/ }; do
     row "$model" auc_roc=metrics.auc_roc auc_pr=metrics.auc_pr accuracy=metrics.accuracy precision=metrics.precision \
         recall=metrics.recall f1=metrics.macro_f1 -- "$model.json"
     row "$model" tuned_f1=metrics.macro_f1 -- "$model-tuned.json"
-    effort "$model" "$model"
+    training_cost "$model" "$model"
 done
 
-make_table "The ten most frequent tags of MagnaTagATune, means over tags" auc_roc=AUC-ROC auc_pr=AUC-PR \
+make_table "The ten most frequent tags of MagnaTagATune, mean over tags" auc_roc=AUC-ROC auc_pr=AUC-PR \
     accuracy=accuracy precision=precision recall=recall f1="F1 (threshold 0.5)" tuned_f1="F1 (thresholds tuned)"

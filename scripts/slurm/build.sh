@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Builds a data set on a Slurm cluster: an array of tasks, each of which builds a part, and a job that merges the parts.
+# Builds a data set on a Slurm cluster: each task of a job array builds one part, and another job merges the parts.
 #
 #   scripts/slurm/build.sh --source SOURCE --audio DIR [--metadata TABLE] --out DATASET --tasks N [--cpus N] [--bin DIR]
 #                          [--parts DIR] [--logs DIR] [--remove-parts] [--sbatch OPTION]... [-- ARGUMENTS]
 #
-# The result is byte for byte that of `preprocess build` on one machine. SOURCE, the audio's DIR, TABLE and DATASET are
-# those of `preprocess build`, and ARGUMENTS go to it as they are, such as --preset fma_small. Each task has N threads
-# (default: 4); programs lie in --bin (target/release), parts in DATASET.parts, to be removed by --remove-parts once
-# they are merged, and what jobs say in DATASET.logs. All of these have to be seen by the nodes under the same names.
-# Each OPTION goes to sbatch for all jobs, such as --sbatch --time=4:00:00 --sbatch --account=music.
+# The result has the same bytes as `preprocess build` on one machine. --source, --audio, --metadata and --out are those
+# of `preprocess build`, and ARGUMENTS are passed to it unchanged, such as --preset fma_small. --tasks is the number of
+# parts. Each task uses --cpus threads (default: 4). --bin is the directory of the programs (default: target/release).
+# --parts is the directory of the parts (default: DATASET.parts); --remove-parts deletes them after the merge. --logs is
+# the directory of the job logs (default: DATASET.logs). All nodes must see all of these under the same paths. Each
+# --sbatch OPTION is passed to sbatch for all jobs, such as --sbatch --time=4:00:00 --sbatch --account=music.
 #
-# Prints `parts ID` and `merge ID`, the numbers of the two jobs. A task that Slurm puts back into the queue goes on
-# where it was. If one fails, the merge is cancelled: give the same command again, and what is done is not done again.
+# Prints `parts ID` and `merge ID`, the ids of the two jobs. A requeued task continues where it stopped. If a task
+# fails, the merge is cancelled; run the same command again to continue.
 set -euo pipefail
 
 usage() {
@@ -52,13 +53,13 @@ while [[ $# -gt 0 ]]; do
 done
 [[ -n $source && -n $audio && -n $out && $tasks =~ ^[1-9][0-9]*$ && $cpus =~ ^[1-9][0-9]*$ ]] || usage
 
-command -v sbatch > /dev/null || fail "sbatch is not to be found; run this where jobs are submitted, on a login node"
-[[ -x $bin/preprocess ]] || fail "$bin has no preprocess; compile it with cargo build --release, or name another --bin"
-[[ -d $audio ]] || fail "$audio is no directory; --audio names the one that holds the audio files"
-[[ -z $metadata || -f $metadata ]] || fail "$metadata is no file; --metadata names the source's table"
-[[ ! -e $out/dataset.json ]] || fail "$out holds a data set already; name another --out, or delete it first"
+command -v sbatch > /dev/null || fail "sbatch is not installed here; run this script on a login node"
+[[ -x $bin/preprocess ]] || fail "$bin does not contain preprocess; run cargo build --release, or set --bin"
+[[ -d $audio ]] || fail "$audio is not a directory; set --audio to the directory of the audio files"
+[[ -z $metadata || -f $metadata ]] || fail "$metadata is not a file; set --metadata to the table of the source"
+[[ ! -e $out/dataset.json ]] || fail "$out contains a data set already; delete it, or choose another --out"
 
-# Jobs may begin in another directory.
+# Jobs may start in another directory.
 absolute() {
     local parent
     parent=$(cd "$(dirname "$1")" && pwd)
@@ -77,7 +78,7 @@ if [[ -n $metadata ]]; then
     build+=(--metadata "$(absolute "$metadata")")
 fi
 
-# submit OPTIONS... SCRIPT ARGUMENTS...: prints the job's number, which a cluster's name may follow.
+# submit OPTIONS... SCRIPT ARGUMENTS...: submits a job and prints its id. sbatch may print `ID;CLUSTER`.
 submit() {
     local answer
     answer=$(sbatch --parsable --requeue --open-mode=append "${sbatch_options[@]}" "$@")
@@ -89,7 +90,7 @@ array=$(submit --job-name=parts --array="1-$tasks" --cpus-per-task="$cpus" --out
 if ! merge=$(submit --job-name=merge --dependency="afterok:$array" --kill-on-invalid-dep=yes \
     --output="$logs/merge.log" "$here/merge.sh" "$bin" "$parts" "$tasks" "$out" "$remove_parts"); then
     scancel "$array"
-    fail "the merge was not accepted, so the tasks that it would have waited for are cancelled"
+    fail "sbatch refused the merge job, so the job array was cancelled"
 fi
 echo "parts $array"
 echo "merge $merge"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The job that build.sh submits behind its array:
+# The job that build.sh submits to run after its job array:
 #
 #   merge.sh BIN PARTS N OUT REMOVE
 #
-# makes the data set OUT of PARTS/part-1 to part-N, which are removed if REMOVE is `yes` and the merge has succeeded.
+# Merges PARTS/part-1 to PARTS/part-N into the data set OUT, and then deletes the parts if REMOVE is `yes`.
 set -euo pipefail
 
 bin=$1 parts=$2 tasks=$3 out=$4 remove=$5
@@ -15,6 +15,6 @@ done
 "$bin/preprocess" merge "$out" "${paths[@]}"
 if [[ $remove == yes ]]; then
     rm -rf "${paths[@]}"
-    # Others' files stay, and the directory with them.
-    rmdir "$parts" 2> /dev/null || echo "$parts holds something else and stays"
+    # Keeps the directory if it contains other files.
+    rmdir "$parts" 2> /dev/null || echo "$parts was not deleted: it contains other files"
 fi

@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
-# Tries this directory's scripts for real, on a Slurm cluster of one node that it starts on this machine:
+# Tests the scripts in this directory on a one-node Slurm cluster that it starts on this machine:
 #
 #   scripts/slurm/test.sh [--bin DIR] [--keep]
 #
-# Programs are taken from DIR (default: target/release). Music is synthetic. Builds are undisturbed, requeued in the
-# middle, and killed and submitted again; trainings are signalled, run into their time limit, and are cancelled and
-# submitted again. Each has to give the bytes of an undisturbed one without Slurm. Ends with a table, and with status 1
-# if anything in it differs. Takes about five minutes and 2 GB in $TMPDIR (/tmp).
+# DIR contains the programs (default: target/release). Music is synthetic. A build is run without interruption, one is
+# requeued halfway, and one is killed and submitted again. One training run gets signals, one reaches its time limit,
+# and one is cancelled and submitted again. Each must give the same bytes as an uninterrupted one without Slurm. Prints
+# a table, and exits with status 1 if a result differs. Takes about five minutes and 2 GB in $TMPDIR (default: /tmp).
 #
-# Needs Debian's slurm-wlm and munge, as root or as any user. Everything lies in a directory of its own and listens on
-# 127.0.0.1 alone; it is taken down at the end, --keep leaves the directory. A cluster that is there is not touched.
+# Needs Debian's slurm-wlm and munge; runs as root or any other user. The cluster uses its own directory and listens
+# only on 127.0.0.1. It is stopped at the end, and the directory is deleted without --keep. An existing cluster is not
+# touched.
 set -euo pipefail
 
 TRACKS_PER_GENRE=16
-# Each file stands in the collection so many times, so that parts have more than one shard of 512 tracks.
+# Copies of each file in the collection, so that parts have more than one shard of 512 tracks.
 COPIES=24
 TASKS=3
-# Seconds of undisturbed training. Slurm looks at time limits every 30 seconds, and warns up to a minute early.
+# Seconds of training without interruption. Slurm checks time limits every 30 seconds and sends its warning up to a
+# minute early.
 TRAINING_SECONDS=50
 BUILD_SETTINGS=(--sample-rate 22050 --clip-samples 24576)
 
@@ -51,12 +53,12 @@ for program in munged slurmctld slurmd sbatch squeue scontrol scancel sinfo; do
 done
 for program in make-corpus preprocess train; do
     [[ -x $bin/$program ]] ||
-        fail "$bin has no $program; run cargo build --release --workspace --bins, or name another --bin"
+        fail "$bin does not contain $program; run cargo build --release --workspace --bins, or set --bin"
 done
 bin=$(cd "$bin" && pwd)
 host=$(hostname -s)
 
-# munged refuses directories that others may write to, and sockets that others cannot reach.
+# munged refuses a directory that others can write to and a socket that others cannot reach.
 umask 022
 scratch=$(mktemp -d)
 chmod 711 "$scratch"
@@ -79,7 +81,7 @@ tear_down() {
         wait "${daemons[at]}" 2> /dev/null || true
     done
     if [[ $keep == yes ]]; then
-        echo "everything is left in $scratch"
+        echo "the files are in $scratch"
     else
         rm -rf "$scratch"
     fi
@@ -92,20 +94,20 @@ step() {
     printf '== %s (after %d:%02d)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60))
 }
 
-# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+# wait_for SECONDS WHAT COMMAND...: waits until the command succeeds.
 wait_for() {
     local end=$((SECONDS + $1)) what=$2
     shift 2
     until "$@"; do
         if ((SECONDS > end)); then
-            echo "waited too long for $what" >&2
+            echo "timeout while waiting for $what" >&2
             return 1
         fi
         sleep 0.02
     done
 }
 
-# result WHAT SEEN COMMAND...: a row of the table, good if the command succeeds.
+# result WHAT SEEN COMMAND...: adds a row to the table; its verdict is `ok` if the command succeeds.
 result() {
     local what=$1 seen=$2 verdict=ok
     shift 2
@@ -117,7 +119,7 @@ result() {
     printf '%-8s %s: %s\n' "$verdict" "$what" "$seen"
 }
 
-# A port of the loopback that nothing listens on.
+# Prints a free port of 127.0.0.1.
 free_port() {
     local port
     for ((tries = 0; tries < 100; tries++)); do
@@ -127,14 +129,14 @@ free_port() {
             return
         fi
     done
-    fail "no free port was found on 127.0.0.1"
+    fail "found no free port on 127.0.0.1"
 }
 
-# start NAME COMMAND...
+# start NAME COMMAND...: starts a daemon.
 start() {
     local name=$1
     shift
-    # In a session of its own, so that Ctrl-C ends this script, and this script ends the daemon.
+    # In its own session, so Ctrl-C ends only this script, which then stops the daemon.
     setsid "$@" > "$scratch/log/$name.out" 2>&1 &
     daemons+=($!)
 }
@@ -147,8 +149,8 @@ start_cluster() {
     mkdir -p "$scratch"/{munge,state,spool,log}
     head -c 1024 /dev/urandom > "$scratch/munge/key"
     chmod 600 "$scratch/munge/key"
-    # Four processors, whatever there are, so that all tasks of an array run at once. A requeued job begins again when
-    # its credential has expired: after five seconds and not two minutes.
+    # Always four CPUs, so all tasks of an array run at once. A requeued job starts again when its credential expires;
+    # five seconds instead of two minutes.
     cat > "$SLURM_CONF" << CONF
 ClusterName=test
 SlurmctldHost=$host(127.0.0.1)
@@ -186,14 +188,14 @@ PartitionName=test Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
     start munged munged --foreground --key-file="$scratch/munge/key" --socket="$scratch/munge/socket" \
         --pid-file="$scratch/munge/pid" --log-file="$scratch/munge/log" --seed-file="$scratch/munge/seed"
-    wait_for 20 "munged" test -S "$scratch/munge/socket" || fail "munged says: $(tail -n 3 "$scratch/log/munged.out")"
+    wait_for 20 "munged" test -S "$scratch/munge/socket" || fail "munged did not start: $(tail -n 3 "$scratch/log/munged.out")"
     start slurmctld slurmctld -D
     start slurmd slurmd -D
     wait_for 60 "the node" is_idle ||
-        fail "the cluster does not come up: $(grep -h error "$scratch"/log/slurm*.out | tail -n 3)"
+        fail "the cluster did not start: $(grep -h error "$scratch"/log/slurm*.out | tail -n 3)"
 }
 
-# state JOB: as Slurm has it, such as COMPLETED; a task's is asked for as ARRAY_TASK.
+# state JOB: prints the Slurm state of a job, such as COMPLETED. JOB of a task is ARRAY_TASK.
 state() {
     scontrol --oneliner show job "$1" 2> /dev/null | sed -n 's/.* JobState=\([A-Z_]*\) .*/\1/p' | head -n 1
 }
@@ -212,7 +214,7 @@ build() {
     merge=$(sed -n 's/^merge //p' <<< "$answer")
 }
 
-# kill_program NAME JOB: kill -9, as the kernel does it when memory is short.
+# kill_program NAME JOB: kills the program with SIGKILL, as the kernel does when memory runs out.
 kill_program() {
     local number pid
     number=$(squeue --noheader --jobs "$2" --format %A)
@@ -223,28 +225,28 @@ kill_program() {
     done
 }
 
-# is_in_the_middle PART: some of its shards are finished and it is not.
-is_in_the_middle() {
+# is_half_built PART: some of its shards are finished, but not all.
+is_half_built() {
     [[ -e $1/.build/shard-00000.json && ! -e $1/dataset.json ]]
 }
 
-# Most tasks that ran at one moment, by the times in their logs.
-most_at_once() {
+# Maximum number of tasks that ran at the same time, from the times in their logs.
+max_concurrent() {
     awk '$2 == "part" && $6 == "begins" { print $1, 1 } $2 == "part" && $6 == "ends" { print $1, -1 }' "$1"/part-*.log |
-        sort | awk '{ now += $2; if (now > most) most = now } END { print most + 0 }'
+        sort | awk '{ now += $2; if (now > max) max = now } END { print max + 0 }'
 }
 
-# count PATTERN FILE
+# count PATTERN FILE: prints the number of matching lines.
 count() {
     grep -c -- "$1" "$2" || true
 }
 
-# What a task's log says of tracks that were done before it was interrupted.
+# The log line of a task about tracks that an earlier, interrupted attempt had finished.
 earlier_work() {
     sed -n 's/.*; \(.* earlier run\)$/\1/p' "$1" | tail -n 1
 }
 
-# finish_build NAME: waits for the merge.
+# finish_build NAME: waits for the merge and prints the logs if it failed.
 finish_build() {
     wait_for 300 "job $merge" is_gone "$merge" || true
     [[ $(state "$merge") == COMPLETED ]] || tail -n 5 "$scratch/$1.logs"/*.log >&2
@@ -256,7 +258,7 @@ fit_arguments() {
         --batch-size 16 --augment none --patience 0
 }
 
-# train_job RUN OPTIONS OF sbatch...: prints the job's number.
+# train_job RUN OPTIONS OF sbatch...: submits a training job and prints its id.
 train_job() {
     local run=$1 arguments
     shift
@@ -264,15 +266,15 @@ train_job() {
     sbatch --parsable --cpus-per-task=1 --output="$run.log" "$@" "$here/train.sh" "${arguments[@]}"
 }
 
-# has_epochs RUN N
+# has_epochs RUN N: at least N epochs are finished.
 has_epochs() {
     [[ -e $1/history.csv && $(wc -l < "$1/history.csv") -gt $2 ]]
 }
 
-# same_training RUN: its weights, and what every epoch came to, without the times.
+# same_training RUN: compares its weights, and losses and metrics of every epoch, with the uninterrupted run.
 same_training() {
-    cmp "$scratch/undisturbed/best.safetensors" "$1/best.safetensors" &&
-        diff <(losses "$scratch/undisturbed") <(losses "$1")
+    cmp "$scratch/uninterrupted/best.safetensors" "$1/best.safetensors" &&
+        diff <(losses "$scratch/uninterrupted") <(losses "$1")
 }
 
 losses() {
@@ -297,33 +299,33 @@ mapfile -t arguments < <(fit_arguments "$scratch/trial")
 epochs=$(awk -F , -v wanted="$TRAINING_SECONDS" '
     NR == 1 { for (at = 1; at <= NF; at++) if ($at == "seconds") column = at }
     NR == 2 { print int(wanted / $column) + 3 }' "$scratch/trial/history.csv")
-mapfile -t arguments < <(fit_arguments "$scratch/undisturbed")
+mapfile -t arguments < <(fit_arguments "$scratch/uninterrupted")
 "$bin/train" fit --quiet "${arguments[@]}" > /dev/null
 
 step "Starting a cluster"
 start_cluster
 
-step "An array of $TASKS tasks and a merge"
+step "Building with an array of $TASKS tasks and a merge"
 build plain
 finish_build plain
-most=$(most_at_once "$scratch/plain.logs")
-result "tasks run at once" "$most of $TASKS at most" test "$most" -ge 2
+concurrent=$(max_concurrent "$scratch/plain.logs")
+result "tasks run at once" "up to $concurrent of $TASKS" test "$concurrent" -ge 2
 result "array and merge" "merge $(state "$merge")" diff -r "$scratch/without_split" "$scratch/plain"
 
-step "A task that is requeued in the middle"
+step "Requeueing a half-built part"
 build requeued --remove-parts
-wait_for 120 "the middle of part 2" is_in_the_middle "$scratch/requeued.parts/part-2"
+wait_for 120 "half of part 2" is_half_built "$scratch/requeued.parts/part-2"
 scontrol requeue "${array}_2"
 finish_build requeued
 log=$scratch/requeued.logs/part-2.log
-result "a task requeued in the middle" "begun $(count ' begins on ' "$log") times, merge $(state "$merge")" \
+result "requeued task" "started $(count ' begins on ' "$log") times, merge $(state "$merge")" \
     diff -r "$scratch/without_split" "$scratch/requeued"
-result "it went on where it was" "$(earlier_work "$log")" grep "earlier run" "$log"
-result "--remove-parts" "parts are gone" test ! -e "$scratch/requeued.parts"
+result "requeued task continues" "$(earlier_work "$log")" grep "earlier run" "$log"
+result "--remove-parts" "parts are deleted" test ! -e "$scratch/requeued.parts"
 
-step "A task that is killed, and the same command again"
+step "Killing a task and running the same command again"
 build killed
-wait_for 120 "the middle of part 1" is_in_the_middle "$scratch/killed.parts/part-1"
+wait_for 120 "half of part 1" is_half_built "$scratch/killed.parts/part-1"
 kill_program preprocess "${array}_1"
 wait_for 120 "job $merge" is_gone "$merge" || true
 result "a failed task cancels the merge" "part $(state "${array}_1"), merge $(state "$merge")" \
@@ -332,26 +334,26 @@ wait_for 120 "job $array" is_gone "$array" || true
 build killed
 finish_build killed
 log=$scratch/killed.logs/part-1.log
-result "the same command again" "$(earlier_work "$log"), merge $(state "$merge")" \
+result "same command after a killed task" "$(earlier_work "$log"), merge $(state "$merge")" \
     diff -r "$scratch/without_split" "$scratch/killed"
 
-step "Trainings of $epochs epochs: signalled, out of time, cancelled"
+step "Training for $epochs epochs: with signals, a time limit and a cancellation"
 signalled=$(train_job "$scratch/signalled")
 limited=$(train_job "$scratch/limited" --time=1)
 cancelled=$(train_job "$scratch/cancelled")
 wait_for 300 "an epoch" has_epochs "$scratch/cancelled" 1
 scancel "$cancelled"
 wait_for 60 "job $cancelled" is_gone "$cancelled" || true
-result "a cancelled training saves and stays cancelled" "$(state "$cancelled")" \
+result "a cancelled training saves a checkpoint" "$(state "$cancelled")" \
     grep -q "exit status 75" "$scratch/cancelled.log"
 cancelled=$(train_job "$scratch/cancelled")
-# With a minute's limit Slurm warns at every look, so that little is done in between. Once is enough.
+# With a limit of one minute Slurm warns at every check, so training hardly progresses. One restart is enough.
 if wait_for 150 "the time limit" grep -q "restart 1\$" "$scratch/limited.log"; then
     scontrol update "JobId=$limited" TimeLimit=60
 fi
 for epoch in 1 2; do
     wait_for 300 "an epoch" has_epochs "$scratch/signalled" "$epoch"
-    # Into the next epoch, but not to its end.
+    # Wait until the next epoch has started, but not ended.
     sleep 0.7
     scancel --signal=USR1 --batch "$signalled"
     wait_for 60 "the restart" grep -q "restart $epoch\$" "$scratch/signalled.log"
@@ -362,13 +364,13 @@ done
 for run in signalled limited cancelled; do
     log=$scratch/$run.log
     [[ $(state "${!run}") == COMPLETED ]] || tail -n 5 "$log" >&2
-    result "training that was $run" \
+    result "$run training" \
         "stopped with 75 $(count 'exit status 75' "$log") times, then $(state "${!run}")" same_training "$scratch/$run"
 done
 result "the time limit stopped a training" "restarted $(count 'restart [1-9]' "$scratch/limited.log") times" \
     grep -q "restart 1" "$scratch/limited.log"
 
-printf '\n%-8s %-48s %s\n' "" "tried" "seen"
+printf '\n%-8s %-48s %s\n' "" "test" "observed"
 differing=0
 for line in "${results[@]}"; do
     IFS='|' read -r verdict what seen <<< "$line"
@@ -376,6 +378,6 @@ for line in "${results[@]}"; do
     [[ $verdict == ok ]] || differing=$((differing + 1))
 done
 if [[ $differing -gt 0 ]]; then
-    fail "$differing of ${#results[@]} differ"
+    fail "$differing of ${#results[@]} results differ"
 fi
-echo "all ${#results[@]} as wanted, after $((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))"
+echo "all ${#results[@]} results are correct, after $((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))"

@@ -1,4 +1,4 @@
-//! The transforms that a data set and a training spend their time in, on the default clip: `cargo bench -p shared`.
+//! Benchmarks of the most expensive transforms of builds and training, on a default clip: `cargo bench -p shared`.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -13,7 +13,7 @@ fn main() {
     divan::main();
 }
 
-/// A clip of noise, because silence and pure tones leave work out.
+/// A clip of noise, because silence and pure tones need less work.
 fn clip() -> Vec<f32> {
     let mut state = 1u32;
     let mut sample = || {

@@ -1,4 +1,5 @@
-//! Compares the signal processing with librosa and scipy. Each test prints its largest error; `--nocapture` shows it.
+//! Compares the signal processing with librosa and scipy. Each test prints its largest error; see it with
+//! `--nocapture`.
 
 #![forbid(unsafe_code)]
 #![expect(
@@ -18,25 +19,25 @@ use shared::dsp::pitch_shift::{PitchShift, PitchShiftScratch};
 use shared::dsp::psd::{PsdScratch, PsdSpectrogram, clamp_to_unit};
 use shared::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
 
-/// Of weights up to 0.02, in f32.
+/// Absolute, for f32 weights up to 0.02.
 const FILTER_TOLERANCE: f32 = 1e-6;
-/// Of a frame's largest power: an f32 FFT of 4096 samples against a f64 one.
+/// Relative to the maximum power of the frame. Compares an f32 FFT of 4096 samples with an f64 FFT.
 const POWER_TOLERANCE: f32 = 1e-4;
-/// Per value within 80 dB of the clip's maximum.
+/// Absolute, for values within 80 dB of the maximum of the clip.
 const DECIBEL_TOLERANCE: f32 = 0.01;
-/// Below librosa in f64; librosa in f32 reaches 43 to 48 dB.
+/// Minimum SNR relative to librosa in f64; librosa in f32 reaches 43 to 48 dB.
 const STRETCH_SNR_DB: f64 = 55.0;
-/// Of coefficients up to 1000, f32 sums of 128 values that are each exact to 5e-5 dB.
+/// Absolute, for coefficients up to 1000: f32 sums of 128 values, each exact to 5e-5 dB.
 const MFCC_TOLERANCE: f32 = 1e-3;
-/// Of values up to 1.
+/// Absolute, for values up to 1.
 const CHROMA_TOLERANCE: f32 = 1e-5;
-/// Of the statistics of either; relative for those above 1.
+/// For the statistics of both: absolute up to 1, relative above.
 const STATISTICS_TOLERANCE: f32 = 1e-4;
-/// Of a frame's largest density; scipy transforms f32 samples in f32 as well.
+/// Relative to the maximum density of the frame. scipy also transforms f32 samples in f32.
 const PSD_TOLERANCE: f32 = 1e-5;
-/// Of densities up to 1.
+/// Absolute, for densities up to 1.
 const CLAMPED_TOLERANCE: f32 = 1e-5;
-/// Below librosa, whose resampler is soxr's: it has another transition band.
+/// Minimum SNR relative to librosa, whose resampler (soxr) has a different transition band.
 const PITCH_SHIFT_SNR_DB: f64 = 60.0;
 
 fn golden(name: &str) -> (Vec<f32>, Vec<usize>) {
@@ -64,7 +65,7 @@ fn mel_power() -> Array2<f32> {
 }
 
 #[test]
-fn filter_bank() {
+fn mel_filter_bank_matches_librosa() {
     let ours = MelFilterBank::new(44_100, 4096, 128, 0.0, 22_050.0).to_dense();
     let truth = matrix("mel/filterbank");
     assert_eq!(ours.dim(), truth.dim());
@@ -74,7 +75,7 @@ fn filter_bank() {
 }
 
 #[test]
-fn power() {
+fn mel_power_matches_librosa() {
     let (ours, truth) = (mel_power(), matrix("mel/power"));
     assert_eq!(ours.dim(), truth.dim());
     let mut worst = 0.0f32;
@@ -90,7 +91,7 @@ fn power() {
 }
 
 #[test]
-fn decibels() {
+fn decibels_match_librosa() {
     let mut ours = mel_power();
     power_to_db(ours.as_slice_mut().unwrap(), Reference::Max, Some(80.0));
     let truth = matrix("mel/db_ref_max_top80");
@@ -100,7 +101,7 @@ fn decibels() {
 }
 
 #[test]
-fn time_stretch() {
+fn time_stretch_matches_librosa() {
     let (samples, _) = golden("input/waveform");
     for rate in [0.8, 1.25] {
         let (truth, _) = golden(&format!("time_stretch/{rate}"));
@@ -118,7 +119,7 @@ fn time_stretch() {
 fn worst_by(ours: &[f32], truth: &[f32], scale: impl Fn(f32) -> f32) -> f32 {
     assert_eq!(ours.len(), truth.len());
     let errors = ours.iter().zip(truth).map(|(a, b)| (a - b).abs() / scale(*b));
-    // A NaN is as bad as can be.
+    // `<=` is false for NaN, so NaN becomes the result.
     errors.fold(0.0, |worst, error| if error <= worst { worst } else { error })
 }
 
@@ -130,7 +131,7 @@ fn snr_db(ours: &[f32], truth: &[f32]) -> f64 {
     10.0 * (signal / noise).log10()
 }
 
-/// MFCCs and chroma of the waveform, `[20, frames]` and `[12, frames]`.
+/// MFCCs `[20, frames]` and chroma `[12, frames]` of the waveform.
 fn track_features() -> [Array2<f32>; 2] {
     let (samples, _) = golden("input/waveform");
     let plan = TrackStatistics::new(44_100);
@@ -142,7 +143,7 @@ fn track_features() -> [Array2<f32>; 2] {
 }
 
 #[test]
-fn mfcc_and_chroma() {
+fn mfcc_and_chroma_match_librosa() {
     let [mfcc, chroma] = track_features();
     for (name, ours, tolerance) in [
         ("mfcc/coefficients", mfcc, MFCC_TOLERANCE),
@@ -157,7 +158,7 @@ fn mfcc_and_chroma() {
 }
 
 #[test]
-fn track_statistics() {
+fn track_statistics_match_librosa_and_scipy() {
     let (samples, _) = golden("input/waveform");
     let (mut mfcc, mut chroma) = (vec![0.0; MFCC_STATISTICS], vec![0.0; CHROMA_STATISTICS]);
     let mut scratch = TrackStatisticsScratch::default();
@@ -172,7 +173,7 @@ fn track_statistics() {
 }
 
 #[test]
-fn power_spectral_density() {
+fn power_spectral_density_matches_scipy() {
     let (samples, _) = golden("psd/input_pcm8");
     let psd = PsdSpectrogram::new(16_000);
     let mut ours = Array2::zeros((129, psd.frames(samples.len())));
@@ -194,7 +195,7 @@ fn power_spectral_density() {
 }
 
 #[test]
-fn eight_bit_samples_are_what_numpy_made_of_them() {
+fn eight_bit_samples_match_numpy() {
     let (steps, _) = golden("psd/input_pcm8");
     let values: Vec<f32> = steps.iter().map(|step| step / 128.0).collect();
     let mut pcm8 = vec![0; values.len()];
@@ -206,7 +207,7 @@ fn eight_bit_samples_are_what_numpy_made_of_them() {
 }
 
 #[test]
-fn pitch_shift() {
+fn pitch_shift_matches_librosa() {
     let (samples, _) = golden("input/waveform");
     let (truth, _) = golden("pitch_shift/2");
     let mut ours = vec![0.0; truth.len()];

@@ -1,6 +1,6 @@
-//! Signal processing in the steady state: with a scratch that was used before, nothing is allocated.
+//! Checks that signal processing allocates no memory if its scratch space was used before.
 //!
-//! A test program of its own with one test, because its allocator counts for all threads.
+//! This is a separate test binary with a single test, because the counting allocator counts for all threads.
 
 #![forbid(unsafe_code)]
 
@@ -15,8 +15,8 @@ use std::alloc::System;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Runs once to fill the scratch, and then again under the eyes of the allocator.
-fn allocates_nothing(what: &str, mut run: impl FnMut()) {
+/// Runs once to fill the scratch space, and asserts that a second run does not allocate.
+fn assert_no_allocation(what: &str, mut run: impl FnMut()) {
     run();
     let region = Region::new(ALLOCATOR);
     run();
@@ -25,24 +25,24 @@ fn allocates_nothing(what: &str, mut run: impl FnMut()) {
 }
 
 #[test]
-fn a_used_scratch_suffices() {
+fn used_scratch_avoids_allocation() {
     let samples: Vec<f32> = (0..50_001).map(|t| (t as f32 * 0.03).sin()).collect();
 
     let (psd, mut scratch) = (PsdSpectrogram::new(16_000), PsdScratch::default());
     let mut out = Array2::zeros((PSD_BINS, psd.frames(samples.len())));
-    allocates_nothing("psd", || psd.power(&samples, &mut scratch, out.view_mut()));
+    assert_no_allocation("psd", || psd.power(&samples, &mut scratch, out.view_mut()));
 
     let (plan, mut scratch) = (TrackStatistics::new(44_100), TrackStatisticsScratch::default());
     let (mut mfcc, mut chroma) = (vec![0.0; MFCC_STATISTICS], vec![0.0; CHROMA_STATISTICS]);
-    allocates_nothing("track statistics", || {
+    assert_no_allocation("track statistics", || {
         plan.compute(&samples, &mut scratch, &mut mfcc, &mut chroma);
     });
 
     let (shifter, mut scratch) = (PitchShift::new(2048, 512), PitchShiftScratch::default());
     let mut out = vec![0.0; samples.len()];
-    // The furthest shift up needs the longest filter, the furthest down the longest stretched sound.
+    // The largest shift up needs the longest filter, the largest shift down the longest stretched signal.
     let steps = [7.0, -7.0, 0.3];
-    allocates_nothing("pitch shift", || {
+    assert_no_allocation("pitch shift", || {
         for n_steps in steps {
             shifter.shift(&samples, n_steps, &mut scratch, &mut out);
         }

@@ -103,7 +103,7 @@ fn a_run_without_a_checkpoint_begins_at_its_first_step() {
         .arg(&begun)
         .assert()
         .code(1)
-        .stderr(contains("begin one with `train fit"));
+        .stderr(contains("start one with `train fit"));
     fit(&begun, &["--epochs", "1"]).assert().success();
     assert_eq!(weights(&begun), weights(&whole));
 }

@@ -40,6 +40,7 @@ mod training_disks;
 mod transfer;
 mod usage;
 mod verify;
+mod words;
 
 /// How often a fault is tried: as often as CRATEDIGGER_FAULT_ROUNDS says, or `usual` times.
 fn rounds(usual: usize) -> usize {

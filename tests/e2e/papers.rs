@@ -308,7 +308,7 @@ fn contradictions_are_sentences() {
     let sounds = fma.to_str().unwrap();
     // Wrong by themselves, and so wrong usage.
     for (model, more, expected) in [
-        ("crnn", &["--augment", "image"][..], "crnn is not fed with one"),
+        ("crnn", &["--augment", "image"][..], "crnn does not take an image"),
         ("mfcc-dense", &["--excerpt-seconds", "3"], "statistics of whole tracks"),
         ("mfcc-dense", &["--augment", "noise"], "must be none for mfcc-dense"),
         ("vgg16", &[], "--init-from is missing"),
@@ -356,7 +356,7 @@ fn contradictions_are_sentences() {
             &genres,
             "choi-crnn",
             &["--freeze", "."],
-            "leave something to be trained",
+            "leave at least one to train",
         ),
     ];
     for (dataset, model, more, expected) in of_data {
@@ -377,10 +377,10 @@ fn contradictions_are_sentences() {
     tune.arg(&classes)
         .assert()
         .code(1)
-        .stderr(contains("--tune-thresholds is for tags"));
+        .stderr(contains("--tune-thresholds is only for multi-label runs"));
     let other = ["--init-from", classes.to_str().unwrap()];
     fit(&genres, "choi-crnn", &run("other"), &other)
         .assert()
         .code(1)
-        .stderr(contains("is one of mfcc-dense"));
+        .stderr(contains("trained mfcc-dense"));
 }

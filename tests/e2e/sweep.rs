@@ -125,7 +125,7 @@ fn a_changed_specification_is_refused(directory: &Path) {
         (["--halving", "2"], "--halving was not given and is 2 now"),
     ] {
         let refused = resume(directory).args(more).assert().code(1);
-        let expected = format!("the sweep in {root} was begun otherwise: {expected}");
+        let expected = format!("the sweep in {root} was started with other settings: {expected}");
         assert!(stderr_text(&refused).contains(&expected), "{}", stderr_text(&refused));
     }
 }
@@ -304,7 +304,7 @@ fn what_cannot_be_swept_is_a_sentence_before_anything_is_written() {
             stderr_text(&refused)
         );
     }
-    resume(&directory).assert().code(1).stderr(contains("holds no sweep"));
+    resume(&directory).assert().code(1).stderr(contains("does not hold a sweep"));
     assert!(!directory.exists());
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("config.toml"), "").unwrap();

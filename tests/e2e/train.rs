@@ -96,7 +96,7 @@ fn a_run_is_evaluated_on_its_own_split_whatever_becomes_of_the_data_sets() {
     ] {
         let refused = stderr_text(&train(command, more).failure());
         assert!(
-            refused.contains("split `exp`") && refused.contains("a later one of that name"),
+            refused.contains("split `exp`") && refused.contains("differs from the one"),
             "{refused}"
         );
     }

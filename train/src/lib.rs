@@ -1,47 +1,47 @@
-//! From a data set's shards to a trained and evaluated genre classifier.
+//! Trains and evaluates genre classifiers on the shards of a data set.
 //!
-//! The rooms, each of which imports only from those before it.
+//! The modules are in order: each imports only from those before it.
 #![forbid(unsafe_code)]
 
-// This process: its memory, its signals, what it prints.
+// The running process: memory, signals, progress output.
 pub mod process;
-// The plan of one clip, drawn from seed, epoch and track.
+// Random parameters of one clip's augmentation, drawn from seed, epoch and track.
 pub mod augment;
-// The networks, one file per paper, and their weights in other libraries' files.
+// The networks, one file per paper, and weights in the formats of other libraries.
 pub mod models;
-// A planned clip in, model input out.
+// Computes model input from clips.
 mod frontend;
-// Which clips, in what order, filled by how many threads.
+// Loads batches: order, balance, loader threads.
 pub mod loader;
-// Labels and scores in, metrics out.
+// Metrics.
 mod metrics;
-// Vectors in, classes out.
+// Classical classifiers on feature vectors: k-nearest neighbours, linear SVM.
 mod classical;
-// What a person may set.
+// The settings of a run.
 pub mod settings;
-// The directory of a run, and the records in it.
+// The directory of a run and its files.
 mod run;
-// A data set that was opened for one run.
+// A data set opened for one run.
 pub mod data;
-// One batch on the device.
+// One training step on the device.
 pub mod step;
-// A model and a set in, predictions and metrics out.
+// Evaluates a model on a set.
 mod evaluation;
-// A run in, pages, tables and TensorBoard files out.
+// Pages, tables and TensorBoard files of a run.
 mod report;
-// The loop.
+// The training loop.
 pub mod training;
-// A run and audio files in, classes out.
+// Classifies audio files.
 mod predict;
-// Runs side by side.
+// Compares runs.
 mod compare;
-// Many trainings, and the search over their settings.
+// Hyperparameter search.
 mod sweep;
-// How fast this machine trains.
+// Measures the training speed of this machine.
 mod bench;
 // The command line.
 pub mod cli;
-// What each command does.
+// The commands.
 pub mod commands;
 
 #[cfg(test)]

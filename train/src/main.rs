@@ -1,4 +1,4 @@
-//! The `train` program: reads the command line, runs the command, prints its result, chooses the exit code.
+//! The `train` program: parses the command line, runs the command, prints its result and sets the exit code.
 #![forbid(unsafe_code)]
 
 use anyhow::Context;
@@ -16,7 +16,8 @@ use train::process::console::Console;
 use train::process::mapping_fault::FaultWatch;
 use train::process::stop::{EXIT_STOPPED, Stopped};
 
-// Burn's CPU backend allocates and frees every activation; the system allocator gives the pages back each time.
+// Burn's CPU backend allocates and frees every activation, and the default allocator returns the pages to the operating
+// system each time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     if let Some(stopped) = result.as_ref().err().and_then(stopped) {
         tracing::warn!("{stopped}");
         if json {
-            // There is no other place to complain.
+            // A failure to write to stdout cannot be reported anywhere else.
             let _ = writeln!(io::stdout(), "{}", stopped.json());
         }
         return EXIT_STOPPED.into();
@@ -53,7 +54,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Embed(args) => run_embed(*args, &watch, console),
         Command::Report(args) => run_report(&args, console),
         Command::Predict(args) => run_predict(args, console),
-        Command::Models => Ok(run_models()),
+        Command::Models(args) => Ok(run_models(args.name)),
         Command::Export(args) => run_export(args, &watch, console),
         Command::Config(args) => run_config(*args),
         Command::Completions { shell } => manual::completions::<Cli>(shell),

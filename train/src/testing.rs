@@ -1,4 +1,4 @@
-//! A complete small data set, made through the contract alone, for the tests of what reads it.
+//! A complete small data set for tests, written with the public functions of `shared` only.
 
 use crate::models::ModelKind;
 use crate::settings::{RunConfig, Settings};
@@ -20,18 +20,18 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Tracks of the data set; their ids are 10, 20, 30 …
+/// Number of tracks; their ids are 10, 20, 30 …
 pub const TRACKS: usize = 8;
 
-/// How often damage is tried: as often as CRATEDIGGER_FAULT_ROUNDS says, or `usual` times.
-pub fn fault_rounds(usual: u32) -> u32 {
-    let asked = std::env::var("CRATEDIGGER_FAULT_ROUNDS").ok();
-    asked.map_or(usual, |rounds| {
+/// Rounds of a fault-injection test: CRATEDIGGER_FAULT_ROUNDS, or `default`.
+pub fn fault_rounds(default: u32) -> u32 {
+    let rounds = std::env::var("CRATEDIGGER_FAULT_ROUNDS").ok();
+    rounds.map_or(default, |rounds| {
         rounds.parse().expect("CRATEDIGGER_FAULT_ROUNDS is a number")
     })
 }
 
-/// The settings of a run of `model` on the data set in `root`.
+/// Default settings of `model` on the data set in `root`.
 pub fn config(root: &Path, model: ModelKind) -> RunConfig {
     let settings = Settings {
         data: Some(root.into()),

@@ -1,6 +1,6 @@
-//! The prefetch pipeline in the steady state: no thread of the process allocates anything.
+//! In the steady state no thread of the prefetch pipeline allocates memory.
 //!
-//! A test program of its own, because its allocator counts for all threads.
+//! A separate test program, because its allocator counts the allocations of all threads.
 
 #![forbid(unsafe_code)]
 
@@ -12,11 +12,11 @@ use std::time::Duration;
 use train::augment::{Augment, ClipPlan};
 use train::data::run_data::RunData;
 use train::loader::{BatchSource, Batches, Clips, Prefetch, Target, training_order};
-// What the module below names by `crate`.
+// `testing.rs` below refers to these as `crate::…`.
 use train::{models, settings};
 
 #[path = "../src/testing.rs"]
-#[expect(clippy::unwrap_used, reason = "a test's data set")]
+#[expect(clippy::unwrap_used, reason = "the data set of a test")]
 #[allow(dead_code, reason = "the library's own tests use more of it")]
 mod testing;
 
@@ -24,10 +24,10 @@ mod testing;
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const BATCHES: usize = 60;
-/// By then every buffer has been filled, and either side has waited for the other.
+/// After this many batches every buffer has been filled, and producer and consumer have waited for each other.
 const WARM: usize = 30;
 
-/// A model, how its training clips are augmented, and whether the device makes its input.
+/// A model, the augmentation of its training clips, and whether the device computes its input.
 type Scenario = (models::ModelKind, Augment, bool);
 
 const SCENARIOS: [Scenario; 5] = [
@@ -47,7 +47,7 @@ const SCENARIOS: [Scenario; 5] = [
 ];
 
 #[test]
-fn batches_are_made_without_allocating() {
+fn prefetch_allocates_nothing_in_the_steady_state() {
     let root = testing::dataset();
     for scenario in SCENARIOS {
         let (model, augment, on_device) = scenario;
@@ -55,8 +55,8 @@ fn batches_are_made_without_allocating() {
             background: augment.background.then(|| root.path().to_owned()),
             ..testing::config(root.path(), model)
         };
-        let mut data = RunData::open(&config).expect("a data set");
-        data.open_background(&config).expect("sounds");
+        let mut data = RunData::open(&config).expect("the data set opens");
+        data.open_background(&config).expect("the background sounds open");
         let train: Vec<usize> = (0..data.training.len()).collect();
         let target = if on_device {
             Target::Samples {
@@ -65,7 +65,7 @@ fn batches_are_made_without_allocating() {
         } else {
             Target::ModelInput(&data.front_end)
         };
-        // A track that comes again has another augmentation.
+        // A track gets another augmentation in each epoch.
         let order = (0..)
             .flat_map(|epoch| training_order(&train, |_| 0, 0, 1, epoch))
             .take(2 * BATCHES)
@@ -85,7 +85,7 @@ fn batches_are_made_without_allocating() {
         let (mut region, mut change) = (Region::new(ALLOCATOR), None);
         let report = Prefetch::new(2, 2).run(&source, 0..BATCHES, |number, _, _| -> Result<(), Infallible> {
             match number {
-                // The loader's threads wait for the consumer, then, as it does nothing, the other way round.
+                // First the loader threads wait for the sleeping consumer, then the consumer waits for them.
                 5..10 => sleep(Duration::from_millis(60)),
                 WARM => region.reset(),
                 _ if number == BATCHES - 5 => change = Some(region.change()),

@@ -1,4 +1,4 @@
-//! Makes a data set in a directory: from nothing, from an interrupted build, or from a data set of fewer tracks.
+//! Builds a data set in a directory: starts a new one, resumes an interrupted one, or adds tracks to a finished one.
 
 use super::assembly::Assembly;
 use super::growth::Base;
@@ -15,18 +15,18 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-/// What a directory holds already.
+/// What the output directory already contains.
 enum Found {
     Nothing,
-    /// The data set that was asked for.
+    /// The requested data set.
     Complete(Box<DatasetIndex>),
-    /// One of fewer tracks, or of other dropped ones.
+    /// A data set with the same settings, built from an earlier state of the source.
     Smaller(Box<DatasetIndex>),
 }
 
-/// Makes the data set in `root`, goes on with it, adds tracks to it, or finds that it is complete. `work` gets the
-/// positions in the listing of the tracks that are missing, and gives each to [`Assembly::take`] in that order. Threads of
-/// `pool` compare the tracks at the end. If it fails, the next run goes on with what is done.
+/// Builds the data set in `root`, resumes it, adds tracks to it, or finds that it is complete. `work` gets the
+/// positions of the missing tracks in the listing and passes each track to [`Assembly::take`] in that order. The
+/// threads of `pool` compare the tracks at the end. After a failure, the next run resumes from the finished shards.
 pub fn assemble(
     root: &Path,
     plan: &BuildPlan,
@@ -36,7 +36,7 @@ pub fn assemble(
     work: impl FnOnce(&mut Assembly<'_>, &[usize], &mut dyn BuildProgress) -> anyhow::Result<()>,
 ) -> anyhow::Result<BuildReport> {
     let begin = Instant::now();
-    // A label that a part lacks may be in another part.
+    // A label missing from one part may occur in another.
     let warnings = |index: &DatasetIndex| match plan.part {
         None => label_warnings::all(origin.listing, &plan.tags(), index),
         Some(_) => Vec::new(),
@@ -48,7 +48,7 @@ pub fn assemble(
             ..BuildReport::new(root, index, begin)?
         })
     };
-    // A crash may have come between the index and the end of the journal.
+    // A crash may have happened after the index was written and before the journal was removed.
     let journal_left = root.join(JOURNAL_DIRECTORY).is_dir();
     let found = find(root, plan)?;
     if let Found::Complete(index) = &found
@@ -60,7 +60,7 @@ pub fn assemble(
         Found::Smaller(index) => Journal::grow(root, plan, index)?,
         _ => Journal::open(root, plan)?,
     };
-    // Asked with the lock held: another process may have finished just now.
+    // Checked again with the lock held: another process may have just finished.
     let base = match find(root, plan)? {
         Found::Complete(index) => {
             journal.remove()?;
@@ -96,8 +96,8 @@ fn find(root: &Path, plan: &BuildPlan) -> anyhow::Result<Found> {
     let index = Dataset::read_index(root)?;
     ensure!(
         index.waveforms_of.is_none(),
-        "{} is a feature set and is made by `preprocess extend`; build into the data set that it belongs to, and extend that \
-         again",
+        "{} is a feature set, which only `preprocess extend` writes; build into the data set that it belongs to, then \
+         run `preprocess extend` again",
         root.display()
     );
     let earlier = BuildPlan::read(root, &index)?;
@@ -105,7 +105,7 @@ fn find(root: &Path, plan: &BuildPlan) -> anyhow::Result<Found> {
     if differences.is_empty() {
         return Ok(Found::Complete(Box::new(index)));
     }
-    // A part that grew would have tracks that are another's by then.
+    // A part cannot grow: with more tracks, its range would overlap other parts.
     if plan.part.is_none() && plan.differences_in_kind(&earlier).is_empty() {
         return Ok(Found::Smaller(Box::new(index)));
     }

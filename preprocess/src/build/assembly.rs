@@ -1,8 +1,7 @@
-//! A data set in the making: tracks, kept or dropped, are put into pairs of shards and into tables in the order of their
-//! ids.
+//! Assembles a data set: writes kept and dropped tracks into shard pairs and tables, in the order of their ids.
 //!
-//! Where a track comes from, an audio file or a part of a build, is not known here, so a merged data set is the one that a
-//! single process builds, byte by byte. What is finished is written into the journal, and is there after a crash.
+//! It does not know whether a track comes from an audio file or from a part, so a merged data set equals one built by a
+//! single process, byte for byte. Each finished pair is recorded in the journal and survives a crash.
 
 use super::growth::{self, Base};
 use super::index::{self, Origin, Rows};
@@ -17,10 +16,10 @@ use shared::dataset::statistics::TrackSummary;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// A track that is fit for the data set.
+/// A track that passed validation.
 #[derive(Debug)]
 pub struct Kept<'a> {
-    /// Its row; the shard, two of the flags and the recording are filled in here.
+    /// The row; the shard, the flags `duplicate` and `near_silent`, and the recording are set during assembly.
     pub row: TrackRow,
     pub waveform: &'a [i16],
     /// `[n_mels, frames]` dB, reference 1.0.
@@ -28,7 +27,7 @@ pub struct Kept<'a> {
     pub summary: TrackSummary,
 }
 
-/// A data set in the making: what is finished, and the pair of shards that is open.
+/// A data set that is being assembled: the finished pairs and the open pair of shards.
 pub struct Assembly<'a> {
     root: &'a Path,
     plan: &'a BuildPlan,
@@ -36,7 +35,7 @@ pub struct Assembly<'a> {
     base: Base,
     entries: Vec<Entry>,
     done: usize,
-    /// The track that had given samples first, for every checksum of a waveform.
+    /// Maps the checksum of a waveform to the first track with these samples.
     first_with: HashMap<String, u64>,
     pair: Option<PairWriter>,
     open: Entry,
@@ -44,7 +43,7 @@ pub struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    /// Goes on after what the journal has. `base` is the data set that grows, if one does.
+    /// Resumes after the last entry of the journal. `base` is the finished data set that gets more tracks, if any.
     pub(super) fn resume(
         root: &'a Path,
         plan: &'a BuildPlan,
@@ -70,12 +69,12 @@ impl<'a> Assembly<'a> {
         })
     }
 
-    /// Tracks that have been dealt with, in the order of the work.
+    /// Number of tracks processed so far.
     pub(super) fn done(&self) -> usize {
         self.done
     }
 
-    /// Puts the next track into the open shards, or among the dropped. Whether it was kept.
+    /// Adds the next track to the open shards or to the dropped tracks. Returns whether it was kept.
     pub fn take(&mut self, track: Result<Kept<'_>, RejectedRow>) -> anyhow::Result<bool> {
         let kept = match track.and_then(|kept| self.flag(kept)) {
             Ok(kept) => {
@@ -96,14 +95,14 @@ impl<'a> Assembly<'a> {
 
     fn flag<'t>(&self, mut kept: Kept<'t>) -> Result<Kept<'t>, RejectedRow> {
         let rejected = |row: &TrackRow, rejection: Rejection| rejection.row(row.track_id, &row.path);
-        // Whether it is a duplicate or nearly silent is decided here; the other flags come with it.
+        // `duplicate` and `near_silent` are decided here; the other flags are already set.
         kept.row
             .flags
             .retain(|flag| !matches!(flag, Flag::Duplicate | Flag::NearSilent));
-        if let Some(&of) = self.first_with.get(&kept.row.waveform_blake3) {
-            // Of a part, whoever merges it knows which of all tracks was first.
+        if let Some(&first) = self.first_with.get(&kept.row.waveform_blake3) {
+            // In a part, duplicates are dropped by the merge, which knows the first track overall.
             if self.plan.drops(Flag::Duplicate) && self.plan.part.is_none() {
-                return Err(rejected(&kept.row, Rejection::Duplicate { of }));
+                return Err(rejected(&kept.row, Rejection::Duplicate { of: first }));
             }
             kept.row.flags.push(Flag::Duplicate);
         }
@@ -136,7 +135,7 @@ impl<'a> Assembly<'a> {
         Ok(())
     }
 
-    /// Finishes the open pair and makes it known to a later run.
+    /// Finishes the open pair and records it in the journal.
     fn close(&mut self) -> anyhow::Result<()> {
         let entry = Entry {
             shard: self.pair.take().map(PairWriter::finish).transpose()?,
@@ -150,16 +149,16 @@ impl<'a> Assembly<'a> {
         Ok(())
     }
 
-    /// Writes the tables and the index of `all` tracks.
+    /// Writes the tables and the index of `total` tracks.
     pub(super) fn finish(
         mut self,
         origin: &Origin<'_>,
         pool: &rayon::ThreadPool,
-        all: usize,
+        total: usize,
     ) -> anyhow::Result<DatasetIndex> {
         assert_eq!(
-            self.done, all,
-            "every track is kept or dropped before a data set is finished"
+            self.done, total,
+            "every track must be kept or dropped before a data set is finished"
         );
         if self.pair.is_some() || !self.open.rejected.is_empty() {
             self.close()?;
@@ -188,7 +187,7 @@ impl<'a> Assembly<'a> {
             rows.tracks.extend(entry.tracks);
             rows.rejected.extend(entry.rejected);
         }
-        // A data set that grew has its later tracks between the earlier ones.
+        // Added tracks may have ids between those of the earlier ones.
         rows.tracks.sort_by_key(|row| row.track_id);
         rows.summaries.sort_by_key(|row| row.track_id);
         pool.install(|| recordings::assign(&mut rows.tracks, &rows.summaries, &self.plan.features));

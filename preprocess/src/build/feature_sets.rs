@@ -1,4 +1,4 @@
-//! Where the feature sets of a data set are: `features/<name>`, each a data set of the same tracks.
+//! Finds the feature sets of a data set: `features/<name>`, each a data set with the same tracks.
 
 use shared::dataset::INDEX_FILE;
 use shared::runtime::file_error::FileError;
@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The directory of all feature sets, below the data set's.
+/// The directory of all feature sets, inside the data set.
 pub const FEATURES_DIRECTORY: &str = "features";
 
 /// The feature sets of a data set, in alphabetical order.

@@ -1,7 +1,7 @@
-//! A finished data set that grows: what is kept of it, or why it cannot grow.
+//! Adding tracks to a finished data set: reads what is kept of it, or reports why it cannot grow.
 //!
-//! Kept tracks stay where they are in the shards, so each of them must still be what it was in the source, down to the
-//! size of its file. Dropped ones are tried again, for the file may have come meanwhile.
+//! Kept tracks stay in their shards, so the source must still describe each of them as before, including its file size.
+//! Dropped tracks are tried again, because their files may have been added or replaced.
 
 use super::source_table::{SOURCES_FILE, SourceRow};
 use anyhow::ensure;
@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-/// What a data set has before tracks are added; nothing where there is none.
+/// The data set before tracks are added; empty for a new one.
 #[derive(Debug, Default)]
 pub struct Base {
     pub index: Option<DatasetIndex>,
@@ -22,7 +22,7 @@ pub struct Base {
 }
 
 impl Base {
-    /// Reads the data set in `root` and compares it with what its source is now.
+    /// Reads the data set in `root` and compares its tracks with the current listing of the source.
     pub fn read(root: &Path, index: DatasetIndex, now: &[SourceRow]) -> anyhow::Result<Self> {
         let then: Vec<SourceRow> = dataset::read_table(root, &index, SOURCES_FILE)?;
         let tracks = dataset::read_tracks(root, &index)?;
@@ -38,8 +38,7 @@ impl Base {
             .collect();
         ensure!(
             changes.is_empty(),
-            "of the tracks in {}, {} changed in the source since: {}; new tracks can be added to a data set, but not these \
-             replaced, so choose another --out",
+            "{} cannot grow because {} of its tracks changed in the source: {}; choose another --out",
             root.display(),
             changes.len(),
             changes[..changes.len().min(3)].join(", ")
@@ -63,7 +62,7 @@ impl Base {
     }
 }
 
-/// Copies the tables of a data set to where its readers look for them while they are replaced.
+/// Copies the tables of a data set to [`PREVIOUS_DIRECTORY`], where readers find them while they are replaced.
 pub fn keep_tables(root: &Path, index: &DatasetIndex) -> anyhow::Result<()> {
     let kept = root.join(PREVIOUS_DIRECTORY);
     fs::create_dir_all(&kept).map_err(FileError::at(&kept))?;
@@ -74,7 +73,7 @@ pub fn keep_tables(root: &Path, index: &DatasetIndex) -> anyhow::Result<()> {
         }
         let content = fs::read(&path).map_err(FileError::at(&path))?;
         if FileRecord::from_content(&content) != *record {
-            let detail = "its content does not fit the checksum in the index";
+            let detail = "its content does not match the checksum in the index";
             return Err(DatasetError::damaged(path, detail).into());
         }
         if let Some(parent) = copy.parent() {
@@ -87,19 +86,19 @@ pub fn keep_tables(root: &Path, index: &DatasetIndex) -> anyhow::Result<()> {
 
 fn change(then: Option<&SourceRow>, now: Option<&SourceRow>) -> Option<&'static str> {
     let (Some(then), Some(now)) = (then, now) else {
-        return Some("is not in the source any more");
+        return Some("is no longer in the source");
     };
     if then == now {
         return None;
     }
     Some(if then.path != now.path {
-        "has another path"
+        "has a different path"
     } else if then.bytes != now.bytes {
-        "has a file of another size"
+        "has a different file size"
     } else if (&then.labels, then.wanted) != (&now.labels, now.wanted) {
-        "has other labels"
+        "has different labels"
     } else {
-        "has another artist, album or official set"
+        "has a different artist, album or official set"
     })
 }
 

@@ -1,4 +1,4 @@
-//! The tables and the index of a build, which make its shards a data set.
+//! Writes the tables and the index, which turn the shards of a build into a data set.
 
 use super::plan::{BuildPlan, PLAN_FILE};
 use super::preset::Preset;
@@ -14,36 +14,35 @@ use shared::runtime::atomic_file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Everything about a data set's tracks but the tracks themselves.
+/// Where the tracks of a data set come from.
 #[derive(Clone, Debug)]
 pub struct Origin<'a> {
-    /// What the source lists of what is assembled here.
+    /// The tracks that the source lists; only those of the part if a part is built.
     pub listing: &'a Listing,
-    /// The same as a table, with the sizes of files.
+    /// The rows of `sources.csv` for this listing, with file sizes.
     pub sources: &'a [SourceRow],
     /// The directory that paths are relative to.
     pub audio: &'a str,
-    /// Whether a track has one label.
     pub task: Task,
     pub preset: Option<&'a Preset>,
-    /// The checksum of the data set whose waveforms these are, where they are not made here.
+    /// For a feature set, the checksum of the data set that its waveforms belong to.
     pub waveforms_of: Option<&'a str>,
 }
 
-/// Everything a data set says of its tracks.
+/// The rows of the tables, and the records of the shards.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
     /// Kept tracks, in the order of their ids.
     pub tracks: Vec<TrackRow>,
-    /// Their sums and statistics, in the same order.
+    /// Summaries of the kept tracks, in the same order.
     pub summaries: Vec<TrackSummary>,
-    /// Dropped tracks in the order of their ids, then files that no table mentions.
+    /// Dropped tracks in the order of their ids, then files that the source does not list.
     pub rejected: Vec<RejectedRow>,
     pub shards: Vec<ShardRecord>,
 }
 
-/// Writes everything but the shards, `dataset.json` last. `earlier` are the checksums of the data sets that this one grew
-/// out of.
+/// Writes all files except the shards, `dataset.json` last. `earlier` has the checksums of the data sets that this one
+/// grew from.
 pub fn write(
     root: &Path,
     plan: &BuildPlan,

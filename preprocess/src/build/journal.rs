@@ -1,8 +1,8 @@
-//! What an interrupted build has done already.
+//! The journal of a build, from which an interrupted build resumes.
 //!
-//! It is in `.build/` of the data set while that is being built: `lock`, which one process holds; `plan.json`; and for each
-//! finished pair of shards its rows. What is in an entry is true of the shards on disk, because shards get their names
-//! first.
+//! While a data set is being built, its directory `.build` contains `lock`, which one process holds; `plan.json`; and
+//! an entry for each finished pair of shards. Shards get their final names before their entry is written, so an entry
+//! always describes shards that exist.
 
 use super::plan::BuildPlan;
 use anyhow::{Context, bail, ensure};
@@ -17,7 +17,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Below the data set's directory.
+/// Inside the data set.
 pub const JOURNAL_DIRECTORY: &str = ".build";
 const LOCK_FILE: &str = "lock";
 const PLAN_FILE: &str = "plan.json";
@@ -30,42 +30,42 @@ pub struct Journal {
     _lock: File,
 }
 
-/// One finished pair of shards, or the rejected tracks after the last.
+/// One finished pair of shards, or the rejected tracks after the last pair.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// The pair; none where nothing was kept.
+    /// The pair; `None` if no track was kept.
     pub shard: Option<ShardRecord>,
-    /// Tracks that are dealt with once this entry is, counted in the order in which they are worked on.
+    /// Total number of tracks processed up to and including this entry.
     pub done: usize,
-    /// Kept tracks, all in the pair. Their sums and statistics are ten times as large, and stay on disk.
+    /// Kept tracks, all in the pair. Their summaries are ten times as large and stay on disk.
     pub tracks: Vec<TrackRow>,
     pub rejected: Vec<RejectedRow>,
 }
 
 impl Journal {
-    /// Takes the directory for this process and for `plan`, and clears away what a crash left half written.
+    /// Locks the directory for this process and `plan`, and removes temporary files that a crash left.
     pub fn open(root: &Path, plan: &BuildPlan) -> anyhow::Result<Self> {
         Self::lock(root, false)?.begin(plan)
     }
 
-    /// The same for the data set in `root`, which grows.
+    /// Like [`Self::open`], for adding tracks to the finished data set in `root`.
     pub fn grow(root: &Path, plan: &BuildPlan, index: &DatasetIndex) -> anyhow::Result<Self> {
         let journal = Self::lock(root, true)?;
-        // What was done towards another size is worth less than a refusal that nobody but the user could lift.
+        // The source changed after an interrupted growth: its entries are discarded, so the user need not delete them.
         if Self::plan_in(root)?.is_some_and(|earlier| earlier != *plan) {
             journal.forget(index)?;
         }
         journal.begin(plan)
     }
 
-    fn lock(root: &Path, holds_a_data_set: bool) -> anyhow::Result<Self> {
+    fn lock(root: &Path, has_data_set: bool) -> anyhow::Result<Self> {
         let directory = root.join(JOURNAL_DIRECTORY);
         fs::create_dir_all(root).map_err(FileError::at(root))?;
         let is_empty = || fs::read_dir(root).map(|mut entries| entries.next().is_none());
         ensure!(
-            holds_a_data_set || directory.is_dir() || is_empty().map_err(FileError::at(root))?,
-            "{} is not empty and holds no data set; choose another --out, or empty it first",
+            has_data_set || directory.is_dir() || is_empty().map_err(FileError::at(root))?,
+            "{} is not empty and contains no data set; choose another --out, or empty it first",
             root.display()
         );
         fs::create_dir_all(&directory).map_err(FileError::at(&directory))?;
@@ -90,14 +90,14 @@ impl Journal {
                 ensure!(
                     differences.is_empty(),
                     "{} holds an interrupted build with other settings: {}; leave out the options that differ, or delete \
-                     the directory and start anew",
+                     the directory and start again",
                     self.root.display(),
                     differences.join("; ")
                 );
             }
         }
-        for cleared in [&self.root, &self.root.join("shards"), &self.directory] {
-            atomic_file::remove_temporaries(cleared).map_err(FileError::at(cleared))?;
+        for directory in [&self.root, &self.root.join("shards"), &self.directory] {
+            atomic_file::remove_temporaries(directory).map_err(FileError::at(directory))?;
         }
         Ok(self)
     }
@@ -107,13 +107,13 @@ impl Journal {
         read(&root.join(JOURNAL_DIRECTORY).join(PLAN_FILE))
     }
 
-    /// Removes all entries, and the shards that the data set does not have.
+    /// Removes all entries and their shards, but no shard of the finished data set.
     fn forget(&self, index: &DatasetIndex) -> Result<(), FileError> {
         let remove = |path: PathBuf| match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(FileError::at(path)(error)),
             _ => Ok(()),
         };
-        // The plan goes last: as long as it is there, this is done again.
+        // The plan is removed last, so an interrupted removal is repeated.
         let entries = (0..).take_while(|&number| self.paths(number).0.exists()).count();
         for number in (0..entries).rev() {
             for kind in ShardKind::ALL {
@@ -136,7 +136,7 @@ impl Journal {
         Ok(entries)
     }
 
-    /// The sums and statistics of the tracks of entry `number`.
+    /// The track summaries of entry `number`.
     pub fn summaries(&self, number: usize, entry: &Entry, n_mels: usize) -> anyhow::Result<Vec<TrackSummary>> {
         let (_, path) = self.paths(number);
         let sums = fs::read(&path).map_err(FileError::at(&path))?;
@@ -144,7 +144,7 @@ impl Journal {
         let described = summaries.iter().map(|row| row.track_id);
         ensure!(
             described.eq(entry.tracks.iter().map(|row| row.track_id)),
-            "{}: it does not describe the tracks of its entry",
+            "{}: its tracks differ from those of its entry",
             damaged(&path)
         );
         Ok(summaries)
@@ -159,7 +159,7 @@ impl Journal {
         n_mels: usize,
     ) -> anyhow::Result<()> {
         let (path, summary_path) = self.paths(earlier);
-        // The sums first: the entry counts as soon as its own file is there.
+        // Summaries first: the entry is valid as soon as its own file exists.
         atomic_file::write_bytes(&summary_path, &statistics::summary_to_bytes(summaries, n_mels))?;
         let json = serde_json::to_vec(entry).expect("plain data always serializes");
         Ok(atomic_file::write_bytes(&path, &json)?)
@@ -186,7 +186,7 @@ fn damaged(path: &Path) -> String {
     )
 }
 
-/// The document at `path`, if there is one.
+/// Reads the JSON file at `path`; `None` if it does not exist.
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> anyhow::Result<Option<T>> {
     match fs::read(path) {
         Ok(json) => serde_json::from_slice(&json).with_context(|| damaged(path)).map(Some),
@@ -227,7 +227,7 @@ mod tests {
         }
     }
 
-    /// With values that decimal notation would not bring back bit by bit.
+    /// Has values, such as 0.1, that are not exact in binary.
     fn summaries() -> Vec<TrackSummary> {
         let features = FeatureConfig {
             n_mels: 2,
@@ -242,9 +242,9 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_there_again() {
+    fn entries_are_restored_after_a_restart() {
         let root = tempfile::tempdir().unwrap();
-        let journal = Journal::open(root.path(), &BuildPlan::of_seven_tracks()).unwrap();
+        let journal = Journal::open(root.path(), &BuildPlan::example()).unwrap();
         assert_eq!(journal.entries(2).unwrap(), []);
         journal.append(0, &entry(1), &summaries(), 2).unwrap();
         journal.append(1, &entry(2), &summaries(), 2).unwrap();
@@ -252,7 +252,7 @@ mod tests {
         let litter = root.path().join("shards/waveform-00002.safetensors.tmp");
         fs::create_dir(root.path().join("shards")).unwrap();
         fs::write(&litter, b"half").unwrap();
-        let journal = Journal::open(root.path(), &BuildPlan::of_seven_tracks()).unwrap();
+        let journal = Journal::open(root.path(), &BuildPlan::example()).unwrap();
         assert_eq!(journal.entries(2).unwrap(), [entry(1), entry(2)]);
         assert_eq!(journal.summaries(1, &entry(2), 2).unwrap(), summaries());
         assert!(!litter.exists());
@@ -263,35 +263,35 @@ mod tests {
     #[test]
     fn a_second_process_and_another_plan_are_refused() {
         let root = tempfile::tempdir().unwrap();
-        let journal = Journal::open(root.path(), &BuildPlan::of_seven_tracks()).unwrap();
-        let error = Journal::open(root.path(), &BuildPlan::of_seven_tracks())
+        let journal = Journal::open(root.path(), &BuildPlan::example()).unwrap();
+        let error = Journal::open(root.path(), &BuildPlan::example())
             .unwrap_err()
             .to_string();
         assert!(error.contains("is being built by another process"), "{error}");
         drop(journal);
         let other = BuildPlan {
             subset: "large".into(),
-            ..BuildPlan::of_seven_tracks()
+            ..BuildPlan::example()
         };
         let error = Journal::open(root.path(), &other).unwrap_err().to_string();
         assert!(error.contains("subset was \"small\" and is now \"large\""), "{error}");
     }
 
     #[test]
-    fn a_directory_of_something_else_is_left_alone() {
+    fn directory_with_other_files_is_refused() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("thesis.tex"), b"x").unwrap();
-        let error = Journal::open(root.path(), &BuildPlan::of_seven_tracks())
+        let error = Journal::open(root.path(), &BuildPlan::example())
             .unwrap_err()
             .to_string();
-        assert!(error.contains("is not empty and holds no data set"), "{error}");
+        assert!(error.contains("is not empty and contains no data set"), "{error}");
         assert!(!root.path().join(JOURNAL_DIRECTORY).exists());
     }
 
     #[test]
-    fn a_damaged_entry_is_named() {
+    fn damaged_entry_is_named_in_the_error() {
         let root = tempfile::tempdir().unwrap();
-        let journal = Journal::open(root.path(), &BuildPlan::of_seven_tracks()).unwrap();
+        let journal = Journal::open(root.path(), &BuildPlan::example()).unwrap();
         journal.append(0, &entry(1), &summaries(), 2).unwrap();
         let path = root.path().join(".build/shard-00000.json");
         fs::write(&path, b"{").unwrap();

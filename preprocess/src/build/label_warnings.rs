@@ -1,37 +1,37 @@
-//! Warnings about a source's labels: names that hardly differ, names that mean a missing value, labels that no kept
-//! track has.
+//! Warnings about a source's labels: near-identical names, names that mean a missing value, labels without a kept
+//! track.
 
 use crate::source::Listing;
 use icu_normalizer::ComposingNormalizer;
 use shared::dataset::{DatasetIndex, Task};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What spreadsheets and data frames write into an empty cell, in lower case.
+/// What spreadsheets and data frames write for a missing value, in lower case.
 const MISSING_VALUES: [&str; 4] = ["nan", "none", "null", "n/a"];
 
-/// Compares the labels of a source, and those that were asked for, with the labels of the data set made of it.
-pub fn all(listing: &Listing, asked_for: &[String], index: &DatasetIndex) -> Vec<String> {
+/// Compares the labels of a source and the requested labels with those of the built data set.
+pub fn all(listing: &Listing, requested: &[String], index: &DatasetIndex) -> Vec<String> {
     let mut tracks: BTreeMap<&str, usize> = BTreeMap::new();
     for label in listing.tracks.iter().flat_map(|track| &track.labels) {
         *tracks.entry(label).or_default() += 1;
     }
-    let noun = match index.task {
-        Task::SingleLabel => "class",
-        Task::MultiLabel => "tag",
+    let (noun, plural) = match index.task {
+        Task::SingleLabel => ("class", "classes"),
+        Task::MultiLabel => ("tag", "tags"),
     };
-    let mut found = look_alikes(noun, tracks.keys().copied());
+    let mut found = near_identical(plural, tracks.keys().copied());
     found.extend(missing_values(noun, &tracks));
     if index.kept == 0 {
         found.push("no track was kept; rejected.csv has the reason for each".into());
     } else {
-        let expected = tracks.keys().copied().chain(asked_for.iter().map(String::as_str));
+        let expected = tracks.keys().copied().chain(requested.iter().map(String::as_str));
         found.extend(without_tracks(noun, expected, &index.classes));
     }
     found
 }
 
-/// Labels that differ only in case, in surrounding space or in the encoding of accented letters.
-fn look_alikes<'a>(noun: &str, labels: impl Iterator<Item = &'a str>) -> Vec<String> {
+/// Labels that differ only in case, in leading or trailing space, or in the Unicode encoding of accented letters.
+fn near_identical<'a>(plural: &str, labels: impl Iterator<Item = &'a str>) -> Vec<String> {
     let nfc = ComposingNormalizer::new_nfc();
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for label in labels {
@@ -41,7 +41,7 @@ fn look_alikes<'a>(noun: &str, labels: impl Iterator<Item = &'a str>) -> Vec<Str
     let several = alike.into_values().filter(|labels| labels.len() > 1);
     several
         .map(|labels| {
-            // In print, two encodings of a letter look the same.
+            // Two encodings of a letter look the same when printed, so they are escaped.
             let encoded_twice = labels
                 .iter()
                 .enumerate()
@@ -53,8 +53,8 @@ fn look_alikes<'a>(noun: &str, labels: impl Iterator<Item = &'a str>) -> Vec<Str
                 (joined(labels.iter().map(|label| format!("`{label}`"))), "upper and lower case or spaces")
             };
             format!(
-                "the labels {names} differ only in {difference}, and each is a {noun} of its own; give them one name if they \
-                 mean the same"
+                "the labels {names} differ only in {difference} and count as different {plural}; rename them if they mean the \
+                 same"
             )
         })
         .collect()
@@ -68,8 +68,8 @@ fn missing_values(noun: &str, tracks: &BTreeMap<&str, usize>) -> Vec<String> {
         .map(|(label, count)| {
             let tracks = if *count == 1 { "track has" } else { "tracks have" };
             format!(
-                "{count} {tracks} the label `{label}`, which mostly means a missing value and is a {noun} here; remove it \
-                 from the source if it means that there is none"
+                "{count} {tracks} the label `{label}`, which usually means a missing value but counts as a {noun} here; \
+                 remove it from the source if it is not a real {noun}"
             )
         })
         .collect()
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn alike(labels: &[&str]) -> Vec<String> {
-        look_alikes("class", labels.iter().copied())
+        near_identical("classes", labels.iter().copied())
     }
 
     #[test]

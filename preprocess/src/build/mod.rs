@@ -1,8 +1,7 @@
-//! From the tracks of a source to a data set: a plan, a pipeline that decodes in parallel, and one assembly that puts
-//! tracks into shards and tables in the order of their ids.
+//! Builds a data set from the tracks of a source: a plan, a pipeline that decodes in parallel, and an assembly that
+//! writes shards and tables in the order of track ids.
 //!
-//! [`pipeline::build`] is the way in; a build that was interrupted goes on from its [`journal`]. Which command asked is not
-//! known here.
+//! [`pipeline::build`] is the entry point. An interrupted build resumes from its [`journal`].
 
 pub(crate) mod assemble;
 pub(crate) mod assembly;

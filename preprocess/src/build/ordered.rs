@@ -1,19 +1,19 @@
-//! Work on items by many threads, with results in the order of the items, on the caller's thread.
+//! Processes items on many threads and passes the results, in order, to the caller's thread.
 //!
-//! Results that wait for their turn take memory, so their weight is bounded: beyond it, only the item whose turn it is
-//! goes on. What the work is, is not known here.
+//! Waiting results use memory, so their total weight is bounded: above the limit, only the next item in order
+//! continues.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
-/// How much may be under way at once.
+/// Limits on the work in progress.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Items that are begun and not consumed.
+    /// Items that are started and not yet consumed.
     pub items: usize,
-    /// Total weight of results that wait; the one whose turn it is may exceed it.
+    /// Total weight of the waiting results. Only the next result in order may exceed it.
     pub weight: usize,
 }
 
@@ -30,11 +30,11 @@ struct State {
 
 impl Turn {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it holds the lock, and a count is valid at any time.
+        // Nothing panics while the lock is held, so the state is always valid.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Blocks until `index` may be worked on; false when nobody wants it any more.
+    /// Blocks until work on `index` may start. Returns false if the loop was cancelled.
     fn wait_for_room(&self, index: usize, limit: usize) -> bool {
         let blocked = |state: &mut State| !state.cancelled && state.next != index && state.waiting_weight > limit;
         let state = self
@@ -50,10 +50,10 @@ impl Turn {
     }
 }
 
-/// Calls `work` for each index on the threads of `pool`, and `consume` with each result in the order of the indices. The
-/// first error of `consume` ends it all, and so does a panic of `work`, which goes on in the caller.
+/// Calls `work` for each index on the threads of `pool`, and `consume` with each result in the order of the indices.
+/// The first error of `consume` stops the loop. So does a panic of `work`, which is resumed in the caller.
 ///
-/// Rayon begins FIFO tasks in the order in which they were spawned, so the item whose turn it is has always been begun
+/// Rayon starts FIFO tasks in the order in which they were spawned, so the next item in order has always been started
 /// when a later one waits for room.
 pub fn for_each<R: Send, E>(
     pool: &rayon::ThreadPool,
@@ -74,22 +74,22 @@ pub fn for_each<R: Send, E>(
     let (turn, work, weight) = (&turn, &work, &weight);
     pool.in_place_scope_fifo(|scope| {
         let (sender, results) = mpsc::channel();
-        let mut begun = indices.start;
+        let mut started = indices.start;
         let mut early = BTreeMap::new();
         for next in indices.clone() {
-            while begun < indices.end && begun - next < bounds.items.max(1) {
-                let (index, sender) = (begun, sender.clone());
+            while started < indices.end && started - next < bounds.items.max(1) {
+                let (index, sender) = (started, sender.clone());
                 scope.spawn_fifo(move |_| {
                     if turn.wait_for_room(index, bounds.weight) {
-                        // The caller's thread waits for this result, so it must get a panic too.
+                        // The caller's thread waits for this result, so a panic must be sent to it too.
                         let result = panic::catch_unwind(AssertUnwindSafe(|| work(index)));
                         let added = result.as_ref().map_or(0, weight);
                         turn.update(|state| state.waiting_weight += added);
-                        // Nobody receives any more after an error; then the result is not wanted either.
+                        // After an error there is no receiver, and the result is not needed.
                         let _ = sender.send((index, result));
                     }
                 });
-                begun += 1;
+                started += 1;
             }
             let result = loop {
                 if let Some(result) = early.remove(&next) {
@@ -130,7 +130,7 @@ mod tests {
     const BOUNDS: Bounds = Bounds { items: 6, weight: 100 };
 
     #[test]
-    fn results_come_in_order_whatever_the_threads() {
+    fn results_are_in_order_for_any_number_of_threads() {
         for threads in [1, 3] {
             let mut seen = Vec::new();
             let uneven = |index: usize| {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_bounds_is_under_way() {
+    fn work_in_progress_stays_within_the_bounds() {
         let (alive, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let work = |_| {
             most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -173,12 +173,12 @@ mod tests {
             },
         );
         assert_eq!(outcome, Ok(()));
-        // Each weighs more than all may: one waits, one is being consumed, and each thread may hold one it had begun.
+        // Every result exceeds the weight limit: one waits, one is being consumed, and each of 3 threads may hold one.
         assert!(most.into_inner() <= 5);
     }
 
     #[test]
-    fn an_error_ends_it() {
+    fn error_of_the_consumer_stops_the_loop() {
         let consumed = AtomicUsize::new(0);
         let outcome = for_each(
             &pool(2),
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "broken")]
-    fn a_panic_in_the_work_is_not_swallowed() {
+    fn panic_in_the_work_reaches_the_caller() {
         let _ = for_each(
             &pool(2),
             0..3,

@@ -1,22 +1,22 @@
-//! A part of a build: the tracks of the source that one of several processes, each on a machine of its own, works on.
+//! A part of a build that is divided among several processes or machines.
 //!
-//! `2/4`, as `split --number` and test runners spell it, is a range of the source's list.
+//! A part is written `2/4`, as in `split --number`, and is a range of the source's list of tracks.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-/// One of so many parts, counted from one.
+/// Part `number` of `count`, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Part {
     number: usize,
-    of: usize,
+    count: usize,
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is no part; write I/N with I from 1 to N, such as 2/4")]
+#[error("`{0}` is not a valid part; write I/N with I from 1 to N, such as 2/4")]
 pub struct InvalidPart(String);
 
 impl Part {
@@ -24,17 +24,17 @@ impl Part {
         self.number
     }
     pub fn count(self) -> usize {
-        self.of
+        self.count
     }
     pub fn is_last(self) -> bool {
-        self.number == self.of
+        self.number == self.count
     }
 
-    /// Its share of `tracks`: neighbours in the list, and one more or less than other parts have.
+    /// The part's range of `tracks`. The sizes of parts differ by at most one.
     pub fn range(self, tracks: usize) -> Range<usize> {
         let begin_of = |number: usize| {
-            let product = tracks as u128 * (number - 1) as u128 / self.of as u128;
-            usize::try_from(product).expect("a share is not more than the whole")
+            let product = tracks as u128 * (number - 1) as u128 / self.count as u128;
+            usize::try_from(product).expect("a part is not larger than the whole")
         };
         begin_of(self.number)..begin_of(self.number + 1)
     }
@@ -44,9 +44,9 @@ impl FromStr for Part {
     type Err = InvalidPart;
 
     fn from_str(text: &str) -> Result<Self, InvalidPart> {
-        let numbers = text.split_once('/').and_then(|(number, of)| {
-            let (number, of) = (number.parse().ok()?, of.parse().ok()?);
-            (1 <= number && number <= of && of < usize::MAX).then_some(Self { number, of })
+        let numbers = text.split_once('/').and_then(|(number, count)| {
+            let (number, count) = (number.parse().ok()?, count.parse().ok()?);
+            (1 <= number && number <= count && count < usize::MAX).then_some(Self { number, count })
         });
         numbers.ok_or_else(|| InvalidPart(text.to_owned()))
     }
@@ -68,7 +68,7 @@ impl From<Part> for String {
 
 impl fmt::Display for Part {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.number, self.of)
+        write!(formatter, "{}/{}", self.number, self.count)
     }
 }
 
@@ -79,15 +79,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_are_the_whole_and_equal(tracks in 0usize..3000, of in 1usize..40) {
+        fn parts_cover_all_tracks_in_equal_sizes(tracks in 0usize..3000, count in 1usize..40) {
             let mut next = 0;
-            for number in 1..=of {
-                let part: Part = format!("{number}/{of}").parse().unwrap();
+            for number in 1..=count {
+                let part: Part = format!("{number}/{count}").parse().unwrap();
                 let range = part.range(tracks);
                 prop_assert_eq!(range.start, next);
-                prop_assert!(range.len().abs_diff(tracks / of) <= 1);
+                prop_assert!(range.len().abs_diff(tracks / count) <= 1);
                 prop_assert_eq!(part.to_string().parse::<Part>().unwrap(), part);
-                prop_assert_eq!(part.is_last(), number == of);
+                prop_assert_eq!(part.is_last(), number == count);
                 next = range.end;
             }
             prop_assert_eq!(next, tracks);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_part_is_a_sentence() {
+    fn invalid_part_is_an_error_with_an_example() {
         for text in [
             "",
             "3",

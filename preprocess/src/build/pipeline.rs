@@ -1,7 +1,7 @@
 //! Builds a data set, or a part of one, from the tracks of a source.
 //!
-//! Tracks are extracted by many threads and written by one, in the order of their ids, so the output's bytes do not depend
-//! on the number of threads.
+//! Many threads extract tracks and one writes them in the order of their ids, so the output does not depend on the
+//! number of threads.
 
 use super::assemble::assemble;
 use super::assembly::{Assembly, Kept};
@@ -26,22 +26,21 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Results that may wait to be written. Two per thread keep all busy while one slow track holds up the rest, and the
-/// writer while it syncs a shard.
+/// Results that may wait to be written. Two per thread keep all threads busy while a slow track or the sync of a shard
+/// delays the writer.
 const WAITING_PER_JOB: usize = 2;
 const WAITING_AT_LEAST: usize = 24;
 
-/// The same in bytes, for collections of long tracks.
+/// The same limit in bytes, for collections of long tracks.
 const WAITING_BYTES: usize = 96 << 20;
 
-/// What to build from, where to, and how.
 #[derive(Clone, Debug)]
 pub struct BuildConfig {
     /// The directory that track paths are relative to.
     pub audio: PathBuf,
     pub source: Source,
     pub out: PathBuf,
-    /// The part of the tracks that is built; none for all.
+    /// The part of the tracks to build; `None` for all.
     pub part: Option<Part>,
     pub preset: Option<Preset>,
     pub features: FeatureConfig,
@@ -50,28 +49,28 @@ pub struct BuildConfig {
     pub jobs: usize,
 }
 
-/// Builds the data set, adds the tracks that it lacks, or finds that it is complete.
+/// Builds the data set, adds missing tracks to it, or finds that it is complete.
 pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> anyhow::Result<BuildReport> {
     let pool = thread_pool(config.jobs)?;
-    let whole = config.source.list(&config.audio)?;
-    let sizes = pool.install(|| source_table::file_sizes(&whole.tracks, &config.audio));
-    if let (Some(table), Some(first)) = (config.source.table(), whole.tracks.first()) {
+    let full_listing = config.source.list(&config.audio)?;
+    let sizes = pool.install(|| source_table::file_sizes(&full_listing.tracks, &config.audio));
+    if let (Some(table), Some(first)) = (config.source.table(), full_listing.tracks.first()) {
         ensure!(
             sizes.iter().any(Option::is_some),
             "{} has none of the {} files that {} lists; give --audio the directory that holds {} and the others",
             config.audio.display(),
-            whole.tracks.len(),
+            full_listing.tracks.len(),
             table.display(),
             first.path
         );
     }
-    let plan = config.plan(&whole, &sizes);
-    let notes = whole.notes.clone();
+    let plan = config.plan(&full_listing, &sizes);
+    let notes = full_listing.notes.clone();
     let (listing, sizes) = match config.part {
-        None => (whole, sizes),
+        None => (full_listing, sizes),
         Some(part) => {
-            let range = part.range(whole.tracks.len());
-            (part_of(whole, part), sizes[range].to_vec())
+            let range = part.range(full_listing.tracks.len());
+            (part_of(full_listing, part), sizes[range].to_vec())
         }
     };
     let origin = Origin {
@@ -101,20 +100,20 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> anyhow::
     Ok(BuildReport { notes, ..report })
 }
 
-/// What a part deals with. What is no track of it, the last one mentions.
-fn part_of(mut whole: Listing, part: Part) -> Listing {
-    let range = part.range(whole.tracks.len());
+/// The listing of one part. Everything except the tracks belongs to the last part.
+fn part_of(mut full_listing: Listing, part: Part) -> Listing {
+    let range = part.range(full_listing.tracks.len());
     Listing {
-        tracks: whole.tracks.drain(range).collect(),
-        ..if part.is_last() { whole } else { Listing::default() }
+        tracks: full_listing.tracks.drain(range).collect(),
+        ..if part.is_last() { full_listing } else { Listing::default() }
     }
 }
 
-/// Tracks that are missing from a data set.
+/// Extracts the tracks that are missing from a data set.
 struct Extraction<'a> {
     config: &'a BuildConfig,
     tracks: &'a [TrackSource],
-    /// Of the tracks' files, when the source was listed.
+    /// File sizes of `tracks` when the source was listed.
     sizes: &'a [Option<u64>],
     missing: &'a [usize],
 }
@@ -152,8 +151,8 @@ impl Extraction<'_> {
             let kept = match result {
                 Ok(track) => assembly.take(Ok(kept(source, &track)))?,
                 Err(rejection) if self.has_vanished(at, &rejection) => bail!(
-                    "{} was there when this build began and {rejection}; see that its file system is there, and run \
-                     the same command again: what is done stays",
+                    "{} vanished during the build ({rejection}); check that its file system is mounted, and run the same \
+                     command again to resume",
                     config.audio.join(&source.path).display()
                 ),
                 Err(rejection) => assembly.take(Err(rejection.row(source.track_id, &source.path)))?,
@@ -163,8 +162,8 @@ impl Extraction<'_> {
         })
     }
 
-    /// Whether a file was listed and is gone. A network file system that is no longer mounted must not look like a
-    /// thousand bad tracks; a file alone that cannot be read is one.
+    /// Whether a file existed when the source was listed and is gone now. An unmounted network file system must stop
+    /// the build instead of rejecting thousands of tracks. A file that exists but cannot be read is rejected.
     fn has_vanished(&self, at: usize, rejection: &Rejection) -> bool {
         let is_gone = || fs::metadata(self.config.audio.join(&self.tracks[at].path)).is_err();
         let unread = matches!(rejection, Rejection::MissingFile | Rejection::IoError { .. });
@@ -199,7 +198,6 @@ fn kept<'a>(source: &TrackSource, track: &'a ExtractedTrack) -> Kept<'a> {
 }
 
 impl BuildConfig {
-    /// The plan of this build, of a source that lists `listing`.
     pub fn plan(&self, listing: &Listing, sizes: &[Option<u64>]) -> BuildPlan {
         let mut drop: Vec<String> = self.drop.iter().map(|flag| flag.name().to_owned()).collect();
         drop.sort();

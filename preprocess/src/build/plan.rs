@@ -1,5 +1,5 @@
-//! What a build is made from and how: written into the directory before work starts, and kept as `build.json` in the
-//! finished data set. A rerun with anything else gets an error with what differs.
+//! The settings of a build, written before the work starts and kept as `build.json` in the finished data set. A rerun
+//! with other settings fails and lists the differences.
 
 use super::part::Part;
 use crate::source::{ALL, Listing, MAGNATAGATUNE, TrackSource};
@@ -16,22 +16,22 @@ use std::path::Path;
 /// The plan of the build that made a data set, kept in it.
 pub const PLAN_FILE: &str = "build.json";
 
-/// Everything that decides what a build's output is. The number of jobs does not.
+/// Everything that determines a build's output. The number of jobs does not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildPlan {
     pub source: String,
-    /// The part of it: `small`, `guitar,techno`, `all`.
+    /// `small`, `guitar,techno`, `all`.
     pub subset: String,
     pub preset: Option<String>,
     pub features: FeatureConfig,
     pub validate: ValidateConfig,
-    /// Flags whose tracks are dropped, by their words in `tracks.csv`.
+    /// Flags whose tracks are dropped, by their names in `tracks.csv`.
     pub drop: Vec<String>,
     pub tracks: usize,
-    /// BLAKE3 of the tracks' descriptions and of the sizes of their files.
+    /// BLAKE3 of the track descriptions and the file sizes.
     pub sources_blake3: String,
-    /// The part of the tracks that is built here; none for all.
+    /// The part of the tracks to build; `None` for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
 }
@@ -47,7 +47,7 @@ impl BuildPlan {
         serde_json::from_slice(&json).map_err(|error| DatasetError::damaged(root.join(PLAN_FILE), error))
     }
 
-    /// The tags that were asked for; none where all of them count, and where tracks have genres.
+    /// The requested tags; empty if all tags are used or if tracks have genres.
     pub fn tags(&self) -> Vec<String> {
         if self.source != MAGNATAGATUNE || self.subset == ALL {
             return Vec::new();
@@ -63,7 +63,7 @@ impl BuildPlan {
         json
     }
 
-    /// The plan of what this one, a part, is part of.
+    /// The plan of the whole build that this part belongs to.
     pub fn whole(&self) -> Self {
         Self {
             part: None,
@@ -71,7 +71,7 @@ impl BuildPlan {
         }
     }
 
-    /// What differs other than the tracks, so a data set of that plan cannot grow into one of this.
+    /// Differences other than the tracks. If there are any, a data set with the earlier plan cannot grow into this one.
     pub fn differences_in_kind(&self, earlier: &Self) -> Vec<String> {
         let as_large = Self {
             tracks: self.tracks,
@@ -81,7 +81,7 @@ impl BuildPlan {
         self.differences(&as_large)
     }
 
-    /// What differs between the plan of an earlier build and this one, in words; empty when they are the same.
+    /// Describes each difference between an earlier plan and this one; empty if they are equal.
     pub fn differences(&self, earlier: &Self) -> Vec<String> {
         let value = |plan: &Self| serde_json::to_value(plan).expect("plain data always serializes");
         let mut found = Vec::new();
@@ -94,24 +94,24 @@ fn compare(name: &str, earlier: &Value, now: &Value, found: &mut Vec<String>) {
     match (earlier, now) {
         (Value::Object(earlier), Value::Object(now)) => {
             let keys: BTreeSet<&String> = earlier.keys().chain(now.keys()).collect();
-            let of = |plan: &Map<String, Value>, key: &String| plan.get(key).cloned().unwrap_or(Value::Null);
+            let setting = |plan: &Map<String, Value>, key: &String| plan.get(key).cloned().unwrap_or(Value::Null);
             for key in keys {
-                compare(key, &of(earlier, key), &of(now, key), found);
+                compare(key, &setting(earlier, key), &setting(now, key), found);
             }
         }
         _ if earlier == now => {}
-        _ if name == "sources_blake3" => found.push("the source's table or files have changed".into()),
+        _ if name == "sources_blake3" => found.push("the source's table or files changed".into()),
         _ => {
-            let said = |value: &Value| match value {
+            let text = |value: &Value| match value {
                 Value::Null => "unset".to_owned(),
                 value => value.to_string(),
             };
-            found.push(format!("{name} was {} and is now {}", said(earlier), said(now)));
+            found.push(format!("{name} was {} and is now {}", text(earlier), text(now)));
         }
     }
 }
 
-/// A track as it goes into the checksum.
+/// The fields of a track that go into the checksum.
 #[derive(Serialize)]
 struct Described<'a> {
     track_id: u64,
@@ -138,8 +138,8 @@ impl<'a> Described<'a> {
     }
 }
 
-/// A checksum over what a source lists and over the sizes of the tracks' files, so a file that was replaced is noticed
-/// and one that was merely copied is not.
+/// Checksum of a source's listing and file sizes. It changes if a file is replaced by one of another size, but not if
+/// files are only copied.
 pub fn sources_blake3(listing: &Listing, sizes: &[Option<u64>]) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut add = |entry: serde_json::Result<Vec<u8>>| {
@@ -157,7 +157,7 @@ pub fn sources_blake3(listing: &Listing, sizes: &[Option<u64>]) -> String {
 
 #[cfg(test)]
 impl BuildPlan {
-    pub(super) fn of_seven_tracks() -> Self {
+    pub(super) fn example() -> Self {
         Self {
             source: "fma".into(),
             subset: "small".into(),
@@ -179,68 +179,68 @@ mod tests {
     #[test]
     fn each_difference_is_named() {
         assert_eq!(
-            BuildPlan::of_seven_tracks().differences(&BuildPlan::of_seven_tracks()),
+            BuildPlan::example().differences(&BuildPlan::example()),
             [""; 0]
         );
-        let mut now = BuildPlan::of_seven_tracks();
+        let mut now = BuildPlan::example();
         now.validate.min_decoded_share = 0.5;
         now.drop.clear();
         now.sources_blake3 = "cd".into();
         assert_eq!(
-            now.differences(&BuildPlan::of_seven_tracks()),
+            now.differences(&BuildPlan::example()),
             [
                 "drop was [\"duplicate\"] and is now []",
-                "the source's table or files have changed",
+                "the source's table or files changed",
                 "min_decoded_share was 0.9 and is now 0.5",
             ]
         );
         assert!(
-            BuildPlan::of_seven_tracks().drops(Flag::Duplicate)
-                && !BuildPlan::of_seven_tracks().drops(Flag::NearSilent)
+            BuildPlan::example().drops(Flag::Duplicate)
+                && !BuildPlan::example().drops(Flag::NearSilent)
         );
         let part = BuildPlan {
             part: Some("2/4".parse().unwrap()),
-            ..BuildPlan::of_seven_tracks()
+            ..BuildPlan::example()
         };
         assert_eq!(
-            part.differences(&BuildPlan::of_seven_tracks()),
+            part.differences(&BuildPlan::example()),
             ["part was unset and is now \"2/4\""]
         );
         assert_eq!(
-            BuildPlan::of_seven_tracks().differences(&part),
+            BuildPlan::example().differences(&part),
             ["part was \"2/4\" and is now unset"]
         );
-        assert_eq!(part.whole(), BuildPlan::of_seven_tracks());
+        assert_eq!(part.whole(), BuildPlan::example());
     }
 
     #[test]
-    fn tags_are_those_that_were_asked_for() {
+    fn tags_are_the_requested_ones() {
         let tagged = |subset: &str| BuildPlan {
             source: "magnatagatune".into(),
             subset: subset.into(),
-            ..BuildPlan::of_seven_tracks()
+            ..BuildPlan::example()
         };
         assert_eq!(tagged("guitar,no voice").tags(), ["guitar", "no voice"]);
         assert_eq!(tagged("all").tags(), [""; 0]);
-        assert_eq!(BuildPlan::of_seven_tracks().tags(), [""; 0]);
+        assert_eq!(BuildPlan::example().tags(), [""; 0]);
     }
 
     #[test]
-    fn other_tracks_are_no_other_kind() {
+    fn differences_in_kind_ignore_the_tracks() {
         let grown = BuildPlan {
             tracks: 9,
             sources_blake3: "cd".into(),
-            ..BuildPlan::of_seven_tracks()
+            ..BuildPlan::example()
         };
-        assert_eq!(grown.differences(&BuildPlan::of_seven_tracks()).len(), 2);
-        assert_eq!(grown.differences_in_kind(&BuildPlan::of_seven_tracks()), [""; 0]);
+        assert_eq!(grown.differences(&BuildPlan::example()).len(), 2);
+        assert_eq!(grown.differences_in_kind(&BuildPlan::example()), [""; 0]);
         let mut other = grown;
         other.subset = "large".into();
-        assert_eq!(other.differences_in_kind(&BuildPlan::of_seven_tracks()).len(), 1);
+        assert_eq!(other.differences_in_kind(&BuildPlan::example()).len(), 1);
     }
 
     #[test]
-    fn the_checksum_follows_descriptions_and_sizes() {
+    fn checksum_depends_on_descriptions_and_sizes() {
         let mut listing = Listing {
             tracks: vec![TrackSource {
                 track_id: 2,

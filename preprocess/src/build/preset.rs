@@ -1,6 +1,6 @@
-//! What a well-known data set should turn out to be, from `data-manifests`, and sentences about what differs from it.
+//! Known data sets, described in `data-manifests`, and warnings about builds that differ from them.
 //!
-//! A difference is a warning, never a failure: a collection that changed is still a collection.
+//! A difference is a warning and never an error, because a collection may have changed.
 
 use crate::source::Listing;
 use crate::source::fma::Subset;
@@ -14,7 +14,7 @@ const FMA_SMALL: &str = include_str!("../../../data-manifests/fma_small.toml");
 const MAGNATAGATUNE: &str = include_str!("../../../data-manifests/magnatagatune.toml");
 const GTZAN: &str = include_str!("../../../data-manifests/gtzan.toml");
 
-/// A data set that this program knows.
+/// A known data set.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preset {
@@ -23,27 +23,27 @@ pub struct Preset {
     pub subset: Option<Subset>,
     #[serde(default)]
     pub tags: Vec<String>,
-    /// Tracks in the source, those without a label included.
+    /// Tracks in the source, including those without a label.
     pub tracks: usize,
-    /// Tracks that remain in a data set.
+    /// Tracks that a build keeps.
     pub kept: usize,
-    /// Fewest samples of a track, where it is not a clip's.
+    /// Minimum samples of a track, if it is not the length of a clip.
     pub min_samples: Option<u64>,
-    /// Tracks with the samples of another; none where nobody has counted them.
+    /// Tracks with the same samples as another track; `None` if unknown.
     pub duplicate_pairs: Option<usize>,
-    /// Tracks that decode and are all but inaudible; none where nobody has looked for them.
+    /// Ids of nearly silent tracks; `None` if unknown.
     pub near_silent: Option<Vec<u64>>,
     #[serde(default)]
     pub archives: Vec<Archive>,
-    /// What trainings reach, which is `train`'s to read.
+    /// Results of training runs, which only `train` reads.
     #[serde(default)]
     pub from_scratch: Option<IgnoredAny>,
-    /// Tracks per class; none where nobody has counted them.
+    /// Tracks per class; empty if unknown.
     #[serde(default)]
     pub classes: BTreeMap<String, usize>,
     #[serde(default)]
     pub bad: Vec<BadTrack>,
-    /// How mel spectrograms are made, where it is not by [`FeatureConfig::default`].
+    /// Settings of the mel spectrograms, if not [`FeatureConfig::default`].
     pub features: Option<FeatureConfig>,
 }
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -51,9 +51,9 @@ pub struct Preset {
 pub struct Archive {
     pub name: String,
     pub url: String,
-    /// Its size, where it is known.
+    /// Size, if known.
     pub bytes: Option<u64>,
-    /// Its SHA-1 sum, 40 hexadecimal digits, where it is known.
+    /// SHA-1 as 40 hexadecimal digits, if known.
     pub sha1: Option<String>,
 }
 
@@ -63,7 +63,7 @@ pub struct Archive {
 pub struct BadTrack {
     pub track_id: u64,
     pub fault: Fault,
-    /// The same in words.
+    /// Description of the fault.
     pub note: String,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -111,13 +111,13 @@ impl Preset {
         toml::from_str(manifest).expect("the manifests are compiled in and a test reads each")
     }
 
-    /// What a finished build has other than the manifest says, as sentences, in a fixed order.
+    /// Describes how a finished build differs from the manifest, in a fixed order.
     pub fn differences(&self, listing: &Listing, kept: &[TrackRow], rejected: &[RejectedRow]) -> Vec<String> {
         let name = &self.name;
         let mut found = Vec::new();
         let mut expect = |what: &str, expected: usize, actual: usize| {
             if expected != actual {
-                found.push(format!("{name} should have {expected} {what} and has {actual}."));
+                found.push(format!("{name} should have {expected} {what} but has {actual}"));
             }
         };
         expect(
@@ -145,7 +145,7 @@ impl Preset {
         let duplicates = kept.iter().filter(|row| row.flags.contains(&Flag::Duplicate)).count()
             + rejected.iter().filter(|row| row.reason == "duplicate").count();
         if let Some(expected) = self.duplicate_pairs {
-            expect("tracks whose samples are those of another", expected, duplicates);
+            expect("tracks with the same samples as another", expected, duplicates);
         }
         found.extend(self.bad_track_differences(listing, rejected));
         found.extend(self.near_silent_differences(kept, rejected));
@@ -165,11 +165,11 @@ impl Preset {
             let (id, note) = (bad.track_id, &bad.note);
             match reasons.get(&id) {
                 None if listed.contains(&id) => {
-                    found.push(format!("Track {id} is known to be bad ({note}) and was kept."));
+                    found.push(format!("track {id} is known to be bad ({note}) but was kept"));
                 }
-                None => found.push(format!("Track {id}, known to be bad ({note}), is not in the source.")),
+                None => found.push(format!("track {id}, known to be bad ({note}), is not in the source")),
                 Some(row) if !bad.fault.codes().contains(&row.reason.as_str()) => found.push(format!(
-                    "Track {id} is known to be bad ({note}) and was dropped for another reason: {}.",
+                    "track {id} is known to be bad ({note}) but was dropped for another reason: {}",
                     row.detail
                 )),
                 Some(_) => {}
@@ -183,7 +183,7 @@ impl Preset {
         found.extend(
             unexpected
                 .into_iter()
-                .map(|(track_id, row)| format!("Track {track_id} should be usable and was dropped: {}.", row.detail)),
+                .map(|(track_id, row)| format!("track {track_id} should be usable but was dropped: {}", row.detail)),
         );
         found
     }
@@ -208,13 +208,13 @@ impl Preset {
             return Vec::new();
         }
         vec![format!(
-            "The nearly silent tracks of {} should be {expected:?} and are {actual:?}.",
+            "the nearly silent tracks of {} should be {expected:?} but are {actual:?}",
             self.name
         )]
     }
 }
 
-/// Reasons that `--drop` makes of flags; they are no fault of the file.
+/// Whether a track was dropped because of `--drop`, which is not a fault of its file.
 fn is_flag(reason: &str) -> bool {
     matches!(reason, "duplicate" | "near_silent")
 }
@@ -226,7 +226,7 @@ mod tests {
     use crate::source::gtzan::GENRES;
 
     #[test]
-    fn the_manifest_of_fma_small_agrees_with_itself() {
+    fn manifest_of_fma_small_is_consistent() {
         let preset = Preset::fma_small();
         assert_eq!(preset.name, "fma_small");
         assert_eq!(preset.classes.len(), 8);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_manifest_of_magnatagatune_agrees_with_itself() {
+    fn manifest_of_magnatagatune_is_consistent() {
         let preset = Preset::magnatagatune();
         assert_eq!(
             (preset.name.as_str(), preset.source.as_str()),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_manifest_of_gtzan_agrees_with_itself() {
+    fn manifest_of_gtzan_is_consistent() {
         let preset = Preset::gtzan();
         assert_eq!((preset.name.as_str(), preset.source.as_str()), ("gtzan", "gtzan"));
         assert!(preset.classes.keys().eq(GENRES.iter()));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_manifest_does_not_give_is_not_compared() {
+    fn values_missing_from_a_manifest_are_not_compared() {
         let preset = Preset {
             tracks: 3,
             kept: 1,
@@ -293,7 +293,7 @@ mod tests {
             &kept,
             &[],
         );
-        assert_eq!(fewer, ["magnatagatune should have 3 tracks in its source and has 2."]);
+        assert_eq!(fewer, ["magnatagatune should have 3 tracks in its source but has 2"]);
     }
 
     fn tiny() -> Preset {
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_as_expected_differs_in_nothing() {
+    fn expected_build_has_no_differences() {
         let sources = [source(1, "Pop"), source(2, "Rock"), source(3, "Pop")];
         let kept = [row(1, vec![]), row(2, vec![Flag::NearSilent])];
         assert_eq!(
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_is_a_sentence() {
+    fn each_difference_is_described() {
         let sources = [source(1, "Pop"), source(2, "Polka"), source(3, "Pop"), source(4, "Pop")];
         let kept = [row(1, vec![]), row(3, vec![Flag::Duplicate])];
         let differences = tiny().differences(
@@ -366,14 +366,14 @@ mod tests {
             &[dropped(2, "no_frames"), dropped(4, "duplicate")],
         );
         for expected in [
-            "3 tracks in its source and has 4",
-            "2 Pop tracks in its source and has 3",
-            "1 Rock tracks in its source and has 0",
-            "0 tracks of the unknown class Polka and has 1",
-            "0 tracks whose samples are those of another and has 2",
-            "Track 3 is known to be bad (1.5 s) and was kept.",
-            "Track 2 should be usable and was dropped: because.",
-            "should be [2] and are []",
+            "3 tracks in its source but has 4",
+            "2 Pop tracks in its source but has 3",
+            "1 Rock tracks in its source but has 0",
+            "0 tracks of the unknown class Polka but has 1",
+            "0 tracks with the same samples as another but has 2",
+            "track 3 is known to be bad (1.5 s) but was kept",
+            "track 2 should be usable but was dropped: because",
+            "should be [2] but are []",
         ] {
             assert!(
                 differences.iter().any(|sentence| sentence.contains(expected)),
@@ -385,7 +385,7 @@ mod tests {
         assert!(
             other_reason
                 .iter()
-                .any(|sentence| sentence.contains("another reason: because."))
+                .any(|sentence| sentence.contains("another reason: because"))
         );
         let absent = tiny().differences(&listing(&sources[..2]), &kept, &[]);
         assert!(absent.iter().any(|sentence| sentence.contains("is not in the source")));

@@ -1,13 +1,13 @@
-//! How a build says how far it is.
+//! Progress of a build.
 
-/// Watches a build; by default, nobody does.
+/// Receives the progress of a build. The default methods do nothing.
 pub trait BuildProgress {
-    /// Work begins on `total` tracks, of which `done` were dealt with in an earlier run.
+    /// Work begins on `total` tracks, of which an earlier run processed `done`.
     fn begin(&mut self, _total: usize, _done: usize) {}
 
-    /// One more track is kept or dropped.
+    /// One more track was kept or dropped.
     fn track(&mut self, _kept: bool) {}
 
-    /// All tracks are dealt with.
+    /// All tracks are processed.
     fn end(&mut self) {}
 }

@@ -1,5 +1,5 @@
-//! The settings that a directory has from an earlier build: of the finished data set, or of the interrupted build. A build
-//! into it takes them over where none are given.
+//! The settings of an earlier build in the same directory, finished or interrupted. A new build uses them for options
+//! that are not given.
 
 use super::journal::Journal;
 use super::plan::BuildPlan;
@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Recorded {
     pub plan: BuildPlan,
-    /// The directory of its audio files, of a finished data set.
+    /// The audio directory; `None` for an interrupted build.
     pub audio: Option<PathBuf>,
 }
 
 impl Recorded {
-    /// Reads the settings recorded in `root`, if there are any.
+    /// Reads the settings recorded in `root`, if any.
     pub fn read(root: &Path) -> anyhow::Result<Option<Self>> {
         if !root.join(INDEX_FILE).exists() {
             let plan = Journal::plan_in(root)?;

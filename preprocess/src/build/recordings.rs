@@ -1,4 +1,4 @@
-//! Which tracks are the same recording: the column `recording` of `tracks.csv`.
+//! Finds tracks of the same recording for the column `recording` of `tracks.csv`.
 
 use super::ties::Ties;
 use shared::dataset::manifest::TrackRow;
@@ -6,9 +6,9 @@ use shared::dataset::statistics::TrackSummary;
 use shared::dsp::features::FeatureConfig;
 use shared::recordings::{PeakGrid, Track, search};
 
-/// Fills in `recording` of all tracks: the lowest id of the tracks that are the same recording, directly or by way of
-/// others. `summaries` are those of the tracks, both in the order of their ids. Runs on the threads of the current pool;
-/// their number does not change the result.
+/// Sets `recording` of each track to the lowest id among the tracks of the same recording, matched directly or through
+/// other tracks. `tracks` and `summaries` are in the order of track ids. Runs on the current thread pool; the number of
+/// threads does not change the result.
 pub fn assign(tracks: &mut [TrackRow], summaries: &[TrackSummary], features: &FeatureConfig) {
     let grid = PeakGrid::new(features);
     let mut ties = Ties::new(tracks.len());
@@ -56,10 +56,10 @@ mod tests {
     }
 
     #[test]
-    fn excerpts_that_a_third_one_joins_are_one_recording() {
-        let apart = [track(1, 1, 0..1000), track(2, 1, 1000..2000)];
-        assert_eq!(assigned(&apart), [1, 2]);
-        let joined = [apart[0].clone(), apart[1].clone(), track(7, 1, 500..1500)];
+    fn excerpts_joined_by_a_third_are_one_recording() {
+        let separate = [track(1, 1, 0..1000), track(2, 1, 1000..2000)];
+        assert_eq!(assigned(&separate), [1, 2]);
+        let joined = [separate[0].clone(), separate[1].clone(), track(7, 1, 500..1500)];
         assert_eq!(assigned(&joined), [1, 1, 1]);
     }
 
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_an_earlier_build_are_forgotten() {
+    fn recordings_of_an_earlier_build_are_recomputed() {
         let (row, summary) = track(5, 1, 0..1300);
         let row = TrackRow { recording: 2, ..row };
         assert_eq!(assigned(&[(row, summary)]), [5]);

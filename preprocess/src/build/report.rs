@@ -1,33 +1,32 @@
-//! What a build, or a merge, has to report.
+//! The report of a build or a merge.
 
 use shared::audio::validate::ReasonCounts;
 use shared::dataset::{self, DatasetError, DatasetIndex};
 use std::path::Path;
 use std::time::Instant;
 
-/// A data set that was assembled, or was there.
 #[derive(Clone, Debug)]
 pub struct BuildReport {
     pub index: DatasetIndex,
     /// Dropped tracks by reason code.
     pub reasons: ReasonCounts,
     pub bytes: u64,
-    /// Whether the data set was complete before.
+    /// Whether the data set was complete before this run.
     pub was_complete: bool,
     /// Tracks that the data set had before it grew.
     pub before: usize,
-    /// Tracks that an earlier, interrupted run had dealt with.
+    /// Tracks that an earlier, interrupted run processed.
     pub resumed: usize,
-    /// Tracks that this run dealt with.
+    /// Tracks that this run processed.
     pub processed: usize,
     pub seconds: f64,
     pub warnings: Vec<String>,
-    /// What was skipped in the audio directory.
+    /// Notes about files and links that were skipped in the audio directory.
     pub notes: Vec<String>,
 }
 
 impl BuildReport {
-    /// Of the data set in `root`, which has this index, and nothing that this run did.
+    /// A report on the data set in `root`, without anything that this run did.
     pub(super) fn new(root: &Path, index: DatasetIndex, begin: Instant) -> Result<Self, DatasetError> {
         let mut reasons = ReasonCounts::new();
         for row in dataset::read_rejected(root, &index)? {

@@ -1,7 +1,7 @@
 //! Writes kept tracks, in the order of their ids, into pairs of shards: a waveform shard and the mel shard of the same
 //! tracks.
 //!
-//! Tensors go to disk as they come. Which shard a track lands in depends on the sizes of the tracks before it alone.
+//! Tensors are written to disk immediately. The shard of a track depends only on the sizes of the tracks before it.
 
 use half::f16;
 use shared::dataset::shard::{FinishedShard, MAX_TRACKS, ShardKind, ShardWriteError, ShardWriter, TARGET_BYTES};
@@ -17,7 +17,7 @@ pub struct PairWriter {
 }
 
 impl PairWriter {
-    /// Begins pair `number` of the data set in `root`, whose directory `shards` exists.
+    /// Creates pair `number` of the data set in `root`, whose directory `shards` must exist.
     pub fn create(root: &Path, number: usize, n_mels: usize) -> Result<Self, ShardWriteError> {
         let create = |kind: ShardKind| ShardWriter::create(&root.join(kind.path(number)), kind);
         Ok(Self {
@@ -35,7 +35,7 @@ impl PairWriter {
         self.mel.push_mel(track_id, self.n_mels, mel)
     }
 
-    /// Whether the next track belongs into the next pair.
+    /// Whether the next track goes into the next pair.
     pub fn is_full(&self) -> bool {
         self.waveform.data_bytes() >= TARGET_BYTES || self.waveform.tracks() == MAX_TRACKS
     }
@@ -50,7 +50,7 @@ impl PairWriter {
     }
 }
 
-/// What the data set's index keeps of a finished shard.
+/// The record of a finished shard in the index.
 pub fn file_record(shard: FinishedShard) -> ShardFileRecord {
     ShardFileRecord {
         bytes: shard.bytes,

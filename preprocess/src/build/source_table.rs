@@ -1,6 +1,6 @@
-//! `sources.csv`: what a source said of its tracks, and how large their files were, when a data set was built.
+//! `sources.csv`: the source's description of each track, and its file size, when the data set was built.
 //!
-//! Parts carry their source in it to where they are merged, and a data set that grows is compared with it.
+//! A merge reads the source of each part from it, and a build that adds tracks compares the source with it.
 
 use crate::source::{AudioDirectory, Listing, TrackSource};
 use rayon::prelude::*;
@@ -19,16 +19,16 @@ pub struct SourceRow {
     pub track_id: u64,
     /// The audio file, relative to the audio directory.
     pub path: String,
-    /// What the source calls it. Joined by `|`.
+    /// The source's labels, joined by `|`.
     #[serde(with = "shared::dataset::manifest::joined")]
     pub labels: Vec<String>,
     pub artist: String,
     pub album: String,
     /// `train`, `val`, `test`, or empty.
     pub official_split: String,
-    /// Whether it was asked for; one that has none of the wanted labels was not.
+    /// Whether the track is requested; false if it has none of the requested labels.
     pub wanted: bool,
-    /// Size of the file; empty where there was none.
+    /// File size; empty if the file did not exist.
     pub bytes: Option<u64>,
 }
 
@@ -72,7 +72,7 @@ impl SourceRow {
     }
 }
 
-/// The rows of a listing: wanted tracks in their order, then the others. `sizes` are those of the wanted ones' files.
+/// The rows of a listing: wanted tracks in order, then the others. `sizes` are the file sizes of the wanted tracks.
 pub fn rows(listing: &Listing, sizes: &[Option<u64>]) -> Vec<SourceRow> {
     let wanted = listing.tracks.iter().zip(sizes);
     let others = listing.unlabelled.iter();
@@ -82,22 +82,22 @@ pub fn rows(listing: &Listing, sizes: &[Option<u64>]) -> Vec<SourceRow> {
         .collect()
 }
 
-/// The listing that rows, and the files that none of them mentions, came from.
+/// Restores the listing from its rows and its unlisted files.
 pub fn listing(rows: &[SourceRow], unlisted: Vec<RejectedRow>) -> Listing {
-    let of = |wanted: bool| {
+    let tracks = |wanted: bool| {
         let rows = rows.iter().filter(|row| row.wanted == wanted);
         rows.map(SourceRow::track).collect()
     };
     Listing {
-        tracks: of(true),
-        unlabelled: of(false),
+        tracks: tracks(true),
+        unlabelled: tracks(false),
         unlisted,
         notes: Vec::new(),
     }
 }
 
-/// The sizes of tracks' files, none where there is no file. Many are asked for at once, because a network file system
-/// answers one after the other slowly.
+/// File sizes of tracks; `None` for a missing file. Files are queried in parallel because a network file system is slow
+/// one by one.
 pub fn file_sizes(tracks: &[TrackSource], audio: &Path) -> Vec<Option<u64>> {
     let audio = AudioDirectory::new(audio);
     let size = |track: &TrackSource| Some(fs::metadata(audio.file(&track.path).ok()?).ok()?.len());
@@ -134,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_listing_comes_back(
+        fn listing_is_restored_from_its_rows(
             tracks in prop::collection::vec((track(), prop::option::of(any::<u64>())), 0..6),
             unlabelled in prop::collection::vec(track(), 0..3),
         ) {

@@ -1,4 +1,4 @@
-//! Threads for the work on tracks.
+//! The thread pool that works on tracks, and values per thread.
 
 use anyhow::Context;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ pub fn thread_pool(jobs: usize) -> anyhow::Result<rayon::ThreadPool> {
         .with_context(|| format!("could not start {jobs} threads; use a lower --jobs"))
 }
 
-/// A value for each thread of a pool, so plans and buffers are made once.
+/// One value per thread of a pool, so FFT plans and buffers are created once.
 pub struct PerThread<T>(Vec<Mutex<T>>);
 
 impl<T> PerThread<T> {
@@ -21,7 +21,7 @@ impl<T> PerThread<T> {
     /// Runs `work` with the value of the current thread, which is one of the pool's.
     pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let thread = rayon::current_thread_index().expect("work runs on the pool's threads");
-        // A panic in the work ends the command, so nobody meets what it left behind.
+        // A panic in the work ends the command, so no one uses a value that it left inconsistent.
         work(&mut self.0[thread].lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,22 +1,22 @@
-//! Things that belong together, directly or by way of others.
+//! Union-find: connects items that belong together, directly or through others.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Union-find; a component's root is its first track.
+/// The root of a component is its first item.
 pub struct Ties {
     parents: Vec<usize>,
 }
 
 impl Ties {
-    /// Of `count` things, none of which are tied.
+    /// `count` separate items.
     pub fn new(count: usize) -> Self {
         Self {
             parents: (0..count).collect(),
         }
     }
 
-    /// The first of the things that this one is tied to, directly or by way of others.
+    /// The first item of the component of `at`.
     pub fn root(&mut self, mut at: usize) -> usize {
         while self.parents[at] != at {
             self.parents[at] = self.parents[self.parents[at]];
@@ -25,7 +25,7 @@ impl Ties {
         at
     }
 
-    /// Ties those together that have the same key.
+    /// Connects items with the same key. `None` connects nothing.
     pub fn tie<Key: Eq + Hash>(&mut self, keys: impl Iterator<Item = Option<Key>>) {
         let mut first_with: HashMap<Key, usize> = HashMap::new();
         for (at, key) in keys.enumerate() {

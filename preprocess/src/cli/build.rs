@@ -1,4 +1,4 @@
-//! `preprocess build`: its arguments as typed, and the configuration that they are resolved to.
+//! Arguments of `preprocess build`, and how they are resolved to a configuration.
 
 use super::features::FeatureArgs;
 use super::jobs::jobs;
@@ -17,35 +17,43 @@ use shared::runtime::outcome::UsageError;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  preprocess build --source fma --audio fma_small --metadata fma_metadata/tracks.csv --out data/fma_small \\
-                   --preset fma_small
-  preprocess build --source magnatagatune --audio mp3 --metadata annotations_final.csv --out data/mtat \\
-                   --preset magnatagatune
-  preprocess build --source gtzan --audio genres --out data/gtzan --preset gtzan --jobs 16
-  preprocess build --source folder --audio music --out data/mine --drop duplicates --sample-rate 22050
-  preprocess build --out data/mine                                         adds the tracks that music has gained
+pub(super) const EXAMPLES: &str = r"Examples:
+  # Build from your own music, in directories class/artist/album
+  preprocess build --source folder --audio music --out data/mine
 
-Where --out holds a finished data set or an interrupted build, settings that are not given are its own. An interrupted
-build is resumed; to a finished data set, the tracks that the source has gained are added. Output is the same, byte
-by byte, for any number of jobs, and of parts.";
+  # Add tracks that are new in the music directory
+  preprocess build --out data/mine
 
-/// Sources that can be read.
+  # Build FMA small
+  preprocess build --source fma --preset fma_small --audio fma_small \
+      --metadata fma_metadata/tracks.csv --out data/fma_small
+
+  # Build GTZAN
+  preprocess build --source gtzan --preset gtzan --audio genres \
+      --out data/gtzan
+
+  # Build MagnaTagATune
+  preprocess build --source magnatagatune --preset magnatagatune \
+      --audio mp3 --metadata annotations_final.csv --out data/mtat
+
+If --out has a data set or an interrupted build, options that are not given are
+taken from it. An interrupted build is resumed; a finished data set gains the
+new tracks of the source. Feature settings default to the preset's, or else to
+those of fma_small.";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SourceName {
-    /// The Free Music Archive data set
+    /// FMA, the Free Music Archive data set
     Fma,
     /// MagnaTagATune: clips with several tags
     #[value(name = "magnatagatune")]
     MagnaTagATune,
-    /// GTZAN: ten genres, a directory each
+    /// GTZAN: ten genres, one directory each
     Gtzan,
-    /// Your own music: class/artist/album/track, where artist and album may be missing
+    /// Your own music: class/artist/album/track; artist and album are optional
     Folder,
 }
 
-/// Data sets that are known in advance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PresetName {
     /// FMA small: 8,000 tracks in 8 genres
@@ -68,12 +76,11 @@ impl PresetName {
     }
 }
 
-/// Tracks that can be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Droppable {
-    /// Tracks with the same samples as one with a lower id
+    /// Tracks with the same samples as a track with a lower id
     Duplicates,
-    /// Tracks that are all but inaudible
+    /// Nearly silent tracks
     NearSilent,
 }
 
@@ -92,65 +99,69 @@ impl Droppable {
     }
 }
 
-/// `preprocess build`, as typed. What is left out is as recorded in `out`, or else the preset's or a default.
+/// Missing options are taken from the build recorded in `out`, or else from the preset or the defaults.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// Where the tracks come from [default: as the data set in --out]
-    #[arg(long, value_enum)]
+    /// Source of the tracks
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Data")]
     pub source: Option<SourceName>,
-    /// Directory of the audio files, the one that holds 000/000002.mp3, or the directories of genres, and so on
-    /// [default: as the finished data set in --out]
-    #[arg(long, value_name = "DIR")]
+    /// Directory of the audio files
+    #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub audio: Option<PathBuf>,
-    /// The source's table: tracks.csv of fma, annotations_final.csv of magnatagatune
-    #[arg(long, value_name = "TABLE")]
+    /// tracks.csv of fma or annotations_final.csv of magnatagatune
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub metadata: Option<PathBuf>,
-    /// Directory of the data set; made if it does not exist
-    #[arg(long, value_name = "DATASET")]
-    pub out: PathBuf,
-    /// Threads [default: one per core]
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<NonZeroUsize>,
-    /// Builds the I-th of N parts of the tracks, for one of N machines; `preprocess merge` puts all together
-    #[arg(long, value_name = "I/N")]
-    pub part: Option<Part>,
-    /// Takes the settings of this data set, and compares the result with what is known of it
-    #[arg(long, value_enum)]
+    /// Use the settings of a known data set
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Data")]
     pub preset: Option<PresetName>,
-    /// Part of fma; medium includes small, large includes medium [default: small, or the preset's]
-    #[arg(long, value_enum)]
+    /// Subset of fma [default: small]
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Data")]
     pub subset: Option<Subset>,
-    /// Tags of magnatagatune that count; clips with none of them are left out [default: the preset's, or all]
-    #[arg(long, value_name = "TAG,...", value_delimiter = ',', action = ArgAction::Append)]
+    /// Tags of magnatagatune to use [default: all]
+    #[arg(long, value_name = "TAG,...", value_delimiter = ',', action = ArgAction::Append, help_heading = "Data")]
     pub tags: Vec<String>,
-    /// How mel spectrograms are made
     #[command(flatten)]
     pub features: FeatureArgs,
-    /// Shortest track that is kept, in seconds [default: one clip, or the preset's]
-    #[arg(long, value_name = "SECONDS")]
+    /// Minimum track length [default: one clip]
+    #[arg(long, value_name = "SECONDS", help_heading = "Selection")]
     pub min_seconds: Option<f64>,
-    /// Longest track that is kept, in seconds [default: 900; 3600 for folder]
-    #[arg(long, value_name = "SECONDS")]
+    /// Maximum track length [default: 900; folder: 3600]
+    #[arg(long, value_name = "SECONDS", help_heading = "Selection")]
     pub max_seconds: Option<f64>,
-    /// Least share of a file's frames that must decode, from 0 to 1 [default: 0.9]
-    #[arg(long, value_name = "SHARE")]
+    /// Minimum fraction of a file that must decode [default: 0.9]
+    #[arg(long, value_name = "N", help_heading = "Selection")]
     pub min_decoded_share: Option<f64>,
-    /// Drops such tracks instead of only flagging them
-    #[arg(long, value_enum, value_delimiter = ',', action = ArgAction::Append)]
+    /// Drop flagged tracks
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_enum,
+        value_delimiter = ',',
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
     pub drop: Vec<Droppable>,
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N", help_heading = "Hardware")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Build part I of N; see `preprocess merge`
+    #[arg(long, value_name = "I/N", help_heading = "Hardware")]
+    pub part: Option<Part>,
+    /// Data set to write or to add tracks to
+    #[arg(long, value_name = "DATASET", help_heading = "Output")]
+    pub out: PathBuf,
 }
 
-/// Longest track by default, in seconds: long enough for what is published in pieces, and for a folder, which may hold
-/// whole concerts.
+/// Default maximum length of a track in seconds. A folder may have recordings of whole concerts.
 const MAX_SECONDS: f64 = 15.0 * 60.0;
 const MAX_SECONDS_IN_FOLDERS: f64 = 60.0 * 60.0;
 
 impl BuildArgs {
-    /// A complete configuration. Settings that were not given are those `recorded` in `--out`; whether those that were given
-    /// agree with them is seen when the build begins.
+    /// The complete configuration. Missing options are taken from the build `recorded` in `--out`. The build itself checks
+    /// that given options agree with the recorded ones.
     pub fn resolve(self, recorded: Option<&Recorded>) -> Result<BuildConfig, UsageError> {
         let name = self.source_name(recorded)?;
-        // From another source nothing is taken over; the build is refused and the difference named.
+        // Nothing is taken from a build of another source: the build then reports the difference.
         let recorded = recorded.filter(|recorded| recorded.source_name() == Some(name));
         let plan = recorded.map(|recorded| &recorded.plan);
         let typed_preset = self.preset.map(PresetName::preset);
@@ -159,15 +170,15 @@ impl BuildArgs {
             && preset.source != source.name()
         {
             return Err(UsageError(format!(
-                "--preset {} is about the source {}, so --source {} contradicts it",
+                "--preset {} is for --source {}, so --source {} contradicts it",
                 preset.name,
                 preset.source,
                 source.name()
             )));
         }
         let preset = typed_preset.or_else(|| Preset::named(plan?.preset.as_deref()?));
-        let of_preset = preset.as_ref().and_then(|preset| preset.features.as_ref());
-        let features = self.features.resolve(plan.map(|plan| &plan.features).or(of_preset))?;
+        let preset_features = preset.as_ref().and_then(|preset| preset.features.as_ref());
+        let features = self.features.resolve(plan.map(|plan| &plan.features).or(preset_features))?;
         let validate = self.validate(&source, preset.as_ref(), plan, &features)?;
         let audio = self.audio.or_else(|| recorded?.audio.clone());
         let drop = match plan {
@@ -241,15 +252,15 @@ impl BuildArgs {
         })
     }
 
-    /// Whether `--subset` and `--tags` belong to the source and agree with the preset.
+    /// Checks that `--subset` and `--tags` apply to the source and agree with the preset.
     fn check_selection(&self, source: SourceName, name: &str, preset: Option<&Preset>) -> Result<(), UsageError> {
         let fail = |sentence: String| Err(UsageError(sentence));
         if self.subset.is_some() && source != SourceName::Fma {
-            return fail(format!("--subset is about fma, and --source {name} has no subsets"));
+            return fail(format!("--subset is for fma; --source {name} has no subsets"));
         }
         if !self.tags.is_empty() && source != SourceName::MagnaTagATune {
             return fail(format!(
-                "--tags is about magnatagatune, and --source {name} has no tags"
+                "--tags is for magnatagatune; --source {name} has no tags"
             ));
         }
         if self.tags.iter().any(|tag| tag.trim().is_empty()) {
@@ -260,13 +271,13 @@ impl BuildArgs {
             && known != subset
         {
             return fail(format!(
-                "--preset {} is about the subset {known}, so --subset {subset} contradicts it",
+                "--preset {} is for --subset {known}, so --subset {subset} contradicts it",
                 preset.name
             ));
         }
         if !self.tags.is_empty() && !preset.tags.is_empty() && self.tags != preset.tags {
             return fail(
-                "--preset magnatagatune has tags of its own, so --tags contradicts it; leave one of them out".into(),
+                "--preset magnatagatune sets the tags, so --tags contradicts it; leave one of them out".into(),
             );
         }
         Ok(())
@@ -288,8 +299,8 @@ impl BuildArgs {
         let base = match plan {
             Some(plan) => plan.validate.clone(),
             None => {
-                // Counted in the preset's samples, for the preset's clips.
-                let known = preset.filter(|preset| preset.features.as_ref().is_none_or(|own| own == features));
+                // The preset counts samples, at the sample rate of its features.
+                let known = preset.filter(|preset| preset.features.as_ref().is_none_or(|known| known == features));
                 let max_seconds = if *source == Source::Folder {
                     MAX_SECONDS_IN_FOLDERS
                 } else {
@@ -325,10 +336,10 @@ impl BuildArgs {
     }
 }
 
-/// A required option that was not given and is not recorded in `out`.
+/// The error for a required option that is not recorded in `out` either.
 fn not_given(option: &str, out: &Path) -> UsageError {
     UsageError(format!(
-        "{option} is needed: {} has no record of it from an earlier build",
+        "{option} is needed, because {} has no earlier build to take it from",
         out.display()
     ))
 }

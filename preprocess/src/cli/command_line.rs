@@ -1,4 +1,4 @@
-//! The whole command line.
+//! The command line of the program.
 
 use super::build::{self, BuildArgs};
 use super::extend::{self, ExtendArgs};
@@ -8,74 +8,89 @@ use super::split::{self, SplitArgs};
 use super::verify::{self, VerifyArgs};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use shared::runtime::command_line::GLOBAL_OPTIONS;
 use shared::runtime::log::Format;
 use std::path::PathBuf;
 
-const RESULTS: &str = "\
-Results go to standard output, progress and warnings to standard error; --quiet leaves out the progress only. The result \
-of build, merge and extend is a summary of the data set, of split the sets, of verify every problem found, of inspect \
-the overview.
+const EXAMPLES: &str = r"Examples:
+  # Build a data set from your own music
+  preprocess build --source folder --audio music --out data/mine
 
-Exit codes: 0 done, 1 failed, 2 wrong usage. With --json, the last line on standard output is JSON in each case.";
+  # Split it into train, val and test
+  preprocess split data/mine
 
-const COMPLETIONS_EXAMPLES: &str = "\
-Examples:
-  preprocess completions bash > ~/.local/share/bash-completion/completions/preprocess
-  preprocess completions zsh > \"${fpath[1]}/_preprocess\"";
+  # Show what it contains
+  preprocess inspect data/mine
 
-const MAN_EXAMPLES: &str = "\
-Examples:
+Results go to stdout, progress and warnings to stderr.
+
+Exit codes: 0 success, 1 failure, 2 wrong usage.";
+
+const COMPLETIONS_EXAMPLES: &str = r#"Examples:
+  # Install completions for bash
+  preprocess completions bash \
+      > ~/.local/share/bash-completion/completions/preprocess
+
+  # Install completions for zsh
+  preprocess completions zsh > "${fpath[1]}/_preprocess""#;
+
+const MAN_EXAMPLES: &str = r"Examples:
+  # Install the manual pages
   preprocess man ~/.local/share/man/man1";
 
-/// Turns a collection of audio files into a data set that `train` reads.
+/// Turn a collection of audio files into a data set for `train`
 #[derive(Debug, Parser)]
-#[command(name = "preprocess", version, arg_required_else_help = true, after_help = RESULTS)]
+#[command(
+    name = "preprocess",
+    version,
+    arg_required_else_help = true,
+    next_display_order = 1000,
+    after_help = EXAMPLES
+)]
 pub struct Cli {
-    /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Prints the result as one line of JSON, the last on stdout
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Shows no progress; results and warnings stay
-    #[arg(short, long, global = true)]
+    /// Hide progress; keep results and warnings
+    #[arg(short, long, global = true, help_heading = GLOBAL_OPTIONS)]
     pub quiet: bool,
-    /// What lines on standard error look like: text, or json for an object each, with numbers in fields of their own
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    /// Print the result as JSON, on the last line of stdout
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
+    pub json: bool,
+    /// Format of lines on stderr: text, json
+    #[arg(long, global = true, value_name = "NAME", default_value = "text", help_heading = GLOBAL_OPTIONS)]
     pub log_format: Format,
 }
 
-/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Decodes, validates and resamples audio files into shards
+    /// Decode, check and resample audio files into a data set
     #[command(after_help = build::EXAMPLES)]
     Build(BuildArgs),
-    /// Puts the parts of a build together, to the data set that one process would have built
+    /// Merge the parts of a build
     #[command(after_help = merge::EXAMPLES)]
     Merge(MergeArgs),
-    /// Makes other mel spectrograms of a data set's waveforms, beside those that it has
+    /// Compute other mel spectrograms of a data set
     #[command(after_help = extend::EXAMPLES)]
     Extend(ExtendArgs),
-    /// Divides a data set's tracks into train, val and test
+    /// Split a data set into train, val and test
     #[command(after_help = split::EXAMPLES)]
     Split(SplitArgs),
-    /// Checks every byte of a data set, and repairs its shards
+    /// Verify the checksums of a data set and repair its shards
     #[command(after_help = verify::EXAMPLES)]
     Verify(VerifyArgs),
-    /// Says what a data set holds, writes a page with its data analysis, or draws its labels or one of its tracks
+    /// Show, analyse and plot a data set
     #[command(after_help = inspect::EXAMPLES)]
     Inspect(InspectArgs),
-    /// Prints a script that completes commands and flags in a shell
+    /// Print a shell completion script
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
-        /// The shell
+        /// Shell
         shell: Shell,
     },
-    /// Writes a manual page for each command
+    /// Write manual pages
     #[command(after_help = MAN_EXAMPLES)]
     Man {
-        /// Directory to write to
+        /// Directory to write
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },

@@ -1,4 +1,4 @@
-//! `preprocess extend`: its arguments.
+//! Arguments of `preprocess extend`.
 
 use super::features::FeatureArgs;
 use super::jobs::jobs;
@@ -9,34 +9,32 @@ use shared::runtime::outcome::UsageError;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-pub(super) const EXAMPLES: &str = "\
-Examples:
+pub(super) const EXAMPLES: &str = r"Examples:
+  # Compute spectrograms with 64 mel bands and train on them
   preprocess extend data/fma_small --feature mel --n-mels 64 --n-fft 2048
   train fit --data data/fma_small/features/mel-64-2048-1024 ...
 
-Reads no audio files. The feature set is a data set of its own, whose waveforms take no room; splits are carried
-over, those that are made later too. After a data set has grown, the same command adds its new tracks.";
+Options that are not given are those of the data set. No audio files are read.
+The result is a data set that shares the waveforms and splits of the original.
+To add tracks that the original has gained, run the same command again.";
 
-/// `preprocess extend`, as typed.
 #[derive(Debug, Args)]
 pub struct ExtendArgs {
-    /// The data set
+    /// Data set to extend
     pub dataset: PathBuf,
-    /// What is made of its waveforms
-    #[arg(long, value_enum)]
+    /// Feature to compute
+    #[arg(long, value_name = "NAME", value_enum)]
     pub feature: FeatureName,
-    /// The feature set's name [default: mel-BANDS-WINDOW-HOP]
-    #[arg(long)]
+    /// Name of the result [default: mel-MELS-FFT-HOP]
+    #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// How mel spectrograms are made
-    #[command(flatten)]
-    pub features: FeatureArgs,
     /// Threads [default: one per core]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub features: FeatureArgs,
 }
 
-/// Features, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FeatureName {
     /// Mel spectrograms in dB
@@ -44,11 +42,11 @@ pub enum FeatureName {
 }
 
 impl ExtendArgs {
-    /// A complete configuration for a data set that has the features `own`.
-    pub fn resolve(self, own: &FeatureConfig) -> Result<ExtendConfig, UsageError> {
+    /// The complete configuration, for a data set with the feature settings `base`.
+    pub fn resolve(self, base: &FeatureConfig) -> Result<ExtendConfig, UsageError> {
         let FeatureName::Mel = self.feature;
         Ok(ExtendConfig {
-            features: self.features.resolve(Some(own))?,
+            features: self.features.resolve(Some(base))?,
             dataset: self.dataset,
             name: self.name,
             jobs: jobs(self.jobs),

@@ -1,45 +1,45 @@
-//! Feature settings, of `preprocess build` and `preprocess extend`.
+//! Feature options of `preprocess build` and `preprocess extend`.
 
 use clap::Args;
 use shared::dsp::features::FeatureConfig;
 use shared::runtime::outcome::UsageError;
 
-/// Feature settings, as typed. What is left out is the preset's, or else that of [`FeatureConfig::default`].
+/// Missing options are taken from the preset or data set, or else from [`FeatureConfig::default`].
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Features, by default the preset's or the data set's, or else fma_small's")]
+#[command(next_help_heading = "Features")]
 pub struct FeatureArgs {
-    /// Samples per second of stored waveforms
+    /// Sample rate of the stored waveforms
     #[arg(long, value_name = "HZ")]
     pub sample_rate: Option<u32>,
-    /// Samples in a clip, what a model sees at once; a multiple of the hop length
+    /// Clip length, a multiple of the hop length
     #[arg(long, value_name = "N")]
     pub clip_samples: Option<usize>,
-    /// Window and FFT length in samples
+    /// FFT and window length in samples
     #[arg(long, value_name = "N")]
     pub n_fft: Option<usize>,
-    /// Samples between two frames
+    /// Samples between STFT frames
     #[arg(long, value_name = "N")]
     pub hop_length: Option<usize>,
-    /// Mel bands
+    /// Number of mel bands
     #[arg(long, value_name = "N")]
     pub n_mels: Option<usize>,
-    /// Lower edge of the first band
+    /// Lowest frequency
     #[arg(long, value_name = "HZ")]
     pub f_min: Option<f32>,
-    /// Upper edge of the last band [default: half the sample rate]
+    /// Highest frequency [default: half the sample rate]
     #[arg(long, value_name = "HZ")]
     pub f_max: Option<f32>,
-    /// Decibels kept below a clip's maximum
+    /// Dynamic range below a clip's maximum
     #[arg(long, value_name = "DB")]
     pub top_db: Option<f32>,
 }
 
 impl FeatureArgs {
-    /// The features as typed, and the rest of them from `base`.
+    /// The feature settings, with missing ones taken from `base`.
     pub(super) fn resolve(&self, base: Option<&FeatureConfig>) -> Result<FeatureConfig, UsageError> {
         let base = base.cloned().unwrap_or_default();
         let sample_rate = self.sample_rate.unwrap_or(base.sample_rate);
-        // The upper edge that goes with one sample rate means nothing at another.
+        // `base.f_max` does not apply to another sample rate.
         let f_max = if sample_rate == base.sample_rate {
             base.f_max
         } else {

@@ -1,59 +1,68 @@
-//! The arguments of `preprocess inspect`.
+//! Arguments of `preprocess inspect`.
 
 use crate::inspect::{AnalysisConfig, SampleTracks};
 use clap::{ArgGroup, Args};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-pub(super) const EXAMPLES: &str = "\
-Examples:
+pub(super) const EXAMPLES: &str = r"Examples:
+  # Print an overview
   preprocess inspect data/fma_small
+
+  # Write the overview and the data analysis as a web page
   preprocess inspect data/fma_small --html fma_small.html
+
+  # Write the data analysis as pictures and JSON
   preprocess inspect data/fma_small --analysis analysis --sample-tracks all
+
+  # Plot a track
   preprocess inspect data/fma_small --track 2 --png track-2.png
+
+  # Plot the correlation of labels
   preprocess inspect data/mtat --labels --svg correlation.svg
+
+  # List duplicate recordings
   preprocess inspect data/gtzan --duplicates
 
-The page needs no network and no script. Besides what is printed it has histograms and variances of samples, mean
-spectra, principal components and typical tracks of each class; --analysis writes the same as pictures and as JSON.";
+The data analysis has histograms and variances of samples, mean spectra,
+principal components and typical tracks of each class.";
 
-/// `preprocess inspect`, as typed.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("written").multiple(true).args(["html", "analysis"]).conflicts_with("subject"))]
 pub struct InspectArgs {
-    /// The data set
+    /// Data set to inspect
     pub dataset: PathBuf,
-    /// Writes a page with all of it and with the data analysis
+    /// Write a web page with the overview and the analysis
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Writes the data analysis: analysis.json, and its pictures as SVG; made if it does not exist
+    /// Write the analysis: analysis.json and SVG pictures
     #[arg(long, value_name = "DIR")]
     pub analysis: Option<PathBuf>,
-    /// Tracks of each class whose samples are counted, or `all` [default: 100]
+    /// Tracks per class to analyse, or `all` [default: 100]
     #[arg(long, value_name = "N", value_parser = sample_tracks, requires = "written")]
     pub sample_tracks: Option<SampleTracks>,
-    /// Threads of the data analysis [default: one per core]
+    /// Threads for the analysis [default: one per core]
     #[arg(long, value_name = "N", requires = "written")]
     pub jobs: Option<NonZeroUsize>,
-    /// The track to draw
+    /// Track to plot; needs --png
     #[arg(long, value_name = "ID", requires = "png", group = "subject")]
     pub track: Option<u64>,
-    /// Counts labels, labels per track, and how labels go together
-    #[arg(long, group = "subject")]
-    pub labels: bool,
-    /// Lists tracks that are the same recording: copies in other encodings, cut elsewhere, at other levels
-    #[arg(long, group = "subject")]
-    pub duplicates: bool,
-    /// Draws the track's waveform and mel spectrogram
+    /// Plot the track's waveform and mel spectrogram
     #[arg(long, value_name = "FILE", requires = "track", conflicts_with_all = ["labels", "duplicates"])]
     pub png: Option<PathBuf>,
-    /// Draws the labels' correlation
+    /// Count labels, labels per track and co-occurrences
+    #[arg(long, group = "subject")]
+    pub labels: bool,
+    /// Plot the correlation of labels; needs --labels
     #[arg(long, value_name = "FILE", requires = "labels", conflicts_with_all = ["track", "duplicates"])]
     pub svg: Option<PathBuf>,
+    /// List tracks that are the same recording
+    #[arg(long, group = "subject")]
+    pub duplicates: bool,
 }
 
 impl InspectArgs {
-    /// What is to be analysed, where anything is to be written of it.
+    /// The configuration of the analysis; `None` if no output was requested.
     pub fn analysis_config(&self) -> Option<AnalysisConfig> {
         let written = self.html.is_some() || self.analysis.is_some();
         written.then(|| AnalysisConfig {
@@ -68,7 +77,7 @@ fn sample_tracks(word: &str) -> Result<SampleTracks, String> {
         return Ok(SampleTracks::All);
     }
     let number = word.parse().map(SampleTracks::AtMost);
-    number.map_err(|_| "it should be a number from 1 on, or `all`".into())
+    number.map_err(|_| "must be a whole number from 1, or `all`".into())
 }
 
 #[cfg(test)]
@@ -90,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_data_set_a_track_or_the_labels_are_inspected() {
+    fn conflicting_and_incomplete_options_are_refused() {
         for line in [
             "",
             "--labels",
@@ -130,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_analysis_is_made_only_to_be_written() {
+    fn analysis_needs_an_output() {
         assert!(parse("").unwrap().analysis_config().is_none());
         let config = parse("--html f.html --jobs 3").unwrap().analysis_config().unwrap();
         assert_eq!(config.sample_tracks, SampleTracks::default());

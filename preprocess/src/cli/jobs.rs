@@ -1,10 +1,10 @@
-//! `--jobs` of every command that has it.
+//! The value of `--jobs`.
 
 use std::num::NonZeroUsize;
 
-/// Threads that were asked for, or one per core.
-pub fn jobs(asked: Option<NonZeroUsize>) -> usize {
-    asked
+/// The number of threads; one per core by default.
+pub fn jobs(given: Option<NonZeroUsize>) -> usize {
+    given
         .or_else(|| std::thread::available_parallelism().ok())
         .map_or(1, NonZeroUsize::get)
 }

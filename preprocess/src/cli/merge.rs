@@ -1,4 +1,4 @@
-//! `preprocess merge`: its arguments.
+//! Arguments of `preprocess merge`.
 
 use super::jobs::jobs;
 use crate::merge::MergeConfig;
@@ -6,21 +6,22 @@ use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  preprocess build --source fma ... --out parts/1 --part 1/2        on one machine
-  preprocess build --source fma ... --out parts/2 --part 2/2        on another
+pub(super) const EXAMPLES: &str = r"Examples:
+  # Build a part on each of two machines
+  preprocess build --source fma ... --out parts/1 --part 1/2
+  preprocess build --source fma ... --out parts/2 --part 2/2
+
+  # Merge the parts
   preprocess merge data/fma_small parts/1 parts/2
 
-Parts are only read, and may be removed afterwards. A merge that was interrupted goes on where it was.";
+The parts are not changed. An interrupted merge continues with the same command.";
 
-/// `preprocess merge`, as typed.
 #[derive(Debug, Args)]
 pub struct MergeArgs {
-    /// Directory of the data set; made if it does not exist
-    #[arg(value_name = "OUT")]
+    /// Data set to write
+    #[arg(value_name = "DATASET")]
     pub out: PathBuf,
-    /// All parts of a build, in any order
+    /// Parts to merge: all parts of a build
     #[arg(value_name = "PART", required = true)]
     pub parts: Vec<PathBuf>,
     /// Threads [default: one per core]
@@ -29,7 +30,7 @@ pub struct MergeArgs {
 }
 
 impl MergeArgs {
-    /// A complete configuration.
+    /// The complete configuration.
     pub fn resolve(self) -> MergeConfig {
         MergeConfig {
             out: self.out,

@@ -1,6 +1,5 @@
-//! The command line: what was typed, resolved to configurations that are complete and consistent before any thread is
-//! started or any file is written. The arguments of a command are in the file of its name; what it does is in
-//! `commands/`.
+//! The command line: one file per command. Arguments are resolved to complete, checked configurations before a command
+//! starts a thread or writes a file.
 
 mod build;
 mod command_line;

@@ -1,4 +1,4 @@
-//! Progress on standard error: a bar on a terminal, a plain line now and then elsewhere, nothing with `--quiet`.
+//! Progress on standard error: a bar on a terminal, otherwise a line from time to time, nothing with `--quiet`.
 
 use crate::build::progress::BuildProgress;
 use crate::verify::VerifyProgress;
@@ -8,13 +8,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::info;
 
-/// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How a command shows that it is alive.
+/// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// A bar that is drawn over and over.
+    /// A bar that is redrawn in place.
     Bar,
     /// A line every ten seconds, for log files.
     Lines,
@@ -23,7 +22,7 @@ pub enum Style {
 }
 
 impl Style {
-    /// A bar where stderr is a terminal.
+    /// A bar if stderr is a terminal, otherwise lines.
     pub fn detect(quiet: bool) -> Self {
         if quiet {
             Self::Quiet
@@ -48,7 +47,7 @@ pub struct TrackProgress {
 }
 
 impl TrackProgress {
-    /// Shows nothing until the build begins.
+    /// Hidden until the build begins.
     pub fn new(style: Style) -> Self {
         Self {
             style,
@@ -76,7 +75,7 @@ impl TrackProgress {
     }
 }
 
-/// `3:05` of so many seconds.
+/// Formats seconds as `3:05`.
 fn minutes(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     format!("{}:{:02}", seconds / 60, seconds % 60)
@@ -93,7 +92,7 @@ impl BuildProgress for TrackProgress {
                 self.bar.set_position(done as u64);
                 self.bar.reset_eta();
             }
-            Style::Lines if done > 0 => info!(done, total, "going on after track {done} of {total}"),
+            Style::Lines if done > 0 => info!(done, total, "continuing after track {done} of {total}"),
             Style::Lines => info!(total, "{total} tracks"),
             Style::Quiet => {}
         }
@@ -125,7 +124,7 @@ pub struct ByteProgress {
 }
 
 impl ByteProgress {
-    /// Shows nothing until the verification begins.
+    /// Hidden until the verification begins.
     pub fn new(style: Style) -> Self {
         Self {
             style,
@@ -160,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_how_far_how_fast_and_how_long() {
+    fn progress_line_has_counts_rate_and_time_left() {
         let mut progress = TrackProgress::new(Style::Quiet);
         progress.begin(10, 2);
         progress.track(true);

@@ -1,4 +1,4 @@
-//! `preprocess split`: its arguments.
+//! Arguments of `preprocess split`.
 
 use crate::split::{FoldsConfig, GroupBy, Method, Ratios, SplitConfig, Strategy};
 use clap::{Args, ValueEnum};
@@ -6,79 +6,83 @@ use shared::dataset::split::Set;
 use shared::runtime::outcome::UsageError;
 use std::path::PathBuf;
 
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  preprocess split data/fma_small                                          stratified, 80/10/10, seed 0
-  preprocess split data/fma_small --strategy grouped --group-by artist-album --seed 7
+pub(super) const EXAMPLES: &str = r"Examples:
+  # Split 80/10/10, stratified by class
+  preprocess split data/fma_small
+
+  # Keep all tracks of an artist in one set
+  preprocess split data/fma_small --strategy grouped --group-by artist
+
+  # Use the split of the data set's authors
   preprocess split data/fma_small --strategy official --name official
-  preprocess split data/fma_small --strategy grouped --folds 5             five splits for cross-validation
-  preprocess split data/fma_small --prune                                  removes all but the current split
 
-The new split, or the first of the new folds, becomes the current one, splits/current. Older ones stay until they are
-pruned.";
+  # Make five splits for cross-validation
+  preprocess split data/fma_small --strategy grouped --folds 5
 
-/// `preprocess split`, as typed.
+  # Remove all splits except the current one
+  preprocess split data/fma_small --prune
+
+The new split, or the first fold, becomes the current one. Older splits are kept
+until they are pruned.";
+
 #[derive(Debug, Args)]
 pub struct SplitArgs {
-    /// The data set
+    /// Data set to split
     pub dataset: PathBuf,
-    /// Name of the split, or of the set of folds [default: strategy and seed]
-    #[arg(long)]
+    /// Name of the split [default: strategy and seed]
+    #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// How tracks are divided [default: stratified]
-    #[arg(long, value_enum)]
+    /// Strategy [default: stratified]
+    #[arg(long, value_name = "NAME", value_enum)]
     pub strategy: Option<StrategyName>,
-    /// What keeps tracks together in a grouped split [default: artist]
-    #[arg(long, value_enum)]
+    /// Group tracks by [default: artist]
+    #[arg(long, value_name = "NAME", value_enum)]
     pub group_by: Option<GroupBy>,
-    /// Shares of train, val and test, which sum to 100 or to 1 [default: 80,10,10]
-    #[arg(long, value_name = "TRAIN,VAL,TEST", conflicts_with = "folds")]
+    /// Ratios of train, val and test [default: 80,10,10]
+    #[arg(long, value_name = "N,N,N", conflicts_with = "folds")]
     pub ratios: Option<Ratios>,
-    /// Makes K splits NAME-1 to NAME-K, in each of which another K-th of the tracks is the test set; 3 or more
-    #[arg(long, value_name = "K", value_parser = folds)]
+    /// Make N splits for cross-validation, NAME-1 to NAME-N
+    #[arg(long, value_name = "N", value_parser = folds)]
     pub folds: Option<usize>,
-    /// What the division is drawn with [default: 0]
-    #[arg(long)]
+    /// Random seed [default: 0]
+    #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Makes no split, but removes every one except the current one and the folds of its set
+    /// Remove all splits except the current one or its folds
     #[arg(long, conflicts_with_all = ["name", "strategy", "group_by", "ratios", "folds", "seed"])]
     pub prune: bool,
 }
 
-/// A number of folds: one each for test and validation, and one to train on.
+/// Parses a number of folds: at least one each for train, val and test.
 fn folds(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(folds) if folds >= Set::ALL.len() => Ok(folds),
-        _ => Err("it should be a whole number, 3 or more".into()),
+        _ => Err("must be a whole number, 3 or more".into()),
     }
 }
 
-/// What `preprocess split` is asked to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SplitTask {
-    /// Make a split.
     Make(SplitConfig),
-    /// Make the folds of k-fold cross-validation.
+    /// Make folds for k-fold cross-validation.
     MakeFolds(FoldsConfig),
-    /// Remove the splits of this data set that are no longer needed.
+    /// Remove the old splits of this data set.
     Prune(PathBuf),
 }
 
-/// Strategies, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StrategyName {
-    /// Shuffled and cut
+    /// Shuffle and cut
     Random,
-    /// Each class shuffled and cut by itself
+    /// Shuffle and cut each class separately
     Stratified,
-    /// No artist in two sets
+    /// Keep tracks of a group in one set
     Grouped,
-    /// As the source divides its tracks
+    /// The split of the data set's authors
     Official,
 }
 
 impl SplitArgs {
-    /// A task with a complete configuration.
+    /// The task with its complete configuration.
     pub fn resolve(self) -> Result<SplitTask, UsageError> {
         if self.prune {
             return Ok(SplitTask::Prune(self.dataset));
@@ -94,7 +98,7 @@ impl SplitArgs {
             StrategyName::Grouped => Method::Grouped(self.group_by.unwrap_or(GroupBy::Artist)),
             StrategyName::Official if self.ratios.is_some() || self.folds.is_some() || self.seed.is_some() => {
                 return Err(UsageError(
-                    "the official split is the source's own; leave out --ratios, --folds and --seed".into(),
+                    "--strategy official uses the split of the source; leave out --ratios, --folds and --seed".into(),
                 ));
             }
             StrategyName::Official => {
@@ -130,7 +134,8 @@ impl SplitArgs {
 mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
-    use clap::{CommandFactory, Parser};
+    use clap::Parser;
+    use shared::runtime::command_line;
 
     fn parse(line: &str) -> Result<Command, clap::Error> {
         let words = line.split_whitespace();
@@ -145,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_consistent() {
-        Cli::command().debug_assert();
+    fn command_definition_is_valid() {
+        command_line::command::<Cli>().debug_assert();
     }
 
     #[test]
-    fn contradictions_are_sentences() {
+    fn contradicting_options_are_refused() {
         for (more, expected) in [
             ("--group-by artist", "--strategy grouped"),
             ("--strategy official --seed 3", "leave out"),
@@ -171,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_split_has_its_defaults() {
+    fn split_options_have_defaults() {
         let made = |strategy| {
             Ok(SplitTask::Make(SplitConfig {
                 dataset: "d".into(),
@@ -199,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn folds_take_the_options_of_a_split() {
+    fn folds_accept_the_options_of_a_split() {
         assert_eq!(
             split("--folds 5 --strategy grouped --seed 9 --name mine"),
             Ok(SplitTask::MakeFolds(FoldsConfig {

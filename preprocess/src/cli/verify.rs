@@ -1,25 +1,26 @@
-//! `preprocess verify`: its arguments.
+//! Arguments of `preprocess verify`.
 
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-pub(super) const EXAMPLES: &str = "\
-Examples:
+pub(super) const EXAMPLES: &str = r"Examples:
+  # Verify a data set
   preprocess verify data/fma_small
+
+  # Rebuild damaged shards from the audio files
   preprocess verify data/fma_small --repair --audio /mnt/fma_small
 
-Ends with status 1 if anything is wrong and was not repaired.";
+The exit code is 1 if problems remain.";
 
-/// `preprocess verify`, as typed.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The data set
+    /// Data set to verify
     pub dataset: PathBuf,
-    /// Rebuilds bad shards from the audio files
+    /// Rebuild damaged shards from the audio files
     #[arg(long)]
     pub repair: bool,
-    /// Directory of the audio files, if it is not where it was
+    /// Directory of the audio files, if it was moved
     #[arg(long, value_name = "DIR", requires = "repair")]
     pub audio: Option<PathBuf>,
     /// Threads [default: one per core]

@@ -21,7 +21,7 @@ pub fn run(args: BuildArgs, style: Style) -> anyhow::Result<Outcome> {
     Ok(show("build", &report, &config.out))
 }
 
-/// Of a build or a merge.
+/// Shows the report of a build or a merge.
 pub(super) fn show(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
     let index = &report.index;
     let hours = hours(index.samples, index.features.sample_rate);
@@ -38,7 +38,7 @@ pub(super) fn show(command: &str, report: &BuildReport, dataset: &Path) -> Outco
         index.shards.len()
     );
     if report.was_complete {
-        text += "speed     nothing to do: this data set was complete already";
+        text += "speed     nothing to do: the data set was already complete";
     } else {
         let _ = write!(
             text,
@@ -76,7 +76,7 @@ pub(super) fn show(command: &str, report: &BuildReport, dataset: &Path) -> Outco
     let mut warnings = [&report.warnings[..], &index.source.preset_differences].concat();
     if index.kept == 0 && index.source.part.is_none() {
         warnings.push(format!(
-            "no track was kept, so there is nothing to train on; {} says why each was dropped",
+            "no track was kept, so there is nothing to train on; {} has the reason for each track",
             dataset.join(REJECTED_FILE).display()
         ));
     }

@@ -43,7 +43,7 @@ fn inspect_all(args: &InspectArgs, style: Style) -> anyhow::Result<Outcome> {
         let analysis = thread_pool(jobs(args.jobs))?.install(|| Analysis::run(&config, &ByteProgress::new(style)))?;
         ensure!(
             analysis.dataset == overview.index.checksum,
-            "{} has grown while it was looked at; give the same command again",
+            "{} changed during the analysis; run the same command again",
             args.dataset.display()
         );
         let labels = TrackLabels::read(&args.dataset)?;
@@ -63,7 +63,7 @@ fn draw_track(dataset: &Path, track_id: u64, png: &Path) -> anyhow::Result<Outco
     let dataset = Dataset::open(dataset)?;
     let position = dataset.position(track_id).with_context(|| {
         format!(
-            "{} has no track {track_id}; tracks.csv and rejected.csv list all",
+            "{} has no track {track_id}; see tracks.csv and rejected.csv",
             dataset.root().display()
         )
     })?;
@@ -76,7 +76,7 @@ fn draw_track(dataset: &Path, track_id: u64, png: &Path) -> anyhow::Result<Outco
     Ok(show_picture(track_id, png))
 }
 
-/// Files that were written beside what is printed.
+/// Files that were written in addition to the printed text.
 #[derive(Default)]
 struct Written {
     html: Option<PathBuf>,

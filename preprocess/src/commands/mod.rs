@@ -1,4 +1,4 @@
-//! What each command does: it reads what is asked, does it, and shows the report.
+//! Runs each command and shows its report.
 
 pub mod build;
 pub mod extend;

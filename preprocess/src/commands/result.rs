@@ -1,9 +1,9 @@
-//! The outcome of a command, with what all of them have in it.
+//! The outcome of a command, with the fields that all commands share.
 
 use serde_json::Value;
 use shared::runtime::outcome::Outcome;
 
-/// Of a command that has done its work. Warnings are logged, and are in the JSON.
+/// Logs the warnings, and adds them and the command's name to the JSON.
 pub(super) fn outcome(command: &str, text: String, mut json: Value, warnings: &[String]) -> Outcome {
     for warning in warnings {
         tracing::warn!("{warning}");

@@ -24,7 +24,7 @@ pub fn run(args: VerifyArgs, style: Style) -> anyhow::Result<Outcome> {
     Ok(show(&report, &repaired)?)
 }
 
-/// `repaired` shards are wrong no more, and `report` was made after that.
+/// `report` was made after the shards in `repaired` were rebuilt.
 fn show(report: &VerifyReport, repaired: &[String]) -> Result<Outcome, Incomplete> {
     let mut text = String::new();
     for problem in &report.problems {
@@ -66,7 +66,7 @@ mod tests {
     use crate::verify::Problem;
 
     #[test]
-    fn a_problem_is_named_and_the_command_fails() {
+    fn problem_is_shown_and_the_command_fails() {
         let mut report = VerifyReport {
             problems: Vec::new(),
             files: 9,

@@ -1,4 +1,4 @@
-//! Adds a feature set to a data set: makes it, or gives it the tracks that it lacks since the data set grew.
+//! Creates a feature set, or adds the tracks that it lacks after its data set grew.
 
 use super::feature_set::FeatureSet;
 use crate::build::feature_sets::FEATURES_DIRECTORY;
@@ -18,36 +18,35 @@ const LOCK_FILE: &str = ".lock";
 #[derive(Clone, Debug)]
 pub struct ExtendConfig {
     pub dataset: PathBuf,
-    /// The feature set's name; by default made of bands, window and hop.
+    /// The feature set's name; by default `mel-<n_mels>-<n_fft>-<hop_length>`.
     pub name: Option<String>,
     pub features: FeatureConfig,
     pub jobs: usize,
 }
 
-/// A feature set that was made, or was there.
 #[derive(Clone, Debug)]
 pub struct ExtendReport {
     pub path: PathBuf,
     pub index: DatasetIndex,
-    /// Tracks whose spectrograms were made now; the others were there.
+    /// Tracks whose spectrograms were computed by this run.
     pub made: usize,
     pub splits: Vec<String>,
 }
 
-/// Makes the feature set, adds the tracks that it lacks since the data set grew, or finds that it is complete.
+/// Creates the feature set, adds the tracks that it lacks after the data set grew, or finds that it is complete.
 pub fn extend(config: &ExtendConfig, progress: &mut dyn BuildProgress) -> anyhow::Result<ExtendReport> {
     let (root, features) = (&config.dataset, &config.features);
     let dataset = Dataset::open(root)?;
     let own = dataset.features();
     ensure!(
         features.sample_rate == own.sample_rate,
-        "{} holds waveforms of {} Hz, and extend resamples nothing; leave --sample-rate out",
+        "{} has waveforms at {} Hz, and extend does not resample; leave out --sample-rate",
         root.display(),
         own.sample_rate
     );
     ensure!(
         features != own,
-        "{} has these features itself; change at least one of --n-mels, --n-fft, --hop-length and so on",
+        "{} already has these features; change at least one of --n-mels, --n-fft, --hop-length and so on",
         root.display()
     );
     let default_name = || format!("mel-{}-{}-{}", features.n_mels, features.n_fft, features.hop_length);
@@ -67,7 +66,7 @@ pub fn extend(config: &ExtendConfig, progress: &mut dyn BuildProgress) -> anyhow
         let made_of = before.index().waveforms_of.as_deref().unwrap_or_default();
         ensure!(
             before.features() == features && dataset.index().covers(made_of),
-            "{} holds other features; give these another --name",
+            "{} has other features; choose another --name",
             path.display()
         );
         if made_of == dataset.index().checksum {
@@ -98,7 +97,7 @@ pub fn extend(config: &ExtendConfig, progress: &mut dyn BuildProgress) -> anyhow
     })
 }
 
-/// Puts the new feature set in its place, with the splits of the one that `exists` there.
+/// Moves the new feature set to `path`. If one `exists` there, its splits are copied first and it is removed.
 fn replace(path: &Path, new: &Path, exists: bool) -> anyhow::Result<()> {
     if exists {
         split::copy_all(path, new)?;

@@ -1,5 +1,5 @@
-//! The files of a feature set: mel spectrograms of stored waveforms, in shards and tables of their own. Waveform shards are
-//! the same files under a second name.
+//! Writes a feature set: mel spectrograms of the stored waveforms, in shards and tables of its own. Its waveform shards
+//! are hard links to those of the data set.
 
 use crate::build::index::{self, Origin, Rows};
 use crate::build::ordered::{self, Bounds};
@@ -21,25 +21,25 @@ use shared::runtime::file_error::FileError;
 use std::fs;
 use std::path::Path;
 
-/// A feature set in the making.
+/// A feature set that is being written.
 pub(super) struct FeatureSet<'a> {
     pub(super) dataset: &'a Dataset,
-    /// The same before the data set grew.
+    /// The existing feature set, if the data set grew since.
     pub(super) before: Option<&'a Dataset>,
     pub(super) features: &'a FeatureConfig,
-    /// The directory to make it in.
+    /// The directory to write to.
     pub(super) new: &'a Path,
 }
 
-/// What is made of a track.
-struct Made {
+/// The computed features of a track.
+struct TrackFeatures {
     mel: Vec<f16>,
     mel_blake3: String,
     summary: TrackSummary,
 }
 
 impl FeatureSet<'_> {
-    /// Writes everything; the number of tracks whose spectrograms were made.
+    /// Writes all files. Returns the number of tracks whose spectrograms were computed.
     pub(super) fn make(&self, jobs: usize, progress: &mut dyn BuildProgress) -> anyhow::Result<usize> {
         let (root, index) = (self.dataset.root(), self.dataset.index());
         let shards = self.new.join("shards");
@@ -62,8 +62,8 @@ impl FeatureSet<'_> {
         positions.sort_by_key(|&at| (rows[at].shard, at));
         let mut records: Vec<ShardRecord> = index.shards.clone();
         if let Some(before) = self.before {
-            for (record, of) in records.iter_mut().zip(&before.index().shards) {
-                record.mel = of.mel.clone();
+            for (record, existing) in records.iter_mut().zip(&before.index().shards) {
+                record.mel = existing.mel.clone();
             }
         }
         self.compute(&positions, jobs, &mut rows, &mut summaries, &mut records, progress)?;
@@ -71,7 +71,7 @@ impl FeatureSet<'_> {
         Ok(positions.len())
     }
 
-    /// What is known of tracks whose spectrograms were there before the data set grew.
+    /// Copies the checksums and summaries of the tracks that the existing feature set has.
     fn take_over(&self, rows: &mut [TrackRow], summaries: &mut [TrackSummary]) -> anyhow::Result<()> {
         let Some(before) = self.before else {
             return Ok(());
@@ -103,7 +103,7 @@ impl FeatureSet<'_> {
             items: 3 * jobs,
             weight: 64 << 20,
         };
-        let weight = |made: &Result<Made, DatasetError>| made.as_ref().map_or(0, |made| 2 * made.mel.len());
+        let weight = |made: &Result<TrackFeatures, DatasetError>| made.as_ref().map_or(0, |made| 2 * made.mel.len());
         progress.begin(positions.len(), 0);
         let mut open: Option<(usize, ShardWriter)> = None;
         let mut finish = |open: Option<(usize, ShardWriter)>| -> anyhow::Result<()> {
@@ -116,7 +116,7 @@ impl FeatureSet<'_> {
             let (made, at) = (made?, positions[at]);
             let (id, number) = (rows[at].track_id, rows[at].shard);
             let writer = match &mut open {
-                Some((of, writer)) if *of == number => writer,
+                Some((open_number, writer)) if *open_number == number => writer,
                 other => {
                     finish(other.take())?;
                     let path = self.new.join(ShardKind::Mel.path(number));
@@ -126,7 +126,7 @@ impl FeatureSet<'_> {
             writer.push_mel(id, self.features.n_mels, &made.mel)?;
             rows[at].mel_blake3 = made.mel_blake3;
             let old = std::mem::replace(&mut summaries[at], made.summary);
-            // Those of the waveform do not depend on bands.
+            // MFCC and chroma statistics are computed from the waveform and do not depend on the mel settings.
             (summaries[at].mfcc, summaries[at].chroma) = (old.mfcc, old.chroma);
             progress.track(true);
             anyhow::Ok(())
@@ -136,17 +136,17 @@ impl FeatureSet<'_> {
         Ok(())
     }
 
-    fn track(&self, extractor: &mut Extractor, position: usize) -> Result<Made, DatasetError> {
+    fn track(&self, extractor: &mut Extractor, position: usize) -> Result<TrackFeatures, DatasetError> {
         let row = &self.dataset.tracks()[position];
         let samples = self.dataset.waveform(position);
         if blake3::hash(bytemuck::cast_slice(samples)).to_hex().as_str() != row.waveform_blake3 {
             return Err(DatasetError::damaged(
                 self.dataset.root().join(ShardKind::Waveform.path(row.shard)),
-                format!("track {} does not fit its checksum in tracks.csv", row.track_id),
+                format!("track {} does not match its checksum in tracks.csv", row.track_id),
             ));
         }
         let mel = extractor.mel(samples);
-        Ok(Made {
+        Ok(TrackFeatures {
             mel_blake3: blake3::hash(bytemuck::cast_slice(&mel)).to_hex().to_string(),
             summary: TrackSummary::new(row.track_id, samples, &mel, self.features),
             mel,

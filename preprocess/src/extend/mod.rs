@@ -1,8 +1,8 @@
-//! A data set gets other features: the same tracks with other mel spectrograms, as a data set of its own in
-//! `features/<name>` of the first.
+//! Adds feature sets to a data set. A feature set has other mel spectrograms of the same tracks and is a data set of
+//! its own in `features/<name>`.
 //!
-//! Spectrograms are made of the stored waveforms; no audio file is read. Splits are carried over, so models that see other
-//! features learn from the same tracks.
+//! Spectrograms are computed from the stored waveforms; no audio file is read. Splits are copied, so models with
+//! different features train on the same tracks.
 
 mod addition;
 mod feature_set;

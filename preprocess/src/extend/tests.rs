@@ -39,14 +39,14 @@ fn problems(root: &Path) -> Vec<String> {
     report.problems.into_iter().map(|problem| problem.file).collect()
 }
 
-/// All but what says how it was made.
+/// All files except the index, which records how they were made.
 fn comparable(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let all = contents(root).into_iter();
     all.filter(|(path, _)| path != Path::new(INDEX_FILE)).collect()
 }
 
 #[test]
-fn a_feature_set_is_what_a_build_with_its_settings_gives() {
+fn feature_set_equals_a_build_with_its_settings() {
     let collection = mixed();
     collection.build("out").unwrap();
     let before = contents(&collection.out("out"));
@@ -63,7 +63,7 @@ fn a_feature_set_is_what_a_build_with_its_settings_gives() {
         (&report.index.shards, &report.index.files),
         (&index.shards, &index.files)
     );
-    // The data set itself is as it was, and its waveforms are on the disk once.
+    // The data set is unchanged, and its waveforms are on disk only once.
     let after = contents(&collection.out("out"));
     let own: Vec<_> = after
         .into_iter()
@@ -77,7 +77,7 @@ fn a_feature_set_is_what_a_build_with_its_settings_gives() {
 }
 
 #[test]
-fn splits_are_carried_over_whenever_they_are_made() {
+fn splits_made_before_and_after_extend_are_copied() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -98,7 +98,7 @@ fn splits_are_carried_over_whenever_they_are_made() {
     assert_eq!(problems(&root), [""; 0]);
     assert_eq!(split::prune(&root).unwrap(), ["random-1"]);
     assert_eq!(names(&set.path).unwrap(), ["random-2"]);
-    // A bit in the feature set is found in it.
+    // A flipped bit is reported in the file of the feature set.
     let path = set.path.join(ShardKind::Mel.path(0));
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -110,7 +110,7 @@ fn splits_are_carried_over_whenever_they_are_made() {
 }
 
 #[test]
-fn a_feature_set_follows_its_data_set_when_it_grows() {
+fn feature_set_gets_the_tracks_added_to_its_data_set() {
     let mut collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -136,7 +136,7 @@ fn a_feature_set_follows_its_data_set_when_it_grows() {
 }
 
 #[test]
-fn several_pairs_of_shards_stay_pairs() {
+fn feature_set_keeps_several_shard_pairs() {
     let mut collection = Collection::new();
     for id in 0..MAX_TRACKS as u64 + 8 {
         collection.track(id, "Folk", &tone(3 + id as usize % 5, 180));
@@ -148,7 +148,7 @@ fn several_pairs_of_shards_stay_pairs() {
 }
 
 #[test]
-fn what_cannot_be_made_is_a_sentence() {
+fn invalid_feature_sets_are_refused() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -158,7 +158,7 @@ fn what_cannot_be_made_is_a_sentence() {
         change(&mut config);
         extend(&config, &mut Unwatched).unwrap_err().to_string()
     };
-    assert!(refused(|config| config.features = FeatureConfig::default()).contains("has these features itself"));
+    assert!(refused(|config| config.features = FeatureConfig::default()).contains("already has these features"));
     assert!(refused(|config| config.features.sample_rate = 22_050).contains("44100 Hz"));
     assert!(refused(|config| config.name = Some("../x".into())).contains("cannot be a name"));
     let taken = refused(|config| {
@@ -166,19 +166,19 @@ fn what_cannot_be_made_is_a_sentence() {
         config.features.n_mels = 32;
     });
     assert!(taken.contains("another --name"), "{taken}");
-    // A damaged waveform gives no spectrogram.
+    // A damaged waveform is refused.
     let shard = root.join(ShardKind::Waveform.path(0));
     let mut bytes = fs::read(&shard).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::remove_file(&shard).unwrap();
     fs::write(&shard, bytes).unwrap();
     let damaged = refused(|config| config.name = Some("other".into()));
-    assert!(damaged.contains("track 1003 does not fit its checksum"), "{damaged}");
+    assert!(damaged.contains("track 1003 does not match its checksum"), "{damaged}");
     assert!(!root.join("features/other").exists());
 }
 
 #[test]
-fn a_build_into_a_feature_set_is_refused() {
+fn build_into_a_feature_set_is_refused() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let path = run(collection.out("out")).path;

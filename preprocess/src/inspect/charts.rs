@@ -1,4 +1,4 @@
-//! Each chart of a data set: histograms, sample values, mean spectra, projections, spectrograms of example tracks.
+//! The charts of a data set: histograms, sample values, mean spectra, projections, spectrograms of example tracks.
 
 use super::analysis::examples::Example;
 use super::analysis::projection::Projection;
@@ -8,17 +8,17 @@ use super::distribution::Distribution;
 use shared::page::{Axis, Bar, Chart, Plot, Point, Series, Shape, Style, number};
 use shared::runtime::text::{counted, grouped};
 
-/// The least share of samples that is drawn.
-const LEAST_SHARE: f64 = 1e-7;
-/// Octaves that are closer than this share of an axis are not all ticked: the mel scale is linear below 1 kHz.
-const OCTAVES_APART: f64 = 0.08;
+/// Smallest fraction of samples that is drawn.
+const MIN_FRACTION: f64 = 1e-7;
+/// Minimum distance of ticks, as a fraction of the axis. The mel scale is linear below 1 kHz, so low octaves are close.
+const MIN_TICK_DISTANCE: f64 = 0.08;
 
-/// The style of the class drawn at `place`; none is for tracks of other classes.
+/// The style of the class at `place`; `None` is for all other tracks.
 fn style(place: Option<usize>) -> Style {
     place.map_or(Style::Other, Style::Series)
 }
 
-/// How the numbers that `title` names are distributed.
+/// A histogram of one value per track.
 pub(super) fn histogram(title: &str, unit: &str, distribution: &Distribution) -> Chart {
     let edges = &distribution.edges;
     let highest = distribution.counts.iter().copied().max().unwrap_or(0).max(1);
@@ -56,7 +56,7 @@ pub(super) fn histogram(title: &str, unit: &str, distribution: &Distribution) ->
     .draw()
 }
 
-/// How often each sample value occurs in a class, the line, and in all tracks, the area.
+/// Histogram of the sample values of a class (line) and of all tracks (area).
 pub(super) fn sample_values(name: &str, place: Option<usize>, class: &SampleHistogram, all: &SampleHistogram) -> Chart {
     // The top of each bin, from its left side to its right.
     let outline = |histogram: &SampleHistogram| -> Vec<[f64; 2]> {
@@ -90,8 +90,8 @@ pub(super) fn sample_values(name: &str, place: Option<usize>, class: &SampleHist
             name,
             Axis::linear("sample value, 16 bits", -32_768.0, 32_768.0),
             Axis::log(
-                &format!("share of samples in {BIN_WIDTH} neighbouring values"),
-                LEAST_SHARE,
+                &format!("fraction of samples per {BIN_WIDTH} values"),
+                MIN_FRACTION,
                 1.0,
             ),
         )
@@ -99,16 +99,17 @@ pub(super) fn sample_values(name: &str, place: Option<usize>, class: &SampleHist
     .draw()
 }
 
-/// A line of a chart of mean spectra: a class at its place among those that are drawn, or all tracks.
+/// A line in a chart of mean spectra: its name, its index among the drawn classes (`None` for all tracks), its
+/// spectrum.
 pub(super) type SpectrumLine<'a> = (&'a str, Option<usize>, &'a MeanSpectrum);
 
-/// The axis upwards that has room for all of these spectra, so that charts of each can be compared.
+/// A vertical axis that fits all spectra, so their charts can be compared.
 pub(super) fn decibels<'a>(spectra: impl Iterator<Item = &'a MeanSpectrum>) -> Axis {
     let values = spectra.flat_map(|spectrum| spectrum.mean_db.iter().copied());
-    Axis::around("dB below a track's loudest value", values.chain([0.0, -10.0]))
+    Axis::around("dB relative to the track's maximum", values.chain([0.0, -10.0]))
 }
 
-/// Some mean spectra in one frame.
+/// Several mean spectra in one chart.
 pub(super) fn spectra(title: &str, band_hz: &[f64], decibels: &Axis, lines: &[SpectrumLine<'_>]) -> Chart {
     let line = |&(name, place, spectrum): &SpectrumLine<'_>| Series {
         name: name.into(),
@@ -131,7 +132,7 @@ pub(super) fn spectra(title: &str, band_hz: &[f64], decibels: &Axis, lines: &[Sp
     .draw()
 }
 
-/// Tracks on their first two components. `places` has for each track that of its class among `names`.
+/// Tracks on their first two principal components. `places` has the index of each track's class in `names`.
 pub(super) fn projection(title: &str, projection: &Projection, places: &[Option<usize>], names: &[&str]) -> Chart {
     let pca = &projection.pca;
     let along = |track: usize, component: usize| pca.coordinates[track].get(component).copied().unwrap_or(0.0);
@@ -158,7 +159,7 @@ pub(super) fn projection(title: &str, projection: &Projection, places: &[Option<
     };
     Plot {
         subtitle: format!(
-            "{}, {} z-scores each",
+            "{}, {} standardised statistics each",
             counted(places.len(), "track", "tracks"),
             pca.mean.len()
         ),
@@ -199,7 +200,7 @@ pub(super) fn mel_bands(name: &str, band_hz: &[f64]) -> Axis {
         };
         if ticks
             .last()
-            .is_none_or(|(above, _)| above - place >= OCTAVES_APART * bands)
+            .is_none_or(|(above, _)| above - place >= MIN_TICK_DISTANCE * bands)
         {
             ticks.push((
                 place,
@@ -215,7 +216,7 @@ pub(super) fn mel_bands(name: &str, band_hz: &[f64]) -> Axis {
     Axis::with_ticks(name, 0.0, bands, ticks)
 }
 
-/// Where a frequency is among bands, in the middle of each of which its peak is.
+/// The position of a frequency on an axis of bands, whose peaks are at the middle of each band.
 fn band_at(band_hz: &[f64], hz: f64) -> Option<f64> {
     let above = band_hz.partition_point(|peak| *peak < hz);
     let (below, above_hz) = (band_hz.get(above.checked_sub(1)?)?, band_hz.get(above)?);
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_has_a_bar_for_each_bin_that_is_not_empty() {
+    fn histogram_has_a_bar_for_each_non_empty_bin() {
         let svg = drawn(&histogram(
             "Length",
             "s",
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn sample_values_of_a_class_are_above_those_of_all() {
+    fn line_of_a_class_is_drawn_above_the_area_of_all_tracks() {
         let histogram = |at: usize| {
             let mut counts = vec![0; BINS];
             counts[at] = 10;
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn each_spectrum_is_a_line_with_a_name() {
+    fn each_spectrum_is_a_named_line() {
         let spectrum = MeanSpectrum {
             mean_db: vec![-20.0, -30.0, -71.0],
             std_db: vec![0.0; 3],
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn tracks_are_named_and_classes_without_tracks_are_not() {
+    fn projection_names_each_track_and_omits_empty_classes() {
         let rows: Vec<Vec<f64>> = (0..9)
             .map(|at| vec![(at * at % 17) as f64, (at % 5) as f64, at as f64])
             .collect();
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn octaves_are_where_their_bands_are() {
+    fn octave_ticks_are_at_their_bands() {
         let hz = shared::dsp::mel::band_peaks(128, 0.0, 22_050.0);
         let axis = mel_bands("Hz", &hz);
         let words: Vec<&str> = axis.ticks().iter().map(|(_, words)| words.as_str()).collect();

@@ -1,26 +1,26 @@
-//! Numbers enter; how they are distributed leaves: least, median, mean, greatest, and a histogram.
+//! The distribution of some numbers: minimum, median, mean, maximum and a histogram.
 
 use serde::Serialize;
 use shared::page::round_step;
 
-/// Bars that a histogram has at most, or a few more where round edges ask for it.
+/// Target for the number of bars of a histogram; round edges may need a few more.
 const BARS: usize = 24;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Distribution {
     pub count: usize,
     pub min: f64,
-    /// The middle one; of two, their mean.
     pub median: f64,
     pub mean: f64,
     pub max: f64,
-    /// `counts.len() + 1` edges of equally wide bars, at round numbers. A bar has its lower edge; the last both.
+    /// `counts.len() + 1` edges of equally wide bars, at round numbers. A bar includes its lower edge; the last
+    /// includes both.
     pub edges: Vec<f64>,
     pub counts: Vec<usize>,
 }
 
 impl Distribution {
-    /// Of finite numbers; none where there are none.
+    /// All values must be finite. `None` if there are none.
     pub fn from_values(mut values: Vec<f64>) -> Option<Self> {
         debug_assert!(values.iter().all(|value| value.is_finite()));
         values.sort_by(f64::total_cmp);
@@ -31,7 +31,7 @@ impl Distribution {
         } else {
             values[middle]
         };
-        // Where all are equal, rounding keeps the mean from being the number itself.
+        // If all values are equal, rounding could make the mean differ from them.
         let mean = (values.iter().sum::<f64>() / values.len() as f64).clamp(min, max);
         let edges = round_edges(min, max);
         let mut counts = vec![0; edges.len() - 1];
@@ -50,8 +50,8 @@ impl Distribution {
         })
     }
 
-    /// The histogram in one line: a block per bar, as high as its share of the highest. An empty bar is a blank, and one
-    /// that is not empty never is.
+    /// The histogram as a line of text: one block per bar, as high as its fraction of the highest. Only empty bars are
+    /// blank.
     pub fn line(&self) -> String {
         const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
         let highest = self.counts.iter().copied().max().unwrap_or(0).max(1);
@@ -65,12 +65,12 @@ impl Distribution {
 
 /// Edges around `min` and `max`, a round step apart.
 fn round_edges(min: f64, max: f64) -> Vec<f64> {
-    // Numbers that differ by less than this differ by rounding only.
+    // Smaller differences are rounding errors.
     let least = (min.abs().max(max.abs()) * 1e-9).max(1e-9);
     let step = round_step((max - min).max(least), BARS);
     let first = (min / step).floor();
     let bars = ((max / step).floor() - first) as usize + 1;
-    // Products of 0.005 and the like have an error in their last digit; a division by a power of ten has none.
+    // Multiples of steps such as 0.005 have rounding errors; a division by a power of ten removes them.
     let decimals = (1.0 - step.log10().floor()).clamp(0.0, 12.0) as i32;
     let round = |edge: f64| (edge * 10f64.powi(decimals)).round() / 10f64.powi(decimals);
     (0..=bars).map(|at| round((first + at as f64) * step)).collect()
@@ -82,7 +82,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_few_numbers_are_described() {
+    fn minimum_median_mean_and_maximum_are_computed() {
         let distribution = Distribution::from_values(vec![4.0, 1.0, 2.0, 9.0]).unwrap();
         assert_eq!(
             (
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_as_high_as_the_counts() {
+    fn blocks_of_the_line_are_as_high_as_the_counts() {
         let mut distribution = Distribution::from_values(vec![0.0]).unwrap();
         assert_eq!(distribution.line(), "█");
         distribution.counts = vec![1, 0, 500, 1000];
@@ -107,7 +107,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_number_is_in_its_bar(values in prop::collection::vec(-1e6f64..1e6, 1..60)) {
+        fn every_value_is_counted_in_its_bar(values in prop::collection::vec(-1e6f64..1e6, 1..60)) {
             let distribution = Distribution::from_values(values.clone()).unwrap();
             prop_assert_eq!(distribution.counts.iter().sum::<usize>(), values.len());
             let edges = &distribution.edges;
@@ -123,7 +123,7 @@ mod tests {
         }
 
         #[test]
-        fn equal_numbers_have_one_bar(value in -1e6f64..1e6, count in 1usize..9) {
+        fn equal_values_have_one_bar(value in -1e6f64..1e6, count in 1usize..9) {
             let distribution = Distribution::from_values(vec![value; count]).unwrap();
             prop_assert_eq!(distribution.counts, vec![count]);
         }

@@ -6,27 +6,27 @@ use super::charts::{self, SpectrumLine};
 use shared::page::Chart;
 use std::collections::HashMap;
 
-/// Up to so many classes share one chart of mean spectra; of more each has its own.
+/// Up to this many classes share one chart of mean spectra; with more, each has its own.
 const SPECTRA_TOGETHER: usize = 8;
 
-/// A chart and its file's name.
-pub(super) type Named = (String, Chart);
+/// A chart and its file name.
+pub(super) type NamedChart = (String, Chart);
 
 /// The charts of an analysis.
 pub(super) struct Drawings {
     /// The samples of each class.
-    pub samples: Vec<Named>,
-    pub spectra: Vec<Named>,
-    /// Tracks by their mel statistics, or why not.
-    pub mel: Result<Named, String>,
-    /// Tracks by their MFCC statistics, or why not.
-    pub mfcc: Result<Named, String>,
+    pub samples: Vec<NamedChart>,
+    pub spectra: Vec<NamedChart>,
+    /// The projection of the mel statistics, or why there is none.
+    pub mel: Result<NamedChart, String>,
+    /// The projection of the MFCC statistics, or why there is none.
+    pub mfcc: Result<NamedChart, String>,
     /// The most typical tracks of each class.
-    pub examples: Vec<Named>,
+    pub examples: Vec<NamedChart>,
 }
 
 impl Drawings {
-    /// Draws an analysis. `labels` are each track's labels by its id.
+    /// Draws an analysis. `labels` maps track ids to labels.
     pub fn new(analysis: &Analysis, labels: &HashMap<u64, Vec<String>>) -> Self {
         let drawn = analysis.drawn();
         let classes: Vec<&ClassAnalysis> = drawn.iter().map(|&class| &analysis.classes[class]).collect();
@@ -66,8 +66,8 @@ impl Drawings {
         }
     }
 
-    /// All of them.
-    pub fn files(&self) -> impl Iterator<Item = &Named> {
+    /// All charts.
+    pub fn files(&self) -> impl Iterator<Item = &NamedChart> {
         let projections = [&self.mel, &self.mfcc]
             .into_iter()
             .filter_map(|chart| chart.as_ref().ok());
@@ -79,13 +79,13 @@ impl Drawings {
     }
 }
 
-/// The place of the first of a track's labels that is drawn.
+/// The index in `names` of the first of a track's labels that is drawn.
 fn place_of(track_id: &u64, labels: &HashMap<u64, Vec<String>>, names: &[&str]) -> Option<usize> {
     let own = labels.get(track_id)?;
     own.iter().find_map(|label| names.iter().position(|name| name == label))
 }
 
-fn draw_spectra(analysis: &Analysis, classes: &[&ClassAnalysis], file: impl Fn(&str, usize) -> String) -> Vec<Named> {
+fn draw_spectra(analysis: &Analysis, classes: &[&ClassAnalysis], file: impl Fn(&str, usize) -> String) -> Vec<NamedChart> {
     let Some(all) = analysis.all.spectrum.as_ref() else {
         return Vec::new();
     };
@@ -97,14 +97,14 @@ fn draw_spectra(analysis: &Analysis, classes: &[&ClassAnalysis], file: impl Fn(&
     if lines.len() <= SPECTRA_TOGETHER {
         return vec![("mean-spectra.svg".into(), draw("Mean spectra", &lines))];
     }
-    let beside_all = |line: SpectrumLine<'_>| {
+    let with_all_tracks = |line: SpectrumLine<'_>| {
         let name = file("mean-spectrum", line.1.unwrap_or(0));
         (name, draw(line.0, &[(&analysis.all.name, None, all), line]))
     };
-    lines.into_iter().map(beside_all).collect()
+    lines.into_iter().map(with_all_tracks).collect()
 }
 
-/// `-hip-hop`: a name as a part of a file's name, or nothing where no letter of it can be kept.
+/// A class name as part of a file name, such as `-hip-hop`; empty if it has no ASCII letter or digit.
 fn slug(name: &str) -> String {
     const LETTERS: usize = 40;
     let mut slug = String::new();
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_classes_become_parts_of_names_of_files() {
+    fn class_names_become_parts_of_file_names() {
         for (name, expected) in [
             ("Hip-Hop", "-hip-hop"),
             ("R&B / Soul", "-r-b-soul"),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_track_has_the_colour_of_its_first_label_that_is_drawn() {
+    fn track_has_the_colour_of_its_first_drawn_label() {
         let labels = HashMap::from([(1, vec!["rare".to_owned(), "Rock".to_owned()]), (2, vec![])]);
         let names = ["Folk", "Rock"];
         assert_eq!(

@@ -1,4 +1,4 @@
-//! `preprocess inspect --duplicates`: the recordings that a data set has several tracks of, and how these lie in each other.
+//! `preprocess inspect --duplicates`: recordings with several tracks, and where each track begins in its recording.
 
 use super::InspectError;
 use serde::Serialize;
@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
 
-/// The recordings that a data set has several tracks of.
+/// The recordings of a data set that have several tracks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DuplicateReport {
     pub tracks: usize,
-    /// Recordings that these are of.
+    /// Number of different recordings among the tracks.
     pub recordings: usize,
     /// The current split, if there is one.
     pub split: Option<String>,
@@ -28,9 +28,9 @@ pub struct DuplicateReport {
 pub struct RecordingGroup {
     /// The lowest id of its tracks.
     pub recording: u64,
-    /// Whether its tracks do not all have the same labels.
+    /// Whether its tracks have different labels.
     pub several_labels: bool,
-    /// Sets of the current split that have tracks of it.
+    /// Sets of the current split that contain its tracks.
     pub sets: BTreeSet<Set>,
     /// Its tracks in the order of their ids.
     pub tracks: Vec<RecordingTrack>,
@@ -45,13 +45,13 @@ pub struct RecordingTrack {
     pub labels: Vec<String>,
     /// Its artist; empty if unknown.
     pub artist: String,
-    /// Its set in the current split, if it is in one.
+    /// Its set in the current split, if any.
     pub set: Option<Set>,
     /// Seconds from the beginning of the group's first track to the beginning of this one; negative if this one begins
-    /// earlier. None if the data set's own spectrograms do not show it, as those of a feature set may.
+    /// earlier. `None` if the tracks do not match in the spectrograms of this data set, as may happen in a feature set.
     pub offset_seconds: Option<f64>,
-    /// Share of spectral peaks that it has in common with an earlier track, where the two overlap; 1 for identical samples.
-    /// None for the group's first track, and where the offset is none.
+    /// Fraction of spectral peaks in common with an earlier track, where the two overlap; 1 for identical samples.
+    /// `None` for the group's first track, and if the offset is `None`.
     pub score: Option<f64>,
 }
 
@@ -125,7 +125,8 @@ struct Place {
     score: Option<f64>,
 }
 
-/// Where the tracks of a recording begin. Not every one matches the first; the others are placed by way of those that do.
+/// Where the tracks of a recording begin. A track that does not match the first one is placed through a track that
+/// does.
 fn places(rows: &[&TrackRow], summary_of: &HashMap<u64, &TrackSummary>, grid: &PeakGrid) -> Vec<Option<Place>> {
     let mut places = vec![None; rows.len()];
     places[0] = Some(Place { step: 0, score: None });
@@ -170,12 +171,12 @@ impl fmt::Display for DuplicateReport {
             counted(self.recordings, "recording", "recordings")
         )?;
         if self.groups.is_empty() {
-            return write!(out, "; no two are of the same");
+            return write!(out, "; no duplicates");
         }
         let several = |has: fn(&RecordingGroup) -> bool| self.groups.iter().filter(|group| has(group)).count();
         write!(
             out,
-            "\ncopies    {} with several tracks, {} of them with several labels",
+            "\ncopies    {} with several tracks, {} of them with different labels",
             counted(self.groups.len(), "recording", "recordings"),
             several(|group| group.several_labels)
         )?;
@@ -194,7 +195,7 @@ impl fmt::Display for DuplicateReport {
                 counted(group.tracks.len(), "track", "tracks")
             )?;
             if group.several_labels {
-                write!(out, ", several labels")?;
+                write!(out, ", different labels")?;
             }
             if group.sets.len() > 1 {
                 let sets: Vec<&str> = group.sets.iter().map(|set| set.name()).collect();
@@ -220,7 +221,7 @@ impl fmt::Display for RecordingTrack {
         match (self.offset_seconds, self.score) {
             (Some(seconds), Some(score)) => write!(out, ", begins at {seconds:+.1} s, score {score:.2}"),
             (Some(_), None) => Ok(()),
-            (None, _) => write!(out, ", place unknown"),
+            (None, _) => write!(out, ", position unknown"),
         }
     }
 }

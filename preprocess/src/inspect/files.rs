@@ -9,11 +9,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-/// The file of the numbers.
 pub const ANALYSIS_FILE: &str = "analysis.json";
 
-/// Writes `analysis.json` and every chart into `directory`, which is made if it does not exist. Files of the same names
-/// are replaced, others are left alone. Returns the names, `analysis.json` first.
+/// Writes `analysis.json` and every chart into `directory`, which is created if it does not exist. Files of the same
+/// names are replaced, others are kept. Returns the file names, `analysis.json` first.
 pub fn write(analysis: &Analysis, labels: &TrackLabels, directory: &Path) -> Result<Vec<String>, InspectError> {
     fs::create_dir_all(directory).map_err(|source| WriteError {
         path: directory.to_owned(),
@@ -30,12 +29,12 @@ pub fn write(analysis: &Analysis, labels: &TrackLabels, directory: &Path) -> Res
     Ok(names)
 }
 
-/// Each track's labels, by its id: what colours a projection.
+/// Labels by track id, for the colours of a projection.
 #[derive(Clone, Debug, Default)]
 pub struct TrackLabels(pub(super) HashMap<u64, Vec<String>>);
 
 impl TrackLabels {
-    /// Reads them from the table of tracks.
+    /// Reads the labels from `tracks.csv`.
     pub fn read(root: &Path) -> Result<Self, InspectError> {
         dataset::consistently(root, |index| {
             let rows = dataset::read_tracks(root, index)?;

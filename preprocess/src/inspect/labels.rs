@@ -1,5 +1,4 @@
-//! `preprocess inspect --labels`: the labels of a data set's tracks enter; how often each occurs, how many a track has and
-//! which go together leave, as text and as numbers.
+//! `preprocess inspect --labels`: how often each label occurs, how many labels a track has, and how labels correlate.
 
 use super::InspectError;
 use serde::Serialize;
@@ -7,25 +6,24 @@ use shared::dataset::{self, Dataset, Task};
 use std::fmt;
 use std::path::Path;
 
-/// Pairs that the text names.
+/// Number of pairs in the text.
 const PAIRS_IN_TEXT: usize = 12;
 
-/// What the labels of a data set's kept tracks have to do with each other. Rows and columns are in the order of `labels`.
+/// Counts and correlations of the labels of the kept tracks. Rows and columns are in the order of `labels`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LabelReport {
-    /// Whether a track has one label or any number of them.
     pub task: Task,
     pub tracks: usize,
     /// The classes, in the order of a model's outputs.
     pub labels: Vec<String>,
-    /// Tracks that have each label.
+    /// Number of tracks with each label.
     pub counts: Vec<usize>,
-    /// Tracks with no label, with one, with two, and so on.
+    /// Number of tracks with no label, with one, with two, and so on.
     pub labels_per_track: Vec<usize>,
-    /// `[labels, labels]`: tracks that have both; on the diagonal, `counts`.
+    /// `[labels, labels]`: number of tracks with both labels; on the diagonal, `counts`.
     pub together: Vec<Vec<usize>>,
-    /// `[labels, labels]`: the phi coefficient, Pearson's correlation of having the one and having the other, from -1 to
-    /// 1. None where all tracks or none have one of the two.
+    /// `[labels, labels]`: the phi coefficient, which is the Pearson correlation of two labels, from -1 to 1. `None` if
+    /// all tracks or no tracks have one of the two.
     pub phi: Vec<Vec<Option<f64>>>,
 }
 
@@ -39,7 +37,7 @@ impl LabelReport {
         Ok(Self::new(index.task, index.classes.clone(), tracks))
     }
 
-    /// From the labels of each track, as places in `labels`.
+    /// `tracks` yields the indices in `labels` of each track's labels.
     fn new(task: Task, labels: Vec<String>, tracks: impl Iterator<Item = Vec<usize>>) -> Self {
         let mut together = vec![vec![0; labels.len()]; labels.len()];
         let (mut count, mut labels_per_track) = (0, Vec::new());
@@ -74,13 +72,13 @@ impl LabelReport {
         }
     }
 
-    /// Labels per track, on average.
+    /// Average number of labels per track.
     pub fn cardinality(&self) -> f64 {
         let sum: usize = self.counts.iter().sum();
         sum as f64 / self.tracks.max(1) as f64
     }
 
-    /// Pairs of different labels and their phi, the strongest first, whatever its sign.
+    /// Pairs of different labels with their phi coefficient, in descending order of its absolute value.
     pub fn pairs(&self) -> Vec<(usize, usize, f64)> {
         let all = (0..self.labels.len()).flat_map(|a| (a + 1..self.labels.len()).map(move |b| (a, b)));
         let mut pairs: Vec<_> = all.filter_map(|(a, b)| Some((a, b, self.phi[a][b]?))).collect();
@@ -89,7 +87,7 @@ impl LabelReport {
     }
 }
 
-/// The phi coefficient of two labels that `a` and `b` of `tracks` have, `both` of them at once.
+/// The phi coefficient of two labels: of all `tracks`, `a` have the first, `b` the second and `both` have both.
 fn phi(tracks: usize, a: usize, b: usize, both: usize) -> Option<f64> {
     let [n, a, b, both] = [tracks, a, b, both].map(|count| count as f64);
     let variance = a * (n - a) * b * (n - b);
@@ -100,7 +98,7 @@ impl fmt::Display for LabelReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             out,
-            "tracks    {}, {:.2} labels each of {}",
+            "tracks    {}, with {:.2} of {} labels on average",
             self.tracks,
             self.cardinality(),
             self.labels.len()
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn exclusive_labels_repel_each_other() {
+    fn exclusive_labels_have_a_phi_of_minus_one() {
         let report = report(2, vec![vec![0], vec![0], vec![1], vec![1]]);
         assert_eq!(report.phi[0][1], Some(-1.0));
         let text = report.to_string();
@@ -175,9 +173,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_is_described_too() {
+    fn empty_data_set_is_described() {
         let text = report(0, Vec::new()).to_string();
-        assert!(text.starts_with("tracks    0, 0.00 labels each of 0"), "{text}");
+        assert!(text.starts_with("tracks    0, with 0.00 of 0 labels on average"), "{text}");
     }
 
     proptest! {
@@ -186,14 +184,14 @@ mod tests {
             let own = |(a, b): &(bool, bool)| [(0, a), (1, b)].into_iter().filter(|(_, has)| **has).map(|(at, _)| at).collect();
             let report = report(2, tracks.iter().map(own).collect());
             let n = tracks.len() as f64;
-            let mean = |of: &dyn Fn(&(bool, bool)) -> f64| tracks.iter().map(of).sum::<f64>() / n;
+            let mean = |value: &dyn Fn(&(bool, bool)) -> f64| tracks.iter().map(value).sum::<f64>() / n;
             let (a, b) = (|t: &(bool, bool)| f64::from(u8::from(t.0)), |t: &(bool, bool)| f64::from(u8::from(t.1)));
             let (mean_a, mean_b) = (mean(&a), mean(&b));
             let covariance = mean(&|t| (a(t) - mean_a) * (b(t) - mean_b));
-            let deviation = (mean(&|t| (a(t) - mean_a).powi(2)) * mean(&|t| (b(t) - mean_b).powi(2))).sqrt();
+            let scale = (mean(&|t| (a(t) - mean_a).powi(2)) * mean(&|t| (b(t) - mean_b).powi(2))).sqrt();
             match report.phi[0][1] {
-                Some(phi) => prop_assert!((phi - covariance / deviation).abs() < 1e-9 && phi.abs() <= 1.0 + 1e-12),
-                None => prop_assert!(deviation < 1e-9),
+                Some(phi) => prop_assert!((phi - covariance / scale).abs() < 1e-9 && phi.abs() <= 1.0 + 1e-12),
+                None => prop_assert!(scale < 1e-9),
             }
         }
     }

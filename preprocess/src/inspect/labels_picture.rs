@@ -1,11 +1,10 @@
-//! How labels go together, as a matrix of their phi coefficients: in one colour more often than by chance, in the other
-//! less often.
+//! Draws the phi coefficients of label pairs as a heat map.
 
 use super::labels::LabelReport;
 use shared::page::{Heat, HeatCell, number};
 
-/// Of more labels the numbers are seen only when a cell is pointed at.
-const MOST_WRITTEN: usize = 24;
+/// With more labels, the values are only shown as tooltips of the cells.
+const MAX_LABELS_WITH_VALUES: usize = 24;
 
 impl LabelReport {
     /// The matrix as an SVG file.
@@ -16,7 +15,7 @@ impl LabelReport {
             HeatCell {
                 shade: phi,
                 title: format!("{} and {}: {words}", self.labels[row], self.labels[column]),
-                text: if self.labels.len() <= MOST_WRITTEN {
+                text: if self.labels.len() <= MAX_LABELS_WITH_VALUES {
                     words
                 } else {
                     String::new()

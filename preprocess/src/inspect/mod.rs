@@ -1,5 +1,4 @@
-//! `preprocess inspect`: a data set enters; a text about it or about its labels, pictures of it, or a page with all of that
-//! leaves.
+//! `preprocess inspect`: describes a data set, or its labels and duplicates, as text, pictures or an HTML page.
 
 pub mod analysis;
 mod charts;
@@ -23,19 +22,15 @@ use shared::dataset::shard::ShardError;
 use shared::dataset::split::SplitError;
 use shared::runtime::atomic_file::WriteError;
 
-/// A data set that cannot be described, or a description that cannot be written.
+/// A data set cannot be read, or its description cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
-    /// Its files cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// Its splits cannot be read.
     #[error(transparent)]
     Split(#[from] SplitError),
-    /// One of its shards cannot be read.
     #[error(transparent)]
     Shard(#[from] ShardError),
-    /// A file of ours cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
 }

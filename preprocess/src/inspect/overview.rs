@@ -1,4 +1,4 @@
-//! The tables of a data set enter; what it holds, in numbers, leaves. No shard is opened.
+//! Summary statistics of a data set, from its tables. No shard is opened.
 
 use super::InspectError;
 use super::distribution::Distribution;
@@ -16,22 +16,20 @@ use shared::runtime::text::hours;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a data set holds, in numbers.
+/// Summary statistics of a data set.
 #[derive(Clone, Debug)]
 pub struct Overview {
     pub name: String,
     pub index: DatasetIndex,
-    /// Kept tracks per class, in the order of the index. Of several labels each counts.
+    /// Kept tracks per class, in the order of the index. A track with several labels counts for each.
     pub classes: Vec<(String, usize)>,
     pub seconds: Option<Distribution>,
-    /// What their files are like.
     pub files: SourceFiles,
     pub levels: Levels,
     /// Kept tracks per flag.
     pub flags: BTreeMap<Flag, usize>,
     /// Dropped tracks by reason code.
     pub reasons: ReasonCounts,
-    /// What takes how much room.
     pub sizes: Sizes,
     /// Other spectrograms of the same waveforms.
     pub feature_sets: Vec<FeatureSetOverview>,
@@ -41,7 +39,7 @@ pub struct Overview {
     pub current_split: Option<String>,
 }
 
-/// What the audio files of the kept tracks are like.
+/// Properties of the audio files of the kept tracks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SourceFiles {
     /// Tracks per sample rate, in Hz.
@@ -50,30 +48,30 @@ pub struct SourceFiles {
     pub channels: BTreeMap<u32, usize>,
     /// Tracks with frames that could not be decoded.
     pub damaged_tracks: usize,
-    /// Such frames in all.
+    /// Total number of such frames.
     pub damaged_frames: u64,
 }
 
-/// How loud the stored waveforms are.
+/// Levels of the stored waveforms.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Levels {
-    /// Root mean square of each track, in dB relative to full scale; of tracks that are not all zeros.
+    /// Root mean square of each track that is not all zeros, in dBFS.
     pub rms_dbfs: Option<Distribution>,
     /// Tracks that are all zeros.
     pub silent_tracks: usize,
     /// Tracks with samples that were cut to full scale.
     pub clipped_tracks: usize,
-    /// Such samples in all.
+    /// Total number of such samples.
     pub clipped_samples: u64,
 }
 
-/// Bytes of a data set's files, as its index has them.
+/// File sizes in bytes, from the index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Sizes {
     pub waveforms: u64,
     pub mels: u64,
     pub summary: u64,
-    /// The other files that the index vouches for.
+    /// The other files in the index.
     pub tables: u64,
 }
 
@@ -95,7 +93,6 @@ impl Sizes {
         }
     }
 
-    /// All of them.
     pub fn total(&self) -> u64 {
         self.waveforms + self.mels + self.summary + self.tables
     }
@@ -105,17 +102,15 @@ impl Sizes {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FeatureSetOverview {
     pub name: String,
-    /// What it is like, or why nobody can use it.
     #[serde(flatten)]
     pub state: FeatureSetState,
 }
 
-/// What a feature set is like, as far as it can be read.
+/// The contents of a feature set, or why it cannot be used.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum FeatureSetState {
     Usable {
-        /// How its spectrograms were made.
         features: FeatureConfig,
         /// [`FeatureConfig::fingerprint`] of them.
         fingerprint: String,
@@ -129,7 +124,7 @@ pub enum FeatureSetState {
 }
 
 impl Overview {
-    /// Reads the tables; no shard is opened. A split or a feature set that cannot be read is described as such.
+    /// Reads the tables; no shard is opened. A split or a feature set that cannot be read is included with its problem.
     pub fn read(root: &Path) -> Result<Self, InspectError> {
         consistently(root, |index| Self::read_as(root, index))
     }
@@ -166,7 +161,7 @@ impl Overview {
     }
 }
 
-/// The last name of a path, even where it is `.`.
+/// The last component of a path; `.` is resolved first.
 fn name_of(path: &Path) -> String {
     let absolute = path.canonicalize();
     let path = absolute.as_deref().unwrap_or(path);
@@ -241,7 +236,7 @@ mod tests {
     use crate::testing::{mixed, three_tracks, tone};
 
     #[test]
-    fn tables_are_counted() {
+    fn counts_are_read_from_the_tables() {
         let mut collection = three_tracks();
         collection.track(7, "Folk", b"").track(8, "Rock", &tone(5, 190));
         collection.build("out").unwrap();
@@ -253,7 +248,7 @@ mod tests {
         assert_eq!((seconds.count, seconds.min), (4, 4.0 * 1152.0 / 44_100.0));
         assert_eq!(overview.files.rates, BTreeMap::from([(44_100, 4)]));
         assert_eq!(overview.files.channels, BTreeMap::from([(1, 4)]));
-        // 5 and 8 are the same frames.
+        // Tracks 5 and 8 have the same samples.
         assert_eq!(overview.flags, BTreeMap::from([(Flag::Duplicate, 1)]));
         assert_eq!(overview.levels.rms_dbfs.unwrap().count, 4);
         assert_eq!((overview.splits, overview.current_split), (Vec::new(), None));
@@ -268,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_counted() {
+    fn damaged_frames_are_counted() {
         let collection = mixed();
         collection.build("out").unwrap();
         let overview = Overview::read(&collection.out("out")).unwrap();

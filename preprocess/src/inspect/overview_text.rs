@@ -1,4 +1,4 @@
-//! A data set's overview enters; the lines that a terminal shows leave.
+//! Formats the overview of a data set as text for the terminal.
 
 use super::distribution::Distribution;
 use super::overview::{FeatureSetState, Overview, SourceFiles};
@@ -9,15 +9,15 @@ use shared::dsp::features::FeatureConfig;
 use shared::runtime::text::{counted, grouped, percent, size};
 use std::fmt;
 
-/// Names of leaks that the text has; `split.json` has all.
+/// Number of leaked names in the text; `split.json` has all.
 const LEAKS_IN_TEXT: usize = 5;
 
 impl fmt::Display for Overview {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let index = &self.index;
         let task = match index.task {
-            Task::SingleLabel => "one label a track",
-            Task::MultiLabel => "any number of labels a track",
+            Task::SingleLabel => "one label per track",
+            Task::MultiLabel => "any number of labels per track",
         };
         writeln!(out, "format    version {}, {task}", index.format_version)?;
         write!(
@@ -52,7 +52,7 @@ impl fmt::Display for Overview {
 }
 
 impl Overview {
-    /// Classes, lengths, levels, what was flagged and dropped, and sizes.
+    /// Writes classes, lengths, levels, flagged and dropped tracks, and sizes.
     fn write_tracks(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let classes = self.classes.iter().map(|(class, count)| format!("{class} {count}"));
         writeln!(out, "classes   {}", list(classes))?;
@@ -108,7 +108,7 @@ impl Overview {
         Ok(())
     }
 
-    /// Without a line end behind the last.
+    /// The last line has no line break.
     fn write_splits(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.splits.is_empty() {
             write!(out, "splits    none")?;
@@ -120,10 +120,10 @@ impl Overview {
             write_split(out, split)?;
         }
         match &self.current_split {
-            Some(live) if !self.splits.iter().any(|split| split.live) => {
+            Some(current) if !self.splits.iter().any(|split| split.live) => {
                 write!(
                     out,
-                    "\nwarning   the current split should be {live}, which does not exist"
+                    "\nwarning   splits/current names the split {current}, which does not exist"
                 )
             }
             _ => Ok(()),
@@ -132,12 +132,12 @@ impl Overview {
 }
 
 fn write_split(out: &mut fmt::Formatter<'_>, split: &SplitOverview) -> fmt::Result {
-    let live = if split.live { " (live)" } else { "" };
+    let current = if split.live { " (current)" } else { "" };
     let details = match &split.state {
         SplitState::Usable(details) => details,
-        SplitState::Unusable { problem } => return write!(out, "split     {}{live}: {problem}", split.name),
+        SplitState::Unusable { problem } => return write!(out, "split     {}{current}: {problem}", split.name),
     };
-    write!(out, "split     {}{live}: {}", split.name, describe_strategy(details))?;
+    write!(out, "split     {}{current}: {}", split.name, describe_strategy(details))?;
     if details.left_out > 0 {
         write!(
             out,
@@ -184,7 +184,7 @@ pub(super) fn describe_strategy(details: &SplitDetails) -> String {
         text += &format!(" by {by}");
     }
     if let Some(ratios) = details.ratios {
-        // Shares as they are typed, without the rounding of their division.
+        // Percentages as typed, without rounding errors.
         let shares = ratios.map(|share| ((share * 1000.0).round() / 10.0).to_string());
         text += &format!(", {}", shares.join("/"));
     }
@@ -234,7 +234,7 @@ pub(super) fn name_channels(channels: u32) -> String {
     }
 }
 
-/// Two lines: the figures, and the histogram between its ends.
+/// Two lines: the statistics, and the histogram between its outer edges.
 fn write_distribution(
     out: &mut fmt::Formatter<'_>,
     name: &str,
@@ -276,7 +276,7 @@ fn list(words: impl Iterator<Item = String>) -> String {
     }
 }
 
-/// `12.5 %` of tracks.
+/// A percentage such as `12.5 %`.
 pub(super) fn share(part: usize, whole: usize) -> String {
     format!("{:.1} %", percent(part as f64, whole as f64))
 }
@@ -290,13 +290,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[test]
-    fn a_data_set_is_described_in_lines() {
+    fn data_set_is_described_in_lines() {
         let collection = three_tracks();
         collection.build("out").unwrap();
         let root = collection.out("out");
         let text = Overview::read(&root).unwrap().to_string();
         for expected in [
-            "format    version 1, one label a track\n",
+            "format    version 1, one label per track\n",
             "classes   Folk 2, Rock 1\n",
             "files     3 at 44100 Hz; 3 mono; 0 with damaged frames (0)\n",
             "clipped   0 samples in 0 tracks; 0 tracks are all zeros\n",
@@ -309,13 +309,13 @@ mod tests {
         let text = Overview::read(&root).unwrap().to_string();
         assert!(text.contains(": random, 34/33/33, seed 3\n"), "{text}");
         assert!(
-            text.ends_with("the current split should be elsewhere, which does not exist"),
+            text.ends_with("splits/current names the split elsewhere, which does not exist"),
             "{text}"
         );
     }
 
     #[test]
-    fn a_leaking_split_is_described_with_names() {
+    fn leaking_split_is_described_with_names() {
         struct Text(SplitOverview);
         impl fmt::Display for Text {
             fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -365,7 +365,7 @@ mod tests {
         let text = Text(split).to_string();
         assert_eq!(
             text,
-            "split     mine (live): grouped by artist-album, 33.3/33.3/33.3, seed 7; 1 track in none of its sets\n\
+            "split     mine (current): grouped by artist-album, 33.3/33.3/33.3, seed 7; 1 track in none of its sets\n\
              \x20 val     2: Folk 2\n\
              \x20 balance Folk is 100.0 % of val and 60.0 % of all; no class differs by more\n\
              \x20 leaks   6 artists, albums unknown (2 of 2 tracks), 0 recordings in more than one set\n\

@@ -1,4 +1,4 @@
-//! A data set's overview and analysis as one HTML page that needs no network and no script.
+//! The overview and the analysis of a data set as one HTML page that needs no network and no script.
 
 mod analysis_part;
 mod splits_part;

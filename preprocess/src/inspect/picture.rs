@@ -7,7 +7,7 @@ use shared::dsp::mel::band_peaks;
 use shared::page::{Axis, Canvas, Spectrogram, magma};
 
 const SIZE: [u16; 2] = [1200, 760];
-/// Left, top, width and height of what is between the axes.
+/// Left, top, width and height of the plot areas.
 const WAVEFORM: [i32; 4] = [110, 40, 960, 200];
 const MEL: [i32; 4] = [110, 320, 960, 384];
 const BAR: [i32; 4] = [1100, 320, 20, 384];
@@ -42,7 +42,7 @@ impl TrackPicture<'_> {
         canvas.png()
     }
 
-    /// For every column of pixels, a line from the least to the greatest sample in it.
+    /// Draws a vertical line from the minimum to the maximum sample of each column of pixels.
     fn draw_waveform(&self, canvas: &mut Canvas) {
         let [x, y, width, height] = WAVEFORM;
         let row_of = |sample: i16| y + ((0.5 - f64::from(sample) / 65_536.0) * f64::from(height - 1)).round() as i32;
@@ -56,7 +56,7 @@ impl TrackPicture<'_> {
         }
     }
 
-    /// From the loudest value of the track down to `top_db` below it.
+    /// Colours range from the track's maximum down to `top_db` below it.
     fn draw_mel(&self, canvas: &mut Canvas) {
         let [x, y, width, height] = MEL;
         let size = [width as usize, height as usize];
@@ -67,8 +67,8 @@ impl TrackPicture<'_> {
         }
         for row in 0..height {
             for column in 0..width {
-                let place = |at: i32, of: usize, pixels: i32| at as usize * of / pixels as usize;
-                let colour = mel.colour(place(column, mel.columns, width), place(row, mel.rows, height));
+                let scaled = |at: i32, size: usize, pixels: i32| at as usize * size / pixels as usize;
+                let colour = mel.colour(scaled(column, mel.columns, width), scaled(row, mel.rows, height));
                 canvas.fill([x + column, y + row, 1, 1], colour);
             }
         }
@@ -81,7 +81,7 @@ mod tests {
     use half::f16;
 
     #[test]
-    fn any_track_becomes_a_png_of_the_same_size() {
+    fn every_track_gives_a_png_of_the_same_size() {
         let features = FeatureConfig::default();
         for samples in [0, 1, 500, 44_100] {
             let samples: Vec<i16> = (0..samples).map(|at| (at * 37) as i16).collect();

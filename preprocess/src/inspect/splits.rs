@@ -1,6 +1,6 @@
-//! A data set's splits enter; what is in their sets, how evenly, and what stands in more than one of them leaves.
+//! Describes the splits of a data set: their sets, class balance and leaks.
 //!
-//! Everything is counted anew from the lists, whose checksums `shared::dataset::split` compares; nothing is taken on trust.
+//! Everything is recounted from the lists, whose checksums `shared::dataset::split` verifies.
 
 use crate::split::audit;
 use serde::Serialize;
@@ -15,14 +15,13 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SplitOverview {
     pub name: String,
-    /// Whether trainings that name no split take it.
+    /// Whether it is the current split, which training uses by default.
     pub live: bool,
-    /// What it is like, or why nobody can use it.
     #[serde(flatten)]
     pub state: SplitState,
 }
 
-/// What a split is like, as far as it can be read.
+/// The contents of a split, or why it cannot be used.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum SplitState {
@@ -30,24 +29,23 @@ pub enum SplitState {
     Unusable { problem: String },
 }
 
-/// What is in a split.
+/// The contents of a split.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SplitDetails {
     pub strategy: String,
-    /// What tied tracks together, if anything did.
+    /// How tracks were grouped, if they were.
     pub group_by: Option<String>,
-    /// Shares that were asked for, if any.
+    /// Requested fractions of train, val and test, if any.
     pub ratios: Option<[f64; 3]>,
-    /// What the division was drawn with.
     pub seed: Option<u64>,
-    /// Which fold it is, if it is one.
+    /// The fold, if the split is one of several.
     pub fold: Option<Fold>,
     pub sets: BTreeMap<Set, SetOverview>,
-    /// Tracks of the data set that are in none of the three.
+    /// Tracks of the data set that are in no set.
     pub left_out: usize,
-    /// Where a set's share of a class differs most from that of all three together. None where no set has a track.
+    /// The largest difference between a class's percentage in one set and in all sets. `None` if all sets are empty.
     pub largest_deviation: Option<Deviation>,
-    /// What stands in more than one set.
+/// Artists, albums and recordings in more than one set.
     pub leaks: Leaks,
 }
 
@@ -55,11 +53,11 @@ pub struct SplitDetails {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SetOverview {
     pub tracks: usize,
-    /// Its tracks that have each class. All classes of the data set are named.
+    /// Number of tracks per class, for all classes of the data set.
     pub classes: BTreeMap<String, usize>,
 }
 
-/// How far a set's share of a class is from that of all sets.
+/// The difference between a class's percentage in one set and in all sets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Deviation {
     pub set: Set,
@@ -71,13 +69,13 @@ pub struct Deviation {
 }
 
 impl Deviation {
-    /// Percentage points between the two.
+    /// Absolute difference in percentage points.
     pub fn points(&self) -> f64 {
         (self.percent_of_set - self.percent_of_all).abs()
     }
 }
 
-/// What stands in more than one set, and so lets a model recognise instead of generalise.
+/// Artists, albums and recordings in more than one set, which make scores too optimistic.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Leaks {
     pub artists: LeakOverview,
@@ -85,15 +83,15 @@ pub struct Leaks {
     pub recordings: LeakOverview,
 }
 
-/// Things of one kind that stand in more than one set.
+/// The artists, albums or recordings in more than one set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LeakOverview {
     pub count: usize,
-    /// Tracks that are theirs, in all sets.
+    /// Number of their tracks, in all sets.
     pub tracks: usize,
-    /// Tracks of which it is unknown, so that they may leak unseen.
+    /// Tracks whose artist or album is unknown, so their leaks cannot be found.
     pub unknown: usize,
-    /// Their names; of recordings, the lowest ids.
+    /// Their names; for recordings, the lowest track ids.
     pub names: Vec<String>,
 }
 
@@ -108,9 +106,9 @@ impl LeakOverview {
     }
 }
 
-/// All splits, in alphabetical order. One that cannot be read is there too, with its problem.
+/// All splits, in alphabetical order. One that cannot be read is included with its problem.
 pub(super) fn read(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Result<Vec<SplitOverview>, SplitError> {
-    let live = split::current(root)?;
+    let current = split::current(root)?;
     let by_id: HashMap<u64, &TrackRow> = tracks.iter().map(|row| (row.track_id, row)).collect();
     let overview = |name: String| {
         let state = match Split::read(root, index, Some(&name)) {
@@ -120,7 +118,7 @@ pub(super) fn read(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Re
             },
         };
         SplitOverview {
-            live: live.as_ref() == Some(&name),
+            live: current.as_ref() == Some(&name),
             name,
             state,
         }
@@ -139,7 +137,7 @@ fn details(split: &Split, classes: &[String], by_id: &HashMap<u64, &TrackRow>) -
         for id in ids {
             let Some(&row) = by_id.get(id) else {
                 let problem = format!(
-                    "its list {} names track {id}, which the data set does not have",
+                    "{} lists track {id}, which the data set does not have",
                     set.file()
                 );
                 return SplitState::Unusable { problem };
@@ -216,7 +214,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn the_largest_deviation_is_found_and_empty_sets_have_none() {
+    fn largest_deviation_is_found_and_empty_sets_have_none() {
         let set = |tracks, counts: &[usize]| SetOverview {
             tracks,
             classes: ["Folk", "Rock"]
@@ -232,7 +230,7 @@ mod tests {
         ]);
         let largest = largest_deviation(&sets).unwrap();
         assert_eq!(largest.set, Set::Val);
-        // Folk is 6 of all 10 tracks and 2 of these 2; Rock is what is left, and as far away.
+        // Folk is 6 of all 10 tracks and 2 of the 2 in val; Rock has the same difference.
         assert!((largest.points() - 40.0).abs() < 1e-9, "{largest:?}");
         let empty = BTreeMap::from([(Set::Train, set(0, &[0, 0]))]);
         assert_eq!(largest_deviation(&empty), None);
@@ -240,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_split_that_cannot_be_read_stands_beside_one_that_can() {
+    fn unreadable_split_is_listed_with_its_problem() {
         let collection = three_tracks();
         collection.build("out").unwrap();
         let root = collection.out("out");
@@ -265,7 +263,7 @@ mod tests {
         for set in Set::ALL {
             assert_eq!(details.sets[&set].tracks, split.tracks[&set].len());
         }
-        // A track that is gone from the table makes the lists wrong.
+        // A list with a track that is missing from the table is a problem.
         let found = read(&root, &index, &tracks[1..]).unwrap();
         assert!(matches!(&found[1].state, SplitState::Unusable { problem } if problem.contains("track 2")));
     }

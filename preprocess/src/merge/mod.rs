@@ -1,4 +1,4 @@
-//! Parts of a build become the data set that one process would have built, byte by byte. Parts are only read.
+//! Merges the parts of a build into the data set that one process would have built, byte for byte. Parts are only read.
 
 mod parts;
 mod whole;

@@ -1,4 +1,4 @@
-//! The parts of a build, opened and compared with each other.
+//! Opens the parts of a build and checks that they belong together.
 
 use crate::build::assembly::Kept;
 use crate::build::part::Part;
@@ -14,7 +14,6 @@ use shared::dataset::{self, Dataset, DatasetError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A part, open.
 pub(super) struct OpenPart {
     pub(super) dataset: Dataset,
     pub(super) plan: BuildPlan,
@@ -51,26 +50,26 @@ pub(super) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Vec<OpenPart>> {
         }
         parts.insert(opened.part, opened);
     }
-    let of = parts.keys().next().map_or(1, |part| part.count());
-    let missing: Vec<usize> = (1..=of)
+    let count = parts.keys().next().map_or(1, |part| part.count());
+    let missing: Vec<usize> = (1..=count)
         .filter(|&number| !parts.keys().any(|part| part.number() == number))
         .collect();
     ensure!(
         missing.is_empty(),
-        "{} missing; build and give all {of}",
-        missing_parts(&missing, of)
+        "{} missing; build and give all {count} parts",
+        missing_parts(&missing, count)
     );
     Ok(parts.into_values().collect())
 }
 
-fn missing_parts(numbers: &[usize], of: usize) -> String {
+fn missing_parts(numbers: &[usize], count: usize) -> String {
     let words: Vec<String> = numbers.iter().map(usize::to_string).collect();
     let (noun, verb) = if words.len() == 1 {
         ("part", "is")
     } else {
         ("parts", "are")
     };
-    format!("{noun} {} of {of} {verb}", words.join(", "))
+    format!("{noun} {} of {count} {verb}", words.join(", "))
 }
 
 impl OpenPart {
@@ -85,7 +84,7 @@ impl OpenPart {
         let summaries = dataset::read_summary(path, index)?;
         let ids = dataset.tracks().iter().map(|row| row.track_id);
         if !summaries.iter().map(|row| row.track_id).eq(ids) {
-            let detail = "its tracks are not those of tracks.csv";
+            let detail = "its tracks differ from those in tracks.csv";
             return Err(DatasetError::damaged(path.join(dataset::SUMMARY_FILE), detail).into());
         }
         Ok(Self {
@@ -102,10 +101,10 @@ impl OpenPart {
         self.dataset.root()
     }
 
-    /// The files that are no track of the source, and the directories that were not read.
+    /// Rows of the files that the source does not list, and of the directories that were not read.
     pub(super) fn unlisted(&self) -> Vec<RejectedRow> {
-        let is_no_track = |row: &&RejectedRow| row.track_id.is_none() || row.reason == Rejection::Unlisted.code();
-        self.rejected.iter().filter(is_no_track).cloned().collect()
+        let is_unlisted = |row: &&RejectedRow| row.track_id.is_none() || row.reason == Rejection::Unlisted.code();
+        self.rejected.iter().filter(is_unlisted).cloned().collect()
     }
 
     /// Compares a track's tensors with their checksums.
@@ -115,7 +114,7 @@ impl OpenPart {
             let bytes = self.dataset.shard(kind, row.shard).bytes(row.track_id);
             if bytes.is_none_or(|bytes| blake3::hash(bytes).to_hex().as_str() != recorded_blake3(row, kind)) {
                 let (id, shard) = (row.track_id, kind.path(row.shard));
-                let detail = format!("track {id} in {} does not fit its checksum", shard.display());
+                let detail = format!("track {id} in {} does not match its checksum", shard.display());
                 return Err(DatasetError::damaged(self.path(), detail).into());
             }
         }

@@ -1,4 +1,4 @@
-//! Parts of small collections, merged.
+//! Merges of parts of small collections.
 
 use super::*;
 use crate::build::journal::JOURNAL_DIRECTORY;
@@ -13,11 +13,11 @@ use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 
-fn build_parts(config: &BuildConfig, of: usize) -> Vec<PathBuf> {
-    let parts = (1..=of).map(|number| {
+fn build_parts(config: &BuildConfig, count: usize) -> Vec<PathBuf> {
+    let parts = (1..=count).map(|number| {
         let part = BuildConfig {
-            part: Some(format!("{number}/{of}").parse().unwrap()),
-            out: config.out.with_extension(format!("{number}-of-{of}")),
+            part: Some(format!("{number}/{count}").parse().unwrap()),
+            out: config.out.with_extension(format!("{number}-of-{count}")),
             ..config.clone()
         };
         pipeline::build(&part, &mut Unwatched).unwrap();
@@ -35,14 +35,14 @@ fn merged(out: PathBuf, parts: &[PathBuf]) -> anyhow::Result<BuildReport> {
     merge(&config, &mut Unwatched)
 }
 
-fn sentence(out: PathBuf, parts: &[PathBuf]) -> String {
+fn refusal(out: PathBuf, parts: &[PathBuf]) -> String {
     let error = merged(out.clone(), parts).unwrap_err().to_string();
     assert!(!out.exists(), "{error}");
     error
 }
 
 #[test]
-fn merged_parts_are_what_one_process_builds() {
+fn merged_parts_equal_the_build_of_one_process() {
     let collection = mixed();
     for drop in [vec![], vec![Flag::Duplicate], vec![Flag::Duplicate, Flag::NearSilent]] {
         let name = format!("whole-{}", drop.len());
@@ -52,48 +52,48 @@ fn merged_parts_are_what_one_process_builds() {
             ..collection.config(&name)
         };
         pipeline::build(&config, &mut Unwatched).unwrap();
-        for of in [1, 2, 3, 20] {
-            let mut parts = build_parts(&config, of);
+        for count in [1, 2, 3, 20] {
+            let mut parts = build_parts(&config, count);
             parts.reverse();
-            let out = collection.out(&format!("{name}-merged-{of}"));
+            let out = collection.out(&format!("{name}-merged-{count}"));
             let report = merged(out.clone(), &parts).unwrap();
             assert_eq!(report.processed, 14);
-            assert_eq!(contents(&out), contents(&config.out), "{name} of {of}");
+            assert_eq!(contents(&out), contents(&config.out), "{name}, {count} parts");
             assert!(merged(out, &parts).unwrap().was_complete);
         }
     }
 }
 
 #[test]
-fn what_does_not_belong_together_is_a_sentence() {
+fn parts_that_do_not_belong_together_are_refused() {
     let collection = three_tracks();
     let parts = build_parts(&collection.config("out"), 3);
     let out = || collection.out("merged");
     assert_eq!(
-        sentence(out(), &parts[..1]),
-        "parts 2, 3 of 3 are missing; build and give all 3"
+        refusal(out(), &parts[..1]),
+        "parts 2, 3 of 3 are missing; build and give all 3 parts"
     );
-    assert!(sentence(out(), &parts[1..]).starts_with("part 1 of 3 is missing"));
-    let twice = sentence(out(), &[parts[0].clone(), parts[0].clone()]);
+    assert!(refusal(out(), &parts[1..]).starts_with("part 1 of 3 is missing"));
+    let twice = refusal(out(), &[parts[0].clone(), parts[0].clone()]);
     assert!(twice.contains("are both part 1/3"), "{twice}");
     let of_two = build_parts(&collection.config("out"), 2);
-    let mixed_up = sentence(out(), &[parts[0].clone(), of_two[1].clone()]);
+    let mixed_up = refusal(out(), &[parts[0].clone(), of_two[1].clone()]);
     assert!(mixed_up.contains("one is part 1/3 and one is part 2/2"), "{mixed_up}");
     let other = BuildConfig {
         drop: vec![Flag::Duplicate],
         ..collection.config("other")
     };
     let other = build_parts(&other, 3);
-    let error = sentence(out(), &[parts[0].clone(), other[1].clone()]);
+    let error = refusal(out(), &[parts[0].clone(), other[1].clone()]);
     assert!(error.contains("drop was [] and is now [\"duplicate\"]"), "{error}");
     collection.build("whole").unwrap();
-    let error = sentence(out(), &[collection.out("whole")]);
+    let error = refusal(out(), &[collection.out("whole")]);
     assert!(error.contains("is not a part"), "{error}");
-    assert!(sentence(out(), &[collection.out("nowhere")]).contains("is not a data set"));
+    assert!(refusal(out(), &[collection.out("nowhere")]).contains("is not a data set"));
 }
 
 #[test]
-fn a_part_is_not_split_and_does_not_grow() {
+fn part_cannot_be_split_and_cannot_grow() {
     let mut collection = three_tracks();
     let parts = build_parts(&collection.config("out"), 2);
     let config = crate::split::SplitConfig {
@@ -117,7 +117,7 @@ fn a_part_is_not_split_and_does_not_grow() {
 }
 
 #[test]
-fn a_damaged_part_is_found_and_a_mended_one_merged() {
+fn damaged_part_is_refused_until_it_is_repaired() {
     let collection = three_tracks();
     collection.build("whole").unwrap();
     let parts = build_parts(&collection.config("out"), 2);
@@ -136,7 +136,7 @@ fn a_damaged_part_is_found_and_a_mended_one_merged() {
 }
 
 #[test]
-fn an_interrupted_merge_goes_on_after_its_last_finished_shard() {
+fn interrupted_merge_resumes_after_its_last_finished_shard() {
     let mut collection = Collection::new();
     for id in 0..MAX_TRACKS as u64 + 8 {
         collection.track(id, "Folk", &tone(3 + id as usize % 5, 180));

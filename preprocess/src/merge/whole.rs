@@ -1,4 +1,4 @@
-//! The data set that all parts make. Tensors are copied, not made again, and each is checked on the way.
+//! Merges all parts into one data set. Tensors are copied, and each is compared with its checksum.
 
 use super::parts::{OpenPart, open_all};
 use crate::build::assemble::assemble;
@@ -15,7 +15,7 @@ use shared::dataset::manifest::RejectedRow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// Tracks that are read ahead of the one that is written.
+/// Number of tracks that are read ahead of the writer.
 const AHEAD: usize = 64;
 #[derive(Clone, Debug)]
 pub struct MergeConfig {
@@ -24,11 +24,10 @@ pub struct MergeConfig {
     pub jobs: usize,
 }
 
-/// Where a track of the source went.
+/// A track of the source in one of the parts.
 enum PartTrack<'a> {
-    /// Into this place of this part.
+    /// The part, and the position of the track in it.
     Kept(&'a OpenPart, usize),
-    /// Among the dropped.
     Dropped(&'a RejectedRow),
 }
 pub fn merge(config: &MergeConfig, progress: &mut dyn BuildProgress) -> anyhow::Result<BuildReport> {
@@ -38,7 +37,7 @@ pub fn merge(config: &MergeConfig, progress: &mut dyn BuildProgress) -> anyhow::
     let sources: Vec<SourceRow> = parts.iter().flat_map(|part| part.sources.iter().cloned()).collect();
     let unlisted = parts.iter().flat_map(OpenPart::unlisted).collect();
     let listing = source_table::listing(&sources, unlisted);
-    let fates = fates(&parts)?;
+    let part_tracks = part_tracks(&parts)?;
     let preset = plan.preset.as_deref().and_then(Preset::named);
     let origin = Origin {
         listing: &listing,
@@ -56,7 +55,7 @@ pub fn merge(config: &MergeConfig, progress: &mut dyn BuildProgress) -> anyhow::
         &pool,
         progress,
         |assembly, missing, progress| {
-            let missing: Vec<&PartTrack<'_>> = missing.iter().map(|&at| &fates[&listing.tracks[at].track_id]).collect();
+            let missing: Vec<&PartTrack<'_>> = missing.iter().map(|&at| &part_tracks[&listing.tracks[at].track_id]).collect();
             copy(&missing, &pool, assembly, progress)
         },
     )
@@ -93,9 +92,9 @@ fn copy(
     })
 }
 
-/// Where each wanted track went. Every part must account for its share of the source, no more and no less.
-fn fates(parts: &[OpenPart]) -> Result<HashMap<u64, PartTrack<'_>>, DatasetError> {
-    let mut fates = HashMap::new();
+/// Finds each wanted track in the parts. Every part must account for exactly its range of the source.
+fn part_tracks(parts: &[OpenPart]) -> Result<HashMap<u64, PartTrack<'_>>, DatasetError> {
+    let mut part_tracks = HashMap::new();
     for part in parts {
         let damaged = |detail: String| DatasetError::damaged(part.path(), detail);
         let dropped: HashMap<u64, &RejectedRow> = part
@@ -104,25 +103,25 @@ fn fates(parts: &[OpenPart]) -> Result<HashMap<u64, PartTrack<'_>>, DatasetError
             .filter_map(|row| Some((row.track_id?, row)))
             .collect();
         let wanted: Vec<&SourceRow> = part.sources.iter().filter(|row| row.wanted).collect();
-        let share = part.part.range(part.plan.tracks).len();
-        if wanted.len() != share {
+        let expected = part.part.range(part.plan.tracks).len();
+        if wanted.len() != expected {
             let detail = format!(
-                "{SOURCES_FILE} lists {} tracks and the part should have {share}",
+                "{SOURCES_FILE} lists {} tracks, but the part should have {expected}",
                 wanted.len()
             );
             return Err(damaged(detail));
         }
         for row in wanted {
             let id = row.track_id;
-            let fate = match (part.dataset.position(id), dropped.get(&id)) {
+            let part_track = match (part.dataset.position(id), dropped.get(&id)) {
                 (Some(position), None) => PartTrack::Kept(part, position),
                 (None, Some(row)) => PartTrack::Dropped(row),
-                _ => return Err(damaged(format!("track {id} is neither kept nor dropped, or both"))),
+                _ => return Err(damaged(format!("track {id} must be in either tracks.csv or rejected.csv"))),
             };
-            if fates.insert(id, fate).is_some() {
-                return Err(damaged(format!("track {id} is in an earlier part too")));
+            if part_tracks.insert(id, part_track).is_some() {
+                return Err(damaged(format!("track {id} is also in an earlier part")));
             }
         }
     }
-    Ok(fates)
+    Ok(part_tracks)
 }

@@ -1,7 +1,7 @@
-//! The audio directory, and no file beyond it: finds the file of a path that anybody may have written into a table, or why
-//! it is not read.
+//! Resolves the paths of tracks inside the audio directory. A table may contain any path, so a path or a link that
+//! leads outside is rejected.
 //!
-//! The directory itself may be a link, and links inside it may lead from one place of it to another.
+//! The directory itself may be a link, and links inside it may lead to other places inside it.
 
 use shared::audio::validate::Rejection;
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct AudioDirectory {
     given: PathBuf,
-    /// Without links; none where there is no such directory, and then no file in it either.
+    /// The path without links; `None` if the directory does not exist.
     real: Option<PathBuf>,
 }
 
@@ -22,7 +22,7 @@ impl AudioDirectory {
         }
     }
 
-    /// The real place of the file that has this path relative to the directory, with `/` between names. It need not be a file.
+    /// The path, without links, of `path` relative to the directory, with `/` between names. It may not be a file.
     pub fn file(&self, path: &str) -> Result<PathBuf, Rejection> {
         let names = || Path::new(path).components();
         if !names().all(|name| matches!(name, Component::Normal(_))) || names().next().is_none() {
@@ -36,7 +36,7 @@ impl AudioDirectory {
             return Ok(real);
         }
         Err(Rejection::Outside {
-            detail: format!("`{path}` leads to {} by way of a link", real.display()),
+            detail: format!("`{path}` leads through a link to {}", real.display()),
         })
     }
 }
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_leave_are_refused_and_others_found() {
+    fn paths_that_lead_outside_are_rejected() {
         let (root, audio) = audio();
         let directory = AudioDirectory::new(&audio);
         let secret = root.path().join("secret");
@@ -72,7 +72,7 @@ mod tests {
             ("a/2.mp3", "missing_file"),
             ("../secret", "outside"),
             ("a/../../secret", "outside"),
-            // Nothing is gained by finding out that it comes back.
+            // `..` is rejected even if the path comes back.
             ("a/../a/1.mp3", "outside"),
             (secret.to_str().unwrap(), "outside"),
             ("/", "outside"),
@@ -94,7 +94,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_are_followed_as_long_as_they_stay_inside() {
+    fn links_are_followed_if_they_stay_inside() {
         use std::os::unix::fs::symlink;
         let (root, audio) = audio();
         let link = |to: &Path, name: &str| symlink(to, audio.join(name)).unwrap();
@@ -113,7 +113,7 @@ mod tests {
                 ("directory/1.mp3", "inside"),
                 ("out", "outside"),
                 ("up/secret", "outside"),
-                // Back inside, where it does no harm.
+                // Leads outside and back inside.
                 ("up/audio/a/1.mp3", "inside"),
                 ("device", "outside"),
                 ("loop", "io_error"),
@@ -124,7 +124,7 @@ mod tests {
         }
         let sentence = AudioDirectory::new(&audio).file("out").unwrap_err().to_string();
         assert!(
-            sentence.contains("`out` leads to ") && sentence.contains("/secret by way of a link"),
+            sentence.contains("`out` leads through a link to ") && sentence.contains("/secret;"),
             "{sentence}"
         );
     }

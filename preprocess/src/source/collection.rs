@@ -1,4 +1,4 @@
-//! The sources, by name: each lists its tracks in a file of its own.
+//! The sources by name. Each lists its tracks in a module of its own.
 
 use super::fma::{self, Subset};
 use super::listing::Listing;
@@ -7,13 +7,13 @@ use anyhow::ensure;
 use shared::dataset::Task;
 use std::path::{Path, PathBuf};
 
-/// The word for MagnaTagATune on the command line and in `dataset.json`.
+/// The name of MagnaTagATune on the command line and in `dataset.json`.
 pub const MAGNATAGATUNE: &str = "magnatagatune";
 
-/// [`Source::subset`] where nothing narrower was asked for.
+/// [`Source::subset`] if no smaller subset is requested.
 pub const ALL: &str = "all";
 
-/// A collection and the part of it that is wanted.
+/// A collection and the requested subset of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     Fma {
@@ -24,7 +24,7 @@ pub enum Source {
     MagnaTagATune {
         /// `annotations_final.csv`.
         annotations: PathBuf,
-        /// The tags that count; none for all.
+        /// The requested tags; empty for all.
         tags: Vec<String>,
     },
     Gtzan,
@@ -33,7 +33,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The word on the command line and in `dataset.json`.
+    /// The name on the command line and in `dataset.json`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Fma { .. } => "fma",
@@ -43,7 +43,7 @@ impl Source {
         }
     }
 
-    /// The table that lists the tracks, of a source that has one.
+    /// The table that lists the tracks, if the source has one.
     pub fn table(&self) -> Option<&Path> {
         match self {
             Self::Fma { table, .. } => Some(table),
@@ -52,7 +52,7 @@ impl Source {
         }
     }
 
-    /// The part of the source that was asked for, as `dataset.json` names it: `small`, `guitar,techno`, `all`.
+    /// The requested subset, as in `dataset.json`: `small`, `guitar,techno`, `all`.
     pub fn subset(&self) -> String {
         match self {
             Self::Fma { subset, .. } => subset.name().into(),
@@ -61,7 +61,6 @@ impl Source {
         }
     }
 
-    /// Whether its labels exclude each other.
     pub fn task(&self) -> Task {
         match self {
             Self::MagnaTagATune { .. } => Task::MultiLabel,
@@ -69,9 +68,9 @@ impl Source {
         }
     }
 
-    /// Lists the tracks, and the audio files below `audio` that are none of them.
+    /// Lists the tracks, and the audio files below `audio` that are not tracks.
     pub fn list(&self, audio: &Path) -> anyhow::Result<Listing> {
-        let asked_for = match self {
+        let expected = match self {
             Self::Fma { .. } => "the one that holds 000/000002.mp3 and so on",
             Self::MagnaTagATune { .. } => "the one that holds the directories 0 to f",
             Self::Gtzan => "the one that holds blues/blues.00000.wav, or .au, and so on",
@@ -79,7 +78,7 @@ impl Source {
         };
         ensure!(
             audio.is_dir(),
-            "{} is not a directory; give {asked_for}",
+            "{} is not a directory; give {expected}",
             audio.display()
         );
         match self {
@@ -96,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_absent_audio_directory_is_refused() {
+    fn missing_audio_directory_is_refused() {
         for source in [Source::Gtzan, Source::Folder] {
             let error = source.list(Path::new("absent")).unwrap_err().to_string();
             assert!(error.starts_with("absent is not a directory; give"), "{error}");

@@ -1,7 +1,7 @@
-//! Walks the audio directory: lists its audio files, and the directories that could not be read.
+//! Walks the audio directory and lists its audio files and the directories that could not be read.
 //!
-//! Hidden files and directories are passed over. A link to a directory is followed if it stays inside the audio directory.
-//! A directory that cannot be read, or a link that leads out, is one row of `rejected.csv`, and the others are listed.
+//! Hidden files and directories are skipped. A link to a directory is followed if it stays inside the audio directory.
+//! A directory that cannot be read, or a link that leads outside, gives one row of `rejected.csv`.
 
 use super::audio_directory::AudioDirectory;
 use shared::audio::decode::{self, EXTENSIONS, MAGIC_BYTES};
@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 /// A file below the audio directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FoundFile {
-    /// Relative to the directory, with `/` between names, and a replacement for what is not UTF-8.
+    /// Relative to the audio directory, with `/` between names. Invalid UTF-8 is replaced.
     pub(super) path: String,
-    /// Whether something was replaced.
+    /// Whether invalid UTF-8 was replaced.
     pub(super) bad_name: bool,
-    /// The format, where it is known already that it cannot be decoded.
+    /// The format, if it is already known to be unsupported.
     pub(super) unsupported: Option<&'static str>,
 }
 
@@ -43,11 +43,11 @@ pub(super) struct Found {
     pub(super) files: Vec<FoundFile>,
     /// Directories that were not read, in alphabetical order.
     pub(super) unread: Vec<RejectedRow>,
-    /// Sentences about what was skipped.
+    /// Notes about what was skipped.
     pub(super) notes: Vec<String>,
 }
 
-/// The audio files of any format below `audio`: those whose extension or first bytes say so.
+/// The audio files of any format below `audio`, found by extension or first bytes.
 pub(super) fn audio_files(audio: &Path) -> Result<Found, FileError> {
     Walk::new(audio, sniff).run(list_directory)
 }
@@ -61,8 +61,8 @@ fn mp3_files(audio: &Path) -> Result<Found, FileError> {
     Walk::new(audio, is_mp3).run(list_directory)
 }
 
-/// Rows of `rejected.csv` for the MP3 files below `audio` that are not listed and for directories that were not read, and
-/// sentences about what was skipped. `id` is the track id in a path.
+/// Rows of `rejected.csv` for the unlisted MP3 files below `audio` and for directories that were not read, and notes
+/// about what was skipped. `id` finds the track id in a path.
 pub(super) fn unlisted_mp3_files(
     audio: &Path,
     listed: &HashSet<String>,
@@ -82,7 +82,7 @@ fn extension(name: &str) -> Option<String> {
     Some(extension.to_ascii_lowercase())
 }
 
-/// Whether a file is audio, and if so in which format that cannot be decoded.
+/// `Some` if the file is audio; the inner option names its format if that is unsupported.
 fn sniff(name: &str, entry: &DirEntry) -> Option<Option<&'static str>> {
     if extension(name).is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) {
         return Some(None);
@@ -98,7 +98,7 @@ fn sniff(name: &str, entry: &DirEntry) -> Option<Option<&'static str>> {
     is_audio.then(|| decode::unsupported(&beginning))
 }
 
-/// Empty if the file cannot be read: without an audio extension nothing says that it is audio.
+/// Empty if the file cannot be read; without an audio extension, it then does not count as audio.
 fn first_bytes(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     let _ = File::open(path).and_then(|file| file.take(MAGIC_BYTES).read_to_end(&mut bytes));
@@ -109,7 +109,7 @@ fn list_directory(path: &Path) -> io::Result<Vec<DirEntry>> {
     fs::read_dir(path)?.collect()
 }
 
-/// What a program or a system hides: `.DS_Store`, `._track.mp3`, `.Trash-1000`, and what macOS puts into archives.
+/// Files that programs hide: `.DS_Store`, `._track.mp3`, `.Trash-1000`, and the metadata that macOS adds to archives.
 fn is_hidden(name: &str) -> bool {
     name.starts_with('.') || name == "__MACOSX"
 }
@@ -117,14 +117,14 @@ fn is_hidden(name: &str) -> bool {
 struct Walk<'a, F> {
     audio: &'a Path,
     inside: AudioDirectory,
-    /// Whether a file of this name is wanted, and its [`FoundFile::unsupported`].
+    /// `Some` with [`FoundFile::unsupported`] if a file is wanted.
     wanted: F,
     waiting: VecDeque<Directory>,
-    /// Where the links lead that were followed.
+    /// Targets of the links that were followed.
     followed: HashSet<PathBuf>,
     found: Found,
     hidden: usize,
-    links_passed_over: usize,
+    skipped_links: usize,
 }
 
 struct Directory {
@@ -144,7 +144,7 @@ impl<'a, F: Fn(&str, &DirEntry) -> Option<Option<&'static str>>> Walk<'a, F> {
             followed: HashSet::new(),
             found: Found::default(),
             hidden: 0,
-            links_passed_over: 0,
+            skipped_links: 0,
         }
     }
 
@@ -169,21 +169,21 @@ impl<'a, F: Fn(&str, &DirEntry) -> Option<Option<&'static str>>> Walk<'a, F> {
         self.found.unread.sort_by(|a, b| a.path.cmp(&b.path));
         if self.hidden > 0 {
             self.found.notes.push(format!(
-                "hidden files and directories (a leading dot, or __MACOSX) were passed over: {}",
+                "hidden files and directories (a leading dot, or __MACOSX) were skipped: {}",
                 self.hidden
             ));
         }
-        if self.links_passed_over > 0 {
+        if self.skipped_links > 0 {
             self.found.notes.push(format!(
-                "links to directories that are listed already were not followed: {}",
-                self.links_passed_over
+                "links to directories that are already listed were not followed: {}",
+                self.skipped_links
             ));
         }
         Ok(self.found)
     }
 
     fn visit(&mut self, directory: &Directory, mut entries: Vec<DirEntry>) {
-        // Which of two links to one directory is followed must not depend on the file system.
+        // The choice between two links to one directory must not depend on the file system.
         entries.sort_by_key(DirEntry::file_name);
         for entry in entries {
             let name = entry.file_name();
@@ -217,7 +217,7 @@ impl<'a, F: Fn(&str, &DirEntry) -> Option<Option<&'static str>>> Walk<'a, F> {
         }
     }
 
-    /// Follows a link to a directory, once for each directory, and not to one that the link itself is in.
+    /// Follows a link to a directory, unless the directory was reached by an earlier link or contains this link.
     fn follow(&mut self, from: &Path, link: Directory) {
         if link.bad_name {
             return self.leave_out(&link, &Rejection::BadName);
@@ -227,7 +227,7 @@ impl<'a, F: Fn(&str, &DirEntry) -> Option<Option<&'static str>>> Walk<'a, F> {
             Ok(target) => {
                 let is_above = fs::canonicalize(from).map_or(true, |from| from.starts_with(&target));
                 if is_above || !self.followed.insert(target) {
-                    self.links_passed_over += 1;
+                    self.skipped_links += 1;
                 } else {
                     self.waiting.push_back(link);
                 }
@@ -262,7 +262,7 @@ mod tests {
     const OPUS: &[u8] = b"OggS\0\x02\0\0\0\0\0\0\0\0\x47\xd6\xe7\xfd\0\0\0\0\0\0\0\0\x01\x13OpusHead";
 
     #[test]
-    fn audio_is_found_by_extension_or_by_first_bytes() {
+    fn audio_is_found_by_extension_or_first_bytes() {
         let root = folder(&[
             ("a/1.mp3", b""),
             ("a/2.OPUS", OPUS),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_files_and_directories_are_passed_over_and_counted() {
+    fn hidden_files_and_directories_are_skipped_and_counted() {
         let root = folder(&[
             ("a/1.mp3", b""),
             ("a/._1.mp3", b""),
@@ -304,9 +304,9 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_read_is_one_row_and_the_others_are_listed() {
+    fn unreadable_directory_gives_one_row_and_the_others_are_listed() {
         let root = folder(&[("a/1.mp3", b""), ("b/2.mp3", b""), ("c/3.mp3", b"")]);
-        // As the system answers whoever is not root.
+        // Simulates missing permissions, which do not apply to root.
         let list = |path: &Path| match path.ends_with("b") {
             true => Err(io::ErrorKind::PermissionDenied.into()),
             false => list_directory(path),
@@ -321,14 +321,14 @@ mod tests {
             ("b", "unreadable_directory", None)
         );
         assert!(row.detail.contains("permission denied"), "{}", row.detail);
-        let whole = |path: &Path| {
+        let unreadable_root = |path: &Path| {
             if path == root.path() {
                 Err(io::ErrorKind::PermissionDenied.into())
             } else {
                 list_directory(path)
             }
         };
-        assert!(Walk::new(root.path(), sniff).run(whole).is_err());
+        assert!(Walk::new(root.path(), sniff).run(unreadable_root).is_err());
     }
 
     #[cfg(unix)]
@@ -362,10 +362,10 @@ mod tests {
             .map(|row| (row.path.as_str(), row.reason.as_str()))
             .collect();
         assert_eq!(unread, [("out", "outside")]);
-        // To the directories that they are in: `here`, `a/up`, `c/up`; twice to one: `b/all_of_a`, `a/deep/b`, and both again
-        // by way of others.
+        // Not followed: links to a directory that contains them (`here`, `a/up`, `c/up`) and second links to a
+        // directory.
         assert!(
-            found.notes[0].contains("links to directories that are listed already"),
+            found.notes[0].contains("links to directories that are already listed"),
             "{:?}",
             found.notes
         );

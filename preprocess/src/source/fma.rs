@@ -1,7 +1,7 @@
 //! The Free Music Archive data set (Defferrard et al., ISMIR 2017): its `tracks.csv` and its directory of clips.
 //!
-//! The table has three header rows. The first two make two-level column names, (`track`, `genre_top`) for one, the third
-//! begins with `track_id`, the name of the first column. Columns are found by name, so a table with fewer will do.
+//! The table has three header rows. The first two form two-level column names such as (`track`, `genre_top`). The third
+//! begins with `track_id`, the name of the first column. Columns are found by name, so a table may have fewer columns.
 
 use super::files::unlisted_mp3_files;
 use super::listing::{Listing, TrackSource, label_problem};
@@ -52,7 +52,7 @@ pub(super) fn list(audio: &Path, table: &Path, subset: Subset) -> anyhow::Result
     let (tracks, listed) = read_table(file, table, subset)?;
     ensure!(
         !tracks.is_empty(),
-        "{} has no track in the subset `{subset}` ({} rows in all); ask for another --subset",
+        "{} has no track in the subset `{subset}` ({} rows in all); choose another --subset",
         table.display(),
         listed.len()
     );
@@ -77,7 +77,7 @@ fn track_id_of(path: &str) -> Option<u64> {
     (clip_path(track_id) == path).then_some(track_id)
 }
 
-/// Places of the columns that are used, in a row of the table.
+/// Indices of the columns that are used.
 struct ColumnPlaces {
     genre: usize,
     subset: usize,
@@ -152,7 +152,7 @@ fn track(track_id: u64, row: &StringRecord, places: &ColumnPlaces) -> Result<Tra
     if let Some(problem) = genre.and_then(label_problem) {
         return Err(format!("the genre {problem}"));
     }
-    // FMA writes -1 for the album of a track that is on none.
+    // FMA writes -1 for the album of a track without one.
     let id_at = |place: Option<usize>| {
         let cell = row[place?].trim();
         (!cell.is_empty() && cell != "-1").then(|| cell.to_owned())
@@ -173,7 +173,7 @@ fn parse_subset(word: &str) -> Result<Option<Subset>, String> {
     }
     match Subset::ALL.into_iter().find(|subset| subset.name() == word) {
         Some(subset) => Ok(Some(subset)),
-        None => Err(format!("the subset `{word}` is none of small, medium, large")),
+        None => Err(format!("unknown subset `{word}`; expected small, medium or large")),
     }
 }
 
@@ -183,7 +183,7 @@ fn parse_split(word: &str) -> Result<Option<Set>, String> {
         "training" => Ok(Some(Set::Train)),
         "validation" => Ok(Some(Set::Val)),
         "test" => Ok(Some(Set::Test)),
-        _ => Err(format!("the split `{word}` is none of training, validation, test")),
+        _ => Err(format!("unknown split `{word}`; expected training, validation or test")),
     }
 }
 
@@ -216,7 +216,7 @@ track_id,,,,,,,,\n\
     }
 
     #[test]
-    fn subsets_are_nested_and_tracks_come_in_the_order_of_their_ids() {
+    fn subsets_are_nested_and_tracks_are_sorted_by_id() {
         assert_eq!(ids(Subset::Small), [2, 10]);
         assert_eq!(ids(Subset::Medium), [2, 10, 137]);
         assert_eq!(ids(Subset::Large), [2, 10, 20, 137]);
@@ -241,7 +241,7 @@ track_id,,,,,,,,\n\
     }
 
     #[test]
-    fn columns_that_a_small_table_lacks_are_simply_unknown() {
+    fn missing_columns_give_unknown_values() {
         let table = ",set,track\n,subset,genre_top\ntrack_id,,\n1917,small,Folk\n";
         let track = read(table, Subset::Small).unwrap().remove(0);
         assert_eq!((track.artist, track.album, track.official_split), (None, None, None));
@@ -249,7 +249,7 @@ track_id,,,,,,,,\n\
     }
 
     #[test]
-    fn what_is_wrong_with_a_table_is_named() {
+    fn errors_in_a_table_are_named() {
         let cases = [
             ("", "only 0 rows"),
             ("a,b\n1,2\n", "only 2 rows"),
@@ -279,7 +279,7 @@ track_id,,,,,,,,\n\
     }
 
     #[test]
-    fn files_that_the_table_does_not_mention_are_listed() {
+    fn files_missing_from_the_table_are_listed() {
         let root = tempfile::tempdir().unwrap();
         let audio = root.path().join("audio");
         for path in [

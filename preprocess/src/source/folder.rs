@@ -1,7 +1,7 @@
-//! Somebody's own music: a directory per class.
+//! A folder of music with one directory per class.
 //!
-//! `class/artist/album/track.flac`, where artist and album may be missing and anything may be deeper. Every audio file
-//! counts, whether it can be decoded or not.
+//! Paths are `class/artist/album/track.flac`. Artist and album are optional, and files may be nested deeper. Every
+//! audio file is listed, even if it cannot be decoded.
 
 use super::files::{self, Found, FoundFile};
 use super::listing::{Listing, TrackSource, label_problem};
@@ -10,7 +10,7 @@ use shared::audio::validate::Rejection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Lists the tracks below `audio`, and the audio files outside the classes.
+/// Lists the tracks below `audio`, and the audio files outside the class directories.
 pub(super) fn list(audio: &Path) -> anyhow::Result<Listing> {
     tracks(audio, files::audio_files(audio)?, track_id)
 }
@@ -20,7 +20,7 @@ fn tracks(audio: &Path, found: Found, track_id: impl Fn(&str) -> u64) -> anyhow:
     let mut tracks: BTreeMap<u64, TrackSource> = BTreeMap::new();
     let mut unlisted = Vec::new();
     for file in found.files {
-        // Two such names may look alike, and would have the same id.
+        // Two such names may become equal by replacement and would then get the same id.
         if file.bad_name {
             unlisted.push(file.unlisted(None));
             continue;
@@ -38,7 +38,7 @@ fn tracks(audio: &Path, found: Found, track_id: impl Fn(&str) -> u64) -> anyhow:
         }
         let (artist, album) = (directories.next(), directories.next());
         let track_id = track_id(&path);
-        // Once in a thousand collections of 750 thousand files.
+        // Expected in one of a thousand collections of 750,000 files.
         if let Some(TrackSource { path: first, .. }) = tracks.get(&track_id) {
             let audio = audio.display();
             bail!("{first} and {path} in {audio} have the same track id {track_id}; rename one of them");
@@ -55,7 +55,7 @@ fn tracks(audio: &Path, found: Found, track_id: impl Fn(&str) -> u64) -> anyhow:
     }
     ensure!(
         !tracks.is_empty(),
-        "{} has no audio file in any directory of it; give one that holds a directory for each class",
+        "{} has no audio file in a subdirectory; give a directory with a subdirectory for each class",
         audio.display()
     );
     unlisted.extend(found.unread);
@@ -67,7 +67,7 @@ fn tracks(audio: &Path, found: Found, track_id: impl Fn(&str) -> u64) -> anyhow:
     })
 }
 
-/// An error if no file has a format that can be decoded, so a build would drop them all.
+/// Fails if no file has a supported format, because a build would drop all of them.
 fn check_formats(audio: &Path, files: &[FoundFile]) -> anyhow::Result<()> {
     let formats: BTreeSet<_> = files.iter().filter_map(|file| file.unsupported).collect();
     match files {
@@ -83,8 +83,8 @@ fn check_formats(audio: &Path, files: &[FoundFile]) -> anyhow::Result<()> {
     }
 }
 
-/// The first 48 bits of the path's BLAKE3, so no file that comes or goes renumbers another, and any program that
-/// reads JSON's numbers as floating point reads the id.
+/// The first 48 bits of the path's BLAKE3. Ids do not change when other files are added or removed, and 48 bits are
+/// exact even if JSON numbers are read as floating point.
 fn track_id(path: &str) -> u64 {
     let hash = blake3::hash(path.as_bytes());
     hash.as_bytes()[..6]
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_added_renumber_none() {
+    fn added_files_do_not_change_the_ids_of_others() {
         let root = folder(&["a/1.mp3", "b/2.mp3"]);
         let before = by_path(list(root.path()).unwrap());
         fs::write(root.path().join("a/0.mp3"), b"x").unwrap();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_one_unsupported_format_names_it_and_says_how_to_convert() {
+    fn folder_of_an_unsupported_format_is_refused_with_a_conversion_command() {
         const OPUS: &[u8] = b"OggS\0\x02\0\0\0\0\0\0\0\0\x47\xd6\xe7\xfd\0\0\0\0\0\0\0\0\x01\x13OpusHead";
         let root = folder(&["Jazz/1.opus", "Jazz/2.opus", "Jazz/cover.jpg"]);
         for name in ["Jazz/1.opus", "Jazz/2.opus"] {
@@ -170,13 +170,13 @@ mod tests {
             error.ends_with("are Opus, which is not supported; convert them, for example with `ffmpeg -i \"Jazz/1.opus\" \"Jazz/1.flac\"`"),
             "{error}"
         );
-        // One that may be decoded is enough, and the others have their rows.
+        // One file that may be decoded is enough; the others are listed too.
         fs::write(root.path().join("Jazz/3.mp3"), b"x").unwrap();
         assert_eq!(list(root.path()).unwrap().tracks.len(), 3);
     }
 
     #[test]
-    fn two_files_with_one_id_are_both_named() {
+    fn two_files_with_the_same_id_are_refused() {
         let files = ["a/1.mp3", "a/2.mp3"].map(|path| FoundFile {
             path: path.into(),
             bad_name: false,
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_listed_is_a_sentence() {
+    fn invalid_folders_are_refused() {
         let error = list(folder(&["Rock|Pop/1.mp3"]).path()).unwrap_err().to_string();
         assert!(error.contains("the directory `Rock|Pop` contains"), "{error}");
         let error = list(folder(&["loose.mp3", "a/notes.txt"]).path())

@@ -1,7 +1,6 @@
 //! GTZAN (Tzanetakis and Cook, 2002): a directory per genre.
 //!
-//! There is no table. A track's file is `blues/blues.00042.wav`, or `.au`, as it was published. Artists were never
-//! published with it.
+//! There is no table. Files are named `blues/blues.00042.wav` or `.au`. The artists were not published.
 
 use super::files;
 use super::listing::{Listing, TrackSource};
@@ -23,10 +22,10 @@ pub const GENRES: [&str; 10] = [
     "rock",
 ];
 
-/// Ids of a genre's tracks begin with its place among [`GENRES`] times this.
+/// A track's id is the index of its genre in [`GENRES`] times this, plus its number.
 const IDS_PER_GENRE: u64 = 1000;
 
-/// Lists the tracks below `audio`, and the audio files that are none.
+/// Lists the tracks below `audio`, and the audio files that are not tracks.
 pub(super) fn list(audio: &Path) -> anyhow::Result<Listing> {
     let mut tracks: BTreeMap<u64, TrackSource> = BTreeMap::new();
     let mut unlisted = Vec::new();
@@ -49,7 +48,7 @@ pub(super) fn list(audio: &Path) -> anyhow::Result<Listing> {
     }
     ensure!(
         !tracks.is_empty(),
-        "{} holds no track of GTZAN; give the directory that holds blues/blues.00000.wav, or .au, and so on",
+        "{} contains no track of GTZAN; give the directory that contains blues/blues.00000.wav, or .au, and so on",
         audio.display()
     );
     unlisted.extend(found.unread);
@@ -81,7 +80,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_tracks_id_is_its_genres_place_and_its_number() {
+    fn track_id_is_the_genre_index_and_the_number() {
         assert_eq!(track_of("blues/blues.00000.wav"), Some((0, "blues")));
         assert_eq!(track_of("jazz/jazz.00054.au"), Some((5054, "jazz")));
         assert_eq!(track_of("rock/rock.00999.wav"), Some((9999, "rock")));
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_tracks_are_listed_apart() {
+    fn files_that_are_not_tracks_are_unlisted() {
         let root = genres(&[
             "rock/rock.00001.wav",
             "blues/blues.00007.au",
@@ -139,12 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_listed_is_a_sentence() {
+    fn invalid_directories_are_refused() {
         let both = genres(&["rock/rock.00001.wav", "rock/rock.00001.au"]);
         let error = list(both.path()).unwrap_err().to_string();
         assert!(error.contains("rock/rock.00001.au and rock/rock.00001.wav"), "{error}");
         let error = list(genres(&["a.wav"]).path()).unwrap_err().to_string();
-        assert!(error.contains("holds no track of GTZAN"), "{error}");
+        assert!(error.contains("contains no track of GTZAN"), "{error}");
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! What a source lists: tracks, and files that are none of them.
+//! The listing of a source: its tracks, and the files that are not tracks.
 
 use shared::dataset::manifest::RejectedRow;
 use shared::dataset::split::Set;
@@ -11,31 +11,30 @@ pub struct TrackSource {
     pub track_id: u64,
     /// The audio file, relative to the audio directory, with `/` between names: `000/000123.mp3`.
     pub path: String,
-    /// The genre or the tags that the source gives it, or those of them that were asked for.
+    /// The genre or the tags in the source; only the requested ones if labels were selected.
     pub labels: Vec<String>,
     /// The source's number or name for the artist.
     pub artist: Option<String>,
     /// The source's number or name for the album.
     pub album: Option<String>,
-    /// The set that the source's own split gives the track.
+    /// The track's set in the source's own split.
     pub official_split: Option<Set>,
 }
 
-/// Everything a source has for a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// The tracks that were asked for, in the order of their ids.
+    /// The requested tracks, in the order of their ids.
     pub tracks: Vec<TrackSource>,
-    /// Tracks that are left out because they have none of the labels that were asked for, in the order of their ids.
+    /// Tracks that are left out because they have none of the requested labels, in the order of their ids.
     pub unlabelled: Vec<TrackSource>,
-    /// Files that are none of the source's tracks, in the order of their paths, then directories that were not read.
+    /// Files that are not tracks of the source, in the order of their paths, then directories that were not read.
     pub unlisted: Vec<RejectedRow>,
-    /// What was passed over in the audio directory, in sentences.
+    /// Notes about what was skipped in the audio directory.
     pub notes: Vec<String>,
 }
 
 impl Listing {
-    /// The positions of the tracks whose ids are not among these.
+    /// The positions of the tracks whose ids are not in `ids`.
     pub fn without(&self, ids: &HashSet<u64>) -> Vec<usize> {
         let tracks = self.tracks.iter().enumerate();
         let missing = tracks.filter(|(_, track)| !ids.contains(&track.track_id));
@@ -43,7 +42,7 @@ impl Listing {
     }
 }
 
-/// What is wrong with a word as a label, if anything is.
+/// Why `label` cannot be a label; `None` if it can.
 pub(super) fn label_problem(label: &str) -> Option<String> {
     label
         .contains('|')

@@ -1,8 +1,8 @@
-//! Makes what a data set holds of one audio file: its waveform at the data set's rate, its mel spectrogram, its sums and
-//! statistics and its checksums, or the reason why not.
+//! Extracts a track from an audio file: its waveform at the data set's sample rate, mel spectrogram, sums, statistics
+//! and checksums, or the reason for its rejection. Nothing is written to disk.
 //!
-//! The file is decoded, mixed down, resampled and quantized frame by frame; only the 16-bit waveform is ever whole. The
-//! spectrogram and the statistics are those of the 16-bit samples, so they can be made again from a shard. Nothing is written here.
+//! The file is decoded, downmixed, resampled and quantized block by block; only the 16-bit waveform is held in full.
+//! The spectrogram and the statistics are computed from the 16-bit samples, so they can be recomputed from a shard.
 
 use crate::audio::validate::{self, Rejection, ValidateConfig, peak};
 use crate::audio::watchdog::{Patience, Stalls, Supervised};
@@ -19,10 +19,10 @@ use ndarray::ArrayViewMut2;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A track that is fit for the data set.
+/// A track that passed validation.
 #[derive(Clone, Debug)]
 pub struct ExtractedTrack {
-    /// The track.
+    /// Id of the track.
     pub track_id: u64,
     /// Mono PCM at the data set's rate.
     pub waveform: Vec<i16>,
@@ -32,7 +32,7 @@ pub struct ExtractedTrack {
     pub waveform_blake3: String,
     /// BLAKE3 of the spectrogram's bytes.
     pub mel_blake3: String,
-    /// Its sums and statistics.
+    /// Sums and statistics of the track.
     pub summary: TrackSummary,
     /// Sample rate of the file, in Hz.
     pub source_rate: u32,
@@ -42,18 +42,18 @@ pub struct ExtractedTrack {
     pub bad_frames: u64,
     /// Samples that did not fit 16 bits.
     pub clipped_samples: u64,
-    /// What decoding showed to be odd about it.
+    /// Oddities that do not reject the track.
     pub flags: Vec<Flag>,
 }
 
 impl ExtractedTrack {
-    /// Memory that the track holds.
+    /// Memory that the track holds, in bytes.
     pub fn bytes(&self) -> usize {
         size_of_val(self.waveform.as_slice()) + size_of_val(self.mel.as_slice())
     }
 }
 
-/// Extracts one track after another; plans and buffers are made once.
+/// Extracts one track after another and reuses its FFT plans and buffers.
 pub struct Extractor {
     features: FeatureConfig,
     validate: ValidateConfig,
@@ -64,12 +64,13 @@ pub struct Extractor {
 }
 
 impl Extractor {
-    /// For these settings. A file that stalls the decoder is given up, and so is every file after it.
+    /// Creates an extractor that allows no stalled decoder: it rejects a file on which the decoder stalls, and every
+    /// file after it.
     pub fn new(features: &FeatureConfig, validate: &ValidateConfig) -> Self {
         Self::watched(features, validate, Stalls::new(0, Patience::default()))
     }
 
-    /// The same, as one of several that leave stalled decoders behind.
+    /// Creates an extractor that shares `stalls`, and so the limit of stalled decoders, with others.
     pub fn watched(features: &FeatureConfig, validate: &ValidateConfig, stalls: Arc<Stalls>) -> Self {
         let (rate, max_samples) = (features.sample_rate, validate.max_samples);
         Self {
@@ -82,7 +83,7 @@ impl Extractor {
         }
     }
 
-    /// Makes everything that the data set holds of a track, or says why it holds nothing.
+    /// Extracts a track, or returns the reason for its rejection.
     pub fn extract(&mut self, track_id: u64, path: &Path) -> Result<ExtractedTrack, Rejection> {
         let waveform = self.read_waveform(path)?;
         let samples = waveform.samples;
@@ -114,7 +115,7 @@ impl Extractor {
         summary
     }
 
-    /// Decodes a whole file. A panic of the decoder is a rejection, and so is one that comes to no end.
+    /// Decodes a whole file. A decoder that panics or stalls is a rejection.
     pub fn read_waveform(&mut self, path: &Path) -> Result<Waveform, Rejection> {
         let file = path.to_owned();
         let read = move |reader: &mut WaveformReader, meter: &_| reader.read(&file, meter);
@@ -129,7 +130,7 @@ impl Extractor {
     }
 }
 
-/// Makes mel spectrograms as a data set stores them.
+/// Computes mel spectrograms as a data set stores them.
 pub struct MelExtractor {
     mel: MelSpectrogram,
     scratch: MelScratch,
@@ -138,7 +139,7 @@ pub struct MelExtractor {
 }
 
 impl MelExtractor {
-    /// For these settings.
+    /// Plans the transform for these settings.
     pub fn new(features: &FeatureConfig) -> Self {
         Self {
             mel: MelSpectrogram::new(features),
@@ -167,7 +168,7 @@ mod tests {
     use super::*;
     use crate::dataset::statistics::{CHROMA_STATISTICS, MFCC_STATISTICS};
 
-    /// A mono WAV file of 16 bits at 44,100 Hz.
+    /// A mono 16-bit WAV file at 44,100 Hz.
     fn wav(samples: &[i16]) -> Vec<u8> {
         let data: &[u8] = bytemuck::cast_slice(samples);
         let mut file = b"RIFF".to_vec();
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_statistics_are_those_of_the_16_bit_samples_whatever_came_before() {
+    fn statistics_depend_only_on_the_16_bit_samples() {
         let directory = tempfile::tempdir().unwrap();
         let features = FeatureConfig::default();
         let validate = ValidateConfig {
@@ -187,7 +188,7 @@ mod tests {
             ..ValidateConfig::default()
         };
         let mut extractor = Extractor::new(&features, &validate);
-        // The longest comes first, so scratch is left over.
+        // The longest comes first, so the later ones reuse scratch space that is too large.
         for (length, frequency) in [(46_000, 440.0), (10_400, 55.0), (19_600, 3000.0)] {
             let sample = |at: usize| (9000.0 * (at as f64 * frequency * std::f64::consts::TAU / 44_100.0).sin()) as i16;
             let samples: Vec<i16> = (0..length).map(sample).collect();

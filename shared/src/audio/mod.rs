@@ -1,7 +1,7 @@
-//! From an audio file of any kind to what a data set holds of a track.
+//! Decodes an audio file into the waveform, mel spectrogram and statistics that a data set stores.
 //!
-//! Both programs decode with this, `preprocess` the files of a collection and `train` those that it classifies, so a trained
-//! model gets the samples that it would have been trained on, to the last bit.
+//! `preprocess` and `train predict` both decode with this module, so a model sees bit-identical samples in training and
+//! in prediction.
 
 pub mod decode;
 pub mod extract;

@@ -1,12 +1,12 @@
-//! Runs work that may never end: its result, or that it has stalled.
+//! Runs a task on its own thread and gives up on it if it stalls.
 //!
-//! Meant for decoders, as [`crate::runtime::guard`] is: a file that sends one round in circles must cost a track, not the build.
-//! A thread cannot be ended from outside, so the work runs on one of its own. Where that shows no sign of life any more, it
-//! is left behind, with whatever it holds, and the next piece of work gets a new one.
+//! Meant for decoders, as [`crate::runtime::guard`] is: a file that sends a decoder into an endless loop must cost one
+//! track, not the whole build. A thread cannot be killed from outside, so a stalled thread is abandoned with everything
+//! it holds, and the next task gets a new thread.
 //!
-//! A sign of life is a byte read or a sample given ([`Meter::progress`]), so a long file is not taken for a stalled
-//! one. Time is counted in ticks of the watching thread: time spent in a call of the operating system counts for nothing,
-//! however slow a file server is, and a tick during which the whole process was stopped is one tick, however long it took.
+//! Progress is a byte read or a sample decoded ([`Meter::progress`]), so a long file does not count as stalled. Time is
+//! counted in ticks of the watching thread. Ticks spent in a system call do not count, so a slow file server is not a
+//! stall, and a tick during which the whole process was suspended is one tick, however long it took.
 
 use crate::audio::decode::Meter;
 use crate::audio::validate::Rejection;
@@ -16,17 +16,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long work may show no sign of life.
+/// How long a task may make no progress.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Time between two looks.
+    /// Time between two checks for progress.
     pub tick: Duration,
-    /// Looks in a row without a sign of life.
+    /// Consecutive checks without progress after which a task counts as stalled.
     pub ticks: u32,
 }
 
 impl Default for Patience {
-    /// 60 seconds. A decoder gives thousands of blocks in one, so this is for machines that are far behind with their work.
+    /// 60 seconds. A decoder gives thousands of blocks per second, so only an overloaded machine needs this long.
     fn default() -> Self {
         Self {
             tick: Duration::from_secs(1),
@@ -36,26 +36,27 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// The whole of it, in seconds.
+    /// The total time without progress, in seconds.
     pub fn seconds(&self) -> f64 {
         self.tick.as_secs_f64() * f64::from(self.ticks)
     }
 }
 
-/// More work has stalled than threads may be left behind. Each goes on to take a core and memory until the program ends.
+/// More tasks have stalled than threads may be abandoned. Each abandoned thread keeps a core and memory until the
+/// program exits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "decoding came to no end in {}, and no more than {limit} such threads are left behind; move these files away and go on",
+    "more than {limit} decoders stalled, on {}; move these files elsewhere and run the command again",
     what.join(", ")
 )]
 pub struct TooManyStalled {
-    /// What was worked on.
+    /// Names of the stalled tasks, as given to [`Supervised::run`].
     pub what: Vec<String>,
-    /// How many threads may be left behind.
+    /// How many threads may be abandoned.
     pub limit: usize,
 }
 
-/// What has stalled so far, for all threads of a build.
+/// The tasks that have stalled so far, shared by all threads of a build.
 #[derive(Debug)]
 pub struct Stalls {
     limit: usize,
@@ -64,7 +65,7 @@ pub struct Stalls {
 }
 
 impl Stalls {
-    /// Allows for `limit` threads that are left behind.
+    /// Allows `limit` abandoned threads.
     pub fn new(limit: usize, patience: Patience) -> Arc<Self> {
         Arc::new(Self {
             limit,
@@ -78,7 +79,7 @@ impl Stalls {
         self.what.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An error once more has stalled than is allowed.
+    /// Returns an error once more tasks have stalled than are allowed.
     pub fn check(&self) -> Result<(), TooManyStalled> {
         let what = self.lock();
         if what.len() <= self.limit {
@@ -91,24 +92,24 @@ impl Stalls {
     }
 }
 
-/// The work has stalled.
+/// The task has stalled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stalled {
-    /// How long it showed no sign of life.
+    /// How long it made no progress.
     pub seconds: f64,
 }
 
 impl From<Stalled> for Rejection {
     fn from(stalled: Stalled) -> Self {
         Self::DecoderStalled {
-            detail: format!("it did nothing for {} seconds", stalled.seconds),
+            detail: format!("no progress for {} seconds", stalled.seconds),
         }
     }
 }
 
 type Task<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// A thread that works on one task after another, with a state of its own that lasts.
+/// A thread that runs one task after another and keeps state between them.
 pub struct Supervised<S> {
     state: Box<dyn Fn() -> S + Send + Sync>,
     stalls: Arc<Stalls>,
@@ -116,7 +117,7 @@ pub struct Supervised<S> {
 }
 
 impl<S: Send + 'static> Supervised<S> {
-    /// `state` makes what tasks work with, once for each thread.
+    /// `state` creates the state that tasks work on, once per thread.
     pub fn new(stalls: Arc<Stalls>, state: impl Fn() -> S + Send + Sync + 'static) -> Self {
         Self {
             state: Box::new(state),
@@ -125,7 +126,8 @@ impl<S: Send + 'static> Supervised<S> {
         }
     }
 
-    /// Runs `task`, which shows signs of life on the meter. `what` names the work in a sentence. A panic in it goes on here.
+    /// Runs `task`, which reports its progress on the meter. `what` names the task in error messages. A panic of the
+    /// task is resumed on this thread.
     pub fn run<T: Send + 'static>(
         &mut self,
         what: &str,
@@ -135,7 +137,7 @@ impl<S: Send + 'static> Supervised<S> {
         let stalled = Stalled {
             seconds: patience.seconds(),
         };
-        // The build is about to end; nothing more is begun that may have to be left behind.
+        // The build is about to end: start no task that may have to be abandoned.
         if self.stalls.check().is_err() {
             return Err(stalled);
         }
@@ -143,10 +145,10 @@ impl<S: Send + 'static> Supervised<S> {
         let (sender, result) = mpsc::sync_channel(1);
         let watched = Arc::clone(&meter);
         let task: Task<S> = Box::new(move |state| {
-            // Nobody waits for it any more once it counts as stalled.
+            // The receiver is gone once the task counts as stalled.
             let _ = sender.send(task(state, &watched));
         });
-        // A thread that panicked in the last task is gone, and its receiver with it.
+        // If the last task panicked, its thread and the receiver are gone.
         let unsent = match &self.thread {
             Some((tasks, _)) => tasks.send(task).err().map(|unsent| unsent.0),
             None => Some(task),
@@ -186,7 +188,7 @@ impl<S: Send + 'static> Supervised<S> {
                     task(&mut state);
                 }
             })
-            // As the standard library's own `spawn`; the builder is here for the name.
+            // Panics like `thread::spawn`; the builder only sets the name.
             .unwrap_or_else(|error| panic!("could not start a thread: {error}; use a lower --jobs"));
         self.thread = Some((tasks, handle));
     }
@@ -216,28 +218,28 @@ mod tests {
         (Supervised::new(Arc::clone(&stalls), || 0), stalls)
     }
 
-    /// Ends the loops that tests leave behind.
-    struct Ends(Arc<AtomicBool>);
+    /// StopOnDrop the endless loops of a test when dropped.
+    struct StopOnDrop(Arc<AtomicBool>);
 
-    impl Drop for Ends {
+    impl Drop for StopOnDrop {
         fn drop(&mut self) {
             self.0.store(true, Ordering::Relaxed);
         }
     }
 
-    fn endless() -> (Ends, impl Fn(&mut usize, &Arc<Meter>) + Clone + Send + 'static) {
-        let ends = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&ends);
+    fn endless() -> (StopOnDrop, impl Fn(&mut usize, &Arc<Meter>) + Clone + Send + 'static) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
         let work = move |_: &mut usize, _: &Arc<Meter>| {
             while !flag.load(Ordering::Relaxed) {
                 thread::yield_now();
             }
         };
-        (Ends(ends), work)
+        (StopOnDrop(stop), work)
     }
 
     #[test]
-    fn work_keeps_its_thread_and_its_state() {
+    fn tasks_share_one_thread_and_its_state() {
         let (mut supervised, _) = supervised(1);
         let mut threads = Vec::new();
         for count in 1..5 {
@@ -256,19 +258,19 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_loop_is_left_behind_and_replaced() {
+    fn stalled_thread_is_replaced() {
         let (mut supervised, stalls) = supervised(1);
-        let (_ends, work) = endless();
+        let (_stop, work) = endless();
         assert_eq!(supervised.run("a.mp3", work), Err(Stalled { seconds: 0.4 }));
         assert_eq!(supervised.run("b.mp3", |state, _| *state), Ok(0));
         assert_eq!(stalls.check(), Ok(()));
     }
 
     #[test]
-    fn empty_blocks_are_no_sign_of_life() {
+    fn empty_blocks_are_not_progress() {
         let (mut supervised, _) = supervised(1);
-        let ends = Ends(Arc::default());
-        let flag = Arc::clone(&ends.0);
+        let stop = StopOnDrop(Arc::default());
+        let flag = Arc::clone(&stop.0);
         let outcome = supervised.run("a.mp3", move |_, meter| {
             while !flag.load(Ordering::Relaxed) {
                 meter.decoded(0);
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_work_that_shows_signs_of_life_is_waited_for() {
+    fn slow_task_that_makes_progress_does_not_stall() {
         let (mut supervised, stalls) = supervised(0);
         let begin = Instant::now();
         let outcome = supervised.run("a.mp3", |_, meter| {
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_takes_long_is_waited_for() {
+    fn long_system_call_is_not_a_stall() {
         let (mut supervised, _) = supervised(0);
         let outcome = supervised.run("a.mp3", |_, meter| {
             meter.wait(|| thread::sleep(Duration::from_secs_f64(2.5 * QUICK.seconds())));
@@ -304,16 +306,18 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_limit_is_an_error_that_names_the_files() {
+    fn too_many_stalls_are_an_error_that_names_the_files() {
         let (mut supervised, stalls) = supervised(1);
-        let (_ends, work) = endless();
+        let (_stop, work) = endless();
         let begun = Arc::new(AtomicUsize::new(0));
         for name in ["a.mp3", "b.mp3"] {
             assert!(supervised.run(name, work.clone()).is_err());
         }
         let error = stalls.check().unwrap_err();
         assert!(
-            error.to_string().contains("in a.mp3, b.mp3, and no more than 1"),
+            error
+                .to_string()
+                .contains("more than 1 decoders stalled, on a.mp3, b.mp3"),
             "{error}"
         );
         let count = Arc::clone(&begun);
@@ -323,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_the_work_is_not_swallowed() {
+    fn panic_of_a_task_is_resumed() {
         let (mut supervised, _) = supervised(1);
         let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| {
             crate::runtime::guard::catch(|| {
@@ -331,9 +335,9 @@ mod tests {
             })
         }));
         assert_eq!(outcome.unwrap(), Ok(Ok(Err::<(), _>("broken".to_owned()))));
-        let said =
+        let resumed =
             crate::runtime::guard::catch(|| supervised.run("b.mp3", |_, _| panic::resume_unwind(Box::new("gone"))));
-        assert_eq!(said.map(|_: Result<(), _>| ()), Err("gone".to_owned()));
+        assert_eq!(resumed.map(|_: Result<(), _>| ()), Err("gone".to_owned()));
         assert_eq!(supervised.run("c.mp3", |_, _| 3), Ok(3));
     }
 }

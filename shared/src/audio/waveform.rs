@@ -1,7 +1,7 @@
-//! Reads an audio file's 16-bit mono waveform at the data set's rate, or the reason why not.
+//! Reads an audio file as a 16-bit mono waveform at the data set's sample rate.
 //!
-//! This is all that depends on what is in a file that nobody checked: it runs under [`crate::runtime::guard`], and under the eyes
-//! of [`crate::audio::watchdog`]. What a waveform must be like is for [`crate::audio::validate`] to say.
+//! Only this code handles untrusted file contents, so it runs under [`crate::runtime::guard`] and
+//! [`crate::audio::watchdog`]. [`crate::audio::validate`] decides whether a waveform is good enough.
 
 use crate::audio::decode::{self, AudioStream, Bytes, DecodeReport, Meter};
 use crate::audio::quantize::quantize;
@@ -12,11 +12,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Sample rates that a thread keeps its plans for.
+/// Resamplers that a reader keeps, one per sample rate.
 const MAX_RESAMPLERS: usize = 12;
 
-/// Longest plan that is kept, in input samples: those of the rates that music has are all shorter. That of an odd rate is
-/// as long as the rate and takes tens of MB, so there is one at a time.
+/// Longest block of a resampler that is kept, in input samples. Usual sample rates need shorter blocks. An unusual rate
+/// needs a block as long as the rate, which takes tens of MB, so only one of these is held at a time.
 const LONGEST_KEPT: usize = 1 << 14;
 
 /// A decoded file.
@@ -30,11 +30,11 @@ pub struct Waveform {
     pub source_channels: u32,
     /// Samples that did not fit 16 bits.
     pub clipped_samples: u64,
-    /// What decoding showed.
+    /// Statistics of the decoder.
     pub report: DecodeReport,
 }
 
-/// Reads one file after another; plans are made once.
+/// Reads one file after another and reuses its resamplers.
 pub struct WaveformReader {
     rate: u32,
     max_samples: u64,
@@ -42,7 +42,7 @@ pub struct WaveformReader {
 }
 
 impl WaveformReader {
-    /// Waveforms will have `rate` samples per second, and `max_samples` of them at most.
+    /// Reads waveforms at `rate` Hz. Longer ones than `max_samples` are rejected.
     pub fn new(rate: u32, max_samples: u64) -> Self {
         Self {
             rate,
@@ -51,12 +51,12 @@ impl WaveformReader {
         }
     }
 
-    /// Decodes a whole file. A panic of the decoder is a rejection. `meter` is a new one.
+    /// Decodes a whole file. A panic of the decoder is a rejection. `meter` must be new.
     pub fn read(&mut self, path: &Path, meter: &Arc<Meter>) -> Result<Waveform, Rejection> {
         self.read_stream(|| decode::open(path, meter), meter, |_| Ok(()))
     }
 
-    /// The same of any bytes, of which there are `length`.
+    /// Like [`Self::read`], from `length` bytes.
     pub fn read_bytes(
         &mut self,
         bytes: impl Bytes + 'static,
@@ -66,9 +66,10 @@ impl WaveformReader {
         self.read_stream(|| decode::open_bytes(Box::new(bytes), length, meter), meter, |_| Ok(()))
     }
 
-    /// Decodes a file of any length: `consume` is lent the samples that have not been taken yet whenever there are more, and
-    /// takes what it wants off their beginning; the limit holds for what it leaves. The waveform that is returned has
-    /// what is left at the end. An error of `consume` ends it. While `consume` waits it must say so to the meter.
+    /// Decodes a file of any length in pieces. After each block, `consume` gets all samples that it has not yet
+    /// removed, and may remove some from the front. `max_samples` limits the samples that it leaves in place. The
+    /// returned waveform holds the samples that are left at the end. An error of `consume` ends the decoding. While
+    /// `consume` blocks, it must do so within [`Meter::wait`].
     pub fn read_in_pieces(
         &mut self,
         path: &Path,
@@ -84,15 +85,15 @@ impl WaveformReader {
         meter: &Meter,
         mut consume: impl FnMut(&mut Vec<i16>) -> Result<(), Rejection>,
     ) -> Result<Waveform, Rejection> {
-        // A defect of whoever takes the samples is not the file's.
+        // A panic in `consume` is a bug of the caller, not a rejection of the file.
         let mut consume = |samples: &mut Vec<i16>| guard::own(|| consume(samples));
         guard::catch(|| {
             let waveform = open().and_then(|mut stream| self.decode(stream.as_mut(), meter, &mut consume));
-            // A decoder may take the end of its patience for the end of the file.
+            // A decoder may take the error of an exceeded limit for the end of the file.
             meter.exceeded().map_or(waveform, Err)
         })
         .unwrap_or_else(|message| {
-            // Whatever the panic left half done goes.
+            // The panic may have left a resampler in an invalid state.
             self.resamplers.clear();
             Err(Rejection::DecoderPanic { message })
         })
@@ -105,7 +106,7 @@ impl WaveformReader {
         consume: &mut dyn FnMut(&mut Vec<i16>) -> Result<(), Rejection>,
     ) -> Result<Waveform, Rejection> {
         let (source_rate, to) = (stream.rate(), self.rate);
-        // A collection has a handful of rates; one of many odd ones must not fill the memory with their filters.
+        // Bounds the memory for a collection with many unusual rates.
         if self.resamplers.len() >= MAX_RESAMPLERS && !self.resamplers.contains_key(&source_rate) {
             self.resamplers.clear();
         }
@@ -115,7 +116,7 @@ impl WaveformReader {
             .resamplers
             .entry(source_rate)
             .or_insert_with(|| Resampler::new(source_rate, to));
-        // An earlier track may have been given up in the middle.
+        // The previous track may have been given up in the middle.
         resampler.reset();
         let maximum = self.max_samples;
         let promised = stream.promised_samples().unwrap_or(0).saturating_mul(u64::from(to)) / u64::from(source_rate);
@@ -148,7 +149,7 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    /// A decoder that is given its next answers.
+    /// A decoder with scripted answers.
     struct Scripted<F> {
         next: F,
         block: Vec<f32>,
@@ -196,7 +197,7 @@ mod tests {
         }
     }
 
-    /// What comes of a file whose decoder answers so, with 400 ms of patience. `None` where it has stalled.
+    /// Reads from a scripted decoder that may stall for 400 ms. Returns `None` if it stalled.
     fn watch<F: FnMut() -> Answer + 'static>(
         next: impl FnOnce(Arc<Meter>) -> F + Send + 'static,
     ) -> Option<Result<usize, Rejection>> {
@@ -220,8 +221,8 @@ mod tests {
     }
 
     #[test]
-    fn a_decoder_that_hangs_in_a_block_or_gives_empty_ones_has_stalled() {
-        // The loops that are left behind end after a while, or they would slow the other tests.
+    fn decoder_that_hangs_or_gives_empty_blocks_stalls() {
+        // The abandoned loops end after a while, or they would slow down the other tests.
         let naps = |nap: u64| {
             move |_: Arc<Meter>| {
                 let mut left = 10_000 / nap;
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decoder_that_is_slow_or_waits_for_its_file_has_not() {
+    fn slow_decoder_and_slow_file_do_not_stall() {
         let slow = |_| {
             let mut left = 40;
             move || {
@@ -259,14 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_without_end_is_too_long() {
+    fn endless_stream_is_too_long() {
         let endless = |_| || Answer::Samples(1000);
         assert_eq!(watch(endless), Some(Err(Rejection::TooLong { maximum: 1_000_000 })));
     }
 
     #[test]
-    fn samples_that_are_no_numbers_are_counted_and_harm_no_resampler() {
-        // A WAV file of floats at 22,050 Hz.
+    fn non_finite_samples_are_counted_and_do_not_break_resampling() {
+        // A WAV file of 32-bit floats at 22,050 Hz.
         for (hostile, count) in [(f32::NAN, 1), (f32::NEG_INFINITY, 1), (f32::MAX, 1), (1e9, 0)] {
             let mut file = b"RIFF\x24\x40\x00\x00WAVEfmt \x10\x00\x00\x00\x03\x00\x01\x00".to_vec();
             file.extend([22_050u32, 4 * 22_050].iter().flat_map(|word| word.to_le_bytes()));
@@ -282,14 +283,13 @@ mod tests {
     }
 
     #[test]
-    fn plans_of_odd_rates_are_not_kept() {
+    fn resamplers_of_unusual_rates_are_not_kept() {
         let mut reader = WaveformReader::new(44_100, 1000);
         let rates = [8000, 11_025, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000];
         for rate in rates.into_iter().chain([44_099, 47_981, 48_000]) {
-            // No samples: the plan alone.
-            let open = sun_audio(rate);
-            let length = open.len() as u64;
-            let outcome = reader.read_bytes(std::io::Cursor::new(open), length, &Arc::default());
+            let file = sun_audio(rate);
+            let length = file.len() as u64;
+            let outcome = reader.read_bytes(std::io::Cursor::new(file), length, &Arc::default());
             assert_eq!(outcome.map(|waveform| waveform.source_rate), Ok(rate));
         }
         let mut kept: Vec<u32> = reader.resamplers.keys().copied().collect();
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(kept, rates);
     }
 
-    /// One sample of `.au`.
+    /// An `.au` file with one sample.
     fn sun_audio(rate: u32) -> Vec<u8> {
         let words = [24, 2, 3, rate, 1];
         let header = words.iter().flat_map(|word: &u32| word.to_be_bytes());
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_a_rejection() {
+    fn panic_of_the_decoder_is_a_rejection() {
         let broken = |_| || panic!("broken");
         let rejection = watch(broken).unwrap().unwrap_err();
         assert_eq!(rejection.code(), "decoder_panic");

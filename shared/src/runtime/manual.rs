@@ -1,5 +1,6 @@
-//! What shells and `man` need to know of a program's command line: `completions` and `man` of both programs.
+//! The commands `completions` and `man` of both programs.
 
+use super::command_line::command;
 use super::outcome::Outcome;
 use anyhow::Context;
 use clap::CommandFactory;
@@ -8,16 +9,17 @@ use serde_json::json;
 use std::fs;
 use std::path::Path;
 
-/// A script that completes commands and flags in a shell.
+/// A script that completes commands and options in a shell.
 ///
 /// # Errors
-/// Never: the script is UTF-8.
+/// Never, as long as `clap_complete` writes UTF-8.
 pub fn completions<Cli: CommandFactory>(shell: Shell) -> anyhow::Result<Outcome> {
+    // Without `command`, which moves the descriptions of values into the help of their option.
     let mut command = Cli::command();
     let (name, mut script) = (command.get_name().to_owned(), Vec::new());
     clap_complete::generate(shell, &mut command, name, &mut script);
     Ok(Outcome {
-        text: String::from_utf8(script).context("the script is not UTF-8")?,
+        text: String::from_utf8(script).context("the completion script is not UTF-8")?,
         json: json!({ "command": "completions", "shell": shell.to_string() }),
     })
 }
@@ -25,10 +27,10 @@ pub fn completions<Cli: CommandFactory>(shell: Shell) -> anyhow::Result<Outcome>
 /// Writes a manual page for the program and one for each command: `train.1`, `train-fit.1` and so on.
 ///
 /// # Errors
-/// When the directory cannot be made or written to.
+/// If the directory cannot be created or written to.
 pub fn pages<Cli: CommandFactory>(directory: &Path) -> anyhow::Result<Outcome> {
-    fs::create_dir_all(directory).with_context(|| format!("could not make {}", directory.display()))?;
-    clap_mangen::generate_to(Cli::command(), directory)
+    fs::create_dir_all(directory).with_context(|| format!("could not create {}", directory.display()))?;
+    clap_mangen::generate_to(command::<Cli>(), directory)
         .with_context(|| format!("could not write manual pages to {}", directory.display()))?;
     Ok(Outcome {
         text: format!("manual pages {}", directory.display()),

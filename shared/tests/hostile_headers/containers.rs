@@ -1,6 +1,6 @@
-//! Everything but MP4 and Matroska: WAV, AIFF, CAF, FLAC, Ogg, Sun audio, MP3, ADTS, and the tags around them.
+//! Hostile WAV, AIFF, CAF, FLAC, Ogg, Sun audio and MP3 files, and tags.
 
-/// A name and a file.
+/// The name and bytes of a file.
 pub type File = (String, Vec<u8>);
 
 pub fn files() -> Vec<File> {
@@ -11,8 +11,8 @@ fn named(format: &str, what: &str, bytes: Vec<u8>) -> File {
     (format!("{format}: {what}"), bytes)
 }
 
-fn chunk_le(id: &[u8; 4], said: u32, body: &[u8]) -> Vec<u8> {
-    [id.as_slice(), &said.to_le_bytes(), body].concat()
+fn chunk_le(id: &[u8; 4], stated: u32, body: &[u8]) -> Vec<u8> {
+    [id.as_slice(), &stated.to_le_bytes(), body].concat()
 }
 
 /// The body of `fmt `: format, channels, rate, block, bits.
@@ -30,8 +30,8 @@ fn riff(chunks: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn wav() -> Vec<File> {
-    let data = |said| chunk_le(b"data", said, &[7; 1000]);
-    let of = |format: Vec<u8>, said: u32| riff(&[chunk_le(b"fmt ", format.len() as u32, &format), data(said)]);
+    let data = |stated| chunk_le(b"data", stated, &[7; 1000]);
+    let build = |format: Vec<u8>, stated: u32| riff(&[chunk_le(b"fmt ", format.len() as u32, &format), data(stated)]);
     let mut adpcm = fmt(2, 2, 44_100, u16::MAX, 4);
     adpcm.extend([32u16, u16::MAX, 7].map(u16::to_le_bytes).concat());
     adpcm.extend([0xff; 28]);
@@ -43,22 +43,25 @@ fn wav() -> Vec<File> {
     extensible.extend(b"\x01\x00\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71");
     let plain = chunk_le(b"fmt ", 16, &fmt(1, 1, 8000, 2, 16));
     [
-        ("a good one", of(fmt(1, 2, 8000, 4, 16), 1000)),
-        ("0 Hz", of(fmt(1, 2, 0, 4, 16), 1000)),
-        ("4 GHz", of(fmt(1, 2, u32::MAX, 4, 16), 1000)),
-        ("192 kHz, the most", of(fmt(1, 1, 191_999, 2, 16), 1000)),
-        ("0 channels", of(fmt(1, 0, 44_100, 4, 16), 1000)),
-        ("255 channels", of(fmt(1, 255, 44_100, 510, 16), 1000)),
-        ("65535 channels", of(fmt(1, u16::MAX, 44_100, u16::MAX, 16), 1000)),
-        ("255 channels, extensible", of(extensible, 1000)),
-        ("a block of 0 bytes", of(fmt(1, 2, 44_100, 0, 16), 1000)),
-        ("a block of 65535 bytes", of(fmt(1, 2, 44_100, u16::MAX, 16), 1000)),
-        ("65535 bits", of(fmt(1, 2, 44_100, 4, u16::MAX), 1000)),
-        ("0 bits", of(fmt(1, 2, 44_100, 4, 0), 1000)),
-        ("13 hours", of(fmt(1, 1, 44_100, 2, 16), u32::MAX - 1)),
-        ("2^31 bytes of floats", of(fmt(3, 8, 192_000, 32, 32), 1 << 31)),
-        ("ADPCM in one block", of(adpcm, u32::MAX)),
-        ("IMA ADPCM in one block", of(ima, u32::MAX)),
+        ("a valid file", build(fmt(1, 2, 8000, 4, 16), 1000)),
+        ("0 Hz", build(fmt(1, 2, 0, 4, 16), 1000)),
+        ("4 GHz", build(fmt(1, 2, u32::MAX, 4, 16), 1000)),
+        (
+            "just below 192 kHz, the maximum",
+            build(fmt(1, 1, 191_999, 2, 16), 1000),
+        ),
+        ("0 channels", build(fmt(1, 0, 44_100, 4, 16), 1000)),
+        ("255 channels", build(fmt(1, 255, 44_100, 510, 16), 1000)),
+        ("65535 channels", build(fmt(1, u16::MAX, 44_100, u16::MAX, 16), 1000)),
+        ("255 channels, extensible", build(extensible, 1000)),
+        ("a block of 0 bytes", build(fmt(1, 2, 44_100, 0, 16), 1000)),
+        ("a block of 65535 bytes", build(fmt(1, 2, 44_100, u16::MAX, 16), 1000)),
+        ("65535 bits", build(fmt(1, 2, 44_100, 4, u16::MAX), 1000)),
+        ("0 bits", build(fmt(1, 2, 44_100, 4, 0), 1000)),
+        ("13 hours", build(fmt(1, 1, 44_100, 2, 16), u32::MAX - 1)),
+        ("2^31 bytes of floats", build(fmt(3, 8, 192_000, 32, 32), 1 << 31)),
+        ("ADPCM in one block", build(adpcm, u32::MAX)),
+        ("IMA ADPCM in one block", build(ima, u32::MAX)),
         (
             "a format of 2^32 bytes",
             riff(&[chunk_le(b"fmt ", u32::MAX, &fmt(1, 1, 8000, 2, 16)), data(1000)]),
@@ -88,48 +91,48 @@ fn wav() -> Vec<File> {
     .into()
 }
 
-fn chunk_be(id: &[u8; 4], said: u32, body: &[u8]) -> Vec<u8> {
-    [id.as_slice(), &said.to_be_bytes(), body].concat()
+fn chunk_be(id: &[u8; 4], stated: u32, body: &[u8]) -> Vec<u8> {
+    [id.as_slice(), &stated.to_be_bytes(), body].concat()
 }
 
 fn aiff() -> Vec<File> {
-    // The rate is a float of 80 bits.
+    // 44,100 Hz as an 80-bit float.
     const RATE: [u8; 10] = [0x40, 0x0e, 0xac, 0x44, 0, 0, 0, 0, 0, 0];
-    let of = |channels: u16, frames: u32, bits: u16, rate: [u8; 10], said: u32| {
+    let build = |channels: u16, frames: u32, bits: u16, rate: [u8; 10], stated: u32| {
         let mut common = channels.to_be_bytes().to_vec();
         common.extend(frames.to_be_bytes());
         common.extend(bits.to_be_bytes());
         common.extend(rate);
-        let sound = chunk_be(b"SSND", said, &[0; 1000]);
+        let sound = chunk_be(b"SSND", stated, &[0; 1000]);
         let common = chunk_be(b"COMM", 18, &common);
         let form = (4 + common.len() + sound.len()) as u32;
         [chunk_be(b"FORM", form, b"AIFF"), common, sound].concat()
     };
     [
-        ("a good one", of(1, 496, 16, RATE, 1000)),
-        ("2^32 frames", of(2, u32::MAX, 16, RATE, u32::MAX)),
-        ("255 channels", of(255, 1000, 16, RATE, 1000)),
-        ("0 channels", of(0, 1000, 16, RATE, 1000)),
-        ("65535 bits", of(1, 1000, u16::MAX, RATE, 1000)),
-        ("0 Hz", of(1, 1000, 16, [0; 10], 1000)),
-        ("no number of Hz", of(1, 1000, 16, [0xff; 10], 1000)),
+        ("a valid file", build(1, 496, 16, RATE, 1000)),
+        ("2^32 frames", build(2, u32::MAX, 16, RATE, u32::MAX)),
+        ("255 channels", build(255, 1000, 16, RATE, 1000)),
+        ("0 channels", build(0, 1000, 16, RATE, 1000)),
+        ("65535 bits", build(1, 1000, u16::MAX, RATE, 1000)),
+        ("0 Hz", build(1, 1000, 16, [0; 10], 1000)),
+        ("NaN Hz", build(1, 1000, 16, [0xff; 10], 1000)),
         (
-            "infinitely many Hz",
-            of(1, 1000, 16, [0x7f, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0], 1000),
+            "infinite Hz",
+            build(1, 1000, 16, [0x7f, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0], 1000),
         ),
-        ("sound of 2^31 bytes", of(1, 1 << 31, 16, RATE, 1 << 31)),
+        ("sound of 2^31 bytes", build(1, 1 << 31, 16, RATE, 1 << 31)),
     ]
     .map(|(what, bytes)| named("AIFF", what, bytes))
     .into()
 }
 
 fn caf() -> Vec<File> {
-    let chunk = |id: &[u8; 4], said: i64, body: &[u8]| [id.as_slice(), &said.to_be_bytes(), body].concat();
-    let of = |rate: f64, [packet, frames, channels, bits]: [u32; 4], format: &[u8; 4], more: &[u8], said: i64| {
+    let chunk = |id: &[u8; 4], stated: i64, body: &[u8]| [id.as_slice(), &stated.to_be_bytes(), body].concat();
+    let build = |rate: f64, [packet, frames, channels, bits]: [u32; 4], format: &[u8; 4], more: &[u8], stated: i64| {
         let mut description = rate.to_be_bytes().to_vec();
         description.extend(format);
         description.extend([0, packet, frames, channels, bits].map(u32::to_be_bytes).concat());
-        let data = chunk(b"data", said, &[0; 1000]);
+        let data = chunk(b"data", stated, &[0; 1000]);
         [
             b"caff\x00\x01\x00\x00".as_slice(),
             &chunk(b"desc", 32, &description),
@@ -145,37 +148,40 @@ fn caf() -> Vec<File> {
         chunk(b"pakt", bytes, &table)
     };
     const PCM: &[u8; 4] = b"lpcm";
-    let most = u32::MAX;
+    let max = u32::MAX;
     [
-        ("a good one", of(44_100.0, [2, 1, 1, 16], PCM, &[], 1000)),
+        ("a valid file", build(44_100.0, [2, 1, 1, 16], PCM, &[], 1000)),
         (
             "2^32 frames in a packet",
-            of(44_100.0, [2, most, 1, 16], PCM, &[], 1000),
+            build(44_100.0, [2, max, 1, 16], PCM, &[], 1000),
         ),
         (
             "2^32 frames in a packet of 8 channels",
-            of(44_100.0, [16, most, 8, 16], PCM, &[], 1000),
+            build(44_100.0, [16, max, 8, 16], PCM, &[], 1000),
         ),
-        ("2^32 bytes in a packet", of(44_100.0, [most, 1, 1, 16], PCM, &[], 1000)),
-        ("2^32 channels", of(44_100.0, [2, 1, most, 16], PCM, &[], 1000)),
-        ("255 channels", of(44_100.0, [510, 1, 255, 16], PCM, &[], 1000)),
-        ("2^32 bits", of(44_100.0, [2, 1, 1, most], PCM, &[], 1000)),
-        ("0 Hz", of(0.0, [2, 1, 1, 16], PCM, &[], 1000)),
-        ("no number of Hz", of(f64::NAN, [2, 1, 1, 16], PCM, &[], 1000)),
-        ("infinitely many Hz", of(f64::INFINITY, [2, 1, 1, 16], PCM, &[], 1000)),
-        ("2^63 bytes", of(44_100.0, [2, 1, 1, 16], PCM, &[], i64::MAX)),
-        ("-2 bytes", of(44_100.0, [2, 1, 1, 16], PCM, &[], -2)),
+        (
+            "2^32 bytes in a packet",
+            build(44_100.0, [max, 1, 1, 16], PCM, &[], 1000),
+        ),
+        ("2^32 channels", build(44_100.0, [2, 1, max, 16], PCM, &[], 1000)),
+        ("255 channels", build(44_100.0, [510, 1, 255, 16], PCM, &[], 1000)),
+        ("2^32 bits", build(44_100.0, [2, 1, 1, max], PCM, &[], 1000)),
+        ("0 Hz", build(0.0, [2, 1, 1, 16], PCM, &[], 1000)),
+        ("NaN Hz", build(f64::NAN, [2, 1, 1, 16], PCM, &[], 1000)),
+        ("infinite Hz", build(f64::INFINITY, [2, 1, 1, 16], PCM, &[], 1000)),
+        ("2^63 bytes", build(44_100.0, [2, 1, 1, 16], PCM, &[], i64::MAX)),
+        ("-2 bytes", build(44_100.0, [2, 1, 1, 16], PCM, &[], -2)),
         (
             "2^63 packets",
-            of(44_100.0, [0, 0, 2, 16], b"aac ", &packets(i64::MAX, i64::MAX), 1000),
+            build(44_100.0, [0, 0, 2, 16], b"aac ", &packets(i64::MAX, i64::MAX), 1000),
         ),
         (
             "-1 packets",
-            of(44_100.0, [0, 0, 2, 16], b"alac", &packets(-1, 232), 1000),
+            build(44_100.0, [0, 0, 2, 16], b"alac", &packets(-1, 232), 1000),
         ),
         (
             "a cookie of 2^40 bytes",
-            of(
+            build(
                 44_100.0,
                 [0, 4096, 2, 16],
                 b"alac",
@@ -185,11 +191,11 @@ fn caf() -> Vec<File> {
         ),
         (
             "a cookie of the largest numbers",
-            of(44_100.0, [0, 4096, 2, 16], b"alac", &chunk(b"kuki", 48, &[0xff; 48]), 9),
+            build(44_100.0, [0, 4096, 2, 16], b"alac", &chunk(b"kuki", 48, &[0xff; 48]), 9),
         ),
         (
             "ADPCM in one block",
-            of(44_100.0, [34, most, 2, 16], b"ima4", &[], 1000),
+            build(44_100.0, [34, max, 2, 16], b"ima4", &[], 1000),
         ),
     ]
     .map(|(what, bytes)| named("CAF", what, bytes))
@@ -197,7 +203,7 @@ fn caf() -> Vec<File> {
 }
 
 fn flac() -> Vec<File> {
-    let block = |kind: u8, said: u32, body: &[u8]| [&[kind], &said.to_be_bytes()[1..], body].concat();
+    let block = |kind: u8, stated: u32, body: &[u8]| [&[kind], &stated.to_be_bytes()[1..], body].concat();
     let information = |rate: u64, channels: u64, samples: u64| {
         let mut body = [0xff; 4].to_vec();
         body.extend([0; 6]);
@@ -207,7 +213,7 @@ fn flac() -> Vec<File> {
     };
     let usual = information(44_100, 2, (1 << 36) - 1);
     const LAST: u8 = 0x80;
-    let of = |blocks: &[Vec<u8>]| [b"fLaC".as_slice(), &blocks.concat(), &[0; 500]].concat();
+    let build = |blocks: &[Vec<u8>]| [b"fLaC".as_slice(), &blocks.concat(), &[0; 500]].concat();
     let mut picture = 3u32.to_be_bytes().to_vec();
     picture.extend(u32::MAX.to_be_bytes());
     picture.extend(b"image/png");
@@ -215,32 +221,32 @@ fn flac() -> Vec<File> {
     comments.extend(b"test");
     comments.extend([0xff; 20]);
     [
-        ("18 days", of(&[usual.clone(), block(LAST | 1, 4, &[0; 4])])),
-        ("0 Hz", of(&[information(0, 1, 9), block(LAST | 1, 4, &[0; 4])])),
+        ("18 days", build(&[usual.clone(), block(LAST | 1, 4, &[0; 4])])),
+        ("0 Hz", build(&[information(0, 1, 9), block(LAST | 1, 4, &[0; 4])])),
         (
             "1 MHz",
-            of(&[information((1 << 20) - 1, 8, 9), block(LAST | 1, 4, &[0; 4])]),
+            build(&[information((1 << 20) - 1, 8, 9), block(LAST | 1, 4, &[0; 4])]),
         ),
         (
             "a picture of 16 MB",
-            of(&[usual.clone(), block(LAST | 6, 0xff_ffff, &picture)]),
+            build(&[usual.clone(), block(LAST | 6, 0xff_ffff, &picture)]),
         ),
         (
             "a picture of 4 GB in a block of 17 bytes",
-            of(&[usual.clone(), block(LAST | 6, 17, &picture)]),
+            build(&[usual.clone(), block(LAST | 6, 17, &picture)]),
         ),
-        ("2^32 comments", of(&[usual.clone(), block(LAST | 4, 28, &comments)])),
+        ("2^32 comments", build(&[usual.clone(), block(LAST | 4, 28, &comments)])),
         (
             "comments of 16 MB",
-            of(&[usual.clone(), block(LAST | 4, 0xff_ffff, &comments)]),
+            build(&[usual.clone(), block(LAST | 4, 0xff_ffff, &comments)]),
         ),
         (
             "a seek table of 16 MB",
-            of(&[usual.clone(), block(LAST | 3, 0xff_fff6, &[0xff; 36])]),
+            build(&[usual.clone(), block(LAST | 3, 0xff_fff6, &[0xff; 36])]),
         ),
         (
             "a cue sheet of 16 MB",
-            of(&[usual, block(LAST | 5, 0xff_ffff, &[0xff; 400])]),
+            build(&[usual, block(LAST | 5, 0xff_ffff, &[0xff; 400])]),
         ),
     ]
     .map(|(what, bytes)| named("FLAC", what, bytes))
@@ -248,7 +254,7 @@ fn flac() -> Vec<File> {
 }
 
 fn ogg() -> Vec<File> {
-    // A page of one packet; the checksum is left out, which readers of damaged files do not mind or do.
+    // A page with one packet.
     let page = |kind: u8, sequence: u32, granule: u64, packet: &[u8]| {
         let mut page = b"OggS\x00".to_vec();
         page.push(kind);
@@ -271,9 +277,9 @@ fn ogg() -> Vec<File> {
         packet
     };
     let comments = b"\x03vorbis\xff\xff\xff\xffhello\xff\xff\xff\xff".to_vec();
-    // 256 code books, the first of 2^24 entries in 65535 dimensions.
+    // 256 codebooks, the first with 2^24 entries in 65535 dimensions.
     let setup = b"\x05vorbis\xffBCV\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff".to_vec();
-    let of = |identification: &[u8]| {
+    let build = |identification: &[u8]| {
         let pages = [
             page(2, 0, 0, identification),
             page(0, 1, 0, &comments),
@@ -283,19 +289,19 @@ fn ogg() -> Vec<File> {
         pages.concat()
     };
     [
-        ("255 channels", of(&identification(255, 44_100, 0xb8))),
-        ("0 channels", of(&identification(0, 44_100, 0xb8))),
-        ("0 Hz", of(&identification(2, 0, 0xb8))),
-        ("4 GHz", of(&identification(2, u32::MAX, 0xb8))),
-        ("blocks of 2^15 samples", of(&identification(2, 44_100, 0xff))),
-        ("code books of 2^40 numbers", of(&identification(2, 44_100, 0xb8))),
+        ("255 channels", build(&identification(255, 44_100, 0xb8))),
+        ("0 channels", build(&identification(0, 44_100, 0xb8))),
+        ("0 Hz", build(&identification(2, 0, 0xb8))),
+        ("4 GHz", build(&identification(2, u32::MAX, 0xb8))),
+        ("blocks of 2^15 samples", build(&identification(2, 44_100, 0xff))),
+        ("codebooks of 2^40 numbers", build(&identification(2, 44_100, 0xb8))),
         (
             "2^63 samples of Opus",
-            of(b"OpusHead\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+            build(b"OpusHead\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
         ),
         (
             "FLAC of 65535 headers",
-            of(b"\x7fFLAC\x01\x00\xff\xfffLaC\x00\x00\x00\x22\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+            build(b"\x7fFLAC\x01\x00\xff\xfffLaC\x00\x00\x00\x22\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
         ),
     ]
     .map(|(what, bytes)| named("Ogg", what, bytes))
@@ -311,16 +317,16 @@ fn crc(page: &[u8]) -> u32 {
 }
 
 fn sun_audio() -> Vec<File> {
-    let of = |words: [u32; 5]| [b".snd".as_slice(), &words.map(u32::to_be_bytes).concat(), &[0; 1000]].concat();
-    let most = u32::MAX;
+    let build = |words: [u32; 5]| [b".snd".as_slice(), &words.map(u32::to_be_bytes).concat(), &[0; 1000]].concat();
+    let max = u32::MAX;
     [
-        ("a good one", of([24, 1000, 3, 8000, 1])),
-        ("0 Hz", of([24, 1000, 3, 0, 1])),
-        ("4 GHz", of([24, 1000, 3, most, 1])),
-        ("2^32 channels", of([24, 1000, 3, 44_100, most])),
-        ("255 channels", of([24, 1000, 3, 44_100, 255])),
-        ("2^31 bytes", of([24, 1 << 31, 7, 44_100, 8])),
-        ("audio behind 2^32 bytes", of([most, 1000, 3, 44_100, 1])),
+        ("a valid file", build([24, 1000, 3, 8000, 1])),
+        ("0 Hz", build([24, 1000, 3, 0, 1])),
+        ("4 GHz", build([24, 1000, 3, max, 1])),
+        ("2^32 channels", build([24, 1000, 3, 44_100, max])),
+        ("255 channels", build([24, 1000, 3, 44_100, 255])),
+        ("2^31 bytes", build([24, 1 << 31, 7, 44_100, 8])),
+        ("audio after 2^32 bytes", build([max, 1000, 3, 44_100, 1])),
     ]
     .map(|(what, bytes)| named("Sun audio", what, bytes))
     .into()
@@ -358,12 +364,12 @@ fn tags() -> Vec<File> {
     .concat();
     ape.extend([0xff; 12]);
     [
-        ("ID3 of 256 MB", id3),
+        ("ID3 tag of 256 MB", id3),
         (
-            "a hundred thousand ID3",
+            "100,000 ID3 tags",
             [b"ID3\x04\x00\x00\x00\x00\x00\x00".repeat(100_000), audio.clone()].concat(),
         ),
-        ("APE of 4 GB", ape),
+        ("APE tag of 4 GB", ape),
     ]
     .map(|(what, bytes)| named("tag", what, bytes))
     .into()

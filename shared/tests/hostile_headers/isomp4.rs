@@ -1,4 +1,4 @@
-//! MP4: boxes of boxes, whose sizes and counts are 32 or 64 bits.
+//! Hostile MP4 files: nested boxes, whose sizes and counts have 32 or 64 bits.
 
 use super::containers::File;
 
@@ -15,10 +15,10 @@ fn full(kind: &[u8; 4], words: &[u32], rest: &[u8]) -> Vec<u8> {
     atom(kind, &[&[0; 4], words.as_slice(), rest].concat())
 }
 
-/// What a file's one track says of itself.
+/// The sample tables of the only track.
 #[derive(Clone)]
 struct Table {
-    /// The sample description: `sowt`, or what is in its place.
+    /// The sample description, `stsd`.
     description: Vec<u8>,
     durations: Vec<u8>,
     chunks: Vec<u8>,
@@ -26,7 +26,7 @@ struct Table {
     offsets: Vec<u8>,
 }
 
-/// QuickTime's description of sound, version 1, of 16-bit PCM.
+/// A QuickTime sound description, version 1, for 16-bit PCM.
 fn pcm(channels: u16, rate: u32, samples_per_packet: u32) -> Vec<u8> {
     let mut body = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0];
     body.extend(channels.to_be_bytes());
@@ -48,7 +48,7 @@ impl Default for Table {
     }
 }
 
-const MOST: u32 = u32::MAX;
+const MAX: u32 = u32::MAX;
 
 fn file(table: &Table, more: &[u8]) -> Vec<u8> {
     let tables = [
@@ -66,7 +66,7 @@ fn file(table: &Table, more: &[u8]) -> Vec<u8> {
     ];
     let handler = full(b"hdlr", &[0], b"soun\0\0\0\0\0\0\0\0\0\0\0\0\0");
     let media = [
-        full(b"mdhd", &[0, 0, 8000, MOST, 0], &[]),
+        full(b"mdhd", &[0, 0, 8000, MAX, 0], &[]),
         handler,
         atom(b"minf", &media.concat()),
     ];
@@ -77,7 +77,7 @@ fn file(table: &Table, more: &[u8]) -> Vec<u8> {
             0,
             1,
             0,
-            MOST,
+            MAX,
             0,
             0,
             0,
@@ -103,7 +103,7 @@ fn file(table: &Table, more: &[u8]) -> Vec<u8> {
             0,
             0,
             8000,
-            MOST,
+            MAX,
             0x1_0000,
             0x100_0000,
             0,
@@ -133,7 +133,7 @@ fn file(table: &Table, more: &[u8]) -> Vec<u8> {
 
 pub fn files() -> Vec<File> {
     let usual = Table::default();
-    let of = |change: fn(&mut Table)| {
+    let build = |change: fn(&mut Table)| {
         let mut table = usual.clone();
         change(&mut table);
         file(&table, &[])
@@ -142,21 +142,21 @@ pub fn files() -> Vec<File> {
     let deep_tags = (0..2000).fold(Vec::new(), |inside, _| atom(b"udta", &full(b"meta", &[], &inside)));
     let after = |bytes: Vec<u8>| [atom(b"ftyp", b"M4A \0\0\0\0"), bytes].concat();
     let cover = {
-        let data = sized(MOST, b"data", b"\0\0\0\x0d\0\0\0\0\xff\xd8\xff");
+        let data = sized(MAX, b"data", b"\0\0\0\x0d\0\0\0\0\xff\xd8\xff");
         let tags = full(
             b"meta",
             &[],
             &[
                 full(b"hdlr", &[0], b"mdir\0\0\0\0\0\0\0\0\0\0\0\0\0"),
-                atom(b"ilst", &sized(MOST, b"covr", &data)),
+                atom(b"ilst", &sized(MAX, b"covr", &data)),
             ]
             .concat(),
         );
         file(&usual, &atom(b"udta", &tags))
     };
     [
-        ("a good one", file(&usual, &[])),
-        ("a box of 2^32 bytes", after(sized(MOST, b"moov", &[0; 100]))),
+        ("a valid file", file(&usual, &[])),
+        ("a box of 2^32 bytes", after(sized(MAX, b"moov", &[0; 100]))),
         (
             "a box of 2^63 bytes",
             after(sized(
@@ -176,63 +176,66 @@ pub fn files() -> Vec<File> {
         ("boxes 2000 deep", after(deep)),
         ("tags 2000 deep", after(atom(b"moov", &deep_tags))),
         ("a picture of 4 GB", cover),
-        ("0 Hz", of(|table| table.description = pcm(1, 0, 1))),
-        ("255 channels", of(|table| table.description = pcm(255, 8000 << 16, 1))),
+        ("0 Hz", build(|table| table.description = pcm(1, 0, 1))),
+        (
+            "255 channels",
+            build(|table| table.description = pcm(255, 8000 << 16, 1)),
+        ),
         (
             "65535 channels",
-            of(|table| table.description = pcm(u16::MAX, 8000 << 16, 1)),
+            build(|table| table.description = pcm(u16::MAX, 8000 << 16, 1)),
         ),
         (
             "2^32 samples in a packet",
-            of(|table| table.description = pcm(8, 8000 << 16, MOST)),
+            build(|table| table.description = pcm(8, 8000 << 16, MAX)),
         ),
         (
             "2^32 descriptions",
-            of(|table| table.description = full(b"stsd", &[MOST], &[])),
+            build(|table| table.description = full(b"stsd", &[MAX], &[])),
         ),
         (
             "2^32 durations",
-            of(|table| table.durations = full(b"stts", &[MOST, 4, 1], &[])),
+            build(|table| table.durations = full(b"stts", &[MAX, 4, 1], &[])),
         ),
         (
             "2^32 samples of 2^32 ticks",
-            of(|table| table.durations = full(b"stts", &[1, MOST, MOST], &[])),
+            build(|table| table.durations = full(b"stts", &[1, MAX, MAX], &[])),
         ),
         (
             "2^32 chunks",
-            of(|table| table.offsets = full(b"stco", &[MOST, 40], &[])),
+            build(|table| table.offsets = full(b"stco", &[MAX, 40], &[])),
         ),
         (
-            "a chunk behind 2^63 bytes",
-            of(|table| table.offsets = full(b"co64", &[1, 0x7fff_ffff, MOST], &[])),
+            "a chunk after 2^63 bytes",
+            build(|table| table.offsets = full(b"co64", &[1, 0x7fff_ffff, MAX], &[])),
         ),
         (
             "2^32 samples in a chunk",
-            of(|table| table.chunks = full(b"stsc", &[1, 1, MOST, 1], &[])),
+            build(|table| table.chunks = full(b"stsc", &[1, 1, MAX, 1], &[])),
         ),
         (
             "2^32 changes of chunks",
-            of(|table| table.chunks = full(b"stsc", &[MOST, 1, 4, 1], &[])),
+            build(|table| table.chunks = full(b"stsc", &[MAX, 1, 4, 1], &[])),
         ),
         (
             "2^32 packets of no byte",
-            of(|table| {
-                table.durations = full(b"stts", &[1, MOST, 1], &[]);
-                table.chunks = full(b"stsc", &[1, 1, MOST, 1], &[]);
-                table.sizes = full(b"stsz", &[0, MOST], &[]);
+            build(|table| {
+                table.durations = full(b"stts", &[1, MAX, 1], &[]);
+                table.chunks = full(b"stsc", &[1, 1, MAX, 1], &[]);
+                table.sizes = full(b"stsz", &[0, MAX], &[]);
             }),
         ),
         (
             "2^32 packets of 2^32 bytes",
-            of(|table| {
-                table.durations = full(b"stts", &[1, MOST, 1], &[]);
-                table.chunks = full(b"stsc", &[1, 1, MOST, 1], &[]);
-                table.sizes = full(b"stsz", &[MOST, MOST], &[]);
+            build(|table| {
+                table.durations = full(b"stts", &[1, MAX, 1], &[]);
+                table.chunks = full(b"stsc", &[1, 1, MAX, 1], &[]);
+                table.sizes = full(b"stsz", &[MAX, MAX], &[]);
             }),
         ),
         (
             "2^32 sizes",
-            of(|table| table.sizes = full(b"stsz", &[0, MOST, 2, 2], &[])),
+            build(|table| table.sizes = full(b"stsz", &[0, MAX, 2, 2], &[])),
         ),
     ]
     .map(|(what, bytes)| (format!("MP4: {what}"), bytes))

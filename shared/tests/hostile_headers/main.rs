@@ -1,7 +1,7 @@
-//! Files whose headers promise the moon: each costs a rejection, little memory and little time.
+//! Checks that files with huge numbers in their headers are rejected with little memory and time.
 //!
-//! Memory is counted by the allocator, so this is a test binary of its own with one test that measures. What is counted
-//! is all that was ever taken, so what was held at a time is less.
+//! The allocator counts for all threads, so this is a separate test binary with a single test. It sums all allocations
+//! of a file, so the peak memory is lower.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
@@ -25,17 +25,17 @@ use std::time::{Duration, Instant};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Most that may be taken for a file of some kB, in bytes.
-const MEMORY: usize = 64 << 20;
+/// Maximum bytes allocated for a file of some kB.
+const MAX_MEMORY: usize = 64 << 20;
 
-/// Ample on a machine that does other things too.
-const TIME: Duration = Duration::from_secs(5);
+/// Generous, for a busy machine.
+const MAX_TIME: Duration = Duration::from_secs(5);
 
-/// Reads files as a build does, and measures.
+/// Reads files as a build does, and measures time and memory.
 struct Measured {
     reader: WaveformReader,
-    most_memory: (usize, String),
-    most_time: (Duration, String),
+    max_memory: (usize, String),
+    max_time: (Duration, String),
     codes: BTreeMap<&'static str, usize>,
 }
 
@@ -43,30 +43,30 @@ impl Measured {
     fn new() -> Self {
         Self {
             reader: WaveformReader::new(44_100, ValidateConfig::default().max_samples),
-            most_memory: (0, String::new()),
-            most_time: (Duration::ZERO, String::new()),
+            max_memory: (0, String::new()),
+            max_time: (Duration::ZERO, String::new()),
             codes: BTreeMap::new(),
         }
     }
 
-    /// What becomes of a file. Resamplers are kept by the reader, so what they take is taken once.
+    /// The rejection code of a file, or `kept`. The reader reuses its resamplers, so their memory counts only once.
     fn code(&mut self, name: &str, bytes: &[u8]) -> &'static str {
         let (file, length) = (Cursor::new(bytes.to_vec()), bytes.len() as u64);
         let (region, begin) = (Region::new(ALLOCATOR), Instant::now());
         let outcome = self.reader.read_bytes(file, length, &Arc::new(Meter::default()));
         let (change, time) = (region.change(), begin.elapsed());
-        let taken = change.bytes_allocated + usize::try_from(change.bytes_reallocated).unwrap_or(0);
+        let allocated = change.bytes_allocated + usize::try_from(change.bytes_reallocated).unwrap_or(0);
         assert!(
-            taken <= MEMORY,
-            "{name} took {taken} bytes: {:?}",
+            allocated <= MAX_MEMORY,
+            "{name} allocated {allocated} bytes: {:?}",
             outcome.as_ref().err()
         );
-        assert!(time <= TIME, "{name} took {time:?}");
-        if taken > self.most_memory.0 {
-            self.most_memory = (taken, name.to_owned());
+        assert!(time <= MAX_TIME, "{name} took {time:?}");
+        if allocated > self.max_memory.0 {
+            self.max_memory = (allocated, name.to_owned());
         }
-        if time > self.most_time.0 {
-            self.most_time = (time, name.to_owned());
+        if time > self.max_time.0 {
+            self.max_time = (time, name.to_owned());
         }
         let code = outcome
             .and_then(|waveform| {
@@ -81,10 +81,10 @@ impl Measured {
     fn report(&self, what: &str) {
         println!(
             "{what}: at most {} kB for {}, {:?} for {}; {:?}",
-            self.most_memory.0 >> 10,
-            self.most_memory.1,
-            self.most_time.0,
-            self.most_time.1,
+            self.max_memory.0 >> 10,
+            self.max_memory.1,
+            self.max_time.0,
+            self.max_time.1,
             self.codes
         );
     }
@@ -94,14 +94,14 @@ fn seeds() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/decode_validate")
 }
 
-/// One after another, because the allocator counts for the whole program.
+/// Runs both checks one after another, because the allocator counts for the whole program.
 #[test]
-fn headers_that_promise_the_moon_cost_a_rejection_and_little_else() {
-    crafted();
-    every_field_in_turn();
+fn hostile_headers_are_rejected_with_little_memory_and_time() {
+    crafted_headers();
+    overwritten_header_bytes();
 }
 
-fn crafted() {
+fn crafted_headers() {
     let mut measured = Measured::new();
     let files = containers::files()
         .into_iter()
@@ -111,8 +111,11 @@ fn crafted() {
     for (name, bytes) in files {
         let code = measured.code(&name, &bytes);
         println!("{name} ({} bytes): {code}", bytes.len());
-        if name.ends_with("a good one") {
-            assert_eq!(code, "too_short", "{name}: what is made of it proves nothing");
+        if name.ends_with("a valid file") {
+            assert_eq!(
+                code, "too_short",
+                "{name}: the crafted files must be valid except for one field"
+            );
         }
         assert!(!["kept", "decoder_panic", "io_error"].contains(&code), "{name}: {code}");
         count += 1;
@@ -121,8 +124,9 @@ fn crafted() {
     assert!(count > 60, "{count}");
 }
 
-/// Small real files of every format, with every four or eight bytes of their headers in turn as a length that no file has.
-fn every_field_in_turn() {
+/// Overwrites every four or eight bytes in the headers of small real files with an impossible length, one after
+/// another.
+fn overwritten_header_bytes() {
     const HEADER: usize = 700;
     const LENGTHS: [&[u8]; 4] = [
         b"\xff\xff\xff\xff",
@@ -131,7 +135,7 @@ fn every_field_in_turn() {
         b"\x7f\xff\xff\xff\xff\xff\xff\xff",
     ];
     let rounds: usize = std::env::var("CRATEDIGGER_FAULT_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap_or(1));
-    // All places in six rounds; a sixth of them, spread out, in one.
+    // With six rounds every position is overwritten; with one, every sixth.
     let step = (6 / rounds.max(1)).max(1);
     let mut measured = Measured::new();
     for entry in fs::read_dir(seeds()).unwrap() {
@@ -149,6 +153,6 @@ fn every_field_in_turn() {
             }
         }
     }
-    measured.report("every field in turn");
+    measured.report("overwritten header bytes");
     assert!(measured.codes.contains_key("too_short"), "{:?}", measured.codes);
 }

@@ -1,10 +1,10 @@
-//! Matroska: elements of elements, whose sizes are up to 56 bits, or unknown.
+//! Hostile Matroska files: nested elements, whose sizes have up to 56 bits or are unknown.
 
 use super::containers::File;
 
-/// An element that says to have `said` bytes.
-fn sized(id: &[u8], said: u64, body: &[u8]) -> Vec<u8> {
-    let size = (1 << 56 | said).to_be_bytes();
+/// An element with a stated size of `stated` bytes.
+fn sized(id: &[u8], stated: u64, body: &[u8]) -> Vec<u8> {
+    let size = (1 << 56 | stated).to_be_bytes();
     [id, size.as_slice(), body].concat()
 }
 
@@ -14,9 +14,9 @@ fn element(id: &[u8], body: &[u8]) -> Vec<u8> {
 
 const SEGMENT: &[u8] = b"\x18\x53\x80\x67";
 const UNKNOWN: u64 = (1 << 56) - 1;
-const MOST: u64 = (1 << 56) - 2;
+const MAX: u64 = (1 << 56) - 2;
 
-/// What a file's one track says of itself.
+/// The settings of the only track.
 struct Track {
     rate: f64,
     channels: Vec<u8>,
@@ -87,7 +87,7 @@ fn file(track: &Track, cluster: &[u8], more: &[u8]) -> Vec<u8> {
     [head(), sized(SEGMENT, UNKNOWN, &body.concat())].concat()
 }
 
-/// A cluster of a block of PCM.
+/// A cluster with one block of PCM.
 fn cluster() -> Vec<u8> {
     let block = [b"\x81\0\0\x80".as_slice(), &[7; 100]].concat();
     element(
@@ -98,7 +98,7 @@ fn cluster() -> Vec<u8> {
 
 pub fn files() -> Vec<File> {
     let usual = Track::default;
-    let of = |track: Track| file(&track, &cluster(), &[]);
+    let build = |track: Track| file(&track, &cluster(), &[]);
     let block = |body: &[u8]| element(b"\x1f\x43\xb6\x75", &[element(b"\xe7", &[0]), body.to_vec()].concat());
     let tag = (0..2000).fold(element(b"\x45\xa3", b"x"), |inside, _| element(b"\x67\xc8", &inside));
     let chapter = (0..2000).fold(element(b"\x73\xc4", &[1]), |inside, _| element(b"\xb6", &inside));
@@ -106,7 +106,7 @@ pub fn files() -> Vec<File> {
     let chapters = element(b"\x10\x43\xa7\x70", &element(b"\x45\xb9", &chapter));
     let attachment = element(
         b"\x19\x41\xa4\x69",
-        &element(b"\x61\xa7", &sized(b"\x46\x5c", MOST, &[0; 100])),
+        &element(b"\x61\xa7", &sized(b"\x46\x5c", MAX, &[0; 100])),
     );
     let xiph = [b"\x81\0\0\x82\xff".as_slice(), &[0xff; 100]].concat();
     let ebml = [
@@ -116,58 +116,58 @@ pub fn files() -> Vec<File> {
     ]
     .concat();
     [
-        ("a good one", of(usual())),
+        ("a valid file", build(usual())),
         (
             "a segment of 2^56 bytes",
-            [head(), sized(SEGMENT, MOST, &tracks(&usual()))].concat(),
+            [head(), sized(SEGMENT, MAX, &tracks(&usual()))].concat(),
         ),
-        ("a head of 2^56 bytes", sized(b"\x1a\x45\xdf\xa3", MOST, &[0; 900])),
-        ("0 Hz", of(Track { rate: 0.0, ..usual() })),
+        ("a head of 2^56 bytes", sized(b"\x1a\x45\xdf\xa3", MAX, &[0; 900])),
+        ("0 Hz", build(Track { rate: 0.0, ..usual() })),
         (
-            "no number of Hz",
-            of(Track {
+            "NaN Hz",
+            build(Track {
                 rate: f64::NAN,
                 ..usual()
             }),
         ),
         (
-            "infinitely many Hz",
-            of(Track {
+            "infinite Hz",
+            build(Track {
                 rate: f64::INFINITY,
                 ..usual()
             }),
         ),
         (
             "255 channels",
-            of(Track {
+            build(Track {
                 channels: vec![255],
                 ..usual()
             }),
         ),
         (
             "2^64 channels",
-            of(Track {
+            build(Track {
                 channels: vec![0xff; 8],
                 ..usual()
             }),
         ),
         (
             "2^64 bits",
-            of(Track {
+            build(Track {
                 bits: vec![0xff; 8],
                 ..usual()
             }),
         ),
         (
-            "a duration without end",
-            of(Track {
+            "an infinite duration",
+            build(Track {
                 duration: f64::INFINITY,
                 ..usual()
             }),
         ),
         (
             "ticks of 2^64 ns",
-            of(Track {
+            build(Track {
                 scale: vec![0xff; 8],
                 duration: f64::MAX,
                 ..usual()
@@ -175,22 +175,22 @@ pub fn files() -> Vec<File> {
         ),
         (
             "ticks of 0 ns",
-            of(Track {
+            build(Track {
                 scale: vec![0],
                 ..usual()
             }),
         ),
         (
             "codec data of 2^56 bytes",
-            of(Track {
-                private: sized(b"\x63\xa2", MOST, &[0; 9]),
+            build(Track {
+                private: sized(b"\x63\xa2", MAX, &[0; 9]),
                 codec: b"A_VORBIS",
                 ..usual()
             }),
         ),
         (
             "codec data of 256 headers",
-            of(Track {
+            build(Track {
                 private: element(b"\x63\xa2", &[0xff; 300]),
                 codec: b"A_VORBIS",
                 ..usual()
@@ -201,7 +201,7 @@ pub fn files() -> Vec<File> {
         ("an attachment of 2^56 bytes", file(&usual(), &cluster(), &attachment)),
         (
             "a block of 2^56 bytes",
-            file(&usual(), &block(&sized(b"\xa3", MOST, b"\x81\0\0\x80\0\0")), &[]),
+            file(&usual(), &block(&sized(b"\xa3", MAX, b"\x81\0\0\x80\0\0")), &[]),
         ),
         (
             "256 frames of 25 kB in a block",

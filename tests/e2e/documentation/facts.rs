@@ -126,7 +126,7 @@ fn every_setting_of_a_training_has_its_row() {
     let rows: BTreeSet<String> = page.lines().filter_map(name).collect();
     let mut options = options(&help(Program::Train, Some("fit")));
     assert!(options.len() > 30, "{options:?}");
-    // An alias, which stands in brackets in the help.
+    // An alias of `--device`, which the help does not list.
     options.insert("devices".to_owned());
     assert_eq!(
         rows, options,

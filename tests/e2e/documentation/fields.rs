@@ -103,7 +103,7 @@ pub fn check_names(clone: &Path) {
         for entry in entries {
             let name = entry.unwrap().file_name().into_string().unwrap();
             // Sets other than the test set have a word more in the names of their files.
-            let plain = name.replace("-validation", "").replace("-train", "");
+            let plain = name.replace("-val", "").replace("-train", "");
             // `confusion.csv, .svg`
             let stem = plain.rsplit_once('.').map_or(plain.as_str(), |(stem, _)| stem);
             let known = text.contains(&plain) || text.contains(&format!("{stem}.csv, ."));

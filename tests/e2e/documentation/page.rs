@@ -69,7 +69,7 @@ impl Page {
                         "" => return Err(format!("{place}: a fence without a language")),
                         "sh" => text,
                         "crontab" => text.lines().filter_map(without_times).collect(),
-                        "python" => format!("PYTHONPATH=scripts/python python3 - << 'PYTHON'\n{text}PYTHON\n"),
+                        "python" => format!("python3 - << 'PYTHON'\n{text}PYTHON\n"),
                         _ => continue,
                     };
                     script += &format!("echo '== {place}' >&2\n{commands}");

@@ -1,4 +1,4 @@
-//! Makes the quickstart's corpus: eight synthetic genres, laid out as one of three well-known collections.
+//! Makes the quickstart's corpus: eight synthetic genres in the layout of one of three well-known collections.
 
 #![forbid(unsafe_code)]
 
@@ -7,26 +7,26 @@ use std::path::PathBuf;
 use std::time::Instant;
 use tests::corpus::{CorpusConfig, Damage, GENRE_COUNT, Layout, make_corpus};
 
-/// Make a small corpus of synthetic music, as FMA has it unless told otherwise: OUT/audio/NNN/NNNNNN.mp3 and
+/// Make a small corpus of synthetic music, by default in the layout of FMA: OUT/audio/NNN/NNNNNN.mp3 and
 /// OUT/metadata/tracks.csv.
 ///
-/// Seven files are damaged on purpose, as OUT/metadata/damage.csv says. The same arguments give the same bytes.
+/// Seven files are damaged on purpose and listed in OUT/metadata/damage.csv. The same arguments give the same bytes.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
-    /// Directory to make; it must not exist yet.
+    /// Directory to create; it must not exist.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Tracks of each of the eight genres.
+    /// Number of tracks in each of the eight genres.
     #[arg(long, value_name = "N", default_value_t = CorpusConfig::default().tracks_per_genre)]
     tracks_per_genre: usize,
     /// Length of most tracks, in seconds; one in eight is up to twice as long.
-    #[arg(long, value_name = "S", default_value_t = CorpusConfig::default().seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = CorpusConfig::default().seconds)]
     seconds: f32,
-    /// What all chance is a function of.
+    /// Random seed.
     #[arg(long, value_name = "N", default_value_t = CorpusConfig::default().seed)]
     seed: u64,
-    /// Whose collection it looks like.
+    /// Collection whose layout is used.
     #[arg(long, value_enum, default_value_t = CorpusConfig::default().layout)]
     layout: Layout,
 }

@@ -1,4 +1,4 @@
-//! Who plays what: artists, tracks and their numbers, before a note is played.
+//! Chooses the artists, tracks and ids of a corpus before any audio is made.
 
 use super::damage::Damage;
 use super::genres::GENRES;
@@ -7,7 +7,7 @@ use anyhow::ensure;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-/// The set that the collection itself puts an artist's tracks in.
+/// The set that the collection assigns to an artist's tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OfficialSplit {
     Training,
@@ -29,14 +29,14 @@ impl OfficialSplit {
 /// A track of the corpus.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Track {
-    /// Its number; numbers have gaps, as FMA's do.
+    /// Track id; ids have gaps, as in FMA.
     pub id: u32,
-    /// Its place among the genres.
+    /// Index into [`GENRES`].
     pub genre: usize,
     pub artist_id: u32,
     pub artist_name: String,
     pub title: String,
-    /// Its official set, that of its artist.
+    /// The official set of its artist.
     pub split: OfficialSplit,
     /// Sample rate of the file, in Hz.
     pub rate: u32,
@@ -44,13 +44,13 @@ pub struct Track {
     pub channels: u8,
     /// Bit rate of the file, in kbit/s.
     pub kbps: u32,
-    /// Its length in seconds.
+    /// Length in seconds.
     pub seconds: f32,
-    /// What was done to its file.
+    /// How its file is damaged.
     pub damage: Option<Damage>,
-    /// What it is called in its collection: a genre, or several tags.
+    /// Its labels in the collection: one genre, or several tags.
     pub labels: Vec<&'static str>,
-    /// Its file, relative to the corpus, with `/` between names.
+    /// Path of its file relative to the corpus, with `/` between names.
     pub path: String,
 }
 
@@ -60,12 +60,12 @@ impl Track {
     }
 }
 
-/// Most tracks that one artist has.
-const MOST_PER_ARTIST: usize = 4;
-/// The share of artists in each of the official validation and test sets.
+/// Maximum number of tracks of one artist.
+const MAX_PER_ARTIST: usize = 4;
+/// Fraction of artists in the official validation set, and in the test set.
 const HELD_OUT: f32 = 0.1;
-/// Largest gap between two track ids.
-const LARGEST_GAP: u32 = 40;
+/// Maximum gap between two track ids.
+const MAX_ID_GAP: u32 = 40;
 const FIRST_WORDS: [&str; 16] = [
     "Amber", "Silent", "Paper", "Northern", "Glass", "Copper", "Distant", "Velvet", "Salt", "Hollow", "Early",
     "Marble", "Winter", "Lantern", "Quiet", "Granite",
@@ -79,7 +79,7 @@ const SECOND_WORDS: [&str; 16] = [
 pub(super) fn catalogue(config: &CorpusConfig) -> anyhow::Result<Vec<Track>> {
     ensure!(
         SECONDS_RANGE.contains(&config.seconds),
-        "tracks of {} seconds cannot be made; choose between {} and {}",
+        "tracks cannot be {} seconds long; choose between {} and {}",
         config.seconds,
         SECONDS_RANGE.start(),
         SECONDS_RANGE.end()
@@ -113,14 +113,14 @@ pub(super) fn catalogue(config: &CorpusConfig) -> anyhow::Result<Vec<Track>> {
     tracks.shuffle(&mut rng);
     let mut id = 0;
     for (place, track) in tracks.iter_mut().enumerate() {
-        id += rng.random_range(1..=LARGEST_GAP);
+        id += rng.random_range(1..=MAX_ID_GAP);
         track.id = id;
         track.title = format!(
             "{} {}",
             FIRST_WORDS[rng.random_range(0..FIRST_WORDS.len())],
             SECOND_WORDS[rng.random_range(0..SECOND_WORDS.len())]
         );
-        // A larger share of odd files than FMA has, so that a small corpus has some of each.
+        // A larger fraction of unusual files than in FMA, so a small corpus has some of each.
         track.rate = match place % 20 {
             3 | 13 => 48_000,
             7 => 22_050,
@@ -151,20 +151,20 @@ pub(super) fn catalogue(config: &CorpusConfig) -> anyhow::Result<Vec<Track>> {
     Ok(tracks)
 }
 
-/// How many tracks each of a genre's artists has.
+/// Number of tracks of each artist of a genre.
 fn artist_sizes(config: &CorpusConfig, genre: usize) -> Vec<usize> {
     let mut rng = stream(config.seed, "artists", genre as u32);
     let mut sizes = Vec::new();
     let mut left = config.tracks_per_genre;
     while left > 0 {
-        let size = rng.random_range(1..=MOST_PER_ARTIST).min(left);
+        let size = rng.random_range(1..=MAX_PER_ARTIST).min(left);
         sizes.push(size);
         left -= size;
     }
     sizes
 }
 
-/// Artists are drawn at random, so the first of a genre are as good as any for being held out.
+/// Artists are random already, so the first ones of a genre can be held out.
 fn official_split(artist: usize, artists: usize) -> OfficialSplit {
     let held_out = ((HELD_OUT * artists as f32).round() as usize).max(1);
     if artists <= 2 * held_out {
@@ -178,7 +178,7 @@ fn official_split(artist: usize, artists: usize) -> OfficialSplit {
     }
 }
 
-/// Two words that say nothing about the genre; the number tells apart what the words cannot.
+/// Two words that do not depend on the genre, and a number once all word pairs are used.
 fn artist_name(number: u32) -> String {
     let number = number as usize;
     let second = (number + number / FIRST_WORDS.len()) % SECOND_WORDS.len();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_artist_has_one_name_one_genre_and_one_set() {
+    fn each_artist_has_one_name_one_genre_and_one_set() {
         let mut known = HashMap::new();
         for track in tracks() {
             let facts = (track.artist_name.clone(), track.genre, track.split);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn even_a_small_corpus_has_odd_files() {
+    fn small_corpus_has_unusual_and_damaged_files() {
         let tracks = catalogue(&CorpusConfig {
             tracks_per_genre: 2,
             ..CorpusConfig::default()

@@ -1,4 +1,4 @@
-//! What happens to files: five kinds of damage, as a collection of real ones has them.
+//! Damages files in five ways that occur in real collections.
 
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
@@ -11,14 +11,14 @@ pub enum Damage {
     Short,
     /// A web page under the name of an MP3.
     NotAudio,
-    /// As many bytes as before, and no sync word among them.
+    /// The same number of bytes without any sync word.
     NoFrames,
-    /// Noise over 2 kB in the middle: most of it can be decoded, and should be.
+    /// Noise over 2 kB in the middle. Most of the file can still be decoded.
     Scratched,
 }
 
 impl Damage {
-    /// What a corpus suffers unless told otherwise.
+    /// Default damage of a corpus.
     pub const USUAL: [Self; 7] = [
         Self::Empty,
         Self::Short,
@@ -40,8 +40,7 @@ impl Damage {
         }
     }
 
-    /// Does it to a file's bytes.
-    pub(super) fn inflict(self, file: &mut Vec<u8>, rng: &mut Pcg64Mcg) {
+    pub(super) fn apply(self, file: &mut Vec<u8>, rng: &mut Pcg64Mcg) {
         match self {
             Self::Empty => file.clear(),
             Self::Short => file.truncate(file.len() / 20),

@@ -1,17 +1,17 @@
-//! PCM to MP3, to WAV and to Sun's `.au`.
+//! Encodes PCM as MP3, WAV and Sun `.au`.
 //!
-//! The MP3 encoder is `shine-rs`, a Rust port of Shine. A newcomer has Rust and a C compiler, no more: LAME (`mp3lame-sys`)
-//! runs `configure` and `make`, and Shine's port needs neither. On 13 s of music, 128 kbit/s, stereo, it takes 0.15 s
-//! (LAME 0.12 s) and gives 34 dB of SNR at 256 kbit/s after its level, which it lowers by 1 dB, is matched; `oxideav-mp3`
-//! is plain Rust too and takes 6 s. It knows long blocks and constant bit rates only and writes no Xing header, so its
-//! files bear no gapless information: decoders play its delay and padding.
+//! The MP3 encoder is `shine-rs`, a Rust port of Shine. New users may have only Rust and a C compiler: LAME
+//! (`mp3lame-sys`) needs `configure` and `make`, `shine-rs` does not. On 13 s of stereo music at 128 kbit/s it takes
+//! 0.15 s (LAME: 0.12 s; `oxideav-mp3`, also plain Rust: 6 s). Its SNR is 34 dB at 256 kbit/s, measured after undoing
+//! the 1 dB by which it lowers the level. It supports only long blocks and constant bit rates and writes no Xing
+//! header, so its files have no gapless information: decoders play its delay and padding.
 
 use super::catalogue::Track;
 use super::synth::Mix;
 use shine_rs::error::EncoderError;
 use shine_rs::mp3_encoder::{Mp3EncoderConfig, StereoMode, encode_pcm_to_mp3};
 
-/// The bytes of a file with the track's rate and channels, in the format of its extension.
+/// Encodes a track with its rate and channels, in the format of its file extension.
 pub(super) fn file(mix: &Mix, track: &Track) -> Result<Vec<u8>, EncoderError> {
     let [left, right] = &mix.channels;
     let both = left.iter().zip(right);
@@ -28,11 +28,11 @@ pub(super) fn file(mix: &Mix, track: &Track) -> Result<Vec<u8>, EncoderError> {
     }
 }
 
-/// 16 bits, little-endian, and a header of 44 bytes.
+/// 16-bit little-endian samples after a header of 44 bytes.
 fn wav(pcm: &[i16], track: &Track) -> Vec<u8> {
     let data_bytes = 2 * pcm.len() as u32;
     let channels = u32::from(track.channels);
-    // Bytes of the format, linear samples and their channels, frames and bytes per second, bytes of a frame and bits.
+    // Size of this chunk, PCM and channels, sample rate, bytes per second, block size and bits per sample.
     let format = [
         16,
         (channels << 16) | 1,
@@ -50,7 +50,7 @@ fn wav(pcm: &[i16], track: &Track) -> Vec<u8> {
     file
 }
 
-/// 16 bits, big-endian, and a header of 24 bytes.
+/// 16-bit big-endian samples after a header of 24 bytes.
 fn sun_audio(pcm: &[i16], track: &Track) -> Vec<u8> {
     const LINEAR_16: u32 = 3;
     let header = [
@@ -66,7 +66,7 @@ fn sun_audio(pcm: &[i16], track: &Track) -> Vec<u8> {
     file
 }
 
-/// Interleaved samples of one channel or two, as an MP3 file of `kbps` kbit/s.
+/// Encodes interleaved samples of one or two channels as an MP3 file of `kbps` kbit/s.
 pub fn mp3(pcm: &[i16], rate: u32, channels: u8, kbps: u32) -> Result<Vec<u8>, EncoderError> {
     let config = Mp3EncoderConfig {
         sample_rate: rate,
@@ -89,11 +89,11 @@ pub fn mp3(pcm: &[i16], rate: u32, channels: u8, kbps: u32) -> Result<Vec<u8>, E
     })
 }
 
-/// Gives every frame of `length` bytes the one byte more that its header can announce.
+/// Adds one padding byte to every frame of `length` bytes and sets the padding bit in its header.
 ///
-/// Shine fills frames up with bits that may end in the middle of a code word. A decoder reads the word to its end before it
-/// drops it, and where the frame, and with it the file's data so far, ends there too, Symphonia drops the frame instead.
-/// Files whose frames are not all of one length have such bytes in most of their frames anyway.
+/// Shine fills frames up with bits that may end in the middle of a code word. A decoder reads that word to its end
+/// before dropping it. If the data read so far ends there too, Symphonia drops the whole frame instead. Files with
+/// frames of different lengths have a padding byte in most frames anyway.
 fn padded(file: &[u8], length: usize) -> Vec<u8> {
     const PADDING: u8 = 0x02;
     let mut padded = Vec::with_capacity(file.len() + file.len() / length);

@@ -1,7 +1,7 @@
-//! Eight ways of making music. Each draws random numbers and fills a mix from beginning to end.
+//! Eight synthetic genres. Each draws random numbers and fills a mix from beginning to end.
 //!
-//! They differ in tempo, rhythm, timbre, scale and register, and not in loudness, which [`Mix::master`] draws at random.
-//! Within a genre every artist has a sound, and no two tracks of an artist are the same.
+//! They differ in tempo, rhythm, timbre, scale and register, but not in loudness, which [`Mix::master`] draws at
+//! random. Within a genre every artist has its own sound, and no two tracks of an artist are the same.
 
 use super::score::{BAR, DORIAN, Grid, HARMONIC_MINOR, LYDIAN, MAJOR, MINOR, PENTATONIC, PHRYGIAN, hz, pick};
 use super::synth::{Mix, Partial, drum, harmonics, low_pass, noise, tone};
@@ -10,27 +10,27 @@ use rand_pcg::Pcg64Mcg;
 use std::array;
 use std::f32::consts::{PI, TAU};
 
-/// The random numbers behind a track. Every track of an artist begins with the same `artist` stream: what is drawn from it,
-/// in the same order, is the artist's character.
+/// The random streams of a track. All tracks of an artist start with the same `artist` stream, so the numbers drawn
+/// from it describe the artist's sound.
 #[derive(Clone, Debug)]
 pub struct Dice {
     pub artist: Pcg64Mcg,
     pub track: Pcg64Mcg,
 }
 
-/// A genre, and what other collections call it.
+/// A genre and its labels in other collections.
 pub struct Genre {
     /// Its name in FMA's table.
     pub name: &'static str,
     pub play: fn(&mut Dice, &mut Mix),
     pub gtzan: &'static str,
-    /// Tags of MagnaTagATune that all of its tracks have.
+    /// MagnaTagATune tags of all its tracks.
     pub always: &'static [&'static str],
-    /// Tags that one track in two has.
+    /// MagnaTagATune tags of every second track, at random.
     pub sometimes: &'static [&'static str],
 }
 
-/// All genres, in alphabetical order. Gamelan has none of MagnaTagATune's ten most frequent tags.
+/// All genres, in alphabetical order. Gamelan has no tag among MagnaTagATune's ten most frequent ones.
 #[rustfmt::skip]
 pub const GENRES: [Genre; 8] = [
     Genre { name: "Ambient", play: ambient, gtzan: "blues", always: &["ambient", "slow"], sometimes: &["electronic", "synth"] },
@@ -43,7 +43,7 @@ pub const GENRES: [Genre; 8] = [
     Genre { name: "Techno", play: techno, gtzan: "disco", always: &["techno", "electronic", "drums", "fast"], sometimes: &["beat", "synth"] },
 ];
 
-/// Chords that take seconds to come and go, no beat, and a very large room.
+/// Slow chords in a very large room, without a beat.
 fn ambient(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     let scale = pick(&[LYDIAN, DORIAN, MAJOR], artist);
     let root = artist.random_range(40..52) + pick(&[0, 0, 5, -2], track);
@@ -52,7 +52,7 @@ fn ambient(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     let room = artist.random_range(4.0..9.0);
     let envelope = [attack, 1.2 * spacing, 1.5 * attack];
     let mut dry = mix.silence();
-    // The first chord has begun before the clip does.
+    // The first chord starts before the clip.
     let mut at = -track.random_range(attack..spacing);
     while at < dry.seconds() {
         let base = pick(&[0, 0, 1, 3, 4, 5, -2], track);
@@ -78,7 +78,7 @@ fn baroque(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     let root = artist.random_range(48..58) + pick(&[0, 0, 2, 5, -3], track);
     let levels = STOPS.map(|stop| artist.random_range(0.3..0.9) / stop);
     let room = artist.random_range(1.6..3.5);
-    let figure: [i32; 8] = array::from_fn(|_| track.random_range(0..7));
+    let motif: [i32; 8] = array::from_fn(|_| track.random_range(0..7));
     let first = track.random_range(0..8);
     let mut dry = mix.silence();
     for (step, at) in grid.steps() {
@@ -88,9 +88,9 @@ fn baroque(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
             let voice = tone(mix.rate, [0.025, steps * grid.step, 0.05], &pipes);
             dry.add(at, &voice, gain, pan);
         };
-        play(hz(root + 12, scale, chord + figure[step % 8]), 0.9, 0.3, 0.25);
+        play(hz(root + 12, scale, chord + motif[step % 8]), 0.9, 0.3, 0.25);
         if step % 2 == 0 {
-            let answer = figure[(step / 2 + 3) % 8] / 2 * 2;
+            let answer = motif[(step / 2 + 3) % 8] / 2 * 2;
             play(hz(root, scale, chord + answer), 1.9, 0.26, -0.25);
         }
         if step % 4 == 0 {
@@ -101,7 +101,7 @@ fn baroque(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     mix.mix_in_room(&dry, room, 1.0);
 }
 
-/// Pulse waves whose chords are arpeggios too fast to count, a triangle for the bass, noise for drums, no room at all.
+/// Pulse waves with very fast arpeggios as chords, a triangle wave as bass, noise as drums, no reverb.
 fn chiptune(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     let bpm = artist.random_range(136.0..164.0) + track.random_range(-3.0..3.0);
     let grid = Grid::new(bpm, 4, 0.0, mix.seconds(), track);
@@ -110,7 +110,7 @@ fn chiptune(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
         artist.random_range(45..57),
     );
     let (lead, chords) = (pick(&[0.125, 0.25, 0.5], artist), pick(&[0.125, 0.25], artist));
-    // Consoles moved their arpeggios on with the pictures of the television.
+    // Game consoles advanced their arpeggios once per video frame.
     let arpeggio = pick(&[50.0, 60.0, 30.0, 25.0], artist);
     let busy = artist.random_range(0.45..0.8);
     let progression = pick(&[[0, 5, 6, 0], [0, 3, 4, 4], [0, 6, 5, 4], [0, 2, 5, 4]], track);
@@ -144,7 +144,7 @@ fn chiptune(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     }
 }
 
-/// A fast broken beat with ghost notes over long, detuned, very low notes.
+/// A fast breakbeat with ghost notes over long, detuned, very low notes.
 fn drum_and_bass(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     let bpm = artist.random_range(167.0..179.0) + track.random_range(-1.5..1.5);
     let grid = Grid::new(bpm, 4, artist.random_range(0.0..0.18), mix.seconds(), track);
@@ -186,7 +186,7 @@ fn drum_and_bass(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     mix.mix_in_room(&drums, 0.5, 0.2);
 }
 
-/// Slow: the drums on the third beat, an organ between the beats, a heavy bass line, and echoes.
+/// Slow, with drums on the third beat, an off-beat organ, a heavy bass line and echoes.
 fn dub(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     let bpm = artist.random_range(64.0..80.0) + track.random_range(-1.5..1.5);
     let grid = Grid::new(bpm, 4, artist.random_range(0.0..0.3), mix.seconds(), track);
@@ -197,7 +197,7 @@ fn dub(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     let hat = noise(rate, artist.random_range(6000.0..9000.0), 5000.0, 0.06, track);
     let (organ, stab) = (artist.random_range(1200.0..3000.0), artist.random_range(0.09..0.17));
     let (echo, tape) = (artist.random_range(2.0..5.0), artist.random_range(1500.0..3000.0));
-    // Some play the organ once between two beats, some twice.
+    // The organ plays once or twice between two beats, depending on the artist.
     let double = artist.random_bool(0.4);
     let progression = pick(&[[0, 3, 0, 3], [0, 6, 0, 6], [0, 0, 3, 4], [0, 4, 0, 4]], track);
     let riff: [i32; BAR / 2] = array::from_fn(|_| pick(&[0, 0, 1, 2, 3, -1, -2], track));
@@ -233,7 +233,7 @@ fn dub(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     mix.mix_in_room(&sent, 1.8, 0.3);
 }
 
-/// A fingerpicked guitar in major: alternating bass below, a tune above, sometimes a shaker.
+/// A fingerpicked guitar in major: alternating bass, a melody above it, sometimes a shaker.
 fn folk(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     let bpm = artist.random_range(86.0..124.0) + track.random_range(-4.0..4.0);
     let grid = Grid::new(bpm, 2, artist.random_range(0.0..0.2), mix.seconds(), track);
@@ -248,9 +248,9 @@ fn folk(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
         &[[0, 3, 4, 0], [0, 4, 5, 3], [0, 5, 3, 4], [0, 0, 3, 4], [3, 0, 4, 0]],
         track,
     );
-    // The order in which thumb and fingers take the chord's notes.
+    // The order in which thumb and fingers play the notes of a chord.
     let fingers: [i32; 8] = array::from_fn(|_| pick(&[0, 2, 4, 2, 4], track));
-    // A string that is plucked at a share of its length lacks the harmonics that have a node there.
+    // A plucked string lacks the harmonics with a node at the plucked position.
     let string = |hz: f32, held: f32| {
         let level = |number: f32, hz: f32| 2.0 * (PI * number * pluck).sin() * low_pass(hz, brightness, 0.7) / number;
         tone(rate, [0.002, held, 0.03], &harmonics(hz, ring, level))
@@ -277,15 +277,15 @@ fn folk(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
 
 /// Two interlocking parts on bronze bars tuned in beating pairs, a slow core melody, and gongs.
 fn gamelan(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
-    // Cents above the lowest bar: five nearly equal steps, or a selection from seven unequal ones.
+    // Cents above the lowest bar: five nearly equal steps, or five of seven unequal steps.
     const TUNINGS: [[f32; 5]; 2] = [[0.0, 231.0, 474.0, 717.0, 955.0], [0.0, 120.0, 270.0, 670.0, 785.0]];
     let bpm = artist.random_range(78.0..150.0) * track.random_range(0.95..1.05);
     let grid = Grid::new(bpm, 4, 0.0, mix.seconds(), track);
-    // No two orchestras are tuned alike.
+    // Every orchestra has its own tuning.
     let cents = pick(&TUNINGS, artist).map(|cents| cents + artist.random_range(-18.0..18.0));
     let (lowest, beating) = (artist.random_range(130.0..190.0), artist.random_range(3.0..9.0));
     let (gong, room) = (artist.random_range(55.0..85.0), artist.random_range(0.8..2.0));
-    // Overtones of a bar that is free at both ends, more or less.
+    // Approximate overtones of a bar with two free ends.
     let overtones = [1.0, 2.76, 5.4, 8.93].map(|ratio| ratio * artist.random_range(0.95..1.05));
     let rate = mix.rate;
     let bar = |hz: f32, held: f32, ring: f32| {
@@ -297,7 +297,7 @@ fn gamelan(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
         lowest * (octave + cents[place.rem_euclid(5) as usize] / 1200.0).exp2()
     };
     let core: [i32; 4] = array::from_fn(|_| track.random_range(2..9));
-    let figure = pick(&[[0, 1, 2, 1], [2, 1, 0, 1], [0, 2, 1, 2], [1, 0, 1, 2]], track);
+    let motif = pick(&[[0, 1, 2, 1], [2, 1, 0, 1], [0, 2, 1, 2], [1, 0, 1, 2]], track);
     let density = track.random_range(0.75..1.0);
     let mut dry = mix.silence();
     for (step, at) in grid.steps() {
@@ -306,7 +306,7 @@ fn gamelan(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
             dry.add(at, &bar(pitch(melody), 1.6, 3.0), 0.5, 0.0);
         }
         if track.random_bool(density) {
-            let voice = bar(pitch(melody + 5 + figure[step % 4]), 0.5, 1.5);
+            let voice = bar(pitch(melody + 5 + motif[step % 4]), 0.5, 1.5);
             dry.add(at, &voice, 0.35, if step % 2 == 0 { -0.5 } else { 0.5 });
         }
         if step % 8 == 0 {
@@ -317,7 +317,7 @@ fn gamelan(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     mix.mix_in_room(&dry, room, 0.3);
 }
 
-/// A bass drum on every beat, hats between them, and a resonant sawtooth line in sixteenths.
+/// A bass drum on every beat, hi-hats between them, and a resonant sawtooth line in sixteenths.
 fn techno(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
     let bpm = artist.random_range(123.0..134.0) + track.random_range(-1.5..1.5);
     let grid = Grid::new(bpm, 4, 0.0, mix.seconds(), track);
@@ -349,7 +349,7 @@ fn techno(Dice { artist, track }: &mut Dice, mix: &mut Mix) {
             dry.add(at, &clap, claps, 0.0);
         }
         if !rests[place] {
-            // The filter opens and closes over some bars.
+            // The filter opens and closes over several bars.
             let opened = cutoff * (1.1 - 1.1 * (step as f32 / sweep * TAU).cos()).exp2();
             let level = |number: f32, hz: f32| low_pass(hz, opened, quality) / number;
             let saw = harmonics(hz(root, scale, degrees[place]), 1.5, level);
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn every_genre_sounds_throughout_at_every_rate() {
+    fn every_genre_is_audible_throughout_at_every_sample_rate() {
         for genre in &GENRES {
             for (rate, seed) in [(22_050.0, 1), (44_100.0, 2), (48_000.0, 3)] {
                 for channel in play(genre, rate, seed, seed + 10).channels {
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn the_random_numbers_of_artist_and_track_decide_alone() {
+    fn audio_depends_only_on_the_random_streams_of_artist_and_track() {
         for genre in &GENRES {
             let first = play(genre, 22_050.0, 1, 1);
             assert_eq!(first, play(genre, 22_050.0, 1, 1), "{}", genre.name);

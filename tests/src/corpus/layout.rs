@@ -1,5 +1,4 @@
-//! Whose collection a corpus looks like: where files lie, what they are called, in which format they are, and what tracks
-//! are labelled with.
+//! Paths, file formats and labels of a corpus in the layout of a well-known collection.
 
 use super::catalogue::{OfficialSplit, Track};
 use super::genres::GENRES;
@@ -10,16 +9,17 @@ use rand::RngExt;
 /// A well-known collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Layout {
-    /// The Free Music Archive: `audio/NNN/NNNNNN.mp3` of many kinds, `metadata/tracks.csv`.
+    /// The Free Music Archive: `audio/NNN/NNNNNN.mp3` in many formats, `metadata/tracks.csv`.
     Fma,
-    /// MagnaTagATune: `audio/[0-f]/artist-album-01-title-0-29.mp3`, 16 kHz, mono, 32 kbit/s; `metadata/annotations_final.csv`.
+    /// MagnaTagATune: `audio/[0-f]/artist-album-01-title-0-29.mp3`, 16 kHz, mono, 32 kbit/s;
+    /// `metadata/annotations_final.csv`.
     #[value(name = "magnatagatune")]
     MagnaTagATune,
     /// GTZAN: `genres/<genre>/<genre>.NNNNN.wav`, 22,050 Hz, mono, 16 bits, one of them `.au`; no table.
     Gtzan,
 }
 
-/// The columns of MagnaTagATune's table: its ten most frequent tags among others.
+/// The tag columns of MagnaTagATune's table, among them its ten most frequent tags.
 pub(super) const TAGS: &str = "world oriental harpsichord ambient guitar classical slow techno synth strings drums electronic \
                                beat folk rock fast piano dub";
 
@@ -27,7 +27,7 @@ pub(super) const TAGS: &str = "world oriental harpsichord ambient guitar classic
 const GTZAN_GENRES: &str = "blues classical country disco hiphop jazz metal pop reggae rock";
 
 impl Layout {
-    /// The word after `--source`.
+    /// The value of `--source`.
     pub fn source(self) -> &'static str {
         match self {
             Self::Fma => "fma",
@@ -53,12 +53,12 @@ impl Layout {
         }
     }
 
-    /// The label of the track that is damaged first, where that is not left to chance.
+    /// The label of the track to damage first, if it is not random.
     pub(super) fn damaged_first(self) -> Option<&'static str> {
         (self == Self::Gtzan).then_some("jazz")
     }
 
-    /// Gives tracks, which are in the order of their ids, labels, formats and places.
+    /// Sets the labels, formats and paths of the tracks, which are sorted by id.
     pub(super) fn arrange(self, tracks: &mut [Track], seed: u64) {
         let mut numbers = [0; GENRES.len()];
         for track in tracks {
@@ -101,7 +101,7 @@ fn as_gtzan(track: &mut Track, numbers: &mut [u32; GENRES.len()]) {
     (track.rate, track.channels) = (22_050, 1);
     let name = GENRES[track.genre].gtzan;
     let place = GTZAN_GENRES.split(' ').position(|genre| genre == name);
-    let place = place.expect("every genre has a name of GTZAN's");
+    let place = place.expect("every genre has a GTZAN name");
     let number = numbers[track.genre];
     numbers[track.genre] += 1;
     let extension = if (name, number) == ("blues", 0) { "au" } else { "wav" };
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_of_genres_are_columns_of_the_table() {
+    fn tags_of_all_genres_are_columns_of_the_table() {
         for tag in GENRES
             .iter()
             .flat_map(|genre| genre.always.iter().chain(genre.sometimes))

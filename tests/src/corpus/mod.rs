@@ -1,9 +1,8 @@
-//! A collection of music that needs no download: eight synthetic genres, laid out as the Free Music Archive's, as
-//! MagnaTagATune or as GTZAN.
+//! Makes a music collection that needs no download: eight synthetic genres in the layout of the Free Music Archive,
+//! MagnaTagATune or GTZAN.
 //!
-//! Takes a [`CorpusConfig`]; gives audio files and tables as [`Layout`] describes them, and `metadata/damage.csv`, which names the
-//! files that were damaged on purpose. The same configuration gives the same bytes. Nothing here knows of the
-//! programs that will read them.
+//! [`make_corpus`] writes audio files and tables as [`Layout`] describes them, and `metadata/damage.csv`, which lists
+//! the files damaged on purpose. The same [`CorpusConfig`] gives the same bytes.
 
 mod catalogue;
 mod damage;
@@ -30,7 +29,7 @@ use synth::Mix;
 
 pub const GENRE_COUNT: usize = GENRES.len();
 
-/// Shortest and longest track that can be asked for, in seconds.
+/// Shortest and longest possible track, in seconds.
 pub const SECONDS_RANGE: std::ops::RangeInclusive<f32> = 1.0..=600.0;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -38,11 +37,11 @@ pub struct CorpusConfig {
     pub tracks_per_genre: usize,
     /// Length of most tracks, in seconds; one in eight is up to twice as long. A model's clip takes 11.9 s.
     pub seconds: f32,
-    /// What everything random is a function of.
+    /// Random seed.
     pub seed: u64,
-    /// What to do to how many files; each entry damages one, as far as there are files.
+    /// Each entry damages one file, as long as there are enough files.
     pub damage: Vec<Damage>,
-    /// Whose collection it looks like.
+    /// Collection whose layout is used.
     pub layout: Layout,
 }
 
@@ -58,7 +57,7 @@ impl Default for CorpusConfig {
     }
 }
 
-/// Makes the corpus in `out`, which must not exist: it gets its name once it is complete.
+/// Makes the corpus in `out`, which must not exist. It is written under a temporary name and renamed once complete.
 pub fn make_corpus(out: &Path, config: &CorpusConfig) -> anyhow::Result<Vec<Track>> {
     let tracks = catalogue::catalogue(config)?;
     ensure!(
@@ -90,7 +89,7 @@ fn write_track(root: &Path, track: &Track, seed: u64) -> anyhow::Result<()> {
     let file = encode::file(&play(track, seed), track);
     let mut file = file.with_context(|| format!("could not encode track {}", track.id))?;
     if let Some(damage) = track.damage {
-        damage.inflict(&mut file, &mut stream(seed, "damage", track.id));
+        damage.apply(&mut file, &mut stream(seed, "damage", track.id));
     }
     let path = root.join(&track.path);
     let written = fs::create_dir_all(path.parent().unwrap_or(root)).and_then(|()| fs::write(&path, file));
@@ -108,7 +107,7 @@ fn play(track: &Track, seed: u64) -> Mix {
     mix
 }
 
-/// The random stream of one thing of one kind, unrelated to all others.
+/// Random stream of item `number` of a kind, independent of all other streams.
 fn stream(seed: u64, kind: &str, number: u32) -> Pcg64Mcg {
     let key = format!("{seed} {kind} {number}");
     let mut state = [0; 16];
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn each_layout_has_its_formats_and_its_table() {
+    fn each_layout_writes_its_file_formats_and_table() {
         let root = tempfile::tempdir().unwrap();
         for (layout, begins) in [
             (Layout::Fma, [b"\xff"; GENRE_COUNT]),
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_overwritten_and_what_was_interrupted_is_begun_anew() {
+    fn existing_corpus_is_kept_and_interrupted_one_is_made_anew() {
         let root = tempfile::tempdir().unwrap();
         let out = root.path().join("corpus");
         let litter = root.path().join("corpus.partial/audio/000/000000.mp3");
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_out_of_range_is_refused_before_anything_is_written() {
+    fn track_length_out_of_range_is_refused_before_writing() {
         let root = tempfile::tempdir().unwrap();
         for seconds in [0.0, -1.0, f32::NAN, 1e9] {
             let config = CorpusConfig { seconds, ..config() };
@@ -197,8 +196,8 @@ mod tests {
     }
 
     #[test]
-    fn loudness_says_little_about_the_genre() {
-        // The spread between tracks of one genre is what Mix::master draws; the genres' means lie well within it.
+    fn mean_loudness_is_similar_in_all_genres() {
+        // Mix::master draws the level of each track at random, so the means of the genres are close together.
         let mut means = Vec::new();
         for genre in 0..GENRE_COUNT {
             let levels: Vec<f32> = (0..12)

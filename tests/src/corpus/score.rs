@@ -1,4 +1,4 @@
-//! Pitch, scales and the steps of time that a piece is played on.
+//! Pitches, scales and the time grid of a piece.
 
 use rand::{Rng, RngExt};
 
@@ -24,7 +24,7 @@ pub fn pick<T: Copy>(choices: &[T], rng: &mut impl Rng) -> T {
     choices[rng.random_range(0..choices.len())]
 }
 
-/// Equal steps of time. A piece begins somewhere within a bar, as a clip cut from a longer piece does.
+/// Equal time steps. A piece begins within a bar, like a clip cut from a longer piece.
 pub struct Grid {
     /// Seconds from one step to the next.
     pub step: f32,
@@ -34,7 +34,8 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Steps for `seconds` of music at `bpm` quarters a minute, `per_beat` to each; every second one is late by `swing` of a step.
+    /// Steps for `seconds` of music at `bpm` quarter notes per minute, with `per_beat` steps in each. Every second step
+    /// is late by `swing` of a step.
     pub fn new(bpm: f32, per_beat: usize, swing: f32, seconds: f32, rng: &mut impl Rng) -> Self {
         let step = 60.0 / bpm / per_beat as f32;
         let begin = -step * BAR as f32 * rng.random_range(0.0..1.0);
@@ -47,7 +48,7 @@ impl Grid {
         }
     }
 
-    /// Number and time of every step; number 0 begins a bar, and may be before the clip does.
+    /// Number and time of every step. Step 0 begins a bar and may be before the start of the clip.
     pub fn steps(&self) -> impl Iterator<Item = (usize, f32)> + use<> {
         let Self {
             step,
@@ -65,7 +66,7 @@ mod tests {
     use rand_pcg::Pcg64Mcg;
 
     #[test]
-    fn notes_have_the_frequencies_of_a_piano() {
+    fn notes_are_in_equal_temperament_at_440_hz() {
         assert!((hz(60, MAJOR, 0) - 261.63).abs() < 0.01);
         assert_eq!(hz(60, MAJOR, 7), hz(72, MAJOR, 0));
         assert_eq!(hz(60, PENTATONIC, -5), hz(48, MINOR, 0));
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_cover_the_clip() {
+    fn steps_cover_the_whole_clip() {
         for seed in 0..20 {
             let grid = Grid::new(120.0, 4, 0.3, 13.0, &mut Pcg64Mcg::new(seed));
             let times: Vec<f32> = grid.steps().map(|(_, at)| at).collect();

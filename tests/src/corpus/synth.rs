@@ -1,19 +1,19 @@
-//! Sound from numbers: tones made of sines, noise, drums, and the stereo mix with its echoes.
+//! Synthesises tones from sines, noise and drums, and mixes them to stereo with echoes.
 //!
-//! Times are in seconds, frequencies in Hz, gains linear. A voice is a mono `Vec<f32>` at the rate it was asked for.
+//! Times are in seconds, frequencies in Hz, gains linear. A voice is a mono `Vec<f32>` at the given sample rate.
 
 use rand::{Rng, RngExt};
 use std::array;
 use std::f32::consts::{FRAC_PI_4, TAU};
 
-/// Fall of 60 dB, as an exponent of e.
+/// A fall of 60 dB is `exp(-DB_60)`.
 const DB_60: f32 = 6.9;
-/// Partials above this share of the sample rate are left out, because they would alias.
+/// Partials above this fraction of the sample rate are left out, because they would alias.
 const HIGHEST: f32 = 0.45;
 
-/// Partials that are computed side by side, for speed.
+/// Number of partials computed at once, for speed.
 const LANES: usize = 8;
-/// Delays of a room (those of Jezar's Freeverb).
+/// Delays of a room, from Jezar's Freeverb.
 const ROOM: [f32; 6] = [0.025_31, 0.026_94, 0.028_96, 0.030_75, 0.032_24, 0.033_81];
 
 /// One sine of a tone.
@@ -31,14 +31,14 @@ impl Partial {
     }
 }
 
-/// A sum of sines that die away one by one: strings, pipes, metal bars and electronic waves alike. It rises within `attack`,
-/// is let go after `held`, and is silent `release` later.
+/// A sum of decaying sines: strings, pipes, metal bars and electronic waves. It rises within `attack`, starts to fade
+/// after `held`, and is silent after another `release`.
 pub fn tone(rate: f32, [attack, held, release]: [f32; 3], partials: &[Partial]) -> Vec<f32> {
     let mut voice = vec![0.0; ((held + release) * rate) as usize];
     let sounds = |partial: &&Partial| partial.hz < HIGHEST * rate && partial.level.abs() > 0.01;
     let audible: Vec<&Partial> = partials.iter().filter(sounds).collect();
     for group in audible.chunks(LANES) {
-        // Points that go round and inwards; their height is the wave.
+        // Decaying rotations; the y coordinate is the wave.
         let (mut x, mut y) = ([0.0; LANES], [0.0; LANES]);
         let (mut turn_x, mut turn_y) = ([0.0; LANES], [0.0; LANES]);
         for (lane, partial) in group.iter().enumerate() {
@@ -63,7 +63,8 @@ pub fn tone(rate: f32, [attack, held, release]: [f32; 3], partials: &[Partial]) 
     voice
 }
 
-/// The first 60 harmonics of a frequency. `level` is given a harmonic's number and frequency; the nth rings an nth of `ring`.
+/// The first 60 harmonics of a frequency. `level` maps a harmonic's number and frequency to its level. The nth harmonic
+/// rings for `ring / n`.
 pub fn harmonics(hz: f32, ring: f32, level: impl Fn(f32, f32) -> f32) -> Vec<Partial> {
     let numbers = (1..=60).map(|number| number as f32);
     numbers
@@ -71,13 +72,13 @@ pub fn harmonics(hz: f32, ring: f32, level: impl Fn(f32, f32) -> f32) -> Vec<Par
         .collect()
 }
 
-/// Gain of a low-pass of 12 dB per octave at a frequency; a quality of 0.7 is flat, 8 whistles at the cutoff.
+/// Gain of a low-pass filter with 12 dB per octave at a frequency. A quality of 0.7 is flat, 8 resonates at the cutoff.
 pub fn low_pass(hz: f32, cutoff: f32, quality: f32) -> f32 {
     let ratio = hz / cutoff;
     (1.0 - ratio * ratio).hypot(ratio / quality).recip()
 }
 
-/// Noise in a band `width` wide around `centre`, falling by 60 dB in `ring`.
+/// Noise in a band of `width` Hz around `centre` that falls by 60 dB in `ring`.
 pub fn noise(rate: f32, centre: f32, width: f32, ring: f32, rng: &mut impl Rng) -> Vec<f32> {
     let radius = (-TAU * 0.5 * width / rate).exp();
     let (turn_y, turn_x) = (TAU * centre.min(HIGHEST * rate) / rate).sin_cos();
@@ -93,7 +94,7 @@ pub fn noise(rate: f32, centre: f32, width: f32, ring: f32, rng: &mut impl Rng) 
     (0..(ring * rate) as usize).map(sample).collect()
 }
 
-/// A stroke on a skin: a sine that falls to `hz` from `1 + fall` times that.
+/// A drum: a sine whose frequency falls from `(1 + fall) * hz` to `hz`.
 pub fn drum(rate: f32, hz: f32, fall: f32, ring: f32) -> Vec<f32> {
     let mut phase = 0.0f32;
     let sample = |index: usize| {
@@ -109,7 +110,7 @@ pub fn drum(rate: f32, hz: f32, fall: f32, ring: f32) -> Vec<f32> {
 pub struct Mix {
     /// Frames per second.
     pub rate: f32,
-    /// Left and right, of one length.
+    /// Left and right, of the same length.
     pub channels: [Vec<f32>; 2],
 }
 
@@ -122,7 +123,7 @@ impl Mix {
         }
     }
 
-    /// As long as `self`, and silent.
+    /// A silent mix as long as `self`.
     pub fn silence(&self) -> Self {
         Self {
             rate: self.rate,
@@ -134,14 +135,14 @@ impl Mix {
         self.channels[0].len() as f32 / self.rate
     }
 
-    /// Root of the mean square.
+    /// Root mean square.
     pub fn rms(&self) -> f32 {
         let power: f32 = self.channels.iter().flatten().map(|sample| sample * sample).sum();
         (power / (2 * self.channels[0].len()) as f32).sqrt()
     }
 
-    /// Mixes a voice in from `at` on, panned at constant power: -1 is left, 1 is right. What is before the beginning or past
-    /// the end is cut off.
+    /// Adds a voice that starts at `at`, panned at constant power: -1 is left, 1 is right. Samples before the beginning
+    /// or after the end are cut off.
     pub fn add(&mut self, at: f32, voice: &[f32], gain: f32, pan: f32) {
         let begin = (at * self.rate).round() as i64;
         let skipped = usize::try_from(-begin).unwrap_or(0).min(voice.len());
@@ -154,7 +155,7 @@ impl Mix {
         }
     }
 
-    /// Mixes another one in, from the beginning.
+    /// Adds another mix from the beginning.
     pub fn mix(&mut self, other: &Self, gain: f32) {
         for (channel, added) in self.channels.iter_mut().zip(&other.channels) {
             for (out, sample) in channel.iter_mut().zip(added) {
@@ -163,10 +164,10 @@ impl Mix {
         }
     }
 
-    /// What comes back of it after each of `delays`, again and again, duller each time (below `cutoff`) and 60 dB lower after
-    /// `ring`: an echo with one delay, a room with several (Schroeder, 1962).
+    /// Reflections that repeat after each of `delays`, low-passed at `cutoff` each time and 60 dB lower after `ring`:
+    /// an echo with one delay, a room with several (Schroeder, 1962).
     pub fn reflections(&self, delays: &[f32], ring: f32, cutoff: f32) -> Self {
-        let share = 1.0 - (-TAU * cutoff / self.rate).exp();
+        let smoothing = 1.0 - (-TAU * cutoff / self.rate).exp();
         let reflected = |side: usize| {
             let input = &self.channels[side];
             let mut out = vec![0.0; input.len()];
@@ -177,7 +178,7 @@ impl Mix {
                 for (index, (out, sample)) in out.iter_mut().zip(input).enumerate() {
                     let place = &mut line[index % frames];
                     *out += *place / delays.len() as f32;
-                    dull += share * (*place - dull);
+                    dull += smoothing * (*place - dull);
                     *place = sample + feedback * dull;
                 }
             }
@@ -189,22 +190,23 @@ impl Mix {
         }
     }
 
-    /// Mixes `dry` in, in a room in which sound falls by 60 dB in `ring`; `wet` is the gain of the room.
+    /// Adds `dry` and its reflections in a room where sound falls by 60 dB in `ring`; `wet` is the gain of the
+    /// reflections.
     pub fn mix_in_room(&mut self, dry: &Self, ring: f32, wet: f32) {
         self.mix(dry, 1.0);
         self.mix(&dry.reflections(&ROOM, ring, 5000.0), wet);
     }
 
-    /// The last step before the encoder: a tilt of the spectrum, hiss and a level, all drawn anew for each track, so that none
-    /// of them tells genres apart. Nothing reaches full scale.
+    /// The last step before the encoder: a spectral tilt, hiss and a level, drawn at random for each track so that they
+    /// do not depend on the genre. No sample reaches full scale.
     pub fn master(&mut self, rng: &mut impl Rng) {
         let mut draw = |low: f32, high: f32| 10f32.powf(rng.random_range(low..high) / 20.0);
         let (level, tilt, hiss) = (draw(-25.0, -14.0), draw(-2.5, 2.5), draw(-75.0, -50.0));
-        let share = 1.0 - (-TAU * 900.0 / self.rate).exp();
+        let smoothing = 1.0 - (-TAU * 900.0 / self.rate).exp();
         for channel in &mut self.channels {
             let mut low = 0.0;
             for sample in channel.iter_mut() {
-                low += share * (*sample - low);
+                low += smoothing * (*sample - low);
                 *sample = low / tilt + (*sample - low) * tilt;
             }
         }
@@ -216,7 +218,7 @@ impl Mix {
     }
 }
 
-/// Straight up to 0.7, then bending towards full scale without reaching it.
+/// Soft limiter: linear up to 0.7, then approaching full scale without reaching it.
 fn limited(sample: f32) -> f32 {
     const KNEE: f32 = 0.7;
     let over = (sample.abs() - KNEE).max(0.0) / (1.0 - KNEE);
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn partials_die_away_in_time_and_those_that_would_alias_are_left_out() {
+    fn partials_decay_and_aliasing_ones_are_left_out() {
         let partials = [200.0, 15_000.0].map(|hz| Partial::new(hz, 1.0, 1.0));
         let voice = tone(22_050.0, [0.001, 1.0, 0.1], &partials);
         assert_eq!(voice.len(), 24_255);
@@ -257,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn reflections_come_after_their_delay_and_fade() {
+    fn reflections_start_after_their_delay_and_fade() {
         let mut dry = Mix::silent(22_050.0, 3.0);
         dry.add(0.0, &[1.0], 1.0, -1.0);
         let left = &dry.reflections(&[0.5], 2.0, 9000.0).channels[0];
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_master_has_a_level_in_range_and_does_not_clip() {
+    fn mastered_mix_has_a_level_in_range_and_does_not_clip() {
         for seed in 0..10 {
             let rng = &mut Pcg64Mcg::new(seed);
             let mut clicks = Mix::silent(22_050.0, 1.0);

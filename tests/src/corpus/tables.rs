@@ -1,5 +1,5 @@
-//! The corpus's tables: `tracks.csv` with FMA's three header rows, or `annotations_final.csv` as MagnaTagATune has it, or
-//! neither for GTZAN; and `damage.csv`.
+//! The tables of a corpus: FMA's `tracks.csv` with its three header rows or MagnaTagATune's `annotations_final.csv`
+//! (GTZAN has no table), and `damage.csv`.
 
 use super::catalogue::Track;
 use super::layout::{Layout, TAGS};
@@ -14,7 +14,7 @@ const FMA_HEADER: [&str; 3] = [
     "track_id,,,,,,",
 ];
 
-/// Writes a layout's tables into `directory`, which is made.
+/// Writes the tables of a layout into `directory`, which it creates.
 pub(super) fn write(directory: &Path, layout: Layout, tracks: &[Track]) -> csv::Result<()> {
     fs::create_dir_all(directory)?;
     let mut damage = vec![cells("track_id,kind")];

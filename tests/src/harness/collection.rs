@@ -1,5 +1,5 @@
-//! Small collections of music in temporary directories: the whole small corpus, which is made once in a process, and
-//! a few tracks of it that a test may rearrange.
+//! Small music collections in temporary directories: the small corpus, made once per process, and copies of a few of
+//! its tracks that a test may change.
 
 use crate::corpus::{CorpusConfig, Damage, Layout, Track, make_corpus};
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
 
-/// A directory with audio files and their tables, gone when it is dropped.
+/// A temporary directory with audio files and their tables.
 #[derive(Debug)]
 pub struct Collection {
     directory: TempDir,
@@ -16,7 +16,7 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// The small corpus: 32 tracks in 8 genres, one of them damaged in each of the five ways. Read only.
+    /// The small corpus: 32 tracks in 8 genres; five tracks are damaged, each in a different way. Read only.
     pub fn small() -> &'static Self {
         static SMALL: LazyLock<Collection> = LazyLock::new(|| {
             let config = CorpusConfig {
@@ -37,25 +37,24 @@ impl Collection {
         &SMALL
     }
 
-    /// 24 clips of two seconds and a little more, laid out as MagnaTagATune. Read only.
+    /// 24 clips of 2.2 seconds in the layout of MagnaTagATune. Read only.
     pub fn magnatagatune() -> &'static Self {
         static CLIPS: LazyLock<Collection> = LazyLock::new(|| Collection::clips(Layout::MagnaTagATune, 3));
         &CLIPS
     }
 
-    /// 24 tracks of two seconds and a little more, laid out as GTZAN; one of them is in `.au`, and one of jazz is corrupt.
-    /// Read only.
+    /// 24 tracks of 2.2 seconds in the layout of GTZAN; one is an `.au` file, and one jazz track is corrupt. Read only.
     pub fn gtzan() -> &'static Self {
         static GENRES: LazyLock<Collection> = LazyLock::new(|| Collection::clips(Layout::Gtzan, 3));
         &GENRES
     }
 
-    /// So many tracks of each genre, of two seconds and a little more; one is corrupt.
+    /// `tracks_per_genre` tracks of 2.2 seconds for each genre; one is corrupt.
     pub fn clips(layout: Layout, tracks_per_genre: usize) -> Self {
-        Self::of_seconds(2.2, layout, tracks_per_genre)
+        Self::with_seconds(2.2, layout, tracks_per_genre)
     }
 
-    fn of_seconds(seconds: f32, layout: Layout, tracks_per_genre: usize) -> Self {
+    fn with_seconds(seconds: f32, layout: Layout, tracks_per_genre: usize) -> Self {
         Self::make(&CorpusConfig {
             tracks_per_genre,
             seconds,
@@ -65,17 +64,17 @@ impl Collection {
         })
     }
 
-    /// `count` tracks of a second and a little more, too many for one pair of shards from 513 on: the files of a few tracks
-    /// under as many ids. Some are damaged.
+    /// `count` tracks of 1.2 seconds: hard links to the files of a few tracks under new ids. Some are damaged. More
+    /// than 512 tracks need a second pair of shards.
     pub fn many(count: u32) -> Self {
-        static FEW: LazyLock<Collection> = LazyLock::new(|| Collection::of_seconds(1.2, Layout::Fma, 3));
+        static FEW: LazyLock<Collection> = LazyLock::new(|| Collection::with_seconds(1.2, Layout::Fma, 3));
         let few = &*FEW;
         let track = |id: u32| Track {
             id,
             path: format!("audio/{:03}/{id:06}.mp3", id / 1000),
             ..few.tracks[id as usize % few.tracks.len()].clone()
         };
-        let own = Self {
+        let collection = Self {
             directory: temporary(),
             tracks: (1..=count).map(track).collect(),
             layout: few.layout,
@@ -84,22 +83,22 @@ impl Collection {
         let lines: Vec<&str> = table.lines().collect();
         let (header, rows) = lines.split_at(3);
         let mut table = header.join("\n");
-        for track in &own.tracks {
+        for track in &collection.tracks {
             let at = track.id as usize % few.tracks.len();
             let (_, row) = rows[at].split_once(',').unwrap_or_default();
             table += &format!("\n{},{row}", track.id);
-            let (from, to) = (few.file(&few.tracks[at]), own.file(track));
+            let (from, to) = (few.file(&few.tracks[at]), collection.file(track));
             make_parent(&to);
             fs::hard_link(&from, &to).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
         }
-        own.write_metadata(&(table + "\n"));
-        own
+        collection.write_metadata(&(table + "\n"));
+        collection
     }
 
     fn make(config: &CorpusConfig) -> Self {
         let directory = temporary();
         let tracks = make_corpus(&directory.path().join("music"), config)
-            .unwrap_or_else(|error| panic!("a corpus cannot be made: {error}"));
+            .unwrap_or_else(|error| panic!("could not make the corpus: {error}"));
         Self {
             directory,
             tracks,
@@ -107,7 +106,7 @@ impl Collection {
         }
     }
 
-    /// A copy of the first `count` undamaged tracks of the small corpus, for a test to change as it likes.
+    /// A copy of the first `count` undamaged tracks of the small corpus, which a test may change.
     pub fn of_tracks(count: usize) -> Self {
         let small = Self::small();
         let tracks: Vec<Track> = small
@@ -117,23 +116,23 @@ impl Collection {
             .take(count)
             .cloned()
             .collect();
-        let own = Self {
+        let collection = Self {
             directory: temporary(),
             tracks,
             layout: small.layout,
         };
-        for track in &own.tracks {
-            copy_file(&small.file(track), &own.file(track));
+        for track in &collection.tracks {
+            copy_file(&small.file(track), &collection.file(track));
         }
         let kept = |line: &str| {
             let id = line.split(',').next().unwrap_or_default();
             id.parse::<u32>()
-                .map_or(true, |id| own.tracks.iter().any(|track| track.id == id))
+                .map_or(true, |id| collection.tracks.iter().any(|track| track.id == id))
         };
         let table = read(&small.metadata());
         let lines: Vec<&str> = table.lines().filter(|line| kept(line)).collect();
-        own.write_metadata(&(lines.join("\n") + "\n"));
-        own
+        collection.write_metadata(&(lines.join("\n") + "\n"));
+        collection
     }
 
     /// The tracks, by ascending id.
@@ -149,7 +148,7 @@ impl Collection {
     /// The table of tracks.
     ///
     /// # Panics
-    /// If collections of this layout have none.
+    /// If this layout has no table.
     pub fn metadata(&self) -> PathBuf {
         let table = self.layout.table().expect("this layout has a table");
         self.root().join("metadata").join(table)
@@ -191,10 +190,8 @@ impl Collection {
     }
 }
 
-/// A temporary directory.
-///
 /// # Panics
-/// If the system gives none.
+/// If the temporary directory cannot be created.
 pub(super) fn temporary() -> TempDir {
     tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"))
 }

@@ -1,4 +1,5 @@
-//! A data set that `preprocess build` made of the small corpus: once in a process, and copied for tests that change it.
+//! Data sets built with `preprocess build`. The one of the small corpus is built once per process; tests that change it
+//! use a copy.
 
 use super::collection::{Collection, temporary};
 use super::programs::Program;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
 
-/// A data set in a temporary directory, gone when it is dropped.
+/// A data set in a temporary directory.
 #[derive(Debug)]
 pub struct BuiltDataset {
     directory: TempDir,
@@ -22,7 +23,7 @@ impl BuiltDataset {
         &SMALL
     }
 
-    /// A place for a data set where nothing is yet.
+    /// A path at which no data set exists yet.
     pub fn empty() -> Self {
         Self { directory: temporary() }
     }
@@ -37,7 +38,7 @@ impl BuiltDataset {
         built
     }
 
-    /// A copy for a test to change as it likes.
+    /// A copy that a test may change.
     pub fn copy(&self) -> Self {
         let copied = Self::empty();
         tree::copy(&self.path(), &copied.path()).unwrap_or_else(|error| panic!("could not copy a data set: {error}"));
@@ -48,25 +49,25 @@ impl BuiltDataset {
         self.directory.path().join("dataset")
     }
 
-    /// A file of the data set, as text.
+    /// Reads a file of the data set as text.
     pub fn text(&self, file: &str) -> String {
         let path = self.path().join(file);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// A table of the data set: its column names and rows.
+    /// Reads the rows of a table of the data set.
     pub fn table(&self, file: &str) -> Vec<Row> {
         read_table(&self.path().join(file))
     }
 
-    /// `track_id` to `reason` of its dropped tracks.
+    /// Reasons of the dropped tracks by track id, from `rejected.csv`.
     pub fn rejected(&self) -> BTreeMap<String, String> {
         let rows = self.table("rejected.csv").into_iter();
         rows.map(|row| (row["track_id"].clone(), row["reason"].clone()))
             .collect()
     }
 
-    /// Runs `preprocess split` on it with these words.
+    /// Runs `preprocess split --json` on it with space-separated arguments.
     pub fn split(&self, arguments: &str) -> assert_cmd::assert::Assert {
         let path = self.path();
         let mut command = Program::Preprocess.command(["split"]);
@@ -78,13 +79,13 @@ impl BuiltDataset {
     }
 }
 
-/// A row of a table, cell by column name.
+/// A table row: cells by column name.
 pub type Row = BTreeMap<String, String>;
 
 /// Reads a CSV file with one header row.
 ///
 /// # Panics
-/// If it is not one.
+/// If the file cannot be read or is not valid CSV.
 fn read_table(path: &Path) -> Vec<Row> {
     let mut reader = csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     reader

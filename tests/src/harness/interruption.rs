@@ -1,31 +1,31 @@
-//! Programs that are waited for, sent signals and killed.
+//! Waits for programs, sends them signals and kills them.
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Long after anything that is waited for should have happened.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Longest wait before a test fails.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Waits until a file exists.
 ///
 /// # Panics
-/// If the program ends before, or nothing happens for two minutes.
+/// If the program ends first, or the file does not exist after two minutes.
 pub fn wait_for(path: &Path, child: &mut Child) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !path.exists() {
         let ended = child.try_wait().unwrap_or_else(|error| panic!("{error}"));
         assert!(
             ended.is_none() && Instant::now() < deadline,
-            "waited for {} in vain: {ended:?}",
+            "{} was not created: {ended:?}",
             path.display()
         );
         thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// Sends a signal, by its name without `SIG`.
+/// Sends a signal, named without `SIG`.
 ///
 /// # Panics
 /// If the program has ended.
@@ -39,12 +39,12 @@ pub fn send(signal: &str, child: &Child) {
     );
 }
 
-/// Waits until a program ends by itself. One that does not is killed.
+/// Waits until a program ends by itself.
 ///
 /// # Panics
-/// If it had to be killed.
+/// If it is still running after two minutes; it is then killed.
 pub fn end(mut child: Child) -> Output {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let mut was_killed = false;
     while !was_killed && child.try_wait().is_ok_and(|ended| ended.is_none()) {
         was_killed = Instant::now() > deadline && child.kill().is_ok();
@@ -55,19 +55,19 @@ pub fn end(mut child: Child) -> Output {
     output
 }
 
-/// Fractions of a span that cover it evenly however many are taken: multiples of the golden ratio.
+/// The fractional parts of its multiples cover [0, 1) evenly, however many are taken.
 const GOLDEN_RATIO: f64 = 0.618_033_988_749_895;
 
-/// What became of a program that was to be killed.
+/// How a program ended that was started to be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It was killed before it ended.
+    /// Killed before it ended.
     Killed,
-    /// It had ended before, successfully.
+    /// Ended successfully before the kill.
     Done,
 }
 
-/// Starts a program over and over and kills it (SIGKILL, which nothing can catch) at moments that are spread over `span`.
+/// Starts a program repeatedly and kills it with SIGKILL, at times spread over `span`.
 #[derive(Debug)]
 pub struct Killer {
     span: Duration,
@@ -76,7 +76,7 @@ pub struct Killer {
 }
 
 impl Killer {
-    /// A killer whose victims take about `span` when they are left alone.
+    /// `span` is about how long the program runs without a kill.
     pub fn new(span: Duration) -> Self {
         Self {
             span,
@@ -85,12 +85,12 @@ impl Killer {
         }
     }
 
-    /// Programs that were killed so far.
+    /// Number of programs killed so far.
     pub fn kills(&self) -> usize {
         self.kills
     }
 
-    /// Starts the program and kills it at the next moment.
+    /// Starts the program and kills it after the next delay.
     ///
     /// # Panics
     /// If it cannot be started, or ends by itself with a failure.
@@ -99,7 +99,7 @@ impl Killer {
         let moment = self.span.mul_f64((self.attempts as f64 * GOLDEN_RATIO).fract());
         let mut child = start(command);
         thread::sleep(moment);
-        // An error says that it has ended.
+        // An error means that it has already ended.
         let _ = child.kill();
         let output = child
             .wait_with_output()
@@ -118,7 +118,7 @@ impl Killer {
     }
 }
 
-/// Runs a program to its end and says how long it took.
+/// Runs a program to its end and returns how long it took.
 ///
 /// # Panics
 /// If it cannot be started, or fails.
@@ -127,8 +127,8 @@ pub fn undisturbed(command: &mut Command) -> Duration {
     let output = start(command)
         .wait_with_output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr}");
     begin.elapsed()
 }
 

@@ -1,7 +1,7 @@
-//! What every end-to-end test needs: the two programs, built once, and small collections of music to run them on.
+//! Builds the two programs once and provides small music collections to run them on.
 //!
-//! Programs are run as a user runs them and evaluated by what they print, what they leave on disk and their exit status.
-//! Nothing here asserts what a result should be; that is for the tests.
+//! Tests check what the programs print, the files they write and their exit status. The harness itself does not assert
+//! results.
 
 mod collection;
 mod dataset;

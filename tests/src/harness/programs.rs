@@ -1,7 +1,7 @@
-//! The programs, built by a nested `cargo build` with the profile that the tests themselves have.
+//! Builds the programs with a nested `cargo build` in the profile of the tests.
 //!
-//! `cargo test` builds no binaries of other packages, and sets no `CARGO_BIN_EXE_*` for them. Building them from here
-//! works while cargo runs the tests, and is never stale.
+//! `cargo test` does not build the binaries of other packages or set `CARGO_BIN_EXE_*` for them. Building them here
+//! works while cargo runs the tests, and they are never stale.
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::LazyLock;
 
-/// One of the two programs, or the one that makes music for them.
+/// A program of the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Program {
-    /// Audio files to a data set.
+    /// Builds a data set from audio files.
     Preprocess,
-    /// A data set to a model.
+    /// Trains a model on a data set.
     Train,
-    /// Nothing to a small collection.
+    /// Makes a small collection of synthetic music.
     MakeCorpus,
 }
 
@@ -31,13 +31,13 @@ impl Program {
         }
     }
 
-    /// The executable, up to date. The first call in a process builds both programs, which may take minutes.
+    /// Path of the executable. The first call in a process builds all programs, which may take minutes.
     pub fn path(self) -> &'static Path {
         static BUILT: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(build);
         let name = self.name();
         BUILT
             .get(name)
-            .unwrap_or_else(|| panic!("cargo named no executable for {name}"))
+            .unwrap_or_else(|| panic!("cargo reported no executable for {name}"))
     }
 
     /// The program with these arguments, for [`Command::assert`].
@@ -60,11 +60,11 @@ impl Program {
 
 /// Builds the programs and returns their executables by name.
 ///
-/// The whole workspace is built, because the features of shared dependencies are then those of `cargo test --workspace`
-/// and of the quickstart, and nothing is compiled twice.
+/// It builds the whole workspace, so that shared dependencies have the same features as in `cargo test --workspace` and
+/// the quickstart, and nothing is compiled twice.
 ///
 /// # Panics
-/// If something does not compile; the compiler's messages have gone to stderr.
+/// If something does not compile. The compiler's messages go to stderr.
 fn build() -> HashMap<String, PathBuf> {
     let output = process::Command::new(env!("CARGO"))
         .args(["build", "--workspace", "--bins", "--profile", &profile()])
@@ -84,7 +84,7 @@ fn build() -> HashMap<String, PathBuf> {
         .collect()
 }
 
-/// The profile that this test was built with: its executable lies in `target/PROFILE/deps`.
+/// The profile of this test, from its path `target/PROFILE/deps/NAME`.
 fn profile() -> String {
     let executable = std::env::current_exe().expect("a running program has a path");
     let directory = executable.parent().and_then(Path::parent).and_then(Path::file_name);
@@ -94,25 +94,25 @@ fn profile() -> String {
     }
 }
 
-/// What a program wrote to stderr.
+/// The stderr of a program.
 pub fn stderr(output: &process::Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What a program that has ended wrote to stderr.
+/// The stderr of a program run with [`Command::assert`].
 pub fn stderr_text(assert: &Assert) -> String {
     stderr(assert.get_output())
 }
 
-/// What a program that has ended wrote to stdout.
+/// The stdout of a program run with [`Command::assert`].
 pub fn stdout_text(assert: &Assert) -> String {
     String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
 }
 
-/// The machine-readable line: the last on stdout.
+/// Parses the last line of stdout, which `--json` prints.
 ///
 /// # Panics
-/// If there is none, or it is not JSON.
+/// If it is not JSON.
 pub fn json_line(assert: &Assert) -> Value {
     let stdout = stdout_text(assert);
     let line = stdout.lines().last().unwrap_or_default();

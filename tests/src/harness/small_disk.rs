@@ -1,15 +1,15 @@
-//! A file system of a given size, for as long as a script runs.
+//! Runs a script with a file system of limited size.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Runs a shell script with a file system of `bytes` bytes mounted on `directory`, which is `$1`; `arguments` are `$2` and
-/// so on. It is mounted in a namespace of the script's own and is gone when the script ends. None, with the reason
-/// printed, where this machine does not allow that.
+/// Runs a shell script with a file system of `bytes` bytes mounted on `directory`. The script gets `directory` as `$1`
+/// and `arguments` as `$2` and so on. The mount is in a namespace of its own and disappears when the script ends.
+/// Prints the reason and returns `None` if this machine does not allow the mount.
 ///
 /// # Panics
-/// If the directory cannot be made.
+/// If the directory cannot be created.
 pub fn on_a_small_disk(directory: &Path, bytes: u64, script: &str, arguments: &[&Path]) -> Option<Output> {
     let unshare = |script: &str| {
         let mut command = Command::new("unshare");
@@ -22,7 +22,7 @@ pub fn on_a_small_disk(directory: &Path, bytes: u64, script: &str, arguments: &[
     match unshare(&mount) {
         Ok(output) if output.status.success() => unshare(&format!("{mount} && {script}")).ok(),
         refused => {
-            println!("skipped: a small file system cannot be mounted here: {refused:?}");
+            println!("skipped: could not mount a small file system: {refused:?}");
             None
         }
     }

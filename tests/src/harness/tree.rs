@@ -1,11 +1,11 @@
-//! A directory's files, for telling whether two are the same, byte by byte.
+//! Checksums of all files in a directory, to compare two directories byte by byte.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// The files below a directory: path with `/` between names, and the checksum of the content.
+/// The files below a directory: relative path, with `/` between names, and checksum of the content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree(BTreeMap<String, blake3::Hash>);
 
@@ -22,7 +22,7 @@ impl Tree {
         self.0.keys().map(String::as_str)
     }
 
-    /// Paths that only one of the two has, or whose content differs.
+    /// Paths that exist in only one of the two or have different content.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let all = self.0.keys().chain(other.0.keys());
         let mut different: Vec<String> = all
@@ -48,7 +48,7 @@ fn collect(directory: &Path, inside: &str, files: &mut BTreeMap<String, blake3::
     Ok(())
 }
 
-/// Copies a directory with everything in it, links as links. Files that `to` has already stay.
+/// Copies a directory recursively. Links are copied as links, and existing files in `to` are kept.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_is_named() {
+    fn differences_are_paths_with_changed_or_added_files() {
         let root = tempfile::tempdir().unwrap();
         let (first, second) = (root.path().join("first"), root.path().join("second"));
         fs::create_dir_all(first.join("inner")).unwrap();

@@ -1,4 +1,5 @@
-//! The kernels as operations of Burn's graph: what each keeps for the way back, and where its gradients go.
+//! The kernels as differentiable operations of Burn's autodiff graph: the state each saves for its backward pass, and
+//! the gradients it registers.
 
 use super::convolution::{self, ConvShape};
 use super::max_pool::{self, PoolShape};
@@ -11,7 +12,7 @@ use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::{Flex, TensorMetadata};
 use std::sync::Arc;
 
-/// One batch-normalized summand of [`normalize()`].
+/// A batch norm layer's input and parameters in [`normalize()`], which sums over several of them.
 pub struct Term {
     /// `[batch, channels, …]`.
     pub x: Tracked,
@@ -94,7 +95,7 @@ pub fn normalize<const N: usize>(terms: [Term; N], activation: Activation) -> (T
     let out = normalize::forward(&summands, activation, channels, plane);
     let out = primitive(out, shape);
     let state = (inputs, (activation == Activation::Relu).then(|| out.clone()));
-    // Three parents for each term; the graph's operations have a number of parents that is known to the compiler.
+    // Three parents per term. Burn's autodiff operations have a number of parents that is fixed at compile time.
     let out = match nodes.len() {
         3 => record::<3>(nodes.try_into().expect("three nodes"), state, out),
         _ => record::<6>(nodes.try_into().expect("six nodes"), state, out),
@@ -102,10 +103,11 @@ pub fn normalize<const N: usize>(terms: [Term; N], activation: Activation) -> (T
     (out, moments)
 }
 
-/// What [`normalize()`] keeps: each term's input and how it was normalized, and the result if the way back reads it.
-type Normalized = (Vec<(Plain, Affine)>, Option<Plain>);
+/// State of [`normalize()`] for the backward pass: each term's input and normalization, and the result if ReLU needs
+/// it.
+type SavedState = (Vec<(Plain, Affine)>, Option<Plain>);
 
-fn record<const P: usize>(nodes: [NodeGuard; P], state: Normalized, out: Plain) -> Tracked {
+fn record<const P: usize>(nodes: [NodeGuard; P], state: SavedState, out: Plain) -> Tracked {
     match Normalize.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish(state, out),
         OpsKind::UnTracked(prepared) => prepared.finish(out),
@@ -116,7 +118,7 @@ fn record<const P: usize>(nodes: [NodeGuard; P], state: Normalized, out: Plain) 
 struct Normalize;
 
 impl<const P: usize> Backward<Flex, P> for Normalize {
-    type State = Normalized;
+    type State = SavedState;
 
     fn backward(self, ops: Ops<Self::State, P>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
@@ -144,10 +146,10 @@ impl<const P: usize> Backward<Flex, P> for Normalize {
 pub fn max_pool2d(x: Tracked, shape: PoolShape, pooled: [usize; 4]) -> Tracked {
     let nodes = [x.node()];
     let x = x.into_primitive().to_contiguous();
-    let (maxima, places) = max_pool::forward(values(&x), &shape);
+    let (maxima, indices) = max_pool::forward(values(&x), &shape);
     let out = primitive(maxima, pooled);
     match MaxPool.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => prepared.finish((Arc::new(places), shape), out),
+        OpsKind::Tracked(prepared) => prepared.finish((Arc::new(indices), shape), out),
         OpsKind::UnTracked(prepared) => prepared.finish(out),
     }
 }
@@ -160,11 +162,11 @@ impl Backward<Flex, 1> for MaxPool {
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
-        let (places, shape) = ops.state;
+        let (indices, shape) = ops.state;
         let [node] = ops.parents;
         if let Some(node) = node {
             let [batch, channels, ..] = gradient.shape().dims::<4>();
-            let x = max_pool::backward(values(&gradient), &places, &shape);
+            let x = max_pool::backward(values(&gradient), &indices, &shape);
             grads.register::<Flex>(node.id, primitive(x, [batch, channels, shape.height, shape.width]));
         }
     }

@@ -1,27 +1,27 @@
-//! Memory of the kernels' results, kept when a tensor is dropped and used again.
+//! A pool of buffers for the kernels' results. Dropping a tensor returns its buffer to the pool.
 //!
-//! Every training step makes the same tensors anew. Memory fresh from the system must be cleared, first by the system
-//! and then by the program, in one thread and before any work is done; for the encoder's first block that is 34 MB a
-//! tensor at batch size 8. Memory that is used again needs neither.
+//! Every training step allocates tensors of the same sizes. The operating system zeroes newly mapped memory, and the
+//! program initialises it again, in one thread before any kernel starts: 34 MB per tensor for the encoder's first block
+//! at batch size 8. A reused buffer needs neither.
 
 use bytemuck::cast_slice;
 use bytes::Bytes as SharedBytes;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-/// Below this, memory comes from the allocator, which has such sizes at hand.
+/// Smaller buffers come from the allocator, which is fast at these sizes.
 const MIN_VALUES: usize = 16 << 10;
-/// Buffers that are kept; the largest of more than these. A step of the largest model needs fewer.
+/// Buffers kept in the pool. If there are more, the smallest is freed. A step of the largest model needs fewer.
 const MAX_KEPT: usize = 64;
 
 static KEPT: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
-/// Values that have any content until they are written.
+/// Values that are unspecified until they are written.
 #[derive(Debug, Default)]
 pub struct Buffer(Vec<f32>);
 
 impl Buffer {
-    /// Memory for `count` values: the smallest kept piece that holds them without being twice too large, or new.
+    /// A buffer for `count` values: the smallest pooled one of `count` to twice as many values, or a new one.
     pub fn take(count: usize) -> Self {
         if count < MIN_VALUES {
             return Self(vec![0.0; count]);
@@ -39,7 +39,7 @@ impl Buffer {
         Self(piece)
     }
 
-    /// As bytes that a tensor can own. Dropping the tensor gives the memory back.
+    /// The buffer as bytes that a tensor can own. Dropping the tensor returns it to the pool.
     pub fn into_bytes(self) -> SharedBytes {
         SharedBytes::from_owner(self)
     }
@@ -94,14 +94,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_of_a_dropped_tensor_is_used_again_where_it_fits() {
+    fn buffer_of_a_dropped_tensor_is_reused_if_its_size_fits() {
         let count = 777_777;
         let first = Buffer::take(count);
         let address = first.as_ptr();
         drop(first.into_bytes());
         let second = Buffer::take(count - 5);
         assert_eq!((second.as_ptr(), second.len()), (address, count - 5));
-        // Too large by half: left for a tensor that needs it.
+        // A third of the buffer's size is too small: the buffer stays in the pool.
         drop(second);
         assert_ne!(Buffer::take(count / 3).as_ptr(), address);
     }

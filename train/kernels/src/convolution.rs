@@ -1,16 +1,16 @@
-//! Direct convolution of images, stride 1, with zero padding. A signal is an image of one row.
+//! Direct convolution of images with stride 1 and zero padding. A signal is an image of one row.
 //!
-//! Images are `[batch, channels, height, width]`, weights `[outputs, inputs, rows, columns]`, as PyTorch has them. What
-//! is computed is PyTorch's `Conv2d`, a cross-correlation.
+//! Images are `[batch, channels, height, width]`, weights `[outputs, inputs, rows, columns]`, as in PyTorch. The
+//! operation is PyTorch's `Conv2d`, a cross-correlation.
 //!
-//! A part of an image is copied, with its zero padding, into memory that stays in the second-level cache. Tiles of
-//! [`BLOCK`] output channels by a few vectors of columns are then summed over all inputs and taps in registers: each
-//! vector of the image is loaded once per tap and used for every channel of the block. Unlike a matrix product over
-//! unrolled patches, nothing is written but the result. The floor is the arithmetic: two operations per output value,
-//! input channel and tap.
+//! Part of an image is copied, with its zero padding, into a buffer that fits the L2 cache. Tiles of [`BLOCK`] output
+//! channels by a few vectors of columns are then summed over all inputs and taps in registers: each vector of the image
+//! is loaded once per tap and used for every channel of the block. Unlike a matrix product over unrolled patches, this
+//! writes nothing but the result. Speed is limited by arithmetic: two operations per output value, input channel and
+//! tap.
 //!
-//! Sums are taken in an order that the shape alone decides, so results do not depend on the number of threads. They
-//! do depend, in the last bits, on the width of the processor's vectors.
+//! The order of summation depends on the shape only, so results do not depend on the number of threads. Their last bits
+//! do depend on the width of the processor's vectors.
 
 use super::buffer::Buffer;
 use pulp::{Arch, Simd, WithSimd};
@@ -20,10 +20,10 @@ use std::ops::Range;
 
 /// Output channels of one tile.
 const BLOCK: usize = 4;
-/// Padded part of all input channels, in bytes: a share of a second-level cache of 1 MiB.
+/// Size of a padded part, over all input channels, in bytes: a fraction of an L2 cache of 1 MiB.
 const PART_BYTES: usize = 384 << 10;
-/// Columns times rows of a part in [`weight_gradient`]: the output channels of a tile stay in a cache. A whole number
-/// of vectors on any processor, so that no part reads another's columns.
+/// Columns times rows of a part in [`weight_gradient`], such that a tile's output channels stay in a cache. A multiple
+/// of every processor's vector length, so no part reads columns of another.
 const GRADIENT_PART: usize = 4096;
 
 /// Sizes of one convolution.
@@ -41,7 +41,7 @@ pub struct ConvShape {
     pub to: [usize; 2],
     /// Rows and columns of the kernel.
     pub kernel: [usize; 2],
-    /// Zeros above and to the left of the input. Below and to the right there are as many as the output asks for.
+    /// Zeros above and to the left of the input. The output's size decides how many are below and to the right.
     pub padding: [usize; 2],
 }
 
@@ -58,7 +58,7 @@ impl ConvShape {
         self.to[0] * self.to[1]
     }
 
-    /// The convolution that carries gradients from the output back to the input.
+    /// The convolution that computes the input's gradient from the output's gradient.
     fn transposed(&self) -> Self {
         Self {
             inputs: self.outputs,
@@ -70,8 +70,8 @@ impl ConvShape {
         }
     }
 
-    /// Taps of the kernel's first axis that meet a row of the input, for output row `row`; the others see zeros only.
-    fn rows_met(&self, row: usize) -> Range<usize> {
+    /// Rows of the kernel that overlap the input at output row `row`. The others see zeros only.
+    fn overlapping_rows(&self, row: usize) -> Range<usize> {
         let top = self.padding[0];
         let end = self.kernel[0].min((self.from[0] + top).saturating_sub(row));
         top.saturating_sub(row).min(end)..end
@@ -87,7 +87,7 @@ pub fn forward(x: &[f32], weights: &[f32], bias: &[f32], shape: &ConvShape) -> B
     convolve(x, &blocks, Some(bias), shape)
 }
 
-/// The gradient of the input, given that of the output: a convolution with the kernels turned by half a turn.
+/// The input's gradient from the output's gradient: a convolution with the kernel rotated by 180 degrees.
 pub fn input_gradient(gradient: &[f32], weights: &[f32], shape: &ConvShape) -> Buffer {
     let (inputs, taps) = (shape.inputs, shape.taps());
     let transposed = shape.transposed();
@@ -97,7 +97,7 @@ pub fn input_gradient(gradient: &[f32], weights: &[f32], shape: &ConvShape) -> B
     convolve(gradient, &blocks, None, &transposed)
 }
 
-/// The gradients of weights and bias, given that of the output.
+/// The gradients of weights and bias from the output's gradient.
 pub fn weight_gradient(x: &[f32], gradient: &[f32], shape: &ConvShape) -> (Vec<f32>, Vec<f32>) {
     let size = shape.outputs * shape.inputs * shape.taps();
     let arch = Arch::new();
@@ -116,7 +116,7 @@ pub fn weight_gradient(x: &[f32], gradient: &[f32], shape: &ConvShape) -> (Vec<f
             (weights, bias)
         })
         .collect();
-    // Added up in the order of the images, whichever thread was first.
+    // Summed in the order of the images, not of the threads.
     let add = |sums: &mut Vec<f32>, values: &[f32]| sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
     let (mut weights, mut bias) = (vec![0.0; size], vec![0.0; shape.outputs]);
     for image in &images {
@@ -126,7 +126,8 @@ pub fn weight_gradient(x: &[f32], gradient: &[f32], shape: &ConvShape) -> (Vec<f
     (weights, bias)
 }
 
-/// Weights as the tiles read them: `[outputs / BLOCK, inputs, taps, BLOCK]`, zeros for channels that are not there.
+/// Weights in the layout that the tiles read: `[outputs / BLOCK, inputs, taps, BLOCK]`, zero for channels beyond
+/// `outputs`.
 fn blocks(shape: &ConvShape, weight: impl Fn(usize, usize, usize) -> f32) -> Vec<[f32; BLOCK]> {
     let mut blocks = Vec::with_capacity(shape.outputs.div_ceil(BLOCK) * shape.inputs * shape.taps());
     for first in (0..shape.outputs).step_by(BLOCK) {
@@ -145,7 +146,7 @@ fn blocks(shape: &ConvShape, weight: impl Fn(usize, usize, usize) -> f32) -> Vec
 fn convolve(x: &[f32], blocks: &[[f32; BLOCK]], bias: Option<&[f32]>, shape: &ConvShape) -> Buffer {
     let [height, width] = shape.to;
     let mut out = Buffer::take(shape.batch * shape.outputs * height * width);
-    // Parts of whole rows, or of one row where that is all there is.
+    // Parts are whole rows, or pieces of the row if there is only one.
     let fit = PART_BYTES / size_of::<f32>() / shape.inputs;
     let rows = (fit / width).saturating_sub(shape.kernel[0] - 1).clamp(1, height);
     let columns = if height == 1 {
@@ -198,30 +199,30 @@ fn convolve(x: &[f32], blocks: &[[f32; BLOCK]], bias: Option<&[f32]>, shape: &Co
 /// Columns of the widest tile on any processor.
 const MAX_STEP: usize = 64;
 
-/// Rows and columns of one image's output.
+/// A rectangle of one image's output.
 struct Part<'a> {
-    /// `[inputs, height, width]`, the whole image.
+    /// The whole image, `[inputs, height, width]`.
     x: &'a [f32],
     rows: Range<usize>,
     columns: Range<usize>,
-    /// The same rows and columns of each output channel.
+    /// This rectangle of each output channel.
     out: Vec<&'a mut [f32]>,
 }
 
-/// A copy of what some rows and columns of the output are made of, in all channels, with its zeros.
+/// A copy of the input rows and columns, with zero padding, that some output rows and columns are computed from.
 #[derive(Default)]
 struct PaddedRows {
     values: Vec<f32>,
     rows: Range<usize>,
-    /// From one row to the next.
+    /// Distance from one row to the next.
     stride: usize,
-    /// From one channel to the next.
+    /// Distance from one channel to the next.
     channel: usize,
 }
 
 impl PaddedRows {
-    /// Copies the `rows` of `image`, `[channels, height, width]`, that exist, `stride` columns of each, of which the
-    /// first lies `columns` after the image's first column, or before it if negative.
+    /// Copies those `rows` of `image`, `[channels, height, width]`, that exist. Each row gets `stride` columns,
+    /// starting at the image's column `columns`. Columns outside the image are zeros, also at a negative start.
     fn copy(&mut self, image: &[f32], [height, width]: [usize; 2], rows: Range<usize>, columns: isize, stride: usize) {
         self.rows = rows.start..rows.end.min(height);
         self.stride = stride;
@@ -261,8 +262,8 @@ impl WithSimd for PartConvolution<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // BLOCK × V sums, V columns and a weight must fit into the registers. A kernel's width that is known when this
-        // is compiled saves a loop.
+        // BLOCK × V sums, V columns and a weight must fit in the registers. A kernel width known at compile time saves
+        // a loop.
         match (self.shape.kernel[1], S::REGISTER_COUNT) {
             (1, 32..) => self.run::<S, 1, 4>(simd),
             (1, _) => self.run::<S, 1, 2>(simd),
@@ -288,14 +289,14 @@ impl PartConvolution<'_, '_> {
             mut out,
         } = self.part;
         let stride = columns.len().next_multiple_of(step) + kernel_columns - 1;
-        let read = rows.start.saturating_sub(shape.padding[0])
+        let input_rows = rows.start.saturating_sub(shape.padding[0])
             ..rows.end - shape.padding[0].min(rows.end) + shape.kernel[0] - 1;
         let first_column = columns.start as isize - shape.padding[1] as isize;
-        self.padded.copy(x, shape.from, read, first_column, stride);
+        self.padded.copy(x, shape.from, input_rows, first_column, stride);
         for row in rows.clone() {
-            let met = shape.rows_met(row);
-            let first = (row + met.start - shape.padding[0] - self.padded.rows.start) * stride;
-            let met = met.start * kernel_columns..met.end * kernel_columns;
+            let overlap = shape.overlapping_rows(row);
+            let first = (row + overlap.start - shape.padding[0] - self.padded.rows.start) * stride;
+            let overlap = overlap.start * kernel_columns..overlap.end * kernel_columns;
             for column in (0..columns.len()).step_by(step) {
                 let begin = (row - rows.start) * columns.len() + column;
                 let count = step.min(columns.len() - column);
@@ -313,7 +314,7 @@ impl PartConvolution<'_, '_> {
                         stride,
                         weights,
                         taps,
-                        met: met.clone(),
+                        overlap: overlap.clone(),
                         kernel_columns,
                     };
                     let sums = tile.accumulate::<S, K, V>(simd, sums);
@@ -328,15 +329,15 @@ impl PartConvolution<'_, '_> {
 
 /// Some columns of one output row, in a block of channels.
 struct Tile<'a> {
-    /// From the first row and column that is met.
+    /// Starts at the first row and column that overlap.
     x: &'a [f32],
     channel: usize,
     stride: usize,
     /// `[inputs, taps]`.
     weights: &'a [[f32; BLOCK]],
     taps: usize,
-    /// Taps that meet rows of the image.
-    met: Range<usize>,
+    /// Taps that overlap rows of the image.
+    overlap: Range<usize>,
     kernel_columns: usize,
 }
 
@@ -350,7 +351,7 @@ impl Tile<'_> {
         let step = V * S::F32_LANES;
         let kernel_columns = if K == 0 { self.kernel_columns } else { K };
         for (input, weights) in self.weights.chunks_exact(self.taps).enumerate() {
-            for (tap, weights) in weights[self.met.clone()].chunks_exact(kernel_columns).enumerate() {
+            for (tap, weights) in weights[self.overlap.clone()].chunks_exact(kernel_columns).enumerate() {
                 let row = &self.x[input * self.channel + tap * self.stride..][..step + kernel_columns - 1];
                 for (shift, weights) in weights.iter().enumerate() {
                     let (columns, _) = S::as_simd_f32s(&row[shift..shift + step]);
@@ -393,7 +394,7 @@ impl WithSimd for ImageGradient<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // B × K sums, K columns and an output value must fit into the registers.
+        // B × K sums, K columns and an output value must fit in the registers.
         match (self.shape.kernel[1], S::REGISTER_COUNT) {
             (columns, 32..) if columns % 3 == 0 => self.run::<S, 3, 8>(simd),
             (columns, _) if columns % 3 == 0 => self.run::<S, 3, 4>(simd),
@@ -405,14 +406,14 @@ impl WithSimd for ImageGradient<'_> {
 }
 
 impl ImageGradient<'_> {
-    /// `K` columns of the kernel at a time, with `B` output channels.
+    /// Takes `K` kernel columns and `B` output channels at a time.
     #[inline(always)]
     fn run<S: Simd, const K: usize, const B: usize>(self, simd: S) {
         let (shape, outputs) = (self.shape, self.shape.outputs);
         let [height, width] = shape.to;
         let (top, left) = (shape.padding[0], shape.padding[1]);
         let (mut x, mut gradient) = (PaddedRows::default(), PaddedRows::default());
-        // Parts of whole rows, or of one row where that is all there is.
+        // Parts are whole rows, or pieces of the row if there is only one.
         let part = (GRADIENT_PART / width).clamp(1, height);
         let part_columns = if height == 1 { GRADIENT_PART.min(width) } else { width };
         let parts = (0..height).step_by(part).flat_map(|row| {
@@ -425,10 +426,16 @@ impl ImageGradient<'_> {
             })
         });
         for (rows, columns) in parts {
-            let read = rows.start.saturating_sub(top)..rows.end - top.min(rows.end) + shape.kernel[0] - 1;
+            let input_rows = rows.start.saturating_sub(top)..rows.end - top.min(rows.end) + shape.kernel[0] - 1;
             let stride = columns.len().next_multiple_of(S::F32_LANES);
             let first_column = columns.start as isize - left as isize;
-            x.copy(self.x, shape.from, read, first_column, stride + shape.kernel[1] - 1);
+            x.copy(
+                self.x,
+                shape.from,
+                input_rows,
+                first_column,
+                stride + shape.kernel[1] - 1,
+            );
             gradient.copy(self.gradient, shape.to, rows.clone(), columns.start as isize, stride);
             for (bias, values) in self.bias.iter_mut().zip(gradient.values.chunks_exact(gradient.channel)) {
                 let (vectors, _) = S::as_simd_f32s(values);
@@ -438,7 +445,7 @@ impl ImageGradient<'_> {
                 *bias += simd.reduce_sum_f32s(sum);
             }
             for first in (0..outputs).step_by(B) {
-                // A block's missing channels repeat the last one and are not kept.
+                // Missing channels of a block repeat the last one; their results are dropped.
                 let channels: [usize; B] = array::from_fn(|at| (first + at).min(outputs - 1));
                 for input in 0..shape.inputs {
                     for tap in (0..shape.taps()).step_by(K) {
@@ -458,8 +465,8 @@ impl ImageGradient<'_> {
     }
 }
 
-/// Sums over `rows` of the products of `B` output gradients with one input channel, shifted by one row of the kernel and
-/// `K` of its columns.
+/// Sums, over `rows`, the products of `B` output gradients with one input channel shifted by `kernel_row` and `K`
+/// kernel columns.
 #[inline(always)]
 fn correlate<S: Simd, const K: usize, const B: usize>(
     simd: S,

@@ -1,13 +1,12 @@
-//! The encoders' layers, each in the form that suits device and type: kernels of our own on the CPU, Burn's modules
-//! everywhere else.
+//! The encoders' layers. On the CPU in f32 they run our own kernels, everywhere else Burn's modules.
 //!
-//! Burn's CPU backend runs a convolution as a matrix product over unrolled patches, and batch norm, the sum with a
-//! shortcut and ReLU one operation after the other, each through memory. The kernels here do the same arithmetic with the
-//! patches in registers and the chain in one pass. A layer's parameters, state and gradients stay Burn's own: models,
-//! checkpoints and optimizers do not know which form ran.
+//! Burn's CPU backend runs a convolution as a matrix product over unrolled patches. It runs batch norm, the shortcut's
+//! sum and ReLU as separate operations, each through memory. The kernels here do the same arithmetic with the patches
+//! in registers and the chain in one pass. Parameters, state and gradients stay Burn's own, so models, checkpoints and
+//! optimizers do not depend on which implementation ran.
 //!
-//! A layer computes in the type of its input. In bfloat16 that is what PyTorch's autocast does: weights are rounded for
-//! the convolution and kept in f32, batch norm is in f32 with its result rounded, gradients of weights are f32.
+//! A layer computes in the dtype of its input. In bfloat16 it does what PyTorch's autocast does: weights are kept in
+//! f32 and rounded for the convolution, batch norm runs in f32 and rounds its result, and weight gradients are f32.
 #![forbid(unsafe_code)]
 
 mod autodiff;
@@ -34,7 +33,7 @@ use normalize::{Activation, Affine};
 
 /// A tensor of the CPU backend.
 type Plain = FloatTensor<Flex>;
-/// One that gradients flow through.
+/// A tensor of the CPU backend that gradients flow through.
 type Tracked = FloatTensor<Autodiff<Flex>>;
 
 /// `layer.forward(x)`: `[batch, inputs, height, width]` to `[batch, outputs, …]`.
@@ -82,7 +81,7 @@ pub fn conv1d(layer: &Conv1d, x: Tensor<3>) -> Tensor<3> {
         PaddingConfig1d::Valid => Some((0, 0)),
         PaddingConfig1d::Explicit(left, right) => Some((left, right)),
     };
-    // A wider padding would give values that no input reaches.
+    // With wider padding, some output values would depend on padding only.
     let plain = layer.dilation == 1 && layer.groups == 1 && kernel.is_multiple_of(stride);
     let padding = padding.filter(|&(left, right)| {
         plain && on_cpu(&x.device()) && left.max(right) < kernel && length + left + right >= kernel
@@ -113,8 +112,8 @@ pub fn conv1d(layer: &Conv1d, x: Tensor<3>) -> Tensor<3> {
     out.squeeze_dim(2)
 }
 
-/// Every `stride`-th value as a channel of its own, `[rows, channels, length]` to `[rows, channels · stride, length /
-/// stride]`: a convolution that steps by `stride` is one of these that steps by one.
+/// Moves the `stride` phases of a signal to channels: `[rows, channels, length]` to `[rows, channels · stride, length /
+/// stride]`. A convolution with step `stride` then becomes one with step 1.
 fn phases(x: Tensor<3>, stride: usize) -> Tensor<3> {
     let [rows, channels, length] = x.dims();
     let steps = length / stride;
@@ -135,7 +134,7 @@ fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Option<&Param<Tensor<1>>>, sh
     from_plain(primitive(out, [shape.batch, shape.outputs, shape.to[0], shape.to[1]]))
 }
 
-/// A layer's parameter in the type of its input; gradients flow on to the parameter.
+/// A layer's parameter in the dtype of its input. Gradients flow back to the parameter.
 fn cast<const D: usize, const E: usize>(parameter: &Param<Tensor<D>>, x: &Tensor<E>) -> Param<Tensor<D>> {
     Param::initialized(parameter.id, parameter.val().cast(x.dtype()))
 }
@@ -143,7 +142,7 @@ fn cast<const D: usize, const E: usize>(parameter: &Param<Tensor<D>>, x: &Tensor
 /// `relu(Σ layer.forward(x))` over batch-normalized `[batch, channels, …]`.
 ///
 /// # Panics
-/// When there are no terms, or their shapes differ.
+/// Panics if `terms` is empty or the shapes differ.
 pub fn normalize_relu<const D: usize, const N: usize>(terms: [(&BatchNorm, Tensor<D>); N]) -> Tensor<D> {
     normalize_sum(terms, Activation::Relu)
 }
@@ -160,7 +159,7 @@ fn normalize_sum<const D: usize, const N: usize>(
     let (device, shape, dtype) = (terms[0].1.device(), terms[0].1.dims(), terms[0].1.dtype());
     assert!(
         terms.iter().all(|(_, x)| x.dims() == shape),
-        "images of one size are added"
+        "all terms have the same shape"
     );
     let training = device.is_autodiff();
     let frozen = training && terms.iter().any(|(layer, _)| !layer.training.is_enabled());
@@ -218,7 +217,7 @@ pub fn max_pool1d(layer: &MaxPool1d, x: Tensor<3>) -> Tensor<3> {
     }
 }
 
-/// Whether there is a kernel for windows of this size that neither overlap nor leave gaps.
+/// Whether a kernel exists for windows of this size that neither overlap nor leave gaps.
 fn pools<const D: usize>(window: [usize; 2], x: &Tensor<D>) -> bool {
     PoolShape::has_kernel(window) && x.dtype() == DType::F32 && on_cpu(&x.device())
 }
@@ -239,7 +238,7 @@ fn on_cpu(device: &Device) -> bool {
     device.clone().without_autodiff() == Device::flex()
 }
 
-/// Batch norm's running statistics after a batch with these moments, as Burn's own layer keeps them.
+/// Updates batch norm's running statistics with a batch's moments, in the way of Burn's own layer.
 fn update_running(layer: &BatchNorm, mean: Vec<f32>, variance: Vec<f32>, device: &Device) {
     for (running, batch) in [(&layer.running_mean, mean), (&layer.running_var, variance)] {
         let channels = batch.len();
@@ -249,7 +248,7 @@ fn update_running(layer: &BatchNorm, mean: Vec<f32>, variance: Vec<f32>, device:
     }
 }
 
-/// What batch norm does outside training.
+/// Batch norm in evaluation mode, which uses the running statistics.
 fn running_affine(layer: &BatchNorm) -> Affine {
     let read = |tensor: Tensor<1>| values(&plain(tensor)).to_vec();
     let inverse_std = |variance: f32| (f64::from(variance) + layer.epsilon).sqrt().recip() as f32;

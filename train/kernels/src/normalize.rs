@@ -1,9 +1,9 @@
-//! Batch normalization, a sum of several of them, and ReLU or nothing, in one pass over memory.
+//! Batch normalization, the sum of several of them, and an optional ReLU, in one pass over memory.
 //!
-//! `relu(Σ γᵢ · (xᵢ − meanᵢ) / stdᵢ + βᵢ)` over images `[batch, channels, height, width]`: what ends a convolution, or a
-//! residual block with its shortcut. The arithmetic is free beside the memory; the floor per input is one reading for
-//! the moments and one for the result, and two readings of input, result and gradient for the gradients. Without ReLU
-//! the result is not read again and need not be kept.
+//! Computes `relu(Σ γᵢ · (xᵢ − meanᵢ) / stdᵢ + βᵢ)` over images `[batch, channels, height, width]`: the last operations
+//! of a convolution layer or of a residual block with its shortcut. Memory limits the speed, arithmetic does not. The
+//! forward pass reads each input once for the moments and once for the result. The backward pass reads input, result
+//! and gradient twice each. Without ReLU it does not read the result, which then need not be kept.
 //!
 //! Equations: Ioffe and Szegedy (2015), Algorithm 1 and section 3; the variance is the biased one, as in PyTorch.
 
@@ -11,14 +11,14 @@ use super::buffer::Buffer;
 use pulp::Arch;
 use rayon::prelude::*;
 
-/// Values summed in single precision before they are added to a double.
+/// Values summed in f32 before the sum is added to an f64.
 const CHUNK: usize = 1024;
-/// Sums that advance side by side, so that they become vectors. Divides [`CHUNK`].
+/// Sums computed in parallel, which lets the compiler vectorise them. Divides [`CHUNK`].
 const LANES: usize = 32;
-/// Smallest piece of work for a thread, in values.
+/// Smallest amount of work for a thread, in values.
 const MIN_VALUES: usize = 16 << 10;
 
-/// What follows the sum.
+/// The activation after the sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// Nothing.
@@ -27,7 +27,7 @@ pub enum Activation {
     Relu,
 }
 
-/// How one input is normalized.
+/// Normalization of one input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Affine {
     /// `[channels]`.
@@ -43,7 +43,7 @@ pub struct Affine {
 /// Gradients of one input and of its γ and β.
 #[derive(Debug)]
 pub struct Gradients {
-    /// Like the input.
+    /// Same shape as the input.
     pub x: Buffer,
     /// `[channels]`.
     pub gamma: Vec<f32>,
@@ -53,7 +53,7 @@ pub struct Gradients {
 
 /// Mean and biased variance of each channel of `x`, `[batch, channels, plane]`.
 ///
-/// Taken about each channel's first value, so that a mean far from zero costs no accuracy.
+/// Values are shifted by each channel's first value, so a mean far from zero costs no accuracy.
 pub fn moments(x: &[f32], channels: usize, plane: usize) -> (Vec<f32>, Vec<f32>) {
     let origin = |channel: usize| x[channel * plane];
     let sums = channel_sums([x; 3], channels, plane, |channel| {
@@ -97,8 +97,8 @@ pub fn forward(terms: &[(&[f32], &Affine)], activation: Activation, channels: us
     out
 }
 
-/// The gradients of one of the sum's inputs, given the gradient of the result and, where that went through ReLU, the
-/// result. `affine` has the batch's own moments.
+/// The gradients of one input of the sum, from the result's gradient and, with ReLU, the result. `affine` holds the
+/// batch's own moments.
 pub fn backward(x: &[f32], affine: &Affine, result: Option<&[f32]>, gradient: &[f32], plane: usize) -> Gradients {
     match result {
         Some(result) => backward_through(x, affine, [result, gradient], plane, relu_gradient),
@@ -106,7 +106,7 @@ pub fn backward(x: &[f32], affine: &Affine, result: Option<&[f32]>, gradient: &[
     }
 }
 
-/// `through` takes the gradient of the result back past the activation, to that of the sum.
+/// `through` maps the result's gradient back through the activation to the sum's gradient.
 fn backward_through(
     x: &[f32],
     affine: &Affine,
@@ -166,12 +166,13 @@ fn relu_gradient(result: f32, gradient: f32) -> f32 {
     if result > 0.0 { gradient } else { 0.0 }
 }
 
-/// Sums per channel of two metrics of three values at the same place. Added up in an order that the shape alone decides.
+/// Sums, per channel, of two statistics of the three values at each position. The order of summation depends on the
+/// shape only.
 fn channel_sums<F: Fn([f32; 3]) -> [f32; 2]>(
     values: [&[f32]; 3],
     channels: usize,
     plane: usize,
-    metrics: impl Fn(usize) -> F + Sync,
+    statistics: impl Fn(usize) -> F + Sync,
 ) -> Vec<[f64; 2]> {
     let arch = Arch::new();
     let planes: Vec<[f64; 2]> = (0..values[0].len() / plane)
@@ -179,8 +180,8 @@ fn channel_sums<F: Fn([f32; 3]) -> [f32; 2]>(
         .with_min_len(MIN_VALUES.div_ceil(plane))
         .map(|at| {
             let values = values.map(|values| &values[at * plane..(at + 1) * plane]);
-            let metrics = metrics(at % channels);
-            arch.dispatch(|| plane_sums(values, metrics))
+            let statistics = statistics(at % channels);
+            arch.dispatch(|| plane_sums(values, statistics))
         })
         .collect();
     let add = |[a, b]: [f64; 2], [c, d]: &[f64; 2]| [a + c, b + d];
@@ -190,7 +191,7 @@ fn channel_sums<F: Fn([f32; 3]) -> [f32; 2]>(
 }
 
 #[inline(always)]
-fn plane_sums([a, b, c]: [&[f32]; 3], metrics: impl Fn([f32; 3]) -> [f32; 2]) -> [f64; 2] {
+fn plane_sums([a, b, c]: [&[f32]; 3], statistics: impl Fn([f32; 3]) -> [f32; 2]) -> [f64; 2] {
     let mut totals = [0.0; 2];
     for ((a, b), c) in a.chunks(CHUNK).zip(b.chunks(CHUNK)).zip(c.chunks(CHUNK)) {
         let mut sums = [[0.0f32; LANES]; 2];
@@ -198,7 +199,7 @@ fn plane_sums([a, b, c]: [&[f32]; 3], metrics: impl Fn([f32; 3]) -> [f32; 2]) ->
         for ((a, b), c) in a.zip(b).zip(c) {
             let [first, second] = &mut sums;
             for (((a, b), c), (first, second)) in a.iter().zip(b).zip(c).zip(first.iter_mut().zip(second)) {
-                let [x, y] = metrics([*a, *b, *c]);
+                let [x, y] = statistics([*a, *b, *c]);
                 *first += x;
                 *second += y;
             }

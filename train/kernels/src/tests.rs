@@ -1,4 +1,4 @@
-//! Each kernel against the plain Burn operations, forward and back.
+//! Compares each kernel with plain Burn operations, forward and backward.
 
 use super::*;
 use burn::module::{Module, Param};
@@ -18,13 +18,13 @@ fn difference<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> f32 {
     (a.clone() - b.clone()).abs().max().into_scalar::<f32>() / rms.max(1e-6)
 }
 
-/// What differentiation gives for one layer's output under a random cost.
+/// Output of one layer, and the gradients under a random cost.
 struct Outcome {
     out: Tensor<4>,
     gradients: Vec<Tensor<1>>,
 }
 
-/// Runs `layer` on leaves and collects its output and its gradients.
+/// Backpropagates `cost` through `out` and collects the gradients of `leaves` and `parameters`.
 fn differentiate(leaves: &[Tensor<4>], parameters: &[Tensor<1>], cost: &Tensor<4>, out: Tensor<4>) -> Outcome {
     let gradients = (out.clone() * cost.clone()).sum().backward();
     let found = leaves
@@ -95,7 +95,7 @@ fn compare_conv1d(channels: [usize; 2], kernel: usize, stride: usize, padding: u
             out: out.inner().unsqueeze_dim::<4>(0),
         }
     };
-    // A sum that nearly cancels, as the bias gradient of this cost may, is less exact beside its own size.
+    // The bias gradient of this cost may be a sum that nearly cancels, so its relative error is larger.
     assert_close(&run(conv1d(&layer, x.clone())), &run(layer.forward(x.clone())), 1e-4);
 }
 
@@ -103,7 +103,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn convolutions_of_any_shape_are_burns(
+    fn convolutions_of_any_shape_match_burn(
         inputs in 1usize..10, outputs in 1usize..11, kernel in prop::sample::select(vec![1usize, 2, 3, 4, 5, 6]),
         batch in 1usize..4, height in 1usize..12, width in 1usize..150,
     ) {
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn convolutions_of_signals_are_burns(
+    fn convolutions_of_signals_match_burn(
         inputs in 1usize..5, outputs in 1usize..7, taps in 1usize..9, stride in 1usize..4, batch in 1usize..4,
         steps in 1usize..300, padding in 0usize..4,
     ) {
@@ -119,14 +119,16 @@ proptest! {
     }
 
     #[test]
-    fn pools_of_any_shape_are_burns(
+    fn pools_of_any_shape_match_burn(
         window in (1usize..6, 1usize..5), batch in 1usize..3, rows in 1usize..5, columns in 1usize..80,
-        rest in (0usize..3, 0usize..3),
+        extra in (0usize..3, 0usize..3),
     ) {
         let device = Device::flex().autodiff();
         let layer = MaxPool2dConfig::new([window.0, window.1]).with_strides([window.0, window.1]).init();
-        // Columns and rows that do not fill a window are left out.
-        let shape = [batch, 2, rows * window.0 + rest.0.min(window.0 - 1), columns * window.1 + rest.1.min(window.1 - 1)];
+        // Columns and rows that do not fill a window are dropped.
+        let height = rows * window.0 + extra.0.min(window.0 - 1);
+        let width = columns * window.1 + extra.1.min(window.1 - 1);
+        let shape = [batch, 2, height, width];
         let x = noise(shape, &device).require_grad();
         let cost = noise([batch, 2, rows, columns], &device);
         let run = |out| differentiate(std::slice::from_ref(&x), &[], &cost, out);
@@ -135,18 +137,17 @@ proptest! {
 }
 
 #[test]
-fn the_encoders_own_convolutions_are_burns() {
+fn the_encoders_convolutions_match_burn() {
     compare_conv1d([1, 16], 256, 64, 96, [2, 1 << 16]);
     compare_conv1d([16, 32], 32, 1, 0, [2, 1024]);
     for (inputs, outputs, kernel, height, width) in [(1, 16, 3, 128, 512), (16, 32, 1, 32, 256), (64, 128, 3, 1, 64)] {
-        // A weight's gradient is a sum of up to 131,072 products, which differs by more than 2e-5 in one draw of
-        // twenty.
+        // A weight's gradient sums up to 131,072 products. In one of twenty draws it differs by more than 2e-5.
         compare_conv(inputs, outputs, kernel, [2, height, width], 5e-5);
     }
 }
 
 #[test]
-fn signals_longer_than_a_part_are_convolved_whole() {
+fn signals_longer_than_one_part_match_burn() {
     // The gradient of the weights is summed over parts of 4096 columns.
     for length in [4096, 4097, 12_345] {
         compare_conv1d([3, 5], 3, 1, 0, [2, length]);
@@ -155,7 +156,7 @@ fn signals_longer_than_a_part_are_convolved_whole() {
 }
 
 #[test]
-fn pools_of_signals_are_burns() {
+fn pools_of_signals_match_burn() {
     let device = Device::flex().autodiff();
     for (window, length) in [(3, 3), (3, 100), (3, 10_001), (8, 4096)] {
         let layer = MaxPool1dConfig::new(window).with_stride(window).init();
@@ -176,7 +177,7 @@ fn pools_of_signals_are_burns() {
     );
 }
 
-/// A batch norm with parameters and a history that are not the initial ones.
+/// A batch norm with random gamma and beta.
 fn norm(channels: usize, device: &Device) -> BatchNorm {
     let mut layer = BatchNormConfig::new(channels).init(device);
     layer.gamma = Param::from_tensor(noise([channels], device));
@@ -185,11 +186,11 @@ fn norm(channels: usize, device: &Device) -> BatchNorm {
 }
 
 #[test]
-fn normalized_sums_are_burns() {
+fn normalized_sums_match_burn() {
     let device = Device::flex().autodiff();
     for shape in [[3, 5, 7, 33], [2, 16, 32, 256], [2, 3, 1, 9]] {
         let layers = [norm(shape[1], &device), norm(shape[1], &device)];
-        // Means far from zero, as a convolution with a large bias has them.
+        // Means far from zero, like those after a convolution with a large bias.
         let xs = [40.0, -3.0].map(|mean| (noise(shape, &device) * 1.5 + mean).detach().require_grad());
         let cost = noise(shape, &device);
         let parameters: Vec<_> = layers
@@ -208,7 +209,7 @@ fn normalized_sums_are_burns() {
             differentiate(&xs, &parameters, &cost, relu(a + b))
         };
         assert_close(&ours, &plain, 5e-4);
-        // Both ran on the same layers: the second moved the running metrics from where the first had left them.
+        // Both used the same layers: the second run updated the running statistics that the first had left.
         let after_both = layers
             .each_ref()
             .map(|layer| layer.valid().running_mean.value() + layer.valid().running_var.value());
@@ -228,7 +229,7 @@ fn normalized_sums_are_burns() {
 }
 
 #[test]
-fn a_norm_without_relu_is_burns() {
+fn a_norm_without_relu_matches_burn() {
     let device = Device::flex().autodiff();
     for shape in [[3, 5, 7, 33], [2, 96, 1, 700]] {
         let layer = norm(shape[1], &device);
@@ -243,7 +244,7 @@ fn a_norm_without_relu_is_burns() {
 }
 
 #[test]
-fn outside_training_the_running_statistics_count() {
+fn running_statistics_are_used_outside_training() {
     let device = Device::flex();
     let layers = [norm(6, &device), norm(6, &device)];
     for layer in &layers {
@@ -257,7 +258,7 @@ fn outside_training_the_running_statistics_count() {
 }
 
 #[test]
-fn a_nan_is_not_lost_in_a_pool() {
+fn max_pooling_propagates_nan() {
     let device = Device::flex();
     let layer = MaxPool2dConfig::new([4, 2]).with_strides([4, 2]).init();
     for at in 0..8 {
@@ -269,7 +270,7 @@ fn a_nan_is_not_lost_in_a_pool() {
 }
 
 #[test]
-fn layers_without_a_kernel_are_left_to_burn() {
+fn layers_without_a_kernel_run_in_burn() {
     let device = Device::flex();
     let x = noise([1, 2, 9, 9], &device);
     for config in [

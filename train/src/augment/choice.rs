@@ -1,4 +1,4 @@
-//! Which augmentations a run uses, as typed and as saved: `noise,stretch`.
+//! The augmentations of a run, as typed and as saved: `noise,stretch`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -10,9 +10,9 @@ pub struct Augment {
     pub noise: bool,
     pub stretch: bool,
     pub pitch_shift: bool,
-    /// Sounds of another data set mixed in.
+    /// Sounds of another data set, mixed in.
     pub background: bool,
-    /// Rotation, shifts and horizontal flip of a spectrogram that is an image. Applied to all clips, as far as drawn.
+    /// Random rotation, shifts and horizontal flip of an image spectrogram. Applied to all clips.
     pub image: bool,
 }
 
@@ -25,20 +25,20 @@ impl Augment {
         image: false,
     };
 
-    /// Noise, then time stretch: paper 1.
+    /// Noise, then time stretch, as in paper 1.
     pub const NOISE_AND_STRETCH: Self = Self {
         noise: true,
         stretch: true,
         ..Self::NONE
     };
 
-    /// Rotation, shifts and flip: paper 4.
+    /// Rotation, shifts and flip, as in paper 4.
     pub const IMAGE: Self = Self {
         image: true,
         ..Self::NONE
     };
 
-    /// Whether samples are changed, so that spectrograms must be computed and cannot be cut out of stored ones.
+    /// Whether samples change. If so, spectrograms must be computed and cannot be cut out of stored ones.
     pub fn changes_samples(self) -> bool {
         Self { image: false, ..self } != Self::NONE
     }
@@ -57,16 +57,16 @@ impl Augment {
 impl fmt::Display for Augment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut copy = *self;
-        let words: Vec<_> = copy
+        let names: Vec<_> = copy
             .parts()
             .into_iter()
-            .filter(|(_, on)| **on)
+            .filter(|(_, enabled)| **enabled)
             .map(|(name, _)| name)
             .collect();
-        formatter.pad(&if words.is_empty() {
+        formatter.pad(&if names.is_empty() {
             "none".into()
         } else {
-            words.join("+")
+            names.join("+")
         })
     }
 }
@@ -79,11 +79,15 @@ impl FromStr for Augment {
         if text == "none" {
             return Ok(augment);
         }
-        for word in text.split(['+', ',']) {
-            let names = augment.parts().map(|(name, _)| name).join(", ");
-            match augment.parts().into_iter().find(|(name, _)| *name == word) {
-                Some((_, on)) => *on = true,
-                None => return Err(format!("`{word}` is no augmentation; there are none, paper, {names}")),
+        for name in text.split(['+', ',']) {
+            let known = augment.parts().map(|(name, _)| name).join(", ");
+            match augment.parts().into_iter().find(|(known, _)| *known == name) {
+                Some((_, enabled)) => *enabled = true,
+                None => {
+                    return Err(format!(
+                        "unknown augmentation `{name}`; choose from none, paper, {known}"
+                    ));
+                }
             }
         }
         Ok(augment)
@@ -117,7 +121,7 @@ impl From<Augment> for AugmentChoice {
 }
 
 impl AugmentChoice {
-    /// The augmentations, given the paper's.
+    /// The augmentations; `paper` are those of the model's paper.
     pub fn resolve(self, paper: Augment) -> Augment {
         match self {
             Self::Paper => paper,
@@ -157,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_read_and_written() {
+    fn lists_are_parsed_and_printed() {
         for (text, augment, written) in [
             ("none", Augment::NONE, "none"),
             ("stretch,noise", Augment::NOISE_AND_STRETCH, "noise+stretch"),
@@ -174,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn only_images_can_be_changed_after_the_spectrogram() {
+    fn only_image_augmentation_leaves_samples_unchanged() {
         assert!(!Augment::NONE.changes_samples() && !Augment::IMAGE.changes_samples());
         assert!(Augment::NOISE_AND_STRETCH.changes_samples());
     }

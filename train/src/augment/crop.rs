@@ -1,9 +1,9 @@
-//! Where a clip is cut out of its track.
+//! Draws where a clip begins in its track.
 
 use rand::{Rng, RngExt};
 use shared::dsp::features::FeatureConfig;
 
-/// A hop at which `wanted` samples begin that lie within `samples`; 0 where the track is shorter.
+/// A random hop from which `wanted` samples fit in `samples`; 0 if the track is shorter.
 pub fn random_hop(samples: usize, wanted: usize, features: &FeatureConfig, rng: &mut impl Rng) -> usize {
     rng.random_range(0..=samples.saturating_sub(wanted) / features.hop_length)
 }
@@ -13,7 +13,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_track_of_one_clip_has_one_place() {
+    fn a_track_no_longer_than_one_clip_starts_at_zero() {
         let features = FeatureConfig::default();
         let mut rng = shared::runtime::rng::stream(0, 0, 0, shared::runtime::rng::Purpose::Crop);
         assert_eq!(

@@ -1,30 +1,29 @@
-//! How a spectrogram that is an image is turned, shifted and mirrored.
+//! Draws the rotation, shifts and flip of an image spectrogram.
 
 use rand::{Rng, RngExt};
 
-/// Largest rotation in degrees, either way.
+/// Largest rotation in degrees, in either direction.
 const ROTATION_DEGREES: f64 = 20.0;
-/// Largest shift as a share of height or width, either way.
+/// Largest shift as a fraction of height or width, in either direction.
 const SHIFT: f64 = 0.2;
-/// How often an image is mirrored.
+/// How often an image is flipped.
 const FLIP_PROBABILITY: f64 = 0.5;
 
-/// One random transformation of an image. The default leaves it as it is.
+/// One random transformation of an image. The default changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ImagePlan {
-    /// Rotation about the centre; positive ones turn what is seen clockwise, where row 0 is drawn on top.
+    /// Rotation about the centre. Positive values rotate the content clockwise if row 0 is drawn on top.
     pub rotation_degrees: f64,
-    /// How far down the image is looked at, as a share of its height: positive ones move what is seen up.
+    /// Shift of the sampling position down, as a fraction of the height. Positive values move the content up.
     pub shift_rows: f64,
-    /// How far to the right the image is looked at, as a share of its width: positive ones move what is seen left.
+    /// Shift of the sampling position right, as a fraction of the width. Positive values move the content left.
     pub shift_columns: f64,
-    /// Whether the result is then mirrored, its last column first.
+    /// Whether the result is then flipped horizontally.
     pub flip: bool,
 }
 
 impl ImagePlan {
-    /// Rotation uniform within 20 degrees either way, shifts within a fifth of height and width, and a flip in half of
-    /// all images.
+    /// Draws a rotation within 20 degrees, shifts within 20% of height and width, and a flip with probability 0.5.
     pub fn draw(rng: &mut impl Rng) -> Self {
         Self {
             rotation_degrees: rng.random_range(-ROTATION_DEGREES..ROTATION_DEGREES),
@@ -41,7 +40,7 @@ mod tests {
     use shared::runtime::rng::{Purpose, stream};
 
     #[test]
-    fn plans_are_drawn_evenly_from_their_ranges() {
+    fn plans_are_uniform_over_their_ranges() {
         let mut rng = stream(1, 0, 0, Purpose::Image);
         let plans: Vec<ImagePlan> = (0..4000).map(|_| ImagePlan::draw(&mut rng)).collect();
         for (get, limit) in [
@@ -52,7 +51,7 @@ mod tests {
             let values: Vec<f64> = plans.iter().map(|plan| get(plan) / limit).collect();
             assert!(values.iter().all(|value| value.abs() <= 1.0));
             // Standard deviations of these means: 0.009 and 0.0047.
-            let mean = |of: fn(f64) -> f64| values.iter().copied().map(of).sum::<f64>() / 4000.0;
+            let mean = |map: fn(f64) -> f64| values.iter().copied().map(map).sum::<f64>() / 4000.0;
             assert!(mean(|value| value).abs() < 0.04);
             assert!((mean(|value| value * value) - 1.0 / 3.0).abs() < 0.02);
         }

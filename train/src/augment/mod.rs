@@ -1,7 +1,7 @@
-//! What is done to a training clip, drawn anew in every epoch: where it is cut, noise, other
-//! sounds, time stretch, pitch shift, and how its spectrogram is turned if that is an image.
+//! Draws a training clip and its augmentations for each epoch: crop, noise, background sound, time stretch, pitch
+//! shift, and the transformation of an image spectrogram.
 //!
-//! A seed, an epoch and a track enter, a [`ClipPlan`] leaves. Nothing here touches samples; the front end does.
+//! A [`ClipPlan`] is a function of seed, epoch and track. The front end applies it; nothing here touches samples.
 
 mod background;
 mod choice;
@@ -19,36 +19,38 @@ use shared::runtime::rng::{Purpose, stream};
 
 /// How often each augmentation is applied.
 const PROBABILITY: f64 = 0.5;
-/// Standard deviation of the noise, full scale 1; uniform in this range.
+/// Standard deviation of the noise at full scale 1, uniform in this range.
 const NOISE_AMPLITUDE: std::ops::Range<f32> = 0.001..0.015;
-/// Speed of a stretched clip; uniform in this range, above 1 is faster.
+/// Playback rate of a stretched clip, uniform in this range; above 1 is faster.
 const STRETCH_RATE: std::ops::Range<f64> = 0.8..1.25;
 
-/// Semitones by which a pitch is shifted; uniform in this range, half of audiomentations' default: genres stay genres.
+/// Semitones of a pitch shift, uniform in this range: half of audiomentations' default, which keeps the genre
+/// recognisable.
 const SEMITONES: std::ops::Range<f64> = -2.0..2.0;
 
-/// Everything that makes one clip of a track: the same plan gives the same samples.
+/// Everything that determines one clip of a track: the same plan gives the same samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ClipPlan {
-    /// Where the clip begins, in hops from the track's beginning. Whole hops, so that a clip can be cut out of a
-    /// waveform and out of a mel spectrogram at the same place.
+    /// Where the clip begins, in hops from the start of the track. Whole hops, so a clip can be cut out of a waveform
+    /// and out of a mel spectrogram at the same position.
     pub hop: usize,
-    /// Amplitude of the noise, if any.
+    /// Standard deviation of the added noise.
     pub noise: Option<f32>,
-    /// Another sound, if one is mixed in.
+    /// The background sound that is mixed in.
     pub background: Option<BackgroundPlan>,
-    /// Speed, if it is changed.
+    /// Playback rate of a time stretch.
     pub stretch: Option<f64>,
-    /// Semitones, if the pitch is shifted; after all else that changes samples.
+    /// Semitones of a pitch shift, which is applied after all other changes of samples.
     pub pitch_shift: Option<f64>,
-    /// What is done to a spectrogram that is an image.
+    /// Transformation of an image spectrogram.
     pub image: Option<ImagePlan>,
-    /// Where the noise's randomness comes from: the run's seed, the epoch, the track's id.
+    /// Seed of the noise: the run's seed, the epoch, the track's key.
     pub key: [u64; 3],
 }
 
 impl ClipPlan {
-    /// A training clip of a track of `samples` samples, whose randomness is drawn with `key`: its id, say.
+    /// Draws a training clip of a track of `samples` samples. `key` is part of the random seed, for example the track's
+    /// id.
     pub fn training(
         augment: Augment,
         seed: u64,
@@ -58,7 +60,7 @@ impl ClipPlan {
         features: &FeatureConfig,
     ) -> Self {
         let draw = |purpose| stream(seed, epoch, key, purpose);
-        // Whether it is applied, and the stream that says how.
+        // Whether an augmentation is applied, with the random stream for its parameters.
         let drawn = |wanted: bool, purpose| {
             let mut rng = draw(purpose);
             (wanted && rng.random_bool(PROBABILITY)).then_some(rng)
@@ -69,7 +71,7 @@ impl ClipPlan {
             background: drawn(augment.background, Purpose::Background).map(|mut rng| BackgroundPlan::draw(&mut rng)),
             stretch: drawn(augment.stretch, Purpose::TimeStretch).map(|mut rng| rng.random_range(STRETCH_RATE)),
             pitch_shift: drawn(augment.pitch_shift, Purpose::PitchShift).map(|mut rng| rng.random_range(SEMITONES)),
-            // Its ranges include no change, so that it needs no coin of its own.
+            // Its ranges include no change, so it is always applied.
             image: augment.image.then(|| ImagePlan::draw(&mut draw(Purpose::Image))),
             key: [seed, epoch, key],
         };
@@ -80,14 +82,14 @@ impl ClipPlan {
         }
     }
 
-    /// Samples of the track that become `clip_samples` samples: `rate` times as many when the speed is changed, so that
-    /// a clip that is sped up has no zeros at its end to give the augmentation away.
+    /// Samples of the track that become `clip_samples` samples: `rate` times as many with a time stretch. A faster clip
+    /// then has no zeros at its end, from which a model could recognise the augmentation.
     pub fn source_samples(&self, clip_samples: usize) -> usize {
         self.stretch
             .map_or(clip_samples, |rate| (clip_samples as f64 * rate).ceil() as usize)
     }
 
-    /// The largest [`source_samples`](Self::source_samples) of any plan that is drawn.
+    /// The largest [`source_samples`](Self::source_samples) of any plan.
     pub fn longest_source(augment: Augment, clip_samples: usize) -> usize {
         if augment.stretch {
             (clip_samples as f64 * STRETCH_RATE.end).ceil() as usize
@@ -96,12 +98,12 @@ impl ClipPlan {
         }
     }
 
-    /// The largest downward shift of any plan that is drawn, in semitones: the one that needs most memory.
+    /// The largest downward pitch shift of any plan, in semitones. It needs the most memory.
     pub fn lowest_pitch_shift() -> f64 {
         SEMITONES.start
     }
 
-    /// Whether the waveform stays as it is, so that the stored mel spectrogram can be used.
+    /// Whether the waveform is unchanged, so the stored mel spectrogram can be used.
     pub fn is_plain(&self) -> bool {
         self.noise.is_none() && self.background.is_none() && self.stretch.is_none() && self.pitch_shift.is_none()
     }
@@ -121,12 +123,12 @@ mod tests {
     #[test]
     fn half_of_the_clips_are_noisy_half_are_stretched_and_a_quarter_both() {
         let plans = plans(Augment::NOISE_AND_STRETCH);
-        let share =
+        let fraction =
             |test: fn(&ClipPlan) -> bool| plans.iter().filter(|plan| test(plan)).count() as f64 / plans.len() as f64;
-        // The standard deviation of such a share of 4,000 is 0.008 at most.
-        assert!((share(|plan| plan.noise.is_some()) - 0.5).abs() < 0.035);
-        assert!((share(|plan| plan.stretch.is_some()) - 0.5).abs() < 0.035);
-        assert!((share(|plan| plan.noise.is_some() && plan.stretch.is_some()) - 0.25).abs() < 0.035);
+        // The standard deviation of such a fraction of 4,000 plans is at most 0.008.
+        assert!((fraction(|plan| plan.noise.is_some()) - 0.5).abs() < 0.035);
+        assert!((fraction(|plan| plan.stretch.is_some()) - 0.5).abs() < 0.035);
+        assert!((fraction(|plan| plan.noise.is_some() && plan.stretch.is_some()) - 0.25).abs() < 0.035);
         assert!(
             plans
                 .iter()
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_never_hangs_over_the_end_of_a_long_track() {
+    fn a_clip_never_exceeds_the_end_of_a_long_track() {
         let features = FeatureConfig::default();
         for plan in plans(Augment::NOISE_AND_STRETCH) {
             let end = plan.hop * features.hop_length + plan.source_samples(features.clip_samples);
@@ -151,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn without_augmentation_only_the_place_changes() {
+    fn without_augmentation_only_the_position_changes() {
         let plans = plans(Augment::NONE);
         assert!(plans.iter().all(ClipPlan::is_plain));
         let mut hops: Vec<_> = plans.iter().map(|plan| plan.hop).collect();
         hops.sort_unstable();
         hops.dedup();
-        // (1,321,967 − 2^19) / 1024 = 778 places besides the first.
+        // (1,321,967 − 2^19) / 1024 = 778 possible hops after 0.
         assert!(hops.len() > 700 && hops.last() == Some(&778), "{}", hops.len());
     }
 

@@ -1,4 +1,4 @@
-//! The front end on the device against the one on the host.
+//! Compares the front end on the device with the one on the host.
 
 use crate::augment::{Augment, ClipPlan};
 use crate::data::run_data::RunData;
@@ -12,20 +12,21 @@ use anyhow::Context;
 use burn::tensor::TensorData;
 use shared::dataset::split::Set;
 
-/// How far apart the two are, in the worst of some clips.
+/// The largest differences of the two front ends over some clips.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FrontEndDifference {
-    /// The largest difference of mel spectrograms of clips at their own speed, in dB.
+    /// The largest difference of mel spectrograms of clips that are not stretched, in dB.
     pub mel_db: f64,
-    /// The power of stretched waveforms over that of their differences, in dB. The vocoder's phases are arbitrary where
-    /// a spectrum holds nothing but rounding, so that quiet places of stretched clips may differ more than this.
+    /// The lowest signal-to-noise ratio of stretched waveforms, in dB: power of the waveform over power of the
+    /// difference. Mel spectrograms of stretched clips are not compared: the vocoder's phases are arbitrary in bins
+    /// with only rounding errors, so quiet parts may differ more.
     pub waveform_snr_db: f64,
 }
 
-/// Speeds of the clips that are compared; 1 is left as it is.
+/// Stretch rates of the compared clips; 1 means not stretched.
 const RATES: [f64; 5] = [1.0, 0.8, 0.93, 1.07, 1.25];
 
-/// Makes the same clips on both sides, without noise, which comes from different generators.
+/// Computes the same clips with both front ends, without noise, because their random generators differ.
 pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute) -> anyhow::Result<FrontEndDifference> {
     let input = InputKind {
         waveform: Some(WaveformKind::Normalized),
@@ -35,7 +36,7 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
     let (features, normalization) = (&data.features, &data.split.normalization);
     let plans = plans(config.seed, data)?;
     let on_device = DeviceFrontEnd::new(input, features, normalization, &compute.device)?;
-    let (waveforms, mels) = make_on_device(&on_device, data, &plans)?;
+    let (waveforms, mels) = run_on_device(&on_device, data, &plans)?;
     let setup = HostSetup {
         input,
         features,
@@ -70,13 +71,13 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
     Ok(worst)
 }
 
-/// A clip of the training set at each of [`RATES`], by the position of its track.
+/// A clip of the training set for each of [`RATES`], with the position of its track.
 fn plans(seed: u64, data: &RunData) -> anyhow::Result<Vec<(usize, ClipPlan)>> {
     let tracks = data.tracks(Set::Train)?.iter().cycle().take(RATES.len());
     let plan = |(&position, rate): (&usize, f64)| {
         let samples = data.dataset.waveform(position).len();
         let plan = ClipPlan {
-            // No noise, but the way of a clip that has some: its spectrogram is computed, not cut out.
+            // Noise of amplitude 0, so the spectrogram is computed instead of cut from the stored one.
             noise: Some(0.0),
             stretch: (rate != 1.0).then_some(rate),
             ..ClipPlan::training(Augment::NONE, seed, 0, position as u64, samples, &data.features)
@@ -86,8 +87,8 @@ fn plans(seed: u64, data: &RunData) -> anyhow::Result<Vec<(usize, ClipPlan)>> {
     Ok(tracks.zip(RATES).map(plan).collect())
 }
 
-/// Waveforms and mel spectrograms of the clips, one after the other.
-fn make_on_device(
+/// Concatenated waveforms and mel spectrograms of the clips.
+fn run_on_device(
     front_end: &DeviceFrontEnd,
     data: &RunData,
     plans: &[(usize, ClipPlan)],
@@ -98,12 +99,12 @@ fn make_on_device(
     for ((position, plan), out) in plans.iter().zip(pcm.chunks_exact_mut(longest)) {
         copy_or_pad(data.dataset.waveform(*position), plan.hop * features.hop_length, out);
     }
-    let made = front_end.run(
+    let output = front_end.run(
         TensorData::new(pcm, [plans.len(), longest]),
         &plans.iter().map(|(_, plan)| *plan).collect::<Vec<_>>(),
     );
-    let waveforms = made.waveform.context("no waveform was made")?.flatten(1, 2);
-    let mels = made.spectrogram.context("no mel spectrogram was made")?.flatten(1, 3);
+    let waveforms = output.waveform.context("the device made no waveform")?.flatten(1, 2);
+    let mels = output.spectrogram.context("the device made no mel spectrogram")?.flatten(1, 3);
     Ok((batch::to_host(waveforms)?, batch::to_host(mels)?))
 }
 

@@ -1,7 +1,6 @@
-//! How fast a run's parts are, each alone and all together.
+//! Measures the stages of training, each alone and all together, with the code of `fit` on batches of the training set.
 //!
-//! A configured run enters, a [`Measurement`] per stage leaves. What is measured is the code that `fit` runs, on batches
-//! of the training set. Every metric is the median of the measured batches, after warm-up.
+//! The time of a single stage is the median over the measured batches, after warm-up.
 
 mod check;
 mod outputs;
@@ -13,31 +12,31 @@ pub use stages::measure;
 
 use crate::settings::RunConfig;
 
-/// One part of a run.
+/// One stage of training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Copying out of the shards, in one thread.
+    /// Copying from the shards, in one thread.
     Read,
-    /// Noise and time stretch, in one thread; 0 where the device does it.
+    /// Noise and time stretch, in one thread; 0 if the device does it.
     Augment,
-    /// Mel spectrogram, dB and normalization, in one thread; on the device everything from samples to model input.
+    /// Mel spectrogram, dB and normalization, in one thread; on the device, everything from samples to model input.
     FrontEnd,
     /// From the host's memory to the device's.
     Upload,
-    /// The model, recording for the way back, and the loss.
+    /// The forward pass with recording for the backward pass, and the loss.
     Forward,
     Backward,
     Optimizer,
-    /// Forward, backward and optimizer on a batch that lies on the device: what the device alone can do.
+    /// Forward, backward and optimizer on a batch that is already on the device: the upper bound of the device.
     Step,
-    /// All loader threads and nobody who trains: what the data side alone can do.
+    /// All loader threads without training: the upper bound of the loader.
     Loader,
     /// Everything, as `fit` runs it.
     Fit,
 }
 
 impl Stage {
-    /// As in the CSV file.
+    /// The name in the CSV file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -59,12 +58,12 @@ pub struct Measurement {
     pub stage: Stage,
     /// Seconds per batch.
     pub seconds: f64,
-    /// Share of the time spent waiting for data, where both sides run.
+    /// Fraction of the time spent waiting for data; only for [`Stage::Fit`].
     pub wait_share: Option<f64>,
 }
 
 impl Measurement {
-    /// Clips per second of this stage alone; none where there was nothing to do.
+    /// Clips per second of this stage; `None` if it took no time.
     pub fn clips_per_second(&self, batch_size: usize) -> Option<f64> {
         (self.seconds > 0.0).then(|| batch_size as f64 / self.seconds)
     }
@@ -97,13 +96,13 @@ pub fn to_csv(
     measurements.iter().map(row).collect()
 }
 
-fn cell(metric: Option<f64>, decimals: usize) -> String {
-    metric.map_or(String::new(), |metric| format!("{metric:.decimals$}"))
+fn cell(value: Option<f64>, decimals: usize) -> String {
+    value.map_or(String::new(), |value| format!("{value:.decimals$}"))
 }
 
-/// A table for people, and in its last line which side limits.
+/// A text table; the last line says whether the data or the device limits training.
 pub fn to_table(batch_size: usize, measurements: &[Measurement]) -> String {
-    let mut table = format!("{:<10} {:>12} {:>12}\n", "stage", "ms a batch", "clips/s");
+    let mut table = format!("{:<10} {:>12} {:>12}\n", "stage", "ms/batch", "clips/s");
     for measurement in measurements {
         table += &format!(
             "{:<10} {:>12.3} {:>12}",
@@ -128,7 +127,7 @@ pub fn to_table(batch_size: usize, measurements: &[Measurement]) -> String {
         } else {
             ("the device", step / loader)
         };
-        table += &format!("limited by {side}: alone it takes {ratio:.2} times as long as the other side");
+        table += &format!("limited by {side}, which alone takes {ratio:.2} times as long as the other side");
     }
     table
 }
@@ -138,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slower_side_is_named() {
+    fn table_names_the_slower_side() {
         let measurement = |stage, seconds| Measurement {
             stage,
             seconds,
@@ -151,7 +150,7 @@ mod tests {
         ];
         let table = to_table(8, &measurements);
         assert!(
-            table.ends_with("limited by the device: alone it takes 4.00 times as long as the other side"),
+            table.ends_with("limited by the device, which alone takes 4.00 times as long as the other side"),
             "{table}"
         );
         assert!(table.contains("40.0") && table.contains("3.4 % waiting"), "{table}");

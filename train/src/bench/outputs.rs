@@ -1,4 +1,4 @@
-//! A model's weights with one batch of its input and output, for another implementation to be checked against.
+//! Exports weights with one batch of input and output, to check another implementation.
 
 use crate::data::run_data::RunData;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Target};
@@ -16,8 +16,9 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
-/// Writes newly initialized weights under their exported names and `check.waveform`, `check.spectrogram`, `check.statistics` (model input) and
-/// `check.logits` (dropout off, running statistics) of one batch to a safetensors file.
+/// Writes newly initialized weights under their exported names to a safetensors file, with `check.waveform`,
+/// `check.spectrogram` and `check.statistics` (model input of one batch) and `check.logits` (its output in evaluation
+/// mode).
 pub fn write_outputs(config: &RunConfig, data: &RunData, compute: &Compute, path: &Path) -> anyhow::Result<()> {
     compute.device.seed(config.seed);
     let model = config.model.init(&blueprint(config, data), &compute.device);
@@ -54,7 +55,7 @@ pub fn write_outputs(config: &RunConfig, data: &RunData, compute: &Compute, path
     let mut views: Vec<(String, TensorView<'_>)> = weights.tensors();
     for (name, shape, values) in tensors {
         let view = TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(values));
-        views.push((name.to_owned(), view.context("a tensor's size is not its shape's")?));
+        views.push((name.to_owned(), view.context("the size of a tensor does not match its shape")?));
     }
     let metadata = HashMap::from([
         ("model".to_owned(), config.model.name().to_owned()),

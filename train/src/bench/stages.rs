@@ -1,4 +1,4 @@
-//! The measurements.
+//! Measures each stage.
 
 use super::{Measurement, Stage};
 use crate::data::run_data::RunData;
@@ -20,11 +20,10 @@ use shared::dataset::split::Set;
 use std::convert::Infallible;
 use std::time::Instant;
 
-/// Batches before the first one that counts: kernels are compiled and chosen, memory is got from the system, buffers are
-/// filled.
+/// Batches before the first measured one: kernels are compiled and tuned, memory is allocated, buffers are filled.
 const WARM_UP: usize = 3;
 
-/// A measurement that could not be made.
+/// Why a measurement failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// The training set is missing.
@@ -36,7 +35,7 @@ pub enum BenchError {
     Step(anyhow::Error),
 }
 
-/// Measures all stages over `steps` batches each, at least one.
+/// Measures all stages over `steps` batches each; `steps` must be at least 1.
 pub fn measure(
     config: &RunConfig,
     data: &RunData,
@@ -48,11 +47,11 @@ pub fn measure(
     let mut measurements = host_stages(&source, compute, steps);
     measurements.extend(device_stages(config, data, compute, &source, steps)?);
     measurements.push(loader(config, &source));
-    measurements.push(together(config, data, compute, &source, steps)?);
+    measurements.push(fit(config, data, compute, &source, steps)?);
     Ok(measurements)
 }
 
-/// The training set, over and over until it fills `batches` batches.
+/// The training set, repeated to fill `batches` batches.
 fn source<'a>(
     config: &RunConfig,
     data: &'a RunData,
@@ -61,8 +60,8 @@ fn source<'a>(
 ) -> Result<BatchSource<'a>, BenchError> {
     data.tracks(Set::Train)?;
     let first = epoch_source(config, data, compute, 0);
-    let wanted = batches * config.batch_size;
-    let order = first.batches.order().iter().copied().cycle().take(wanted).collect();
+    let clips = batches * config.batch_size;
+    let order = first.batches.order().iter().copied().cycle().take(clips).collect();
     Ok(BatchSource {
         batches: Batches::new(order, config.batch_size),
         ..first
@@ -82,9 +81,9 @@ fn host_stages(source: &BatchSource<'_>, compute: &Compute, steps: usize) -> Vec
         }
     }
     let [read, augment, front_end] = times;
-    let mut measurements = vec![alone(Stage::Read, read)];
+    let mut measurements = vec![median(Stage::Read, read)];
     if !compute.has_front_end() {
-        measurements.extend([alone(Stage::Augment, augment), alone(Stage::FrontEnd, front_end)]);
+        measurements.extend([median(Stage::Augment, augment), median(Stage::FrontEnd, front_end)]);
     }
     measurements
 }
@@ -101,19 +100,19 @@ fn device_stages(
     let uploader = uploaders[0];
     let (mut buffer, mut scratch) = (BatchBuffer::default(), HostScratch::default());
     source.fill(0, &mut buffer, &mut scratch);
-    let (mut upload, mut forward, mut backward, mut optimize, mut whole) =
+    let (mut upload, mut forward, mut backward, mut optimize, mut step) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut model = new_model(config, data, device);
     let mut optimizer = adam(config.weight_decay);
-    let rule = rule(config, data)?;
+    let training_step = training_step(config, data)?;
     for number in 0..WARM_UP + steps {
         let (input, uploading) = synced(device, || uploader.upload(&buffer, 0..config.batch_size))?;
         let (logits, forwarding) = synced(device, || model.forward(input.clone()))?;
-        let (loss, losing) = synced(device, || rule.objective.loss(logits, buffer.labels.view(), device))?;
+        let (loss, losing) = synced(device, || training_step.objective.loss(logits, buffer.labels.view(), device))?;
         let (gradients, backing) = synced(device, || GradientsParams::from_grads(loss.backward(), &model))?;
-        let (changed, optimizing) = synced(device, || optimizer.step(rule.lr.clone(), model, gradients))?;
+        let (changed, optimizing) = synced(device, || optimizer.step(training_step.lr.clone(), model, gradients))?;
         let (result, stepping) = synced(device, || {
-            rule.train(changed, &mut optimizer, input, buffer.labels.view(), device)
+            training_step.train(changed, &mut optimizer, input, buffer.labels.view(), device)
         })?;
         model = result.0;
         if number >= WARM_UP {
@@ -121,7 +120,7 @@ fn device_stages(
             forward.push(forwarding + losing);
             backward.push(backing);
             optimize.push(optimizing);
-            whole.push(stepping);
+            step.push(stepping);
         }
     }
     let upload_stage = if compute.has_front_end() {
@@ -130,15 +129,15 @@ fn device_stages(
         Stage::Upload
     };
     Ok(vec![
-        alone(upload_stage, upload),
-        alone(Stage::Forward, forward),
-        alone(Stage::Backward, backward),
-        alone(Stage::Optimizer, optimize),
-        alone(Stage::Step, whole),
+        median(upload_stage, upload),
+        median(Stage::Forward, forward),
+        median(Stage::Backward, backward),
+        median(Stage::Optimizer, optimize),
+        median(Stage::Step, step),
     ])
 }
 
-/// All loader threads, without anybody who trains.
+/// All loader threads, without training.
 fn loader(config: &RunConfig, source: &BatchSource<'_>) -> Measurement {
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let mut run = |numbers| {
@@ -154,8 +153,8 @@ fn loader(config: &RunConfig, source: &BatchSource<'_>) -> Measurement {
     }
 }
 
-/// As `fit` does it, without what it does between epochs.
-fn together(
+/// Training as in `train fit`, without the work between epochs.
+fn fit(
     config: &RunConfig,
     data: &RunData,
     compute: &Compute,
@@ -167,20 +166,20 @@ fn together(
         config.seed,
         compute,
         data,
-        rule(config, data)?,
+        training_step(config, data)?,
         model,
         adam(config.weight_decay),
     );
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let mut tally = Tally::new(data.dataset.task(), config.classes.len());
-    // From one moment at which the buffers are full to another: the loader's threads have batches to make beyond the
-    // last one that counts, so that what is trained on is made in the same time.
-    let (mut begun, mut ended) = (PrefetchReport::default(), PrefetchReport::default());
+    // The buffers are full at the start and at the end of the measured time: the loader also makes batches after the
+    // last measured one. So the loader makes as many batches in this time as are trained on.
+    let (mut first, mut last) = (PrefetchReport::default(), PrefetchReport::default());
     let end = WARM_UP + steps;
     let outcome = prefetch.run(source, 0..source.batches.len(), |number, batch, so_far| {
         if number == WARM_UP || number == end {
             trainer.settle(&mut tally).map_err(Stop::Failed)?;
-            *(if number == end { &mut ended } else { &mut begun }) = *so_far;
+            *(if number == end { &mut last } else { &mut first }) = *so_far;
         }
         if number == end {
             return Err(Stop::Enough);
@@ -190,22 +189,22 @@ fn together(
     if let Err(Stop::Failed(error)) = outcome {
         return Err(BenchError::Step(error));
     }
-    // The wait for the batch at either end lies before its moment.
-    let elapsed = (ended.elapsed - begun.elapsed).as_secs_f64();
+    // Each time is taken after the wait for its batch.
+    let elapsed = (last.elapsed - first.elapsed).as_secs_f64();
     Ok(Measurement {
         stage: Stage::Fit,
         seconds: elapsed / steps as f64,
-        wait_share: Some((ended.waited - begun.waited).as_secs_f64() / elapsed.max(f64::MIN_POSITIVE)),
+        wait_share: Some((last.waited - first.waited).as_secs_f64() / elapsed.max(f64::MIN_POSITIVE)),
     })
 }
 
-/// Why [`together`] stopped.
+/// Why [`fit`] stopped.
 enum Stop {
     Enough,
     Failed(anyhow::Error),
 }
 
-fn rule(config: &RunConfig, data: &RunData) -> Result<TrainingStep, BenchError> {
+fn training_step(config: &RunConfig, data: &RunData) -> Result<TrainingStep, BenchError> {
     Ok(TrainingStep {
         objective: Objective::new(config.balance, &config.l2, data),
         lr: config.lr.into(),
@@ -218,7 +217,7 @@ fn new_model(config: &RunConfig, data: &RunData, device: &Device) -> Model {
     freeze(model, |name| config.freezes(name)).0
 }
 
-/// Runs `work` to its end on the device; its result and the seconds it took.
+/// Runs `work` and waits for the device; returns the result and the seconds.
 fn synced<T>(device: &Device, work: impl FnOnce() -> T) -> Result<(T, f64), BenchError> {
     let began = Instant::now();
     let result = work();
@@ -228,7 +227,7 @@ fn synced<T>(device: &Device, work: impl FnOnce() -> T) -> Result<(T, f64), Benc
     Ok((result, began.elapsed().as_secs_f64()))
 }
 
-fn alone(stage: Stage, mut seconds: Vec<f64>) -> Measurement {
+fn median(stage: Stage, mut seconds: Vec<f64>) -> Measurement {
     seconds.sort_by(f64::total_cmp);
     Measurement {
         stage,

@@ -1,16 +1,16 @@
-//! k nearest neighbours: the class that most of the nearest training vectors have.
+//! k nearest neighbours classifier.
 //!
-//! Neighbours are found by comparing with every training vector. At the hundred and more dimensions of these vectors
-//! trees prune next to nothing, and 1,600 queries among 6,400 vectors of 140 values are 1.4 billion multiplications.
+//! It searches by brute force. These vectors have a hundred dimensions and more, where trees prune almost nothing, and
+//! 1,600 queries among 6,400 vectors of 140 values take only 1.4 billion multiplications.
 
 use super::training_set::TrainingSet;
 use crate::frontend::{VectorError, check_vectors};
 use rayon::prelude::*;
 
-/// Squares added up side by side, so that they become vectors.
+/// Sums computed in parallel, which lets the compiler vectorise them.
 const LANES: usize = 16;
 
-/// Training vectors, of which the nearest `k` vote.
+/// Training vectors, whose `k` nearest vote for their class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KNearest {
     vectors: Vec<f32>,
@@ -20,22 +20,22 @@ pub struct KNearest {
     k: usize,
 }
 
-/// A distance, squared, and the training vector at it.
+/// Squared distance, and the index of a training vector.
 type Neighbour = (f32, usize);
 
 impl KNearest {
-    /// Keeps the training vectors, of which the nearest `k` will vote.
+    /// Stores the training vectors.
     ///
     /// # Errors
-    /// Where vectors are not whole rows or a value is not finite.
+    /// If vectors are not whole rows or a value is not finite.
     ///
     /// # Panics
-    /// When `k` is not between 1 and the number of vectors.
+    /// Panics if `k` is not between 1 and the number of vectors.
     pub fn fit(set: &TrainingSet<'_>, k: usize) -> Result<Self, VectorError> {
         set.check()?;
         assert!(
             (1..=set.labels.len()).contains(&k),
-            "as many neighbours as there are vectors at most"
+            "`k` is between 1 and the number of vectors"
         );
         Ok(Self {
             vectors: set.vectors.to_vec(),
@@ -46,8 +46,8 @@ impl KNearest {
         })
     }
 
-    /// For each of `vectors`, `[n, dimension]` row by row, the share of the `k` nearest training vectors by Euclidean distance
-    /// that each class has, `[n, classes]` row by row. Of vectors at the same distance the earlier one is nearer.
+    /// For each of `vectors`, `[n, dimension]` row by row, the fraction of its `k` nearest training vectors (Euclidean
+    /// distance) in each class, `[n, classes]` row by row. Of vectors at the same distance the earlier one is nearer.
     pub fn scores(&self, vectors: &[f32]) -> Result<Vec<f32>, VectorError> {
         check_vectors(vectors, self.dimension)?;
         let rows = vectors.par_chunks_exact(self.dimension);
@@ -78,7 +78,7 @@ impl KNearest {
     }
 }
 
-/// Taken as a sum of squared differences, which unlike `|a|² + |b|² - 2ab` loses nothing where vectors are near.
+/// Sums squared differences. Unlike `|a|² + |b|² - 2ab`, this has no cancellation for near vectors.
 fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; LANES];
     for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn scores_are_shares_of_votes_and_the_earlier_of_equally_near_vectors_counts() {
+    fn scores_are_fractions_of_votes_and_ties_go_to_the_earlier_vector() {
         let knn = |k| fit(&[0.0, 1.0, 2.0, 10.0, 11.0], 1, &[0, 1, 1, 2, 2], 4, k);
         assert_eq!(knn(4).scores(&[9.0]), Ok(vec![0.0, 0.5, 0.5, 0.0]));
         // 0 and 1 are equally far from 0.5.
@@ -114,21 +114,21 @@ mod tests {
     }
 
     #[test]
-    fn vectors_that_do_not_fit_are_an_error() {
+    fn ragged_and_non_finite_vectors_are_errors() {
         let knn = fit(&[1.0, 2.0, 3.0, 4.0], 2, &[0, 1], 2, 1);
         assert!(knn.scores(&[1.0; 3]).is_err() && knn.scores(&[1.0, f32::NAN]).is_err());
-        // Squares beyond f32 are infinitely far, and do not panic.
+        // Squares that overflow f32 give an infinite distance and no panic.
         assert_eq!(knn.scores(&[f32::MAX, f32::MIN]), Ok(vec![1.0, 0.0]));
     }
 
     proptest! {
         #[test]
-        fn neighbours_are_those_of_a_full_sort(
+        fn neighbours_match_a_full_sort(
             values in prop::collection::vec(-8i8..8, 40..200),
             dimension in 1usize..20,
             k in 1usize..4,
         ) {
-            // Small whole numbers: distances are exact and often equal.
+            // Small integers: distances are exact and often equal.
             let values: Vec<f32> = values.into_iter().map(f32::from).collect();
             let (query, vectors) = values.split_at(dimension);
             let vectors = &vectors[..vectors.len() / dimension * dimension];

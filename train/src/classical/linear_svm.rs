@@ -1,8 +1,8 @@
-//! A linear support vector machine, one class against the rest: liblinear's, and so scikit-learn's `LinearSVC`.
+//! One-vs-rest linear support vector machine, like liblinear's and so scikit-learn's `LinearSVC`.
 //!
-//! For each class `min |w|² / 2 + C Σ max(0, 1 - y w·x)²` is solved by dual coordinate descent: Hsieh, Chang, Lin,
-//! Keerthi and Sundararajan (2008), Algorithm 3, with its shrinking. Each vector has a 1 appended, whose weight is the
-//! bias; it is thus held small like the others.
+//! For each class, dual coordinate descent minimises `|w|² / 2 + C Σ max(0, 1 - y w·x)²`: Hsieh, Chang, Lin, Keerthi
+//! and Sundararajan (2008), Algorithm 3, with its shrinking. Each vector has a 1 appended, whose weight is the bias, so
+//! the bias is regularised as well.
 
 use super::training_set::TrainingSet;
 use crate::frontend::{VectorError, check_vectors};
@@ -12,19 +12,19 @@ use rayon::prelude::*;
 use shared::runtime::rng::{Purpose, stream};
 use tracing::warn;
 
-/// Products added up side by side, so that they become vectors.
+/// Sums computed in parallel, which lets the compiler vectorise them.
 const LANES: usize = 8;
-/// Steps along smaller gradients change nothing; liblinear's limit.
+/// Smaller gradients are skipped; liblinear's limit.
 const SMALLEST_GRADIENT: f64 = 1e-12;
 
-/// Settings; the defaults are scikit-learn's.
+/// Settings of [`LinearSvm`]. The defaults are scikit-learn's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SvmConfig {
-    /// What a vector on the wrong side costs beside the weights' length: larger values follow the training set closer.
+    /// Inverse regularisation strength: larger values fit the training set more closely.
     pub c: f64,
-    /// Training ends when the gradients of the dual problem are this close together.
+    /// Training stops when the projected gradients of the dual problem span less than this.
     pub tolerance: f64,
-    /// Passes over the training set at most.
+    /// Maximum number of passes over the training set.
     pub max_iterations: usize,
 }
 
@@ -38,21 +38,21 @@ impl Default for SvmConfig {
     }
 }
 
-/// A plane for each class.
+/// A hyperplane for each class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearSvm {
     /// `[classes, dimension + 1]`, the bias last.
     weights: Vec<f64>,
     dimension: usize,
-    /// Whether every class came within the tolerance. Columns of one scale help where one did not.
+    /// Whether every class came within the tolerance.
     converged: bool,
 }
 
 impl LinearSvm {
-    /// Trains. The same data and settings give the same weights, whatever the number of threads.
+    /// Trains. The same data and settings give the same weights, for any number of threads.
     ///
     /// # Errors
-    /// Where vectors are not whole rows or a value is not finite.
+    /// If vectors are not whole rows or a value is not finite.
     pub fn fit(set: &TrainingSet<'_>, config: &SvmConfig) -> Result<Self, VectorError> {
         set.check()?;
         let TrainingSet {
@@ -70,7 +70,7 @@ impl LinearSvm {
         let converged = planes.iter().all(|plane| plane.converged);
         if !converged {
             warn!(
-                "the support vector machine has not converged in {} passes",
+                "the linear SVM did not converge in {} passes; scale the features to mean 0 and standard deviation 1",
                 config.max_iterations
             );
         }
@@ -81,8 +81,8 @@ impl LinearSvm {
         })
     }
 
-    /// How far each of `vectors`, `[n, dimension]` row by row, is on each class's side: `w·x + bias`, `[n, classes]`
-    /// row by row. It is scikit-learn's `decision_function`, which for two classes has only the second.
+    /// `w·x + bias` for each of `vectors`, `[n, dimension]` row by row, and each class, `[n, classes]` row by row. This
+    /// is scikit-learn's `decision_function`, which for two classes returns only the second's.
     pub fn scores(&self, vectors: &[f32]) -> Result<Vec<f32>, VectorError> {
         check_vectors(vectors, self.dimension)?;
         let planes = || self.weights.chunks_exact(self.dimension + 1);
@@ -109,7 +109,8 @@ impl Plane {
     ) -> Self {
         let mut rng = stream(0, 0, class, Purpose::Model);
         let vector = |row: usize| &vectors[row * dimension..][..dimension];
-        // The squared hinge adds this to the diagonal of the dual problem, whose multipliers then have no upper bound.
+        // The squared hinge loss adds this to the diagonal of the dual problem. The multipliers then have no upper
+        // bound.
         let ridge = 0.5 / config.c;
         let curvature = |vector: &[f32]| ridge + 1.0 + vector.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>();
         let curvatures: Vec<f64> = vectors.chunks_exact(dimension).map(curvature).collect();
@@ -119,7 +120,7 @@ impl Plane {
             converged: false,
         };
         let mut order: Vec<usize> = (0..curvatures.len()).collect();
-        // Vectors beyond this place in the order are well on their side and left out until the rest has converged.
+        // Vectors from this index in the order on are well on their side, and skipped until the others have converged.
         let mut active = order.len();
         let mut highest_before = f64::INFINITY;
         for _ in 0..config.max_iterations {
@@ -139,7 +140,7 @@ impl Plane {
                     order.swap(at, active);
                     continue;
                 }
-                // A multiplier of 0 cannot fall.
+                // A multiplier of 0 cannot decrease.
                 let projected = if *multiplier == 0.0 {
                     gradient.min(0.0)
                 } else {
@@ -194,8 +195,8 @@ mod tests {
     const ROWS: usize = 36;
     const DIMENSION: usize = 4;
 
-    /// Three classes that overlap, in multiples of a sixteenth, the same in the Python that made the numbers below:
-    /// `((37 i + 101 j + 13 i j) % 64) / 16 - 2`, and 1.5 more where column j is the class, i mod 3.
+    /// Three overlapping classes in multiples of a sixteenth, as in the Python script that computed the values below:
+    /// `((37 i + 101 j + 13 i j) % 64) / 16 - 2`, plus 1.5 if column j is the class, i mod 3.
     fn training_set() -> (Vec<f32>, Vec<usize>) {
         let labels: Vec<usize> = (0..ROWS).map(|row| row % 3).collect();
         let value = |at: usize| {
@@ -221,7 +222,7 @@ mod tests {
         train(&vectors, DIMENSION, &labels, 3, config)
     }
 
-    /// Near enough to the optimum that two solvers agree to nine decimals.
+    /// Close enough to the optimum that two solvers agree to nine decimals.
     fn exact(c: f64) -> SvmConfig {
         SvmConfig {
             c,
@@ -231,8 +232,8 @@ mod tests {
     }
 
     #[test]
-    fn weights_and_scores_are_scikit_learns() {
-        // scikit-learn 1.9.1, `LinearSVC(C=C, dual=True, tol=1e-10, max_iter=1000000, random_state=0)` fitted with the
+    fn weights_and_scores_match_scikit_learn() {
+        // scikit-learn 1.9.1, `LinearSVC(C=C, dual=True, tol=1e-10, max_iter=1000000, random_state=0)` fitted to the
         // same set: `coef_` with `intercept_` as last column, then `decision_function` of the first four vectors.
         const WEIGHTS: [f64; 15] = [
             0.407457623,
@@ -306,13 +307,13 @@ mod tests {
             assert_eq!(ours.len(), scores.len());
             let scores = ours.iter().zip(&scores).map(error).fold(0.0, f64::max);
             println!("linear SVM, C = {c}: largest error of weights {weights:.2e}, of scores {scores:.2e}");
-            // Weights are given to nine decimals; scores are single precision.
+            // Expected weights have nine decimals; scores are f32.
             assert!(weights <= 2e-9 && scores <= 2e-7, "{weights} {scores}");
         }
     }
 
     #[test]
-    fn the_defaults_come_near_the_optimum_with_the_same_bits_each_time() {
+    fn default_settings_come_near_the_optimum_and_are_deterministic() {
         let (default, optimum) = (fit(SvmConfig::default()), fit(exact(1.0)));
         assert!(default.converged);
         let pairs = default.weights.iter().zip(&optimum.weights);
@@ -326,11 +327,11 @@ mod tests {
     }
 
     #[test]
-    fn separate_classes_are_told_apart() {
+    fn separable_classes_are_separated() {
         let vectors = [0.0, 0.0, 0.5, 0.0, 9.0, 0.0, 9.5, 0.0, 0.0, 9.0, 0.5, 9.5];
         let labels = [0, 0, 1, 1, 3, 3];
         let svm = train(&vectors, 2, &labels, 4, SvmConfig::default());
-        // Class 2 has no vector: it is everywhere below.
+        // Class 2 has no vectors and never has the highest score.
         for (scores, label) in svm.scores(&vectors).unwrap().chunks_exact(4).zip(labels) {
             assert!(
                 (0..4).all(|class| class == label || scores[class] < scores[label]),

@@ -1,11 +1,11 @@
-//! Classifiers on feature vectors, such as statistics of MFCCs: what a neural network has to beat.
+//! Classifiers on feature vectors, such as statistics of MFCCs: baselines for the neural networks.
 //!
-//! Training vectors `[n, dimension]`, row by row, and their classes in; scores of other vectors out. Both classifiers measure lengths, so columns should have one scale: see
-//! [`Normalize::ZScore`](crate::frontend::Normalize).
+//! They are trained with vectors `[n, dimension]`, row by row, and classes, and give scores for other vectors. Both
+//! depend on distances, so columns should have one scale: see [`Normalize::ZScore`](crate::frontend::Normalize).
 //!
-//! Written here rather than taken from `linfa` 0.8.1, the library there is: its SVM is binary and fills an n × n kernel
-//! matrix even where the kernel is linear (330 MB for 6,400 tracks); its nearest neighbours say nothing of ties and do
-//! not vote; and the two bring 21 crates, among them older versions of `ndarray` and `rand` beside those used here.
+//! `linfa` 0.8.1, the existing library, is not used. Its SVM is binary and fills an n × n kernel matrix even for a
+//! linear kernel (330 MB for 6,400 tracks). Its nearest neighbours do not define ties and do not vote. It also brings
+//! 21 crates, among them older versions of `ndarray` and `rand`.
 
 mod knn;
 mod linear_svm;

@@ -1,4 +1,4 @@
-//! What classifiers are trained with.
+//! The data that classifiers are trained with.
 
 use crate::frontend::{VectorError, check_vectors};
 
@@ -14,10 +14,10 @@ pub struct TrainingSet<'a> {
 
 impl TrainingSet<'_> {
     /// # Errors
-    /// Where vectors are not whole rows or a value is not finite.
+    /// If vectors are not whole rows or a value is not finite.
     ///
     /// # Panics
-    /// Where there is not one label per vector, or one is not below `classes`.
+    /// Panics if there is not one label per vector, or a label is not below `classes`.
     pub(super) fn check(&self) -> Result<(), VectorError> {
         check_vectors(self.vectors, self.dimension)?;
         assert_eq!(
@@ -27,7 +27,7 @@ impl TrainingSet<'_> {
         );
         assert!(
             self.labels.iter().all(|&label| label < self.classes),
-            "labels are below the number of classes"
+            "every label is below the number of classes"
         );
         Ok(())
     }

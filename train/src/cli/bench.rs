@@ -1,4 +1,4 @@
-//! `train bench` as typed.
+//! Arguments of `train bench`.
 
 use super::count::count;
 use crate::augment::AugmentChoice;
@@ -9,59 +9,80 @@ use crate::settings::precision::Precision;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// `train bench`.
+const EXAMPLES: &str = r"Examples:
+  # Measure reading, input computation and training steps
+  train bench --data fma --model crnn --batch-size 32";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
     /// Data set made by `preprocess build`, with a split
-    #[arg(long, value_name = "DATASET")]
+    #[arg(long, value_name = "DATASET", help_heading = "Data")]
     pub data: PathBuf,
-    /// Model to measure; `train models` lists them
+    /// Split to read the training set of [default: current]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub split: Option<String>,
+    /// Augmentations: paper, none or a list
+    #[arg(long, value_name = "LIST", default_value = "paper", help_heading = "Data")]
+    pub augment: AugmentChoice,
+    /// Data set of sounds for `--augment background`
+    #[arg(long, value_name = "DATASET", help_heading = "Data")]
+    pub background: Option<PathBuf>,
+    /// Model to measure; see `train models`
     #[arg(
         long,
         value_name = "NAME",
         value_enum,
         default_value = "crnn",
-        hide_possible_values = true
+        hide_possible_values = true,
+        help_heading = "Measurement"
     )]
     pub model: ModelKind,
-    /// Split whose training set is used [default: the current one]
-    #[arg(long, value_name = "NAME")]
-    pub split: Option<String>,
     /// Clips per batch
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, value_name = "N", default_value_t = 32, help_heading = "Measurement")]
     pub batch_size: usize,
-    /// Batches that are measured, after three that are not
-    #[arg(long, default_value = "20", value_parser = count::<100_000>)]
+    /// Batches to measure, after 3 to warm up
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "20",
+        value_parser = count::<100_000>,
+        help_heading = "Measurement"
+    )]
     pub steps: NonZeroUsize,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
-    pub device: String,
-    /// In which numbers the encoders compute
-    #[arg(long, value_enum, default_value = "auto")]
-    pub precision: Precision,
-    /// Where clips become model input
-    #[arg(long, value_enum, default_value = "auto")]
-    pub front_end: FrontEndPlace,
-    /// On training clips: paper, none, or a list, as `fit` takes it
-    #[arg(long, value_name = "LIST", default_value = "paper")]
-    pub augment: AugmentChoice,
-    /// Data set whose sounds are mixed in by --augment background
-    #[arg(long, value_name = "DATASET")]
-    pub background: Option<PathBuf>,
-    /// Where the shards are read from
-    #[command(flatten)]
-    pub cache: Option<Cache>,
-    /// Threads that prepare batches [default: one per core, 8 at most]
-    #[arg(long)]
-    pub loader_threads: Option<usize>,
-    /// Append the measurements to this CSV file
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-    /// Measure nothing: write newly initialized weights, a batch of input and its logits to this safetensors file, for another
-    /// implementation to be checked against
-    #[arg(long, value_name = "FILE", conflicts_with = "check_front_end")]
-    pub outputs: Option<PathBuf>,
-    /// Measure nothing: compare the front end on the device with the one on the host, and fail above 0.05 dB
-    #[arg(long)]
+    /// Only compare the front ends of device and host
+    #[arg(long, help_heading = "Measurement")]
     pub check_front_end: bool,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto", help_heading = "Hardware")]
+    pub device: String,
+    /// Numeric precision
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_enum,
+        default_value = "auto",
+        help_heading = "Hardware"
+    )]
+    pub precision: Precision,
+    /// Where to compute model input
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_enum,
+        default_value = "auto",
+        help_heading = "Hardware"
+    )]
+    pub front_end: FrontEndPlace,
+    #[command(flatten, next_help_heading = "Hardware")]
+    pub cache: Option<Cache>,
+    /// Threads that prepare batches [default: one per core, at most 8]
+    #[arg(long, value_name = "N", help_heading = "Hardware")]
+    pub loader_threads: Option<usize>,
+    /// Append the measurements to a table
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub csv: Option<PathBuf>,
+    /// Only write initial weights, a batch and its logits
+    #[arg(long, value_name = "FILE", conflicts_with = "check_front_end", help_heading = "Output")]
+    pub outputs: Option<PathBuf>,
 }

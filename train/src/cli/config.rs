@@ -1,17 +1,18 @@
-//! `train config` as typed.
+//! Arguments of `train config`.
 
 use crate::settings::Settings;
 
-/// `train config`.
+const EXAMPLES: &str = r"Examples:
+  # Write the settings of a model to a file, edit it and train with it
+  train config --model crnn > crnn.toml
+  train fit --config crnn.toml --data fma --run runs/crnn
+
+  # Change settings in the file
+  train config --model crnn --lr 3e-4 --augment none > plain.toml";
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ConfigArgs {
-    /// Settings that differ from the defaults
     #[command(flatten)]
     pub settings: Settings,
 }
-
-const EXAMPLES: &str = "Examples:
-  train config --model crnn > crnn.toml
-  train config --model crnn --lr 3e-4 --augment none > plain.toml
-  train fit --config crnn.toml --data fma --run runs/crnn";

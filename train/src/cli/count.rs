@@ -1,9 +1,9 @@
-//! Counts as typed.
+//! Parses counts with an upper limit.
 
 use std::num::NonZeroUsize;
 
-/// Reads a count from 1 to `MOST`, which is more than any machine can use.
-pub fn count<const MOST: usize>(text: &str) -> Result<NonZeroUsize, String> {
-    let count = text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= MOST);
-    count.ok_or_else(|| format!("must be a whole number from 1 to {MOST}"))
+/// Parses an integer from 1 to `MAX`.
+pub fn count<const MAX: usize>(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= MAX);
+    count.ok_or_else(|| format!("must be a whole number from 1 to {MAX}"))
 }

@@ -1,4 +1,4 @@
-//! `train embed` as typed.
+//! Arguments of `train embed`.
 
 use super::set_name::SetName;
 use crate::evaluation::embeddings::EmbeddingClassifier;
@@ -7,58 +7,75 @@ use crate::models::ModelKind;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// `train embed`.
+const EXAMPLES: &str = r"Examples:
+  # Write embeddings of every clip
+  train embed --run runs/crnn --out embeddings.safetensors
+
+  # Evaluate classifiers that were trained on the embeddings
+  train embed --run runs/crnn --out embeddings.safetensors --classify knn,svm
+
+The file has the tensors `embeddings`, `track_id`, `clip` and `set`, and `class`
+or `tags`.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct EmbedArgs {
-    /// Run whose best weights are used
-    #[arg(long, value_name = "RUN", conflicts_with = "init_from")]
+    /// Run to load the weights from
+    #[arg(long, value_name = "RUN", conflicts_with = "init_from", help_heading = "Model")]
     pub run: Option<PathBuf>,
-    /// Weights, where there is no run: .safetensors, or a PyTorch .pt or .pth; needs --model and --data
-    #[arg(long, value_name = "FILE", requires = "model")]
+    /// Load weights from a .safetensors or .pt file instead
+    #[arg(long, value_name = "FILE", requires = "model", help_heading = "Model")]
     pub init_from: Option<PathBuf>,
-    /// Use weights although they were trained on other features than the data set has
-    #[arg(long)]
-    pub ignore_features: bool,
-    /// Model that the weights are of
+    /// Model of --init-from; see `train models`
     #[arg(
         long,
         value_name = "NAME",
         value_enum,
         hide_possible_values = true,
-        conflicts_with = "run"
+        conflicts_with = "run",
+        help_heading = "Model"
     )]
     pub model: Option<ModelKind>,
-    /// Data set whose tracks are looked at [default: the run's]
-    #[arg(long, value_name = "DATASET")]
+    /// Allow weights trained with other features
+    #[arg(long, help_heading = "Model")]
+    pub ignore_features: bool,
+    /// Data set [default: the run's]
+    #[arg(long, value_name = "DATASET", help_heading = "Data")]
     pub data: Option<PathBuf>,
-    /// Its split [default: the run's, or the current one of another data set]
-    #[arg(long, value_name = "NAME")]
+    /// Split [default: the run's or the current one]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub split: Option<String>,
-    /// File to write: embeddings, track_id, clip, set, and class or tags
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub out: PathBuf,
-    /// Classifiers to train on the training set's embeddings
-    #[arg(long, value_enum, value_delimiter = ',')]
-    pub classify: Vec<EmbeddingClassifier>,
-    /// Set that they are evaluated on
-    #[arg(long, value_enum, default_value_t = SetName::Test)]
-    pub set: SetName,
-    /// Neighbours that vote
-    #[arg(long, default_value = "5")]
-    pub n_neighbors: NonZeroUsize,
-    /// Cut tracks into excerpts of so many seconds [default: as the run does]
-    #[arg(long, value_name = "SECONDS")]
+    /// Length of excerpts [default: the run's]
+    #[arg(long, value_name = "SECONDS", help_heading = "Data")]
     pub excerpt_seconds: Option<f64>,
-    /// Leave out so many seconds at either end
-    #[arg(long, value_name = "SECONDS")]
+    /// Seconds to skip at both ends
+    #[arg(long, value_name = "SECONDS", help_heading = "Data")]
     pub skip_seconds: Option<f64>,
-    /// Clips of a track: all, or 1 from the middle [default: as the run was validated]
-    #[arg(long, value_enum, hide_possible_values = true)]
+    /// Clips to embed [default: the run's]
+    #[arg(long, value_name = "N", value_enum, help_heading = "Data")]
     pub eval_clips: Option<EvalClips>,
-    /// Clips per batch [default: the run's, or the paper's]
-    #[arg(long)]
-    pub batch_size: Option<usize>,
+    /// Classifiers to train on the embeddings
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_enum,
+        value_delimiter = ',',
+        help_heading = "Classifiers"
+    )]
+    pub classify: Vec<EmbeddingClassifier>,
+    /// Set to evaluate the classifiers on
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = SetName::Test, help_heading = "Classifiers")]
+    pub set: SetName,
+    /// Neighbors of knn
+    #[arg(long, value_name = "N", default_value = "5", help_heading = "Classifiers")]
+    pub n_neighbors: NonZeroUsize,
     /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", help_heading = "Hardware")]
     pub device: String,
+    /// Clips per batch [default: the run's, or per model]
+    #[arg(long, value_name = "N", help_heading = "Hardware")]
+    pub batch_size: Option<usize>,
+    /// .safetensors file to write
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub out: PathBuf,
 }

@@ -1,14 +1,15 @@
-//! The command line as typed: a file per command, and what several of them have.
+//! The command line: one file per command.
 //!
-//! What the arguments mean together is checked in [`crate::commands`].
+//! [`crate::commands`] checks the arguments against each other.
 
 mod bench;
 mod config;
 mod count;
+mod embed;
 mod eval;
 mod export;
-mod embed;
 mod fit;
+mod models;
 mod predict;
 mod report;
 mod set_name;
@@ -20,6 +21,7 @@ pub use embed::EmbedArgs;
 pub use eval::EvalArgs;
 pub use export::ExportArgs;
 pub use fit::FitArgs;
+pub use models::ModelsArgs;
 pub use predict::PredictArgs;
 pub use report::{ComparedSet, ReportArgs};
 pub use set_name::SetName;
@@ -27,90 +29,95 @@ pub use sweep::SweepArgs;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use shared::runtime::command_line::GLOBAL_OPTIONS;
 use shared::runtime::log::Format;
 use std::path::PathBuf;
 
-/// Trains genre classifiers from the shards that `preprocess` made.
+/// Train and evaluate audio classifiers on data sets made by `preprocess`
 #[derive(Debug, Parser)]
-#[command(name = "train", version, propagate_version = true, after_help = EXAMPLES)]
+#[command(name = "train", version, next_display_order = 1000, after_help = EXAMPLES)]
 pub struct Cli {
-    /// What to do
     #[command(subcommand)]
     pub command: Command,
-    /// Show no progress; results and warnings stay
-    #[arg(short, long, global = true)]
+    /// Hide progress; keep results and warnings
+    #[arg(short, long, global = true, help_heading = GLOBAL_OPTIONS)]
     pub quiet: bool,
-    /// End with one line of JSON on standard output
-    #[arg(long, global = true)]
+    /// Print the result as JSON, on the last line of stdout
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     pub json: bool,
-    /// What lines on standard error look like: text, or json for an object each, with metrics in fields of their own
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    /// Format of lines on stderr: text, json
+    #[arg(long, global = true, value_name = "NAME", default_value = "text", help_heading = GLOBAL_OPTIONS)]
     pub log_format: Format,
 }
 
-const EXAMPLES: &str = "Examples:
+const EXAMPLES: &str = r"Examples:
+  # Train a model and evaluate it on the test set
   train fit --data fma --model crnn --run runs/crnn
-  train fit --run runs/crnn --resume --epochs 100
-  train fit --data fma --model cnn1d --run runs/cnn1d --init-from checkpoint_baseline1d.pt
-  train fit --data gtzan --model choi-crnn --run runs/choi --init-from runs/tagger --freeze 'blocks.[01]'
   train eval --run runs/crnn
-  train fit --data fma --model crnn --seeds 5 --run runs/crnn-seeds
-  train fit --data mine --model crnn --folds 5 --run runs/crnn-folds
-  train report runs/baseline runs/crnn-seeds --csv scoreboard.csv
-  train predict --run runs/crnn song.mp3
-  train embed --run runs/crnn --out embeddings.safetensors --classify knn,svm
-  train models
-  train bench --data fma --model crnn --batch-size 32
-  train sweep --data fma --model crnn --sweep sweeps/crnn --grid weight_decay=0.0,1e-5 --grid dropout=0.1,0.3,0.5
 
-Results go to standard output, progress and warnings to standard error; --quiet leaves out the progress only. The result \
-of fit is the best epoch's metrics, of eval the set's metrics, of report the scoreboard, of predict a line per file, of \
-sweep the table of trials, of bench the measurements, of features the classifiers' metrics, of export the files written.
+  # Continue a run, for more epochs
+  train fit --run runs/crnn --resume --epochs 100
 
-Exit codes: 0 done, 1 failed, 2 wrong usage. With --json, the last line on standard output is JSON in each case. \
-`fit` and `sweep` end with 75 when SIGTERM, SIGUSR1 or SIGINT has stopped them: everything is kept, and the same run or \
-sweep goes on with --resume. A Ctrl-C after that ends it at once.";
+  # Train with five seeds and compare with a baseline
+  train fit --data fma --model crnn --run runs/seeds --seeds 5
+  train report runs/baseline runs/seeds
 
-const COMPLETIONS_EXAMPLES: &str = "Examples:
-  train completions bash > ~/.local/share/bash-completion/completions/train
-  train completions zsh > \"${fpath[1]}/_train\"";
+  # Classify audio files
+  train predict --run runs/crnn music/
 
-const MAN_EXAMPLES: &str = "Examples:
+  # Search for better settings
+  train sweep --data fma --model crnn --sweep sweeps/crnn \
+      --grid dropout=0.1,0.3,0.5
+
+Results go to stdout, progress and warnings to stderr.
+
+Exit codes: 0 success, 1 failure, 2 wrong usage, 75 stopped by a signal
+(`fit` and `sweep`; continue with --resume).";
+
+const COMPLETIONS_EXAMPLES: &str = r#"Examples:
+  # Install completions for bash
+  train completions bash \
+      > ~/.local/share/bash-completion/completions/train
+
+  # Install completions for zsh
+  train completions zsh > "${fpath[1]}/_train""#;
+
+const MAN_EXAMPLES: &str = r"Examples:
+  # Install the manual pages
   train man ~/.local/share/man/man1";
 
-/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train a model; the weights of the epoch with the best validation metric are kept
+    /// Train a model and keep the weights of the best epoch
     Fit(Box<FitArgs>),
-    /// Try settings: a grid of them, or draws, thinned out as trials show what they are worth
+    /// Train with many settings and rank them
     Sweep(Box<SweepArgs>),
-    /// Evaluate a run's best weights on a set of its split
+    /// Evaluate a run on its test set
     Eval(EvalArgs),
-    /// Compare runs: metrics with intervals, warnings of leaks, and which differ by more than chance
+    /// Compare runs: metrics, intervals, leaks
     Report(ReportArgs),
-    /// Ask a run's best weights about audio files
+    /// Classify audio files
     Predict(PredictArgs),
-    /// Write a run's best weights for PyTorch
+    /// Export weights for PyTorch
     Export(ExportArgs),
-    /// Write what a model makes of tracks before its classifier, and try others on top
+    /// Write embeddings and train classifiers on them
     Embed(Box<EmbedArgs>),
-    /// List the models
-    Models,
-    /// Print a settings file with every setting, for `fit --config`
+    /// List the models, or show one
+    Models(ModelsArgs),
+    /// Print a settings file for `train fit --config`
     Config(Box<ConfigArgs>),
-    /// Measure each stage of training, alone and together
+    /// Measure the speed of each stage of training
     Bench(Box<BenchArgs>),
-    /// Print a script that completes commands and flags in a shell
+    /// Print a shell completion script
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
-        /// The shell
+        /// Shell
         shell: Shell,
     },
-    /// Write a manual page for each command
+    /// Write manual pages
     #[command(after_help = MAN_EXAMPLES)]
     Man {
-        /// Directory to write to
+        /// Directory to write
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
@@ -119,11 +126,11 @@ pub enum Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
     use shared::dataset::split::Set;
+    use shared::runtime::command_line;
 
     #[test]
-    fn a_count_that_no_machine_can_use_is_refused() {
+    fn counts_outside_their_range_are_refused() {
         let fit = ["train", "bench", "--data", "fma"].map(String::from).to_vec();
         let predict = ["train", "predict", "--run", "run", "a.mp3"].map(String::from).to_vec();
         let sweep = ["train", "sweep", "--sweep", "sweep"].map(String::from).to_vec();
@@ -139,22 +146,22 @@ mod tests {
                 "9007199254740993",
                 "18446744073709551615",
             ] {
-                let said = parse(value).unwrap_err().to_string();
+                let message = parse(value).unwrap_err().to_string();
                 assert!(
-                    said.contains("must be a whole number from 1 to"),
-                    "{flag}={value}: {said}"
+                    message.contains("must be a whole number from 1 to"),
+                    "{flag}={value}: {message}"
                 );
             }
         }
     }
 
     #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+    fn command_definition_is_valid() {
+        command_line::command::<Cli>().debug_assert();
     }
 
     #[test]
-    fn sets_have_the_same_flag_and_names_in_every_command() {
+    fn every_command_accepts_set_val() {
         for line in [
             "train eval --run r --set val",
             "train report r --set val",

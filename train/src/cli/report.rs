@@ -1,47 +1,56 @@
-//! `train report`, as typed.
+//! Arguments of `train report`.
 
 use clap::ValueEnum;
 use shared::dataset::split::Set;
 use std::path::PathBuf;
 
-/// `train report`.
+const EXAMPLES: &str = r"Examples:
+  # Compare runs with a baseline, the first run
+  train report runs/baseline runs/crnn runs/seeds
+
+  # Write the comparison as a web page and as a table
+  train report runs/baseline runs/crnn --html report.html --csv report.csv
+
+A set of seeds counts as one run. If a run has no test metrics, all runs are
+compared on the validation set.";
+
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The first RUN is what the others are compared with. Sets of seeds count as one run each.")]
+#[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
-    /// Directories of runs or of sets of seeds
+    /// Runs, or sets of seeds; the first is the baseline
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
-    /// Set whose metrics are shown; where a run has none of the test set, all are shown on the validation set
-    #[arg(long, value_enum, default_value_t = ComparedSet::Test)]
+    /// Set to compare
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = ComparedSet::Test)]
     pub set: ComparedSet,
-    /// Where the runs' data set lies now, if it was moved
+    /// Data set of the runs, if it was moved
     #[arg(long, value_name = "DATASET")]
     pub data: Option<PathBuf>,
-    /// Write a table too, a row per run and metric
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-    /// Make the mistakes in each RUN/report.html playable; adds up to 9 MB to it
-    #[arg(long, conflicts_with = "html")]
-    pub audio: bool,
-    /// Write one page with the runs beside each other, and not each RUN/report.html anew
+    /// Write one page for all runs instead of RUN/report.html
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Write a table with a row per run and metric
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Add audio of mistakes to RUN/report.html, up to 9 MB
+    #[arg(long, conflicts_with = "html")]
+    pub audio: bool,
 }
 
-/// A set by which runs are compared.
+/// A set on which runs are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ComparedSet {
+    /// The validation set, which also selected each run's best epoch
+    Val,
     /// The test set
     Test,
-    /// The validation set, on which each run's epoch was chosen
-    Val,
 }
 
 impl From<ComparedSet> for Set {
     fn from(name: ComparedSet) -> Self {
         match name {
-            ComparedSet::Test => Self::Test,
             ComparedSet::Val => Self::Val,
+            ComparedSet::Test => Self::Test,
         }
     }
 }

@@ -1,9 +1,8 @@
-//! A set of a split, as typed.
+//! The values of `--set`.
 
 use clap::ValueEnum;
 use shared::dataset::split::Set;
 
-/// A set by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SetName {
     /// The training set, without augmentation

@@ -1,4 +1,4 @@
-//! `train sweep` as typed.
+//! Arguments of `train sweep`.
 
 use super::count::count;
 use crate::settings::{MOST_THREADS, Settings};
@@ -6,56 +6,80 @@ use crate::sweep::{GridAxis, Range};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-const EXAMPLES: &str = "Examples:
-  train sweep --data fma --model crnn --sweep sweeps/crnn --grid weight_decay=0.0,1e-5,1e-4 --grid dropout=0.1,0.3,0.5
-  train sweep --data fma --model crnn --sweep sweeps/drawn --random 27 --range lr=1e-4..1e-2:log --range dropout=0..0.6 \\
+const EXAMPLES: &str = r"Examples:
+  # Try a grid of settings
+  train sweep --data fma --model crnn --sweep sweeps/grid \
+      --grid weight_decay=0.0,1e-5,1e-4 --grid dropout=0.1,0.3,0.5
+
+  # Try 27 random draws; train only the best third to the end
+  train sweep --data fma --model crnn --sweep sweeps/random \
+      --random 27 --range lr=1e-4..1e-2:log --range dropout=0..0.6 \
       --epochs 27 --halving 3
-  train sweep --data fma --sweep sweeps/models --grid model=cnn2d,crnn --monitor loss --devices cuda:0,cuda:1
-  train sweep --sweep sweeps/crnn --resume
 
-Settings are named as in config.toml, in snake case; values are TOML, and plain words need no quotes. With --grid and
---range together every draw is tried with the whole grid. Trials are runs, SWEEP/trials/0000 and so on; SWEEP/sweep.csv has
-a row for each, SWEEP/heat_map.svg a picture. Trials are ranked by the validation metric that --monitor names. The test set
-is never looked at: `train eval` evaluates the run that was chosen, once.
+  # Compare models on two GPUs
+  train sweep --data fma --sweep sweeps/models --grid model=cnn2d,crnn \
+      --monitor loss --devices cuda:0,cuda:1
 
-A sweep that was stopped (exit code 75) or killed goes on with the same command, or with --resume alone: trials that are
-done are not done again, and others go on from where they were.";
+  # Continue a sweep
+  train sweep --sweep sweeps/grid --resume
 
-/// `train sweep`.
+Settings are named as in config.toml, in snake case. Values are TOML; plain
+words need no quotes. With --grid and --range, every draw is combined with the
+whole grid.
+
+Each trial is a run: SWEEP/trials/0000 and so on. SWEEP/sweep.csv has a row per
+trial, SWEEP/heat_map.svg shows them. Trials are ranked by the validation
+metric of --monitor; the test set is not used.
+
+A sweep that was stopped (exit code 75) or killed continues with --resume.";
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SweepArgs {
-    /// Directory of the sweep: its trials, table, picture
-    #[arg(long, value_name = "SWEEP")]
+    /// Directory of the sweep
+    #[arg(long, value_name = "SWEEP", help_heading = "Sweep")]
     pub sweep: PathBuf,
-    /// Continue the sweep where it stopped; what it was begun with need not be repeated
-    #[arg(long)]
+    /// Continue the sweep where it stopped
+    #[arg(long, help_heading = "Sweep")]
     pub resume: bool,
-    /// Try all these values of a setting, with those of every other --grid
-    #[arg(long, value_name = "NAME=V1,V2,...")]
-    pub grid: Vec<GridAxis>,
-    /// Try so many draws from the ranges; draw i is the same however many there are
-    #[arg(long, value_name = "DRAWS")]
-    pub random: Option<NonZeroUsize>,
-    /// Draw a setting evenly between two ends, or with :log its logarithm
-    #[arg(long, value_name = "NAME=LOW..HIGH[:log]")]
-    pub range: Vec<Range>,
-    /// Successive halving: train all trials for few epochs, the best one of ETA for ETA times as many, and so on to --epochs
-    #[arg(long, value_name = "ETA")]
-    pub halving: Option<usize>,
-    /// Try trials that failed once more
-    #[arg(long)]
+    /// Retry failed trials
+    #[arg(long, help_heading = "Sweep")]
     pub retry_failed: bool,
-    /// Devices that trials are shared among: auto, cpu, cuda:N, with commas between, or their numbers alone
-    #[arg(long, visible_alias = "device", default_value = "auto")]
-    pub devices: String,
-    /// Trials at once on each device; those on the processor share its threads
-    #[arg(long, value_name = "TRIALS", default_value = "1", value_parser = count::<MOST_THREADS>)]
-    pub jobs_per_device: NonZeroUsize,
-    /// Settings of all trials in TOML, as `fit` takes them; flags win
-    #[arg(long, value_name = "FILE.toml")]
+    /// Try these values; repeat for more settings
+    #[arg(long, value_name = "NAME=V1,V2,...", help_heading = "Sweep")]
+    pub grid: Vec<GridAxis>,
+    /// Try N random draws from the ranges
+    #[arg(long, value_name = "N", help_heading = "Sweep")]
+    pub random: Option<NonZeroUsize>,
+    /// Draw uniformly, with :log on a log scale
+    #[arg(long, value_name = "NAME=LOW..HIGH[:log]", help_heading = "Sweep")]
+    pub range: Vec<Range>,
+    /// Successive halving: keep the best 1/N
+    #[arg(long, value_name = "N", help_heading = "Sweep")]
+    pub halving: Option<usize>,
+    /// Read settings from a TOML file; flags win
+    #[arg(long, value_name = "FILE", help_heading = "Sweep")]
     pub config: Option<PathBuf>,
-    /// What all trials have
     #[command(flatten)]
     pub settings: Settings,
+    /// Devices for trials: auto, cpu or a list of cuda:N
+    #[arg(
+        long,
+        alias = "device",
+        value_name = "LIST",
+        default_value = "auto",
+        help_heading = "Hardware",
+        display_order = 0
+    )]
+    pub devices: String,
+    /// Trials at once per device
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1",
+        value_parser = count::<MOST_THREADS>,
+        help_heading = "Hardware",
+        display_order = 1
+    )]
+    pub jobs_per_device: NonZeroUsize,
 }

@@ -16,14 +16,14 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-/// The bound that both front ends' golden tests keep to.
+/// Tolerance of the golden tests of both front ends.
 const TOLERATED_DB: f64 = 0.05;
-/// More than anybody waits for, and more than memory should hold the order of.
+/// The order of the clips is kept in memory, and more clips would take too long anyway.
 const MOST_CLIPS: usize = 1 << 28;
-/// Far above what a wrong window, hop or phase leaves, and below what rounding does.
+/// Rounding errors give a higher ratio; a wrong window, hop or phase gives a much lower one.
 const TOLERATED_SNR_DB: f64 = 40.0;
 
-/// Measures, or makes the comparisons that the measurements rest on.
+/// Measures the stages of training, checks the front end, or writes outputs for a check.
 pub fn run_bench(args: BenchArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let mut config = settings(&args).resolve().map_err(UsageError::Setting)?;
@@ -91,7 +91,7 @@ fn outputs(
     write_outputs(config, data, compute, path)?;
     let path = path.display();
     Ok(Outcome {
-        text: format!("weights, input and output of {} are in {path}", config.model),
+        text: format!("wrote weights, input and output of {} to {path}", config.model),
         json: json!({ "command": "bench", "model": config.model, "device": device, "outputs": path.to_string() }),
     })
 }
@@ -118,11 +118,11 @@ fn check_front_end(config: &RunConfig, data: &RunData, compute: &Compute, device
         waveform_snr_db,
     } = compare_front_ends(config, data, compute)?;
     let text = format!(
-        "front ends on {device} and on the host: mel spectrograms within {mel_db:.5} dB, stretched waveforms to \
-         {waveform_snr_db:.1} dB"
+        "front ends on {device} and on the host: mel spectrograms differ by up to {mel_db:.5} dB, signal-to-noise ratio of \
+         stretched waveforms is {waveform_snr_db:.1} dB"
     );
     if mel_db > TOLERATED_DB || waveform_snr_db < TOLERATED_SNR_DB {
-        bail!("{text}; {TOLERATED_DB} dB and {TOLERATED_SNR_DB} dB are tolerated");
+        bail!("{text}; at most {TOLERATED_DB} dB and at least {TOLERATED_SNR_DB} dB are required");
     }
     Ok(Outcome {
         text,
@@ -130,7 +130,7 @@ fn check_front_end(config: &RunConfig, data: &RunData, compute: &Compute, device
     })
 }
 
-/// Adds rows, and the header if the file is new.
+/// Appends rows, after the header if the file is new.
 fn append(path: &Path, rows: &str) -> std::io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     if file.metadata()?.len() == 0 {

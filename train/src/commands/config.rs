@@ -5,13 +5,13 @@ use crate::cli::ConfigArgs;
 use crate::settings::{Settings, template};
 use serde_json::json;
 
-/// Where a settings file names no data set, or no weights although the model wants some, one has to be thought of to
-/// resolve the rest.
+/// Placeholders for a data set, or for required weights, that are not given, because other settings cannot be resolved
+/// without them.
 const DATA: &str = "DATASET";
 const WEIGHTS: &str = "WEIGHTS.pt";
 
 pub fn run_config(args: ConfigArgs) -> anyhow::Result<Outcome> {
-    let named = args.settings.data.is_some();
+    let has_data = args.settings.data.is_some();
     let needs_weights = args
         .settings
         .model
@@ -23,8 +23,8 @@ pub fn run_config(args: ConfigArgs) -> anyhow::Result<Outcome> {
     });
     let config = settings.resolve().map_err(UsageError::from)?;
     Ok(Outcome {
-        // Its last line has an end of its own.
-        text: template(&config, named).trim_end().to_owned(),
+        // The caller prints the last line break.
+        text: template(&config, has_data).trim_end().to_owned(),
         json: json!({ "command": "config", "settings": config }),
     })
 }

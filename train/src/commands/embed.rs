@@ -25,15 +25,15 @@ use shared::dataset::{Dataset, Task};
 use shared::runtime::atomic_file;
 use std::path::PathBuf;
 
-/// Writes the penultimate activations of all sets, and tries classifiers on top of them.
+/// Writes the embeddings of all sets and evaluates classifiers on them.
 pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let (mut config, weights) = resolve(&args)?;
     watch.dataset(&config.data);
     watch.advise("run the same command again");
     let data = match &args.run {
-        // On its own data set a run keeps to its own split: elsewhere tracks that it was trained on could be evaluated.
-        Some(run) if !config.data_checksum.is_empty() => RunData::of_run(&config, run)?,
+        // On its own data set a run must use its own split, or it could be evaluated on training tracks.
+        Some(run) if !config.data_checksum.is_empty() => RunData::open_in_run(&config, run)?,
         _ => RunData::open(&config)?,
     };
     if config.classes.is_empty() {
@@ -41,7 +41,7 @@ pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyho
     }
     if !args.classify.is_empty() && data.dataset.task() == Task::MultiLabel {
         bail!(
-            "--classify needs one class a track, and {} has tags",
+            "--classify needs a single-label data set, and {} is multi-label",
             config.data.display()
         );
     }
@@ -51,7 +51,7 @@ pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyho
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let mut tables = Vec::new();
     for set in Set::ALL {
-        // A set may be empty where only embeddings are wanted.
+        // A set may be empty if no classifier is evaluated on it.
         let Ok(clips) = data.clips(set) else { continue };
         let table = extract(&model, &data, &clips, config.batch_size, &mut prefetch, &compute)?;
         tables.push((set, table));
@@ -63,7 +63,7 @@ pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyho
     console.line(&format!("{} on {device_name}", config.model));
     let mut text = format!("{rows} rows of {dimension} embeddings: {}", args.out.display());
     let set = Set::from(args.set);
-    let mut on_top = serde_json::Map::new();
+    let mut classifiers = serde_json::Map::new();
     for &classifier in &args.classify {
         let (name, metrics) = classified(classifier, args.n_neighbors.get(), &data, &tables, set)?;
         let ClassifierMetrics { tracks, clips } = metrics;
@@ -77,15 +77,15 @@ pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyho
             clips.macro_f1,
             clips.samples
         );
-        let of = |metrics: &ClassificationMetrics| json!({ "top1": metrics.top1, "macro_f1": metrics.macro_f1, "samples": metrics.samples });
-        on_top.insert(name.to_owned(), json!({ "tracks": of(&tracks), "clips": of(&clips) }));
+        let summary = |metrics: &ClassificationMetrics| json!({ "top1": metrics.top1, "macro_f1": metrics.macro_f1, "samples": metrics.samples });
+        classifiers.insert(name.to_owned(), json!({ "tracks": summary(&tracks), "clips": summary(&clips) }));
     }
     let json = json!({ "command": "embed", "out": args.out.to_string_lossy(), "rows": rows, "dimension": dimension, "set": set.name(),
-                       "classifiers": on_top });
+                       "classifiers": classifiers });
     Ok(Outcome { text, json })
 }
 
-/// The classifier's name, and its metrics on a set after it was trained on the training set.
+/// Trains a classifier on the training set; returns its name and its metrics on `set`.
 fn classified(
     classifier: EmbeddingClassifier,
     neighbours: usize,
@@ -112,9 +112,9 @@ fn table<'a>(tables: &'a [(Set, EmbeddingTable)], wanted: Set, data: &RunData) -
     })
 }
 
-/// The settings to look at the data with, and where the weights are.
+/// The settings to read the data with, and the source of the weights.
 fn resolve(args: &EmbedArgs) -> anyhow::Result<(RunConfig, Weights)> {
-    let own = Settings {
+    let given = Settings {
         data: args.data.clone(),
         model: args.model,
         split: args.split.clone(),
@@ -127,55 +127,55 @@ fn resolve(args: &EmbedArgs) -> anyhow::Result<(RunConfig, Weights)> {
     };
     match (&args.run, &args.init_from) {
         (Some(root), None) => {
-            let (run, begun) = RunDirectory::open(root)?;
-            let mut settings = begun.to_settings();
-            let moved = args.data.as_ref().unwrap_or(&begun.data);
-            let is_own = Dataset::read_index(moved)?.covers(&begun.data_checksum);
-            if is_own {
-                let begun = RunConfig {
+            let (run, saved) = RunDirectory::open(root)?;
+            let mut settings = saved.to_settings();
+            let moved = args.data.as_ref().unwrap_or(&saved.data);
+            let is_same_data = Dataset::read_index(moved)?.covers(&saved.data_checksum);
+            if is_same_data {
+                let saved = RunConfig {
                     data: moved.clone(),
-                    ..begun.clone()
+                    ..saved.clone()
                 };
                 args.split
                     .iter()
-                    .try_for_each(|name| split_copy::check_named(name, &begun, root))?;
+                    .try_for_each(|name| split_copy::check_named(name, &saved, root))?;
             } else {
                 if args.data.is_none() {
                     bail!(
-                        "{} is not the data set that {} was trained on; name it, or another, with --data",
+                        "{} is not the data set that {} was trained on; give that one, or another, with --data",
                         moved.display(),
                         root.display()
                     );
                 }
-                // Another data set has splits of its own.
+                // Another data set has other splits.
                 settings.split = None;
             }
-            let mut config = own.or(settings).resolve().map_err(UsageError::Setting)?;
+            let mut config = given.or(settings).resolve().map_err(UsageError::Setting)?;
             if args.excerpt_seconds.is_none() {
-                config.clip_frames = begun.clip_frames;
+                config.clip_frames = saved.clip_frames;
             }
-            config.classes = begun.classes;
-            if is_own {
-                config.data_checksum = begun.data_checksum;
+            config.classes = saved.classes;
+            if is_same_data {
+                config.data_checksum = saved.data_checksum;
             }
             Ok((config, Weights::OfRun(run.path(BEST_FILE))))
         }
         (None, Some(file)) => {
-            let config = own.resolve().map_err(UsageError::Setting)?;
+            let config = given.resolve().map_err(UsageError::Setting)?;
             Ok((config, Weights::OfFile(file.clone())))
         }
         _ => Err(UsageError::Setting(crate::settings::invalid(
             "--run",
-            "or --init-from is needed, one of them: they name the weights",
+            "or --init-from is needed for the weights; give one of them",
         ))
         .into()),
     }
 }
 
 enum Weights {
-    /// All of the model, of the run's classes.
+    /// Weights of the whole model, for the run's classes.
     OfRun(PathBuf),
-    /// At least all but the classifier.
+    /// Weights of the whole model except possibly the classifier.
     OfFile(PathBuf),
 }
 
@@ -194,13 +194,14 @@ fn load(
         Weights::OfFile(path) => {
             let (model, transfer) = transfer_weights(model, path, true)?;
             let classifier = config.model.description().classifier;
-            if let Some(fresh) = transfer
+            if let Some(missing) = transfer
                 .newly_initialized
                 .iter()
                 .find(|name| !name.starts_with(classifier))
             {
                 bail!(
-                    "{} has no `{fresh}`, without which {} has no embeddings; train it first, and give --run",
+                    "{} does not have `{missing}`, which {} needs for embeddings; train the model first, and give its run \
+                     with --run",
                     path.display(),
                     config.model
                 );

@@ -8,7 +8,7 @@ use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::run::set::RunSet;
 
-/// Evaluates a run's best weights on one set of its split, or those of each run of a set of runs.
+/// Evaluates the best weights of a run, or of each member of a set of runs, on one set of its split.
 pub fn run_eval(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     Ok(match RunSet::open(&args.run)? {
         Some(set) => eval_set(&args, &set, watch, console)?.outcome(),

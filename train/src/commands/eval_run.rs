@@ -44,11 +44,11 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     let (run, config, data) = open(&args, watch)?;
     let task = data.dataset.task();
     if args.tune_thresholds && task == Task::SingleLabel {
-        bail!("--tune-thresholds is for tags; of classes the likeliest one is taken");
+        bail!("--tune-thresholds is only for multi-label runs; leave it out");
     }
     let set = Set::from(args.set);
     let metrics = report::read_metrics(&run)?;
-    let best_epoch = metrics.best_epoch.context("a run has a best epoch")?;
+    let best_epoch = metrics.best_epoch.context("metrics.json has no best epoch")?;
     let (device, device_name) = choice.open()?;
     let compute = Compute::new(&config, &data, vec![device])?;
     let model = config.model.init(&blueprint(&config, &data), &compute.device);
@@ -80,7 +80,7 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     })
 }
 
-/// The run, its settings with those of the arguments, and its data set, which must be the one that it was trained on.
+/// The run, its settings changed by the arguments, and its data set, which must be the one that it was trained on.
 fn open(args: &EvalArgs, watch: &FaultWatch) -> anyhow::Result<(RunDirectory, RunConfig, RunData)> {
     let (run, mut config) = RunDirectory::resume(&args.run)?;
     if let Some(moved) = &args.data {
@@ -92,7 +92,7 @@ fn open(args: &EvalArgs, watch: &FaultWatch) -> anyhow::Result<(RunDirectory, Ru
         split_copy::check_named(name, &config, &args.run)?;
     }
     config.eval_clips = args.eval_clips.unwrap_or(config.eval_clips);
-    let data = RunData::of_run(&config, &args.run)?;
+    let data = RunData::open_in_run(&config, &args.run)?;
     if !data.dataset.index().covers(&config.data_checksum) || data.dataset.classes() != config.classes {
         bail!(
             "{} is not the data set that {} was trained on",
@@ -116,7 +116,7 @@ impl RunEvaluation {
             report.tracks.describe()
         );
         if let Some(clips) = &report.per_clip {
-            text += &format!("clip by clip: {}\n", clips.describe());
+            text += &format!("metrics per clip: {}\n", clips.describe());
         }
         let (table, picture) = set_files(self.set, self.task);
         text += &format!(
@@ -135,7 +135,7 @@ impl RunEvaluation {
     }
 }
 
-/// What is known of the metrics beyond the numbers. What cannot be had is no reason to lose the metrics.
+/// Intervals and warnings of the metrics. Only warns on an error, because the metrics are valid without them.
 fn reported(run: &Path, set: Set, config: &RunConfig) -> Vec<ReportedMetric> {
     if set == Set::Train {
         return Vec::new();
@@ -143,7 +143,7 @@ fn reported(run: &Path, set: Set, config: &RunConfig) -> Vec<ReportedMetric> {
     match Entry::read(run, set, Some(&config.data)) {
         Ok(entry) => entry.map_or_else(Vec::new, |entry| entry.reported()),
         Err(error) => {
-            tracing::warn!("the report has no intervals: {error:#}");
+            tracing::warn!("could not compute intervals for the report: {error:#}");
             Vec::new()
         }
     }
@@ -168,17 +168,17 @@ fn evaluate_set(
     )
 }
 
-/// Per tag the threshold that gives the best F1 on the validation set.
+/// For each tag, the threshold with the best F1 on the validation set.
 fn tuned_thresholds(model: &Model, config: &RunConfig, data: &RunData, compute: &Compute) -> anyhow::Result<Vec<f64>> {
     match evaluate_set(model, config, data, Set::Val, compute)?.tracks {
-        Tally::Classes(_) => unreachable!("the data set has tags"),
+        Tally::Classes(_) => unreachable!("the data set is multi-label"),
         Tally::Tags(tally) => tally
             .best_thresholds()
             .context("thresholds cannot be tuned on the validation set"),
     }
 }
 
-/// A row per class or tag.
+/// The table with a row per class or tag.
 fn outputs_table(metrics: &SetMetrics) -> String {
     let width =
         |names: &mut dyn Iterator<Item = &String>| names.map(|name| name.chars().count()).max().unwrap_or(0).max(5);
@@ -195,7 +195,7 @@ fn outputs_table(metrics: &SetMetrics) -> String {
             let missing = metrics.missing();
             if !missing.is_empty() {
                 table += &format!(
-                    "the set has no track of {}; macro F1 is the mean over classes that are true or predicted\n",
+                    "the set has no track of {}; macro F1 is the mean over classes that are labels or predictions\n",
                     missing.join(", ")
                 );
             }

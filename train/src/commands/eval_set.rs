@@ -19,7 +19,8 @@ use shared::dataset::Task;
 use shared::dataset::split::Set;
 use std::path::{Path, PathBuf};
 
-/// What a set of runs came to: per set of tracks the table of the runs, and metrics with their intervals.
+/// The file with the results of a set of runs: for each evaluated set, the metrics of each run, and their mean with
+/// intervals.
 pub(super) fn metrics_file(set: &RunSet) -> &'static str {
     if set.is_folds() { "folds.json" } else { "seeds.json" }
 }
@@ -31,13 +32,13 @@ pub(super) struct SetEvaluation {
     runs: String,
     set: Set,
     rows: Vec<MemberMetrics>,
-    /// Of folds: every track by the fold that evaluates it.
+    /// For folds: metrics of all tracks, each predicted by the fold that has it in this set.
     out_of_fold: Option<SetReport>,
     entry: Entry,
     page: Option<PathBuf>,
 }
 
-/// Evaluates each run's best weights on one set of its split, and writes what they come to together.
+/// Evaluates the best weights of each run on one set of its split, and writes the combined metrics.
 pub(super) fn eval_set(
     args: &EvalArgs,
     runs: &RunSet,
@@ -47,20 +48,20 @@ pub(super) fn eval_set(
     let (root, set) = (&args.run, Set::from(args.set));
     let members = runs.members(root);
     if runs.is_folds() && set == Set::Train {
-        bail!("every track is in the training sets of several folds; evaluate --set test or val, or one of the folds");
+        bail!("--set train is not defined for folds, because every track is in several training sets; use --set val or test");
     }
     check_trained(root, &members)?;
     let directory = RunDirectory::begin(root)?;
     let (mut rows, mut reports) = (Vec::new(), Vec::new());
     for (at, member) in members.iter().enumerate() {
         console.line(&format!("{}, {} of {}", member.label, at + 1, members.len()));
-        let of_run = EvalArgs {
+        let run_args = EvalArgs {
             run: member.path.clone(),
             verify: args.verify && at == 0,
             ..args.clone()
         };
         let evaluated =
-            eval_run(of_run, watch, console).with_context(|| format!("{} of {}", member.label, root.display()))?;
+            eval_run(run_args, watch, console).with_context(|| format!("{} of {}", member.label, root.display()))?;
         rows.push(MemberMetrics::new(
             &member.label,
             evaluated.best_epoch,
@@ -72,7 +73,8 @@ pub(super) fn eval_set(
         .is_folds()
         .then(|| write_out_of_fold(&directory, runs, set, &reports))
         .transpose()?;
-    let entry = Entry::read(root, set, args.data.as_deref())?.context("the runs have just been evaluated")?;
+    let entry = Entry::read(root, set, args.data.as_deref())?;
+    let entry = entry.context("the runs have no metrics although they were just evaluated")?;
     let mut evaluation = SetEvaluation {
         directory,
         file: metrics_file(runs),
@@ -90,7 +92,7 @@ pub(super) fn eval_set(
     Ok(evaluation)
 }
 
-/// Refuses a set of which a run has no weights yet.
+/// Refuses a set with a run that has no weights yet.
 fn check_trained(root: &Path, members: &[Member]) -> anyhow::Result<()> {
     match members.iter().find(|member| !member.path.join(BEST_FILE).exists()) {
         Some(untrained) => bail!(
@@ -130,7 +132,7 @@ impl SetEvaluation {
         );
         if let Some(report) = &self.out_of_fold {
             text += &format!(
-                "all tracks, each by the fold that evaluates it: {}\n",
+                "all tracks, each predicted by the fold that has it in this set: {}\n",
                 report.tracks.describe()
             );
         }
@@ -162,7 +164,7 @@ impl SetEvaluation {
         report::write_page(&self.directory, &self.entry.config, &options)
     }
 
-    /// Adds the set's metrics to those that are there.
+    /// Adds the set's metrics to the file.
     fn write(&self) -> Result<(), RunError> {
         let damaged = |error: serde_json::Error| RunError::Damaged {
             path: self.directory.path(self.file),
@@ -184,8 +186,7 @@ impl SetEvaluation {
     }
 }
 
-/// Writes the predictions of every track by the fold that evaluates it, with their table, picture and metrics, as those of
-/// one run.
+/// Combines the predictions of all folds and writes them with table, picture and metrics, like those of one run.
 fn write_out_of_fold(
     directory: &RunDirectory,
     folds: &RunSet,

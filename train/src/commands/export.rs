@@ -1,4 +1,4 @@
-//! `train export`: a run's best weights for programs that are not this one.
+//! `train export`: exports a run's best weights for other programs.
 
 use super::Outcome;
 use crate::cli::ExportArgs;
@@ -21,14 +21,15 @@ use std::fs;
 
 const WEIGHTS_FILE: &str = "weights.safetensors";
 const CONFIG_FILE: &str = "config.json";
-/// Input and output for another implementation to be checked with.
+/// Input and output to check another implementation.
 const CHECK_FILE: &str = "check.safetensors";
 const CHECK_CLIPS: usize = 2;
 
-/// Writes a run's weights in PyTorch's names and layouts, what belongs to them, and a batch to check them with.
+/// Writes a run's weights with PyTorch's names and layouts, a description of the model, and a batch to check another
+/// implementation.
 pub fn run_export(args: ExportArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let (run, config) = RunDirectory::open(&args.run)?;
-    // A run that lacks its front end's record asks its data set.
+    // The data set is needed if the run has no record of its front end.
     watch.dataset(&config.data);
     watch.advise("run the same command again");
     let record = FrontEndRecord::read(&run, &config)?;
@@ -44,8 +45,8 @@ pub fn run_export(args: ExportArgs, watch: &FaultWatch, console: Console) -> any
     let check = check(&model, &config, &shape, &device)?;
     let mut text = serde_json::to_vec_pretty(&describe(&config, &record, &shape))?;
     text.push(b'\n');
-    fs::create_dir_all(&args.out).with_context(|| format!("could not make {}", args.out.display()))?;
-    // The weights come last, so that where they are the rest is too.
+    fs::create_dir_all(&args.out).with_context(|| format!("could not create {}", args.out.display()))?;
+    // The weights are written last, so if they exist, the other files do too.
     for (name, bytes) in [(CONFIG_FILE, &text), (CHECK_FILE, &check), (WEIGHTS_FILE, &weights)] {
         atomic_file::write_bytes(&args.out.join(name), bytes)?;
     }
@@ -73,7 +74,7 @@ fn describe(config: &RunConfig, record: &FrontEndRecord, shape: &InputShape) -> 
         "task": record.task,
         "classes": config.classes,
         "input": inputs,
-        "output": "logits: softmax of them are probabilities of classes, the sigmoid of each is a tag's",
+        "output": "logits; probabilities are their softmax (single-label) or sigmoid (multi-label)",
         "features": record.features,
         "normalize": config.normalize,
         "normalization": record.normalization,
@@ -86,7 +87,7 @@ fn describe(config: &RunConfig, record: &FrontEndRecord, shape: &InputShape) -> 
     })
 }
 
-/// The inputs that a model takes, in the order of its arguments, and their shapes.
+/// Names and shapes of a model's inputs, in the order of its arguments.
 fn shapes(input: InputKind, shape: &InputShape, clips: usize) -> Vec<(&'static str, Vec<usize>)> {
     let [rows, columns] = shape.spectrogram;
     let waveform = input.waveform.map(|_| ("waveform", vec![clips, 1, shape.samples]));
@@ -97,7 +98,7 @@ fn shapes(input: InputKind, shape: &InputShape, clips: usize) -> Vec<(&'static s
     [waveform, spectrogram, statistics].into_iter().flatten().collect()
 }
 
-/// Input drawn from a fixed stream, uniform between -1 and 1, and the logits that belong to it.
+/// Random input with a fixed seed, uniform between -1 and 1, and the resulting logits.
 fn check(model: &Model, config: &RunConfig, shape: &InputShape, device: &Device) -> anyhow::Result<Vec<u8>> {
     let mut rng = stream(0, 0, 0, Purpose::NoiseSamples);
     let mut named: Vec<(&str, Vec<usize>, Vec<f32>)> = Vec::new();
@@ -107,8 +108,8 @@ fn check(model: &Model, config: &RunConfig, shape: &InputShape, device: &Device)
             .collect();
         named.push((name, shape, values));
     }
-    let data = |wanted: &str| {
-        let found = named.iter().find(|(name, ..)| *name == wanted);
+    let data = |input: &str| {
+        let found = named.iter().find(|(name, ..)| *name == input);
         found.map(|(_, shape, values)| TensorData::new(values.clone(), shape.clone()))
     };
     let input = ModelInput {
@@ -122,7 +123,7 @@ fn check(model: &Model, config: &RunConfig, shape: &InputShape, device: &Device)
         let view = TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values));
         Ok((
             format!("check.{name}"),
-            view.context("a tensor's size is not its shape's")?,
+            view.context("the size of a tensor does not match its shape")?,
         ))
     });
     let views: Vec<_> = views.collect::<anyhow::Result<_>>()?;

@@ -15,7 +15,7 @@ use crate::settings::device::DeviceChoice;
 use anyhow::Context;
 use std::path::Path;
 
-/// Trains a model, or several from different seeds, or goes on with that.
+/// Trains a model, or a set of models with different seeds or folds, or continues training.
 pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choices = DeviceChoice::parse_list(&args.device).map_err(UsageError::Device)?;
     let signals = StopSignals::listen().context("could not listen for signals")?;
@@ -30,26 +30,26 @@ pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyho
         .transpose()?
         .unwrap_or_default();
     args.settings = args.settings.or(file);
-    let around = FitContext {
+    let context = FitContext {
         stop: &stop,
         watch,
         console,
         advice: format!("continue with `{}`", resume_fit(&args.run, &args.device)),
     };
     if args.seeds.is_some() || args.folds.is_some() || RunSet::is_at(&args.run) {
-        return fit_set(args, &choices, &around);
+        return fit_set(args, &choices, &context);
     }
-    let (resumed, begun) = args
+    let (resumed, saved) = args
         .resume
         .then(|| RunDirectory::resume(&args.run))
         .transpose()?
         .unzip();
     let settings = std::mem::take(&mut args.settings);
-    let plan = plan(settings, begun.as_ref(), &args.run, choices.len(), watch)?;
-    Ok(train(&args, plan, resumed, &choices, &around)?.outcome())
+    let plan = plan(settings, saved.as_ref(), &args.run, choices.len(), watch)?;
+    Ok(train(&args, plan, resumed, &choices, &context)?.outcome())
 }
 
-/// The settings of a file in TOML.
+/// Reads a settings file in TOML.
 pub(super) fn read_settings(path: &Path) -> anyhow::Result<Settings> {
     let text = std::fs::read_to_string(path).with_context(|| format!("could not read settings {}", path.display()))?;
     let wrong = |error: toml::de::Error| UsageError::ConfigFile {

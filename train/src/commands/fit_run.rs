@@ -26,19 +26,19 @@ use shared::dataset::{Dataset, Task};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Why a path stays relative, but for its being empty.
+/// Why a path cannot be made absolute.
 pub(super) const NOT_ABSOLUTE: &str = "a path is empty, or there is no current directory";
 
-/// What a training may ask for, and whom it tells.
+/// Stop requests, fault handling and console of the process.
 pub(super) struct FitContext<'a> {
     pub(super) stop: StopRequest<'a>,
     pub(super) watch: &'a FaultWatch,
     pub(super) console: Console,
-    /// What to do where something outside the program ends a training that had begun.
+    /// What the user should do if something outside the program interrupts training.
     pub(super) advice: String,
 }
 
-/// Settings and data of a run, which fit each other.
+/// Checked settings of a run with its open data set.
 pub(super) struct Plan {
     pub(super) config: RunConfig,
     pub(super) data: RunData,
@@ -46,26 +46,26 @@ pub(super) struct Plan {
     pub(super) split_from: PathBuf,
 }
 
-/// Looks at everything that a run was told, and at the data set. `begun` has the settings of the run in `run`, or of others
-/// that it must not differ from.
+/// Resolves and checks settings and opens the data set. `saved` has the settings of the run in `run`, or of a set of
+/// runs, which must not change.
 pub(super) fn plan(
     settings: Settings,
-    begun: Option<&RunConfig>,
+    saved: Option<&RunConfig>,
     run: &Path,
     devices: usize,
     watch: &FaultWatch,
 ) -> anyhow::Result<Plan> {
-    let fallback = begun.map(RunConfig::to_settings).unwrap_or_default();
+    let fallback = saved.map(RunConfig::to_settings).unwrap_or_default();
     let window_is_set = settings.shuffle_window.is_some();
     let named_split = settings.split.clone();
-    // The run is looked at later from other directories.
+    // The run may be used later from other directories.
     let settings = settings.absolute().context(NOT_ABSOLUTE)?;
     let mut config = settings.or(fallback).resolve().map_err(UsageError::Setting)?;
     config.check_beginning().map_err(UsageError::Setting)?;
     config.devices = devices;
-    let keeper = begun.and_then(|_| split_copy::keeper(run));
-    if let (Some(name), Some(begun)) = (&named_split, begun) {
-        split_copy::check_named(name, begun, run)?;
+    let keeper = saved.and_then(|_| split_copy::keeper(run));
+    if let (Some(name), Some(saved)) = (&named_split, saved) {
+        split_copy::check_named(name, saved, run)?;
     }
     let current = config.split.is_empty();
     if current {
@@ -75,22 +75,22 @@ pub(super) fn plan(
     config.background.iter().for_each(|root| watch.dataset(root));
     watch.advise("run the same command again");
     let mut data = open_data(&config, keeper.as_deref(), current)?;
-    if begun.is_none() && !window_is_set {
+    if saved.is_none() && !window_is_set {
         let shards = data.dataset.index().shards.len();
         config.shuffle_window = shuffle_window(data.training_bytes(&config), shards, memory::available());
     }
     let index = data.dataset.index();
-    // A data set that grew still has the run's tracks as they were.
-    let of_run = begun.map(|begun| &begun.data_checksum);
-    let checksum = of_run
+    // A data set with added tracks still has the run's tracks unchanged.
+    let saved_checksum = saved.map(|saved| &saved.data_checksum);
+    let checksum = saved_checksum
         .filter(|checksum| index.covers(checksum))
         .unwrap_or(&index.checksum);
     config.data_checksum.clone_from(checksum);
     config.background_checksum = data.open_background(&config)?;
     config.classes = data.dataset.classes().to_vec();
     config.split_checksum.clone_from(&data.split.index.checksum);
-    if let Some(begun) = begun {
-        check_continues(&config, begun, run)?;
+    if let Some(saved) = saved {
+        check_continues(&config, saved, run)?;
     }
     let split_from = match keeper {
         Some(root) => root.join(split_copy::SPLIT_DIRECTORY),
@@ -103,45 +103,45 @@ pub(super) fn plan(
     })
 }
 
-/// The data set with the run's own split where it keeps one, else with the split that `config` names, which is the current
-/// one where none was named.
+/// The data set with the run's saved split if there is one, else with the split of `config`. `current` is true if no
+/// split was named and the current split is used.
 fn open_data(config: &RunConfig, keeper: Option<&Path>, current: bool) -> anyhow::Result<RunData> {
     let opened = match keeper {
-        Some(root) => RunData::of_run(config, root),
+        Some(root) => RunData::open_in_run(config, root),
         None => RunData::open(config),
     };
     opened.map_err(|error| {
-        let of_split = matches!(error, RunDataError::Split(_) | RunDataError::UnknownTrack { .. });
+        let is_split_error = matches!(error, RunDataError::Split(_) | RunDataError::UnknownTrack { .. });
         let error = anyhow::Error::from(error);
-        if !current || !of_split {
+        if !current || !is_split_error {
             return error;
         }
         let path = config.data.join(SPLITS_DIRECTORY).join(CURRENT_FILE);
-        error.context(format!("the current split is the one that {} names", path.display()))
+        error.context(format!("could not read the current split, which {} names", path.display()))
     })
 }
 
-/// Refuses settings that would give other weights than the run that was begun.
-fn check_continues(config: &RunConfig, begun: &RunConfig, run: &Path) -> anyhow::Result<()> {
-    if config.data_checksum == begun.data_checksum && config.classes != begun.classes {
+/// Refuses settings that would change the weights of the run.
+fn check_continues(config: &RunConfig, saved: &RunConfig, run: &Path) -> anyhow::Result<()> {
+    if config.data_checksum == saved.data_checksum && config.classes != saved.classes {
         bail!(
-            "{} has grown by classes that the run in {} does not know ({} now, {} then); begin another run",
+            "{} now has {} classes, and the run in {} was started with {}; start a new run",
             config.data.display(),
-            run.display(),
             config.classes.len(),
-            begun.classes.len()
+            run.display(),
+            saved.classes.len()
         );
     }
-    match config.difference(begun) {
+    match config.difference(saved) {
         Some(name) => bail!(
-            "the run in {} was begun with another {name}; leave it out, or begin another run",
+            "the run in {} was started with another {name}; leave it out, or start a new run",
             run.display()
         ),
         None => Ok(()),
     }
 }
 
-/// What became of a run.
+/// The result of training a run.
 pub(super) struct Trained {
     run: PathBuf,
     device: String,
@@ -149,17 +149,17 @@ pub(super) struct Trained {
     pub(super) report: FitReport,
 }
 
-/// Trains as planned. `resumed` is the directory of a run that was begun.
+/// Trains as planned. `resumed` is the directory of a run to continue.
 pub(super) fn train(
     args: &FitArgs,
     plan: Plan,
     resumed: Option<RunDirectory>,
     choices: &[DeviceChoice],
-    around: &FitContext<'_>,
+    context: &FitContext<'_>,
 ) -> anyhow::Result<Trained> {
     let FitContext {
         stop, watch, console, ..
-    } = *around;
+    } = *context;
     let Plan {
         config,
         mut data,
@@ -177,7 +177,7 @@ pub(super) fn train(
     if args.verify {
         verify_originals(&config, &data, stop)?;
     }
-    // Nothing is written before everything that was asked for has been looked at.
+    // Write only after all arguments have been checked.
     let run = match resumed {
         Some(run) => run,
         None => RunDirectory::begin(&args.run)?,
@@ -189,7 +189,7 @@ pub(super) fn train(
         verify_copies(&data.dataset, &training_kinds(&config), &directory, stop)?;
     }
     split_copy::keep(&data.split, &split_from, data.dataset.index(), &run)?;
-    watch.advise(&around.advice);
+    watch.advise(&context.advice);
     let report = fit(&config, &data, &run, &compute, &device_name, stop, console);
     let report = report.map_err(|error| match error.downcast::<Stopped>() {
         Ok(stopped) => stopped.on_device(&args.device).into(),
@@ -246,7 +246,7 @@ impl Trained {
     }
 }
 
-/// Holds what is read where it lies against its checksums; copies are for later.
+/// Checks the checksums of shards that are read in place; local copies are checked later.
 fn verify_originals(config: &RunConfig, data: &RunData, stop: StopRequest<'_>) -> anyhow::Result<()> {
     let kinds = match config.cache {
         Cache::Local(_) => Vec::new(),
@@ -275,7 +275,7 @@ fn missing_classes(data: &RunData, set: Set) -> Vec<&str> {
     missing.map(|(_, name)| &**name).collect()
 }
 
-/// Says what is about to be trained, and what is odd about its data.
+/// Prints what will be trained, and warns about problems of the data.
 fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) -> anyhow::Result<()> {
     let outputs = match data.dataset.task() {
         Task::SingleLabel => "classes",
@@ -298,7 +298,7 @@ fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) 
         let missing = missing_classes(data, set);
         if !missing.is_empty() {
             console.line(&format!(
-                "the {} set has no track of {}; `preprocess split` says which --ratios or --folds would give it some",
+                "the {} set has no track of {}; `preprocess split` suggests --ratios or --folds that would give it some",
                 set.name(),
                 missing.join(", ")
             ));
@@ -307,7 +307,7 @@ fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) 
     let constant = &data.split.normalization.constant_bands;
     if config.model.description().input.has_mel() && !constant.is_empty() {
         console.line(&format!(
-            "{} of {} mel bands never vary in the training set, as those above an MP3 encoder's low-pass do; they \
+            "{} of {} mel bands are constant in the training set, for example above an MP3 encoder's low-pass filter; they \
              normalize to zero",
             constant.len(),
             data.dataset.features().n_mels,

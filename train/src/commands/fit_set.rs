@@ -1,5 +1,5 @@
-//! `train fit --seeds N` and `train fit --folds K`: the same training from several seeds, or on all folds of a
-//! cross-validation, one after the other.
+//! `train fit --seeds N` and `train fit --folds K`: trains the same model with several seeds, or on all folds of a
+//! cross-validation, one after another.
 
 use super::eval_set::{eval_set, metrics_file};
 use super::fit_run::{FitContext, Plan, plan, train};
@@ -19,12 +19,12 @@ use shared::dataset::Dataset;
 use shared::dataset::split::{self, Split, SplitError};
 use std::path::Path;
 
-/// Begins a set of runs, or continues one. `args.settings` has those of the settings file too.
-pub(super) fn fit_set(mut args: FitArgs, choices: &[DeviceChoice], around: &FitContext<'_>) -> anyhow::Result<Outcome> {
+/// Starts or continues a set of runs. `args.settings` includes those of the settings file.
+pub(super) fn fit_set(mut args: FitArgs, choices: &[DeviceChoice], context: &FitContext<'_>) -> anyhow::Result<Outcome> {
     let root = args.run.clone();
-    let begun = begun(&args)?;
+    let saved = saved_set(&args)?;
     let mut settings = std::mem::take(&mut args.settings);
-    let folds = match (&begun, args.folds) {
+    let folds = match (&saved, args.folds) {
         (None, Some(folds)) => {
             let data = settings.data.clone().context("--folds needs --data")?;
             let folds = fold_splits(&data, settings.split.as_deref(), folds)?;
@@ -35,30 +35,30 @@ pub(super) fn fit_set(mut args: FitArgs, choices: &[DeviceChoice], around: &FitC
     };
     let plan_of_set = plan(
         settings,
-        begun.as_ref().map(|set| &set.settings),
+        saved.as_ref().map(|set| &set.settings),
         &root,
         choices.len(),
-        around.watch,
+        context.watch,
     )?;
-    let members = match &begun {
+    let members = match &saved {
         Some(set) if set.is_folds() => set.members.clone(),
         _ if !folds.is_empty() => Members::Folds(folds.iter().map(fold_split).collect()),
-        _ => Members::Seeds(seeds(&args, &plan_of_set.config, begun.as_ref())?),
+        _ => Members::Seeds(seeds(&args, &plan_of_set.config, saved.as_ref())?),
     };
-    // Held until all runs have ended.
+    // Keeps the lock until all runs have ended.
     let directory = RunDirectory::begin(&root)?;
     let set = begin(&directory, members, plan_of_set, &folds)?;
-    let rows = fit_members(&args, &set, choices, around)?;
-    forget_outdated(&directory, &set, &rows)?;
+    let rows = fit_members(&args, &set, choices, context)?;
+    remove_outdated_metrics(&directory, &set, &rows)?;
     let table = members_table::text(&rows);
     if set.is_folds() {
-        around
+        context
             .console
             .line(&format!("{table}\nvalidation metrics of each fold's best epoch"));
         // The evaluation writes into the same directory.
         drop(directory);
-        let of_test = EvalArgs::new(root, SetName::Test, choices[0].to_string());
-        return Ok(eval_set(&of_test, &set, around.watch, around.console)?.outcome());
+        let test_args = EvalArgs::new(root, SetName::Test, choices[0].to_string());
+        return Ok(eval_set(&test_args, &set, context.watch, context.console)?.outcome());
     }
     let text = format!(
         "{table}\nvalidation metrics of each seed's best epoch; evaluate the test set with `train eval --run {}`",
@@ -69,32 +69,32 @@ pub(super) fn fit_set(mut args: FitArgs, choices: &[DeviceChoice], around: &FitC
     Ok(Outcome { text, json })
 }
 
-/// Trains the runs of a set one after the other.
+/// Trains the runs of a set one after another.
 fn fit_members(
     args: &FitArgs,
     set: &RunSet,
     choices: &[DeviceChoice],
-    around: &FitContext<'_>,
+    context: &FitContext<'_>,
 ) -> anyhow::Result<Vec<MemberMetrics>> {
     let root = &args.run;
     let members = set.members(root);
     let mut rows = Vec::new();
     for (at, member) in members.iter().enumerate() {
         let line = format!("{}, {} of {}", member.label, at + 1, members.len());
-        around.console.line(&line);
-        let of_run = FitArgs {
+        context.console.line(&line);
+        let run_args = FitArgs {
             run: member.path.clone(),
             resume: false,
             seeds: None,
             folds: None,
-            // What was read before need not be checked again.
+            // All runs read the same shards, so checking them once is enough.
             verify: args.verify && at == 0,
             config: None,
             device: args.device.clone(),
             settings: Settings::default(),
             stop_at_eof: false,
         };
-        let row = fit_member(&of_run, member, choices, around).map_err(|error| {
+        let row = fit_member(&run_args, member, choices, context).map_err(|error| {
             let stopped = error.chain().find_map(|cause| cause.downcast_ref::<Stopped>()).cloned();
             match stopped {
                 Some(stopped) => stopped.in_set(root, &member.label, &args.device).into(),
@@ -106,7 +106,7 @@ fn fit_members(
     Ok(rows)
 }
 
-/// Keeps the splits, and then says that there is a set.
+/// Saves the splits, and then the record of the set.
 fn begin(directory: &RunDirectory, members: Members, plan: Plan, folds: &[Split]) -> anyhow::Result<RunSet> {
     let Plan {
         config,
@@ -130,7 +130,7 @@ fn begin(directory: &RunDirectory, members: Members, plan: Plan, folds: &[Split]
     Ok(set)
 }
 
-/// The splits of all folds of the set that `name` names, or that the named split, or the current one, belongs to.
+/// The splits of all folds. `name` is the common name of the folds or one of the splits; `None` is the current split.
 fn fold_splits(data: &Path, name: Option<&str>, wanted: u64) -> anyhow::Result<Vec<Split>> {
     let index = Dataset::read_index(data)?;
     let names = match name.map(|name| split::folds(data, name)) {
@@ -139,8 +139,8 @@ fn fold_splits(data: &Path, name: Option<&str>, wanted: u64) -> anyhow::Result<V
             let split = Split::read(data, &index, name)?;
             let fold = split.index.fold.with_context(|| {
                 format!(
-                    "split `{}` of {} is not a fold; make folds with `preprocess split {} --folds {wanted}`, and name them \
-                     with --split",
+                    "split `{}` of {} is not a fold; make folds with `preprocess split {} --folds {wanted}`, and give their \
+                     name with --split",
                     split.index.name,
                     data.display(),
                     data.display()
@@ -151,7 +151,7 @@ fn fold_splits(data: &Path, name: Option<&str>, wanted: u64) -> anyhow::Result<V
     };
     if names.len() as u64 != wanted {
         bail!(
-            "{} has {} folds of that name, not {wanted}; give --folds {}, or make others with `preprocess split {} --folds \
+            "{} has {} folds with this name, not {wanted}; give --folds {}, or make new ones with `preprocess split {} --folds \
              {wanted}`",
             data.display(),
             names.len(),
@@ -170,18 +170,18 @@ fn fold_split(split: &Split) -> FoldSplit {
     }
 }
 
-/// Removes the metrics of the set where they are of other epochs than those that are the best now.
-fn forget_outdated(directory: &RunDirectory, set: &RunSet, rows: &[MemberMetrics]) -> Result<(), RunError> {
+/// Removes the metrics of the set if the best epoch of a run has changed.
+fn remove_outdated_metrics(directory: &RunDirectory, set: &RunSet, rows: &[MemberMetrics]) -> Result<(), RunError> {
     let file = metrics_file(set);
     let Some(bytes) = directory.read(file)? else {
         return Ok(());
     };
     let metrics: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let is_current = |of_set: &Value| {
+    let is_current = |metrics: &Value| {
         let epochs = |row: &Value| Some((row["run"].as_str()?.to_owned(), row["best_epoch"].as_u64()?));
-        let stated: Vec<_> = of_set["runs"].as_array().into_iter().flatten().map(epochs).collect();
+        let saved: Vec<_> = metrics["runs"].as_array().into_iter().flatten().map(epochs).collect();
         let now = rows.iter().map(|row| Some((row.label.clone(), row.best_epoch as u64)));
-        stated == now.collect::<Vec<_>>()
+        saved == now.collect::<Vec<_>>()
     };
     if metrics.as_object().is_some_and(|sets| sets.values().all(is_current)) {
         return Ok(());
@@ -191,20 +191,20 @@ fn forget_outdated(directory: &RunDirectory, set: &RunSet, rows: &[MemberMetrics
     directory.remove(file)
 }
 
-/// The set that is to be continued, if one is.
-fn begun(args: &FitArgs) -> anyhow::Result<Option<RunSet>> {
+/// The set to continue; `None` to start a new one.
+fn saved_set(args: &FitArgs) -> anyhow::Result<Option<RunSet>> {
     let root = args.run.display();
     let set = RunSet::open(&args.run)?;
     match &set {
         Some(set) if !args.resume => bail!(
-            "{root} holds a set of runs already ({}); continue it with --resume, or name another directory",
+            "{root} already holds a set of runs ({}); continue it with --resume, or give another directory",
             set.describe()
         ),
         Some(set)
             if (set.is_folds() && args.seeds.is_some())
                 || args
                     .folds
-                    .is_some_and(|folds| set.folds().map(|there| there as u64) != Some(folds)) =>
+                    .is_some_and(|folds| set.folds().map(|existing| existing as u64) != Some(folds)) =>
         {
             bail!(
                 "{root} holds a set of {}; leave out --seeds and --folds",
@@ -212,20 +212,20 @@ fn begun(args: &FitArgs) -> anyhow::Result<Option<RunSet>> {
             )
         }
         None if RunDirectory::is_at(&args.run) => {
-            bail!("{root} holds one run and no set of runs; leave --seeds and --folds out, or name another directory")
+            bail!("{root} holds a single run, not a set of runs; leave out --seeds and --folds, or give another directory")
         }
-        None if args.resume => bail!("{root} holds no set of runs; leave --resume out to begin one"),
+        None if args.resume => bail!("{root} does not hold a set of runs; leave out --resume to start one"),
         _ => Ok(set),
     }
 }
 
-/// All seeds, counted up from that of `config`.
-fn seeds(args: &FitArgs, config: &RunConfig, begun: Option<&RunSet>) -> anyhow::Result<Vec<u64>> {
-    let there = begun.map_or(0, |set| set.members(&args.run).len() as u64);
-    let count = args.seeds.unwrap_or(there);
-    if count < there {
+/// All seeds, counting up from the one in `config`.
+fn seeds(args: &FitArgs, config: &RunConfig, saved: Option<&RunSet>) -> anyhow::Result<Vec<u64>> {
+    let existing = saved.map_or(0, |set| set.members(&args.run).len() as u64);
+    let count = args.seeds.unwrap_or(existing);
+    if count < existing {
         bail!(
-            "{} has {there} seeds already; --seeds {count} would leave some out",
+            "{} already has {existing} seeds, so --seeds must not be {count}; give {existing} or more",
             args.run.display()
         );
     }
@@ -242,23 +242,23 @@ fn fit_member(
     args: &FitArgs,
     member: &Member,
     choices: &[DeviceChoice],
-    around: &FitContext<'_>,
+    context: &FitContext<'_>,
 ) -> anyhow::Result<MemberMetrics> {
-    Stopped::check(around.stop)?;
+    Stopped::check(context.stop)?;
     let resumed = RunDirectory::is_at(&args.run)
         .then(|| RunDirectory::resume(&args.run))
         .transpose()?;
-    let (directory, begun) = resumed.unzip();
-    // Also where the run has not begun: the data set must still be the one that the others were trained on.
-    let like = begun.as_ref().unwrap_or(&member.config);
+    let (directory, saved) = resumed.unzip();
+    // Checked even for a new run: the data set must be the one that the other runs were trained on.
+    let expected = saved.as_ref().unwrap_or(&member.config);
     let settings = Settings {
-        // The split is the one that is kept, whatever the data set has under its name by now.
+        // The saved split is used, even if the data set now has another split with this name.
         split: None,
         ..member.config.to_settings()
     };
-    let plan = plan(settings, Some(like), &args.run, choices.len(), around.watch)?;
-    around.watch.advise(&around.advice);
-    let trained = train(args, plan, directory, choices, around)?;
+    let plan = plan(settings, Some(expected), &args.run, choices.len(), context.watch)?;
+    context.watch.advise(&context.advice);
+    let trained = train(args, plan, directory, choices, context)?;
     let (best, validation) = (&trained.report.best, &trained.report.val);
     Ok(MemberMetrics::new(&member.label, best.epoch, &validation.tracks))
 }

@@ -1,4 +1,4 @@
-//! The metrics of a set of runs: a row each, then mean and standard deviation.
+//! The metrics of a set of runs: one row per run, then mean and standard deviation.
 
 use crate::metrics::{MetricSummary, SetMetrics};
 use serde_json::{Map, Value, json};
@@ -21,11 +21,11 @@ impl MemberMetrics {
     }
 }
 
-/// A metric's mean over the runs, and its standard deviation, with `n - 1` in the denominator.
+/// Mean and standard deviation of a metric over the runs, with `n - 1` in the denominator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Spread {
     pub(super) mean: f64,
-    pub(super) deviation: f64,
+    pub(super) standard_deviation: f64,
 }
 
 impl Spread {
@@ -35,12 +35,12 @@ impl Spread {
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         Self {
             mean,
-            deviation: (squares / (count - 1.0)).sqrt(),
+            standard_deviation: (squares / (count - 1.0)).sqrt(),
         }
     }
 }
 
-/// The metrics that the task has: their names for people and for scripts, and what each run came to.
+/// The metrics that the task has: display name, JSON key, and one value per run.
 fn columns(runs: &[MemberMetrics]) -> Vec<(&'static str, &'static str, Vec<f64>)> {
     type Get = fn(&MetricSummary) -> Option<f64>;
     let all: [(&str, &str, Get); 5] = [
@@ -71,7 +71,7 @@ pub(super) fn text(runs: &[MemberMetrics]) -> String {
     type Get = fn(&Spread) -> f64;
     let rows: [(&str, Get); 2] = [
         ("mean", |spread| spread.mean),
-        ("standard deviation", |spread| spread.deviation),
+        ("standard deviation", |spread| spread.standard_deviation),
     ];
     for (name, get) in rows {
         table += &format!("\n{name:<18}  {:>10}", "");
@@ -82,7 +82,7 @@ pub(super) fn text(runs: &[MemberMetrics]) -> String {
     table
 }
 
-/// The table for scripts: `runs`, `mean` and `standard_deviation`.
+/// An object with the keys `runs`, `mean` and `standard_deviation`.
 pub(super) fn json(runs: &[MemberMetrics]) -> Map<String, Value> {
     let columns = columns(runs);
     let row = |(row, run): (usize, &MemberMetrics)| {
@@ -92,7 +92,7 @@ pub(super) fn json(runs: &[MemberMetrics]) -> Map<String, Value> {
             .for_each(|(_, key, values)| line[*key] = json!(values[row]));
         line
     };
-    let of = |get: fn(Spread) -> f64| -> Value {
+    let statistic = |get: fn(Spread) -> f64| -> Value {
         columns
             .iter()
             .map(|(_, key, values)| ((*key).to_owned(), json!(get(Spread::from_values(values)))))
@@ -102,8 +102,8 @@ pub(super) fn json(runs: &[MemberMetrics]) -> Map<String, Value> {
     let rows: Vec<Value> = runs.iter().enumerate().map(row).collect();
     Map::from_iter([
         ("runs".to_owned(), json!(rows)),
-        ("mean".to_owned(), of(|spread| spread.mean)),
-        ("standard_deviation".to_owned(), of(|spread| spread.deviation)),
+        ("mean".to_owned(), statistic(|spread| spread.mean)),
+        ("standard_deviation".to_owned(), statistic(|spread| spread.standard_deviation)),
     ])
 }
 
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn mean_and_deviation_stand_below() {
+    fn table_ends_with_mean_and_standard_deviation() {
         let runs = [run("seed 4", 0.5), run("seed 5", 0.7), run("seed 6", 0.6)];
         let table = text(&runs);
         let lines: Vec<_> = table

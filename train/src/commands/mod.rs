@@ -1,6 +1,5 @@
-//! What each command does: it resolves and checks its arguments, does the work, and shows its report.
-//!
-//! Nothing here is imported by another room; how arguments are spelled is [`crate::cli`]'s.
+//! The commands: each resolves and checks its arguments, does its work, and reports the outcome. Their arguments are
+//! defined in [`crate::cli`].
 
 mod bench;
 mod config;

@@ -1,23 +1,21 @@
-//! `train models`.
+//! `train models`: the table of all models, or one model in detail.
 
 use super::Outcome;
-use crate::models::{Blueprint, ModelKind};
+use crate::models::{Blueprint, Defaults, Description, InputShape, Layer, Model, ModelKind};
 use burn::tensor::Device;
-use serde_json::json;
+use clap::ValueEnum;
+use serde_json::{Value, json};
 
-pub fn run_models() -> Outcome {
-    // Parameters are counted as the paper has them: for its clips and a data set of 8 genres.
-    let parameters = |kind: ModelKind| {
-        let description = kind.description();
-        let blueprint = Blueprint {
-            shape: description.usual_shape,
-            classes: MODELS_CLASSES,
-            dropout: description.defaults.dropout,
-        };
-        kind.init(&blueprint, &Device::flex().autodiff()).trainable_parameters()
-    };
+/// Classes of the models that are shown: the genres of the FMA's small subset.
+const CLASSES: usize = 8;
+
+pub fn run_models(name: Option<ModelKind>) -> Outcome {
+    name.map_or_else(all, one)
+}
+
+fn all() -> Outcome {
     let widest = ModelKind::ALL.iter().map(|kind| kind.name().len()).max().unwrap_or(0);
-    let mut text = format!("{:<widest$} {:>12}  {:<24} what it is", "model", "parameters", "input");
+    let mut text = format!("{:<widest$} {:>12}  {:<24} architecture", "model", "parameters", "input");
     let (mut list, mut paper) = (Vec::new(), "");
     for &kind in ModelKind::ALL {
         let description = kind.description();
@@ -26,16 +24,89 @@ pub fn run_models() -> Outcome {
             text += &format!("\n{paper}");
         }
         let (name, summary) = (description.name, description.summary);
-        let (count, input) = (parameters(kind), description.input.describe());
+        let (count, input) = (build(kind).trainable_parameters(), description.input.describe());
         text += &format!("\n{name:<widest$} {count:>12}  {input:<24} {summary}");
         list.push(json!({ "name": name, "paper": paper, "parameters": count, "input": input, "summary": summary }));
     }
-    text += &format!("\nParameters are those of {MODELS_CLASSES} classes and the paper's clips.");
+    text += &format!("\nParameters are counted for {CLASSES} classes and the paper's clip length.");
     Outcome {
         text,
         json: json!({ "command": "models", "models": list }),
     }
 }
 
-/// Classes for which `train models` counts parameters.
-const MODELS_CLASSES: usize = 8;
+fn one(kind: ModelKind) -> Outcome {
+    let (description, model) = (kind.description(), build(kind));
+    let Description { name, paper, summary, defaults, .. } = description;
+    let (layers, count) = (model.layers(), model.trainable_parameters());
+    let input = format!("{}: {}", description.input.describe(), shapes(&description.usual_shape));
+    let settings = settings(defaults);
+    let mut text = format!("{name}: {summary}\n\npaper       {paper}\ninput       {input}\n");
+    text += &format!("parameters  {count}, with {CLASSES} classes and the paper's clip length\n");
+    for (at, (name, value)) in settings.iter().enumerate() {
+        text += &format!("{:<11} {name} {value}\n", if at == 0 { "defaults" } else { "" });
+    }
+    text += &format!("\n{}", table(&layers));
+    let settings: serde_json::Map<String, Value> =
+        settings.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    Outcome {
+        text,
+        json: json!({ "command": "models", "name": name, "paper": paper, "summary": summary, "input": input,
+                      "parameters": count, "defaults": settings, "layers": layers }),
+    }
+}
+
+/// The model at the paper's input shape, newly initialized.
+fn build(kind: ModelKind) -> Model {
+    let description = kind.description();
+    let blueprint = Blueprint {
+        shape: description.usual_shape,
+        classes: CLASSES,
+        dropout: description.defaults.dropout,
+    };
+    kind.init(&blueprint, &Device::flex().autodiff())
+}
+
+/// The shape of each input that the model takes, without the batch.
+fn shapes(shape: &InputShape) -> String {
+    let [rows, columns] = shape.spectrogram;
+    let parts = [
+        (shape.samples > 0).then(|| format!("[1, {}]", shape.samples)),
+        (rows > 0).then(|| format!("[1, {rows}, {columns}]")),
+        (shape.statistics > 0).then(|| format!("[{}]", shape.statistics)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+}
+
+/// The settings of `train fit` that the paper determines.
+fn settings(defaults: &Defaults) -> Vec<(&'static str, String)> {
+    let list = |patterns: &[&str]| match patterns {
+        [] => "none".to_owned(),
+        patterns => patterns.join(","),
+    };
+    let l2: Vec<String> = defaults.l2.iter().map(|(pattern, lambda)| format!("{pattern}={lambda}")).collect();
+    let l2: Vec<&str> = l2.iter().map(String::as_str).collect();
+    let monitor = defaults.monitor.to_possible_value().expect("no monitor is skipped");
+    vec![
+        ("epochs", defaults.epochs.to_string()),
+        ("batch_size", defaults.batch_size.to_string()),
+        ("lr", defaults.lr.to_string()),
+        ("weight_decay", defaults.weight_decay.to_string()),
+        ("l2", list(&l2)),
+        ("dropout", defaults.dropout.to_string()),
+        ("augment", defaults.augment.to_string()),
+        ("patience", defaults.patience.to_string()),
+        ("monitor", monitor.get_name().to_owned()),
+        ("freeze", list(defaults.freeze)),
+    ]
+}
+
+fn table(layers: &[Layer]) -> String {
+    let widest = layers.iter().map(|layer| layer.name.len()).max().unwrap_or(0).max("layer".len());
+    let mut table = format!("{:<widest$} {:>10}  shapes", "layer", "parameters");
+    for layer in layers {
+        let shapes: Vec<String> = layer.parameters.iter().map(|(name, shape)| format!("{name} {shape:?}")).collect();
+        table += &format!("\n{:<widest$} {:>10}  {}", layer.name, layer.parameter_count(), shapes.join(", "));
+    }
+    table
+}

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
-/// Classifies audio files by a run's best weights.
+/// Classifies audio files with a run's best weights.
 pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let (run, mut config) = RunDirectory::open(&args.run)?;
@@ -36,9 +36,9 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     }
     let (device, device_name) = choice.open()?;
     let predictor = predictor(&run, &config, &record, device)?;
-    let things = if named.len() == 1 { "file" } else { "files" };
+    let unit = if named.len() == 1 { "file" } else { "files" };
     console.line(&format!(
-        "{} of {} on {device_name}, {} {things}",
+        "{} of {} on {device_name}, {} {unit}",
         config.model,
         args.run.display(),
         named.len()
@@ -50,7 +50,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
         thresholds: thresholds.as_deref(),
         top: args.top.get(),
     };
-    // The results that exist are shown even if something failed.
+    // Available results are shown even if something failed.
     let mut problems: Vec<String> = ended.err().map(|error| format!("{error:#}")).into_iter().collect();
     let mut text = answers.table();
     let mut written = Value::Null;
@@ -81,7 +81,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     Err(Incomplete { outcome, sentence }.into())
 }
 
-/// The run's best weights, ready to classify.
+/// Loads the run's best weights.
 fn predictor(
     run: &RunDirectory,
     config: &RunConfig,
@@ -95,7 +95,7 @@ fn predictor(
         dropout: config.dropout,
     };
     let (model, _) = import_weights(config.model.init(&blueprint, &device), &run.path(BEST_FILE))?;
-    // Weights that were trained on a GPU are used on the CPU too.
+    // Weights trained on a GPU may be used on the CPU, which may not support the run's precision.
     let dtype = config
         .precision
         .dtype(&device)
@@ -111,15 +111,15 @@ fn predictor(
     })
 }
 
-/// An answer for each file, in their order, up to the first error that is not a file's own.
+/// An answer for each file, in order, up to the first error that does not concern a single file.
 fn classify(
     predictor: &Predictor,
     named: Vec<Named>,
     jobs: Option<NonZeroUsize>,
     console: Console,
 ) -> (Vec<Answer>, anyhow::Result<()>) {
-    let sound = named.iter().filter(|(_, problem)| problem.is_none());
-    let files: Vec<PathBuf> = sound.map(|(path, _)| path.clone()).collect();
+    let readable = named.iter().filter(|(_, problem)| problem.is_none());
+    let files: Vec<PathBuf> = readable.map(|(path, _)| path.clone()).collect();
     let bar = console.count("files", files.len());
     let mut predictions = Vec::new();
     let jobs = jobs.or_else(|| thread::available_parallelism().ok());
@@ -143,7 +143,8 @@ fn classify(
     (answers.collect(), ended)
 }
 
-/// Of tags, the thresholds that `eval` used; 0.5 before it did.
+/// The thresholds of a multi-label run, from its last evaluation on the test set, else on the validation set; `None`
+/// for a single-label run.
 fn thresholds(run: &RunDirectory, config: &RunConfig, task: Task) -> anyhow::Result<Option<Vec<f64>>> {
     if task == Task::SingleLabel {
         return Ok(None);
@@ -156,7 +157,7 @@ fn thresholds(run: &RunDirectory, config: &RunConfig, task: Task) -> anyhow::Res
     };
     if thresholds.len() != config.classes.len() {
         bail!(
-            "{} has no thresholds of {} tags; run `train eval --run {}`",
+            "{} does not have thresholds for {} tags; run `train eval --run {}`",
             run.path(METRICS_FILE).display(),
             config.classes.len(),
             run.root().display()

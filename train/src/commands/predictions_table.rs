@@ -1,4 +1,4 @@
-//! The answers of `train predict`: a table for people, JSON, and a CSV file that replaces nothing else.
+//! The results of `train predict` as text, JSON and a CSV file. The CSV file only replaces other tables of predictions.
 
 use crate::predict::{FilePrediction, Named};
 use anyhow::{Context, bail};
@@ -11,33 +11,33 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// How the table begins; a file that does not is none that may be replaced.
+/// First columns of the table. A file that does not start with them is not replaced.
 const CSV_COLUMNS: [&str; 6] = ["path", "reason", "detail", "seconds", "clips", "predicted"];
 
-/// Refuses a table that would replace something else, or rows of other files without `force`, or that cannot be written,
-/// before hours of work.
+/// Checks before a long run that the table can be written, and that it does not replace another kind of file or,
+/// without `force`, rows of other audio files.
 pub(super) fn check_csv(path: &Path, named: &[Named], force: bool) -> anyhow::Result<()> {
-    let refuse = |problem: &str| bail!("--csv {} {problem}; name another file", shown(path));
+    let refuse = |problem: &str| bail!("--csv {} {problem}; give another file", shown(path));
     let same = |file: &Path| fs::canonicalize(file).ok() == fs::canonicalize(path).ok();
     if path.exists() && named.iter().any(|(file, _)| same(file)) {
-        return refuse("is one of the files to be classified");
+        return refuse("is one of the files to classify");
     }
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return refuse(&format!("cannot be replaced: {error}")),
         Ok(file) => {
-            let mut beginning = Vec::new();
+            let mut start = Vec::new();
             let expected = CSV_COLUMNS.join(",");
             file.take(expected.len() as u64)
-                .read_to_end(&mut beginning)
+                .read_to_end(&mut start)
                 .with_context(|| format!("could not read {}", path.display()))?;
-            if !beginning.is_empty() && beginning != expected.as_bytes() {
-                return refuse("is there already and no table of predictions");
+            if !start.is_empty() && start != expected.as_bytes() {
+                return refuse("exists and is not a table of predictions");
             }
             let others = if force { Vec::new() } else { other_rows(path, named)? };
             if let Some(first) = others.first() {
                 bail!(
-                    "--csv {} has {} of files that are not named here, such as {}; add --force to replace it, or name \
+                    "--csv {} has {} of files that are not classified now, such as {}; add --force to replace it, or give \
                      another file",
                     shown(path),
                     rows(others.len()),
@@ -53,10 +53,10 @@ pub(super) fn check_csv(path: &Path, named: &[Named], force: bool) -> anyhow::Re
     }
 }
 
-/// The files of a table's rows that are not among those to be classified.
+/// The files in the table that are not among the files to classify.
 fn other_rows(path: &Path, named: &[Named]) -> anyhow::Result<Vec<PathBuf>> {
     let named: BTreeSet<_> = named.iter().map(|(file, _)| file.to_string_lossy()).collect();
-    let damaged = || format!("could not read the rows of {}; name another file", shown(path));
+    let damaged = || format!("could not read the rows of {}; give another file", shown(path));
     let mut reader = csv::Reader::from_path(path).with_context(damaged)?;
     let mut others = Vec::new();
     for row in reader.records() {
@@ -73,7 +73,7 @@ pub(super) fn rows(count: usize) -> String {
     format!("{count} {}", if count == 1 { "row" } else { "rows" })
 }
 
-/// A path for people: control characters are written out, so that a name can neither break a line nor command a terminal.
+/// A path for display. Control characters are escaped, so a name cannot break lines or send commands to the terminal.
 pub(super) fn shown(path: &Path) -> String {
     let mut text = String::new();
     for character in path.to_string_lossy().chars() {
@@ -86,10 +86,10 @@ pub(super) fn shown(path: &Path) -> String {
     text
 }
 
-/// A file and what came of it.
+/// A file with its prediction, or why it has none.
 pub(super) type Answer = (PathBuf, Result<FilePrediction, Rejection>);
 
-/// What came of all files, to be written down.
+/// The answers for all files, with everything needed to format them.
 pub(super) struct Answers<'a> {
     pub(super) answers: &'a [Answer],
     pub(super) classes: &'a [String],
@@ -102,7 +102,7 @@ impl Answers<'_> {
         self.answers.iter().filter(|(_, answer)| answer.is_err()).count()
     }
 
-    /// Classes by their probability, the likeliest first.
+    /// Classes sorted by probability, highest first.
     fn ranked(&self, prediction: &FilePrediction) -> Vec<(&str, f64)> {
         let mut ranked: Vec<(&str, f64)> = self
             .classes
@@ -114,7 +114,7 @@ impl Answers<'_> {
         ranked
     }
 
-    /// The likeliest class; or the tags at their thresholds or above.
+    /// The most probable class, or the tags whose probability is at least the threshold.
     fn predicted(&self, prediction: &FilePrediction) -> Vec<&str> {
         match self.thresholds {
             None => self
@@ -133,7 +133,7 @@ impl Answers<'_> {
         }
     }
 
-    /// A line per file.
+    /// A text table with a line per file.
     pub(super) fn table(&self) -> String {
         let names: Vec<String> = self.answers.iter().map(|(path, _)| shown(path)).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
@@ -226,10 +226,10 @@ impl Answers<'_> {
     }
 }
 
-/// `3:07`, or `1:02:45` from an hour on.
+/// `3:07`, or `1:02:45` for an hour or more.
 fn minutes(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    let total = seconds.round() as u64;
+    let (hours, minutes, seconds) = (total / 3600, total / 60 % 60, total % 60);
     if hours > 0 {
         format!("{hours}:{minutes:02}:{seconds:02}")
     } else {
@@ -258,20 +258,20 @@ mod tests {
         check(&["a.mp3", "b,2.mp3", "c.mp3"], false).unwrap();
         let refused = check(&["a.mp3", "c.mp3"], false).unwrap_err();
         assert!(
-            refused.contains("has 1 row of files that are not named here, such as b,2.mp3; add --force"),
+            refused.contains("has 1 row of files that are not classified now, such as b,2.mp3; add --force"),
             "{refused}"
         );
         check(&["c.mp3"], true).unwrap();
-        // Nothing else is replaced, forced or not.
+        // Other files are not replaced, even with `force`.
         for other in [format!("{header},Rock\na.mp3,,\n"), "name,genre\na,Rock\n".into()] {
             fs::write(&table, other).unwrap();
-            assert!(check(&["a.mp3"], false).unwrap_err().contains("name another file"));
+            assert!(check(&["a.mp3"], false).unwrap_err().contains("give another file"));
         }
-        assert!(check(&["a.mp3"], true).unwrap_err().contains("no table of predictions"));
+        assert!(check(&["a.mp3"], true).unwrap_err().contains("is not a table of predictions"));
     }
 
     #[test]
-    fn lengths_are_written_as_on_a_record_sleeve() {
+    fn durations_are_minutes_and_seconds() {
         assert_eq!(
             [0.2, 59.6, 187.0, 3765.0].map(minutes),
             ["0:00", "1:00", "3:07", "1:02:45"]

@@ -13,10 +13,10 @@ use shared::dataset::split::Set;
 use shared::runtime::atomic_file;
 use std::path::{Path, PathBuf};
 
-/// From so many runs on, the best on the test set is likely to be the luckiest.
+/// With this many runs or more, the best one on the test set is probably partly lucky.
 const MANY_RUNS: usize = 3;
 
-/// Puts runs beside each other.
+/// Compares runs and writes their pages.
 pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome> {
     let set = Set::from(args.set);
     let (entries, mut notes) = read_all(args, set)?;
@@ -26,8 +26,8 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     let runs = entries.len();
     if shown == Set::Test && runs >= MANY_RUNS {
         notes.push(format!(
-            "the best of {runs} runs on the test set is also the luckiest; choose by --set val, and look \
-             at the test set afterwards"
+            "the best of {runs} runs on the test set is partly lucky; choose with --set val, and look at the test set \
+             afterwards"
         ));
     }
     let comparison = Comparison::new(entries);
@@ -39,9 +39,9 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     }
     let (mut pages, mut failures) = (Vec::new(), Vec::new());
     match &args.html {
-        Some(file) => match write_page_of_all(args, &comparison, shown, file) {
+        Some(file) => match write_comparison_page(args, &comparison, shown, file) {
             Ok(()) => pages.push(file.clone()),
-            Err(error) => failures.push(not_written(file, &error)),
+            Err(error) => failures.push(write_error(file, &error)),
         },
         None => write_pages(args, &comparison, &mut pages, &mut failures),
     }
@@ -56,17 +56,17 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     if failures.is_empty() {
         return Ok(outcome);
     }
-    // The table is there, and is not lost with a page.
+    // The table is still printed if a page fails.
     let sentence = failures.join("; ");
     let sentence = Some(sentence);
     Err(Incomplete { outcome, sentence }.into())
 }
 
-fn not_written(page: &Path, error: &anyhow::Error) -> String {
-    format!("{} was not written: {error:#}", page.display())
+fn write_error(page: &Path, error: &anyhow::Error) -> String {
+    format!("could not write {}: {error:#}", page.display())
 }
 
-/// The directory and settings of a run, with the data set's current place.
+/// The directory and settings of a run, with the data set's current path.
 fn open(args: &ReportArgs, run: &Path) -> anyhow::Result<(RunDirectory, RunConfig)> {
     let (directory, mut config) = RunDirectory::open(run)?;
     if let Some(moved) = &args.data {
@@ -75,9 +75,9 @@ fn open(args: &ReportArgs, run: &Path) -> anyhow::Result<(RunDirectory, RunConfi
     Ok((directory, config))
 }
 
-/// Writes the page of all runs beside each other on `set`. Of a set of seeds every run is there, and what is known of all together
-/// stands with the first.
-fn write_page_of_all(args: &ReportArgs, comparison: &Comparison, set: Set, file: &Path) -> anyhow::Result<()> {
+/// Writes the page that compares all runs on `set`. For a set of runs it shows every member; intervals and warnings of
+/// the set are shown with the first.
+fn write_comparison_page(args: &ReportArgs, comparison: &Comparison, set: Set, file: &Path) -> anyhow::Result<()> {
     let mut runs = Vec::new();
     for entry in &comparison.entries {
         let mut reported = entry.reported();
@@ -93,7 +93,7 @@ fn write_page_of_all(args: &ReportArgs, comparison: &Comparison, set: Set, file:
     Ok(atomic_file::write_bytes(file, page.as_bytes())?)
 }
 
-/// Writes each run's page anew, now with intervals and warnings. A page that fails keeps no other from being written.
+/// Rewrites each run's page with intervals and warnings. If a page fails, the others are still written.
 fn write_pages(args: &ReportArgs, comparison: &Comparison, pages: &mut Vec<PathBuf>, failures: &mut Vec<String>) {
     for entry in &comparison.entries {
         let reported = entry.reported();
@@ -105,14 +105,14 @@ fn write_pages(args: &ReportArgs, comparison: &Comparison, pages: &mut Vec<PathB
             };
             match open(args, &run).and_then(|(run, config)| html::write(&run, &config, &options)) {
                 Ok(page) => pages.push(page),
-                Err(error) => failures.push(not_written(&run.join(html::REPORT_FILE), &error)),
+                Err(error) => failures.push(write_error(&run.join(html::REPORT_FILE), &error)),
             }
         }
     }
 }
 
-/// What the runs say of `set`, or all of them of the validation set where one of them says nothing of `set`; and what there
-/// is to do about those that lack metrics.
+/// Reads all runs on `set`, or all on the validation set if one was not evaluated on `set`. Also returns notes about
+/// missing metrics.
 fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<String>)> {
     let (mut entries, mut notes) = (Vec::new(), Vec::new());
     for path in &args.runs {
@@ -120,13 +120,13 @@ fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<Stri
         entries.extend(entry);
         notes.extend(note);
     }
-    // Metrics of two sets are not compared.
+    // Metrics of different sets must not be compared.
     if entries.iter().any(|entry| entry.set == Set::Val) {
         for entry in entries.iter_mut().filter(|entry| entry.set != Set::Val) {
             *entry = read_set(&entry.path, Set::Val, args.data.as_deref())?.with_context(|| {
                 let path = entry.path.display();
                 format!(
-                    "{path} lacks the validation set's metrics; evaluate it with `train eval --run {path} --set val`"
+                    "{path} has no validation metrics; evaluate it with `train eval --run {path} --set val`"
                 )
             })?;
         }
@@ -135,10 +135,10 @@ fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<Stri
 }
 
 fn read_set(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<Option<Entry>> {
-    Entry::read(path, set, moved).with_context(|| format!("the run in {} cannot be shown", path.display()))
+    Entry::read(path, set, moved).with_context(|| format!("could not read the results of {}", path.display()))
 }
 
-/// What a run says of `set`, or else of the validation set, and what there is to do about it.
+/// Reads a run on `set`, else on the validation set, with a note about missing metrics.
 fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<(Option<Entry>, Option<String>)> {
     let entry = read_set(path, set, moved)?;
     if entry.is_some() {
@@ -149,23 +149,23 @@ fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<(Option<E
     } else {
         read_set(path, Set::Val, moved)?
     };
-    let lacking = runs_without(path, if entry.is_some() { set } else { Set::Val })?;
-    let (shown, who) = (path.display(), lacking_name(path, &lacking));
-    let has = if lacking.len() > 1 { "have" } else { "has" };
+    let missing = runs_without(path, if entry.is_some() { set } else { Set::Val })?;
+    let (shown, name) = (path.display(), missing_runs(path, &missing));
+    let has = if missing.len() > 1 { "have" } else { "has" };
     let note = match &entry {
         Some(_) => format!(
-            "{who} {has} not been evaluated on the test set, so all runs are shown on the validation set; evaluate the test \
+            "{name} {has} not been evaluated on the test set, so all runs are shown on the validation set; evaluate the test \
              set with `train eval --run {shown}`"
         ),
         None => {
-            format!("{who} {has} not been trained for an epoch yet; continue with `train fit --run {shown} --resume`")
+            format!("{name} {has} no finished epoch yet; continue with `train fit --run {shown} --resume`")
         }
     };
     Ok((entry, Some(note)))
 }
 
-/// The run, or those of a set that lack something.
-fn lacking_name(path: &Path, runs: &[String]) -> String {
+/// `runs/a`, or `seed 1, seed 2 of runs/a` for members of a set.
+fn missing_runs(path: &Path, runs: &[String]) -> String {
     match runs {
         [] => path.display().to_string(),
         runs => format!("{} of {}", runs.join(", "), path.display()),

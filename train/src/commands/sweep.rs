@@ -12,7 +12,7 @@ use crate::process::stop::{StopSignals, Stopped};
 use crate::run::directory::RunDirectory;
 use crate::settings::Settings;
 use crate::settings::device::DeviceChoice;
-use crate::sweep::child::{Program, threads_of_each};
+use crate::sweep::child::{Program, threads_per_trial};
 use crate::sweep::directory::{PICTURE_FILE, SPECIFICATION_FILE, SweepDirectory, TABLE_FILE};
 use crate::sweep::progress::Lines;
 use crate::sweep::schedule::{Schedule, State};
@@ -23,7 +23,7 @@ use crate::sweep::{Specification, Sweep};
 use anyhow::{Context, bail};
 use serde_json::json;
 
-/// Tries settings, or continues a sweep.
+/// Starts or continues a sweep.
 pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choices = DeviceChoice::parse_list(&args.devices).map_err(UsageError::Device)?;
     choices.iter().try_for_each(|choice| choice.check_built_in())?;
@@ -33,34 +33,34 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
     let signals = StopSignals::listen().context("could not listen for signals")?;
     let stop = || signals.received();
     let directory = SweepDirectory::new(&args.sweep);
-    let (mut specification, begun) = specification(&args, &directory)?;
-    let mut of_sweep = trials(&specification).map_err(UsageError::Sweep)?;
-    let metric = monitor(&of_sweep).map_err(UsageError::Sweep)?;
-    let schedule = Schedule::new(&of_sweep, specification.halving, metric).map_err(UsageError::Sweep)?;
-    if let Some(difference) = begun.as_ref().and_then(|begun| specification.difference(begun)) {
+    let (mut specification, saved) = specification(&args, &directory)?;
+    let mut all_trials = trials(&specification).map_err(UsageError::Sweep)?;
+    let metric = monitor(&all_trials).map_err(UsageError::Sweep)?;
+    let schedule = Schedule::new(&all_trials, specification.halving, metric).map_err(UsageError::Sweep)?;
+    if let Some(difference) = saved.as_ref().and_then(|saved| specification.difference(saved)) {
         bail!(
-            "the sweep in {} was begun otherwise: {difference}; give what it was begun with, or name another directory",
+            "the sweep in {} was started with other settings: {difference}; give the same settings, or another directory",
             args.sweep.display()
         );
     }
-    watch.dataset(&of_sweep[0].config.data);
+    watch.dataset(&all_trials[0].config.data);
     watch.advise("run the same command again");
-    settle(&mut specification, &of_sweep, slots.len(), begun.is_none())?;
-    of_sweep = trials(&specification).map_err(UsageError::Sweep)?;
+    fix_shared_settings(&mut specification, &all_trials, slots.len(), saved.is_none())?;
+    all_trials = trials(&specification).map_err(UsageError::Sweep)?;
     let program = Program {
-        path: std::env::current_exe().context("could not find this program's own file, of which trials are made")?,
-        threads: threads_of_each(slots.len()),
+        path: std::env::current_exe().context("could not find the program file of `train`, which trials run")?,
+        threads: threads_per_trial(slots.len()),
     };
     let _lock = directory.lock()?;
     directory.save_specification(&specification)?;
-    let mut records = directory.records(of_sweep.len())?;
+    let mut records = directory.records(all_trials.len())?;
     if args.retry_failed {
         records.iter_mut().for_each(|record| record.failure = None);
     }
-    announce(&schedule, &of_sweep, &slots, console);
+    announce(&schedule, &all_trials, &slots, console);
     let sweep = Sweep {
         specification: &specification,
-        trials: &of_sweep,
+        trials: &all_trials,
         schedule: &schedule,
         monitor: metric,
         directory: &directory,
@@ -72,7 +72,7 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
     let stopped = sweep.run(&mut records)?;
     let states = schedule.states(&records);
     let results = Results {
-        trials: &of_sweep,
+        trials: &all_trials,
         records: &records,
         states: &states,
         monitor: metric,
@@ -80,8 +80,8 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
     if let Some(signal) = stopped {
         return Err(anyhow::Error::from(Stopped::Sweep {
             signal,
-            done: of_sweep.len() - results.count(State::Due),
-            trials: of_sweep.len(),
+            done: all_trials.len() - results.count(State::Due),
+            trials: all_trials.len(),
             sweep: args.sweep,
             devices: args.devices,
             jobs_per_device: args.jobs_per_device.get(),
@@ -90,29 +90,29 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
     outcome(&directory, &results)
 }
 
-/// What is to be tried, and what the sweep was begun with, if it was.
+/// The requested specification, and the saved one if the sweep was started before.
 fn specification(
     args: &SweepArgs,
     directory: &SweepDirectory,
 ) -> anyhow::Result<(Specification, Option<Specification>)> {
-    // It may be continued from another directory.
-    let begun = directory.specification()?.map(Specification::absolute).transpose();
-    let begun = begun.context(NOT_ABSOLUTE)?;
-    let asked = asked_for(args)?.absolute().context(NOT_ABSOLUTE)?;
+    // The sweep may be continued from another directory.
+    let saved = directory.specification()?.map(Specification::absolute).transpose();
+    let saved = saved.context(NOT_ABSOLUTE)?;
+    let requested = from_arguments(args)?.absolute().context(NOT_ABSOLUTE)?;
     let root = args.sweep.display();
-    let specification = match &begun {
-        Some(begun) => asked.or(begun),
+    let specification = match &saved {
+        Some(saved) => requested.or(saved),
         None if args.resume => {
-            bail!("{root} holds no sweep: it has no {SPECIFICATION_FILE}; begin one without --resume")
+            bail!("{root} does not hold a sweep, because it has no {SPECIFICATION_FILE}; start one without --resume")
         }
-        None if RunDirectory::is_at(&args.sweep) => bail!("{root} holds a run; name another directory for the sweep"),
-        None => asked,
+        None if RunDirectory::is_at(&args.sweep) => bail!("{root} holds a run; give another directory for the sweep"),
+        None => requested,
     };
-    Ok((specification, begun))
+    Ok((specification, saved))
 }
 
-/// What the command line says.
-fn asked_for(args: &SweepArgs) -> anyhow::Result<Specification> {
+/// The specification from the command line and the settings file.
+fn from_arguments(args: &SweepArgs) -> anyhow::Result<Specification> {
     let file = args.config.as_deref().map(read_settings).transpose()?;
     let mut specification = Specification {
         data_checksum: String::new(),
@@ -122,7 +122,8 @@ fn asked_for(args: &SweepArgs) -> anyhow::Result<Specification> {
         grid: args.grid.clone(),
         ranges: args.range.clone(),
     };
-    // A file may be that of a run; what varies is taken out of it. A flag for the same setting is a mistake and stays.
+    // The file may be a run's `config.toml`, so varied settings are removed from it. A flag for a varied setting is
+    // kept and refused later.
     let mut file = to_table(&file.unwrap_or_default());
     let varies = |name: &str| specification.names().contains(&name);
     file.retain(|name, _| !varies(name));
@@ -131,9 +132,14 @@ fn asked_for(args: &SweepArgs) -> anyhow::Result<Specification> {
     Ok(specification)
 }
 
-/// Fixes what would otherwise be found out by each trial for itself, and might be found to be something else: the live
-/// split, the data set's tracks, and how much memory is free.
-fn settle(specification: &mut Specification, trials: &[Trial], jobs: usize, is_new: bool) -> anyhow::Result<()> {
+/// Fixes settings that each trial would otherwise choose for itself, possibly differently: the current split, the data
+/// set's tracks, and the shuffle window, which depends on free memory.
+fn fix_shared_settings(
+    specification: &mut Specification,
+    trials: &[Trial],
+    jobs: usize,
+    is_new: bool,
+) -> anyhow::Result<()> {
     let mut config = trials[0].config.clone();
     let names: Vec<_> = specification.names().into_iter().map(String::from).collect();
     let varies = |name: &str| names.iter().any(|varied| varied == name);
@@ -145,7 +151,7 @@ fn settle(specification: &mut Specification, trials: &[Trial], jobs: usize, is_n
     if !is_new {
         if !index.covers(&specification.data_checksum) {
             bail!(
-                "{} holds other tracks than when the sweep began; begin another sweep",
+                "the tracks of {} have changed since the sweep was started; start a new sweep",
                 config.data.display()
             );
         }
@@ -197,8 +203,7 @@ fn outcome(directory: &SweepDirectory, results: &Results<'_>) -> anyhow::Result<
     ) else {
         let (trial, reason) = failures.first().context("no trial was trained")?;
         bail!(
-            "{} of {count} trials failed and none was trained to its end; trial {trial}: {reason}; the whole story is in {}; \
-             --retry-failed tries again",
+            "no trial finished, and {} of {count} failed; trial {trial}: {reason}; see {}, and retry with --retry-failed",
             failures.len(),
             directory.log(*trial).display()
         );
@@ -211,8 +216,8 @@ fn outcome(directory: &SweepDirectory, results: &Results<'_>) -> anyhow::Result<
     let name = results.monitor.describe();
     let metric = results.watched(best);
     text += &format!(
-        "\nbest is trial {best} ({}): validation {name} {} at epoch {} of {}\ntable {}\npicture {}\nevaluate it on the test set, \
-         once: train eval --run {}\ntrain it anew, with another seed: train fit --config {} --run RUN --seed 1",
+        "\nbest trial {best} ({}): validation {name} {} at epoch {} of {}\ntable {}\npicture {}\nevaluate it once on the test \
+         set: train eval --run {}\ntrain it with another seed: train fit --config {} --run RUN --seed 1",
         results.trials[best].describe(),
         metric.map_or("undefined".into(), |metric| format!("{metric:.4}")),
         result.best_epoch,

@@ -1,22 +1,22 @@
-//! Mistakes in arguments.
+//! Errors in arguments.
 
 use crate::settings::InvalidSetting;
 use crate::settings::device::DeviceError;
 use crate::sweep::SpecificationError;
 
-/// A mistake in the arguments, as opposed to work that failed.
+/// Invalid arguments, as opposed to a command that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
-    /// A setting is missing or impossible.
+    /// A setting is missing or invalid.
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
-    /// A device's name is none.
+    /// A device name is invalid.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// What is to be swept cannot be.
+    /// The specification of a sweep is invalid.
     #[error(transparent)]
     Sweep(#[from] SpecificationError),
-    /// The settings file is not one.
+    /// The settings file is invalid.
     #[error("{path}: {detail}")]
     ConfigFile {
         path: String,

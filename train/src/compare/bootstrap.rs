@@ -1,17 +1,17 @@
-//! Intervals of metrics by the bootstrap, and a paired test of two runs: how far a metric, or the difference of two, might
-//! have come out otherwise with other tracks, and, where there are several networks from different seeds, with other seeds.
+//! Bootstrap intervals of metrics, and a paired bootstrap test of two runs. They estimate how much a metric, or the
+//! difference of two, varies with the choice of tracks and, if there are several networks, with the seed.
 //!
-//! *Tracks* are drawn with replacement, in groups that are independent of each other ([`Groups`]), and the interval is
-//! the percentile one (B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, 1993, sections 13.3 and 8.3).
+//! *Tracks* are drawn with replacement, in groups that are independent of each other ([`Groups`]). Intervals are
+//! percentile intervals (B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, 1993, sections 13.3 and 8.3).
 //!
-//! *Seeds and tracks* are crossed and not nested: every network is evaluated on the same tracks. So a resample draws tracks
-//! once, for all networks, and networks independently of them (A. B. Owen, The pigeonhole bootstrap, Annals of Applied
-//! Statistics 1, 2007). Drawing tracks anew for each seed, as a hierarchical bootstrap of nested data does, would average
-//! away what chance there is in the tracks, and the interval would shrink with every seed although no track is added.
+//! *Seeds and tracks* are crossed, not nested: every network is evaluated on the same tracks. So a resample draws
+//! tracks once for all networks, and draws networks independently (A. B. Owen, The pigeonhole bootstrap, Annals of
+//! Applied Statistics 1, 2007). A hierarchical bootstrap, which draws new tracks for each seed, would average out the
+//! variance of the tracks: the interval would shrink with every seed although no track is added.
 //!
-//! Of `n` networks `n - 1` are drawn: then the variance of their mean is that of a mean of `n` seeds, and not `(n - 1) / n`
-//! of it, which is a fifth too little with five (J. N. K. Rao and C. F. J. Wu, Resampling inference with complex survey
-//! data, JASA 83, 1988).
+//! `n - 1` of `n` networks are drawn. Then the variance of their mean is that of a mean of `n` seeds. Drawing `n` would
+//! give `(n - 1) / n` of it, a fifth too little with five seeds (J. N. K. Rao and C. F. J. Wu, Resampling inference
+//! with complex survey data, JASA 83, 1988).
 
 use super::groups::Groups;
 use super::predicted_set::{Pair, PredictedSet};
@@ -20,24 +20,24 @@ use rayon::prelude::*;
 use serde::Serialize;
 use shared::runtime::rng::{Purpose, stream};
 
-/// Resamples; Efron and Tibshirani ask for 1,000 or more for percentiles.
+/// Efron and Tibshirani recommend 1,000 or more resamples for percentiles.
 pub(super) const RESAMPLES: u64 = 2000;
-/// The share of resamples inside an interval.
+/// Fraction of resamples inside an interval.
 const LEVEL: f64 = 0.95;
-/// All draws come from this seed, so the same runs always have the same intervals.
+/// Fixed, so the same runs always get the same intervals.
 const SEED: u64 = 0;
-/// Below this a difference of two metrics is rounding.
+/// Differences below this are rounding errors.
 const TIE: f64 = 1e-12;
 
-/// A lower and an upper end.
+/// Lower and upper end.
 pub(super) type Interval = [f64; 2];
 
-/// A stream's `track` number: streams for drawing tracks, and networks of the first and of the second side.
+/// `track` numbers of the random streams that draw tracks, networks of the first run, and networks of the second run.
 const TRACKS: u64 = 0;
 const FIRST: u64 = 1;
 const SECOND: u64 = 2;
 
-/// The metrics of each resample, `[resamples]`: means over the networks drawn.
+/// The metrics of each resample, `[resamples]`: means over the drawn networks.
 fn resampled(side: u64, set: &PredictedSet, groups: &Groups, resamples: u64) -> Vec<Pair> {
     assert_eq!(groups.tracks(), set.tracks(), "groups of the same tracks");
     let one = |number: u64| {
@@ -56,7 +56,7 @@ fn resampled(side: u64, set: &PredictedSet, groups: &Groups, resamples: u64) -> 
     (0..resamples).into_par_iter().map(one).collect()
 }
 
-/// How often each network comes.
+/// How often each network was drawn.
 fn draw_networks(networks: usize, side: u64, number: u64) -> Vec<u32> {
     if networks == 1 {
         return vec![1];
@@ -67,29 +67,29 @@ fn draw_networks(networks: usize, side: u64, number: u64) -> Vec<u32> {
     counts
 }
 
-/// The intervals of both metrics, means over the networks; `None` where there are fewer than two groups, whose resamples would
-/// all be the same, or a metric is undefined in some resamples.
+/// The intervals of both metrics, each a mean over the networks. `None` if there are fewer than two groups, because all
+/// resamples would be equal, or if the metric is undefined in some resamples.
 pub(super) fn intervals(set: &PredictedSet, groups: &Groups, resamples: u64) -> [Option<Interval>; 2] {
     let resamples = if groups.len() < 2 { 0 } else { resamples };
     let metrics = resampled(FIRST, set, groups, resamples);
     [0, 1].map(|at| interval(metrics.iter().map(|pair| pair[at]).collect()))
 }
 
-/// How much better the second side is than the first on the same tracks, by one metric.
+/// The difference of two runs in one metric, on the same tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Difference {
-    /// The second side's metric less the first's; of several networks, of their means.
+    /// The second metric minus the first; with several networks, the difference of their means.
     pub difference: f64,
-    /// `None` where [`intervals`] has none.
+    /// `None` for the same reasons as in [`intervals`].
     pub interval: Option<Interval>,
-    /// Twice the share of resamples in which the difference has the rarer sign or is 0, at most 1: the level at which the
-    /// interval would touch 0 (Efron and Tibshirani, section 15.4). Counted with the difference itself, so never 0. `None`
-    /// without an interval.
+    /// Twice the fraction of resamples in which the difference has the rarer sign or is 0, at most 1: the level at
+    /// which the interval would touch 0 (Efron and Tibshirani, section 15.4). The observed difference counts as a
+    /// resample, so it is never 0. `None` without an interval.
     pub p: Option<f64>,
 }
 
-/// Of both metrics the difference, both sides being resampled with the same tracks, and each with its own networks. `None`
-/// where a metric is undefined.
+/// The differences in both metrics. Resamples of both runs have the same tracks, and each run draws its own networks.
+/// `None` if the metric is undefined.
 pub(super) fn differences(
     first: &PredictedSet,
     second: &PredictedSet,
@@ -134,7 +134,7 @@ fn interval(mut values: Vec<f64>) -> Option<Interval> {
     Some([quantile(&values, tail), quantile(&values, 1.0 - tail)])
 }
 
-/// `numpy.quantile` of sorted values, with its linear interpolation.
+/// Like `numpy.quantile` with linear interpolation; the values must be sorted.
 fn quantile(sorted: &[f64], q: f64) -> f64 {
     let place = q * (sorted.len() - 1) as f64;
     let (low, share) = (place.floor() as usize, place.fract());

@@ -1,4 +1,4 @@
-//! Runs beside each other, and each compared with the first: as JSON, as a table for programs, and for pages.
+//! The comparison of several runs with the first one, as JSON, as CSV and for pages.
 
 use super::bootstrap::{Difference, RESAMPLES, differences};
 use super::entry::Entry;
@@ -10,20 +10,21 @@ use crate::run::set::RunSet;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Runs, and how each differs from the first.
+/// Runs, and the differences of each from the first.
 #[derive(Debug)]
 pub struct Comparison {
     /// The runs, in the order in which they were named.
     pub entries: Vec<Entry>,
-    /// Of each but the first the difference from the first in both metrics, or why they cannot be compared.
+    /// For each run except the first: its differences from the first, or why they cannot be compared.
     pub(super) differences: Vec<Result<Differences, String>>,
 }
 
-/// Of both metrics; `None` where one is undefined.
+/// One per metric; `None` if the metric is undefined.
 pub(super) type Differences = [Option<Difference>; 2];
 
 impl Comparison {
-    /// Compares all with the first, because the best by its metric would be chosen after looking.
+    /// Compares all runs with the first one. Comparing with the best one would be biased, because the best is chosen by
+    /// the same results.
     pub fn new(entries: Vec<Entry>) -> Self {
         let differences = match entries.split_first() {
             Some((first, others)) => others.iter().map(|other| differ(first, other)).collect(),
@@ -32,12 +33,12 @@ impl Comparison {
         Self { entries, differences }
     }
 
-    /// All runs but the first, each with its difference from the first.
+    /// All runs except the first, each with its differences from the first.
     pub(super) fn others(&self) -> impl Iterator<Item = (&Entry, &Result<Differences, String>)> {
         self.entries.iter().skip(1).zip(&self.differences)
     }
 
-    /// The test that differences from the first are tested by, in words.
+    /// The test's name, such as `paired bootstrap over 40 artists`.
     pub(super) fn test(&self) -> String {
         let first = &self.entries[0];
         let seeds = if first.predicted.networks() > 1 {
@@ -48,7 +49,7 @@ impl Comparison {
         format!("paired bootstrap over {seeds}{}", first.groups.describe())
     }
 
-    /// The differences, one metric at a time.
+    /// The differences as pages show them, one per run and metric.
     pub fn paired_tests(&self) -> Vec<PairedTest> {
         let mut tests = Vec::new();
         for (entry, differences) in self.others() {
@@ -71,7 +72,7 @@ impl Comparison {
         tests
     }
 
-    /// `runs` and `comparisons`.
+    /// An object with the keys `runs` and `comparisons`.
     pub fn to_json(&self) -> Value {
         let comparisons = self.others().map(|(entry, differences)| {
             let mut line = json!({
@@ -160,7 +161,7 @@ impl Comparison {
 fn differ(first: &Entry, second: &Entry) -> Result<Differences, String> {
     if first.set != second.set {
         return Err(format!(
-            "it was evaluated on the {} set and the first on the {} set",
+            "it was evaluated on the {} set and the first run on the {} set",
             second.set.name(),
             first.set.name()
         ));
@@ -168,21 +169,21 @@ fn differ(first: &Entry, second: &Entry) -> Result<Differences, String> {
     let aligned = second.predicted.aligned_with(&first.predicted);
     let aligned = aligned.map_err(|error| error.to_string())?;
     let is_single = |entry: &Entry| entry.predicted.networks() == 1;
-    // The chance in seeds is drawn from several of them, and one tells nothing of it.
+    // The variance between seeds cannot be estimated from one seed.
     let (single, several) = match (is_single(first), is_single(second)) {
         (true, false) => (first, second),
         (false, true) => (second, first),
         _ => return Ok(differences(&first.predicted, &aligned, &first.groups, RESAMPLES)),
     };
     Err(format!(
-        "{0} has a single seed and {1} several, so the chance in {0}'s seed is unknown; train it with --seeds, or name one run \
-         of {1}",
+        "{0} has a single seed and {1} has several, so the variation between seeds of {0} is unknown; train {0} with --seeds, \
+         or name one run of {1}",
         single.path.display(),
         several.path.display()
     ))
 }
 
-/// A run of [`Comparison::to_json`].
+/// An element of `runs` in [`Comparison::to_json`].
 #[derive(Serialize)]
 struct Row<'a> {
     run: String,
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn all_are_compared_with_the_first() {
+    fn all_runs_are_compared_with_the_first() {
         let example = Example::new();
         let mut other = entry(&example, "d", 2..3);
         other.predicted = classifiers(4, &[0, 1], &[vec![0, 1]]);
@@ -274,7 +275,7 @@ mod tests {
             entry(&example, "c", 3..4),
             other,
         ]);
-        // Two metrics of each comparison.
+        // Two metrics for each of two comparable runs.
         let tests = comparison.paired_tests();
         assert_eq!(tests.len(), 4);
         assert_eq!((&*tests[0].runs[0], &*tests[2].runs[1]), ("a", "c"));
@@ -307,13 +308,13 @@ mod tests {
     }
 
     #[test]
-    fn sets_of_seeds_are_compared_with_each_other_and_not_with_a_single_run() {
+    fn several_seeds_are_not_compared_with_a_single_seed() {
         let example = Example::new();
         let comparison = Comparison::new(vec![entry(&example, "a", 0..3), entry(&example, "b", 3..5)]);
         let tests = comparison.paired_tests();
         assert_eq!(tests.len(), 2);
         assert_eq!(tests[0].method, "paired bootstrap over seeds and 40 artists");
-        // The mean of 0.69167 and 0.68333 less that of 0.62917, 0.70833 and 0.49583.
+        // mean(0.69167, 0.68333) - mean(0.62917, 0.70833, 0.49583)
         assert!(
             (tests[0].difference - 0.076_388_89).abs() < 1e-6,
             "{}",
@@ -331,17 +332,17 @@ mod tests {
         for entries in [vec![single(), several()], vec![several(), single()]] {
             let comparison = Comparison::new(entries);
             let reason = comparison.differences[0].as_ref().unwrap_err();
-            assert!(reason.starts_with("one has a single seed and set several"), "{reason}");
+            assert!(reason.starts_with("one has a single seed and set has several"), "{reason}");
         }
     }
 
     #[test]
-    fn metrics_of_two_sets_are_not_compared() {
+    fn metrics_of_different_sets_are_not_compared() {
         let example = Example::new();
         let mut second = entry(&example, "b", 1..2);
         second.set = Set::Val;
         let comparison = Comparison::new(vec![entry(&example, "a", 0..1), second]);
         let reason = comparison.differences[0].as_ref().unwrap_err();
-        assert_eq!(reason, "it was evaluated on the val set and the first on the test set");
+        assert_eq!(reason, "it was evaluated on the val set and the first run on the test set");
     }
 }

@@ -19,15 +19,15 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Entry {
     pub path: PathBuf,
-    /// None of a single run.
+    /// `None` for a single run.
     pub run_set: Option<RunSet>,
-    /// The settings, those of the first run.
+    /// The settings of the first run.
     pub config: RunConfig,
     pub set: Set,
     pub(super) predicted: PredictedSet,
-    /// What the bootstrap draws as one.
+    /// The groups that the bootstrap draws.
     pub(super) groups: Groups,
-    /// `None` where the split cannot be read; a warning says why.
+    /// `None` if the split cannot be read; then there is a warning with the reason.
     pub(super) split: Option<SplitFacts>,
     /// The two metrics of the task, the main one first.
     pub metrics: [MetricEstimate; 2],
@@ -35,11 +35,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The run, or set of runs, in `path` on `set`; `None` where it has not been evaluated on it. `moved` is where its data set
-    /// is now, if it was moved.
+    /// Reads the run, or set of runs, in `path`; `None` if it was not evaluated on `set`. `moved` is the new path of
+    /// its data set, if the data set was moved.
     ///
     /// # Errors
-    /// When its files cannot be read, contradict each other, or are missing.
+    /// If files are missing, unreadable or contradictory.
     pub fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<Option<Self>> {
         let run_set = RunSet::open(path)?;
         let folds = run_set.as_ref().filter(|runs| runs.is_folds());
@@ -59,14 +59,14 @@ impl Entry {
         if let Some(moved) = moved {
             config.data = moved.to_owned();
         }
-        // Seeds share their tracks, and folds have tracks of their own.
-        let (tables, of_split) = match folds {
+        // All seeds evaluate the same tracks; each fold evaluates its own.
+        let (tables, split_runs) = match folds {
             Some(_) => (out_of_fold(&runs).map(|all| vec![all]), &runs[..]),
             None => (Ok(runs.iter().map(|run| run.predictions.clone()).collect()), &runs[..1]),
         };
         let predicted = tables.and_then(|tables| Ok(PredictedSet::new(runs[0].task, &tables)?));
-        let predicted = predicted.with_context(|| format!("the runs of {} cannot be put together", path.display()))?;
-        let (groups, split) = match split_facts::read(&config, of_split, set) {
+        let predicted = predicted.with_context(|| format!("the runs of {} cannot be combined", path.display()))?;
+        let (groups, split) = match split_facts::read(&config, split_runs, set) {
             Ok((groups, facts)) => (groups, Ok(facts)),
             Err(reason) => (Groups::each(predicted.tracks()), Err(reason)),
         };
@@ -99,7 +99,7 @@ impl Entry {
         }))
     }
 
-    /// The directories of its runs: its own, or those of the set.
+    /// The directories of its runs: `path` itself for a single run, or those of the set.
     pub fn directories(&self) -> Vec<PathBuf> {
         directories(&self.path, self.run_set.as_ref())
     }
@@ -109,7 +109,7 @@ impl Entry {
         self.predicted.tracks()
     }
 
-    /// What was drawn for the intervals, in words.
+    /// How the intervals were computed, such as `bootstrap over 160 artists`.
     pub fn method(&self) -> String {
         match self.predicted.networks() {
             1 => format!("bootstrap over {}", self.groups.describe()),
@@ -117,7 +117,7 @@ impl Entry {
         }
     }
 
-    /// Both metrics as pages show them, each with all warnings; without one that is undefined.
+    /// The defined metrics as pages show them, each with all warnings.
     pub fn reported(&self) -> Vec<ReportedMetric> {
         let defined = self.metrics.iter().filter(|metric| !metric.mean.is_nan());
         let reported = defined.map(|metric| ReportedMetric {
@@ -140,23 +140,24 @@ fn directories(path: &Path, set: Option<&RunSet>) -> Vec<PathBuf> {
     }
 }
 
-/// The predictions of a cross-validation: those of each fold for its own tracks.
+/// The predictions of a cross-validation: each fold predicts its own tracks.
 fn out_of_fold(folds: &[RunResults]) -> anyhow::Result<Predictions> {
     let mut all = Predictions::new(folds[0].predictions.classes.clone());
     for fold in folds {
         ensure!(
             fold.predictions.classes == all.classes,
-            "their classes are not the same"
+            "their classes differ"
         );
         all.tracks.extend(fold.predictions.tracks.iter().cloned());
     }
     Ok(all)
 }
 
-/// Those of a set of runs that have no metrics of `set`, as `seed 4` or `fold 2`; none where `path` holds a single run.
+/// The members of a set of runs that were not evaluated on `set`, as `seed 4` or `fold 2`. Empty if `path` is a single
+/// run.
 ///
 /// # Errors
-/// When files of one of them cannot be read, or contradict each other.
+/// If files of a member are unreadable or contradictory.
 pub fn runs_without(path: &Path, set: Set) -> anyhow::Result<Vec<String>> {
     let mut without = Vec::new();
     for member in RunSet::open(path)?.map_or(Vec::new(), |runs| runs.members(path)) {
@@ -176,7 +177,7 @@ mod tests {
     use crate::testing;
 
     #[test]
-    fn the_runs_that_lack_metrics_are_named() {
+    fn runs_without_metrics_are_listed() {
         let root = tempfile::tempdir().unwrap();
         let set = RunSet {
             members: Members::Seeds(vec![4, 5]),

@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub struct MetricEstimate {
     pub name: &'static str,
-    /// The mean over the networks; NaN where it is undefined.
+    /// The mean over the networks; NaN if undefined.
     pub mean: f64,
     /// The standard deviation over the networks, with `n - 1` in the denominator.
     pub standard_deviation: Option<f64>,

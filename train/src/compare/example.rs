@@ -1,9 +1,9 @@
-//! A made-up set of tracks, whose intervals were also worked out with NumPy and scikit-learn.
+//! Synthetic predictions whose intervals were also computed with NumPy and scikit-learn.
 //!
-//! The same numbers come from the same generator in Python, `x = (1664525 x + 1013904223) mod 2^32; return (x >> 8) % n`,
-//! called in this order. The expected ends of intervals are those of 40,000 resamples (of tags: 6,000) that NumPy 2 drew with
-//! `default_rng(1)`, written out as loops over `rng.integers(n, size=n)`, with metrics by `numpy.bincount`, `roc_auc_score`
-//! and `average_precision_score`, and ends by `numpy.quantile(…, [0.025, 0.975])`.
+//! The data can be reproduced in Python with the generator `x = (1664525 x + 1013904223) mod 2^32; return (x >> 8) %
+//! n`, called in this order. The expected intervals are from 40,000 resamples (6,000 for tags) in NumPy 2: loops over
+//! `rng.integers(n, size=n)` with `rng = default_rng(1)`, metrics from `numpy.bincount`, `roc_auc_score` and
+//! `average_precision_score`, and ends from `numpy.quantile(…, [0.025, 0.975])`.
 
 use super::groups::Groups;
 use super::predicted_set::PredictedSet;
@@ -20,7 +20,7 @@ impl Numbers {
     }
 }
 
-/// A table of a classifier.
+/// The predictions of one classifier.
 pub fn table(classes: usize, truth: &[u32], predicted: &[u32]) -> Predictions {
     let track = |((track_id, &truth), &predicted): ((u64, &u32), &u32)| Prediction {
         track_id,
@@ -34,7 +34,7 @@ pub fn table(classes: usize, truth: &[u32], predicted: &[u32]) -> Predictions {
     }
 }
 
-/// Classifiers of the same tracks.
+/// The predictions of several classifiers for the same tracks.
 pub fn classifiers(classes: usize, truth: &[u32], networks: &[Vec<u32>]) -> PredictedSet {
     let tables: Vec<_> = networks
         .iter()
@@ -43,7 +43,7 @@ pub fn classifiers(classes: usize, truth: &[u32], networks: &[Vec<u32>]) -> Pred
     PredictedSet::new(Task::SingleLabel, &tables).unwrap()
 }
 
-/// A tagger; truth and scores are `[tracks, tags]`.
+/// The predictions of a tagger; `truth` and `scores` are `[tracks, tags]`.
 pub fn tagger(tags: usize, truth: &[bool], scores: &[f32]) -> PredictedSet {
     let track = |(track_id, (truth, scores)): (u64, (&[bool], &[f32]))| Prediction {
         track_id,
@@ -61,7 +61,7 @@ pub fn tagger(tags: usize, truth: &[bool], scores: &[f32]) -> PredictedSet {
     PredictedSet::new(Task::MultiLabel, &[table]).unwrap()
 }
 
-/// 240 tracks of 40 artists in 4 classes, and the predictions of five networks that are lucky with the same artists.
+/// 240 tracks of 40 artists in 4 classes, and the predictions of five networks that find the same artists easy.
 pub struct Example {
     truth: Vec<u32>,
     networks: Vec<Vec<u32>>,
@@ -92,13 +92,12 @@ impl Example {
         }
     }
 
-    /// The predictions of some of the networks.
     pub fn set(&self, networks: Range<usize>) -> PredictedSet {
         classifiers(4, &self.truth, &self.networks[networks])
     }
 }
 
-/// 120 tracks with 3 tags, and the scores of two taggers.
+/// The scores of two taggers for 120 tracks with 3 tags.
 pub fn taggers() -> [PredictedSet; 2] {
     let mut numbers = Numbers(9);
     let truth: Vec<bool> = (0..120)

@@ -1,5 +1,5 @@
-//! Groups of tracks that resampling draws together. Tracks of an artist sound alike, so a model is right or wrong about them together;
-//! drawing them one by one would take them for more evidence than they are.
+//! Groups of tracks that the bootstrap draws together. Tracks of an artist sound alike, so a model tends to get all or
+//! none of them right. Drawing single tracks would treat them as independent, and intervals would be too narrow.
 
 use rand::{Rng, RngExt};
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ impl Groups {
         Self::named((0..tracks).map(|_| None))
     }
 
-    /// Tracks with the same name together, in the order in which names first come; those without one by themselves.
+    /// One group per name, in order of first appearance; a track without a name is a group of its own.
     pub fn named<'a>(names: impl IntoIterator<Item = Option<&'a str>>) -> Self {
         let (mut members, mut places, mut tracks) = (Vec::<Vec<u32>>::new(), HashMap::new(), 0);
         for name in names {
@@ -32,7 +32,6 @@ impl Groups {
         Self { members, tracks }
     }
 
-    /// How many groups there are.
     pub fn len(&self) -> usize {
         self.members.len()
     }
@@ -41,7 +40,7 @@ impl Groups {
         self.tracks
     }
 
-    /// Whether every track is by itself.
+    /// Whether every group has a single track.
     pub fn are_single(&self) -> bool {
         self.len() == self.tracks
     }
@@ -52,7 +51,7 @@ impl Groups {
         format!("{} {kind}", self.len())
     }
 
-    /// How often each track comes when as many groups as there are have been drawn with replacement.
+    /// Draws `len` groups with replacement and returns how often each track was drawn.
     pub fn draw(&self, random: &mut impl Rng) -> Vec<u32> {
         let mut weights = vec![0; self.tracks];
         for _ in 0..self.len() {
@@ -70,14 +69,14 @@ mod tests {
     use shared::runtime::rng::{Purpose, stream};
 
     #[test]
-    fn tracks_of_a_name_are_drawn_together_and_nameless_ones_alone() {
+    fn tracks_with_the_same_name_are_drawn_together() {
         let groups = Groups::named([Some("a"), None, Some("b"), Some("a"), None]);
         assert_eq!(groups.members, [&[0, 3][..], &[1], &[2], &[4]]);
         assert_eq!((groups.len(), groups.tracks(), groups.are_single()), (4, 5, false));
         for number in 0..50 {
             let weights = groups.draw(&mut stream(1, number, 0, Purpose::Resample));
             assert_eq!(weights[0], weights[3]);
-            // As many groups as there are.
+            // As many draws as there are groups.
             assert_eq!(weights[0] + weights[1] + weights[2] + weights[4], 4);
         }
         assert!(Groups::each(3).are_single());

@@ -1,4 +1,4 @@
-//! What trainings from scratch reach on well-known data sets, as their manifests in `data-manifests` have it.
+//! Known results of training from scratch on public data sets, from the manifests in `data-manifests`.
 
 use serde::Deserialize;
 use shared::dataset::SourceRecord;
@@ -12,16 +12,17 @@ struct Manifest {
     from_scratch: FromScratch,
 }
 
-/// What trainings from scratch reach.
+/// Known results of training from scratch.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub(super) struct FromScratch {
     /// The usual range of top-1.
     pub top1: [f64; 2],
-    /// Top-1 above this is more likely leaked than earned.
+    /// A higher top-1 is probably due to a leak.
     pub leaked_above: f64,
 }
 
-/// The known results of a data set; `None` for one that is only laid out like a well-known one, or is a part of it.
+/// `None` if no results are known, also for a data set that has only the layout of a known one or only some of its
+/// tracks.
 pub(super) fn from_scratch(source: &SourceRecord) -> Option<FromScratch> {
     let name = source
         .preset
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_data_set_laid_out_like_fma_small_is_not_taken_for_it() {
+    fn results_of_fma_small_do_not_apply_to_data_sets_with_its_layout() {
         let real = SourceRecord {
             name: "fma".into(),
             subset: "small".into(),

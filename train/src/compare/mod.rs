@@ -1,5 +1,5 @@
-//! Evaluated runs in; out come intervals of their metrics, warnings about what makes a metric untrustworthy, and a paired test
-//! of each run against the first. Nothing here trains or evaluates.
+//! Compares evaluated runs: intervals of their metrics, warnings if a metric cannot be trusted, and a paired test of
+//! each run against the first. It uses saved predictions; nothing here trains or evaluates.
 
 mod bootstrap;
 mod comparison;

@@ -1,15 +1,15 @@
-//! The predictions of one or several networks for the same tracks, whose metrics can be had with each track counted any
-//! number of times: all that resampling needs.
+//! The predictions of one or several networks for the same tracks. Metrics can be computed with a weight per track, as
+//! the bootstrap needs.
 
 use crate::metrics::{ConfusionMatrix, Ranking, RankingError, SortedScores, mean};
 use crate::run::predictions::{Prediction, Predictions};
 use shared::dataset::Task;
 use std::collections::{BTreeSet, HashMap};
 
-/// The two metrics that runs of a task are compared by, see [`metric_names`]. NaN where one is undefined.
+/// The two metrics of [`metric_names`], by which runs are compared. NaN if undefined.
 pub(super) type Pair = [f64; 2];
 
-/// Their names, the main one first.
+/// The names of the two metrics, the main one first.
 pub(super) fn metric_names(task: Task) -> [&'static str; 2] {
     match task {
         Task::SingleLabel => ["top-1", "macro F1"],
@@ -17,27 +17,27 @@ pub(super) fn metric_names(task: Task) -> [&'static str; 2] {
     }
 }
 
-/// Predictions for the tracks of a set.
+/// The predictions of one or several networks for the tracks of a set.
 #[derive(Clone, Debug)]
 pub(super) struct PredictedSet {
     pub task: Task,
-    /// One per network, all with the tracks and classes of the first.
+    /// One per network, all with tracks and classes in the order of the first.
     tables: Vec<Predictions>,
     networks: Vec<Network>,
-    /// Per class how many tracks of the set have it.
+    /// Number of tracks per class.
     counts: Vec<usize>,
 }
 
-/// What a network's metrics are counted from.
+/// A network's predictions in the form from which metrics are computed.
 #[derive(Clone, Debug)]
 enum Network {
-    /// Per track the true and the predicted class.
+    /// True and predicted class of each track.
     Classes(Vec<(usize, usize)>),
-    /// Per tag the tracks by their scores.
+    /// For each tag, the tracks sorted by score.
     Tags(Vec<SortedScores>),
 }
 
-/// Tables of predictions that cannot be used, or not together.
+/// Why predictions cannot be used, alone or together with others.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub(super) enum UnusablePredictions {
     #[error("it has no tracks")]
@@ -50,11 +50,11 @@ pub(super) enum UnusablePredictions {
     Scores(#[from] RankingError),
     #[error("one predicts classes and the other tags")]
     Tasks,
-    #[error("their classes are not the same: `{0}` is known to one of them only")]
+    #[error("their classes differ: only one of them has `{0}`")]
     Classes(String),
     #[error(
         "they were evaluated on different tracks: {only_first} of {first} tracks of the first and {only_second} of {second} \
-         of the second are not among the other's; train both on the same split"
+         of the second are missing from the other; train both on the same split"
     )]
     Tracks {
         first: usize,
@@ -62,7 +62,7 @@ pub(super) enum UnusablePredictions {
         second: usize,
         only_second: usize,
     },
-    #[error("track {track_id} is {first} for one of them and {second} for the other")]
+    #[error("the labels of track {track_id} differ: {first} and {second}")]
     Truth {
         track_id: u64,
         first: String,
@@ -71,10 +71,10 @@ pub(super) enum UnusablePredictions {
 }
 
 impl PredictedSet {
-    /// Of one network, or of several, whose tables are brought into the order of the first.
+    /// One table per network. Tracks and classes are reordered as in the first table.
     ///
     /// # Panics
-    /// When there is no table.
+    /// If `tables` is empty.
     pub fn new(task: Task, tables: &[Predictions]) -> Result<Self, UnusablePredictions> {
         let tables: Vec<Predictions> = tables
             .iter()
@@ -110,7 +110,7 @@ impl PredictedSet {
         self.tables[0].tracks.len()
     }
 
-    /// The metrics of one network, with each track counted as often as `weight` says.
+    /// The metrics of one network, with `weight(track)` copies of each track.
     pub fn metrics(&self, network: usize, weight: impl Fn(usize) -> u64) -> Pair {
         match &self.networks[network] {
             Network::Classes(tracks) => {
@@ -137,7 +137,7 @@ impl PredictedSet {
             .collect()
     }
 
-    /// The main metric of a guess that knows nothing of the music: the share of the commonest class, or half an area.
+    /// The main metric of a constant guess: the fraction of the most common class, or an AUC of 0.5.
     pub fn guessing(&self) -> f64 {
         match self.task {
             Task::MultiLabel => 0.5,
@@ -164,13 +164,13 @@ impl Network {
                     .iter()
                     .flat_map(|track| track.probabilities.iter().copied())
                     .collect();
-                Ok(Self::Tags(SortedScores::of_tags(&scores, &truth, tags)?))
+                Ok(Self::Tags(SortedScores::per_tag(&scores, &truth, tags)?))
             }
         }
     }
 }
 
-/// Whether metrics can be had of a table.
+/// Checks that metrics can be computed from a table.
 fn check(task: Task, table: &Predictions) -> Result<(), UnusablePredictions> {
     let mut seen = BTreeSet::new();
     for track in &table.tracks {
@@ -187,7 +187,7 @@ fn check(task: Task, table: &Predictions) -> Result<(), UnusablePredictions> {
     Ok(())
 }
 
-/// A table with tracks and classes in the order of another, if both are of the same tracks, classes and truth.
+/// `table` with tracks and classes in the order of `other`, if both have the same tracks, classes and labels.
 fn aligned(table: &Predictions, other: &Predictions) -> Result<Predictions, UnusablePredictions> {
     let names = |table: &Predictions| table.classes.iter().cloned().collect::<BTreeSet<_>>();
     if let Some(name) = names(table).symmetric_difference(&names(other)).next() {
@@ -211,12 +211,12 @@ fn aligned(table: &Predictions, other: &Predictions) -> Result<Predictions, Unus
     let places: HashMap<&str, usize> = other.classes.iter().map(String::as_str).zip(0..).collect();
     let places: Vec<usize> = table.classes.iter().map(|class| places[class.as_str()]).collect();
     let aligned_track = |track: &Prediction| {
-        let own = tracks[&track.track_id];
+        let prediction = tracks[&track.track_id];
         let placed = |classes: &[usize]| -> Vec<usize> { classes.iter().map(|&class| places[class]).collect() };
-        let labels = placed(&own.labels);
+        let labels = placed(&prediction.labels);
         if labels.iter().collect::<BTreeSet<_>>() != track.labels.iter().collect() {
             let name = |labels: &[usize]| match labels {
-                [] => "without a label".to_owned(),
+                [] => "none".to_owned(),
                 labels => labels
                     .iter()
                     .map(|&at| other.classes[at].as_str())
@@ -229,15 +229,15 @@ fn aligned(table: &Predictions, other: &Predictions) -> Result<Predictions, Unus
                 second: name(&labels),
             });
         }
-        let mut probabilities = own.probabilities.clone();
+        let mut probabilities = prediction.probabilities.clone();
         places
             .iter()
-            .zip(&own.probabilities)
+            .zip(&prediction.probabilities)
             .for_each(|(&place, &p)| probabilities[place] = p);
         Ok(Prediction {
             track_id: track.track_id,
             labels,
-            predicted: placed(&own.predicted),
+            predicted: placed(&prediction.predicted),
             probabilities,
         })
     };
@@ -288,25 +288,25 @@ mod tests {
     }
 
     #[test]
-    fn sets_that_are_not_the_same_are_refused() {
+    fn sets_with_different_tracks_classes_or_labels_are_refused() {
         let first = classes(&["a", "b"], &[(1, "a", "a"), (2, "b", "a")]);
         let refused = |names: &[&str], rows: &[(u64, &str, &str)]| {
             classes(names, rows).aligned_with(&first).unwrap_err().to_string()
         };
-        let said = refused(&["a", "b"], &[(1, "a", "a"), (3, "b", "a")]);
+        let error = refused(&["a", "b"], &[(1, "a", "a"), (3, "b", "a")]);
         assert!(
-            said.contains("1 of 2 tracks of the first and 1 of 2 of the second"),
-            "{said}"
+            error.contains("1 of 2 tracks of the first and 1 of 2 of the second"),
+            "{error}"
         );
-        let said = refused(&["a", "b"], &[(1, "a", "a")]);
+        let error = refused(&["a", "b"], &[(1, "a", "a")]);
         assert!(
-            said.contains("1 of 2 tracks of the first and 0 of 1 of the second"),
-            "{said}"
+            error.contains("1 of 2 tracks of the first and 0 of 1 of the second"),
+            "{error}"
         );
-        let said = refused(&["a", "c"], &[(1, "a", "a"), (2, "c", "a")]);
-        assert!(said.contains("`b`"), "{said}");
-        let said = refused(&["a", "b"], &[(1, "a", "a"), (2, "a", "a")]);
-        assert_eq!(said, "track 2 is b for one of them and a for the other");
+        let error = refused(&["a", "c"], &[(1, "a", "a"), (2, "c", "a")]);
+        assert!(error.contains("`b`"), "{error}");
+        let error = refused(&["a", "b"], &[(1, "a", "a"), (2, "a", "a")]);
+        assert_eq!(error, "the labels of track 2 differ: b and a");
         let tags = predictions(&["a", "b"], &[(1, "a", "a"), (2, "b", "a")]);
         let tags = PredictedSet::new(Task::MultiLabel, &[tags]).unwrap();
         assert_eq!(tags.aligned_with(&first).unwrap_err(), UnusablePredictions::Tasks);
@@ -326,7 +326,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn weights_are_tracks_that_come_so_often_and_classes_that_a_resample_misses_are_left_out(
+        fn weights_repeat_tracks_and_macro_f1_skips_missing_classes(
             tracks in prop::collection::vec((0u32..3, 0u32..3, 0u32..4), 1..40),
         ) {
             let name = |class: u32| ["a", "b", "c"][class as usize];
@@ -347,10 +347,10 @@ mod tests {
             let f1: Vec<f64> = (0..3).filter(drawn).map(|class| expected.per_class[class].f1).collect();
             let macro_f1 = f1.iter().sum::<f64>() / f1.len().max(1) as f64;
             prop_assert!((metrics[1] - macro_f1).abs() < 1e-12);
-            // Of the whole set it is the metric of `metrics.json`.
-            let mut whole = ConfusionMatrix::new(3);
-            tracks.iter().for_each(|&(truth, predicted, _)| whole.add(truth as usize, predicted as usize));
-            prop_assert_eq!(set.plain_metrics()[0], [whole.top1(), whole.macro_f1()]);
+            // With all weights 1 the metrics equal those of `metrics.json`.
+            let mut unweighted = ConfusionMatrix::new(3);
+            tracks.iter().for_each(|&(truth, predicted, _)| unweighted.add(truth as usize, predicted as usize));
+            prop_assert_eq!(set.plain_metrics()[0], [unweighted.top1(), unweighted.macro_f1()]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The results of one run on a set: metrics and predictions, which must agree.
+//! The metrics and predictions of one run on a set, which must agree.
 
 use super::predicted_set::PredictedSet;
 use crate::metrics::{SetMetrics, SetReport};
@@ -15,29 +15,29 @@ use shared::dataset::split::Set;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What metrics in `metrics.json` may differ by from those of the predictions, which are kept as `f32`.
+/// Tolerated difference between `metrics.json` and the metrics of the predictions, which are stored as `f32`.
 const TOLERANCE: f64 = 1e-9;
 
-/// One run on one set.
+/// The results of one run on one set.
 pub(super) struct RunResults {
     pub path: PathBuf,
     pub config: RunConfig,
     pub task: Task,
     pub predictions: Predictions,
-    /// Epochs whose weights were evaluated on the test set so far.
+    /// Number of epochs whose weights were evaluated on the test set.
     pub tested_epochs: usize,
-    /// Whether training has not ended.
+    /// Whether training has not finished.
     pub unfinished: bool,
 }
 
 impl RunResults {
-    /// `None` where the run has not been evaluated on the set.
+    /// `None` if the run was not evaluated on the set.
     ///
     /// # Errors
-    /// When its files cannot be read, contradict each other, or are missing.
+    /// If files are missing, unreadable or contradictory.
     pub fn read(path: &Path, set: Set) -> anyhow::Result<Option<Self>> {
         if RunSet::is_at(path.parent().unwrap_or(path)) && !RunDirectory::is_at(path) {
-            // A run of a set whose turn has not come.
+            // A member of a set of runs that was not started yet.
             return Ok(None);
         }
         let (run, config) = RunDirectory::open(path)?;
@@ -51,8 +51,8 @@ impl RunResults {
         let (task, predictions) = read_predictions(&run, set, &config.classes, &report.tracks)?;
         let tested: BTreeSet<usize> = evaluations::read(&run)?
             .into_iter()
-            .filter(|look| look.set == Set::Test)
-            .map(|look| look.best_epoch)
+            .filter(|evaluated| evaluated.set == Set::Test)
+            .map(|evaluated| evaluated.best_epoch)
             .collect();
         let history = run.read(HISTORY_FILE)?.unwrap_or_default();
         let trained = csv::Reader::from_reader(&history[..]).records().count();
@@ -77,7 +77,7 @@ fn report(metrics: &RunMetrics, set: Set) -> Option<&SetReport> {
     }
 }
 
-/// The table of a set's predictions, which must give `metrics`.
+/// Reads the predictions of a set and checks that they give `metrics`.
 fn read_predictions(
     run: &RunDirectory,
     set: Set,
@@ -108,11 +108,11 @@ fn read_predictions(
     };
     ensure!(
         predicted.plain_metrics()[0].into_iter().zip(stated).all(agree),
-        "{table} does not give the metrics of metrics.json beside it; {again}"
+        "{table} does not give the metrics of metrics.json; {again}"
     );
     ensure!(
         predictions.classes == classes,
-        "{table} has other classes than the run; {again}"
+        "the classes of {table} are not those of the run; {again}"
     );
     Ok((task, predictions))
 }

@@ -1,4 +1,4 @@
-//! How the split of a run was made, what its sets share, and which of its tracks belong together.
+//! How the split of a run was made, which artists and recordings its sets share, and which tracks belong to one artist.
 
 use super::groups::Groups;
 use super::run_results::RunResults;
@@ -10,30 +10,30 @@ use shared::dataset::split::{Leak, LeakAudit, Set};
 use shared::dataset::{Dataset, DatasetIndex, read_tracks};
 use std::collections::{BTreeSet, HashMap};
 
-/// How a split was made.
+/// How a split was made and which leaks it has.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct SplitFacts {
     /// `random`, `stratified`, `grouped`, `official`.
     pub strategy: String,
-    /// By what a grouped split kept tracks together.
+    /// The key of a grouped split, such as `artist`.
     pub group_by: Option<String>,
     pub overlap: Overlap,
 }
 
-/// What the evaluated set has in common with those that training and the choice of the epoch saw.
+/// What the evaluated set shares with the other sets of the split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Overlap {
-    /// Artists of the evaluated set that are in another one.
+    /// Artists of the evaluated set that also appear in another set.
     pub artists: usize,
     pub artist_tracks: usize,
-    /// Recordings of the evaluated set that are in another one under another id.
+    /// Recordings of the evaluated set that also appear in another set, under another track id.
     pub recordings: usize,
-    /// Evaluated tracks without a known artist, of which no audit can say anything.
+    /// Evaluated tracks without a known artist, which cannot be audited.
     pub tracks_without_artist: usize,
 }
 
 impl Overlap {
-    /// From the audits of one split, or of those of all folds.
+    /// From the audit of one split, or the audits of all folds.
     fn new<'a>(audits: impl Iterator<Item = &'a LeakAudit> + Clone, set: Set, tracks_without_artist: usize) -> Self {
         let shared = |leaks: fn(&LeakAudit) -> &Vec<Leak>| -> (usize, usize) {
             let (mut names, mut ids) = (BTreeSet::new(), BTreeSet::<u64>::new());
@@ -55,19 +55,19 @@ impl Overlap {
     }
 }
 
-/// The index of the run's data set, or why it cannot be had.
+/// The index of the run's data set, or why it cannot be used.
 pub(super) fn index(config: &RunConfig) -> Result<DatasetIndex, String> {
     let index = Dataset::read_index(&config.data).map_err(|error| error.to_string())?;
     if !index.covers(&config.data_checksum) {
         return Err(format!(
-            "{} is not the data set that was trained on",
+            "{} is not the data set that the run was trained on",
             config.data.display()
         ));
     }
     Ok(index)
 }
 
-/// The groups of the evaluated tracks and the facts of their split, or of those of all folds; or why these are unknown.
+/// The groups of the evaluated tracks and the facts of their split (of all folds together), or why these are unknown.
 pub(super) fn read(config: &RunConfig, runs: &[RunResults], set: Set) -> Result<(Groups, SplitFacts), String> {
     let index = index(config)?;
     let mut splits = Vec::new();
@@ -81,7 +81,7 @@ pub(super) fn read(config: &RunConfig, runs: &[RunResults], set: Set) -> Result<
             .any(|track| !ids.contains(&track.track_id))
         {
             return Err(format!(
-                "split `{}` has other tracks than were evaluated",
+                "split `{}` does not have all evaluated tracks in this set",
                 split.index.name
             ));
         }
@@ -100,7 +100,7 @@ pub(super) fn read(config: &RunConfig, runs: &[RunResults], set: Set) -> Result<
                 .ok_or_else(|| format!("track {id} is not in the data set"))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    // Where an artist is not known, an album ties as much.
+    // If the artist is unknown, tracks are grouped by album.
     let name = |row: &&TrackRow| match (&*row.artist, &*row.album) {
         ("", "") => None,
         ("", album) => Some(format!("album {album}")),
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_overlap_of_other_sets_is_not_one_of_the_evaluated_set() {
+    fn only_overlaps_with_the_evaluated_set_count() {
         let leak = |name: &str, tracks: &[(Set, &[u64])]| Leak {
             name: name.into(),
             tracks: tracks.iter().map(|&(set, ids)| (set, ids.to_vec())).collect(),

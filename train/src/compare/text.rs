@@ -1,4 +1,4 @@
-//! A comparison for terminals.
+//! A comparison as text for terminals.
 
 use super::bootstrap::Interval;
 use super::comparison::Comparison;
@@ -7,10 +7,10 @@ use crate::process::text_table::{Align, text_table};
 use std::collections::BTreeSet;
 
 impl Comparison {
-    /// Tables of the metrics, the warnings, and the differences from the first.
+    /// Tables of the metrics, the warnings, and the differences from the first run.
     pub fn describe(&self) -> String {
         let names: BTreeSet<&str> = self.entries.iter().map(|entry| entry.metrics[0].name).collect();
-        let of_name = |name: &str| {
+        let metrics_table = |name: &str| {
             let entries: Vec<&Entry> = self
                 .entries
                 .iter()
@@ -18,7 +18,7 @@ impl Comparison {
                 .collect();
             metrics(&entries)
         };
-        let mut parts: Vec<String> = names.into_iter().map(of_name).collect();
+        let mut parts: Vec<String> = names.into_iter().map(metrics_table).collect();
         parts.extend(warnings(&self.entries));
         parts.extend((!self.differences.is_empty()).then(|| differences(self)));
         parts.join("\n\n")
@@ -69,7 +69,7 @@ fn metrics(entries: &[&Entry]) -> String {
     )
 }
 
-/// `main (grouped by artist; 0 artists and 0 recordings in other sets)`, or `artists unknown` where none is known.
+/// `main (grouped by artist; 0 artists and 0 recordings in other sets)`.
 fn split(entry: &Entry) -> String {
     let name = &entry.config.split;
     let Some(split) = &entry.split else {
@@ -89,7 +89,7 @@ fn split(entry: &Entry) -> String {
 }
 
 fn warnings(entries: &[Entry]) -> Option<String> {
-    let of_entry = |entry: &Entry| {
+    let entry_warnings = |entry: &Entry| {
         let sentences = entry.warnings.iter().map(|warning| {
             let sign = if warning.leak { "!!" } else { " !" };
             format!("\n {sign} {}", warning.sentence)
@@ -97,7 +97,7 @@ fn warnings(entries: &[Entry]) -> Option<String> {
         let sentences: String = sentences.collect();
         (!sentences.is_empty()).then(|| format!("{}{sentences}", entry.path.display()))
     };
-    let warned: Vec<String> = entries.iter().filter_map(of_entry).collect();
+    let warned: Vec<String> = entries.iter().filter_map(entry_warnings).collect();
     (!warned.is_empty()).then(|| warned.join("\n"))
 }
 
@@ -125,7 +125,7 @@ fn differences(comparison: &Comparison) -> String {
     }
     let first = comparison.entries[0].path.display();
     let mut text = format!(
-        "compared with {first}, on the same tracks, by the {}:",
+        "differences from {first} on the same tracks, {}:",
         comparison.test()
     );
     if rows.len() > 1 {
@@ -134,7 +134,7 @@ fn differences(comparison: &Comparison) -> String {
     text + &refused
 }
 
-/// Three digits, as many as resamples resolve.
+/// Three digits: 2,000 resamples resolve no more.
 fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
 }

@@ -1,4 +1,4 @@
-//! Why a metric should not be taken at its word.
+//! Warnings about a metric: leaks, selection on the same set, and too few tracks, artists or seeds.
 
 use super::estimate::MetricEstimate;
 use super::known_results::FromScratch;
@@ -7,19 +7,20 @@ use serde::Serialize;
 use shared::dataset::split::Set;
 use std::path::Path;
 
-/// An interval wider than this says little: models that differ by less than 0.1 look alike.
+/// With a wider interval, models that differ by less than 0.1 cannot be distinguished.
 const WIDE: f64 = 0.1;
-/// Below this many groups a cluster bootstrap is known to be too sure of itself (A. C. Cameron, J. B. Gelbach and D. L. Miller,
-/// Bootstrap-based improvements for inference with clustered errors, Review of Economics and Statistics 90, 2008: 5 to 30).
+/// With fewer groups, intervals of a cluster bootstrap are too narrow (A. C. Cameron, J. B. Gelbach and D. L. Miller,
+/// Bootstrap-based improvements for inference with clustered errors, Review of Economics and Statistics 90, 2008: 5 to
+/// 30).
 const FEW_GROUPS: usize = 30;
-/// With fewer seeds the spread between them is hardly known: the deviation of four metrics is within a factor of 0.57 to 3.7
-/// of the true one with 95 % confidence (the chi-squared distribution with 3 degrees of freedom).
+/// With fewer seeds the standard deviation between seeds is unreliable: the 95 % confidence interval of the true one,
+/// given four values, is 0.57 to 3.7 times the estimate (chi-squared distribution with 3 degrees of freedom).
 const FEW_SEEDS: usize = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
     pub code: &'static str,
-    /// Whether the model may have seen what it is evaluated on: such a metric is not to be compared with others.
+    /// Whether the model was probably trained on evaluated artists or recordings, so the metric must not be compared.
     pub leak: bool,
     pub sentence: String,
 }
@@ -28,23 +29,23 @@ pub struct Warning {
 #[derive(Clone, Debug)]
 pub(super) struct Facts<'a> {
     pub set: Set,
-    /// How many tracks were evaluated.
+    /// Number of evaluated tracks.
     pub tracks: usize,
-    /// The split, or why it is not known.
+    /// The split, or why it is unknown.
     pub split: Result<&'a SplitFacts, &'a str>,
-    /// How many networks the mean is taken over.
+    /// Number of networks that the mean is taken over.
     pub networks: usize,
-    /// How many groups were drawn, where they are not single tracks.
+    /// Number of artists; `None` if the bootstrap drew single tracks.
     pub groups: Option<usize>,
     pub metric: &'a MetricEstimate,
-    /// The main metric of a guess that knows nothing of the music.
+    /// The main metric of a constant guess.
     pub guessing: f64,
-    /// What trainings from scratch reach on this data set, where that is known.
+    /// Known results of training from scratch on this data set.
     pub from_scratch: Option<FromScratch>,
     pub init_from: Option<&'a Path>,
-    /// Epochs whose weights have been evaluated on the test set so far, at most of the runs.
+    /// Number of epochs whose weights were evaluated on the test set; the maximum over the runs.
     pub tested_epochs: usize,
-    /// Runs whose training has not ended.
+    /// Number of runs whose training has not finished.
     pub unfinished: usize,
 }
 
@@ -62,21 +63,21 @@ pub(super) fn warnings(facts: &Facts<'_>) -> Vec<Warning> {
 
 type Reason = (&'static str, String);
 
-/// Signs that the evaluated tracks were trained on.
+/// Leaks, known or probable.
 fn leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
     let split = facts.split.ok();
     let artists = split.filter(|split| split.overlap.artists > 0).map(|split| {
         let sentence = format!(
-            "leaked: {} of {} tracks are by {} artists who are in another set of this {} split as well; make one with \
-             --strategy grouped",
+            "leaked: {} of {} tracks are by {} artists who also appear in another set of this {} split; make a split with \
+             `preprocess split --strategy grouped`",
             split.overlap.artist_tracks, facts.tracks, split.overlap.artists, split.strategy
         );
         ("artist_overlap", sentence)
     });
     let recordings = split.filter(|split| split.overlap.recordings > 0).map(|split| {
         let sentence = format!(
-            "leaked: {} recordings of the set are in another one too, under other ids; make a split with --strategy grouped \
-             --group-by recording",
+            "leaked: {} recordings also appear in another set under other track ids; make a split with \
+             `preprocess split --strategy grouped --group-by recording`",
             split.overlap.recordings
         );
         ("recordings", sentence)
@@ -87,7 +88,7 @@ fn leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
         .filter(|known| facts.init_from.is_none() && top1 > known.leaked_above);
     let above = known.map(|FromScratch { top1: [low, high], .. }| {
         let sentence = format!(
-            "looks leaked: trainings from scratch reach {low} to {high} on this data set, and this is {top1:.3}"
+            "probably leaked: top-1 is {top1:.3}, and training from scratch reaches {low} to {high} on this data set"
         );
         ("above_known_band", sentence)
     });
@@ -100,14 +101,14 @@ fn unknown_leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
         Err(reason) => Some((
             "split_unknown",
             format!(
-                "nothing is known of leaks, and tracks are taken for independent of each other: {reason}; if the data set was \
-                 moved, name its place with --data"
+                "leaks cannot be checked, and intervals treat tracks as independent: {reason}; if the data set was moved, give \
+                 its path with --data"
             ),
         )),
         Ok(split) if split.overlap.tracks_without_artist > 0 => Some((
             "artists_unknown",
             format!(
-                "the artist of {} of {} tracks is not known: artists may be in several sets of this {} split",
+                "the artists of {} of {} tracks are unknown and may appear in several sets of this {} split",
                 split.overlap.tracks_without_artist, facts.tracks, split.strategy
             ),
         )),
@@ -115,7 +116,7 @@ fn unknown_leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
     };
     let pretrained = facts.init_from.map(|weights| {
         let sentence = format!(
-            "began with {}: those weights may have seen these tracks",
+            "training started from {}, and these weights may have been trained on the evaluated tracks",
             weights.display()
         );
         ("pretrained", sentence)
@@ -123,16 +124,16 @@ fn unknown_leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
     split.into_iter().chain(pretrained)
 }
 
-/// Choices that were made, or can be made, by this metric.
+/// The best epoch was selected on this set, or could have been, or training has not finished.
 fn selection(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
     let chosen = (facts.set == Set::Val).then(|| {
         let sentence =
-            "metrics of the validation set, on which the epoch was chosen, are too optimistic; evaluate the test set";
+            "validation metrics are too optimistic, because they selected the best epoch; evaluate the test set";
         ("chosen_on", sentence.to_owned())
     });
     let tested = (facts.set == Set::Test && facts.tested_epochs > 1).then(|| {
         let sentence = format!(
-            "the test set was evaluated after {} different epochs; the best of them would be too optimistic",
+            "the test set was evaluated after {} different epochs; the best of these results is too optimistic",
             facts.tested_epochs
         );
         ("tested_repeatedly", sentence)
@@ -144,7 +145,7 @@ fn selection(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
         };
         (
             "unfinished",
-            format!("training has not ended{which}; continue with --resume"),
+            format!("training has not finished{which}; continue with --resume"),
         )
     });
     [chosen, tested, unfinished].into_iter().flatten()
@@ -158,19 +159,20 @@ fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
         None => format!("{} tracks", facts.tracks),
     };
     let width = match facts.metric.interval {
-        None => Some(("no_interval", format!("{by} are too few for an interval of {name}"))),
+        None => Some(("no_interval", format!("{name} has no interval, because {by} are too few"))),
         Some([low, high]) if high - low > WIDE => {
-            let sentence = format!("with {by} the interval of {name} is {:.2} wide", high - low);
+            let width = high - low;
+            let sentence = format!("the interval of {name} is {width:.2} wide, because only {by} were evaluated");
             Some(("few_tracks", sentence))
         }
-        // All right or all wrong: the bootstrap cannot imagine any other answer. By the rule of three the share may still
-        // be off by 3 / n (J. A. Hanley and A. Lippman-Hand, JAMA 249, 1983).
+        // All predictions are right, or all are wrong, so all resamples are equal. By the rule of three the true
+        // fraction may still differ by 3 / n (J. A. Hanley and A. Lippman-Hand, JAMA 249, 1983).
         Some([low, high]) if low == high => {
             let independent = facts.groups.unwrap_or(facts.tracks);
             let off = (3.0 / independent as f64).min(1.0);
             Some((
                 "all_alike",
-                format!("all predictions for {by} are alike, and yet {name} may be off by {off:.2}"),
+                format!("{name} is equal in all resamples of {by}, but the true value may differ by {off:.2}"),
             ))
         }
         Some(_) => None,
@@ -181,7 +183,7 @@ fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
         .filter(|[low, _]| *low <= facts.guessing)
         .map(|[low, _]| {
             let sentence = format!(
-                "not better than guessing: {name} of a guess is {:.3}, and the interval begins at {low:.3}",
+                "not better than guessing: guessing gives a {name} of {:.3}, and the interval starts at {low:.3}",
                 facts.guessing
             );
             ("guessing", sentence)
@@ -192,12 +194,14 @@ fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
 /// Too few artists or seeds for the bootstrap.
 fn few_draws(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
     let artists = facts.groups.filter(|groups| *groups < FEW_GROUPS).map(|groups| {
-        let sentence = format!("with {groups} artists, fewer than {FEW_GROUPS}, intervals come out too narrow");
+        let sentence = format!(
+            "intervals are too narrow, because there are only {groups} artists; {FEW_GROUPS} or more are needed"
+        );
         ("few_artists", sentence)
     });
     let seeds = (2..FEW_SEEDS).contains(&facts.networks).then(|| {
         let sentence = format!(
-            "with {} seeds, fewer than {FEW_SEEDS}, the spread between seeds is hardly known",
+            "the variation between seeds is uncertain, because there are only {} seeds; {FEW_SEEDS} or more are needed",
             facts.networks
         );
         ("few_seeds", sentence)
@@ -242,9 +246,9 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_its_own_documented_warning() {
-        type Spoil = fn(&mut Facts<'_>);
-        let spoilt: [(&str, Spoil); 8] = [
+    fn each_problem_has_its_own_documented_warning() {
+        type Change = fn(&mut Facts<'_>);
+        let changes: [(&str, Change); 8] = [
             ("split_unknown", |facts| facts.split = Err("it is gone")),
             ("chosen_on", |facts| facts.set = Set::Val),
             ("tested_repeatedly", |facts| facts.tested_epochs = 2),
@@ -257,9 +261,9 @@ mod tests {
         let split = SplitFacts::default();
         let mut all = BTreeSet::new();
         assert_eq!(codes(&facts(&split, &METRIC)), [""; 0]);
-        for (code, spoil) in spoilt {
+        for (code, change) in changes {
             let mut facts = facts(&split, &METRIC);
-            spoil(&mut facts);
+            change(&mut facts);
             assert_eq!(codes(&facts), [code]);
             all.insert(code);
         }
@@ -308,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn high_metrics_are_suspicious_only_where_trainings_from_scratch_are_known() {
+    fn high_metrics_are_suspicious_only_if_results_from_scratch_are_known() {
         let (split, high) = (SplitFacts::default(), MetricEstimate { mean: 0.9, ..METRIC });
         let unknown = Facts {
             from_scratch: None,

@@ -1,4 +1,4 @@
-//! The clips of a run: how long they are, and where in a track they are evaluated.
+//! The clips of a run: their length and their positions in a track.
 
 use super::error::RunDataError;
 use crate::loader::{ClipGrid, EvalClips, Excerpt};
@@ -6,16 +6,16 @@ use crate::settings::RunConfig;
 use shared::dataset::Dataset;
 use shared::dsp::features::FeatureConfig;
 
-/// The data set's settings with the run's length of a clip, and the clips that are evaluated.
+/// The data set's feature settings with the run's clip length, and the grid of the evaluated clips.
 pub fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, ClipGrid), RunDataError> {
     let stored = dataset.features();
     let features = clip_features(config, stored);
     if let Some(seconds) = config.excerpt_seconds {
-        let (hops_of_clip, least) = (features.clip_frames(), stored.n_fft.div_ceil(stored.hop_length));
-        if hops_of_clip < least {
+        let (clip_hops, least) = (features.clip_frames(), stored.n_fft.div_ceil(stored.hop_length));
+        if clip_hops < least {
             return Err(RunDataError::ExcerptTooShort {
                 seconds,
-                hops: hops_of_clip,
+                hops: clip_hops,
                 least,
             });
         }
@@ -29,7 +29,7 @@ pub fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Cl
         }
         let skipped = hops(config.skip_seconds, stored)
             .saturating_mul(2)
-            .saturating_add(hops_of_clip);
+            .saturating_add(clip_hops);
         if skipped as u64 > longest / stored.hop_length as u64 {
             return Err(RunDataError::SkippedAll {
                 seconds: config.skip_seconds,
@@ -41,10 +41,10 @@ pub fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Cl
     Ok((features, grid))
 }
 
-/// A data set's settings with the run's length of a clip.
+/// The data set's feature settings with the run's clip length.
 pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfig {
-    let own = config.excerpt_seconds.map(|seconds| hops(seconds, stored));
-    let clip_samples = own
+    let excerpt_hops = config.excerpt_seconds.map(|seconds| hops(seconds, stored));
+    let clip_samples = excerpt_hops
         .or(config.clip_frames)
         .map_or(stored.clip_samples, |hops| hops.saturating_mul(stored.hop_length));
     FeatureConfig {
@@ -53,14 +53,14 @@ pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfi
     }
 }
 
-/// The clips of a track, or of a file, that a run evaluates. `features` have the run's length of a clip.
+/// The grid of the clips that are evaluated in a track or a file. `features` must have the run's clip length.
 pub fn clip_grid(config: &RunConfig, features: &FeatureConfig) -> ClipGrid {
     ClipGrid {
         hops: features.clip_frames(),
         skipped: config
             .excerpt_seconds
             .map_or(0, |_| hops(config.skip_seconds, features)),
-        // Statistics are those of the whole track whatever the clip.
+        // Every clip has the same statistics of the whole track.
         clips: if config.model.description().input.is_statistics_only() {
             EvalClips::Middle
         } else {
@@ -69,12 +69,12 @@ pub fn clip_grid(config: &RunConfig, features: &FeatureConfig) -> ClipGrid {
     }
 }
 
-/// Whole hops in so many seconds.
+/// Whole hops in `seconds`.
 fn hops(seconds: f64, features: &FeatureConfig) -> usize {
     (seconds * f64::from(features.sample_rate) / features.hop_length as f64) as usize
 }
 
-/// The clips of some tracks.
+/// The evaluated clips of `tracks`, which are positions in the data set.
 pub fn cut(dataset: &Dataset, tracks: &[usize], grid: ClipGrid, features: &FeatureConfig) -> Vec<Excerpt> {
     let clips = tracks.iter().flat_map(|&position| {
         let places = grid.places(dataset.tracks()[position].samples as usize, features);

@@ -1,5 +1,5 @@
-//! Whether weights were trained on features like those that a data set has: networks take any spectrogram of their size,
-//! and say nothing of one that means something else.
+//! Checks that weights were trained on the same feature settings as the data set. A network accepts any spectrogram of
+//! the right size, so other settings would go unnoticed.
 
 use crate::data::front_end_record::FrontEndRecord;
 use crate::models::InputKind;
@@ -9,15 +9,14 @@ use crate::settings::RunConfig;
 use shared::dsp::features::FeatureConfig;
 use std::path::{Path, PathBuf};
 
-/// Weights whose features are others.
+/// Weights that were trained on other features.
 #[derive(Debug, thiserror::Error)]
 pub enum FeatureError {
-    /// Their run's record cannot be read.
     #[error(transparent)]
     Run(#[from] RunError),
     #[error(
-        "the weights of {} were trained on other features than {} has: {differences}; build a data set with the weights' \
-         settings, or use them all the same with --ignore-features",
+        "the weights of {} were trained on other features than {} has: {differences}; build a data set with \
+         the settings of the weights, or use them anyway with --ignore-features",
         run.display(), data.display()
     )]
     Differ {
@@ -27,7 +26,7 @@ pub enum FeatureError {
     },
 }
 
-/// The run whose best weights a path names: its directory, or the file in it.
+/// The directory of the run if `path` is a run or its file of best weights.
 pub fn run_of_weights(path: &Path) -> Option<&Path> {
     if path.is_dir() {
         return Some(path);
@@ -36,8 +35,8 @@ pub fn run_of_weights(path: &Path) -> Option<&Path> {
     RunDirectory::is_at(directory).then_some(directory)
 }
 
-/// Compares the features of the run that the weights in `path` are of with `features`, those of the data set that `config`
-/// uses them on. What cannot be compared, and what is to be ignored, is said once.
+/// Compares the feature settings that the weights in `path` were trained on with `features`, those of the data set of
+/// `config`. Logs a line if they are unknown, or differ and --ignore-features is given.
 pub fn check_features(
     path: &Path,
     config: &RunConfig,
@@ -46,14 +45,14 @@ pub fn check_features(
 ) -> Result<(), FeatureError> {
     let Some(root) = run_of_weights(path) else {
         console.line(&format!(
-            "{} says nothing of the features that it was trained on, so they were not compared with those of {}",
+            "{} does not record its feature settings, so they were not compared with those of {}",
             path.display(),
             config.data.display()
         ));
         return Ok(());
     };
-    let (run, begun) = RunDirectory::open(root)?;
-    let trained = FrontEndRecord::read(&run, &begun)?.features;
+    let (run, run_config) = RunDirectory::open(root)?;
+    let trained = FrontEndRecord::read(&run, &run_config)?.features;
     let differences = differences(config.model.description().input, &trained, features).join(", ");
     if differences.is_empty() {
         return Ok(());
@@ -72,8 +71,8 @@ pub fn check_features(
     })
 }
 
-/// The settings that a model's input depends on and that differ. The length of a clip is not one of them: whether it fits
-/// is the model's to say.
+/// Describes the differing settings that the model's input depends on. The clip length is not compared, because the
+/// model checks its input shape itself.
 fn differences(input: InputKind, trained: &FeatureConfig, found: &FeatureConfig) -> Vec<String> {
     let settings = |features: &FeatureConfig| {
         let rate = [("sample_rate", f64::from(features.sample_rate))];
@@ -91,7 +90,7 @@ fn differences(input: InputKind, trained: &FeatureConfig, found: &FeatureConfig)
     let pairs = settings(trained).into_iter().zip(settings(found));
     pairs
         .filter(|((_, trained), (_, found))| trained != found)
-        .map(|((name, trained), (_, found))| format!("{name} {trained} there and {found} here"))
+        .map(|((name, trained), (_, found))| format!("{name} {trained} instead of {found}"))
         .collect()
 }
 
@@ -104,7 +103,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn settings_that_the_input_depends_on_are_compared() {
+    fn only_settings_that_the_model_input_depends_on_are_compared() {
         let trained = FeatureConfig::default();
         let found = FeatureConfig {
             sample_rate: 22_050,
@@ -116,19 +115,19 @@ mod tests {
             f_max: 8000.0,
             top_db: 60.0,
         };
-        let of = |model: ModelKind| differences(model.description().input, &trained, &found);
-        assert_eq!(of(ModelKind::Cnn2d).len(), 7);
-        assert_eq!(of(ModelKind::Cnn2d)[1], "n_fft 4096 there and 2048 here");
-        // The waveform, and moments of the waveform's MFCC, whose settings are the same everywhere.
+        let model_differences = |model: ModelKind| differences(model.description().input, &trained, &found);
+        assert_eq!(model_differences(ModelKind::Cnn2d).len(), 7);
+        assert_eq!(model_differences(ModelKind::Cnn2d)[1], "n_fft 4096 instead of 2048");
+        // The inputs are the waveform and statistics of MFCCs, whose settings are fixed.
         for model in [ModelKind::Cnn1d, ModelKind::MfccDense] {
-            assert_eq!(of(model), ["sample_rate 44100 there and 22050 here"]);
+            assert_eq!(model_differences(model), ["sample_rate 44100 instead of 22050"]);
         }
         let input = ModelKind::MmCrnn.description().input;
         assert!(differences(input, &trained, &trained).is_empty());
     }
 
     #[test]
-    fn weights_of_a_run_with_other_features_are_refused_unless_they_are_to_be_taken() {
+    fn weights_with_other_features_are_refused_without_ignore_features() {
         let (root, runs) = (testing::dataset(), tempfile::tempdir().unwrap());
         let mut config = RunConfig {
             split: "main".into(),
@@ -149,11 +148,11 @@ mod tests {
             check_features(path, &config, &data.features, console).unwrap();
             let error = check_features(path, &config, &other, console).unwrap_err().to_string();
             assert!(
-                error.contains("hop_length 1024 there and 512 here") && error.contains("--ignore-features"),
+                error.contains("hop_length 1024 instead of 512") && error.contains("--ignore-features"),
                 "{error}"
             );
         }
-        // A file that belongs to no run cannot be checked.
+        // A file outside a run is accepted, because its features are unknown.
         let bare = runs.path().join(BEST_FILE);
         fs::write(&bare, b"weights").unwrap();
         check_features(&bare, &config, &other, console).unwrap();

@@ -1,5 +1,4 @@
-//! `front_end.json` of a run: all that makes model input of a track, so that the run can be used where its data set is
-//! not.
+//! `front_end.json` of a run: everything needed to compute model input from audio without the data set.
 
 use crate::data::clips::clip_grid;
 use crate::data::run_data::RunData;
@@ -16,37 +15,35 @@ use std::ops::RangeInclusive;
 /// The file's name in a run.
 pub const FRONT_END_FILE: &str = "front_end.json";
 
-/// Clips of data sets lie far inside of these.
+/// Limits far beyond any real data set, to reject a damaged file.
 const SAMPLE_RATES: RangeInclusive<u32> = 1_000..=192_000;
 const LONGEST_CLIP_SECONDS: usize = 3600;
 
-/// What a run knows of its data set's front end.
+/// The feature settings and normalization of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FrontEndRecord {
-    /// Whether a track has one label or any number of them.
     pub task: Task,
-    /// The data set's feature settings, with the run's length of a clip.
+    /// The data set's feature settings with the run's clip length.
     pub features: FeatureConfig,
-    /// The values of the split's training set.
+    /// Means and standard deviations of the split's training set.
     pub normalization: Normalization,
-    /// Those of its tracks' statistics, for models that take these.
+    /// Normalization of track statistics, for models with that input.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub statistics: Option<StatisticsScale>,
 }
 
-/// A [`VectorScaler`]'s parts.
+/// The parameters of a [`VectorScaler`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatisticsScale {
-    /// What is taken from each column.
+    /// Subtracted from each column.
     pub shift: Vec<f64>,
-    /// What each column is then multiplied by.
+    /// Each column is then multiplied by this.
     pub scale: Vec<f64>,
 }
 
 impl FrontEndRecord {
-    /// That of a run which has its data open.
     pub fn new(data: &RunData) -> Self {
         Self {
             task: data.dataset.task(),
@@ -59,14 +56,13 @@ impl FrontEndRecord {
         }
     }
 
-    /// Writes it into a run.
     pub fn write(&self, run: &RunDirectory) -> Result<(), RunError> {
         let mut json = serde_json::to_vec_pretty(self).expect("plain values always serialize");
         json.push(b'\n');
         run.write(FRONT_END_FILE, &json)
     }
 
-    /// Reads that of a run.
+    /// Reads and checks the record of a run.
     pub fn read(run: &RunDirectory, config: &RunConfig) -> Result<Self, RunError> {
         let damaged = |detail: String| RunError::Damaged {
             path: run.path(FRONT_END_FILE),
@@ -80,14 +76,14 @@ impl FrontEndRecord {
         Ok(record)
     }
 
-    /// What would make nonsense of every file, as a sentence.
+    /// Checks for values that would make every prediction meaningless. The error is the problem.
     fn check(&self, config: &RunConfig) -> Result<(), String> {
         let features = &self.features;
         features.validate().map_err(|error| error.to_string())?;
         let longest = LONGEST_CLIP_SECONDS * features.sample_rate as usize;
         if !SAMPLE_RATES.contains(&features.sample_rate) || features.clip_samples > longest {
             return Err(format!(
-                "clips of {} samples at {} Hz are none that a data set has",
+                "no data set has clips of {} samples at {} Hz",
                 features.clip_samples, features.sample_rate
             ));
         }
@@ -100,29 +96,31 @@ impl FrontEndRecord {
         } = &self.normalization;
         if mel_mean.len() != self.features.n_mels || mel_std.len() != self.features.n_mels {
             return Err(format!(
-                "it has values of {} and {} mel bands, and spectrograms have {}",
+                "it has means of {} and standard deviations of {} mel bands, and spectrograms have {}",
                 mel_mean.len(),
                 mel_std.len(),
                 self.features.n_mels
             ));
         }
         let means = mel_mean.iter().chain([waveform_mean]);
-        let deviations = mel_std.iter().chain([waveform_std]);
-        if !means.copied().all(f64::is_finite) || !deviations.copied().all(|std| std.is_finite() && std > 0.0) {
+        let stds = mel_std.iter().chain([waveform_std]);
+        if !means.copied().all(f64::is_finite) || !stds.copied().all(|std| std.is_finite() && std > 0.0) {
             return Err("a mean is not finite or a standard deviation not above zero".into());
         }
-        let wanted = config.model.description().input.statistics.then(|| {
+        let expected = config.model.description().input.statistics.then(|| {
             let kinds = config.statistics.iter();
             kinds.map(|kind| kind.values()).sum::<usize>()
         });
-        let has = self.statistics.as_ref().map(|statistics| statistics.shift.len());
-        if wanted != has || self.statistics.as_ref().is_some_and(|parts| parts.scaler().is_none()) {
-            return Err("its values of the tracks' statistics are not those that the model takes".into());
+        let found = self.statistics.as_ref().map(|statistics| statistics.shift.len());
+        if expected != found || self.statistics.as_ref().is_some_and(|parts| parts.scaler().is_none()) {
+            return Err(
+                "its normalization of track statistics does not fit the statistics that the model takes".into(),
+            );
         }
         Ok(())
     }
 
-    /// Turns clips into model input, without statistics.
+    /// The front end that computes model input. It has no track statistics; the caller computes those.
     pub fn front_end(&self, config: &RunConfig) -> HostFrontEnd {
         let setup = HostSetup {
             input: config.model.description().input,
@@ -130,7 +128,7 @@ impl FrontEndRecord {
             pcm8: config.pcm8,
             normalize: config.normalize,
             normalization: &self.normalization,
-            // One row, for its length.
+            // One row of zeros, which only sets the length.
             statistics: self
                 .statistics
                 .as_ref()
@@ -139,14 +137,14 @@ impl FrontEndRecord {
         HostFrontEnd::new(setup, 1)
     }
 
-    /// The clips of a file: those that the run evaluates of a track.
+    /// The grid of the clips that are classified in a file, the same as for tracks of the run.
     pub fn clip_grid(&self, config: &RunConfig) -> ClipGrid {
         clip_grid(config, &self.features)
     }
 }
 
 impl StatisticsScale {
-    /// What normalizes statistics; none where the parts do not fit together or are not finite.
+    /// The scaler; `None` if the lengths differ or a value is not finite.
     pub fn scaler(&self) -> Option<VectorScaler> {
         VectorScaler::from_parts(self.shift.clone(), self.scale.clone())
     }
@@ -160,7 +158,7 @@ mod tests {
     use crate::testing;
 
     #[test]
-    fn it_comes_back_and_makes_the_same_front_end() {
+    fn record_is_read_back_and_makes_the_same_front_end() {
         let root = testing::dataset();
         let config = RunConfig {
             excerpt_seconds: Some(2.4),
@@ -179,7 +177,7 @@ mod tests {
             "{missing}"
         );
         record.write(&run).unwrap();
-        // The data set may be gone.
+        // The record is usable without the data set.
         drop(root);
         assert_eq!(FrontEndRecord::read(&run, &config).unwrap(), record);
         assert_eq!(record.front_end(&config).shape(), data.front_end.shape());
@@ -188,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_that_make_nonsense_are_refused() {
+    fn invalid_normalization_and_features_are_refused() {
         let settings = Settings {
             data: Some("fma".into()),
             model: Some(ModelKind::Crnn),
@@ -218,7 +216,7 @@ mod tests {
         assert!(refused(&|record| record.normalization.mel_std[5] = 0.0).contains("above zero"));
         assert!(refused(&|record| record.normalization.waveform_std = -1.0).contains("above zero"));
         assert!(refused(&|record| record.features.hop_length = 0).contains("hop"));
-        assert!(refused(&|record| record.features.clip_samples = 1 << 50).contains("none that a data set has"));
+        assert!(refused(&|record| record.features.clip_samples = 1 << 50).contains("no data set has clips"));
         assert!(refused(&|record| record.features.sample_rate = 4_000_000_000).contains("4000000000 Hz"));
         let scale = StatisticsScale {
             shift: vec![0.0],

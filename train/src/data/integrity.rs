@@ -1,8 +1,7 @@
-//! `--verify`: a data set as a run is about to read it enters; the first file that is not what it was leaves, if there is
-//! one.
+//! `--verify`: checks the data set before training and reports the first damaged file.
 //!
-//! Opening has checked the index, the table of tracks and the split. Here every other byte that training reads is held
-//! against its checksum too, before work begins.
+//! Opening a data set already checks the index, the table of tracks and the split. This module compares every other
+//! byte that training reads with its checksum.
 
 use crate::process::stop::{StopRequest, Stopped};
 use rayon::prelude::*;
@@ -11,10 +10,10 @@ use shared::dataset::shard::ShardKind;
 use shared::dataset::{Dataset, DatasetError, read_recorded};
 use std::path::{Path, PathBuf};
 
-/// A data set that must not be trained on, or work that was stopped.
+/// A damaged data set, or a check that was stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum IntegrityError {
-    /// A table or the summary.
+    /// A damaged table or summary.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
     #[error(
@@ -23,31 +22,32 @@ pub enum IntegrityError {
     )]
     Shard {
         path: PathBuf,
-        /// What is wrong with it, and with which track.
+        /// The problem and the affected track.
         detail: String,
+        /// Number of further problems in the shard.
         others: usize,
         dataset: PathBuf,
     },
-    /// A copy of a shard that is good.
-    #[error("{} is no longer a copy of its shard: {detail}; delete it, and it will be copied again", path.display())]
+    /// A damaged copy of an undamaged shard.
+    #[error("{} is a damaged copy of its shard: {detail}; delete it, and it will be copied again", path.display())]
     Copy {
         path: PathBuf,
-        /// What is wrong with it, and with which track.
+        /// The problem and the affected track.
         detail: String,
     },
-    #[error("the data set was not checked to its end")]
+    #[error("the check of the data set was interrupted")]
     Stopped(#[from] Stopped),
 }
 
 fn more(others: usize) -> String {
     match others {
         0 => String::new(),
-        1 => ", and one thing more".into(),
-        _ => format!(", and {others} things more"),
+        1 => ", and 1 more problem".into(),
+        _ => format!(", and {others} more problems"),
     }
 }
 
-/// Holds the tables, all shards' headers, and the tensors of the `kinds` that are read against their checksums.
+/// Checks the tables, the headers of all shards, and the tensors of the shards of `kinds`.
 pub fn verify(dataset: &Dataset, kinds: &[ShardKind], stop: StopRequest<'_>) -> Result<(), IntegrityError> {
     let (root, index) = (dataset.root(), dataset.index());
     for file in index.files.keys() {
@@ -71,8 +71,8 @@ pub fn verify(dataset: &Dataset, kinds: &[ShardKind], stop: StopRequest<'_>) -> 
     })
 }
 
-/// Holds the copies below `directory` of the shards of `kinds` against the same checksums. A copy that is not good may be a
-/// true one of a shard that is not.
+/// Checks the copies of the shards of `kinds` in `directory`. If a copy is damaged, its original is checked too,
+/// because the damage may have been copied from it.
 pub fn verify_copies(
     dataset: &Dataset,
     kinds: &[ShardKind],
@@ -114,7 +114,7 @@ fn each_shard(
             check(kind, number)
         })
         .collect();
-    // The first of the files, however many threads there are.
+    // In file order, so the error does not depend on the threads.
     outcomes.into_iter().collect()
 }
 
@@ -140,31 +140,34 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_is_found_where_it_is_read() {
+    fn flipped_bit_in_a_file_that_training_reads_is_found() {
         let root = testing::dataset();
         let both = ShardKind::ALL;
         let check = |kinds: &[ShardKind]| verify(&Dataset::open(root.path()).unwrap(), kinds, &|| None);
         check(&both).unwrap();
         let waveform = root.path().join(ShardKind::Waveform.path(0));
         flip(&waveform, DATA_START + 12_345);
-        let said = check(&both).unwrap_err().to_string();
-        assert!(said.contains("waveform-00000") && said.contains("track 10 "), "{said}");
-        // Nobody reads the samples, so nobody need spend the time; the header has been read.
+        let message = check(&both).unwrap_err().to_string();
+        assert!(
+            message.contains("waveform-00000") && message.contains("track 10 "),
+            "{message}"
+        );
+        // The samples of waveforms are not checked if only spectrograms are read.
         check(&[ShardKind::Mel]).unwrap();
         flip(&waveform, DATA_START + 12_345);
-        // Still a header that can be opened: it only says that it is of something else.
+        // The header can still be parsed, but its content changed.
         let bytes = fs::read(&waveform).unwrap();
         let word = bytes.windows(8).position(|window| window == b"waveform").unwrap();
         flip(&waveform, word);
-        let said = check(&[ShardKind::Mel]).unwrap_err().to_string();
-        assert!(said.contains("header"), "{said}");
+        let message = check(&[ShardKind::Mel]).unwrap_err().to_string();
+        assert!(message.contains("header"), "{message}");
         flip(&waveform, word);
         flip(&root.path().join("rejected.csv"), 3);
         assert!(check(&both).unwrap_err().to_string().contains("rejected.csv"));
     }
 
     #[test]
-    fn a_bad_copy_and_a_copy_of_a_bad_shard_are_told_apart() {
+    fn damaged_copy_and_damaged_original_are_distinguished() {
         let (root, copies) = (testing::dataset(), tempfile::tempdir().unwrap());
         fs::create_dir(copies.path().join("shards")).unwrap();
         let file = ShardKind::Mel.path(0);
@@ -182,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn work_stops_when_it_is_asked_to() {
+    fn verify_stops_after_a_signal() {
         let root = testing::dataset();
         let stopped = verify(&Dataset::open(root.path()).unwrap(), &ShardKind::ALL, &|| {
             Some("SIGTERM")

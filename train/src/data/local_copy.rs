@@ -1,9 +1,8 @@
-//! `--cache local DIR`: the shards that training reads, copied once from a slow or shared file system into a directory of
-//! this machine.
+//! `--cache local DIR`: copies the shards that training reads from a slow or shared file system to a local directory.
 //!
-//! Copies lie in `DIR/cratedigger-CHECKSUM/shards`, after the data set's own checksum, so that runs on the same data share
-//! them and another build has others. A copy is written beside its final name, synced and renamed. One process copies at a
-//! time; those that wait find its copies.
+//! Copies are in `DIR/cratedigger-CHECKSUM/shards`. The name contains the data set's checksum, so runs on the same data
+//! share the copies and another build gets its own. A copy is written to a temporary file, synced and renamed. One
+//! process copies at a time; the others wait and then use its copies.
 
 use crate::process::console::Console;
 use crate::process::stop::{StopRequest, Stopped};
@@ -18,55 +17,44 @@ use std::thread;
 use std::time::Duration;
 
 const LOCK_FILE: &str = ".lock";
-/// Bytes that are read at a time; between two of them a signal is looked for.
+/// Bytes per read; stop signals are checked between reads.
 const BLOCK: usize = 1 << 20;
-/// How often a waiting process looks whether the other one is done.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How often a waiting process tries to get the lock.
+const LOCK_RETRY: Duration = Duration::from_millis(100);
 
-/// Shards that could not be copied. Nothing half written bears a final name.
+/// Shards that could not be copied. Unfinished copies never have a final name.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// The shard could not be read.
-    #[error("shard {} could not be copied: {source}; check the disk or mount that it lies on", path.display())]
+    #[error("shard {} could not be copied: {source}; check the disk or mount that it is on", path.display())]
     Source {
         path: PathBuf,
-        /// What the operating system answered.
+        /// The error of the operating system.
         r#source: io::Error,
     },
-    /// The shard is not what the index says, so that its copy is not.
+    /// The shard differs from the index, so its copy would too.
     #[error("shard {} was not copied: {detail}; run `preprocess verify --repair` on its data set", path.display())]
-    Damaged {
-        path: PathBuf,
-        /// What is wrong with it.
-        detail: String,
-    },
-    /// The copy could not be written.
-    #[error(
-        "no room for a copy of the data set, or no right to make one; name another directory with --cache local, or \
-         use --cache mapped"
-    )]
+    Damaged { path: PathBuf, detail: String },
+    #[error("a copy of a shard could not be written; name another directory with --cache local, or use --cache mapped")]
     Write(#[from] WriteError),
-    /// The directory cannot be used.
     #[error("could not use {} for copies of shards: {source}; name another directory with --cache local", path.display())]
     Directory {
         path: PathBuf,
-        /// What the operating system answered.
+        /// The error of the operating system.
         r#source: io::Error,
     },
-    #[error("the shards were not all copied")]
+    #[error("copying the shards was interrupted")]
     Stopped(#[from] Stopped),
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Copied {
-    /// The directory below which the copies lie as shards do below the data set's.
+    /// The directory with the copies, at the same relative paths as in the data set.
     pub directory: PathBuf,
-    /// Files that were copied; the others were there.
+    /// Number of copied files, without those that already existed.
     pub files: usize,
 }
 
-/// Copies the shards of `kinds` that are not below `cache` yet, or are damaged there: of another size, or with another
-/// header.
+/// Copies the shards of `kinds` to `cache`, unless a copy with the right size and header is already there.
 pub fn copy_shards(
     dataset: &Dataset,
     kinds: &[ShardKind],
@@ -107,47 +95,46 @@ pub fn copy_shards(
     Ok(Copied { directory, files })
 }
 
-/// Waits until no other process copies. Held until the file is dropped, or the process ends, however it ends.
+/// Waits until no other process copies. The lock is held until the file is dropped or the process ends.
 fn lock(directory: &Path, stop: StopRequest<'_>, console: Console) -> Result<File, CopyError> {
     let path = directory.join(LOCK_FILE);
     let failed = |source| CopyError::Directory {
         path: path.clone(),
         source,
     };
-    // Not `create`: another user's file could then not be opened where only its owner may write it.
     let file = File::options()
         .create(true)
         .truncate(false)
         .write(true)
         .open(&path)
         .map_err(failed)?;
-    let mut said = false;
+    let mut logged = false;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => {
-                if !said {
+                if !logged {
                     console.line(&format!(
                         "waiting for another process that copies to {}",
                         directory.display()
                     ));
-                    said = true;
+                    logged = true;
                 }
                 Stopped::check(stop)?;
-                thread::sleep(PATIENCE);
+                thread::sleep(LOCK_RETRY);
             }
-            // A file system without locks: renames alone then keep copies whole, and some work may be done twice.
+            // The file system has no locks. Copies are still renamed when complete, but some may be made twice.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(file),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
     }
 }
 
-/// What a process that was killed while it copied has left. What cannot be removed costs space only.
+/// Removes the temporary files of a killed process. Errors are ignored, because leftovers only cost space.
 fn remove_left_over(shards: &Path) {
     let entries = fs::read_dir(shards).into_iter().flatten().flatten();
-    let left = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(TEMPORARY_SUFFIX));
-    left.for_each(|entry| drop(fs::remove_file(entry.path())));
+    let leftovers = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(TEMPORARY_SUFFIX));
+    leftovers.for_each(|entry| drop(fs::remove_file(entry.path())));
 }
 
 fn copy_shard(
@@ -162,13 +149,13 @@ fn copy_shard(
         path: from.to_owned(),
         detail,
     };
-    // Of the shard itself, before hours are spent on copying one that is damaged.
+    // Check the original first: copying a damaged shard may take hours.
     open_checked(from, index, kind, number).map_err(damaged)?;
     let mut source = File::open(from).map_err(|source| CopyError::Source {
         path: from.to_owned(),
         source,
     })?;
-    // The writer's error has no room for these.
+    // The writer's closure can only return an I/O error, so other failures are kept here.
     let mut interrupted = None;
     let written = atomic_file::write(to, |out| {
         copy_bytes(&mut source, out, index.shards[number].file(kind).bytes, stop).map_err(|failure| match failure {
@@ -195,12 +182,12 @@ fn copy_shard(
 enum Failure {
     Read(io::Error),
     Write(io::Error),
-    /// The source had so many bytes, which are too few or too many.
+    /// The source ended after too few bytes, or had too many.
     Length(u64),
     Stopped(Stopped),
 }
 
-/// Copies exactly `bytes`, from a reader that may be slow, give less than asked for, or be interrupted.
+/// Copies exactly `bytes` bytes. Handles short and interrupted reads.
 fn copy_bytes(from: &mut impl Read, to: &mut impl Write, bytes: u64, stop: StopRequest<'_>) -> Result<(), Failure> {
     let (mut block, mut done) = (vec![0; BLOCK], 0);
     loop {
@@ -228,7 +215,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tempfile::TempDir;
 
-    /// A file system that is slow, gives a few bytes at a time, and is interrupted between them.
+    /// A slow reader with short reads and interruptions.
     struct Slow<'a> {
         left: &'a [u8],
         reads: usize,
@@ -254,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_short_and_interrupted_reads_make_a_whole_copy() {
+    fn slow_short_and_interrupted_reads_make_a_complete_copy() {
         let bytes: Vec<u8> = (0..5000u32).map(|at| (at * 7) as u8).collect();
         let slow = |fails_at| Slow {
             left: &bytes,
@@ -270,8 +257,8 @@ mod tests {
         assert!(matches!(long, Err(Failure::Length(length)) if length > 4000));
         let gone = copy_bytes(&mut slow(40), &mut Vec::new(), 5000, &|| None);
         assert!(matches!(gone, Err(Failure::Read(_))));
-        let asked = AtomicUsize::new(0);
-        let stop = || (asked.fetch_add(1, Ordering::Relaxed) > 9).then_some("SIGTERM");
+        let checks = AtomicUsize::new(0);
+        let stop = || (checks.fetch_add(1, Ordering::Relaxed) > 9).then_some("SIGTERM");
         let stopped = copy_bytes(&mut slow(0), &mut Vec::new(), 5000, &stop);
         assert!(matches!(stopped, Err(Failure::Stopped(_))));
     }
@@ -281,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_and_whole_is_not_copied_again() {
+    fn only_missing_or_damaged_copies_are_made_again() {
         let (root, cache) = (testing::dataset(), tempfile::tempdir().unwrap());
         let mut dataset = Dataset::open(root.path()).unwrap();
         let one = copy_shards(&dataset, &[ShardKind::Mel], cache.path(), &|| None, Console::new(true)).unwrap();
@@ -290,26 +277,29 @@ mod tests {
         assert_eq!(copied.files, 1);
         assert_eq!(copy(&dataset, &cache).unwrap().files, 0);
         let path = copied.directory.join(ShardKind::Waveform.path(0));
-        let whole = fs::read(&path).unwrap();
-        assert_eq!(whole, fs::read(root.path().join(ShardKind::Waveform.path(0))).unwrap());
-        // Cut short, or with another header, or left half written by a process that was killed.
-        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let original = fs::read(&path).unwrap();
+        assert_eq!(
+            original,
+            fs::read(root.path().join(ShardKind::Waveform.path(0))).unwrap()
+        );
+        // A truncated copy, one with another header, and a temporary file of a killed process.
+        fs::write(&path, &original[..original.len() - 1]).unwrap();
         assert_eq!(copy(&dataset, &cache).unwrap().files, 1);
-        let mut other = whole.clone();
+        let mut other = original.clone();
         other[100] ^= 1;
         fs::write(&path, other).unwrap();
-        let left = copied.directory.join("shards/.mel-00000.safetensors.abc.tmp");
-        fs::write(&left, "half").unwrap();
+        let leftover = copied.directory.join("shards/.mel-00000.safetensors.abc.tmp");
+        fs::write(&leftover, "half").unwrap();
         assert_eq!(copy(&dataset, &cache).unwrap().files, 1);
-        assert!(!left.exists());
-        assert_eq!(fs::read(&path).unwrap(), whole);
+        assert!(!leftover.exists());
+        assert_eq!(fs::read(&path).unwrap(), original);
         for kind in ShardKind::ALL {
             dataset.relocate(kind, &copied.directory).unwrap();
         }
     }
 
     #[test]
-    fn several_at_the_same_time_copy_once() {
+    fn concurrent_processes_copy_each_shard_once() {
         let (root, cache) = (testing::dataset(), tempfile::tempdir().unwrap());
         let files: usize = thread::scope(|scope| {
             let copies: Vec<_> = (0..4)
@@ -321,21 +311,24 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_copied_is_a_sentence_and_leaves_nothing() {
+    fn failed_copy_is_reported_and_leaves_no_file() {
         let (root, cache) = (testing::dataset(), tempfile::tempdir().unwrap());
         let dataset = Dataset::open(root.path()).unwrap();
         let file = cache.path().join("file");
         fs::write(&file, "x").unwrap();
         let refused = copy_shards(&dataset, &ShardKind::ALL, &file, &|| None, Console::new(true)).unwrap_err();
         assert!(matches!(refused, CopyError::Directory { .. }), "{refused}");
-        // Renamed over, so that the open data set's own maps stay as they are.
+        // Replaced by renaming, because truncating the file would break the open data set's memory maps.
         let path = root.path().join(ShardKind::Mel.path(0));
         let bytes = fs::read(&path).unwrap();
         let short = root.path().join("short");
         fs::write(&short, &bytes[..bytes.len() / 2]).unwrap();
         fs::rename(&short, &path).unwrap();
-        let said = copy(&dataset, &cache).unwrap_err().to_string();
-        assert!(said.contains("mel-00000") && said.contains("--repair"), "{said}");
+        let message = copy(&dataset, &cache).unwrap_err().to_string();
+        assert!(
+            message.contains("mel-00000") && message.contains("--repair"),
+            "{message}"
+        );
         let shards = cache
             .path()
             .join(format!("cratedigger-{}/shards", dataset.index().checksum));

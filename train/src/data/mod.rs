@@ -1,6 +1,4 @@
-//! A data set that was opened for one run: its split, statistics and labels, its check, its copy on a local disk.
-//!
-//! What a network makes of the clips is not known here.
+//! A data set opened for one run: its split, statistics and labels, its integrity check, its local copy.
 
 pub mod clips;
 pub mod error;

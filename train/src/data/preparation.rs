@@ -1,4 +1,4 @@
-//! Brings the shards that training reads to where `--cache` wants them.
+//! Loads or copies the shards that training reads, as `--cache` says.
 
 use crate::data::local_copy::{CopyError, copy_shards};
 use crate::data::run_data::{RunData, training_kinds};
@@ -10,27 +10,25 @@ use shared::dataset::DatasetError;
 use std::io;
 use std::path::PathBuf;
 
-/// Shards that could not be brought there.
+/// Shards that could not be loaded or copied.
 #[derive(Debug, thiserror::Error)]
 pub enum PreparationError {
-    /// They could not be copied.
     #[error(transparent)]
     Copy(#[from] CopyError),
-    /// The copies are not the shards.
+    /// The copies differ from the shards.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// They do not fit into memory.
-    #[error("could not bring the shards of {} into memory: {source}; use --cache mapped", path.display())]
+    #[error("could not load the shards of {} into memory: {source}; use --cache mapped", path.display())]
     Memory {
         path: PathBuf,
-        /// What the operating system answered.
+        /// The error of the operating system.
         r#source: io::Error,
     },
 }
 
-/// Copies the shards that training with `config` reads into memory or to a directory of this machine; of mapped ones that
-/// fit, asks the system to read them ahead. Returns the directory of the copies, where they are in one. The sounds of
-/// `--background` stay where they are.
+/// Prepares the shards that training with `config` reads: loads them into memory, copies them to a local directory, or
+/// asks the operating system to read mapped ones ahead if they fit into memory. Returns the directory of local copies.
+/// The sounds of `--background` are not copied.
 pub fn prepare(
     data: &mut RunData,
     config: &RunConfig,
@@ -61,7 +59,7 @@ pub fn prepare(
     if config.cache != Cache::Ram && config.shuffle_window == 0 {
         for &kind in &kinds {
             for shard in 0..data.dataset.index().shards.len() {
-                // Advice only: without it the same bytes are read later.
+                // Only a hint, so an error does not matter.
                 let _ = data.dataset.shard(kind, shard).will_need();
             }
         }

@@ -1,5 +1,5 @@
-//! A run's view of its data: the open data set, the tracks of the three sets, the excerpts that training draws from, the
-//! clips that are evaluated, the front end.
+//! The data of a run: the open data set, the tracks of the three sets, the training excerpts, the evaluated clips and
+//! the front end.
 
 use super::clips::{clips, cut};
 use super::error::RunDataError;
@@ -16,25 +16,24 @@ use shared::dsp::features::FeatureConfig;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What batches are made of.
 #[derive(Debug)]
 pub struct RunData {
     pub dataset: Dataset,
     pub split: Split,
-    /// The data set's feature settings, with the run's length of a clip.
+    /// The data set's feature settings with the run's clip length.
     pub features: FeatureConfig,
-    /// What turns clips into model input.
+    /// Computes model input from clips.
     pub front_end: HostFrontEnd,
-    /// What the tracks' statistics were normalized with, for models that take these.
+    /// Normalized the track statistics, for models with that input.
     pub statistics_scaler: Option<VectorScaler>,
-    /// What training draws from: the tracks of the training set, or all their excerpts of `--excerpt-seconds`.
+    /// The training examples: the tracks of the training set, or all their excerpts of `--excerpt-seconds`.
     pub training: Vec<Excerpt>,
     grid: ClipGrid,
     sets: BTreeMap<Set, Vec<usize>>,
 }
 
 impl RunData {
-    /// Opens the data set of `config` and its split there, or the current one.
+    /// Opens the data set of `config` with the split that `config` names, or else the current split.
     pub fn open(config: &RunConfig) -> Result<Self, RunDataError> {
         let dataset = Dataset::open(&config.data)?;
         let name = Some(config.split.as_str()).filter(|name| !name.is_empty());
@@ -42,8 +41,8 @@ impl RunData {
         Self::with_split(config, dataset, split)
     }
 
-    /// Opens the data set of `config` and the split that a run keeps in the directory `run`.
-    pub fn of_run(config: &RunConfig, run: &Path) -> Result<Self, RunDataError> {
+    /// Opens the data set of `config` with the copy of the split in the directory `run`.
+    pub fn open_in_run(config: &RunConfig, run: &Path) -> Result<Self, RunDataError> {
         let dataset = Dataset::open(&config.data)?;
         let split = split_copy::read(run, dataset.index())?;
         Self::with_split(config, dataset, split)
@@ -54,7 +53,7 @@ impl RunData {
         let sets = sets(&dataset, &split)?;
         let single = dataset.task() == Task::SingleLabel;
         if single && config.monitor == Monitor::AucRoc {
-            return Err(RunDataError::AreaOfClasses);
+            return Err(RunDataError::AucRocOfSingleLabel);
         }
         if !single && matches!(config.balance, Balance::Oversample | Balance::Undersample) {
             return Err(RunDataError::TagsCannotBeBalanced);
@@ -106,8 +105,8 @@ impl RunData {
         })
     }
 
-    /// Opens the sounds that are mixed into training clips, where there are any; their data set's checksum. Evaluating a run
-    /// needs none.
+    /// Opens the sounds that are mixed into training clips, if configured, and returns the checksum of their data set.
+    /// Not needed for evaluation.
     pub fn open_background(&mut self, config: &RunConfig) -> Result<Option<String>, RunDataError> {
         let Some(root) = &config.background else {
             return Ok(None);
@@ -118,7 +117,7 @@ impl RunData {
         Ok(Some(checksum))
     }
 
-    /// Bytes of the shards that training with `config` reads.
+    /// Total size in bytes of the shards that training with `config` reads.
     pub fn training_bytes(&self, config: &RunConfig) -> u64 {
         let shards = &self.dataset.index().shards;
         let bytes = training_kinds(config)
@@ -127,7 +126,7 @@ impl RunData {
         bytes.sum()
     }
 
-    /// The clips of a set that are evaluated; those of a track follow each other.
+    /// The evaluated clips of a set. The clips of a track are consecutive.
     pub fn clips(&self, set: Set) -> Result<Vec<Excerpt>, RunDataError> {
         Ok(cut(&self.dataset, self.tracks(set)?, self.grid, &self.features))
     }
@@ -147,8 +146,8 @@ impl RunData {
 /// The name of a data set's current split. Reports a missing data set before a missing split.
 pub fn current_split(dataset: &Path) -> Result<String, RunDataError> {
     Dataset::read_index(dataset)?;
-    let live = split::current(dataset)?;
-    Ok(live.ok_or_else(|| SplitError::NoSplit {
+    let current = split::current(dataset)?;
+    Ok(current.ok_or_else(|| SplitError::NoSplit {
         dataset: dataset.to_owned(),
     })?)
 }
@@ -173,7 +172,7 @@ fn sets(dataset: &Dataset, split: &Split) -> Result<BTreeMap<Set, Vec<usize>>, R
         .collect()
 }
 
-/// The shards that training clips are cut out of: an augmented clip's mel spectrogram is computed from its samples.
+/// The kinds of shards that training reads. The mel spectrogram of an augmented clip is computed from its samples.
 pub fn training_kinds(config: &RunConfig) -> Vec<ShardKind> {
     let input = config.model.description().input;
     if input.is_statistics_only() {
@@ -184,7 +183,7 @@ pub fn training_kinds(config: &RunConfig) -> Vec<ShardKind> {
     if input.waveform.is_some() || from_samples || config.front_end == FrontEndPlace::Device {
         kinds.push(ShardKind::Waveform);
     }
-    // Stored spectrograms are read for clips that are not augmented, a quarter of them with noise and stretch.
+    // Stored spectrograms are read for unaugmented clips: with noise and stretch, a quarter of all clips.
     if input.has_mel() && !config.pcm8 {
         kinds.push(ShardKind::Mel);
     }
@@ -205,18 +204,18 @@ mod tests {
     }
 
     #[test]
-    fn tracks_become_frames_and_sets_hold_all_of_their_own() {
-        let whole = open(ModelKind::Crnn, |_| {}).unwrap();
+    fn clips_and_excerpts_are_cut_at_the_expected_hops() {
+        let uncut = open(ModelKind::Crnn, |_| {}).unwrap();
         let hops = |excerpts: &[Excerpt]| -> Vec<_> {
             excerpts
                 .iter()
                 .map(|excerpt| excerpt.place.map(|place| place.hop))
                 .collect()
         };
-        assert_eq!(hops(&whole.training), [None; 4]);
-        assert_eq!(whole.tracks(Set::Val).unwrap(), [4, 5]);
+        assert_eq!(hops(&uncut.training), [None; 4]);
+        assert_eq!(uncut.tracks(Set::Val).unwrap(), [4, 5]);
         // Tracks of 512 to 546 hops, and clips of 512.
-        let clips = whole.clips(Set::Val).unwrap();
+        let clips = uncut.clips(Set::Val).unwrap();
         assert_eq!(clips.iter().map(|clip| clip.position).collect::<Vec<_>>(), [4, 4, 5, 5]);
         assert_eq!(hops(&clips), [Some(0), Some(19), Some(0), Some(24)]);
         let middle = open(ModelKind::Crnn, |config| config.eval_clips = EvalClips::Middle).unwrap();
@@ -229,7 +228,7 @@ mod tests {
         .unwrap();
         assert_eq!(cut.features.clip_samples, 103 * 1024);
         assert_eq!(cut.front_end.shape().spectrogram, [128, 103]);
-        // Between the skipped ends, and one that ends where they do.
+        // Consecutive excerpts between the skipped ends, and a last one that ends at the skipped end.
         assert_eq!(hops(&cut.training[..5]), [43, 146, 249, 352, 366].map(Some));
         assert_eq!(hops(&cut.clips(Set::Train).unwrap()), hops(&cut.training));
         let short = open(ModelKind::Crnn, |config| config.excerpt_seconds = Some(0.05)).unwrap_err();
@@ -238,7 +237,7 @@ mod tests {
             let long = open(ModelKind::Crnn, |config| config.excerpt_seconds = Some(seconds)).unwrap_err();
             assert!(long.to_string().contains("the longest has 12.7 seconds"), "{long}");
         }
-        // The longest track has 546 hops: 443 less than an excerpt, half of them at either end.
+        // The longest track has 546 hops, 443 more than an excerpt, so up to 221.5 can be skipped at each end.
         let skip = |seconds: f64| {
             open(ModelKind::Crnn, |config| {
                 config.excerpt_seconds = Some(2.4);
@@ -256,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn each_input_has_its_shape() {
+    fn front_end_has_the_input_shape_of_the_model() {
         let psd = open(ModelKind::Crnn2dGru, |_| {}).unwrap();
         // (2^19 - 32) / 224
         assert_eq!(psd.front_end.shape().spectrogram, [129, 2340]);
@@ -268,13 +267,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_cannot_be_fed_with_is_a_sentence() {
+    fn unsuitable_shape_and_monitor_are_refused() {
         let bands = open(ModelKind::ChoiFcn, |_| {}).unwrap_err().to_string();
         assert!(
             bands.contains("choi-fcn needs 96 mel bands") && bands.contains("[128, 512]"),
             "{bands}"
         );
         let area = open(ModelKind::Crnn, |config| config.monitor = Monitor::AucRoc).unwrap_err();
-        assert!(area.to_string().contains("a metric of tags"), "{area}");
+        assert!(area.to_string().contains("a multi-label metric"), "{area}");
     }
 }

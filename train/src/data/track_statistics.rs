@@ -1,11 +1,11 @@
-//! The statistics of whole tracks, for models that take these.
+//! Statistics of whole tracks, for models with that input.
 
 use super::error::RunDataError;
 use crate::frontend::{StatisticsKind, VectorScaler};
 use crate::settings::RunConfig;
 use shared::dataset::{Dataset, DatasetError, SUMMARY_FILE, read_summary};
 
-/// The tracks' statistics, `[tracks, values]`, normalized with the values of the training set, and these.
+/// The track statistics `[tracks, values]`, normalized on the training set, and the scaler.
 pub fn normalized_statistics(
     config: &RunConfig,
     dataset: &Dataset,
@@ -16,7 +16,7 @@ pub fn normalized_statistics(
     if !summaries.iter().map(|summary| summary.track_id).eq(ids) {
         return Err(RunDataError::Dataset(DatasetError::Damaged {
             path: dataset.root().join(SUMMARY_FILE),
-            detail: "its tracks are not those of tracks.csv in their order".into(),
+            detail: "its tracks are not the tracks of tracks.csv in the same order".into(),
         }));
     }
     let kinds = &config.statistics;
@@ -30,12 +30,12 @@ pub fn normalized_statistics(
         }
     }
     let dimension = all.len() / summaries.len().max(1);
-    let of_training: Vec<f32> = train
+    let training_rows: Vec<f32> = train
         .iter()
         .flat_map(|&position| &all[position * dimension..][..dimension])
         .copied()
         .collect();
-    let scaler = config.normalize.fit(&of_training, dimension)?;
+    let scaler = config.normalize.fit(&training_rows, dimension)?;
     scaler.apply(&mut all)?;
     Ok((all, scaler))
 }

@@ -1,8 +1,5 @@
-//! What a model makes of clips just before its classifier: the penultimate activations, as features for other
-//! classifiers.
-//!
-//! A model and a set enter; a table of features leaves, and how a k-nearest-neighbour classifier or a linear SVM on top
-//! of it does, clip by clip and track by track.
+//! Embeddings: the activations before a model's last layer, as input of other classifiers. Extracts them, writes them
+//! to a safetensors file, and evaluates k-nearest neighbours and a linear SVM on them, per clip and per track.
 
 use crate::classical::{KNearest, LinearSvm, SvmConfig, TrainingSet};
 use crate::data::run_data::RunData;
@@ -18,23 +15,23 @@ use safetensors::{Dtype, SafeTensorError};
 use shared::dataset::Task;
 use shared::dataset::split::Set;
 
-/// Features of some clips.
+/// The embeddings of a list of clips.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EmbeddingTable {
-    /// The clips; those of a track one after the other.
+    /// The clips. Those of a track are consecutive.
     pub clips: Vec<Excerpt>,
     /// `[clips, dimension]`, row by row.
     pub values: Vec<f32>,
 }
 
 impl EmbeddingTable {
-    /// Values per clip.
+    /// Values per embedding.
     pub fn dimension(&self) -> usize {
         self.values.len() / self.clips.len().max(1)
     }
 }
 
-/// Runs `model`, which must be on `compute.device` and not on its autodiff twin, over clips of `data`.
+/// Computes the embeddings of `clips`. `model` must be on `compute.device`, without autodiff.
 pub fn extract(
     model: &Model,
     data: &RunData,
@@ -61,8 +58,8 @@ pub fn extract(
     Ok(table)
 }
 
-/// A safetensors file of the tables of some sets, one after the other: `features` `[n, dimension]` F32, `track_id` `[n]`
-/// U64, `clip` `[n]` U64 (its number within the track), `set` `[n]` U8 (0 train, 1 validation, 2 test), and `class` `[n]`
+/// A safetensors file of the tables, one after the other: `embeddings` `[n, dimension]` F32, `track_id` `[n]` U64,
+/// `clip` `[n]` U64 (its number within the track), `set` `[n]` U8 (0 train, 1 validation, 2 test), and `class` `[n]`
 /// I64 or `tags` `[n, tags]` U8, in the data set's order of classes.
 pub fn to_safetensors(data: &RunData, tables: &[(Set, EmbeddingTable)]) -> Result<Vec<u8>, SafeTensorError> {
     let outputs = data.dataset.classes().len();
@@ -116,7 +113,7 @@ pub fn to_safetensors(data: &RunData, tables: &[(Set, EmbeddingTable)]) -> Resul
     safetensors::serialize(views, None)
 }
 
-/// A classifier on top of features.
+/// A classifier that is trained on embeddings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum EmbeddingClassifier {
     /// The majority among the nearest training clips.
@@ -125,7 +122,7 @@ pub enum EmbeddingClassifier {
     Svm,
 }
 
-/// How a classifier on top of features did on a set.
+/// The metrics of a classifier of embeddings on one set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassifierMetrics {
     /// A sample per track: the class with the highest mean score over its clips.
@@ -134,8 +131,8 @@ pub struct ClassifierMetrics {
     pub clips: ClassificationMetrics,
 }
 
-/// Learns from the features of one set and is evaluated on those of another. Features are standardized with the first
-/// set's mean and deviation. The data set has one class a track.
+/// Trains a classifier on the embeddings `train` and evaluates it on `evaluated`. Both are standardized with the mean
+/// and standard deviation of `train`. The data set must be single-label.
 pub fn classify(
     classifier: EmbeddingClassifier,
     neighbours: usize,
@@ -171,15 +168,15 @@ pub fn classify(
     }
     let mut begin = 0;
     for track in evaluated.clips.chunk_by(|a, b| a.position == b.position) {
-        let of_track = &scores[begin * outputs..(begin + track.len()) * outputs];
+        let track_scores = &scores[begin * outputs..(begin + track.len()) * outputs];
         let sums: Vec<f32> = (0..outputs)
-            .map(|class| of_track.iter().skip(class).step_by(outputs).sum())
+            .map(|class| track_scores.iter().skip(class).step_by(outputs).sum())
             .collect();
         tracks.add(class(&track[0]), first_highest(&sums));
         begin += track.len();
     }
     let names = data.dataset.classes();
-    // Neither gives probabilities, so there is no cross-entropy.
+    // These classifiers do not return probabilities, so there is no cross-entropy.
     let metrics = |confusion| ClassificationMetrics::new(confusion, names, f64::NAN);
     Ok(ClassifierMetrics {
         tracks: metrics(&tracks),
@@ -196,14 +193,14 @@ mod tests {
     use crate::testing;
     use safetensors::SafeTensors;
 
-    /// The clips of the tracks, and features that separate their classes except in one clip of each.
+    /// Embeddings that separate the classes, except one misleading clip of each track.
     fn tables(data: &RunData) -> (EmbeddingTable, EmbeddingTable) {
         let table = |set| {
             let clips = data.clips(set).unwrap();
             let values = clips.iter().enumerate().flat_map(|(at, clip)| {
                 let class = data.dataset.class(clip.position).unwrap();
-                let deceives = clip.place.is_some_and(|place| place.number == 1);
-                let sign = if (class == 0) == deceives { 1.0 } else { -1.0 };
+                let is_misleading = clip.place.is_some_and(|place| place.number == 1);
+                let sign = if (class == 0) == is_misleading { 1.0 } else { -1.0 };
                 [sign * (1.0 + at as f32 / 100.0), 7.0]
             });
             EmbeddingTable {
@@ -215,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_track_is_classified_by_the_mean_over_its_clips() {
+    fn track_is_classified_by_the_mean_score_of_its_clips() {
         let root = testing::dataset();
         let config = RunConfig {
             excerpt_seconds: Some(3.0),
@@ -223,7 +220,7 @@ mod tests {
         };
         let data = RunData::open(&config).unwrap();
         let (train, test) = tables(&data);
-        assert!(test.clips.len() >= 6, "two tracks of at least three clips");
+        assert!(test.clips.len() >= 6, "two tracks with at least three clips each");
         for classifier in [EmbeddingClassifier::Knn, EmbeddingClassifier::Svm] {
             let metrics = classify(classifier, 3, &data, &train, &test).unwrap();
             assert_eq!(
@@ -237,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_open_with_the_plain_library() {
+    fn embeddings_file_is_readable_with_the_safetensors_library() {
         let root = testing::dataset();
         let config = RunConfig {
             eval_clips: EvalClips::Middle,

@@ -1,5 +1,5 @@
-//! Evaluates a model on one set of a split. A track's probabilities are the mean over its clips, which are at fixed
-//! places: nothing is drawn at random.
+//! Evaluates a model on one set of a split. The probabilities of a track are the mean over its clips, which are at
+//! fixed positions, so the result is deterministic.
 
 use crate::data::run_data::RunData;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Excerpt, Labels, Prefetch, Target};
@@ -11,14 +11,14 @@ use crate::step::compute::Compute;
 use burn::tensor::Tensor;
 use shared::dataset::Task;
 
-/// What a model makes of a set.
+/// The result of evaluating a model on a set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// A sample per track.
+    /// One sample per track.
     pub tracks: Tally,
-    /// A sample per clip.
+    /// One sample per clip.
     pub clips: Tally,
-    /// A row per track; a tag is predicted from a probability of 0.5 on.
+    /// One row per track. A tag is predicted at a probability of 0.5 or above.
     pub predictions: Predictions,
 }
 
@@ -26,20 +26,20 @@ impl Evaluation {
     /// All metrics; see [`Tally::metrics`].
     ///
     /// # Errors
-    /// When a tag's score is not a number.
+    /// If a tag's score is NaN.
     pub fn report(&self, names: &[String], thresholds: Option<&[f64]>) -> Result<SetReport, RankingError> {
-        let several = self.clips.samples() > self.tracks.samples();
-        let of_clips = several.then(|| self.clips.metrics(names, thresholds));
+        let has_several_clips = self.clips.samples() > self.tracks.samples();
+        let per_clip = has_several_clips.then(|| self.clips.metrics(names, thresholds));
         Ok(SetReport {
             tracks: self.tracks.metrics(names, thresholds)?,
             clips: self.clips.samples(),
-            per_clip: of_clips.transpose()?,
+            per_clip: per_clip.transpose()?,
         })
     }
 }
 
-/// Runs `forward` over excerpts of `data`, batch by batch and in their order, and hands its result, `[batch, …]` row by
-/// row, to `consume`. Stops at its first error.
+/// Runs `forward` on excerpts of `data`, batch by batch in order, and passes each result `[batch, …]`, row by row, to
+/// `consume`. Stops at its first error.
 pub fn infer<E: From<DeviceFailure>>(
     data: &RunData,
     excerpts: &[Excerpt],
@@ -66,8 +66,8 @@ pub fn infer<E: From<DeviceFailure>>(
     Ok(())
 }
 
-/// Runs `model`, which must be on `compute.device` and not on its autodiff twin, over clips of `data`, those of a track one
-/// after the other. `keep_on` is asked after each batch; its error ends the work.
+/// Evaluates `model` on `clips`. `model` must be on `compute.device`, without autodiff, and the clips of a track must
+/// be consecutive. `check_stop` is called after each batch; its error ends the evaluation.
 pub fn evaluate<E: From<DeviceFailure>>(
     model: &Model,
     data: &RunData,
@@ -75,26 +75,26 @@ pub fn evaluate<E: From<DeviceFailure>>(
     batch_size: usize,
     prefetch: &mut Prefetch,
     compute: &Compute,
-    keep_on: impl Fn() -> Result<(), E>,
+    check_stop: impl Fn() -> Result<(), E>,
 ) -> Result<Evaluation, E> {
     let (task, outputs) = (data.dataset.task(), data.dataset.classes().len());
-    let mut of_clips = Tally::new(task, outputs);
+    let mut clip_tally = Tally::new(task, outputs);
     let mut tracks = TrackMeans::new(task, outputs);
     let forward = |input| model.forward(input);
     infer(data, clips, batch_size, prefetch, compute, forward, |batch, logits| {
-        of_clips.add(logits, batch.labels.view());
+        clip_tally.add(logits, batch.labels.view());
         for (&clip, logits) in batch.excerpts.iter().zip(logits.chunks_exact(outputs)) {
             tracks.add(data, clips[clip].position, logits);
         }
-        keep_on()
+        check_stop()
     })?;
-    let (tracks, of_tracks) = tracks.finish(data);
+    let (track_tally, predictions) = tracks.finish(data);
     Ok(Evaluation {
-        tracks,
-        clips: of_clips,
+        tracks: track_tally,
+        clips: clip_tally,
         predictions: Predictions {
             classes: data.dataset.classes().to_vec(),
-            tracks: of_tracks,
+            tracks: predictions,
         },
     })
 }
@@ -104,7 +104,7 @@ struct TrackMeans {
     task: Task,
     tally: Tally,
     predictions: Vec<Prediction>,
-    /// The track under way, its last clip's logits, the sum of its probabilities, and how many clips there are.
+    /// The current track, the logits of its last clip, the sum of its probabilities, and its number of clips.
     position: Option<usize>,
     last: Vec<f32>,
     sums: Vec<f64>,
@@ -136,7 +136,7 @@ impl TrackMeans {
         self.clips += 1;
     }
 
-    /// Adds the track under way to the tally.
+    /// Adds the current track to the tally.
     fn close(&mut self, data: &RunData) {
         let Some(position) = self.position.take() else { return };
         let logits = match self.clips {
@@ -168,7 +168,7 @@ mod tests {
     use crate::testing;
 
     #[test]
-    fn a_tracks_probabilities_are_the_mean_over_its_clips() {
+    fn track_probabilities_are_the_mean_over_its_clips() {
         let root = testing::dataset();
         let data = RunData::open(&testing::config(root.path(), ModelKind::Cnn2d)).unwrap();
         // Track 0 is Folk, track 1 is Rock.
@@ -189,7 +189,7 @@ mod tests {
             metrics.loss
         );
         let ids: Vec<_> = predictions.iter().map(|track| track.track_id).collect();
-        assert_eq!(ids, [10, 20], "a row per track, not per clip");
+        assert_eq!(ids, [10, 20], "one row per track, not per clip");
         let folk: Vec<_> = predictions.iter().map(|track| track.probabilities[0]).collect();
         assert!(
             (folk[0] - 0.55).abs() < 1e-6 && (folk[1] - 0.4).abs() < 1e-6,
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_diverged_model_has_a_loss_that_is_not_finite() {
+    fn diverged_model_has_a_non_finite_loss() {
         let root = testing::dataset();
         let data = RunData::open(&testing::config(root.path(), ModelKind::Cnn2d)).unwrap();
         let mut tracks = TrackMeans::new(Task::SingleLabel, 2);

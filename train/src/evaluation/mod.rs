@@ -1,4 +1,4 @@
-//! A model and a set in; predictions, metrics and embeddings out.
+//! Runs a model on a set: predictions, metrics and embeddings.
 
 pub mod embeddings;
 pub mod evaluate;

@@ -1,4 +1,4 @@
-//! Sounds of another data set, to be mixed into training clips.
+//! Mixes sounds of another data set into training clips.
 
 use crate::augment::BackgroundPlan;
 use shared::dataset::{Dataset, DatasetError};
@@ -10,31 +10,31 @@ pub struct Background {
     dataset: Dataset,
 }
 
-/// Sounds that cannot be mixed in.
+/// Background sounds that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BackgroundError {
     /// Their data set cannot be opened.
-    #[error("the data set of --background cannot be used")]
+    #[error("cannot use the data set of --background")]
     Dataset(#[from] DatasetError),
-    /// They are played at another speed.
+    /// Their sample rate differs from the data set's.
     #[error(
-        "the sounds in {} have {found} samples a second and the data set has {expected}; build them again with \
+        "the sounds in {} have a sample rate of {found} Hz, but the data set has {expected} Hz; build them again with \
          --sample-rate {expected}", path.display()
     )]
     SampleRate {
         path: PathBuf,
-        /// Its rate, in Hz.
+        /// Sample rate of the sounds, in Hz.
         found: u32,
-        /// The rate of the data set that is trained on, in Hz.
+        /// Sample rate of the data set that is trained on, in Hz.
         expected: u32,
     },
-    /// There are none.
-    #[error("{} holds no sound; build it of other files", path.display())]
+    /// Their data set is empty.
+    #[error("{} contains no sounds; build it again from other files", path.display())]
     Empty { path: PathBuf },
 }
 
 impl Background {
-    /// Opens the data set in `root`, whose sounds must have `sample_rate` samples a second.
+    /// Opens the data set in `root`. Its sample rate must be `sample_rate`.
     pub fn open(root: &Path, sample_rate: u32) -> Result<Self, BackgroundError> {
         let dataset = Dataset::open(root)?;
         let (path, found) = (root.to_owned(), dataset.features().sample_rate);
@@ -48,13 +48,13 @@ impl Background {
         Ok(Self { dataset })
     }
 
-    /// The checksum of their data set.
+    /// The checksum of the sounds' data set.
     pub fn checksum(&self) -> &str {
         &self.dataset.index().checksum
     }
 
-    /// Adds a sound to `clip`, over and over where it is shorter. Where either is silent, nothing is added: there is no
-    /// level to compare.
+    /// Adds a sound to `clip`, repeated if it is shorter. Adds nothing if either is silent, since their levels then
+    /// have no ratio.
     pub fn mix(&self, plan: &BackgroundPlan, clip: &mut [f32]) {
         let count = self.dataset.tracks().len() as u64;
         let sound = self.dataset.waveform((plan.number % count) as usize);
@@ -64,15 +64,15 @@ impl Background {
         let spare = sound.len().saturating_sub(clip.len());
         let begin = ((plan.begin * (spare + 1) as f64) as usize).min(spare);
         let samples = || sound[begin..].iter().chain(sound.iter().cycle()).take(clip.len());
-        let power_of_sound: f64 = samples()
+        let sound_power: f64 = samples()
             .map(|&sample| (f64::from(sample) / f64::from(PCM_FULL_SCALE)).powi(2))
             .sum();
-        let power_of_clip: f64 = clip.iter().map(|&sample| f64::from(sample).powi(2)).sum();
-        if power_of_sound == 0.0 || power_of_clip == 0.0 {
+        let clip_power: f64 = clip.iter().map(|&sample| f64::from(sample).powi(2)).sum();
+        if sound_power == 0.0 || clip_power == 0.0 {
             return;
         }
-        let wanted = power_of_clip / 10f64.powf(f64::from(plan.snr_db) / 10.0);
-        let gain = (wanted / power_of_sound).sqrt() as f32 / PCM_FULL_SCALE;
+        let target_power = clip_power / 10f64.powf(f64::from(plan.snr_db) / 10.0);
+        let gain = (target_power / sound_power).sqrt() as f32 / PCM_FULL_SCALE;
         let sound = sound[begin..].iter().chain(sound.iter().cycle());
         for (sample, &other) in clip.iter_mut().zip(sound) {
             *sample += gain * f32::from(other);
@@ -86,7 +86,7 @@ mod tests {
     use crate::testing;
 
     #[test]
-    fn the_sound_has_the_level_that_was_asked_for() {
+    fn the_sound_is_mixed_in_at_the_planned_snr() {
         let root = testing::dataset();
         let background = Background::open(root.path(), 44_100).unwrap();
         let clean: Vec<f32> = (0..30_000).map(|t| (t as f32 * 0.05).sin() * 0.3).collect();
@@ -118,14 +118,14 @@ mod tests {
         let mut silence = vec![0.0; 100];
         background.mix(&plan, &mut silence);
         assert!(silence.iter().all(|&sample| sample == 0.0));
-        // Longer than any sound: they are repeated.
+        // A clip longer than any sound: sounds repeat.
         let mut long = vec![0.1; 1 << 20];
         background.mix(&plan, &mut long);
         assert!(long[(1 << 20) - 1000..].iter().any(|&sample| sample != 0.1));
     }
 
     #[test]
-    fn sounds_at_another_rate_are_refused() {
+    fn sounds_at_another_sample_rate_are_refused() {
         let root = testing::dataset();
         let error = Background::open(root.path(), 16_000).unwrap_err().to_string();
         assert!(error.contains("--sample-rate 16000"), "{error}");

@@ -1,8 +1,7 @@
-//! The front end on the host: from a clip's plan to model input, in the calling thread. Slices of mapped shards enter,
-//! normalized values leave into the batch's own memory.
+//! The front end on the host: computes one clip's model input from its plan, in the calling thread.
 //!
-//! Samples are changed in this order: noise, another sound, time stretch, pitch shift, 8 bits. A clip of which none is
-//! wanted is copied as it is, and its mel spectrogram cut out of the stored one.
+//! Samples are changed in this order: noise, background sound, time stretch, pitch shift, 8 bits. A clip without any of
+//! these is copied, and its mel spectrogram is cut out of the stored one.
 
 use super::background::Background;
 use super::normalize::{Normalize, min_max};
@@ -25,23 +24,23 @@ use shared::runtime::rng::{Purpose, stream};
 const STRETCH_N_FFT: usize = 2048;
 const STRETCH_HOP_LENGTH: usize = 512;
 
-/// What a front end is planned for.
+/// Settings of a front end.
 #[derive(Debug)]
 pub struct HostSetup<'a> {
     pub input: InputKind,
     /// The data set's feature settings, with the run's length of a clip.
     pub features: &'a FeatureConfig,
-    /// Whether samples are rounded to 8 bits.
+    /// Whether samples are quantised to 8 bits.
     pub pcm8: bool,
-    /// How waveforms and mel spectrograms are normalized.
+    /// Normalization of waveforms and mel spectrograms.
     pub normalize: Normalize,
-    /// The values of the split's training set.
+    /// Statistics of the split's training set.
     pub normalization: &'a Normalization,
-    /// `[tracks, values]`, normalized, for models of statistics; else empty.
+    /// `[tracks, values]`, normalized, for models that take statistics; otherwise empty.
     pub statistics: Vec<f32>,
 }
 
-/// Planned once per run and shared by all loader threads.
+/// The host's front end. Built once per run and shared by all loader threads.
 #[derive(Debug)]
 pub struct HostFrontEnd {
     input: InputKind,
@@ -58,10 +57,10 @@ pub struct HostFrontEnd {
     background: Option<Background>,
 }
 
-/// One loader thread's working memory; it grows to what the longest clip needs and stays.
+/// One loader thread's working memory. It grows to the longest clip's needs and is reused.
 #[derive(Debug, Default)]
 pub struct HostScratch {
-    /// What the clips took since this was last set to zero.
+    /// Time per stage since this was last reset.
     pub times: StageTimes,
     source: Vec<f32>,
     clip: Vec<f32>,
@@ -71,11 +70,12 @@ pub struct HostScratch {
     spectrogram: SpectrogramScratch,
 }
 
-/// What clips are cut out of.
+/// A track to cut clips out of.
 pub trait Track {
-    /// Mono PCM at the data set's rate.
+    /// Mono PCM at the data set's sample rate.
     fn waveform(&self) -> &[i16];
-    /// Its mel spectrogram in dB, reference 1.0; asked for only if the model takes one that can be cut out of it.
+    /// Its mel spectrogram in dB, reference 1.0. Called only if the model takes a spectrogram that can be cut out of
+    /// it.
     fn mel(&self) -> MelView<'_>;
 }
 
@@ -90,7 +90,7 @@ impl Track for (&Dataset, usize) {
     }
 }
 
-/// Where one clip's input goes, as far as the model takes it.
+/// Where to write one clip's input; `None` for inputs that the model does not take.
 #[derive(Debug, Default)]
 pub struct ClipOutput<'a> {
     /// `[samples]`.
@@ -102,7 +102,7 @@ pub struct ClipOutput<'a> {
 }
 
 impl HostFrontEnd {
-    /// Plans everything. `tracks` is the number of rows of the statistics.
+    /// `tracks` is the number of rows of the statistics.
     pub fn new(setup: HostSetup<'_>, tracks: usize) -> Self {
         let HostSetup {
             input,
@@ -139,7 +139,7 @@ impl HostFrontEnd {
         }
     }
 
-    /// Gives the sounds that plans speak of.
+    /// Sets the background sounds that plans refer to.
     pub fn mix_in(&mut self, background: Background) {
         self.background = Some(background);
     }
@@ -148,12 +148,12 @@ impl HostFrontEnd {
         self.input
     }
 
-    /// The size of one clip's input.
+    /// The shape of one clip's input.
     pub fn shape(&self) -> &InputShape {
         &self.shape
     }
 
-    /// Makes the input of one clip of a data set's track.
+    /// Computes the input of one clip of a data set's track.
     pub fn run(
         &self,
         dataset: &Dataset,
@@ -171,17 +171,17 @@ impl HostFrontEnd {
         self.run_track(&(dataset, position), plan, scratch, out);
     }
 
-    /// Makes the input of one clip of any track, but for statistics.
+    /// Computes the input of one clip of any track, except statistics.
     pub fn run_track(&self, track: &impl Track, plan: &ClipPlan, scratch: &mut HostScratch, out: ClipOutput<'_>) {
-        let of_stored = self.spectrogram.as_ref().is_none_or(SpectrogramMaker::is_of_mel);
-        if plan.is_plain() && !self.pcm8 && of_stored {
+        let can_cut = self.spectrogram.as_ref().is_none_or(SpectrogramMaker::uses_mel);
+        if plan.is_plain() && !self.pcm8 && can_cut {
             self.cut(track, plan, scratch, (out.waveform, out.spectrogram));
         } else if out.waveform.is_some() || out.spectrogram.is_some() {
             self.compute(track, plan, scratch, (out.waveform, out.spectrogram));
         }
     }
 
-    /// A clip of samples as they are stored: copied, its spectrogram cut out of the stored one.
+    /// A clip with unchanged samples: they are copied, and the spectrogram is cut out of the stored one.
     fn cut(
         &self,
         track: &impl Track,
@@ -197,7 +197,7 @@ impl HostFrontEnd {
         }
         if let (Some(out), Some(maker)) = (spectrogram, &self.spectrogram) {
             timed(&mut times.read, || {
-                maker.of_stored(
+                maker.cut(
                     track.mel(),
                     plan.hop,
                     plan.image.as_ref(),
@@ -208,7 +208,7 @@ impl HostFrontEnd {
         }
     }
 
-    /// A clip of changed samples, or one whose spectrogram is not of those that are stored.
+    /// A clip with changed samples, or whose spectrogram is not stored.
     fn compute(
         &self,
         track: &impl Track,
@@ -223,13 +223,13 @@ impl HostFrontEnd {
             ..
         } = scratch;
         timed(&mut times.read, || {
-            // Room for the fastest clip at once, so that no later one needs more.
+            // Reserve for the fastest clip at once, so later clips allocate nothing.
             let longest = ClipPlan::longest_source(Augment::NOISE_AND_STRETCH, self.features.clip_samples);
             source.reserve(longest.saturating_sub(source.len()));
             if plan.pitch_shift.is_some() {
-                let furthest = ClipPlan::lowest_pitch_shift();
+                let lowest = ClipPlan::lowest_pitch_shift();
                 self.pitch_shift
-                    .reserve(self.features.clip_samples, furthest, pitch_shift);
+                    .reserve(self.features.clip_samples, lowest, pitch_shift);
             }
             source.resize(plan.source_samples(self.features.clip_samples), 0.0);
             copy_clip(track.waveform(), plan.hop * self.features.hop_length, source);
@@ -244,7 +244,7 @@ impl HostFrontEnd {
                 pcm8::dequantize(steps, clip);
             }
             if let (Some(out), Some(maker)) = (spectrogram, &self.spectrogram) {
-                maker.of_samples(clip, plan.image.as_ref(), &mut scratch.spectrogram, out);
+                maker.compute(clip, plan.image.as_ref(), &mut scratch.spectrogram, out);
             }
             if let Some(out) = waveform {
                 out.copy_from_slice(clip);
@@ -254,7 +254,7 @@ impl HostFrontEnd {
         scratch.times = times;
     }
 
-    /// Makes `scratch.clip` of `scratch.source`.
+    /// Augments `scratch.source` into `scratch.clip`.
     fn augment(&self, plan: &ClipPlan, scratch: &mut HostScratch) {
         if let Some(amplitude) = plan.noise {
             let [seed, epoch, track] = plan.key;
@@ -295,7 +295,7 @@ impl HostFrontEnd {
     }
 }
 
-/// `out.len()` samples from `begin` on, full scale 1; zeros where the track has ended.
+/// Copies `out.len()` samples from `begin` on, at full scale 1. Samples after the track's end are zeros.
 fn copy_clip(samples: &[i16], begin: usize, out: &mut [f32]) {
     let begin = begin.min(samples.len());
     let available = (samples.len() - begin).min(out.len());

@@ -1,7 +1,6 @@
-//! A spectrogram as an image: resizing, and the rotation, shift and flip of image classifiers.
+//! Spectrograms as images: resizing, and the rotation, shift and flip of image classifiers.
 //!
-//! Images are `[height, width]`, row by row; results go into the caller's memory. Nothing here knows what rows and
-//! columns mean.
+//! Images are `[height, width]`, row by row. Results are written to the caller's memory.
 //!
 //! Resizing is `torch.nn.functional.interpolate(mode="bilinear", align_corners=False, antialias=True)`. The random
 //! transformation is that of Keras' `ImageDataGenerator(rotation_range=20, width_shift_range=0.2,
@@ -10,30 +9,30 @@
 
 use crate::augment::ImagePlan;
 
-/// Working memory of [`resize_bilinear`]. It keeps the filters, so resizing again between the same sizes computes no
-/// new ones and allocates nothing.
+/// Working memory of [`resize_bilinear`]. It caches the filters, so repeated calls with the same sizes compute none and
+/// allocate nothing.
 #[derive(Clone, Debug, Default)]
 pub struct ResizeScratch {
     rows: Filters,
     columns: Filters,
-    /// `[height before, width after]`.
+    /// Image after its columns are resized, `[height before, width after]`.
     between: Vec<f32>,
 }
 
-/// One axis: which of `from` values, by what weights, make each of `to` values.
+/// Filters of one axis: the input values and weights of each output value.
 #[derive(Clone, Debug, Default)]
 struct Filters {
     from: usize,
     to: usize,
-    /// For each result its first value and where its weights end.
+    /// For each output, its first input and the end of its weights.
     spans: Vec<(usize, usize)>,
-    /// The weights of all results, one after the other.
+    /// The weights of all outputs, concatenated.
     weights: Vec<f32>,
 }
 
 impl Filters {
-    /// Triangles as wide as the distance between results, or between values where that is more, cut off at the image's
-    /// ends; their weights sum to 1.
+    /// Triangles as wide as the distance between outputs or between inputs, whichever is larger, cut off at the image's
+    /// ends. Their weights sum to 1.
     fn plan(&mut self, from: usize, to: usize) {
         if (self.from, self.to) == (from, to) {
             return;
@@ -55,7 +54,7 @@ impl Filters {
         (self.from, self.to) = (from, to);
     }
 
-    /// For each result its first value and the weights of that and the following ones.
+    /// For each output, its first input and the weights of that and the following inputs.
     fn iter(&self) -> impl Iterator<Item = (usize, &[f32])> {
         let mut before = 0;
         self.spans.iter().map(move |&(begin, end)| {
@@ -66,11 +65,11 @@ impl Filters {
     }
 }
 
-/// Makes an image of `size` into one of `out_size`. Where it shrinks, each result is the mean under a triangle as wide
-/// as what it stands for, so that nothing is skipped; where it grows, it is plain bilinear interpolation.
+/// Resizes an image of `size` to `out_size`. When shrinking, each output is a mean weighted by a triangle
+/// (antialiasing). When growing, this is plain bilinear interpolation.
 ///
 /// # Panics
-/// When a side is 0, or a slice is not as large as its size says.
+/// Panics if a side is 0, or a slice does not have the length of its size.
 pub fn resize_bilinear(
     src: &[f32],
     size: [usize; 2],
@@ -113,18 +112,18 @@ fn check(image: &[f32], [height, width]: [usize; 2]) {
     );
 }
 
-/// Transforms an image of `size` as planned into `out`, of the same size. Places outside the image have the value of the
-/// nearest one inside.
+/// Transforms an image of `size` as planned. `out` has the same size. Positions outside the image get the nearest
+/// pixel's value.
 ///
 /// # Panics
-/// When a side is 0, or a slice is not as large as its size says.
+/// Panics if a side is 0, or a slice does not have the length of its size.
 pub fn transform(src: &[f32], size: [usize; 2], plan: &ImagePlan, out: &mut [f32]) {
     check(src, size);
     check(out, size);
     let [height, width] = size;
     let (sin, cos) = plan.rotation_degrees.to_radians().sin_cos();
     let centre = size.map(|side| (side as f64 - 1.0) / 2.0);
-    // Where a pixel of the result lies in the source: turned about the centre, after it was shifted.
+    // Maps each output pixel to the source: first the shift, then the rotation about the centre.
     let [down, right] = [plan.shift_rows * height as f64, plan.shift_columns * width as f64];
     for (row, line) in out.chunks_exact_mut(width).enumerate() {
         let y = row as f64 - centre[0] + down;
@@ -160,11 +159,11 @@ mod tests {
     use shared::runtime::rng::{Purpose, stream};
 
     const SIZE: [usize; 2] = [6, 9];
-    /// The tables are rounded to seven decimals, and sums are single precision.
+    /// The tables are rounded to seven decimals, and sums are in f32.
     const TOLERANCE: f32 = 2e-6;
 
-    /// Six rows of nine multiples of an eighth, the same in the Python that made the tables:
-    /// `((r * 29 + c * 53 + r * c * 7) % 32) / 8`.
+    /// Six rows of nine multiples of an eighth, as in the Python script that computed the tables: `((r * 29 + c * 53 +
+    /// r * c * 7) % 32) / 8`.
     fn image() -> Vec<f32> {
         let value = |at: usize| (at / 9 * 29 + at % 9 * 53 + at / 9 * (at % 9) * 7) % 32;
         (0..54).map(|at| value(at) as f32 / 8.0).collect()
@@ -211,7 +210,7 @@ mod tests {
     ];
 
     #[test]
-    fn images_are_resized_as_pytorch_does() {
+    fn resizing_matches_pytorch() {
         for (out_size, expected) in [
             ([3, 4], &SMALLER[..]),
             ([2, 20], &FLATTER_AND_WIDER),
@@ -243,7 +242,7 @@ mod tests {
     ];
 
     #[test]
-    fn images_are_transformed_as_scipy_and_keras_do() {
+    fn transforms_match_scipy_and_keras() {
         let first = ImagePlan {
             rotation_degrees: 17.5,
             shift_rows: 0.11,
@@ -264,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scratch_serves_any_sizes() {
+    fn scratch_can_be_reused_for_other_sizes() {
         let mut scratch = ResizeScratch::default();
         for out_size in [[3, 4], [7, 12], [3, 4], [1, 1], [6, 9]] {
             let mut out = vec![0.0; out_size[0] * out_size[1]];
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_turn_moves_whole_pixels() {
+    fn rotation_by_90_degrees_moves_whole_pixels() {
         let src: Vec<f32> = (0..25).map(|value| value as f32).collect();
         let turned = applied(
             ImagePlan {
@@ -284,13 +283,13 @@ mod tests {
             &src,
             [5, 5],
         );
-        // The pixel at (row, column) shows what lies at (4 - column, row).
+        // The pixel at (row, column) comes from (4 - column, row).
         let expected: Vec<f32> = (0..25).map(|at| ((4 - at % 5) * 5 + at / 5) as f32).collect();
         assert!(worst(&turned, &expected) < 1e-5);
     }
 
     #[test]
-    fn shifts_flips_and_no_change_are_exact() {
+    fn whole_pixel_shifts_and_flips_are_exact() {
         assert_eq!(applied(ImagePlan::default(), &image(), SIZE), image());
         let flipped = ImagePlan {
             flip: true,
@@ -298,7 +297,7 @@ mod tests {
         };
         assert_eq!(applied(flipped, &applied(flipped, &image(), SIZE), SIZE), image());
         assert_eq!(applied(flipped, &image(), SIZE)[0], image()[8]);
-        // Two of eight columns to the left; the last one fills up.
+        // Shifts left by two of eight columns; the last column's value fills the gap.
         let shifted = ImagePlan {
             shift_columns: 0.25,
             ..ImagePlan::default()
@@ -309,12 +308,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn resizing_keeps_the_range_and_what_is_even(
+        fn resizing_keeps_the_value_range_and_constant_images(
             [height, width] in prop::array::uniform2(1usize..24),
             out_size in prop::array::uniform2(1usize..24),
         ) {
-            let even = resized(&vec![3.5; height * width], [height, width], out_size);
-            prop_assert!(even.iter().all(|value| (value - 3.5).abs() < 1e-5));
+            let constant = resized(&vec![3.5; height * width], [height, width], out_size);
+            prop_assert!(constant.iter().all(|value| (value - 3.5).abs() < 1e-5));
             let src: Vec<f32> = (0..height * width).map(|at| (at * 37 % 64) as f32 / 64.0).collect();
             let out = resized(&src, [height, width], out_size);
             prop_assert!(out.iter().all(|value| (-1e-6..1.0).contains(value)));
@@ -322,7 +321,7 @@ mod tests {
         }
 
         #[test]
-        fn any_plan_shows_only_what_is_there(seed in any::<u64>(), size in prop::array::uniform2(1usize..24)) {
+        fn transforms_keep_the_value_range(seed in any::<u64>(), size in prop::array::uniform2(1usize..24)) {
             let plan = ImagePlan::draw(&mut stream(seed, 0, 0, Purpose::Image));
             let src: Vec<f32> = (0..size[0] * size[1]).map(|at| (at * 37 % 64) as f32 / 64.0).collect();
             let low = src.iter().copied().fold(1.0, f32::min);

@@ -1,7 +1,7 @@
-//! From a clip's plan to normalized model input.
+//! Computes normalized model input from a clip's plan.
 //!
-//! On the host the loader threads do it, with the same signal processing that built the shards. On the device whole
-//! batches are made of raw samples, in tensor operations.
+//! On the host, the loader threads compute clips with the signal processing that built the shards. On the device,
+//! tensor operations compute whole batches from raw samples.
 
 mod background;
 mod device;
@@ -26,21 +26,21 @@ use crate::augment::Augment;
 use crate::models::InputKind;
 use serde::{Deserialize, Serialize};
 
-/// Where training clips become model input. Clips of the other sets are not augmented, and always made on the host.
+/// Where training clips become model input. Clips of the other sets are not augmented, and always computed on the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum FrontEndPlace {
-    /// On a GPU where there is one and something to compute, else on the host.
+    /// On a GPU for waveforms and changed samples, else on the host.
     #[default]
     Auto,
     /// In the loader's threads.
     Host,
-    /// On the device, of samples uploaded as they lie in the shards.
+    /// On the device, from raw samples.
     Device,
 }
 
 impl FrontEndPlace {
-    /// Whether it is the device. A mel spectrogram that can be cut out of a stored one is not worth computing.
+    /// Whether to use the device. `Auto` does not compute a mel spectrogram that can be cut out of the stored one.
     pub fn is_device(self, on_cpu: bool, augment: Augment, input: InputKind) -> bool {
         let worth_it = augment.changes_samples() || input.waveform.is_some();
         match self {

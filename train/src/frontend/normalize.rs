@@ -1,7 +1,7 @@
-//! How values are brought to a size that models learn well from: by values of the training set, or of a clip alone.
+//! Normalization of model input and of feature vectors, with statistics of the training set or of one clip.
 //!
-//! Training vectors enter [`Normalize::fit`] and a [`VectorScaler`] leaves, which every other vector then goes through.
-//! Spectrograms have values of their own in the data set's split; only their choice of [`Normalize`] is from here.
+//! [`Normalize::fit`] computes a [`VectorScaler`] from training vectors, which then scales all others. Spectrograms
+//! take their statistics from the data set's split; they use only [`Normalize`] from this module.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalize {
-    /// Training mean and deviation.
+    /// Training mean and standard deviation.
     #[default]
     ZScore,
     /// Training mean only.
     Mean,
-    /// Each clip's smallest value to 0 and largest to 1; of vectors, each column's in the training set.
+    /// Smallest value of each clip to 0, largest to 1; for vectors, each column's in the training set.
     MinMax,
     /// Values as they are.
     None,
@@ -23,22 +23,22 @@ pub enum Normalize {
 /// Vectors that cannot be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum VectorError {
-    /// There is nothing to take values from.
-    #[error("there is not one training vector; give at least one")]
+    /// There are no vectors to take statistics from.
+    #[error("there are no training vectors; give at least one")]
     Empty,
-    #[error("{values} values are not whole vectors of {dimension}; was the same feature extracted for all?")]
+    #[error(
+        "{values} values are not a multiple of {dimension}, the length of a vector; extract the same features for all"
+    )]
     Shape {
         values: usize,
         /// Values per vector.
         dimension: usize,
     },
-    /// A value with which nothing can be computed.
-    #[error(
-        "value {column} of vector {row} (both counted from 0) is {value}; leave that vector out or extract it anew"
-    )]
+    /// A value is NaN or infinite.
+    #[error("value {column} of vector {row} (both counted from 0) is {value}; remove that vector or extract it again")]
     NotFinite {
         row: usize,
-        /// The place in the vector.
+        /// Index within the vector.
         column: usize,
         value: f32,
     },
@@ -52,7 +52,7 @@ pub struct VectorScaler {
 }
 
 impl Normalize {
-    /// Its name on the command line.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::ZScore => "z-score",
@@ -62,14 +62,14 @@ impl Normalize {
         }
     }
 
-    /// The values of training vectors, `[n, dimension]` row by row: scikit-learn's `StandardScaler` for z-scores,
+    /// Fits a scaler to training vectors, `[n, dimension]` row by row: scikit-learn's `StandardScaler` for z-scores,
     /// `StandardScaler(with_std=False)` for the mean and `MinMaxScaler` for the range.
     ///
-    /// With z-scores and ranges, a column that is constant in training becomes 0 in every vector. scikit-learn leaves
-    /// such a column its scale, so that another value of it, unheard of in training, enters a model in its own unit.
+    /// With z-scores and ranges, a column that is constant in training becomes 0 in every vector. scikit-learn keeps
+    /// such a column's scale, so a value not seen in training would reach the model unscaled.
     ///
     /// # Errors
-    /// Where there is no vector, not a whole number of them, or a value that is not finite.
+    /// If there are no vectors, their values are not whole rows, or a value is not finite.
     pub fn fit(self, vectors: &[f32], dimension: usize) -> Result<VectorScaler, VectorError> {
         check_vectors(vectors, dimension)?;
         if vectors.is_empty() {
@@ -94,7 +94,7 @@ impl Normalize {
         match self {
             Self::None => (0.0, 1.0),
             Self::Mean => (mean(), 1.0),
-            // The mean of equal values may be off by a bit, and the square root of that is no deviation.
+            // The mean of equal values may be off by a bit, which would give a tiny standard deviation instead of 0.
             _ if lowest == highest => (lowest, 0.0),
             Self::MinMax => (lowest, 1.0 / (highest - lowest)),
             Self::ZScore => {
@@ -107,8 +107,8 @@ impl Normalize {
 }
 
 impl VectorScaler {
-    /// From what [`shift`](Self::shift) and [`scale`](Self::scale) gave; `None` where they differ in length or hold a
-    /// number that is not finite.
+    /// Rebuilds a scaler from [`shift`](Self::shift) and [`scale`](Self::scale). `None` if their lengths differ or a
+    /// number is not finite.
     pub fn from_parts(shift: Vec<f64>, scale: Vec<f64>) -> Option<Self> {
         let finite = shift.iter().chain(&scale).all(|value| value.is_finite());
         (finite && shift.len() == scale.len()).then_some(Self { shift, scale })
@@ -119,12 +119,12 @@ impl VectorScaler {
         self.shift.len()
     }
 
-    /// What is taken from each column.
+    /// Subtracted from each column.
     pub fn shift(&self) -> &[f64] {
         &self.shift
     }
 
-    /// What each column is then multiplied by.
+    /// Each column is multiplied by this after the shift.
     pub fn scale(&self) -> &[f64] {
         &self.scale
     }
@@ -144,7 +144,7 @@ impl VectorScaler {
     }
 }
 
-/// Whether `vectors` are whole rows of `dimension` finite values.
+/// Checks that `vectors` are whole rows of `dimension` finite values.
 pub(crate) fn check_vectors(vectors: &[f32], dimension: usize) -> Result<(), VectorError> {
     if dimension == 0 || !vectors.len().is_multiple_of(dimension) {
         return Err(VectorError::Shape {
@@ -162,7 +162,8 @@ pub(crate) fn check_vectors(vectors: &[f32], dimension: usize) -> Result<(), Vec
     }
 }
 
-/// Brings one clip's smallest value to 0 and its largest to 1; all to 0 where they are equal. Values are finite.
+/// Scales one clip's smallest value to 0 and its largest to 1, or all values to 0 if they are equal. Values must be
+/// finite.
 pub fn min_max(values: &mut [f32]) {
     let lowest = values.iter().copied().fold(f32::INFINITY, f32::min);
     let highest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -181,7 +182,7 @@ mod tests {
     use clap::ValueEnum;
     use proptest::prelude::*;
 
-    /// Four vectors of three; the last column is constant, and 0.1 has no exact sum.
+    /// Four vectors of three values. The last column is constant, and sums of 0.1 are not exact.
     const VECTORS: [f32; 12] = [1.0, -4.0, 0.1, 2.0, 0.0, 0.1, 3.0, 2.0, 0.1, 6.0, 4.0, 0.1];
 
     fn scaled(normalize: Normalize) -> Vec<f32> {
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_are_scaled_as_scikit_learn_does() {
+    fn scaling_matches_scikit_learn() {
         // scikit-learn 1.9.1's `StandardScaler().fit_transform`.
         let z_score = [
             -1.069045, -1.5212777, 0.0, -0.5345225, -0.1690309, 0.0, 0.0, 0.5070926, 0.0, 1.6035674, 1.183216, 0.0,
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_was_constant_says_nothing_later_either() {
+    fn a_column_constant_in_training_is_zero_in_every_vector() {
         let scaler = Normalize::ZScore.fit(&VECTORS, 3).unwrap();
         let mut vector = [3.0, 0.5, 1000.0];
         scaler.apply(&mut vector).unwrap();
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_vectors_are_errors() {
+    fn missing_ragged_and_non_finite_vectors_are_errors() {
         let fit = |vectors: &[f32], dimension| Normalize::ZScore.fit(vectors, dimension);
         assert_eq!(fit(&[], 3).unwrap_err(), VectorError::Empty);
         for dimension in [0, 5] {
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_fills_the_range_from_0_to_1() {
+    fn min_max_scales_a_clip_to_0_to_1() {
         let mut clip = [-80.0, -20.0, 0.0, -40.0];
         min_max(&mut clip);
         assert_eq!(clip, [0.0, 0.75, 1.0, 0.5]);
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_command_line_and_of_files() {
+    fn names_agree_with_the_command_line_and_serde() {
         for normalize in Normalize::value_variants() {
             let value = normalize.to_possible_value().unwrap();
             assert_eq!(value.get_name(), normalize.name());
@@ -261,7 +262,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn training_vectors_have_the_promised_metrics(
+        fn scaled_training_vectors_have_the_expected_statistics(
             vectors in prop::collection::vec(-1e4f32..1e4, 2..80),
             dimension in 1usize..4,
         ) {
@@ -274,18 +275,18 @@ mod tests {
             };
             let (z_scores, ranged) = (scaled(Normalize::ZScore), scaled(Normalize::MinMax));
             for column in 0..dimension {
-                let values = |of: &[f32]| -> Vec<f64> {
-                    of.iter().skip(column).step_by(dimension).map(|&value| f64::from(value)).collect()
+                let values = |rows: &[f32]| -> Vec<f64> {
+                    rows.iter().skip(column).step_by(dimension).map(|&value| f64::from(value)).collect()
                 };
                 let (before, z_scores, ranged) = (values(vectors), values(&z_scores), values(&ranged));
-                let full = if before.iter().all(|value| *value == before[0]) { 0.0 } else { 1.0 };
+                let expected = if before.iter().all(|value| *value == before[0]) { 0.0 } else { 1.0 };
                 let count = before.len() as f64;
                 let mean = z_scores.iter().sum::<f64>() / count;
                 let variance = z_scores.iter().map(|value| value * value).sum::<f64>() / count;
                 prop_assert!(mean.abs() < 1e-4);
-                prop_assert!((variance - full).abs() < 1e-4);
+                prop_assert!((variance - expected).abs() < 1e-4);
                 prop_assert_eq!(ranged.iter().copied().fold(f64::MAX, f64::min), 0.0);
-                prop_assert_eq!(ranged.iter().copied().fold(0.0, f64::max), full);
+                prop_assert_eq!(ranged.iter().copied().fold(0.0, f64::max), expected);
             }
         }
     }

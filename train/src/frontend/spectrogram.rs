@@ -1,4 +1,4 @@
-//! The spectrogram of one clip, as its model wants it: mel in dB, power density, or an image.
+//! The spectrogram of one clip in the form its model takes: mel in dB, power spectral density, or an image.
 
 use super::image::{ResizeScratch, resize_bilinear, transform};
 use super::normalize::{Normalize, min_max};
@@ -14,10 +14,10 @@ use shared::dsp::mel::{MelScratch, MelSpectrogram};
 use shared::dsp::pcm8::PCM8_FULL_SCALE;
 use shared::dsp::psd::{PSD_BINS, PsdScratch, PsdSpectrogram, clamp_to_unit};
 
-/// Densities are cut here and scaled to 1: paper 2.
+/// Densities are clipped to this and scaled to 1, as in paper 2.
 const PSD_MAXIMUM: f32 = 512.0;
 
-/// Planned once per run and shared by all loader threads.
+/// Computes spectrograms. Built once per run and shared by all loader threads.
 #[derive(Debug)]
 pub struct SpectrogramMaker {
     kind: SpectrogramKind,
@@ -41,7 +41,7 @@ pub struct SpectrogramScratch {
 }
 
 impl SpectrogramMaker {
-    /// For clips as `features` has them, with the values of the split's training set.
+    /// `features` has the clip length; `normalization` the statistics of the split's training set.
     pub fn new(
         kind: SpectrogramKind,
         features: &FeatureConfig,
@@ -68,8 +68,8 @@ impl SpectrogramMaker {
         }
     }
 
-    /// Whether it can be made of the stored mel spectrogram.
-    pub fn is_of_mel(&self) -> bool {
+    /// Whether it can be cut out of the stored mel spectrogram.
+    pub fn uses_mel(&self) -> bool {
         self.kind != SpectrogramKind::Psd
     }
 
@@ -77,8 +77,8 @@ impl SpectrogramMaker {
         [self.features.n_mels, self.features.clip_frames()]
     }
 
-    /// Of a clip's samples, full scale 1.
-    pub fn of_samples(
+    /// Computes a clip's spectrogram from its samples, full scale 1.
+    pub fn compute(
         &self,
         samples: &[f32],
         plan: Option<&ImagePlan>,
@@ -97,10 +97,10 @@ impl SpectrogramMaker {
                 steps.clear();
                 steps.extend(samples.iter().map(|sample| sample * PCM8_FULL_SCALE));
                 let mut view =
-                    ArrayViewMut2::from_shape((rows, columns), &mut *out).expect("a batch has room for each clip");
+                    ArrayViewMut2::from_shape((rows, columns), &mut *out).expect("the buffer has room for one clip");
                 self.psd.power(steps, &mut scratch.psd, view.view_mut());
                 clamp_to_unit(view, PSD_MAXIMUM);
-                // The data set keeps no values of power densities, so that nothing else can be had.
+                // The data set has no statistics of power densities, so min-max is the only normalization.
                 if self.normalize == Normalize::MinMax {
                     min_max(out);
                 }
@@ -116,11 +116,11 @@ impl SpectrogramMaker {
         }
     }
 
-    /// Of the stored mel spectrogram of the clip's track, from frame `hop` on.
+    /// Cuts a clip's spectrogram out of its track's stored mel spectrogram, from frame `hop` on.
     ///
     /// # Panics
-    /// When it [cannot be made](Self::is_of_mel) of it.
-    pub fn of_stored(
+    /// Panics for a spectrogram that does not [use mel](Self::uses_mel).
+    pub fn cut(
         &self,
         mel: MelView<'_>,
         hop: usize,
@@ -142,7 +142,7 @@ impl SpectrogramMaker {
                 self.image(&mut decibels, plan, scratch, out);
                 scratch.decibels = decibels;
             }
-            SpectrogramKind::Psd => unreachable!("a power density is made of samples"),
+            SpectrogramKind::Psd => unreachable!("power densities are computed from samples"),
         }
     }
 
@@ -155,7 +155,7 @@ impl SpectrogramMaker {
     /// Cuts a clip out of a stored mel spectrogram, in dB with the reference 1.0.
     fn copy_mel(&self, mel: MelView<'_>, hop: usize, out: &mut [f32]) {
         let frames = self.features.clip_frames();
-        // A track shorter than a clip has no frames beyond its end; silence is what zero samples would give.
+        // A track shorter than a clip has no frames beyond its end. Fill with silence, as for zero samples.
         let available = mel.frames.saturating_sub(hop).min(frames);
         for (band, row) in out.chunks_exact_mut(frames).enumerate() {
             let stored = &mel.values[band * mel.frames + hop.min(mel.frames)..][..available];
@@ -164,7 +164,7 @@ impl SpectrogramMaker {
         }
     }
 
-    /// From decibels below the clip's maximum.
+    /// Normalizes decibels relative to the clip's maximum.
     fn normalize_mel(&self, decibels: &mut [f32]) {
         let frames = self.features.clip_frames();
         let bands = decibels.chunks_exact_mut(frames).zip(self.mean.iter().zip(&self.scale));
@@ -184,7 +184,7 @@ impl SpectrogramMaker {
         }
     }
 
-    /// Decibels below the clip's maximum become values from 0, `top_db` below it, to 1; resized, then turned as planned.
+    /// Scales decibels relative to the clip's maximum from `-top_db..0` to `0..1`, resizes, and applies the plan.
     fn image(&self, decibels: &mut [f32], plan: Option<&ImagePlan>, scratch: &mut SpectrogramScratch, out: &mut [f32]) {
         let scale = 1.0 / self.features.top_db;
         decibels.iter_mut().for_each(|value| *value = 1.0 + *value * scale);

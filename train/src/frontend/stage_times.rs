@@ -1,12 +1,12 @@
-//! Where the time of the data side goes.
+//! Time that each stage of loading takes.
 
 use std::ops::{Add, AddAssign};
 use std::time::{Duration, Instant};
 
-/// Time in each stage that makes clips, added up over threads.
+/// Time per stage, summed over threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StageTimes {
-    /// Copying out of the mapped shards, page faults included, with the conversion to f32.
+    /// Copying out of the mapped shards, with page faults and the conversion to f32.
     pub read: Duration,
     pub augment: Duration,
     /// Mel spectrogram, dB and normalization.

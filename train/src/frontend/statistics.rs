@@ -1,15 +1,15 @@
-//! Which statistics of whole tracks a network takes.
+//! Statistics of whole tracks that a network can take.
 
 use serde::{Deserialize, Serialize};
 use shared::dataset::statistics::{CHROMA_STATISTICS, MFCC_STATISTICS};
 
-/// Statistics of whole tracks that the data set keeps.
+/// A set of statistics in the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum StatisticsKind {
-    /// Moments of 20 MFCC, 140 values.
+    /// Statistics of 20 MFCCs, 140 values.
     Mfcc,
-    /// Moments of 12 chroma, 84 values.
+    /// Statistics of 12 chroma bins, 84 values.
     Chroma,
 }
 

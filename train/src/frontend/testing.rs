@@ -1,4 +1,4 @@
-//! Clips through the host's front end.
+//! Test helper: a clip from the host's front end.
 
 use super::{ClipOutput, HostScratch};
 use crate::augment::ClipPlan;

@@ -1,27 +1,26 @@
-//! Evens out classes of different sizes, epoch by epoch: excerpts enter, as many of each class leave.
+//! Balances classes of different sizes, epoch by epoch.
 
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use shared::runtime::rng::{Purpose, stream};
 use std::collections::BTreeMap;
 
-/// What is done about classes of different sizes.
+/// What to do about classes of different sizes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Balance {
     /// Nothing.
     #[default]
     None,
-    /// Tracks of small classes come several times an epoch, as often as those of the largest.
+    /// Repeat tracks of small classes until every class is as large as the largest
     Oversample,
-    /// Of large classes, other tracks in every epoch, as many as the smallest has.
+    /// Draw as many tracks of each class as the smallest has, others in each epoch
     Undersample,
-    /// The loss of a track counts by scikit-learn's balanced class weight, `tracks / (classes * tracks of its class)`; of
-    /// tags, the loss of a present tag counts as often as it is absent, PyTorch's `pos_weight`.
+    /// Weight the loss: scikit-learn's balanced class weights, or PyTorch's `pos_weight` for multi-label data
     ClassWeights,
 }
 
-/// The excerpts of one epoch, in no particular order; a function of seed and epoch.
+/// The excerpts of one epoch, in no particular order. They depend on seed and epoch only.
 pub fn balanced(
     excerpts: &[usize],
     class: impl Fn(usize) -> usize,
@@ -29,7 +28,7 @@ pub fn balanced(
     seed: u64,
     epoch: u64,
 ) -> Vec<usize> {
-    let wanted: fn(usize, usize) -> usize = match balance {
+    let choose: fn(usize, usize) -> usize = match balance {
         Balance::None | Balance::ClassWeights => return excerpts.to_vec(),
         Balance::Oversample => usize::max,
         Balance::Undersample => usize::min,
@@ -38,14 +37,14 @@ pub fn balanced(
     for &excerpt in excerpts {
         classes.entry(class(excerpt)).or_default().push(excerpt);
     }
-    let wanted = classes.values().map(Vec::len).reduce(wanted).unwrap_or(0);
+    let target = classes.values().map(Vec::len).reduce(choose).unwrap_or(0);
     let mut rng = stream(seed, epoch, 0, Purpose::Balance);
-    let evened = classes.into_values().flat_map(|mut of_class| {
-        of_class.shuffle(&mut rng);
-        // Whole rounds first, so that no excerpt comes two times more often than another.
-        of_class.into_iter().cycle().take(wanted).collect::<Vec<_>>()
+    let balanced = classes.into_values().flat_map(|mut members| {
+        members.shuffle(&mut rng);
+        // Whole rounds first, so repeat counts within a class differ by at most one.
+        members.into_iter().cycle().take(target).collect::<Vec<_>>()
     });
-    evened.collect()
+    balanced.collect()
 }
 
 #[cfg(test)]
@@ -53,9 +52,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn counts(of: &[usize]) -> BTreeMap<usize, usize> {
+    fn counts(values: &[usize]) -> BTreeMap<usize, usize> {
         let mut counts = BTreeMap::new();
-        for &value in of {
+        for &value in values {
             *counts.entry(value).or_default() += 1;
         }
         counts
@@ -63,7 +62,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_class_comes_as_often_and_every_excerpt_fairly(
+        fn classes_become_equal_and_repeats_are_spread_evenly(
             classes in prop::collection::vec(0usize..4, 1..80), seed: u64, epoch in 0u64..9,
         ) {
             let excerpts: Vec<_> = (0..classes.len()).collect();
@@ -72,12 +71,12 @@ mod tests {
                 (Balance::Oversample, *sizes.values().max().unwrap()),
                 (Balance::Undersample, *sizes.values().min().unwrap()),
             ] {
-                let even = balanced(&excerpts, |excerpt| classes[excerpt], balance, seed, epoch);
-                prop_assert_eq!(&even, &balanced(&excerpts, |excerpt| classes[excerpt], balance, seed, epoch));
-                let of_class = counts(&even.iter().map(|&excerpt| classes[excerpt]).collect::<Vec<_>>());
-                prop_assert_eq!(of_class.len(), sizes.len());
-                prop_assert!(of_class.values().all(|&count| count == wanted));
-                for (excerpt, count) in counts(&even) {
+                let drawn = balanced(&excerpts, |excerpt| classes[excerpt], balance, seed, epoch);
+                prop_assert_eq!(&drawn, &balanced(&excerpts, |excerpt| classes[excerpt], balance, seed, epoch));
+                let class_counts = counts(&drawn.iter().map(|&excerpt| classes[excerpt]).collect::<Vec<_>>());
+                prop_assert_eq!(class_counts.len(), sizes.len());
+                prop_assert!(class_counts.values().all(|&count| count == wanted));
+                for (excerpt, count) in counts(&drawn) {
                     let size = sizes[&classes[excerpt]];
                     prop_assert!(count >= wanted / size && count <= wanted.div_ceil(size));
                 }
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn other_epochs_leave_others_out() {
+    fn undersampling_drops_other_tracks_in_each_epoch() {
         let excerpts: Vec<_> = (0..100).collect();
         let drawn = |epoch| {
             let mut drawn = balanced(

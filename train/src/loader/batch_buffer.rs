@@ -1,26 +1,26 @@
-//! The memory of one batch, filled again and again.
+//! The reusable memory of one batch.
 
 use super::Labels;
 use crate::augment::ClipPlan;
 use crate::frontend::StageTimes;
 use crate::models::InputShape;
 
-/// One batch on the host, with the excerpts it was made of: model input, or the samples that the device makes it of.
+/// One batch on the host: model input, or the samples from which the device computes it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchBuffer {
-    /// The excerpts, as places in the run's list.
+    /// The excerpts, as indices into the run's list.
     pub excerpts: Vec<usize>,
-    /// What is true of them.
+    /// Their classes or tags.
     pub labels: Labels,
-    /// How each clip is cut and augmented.
+    /// Crop and augmentations of each clip.
     pub plans: Vec<ClipPlan>,
-    /// `[batch, samples]`; empty where the model takes no waveform.
+    /// `[batch, samples]`; empty if the model takes no waveform.
     pub waveform: Vec<f32>,
-    /// `[batch, rows, columns]`; empty where the model takes no spectrogram.
+    /// `[batch, rows, columns]`; empty if the model takes no spectrogram.
     pub spectrogram: Vec<f32>,
-    /// `[batch, values]`; empty where the model takes no statistics.
+    /// `[batch, values]`; empty if the model takes no statistics.
     pub statistics: Vec<f32>,
-    /// `[batch, source samples]` as they lie in the shards, zeros behind a track's end; empty where the host makes the
+    /// `[batch, source samples]` as stored in the shards, zeros after a track's end; empty if the host computes the
     /// model input.
     pub pcm: Vec<i16>,
     pub times: StageTimes,
@@ -31,7 +31,7 @@ impl BatchBuffer {
         self.excerpts.len()
     }
 
-    /// Makes room for the model input of `clips` clips. Allocates only when the batch is larger than all before.
+    /// Resizes for the model input of `clips` clips. Allocates only if no earlier batch was as large.
     pub fn reset(&mut self, clips: usize, shape: &InputShape) {
         let [rows, columns] = shape.spectrogram;
         self.clear();
@@ -40,7 +40,7 @@ impl BatchBuffer {
         self.statistics.resize(clips * shape.statistics, 0.0);
     }
 
-    /// Makes room for `samples` samples of each of `clips` clips.
+    /// Resizes for `samples` samples of each of `clips` clips.
     pub fn reset_pcm(&mut self, clips: usize, samples: usize) {
         self.clear();
         self.pcm.resize(clips * samples, 0);

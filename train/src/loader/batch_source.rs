@@ -1,4 +1,4 @@
-//! Fills one batch: cuts, augments and transforms each of its clips, or only copies what the device makes them of.
+//! Fills one batch: cuts, augments and transforms each clip, or copies the samples from which the device does so.
 
 use super::{BatchBuffer, Batches, Excerpt};
 use crate::augment::{Augment, ClipPlan};
@@ -9,45 +9,39 @@ use shared::dsp::features::FeatureConfig;
 /// How clips are cut out of tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clips {
-    /// At the excerpt's place or one that is drawn, with augmentations; both drawn from (seed, epoch, track).
-    Training {
-        seed: u64,
-        /// The epoch.
-        epoch: u64,
-        augment: Augment,
-    },
-    /// At the excerpt's place, unchanged.
+    /// At the excerpt's position or a random one, with augmentations. Both are drawn from (seed, epoch, track).
+    Training { seed: u64, epoch: u64, augment: Augment },
+    /// At the excerpt's position, unchanged.
     Evaluation,
 }
 
+/// What a batch is filled with.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// Model input, made by the loader's threads.
+    /// Model input, computed by the loader's threads.
     ModelInput(&'a HostFrontEnd),
-    /// The samples of each track from its clip's beginning on, for the front end on the device.
+    /// Raw samples of each track from its clip's first one on, for the front end on the device.
     Samples {
-        /// The same number for each clip, whether it needs them or not.
+        /// The same number for each clip, even if one needs fewer.
         per_clip: usize,
     },
 }
 
-/// Everything that a batch is a function of, besides its number.
+/// Everything that determines a batch, except its number.
 #[derive(Debug)]
 pub struct BatchSource<'a> {
     pub dataset: &'a Dataset,
     pub excerpts: &'a [Excerpt],
-    /// The data set's feature settings, with the run's length of a clip.
+    /// The data set's feature settings, with the clip length of the run.
     pub features: &'a FeatureConfig,
-    /// What becomes of the clips here.
     pub target: Target<'a>,
-    /// Which excerpts make up which batch.
+    /// Which excerpts are in which batch.
     pub batches: Batches,
-    /// How clips are cut.
     pub clips: Clips,
 }
 
 impl BatchSource<'_> {
-    /// Makes batch `number`.
+    /// Fills `buffer` with batch `number`.
     pub fn fill(&self, number: usize, buffer: &mut BatchBuffer, scratch: &mut HostScratch) {
         let excerpts = self.batches.batch(number);
         scratch.times = StageTimes::default();
@@ -103,9 +97,9 @@ impl BatchSource<'_> {
         };
         match excerpt.place {
             Some(place) => {
-                // A clip that is sped up needs more samples than it has: at a track's end they are those before it.
-                let spare = samples.saturating_sub(plan.source_samples(self.features.clip_samples));
-                let hop = place.hop.min(spare / self.features.hop_length);
+                // A faster clip needs more samples than its length. Near the track's end, it begins earlier.
+                let last_start = samples.saturating_sub(plan.source_samples(self.features.clip_samples));
+                let hop = place.hop.min(last_start / self.features.hop_length);
                 ClipPlan { hop, ..plan }
             }
             None => plan,
@@ -113,10 +107,10 @@ impl BatchSource<'_> {
     }
 }
 
-/// Copies `out.len()` samples from `begin` on; zeros where the track has ended.
+/// Copies `out.len()` samples from `begin` on. Samples after the track's end are zeros.
 pub fn copy_or_pad(samples: &[i16], begin: usize, out: &mut [i16]) {
-    let rest = &samples[begin.min(samples.len())..];
-    let (copied, padding) = out.split_at_mut(rest.len().min(out.len()));
-    copied.copy_from_slice(&rest[..copied.len()]);
+    let available = &samples[begin.min(samples.len())..];
+    let (copied, padding) = out.split_at_mut(available.len().min(out.len()));
+    copied.copy_from_slice(&available[..copied.len()]);
     padding.fill(0);
 }

@@ -1,4 +1,4 @@
-//! Excerpts of tracks: those that training draws from, and the clips that are evaluated.
+//! The excerpts of tracks that training draws from or that are evaluated.
 
 use serde::{Deserialize, Serialize};
 use shared::dsp::features::FeatureConfig;
@@ -8,16 +8,16 @@ use shared::dsp::features::FeatureConfig;
 pub struct Excerpt {
     /// The track's position in the data set.
     pub position: usize,
-    /// Where the clip begins; `None` where training draws a place in each epoch.
+    /// Where the clip begins; `None` if training draws a position in each epoch.
     pub place: Option<Place>,
 }
 
 impl Excerpt {
-    /// What the excerpt's randomness is drawn with, given the track's id and how often the excerpt came before in the
-    /// epoch: other excerpts of a track have other noise, and so has a track that is drawn again.
+    /// Seed of the excerpt's randomness, from the track's id and the number of earlier repeats in the epoch. Each
+    /// excerpt of a track and each repeat of an excerpt gets its own noise.
     pub fn key(self, track_id: u64, repeat: usize) -> u64 {
-        // Odd numbers of 64 bits spread places and repeats over all numbers, so that they meet no other track's id: 2^64
-        // over the golden ratio, and a prime of xxHash.
+        // Multiplying by odd 64-bit constants spreads the keys, so they do not collide with another track's id. The
+        // constants are 2^64 over the golden ratio and a prime of xxHash.
         let number = self.place.map_or(0, |place| place.number as u64);
         track_id
             .wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
@@ -25,43 +25,42 @@ impl Excerpt {
     }
 }
 
-/// A place in a track.
+/// A position in a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Counted from 0 within the track.
+    /// Index of the clip within the track, from 0.
     pub number: usize,
     /// Where it begins, in hops.
     pub hop: usize,
 }
 
-/// Which clips of a track are evaluated; a track's probabilities are the mean over its clips.
+/// Which clips of a track are evaluated. A track's probabilities are the mean over its clips.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 pub enum EvalClips {
-    /// All of them: clips side by side from the track's start, and one that ends at its end
+    /// Adjacent clips from the track's start, and one that ends at its end
     #[default]
     #[serde(rename = "all")]
     All,
-    /// The one in the middle
+    /// One clip from the middle
     #[serde(rename = "1")]
     #[value(name = "1")]
     Middle,
 }
 
-/// The clips that a track is cut into.
+/// How a track is cut into clips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClipGrid {
-    /// Hops in a clip.
+    /// Length of a clip in hops.
     pub hops: usize,
-    /// Hops that are left out at either end of a track.
+    /// Hops skipped at each end of a track.
     pub skipped: usize,
-    /// All clips, or the middle one.
     pub clips: EvalClips,
 }
 
 impl ClipGrid {
-    /// The clips of a track of `samples` samples: as many as fit side by side between the skipped ends, and, where these
-    /// leave a rest, one more that ends where the rest does. A track that is too short for one has one from its middle,
-    /// so that every track is evaluated.
+    /// The clips of a track of `samples` samples: as many as fit between the skipped ends. If hops are left over, one
+    /// more clip ends where they do. A track that is too short for one clip gets one from its middle, so every track is
+    /// evaluated.
     pub fn places(self, samples: usize, features: &FeatureConfig) -> impl Iterator<Item = Place> + use<> {
         let Self { hops, skipped, clips } = self;
         let available = samples / features.hop_length;
@@ -96,19 +95,19 @@ mod tests {
     };
 
     #[test]
-    fn clips_are_side_by_side_and_the_last_one_ends_at_the_end() {
+    fn clips_are_adjacent_and_the_last_one_ends_with_the_track() {
         assert_eq!(hops(GRID, 1024 * 28), [4, 14]);
         assert_eq!(hops(GRID, 1024 * 28 - 1), [4, 13]);
         assert_eq!(hops(GRID, 1024 * 37), [4, 14, 23]);
         assert_eq!(hops(GRID, 1024 * 38), [4, 14, 24]);
-        // Thirty seconds and clips of 11.9.
+        // A track of 30 s and clips of 11.9 s.
         let features = FeatureConfig::default();
-        let whole = ClipGrid {
+        let grid = ClipGrid {
             hops: features.clip_frames(),
             skipped: 0,
             clips: EvalClips::All,
         };
-        assert_eq!(hops(whole, 30 * 44_100), [0, 512, 1291 - 512]);
+        assert_eq!(hops(grid, 30 * 44_100), [0, 512, 1291 - 512]);
     }
 
     #[test]
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_clip_is_the_centre_of_the_whole_track() {
+    fn the_middle_clip_is_centred_in_the_track() {
         let middle = ClipGrid {
             clips: EvalClips::Middle,
             ..GRID

@@ -1,9 +1,9 @@
-//! What is true of the clips of a batch.
+//! The labels of a batch.
 
 use shared::dataset::{Dataset, Task};
 use std::ops::Range;
 
-/// The classes of a batch's clips, or their tags: one of the two is empty.
+/// Classes of a single-label batch or tags of a multi-label batch. The other is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Labels {
     classes: Vec<usize>,
@@ -14,12 +14,12 @@ pub struct Labels {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LabelsView<'a> {
     Classes(&'a [usize]),
-    /// `[clips, tags]`, 1 where the tag is there and 0 where it is not.
+    /// `[clips, tags]`, 1 if the clip has the tag, else 0.
     Tags(&'a [f32]),
 }
 
 impl Labels {
-    /// Forgets all; keeps the memory.
+    /// Removes all labels and keeps the memory.
     pub fn clear(&mut self) {
         self.classes.clear();
         self.tags.clear();
@@ -28,13 +28,13 @@ impl Labels {
     /// Appends a track's labels.
     ///
     /// # Panics
-    /// When a track of a single-label data set has not exactly one.
+    /// Panics if a track of a single-label data set does not have exactly one label.
     pub fn push(&mut self, dataset: &Dataset, position: usize) {
         match dataset.task() {
             Task::SingleLabel => {
                 let class = dataset.class(position);
                 self.classes
-                    .push(class.expect("the run was refused if a track of its split has no single class"));
+                    .push(class.expect("every track of the run's split has exactly one class"));
             }
             Task::MultiLabel => {
                 let begin = self.tags.len();
@@ -59,7 +59,7 @@ impl Labels {
         }
     }
 
-    /// Those of the clips `part`, of a model with `outputs` outputs.
+    /// Labels of the clips in `part`, for a model with `outputs` outputs.
     pub fn part(&self, part: Range<usize>, outputs: usize) -> LabelsView<'_> {
         match self.view() {
             LabelsView::Classes(classes) => LabelsView::Classes(&classes[part]),

@@ -1,8 +1,7 @@
-//! From shards to batches in memory: which tracks, in what order, filled by how many threads.
+//! Loads batches from shards: the order of tracks, and the threads that fill batches.
 //!
-//! An open data set and a plan enter, filled [`BatchBuffer`]s leave in the order of their numbers. What a batch holds
-//! is a function of its number alone, so any number of threads gives the same batches, and a run resumes at any of
-//! them.
+//! A batch is a function of its number. Any number of threads therefore gives the same batches, in the same order, and
+//! a run can resume at any of them.
 
 mod balance;
 mod batch_buffer;

@@ -1,9 +1,9 @@
-//! Loader threads that fill batches ahead of the one who trains.
+//! Loader threads that fill batches ahead of the training loop.
 //!
-//! Buffers travel in a circle: a thread takes an empty one, claims the next batch number from an atomic counter, fills
-//! it and sends it to the consumer, who hands it back when it has been uploaded. A thread claims a number only with a
-//! buffer in hand, so the batch the consumer waits for always has one, and the circle cannot stop. Nothing is locked
-//! and, once every buffer has grown to a batch's size, nothing is allocated.
+//! Buffers are recycled: a thread takes an empty one, claims the next batch number from an atomic counter, fills the
+//! buffer and sends it to the consumer, which returns it after the upload. A thread claims a number only once it has a
+//! buffer, so the batch the consumer waits for always has one, and the loop cannot deadlock. No locks are taken and,
+//! once every buffer has grown to a batch's size, nothing is allocated.
 
 use super::{BatchBuffer, BatchSource};
 use crate::frontend::{HostScratch, StageTimes};
@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// The loader's threads and buffers; one for a whole run, so that buffers are reused from epoch to epoch.
+/// The loader's threads and buffers. One value serves a whole run, which reuses the buffers in every epoch.
 #[derive(Debug)]
 pub struct Prefetch {
     threads: usize,
@@ -22,22 +22,23 @@ pub struct Prefetch {
     scratches: Vec<HostScratch>,
 }
 
+/// Statistics of one prefetch run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PrefetchReport {
-    /// Time that it waited for a batch to be ready.
+    /// Time the consumer waited for batches.
     pub waited: Duration,
-    /// Time from the first batch asked for to the last one consumed.
+    /// Time from the first request to the last consumed batch.
     pub elapsed: Duration,
     pub batches: usize,
     pub clips: usize,
-    /// Sum over batches of how many others were ready when one was taken: the queue's depth.
+    /// Sum over batches of the queue's depth: how many others were ready when one was taken.
     pub ready: usize,
-    /// Where the loader threads' time went, added up over them.
+    /// Time per stage, summed over the loader threads.
     pub stages: StageTimes,
 }
 
 impl PrefetchReport {
-    /// Share of the time spent waiting for data, between 0 and 1.
+    /// Fraction of the time spent waiting for data, between 0 and 1.
     pub fn wait_share(&self) -> f64 {
         if self.elapsed.is_zero() {
             0.0
@@ -47,11 +48,11 @@ impl PrefetchReport {
     }
 }
 
-/// A filled batch with its number, or what a loader thread panicked with.
+/// A filled batch with its number, or the panic of a loader thread.
 type Filled = Result<(usize, BatchBuffer), Box<dyn Any + Send>>;
 
 impl Prefetch {
-    /// `threads` loader threads and `ahead` batches that may lie ready, each at least one.
+    /// `threads` loader threads that keep up to `ahead` batches ready; both are at least one.
     pub fn new(threads: usize, ahead: usize) -> Self {
         let threads = threads.max(1);
         Self {
@@ -61,7 +62,8 @@ impl Prefetch {
         }
     }
 
-    /// Hands the batches `numbers` of `source` to `consume`, in order, with how it went so far. Stops at its first error.
+    /// Passes the batches `numbers` of `source` to `consume`, in order, with the statistics so far. Stops at its first
+    /// error.
     pub fn run<E>(
         &mut self,
         source: &BatchSource<'_>,
@@ -72,9 +74,7 @@ impl Prefetch {
         let (give_back, empty) = bounded::<BatchBuffer>(slots);
         let (send, filled) = bounded::<Filled>(slots);
         for buffer in self.buffers.drain(..) {
-            give_back
-                .send(buffer)
-                .expect("the channel has a place for every buffer");
+            give_back.send(buffer).expect("the channel has room for every buffer");
         }
         let next = AtomicUsize::new(numbers.start);
         let outcome = std::thread::scope(|scope| {
@@ -84,11 +84,11 @@ impl Prefetch {
             }
             drop(send);
             let outcome = in_order(numbers, &filled, &give_back, &mut consume);
-            // A thread that waits for a buffer, or for a place in the channel, gives up when these are gone.
+            // Threads that wait for a buffer or for space in the channel stop once these are closed.
             next.fetch_max(source.batches.len(), Ordering::Relaxed);
             drop(give_back);
-            while let Ok(left) = filled.recv() {
-                self.buffers.extend(left.ok().map(|(_, buffer)| buffer));
+            while let Ok(remaining) = filled.recv() {
+                self.buffers.extend(remaining.ok().map(|(_, buffer)| buffer));
             }
             outcome
         });
@@ -119,7 +119,7 @@ fn load(
     }
 }
 
-/// The consumer's side: takes batches as they come, hands them on in order.
+/// The consumer's side: receives batches in any order and passes them on in order.
 fn in_order<E>(
     numbers: Range<usize>,
     filled: &Receiver<Filled>,
@@ -127,11 +127,11 @@ fn in_order<E>(
     consume: &mut impl FnMut(usize, &BatchBuffer, &PrefetchReport) -> Result<(), E>,
 ) -> Result<PrefetchReport, E> {
     let mut report = PrefetchReport::default();
-    // Batches that were filled before their turn: fewer than there are buffers, so a search is cheaper than a map.
+    // Batches that arrived before their turn. They are fewer than the buffers, so a search is cheaper than a map.
     let mut early: Vec<(usize, BatchBuffer)> = Vec::new();
     let started = Instant::now();
     for number in numbers {
-        let asked = Instant::now();
+        let waiting_since = Instant::now();
         let buffer = loop {
             if let Some(at) = early.iter().position(|(ready, _)| *ready == number) {
                 break early.swap_remove(at).1;
@@ -141,16 +141,14 @@ fn in_order<E>(
                 .expect("loader threads end only when all batches are claimed, or with a panic");
             early.push(next.unwrap_or_else(|panic| resume_unwind(panic)));
         };
-        report.waited += asked.elapsed();
+        report.waited += waiting_since.elapsed();
         report.ready += early.len() + filled.len();
         report.stages = report.stages + buffer.times;
         report.elapsed = started.elapsed();
         report.batches += 1;
         report.clips += buffer.clips();
         let consumed = consume(number, &buffer, &report);
-        give_back
-            .send(buffer)
-            .expect("the channel has a place for every buffer");
+        give_back.send(buffer).expect("the channel has room for every buffer");
         consumed?;
     }
     report.elapsed = started.elapsed();
@@ -168,7 +166,7 @@ mod tests {
     use std::convert::Infallible;
 
     fn source(data: &RunData, batch_size: usize) -> BatchSource<'_> {
-        // Each comes twice.
+        // Each excerpt comes twice.
         let excerpts: Vec<_> = (0..testing::TRACKS).map(|at| at % data.training.len()).collect();
         BatchSource {
             dataset: &data.dataset,
@@ -201,13 +199,16 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_threads_gives_the_same_batches_and_any_of_them_can_be_the_first() {
+    fn batches_do_not_depend_on_the_number_of_threads_or_the_first_batch() {
         let root = testing::dataset();
         let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         let source = source(&data, 3);
-        let alone = collect(&mut Prefetch::new(1, 1), &source, 0..3);
-        assert_eq!(alone.iter().map(BatchBuffer::clips).collect::<Vec<_>>(), [3, 3, 2]);
-        assert!(alone.iter().all(|batch| {
+        let single_threaded = collect(&mut Prefetch::new(1, 1), &source, 0..3);
+        assert_eq!(
+            single_threaded.iter().map(BatchBuffer::clips).collect::<Vec<_>>(),
+            [3, 3, 2]
+        );
+        assert!(single_threaded.iter().all(|batch| {
             batch
                 .waveform
                 .iter()
@@ -216,14 +217,14 @@ mod tests {
         }));
         for (threads, ahead) in [(2, 1), (4, 2), (16, 5)] {
             let mut prefetch = Prefetch::new(threads, ahead);
-            assert_eq!(collect(&mut prefetch, &source, 0..3), alone);
-            // Buffers that have been used before, and a resumed epoch.
-            assert_eq!(collect(&mut prefetch, &source, 1..3), alone[1..]);
+            assert_eq!(collect(&mut prefetch, &source, 0..3), single_threaded);
+            // Reused buffers, and a resumed epoch.
+            assert_eq!(collect(&mut prefetch, &source, 1..3), single_threaded[1..]);
         }
     }
 
     #[test]
-    fn a_consumer_that_stops_ends_the_threads_and_can_begin_again() {
+    fn prefetch_can_run_again_after_the_consumer_stops() {
         let root = testing::dataset();
         let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         let source = source(&data, 1);
@@ -241,7 +242,7 @@ mod tests {
         let root = testing::dataset();
         let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
         let mut source = source(&data, 2);
-        // No such track: filling the second batch indexes out of bounds.
+        // There is no excerpt 99: filling the second batch indexes out of bounds.
         source.batches = Batches::new(vec![0, 1, 99, 2], 2);
         let run = AssertUnwindSafe(|| Prefetch::new(2, 2).run(&source, 0..2, |_, _, _| Ok::<(), Infallible>(())));
         assert!(catch_unwind(run).is_err());

@@ -1,23 +1,23 @@
-//! Tells the system which shards come next, for sets that are shuffled window by window because memory does not hold
-//! them all.
+//! Announces the next shards to the operating system, for data sets that are shuffled window by window because they do
+//! not fit in memory.
 
 use super::{Batches, Excerpt};
 use shared::dataset::Dataset;
 use shared::dataset::shard::ShardKind;
 use std::collections::BTreeSet;
 
-/// Advises the system of each shard once an epoch, one window before its tracks are needed.
+/// Advises the operating system of each shard once per epoch, one window before its tracks are needed.
 #[derive(Debug)]
 pub struct ReadAhead {
     kinds: Vec<ShardKind>,
-    /// Batches ahead: about a window.
+    /// Batches to look ahead: about one window.
     distance: usize,
     next: usize,
     advised: BTreeSet<usize>,
 }
 
 impl ReadAhead {
-    /// For an epoch that begins with batch `first` and reads shards of `kinds`, `window` of them together.
+    /// For an epoch that begins with batch `first`, reads shards of `kinds` and shuffles `window` shards together.
     pub fn new(dataset: &Dataset, kinds: &[ShardKind], window: usize, batches: &Batches, first: usize) -> Self {
         let batches_per_shard = batches.len().div_ceil(dataset.index().shards.len().max(1));
         Self {
@@ -28,7 +28,7 @@ impl ReadAhead {
         }
     }
 
-    /// To be called with the number of each batch.
+    /// Call with the number of each batch.
     pub fn advance(&mut self, dataset: &Dataset, excerpts: &[Excerpt], batches: &Batches, number: usize) {
         let end = number
             .saturating_add(self.distance)
@@ -39,7 +39,7 @@ impl ReadAhead {
                 let shard = dataset.tracks()[excerpts[excerpt].position].shard;
                 if self.advised.insert(shard) {
                     for &kind in &self.kinds {
-                        // Advice only: without it the same bytes are read later.
+                        // This is only advice: if it fails, the bytes are read later.
                         let _ = dataset.shard(kind, shard).will_need();
                     }
                 }

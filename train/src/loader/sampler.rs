@@ -1,14 +1,14 @@
-//! The order of tracks within an epoch, and its division into batches.
+//! The order of tracks in an epoch, and its division into batches.
 
 use rand::seq::SliceRandom;
 use shared::runtime::rng::{Purpose, stream};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-/// The training tracks (positions in the data set) in the order of one epoch, which depends on seed and epoch alone.
+/// The training tracks (positions in the data set) in the order of one epoch. It depends on seed and epoch only.
 ///
-/// With a `window` of 0 all tracks are shuffled together. Else the shards are shuffled, and the tracks of every `window`
-/// of them together: near enough to random for training, and only two windows at a time need to lie in memory.
+/// With a `window` of 0 all tracks are shuffled together. Otherwise the shards are shuffled, then the tracks of every
+/// `window` shards together. That is random enough for training, and only two windows at a time need to be in memory.
 pub fn training_order(
     positions: &[usize],
     shard: impl Fn(usize) -> usize,
@@ -37,18 +37,18 @@ pub fn training_order(
         .collect()
 }
 
-/// An order of tracks cut into batches; the last may be smaller.
+/// An order of tracks divided into batches. The last batch may be smaller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batches {
     order: Vec<usize>,
-    /// How often each came before.
+    /// How often each track came before in this order.
     repeats: Vec<usize>,
     batch_size: usize,
 }
 
 impl Batches {
     /// # Panics
-    /// When `batch_size` is zero.
+    /// Panics if `batch_size` is zero.
     pub fn new(order: Vec<usize>, batch_size: usize) -> Self {
         assert!(batch_size > 0, "a batch holds at least one track");
         let mut seen: HashMap<usize, usize> = HashMap::new();
@@ -68,7 +68,6 @@ impl Batches {
         self.order.len().div_ceil(self.batch_size)
     }
 
-    /// Whether there is no track at all.
     pub fn is_empty(&self) -> bool {
         self.order.is_empty()
     }
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_have_different_orders_and_the_same_epoch_the_same() {
+    fn the_order_depends_on_epoch_and_seed_only() {
         let positions: Vec<_> = (0..100).collect();
         for window in [0, 3] {
             assert_eq!(order(&positions, window, 1, 2), order(&positions, window, 1, 2));
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_again_is_counted() {
+    fn repeats_of_a_track_are_counted() {
         let batches = Batches::new(vec![4, 7, 4, 4, 9, 7], 4);
         assert_eq!(
             (batches.repeats(0), batches.repeats(1)),
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_holds_the_tracks_of_its_shards_and_mixes_them() {
+    fn a_window_shuffles_the_tracks_of_its_shards() {
         let positions: Vec<_> = (0..100).collect();
         let order = order(&positions, 3, 1, 2);
         let shards = |tracks: &[usize]| tracks.iter().map(|track| track / 10).collect::<BTreeSet<_>>();

@@ -1,4 +1,4 @@
-//! Metrics of a single-label classifier, all from its confusion matrix.
+//! Metrics of a single-label classifier, computed from its confusion matrix.
 
 use super::confusion::{ConfusionMatrix, ratio};
 use serde::{Deserialize, Serialize};
@@ -11,17 +11,18 @@ pub struct ClassificationMetrics {
     pub top1: f64,
     /// [`ConfusionMatrix::macro_f1`].
     pub macro_f1: f64,
-    /// The same predictions measured the paper's way.
+    /// The paper's metrics for the same predictions.
     pub paper: PaperMetrics,
     /// One entry per class, in the data set's order.
     pub per_class: Vec<ClassMetrics>,
 }
 
-/// The paper's four metrics, whose means are over all classes, occurring or not. Its accuracy is not the usual one and its
-/// F1 is not scikit-learn's macro F1.
+/// The paper's four metrics. Their means are over all classes, also those without tracks. Its accuracy is not the usual
+/// one, and its F1 is not scikit-learn's macro F1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PaperMetrics {
-    /// Mean of the one-vs-rest accuracies, `(TP + TN) / all`. With eight equal classes, always guessing one gives 0.78.
+    /// Mean of the one-vs-rest accuracies, `(TP + TN) / all`. With eight equal classes, always predicting one gives
+    /// 0.78.
     pub accuracy: f64,
     pub precision: f64,
     pub recall: f64,
@@ -29,32 +30,32 @@ pub struct PaperMetrics {
     pub f1: f64,
 }
 
-/// One class against the rest.
+/// One-vs-rest metrics of one class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassMetrics {
     pub name: String,
     pub support: u64,
     /// `(TP + TN) / all`.
     pub accuracy: f64,
-    /// `TP / (TP + FP)`; 0 where nothing was taken for the class.
+    /// `TP / (TP + FP)`; 0 if the class was never predicted.
     pub precision: f64,
-    /// `TP / (TP + FN)`; 0 where the class has no track.
+    /// `TP / (TP + FN)`; 0 if no track has the class.
     pub recall: f64,
-    /// `2 TP / (2 TP + FP + FN)`; 0 where that is 0/0.
+    /// `2 TP / (2 TP + FP + FN)`; 0 for 0/0.
     pub f1: f64,
 }
 
 impl ClassificationMetrics {
-    /// Names of the classes that no track of the set has.
+    /// Names of the classes without tracks in the set.
     pub fn missing(&self) -> Vec<&str> {
         let missing = self.per_class.iter().filter(|class| class.support == 0);
         missing.map(|class| &*class.name).collect()
     }
 
-    /// The metrics of a confusion matrix whose classes have these names, with the mean loss of the same tracks.
+    /// Computes the metrics from a confusion matrix. `loss` is the mean loss of the same tracks.
     ///
     /// # Panics
-    /// When `names` does not have one name per class.
+    /// Panics if `names` does not have one name per class.
     pub fn new(confusion: &ConfusionMatrix, names: &[String], loss: f64) -> Self {
         assert_eq!(names.len(), confusion.classes(), "one name per class");
         let total = confusion.total() as f64;
@@ -70,7 +71,7 @@ impl ClassificationMetrics {
                 ClassMetrics {
                     name: name.clone(),
                     support: confusion.truth_total(class),
-                    // All but the false positives and the false negatives.
+                    // All samples except false positives and false negatives.
                     accuracy: ratio(total - (truth - hits) - (predicted - hits), total),
                     precision: ratio(hits, predicted),
                     recall: ratio(hits, truth),
@@ -102,7 +103,7 @@ mod tests {
     use proptest::prelude::*;
     use safetensors::SafeTensors;
 
-    /// The largest difference from scikit-learn's metrics: the golden file keeps them as f32.
+    /// Largest allowed difference from scikit-learn. The golden file has f32 values.
     const TOLERANCE: f64 = 1e-6;
 
     fn names(classes: usize) -> Vec<String> {
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_are_scikit_learns_and_the_papers() {
+    fn metrics_match_scikit_learn_and_the_paper() {
         let file = std::fs::read(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../tests/golden/golden.safetensors"
@@ -161,9 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn macro_f1_leaves_out_classes_that_do_not_occur() {
-        // scikit-learn 1.7: f1_score([0, 0, 1, 1], [0, 1, 1, 1], average="macro") is 0.7333..., and with a prediction of
-        // class 2 in place of the first, [2, 1, 1, 1], it is 0.2666...
+    fn macro_f1_ignores_classes_that_do_not_occur() {
+        // scikit-learn 1.7: f1_score([0, 0, 1, 1], [0, 1, 1, 1], average="macro") is 0.7333... With [2, 1, 1, 1] as
+        // predictions it is 0.2666...
         let macro_f1 = |pairs: &[(usize, usize)]| {
             let mut confusion = ConfusionMatrix::new(4);
             pairs
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn always_guessing_one_of_eight_equal_classes() {
+    fn constant_prediction_with_eight_equal_classes_gives_paper_accuracy_078() {
         let mut confusion = ConfusionMatrix::new(8);
         (0..8).for_each(|truth| confusion.add(truth, 3));
         let metrics = ClassificationMetrics::new(&confusion, &names(8), 0.0);
@@ -190,7 +191,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_metric_is_a_share(pairs in prop::collection::vec((0usize..4, 0usize..4), 0..60)) {
+        fn every_metric_is_between_0_and_1(pairs in prop::collection::vec((0usize..4, 0usize..4), 0..60)) {
             let mut confusion = ConfusionMatrix::new(4);
             pairs.iter().for_each(|&(truth, predicted)| confusion.add(truth, predicted));
             let metrics = ClassificationMetrics::new(&confusion, &names(4), 0.0);

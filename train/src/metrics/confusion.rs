@@ -1,16 +1,16 @@
-//! Counts of true against predicted classes.
+//! Confusion matrix of true and predicted classes.
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-/// `counts[[truth, predicted]]`, as `sklearn.metrics.confusion_matrix` lays it out.
+/// `counts[[truth, predicted]]`, in the layout of `sklearn.metrics.confusion_matrix`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Vec<Vec<u64>>", try_from = "Vec<Vec<u64>>")]
 pub struct ConfusionMatrix {
     counts: Array2<u64>,
 }
 
-/// As scikit-learn's `zero_division=0`.
+/// Division that gives 0 for a zero denominator, like scikit-learn's `zero_division=0`.
 pub(super) fn ratio(numerator: f64, denominator: f64) -> f64 {
     if denominator == 0.0 {
         0.0
@@ -30,7 +30,7 @@ impl ConfusionMatrix {
         self.add_weighted(truth, predicted, 1);
     }
 
-    /// Counts a sample `weight` times.
+    /// Counts one sample `weight` times.
     pub fn add_weighted(&mut self, truth: usize, predicted: usize, weight: u64) {
         self.counts[[truth, predicted]] += weight;
     }
@@ -43,40 +43,41 @@ impl ConfusionMatrix {
         self.counts.sum()
     }
 
-    /// Samples of class `truth` that were taken for `predicted`.
+    /// Samples of class `truth` that were predicted as `predicted`.
     pub fn count(&self, truth: usize, predicted: usize) -> u64 {
         self.counts[[truth, predicted]]
     }
 
-    /// Samples of class `class`.
+    /// Samples whose true class is `class`.
     pub fn truth_total(&self, class: usize) -> u64 {
         self.counts.row(class).sum()
     }
 
-    /// Samples taken for `class`.
+    /// Samples predicted as `class`.
     pub fn predicted_total(&self, class: usize) -> u64 {
         self.counts.column(class).sum()
     }
 
-    /// Share of samples on the diagonal: scikit-learn's `accuracy_score`.
+    /// Fraction of samples on the diagonal: scikit-learn's `accuracy_score`.
     pub fn top1(&self) -> f64 {
         ratio(self.counts.diag().sum() as f64, self.total() as f64)
     }
 
-    /// `2 TP / (2 TP + FP + FN)` of a class; 0 where that is 0/0.
+    /// `2 TP / (2 TP + FP + FN)` of a class; 0 for 0/0.
     pub fn f1(&self, class: usize) -> f64 {
         let occurrences = self.truth_total(class) + self.predicted_total(class);
         ratio(2.0 * self.count(class, class) as f64, occurrences as f64)
     }
 
-    /// Mean F1 of the classes that occur among the true or the predicted ones: scikit-learn's
+    /// Mean F1 of the classes that occur in the truth or the predictions: scikit-learn's
     /// `f1_score(average="macro", zero_division=0)`.
     pub fn macro_f1(&self) -> f64 {
         self.macro_f1_of_resample(|class| self.truth_total(class) > 0)
     }
 
-    /// The same of a resample of a set. A class of the set (`in_set`) that no resampled track has is left out, wherever it
-    /// was predicted: as 0, a class of few artists, whom a resample often misses, would drag the mean down as no model can.
+    /// [`macro_f1`](Self::macro_f1) of a resample. A class of the original set (`in_set`) without a resampled track is
+    /// ignored, even if it was predicted. Otherwise its F1 of 0 would lower the mean, although no model could do
+    /// better; resamples often miss classes with few artists.
     pub fn macro_f1_of_resample(&self, in_set: impl Fn(usize) -> bool) -> f64 {
         let occurs =
             |&class: &usize| self.truth_total(class) > 0 || (!in_set(class) && self.predicted_total(class) > 0);
@@ -89,18 +90,18 @@ impl ConfusionMatrix {
         self.counts.rows().into_iter().map(|row| row.to_vec()).collect()
     }
 
-    /// The table of `confusion.csv`: a header of predicted classes, then a row per true class.
+    /// The content of `confusion.csv`: a header of predicted classes, then one row per true class.
     pub fn to_csv(&self, names: &[String]) -> Vec<u8> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let header = std::iter::once("truth \\ predicted").chain(names.iter().map(String::as_str));
-        writer.write_record(header).expect("writing into memory cannot fail");
+        writer.write_record(header).expect("writing to memory cannot fail");
         for (name, row) in names.iter().zip(self.rows()) {
             let cells = std::iter::once(name.clone()).chain(row.iter().map(u64::to_string));
             writer
                 .write_record(cells)
-                .expect("writing into memory cannot fail and rows are as long as the header");
+                .expect("writing to memory cannot fail, and rows are as long as the header");
         }
-        writer.into_inner().expect("writing into memory cannot fail")
+        writer.into_inner().expect("writing to memory cannot fail")
     }
 }
 
@@ -114,7 +115,7 @@ impl TryFrom<Vec<Vec<u64>>> for ConfusionMatrix {
     type Error = &'static str;
 
     fn try_from(rows: Vec<Vec<u64>>) -> Result<Self, Self::Error> {
-        const NOT_SQUARE: &str = "a confusion matrix has as many columns as rows";
+        const NOT_SQUARE: &str = "a confusion matrix must have as many columns as rows";
         let classes = rows.len();
         if rows.iter().any(|row| row.len() != classes) {
             return Err(NOT_SQUARE);
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_are_where_scikit_learn_puts_them() {
+    fn layout_matches_scikit_learn_and_survives_json_and_csv() {
         let mut matrix = ConfusionMatrix::new(3);
         for (truth, predicted) in [(0, 0), (0, 2), (1, 2), (2, 2), (2, 2)] {
             matrix.add(truth, predicted);

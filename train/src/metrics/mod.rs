@@ -1,5 +1,5 @@
-//! Labels and scores in, metrics out: scikit-learn's definitions and the paper's own, each under its own name. Samples may be
-//! weighted, for resampling. Nothing here knows of models, tracks or files.
+//! Metrics from labels and scores: scikit-learn's definitions and the paper's own, under separate names. Samples can be
+//! weighted, for bootstrap resampling.
 
 mod classification;
 mod confusion;

@@ -1,19 +1,19 @@
-//! Metrics of a tagger, which may give a clip any number of tags, in scikit-learn's definitions.
+//! Metrics of a multi-label classifier, in scikit-learn's definitions.
 
 use super::confusion::ratio;
 use super::ranking::{RankingError, rankings};
 use serde::{Deserialize, Serialize};
 
-/// From this score on a tag counts as given, unless thresholds are given.
+/// Threshold if none are given. A score of at least the threshold is positive.
 const DEFAULT_THRESHOLD: f64 = 0.5;
 
-/// Means are over tags, each counting the same.
+/// Means are over tags with equal weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MultiLabelMetrics {
     pub samples: u64,
-    /// Mean loss, as the caller measured it.
+    /// Mean loss, from the caller.
     pub loss: f64,
-    /// Mean of the tags' accuracies: the share of right decisions, `1 - sklearn.metrics.hamming_loss`.
+    /// Mean of the tags' accuracies: the fraction of right decisions, `1 - sklearn.metrics.hamming_loss`.
     pub accuracy: f64,
     /// Mean of the tags' precisions: `precision_score(average="macro", zero_division=0)`.
     pub precision: f64,
@@ -21,13 +21,14 @@ pub struct MultiLabelMetrics {
     pub recall: f64,
     /// Mean of the tags' F1: `f1_score(average="macro", zero_division=0)`.
     pub macro_f1: f64,
-    /// Mean of the tags' areas under the ROC curve, over tags for which it is defined; `None` where there is none.
+    /// Mean of the tags' areas under the ROC curve, over tags for which it is defined; `None` if there are no such
+    /// tags.
     pub auc_roc: Option<f64>,
     /// Mean of the tags' areas under the precision-recall curve, over the same tags.
     pub auc_pr: Option<f64>,
-    /// Share of tracks with every tag right: scikit-learn's `accuracy_score` of a multi-label problem.
+    /// Fraction of tracks with every tag right: scikit-learn's `accuracy_score` for multi-label data.
     pub subset_accuracy: f64,
-    /// One per tag; a score as high or higher is positive.
+    /// One per tag. A score of at least the threshold is positive.
     pub thresholds: Vec<f64>,
     /// One entry per tag, in the data set's order.
     pub per_tag: Vec<TagMetrics>,
@@ -39,17 +40,17 @@ pub struct TagMetrics {
     pub support: u64,
     /// `(TP + TN) / all`.
     pub accuracy: f64,
-    /// `TP / (TP + FP)`; 0 where no track was given the tag.
+    /// `TP / (TP + FP)`; 0 if the tag was never predicted.
     pub precision: f64,
-    /// `TP / (TP + FN)`; 0 where no track has the tag.
+    /// `TP / (TP + FN)`; 0 if no track has the tag.
     pub recall: f64,
-    /// `2 TP / (2 TP + FP + FN)`; 0 where that is 0/0.
+    /// `2 TP / (2 TP + FP + FN)`; 0 for 0/0.
     pub f1: f64,
-    /// `roc_auc_score`; `None` unless some tracks have the tag and some have it not.
+    /// `roc_auc_score`; `None` unless some tracks have the tag and some do not.
     pub auc_roc: Option<f64>,
     /// `average_precision_score`; `None` in the same cases.
     pub auc_pr: Option<f64>,
-    /// From this score on the tag counts as given.
+    /// A score of at least this is positive.
     pub threshold: f64,
 }
 
@@ -61,11 +62,11 @@ struct Counts {
     right: u64,
 }
 
-fn share(part: u64, whole: u64) -> f64 {
-    ratio(part as f64, whole as f64)
+fn fraction(part: u64, total: u64) -> f64 {
+    ratio(part as f64, total as f64)
 }
 
-/// The mean of the values; `None` without one.
+/// The mean of the values; `None` if there are none.
 pub fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0u64);
     for value in values {
@@ -76,16 +77,15 @@ pub fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 impl MultiLabelMetrics {
-    /// The metrics of `scores`, probabilities `[samples, tags]` row by row, against `truths` of the same shape.
+    /// Computes the metrics of `scores`, probabilities `[samples, tags]` row by row, with `truths` of the same shape.
     ///
-    /// `names` has the tags, `loss` is passed on, `thresholds` has one per tag and is 0.5 throughout where it is not
-    /// given. Without a sample all shares are 0 and the areas `None`.
+    /// `thresholds` has one value per tag; without it all are 0.5. Without samples, fractions are 0 and areas `None`.
     ///
     /// # Errors
-    /// Where a score is NaN or infinite.
+    /// If a score is NaN or infinite.
     ///
     /// # Panics
-    /// Where the shapes do not fit together.
+    /// Panics if the shapes do not match.
     pub fn new(
         scores: &[f32],
         truths: &[bool],
@@ -119,10 +119,10 @@ impl MultiLabelMetrics {
             .map(|((name, counts), (ranking, &threshold))| TagMetrics {
                 name: name.clone(),
                 support: counts.support,
-                accuracy: share(counts.right, samples),
-                precision: share(counts.hits, counts.predicted),
-                recall: share(counts.hits, counts.support),
-                f1: share(2 * counts.hits, counts.predicted + counts.support),
+                accuracy: fraction(counts.right, samples),
+                precision: fraction(counts.hits, counts.predicted),
+                recall: fraction(counts.hits, counts.support),
+                f1: fraction(2 * counts.hits, counts.predicted + counts.support),
                 auc_roc: ranking.roc_auc(),
                 auc_pr: ranking.average_precision(),
                 threshold,
@@ -138,7 +138,7 @@ impl MultiLabelMetrics {
             macro_f1: over_tags(|tag| tag.f1),
             auc_roc: mean(per_tag.iter().filter_map(|tag| tag.auc_roc)),
             auc_pr: mean(per_tag.iter().filter_map(|tag| tag.auc_pr)),
-            subset_accuracy: share(all_right, samples),
+            subset_accuracy: fraction(all_right, samples),
             thresholds,
             per_tag,
         })
@@ -152,7 +152,7 @@ mod tests {
     use proptest::prelude::*;
     use safetensors::SafeTensors;
 
-    /// The largest difference from scikit-learn's metrics: the golden file keeps them as f32.
+    /// Largest allowed difference from scikit-learn. The golden file has f32 values.
     const TOLERANCE: f64 = 1e-6;
 
     fn names(tags: usize) -> Vec<String> {
@@ -166,14 +166,14 @@ mod tests {
         bytemuck::allocation::pod_collect_to_vec(file.tensor(&format!("metrics/multilabel_{name}")).unwrap().data())
     }
 
-    /// The scores and truths of 400 samples and 10 tags.
+    /// Scores and truths of 400 samples and 10 tags.
     fn golden_input() -> (Vec<f32>, Vec<bool>) {
         let truths = golden("truth").iter().map(|&truth| truth == 1.0).collect();
         (golden("scores"), truths)
     }
 
     #[test]
-    fn areas_are_scikit_learns() {
+    fn areas_match_scikit_learn() {
         let (scores, truths) = golden_input();
         let metrics = MultiLabelMetrics::new(&scores, &truths, &names(10), 0.25, None).unwrap();
         assert_eq!((metrics.samples, metrics.loss), (400, 0.25));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_at_a_threshold_are_scikit_learns() {
+    fn metrics_at_a_threshold_match_scikit_learn() {
         let (scores, truths) = golden_input();
         let metrics = MultiLabelMetrics::new(&scores, &truths, &names(10), 0.0, None).unwrap();
         let tag = &metrics.per_tag[9];
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn tuned_thresholds_are_used_and_are_not_worse() {
+    fn tuned_thresholds_are_used_and_do_not_lower_f1() {
         let (scores, truths) = golden_input();
         let plain = MultiLabelMetrics::new(&scores, &truths, &names(10), 0.0, None).unwrap();
         let tuned: Vec<f64> = rankings(&scores, &truths, 10)
@@ -247,14 +247,14 @@ mod tests {
     }
 
     #[test]
-    fn tags_of_one_kind_do_not_count_in_the_mean_areas() {
+    fn tags_without_positives_or_negatives_are_left_out_of_mean_areas() {
         let scores = [0.9, 0.5, 0.1, 0.2, 0.6, 0.3];
         let truths = [true, false, true, false, false, true];
         let metrics = MultiLabelMetrics::new(&scores, &truths, &names(3), 0.0, None).unwrap();
         let areas: Vec<_> = metrics.per_tag.iter().map(|tag| tag.auc_roc).collect();
         assert_eq!(areas, [Some(1.0), None, None]);
         assert_eq!((metrics.auc_roc, metrics.auc_pr), (Some(1.0), Some(1.0)));
-        // A score at the threshold is positive: the second tag is given twice, and never right.
+        // A score at the threshold is positive: the second tag is predicted twice, both times wrongly.
         assert_eq!((metrics.per_tag[1].accuracy, metrics.per_tag[1].precision), (0.0, 0.0));
         assert_eq!(metrics.subset_accuracy, 0.0);
         let json = serde_json::to_string(&metrics).unwrap();
@@ -262,17 +262,17 @@ mod tests {
     }
 
     #[test]
-    fn metrics_of_no_sample_are_zero_or_undefined() {
+    fn metrics_without_samples_are_zero_or_undefined() {
         let metrics = MultiLabelMetrics::new(&[], &[], &names(2), 0.0, None).unwrap();
         assert_eq!((metrics.samples, metrics.macro_f1, metrics.auc_roc), (0, 0.0, None));
     }
 
     proptest! {
         #[test]
-        fn every_metric_is_a_share(samples in prop::collection::vec((0u8..=8, any::<bool>()), 0..20)) {
+        fn every_metric_is_between_0_and_1(samples in prop::collection::vec((0u8..=8, any::<bool>()), 0..20)) {
             let tags = 3;
-            let whole = samples.len() / tags * tags;
-            let (scores, truths): (Vec<f32>, Vec<bool>) = samples[..whole]
+            let complete = samples.len() / tags * tags;
+            let (scores, truths): (Vec<f32>, Vec<bool>) = samples[..complete]
                 .iter()
                 .map(|&(score, truth)| (f32::from(score) / 8.0, truth))
                 .unzip();

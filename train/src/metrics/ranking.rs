@@ -1,11 +1,10 @@
-//! How well one tag's scores put the samples that have it before the others, whatever the threshold: scikit-learn's curves
-//! and areas.
+//! Threshold-free metrics of one tag's scores: scikit-learn's ROC and precision-recall curves and their areas.
 
-/// A score that cannot be ranked.
+/// A score that is NaN or infinite and cannot be ranked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
-    "the score of sample {sample} for tag {tag} (both counted from 0) is {score}, which cannot be ranked; the model has \
-     diverged: try a lower learning rate"
+    "the score of sample {sample} for tag {tag} (both counted from 0) is {score}; the model has diverged: try a lower \
+     learning rate"
 )]
 pub struct RankingError {
     sample: usize,
@@ -13,60 +12,60 @@ pub struct RankingError {
     score: f32,
 }
 
-/// One tag's samples by falling score. Sorted once, they give a [`Ranking`] for any weights.
+/// One tag's samples, sorted by descending score. Computes a [`Ranking`] for any weights without sorting again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SortedScores {
-    /// Score, place among the samples, and whether the sample has the tag.
+    /// Score, index of the sample, and whether the sample has the tag.
     samples: Vec<(f32, u32, bool)>,
 }
 
-/// One tag's counts of samples at each score.
+/// Counts of one tag's samples at each score, descending.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     scores: Vec<f32>,
-    /// For each of them, how many samples that have the tag score as high or higher.
+    /// For each score, the number of samples with the tag that score at least as high.
     true_positives: Vec<u64>,
-    /// The same of samples without the tag.
+    /// For each score, the number of samples without the tag that score at least as high.
     false_positives: Vec<u64>,
 }
 
-/// Points of the receiver operating characteristic, as `sklearn.metrics.roc_curve` gives them.
+/// Points of the ROC curve, like `sklearn.metrics.roc_curve`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RocCurve {
-    /// Rising from 0 to 1.
+    /// Rises from 0 to 1.
     pub false_positive_rate: Vec<f64>,
-    /// Rising from 0 to 1.
+    /// Rises from 0 to 1.
     pub true_positive_rate: Vec<f64>,
-    /// The score from which on a sample counts as positive; falling, the first one infinite.
+    /// Descending; a score of at least the threshold is positive. The first is infinite.
     pub thresholds: Vec<f64>,
 }
 
-/// Points as `sklearn.metrics.precision_recall_curve` gives them.
+/// Points of the precision-recall curve, like `sklearn.metrics.precision_recall_curve`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrecisionRecallCurve {
-    /// Ends with a 1 that belongs to no threshold.
+    /// Ends with a 1 without a threshold.
     pub precision: Vec<f64>,
-    /// Falling from 1 to a 0 that belongs to no threshold.
+    /// Falls from 1 to a 0 without a threshold.
     pub recall: Vec<f64>,
-    /// Rising; one fewer than points.
+    /// Ascending; one fewer than points.
     pub thresholds: Vec<f64>,
 }
 
-/// Those of all tags, each sample counted once: `scores` and `truths` are `[samples, tags]`, row by row.
+/// Rankings of all tags with weight 1: `scores` and `truths` are `[samples, tags]`, row by row.
 pub fn rankings(scores: &[f32], truths: &[bool], tags: usize) -> Result<Vec<Ranking>, RankingError> {
-    let sorted = SortedScores::of_tags(scores, truths, tags)?;
+    let sorted = SortedScores::per_tag(scores, truths, tags)?;
     Ok(sorted.iter().map(|scores| scores.ranking(|_| 1)).collect())
 }
 
 impl SortedScores {
-    /// Those of all tags: `scores` and `truths` are `[samples, tags]`, row by row.
+    /// Sorted scores of all tags: `scores` and `truths` are `[samples, tags]`, row by row.
     ///
     /// # Panics
-    /// When they are not.
-    pub fn of_tags(scores: &[f32], truths: &[bool], tags: usize) -> Result<Vec<Self>, RankingError> {
+    /// Panics if the shapes do not match.
+    pub fn per_tag(scores: &[f32], truths: &[bool], tags: usize) -> Result<Vec<Self>, RankingError> {
         assert!(
             tags > 0 && scores.len() == truths.len() && scores.len().is_multiple_of(tags),
-            "whole rows"
+            "scores and truths are whole rows of `tags` values"
         );
         if let Some(at) = scores.iter().position(|score| !score.is_finite()) {
             return Err(RankingError {
@@ -75,7 +74,7 @@ impl SortedScores {
                 score: scores[at],
             });
         }
-        let of_tag = |tag: usize| {
+        let sort_tag = |tag: usize| {
             let (scores, truths) = (scores.iter().skip(tag), truths.iter().skip(tag));
             let column = scores.step_by(tags).zip(truths.step_by(tags)).zip(0..);
             let mut samples: Vec<_> = column
@@ -84,10 +83,10 @@ impl SortedScores {
             samples.sort_unstable_by(|(a, ..), (b, ..)| b.total_cmp(a));
             Self { samples }
         };
-        Ok((0..tags).map(of_tag).collect())
+        Ok((0..tags).map(sort_tag).collect())
     }
 
-    /// With each sample counted as often as `weight` of its place says.
+    /// Counts the sample at each index `weight(index)` times.
     pub fn ranking(&self, weight: impl Fn(usize) -> u64) -> Ranking {
         let capacity = self.samples.len();
         let mut ranking = Ranking {
@@ -96,7 +95,7 @@ impl SortedScores {
             false_positives: Vec::with_capacity(capacity),
         };
         let mut counts = [0, 0];
-        // `==` and not the order of bits, so 0 and -0 are one score.
+        // `==` instead of the order of bits, so 0 and -0 are the same score.
         for equal in self.samples.chunk_by(|(a, ..), (b, ..)| a == b) {
             let before = counts;
             for &(_, sample, truth) in equal {
@@ -122,53 +121,53 @@ impl Ranking {
         self.false_positives.last().copied().unwrap_or(0)
     }
 
-    /// Whether there are samples of both kinds, without which curves and areas say nothing.
-    pub fn has_both_kinds(&self) -> bool {
+    /// Whether some samples have the tag and some do not. Otherwise curves and areas are undefined.
+    pub fn has_both_classes(&self) -> bool {
         self.positives() > 0 && self.negatives() > 0
     }
 
-    /// Samples that are positive at each score: true ones, then false ones.
+    /// True positives and false positives at each score.
     fn counts(&self) -> impl DoubleEndedIterator<Item = (u64, u64)> {
         let counts = self.true_positives.iter().zip(&self.false_positives);
         counts.map(|(&hits, &misses)| (hits, misses))
     }
 
-    /// The counts before each score, and at it.
+    /// The counts before and at each score.
     fn steps(&self) -> impl Iterator<Item = ((u64, u64), (u64, u64))> {
         std::iter::once((0, 0)).chain(self.counts()).zip(self.counts())
     }
 
-    /// Area under the ROC curve, `sklearn.metrics.roc_auc_score`: the share of pairs of a sample with the tag and one
-    /// without in which the former scores higher, where equal scores count half. Counted in integers, so it is exact.
+    /// Area under the ROC curve, `sklearn.metrics.roc_auc_score`: the fraction of pairs of a sample with the tag and
+    /// one without in which the former scores higher. Ties count half. Counted in integers, so it is exact.
     ///
-    /// `None` unless there are samples of both kinds.
+    /// `None` unless some samples have the tag and some do not.
     pub fn roc_auc(&self) -> Option<f64> {
         let twice: u64 = self
             .steps()
             .map(|((hits_before, misses_before), (hits, misses))| (misses - misses_before) * (hits + hits_before))
             .sum();
         let pairs = self.positives() * self.negatives();
-        self.has_both_kinds().then(|| twice as f64 / (2 * pairs) as f64)
+        self.has_both_classes().then(|| twice as f64 / (2 * pairs) as f64)
     }
 
     /// Area under the precision-recall curve, `sklearn.metrics.average_precision_score`: precision at each score,
-    /// weighted by what recall gains there, without interpolation.
+    /// weighted by the increase in recall, without interpolation.
     ///
-    /// `None` unless there are samples of both kinds; scikit-learn says 0 where no sample has the tag and 1 where all
-    /// have it, whatever the scores.
+    /// `None` unless some samples have the tag and some do not. scikit-learn returns 0 if no sample has the tag and 1
+    /// if all have it, whatever the scores.
     pub fn average_precision(&self) -> Option<f64> {
         let sum: f64 = self
             .steps()
             .map(|((before, _), (hits, misses))| (hits - before) as f64 * hits as f64 / (hits + misses) as f64)
             .sum();
-        self.has_both_kinds().then(|| sum / self.positives() as f64)
+        self.has_both_classes().then(|| sum / self.positives() as f64)
     }
 
-    /// `sklearn.metrics.roc_curve` with its default of leaving out points between others on a line.
+    /// `sklearn.metrics.roc_curve` with its default of dropping collinear points.
     ///
-    /// `None` unless there are samples of both kinds.
+    /// `None` unless some samples have the tag and some do not.
     pub fn roc_curve(&self) -> Option<RocCurve> {
-        if !self.has_both_kinds() {
+        if !self.has_both_classes() {
             return None;
         }
         let mut curve = RocCurve {
@@ -194,9 +193,9 @@ impl Ranking {
 
     /// `sklearn.metrics.precision_recall_curve`.
     ///
-    /// `None` unless there are samples of both kinds.
+    /// `None` unless some samples have the tag and some do not.
     pub fn precision_recall_curve(&self) -> Option<PrecisionRecallCurve> {
-        if !self.has_both_kinds() {
+        if !self.has_both_classes() {
             return None;
         }
         let points = self.counts().rev().map(|(hits, misses)| {
@@ -211,15 +210,15 @@ impl Ranking {
         })
     }
 
-    /// The threshold with the best F1, a score at or above it being positive.
+    /// The threshold with the best F1; a score of at least the threshold is positive.
     ///
-    /// Every threshold between two neighbouring scores gives the same metrics. Each such interval is represented by 0.5
-    /// where it is inside, else by its middle, and the interval below all scores by the lowest score. Of equally good
-    /// thresholds the one nearest to 0.5 is taken. 0.5 where no sample has the tag.
+    /// All thresholds between two neighbouring scores give the same metrics. Each such interval is represented by 0.5
+    /// if it contains 0.5, otherwise by its middle; the interval below all scores by the lowest score. Of equally good
+    /// thresholds, the one nearest to 0.5 is taken. Returns 0.5 if no sample has the tag.
     pub fn best_f1_threshold(&self) -> f64 {
         let mut best = (0.0, 0.5);
         for (at, (hits, misses)) in self.counts().enumerate() {
-            // 2 TP / (2 TP + FP + FN). Equal fractions divide to equal numbers, so ties are exact.
+            // 2 TP / (2 TP + FP + FN). Equal fractions divide to equal f64 values, so ties are exact.
             let f1 = (2 * hits) as f64 / (hits + misses + self.positives()) as f64;
             let high = f64::from(self.scores[at]);
             let threshold = match self.scores.get(at + 1).map(|&low| f64::from(low)) {
@@ -241,7 +240,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Twelve samples with ties. The tests below have what scikit-learn 1.9.1 makes of them.
+    /// Twelve samples with ties. The tests below contain scikit-learn 1.9.1's results.
     const SCORES: [f32; 12] = [0.9, 0.8, 0.8, 0.7, 0.6, 0.55, 0.5, 0.5, 0.5, 0.4, 0.3, 0.2];
     const TRUTHS: [u8; 12] = [1, 1, 0, 1, 1, 1, 0, 1, 0, 0, 1, 0];
 
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_roc_curve_has_scikit_learns_points() {
+    fn the_roc_curve_matches_scikit_learn() {
         let curve = ranking().roc_curve().unwrap();
         assert_near(&curve.false_positive_rate, &[0.0, 0.0, 0.2, 0.2, 0.6, 0.8, 0.8, 1.0]);
         let sevenths = [0.0, 1.0, 2.0, 5.0, 6.0, 6.0, 7.0, 7.0].map(|hits| hits / 7.0);
@@ -272,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_precision_recall_curve_has_scikit_learns_points() {
+    fn the_precision_recall_curve_matches_scikit_learn() {
         let curve = ranking().precision_recall_curve().unwrap();
         let precision = [
             0.5833333333333334,
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn one_kind_alone_has_no_curve() {
+    fn curves_need_positives_and_negatives() {
         for truths in [[true; 2], [false; 2]] {
             let ranking = one_tag(&[0.1, 0.9], &truths);
             assert_eq!((ranking.roc_auc(), ranking.average_precision()), (None, None));
@@ -305,34 +304,34 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_one_score_with_either_sign() {
+    fn zero_and_minus_zero_are_equal_scores() {
         let ranking = one_tag(&[0.0, -0.0], &[true, false]);
         assert_eq!(ranking.roc_auc(), Some(0.5));
     }
 
     #[test]
-    fn a_score_that_is_not_finite_is_named() {
+    fn a_non_finite_score_is_an_error() {
         let error = rankings(&[0.5, 0.1, f32::NAN, 0.2], &[true; 4], 2).unwrap_err();
         assert!(error.to_string().contains("sample 1 for tag 0"), "{error}");
         assert!(rankings(&[f32::INFINITY], &[true], 1).is_err());
     }
 
     #[test]
-    fn equally_good_thresholds_go_to_the_one_nearest_to_a_half() {
+    fn of_equally_good_thresholds_the_one_nearest_to_0_5_is_taken() {
         let best = |scores: &[f32], truths: &[bool]| one_tag(scores, truths).best_f1_threshold();
-        // All between the two are perfect.
+        // Every threshold between the two scores is perfect.
         assert_eq!(best(&[0.75, 0.25], &[true, false]), 0.5);
         assert_eq!(best(&[0.25, 0.125], &[true, false]), 0.1875);
-        // F1 is 2/3 with the first alone and with all three.
+        // F1 is 2/3 with the first sample positive, and with all four.
         assert_eq!(best(&[0.875, 0.75, 0.625, 0.5], &[true, false, false, true]), 0.5);
-        // All positive, all negative, nothing.
+        // All positive, all negative, no samples.
         assert_eq!(best(&[0.75, 0.625], &[true, true]), 0.5);
         assert_eq!(best(&[0.25, 0.125], &[true, true]), 0.125);
         assert_eq!(best(&[0.75, 0.25], &[false, false]), 0.5);
         assert_eq!(best(&[], &[]), 0.5);
     }
 
-    /// Scores in sixteenths, so that many are equal.
+    /// Scores are sixteenths, so many are equal.
     fn samples() -> impl Strategy<Value = (Vec<f32>, Vec<bool>)> {
         let sample = (0u8..=16, any::<bool>()).prop_map(|(score, truth)| (f32::from(score) / 16.0, truth));
         prop::collection::vec(sample, 1..60).prop_map(|samples| samples.into_iter().unzip())
@@ -355,12 +354,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_weight_is_a_sample_that_comes_so_often(
+        fn a_weighted_sample_equals_a_repeated_sample(
             samples in prop::collection::vec((0u8..5, any::<bool>(), 0u64..4), 1..30),
         ) {
             let scores: Vec<f32> = samples.iter().map(|sample| f32::from(sample.0) / 4.0).collect();
             let truths: Vec<bool> = samples.iter().map(|sample| sample.1).collect();
-            let weighted = SortedScores::of_tags(&scores, &truths, 1).unwrap()[0].ranking(|at| samples[at].2);
+            let weighted = SortedScores::per_tag(&scores, &truths, 1).unwrap()[0].ranking(|at| samples[at].2);
             let repeated = || (0..samples.len()).flat_map(|at| std::iter::repeat_n(at, samples[at].2 as usize));
             let scores: Vec<f32> = repeated().map(|at| scores[at]).collect();
             let truths: Vec<bool> = repeated().map(|at| truths[at]).collect();
@@ -368,7 +367,7 @@ mod tests {
         }
 
         #[test]
-        fn areas_are_what_counting_pairs_gives((scores, truths) in samples()) {
+        fn areas_match_counting_pairs((scores, truths) in samples()) {
             let ranking = one_tag(&scores, &truths);
             let (mut pairs, mut won, mut precisions, mut positives) = (0.0, 0.0, 0.0, 0.0);
             for (score, _) in scores.iter().zip(&truths).filter(|(_, truth)| **truth) {
@@ -399,7 +398,7 @@ mod tests {
         }
 
         #[test]
-        fn the_area_under_the_roc_points_is_the_auc((scores, truths) in samples()) {
+        fn the_area_under_the_roc_curve_is_the_auc((scores, truths) in samples()) {
             let ranking = one_tag(&scores, &truths);
             if let (Some(curve), Some(auc)) = (ranking.roc_curve(), ranking.roc_auc()) {
                 let (x, y) = (&curve.false_positive_rate, &curve.true_positive_rate);
@@ -410,14 +409,14 @@ mod tests {
         }
 
         #[test]
-        fn no_threshold_is_better_than_the_tuned_one((scores, truths) in samples()) {
+        fn no_threshold_beats_the_tuned_one((scores, truths) in samples()) {
             let tuned = one_tag(&scores, &truths).best_f1_threshold();
             let best = f1(&scores, &truths, tuned);
             for at in -1..=33 {
                 let other = f64::from(at) / 32.0;
                 prop_assert!(f1(&scores, &truths, other) <= best);
             }
-            // 0.5 itself is as near to itself as can be.
+            // If the tuned threshold is not 0.5, then 0.5 has a lower F1.
             prop_assert!(tuned == 0.5 || f1(&scores, &truths, 0.5) < best);
         }
     }

@@ -1,4 +1,4 @@
-//! The metrics of a set of tracks, whichever the task.
+//! The metrics of a set of tracks, for single-label and multi-label data.
 
 use super::classification::ClassificationMetrics;
 use super::confusion::ratio;
@@ -7,7 +7,7 @@ use crate::models::Monitor;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
-/// In JSON the one or the other, without a name between.
+/// Serialized to JSON without a variant name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum SetMetrics {
@@ -16,9 +16,9 @@ pub enum SetMetrics {
 }
 
 impl SetMetrics {
-    /// In a sentence, without a full stop.
+    /// The metrics as a sentence without a full stop.
     pub fn describe(&self) -> String {
-        let share = |area: Option<f64>| area.map_or("undefined".into(), |area| format!("{area:.4}"));
+        let format_area = |area: Option<f64>| area.map_or("undefined".into(), |area| format!("{area:.4}"));
         match self {
             Self::Classes(metrics) => {
                 let paper = metrics.paper;
@@ -38,8 +38,8 @@ impl SetMetrics {
             Self::Tags(metrics) => format!(
                 "mean AUC-ROC {}, AUC-PR {}, accuracy {:.4}, precision {:.4}, recall {:.4}, F1 {:.4}, loss {:.4} over {} \
                  samples",
-                share(metrics.auc_roc),
-                share(metrics.auc_pr),
+                format_area(metrics.auc_roc),
+                format_area(metrics.auc_pr),
                 metrics.accuracy,
                 metrics.precision,
                 metrics.recall,
@@ -51,14 +51,14 @@ impl SetMetrics {
     }
 }
 
-/// A set's metrics over its tracks and, where tracks have several clips, over these.
+/// A set's metrics per track and, if tracks have several clips, per clip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SetReport {
-    /// A sample per track: its probabilities are the mean over its clips, and its loss is that of the mean.
+    /// One sample per track: its probabilities are the mean over its clips, and its loss is that of the mean.
     #[serde(flatten)]
     pub tracks: SetMetrics,
     pub clips: u64,
-    /// A sample per clip, where some track has several.
+    /// One sample per clip; `None` if no track has several clips.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub per_clip: Option<SetMetrics>,
 }
@@ -67,16 +67,16 @@ pub struct SetReport {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricSummary {
     pub loss: f64,
-    /// See [`ClassificationMetrics::top1`]; none of tags.
+    /// See [`ClassificationMetrics::top1`]; `None` for multi-label data.
     pub top1: Option<f64>,
     /// Mean of the classes' or tags' F1.
     pub macro_f1: f64,
-    /// The paper's accuracy, precision, recall and F1; of tags, the means of accuracy, precision and recall, and the
-    /// harmonic mean of the last two.
+    /// The paper's accuracy, precision, recall and F1. For multi-label data, the means of accuracy, precision and
+    /// recall over tags, and the harmonic mean of the last two.
     pub paper: [f64; 4],
-    /// Mean area under the tags' ROC curves; none of classes.
+    /// Mean area under the tags' ROC curves; `None` for single-label data.
     pub auc_roc: Option<f64>,
-    /// Mean area under the tags' precision-recall curves; none of classes.
+    /// Mean area under the tags' precision-recall curves; `None` for single-label data.
     pub auc_pr: Option<f64>,
 }
 
@@ -111,13 +111,12 @@ impl From<&SetMetrics> for MetricSummary {
 }
 
 impl MetricSummary {
-    /// Whether these are better than `other` by the metric that the run monitors. An area that is undefined is worse than
-    /// any.
+    /// Whether these metrics are better than `other` by the monitored metric. An undefined area is worse than any.
     pub fn better(&self, other: &Self, monitor: Monitor) -> bool {
         self.ranked(other, monitor) == Ordering::Less
     }
 
-    /// The better of two first, by the metric that the run monitors; what is undefined comes last.
+    /// Orders the better metrics first, by the monitored metric. Undefined metrics come last.
     pub fn ranked(&self, other: &Self, monitor: Monitor) -> Ordering {
         match (self.watched(monitor), other.watched(monitor)) {
             (Some(one), Some(two)) if monitor.lower_is_better() => one.total_cmp(&two),
@@ -126,7 +125,7 @@ impl MetricSummary {
         }
     }
 
-    /// The metric that the run monitors; none where it is undefined.
+    /// The monitored metric; `None` if it is undefined.
     pub fn watched(&self, monitor: Monitor) -> Option<f64> {
         match monitor {
             Monitor::Loss => Some(self.loss),
@@ -143,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reports_of_both_kinds_come_back_from_json() {
+    fn single_and_multi_label_reports_round_trip_through_json() {
         let names = ["a", "b"].map(String::from);
         let classes = SetMetrics::Classes(ClassificationMetrics::new(&ConfusionMatrix::new(2), &names, 0.5));
         let tags = MultiLabelMetrics::new(&[0.5, 0.1], &[true, false], &names, 0.25, None).unwrap();
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn each_monitor_watches_its_metric() {
+    fn each_monitor_compares_its_metric() {
         let worse = MetricSummary {
             loss: 1.0,
             top1: Some(0.5),

@@ -1,4 +1,4 @@
-//! Logits and labels in, batch by batch; loss and metrics out.
+//! Accumulates logits and labels batch by batch, and computes loss and metrics from them.
 
 use super::classification::ClassificationMetrics;
 use super::confusion::ConfusionMatrix;
@@ -9,7 +9,7 @@ use crate::loader::LabelsView;
 use serde::{Deserialize, Serialize};
 use shared::dataset::Task;
 
-/// The samples seen so far.
+/// Accumulated samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tally {
@@ -24,7 +24,7 @@ pub struct ClassTally {
     pub confusion: ConfusionMatrix,
 }
 
-/// Loss, and all scores: areas under curves are not sums over batches.
+/// Keeps all scores, because areas under curves are not sums over batches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TagTally {
     /// Sum over samples and tags of the binary cross-entropies, in nats.
@@ -51,16 +51,16 @@ impl Tally {
         }
     }
 
-    /// Adds a batch: `logits` is `[batch, outputs]` row by row.
+    /// Adds a batch. `logits` is `[batch, outputs]` row by row.
     ///
     /// # Panics
-    /// When `labels` are of the other kind than the tally.
+    /// Panics if the labels' task is not the tally's.
     pub fn add(&mut self, logits: &[f32], labels: LabelsView<'_>) {
         match (self, labels) {
             (Self::Classes(tally), LabelsView::Classes(classes)) => tally.add(logits, classes),
             (Self::Tags(tally), LabelsView::Tags(tags)) => tally.add(logits, tags),
             (Self::Classes(_), LabelsView::Tags(_)) | (Self::Tags(_), LabelsView::Classes(_)) => {
-                unreachable!("both come from the same data set")
+                unreachable!("labels and tally come from the same data set")
             }
         }
     }
@@ -72,7 +72,7 @@ impl Tally {
         }
     }
 
-    /// Mean loss: of a sample's class, or of a tag of a sample; 0 where nothing was seen.
+    /// Mean loss per sample, or per sample and tag if multi-label; 0 without samples.
     pub fn loss(&self) -> f64 {
         let (sum, count) = match self {
             Self::Classes(tally) => (tally.loss_sum, tally.confusion.total()),
@@ -81,10 +81,10 @@ impl Tally {
         if count == 0 { 0.0 } else { sum / count as f64 }
     }
 
-    /// `thresholds`, from which on a tag counts as given, are 0.5 where none are given.
+    /// Computes the metrics. `thresholds` has one value per tag; without it all are 0.5.
     ///
     /// # Errors
-    /// When a tag's score is not a number.
+    /// If a tag's score is NaN or infinite.
     pub fn metrics(&self, names: &[String], thresholds: Option<&[f64]>) -> Result<SetMetrics, RankingError> {
         match self {
             Self::Classes(tally) => Ok(SetMetrics::Classes(ClassificationMetrics::new(
@@ -112,7 +112,7 @@ impl ClassTally {
     }
 }
 
-/// The place of the highest score, the first of several: NumPy's `argmax`. 0 where there is none.
+/// Index of the highest score, the first of several: NumPy's `argmax`. 0 if `scores` is empty.
 pub fn first_highest(scores: &[f32]) -> usize {
     let better = |best: usize, at: usize| if scores[at] > scores[best] { at } else { best };
     (0..scores.len()).reduce(better).unwrap_or(0)
@@ -122,7 +122,7 @@ impl TagTally {
     fn add(&mut self, logits: &[f32], tags: &[f32]) {
         for (&logit, &tag) in logits.iter().zip(tags) {
             let logit = f64::from(logit);
-            // ln(1 + e^x) without overflow; the loss of an absent tag, and with -x that of a present one.
+            // ln(1 + e^x) without overflow. It is the loss of an absent tag; with -x, that of a present one.
             let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
             self.loss_sum += if tag > 0.5 { softplus(-logit) } else { softplus(logit) };
             self.scores.push((1.0 / (1.0 + (-logit).exp())) as f32);
@@ -130,18 +130,18 @@ impl TagTally {
         }
     }
 
-    /// Each tag's samples in the order of their scores.
+    /// Each tag's ranking.
     ///
     /// # Errors
-    /// When a score is not a number.
+    /// If a score is NaN or infinite.
     pub fn rankings(&self) -> Result<Vec<Ranking>, RankingError> {
         rankings(&self.scores, &self.truths, self.tags)
     }
 
-    /// Per tag the threshold with the best F1.
+    /// The threshold with the best F1, for each tag.
     ///
     /// # Errors
-    /// When a score is not a number.
+    /// If a score is NaN or infinite.
     pub fn best_thresholds(&self) -> Result<Vec<f64>, RankingError> {
         Ok(self.rankings()?.iter().map(Ranking::best_f1_threshold).collect())
     }
@@ -155,7 +155,7 @@ mod tests {
     fn loss_is_cross_entropy_and_ties_go_to_the_first() {
         let mut tally = Tally::new(Task::SingleLabel, 2);
         tally.add(&[0.0, 0.0, 1000.0, 0.0], LabelsView::Classes(&[1, 0]));
-        // ln 2 for the even logits, nothing for the certain ones.
+        // ln 2 for equal logits, 0 for the certain ones.
         assert!((tally.loss() - std::f64::consts::LN_2 / 2.0).abs() < 1e-12);
         let Tally::Classes(classes) = &tally else {
             unreachable!()
@@ -164,10 +164,10 @@ mod tests {
     }
 
     #[test]
-    fn the_loss_of_tags_is_binary_cross_entropy() {
+    fn multi_label_loss_is_binary_cross_entropy() {
         let mut tally = Tally::new(Task::MultiLabel, 2);
         tally.add(&[0.0, -2000.0, 3.0, 2000.0], LabelsView::Tags(&[1.0, 0.0, 0.0, 1.0]));
-        // ln 2, nothing, ln(1 + e^3), nothing.
+        // ln 2, 0, ln(1 + e^3), 0.
         let expected = (std::f64::consts::LN_2 + 3.0f64.exp().ln_1p()) / 4.0;
         assert!((tally.loss() - expected).abs() < 1e-12, "{}", tally.loss());
         assert_eq!(tally.samples(), 2);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_comes_back_from_json_to_the_bit() {
+    fn a_tally_round_trips_through_json_bit_for_bit() {
         for (task, labels) in [
             (Task::SingleLabel, LabelsView::Classes(&[1, 0])),
             (Task::MultiLabel, LabelsView::Tags(&[1.0, 0.0, 0.0, 1.0])),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn logits_that_are_not_finite_show_in_the_loss() {
+    fn non_finite_logits_give_a_non_finite_loss() {
         let mut tally = Tally::new(Task::SingleLabel, 2);
         tally.add(&[f32::NAN, 0.0], LabelsView::Classes(&[0]));
         assert!(!tally.loss().is_finite());

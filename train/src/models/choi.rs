@@ -1,11 +1,11 @@
-//! Paper 3: genres of GTZAN by the fully convolutional network (Choi et al. 2016, arXiv:1606.00298) and the
-//! convolutional recurrent one (Choi et al. 2017, arXiv:1609.04243), from 96 mel bands at 12 kHz.
+//! Paper 3: genres of GTZAN from 96 mel bands at 12 kHz, with the fully convolutional network (Choi et al. 2016,
+//! arXiv:1606.00298) and the convolutional recurrent network (Choi et al. 2017, arXiv:1609.04243).
 //!
-//! What the papers leave open is as in the authors' implementation in Keras, music-auto_tagging-keras, but for three
-//! things. Its first batch norm is called `bn_0_freq` and runs over the time axis, so that it fits clips of one length
-//! only; here it is over the mel bands, as its name says. Batch norm's momentum (0.1) and epsilon (1e-5) and the GRUs,
-//! whose reset gate follows the product, are PyTorch's. Max pooling comes before ELU, with which it may change places,
-//! since ELU grows with its argument.
+//! Details that the papers omit follow the authors' Keras implementation, music-auto_tagging-keras, with three
+//! exceptions. Its first batch norm is named `bn_0_freq` but runs over the time axis, which only allows clips of one
+//! length; here it runs over the mel bands. Batch norm's momentum (0.1) and epsilon (1e-5) and the GRUs, which apply
+//! the reset gate after the product, are PyTorch's. Max pooling comes before ELU, which gives the same result because
+//! ELU is increasing.
 
 use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
@@ -64,18 +64,18 @@ pub const CHOI_CRNN: ModelDefinition<ChoiCrnn> = ModelDefinition {
     build: ChoiCrnn::new,
 };
 
-/// Mel bands, which the pools make one of.
+/// Mel bands, which the pools reduce to one.
 const BANDS: usize = 96;
 
 /// Channels and max pooling (bands × frames) of each block.
 type Plan = [(usize, [usize; 2])];
 
 const FCN: [(usize, [usize; 2]); 5] = [(32, [2, 4]), (128, [2, 4]), (128, [2, 4]), (192, [3, 5]), (256, [4, 4])];
-/// Frames that the pools make one step of.
+/// Frames that the pools reduce to one step.
 const FCN_FRAMES: usize = 4 * 4 * 4 * 5 * 4;
 
 const CRNN: [(usize, [usize; 2]); 4] = [(64, [2, 2]), (128, [3, 3]), (128, [4, 4]), (128, [4, 4])];
-/// Frames that the pools make one step of.
+/// Frames that the pools reduce to one step.
 const CRNN_FRAMES: usize = 2 * 3 * 4 * 4;
 const CRNN_BLOCK_DROPOUT: f64 = 0.1;
 const HIDDEN: usize = 32;
@@ -121,7 +121,7 @@ impl Encoder {
         }
     }
 
-    /// `[batch, 1, 96, frames]` to `[batch, channels, steps]`, in f32; computes in the type of its input.
+    /// `[batch, 1, 96, frames]` to `[batch, channels, steps]`, in f32. Computes in the dtype of its input.
     fn forward(&self, mel: Tensor<4>) -> Tensor<3> {
         let mut x = self.normalize_bands(mel);
         for block in &self.blocks {
@@ -138,21 +138,21 @@ impl Encoder {
     }
 }
 
-/// Zeros on both sides, so that there are `frames` frames.
+/// Pads with zeros on both sides to `frames` frames.
 fn pad(mel: Tensor<4>, frames: usize) -> Tensor<4> {
     let missing = frames - mel.dims()[3];
     let sides = [(0, 0), (0, 0), (0, 0), (missing / 2, missing - missing / 2)];
     mel.pad(sides, PadMode::Constant(0.0))
 }
 
-/// `x` above zero, `exp(x) - 1` below. Burn's own takes the exponential of large values too, whose infinite gradient
-/// becomes NaN when it is masked.
+/// `x` above zero, `exp(x) - 1` below. Burn's own ELU also takes the exponential of large values, whose infinite
+/// gradient becomes NaN when it is masked.
 fn elu(x: Tensor<4>) -> Tensor<4> {
     relu(x.clone()) + (x.clamp_max(0.0).exp() - 1.0)
 }
 
-/// Five blocks, the maximum over the steps, of which a usual clip has one, and one dense layer. Parameters for 10
-/// classes: 853,130.
+/// Five blocks, the maximum over the steps (one for a default clip), and one dense layer. Parameters for 10 classes:
+/// 853,130.
 #[derive(Module, Debug)]
 pub struct ChoiFcn {
     encoder: Encoder,
@@ -177,12 +177,12 @@ impl Network for ChoiFcn {
         self.encoder.forward(pad(mel, frames)).max_dim(2).squeeze_dim(2)
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear.forward(self.dropout.forward(features))
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.linear.forward(self.dropout.forward(embeddings))
     }
 }
 
-/// Four blocks, which make 15 steps of 128 channels of a usual clip, two GRUs 128 → 32 → 32 and one dense layer.
+/// Four blocks, which give 15 steps of 128 channels for a default clip, two GRUs 128 → 32 → 32 and one dense layer.
 /// Parameters for 10 classes: 392,970.
 #[derive(Module, Debug)]
 pub struct ChoiCrnn {
@@ -213,20 +213,20 @@ impl Network for ChoiCrnn {
         self.gru1.last_hidden(Tensor::stack(states, 2))
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear.forward(self.dropout.forward(features))
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.linear.forward(self.dropout.forward(embeddings))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{self, conv, dense, parameters, recurrent};
+    use super::super::testing::{self, conv, dense, parameter_count, recurrent};
     use super::*;
     use crate::models::ModelKind;
     use burn::tensor::{Int, activation};
 
     #[test]
-    fn parameter_counts_are_the_papers() {
+    fn parameter_counts_match_the_paper() {
         // 320 + 36,992 + 147,584 + 221,376 + 442,624 = 848,896 in the convolutions, 1,664 in batch norm, 2,570 in the
         // dense layer.
         let fcn = conv(9, 1, 32) + conv(9, 32, 128) + conv(9, 128, 128) + conv(9, 128, 192) + conv(9, 192, 256);
@@ -236,20 +236,20 @@ mod tests {
         let crnn = conv(9, 1, 64) + conv(9, 64, 128) + 2 * conv(9, 128, 128) + 2 * (96 + 64 + 3 * 128);
         let crnn = crnn + recurrent(3, 128, 32) + recurrent(3, 32, 32) + dense(32, 10);
         for (kind, counted, stated) in [(ModelKind::ChoiFcn, fcn, 853_130), (ModelKind::ChoiCrnn, crnn, 392_970)] {
-            assert_eq!((parameters(kind, 10), counted), (stated, stated), "{kind}");
+            assert_eq!((parameter_count(kind, 10), counted), (stated, stated), "{kind}");
         }
     }
 
     fn steps(plan: &Plan, frames: usize) -> [usize; 3] {
         let device = Device::flex();
-        // Fewer channels, so that the test is quick: pooling is what counts.
+        // Few channels keep the test fast. Only pooling matters here.
         let narrow: Vec<_> = plan.iter().map(|&(_, pool)| (2, pool)).collect();
         let mel = Tensor::ones([1, 1, BANDS, frames], &device);
         Encoder::new(&narrow, 0.0, &device).forward(mel).dims()
     }
 
     #[test]
-    fn a_clip_becomes_one_step_or_fifteen() {
+    fn pooling_gives_1_fcn_step_and_15_crnn_steps() {
         assert_eq!(steps(&FCN, 1366), [1, 2, 1]);
         assert_eq!(steps(&FCN, FCN_FRAMES), [1, 2, 1]);
         assert_eq!(steps(&FCN, 2560), [1, 2, 2]);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn clips_of_any_length_have_logits() {
+    fn clips_of_any_length_are_accepted() {
         let device = Device::flex();
         for kind in [ModelKind::ChoiFcn, ModelKind::ChoiCrnn] {
             let model = testing::model(kind, 10, &device);
@@ -279,13 +279,13 @@ mod tests {
     }
 
     #[test]
-    fn zeros_are_on_both_sides() {
+    fn padding_is_on_both_sides() {
         let device = Device::flex();
         let mel = testing::input(2, &CHOI_FCN.description.usual_shape, &device).spectrogram();
         let padded = pad(mel.clone(), 1366_usize.next_multiple_of(CRNN_FRAMES));
         let side = Tensor::zeros([2, 1, BANDS, 37], &device);
-        let by_hand = Tensor::cat(vec![side.clone(), mel, side], 3);
-        assert_eq!(padded.into_data(), by_hand.into_data());
+        let expected = Tensor::cat(vec![side.clone(), mel, side], 3);
+        assert_eq!(padded.into_data(), expected.into_data());
         let odd = pad(Tensor::ones([1, 1, 1, 2], &device), 5)
             .into_data()
             .try_to_vec::<f32>();
@@ -293,19 +293,19 @@ mod tests {
     }
 
     #[test]
-    fn each_band_is_normalized_on_its_own() {
+    fn each_band_is_normalized_separately() {
         let device = Device::flex().autodiff();
         let encoder = Encoder::new(&[], 0.0, &device);
         let mel = testing::input(3, &CHOI_FCN.description.usual_shape, &device).spectrogram();
         let scale = Tensor::<1, Int>::arange(1..BANDS as i64 + 1, &device).float();
         let x = encoder.normalize_bands(mel * scale.reshape([1, 1, BANDS, 1]));
-        let of_band: Tensor<2> = x.swap_dims(0, 2).flatten(1, 3);
-        let off = (of_band.var(1).sqrt() - 1.0).abs().max().into_scalar::<f32>();
-        assert!(off < 1e-3, "{off}");
+        let per_band: Tensor<2> = x.swap_dims(0, 2).flatten(1, 3);
+        let error = (per_band.var(1).sqrt() - 1.0).abs().max().into_scalar::<f32>();
+        assert!(error < 1e-3, "{error}");
     }
 
     #[test]
-    fn elu_is_burns_and_has_a_gradient_everywhere() {
+    fn elu_matches_burn_and_has_finite_gradients() {
         let device = Device::flex().autodiff();
         let x = Tensor::<1>::from_floats([-200.0, -1.5, -1e-4, 0.0, 1e-4, 2.0, 200.0], &device);
         let x = x.reshape([1, 1, 1, 7]).require_grad();
@@ -314,7 +314,7 @@ mod tests {
         assert!((ours.clone() - burns).abs().max().into_scalar::<f32>() < 1e-7);
         let gradients = x.grad(&ours.sum().backward()).unwrap();
         let gradients: Vec<f32> = gradients.into_data().try_to_vec().unwrap();
-        // One above zero, exp(x) below.
+        // 1 above zero, exp(x) below.
         for (gradient, expected) in gradients.iter().zip([0.0, 0.22313, 0.9999, 1.0, 1.0, 1.0, 1.0]) {
             assert!((gradient - expected).abs() < 1e-5, "{gradients:?}");
         }

@@ -1,28 +1,28 @@
-//! What every model has: a description with its paper's settings, a way to build it, and the two halves of its forward
-//! pass.
+//! The definition of a model: its description with the paper's settings, its constructor, and the two halves of its
+//! forward pass.
 
 use super::input::{InputKind, InputShape, ModelInput};
 use crate::augment::Augment;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// A metric of the validation set by which the best epoch is told.
+/// Validation metric that selects the best epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Monitor {
-    /// The lowest loss.
+    /// Lowest loss
     #[default]
     Loss,
-    /// The highest share of tracks whose first guess is right; of tags, the highest mean accuracy.
+    /// Highest accuracy; for multi-label data, the mean over tags
     Accuracy,
-    /// The highest macro F1.
+    /// Highest macro F1
     MacroF1,
-    /// The highest mean area under the tags' ROC curves.
+    /// Highest mean area under the tags' ROC curves
     AucRoc,
 }
 
 impl Monitor {
-    /// Whether the best epoch is the one with the lowest metric.
+    /// Whether the best epoch has the lowest metric.
     pub fn lower_is_better(self) -> bool {
         self == Self::Loss
     }
@@ -37,34 +37,34 @@ impl Monitor {
     }
 }
 
-/// What the paper trains a model with, where the command line says nothing else.
+/// The paper's training settings, which the command line can override.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Defaults {
     pub lr: f64,
     /// Clips per step.
     pub batch_size: usize,
-    /// Passes over the training set, at most.
+    /// Maximum number of passes over the training set.
     pub epochs: usize,
-    /// Epochs without a better validation metric before training stops; 0 never stops.
+    /// Epochs without a better validation metric after which training stops; 0 never stops.
     pub patience: usize,
     pub monitor: Monitor,
-    /// L2 penalty on every parameter, as PyTorch's `Adam(weight_decay=…)` adds it to the gradient.
+    /// L2 penalty on every parameter, added to the gradient as in PyTorch's `Adam(weight_decay=…)`.
     pub weight_decay: f32,
-    /// L2 penalty `lambda * sum(w^2)` added to the loss for the weights (not biases) whose names match a pattern, as Keras'
-    /// `kernel_regularizer=l2(lambda)` does layer by layer.
+    /// L2 penalty `lambda * sum(w^2)` on the weights (not biases) whose names match a pattern. It is added to the loss,
+    /// like Keras' `kernel_regularizer=l2(lambda)`.
     pub l2: &'static [(&'static str, f32)],
-    /// Share of activations zeroed before the last dense layers.
+    /// Fraction of activations zeroed before the last dense layers.
     pub dropout: f64,
-    /// Patterns of parameters that are not trained.
+    /// Patterns of parameters that are frozen.
     pub freeze: &'static [&'static str],
-    /// What is done to training clips.
+    /// Augmentation of training clips.
     pub augment: Augment,
-    /// Frames of the data set's spectrogram in a clip, where it is not the data set's own clip.
+    /// Spectrogram frames per clip; `None` for the data set's clip length.
     pub clip_frames: Option<usize>,
 }
 
 impl Defaults {
-    /// Where a paper says nothing.
+    /// For settings that a paper does not give.
     pub const USUAL: Self = Self {
         lr: 1e-3,
         batch_size: 32,
@@ -80,12 +80,12 @@ impl Defaults {
     };
 }
 
-/// How a PyTorch checkpoint names a model's parameters, where it differs.
+/// Mapping from the parameter names of a PyTorch checkpoint, if they differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PytorchNames {
-    /// Regular expressions and what they are replaced with.
+    /// Regular expressions and their replacements.
     pub renames: &'static [(&'static str, &'static str)],
-    /// Beginnings of names that have no place here.
+    /// Prefixes of names that the model does not have.
     pub ignored: &'static [&'static str],
 }
 
@@ -96,58 +96,56 @@ impl PytorchNames {
     };
 }
 
-/// What is known of a model without building it.
+/// Properties of a model that are known without building it.
 #[derive(Clone, Copy, Debug)]
 pub struct Description {
     /// The name on the command line and in files.
     pub name: &'static str,
     /// The paper, in a few words.
     pub paper: &'static str,
-    /// One line on what it is.
+    /// One line on the architecture.
     pub summary: &'static str,
-    /// What it is fed with.
     pub input: InputKind,
     pub defaults: Defaults,
-    /// Whether a model can be built for inputs of this shape; if not, a sentence on what it needs.
+    /// Whether a model can be built for inputs of this shape. If not, a noun phrase that completes "it needs …".
     pub accepts: fn(&InputShape) -> Result<(), String>,
-    /// The shape that the paper has.
+    /// The paper's input shape.
     pub usual_shape: InputShape,
-    /// Beginning of the names of the parameters that [`Network::classify`] uses.
+    /// Name prefix of the parameters that [`Network::classify`] uses.
     pub classifier: &'static str,
-    /// How PyTorch checkpoints name the parameters.
+    /// Parameter names in PyTorch checkpoints.
     pub pytorch: PytorchNames,
-    /// Beginnings of the names of other parameters that weights to start from may lack.
+    /// Name prefixes of other parameters that initial weights may lack.
     pub newly_initialized: &'static [&'static str],
-    /// The model whose runs it may begin with, if it is another.
+    /// Another model whose runs can provide initial weights.
     pub follows: Option<&'static str>,
-    /// Whether it is nothing without weights to start from.
+    /// Whether training requires initial weights.
     pub needs_weights: bool,
 }
 
 /// A model: its description, and how to build a network of type `N`.
 #[derive(Debug)]
 pub struct ModelDefinition<N> {
-    /// What is known of it.
     pub description: Description,
-    /// Newly initialized weights for inputs of `shape`, which `accepts` has passed.
+    /// Builds the network with newly initialized weights for inputs of `shape`, which `accepts` has accepted.
     pub build: fn(&Blueprint, &Device) -> N,
 }
 
 /// What a network is built for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Blueprint {
-    /// One clip's input.
+    /// Shape of one clip's input.
     pub shape: InputShape,
     pub classes: usize,
-    /// Share of activations zeroed before the last dense layers.
+    /// Fraction of activations zeroed before the last dense layers.
     pub dropout: f64,
 }
 
 /// The two halves of a forward pass.
 pub trait Network {
-    /// The activations before the classifier, `[batch, features]`, in f32: what transfer learning takes.
+    /// The embeddings, `[batch, dimension]` in f32: the activations before the classifier.
     fn embed(&self, input: &ModelInput) -> Tensor<2>;
 
-    /// Logits, `[batch, classes]`, of [`Self::embed`]'s result: dropout and one dense layer.
-    fn classify(&self, features: Tensor<2>) -> Tensor<2>;
+    /// Logits, `[batch, classes]`, from the embeddings: dropout and one dense layer.
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2>;
 }

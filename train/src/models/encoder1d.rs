@@ -9,18 +9,18 @@ use burn::tensor::{DType, Device, Tensor};
 /// Channels after each block; the last is the encoder's output width.
 pub const CHANNELS: [usize; 4] = [16, 32, 64, 128];
 const KERNELS: [usize; 4] = [256, 32, 16, 8];
-/// The first convolution steps by this many samples, the others by one.
+/// Stride of the first convolution. The others have stride 1.
 const FIRST_STRIDE: usize = 64;
-/// Zeros on each side of the clip, so that the first convolution gives exactly one step per stride:
-/// (2^19 + 2·96 − 256) / 64 + 1 = 8192.
+/// Zeros on each side of the clip. The first convolution then gives exactly one step per stride: (2^19 + 2·96 − 256) /
+/// 64 + 1 = 8192.
 const FIRST_PADDING: usize = (KERNELS[0] - FIRST_STRIDE) / 2;
 /// Max pooling after the first three blocks: 8192 steps become 1024, 256, 64.
 const POOLS: [usize; 3] = [8, 4, 4];
 
-/// The shortest clip that leaves a step.
+/// The shortest clip that gives a step.
 pub const SHORTEST: usize = FIRST_STRIDE * POOLS[0] * POOLS[1] * POOLS[2];
 
-/// Steps that a clip of `samples` samples becomes; none where it is too short.
+/// Number of steps for a clip of `samples` samples; `None` if it is too short.
 pub fn steps(samples: usize) -> Option<usize> {
     let first = (samples + 2 * FIRST_PADDING).checked_sub(KERNELS[0])? / FIRST_STRIDE + 1;
     Some(POOLS.iter().fold(first, |steps, pool| steps / pool)).filter(|&steps| steps > 0)
@@ -28,8 +28,8 @@ pub fn steps(samples: usize) -> Option<usize> {
 
 /// Four blocks of convolution, batch norm and ReLU, with max pooling between them.
 ///
-/// Kernels and channels are those of the published checkpoint. The paper gives no strides:
-/// docs/explanation/decisions.md says how these were found.
+/// Kernels and channels are those of the published checkpoint. The paper does not give the strides;
+/// docs/explanation/decisions.md explains how they were found.
 #[derive(Module, Debug)]
 pub struct Encoder1d {
     blocks: Vec<Block>,
@@ -67,7 +67,7 @@ impl Encoder1d {
         Self { blocks, pools }
     }
 
-    /// `[batch, 1, samples]` to `[batch, 128, steps]`, in f32; computes in the type of its input.
+    /// `[batch, 1, samples]` to `[batch, 128, steps]`, in f32. Computes in the dtype of its input.
     pub fn forward(&self, waveform: Tensor<3>) -> Tensor<3> {
         let mut x = waveform;
         for (at, block) in self.blocks.iter().enumerate() {
@@ -85,14 +85,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clip_becomes_64_steps() {
+    fn a_default_clip_gives_64_steps() {
         let device = Device::flex();
         let out = Encoder1d::new(&device).forward(Tensor::zeros([1, 1, 1 << 19], &device));
         assert_eq!(out.dims(), [1, 128, 64]);
     }
 
     #[test]
-    fn steps_are_counted_as_they_come_out() {
+    fn step_count_matches_the_output() {
         let device = Device::flex();
         let encoder = Encoder1d::new(&device);
         assert_eq!(steps(SHORTEST), Some(1));

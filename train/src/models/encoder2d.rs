@@ -10,10 +10,10 @@ use burn::tensor::{DType, Device, Tensor};
 pub const CHANNELS: [usize; 4] = [16, 32, 64, 128];
 /// Max pooling (mel bands × frames) after the first three blocks: 128 bands become 32, 8, 1 and 512 frames 256, 128, 64.
 const POOLS: [[usize; 2]; 3] = [[4, 2], [4, 2], [8, 2]];
-/// Mel bands that the pools make one of.
+/// Mel bands, which the pools reduce to one.
 pub const BANDS: usize = POOLS[0][0] * POOLS[1][0] * POOLS[2][0];
 
-/// Steps that a clip of `frames` frames becomes.
+/// Number of steps for a clip of `frames` frames.
 pub fn steps(frames: usize) -> usize {
     POOLS.iter().fold(frames, |steps, [_, pool]| steps / pool)
 }
@@ -25,8 +25,8 @@ pub struct Encoder2d {
     pools: Vec<MaxPool2d>,
 }
 
-/// The basic residual unit of He et al. (2016): two 3×3 convolutions with batch norm, the first with ReLU, and beside
-/// them a 1×1 convolution with batch norm as the shortcut; ReLU after the sum.
+/// The basic residual unit of He et al. (2016): two 3×3 convolutions with batch norm, ReLU after the first, a 1×1
+/// convolution with batch norm as the shortcut, and ReLU after the sum.
 #[derive(Module, Debug)]
 struct Block {
     conv0: Conv2d,
@@ -70,7 +70,7 @@ impl Encoder2d {
         Self { blocks, pools }
     }
 
-    /// `[batch, 1, 128, frames]` to `[batch, 128, frames / 8]`, in f32; computes in the type of its input.
+    /// `[batch, 1, 128, frames]` to `[batch, 128, frames / 8]`, in f32. Computes in the dtype of its input.
     pub fn forward(&self, mel: Tensor<4>) -> Tensor<3> {
         let mut x = mel;
         for (at, block) in self.blocks.iter().enumerate() {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clip_becomes_64_steps() {
+    fn a_default_clip_gives_64_steps() {
         let device = Device::flex();
         let out = Encoder2d::new(&device).forward(Tensor::zeros([2, 1, 128, 512], &device));
         assert_eq!(out.dims(), [2, 128, 64]);

@@ -1,8 +1,8 @@
-//! Paper 4: genres of fma_small from MFCC moments, with a small CNN, and with VGG16 trained on photographs.
+//! Paper 4: genres of fma_small from MFCC statistics, with a small CNN, and with VGG16 pretrained on ImageNet.
 //!
-//! The dense layers and the small CNN are Keras', so newly initialized weights are drawn as there. The paper names the layers that
-//! have an L2 penalty and not its size: 1e-3 each. It does not name the padding of the small CNN's convolutions
-//! either: they keep the size of the image.
+//! The dense layers and the small CNN were built in Keras, so their weights are initialized as in Keras. The paper
+//! names the layers with an L2 penalty but not its strength; here it is 1e-3 for each. The paper also omits the padding
+//! of the small CNN's convolutions; here they keep the image's size.
 
 use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Monitor, Network, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
@@ -33,7 +33,7 @@ pub const MFCC_DENSE: ModelDefinition<MfccDense> = ModelDefinition {
     description: Description {
         name: "mfcc-dense",
         paper: PAPER,
-        summary: "three dense layers on the moments of a track's MFCC",
+        summary: "three dense layers on statistics of a track's MFCCs",
         input: InputKind {
             statistics: true,
             ..InputKind::NONE
@@ -43,7 +43,7 @@ pub const MFCC_DENSE: ModelDefinition<MfccDense> = ModelDefinition {
             ..DEFAULTS
         },
         accepts: |shape| match shape.statistics {
-            0 => Err("MFCC moments, which `preprocess build` writes".into()),
+            0 => Err("MFCC statistics, which `preprocess build` writes".into()),
             _ => Ok(()),
         },
         usual_shape: InputShape {
@@ -95,7 +95,7 @@ pub const VGG16: ModelDefinition<Vgg16> = ModelDefinition {
         defaults: Defaults {
             lr: 1e-4,
             dropout: 0.3,
-            // All but the last four of thirteen.
+            // All except the last four of thirteen.
             freeze: &[r"^features\.convolutions\.[0-8]\."],
             augment: Augment::IMAGE,
             clip_frames: Some(FRAMES),
@@ -106,10 +106,10 @@ pub const VGG16: ModelDefinition<Vgg16> = ModelDefinition {
         classifier: "linear1.",
         pytorch: PytorchNames {
             renames: &TORCHVISION_NAMES,
-            // Torchvision's own dense layers.
+            // Torchvision's dense layers.
             ignored: &["classifier."],
         },
-        // The photographs' classifier had other dense layers.
+        // ImageNet weights have other dense layers.
         newly_initialized: &["linear0."],
         needs_weights: true,
         ..MFCC_DENSE.description
@@ -121,7 +121,7 @@ pub const VGG16: ModelDefinition<Vgg16> = ModelDefinition {
 pub const VGG16_42X100: ModelDefinition<Vgg16> = ModelDefinition {
     description: Description {
         name: "vgg16-progressive-42x100",
-        summary: "vgg16 on an image of 42x100, the two dense layers trained; begins vgg16-progressive-84x100",
+        summary: "vgg16 on an image of 42x100, the two dense layers trained; initializes vgg16-progressive-84x100",
         input: image(42, 100),
         defaults: Defaults {
             freeze: &[r"^features\."],
@@ -137,7 +137,7 @@ pub const VGG16_42X100: ModelDefinition<Vgg16> = ModelDefinition {
 pub const VGG16_84X100: ModelDefinition<Vgg16> = ModelDefinition {
     description: Description {
         name: "vgg16-progressive-84x100",
-        summary: "vgg16-progressive-42x100, with whose weights it begins, behind two convolutions that halve an image",
+        summary: "two convolutions that halve the image, then vgg16-progressive-42x100, initialized with its weights",
         input: image(84, 100),
         accepts: |shape| accepts_image(shape.spectrogram, HALVES),
         newly_initialized: &["halving."],
@@ -163,10 +163,10 @@ const fn image_shape(spectrogram: [usize; 2]) -> InputShape {
     }
 }
 
-fn accepts_image([rows, columns]: [usize; 2], parts: [usize; 2]) -> Result<(), String> {
-    match Features::pooled([rows / parts[0], columns / parts[1]]) {
+fn accepts_image([rows, columns]: [usize; 2], factors: [usize; 2]) -> Result<(), String> {
+    match Features::pooled([rows / factors[0], columns / factors[1]]) {
         [0, _] | [_, 0] => {
-            let [rows, columns] = parts.map(|parts| parts * vgg16::SMALLEST);
+            let [rows, columns] = factors.map(|factors| factors * vgg16::SMALLEST);
             Err(format!("an image of at least {rows} rows and {columns} columns"))
         }
         _ => Ok(()),
@@ -200,16 +200,16 @@ impl Network for MfccDense {
         relu(self.linear1.forward(self.dropout.forward(x)))
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear2.forward(self.dropout.forward(features))
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.linear2.forward(self.dropout.forward(embeddings))
     }
 }
 
-/// Width of the dense layer behind all convolutions.
+/// Width of the dense layer after the convolutions.
 const DENSE: usize = 16;
 
 const SMALL_CNN_CHANNELS: usize = 32;
-/// Mel bands × frames, after either convolution.
+/// Mel bands × frames, after each convolution.
 const SMALL_CNN_POOL: [usize; 2] = [2, 4];
 
 /// Rows and columns after both pools.
@@ -248,22 +248,22 @@ impl Network for SmallCnn {
     fn embed(&self, input: &ModelInput) -> Tensor<2> {
         let mut x = input.spectrogram();
         for conv in [&self.conv0, &self.conv1] {
-            // ReLU may change places with the maximum, which leaves it an eighth of the values.
+            // ReLU and max pooling commute. After pooling, ReLU has an eighth of the values.
             x = relu(kernels::max_pool2d(&self.pool, kernels::conv2d(conv, x)));
         }
         relu(self.linear0.forward(x.cast(DType::F32).flatten(1, 3)))
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear1.forward(self.dropout.forward(features))
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.linear1.forward(self.dropout.forward(embeddings))
     }
 }
 
-/// What [`Halving`] makes one value of: rows and columns.
+/// Rows and columns that [`Halving`] reduces to one value.
 const HALVES: [usize; 2] = [2, 1];
 
-/// Halves the rows of an image in three colours, in a way that is learned: convolutions 3 → 16 → 3 of 3×3, max pooling
-/// 2 × 1. Only the first convolution has ReLU: what follows was trained on normalized colours, of either sign.
+/// Learned halving of the rows of an RGB image: convolutions 3 → 16 → 3 of 3×3, max pooling 2 × 1. Only the first
+/// convolution has ReLU, because the pretrained layers after it expect normalized colours, which can be negative.
 #[derive(Module, Debug)]
 struct Halving {
     conv0: Conv2d,
@@ -287,8 +287,8 @@ impl Halving {
     }
 }
 
-/// VGG16's convolutions, before them [`Halving`] in one of the models, and dense layers → 16 → classes, from 24,576
-/// values of an image of 128 × 400 and from 1,536 of one of 42 × 100. Parameters for 8 classes: 15,108,056;
+/// [`Halving`] in one of the models, VGG16's convolutions, and dense layers → 16 → classes. The first dense layer has
+/// 24,576 inputs for an image of 128 × 400 and 1,536 for one of 42 × 100. Parameters for 8 classes: 15,108,056;
 /// 14,739,416 for 42 × 100; 14,740,299 for 84 × 100.
 #[derive(Module, Debug)]
 pub struct Vgg16 {
@@ -301,9 +301,9 @@ pub struct Vgg16 {
 
 impl Vgg16 {
     fn new(blueprint: &Blueprint, halving: Option<Halving>, device: &Device) -> Self {
-        let parts = if halving.is_some() { HALVES } else { [1, 1] };
+        let factors = if halving.is_some() { HALVES } else { [1, 1] };
         let [rows, columns] = blueprint.shape.spectrogram;
-        let [rows, columns] = Features::pooled([rows / parts[0], columns / parts[1]]);
+        let [rows, columns] = Features::pooled([rows / factors[0], columns / factors[1]]);
         Self {
             halving,
             features: Features::new(device),
@@ -323,8 +323,8 @@ impl Network for Vgg16 {
         relu(self.linear0.forward(self.features.forward(x).flatten(1, 3)))
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear1.forward(self.dropout.forward(features))
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.linear1.forward(self.dropout.forward(embeddings))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What turns an encoder's steps into logits: pooling and dense layers, or an LSTM and one dense layer.
+//! Classifier heads that turn an encoder's steps into logits: pooling and dense layers, or an LSTM and one dense layer.
 
 use super::definition::Blueprint;
 use super::recurrence::Recurrence;
@@ -7,7 +7,7 @@ use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig, Lstm};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-/// Global average and max pooling concatenated (256), then dense layers 256 → 128 → 64 → classes, with ReLU and dropout
+/// Concatenated global average and max pooling (256), then dense layers 256 → 128 → 64 → classes with ReLU and dropout
 /// after the first two.
 #[derive(Module, Debug)]
 pub struct PooledMlp {
@@ -18,7 +18,6 @@ pub struct PooledMlp {
 }
 
 impl PooledMlp {
-    /// Newly initialized weights for an encoder of `channels` channels.
     pub fn new(channels: usize, blueprint: &Blueprint, device: &Device) -> Self {
         Self {
             linear0: LinearConfig::new(2 * channels, 128).init(device),
@@ -32,16 +31,17 @@ impl PooledMlp {
     pub fn embed(&self, steps: Tensor<3>) -> Tensor<2> {
         let average: Tensor<2> = steps.clone().mean_dim(2).squeeze_dim(2);
         let maximum: Tensor<2> = steps.max_dim(2).squeeze_dim(2);
-        // Maxima first: in the published checkpoint's optimizer state the squared gradients of the first 128 columns
-        // are larger than those of the last 128 in every channel, 13 times on average, as a maximum's are.
+        // Maxima come first. In the optimizer state of the published checkpoint, the squared gradients of the first 128
+        // columns are larger than those of the last 128 in every channel, on average by a factor of 13, as expected for
+        // maxima.
         let x = Tensor::cat(vec![maximum, average], 1);
         let x = self.dropout.forward(relu(self.linear0.forward(x)));
         relu(self.linear1.forward(x))
     }
 
     /// `[batch, 64]` to `[batch, classes]`.
-    pub fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear2.forward(self.dropout.forward(features))
+    pub fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.linear2.forward(self.dropout.forward(embeddings))
     }
 }
 
@@ -57,7 +57,6 @@ pub struct Recurrent {
 const HIDDEN: usize = 128;
 
 impl Recurrent {
-    /// Newly initialized weights for an encoder of `channels` channels.
     pub fn new(channels: usize, blueprint: &Blueprint, device: &Device) -> Self {
         Self {
             lstm: Lstm::init(channels, HIDDEN, device),
@@ -72,7 +71,7 @@ impl Recurrent {
     }
 
     /// `[batch, 128]` to `[batch, classes]`.
-    pub fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear.forward(self.dropout.forward(features))
+    pub fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.linear.forward(self.dropout.forward(embeddings))
     }
 }

@@ -1,36 +1,36 @@
-//! What models are fed with: kinds, shapes, and the tensors themselves.
+//! Inputs of models: kinds, shapes, and tensors.
 
 use burn::tensor::{FloatDType, Tensor};
 
 /// How a waveform's samples are scaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaveformKind {
-    /// 16 bits, normalized with the training set's statistics.
+    /// 16-bit samples, normalized with the training set's statistics.
     Normalized,
-    /// Rounded to 8 bits, in [-1, 1), not normalized.
+    /// Quantised to 8 bits, in [-1, 1), not normalized.
     Pcm8,
 }
 
-/// Which spectrogram, and how large.
+/// Kind of spectrogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpectrogramKind {
-    /// The data set's mel spectrogram in dB below the clip's maximum, normalized per band: `[n_mels, frames]`.
+    /// The data set's mel spectrogram in dB relative to the clip's maximum, normalized per band: `[n_mels, frames]`.
     Mel,
-    /// The power spectral density of the 8-bit samples as `scipy.signal.spectrogram` makes it, clamped at 512 and scaled
-    /// to [0, 1]: `[129, (samples - 32) / 224]`.
+    /// The power spectral density of the 8-bit samples as in `scipy.signal.spectrogram`, clamped at 512 and scaled to
+    /// [0, 1]: `[129, (samples - 32) / 224]`.
     Psd,
-    /// The mel spectrogram as an image: its 80 dB (`top_db`) scaled to [0, 1], resized.
+    /// The mel spectrogram as an image: its 80 dB (`top_db`) scaled to [0, 1], then resized.
     Image { height: usize, width: usize },
 }
 
-/// What a model is fed with.
+/// Inputs that a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputKind {
     /// `[batch, 1, samples]`.
     pub waveform: Option<WaveformKind>,
     /// `[batch, 1, rows, columns]`.
     pub spectrogram: Option<SpectrogramKind>,
-    /// Moments of whole tracks' MFCC or chroma, `[batch, values]`, normalized.
+    /// Statistics of whole tracks' MFCCs or chroma, `[batch, values]`, normalized.
     pub statistics: bool,
 }
 
@@ -41,7 +41,7 @@ impl InputKind {
         statistics: false,
     };
 
-    /// Whether samples are rounded to 8 bits.
+    /// Whether samples are quantised to 8 bits.
     pub fn is_pcm8(self) -> bool {
         self.waveform == Some(WaveformKind::Pcm8) || self.spectrogram == Some(SpectrogramKind::Psd)
     }
@@ -51,12 +51,12 @@ impl InputKind {
         matches!(self.spectrogram, Some(SpectrogramKind::Image { .. }))
     }
 
-    /// Whether no clip is looked at, only whole tracks' statistics.
+    /// Whether the model takes only whole tracks' statistics and no clips.
     pub fn is_statistics_only(self) -> bool {
         self.waveform.is_none() && self.spectrogram.is_none()
     }
 
-    /// Whether the data set's mel spectrogram is wanted.
+    /// Whether the model takes the data set's mel spectrogram.
     pub fn has_mel(self) -> bool {
         matches!(
             self.spectrogram,
@@ -75,13 +75,13 @@ impl InputKind {
             SpectrogramKind::Psd => "power density".to_owned(),
             SpectrogramKind::Image { height, width } => format!("{height}x{width} mel image"),
         });
-        let statistics = self.statistics.then(|| "MFCC moments".to_owned());
+        let statistics = self.statistics.then(|| "MFCC statistics".to_owned());
         let parts: Vec<String> = [waveform, spectrogram, statistics].into_iter().flatten().collect();
         parts.join(" and ")
     }
 }
 
-/// The size of one clip's input. Parts that the model's [`InputKind`] does not ask for are zero.
+/// The shape of one clip's input. Inputs that the model does not take are zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InputShape {
     /// Samples of the waveform.
@@ -91,7 +91,7 @@ pub struct InputShape {
     pub statistics: usize,
 }
 
-/// A batch on the device, with what the model's [`InputKind`] asks for.
+/// A batch of model input on the device.
 #[derive(Clone, Debug)]
 pub struct ModelInput {
     /// `[batch, 1, samples]`.
@@ -102,10 +102,11 @@ pub struct ModelInput {
     pub statistics: Option<Tensor<2>>,
 }
 
-const MISSING: &str = "the loader gives what the model's InputKind asks for";
+const MISSING: &str = "the loader provides the inputs of the model's InputKind";
 
 impl ModelInput {
-    /// In numbers of another type, which the encoders then compute in. Statistics, which go into dense layers, stay f32.
+    /// Converts waveform and spectrogram to the dtype that the encoders compute in. Statistics feed dense layers and
+    /// stay f32.
     pub fn cast(self, dtype: FloatDType) -> Self {
         Self {
             waveform: self.waveform.map(|tensor| tensor.cast(dtype)),
@@ -114,26 +115,20 @@ impl ModelInput {
         }
     }
 
-    /// The waveform.
-    ///
     /// # Panics
-    /// When there is none: the model's [`InputKind`] did not ask for it.
+    /// Panics if the model's [`InputKind`] has no waveform.
     pub fn waveform(&self) -> Tensor<3> {
         self.waveform.clone().expect(MISSING)
     }
 
-    /// The spectrogram.
-    ///
     /// # Panics
-    /// When there is none: the model's [`InputKind`] did not ask for it.
+    /// Panics if the model's [`InputKind`] has no spectrogram.
     pub fn spectrogram(&self) -> Tensor<4> {
         self.spectrogram.clone().expect(MISSING)
     }
 
-    /// The statistics.
-    ///
     /// # Panics
-    /// When there are none: the model's [`InputKind`] did not ask for them.
+    /// Panics if the model's [`InputKind`] has no statistics.
     pub fn statistics(&self) -> Tensor<2> {
         self.statistics.clone().expect(MISSING)
     }

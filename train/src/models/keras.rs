@@ -1,5 +1,5 @@
-//! Layers whose newly initialized weights are drawn as Keras draws them, for the papers that were made with it: Glorot's uniform
-//! distribution, zero biases. Burn's own defaults are PyTorch's.
+//! Layers with Keras' weight initialization, Glorot uniform and zero biases, for the papers that used Keras. Burn's
+//! defaults are PyTorch's.
 
 use burn::module::Initializer;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -8,7 +8,7 @@ use burn::tensor::Device;
 
 const GLOROT_UNIFORM: Initializer = Initializer::XavierUniform { gain: 1.0 };
 
-/// A convolution of stride 1 that keeps the size of the image.
+/// A convolution with stride 1 and "same" padding.
 pub fn conv2d(channels: [usize; 2], kernel: [usize; 2], device: &Device) -> Conv2d {
     let config = Conv2dConfig::new(channels, kernel).with_padding(PaddingConfig2d::Same);
     let mut layer = config.with_initializer(GLOROT_UNIFORM).init(device);
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_are_glorots_and_biases_zero() {
+    fn weights_are_glorot_uniform_and_biases_zero() {
         let device = Device::flex();
         let (conv, dense) = (conv2d([32, 64], [3, 5], &device), dense(300, 180, &device));
         for (largest, fans) in [
@@ -36,7 +36,10 @@ mod tests {
             (dense.weight.val().abs().max().into_scalar::<f32>(), 300 + 180),
         ] {
             let limit = (6.0 / fans as f32).sqrt();
-            assert!((0.99 * limit..=limit).contains(&largest), "{largest} beside {limit}");
+            assert!(
+                (0.99 * limit..=limit).contains(&largest),
+                "largest weight {largest}, limit {limit}"
+            );
         }
         for bias in [conv.bias, dense.bias] {
             assert_eq!(bias.expect("a bias").val().abs().max().into_scalar::<f32>(), 0.0);

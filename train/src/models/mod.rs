@@ -1,6 +1,6 @@
-//! The models of the papers, one file per paper, and the registry that names them.
+//! The models of the papers, one file per paper, and their registry.
 //!
-//! Normalized model input enters, logits leave. A model knows nothing of files, augmentation or training.
+//! A model maps normalized input to logits. It does not depend on files, augmentation or training.
 
 mod choi;
 mod encoder1d;
@@ -9,6 +9,7 @@ mod fma_baselines;
 mod head;
 mod input;
 mod keras;
+mod layers;
 mod multimodal;
 mod named;
 mod pattern;
@@ -25,7 +26,8 @@ mod weights;
 
 pub use definition::{Blueprint, Defaults, Description, Monitor, Network};
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
-pub use named::{freeze, is_weight, parameter_ids, visit_named, weight_names};
+pub use layers::Layer;
+pub use named::{Parameter, freeze, is_weight, parameters, visit_named, weight_names};
 pub use pattern::{ParameterPattern, Penalty};
 pub use registry::{Model, ModelKind};
 pub use weights::{ImportError, Transfer, export_pytorch, export_weights, import_weights, transfer_weights};

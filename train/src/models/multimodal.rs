@@ -1,7 +1,7 @@
 //! Paper 1: genres of the Free Music Archive from the waveform, from the mel spectrogram, and from both.
 //!
-//! Kernels, channels and weight decay of `cnn1d` are those of its published checkpoint. The rest of the paper's settings
-//! are not published: the others take the same weight decay, and a dropout that the paper's grid has.
+//! Kernels, channels and weight decay of `cnn1d` come from its published checkpoint. The paper's other settings are not
+//! published: the other models use the same weight decay, and a dropout from the paper's grid.
 
 use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PytorchNames};
 use super::encoder1d::{self, Encoder1d};
@@ -24,7 +24,7 @@ const MEL: InputKind = InputKind {
     ..InputKind::NONE
 };
 
-/// A clip of the default data set.
+/// A clip of a data set with default settings.
 const CLIP: InputShape = InputShape {
     samples: 1 << 19,
     spectrogram: [encoder2d::BANDS, 512],
@@ -89,7 +89,7 @@ pub const CRNN: ModelDefinition<Crnn> = ModelDefinition {
 pub const MM_CRNN: ModelDefinition<MmCrnn> = ModelDefinition {
     description: Description {
         name: "mm-crnn",
-        summary: "the encoders of cnn1d and cnn2d side by side, an LSTM, one dense layer",
+        summary: "the encoders of cnn1d and cnn2d in parallel, an LSTM, one dense layer",
         input: InputKind {
             waveform: Some(WaveformKind::Normalized),
             spectrogram: Some(SpectrogramKind::Mel),
@@ -101,8 +101,8 @@ pub const MM_CRNN: ModelDefinition<MmCrnn> = ModelDefinition {
     build: MmCrnn::new,
 };
 
-/// Names in the published 1-D checkpoint and their counterparts here. Its `Sequential`s count pooling, ReLU and
-/// dropout too, hence the gaps.
+/// Names in the published 1-D checkpoint and their counterparts here. Its `Sequential`s also number pooling, ReLU and
+/// dropout, hence the gaps.
 const CNN1D_NAMES: PytorchNames = PytorchNames {
     renames: &[
         (r"^conv_block\.block\.0\.block\.0\.", "encoder.blocks.0.conv."),
@@ -141,7 +141,7 @@ fn accepts_both(shape: &InputShape) -> Result<(), String> {
     if encoder1d::steps(shape.samples) == Some(encoder2d::steps(shape.spectrogram[1])) {
         Ok(())
     } else {
-        Err("1024 samples per frame of the spectrogram, so that both encoders give as many steps".into())
+        Err("1024 samples per spectrogram frame, which gives both encoders the same number of steps".into())
     }
 }
 
@@ -170,8 +170,8 @@ impl Network for Cnn1d {
         self.classifier.embed(self.encoder.forward(input.waveform()))
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.classifier.classify(features)
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.classifier.classify(embeddings)
     }
 }
 
@@ -196,8 +196,8 @@ impl Network for Cnn2d {
         self.classifier.embed(self.encoder.forward(input.spectrogram()))
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.classifier.classify(features)
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.classifier.classify(embeddings)
     }
 }
 
@@ -222,8 +222,8 @@ impl Network for Crnn {
         self.classifier.embed(self.encoder.forward(input.spectrogram()))
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.classifier.classify(features)
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.classifier.classify(embeddings)
     }
 }
 
@@ -256,18 +256,18 @@ impl Network for MmCrnn {
         self.classifier.embed(Tensor::cat(steps, 1))
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.classifier.classify(features)
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.classifier.classify(embeddings)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{conv, dense, lstm, parameters};
+    use super::super::testing::{conv, dense, lstm, parameter_count};
     use super::*;
     use crate::models::ModelKind;
 
-    /// 4,144 + 16,480 + 32,960 + 65,920 = 119,504: the convolutions and batch norms of the published checkpoint.
+    /// 4,144 + 16,480 + 32,960 + 65,920 = 119,504: convolutions and batch norms of the published checkpoint.
     const ENCODER_1D: usize =
         conv(256, 1, 16) + conv(32, 16, 32) + conv(16, 32, 64) + conv(8, 64, 128) + 2 * (16 + 32 + 64 + 128);
 
@@ -283,9 +283,9 @@ mod tests {
     const MLP: usize = dense(256, 128) + dense(128, 64) + dense(64, 8);
 
     #[test]
-    fn parameter_counts_are_the_papers() {
+    fn parameter_counts_match_the_paper() {
         for (kind, counted, stated) in [
-            // The checkpoint's tensors add up to this.
+            // The sum of the checkpoint's tensors.
             (ModelKind::Cnn1d, ENCODER_1D + MLP, 161_176),
             (ModelKind::Cnn2d, ENCODER_2D + MLP, 347_352),
             // 132,096 in the LSTM, 1,032 in the dense layer.
@@ -297,12 +297,12 @@ mod tests {
                 623_848,
             ),
         ] {
-            assert_eq!((parameters(kind, 8), counted), (stated, stated), "{kind}");
+            assert_eq!((parameter_count(kind, 8), counted), (stated, stated), "{kind}");
         }
     }
 
     #[test]
-    fn shapes_that_do_not_fit_are_refused() {
+    fn unsupported_shapes_are_refused() {
         let mel = |spectrogram| InputShape { spectrogram, ..CLIP };
         assert!(accepts_mel(&mel([96, 512])).is_err());
         assert!(accepts_mel(&mel([128, 7])).is_err());

@@ -1,10 +1,10 @@
-//! A model's float parameters with their names: those of its weight files, `encoder.blocks.0.conv.weight`.
+//! A model's float parameters by name, as in its weight files: `encoder.blocks.0.conv.weight`.
 
 use super::Model;
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 
-/// Where a walk through a model is. The first name is the enum's variant, which weight files leave out.
+/// Position in a walk through a model. The first name is the enum's variant, which weight files omit.
 #[derive(Default)]
 struct Path(Vec<String>);
 
@@ -14,8 +14,8 @@ impl Path {
     }
 }
 
-/// Hands each float parameter of rank 2 or more to `look`, flat, with its name: the weights of layers.
-pub fn visit_named(model: &Model, look: impl FnMut(&str, Tensor<1>)) {
+/// Calls `visit` with the name and the flattened values of each float parameter of rank 2 or more, the weights of layers.
+pub fn visit_named(model: &Model, visit: impl FnMut(&str, Tensor<1>)) {
     struct Visit<F>(Path, F);
     impl<F: FnMut(&str, Tensor<1>)> ModuleVisitor for Visit<F> {
         fn enter_module(&mut self, name: &str, _: &str) {
@@ -34,41 +34,20 @@ pub fn visit_named(model: &Model, look: impl FnMut(&str, Tensor<1>)) {
             }
         }
     }
-    model.visit(&mut Visit(Path::default(), look));
+    model.visit(&mut Visit(Path::default(), visit));
 }
 
-/// Names of the weights of layers, those that L2 penalties are added for: no biases, and nothing of batch norms.
-pub fn weight_names(model: &Model) -> Vec<String> {
-    struct Collect(Path, Vec<String>);
-    impl ModuleVisitor for Collect {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.0.0.push(name.to_owned());
-        }
-
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.0.pop();
-        }
-
-        fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<D>>) {
-            let name = self.0.name();
-            if D > 1 && is_weight(&name) {
-                self.1.push(name);
-            }
-        }
-    }
-    let mut collect = Collect(Path::default(), Vec::new());
-    model.visit(&mut collect);
-    collect.1
+/// A float parameter of a model. Batch norm's running statistics are not parameters.
+pub struct Parameter {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub id: ParamId,
 }
 
-/// Whether a parameter of this name is the weight of a layer.
-pub fn is_weight(name: &str) -> bool {
-    name.ends_with(".weight")
-}
-
-/// Names and identities of all float parameters.
-pub fn parameter_ids(model: &Model) -> Vec<(String, ParamId)> {
-    struct Collect(Path, Vec<(String, ParamId)>);
+/// All float parameters, in the order in which the model declares them.
+pub fn parameters(model: &Model) -> Vec<Parameter> {
+    #[derive(Default)]
+    struct Collect(Path, Vec<Parameter>);
     impl ModuleVisitor for Collect {
         fn enter_module(&mut self, name: &str, _: &str) {
             self.0.0.push(name.to_owned());
@@ -79,17 +58,33 @@ pub fn parameter_ids(model: &Model) -> Vec<(String, ParamId)> {
         }
 
         fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
-            self.1.push((self.0.name(), parameter.id));
+            self.1.push(Parameter {
+                name: self.0.name(),
+                shape: parameter.lazy_shape().to_vec(),
+                id: parameter.id,
+            });
         }
     }
-    let mut collect = Collect(Path::default(), Vec::new());
+    let mut collect = Collect::default();
     model.visit(&mut collect);
     collect.1
 }
 
-/// The model with the parameters whose names `frozen` says kept as they are, and how many values that are. No gradient
-/// is computed for them. A batch norm keeps its running moments, and normalizes with them, where `frozen` says its
-/// `training`: it does where a pattern matches the whole layer.
+/// Names of the layers' weights, to which L2 penalties apply: no biases and nothing of batch norm.
+pub fn weight_names(model: &Model) -> Vec<String> {
+    let weights = parameters(model).into_iter();
+    let weights = weights.filter(|parameter| parameter.shape.len() > 1 && is_weight(&parameter.name));
+    weights.map(|parameter| parameter.name).collect()
+}
+
+/// Whether this is the name of a layer's weight.
+pub fn is_weight(name: &str) -> bool {
+    name.ends_with(".weight")
+}
+
+/// Freezes the parameters whose names satisfy `frozen`, and returns their number of values. No gradient is computed for
+/// them. A batch norm is frozen, and normalizes with its running statistics, if `frozen` holds for its `training` flag,
+/// which a pattern for the whole layer matches.
 pub fn freeze(model: Model, frozen: impl Fn(&str) -> bool) -> (Model, usize) {
     struct Freeze<F>(Path, F, usize);
     impl<F: Fn(&str) -> bool> ModuleMapper for Freeze<F> {
@@ -101,7 +96,8 @@ pub fn freeze(model: Model, frozen: impl Fn(&str) -> bool) -> (Model, usize) {
             self.0.0.pop();
         }
 
-        /// Batch norm's, which else would go on to follow the batches although none of its parameters is trained.
+        /// Batch norm's training flag. Without this, running statistics would still follow the batches although no
+        /// parameter is trained.
         fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
             if (self.1)(&self.0.name()) {
                 flag.map(|flag| flag.with(false))

@@ -1,31 +1,30 @@
-//! Parameters by their names: regular expressions, and penalties on what they match.
+//! Parameter selection by name: regular expressions, and L2 penalties on matching parameters.
 
 use regex::Regex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
 
-/// A regular expression that is looked for anywhere in a parameter's name: `encoder.blocks.0.conv.weight`.
+/// A regular expression that matches anywhere in a parameter's name, such as `encoder.blocks.0.conv.weight`.
 #[derive(Clone, Debug)]
 pub struct ParameterPattern(Regex);
 
 impl ParameterPattern {
-    /// A pattern that is known to be one.
+    /// Compiles a pattern that is known to be valid.
     ///
     /// # Panics
-    /// When it is no regular expression.
+    /// Panics if it is not a regular expression.
     pub fn new(pattern: &str) -> Self {
         pattern
             .parse()
-            .unwrap_or_else(|error| panic!("the pattern of a model is wrong: {error}"))
+            .unwrap_or_else(|error| panic!("invalid pattern in a model definition: {error}"))
     }
 
-    /// Whether it is the word for no pattern.
+    /// Whether this is the keyword `none`.
     pub fn is_none(&self) -> bool {
         self.0.as_str() == "none"
     }
 
-    /// Whether it matches the parameter's name.
     pub fn matches(&self, name: &str) -> bool {
         self.0.is_match(name)
     }
@@ -48,27 +47,27 @@ impl FromStr for ParameterPattern {
 
     fn from_str(pattern: &str) -> Result<Self, String> {
         if pattern.is_empty() {
-            return Err("an empty pattern matches every parameter; write .* if that is meant".into());
+            return Err("an empty pattern matches every parameter; use `.*` if you want that".into());
         }
         Regex::new(pattern)
             .map(Self)
-            .map_err(|error| format!("`{pattern}` is no regular expression: {error}"))
+            .map_err(|error| format!("invalid regular expression `{pattern}`: {error}"))
     }
 }
 
 /// An L2 penalty, `lambda * sum(w^2)`, on the weights whose names match.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Penalty {
-    /// Which weights. Biases and batch norms are left alone, whatever matches.
+    /// Selects the weights. Biases and batch norms are never penalized.
     pub pattern: ParameterPattern,
     pub lambda: f32,
 }
 
 impl Penalty {
-    /// A penalty whose pattern is known to be one.
+    /// A penalty whose pattern is known to be valid.
     ///
     /// # Panics
-    /// When it is no regular expression.
+    /// Panics if it is not a regular expression.
     pub fn new(pattern: &str, lambda: f32) -> Self {
         Self {
             pattern: ParameterPattern::new(pattern),
@@ -76,7 +75,7 @@ impl Penalty {
         }
     }
 
-    /// Whether it is the word for no penalty.
+    /// Whether this is the keyword `none`.
     pub fn is_none(&self) -> bool {
         self.pattern.is_none()
     }
@@ -98,11 +97,11 @@ impl FromStr for Penalty {
         if text == "none" {
             return Ok(Self::new("none", 0.0));
         }
-        let wrong = || format!("`{text}` is not REGEX=LAMBDA with a lambda of 0 or more");
-        let (pattern, lambda) = text.rsplit_once('=').ok_or_else(wrong)?;
-        let lambda: f32 = lambda.parse().map_err(|_| wrong())?;
+        let invalid = || format!("invalid penalty `{text}`; use REGEX=LAMBDA with LAMBDA of at least 0");
+        let (pattern, lambda) = text.rsplit_once('=').ok_or_else(invalid)?;
+        let lambda: f32 = lambda.parse().map_err(|_| invalid())?;
         if !(lambda >= 0.0 && lambda.is_finite()) {
-            return Err(wrong());
+            return Err(invalid());
         }
         Ok(Self {
             pattern: pattern.parse()?,
@@ -136,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_are_looked_for_anywhere() {
+    fn patterns_match_anywhere_in_a_name() {
         let pattern: ParameterPattern = r"blocks\.[01]\.".parse().unwrap();
         assert!(pattern.matches("encoder.blocks.0.conv.weight") && !pattern.matches("encoder.blocks.2.conv.weight"));
         assert!("none".parse::<ParameterPattern>().unwrap().is_none());
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn penalties_are_read_and_written() {
+    fn penalties_are_parsed_and_printed() {
         let penalty: Penalty = "conv.*=0.01".parse().unwrap();
         assert_eq!((penalty.to_string(), penalty.lambda), ("conv.*=0.01".into(), 0.01));
         assert!("none".parse::<Penalty>().unwrap().is_none());

@@ -1,19 +1,19 @@
-//! What recurrent layers remember of a sequence, in few operations.
+//! Recurrent layers in few tensor operations.
 //!
-//! Burn's modules multiply each gate's weights with input and state on their own: eight small matrix products a step
-//! of an LSTM, and twice as many on the way back. Here all gates' weights stand side by side, so a step is one
-//! product. An LSTM's step multiplies input and state together; a GRU keeps the two apart, so the inputs of all steps
-//! are multiplied at once before the first, and so they are for the plain layer. The parameters, their names and their
-//! gradients stay those of Burn's modules, and what is computed is PyTorch's `LSTM`, `GRU` and `RNN`.
+//! Burn's modules multiply each gate's weights with input and state separately: eight small matrix products per step of
+//! an LSTM, and twice as many in the backward pass. Here the weights of all gates are concatenated, so a step is one
+//! product. An LSTM's step multiplies input and state together. A GRU and a plain RNN keep them separate and multiply
+//! the inputs of all steps at once before the first step. Parameters, their names and gradients stay those of Burn's
+//! modules. Results are those of PyTorch's `LSTM`, `GRU` and `RNN`.
 
 use burn::module::{Initializer, Module};
 use burn::nn::{GateController, Gru, GruConfig, Linear, LinearConfig, Lstm, LstmConfig};
 use burn::tensor::activation::{sigmoid, tanh};
 use burn::tensor::{Device, Tensor};
 
-/// A recurrent layer that starts from an empty state.
+/// A recurrent layer whose initial state is zero.
 pub trait Recurrence: Module {
-    /// Newly initialized weights, drawn as PyTorch does.
+    /// Newly initialized weights with PyTorch's distribution.
     fn init(inputs: usize, hidden: usize, device: &Device) -> Self;
 
     /// The last hidden state, `[batch, hidden]`, after `steps`, `[batch, inputs, steps]`.
@@ -38,7 +38,9 @@ impl Recurrence for Gru {
     }
 
     fn last_hidden(&self, steps: Tensor<3>) -> Tensor<2> {
-        gru_states(self, steps).pop().expect("a model's shape leaves a step")
+        gru_states(self, steps)
+            .pop()
+            .expect("a model's shape gives at least one step")
     }
 }
 
@@ -62,18 +64,18 @@ impl Recurrence for Rnn {
     }
 
     fn last_hidden(&self, steps: Tensor<3>) -> Tensor<2> {
-        let of_input = side_by_side([&self.input_transform]);
-        let (weight, bias) = side_by_side([&self.hidden_transform]);
+        let input_layer = concatenate([&self.input_transform]);
+        let (weight, bias) = concatenate([&self.hidden_transform]);
         let (batch, device) = (steps.dims()[0], steps.device());
         let mut hidden = Tensor::zeros([batch, bias.dims()[1]], &device);
-        for of_input in of_inputs(of_input, steps) {
-            hidden = tanh(of_input + hidden.matmul(weight.clone()) + bias.clone());
+        for from_input in project_inputs(input_layer, steps) {
+            hidden = tanh(from_input + hidden.matmul(weight.clone()) + bias.clone());
         }
         hidden
     }
 }
 
-/// Uniform within one over the square root of the hidden width.
+/// PyTorch's initialization: uniform within ±1 / √hidden.
 fn pytorch(hidden: usize) -> Initializer {
     let bound = 1.0 / (hidden as f64).sqrt();
     Initializer::Uniform {
@@ -82,45 +84,44 @@ fn pytorch(hidden: usize) -> Initializer {
     }
 }
 
-/// Weights, `[inputs, parts · outputs]`, and biases, `[1, parts · outputs]`, of layers with the same input.
-fn side_by_side<const N: usize>(parts: [&Linear; N]) -> (Tensor<2>, Tensor<2>) {
-    let weights = parts.map(|part| part.weight.val()).to_vec();
-    let biases = parts.map(|part| part.bias.as_ref().expect("a bias").val()).to_vec();
+/// Concatenates layers with the same input: weights `[inputs, layers · outputs]` and biases `[1, layers · outputs]`.
+fn concatenate<const N: usize>(layers: [&Linear; N]) -> (Tensor<2>, Tensor<2>) {
+    let weights = layers.map(|layer| layer.weight.val()).to_vec();
+    let biases = layers.map(|layer| layer.bias.as_ref().expect("a bias").val()).to_vec();
     (Tensor::cat(weights, 1), Tensor::<1>::cat(biases, 0).unsqueeze())
 }
 
-/// The product of each step's input with `weight`, and `bias`: for `steps`, `[batch, inputs, steps]`, as many tensors
-/// `[batch, outputs]`, from one matrix product.
-fn of_inputs((weight, bias): (Tensor<2>, Tensor<2>), steps: Tensor<3>) -> Vec<Tensor<2>> {
+/// `input · weight + bias` for each step: `steps`, `[batch, inputs, steps]`, gives one `[batch, outputs]` per step, all
+/// from one matrix product.
+fn project_inputs((weight, bias): (Tensor<2>, Tensor<2>), steps: Tensor<3>) -> Vec<Tensor<2>> {
     let ([batch, inputs, count], [_, outputs]) = (steps.dims(), weight.dims());
-    // Steps first, so that each is one piece of memory.
+    // Steps first, so each step is contiguous in memory.
     let rows = steps.permute([2, 0, 1]).reshape([count * batch, inputs]);
-    one_by_one((rows.matmul(weight) + bias).reshape([count, batch, outputs])).collect()
+    split_steps((rows.matmul(weight) + bias).reshape([count, batch, outputs])).collect()
 }
 
-/// The parts of `[steps, batch, values]`. On the way back each part's gradient is added to zeros of the size of what it
-/// was cut out of, so that is not the whole sequence but a run of steps, which in turn is cut out of the whole.
-fn one_by_one(sequence: Tensor<3>) -> impl Iterator<Item = Tensor<2>> {
+/// Splits `[steps, batch, values]` into its steps. In the backward pass, each part's gradient is added to a tensor of
+/// zeros with the size of what it was cut out of. Splitting into runs of steps first keeps these tensors small.
+fn split_steps(sequence: Tensor<3>) -> impl Iterator<Item = Tensor<2>> {
     let run = sequence.dims()[0].isqrt().max(1);
     let runs = sequence.split(run, 0).into_iter();
     runs.flat_map(|run| run.split(1, 0)).map(|step| step.squeeze_dim(0))
 }
 
-/// The hidden states, `[batch, hidden]` each, after each of `steps`, `[batch, inputs, steps]`. `gru` must be as
-/// PyTorch's: with biases, without clipping, sigmoid gates and hyperbolic tangents, and the reset gate applied after
-/// the product.
+/// The hidden state, `[batch, hidden]`, after each of `steps`, `[batch, inputs, steps]`. `gru` must be PyTorch's
+/// variant: with biases, without clipping, with sigmoid gates and tanh, and the reset gate applied after the product.
 pub fn gru_states(gru: &Gru, steps: Tensor<3>) -> Vec<Tensor<2>> {
     let (size, [batch, ..], device) = (gru.d_hidden, steps.dims(), steps.device());
     let gates = [&gru.reset_gate, &gru.update_gate, &gru.new_gate];
-    let of_input = side_by_side(gates.map(|gate| &gate.input_transform));
-    let (weight, bias) = side_by_side(gates.map(|gate| &gate.hidden_transform));
+    let input_layer = concatenate(gates.map(|gate| &gate.input_transform));
+    let (weight, bias) = concatenate(gates.map(|gate| &gate.hidden_transform));
     let mut hidden = Tensor::zeros([batch, size], &device);
     let mut states = Vec::with_capacity(steps.dims()[2]);
-    for of_input in of_inputs(of_input, steps) {
-        let of_state = hidden.clone().matmul(weight.clone()) + bias.clone();
-        let gates = sigmoid(of_input.clone().narrow(1, 0, 2 * size) + of_state.clone().narrow(1, 0, 2 * size));
+    for from_input in project_inputs(input_layer, steps) {
+        let from_state = hidden.clone().matmul(weight.clone()) + bias.clone();
+        let gates = sigmoid(from_input.clone().narrow(1, 0, 2 * size) + from_state.clone().narrow(1, 0, 2 * size));
         let (reset, update) = (gates.clone().narrow(1, 0, size), gates.narrow(1, size, size));
-        let candidate = tanh(of_input.narrow(1, 2 * size, size) + reset * of_state.narrow(1, 2 * size, size));
+        let candidate = tanh(from_input.narrow(1, 2 * size, size) + reset * from_state.narrow(1, 2 * size, size));
         // (1 - z) · n + z · h
         hidden = candidate.clone() + update * (hidden - candidate);
         states.push(hidden.clone());
@@ -128,21 +129,21 @@ pub fn gru_states(gru: &Gru, steps: Tensor<3>) -> Vec<Tensor<2>> {
     states
 }
 
-/// The last hidden state, `[batch, hidden]`, after `steps`, `[batch, inputs, steps]`, from an empty one. `lstm` must
-/// be a plain one: forward, with biases, without clipping, sigmoid gates and hyperbolic tangents.
+/// The last hidden state, `[batch, hidden]`, after `steps`, `[batch, inputs, steps]`, from a zero state. `lstm` must be
+/// forward, with biases, without clipping, with sigmoid gates and tanh.
 fn last_hidden(lstm: &Lstm, steps: Tensor<3>) -> Tensor<2> {
     let forget_gate = lstm.forget_gate.as_ref().expect("gates are not coupled");
     let gates = [&lstm.input_gate, forget_gate, &lstm.output_gate, &lstm.cell_gate];
-    let (of_input, input_bias) = side_by_side(gates.map(|gate: &GateController| &gate.input_transform));
-    let (of_state, state_bias) = side_by_side(gates.map(|gate: &GateController| &gate.hidden_transform));
-    let weight = Tensor::cat(vec![of_input, of_state], 0);
+    let (input_weight, input_bias) = concatenate(gates.map(|gate: &GateController| &gate.input_transform));
+    let (state_weight, state_bias) = concatenate(gates.map(|gate: &GateController| &gate.hidden_transform));
+    let weight = Tensor::cat(vec![input_weight, state_weight], 0);
     let bias = input_bias + state_bias;
 
     let ([batch, ..], hidden_size, device) = (steps.dims(), lstm.d_hidden, steps.device());
     let mut hidden = Tensor::zeros([batch, hidden_size], &device);
     let mut cell = hidden.clone();
-    // Steps first, so that each is one piece of memory.
-    for input in one_by_one(steps.permute([2, 0, 1])) {
+    // Steps first, so each step is contiguous in memory.
+    for input in split_steps(steps.permute([2, 0, 1])) {
         let sums = Tensor::cat(vec![input, hidden], 1).matmul(weight.clone()) + bias.clone();
         let gates = sigmoid(sums.clone().narrow(1, 0, 3 * hidden_size));
         let [input, forget, output] = [0, 1, 2].map(|at| gates.clone().narrow(1, at * hidden_size, hidden_size));
@@ -160,20 +161,20 @@ mod tests {
     use burn::optim::GradientsParams;
     use burn::tensor::Distribution;
 
-    /// Compares gradients parameter by parameter and counts them.
+    /// Compares gradients parameter by parameter, and counts the parameters.
     struct Compare<'a>(&'a GradientsParams, &'a GradientsParams, usize);
 
     impl ModuleVisitor for Compare<'_> {
         fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
-            let gradient = |of: &GradientsParams| of.get::<D>(parameter.id).expect("a gradient");
+            let gradient = |gradients: &GradientsParams| gradients.get::<D>(parameter.id).expect("a gradient");
             let difference = (gradient(self.0) - gradient(self.1)).abs().max().into_scalar::<f32>();
             assert!(difference < 1e-5, "{difference}");
             self.2 += 1;
         }
     }
 
-    /// Holds two ways to compute `[batch, hidden]` from `[batch, inputs, steps]` against one another: results,
-    /// gradients of the steps and of `parameters` parameters of `module`.
+    /// Compares two ways to compute `[batch, hidden]` from `[batch, inputs, steps]`: results, gradients of the steps,
+    /// and gradients of the `parameters` parameters of `module`.
     fn compare<M: Module>(
         module: &M,
         parameters: usize,
@@ -189,8 +190,8 @@ mod tests {
             assert!(difference < 1e-6, "{difference}");
             let [(ours, our_input), (plain, plain_input)] = [ours, plain].map(|hidden| {
                 let gradients = (hidden * cost.clone()).sum().backward();
-                let of_input = steps.grad(&gradients).expect("a gradient");
-                (GradientsParams::from_grads(gradients, module), of_input)
+                let input_gradient = steps.grad(&gradients).expect("a gradient");
+                (GradientsParams::from_grads(gradients, module), input_gradient)
             });
             assert!((our_input - plain_input).abs().max().into_scalar::<f32>() < 1e-5);
             let mut compare = Compare(&ours, &plain, 0);
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn lstm_states_and_gradients_are_those_of_burns_module() {
+    fn lstm_states_and_gradients_match_burn() {
         let lstm = Lstm::init(5, 7, &Device::flex().autodiff());
         let plain = |steps: Tensor<3>| lstm.forward(steps.swap_dims(1, 2), None).1.hidden;
         // Four gates of two weights and two biases.
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn gru_states_and_gradients_are_those_of_burns_module() {
+    fn gru_states_and_gradients_match_burn() {
         let gru = Gru::init(5, 7, &Device::flex().autodiff());
         let plain = |steps: Tensor<3>| gru.forward(steps.swap_dims(1, 2), None);
         // Three gates of two weights and two biases.
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn rnn_states_and_gradients_are_those_of_a_plain_loop() {
+    fn rnn_states_and_gradients_match_a_plain_loop() {
         let rnn = Rnn::init(5, 7, &Device::flex().autodiff());
         let plain = |steps: Tensor<3>| {
             let mut hidden = Tensor::zeros([3, 7], &steps.device());
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn new_weights_are_pytorchs() {
+    fn new_weights_have_pytorchs_range() {
         struct Largest(f32);
         impl ModuleVisitor for Largest {
             fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
@@ -263,7 +264,7 @@ mod tests {
             largest(&|visitor| Gru::init(9, 64, &device).visit(visitor)),
             largest(&|visitor| Lstm::init(9, 64, &device).visit(visitor)),
         ] {
-            // One over the square root of 64, whatever the number of inputs.
+            // 1 / √64, whatever the number of inputs.
             assert!((0.12..=0.125).contains(&largest), "{largest}");
         }
     }

@@ -1,5 +1,5 @@
-//! The table of all models. One line each makes a name of the command line, a variant of [`Model`], and what belongs to
-//! them.
+//! The table of all models. Each line defines a name on the command line, a variant of [`Model`] and a variant of
+//! [`ModelKind`].
 
 use super::definition::{Blueprint, Description, Network};
 use super::input::ModelInput;
@@ -20,23 +20,22 @@ macro_rules! models {
 
         /// Any of the models.
         #[derive(Module, Debug)]
-        #[expect(clippy::large_enum_variant, reason = "a program has few models, whose tensors are elsewhere")]
+        #[expect(clippy::large_enum_variant, reason = "a process has few models, and their tensors are on the heap")]
         pub enum Model {
             $(#[doc = concat!("[`ModelKind::", stringify!($variant), "`]")] $variant($network),)+
         }
 
         impl ModelKind {
-            /// All models, in the order in which `train models` lists them.
+            /// All models, in the order of `train models`.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
-            /// What is known of it.
             pub fn description(self) -> &'static Description {
                 match self {
                     $(Self::$variant => &$definition.description,)+
                 }
             }
 
-            /// A model with newly initialized weights, drawn from the device's random generator.
+            /// Builds a model with newly initialized weights from the device's random generator.
             pub fn init(self, blueprint: &Blueprint, device: &Device) -> Model {
                 match self {
                     $(Self::$variant => Model::$variant(($definition.build)(blueprint, device)),)+
@@ -57,14 +56,14 @@ macro_rules! models {
                 }
             }
 
-            /// Past the enum, whose variant would stand before every name.
+            /// Loads into the network, not into the enum, whose variant would prefix every name.
             pub(super) fn load_from<S: ModuleStore>(&mut self, store: &mut S) -> Result<ApplyResult, S::Error> {
                 match self {
                     $(Self::$variant(network) => ModuleSnapshot::load_from(network, store),)+
                 }
             }
 
-            /// Past the enum, whose variant would stand before every name.
+            /// Saves the network, not the enum, whose variant would prefix every name.
             pub(super) fn save_into<S: ModuleStore>(&self, store: &mut S) -> Result<(), S::Error> {
                 match self {
                     $(Self::$variant(network) => ModuleSnapshot::save_into(network, store),)+
@@ -102,7 +101,6 @@ impl ModelKind {
         self.description().name
     }
 
-    /// The model of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
@@ -123,11 +121,8 @@ impl Serialize for ModelKind {
 impl<'de> Deserialize<'de> for ModelKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Self::from_name(&name).ok_or_else(|| {
-            de::Error::custom(format!(
-                "`{name}` is no model that this program has; `train models` lists them"
-            ))
-        })
+        Self::from_name(&name)
+            .ok_or_else(|| de::Error::custom(format!("unknown model `{name}`; `train models` lists all models")))
     }
 }
 
@@ -142,8 +137,8 @@ impl clap::ValueEnum for ModelKind {
 }
 
 impl Model {
-    /// Weights that training changes; batch norm's running mean and variance are not among them. The model must be on an
-    /// autodiff device.
+    /// Number of trainable weights, without batch norm's running mean and variance. The model must be on an autodiff
+    /// device.
     pub fn trainable_parameters(&self) -> usize {
         struct Count(usize);
         impl ModuleVisitor for Count {
@@ -161,7 +156,7 @@ impl Model {
     /// Logits, `[batch, classes]`.
     ///
     /// # Panics
-    /// When the input lacks what the model's description asks for.
+    /// Panics if an input of the model's description is missing.
     pub fn forward(&self, input: ModelInput) -> Tensor<2> {
         self.classify(self.embed(input))
     }
@@ -172,8 +167,8 @@ impl Model {
     }
 
     /// See [`Network::classify`].
-    pub fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.network().classify(features)
+    pub fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.network().classify(embeddings)
     }
 }
 
@@ -183,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_of_the_command_line_and_of_files() {
+    fn names_agree_with_the_command_line_and_serde_and_are_unique() {
         use clap::ValueEnum;
         for &kind in ModelKind::ALL {
             assert_eq!(kind.to_possible_value().unwrap().get_name(), kind.name());
@@ -200,11 +195,11 @@ mod tests {
         let error = serde_json::from_value::<ModelKind>("crn".into())
             .unwrap_err()
             .to_string();
-        assert!(error.contains("`crn` is no model"), "{error}");
+        assert!(error.contains("unknown model `crn`"), "{error}");
     }
 
     #[test]
-    fn every_model_accepts_its_papers_shape_and_has_its_classifier_where_it_says() {
+    fn every_model_accepts_its_papers_shape_and_names_its_classifier() {
         struct Names(Vec<String>, Vec<String>);
         impl ModuleVisitor for Names {
             fn enter_module(&mut self, name: &str, _: &str) {
@@ -214,7 +209,7 @@ mod tests {
                 self.0.pop();
             }
             fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<D>>) {
-                // The first is the enum's variant.
+                // The first name is the enum's variant.
                 self.1.push(self.0[1..].join("."));
             }
         }
@@ -224,8 +219,8 @@ mod tests {
             assert_eq!((description.accepts)(&description.usual_shape), Ok(()), "{kind}");
             let mut names = Names(Vec::new(), Vec::new());
             testing::model(kind, 3, &device).visit(&mut names);
-            let of_classifier = names.1.iter().filter(|name| name.starts_with(description.classifier));
-            assert_eq!(of_classifier.count(), 2, "{kind}: {:?}", names.1);
+            let classifier_names = names.1.iter().filter(|name| name.starts_with(description.classifier));
+            assert_eq!(classifier_names.count(), 2, "{kind}: {:?}", names.1);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Paper 2: the ten most frequent tags of MagnaTagATune, from 8-bit samples and from their power spectral density.
 //!
-//! All blocks are a convolution that keeps the length, batch norm in some, LeakyReLU and max pooling. LeakyReLU grows
-//! with its argument, so it may change places with the maximum: it is applied after pooling, to a third or a quarter of
-//! the values, with the same result. The paper's table has no dropout after the fourth block: the first four have it.
+//! Each block is a convolution with "same" padding, batch norm in some, LeakyReLU and max pooling. LeakyReLU is
+//! increasing, so it commutes with max pooling. Here it is applied after pooling, to a third or a quarter of the
+//! values. According to the paper's table, the first four blocks have dropout and the later ones do not.
 
 use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
@@ -121,31 +121,32 @@ const fn crnn2d<R: Recurrence>(name: &'static str, summary: &'static str) -> Mod
     }
 }
 
-/// How fresh convolutions are drawn, with biases of zero, which the paper does not say. Seven layers without batch norm pass
-/// next to nothing on with PyTorch's defaults: of power densities, whose mean is some 1e-5, the last layer's values then
-/// differ by 2e-7 from clip to clip, and no loss falls.
+/// Weight initialization of convolutions, with zero biases. The paper does not specify it. Seven layers without batch
+/// norm lose almost all signal with PyTorch's defaults: for power densities, whose mean is about 1e-5, the last layer's
+/// values differ by only 2e-7 between clips, and the loss does not fall.
 const HE_NORMAL: Initializer = Initializer::KaimingNormal {
     gain: std::f64::consts::SQRT_2,
     fan_out_only: false,
 };
 
 const LEAKY_SLOPE: f64 = 0.01;
-/// Values of a signal's max pool, and taps of its convolutions.
+/// Kernel and pool size of the 1-D blocks.
 const THREE: usize = 3;
 const BLOCK_DROPOUT: f64 = 0.2;
 /// Width of every recurrent state.
 const HIDDEN: usize = 256;
-/// Width of the dense layer before the classifier, where there is one.
+/// Width of the dense layer before the classifier, in models that have one.
 const DENSE: usize = 100;
 
+/// The blocks of a 1-D encoder.
 #[derive(Clone, Copy, Debug)]
 struct SignalBlocks {
     channels: &'static [usize],
-    /// The first ones end with max pooling.
+    /// Number of blocks, from the first, with max pooling.
     pooled: usize,
-    /// The first ones end with dropout.
+    /// Number of blocks, from the first, with dropout.
     dropped: usize,
-    /// From this one on they have batch norm.
+    /// Index of the first block with batch norm. All later ones have it too.
     normalized_from: usize,
 }
 
@@ -177,12 +178,12 @@ impl SignalBlocks {
         }
     }
 
-    /// Steps that a clip of `samples` samples becomes.
+    /// Number of steps for a clip of `samples` samples.
     fn steps(&self, samples: usize) -> usize {
         (0..self.pooled).fold(samples, |steps, _| steps / THREE)
     }
 
-    /// Channels of the result.
+    /// Channels of the output.
     fn width(&self) -> usize {
         self.channels[self.channels.len() - 1]
     }
@@ -226,14 +227,14 @@ impl SignalBlock {
     }
 }
 
-/// `[batch, 1, samples]` to `[batch, channels, steps]`, in f32; computes in the type of its input.
+/// `[batch, 1, samples]` to `[batch, channels, steps]`, in f32. Computes in the dtype of its input.
 fn run(blocks: &[SignalBlock], waveform: Tensor<3>) -> Tensor<3> {
     let steps = blocks.iter().fold(waveform, |x, block| block.forward(x));
     steps.cast(DType::F32)
 }
 
-/// Ten blocks, which make 23 steps of 1024 channels of a clip, and dense layers 23,552 → 100 → tags. Parameters for 10
-/// tags: 8,638,486.
+/// Ten blocks, which give 23 steps of 1024 channels for a default clip, and dense layers 23,552 → 100 → tags.
+/// Parameters for 10 tags: 8,638,486.
 #[derive(Module, Debug)]
 pub struct SampleCnn {
     blocks: Vec<SignalBlock>,
@@ -260,14 +261,14 @@ impl Network for SampleCnn {
         leaky_relu(self.linear0.forward(steps.flatten(1, 2)), LEAKY_SLOPE)
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear1.forward(self.dropout.forward(features))
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.linear1.forward(self.dropout.forward(embeddings))
     }
 }
 
-/// The first seven of those blocks, which make 213 steps of 512 channels of a clip, a recurrent layer 512 → 256 whose
-/// last state counts, and dense layers 256 → 100 → tags. Parameters for 10 tags: 993,302 with a plain recurrent layer,
-/// 1,387,542 with a GRU, 1,584,662 with an LSTM.
+/// The first seven blocks of [`SampleCnn`], which give 213 steps of 512 channels for a default clip, a recurrent layer
+/// 512 → 256, of which the last state is used, and dense layers 256 → 100 → tags. Parameters for 10 tags: 993,302 with
+/// a plain recurrent layer, 1,387,542 with a GRU, 1,584,662 with an LSTM.
 #[derive(Module, Debug)]
 pub struct Crnn1d<R> {
     blocks: Vec<SignalBlock>,
@@ -295,8 +296,8 @@ impl<R: Recurrence> Network for Crnn1d<R> {
         leaky_relu(self.linear0.forward(state), LEAKY_SLOPE)
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear1.forward(self.dropout.forward(features))
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.linear1.forward(self.dropout.forward(embeddings))
     }
 }
 
@@ -323,8 +324,8 @@ impl Network for ChunkCnn {
         run(&self.blocks, input.waveform()).max_dim(2).squeeze_dim(2)
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear.forward(self.dropout.forward(features))
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.linear.forward(self.dropout.forward(embeddings))
     }
 }
 
@@ -351,9 +352,9 @@ fn accepts_psd(shape: &InputShape) -> Result<(), String> {
     }
 }
 
-/// Seven 2-D blocks, which make 130 steps of 128 channels of a clip, a recurrent layer 128 → 256 whose last state
-/// counts, one dense layer. Parameters for 10 tags: 496,026 with a plain recurrent layer, 693,658 with a GRU, 792,474
-/// with an LSTM.
+/// Seven 2-D blocks, which give 130 steps of 128 channels for a default clip, a recurrent layer 128 → 256, of which the
+/// last state is used, and one dense layer. Parameters for 10 tags: 496,026 with a plain recurrent layer, 693,658 with
+/// a GRU, 792,474 with an LSTM.
 #[derive(Module, Debug)]
 pub struct Crnn2d<R> {
     convolutions: Vec<Conv2d>,
@@ -394,8 +395,8 @@ impl<R: Recurrence> Network for Crnn2d<R> {
         self.recurrent.last_hidden(x.squeeze_dim(2).cast(DType::F32))
     }
 
-    fn classify(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear.forward(self.dropout.forward(features))
+    fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        self.linear.forward(self.dropout.forward(embeddings))
     }
 }
 

@@ -1,9 +1,9 @@
-//! What the tests of all models share: parameter counts by hand, and models to count.
+//! Helpers for the tests of all models: parameter counts computed by hand, and models and inputs.
 
 use super::{Blueprint, InputShape, Model, ModelInput, ModelKind};
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// A convolution's weights and biases; `kernel` is the number of its taps. Batch norm has 2 more per output.
+/// A convolution's weights and biases; `kernel` is its number of taps. Batch norm adds 2 per output channel.
 pub const fn conv(kernel: usize, inputs: usize, outputs: usize) -> usize {
     kernel * inputs * outputs + outputs
 }
@@ -22,7 +22,7 @@ pub const fn lstm(inputs: usize, hidden: usize) -> usize {
     recurrent(4, inputs, hidden)
 }
 
-/// The model that its paper describes.
+/// The model with its paper's shape and dropout.
 pub fn model(kind: ModelKind, classes: usize, device: &Device) -> Model {
     let blueprint = Blueprint {
         shape: kind.description().usual_shape,
@@ -32,12 +32,11 @@ pub fn model(kind: ModelKind, classes: usize, device: &Device) -> Model {
     kind.init(&blueprint, device)
 }
 
-pub fn parameters(kind: ModelKind, classes: usize) -> usize {
+pub fn parameter_count(kind: ModelKind, classes: usize) -> usize {
     model(kind, classes, &Device::flex().autodiff()).trainable_parameters()
 }
 
-/// A batch of the given shape with everything that any model takes. Not drawn at random: tests share the generator of the
-/// CPU.
+/// A batch of this shape with all inputs. Its values are not random, because tests share the CPU's random generator.
 pub fn input(clips: usize, shape: &InputShape, device: &Device) -> ModelInput {
     let [rows, columns] = shape.spectrogram;
     ModelInput {

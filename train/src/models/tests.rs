@@ -1,7 +1,7 @@
-//! What holds for every model.
+//! Tests that run for every model.
 
 use super::testing::{self, input};
-use super::{Blueprint, InputShape, Model, ModelKind, parameter_ids};
+use super::{Blueprint, InputShape, Model, ModelKind, Parameter, parameters};
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, GradientsParams};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 const CLASSES: usize = 3;
 
-/// A shape that the model accepts and that leaves more than one step to a recurrent layer.
+/// A small shape that the model accepts and that gives a recurrent layer more than one step.
 fn small_shape(kind: ModelKind) -> InputShape {
     let shapes = [[128, 32], [96, 192]].map(|spectrogram| InputShape {
         samples: 32 << 10,
@@ -21,9 +21,7 @@ fn small_shape(kind: ModelKind) -> InputShape {
     let mut accepted = shapes
         .into_iter()
         .filter(|shape| (kind.description().accepts)(shape).is_ok());
-    accepted
-        .next()
-        .unwrap_or_else(|| panic!("{kind} accepts no small shape"))
+    accepted.next().unwrap_or_else(|| panic!("no small shape for {kind}"))
 }
 
 fn small_model(kind: ModelKind, device: &Device) -> (InputShape, Model) {
@@ -36,8 +34,8 @@ fn small_model(kind: ModelKind, device: &Device) -> (InputShape, Model) {
     (shape, kind.init(&blueprint, device))
 }
 
-/// All parameters that are trained.
-fn parameters(model: &Model) -> BTreeMap<ParamId, Vec<f32>> {
+/// All trainable parameters.
+fn parameter_values(model: &Model) -> BTreeMap<ParamId, Vec<f32>> {
     struct Values(BTreeMap<ParamId, Vec<f32>>);
     impl ModuleVisitor for Values {
         fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
@@ -55,23 +53,23 @@ fn parameters(model: &Model) -> BTreeMap<ParamId, Vec<f32>> {
 fn train_one_step(kind: ModelKind, dtype: FloatDType) {
     let device = Device::flex().autodiff();
     let (shape, model) = small_model(kind, &device);
-    let before = parameters(&model);
+    let before = parameter_values(&model);
     let logits = model.forward(input(CLASSES, &shape, &device).cast(dtype));
     assert_eq!(logits.dims(), [CLASSES; 2], "{kind}");
     let targets = Tensor::<1, Int>::arange(0..CLASSES as i64, &device);
     let loss = CrossEntropyLossConfig::new().init(&device).forward(logits, targets);
     let gradients = GradientsParams::from_grads(loss.backward(), &model);
-    // So small an epsilon that the smallest gradient moves its weight.
+    // A tiny epsilon, so even the smallest gradient changes its weight.
     let mut adam = AdamConfig::new().with_epsilon(1e-30).init();
-    let after = parameters(&adam.step(1e-2, model.clone(), gradients));
-    for (name, id) in parameter_ids(&model) {
+    let after = parameter_values(&adam.step(1e-2, model.clone(), gradients));
+    for Parameter { name, id, .. } in parameters(&model) {
         let Some(before) = before.get(&id) else { continue };
         let after = &after[&id];
         assert!(
             after.iter().all(|value| value.is_finite()),
             "{kind}: {name} is not finite"
         );
-        assert!(before != after, "{kind}: {name} has not changed");
+        assert!(before != after, "{kind}: {name} did not change");
     }
 }
 
@@ -90,29 +88,29 @@ fn every_model_trains_in_bfloat16() {
 }
 
 #[test]
-fn logits_are_the_two_halves_one_after_the_other_and_the_same_every_time() {
+fn forward_equals_embed_then_classify() {
     let device = Device::flex();
     for &kind in ModelKind::ALL {
         let (shape, model) = small_model(kind, &device);
         let clips = input(2, &shape, &device);
-        let features = model.embed(clips.clone());
-        assert_eq!(features.dims()[0], 2, "{kind}");
-        let halves = model.classify(features);
+        let embeddings = model.embed(clips.clone());
+        assert_eq!(embeddings.dims()[0], 2, "{kind}");
+        let halves = model.classify(embeddings);
         assert_eq!(halves.dims(), [2, CLASSES], "{kind}");
         assert_eq!(model.forward(clips).into_data(), halves.into_data(), "{kind}");
     }
 }
 
 #[test]
-fn patterns_of_all_models_are_regular_expressions_that_match() {
+fn default_patterns_of_all_models_match_a_parameter() {
     for &kind in ModelKind::ALL {
         let defaults = &kind.description().defaults;
-        let names = parameter_ids(&testing::model(kind, CLASSES, &Device::flex()));
+        let parameters = parameters(&testing::model(kind, CLASSES, &Device::flex()));
         let patterns = defaults.l2.iter().map(|(pattern, _)| pattern).chain(defaults.freeze);
         for pattern in patterns {
             let pattern = Regex::new(pattern).unwrap();
             assert!(
-                names.iter().any(|(name, _)| pattern.is_match(name)),
+                parameters.iter().any(|parameter| pattern.is_match(&parameter.name)),
                 "{kind}: {pattern}"
             );
         }

@@ -1,5 +1,4 @@
-//! The convolutions of VGG16 (Simonyan and Zisserman 2015, configuration D), as torchvision's `vgg16().features` has
-//! them.
+//! The convolutions of VGG16 (Simonyan and Zisserman 2015, configuration D), like torchvision's `vgg16().features`.
 
 use burn::module::{Initializer, Module};
 use burn::nn::PaddingConfig2d;
@@ -8,7 +7,7 @@ use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{DType, Device, Tensor};
 
-/// Channels of the convolutions of each stage. A stage ends with max pooling, 2 × 2.
+/// Channels of the convolutions of each stage. Each stage ends with 2 × 2 max pooling.
 const STAGES: [&[usize]; 5] = [
     &[64, 64],
     &[128, 128],
@@ -17,13 +16,13 @@ const STAGES: [&[usize]; 5] = [
     &[512, 512, 512],
 ];
 
-/// Rows, and columns, that the stages make one of.
+/// Rows or columns that the stages reduce to one.
 pub const SMALLEST: usize = 1 << STAGES.len();
 
-/// Channels of the result.
+/// Channels of the output.
 pub const CHANNELS: usize = 512;
 
-/// Torchvision's names, whose numbers count ReLU and pooling too, and those of [`Features`] in a field `features`.
+/// Torchvision's names, whose numbers also count ReLU and pooling, and the names of [`Features`] in a field `features`.
 pub const TORCHVISION_NAMES: [(&str, &str); 13] = [
     (r"^features\.0\.", "features.convolutions.0."),
     (r"^features\.2\.", "features.convolutions.1."),
@@ -40,18 +39,18 @@ pub const TORCHVISION_NAMES: [(&str, &str); 13] = [
     (r"^features\.28\.", "features.convolutions.12."),
 ];
 
-/// Newly initialized weights are drawn as torchvision draws them, and biases are zero: thirteen layers without batch norm pass nothing
-/// on with Burn's defaults.
+/// Torchvision's weight initialization, with zero biases. Thirteen layers without batch norm lose all signal with
+/// Burn's defaults.
 const HE_NORMAL: Initializer = Initializer::KaimingNormal {
     gain: std::f64::consts::SQRT_2,
     fan_out_only: true,
 };
 
-/// Mean and deviation of ImageNet's red, green and blue, which torchvision's weights were trained with.
+/// Mean and standard deviation of ImageNet's red, green and blue, which torchvision's weights expect.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+const STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// A grey image, `[batch, 1, height, width]` in [0, 1], in three normalized colours, `[batch, 3, height, width]`.
+/// A grey image, `[batch, 1, height, width]` in [0, 1], as three normalized colours, `[batch, 3, height, width]`.
 pub fn colours(image: Tensor<4>) -> Tensor<4> {
     let (device, dtype) = (image.device(), image.dtype());
     let per_colour = |values| {
@@ -59,7 +58,7 @@ pub fn colours(image: Tensor<4>) -> Tensor<4> {
             .cast(dtype)
             .reshape([1, 3, 1, 1])
     };
-    (image - per_colour(MEAN)) / per_colour(DEVIATION)
+    (image - per_colour(MEAN)) / per_colour(STD)
 }
 
 /// Thirteen 3×3 convolutions with ReLU. Parameters: 14,714,688.
@@ -85,12 +84,12 @@ impl Features {
         }
     }
 
-    /// Rows and columns of the result for an image of `size`.
+    /// Rows and columns of the output for an image of `size`.
     pub fn pooled(size: [usize; 2]) -> [usize; 2] {
         size.map(|length| length / SMALLEST)
     }
 
-    /// `[batch, 3, height, width]` to `[batch, 512, height / 32, width / 32]`, in f32; computes in the type of its
+    /// `[batch, 3, height, width]` to `[batch, 512, height / 32, width / 32]`, in f32. Computes in the dtype of its
     /// input.
     pub fn forward(&self, colours: Tensor<4>) -> Tensor<4> {
         let mut x = colours;
@@ -100,7 +99,7 @@ impl Features {
                 x = relu(kernels::conv2d(conv, x));
             }
             for conv in convolutions.by_ref().take(1) {
-                // ReLU may change places with the maximum, which leaves it a quarter of the values.
+                // ReLU and max pooling commute. After pooling, ReLU has a quarter of the values.
                 x = relu(kernels::max_pool2d(&self.pool, kernels::conv2d(conv, x)));
             }
         }
@@ -112,35 +111,35 @@ impl Features {
 mod tests {
     use super::super::testing;
     use super::*;
-    use crate::models::{Blueprint, InputShape, Model, ModelInput, ModelKind, parameter_ids};
+    use crate::models::{Blueprint, InputShape, Model, ModelInput, ModelKind, parameters};
     use burn::module::{ModuleMapper, Param};
     use burn::tensor::TensorData;
     use regex::Regex;
     use safetensors::SafeTensors;
     use std::collections::BTreeSet;
 
-    /// Largest difference from torchvision's results in float64, as a share of their root mean square. Measured: 7e-6
-    /// of the features, 6e-6 of the logits.
+    /// Largest difference from torchvision's results in float64, relative to their root mean square. Measured: 7e-6 for
+    /// the features, 6e-6 for the logits.
     const TOLERANCE: f32 = 5e-5;
 
-    /// `hashed` of `scripts/reference/make_vgg16_golden.py`: uniform in [-1, 1), a function of seed and place alone.
+    /// `hashed` of `scripts/reference/make_vgg16_golden.py`: uniform in [-1, 1), a function of seed and index only.
     fn hashed(seed: u32, count: usize) -> impl Iterator<Item = f32> {
-        (0..count as u32).map(move |place| {
-            let x = place ^ seed.wrapping_mul(0x9E37_79B9);
+        (0..count as u32).map(move |index| {
+            let x = index ^ seed.wrapping_mul(0x9E37_79B9);
             let x = (x ^ (x >> 16)).wrapping_mul(0x85EB_CA6B);
             let x = (x ^ (x >> 13)).wrapping_mul(0xC2B2_AE35);
             ((x ^ (x >> 16)) >> 8) as f32 / (1 << 23) as f32 - 1.0
         })
     }
 
-    /// Gives every parameter the script's values, in the order in which `state_dict` has them.
+    /// Sets every parameter to the script's values, in the order of `state_dict`.
     struct Hashed(u32);
 
     impl ModuleMapper for Hashed {
         fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
             let (shape, device) = (parameter.val().dims(), parameter.val().device());
             let count: usize = shape.iter().product();
-            // PyTorch's dense layers have an output's weights in a row, Burn's have them in a column.
+            // Dense weights are `[outputs, inputs]` in PyTorch and `[inputs, outputs]` in Burn.
             let stored: Vec<usize> = if D == 2 {
                 vec![shape[1], shape[0]]
             } else {
@@ -161,7 +160,7 @@ mod tests {
         }
     }
 
-    /// The largest difference as a share of the root mean square of what is expected.
+    /// The largest difference, relative to the root mean square of the expected values.
     fn error<const D: usize>(found: Tensor<D>, name: &str) -> f32 {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/vgg16.safetensors");
         let bytes = std::fs::read(path).unwrap();
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn features_and_logits_are_torchvisions() {
+    fn features_and_logits_match_torchvision() {
         let device = Device::flex();
         let shape = InputShape {
             spectrogram: [42, 100],
@@ -196,21 +195,21 @@ mod tests {
         let image = Tensor::<4>::from_data(TensorData::new(image, [2, 1, 42, 100]), &device);
 
         let features = Features::new(&device).map(&mut Hashed(0));
-        let error_of_features = error(features.forward(colours(image.clone())), "features");
+        let features_error = error(features.forward(colours(image.clone())), "features");
         let model: Model = ModelKind::Vgg16Progressive42x100.init(&blueprint, &device);
         let logits = model.map(&mut Hashed(0)).forward(ModelInput {
             spectrogram: Some(image),
             waveform: None,
             statistics: None,
         });
-        let error_of_logits = error(logits, "logits");
-        println!("features {error_of_features:.1e}, logits {error_of_logits:.1e} of the root mean square");
-        assert!(error_of_features < TOLERANCE && error_of_logits < TOLERANCE);
+        let logits_error = error(logits, "logits");
+        println!("features {features_error:.1e}, logits {logits_error:.1e} of the root mean square");
+        assert!(features_error < TOLERANCE && logits_error < TOLERANCE);
     }
 
     #[test]
-    fn torchvisions_names_become_ours() {
-        // As `vgg16().features` numbers its thirteen convolutions.
+    fn torchvision_names_map_to_our_names() {
+        // The numbers of the thirteen convolutions in `vgg16().features`.
         let theirs = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28];
         let theirs = theirs.map(|at| ["weight", "bias"].map(|part| format!("features.{at}.{part}")));
         let renamed: BTreeSet<String> = theirs
@@ -224,7 +223,7 @@ mod tests {
             })
             .collect();
         let model = testing::model(ModelKind::Vgg16, 8, &Device::flex());
-        let names = parameter_ids(&model).into_iter().map(|(name, _)| name);
+        let names = parameters(&model).into_iter().map(|parameter| parameter.name);
         let ours: BTreeSet<String> = names.filter(|name| name.starts_with("features.")).collect();
         assert_eq!(renamed, ours);
     }

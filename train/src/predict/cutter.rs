@@ -1,15 +1,16 @@
-//! Cuts a waveform of unknown length into clips while it is decoded, and keeps no more of it than the next clips need.
+//! Cuts a waveform of unknown length into clips while it is decoded, and keeps only the samples that later clips need.
 //!
-//! The clips are those of [`ClipGrid::places`] for the whole waveform. Each comes with a few hops of what is around it, so
-//! that its mel spectrogram is the same that would be cut out of the whole one's.
+//! The clips are those of [`ClipGrid::places`] for the whole waveform. Each has a margin of a few hops on both sides,
+//! so its mel spectrogram equals the one cut from the spectrogram of the whole waveform.
 
 use crate::loader::{ClipGrid, EvalClips};
 use shared::dsp::features::FeatureConfig;
 
-/// A clip and what is around it.
+/// A clip with its margins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CutClip<'a> {
-    /// The samples, from `lead` hops before the clip on; the clip's own may end early, where the waveform does.
+    /// The samples, starting `lead` hops before the clip. They may end before the clip does, at the end of the
+    /// waveform.
     pub samples: &'a [i16],
     /// Hops before the clip.
     pub lead: usize,
@@ -19,10 +20,11 @@ pub struct CutClip<'a> {
 pub struct ClipCutter {
     grid: ClipGrid,
     features: FeatureConfig,
-    /// Hops around a clip that its first and last windows reach into.
-    around: usize,
-    /// Samples that were dropped already.
+    /// Hops before and after a clip that the windows of its first and last frames overlap.
+    margin: usize,
+    /// Samples that were dropped.
     dropped: usize,
+    /// Clips that were cut.
     cut: usize,
 }
 
@@ -32,38 +34,38 @@ impl ClipCutter {
         Self {
             grid,
             features: features.clone(),
-            around: (features.n_fft / 2).div_ceil(features.hop_length),
+            margin: (features.n_fft / 2).div_ceil(features.hop_length),
             dropped: 0,
             cut: 0,
         }
     }
 
-    /// Samples that wait at most, besides those that were pushed last; `None` where all do, because the middle of a
-    /// waveform is not known before its end.
-    pub fn longest_wait(&self) -> Option<usize> {
+    /// Maximum number of pending samples, not counting those that were pushed last. `None` if all samples stay pending,
+    /// because the middle of a waveform is unknown before its end.
+    pub fn max_pending(&self) -> Option<usize> {
         let ClipGrid { hops, skipped, clips } = self.grid;
         let hops = skipped
             .saturating_mul(2)
             .saturating_add(hops.saturating_mul(2))
-            .saturating_add(2 * self.around)
+            .saturating_add(2 * self.margin)
             .saturating_add(1);
         (clips == EvalClips::All).then(|| hops.saturating_mul(self.features.hop_length))
     }
 
-    /// Clips that were cut so far.
     pub fn clips(&self) -> usize {
         self.cut
     }
 
-    /// Samples that were seen, given those that wait.
-    pub fn seen(&self, waiting: &[i16]) -> usize {
-        self.dropped + waiting.len()
+    /// Samples seen so far.
+    pub fn seen(&self, pending: &[i16]) -> usize {
+        self.dropped + pending.len()
     }
 
-    /// Cuts the clips that are certain, and drops from the beginning of `waiting` what no later clip needs.
+    /// Cuts the clips whose positions no longer depend on the end of the waveform, and drops samples from `pending`
+    /// that no later clip needs.
     pub fn cut<E>(
         &mut self,
-        waiting: &mut Vec<i16>,
+        pending: &mut Vec<i16>,
         mut take: impl FnMut(CutClip<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let ClipGrid { hops, skipped, clips } = self.grid;
@@ -71,38 +73,38 @@ impl ClipCutter {
             return Ok(());
         }
         loop {
-            let available = self.seen(waiting) / self.features.hop_length;
+            let available = self.seen(pending) / self.features.hop_length;
             let begin = skipped.saturating_add(self.cut * hops);
-            // The end that is skipped must have been seen, and what the last windows reach into.
-            if available < begin.saturating_add(hops).saturating_add(skipped.max(self.around)) {
+            // The skipped end and the margin must have been seen.
+            if available < begin.saturating_add(hops).saturating_add(skipped.max(self.margin)) {
                 return Ok(());
             }
-            take(self.clip(waiting, begin))?;
+            take(self.clip(pending, begin))?;
             self.cut += 1;
-            // The waveform may end a hop later, and the last clip begin a hop behind this one.
-            let needless = begin.saturating_sub(self.around) * self.features.hop_length - self.dropped;
-            waiting.drain(..needless);
-            self.dropped += needless;
+            // The waveform may end one hop later; then the last clip starts one hop after this one.
+            let unneeded = begin.saturating_sub(self.margin) * self.features.hop_length - self.dropped;
+            pending.drain(..unneeded);
+            self.dropped += unneeded;
         }
     }
 
-    /// Cuts the rest, at the end of the waveform. That of one which is shorter than a clip ends early.
-    pub fn finish<E>(&mut self, waiting: &[i16], mut take: impl FnMut(CutClip<'_>) -> Result<(), E>) -> Result<(), E> {
-        let places = self.grid.places(self.seen(waiting), &self.features);
+    /// Cuts the remaining clips at the end of the waveform. The clip of a waveform shorter than a clip ends early.
+    pub fn finish<E>(&mut self, pending: &[i16], mut take: impl FnMut(CutClip<'_>) -> Result<(), E>) -> Result<(), E> {
+        let places = self.grid.places(self.seen(pending), &self.features);
         for place in places.skip(self.cut) {
-            take(self.clip(waiting, place.hop))?;
+            take(self.clip(pending, place.hop))?;
             self.cut += 1;
         }
         Ok(())
     }
 
-    fn clip<'a>(&self, waiting: &'a [i16], begin: usize) -> CutClip<'a> {
-        let lead = self.around.min(begin);
+    fn clip<'a>(&self, pending: &'a [i16], begin: usize) -> CutClip<'a> {
+        let lead = self.margin.min(begin);
         let hop_length = self.features.hop_length;
         let from = (begin - lead) * hop_length - self.dropped;
-        let to = (begin + self.grid.hops + self.around) * hop_length - self.dropped;
+        let to = (begin + self.grid.hops + self.margin) * hop_length - self.dropped;
         CutClip {
-            samples: &waiting[from..to.min(waiting.len())],
+            samples: &pending[from..to.min(pending.len())],
             lead,
         }
     }
@@ -124,30 +126,30 @@ mod tests {
         }
     }
 
-    /// The clips of a waveform that comes in pieces: their samples, and how many hops come before them.
+    /// Samples and `lead` of the clips of a waveform that arrives in pieces.
     fn cut(waveform: &[i16], pieces: &[usize], grid: ClipGrid) -> Vec<(Vec<i16>, usize)> {
         let mut cutter = ClipCutter::new(grid, &features());
-        let (mut waiting, mut rest, mut clips) = (Vec::new(), waveform, Vec::new());
+        let (mut pending, mut remaining, mut clips) = (Vec::new(), waveform, Vec::new());
         let mut take = |clip: CutClip<'_>| {
             clips.push((clip.samples.to_vec(), clip.lead));
             Ok::<_, Infallible>(())
         };
         for &piece in pieces.iter().chain([&usize::MAX]) {
-            let (piece, left) = rest.split_at(piece.min(rest.len()));
-            rest = left;
-            waiting.extend_from_slice(piece);
-            cutter.cut(&mut waiting, &mut take).unwrap();
-            let longest = cutter.longest_wait().unwrap_or(waveform.len());
-            assert!(waiting.len() <= longest + piece.len());
+            let (piece, left) = remaining.split_at(piece.min(remaining.len()));
+            remaining = left;
+            pending.extend_from_slice(piece);
+            cutter.cut(&mut pending, &mut take).unwrap();
+            let longest = cutter.max_pending().unwrap_or(waveform.len());
+            assert!(pending.len() <= longest + piece.len());
         }
-        cutter.finish(&waiting, &mut take).unwrap();
-        assert_eq!((cutter.clips(), cutter.seen(&waiting)), (clips.len(), waveform.len()));
+        cutter.finish(&pending, &mut take).unwrap();
+        assert_eq!((cutter.clips(), cutter.seen(&pending)), (clips.len(), waveform.len()));
         clips
     }
 
     proptest! {
         #[test]
-        fn clips_and_their_mel_spectrograms_are_those_of_the_whole_waveform(
+        fn clips_in_pieces_equal_those_of_the_whole_waveform(
             length in 0usize..3000,
             pieces in prop::collection::vec(1usize..400, 0..20),
             hops in 1usize..20,
@@ -162,19 +164,19 @@ mod tests {
             let whole = extractor.extract(&waveform);
             let whole_frames = features.track_frames(length);
             let clips = cut(&waveform, &pieces, grid);
-            let expected: Vec<_> = grid.places(length, &features).collect();
-            prop_assert_eq!(clips.len(), expected.len());
-            for ((samples, lead), place) in clips.iter().zip(expected) {
-                let own = &samples[(lead * hop_length).min(samples.len())..];
+            let places: Vec<_> = grid.places(length, &features).collect();
+            prop_assert_eq!(clips.len(), places.len());
+            for ((samples, lead), place) in clips.iter().zip(places) {
+                let clip_samples = &samples[(lead * hop_length).min(samples.len())..];
                 let begin = (place.hop * hop_length).min(length);
-                let of_whole = &waveform[begin..(begin + hops * hop_length).min(length)];
-                prop_assert_eq!(&own[..of_whole.len()], of_whole);
+                let expected = &waveform[begin..(begin + hops * hop_length).min(length)];
+                prop_assert_eq!(&clip_samples[..expected.len()], expected);
                 let mel = extractor.extract(samples);
                 let columns = features.track_frames(samples.len());
                 for band in 0..features.n_mels {
                     let row = &mel[band * columns + lead..][..hops.min(columns - lead)];
-                    let of_whole = &whole[band * whole_frames + place.hop..][..hops.min(whole_frames - place.hop)];
-                    prop_assert_eq!(row, of_whole);
+                    let expected = &whole[band * whole_frames + place.hop..][..hops.min(whole_frames - place.hop)];
+                    prop_assert_eq!(row, expected);
                 }
             }
         }

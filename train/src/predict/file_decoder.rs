@@ -1,4 +1,4 @@
-//! An audio file in; batches of model input out, while it is decoded.
+//! Decodes an audio file and makes batches of model input while decoding.
 
 use super::cutter::{ClipCutter, CutClip};
 use crate::augment::ClipPlan;
@@ -19,29 +19,30 @@ use shared::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Clips in a batch. They are those of one file, so its prediction depends on neither other files nor the order of threads.
+/// Clips per batch. A batch has clips of one file only, so predictions do not depend on other files or the order of
+/// threads.
 const CLIPS_AT_ONCE: usize = 8;
 
-/// Samples that a decoder's packet and the resampler's block give at a time, and more.
+/// More samples than a decoder's packet and a resampler's block produce at a time.
 const LONGEST_BLOCK: usize = 1 << 22;
 
-/// What of a file the model was given.
+/// What was decoded from a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decoded {
     pub seconds: f64,
     pub clips: usize,
-    /// Whether the file is shorter than a clip, so that silence makes up the rest.
+    /// Whether the file is shorter than a clip and was padded with silence.
     pub padded: bool,
 }
 
-/// Everything that turns files into a run's model input, the same for all threads.
+/// The settings that turn files into a run's model input; shared by all threads.
 #[derive(Debug)]
 pub struct InputSetup {
     features: FeatureConfig,
     grid: ClipGrid,
     front_end: HostFrontEnd,
-    /// Spectrograms are cut out of stored ones in evaluation, so here they are made as those are.
-    of_mel: bool,
+    /// Whether to compute the mel spectrogram like the stored one of the data set, from which evaluation cuts clips.
+    uses_stored_mel: bool,
     statistics: Option<(VectorScaler, Vec<StatisticsKind>)>,
 }
 
@@ -53,7 +54,7 @@ impl InputSetup {
             features: record.features.clone(),
             grid: record.clip_grid(config),
             front_end: record.front_end(config),
-            of_mel: input.has_mel() && !config.pcm8,
+            uses_stored_mel: input.has_mel() && !config.pcm8,
             statistics: scaler.map(|scaler| (scaler, config.statistics.clone())),
         }
     }
@@ -63,7 +64,7 @@ impl InputSetup {
     }
 }
 
-/// Decodes one file after another; plans and buffers are made once.
+/// Decodes files one after another and reuses its buffers.
 pub struct FileDecoder {
     setup: Arc<InputSetup>,
     validate: ValidateConfig,
@@ -74,7 +75,7 @@ pub struct FileDecoder {
     scratch: HostScratch,
 }
 
-/// A clip and what is around it, as the front end cuts clips out of tracks.
+/// A clip with its margins, in the form of a track from which the front end cuts the clip.
 struct ClipTrack<'a> {
     samples: &'a [i16],
     mel: &'a [f16],
@@ -98,15 +99,15 @@ impl Track for ClipTrack<'_> {
 
 impl FileDecoder {
     pub fn new(setup: Arc<InputSetup>) -> Self {
-        // Files of any length are accepted, unless they are damaged or silent.
+        // Files of any length are accepted; damaged and silent ones are rejected.
         let validate = ValidateConfig {
             min_samples: 1,
             ..ValidateConfig::default()
         };
         let rate = setup.features.sample_rate;
-        let most = match ClipCutter::new(setup.grid, &setup.features).longest_wait() {
-            Some(waiting) if setup.statistics.is_none() => waiting.saturating_add(LONGEST_BLOCK) as u64,
-            // Moments over time are those of the whole file, and its middle is known when its end is.
+        let most = match ClipCutter::new(setup.grid, &setup.features).max_pending() {
+            Some(pending) if setup.statistics.is_none() => pending.saturating_add(LONGEST_BLOCK) as u64,
+            // Track statistics need the whole file, and so does the middle clip.
             _ => validate.max_samples,
         };
         Self {
@@ -120,8 +121,8 @@ impl FileDecoder {
         }
     }
 
-    /// Decodes a file and hands batches of model input to `send`, which must tell the meter while it waits. What was sent of a
-    /// file that turns out to be damaged is worthless.
+    /// Decodes a file and passes batches of model input to `send`, which must report to the meter while it waits. If
+    /// the file turns out to be damaged, discard the batches that were sent.
     pub fn decode(
         &mut self,
         path: &Path,
@@ -153,12 +154,12 @@ impl FileDecoder {
             batch: BatchBuffer::default(),
             send,
         };
-        let (mut highest, mut looked_at) = (0, 0);
-        let waveform = reader.read_in_pieces(path, meter, |waiting| {
-            let new = cutter.seen(waiting) - looked_at;
-            highest = highest.max(peak(&waiting[waiting.len() - new..]));
-            looked_at += new;
-            cutter.cut(waiting, |clip| batches.add(clip))
+        let (mut highest, mut checked) = (0, 0);
+        let waveform = reader.read_in_pieces(path, meter, |pending| {
+            let new = cutter.seen(pending) - checked;
+            highest = highest.max(peak(&pending[pending.len() - new..]));
+            checked += new;
+            cutter.cut(pending, |clip| batches.add(clip))
         })?;
         let samples = cutter.seen(&waveform.samples);
         self.validate.evaluate(&waveform.report.decoding, samples, highest)?;
@@ -187,7 +188,7 @@ impl FileDecoder {
         batch.reset(1, self.setup.front_end.shape());
         batch.excerpts.push(0);
         batch.statistics.clear();
-        let (scaler, kinds) = self.setup.statistics.as_ref().expect("this model sees statistics");
+        let (scaler, kinds) = self.setup.statistics.as_ref().expect("the input of this model is track statistics");
         for kind in kinds {
             batch.statistics.extend_from_slice(match kind {
                 StatisticsKind::Mfcc => &mfcc,
@@ -220,7 +221,7 @@ struct Batches<'a, F> {
 impl<F: FnMut(BatchBuffer) -> Result<(), Rejection>> Batches<'_, F> {
     fn add(&mut self, cut: CutClip<'_>) -> Result<(), Rejection> {
         let features = &self.setup.features;
-        let mel = if self.setup.of_mel {
+        let mel = if self.setup.uses_stored_mel {
             self.mel.extract(cut.samples)
         } else {
             Vec::new()

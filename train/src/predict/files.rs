@@ -1,4 +1,4 @@
-//! Which files are classified: those that were named, and the audio files below directories that were.
+//! Lists the files to classify: the given files, and the audio files in given directories.
 
 use shared::audio::decode::{EXTENSIONS, has_audio_extension};
 use shared::audio::validate::Rejection;
@@ -6,27 +6,27 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file to classify; or a directory without any, and why.
+/// A file to classify, or a directory that has none with the reason.
 pub type Named = (PathBuf, Option<Rejection>);
 
-/// Files in the order in which they were named; those of a directory, at any depth, by their paths. Links to
-/// directories are not followed below a directory, so that there is an end.
+/// Files in the given order; those of a directory, at any depth, sorted by path. Links to directories inside a
+/// directory are not followed, because they may form a cycle.
 pub fn expand(named: &[PathBuf]) -> Vec<Named> {
     let mut files = Vec::new();
     for path in named {
         if path.is_dir() {
             let before = files.len();
-            below(path, &mut files);
+            collect_audio(path, &mut files);
             if files.len() == before {
                 let endings = EXTENSIONS.join(", ");
                 files.push(failed(
                     path,
-                    format!("it has no file whose name ends with {endings}; name the files themselves"),
+                    format!("it has no file whose name ends with {endings}; give the files themselves"),
                 ));
             }
             files[before..].sort_by(|a, b| a.0.cmp(&b.0));
         } else {
-            // Whether it exists is found out when it is decoded, so a missing one costs only its row.
+            // Existence is checked when it is decoded, so a missing file only fails its own row.
             files.push((path.clone(), None));
         }
     }
@@ -37,7 +37,7 @@ fn failed(path: &Path, message: String) -> Named {
     (path.to_owned(), Some(Rejection::IoError { message }))
 }
 
-fn below(directory: &Path, files: &mut Vec<Named>) {
+fn collect_audio(directory: &Path, files: &mut Vec<Named>) {
     let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let entries = match entries {
         Ok(entries) => entries,
@@ -46,7 +46,7 @@ fn below(directory: &Path, files: &mut Vec<Named>) {
     for entry in entries {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            below(&path, files);
+            collect_audio(&path, files);
         } else if is_audio(&path) && !path.is_dir() {
             files.push((path, None));
         }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_stand_for_the_audio_files_in_them() {
+    fn directories_expand_to_their_audio_files() {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name);
         fs::create_dir_all(path("b/inner")).unwrap();
@@ -78,7 +78,7 @@ mod tests {
             fs::write(path(name), "").unwrap();
         }
         let named = [path("missing.mp3"), path("b"), path("b/noname")];
-        // Opus cannot be decoded, and its row says so.
+        // Opus cannot be decoded; its row reports that.
         let expected = [
             "missing.mp3",
             "b/1.flac",
@@ -89,10 +89,10 @@ mod tests {
         ];
         assert_eq!(expand(&named), expected.map(|name| (path(name), None)));
         fs::create_dir(path("empty")).unwrap();
-        let [(of, Some(problem)), (file, None)] = &expand(&[path("empty"), path("b/1.flac")])[..] else {
-            panic!("a directory without audio files costs its row only")
+        let [(directory, Some(problem)), (file, None)] = &expand(&[path("empty"), path("b/1.flac")])[..] else {
+            panic!("a directory without audio files has a row with a problem")
         };
-        assert_eq!((of, file), (&path("empty"), &path("b/1.flac")));
+        assert_eq!((directory, file), (&path("empty"), &path("b/1.flac")));
         assert!(problem.to_string().contains("ends with aac"), "{problem}");
     }
 }

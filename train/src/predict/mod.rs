@@ -1,8 +1,8 @@
-//! A run and audio files in; probabilities of classes or tags out.
+//! Classifies audio files with a run's model.
 //!
-//! Threads decode a file each and make model input of it while it is decoded; the thread that has the device takes their
-//! batches as they come. Memory depends on neither the number of files nor their length, except for models of whole tracks'
-//! statistics, which hold a file of a quarter of an hour at most.
+//! Each thread decodes a file and makes batches of model input while decoding; one thread runs the model on the
+//! batches. Memory does not depend on the number or length of the files, except for models on track statistics, which
+//! need the whole file (up to a quarter of an hour).
 
 mod cutter;
 mod file_decoder;

@@ -1,4 +1,4 @@
-//! Files in, their predictions out, in the order of the files.
+//! Decodes files in parallel and predicts them in order.
 
 use super::file_decoder::{Decoded, FileDecoder, InputSetup};
 use crate::loader::BatchBuffer;
@@ -15,13 +15,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Batches that may be ready, so the device need not wait while each thread is in the middle of a file.
+/// Size of the queue of batches, so the device does not wait while all threads are in the middle of a file.
 const BATCHES_READY: usize = 2;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilePrediction {
     pub decoded: Decoded,
-    /// Per class its probability, per tag its own; the mean over the clips.
+    /// Probability of each class or tag: the mean over the clips.
     pub probabilities: Vec<f64>,
 }
 
@@ -31,7 +31,7 @@ pub struct Predictor {
     /// The model, on `device`, without gradients.
     pub model: Model,
     pub device: Device,
-    /// Type of its encoders' activations.
+    /// Data type of the encoders' activations.
     pub dtype: FloatDType,
     pub setup: Arc<InputSetup>,
     pub task: Task,
@@ -53,8 +53,9 @@ enum Message {
 }
 
 impl Predictor {
-    /// Decodes `files` with `jobs` threads, and hands the prediction of each to `each`, in their order. A file that cannot be
-    /// decoded costs only its own prediction; but once more decoders than threads have stalled, the rest is given up.
+    /// Decodes `files` with `jobs` threads and passes each prediction to `each`, in the order of the files. A file that
+    /// cannot be decoded only fails its own prediction, but if more decoders than threads stall, the remaining files
+    /// are skipped.
     pub fn predict(
         &self,
         files: &[PathBuf],
@@ -72,7 +73,7 @@ impl Predictor {
             }
             drop(send);
             let outcome = self.collect(&messages, files.len(), &mut each);
-            // Threads give up when their batches find nobody, and begin no other file.
+            // Threads stop when nobody receives their batches, and do not start another file.
             next.store(files.len(), Ordering::Relaxed);
             drop(messages);
             outcome
@@ -86,27 +87,27 @@ impl Predictor {
         loop {
             let file = next.fetch_add(1, Ordering::Relaxed);
             let Some(path) = files.get(file) else { return };
-            let (own, batches) = (path.clone(), send.clone());
+            let (owned_path, batches) = (path.clone(), send.clone());
             let work = move |decoder: &mut FileDecoder, meter: &_| {
-                decoder.decode(&own, meter, |batch| {
+                decoder.decode(&owned_path, meter, |batch| {
                     let message = Message::Batch { file, batch };
                     let sent = meter.wait(|| batches.send(message).is_ok());
                     sent.then_some(()).ok_or_else(|| Rejection::IoError {
-                        message: "it is not wanted any more".into(),
+                        message: "classification was stopped".into(),
                     })
                 })
             };
             let name = path.display().to_string();
             let decoded = supervised.run(&name, work);
             let broken = stalls.check().err();
-            // Once too many have stalled, nothing is begun any more, and what was not begun has no prediction.
-            let begun = decoded.is_ok() || broken.as_ref().is_none_or(|broken| broken.what.contains(&name));
+            // After too many stalls no file is started, and files that were not started have no prediction.
+            let started = decoded.is_ok() || broken.as_ref().is_none_or(|broken| broken.what.contains(&name));
             let decoded = decoded.unwrap_or_else(|stalled| Err(stalled.into()));
-            if begun && send.send(Message::End { file, decoded }).is_err() {
+            if started && send.send(Message::End { file, decoded }).is_err() {
                 return;
             }
             if let Some(broken) = broken {
-                // Whoever collects may have gone.
+                // The receiver may be gone.
                 let _ = send.send(Message::Broken(broken));
                 return;
             }
@@ -128,10 +129,10 @@ impl Predictor {
             device: &self.device,
         };
         let mut sums: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-        // Predictions of files whose turn has not come; as many as there are threads, or hardly more.
+        // Predictions that are waiting for earlier files; about as many as there are threads.
         let mut early = BTreeMap::new();
         let mut turn = 0;
-        // Not until nobody can send any more: a decoder that was left behind holds its end of the channel.
+        // The loop counts files instead of waiting for a closed channel, because an abandoned decoder keeps its sender.
         while turn < files {
             match messages.recv()? {
                 Message::Broken(broken) => return Err(broken.into()),
@@ -173,7 +174,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    /// An untrained network whose decoders may make no progress for a second.
+    /// An untrained network; its decoders count as stalled after a second without progress.
     fn predictor() -> Predictor {
         let root = testing::dataset();
         let config: RunConfig = testing::config(root.path(), ModelKind::Cnn1d);
@@ -199,8 +200,8 @@ mod tests {
         }
     }
 
-    /// A file over which Symphonia counts for minutes; see `shared/tests/stalled_decoder.rs`.
-    fn endless(seeds: &Path) -> Vec<u8> {
+    /// A file on which Symphonia loops for minutes; see `shared/tests/stalled_decoder.rs`.
+    fn stalling_file(seeds: &Path) -> Vec<u8> {
         let atom = |kind: &[u8; 4], body: &[u8]| [&(body.len() as u32 + 8).to_be_bytes(), &kind[..], body].concat();
         let run = atom(b"trun", b"\0\0\0\0\xff\xff\xff\xff").repeat(500);
         let header = atom(b"tfhd", b"\0\x02\0\0\0\0\0\x01");
@@ -208,17 +209,17 @@ mod tests {
             atom(b"mfhd", &[0, 0, 0, 0, 0, 0, 0, 2]),
             atom(b"traf", &[header, run].concat()),
         ];
-        let whole = fs::read(seeds.join("fragmented.m4a")).unwrap();
-        [whole, atom(b"moof", &fragment.concat())].concat()
+        let valid = fs::read(seeds.join("fragmented.m4a")).unwrap();
+        [valid, atom(b"moof", &fragment.concat())].concat()
     }
 
     #[test]
-    fn a_stalled_decoder_costs_its_file_and_too_many_of_them_the_rest() {
+    fn one_stalled_decoder_is_tolerated_and_too_many_are_an_error() {
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/decode_validate");
         let (directory, predictor) = (tempfile::tempdir().unwrap(), predictor());
         let path = |name: &str| directory.path().join(name);
         for name in ["a.m4a", "b.m4a"] {
-            fs::write(path(name), endless(&seeds)).unwrap();
+            fs::write(path(name), stalling_file(&seeds)).unwrap();
         }
         let good = seeds.join("tone.flac");
         let predict = |files: &[PathBuf]| {

@@ -1,8 +1,8 @@
-//! What happens when a memory-mapped shard goes away under its readers.
+//! Reports a memory-mapped shard that became unreadable while it was in use.
 //!
-//! A page that cannot be read any more, because a mount vanished or a file was cut short, reaches a program as SIGBUS,
-//! which ends it without a word. Here a thread waits for that signal, finds the shard, says a sentence and ends the
-//! program with exit code 1. The thread that met the fault meets it again and again until then, and cannot go on.
+//! If a mount vanishes or a file is truncated, reading a mapped page raises SIGBUS, which kills a program without a
+//! message. A thread here waits for that signal, finds the shard, logs an error and ends the program with exit code 1.
+//! Until then the reading thread repeats the fault and cannot continue.
 
 use shared::dataset::Dataset;
 use shared::dataset::shard::ShardKind;
@@ -18,54 +18,54 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-/// Finding the shard may need a file system that no longer answers; it is not waited for longer.
+/// The search for the shard stops after this time, because its file system may no longer answer.
 const SEARCH_TIME: Duration = Duration::from_secs(20);
 
-/// Watches for faults until the program ends.
+/// Watches for SIGBUS until the program ends.
 #[derive(Clone, Debug)]
 pub struct FaultWatch {
     watched: Arc<Mutex<Watched>>,
 }
 
-/// What a fault may be in.
+/// The files that may be mapped.
 #[derive(Clone, Debug, Default)]
 struct Watched {
     datasets: Vec<PathBuf>,
-    /// Copies of a data set's shards: the data set, a kind, and the directory that has the copies.
+    /// Copies of a data set's shards: the data set, the kind of shard, and the directory of the copies.
     copies: Vec<(PathBuf, ShardKind, PathBuf)>,
     advice: String,
 }
 
 impl FaultWatch {
-    /// Begins to watch. With `json` the program's last line is one of JSON.
+    /// Starts the watching thread. With `json` the error is also printed as a line of JSON.
     pub fn begin(json: bool) -> io::Result<Self> {
-        make_way()?;
+        remove_rust_handler()?;
         let mut signals = Signals::new([SIGBUS])?;
         let watch = Self {
             watched: Arc::default(),
         };
-        let of_thread = watch.clone();
+        let in_thread = watch.clone();
         thread::Builder::new().name("fault-watch".into()).spawn(move || {
             if signals.forever().next().is_some() {
-                of_thread.end(json);
+                in_thread.end(json);
             }
         })?;
         Ok(watch)
     }
 
-    /// The shards of this data set are about to be mapped.
+    /// Adds a data set whose shards will be mapped.
     pub fn dataset(&self, root: &Path) {
         self.change(|watched| watched.datasets.push(root.to_owned()));
     }
 
-    /// Copies of the data set's shards of a kind are about to be mapped.
+    /// Adds a directory with copies of the data set's shards of one kind, which will be mapped.
     pub fn copies(&self, dataset: &Path, kind: ShardKind, directory: &Path) {
         self.change(|watched| {
             watched.copies.push((dataset.to_owned(), kind, directory.to_owned()));
         });
     }
 
-    /// What to do after a fault: `continue with …`.
+    /// Sets what the error message tells the user to do: `continue with …`.
     pub fn advise(&self, advice: impl Into<String>) {
         self.change(|watched| watched.advice = advice.into());
     }
@@ -78,36 +78,37 @@ impl FaultWatch {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let advice = watched.advice.clone();
         let (send, found) = mpsc::channel();
-        // A thread that cannot be made is a search that finds nothing.
+        // If the thread cannot be started, nothing is received and the general message is used.
         let _ = thread::Builder::new().spawn(move || send.send(search(&watched)));
         let cause = found
             .recv_timeout(SEARCH_TIME)
             .ok()
             .flatten()
             .unwrap_or_else(|| "a part of a memory-mapped shard could not be read".into());
-        let error = format!("{cause}; check the disk or mount that it lies on, and {advice}");
+        let error = format!("{cause}; check the disk or mount that it is on, and {advice}");
         tracing::error!("{error}");
         if json {
             println!("{}", Failure::Failed.json(&error));
         }
-        // Without destructors: other threads may be stuck in the middle of anything.
+        // Without destructors: other threads may hold locks forever.
         low_level::exit(1)
     }
 }
 
-/// Takes the handler away that Rust's runtime has for SIGBUS, to tell a stack overflow on systems where that is one.
+/// Removes the SIGBUS handler of Rust's runtime, which detects stack overflows.
 ///
-/// Left in place it would be called first, find that the fault is none of its own, and bring back the signal's default
-/// action, which then kills the program before anybody can say why. Called by a signal that no fault has caused, it does
-/// the same and nothing else. So it is sent one, but only where there is a handler: the default action would be the end.
-fn make_way() -> io::Result<()> {
+/// That handler would run first on a fault, find that it is not a stack overflow, and restore the default action, which
+/// kills the program without a message. It also restores the default action if the signal is sent by hand, so one
+/// SIGBUS is raised here. Without a handler the signal would end the program, so it is only raised if a handler is
+/// installed.
+fn remove_rust_handler() -> io::Result<()> {
     if is_caught(SIGBUS) {
         low_level::raise(SIGBUS)?;
     }
     Ok(())
 }
 
-/// Whether this program has a handler for `signal`, as far as the system says.
+/// Whether this process has a handler for `signal`; false if `/proc` is not available.
 fn is_caught(signal: c_int) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
@@ -115,7 +116,8 @@ fn is_caught(signal: c_int) -> bool {
         .is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// The first shard that is not what its index says, as a sentence: sizes first, which costs next to nothing, then bytes.
+/// Describes the first shard that differs from its index. Compares all sizes first, which is fast, then reads all
+/// bytes.
 fn search(watched: &Watched) -> Option<String> {
     let mut files = Vec::new();
     for root in &watched.datasets {
@@ -129,14 +131,14 @@ fn search(watched: &Watched) -> Option<String> {
                 let copies = watched
                     .copies
                     .iter()
-                    .filter(|(of, copied, _)| of == root && *copied == kind);
+                    .filter(|(dataset, copied, _)| dataset == root && *copied == kind);
                 files.extend(copies.map(|(_, _, directory)| (directory.join(kind.path(number)), bytes)));
                 files.push((root.join(kind.path(number)), bytes));
             }
         }
     }
-    let of_wrong_size = files.iter().find_map(|(path, bytes)| match fs::metadata(path) {
-        Err(error) => Some(format!("shard {} cannot be read any more: {error}", path.display())),
+    let wrong_size = files.iter().find_map(|(path, bytes)| match fs::metadata(path) {
+        Err(error) => Some(format!("shard {} can no longer be read: {error}", path.display())),
         Ok(metadata) if metadata.len() != *bytes => Some(format!(
             "shard {} was changed while it was read: it has {} bytes and should have {bytes}",
             path.display(),
@@ -144,10 +146,10 @@ fn search(watched: &Watched) -> Option<String> {
         )),
         Ok(_) => None,
     });
-    of_wrong_size.or_else(|| {
+    wrong_size.or_else(|| {
         files.iter().find_map(|(path, _)| {
             let error = read_through(path).err()?;
-            Some(format!("shard {} cannot be read any more: {error}", path.display()))
+            Some(format!("shard {} can no longer be read: {error}", path.display()))
         })
     })
 }
@@ -164,7 +166,7 @@ mod tests {
     use crate::testing;
 
     #[test]
-    fn the_shard_that_is_not_what_it_was_is_named() {
+    fn changed_or_missing_shard_is_named() {
         let root = testing::dataset();
         let watched = Watched {
             datasets: vec![root.path().to_owned()],
@@ -187,7 +189,7 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let found = search(&watched).unwrap();
         assert!(
-            found.contains("mel-00000") && found.contains("cannot be read"),
+            found.contains("mel-00000") && found.contains("can no longer be read"),
             "{found}"
         );
         fs::remove_dir_all(root.path()).unwrap();
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_looked_at_too() {
+    fn missing_copy_is_named() {
         let root = testing::dataset();
         let copies = tempfile::tempdir().unwrap();
         let watched = Watched {

@@ -1,10 +1,10 @@
-//! How much of the data set the machine's memory holds.
+//! Available memory, and how many shards can be shuffled together in it.
 
 use std::fs;
 use std::path::Path;
 
-/// Bytes that can be used without pushing anything out of memory, as far as the system says: what Linux estimates as
-/// available, or what is left of the control groups' limits where that is less.
+/// Available memory in bytes: Linux's own estimate or the rest of the control groups' limits, whichever is less. `None`
+/// if `/proc/meminfo` cannot be read.
 pub fn available() -> Option<u64> {
     let free = parse_meminfo(&fs::read_to_string("/proc/meminfo").ok()?)?;
     Some(left_by_limits(Path::new("/")).map_or(free, |left| left.min(free)))
@@ -16,7 +16,7 @@ fn parse_meminfo(text: &str) -> Option<u64> {
     Some(kibibytes << 10)
 }
 
-/// Where a version of control groups keeps its memory limits, relative to `/`.
+/// The memory files of one version of control groups; `mount` is relative to `/`.
 struct Hierarchy {
     mount: &'static str,
     limit: &'static str,
@@ -38,22 +38,23 @@ const VERSION_2: Hierarchy = Hierarchy {
     reclaimable: "inactive_file",
 };
 
-/// What the memory limits of this process leave, with the file system's root in `root`; `None` where nothing is limited.
+/// Bytes left under the memory limits of this process; `None` without a limit. `root` is the root of the file system.
 ///
-/// A batch system limits the group of a job, a container runtime that of a container. Every group above counts too.
+/// A batch system limits the group of a job, a container runtime that of a container. The limits of all parent groups
+/// apply too.
 fn left_by_limits(root: &Path) -> Option<u64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let left = groups.lines().filter_map(|line| {
         let (hierarchy, group) = parse_group(line)?;
         let mount = root.join(hierarchy.mount);
-        // Inside a container the outer part of the path is not mounted: those groups have no files here.
-        let of_groups = Path::new(group.trim_start_matches('/')).ancestors();
-        of_groups.filter_map(|group| hierarchy.left(&mount.join(group))).min()
+        // Inside a container the outer groups are not mounted, so their files are missing.
+        let groups = Path::new(group.trim_start_matches('/')).ancestors();
+        groups.filter_map(|group| hierarchy.left(&mount.join(group))).min()
     });
     left.min()
 }
 
-/// A line of `/proc/self/cgroup`, `hierarchy:controllers:path`, where it is about memory.
+/// Parses a line of `/proc/self/cgroup`, `hierarchy:controllers:path`; `None` if it is not about memory.
 fn parse_group(line: &str) -> Option<(&'static Hierarchy, &str)> {
     let mut fields = line.splitn(3, ':');
     let (number, controllers, group) = (fields.next()?, fields.next()?, fields.next()?);
@@ -66,7 +67,7 @@ fn parse_group(line: &str) -> Option<(&'static Hierarchy, &str)> {
 }
 
 impl Hierarchy {
-    /// What a group's limit leaves; `None` where it has none.
+    /// Bytes left under a group's limit; `None` if it has no limit.
     fn left(&self, group: &Path) -> Option<u64> {
         let read = |file: &str| fs::read_to_string(group.join(file)).ok();
         let number = |file: &str| read(file)?.trim().parse::<u64>().ok();
@@ -81,8 +82,8 @@ impl Hierarchy {
     }
 }
 
-/// How many shards to shuffle together: 0, all of them, where half of `available` holds them; else as many as a quarter
-/// holds, so that one window can be read while another is trained on.
+/// How many shards to shuffle together. 0 means all, if they fit into half of `available`. Otherwise as many as fit
+/// into a quarter, because one window is read while another is trained on.
 pub fn shuffle_window(bytes: u64, shards: usize, available: Option<u64>) -> usize {
     match available {
         Some(available) if bytes > available / 2 => {
@@ -99,7 +100,7 @@ mod tests {
     use tempfile::TempDir;
 
     #[test]
-    fn available_memory_is_found_among_the_others() {
+    fn available_memory_is_parsed_from_meminfo() {
         let text = "MemTotal:       24614116 kB\nMemFree:  100 kB\nMemAvailable:   2048 kB\nBuffers: 1 kB\n";
         assert_eq!(parse_meminfo(text), Some(2 << 20));
         assert_eq!(parse_meminfo("MemTotal: 5 kB\n"), None);
@@ -123,24 +124,24 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_of_a_slurm_job_is_found_in_its_own_control_group() {
+    fn lowest_memory_limit_of_a_slurm_jobs_control_groups_applies() {
         let step = "sys/fs/cgroup/system.slice/slurmstepd.scope/job_7/step_0";
         let job = "sys/fs/cgroup/system.slice/slurmstepd.scope/job_7";
         let group = (
             "proc/self/cgroup",
             "0::/system.slice/slurmstepd.scope/job_7/step_0/user/task_0\n",
         );
-        let of = |directory: &str, file: &str| format!("{directory}/{file}");
-        let (limit, usage) = (of(job, "memory.max"), of(job, "memory.current"));
-        let (inner, outer) = (of(step, "memory.max"), "sys/fs/cgroup/memory.max");
-        // The job is limited, the groups inside and outside of it are not.
+        let file_in = |directory: &str, file: &str| format!("{directory}/{file}");
+        let (limit, usage) = (file_in(job, "memory.max"), file_in(job, "memory.current"));
+        let (inner, outer) = (file_in(step, "memory.max"), "sys/fs/cgroup/memory.max");
+        // Only the job's group is limited.
         let limited = [group, (&limit, "1000\n"), (&usage, "300\n"), (&inner, "max\n")];
         assert_eq!(left(&limited), Some(700));
         // The lowest of several counts.
         assert_eq!(left(&[group, (&limit, "1000\n"), (&inner, "900\n")]), Some(900));
         assert_eq!(left(&[group, (&limit, "1000\n"), (outer, "400\n")]), Some(400));
-        // Cached file pages are given back when memory is asked for.
-        let stat = of(job, "memory.stat");
+        // Cached file pages count as available, because the kernel can drop them.
+        let stat = file_in(job, "memory.stat");
         let caching = [
             limited[0],
             limited[1],
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn control_groups_of_version_1_and_containers_are_understood() {
+    fn version_1_control_groups_and_containers_are_supported() {
         let groups = "12:cpu,cpuacct:/slurm/uid_5\n7:memory:/slurm/uid_5/job_7\n0::/init.scope\n";
         let job = "sys/fs/cgroup/memory/slurm/uid_5/job_7";
         let files = [
@@ -170,7 +171,7 @@ mod tests {
         ];
         let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
         assert_eq!(left(&files), Some(4000));
-        // A container sees its own group at the root, under the path that it has outside.
+        // A container sees its own group at the root, but `/proc/self/cgroup` has the path from outside.
         let container = [
             ("proc/self/cgroup", "0::/docker/0123\n"),
             ("sys/fs/cgroup/memory.max", "800\n"),
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_that_fits_is_shuffled_as_a_whole() {
+    fn shuffle_window_is_zero_if_all_shards_fit_into_memory() {
         assert_eq!(shuffle_window(100, 10, Some(200)), 0);
         assert_eq!(shuffle_window(100, 10, None), 0);
         // 10 bytes a shard, 25 for a window.

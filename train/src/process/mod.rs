@@ -1,4 +1,4 @@
-//! This process: its memory, the signals it gets, what it prints while it works.
+//! The running process: its memory, its signals and its progress output.
 
 pub mod console;
 pub mod mapping_fault;

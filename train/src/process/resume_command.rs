@@ -1,18 +1,18 @@
-//! The command that goes on with stopped work, as it can be pasted into a shell.
+//! The command that continues stopped work, quoted for a shell.
 
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// What `--device` is where it is not given.
+/// The default of `--device`.
 pub const DEFAULT_DEVICE: &str = "auto";
 
-/// Goes on with the run, or set of seeds, in `run` on the devices that `--device` named. All else is kept in the run.
+/// Continues the run or set of runs in `run`. `device` is the value of `--device`; the run keeps all other settings.
 pub fn resume_fit(run: &Path, device: &str) -> String {
     format!("train fit --run {} --resume{}", quoted(run), flag("--device", device))
 }
 
-/// Goes on with the sweep in `sweep`, on the same devices and with as many trials at once.
+/// Continues the sweep in `sweep` on the same devices, with the same number of parallel trials.
 pub fn resume_sweep(sweep: &Path, devices: &str, jobs_per_device: usize) -> String {
     let devices = flag("--devices", devices);
     let jobs = match jobs_per_device {
@@ -30,7 +30,8 @@ fn flag(name: &str, device: &str) -> String {
     }
 }
 
-/// A path as one word of a shell's: as it is, in quotes, or where it is not UTF-8 in bash's and zsh's `$'…'`.
+/// Quotes a path as one shell word: unchanged, in single quotes, or in the `$'…'` of bash and zsh if it is not UTF-8 or
+/// has control characters.
 fn quoted(path: &Path) -> String {
     let bytes = path.as_os_str().as_bytes();
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./:,=@%+".contains(byte);
@@ -58,7 +59,7 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn a_shell_reads_the_path_back() {
+    fn bash_reads_a_quoted_path_unchanged() {
         for path in [
             "runs/crnn",
             "my runs/it's",
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_devices_are_named_where_they_were_given() {
+    fn resume_command_repeats_devices_and_jobs_unless_default() {
         let run = Path::new("runs/crnn");
         assert_eq!(resume_fit(run, "auto"), "train fit --run runs/crnn --resume");
         assert_eq!(

@@ -1,8 +1,8 @@
-//! Signals by which batch systems and people end a training.
+//! Signals with which batch systems and users stop a training.
 //!
-//! A SIGTERM, SIGUSR1 or SIGINT is noted here, and the work asks at places where it can be continued from. A Ctrl-C after
-//! that does what it does to any program: it ends this one at once. Another SIGTERM or SIGUSR1 does not, because batch
-//! systems send several, and then mean it with SIGKILL.
+//! SIGTERM, SIGUSR1 and SIGINT only set a flag, which is checked wherever the work can be resumed later. A Ctrl-C after
+//! another signal ends the program at once. A second SIGTERM or SIGUSR1 does not, because batch systems send several
+//! before SIGKILL.
 
 use crate::process::resume_command::{resume_fit, resume_sweep};
 use serde_json::{Value, json};
@@ -17,39 +17,39 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// SIGTERM and SIGUSR1 are what Slurm sends, before a time limit or a preemption; SIGINT is a person's Ctrl-C.
+/// Slurm sends SIGTERM or SIGUSR1 before a time limit or a preemption; SIGINT is Ctrl-C.
 const SIGNALS: [c_int; 3] = [SIGTERM, SIGUSR1, SIGINT];
 
-/// The exit code of work that was stopped and can be continued: `EX_TEMPFAIL` of `sysexits.h`, "try again".
+/// The exit code of stopped work that can be continued: `EX_TEMPFAIL` of `sysexits.h`.
 pub const EXIT_STOPPED: u8 = 75;
 
-/// Says whether to stop: the name of the signal that asked for it.
+/// Returns the name of the received stop signal, if any.
 pub type StopRequest<'a> = &'a (dyn Fn() -> Option<&'static str> + Sync);
 
-/// The signals that have come since [`StopSignals::listen`].
+/// The signals received since [`StopSignals::listen`].
 #[derive(Clone, Debug)]
 pub struct StopSignals {
-    /// The number of the last one; 0 is none.
+    /// The number of the last signal; 0 before the first.
     number: Arc<AtomicUsize>,
 }
 
 impl StopSignals {
-    /// From now on signals are noted only, but for a SIGINT that comes after another signal.
+    /// Installs the handlers. From now on only a SIGINT after another signal ends the program.
     pub fn listen() -> io::Result<Self> {
-        let (number, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (number, stopping) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         for signal in SIGNALS {
-            // In this order, so that the signal that raises the flag is not taken for a second one.
+            // In this order, because the signal that sets the flag must not count as a second one.
             if signal == SIGINT {
-                flag::register_conditional_default(signal, Arc::clone(&again))?;
+                flag::register_conditional_default(signal, Arc::clone(&stopping))?;
             }
-            flag::register(signal, Arc::clone(&again))?;
+            flag::register(signal, Arc::clone(&stopping))?;
             let value = usize::try_from(signal).expect("signals have positive numbers");
             flag::register_usize(signal, Arc::clone(&number), value)?;
         }
         Ok(Self { number })
     }
 
-    /// The name of the signal that has come, if one has.
+    /// The name of the last received signal.
     pub fn received(&self) -> Option<&'static str> {
         let number = self.number.load(Ordering::Relaxed);
         let number = c_int::try_from(number).ok().filter(|&number| number != 0)?;
@@ -57,68 +57,68 @@ impl StopSignals {
     }
 }
 
-/// Sends this program a SIGTERM when its standard input ends: when the program that holds the other end closes it, or ends,
-/// however it does. Signals must be listened for before.
+/// Raises SIGTERM when standard input ends, which happens when the parent program closes it or dies. Call
+/// [`StopSignals::listen`] before.
 pub fn stop_at_eof() -> io::Result<()> {
     let watch = || {
-        // What cannot be read any more has ended too.
+        // A read error counts as the end.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        // It fails for signals that do not exist only.
+        // Fails only for invalid signal numbers.
         let _ = raise(SIGTERM);
     };
     thread::Builder::new().name("stop-at-eof".into()).spawn(watch).map(drop)
 }
 
-/// Work that was stopped by a signal, with nothing lost.
+/// Work that was stopped by a signal and can be continued.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Stopped {
-    /// The run's checkpoint holds everything.
+    /// A single run, which saved a checkpoint.
     #[error("stopped by {signal} at step {step}; continue with `{}`", resume_fit(run, device))]
     AtStep {
         signal: &'static str,
         /// Steps done since the run began.
         step: u64,
         run: PathBuf,
-        /// What `--device` named.
+        /// The value of `--device`.
         device: String,
     },
-    /// One of a set of runs was being trained; what was done is kept.
+    /// A run of a set of runs; finished runs and its checkpoint are kept.
     #[error("stopped by {signal} at {member}; continue with `{}`", resume_fit(run, device))]
     InSet {
         signal: &'static str,
-        /// The run under way: `seed 4`, `fold 2`.
+        /// The run that was being trained: `seed 4`, `fold 2`.
         member: String,
-        /// Steps of its run, if it had begun.
+        /// Steps of that run, if it had begun.
         step: Option<u64>,
         /// The directory of the set.
         run: PathBuf,
-        /// What `--device` named.
+        /// The value of `--device`.
         device: String,
     },
-    /// Trials of a sweep have kept everything.
+    /// A sweep, whose trials saved checkpoints.
     #[error(
         "stopped by {signal} with {done} of {trials} trials done; continue with `{}`",
         resume_sweep(sweep, devices, *jobs_per_device)
     )]
     Sweep {
         signal: &'static str,
-        /// Trials that need nothing more.
+        /// Finished trials.
         done: usize,
-        /// All of them.
+        /// All trials.
         trials: usize,
         sweep: PathBuf,
-        /// What `--devices` named.
+        /// The value of `--devices`.
         devices: String,
-        /// Trials at once on each device.
+        /// Parallel trials on each device.
         jobs_per_device: usize,
     },
-    /// There was nothing to keep yet.
+    /// Nothing had been trained yet.
     #[error("stopped by {signal} before training began; run the same command again")]
     BeforeTraining { signal: &'static str },
 }
 
 impl Stopped {
-    /// An error where `stop` has been asked for before training.
+    /// An error if a stop signal was received before training.
     pub fn check(stop: StopRequest<'_>) -> Result<(), Self> {
         stop().map_or(Ok(()), |signal| Err(Self::BeforeTraining { signal }))
     }
@@ -154,7 +154,7 @@ impl Stopped {
         line
     }
 
-    /// The same, of a run on the devices that `--device` named.
+    /// Adds the value of `--device`, for the resume command.
     pub fn on_device(mut self, name: &str) -> Self {
         if let Self::AtStep { device, .. } = &mut self {
             *device = name.to_owned();
@@ -162,13 +162,13 @@ impl Stopped {
         self
     }
 
-    /// The same, of the set of runs in `root` of which `member` was being trained, on the devices that `--device` named.
+    /// Turns this into the stop of the set of runs in `root`, whose run `member` was being trained.
     pub fn in_set(self, root: &Path, member: &str, device: &str) -> Self {
         let (signal, step) = match self {
             Self::AtStep { signal, step, .. } => (signal, Some(step)),
             Self::InSet { signal, step, .. } => (signal, step),
             Self::BeforeTraining { signal } => (signal, None),
-            // A set of runs sweeps nothing.
+            // A set of runs never contains a sweep.
             Self::Sweep { .. } => return self,
         };
         Self::InSet {
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stopped_run_says_how_to_go_on() {
+    fn stopped_run_names_the_command_that_continues_it() {
         let stopped = Stopped::AtStep {
             signal: "SIGUSR1",
             step: 12,
@@ -202,13 +202,13 @@ mod tests {
             (stopped.json()["step"].as_u64(), stopped.json()["kind"].as_str()),
             (Some(12), Some("stopped"))
         );
-        let of_set = stopped.in_set(Path::new("my runs"), "seed 4", "auto");
+        let in_set = stopped.in_set(Path::new("my runs"), "seed 4", "auto");
         assert_eq!(
-            of_set.to_string(),
+            in_set.to_string(),
             "stopped by SIGUSR1 at seed 4; continue with `train fit --run 'my runs' --resume`"
         );
         assert_eq!(
-            (of_set.json()["member"].as_str(), of_set.json()["step"].as_u64()),
+            (in_set.json()["member"].as_str(), in_set.json()["step"].as_u64()),
             (Some("seed 4"), Some(12))
         );
         assert_eq!(Stopped::check(&|| None), Ok(()));

@@ -1,13 +1,12 @@
-//! Tables for a terminal.
+//! Plain-text tables for a terminal.
 
-/// On which side of its column a cell is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Align {
     Left,
     Right,
 }
 
-/// A line per row, its columns two spaces apart and each as wide as its widest cell.
+/// One line per row; columns are two spaces apart and as wide as their widest cell.
 pub(crate) fn text_table(rows: &[Vec<String>], align: Align) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

@@ -1,10 +1,10 @@
-//! The chart of a confusion matrix: counts, shaded by their shares of the true class.
+//! The chart of a confusion matrix: counts, shaded by their fraction of the true class.
 
 use crate::metrics::ConfusionMatrix;
 use shared::page::{Chart, Heat, HeatCell};
 use shared::runtime::text::counted;
 
-/// Of more classes the numbers are seen only when a cell is pointed at.
+/// With more classes, counts are shown only in the tooltips.
 const MOST_WRITTEN: usize = 40;
 
 /// A row per true class, a column per predicted one.
@@ -14,10 +14,10 @@ pub fn chart(matrix: &ConfusionMatrix, names: &[String], set: &str) -> Chart {
     let cell = |truth: usize, predicted: usize| {
         let (count, total) = (matrix.count(truth, predicted), matrix.truth_total(truth));
         let share = count as f64 / total.max(1) as f64;
-        let what = if truth == predicted {
-            format!("{} recognised", names[truth])
+        let title = if truth == predicted {
+            format!("{} predicted correctly", names[truth])
         } else {
-            format!("{} taken for {}", names[truth], names[predicted])
+            format!("{} predicted as {}", names[truth], names[predicted])
         };
         HeatCell {
             shade: Some(share),
@@ -27,13 +27,13 @@ pub fn chart(matrix: &ConfusionMatrix, names: &[String], set: &str) -> Chart {
             } else {
                 String::new()
             },
-            title: format!("{what}: {count} of {}", counted(total as usize, "track", "tracks")),
+            title: format!("{title}: {count} of {}", counted(total as usize, "track", "tracks")),
             framed: false,
         }
     };
     Heat {
         title: format!("Confusion on the {set} set"),
-        subtitle: "tracks, and their share of the true class".into(),
+        subtitle: "tracks, and their fraction of the true class".into(),
         row_name: "true class".into(),
         column_name: "predicted class".into(),
         rows: names.to_vec(),
@@ -63,7 +63,7 @@ mod tests {
             ">Folk<",
             ">&lt;Rock&gt;<",
             "on the test set",
-            "Folk taken for &lt;Rock&gt;: 3 of 20 tracks",
+            "Folk predicted as &lt;Rock&gt;: 3 of 20 tracks",
             "fill-opacity=\"0.85\"",
         ] {
             assert!(svg.contains(text), "{text}: {svg}");

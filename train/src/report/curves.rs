@@ -4,10 +4,10 @@ use crate::metrics::MetricSummary;
 use crate::run::history::EpochRecord;
 use shared::page::{Axis, Chart, Plot, Series, Shape, Style, file};
 
-/// A metric's name, and what it was; none where the task does not have it.
+/// A metric's name and value; `None` if the task does not have the metric.
 pub type Column = (&'static str, fn(&MetricSummary) -> Option<f64>);
 
-/// The metrics that are drawn.
+/// The metrics to draw.
 pub const COLUMNS: [Column; 10] = [
     LOSS,
     ("top-1", |metrics| metrics.top1),
@@ -28,13 +28,13 @@ pub const COLUMNS: [Column; 10] = [
 const LOSS: Column = ("loss", |metrics| Some(metrics.loss));
 const MACRO_F1: Column = ("macro F1", |metrics| Some(metrics.macro_f1));
 
-/// `curves.svg`: loss and macro F1 beside each other.
+/// `curves.svg`: loss and macro F1 side by side.
 pub fn picture(history: &[EpochRecord]) -> String {
     let charts = [LOSS, MACRO_F1].map(|column| training_and_validation(column, history, None));
     file(&charts, 2)
 }
 
-/// A metric on the training and the validation set, with a line at the best epoch where there is one.
+/// A metric on the training and the validation set, with a vertical line at the best epoch if there is one.
 pub fn training_and_validation((name, metric): Column, history: &[EpochRecord], best: Option<usize>) -> Chart {
     let points = |set: fn(&EpochRecord) -> &MetricSummary| -> Vec<[f64; 2]> {
         let point = |epoch: &EpochRecord| Some([epoch.epoch as f64, metric(set(epoch))?]);
@@ -49,15 +49,15 @@ pub fn training_and_validation((name, metric): Column, history: &[EpochRecord], 
     Plot {
         subtitle: at_best.map_or(String::new(), |epoch| {
             let value = metric(&epoch.val).map_or("undefined".into(), |value| format!("{value:.3}"));
-            format!("{value} on the validation set at the best epoch, {}", epoch.epoch)
+            format!("{value} on the validation set at the best epoch ({})", epoch.epoch)
         }),
-        rule: best.map(|best| (best as f64, "the best epoch".into())),
+        rule: best.map(|best| (best as f64, "best epoch".into())),
         ..plot
     }
     .draw()
 }
 
-/// A metric by epoch, a line for each name.
+/// A metric by epoch, one line per name.
 pub fn lines_by_epoch(title: &str, lines: Vec<(String, Vec<[f64; 2]>)>) -> Plot {
     let all = || lines.iter().flat_map(|(_, points)| points);
     let last = all().map(|point| point[0]).fold(2.0, f64::max);
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_number_of_epochs_can_be_drawn() {
+    fn curves_are_drawn_for_any_number_of_epochs() {
         let metrics = |loss| MetricSummary {
             loss,
             top1: Some(0.5),
@@ -110,7 +110,7 @@ mod tests {
             .inline()
             .into_string();
         assert!(
-            chart.contains("1.050 on the validation set at the best epoch, 2"),
+            chart.contains("1.050 on the validation set at the best epoch (2)"),
             "{chart}"
         );
     }

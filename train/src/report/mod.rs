@@ -1,8 +1,7 @@
-//! What a run leaves for people and scripts: `metrics.json`, tables, pictures and pages.
+//! The results of a run: `metrics.json`, tables, pictures and HTML pages.
 //!
-//! Files in the run's directory are written from its settings, history and evaluation. The pictures are the charts of the page,
-//! drawn by the same functions of [`shared::page`]. Nothing here trains or evaluates, and nothing here is read back except
-//! `metrics.json`.
+//! They are written from the run's settings, history and evaluation; nothing here trains or evaluates. Only
+//! `metrics.json` is read again. Pictures and pages draw their charts with the same functions of [`shared::page`].
 
 mod confusion;
 mod curves;

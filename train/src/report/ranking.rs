@@ -1,4 +1,4 @@
-//! How well a tagger's scores rank: charts of the ROC and the precision-recall curves of its tags.
+//! Charts of a tagger's ROC and precision-recall curves.
 
 use super::tag_curves::{TagCurves, places};
 use crate::metrics::Ranking;
@@ -6,16 +6,16 @@ use shared::page::{Axis, Chart, Plot, Series, Shape, Style};
 use shared::runtime::text::counted;
 use std::cmp::Reverse;
 
-/// Tags that have a colour: those of most tracks.
+/// Number of tags with a colour; the most frequent tags come first.
 const NAMED: usize = 8;
-/// Tags that are drawn: those of most tracks.
+/// Number of tags that are drawn.
 const DRAWN: usize = 60;
 
-/// The ROC curves, and precision over recall. `rankings` and `names` have one entry per tag. The mean is taken over all tags
-/// that have curves: those that some tracks have and some do not.
+/// The ROC curves and the precision-recall curves. `rankings` and `names` have one entry per tag. A tag has curves if
+/// some tracks have it and some do not; the mean is over all tags with curves.
 ///
 /// # Panics
-/// When there are more or fewer names than rankings.
+/// If the numbers of names and rankings differ.
 pub fn charts(rankings: &[Ranking], names: &[String], set: &str) -> [Chart; 2] {
     assert_eq!(rankings.len(), names.len(), "one name per tag");
     let curves = rankings.iter().zip(names);
@@ -25,7 +25,7 @@ pub fn charts(rankings: &[Ranking], names: &[String], set: &str) -> [Chart; 2] {
     curves.sort_by_key(|tag| Reverse(tag.support));
     let without = match rankings.len() - curves.len() {
         0 => String::new(),
-        without => format!("; {} that all or no tracks have", counted(without, "tag", "tags")),
+        without => format!("; {} without curves", counted(without, "tag", "tags")),
     };
     let subtitle = format!("{} of the {set} set{without}", counted(curves.len(), "tag", "tags"));
     let chart = |title: &str, [x, y]: [&str; 2], lines: Vec<Series>| Plot {
@@ -35,7 +35,7 @@ pub fn charts(rankings: &[Ranking], names: &[String], set: &str) -> [Chart; 2] {
         diagonal: title == "ROC",
         ..Plot::new(title, Axis::linear(x, 0.0, 1.0), Axis::linear(y, 0.0, 1.0))
     };
-    // A ROC curve begins at the origin, below its height at the first place.
+    // A ROC curve starts at the origin, below its height at the first point.
     let roc = lines(&curves, Some([0.0, 0.0]), |tag| &tag.roc, |tag| tag.roc_auc);
     let precision = lines(&curves, None, |tag| &tag.precision, |tag| tag.average_precision);
     [
@@ -46,10 +46,10 @@ pub fn charts(rankings: &[Ranking], names: &[String], set: &str) -> [Chart; 2] {
 
 type Heights = for<'a> fn(&'a TagCurves<'_>) -> &'a [f64];
 
-/// The mean and the tags, each with the area under its curve.
+/// The lines of the mean and of the tags, each named with the area under its curve.
 fn lines(
     curves: &[TagCurves<'_>],
-    begin: Option<[f64; 2]>,
+    start: Option<[f64; 2]>,
     heights: Heights,
     area: fn(&TagCurves<'_>) -> f64,
 ) -> Vec<Series> {
@@ -62,7 +62,7 @@ fn lines(
         Series {
             name: format!("{name}, area {area:.3}"),
             style,
-            shape: Shape::Line(begin.into_iter().chain(points).collect()),
+            shape: Shape::Line(start.into_iter().chain(points).collect()),
         }
     };
     let mean_at = |at: usize| curves.iter().map(|tag| heights(tag)[at]).sum::<f64>() / count;
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::metrics::rankings;
 
-    /// Tags of falling frequency; the later the tag, the worse its scores. The last `empty` tags have no track.
+    /// Tags of decreasing frequency and decreasing quality of scores. The last `empty` tags have no track.
     fn tagger(tags: usize, empty: usize) -> (Vec<Ranking>, Vec<String>) {
         let samples = 600;
         let (mut scores, mut truths) = (Vec::new(), Vec::new());
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_named_with_their_areas() {
+    fn lines_are_named_with_tag_and_area() {
         let svg = picture(3, 0);
         let (rankings, _) = tagger(3, 0);
         for (tag, ranking) in rankings.iter().enumerate() {
@@ -126,18 +126,18 @@ mod tests {
     }
 
     #[test]
-    fn of_many_tags_the_most_frequent_have_colours() {
+    fn the_most_frequent_of_many_tags_have_colours() {
         let svg = picture(20, 2);
-        assert!(svg.contains("18 tags of the test set; 2 tags that all or no tracks have"));
+        assert!(svg.contains("18 tags of the test set; 2 tags without curves"));
         assert_eq!(svg.matches("<polyline").count(), 2 * 19);
         assert_eq!(svg.matches("line other background").count(), 2 * 10);
         assert!(svg.len() < 200_000, "{}", svg.len());
     }
 
     #[test]
-    fn nothing_to_draw_is_still_a_picture() {
+    fn charts_without_curves_can_be_drawn() {
         let svg = picture(1, 1);
-        assert!(svg.contains("0 tags of the test set; 1 tag that all or no tracks have") && !svg.contains(">mean"));
+        assert!(svg.contains("0 tags of the test set; 1 tag without curves") && !svg.contains(">mean"));
         charts(&[], &[], "validation");
     }
 }

@@ -14,10 +14,10 @@ pub const METRICS_FILE: &str = "metrics.json";
 pub struct RunMetrics {
     pub model: ModelKind,
     pub split: String,
-    /// The epoch whose weights are evaluated, counted from 1; none of a set of folds, which has one for each.
+    /// The epoch whose weights are evaluated, counted from 1. `None` for a set of folds, each of which has its own.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub best_epoch: Option<usize>,
-    /// Why training ended; none while it goes on, and where it was stopped.
+    /// Why training ended; `None` while it is running or after it was stopped.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ended: Option<Ending>,
     /// Metrics on the training set, without augmentation.
@@ -31,7 +31,6 @@ pub struct RunMetrics {
     pub test: Option<SetReport>,
 }
 
-/// Reads `metrics.json`.
 pub fn read_metrics(run: &RunDirectory) -> Result<RunMetrics, RunError> {
     let damaged = |detail: String| RunError::Damaged {
         path: run.path(METRICS_FILE),
@@ -43,7 +42,7 @@ pub fn read_metrics(run: &RunDirectory) -> Result<RunMetrics, RunError> {
     serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))
 }
 
-/// Records in `metrics.json` why training ended, or that it goes on.
+/// Records in `metrics.json` why training ended; `None` if it continues.
 pub fn write_ending(run: &RunDirectory, ended: Option<Ending>) -> Result<(), RunError> {
     if ended.is_none() && !run.path(METRICS_FILE).exists() {
         return Ok(());

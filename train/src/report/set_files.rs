@@ -1,12 +1,12 @@
-//! The files that evaluating a set writes, besides its part of `metrics.json`.
+//! The files that evaluating a set writes in addition to its part of `metrics.json`.
 
 use crate::run::directory::{RunDirectory, RunError};
 use crate::run::predictions::predictions_file;
 use shared::dataset::Task;
 use shared::dataset::split::Set;
 
-/// The names of a set's table and picture: confusion of classes, or metrics of tags and their ranking. The test set's
-/// are the plain ones.
+/// File names of a set's table and picture: the confusion matrix (single-label), or metrics per tag and ranking curves
+/// (multi-label). The names of the test set have no suffix.
 pub fn set_files(set: Set, task: Task) -> (&'static str, &'static str) {
     match (task, set) {
         (Task::SingleLabel, Set::Train) => ("confusion-train.csv", "confusion-train.svg"),
@@ -18,15 +18,15 @@ pub fn set_files(set: Set, task: Task) -> (&'static str, &'static str) {
     }
 }
 
-/// Every file that evaluating a set may leave: they belong to the weights that were
-/// evaluated, and go when other weights take their place.
+/// Every file that evaluating a set may write. They belong to the evaluated weights and are removed when better weights
+/// replace these.
 fn files_of_set(set: Set) -> [&'static str; 5] {
     let (confusion, matrix) = set_files(set, Task::SingleLabel);
     let (tags, ranking) = set_files(set, Task::MultiLabel);
     [predictions_file(set), confusion, matrix, tags, ranking]
 }
 
-/// Removes what evaluating any set has left, except `metrics.json`.
+/// Removes the files of all evaluated sets, except `metrics.json`.
 pub fn remove_sets(run: &RunDirectory) -> Result<(), RunError> {
     Set::ALL
         .into_iter()
@@ -34,7 +34,7 @@ pub fn remove_sets(run: &RunDirectory) -> Result<(), RunError> {
         .try_for_each(|file| run.remove(file))
 }
 
-/// A set's name in a sentence.
+/// A set's name in prose.
 pub(super) fn set_name(set: Set) -> &'static str {
     match set {
         Set::Train => "training",

@@ -1,23 +1,24 @@
-//! A tag's ROC and precision-recall curves at even places.
+//! A tag's ROC and precision-recall curves, sampled at evenly spaced points.
 
 use crate::metrics::{PrecisionRecallCurve, Ranking, RocCurve};
 
-/// Curves are drawn from as many places and one more, so a file does not grow with the set.
+/// Curves are sampled at this many points plus one, so the size of a file does not depend on the size of the set.
 const PLACES: usize = 120;
 
-/// One tag's curves at [`PLACES`] + 1 even places.
+/// One tag's curves, sampled at [`places`].
 pub(super) struct TagCurves<'a> {
     pub name: &'a str,
     pub support: u64,
     pub roc_auc: f64,
     pub average_precision: f64,
-    /// True positive rate over false positive rate.
+    /// True positive rate at each false positive rate.
     pub roc: Vec<f64>,
+    /// Precision at each recall.
     pub precision: Vec<f64>,
 }
 
 impl<'a> TagCurves<'a> {
-    /// None where some tracks have the tag and none has it not, or the other way round.
+    /// `None` if all tracks have the tag, or no track has it.
     pub fn new(ranking: &Ranking, name: &'a str) -> Option<Self> {
         let (roc, precision) = (ranking.roc_curve()?, ranking.precision_recall_curve()?);
         Some(Self {
@@ -31,12 +32,12 @@ impl<'a> TagCurves<'a> {
     }
 }
 
-/// From 0 to 1.
+/// Evenly spaced from 0 to 1.
 pub(super) fn places() -> impl Iterator<Item = f64> {
     (0..=PLACES).map(|at| at as f64 / PLACES as f64)
 }
 
-/// The curve's height, between its points on a line; the upper end of an upright part.
+/// The true positive rate, linearly interpolated; the upper end of a vertical segment.
 fn true_positive_rate(curve: &RocCurve, false_positive_rate: f64) -> f64 {
     let (x, y) = (&curve.false_positive_rate, &curve.true_positive_rate);
     // The first point is at 0, so there is one before.
@@ -48,9 +49,10 @@ fn true_positive_rate(curve: &RocCurve, false_positive_rate: f64) -> f64 {
     }
 }
 
-/// The precision that reaching this recall costs: a staircase, whose area is the average precision.
+/// The precision at the highest threshold that reaches this recall. The area under this step function is the average
+/// precision.
 fn precision_at(curve: &PrecisionRecallCurve, recall: f64) -> f64 {
-    // Just above 0, for the curve's end at recall 0 belongs to no threshold.
+    // Just above 0, because the curve's end at recall 0 does not belong to a threshold.
     let recall = recall.max(f64::MIN_POSITIVE);
     let reached = curve.recall.partition_point(|&reached| reached >= recall);
     curve.precision[reached.saturating_sub(1)]
@@ -61,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drawn_curves_enclose_the_areas_that_are_written_beside_them() {
+    fn areas_under_sampled_curves_match_the_metrics() {
         let mut state = 1u32;
         let mut uniform = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -2,7 +2,7 @@
 
 use crate::metrics::{SetMetrics, SetReport};
 
-/// The table's bytes; only a header where the report is not of tags. An area that is undefined is empty.
+/// The table as CSV; only the header for a single-label report. An undefined area is empty.
 pub fn to_csv(report: &SetReport) -> Vec<u8> {
     const HEADER: [&str; 9] = [
         "tag",
@@ -45,7 +45,7 @@ mod tests {
     use crate::metrics::MultiLabelMetrics;
 
     #[test]
-    fn a_row_per_tag() {
+    fn each_tag_has_a_row() {
         let names = ["fast", "slow, sad"].map(String::from);
         let metrics = MultiLabelMetrics::new(&[0.9, 0.1, 0.2, 0.3], &[true, false, false, false], &names, 0.0, None);
         let report = SetReport {

@@ -1,4 +1,4 @@
-//! Writes what a run leaves: metrics, tables, pictures and the page.
+//! Writes the metrics, tables, pictures and the page of a run.
 
 use super::run_metrics::{RunMetrics, write_metrics};
 use super::set_files::{remove_sets, set_files, set_name};
@@ -14,10 +14,11 @@ use shared::dataset::split::Set;
 use shared::page::file;
 use std::path::PathBuf;
 
-/// Loss and F1 over the epochs.
+/// Loss and macro F1 by epoch.
 pub const CURVES_FILE: &str = "curves.svg";
 
-/// Begins `metrics.json` anew with a better epoch's validation metrics: those of other sets belonged to other weights.
+/// Replaces `metrics.json` with the validation metrics of a better epoch. Metrics of other sets belonged to the old
+/// weights and are dropped.
 pub fn write_validation(
     run: &RunDirectory,
     config: &RunConfig,
@@ -75,14 +76,14 @@ pub fn write_set(
     Ok(write_metrics(run, &metrics)?)
 }
 
-/// Writes the run's page and gives its path. Where that fails it warns: what the page is about is safe, and no reason
-/// to call a training failed.
+/// Writes the run's page and returns its path. Only warns if that fails, because all results are saved and the training
+/// did not fail.
 pub fn write_page(run: &RunDirectory, config: &RunConfig, options: &html::Options<'_>) -> Option<PathBuf> {
     match html::write(run, config, options) {
         Ok(path) => Some(path),
         Err(error) => {
             tracing::warn!(
-                "{} was not written, and all else was: {error:#}",
+                "could not write {} (all other files are written): {error:#}",
                 run.path(html::REPORT_FILE).display()
             );
             None
@@ -90,7 +91,7 @@ pub fn write_page(run: &RunDirectory, config: &RunConfig, options: &html::Option
     }
 }
 
-/// Draws loss and F1 over the epochs.
+/// Draws loss and macro F1 by epoch.
 pub fn write_curves(run: &RunDirectory, history: &[EpochRecord]) -> Result<(), RunError> {
     run.write(CURVES_FILE, curves::picture(history).as_bytes())
 }

@@ -1,4 +1,4 @@
-//! A run's directory: which file lies where, and who may write it.
+//! The directory of a run: its files and the lock that admits one writer.
 
 use crate::settings::RunConfig;
 use shared::runtime::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
@@ -9,53 +9,48 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct RunDirectory {
     root: PathBuf,
-    /// Held as long as the program writes; the operating system releases it when the program ends, however it ends.
+    /// Locks the directory for one writer; the operating system releases the lock even if the process is killed.
     _lock: Option<File>,
 }
 
-/// A run that cannot be begun, continued or read.
+/// A run that cannot be started, continued or read.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// `fit` without `--resume` on a run that was begun.
+    /// `fit` without `--resume` on an existing run.
     #[error("{} holds a run already; continue it with --resume, or name another directory", path.display())]
     Begun { path: PathBuf },
     /// `--resume` or `eval` on a directory without a run.
-    #[error("{} holds no run: it has no {CONFIG_FILE}; begin one with `train fit --run {}`", path.display(),
+    #[error("{} holds no run: it has no {CONFIG_FILE}; start one with `train fit --run {}`", path.display(),
             path.display())]
     NoRun { path: PathBuf },
-    /// A set of runs where a run was asked for.
-    #[error("{} holds a set of runs and not one run; name one of the directories in it", path.display())]
+    /// A set of runs instead of a single run.
+    #[error("{} holds a set of runs, not a single run; name one of the directories in it", path.display())]
     SetOfRuns { path: PathBuf },
     #[error("another `train` is working on {}; wait for it to end, or name another directory", path.display())]
     Busy { path: PathBuf },
     #[error("could not use {}: {source}", path.display())]
     Io {
         path: PathBuf,
-        /// What the operating system answered.
+        /// The error of the operating system.
         r#source: io::Error,
     },
-    /// A file is not what this program writes.
+    /// A file has invalid content.
     #[error("{} cannot be read: {detail}", path.display())]
-    Damaged {
-        path: PathBuf,
-        /// What is wrong with it.
-        detail: String,
-    },
-    /// A file could not be written.
+    Damaged { path: PathBuf, detail: String },
     #[error(transparent)]
     Write(#[from] WriteError),
 }
 
-/// The resolved settings: a directory that has them is a run.
+/// The resolved settings. A directory with this file is a run.
 pub const CONFIG_FILE: &str = "config.toml";
 /// Weights of the epoch with the best validation metric.
 pub const BEST_FILE: &str = "best.safetensors";
-/// The file that makes a directory a set of runs.
+/// A directory with this file is a set of runs.
 pub const RUN_SET_FILE: &str = "runs.toml";
 const LOCK_FILE: &str = ".lock";
 
 impl RunDirectory {
-    /// A new directory for a run, or an empty one; or that of a set of runs, to write into.
+    /// Creates the directory of a new run or a set of runs, or takes one without a run, and locks it for writing.
     pub fn begin(root: &Path) -> Result<Self, RunError> {
         let directory = Self::lock(root)?;
         if directory.path(CONFIG_FILE).exists() {
@@ -64,13 +59,13 @@ impl RunDirectory {
         Ok(directory)
     }
 
-    /// The directory of a run that was begun, to write into.
+    /// Opens and locks the directory of an existing run for writing.
     pub fn resume(root: &Path) -> Result<(Self, RunConfig), RunError> {
         let config = Self::open(root)?.1;
         Ok((Self::lock(root)?, config))
     }
 
-    /// The directory of a run that was begun, to read from.
+    /// Opens the directory of an existing run for reading.
     pub fn open(root: &Path) -> Result<(Self, RunConfig), RunError> {
         let directory = Self {
             root: root.to_owned(),
@@ -98,7 +93,7 @@ impl RunDirectory {
         Ok((directory, config))
     }
 
-    /// Whether a run was begun in the directory.
+    /// Whether the directory holds a run.
     pub fn is_at(root: &Path) -> bool {
         root.join(CONFIG_FILE).exists()
     }
@@ -110,7 +105,7 @@ impl RunDirectory {
         })
     }
 
-    /// Whether another process writes the run in this directory, if there is one.
+    /// Whether another process is writing to this directory.
     pub fn is_busy(root: &Path) -> bool {
         let lock = File::open(root.join(LOCK_FILE));
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
@@ -126,7 +121,7 @@ impl RunDirectory {
         Ok(atomic_file::write_bytes(&self.path(name), content)?)
     }
 
-    /// Removes a file of the run, if it is there.
+    /// Removes a file of the run, if it exists.
     pub fn remove(&self, name: &str) -> Result<(), RunError> {
         let path = self.path(name);
         match fs::remove_file(&path) {
@@ -135,7 +130,7 @@ impl RunDirectory {
         }
     }
 
-    /// Reads a file of the run; `None` where there is none.
+    /// Reads a file of the run; `None` if it does not exist.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, RunError> {
         let path = self.path(name);
         match fs::read(&path) {
@@ -145,7 +140,6 @@ impl RunDirectory {
         }
     }
 
-    /// Where a file of the run lies.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
@@ -155,7 +149,7 @@ impl RunDirectory {
     }
 }
 
-/// Makes a directory, or takes one, to be written by this process alone for as long as the file is kept.
+/// Creates a directory if it does not exist, and locks it for this process until the returned file is dropped.
 pub fn lock_directory(root: &Path) -> Result<File, RunError> {
     let io_error = |path: &Path, source| RunError::Io {
         path: path.to_owned(),
@@ -174,8 +168,8 @@ pub fn lock_directory(root: &Path) -> Result<File, RunError> {
     }
 }
 
-/// Removes what a process that was killed while it wrote has left: hidden files and directories with the suffix of
-/// temporary ones. Nobody else writes here now, and what cannot be removed costs space only.
+/// Removes temporary files and directories of a process that was killed: hidden ones with the temporary suffix. Nobody
+/// else is writing here, because the directory is locked. Errors are ignored, because leftovers only cost space.
 fn remove_left_over(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -198,7 +192,7 @@ mod tests {
     use crate::settings::Settings;
 
     #[test]
-    fn a_run_is_begun_once_continued_often_and_written_by_one() {
+    fn run_is_started_once_and_written_by_one_process_at_a_time() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().join("runs/first");
         assert!(matches!(RunDirectory::open(&root), Err(RunError::NoRun { .. })));
@@ -222,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_were_changed_into_impossible_ones_are_refused() {
+    fn edited_settings_with_invalid_values_are_refused() {
         let root = tempfile::tempdir().unwrap();
         let settings = Settings {
             data: Some("fma".into()),
@@ -244,19 +238,19 @@ mod tests {
             ("l2", "['((((=1']"),
         ] {
             let changed = text.lines().filter(|line| !line.starts_with(&format!("{name} =")));
-            // Before the first table.
+            // Inserted before the first table.
             let changed = format!("{name} = {value}\n{}\n", changed.collect::<Vec<_>>().join("\n"));
             fs::write(root.path().join(CONFIG_FILE), changed).unwrap();
             let error = RunDirectory::open(root.path()).unwrap_err();
             assert!(matches!(error, RunError::Damaged { .. }), "{name}: {error}");
         }
-        // Brackets without end, which a parser that recurses would follow down.
+        // Deep nesting, which would overflow the stack of a recursive parser.
         fs::write(root.path().join(CONFIG_FILE), format!("data = {}", "[".repeat(1 << 20))).unwrap();
         assert!(matches!(RunDirectory::open(root.path()), Err(RunError::Damaged { .. })));
     }
 
     #[test]
-    fn what_a_killed_process_left_goes_and_nothing_else_does() {
+    fn only_temporary_files_of_a_killed_process_are_removed() {
         let root = tempfile::tempdir().unwrap();
         for name in [".best.safetensors.Ab1.tmp", "notes.tmp", ".hidden"] {
             fs::write(root.path().join(name), "x").unwrap();

@@ -6,16 +6,16 @@ use crate::settings::RunConfig;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The reason, as `metrics.json` keeps it under `ended`.
+/// The reason, stored under `ended` in `metrics.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "reason")]
 pub enum Ending {
-    /// As many epochs were trained as were asked for.
+    /// The requested number of epochs was trained.
     AllEpochs { epochs: usize },
     /// The validation metric did not improve for `patience` epochs.
     EarlyStopping {
         epochs: usize,
-        /// The one with the best validation metric.
+        /// The epoch with the best validation metric.
         best_epoch: usize,
         monitor: Monitor,
         patience: usize,
@@ -23,7 +23,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// Why a run with this history is over; `None` where another epoch is to be trained.
+    /// Why a run with this history has ended; `None` if another epoch must be trained.
     pub fn reached(config: &RunConfig, history: &[EpochRecord]) -> Option<Self> {
         let epochs = history.len();
         if epochs >= config.epochs {
@@ -39,12 +39,12 @@ impl Ending {
         })
     }
 
-    /// How to train on all the same.
+    /// How to continue training anyway.
     pub fn advice(self) -> String {
         match self {
-            Self::AllEpochs { epochs } => format!("to train on, give --epochs above {epochs}"),
+            Self::AllEpochs { epochs } => format!("to continue training, give --epochs above {epochs}"),
             Self::EarlyStopping { epochs, best_epoch, .. } => format!(
-                "to train on, give --patience above {}, or 0 for no early stopping",
+                "to continue training, give --patience above {}, or 0 for no early stopping",
                 epochs - best_epoch
             ),
         }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn training_ends_after_the_epochs_or_when_patience_is_over() {
+    fn training_ends_after_all_epochs_or_after_patience() {
         let ending = |epochs, patience, losses: &[f64]| Ending::reached(&config(epochs, patience), &history(losses));
         assert_eq!(ending(3, 10, &[]), None);
         assert_eq!(ending(3, 10, &[3.0, 2.0]), None);
@@ -110,9 +110,9 @@ mod tests {
         );
         assert_eq!(
             early.advice(),
-            "to train on, give --patience above 2, or 0 for no early stopping"
+            "to continue training, give --patience above 2, or 0 for no early stopping"
         );
-        // As the advice says.
+        // Following the advice continues the training.
         assert_eq!(ending(9, 3, &[3.0, 2.0, 2.5, 2.0]), None);
     }
 }

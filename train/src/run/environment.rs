@@ -1,11 +1,11 @@
-//! What a run was trained on: `environment.json`, for those who read its times later.
+//! `environment.json`: the machine that a run was trained on, to interpret its times later.
 
 use crate::run::directory::{RunDirectory, RunError};
 use serde::{Deserialize, Serialize};
 
 pub const ENVIRONMENT_FILE: &str = "environment.json";
 
-/// The machine and the program that trained last; a run that was resumed elsewhere says where it ended.
+/// The machine and the version of the program. A run that was resumed elsewhere records the last machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// The devices as `--device` names them: `cpu`, `cuda:0`, `cuda:0, cuda:1`.
@@ -20,7 +20,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// This machine and this program.
+    /// The environment of this process.
     pub fn here(device: &str) -> Self {
         Self {
             device: device.to_owned(),
@@ -37,7 +37,7 @@ impl Environment {
         run.write(ENVIRONMENT_FILE, &json)
     }
 
-    /// Reads the file; `None` where it is gone.
+    /// Reads the file; `None` if it does not exist.
     pub fn read(run: &RunDirectory) -> Result<Option<Self>, RunError> {
         let Some(bytes) = run.read(ENVIRONMENT_FILE)? else {
             return Ok(None);
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read_and_damage_is_named() {
+    fn environment_is_read_back_and_damage_is_reported() {
         let root = tempfile::tempdir().unwrap();
         let run = RunDirectory::begin(root.path()).unwrap();
         assert_eq!(Environment::read(&run).unwrap(), None);

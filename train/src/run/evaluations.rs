@@ -1,5 +1,5 @@
-//! Which epochs' weights have been evaluated on which set: `evaluations.csv`. A test set that is looked at after many epochs, until
-//! one pleases, is a validation set.
+//! `evaluations.csv`: which epochs' weights were evaluated on which set. A test set that is used to choose among epochs
+//! is a validation set.
 
 use crate::run::directory::{RunDirectory, RunError};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use shared::dataset::split::Set;
 /// The file in a run.
 pub const EVALUATIONS_FILE: &str = "evaluations.csv";
 
-/// One evaluation of an epoch's weights; evaluating them again shows nothing new.
+/// One evaluation of an epoch's weights. Repeating it gives the same metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvaluatedEpoch {
     pub set: Set,
@@ -16,7 +16,7 @@ pub struct EvaluatedEpoch {
     pub best_epoch: usize,
 }
 
-/// All evaluations of a run, the first one first.
+/// All evaluations of a run, oldest first.
 pub fn read(run: &RunDirectory) -> Result<Vec<EvaluatedEpoch>, RunError> {
     let Some(bytes) = run.read(EVALUATIONS_FILE)? else {
         return Ok(Vec::new());
@@ -29,16 +29,16 @@ pub fn read(run: &RunDirectory) -> Result<Vec<EvaluatedEpoch>, RunError> {
     })
 }
 
-/// Notes a evaluated, unless it is noted already.
-pub fn note(run: &RunDirectory, evaluated: EvaluatedEpoch) -> Result<(), RunError> {
+/// Adds an evaluation to the file, unless it is already there.
+pub fn note(run: &RunDirectory, evaluation: EvaluatedEpoch) -> Result<(), RunError> {
     let mut evaluations = read(run)?;
-    if evaluations.contains(&evaluated) {
+    if evaluations.contains(&evaluation) {
         return Ok(());
     }
-    evaluations.push(evaluated);
+    evaluations.push(evaluation);
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for evaluated in &evaluations {
-        writer.serialize(evaluated).expect("writing into memory cannot fail");
+    for evaluation in &evaluations {
+        writer.serialize(evaluation).expect("writing into memory cannot fail");
     }
     run.write(
         EVALUATIONS_FILE,
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_epoch_is_noted_once() {
+    fn repeated_evaluation_is_recorded_once() {
         let root = tempfile::tempdir().unwrap();
         let run = RunDirectory::begin(root.path()).unwrap();
         assert_eq!(read(&run).unwrap(), []);

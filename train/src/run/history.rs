@@ -1,10 +1,9 @@
-//! What happened epoch by epoch: `history.csv`.
+//! `history.csv`: one row of metrics per epoch.
 
 use crate::metrics::MetricSummary;
 use crate::models::Monitor;
 use serde::{Deserialize, Serialize};
 
-/// A row per epoch.
 pub const HISTORY_FILE: &str = "history.csv";
 
 /// One epoch.
@@ -12,27 +11,27 @@ pub const HISTORY_FILE: &str = "history.csv";
 pub struct EpochRecord {
     /// Counted from 1.
     pub epoch: usize,
-    /// Wall-clock seconds of training, without validation, over all the processes that trained the epoch.
+    /// Wall-clock seconds of training without validation, summed over all processes that trained the epoch.
     pub seconds: f64,
-    /// Share of those seconds spent waiting for batches.
+    /// Fraction of those seconds spent waiting for batches.
     pub data_wait: f64,
-    /// Clips that were trained on.
+    /// Number of training clips.
     pub clips: usize,
-    /// Over the training clips as they were trained on: augmented, with dropout, weights changing.
+    /// On the training clips during training: augmented, with dropout, while the weights change.
     pub train: MetricSummary,
-    /// Over the validation tracks, after the epoch: one evaluation a track, also where these are cut into frames, which
-    /// training counts one by one.
+    /// On the validation tracks after the epoch. Each track counts once, even if it is cut into several clips; `train`
+    /// counts every clip.
     pub val: MetricSummary,
 }
 
 impl EpochRecord {
-    /// Clips that were trained on in a second; `None` where no time was measured.
+    /// Training clips per second; `None` if no time was measured.
     pub fn clips_per_second(&self) -> Option<f64> {
         (self.seconds > 0.0).then(|| self.clips as f64 / self.seconds)
     }
 }
 
-/// The epoch with the best validation metric; the earliest of several.
+/// The epoch with the best validation metric; the earliest if several are equal.
 pub fn best(history: &[EpochRecord], monitor: Monitor) -> Option<&EpochRecord> {
     let better = |best: &'_ EpochRecord, record: &'_ EpochRecord| record.val.better(&best.val, monitor);
     history
@@ -40,7 +39,7 @@ pub fn best(history: &[EpochRecord], monitor: Monitor) -> Option<&EpochRecord> {
         .reduce(|best, record| if better(best, record) { record } else { best })
 }
 
-/// Names of the metrics of a set of tracks, as columns of tables.
+/// Names of the metrics, used as column names.
 pub const METRIC_NAMES: [&str; 9] = [
     "loss",
     "top1",
@@ -53,7 +52,7 @@ pub const METRIC_NAMES: [&str; 9] = [
     "auc_pr",
 ];
 
-/// In the order of [`METRIC_NAMES`]; a metric that the task has not is empty.
+/// The metrics in the order of [`METRIC_NAMES`]; `None` if the task does not have a metric.
 pub fn values(metrics: &MetricSummary) -> [Option<f64>; 9] {
     let [accuracy, precision, recall, f1] = metrics.paper.map(Some);
     [
@@ -106,11 +105,10 @@ pub struct HistoryError {
     detail: String,
 }
 
-/// The table that [`to_csv`] wrote, with as many digits as it has. Columns are found by their names, so that others may
-/// stand beside them.
+/// Reads the table that [`to_csv`] wrote. Columns are found by name, so the table may have others.
 ///
 /// # Errors
-/// Where a column is missing or a cell is no number.
+/// If a column is missing or a cell is not a number.
 pub fn from_csv(bytes: &[u8]) -> Result<Vec<EpochRecord>, HistoryError> {
     let wrong = |row: usize, detail: String| HistoryError { row, detail };
     let mut reader = csv::Reader::from_reader(bytes);
@@ -126,7 +124,7 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<EpochRecord>, HistoryError> {
         let number = |name: &str| {
             let cell = cell(name)?;
             cell.parse::<f64>()
-                .map_err(|_| wrong(at + 1, format!("{name} is `{cell}` and should be a number")))
+                .map_err(|_| wrong(at + 1, format!("{name} is `{cell}`, not a number")))
         };
         let optional = |name: &str| match cell(name)? {
             "" => Ok(None),
@@ -186,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_epoch_is_the_first_with_the_best_metric() {
+    fn best_epoch_is_the_first_with_the_best_metric() {
         let past = testing::history(&[3.0, 1.5, 2.0, 1.5]);
         assert_eq!(best(&past, Monitor::Loss).unwrap().epoch, 2);
         assert_eq!(best(&past[..1], Monitor::Loss).unwrap().epoch, 1);
@@ -194,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_per_epoch_with_named_columns() {
+    fn history_is_read_back_from_a_csv_with_named_columns() {
         let metrics = MetricSummary {
             loss: 1.25,
             top1: Some(0.5),

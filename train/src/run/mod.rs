@@ -1,6 +1,6 @@
-//! The directory of a run, `RUN/`, and the records in it: settings, history, environment, split, predictions.
+//! The directory of a run, `RUN/`, and its files: settings, history, environment, split, predictions.
 //!
-//! Records are written whole or not at all. What is made of them for people is made in [`crate::report`].
+//! Files are written atomically. [`crate::report`] turns them into pages and tables.
 
 pub mod directory;
 pub mod ending;

@@ -1,36 +1,33 @@
-//! What a model makes of each track of a set: `predictions.csv`.
-//!
-//! Logits enter, a row per track leaves; or a table is read back. Who ran the model, and on what, is not known here.
+//! `predictions.csv`: the predicted classes and probabilities of each track of a set.
 
 use crate::loader::LabelsView;
 use crate::metrics::{Tally, first_highest};
 use shared::dataset::Task;
 use shared::dataset::split::Set;
 
-/// What separates several labels in one cell, as in `tracks.csv`.
+/// Separates several labels in one cell, as in `tracks.csv`.
 const SEPARATOR: &str = "|";
 /// The columns before those of the classes.
 const COLUMNS: [&str; 3] = ["track_id", "labels", "predicted"];
-/// From this probability on a tag is predicted, where nothing else is said.
+/// A tag is predicted at this probability or above, unless a threshold is given.
 const DEFAULT_THRESHOLD: f32 = 0.5;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     pub track_id: u64,
-    /// The true classes, as places in [`Predictions::classes`], in the order of the track's row in `tracks.csv`.
+    /// The true classes as indices into [`Predictions::classes`], in the order of the track's row in `tracks.csv`.
     pub labels: Vec<usize>,
-    /// The class of the highest probability, the first of several; or the tags at their threshold or above it.
+    /// The class of the highest probability (the first if several are equal), or the tags at or above their threshold.
     pub predicted: Vec<usize>,
-    /// One per class: softmax over them, or sigmoid of each tag. Of a track that was cut into frames, the frames' mean.
+    /// One per class: softmax over the classes, or sigmoid of each tag. The mean over the track's clips.
     pub probabilities: Vec<f32>,
 }
 
-/// A set of tracks, in the order in which they were evaluated.
+/// Predictions of a set of tracks, in the order of evaluation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Predictions {
-    /// Names of classes or tags.
+    /// Names of the classes or tags.
     pub classes: Vec<String>,
-    /// A row per track.
     pub tracks: Vec<Prediction>,
 }
 
@@ -42,7 +39,7 @@ pub struct PredictionsError {
     detail: String,
 }
 
-/// The name of a set's table. The test set's is the plain one.
+/// The file name of a set's table. The table of the test set has no suffix.
 pub fn predictions_file(set: Set) -> &'static str {
     match set {
         Set::Train => "predictions-train.csv",
@@ -51,7 +48,7 @@ pub fn predictions_file(set: Set) -> &'static str {
     }
 }
 
-/// The probabilities that a track's or a frame's logits stand for: softmax of classes, sigmoid of each tag.
+/// The probabilities of logits: softmax if single-label, sigmoid if multi-label.
 pub fn probabilities(task: Task, logits: &[f32]) -> Vec<f64> {
     match task {
         Task::SingleLabel => {
@@ -69,9 +66,10 @@ pub fn probabilities(task: Task, logits: &[f32]) -> Vec<f64> {
     }
 }
 
-/// Logits of which [`probabilities`] are these.
+/// Logits whose [`probabilities`] are the given ones.
 pub fn logits(task: Task, probabilities: impl IntoIterator<Item = f64>) -> Vec<f32> {
-    // Below the least positive f32 a logarithm would be infinite. NaN must stay NaN, so that a diverged training shows.
+    // The logarithm of 0 is infinite, so clamp to the smallest normal f32. NaN stays NaN, so a diverged training is
+    // noticed.
     let positive = |p: f64| {
         if p < f64::from(f32::MIN_POSITIVE) {
             f64::from(f32::MIN_POSITIVE)
@@ -87,15 +85,16 @@ pub fn logits(task: Task, probabilities: impl IntoIterator<Item = f64>) -> Vec<f
 }
 
 impl Prediction {
-    /// Of a track with these logits, one per class; a tag is predicted from a probability of 0.5 on.
+    /// The prediction for a track with the given logits, one per class. A tag is predicted at a probability of 0.5 or
+    /// above.
     pub fn new(task: Task, track_id: u64, labels: Vec<usize>, logits: &[f32]) -> Self {
         let probabilities: Vec<f32> = probabilities(task, logits).into_iter().map(|p| p as f32).collect();
         let predicted = match task {
-            // By the logits, of which two may differ where their probabilities are one f32.
+            // By logits, because different logits may have probabilities that are equal in f32.
             Task::SingleLabel => vec![first_highest(logits)],
             Task::MultiLabel => {
-                let given = |&tag: &usize| probabilities[tag] >= DEFAULT_THRESHOLD;
-                (0..logits.len()).filter(given).collect()
+                let is_predicted = |&tag: &usize| probabilities[tag] >= DEFAULT_THRESHOLD;
+                (0..logits.len()).filter(is_predicted).collect()
             }
         };
         Self {
@@ -108,7 +107,7 @@ impl Prediction {
 }
 
 impl Predictions {
-    /// The same tracks as samples of metrics.
+    /// Accumulates the tracks for computing metrics.
     pub fn tally(&self, task: Task) -> Tally {
         let outputs = self.classes.len();
         let mut tally = Tally::new(task, outputs);
@@ -133,27 +132,27 @@ impl Predictions {
         }
     }
 
-    /// The same probabilities of tags, decided by one threshold per tag.
+    /// The same probabilities with tags predicted by one threshold per tag.
     ///
     /// # Panics
-    /// When there are more or fewer thresholds than tags.
+    /// If the number of thresholds differs from the number of tags.
     #[must_use]
     pub fn decided_at(mut self, thresholds: &[f64]) -> Self {
         assert_eq!(thresholds.len(), self.classes.len(), "one threshold per tag");
         for track in &mut self.tracks {
-            let given = |&tag: &usize| f64::from(track.probabilities[tag]) >= thresholds[tag];
-            track.predicted = (0..thresholds.len()).filter(given).collect();
+            let is_predicted = |&tag: &usize| f64::from(track.probabilities[tag]) >= thresholds[tag];
+            track.predicted = (0..thresholds.len()).filter(is_predicted).collect();
         }
         self
     }
 
-    /// The bytes of the table: a header and a row per track. Probabilities come back as the same `f32`.
+    /// The CSV table: a header and one row per track. Reading it gives exactly the same `f32` probabilities.
     pub fn to_csv(&self) -> Vec<u8> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let header = COLUMNS.into_iter().chain(self.classes.iter().map(String::as_str));
         writer.write_record(header).expect("writing into memory cannot fail");
-        let names = |of: &[usize]| {
-            let names: Vec<_> = of.iter().map(|&class| self.classes[class].as_str()).collect();
+        let names = |classes: &[usize]| {
+            let names: Vec<_> = classes.iter().map(|&class| self.classes[class].as_str()).collect();
             names.join(SEPARATOR)
         };
         for track in &self.tracks {
@@ -162,7 +161,8 @@ impl Predictions {
                 names(&track.labels),
                 names(&track.predicted),
             ];
-            // The fewest digits that name this f32 and no other; with an exponent where there would be many zeros.
+            // `{:?}` writes the shortest decimal that reads back as the same f32, with an exponent for very small
+            // numbers.
             let probabilities = track.probabilities.iter().map(|p| format!("{p:?}"));
             writer
                 .write_record(first.into_iter().chain(probabilities))
@@ -171,11 +171,11 @@ impl Predictions {
         writer.into_inner().expect("writing into memory cannot fail")
     }
 
-    /// The table that [`Self::to_csv`] wrote.
+    /// Reads the table that [`Self::to_csv`] wrote.
     ///
     /// # Errors
-    /// Where the header is another, a row is shorter or longer, a class is none of the header's, or a probability is
-    /// not between 0 and 1.
+    /// If the header is wrong, a row has another length, a class has no column, or a probability is not between 0 and
+    /// 1.
     pub fn from_csv(bytes: &[u8]) -> Result<Self, PredictionsError> {
         let wrong = |row: usize, detail: String| PredictionsError { row, detail };
         let mut reader = csv::Reader::from_reader(bytes);
@@ -185,11 +185,11 @@ impl Predictions {
             return Err(wrong(0, detail));
         }
         let classes: Vec<String> = header.iter().skip(COLUMNS.len()).map(String::from).collect();
-        let places = |cell: &str| -> Result<Vec<usize>, String> {
+        let indices = |cell: &str| -> Result<Vec<usize>, String> {
             let names = cell.split(SEPARATOR).filter(|_| !cell.is_empty());
-            let place = |name: &str| classes.iter().position(|class| class == name);
+            let index = |name: &str| classes.iter().position(|class| class == name);
             names
-                .map(|name| place(name).ok_or_else(|| format!("`{name}` has no column")))
+                .map(|name| index(name).ok_or_else(|| format!("`{name}` has no column")))
                 .collect()
         };
         let probability = |cell: &str| match cell.parse::<f32>() {
@@ -201,9 +201,9 @@ impl Predictions {
             let mut next = || cells.next().unwrap_or("");
             let id = next();
             Ok(Prediction {
-                track_id: id.parse().map_err(|_| format!("`{id}` is not a track's number"))?,
-                labels: places(next())?,
-                predicted: places(next())?,
+                track_id: id.parse().map_err(|_| format!("`{id}` is not a track id"))?,
+                labels: indices(next())?,
+                predicted: indices(next())?,
                 probabilities: cells.map(probability).collect::<Result<_, _>>()?,
             })
         };
@@ -222,9 +222,9 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn classes_and_tags_are_decided_as_the_metrics_are() {
+    fn highest_class_and_tags_above_their_threshold_are_predicted() {
         let track = Prediction::new(Task::SingleLabel, 7, vec![0], &[1.0, 3.0, 3.0]);
-        assert_eq!(track.predicted, [1], "the first of several");
+        assert_eq!(track.predicted, [1], "the first of two equal logits");
         assert!((track.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
         // e^-2 / (e^-2 + 2)
         assert!((track.probabilities[0] - 0.063_379).abs() < 1e-5);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_of_a_table_are_those_of_its_probabilities() {
+    fn tally_of_a_table_matches_its_probabilities() {
         for (task, labels, rows) in [
             (Task::SingleLabel, vec![1], [0.25f32, 0.75]),
             (Task::MultiLabel, vec![0], [0.5, 0.125]),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_what_the_documentation_says() {
+    fn csv_has_the_documented_columns_and_quoting() {
         let mut all = Predictions::new(["Folk", "Hip, Hop"].map(String::from).into());
         all.tracks.push(Prediction {
             track_id: 2,
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_table_is_said() {
+    fn error_names_the_row_and_the_problem() {
         let error = |csv: &str| Predictions::from_csv(csv.as_bytes()).unwrap_err().to_string();
         for (csv, detail) in [
             ("id,labels\n", "the columns should be track_id,labels,predicted"),
@@ -298,9 +298,9 @@ mod tests {
         let class = "[a-z \",\n\r<>&']{1,6}";
         prop::collection::btree_set(class, 1..5).prop_flat_map(|classes| {
             let count = classes.len();
-            let some = move || prop::sample::subsequence((0..count).collect::<Vec<_>>(), 0..=count);
+            let subset = move || prop::sample::subsequence((0..count).collect::<Vec<_>>(), 0..=count);
             let chance = prop_oneof![0f32..=1.0, Just(0.0), Just(1.0), Just(f32::MIN_POSITIVE), Just(1e-44)];
-            let track = (any::<u64>(), some(), some(), prop::collection::vec(chance, count));
+            let track = (any::<u64>(), subset(), subset(), prop::collection::vec(chance, count));
             let track = track.prop_map(|(track_id, labels, predicted, probabilities)| Prediction {
                 track_id,
                 labels,
@@ -316,12 +316,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_predictions_come_back(all in predictions()) {
+        fn any_predictions_survive_a_round_trip_through_csv(all in predictions()) {
             prop_assert_eq!(Predictions::from_csv(&all.to_csv()).unwrap(), all);
         }
 
         #[test]
-        fn hostile_bytes_are_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = Predictions::from_csv(&bytes);
         }
     }

@@ -1,5 +1,5 @@
-//! A set of runs: trainings that differ in nothing but their seed, or in the fold of one cross-validation. The runs are in
-//! `RUN/seed-<seed>/` or `RUN/fold-<number>/`, and `RUN/runs.toml` says which there are to be.
+//! A set of runs that differ only in their seed or in their fold of one cross-validation. The runs are in
+//! `RUN/seed-<seed>/` or `RUN/fold-<number>/`, and `RUN/runs.toml` lists them.
 
 use crate::run::directory::{RUN_SET_FILE, RunDirectory, RunError};
 use crate::settings::RunConfig;
@@ -12,19 +12,19 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunSet {
-    /// In what the runs differ.
+    /// The seeds or the folds.
     pub members: Members,
     /// The settings of the first run.
     pub settings: RunConfig,
 }
 
-/// In what the runs of a set differ, in the order in which they are trained.
+/// The seeds or folds of a set of runs, in the order of training.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Members {
-    /// One split, and a seed each.
+    /// One split, and one seed per run.
     Seeds(Vec<u64>),
-    /// One seed, and a fold each.
+    /// One seed, and one fold per run.
     Folds(Vec<FoldSplit>),
 }
 
@@ -47,15 +47,15 @@ pub struct Member {
 }
 
 impl RunSet {
-    /// Whether the directory holds one.
+    /// Whether the directory holds a set of runs.
     pub fn is_at(root: &Path) -> bool {
         root.join(RUN_SET_FILE).exists()
     }
 
-    /// The set of a directory, if it holds one.
+    /// Reads the set of runs in a directory; `None` if there is none.
     ///
     /// # Errors
-    /// When its file cannot be read, or is none.
+    /// If `runs.toml` cannot be read or is invalid.
     pub fn open(root: &Path) -> Result<Option<Self>, RunError> {
         let path = root.join(RUN_SET_FILE);
         let text = match fs::read_to_string(&path) {
@@ -70,12 +70,12 @@ impl RunSet {
         let set: Self = toml::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         set.settings.validate().map_err(|error| damaged(error.to_string()))?;
         if set.len() == 0 {
-            return Err(damaged("it names no run".into()));
+            return Err(damaged("it lists no runs".into()));
         }
         Ok(Some(set))
     }
 
-    /// Writes it into the directory that it is to be of.
+    /// Writes `runs.toml`.
     pub fn save(&self, directory: &RunDirectory) -> Result<(), RunError> {
         let text = toml::to_string(self).expect("plain settings always serialize");
         directory.write(RUN_SET_FILE, text.as_bytes())
@@ -93,7 +93,7 @@ impl RunSet {
         self.folds().is_some()
     }
 
-    /// The seeds, where the runs differ in these.
+    /// The seeds; `None` if the runs are folds.
     pub fn seeds(&self) -> Option<&[u64]> {
         match &self.members {
             Members::Seeds(seeds) => Some(seeds),
@@ -101,7 +101,7 @@ impl RunSet {
         }
     }
 
-    /// How many folds there are, where the runs are these.
+    /// The number of folds; `None` if the runs differ in their seed.
     pub fn folds(&self) -> Option<usize> {
         match &self.members {
             Members::Seeds(_) => None,
@@ -136,7 +136,7 @@ impl RunSet {
         }
     }
 
-    /// What the set is of, in words: `seeds 0, 1, 2`, or `5 folds`.
+    /// Describes the set: `seeds 0, 1, 2` or `5 folds`.
     pub fn describe(&self) -> String {
         match &self.members {
             Members::Seeds(seeds) => {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_comes_back_and_a_broken_one_is_refused() {
+    fn set_is_read_back_and_an_invalid_one_is_refused() {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(RunSet::open(root.path()).unwrap(), None);
         let set = set(Members::Seeds(vec![4, 5, 6]));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn folds_have_the_settings_of_the_set_and_a_split_each() {
+    fn each_fold_has_the_sets_settings_and_its_own_split() {
         let root = tempfile::tempdir().unwrap();
         let fold = |number: usize| FoldSplit {
             split: format!("five-{number}"),

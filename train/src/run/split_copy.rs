@@ -1,5 +1,5 @@
-//! The split that a run was trained on, kept in the run: `RUN/split/`. Whatever becomes of the data set's splits, a run is
-//! continued, evaluated and reported on its own.
+//! `RUN/split/`: the run's copy of its split. A run is always continued, evaluated and reported with this copy, even if
+//! the split of the data set is replaced or deleted.
 
 use crate::run::directory::RunDirectory;
 use crate::run::set::RunSet;
@@ -9,10 +9,10 @@ use shared::dataset::split::{Split, SplitError};
 use shared::dataset::{Dataset, DatasetIndex};
 use std::path::{Path, PathBuf};
 
-/// The directory in a run, and in a set of runs.
+/// The directory of the copy in a run or a set of runs.
 pub const SPLIT_DIRECTORY: &str = "split";
 
-/// The run that keeps the split of the run in `run`: itself or, where it has not begun, the set of runs that it belongs to.
+/// The directory with the copy of the split of `run`: the run itself or, if it has not started, its set of runs.
 pub fn keeper(run: &Path) -> Option<PathBuf> {
     let set = run.parent().filter(|parent| RunSet::is_at(parent));
     let mut roots = [Some(run), set].into_iter().flatten();
@@ -21,18 +21,18 @@ pub fn keeper(run: &Path) -> Option<PathBuf> {
         .map(Path::to_owned)
 }
 
-/// Reads the split that the run in `root` keeps.
+/// Reads the copy of the split in the run `root`.
 ///
 /// # Errors
-/// When a file is missing or damaged, or the split is not one of the data set that `index` describes.
+/// If a file is missing or damaged, or the split belongs to another data set than `index`.
 pub fn read(root: &Path, index: &DatasetIndex) -> Result<Split, SplitError> {
     Split::read_files(root, Path::new(SPLIT_DIRECTORY), index)
 }
 
-/// Keeps `split`, which was read from the directory `from`, in a run.
+/// Copies `split`, which was read from the directory `from`, into a run.
 ///
 /// # Errors
-/// When the split was replaced or removed in the meantime, the run has another one, or it cannot be written.
+/// If the split was replaced or removed in the meantime, the run has another one, or the copy cannot be written.
 pub fn keep(split: &Split, from: &Path, index: &DatasetIndex, run: &RunDirectory) -> anyhow::Result<()> {
     let copy = run.path(SPLIT_DIRECTORY);
     if copy.exists() {
@@ -40,17 +40,17 @@ pub fn keep(split: &Split, from: &Path, index: &DatasetIndex, run: &RunDirectory
             return Ok(());
         }
         bail!(
-            "{} is in the way: a run keeps its split there, and that is another one; remove it, or name another --run",
+            "{} holds another split than this run needs there; remove it, or name another --run",
             copy.display()
         );
     }
     Ok(split.copy_files(from, &copy)?)
 }
 
-/// Refuses a split that was named, where it is not the one that the run in `run` keeps.
+/// Checks that the split that --split names is the one that `run` was trained on.
 ///
 /// # Errors
-/// With the names of both, and what to do.
+/// If it is another split.
 pub fn check_named(name: &str, config: &RunConfig, run: &Path) -> anyhow::Result<()> {
     let (data, run) = (config.data.display(), run.display());
     if name != config.split {
@@ -62,10 +62,10 @@ pub fn check_named(name: &str, config: &RunConfig, run: &Path) -> anyhow::Result
     let index = Dataset::read_index(&config.data)?;
     match Split::read(&config.data, &index, Some(name)) {
         Ok(split) if split.index.checksum != config.split_checksum => bail!(
-            "split `{name}` of {data} is not the one that {run} was trained on, but a later one of that name; leave \
-             --split out to use the run's own split, which it keeps in {run}/{SPLIT_DIRECTORY}"
+            "split `{name}` of {data} differs from the one that {run} was trained on; leave --split out to use the \
+             run's own copy in {run}/{SPLIT_DIRECTORY}"
         ),
-        // A split that is gone cannot differ.
+        // A deleted split cannot differ from the run's copy.
         Ok(_) | Err(SplitError::Unknown { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }

@@ -12,12 +12,12 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cache {
-    /// Memory maps, read ahead by the system and shared with its other programs.
+    /// Memory maps. The operating system reads ahead and shares the pages with other processes.
     #[default]
     Mapped,
-    /// A copy in this program's memory, made before training begins: for file systems that are slow at random access.
+    /// Copies in this process's memory, read before training begins: for file systems with slow random access.
     Ram,
-    /// Memory maps of copies in a directory of this machine, made before training begins and found by later runs.
+    /// Memory maps of copies in a local directory. They are made before training begins and reused by later runs.
     Local(PathBuf),
 }
 
@@ -35,7 +35,7 @@ impl Cache {
             (Some(word @ ("mapped" | "ram")), _) => Err(invalid(format!("{word} takes no directory"))),
             (word, _) => Err(invalid(format!(
                 "must be mapped, ram or local DIR, not {}",
-                word.unwrap_or("what it was given")
+                word.unwrap_or("a word that is not UTF-8")
             ))),
         }
     }
@@ -43,7 +43,7 @@ impl Cache {
 
 const NAME: &str = "cache";
 
-// By hand, because clap derives no option that takes one value or two.
+// Not derived, because clap cannot derive an option that takes one or two values.
 impl Args for Cache {
     fn group_id() -> Option<Id> {
         Some(NAME.into())
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_or_a_word_and_a_directory() {
+    fn cache_takes_a_word_and_a_directory_only_after_local() {
         assert_eq!(parse(&[]), Ok(None));
         assert_eq!(parse(&["--cache", "ram", "--epochs", "2"]), Ok(Some(Cache::Ram)));
         assert_eq!(parse(&["--cache", "mapped"]), Ok(Some(Cache::Mapped)));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_files_keep_it() {
+    fn cache_survives_a_round_trip_through_toml() {
         #[derive(Debug, PartialEq, Deserialize, Serialize)]
         struct Table {
             cache: Cache,

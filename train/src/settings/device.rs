@@ -1,34 +1,33 @@
-//! Where tensors live: the CPU, or a CUDA device where that is built in and a driver answers.
+//! Chooses the device: the CPU, or a CUDA device if CUDA is built in and its driver works.
 
 use burn::tensor::Device;
 
-/// A device by the name that the command line gives it.
+/// A device as named on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// CUDA where it can be had, else the CPU.
+    /// The first CUDA device if it works, else the CPU.
     Auto,
     Cpu,
-    /// A CUDA device by its number.
+    /// A CUDA device by its index.
     Cuda(usize),
 }
 
-/// A device that cannot be had.
+/// A device that cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DeviceError {
-    /// A name that is none.
-    #[error("`{0}` is no device; use auto, cpu, cuda or cuda:N")]
+    #[error("unknown device `{0}`; use auto, cpu, cuda or cuda:N")]
     Unknown(String),
-    /// CUDA was asked for and is not built in.
+    /// CUDA was requested but is not built in.
     #[error(
         "this program was built without CUDA; build it with `cargo build --release -p train --features cuda`, or \
              use --device cpu"
     )]
     NotBuiltIn,
-    /// CUDA was asked for and does not answer.
+    /// CUDA was requested but does not work.
     #[error("CUDA device {index} does not answer: {detail}; check the driver with nvidia-smi, or use --device cpu")]
     NoAnswer {
         index: usize,
-        /// What the attempt ended with.
+        /// The error of the first computation on the device.
         detail: String,
     },
 }
@@ -59,8 +58,7 @@ impl std::fmt::Display for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// An error where this program was built without what the device needs. Does not ask the device, so that no memory of
-    /// it is taken.
+    /// An error if CUDA is needed but not built in. Does not open the device, which would allocate memory on it.
     pub fn check_built_in(self) -> Result<(), DeviceError> {
         match self {
             Self::Cuda(_) if !cfg!(feature = "cuda") => Err(DeviceError::NotBuiltIn),
@@ -68,7 +66,7 @@ impl DeviceChoice {
         }
     }
 
-    /// One device, or several with commas between, where a number alone is a CUDA device's.
+    /// Parses devices separated by commas. A bare number is the index of a CUDA device.
     pub fn parse_list(names: &str) -> Result<Vec<Self>, DeviceError> {
         let parse = |name: &str| match name.parse() {
             Ok(index) => Ok(Self::Cuda(index)),
@@ -77,7 +75,7 @@ impl DeviceChoice {
         names.split(',').map(parse).collect()
     }
 
-    /// The device, and its name for people.
+    /// Opens the device; returns it with its name for the log.
     pub fn open(self) -> Result<(Device, String), DeviceError> {
         match self {
             Self::Cpu => Ok(cpu()),
@@ -87,7 +85,7 @@ impl DeviceChoice {
     }
 }
 
-/// The device that CUDA gave, or else the CPU. `report` gets the reason, unless the program was built for the CPU alone.
+/// The opened CUDA device, or else the CPU. `report` gets the reason, except in a program built without CUDA.
 fn cuda_or_cpu(cuda: Result<(Device, String), DeviceError>, report: impl FnOnce(&str)) -> (Device, String) {
     cuda.unwrap_or_else(|error| {
         if error != DeviceError::NotBuiltIn {
@@ -106,7 +104,7 @@ fn open_cuda(_: usize) -> Result<(Device, String), DeviceError> {
     Err(DeviceError::NotBuiltIn)
 }
 
-/// Burn panics where no driver answers, so the first use is tried behind `catch_unwind`.
+/// Burn panics if the driver does not answer, so the first computation runs inside `catch_unwind`.
 #[cfg(feature = "cuda")]
 fn open_cuda(index: usize) -> Result<(Device, String), DeviceError> {
     use burn::tensor::Tensor;
@@ -126,7 +124,7 @@ fn open_cuda(index: usize) -> Result<(Device, String), DeviceError> {
     Ok((device, format!("cuda:{index}")))
 }
 
-/// What came of the first use of a CUDA device: its result, or what it panicked with.
+/// Turns the outcome of the first computation on a CUDA device, which may be a panic, into a result.
 #[cfg(any(feature = "cuda", test))]
 fn answer<T>(index: usize, outcome: std::thread::Result<Result<T, String>>) -> Result<T, DeviceError> {
     let detail = match outcome {
@@ -146,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read() {
+    fn device_names_are_parsed() {
         assert_eq!("auto".parse(), Ok(DeviceChoice::Auto));
         assert_eq!("cpu".parse(), Ok(DeviceChoice::Cpu));
         assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
@@ -160,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_read() {
+    fn device_lists_are_parsed() {
         use DeviceChoice::{Cpu, Cuda};
         assert_eq!(DeviceChoice::parse_list("0,1"), Ok(vec![Cuda(0), Cuda(1)]));
         assert_eq!(DeviceChoice::parse_list("cpu,cpu"), Ok(vec![Cpu, Cpu]));
@@ -169,15 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn a_fall_back_to_the_cpu_says_why() {
+    fn fallback_to_the_cpu_reports_the_reason() {
         let panicked = std::panic::catch_unwind(|| -> Result<(Device, String), String> {
             std::panic::resume_unwind(Box::new(String::from("libcuda.so was not found")))
         });
-        let mut said = String::new();
-        let (device, name) = cuda_or_cpu(answer(0, panicked), |reason| said = reason.to_owned());
+        let mut reported = String::new();
+        let (device, name) = cuda_or_cpu(answer(0, panicked), |reason| reported = reason.to_owned());
         assert_eq!((device, name.as_str()), (Device::flex(), "cpu"));
         assert_eq!(
-            said,
+            reported,
             "--device auto falls back to the CPU: CUDA device 0 does not answer: libcuda.so was not found; check the driver \
              with nvidia-smi, or use --device cpu"
         );
@@ -187,13 +185,13 @@ mod tests {
             "{wrong}"
         );
         assert_eq!(answer(0, Ok(Ok(7))), Ok(7));
-        // A program that was built without CUDA has nothing to explain.
+        // No report in a program that was built without CUDA.
         cuda_or_cpu(Err(DeviceError::NotBuiltIn), |reason| panic!("{reason}"));
     }
 
     #[cfg(not(feature = "cuda"))]
     #[test]
-    fn without_cuda_auto_is_the_cpu_and_cuda_is_a_sentence() {
+    fn without_cuda_auto_uses_the_cpu_and_cuda_is_an_error() {
         assert_eq!(DeviceChoice::Auto.open().unwrap().1, "cpu");
         assert_eq!(DeviceChoice::Cuda(0).open().unwrap_err(), DeviceError::NotBuiltIn);
         assert_eq!(DeviceChoice::Cuda(0).check_built_in(), Err(DeviceError::NotBuiltIn));

@@ -1,6 +1,6 @@
-//! A setting that is refused.
+//! The error for an invalid setting.
 
-/// Settings that cannot be trained with.
+/// An invalid setting: its name and the problem form one sentence.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{name} {problem}")]
 pub struct InvalidSetting {
@@ -8,7 +8,6 @@ pub struct InvalidSetting {
     problem: String,
 }
 
-/// A setting that cannot be trained with, and why.
 pub fn invalid(name: impl Into<String>, problem: impl Into<String>) -> InvalidSetting {
     InvalidSetting {
         name: name.into(),

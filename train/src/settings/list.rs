@@ -1,5 +1,5 @@
-//! Every setting, once. An entry of the list below is a flag of `train fit`, a key of a settings file and of
-//! `RUN/config.toml`, a row of the settings page, and a field of [`Settings`] and [`RunConfig`].
+//! The list of settings. Each entry is a flag of `train fit`, a key of settings files and of `RUN/config.toml`, a row
+//! of docs/reference/settings.md, and a field of [`Settings`] and [`RunConfig`].
 
 use super::precision::Precision;
 use super::{Cache, InvalidSetting, invalid};
@@ -12,56 +12,56 @@ use std::fmt::Debug;
 use std::io;
 use std::path::{self, PathBuf};
 
-/// The largest whole number of a setting, 2^53: beyond, a double does not hold each, and with it many a reader of JSON.
+/// The largest integer of a setting, 2^53: many JSON readers store numbers as doubles, which skip integers above it.
 pub const LARGEST_INTEGER: u64 = 1 << 53;
 
-/// Makes both structs and what goes through all of their fields out of one list. `fixed` settings cannot be changed when a
-/// run is continued, `free` ones can. A setting without a default may be missing from a complete configuration too.
-/// `Typed => Complete` is a setting that is completed by its default.
+/// Generates both structs, and the methods that visit every field, from one list. A resumed run may change `free`
+/// settings but not `fixed` ones. A setting without a default is an `Option` in [`RunConfig`] too. `Typed => Complete`
+/// converts the typed value with the help of the default.
 macro_rules! settings {
     (|$model:ident, $paper:ident| $(
         $(#[$meta:meta])+
         $change:ident $name:ident: $typed:ty $(=> $complete:ty)? $(= $default:expr)?;
     )+) => {
-        /// Settings as typed, in flags or in a file. All optional.
+        /// Settings given by flags or in a file. All are optional.
         #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct Settings {
             $($(#[$meta])+ pub $name: Option<$typed>,)+
         }
 
-        /// The settings of a run, complete, and what they were found to mean for its data set. `RUN/config.toml`.
+        /// The complete settings of a run, with the facts about its data set that they depend on. `RUN/config.toml`.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct RunConfig {
             $(pub $name: settings!(@complete $typed $(=> $complete)? $(= $default)?),)+
-            /// The data set's checksum, so that a run is never continued or evaluated on another one.
+            /// The data set's checksum: a run cannot be continued or evaluated on another one.
             pub data_checksum: String,
-            /// The checksum of its `split.json`: the run keeps the split itself in `RUN/split`.
+            /// The checksum of `split.json`. `RUN/split` has a copy of the split.
             pub split_checksum: String,
-            /// The checksum of the data set whose sounds are mixed in.
+            /// The checksum of the data set given by `--background`.
             pub background_checksum: Option<String>,
             /// Class names in the order of the model's outputs.
             pub classes: Vec<String>,
-            /// Spectrogram frames of a clip, where it is not the data set's own clip.
+            /// Spectrogram frames per clip, if not the clip length of the data set.
             pub clip_frames: Option<usize>,
-            /// Devices that share each batch: batch norm sees the parts.
+            /// Devices that share each batch. Batch norm sees the part of one device.
             pub devices: usize,
         }
 
         impl Settings {
-            /// These settings, and `fallback`'s where these are silent.
+            /// These settings, with missing ones taken from `fallback`.
             pub fn or(self, fallback: Self) -> Self {
                 Self { $($name: self.$name.or(fallback.$name)),+ }
             }
 
-            /// Checks that a settings file can keep every value: whole numbers up to [`LARGEST_INTEGER`], and paths in UTF-8.
+            /// Checks that a settings file can store every value: integers up to [`LARGEST_INTEGER`] and UTF-8 paths.
             pub fn check_kept(&self) -> Result<(), InvalidSetting> {
                 $(self.$name.as_ref().map_or(Ok(()), |value| check_kept(stringify!($name), value))?;)+
                 Ok(())
             }
 
-            /// With the defaults of a model. What the data set knows is still empty.
+            /// Fills in the defaults of a model. The fields about the data set stay empty.
             fn complete(self, $model: ModelKind) -> RunConfig {
                 let $paper = $model.description().defaults;
                 RunConfig {
@@ -77,22 +77,21 @@ macro_rules! settings {
         }
 
         impl RunConfig {
-            /// As settings, so that `--resume` needs no flag repeated. What the data set knows is left out.
+            /// The settings of a run to resume. The fields about the data set are left out.
             pub fn to_settings(&self) -> Settings {
                 Settings { $($name: settings!(@typed self.$name.clone() $(, $default)?)),+ }
             }
 
-            /// The first setting in which a continued run would differ from what it was begun with, and which would give
-            /// weights that no uninterrupted run has.
-            pub fn difference(&self, begun: &Self) -> Option<String> {
+            /// The first setting that differs from the `original` run and would change the weights of a resumed run.
+            pub fn difference(&self, original: &Self) -> Option<String> {
                 let same = [
-                    ("--data".into(), self.data_checksum == begun.data_checksum),
-                    ("--split".into(), self.split_checksum == begun.split_checksum),
-                    $((flag(stringify!($name)), settings!(@same $change self.$name, begun.$name)),)+
-                    // After the settings, some of which change these too.
-                    ("--background".into(), self.background_checksum == begun.background_checksum),
-                    ("length of a clip".into(), self.clip_frames == begun.clip_frames),
-                    ("number of devices".into(), self.devices == begun.devices),
+                    ("--data".into(), self.data_checksum == original.data_checksum),
+                    ("--split".into(), self.split_checksum == original.split_checksum),
+                    $((flag(stringify!($name)), settings!(@same $change self.$name, original.$name)),)+
+                    // Last, because a changed setting can change these too and should be reported first.
+                    ("--background".into(), self.background_checksum == original.background_checksum),
+                    ("length of a clip".into(), self.clip_frames == original.clip_frames),
+                    ("number of devices".into(), self.devices == original.devices),
                 ];
                 same.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
             }
@@ -103,122 +102,135 @@ macro_rules! settings {
     (@complete $typed:ty) => { Option<$typed> };
     (@typed $value:expr, $default:expr) => { Some($value.into()) };
     (@typed $value:expr) => { $value };
-    (@same fixed $now:expr, $begun:expr) => { $now == $begun };
-    (@same free $now:expr, $begun:expr) => { true };
+    (@same fixed $now:expr, $original:expr) => { $now == $original };
+    (@same free $now:expr, $original:expr) => { true };
 }
 
 settings! {
     |model, paper|
     /// Data set made by `preprocess build`
-    #[arg(long, value_name = "DATASET")]
+    #[arg(long, value_name = "DATASET", help_heading = "Data")]
     free data: PathBuf = PathBuf::new();
-    /// Model to train; `train models` lists them
-    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true)]
-    fixed model: ModelKind = model;
     /// Split to train on [default: the current one]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
     fixed split: String = String::new();
-    /// Passes over the training set, at most [default: the paper's, or 50]
-    #[arg(long)]
-    free epochs: usize = paper.epochs;
-    /// Clips per step [default: the paper's, or 32]
-    #[arg(long)]
-    fixed batch_size: usize = paper.batch_size;
-    /// Adam's learning rate [default: the paper's, or 0.001]
-    #[arg(long)]
-    fixed lr: f64 = paper.lr;
-    /// Learning rate of the parameters that --init-from loaded [default: --lr]
-    #[arg(long, value_name = "LR")]
-    fixed loaded_lr: f64;
-    /// L2 penalty on all parameters, added to the gradient [default: the paper's]
-    #[arg(long)]
-    fixed weight_decay: f32 = paper.weight_decay;
-    /// L2 penalties on the weights whose names match, added to the loss: REGEX=LAMBDA,...; none for none. A pattern that
-    /// matches no weight is refused [default: the paper's]
-    #[arg(long, value_name = "REGEX=LAMBDA", value_delimiter = ',')]
-    fixed l2: Vec<Penalty> = penalties(paper.l2);
-    /// Share of activations zeroed before the last dense layers [default: the paper's]
-    #[arg(long)]
-    fixed dropout: f64 = paper.dropout;
-    /// Where all randomness comes from [default: 0]
-    #[arg(long)]
-    fixed seed: u64 = 0;
-    /// On training clips: paper, none, or a list of noise, stretch, pitch-shift, background, image [default: paper]
-    #[arg(long, value_name = "LIST")]
-    fixed augment: AugmentChoice => Augment = paper.augment;
-    /// Data set whose sounds are mixed in by --augment background; make it with `preprocess build --source folder`
-    #[arg(long, value_name = "DATASET")]
-    free background: PathBuf;
-    /// What to do about classes of different sizes [default: none]
-    #[arg(long, value_enum)]
-    fixed balance: Balance = Balance::default();
-    /// Epochs without a better validation metric before training stops; 0 never stops [default: the paper's, or 10]
-    #[arg(long)]
-    free patience: usize = paper.patience;
-    /// Validation metric that selects the best epoch [default: the paper's, or loss]
-    #[arg(long, value_enum)]
-    fixed monitor: Monitor = paper.monitor;
-    /// Weights to start from: another run's directory, .safetensors, or a PyTorch .pt or .pth
-    #[arg(long, value_name = "RUN|FILE")]
-    fixed init_from: PathBuf;
-    /// Load weights of a run even if they were trained on other features than the data set has
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    free ignore_features: bool = false;
-    /// Reinitialise the last layer even if the loaded one fits
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    fixed replace_classifier: bool = false;
-    /// Parameters that stay as they were loaded, by regular expressions on their names; none for none [default: the
-    /// paper's]
-    #[arg(long, value_name = "REGEX", value_delimiter = ',')]
-    fixed freeze: Vec<ParameterPattern> = patterns(paper.freeze);
-    /// Cut tracks into excerpts of so many seconds, each a training sample [default: one clip a track, anywhere in it]
-    #[arg(long, value_name = "SECONDS")]
+    /// Length of excerpts [default: one random clip]
+    #[arg(long, value_name = "SECONDS", help_heading = "Data")]
     fixed excerpt_seconds: f64;
-    /// Leave out so many seconds at either end of a track that is cut into excerpts [default: 0]
-    #[arg(long, value_name = "SECONDS")]
+    /// Seconds to skip at both ends [default: 0]
+    #[arg(long, value_name = "SECONDS", help_heading = "Data")]
     fixed skip_seconds: f64 = 0.0;
-    /// Clips of a track that are evaluated, whose mean probabilities are the track's: all, or 1 from the middle
-    /// [default: all]
-    #[arg(long, value_enum, hide_possible_values = true)]
+    /// Clips to evaluate [default: all]
+    #[arg(long, value_name = "N", value_enum, help_heading = "Data")]
     fixed eval_clips: EvalClips = EvalClips::default();
-    /// Round samples to 8 bits [default: the model's]
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    fixed pcm8: bool = model.description().input.is_pcm8();
-    /// How waveforms, mel spectrograms and statistics are normalized; of power densities, min-max alone changes anything
-    /// [default: z-score]
-    #[arg(long, value_enum)]
+    /// Model to train; see `train models`
+    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, help_heading = "Model")]
+    fixed model: ModelKind = model;
+    /// Dropout before the last dense layers [default: per model]
+    #[arg(long, value_name = "P", help_heading = "Model")]
+    fixed dropout: f64 = paper.dropout;
+    /// Input normalization [default: z-score]
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Model")]
     fixed normalize: Normalize = Normalize::default();
-    /// Inputs of models that take statistics of whole tracks [default: mfcc]
-    #[arg(long, value_enum, value_delimiter = ',')]
+    /// Track statistics used as input [default: mfcc]
+    #[arg(long, value_name = "NAME", value_enum, value_delimiter = ',', help_heading = "Model")]
     fixed statistics: Vec<StatisticsKind> = vec![StatisticsKind::Mfcc];
-    /// Threads that prepare batches [default: one per core, 8 at most]
-    #[arg(long)]
-    free loader_threads: usize = cores().min(8);
-    /// Batches that are prepared ahead [default: 4]
-    #[arg(long)]
-    free prefetch: usize = 4;
-    /// Steps between checkpoints within an epoch; 0 saves at the end of epochs only [default: 0]
-    #[arg(long, value_name = "STEPS")]
-    free checkpoint_every: usize = 0;
-    /// Number format in which the encoders compute [default: auto]
-    #[arg(long, value_enum)]
+    /// Round samples to 8 bits [default: per model]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", help_heading = "Model")]
+    fixed pcm8: bool = model.description().input.is_pcm8();
+    /// Load weights of a run, .safetensors or .pt
+    #[arg(long, value_name = "RUN|FILE", help_heading = "Transfer learning")]
+    fixed init_from: PathBuf;
+    /// Freeze parameters [default: per model]
+    #[arg(long, value_name = "REGEX|none", value_delimiter = ',', help_heading = "Transfer learning")]
+    fixed freeze: Vec<ParameterPattern> = patterns(paper.freeze);
+    /// Reinitialise the last layer even if it fits
+    #[arg(
+        long,
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        help_heading = "Transfer learning"
+    )]
+    fixed replace_classifier: bool = false;
+    /// Allow weights trained with other features
+    #[arg(
+        long,
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        help_heading = "Transfer learning"
+    )]
+    free ignore_features: bool = false;
+    /// Maximum number of epochs [default: per model]
+    #[arg(long, value_name = "N", help_heading = "Optimisation")]
+    free epochs: usize = paper.epochs;
+    /// Clips per batch [default: per model]
+    #[arg(long, value_name = "N", help_heading = "Optimisation")]
+    fixed batch_size: usize = paper.batch_size;
+    /// Adam's learning rate [default: per model]
+    #[arg(long, help_heading = "Optimisation")]
+    fixed lr: f64 = paper.lr;
+    /// Learning rate of weights loaded by --init-from [default: --lr]
+    #[arg(long, value_name = "LR", help_heading = "Optimisation")]
+    fixed loaded_lr: f64;
+    /// L2 penalty on all parameters, as in Adam [default: per model]
+    #[arg(long, value_name = "N", help_heading = "Optimisation")]
+    fixed weight_decay: f32 = paper.weight_decay;
+    /// L2 penalty on matching weights, or `none` [default: per model]
+    #[arg(long, value_name = "REGEX=N", value_delimiter = ',', help_heading = "Optimisation")]
+    fixed l2: Vec<Penalty> = penalties(paper.l2);
+    /// Balancing [default: none]
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Optimisation")]
+    fixed balance: Balance = Balance::default();
+    /// Best-epoch metric [default: per model]
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Optimisation")]
+    fixed monitor: Monitor = paper.monitor;
+    /// Stop after N epochs without improvement; 0: never [default: per model]
+    #[arg(long, value_name = "N", help_heading = "Optimisation")]
+    free patience: usize = paper.patience;
+    /// Random seed [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Optimisation")]
+    fixed seed: u64 = 0;
+    /// Augmentations: paper, none or a list [default: paper]
+    #[arg(long, value_name = "LIST", help_heading = "Augmentation")]
+    fixed augment: AugmentChoice => Augment = paper.augment;
+    /// Data set of sounds for `--augment background`
+    #[arg(long, value_name = "DATASET", help_heading = "Augmentation")]
+    free background: PathBuf;
+    /// Numeric precision [default: auto]
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Hardware")]
     fixed precision: Precision = Precision::default();
-    /// Where training clips become model input [default: auto]
-    #[arg(long, value_enum)]
+    /// Where to compute model input [default: auto]
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Hardware")]
     fixed front_end: FrontEndPlace = FrontEndPlace::default();
-    /// Where the shards are read from while training
-    #[command(flatten)]
+    /// Where to read shards from
+    #[command(flatten, next_help_heading = "Hardware")]
     free cache: Cache = Cache::default();
-    /// Shards that are shuffled together; 0 is all of them [default: 0, or what a quarter of memory holds where half of
-    /// it does not hold all]
-    #[arg(long, value_name = "SHARDS")]
+    /// Shards to shuffle together; 0: all [default: by memory]
+    #[arg(long, value_name = "N", help_heading = "Hardware")]
     fixed shuffle_window: usize = 0;
-    /// Write each epoch's metrics for TensorBoard too [default: false]
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    /// Threads that prepare batches [default: one per core, at most 8]
+    #[arg(long, value_name = "N", help_heading = "Hardware")]
+    free loader_threads: usize = cores().min(8);
+    /// Batches to prepare ahead [default: 4]
+    #[arg(long, value_name = "N", help_heading = "Hardware")]
+    free prefetch: usize = 4;
+    /// Steps between checkpoints; 0: one per epoch [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    free checkpoint_every: usize = 0;
+    /// Write metrics for TensorBoard too [default: false]
+    #[arg(
+        long,
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        help_heading = "Output"
+    )]
     free tensorboard: bool = false;
 }
 
-/// A setting as typed becomes one of a complete configuration.
+/// Converts a typed setting to its type in [`RunConfig`].
 trait Completed<T> {
     fn completed(self, default: T) -> T;
 }
@@ -235,22 +247,21 @@ impl Completed<Augment> for AugmentChoice {
     }
 }
 
-fn penalties(of_paper: &[(&str, f32)]) -> Vec<Penalty> {
-    of_paper
+fn penalties(defaults: &[(&str, f32)]) -> Vec<Penalty> {
+    defaults
         .iter()
         .map(|&(pattern, lambda)| Penalty::new(pattern, lambda))
         .collect()
 }
 
-fn patterns(of_paper: &[&str]) -> Vec<ParameterPattern> {
-    of_paper.iter().map(|&pattern| ParameterPattern::new(pattern)).collect()
+fn patterns(defaults: &[&str]) -> Vec<ParameterPattern> {
+    defaults.iter().map(|&pattern| ParameterPattern::new(pattern)).collect()
 }
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// A setting's flag, by the name of its field.
 fn flag(field: &str) -> String {
     format!("--{}", field.replace('_', "-"))
 }
@@ -261,11 +272,11 @@ fn check_kept<T: Serialize + Debug>(field: &str, value: &T) -> Result<(), Invali
             Err(invalid(flag(field), format!("must be at most 2^53, not {number}")))
         }
         Ok(_) => Ok(()),
-        // Plain values always serialize, except paths that are not UTF-8.
+        // All values serialize, except paths that are not UTF-8.
         Err(_) => Err(invalid(
             flag(field),
             format!(
-                "must be a path in UTF-8, which config.toml can keep, not {:?}; rename it, or give a link to it",
+                "must be a UTF-8 path, because config.toml cannot store {:?}; rename it, or pass a link to it",
                 value
             ),
         )),
@@ -273,7 +284,7 @@ fn check_kept<T: Serialize + Debug>(field: &str, value: &T) -> Result<(), Invali
 }
 
 impl Settings {
-    /// The names of all settings, as files of settings spell them.
+    /// The names of all settings in settings files.
     pub fn names() -> Vec<String> {
         let command = <Self as clap::Args>::augment_args(clap::Command::new("settings"));
         command
@@ -282,10 +293,10 @@ impl Settings {
             .collect()
     }
 
-    /// The same settings wherever they are read from: paths that are read again when a run is resumed are absolute.
+    /// Makes paths absolute, so a run can be resumed from any directory.
     ///
     /// # Errors
-    /// When there is no current directory, or a path is empty.
+    /// If the current directory is unknown or a path is empty.
     pub fn absolute(mut self) -> io::Result<Self> {
         for path in [&mut self.data, &mut self.background, &mut self.init_from]
             .into_iter()
@@ -296,8 +307,8 @@ impl Settings {
         Ok(self)
     }
 
-    /// Fills in the defaults and checks every value. What the data set knows is left empty: checksums, classes, and the
-    /// split if none was named.
+    /// Fills in the defaults and checks every value. The fields about the data set stay empty: checksums, classes, and
+    /// the split if it was not given.
     pub fn resolve(self) -> Result<RunConfig, InvalidSetting> {
         if self.data.is_none() {
             return Err(invalid(

@@ -1,7 +1,7 @@
-//! What a person may set: as typed, in flags and a TOML file, and as resolved, complete and checked.
+//! The settings of a run, from flags and a TOML file.
 //!
-//! [`Settings`] are all optional; [`Settings::resolve`] makes a [`RunConfig`] of them, which is saved in the run's directory
-//! before work starts and read back by `eval` and `--resume`.
+//! All fields of [`Settings`] are optional. [`Settings::resolve`] turns them into a complete, checked [`RunConfig`],
+//! which is saved in the run's directory before training begins and read back by `eval` and `--resume`.
 
 mod cache;
 pub mod device;

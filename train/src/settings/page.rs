@@ -1,4 +1,4 @@
-//! The table of docs/reference/settings.md, made of the flags' own help.
+//! Generates the table of docs/reference/settings.md from the help of the flags.
 
 use super::Settings;
 use clap::{Arg, Args, Command};
@@ -7,32 +7,32 @@ use std::fmt::Write as _;
 const BEGIN: &str = "<!-- Written by `CRATEDIGGER_UPDATE_DOCS=1 cargo test -p train settings::page`. -->\n";
 const END: &str = "<!-- End. -->\n";
 
-/// A row per setting: the flag, its default, what it is and what it can be.
+/// One row per setting: the flag, its default, its help and its possible values.
 fn table() -> String {
     let mut table = String::from("| option | default | is |\n|---|---|---|\n");
     for argument in Settings::augment_args(Command::new("fit")).get_arguments() {
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-        let (is, default) = match help.rsplit_once(" [default: ") {
-            Some((is, default)) => (is, default.trim_end_matches(']')),
+        let (description, default) = match help.rsplit_once(" [default: ") {
+            Some((description, default)) => (description, default.trim_end_matches(']')),
             None => (help.as_str(), ""),
         };
         let _ = writeln!(
             table,
             "| `{}` | {default} | {}{} |",
-            spelled(argument),
-            is.replace('|', "\\|"),
-            words(argument)
+            flag_with_values(argument),
+            description.replace('|', "\\|"),
+            possible_values(argument)
         );
     }
     table
 }
 
 /// The flag with the names of its values.
-fn spelled(argument: &Arg) -> String {
+fn flag_with_values(argument: &Arg) -> String {
     let flag = format!("--{}", argument.get_long().expect("every setting is a long flag"));
     let optional = argument.get_num_args().is_some_and(|count| count.min_values() == 0);
     match argument.get_value_names() {
-        // A setting without a name for its value has its own in capitals, which would say nothing.
+        // Without an explicit value name clap repeats the flag's name in capitals, which adds nothing.
         Some([name]) if name.eq_ignore_ascii_case(argument.get_id().as_str()) => flag,
         Some(names) if !optional && argument.get_possible_values().is_empty() => {
             let names: Vec<_> = names.iter().map(|name| name.replace('|', "\\|")).collect();
@@ -42,8 +42,8 @@ fn spelled(argument: &Arg) -> String {
     }
 }
 
-/// The words that a setting takes, with what each means.
-fn words(argument: &Arg) -> String {
+/// The possible values of a setting, each with its help.
+fn possible_values(argument: &Arg) -> String {
     let words = argument.get_possible_values();
     let is_flag = words.iter().any(|word| word.matches("true", true));
     if argument.is_hide_possible_values_set() || is_flag {
@@ -58,14 +58,14 @@ fn words(argument: &Arg) -> String {
 }
 
 #[test]
-fn the_settings_page_has_the_table() {
+fn settings_page_contains_the_generated_table() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/settings.md");
     let page = std::fs::read_to_string(path).unwrap();
-    let (before, rest) = page.split_once(BEGIN).expect("the page has the line before the table");
-    let (written, after) = rest.split_once(END).expect("the page has the line after the table");
+    let (before, after_begin) = page.split_once(BEGIN).expect("the page has the line before the table");
+    let (written, after) = after_begin.split_once(END).expect("the page has the line after the table");
     if std::env::var_os("CRATEDIGGER_UPDATE_DOCS").is_some() {
         std::fs::write(path, format!("{before}{BEGIN}{}{END}{after}", table())).unwrap();
         return;
     }
-    assert_eq!(written, table(), "run the command that stands above the table");
+    assert_eq!(written, table(), "run the command above the table");
 }

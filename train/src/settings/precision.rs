@@ -1,10 +1,10 @@
-//! In which numbers the encoders compute.
+//! The floating-point type that the encoders compute in.
 
 use burn::tensor::{DType, Device, FloatDType};
 use serde::{Deserialize, Serialize};
 
-/// A run's arithmetic. Weights, optimizer, batch norm's statistics, the layers behind the encoders and the loss are in
-/// f32 always; bfloat16 has the range of f32, so its gradients need no scaling.
+/// The precision of a run. Weights, optimizer, batch norm's statistics, the layers after the encoders and the loss are
+/// always in f32. bfloat16 has the range of f32, so its gradients need no scaling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
@@ -13,26 +13,25 @@ pub enum Precision {
     Auto,
     /// IEEE single precision.
     F32,
-    /// Single precision whose products may be rounded to 10 bits, on a GPU's tensor cores.
+    /// Single precision on a GPU's tensor cores; factors may be rounded to 10 bits of mantissa.
     Tf32,
-    /// Convolutions in bfloat16, as PyTorch's autocast has them.
+    /// Convolutions in bfloat16, like PyTorch's autocast.
     Bf16,
 }
 
-/// A precision that the device does not have.
+/// A precision that the device does not support.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PrecisionError {
-    /// Burn chooses among kernels by their speed alone, and the fast ones for f32 are TF32.
+    /// Burn chooses kernels by speed alone, and the fast f32 kernels use TF32.
     #[error(
-        "f32 products on a GPU are rounded to TF32 wherever that is faster, which Burn 0.22 cannot be kept from; \
-             use --precision tf32 or bf16 there, or --device cpu"
+        "Burn 0.22 rounds f32 products to TF32 on a GPU if that is faster, and has no option to turn this off; use \
+             --precision tf32 or bf16 there, or --device cpu"
     )]
     NoPlainF32,
     /// TF32 is a format of NVIDIA's tensor cores.
-    #[error("the CPU has no TF32; use --precision f32")]
+    #[error("the CPU does not support TF32; use --precision f32")]
     NoTf32,
-    /// The device cannot compute in bfloat16.
-    #[error("this device has no bfloat16 arithmetic; use --precision tf32")]
+    #[error("this device does not support bfloat16; use --precision tf32")]
     NoBf16,
 }
 
@@ -51,7 +50,7 @@ impl Precision {
         }
     }
 
-    /// The name of what is computed in.
+    /// The name of the type that is used.
     pub fn name(self, on_cpu: bool) -> &'static str {
         match self {
             Self::Auto if on_cpu => "f32",
@@ -68,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cpu_computes_in_what_it_has() {
+    fn cpu_supports_f32_and_bf16_but_not_tf32() {
         let cpu = Device::flex();
         assert_eq!(Precision::Auto.dtype(&cpu), Ok(FloatDType::F32));
         assert_eq!(Precision::F32.dtype(&cpu.clone().autodiff()), Ok(FloatDType::F32));

@@ -1,15 +1,15 @@
-//! A run's complete settings, checked: also those that were saved and may have been changed since.
+//! Checks the complete settings of a run.
 
 use super::{InvalidSetting, RunConfig, invalid};
 
-/// More than any machine can use: a mistake, or a file that nobody should be sent.
+/// The limits are far above any sensible value: they catch typing errors and manipulated files.
 pub const MOST_THREADS: usize = 1024;
 const MOST_BATCHES_AHEAD: usize = 1 << 16;
 const MOST_CLIP_FRAMES: usize = 1 << 20;
 const MOST_CLIPS_PER_STEP: usize = 1 << 20;
 
 impl RunConfig {
-    /// Checks every value, also of settings that were saved and may have been changed since.
+    /// Checks every value. Saved settings are checked again, because they may have been edited.
     pub fn validate(&self) -> Result<(), InvalidSetting> {
         self.to_settings().check_kept()?;
         let at_least_one = [
@@ -25,7 +25,7 @@ impl RunConfig {
             ("--loader-threads", self.loader_threads, MOST_THREADS),
             ("--prefetch", self.prefetch, MOST_BATCHES_AHEAD),
             ("--batch-size", self.batch_size, MOST_CLIPS_PER_STEP),
-            ("length of a clip", self.clip_frames.unwrap_or(0), MOST_CLIP_FRAMES),
+            ("clip_frames", self.clip_frames.unwrap_or(0), MOST_CLIP_FRAMES),
         ];
         if let Some((name, value, most)) = at_most.into_iter().find(|(_, value, most)| value > most) {
             return Err(invalid(name, format!("must be at most {most}, not {value}")));
@@ -65,56 +65,56 @@ impl RunConfig {
         self.validate_consistency()
     }
 
-    /// What contradicts other settings or the model.
+    /// Checks the settings against each other and against the model.
     fn validate_consistency(&self) -> Result<(), InvalidSetting> {
         let description = self.model.description();
         if self.augment.background != self.background.is_some() {
             return Err(invalid(
                 "--background",
-                "and --augment background need each other: the one names the sounds, the other mixes them in",
+                "and --augment background need each other: the first names the sounds, the second mixes them in",
             ));
         }
         if self.augment.image && !description.input.is_image() {
             return Err(invalid(
                 "--augment",
-                format!("image turns and shifts images, and {} is not fed with one", self.model),
+                format!("image rotates and shifts images, and {} does not take an image as input", self.model),
             ));
         }
         if self.augment.changes_samples() && description.input.is_statistics_only() {
             return Err(invalid(
                 "--augment",
-                format!("must be none for {}, which sees statistics of whole tracks", self.model),
+                format!("must be none for {}, whose input is statistics of whole tracks", self.model),
             ));
         }
         if self.excerpt_seconds.is_some() && description.input.is_statistics_only() {
             return Err(invalid(
                 "--excerpt-seconds",
-                format!("means nothing to {}, which sees statistics of whole tracks", self.model),
+                format!("does not apply to {}, whose input is statistics of whole tracks", self.model),
             ));
         }
         if self.loaded_lr.is_some() && self.init_from.is_none() {
             return Err(invalid("--loaded-lr", "needs --init-from"));
         }
-        let twice = (1..self.statistics.len()).any(|at| self.statistics[..at].contains(&self.statistics[at]));
-        if self.statistics.is_empty() || twice {
+        let has_duplicate = (1..self.statistics.len()).any(|at| self.statistics[..at].contains(&self.statistics[at]));
+        if self.statistics.is_empty() || has_duplicate {
             return Err(invalid("--statistics", "must name each kind once, and at least one"));
         }
         Ok(())
     }
 
-    /// Whether the parameter of this name is not trained.
+    /// Whether the parameter `name` is frozen.
     pub fn freezes(&self, name: &str) -> bool {
         self.freeze.iter().any(|pattern| pattern.matches(name))
     }
 
-    /// Whether a run can begin: a model of which most is frozen needs weights to begin with.
+    /// Checks a new run: a model whose default freezes most parameters needs --init-from.
     pub fn check_beginning(&self) -> Result<(), InvalidSetting> {
         if self.model.description().needs_weights && self.init_from.is_none() && !self.freeze.is_empty() {
             return Err(invalid(
                 "--init-from",
                 format!(
-                    "is missing: {} keeps most of its weights as they were loaded; name them, or train all with --freeze \
-                     none",
+                    "is missing: {} freezes most of its weights, so they must be loaded; name a file of weights, or \
+                     train all of them with --freeze none",
                     self.model
                 ),
             ));

@@ -1,21 +1,20 @@
-//! `train config`: a settings file with every setting, what it means and what it is.
+//! `train config`: a settings file with the help and the value of every setting.
 
 use super::{RunConfig, Settings};
 use clap::{Args, Command};
 use std::fmt::Write as _;
 
 const WIDTH: usize = 100;
-/// Settings that are about a machine or a data set and not about a training: given as comments, so that the file fits
-/// others too.
+/// Settings that belong to a machine or a data set. They are written as comments, so the file also works elsewhere.
 const LOCAL: [&str; 3] = ["split", "loader_threads", "shuffle_window"];
 
-/// The file, of settings that were resolved. `named` says whether a data set was.
-pub fn template(config: &RunConfig, named: bool) -> String {
-    // Through text: a table of values would show 1e-5, which is an `f32`, as the `f64` that is nearest to it.
+/// The text of the file. `has_data` says whether --data was given; otherwise that setting is a comment.
+pub fn template(config: &RunConfig, has_data: bool) -> String {
+    // Through text, because a `toml::Table` would write the `f32` 1e-5 with all digits of the nearest `f64`.
     let table = toml::to_string(config).expect("plain settings always serialize");
     let table: toml::Table = toml::from_str(&table).expect("what was just written can be read");
     let mut text = format!(
-        "# Settings of `train fit --config FILE` for {}. Flags win over them; lines that begin with # are left to their\n\
+        "# Settings of `train fit --config FILE` for {}. Flags override them; lines that begin with # keep their\n\
          # defaults.\n",
         config.model
     );
@@ -36,7 +35,7 @@ pub fn template(config: &RunConfig, named: bool) -> String {
             .and_then(<[_]>::first)
             .map_or("VALUE", |name| name.as_str());
         let _ = match table.get(name) {
-            Some(_) if name == "data" && !named => writeln!(text, "# data = \"{place}\""),
+            Some(_) if name == "data" && !has_data => writeln!(text, "# data = \"{place}\""),
             Some(value) if LOCAL.contains(&name) => writeln!(text, "# {name} = {value}"),
             Some(value) => writeln!(text, "{name} = {value}"),
             None => writeln!(text, "# {name} = {place}"),
@@ -70,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_is_not_touched_changes_nothing_for_any_model() {
+    fn unedited_template_resolves_to_the_same_settings() {
         for &model in ModelKind::ALL {
             let settings = || Settings {
                 data: Some("fma".into()),
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_stands_in_it_and_every_setting_is_explained() {
+    fn template_keeps_given_values_and_explains_every_setting() {
         let config = resolved(Settings {
             data: Some("fma".into()),
             model: Some(ModelKind::Crnn),

@@ -13,7 +13,7 @@ fn minimal() -> Settings {
 }
 
 #[test]
-fn flags_win_over_the_file_and_the_file_over_defaults() {
+fn flags_override_the_file_and_the_file_overrides_defaults() {
     let file: Settings = toml::from_str("data = 'fma'\nmodel = 'mm-crnn'\nepochs = 3\nlr = 0.01\n").unwrap();
     let flags = Settings {
         epochs: Some(7),
@@ -25,13 +25,13 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
 }
 
 #[test]
-fn a_setting_that_does_not_exist_is_refused() {
+fn unknown_setting_is_refused() {
     let error = toml::from_str::<Settings>("learning_rate = 1").unwrap_err().to_string();
     assert!(error.contains("learning_rate"), "{error}");
 }
 
 #[test]
-fn a_run_reads_back_what_it_saved() {
+fn saved_settings_are_read_back() {
     let mut config = minimal().resolve().unwrap();
     config.classes = vec!["Hip-Hop".into(), "Rock".into()];
     config.init_from = Some("weights.pt".into());
@@ -48,7 +48,7 @@ fn a_run_reads_back_what_it_saved() {
 }
 
 #[test]
-fn no_setting_is_forgotten_between_two_runs() {
+fn every_setting_survives_saving_and_resolving_again() {
     let text = r#"
         data = "fma"
         model = "mm-crnn"
@@ -86,23 +86,23 @@ fn no_setting_is_forgotten_between_two_runs() {
         tensorboard = true
     "#;
     let settings: Settings = toml::from_str(text).unwrap();
-    let usual = minimal().resolve().unwrap();
+    let default_config = minimal().resolve().unwrap();
     let config = settings.resolve().unwrap();
     assert_eq!(config.to_settings().resolve().unwrap(), config);
     let saved = toml::to_string(&config).unwrap();
     assert_eq!(toml::from_str::<RunConfig>(&saved).unwrap(), config);
-    // None of them has its usual value, or this test would see nothing.
-    let (of_config, of_usual) = (toml::Table::try_from(&config), toml::Table::try_from(&usual));
-    for (name, value) in of_config.unwrap() {
+    // No setting has its default value: a lost default would not be noticed.
+    let (values, defaults) = (toml::Table::try_from(&config), toml::Table::try_from(&default_config));
+    for (name, value) in values.unwrap() {
         let set_by_the_data =
             ["data", "data_checksum", "split_checksum", "classes", "devices"].contains(&name.as_str());
-        let usual = of_usual.as_ref().unwrap().get(&name);
-        assert!(set_by_the_data || usual != Some(&value), "{name} = {value}");
+        let default = defaults.as_ref().unwrap().get(&name);
+        assert!(set_by_the_data || default != Some(&value), "{name} = {value}");
     }
 }
 
 #[test]
-fn settings_that_are_missing_are_named() {
+fn missing_data_or_model_is_named() {
     let without_data = Settings {
         data: None,
         ..minimal()
@@ -116,13 +116,13 @@ fn settings_that_are_missing_are_named() {
     }
 }
 
-/// What a numeric setting may be.
+/// The allowed values of a numeric setting.
 struct Numeric {
     name: &'static str,
-    /// Whether it takes numbers with a fraction.
+    /// Whether fractions are allowed.
     fractions: bool,
     zero: bool,
-    /// The largest of the numbers below that it may be.
+    /// The largest allowed number of [`NUMBERS`].
     most: f64,
 }
 
@@ -162,7 +162,7 @@ const NUMERIC: [Numeric; 14] = [
     whole("shuffle_window", true, LARGEST),
 ];
 
-/// Numbers as they may be typed, and as floats.
+/// Numbers as typed, and as floats.
 const NUMBERS: [(&str, f64); 16] = [
     ("0", 0.0),
     ("1", 1.0),
@@ -176,17 +176,17 @@ const NUMBERS: [(&str, f64); 16] = [
     ("inf", f64::INFINITY),
     ("-inf", f64::NEG_INFINITY),
     ("nan", f64::NAN),
-    // 2^53, the next whole number, the largest of TOML and the largest there is.
+    // 2^53, the next integer, the largest integer of TOML and the largest u64.
     ("9007199254740992", LARGEST),
     ("9007199254740993", LARGEST + 2.0),
     ("9223372036854775807", 9.3e18),
     ("18446744073709551615", 1.9e19),
 ];
 
-/// The settings with one more, from a settings file or a flag; an error where it cannot be read at all.
+/// Minimal settings and one more, from a settings file or a flag; an error if it cannot be parsed.
 fn with(name: &str, value: &str, from_file: bool) -> Result<Settings, String> {
     let base = Settings {
-        // What these two need.
+        // Required by these two settings.
         init_from: (name == "loaded_lr").then(|| "weights.pt".into()),
         excerpt_seconds: (name == "skip_seconds").then_some(2.0),
         ..minimal()
@@ -205,7 +205,7 @@ fn with(name: &str, value: &str, from_file: bool) -> Result<Settings, String> {
 }
 
 #[test]
-fn every_numeric_setting_refuses_what_it_cannot_be() {
+fn every_numeric_setting_refuses_invalid_numbers() {
     let numeric = Settings::names()
         .into_iter()
         .filter(|name| with(name, "1", true).is_ok());
@@ -225,17 +225,17 @@ fn every_numeric_setting_refuses_what_it_cannot_be() {
             for from_file in [true, false] {
                 let resolved = with(name, text, from_file).and_then(|settings| {
                     let refused = |error: InvalidSetting| {
-                        let said = error.to_string();
+                        let message = error.to_string();
                         let flag = format!("--{}", name.replace('_', "-"));
-                        assert!(said.starts_with(&flag), "{name} = {text}: {said}");
-                        said
+                        assert!(message.starts_with(&flag), "{name} = {text}: {message}");
+                        message
                     };
                     settings.resolve().map_err(refused)
                 });
                 match resolved {
                     Ok(config) => {
                         assert!(possible, "{name} = {text} was taken");
-                        // Everything that keeps settings can keep it.
+                        // TOML, JSON and the template can store the value.
                         let saved = toml::to_string(&config).unwrap();
                         assert_eq!(toml::from_str::<RunConfig>(&saved).unwrap(), config, "{name} = {text}");
                         let json = serde_json::to_string(&config).unwrap();
@@ -247,7 +247,7 @@ fn every_numeric_setting_refuses_what_it_cannot_be() {
                         let read: Settings = toml::from_str(&template(&config, true)).unwrap();
                         assert!(read.resolve().is_ok(), "{name} = {text}");
                     }
-                    Err(said) => assert!(!possible, "{name} = {text} was refused: {said}"),
+                    Err(message) => assert!(!possible, "{name} = {text} was refused: {message}"),
                 }
             }
         }
@@ -255,7 +255,7 @@ fn every_numeric_setting_refuses_what_it_cannot_be() {
 }
 
 #[test]
-fn a_path_that_no_settings_file_can_keep_is_refused() {
+fn path_that_is_not_utf8_is_refused() {
     let path = || Some(PathBuf::from(OsStr::from_bytes(b"gr\xfcn")));
     let cache = |mut settings: Settings| {
         settings.cache = path().map(Cache::Local);
@@ -286,49 +286,49 @@ fn a_path_that_no_settings_file_can_keep_is_refused() {
         ("--cache", cache(minimal())),
     ];
     for (name, settings) in cases {
-        let said = settings.resolve().unwrap_err().to_string();
-        assert!(said.starts_with(name) && said.contains("UTF-8"), "{said}");
-        assert!(!said.contains("Some"), "{said}");
+        let message = settings.resolve().unwrap_err().to_string();
+        assert!(message.starts_with(name) && message.contains("UTF-8"), "{message}");
+        assert!(!message.contains("Some"), "{message}");
     }
 }
 
 #[test]
-fn another_model_is_named_before_the_length_of_its_clips() {
-    let begun = minimal().resolve().unwrap();
+fn changed_model_is_reported_before_its_changed_clip_length() {
+    let saved = minimal().resolve().unwrap();
     let other = Settings {
         model: Some(ModelKind::SmallCnn),
         ..minimal()
     };
     let other = other.resolve().unwrap();
-    assert_ne!(other.clip_frames, begun.clip_frames);
-    assert_eq!(other.difference(&begun).as_deref(), Some("--model"));
+    assert_ne!(other.clip_frames, saved.clip_frames);
+    assert_eq!(other.difference(&saved).as_deref(), Some("--model"));
 }
 
 #[test]
-fn what_a_continued_run_may_not_change_is_named() {
-    let begun = minimal().resolve().unwrap();
+fn setting_that_a_resumed_run_may_not_change_is_named() {
+    let saved = minimal().resolve().unwrap();
     let longer = RunConfig {
         epochs: 90,
         patience: 3,
         loader_threads: 5,
-        ..begun.clone()
+        ..saved.clone()
     };
-    assert_eq!(longer.difference(&begun), None);
+    assert_eq!(longer.difference(&saved), None);
     assert_eq!(
         RunConfig {
             lr: 0.5,
-            ..begun.clone()
+            ..saved.clone()
         }
-        .difference(&begun)
+        .difference(&saved)
         .as_deref(),
         Some("--lr")
     );
     assert_eq!(
         RunConfig {
             seed: 9,
-            ..begun.clone()
+            ..saved.clone()
         }
-        .difference(&begun)
+        .difference(&saved)
         .as_deref(),
         Some("--seed")
     );

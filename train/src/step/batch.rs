@@ -1,4 +1,4 @@
-//! One batch on the device: upload, forward, and in training backward and the optimizer's step.
+//! One batch on the device: upload, forward pass, and in training the backward pass and the optimizer step.
 
 use crate::frontend::DeviceFrontEnd;
 use crate::loader::{BatchBuffer, LabelsView};
@@ -9,26 +9,26 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use std::ops::Range;
 
-/// Logits that could not be brought back from the device.
+/// Logits that could not be copied back from the device.
 #[derive(Debug, thiserror::Error)]
 #[error("the device did not return the model's output: {0}")]
 pub struct DeviceFailure(String);
 
-/// Turns batches on the host into model input on the device.
+/// Copies batches to the device as model input.
 #[derive(Clone, Copy, Debug)]
 pub struct Uploader<'a> {
     pub input: InputKind,
-    /// The size of one clip's input.
+    /// The input shape of one clip.
     pub shape: &'a InputShape,
-    /// Makes model input of samples, for batches that hold these.
+    /// Computes model input from samples, for batches of samples.
     pub front_end: Option<&'a DeviceFrontEnd>,
-    /// Type of the encoders' activations.
+    /// The type of the encoders' activations.
     pub dtype: FloatDType,
     pub device: &'a Device,
 }
 
 impl Uploader<'_> {
-    /// Copies the clips `part` of a batch to the device. On a GPU the call returns before the copy is done.
+    /// Copies the clips `part` of a batch to the device. On a GPU this returns before the copy has finished.
     pub fn upload(&self, batch: &BatchBuffer, part: Range<usize>) -> ModelInput {
         let clips = part.len();
         let input = match self.front_end {
@@ -64,7 +64,7 @@ impl Uploader<'_> {
     }
 }
 
-/// What a step makes small, and how far it goes.
+/// The objective and the learning rates of a training step.
 pub struct TrainingStep {
     pub objective: Objective,
     /// Learning rates, parameter by parameter.
@@ -72,8 +72,8 @@ pub struct TrainingStep {
 }
 
 impl TrainingStep {
-    /// Forward, backward, step. Returns the changed model and the logits `[batch, classes]` from before the change, which
-    /// may not have been computed yet.
+    /// Forward pass, backward pass and optimizer step. Returns the updated model and the logits `[batch, classes]` of
+    /// the model before the update. The device may still be computing them.
     pub fn train(
         &self,
         model: Model,
@@ -90,7 +90,7 @@ impl TrainingStep {
     }
 }
 
-/// Waits for logits `[batch, classes]` and gives them row by row.
+/// Waits for logits `[batch, classes]` and returns them row by row.
 pub fn to_host(logits: Tensor<2>) -> Result<Vec<f32>, DeviceFailure> {
     logits
         .into_data()

@@ -1,4 +1,4 @@
-//! Where a run computes: the devices, with or without gradients, the type of the numbers, the front end.
+//! The devices of a run, with and without gradients, the floating-point type and the device front end.
 
 use crate::augment::{Augment, ClipPlan};
 use crate::data::run_data::RunData;
@@ -9,59 +9,57 @@ use crate::settings::precision::PrecisionError;
 use crate::step::batch::Uploader;
 use burn::tensor::{Device, FloatDType};
 
-/// Everything about the devices that training and evaluation need.
+/// The devices for training and evaluation.
 #[derive(Debug)]
 pub struct Compute {
-    /// The first device, without gradients: evaluation runs there.
+    /// The first device, without gradients. Evaluation runs there.
     pub device: Device,
     workers: Vec<Worker>,
     dtype: FloatDType,
     augment: Augment,
 }
 
-/// A device that takes a part of each training batch.
+/// A device that processes a part of each training batch.
 #[derive(Debug)]
 struct Worker {
-    /// Records operations for the way back.
+    /// With autodiff.
     device: Device,
-    /// Makes training clips, where the loader's threads do not.
+    /// Computes the input of training clips; `None` if the loader's threads do.
     front_end: Option<DeviceFrontEnd>,
 }
 
 /// A run that the device cannot compute.
 #[derive(Debug, thiserror::Error)]
 pub enum ComputeError {
-    /// The precision is not to be had.
     #[error(transparent)]
     Precision(#[from] PrecisionError),
-    /// The data set's features are none for the device's front end.
     #[error(transparent)]
     Features(#[from] UnsupportedFeatures),
 }
 
 impl Compute {
-    /// What `config` asks for on `devices`, of which there is at least one.
+    /// Sets up `devices` as `config` requests. There must be at least one.
     pub fn new(config: &RunConfig, data: &RunData, devices: Vec<Device>) -> Result<Self, ComputeError> {
         let first = devices.first().expect("a run has a device").clone();
         let input = config.model.description().input;
         let on_cpu = first == Device::flex();
         let on_device = config.front_end.is_device(on_cpu, config.augment, input);
-        // The front end on the device has one normalization, and samples of 16 bits.
-        let usual = !config.pcm8 && config.normalize == Normalize::ZScore;
+        // The device front end supports only 16-bit samples and z-score normalization.
+        let supported = !config.pcm8 && config.normalize == Normalize::ZScore;
         if on_device
             && config.front_end == FrontEndPlace::Device
-            && !(usual && DeviceFrontEnd::supports(config.augment, input))
+            && !(supported && DeviceFrontEnd::supports(config.augment, input))
         {
             return Err(UnsupportedFeatures::Input.into());
         }
-        let on_device = on_device && usual;
+        let on_device = on_device && supported;
         let worker = |device: Device| {
             let device = device.autodiff();
             let front_end = if on_device {
                 match DeviceFrontEnd::new(input, &data.features, &data.split.normalization, &device) {
-                    // What it cannot serve is made on the host, unless it was asked for.
+                    // Fall back to the host, unless the device front end was requested.
                     Err(_) if config.front_end == FrontEndPlace::Auto => None,
-                    made => Some(made?),
+                    result => Some(result?),
                 }
             } else {
                 None
@@ -76,22 +74,22 @@ impl Compute {
         })
     }
 
-    /// The first device, recording operations for the way back: the model lives there.
+    /// The first device, with autodiff. The model is on it.
     pub fn training_device(&self) -> &Device {
         &self.workers[0].device
     }
 
-    /// Whether everything runs on this machine's processor.
+    /// Whether everything runs on the CPU.
     pub fn on_cpu(&self) -> bool {
         self.device == Device::flex()
     }
 
-    /// Whether training clips are made on the device.
+    /// Whether the input of training clips is computed on the device.
     pub fn has_front_end(&self) -> bool {
         self.workers[0].front_end.is_some()
     }
 
-    /// What the loader's threads make of training clips.
+    /// What the loader's threads compute for training: model input, or samples for the device front end.
     pub fn training_target<'a>(&self, data: &'a RunData) -> Target<'a> {
         if self.has_front_end() {
             Target::Samples {
@@ -102,15 +100,15 @@ impl Compute {
         }
     }
 
-    /// Brings batches to the first device for evaluation.
+    /// The uploader of batches to the first device, for evaluation.
     pub fn uploader<'a>(&'a self, data: &'a RunData) -> Uploader<'a> {
         self.uploader_to(&self.device, None, data)
     }
 
-    /// Bring batches, or parts of them, to each device for training.
+    /// One uploader per device, for training.
     pub fn training_uploaders<'a>(&'a self, data: &'a RunData) -> Vec<Uploader<'a>> {
-        let to = |worker: &'a Worker| self.uploader_to(&worker.device, worker.front_end.as_ref(), data);
-        self.workers.iter().map(to).collect()
+        let uploader = |worker: &'a Worker| self.uploader_to(&worker.device, worker.front_end.as_ref(), data);
+        self.workers.iter().map(uploader).collect()
     }
 
     fn uploader_to<'a>(

@@ -1,11 +1,10 @@
-//! One training step on several devices: each takes a part of the batch, gradients are added up on the first.
+//! One training step on several devices: each processes a part of the batch, and the gradients are summed on the first.
 //!
-//! The sum is the gradient of the whole batch's mean loss. Only batch norm sees a difference, as in PyTorch's
-//! `DistributedDataParallel`: each device normalizes with the moments of its own part, and the first one's become the
-//! running statistics. Weights go out and gradients come back as plain copies from device to device. Burn 0.22's
-//! collective operations, which would overlap them with the way back, exist for its GPU backends alone and cannot be
-//! tried on a CPU. The copies are 2.5 MB a step for paper 1's models, and 60 MB for VGG16, which wants better where it is
-//! trained on several devices.
+//! The sum is the gradient of the mean loss over the whole batch. Only batch norm differs, as in PyTorch's
+//! `DistributedDataParallel`: each device normalizes with the mean and variance of its own part, and those of the first
+//! device update the running statistics. Weights and gradients are copied from device to device. Burn 0.22's collective
+//! operations would overlap these copies with the backward pass, but exist for its GPU backends only and cannot be
+//! tested on a CPU. The copies are 2.5 MB a step for the models of paper 1 and 60 MB for VGG16.
 
 use crate::loader::BatchBuffer;
 use crate::models::Model;
@@ -17,12 +16,12 @@ use burn::tensor::Tensor;
 use std::ops::Range;
 use std::panic::resume_unwind;
 
-/// As [`TrainingStep::train`], with a part of the batch for each of `uploaders`. `model` is on the first one's device. Returns
-/// the parts' logits in the batch's order.
+/// Like [`TrainingStep::train`], with one part of the batch for each of `uploaders`. `model` must be on the first one's
+/// device. Returns the logits of the parts in the order of the batch.
 pub fn train(
     model: Model,
     optimizer: &mut ModuleOptimizer,
-    rule: &TrainingStep,
+    step: &TrainingStep,
     uploaders: &[Uploader<'_>],
     batch: &BatchBuffer,
 ) -> (Model, Vec<Tensor<2>>) {
@@ -31,9 +30,9 @@ pub fn train(
     let [(first, first_part), others @ ..] = work.as_slice() else {
         unreachable!("a run has a device and a batch has clips");
     };
-    // The penalty is one for the whole batch, not one for each part.
-    let unpenalized = rule.objective.without_penalties();
-    let (mut total, outcomes) = std::thread::scope(|scope| {
+    // The penalty is added once per batch, not once per part.
+    let unpenalized = step.objective.without_penalties();
+    let (mut total, logits) = std::thread::scope(|scope| {
         let running: Vec<_> = others
             .iter()
             .map(|(uploader, part)| {
@@ -42,26 +41,26 @@ pub fn train(
                 scope.spawn(move || gradients(&replica, unpenalized, uploader, batch, part.clone()))
             })
             .collect();
-        // The first part runs in this thread: batch norm's running statistics are kept per thread.
+        // The first part runs in this thread, because Burn keeps batch norm's running statistics per thread.
         let mut total = GradientsAccumulator::new();
-        let (own, logits) = gradients(&model, &rule.objective, first, batch, first_part.clone());
-        total.accumulate(&model, own);
-        let mut outcomes = vec![logits];
+        let (first_gradients, first_logits) = gradients(&model, &step.objective, first, batch, first_part.clone());
+        total.accumulate(&model, first_gradients);
+        let mut logits = vec![first_logits];
         for thread in running {
-            let (gradients, logits) = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+            let (gradients, part_logits) = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             total.accumulate(
                 &model,
                 gradients.to_device(&first.device.clone().without_autodiff(), &model),
             );
-            outcomes.push(logits);
+            logits.push(part_logits);
         }
-        (total, outcomes)
+        (total, logits)
     });
     let gradients = total.grads();
-    (optimizer.step(rule.lr.clone(), model, gradients), outcomes)
+    (optimizer.step(step.lr.clone(), model, gradients), logits)
 }
 
-/// The part's share of the gradients, and its logits.
+/// The gradients of one part, weighted by its fraction of the batch, and its logits.
 fn gradients(
     model: &Model,
     objective: &Objective,
@@ -71,13 +70,13 @@ fn gradients(
 ) -> (GradientsParams, Tensor<2>) {
     let logits = model.forward(uploader.upload(batch, part.clone()));
     let labels = batch.labels.part(part, logits.dims()[1]);
-    let share = objective.mass(labels) / objective.mass(batch.labels.view());
-    let loss = objective.loss(logits.clone(), labels, uploader.device) * share;
+    let fraction = objective.mass(labels) / objective.mass(batch.labels.view());
+    let loss = objective.loss(logits.clone(), labels, uploader.device) * fraction;
     let loss = objective.with_penalty(loss, model);
     (GradientsParams::from_grads(loss.backward(), model), logits)
 }
 
-/// Cuts a batch into `count` parts of nearly the same size; into fewer, if there are too few clips.
+/// Splits a batch into `count` parts of nearly equal size, or fewer if there are too few clips.
 fn parts(clips: usize, count: usize) -> Vec<Range<usize>> {
     let size = clips.div_ceil(count.max(1)).max(1);
     (0..clips)
@@ -102,16 +101,16 @@ mod tests {
     use safetensors::SafeTensors;
 
     #[test]
-    fn parts_cover_the_batch() {
+    fn parts_cover_the_batch_in_order() {
         assert_eq!(parts(8, 2), [0..4, 4..8]);
         assert_eq!(parts(5, 3), [0..2, 2..4, 4..5]);
         assert_eq!(parts(2, 4), [0..1, 1..2]);
     }
 
-    /// Two parts that hold the same clips have the moments of the whole, so that even batch norm agrees. Their labels are
-    /// not the same, nor do their classes count the same.
+    /// Both parts hold the same clips, so they have the mean and variance of the whole batch and even batch norm
+    /// agrees. Their labels and class weights differ.
     #[test]
-    fn two_devices_make_the_step_of_one() {
+    fn two_devices_take_the_same_step_as_one() {
         let root = testing::dataset();
         let settings = Settings {
             data: Some(root.path().into()),
@@ -150,17 +149,17 @@ mod tests {
             dropout: 0.0,
         };
         let model = config.model.init(&blueprint, device);
-        // Weights are drawn when they are first looked at, from a generator that other tests draw from at the same time.
+        // Burn draws weights when they are first read, from a generator shared with other tests. Draw them now.
         export_weights(&model).unwrap();
-        let rule = TrainingStep {
+        let step = TrainingStep {
             objective: Objective::weighted(&[3.0, 0.5], vec![Penalty::new("classifier", 0.1)]),
             lr: 0.1.into(),
         };
         let (one, _) = {
             let input = uploaders[0].upload(&whole, 0..4);
-            rule.train(model.clone(), &mut adam(0.0), input, whole.labels.view(), device)
+            step.train(model.clone(), &mut adam(0.0), input, whole.labels.view(), device)
         };
-        let (two, logits) = train(model, &mut adam(0.0), &rule, &uploaders, &whole);
+        let (two, logits) = train(model, &mut adam(0.0), &step, &uploaders, &whole);
         assert_eq!(
             logits.iter().map(|part| part.dims()).collect::<Vec<_>>(),
             [[2, 2], [2, 2]]
@@ -171,8 +170,8 @@ mod tests {
             SafeTensors::deserialize(&two).unwrap(),
         );
         for name in one.names() {
-            // Adam's first step is the learning rate times the gradient's sign: where that is rounding alone, as in the
-            // bias before a batch norm, the two may differ.
+            // Adam's first step is the learning rate times the sign of the gradient. The gradient of a bias before
+            // batch norm is only rounding error, so its sign may differ.
             if name.ends_with("conv.bias") {
                 continue;
             }
@@ -180,8 +179,8 @@ mod tests {
                 let bytes = file.tensor(name).unwrap().data().to_vec();
                 bytemuck::pod_collect_to_vec::<u8, f32>(&bytes)
             });
-            let off = a.iter().zip(&b).filter(|(a, b)| (*a - *b).abs() > 1e-3).count();
-            assert!(off * 100 <= a.len(), "{name}: {off} of {} differ", a.len());
+            let differing = a.iter().zip(&b).filter(|(a, b)| (*a - *b).abs() > 1e-3).count();
+            assert!(differing * 100 <= a.len(), "{name}: {differing} of {} differ", a.len());
         }
     }
 }

@@ -1,6 +1,4 @@
-//! One batch on the device: upload, loss, gradients, optimizer, on one device or several.
-//!
-//! Epochs, files and stopping are not known here.
+//! One training step on one or several devices: upload, loss, gradients, optimizer.
 
 pub mod batch;
 pub mod compute;

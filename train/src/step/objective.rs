@@ -1,4 +1,4 @@
-//! What training makes small: cross-entropy of classes or of tags, and L2 penalties on weights.
+//! The training loss: cross-entropy (single-label), binary cross-entropy (multi-label), and L2 penalties on weights.
 
 use crate::data::run_data::RunData;
 use crate::loader::Balance;
@@ -12,13 +12,13 @@ use shared::dataset::Task;
 
 #[derive(Clone, Debug)]
 pub struct Objective {
-    /// How much each class's samples count, or each tag's presence; none where all count the same.
+    /// The weight of each class or of each tag's positive examples; `None` if all have the same weight.
     weights: Option<Vec<f32>>,
     penalties: Vec<Penalty>,
 }
 
 impl Objective {
-    /// The loss on the training set of `data`.
+    /// The training loss; class weights are computed from the training set of `data`.
     pub fn new(balance: Balance, penalties: &[Penalty], data: &RunData) -> Self {
         let weights = match balance {
             Balance::ClassWeights => Some(weights(data)),
@@ -30,7 +30,7 @@ impl Objective {
         }
     }
 
-    /// The same without the penalties.
+    /// The same loss without penalties.
     pub fn without_penalties(&self) -> Self {
         Self {
             weights: self.weights.clone(),
@@ -38,7 +38,6 @@ impl Objective {
         }
     }
 
-    /// With the given class weights and penalties.
     #[cfg(test)]
     pub fn weighted(weights: &[f32], penalties: Vec<Penalty>) -> Self {
         Self {
@@ -47,7 +46,7 @@ impl Objective {
         }
     }
 
-    /// Every sample counts the same, and no weight is penalized.
+    /// Without class weights and penalties.
     pub fn plain() -> Self {
         Self {
             weights: None,
@@ -55,8 +54,8 @@ impl Objective {
         }
     }
 
-    /// The mean over a batch of what its `logits`, `[batch, outputs]`, are off. With class weights, PyTorch's
-    /// `CrossEntropyLoss(weight=…)`: divided by the sum of the samples' weights.
+    /// The mean loss of `logits` `[batch, outputs]`. With class weights it is PyTorch's `CrossEntropyLoss(weight=…)`,
+    /// which divides by the sum of the samples' weights; with tag weights, `BCEWithLogitsLoss(pos_weight=…)`.
     pub fn loss(&self, logits: Tensor<2>, labels: LabelsView<'_>, device: &Device) -> Tensor<1> {
         match labels {
             LabelsView::Classes(classes) => {
@@ -70,20 +69,20 @@ impl Objective {
             LabelsView::Tags(tags) => {
                 let targets = Tensor::<2>::from_data(TensorData::new(tags.to_vec(), logits.dims()), device);
                 let absent = targets.clone().neg().add_scalar(1.0);
-                let of_present = targets * log_sigmoid(logits.clone());
-                let of_present = match &self.weights {
+                let positive = targets * log_sigmoid(logits.clone());
+                let positive = match &self.weights {
                     Some(weights) => {
                         let weights = TensorData::new(weights.clone(), [1, weights.len()]);
-                        of_present * Tensor::<2>::from_data(weights, device)
+                        positive * Tensor::<2>::from_data(weights, device)
                     }
-                    None => of_present,
+                    None => positive,
                 };
-                (of_present + absent * log_sigmoid(logits.neg())).mean().neg()
+                (positive + absent * log_sigmoid(logits.neg())).mean().neg()
             }
         }
     }
 
-    /// What the mean of [`Self::loss`] is taken over: clips, or the sum of their classes' weights.
+    /// The denominator of [`Self::loss`]: the number of samples, or the sum of their class weights.
     pub fn mass(&self, labels: LabelsView<'_>) -> f64 {
         match (labels, &self.weights) {
             (LabelsView::Classes(classes), Some(weights)) => {
@@ -94,7 +93,7 @@ impl Objective {
         }
     }
 
-    /// `loss` and the penalties on the weights of `model`.
+    /// `loss` plus the penalties on the weights of `model`.
     pub fn with_penalty(&self, loss: Tensor<1>, model: &Model) -> Tensor<1> {
         let mut total = loss;
         if self.penalties.is_empty() {
@@ -113,7 +112,7 @@ impl Objective {
     }
 }
 
-/// See [`Balance::ClassWeights`]. A class without tracks has a weight that nothing is multiplied with.
+/// See [`Balance::ClassWeights`]. The weight of a class without tracks is never used.
 fn weights(data: &RunData) -> Vec<f32> {
     let excerpts = &data.training;
     let outputs = data.dataset.classes().len();
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_are_those_that_are_reported() {
+    fn training_loss_equals_the_reported_loss() {
         let tags = [1.0, 0.0, 0.0, 0.0, 1.0, 1.0];
         for (task, labels) in [
             (Task::SingleLabel, LabelsView::Classes(&[2, 1])),
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_count_as_in_pytorch() {
+    fn class_and_tag_weights_match_pytorch() {
         let device = Device::flex();
         let loss = |objective: &Objective, labels| value(objective.loss(logits(), labels, &device));
         // The weighted mean of the two samples' losses.
@@ -176,7 +175,7 @@ mod tests {
         let expected = (0.5 * one(0, 2) + 3.0 * one(1, 1)) / 3.5;
         assert!((loss(&weighted, labels) - expected).abs() < 1e-6);
         assert!((weighted.mass(labels) - 3.5).abs() < 1e-12);
-        // torch.nn.BCEWithLogitsLoss(pos_weight=...): the loss of a present tag counts so often.
+        // torch.nn.BCEWithLogitsLoss(pos_weight=...) multiplies the loss of each positive tag by its weight.
         let tags = LabelsView::Tags(&[1.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
         let softplus = |x: f64| x.exp().ln_1p();
         let [a, b, c, d, e, f] = LOGITS.map(f64::from);
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn penalties_are_on_the_weights_that_match_and_on_no_bias() {
+    fn penalties_apply_to_matching_weights_but_not_to_biases() {
         let device = Device::flex().autodiff();
         let model = testing::model(ModelKind::MfccDense, 8, &device);
         let mut squares = 0.0;

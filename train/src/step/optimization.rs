@@ -1,6 +1,6 @@
-//! The optimizer of a run, and which learning rate each parameter has.
+//! The optimizer of a run and the learning rate of each parameter.
 
-use crate::models::{Model, parameter_ids};
+use crate::models::{Model, parameters};
 use burn::lr_scheduler::LrSchedulerConfig;
 use burn::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrSchedulerConfig};
 use burn::module::ParamGroup;
@@ -8,10 +8,10 @@ use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdamConfig, ModuleOptimizer};
 use std::collections::BTreeSet;
 
-/// PyTorch's value; Burn's own default is 1e-5.
+/// PyTorch's default; Burn's is 1e-5.
 const ADAM_EPSILON: f32 = 1e-8;
 
-/// PyTorch's Adam, with an L2 penalty added to the gradient.
+/// Adam as in PyTorch; `weight_decay` is an L2 penalty added to the gradient.
 pub fn adam(weight_decay: f32) -> ModuleOptimizer {
     AdamConfig::new()
         .with_epsilon(ADAM_EPSILON)
@@ -19,21 +19,21 @@ pub fn adam(weight_decay: f32) -> ModuleOptimizer {
         .init()
 }
 
-/// `lr` for every parameter, except `loaded_lr`, if there is one, for those whose names are in `loaded`.
+/// `loaded_lr`, if given, for the parameters whose names are in `loaded`, and `lr` for all others.
 pub fn learning_rates(lr: f64, loaded_lr: Option<f64>, model: &Model, loaded: &BTreeSet<String>) -> ModuleLearningRate {
     let Some(loaded_lr) = loaded_lr else {
         return lr.into();
     };
-    let ids = parameter_ids(model).into_iter();
+    let ids = parameters(model).into_iter();
     let ids = ids
-        .filter(|(name, _)| loaded.contains(name))
-        .map(|(_, id)| id)
+        .filter(|parameter| loaded.contains(&parameter.name))
+        .map(|parameter| parameter.id)
         .collect();
     let rates = ModuleLrSchedulerConfig::new(LrSchedulerConfig::Constant(lr));
     let rates = rates.with_group(ParamGroup::from_ids(ids), LrSchedulerConfig::Constant(loaded_lr));
     rates
         .init()
-        .unwrap_or_else(|error| unreachable!("a constant rate is always a rate: {error}"))
+        .unwrap_or_else(|error| unreachable!("a constant learning rate is always valid: {error}"))
         .step()
 }
 
@@ -57,7 +57,7 @@ mod tests {
         weights
     }
 
-    /// The largest change of each weight in Adam's first step, which is about its learning rate.
+    /// The largest change of each weight in Adam's first step, which is about the learning rate.
     fn first_step(loaded: &[&str], frozen: &str) -> BTreeMap<String, f32> {
         let device = Device::flex().autodiff();
         let config = RunConfig {
@@ -70,13 +70,13 @@ mod tests {
         });
         let before = weights(&model);
         let loaded = loaded.iter().map(|name| (*name).to_owned()).collect();
-        let rule = TrainingStep {
+        let step = TrainingStep {
             objective: Objective::plain(),
             lr: learning_rates(config.lr, config.loaded_lr, &model, &loaded),
         };
         let input = testing::input(4, &config.model.description().usual_shape, &device);
         let labels = LabelsView::Classes(&[0, 1, 2, 3]);
-        let (model, _) = rule.train(model, &mut adam(0.0), input, labels, &device);
+        let (model, _) = step.train(model, &mut adam(0.0), input, labels, &device);
         let changes = weights(&model).into_iter().map(|(name, after)| {
             let change = (after - before[&name].clone()).abs().max().into_scalar::<f32>();
             (name, change)
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn loaded_parameters_go_slower_and_frozen_ones_stay() {
+    fn loaded_parameters_use_their_own_rate_and_frozen_ones_do_not_change() {
         let changes = first_step(&["linear0.weight", "linear1.weight"], "linear1.");
         let close = |change: f32, rate: f32| (change / rate - 1.0).abs() < 0.02;
         assert!(close(changes["linear0.weight"], 0.001), "{changes:?}");
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(changes["linear1.weight"], 0.0);
     }
 
-    /// Names of the tensors that two steps change, batch norm's moments among them.
+    /// Names of the tensors that two training steps change, including batch norm's running statistics.
     fn changed_by_training(frozen: &str) -> Vec<String> {
         let device = Device::flex().autodiff();
         let shape = InputShape {
@@ -108,7 +108,7 @@ mod tests {
         let model = ModelKind::Cnn2d.init(&blueprint, &device);
         let before = export_weights(&model).unwrap();
         let (mut model, _) = freeze(model, |name| name.starts_with(frozen));
-        let rule = TrainingStep {
+        let step = TrainingStep {
             objective: Objective::plain(),
             lr: 0.1.into(),
         };
@@ -116,7 +116,7 @@ mod tests {
         for _ in 0..2 {
             let input = testing::input(4, &shape, &device);
             let labels = LabelsView::Classes(&[0, 1, 2, 1]);
-            model = rule.train(model, &mut optimizer, input, labels, &device).0;
+            model = step.train(model, &mut optimizer, input, labels, &device).0;
         }
         let after = export_weights(&model.valid()).unwrap();
         let [before, after] = [&before, &after].map(|bytes| SafeTensors::deserialize(bytes).unwrap());
@@ -128,17 +128,19 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_layer_keeps_its_moments_too() {
-        let free = changed_by_training("nothing");
+    fn frozen_layer_keeps_its_running_statistics() {
+        let unfrozen = changed_by_training("nothing");
         assert!(
-            free.iter().any(|name| name == "encoder.blocks.0.norm0.running_mean"),
-            "{free:?}"
+            unfrozen
+                .iter()
+                .any(|name| name == "encoder.blocks.0.norm0.running_mean"),
+            "{unfrozen:?}"
         );
-        let of_frozen = changed_by_training("encoder.");
+        let with_frozen_encoder = changed_by_training("encoder.");
         assert!(
-            of_frozen.iter().all(|name| name.starts_with("classifier.")),
-            "{of_frozen:?}"
+            with_frozen_encoder.iter().all(|name| name.starts_with("classifier.")),
+            "{with_frozen_encoder:?}"
         );
-        assert!(of_frozen.len() >= 4, "{of_frozen:?}");
+        assert!(with_frozen_encoder.len() >= 4, "{with_frozen_encoder:?}");
     }
 }

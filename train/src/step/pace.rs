@@ -1,20 +1,20 @@
-//! What an epoch's time went to, in words, and what to change where data was waited for.
+//! Describes how an epoch's time was spent, and advises what to change if training waits for data.
 
 use crate::augment::Augment;
 use crate::loader::PrefetchReport;
 use crate::settings::{Cache, RunConfig};
 use std::time::Duration;
 
-/// Time of the thread that trains, beside what it waited for batches.
+/// Time of the training thread, without waiting for batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeviceTimes {
-    /// Handing batches to the device. On a GPU the copy itself goes on behind it.
+    /// Starting uploads. On a GPU the copy itself runs asynchronously.
     pub upload: Duration,
-    /// Forward, backward and optimizer, or waiting for a GPU to do them.
+    /// Forward pass, backward pass and optimizer, or waiting for a GPU to finish them.
     pub device: Duration,
 }
 
-/// An epoch, or as much of it as is over.
+/// Timings of an epoch, or of its steps so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace<'a> {
     pub loader: &'a PrefetchReport,
@@ -22,19 +22,20 @@ pub struct Pace<'a> {
     pub config: &'a RunConfig,
     /// Whether loader threads and training share the processor.
     pub on_cpu: bool,
-    /// Whether the loader's threads make the model input.
+    /// Whether the loader's threads compute the model input.
     pub host_front_end: bool,
-    /// Threads that this machine runs at once.
+    /// Number of parallel threads of this machine.
     pub cores: usize,
 }
 
 impl Pace<'_> {
-    /// Above this share of waiting, data limits: on a CPU some waiting is two sides taking turns on the cores.
+    /// Advice is given above this fraction of waiting. On a CPU some waiting is normal, because loader and training
+    /// share the cores.
     fn tolerated_wait(&self) -> f64 {
         if self.on_cpu { 0.05 } else { 0.02 }
     }
 
-    /// Shares of the epoch's time.
+    /// Percentages of the epoch's time.
     pub fn describe(&self) -> String {
         let elapsed = self.loader.elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
         let percent = |time: Duration| 100.0 * time.as_secs_f64() / elapsed;
@@ -52,7 +53,7 @@ impl Pace<'_> {
         )
     }
 
-    /// What would help, where data limits.
+    /// What to change; `None` if training hardly waits for data.
     pub fn advice(&self) -> Option<String> {
         let waited = self.loader.wait_share();
         if waited <= self.tolerated_wait() {
@@ -63,8 +64,8 @@ impl Pace<'_> {
         let remedy = if stages.read > computes && self.config.cache != Cache::Ram {
             "reading the shards takes most of the loader's time: --cache ram copies them into memory first".into()
         } else if stages.read > computes {
-            "reading takes most of the loader's time although the shards lie in memory: a smaller --batch-size, or fewer \
-             programs beside this one"
+            "reading takes most of the loader's time although the shards are in memory: use a smaller --batch-size, or \
+             run fewer other programs"
                 .into()
         } else if !self.on_cpu && self.host_front_end && self.config.augment != Augment::NONE {
             "the loader's threads augment and transform: --front-end device does that on the GPU".into()
@@ -74,14 +75,14 @@ impl Pace<'_> {
                 self.cores
             )
         } else if self.config.augment != Augment::NONE && self.config.model.description().input.waveform.is_none() {
-            "every core is busy: --augment none cuts clips out of the stored mel spectrograms, which costs next to nothing, \
+            "every core is busy: --augment none cuts clips out of the stored mel spectrograms, which is much faster, \
              but trains without noise and stretch"
                 .into()
         } else {
-            "every core is busy with the data: a machine with more of them would train faster".into()
+            "every core is busy preparing data: a machine with more cores would train faster".into()
         };
         Some(format!(
-            "data limits, with {:.0} % of the time spent waiting for it; {remedy}",
+            "training waits for data {:.0} % of the time; {remedy}",
             100.0 * waited
         ))
     }
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn advice_names_the_setting_that_helps_most() {
+    fn advice_names_the_setting_to_change() {
         let plain = config(|_| {});
         let cases = [
             (report(900, 50, 50, 300), plain.clone(), false, "--cache ram"),
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_per_thread() {
+    fn loader_percentages_are_per_thread() {
         let (loader, config) = (report(200, 400, 0, 10), config(|_| {}));
         let pace = Pace {
             loader: &loader,

@@ -1,7 +1,7 @@
-//! The model in training: takes one batch after the other.
+//! Trains the model one batch at a time.
 //!
-//! A step's logits are fetched only when the next step is on its way, so that a GPU always has work queued while the
-//! host prepares more.
+//! The logits of a step are fetched only after the next step was queued, so a GPU always has work while the host
+//! prepares more.
 
 use crate::data::run_data::RunData;
 use crate::frontend::timed;
@@ -18,24 +18,23 @@ use burn::tensor::Tensor;
 use rand::RngExt;
 use shared::runtime::rng::{Purpose, stream};
 
-/// Model and optimizer, changed by every step.
+/// Model and optimizer during training.
 pub struct Trainer<'a> {
     seed: u64,
-    rule: TrainingStep,
+    step: TrainingStep,
     uploaders: Vec<Uploader<'a>>,
-    /// None only within a step, which consumes the model and gives back another.
+    /// `None` only during a step, which consumes the model and returns the updated one.
     model: Option<Model>,
-    /// Its state belongs to the model's parameters.
     pub optimizer: ModuleOptimizer,
-    /// Where this thread's time went.
+    /// How this thread's time was spent.
     pub times: DeviceTimes,
     running: Option<Running>,
 }
 
-/// A step whose logits have not been looked at.
+/// A step whose logits were not fetched yet.
 struct Running {
     number: u64,
-    /// Of each device's part of the batch, in its order.
+    /// One tensor per device, in the order of the batch.
     logits: Vec<Tensor<2>>,
     labels: Labels,
 }
@@ -46,13 +45,13 @@ impl<'a> Trainer<'a> {
         seed: u64,
         compute: &'a Compute,
         data: &'a RunData,
-        rule: TrainingStep,
+        step: TrainingStep,
         model: Model,
         optimizer: ModuleOptimizer,
     ) -> Self {
         Self {
             seed,
-            rule,
+            step,
             uploaders: compute.training_uploaders(data),
             model: Some(model),
             optimizer,
@@ -61,32 +60,32 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// The model as it is after the last step.
+    /// The model after the last step.
     pub fn model(&self) -> &Model {
         self.model.as_ref().expect("every step puts the model back")
     }
 
-    /// Takes step `number` of the run, and enters the one before into `tally`.
+    /// Takes step `number` of the run, and adds the previous step to `tally`.
     pub fn step(&mut self, number: u64, batch: &BatchBuffer, tally: &mut Tally) -> anyhow::Result<()> {
         for (place, uploader) in self.uploaders.iter().enumerate() {
-            // Dropout's masks, too, are a function of the step's number.
+            // Dropout masks depend only on the seed and the step number, so a resumed run draws the same ones.
             let seed = stream(self.seed, 1 + number, place as u64, Purpose::Model).random();
             uploader.device.seed(seed);
         }
         let model = self.model.take().expect("every step puts the model back");
-        let (rule, optimizer, times) = (&self.rule, &mut self.optimizer, &mut self.times);
-        let (changed, logits) = match self.uploaders.as_slice() {
+        let (step, optimizer, times) = (&self.step, &mut self.optimizer, &mut self.times);
+        let (updated, logits) = match self.uploaders.as_slice() {
             [only] => {
                 let input = timed(&mut times.upload, || only.upload(batch, 0..batch.clips()));
-                let train = || rule.train(model, optimizer, input, batch.labels.view(), only.device);
-                let (changed, logits) = timed(&mut times.device, train);
-                (changed, vec![logits])
+                let train = || step.train(model, optimizer, input, batch.labels.view(), only.device);
+                let (updated, logits) = timed(&mut times.device, train);
+                (updated, vec![logits])
             }
             several => timed(&mut times.device, || {
-                data_parallel::train(model, optimizer, rule, several, batch)
+                data_parallel::train(model, optimizer, step, several, batch)
             }),
         };
-        self.model = Some(changed);
+        self.model = Some(updated);
         let mut labels = self.settle(tally)?;
         labels.clear();
         labels.extend(&batch.labels);
@@ -94,7 +93,7 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Waits for the last step and enters it into `tally`. Gives back the memory of its labels.
+    /// Waits for the last step and adds it to `tally`. Returns the labels, so their memory can be reused.
     pub fn settle(&mut self, tally: &mut Tally) -> anyhow::Result<Labels> {
         let Some(Running { number, logits, labels }) = self.running.take() else {
             return Ok(Labels::default());
@@ -103,10 +102,7 @@ impl<'a> Trainer<'a> {
         let parts = timed(&mut self.times.device, || parts.collect::<Result<Vec<_>, _>>())?;
         tally.add(&parts.concat(), labels.view());
         if !tally.loss().is_finite() {
-            bail!(
-                "the loss is not finite any more at step {}; try a lower --lr",
-                number + 1
-            );
+            bail!("the loss is not finite at step {}; try a lower --lr", number + 1);
         }
         Ok(labels)
     }

@@ -1,5 +1,5 @@
-//! What a sweep varies: `--grid NAME=V1,V2,…` and `--range NAME=LOW..HIGH[:log]`, as typed and as kept in `sweep.toml`. The
-//! values are parsed as settings are.
+//! The settings that a sweep varies: `--grid NAME=V1,V2,…` and `--range NAME=LOW..HIGH[:log]`, on the command line and
+//! in `sweep.toml`. Values are parsed like settings.
 
 use super::setting_table::parse;
 use serde::{Deserialize, Serialize};
@@ -13,38 +13,38 @@ const NOT_VARIED: [(&str, &str); 2] = [
     ("monitor", "trials are ranked by it"),
 ];
 
-/// A setting and the values that are tried, all of them.
+/// A setting and all its values to try.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct GridAxis {
     /// The setting, in snake case as in `config.toml`.
     pub name: String,
-    /// Its values, at least one and each once.
+    /// At least one value, without duplicates.
     pub values: Vec<Value>,
 }
 
-/// A setting and where its values are drawn from.
+/// A setting and the range that its values are drawn from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Range {
     /// The setting, in snake case as in `config.toml`.
     pub name: String,
     pub low: f64,
-    /// Whole numbers can be drawn as high, others come as close as may be.
+    /// Inclusive for whole numbers.
     pub high: f64,
     pub scale: Scale,
     /// Whether only whole numbers are drawn.
     pub whole: bool,
 }
 
-/// How values are spread in a range.
+/// The distribution of values in a range: uniform or log-uniform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
     Linear,
     Log,
 }
 
-/// A value for people: words without quotes, small numbers with an exponent.
+/// A value for display: strings without quotes, very small and large numbers with an exponent.
 pub(super) fn show(value: &Value) -> String {
     match value {
         Value::String(word) => word.clone(),
@@ -55,13 +55,13 @@ pub(super) fn show(value: &Value) -> String {
 }
 
 fn split_name(text: &str, form: &str) -> Result<(String, String), String> {
-    let (name, rest) = match text.split_once('=') {
-        Some((name, rest)) if !name.trim().is_empty() => (name.trim(), rest.trim()),
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => (name.trim(), value.trim()),
         _ => return Err(format!("`{text}` is not {form}")),
     };
     match NOT_VARIED.into_iter().find(|(known, _)| *known == name) {
         Some((name, reason)) => Err(format!("{name} cannot be varied: {reason}")),
-        None => Ok((name.to_owned(), rest.to_owned())),
+        None => Ok((name.to_owned(), value.to_owned())),
     }
 }
 
@@ -75,14 +75,14 @@ impl FromStr for GridAxis {
             _ => list.split(',').map(word_or_value).collect::<Result<_, _>>()?,
         };
         if typed.is_empty() {
-            return Err(format!("`{text}` names no value for {name}"));
+            return Err(format!("`{text}` has no value for {name}"));
         }
         let mut values = Vec::new();
         for value in typed {
             let shown = show(&value);
             let value = parse(&name, value).map_err(|detail| format!("{name} cannot be {shown}: {detail}"))?;
             if values.contains(&value) {
-                return Err(format!("{name} is to be {shown} twice"));
+                return Err(format!("{name} has the value {shown} twice"));
             }
             values.push(value);
         }
@@ -99,7 +99,7 @@ fn word_or_value(text: &str) -> Result<Value, String> {
     let plain = |character: char| character.is_alphanumeric() || "-_./+:".contains(character);
     if text.is_empty() || !text.chars().all(plain) {
         return Err(format!(
-            "`{text}` is no TOML value; quote every word of the list where one needs it: NAME=\"a b\",\"c\""
+            "`{text}` is not a TOML value; if a word needs quotes, quote all words of the list: NAME=\"a b\",\"c\""
         ));
     }
     Ok(Value::String(text.to_owned()))
@@ -130,7 +130,7 @@ impl FromStr for Range {
                 Value::Integer(number) => Ok((number as f64, true)),
                 Value::Float(number) if number.is_finite() => Ok((number, false)),
                 _ => Err(format!(
-                    "{name} is no number, so it cannot be drawn; list its values with --grid"
+                    "{name} cannot be drawn from a range, because {text} is not a finite number; list its values with --grid"
                 )),
             }
         };
@@ -139,7 +139,7 @@ impl FromStr for Range {
             return Err(format!("`{text}` is empty: {low} is not below {high}"));
         }
         if scale == Scale::Log && low <= 0.0 {
-            return Err(format!("`{text}` is logarithmic and must begin above 0"));
+            return Err(format!("`{text}` is logarithmic, so its low end must be above 0"));
         }
         Ok(Self {
             name,
@@ -192,7 +192,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn values_are_toml_or_plain_words_and_become_those_of_their_setting() {
+    fn grid_values_are_parsed_as_toml_or_plain_words() {
         let values = |text: &str| text.parse::<GridAxis>().map(|axis| axis.values);
         let words = |words: &[&str]| Ok(words.iter().map(|&word| Value::from(word)).collect());
         assert_eq!(values("lr=1e-3,1"), Ok(vec![Value::Float(0.001), Value::Float(1.0)]));
@@ -214,18 +214,18 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_that_no_trial_could_have_is_refused() {
+    fn invalid_grid_is_refused() {
         for (wrong, expected) in [
             ("lr", "NAME=VALUE"),
             ("=1", "NAME=VALUE"),
             ("lr=", "no value"),
             ("lr=1,1", "twice"),
-            ("lr=1]#", "no TOML value"),
+            ("lr=1]#", "not a TOML value"),
             ("dropout=0,0.0", "twice"),
             ("dropout=0.0,-0.0", "twice"),
-            ("split=\"b,c", "no TOML value"),
-            ("split=b c", "no TOML value"),
-            ("lr=1,,2", "no TOML value"),
+            ("split=\"b,c", "not a TOML value"),
+            ("split=b c", "not a TOML value"),
+            ("lr=1,,2", "not a TOML value"),
             ("drop_out=1", "unknown field `drop_out`, expected one of"),
             ("data=a,b", "cannot be compared"),
             ("monitor=loss,accuracy", "ranked"),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_have_two_ends_and_a_scale() {
+    fn ranges_are_parsed_and_invalid_ones_refused() {
         let range: Range = "lr=1e-5..1e-2:log".parse().unwrap();
         assert_eq!(
             (range.low, range.high, range.scale, range.whole),
@@ -258,7 +258,7 @@ mod tests {
             ("lr=0..1:log", "above 0"),
             ("lr=-1..1:log", "above 0"),
             ("lr=a..b", "two numbers"),
-            ("lr=0..inf", "no number"),
+            ("lr=0..inf", "not a finite number"),
             ("lr=1..2:exp", "two numbers"),
             ("split='a'..'b'", "--grid"),
             ("balance=0..1", "balance cannot be 0"),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_shown_as_they_would_be_written_by_hand() {
+    fn displayed_values_are_short() {
         let shown = [1e-5, 0.001, 0.3, 12.0, 1e7].map(|number| show(&Value::Float(number)));
         assert_eq!(shown, ["1e-5", "0.001", "0.3", "12", "1e7"]);
         assert_eq!((&*show(&"none".into()), &*show(&3.into())), ("none", "3"));
@@ -280,7 +280,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn axes_are_read_back_as_they_are_written(
+        fn formatted_axes_are_parsed_back(
             rates in prop::collection::btree_set(1i64..1_000_000_000, 1..5), words in prop::collection::btree_set(".{1,8}", 1..4),
             low in -1e9..1e9, length in 1e-3..1e9, log in any::<bool>(),
         ) {
@@ -297,7 +297,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_or_refused(text in ".{0,40}") {
+        fn parsing_any_text_does_not_panic(text in ".{0,40}") {
             let _ = text.parse::<GridAxis>();
             let _ = text.parse::<Range>();
             let _ = format!("lr={text}").parse::<GridAxis>();

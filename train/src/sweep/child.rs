@@ -1,4 +1,4 @@
-//! A trial under way: `train fit` as a program of its own, so that what ends a trial ends nothing else.
+//! Runs a trial as a child process of `train fit`, so a crash or lack of memory ends only that trial.
 
 use super::directory::SweepDirectory;
 use super::record::RungResult;
@@ -22,37 +22,37 @@ use std::thread;
 #[derive(Clone, Debug)]
 pub struct Program {
     pub path: PathBuf,
-    /// Threads that each may use, where several share the processor.
+    /// Threads per trial if several trials run at once.
     pub threads: Option<usize>,
 }
 
 /// How a trial's training ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Ending {
-    /// Its epochs are done, or its patience is over.
+    /// All epochs are done, or early stopping ended it.
     Finished(RungResult),
-    /// An error, in a sentence.
+    /// An error message.
     Failed(String),
-    /// A signal stopped it, and it can be continued.
+    /// A signal stopped it; it can be continued.
     Stopped,
 }
 
-/// A trial that is being trained. It stops, as by a batch system's signal, when its standard input ends: when it is asked to,
-/// when this is dropped, which waits for it, and when this program ends, however it does.
+/// A running trial. It saves and stops when its standard input ends: on [`Running::stop`], on drop (which waits for
+/// it), and when this program ends for any reason.
 #[derive(Debug)]
 pub(super) struct Running {
     pub job: Job,
     child: Child,
     run: PathBuf,
     log: PathBuf,
-    is_over: bool,
+    has_ended: bool,
 }
 
-/// Where rayon, and so every operation on the CPU, looks up how many threads there are.
+/// rayon reads its number of threads from here, and all CPU operations use rayon.
 const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 
 impl Program {
-    /// Begins a trial, or continues it.
+    /// Starts a trial or continues it.
     pub(super) fn start(
         &self,
         job: Job,
@@ -88,23 +88,23 @@ impl Program {
             child,
             run,
             log,
-            is_over: false,
+            has_ended: false,
         })
     }
 }
 
 impl Running {
-    /// How it ended, if it has.
+    /// How it ended; `None` while it is running.
     pub fn ended(&mut self) -> anyhow::Result<Option<Ending>> {
         let status = self
             .child
             .try_wait()
-            .context("could not look up whether a trial has ended")?;
-        self.is_over = status.is_some();
+            .context("could not check whether a trial has ended")?;
+        self.has_ended = status.is_some();
         Ok(status.map(|status| ending(status, &self.run, &self.log)))
     }
 
-    /// Asks it to save everything and end.
+    /// Makes it save everything and exit.
     pub fn stop(&mut self) {
         self.child.stdin = None;
     }
@@ -113,15 +113,15 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
-        if !self.is_over {
-            // Nothing can be done about a child that cannot be waited for.
+        if !self.has_ended {
+            // An error cannot be handled here.
             let _ = self.child.wait();
         }
     }
 }
 
 fn ending(status: ExitStatus, run: &Path, log: &Path) -> Ending {
-    // Signals that come before it listens stop it too.
+    // A signal before the child installs its handlers kills it.
     let is_stopped = status
         .signal()
         .is_some_and(|signal| [SIGINT, SIGTERM, SIGUSR1].contains(&signal));
@@ -130,12 +130,12 @@ fn ending(status: ExitStatus, run: &Path, log: &Path) -> Ending {
     }
     if let Some(signal) = status.signal() {
         let name = signal_name(signal).map_or_else(|| format!("signal {signal}"), String::from);
-        let likely = if name == "SIGKILL" {
-            ", as the system does where memory runs out"
+        let cause = if name == "SIGKILL" {
+            ", probably because memory ran out"
         } else {
             ""
         };
-        return Ending::Failed(format!("killed by {name}{likely}"));
+        return Ending::Failed(format!("killed by {name}{cause}"));
     }
     if status.success() {
         return match result(run) {
@@ -143,9 +143,9 @@ fn ending(status: ExitStatus, run: &Path, log: &Path) -> Ending {
             Err(error) => Ending::Failed(format!("{error:#}")),
         };
     }
-    let said = fs::read(log).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said);
-    let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    let log = fs::read(log).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let last = log.lines().rev().map(str::trim).find(|line| !line.is_empty());
     Ending::Failed(match last.map(|line| (line, line.strip_prefix("error: "))) {
         Some((_, Some(error))) => error.into(),
         Some((line, None)) => format!("ended with {status}; the last line of its log is: {line}"),
@@ -153,22 +153,22 @@ fn ending(status: ExitStatus, run: &Path, log: &Path) -> Ending {
     })
 }
 
-/// What a run has come to.
+/// Reads the result from the run's files.
 fn result(run: &Path) -> anyhow::Result<RungResult> {
     let (run, _) = RunDirectory::open(run)?;
     let metrics = read_metrics(&run)?;
-    let history = run.read(HISTORY_FILE)?.context("it has no history")?;
+    let history = run.read(HISTORY_FILE)?.context("the run has no history")?;
     let history = history::from_csv(&history).with_context(|| run.path(HISTORY_FILE).display().to_string())?;
     Ok(RungResult {
         epochs: history.len(),
-        best_epoch: metrics.best_epoch.context("it has no best epoch")?,
+        best_epoch: metrics.best_epoch.context("the run has no best epoch")?,
         seconds: history.iter().map(|epoch| epoch.seconds).sum(),
-        val: MetricSummary::from(&metrics.val.context("it has no validation metrics")?.tracks),
+        val: MetricSummary::from(&metrics.val.context("the run has no validation metrics")?.tracks),
     })
 }
 
-/// Threads that each of several trials may use, of all that this machine runs at once; none where one trial has them all.
-pub fn threads_of_each(trials: usize) -> Option<usize> {
+/// Threads per trial if `trials` run at once; `None` if there is only one, which may use all.
+pub fn threads_per_trial(trials: usize) -> Option<usize> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     (trials > 1).then(|| (cores / trials).max(1))
 }
@@ -178,27 +178,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ending_is_a_reason_or_a_stop() {
+    fn exit_status_and_log_determine_the_ending() {
         let root = tempfile::tempdir().unwrap();
         let (run, log) = (root.path().join("run"), root.path().join("log"));
-        let of = |status: i32| ending(ExitStatus::from_raw(status), &run, &log);
+        let ended = |status: i32| ending(ExitStatus::from_raw(status), &run, &log);
         let failed = |reason: &str| Ending::Failed(reason.to_owned());
-        assert_eq!((of(75 << 8), of(SIGTERM)), (Ending::Stopped, Ending::Stopped));
-        let killed = failed("killed by SIGKILL, as the system does where memory runs out");
-        assert_eq!((of(9), of(6)), (killed, failed("killed by SIGABRT")));
-        assert_eq!(of(101 << 8), failed("ended with exit status: 101 and an empty log"));
+        assert_eq!((ended(75 << 8), ended(SIGTERM)), (Ending::Stopped, Ending::Stopped));
+        let killed = failed("killed by SIGKILL, probably because memory ran out");
+        assert_eq!((ended(9), ended(6)), (killed, failed("killed by SIGABRT")));
+        assert_eq!(ended(101 << 8), failed("ended with exit status: 101 and an empty log"));
         fs::write(&log, "epoch 1\nerror: the validation loss is not finite\n\n").unwrap();
-        assert_eq!(of(1 << 8), failed("the validation loss is not finite"));
+        assert_eq!(ended(1 << 8), failed("the validation loss is not finite"));
         fs::write(&log, "first\nthread panicked\n\n").unwrap();
         let panicked = failed("ended with exit status: 101; the last line of its log is: thread panicked");
-        assert_eq!(of(101 << 8), panicked);
-        // Without a run there is no result.
-        assert!(matches!(of(0), Ending::Failed(_)));
+        assert_eq!(ended(101 << 8), panicked);
+        // It exited successfully, but there is no run.
+        assert!(matches!(ended(0), Ending::Failed(_)));
     }
 
     #[test]
-    fn trials_share_the_threads() {
+    fn concurrent_trials_share_the_threads() {
         let cores = thread::available_parallelism().unwrap().get();
-        assert_eq!((threads_of_each(1), threads_of_each(cores + 1)), (None, Some(1)));
+        assert_eq!((threads_per_trial(1), threads_per_trial(cores + 1)), (None, Some(1)));
     }
 }

@@ -1,4 +1,4 @@
-//! A sweep's directory: where its files are, and who may write them.
+//! The files of a sweep's directory, and its lock.
 
 use super::record::TrialRecord;
 use super::specification::Specification;
@@ -9,27 +9,27 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The specification. A directory that has it is a sweep's.
+/// The specification. A directory with this file holds a sweep.
 pub const SPECIFICATION_FILE: &str = "sweep.toml";
 /// A row per trial.
 pub const TABLE_FILE: &str = "sweep.csv";
-/// The picture of the table.
+/// The heat map of the table.
 pub const PICTURE_FILE: &str = "heat_map.svg";
 const TRIALS_DIRECTORY: &str = "trials";
 
-/// The files of a sweep.
+/// The directory of a sweep.
 #[derive(Clone, Debug)]
 pub struct SweepDirectory {
     root: PathBuf,
 }
 
 impl SweepDirectory {
-    /// The sweep in this directory, which need not exist.
+    /// `root` need not exist.
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
-    /// Makes the directory where there is none and keeps other processes from it as long as the file lives.
+    /// Creates the directory if necessary and locks it for this process until the returned file is dropped.
     pub fn lock(&self) -> Result<File, RunError> {
         let lock = lock_directory(&self.root)?;
         let trials = self.trials();
@@ -42,7 +42,7 @@ impl SweepDirectory {
         Ok(lock)
     }
 
-    /// What the sweep was begun with; none of a new one.
+    /// The saved specification; `None` for a new sweep.
     pub fn specification(&self) -> Result<Option<Specification>, RunError> {
         self.read(&self.root.join(SPECIFICATION_FILE), |bytes| {
             toml::from_slice(bytes).map_err(|error| error.to_string())
@@ -54,7 +54,7 @@ impl SweepDirectory {
         self.write(SPECIFICATION_FILE, text.as_bytes())
     }
 
-    /// The results of so many trials.
+    /// The records of trials 0 to `trials`, exclusive; empty for trials without results.
     pub fn records(&self, trials: usize) -> Result<Vec<TrialRecord>, RunError> {
         (0..trials)
             .map(|trial| Ok(self.read(&self.record(trial), json)?.unwrap_or_default()))
@@ -92,7 +92,6 @@ impl SweepDirectory {
         self.trials().join(format!("{trial:04}"))
     }
 
-    /// The log of a trial's program.
     pub fn log(&self, trial: usize) -> PathBuf {
         self.trials().join(format!("{trial:04}.log"))
     }
@@ -134,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn saved_files_are_read_back_and_damaged_ones_named() {
+    fn saved_files_are_read_back_and_damaged_ones_refused() {
         let root = tempfile::tempdir().unwrap();
         let directory = SweepDirectory::new(&root.path().join("sweep"));
         assert!(directory.specification().unwrap().is_none());

@@ -1,8 +1,8 @@
-//! Sweeps: the same training with other settings, again and again, and which were best on the validation set.
+//! Sweeps: train with many combinations of settings and find the best on the validation set.
 //!
-//! A [`Specification`] says what varies, [`search`] makes trials of it, [`schedule`] says which is trained for how long,
-//! [`runner`] trains each as a program of its own, [`table`] and [`picture`] show the results. The test set is never looked
-//! at: that is for the run that is chosen, once.
+//! A [`Specification`] lists the settings to vary, [`search`] derives the trials, [`schedule`] decides how long each is
+//! trained, [`runner`] trains each in its own process, and [`table`] and [`picture`] show the results. The test set is
+//! never used: evaluate only the chosen run on it.
 
 mod axis;
 pub mod child;

@@ -1,7 +1,7 @@
-//! `heat_map.svg`: a sweep's trials by the metric that is monitored.
+//! `heat_map.svg`: the monitored metric of a sweep's trials.
 //!
-//! Two settings and more, of which every value was tried with every other, are a heat map, one for each choice of the third
-//! and further ones. Everything else, one setting or draws, is a chart for each setting with a point for each trial.
+//! A grid of two or more settings is drawn as heat maps of the first two, one for each combination of the others. A
+//! single setting, or draws, are drawn as scatter plots: one per setting, with a point per trial.
 
 use super::axis::{Scale, show};
 use super::schedule::State;
@@ -10,12 +10,12 @@ use super::table::Results;
 use shared::page::{Axis, Chart, Heat, HeatCell, Plot, Point, Series, Shape, Style, file};
 use toml::Value;
 
-/// More heat maps than anybody reads; their settings are drawn one by one then.
+/// With more heat maps than this, scatter plots are drawn instead.
 const MOST_MAPS: usize = 24;
-/// Listed values that span more are drawn by their logarithms.
+/// Listed values with a larger ratio are drawn on a logarithmic axis.
 const WIDE: f64 = 30.0;
 
-/// The picture; none where no trial has been evaluated yet.
+/// `None` if no trial has been evaluated yet.
 pub fn draw(specification: &Specification, results: &Results<'_>) -> Option<String> {
     let evaluated: Vec<(usize, f64)> = (0..results.trials.len())
         .filter_map(|trial| Some((trial, results.watched(trial)?)))
@@ -53,17 +53,17 @@ fn metric(results: &Results<'_>) -> String {
     format!("{model}validation {}, {better} is better", results.monitor.describe())
 }
 
-/// The first setting's values downwards, the second's to the right.
+/// Rows are the values of the first setting, columns those of the second.
 fn heat_map(specification: &Specification, results: &Results<'_>, map: usize, maps: usize) -> Chart {
     let grid = &specification.grid;
     let names = |axis: usize| -> Vec<String> { grid[axis].values.iter().map(show).collect() };
     let (shading, best) = (Shading::new(results), results.ranked().first().copied());
-    // Of the settings that are the same in all of a map.
-    let of_map = results.trials[map].values.iter().skip(2);
-    let of_map: Vec<String> = of_map
+    // The settings that are constant within a map.
+    let fixed = results.trials[map].values.iter().skip(2);
+    let fixed: Vec<String> = fixed
         .map(|(name, value)| format!("{name} = {}", show(value)))
         .collect();
-    let how = "darker is better; the best trial is framed".to_owned();
+    let legend = "darker is better; the best trial is framed".to_owned();
     let cell = |cell: usize| {
         let trial = cell * maps + map;
         let value = results.watched(trial);
@@ -77,7 +77,7 @@ fn heat_map(specification: &Specification, results: &Results<'_>, map: usize, ma
                 None if results.states[trial] == State::Failed => "failed".into(),
                 None => "–".into(),
             },
-            // Next to metrics of trials that were trained for longer.
+            // Other trials were trained for more epochs.
             note: last.map_or(String::new(), |last| {
                 format!("{} {}", last.epochs, if last.epochs == 1 { "epoch" } else { "epochs" })
             }),
@@ -87,7 +87,7 @@ fn heat_map(specification: &Specification, results: &Results<'_>, map: usize, ma
     };
     Heat {
         title: metric(results),
-        subtitle: of_map.into_iter().chain([how]).collect::<Vec<_>>().join("; "),
+        subtitle: fixed.into_iter().chain([legend]).collect::<Vec<_>>().join("; "),
         row_name: grid[0].name.clone(),
         column_name: grid[1].name.clone(),
         rows: names(0),
@@ -97,12 +97,12 @@ fn heat_map(specification: &Specification, results: &Results<'_>, map: usize, ma
     .draw()
 }
 
-/// The metric over the values of one setting.
+/// A scatter plot of the metric over one setting.
 fn points(specification: &Specification, results: &Results<'_>, evaluated: &[(usize, f64)], setting: usize) -> Chart {
     let best = results.ranked().first().copied();
     let horizontal = Horizontal::new(specification, setting);
     let series = |name: &str, style: Style, kind: &dyn Fn(usize) -> bool| {
-        let own = evaluated.iter().filter(|(trial, _)| kind(*trial));
+        let selected = evaluated.iter().filter(|(trial, _)| kind(*trial));
         let point = |&(trial, value): &(usize, f64)| Point {
             at: [horizontal.at(&results.trials[trial].values[setting].1), value],
             title: format!("trial {trial} ({}): {value:.4}", results.trials[trial].describe()),
@@ -110,7 +110,7 @@ fn points(specification: &Specification, results: &Results<'_>, evaluated: &[(us
         Series {
             name: name.into(),
             style,
-            shape: Shape::Points(own.map(point).collect()),
+            shape: Shape::Points(selected.map(point).collect()),
         }
     };
     let dropped = |trial: usize| results.states[trial] == State::Dropped;
@@ -137,27 +137,27 @@ fn points(specification: &Specification, results: &Results<'_>, evaluated: &[(us
     .draw()
 }
 
-/// A setting's values from left to right: numbers by their size or its logarithm, words beside each other.
+/// The horizontal axis of a setting: linear or logarithmic for numbers, categorical for words.
 struct Horizontal {
     axis: Axis,
     words: Vec<String>,
 }
 
 impl Horizontal {
-    /// Of the setting at this place of [`Specification::names`].
+    /// `setting` is an index into [`Specification::names`].
     fn new(specification: &Specification, setting: usize) -> Self {
         let name = specification.names()[setting];
         let scaled = |scale: Scale, low: f64, high: f64| match scale {
             Scale::Log => Axis::log(name, low, high),
             Scale::Linear => Axis::linear(name, low, high),
         };
-        let of_numbers = |axis: Axis| Self {
+        let numeric = |axis: Axis| Self {
             axis,
             words: Vec::new(),
         };
         let Some(grid) = specification.grid.get(setting) else {
             let range = &specification.ranges[setting - specification.grid.len()];
-            return of_numbers(scaled(range.scale, range.low, range.high));
+            return numeric(scaled(range.scale, range.low, range.high));
         };
         let numbers: Option<Vec<f64>> = grid.values.iter().map(number).collect();
         let Some(numbers) = numbers.filter(|numbers| numbers.len() > 1) else {
@@ -169,8 +169,8 @@ impl Horizontal {
         };
         let low = numbers.iter().copied().fold(f64::MAX, f64::min);
         let high = numbers.iter().copied().fold(f64::MIN, f64::max);
-        // With room on both sides, so no point is on an edge.
-        of_numbers(if low > 0.0 && high / low > WIDE {
+        // A margin on both sides, so no point is on an edge.
+        numeric(if low > 0.0 && high / low > WIDE {
             scaled(Scale::Log, low / 2.0, 2.0 * high)
         } else {
             let room = 0.06 * (high - low);
@@ -178,7 +178,7 @@ impl Horizontal {
         })
     }
 
-    /// Where a value is on the axis.
+    /// Position of a value on the axis.
     fn at(&self, value: &Value) -> f64 {
         let place = self.words.iter().position(|word| *word == show(value));
         place
@@ -194,8 +194,8 @@ fn number(value: &Value) -> Option<f64> {
         .or_else(|| value.as_integer().map(|number| number as f64))
 }
 
-/// From the best value to the worst, or to thrice as far from the best as the median, where a trial that went astray would
-/// leave all others alike.
+/// The range of values for shading: from the best to the worst, but at most three times the distance from best to
+/// median, so an outlier does not make all other trials look alike.
 struct Shading {
     best: f64,
     worst: f64,
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cell_has_its_value_and_failures_are_named() {
+    fn heat_map_shows_values_and_failures() {
         let grid = ["weight_decay=0.0,1e-5", "dropout=0.1,0.2,0.3"];
         let losses = [Some(0.75), Some(0.5), None, Some(1.25), Some(2.0), Some(0.625)];
         let svg = picture(&grid, &[], &losses).unwrap();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_third_setting_is_a_map_for_each_of_its_values() {
+    fn each_value_of_a_third_setting_has_a_heat_map() {
         let losses: Vec<_> = (0..8).map(|trial| Some(f64::from(trial))).collect();
         let svg = picture(
             &["lr=0.1,0.2", "dropout=0.3,0.4", "balance=none,oversample"],
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn one_setting_and_draws_are_points() {
+    fn single_settings_and_draws_are_scatter_plots() {
         let losses = [Some(0.75), Some(0.5), None];
         for (grid, ranges, panels) in [
             (&["lr=1e-5,1e-4,0.1"][..], &[][..], 1),
@@ -329,7 +329,7 @@ mod tests {
             (&[], &["lr=1e-5..1e-1:log", "batch_size=4..64"], 2),
         ] {
             let svg = picture(grid, ranges, &losses).unwrap();
-            // Two trials in each, and in each legend two signs.
+            // Two trials and two legend entries per plot.
             assert_eq!(
                 svg.matches("<path class=\"sign").count(),
                 4 * panels,
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_at_their_size_or_its_logarithm_or_beside_each_other() {
+    fn axes_are_linear_logarithmic_or_categorical() {
         let specification = Specification {
             grid: ["balance=none,oversample", "dropout=0.2,0.4", "lr=1e-5,1e-4,1e-3"]
                 .map(|text| text.parse().unwrap())
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_is_darkest() {
+    fn the_best_value_is_darkest() {
         let shading = Shading { best: 0.5, worst: 1.5 };
         assert_eq!(
             [0.5, 1.0, 1.5, 9.0].map(|value| shading.share(value)),

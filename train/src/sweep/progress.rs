@@ -1,4 +1,4 @@
-//! Trials under way: a line each on a terminal; elsewhere a line when one ends.
+//! Progress of running trials: one bar per trial on a terminal, otherwise a line when a trial ends.
 
 use super::directory::SweepDirectory;
 use super::schedule::Job;
@@ -10,26 +10,26 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-/// The lines of all trials.
+/// The progress bars of all trials.
 #[derive(Debug)]
 pub struct Lines {
     console: Console,
     lines: MultiProgress,
 }
 
-/// The line of a trial, gone when it is dropped.
+/// The progress bar of a trial, removed on drop.
 #[derive(Debug)]
 pub(super) struct Line {
     trial: usize,
     bar: ProgressBar,
-    /// When the history that is shown was written.
+    /// Modification time of the history that is shown.
     shown: Option<SystemTime>,
 }
 
 const TICK: Duration = Duration::from_millis(120);
 
 impl Lines {
-    /// Lines on stderr; none where that is no terminal, or where nothing shall be shown.
+    /// Progress bars on stderr; hidden if stderr is not a terminal or the console is quiet.
     pub fn new(console: Console) -> Self {
         let lines = console.lines();
         Self { console, lines }
@@ -39,7 +39,7 @@ impl Lines {
         self.lines.suspend(|| self.console.line(text));
     }
 
-    /// A line for a trial.
+    /// Adds the progress bar of a trial.
     pub(super) fn begin(&self, job: Job, device: DeviceChoice, settings: &str) -> Line {
         let style = ProgressStyle::with_template("{spinner} {prefix}  {bar:20} epoch {pos}/{len} {msg} {elapsed}")
             .expect("the template is constant and valid");

@@ -1,30 +1,30 @@
-//! The results of a trial: `trials/NNNN.json`, written when its training ends, however it ends.
+//! The results of a trial, `trials/NNNN.json`, written whenever its training ends or fails.
 
 use crate::metrics::MetricSummary;
 use serde::{Deserialize, Serialize};
 
-/// A trial's results, rung by rung; without halving there is one.
+/// A trial's results after each rung; there is one rung without successive halving.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialRecord {
     /// In the order of the rungs.
     pub rungs: Vec<RungResult>,
-    /// Why it goes no further, where an error ended it.
+    /// The error message of a failed trial.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<String>,
 }
 
-/// A trial at the end of a rung.
+/// The result of a trial at the end of a rung.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RungResult {
-    /// Epochs trained since the trial began; fewer than were due where its patience ended it.
+    /// Total number of epochs; fewer than scheduled if early stopping ended it.
     pub epochs: usize,
-    /// The one with the best validation metric, counted from 1.
+    /// The epoch with the best validation metric, counted from 1.
     pub best_epoch: usize,
-    /// Seconds of training since the trial began, without validation.
+    /// Total training time in seconds, without validation.
     pub seconds: f64,
-    /// Metrics of that epoch on the validation set.
+    /// Validation metrics of the best epoch.
     pub val: MetricSummary,
 }
 

@@ -1,4 +1,4 @@
-//! Trains what is due, as many trials at once as there are slots, and keeps the records, the table and the picture.
+//! Trains the scheduled trials, one per slot at a time, and updates records, table and picture.
 
 use super::child::{Ending, Program, Running};
 use super::directory::{PICTURE_FILE, SweepDirectory, TABLE_FILE};
@@ -17,10 +17,10 @@ use std::collections::VecDeque;
 use std::thread;
 use std::time::Duration;
 
-/// How often trials are looked at.
+/// Polling interval.
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// A sweep that is about to be made, or continued.
+/// A sweep to start or continue.
 pub struct Sweep<'a> {
     pub specification: &'a Specification,
     pub trials: &'a [Trial],
@@ -29,24 +29,25 @@ pub struct Sweep<'a> {
     pub monitor: Monitor,
     pub directory: &'a SweepDirectory,
     pub program: Program,
-    /// The device of each trial that may be under way at once.
+    /// One device per trial that may run at once.
     pub slots: Vec<DeviceChoice>,
     pub stop: StopRequest<'a>,
     pub lines: Lines,
 }
 
-/// A trial that may be under way, and its line on the terminal.
+/// A device with the trial that runs on it, if any.
 struct Slot {
     device: DeviceChoice,
     running: Option<(Running, Line)>,
 }
 
 impl Sweep<'_> {
-    /// Trains what is not trained yet, and completes `records`. Returns the signal that stopped it, after all trials have
-    /// saved what they have and ended.
+    /// Trains the remaining trials and completes `records`. If a signal stops the sweep, waits for all trials to save
+    /// and end, and returns the signal.
     ///
     /// # Errors
-    /// Where the sweep's own files cannot be written or trials cannot be started. A trial that fails is a row.
+    /// If the sweep's files cannot be written or trials cannot be started. A failed trial is not an error; it is
+    /// recorded.
     pub fn run(&self, records: &mut [TrialRecord]) -> anyhow::Result<Option<&'static str>> {
         self.trials
             .iter()
@@ -63,13 +64,13 @@ impl Sweep<'_> {
         }
     }
 
-    /// Trains what is due, unless it is stopped.
+    /// Trains the due trials; returns the signal if stopped.
     fn train(&self, due: Vec<Job>, records: &mut [TrialRecord]) -> anyhow::Result<Option<&'static str>> {
         let mut queue = VecDeque::from(due);
         let slot = |&device: &DeviceChoice| Slot { device, running: None };
         let mut slots: Vec<Slot> = self.slots.iter().map(slot).collect();
         let mut stopped = None;
-        let mut waits_for = None;
+        let mut waiting_for = None;
         loop {
             self.collect(&mut slots, &mut queue, records)?;
             if let (None, Some(signal)) = (stopped, (self.stop)()) {
@@ -79,7 +80,7 @@ impl Sweep<'_> {
                     .filter_map(|slot| slot.running.as_mut())
                     .for_each(|(running, _)| running.stop());
                 self.lines.print(&format!(
-                    "{signal}: waiting for the trials under way to save what they have"
+                    "{signal}: waiting for running trials to save and stop"
                 ));
             }
             if stopped.is_none() {
@@ -89,9 +90,9 @@ impl Sweep<'_> {
             match queue.front() {
                 _ if !is_idle => {}
                 Some(job) if stopped.is_none() => {
-                    if waits_for.replace(job.trial) != Some(job.trial) {
+                    if waiting_for.replace(job.trial) != Some(job.trial) {
                         self.lines.print(&format!(
-                            "trial {} is still being trained by another `train`; waiting for it to end",
+                            "trial {} is still being trained by another `train` process; waiting for it to end",
                             job.trial
                         ));
                     }
@@ -122,7 +123,7 @@ impl Sweep<'_> {
             let described = self.describe(job, &ending);
             let record = &mut records[job.trial];
             match ending {
-                // By somebody else than this program, who may have stopped this one too.
+                // It was stopped by a signal from outside, which may also have stopped this program.
                 Ending::Stopped => {
                     queue.push_front(job);
                     continue;
@@ -140,7 +141,7 @@ impl Sweep<'_> {
     /// Starts trials in free slots.
     fn start(&self, slots: &mut [Slot], queue: &mut VecDeque<Job>) -> anyhow::Result<()> {
         for slot in slots.iter_mut().filter(|slot| slot.running.is_none()) {
-            // Of a sweep that was killed trials may still be under way, and nothing that they do is lost.
+            // Trials of a killed sweep may still be running; their results are kept.
             let is_free = |job: &Job| !RunDirectory::is_busy(&self.directory.run(job.trial));
             let Some(job) = queue.iter().position(is_free).and_then(|at| queue.remove(at)) else {
                 break;

@@ -1,51 +1,52 @@
-//! Which trial is trained for how many epochs, and which one goes no further: successive halving (Jamieson and Talwalkar,
-//! "Non-stochastic best arm identification and hyperparameter optimization", AISTATS 2016).
+//! Decides which trial is trained for how many epochs: successive halving (Jamieson and Talwalkar, "Non-stochastic best
+//! arm identification and hyperparameter optimization", AISTATS 2016).
 //!
-//! With a factor η, n trials of at most E epochs have K + 1 rungs, K = ⌊log_η min(n, E)⌋. Rung k, counted from 0, trains its
-//! trials to max(1, ⌊E / η^(K - k)⌋ epochs) in all; then the best ⌊n / η^(k + 1)⌋ by the monitored validation metric go on,
-//! equal ones by their numbers, from where they were. Without a factor there is one rung, which is everything.
+//! With a factor η, n trials of at most E epochs have K + 1 rungs, K = ⌊log_η min(n, E)⌋. Rung k, counted from 0,
+//! trains its trials to max(1, ⌊E / η^(K - k)⌋) epochs in total. Then the best ⌊n / η^(k + 1)⌋ by the monitored
+//! validation metric continue training; ties go to the lower number. Without a factor there is one rung with all
+//! epochs.
 //!
-//! What is due follows from what has been trained, so a sweep that was cut off is continued as it would have been.
+//! The schedule depends only on the records, so an interrupted sweep continues as if it had not been interrupted.
 
 use super::record::TrialRecord;
 use super::search::Trial;
 use super::specification::{SpecificationError, refuse};
 use crate::models::Monitor;
 
-/// How a sweep's trials are thinned out.
+/// The rungs of a sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     factor: usize,
     monitor: Monitor,
-    /// Epochs that each trial may be trained for in the end.
+    /// Maximum number of epochs of each trial.
     epochs: Vec<usize>,
-    /// How many trials each rung has.
+    /// Number of trials of each rung.
     rungs: Vec<usize>,
 }
 
-/// A trial to be trained until it has so many epochs, those of earlier rungs among them.
+/// A trial to train up to a total number of epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Job {
     pub trial: usize,
     /// The rung, counted from 0.
     pub rung: usize,
+    /// Total, including earlier rungs.
     pub epochs: usize,
 }
 
-/// What became of a trial.
+/// The state of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Trained as far as a trial is.
+    /// Trained through the last rung.
     Finished,
-    /// Left behind after a rung.
+    /// Not among the best of a rung.
     Dropped,
     Failed,
-    /// Not yet trained, or not to the end.
+    /// Not fully trained yet.
     Due,
 }
 
 impl State {
-    /// The word for it in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Finished => "finished",
@@ -57,7 +58,7 @@ impl State {
 }
 
 impl Schedule {
-    /// The rungs of these trials.
+    /// Computes the rungs.
     pub fn new(trials: &[Trial], halving: Option<usize>, monitor: Monitor) -> Result<Self, SpecificationError> {
         Self::from_epochs(
             trials.iter().map(|trial| trial.config.epochs).collect(),
@@ -70,15 +71,15 @@ impl Schedule {
         let trials = epochs.len();
         let mut rungs = vec![trials];
         if let Some(factor) = halving {
-            let most = epochs.first().copied().unwrap_or(0);
-            if epochs.iter().any(|&epochs| epochs != most) {
-                let sentence = "--halving needs the same number of epochs for all trials; name one with --epochs";
+            let max_epochs = epochs.first().copied().unwrap_or(0);
+            if epochs.iter().any(|&epochs| epochs != max_epochs) {
+                let sentence = "--halving needs the same number of epochs for all trials; set it with --epochs";
                 return Err(refuse(sentence));
             }
-            let count = trials.min(most).checked_ilog(factor).unwrap_or(0);
+            let count = trials.min(max_epochs).checked_ilog(factor).unwrap_or(0);
             if count == 0 {
                 return Err(refuse(format!(
-                    "--halving {factor} needs at least {factor} trials and {factor} epochs; there are {trials} and {most}"
+                    "--halving {factor} needs at least {factor} trials and {factor} epochs; there are {trials} and {max_epochs}"
                 )));
             }
             rungs.extend((1..=count).map(|rung| trials / factor.pow(rung)));
@@ -91,8 +92,7 @@ impl Schedule {
         })
     }
 
-    /// The rungs of successive halving: how many trials each has, and to how many epochs it trains them. One, without
-    /// halving.
+    /// Number of trials and total number of epochs of each rung; a single rung without successive halving.
     pub fn rungs(&self) -> impl ExactSizeIterator<Item = (usize, usize)> {
         self.rungs
             .iter()
@@ -100,19 +100,18 @@ impl Schedule {
             .map(|(rung, &trials)| (trials, self.epochs(0, rung)))
     }
 
-    /// Epochs that a trial has after a rung.
+    /// Total epochs of a trial after a rung.
     fn epochs(&self, trial: usize, rung: usize) -> usize {
         let left = (self.rungs.len() - 1 - rung) as u32;
         (self.epochs[trial] / self.factor.pow(left)).max(1)
     }
 
-    /// What can be trained now, in the order of the trials: the rest of the first rung that is not complete. Empty when all
-    /// is done.
+    /// The trials to train now, in order: the untrained ones of the first incomplete rung. Empty if everything is done.
     pub fn due(&self, records: &[TrialRecord]) -> Vec<Job> {
         self.walk(records).0
     }
 
-    /// What became of every trial so far.
+    /// The state of every trial.
     pub fn states(&self, records: &[TrialRecord]) -> Vec<State> {
         let (due, members, rung) = self.walk(records);
         let state = |(trial, record): (usize, &TrialRecord)| {
@@ -129,7 +128,7 @@ impl Schedule {
         records.iter().enumerate().map(state).collect()
     }
 
-    /// What is due, the trials of the rung that it belongs to or of the last, and that rung.
+    /// The first incomplete rung, or else the last one: its due jobs, its trials, and its number.
     fn walk(&self, records: &[TrialRecord]) -> (Vec<Job>, Vec<usize>, usize) {
         let mut members: Vec<_> = (0..records.len()).collect();
         for rung in 0..self.rungs.len() {
@@ -150,14 +149,14 @@ impl Schedule {
         (Vec::new(), members, self.rungs.len() - 1)
     }
 
-    /// Those of a rung that go on to `rung`, in the order of their numbers.
+    /// The trials that continue to `rung`, in order.
     fn best(&self, records: &[TrialRecord], members: Vec<usize>, rung: usize) -> Vec<usize> {
         let metrics = |trial: usize| records[trial].rungs.get(rung - 1).map(|result| &result.val);
         let mut ranked: Vec<_> = members
             .into_iter()
             .filter_map(|trial| Some((trial, metrics(trial)?)))
             .collect();
-        // Stable, so that equal trials stay in the order of their numbers.
+        // A stable sort keeps the order of equal trials.
         ranked.sort_by(|(_, one), (_, other)| one.ranked(other, self.monitor));
         let mut best: Vec<_> = ranked
             .into_iter()
@@ -207,11 +206,11 @@ mod tests {
     }
 
     #[test]
-    fn rungs_are_those_of_successive_halving() {
+    fn rungs_follow_successive_halving() {
         let rungs = |schedule: Schedule| schedule.rungs().collect::<Vec<_>>();
         assert_eq!(rungs(halving(9, 27, 3)), [(9, 3), (3, 9), (1, 27)]);
         assert_eq!(rungs(halving(16, 40, 2)), [(16, 2), (8, 5), (4, 10), (2, 20), (1, 40)]);
-        // Epochs run out before trials do, and trials before epochs.
+        // Limited by epochs, then by trials.
         assert_eq!(rungs(halving(20, 4, 2)), [(20, 1), (10, 2), (5, 4)]);
         assert_eq!(rungs(halving(5, 100, 3)), [(5, 33), (1, 100)]);
         for (trials, epochs) in [(2, 9), (9, 2)] {
@@ -224,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn the_best_go_on_and_equal_ones_by_their_numbers() {
+    fn the_best_trials_continue_and_ties_go_to_the_lower_number() {
         let schedule = halving(5, 9, 2);
         assert_eq!(schedule.rungs().collect::<Vec<_>>(), [(5, 2), (2, 4), (1, 9)]);
         assert_eq!(
             jobs(&schedule, &records(&[&[] as &[f64]; 5])),
             [0, 1, 2, 3, 4].map(|trial| (trial, 0, 2))
         );
-        // One is missing, so the next rung has not begun.
+        // One result is missing, so the next rung cannot start.
         let some = records(&[&[3.0], &[1.0], &[], &[2.0], &[2.0]]);
         assert_eq!(jobs(&schedule, &some), [(2, 0, 2)]);
         assert_eq!(schedule.states(&some), [Due; 5]);
@@ -248,13 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn failed_trials_go_nowhere_and_hold_nobody_up() {
+    fn failed_trials_are_skipped() {
         let schedule = halving(4, 4, 2);
-        let mut of_first = records(&[&[1.0], &[], &[3.0], &[2.0]]);
-        of_first[1].failure = Some("out of memory".into());
-        assert_eq!(jobs(&schedule, &of_first), [(0, 1, 2), (3, 1, 2)]);
-        assert_eq!(schedule.states(&of_first)[1], State::Failed);
-        // Failed later: it keeps its place, which nobody gets in its stead.
+        let mut first_rung = records(&[&[1.0], &[], &[3.0], &[2.0]]);
+        first_rung[1].failure = Some("out of memory".into());
+        assert_eq!(jobs(&schedule, &first_rung), [(0, 1, 2), (3, 1, 2)]);
+        assert_eq!(schedule.states(&first_rung)[1], State::Failed);
+        // A trial that fails in a later rung is not replaced.
         let mut later = records(&[&[1.0], &[9.0], &[3.0], &[2.0, 2.0]]);
         later[0].failure = Some("the disk is full".into());
         assert_eq!(jobs(&schedule, &later), [(3, 2, 4)]);
@@ -268,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn without_halving_every_trial_is_trained_to_its_own_end() {
+    fn without_halving_every_trial_is_trained_for_all_its_epochs() {
         let schedule = Schedule::from_epochs(vec![3, 5], None, Monitor::Loss).unwrap();
         assert_eq!(jobs(&schedule, &records(&[&[], &[]])), [(0, 0, 3), (1, 0, 5)]);
         let one = records(&[&[], &[1.0]]);
@@ -279,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn an_undefined_metric_is_the_worst() {
+    fn undefined_metrics_rank_last() {
         let schedule = Schedule::from_epochs(vec![2; 2], Some(2), Monitor::AucRoc).unwrap();
         let mut both = records(&[&[1.0], &[2.0]]);
         both[1].rungs[0].val.auc_roc = Some(0.1);

@@ -1,6 +1,6 @@
-//! Which trials a specification has: every point of its grid, for every draw of its ranges.
+//! Derives the trials of a specification: every point of the grid, for every draw from the ranges.
 //!
-//! A trial's settings are a function of its number: neither how many there are nor what was tried before changes them.
+//! The settings of a trial depend only on its number and the seed, not on the number of trials or earlier results.
 
 use super::axis::{Range, Scale, show};
 use super::setting_table::{from_table, to_table};
@@ -12,22 +12,22 @@ use shared::runtime::rng::{Purpose, stream};
 use std::num::NonZeroUsize;
 use toml::{Table, Value};
 
-/// More is a mistake: a year of trials of an hour.
+/// More is probably a mistake: 10,000 trials of an hour take over a year.
 const MOST_TRIALS: usize = 10_000;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
     pub number: usize,
-    /// The settings that vary, in the order of [`Specification::names`].
+    /// The varied settings, in the order of [`Specification::names`].
     pub values: Vec<(String, Value)>,
-    /// All its settings, complete and checked. What the data set says is left empty.
+    /// All settings, resolved and checked. Fields that depend on the data set are empty.
     pub config: RunConfig,
-    /// All its settings as `fit` reads them.
+    /// All settings in the form that `fit --config` reads.
     pub settings: Table,
 }
 
 impl Trial {
-    /// What it varies: `weight_decay = 1e-5, dropout = 0.3`.
+    /// The varied settings: `weight_decay = 1e-5, dropout = 0.3`.
     pub fn describe(&self) -> String {
         describe(&self.values)
     }
@@ -41,7 +41,7 @@ fn describe(values: &[(String, Value)]) -> String {
     parts.join(", ")
 }
 
-/// All trials. The last of the grid's settings changes fastest; each draw is tried with the whole grid, before the next.
+/// All trials. The last grid setting changes fastest, and each draw is combined with the whole grid.
 pub fn trials(specification: &Specification) -> Result<Vec<Trial>, SpecificationError> {
     specification.validate()?;
     let points = specification
@@ -54,7 +54,7 @@ pub fn trials(specification: &Specification) -> Result<Vec<Trial>, Specification
         .filter(|&count| count <= MOST_TRIALS);
     let (Some(count), Some(points)) = (count, points) else {
         return Err(refuse(format!(
-            "there would be more than {MOST_TRIALS} trials; try fewer values"
+            "there would be more than {MOST_TRIALS} trials; give fewer values or draws"
         )));
     };
     let fixed = to_table(&specification.settings);
@@ -80,12 +80,12 @@ pub fn trials(specification: &Specification) -> Result<Vec<Trial>, Specification
     (0..count).map(trial).collect()
 }
 
-/// The metric by which trials are ranked.
+/// The metric that ranks the trials.
 pub fn monitor(trials: &[Trial]) -> Result<Monitor, SpecificationError> {
     let mut monitors = trials.iter().map(|trial| trial.config.monitor);
-    let first = monitors.next().expect("a specification varies something");
+    let first = monitors.next().expect("a specification has at least one trial");
     if monitors.any(|monitor| monitor != first) {
-        let sentence = "the models are monitored by different metrics, which cannot be ranked; name one with --monitor";
+        let sentence = "the models monitor different metrics, so trials cannot be ranked; choose one with --monitor";
         return Err(refuse(sentence));
     }
     Ok(first)
@@ -104,15 +104,15 @@ fn point(specification: &Specification, mut number: usize) -> Vec<(String, Value
 
 fn draw(ranges: &[Range], seed: u64, number: u64) -> Vec<(String, Value)> {
     let mut stream = stream(seed, 0, number, Purpose::Search);
-    // One number each, so that what a setting is does not hang on how another is drawn.
-    let mut one = |range: &Range| (range.name.clone(), at(range, stream.random()));
-    ranges.iter().map(&mut one).collect()
+    // One random number per setting, so a setting does not depend on how another one is drawn.
+    let mut value = |range: &Range| (range.name.clone(), at(range, stream.random()));
+    ranges.iter().map(&mut value).collect()
 }
 
-/// The value at a share of the range, at least 0 and below 1.
+/// The value at a fraction (0 inclusive to 1 exclusive) of the range.
 fn at(range: &Range, share: f64) -> Value {
     let Range { low, high, whole, .. } = *range;
-    // Of whole numbers, the highest has as much room as the others.
+    // The highest whole number must be as likely as the others.
     let end = if whole { high + 1.0 } else { high };
     let value = match range.scale {
         Scale::Linear => low + (end - low) * share,
@@ -121,12 +121,12 @@ fn at(range: &Range, share: f64) -> Value {
     if whole {
         Value::Integer(value.floor().clamp(low, high) as i64)
     } else {
-        Value::Float(readable(value).clamp(low, high))
+        Value::Float(rounded(value).clamp(low, high))
     }
 }
 
-/// The number with four digits: more would be noise in every table.
-fn readable(value: f64) -> f64 {
+/// Rounds to four significant digits, so tables are readable.
+fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }
 
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_grid_is_every_value_with_every_other() {
+    fn grid_has_all_combinations() {
         let trials = trials(&specification(
             &["weight_decay=0.0,1e-4", "dropout=0.1,0.2,0.3"],
             &[],
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_is_the_same_however_many_there_are() {
+    fn trials_do_not_depend_on_the_number_of_draws() {
         let ranges = ["lr=1e-5..1e-2:log", "dropout=0.1..0.6", "batch_size=4..64:log"];
         let few = trials(&specification(&[], &ranges, 3)).unwrap();
         let many = trials(&specification(&[], &ranges, 40)).unwrap();
@@ -164,7 +164,7 @@ mod tests {
         let mut other = specification(&[], &ranges, 3);
         other.settings.seed = Some(1);
         assert_ne!(trials(&other).unwrap()[0].values, few[0].values);
-        // Each draw is tried with the whole grid.
+        // Each draw is combined with the whole grid.
         let both = trials(&specification(&["balance=none,oversample"], &ranges, 3)).unwrap();
         assert_eq!(both.len(), 6);
         assert_eq!(
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn draws_fill_their_ranges_evenly_on_their_scale() {
+    fn draws_are_uniform_on_their_scale() {
         let ranges = [
             "lr=1e-5..1e-1:log",
             "dropout=0.2..0.6",
@@ -185,7 +185,7 @@ mod tests {
         let share = |is: &dyn Fn(&RunConfig) -> bool| {
             trials.iter().filter(|trial| is(&trial.config)).count() as f64 / trials.len() as f64
         };
-        // The share of 4,000 draws has a standard deviation of at most 0.008.
+        // A fraction of 4,000 draws has a standard deviation of at most 0.008.
         for (found, expected) in [
             (share(&|config| config.lr < 1e-4), 0.25),
             (share(&|config| config.lr < 1e-3), 0.5),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_of_narrow_ranges_are_kept_to() {
+    fn rounding_stays_within_narrow_ranges() {
         let range: Range = "lr=0.1234567..0.1234568".parse().unwrap();
         for share in [0.0, 0.5, 0.999] {
             let value = at(&range, share).as_float().unwrap();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_that_cannot_be_trained_is_named_before_any_is_trained() {
+    fn invalid_trials_are_refused_with_their_number() {
         let error = trials(&specification(&["dropout=0.5,1.5"], &[], 0))
             .unwrap_err()
             .to_string();

@@ -1,11 +1,11 @@
-//! Settings as TOML tables, the form in which a sweep puts them together.
+//! Conversion of settings to and from TOML tables, in which a sweep combines them.
 
 use crate::settings::Settings;
 use toml::{Table, Value};
 
-/// Settings as a table, without those that are not given.
+/// The given settings as a table.
 pub fn to_table(settings: &Settings) -> Table {
-    // By way of text, in which an f32 has its own few digits; as a double it would have those of its binary value.
+    // Through text, so an f32 keeps its short decimal form; converted to a double it would get extra digits.
     let text = toml::to_string(settings).expect("plain settings always serialize");
     text.parse().expect("what was serialized is TOML")
 }
@@ -17,7 +17,7 @@ pub fn from_table(table: Table) -> Result<Settings, String> {
         .map_err(|error: toml::de::Error| error.message().to_owned())
 }
 
-/// A value of a setting as settings files have it: of the setting's own type, and a path absolute.
+/// A value converted to the type of its setting; paths become absolute.
 pub(super) fn parse(name: &str, value: Value) -> Result<Value, String> {
     let settings = from_table(Table::from_iter([(name.to_owned(), value)]))?;
     settings.check_kept().map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
-//! What a sweep does: the settings that stay, those that vary, and how trials are thinned out. `sweep.toml`.
+//! The specification of a sweep, `sweep.toml`: fixed settings, varied settings and successive halving.
 //!
-//! It is saved before the first trial begins, and a sweep is continued only with the one that it was begun with.
+//! It is saved before the first trial starts. A sweep can only be continued with the same specification.
 
 use super::axis::{GridAxis, Range, show};
 use super::setting_table::{from_table, to_table};
@@ -14,59 +14,59 @@ use std::num::NonZeroUsize;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Specification {
-    /// The data set's checksum when the sweep began, so that all trials see the same tracks.
+    /// The data set's checksum at the start, so all trials use the same tracks.
     #[serde(default)]
     pub data_checksum: String,
-    /// How many draws of the ranges are tried.
+    /// Number of draws from the ranges.
     #[serde(default)]
     pub random: Option<NonZeroUsize>,
-    /// After each rung of successive halving one of so many trials continues; none where every trial is trained to its end.
+    /// Factor of successive halving: one in this many trials continues after each rung. `None` trains every trial
+    /// fully.
     #[serde(default)]
     pub halving: Option<usize>,
-    /// Settings of which every value is tried.
+    /// Settings with lists of values; all combinations are tried.
     #[serde(default)]
     pub grid: Vec<GridAxis>,
     #[serde(default)]
     pub ranges: Vec<Range>,
-    /// Settings that all trials have.
+    /// Settings shared by all trials.
     pub settings: Settings,
 }
 
-/// A specification that cannot be followed, in a sentence.
+/// Why a specification is invalid.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct SpecificationError(pub(super) String);
 
-/// The error that says this.
 pub(super) fn refuse(sentence: impl Into<String>) -> SpecificationError {
     SpecificationError(sentence.into())
 }
 
-/// Settings that change no metric, and may be others when a sweep is continued.
+/// Settings that do not affect metrics; they may change when a sweep is continued.
 const FREE: [&str; 5] = ["cache", "checkpoint_every", "loader_threads", "prefetch", "tensorboard"];
 
 impl Specification {
-    /// What varies, in the order in which tables show it.
+    /// Names of the varied settings, in the order of tables.
     pub fn names(&self) -> Vec<&str> {
         let grid = self.grid.iter().map(|axis| &axis.name);
         let ranges = self.ranges.iter().map(|range| &range.name);
         grid.chain(ranges).map(String::as_str).collect()
     }
 
-    /// Checks what belongs together. What values mean together is checked trial by trial.
+    /// Checks the specification itself. Combinations of values are checked for each trial.
     pub(super) fn validate(&self) -> Result<(), SpecificationError> {
         let names = self.names();
         if self.random.is_some() == self.ranges.is_empty() {
-            let sentence = "--random and --range need each other: the one says how many draws, the other of what";
+            let sentence = "--random and --range need each other: --random is the number of draws, --range what to draw";
             return Err(refuse(sentence));
         }
         if names.is_empty() {
-            let sentence = "nothing is varied: give values with --grid NAME=V1,V2 or draw them with --random N --range NAME=LOW..HIGH";
+            let sentence = "no setting is varied; give --grid NAME=V1,V2, or --random N and --range NAME=LOW..HIGH";
             return Err(refuse(sentence));
         }
         if let Some(factor) = self.halving.filter(|&factor| factor < 2) {
             return Err(refuse(format!(
-                "--halving must be at least 2, not {factor}: one of so many trials goes on after each rung"
+                "--halving must be at least 2, not {factor}: one in this many trials continues after each rung"
             )));
         }
         self.settings.check_kept().map_err(|error| refuse(error.to_string()))?;
@@ -74,23 +74,23 @@ impl Specification {
         for (at, &name) in names.iter().enumerate() {
             if names[..at].contains(&name) || fixed.contains_key(name) {
                 return Err(refuse(format!(
-                    "{name} is given twice: a setting is fixed, in one --grid or in one --range"
+                    "{name} is given twice; give it once, as a fixed value, with --grid or with --range"
                 )));
             }
         }
         Ok(())
     }
 
-    /// This specification, completed by the one that the sweep was begun with.
+    /// This specification, with missing parts taken from the one that the sweep was started with.
     #[must_use]
-    pub fn or(self, begun: &Self) -> Self {
-        let named = |name: &str| self.names().contains(&name);
-        let mut settings = to_table(&begun.settings);
-        settings.retain(|name, _| !named(name));
+    pub fn or(self, saved: &Self) -> Self {
+        let is_varied = |name: &str| self.names().contains(&name);
+        let mut settings = to_table(&saved.settings);
+        settings.retain(|name, _| !is_varied(name));
         let varies_nothing = self.grid.is_empty() && self.ranges.is_empty();
-        let fallback = if varies_nothing { begun.clone() } else { Self::default() };
+        let fallback = if varies_nothing { saved.clone() } else { Self::default() };
         Self {
-            data_checksum: begun.data_checksum.clone(),
+            data_checksum: saved.data_checksum.clone(),
             random: self.random.or(fallback.random),
             halving: self.halving.or(fallback.halving),
             settings: self.settings.or(from_table(settings).unwrap_or_default()),
@@ -107,20 +107,20 @@ impl Specification {
         }
     }
 
-    /// The same sweep whatever directory it is continued from: its paths are absolute.
+    /// Makes paths absolute, so the sweep can be continued from any directory.
     ///
     /// # Errors
-    /// When there is no current directory, or a path is empty.
+    /// If there is no current directory, or a path is empty.
     pub fn absolute(self) -> io::Result<Self> {
         let settings = self.settings.absolute()?;
         Ok(Self { settings, ..self })
     }
 
-    /// The first thing that must not differ when a sweep is continued, as a sentence. Settings that change nothing but speed
-    /// may differ, and more draws may be asked for where no trial's end depends on how many there are.
-    pub fn difference(&self, begun: &Self) -> Option<String> {
-        let (mut now, mut then) = (self.parts(), begun.parts());
-        if self.random >= begun.random && self.halving.is_none() {
+    /// The first difference that prevents continuing the sweep. Settings that only affect speed may differ, and without
+    /// successive halving the number of draws may grow.
+    pub fn difference(&self, saved: &Self) -> Option<String> {
+        let (mut now, mut then) = (self.parts(), saved.parts());
+        if self.random >= saved.random && self.halving.is_none() {
             now.remove("--random");
             then.remove("--random");
         }
@@ -130,7 +130,7 @@ impl Specification {
         Some(format!("{differs} was {} and is {} now", value(&then), value(&now)))
     }
 
-    /// All that is given, by name.
+    /// Everything that is given, by name.
     fn parts(&self) -> BTreeMap<String, String> {
         let mut parts: BTreeMap<String, String> = to_table(&self.settings)
             .into_iter()
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_has_one_place() {
+    fn a_setting_given_twice_is_refused() {
         let good = specification(&["dropout=0.1,0.2"], &["lr=1e-5..1e-2:log", "batch_size=4..64"]);
         assert_eq!(good.validate(), Ok(()));
         assert!(refused(&specification(&["dropout=0.1", "dropout=0.2"], &[])).contains("twice"));
@@ -178,15 +178,15 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_setting_that_no_file_can_keep_is_refused() {
+    fn a_fixed_setting_that_toml_cannot_store_is_refused() {
         let mut specification = specification(&["dropout=0.1,0.2"], &[]);
         specification.settings.seed = Some(u64::MAX);
-        let said = refused(&specification);
-        assert!(said.starts_with("--seed must be at most 2^53"), "{said}");
+        let error = refused(&specification);
+        assert!(error.starts_with("--seed must be at most 2^53"), "{error}");
     }
 
     #[test]
-    fn draws_and_ranges_need_each_other_and_halving_a_factor() {
+    fn draws_need_ranges_and_halving_needs_a_factor() {
         let base = specification(&["dropout=0.1"], &[]);
         let without_ranges = Specification {
             random: NonZeroUsize::new(3),
@@ -204,20 +204,20 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_is_continued_with_what_it_was_begun_with() {
-        let begun = specification(&["dropout=0.1,0.2"], &[]);
-        // Nothing repeated, everything, or something that changes speed only.
-        let silent = Specification::default().or(&begun);
-        assert_eq!((&silent, silent.difference(&begun)), (&begun, None));
-        assert_eq!(begun.clone().or(&begun).difference(&begun), None);
+    fn a_sweep_is_continued_only_with_its_specification() {
+        let saved = specification(&["dropout=0.1,0.2"], &[]);
+        // Giving nothing, everything again, or settings that only affect speed is allowed.
+        let empty = Specification::default().or(&saved);
+        assert_eq!((&empty, empty.difference(&saved)), (&saved, None));
+        assert_eq!(saved.clone().or(&saved).difference(&saved), None);
         let mut faster = Specification::default();
         faster.settings.loader_threads = Some(7);
-        let faster = faster.or(&begun);
+        let faster = faster.or(&saved);
         assert_eq!(
-            (faster.difference(&begun), faster.settings.loader_threads),
+            (faster.difference(&saved), faster.settings.loader_threads),
             (None, Some(7))
         );
-        let difference = |other: Specification| other.or(&begun).difference(&begun).unwrap();
+        let difference = |other: Specification| other.or(&saved).difference(&saved).unwrap();
         let mut other = Specification::default();
         other.settings.lr = Some(0.5);
         assert_eq!(difference(other), "lr was not given and is 0.5 now");
@@ -231,23 +231,23 @@ mod tests {
             ..Specification::default()
         };
         assert_eq!(difference(other), "--halving was not given and is 2 now");
-        // A setting that was fixed and is varied now is not both.
-        let mut with_seed = begun.clone();
+        // A setting that was fixed and is varied now is not kept as fixed.
+        let mut with_seed = saved.clone();
         with_seed.settings.seed = Some(3);
         let mut other = specification(&["dropout=0.1,0.2", "seed=1,2"], &[]).or(&with_seed);
         assert_eq!(other.settings.seed.take(), None);
     }
 
     #[test]
-    fn more_draws_may_be_asked_for_unless_they_are_thinned_out() {
-        let begun = specification(&[], &["lr=1e-5..1e-2:log"]);
+    fn more_draws_are_allowed_without_halving() {
+        let saved = specification(&[], &["lr=1e-5..1e-2:log"]);
         let with = |random, halving| Specification {
             random: NonZeroUsize::new(random),
             halving,
-            ..begun.clone()
+            ..saved.clone()
         };
-        assert_eq!(with(9, None).difference(&begun), None);
-        assert_eq!(with(2, None).difference(&begun).unwrap(), "--random was 4 and is 2 now");
+        assert_eq!(with(9, None).difference(&saved), None);
+        assert_eq!(with(2, None).difference(&saved).unwrap(), "--random was 4 and is 2 now");
         assert!(with(9, Some(2)).difference(&with(4, Some(2))).is_some());
     }
 
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_is_continued_from_any_directory() {
+    fn a_sweep_can_be_continued_from_any_directory() {
         let mut typed = specification(&["model=crnn,vgg16"], &[]);
         typed.settings.background = Some("noise".into());
         let kept = typed.clone().absolute().unwrap();

@@ -1,4 +1,4 @@
-//! A sweep's results: `sweep.csv`, the table for people, and what `--json` prints.
+//! A sweep's results as `sweep.csv`, text and JSON.
 
 use super::axis::show;
 use super::record::TrialRecord;
@@ -17,15 +17,15 @@ pub struct Results<'a> {
     pub trials: &'a [Trial],
     pub records: &'a [TrialRecord],
     pub states: &'a [State],
-    /// The metric by which trials are ranked.
+    /// The metric that ranks the trials.
     pub monitor: Monitor,
 }
 
-/// A metric of the table for people.
+/// A metric column of the text table.
 type Column = (&'static str, fn(&MetricSummary) -> Option<f64>);
 
 impl Results<'_> {
-    /// The trial's metrics on the validation set, of its best epoch so far. A trial that failed has none.
+    /// The trial's validation metrics at its best epoch so far; `None` for a failed trial.
     pub fn metrics(&self, trial: usize) -> Option<&MetricSummary> {
         let record = &self.records[trial];
         record
@@ -38,7 +38,7 @@ impl Results<'_> {
         self.metrics(trial)?.watched(self.monitor)
     }
 
-    /// All trials, the best first; equal ones by their numbers, and those without metrics at the end.
+    /// All trials, best first; ties are ordered by number, and trials without metrics are last.
     pub fn ranked(&self) -> Vec<usize> {
         let mut order: Vec<_> = (0..self.trials.len()).collect();
         order.sort_by(|&one, &other| self.compare(one, other));
@@ -52,24 +52,24 @@ impl Results<'_> {
         }
     }
 
-    /// The best trial of those that were trained to their end.
+    /// The best finished trial.
     pub fn best(&self) -> Option<usize> {
         let mut ranked = self.ranked().into_iter();
         ranked.find(|&trial| self.states[trial] == State::Finished && self.metrics(trial).is_some())
     }
 
     pub fn count(&self, state: State) -> usize {
-        self.states.iter().filter(|&&of_trial| of_trial == state).count()
+        self.states.iter().filter(|&&other| other == state).count()
     }
 
-    /// The bytes of `sweep.csv`: a row per trial, in the order of their numbers.
+    /// The content of `sweep.csv`: a row per trial, in order.
     pub fn to_csv(&self) -> Vec<u8> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let names = self.trials.first().map_or(&[][..], |trial| &trial.values);
         let header = ["trial".to_owned()]
             .into_iter()
             .chain(names.iter().map(|(name, _)| name.clone()))
-            // Not `epochs`, which is a setting, and may be one that varies.
+            // Not `epochs`, because that is a setting and may be varied.
             .chain(["state", "epochs_trained", "best_epoch"].map(String::from))
             .chain(METRIC_NAMES.iter().map(|name| format!("val_{name}")))
             .chain(["seconds", "reason"].map(String::from));
@@ -96,7 +96,7 @@ impl Results<'_> {
         writer.into_inner().expect("writing into memory cannot fail")
     }
 
-    /// The table for people, the best trial first.
+    /// The text table, best trial first.
     pub fn to_text(&self) -> String {
         let columns: [Column; 5] = [
             ("loss", |metrics| Some(metrics.loss)),
@@ -126,16 +126,16 @@ impl Results<'_> {
                     .and_then(get)
                     .map_or("-".into(), |metric| format!("{metric:.4}"))
             };
-            let of_last = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+            let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
             rows.push(
                 [trial.to_string()]
                     .into_iter()
                     .chain(self.trials[trial].values.iter().map(|(_, value)| show(value)))
                     .chain(columns.iter().map(|(_, get)| metric(*get)))
                     .chain([
-                        of_last(last.map(|last| last.best_epoch.to_string())),
-                        of_last(last.map(|last| last.epochs.to_string())),
-                        of_last(last.map(|last| format!("{:.1}", last.seconds))),
+                        or_dash(last.map(|last| last.best_epoch.to_string())),
+                        or_dash(last.map(|last| last.epochs.to_string())),
+                        or_dash(last.map(|last| format!("{:.1}", last.seconds))),
                         self.states[trial].name().to_owned(),
                     ])
                     .collect(),
@@ -144,7 +144,7 @@ impl Results<'_> {
         text_table(&rows, Align::Right)
     }
 
-    /// The rows, the best first.
+    /// The rows as JSON, best trial first.
     pub fn to_json(&self) -> Value {
         let row = |trial: usize| {
             let (record, last) = (&self.records[trial], self.records[trial].last());
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn no_column_has_the_name_of_a_setting() {
+    fn result_columns_differ_from_setting_names() {
         for name in crate::settings::Settings::names() {
             let trials = trials(&["weight_decay=1e-5,0.01", "dropout=0.1,0.2"]);
             let trials: Vec<_> = trials
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_have_a_row_per_trial_and_the_best_is_first() {
+    fn tables_rank_trials_best_first() {
         let trials = trials(&["weight_decay=1e-5,0.01", "dropout=0.1,0.2"]);
         let mut failed = record(0.1);
         failed.failure = Some("out of memory, it says".into());

@@ -1,4 +1,4 @@
-//! What tests of a sweep begin with.
+//! Fixtures for tests of sweeps.
 
 use super::search::{Trial, trials as all};
 use super::specification::Specification;

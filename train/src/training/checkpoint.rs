@@ -1,7 +1,7 @@
-//! Where a run stands, in one file that appears whole: weights, optimizer, and the number of the next step.
+//! The checkpoint of a run: weights, optimizer state and progress in one file.
 //!
 //! The file is a safetensors container of byte tensors: `progress` (JSON), `model` and `optimizer` (Burn's own record
-//! format, which keeps the parameters' identities that the optimizer's state hangs on), and `checksum`, BLAKE3 of the three.
+//! format, because the optimizer's state refers to Burn's parameter ids), and `checksum`, the BLAKE3 hash of the three.
 
 use crate::loader::PrefetchReport;
 use crate::metrics::Tally;
@@ -18,39 +18,39 @@ use shared::runtime::guard;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The version of the container that this code writes and reads.
+/// The version of the file format.
 const FORMAT_VERSION: u32 = 1;
 
-/// What a run knows besides weights and optimizer. Because batches are functions of their numbers, one number says
-/// where the data stands.
+/// The state of a run besides weights and optimizer. A batch depends only on its number, so the step number is enough
+/// to continue with the right data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     format_version: u32,
-    /// Steps done since the run began; the next step's number.
+    /// Steps done since the run began, which is the number of the next step.
     pub step: u64,
-    /// What is known so far of the epoch under way.
+    /// The training metrics of the current epoch so far.
     pub tally: Tally,
-    /// What that epoch has taken so far.
+    /// Time and clips of the current epoch so far.
     pub spent: Spent,
     /// Names of the parameters that were loaded when the run began.
     pub loaded: BTreeSet<String>,
-    /// The epochs that are done.
+    /// The finished epochs.
     pub history: Vec<EpochRecord>,
 }
 
-/// What the training of an epoch has taken, in this process and in those before it.
+/// Time and clips of an epoch's training, summed over all processes that trained it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spent {
     /// Wall-clock seconds.
     pub seconds: f64,
-    /// How many of them were spent waiting for batches.
+    /// Seconds of these spent waiting for batches.
     pub waited: f64,
-    /// Clips that were trained on.
+    /// Number of training clips.
     pub clips: usize,
 }
 
 impl Spent {
-    /// With `elapsed` more, in which the loader did what `report` says.
+    /// Adds `elapsed` and the waiting time and clips of `report`.
     pub fn and(self, elapsed: Duration, report: &PrefetchReport) -> Self {
         Self {
             seconds: self.seconds + elapsed.as_secs_f64(),
@@ -61,7 +61,7 @@ impl Spent {
 }
 
 impl Progress {
-    /// A run that has not begun.
+    /// The progress of a new run.
     pub fn new(tally: Tally, loaded: BTreeSet<String>) -> Self {
         Self {
             format_version: FORMAT_VERSION,
@@ -73,7 +73,7 @@ impl Progress {
         }
     }
 
-    /// The same run after `step` steps, with the tally of the epoch under way and what it has taken.
+    /// The same run after `step` steps, with the metrics, time and clips of the current epoch.
     pub fn at(&self, step: u64, tally: Tally, spent: Spent) -> Self {
         Self {
             format_version: self.format_version,
@@ -86,7 +86,7 @@ impl Progress {
     }
 }
 
-/// A checkpoint that cannot be made or used. The caller knows the file's name.
+/// A checkpoint that cannot be written or read. The caller adds the file's name.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct CheckpointError(String);
@@ -95,17 +95,17 @@ fn wrong(error: impl ToString) -> CheckpointError {
     CheckpointError(error.to_string())
 }
 
-/// The container's bytes.
+/// The bytes of a checkpoint file.
 pub fn to_bytes(progress: &Progress, model: &Model, optimizer: &ModuleOptimizer) -> Result<Vec<u8>, CheckpointError> {
     let progress = serde_json::to_vec(progress).map_err(wrong)?;
-    // Batch norm keeps the last step's statistics aside until its next use; `valid` folds them in, a record would lose
-    // them.
+    // Burn's batch norm merges the statistics of the last step only at its next use. A record would lose them, so
+    // `valid` merges them first.
     let model = model.valid().into_record().into_bytes().map_err(wrong)?;
     let optimizer = optimizer.into_bytes().map_err(wrong)?;
     to_container([&progress, &model, &optimizer])
 }
 
-/// The tensors besides the checksum, in the order in which it counts them.
+/// The tensors without the checksum, in the order in which they are hashed.
 const PARTS: [&str; 3] = ["progress", "model", "optimizer"];
 const CHECKSUM: &str = "checksum";
 
@@ -130,7 +130,7 @@ fn checksum(parts: [&[u8]; 3]) -> blake3::Hash {
     hasher.finalize()
 }
 
-/// What the container holds, put into a model and an optimizer of the same make.
+/// Reads a checkpoint into a model and an optimizer with the same architecture and settings.
 pub fn from_bytes(
     bytes: &[u8],
     model: Model,
@@ -140,7 +140,7 @@ pub fn from_bytes(
     let part = |name: &str| file.tensor(name).map(|view| view.data()).map_err(wrong);
     let [progress, model_bytes, optimizer_bytes] = [part(PARTS[0])?, part(PARTS[1])?, part(PARTS[2])?];
     if part(CHECKSUM)? != checksum([progress, model_bytes, optimizer_bytes]).as_bytes() {
-        return Err(wrong("it is damaged: its content does not fit its checksum"));
+        return Err(wrong("it is damaged: its content does not match its checksum"));
     }
     let progress: Progress = serde_json::from_slice(progress).map_err(wrong)?;
     if progress.format_version != FORMAT_VERSION {
@@ -149,7 +149,7 @@ pub fn from_bytes(
             "it has version {found} and this program reads {FORMAT_VERSION}"
         )));
     }
-    // Burn's readers are not ours, and what they read may be made to hurt them.
+    // Burn's readers may panic on a manipulated file.
     let (model, optimizer) = guard::catch(|| {
         let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(model_bytes.to_vec())).map_err(wrong)?;
         let bytes = Bytes::from_bytes_vec(optimizer_bytes.to_vec());
@@ -172,17 +172,17 @@ mod tests {
     use shared::dataset::Task;
     use std::sync::LazyLock;
 
-    fn fresh() -> (Model, ModuleOptimizer) {
+    fn untrained() -> (Model, ModuleOptimizer) {
         (
             testing::model(ModelKind::MfccDense, 8, &Device::flex().autodiff()),
             adam(0.0),
         )
     }
 
-    /// After one step, so that the optimizer has something to keep.
+    /// The tensors of a checkpoint after one step, because the optimizer has no state before.
     fn parts() -> &'static [Vec<u8>; 3] {
         static GOOD: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
-            let (model, mut optimizer) = fresh();
+            let (model, mut optimizer) = untrained();
             let input = testing::input(
                 2,
                 &ModelKind::MfccDense.description().usual_shape,
@@ -195,8 +195,8 @@ mod tests {
                 Tally::new(Task::SingleLabel, 8),
                 Spent::default(),
             );
-            let whole = to_bytes(&progress, &model, &optimizer).unwrap();
-            let file = SafeTensors::deserialize(&whole).unwrap();
+            let bytes = to_bytes(&progress, &model, &optimizer).unwrap();
+            let file = SafeTensors::deserialize(&bytes).unwrap();
             PARTS.map(|name| file.tensor(name).unwrap().data().to_vec())
         });
         &GOOD
@@ -207,16 +207,16 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Result<Progress, CheckpointError> {
-        let (model, optimizer) = fresh();
+        let (model, optimizer) = untrained();
         from_bytes(bytes, model, optimizer).map(|(progress, ..)| progress)
     }
 
     #[test]
-    fn a_checkpoint_is_read_back_and_one_without_a_checksum_is_refused() {
-        let whole = container(parts());
-        assert_eq!(read(&whole).unwrap().step, 1);
-        let at = whole.windows(8).position(|window| window == b"checksum").unwrap();
-        let mut renamed = whole.clone();
+    fn checkpoint_is_read_back_and_refused_without_a_checksum() {
+        let bytes = container(parts());
+        assert_eq!(read(&bytes).unwrap().step, 1);
+        let at = bytes.windows(8).position(|window| window == b"checksum").unwrap();
+        let mut renamed = bytes.clone();
         renamed[at] ^= 1;
         assert!(read(&renamed).unwrap_err().to_string().contains("checksum"));
     }
@@ -225,11 +225,11 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(fault_rounds(64)))]
 
         #[test]
-        fn a_flipped_bit_is_found(at in any::<prop::sample::Index>(), bit in 0..8) {
+        fn flipped_bit_is_detected(at in any::<prop::sample::Index>(), bit in 0..8) {
             let mut bytes = container(parts());
             let at = at.index(bytes.len());
             bytes[at] ^= 1u8 << bit;
-            // The header may say the same in other letters, as of white space; then it reads as it was.
+            // A flip in the JSON header may change only white space. Then the checkpoint is read unchanged.
             if let Ok(progress) = read(&bytes) {
                 prop_assert_eq!(progress.step, 1);
                 prop_assert!(at < 600, "byte {}", at);
@@ -237,7 +237,7 @@ mod tests {
         }
 
         #[test]
-        fn what_fits_its_checksum_and_is_no_checkpoint_is_never_a_crash(
+        fn damaged_content_with_a_valid_checksum_never_panics(
             part in 0..3usize, places in prop::collection::vec((0..4000usize, any::<u8>()), 1..5), cut in prop::option::weighted(0.2, 0..4000usize)
         ) {
             let mut parts = parts().clone();
@@ -249,7 +249,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn arbitrary_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             prop_assert!(read(&bytes).is_err());
         }
     }

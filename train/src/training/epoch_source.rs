@@ -5,7 +5,7 @@ use crate::loader::{BatchSource, Batches, Clips, balanced, training_order};
 use crate::settings::RunConfig;
 use crate::step::compute::Compute;
 
-/// A function of the run's seed and the epoch.
+/// The batches depend only on the seed and the epoch, so a resumed run gets the same ones.
 pub fn epoch_source<'a>(config: &RunConfig, data: &'a RunData, compute: &Compute, epoch: u64) -> BatchSource<'a> {
     let shard = |excerpt: usize| data.dataset.tracks()[data.training[excerpt].position].shard;
     let class = |excerpt: usize| data.dataset.class(data.training[excerpt].position).unwrap_or(0);

@@ -1,7 +1,7 @@
 //! The training loop.
 //!
-//! It is written out here rather than taken from `burn-train`, because a run resumes at any step and says how long it waited
-//! for data. What watches it is the [`Observer`]'s.
+//! It does not use `burn-train`, because a run can resume at any step and measures how long it waits for data. The
+//! [`Observer`] logs and writes reports.
 
 use super::observer::Observer;
 use super::session::Session;
@@ -20,22 +20,21 @@ use anyhow::Context;
 /// The result of a training.
 #[derive(Debug)]
 pub struct FitReport {
-    /// All epochs.
     pub history: Vec<EpochRecord>,
-    /// The one whose weights were kept.
+    /// The epoch whose weights were kept.
     pub best: EpochRecord,
-    /// Metrics of those weights on the validation set.
+    /// Validation metrics of these weights.
     pub val: SetReport,
-    /// Why no other epoch was trained.
+    /// Why training ended.
     pub ending: Ending,
 }
 
-/// Trains until the epochs are done or the monitored metric has not become better for `patience` of them. Where an epoch is
-/// due, the run records that it was trained here, on `device`.
+/// Trains until all epochs are done or the monitored metric did not improve for `patience` epochs. If any epoch is
+/// trained, the run records this machine and `device`.
 ///
 /// # Errors
-/// Among others [`Stopped`](crate::process::stop::Stopped), after the step under way, once `stop` says so. The run's
-/// checkpoint then continues to the weights that it would have come to.
+/// Among others [`Stopped`](crate::process::stop::Stopped) after the current step, once `stop` returns a signal.
+/// Continuing from the run's checkpoint then gives the same weights as an uninterrupted run.
 pub fn fit(
     config: &RunConfig,
     data: &RunData,
@@ -52,7 +51,7 @@ pub fn fit(
         if let Some(ending) = Ending::reached(config, &session.progress.history) {
             break ending;
         }
-        session.leave_if_asked()?;
+        session.check_stop()?;
         let epoch = session.train_epoch(&observer)?;
         let evaluation = session.evaluate(&epoch)?;
         let report = evaluation.report(&config.classes, None)?;
@@ -103,10 +102,10 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
-    fn a_run_stopped_at_any_place_ends_as_if_it_had_not_been() {
+    fn run_stopped_at_any_point_resumes_to_identical_results() {
         let root = testing::dataset();
-        // Dropout and newly initialized weights come from the device's generator, which other tests draw from at the same time: none
-        // of the one, and of the other those of one checkpoint for all.
+        // Dropout and new weights are drawn from the device's generator, which other tests also use. So there is no
+        // dropout, and all runs start from the same checkpoint.
         let config = RunConfig {
             epochs: 2,
             batch_size: 2,
@@ -118,9 +117,9 @@ mod tests {
         let data = RunData::open(&config).unwrap();
         let compute = Compute::new(&config, &data, vec![Device::flex()]).unwrap();
         let runs = tempfile::tempdir().unwrap();
-        let go = |run: &RunDirectory, checks: usize| {
-            let asked = AtomicUsize::new(0);
-            let stop = || (asked.fetch_add(1, Ordering::Relaxed) >= checks).then_some("SIGTERM");
+        let fit_until = |run: &RunDirectory, max_checks: usize| {
+            let checks = AtomicUsize::new(0);
+            let stop = || (checks.fetch_add(1, Ordering::Relaxed) >= max_checks).then_some("SIGTERM");
             fit(&config, &data, run, &compute, "cpu", &stop, Console::new(true))
         };
         let step = |outcome: anyhow::Result<FitReport>| match outcome.unwrap_err().downcast::<Stopped>() {
@@ -129,33 +128,46 @@ mod tests {
         };
         let untrained = config.model.init(&blueprint(&config, &data), compute.training_device());
         let progress = Progress::new(empty_tally(&data), BTreeSet::new());
-        let begun = checkpoint::to_bytes(&progress, &untrained, &adam(config.weight_decay)).unwrap();
+        let initial = checkpoint::to_bytes(&progress, &untrained, &adam(config.weight_decay)).unwrap();
         let begin = |name: &str| {
             let run = RunDirectory::begin(&runs.path().join(name)).unwrap();
             run.save_config(&config).unwrap();
-            run.write(CHECKPOINT_FILE, &begun).unwrap();
+            run.write(CHECKPOINT_FILE, &initial).unwrap();
             run
         };
         let history = |run: &RunDirectory| {
             let table = String::from_utf8(run.read(HISTORY_FILE).unwrap().unwrap()).unwrap();
-            // The clips are those of the whole epoch, wherever it was stopped.
+            // Skips epoch, seconds and data_wait. The clip count is that of the full epoch, even if it was stopped.
             let without_times = |line: &str| line.split(',').skip(3).map(String::from).collect::<Vec<_>>();
             table.lines().map(without_times).collect::<Vec<_>>()
         };
-        let whole = begin("whole");
-        go(&whole, usize::MAX).unwrap();
-        // Nothing is left to be trained, so nothing is trained elsewhere.
-        let trained_on = Environment::read(&whole).unwrap();
+        let uninterrupted = begin("uninterrupted");
+        fit_until(&uninterrupted, usize::MAX).unwrap();
+        // Fitting a finished run trains nothing and does not change its environment.
+        let trained_on = Environment::read(&uninterrupted).unwrap();
         assert!(trained_on.is_some());
-        fit(&config, &data, &whole, &compute, "cuda:0", &|| None, Console::new(true)).unwrap();
-        assert_eq!(Environment::read(&whole).unwrap(), trained_on);
-        // Asked before an epoch, after each of its two steps and after each of its two batches of validation.
+        fit(
+            &config,
+            &data,
+            &uninterrupted,
+            &compute,
+            "cuda:0",
+            &|| None,
+            Console::new(true),
+        )
+        .unwrap();
+        assert_eq!(Environment::read(&uninterrupted).unwrap(), trained_on);
+        // `stop` is checked before an epoch, after each of its two steps and after each of its two validation batches.
         for (checks, expected) in [0, 1, 2, 2, 2, 2, 3, 4, 4, 4].into_iter().enumerate() {
             let run = begin(&checks.to_string());
-            assert_eq!(step(go(&run, checks)), expected, "{checks}");
-            go(&run, usize::MAX).unwrap();
-            assert_eq!(run.read(BEST_FILE).unwrap(), whole.read(BEST_FILE).unwrap(), "{checks}");
-            assert_eq!(history(&run), history(&whole), "{checks}");
+            assert_eq!(step(fit_until(&run, checks)), expected, "{checks}");
+            fit_until(&run, usize::MAX).unwrap();
+            assert_eq!(
+                run.read(BEST_FILE).unwrap(),
+                uninterrupted.read(BEST_FILE).unwrap(),
+                "{checks}"
+            );
+            assert_eq!(history(&run), history(&uninterrupted), "{checks}");
         }
     }
 }

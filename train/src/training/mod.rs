@@ -1,7 +1,6 @@
-//! The loop: epochs, evaluation, checkpoints, resume, early stopping.
+//! The training loop: epochs, evaluation, checkpoints, resume, early stopping.
 //!
-//! A run's settings and data in; weights, history and a checkpoint out, in the run's directory. Which pages and pictures
-//! are made of them only the observer knows.
+//! It writes weights, history and a checkpoint to the run's directory. The observer writes everything for people.
 
 pub mod checkpoint;
 pub mod epoch_source;

@@ -1,5 +1,5 @@
-//! What watches a training: the progress bar, the log, `metrics.json` with its tables and pictures, TensorBoard. A method
-//! per event, so that the loop names none of them.
+//! Progress bar, log, `metrics.json` with its tables and plots, and TensorBoard during training. One method per event,
+//! so the training loop does not depend on any output.
 
 use crate::evaluation::evaluate::Evaluation;
 use crate::loader::PrefetchReport;
@@ -18,7 +18,7 @@ use indicatif::ProgressBar;
 use std::ops::Range;
 use tracing::{info, warn};
 
-/// All watchers of a training.
+/// All outputs of a training.
 pub struct Observer<'a> {
     config: &'a RunConfig,
     run: &'a RunDirectory,
@@ -28,7 +28,7 @@ pub struct Observer<'a> {
     advised: bool,
 }
 
-/// The steps of one epoch.
+/// The progress bar of one epoch.
 pub struct EpochWatch<'a> {
     observer: &'a Observer<'a>,
     bar: ProgressBar,
@@ -51,7 +51,7 @@ impl<'a> Observer<'a> {
             self.events = Some(EventFile::open(self.run, history)?);
         }
         match Ending::reached(self.config, history) {
-            Some(ending) => warn!("nothing is left to train: {ending}; {}", ending.advice()),
+            Some(ending) => warn!("nothing left to train: {ending}; {}", ending.advice()),
             None => {
                 Environment::here(device).write(self.run)?;
                 report::write_ending(self.run, None)?;
@@ -60,7 +60,8 @@ impl<'a> Observer<'a> {
         Ok(())
     }
 
-    /// `epoch` is counted from 1; of its steps, those before `steps` were taken earlier.
+    /// `epoch` is counted from 1. `steps.start` steps of it were taken by earlier processes, and `steps.end` is their
+    /// total.
     pub fn epoch_begins(&self, epoch: usize, steps: Range<usize>) -> EpochWatch<'_> {
         EpochWatch {
             observer: self,
@@ -143,7 +144,7 @@ impl Drop for EpochWatch<'_> {
 }
 
 fn describe(record: &EpochRecord, epochs: usize, pace: &Pace<'_>) -> String {
-    // Of classes the accuracy; of tags the mean area under their ROC curves.
+    // Single-label: accuracy; multi-label: mean area under the ROC curves.
     let main = |metrics: &MetricSummary| match (metrics.top1, metrics.auc_roc) {
         (Some(top1), _) => format!("top-1 {top1:.3}"),
         (None, Some(area)) => format!("AUC-ROC {area:.3}"),

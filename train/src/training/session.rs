@@ -1,4 +1,4 @@
-//! A run in training: what is trained, how far it is, and how it is saved.
+//! The state of a run during training: model, progress and checkpoints.
 
 use super::checkpoint::{self, Progress, Spent};
 use super::epoch_source::epoch_source;
@@ -37,15 +37,14 @@ pub struct Session<'a> {
     prefetch: Prefetch,
     val_clips: Vec<Excerpt>,
     steps_per_epoch: u64,
-    /// Up to the last step of an epoch that was finished, or of the checkpoint that the run continues from.
+    /// The progress after the last finished epoch, or that of the checkpoint that the run was resumed from.
     pub progress: Progress,
 }
 
-/// An epoch whose last step was taken.
+/// An epoch after its last training step.
 pub struct TrainedEpoch {
     /// Counted from 1.
     pub number: usize,
-    /// In this process and in those before it.
     pub spent: Spent,
     pub loader: PrefetchReport,
     pub device: DeviceTimes,
@@ -53,7 +52,7 @@ pub struct TrainedEpoch {
 }
 
 impl<'a> Session<'a> {
-    /// Begins a run or continues one, and records what its weights need to be used.
+    /// Starts or continues a run, and writes its settings and its front end, which are needed to use its weights.
     pub fn start(
         config: &'a RunConfig,
         data: &'a RunData,
@@ -65,7 +64,7 @@ impl<'a> Session<'a> {
         data.tracks(Set::Train)?;
         let val_clips = data.clips(Set::Val)?;
         let (progress, model, optimizer) = start(config, data, run, compute.training_device(), console)?;
-        let rule = TrainingStep {
+        let step = TrainingStep {
             objective: Objective::new(config.balance, &config.l2, data),
             lr: learning_rates(config.lr, config.loaded_lr, &model, &progress.loaded),
         };
@@ -77,7 +76,7 @@ impl<'a> Session<'a> {
             run,
             compute,
             stop,
-            trainer: Trainer::new(config.seed, compute, data, rule, model, optimizer),
+            trainer: Trainer::new(config.seed, compute, data, step, model, optimizer),
             prefetch: Prefetch::new(config.loader_threads, config.prefetch),
             val_clips,
             steps_per_epoch: epoch_source(config, data, compute, 0).batches.len() as u64,
@@ -85,7 +84,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Takes the steps of the epoch under way that are left.
+    /// Takes the remaining steps of the current epoch.
     pub fn train_epoch(&mut self, observer: &Observer<'_>) -> anyhow::Result<TrainedEpoch> {
         let Self {
             config,
@@ -101,7 +100,7 @@ impl<'a> Session<'a> {
         let numbers = (progress.step - first_step) as usize..self.steps_per_epoch as usize;
         let mut ahead = read_ahead(config, data, &source, numbers.start);
         let mut tally = progress.tally.clone();
-        let watched = observer.epoch_begins(done_epochs + 1, numbers.clone());
+        let watch = observer.epoch_begins(done_epochs + 1, numbers.clone());
         trainer.times = DeviceTimes::default();
         let began = Instant::now();
         let loader = self.prefetch.run(&source, numbers, |number, batch, so_far| {
@@ -115,13 +114,13 @@ impl<'a> Session<'a> {
             if signal.is_some() || every > 0 && (step + 1).is_multiple_of(every) {
                 trainer.settle(&mut tally)?;
                 let spent = progress.spent.and(began.elapsed(), so_far);
-                let now = progress.at(step + 1, tally.clone(), spent);
+                let current = progress.at(step + 1, tally.clone(), spent);
                 match signal {
-                    Some(signal) => return Err(leave(run, &now, trainer, signal)?.into()),
-                    None => save(run, &now, trainer)?,
+                    Some(signal) => return Err(save_and_stop(run, &current, trainer, signal)?.into()),
+                    None => save(run, &current, trainer)?,
                 }
             }
-            watched.step_was_taken(so_far, trainer.times);
+            watch.step_was_taken(so_far, trainer.times);
             anyhow::Ok(())
         })?;
         trainer.settle(&mut tally)?;
@@ -141,14 +140,19 @@ impl<'a> Session<'a> {
             epoch.spent,
         );
         if !self.run.path(CHECKPOINT_FILE).exists() {
-            // So that there are never results without a checkpoint to continue from.
+            // Results must never exist without a checkpoint to continue from.
             save(self.run, &trained, &self.trainer)?;
         }
-        // Evaluation changes nothing that training continues with, so one that was stopped is made again from its start,
-        // out of a checkpoint from before it. Finishing it could take longer than a batch system waits.
-        let keep_on = || match (self.stop)() {
+        // A stopped evaluation is repeated after resuming from a checkpoint saved before it. Finishing it first could
+        // take longer than a batch system waits.
+        let check_stop = || match (self.stop)() {
             None => Ok(()),
-            Some(signal) => Err(anyhow::Error::from(leave(self.run, &trained, &self.trainer, signal)?)),
+            Some(signal) => Err(anyhow::Error::from(save_and_stop(
+                self.run,
+                &trained,
+                &self.trainer,
+                signal,
+            )?)),
         };
         evaluate(
             &self.trainer.model().valid(),
@@ -157,14 +161,14 @@ impl<'a> Session<'a> {
             self.config.batch_size,
             &mut self.prefetch,
             self.compute,
-            keep_on,
+            check_stop,
         )
     }
 
-    /// The row of the history.
+    /// The history row of the epoch.
     ///
     /// # Errors
-    /// When training has failed: the validation loss is not finite, or the monitored metric is undefined.
+    /// If training has failed: the validation loss is not finite, or the monitored metric is undefined.
     pub fn record(&self, epoch: &TrainedEpoch, validation: &SetReport) -> anyhow::Result<EpochRecord> {
         let TrainedEpoch { number, spent, .. } = *epoch;
         let record = EpochRecord {
@@ -182,14 +186,12 @@ impl<'a> Session<'a> {
             );
         }
         if self.config.monitor == Monitor::AucRoc && record.val.auc_roc.is_none() {
-            bail!(
-                "no tag is on some of the validation tracks and not on others, so that --monitor auc-roc watches nothing; use loss"
-            );
+            bail!("every tag is on all validation tracks or on none, so --monitor auc-roc is undefined; use loss");
         }
         Ok(record)
     }
 
-    /// Whether the epoch is better than all before it.
+    /// Whether the epoch is better than all previous ones.
     pub fn is_best(&self, record: &EpochRecord) -> bool {
         let monitor = self.config.monitor;
         best(&self.progress.history, monitor).is_none_or(|best| record.val.better(&best.val, monitor))
@@ -210,21 +212,20 @@ impl<'a> Session<'a> {
         Ok(self.run.write(HISTORY_FILE, &table)?)
     }
 
-    /// Saves where the run is.
     pub fn save_checkpoint(&self) -> anyhow::Result<()> {
         save(self.run, &self.progress, &self.trainer)
     }
 
-    /// Ends with [`Stopped`] where a signal asked for it.
-    pub fn leave_if_asked(&self) -> anyhow::Result<()> {
+    /// Saves a checkpoint and returns [`Stopped`] if a stop signal was received.
+    pub fn check_stop(&self) -> anyhow::Result<()> {
         match (self.stop)() {
             None => Ok(()),
-            Some(signal) => Err(leave(self.run, &self.progress, &self.trainer, signal)?.into()),
+            Some(signal) => Err(save_and_stop(self.run, &self.progress, &self.trainer, signal)?.into()),
         }
     }
 }
 
-/// Reads the next shards of a window ahead, where not all are in memory anyway.
+/// Reads the shards of the next shuffle window ahead; `None` if shards are not shuffled in windows or are in memory.
 fn read_ahead(config: &RunConfig, data: &RunData, source: &BatchSource<'_>, first: usize) -> Option<ReadAhead> {
     let windowed = config.cache != Cache::Ram && config.shuffle_window > 0;
     windowed.then(|| {
@@ -243,9 +244,9 @@ fn save(run: &RunDirectory, progress: &Progress, trainer: &Trainer<'_>) -> anyho
     Ok(run.write(CHECKPOINT_FILE, &bytes)?)
 }
 
-/// Saves where the run is, and returns what to end with. Before the first step nothing is saved: Burn draws weights when
-/// they are first read, and reading them here would draw others.
-fn leave(
+/// Saves a checkpoint and returns the error that ends the training. Before the first step nothing is saved: Burn draws
+/// weights when they are first read, and reading them here would draw different ones.
+fn save_and_stop(
     run: &RunDirectory,
     progress: &Progress,
     trainer: &Trainer<'_>,

@@ -1,10 +1,10 @@
-//! What a run begins with: newly initialized weights, those of a file or of another run, or its own last checkpoint.
+//! The initial state of a run: newly initialized weights, loaded weights, or the run's last checkpoint.
 
 use crate::data::feature_check::{check_features, run_of_weights};
 use crate::data::run_data::RunData;
 use crate::metrics::Tally;
 use crate::models::Penalty;
-use crate::models::{Blueprint, Model, freeze, parameter_ids, transfer_weights, weight_names};
+use crate::models::{Blueprint, Model, freeze, parameters, transfer_weights, weight_names};
 use crate::process::console::Console;
 use crate::run::directory::{BEST_FILE, CONFIG_FILE, RunDirectory};
 use crate::run::history::HISTORY_FILE;
@@ -21,7 +21,7 @@ use std::path::Path;
 
 pub const CHECKPOINT_FILE: &str = "last.checkpoint";
 
-/// Fresh weights, imported ones, or those of the last checkpoint.
+/// Returns the progress, the model and the optimizer that training begins with.
 pub fn start(
     config: &RunConfig,
     data: &RunData,
@@ -35,38 +35,42 @@ pub fn start(
     let optimizer = adam(config.weight_decay);
     if let Some(bytes) = run.read(CHECKPOINT_FILE)? {
         let path = run.path(CHECKPOINT_FILE);
-        let (progress, model, optimizer) = checkpoint::from_bytes(&bytes, model, optimizer)
-            .with_context(|| format!("{} cannot be continued from; begin the run again", path.display()))?;
+        let (progress, model, optimizer) = checkpoint::from_bytes(&bytes, model, optimizer).with_context(|| {
+            format!(
+                "cannot continue from {}; start the run again in another directory",
+                path.display()
+            )
+        })?;
         console.line(&format!(
             "continuing after {} steps and {} epochs",
             progress.step,
             progress.history.len()
         ));
-        return Ok((progress, frozen(config, model, console)?, optimizer));
+        return Ok((progress, freeze_parameters(config, model, console)?, optimizer));
     }
     let (model, loaded) = match &config.init_from {
         None => (model, BTreeSet::new()),
         Some(path) => {
             check_features(path, config, &data.features, console)?;
-            begin_from(config, path, model, console)?
+            load_initial_weights(config, path, model, console)?
         }
     };
     let progress = Progress::new(empty_tally(data), loaded);
     check_penalties(config, &model)?;
-    Ok((progress, frozen(config, model, console)?, optimizer))
+    Ok((progress, freeze_parameters(config, model, console)?, optimizer))
 }
 
-/// Refuses a run whose results would be overwritten, because a file that it goes on from is gone.
+/// Refuses a run with results whose settings or checkpoint are missing, because training would overwrite the results.
 fn check_complete(run: &RunDirectory) -> anyhow::Result<()> {
-    let is_there = |name: &&str| run.path(name).exists();
+    let exists = |name: &&str| run.path(name).exists();
     let results: Vec<&str> = [CHECKPOINT_FILE, HISTORY_FILE, BEST_FILE]
         .into_iter()
-        .filter(is_there)
+        .filter(exists)
         .collect();
-    match [CONFIG_FILE, CHECKPOINT_FILE].iter().find(|name| !is_there(name)) {
+    match [CONFIG_FILE, CHECKPOINT_FILE].iter().find(|name| !exists(name)) {
         Some(missing) if !results.is_empty() => bail!(
-            "{} has {} and no {missing}, without which training cannot go on and would overwrite them; restore {missing}, \
-             or name another directory with --run",
+            "{} has {} but no {missing}, so training would start over and overwrite them; restore {missing}, or name \
+             another directory with --run",
             run.root().display(),
             results.join(", ")
         ),
@@ -74,13 +78,13 @@ fn check_complete(run: &RunDirectory) -> anyhow::Result<()> {
     }
 }
 
-/// What is known of an epoch before its first step.
+/// The metrics of an epoch before its first step.
 pub fn empty_tally(data: &RunData) -> Tally {
     Tally::new(data.dataset.task(), data.dataset.classes().len())
 }
 
-/// The model with the weights of a file, or those of another run's best epoch, and the names of what was loaded.
-fn begin_from(
+/// Loads weights from a file or from the best epoch of another run. Also returns the names of the loaded parameters.
+fn load_initial_weights(
     config: &RunConfig,
     path: &Path,
     model: Model,
@@ -88,45 +92,44 @@ fn begin_from(
 ) -> anyhow::Result<(Model, BTreeSet<String>)> {
     let mut replace = config.replace_classifier;
     let file = if let Some(root) = run_of_weights(path) {
-        let (other, begun) = RunDirectory::open(root)?;
-        if begun.model != config.model && config.model.description().follows != Some(begun.model.name()) {
+        let (other, other_config) = RunDirectory::open(root)?;
+        if other_config.model != config.model && config.model.description().follows != Some(other_config.model.name()) {
             bail!(
-                "the run in {} is one of {}, and its weights do not fit {}",
+                "the run in {} trained {}, whose weights do not fit {}",
                 path.display(),
-                begun.model,
+                other_config.model,
                 config.model
             );
         }
-        // As many classes may still be others.
-        replace |= begun.classes != config.classes;
+        // The same number of classes may still be different classes.
+        replace |= other_config.classes != config.classes;
         other.path(BEST_FILE)
     } else {
         path.to_owned()
     };
     let (model, transfer) = transfer_weights(model, &file, replace)?;
-    let fresh = match transfer.newly_initialized.as_slice() {
+    let newly_initialized = match transfer.newly_initialized.as_slice() {
         [] => String::new(),
         names => format!("; newly initialized: {}", names.join(", ")),
     };
     console.line(&format!(
-        "loaded {} parameters from {}{fresh}",
+        "loaded {} parameters from {}{newly_initialized}",
         transfer.loaded.len(),
         file.display()
     ));
     Ok((model, transfer.loaded))
 }
 
-/// The model with the parameters frozen that the run says.
-fn frozen(config: &RunConfig, model: Model, console: Console) -> anyhow::Result<Model> {
+/// Freezes the parameters that --freeze names.
+fn freeze_parameters(config: &RunConfig, model: Model, console: Console) -> anyhow::Result<Model> {
     if config.freeze.is_empty() {
         return Ok(model);
     }
-    let names = parameter_ids(&model);
+    let names: Vec<String> = parameters(&model).into_iter().map(|parameter| parameter.name).collect();
     for pattern in &config.freeze {
-        if !names.iter().any(|(name, _)| pattern.matches(name)) {
-            let names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
+        if !names.iter().any(|name| pattern.matches(name)) {
             bail!(
-                "--freeze {pattern} matches no parameter of {}; there are {}",
+                "--freeze {pattern} matches no parameter of {}; its parameters are {}",
                 config.model,
                 names.join(", ")
             );
@@ -136,7 +139,7 @@ fn frozen(config: &RunConfig, model: Model, console: Console) -> anyhow::Result<
     let (model, frozen) = freeze(model, |name| config.freezes(name));
     if frozen == all {
         bail!(
-            "--freeze matches every parameter of {}; leave something to be trained",
+            "--freeze matches every parameter of {}; leave at least one to train",
             config.model
         );
     }
@@ -144,13 +147,13 @@ fn frozen(config: &RunConfig, model: Model, console: Console) -> anyhow::Result<
     Ok(model)
 }
 
-/// Refuses an L2 penalty that would be added to nothing.
+/// Refuses an L2 penalty that matches no weight.
 fn check_penalties(config: &RunConfig, model: &Model) -> anyhow::Result<()> {
     let names = weight_names(model);
     let matches_none = |penalty: &&Penalty| !names.iter().any(|name| penalty.pattern.matches(name));
     match config.l2.iter().find(matches_none) {
         Some(penalty) => bail!(
-            "--l2 {penalty} matches no weight of {}; there are {}",
+            "--l2 {penalty} matches no weight of {}; its weights are {}",
             config.model,
             names.join(", ")
         ),
@@ -158,7 +161,7 @@ fn check_penalties(config: &RunConfig, model: &Model) -> anyhow::Result<()> {
     }
 }
 
-/// What the run's network is built for.
+/// Input shape, number of classes and dropout of the run's network.
 pub fn blueprint(config: &RunConfig, data: &RunData) -> Blueprint {
     Blueprint {
         shape: *data.front_end.shape(),
@@ -173,7 +176,7 @@ mod tests {
     use crate::models::{ModelKind, testing};
 
     #[test]
-    fn a_penalty_on_no_weight_is_refused() {
+    fn penalty_that_matches_no_weight_is_refused() {
         let device = Device::flex();
         let check = |kind: ModelKind, l2: Vec<Penalty>| {
             let config = RunConfig {
@@ -182,12 +185,12 @@ mod tests {
             };
             check_penalties(&config, &testing::model(kind, 8, &device)).map_err(|error| error.to_string())
         };
-        let of = |pattern: &str| check(ModelKind::MfccDense, vec![Penalty::new(pattern, 0.1)]);
-        of("linear0").unwrap();
-        of("weight$").unwrap();
-        // Nothing of that name, and biases, which no penalty is for.
+        let check_pattern = |pattern: &str| check(ModelKind::MfccDense, vec![Penalty::new(pattern, 0.1)]);
+        check_pattern("linear0").unwrap();
+        check_pattern("weight$").unwrap();
+        // No parameter has the first name, and penalties do not apply to biases.
         for pattern in ["convolution", "bias$"] {
-            let refused = of(pattern).unwrap_err();
+            let refused = check_pattern(pattern).unwrap_err();
             assert!(
                 refused.starts_with(&format!("--l2 {pattern}=0.1 matches no weight of mfcc-dense"))
                     && refused.contains("linear0.weight, "),

@@ -1,4 +1,4 @@
-//! Data sets that tracks are added to.
+//! Builds that add tracks to a finished data set.
 
 use crate::build::journal::JOURNAL_DIRECTORY;
 use crate::build::pipeline;
@@ -27,7 +27,7 @@ fn new_tracks_are_added_and_old_shards_untouched() {
     let before = Dataset::open(&out).unwrap();
     let first = split_at_random(&out, 1);
     let shard = fs::read(out.join("shards/waveform-00000.safetensors")).unwrap();
-    // One comes before all others, one's file was missing and has come, one has the samples of an earlier one.
+    // Track 1 comes before all others, the file of track 9 was missing before, and track 1004 is a duplicate.
     collection
         .track(1, "Blues", &tone(7, 195))
         .file("000/000009.mp3", &tone(8, 195))
@@ -47,7 +47,7 @@ fn new_tracks_are_added_and_old_shards_untouched() {
     );
     assert_eq!(fs::read(out.join("shards/waveform-00000.safetensors")).unwrap(), shard);
     assert!(!out.join(JOURNAL_DIRECTORY).exists());
-    // Whatever is known of a track is that of a data set that was built at once.
+    // The grown data set has the same tracks and tables as one built at once.
     collection.build("at-once").unwrap();
     let (grown, at_once) = (
         Dataset::open(&out).unwrap(),
@@ -61,7 +61,7 @@ fn new_tracks_are_added_and_old_shards_untouched() {
         let read = |root: &Path| fs::read(root.join(file)).unwrap();
         assert_eq!(read(&out), read(&collection.out("at-once")), "{file}");
     }
-    // Who had the old one open still has it, and its split is still one of the new.
+    // A reader that had the old data set open still reads it, and its split is still valid.
     assert_eq!(before.tracks().len(), 3);
     let still = Split::read(&out, grown.index(), None).unwrap();
     assert_eq!((still.tracks, still.normalization), (first.tracks, first.normalization));
@@ -72,7 +72,7 @@ fn new_tracks_are_added_and_old_shards_untouched() {
 }
 
 #[test]
-fn what_changed_is_not_mixed_with_what_was() {
+fn changed_source_file_is_refused() {
     let mut collection = three_tracks();
     collection.build("out").unwrap();
     let out = collection.out("out");
@@ -82,16 +82,16 @@ fn what_changed_is_not_mixed_with_what_was() {
         .track(6, "Folk", &tone(5, 180));
     let sentence = collection.build("out").unwrap_err().to_string();
     assert!(
-        sentence.contains(", 1 changed in the source since")
-            && sentence.contains("track 5 (000/000005.mp3) has a file of another size"),
+        sentence.contains("1 of its tracks changed in the source")
+            && sentence.contains("track 5 (000/000005.mp3) has a different file size"),
         "{sentence}"
     );
     fs::remove_dir_all(out.join(JOURNAL_DIRECTORY)).unwrap();
     assert_eq!(contents(&out), before);
 }
 
-/// More tracks than a pair of shards holds, on top of three.
-fn many() -> Collection {
+/// A built data set of three tracks, and more new tracks than a pair of shards can hold.
+fn three_built_and_many_new_tracks() -> Collection {
     let mut collection = three_tracks();
     collection.build("out").unwrap();
     for id in 2000..2000 + MAX_TRACKS as u64 + 5 {
@@ -101,8 +101,8 @@ fn many() -> Collection {
 }
 
 #[test]
-fn an_interrupted_growth_leaves_the_old_one_and_goes_on() {
-    let collection = many();
+fn interrupted_growth_keeps_the_old_data_set_and_resumes() {
+    let collection = three_built_and_many_new_tracks();
     let (out, config) = (collection.out("out"), collection.config("out"));
     let crashed = panic::catch_unwind(AssertUnwindSafe(|| {
         pipeline::build(&config, &mut Crash(MAX_TRACKS + 2))
@@ -115,8 +115,8 @@ fn an_interrupted_growth_leaves_the_old_one_and_goes_on() {
 }
 
 #[test]
-fn a_source_that_grew_on_meanwhile_is_begun_anew() {
-    let mut collection = many();
+fn interrupted_growth_restarts_if_the_source_grew_again() {
+    let mut collection = three_built_and_many_new_tracks();
     let out = collection.out("out");
     let config = collection.config("out");
     let crashed = panic::catch_unwind(AssertUnwindSafe(|| {
@@ -130,9 +130,9 @@ fn a_source_that_grew_on_meanwhile_is_begun_anew() {
     assert_eq!(shards, 2 * report.index.shards.len() + 1);
 }
 
-/// What a crash leaves that comes after the first table was replaced and before the index was.
+/// Simulates a crash after `replaced` tables were replaced and before the index was.
 #[test]
-fn a_data_set_whose_tables_are_being_replaced_can_be_read() {
+fn data_set_is_readable_while_its_tables_are_replaced() {
     let mut collection = three_tracks();
     collection.build("out").unwrap();
     let (out, plan) = (
@@ -172,7 +172,7 @@ fn a_data_set_whose_tables_are_being_replaced_can_be_read() {
         assert_eq!(Dataset::open(&torn).unwrap().tracks().len(), 3);
         split_at_random(&torn, 3);
         fs::remove_dir_all(torn.join("splits")).unwrap();
-        // As the crash left it, the journal's plan is that of the larger one.
+        // The crash left the plan of the larger data set in the journal.
         let grown: crate::build::plan::BuildPlan =
             serde_json::from_slice(&fs::read(out.join(PLAN_FILE)).unwrap()).unwrap();
         assert_ne!(grown.to_json(), plan);

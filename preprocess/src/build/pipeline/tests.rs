@@ -1,4 +1,4 @@
-//! Builds of small collections, whole.
+//! Complete builds of small collections.
 
 use super::*;
 use crate::build::journal::{JOURNAL_DIRECTORY, Journal};
@@ -59,7 +59,7 @@ fn every_track_is_kept_or_dropped_with_its_reason() {
 }
 
 #[test]
-fn flagged_tracks_are_dropped_when_asked() {
+fn flagged_tracks_are_dropped_if_requested() {
     let collection = mixed();
     let config = BuildConfig {
         drop: vec![Flag::NearSilent, Flag::Duplicate],
@@ -72,7 +72,7 @@ fn flagged_tracks_are_dropped_when_asked() {
 }
 
 #[test]
-fn the_number_of_jobs_does_not_show() {
+fn output_does_not_depend_on_the_number_of_jobs() {
     let collection = mixed();
     let build = |jobs: usize| {
         let config = BuildConfig {
@@ -88,7 +88,7 @@ fn the_number_of_jobs_does_not_show() {
 }
 
 #[test]
-fn a_complete_data_set_is_left_alone() {
+fn complete_data_set_is_not_changed() {
     let collection = three_tracks();
     assert!(!collection.build("out").unwrap().was_complete);
     let before = contents(&collection.out("out"));
@@ -100,7 +100,7 @@ fn a_complete_data_set_is_left_alone() {
     };
     let error = build(&other, &mut Unwatched).unwrap_err().to_string();
     assert!(error.contains("is a finished data set with other settings"), "{error}");
-    // What a crash between the index and the end of the journal leaves.
+    // The state after a crash between writing the index and removing the journal.
     let plan: BuildPlan = serde_json::from_slice(&fs::read(collection.out("out").join(PLAN_FILE)).unwrap()).unwrap();
     fs::create_dir(collection.out("out").join(JOURNAL_DIRECTORY)).unwrap();
     drop(Journal::open(&collection.out("out"), &plan).unwrap());
@@ -108,7 +108,7 @@ fn a_complete_data_set_is_left_alone() {
     assert_eq!(contents(&collection.out("out")), before);
 }
 
-/// Takes the audio files away after so many tracks.
+/// Moves the audio directory away after this many tracks.
 struct Unmount<'a>(usize, &'a Path);
 
 impl BuildProgress for Unmount<'_> {
@@ -121,7 +121,7 @@ impl BuildProgress for Unmount<'_> {
 }
 
 #[test]
-fn files_that_vanish_are_no_bad_tracks() {
+fn vanished_files_stop_the_build_and_are_not_rejected() {
     let mut collection = Collection::new();
     for id in 1..80 {
         collection.track(id, "Folk", &tone(4, 180));
@@ -129,7 +129,7 @@ fn files_that_vanish_are_no_bad_tracks() {
     collection.listed(80, "Folk");
     let config = collection.config("out");
     let error = build(&config, &mut Unmount(3, &collection.audio())).unwrap_err();
-    assert!(error.to_string().contains("was there when this build began"), "{error}");
+    assert!(error.to_string().contains("vanished during the build"), "{error}");
     assert!(Dataset::open(&config.out).is_err());
     fs::rename(collection.audio().with_extension("gone"), collection.audio()).unwrap();
     let report = build(&config, &mut Unwatched).unwrap();
@@ -140,10 +140,10 @@ fn files_that_vanish_are_no_bad_tracks() {
 }
 
 #[test]
-fn an_interrupted_build_goes_on_after_its_last_finished_shard() {
+fn interrupted_build_resumes_after_its_last_finished_shard() {
     let mut collection = Collection::new();
     for id in 0..MAX_TRACKS as u64 + 8 {
-        // A dropped track here and there, and the same samples on both sides of the crash.
+        // Some tracks are dropped, and tracks before and after the crash have the same samples.
         let mp3 = if id % 100 == 7 {
             Vec::new()
         } else {
@@ -166,7 +166,7 @@ fn an_interrupted_build_goes_on_after_its_last_finished_shard() {
 }
 
 #[test]
-fn a_preset_is_compared_and_its_differences_recorded() {
+fn differences_from_a_preset_are_recorded() {
     let collection = three_tracks();
     let config = BuildConfig {
         preset: Some(Preset::fma_small()),
@@ -181,7 +181,7 @@ fn a_preset_is_compared_and_its_differences_recorded() {
 }
 
 #[test]
-fn an_audio_directory_with_none_of_the_files_is_refused() {
+fn audio_directory_without_any_listed_file_is_refused() {
     let mut collection = Collection::new();
     collection
         .listed(2, "Folk")
@@ -193,13 +193,13 @@ fn an_audio_directory_with_none_of_the_files_is_refused() {
         "{error}"
     );
     assert!(!collection.out("out").exists());
-    // One is enough to begin.
+    // One existing file is enough.
     collection.file("001/001003.mp3", &tone(4, 200));
     assert_eq!(collection.build("out").unwrap().index.kept, 1);
 }
 
 #[test]
-fn labels_of_which_no_track_is_kept_are_warnings() {
+fn labels_without_a_kept_track_give_warnings() {
     let mut collection = three_tracks();
     assert_eq!(collection.build("all").unwrap().warnings, [""; 0]);
     collection.track(7, "Jazz", b"").track(8, "Dub", &tone(1, 200));
@@ -208,7 +208,7 @@ fn labels_of_which_no_track_is_kept_are_warnings() {
         matches!(&warnings[..], [one] if one.starts_with("no track of `Dub`, `Jazz` was kept")),
         "{warnings:?}"
     );
-    // Said again by a build that finds everything there, and of no part.
+    // A complete data set repeats the warnings; a part gives none.
     assert_eq!(collection.build("out").unwrap().warnings, warnings);
     let mut part = collection.config("part");
     part.part = Some("2/2".parse().unwrap());

@@ -1,4 +1,4 @@
-//! What command lines of `preprocess build` resolve to.
+//! Tests how command lines of `preprocess build` are resolved.
 
 use super::*;
 use crate::cli::{Cli, Command};
@@ -12,7 +12,7 @@ fn build(more: &str) -> Result<BuildConfig, String> {
 }
 
 #[test]
-fn a_build_has_its_defaults_and_its_preset() {
+fn build_uses_defaults_and_preset() {
     let config = build("").unwrap();
     let fma = |subset| Source::Fma {
         table: "m.csv".into(),
@@ -44,7 +44,7 @@ const GENRES: &str = "build --source gtzan --audio a --out o";
 const FOLDER: &str = "build --source folder --audio a --out o";
 
 #[test]
-fn each_source_has_its_settings() {
+fn each_source_resolves_to_its_settings() {
     let tagged = |tags: Vec<String>| Source::MagnaTagATune {
         annotations: "m.csv".into(),
         tags,
@@ -69,7 +69,7 @@ fn each_source_has_its_settings() {
 }
 
 #[test]
-fn features_are_typed_or_the_presets_and_the_upper_edge_follows_the_rate() {
+fn features_override_the_preset_and_f_max_follows_the_sample_rate() {
     let config = resolve(&format!(
         "{FOLDER} --sample-rate 16000 --clip-samples 32768 --min-seconds 0.5 --max-seconds 9"
     ));
@@ -100,7 +100,7 @@ fn features_are_typed_or_the_presets_and_the_upper_edge_follows_the_rate() {
 }
 
 #[test]
-fn what_a_source_lacks_or_does_not_take_is_a_sentence() {
+fn options_that_do_not_fit_the_source_are_refused() {
     let without_table = TAGGED.replace("--metadata m.csv", "");
     for (line, expected) in [
         (
@@ -145,7 +145,7 @@ fn what_a_source_lacks_or_does_not_take_is_a_sentence() {
 }
 
 #[test]
-fn contradictions_are_sentences() {
+fn invalid_options_are_refused() {
     for (more, expected) in [
         ("--preset fma_small --subset large", "--subset large contradicts"),
         ("--min-decoded-share 1.5", "between 0 and 1"),
@@ -157,7 +157,7 @@ fn contradictions_are_sentences() {
     }
 }
 
-/// What a build of this command line would have recorded.
+/// The record of a build with this command line.
 fn recorded(line: &str) -> Recorded {
     let config = resolve(line).unwrap();
     Recorded {
@@ -167,7 +167,7 @@ fn recorded(line: &str) -> Recorded {
 }
 
 #[test]
-fn settings_that_are_not_given_are_those_of_the_data_set() {
+fn missing_settings_are_taken_from_the_recorded_build() {
     let line = format!(
         "{FOLDER} --sample-rate 22050 --n-mels 64 --clip-samples 32768 --min-seconds 2 --max-seconds 9 --min-decoded-share 0.5 \
          --drop duplicates,near-silent --part 2/3"
@@ -196,7 +196,7 @@ fn settings_that_are_not_given_are_those_of_the_data_set() {
 }
 
 #[test]
-fn presets_subsets_and_tags_of_the_data_set_are_taken_over() {
+fn recorded_preset_subset_and_tags_are_reused() {
     for (line, again) in [
         (format!("{GENRES} --preset gtzan"), "build --out o".to_owned()),
         (
@@ -221,7 +221,7 @@ fn presets_subsets_and_tags_of_the_data_set_are_taken_over() {
 }
 
 #[test]
-fn contradictions_of_a_recorded_preset_are_left_to_the_build() {
+fn tags_that_contradict_a_recorded_preset_reach_the_build() {
     let before = recorded(&format!("{TAGGED} --preset magnatagatune"));
     let config = resolve_into(&format!("{TAGGED} --tags techno"), Some(&before)).unwrap();
     let differences = config.plan(&Listing::default(), &[]).differences(&before.plan);
@@ -229,13 +229,13 @@ fn contradictions_of_a_recorded_preset_are_left_to_the_build() {
         matches!(&differences[..], [one] if one.starts_with("subset was")),
         "{differences:?}"
     );
-    // From another source nothing is taken over.
+    // Nothing is taken from a build of another source.
     let config = resolve_into(FOLDER, Some(&before)).unwrap();
     assert_eq!((config.preset, config.features), (None, FeatureConfig::default()));
 }
 
 #[test]
-fn required_options_that_are_not_recorded_are_usage_errors() {
+fn missing_required_option_is_refused() {
     for (line, option) in [
         ("build --out o --audio a", "--source"),
         ("build --out o --source folder", "--audio"),
@@ -249,7 +249,7 @@ fn required_options_that_are_not_recorded_are_usage_errors() {
     };
     let error = resolve_into("build --out o", Some(&interrupted)).unwrap_err();
     assert!(error.contains("--audio is needed"), "{error}");
-    // A table is not recorded.
+    // The metadata table is not recorded.
     let error = resolve_into("build --out o", Some(&recorded(BUILD))).unwrap_err();
     assert!(error.contains("--source fma needs --metadata"), "{error}");
 }

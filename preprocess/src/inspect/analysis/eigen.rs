@@ -1,16 +1,17 @@
-//! Eigenvalues and eigenvectors of a symmetric matrix, by Jacobi's rotations (Golub and Van Loan, Matrix Computations, 8.5).
+//! Eigenvalues and eigenvectors of a symmetric matrix by Jacobi rotations (Golub and Van Loan, Matrix Computations,
+//! 8.5).
 
-/// It takes about eight sweeps over all pairs; what rounding leaves after these is as good as it gets.
-const MOST_SWEEPS: usize = 40;
+/// About eight sweeps over all pairs are enough; the limit ends the loop if rounding errors prevent convergence.
+const MAX_SWEEPS: usize = 40;
 
-/// The eigenvalues of a symmetric matrix, given by its rows, each with its eigenvector of length 1; the largest first.
+/// Eigenvalues of a symmetric matrix (a list of rows), each with its unit eigenvector, in descending order.
 pub(super) fn eigen(mut matrix: Vec<Vec<f64>>) -> Vec<(f64, Vec<f64>)> {
     let size = matrix.len();
     let unit = |at: usize| (0..size).map(|column| f64::from(u8::from(at == column))).collect();
     let mut vectors: Vec<Vec<f64>> = (0..size).map(unit).collect();
     let norm = matrix.iter().flatten().map(|entry| entry * entry).sum::<f64>().sqrt();
     let small = f64::EPSILON * norm / size.max(1) as f64;
-    for _ in 0..MOST_SWEEPS {
+    for _ in 0..MAX_SWEEPS {
         let mut rotated = false;
         for p in 0..size {
             for q in p + 1..size {
@@ -29,7 +30,7 @@ pub(super) fn eigen(mut matrix: Vec<Vec<f64>>) -> Vec<(f64, Vec<f64>)> {
     found
 }
 
-/// Turns the axes `p` and `q`, `p` below `q`, so that the entry between them becomes 0.
+/// Rotates the axes `p` < `q` to make the entry `[p][q]` 0.
 fn rotate_away(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize) {
     let (pp, qq, pq) = (matrix[p][p], matrix[q][q], matrix[p][q]);
     let theta = (qq - pp) / (2.0 * pq);
@@ -38,7 +39,7 @@ fn rotate_away(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: u
     let sine = tangent * cosine;
     rotate(matrix, p, q, cosine, sine);
     rotate(vectors, p, q, cosine, sine);
-    // Columns are what rows are, except where the two cross.
+    // The matrix is symmetric: columns equal rows, except where the two cross.
     let (row_p, row_q) = (matrix[p].clone(), matrix[q].clone());
     for (row, (at_p, at_q)) in matrix.iter_mut().zip(row_p.into_iter().zip(row_q)) {
         (row[p], row[q]) = (at_p, at_q);
@@ -59,9 +60,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// `[[2, 1], [1, 2]]` has 3 along (1, 1) and 1 across.
+    /// `[[2, 1], [1, 2]]` has the eigenvalues 3 along (1, 1) and 1 along (1, -1).
     #[test]
-    fn two_by_two_is_as_by_hand() {
+    fn eigenvalues_of_a_2x2_matrix_are_as_computed_by_hand() {
         let found = eigen(vec![vec![2.0, 1.0], vec![1.0, 2.0]]);
         let root = 0.5f64.sqrt();
         assert!(
@@ -73,9 +74,9 @@ mod tests {
         assert_eq!(eigen(Vec::new()), []);
     }
 
-    /// The second difference of a string of 40 beads has the eigenvalues 2 - 2 cos(k π / 41).
+    /// The second-difference matrix of size 40 has the eigenvalues 2 - 2 cos(k π / 41).
     #[test]
-    fn a_string_has_its_known_frequencies() {
+    fn eigenvalues_of_the_second_difference_matrix_are_correct() {
         let size = 40;
         let entry = |row: usize, column: usize| match row.abs_diff(column) {
             0 => 2.0,
@@ -95,7 +96,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_matrix_stretches_its_eigenvectors(entries in prop::collection::vec(-100f64..100.0, 36)) {
+        fn matrix_scales_its_eigenvectors_by_their_eigenvalues(entries in prop::collection::vec(-100f64..100.0, 36)) {
             let matrix: Vec<Vec<f64>> = (0..6).map(|a| (0..6).map(|b| entries[6 * a.min(b) + a.max(b)]).collect()).collect();
             for (value, vector) in eigen(matrix.clone()) {
                 for (row, entry) in matrix.iter().zip(&vector) {

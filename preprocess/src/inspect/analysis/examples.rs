@@ -1,4 +1,4 @@
-//! Mel statistics of tracks enter; the most typical tracks of each class, and pictures of their mel spectrograms, leave.
+//! Finds the most typical tracks of each class by their mel statistics, and draws their mel spectrograms.
 
 use super::pca::standardize;
 use super::read_shards;
@@ -12,24 +12,24 @@ use shared::page::Spectrogram;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Examples of each class, and how many classes may be drawn before each has one only.
+/// Examples per class; with more than [`CLASSES_WITH_ALL_EXAMPLES`] classes, only one.
 const EXAMPLES: usize = 2;
 const CLASSES_WITH_ALL_EXAMPLES: usize = 12;
-/// Of a picture at most, to the right and downwards.
+/// Maximum width and height of a picture.
 const PIXELS: [usize; 2] = [480, 128];
 
-/// A track that stands for its class.
+/// A typical track of a class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Example {
     pub track_id: u64,
-    /// Its artist, as the source names it.
+    /// The artist, as named by the source.
     pub artist: String,
     pub seconds: f64,
     #[serde(skip)]
     pub(in crate::inspect) image: Spectrogram,
 }
 
-/// The tracks of the classes `drawn` whose mel statistics, each made a z-score, lie nearest to the mean of their class.
+/// For each class in `drawn`, the tracks whose standardised mel statistics are nearest to the class mean.
 pub(super) fn read(
     root: &Path,
     index: &DatasetIndex,
@@ -71,7 +71,7 @@ pub(super) fn read(
         .collect())
 }
 
-/// The `count` rows of `members` nearest to their mean, the nearest first; of equally near ones the first.
+/// The `count` rows of `members` nearest to their mean, nearest first; ties go to the lower position.
 fn typical(values: &Array2<f64>, members: &[usize], count: usize) -> Vec<usize> {
     let Some(mean) = values.select(Axis(0), members).mean_axis(Axis(0)) else {
         return Vec::new();
@@ -89,7 +89,7 @@ mod tests {
     use ndarray::array;
 
     #[test]
-    fn the_most_typical_tracks_are_nearest_to_their_mean() {
+    fn typical_tracks_are_nearest_to_their_class_mean() {
         let values = array![[9.0, 9.0], [0.0, 0.0], [4.0, 0.0], [2.5, 0.0], [2.5, 0.0]];
         assert_eq!(typical(&values, &[1, 2, 3, 4], 2), [3, 4]);
         assert_eq!(typical(&values, &[0], 2), [0]);

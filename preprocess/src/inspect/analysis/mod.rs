@@ -1,8 +1,8 @@
-//! The data analysis that papers on music genres begin with: a data set enters; per class the histogram and the variance of
-//! its samples, its mean spectrum and its most typical tracks, and two projections of all tracks, leave as numbers.
+//! The analysis of a data set. Per class: a histogram and the variance of the samples, the mean spectrum and the most
+//! typical tracks. Over all tracks: two PCA projections.
 //!
-//! Histograms need the waveform shards, and take some tracks of each class; examples need a few tensors of the mel shards;
-//! everything else comes from `shards/summary.safetensors` and covers every track.
+//! Histograms read the waveform shards of some tracks per class, and examples read a few tensors of the mel shards.
+//! Everything else comes from `shards/summary.safetensors` and covers every track.
 
 mod eigen;
 pub mod examples;
@@ -27,10 +27,10 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-/// Classes that pictures are drawn of: those with the most tracks. So many colours and signs can be told apart.
+/// Maximum number of classes in charts; those with the most tracks are drawn. More colours and markers are hard to
+/// distinguish.
 pub const CLASSES_DRAWN: usize = 24;
 
-/// What to analyse, and how closely.
 #[derive(Clone, Debug)]
 pub struct AnalysisConfig {
     pub dataset: PathBuf,
@@ -42,19 +42,20 @@ pub struct AnalysisConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleTracks {
     All,
-    /// So many at most, evenly spaced in the order of their ids, so that the same are taken each time.
+    /// At most this many, evenly spaced in the order of their ids, so the choice is the same each time.
     AtMost(NonZeroUsize),
 }
 
 impl Default for SampleTracks {
-    /// 100: about 130 million samples of thirty-second clips, so that even a share of a millionth is a hundred samples.
+    /// 100 tracks: about 130 million samples of thirty-second clips, so even a fraction of 1e-6 is about a hundred
+    /// samples.
     fn default() -> Self {
         Self::AtMost(NonZeroUsize::new(100).expect("100 is not 0"))
     }
 }
 
 impl SampleTracks {
-    /// Those of `all` that are taken.
+    /// The chosen elements of `all`.
     fn choose(self, all: &[usize]) -> Vec<usize> {
         match self {
             Self::AtMost(most) if most.get() < all.len() => {
@@ -84,27 +85,27 @@ pub struct Analysis {
     pub mfcc_projection: Projected,
 }
 
-/// What was found out about a class.
+/// The analysis of one class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassAnalysis {
     pub name: String,
     pub tracks: usize,
-    /// The values of its samples; none where it has no track.
+    /// Histogram of the sample values; `None` if the class has no track.
     pub samples: Option<SampleHistogram>,
     pub spectrum: Option<MeanSpectrum>,
-    /// Its most typical tracks. Only classes that are drawn have any.
+    /// The most typical tracks; empty for classes that are not drawn.
     pub examples: Vec<Example>,
 }
 
 impl Analysis {
-    /// Reads the tables, and of the shards what is asked for, each shard of a kind once, on the threads of the current pool.
+    /// Reads the tables and the needed tensors of the shards, each shard once per kind, on the current thread pool.
     pub fn run(config: &AnalysisConfig, progress: &impl VerifyProgress) -> Result<Self, InspectError> {
         consistently(&config.dataset, |index| {
-            Self::of_index(&config.dataset, index, config.sample_tracks, progress)
+            Self::from_index(&config.dataset, index, config.sample_tracks, progress)
         })
     }
 
-    fn of_index(
+    fn from_index(
         root: &Path,
         index: &DatasetIndex,
         sample_tracks: SampleTracks,
@@ -113,7 +114,7 @@ impl Analysis {
         let tracks = dataset::read_tracks(root, index)?;
         let summary = read_summary(root, index, &tracks)?;
         let members = members(&index.classes, &tracks);
-        let everyone: Vec<usize> = (0..tracks.len()).collect();
+        let all_positions: Vec<usize> = (0..tracks.len()).collect();
         let chosen: Vec<Vec<usize>> = members.iter().map(|members| sample_tracks.choose(members)).collect();
         let (all_samples, samples) = histograms(root, index, &tracks, &chosen, progress)?;
         let ids: Vec<u64> = tracks.iter().map(|row| row.track_id).collect();
@@ -144,7 +145,7 @@ impl Analysis {
                 name: "all tracks".into(),
                 tracks: tracks.len(),
                 samples: all_samples,
-                spectrum: MeanSpectrum::new(&summary, &everyone),
+                spectrum: MeanSpectrum::new(&summary, &all_positions),
                 examples: Vec::new(),
             },
             mel_projection: project(&ids, mel_rows),
@@ -152,26 +153,26 @@ impl Analysis {
         })
     }
 
-    /// The classes that pictures are drawn of, as places in `classes`, ascending.
+    /// Indices in `classes` of the classes that are drawn, ascending.
     pub fn drawn(&self) -> Vec<usize> {
         largest(self.classes.iter().map(|class| class.tracks))
     }
 }
 
-/// The summary's rows, which must be the tracks'.
+/// Reads the summary, which must describe `tracks`.
 fn read_summary(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Result<Vec<TrackSummary>, DatasetError> {
     let summary = dataset::read_summary(root, index)?;
     let ids = tracks.iter().map(|row| row.track_id);
     if !ids.eq(summary.iter().map(|row| row.track_id)) {
         return Err(DatasetError::Damaged {
             path: root.join(SUMMARY_FILE),
-            detail: "its tracks are not those of tracks.csv".into(),
+            detail: "its tracks differ from those in tracks.csv".into(),
         });
     }
     Ok(summary)
 }
 
-/// The tracks of each class, as places in `tracks`, ascending.
+/// For each class, the positions of its tracks, ascending.
 fn members(classes: &[String], tracks: &[TrackRow]) -> Vec<Vec<usize>> {
     let place: HashMap<&str, usize> = classes
         .iter()
@@ -180,12 +181,14 @@ fn members(classes: &[String], tracks: &[TrackRow]) -> Vec<Vec<usize>> {
         .collect();
     let mut members = vec![Vec::new(); classes.len()];
     for (position, row) in tracks.iter().enumerate() {
-        let mut own: Vec<usize> = (row.labels.iter())
+        let mut track_classes: Vec<usize> = (row.labels.iter())
             .filter_map(|label| place.get(label.as_str()).copied())
             .collect();
-        own.sort_unstable();
-        own.dedup();
-        own.into_iter().for_each(|class| members[class].push(position));
+        track_classes.sort_unstable();
+        track_classes.dedup();
+        track_classes
+            .into_iter()
+            .for_each(|class| members[class].push(position));
     }
     members
 }
@@ -194,7 +197,7 @@ fn drawn(members: &[Vec<usize>]) -> Vec<usize> {
     largest(members.iter().map(Vec::len))
 }
 
-/// The places of the largest counts above 0, ascending.
+/// The indices of the [`CLASSES_DRAWN`] largest counts above 0, ascending.
 fn largest(counts: impl Iterator<Item = usize>) -> Vec<usize> {
     let mut places: Vec<(usize, usize)> = counts.enumerate().filter(|(_, count)| *count > 0).collect();
     places.sort_by_key(|(_, count)| std::cmp::Reverse(*count));

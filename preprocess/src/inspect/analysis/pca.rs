@@ -1,7 +1,7 @@
-//! Principal components: a table of numbers enters, a row per track; its rows in the directions in which they vary most leave.
+//! Principal component analysis of a table with one row per track.
 //!
-//! Columns are made z-scores first, because they have different units. Both steps are scikit-learn's `StandardScaler` and
-//! `PCA`, including its treatment of columns that do not vary and its choice of signs.
+//! Columns are standardised first, because they have different units. Both steps match scikit-learn's `StandardScaler`
+//! and `PCA`, including constant columns and the choice of signs.
 
 use super::eigen::eigen;
 use ndarray::{Array2, Axis};
@@ -10,35 +10,34 @@ use serde::Serialize;
 /// A table whose columns have mean 0 and standard deviation 1.
 #[derive(Clone, Debug)]
 pub struct Standardized {
-    /// Mean of each column before.
+    /// Mean of each column before standardisation.
     pub mean: Vec<f64>,
-    /// Standard deviation of each column before; 1 where it did not vary.
+    /// Standard deviation of each column before standardisation; 1 for a constant column.
     pub scale: Vec<f64>,
     /// `[rows, columns]`.
     pub values: Array2<f64>,
 }
 
-/// The directions in which rows vary most.
+/// The first principal components of a table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pca {
     pub mean: Vec<f64>,
-    /// What each column's distance to its mean was divided by.
+    /// Divisor of each column, as in [`Standardized::scale`].
     pub scale: Vec<f64>,
-    /// The directions, the strongest first: orthogonal, of length 1, their largest entry positive.
+    /// Orthonormal directions in descending order of variance. The entry with the largest absolute value is positive.
     pub components: Vec<Vec<f64>>,
-    /// Variance (of n - 1) of the rows in each direction.
+    /// Variance of the rows along each component, with n - 1 degrees of freedom.
     pub explained_variance: Vec<f64>,
-    /// The same as a share of the variance in all directions.
+    /// Fraction of the total variance along each component.
     pub explained_variance_ratio: Vec<f64>,
-    /// Each row in these directions.
+    /// `[rows, components]`: the projected rows.
     pub coordinates: Vec<Vec<f64>>,
 }
 
-/// A table without principal components.
+/// Why a table has no principal components.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPca {
-    /// Two points lie on a line, and one nowhere.
-    #[error("there are {0} tracks, and a projection takes three")]
+    #[error("a projection needs at least three tracks, but there are {0}")]
     TooFew(usize),
     #[error("all tracks are the same")]
     Constant,
@@ -46,7 +45,7 @@ pub enum NoPca {
     NotFinite,
 }
 
-/// Makes columns z-scores. All rows must be equally long.
+/// Standardises columns to z-scores. All rows must have the same length.
 pub fn standardize(rows: &[Vec<f64>]) -> Standardized {
     let columns = rows.first().map_or(0, Vec::len);
     let mut values = Array2::from_shape_fn((rows.len(), columns), |(row, column)| rows[row][column]);
@@ -55,7 +54,7 @@ pub fn standardize(rows: &[Vec<f64>]) -> Standardized {
     for mut column in values.axis_iter_mut(Axis(1)) {
         let mean = column.sum() / count;
         let variance = column.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-        // Variance of this size is rounding alone: `_is_constant_feature` in sklearn/preprocessing/_data.py.
+        // Variance this small is rounding error: `_is_constant_feature` in sklearn/preprocessing/_data.py.
         let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
         let scale = if variance <= rounding { 1.0 } else { variance.sqrt() };
         column.mapv_inplace(|value| (value - mean) / scale);
@@ -105,7 +104,7 @@ pub fn pca(table: Standardized, count: usize) -> Result<Pca, NoPca> {
     })
 }
 
-/// Turned round where its largest entry is negative.
+/// Flips the sign if the entry with the largest absolute value is negative.
 fn largest_positive(direction: Vec<f64>) -> Vec<f64> {
     let largest = direction.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs()));
     let sign = if largest < Some(0.0) { -1.0 } else { 1.0 };
@@ -125,10 +124,10 @@ mod tests {
     }
 
     /// By hand: columns [0, 1, 2] and [0, 2, 1] have the z-scores ∓√1.5, 0 and their correlation is 1/2. So the covariance of
-    /// n - 1 = 2 is [[1.5, 0.75], [0.75, 1.5]], with the values 2.25 along (1, 1)/√2 and 0.75 across. The third column is
-    /// constant and has no part in it.
+    /// n - 1 = 2 is [[1.5, 0.75], [0.75, 1.5]], with the eigenvalues 2.25 along (1, 1)/√2 and 0.75 along (1, -1)/√2.
+/// The third column is constant and contributes nothing.
     #[test]
-    fn three_points_are_projected_as_by_hand() {
+    fn projection_of_three_points_is_as_computed_by_hand() {
         let rows = [vec![0.0, 0.0, 0.1], vec![1.0, 2.0, 0.1], vec![2.0, 1.0, 0.1]];
         let found = pca(standardize(&rows), 2).unwrap();
         let root = 0.5f64.sqrt();
@@ -150,7 +149,7 @@ mod tests {
 
     /// `PCA(2)` of scikit-learn 1.9.1 on `StandardScaler().fit_transform(rows)`.
     #[test]
-    fn five_points_are_projected_as_by_scikit_learn() {
+    fn projection_of_five_points_equals_scikit_learn() {
         let rows = [
             vec![2.5, -1.0, 30.0, 0.5],
             vec![0.5, 4.0, 10.0, 0.25],
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_without_components_are_sentences() {
+    fn tables_without_components_are_errors() {
         let table = |rows: &[[f64; 2]]| standardize(&rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>());
         assert_eq!(pca(standardize(&[]), 2), Err(NoPca::TooFew(0)));
         assert_eq!(pca(table(&[[1.0, 2.0], [2.0, 3.0]]), 2), Err(NoPca::TooFew(2)));

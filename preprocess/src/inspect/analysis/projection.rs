@@ -1,4 +1,4 @@
-//! Statistics of tracks enter; a point for each, in the plane in which they vary most, leaves.
+//! Projects tracks onto the first two principal components of their statistics.
 
 use super::pca::{Pca, pca, standardize};
 use serde::Serialize;
@@ -10,7 +10,6 @@ use shared::dataset::statistics::TrackSummary;
 pub enum Projected {
     Made(Projection),
     Missing {
-        /// Why, as half a sentence.
         reason: String,
     },
 }
@@ -19,19 +18,19 @@ pub enum Projected {
 pub struct Projection {
     /// The tracks, in the order of `coordinates`.
     pub track_ids: Vec<u64>,
-    /// The plane, and where they lie in it.
+    /// The components, and the coordinates of the tracks.
     #[serde(flatten)]
     pub pca: Pca,
 }
 
-/// A track's mel spectrogram in numbers: the mean of each band over frames, then the standard deviations, in dB.
+/// Statistics of a track's mel spectrogram in dB: the mean of each band over frames, then the standard deviations.
 pub(super) fn mel_statistics(row: &TrackSummary) -> Vec<f64> {
     let frames = row.frames.max(1) as f64;
     let mean = |sum: &f64| sum / frames;
-    let deviation = |(sum, squares): (&f64, &f64)| (squares / frames - mean(sum).powi(2)).max(0.0).sqrt();
+    let std = |(sum, squares): (&f64, &f64)| (squares / frames - mean(sum).powi(2)).max(0.0).sqrt();
     let means = row.mel_sum.iter().map(mean);
     means
-        .chain(row.mel_sum.iter().zip(&row.mel_sum_squares).map(deviation))
+        .chain(row.mel_sum.iter().zip(&row.mel_sum_squares).map(std))
         .collect()
 }
 
@@ -41,7 +40,7 @@ pub(super) fn project(track_ids: &[u64], rows: Vec<Vec<f64>>) -> Projected {
     let columns = rows.first().map_or(0, Vec::len);
     if !rows.is_empty() && (columns == 0 || rows.iter().any(|row| row.len() != columns)) {
         return missing(
-            "the data set was built by a version that did not keep these statistics; build it again".into(),
+            "the data set does not have these statistics; build it again".into(),
         );
     }
     match pca(standardize(&rows), 2) {
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_track_is_means_and_deviations() {
+    fn mel_statistics_are_means_then_standard_deviations() {
         let row = TrackSummary {
             track_id: 1,
             samples: 1,
@@ -75,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_that_are_missing_are_a_sentence() {
+    fn missing_statistics_give_a_reason() {
         let projected = project(&[1, 2, 3], vec![vec![]; 3]);
         assert!(matches!(&projected, Projected::Missing { reason } if reason.contains("build it again")));
         let uneven = project(&[1, 2, 3], vec![vec![1.0], vec![], vec![2.0]]);

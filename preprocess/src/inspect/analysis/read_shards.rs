@@ -1,5 +1,4 @@
-//! Tracks of a data set enter; what a function makes of each one's tensor leaves. Shards are mapped one after another, so
-//! that no more of a data set than one shard is in memory at a time.
+//! Reads the tensors of some tracks. Shards are mapped one after another, so at most one shard is in memory at a time.
 
 use crate::inspect::InspectError;
 use rayon::prelude::*;
@@ -9,8 +8,8 @@ use shared::dataset::{DatasetIndex, TRACKS_FILE, own_file};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What `make` makes of each track that `positions` names, in the order of shards and positions, on the threads of the
-/// current pool. `make` gets a track's place in `tracks` and its shard, and gives none where the shard does not hold it.
+/// Calls `make` for each track in `positions`, in the order of shards and positions, on the current thread pool. `make`
+/// gets the track's position in `tracks` and its shard, and returns `None` if the shard does not contain the track.
 pub(super) fn read<T: Send>(
     root: &Path,
     index: &DatasetIndex,
@@ -35,7 +34,7 @@ pub(super) fn read<T: Send>(
         let outcomes = positions.par_iter().map(|&position| {
             make(position, &shard).ok_or_else(|| {
                 let row = &tracks[position];
-                let detail = format!("it does not hold track {} as {TRACKS_FILE} describes it", row.track_id);
+                let detail = format!("it does not contain track {} as {TRACKS_FILE} describes it", row.track_id);
                 damaged(path.clone(), detail)
             })
         });

@@ -1,4 +1,4 @@
-//! Waveform shards enter; how often each sample value occurs, per class, leaves.
+//! Histograms of the sample values of each class, from the waveform shards.
 
 use super::read_shards::read;
 use crate::inspect::InspectError;
@@ -14,20 +14,20 @@ pub const BINS: usize = 256;
 /// Sample values in a bin.
 pub const BIN_WIDTH: u32 = 65_536 / BINS as u32;
 
-/// The values of the samples of some tracks, in steps of 16 bits: from -32768 to 32767.
+/// Histogram of the 16-bit sample values of some tracks, from -32768 to 32767.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SampleHistogram {
     pub tracks: usize,
-    /// Their samples.
+    /// Samples of these tracks.
     pub samples: u64,
     pub mean: f64,
-    /// Their variance: the mean squared distance to `mean`.
+    /// Mean squared distance of the samples to `mean`.
     pub variance: f64,
     /// Samples in each of [`BINS`] bins; bin `b` has the values from `256 b - 32768` to `256 b - 32513`.
     pub counts: Vec<u64>,
 }
 
-/// Sums over samples, exact.
+/// Exact sums over samples.
 #[derive(Clone)]
 struct Sums {
     tracks: usize,
@@ -38,7 +38,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn nothing() -> Self {
+    fn empty() -> Self {
         Self {
             tracks: 0,
             samples: 0,
@@ -48,13 +48,13 @@ impl Sums {
         }
     }
 
-    fn of_track(samples: &[i16]) -> Self {
-        let mut own = Self::nothing();
-        // A track has less than 2^33 samples, so that 64 bits hold its sums.
+    fn from_track(samples: &[i16]) -> Self {
+        let mut sums = Self::empty();
+        // A track has less than 2^33 samples, so 64 bits are enough for its sums.
         let (mut sum, mut squares) = (0i64, 0u64);
         for &sample in samples {
             let value = i32::from(sample);
-            own.counts[((value + 32_768) >> BIN_WIDTH.trailing_zeros()) as usize] += 1;
+            sums.counts[((value + 32_768) >> BIN_WIDTH.trailing_zeros()) as usize] += 1;
             sum += i64::from(value);
             squares += u64::from((value * value).unsigned_abs());
         }
@@ -63,7 +63,7 @@ impl Sums {
             samples: samples.len() as u64,
             sum: sum.into(),
             squares: squares.into(),
-            ..own
+            ..sums
         }
     }
 
@@ -75,7 +75,7 @@ impl Sums {
         self.counts
             .iter_mut()
             .zip(&other.counts)
-            .for_each(|(own, other)| *own += other);
+            .for_each(|(count, other)| *count += other);
     }
 
     fn finish(self) -> Option<SampleHistogram> {
@@ -94,7 +94,8 @@ impl Sums {
     }
 }
 
-/// The histogram of all tracks that `chosen` names for any class, each once, and that of each class.
+/// The histogram of all tracks in `chosen`, counting each track once, and the histogram of each class. `chosen` has the
+/// ascending positions of the tracks of each class.
 pub(super) fn histograms(
     root: &Path,
     index: &DatasetIndex,
@@ -107,12 +108,12 @@ pub(super) fn histograms(
     let made = read(root, index, ShardKind::Waveform, tracks, once, |position, shard| {
         let row = &tracks[position];
         let samples = shard.waveform(row.track_id)?;
-        let sums = (samples.len() as u64 == row.samples).then(|| Sums::of_track(samples))?;
+        let sums = (samples.len() as u64 == row.samples).then(|| Sums::from_track(samples))?;
         progress.read(2 * row.samples);
         Some((position, sums))
     });
     progress.end();
-    let (mut all, mut classes) = (Sums::nothing(), vec![Sums::nothing(); chosen.len()]);
+    let (mut all, mut classes) = (Sums::empty(), vec![Sums::empty(); chosen.len()]);
     for (position, sums) in made? {
         all.add(&sums);
         for (class, chosen) in classes.iter_mut().zip(chosen) {
@@ -130,20 +131,20 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_ends_of_the_range_are_in_the_outer_bins() {
-        let found = Sums::of_track(&[i16::MIN, i16::MAX, -1, 0, 255, 256]).finish().unwrap();
+    fn extreme_samples_are_in_the_outer_bins() {
+        let found = Sums::from_track(&[i16::MIN, i16::MAX, -1, 0, 255, 256]).finish().unwrap();
         let filled: Vec<(usize, u64)> = (found.counts.iter().copied().enumerate())
             .filter(|(_, count)| *count > 0)
             .collect();
         assert_eq!(filled, [(0, 1), (127, 1), (128, 2), (129, 1), (255, 1)]);
-        assert_eq!(Sums::nothing().finish(), None);
+        assert_eq!(Sums::empty().finish(), None);
     }
 
     proptest! {
         #[test]
-        fn sums_over_tracks_are_those_over_all_samples(tracks in prop::collection::vec(prop::collection::vec(any::<i16>(), 1..80), 1..6)) {
-            let mut sums = Sums::nothing();
-            tracks.iter().for_each(|samples| sums.add(&Sums::of_track(samples)));
+        fn sums_over_tracks_equal_sums_over_all_samples(tracks in prop::collection::vec(prop::collection::vec(any::<i16>(), 1..80), 1..6)) {
+            let mut sums = Sums::empty();
+            tracks.iter().for_each(|samples| sums.add(&Sums::from_track(samples)));
             let found = sums.finish().unwrap();
             let all: Vec<f64> = tracks.iter().flatten().map(|sample| f64::from(*sample)).collect();
             let mean = all.iter().sum::<f64>() / all.len() as f64;

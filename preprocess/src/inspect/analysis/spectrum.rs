@@ -1,20 +1,20 @@
-//! Per-track sums of mel spectrograms enter; the mean spectrum of some tracks leaves.
+//! Mean spectrum of some tracks, from per-track sums of mel spectrograms.
 
 use serde::Serialize;
 use shared::dataset::statistics::TrackSummary;
 
-/// The mean spectrum of some tracks. Values are mel power in dB below each track's own loudest value, no lower than `top_db`,
-/// as a model sees them.
+/// The mean spectrum of some tracks: mel power in dB relative to each track's maximum, clipped at `-top_db`, as in a
+/// model's input.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MeanSpectrum {
     /// Per band, the mean over tracks of their means over frames: a long track counts as much as a short one.
     pub mean_db: Vec<f64>,
-    /// Per band, the standard deviation of tracks' means.
+    /// Per band, the standard deviation of the tracks' means.
     pub std_db: Vec<f64>,
 }
 
 impl MeanSpectrum {
-    /// Of the tracks at `positions`; none where there are none.
+    /// The mean spectrum of the tracks at `positions`; `None` if `positions` is empty.
     pub fn new(summary: &[TrackSummary], positions: &[usize]) -> Option<Self> {
         let count = positions.len() as f64;
         let bands = summary[*positions.first()?].mel_sum.len();
@@ -28,8 +28,8 @@ impl MeanSpectrum {
                 *squares += value * value / count;
             }
         }
-        let deviation = |(squares, mean): (f64, &f64)| (squares - mean * mean).max(0.0).sqrt();
-        let std_db = squares.into_iter().zip(&mean_db).map(deviation).collect();
+        let std = |(squares, mean): (f64, &f64)| (squares - mean * mean).max(0.0).sqrt();
+        let std_db = squares.into_iter().zip(&mean_db).map(std).collect();
         Some(Self { mean_db, std_db })
     }
 }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tracks_count_alike_whatever_their_length() {
+    fn tracks_count_equally_regardless_of_length() {
         let row = |frames: u64, mel_sum: &[f64]| TrackSummary {
             track_id: 1,
             samples: 1,

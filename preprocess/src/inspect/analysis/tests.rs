@@ -1,4 +1,4 @@
-//! The analysis of small data sets, held against figures worked out from their shards in another way.
+//! The analysis of small data sets, compared with values computed from their shards in another way.
 
 use super::*;
 use crate::cli::progress::{ByteProgress, Style};
@@ -29,14 +29,14 @@ fn chosen_tracks_are_evenly_spaced() {
 }
 
 #[test]
-fn the_classes_with_the_most_tracks_are_drawn() {
+fn classes_with_the_most_tracks_are_drawn() {
     assert_eq!(largest([3, 0, 5].into_iter()), [0, 2]);
     let many = largest((0..100).map(|at| 200 - at));
     assert_eq!(many, (0..CLASSES_DRAWN).collect::<Vec<_>>());
 }
 
 #[test]
-fn figures_are_those_of_the_stored_tensors() {
+fn analysis_equals_values_computed_from_the_tensors() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -79,7 +79,7 @@ fn figures_are_those_of_the_stored_tensors() {
             assert!((found - mean).abs() < 1e-4, "{} {at}: {found} {mean}", class.name);
         }
     }
-    // Two examples where there are two tracks, one where there is one.
+    // Two examples of the class with two tracks, one of the class with one.
     assert_eq!(
         analysis
             .classes
@@ -93,13 +93,13 @@ fn figures_are_those_of_the_stored_tensors() {
             panic!("{projected:?}");
         };
         assert_eq!(projection.track_ids, [2, 5, 1003]);
-        // Three points lie in a plane.
+        // Three points are always in a plane.
         assert!((projection.pca.explained_variance_ratio.iter().sum::<f64>() - 1.0).abs() < 1e-9);
     }
 }
 
 #[test]
-fn the_same_tracks_are_taken_each_time_and_with_any_number_of_threads() {
+fn analysis_does_not_depend_on_the_number_of_threads() {
     let mut collection = Collection::new();
     for id in 1..=9 {
         collection.track(id, if id % 3 == 0 { "Folk" } else { "Rock" }, &tone(4, 180 + id as u8));
@@ -119,7 +119,7 @@ fn the_same_tracks_are_taken_each_time_and_with_any_number_of_threads() {
 }
 
 #[test]
-fn one_track_and_none_are_analysed_too() {
+fn data_sets_with_one_track_or_none_are_analysed() {
     let mut one = Collection::new();
     one.track(2, "Folk", &tone(4, 200));
     one.build("out").unwrap();
@@ -137,7 +137,7 @@ fn one_track_and_none_are_analysed_too() {
 }
 
 #[test]
-fn a_shard_that_does_not_hold_its_track_is_a_sentence() {
+fn shard_without_its_track_is_an_error() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");

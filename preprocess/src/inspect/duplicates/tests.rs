@@ -4,7 +4,7 @@ use crate::testing::{Unwatched, excerpt, mixed, split_at_random};
 use crate::{extend, testing};
 use shared::dsp::features::FeatureConfig;
 
-/// A group of excerpts of one recording: ids, and the steps of it that each has.
+/// A group of excerpts of one recording, given as track ids and ranges of steps.
 fn group(excerpts: &[(u64, std::ops::Range<u32>)]) -> RecordingGroup {
     let rows: Vec<TrackRow> = excerpts.iter().map(|(id, _)| row(*id, "Pop")).collect();
     let summaries: Vec<TrackSummary> = excerpts
@@ -23,7 +23,7 @@ fn group(excerpts: &[(u64, std::ops::Range<u32>)]) -> RecordingGroup {
 }
 
 #[test]
-fn tracks_are_placed_in_their_recording_by_way_of_others() {
+fn tracks_are_placed_through_overlapping_tracks() {
     // The last does not overlap with the first.
     let group = group(&[(1, 1000..2000), (2, 2100..3000), (3, 400..1700), (4, 1500..2600)]);
     let step = PeakGrid::new(&FeatureConfig::default()).step_seconds();
@@ -41,11 +41,11 @@ fn tracks_are_placed_in_their_recording_by_way_of_others() {
 }
 
 #[test]
-fn a_track_that_the_spectrograms_do_not_place_is_listed_without_a_place() {
+fn unmatched_track_is_listed_without_a_position() {
     let group = group(&[(1, 0..1000), (2, 5000..6000)]);
     assert_eq!((group.tracks[1].offset_seconds, group.tracks[1].score), (None, None));
     assert!(
-        group.tracks[1].to_string().ends_with("place unknown"),
+        group.tracks[1].to_string().ends_with("position unknown"),
         "{}",
         group.tracks[1]
     );
@@ -76,24 +76,24 @@ fn copies_labels_and_sets_are_listed() {
     );
     assert!(group.sets.is_empty() && report.split.is_none());
     let text = report.to_string();
-    assert!(text.contains("recording 5: 3 tracks, several labels"), "{text}");
+    assert!(text.contains("recording 5: 3 tracks, different labels"), "{text}");
 
-    // Some seed puts copies apart.
-    let apart = (0..20).find_map(|seed| {
+    // Some seed puts the copies into different sets.
+    let separated = (0..20).find_map(|seed| {
         split_at_random(&root, seed);
         let report = DuplicateReport::read(&root).unwrap();
         (report.groups[0].sets.len() > 1).then_some(report)
     });
-    let apart = apart.unwrap();
-    let text = apart.to_string();
+    let separated = separated.unwrap();
+    let text = separated.to_string();
     assert!(text.contains("1 in several sets of the split"), "{text}");
-    for track in &apart.groups[0].tracks {
-        assert!(apart.groups[0].sets.contains(&track.set.unwrap()));
+    for track in &separated.groups[0].tracks {
+        assert!(separated.groups[0].sets.contains(&track.set.unwrap()));
     }
 }
 
 #[test]
-fn a_feature_set_has_the_recordings_of_its_data_set() {
+fn feature_set_has_the_recordings_of_its_data_set() {
     let collection = mixed();
     collection.build("out").unwrap();
     let config = extend::ExtendConfig {

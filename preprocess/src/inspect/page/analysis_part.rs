@@ -1,7 +1,7 @@
-//! The section on the data analysis: its charts, and what each of them shows.
+//! The section on the data analysis: its charts, with a description of each.
 
 use crate::inspect::analysis::{Analysis, CLASSES_DRAWN, SampleTracks};
-use crate::inspect::drawings::{Drawings, Named};
+use crate::inspect::drawings::{Drawings, NamedChart};
 use crate::inspect::overview::Overview;
 use maud::{Markup, html};
 use shared::page::{Chart, Section, side_by_side};
@@ -27,7 +27,7 @@ pub(super) fn section(
 fn body(overview: &Overview, analysis: &Analysis, drawings: &Drawings, sample_tracks: SampleTracks) -> Markup {
     let filled = analysis.classes.iter().filter(|class| class.tracks > 0).count();
     let top_db = overview.index.features.top_db;
-    let charts = |named: &[Named]| side_by_side(&named.iter().map(|(_, chart)| chart.clone()).collect::<Vec<_>>());
+    let charts = |named: &[NamedChart]| side_by_side(&named.iter().map(|(_, chart)| chart.clone()).collect::<Vec<_>>());
     let projections: Vec<Chart> = [&drawings.mel, &drawings.mfcc]
         .into_iter()
         .filter_map(|projection| Some(projection.as_ref().ok()?.1.clone()))
@@ -39,15 +39,15 @@ fn body(overview: &Overview, analysis: &Analysis, drawings: &Drawings, sample_tr
         (charts(&drawings.samples))
         h3 { "Mean spectra" }
         p {
-            "Mel power in dB below each track's loudest value, cut at " (top_db) " dB below it, as a model sees it: the mean over all
-             tracks of a class of their means over time."
+            "Mel power in dB relative to each track's maximum, clipped " (top_db) " dB below it, as in a model's input: averaged over
+             time for each track, then over the tracks of a class."
         }
         (charts(&drawings.spectra))
         h3 { "Principal components" }
         p {
-            "Every track's statistics, each a z-score, on the two directions in which they vary most: the mean and the standard
+            "All tracks on the first two principal components of their standardised statistics: the mean and the standard
              deviation over time of each mel band, and seven statistics of each of 20 MFCCs."
-            @if super::is_multi_label(overview) { " A track has the colour of the first of its tags that is drawn." }
+            @if super::is_multi_label(overview) { " A track has the colour of the first of its tags that is in the legend." }
         }
         @for (what, drawing) in [("mel", &drawings.mel), ("MFCC", &drawings.mfcc)] {
             @if let Err(reason) = drawing { p { "No projection of the " (what) " statistics: " (reason) "." } }
@@ -55,8 +55,8 @@ fn body(overview: &Overview, analysis: &Analysis, drawings: &Drawings, sample_tr
         (side_by_side(&projections))
         h3 { "Typical tracks" }
         p {
-            "Mel spectrograms of the tracks whose mel statistics are nearest to the mean of their class. Light is a track's loudest
-             value, black is " (top_db) " dB below."
+            "Mel spectrograms of the tracks whose mel statistics are nearest to the mean of their class. The brightest colour is the
+             track's maximum, black is " (top_db) " dB below it."
         }
         (charts(&drawings.examples))
     }

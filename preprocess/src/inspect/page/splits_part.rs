@@ -1,4 +1,4 @@
-//! The section on splits: how many tracks of each class are in each set, how evenly, and what leaks.
+//! The section on splits: tracks per class and set, class balance and leaks.
 
 use crate::inspect::overview::Overview;
 use crate::inspect::overview_text::{describe_strategy, share};
@@ -8,8 +8,8 @@ use shared::dataset::split::Set;
 use shared::page::{Section, Table, cell};
 use shared::runtime::text::{counted, grouped};
 
-/// Names of artists or albums that the page has; `split.json` has all.
-const NAMES: usize = 20;
+/// Number of leaked names on the page; `split.json` has all.
+const MAX_NAMES: usize = 20;
 
 pub(super) fn section(overview: &Overview) -> Section {
     let dangling = overview
@@ -20,8 +20,8 @@ pub(super) fn section(overview: &Overview) -> Section {
         id: "splits",
         heading: "Splits",
         body: html! {
-            @if overview.splits.is_empty() { p { "There is none yet; preprocess split makes one." } }
-            @if let Some(name) = dangling { p.bad { "The current split should be " (name) ", which does not exist." } }
+            @if overview.splits.is_empty() { p { "There is no split yet; create one with preprocess split." } }
+            @if let Some(name) = dangling { p.bad { "splits/current names the split " (name) ", which does not exist." } }
             div.pair { @for split in &overview.splits { div {
                 h3 { (split.name) " " @if split.live { span.badge { "current" } } }
                 @match &split.state {
@@ -64,7 +64,7 @@ fn one(name: &str, details: &SplitDetails, overview: &Overview) -> Markup {
         (columns.rows([total.collect()]).rows(rows).render())
         @if let Some(deviation) = &details.largest_deviation {
             p.note {
-                "Shares are those of the set's tracks. They differ most for " (deviation.class) ": "
+                "Percentages are of the set's tracks. They differ most for " (deviation.class) ": "
                 (format!("{:.1} % of {} and {:.1} % of all.", deviation.percent_of_set, deviation.set.name(), deviation.percent_of_all))
             }
         }
@@ -96,8 +96,8 @@ fn leaks_of_kind(one: &str, more: &str, leak: &LeakOverview, tracks: usize) -> M
             p {
                 span.bad { (counted(leak.count, one, more)) " in more than one set" } ", with "
                 (counted(leak.tracks, "track", "tracks")) ": "
-                (leak.names.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>().join(", "))
-                @if leak.count > NAMES { " …" }
+                (leak.names.iter().take(MAX_NAMES).map(String::as_str).collect::<Vec<_>>().join(", "))
+                @if leak.count > MAX_NAMES { " …" }
                 @if leak.unknown > 0 { "; " (unknown) }
             }
         } @else if leak.unknown == 0 {

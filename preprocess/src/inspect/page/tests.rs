@@ -6,7 +6,7 @@ use crate::testing::{Collection, split_at_random, three_tracks, tone};
 use shared::dataset::Dataset;
 use std::fs;
 
-/// The page and the directory of a data set.
+/// Writes the page and the analysis of a data set. Returns the page, the file names and the directory.
 fn written(root: &Path) -> (String, Vec<String>, tempfile::TempDir) {
     let config = AnalysisConfig {
         dataset: root.to_owned(),
@@ -22,7 +22,7 @@ fn written(root: &Path) -> (String, Vec<String>, tempfile::TempDir) {
 }
 
 #[test]
-fn a_page_has_everything_and_needs_nothing() {
+fn page_is_complete_and_self_contained() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -43,7 +43,7 @@ fn a_page_has_everything_and_needs_nothing() {
     }
     assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("<script"));
     assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
-    // Two classes' samples, the spectra, two projections, and three tracks that are all typical.
+    // Sample values of two classes, mean spectra, two projections and three example tracks.
     assert_eq!(names.len(), 1 + 2 + 1 + 2 + 3, "{names:?}");
     let directory = out.path().join("analysis");
     let json: serde_json::Value = serde_json::from_slice(&fs::read(directory.join(ANALYSIS_FILE)).unwrap()).unwrap();
@@ -59,7 +59,7 @@ fn a_page_has_everything_and_needs_nothing() {
 }
 
 #[test]
-fn names_out_of_files_are_escaped() {
+fn names_from_the_data_set_are_escaped() {
     let mut collection = Collection::new();
     for id in 1..=4 {
         collection.track(id, "<script>alert('x')</script>", &tone(3 + id as usize, 190));
@@ -70,7 +70,7 @@ fn names_out_of_files_are_escaped() {
     let (page, names, out) = written(&root);
     assert!(!page.contains("<script"), "{page}");
     assert!(page.contains("&lt;script&gt;alert('x')&lt;/script&gt;"));
-    // JSON has it as it is.
+    // The first file is JSON, which needs no HTML escapes.
     for name in &names[1..] {
         let drawing = fs::read_to_string(out.path().join("analysis").join(name)).unwrap();
         assert!(!drawing.contains("<script"), "{name}");
@@ -82,16 +82,16 @@ fn names_out_of_files_are_escaped() {
 }
 
 #[test]
-fn hardly_any_tracks_are_a_page_too() {
+fn page_of_a_data_set_with_one_track_or_none_is_written() {
     let mut one = Collection::new();
     one.track(2, "Folk", &tone(4, 200));
     one.build("out").unwrap();
     let (page, ..) = written(&one.out("out"));
     assert!(
-        page.contains("No projection of the mel statistics: there are 1 tracks, and a projection takes three."),
+        page.contains("No projection of the mel statistics: a projection needs at least three tracks, but there are 1."),
         "{page}"
     );
-    assert!(page.contains("There is none yet; preprocess split makes one."));
+    assert!(page.contains("There is no split yet; create one with preprocess split."));
     let mut none = Collection::new();
     none.track(2, "Folk", b"");
     none.build("out").unwrap();
@@ -104,7 +104,7 @@ fn hardly_any_tracks_are_a_page_too() {
 }
 
 #[test]
-fn a_class_without_tracks_is_named_and_not_drawn() {
+fn class_without_tracks_is_listed_but_not_drawn() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -124,7 +124,7 @@ fn a_class_without_tracks_is_named_and_not_drawn() {
 }
 
 #[test]
-fn a_page_that_cannot_be_written_is_a_sentence() {
+fn page_that_cannot_be_written_is_an_error() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");

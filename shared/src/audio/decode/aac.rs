@@ -1,17 +1,17 @@
-//! The settings of an AAC stream, and whether it is low-complexity AAC, the only kind that is decoded.
+//! Parses the settings of an AAC stream and refuses everything except low-complexity (LC) AAC.
 //!
-//! High-efficiency AAC has an ordinary AAC stream of the lower half of the spectrum, and what makes the upper half of it
-//! (spectral band replication, SBR) in "fill elements" that other decoders pass over. Decoded without, it would be music
-//! without treble, so it is refused. Many files say nothing of it in their headers, so the packets are looked at.
+//! High-efficiency AAC is an LC stream of the lower half of the spectrum, plus "fill elements" from which a decoder
+//! reconstructs the upper half (spectral band replication, SBR). The LC decoder would ignore these and return music
+//! without treble, so it is refused. Many files do not announce SBR in their headers, so the packets are examined too.
 
-/// Packets that are looked at.
+/// Number of packets that are examined.
 pub(super) const EXAMINED_PACKETS: usize = 64;
 
 /// Why high-efficiency AAC is refused.
 pub(super) const HIGH_EFFICIENCY: &str =
-    "has high-efficiency AAC (SBR) audio, which is not supported; convert it, to FLAC for example";
+    "has high-efficiency AAC (SBR) audio, which is not supported; convert it, for example to FLAC";
 
-/// Counts packets with SBR among the first of a stream.
+/// Counts packets with SBR at the beginning of a stream.
 #[derive(Default)]
 pub(super) struct SbrDetector {
     examined: usize,
@@ -20,9 +20,9 @@ pub(super) struct SbrDetector {
 }
 
 impl SbrDetector {
-    /// Looks at a packet: a `raw_data_block` of ISO 14496-3.
+    /// Examines a packet: a `raw_data_block` of ISO 14496-3.
     pub(super) fn examine(&mut self, packet: &[u8]) {
-        // Silence, the same packet again and again, proves nothing again.
+        // Silence repeats the same packet, which must not count several times.
         if self.examined < EXAMINED_PACKETS && packet != self.last {
             self.examined += 1;
             self.found += usize::from(ends_in_sbr(packet));
@@ -31,7 +31,7 @@ impl SbrDetector {
         }
     }
 
-    /// Whether the stream has SBR: most of its packets end in it. About 1 in 50 others look like it by chance.
+    /// Whether the stream has SBR: most of its packets end with it. About 1 in 50 other packets match by chance.
     pub(super) fn is_high_efficiency(&self) -> bool {
         self.examined > 0 && 2 * self.found > self.examined
     }
@@ -44,14 +44,13 @@ const EXTENSION_FILL_DATA: u32 = 1;
 const EXTENSION_SBR: u32 = 13;
 const EXTENSION_SBR_CRC: u32 = 14;
 
-/// Whether the last elements of a packet are fill elements, one of them with SBR. Elements in front cannot be passed over
-/// without decoding them, so the packet is read from its end: where a fill element must begin to end here follows from
-/// the length that it gives.
+/// Whether a packet ends with fill elements, one of them with SBR. The elements before them cannot be skipped without
+/// decoding, so the packet is searched backwards for fill elements whose stated length fits.
 fn ends_in_sbr(packet: &[u8]) -> bool {
-    /// Fill elements behind that of SBR.
+    /// Maximum number of fill elements after the one with SBR.
     const MAX_FILLS: usize = 8;
     let bits = packet.len() * 8;
-    // The end element is followed by zeros up to the end of the byte.
+    // The end element is padded with zero bits to a full byte.
     let Some(mut end) = (3..=10.min(bits)).map(|length| bits - length).find(|&at| {
         let padding = bits - at - 3;
         read(packet, at, 3) == END_ELEMENT && (padding == 0 || read(packet, at + 3, padding) == 0)
@@ -68,52 +67,51 @@ fn ends_in_sbr(packet: &[u8]) -> bool {
     false
 }
 
-/// Where the fill element begins that ends at this bit, and the type of its content. SBR is preferred to filling.
+/// Beginning and content type of the fill element that ends at this bit. An SBR match takes precedence over padding.
 fn fill_element_before(packet: &[u8], end: usize) -> Option<(usize, u32)> {
-    /// Four bits of length, and eight more where they are all set.
+    /// Four bits of length, and eight more if all four are set.
     const MAX_LENGTH: usize = 15 + 255 - 1;
-    let mut filling = None;
+    let mut padding = None;
     for length in 1..=MAX_LENGTH {
         for header in [3 + 4, 3 + 4 + 8] {
             let Some(begin) = end.checked_sub(8 * length + header) else {
                 continue;
             };
-            let said = match read(packet, begin + 3, 4) {
+            let stated = match read(packet, begin + 3, 4) {
                 15 if header == 15 => 14 + read(packet, begin + 7, 8),
-                said if header == 7 && said < 15 => said,
+                field if header == 7 && field < 15 => field,
                 _ => continue,
             };
-            if read(packet, begin, 3) != FILL_ELEMENT || said as usize != length {
+            if read(packet, begin, 3) != FILL_ELEMENT || stated as usize != length {
                 continue;
             }
             match read(packet, begin + header, 4) {
                 kind @ (EXTENSION_SBR | EXTENSION_SBR_CRC) => return Some((begin, kind)),
-                kind @ (EXTENSION_FILL | EXTENSION_FILL_DATA) => filling = Some((begin, kind)),
+                kind @ (EXTENSION_FILL | EXTENSION_FILL_DATA) => padding = Some((begin, kind)),
                 _ => {}
             }
         }
     }
-    filling
+    padding
 }
 
-/// So many bits from this one on, at most 16, all of them inside the bytes.
+/// Reads `count` bits from bit `at` on. All of them must be inside `bytes`.
 fn read(bytes: &[u8], at: usize, count: usize) -> u32 {
     (at..at + count).fold(0, |sum, bit| sum << 1 | u32::from(bytes[bit / 8] >> (7 - bit % 8) & 1))
 }
 
-/// An AudioSpecificConfig of ISO 14496-3, which MP4 and Matroska have.
+/// The AudioSpecificConfig of ISO 14496-3, as in MP4 and Matroska.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AacConfig {
     /// 2 is low complexity.
     pub object_type: u32,
-    /// 0 where a program config element says it.
+    /// 0 if a program config element defines the channels.
     pub channel_configuration: u32,
-    /// Whether it says that there is SBR.
+    /// Whether the config announces SBR.
     pub has_sbr: bool,
 }
 
 impl AacConfig {
-    /// Reads it.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         const SBR: u32 = 5;
         const PARAMETRIC_STEREO: u32 = 29;
@@ -136,11 +134,11 @@ impl AacConfig {
         })
     }
 
-    /// Why this stream cannot be decoded, behind "it is a file that".
+    /// Why this stream cannot be decoded, as the end of the sentence "it is a file that".
     pub(super) fn unsupported(&self) -> Option<String> {
         /// Channels by configuration.
         const CHANNELS: [u32; 8] = [0, 1, 2, 3, 4, 5, 6, 8];
-        let convert = "which is not supported; convert it, to FLAC for example";
+        let convert = "which is not supported; convert it, for example to FLAC";
         if self.has_sbr {
             return Some(HIGH_EFFICIENCY.into());
         }
@@ -159,11 +157,11 @@ impl AacConfig {
         }
         match self.channel_configuration {
             1 | 2 => None,
-            0 => Some(format!("has AAC audio with a layout of channels of its own, {convert}")),
+            0 => Some(format!("has AAC audio with a custom channel layout, {convert}")),
             configuration => {
                 let channels = CHANNELS.get(configuration as usize).copied().unwrap_or(configuration);
                 Some(format!(
-                    "has AAC audio with {channels} channels, of which at most 2 are supported; convert it, to FLAC for example"
+                    "has AAC audio with {channels} channels, of which at most 2 are supported; convert it, for example to FLAC"
                 ))
             }
         }
@@ -190,7 +188,7 @@ impl BitReader<'_> {
         }
     }
 
-    /// An index of 15 is followed by the rate itself.
+    /// Skips the sample rate. Index 15 is followed by an explicit rate.
     fn rate(&mut self) -> Option<()> {
         if self.read(4)? == 15 {
             self.read(24)?;
@@ -198,10 +196,10 @@ impl BitReader<'_> {
         Some(())
     }
 
-    /// Whether SBR is announced behind the config of the low-complexity stream, where older decoders do not look.
+    /// Whether SBR is announced after the config of the LC stream, where older decoders ignore it.
     fn announces_sbr(&mut self) -> Option<bool> {
         const SYNC_EXTENSION: u32 = 0x2b7;
-        // Frame length, dependence on a core coder, extension.
+        // Flags for frame length, core coder and extension.
         if self.read(3)? != 0 || self.read(11)? != SYNC_EXTENSION {
             return Some(false);
         }
@@ -247,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn sbr_is_found_from_the_end_of_a_packet_and_filling_is_not_taken_for_it() {
+    fn sbr_is_found_in_fill_elements_and_padding_is_not_sbr() {
         for length in [1, 5, 14, 15, 40, 200, 269] {
             assert!(ends_in_sbr(&audio().fill(length, 13).packet()), "{length}");
             assert!(
@@ -271,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn one_packet_in_two_must_have_sbr_and_repetitions_do_not_count() {
+    fn sbr_in_most_distinct_packets_means_high_efficiency() {
         let (with, without) = (audio().fill(20, 13).packet(), audio().packet());
         let mut detector = SbrDetector::default();
         detector.examine(&without);
@@ -284,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_config_says_what_cannot_be_decoded() {
+    fn unsupported_configs_are_refused_with_a_reason() {
         let low_complexity = |configuration| Bits::default().push(2, 5).push(4, 4).push(configuration, 4).push(0, 3);
         let reason = |bits: Bits| {
             let mut bytes = bits.push(0, 8).packet();
@@ -294,10 +292,10 @@ mod tests {
         assert_eq!(reason(low_complexity(2)), None);
         assert!(reason(low_complexity(6)).unwrap().contains("6 channels"));
         assert!(reason(low_complexity(7)).unwrap().contains("8 channels"));
-        assert!(reason(low_complexity(0)).unwrap().contains("of its own"));
-        let behind = low_complexity(1).push(0x2b7, 11).push(5, 5).push(1, 1).push(4, 4);
-        assert!(reason(behind).unwrap().contains("SBR"));
-        let in_front = |kind| {
+        assert!(reason(low_complexity(0)).unwrap().contains("custom channel layout"));
+        let after_config = low_complexity(1).push(0x2b7, 11).push(5, 5).push(1, 1).push(4, 4);
+        assert!(reason(after_config).unwrap().contains("SBR"));
+        let before_config = |kind| {
             Bits::default()
                 .push(kind, 5)
                 .push(7, 4)
@@ -306,8 +304,8 @@ mod tests {
                 .push(2, 5)
                 .push(0, 3)
         };
-        assert!(reason(in_front(5)).unwrap().contains("SBR"));
-        assert!(reason(in_front(29)).unwrap().contains("SBR"));
+        assert!(reason(before_config(5)).unwrap().contains("SBR"));
+        assert!(reason(before_config(29)).unwrap().contains("SBR"));
         let main = Bits::default().push(1, 5).push(4, 4).push(2, 4).push(0, 3);
         assert!(reason(main).unwrap().contains("Main"));
         let extended = Bits::default()

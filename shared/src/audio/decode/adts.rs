@@ -1,4 +1,4 @@
-//! Bare AAC: ADTS frames of ISO 13818-7 and 14496-3, one after another.
+//! Decodes AAC in ADTS frames (ISO 13818-7 and 14496-3) without a container.
 
 use super::aac::{AacConfig, EXAMINED_PACKETS, HIGH_EFFICIENCY, SbrDetector};
 use super::downmix::Downmix;
@@ -25,7 +25,7 @@ pub(super) struct AdtsHeader {
     /// 0 to 3: Main, LC, SSR, LTP.
     profile: u8,
     channel_configuration: u8,
-    /// Its own length, with the checksum.
+    /// Length of the header, including the checksum.
     header_bytes: usize,
     frame_bytes: usize,
     /// Packets in the frame.
@@ -39,7 +39,7 @@ impl FrameHeader for AdtsHeader {
         const RATES: [u32; 13] = [
             96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
         ];
-        // Twelve bits of sync word, and a layer of 0, which MPEG audio proper never has.
+        // Twelve bits of sync word, and layer 0, which MPEG audio never has.
         let [0xff, second, third, fourth, fifth, sixth, seventh, ..] = *bytes else {
             return None;
         };
@@ -82,14 +82,14 @@ impl AdtsHeader {
         }
         if self.blocks > 1 {
             return Err(unsupported(
-                "has several packets in a frame, which is not supported; convert it, to FLAC for example",
+                "has several packets per frame, which is not supported; convert it, for example to FLAC",
             ));
         }
         check_format(Some(self.rate), self.channel_configuration.into())
     }
 }
 
-/// The audio of an ADTS file, decoded as it is asked for.
+/// The audio of an ADTS file, decoded lazily.
 pub(super) struct AdtsStream {
     frames: Frames<AdtsHeader>,
     decoder: AacDecoder,
@@ -107,7 +107,7 @@ pub(super) struct AdtsStream {
 }
 
 impl AdtsStream {
-    /// Finds the first of these frames.
+    /// Finds the first frame and examines the beginning of the stream for SBR.
     pub(super) fn open(mut frames: Frames<AdtsHeader>) -> Result<Self, Rejection> {
         let mut sbr = SbrDetector::default();
         let mut first = None;
@@ -163,7 +163,7 @@ impl AdtsStream {
         frame.header.check()?;
         if !frame.header.same_stream(&self.first) {
             return Err(Rejection::UnsupportedFormat(format!(
-                "its sample rate or its channels change at byte {}; convert it, to FLAC for example",
+                "its sample rate or channels change at byte {}; convert it, for example to FLAC",
                 frame.at
             )));
         }

@@ -1,4 +1,4 @@
-//! AIFF, and AIFF-C as far as it is uncompressed.
+//! AIFF, and AIFF-C with uncompressed, A-law or mu-law samples.
 
 use super::chunks::{Chunks, read_body};
 use super::meter::MeteredFile;
@@ -11,19 +11,19 @@ use std::ops::Range;
 /// `FORM`, a size, `AIFF` or `AIFC`.
 const FORM_HEADER: u64 = 12;
 
-/// The part of a sound chunk before its samples: their offset, and a block size, which nothing uses.
+/// Bytes before the samples in a sound chunk: the offset, and a block size, which is unused.
 const SOUND_HEADER: u64 = 8;
 
-/// As much of a common chunk as matters: all but the compression's name in words.
+/// Bytes read of a common chunk: all except the name of the compression in words.
 const COMMON_BYTES: u32 = 22;
 
-/// Whether a file begins as one of these.
+/// Whether these first bytes are those of an AIFF or AIFF-C file.
 pub(super) fn is_aiff(beginning: &[u8]) -> bool {
     let forms = [b"AIFF", b"AIFC"].map(|form| Some(form.as_slice()));
     beginning.starts_with(b"FORM") && forms.contains(&beginning.get(8..12))
 }
 
-/// Reads the header of a file whose audio, tags around it left out, is in `range`.
+/// Reads the header of the AIFF file in this range, which excludes tags.
 pub(super) fn open(mut file: MeteredFile, range: Range<u64>) -> Result<Box<dyn AudioStream>, Rejection> {
     let header = Header::read(&mut file, &range)?;
     let Some(sound) = header.sound else {
@@ -47,7 +47,7 @@ fn unsupported(problem: &str) -> Rejection {
     Rejection::UnsupportedFormat(format!("it is an AIFF file that {problem}"))
 }
 
-/// What the chunks say.
+/// The common and sound chunk.
 #[derive(Default)]
 struct Header {
     /// Content of the common chunk.
@@ -55,7 +55,7 @@ struct Header {
     sound: Option<Sound>,
 }
 
-/// Where the samples begin, and how many bytes they are said to have.
+/// Position of the samples and their stated size in bytes.
 struct Sound {
     begin: u64,
     size: u64,
@@ -85,7 +85,7 @@ impl Header {
     }
 }
 
-/// A common chunk.
+/// The fields of a common chunk.
 struct Common {
     channels: u16,
     frames: u32,
@@ -146,7 +146,7 @@ fn extended_to_u32(bytes: [u8; 10]) -> u32 {
     const BIAS: u16 = 16_383;
     let [high, low, mantissa @ ..] = bytes;
     let exponent = u16::from_be_bytes([high, low]).wrapping_sub(BIAS);
-    // The mantissa has its integer bit, of the value 2^exponent, on top.
+    // The top bit of the mantissa is the integer bit, with the value 2^exponent.
     let mantissa = u64::from_be_bytes(mantissa);
     if exponent < u32::BITS as u16 {
         u32::try_from(mantissa >> (63 - exponent)).unwrap_or(0)
@@ -160,12 +160,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sample_rates_are_floats_of_80_bits() {
+    fn sample_rates_are_80_bit_floats() {
         let rate = |bytes: &[u8; 10]| extended_to_u32(*bytes);
         assert_eq!(rate(b"\x40\x0e\xac\x44\0\0\0\0\0\0"), 44_100);
         assert_eq!(rate(b"\x40\x0b\xfa\0\0\0\0\0\0\0"), 8000);
         assert_eq!(rate(b"\x40\x0d\xac\x44\0\0\0\0\0\0"), 22_050);
-        // 44,100.5, nothing, less than nothing, 2^32, infinity, no number.
+        // 44,100.5, then 0, a negative number, 2^32, infinity, NaN.
         assert_eq!(rate(b"\x40\x0e\xac\x44\x80\0\0\0\0\0"), 44_100);
         for bytes in [
             b"\0\0\0\0\0\0\0\0\0\0",

@@ -1,16 +1,16 @@
-//! APE tags, which have a footer and perhaps a header.
+//! Measures APE tags, which have a footer and sometimes a header.
 
 use super::window::Window;
 use std::io::{self, Read, Seek};
 
-/// Length of a footer, and of a header.
+/// Length of a footer, and also of a header.
 pub(super) const APE_FOOTER: u64 = 32;
-/// Items of a tag. Files have a dozen.
+/// Maximum number of items in a tag. Files have about a dozen.
 const MAX_APE_ITEMS: u32 = 4096;
 
-/// The 32 bytes at either end of an APE tag.
+/// The header or footer of an APE tag.
 pub(super) struct ApeFooter {
-    /// Bytes of the items and the footer.
+    /// Length of the items and the footer in bytes.
     size: u64,
     items: u32,
     has_header: bool,
@@ -31,7 +31,8 @@ impl ApeFooter {
         })
     }
 
-    /// Length of the tag that this footer ends at `end`: what it says if the items fill it, or the footer's own.
+    /// Length of the tag whose footer ends at `end`. It is the stated size if the items fill it exactly, or else that
+    /// of the footer alone.
     pub(super) fn checked_length<F: Read + Seek>(
         &self,
         window: &mut Window<F>,
@@ -56,7 +57,7 @@ impl ApeFooter {
     }
 }
 
-/// Length of the APE tag whose header is here, or of a footer alone.
+/// Length of the APE tag with a header at this position, or of a footer alone.
 pub(super) fn ape_header<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
     let Some(header) = window.array(at)?.as_ref().and_then(ApeFooter::read) else {
         return Ok(None);
@@ -75,7 +76,7 @@ pub(super) fn ape_header<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io:
     }))
 }
 
-/// Length of the items in front of the APE footer at this position, for one that has no header.
+/// Length of the items before the APE footer at this position, for a tag without a header.
 pub(super) fn headless_ape_items<F: Read + Seek>(window: &mut Window<F>, at: u64, start: u64) -> io::Result<u64> {
     Ok(match window.array(at)?.as_ref().and_then(ApeFooter::read) {
         Some(footer) => footer.checked_length(window, start, at + APE_FOOTER)? - APE_FOOTER,
@@ -83,7 +84,7 @@ pub(super) fn headless_ape_items<F: Read + Seek>(window: &mut Window<F>, at: u64
     })
 }
 
-/// Where so many items of an APE tag end, if they do before `end`: each has a size, flags, a name, and its value.
+/// The end of this many items of an APE tag, if it is not after `end`. Each item has a size, flags, a name and a value.
 fn ape_items_end<F: Read + Seek>(window: &mut Window<F>, at: u64, end: u64, items: u32) -> io::Result<Option<u64>> {
     const LONGEST_NAME: usize = 256;
     let mut at = at;

@@ -1,4 +1,4 @@
-//! CAF files with uncompressed samples. Symphonia reads the compressed ones; of uncompressed ones it ignores padding and
+//! CAF files with uncompressed samples. They are not left to Symphonia, which ignores padding between samples and
 //! refuses 8 bits.
 
 use super::meter::MeteredFile;
@@ -13,13 +13,13 @@ const FILE_HEADER: u64 = 8;
 /// A chunk's name and its size.
 const CHUNK_HEADER: u64 = 12;
 
-/// In a data chunk, before its samples.
+/// Bytes of the edit count, which precedes the samples in a data chunk.
 const EDIT_COUNT: u64 = 4;
 
-/// Most chunks that are looked at.
-const MOST_CHUNKS: usize = 4096;
+/// Maximum number of chunks that are read.
+const MAX_CHUNKS: usize = 4096;
 
-/// The description of a file that begins like this, if its samples are uncompressed. It is the first chunk.
+/// The description of a CAF file with uncompressed samples, from the first bytes. It is always the first chunk.
 pub(super) fn uncompressed(beginning: &[u8]) -> Option<Description> {
     let chunks = beginning.strip_prefix(b"caff")?.get(4..)?;
     let description = chunks.strip_prefix(b"desc")?;
@@ -27,7 +27,7 @@ pub(super) fn uncompressed(beginning: &[u8]) -> Option<Description> {
     let word = |at: usize| u32::from_be_bytes([fields[at], fields[at + 1], fields[at + 2], fields[at + 3]]);
     let name = word(8).to_be_bytes();
     [b"lpcm", b"alaw", b"ulaw"].contains(&&name).then(|| Description {
-        // Infinities and the like become a rate that is refused.
+        // The cast turns infinity and NaN into rates that are refused later.
         rate: f64::from_bits(u64::from(word(0)) << 32 | u64::from(word(4))) as u32,
         name,
         flags: word(12),
@@ -37,7 +37,7 @@ pub(super) fn uncompressed(beginning: &[u8]) -> Option<Description> {
     })
 }
 
-/// The fields of a description chunk that matter.
+/// The relevant fields of a description chunk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Description {
     rate: u32,
@@ -82,7 +82,7 @@ impl Description {
     }
 }
 
-/// Finds the samples of a file whose audio, tags around it left out, is in `range`.
+/// Finds the samples of the CAF file in this range, which excludes tags.
 pub(super) fn open(
     mut file: MeteredFile,
     range: Range<u64>,
@@ -95,7 +95,7 @@ pub(super) fn open(
 
 fn find_data(file: &mut MeteredFile, range: &Range<u64>) -> io::Result<Option<PcmData>> {
     let mut position = range.start + FILE_HEADER;
-    for _ in 0..MOST_CHUNKS {
+    for _ in 0..MAX_CHUNKS {
         let mut header = Vec::new();
         file.seek(SeekFrom::Start(position))?;
         file.by_ref().take(CHUNK_HEADER).read_to_end(&mut header)?;

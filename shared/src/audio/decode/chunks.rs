@@ -1,19 +1,19 @@
-//! The chunks that WAV and AIFF files are made of: four bytes of name, four of size, and so many of content, with a byte
-//! of padding behind an odd size.
+//! Reads the chunks of WAV and AIFF files: four bytes of name, four bytes of size and the content, plus a padding byte
+//! after an odd size.
 //!
-//! Only the file's own end is believed, not the size that the outermost chunk gives itself, and the padding byte may be
-//! missing: both are wrong in many files that every player plays.
+//! The size of the outermost chunk is ignored, and the padding byte may be missing, because both are wrong in many
+//! files that every player plays.
 
 use super::meter::MeteredFile;
 use super::pcm::ByteOrder;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Most chunks that are looked at; files have a dozen. Each costs a read, however small it is.
-const MOST_CHUNKS: usize = 4096;
+/// Maximum number of chunks; files have about a dozen. Each one costs a read, however small it is.
+const MAX_CHUNKS: usize = 4096;
 
 const HEADER: usize = 8;
 
-/// The chunks whose place in a file matters most, so their names are believed whatever size follows.
+/// Chunks that a file cannot do without. Their names are trusted even if the size is implausible.
 const ESSENTIAL: [&[u8; 4]; 4] = [b"fmt ", b"data", b"COMM", b"SSND"];
 
 /// A chunk's header.
@@ -21,14 +21,14 @@ const ESSENTIAL: [&[u8; 4]; 4] = [b"fmt ", b"data", b"COMM", b"SSND"];
 pub(super) struct Chunk {
     pub(super) name: [u8; 4],
     pub(super) size: u32,
-    /// Where its content begins.
+    /// Position of the content.
     pub(super) body: u64,
 }
 
-/// Chunks one after another.
+/// Iterates over chunks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chunks {
-    /// Where the previous chunk ends; a byte of padding may follow.
+    /// End of the previous chunk; a padding byte may follow.
     position: u64,
     padded: bool,
     end: u64,
@@ -37,14 +37,14 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    /// The chunks from `begin` to `end`, with sizes in this order of bytes.
+    /// The chunks from `begin` to `end`, with sizes in this byte order.
     pub(super) fn new(begin: u64, end: u64, order: ByteOrder) -> Self {
         Self {
             position: begin,
             padded: false,
             end,
             order,
-            left: MOST_CHUNKS,
+            left: MAX_CHUNKS,
         }
     }
 
@@ -62,7 +62,7 @@ impl Chunks {
         Ok(Some(chunk))
     }
 
-    /// Whether something that looks like a chunk is at this place.
+    /// Whether a plausible chunk header is at this position.
     pub(super) fn is_chunk_at(&self, file: &mut MeteredFile, position: u64) -> io::Result<bool> {
         let at = Self {
             position,
@@ -105,11 +105,11 @@ impl Chunks {
     }
 }
 
-/// Up to `most` bytes of a chunk's content.
-pub(super) fn read_body(file: &mut MeteredFile, chunk: &Chunk, most: u32) -> io::Result<Vec<u8>> {
+/// Up to `max` bytes of the content of a chunk.
+pub(super) fn read_body(file: &mut MeteredFile, chunk: &Chunk, max: u32) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     file.seek(SeekFrom::Start(chunk.body))?;
-    file.by_ref().take(chunk.size.min(most).into()).read_to_end(&mut body)?;
+    file.by_ref().take(chunk.size.min(max).into()).read_to_end(&mut body)?;
     Ok(body)
 }
 
@@ -128,11 +128,11 @@ mod tests {
     }
 
     #[test]
-    fn padding_is_skipped_where_it_is_and_not_missed_where_it_is_not() {
+    fn padding_after_an_odd_chunk_is_optional() {
         for (bytes, expected) in [
             (&b"LIST\x03\0\0\0abc\0data\x02\0\0\0xy"[..], ["LIST", "data"]),
             (b"LIST\x03\0\0\0abcdata\x02\0\0\0xy", ["LIST", "data"]),
-            // A pad that is not 0, and sizes beyond the file's end.
+            // A padding byte that is not 0, and sizes beyond the end of the file.
             (b"LIST\x03\0\0\0abc data\x02\0\0\0xy", ["LIST", "data"]),
             (b"LIST\x03\0\0\0abc\0data\xff\xff\xff\xffxy", ["LIST", "data"]),
             (b"LIST\x03\0\0\0abcdata\xff\xff\xff\xffxy", ["LIST", "data"]),
@@ -143,8 +143,8 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_chunks_is_limited() {
-        assert_eq!(names(&b"JUNK\0\0\0\0".repeat(10_000)).len(), MOST_CHUNKS);
+    fn number_of_chunks_is_limited() {
+        assert_eq!(names(&b"JUNK\0\0\0\0".repeat(10_000)).len(), MAX_CHUNKS);
         assert_eq!(names(b"JUNK\xff\xff\xff\xffJUNK"), ["JUNK"]);
         assert_eq!(names(b"JUNK\x01\0\0\0x\0JU"), ["JUNK"]);
     }

@@ -1,6 +1,6 @@
 //! The containers of compressed audio.
 
-/// Containers of [`super::probed`]: of WAV files only those with compressed samples.
+/// Containers that [`super::probed`] reads. WAV files only if their samples are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Container {
     Wav,
@@ -12,8 +12,8 @@ pub(super) enum Container {
 }
 
 impl Container {
-    /// The file in words, for sentences about it.
-    pub(super) fn what(self) -> &'static str {
+    /// The name of the file type with its article, for messages.
+    pub(super) fn name_with_article(self) -> &'static str {
         match self {
             Self::Wav => "a WAV file",
             Self::Caf => "a CAF file",

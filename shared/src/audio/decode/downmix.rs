@@ -1,13 +1,13 @@
-//! Channels are mixed down by their mean, and how much of their energy that keeps is measured on the way.
+//! Downmixes channels to their mean and measures how much of their energy is left.
 
 use crate::dsp::dot::dot;
 
-/// The mean keeps less than this share of the channels' mean energy: 20 dB less. Channels that have nothing to do with
-/// each other keep 1/channels, and a sound in one of eight channels 1/8; below a hundredth two channels are all but the
-/// inverse of each other (a correlation below -0.98), as where one is wired the wrong way round.
+/// Channels cancel if their mean has less than this fraction of their average energy, a loss of 20 dB. Uncorrelated
+/// channels keep 1/channels, and a sound in one of eight channels keeps 1/8. Below 1/100, two channels are nearly the
+/// inverse of each other (correlation below -0.98), for example because one was wired with reversed polarity.
 const CANCELLED_SHARE: f64 = 0.01;
 
-/// Energies summed over a file: of the channels, on average, and of their mean.
+/// Energies summed over a file: the average over the channels, and that of their mean.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Downmix {
     channels: f64,
@@ -15,7 +15,7 @@ pub(super) struct Downmix {
 }
 
 impl Downmix {
-    /// Appends the mean of channels of one length.
+    /// Appends the mean of channels of equal length.
     pub(super) fn planar(&mut self, planes: &[impl AsRef<[f32]>], mono: &mut Vec<f32>) {
         match planes {
             [plane] => return mono.extend_from_slice(plane.as_ref()),
@@ -35,9 +35,9 @@ impl Downmix {
         self.mean += f64::from(dot(mean, mean));
     }
 
-    /// The same in one pass, because most music is stereo.
+    /// [`Self::planar`] in one pass for stereo, the most common case.
     fn stereo(&mut self, left: &[f32], right: &[f32], mono: &mut Vec<f32>) {
-        // Sums lane by lane, in an order that lets the compiler use vector registers.
+        // One sum per lane, so the compiler can vectorise.
         const LANES: usize = 8;
         let begin = mono.len();
         mono.resize(begin + left.len().min(right.len()), 0.0);
@@ -73,7 +73,7 @@ impl Downmix {
         self.mean += f64::from(dot(mean, mean));
     }
 
-    /// Whether the channels cancel each other in their mean, so little of the music is left.
+    /// Whether the channels cancel each other in their mean.
     pub(super) fn channels_cancel(&self) -> bool {
         self.mean < CANCELLED_SHARE * self.channels
     }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_channels_that_are_inverses_of_each_other_cancel() {
+    fn only_nearly_inverse_channels_cancel() {
         let (left, other, silence) = (tone(20.0), tone(31.0), vec![0.0; 10_000]);
         let scaled = |factor: f32| -> Vec<f32> { left.iter().map(|sample| factor * sample).collect() };
         assert!(cancels(&[&left, &scaled(-1.0)]));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn nan_and_infinite_samples_do_not_count_as_cancelled() {
+    fn non_finite_samples_do_not_count_as_cancelled() {
         for hostile in [f32::NAN, f32::INFINITY] {
             let mut downmix = Downmix::default();
             downmix.planar(&[[hostile, 0.5], [0.5, -0.5]], &mut Vec::new());

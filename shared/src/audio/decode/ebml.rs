@@ -1,4 +1,4 @@
-//! EBML (RFC 8794), what Matroska is made of: elements of an identifier, a size and content.
+//! Parses EBML (RFC 8794), the basis of Matroska: elements with an identifier, a size and content.
 
 use super::window::Window;
 use std::io::{self, Read, Seek};
@@ -9,18 +9,18 @@ pub(super) struct Element {
     pub id: u32,
     /// Position of the content.
     pub begin: u64,
-    /// Length of the content. None where it is unknown, as in a live recording.
+    /// Length of the content. `None` if it is unknown, as in a live recording.
     pub size: Option<u64>,
 }
 
 impl Element {
-    /// Position behind the content; the beginning of it where the size is unknown.
+    /// Position after the content, or its beginning if the size is unknown.
     pub(super) fn end(&self) -> u64 {
         self.begin.saturating_add(self.size.unwrap_or(0))
     }
 }
 
-/// The element at this position. None where there cannot be one.
+/// Reads the header of the element at this position. `None` if there is no valid one.
 pub(super) fn element<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<Element>> {
     /// Four bytes of identifier and eight of size.
     const LONGEST_HEADER: usize = 12;
@@ -32,7 +32,7 @@ pub(super) fn element<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Re
     }))
 }
 
-/// Identifier, size and length of the header that these bytes begin with.
+/// Parses an element header into identifier, size and length of the header.
 fn header(bytes: &[u8]) -> Option<(u32, Option<u64>, usize)> {
     let id_bytes = bytes.first()?.leading_zeros() as usize + 1;
     if id_bytes > 4 {
@@ -47,7 +47,8 @@ fn header(bytes: &[u8]) -> Option<(u32, Option<u64>, usize)> {
     Some((id, (size != unknown).then_some(size), id_bytes + size_bytes))
 }
 
-/// A number of variable length, and its length: as many zero bits in front as there are further bytes.
+/// Parses a number of variable length, and returns its length too. Leading zero bits count the bytes that follow the
+/// first.
 pub(super) fn number(bytes: &[u8]) -> Option<(u64, usize)> {
     let first = *bytes.first()?;
     let length = first.leading_zeros() as usize + 1;
@@ -61,7 +62,7 @@ pub(super) fn number(bytes: &[u8]) -> Option<(u64, usize)> {
     Some((value & ((1 << (7 * length)) - 1), length))
 }
 
-/// The children of an element that is in memory, as far as they are whole.
+/// The complete child elements of an element that is in memory.
 pub(super) fn children(content: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     let mut rest = content;
     std::iter::from_fn(move || {

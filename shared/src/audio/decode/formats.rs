@@ -1,27 +1,27 @@
-//! Which files are audio, by their names and by their first bytes.
+//! Recognises audio files by their extension or by their first bytes.
 
 use super::container::Container;
 use super::kind::{Kind, kind};
 use super::unsupported::unsupported;
 
-/// Extensions, in lower case, of files that [`super::open()`] can decode.
+/// Extensions, in lower case, of the file formats that [`super::open()`] can decode.
 pub const EXTENSIONS: [&str; 25] = [
     "aac", "adts", "aif", "aifc", "aiff", "au", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mp1", "mp2", "mp3", "mp4",
     "mpa", "mpga", "oga", "ogg", "ogx", "snd", "wav", "wave", "webm",
 ];
 
-/// Extensions of audio that in general cannot be decoded: such a file is somebody's music too, and is not left out of a
-/// data set without a word.
+/// Extensions of audio that usually cannot be decoded. They are listed so such a file is reported as rejected, not
+/// silently ignored.
 const OTHER_EXTENSIONS: [&str; 38] = [
     "3g2", "3ga", "3gp", "aa3", "ac3", "amr", "ape", "asf", "awb", "bwf", "dff", "dsf", "dts", "eac3", "f4a", "gsm",
     "m4p", "m4r", "m4v", "mov", "mp+", "mpc", "oma", "opus", "ofr", "qt", "ra", "rf64", "rm", "shn", "spx", "tak",
     "tta", "voc", "w64", "weba", "wma", "wv",
 ];
 
-/// Bytes from a file's beginning that [`is_audio`] and [`unsupported`] want to see.
+/// Number of first bytes that [`is_audio`] and [`unsupported`] need.
 pub const MAGIC_BYTES: u64 = 64;
 
-/// Whether a file of this name is audio of any kind, by its extension.
+/// Whether this file name has the extension of an audio format, supported or not.
 pub fn has_audio_extension(name: &str) -> bool {
     let extension = name
         .rsplit_once('.')
@@ -30,11 +30,11 @@ pub fn has_audio_extension(name: &str) -> bool {
     extension.is_some_and(|extension| known.any(|known| *known == extension))
 }
 
-/// Whether a file begins as audio of any kind does.
+/// Whether these first bytes are those of an audio format, supported or not.
 pub fn is_audio(beginning: &[u8]) -> bool {
     match kind(beginning) {
         Kind::Frames => beginning.starts_with(b"ID3") || is_mpeg_frame(beginning) || unsupported(beginning).is_some(),
-        // Pictures are in the same container.
+        // Some picture formats use the same container.
         Kind::Container(Container::Mp4) => {
             const PICTURES: [&[u8]; 7] = [b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"crx "];
             !PICTURES.iter().any(|brand| beginning.get(8..12) == Some(brand))
@@ -43,7 +43,7 @@ pub fn is_audio(beginning: &[u8]) -> bool {
     }
 }
 
-/// Whether the header of a frame of layer 2 or 3 is here. Layer 1 begins like text in UTF-16.
+/// Whether the bytes begin with a frame header of MPEG layer 2 or 3. Layer 1 begins like UTF-16 text.
 fn is_mpeg_frame(beginning: &[u8]) -> bool {
     let [0xff, second, third, ..] = *beginning else {
         return false;
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn audio_is_known_by_its_extension_whatever_its_case() {
+    fn audio_is_recognised_by_its_extension_in_any_case() {
         for name in ["a.mp3", "a.b.OPUS", "a.Wma", "x/y.mov", ".wv"] {
             assert!(has_audio_extension(name), "{name}");
         }
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn audio_is_known_by_its_first_bytes() {
+    fn audio_is_recognised_by_its_first_bytes() {
         for (beginning, name) in [
             (
                 &b"OggS\0\x02\0\0\0\0\0\0\0\0\x47\xd6\xe7\xfd\0\0\0\0\0\0\0\0\x01\x13OpusHead"[..],

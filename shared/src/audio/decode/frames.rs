@@ -1,8 +1,8 @@
-//! Streams of frames without a container, MPEG audio and ADTS: finds the frames one after another, and tells tags,
-//! pictures and zeros between them from audio that was lost.
+//! Finds the frames of MPEG audio and ADTS, which have no container, and distinguishes tags, pictures and zeros between
+//! them from lost audio.
 //!
-//! A header is a few bits that other data has by chance. Where one frame ends another begins, so a header there is
-//! believed; anywhere else the frames behind it must confirm it.
+//! A frame header has only a few fixed bits, which other data matches by chance. A header directly after a frame is
+//! trusted; anywhere else it must be confirmed by the frames that follow.
 
 use super::meter::{Meter, MeteredFile};
 use super::window::Window;
@@ -13,20 +13,20 @@ use std::sync::Arc;
 
 /// The header of a frame.
 pub(super) trait FrameHeader: Copy {
-    /// Its length.
+    /// Length of the header.
     const BYTES: usize;
 
-    /// Reads it from the beginning of these bytes.
+    /// Parses the header at the beginning of these bytes.
     fn parse(bytes: &[u8]) -> Option<Self>;
 
-    /// Length of the frame, the header included.
+    /// Length of the frame, including the header.
     fn frame_bytes(&self) -> usize;
 
     /// Whether frames with these headers belong to one stream, with the same codec, rate and channels.
     fn same_stream(&self, other: &Self) -> bool;
 }
 
-/// A frame, and what was between it and the one before.
+/// A frame, and the gap before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame<H> {
     pub header: H,
@@ -36,27 +36,28 @@ pub(super) struct Frame<H> {
 }
 
 impl<H: FrameHeader> Frame<H> {
-    /// Bytes of audio that must have been in front of this frame.
+    /// Bytes of lost audio before this frame.
     pub(super) fn lost_bytes(&self, is_first: bool) -> u64 {
         let lost = self.gap.lost_bytes(!is_first);
-        // A file that was cut out of a longer one begins inside a frame.
+        // A file that was cut out of a longer one may begin inside a frame.
         let is_cut = is_first && lost <= 2 * self.header.frame_bytes() as u64;
         if is_cut { 0 } else { lost }
     }
 }
 
-/// Bytes between two frames, or in front of the first or behind the last.
+/// Bytes between two frames, before the first or after the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Gap {
-    /// Bytes that are not a tag or a picture, nor what follows a tag that is longer than its header says.
+    /// Bytes that are neither a tag nor a picture, and do not follow a tag, which may be longer than its header states.
     unknown: u64,
-    /// How many of them are zero.
+    /// Number of unknown bytes that are zero.
     zeros: u64,
     has_tag: bool,
 }
 
 impl Gap {
-    /// Bytes of audio that must have been here. Zeros are a damaged piece inside a stream, and mere padding at its ends.
+    /// Bytes of lost audio in this gap. Zeros inside a stream are damage; at its ends or next to a tag they are
+    /// padding.
     pub(super) fn lost_bytes(&self, inside: bool) -> u64 {
         if inside && !self.has_tag {
             self.unknown
@@ -66,19 +67,19 @@ impl Gap {
     }
 }
 
-/// The frames of a file, one after another.
+/// Iterates over the frames of a file.
 pub(super) struct Frames<H> {
     window: Window<MeteredFile>,
     range: Range<u64>,
     position: u64,
     last: Option<H>,
-    /// Whether a frame, and nothing unknown, ends at the position.
+    /// Whether there are no unknown bytes between the last frame and the position.
     in_sync: bool,
     gap: Gap,
 }
 
 impl<H: FrameHeader> Frames<H> {
-    /// The frames in this range of a file.
+    /// Searches this range of a file.
     pub(super) fn new(window: Window<MeteredFile>, range: Range<u64>) -> Self {
         Self {
             window,
@@ -96,22 +97,21 @@ impl<H: FrameHeader> Frames<H> {
         (self.last, self.in_sync, self.gap) = (None, false, Gap::default());
     }
 
-    /// Bytes of the range.
+    /// Length of the range in bytes.
     pub(super) fn range_bytes(&self) -> u64 {
         self.range.end - self.range.start
     }
 
-    /// The counters of the file.
     pub(super) fn meter(&self) -> &Arc<Meter> {
         self.window.file().meter()
     }
 
-    /// The bytes of the file, for another reader.
+    /// Returns the window, for another reader.
     pub(super) fn into_window(self) -> Window<MeteredFile> {
         self.window
     }
 
-    /// The next frame. None at the end; [`Self::gap`] is then the gap behind the last one.
+    /// The next frame. `None` at the end; [`Self::gap`] is then the gap after the last frame.
     pub(super) fn next(&mut self) -> io::Result<Option<Frame<H>>> {
         self.gap = Gap::default();
         while self.position < self.range.end {
@@ -119,7 +119,7 @@ impl<H: FrameHeader> Frames<H> {
                 let end = self.position + header.frame_bytes() as u64;
                 let expected = self.in_sync && self.continues(&header);
                 if expected && end > self.range.end {
-                    // The file was cut inside this frame, which is no loss beyond what was cut off.
+                    // The file was cut inside this frame. The incomplete frame does not count as lost audio.
                     self.position = self.range.end;
                     break;
                 }
@@ -130,7 +130,7 @@ impl<H: FrameHeader> Frames<H> {
                 }
             }
             if let Some(length) = self.tag_length()? {
-                // An APE tag may be known by its end alone.
+                // An APE tag without a header is only recognised at its footer.
                 let before = ape::headless_ape_items(&mut self.window, self.position, self.range.start)?;
                 self.gap.unknown = self.gap.unknown.saturating_sub(before);
                 self.gap.zeros = self.gap.zeros.min(self.gap.unknown);
@@ -138,12 +138,12 @@ impl<H: FrameHeader> Frames<H> {
                 self.position += length;
                 continue;
             }
-            self.pass_over()?;
+            self.skip_unknown()?;
         }
         Ok(None)
     }
 
-    /// The gap behind the last frame, once there are no more.
+    /// The gap after the last frame, once [`Self::next`] has returned `None`.
     pub(super) fn gap(&self) -> Gap {
         self.gap
     }
@@ -161,7 +161,7 @@ impl<H: FrameHeader> Frames<H> {
         self.last.is_some_and(|last| last.same_stream(header))
     }
 
-    /// Whether frames of the same stream follow on this one: one where the stream is known, two where it is not.
+    /// Whether frames of the same stream follow this one: one if the stream is known, two if not.
     fn is_confirmed(&mut self, header: H) -> io::Result<bool> {
         let wanted = if self.continues(&header) { 1 } else { 2 };
         let (mut at, mut header) = (self.position, header);
@@ -178,7 +178,8 @@ impl<H: FrameHeader> Frames<H> {
         Ok(true)
     }
 
-    /// Length of the tag or picture at the position. That of an ID3v2 tag is believed if what follows it is known.
+    /// Length of the tag or picture at the position. The size of an ID3v2 tag is trusted only if something known
+    /// follows it.
     fn tag_length(&mut self) -> io::Result<Option<u64>> {
         const ID3V2_HEADER: u64 = 10;
         let Some(tag) = tags::leading(&mut self.window, self.position)? else {
@@ -192,7 +193,7 @@ impl<H: FrameHeader> Frames<H> {
         Ok(Some(ID3V2_HEADER.min(left)))
     }
 
-    /// Whether there is a frame, a tag or the end here.
+    /// Whether a frame or a tag begins at this position, or the range ends.
     fn begins_something(&mut self, at: u64) -> io::Result<bool> {
         if at >= self.range.end || tags::leading(&mut self.window, at)?.is_some() {
             return Ok(true);
@@ -206,25 +207,25 @@ impl<H: FrameHeader> Frames<H> {
         confirmed
     }
 
-    /// Passes over a byte that begins nothing, and over those behind it that cannot begin anything either.
-    fn pass_over(&mut self) -> io::Result<()> {
+    /// Skips an unknown byte, and the bytes after it that cannot begin a frame, tag or picture.
+    fn skip_unknown(&mut self) -> io::Result<()> {
         /// First bytes of headers, tags and pictures.
         const BEGINNINGS: &[u8] = b"\xffITAL\x89";
         let bytes = self.window.bytes(self.position, 4096)?;
         let run = bytes.iter().skip(1).position(|byte| BEGINNINGS.contains(byte));
-        let passed = &bytes[..run.map_or(bytes.len(), |run| run + 1)];
-        let zeros = passed.iter().filter(|&&byte| byte == 0).count() as u64;
-        let passed = passed.len() as u64;
+        let skipped = &bytes[..run.map_or(bytes.len(), |run| run + 1)];
+        let zeros = skipped.iter().filter(|&&byte| byte == 0).count() as u64;
+        let skipped = skipped.len() as u64;
         if !self.gap.has_tag {
-            self.gap.unknown += passed;
+            self.gap.unknown += skipped;
             self.gap.zeros += zeros;
         }
         self.in_sync = false;
-        // A file that became shorter while it is read has no bytes here.
-        self.position = if passed == 0 {
+        // There are no bytes if the file was shortened while it is read.
+        self.position = if skipped == 0 {
             self.range.end
         } else {
-            self.position + passed
+            self.position + skipped
         };
         Ok(())
     }

@@ -1,32 +1,32 @@
-//! Which container a file is, or what it is instead of audio, by its first bytes. Whatever begins like none of them is
-//! searched for frames of MPEG audio and AAC, which have no container. Nothing is decoded here.
+//! Detects the container of an audio file, or the type of another file, from its first bytes. A file without a known
+//! container is later searched for MPEG audio and AAC frames. Nothing is decoded here.
 
 use super::adts::AdtsHeader;
 use super::container::Container;
 use super::frames::FrameHeader;
 use super::{aiff, wav};
 
-/// How a file's audio is to be read.
+/// How to read the audio of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A stream of frames without a container, or nothing that is known.
+    /// A stream of frames without a container, or an unknown format.
     Frames,
-    /// Frames of bare AAC.
+    /// AAC in ADTS frames.
     Adts,
-    /// RIFF and its relatives.
+    /// RIFF, RIFX, RF64 or BW64.
     Wav,
     /// AIFF and AIFF-C.
     Aiff,
     /// Sun's and NeXT's `.au`.
     SunAudio,
-    /// A container.
+    /// Another container.
     Container(Container),
 }
 
-/// As many first bytes as [`kind`] can make use of: the longest ADTS frame and the header of another.
+/// Number of first bytes that [`kind`] needs: the longest ADTS frame and the header of the next.
 pub(super) const BEGINNING_BYTES: usize = (1 << 13) + AdtsHeader::BYTES;
 
-/// What a file is, by its first bytes.
+/// Detects the kind of a file from its first bytes.
 pub(super) fn kind(beginning: &[u8]) -> Kind {
     let at = |place: usize, magic: &[u8]| beginning.get(place..place + magic.len()) == Some(magic);
     let container = if wav::is_wav(beginning) {
@@ -53,7 +53,7 @@ pub(super) fn kind(beginning: &[u8]) -> Kind {
     Kind::Container(container)
 }
 
-/// Whether there is an ADTS frame here and another behind it. Two bytes alone prove nothing, but a second header does.
+/// Whether the bytes begin with an ADTS frame that is followed by another. One header of a few bits could be chance.
 fn is_adts(bytes: &[u8]) -> bool {
     let Some(first) = AdtsHeader::parse(bytes) else {
         return false;
@@ -64,8 +64,8 @@ fn is_adts(bytes: &[u8]) -> bool {
     next.is_empty() || AdtsHeader::parse(next).is_some_and(|next| next.same_stream(&first))
 }
 
-/// What a file is that neither begins as one of [`Kind`] nor holds an MPEG frame, by its first bytes.
-pub(super) fn what_else(beginning: &[u8]) -> Option<&'static str> {
+/// The type of a file that is not audio, from its first bytes.
+pub(super) fn other_file_type(beginning: &[u8]) -> Option<&'static str> {
     const MAGIC: [(&[u8], &str); 9] = [
         (b"RIFF", "a RIFF file without WAVE audio"),
         (b"FORM", "an IFF file without AIFF audio"),
@@ -80,7 +80,7 @@ pub(super) fn what_else(beginning: &[u8]) -> Option<&'static str> {
     if let Some((_, what)) = MAGIC.iter().find(|(magic, _)| beginning.starts_with(magic)) {
         return Some(what);
     }
-    // A character of UTF-8 may be cut in half at the end.
+    // The last UTF-8 character may be cut off.
     let text = match std::str::from_utf8(beginning) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => std::str::from_utf8(&beginning[..error.valid_up_to()]).ok()?,
@@ -99,7 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn other_files_are_told_apart() {
+    fn types_of_other_files_are_detected() {
         for (bytes, expected) in [
             (
                 b"RIFF\x00\x00\x00\x22AVI ".as_slice(),
@@ -111,11 +111,11 @@ mod tests {
             (&[3, 190, 7, 0, 4], None),
             (b"", None),
         ] {
-            assert_eq!(what_else(bytes), expected, "{bytes:?}");
+            assert_eq!(other_file_type(bytes), expected, "{bytes:?}");
         }
     }
 
-    /// ADTS frames of this length, protection absent.
+    /// ADTS frames of this length, without a checksum.
     fn adts(frames: usize, length: usize) -> Vec<u8> {
         let mut frame = vec![
             0xff,
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn containers_are_known_by_how_they_begin() {
+    fn containers_are_detected_from_their_first_bytes() {
         let container = Kind::Container;
         let mut half_a_frame = adts(1, 300);
         half_a_frame.pop();
@@ -165,7 +165,7 @@ mod tests {
             bytes in prop::collection::vec(any::<u8>(), 0..200),
         ) {
             let file = [prefix, &bytes].concat();
-            let _ = (what_else(&file), kind(&file));
+            let _ = (other_file_type(&file), kind(&file));
         }
     }
 }

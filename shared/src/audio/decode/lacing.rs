@@ -1,8 +1,8 @@
-//! How several frames are put into one block of Matroska.
+//! Splits a Matroska block into its frames (lacing).
 
 use super::ebml::number;
 
-/// The frames in the body of a block, whose flags say how they are laced together.
+/// The frames in the body of a block. `flags` state the kind of lacing.
 pub(super) fn frames(flags: u8, body: &[u8]) -> Option<Vec<&[u8]>> {
     const XIPH: u8 = 1;
     const FIXED: u8 = 2;
@@ -26,7 +26,7 @@ pub(super) fn frames(flags: u8, body: &[u8]) -> Option<Vec<&[u8]>> {
             for frame in 0..last {
                 let (value, length) = number(rest)?;
                 rest = &rest[length..];
-                // All but the first are differences, whose zero is in the middle of what so many bytes hold.
+                // All sizes except the first are differences, stored with a bias of half the range of their length.
                 let bias = if frame == 0 { 0 } else { (1i64 << (7 * length - 1)) - 1 };
                 size = i64::try_from(value).ok()?.checked_sub(bias)?.checked_add(size)?;
                 sizes.push(usize::try_from(size).ok()?);
@@ -36,20 +36,20 @@ pub(super) fn frames(flags: u8, body: &[u8]) -> Option<Vec<&[u8]>> {
     }
     let mut frames = Vec::with_capacity(sizes.len() + 1);
     for size in sizes {
-        let (frame, behind) = rest.split_at_checked(size)?;
+        let (frame, after) = rest.split_at_checked(size)?;
         frames.push(frame);
-        rest = behind;
+        rest = after;
     }
     frames.push(rest);
     Some(frames)
 }
 
-/// A size in Xiph's manner: as many bytes of 255 as it takes, and one below.
+/// Parses a Xiph-laced size: the sum of bytes up to the first that is not 255.
 pub(super) fn xiph_size(rest: &mut &[u8]) -> Option<usize> {
     let mut size = 0;
     loop {
-        let (&byte, behind) = rest.split_first()?;
-        *rest = behind;
+        let (&byte, after) = rest.split_first()?;
+        *rest = after;
         size += usize::from(byte);
         if byte < 255 {
             return Some(size);
@@ -63,7 +63,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn laced_blocks_are_taken_apart() {
+    fn laced_blocks_are_split_into_frames() {
         let body: Vec<u8> = (0..60).collect();
         assert_eq!(frames(0, &body), Some(vec![&body[..]]));
         let fixed = [&[2], &body[..]].concat();
@@ -76,7 +76,7 @@ mod tests {
             frames(0b010, &xiph),
             Some(vec![&body[..10], &body[10..30], &body[30..]])
         );
-        // 10, and 5 less.
+        // Sizes 10 and 10 - 5.
         let ebml = [&[2, 0x8a, 0x80 | (63 - 5)], &body[..]].concat();
         assert_eq!(
             frames(0b110, &ebml),

@@ -1,8 +1,7 @@
-//! Matroska and WebM (RFC 9559): the packets of the first audio track.
+//! Reads the packets of the first audio track of Matroska and WebM files (RFC 9559).
 //!
-//! A reader of our own, because Symphonia's takes compressed blocks for packets, gives up files with chapters that it does
-//! not understand, and cannot say whether a file was cut. Only what audio needs is looked at: everything else is passed over
-//! by its size.
+//! Symphonia's reader is not used, because it does not decompress blocks, fails on chapters that it does not
+//! understand, and cannot detect a truncated file. Elements that audio does not need are skipped.
 
 use super::ebml::{Element, children, element, float, number, unsigned};
 use super::lacing::frames;
@@ -25,7 +24,7 @@ const SIMPLE_BLOCK: u32 = 0xa3;
 const BLOCK_GROUP: u32 = 0xa0;
 const BLOCK: u32 = 0xa1;
 
-/// Largest element that is read into memory.
+/// Size of the largest element that is read into memory.
 const MAX_ELEMENT: u64 = 16 << 20;
 
 /// A file, open at its first cluster.
@@ -33,15 +32,15 @@ pub(super) struct MatroskaReader {
     window: Window<MeteredFile>,
     position: u64,
     end: u64,
-    /// Where the segment ends, if its header says it.
+    /// End of the segment, if its header states the size.
     segment_end: Option<u64>,
     track: AudioTrack,
     nanoseconds_per_tick: u64,
-    /// Of the segment, in ticks.
+    /// Duration of the segment, in ticks.
     duration: Option<f64>,
     cluster_ticks: u64,
     first_ticks: Option<i64>,
-    /// Packets of the block that was read last, as they are in the file, and its time.
+    /// Packets of the block that was read last, not yet decompressed, and the time of the block.
     frames: VecDeque<Vec<u8>>,
     block_ticks: i64,
 }
@@ -49,11 +48,11 @@ pub(super) struct MatroskaReader {
 /// Why a file cannot be read.
 #[derive(Debug)]
 pub(super) enum MatroskaError {
-    /// The operating system failed.
+    /// An error of the operating system.
     Io(io::Error),
-    /// There is no audio in it that can be found.
+    /// No audio was found.
     NoAudio,
-    /// It has something that is not supported, behind "it is a Matroska file that".
+    /// Something is not supported. The text completes the sentence "it is a Matroska file that".
     Unsupported(String),
 }
 
@@ -64,7 +63,7 @@ impl From<io::Error> for MatroskaError {
 }
 
 impl MatroskaReader {
-    /// Reads the headers of a file that is in this range.
+    /// Reads the headers of the Matroska file in this range.
     pub(super) fn open(file: MeteredFile, range: Range<u64>) -> Result<Self, MatroskaError> {
         let mut window = Window::new(file, range.end);
         let head = element(&mut window, range.start)?.filter(|head| head.id == EBML);
@@ -78,7 +77,7 @@ impl MatroskaReader {
                     position = found.begin;
                     continue;
                 }
-                // Headers may be behind the clusters, but no program writes them there.
+                // Headers may follow the clusters, but no program writes them there.
                 CLUSTER => break,
                 INFO => {
                     for (id, content) in children(content(&mut window, &found)?) {
@@ -100,7 +99,7 @@ impl MatroskaReader {
         let tracks = tracks.ok_or(MatroskaError::NoAudio)?;
         let track = audio_track(&tracks).map_err(MatroskaError::Unsupported)?;
         if nanoseconds_per_tick == 0 {
-            return Err(MatroskaError::Unsupported("counts time in units of 0 ns".into()));
+            return Err(MatroskaError::Unsupported("has a timestamp scale of 0 ns".into()));
         }
         Ok(Self {
             window,
@@ -117,20 +116,19 @@ impl MatroskaReader {
         })
     }
 
-    /// The track that is read.
     pub(super) fn track(&self) -> &AudioTrack {
         &self.track
     }
 
-    /// Seconds of audio that the file promises, once the first packet has been read. The duration is that of the longest
-    /// track, so it promises audio only where there is no other.
+    /// Seconds of audio that the header promises. Call it after the first packet has been read. `None` if there are
+    /// other tracks, because the duration in the header is that of the longest track.
     pub(super) fn promised_seconds(&self) -> Option<f64> {
-        let ticks = self.duration.filter(|_| self.track.is_alone)? - self.first_ticks.unwrap_or(0) as f64;
+        let ticks = self.duration.filter(|_| self.track.is_only_track)? - self.first_ticks.unwrap_or(0) as f64;
         let seconds = ticks * self.nanoseconds_per_tick as f64 / 1e9;
         (seconds.is_finite() && seconds > 0.0).then_some(seconds)
     }
 
-    /// How much of the segment is in the file, from 0 to 1.
+    /// Fraction of the segment that is in the file, from 0 to 1.
     pub(super) fn share(&self) -> f64 {
         match self.segment_end {
             Some(end) if end > self.end => self.end as f64 / end as f64,
@@ -142,7 +140,7 @@ impl MatroskaReader {
     pub(super) fn next_packet(&mut self) -> Result<Option<Packet>, MatroskaError> {
         loop {
             if let Some(frame) = self.frames.pop_front() {
-                let data = self.track.compression.undo(frame);
+                let data = self.track.compression.decompress(frame);
                 return Ok(Some(Packet::new(
                     0,
                     Timestamp::new(self.block_ticks),
@@ -157,7 +155,8 @@ impl MatroskaReader {
         }
     }
 
-    /// Reads an element. The sizes of clusters may be unknown and are not used: a cluster ends where the next begins.
+    /// Reads one element. The size of a cluster is not used, because it may be unknown: a cluster ends where the next
+    /// begins.
     fn step(&mut self) -> Result<(), MatroskaError> {
         let Some(found) = element(&mut self.window, self.position)? else {
             return self.find_cluster();
@@ -170,13 +169,13 @@ impl MatroskaReader {
             }
             EBML | SEGMENT => {
                 return Err(MatroskaError::Unsupported(
-                    "has several pieces, one after another, which is not supported; convert it, to FLAC for example"
+                    "consists of several files joined together, which is not supported; convert it, for example to FLAC"
                         .into(),
                 ));
             }
             _ if found.size.is_none() => return self.find_cluster(),
             _ if found.end() > self.end => {
-                // The file was cut inside this element, or its size is damaged.
+                // The file is truncated inside this element, or the size is damaged.
                 self.position += 1;
                 return self.find_cluster();
             }
@@ -199,7 +198,7 @@ impl MatroskaReader {
         Ok(())
     }
 
-    /// Goes on at the next cluster, behind something that is not an element.
+    /// Seeks to the next cluster after invalid data.
     fn find_cluster(&mut self) -> Result<(), MatroskaError> {
         let magic = CLUSTER.to_be_bytes();
         while self.position < self.end {
@@ -217,7 +216,7 @@ impl MatroskaReader {
         Ok(())
     }
 
-    /// Puts the packets of a block into the queue, if it is of the track.
+    /// Queues the packets of a block if it belongs to the track.
     fn block(&mut self, block: &Element) -> Result<(), MatroskaError> {
         /// Track number, time and flags.
         const LONGEST_HEADER: usize = 8 + 3;
@@ -242,12 +241,12 @@ impl MatroskaReader {
     }
 }
 
-/// The content of an element, as far as it is in the file.
+/// The content of an element, or the part of it that is in the file.
 fn content<'a>(window: &'a mut Window<MeteredFile>, element: &Element) -> Result<&'a [u8], MatroskaError> {
     let size = element.size.unwrap_or(0);
     if size > MAX_ELEMENT {
         return Err(MatroskaError::Unsupported(format!(
-            "says to have an element of {size} bytes, more than the {} MiB that are read",
+            "claims to have an element of {size} bytes, more than the limit of {} MiB",
             MAX_ELEMENT >> 20
         )));
     }

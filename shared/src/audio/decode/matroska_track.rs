@@ -1,4 +1,4 @@
-//! The audio track of a Matroska file: its codec, and how its packets are compressed.
+//! Reads the track header of a Matroska file: the codec, and how packets are compressed.
 
 use super::aac::HIGH_EFFICIENCY;
 use super::ebml::{children, float, unsigned};
@@ -14,29 +14,29 @@ const AUDIO: u64 = 2;
 /// A track of audio.
 #[derive(Debug)]
 pub(super) struct AudioTrack {
-    /// As blocks name it.
+    /// Track number in the headers of blocks.
     pub number: u64,
     pub params: AudioCodecParameters,
     pub compression: Compression,
     /// Whether the file has no other track.
-    pub is_alone: bool,
+    pub is_only_track: bool,
 }
 
 /// How each packet is compressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Compression {
-    /// Nothing.
+    /// Not compressed.
     None,
-    /// It was compressed with zlib.
+    /// Compressed with zlib.
     Zlib,
-    /// These bytes, which all packets begin with, were taken off.
+    /// These bytes, common to the beginning of all packets, were removed.
     Header(Vec<u8>),
 }
 
 impl Compression {
-    /// The packet that was made into this. One that does not inflate is an empty packet, which does not decode.
-    pub(super) fn undo(&self, packet: Vec<u8>) -> Vec<u8> {
-        /// A second of eight channels at 192 kHz has 6 MB.
+    /// Decompresses a packet. A damaged one becomes an empty packet, which does not decode.
+    pub(super) fn decompress(&self, packet: Vec<u8>) -> Vec<u8> {
+        /// One second of eight channels at 192 kHz has 6 MB.
         const LARGEST_PACKET: usize = 8 << 20;
         match self {
             Self::None => packet,
@@ -46,24 +46,24 @@ impl Compression {
     }
 }
 
-/// Finds the default audio track, or the first, among the content of a `Tracks` element. An error is what the file has, behind
-/// "it is a Matroska file that".
+/// Finds the default audio track, or else the first, in the content of a `Tracks` element. An error completes the
+/// sentence "it is a Matroska file that".
 pub(super) fn audio_track(tracks: &[u8]) -> Result<AudioTrack, String> {
     let entries: Vec<&[u8]> = children(tracks)
         .filter(|(id, _)| *id == TRACK_ENTRY)
         .map(|(_, entry)| entry)
         .collect();
-    let of_audio = |entry: &&&[u8]| value(entry, 0x83) == Some(AUDIO);
+    let is_audio = |entry: &&&[u8]| value(entry, 0x83) == Some(AUDIO);
     let is_default = |entry: &&&[u8]| value(entry, 0x88).unwrap_or(1) == 1;
-    let first = entries.iter().filter(of_audio).find(is_default);
+    let first = entries.iter().filter(is_audio).find(is_default);
     let entry = first
-        .or_else(|| entries.iter().find(of_audio))
+        .or_else(|| entries.iter().find(is_audio))
         .ok_or("has no audio track")?;
     Ok(AudioTrack {
         number: value(entry, 0xd7).ok_or("has an audio track without a number")?,
         compression: compression(entry)?,
         params: params(entry)?,
-        is_alone: entries.len() == 1,
+        is_only_track: entries.len() == 1,
     })
 }
 
@@ -78,7 +78,7 @@ fn value(entry: &[u8], wanted: u32) -> Option<u64> {
 }
 
 fn compression(entry: &[u8]) -> Result<Compression, String> {
-    const OF_PACKETS: u64 = 1;
+    const SCOPE_PACKETS: u64 = 1;
     let encodings = child(entry, 0x6d80).unwrap_or_default();
     let mut encodings = children(encodings)
         .filter(|(id, _)| *id == 0x6240)
@@ -88,28 +88,28 @@ fn compression(entry: &[u8]) -> Result<Compression, String> {
     };
     let unsupported = |what: &str| {
         Err(format!(
-            "has {what} packets, which is not supported; convert it, to FLAC for example"
+            "has {what}, which is not supported; convert it, for example to FLAC"
         ))
     };
     if encodings.next().is_some() {
-        return unsupported("several times encoded");
+        return unsupported("packets that are encoded several times");
     }
     if value(encoding, 0x5033).unwrap_or(0) != 0 {
-        return unsupported("encrypted");
+        return unsupported("encrypted packets");
     }
-    let scope = value(encoding, 0x5032).unwrap_or(OF_PACKETS);
-    if scope & !OF_PACKETS != 0 {
-        return unsupported("compressed headers and");
+    let scope = value(encoding, 0x5032).unwrap_or(SCOPE_PACKETS);
+    if scope & !SCOPE_PACKETS != 0 {
+        return unsupported("compressed headers");
     }
     let compression = child(encoding, 0x5034).unwrap_or_default();
     match value(compression, 0x4254).unwrap_or(0) {
         0 => Ok(Compression::Zlib),
-        1 => unsupported("bzip2-compressed"),
-        2 => unsupported("LZO-compressed"),
+        1 => unsupported("bzip2-compressed packets"),
+        2 => unsupported("LZO-compressed packets"),
         3 => Ok(Compression::Header(
             child(compression, 0x4255).unwrap_or_default().to_vec(),
         )),
-        _ => unsupported("unknown kinds of compressed"),
+        _ => unsupported("packets with an unknown compression"),
     }
 }
 
@@ -123,17 +123,17 @@ fn params(entry: &[u8]) -> Result<AudioCodecParameters, String> {
     let name = String::from_utf8_lossy(name);
     let name = name.trim_end_matches('\0');
     let codec = codec(name, bits).ok_or_else(|| {
-        format!("has audio of the codec {name}, which is not supported; convert it, to FLAC for example")
+        format!("has audio of the codec {name}, which is not supported; convert it, for example to FLAC")
     })?;
     let private = child(entry, 0x63a2);
-    // Without a config, old files say it by the name alone.
+    // Old files have no config, only the codec name.
     if codec == CODEC_ID_AAC && private.is_none() {
         if name.ends_with("SBR") {
             return Err(HIGH_EFFICIENCY.into());
         }
         if !matches!(name, "A_AAC" | "A_AAC/MPEG2/LC" | "A_AAC/MPEG4/LC") {
             return Err(format!(
-                "has audio of the codec {name}, which is not supported; convert it, to FLAC for example"
+                "has audio of the codec {name}, which is not supported; convert it, for example to FLAC"
             ));
         }
     }
@@ -181,8 +181,8 @@ fn codec(name: &str, bits: Option<u64>) -> Option<AudioCodecId> {
     })
 }
 
-/// The identification and the setup header, which Symphonia's decoder wants one behind the other: a count less one, sizes in
-/// Xiph's manner, and identification, comment and setup header.
+/// Concatenates the identification and the setup header, as Symphonia's decoder expects. `private` has the number of
+/// headers minus one, their Xiph-laced sizes, and the identification, comment and setup header.
 fn vorbis_headers(private: &[u8]) -> Option<Vec<u8>> {
     let (&2, mut rest) = private.split_first()? else {
         return None;
@@ -194,10 +194,10 @@ fn vorbis_headers(private: &[u8]) -> Option<Vec<u8>> {
     are_headers.then(|| [identification, setup].concat())
 }
 
-/// The `STREAMINFO` block of a FLAC file's head.
+/// The `STREAMINFO` block of the FLAC header.
 fn flac_stream_info(private: &[u8]) -> Option<Vec<u8>> {
     let block = private.strip_prefix(b"fLaC")?;
-    // Type 0 and 34 bytes, always first.
+    // `STREAMINFO` has type 0 and 34 bytes and is always first.
     let [kind, 0, 0, 34, info @ ..] = block else {
         return None;
     };

@@ -1,34 +1,34 @@
-//! What a decoder may read. The bytes of a file are counted; a decoder that reads more than any honest file
-//! makes it read gets an error instead of more bytes, and [`Meter::exceeded`] says so afterwards.
+//! Limits how much a decoder may read. A decoder that reads more bytes than any valid file requires gets an error
+//! instead of more bytes, and [`Meter::exceeded`] returns the rejection.
 //!
-//! The counters double as the signs of life that [`crate::audio::watchdog`] looks at. They are written by the decoding thread
-//! alone, so a file that decodes costs a few stores per block.
+//! [`crate::audio::watchdog`] reads the same counters to detect progress. Only the decoding thread writes them, so they
+//! cost a few stores per block.
 
 use crate::audio::validate::Rejection;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 
-/// Most bytes that are read before the first packet: tables of packets, and pictures, which are kept in memory.
+/// Maximum bytes read before the first packet. Readers keep packet tables and pictures in memory.
 const HEADER_BYTES: u64 = 64 << 20;
 
-/// Most bytes that are read for one packet. A raw frame of 4K video beside the audio is 12 MiB.
+/// Maximum bytes read for one packet. A raw frame of 4K video between two audio packets has 12 MiB.
 const PACKET_BYTES: u64 = 16 << 20;
 
-/// How often a file may be read over, and how many bytes more: readers look ahead, and go back and forth between tracks
-/// that are not interleaved, which reads a block of 1 kB for each packet.
+/// A file may be read `READ_OVER` times plus `READ_MORE` bytes. Readers look ahead, and if tracks are not interleaved
+/// they seek between them and read a block of 1 kB for each packet.
 const READ_OVER: u64 = 16;
 const READ_MORE: u64 = 16 << 20;
 
-/// Packets beyond one per byte.
+/// Allowed packets in addition to one per byte.
 const MORE_PACKETS: u64 = 1 << 16;
 
-/// What one file's decoder has done so far, shared with whoever watches it.
+/// Counters of the decoder of one file, shared with the thread that watches it.
 #[derive(Debug, Default)]
 pub struct Meter {
     length: AtomicU64,
     read: AtomicU64,
-    /// Bytes read when the packet was begun, and how many more there may be.
+    /// Value of `read` at the beginning of the packet, and how many more bytes are allowed.
     packet_begin: AtomicU64,
     packet_limit: AtomicU64,
     packets: AtomicU64,
@@ -37,29 +37,29 @@ pub struct Meter {
     exceeded: AtomicU8,
 }
 
-/// Which limit was hit.
+/// The limit that was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Limit {
     None,
     Header,
     Packet,
-    Whole,
+    File,
     Packets,
 }
 
 impl Meter {
-    /// A number that changes whenever the decoder reads bytes or gives samples.
+    /// A number that changes whenever the decoder reads bytes or returns samples.
     pub fn progress(&self) -> u64 {
         self.read.load(Relaxed).wrapping_add(self.samples.load(Relaxed))
     }
 
-    /// Whether the decoder waits for the operating system.
+    /// Whether the decoder is in a system call.
     pub fn is_waiting(&self) -> bool {
         self.waiting.load(Relaxed)
     }
 
-    /// Runs a call of the operating system, which may take as long as it likes: a file server may be slow.
+    /// Runs a system call that may take any time, because a file server may be slow.
     pub fn wait<T>(&self, call: impl FnOnce() -> T) -> T {
         self.waiting.store(true, Relaxed);
         let result = call();
@@ -67,12 +67,12 @@ impl Meter {
         result
     }
 
-    /// Samples have been decoded. A block without any is no progress.
+    /// Counts decoded samples. An empty block is not progress.
     pub fn decoded(&self, samples: usize) {
         add(&self.samples, samples as u64);
     }
 
-    /// Another packet is asked for. An error when there cannot be so many.
+    /// Counts a packet before it is read. Returns an error if the file cannot have that many.
     pub(super) fn begin_packet(&self) -> Result<(), Rejection> {
         add(&self.packets, 1);
         self.packet_begin.store(self.read.load(Relaxed), Relaxed);
@@ -93,7 +93,7 @@ impl Meter {
         let (read, length) = (self.read.load(Relaxed), self.length.load(Relaxed));
         let packet_limit = self.packet_limit.load(Relaxed);
         let limit = if read >= length.saturating_mul(READ_OVER).saturating_add(READ_MORE) {
-            Limit::Whole
+            Limit::File
         } else if read - self.packet_begin.load(Relaxed) < packet_limit {
             return true;
         } else if packet_limit == HEADER_BYTES {
@@ -105,34 +105,34 @@ impl Meter {
         false
     }
 
-    /// The rejection of a file whose decoder hit a limit. Decoders may take the error for the end of the file, so this is
-    /// asked whatever they answer.
+    /// The rejection of a file whose decoder exceeded a limit. Check it even if decoding succeeded: a decoder may take
+    /// the error for the end of the file.
     pub fn exceeded(&self) -> Option<Rejection> {
         let length = self.length.load(Relaxed);
         let detail = match self.exceeded.load(Relaxed) {
             limit if limit == Limit::None as u8 => return None,
             limit if limit == Limit::Header as u8 => {
-                format!("it read {} MiB and came to no audio", HEADER_BYTES >> 20)
+                format!("it read {} MiB and found no audio", HEADER_BYTES >> 20)
             }
             limit if limit == Limit::Packet as u8 => {
                 format!("it read {} MiB in search of one packet", PACKET_BYTES >> 20)
             }
-            limit if limit == Limit::Whole as u8 => format!(
-                "it read {} bytes of a file of {length}, over and over",
+            limit if limit == Limit::File as u8 => format!(
+                "it read {} bytes from a file of {length} bytes",
                 self.read.load(Relaxed)
             ),
-            _ => format!("it found more packets than the file has bytes, which are {length}"),
+            _ => format!("it found more packets than the file has bytes ({length})"),
         };
         Some(Rejection::DecoderStalled { detail })
     }
 }
 
-/// Only the decoding thread writes, so this need not be one operation.
+/// Not an atomic addition, because only the decoding thread writes.
 fn add(counter: &AtomicU64, count: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
 }
 
-/// Where the bytes of an audio file come from.
+/// Source of the bytes of an audio file.
 pub trait Bytes: Read + Seek + Send + Sync {}
 
 impl<T: Read + Seek + Send + Sync> Bytes for T {}
@@ -145,7 +145,7 @@ pub(super) struct MeteredFile {
 }
 
 impl MeteredFile {
-    /// `bytes`, of which there are `length`.
+    /// Wraps `length` bytes.
     pub(super) fn new(bytes: Box<dyn Bytes>, length: u64, meter: &Arc<Meter>) -> Self {
         meter.begin(length);
         Self {
@@ -155,12 +155,11 @@ impl MeteredFile {
         }
     }
 
-    /// Size of the file.
+    /// Size of the file in bytes.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// The file's counters.
     pub(super) fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
@@ -169,7 +168,7 @@ impl MeteredFile {
 impl Read for MeteredFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.meter.allows_read() {
-            return Err(io::Error::other("the decoder reads too much of the file"));
+            return Err(io::Error::other("the decoder read more than its limit"));
         }
         let count = self.meter.wait(|| self.bytes.read(buffer))?;
         add(&self.meter.read, count as u64);
@@ -192,12 +191,12 @@ mod tests {
         MeteredFile::new(Box::new(Cursor::new(vec![7; length])), length as u64, &Arc::default())
     }
 
-    fn sentence(file: &MeteredFile) -> String {
+    fn message(file: &MeteredFile) -> String {
         file.meter.exceeded().unwrap().to_string()
     }
 
     #[test]
-    fn a_file_that_is_read_over_and_over_ends() {
+    fn repeated_reading_of_a_file_is_limited() {
         let mut file = file(1000);
         let mut read = 0;
         let error = loop {
@@ -210,15 +209,15 @@ mod tests {
         };
         assert_eq!(error.raw_os_error(), None);
         assert!((READ_MORE..READ_MORE + 20_000).contains(&read), "{read}");
-        assert!(sentence(&file).contains("of a file of 1000"), "{}", sentence(&file));
+        assert!(message(&file).contains("from a file of 1000"), "{}", message(&file));
         assert!(file.meter.begin_packet().is_err());
     }
 
     #[test]
-    fn headers_and_packets_have_limits_of_their_own() {
+    fn headers_and_packets_have_separate_limits() {
         let mut in_header = file((HEADER_BYTES + (1 << 20)) as usize);
         assert!(io::copy(&mut in_header, &mut io::sink()).is_err());
-        assert!(sentence(&in_header).contains("64 MiB and came to no audio"));
+        assert!(message(&in_header).contains("64 MiB and found no audio"));
         let mut in_packet = file((3 * PACKET_BYTES) as usize);
         let mut buffer = vec![0; PACKET_BYTES as usize];
         for _ in 0..3 {
@@ -226,11 +225,11 @@ mod tests {
             in_packet.read_exact(&mut buffer).unwrap();
         }
         assert!(in_packet.read(&mut buffer).is_err());
-        assert!(sentence(&in_packet).contains("16 MiB in search of one packet"));
+        assert!(message(&in_packet).contains("16 MiB in search of one packet"));
     }
 
     #[test]
-    fn packets_without_end_end() {
+    fn number_of_packets_is_limited() {
         let file = file(10);
         for _ in 0..10 + MORE_PACKETS {
             file.meter.begin_packet().unwrap();
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_bytes_and_samples() {
+    fn progress_counts_bytes_and_samples() {
         let mut file = file(10);
         let before = file.meter.progress();
         file.meter.decoded(0);

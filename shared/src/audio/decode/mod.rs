@@ -1,8 +1,8 @@
-//! An audio file of any known format as blocks of mono `f32` samples at the file's own rate, and at the end a report of the
-//! file's state.
+//! Decodes an audio file of any supported format into blocks of mono `f32` samples at the file's own sample rate, and
+//! reports how much of it was damaged.
 //!
-//! What a file is, its first bytes say; its name is not looked at. Channels are mixed down by their mean. Whether a file in
-//! a given state is good enough is for [`crate::audio::validate`] to say.
+//! The format is detected from the first bytes, never from the file name. Channels are downmixed to their mean.
+//! [`crate::audio::validate`] decides whether a damaged file is good enough.
 
 mod aac;
 mod adts;

@@ -1,23 +1,23 @@
-//! The part of an MP4 track that is played (ISO 14496-12, edit lists), which leaves out what an encoder put in front and
-//! behind. Symphonia's reader gives all packets.
+//! Reads the edit lists of MP4 tracks (ISO 14496-12), which state the part of a track that is played, without encoder
+//! delay and padding. Symphonia's reader ignores them and returns all packets.
 
 use super::window::Window;
 use std::io::{self, Read, Seek};
 use std::ops::Range;
 
-/// Boxes of one box that are looked at.
+/// Maximum child boxes that are read per box.
 const MAX_BOXES: usize = 4096;
 
 /// The part of a track that is played.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Edits {
-    /// These samples of it. The end may be beyond the last.
+    /// This range of samples. The end may be beyond the last sample.
     Part(Range<u64>),
     /// Several parts.
     Several,
 }
 
-/// A box: its type and the positions of its content.
+/// A box: its type and the range of its content.
 struct Mp4Box {
     kind: [u8; 4],
     content: Range<u64>,
@@ -27,14 +27,14 @@ struct Mp4Box {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TrackEdits {
     pub track_id: u32,
-    /// Duration in ticks of the movie and beginning in ticks of the media, of each entry that plays something.
+    /// For each entry that plays something, its duration in ticks of the movie and its beginning in ticks of the media.
     entries: Vec<(u64, u64)>,
     movie_scale: u32,
     media_scale: u32,
 }
 
 impl TrackEdits {
-    /// The part that is played, in samples of `rate` per second. None if the list says nothing of it.
+    /// The part that is played, in samples at `rate` Hz. `None` if the list has no entry.
     pub(super) fn played(&self, rate: u32) -> Option<Edits> {
         let samples = |ticks: u64, scale: u32| {
             u64::try_from(u128::from(ticks) * u128::from(rate) / u128::from(scale)).unwrap_or(u64::MAX)
@@ -43,7 +43,7 @@ impl TrackEdits {
             [] => None,
             [(duration, begin)] => {
                 let begin = samples(begin, self.media_scale);
-                // A file that is written in fragments does not know how long it will be.
+                // In a fragmented file the duration is unknown and 0.
                 let end = match duration {
                     0 => u64::MAX,
                     duration => begin.saturating_add(samples(duration, self.movie_scale)),
@@ -55,7 +55,7 @@ impl TrackEdits {
     }
 }
 
-/// The edit lists of a file's tracks.
+/// Reads the edit lists of all tracks.
 pub(super) fn read<F: Read + Seek>(window: &mut Window<F>, range: Range<u64>) -> io::Result<Vec<TrackEdits>> {
     let mut lists = Vec::new();
     let Some(movie) = find(window, range, b"moov")? else {
@@ -76,7 +76,7 @@ pub(super) fn read<F: Read + Seek>(window: &mut Window<F>, range: Range<u64>) ->
             None => None,
         };
         if let (Some(header), Some(list), Some(media), Some(movie_scale)) = (header, list, media, movie_scale)
-            && let Some(track_id) = number_behind_times(window, header)?
+            && let Some(track_id) = number_after_times(window, header)?
             && let Some(media_scale) = timescale(window, media)?
         {
             lists.push(TrackEdits {
@@ -124,8 +124,8 @@ fn find<F: Read + Seek>(window: &mut Window<F>, range: Range<u64>, kind: &[u8; 4
     Ok(found.map(|found| found.content))
 }
 
-/// The word behind the two times that `mvhd`, `tkhd` and `mdhd` begin with.
-fn number_behind_times<F: Read + Seek>(window: &mut Window<F>, content: Range<u64>) -> io::Result<Option<u32>> {
+/// The word after the two times at the beginning of `mvhd`, `tkhd` and `mdhd`.
+fn number_after_times<F: Read + Seek>(window: &mut Window<F>, content: Range<u64>) -> io::Result<Option<u32>> {
     let Some([version, ..]) = window.array::<4>(content.start)? else {
         return Ok(None);
     };
@@ -134,20 +134,20 @@ fn number_behind_times<F: Read + Seek>(window: &mut Window<F>, content: Range<u6
 }
 
 fn timescale<F: Read + Seek>(window: &mut Window<F>, content: Range<u64>) -> io::Result<Option<u32>> {
-    Ok(number_behind_times(window, content)?.filter(|&scale| scale > 0))
+    Ok(number_after_times(window, content)?.filter(|&scale| scale > 0))
 }
 
-/// Duration in ticks of the movie and beginning in ticks of the media, of each entry that plays something.
+/// Reads the entries of an edit list, see [`TrackEdits::entries`].
 fn entries<F: Read + Seek>(window: &mut Window<F>, content: Range<u64>) -> io::Result<Vec<(u64, u64)>> {
-    /// More than one is not supported anyway.
-    const ENOUGH: u64 = 64;
+    /// More than one entry is not supported anyway.
+    const MAX_ENTRIES: u64 = 64;
     let Some([version, ..]) = window.array::<4>(content.start)? else {
         return Ok(Vec::new());
     };
     let count = window.array(content.start + 4)?.map_or(0, u32::from_be_bytes);
     let mut entries = Vec::new();
     let mut at = content.start + 8;
-    for _ in 0..u64::from(count).min(ENOUGH) {
+    for _ in 0..u64::from(count).min(MAX_ENTRIES) {
         let (duration, begin, length) = if version == 1 {
             let duration = window.array(at)?.map(u64::from_be_bytes);
             (duration, window.array(at + 8)?.map(i64::from_be_bytes), 20)
@@ -160,7 +160,7 @@ fn entries<F: Read + Seek>(window: &mut Window<F>, content: Range<u64>) -> io::R
             )
         };
         at += length;
-        // An entry that begins at -1 is a pause in front.
+        // An entry that begins at -1 is a pause before the audio.
         if let (Some(duration), Some(begin), true) = (duration, begin, at <= content.end)
             && let Ok(begin) = u64::try_from(begin)
         {
@@ -170,7 +170,7 @@ fn entries<F: Read + Seek>(window: &mut Window<F>, content: Range<u64>) -> io::R
     Ok(entries)
 }
 
-/// The same from the tag that iTunes writes: an unused word, the samples in front, those behind, and those between, in
+/// The played range from the tag `iTunSMPB` of iTunes: an unused word, then the samples of delay, padding and audio in
 /// hexadecimal.
 pub(super) fn itunes_gapless(text: &str) -> Option<Range<u64>> {
     let mut words = text
@@ -195,7 +195,7 @@ mod tests {
         words.iter().flat_map(|word| word.to_be_bytes()).collect()
     }
 
-    /// A movie counted in milliseconds, with a track 1 of video and a track 2 of audio at 22,050 Hz.
+    /// A movie with a time scale of 1 ms. Track 1 has no edit list; track 2 is audio with a time scale of 22,050 Hz.
     fn movie(entries: &[u32]) -> Vec<u8> {
         let list = boxed(
             b"elst",
@@ -230,20 +230,20 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_list_gives_the_samples_that_are_played() {
-        const FROM_THE_START: u32 = 1 << 16;
-        let one = movie(&[2000, 1024, FROM_THE_START]);
+    fn edit_list_states_the_played_samples() {
+        const NORMAL_SPEED: u32 = 1 << 16;
+        let one = movie(&[2000, 1024, NORMAL_SPEED]);
         assert_eq!(edits_of(&one, 2), Some(Edits::Part(2048..2048 + 88_200)));
         assert_eq!((edits_of(&one, 1), edits_of(&one, 3)), (None, None));
-        let pause_first = movie(&[500, u32::MAX, FROM_THE_START, 0, 1024, FROM_THE_START]);
+        let pause_first = movie(&[500, u32::MAX, NORMAL_SPEED, 0, 1024, NORMAL_SPEED]);
         assert_eq!(edits_of(&pause_first, 2), Some(Edits::Part(2048..u64::MAX)));
-        let several = movie(&[500, 0, FROM_THE_START, 500, 44_100, FROM_THE_START]);
+        let several = movie(&[500, 0, NORMAL_SPEED, 500, 44_100, NORMAL_SPEED]);
         assert_eq!(edits_of(&several, 2), Some(Edits::Several));
         assert_eq!(edits_of(&movie(&[]), 2), None);
     }
 
     #[test]
-    fn the_tag_of_itunes_gives_them_too() {
+    fn itunes_tag_states_the_played_samples() {
         let tag = " 00000000 00000840 000001CA 00000000003F31F6 00000000 00000000";
         assert_eq!(itunes_gapless(tag), Some(2112..2112 + 0x3f31f6));
         assert_eq!((itunes_gapless(""), itunes_gapless("0 x y z")), (None, None));
@@ -251,7 +251,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damaged_movies_never_panic(at in 0usize..300, value in any::<u8>(), length in 0usize..400) {
+        fn damaged_files_never_panic(at in 0usize..300, value in any::<u8>(), length in 0usize..400) {
             let mut file = movie(&[2000, 1024, 1 << 16]);
             let end = file.len();
             file[at % end] = value;

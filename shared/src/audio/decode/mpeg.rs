@@ -1,7 +1,8 @@
-//! MPEG audio, layers 1 to 3, without a container: MP3 files above all.
+//! Decodes MPEG audio, layers 1 to 3, without a container: mainly MP3 files.
 //!
-//! Encoder delay and padding are trimmed where the file's LAME tag gives them. A frame that does not decode is counted
-//! and left out. Files may be joined: each piece has a header of its own then, which counts its own frames only.
+//! Encoder delay and padding are trimmed if a LAME tag states them. A frame that does not decode is counted and
+//! skipped. A file may consist of several joined files ("pieces"), each with a file header that counts only its own
+//! frames.
 
 use super::downmix::Downmix;
 use super::frames::{FrameHeader, Frames};
@@ -17,22 +18,23 @@ use symphonia::core::packet::PacketRef;
 use symphonia::core::units::{Duration, Timestamp};
 use symphonia::default::codecs::MpaDecoder;
 
-/// The audio of a file of MPEG frames, decoded as it is asked for.
+/// The audio of a file of MPEG frames, decoded lazily.
 pub(super) struct MpegStream {
     frames: Frames<MpegHeader>,
     decoder: MpaDecoder,
-    /// Header of the frame that was decoded last, or of the first.
+    /// Header of the frame that was decoded last, initially of the first.
     header: MpegHeader,
     channels: u32,
-    /// Samples still to be left out at the beginning.
+    /// Samples that are still to be removed at the beginning.
     delay: usize,
-    /// Samples that may have to be left out at the end of the only piece.
+    /// Samples to remove at the end if the file has only one piece.
     padding: usize,
     promised_frames: Option<u64>,
     audio_bytes: u64,
-    /// Samples that have not been handed out, because they may turn out to be padding.
+    /// Decoded samples. The last `padding` of them are kept back, because they may turn out to be padding.
     held: Vec<f32>,
-    handed_out: usize,
+    /// Samples at the beginning of `held` that have been returned.
+    returned: usize,
     pieces: Pieces,
     piece: Piece,
     downmix: Downmix,
@@ -49,7 +51,7 @@ struct Counts {
     last_decoded: bool,
 }
 
-/// The frames of one of the files that were joined.
+/// The frames of one of several joined files.
 #[derive(Default)]
 struct Piece {
     promised: Option<u64>,
@@ -57,15 +59,15 @@ struct Piece {
     lost_bytes: u64,
 }
 
-/// The pieces that have ended.
+/// Sums over the pieces that have ended.
 #[derive(Default)]
 struct Pieces {
     count: u64,
     first_promise: Option<u64>,
     frames: u64,
-    /// Frames that the pieces promise, or have where they promise nothing.
+    /// Sum of the promised frames of each piece, or of its actual frames if there are more.
     expected: u64,
-    /// Bytes of audio lost in pieces that promise nothing.
+    /// Bytes of audio lost in pieces without a promise.
     lost_bytes: u64,
 }
 
@@ -84,9 +86,9 @@ impl Pieces {
         }
     }
 
-    /// Frames that there should be, where a frame has so many bytes on average.
+    /// Frames that the file should have, given the average size of a frame.
     fn expected(&self, frame_bytes: f64) -> u64 {
-        // A program that joins files may count all of them in the first header and leave the others where they are.
+        // A program that joins files may count all frames in the first header and keep the other headers.
         let counts_all = |promise: u64| promise.abs_diff(self.frames) <= self.count;
         if self.count > 1 && self.first_promise.is_some_and(counts_all) {
             return self.frames;
@@ -96,7 +98,7 @@ impl Pieces {
     }
 }
 
-/// The decoder of frames with this header.
+/// Creates a decoder for frames with this header.
 pub(super) fn decoder(header: &MpegHeader) -> Result<MpaDecoder, Rejection> {
     let codec = match header.layer {
         1 => CODEC_ID_MP1,
@@ -110,36 +112,38 @@ pub(super) fn decoder(header: &MpegHeader) -> Result<MpaDecoder, Rejection> {
 }
 
 impl MpegStream {
-    /// Finds the first of these frames.
+    /// Finds the first frame and reads the file header.
     pub(super) fn open(mut frames: Frames<MpegHeader>) -> Result<Self, Rejection> {
         let first = frames.next()?.ok_or(Rejection::NoFrames)?;
         let header = first.header;
         let rate = check_format(Some(header.rate), header.channels as usize)?;
         if header.is_refused_by_the_decoder() {
             return Err(Rejection::UnsupportedFormat(format!(
-                "it is MPEG 2 audio of layer 2 with {} channels at {rate} Hz, of a bit rate that is not supported; convert it, \
-                 to FLAC for example",
+                "it is MPEG 2 layer 2 audio with {} channels at {rate} Hz and a bit rate that is not supported; convert it, for \
+                 example to FLAC",
                 header.channels
             )));
         }
-        let whole = FileHeader::parse(frames.bytes(&first)?, &header);
-        if whole.is_none() {
+        let file_header = FileHeader::parse(frames.bytes(&first)?, &header);
+        if file_header.is_none() {
             frames.rewind();
         }
-        let promised = whole.and_then(|whole| whole.frames).filter(|&frames| frames > 0);
-        let whole = whole.unwrap_or_default();
+        let promised = file_header
+            .and_then(|header| header.frames)
+            .filter(|&frames| frames > 0);
+        let file_header = file_header.unwrap_or_default();
         let meter = Arc::clone(frames.meter());
         Ok(Self {
             decoder: decoder(&header)?,
             header,
             channels: header.channels,
-            delay: whole.delay,
-            padding: whole.padding,
+            delay: file_header.delay,
+            padding: file_header.padding,
             promised_frames: promised,
             audio_bytes: frames.range_bytes(),
             frames,
             held: Vec::new(),
-            handed_out: 0,
+            returned: 0,
             pieces: Pieces::default(),
             piece: Piece {
                 promised,
@@ -152,7 +156,7 @@ impl MpegStream {
         })
     }
 
-    /// Reads and decodes a frame, or ends.
+    /// Reads and decodes the next frame, or ends the stream.
     fn step(&mut self) -> Result<(), Rejection> {
         let Some(frame) = self.frames.next()? else {
             self.piece.lost_bytes += self.frames.gap().lost_bytes(false);
@@ -162,7 +166,7 @@ impl MpegStream {
         let header = frame.header;
         if header.rate != self.header.rate {
             return Err(Rejection::UnsupportedFormat(format!(
-                "its sample rate changes from {} Hz to {} Hz at byte {}; convert it, to FLAC for example",
+                "its sample rate changes from {} Hz to {} Hz at byte {}; convert it, for example to FLAC",
                 self.header.rate, header.rate, frame.at
             )));
         }
@@ -171,7 +175,7 @@ impl MpegStream {
         }
         self.header = header;
         let data = self.frames.bytes(&frame)?;
-        let inner = FileHeader::parse(data, &header);
+        let next_header = FileHeader::parse(data, &header);
         let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, data);
         let decoded = self.decoder.decode_ref(&packet);
         let is_decoded = decoded.is_ok();
@@ -180,11 +184,11 @@ impl MpegStream {
             append_mean(buffer, &mut self.downmix, &mut self.held);
             self.counts.non_finite_samples += silence_non_finite(&mut self.held[begin..]);
         }
-        if let Some(inner) = inner {
-            // The frame is silence, which players play, and not counted by either header. Zeros in front of it are padding.
+        if let Some(next_header) = next_header {
+            // Players play this frame as silence, and neither header counts it. Zeros before it are padding.
             self.piece.lost_bytes += frame.gap.lost_bytes(false);
             self.end_piece(Piece {
-                promised: inner.frames.filter(|&frames| frames > 0),
+                promised: next_header.frames.filter(|&frames| frames > 0),
                 ..Piece::default()
             });
         } else {
@@ -197,20 +201,20 @@ impl MpegStream {
                 self.counts.decoded_bytes += header.frame_bytes() as u64;
             }
         }
-        let late = self.delay.min(self.held.len() - begin);
-        self.held.drain(begin..begin + late);
-        self.delay -= late;
+        let delay = self.delay.min(self.held.len() - begin);
+        self.held.drain(begin..begin + delay);
+        self.delay -= delay;
         Ok(())
     }
 
-    /// Begins another piece, whose beginning is played, and the end of this one, as players do.
+    /// Begins another piece. Like players, this keeps the delay of the next piece and the padding of this one.
     fn end_piece(&mut self, next: Piece) {
         self.pieces.add(&std::mem::replace(&mut self.piece, next));
         self.padding = 0;
     }
 
-    /// Ends the last piece. Padding is what the encoder appended to the last of the promised frames: where frames are missing
-    /// the samples at the end are music.
+    /// Ends the last piece. Padding is removed only if all promised frames are there: otherwise the samples at the end
+    /// are music.
     fn end(&mut self) {
         if self.counts.last_decoded && self.piece.promised == Some(self.piece.frames) {
             self.held.truncate(self.held.len().saturating_sub(self.padding));
@@ -236,17 +240,17 @@ impl AudioStream for MpegStream {
     }
 
     fn next_block(&mut self) -> Result<Option<&[f32]>, Rejection> {
-        self.held.drain(..self.handed_out);
-        self.handed_out = 0;
-        while !self.at_end && self.handed_out == 0 {
+        self.held.drain(..self.returned);
+        self.returned = 0;
+        while !self.at_end && self.returned == 0 {
             self.meter.begin_packet()?;
             self.step()?;
-            self.handed_out = self.held.len().saturating_sub(self.padding);
+            self.returned = self.held.len().saturating_sub(self.padding);
         }
-        if self.at_end && self.handed_out == 0 {
-            self.handed_out = self.held.len();
+        if self.at_end && self.returned == 0 {
+            self.returned = self.held.len();
         }
-        Ok((self.handed_out > 0).then(|| &self.held[..self.handed_out]))
+        Ok((self.returned > 0).then(|| &self.held[..self.returned]))
     }
 
     fn report(&self) -> Result<DecodeReport, Rejection> {

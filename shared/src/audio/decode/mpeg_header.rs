@@ -1,5 +1,5 @@
-//! The headers of MPEG audio: of each frame (ISO 11172-3 and 13818-3, and the unofficial MPEG 2.5), and of a whole file
-//! (Xing, Info with LAME's extension, VBRI), which is in a frame of silence in front.
+//! Parses the headers of MPEG audio: those of frames (ISO 11172-3, 13818-3 and the unofficial MPEG 2.5), and the file
+//! header (Xing, Info with LAME's extension, VBRI), which replaces the audio of a silent first frame.
 
 use super::frames::FrameHeader;
 use super::window::Window;
@@ -15,14 +15,14 @@ pub(super) struct MpegHeader {
     pub rate: u32,
     /// 1 or 2.
     pub channels: u32,
-    /// In kbit/s, 0 where it is free.
+    /// In kbit/s, 0 for a free bit rate.
     kilobits: u16,
     frame_bytes: usize,
     is_mpeg1: bool,
     has_crc: bool,
 }
 
-/// kbit/s by index, of MPEG 1 layer 1, 2, 3, and of MPEG 2 layer 1, and 2 and 3.
+/// Bit rates in kbit/s by index: MPEG 1 layer 1, 2 and 3, MPEG 2 layer 1, MPEG 2 layers 2 and 3.
 const KILOBITS: [[u16; 14]; 5] = [
     [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
     [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
@@ -37,8 +37,8 @@ impl FrameHeader for MpegHeader {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (header, kilobits) = Self::parse_any(bytes)?;
         let kilobits = kilobits?;
-        // MPEG 1 layer 2 allows its lowest rates to one channel and its highest to two.
-        let forbidden = header.is_mpeg1 && header.has_odd_rate(kilobits);
+        // MPEG 1 layer 2 allows its lowest bit rates only for one channel and its highest only for two.
+        let forbidden = header.is_mpeg1 && header.has_restricted_bit_rate(kilobits);
         (!forbidden).then_some(Self { kilobits, ..header })
     }
 
@@ -52,7 +52,7 @@ impl FrameHeader for MpegHeader {
 }
 
 impl MpegHeader {
-    /// Reads a header whose bit rate may be free; none is given then, and the length of the frame is 0.
+    /// Parses a header. For a free bit rate, the returned bit rate is `None` and the length of the frame is invalid.
     fn parse_any(bytes: &[u8]) -> Option<(Self, Option<u16>)> {
         let [0xff, second, third, fourth, ..] = *bytes else {
             return None;
@@ -100,18 +100,18 @@ impl MpegHeader {
         Some((header, kilobits))
     }
 
-    fn has_odd_rate(&self, kilobits: u16) -> bool {
-        let odd = match kilobits {
+    fn has_restricted_bit_rate(&self, kilobits: u16) -> bool {
+        let restricted = match kilobits {
             224 | 256 | 320 | 384 => self.channels == 1,
             32 | 48 | 56 | 80 => self.channels == 2,
             _ => false,
         };
-        self.layer == 2 && odd
+        self.layer == 2 && restricted
     }
 
-    /// Whether it is legal and Symphonia takes it for illegal: MPEG 2 layer 2 at a bit rate that only MPEG 1 forbids.
+    /// Whether Symphonia refuses this valid header: MPEG 2 layer 2 at a bit rate that only MPEG 1 forbids.
     pub(super) fn is_refused_by_the_decoder(&self) -> bool {
-        self.has_odd_rate(self.kilobits)
+        self.has_restricted_bit_rate(self.kilobits)
     }
 
     /// Samples per channel in the frame.
@@ -132,9 +132,10 @@ impl MpegHeader {
     }
 }
 
-/// Where frames of free format begin in this range: their length is in no header, only in the distance to the next.
+/// Finds the first frame with a free bit rate. The length of such a frame is only known from the distance to the next
+/// one.
 pub(super) fn find_free_format<F: Read + Seek>(window: &mut Window<F>, range: Range<u64>) -> io::Result<Option<u64>> {
-    /// Where they do not begin here, there are none.
+    /// If there are such frames, the first is within this many bytes.
     const SEARCHED: u64 = 1 << 20;
     for at in range.start..range.end.min(range.start + SEARCHED) {
         if let [0xff, second, third] = window.bytes(at, 3)?
@@ -150,7 +151,7 @@ pub(super) fn find_free_format<F: Read + Seek>(window: &mut Window<F>, range: Ra
 /// 640 kbit/s at 32 kHz, more than any encoder writes.
 const LONGEST_FREE_FRAME: usize = 2881;
 
-/// Whether two more frames of free format follow on one, in equal distances.
+/// Whether the bytes begin with three frames of a free bit rate at equal distances.
 fn begins_free_format(bytes: &[u8]) -> bool {
     let header = |at: usize| match bytes.get(at..).and_then(MpegHeader::parse_any) {
         Some((header, None)) => Some((header.layer, header.rate, header.channels, header.has_crc)),
@@ -159,28 +160,28 @@ fn begins_free_format(bytes: &[u8]) -> bool {
     let Some(first) = header(0) else {
         return false;
     };
-    // A frame may be padded with one byte, or with four in layer 1.
+    // Padding adds one byte to a frame, or four in layer 1.
     (24..LONGEST_FREE_FRAME).any(|length| {
         let next = [0, 1, 4].iter().any(|more| header(2 * length + more) == Some(first));
         next && header(length) == Some(first)
     })
 }
 
-/// The header of a whole file.
+/// The file header in the first frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct FileHeader {
-    /// Frames of audio.
+    /// Number of audio frames.
     pub frames: Option<u64>,
-    /// Samples that the encoder and the decoder put in front.
+    /// Samples that the encoder and the decoder add at the beginning.
     pub delay: usize,
-    /// Samples that the encoder appended, less the decoder's.
+    /// Samples that the encoder appended, minus the delay of the decoder.
     pub padding: usize,
 }
 
 impl FileHeader {
-    /// Reads it from a frame, if it is there instead of audio.
+    /// Parses the file header if this frame has one instead of audio.
     pub(super) fn parse(frame: &[u8], header: &MpegHeader) -> Option<Self> {
-        /// Samples by which a decoder is late.
+        /// Samples by which a decoder delays the audio.
         const DECODER_DELAY: usize = 529;
         if header.layer != 3 {
             return None;
@@ -197,7 +198,7 @@ impl FileHeader {
                 .and_then(|bytes| bytes.first_chunk())
                 .map(|word| u32::from_be_bytes(*word))
         };
-        // Always behind 32 bytes.
+        // The VBRI header always follows 32 bytes of side information.
         const VBRI: usize = 36;
         if frame.get(VBRI..VBRI + 6) == Some(b"VBRI\x00\x01") && silent(VBRI) {
             return Some(Self {

@@ -1,8 +1,8 @@
-//! Opens a file with the decoder for what its first bytes say it is; its name is not looked at.
+//! Chooses the decoder by the first bytes of a file, never by its name.
 
 use super::adts::AdtsStream;
 use super::frames::Frames;
-use super::kind::{BEGINNING_BYTES, Kind, kind, what_else};
+use super::kind::{BEGINNING_BYTES, Kind, kind, other_file_type};
 use super::meter::{Bytes, Meter, MeteredFile};
 use super::mpeg::MpegStream;
 use super::mpeg_header::{MpegHeader, find_free_format};
@@ -17,20 +17,20 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Opens a file of any format that is known and finds the beginning of its audio. `meter` is a new one.
+/// Opens a file of any supported format at the beginning of its audio. `meter` must be new.
 pub fn open(path: &Path, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
-    // Asked before it is opened: to open a pipe waits for somebody who writes into it.
+    // Checked before opening, because opening a pipe blocks until it has a writer.
     let metadata = meter.wait(|| fs::metadata(path))?;
     if !metadata.is_file() {
         return Err(Rejection::IoError {
-            message: "it is no regular file".into(),
+            message: "it is not a regular file".into(),
         });
     }
     let file = meter.wait(|| File::open(path))?;
     open_bytes(Box::new(file), metadata.len(), meter)
 }
 
-/// The same of any bytes, of which there are `length`.
+/// Like [`open`], from `length` bytes.
 pub fn open_bytes(bytes: Box<dyn Bytes>, length: u64, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
     let opened = open_metered(MeteredFile::new(bytes, length, meter));
     match meter.exceeded() {
@@ -49,7 +49,7 @@ fn open_metered(file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
     let beginning = window.bytes(range.start, BEGINNING_BYTES)?.to_vec();
     if let Some(format) = unsupported(&beginning) {
         return Err(Rejection::UnsupportedFormat(format!(
-            "it is {format} audio, which is not supported; convert it, to FLAC for example"
+            "it is {format} audio, which is not supported; convert it, for example to FLAC"
         )));
     }
     if let Some(description) = caf::uncompressed(&beginning) {
@@ -65,22 +65,22 @@ fn open_metered(file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
     })
 }
 
-/// Searches for frames of MPEG audio, and if there are none for frames of AAC. Tags in front are passed over again, because
-/// their sizes are not to be relied upon.
+/// Searches for MPEG audio frames, and if there are none, for AAC frames. The search includes the leading tags, because
+/// their sizes may be wrong.
 fn open_frames(
     window: Window<MeteredFile>,
     range: Range<u64>,
     beginning: &[u8],
 ) -> Result<Box<dyn AudioStream>, Rejection> {
-    /// Bytes that a page or a picture is known by.
-    const ENOUGH: usize = 512;
+    /// Enough to recognise a web page or a picture.
+    const TYPE_BYTES: usize = 512;
     let mut frames = Frames::<MpegHeader>::new(window, 0..range.end);
     let first = frames.next()?;
     let before = range.start..first.map_or(range.end, |first| first.at);
     let mut window = frames.into_window();
     if let Some(at) = find_free_format(&mut window, before)? {
         return Err(Rejection::UnsupportedFormat(format!(
-            "it is MPEG audio of a free bit rate from byte {at} on, which is not supported; convert it, to FLAC for example"
+            "from byte {at} on it is MPEG audio with a free bit rate, which is not supported; convert it, for example to FLAC"
         )));
     }
     if first.is_some() {
@@ -88,9 +88,10 @@ fn open_frames(
     }
     match AdtsStream::open(Frames::new(window, 0..range.end)) {
         Ok(stream) => Ok(Box::new(stream)),
-        // Behind a tag, whatever is not a frame is damaged audio rather than something else.
+        // Unknown data after a tag is more likely damaged audio than another type of file.
         Err(Rejection::NoFrames) if range.start == 0 => {
-            Err(what_else(&beginning[..beginning.len().min(ENOUGH)]).map_or(Rejection::NoFrames, Rejection::NotAudio))
+            Err(other_file_type(&beginning[..beginning.len().min(TYPE_BYTES)])
+                .map_or(Rejection::NoFrames, Rejection::NotAudio))
         }
         Err(rejection) => Err(rejection),
     }

@@ -1,5 +1,5 @@
-//! Uncompressed samples: how they are stored, and the stream that decodes them. The readers of WAV, AIFF and Sun audio
-//! headers hand over to it once they know the format and where the samples begin.
+//! Decodes uncompressed samples. The modules for WAV, AIFF, CAF and Sun audio read the header and pass on the format
+//! and position of the samples.
 
 use super::downmix::Downmix;
 use super::meter::MeteredFile;
@@ -51,7 +51,7 @@ impl ByteOrder {
 }
 
 impl Encoding {
-    /// Signed integers of so many bits, stored in whole bytes with the significant bits on top.
+    /// Signed integers of this many bits, left-aligned in whole bytes.
     pub(super) fn signed(bits: u16) -> Option<Self> {
         Some(match bits {
             1..=8 => Self::Signed8,
@@ -73,7 +73,7 @@ impl Encoding {
         }
     }
 
-    /// Replaces `samples` by those in `bytes`, full scale 1. An incomplete sample at the end is left out.
+    /// Replaces `samples` with those in `bytes`, full scale 1. An incomplete sample at the end is ignored.
     fn decode(self, order: ByteOrder, bytes: &[u8], samples: &mut Vec<f32>) {
         use ByteOrder::{Big, Little};
         const HALF_16: f32 = 32_768.0;
@@ -105,7 +105,7 @@ fn extend<const N: usize>(samples: &mut Vec<f32>, bytes: &[u8], sample: impl Fn(
     samples.extend(whole.iter().map(|&bytes| sample(bytes)));
 }
 
-/// G.711's mu-law: 14 bits in the upper part of 16.
+/// ITU-T G.711 mu-law: 14 bits, left-aligned in 16.
 fn mu_law(byte: u8) -> i16 {
     const BIAS: i16 = 0x84;
     let inverted = !byte;
@@ -117,7 +117,7 @@ fn mu_law(byte: u8) -> i16 {
     }
 }
 
-/// G.711's A-law: 13 bits in the upper part of 16. Even bits are inverted, and a set sign bit is positive.
+/// ITU-T G.711 A-law: 13 bits, left-aligned in 16. Even bits are inverted, and a set sign bit is positive.
 fn a_law(byte: u8) -> i16 {
     let toggled = byte ^ 0x55;
     let (segment, step) = (toggled >> 4 & 7, i16::from(toggled & 0xf) << 4);
@@ -128,7 +128,7 @@ fn a_law(byte: u8) -> i16 {
     if toggled & 0x80 == 0 { -magnitude } else { magnitude }
 }
 
-/// What a header says of its samples.
+/// The sample format that a header states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PcmFormat {
     pub(super) encoding: Encoding,
@@ -137,19 +137,19 @@ pub(super) struct PcmFormat {
     pub(super) channels: u32,
 }
 
-/// Where a file's samples are.
+/// Position of the samples in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PcmData {
-    /// The first byte.
+    /// Position of the first byte.
     pub(super) begin: u64,
-    /// How many bytes the header promises.
+    /// Number of bytes that the header promises.
     pub(super) promised: u64,
 }
 
 impl PcmData {
-    /// Samples from `begin` to at most `end`, where the file's audio ends. `sizes` are what the header says of how many
-    /// bytes they have, the most reliable first. A program that writes to a pipe does not know the size when it writes the
-    /// header and puts a very large number there, or 0; if no size is known the samples go on to the end.
+    /// Samples that begin at `begin`, in a file whose audio ends at `end`. `sizes` are the sizes in bytes that the
+    /// header states, the most reliable first. A program that writes to a pipe does not know the size in advance and
+    /// writes 0 or a very large number. If no size is known, the samples extend to `end`.
     pub(super) fn new(begin: u64, sizes: &[u64], end: u64) -> Self {
         let available = end.saturating_sub(begin);
         let is_known = |size: u64| size > 0 && (size <= available || !is_placeholder(size));
@@ -161,9 +161,9 @@ impl PcmData {
     }
 }
 
-/// Whether a size is one that programs write before they know the length: sox 0x7f000000 (AIFF) and 0x7ffff000 (WAV),
-/// lame 0x7fffffff, arecord 0x80000000, ffmpeg 0xffffffff, and some of these rounded to whole frames or less the header.
-/// A recording of that size that was cut short is taken for a pipe's only if it falls into one of these windows.
+/// Whether a program wrote this size because it did not know the length: sox writes 0x7f000000 (AIFF) and 0x7ffff000
+/// (WAV), lame 0x7fffffff, arecord 0x80000000, ffmpeg 0xffffffff, and some round these to whole frames or subtract the
+/// header. A truncated recording of about 2 or 4 GiB counts as complete only if its size is in one of these windows.
 pub(super) fn is_placeholder(size: u64) -> bool {
     const ROUNDING: u64 = 0x40;
     const WINDOW: u64 = 0x1000;
@@ -172,13 +172,13 @@ pub(super) fn is_placeholder(size: u64) -> bool {
         .any(|&first| (first - ROUNDING..first + WINDOW).contains(&size))
 }
 
-/// Uncompressed audio, decoded as it is asked for.
+/// Uncompressed audio, decoded lazily.
 pub(super) struct PcmStream {
     data: Take<MeteredFile>,
     format: PcmFormat,
     /// Samples per channel that the header promises.
     promised: u64,
-    /// Samples per channel that the file has room for.
+    /// Samples per channel that the file can hold.
     possible: u64,
     bytes: Vec<u8>,
     samples: Vec<f32>,
@@ -189,7 +189,7 @@ pub(super) struct PcmStream {
 }
 
 impl PcmStream {
-    /// Samples of this format, at this place in the file.
+    /// Decodes samples of this format, at this position in the file.
     pub(super) fn open(mut file: MeteredFile, format: PcmFormat, data: PcmData) -> Result<Self, Rejection> {
         check_format(Some(format.rate), format.channels as usize)?;
         let available = file.length().saturating_sub(data.begin);
@@ -234,7 +234,7 @@ impl AudioStream for PcmStream {
         self.data.by_ref().take(wanted).read_to_end(&mut self.bytes)?;
         encoding.decode(order, &self.bytes, &mut self.samples);
         self.mono.clear();
-        // An incomplete frame at the end is left out.
+        // An incomplete frame at the end is ignored.
         self.downmix
             .interleaved(&self.samples, self.format.channels as usize, &mut self.mono);
         self.decoded += self.mono.len() as u64;
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mu_law_is_that_of_the_recommendation() {
+    fn mu_law_matches_itu_t_g711() {
         // G.711, table 2b: the ends of the first, the second and the last segment.
         for (byte, expected) in [
             (0xff, 0),
@@ -272,9 +272,9 @@ mod tests {
     }
 
     #[test]
-    fn a_law_is_that_of_the_recommendation() {
-        // G.711, table 1b, in steps of 1/4096 of full scale, eight of which are a step of 16 bits: the ends of the first,
-        // the second and the last segment.
+    fn a_law_matches_itu_t_g711() {
+        // G.711, table 1b: the ends of the first, the second and the last segment. The table counts in 1/4096 of full
+        // scale, which is 8 steps of 16 bits.
         for (byte, expected) in [
             (0xd5, 8),
             (0xda, 248),
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_of_pipes_mean_the_rest_of_the_file_and_others_are_promises() {
+    fn placeholder_sizes_extend_to_the_end_and_other_sizes_are_promises() {
         let promised = |sizes: &[u64]| PcmData::new(100, sizes, 1100).promised;
         for size in [
             0,
@@ -311,7 +311,7 @@ mod tests {
             assert_eq!(promised(&[size]), size, "{size:#x}");
             assert_eq!(promised(&[size, 400]), size, "{size:#x}");
         }
-        // A file that is as large as it says.
+        // A file that has the stated size.
         assert_eq!(PcmData::new(100, &[0x8000_0000], 0x9000_0000).promised, 0x8000_0000);
     }
 }

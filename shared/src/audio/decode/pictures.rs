@@ -1,11 +1,12 @@
-//! Pictures between the frames of a file: how long each is.
+//! Finds the length of pictures that are embedded between the frames of a file.
 
 use super::window::Window;
 use std::io::{self, Read, Seek};
 
 const MAX_PICTURE: u64 = 32 << 20;
 
-/// Length of the JPEG picture that begins here: segments with sizes, and after "start of scan" bytes up to a marker.
+/// Length of the JPEG picture at `begin`. It consists of segments with sizes; after "start of scan", data without a
+/// size follows up to the next marker.
 pub(super) fn jpeg<F: Read + Seek>(window: &mut Window<F>, begin: u64) -> io::Result<Option<u64>> {
     const END: u8 = 0xd9;
     const SCAN: u8 = 0xda;
@@ -13,7 +14,7 @@ pub(super) fn jpeg<F: Read + Seek>(window: &mut Window<F>, begin: u64) -> io::Re
     let mut at = begin + 2;
     while at < end {
         let Some([0xff, marker, high, low]) = window.array::<4>(at)? else {
-            // The end has no size behind it.
+            // The end marker has no size.
             let is_end = window.bytes(at, 2)? == [0xff, END];
             return Ok(is_end.then_some(at + 2 - begin));
         };
@@ -42,7 +43,7 @@ pub(super) fn jpeg<F: Read + Seek>(window: &mut Window<F>, begin: u64) -> io::Re
     Ok(None)
 }
 
-/// Length of the PNG picture that begins here.
+/// Length of the PNG picture at `begin`.
 pub(super) fn png<F: Read + Seek>(window: &mut Window<F>, begin: u64) -> io::Result<Option<u64>> {
     let end = window.end().min(begin + MAX_PICTURE);
     let mut at = begin + 8;

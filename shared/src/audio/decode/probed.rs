@@ -1,6 +1,6 @@
-//! Files with a container: what Symphonia reads (CAF, FLAC, Ogg, MP4, ADPCM in WAV), and Matroska.
+//! Decodes files with a container: CAF, FLAC, Ogg, MP4 and ADPCM in WAV, which Symphonia reads, and Matroska.
 //!
-//! The first audio track is taken. Encoder delay and padding are trimmed where the container gives them.
+//! Only the first audio track is decoded. Encoder delay and padding are trimmed if the container states them.
 
 use super::aac::{EXAMINED_PACKETS, HIGH_EFFICIENCY, SbrDetector};
 use super::container::Container;
@@ -11,7 +11,7 @@ use super::mpeg;
 use super::mpeg_header::MpegHeader;
 use super::stream::{AudioStream, DecodeReport, possible_samples, silence_non_finite};
 use super::track_source::{
-    Reader, TrackSource, audio_track, is_the_systems, matroska_rejection, promised_samples, rounded, samples_of,
+    Reader, TrackSource, audio_track, is_os_error, matroska_rejection, minus_one_percent, promised_samples, samples_of,
 };
 use super::unsupported::unsupported_codec;
 use crate::audio::validate::{Rejection, check_format};
@@ -26,7 +26,7 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::TimeBase;
 use symphonia::default::get_codecs;
 
-/// The audio of a file in a container, decoded as it is asked for.
+/// The audio of a file with a container, decoded lazily.
 pub(super) struct ProbedStream {
     reader: Reader,
     decoder: Box<dyn AudioDecoder>,
@@ -34,20 +34,20 @@ pub(super) struct ProbedStream {
     track_id: u32,
     time_base: Option<TimeBase>,
     rate: u32,
-    /// 0 until the first packet has been decoded, if the container does not say it.
+    /// 0 until the first packet has been decoded if the container does not state it.
     channels: u32,
     bytes: u64,
     /// Samples per channel that the container promises.
     promised: Option<u64>,
-    /// Samples that are played, by their place in the track.
+    /// Range of samples of the track that is played.
     played: Option<Range<u64>>,
-    /// Packets that were looked at before the first was decoded.
+    /// Packets that were examined before the first was decoded.
     ahead: VecDeque<Packet>,
     planes: Vec<Vec<f32>>,
     mono: Vec<f32>,
-    /// Whether the next packet is the first, of the file or of another behind it.
-    begins: bool,
-    /// Whether `mono` has been decoded and not handed out.
+    /// Whether the next packet is the first of the file, or of a file appended to it.
+    at_beginning: bool,
+    /// Whether `mono` has been decoded but not returned.
     is_ready: bool,
     downmix: Downmix,
     counts: Counts,
@@ -55,7 +55,7 @@ pub(super) struct ProbedStream {
     meter: Arc<Meter>,
 }
 
-/// Most samples per channel that a packet may be said to hold; codecs have 65,536 at most.
+/// Maximum samples per channel that a container may state for a packet; codecs have at most 65,536.
 const MAX_PACKET_SAMPLES: u64 = 1 << 20;
 
 /// Samples per channel.
@@ -64,7 +64,7 @@ struct Counts {
     decoded: u64,
     failed: u64,
     non_finite: u64,
-    /// In the packet that was decoded last.
+    /// Samples in the packet that was decoded last.
     last_packet: u64,
 }
 
@@ -72,28 +72,28 @@ fn decoder(params: &AudioCodecParameters, container: Container) -> Result<Box<dy
     if let Some(problem) = unsupported_codec(params) {
         return Err(container.unsupported(&problem));
     }
-    // Decoders set aside room for so many samples at once, before they have seen any.
+    // Decoders allocate this many samples up front.
     if let Some(frames) = params
         .max_frames_per_packet
         .filter(|&frames| frames > MAX_PACKET_SAMPLES)
     {
-        return Err(container.unsupported(&format!("says to have {frames} samples in a packet")));
+        return Err(container.unsupported(&format!("claims to have {frames} samples per packet")));
     }
     get_codecs()
         .make_audio_decoder(params, &AudioDecoderOptions::default())
         .map_err(|_| {
-            container.unsupported("has audio of a codec that is not supported; convert it, to FLAC for example")
+            container.unsupported("has audio of a codec that is not supported; convert it, for example to FLAC")
         })
 }
 
 impl ProbedStream {
-    /// Opens a file whose container is in this range of it.
+    /// Opens the container in this range of the file.
     pub(super) fn open(file: MeteredFile, range: Range<u64>, container: Container) -> Result<Self, Rejection> {
         let (bytes, meter) = (range.end - range.start, Arc::clone(file.meter()));
         Self::start(TrackSource::open(file, range, container)?, bytes, meter, container)
     }
 
-    /// The same of anything else that Symphonia reads, of about so many bytes.
+    /// Opens another source that Symphonia reads, of about this many bytes.
     pub(super) fn open_source(
         source: Box<dyn MediaSource>,
         bytes: u64,
@@ -108,7 +108,7 @@ impl ProbedStream {
         )
     }
 
-    /// Reads the first packets of a track in a file of so many bytes.
+    /// Reads the first packets of a track.
     fn start(source: TrackSource, bytes: u64, meter: Arc<Meter>, container: Container) -> Result<Self, Rejection> {
         let params = &source.params;
         let decoder = decoder(params, container)?;
@@ -116,7 +116,7 @@ impl ProbedStream {
         let is_aac = params.codec == CODEC_ID_AAC;
         let is_mpeg = matches!(params.codec, CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3);
         let mut stream = Self {
-            // Until a packet says how many there are, one stands for those that the container does not tell.
+            // An unknown number of channels is checked once the first packet has been decoded.
             rate: check_format(params.sample_rate, channels.max(1))?,
             decoder,
             reader: source.reader,
@@ -130,7 +130,7 @@ impl ProbedStream {
             ahead: VecDeque::new(),
             planes: Vec::new(),
             mono: Vec::new(),
-            begins: true,
+            at_beginning: true,
             is_ready: false,
             downmix: Downmix::default(),
             counts: Counts::default(),
@@ -148,9 +148,9 @@ impl ProbedStream {
         Ok(stream)
     }
 
-    /// Looks at the first packets of AAC, which are decoded later.
+    /// Refuses AAC whose first packets have SBR, and queues these packets for decoding.
     fn refuse_high_efficiency(&mut self) -> Result<(), Rejection> {
-        /// Packets of AAC have hundreds of bytes.
+        /// AAC packets have some hundred bytes.
         const MAX_BYTES: usize = 1 << 20;
         let mut sbr = SbrDetector::default();
         let mut bytes = 0;
@@ -168,7 +168,7 @@ impl ProbedStream {
         }
     }
 
-    /// Makes a decoder for the layer of the first packet of MPEG audio. MP4 has one name for all layers.
+    /// Creates the decoder for the MPEG audio layer of the first packet, because MP4 has one codec name for all layers.
     fn choose_layer(&mut self) -> Result<(), Rejection> {
         if let Some(packet) = self.read_packet()? {
             if let Some(header) = MpegHeader::parse(&packet.data) {
@@ -179,7 +179,7 @@ impl ProbedStream {
         Ok(())
     }
 
-    /// Decodes packets until there are samples, or the end.
+    /// Decodes packets until there are samples or the file ends.
     fn fill(&mut self) -> Result<(), Rejection> {
         self.mono.clear();
         while self.mono.is_empty() {
@@ -195,8 +195,8 @@ impl ProbedStream {
         Ok(())
     }
 
-    /// The next packet of the track. None at the end, where the file was cut off, and where the reader cannot find its way
-    /// any more.
+    /// The next packet of the track. `None` at the end, or if the reader cannot continue in a truncated or damaged
+    /// file.
     fn read_packet(&mut self) -> Result<Option<Packet>, Rejection> {
         while !self.at_end {
             self.meter.begin_packet()?;
@@ -209,8 +209,9 @@ impl ProbedStream {
             };
             match next {
                 Ok(Some(packet)) if packet.track_id == self.track_id => {
-                    if std::mem::take(&mut self.begins) && self.container == Container::Ogg {
-                        // Ogg counts to the end from a beginning that need not be 0, as in a piece of a longer recording.
+                    if std::mem::take(&mut self.at_beginning) && self.container == Container::Ogg {
+                        // The timestamps of an Ogg file need not begin at 0, for example in a part of a longer
+                        // recording.
                         let begin = packet.pts.get().saturating_add_unsigned(packet.trim_start.get());
                         let before = u64::try_from(begin).unwrap_or(0);
                         self.promised = self.promised.map(|end| end.saturating_sub(before));
@@ -218,7 +219,7 @@ impl ProbedStream {
                     return Ok(Some(packet));
                 }
                 Ok(Some(_)) => {}
-                Err(Error::IoError(error)) if is_the_systems(&error) => {
+                Err(Error::IoError(error)) if is_os_error(&error) => {
                     return Err(error.into());
                 }
                 Err(Error::ResetRequired) => self.begin_link()?,
@@ -228,7 +229,7 @@ impl ProbedStream {
         Ok(None)
     }
 
-    /// Another file begins behind the first, as Ogg allows. It must have the same rate and channels.
+    /// Continues with a file that is appended to the first, as Ogg allows. It must have the same rate and channels.
     fn begin_link(&mut self) -> Result<(), Rejection> {
         let Reader::Symphonia(reader) = &self.reader else {
             return Ok(());
@@ -238,13 +239,13 @@ impl ProbedStream {
         let channels = params.channels.as_ref().map_or(0, |channels| channels.count()) as u32;
         if (rate, channels) != (self.rate, self.channels) {
             return Err(self.container.unsupported(&format!(
-                "has several pieces, one with {} Hz and {} channels and one with {rate} Hz and {channels} channels; convert it, \
-                 to FLAC for example",
+                "has several parts, one with {} Hz and {} channels and one with {rate} Hz and {channels} channels; convert it, \
+                 for example to FLAC",
                 self.rate, self.channels
             )));
         }
         self.decoder = decoder(&params, self.container)?;
-        (self.track_id, self.time_base, self.begins) = (track.id, track.time_base, true);
+        (self.track_id, self.time_base, self.at_beginning) = (track.id, track.time_base, true);
         let promised = promised_samples(track, reader.media_info(), rate);
         self.promised = self
             .promised
@@ -253,9 +254,9 @@ impl ProbedStream {
         Ok(())
     }
 
-    /// Puts a packet's samples into `self.mono`. A packet that does not decode is counted and left out.
+    /// Decodes a packet into `self.mono`. A packet that does not decode is counted and skipped.
     fn decode(&mut self, packet: &Packet) -> Result<(), Rejection> {
-        // A decoder may take an empty packet for silence; Matroska's are those that could not be unpacked.
+        // An empty Matroska packet is one that did not decompress; a decoder might take it for silence.
         let is_lost = packet.data.is_empty() && matches!(self.reader, Reader::Matroska(_));
         let decoded = match is_lost {
             true => Err(Error::DecodeError("an empty packet")),
@@ -269,7 +270,7 @@ impl ProbedStream {
                     0 => self.counts.last_packet,
                     ticks => self.time_base.map_or(ticks, |base| samples_of(ticks, base, self.rate)),
                 };
-                // A damaged duration must not make the sum of them overflow.
+                // Clamped, so a damaged duration cannot overflow the sum.
                 self.counts.failed += samples.clamp(1, u64::from(u32::MAX));
                 return Ok(());
             }
@@ -285,7 +286,7 @@ impl ProbedStream {
         }
         if (rate, channels) != (self.rate, self.channels as usize) {
             return Err(Rejection::UnsupportedFormat(format!(
-                "its header says {} Hz and {} channels, and its audio has {rate} Hz and {channels} channels",
+                "its header states {} Hz and {} channels, but its audio has {rate} Hz and {channels} channels",
                 self.rate, self.channels
             )));
         }
@@ -296,14 +297,14 @@ impl ProbedStream {
         self.counts.non_finite += silence_non_finite(&mut self.mono);
         if let Some((played, base)) = self.played.clone().zip(self.time_base) {
             let begin = samples_of(u64::try_from(packet.pts.get()).unwrap_or(0), base, self.rate);
-            let inside = |place: u64| usize::try_from(place.saturating_sub(begin)).unwrap_or(usize::MAX);
-            self.mono.truncate(inside(played.end));
-            self.mono.drain(..inside(played.start).min(self.mono.len()));
+            let offset = |position: u64| usize::try_from(position.saturating_sub(begin)).unwrap_or(usize::MAX);
+            self.mono.truncate(offset(played.end));
+            self.mono.drain(..offset(played.start).min(self.mono.len()));
         }
         Ok(())
     }
 
-    /// Samples per channel that there should be.
+    /// Samples per channel that the file should have.
     fn expected(&self) -> u64 {
         let seen = self.counts.decoded + self.counts.failed;
         let promised = match &self.reader {
@@ -317,7 +318,7 @@ impl ProbedStream {
         match &self.reader {
             Reader::Matroska(reader) => {
                 let seconds = reader.promised_seconds()?;
-                Some(rounded((seconds * f64::from(self.rate)) as u64))
+                Some(minus_one_percent((seconds * f64::from(self.rate)) as u64))
             }
             Reader::Symphonia(_) => self.promised,
         }
@@ -346,10 +347,10 @@ impl AudioStream for ProbedStream {
     }
 
     fn report(&self) -> Result<DecodeReport, Rejection> {
-        // The reader gives up somewhere in the second of several files.
+        // Symphonia's reader fails somewhere inside the second of two joined FLAC files.
         if self.container == Container::Flac && self.promised.is_some_and(|promised| self.counts.decoded > promised) {
             return Err(self.container.unsupported(
-                "has more audio than its header says, as if files were joined; convert it, to FLAC for example",
+                "has more audio than its header states, as if files were joined; convert it, for example to FLAC",
             ));
         }
         DecodeReport::new(

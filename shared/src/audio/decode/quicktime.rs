@@ -1,5 +1,5 @@
-//! Uncompressed audio in QuickTime and MP4 files, of which Symphonia's reader takes every sample for a little-endian one
-//! without gaps, whatever the file says. What the file says is found here before that reader opens it.
+//! Finds the byte order of uncompressed audio in QuickTime and MP4 files. Symphonia's reader assumes little-endian
+//! samples without gaps, whatever the file states, so the file is checked here first.
 
 use super::meter::MeteredFile;
 use super::pcm::ByteOrder;
@@ -12,24 +12,24 @@ use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_PCM_S24LE, CODEC_ID_PCM_S32BE, CODEC_ID_PCM_S32LE,
 };
 
-/// The atoms that a sample description is in, from the outermost to itself.
+/// Path of nested atoms to a sample description.
 const PATH: [&[u8; 4]; 6] = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"];
 
-/// Most atoms that are looked at on that path.
-const MOST_ATOMS: usize = 4096;
+/// Maximum atoms that are read on that path.
+const MAX_ATOMS: usize = 4096;
 
-/// Bytes of a sample description that are read: its fields come to 100, and atoms with a byte order follow.
+/// Maximum bytes read of a sample description: about 100 bytes of fields, followed by atoms, one with the byte order.
 const DESCRIPTION_BYTES: u64 = 1024;
 
-/// The byte order of the uncompressed samples in a file that begins at `start`: `None` if the file has none whose order
-/// Symphonia gets wrong. A rejection if they would be decoded wrongly in another way.
+/// The byte order of the uncompressed samples in a container that begins at `start`. `None` if Symphonia determines the
+/// order correctly. Returns a rejection if Symphonia would decode the samples wrongly in another way.
 pub(super) fn byte_order(file: &mut MeteredFile, start: u64) -> Result<Option<ByteOrder>, Rejection> {
-    let whole = start..file.length();
+    let range = start..file.length();
     let mut descriptions = Descriptions {
         found: Vec::new(),
-        left: MOST_ATOMS,
+        left: MAX_ATOMS,
     };
-    descriptions.collect(file, whole, &PATH)?;
+    descriptions.collect(file, range, &PATH)?;
     let mut orders = Vec::new();
     for description in &descriptions.found {
         orders.extend(Entry::parse(description).map_or(Ok(None), |entry| entry.byte_order())?);
@@ -40,7 +40,7 @@ pub(super) fn byte_order(file: &mut MeteredFile, start: u64) -> Result<Option<By
     Ok(orders.first().copied())
 }
 
-/// The codec whose samples have this order of bytes, of one that Symphonia takes to be little-endian.
+/// The codec with this byte order that corresponds to a codec of Symphonia's, which is always little-endian.
 pub(super) fn codec_in_order(codec: AudioCodecId, order: Option<ByteOrder>) -> AudioCodecId {
     match codec {
         _ if order != Some(ByteOrder::Big) => codec,
@@ -62,7 +62,7 @@ struct Descriptions {
 }
 
 impl Descriptions {
-    /// Finds the sample descriptions of all tracks: the atoms at the end of `path` in a range of the file.
+    /// Collects the sample descriptions of all tracks: the atoms at the end of `path`.
     fn collect(&mut self, file: &mut MeteredFile, range: Range<u64>, path: &[&[u8; 4]]) -> io::Result<()> {
         let [name, rest @ ..] = path else { return Ok(()) };
         let mut position = range.start;
@@ -84,11 +84,11 @@ impl Descriptions {
     }
 }
 
-fn read(file: &mut MeteredFile, range: Range<u64>, most: u64) -> io::Result<Vec<u8>> {
+fn read(file: &mut MeteredFile, range: Range<u64>, max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(range.start))?;
     file.by_ref()
-        .take(most.min(range.end.saturating_sub(range.start)))
+        .take(max.min(range.end.saturating_sub(range.start)))
         .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -100,7 +100,7 @@ struct Atom {
 }
 
 impl Atom {
-    /// The atom that begins with these bytes, cut at `available`.
+    /// Parses the header of an atom of which at most `available` bytes exist.
     fn parse(bytes: &[u8], available: u64) -> Option<Self> {
         let (size, rest) = bytes.split_first_chunk::<4>()?;
         let (&name, rest) = rest.split_first_chunk::<4>()?;
@@ -126,7 +126,7 @@ struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     fn parse(description: &'a [u8]) -> Option<Self> {
-        // Version, flags and the number of entries.
+        // After the version, the flags and the number of entries.
         let entries = description.get(8..)?;
         let atom = Atom::parse(entries, entries.len() as u64)?;
         let fields = entries.get(8..usize::try_from(atom.size).ok()?)?;
@@ -149,7 +149,7 @@ impl<'a> Entry<'a> {
         u32::from(self.u16(at)) << 16 | u32::from(self.u16(at + 2))
     }
 
-    /// The byte order if Symphonia does not read it, or why the audio cannot be decoded.
+    /// The byte order if Symphonia ignores it, or the reason why the audio cannot be decoded.
     fn byte_order(&self) -> Result<Option<ByteOrder>, Rejection> {
         match (&self.name, self.version) {
             (b"alaw" | b"ulaw", _) => Err(unsupported("has audio in A-law or mu-law")),
@@ -173,7 +173,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Of QuickTime's later form, whose flags and sizes Symphonia reads in part.
+    /// Checks a version 2 description, of which Symphonia reads only some flags and sizes.
     fn check_linear(&self) -> Result<(), Rejection> {
         const NOT_INTERLEAVED: u32 = 0x20;
         let [channels, bits, flags, packet, frames] = [40, 48, 52, 56, 60].map(|at| self.u32(at));
@@ -189,7 +189,7 @@ impl<'a> Entry<'a> {
         Ok(())
     }
 
-    /// Big-endian, except where a `wave` atom has an `enda` atom that says otherwise.
+    /// Big-endian, unless an `enda` atom in a `wave` atom states otherwise.
     fn stated_order(&self) -> ByteOrder {
         const FIELDS: usize = 28;
         const MORE_FIELDS_OF_VERSION_1: usize = 16;

@@ -1,5 +1,4 @@
-//! The part of a file that is a container, as if it were the whole file: tags in front of it and behind it are outside, and
-//! positions are counted from its own beginning.
+//! Presents the container inside a file as if it were the whole file, without the tags before and after it.
 
 use super::meter::MeteredFile;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -9,12 +8,11 @@ use symphonia::core::io::MediaSource;
 pub(super) struct Section {
     file: MeteredFile,
     range: Range<u64>,
-    /// In the file.
+    /// Position in the file, not in the range.
     position: u64,
 }
 
 impl Section {
-    /// This range of a file.
     pub(super) fn new(mut file: MeteredFile, range: Range<u64>) -> io::Result<Self> {
         file.seek(SeekFrom::Start(range.start))?;
         Ok(Self {

@@ -1,40 +1,40 @@
-//! What every decoder gives: blocks of mono samples, and at the end a report of the file's state.
+//! The interface of all decoders: blocks of mono samples, and a report at the end of the file.
 
 use super::downmix::Downmix;
 use crate::audio::validate::{Decoding, Rejection};
 use symphonia::core::audio::{Audio, AudioBuffer};
 
-/// A file's audio, decoded as it is asked for. Memory does not depend on the file's length.
+/// The audio of a file, decoded lazily. Memory does not depend on the length of the file.
 pub trait AudioStream {
-    /// Samples per second of what [`Self::next_block`] returns, in Hz.
+    /// Sample rate of the blocks, in Hz.
     fn rate(&self) -> u32;
 
     /// Channels of the file, one to eight.
     fn channels(&self) -> u32;
 
-    /// Samples per channel that the file's header promises. A header can say anything, so this is a hint for how much
-    /// memory will be wanted and no more than the file's size makes possible.
+    /// Samples per channel that the header promises, limited to what the size of the file can hold. Use it only as a
+    /// hint for allocation: headers can be wrong.
     fn promised_samples(&self) -> Option<u64>;
 
-    /// The next mono samples, in general one packet's; none at the end of the file.
+    /// The next block of mono samples, usually one packet. `None` at the end of the file.
     fn next_block(&mut self) -> Result<Option<&[f32]>, Rejection>;
 
-    /// What decoding showed. Call it after [`Self::next_block`] has returned none.
+    /// Statistics of decoding the file. Call it after [`Self::next_block`] has returned `None`.
     fn report(&self) -> Result<DecodeReport, Rejection>;
 }
 
-/// What is known of a file once it has been read to its end. A frame is one of MPEG audio in an MP3 file, and in every
-/// other a sample of each channel.
+/// Statistics of a file that was decoded to its end. In an MP3 file a frame is an MPEG audio frame; in every other
+/// format it is one sample of each channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DecodeReport {
-    /// For [`crate::audio::validate::ValidateConfig::evaluate`].
+    /// Input of [`crate::audio::validate::ValidateConfig::evaluate`].
     pub decoding: Decoding,
-    /// Frames that were damaged, or that are missing although the file's header promises them.
+    /// Frames that are damaged, or missing although the header promises them.
     pub bad_frames: u64,
 }
 
 impl DecodeReport {
-    /// Of a file of `expected_frames`, if anything in it decodes.
+    /// Returns [`Rejection::NoFrames`] if no frame decoded.
     pub(super) fn new(
         decoded_frames: u64,
         expected_frames: u64,
@@ -57,13 +57,13 @@ impl DecodeReport {
     }
 }
 
-/// Samples per channel that so many bytes can hold. The least bit rate that music is found at is 8,000 per second, so that
-/// a byte holds a millisecond at most.
+/// Maximum samples per channel in this many bytes. The lowest bit rate of music is 8 kbit/s, so a byte holds at most
+/// one millisecond.
 pub(super) fn possible_samples(bytes: u64, rate: u32) -> u64 {
     bytes.saturating_mul(u64::from(rate)) / 1000
 }
 
-/// Appends the mean of one or two channels.
+/// Appends the mean of the one or two channels.
 pub(super) fn append_mean(buffer: &AudioBuffer<f32>, downmix: &mut Downmix, mono: &mut Vec<f32>) {
     if let Some((left, right)) = buffer.plane_pair(0, 1) {
         downmix.planar(&[left, right], mono);
@@ -72,14 +72,14 @@ pub(super) fn append_mean(buffer: &AudioBuffer<f32>, downmix: &mut Downmix, mono
     }
 }
 
-/// The largest absolute sample that counts as a number, full scale 1: 240 dB above it. Beyond, sums over the blocks of a
-/// resampler are not finite any more.
+/// Maximum absolute sample, 240 dB above full scale. With larger samples, sums in the resampler overflow to infinity.
 const LARGEST_SAMPLE: f32 = 1e12;
 
-/// Silences samples that are infinite, NaN or absurdly large, which nothing behind can work with, and counts them.
+/// Sets samples that are infinite, NaN or implausibly large to 0, because later stages cannot handle them, and counts
+/// them.
 pub(super) fn silence_non_finite(samples: &mut [f32]) -> u64 {
     let is_number = |sample: f32| sample.abs() <= LARGEST_SAMPLE;
-    // All of them at once, without a branch; to count is for the file that never comes.
+    // A fast pass without branches: almost no file has such samples.
     if samples.iter().fold(true, |finite, &sample| finite & is_number(sample)) {
         return 0;
     }

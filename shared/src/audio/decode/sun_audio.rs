@@ -1,6 +1,6 @@
-//! Sun's and NeXT's `.au`: a header of six big-endian words, an annotation, and samples.
+//! Sun's and NeXT's `.au` format: a header of six big-endian words, an annotation and the samples.
 //!
-//! Format and encodings are those of SunOS' manual page au(4). GTZAN was published in it, and Symphonia does not read it.
+//! Implemented after the SunOS manual page au(4). GTZAN is published in this format, and Symphonia does not support it.
 
 use super::meter::MeteredFile;
 use super::pcm::{ByteOrder, Encoding, PcmData, PcmFormat, PcmStream};
@@ -24,7 +24,7 @@ fn encoding(number: u32) -> Option<Encoding> {
     })
 }
 
-/// Reads the header of a file whose audio, tags around it left out, is in `range`.
+/// Reads the header of the `.au` file in this range, which excludes tags.
 pub(super) fn open(mut file: MeteredFile, range: Range<u64>) -> Result<PcmStream, Rejection> {
     let failed = |error: io::Error| match error.kind() {
         ErrorKind::UnexpectedEof => Rejection::NoFrames,
@@ -38,12 +38,12 @@ pub(super) fn open(mut file: MeteredFile, range: Range<u64>) -> Result<PcmStream
     let offset = u64::from(offset);
     if offset < HEADER_BYTES {
         return Err(Rejection::UnsupportedFormat(format!(
-            "its header says that its audio begins at byte {offset}, which is inside the header"
+            "its header states that the audio begins at byte {offset}, which is inside the header"
         )));
     }
     let encoding = encoding(number).ok_or_else(|| {
         Rejection::UnsupportedFormat(format!(
-            "its encoding is number {number} of Sun audio; 1 to 7 and 27 are supported: mu-law, linear, float and A-law"
+            "its Sun audio encoding is number {number}; 1 to 7 and 27 are supported (mu-law, linear, float and A-law)"
         ))
     })?;
     let format = PcmFormat {

@@ -1,7 +1,7 @@
-//! Tags and pictures around and between the frames of a file: how long each is.
+//! Measures tags and pictures before, between and after the frames of a file.
 //!
-//! ID3v1 with its enhanced form, ID3v2, APEv1 and APEv2, Lyrics3v1 and Lyrics3v2, JPEG and PNG. A size in a tag can say
-//! anything, so each is checked against the tag's content or its other end where the format allows it.
+//! Supports ID3v1 and its enhanced form, ID3v2, APEv1 and APEv2, Lyrics3v1 and Lyrics3v2, JPEG and PNG. The size in a
+//! tag may be wrong, so it is checked against the content or the other end of the tag if the format allows it.
 
 use super::ape::{APE_FOOTER, ApeFooter, ape_header};
 use super::pictures::{jpeg, png};
@@ -11,13 +11,13 @@ use std::ops::Range;
 
 const ID3V2_HEADER: u64 = 10;
 const ID3V1: u64 = 128;
-/// "TAG+", put in front of an ID3v1 tag.
+/// "TAG+", which precedes an ID3v1 tag.
 const ENHANCED_ID3V1: u64 = 227;
 const LYRICS3_BEGIN: &[u8; 11] = b"LYRICSBEGIN";
-/// Lyrics3v2 gives its size in six digits.
+/// Lyrics3v2 states its size in six digits.
 const MAX_LYRICS3: u64 = 1_000_100;
 
-/// The bytes that are not tags at the beginning or at the end of the file.
+/// The range of the file without the tags at its beginning and end.
 pub(super) fn audio_range<F: Read + Seek>(window: &mut Window<F>) -> io::Result<Range<u64>> {
     let mut end = window.end();
     let mut start = 0;
@@ -30,35 +30,35 @@ pub(super) fn audio_range<F: Read + Seek>(window: &mut Window<F>) -> io::Result<
     Ok(start..end)
 }
 
-/// Length of the tag or picture that begins here.
+/// The tag or picture that begins at this position.
 pub(super) fn leading<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<Foreign>> {
-    let whole = |length| Foreign { length, certain: true };
+    let certain = |length| Foreign { length, certain: true };
     let Some(magic) = window.array::<4>(at)? else {
         return Ok(None);
     };
     Ok(match &magic {
         b"ID3\x02" | b"ID3\x03" | b"ID3\x04" => id3v2(window, at)?.map(|length| Foreign { length, certain: false }),
-        b"APET" => ape_header(window, at)?.map(whole),
-        b"TAG+" => Some(whole(ENHANCED_ID3V1)),
-        [b'T', b'A', b'G', _] => Some(whole(ID3V1)),
-        b"LYRI" => lyrics3(window, at)?.map(whole),
+        b"APET" => ape_header(window, at)?.map(certain),
+        b"TAG+" => Some(certain(ENHANCED_ID3V1)),
+        [b'T', b'A', b'G', _] => Some(certain(ID3V1)),
+        b"LYRI" => lyrics3(window, at)?.map(certain),
         b"\xff\xd8\xff\xe0" | b"\xff\xd8\xff\xe1" | b"\xff\xd8\xff\xdb" | b"\xff\xd8\xff\xee" => {
-            jpeg(window, at)?.map(whole)
+            jpeg(window, at)?.map(certain)
         }
-        b"\x89PNG" => png(window, at)?.map(whole),
+        b"\x89PNG" => png(window, at)?.map(certain),
         _ => None,
     })
 }
 
-/// Something that begins at a position and is not audio.
+/// A tag or picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Foreign {
     pub length: u64,
-    /// Whether the length is fixed or was checked. That of an ID3v2 tag cannot be.
+    /// Whether the length is fixed or was checked. The length of an ID3v2 tag cannot be checked.
     pub certain: bool,
 }
 
-/// Length of the ID3v2 or APE tag that begins here.
+/// Length of the ID3v2 or APE tag that begins at this position.
 fn text_tag<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
     Ok(match id3v2(window, at)? {
         Some(length) => Some(length),
@@ -66,7 +66,7 @@ fn text_tag<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Optio
     })
 }
 
-/// Length of the tag that ends at `end`, no longer than the bytes since `start`.
+/// Length of the tag that ends at `end` and does not begin before `start`.
 fn trailing<F: Read + Seek>(window: &mut Window<F>, start: u64, end: u64) -> io::Result<Option<u64>> {
     let begin = |length: u64| end.checked_sub(length).filter(|&at| at >= start);
     for (length, magic) in [(ID3V1, b"TAG".as_slice()), (ENHANCED_ID3V1, b"TAG+")] {
@@ -81,11 +81,11 @@ fn trailing<F: Read + Seek>(window: &mut Window<F>, start: u64, end: u64) -> io:
     {
         return Ok(Some(footer.checked_length(window, start, end)?));
     }
-    // 6 digits of size, without the size and the mark themselves.
+    // Six digits of size, which exclude the digits and the end marker themselves.
     if let Some(at) = begin(15)
-        && let Some(mark) = window.array::<15>(at)?
-        && mark.ends_with(b"LYRICS200")
-        && let Some(size) = std::str::from_utf8(&mark[..6])
+        && let Some(footer) = window.array::<15>(at)?
+        && footer.ends_with(b"LYRICS200")
+        && let Some(size) = std::str::from_utf8(&footer[..6])
             .ok()
             .and_then(|digits| digits.parse::<u64>().ok())
         && let Some(at) = begin(size + 15)
@@ -93,14 +93,14 @@ fn trailing<F: Read + Seek>(window: &mut Window<F>, start: u64, end: u64) -> io:
     {
         return Ok(Some(size + 15));
     }
-    // Lyrics3v1 has no size, and 5,100 bytes of text at most.
+    // Lyrics3v1 has no size field, and at most 5,100 bytes of text.
     if let Some(at) = begin(9)
         && window.bytes(at, 9)? == b"LYRICSEND"
     {
         let from = end.saturating_sub(5100 + 20).max(start);
         let text = window.bytes(from, (end - from) as usize)?;
-        if let Some(place) = find_last(text, LYRICS3_BEGIN) {
-            return Ok(Some(end - from - place as u64));
+        if let Some(offset) = find_last(text, LYRICS3_BEGIN) {
+            return Ok(Some(end - from - offset as u64));
         }
     }
     if let Some(at) = begin(ID3V2_HEADER)
@@ -119,8 +119,8 @@ fn find_last(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).rposition(|found| found == wanted)
 }
 
-/// Length of an ID3v2 tag, its header included. A size that leads out of the file is not believed: the header alone is
-/// skipped then, and the audio is found behind whatever else there is.
+/// Length of an ID3v2 tag, including its header. If the size exceeds the file, it is the length of the header alone,
+/// and the search for frames skips the rest.
 fn id3v2<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
     let Some(header) = window.array::<10>(at)? else {
         return Ok(None);
@@ -145,13 +145,13 @@ fn id3v2<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u
     }))
 }
 
-/// The size in a header or a footer of ID3v2: four bytes of seven bits.
+/// The size in an ID3v2 header or footer: four bytes of seven bits.
 fn id3v2_size(header: &[u8; 10]) -> Option<u64> {
     let size = &header[6..];
     (size.iter().all(|&byte| byte < 0x80)).then(|| size.iter().fold(0, |sum, &byte| sum << 7 | u64::from(byte)))
 }
 
-/// Length of the lyrics that begin here.
+/// Length of the Lyrics3 tag that begins at this position.
 fn lyrics3<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
     if window.bytes(at, LYRICS3_BEGIN.len())? != LYRICS3_BEGIN {
         return Ok(None);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_on_both_sides_are_left_out() {
+    fn leading_and_trailing_tags_are_excluded() {
         let audio = [0x55; 300];
         let enhanced = [b"TAG+".to_vec(), vec![0; 223], id3v1()].concat();
         let lyrics3v1 = [b"LYRICSBEGINla la laLYRICSEND".to_vec(), id3v1()].concat();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_that_lie_about_their_size_do_not_take_the_audio() {
+    fn tag_with_wrong_size_does_not_hide_audio() {
         assert_eq!(range(&id3v2(100, 0)[..50]), 10..50);
         assert_eq!(range(b"ID3"), 0..3);
         let audio = [0x55; 3000];
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_end_where_they_say() {
+    fn length_of_a_picture_is_found() {
         let jpeg = b"\xff\xd8\xff\xe0\0\x06JF\xff\xfb\xff\xda\0\x04ab\x12\xff\0\x34\xff\xd3\x56\xff\xd9";
         let png = b"\x89PNG\r\n\x1a\n\0\0\0\x03IDATabc1234\0\0\0\0IEND5678";
         for picture in [&jpeg[..], png] {

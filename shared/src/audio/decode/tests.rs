@@ -1,4 +1,4 @@
-//! Files of every kind that can be written by hand, whole, cut short and lying about themselves.
+//! Decodes handwritten files of many formats: complete, truncated and with wrong headers.
 
 mod aiff_headers;
 mod frames;
@@ -25,7 +25,7 @@ struct Decoded {
 
 fn decode(bytes: &[u8]) -> Result<Decoded, Rejection> {
     let directory = tempfile::tempdir().unwrap();
-    // The name says nothing.
+    // The decoder must not depend on the extension.
     let path = directory.path().join("track.mp3");
     fs::write(&path, bytes).unwrap();
     let mut stream = open(&path, &Arc::default())?;
@@ -45,7 +45,7 @@ fn decode(bytes: &[u8]) -> Result<Decoded, Rejection> {
     })
 }
 
-/// The samples of a file that decodes, in steps of 16 bits.
+/// The decoded samples as 16-bit integers.
 fn steps(file: &[u8]) -> Vec<i32> {
     let samples = decode(file).unwrap().samples;
     samples.iter().map(|sample| (sample * 32_768.0) as i32).collect()
@@ -58,13 +58,13 @@ fn code(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// A ramp through most of 16 bits, another in each channel; frames interleaved.
+/// Interleaved ramps over most of the 16-bit range, with an offset per channel.
 fn ramp(frames: usize, channels: usize) -> Vec<i16> {
     let sample = |at: usize| ((at / channels * 7 + at % channels * 1000) % 60_000) as i32 - 30_000;
     (0..frames * channels).map(|at| sample(at) as i16).collect()
 }
 
-/// What a decoder should make of it.
+/// The expected decoder output: the mean of the channels.
 fn mean(samples: &[i16], channels: usize) -> Vec<f32> {
     let frames = samples.chunks_exact(channels);
     let value = |&sample: &i16| f32::from(sample) / 32_768.0;
@@ -83,15 +83,15 @@ fn assert_close(actual: &[f32], expected: &[f32], tolerance: f32) {
     }
 }
 
-/// Sums of a few numbers below 1.
+/// Rounding error of sums of a few numbers below 1.
 const ROUNDING: f32 = 1e-6;
 
-/// A WAV file of this format tag; its data chunk says to be `said` bytes long.
-fn wav(format: u16, bits: u16, channels: u16, data: &[u8], said: u32) -> Vec<u8> {
+/// A WAV file with this format tag, whose data chunk states `data_size` bytes.
+fn wav(format: u16, bits: u16, channels: u16, data: &[u8], data_size: u32) -> Vec<u8> {
     const RATE: u32 = 22_050;
     let frame = channels * bits / 8;
     let mut file = b"RIFF".to_vec();
-    file.extend((36u32.saturating_add(said)).to_le_bytes());
+    file.extend((36u32.saturating_add(data_size)).to_le_bytes());
     file.extend(b"WAVEfmt \x10\x00\x00\x00");
     file.extend(format.to_le_bytes());
     file.extend(channels.to_le_bytes());
@@ -100,7 +100,7 @@ fn wav(format: u16, bits: u16, channels: u16, data: &[u8], said: u32) -> Vec<u8>
     file.extend(frame.to_le_bytes());
     file.extend(bits.to_le_bytes());
     file.extend(b"data");
-    file.extend(said.to_le_bytes());
+    file.extend(data_size.to_le_bytes());
     file.extend(data);
     file
 }
@@ -117,11 +117,11 @@ fn big_endian(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_be_bytes()).collect()
 }
 
-/// The size that fits the content.
-const HONEST: Option<u32> = None;
+/// The correct size of the content.
+const ACTUAL: Option<u32> = None;
 
-/// It decodes to exactly the samples of `ramp(frames, 1)`, and nothing is missing.
-fn assert_whole(file: &[u8], frames: usize, what: &str) {
+/// Asserts that the file decodes to exactly `ramp(frames, 1)`, with no missing frames.
+fn assert_complete(file: &[u8], frames: usize, what: &str) {
     let decoded = decode(file).unwrap_or_else(|rejection| panic!("{what}: {rejection}"));
     assert_eq!(decoded.samples, mean(&ramp(frames, 1), 1), "{what}");
     let decoding = decoded.report.decoding;
@@ -130,7 +130,7 @@ fn assert_whole(file: &[u8], frames: usize, what: &str) {
 }
 
 #[test]
-fn wav_is_read_in_16_and_24_bits_and_in_floats_with_up_to_eight_channels() {
+fn wav_with_integers_or_floats_and_up_to_six_channels_is_decoded() {
     for channels in [1, 2, 6] {
         let samples = ramp(10_000, channels);
         let wide = samples.iter().flat_map(|&sample| {
@@ -159,7 +159,7 @@ fn wav_is_read_in_16_and_24_bits_and_in_floats_with_up_to_eight_channels() {
 }
 
 #[test]
-fn a_tag_in_front_is_passed_over() {
+fn leading_tag_is_skipped() {
     let samples = ramp(500, 1);
     let mut file = b"ID3\x03\x00\x00\x00\x00\x00\x05hello".to_vec();
     file.extend(whole_wav(1, 16, 1, &little_endian(&samples)));
@@ -167,7 +167,7 @@ fn a_tag_in_front_is_passed_over() {
 }
 
 #[test]
-fn samples_that_are_no_numbers_are_counted() {
+fn non_finite_samples_are_counted() {
     let floats: Vec<u8> = [0.5, f32::NAN, f32::INFINITY, -0.5]
         .iter()
         .flat_map(|sample| sample.to_le_bytes())
@@ -177,10 +177,10 @@ fn samples_that_are_no_numbers_are_counted() {
 }
 
 #[test]
-fn a_wav_file_that_was_cut_short_is_known_by_its_share() {
+fn truncated_wav_file_has_a_low_decoded_share() {
     let data = little_endian(&ramp(10_000, 2));
     let whole = whole_wav(1, 16, 2, &data);
-    // In the middle of a sample.
+    // Cut in the middle of a sample.
     let decoded = decode(&whole[..44 + 10_001]).unwrap();
     let decoding = decoded.report.decoding;
     assert_eq!((decoding.decoded_frames, decoding.expected_frames), (2_500, 10_000));
@@ -196,7 +196,7 @@ fn a_wav_file_that_was_cut_short_is_known_by_its_share() {
 }
 
 #[test]
-fn a_header_that_promises_the_moon_reserves_no_memory_for_it() {
+fn huge_size_in_a_header_does_not_reserve_memory() {
     let data = little_endian(&ramp(1000, 1));
     let decoded = decode(&wav(1, 16, 1, &data, 0xf000_0000)).unwrap();
     assert_eq!(decoded.samples.len(), 1000);
@@ -208,23 +208,23 @@ fn a_header_that_promises_the_moon_reserves_no_memory_for_it() {
 }
 
 #[test]
-fn formats_that_are_not_supported_have_a_sentence() {
-    let sentence = |bytes: &[u8]| {
+fn unsupported_formats_are_refused_with_a_reason() {
+    let message = |bytes: &[u8]| {
         let rejection = decode(bytes).unwrap_err();
         assert_eq!(rejection.code(), "unsupported_format", "{rejection}");
         rejection.to_string()
     };
     let nine = whole_wav(1, 16, 9, &[0; 180]);
-    assert!(sentence(&nine).contains("9 channels"), "{}", sentence(&nine));
+    assert!(message(&nine).contains("9 channels"), "{}", message(&nine));
     let unknown = whole_wav(0x1234, 16, 1, &[0; 180]);
-    assert!(sentence(&unknown).contains("a WAV file"), "{}", sentence(&unknown));
-    assert!(sentence(&sun_audio(26, 1, &[0; 99], 99)).contains("number 26"));
+    assert!(message(&unknown).contains("a WAV file"), "{}", message(&unknown));
+    assert!(message(&sun_audio(26, 1, &[0; 99], 99)).contains("number 26"));
     let mut inside = sun_audio(3, 1, &[0; 99], 99);
     inside[7] = 20;
-    assert!(sentence(&inside).contains("inside the header"));
+    assert!(message(&inside).contains("inside the header"));
 }
 
-/// A FLAC file whose frames hold their samples as they are.
+/// A FLAC file with verbatim (uncompressed) frames.
 fn flac(samples: &[i16], channels: usize) -> Vec<u8> {
     const BLOCK: usize = 4096;
     let mut file = b"fLaC\x80\x00\x00\x22".to_vec();
@@ -243,8 +243,8 @@ fn flac(samples: &[i16], channels: usize) -> Vec<u8> {
         for channel in 0..channels {
             const VERBATIM: u8 = 0x02;
             frame.push(VERBATIM);
-            let own = block.iter().skip(channel).step_by(channels);
-            frame.extend(own.flat_map(|sample| sample.to_be_bytes()));
+            let samples = block.iter().skip(channel).step_by(channels);
+            frame.extend(samples.flat_map(|sample| sample.to_be_bytes()));
         }
         frame.extend((crc(&frame, 0x8005, 16) as u16).to_be_bytes());
         file.extend(frame);
@@ -266,7 +266,7 @@ fn crc(bytes: &[u8], polynomial: u32, width: u32) -> u32 {
 }
 
 #[test]
-fn flac_is_read_and_a_damaged_frame_shows_in_the_share() {
+fn flac_is_decoded_and_truncation_lowers_the_decoded_share() {
     for channels in [1, 2] {
         let samples = ramp(20_000, channels);
         let file = flac(&samples, channels);
@@ -298,9 +298,9 @@ fn flac_is_read_and_a_damaged_frame_shows_in_the_share() {
     }
 }
 
-/// An `.au` file with eight bytes of annotation; its header says to have `said` bytes of data.
-fn sun_audio(encoding: u32, channels: u32, data: &[u8], said: u32) -> Vec<u8> {
-    let words = [32, said, encoding, 22_050, channels];
+/// An `.au` file with eight bytes of annotation, whose header states `data_size` bytes of data.
+fn sun_audio(encoding: u32, channels: u32, data: &[u8], data_size: u32) -> Vec<u8> {
+    let words = [32, data_size, encoding, 22_050, channels];
     let mut file = b".snd".to_vec();
     file.extend(words.iter().flat_map(|word| word.to_be_bytes()));
     file.extend(b"made up\0");
@@ -309,7 +309,7 @@ fn sun_audio(encoding: u32, channels: u32, data: &[u8], said: u32) -> Vec<u8> {
 }
 
 #[test]
-fn sun_audio_is_read_in_all_its_encodings() {
+fn sun_audio_is_decoded_in_all_encodings() {
     for channels in [1, 2] {
         let samples = ramp(9_001, channels);
         let wide = |sample: &i16| i32::from(*sample) << 16;
@@ -353,8 +353,8 @@ fn sun_audio_is_read_in_all_its_encodings() {
             ),
         ];
         for (encoding, data, tolerance) in files {
-            for said in [data.len() as u32, u32::MAX, 0] {
-                let decoded = decode(&sun_audio(encoding, channels as u32, &data, said)).unwrap();
+            for data_size in [data.len() as u32, u32::MAX, 0] {
+                let decoded = decode(&sun_audio(encoding, channels as u32, &data, data_size)).unwrap();
                 assert_eq!((decoded.rate, decoded.channels), (22_050, channels as u32));
                 assert_close(&decoded.samples, &mean(&samples, channels), tolerance);
                 assert_eq!(
@@ -370,10 +370,10 @@ fn sun_audio_is_read_in_all_its_encodings() {
 }
 
 #[test]
-fn sun_audio_ends_where_its_header_says_or_where_the_file_does() {
+fn sun_audio_ends_at_its_stated_size_or_at_the_end_of_the_file() {
     let data: Vec<u8> = ramp(1000, 1).iter().flat_map(|sample| sample.to_be_bytes()).collect();
-    let behind = decode(&sun_audio(3, 1, &[&data, b"trailer".as_slice()].concat(), 2000)).unwrap();
-    assert_eq!((behind.samples.len(), behind.report.bad_frames), (1000, 0));
+    let trailing = decode(&sun_audio(3, 1, &[&data, b"trailer".as_slice()].concat(), 2000)).unwrap();
+    assert_eq!((trailing.samples.len(), trailing.report.bad_frames), (1000, 0));
     let cut = decode(&sun_audio(3, 1, &data[..1001], 2000)).unwrap();
     assert_eq!((cut.samples.len(), cut.report.bad_frames), (500, 500));
     let whole = sun_audio(3, 1, &data, 2000);
@@ -383,7 +383,7 @@ fn sun_audio_ends_where_its_header_says_or_where_the_file_does() {
 }
 
 #[test]
-fn wrong_magic_and_no_content_have_their_codes() {
+fn empty_and_invalid_files_get_the_right_rejection_code() {
     assert_eq!(code(b""), "empty_file");
     assert_eq!(code(&b"RIFF\x00\x00\x01\x00AVI LIST".repeat(90)), "not_audio");
     assert_eq!(code(&b"OggS\x00\x02\x07\x09".repeat(90)), "no_frames");

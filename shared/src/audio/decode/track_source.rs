@@ -1,4 +1,4 @@
-//! The audio track of a container, and the reader that gives its packets: Symphonia's, or ours for Matroska.
+//! Opens the audio track of a container, with Symphonia's reader or with our own for Matroska.
 
 use super::container::Container;
 use super::matroska::{MatroskaError, MatroskaReader};
@@ -19,7 +19,7 @@ use symphonia::core::meta::RawValue;
 use symphonia::core::units::{Duration, TimeBase};
 use symphonia::default::formats::{CafReader, FlacReader, IsoMp4Reader, OggReader, WavReader};
 
-/// Where packets come from.
+/// Source of packets.
 pub(super) enum Reader {
     Symphonia(Box<dyn FormatReader>),
     Matroska(Box<MatroskaReader>),
@@ -34,13 +34,13 @@ impl Container {
             Self::Flac => Box::new(FlacReader::try_new(source, options)?),
             Self::Ogg => Box::new(OggReader::try_new(source, options)?),
             Self::Mp4 => Box::new(IsoMp4Reader::try_new(source, options)?),
-            Self::Matroska => unreachable!("it has a reader of its own"),
+            Self::Matroska => unreachable!("Matroska has its own reader"),
         })
     }
 
-    /// The rejection of a file of this kind that has a problem.
+    /// The rejection of a file in this container; `problem` completes "it is a … file that".
     pub(super) fn unsupported(self, problem: &str) -> Rejection {
-        Rejection::UnsupportedFormat(format!("it is {} that {problem}", self.what()))
+        Rejection::UnsupportedFormat(format!("it is {} that {problem}", self.name_with_article()))
     }
 }
 
@@ -52,12 +52,12 @@ pub(super) struct TrackSource {
     pub time_base: Option<TimeBase>,
     /// Samples per channel that the container promises.
     pub promised: Option<u64>,
-    /// Samples that are played, by their place in the track.
+    /// Range of samples of the track that is played.
     pub played: Option<Range<u64>>,
 }
 
 impl TrackSource {
-    /// Reads the header of a file whose container is in this range of it.
+    /// Reads the header of the container in this range of the file.
     pub(super) fn open(file: MeteredFile, range: Range<u64>, container: Container) -> Result<Self, Rejection> {
         if container == Container::Matroska {
             let reader = MatroskaReader::open(file, range).map_err(|error| matroska_rejection(error, container))?;
@@ -84,8 +84,8 @@ impl TrackSource {
         Self::probe(Box::new(source), container, &edits, order)
     }
 
-    /// Reads the header of a container that Symphonia reads. `order` is that of the bytes in uncompressed samples, where the
-    /// container says it and Symphonia does not see it.
+    /// Reads the header of a container that Symphonia supports. `order` is the byte order of uncompressed samples if
+    /// the container states it and Symphonia ignores it.
     pub(super) fn probe(
         source: Box<dyn MediaSource>,
         container: Container,
@@ -94,7 +94,7 @@ impl TrackSource {
     ) -> Result<Self, Rejection> {
         let mut reader = match container.reader(MediaSourceStream::new(source, Default::default())) {
             Ok(reader) => reader,
-            Err(Error::IoError(error)) if is_the_systems(&error) => {
+            Err(Error::IoError(error)) if is_os_error(&error) => {
                 return Err(error.into());
             }
             Err(Error::Unsupported(problem)) => {
@@ -114,7 +114,7 @@ impl TrackSource {
             Some(Some(Edits::Part(played))) => Some(played),
             Some(Some(Edits::Several)) => {
                 return Err(container.unsupported(
-                    "plays several parts of its audio, which is not supported; convert it, to FLAC for example",
+                    "has an edit list with several parts, which is not supported; convert it, for example to FLAC",
                 ));
             }
             Some(None) | None => gapless,
@@ -130,7 +130,7 @@ impl TrackSource {
     }
 }
 
-/// The audio track of a file that Symphonia reads.
+/// The audio track of a file that Symphonia has opened.
 pub(super) fn audio_track(
     reader: &dyn FormatReader,
     container: Container,
@@ -152,7 +152,7 @@ pub(super) fn matroska_rejection(error: MatroskaError, container: Container) -> 
     }
 }
 
-/// The samples that are played, as a tag of iTunes says.
+/// The range of samples that is played, from the tag `iTunSMPB` of iTunes.
 fn itunes_gapless(reader: &mut dyn FormatReader) -> Option<Range<u64>> {
     let metadata = reader.metadata();
     let tags = &metadata.current()?.media.tags;
@@ -163,9 +163,9 @@ fn itunes_gapless(reader: &mut dyn FormatReader) -> Option<Range<u64>> {
     }
 }
 
-/// Whether the operating system failed, rather than the reader, which runs over the end of a damaged file, and is sent to
-/// places that no file has.
-pub(super) fn is_the_systems(error: &io::Error) -> bool {
+/// Whether this is an error of the operating system. The reader itself returns errors if it reads past the end of a
+/// damaged file or seeks to an invalid position.
+pub(super) fn is_os_error(error: &io::Error) -> bool {
     error.raw_os_error().is_some() && error.kind() != ErrorKind::InvalidInput
 }
 
@@ -174,15 +174,16 @@ pub(super) fn samples_of(ticks: u64, base: TimeBase, rate: u32) -> u64 {
     u64::try_from(samples).unwrap_or(u64::MAX)
 }
 
-/// A hundredth less, because durations are rounded and some include the delay of the encoder.
-pub(super) fn rounded(samples: u64) -> u64 {
+/// Subtracts 1 %, because durations are rounded and some include the encoder delay.
+pub(super) fn minus_one_percent(samples: u64) -> u64 {
     samples - samples.div_ceil(100)
 }
 
-/// The length that the header promises: a count of samples, or the duration of the track, or of the whole.
+/// The length that the header promises: the number of samples, or else the duration of the track or of the file.
 pub(super) fn promised_samples(track: &Track, media: &MediaInfo, rate: u32) -> Option<u64> {
-    let of_duration =
-        |duration: Option<Duration>, base: Option<TimeBase>| Some(rounded(samples_of(duration?.get(), base?, rate)));
+    let of_duration = |duration: Option<Duration>, base: Option<TimeBase>| {
+        Some(minus_one_percent(samples_of(duration?.get(), base?, rate)))
+    };
     track
         .num_frames
         .or_else(|| of_duration(track.duration, track.time_base))

@@ -1,11 +1,11 @@
-//! Audio that is known and not decoded, or not decoded right: by a file's first bytes, and by the codec in a container that
-//! is read.
+//! Recognises audio that cannot be decoded, or not correctly: by the first bytes of a file, or by the codec in a
+//! supported container.
 
 use super::aac::AacConfig;
 use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known::*;
 
-/// The name of the audio format that a file begins as, if it is one that cannot be decoded.
+/// The name of the unsupported audio format that these first bytes belong to, if any.
 pub fn unsupported(beginning: &[u8]) -> Option<&'static str> {
     const MAGIC: [(usize, &[u8], &str); 24] = [
         (28, b"OpusHead", "Opus"),
@@ -41,7 +41,8 @@ pub fn unsupported(beginning: &[u8]) -> Option<&'static str> {
         .or_else(|| is_ac3(beginning).then_some("AC-3"))
 }
 
-/// Whether a frame of AC-3 or E-AC-3 begins here: its sync word is two bytes, so the fields behind it are looked at.
+/// Whether the bytes begin with an AC-3 or E-AC-3 frame. The sync word has only two bytes, so the fields after it are
+/// checked too.
 fn is_ac3(beginning: &[u8]) -> bool {
     let [0x0b, 0x77, _, _, rate_and_size, stream_kind, ..] = *beginning else {
         return false;
@@ -54,14 +55,14 @@ fn is_ac3(beginning: &[u8]) -> bool {
     }
 }
 
-/// Why audio with these parameters is refused, behind "it is a file that".
+/// Why audio with these parameters is refused, as the end of the sentence "it is a file that".
 pub(super) fn unsupported_codec(params: &AudioCodecParameters) -> Option<String> {
-    let convert = "which is not supported; convert it, to FLAC for example";
+    let convert = "which is not supported; convert it, for example to FLAC";
     let channels = params.channels.as_ref().map_or(0, |channels| channels.count());
     match params.codec {
-        // Symphonia undoes the coupling of channels in the order in which it was done, which is right for one pair only.
+        // Symphonia undoes channel coupling in the wrong order, which is correct only for a single pair.
         CODEC_ID_VORBIS if channels > 2 => Some(format!(
-            "has Vorbis audio with {channels} channels, of which at most 2 are supported; convert it, to FLAC for example"
+            "has Vorbis audio with {channels} channels, of which at most 2 are supported; convert it, for example to FLAC"
         )),
         CODEC_ID_AAC => params.extra_data.as_deref().and_then(AacConfig::parse)?.unsupported(),
         codec => {

@@ -1,7 +1,7 @@
-//! WAV: RIFF, its big-endian variant RIFX, and RF64 and BW64, whose sizes have 64 bits.
+//! WAV: RIFF, its big-endian variant RIFX, and RF64 and BW64 with 64-bit sizes.
 //!
-//! The header says what the samples are and where. Uncompressed ones are decoded here, MPEG audio goes to its own decoder,
-//! and ADPCM to Symphonia's, behind a header that is in order whatever the file's own is like.
+//! Uncompressed samples go to [`super::pcm`], MPEG audio to [`super::mpeg`], and ADPCM to Symphonia, with a newly
+//! written header because that of the file may be malformed.
 
 use super::chunks::{Chunk, Chunks, read_body};
 use super::container::Container;
@@ -21,7 +21,7 @@ use symphonia::core::io::ReadOnlySource;
 /// `RIFF`, a size, `WAVE`.
 const FORM_HEADER: u64 = 12;
 
-/// As much of a format chunk as is looked at: coefficients of ADPCM come to 50 bytes.
+/// Maximum bytes read of a format chunk. With the coefficients of ADPCM it has 50 bytes.
 const FORMAT_BYTES: u32 = 1024;
 
 const PCM: u16 = 0x0001;
@@ -34,13 +34,13 @@ const MPEG: u16 = 0x0050;
 const MPEG_LAYER_3: u16 = 0x0055;
 const EXTENSIBLE: u16 = 0xfffe;
 
-/// Whether a file begins as one of these.
+/// Whether these first bytes are those of a WAV file.
 pub(super) fn is_wav(beginning: &[u8]) -> bool {
     let forms: [&[u8]; 4] = [b"RIFF", b"RIFX", b"RF64", b"BW64"];
     forms.iter().any(|form| beginning.starts_with(form)) && beginning.get(8..12) == Some(b"WAVE")
 }
 
-/// Reads the header of a file whose audio, tags around it left out, is in `range`.
+/// Reads the header of the WAV file in this range, which excludes tags.
 pub(super) fn open(mut file: MeteredFile, range: Range<u64>) -> Result<Box<dyn AudioStream>, Rejection> {
     let header = Header::read(&mut file, &range)?;
     let Some((begin, size)) = header.data else {
@@ -79,12 +79,12 @@ fn unsupported(problem: &str) -> Rejection {
     Rejection::UnsupportedFormat(format!("it is a WAV file that {problem}"))
 }
 
-/// What the chunks say.
+/// The format and data chunk.
 struct Header {
     order: ByteOrder,
     /// Content of the format chunk.
     format: Option<Vec<u8>>,
-    /// Where the samples begin, and how many bytes they are said to have.
+    /// Position of the samples and their stated size in bytes.
     data: Option<(u64, u64)>,
 }
 
@@ -104,14 +104,14 @@ impl Header {
             data: None,
         };
         let mut chunks = Chunks::new(range.start + FORM_HEADER, range.end, order);
-        let mut size_of_64_bits = None;
+        let mut ds64_size = None;
         while header.format.is_none() || header.data.is_none() {
             let Some(chunk) = chunks.next(file)? else { break };
             match &chunk.name {
                 b"fmt " => header.format = Some(read_body(file, &chunk, FORMAT_BYTES)?),
-                b"ds64" => size_of_64_bits = data_size(&read_body(file, &chunk, 16)?),
+                b"ds64" => ds64_size = data_size(&read_body(file, &chunk, 16)?),
                 b"data" if header.data.is_none() && !is_empty(&chunk, &chunks, file)? => {
-                    let size = match (chunk.size, size_of_64_bits) {
+                    let size = match (chunk.size, ds64_size) {
                         (u32::MAX, Some(size)) => size,
                         (size, _) => size.into(),
                     };
@@ -124,25 +124,26 @@ impl Header {
     }
 }
 
-/// Whether a data chunk has no samples, as it says, because another chunk follows at once.
+/// Whether a data chunk of size 0 is really empty, because another chunk follows immediately. Otherwise a pipe wrote
+/// the 0.
 fn is_empty(chunk: &Chunk, chunks: &Chunks, file: &mut MeteredFile) -> io::Result<bool> {
     Ok(chunk.size == 0 && chunks.is_chunk_at(file, chunk.body)?)
 }
 
-/// The size of the data chunk in a `ds64` chunk, after that of the file; 0 if it was never filled in.
+/// The size of the data chunk from a `ds64` chunk; 0 if it is not plausible.
 fn data_size(ds64: &[u8]) -> Option<u64> {
     let size = u64::from_le_bytes(*ds64.get(8..16)?.first_chunk()?);
     Some(if i64::try_from(size).is_ok() { size } else { 0 })
 }
 
-/// The fields of a format chunk that matter.
+/// The relevant fields of a format chunk.
 struct Format {
     tag: u16,
     channels: u16,
     rate: u32,
     /// Bytes per frame.
     block: u16,
-    /// Bits per sample as it is stored.
+    /// Stored bits per sample.
     bits: u16,
 }
 
@@ -150,7 +151,7 @@ impl Format {
     fn parse(body: &[u8], order: ByteOrder) -> Option<Self> {
         let u16_at = |at: usize| Some(order.u16(*body.get(at..)?.first_chunk()?));
         let tag = match u16_at(0)? {
-            // The first field of an extension's GUID is the format, the rest says that it is one.
+            // The GUID of an extensible format begins with the format tag and ends with a fixed suffix.
             EXTENSIBLE if is_format_guid(body.get(26..40)?) => u16_at(24)?,
             tag => tag,
         };
@@ -164,8 +165,8 @@ impl Format {
     }
 
     fn encoding(&self) -> Result<Encoding, Rejection> {
-        // The bytes of a sample follow from its bits. Programs agree to pass over a block size that says otherwise, except
-        // here, where some take the samples for floats and others for integers.
+        // The size of a sample follows from its bits, and programs ignore a block size that contradicts it. The
+        // exception is 24 bits in 4 bytes, which some programs read as floats and others as integers.
         if self.bits.div_ceil(8) == 3 && self.block == self.channels.saturating_mul(4) {
             return Err(unsupported(&format!(
                 "has samples of {} bits in 4 bytes, which programs read in different ways; convert it to 24 bits in 3 \
@@ -191,7 +192,7 @@ impl Format {
     }
 }
 
-/// Whether these last 14 bytes of a GUID are those of Microsoft's formats, or of ambisonic ones.
+/// Whether these are the last 14 bytes of a GUID of Microsoft's formats or of ambisonic formats.
 fn is_format_guid(guid: &[u8]) -> bool {
     const MICROSOFT: &[u8] = b"\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71";
     const AMBISONIC: &[u8] = b"\x00\x00\x21\x07\xd3\x11\x86\x44\xc8\xc1\xca\x00\x00\x00";

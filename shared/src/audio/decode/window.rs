@@ -2,10 +2,10 @@
 
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
-/// Bytes that are read at once.
+/// Minimum bytes per read.
 const BUFFER: usize = 1 << 16;
 
-/// A file whose bytes can be looked at anywhere. Cheap where positions only move forward.
+/// Random access to a file. Cheap as long as positions only increase.
 pub(super) struct Window<F> {
     file: F,
     end: u64,
@@ -15,7 +15,7 @@ pub(super) struct Window<F> {
 }
 
 impl<F: Read + Seek> Window<F> {
-    /// The bytes of `file` before `end`.
+    /// Gives access to the bytes of `file` before `end`.
     pub(super) fn new(file: F, end: u64) -> Self {
         Self {
             file,
@@ -25,22 +25,21 @@ impl<F: Read + Seek> Window<F> {
         }
     }
 
-    /// Position behind the last byte.
+    /// Position after the last byte.
     pub(super) fn end(&self) -> u64 {
         self.end
     }
 
-    /// The file itself.
     pub(super) fn file(&self) -> &F {
         &self.file
     }
 
-    /// The file itself, at any position.
+    /// Returns the file, whose position is unspecified.
     pub(super) fn into_file(self) -> F {
         self.file
     }
 
-    /// `length` bytes at this position, or fewer where the file ends.
+    /// `length` bytes at this position, or fewer at the end of the file.
     pub(super) fn bytes(&mut self, at: u64, length: usize) -> io::Result<&[u8]> {
         let length = usize::try_from(self.end.saturating_sub(at)).map_or(length, |left| left.min(length));
         let offset = match at
@@ -57,12 +56,12 @@ impl<F: Read + Seek> Window<F> {
         Ok(&self.buffer[offset.min(end)..end])
     }
 
-    /// `N` bytes at this position, if there are so many.
+    /// `N` bytes at this position, or `None` if there are fewer.
     pub(super) fn array<const N: usize>(&mut self, at: u64) -> io::Result<Option<[u8; N]>> {
         Ok(self.bytes(at, N)?.first_chunk().copied())
     }
 
-    /// Makes the buffer begin at this position.
+    /// Refills the buffer so it begins at this position.
     fn fill(&mut self, at: u64, length: usize) -> io::Result<()> {
         let kept = match at
             .checked_sub(self.start)
@@ -106,7 +105,7 @@ mod tests {
     use std::io::Cursor;
 
     #[test]
-    fn any_place_can_be_read_in_any_order() {
+    fn positions_can_be_read_in_any_order() {
         let bytes: Vec<u8> = (0..300_000u32).map(|at| (at * 31 % 251) as u8).collect();
         let mut window = Window::new(Cursor::new(bytes.clone()), 299_000);
         for (at, length) in [

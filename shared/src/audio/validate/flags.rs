@@ -1,17 +1,18 @@
-//! What is worth knowing of a track that is kept, from its samples.
+//! Flags for oddities of a track that do not reject it, computed from its samples.
 
 use super::config::Decoding;
 use crate::dataset::manifest::Flag;
 
 /// The highest absolute value among 16-bit samples, at most 32768.
 pub fn peak(samples: &[i16]) -> u16 {
-    let range = samples.iter().fold((0, 0), |(least, most): (i16, i16), &sample| {
-        (least.min(sample), most.max(sample))
+    let range = samples.iter().fold((0, 0), |(min, max): (i16, i16), &sample| {
+        (min.min(sample), max.max(sample))
     });
     range.0.unsigned_abs().max(range.1.unsigned_abs())
 }
 
-/// What is odd about a track although it is kept: whether its channels cancel, its samples are constant or are clipped.
+/// Flags a track whose channels cancel, whose samples are constant, or of which more than 1 % of the samples are
+/// clipped.
 pub fn flags(decoding: &Decoding, samples: &[i16], clipped: u64) -> Vec<Flag> {
     let is_clipped = clipped.saturating_mul(100) > samples.len() as u64;
     [
@@ -24,8 +25,8 @@ pub fn flags(decoding: &Decoding, samples: &[i16], clipped: u64) -> Vec<Flag> {
     .collect()
 }
 
-/// Whether 99 % of the samples are within two steps of the one in the middle, which is not silent: a constant voltage, with
-/// the noise of dither and the ends that a resampler rounds.
+/// Whether 99 % of the samples are within two steps of the middle one, which is not silent: a constant voltage, with
+/// dither noise and the ringing of the resampler at both ends.
 fn is_constant(samples: &[i16]) -> bool {
     const STEPS: i16 = 2;
     let value = samples.get(samples.len() / 2).copied().unwrap_or(0);
@@ -33,8 +34,7 @@ fn is_constant(samples: &[i16]) -> bool {
     if range.contains(&0) {
         return false;
     }
-    // Two comparisons without a branch, counted in blocks that a small counter holds and without checks for overflow, run
-    // in vector registers.
+    // Branch-free, with a 16-bit counter per block and without overflow checks, so the compiler vectorises it.
     let count = |count: u16, &sample: &i16| {
         let (below, above) = (sample < *range.start(), sample > *range.end());
         count.wrapping_add(u16::from(below | above))
@@ -51,14 +51,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_peak_is_the_greater_of_both_sides() {
+    fn peak_is_the_highest_absolute_value() {
         assert_eq!(peak(&[]), 0);
         assert_eq!(peak(&[3, -7, 2]), 7);
         assert_eq!(peak(&[5, i16::MIN, 5]), 32_768);
     }
 
     #[test]
-    fn a_track_is_flagged_as_constant_or_clipped_at_one_percent() {
+    fn constant_and_clipped_flags_have_a_threshold_of_one_percent() {
         let tone = |at: usize| (9000.0 * (at as f64 / 20.0).sin()) as i16;
         let with_constant = |constant: usize, value: i16| -> Vec<i16> {
             let sample = |at: usize| {
@@ -73,7 +73,7 @@ mod tests {
             samples.rotate_right((100_000 - constant) / 2);
             samples
         };
-        let flagged = |samples: &[i16], clipped| flags(&Decoding::whole(), samples, clipped);
+        let flagged = |samples: &[i16], clipped| flags(&Decoding::undamaged(), samples, clipped);
         assert_eq!(flagged(&with_constant(99_100, 5000), 0), [Flag::Constant]);
         assert_eq!(flagged(&with_constant(99_100, -3000), 0), [Flag::Constant]);
         assert_eq!(flagged(&with_constant(99_100, 0), 0), []);
@@ -84,9 +84,9 @@ mod tests {
         assert_eq!(flagged(&music, 1001), [Flag::Clipped]);
         let cancelling = Decoding {
             channels_cancel: true,
-            ..Decoding::whole()
+            ..Decoding::undamaged()
         };
         assert_eq!(flags(&cancelling, &music, 0), [Flag::CancellingChannels]);
-        assert_eq!(flags(&Decoding::whole(), &[], 0), []);
+        assert_eq!(flags(&Decoding::undamaged(), &[], 0), []);
     }
 }

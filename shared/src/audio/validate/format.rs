@@ -1,21 +1,21 @@
-//! The sample rates and channel counts that are taken.
+//! The supported sample rates and channel counts.
 
 use super::rejection::Rejection;
 
-/// What music is recorded with, and nothing that a broken header can make of it.
+/// Returns the sample rate, or a rejection if no music is recorded with this format and the header is probably broken.
 pub fn check_format(rate: Option<u32>, channels: usize) -> Result<u32, Rejection> {
     const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
     let rate = rate.unwrap_or(0);
     if !RATES.contains(&rate) {
         return Err(Rejection::UnsupportedFormat(format!(
-            "its sample rate is {rate} Hz, and {} to {} Hz are supported",
+            "its sample rate is {rate} Hz; {} to {} Hz are supported",
             RATES.start(),
             RATES.end()
         )));
     }
     if !(1..=8).contains(&channels) {
         return Err(Rejection::UnsupportedFormat(format!(
-            "it has {channels} channels, and one to eight are supported"
+            "it has {channels} channels; 1 to 8 are supported"
         )));
     }
     Ok(rate)
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn absurd_formats_get_a_reason() {
+    fn implausible_formats_are_rejected() {
         assert_eq!(check_format(Some(44_100), 2), Ok(44_100));
         assert_eq!(check_format(Some(192_000), 8), Ok(192_000));
         for (rate, channels) in [

@@ -1,6 +1,6 @@
-//! Whether a track is fit for a data set, or a [`Rejection`] with its code and its sentence.
+//! Decides whether a track is good enough for a data set, or returns a [`Rejection`] with a code and a message.
 //!
-//! No file is read here. Thresholds are in [`ValidateConfig`], which is saved with the data set.
+//! No file is read here. The thresholds are in [`ValidateConfig`], which is saved with the data set.
 
 mod config;
 mod flags;

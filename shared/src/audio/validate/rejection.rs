@@ -1,4 +1,4 @@
-//! Why a track is not in the data set.
+//! Reasons why a track is not in the data set.
 
 use crate::dataset::manifest::RejectedRow;
 use std::fmt;
@@ -7,51 +7,51 @@ use std::io;
 /// Why a track is not in the data set. [`Self::code`] is for programs, `Display` for people.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Rejection {
-    /// Listed, but not there.
+    /// The source lists the file, but it does not exist.
     #[error("the file does not exist")]
     MissingFile,
     /// Zero bytes.
     #[error("the file is empty")]
     EmptyFile,
-    /// Something else under an audio file's name.
-    #[error("the file is {0}, not audio in a format that can be read")]
+    /// Another kind of file under an audio file's name.
+    #[error("the file is {0}, not audio in a supported format")]
     NotAudio(&'static str),
-    /// Binary data in which no audio could be found or decoded.
+    /// Binary data without audio that could be found or decoded.
     #[error("nothing in the file can be decoded as audio")]
     NoFrames,
-    /// A sample rate, channel count or codec that this program does not take.
+    /// An unsupported sample rate, channel count or codec.
     #[error("{0}")]
     UnsupportedFormat(String),
     /// Too many frames are missing or damaged.
     #[error(
-        "{:.1} % of the audio decodes ({decoded} of {expected} frames), and {:.1} % are asked for", 100.0 * share,
-        100.0 * minimum
+        "only {:.1} % of the audio decodes ({decoded} of {expected} frames), less than the required {:.1} %",
+        100.0 * share, 100.0 * minimum
     )]
     LowDecodedShare {
         /// Frames that decoded.
         decoded: u64,
-        /// Frames there should be.
+        /// Frames that the file should have.
         expected: u64,
-        /// The first as a share of the second.
+        /// `decoded / expected`.
         share: f64,
         /// [`min_decoded_share`](super::ValidateConfig::min_decoded_share).
         minimum: f64,
     },
-    /// Less than one clip.
-    #[error("it has {samples} samples after resampling, and {minimum} are needed")]
+    /// Shorter than the minimum, by default one clip.
+    #[error("it has {samples} samples after resampling, fewer than the minimum of {minimum}")]
     TooShort {
         /// Samples after resampling.
         samples: u64,
         /// [`min_samples`](super::ValidateConfig::min_samples).
         minimum: u64,
     },
-    /// More than memory is set aside for.
-    #[error("it has more than {maximum} samples after resampling, the most that a track may have")]
+    /// Longer than the maximum, which bounds memory.
+    #[error("it has more than {maximum} samples after resampling, the maximum")]
     TooLong {
         /// [`max_samples`](super::ValidateConfig::max_samples).
         maximum: u64,
     },
-    /// No sound at all.
+    /// No sample exceeds the silent peak.
     #[error(
         "it is silent: no sample exceeds {peak} of 32768{}",
         if *channels_cancel { ", because its channels cancel each other when they are mixed down" } else { "" }
@@ -62,58 +62,58 @@ pub enum Rejection {
         /// `Decoding::channels_cancel`.
         channels_cancel: bool,
     },
-    /// Infinities, NaN or absurdly large numbers out of the decoder.
+    /// The decoder returned infinite, NaN or implausibly large samples.
     #[error("{samples} decoded samples are not finite numbers")]
     NonFinite {
-        /// How many.
+        /// Number of such samples.
         samples: u64,
     },
-    /// The source gives no label, or none of those that were asked for.
-    #[error("the source gives it none of the wanted labels")]
+    /// The source gives no label, or none of the requested ones.
+    #[error("the source gives it none of the requested labels")]
     Unlabelled,
-    /// The source's tables, or its names and places of files, do not know the file.
-    #[error("the file is none of the tracks that the source lists")]
+    /// The source's tables or naming scheme do not include the file.
+    #[error("the file is not a track of the source")]
     Unlisted,
-    /// The decoder broke down over the file.
-    #[error("the decoder broke down over the file: {message}")]
+    /// The decoder panicked.
+    #[error("the decoder panicked: {message}")]
     DecoderPanic {
-        /// What it said.
+        /// The panic message.
         message: String,
     },
-    /// The decoder came to no end.
-    #[error("the decoder came to no end: {detail}")]
+    /// The decoder made no progress, or read more than any valid file needs.
+    #[error("the decoder stalled: {detail}")]
     DecoderStalled {
-        /// What it did instead.
+        /// How it stalled.
         detail: String,
     },
     /// The path leads out of the audio directory.
     #[error("{detail}; only files inside the audio directory are read")]
     Outside {
-        /// The path or the link, and where it leads.
+        /// The path or the link, and its target.
         detail: String,
     },
     /// A directory that cannot be listed.
-    #[error("the directory could not be read, so none of its files is in the data set: {message}")]
+    #[error("the directory could not be read, so its files are not in the data set: {message}")]
     UnreadableDirectory {
-        /// What the operating system answered.
+        /// The error of the operating system.
         message: String,
     },
-    /// A file name that no table can hold.
-    #[error("the file's name is not UTF-8, as the names in a data set's tables are; rename it")]
+    /// A file name that cannot be written to a CSV table.
+    #[error("the file name is not valid UTF-8; rename the file")]
     BadName,
     /// The operating system could not read the file.
     #[error("the file could not be read: {message}")]
     IoError {
-        /// What it answered.
+        /// The error of the operating system.
         message: String,
     },
-    /// The same samples as a track with a lower id; with `--drop duplicates`.
-    #[error("its samples are those of track {of}")]
+    /// The same samples as a track with a lower id, dropped because of `--drop duplicates`.
+    #[error("its samples are identical to those of track {of}")]
     Duplicate {
-        /// The track that stays.
+        /// Id of the track that is kept.
         of: u64,
     },
-    /// All but inaudible; with `--drop near-silent`.
+    /// Nearly inaudible, dropped because of `--drop near-silent`.
     #[error("it is nearly silent: its root mean square is {rms_dbfs:.1} dBFS")]
     NearSilent {
         /// Root mean square over the track, relative to full scale.
@@ -122,7 +122,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// The reason's code in `rejected.csv`. Codes never change their meaning.
+    /// The code in column `reason` of `rejected.csv`. Codes never change their meaning.
     pub fn code(&self) -> &'static str {
         match self {
             Self::MissingFile => "missing_file",
@@ -148,7 +148,7 @@ impl Rejection {
         }
     }
 
-    /// The row of `rejected.csv` for a track, or for a file that is not a track.
+    /// The row of `rejected.csv` for a track, or for a file without a track id.
     pub fn row(&self, track_id: impl Into<Option<u64>>, path: &str) -> RejectedRow {
         RejectedRow {
             track_id: track_id.into(),
@@ -170,10 +170,10 @@ impl From<io::Error> for Rejection {
     }
 }
 
-/// Counts per reason code, in the order of codes, for summaries.
+/// Number of rejections per reason code.
 pub type ReasonCounts = std::collections::BTreeMap<String, usize>;
 
-/// `3 too_short, 1 empty_file`: most frequent first.
+/// Lists the counts, most frequent first: `3 too_short, 1 empty_file`.
 pub fn describe_reasons(counts: &ReasonCounts) -> impl fmt::Display + use<> {
     let mut sorted: Vec<_> = counts.iter().collect();
     sorted.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_frequent_reason_comes_first() {
+    fn most_frequent_reason_comes_first() {
         let counts = [("empty_file", 1), ("too_short", 3)].map(|(code, count)| (code.to_owned(), count));
         assert_eq!(
             describe_reasons(&counts.into()).to_string(),

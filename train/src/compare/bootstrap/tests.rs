@@ -2,8 +2,9 @@ use super::super::example::{Example, classifiers, tagger, taggers};
 use super::*;
 use proptest::prelude::*;
 
-/// Ends of intervals are quantiles of random draws. Of 20,000 draws of a normal distribution with deviation s the quantile
-/// at 0.025 has a standard error of 0.019 s, NumPy's of 40,000 one of 0.013 s; s is about 0.05 at most here.
+/// Ends of intervals are quantiles of random draws. The 0.025 quantile of 20,000 draws from a normal distribution with
+/// standard deviation s has a standard error of 0.019 s; NumPy's, of 40,000 draws, has 0.013 s. Here s is at most about
+/// 0.05.
 const TOLERANCE: f64 = 4.0 * 0.023 * 0.05;
 const MANY: u64 = 20_000;
 
@@ -16,7 +17,7 @@ fn near(name: &str, ours: [Option<Interval>; 2], expected: [Interval; 2], tolera
 }
 
 #[test]
-fn intervals_are_numpys() {
+fn intervals_match_numpy() {
     let example = Example::new();
     let one = example.set(0..1);
     // `f1_score(average="macro")` and `accuracy_score`.
@@ -34,7 +35,7 @@ fn intervals_are_numpys() {
 }
 
 #[test]
-fn intervals_of_differences_are_numpys() {
+fn intervals_of_differences_match_numpy() {
     let example = Example::new();
     let ours = differences(&example.set(0..1), &example.set(4..5), &example.artists, MANY);
     let expected = [[-0.0209, 0.1300], [-0.0259, 0.1282]];
@@ -49,7 +50,7 @@ fn intervals_of_differences_are_numpys() {
 }
 
 #[test]
-fn intervals_of_tags_are_scikit_learns() {
+fn tag_metrics_match_scikit_learn() {
     let [first, second] = taggers();
     let metrics = [first.plain_metrics()[0], second.plain_metrics()[0]];
     let expected = [
@@ -59,7 +60,7 @@ fn intervals_of_tags_are_scikit_learns() {
     for (metric, expected) in metrics.iter().flatten().zip(expected.iter().flatten()) {
         assert!((metric - expected).abs() < 1e-12, "{metric}, not {expected}");
     }
-    // Of 6,000 resamples the quantile's standard error is 0.034 s, of ours 0.019 s, and s is up to 0.055.
+    // The quantile's standard error is 0.034 s with 6,000 resamples and 0.019 s with ours; s is up to 0.055.
     let each = Groups::each(120);
     let expected = [[0.6705, 0.7864], [0.5269, 0.7037]];
     near("tags", intervals(&first, &each, MANY), expected, 4.0 * 0.039 * 0.055);
@@ -74,7 +75,7 @@ fn intervals_of_tags_are_scikit_learns() {
 }
 
 #[test]
-fn ends_are_numpys_quantiles() {
+fn quantiles_match_numpy() {
     let values = [1.0, 2.0, 4.0, 8.0, 16.0];
     // numpy.quantile(values, q)
     for (q, expected) in [(0.0, 1.0), (0.025, 1.1), (0.5, 4.0), (0.975, 15.2), (1.0, 16.0)] {
@@ -83,9 +84,9 @@ fn ends_are_numpys_quantiles() {
     assert_eq!(quantile(&[3.0], 0.975), 3.0);
 }
 
-/// Artists of whom a network gets nearly all tracks right or nearly none: half of all tracks in the long run.
+/// A network gets nearly all tracks of an artist right, or nearly none; its expected accuracy is 0.5.
 #[test]
-fn intervals_cover_the_truth_only_where_artists_are_drawn_as_one() {
+fn intervals_cover_the_truth_only_if_artists_are_drawn_as_groups() {
     const WORLDS: u64 = 300;
     let (artists, per_artist) = (40, 5);
     let names: Vec<String> = (0..artists * per_artist)
@@ -115,19 +116,21 @@ fn intervals_cover_the_truth_only_where_artists_are_drawn_as_one() {
         share(by_artist),
         share(by_track)
     );
-    // 300 worlds at 0.95 have a standard deviation of 0.013; the percentile interval of 40 groups is a little narrow.
+    // At 0.95, 300 worlds have a standard deviation of 0.013. The percentile interval of 40 groups is slightly too
+    // narrow.
     assert!(share(by_artist) >= 0.90, "{}", share(by_artist));
-    // Tracks of an artist correlate by 0.64, so five count for 1.4; such an interval covers 0.70.
+    // Tracks of an artist correlate by 0.64, so five tracks count as 1.4; such an interval covers the truth in 0.70 of
+    // worlds.
     assert!((0.60..0.80).contains(&share(by_track)), "{}", share(by_track));
 }
 
-/// Networks whose share of right answers is 0.4 to 0.6, as their seed has it: half of all tracks in the long run.
+/// The accuracy of a network is 0.4 to 0.6, depending on its seed; the expected accuracy is 0.5.
 #[test]
-fn intervals_cover_what_a_method_does_only_where_seeds_are_drawn_too() {
+fn intervals_cover_the_expected_accuracy_only_if_seeds_are_drawn_too() {
     const WORLDS: u64 = 200;
     let tracks = 400;
     let each = Groups::each(tracks);
-    let (mut with_seeds, mut of_one) = (0, 0);
+    let (mut with_seeds, mut one_seed) = (0, 0);
     for world in 0..WORLDS {
         let mut random = stream(78, world, 0, Purpose::Crop);
         let mut network = || -> Vec<u32> {
@@ -141,22 +144,23 @@ fn intervals_cover_what_a_method_does_only_where_seeds_are_drawn_too() {
             u64::from(low <= 0.5 && 0.5 <= high)
         };
         with_seeds += covers(&networks);
-        of_one += covers(&networks[..1]);
+        one_seed += covers(&networks[..1]);
     }
     let share = |count: u64| count as f64 / WORLDS as f64;
     println!(
         "covered with five seeds {:.3}, by one run {:.3}",
         share(with_seeds),
-        share(of_one)
+        share(one_seed)
     );
-    // 0.93 with this seed; five networks know their own spread badly, so that 0.95 is not to be had.
+    // 0.93 with this seed. Five networks estimate their standard deviation too poorly to reach 0.95.
     assert!(share(with_seeds) > 0.85, "{}", share(with_seeds));
-    assert!(share(of_one) < 0.70, "{}", share(of_one));
+    assert!(share(one_seed) < 0.70, "{}", share(one_seed));
 }
 
 #[test]
-fn a_class_that_a_resample_misses_does_not_drag_macro_f1_down() {
-    // Three classes that are always right; the last has one artist in twenty, whom a third of all resamples miss.
+fn classes_missing_from_a_resample_do_not_lower_macro_f1() {
+    // All predictions are right. Only one artist of twenty has the last class, and a third of all resamples miss this
+    // artist.
     let truth: Vec<u32> = (0..60).map(|track| if track < 3 { 2 } else { track % 2 }).collect();
     let names: Vec<String> = (0..60).map(|track| (track / 3).to_string()).collect();
     let groups = Groups::named(names.iter().map(|name| Some(name.as_str())));
@@ -165,12 +169,12 @@ fn a_class_that_a_resample_misses_does_not_drag_macro_f1_down() {
 }
 
 #[test]
-fn a_metric_that_is_not_always_defined_has_no_interval() {
-    // One track has the tag: some resamples have none.
+fn a_metric_undefined_in_some_resamples_has_no_interval() {
+    // Only one track has the tag, so some resamples have no positive.
     let set = tagger(1, &[true, false, false], &[0.9, 0.1, 0.2]);
     assert_eq!(set.plain_metrics()[0], [1.0, 1.0]);
     assert_eq!(intervals(&set, &Groups::each(3), 100), [None; 2]);
-    // Resamples of one artist are all the same.
+    // All resamples of a single artist are equal.
     let one = classifiers(2, &[0, 1, 1], &[vec![0, 1, 0]]);
     let artist = Groups::named([Some("a"); 3]);
     assert_eq!(intervals(&one, &artist, 100), [None; 2]);
@@ -186,7 +190,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn intervals_are_shares_in_order_and_the_same_each_time(
+    fn intervals_are_ordered_between_0_and_1_and_reproducible(
         tracks in prop::collection::vec((0u32..3, 0u32..3, 0u32..3, 0u8..4), 1..40),
     ) {
         let truth: Vec<u32> = tracks.iter().map(|track| track.0).collect();
@@ -205,11 +209,11 @@ proptest! {
             let (interval, p) = found[0].map(|_| ([0.0, 0.0], 1.0)).unzip();
             prop_assert_eq!((difference.interval, difference.p), (interval, p));
         }
-        for (there, back) in differences(&a, &b, &groups, 200).into_iter().zip(differences(&b, &a, &groups, 200)) {
-            let (Some(there), Some(back)) = (there, back) else { continue };
-            prop_assert_eq!(there.p, back.p);
-            let (Some(there), Some(back), Some(p)) = (there.interval, back.interval, there.p) else { continue };
-            prop_assert!((there[0] + back[1]).abs() < 1e-9);
+        for (forward, backward) in differences(&a, &b, &groups, 200).into_iter().zip(differences(&b, &a, &groups, 200)) {
+            let (Some(forward), Some(backward)) = (forward, backward) else { continue };
+            prop_assert_eq!(forward.p, backward.p);
+            let (Some(forward), Some(backward), Some(p)) = (forward.interval, backward.interval, forward.p) else { continue };
+            prop_assert!((forward[0] + backward[1]).abs() < 1e-9);
             prop_assert!(p > 0.0 && p <= 1.0);
         }
     }

@@ -1,7 +1,7 @@
 //! Mel spectrograms in normalized decibels, on the device.
 //!
-//! The filter bank is the front end's only matrix product. If a GPU computes it in TF32, powers and weights are off by
-//! at most 2^-11 each; all are positive, so a band is off by at most 0.0043 dB.
+//! The filter bank is the front end's only matrix product. If a GPU computes it in TF32, powers and weights each have a
+//! relative error of at most 2^-11. All are positive, so a band is off by at most 0.0043 dB.
 
 use super::spectrum::Spectrum;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -11,15 +11,15 @@ use shared::dsp::features::FeatureConfig;
 use shared::dsp::mel::MelFilterBank;
 use std::f64::consts::LN_10;
 
-/// The settings' filter bank and a split's values.
+/// The mel filter bank and the split's normalization.
 #[derive(Debug)]
 pub(super) struct MelDecibels {
     spectrum: Spectrum,
     n_fft: usize,
     hop_length: usize,
     top_db: f32,
-    /// `[n_fft / 2, n_mels]`: without the Nyquist frequency. There the last band ends, at the latest, so its weight is
-    /// zero, and rows of 2049 values would keep a matrix product from reading several at once.
+    /// `[n_fft / 2, n_mels]`, without the Nyquist frequency. Its weight is zero, because the last band ends there at
+    /// the latest. Rows of 2049 values would also prevent vectorised loads in the matrix product.
     filters: Tensor<2>,
     /// `[1, 1, n_mels]`.
     mean: Tensor<3>,
@@ -47,20 +47,20 @@ impl MelDecibels {
             .flatten()
             .copied()
             .collect();
-        let bands = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, [1, 1, n_mels]), device);
+        let per_band = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, [1, 1, n_mels]), device);
         Self {
             spectrum: Spectrum::new(n_fft, device),
             n_fft,
             hop_length,
             top_db,
             filters: Tensor::from_data(TensorData::new(transposed, [n_fft / 2, n_mels]), device),
-            mean: bands(normalization.mel_mean.iter().map(|&mean| mean as f32).collect()),
-            scale: bands(normalization.mel_std.iter().map(|&std| (1.0 / std) as f32).collect()),
+            mean: per_band(normalization.mel_mean.iter().map(|&mean| mean as f32).collect()),
+            scale: per_band(normalization.mel_std.iter().map(|&std| (1.0 / std) as f32).collect()),
         }
     }
 
-    /// The first `frames` frames of each row of `samples`, `[rows, length]`, as power in each band,
-    /// `[rows, frames, n_mels]`.
+    /// Power in each band of the first `frames` frames of each row of `samples`, `[rows, length]` to `[rows, frames,
+    /// n_mels]`.
     pub(super) fn power(&self, samples: Tensor<2>, frames: usize) -> Tensor<3> {
         let rows = samples.dims()[0];
         let framed = self.spectrum.frames(samples, self.n_fft / 2, self.hop_length, frames);
@@ -71,7 +71,7 @@ impl MelDecibels {
         mel.reshape([rows, frames, n_mels])
     }
 
-    /// Powers in dB below each row's largest, cut at `top_db`.
+    /// Powers in dB relative to each row's maximum, clipped at `-top_db`.
     pub(super) fn decibels(&self, power: Tensor<3>) -> Tensor<3> {
         let [rows, frames, n_mels] = power.dims();
         let ln = power.clamp_min(AMIN).log();

@@ -1,11 +1,12 @@
-//! The front end on the device: i16 samples of a batch enter, normalized model input leaves; nothing is read back.
+//! The front end on the device: turns a batch of i16 samples into normalized model input, without copies back to the
+//! host.
 //!
-//! It does what [`HostFrontEnd`](super::HostFrontEnd) does, with the whole batch in every step. Two things differ. A
-//! clip without noise or stretch gets its mel spectrogram computed, where the host cuts it out of the stored one: its
-//! first and last two frames then see zeros beyond the clip instead of its neighbours. And noise comes from another
-//! generator, so the same plan gives other noise of the same loudness.
+//! It does what [`HostFrontEnd`](super::HostFrontEnd) does, for a whole batch at once. Two things differ. First, it
+//! computes the mel spectrogram of a clip without noise or stretch, while the host cuts it out of the stored one. The
+//! clip's first and last two frames then see zeros instead of the neighbouring samples. Second, noise comes from
+//! another generator, so the same plan gives different noise of the same level.
 //!
-//! The floor, per clip of 2^19 samples, f32 unless stated, each value read and written once per stage:
+//! Minimal cost per clip of 2^19 samples, f32 unless stated, if each value is read and written once per stage:
 //!
 //! | stage | memory | operations |
 //! |---|---|---|
@@ -18,10 +19,10 @@
 //! | mel: power and filters (2048 × 128) | 8.4 MB in, 0.3 MB out | 270 M in the dense product |
 //! | decibels, normalization | 3 × 0.3 MB, 2 × 2.1 MB | 10 per value: 1 M |
 //!
-//! That is 100 MB and 0.6 G operations for a clip with everything; 32 of them are 3.2 GB and 19 G, 0.7 ms of an H200's
-//! 4.8 TB/s. What it will not reach of that: frames are written before they are transformed, `burn-signal`'s FFT on a GPU
-//! is a complex one with imaginary parts of zero and computes a sine and a cosine in each butterfly, and gathering,
-//! `cumsum` and padding are kernels of their own.
+//! That is 100 MB and 0.6 G operations for a clip with all augmentations. A batch of 32 clips needs 3.2 GB and 19 G,
+//! which is 0.7 ms at an H200's 4.8 TB/s. The real cost is higher: frames are written to memory before the FFT,
+//! `burn-signal`'s FFT on a GPU is complex with zero imaginary parts and computes a sine and a cosine in each
+//! butterfly, and gather, `cumsum` and padding are separate kernels.
 
 mod mel;
 mod noise;
@@ -38,7 +39,7 @@ use shared::dsp::PCM_FULL_SCALE;
 use shared::dsp::features::FeatureConfig;
 use stretch::{DeviceStretch, MAX_CLIP_SAMPLES, Speed};
 
-/// Planned once per run; holds windows and filters on the device.
+/// The device's front end. Built once per run; holds windows and filters on the device.
 #[derive(Debug)]
 pub struct DeviceFrontEnd {
     input: InputKind,
@@ -51,26 +52,26 @@ pub struct DeviceFrontEnd {
     device: Device,
 }
 
-/// Feature settings that only the front end on the host can serve.
+/// Settings that the device's front end does not support.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum UnsupportedFeatures {
-    /// The FFT on the device takes powers of two.
-    #[error("n_fft {0} is not a power of two, which the device's FFT needs; use the front end on the host")]
+    /// The FFT on the device needs a power of two.
+    #[error("n_fft {0} is not a power of two, which the device's FFT needs; use --front-end host")]
     FftLength(usize),
-    /// The model is fed with something that it does not make.
+    /// The model's input or the augmentations are not supported.
     #[error(
-        "only waveforms and mel spectrograms as they are, or with noise and stretch, are made on the device; use \
-         --front-end host"
+        "the front end on the device supports only waveforms and mel spectrograms, with noise and time stretch at \
+         most; use --front-end host"
     )]
     Input,
     /// The phase vocoder's sums would overflow.
-    #[error("clips of {0} samples are too long for the device's phase vocoder; use the front end on the host")]
+    #[error("clips of {0} samples are too long for the device's phase vocoder; use --front-end host")]
     ClipLength(usize),
 }
 
 impl DeviceFrontEnd {
-    /// For a model that takes `input`, with the values of the split's training set. `device` may have autodiff; the
-    /// front end works without, and its results join `device`.
+    /// `normalization` has the statistics of the split's training set. `device` may have autodiff: the front end
+    /// computes without it, and its results are constants on `device`.
     pub fn new(
         input: InputKind,
         features: &FeatureConfig,
@@ -99,7 +100,7 @@ impl DeviceFrontEnd {
         })
     }
 
-    /// Whether it can make this input of clips augmented so.
+    /// Whether the device can compute this input with these augmentations.
     pub fn supports(augment: Augment, input: InputKind) -> bool {
         let augmentations = Augment {
             noise: false,
@@ -111,12 +112,12 @@ impl DeviceFrontEnd {
         augmentations == Augment::NONE && waveform && spectrogram && !input.statistics
     }
 
-    /// Makes a batch. `pcm` holds `[batch, samples]` i16 values: for each of `plans` the samples of its track from
-    /// `plan.hop` hops on, with zeros where the track has ended. `samples` is the caller's choice, the same for every
-    /// clip and not below any plan's [`source_samples`](ClipPlan::source_samples); what lies beyond them is not heard.
+    /// Computes a batch. `pcm` holds `[batch, samples]` i16 values: for each plan the samples of its track from
+    /// `plan.hop` hops on, with zeros after the track's end. `samples` must be at least every plan's
+    /// [`source_samples`](ClipPlan::source_samples); samples beyond that do not matter.
     ///
     /// # Panics
-    /// When `pcm` has another type or shape.
+    /// Panics if `pcm` has another dtype or shape.
     pub fn run(&self, pcm: TensorData, plans: &[ClipPlan]) -> ModelInput {
         let clips = self.clips(pcm, plans);
         ModelInput {
@@ -125,12 +126,12 @@ impl DeviceFrontEnd {
                     .clone()
                     .sub_scalar(self.waveform_mean)
                     .mul_scalar(self.waveform_scale);
-                self.joined(normalized.unsqueeze_dim(1))
+                self.to_run_device(normalized.unsqueeze_dim(1))
             }),
             spectrogram: self
                 .input
                 .spectrogram
-                .map(|_| self.joined(self.mel.normalized(clips, self.clip_frames))),
+                .map(|_| self.to_run_device(self.mel.normalized(clips, self.clip_frames))),
             statistics: None,
         }
     }
@@ -172,8 +173,8 @@ impl DeviceFrontEnd {
         replace_rows(clips, &rows, stretched, &device)
     }
 
-    /// On the run's device, as a constant where that records gradients.
-    fn joined<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D> {
+    /// Moves a tensor to the run's device, as a constant if that device has autodiff.
+    fn to_run_device<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D> {
         if self.device.is_autodiff() {
             tensor.autodiff()
         } else {
@@ -182,7 +183,7 @@ impl DeviceFrontEnd {
     }
 }
 
-/// Adds noise to the clips that are to have it.
+/// Adds noise to the clips whose plan has some.
 fn add_noise(samples: Tensor<2>, plans: &[ClipPlan], device: &Device) -> Tensor<2> {
     let (rows, amplitudes): (Vec<usize>, Vec<f32>) = plans
         .iter()
@@ -199,7 +200,7 @@ fn add_noise(samples: Tensor<2>, plans: &[ClipPlan], device: &Device) -> Tensor<
     replace_rows(samples, &rows, noisy, device)
 }
 
-/// The given rows, which are in order.
+/// Selects rows; `rows` is sorted.
 fn select_rows(tensor: Tensor<2>, rows: &[usize], device: &Device) -> Tensor<2> {
     if rows.len() == tensor.dims()[0] {
         return tensor;
@@ -208,7 +209,7 @@ fn select_rows(tensor: Tensor<2>, rows: &[usize], device: &Device) -> Tensor<2> 
     tensor.select(0, upload(indices, [rows.len()], device))
 }
 
-/// The tensor with the given rows, which are in order, exchanged for `new`.
+/// Replaces rows by those of `new`; `rows` is sorted.
 fn replace_rows(tensor: Tensor<2>, rows: &[usize], new: Tensor<2>, device: &Device) -> Tensor<2> {
     let count = tensor.dims()[0];
     if rows.len() == count {
@@ -221,12 +222,12 @@ fn replace_rows(tensor: Tensor<2>, rows: &[usize], new: Tensor<2>, device: &Devi
     Tensor::cat(vec![tensor, new], 0).select(0, upload(sources, [count], device))
 }
 
-/// Integers on the device, 32 bits wide whatever the device's default is.
+/// Uploads integers as i32, whatever the device's default integer type is.
 fn upload<const D: usize>(values: Vec<i32>, shape: [usize; D], device: &Device) -> Tensor<D, Int> {
     Tensor::from_data(TensorData::new(values, shape), (device, DType::I32))
 }
 
-/// 0, 1, 2 …, `[1, count]`.
+/// `[[0, 1, …, count - 1]]`.
 fn positions(count: usize, device: &Device) -> Tensor<2, Int> {
     Tensor::<1, Int>::arange(0..count as i64, (device, DType::I32)).unsqueeze()
 }

@@ -1,14 +1,15 @@
-//! Frames and their Fourier transforms on the device. The only place that names an implementation of the FFT.
+//! Frames and their Fourier transforms on the device. No other module names an FFT implementation.
 //!
-//! Both directions are `burn-signal`'s. On CUDA that is one kernel per transform, which keeps a frame in shared memory
-//! (32 KiB at 4096 samples) and does a radix-2 FFT there, in f32; on Flex a half-length complex FFT per thread. Lengths
-//! must be powers of two. Its `stft` is not used: it pads by reflection, and its `istft` adds frame by frame.
+//! Both directions are `burn-signal`'s. On CUDA, one kernel per transform keeps a frame in shared memory (32 KiB at
+//! 4096 samples) and runs a radix-2 FFT in f32. On Flex, each thread runs a half-length complex FFT. Lengths must be
+//! powers of two. `burn-signal`'s `stft` is not used, because it pads by reflection and its `istft` adds frame by
+//! frame.
 //!
-//! The other way, two matrix products with twiddles between (4096 = 64 · 64), is not here because Burn gives no say in
-//! how a product is computed: on CUDA autotuning takes the fastest kernel, and those for f32 matrices include TF32 tensor
-//! cores. Their rounding, 2^-11, lies 66 dB below a frame's loudest frequencies; the mel spectrogram reaches down 80, and
-//! a phase vocoder's sums of phases are spoilt for good. Splitting each factor in two restores f32 at three times the
-//! products and the memory they read, which leaves no gain over the FFT.
+//! The alternative, two matrix products with twiddle factors in between (4096 = 64 · 64), is not used because Burn does
+//! not let us choose how a product is computed. On CUDA, autotuning takes the fastest kernel, and the candidates for
+//! f32 matrices include TF32 tensor cores. Their rounding error of 2^-11 is 66 dB below a frame's loudest frequencies,
+//! while the mel spectrogram covers 80 dB, and it would ruin a phase vocoder's sums of phases. Splitting each factor in
+//! two restores f32 accuracy, but takes three times the products and memory reads, which leaves no gain over the FFT.
 
 use burn::signal::{irfft, rfft};
 use burn::tensor::ops::PadMode;
@@ -39,7 +40,7 @@ impl Spectrum {
     }
 
     /// Cuts `samples`, `[rows, length]`, into `count` windowed frames every `hop_length`, `[rows, count, n_fft]`. The
-    /// first begins `lead` samples before the row; samples outside of it are zero.
+    /// first frame begins `lead` samples before the row. Samples outside the row are zero.
     pub(super) fn frames(&self, samples: Tensor<2>, lead: usize, hop_length: usize, count: usize) -> Tensor<3> {
         let needed = (count - 1) * hop_length + self.n_fft - lead;
         let [_, length] = samples.dims();
@@ -53,14 +54,14 @@ impl Spectrum {
         padded.unfold::<3, _>(1, self.n_fft, hop_length) * self.window.clone()
     }
 
-    /// Real and imaginary part of each frame's spectrum, `[rows * count, n_fft / 2 + 1]` both.
+    /// Real and imaginary parts of each frame's spectrum, both `[rows * count, n_fft / 2 + 1]`.
     pub(super) fn forward(&self, frames: Tensor<3>) -> (Tensor<2>, Tensor<2>) {
         let [rows, count, n_fft] = frames.dims();
         rfft(frames.reshape([rows * count, n_fft]), 1, Some(n_fft))
     }
 
-    /// Frames from spectra, `[frames, n_fft / 2 + 1]` to `[frames, n_fft]`. The imaginary parts of the mean and of the
-    /// Nyquist frequency must be zero.
+    /// Frames from spectra, `[frames, n_fft / 2 + 1]` to `[frames, n_fft]`. The imaginary parts of bin 0 and of the
+    /// Nyquist bin must be zero.
     pub(super) fn inverse(&self, real: Tensor<2>, imaginary: Tensor<2>) -> Tensor<2> {
         irfft(real, imaginary, 1, Some(self.n_fft))
     }

@@ -1,5 +1,5 @@
-//! Against the front end on the host, on the same clips, and against librosa's results. Each prints its largest error;
-//! `--nocapture` shows it.
+//! Compares the device's front end with the host's on the same clips, and with librosa's results. Each test prints its
+//! largest error (`--nocapture`).
 
 use super::*;
 use crate::data::run_data::RunData;
@@ -16,22 +16,22 @@ const BOTH: InputKind = InputKind {
     statistics: false,
 };
 
-// Each bound is a few times the largest error seen, which is in parentheses.
+// Each bound is a few times the largest observed error, which is in parentheses.
 
-/// Per value within 80 dB of the clip's maximum: two FFTs in f32, and for a stretched clip two vocoders (1.3e-3).
+/// Per value within 80 dB of the clip's maximum: two FFTs in f32, and two vocoders for a stretched clip (1.3e-3).
 const DECIBEL_TOLERANCE: f64 = 0.005;
 /// The same samples through the same two operations (0).
 const WAVEFORM_TOLERANCE: f64 = 1e-6;
-/// Between the vocoder on the host and the one on the device, noisy tones (104).
+/// Vocoder on the host and on the device, on noisy tones (104).
 const STRETCH_SNR_DB: f64 = 90.0;
-/// Likewise, of a clean sweep: where it has not been yet, a phase is nothing but rounding, and it stays in the sum when
-/// the sweep gets there (75).
+/// The same for a clean sweep. Before the sweep reaches a bin, its phase is only rounding error, which then stays in
+/// the sum (75).
 const SWEEP_SNR_DB: f64 = 60.0;
-/// Of a frame's largest power, librosa in f64 (3.1e-7).
+/// Relative to a frame's largest power in librosa with f64 (3.1e-7).
 const GOLDEN_POWER_TOLERANCE: f64 = 3e-6;
-/// Per value within 80 dB of the clip's maximum, librosa in f64 (3.8e-5).
+/// Per value within 80 dB of the clip's maximum, compared with librosa in f64 (3.8e-5).
 const GOLDEN_DECIBEL_TOLERANCE: f64 = 5e-4;
-/// Below librosa in f64 (93); librosa in f32 reaches 43 to 48 dB.
+/// Signal-to-error ratio, compared with librosa in f64 (93). librosa in f32 reaches 43 to 48 dB.
 const GOLDEN_SNR_DB: f64 = 85.0;
 
 fn data() -> (TempDir, RunData) {
@@ -70,8 +70,8 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().unwrap()
 }
 
-/// What the host makes of a clip. A clip without noise or stretch gets noise of no amplitude, for the host would cut
-/// its mel spectrogram out of the stored one.
+/// The host's result for a clip. A clip without noise gets noise of amplitude 0, so the host computes its mel
+/// spectrogram instead of cutting it out of the stored one.
 fn host(data: &RunData, position: usize, plan: &ClipPlan) -> (Vec<f32>, Vec<f32>) {
     let noise = plan.noise.or(Some(0.0));
     clip(data, position, &ClipPlan { noise, ..*plan })
@@ -82,7 +82,7 @@ fn largest_difference<'a>(ours: impl IntoIterator<Item = &'a f32>, truth: impl I
     differences.fold(0.0, f64::max)
 }
 
-/// In dB, of normalized spectrograms `[128, 512]`.
+/// Largest difference in dB between normalized spectrograms `[128, 512]`.
 fn largest_decibels(data: &RunData, ours: &[f32], truth: &[f32]) -> f64 {
     let bands = ours.chunks_exact(512).zip(truth.chunks_exact(512));
     let stds = &data.split.normalization.mel_std;
@@ -100,10 +100,10 @@ fn snr(ours: &[f32], truth: &[f32]) -> f64 {
 }
 
 #[test]
-fn a_batch_of_all_kinds_is_the_hosts() {
+fn a_batch_of_plain_noisy_and_stretched_clips_matches_the_host() {
     let (_root, data) = data();
-    // Track 0 is one clip long, so that its source range ends in zeros at 1.25; track 7 is 35,000 samples longer, which
-    // is not enough for 1.07. The first and the last clip begin late and end in zeros, too.
+    // Track 0 is one clip long, so its source ends in zeros at rate 1.25. Track 7 is 35,000 samples longer, which is
+    // not enough for 1.07. The first and the last clip begin late and also end in zeros.
     let positions = [4, 0, 7, 1, 7, 3];
     let plans = [
         ClipPlan {
@@ -133,7 +133,7 @@ fn a_batch_of_all_kinds_is_the_hosts() {
         match plan.stretch {
             None => {
                 let worst = largest_difference(waveform, &host_waveform);
-                println!("plain clip: waveform {worst:.2e} deviations, mel {decibels:.2e} dB");
+                println!("plain clip: waveform {worst:.2e} standard deviations, mel {decibels:.2e} dB");
                 assert!(worst < WAVEFORM_TOLERANCE && decibels < DECIBEL_TOLERANCE);
             }
             Some(rate) => {
@@ -146,7 +146,7 @@ fn a_batch_of_all_kinds_is_the_hosts() {
 }
 
 #[test]
-fn noise_is_as_loud_as_planned_and_depends_on_the_key_alone() {
+fn noise_has_the_planned_level_and_depends_on_the_key_only() {
     let (_root, data) = data();
     let device = Device::flex();
     let front_end = front_end(&data, &device);
@@ -159,23 +159,23 @@ fn noise_is_as_loud_as_planned_and_depends_on_the_key_alone() {
                 .unwrap(),
         )
     };
-    let (clean, loud) = (plan(None, None, 7), plan(Some(0.01), None, 7));
-    let made = run(&[loud, clean, plan(Some(0.002), None, 8)], 1 << 19);
-    let [dirty, clean, other] = [0, 1, 2].map(|row| &made[row << 19..][..1 << 19]);
-    for (noisy, planned) in [(dirty, 0.01), (other, 0.002)] {
+    let (clean, noisy) = (plan(None, None, 7), plan(Some(0.01), None, 7));
+    let made = run(&[noisy, clean, plan(Some(0.002), None, 8)], 1 << 19);
+    let [first, clean, other] = [0, 1, 2].map(|row| &made[row << 19..][..1 << 19]);
+    for (noisy, planned) in [(first, 0.01), (other, 0.002)] {
         let power: f64 = noisy.iter().zip(clean).map(|(a, b)| f64::from(a - b).powi(2)).sum();
         let amplitude = (power / clean.len() as f64).sqrt() * data.split.normalization.waveform_std;
         // The standard error is a thousandth of the amplitude.
         assert!((amplitude / planned - 1.0).abs() < 0.005, "{amplitude} for {planned}");
     }
-    // Elsewhere in another batch, with more samples than the clip needs.
-    let elsewhere = run(&[plan(Some(0.002), None, 8), loud], (1 << 19) + 9000);
-    assert_eq!(&elsewhere[1 << 19..], dirty);
+    // In other rows of another batch, with more samples than the clips need.
+    let elsewhere = run(&[plan(Some(0.002), None, 8), noisy], (1 << 19) + 9000);
+    assert_eq!(&elsewhere[1 << 19..], first);
     assert_eq!(&elsewhere[..1 << 19], other);
 }
 
 #[test]
-fn silence_and_short_tracks_are_finite_and_what_lies_beyond_is_not_heard() {
+fn silence_gives_finite_input_and_samples_after_the_source_are_ignored() {
     let (_root, data) = data();
     let device = Device::flex();
     let front_end = front_end(&data, &device);
@@ -201,7 +201,7 @@ fn silence_and_short_tracks_are_finite_and_what_lies_beyond_is_not_heard() {
 }
 
 #[test]
-fn on_a_device_with_autodiff_the_input_is_a_constant_there() {
+fn input_on_an_autodiff_device_is_a_constant() {
     let (_root, data) = data();
     let device = Device::flex().autodiff();
     let plans = [plan(None, None, 0)];
@@ -212,7 +212,7 @@ fn on_a_device_with_autodiff_the_input_is_a_constant_there() {
 }
 
 #[test]
-fn unsupported_settings_are_a_sentence() {
+fn unsupported_settings_are_errors() {
     let (_root, data) = data();
     let normalization = &data.split.normalization;
     let new = |features: &FeatureConfig| DeviceFrontEnd::new(BOTH, features, normalization, &Device::flex());
@@ -239,7 +239,7 @@ fn golden(name: &str) -> (Vec<f32>, Vec<usize>) {
 }
 
 #[test]
-fn librosas_mel_spectrogram() {
+fn mel_spectrogram_matches_librosa() {
     let device = Device::flex();
     let normalization = Normalization {
         tracks: 1,
@@ -271,7 +271,7 @@ fn librosas_mel_spectrogram() {
 }
 
 #[test]
-fn librosas_time_stretch() {
+fn time_stretch_matches_librosa() {
     let device = Device::flex();
     let (samples, shape) = golden("input/waveform");
     for rate in [0.8, 1.25] {
@@ -289,7 +289,7 @@ fn librosas_time_stretch() {
 }
 
 #[test]
-fn any_length_is_stretched_as_on_the_host() {
+fn stretching_any_length_matches_the_host() {
     let device = Device::flex();
     let host = shared::dsp::phase_vocoder::TimeStretch::new(2048, 512);
     for clip_samples in [1, 511, 512, 1024, 2049, 10_000] {
@@ -298,7 +298,7 @@ fn any_length_is_stretched_as_on_the_host() {
             rate,
         });
         let length = 2 * clip_samples + 700;
-        // Something is there after each clip's end.
+        // Samples after each clip's source are not zero.
         let samples: Vec<f32> = (0..4 * length).map(|t| (1.0 + (t * t) as f32 * 1e-3).sin()).collect();
         let rows: Tensor<2> = Tensor::from_data(TensorData::new(samples.clone(), [4, length]), &device);
         let made = values(DeviceStretch::new(clip_samples, &device).run(rows, &speeds));

@@ -1,4 +1,4 @@
-//! Clips of a small data set through the host's front end.
+//! Clips of a small data set in the host's front end.
 
 use super::*;
 use crate::data::run_data::RunData;
@@ -7,14 +7,14 @@ use crate::models::ModelKind;
 use crate::testing;
 
 #[test]
-fn the_stored_mel_spectrogram_and_the_computed_one_agree() {
+fn stored_and_computed_mel_spectrograms_agree() {
     let root = testing::dataset();
     let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
     let cut = ClipPlan {
         hop: 9,
         ..ClipPlan::default()
     };
-    // Noise of no amplitude takes the long way and changes nothing.
+    // Noise of amplitude 0 makes the front end compute the spectrogram and changes nothing.
     let computed = ClipPlan {
         noise: Some(0.0),
         ..cut
@@ -23,17 +23,17 @@ fn the_stored_mel_spectrogram_and_the_computed_one_agree() {
     assert_eq!(cut_waveform, waveform);
     let std = &data.split.normalization.mel_std;
     for band in 0..128 {
-        // The first two and the last two frames see zeros beyond the clip's ends, the stored ones its neighbours.
+        // The computed first two and last two frames see zeros beyond the clip, the stored ones see the track.
         for frame in 2..510 {
             let difference = (cut_mel[band * 512 + frame] - mel[band * 512 + frame]).abs();
-            // Half a step of f16 near 64 dB, twice: once for the value, once for the maximum.
+            // f16 has an error of half a step near 64 dB: once for the value, once for the maximum.
             assert!(f64::from(difference) * std[band] < 0.0625, "band {band}, frame {frame}");
         }
     }
 }
 
 #[test]
-fn the_training_set_normalizes_to_mean_zero_and_deviation_one() {
+fn the_training_set_is_normalized_to_mean_0_and_std_1() {
     let root = testing::dataset();
     let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
     let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
@@ -45,7 +45,7 @@ fn the_training_set_normalizes_to_mean_zero_and_deviation_one() {
             count += 1.0;
         }
     }
-    // The clips leave out up to 15,000 of the tracks' 540,000 samples, over which the values were taken.
+    // The clips omit up to 15,000 of the tracks' 540,000 samples, from which the statistics were computed.
     assert!((sum / count).abs() < 0.01 && ((squares / count).sqrt() - 1.0).abs() < 0.01);
 }
 
@@ -53,7 +53,7 @@ fn the_training_set_normalizes_to_mean_zero_and_deviation_one() {
 fn a_faster_clip_has_no_silent_end() {
     let root = testing::dataset();
     let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
-    // Track 7 has 2^19 + 35,000 samples: enough for a rate of 1.06.
+    // Track 7 has 2^19 + 35,000 samples, enough for a rate of 1.06.
     let plan = ClipPlan {
         stretch: Some(1.06),
         ..ClipPlan::default()
@@ -61,7 +61,7 @@ fn a_faster_clip_has_no_silent_end() {
     let (waveform, _) = clip(&data, 7, &plan);
     let loudest = |part: &[f32]| part.iter().fold(0.0f32, |loudest, value| loudest.max(value.abs()));
     assert!(loudest(&waveform[(1 << 19) - 4000..]) > 0.5 * loudest(&waveform));
-    // Track 0 is one clip long: what is missing is silence, not a panic.
+    // Track 0 is one clip long: missing samples are silence and cause no panic.
     let (waveform, mel) = clip(
         &data,
         0,
@@ -74,7 +74,7 @@ fn a_faster_clip_has_no_silent_end() {
 }
 
 #[test]
-fn noise_is_as_loud_as_planned_and_depends_on_the_key() {
+fn noise_has_the_planned_level_and_depends_on_the_key() {
     let root = testing::dataset();
     let data = RunData::open(&testing::config(root.path(), ModelKind::MmCrnn)).unwrap();
     let plain = ClipPlan {
@@ -87,16 +87,16 @@ fn noise_is_as_loud_as_planned_and_depends_on_the_key() {
         ..plain
     };
     let (clean, _) = clip(&data, 2, &plain);
-    let (dirty, _) = clip(&data, 2, &noisy);
+    let (noisy_waveform, _) = clip(&data, 2, &noisy);
     let power: f64 = clean
         .iter()
-        .zip(&dirty)
+        .zip(&noisy_waveform)
         .map(|(a, b)| f64::from(a - b).powi(2))
         .sum::<f64>()
         / clean.len() as f64;
     let amplitude = power.sqrt() * data.split.normalization.waveform_std;
     assert!((amplitude - 0.01).abs() < 1e-4, "{amplitude}");
-    assert_eq!(clip(&data, 2, &noisy).0, dirty);
+    assert_eq!(clip(&data, 2, &noisy).0, noisy_waveform);
     assert_ne!(
         clip(
             &data,
@@ -107,11 +107,11 @@ fn noise_is_as_loud_as_planned_and_depends_on_the_key() {
             }
         )
         .0,
-        dirty
+        noisy_waveform
     );
 }
 
-/// Statistics of the run's data with other settings.
+/// Opens the data with changed settings.
 fn data(root: &std::path::Path, change: impl FnOnce(&mut crate::settings::RunConfig)) -> RunData {
     let mut config = testing::config(root, ModelKind::MmCrnn);
     change(&mut config);
@@ -119,7 +119,7 @@ fn data(root: &std::path::Path, change: impl FnOnce(&mut crate::settings::RunCon
 }
 
 #[test]
-fn eight_bits_are_whole_steps() {
+fn pcm8_rounds_samples_to_8_bits() {
     let root = testing::dataset();
     let fine = data(root.path(), |config| config.normalize = Normalize::None);
     let coarse = data(root.path(), |config| {
@@ -133,30 +133,30 @@ fn eight_bits_are_whole_steps() {
     for (fine, coarse) in fine.iter().zip(&coarse) {
         assert_eq!(coarse * 128.0, (fine * 128.0).round_ties_even());
     }
-    // Rounding is noise, and the spectrogram is that of what is heard.
+    // Rounding is noise, which the spectrogram shows.
     assert!(fine_mel.iter().zip(&coarse_mel).any(|(a, b)| (a - b).abs() > 1.0));
 }
 
 #[test]
-fn each_normalization_does_what_it_says() {
+fn each_normalization_gives_its_expected_values() {
     let root = testing::dataset();
-    let of = |normalize| {
+    let clip_with = |normalize| {
         let data = data(root.path(), |config| config.normalize = normalize);
         (clip(&data, 1, &ClipPlan::default()), data.split.normalization)
     };
-    let ((raw, raw_mel), values) = of(Normalize::None);
-    let ((scored, scored_mel), _) = of(Normalize::ZScore);
-    let ((centred, centred_mel), _) = of(Normalize::Mean);
-    let ((ranged, ranged_mel), _) = of(Normalize::MinMax);
+    let ((raw, raw_mel), values) = clip_with(Normalize::None);
+    let ((scored, scored_mel), _) = clip_with(Normalize::ZScore);
+    let ((centred, centred_mel), _) = clip_with(Normalize::Mean);
+    let ((ranged, ranged_mel), _) = clip_with(Normalize::MinMax);
     for at in (0..raw.len()).step_by(999) {
-        let off = f64::from(raw[at]) - values.waveform_mean;
-        assert!((f64::from(centred[at]) - off).abs() < 1e-6);
-        assert!((f64::from(scored[at]) - off / values.waveform_std).abs() < 1e-4);
+        let offset = f64::from(raw[at]) - values.waveform_mean;
+        assert!((f64::from(centred[at]) - offset).abs() < 1e-6);
+        assert!((f64::from(scored[at]) - offset / values.waveform_std).abs() < 1e-4);
     }
     for at in (0..raw_mel.len()).step_by(99) {
-        let off = f64::from(raw_mel[at]) - values.mel_mean[at / 512];
-        assert!((f64::from(centred_mel[at]) - off).abs() < 1e-4);
-        assert!((f64::from(scored_mel[at]) - off / values.mel_std[at / 512]).abs() < 1e-4);
+        let offset = f64::from(raw_mel[at]) - values.mel_mean[at / 512];
+        assert!((f64::from(centred_mel[at]) - offset).abs() < 1e-4);
+        assert!((f64::from(scored_mel[at]) - offset / values.mel_std[at / 512]).abs() < 1e-4);
     }
     for values in [ranged, ranged_mel] {
         let range = values
@@ -167,7 +167,7 @@ fn each_normalization_does_what_it_says() {
 }
 
 #[test]
-fn a_shifted_pitch_keeps_the_length_and_changes_the_sound() {
+fn pitch_shift_keeps_the_length_and_changes_the_pitch() {
     let root = testing::dataset();
     let data = data(root.path(), |_| {});
     let plan = |semitones| ClipPlan {

@@ -1,15 +1,15 @@
-//! Counts, penalties, frozen layers and weights to start from of the models of paper 4.
+//! Tests of paper 4's models: parameter counts, penalties, frozen layers and initial weights.
 
 use super::*;
-use crate::models::testing::{self, conv, dense, parameters};
-use crate::models::{Model, ModelKind, export_weights, parameter_ids, transfer_weights, visit_named};
+use crate::models::testing::{self, conv, dense, parameter_count};
+use crate::models::{Model, ModelKind, export_weights, parameters, transfer_weights, visit_named};
 use burn::module::{ModuleVisitor, Param};
 use burn::tensor::Gradients;
 use regex::RegexSet;
 use safetensors::SafeTensors;
 
 #[test]
-fn parameter_counts_are_the_papers() {
+fn parameter_counts_match_the_paper() {
     // 7,050 + 2,550 + 408.
     let mfcc = dense(140, 50) + dense(50, 50) + dense(50, 8);
     // 320 + 15,392 + 409,616 + 136.
@@ -41,13 +41,13 @@ fn parameter_counts_are_the_papers() {
             14_740_299,
         ),
     ] {
-        assert_eq!((parameters(kind, 8), counted), (stated, stated), "{kind}");
+        assert_eq!((parameter_count(kind, 8), counted), (stated, stated), "{kind}");
     }
 }
 
 fn names(kind: ModelKind) -> Vec<String> {
-    let parameters = parameter_ids(&testing::model(kind, 8, &Device::flex()));
-    parameters.into_iter().map(|(name, _)| name).collect()
+    let parameters = parameters(&testing::model(kind, 8, &Device::flex()));
+    parameters.into_iter().map(|parameter| parameter.name).collect()
 }
 
 /// Names of the parameters that a pattern matches.
@@ -57,7 +57,7 @@ fn matched(kind: ModelKind, patterns: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn penalties_are_on_the_layers_that_the_paper_names() {
+fn penalties_apply_to_the_layers_that_the_paper_names() {
     let penalized = |kind: ModelKind| {
         let patterns: Vec<_> = kind
             .description()
@@ -77,32 +77,32 @@ fn penalties_are_on_the_layers_that_the_paper_names() {
 }
 
 #[test]
-fn only_what_the_paper_trains_is_not_frozen() {
+fn only_layers_that_the_paper_trains_are_not_frozen() {
     let trained = |kind: ModelKind| {
         let frozen = matched(kind, kind.description().defaults.freeze);
-        let left = names(kind)
+        let remaining = names(kind)
             .into_iter()
             .filter(|name| !frozen.contains(name) && name.ends_with(".weight"));
-        left.map(|name| name.replace(".weight", "")).collect::<Vec<_>>()
+        remaining.map(|name| name.replace(".weight", "")).collect::<Vec<_>>()
     };
     let last_four = [9, 10, 11, 12].map(|at| format!("features.convolutions.{at}"));
     let dense = ["linear0", "linear1"].map(str::to_owned);
     assert_eq!(trained(ModelKind::Vgg16), [&last_four[..], &dense].concat());
     assert_eq!(trained(ModelKind::Vgg16Progressive42x100), dense);
     let halving = ["halving.conv0", "halving.conv1"].map(str::to_owned);
-    let trained_before_and_behind = [&halving[..], &dense].concat();
-    assert_eq!(trained(ModelKind::Vgg16Progressive84x100), trained_before_and_behind);
+    let halving_and_dense = [&halving[..], &dense].concat();
+    assert_eq!(trained(ModelKind::Vgg16Progressive84x100), halving_and_dense);
 }
 
 #[test]
-fn the_larger_picture_adds_two_convolutions_and_renames_nothing() {
+fn the_84x100_model_only_adds_the_halving_layers_to_the_42x100_model() {
     let mut larger = names(ModelKind::Vgg16Progressive84x100);
     larger.retain(|name| !name.starts_with("halving."));
     assert_eq!(larger, names(ModelKind::Vgg16Progressive42x100));
 }
 
 #[test]
-fn torchvisions_weights_are_taken_and_then_those_of_a_smaller_image_shape() {
+fn torchvision_weights_initialize_42x100_whose_weights_initialize_84x100() {
     let (directory, device) = (tempfile::tempdir().unwrap(), Device::flex());
     let sum = |model: &Model, name: &str| {
         let mut sum = None;
@@ -113,7 +113,7 @@ fn torchvisions_weights_are_taken_and_then_those_of_a_smaller_image_shape() {
         });
         sum.expect("a weight of this name")
     };
-    // A state dict as torchvision's, with a dense layer of its own.
+    // A state dict like torchvision's, with one of its dense layers.
     let torchvisions = testing::model(ModelKind::Vgg16, 1000, &device);
     let bytes = export_weights(&torchvisions).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -153,7 +153,7 @@ fn torchvisions_weights_are_taken_and_then_those_of_a_smaller_image_shape() {
 }
 
 #[test]
-fn frozen_layers_get_no_gradient_and_pass_it_on() {
+fn frozen_layers_get_no_gradient_but_backpropagate() {
     let device = Device::flex().autodiff();
     let shape = image_shape([64, 32]);
     let blueprint = Blueprint {
@@ -163,7 +163,7 @@ fn frozen_layers_get_no_gradient_and_pass_it_on() {
     };
     let Vgg16 { features, halving, .. } = (VGG16_84X100.build)(&blueprint, &device);
     let features = features.no_grad();
-    let halving = halving.expect("this model has it");
+    let halving = halving.expect("the 84x100 model has a halving layer");
     let x = vgg16::colours(testing::input(1, &shape, &device).spectrogram());
     let gradients = features.forward(halving.forward(x)).sum().backward();
     assert!(halving.conv0.weight.grad(&gradients).is_some());
@@ -177,7 +177,7 @@ fn frozen_layers_get_no_gradient_and_pass_it_on() {
 }
 
 #[test]
-fn shapes_that_do_not_fit_are_refused() {
+fn unsupported_shapes_are_refused() {
     let refused = |kind: ModelKind, spectrogram| (kind.description().accepts)(&image_shape(spectrogram)).is_err();
     assert!(refused(ModelKind::MfccDense, [128, 400]));
     assert!(refused(ModelKind::SmallCnn, [128, 15]) && !refused(ModelKind::SmallCnn, [4, 16]));

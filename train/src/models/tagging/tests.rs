@@ -1,8 +1,8 @@
-//! Counts, lengths and blocks of the models of paper 2, against its tables.
+//! Tests of paper 2's models with the paper's tables: parameter counts, lengths and blocks.
 
 use super::*;
 use crate::models::ModelKind;
-use crate::models::testing::{self, conv, dense, parameters, recurrent};
+use crate::models::testing::{self, conv, dense, parameter_count, recurrent};
 
 /// 128 + 6,208 + 24,704 + 49,280 + 98,560 + 196,864 + 393,728 = 769,472.
 const SEVEN: usize = conv(3, 1, 32)
@@ -27,7 +27,7 @@ const fn narrow(taps: usize) -> usize {
 }
 
 #[test]
-fn parameter_counts_are_the_papers() {
+fn parameter_counts_match_the_paper() {
     // 2,355,300 + 1,010 in the dense layers.
     let sample = TEN + dense(23 * 1024, 100) + dense(100, 10);
     // 25,700 + 1,010 in the dense layers.
@@ -48,12 +48,12 @@ fn parameter_counts_are_the_papers() {
         (ModelKind::Crnn2dLstm, crnn2d(4), 792_474),
         (ModelKind::Crnn2dGru, crnn2d(3), 693_658),
     ] {
-        assert_eq!((parameters(kind, 10), counted), (stated, stated), "{kind}");
+        assert_eq!((parameter_count(kind, 10), counted), (stated, stated), "{kind}");
     }
 }
 
 #[test]
-fn a_clip_has_the_papers_lengths_after_each_pool() {
+fn waveform_lengths_after_each_pool_match_the_paper() {
     let device = Device::flex();
     let mut x = testing::input(1, &CLIP, &device).waveform();
     let mut lengths = Vec::new();
@@ -72,28 +72,28 @@ fn a_clip_has_the_papers_lengths_after_each_pool() {
 }
 
 #[test]
-fn blocks_have_what_the_table_gives_them() {
+fn blocks_have_the_norms_pools_and_dropouts_of_the_papers_table() {
     let device = Device::flex();
-    let of = |plan: SignalBlocks, has: fn(&SignalBlock) -> bool| -> Vec<usize> {
+    let blocks_with = |plan: SignalBlocks, has: fn(&SignalBlock) -> bool| -> Vec<usize> {
         let blocks = plan.build(&device).into_iter().enumerate();
         blocks.filter(|(_, block)| has(block)).map(|(at, _)| at + 1).collect()
     };
     let norm = |block: &SignalBlock| block.norm.is_some();
     let pool = |block: &SignalBlock| block.pool.is_some();
     let dropout = |block: &SignalBlock| block.dropout.prob == 0.2;
-    assert_eq!(of(SAMPLE_BLOCKS, norm), [8, 9, 10]);
-    assert_eq!(of(SAMPLE_BLOCKS, pool), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    assert_eq!(of(SAMPLE_BLOCKS, dropout), [1, 2, 3, 4]);
-    assert!(of(RECURRENT_BLOCKS, norm).is_empty());
-    assert_eq!(of(RECURRENT_BLOCKS, pool), [1, 2, 3, 4, 5, 6, 7]);
-    assert_eq!(of(RECURRENT_BLOCKS, dropout), [1, 2, 3, 4]);
-    assert_eq!(of(CHUNK_BLOCKS, norm), [6, 7]);
-    assert_eq!(of(CHUNK_BLOCKS, pool), [1, 2, 3, 4, 5, 6]);
-    assert!(of(CHUNK_BLOCKS, dropout).is_empty());
+    assert_eq!(blocks_with(SAMPLE_BLOCKS, norm), [8, 9, 10]);
+    assert_eq!(blocks_with(SAMPLE_BLOCKS, pool), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(blocks_with(SAMPLE_BLOCKS, dropout), [1, 2, 3, 4]);
+    assert!(blocks_with(RECURRENT_BLOCKS, norm).is_empty());
+    assert_eq!(blocks_with(RECURRENT_BLOCKS, pool), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(blocks_with(RECURRENT_BLOCKS, dropout), [1, 2, 3, 4]);
+    assert_eq!(blocks_with(CHUNK_BLOCKS, norm), [6, 7]);
+    assert_eq!(blocks_with(CHUNK_BLOCKS, pool), [1, 2, 3, 4, 5, 6]);
+    assert!(blocks_with(CHUNK_BLOCKS, dropout).is_empty());
 }
 
 #[test]
-fn a_density_has_the_papers_sizes_after_each_pool() {
+fn power_density_sizes_after_each_pool_match_the_paper() {
     let mut size = CLIP.spectrogram;
     let sizes = PSD_BLOCKS.map(|(_, pool)| {
         size = [size[0] / pool[0], size[1] / pool[1]];
@@ -104,7 +104,7 @@ fn a_density_has_the_papers_sizes_after_each_pool() {
 }
 
 #[test]
-fn leaky_relu_and_max_pool_change_places() {
+fn leaky_relu_and_max_pool_commute() {
     let x = testing::input(2, &InputShape { samples: 100, ..CLIP }, &Device::flex()).waveform();
     let pool = MaxPool1dConfig::new(THREE).with_stride(THREE).init();
     let before = pool.forward(leaky_relu(x.clone(), LEAKY_SLOPE));
@@ -112,7 +112,7 @@ fn leaky_relu_and_max_pool_change_places() {
 }
 
 #[test]
-fn shapes_that_do_not_fit_are_refused() {
+fn unsupported_shapes_are_refused() {
     let samples = |samples| InputShape { samples, ..CLIP };
     for (blocks, shortest) in [(SAMPLE_BLOCKS, 19_683), (RECURRENT_BLOCKS, 2187), (CHUNK_BLOCKS, 729)] {
         assert_eq!(blocks.accepts(&samples(shortest)), Ok(()));

@@ -1,9 +1,10 @@
-//! A model's weights as a safetensors file of ours.
+//! Exports a model's weights to this project's safetensors files.
 
 use crate::models::Model;
 use burn::store::SafetensorsStore;
 
-/// The weights as a safetensors file: plain names, no metadata, so that the same weights give the same bytes.
+/// The weights as a safetensors file, with names as they are and without metadata. The same weights give the same
+/// bytes.
 pub fn export_weights(model: &Model) -> Result<Vec<u8>, String> {
     let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
     model.save_into(&mut store).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! Weights files that were made to hurt their reader, or got damaged on their way.
+//! Tests with malicious and damaged weights files.
 
 use super::pytorch_file::crafted::{Entry, Precision, legacy_file, state_dict, zip_file};
 use super::{ImportError, export_weights, import_weights};
@@ -10,14 +10,14 @@ use safetensors::SafeTensors;
 use std::fs;
 use std::path::Path;
 
-/// The smallest system: dense layers on statistics.
+/// The smallest model: dense layers on statistics.
 const KIND: ModelKind = ModelKind::MfccDense;
 
 fn model() -> Model {
     testing::model(KIND, 8, &Device::flex())
 }
 
-/// Its tensors as PyTorch has them: dense weights are `[outputs, inputs]` there.
+/// The model's tensors in PyTorch's layout, where dense weights are `[outputs, inputs]`.
 fn entries() -> Vec<Entry> {
     let bytes = export_weights(&model()).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -39,7 +39,7 @@ fn import(directory: &Path, name: &str, bytes: &[u8]) -> Result<usize, ImportErr
 }
 
 #[test]
-fn crafted_files_are_good_before_they_are_bad() {
+fn crafted_files_load_before_they_are_damaged() {
     let (directory, entries) = (tempfile::tempdir().unwrap(), entries());
     assert_eq!(
         import(directory.path(), "zip.pt", &zip_file(&entries)).unwrap(),
@@ -65,7 +65,7 @@ fn pytorch_weights_of_other_precisions_are_cast_to_f32() {
                 let (model, tensors) = import_weights(model(), &path).unwrap();
                 assert_eq!(tensors, entries.len());
                 let input = testing::input(1, &KIND.description().usual_shape, &Device::flex());
-                // Two types in one product are what used to panic.
+                // Two dtypes in one product used to panic.
                 let logits = model.forward(input).into_data().try_to_vec::<f32>().unwrap();
                 assert_eq!(logits.len(), 8, "{precision:?} in {name}");
                 let bytes = export_weights(&model).unwrap();
@@ -96,34 +96,34 @@ fn pytorch_weights_of_other_precisions_are_cast_to_f32() {
 }
 
 #[test]
-fn code_is_refused_and_named() {
+fn a_file_with_code_is_refused_and_the_code_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let evil = b"\x80\x02cposix\nsystem\nX\x05\x00\x00\x00touch\x85R.";
     for (name, bytes) in [("plain.pt", evil.to_vec()), ("legacy.pt", legacy_file(evil, &[]))] {
         let error = import(directory.path(), name, &bytes).unwrap_err();
         assert!(matches!(error, ImportError::Refused { .. }), "{error}");
-        let said = error.to_string();
+        let message = error.to_string();
         assert!(
-            said.contains(name) && said.contains("`posix.system`") && said.contains(".safetensors"),
-            "{said}"
+            message.contains(name) && message.contains("`posix.system`") && message.contains(".safetensors"),
+            "{message}"
         );
     }
 }
 
 #[test]
-fn a_tensor_that_is_larger_than_its_file_is_never_made() {
+fn a_tensor_larger_than_its_file_is_never_allocated() {
     let directory = tempfile::tempdir().unwrap();
     let mut entries = entries();
-    // One number, seen 2^31 times: 8 GiB.
+    // One number with a stride of 0, repeated 2^31 times: 8 GiB.
     entries[0].shape = vec![1 << 31];
     entries[0].strides = vec![0];
     entries[0].elements = 1;
-    let said = import(directory.path(), "weights.pt", &zip_file(&entries))
+    let message = import(directory.path(), "weights.pt", &zip_file(&entries))
         .unwrap_err()
         .to_string();
     assert!(
-        said.contains("larger than the file") && said.contains(&entries[0].name),
-        "{said}"
+        message.contains("larger than the file") && message.contains(&entries[0].name),
+        "{message}"
     );
     entries[0].shape = vec![1 << 62, 1 << 62];
     entries[0].strides = vec![0, 0];
@@ -131,7 +131,7 @@ fn a_tensor_that_is_larger_than_its_file_is_never_made() {
 }
 
 #[test]
-fn headers_that_promise_too_much_are_a_sentence() {
+fn safetensors_headers_with_impossible_sizes_are_errors() {
     let directory = tempfile::tempdir().unwrap();
     let file = |length: u64, header: &str| [length.to_le_bytes().as_slice(), header.as_bytes()].concat();
     let large = r#"{"w":{"dtype":"F32","shape":[1152921504606846976],"data_offsets":[0,4611686018427387904]}}"#;
@@ -147,19 +147,19 @@ fn headers_that_promise_too_much_are_a_sentence() {
     }
 }
 
-/// A file with some of its bytes changed, most of them outside the numbers themselves.
-fn damaged(whole: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
-    let length = whole.len();
+/// A file with some bytes changed, most of them in the structure and not in the numbers.
+fn damaged(intact: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+    let length = intact.len();
     let changes = prop::collection::vec((0..length, any::<u8>()), 1..6);
     (changes, prop::option::weighted(0.2, 0..length)).prop_map(move |(changes, cut)| {
-        let mut bytes = whole.clone();
+        let mut bytes = intact.clone();
         changes.into_iter().for_each(|(at, value)| bytes[at] = value);
         bytes.truncate(cut.unwrap_or(length));
         bytes
     })
 }
 
-/// Two small tensors, so that most bytes are structure.
+/// Small tensors only, so most bytes are structure.
 fn small() -> Vec<Entry> {
     let mut entries = entries();
     entries.retain(|entry| entry.elements <= 64);
@@ -170,19 +170,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(fault_rounds(64)))]
 
     #[test]
-    fn damage_to_an_archive_is_never_a_crash(bytes in damaged(zip_file(&small()))) {
+    fn a_damaged_archive_never_panics(bytes in damaged(zip_file(&small()))) {
         let directory = tempfile::tempdir().unwrap();
         let _ = import(directory.path(), "weights.pt", &bytes);
     }
 
     #[test]
-    fn damage_to_a_legacy_file_is_never_a_crash(bytes in damaged(legacy_file(&state_dict(&small()), &small()))) {
+    fn a_damaged_legacy_file_never_panics(bytes in damaged(legacy_file(&state_dict(&small()), &small()))) {
         let directory = tempfile::tempdir().unwrap();
         let _ = import(directory.path(), "weights.pt", &bytes);
     }
 
     #[test]
-    fn damage_to_safetensors_is_never_a_crash(bytes in damaged(export_weights(&model()).unwrap()[..2000].to_vec())) {
+    fn damaged_safetensors_are_errors(bytes in damaged(export_weights(&model()).unwrap()[..2000].to_vec())) {
         let directory = tempfile::tempdir().unwrap();
         prop_assert!(import(directory.path(), "weights.safetensors", &bytes).is_err());
     }

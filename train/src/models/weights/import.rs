@@ -1,11 +1,11 @@
-//! Weights from a file into a model: PyTorch checkpoints (`.pt`, `.pth`) and this project's own safetensors.
+//! Loads weights from a file into a model: PyTorch checkpoints (`.pt`, `.pth`) and this project's safetensors.
 //!
-//! Every tensor of the file must find its place and every parameter of the model a tensor, or nothing is changed. Weights of
-//! half or double precision become f32, in which all parameters are kept.
+//! Every tensor of the file must match a parameter and every parameter a tensor, otherwise the import fails. Weights in
+//! half or double precision are converted to f32, the dtype of all parameters.
 
 use super::pytorch_file::{self, PYTORCH_FORMAT, Refusal};
 use super::pytorch_zip::without_zip64_end;
-use crate::models::{Model, ModelKind, ParameterPattern, parameter_ids};
+use crate::models::{Model, ModelKind, ParameterPattern, parameters};
 use burn::store::{
     ApplyError, ApplyResult, FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot, ModuleStore, PathFilter,
     PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
@@ -21,68 +21,68 @@ use tempfile::NamedTempFile;
 /// Weights that cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// An extension that no reader is known for.
-    #[error("{} is neither a .safetensors nor a .pt or .pth file; give one of these", path.display())]
+    /// The extension is unknown.
+    #[error("{} is not a .safetensors, .pt or .pth file; give one of these", path.display())]
     UnknownFormat { path: PathBuf },
     /// The file cannot be read.
-    #[error("could not read weights from {}: {detail}", path.display())]
+    #[error("cannot read weights from {}: {detail}", path.display())]
     Unreadable { path: PathBuf, detail: String },
-    /// The file holds more than weights, or promises what it does not hold.
+    /// The file contains code, or claims sizes that it does not have.
     #[error(
-        "{} is not read: {refusal}; take the weights from a .safetensors file, or save the model's state_dict() alone",
+        "refused to load {}: {refusal}; use a .safetensors file, or save only the model's state_dict()",
         path.display()
     )]
     Refused { path: PathBuf, refusal: Refusal },
-    /// The file's tensors are not the model's.
-    #[error("the weights in {} do not fit {kind}: {detail}; was the file made by another model, or for another number \
-             of classes?", path.display())]
+    /// The file's tensors do not match the model's.
+    #[error("the weights in {} do not fit {kind}: {detail}; use weights of this model and the same number of classes",
+            path.display())]
     Mismatch {
         path: PathBuf,
         kind: ModelKind,
-        /// The names that have no counterpart.
+        /// Missing and unexpected tensors, and wrong shapes.
         detail: String,
     },
 }
 
-/// The key under which PyTorch training scripts usually keep the weights beside epoch and optimizer.
+/// The key of the weights in many PyTorch checkpoints, next to epoch and optimizer.
 const STATE_DICT_KEY: &str = "model_state_dict";
 
-/// PyTorch counts batches per batch norm; only a momentum of None reads the count, and Burn has none.
+/// PyTorch counts batches per batch norm. The count matters only for a momentum of None, which Burn does not support.
 const IGNORED_SUFFIX: &str = "num_batches_tracked";
 
-/// The model with the weights of `path`; how many tensors were loaded beside it.
+/// Loads the weights of `path` into the model; also returns the number of loaded tensors.
 pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), ImportError> {
     let result = apply(&mut model, path, None)?;
     refuse(&model, path, &describe_mismatch(model.kind(), &result, |_| false))?;
     Ok((model, result.applied.len()))
 }
 
-/// What [`transfer_weights`] loaded.
+/// The result of [`transfer_weights`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transfer {
-    /// Names of the parameters that were loaded.
+    /// Names of the loaded parameters.
     pub loaded: BTreeSet<String>,
-    /// Names of those that were not, and are newly initialized.
+    /// Names of the other parameters, which are newly initialized.
     pub newly_initialized: Vec<String>,
 }
 
-/// The model with the weights of `path`, for a run that begins with them: the file may be of another number of classes,
-/// whose classifier is left out then, and may lack what the model's description says. `replace_classifier` leaves the
-/// classifier out although it fits.
+/// Loads initial weights from `path` for transfer learning. The file may have another number of classes, in which case
+/// its classifier is skipped, and may lack the parameters that the model's description allows. `replace_classifier`
+/// skips the classifier even if it fits.
 pub fn transfer_weights(
     mut model: Model,
     path: &Path,
     replace_classifier: bool,
 ) -> Result<(Model, Transfer), ImportError> {
     let description = model.kind().description();
-    let names: Vec<String> = parameter_ids(&model).into_iter().map(|(name, _)| name).collect();
-    let wanted = names
+    let names: Vec<String> = parameters(&model).into_iter().map(|parameter| parameter.name).collect();
+    let selected = names
         .iter()
         .filter(|name| !(replace_classifier && name.starts_with(description.classifier)));
     let result = apply(
         &mut model,
         path,
-        Some(PathFilter::new().with_full_paths(wanted.cloned())),
+        Some(PathFilter::new().with_full_paths(selected.cloned())),
     )?;
     let may_differ = |name: &str| {
         name.starts_with(description.classifier)
@@ -114,7 +114,7 @@ fn refuse(model: &Model, path: &Path, mismatch: &[String]) -> Result<(), ImportE
     })
 }
 
-/// Loads what finds its place; `only`, where it is given, says what may.
+/// Loads matching tensors; `only` restricts their names.
 fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<ApplyResult, ImportError> {
     let unreadable = |detail: String| ImportError::Unreadable {
         path: path.to_owned(),
@@ -158,7 +158,7 @@ fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<App
                     Ok(copy)
                 })
                 .transpose()
-                .map_err(|error| unreadable(format!("no temporary copy could be made: {error}")))?;
+                .map_err(|error| unreadable(format!("cannot write a temporary copy: {error}")))?;
             let readable = shortened.as_ref().map_or(path, |copy| copy.path());
             let settings = |store: PytorchStore| store.map_indices_contiguous(false).remap(remapper.clone());
             let mut nested = settings(PytorchStore::from_file(readable).with_top_level_key(STATE_DICT_KEY));
@@ -172,8 +172,9 @@ fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<App
     }
 }
 
-/// Loads a PyTorch file of `size` bytes, if no tensor is larger than that. The reader would make any tensor of up to 10 GiB
-/// before it compares its shape with the model's, and a stride of 0 makes one out of a single number.
+/// Loads a PyTorch file of `size` bytes if no tensor is larger than the file. The reader would allocate any tensor of
+/// up to 10 GiB before it compares the shape with the model's, and a stride of 0 makes such a tensor from a single
+/// number.
 fn load_pytorch(
     model: &mut Model,
     store: &mut PytorchStore,
@@ -192,7 +193,7 @@ fn load_pytorch(
                 return Err(format!("its tensor `{name}` is larger than the file"));
             }
         }
-        // The store's own way to load has no place for an adapter.
+        // The store's own loading does not accept an adapter.
         let adapter = PyTorchToBurnAdapter.chain(to_f32());
         let tensors = tensors.values().cloned().collect();
         Ok(model.apply(tensors, Some(only.clone()), Some(Box::new(adapter)), true))
@@ -203,13 +204,13 @@ fn to_f32() -> FloatCastAdapter {
     FloatCastAdapter::to(DType::F32)
 }
 
-/// Runs a reader that is not ours on bytes that are not ours. After a panic in it the model is given up.
+/// Runs a third-party reader on untrusted bytes. After a panic, the model must be discarded.
 fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     guard::catch(read).unwrap_or_else(|panic| Err(format!("its reader failed: {panic}")))
 }
 
-/// Whether a safetensors file was written from PyTorch's state dict: it says so or its names are PyTorch's, and dense
-/// weights are `[outputs, inputs]` there. Bytes that are no safetensors file are for the store to refuse.
+/// Whether a safetensors file has PyTorch's layout, with dense weights as `[outputs, inputs]`: its metadata says so, or
+/// its names are PyTorch's. For invalid files this returns false, and the store reports the error.
 fn is_pytorch_layout(bytes: &[u8], kind: ModelKind) -> bool {
     let Ok(file) = SafeTensors::deserialize(bytes) else {
         return false;
@@ -228,7 +229,7 @@ fn is_pytorch_layout(bytes: &[u8], kind: ModelKind) -> bool {
         .any(|name| name.ends_with(IGNORED_SUFFIX) || patterns.iter().any(|pattern| pattern.matches(name)))
 }
 
-/// The parameter that an error is about.
+/// The parameter that caused the error.
 fn error_path(error: &ApplyError) -> &str {
     match error {
         ApplyError::ShapeMismatch { path, .. }
@@ -238,14 +239,14 @@ fn error_path(error: &ApplyError) -> &str {
     }
 }
 
-/// What did not find its place, but for parameters that may differ.
+/// Lists errors, missing tensors and unexpected tensors, except for parameters that may differ.
 fn describe_mismatch(kind: ModelKind, result: &ApplyResult, may_differ: impl Fn(&str) -> bool) -> Vec<String> {
     let errors = result.errors.iter().filter(|error| !may_differ(error_path(error)));
     let mut lines: Vec<String> = errors.map(ToString::to_string).collect();
     let missing = result.missing.iter().map(|(name, _)| name.as_str());
     let missing: Vec<_> = missing.filter(|name| !may_differ(name)).collect();
     if !missing.is_empty() {
-        lines.push(format!("no tensor for {}", missing.join(", ")));
+        lines.push(format!("missing tensors: {}", missing.join(", ")));
     }
     let ignored = kind.description().pytorch.ignored;
     let unused: Vec<_> = result
@@ -256,7 +257,7 @@ fn describe_mismatch(kind: ModelKind, result: &ApplyResult, may_differ: impl Fn(
         .filter(|name| !ignored.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
     if !unused.is_empty() {
-        lines.push(format!("no place for {}", unused.join(", ")));
+        lines.push(format!("unexpected tensors: {}", unused.join(", ")));
     }
     lines
 }
@@ -276,23 +277,23 @@ mod tests {
         model.forward(input).into_data().try_to_vec().unwrap()
     }
 
-    /// The published checkpoint, where the environment says it lies.
+    /// Path of the published checkpoint, if the environment variable names its directory.
     fn checkpoint() -> Option<PathBuf> {
         let Some(directory) = std::env::var_os("CRATEDIGGER_REFERENCE") else {
-            println!("skipped: CRATEDIGGER_REFERENCE names no directory with checkpoint_baseline1d.pt");
+            println!("skipped: CRATEDIGGER_REFERENCE does not name a directory with checkpoint_baseline1d.pt");
             return None;
         };
         Some(PathBuf::from(directory).join("checkpoint_baseline1d.pt"))
     }
 
     #[test]
-    fn the_published_checkpoint_loads_whole() {
+    fn the_published_checkpoint_loads_completely() {
         let Some(path) = checkpoint() else { return };
         let device = Device::flex();
-        let fresh = testing::model(ModelKind::Cnn1d, 8, &device);
-        let before = logits(&fresh);
-        let (model, tensors) = import_weights(fresh, &path).unwrap();
-        // Four blocks of two convolution and four batch norm tensors, three dense layers of two.
+        let new_model = testing::model(ModelKind::Cnn1d, 8, &device);
+        let before = logits(&new_model);
+        let (model, tensors) = import_weights(new_model, &path).unwrap();
+        // Four blocks with two convolution and four batch norm tensors, three dense layers with two.
         assert_eq!(tensors, 4 * 6 + 3 * 2);
         assert_ne!(logits(&model), before);
     }
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn own_weights_come_back_to_the_bit_and_only_into_their_model() {
+    fn exported_weights_load_bit_for_bit_and_only_into_their_model() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("weights.safetensors");
         let device = Device::flex();
@@ -348,7 +349,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("weights.safetensors");
         let device = Device::flex();
-        // Its batch norms have running moments, which are no parameters.
+        // A model with batch norms, whose running statistics are not parameters.
         let trained = testing::model(ModelKind::Cnn1d, 8, &device);
         let exported = export_weights(&trained).unwrap();
         let file = SafeTensors::deserialize(&exported).unwrap();
@@ -376,41 +377,44 @@ mod tests {
                     "{dtype:?}: {found} and {expected}"
                 );
             }
-            let again = export_weights(&loaded).unwrap();
-            let again = SafeTensors::deserialize(&again).unwrap();
-            assert!(again.iter().all(|(_, view)| view.dtype() == Dtype::F32), "{dtype:?}");
+            let reexported = export_weights(&loaded).unwrap();
+            let reexported = SafeTensors::deserialize(&reexported).unwrap();
+            assert!(
+                reexported.iter().all(|(_, view)| view.dtype() == Dtype::F32),
+                "{dtype:?}"
+            );
         }
     }
 
     #[test]
-    fn weights_of_other_classes_are_taken_without_their_classifier() {
+    fn transfer_skips_the_classifier_for_other_classes_or_on_request() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("weights.safetensors");
         let device = Device::flex();
         let trained = testing::model(ModelKind::Crnn, 8, &device);
         std::fs::write(&path, export_weights(&trained).unwrap()).unwrap();
         let names = ["classifier.linear.weight", "classifier.linear.bias"].map(String::from);
-        let all = parameter_ids(&trained).len();
-        // Another number of classes, or the same with a fresh classifier wanted.
+        let all = parameters(&trained).len();
+        // Another number of classes, or the same with a newly initialized classifier requested.
         for (classes, replace) in [(3, false), (8, true)] {
-            let fresh = testing::model(ModelKind::Crnn, classes, &device);
+            let new_model = testing::model(ModelKind::Crnn, classes, &device);
             let input = || testing::input(1, &ModelKind::Crnn.description().usual_shape, &device);
-            let (model, transfer) = transfer_weights(fresh.clone(), &path, replace).unwrap();
+            let (model, transfer) = transfer_weights(new_model.clone(), &path, replace).unwrap();
             assert_eq!(
                 (transfer.newly_initialized.as_slice(), transfer.loaded.len()),
                 (names.as_slice(), all - 2)
             );
             let values = |tensor: burn::tensor::Tensor<2>| tensor.into_data().try_to_vec::<f32>().unwrap();
             assert_eq!(values(model.embed(input())), values(trained.embed(input())));
-            let features = trained.embed(input());
+            let embeddings = trained.embed(input());
             assert_eq!(
-                values(model.classify(features.clone())),
-                values(fresh.classify(features))
+                values(model.classify(embeddings.clone())),
+                values(new_model.classify(embeddings))
             );
         }
         let (_, transfer) = transfer_weights(testing::model(ModelKind::Crnn, 8, &device), &path, false).unwrap();
         assert_eq!(transfer.loaded.len(), all);
-        // What is no classifier must fit.
+        // Parameters outside the classifier must fit.
         let error = transfer_weights(testing::model(ModelKind::Cnn2d, 8, &device), &path, false).unwrap_err();
         assert!(matches!(error, ImportError::Mismatch { .. }), "{error}");
     }

@@ -1,7 +1,6 @@
-//! A model's weights in files: ours, PyTorch's archives and state dicts, torchvision's names.
+//! Weight files: this project's safetensors, PyTorch archives and state dicts, and torchvision's names.
 //!
-//! A file that anybody may have written in, a loaded model or a refusal out. A PyTorch file is scanned before its reader
-//! sees it.
+//! Weight files are untrusted. A PyTorch file is scanned before its third-party reader opens it.
 
 mod export;
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! A pickle enters; what it asks for that is no data leaves.
+//! Scans a pickle for anything other than data.
 //!
-//! A pickle is a program for a stack machine, which may name any function of Python's and have it called. The reader below
-//! `burn-store` calls none: it keeps what it does not know as an opaque object and goes on. A file that asks for such a
-//! call is no file of weights all the same, so it is refused, and its reader never sees it. Allowed is what PyTorch writes
-//! tensors with, as in its own `weights_only` loading.
+//! A pickle is a program for a stack machine that can import and call any Python function. The reader used by
+//! `burn-store` calls none: it keeps unknown objects as opaque values and continues. A file with such a call is still
+//! not a weights file, so it is refused before its reader opens it. Allowed are the names that PyTorch writes tensors
+//! with, as in its own `weights_only` loading.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -11,15 +11,15 @@ use std::rc::Rc;
 /// Why a pickle is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PickleRefusal {
-    /// It names something that is no data.
-    #[error("it asks for `{0}`, which is code and not weights; nothing was run")]
+    /// It names something other than data.
+    #[error("its pickle names `{0}`, which is code and not weights; nothing was run")]
     Code(String),
-    /// It is none, or is cut short.
-    #[error("its pickle cannot be read beyond byte {0}")]
+    /// It is not a pickle, or is truncated.
+    #[error("its pickle is malformed at byte {0}")]
     Malformed(usize),
 }
 
-/// What [`scan`] knows of a thing on the stack.
+/// An item on the stack, as far as [`scan`] needs to know it.
 #[derive(Clone, Debug)]
 enum Item {
     Mark,
@@ -27,7 +27,7 @@ enum Item {
     Other,
 }
 
-/// Walks one pickle from the beginning of `bytes` and gives its length.
+/// Scans the pickle at the start of `bytes` and returns its length.
 pub fn scan(bytes: &[u8]) -> Result<usize, PickleRefusal> {
     let mut scan = Scan {
         bytes,
@@ -61,12 +61,13 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// One opcode, if it is one, with its arguments.
+    /// Processes one opcode with its arguments.
     fn step(&mut self) -> Step {
         self.opcode().unwrap_or(Step::Malformed)
     }
 
-    /// None where bytes or the stack end too early. Opcodes and their effects are those of CPython's `pickletools`.
+    /// `None` if the bytes or the stack end too early or the opcode is unknown. Opcodes and their effects are those of
+    /// CPython's `pickletools`.
     fn opcode(&mut self) -> Option<Step> {
         let opcode = self.take(1)?[0];
         match opcode {
@@ -128,11 +129,11 @@ impl Scan<'_> {
                 let key = self.number(if opcode == b'h' { 1 } else { 4 })?;
                 self.stack.push(self.memo.get(&key)?.clone());
             }
-            // Protocol, frame, read-only buffers: nothing on the stack.
+            // Protocol, frame, read-only buffers: no effect on the stack.
             0x80 => drop(self.take(1)?),
             0x95 => drop(self.take(8)?),
             0x98 => {}
-            // What names things of Python's.
+            // Opcodes that import Python objects.
             b'c' | b'i' => {
                 let (module, name) = (self.line()?, self.line()?);
                 if opcode == b'i' {
@@ -143,7 +144,7 @@ impl Scan<'_> {
             0x93 => {
                 let (name, module) = (self.stack.pop()?, self.stack.pop()?);
                 let (Item::Text(name), Item::Text(module)) = (name, module) else {
-                    return Some(Step::Code("something whose name is computed".into()));
+                    return Some(Step::Code("a computed name".into()));
                 };
                 return Some(self.global(&module, &name));
             }
@@ -172,7 +173,7 @@ impl Scan<'_> {
         Some(taken)
     }
 
-    /// A little-endian number of `length` bytes, at most 8.
+    /// A little-endian number of `length` bytes, up to 8.
     fn number(&mut self, length: usize) -> Option<u64> {
         let bytes = self.take(length)?;
         Some(
@@ -196,7 +197,7 @@ impl Scan<'_> {
         Some(())
     }
 
-    /// Bytes after their length, which is a number of `length` bytes.
+    /// Bytes with a size prefix of `length` bytes.
     fn sized(&mut self, length: usize) -> Option<()> {
         let size = usize::try_from(self.number(length)?).ok()?;
         self.other(size)
@@ -227,7 +228,7 @@ impl Scan<'_> {
     }
 }
 
-/// Whether this is what tensors, and the plain values beside them, are written with.
+/// Whether PyTorch uses this name for tensors or the plain values stored with them.
 fn is_data(module: &str, name: &str) -> bool {
     match module {
         "torch" => {
@@ -267,7 +268,7 @@ fn is_data(module: &str, name: &str) -> bool {
         "numpy" => matches!(name, "dtype" | "ndarray"),
         "numpy.core.multiarray" | "numpy._core.multiarray" => matches!(name, "scalar" | "_reconstruct"),
         "_codecs" => name == "encode",
-        // Layers of a model that was saved whole.
+        // Layers of a model that was saved as a whole.
         _ => module.starts_with("torch.nn.modules."),
     }
 }
@@ -295,8 +296,8 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_named_however_it_is_written() {
-        // What Python 3 writes for an object whose `__reduce__` is `(os.system, ("id",))`, at protocols 0, 2 and 4.
+    fn code_is_detected_in_every_encoding() {
+        // Python 3's pickle of an object whose `__reduce__` is `(os.system, ("id",))`, at protocols 0, 2 and 4.
         assert_eq!(code(b"cposix\nsystem\np0\n(Vid\np1\ntp2\nRp3\n."), "posix.system");
         assert_eq!(
             code(b"\x80\x02cposix\nsystem\nq\x00X\x02\x00\x00\x00idq\x01\x85q\x02Rq\x03."),
@@ -306,14 +307,14 @@ mod tests {
             code(b"\x80\x04\x95\x1d\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x02id\x94\x85\x94R\x94."),
             "posix.system"
         );
-        // Called and forgotten, from the memo, by the opcode of old classes, and by a number.
+        // A call whose result is dropped, a call from the memo, the opcode of old classes, and an extension number.
         assert_eq!(code(b"}(cos\nsystem\nVid\ntR01."), "os.system");
         assert_eq!(code(b"\x8c\x02os\x94\x8c\x06system\x940h\x00h\x01\x93."), "os.system");
         assert_eq!(code(b"(Vid\nios\nsystem\n."), "os.system");
         assert_eq!(code(b"\x82\x07."), "extension 7");
-        // A name made of a number cannot be told, nor be anything good.
+        // A computed name is unknown and never harmless.
         assert!(code(b"K\x01K\x02\x93.").contains("computed"));
-        // Of PyTorch, too, not everything is data.
+        // PyTorch's names are not all data either.
         assert_eq!(code(b"ctorch.hub\nload\n."), "torch.hub.load");
         assert_eq!(code(b"ctorch\nload\n."), "torch.load");
         assert_eq!(
@@ -321,22 +322,22 @@ mod tests {
             "torch.storage._load_from_bytes"
         );
         assert_eq!(code(b"c__main__\nNet\n)\x81."), "__main__.Net");
-        // No control characters of the file's reach a terminal.
+        // Control characters in the file do not reach a terminal.
         assert_eq!(code(b"c\x1b[2J\nx\n."), "\\u{1b}[2J.x");
     }
 
     #[test]
-    fn what_weights_are_written_with_passes() {
+    fn a_pickle_of_tensors_is_accepted() {
         let pickle = b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01X\x01\x00\x00\x00wq\x02ctorch._utils\n_rebuild_tensor_v2\n\
             q\x03((X\x07\x00\x00\x00storageq\x04ctorch\nFloatStorage\nq\x05X\x01\x00\x00\x000q\x06X\x03\x00\x00\x00cpuq\x07K\x02t\
             q\x08QK\x00K\x02\x85q\x09K\x01\x85q\x0a\x89h\x00)Rq\x0btq\x0cRq\x0ds.";
         assert_eq!(scan(pickle), Ok(pickle.len()));
-        assert_eq!(scan(b"I1\n.and what follows it"), Ok(4));
+        assert_eq!(scan(b"I1\n.and other bytes"), Ok(4));
         assert!(is_data("torch", "int8") && is_data("torch", "bfloat16") && !is_data("torch", "intensity"));
     }
 
     #[test]
-    fn what_ends_early_or_promises_too_much_is_malformed() {
+    fn truncated_or_oversized_pickles_are_malformed() {
         assert_eq!(scan(b""), Err(PickleRefusal::Malformed(0)));
         assert_eq!(scan(b"I1\n"), Err(PickleRefusal::Malformed(3)));
         assert_eq!(
@@ -351,7 +352,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_come_to_an_end(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn scanning_any_bytes_terminates(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             if let Ok(length) = scan(&bytes) {
                 prop_assert!(length <= bytes.len());
             }

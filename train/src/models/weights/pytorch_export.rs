@@ -1,9 +1,8 @@
-//! Weights for PyTorch: a model's parameters enter, a safetensors file with the names and layouts of a PyTorch module's
-//! state dict leaves.
+//! Exports a model's weights as a safetensors file with the names and layouts of a PyTorch module's state dict.
 //!
-//! Modules have the same names on both sides. Batch norm's gamma and beta are PyTorch's `weight` and `bias`; a dense
-//! layer's weight is `[outputs, inputs]`; a recurrent layer has the matrices of its gates one below the other, in the order
-//! of `torch.nn.LSTM`, `GRU` and `RNN`; VGG16's convolutions are numbered as torchvision numbers them.
+//! Module names are the same on both sides. Batch norm's gamma and beta become PyTorch's `weight` and `bias`. A dense
+//! layer's weight is `[outputs, inputs]`. A recurrent layer's gate matrices are stacked in the order of
+//! `torch.nn.LSTM`, `GRU` and `RNN`. VGG16's convolutions get torchvision's numbers.
 
 use super::export::export_weights;
 use super::pytorch_file::PYTORCH_FORMAT;
@@ -21,7 +20,7 @@ const GATES: [&[&str]; 3] = [
     &[""],
 ];
 
-/// The parts of a gate, and PyTorch's names of these.
+/// The parts of a gate, with PyTorch's names.
 const PARTS: [(&str, &str); 2] = [("input_transform", "ih"), ("hidden_transform", "hh")];
 
 /// A tensor under its new name.
@@ -35,7 +34,7 @@ struct Tensor<'a> {
 /// The state dict as a safetensors file.
 ///
 /// # Errors
-/// Where a parameter is of a kind that has no counterpart, as a sentence.
+/// If a parameter has no PyTorch counterpart. The message is a sentence.
 pub fn export_pytorch(model: &Model) -> Result<Vec<u8>, String> {
     let ours = export_weights(model)?;
     let ours = SafeTensors::deserialize(&ours).map_err(|error| error.to_string())?;
@@ -75,7 +74,7 @@ fn state_dict(mut ours: BTreeMap<String, Tensor<'_>>) -> Result<BTreeMap<String,
             "gamma" => drop(state.insert(format!("{module}.weight"), tensor)),
             "beta" => drop(state.insert(format!("{module}.bias"), tensor)),
             "running_mean" => {
-                // PyTorch counts batches, and reads the count only where a batch norm has no momentum.
+                // PyTorch reads this count only for a batch norm without momentum.
                 let count = Tensor {
                     dtype: Dtype::I64,
                     shape: Vec::new(),
@@ -87,8 +86,8 @@ fn state_dict(mut ours: BTreeMap<String, Tensor<'_>>) -> Result<BTreeMap<String,
             "weight" if tensor.shape.len() == 2 => drop(state.insert(name, transposed(&tensor)?)),
             _ => {
                 let numbered = TORCHVISION_NAMES.iter().find_map(|(torchvision, ours)| {
-                    let rest = name.strip_prefix(ours)?;
-                    Some(torchvision.trim_start_matches('^').replace('\\', "") + rest)
+                    let suffix = name.strip_prefix(ours)?;
+                    Some(torchvision.trim_start_matches('^').replace('\\', "") + suffix)
                 });
                 state.insert(numbered.unwrap_or(name), tensor);
             }
@@ -97,7 +96,7 @@ fn state_dict(mut ours: BTreeMap<String, Tensor<'_>>) -> Result<BTreeMap<String,
     Ok(state)
 }
 
-/// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0` and `bias_hh_l0` of a recurrent layer.
+/// Builds `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0` and `bias_hh_l0` of a recurrent layer.
 fn join_gates<'a>(
     layer: &str,
     gates: &[&str],
@@ -109,7 +108,9 @@ fn join_gates<'a>(
             let mut joined: Option<Tensor<'_>> = None;
             for gate in gates {
                 let name = format!("{layer}{gate}.{part}.{leaf}");
-                let tensor = ours.remove(&name).ok_or_else(|| format!("there is no {name}"))?;
+                let tensor = ours
+                    .remove(&name)
+                    .ok_or_else(|| format!("parameter {name} is missing"))?;
                 let rows = if leaf == "weight" { transposed(&tensor)? } else { tensor };
                 match &mut joined {
                     None => joined = Some(rows),
@@ -125,10 +126,13 @@ fn join_gates<'a>(
     Ok(())
 }
 
-/// A matrix with its rows as columns.
+/// Transposes a matrix.
 fn transposed(tensor: &Tensor<'_>) -> Result<Tensor<'static>, String> {
     let (&[rows, columns], Dtype::F32) = (tensor.shape.as_slice(), tensor.dtype) else {
-        return Err(format!("{:?} of {:?} is no matrix of f32", tensor.shape, tensor.dtype));
+        return Err(format!(
+            "a parameter of shape {:?} and dtype {:?} is not a matrix of f32",
+            tensor.shape, tensor.dtype
+        ));
     };
     const SIZE: usize = size_of::<f32>();
     let mut bytes = Vec::with_capacity(tensor.bytes.len());
@@ -160,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn every_system_has_a_state_dict_without_names_of_ours() {
+    fn every_state_dict_has_only_pytorch_names() {
         for &kind in ModelKind::ALL.iter().filter(|kind| !kind.name().starts_with("vgg16-")) {
             for name in exported(&testing::model(kind, 8, &Device::flex())).keys() {
                 let leaf = name.rsplit('.').next().unwrap_or_default();
@@ -176,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recurrent_layer_has_its_gates_one_below_the_other() {
+    fn recurrent_gates_are_stacked_in_pytorchs_order() {
         let device = Device::flex();
         let model = testing::model(ModelKind::Crnn1dGru, 8, &device);
         let ours = export_weights(&model).unwrap();
@@ -196,22 +200,23 @@ mod tests {
         assert_eq!(*shape, [3 * hidden, inputs]);
         let value = |bytes: &[u8], at: usize| f32::from_le_bytes(bytes[4 * at..][..4].try_into().unwrap());
         for (gate, name) in ["reset_gate", "update_gate", "new_gate"].iter().enumerate() {
-            let own = ours.tensor(&format!("{module}.{name}.input_transform.weight")).unwrap();
+            let gate_weight = ours.tensor(&format!("{module}.{name}.input_transform.weight")).unwrap();
             for (output, input) in [(0, 0), (hidden - 1, 2), (1, inputs - 1)] {
                 let row = gate * hidden + output;
                 assert_eq!(
                     value(bytes, row * inputs + input),
-                    value(own.data(), input * hidden + output)
+                    value(gate_weight.data(), input * hidden + output)
                 );
             }
         }
     }
 
     #[test]
-    fn a_state_dict_is_read_back_into_the_same_model() {
+    fn an_exported_state_dict_loads_into_the_same_model() {
         let directory = tempfile::tempdir().unwrap();
         let device = Device::flex();
-        // Square dense layers would be taken either way by their shapes; no batch norm gives the layout away.
+        // Square dense weights have the same shape in either layout, and models without batch norm do not show the
+        // layout by their names.
         for kind in [ModelKind::MfccDense, ModelKind::Cnn2d, ModelKind::Vgg16] {
             let path = directory.path().join(format!("{kind}.safetensors"));
             let model = testing::model(kind, 8, &device);

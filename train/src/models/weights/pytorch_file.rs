@@ -1,66 +1,65 @@
-//! A PyTorch file's bytes enter; whether a reader may see them leaves.
+//! Checks the bytes of a PyTorch file before a third-party reader opens it.
 //!
-//! The reader is not ours, and what it allows is more than weights need: opaque calls in pickles, compressed entries whose
-//! size is a promise, entries of any name. Files that `torch.save` writes have none of these.
+//! The reader accepts more than weights need: opaque calls in pickles, compressed entries whose claimed size may be
+//! wrong, entries with any name. Files that `torch.save` writes have none of these.
 
 use super::pickle_scan::{PickleRefusal, scan};
 use std::io::{Cursor, Read};
 use std::path::{Component, Path};
 use zip::{CompressionMethod, ZipArchive};
 
-/// The key and value of the file's metadata that say that its layouts are PyTorch's, as Hugging Face's libraries write
-/// them.
+/// Metadata that marks a safetensors file as having PyTorch's layout, as Hugging Face's libraries write it.
 pub const PYTORCH_FORMAT: (&str, &str) = ("format", "pt");
 
 /// Why a file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// A pickle is no list of tensors.
+    /// A pickle contains something other than tensors.
     #[error(transparent)]
     Pickle(#[from] PickleRefusal),
     /// The archive cannot be read.
     #[error("its archive is damaged: {0}")]
     Archive(String),
-    /// An entry would leave the directory that it is unpacked into.
-    #[error("its entry `{0}` leads out of the archive")]
+    /// An entry's path is outside the directory that it is unpacked into.
+    #[error("the path of its entry `{0}` is outside the archive")]
     Path(String),
-    /// An entry is larger than the file, or is compressed, which PyTorch does not do.
-    #[error("its entry `{name}` promises {promised} bytes in {stored} of a file of {file}")]
+    /// An entry claims more bytes than the file has, or is compressed, which PyTorch never does.
+    #[error("its entry `{name}` claims {promised} bytes, stored as {stored}, in a file of {file} bytes")]
     Size {
         name: String,
-        /// Its size when it is unpacked.
+        /// Uncompressed size that the entry claims.
         promised: u64,
-        /// Its size in the file.
+        /// Size in the file.
         stored: u64,
         file: usize,
     },
-    /// PyTorch before 0.1.10.
-    #[error("it is a tar archive of PyTorch before 0.1.10; load it there and save it again")]
+    /// Written by PyTorch before 0.1.10.
+    #[error("it is a tar archive of PyTorch before 0.1.10; load it in PyTorch and save it again")]
     Tar,
 }
 
-/// PyTorch 0.1.10 to 1.5 begin a file with this number, 0x1950a86a20f9469cfc6c: as a binary number or, at protocols 0 and
-/// 1, in digits.
+/// Files of PyTorch 0.1.10 to 1.5 begin with this number, 0x1950a86a20f9469cfc6c: in binary or, at protocols 0 and 1,
+/// in digits.
 const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 const LEGACY_MAGIC_DIGITS: &[u8] = b"119547037146038801333356";
-/// Within so many bytes.
+/// The number is searched in this many bytes.
 const LEGACY_MAGIC_SEARCH: usize = 64;
-/// Pickles of such a file: the number, the protocol, the system, the object and the keys of its storages, whose bytes
-/// follow.
+/// Pickles of such a file: the number, the protocol, the system information, the object and the keys of its storages,
+/// whose bytes follow.
 const LEGACY_PICKLES: usize = 5;
-/// Where a tar archive says that it is one.
+/// Offset and value of a tar archive's signature.
 const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
-/// The most that the reader takes for a pickle.
+/// The reader's limit for a pickle.
 const MAX_PICKLE: u64 = 100 << 20;
 
-/// Refuses a file that asks for code, leads out of itself or promises more than it holds.
+/// Refuses a file that contains code, has entries outside the archive, or claims sizes that it does not have.
 pub fn check(bytes: &[u8]) -> Result<(), Refusal> {
     if bytes.starts_with(b"PK") {
         return check_archive(bytes);
     }
     if bytes
         .get(TAR_MAGIC.0..)
-        .is_some_and(|rest| rest.starts_with(TAR_MAGIC.1))
+        .is_some_and(|tail| tail.starts_with(TAR_MAGIC.1))
     {
         return Err(Refusal::Tar);
     }
@@ -101,7 +100,7 @@ fn check_archive(bytes: &[u8]) -> Result<(), Refusal> {
             let is_pickle = name == "data.pkl" || name.ends_with("/data.pkl");
             (name, is_pickle)
         };
-        if leads_out(&name) {
+        if is_outside(&name) {
             return Err(Refusal::Path(shown(&name)));
         }
         if is_pickle {
@@ -115,14 +114,14 @@ fn check_archive(bytes: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Windows' separators count everywhere: nobody who packs weights needs them.
-fn leads_out(name: &str) -> bool {
+/// Windows separators count on all systems, because weights never need them.
+fn is_outside(name: &str) -> bool {
     let unix = name.replace('\\', "/");
     let outside = |part: Component<'_>| !matches!(part, Component::Normal(_) | Component::CurDir);
     Path::new(&unix).components().any(outside) || unix.contains(':') || unix.contains('\0')
 }
 
-/// Without control characters that would reach a terminal.
+/// Escapes control characters, which must not reach a terminal.
 fn shown(name: &str) -> String {
     name.escape_debug().to_string()
 }

@@ -1,10 +1,10 @@
-//! PyTorch checkpoints as the zip reader below `burn-store` can open them.
+//! Makes PyTorch checkpoints readable for the zip reader of `burn-store`.
 //!
-//! PyTorch ends every archive with ZIP64 records, needed or not. The `zip` crate (9.1 to 9.4) guesses the start of the
-//! central directory from its size and the end record's position, as if nothing lay between them; the 76 bytes of the
-//! ZIP64 records make it miss by as much. It notices, unless the first entry's header happens to be 76 bytes long:
-//! then it starts at the second and fails at the end. The published checkpoint, whose first entry is named
-//! `checkpoint_baseline1d/data.pkl`, is such a file.
+//! PyTorch ends every archive with ZIP64 records, even if unnecessary. The `zip` crate (9.1 to 9.4) guesses the start
+//! of the central directory from its size and the end record's position, as if nothing was between them, so the 76
+//! bytes of the ZIP64 records make it miss by 76 bytes. It notices this unless the first entry's header is exactly 76
+//! bytes long: then it starts at the second entry and fails at the end. The published checkpoint is such a file; its
+//! first entry is named `checkpoint_baseline1d/data.pkl`.
 
 /// Size of the end record of an archive without a comment.
 const END: usize = 22;
@@ -12,7 +12,7 @@ const END: usize = 22;
 const END64: usize = 56;
 const LOCATOR64: usize = 20;
 
-/// The same archive without its ZIP64 end records, where it has them and does not need them.
+/// The archive without its ZIP64 end records; `None` if it has none or needs them.
 pub fn without_zip64_end(archive: &[u8]) -> Option<Vec<u8>> {
     let end = archive.len().checked_sub(END)?;
     let directory_end = end.checked_sub(END64 + LOCATOR64)?;
@@ -51,15 +51,15 @@ mod tests {
     }
 
     #[test]
-    fn unneeded_records_go_and_nothing_else_does() {
-        let whole = archive(b"the central directory", 1);
-        let short = without_zip64_end(&whole).unwrap();
-        assert_eq!(short.len(), whole.len() - END64 - LOCATOR64);
+    fn only_unnecessary_zip64_records_are_removed() {
+        let archive_bytes = archive(b"the central directory", 1);
+        let short = without_zip64_end(&archive_bytes).unwrap();
+        assert_eq!(short.len(), archive_bytes.len() - END64 - LOCATOR64);
         assert!(short.starts_with(b"the central directoryPK\x05\x06"));
         assert_eq!(without_zip64_end(&short), None);
         assert_eq!(without_zip64_end(&archive(b"the central directory", u16::MAX)), None);
-        for length in 0..whole.len() {
-            assert_eq!(without_zip64_end(&whole[..length]), None);
+        for length in 0..archive_bytes.len() {
+            assert_eq!(without_zip64_end(&archive_bytes[..length]), None);
         }
     }
 }

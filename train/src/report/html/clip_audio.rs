@@ -1,30 +1,30 @@
-//! A piece of a track as a WAV file that a browser plays.
+//! An excerpt of a track as a WAV file for the browser.
 
 use shared::dsp::resample::{SincResampler, SincScratch};
 
-/// The most that is played, in seconds, from the middle of the piece.
+/// Maximum duration in seconds.
 const SECONDS: usize = 10;
-/// Tracks of a higher rate are brought down to it, in Hz. Ten seconds of it are 320 kB, and a page of twenty below 9
-/// MB.
+/// Maximum sample rate in Hz; higher rates are resampled. Ten seconds are 320 kB, so a page with twenty excerpts is
+/// below 9 MB.
 const RATE: u32 = 16_000;
 
-/// A WAV file, mono, 16 bits, of at most ten seconds of `samples` at `sample_rate` Hz.
+/// A WAV file, mono, 16 bits, of the middle ten seconds of `samples` at `sample_rate` Hz.
 pub fn wav(samples: &[i16], sample_rate: u32) -> Vec<u8> {
     let length = samples.len().min(SECONDS * sample_rate as usize);
     let begin = (samples.len() - length) / 2;
-    let piece = &samples[begin..begin + length];
+    let excerpt = &samples[begin..begin + length];
     if sample_rate <= RATE {
-        return file(piece, sample_rate);
+        return file(excerpt, sample_rate);
     }
     let ratio = f64::from(RATE) / f64::from(sample_rate);
-    let piece: Vec<f32> = piece.iter().map(|&sample| f32::from(sample)).collect();
-    let mut out = vec![0.0; SincResampler::resampled_len(piece.len(), ratio)];
-    SincResampler::new().resample(&piece, ratio, &mut SincScratch::default(), &mut out);
+    let excerpt: Vec<f32> = excerpt.iter().map(|&sample| f32::from(sample)).collect();
+    let mut out = vec![0.0; SincResampler::resampled_len(excerpt.len(), ratio)];
+    SincResampler::new().resample(&excerpt, ratio, &mut SincScratch::default(), &mut out);
     let bounded = |sample: f32| sample.round().clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16;
     file(&out.into_iter().map(bounded).collect::<Vec<_>>(), RATE)
 }
 
-/// Microsoft's RIFF WAVE with one chunk of PCM.
+/// A RIFF WAVE file with one chunk of PCM.
 fn file(samples: &[i16], sample_rate: u32) -> Vec<u8> {
     const CHANNELS: u16 = 1;
     const BITS: u16 = 16;
@@ -56,8 +56,8 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_is_played_at_a_lower_rate() {
-        // A second of silence, ten of a tone of 440 Hz, a second of silence.
+    fn long_audio_is_cut_to_its_middle_and_resampled() {
+        // One second of silence, ten seconds of a 440 Hz tone, one second of silence.
         let tone = |at: i32| (10_000.0 * (f64::from(at) * 440.0 * std::f64::consts::TAU / 44_100.0).sin()) as i16;
         let quiet = vec![0; 44_100];
         let samples = [quiet.clone(), (0..441_000).map(tone).collect(), quiet].concat();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_short_and_low_stays_as_it_is() {
+    fn short_audio_with_a_low_rate_is_unchanged() {
         let wav = wav(&[1, -2, 3], 8000);
         assert_eq!(
             (wav.len(), field(&wav, 24), &wav[44..]),

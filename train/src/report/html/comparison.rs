@@ -1,4 +1,4 @@
-//! Several runs beside each other.
+//! The page that compares several runs.
 
 use super::metric::{f1_by_output, interval, metrics, rounded, samples};
 use super::outputs::f1;
@@ -17,30 +17,30 @@ use shared::page::{Cell, Chart, Page, Section, Style, Table, cell, notice, side_
 use shared::runtime::text::{counted, duration};
 use std::collections::BTreeSet;
 
-/// A run that is compared.
+/// A run to compare.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     pub run: &'a RunDirectory,
     pub config: &'a RunConfig,
-    /// What is known of its metrics beyond the numbers.
+    /// Intervals and warnings of its metrics.
     pub reported: &'a [ReportedMetric],
 }
 
-/// A run, read, under the name that the page gives it.
+/// A run that was read, with its unique name on the page.
 struct Entry<'a> {
     name: String,
     view: RunView<'a>,
     reported: &'a [ReportedMetric],
 }
 
-/// The page of several runs: their metrics on `set`, with what is known of these; the settings in which they differ; their
-/// curves in one frame; F1 by class. `tests`, on the same set, are shown where there are some.
+/// The page of several runs: metrics on `set` with intervals and warnings, paired `tests` on the same set, settings
+/// that differ, curves, and F1 by class.
 ///
 /// # Errors
-/// Where there is no run, one has no trained epoch, or a file of one is damaged.
+/// If there is no run, or a run has no trained epoch or a damaged file.
 pub fn comparison(candidates: &[Candidate<'_>], set: Set, tests: &[PairedTest]) -> anyhow::Result<String> {
     if candidates.is_empty() {
-        bail!("there is no run to compare; name at least one");
+        bail!("no run to compare; give at least one");
     }
     let mut entries = Vec::new();
     for candidate in candidates {
@@ -51,12 +51,12 @@ pub fn comparison(candidates: &[Candidate<'_>], set: Set, tests: &[PairedTest]) 
             reported: candidate.reported,
         });
     }
-    tell_apart(&mut entries, candidates);
+    make_names_unique(&mut entries, candidates);
     let title = format!("{} compared", counted(entries.len(), "run", "runs"));
     let page = Page {
         title: &title,
         lead: html! {
-            p.lead { "Metrics are those of the " (set_name(set)) " set, with the weights of each run's best epoch." }
+            p.lead { "Metrics on the " (set_name(set)) " set, with the weights of each run's best epoch." }
         },
         sections: vec![
             metrics_section(&entries, set, tests),
@@ -68,8 +68,8 @@ pub fn comparison(candidates: &[Candidate<'_>], set: Set, tests: &[PairedTest]) 
     Ok(page.render())
 }
 
-/// Runs of one name get their whole path.
-fn tell_apart(entries: &mut [Entry<'_>], candidates: &[Candidate<'_>]) {
+/// Replaces names that several runs have with full paths.
+fn make_names_unique(entries: &mut [Entry<'_>], candidates: &[Candidate<'_>]) {
     let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
     for (at, entry) in entries.iter_mut().enumerate() {
         if names.iter().filter(|name| **name == names[at]).count() > 1 {
@@ -89,19 +89,19 @@ fn metrics_section(entries: &[Entry<'_>], set: Set, tests: &[PairedTest]) -> Sec
         heading: "Metrics",
         body: html! {
             @if mixed {
-                (notice("Some runs give classes and some tags. A metric that a run does not have is a dash, and those of one name \
-                         are not the same thing."))
+                (notice("Some runs are single-label and some are multi-label, so their metrics cannot be compared, even if they \
+                         have the same name. A dash means that the run does not have the metric."))
             } @else if splits.len() > 1 {
-                (notice("The runs were not evaluated on one split of one data set, so their metrics cannot be compared."))
+                (notice("The runs were evaluated on different splits or data sets, so their metrics cannot be compared."))
             }
             (metrics_table(entries, set))
-            (marks(entries, set))
+            (warnings(entries, set))
             @if !tests.is_empty() { (paired(tests, set)) }
         },
     }
 }
 
-/// Names of the metrics that any of the runs has, in their order, and the best value of each.
+/// The metrics that any of the runs has, in order, with the best value of each.
 fn best_values(entries: &[Entry<'_>], set: Set) -> Vec<(&'static str, Option<f64>)> {
     let mut best: Vec<(&'static str, Option<f64>)> = Vec::new();
     for report in entries.iter().filter_map(|entry| entry.view.report(set)) {
@@ -122,13 +122,13 @@ fn metrics_table(entries: &[Entry<'_>], set: Set) -> Markup {
         .text("run")
         .text("model")
         .numbers(best.iter().map(|(name, _)| name))
-        .numbers(["tracks", "best epoch", "epoch takes"])
+        .numbers(["tracks", "best epoch", "time per epoch"])
         .sortable();
     for (at, entry) in entries.iter().enumerate() {
         let report = entry.view.report(set);
-        let own = report.map_or(Vec::new(), |report| metrics(&report.tracks));
+        let values = report.map_or(Vec::new(), |report| metrics(&report.tracks));
         let measured = |(name, best): &(&str, Option<f64>)| -> Cell {
-            let value = own
+            let value = values
                 .iter()
                 .find(|metric| metric.name == *name)
                 .and_then(|metric| metric.value);
@@ -136,7 +136,8 @@ fn metrics_table(entries: &[Entry<'_>], set: Set) -> Markup {
                 .reported
                 .iter()
                 .find(|one| one.metric == *name && one.set == set.name());
-            let shown = cell(html! { (rounded(value)) @if let Some(metric) = metric { small { (sureness(metric)) } } });
+            let interval = metric.map(|metric| html! { small { (mean_and_interval(metric)) } });
+            let shown = cell(html! { (rounded(value)) (interval.unwrap_or_default()) });
             shown.class(if value.is_some() && value == *best { "best" } else { "" })
         };
         let seconds = median(entry.view.history.iter().map(|epoch| epoch.seconds).collect());
@@ -159,8 +160,8 @@ fn metrics_table(entries: &[Entry<'_>], set: Set) -> Markup {
     table.render()
 }
 
-/// Where the metric's true value may be, and of several runs their mean too.
-fn sureness(metric: &ReportedMetric) -> String {
+/// The interval, and for several runs their mean.
+fn mean_and_interval(metric: &ReportedMetric) -> String {
     let ends = interval(metric.interval);
     match metric.runs {
         0 | 1 => ends,
@@ -168,27 +169,27 @@ fn sureness(metric: &ReportedMetric) -> String {
     }
 }
 
-/// The remarks on each run, in one box, so that many remarks do not hide what they are about.
-fn marks(entries: &[Entry<'_>], set: Set) -> Markup {
-    let of_run = |entry: &Entry<'_>| -> BTreeSet<String> {
-        let of_set = entry.reported.iter().filter(|metric| metric.set == set.name());
-        of_set.flat_map(|metric| &metric.warnings).cloned().collect()
+/// The warnings of each run, in one box so they take little space.
+fn warnings(entries: &[Entry<'_>], set: Set) -> Markup {
+    let run_warnings = |entry: &Entry<'_>| -> BTreeSet<String> {
+        let on_set = entry.reported.iter().filter(|metric| metric.set == set.name());
+        on_set.flat_map(|metric| &metric.warnings).cloned().collect()
     };
-    let marked = entries.iter().map(|entry| (&entry.name, of_run(entry)));
-    let marked: Vec<_> = marked.filter(|(_, marks)| !marks.is_empty()).collect();
-    let remarks = html! {
-        @for (name, marks) in &marked {
+    let warned = entries.iter().map(|entry| (&entry.name, run_warnings(entry)));
+    let warned: Vec<_> = warned.filter(|(_, warnings)| !warnings.is_empty()).collect();
+    let lists = html! {
+        @for (name, warnings) in &warned {
             p { b { (name) } }
-            ul { @for mark in marks { li { (mark) } } }
+            ul { @for warning in warnings { li { (warning) } } }
         }
     };
-    html! { @if !marked.is_empty() { (notice(remarks)) } }
+    html! { @if !warned.is_empty() { (notice(lists)) } }
 }
 
 fn paired(tests: &[PairedTest], set: Set) -> Markup {
     let row = |test: &PairedTest| {
         vec![
-            cell(html! { (test.runs[1]) " against " (test.runs[0]) }),
+            cell(html! { (test.runs[1]) " minus " (test.runs[0]) }),
             cell(&test.metric),
             cell(format!("{:+.3}", test.difference)),
             cell(interval(test.interval)),
@@ -199,7 +200,7 @@ fn paired(tests: &[PairedTest], set: Set) -> Markup {
     let table = Table::new("Paired tests").text("runs").text("metric");
     let table = table.numbers(["difference", "95 % interval", "p"]).text("test");
     html! {
-        h3 { "Tested on the same tracks of the " (set_name(set)) " set" }
+        h3 { "Paired tests on the same tracks of the " (set_name(set)) " set" }
         (table.rows(tests.iter().map(row)).render())
     }
 }
@@ -226,7 +227,7 @@ fn settings_section(entries: &[Entry<'_>]) -> Section {
         body: if differ {
             table.render()
         } else {
-            html! { p { "There is none." } }
+            html! { p { "All settings are the same." } }
         },
     }
 }
@@ -251,14 +252,14 @@ fn curves_section(entries: &[Entry<'_>]) -> Section {
         id: "curves",
         heading: "Curves",
         body: html! {
-            p.note { "On the validation set." }
+            p.note { "Metrics on the validation set, by epoch." }
             (side_by_side(&COLUMNS.into_iter().filter_map(chart).collect::<Vec<_>>()))
         },
     }
 }
 
 fn outputs_section(entries: &[Entry<'_>], set: Set) -> Section {
-    let of_run = |entry: &Entry<'_>| -> Vec<(String, f64)> {
+    let f1_of_run = |entry: &Entry<'_>| -> Vec<(String, f64)> {
         let report = entry.view.report(set).map(|report| f1_by_output(&report.tracks));
         report
             .into_iter()
@@ -266,17 +267,17 @@ fn outputs_section(entries: &[Entry<'_>], set: Set) -> Section {
             .map(|(name, f1)| (name.to_owned(), f1))
             .collect()
     };
-    let of_runs: Vec<Vec<(String, f64)>> = entries.iter().map(of_run).collect();
+    let f1_by_run: Vec<Vec<(String, f64)>> = entries.iter().map(f1_of_run).collect();
     let mut names: Vec<&String> = Vec::new();
-    for (name, _) in of_runs.iter().flatten() {
+    for (name, _) in f1_by_run.iter().flatten() {
         if !names.contains(&name) {
             names.push(name);
         }
     }
     let row = |name: &&String| {
-        let f1s = of_runs
+        let f1s = f1_by_run
             .iter()
-            .map(|of_run| match of_run.iter().find(|(of, _)| of == *name) {
+            .map(|run| match run.iter().find(|(class, _)| class == *name) {
                 Some((_, value)) => f1(*value),
                 None => cell("–"),
             });

@@ -1,4 +1,4 @@
-//! The section on which classes were taken for which.
+//! The section with the confusion matrix and the most frequent confusions.
 
 use super::run_view::{RunView, no_predictions};
 use crate::metrics::ConfusionMatrix;
@@ -9,12 +9,12 @@ use shared::dataset::split::Set;
 use shared::page::Section;
 use shared::runtime::text::counted;
 
-/// Of more classes a matrix cannot be read; then the pairs that are confused most are all that is shown.
+/// A larger matrix is unreadable, so only the list of the most frequent confusions is shown.
 const MOST_CLASSES: usize = 40;
-/// Confused pairs in the list.
+/// Length of the list of confusions.
 const PAIRS: usize = 10;
 
-/// The section; none of tags, of which a track may have several.
+/// `None` for multi-label runs.
 pub fn section(view: &RunView<'_>, set: Set) -> Option<Section> {
     (!view.has_tags()).then(|| Section {
         id: "confusion",
@@ -26,7 +26,7 @@ pub fn section(view: &RunView<'_>, set: Set) -> Option<Section> {
     })
 }
 
-/// Counts of a table of predictions. Tracks without exactly one label do not count.
+/// The confusion matrix of a table of predictions, without tracks that do not have exactly one label.
 fn count(predictions: &Predictions) -> ConfusionMatrix {
     let mut matrix = ConfusionMatrix::new(predictions.classes.len());
     for track in &predictions.tracks {
@@ -49,7 +49,7 @@ fn body(predictions: &Predictions, set: Set) -> Markup {
     }
 }
 
-/// The pairs that are confused most.
+/// The most frequent confusions.
 fn pairs(matrix: &ConfusionMatrix, names: &[String]) -> Markup {
     let all = (0..names.len()).flat_map(|truth| (0..names.len()).map(move |predicted| (truth, predicted)));
     let wrong = all.filter(|&(truth, predicted)| truth != predicted && matrix.count(truth, predicted) > 0);
@@ -58,11 +58,11 @@ fn pairs(matrix: &ConfusionMatrix, names: &[String]) -> Markup {
     wrong.truncate(PAIRS);
     html! {
         @if !wrong.is_empty() {
-            h3 { "Taken for another most often" }
+            h3 { "Most frequent confusions" }
             ol {
                 @for (truth, predicted) in wrong {
                     li {
-                        b { (names[truth]) } " taken for " b { (names[predicted]) } ": "
+                        b { (names[truth]) } " predicted as " b { (names[predicted]) } ": "
                         (matrix.count(truth, predicted)) " of " (counted(matrix.truth_total(truth) as usize, "track", "tracks"))
                     }
                 }
@@ -77,7 +77,7 @@ mod tests {
     use crate::run::predictions::Prediction;
 
     #[test]
-    fn counts_of_the_table_are_drawn_and_listed() {
+    fn confusions_are_drawn_and_listed() {
         let track = |truth: usize, predicted: usize| Prediction {
             track_id: 1,
             labels: vec![truth],
@@ -91,7 +91,7 @@ mod tests {
         let html = body(&predictions, Set::Test).into_string();
         assert!(html.contains(">33 %<") && html.contains(">67 %<"), "{html}");
         assert!(
-            html.contains("<b>Folk</b> taken for <b>&lt;script&gt;</b>: 2 of 3 tracks"),
+            html.contains("<b>Folk</b> predicted as <b>&lt;script&gt;</b>: 2 of 3 tracks"),
             "{html}"
         );
         assert!(!html.contains("<script>"));

@@ -1,4 +1,4 @@
-//! The section on the metrics by epoch.
+//! The section with the metrics by epoch.
 
 use super::run_view::RunView;
 use crate::report::curves::{COLUMNS, training_and_validation};
@@ -18,10 +18,10 @@ pub fn section(view: &RunView<'_>) -> Section {
         id: "curves",
         heading: "Curves",
         body: html! {
-            @if history.is_empty() { (notice("history.csv is not there, so no curve can be drawn.")) } @else {
+            @if history.is_empty() { (notice("history.csv is missing, so the curves cannot be drawn.")) } @else {
                 p.note {
-                    "Metrics of the training set are those of the clips as they were trained on: augmented, with dropout, while \
-                     weights change. The upright line is the epoch whose weights were kept."
+                    "Training metrics are computed during training: on augmented clips, with dropout, while the weights change. \
+                     The vertical line is the best epoch, whose weights were kept."
                 }
                 (side_by_side(&charts))
             }

@@ -1,4 +1,4 @@
-//! The section on what the data set and its split have.
+//! The section with statistics of the data set and its split.
 
 use super::data_view::DataView;
 use super::run_view::RunView;
@@ -35,8 +35,8 @@ fn body(data: &DataView) -> Markup {
     html! {
         p {
             (index.source.name) " (" (index.source.subset) "): "
-            (counted(index.kept, "track", "tracks")) " of " (duration(data.seconds(index.samples))) " in all"
-            @if index.kept > listed { ", of which " (grouped((index.kept - listed) as u64)) " are in no set of the split" }
+            (counted(index.kept, "track", "tracks")) ", " (duration(data.seconds(index.samples))) " in total"
+            @if index.kept > listed { "; " (grouped((index.kept - listed) as u64)) " of them in no set of the split" }
             ". " (counted(index.rejected, "track was", "tracks were")) " rejected."
         }
         div.pair {
@@ -83,15 +83,15 @@ fn lengths(data: &DataView, sets: &BTreeMap<Set, Vec<&TrackRow>>) -> Markup {
     };
     let table = Table::new("Lengths of tracks")
         .text("set")
-        .numbers(["shortest", "median", "longest", "in all"]);
+        .numbers(["shortest", "median", "longest", "total"]);
     table.rows(sets.iter().map(row)).render()
 }
 
-/// In samples; 0 without a track.
+/// In samples; 0 if there are no tracks.
 #[derive(Debug, PartialEq)]
 struct Lengths {
     shortest: u64,
-    /// Of an even number of tracks, the longer of the two in the middle.
+    /// The upper median if the number of tracks is even.
     median: u64,
     longest: u64,
     total: u64,

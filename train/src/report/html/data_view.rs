@@ -1,4 +1,4 @@
-//! The data set that a run was trained on, where it is still there.
+//! The data set that a run was trained on, if it still exists.
 
 use crate::run::split_copy;
 use crate::settings::RunConfig;
@@ -16,10 +16,10 @@ pub struct DataView {
 }
 
 impl DataView {
-    /// Opens what the run in `run` was trained on.
+    /// Opens the data set and split of the run in `run`.
     ///
     /// # Errors
-    /// Where it cannot be opened, or is another data set by now.
+    /// If the data set cannot be opened, or is not the one that the run was trained on.
     pub fn open(config: &RunConfig, run: &Path) -> anyhow::Result<Self> {
         let dataset = Dataset::open(&config.data)?;
         if !dataset.index().covers(&config.data_checksum) {
@@ -43,7 +43,6 @@ impl DataView {
             .map(|position| &self.dataset.tracks()[position])
     }
 
-    /// Seconds of so many samples.
     pub fn seconds(&self, samples: u64) -> f64 {
         samples as f64 / f64::from(self.dataset.features().sample_rate)
     }

@@ -1,14 +1,14 @@
-//! The metrics of a set under the names that scikit-learn uses, and what each of them is.
+//! The metrics of a set, with definitions in terms of scikit-learn.
 
 use crate::metrics::{ClassificationMetrics, MultiLabelMetrics, SetMetrics};
 
 /// One metric of a set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Metric {
-    /// As `published.csv` names it.
+    /// The name in `published.csv`.
     pub key: &'static str,
     pub name: &'static str,
-    /// What it is, in scikit-learn's words where it has some.
+    /// The scikit-learn function, or a formula if there is none.
     pub definition: &'static str,
     pub value: Option<f64>,
 }
@@ -25,8 +25,8 @@ type Row = (&'static str, &'static str, &'static str, Option<f64>);
 /// All metrics of a set, the main ones first.
 pub fn metrics(metrics: &SetMetrics) -> Vec<Metric> {
     let rows = match metrics {
-        SetMetrics::Classes(metrics) => of_classes(metrics).to_vec(),
-        SetMetrics::Tags(metrics) => of_tags(metrics).to_vec(),
+        SetMetrics::Classes(metrics) => single_label(metrics).to_vec(),
+        SetMetrics::Tags(metrics) => multi_label(metrics).to_vec(),
     };
     let metric = |(key, name, definition, value)| Metric {
         key,
@@ -37,12 +37,12 @@ pub fn metrics(metrics: &SetMetrics) -> Vec<Metric> {
     rows.into_iter().map(metric).collect()
 }
 
-fn of_classes(metrics: &ClassificationMetrics) -> [Row; 7] {
+fn single_label(metrics: &ClassificationMetrics) -> [Row; 7] {
     let paper = metrics.paper;
     let precision = "precision_score(average=\"macro\")";
     let recall = "recall_score(average=\"macro\")";
-    let f1_of_means = "harmonic mean of macro precision and macro recall; not scikit-learn's";
-    let accuracy = "mean over classes of (TP + TN) / all; far above top-1 by its making";
+    let f1_of_means = "harmonic mean of macro precision and macro recall; not in scikit-learn";
+    let accuracy = "mean over classes of (TP + TN) / all; counts true negatives, so it is far above top-1";
     let loss = "log_loss: mean cross-entropy, in nats";
     [
         ("top1", "top-1", "accuracy_score", Some(metrics.top1)),
@@ -55,13 +55,13 @@ fn of_classes(metrics: &ClassificationMetrics) -> [Row; 7] {
     ]
 }
 
-fn of_tags(metrics: &MultiLabelMetrics) -> [Row; 8] {
+fn multi_label(metrics: &MultiLabelMetrics) -> [Row; 8] {
     let auc_roc = "roc_auc_score(average=\"macro\")";
     let auc_pr = "average_precision_score(average=\"macro\")";
     let precision = "precision_score(average=\"macro\")";
     let recall = "recall_score(average=\"macro\")";
-    let subset = "accuracy_score: all tags of a track are right";
-    let loss = "mean binary cross-entropy of a tag, in nats";
+    let subset = "accuracy_score: fraction of tracks whose tags are all correct";
+    let loss = "mean binary cross-entropy per tag, in nats";
     let hamming = "1 − hamming_loss";
     [
         ("auc_roc", "mean AUC-ROC", auc_roc, metrics.auc_roc),
@@ -82,7 +82,7 @@ fn of_tags(metrics: &MultiLabelMetrics) -> [Row; 8] {
 
 const MACRO_F1: &str = "f1_score(average=\"macro\")";
 
-/// Tracks or frames that were evaluated.
+/// Number of evaluated tracks.
 pub fn samples(metrics: &SetMetrics) -> usize {
     match metrics {
         SetMetrics::Classes(metrics) => metrics.samples as usize,
@@ -90,7 +90,7 @@ pub fn samples(metrics: &SetMetrics) -> usize {
     }
 }
 
-/// Names and F1 of the classes or tags.
+/// Name and F1 of each class or tag.
 pub fn f1_by_output(metrics: &SetMetrics) -> Vec<(&str, f64)> {
     match metrics {
         SetMetrics::Classes(metrics) => metrics.per_class.iter().map(|class| (&*class.name, class.f1)).collect(),
@@ -98,7 +98,7 @@ pub fn f1_by_output(metrics: &SetMetrics) -> Vec<(&str, f64)> {
     }
 }
 
-/// A metric with as many digits as are worth reading.
+/// A metric with three decimals.
 pub fn rounded(value: impl Into<Option<f64>>) -> String {
     value.into().map_or_else(|| "–".into(), |value| format!("{value:.3}"))
 }

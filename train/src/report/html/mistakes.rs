@@ -1,4 +1,4 @@
-//! The section with the tracks that the model is surest of and wrong about.
+//! The section with the wrong predictions of highest probability.
 
 use super::clip_audio;
 use super::data_view::DataView;
@@ -15,16 +15,16 @@ use shared::dsp::features::FeatureConfig;
 use shared::page::{Section, Spectrogram, data_url, notice};
 use std::ops::Range;
 
-/// Mistakes that are shown. Their pictures together have half a MB, and their sounds 8.6 MB.
+/// Number of mistakes on the page. Their spectrograms take half a MB together, their audio 8.6 MB.
 const SHOWN: usize = 20;
-/// Of a picture at most, to the right and downwards.
+/// Maximum width and height of a spectrogram.
 const PIXELS: [usize; 2] = [400, 128];
 
-/// A class or tag that a track has not.
+/// A predicted class, or any tag, that the track does not have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Mistake<'a> {
     track: &'a Prediction,
-    /// The class that it was taken for, or the tag.
+    /// Index of the class or tag.
     wrong: usize,
     probability: f32,
 }
@@ -43,24 +43,24 @@ fn body(view: &RunView<'_>, predictions: &Predictions, set: Set, audio: bool) ->
     let mistakes = mistakes(predictions, tags);
     let set = set_name(set);
     if mistakes.is_empty() {
-        return html! { p { "There is none on the " (set) " set." } };
+        return html! { p { "There are no mistakes on the " (set) " set." } };
     }
     html! {
         p.note {
             @if tags {
-                "Tags that tracks of the " (set) " set have not, the most probable first. Tagged music often lacks tags that \
-                 would be right, so listen before you blame the model."
+                "Tags with a high probability that tracks of the " (set) " set do not have, most probable first. Labels are often \
+                 incomplete, so listen before you count a tag as a mistake of the model."
             } @else {
-                "Tracks of the " (set) " set that were taken for another class, those first that the model was surest of."
+                "Misclassified tracks of the " (set) " set, predictions with the highest probability first."
             }
         }
         @match &view.data {
-            Err(reason) => { (notice(format!("There are no pictures and no names, for the data set cannot be read: {reason}"))) }
+            Err(reason) => { (notice(format!("Spectrograms and file names are missing, because the data set cannot be read: {reason}"))) }
             Ok(data) => {
                 p.note {
-                    "Pictures show the part that was evaluated, time to the right and mel bands upwards, from its loudest value \
-                     (light) to " (data.dataset.features().top_db) " dB below (black)."
-                    @if audio { " Sounds are at most ten seconds from its middle, at 16 kHz." }
+                    "Mel spectrograms show the evaluated part of the track: time to the right, mel bands upwards, from the loudest \
+                     value (light) to " (data.dataset.features().top_db) " dB below it (black)."
+                    @if audio { " Audio is up to ten seconds from the middle of this part, at 16 kHz." }
                 }
             }
         }
@@ -92,7 +92,7 @@ fn mistakes(predictions: &Predictions, tags: bool) -> Vec<Mistake<'_>> {
                 }),
         );
     }
-    // Of equal ones the order of tracks is kept.
+    // A stable sort keeps the order of tracks for equal probabilities.
     all.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     all.truncate(SHOWN);
     all
@@ -119,7 +119,7 @@ fn card(view: &RunView<'_>, predictions: &Predictions, mistake: &Mistake<'_>, ta
                 @if tags && !track.predicted.contains(&mistake.wrong) { span.aside { " below its threshold" } }
             }
             dl {
-                dt { @if tags { "tags" } @else { "true" } }
+                dt { @if tags { "true tags" } @else { "true class" } }
                 dd {
                     (names(&track.labels))
                     @if let [class] = track.labels[..] {
@@ -145,7 +145,7 @@ fn percent(probability: f32) -> String {
     format!("{:.1} %", 100.0 * probability)
 }
 
-/// A track's picture and, where it is asked for, its sound.
+/// A track's spectrogram and, if requested, its audio.
 fn media(config: &RunConfig, data: &DataView, track_id: u64, audio: bool) -> Markup {
     let Some(position) = data.dataset.position(track_id) else {
         return html! {};
@@ -168,8 +168,8 @@ fn media(config: &RunConfig, data: &DataView, track_id: u64, audio: bool) -> Mar
     }
 }
 
-/// The samples that were evaluated: from the first clip's beginning to the last one's end; all of a track whose statistics
-/// were taken.
+/// The evaluated samples: from the start of the first clip to the end of the last. The whole track for models whose
+/// input is track statistics.
 fn evaluated(config: &RunConfig, stored: &FeatureConfig, samples: usize) -> Range<usize> {
     if config.model.description().input.statistics {
         return 0..samples;
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_surest_come_first_and_right_ones_not_at_all() {
+    fn mistakes_are_sorted_by_probability() {
         let predictions = Predictions {
             classes: ["a", "b", "c"].map(String::from).into(),
             tracks: vec![
@@ -217,12 +217,12 @@ mod tests {
                 .collect()
         };
         assert_eq!(found(false), [(3, 0), (2, 1)]);
-        // Of tags each by itself, those not given too.
+        // For tags, every tag that a track does not have, even below its threshold.
         assert_eq!(found(true), [(3, 0), (2, 1), (1, 1), (2, 2), (1, 2), (3, 1)]);
     }
 
     #[test]
-    fn the_part_that_was_evaluated_is_shown() {
+    fn only_the_evaluated_part_is_shown() {
         let stored = FeatureConfig::default();
         let config = |model| testing::config(Path::new("fma"), model);
         let clip = stored.clip_samples;
@@ -240,13 +240,13 @@ mod tests {
             evaluated(&config(ModelKind::MfccDense), &stored, clip + 4096),
             0..clip + 4096
         );
-        let framed = RunConfig {
+        let excerpts = RunConfig {
             excerpt_seconds: Some(1.0),
             skip_seconds: 2.0,
             ..config(ModelKind::Cnn2d)
         };
-        // Whole hops between the skipped ends.
-        assert_eq!(evaluated(&framed, &stored, 441_000), 86 * 1024..(430 - 86) * 1024);
-        assert_eq!(evaluated(&framed, &stored, 100), 0..100);
+        // Full hops between the skipped ends.
+        assert_eq!(evaluated(&excerpts, &stored, 441_000), 86 * 1024..(430 - 86) * 1024);
+        assert_eq!(evaluated(&excerpts, &stored, 100), 0..100);
     }
 }

@@ -1,7 +1,7 @@
-//! A run as one page, `report.html`, and several runs beside each other as another.
+//! The page of a run, `report.html`, and the page that compares several runs.
 //!
-//! A page of [`shared::page`] is made of the run's files, and of those of its data set if it is still there. All text is
-//! escaped by maud's macros.
+//! Pages are built with [`shared::page`] from the run's files, and from its data set if that still exists. maud's
+//! macros escape all text.
 
 mod clip_audio;
 mod comparison;
@@ -30,31 +30,31 @@ use shared::dataset::split::Set;
 use shared::page::{Page, Section};
 use std::path::PathBuf;
 
-/// The page of a run.
 pub const REPORT_FILE: &str = "report.html";
 
-/// What a page shows beyond a run's own files.
+/// What a page shows in addition to the run's files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
-    /// The set whose tracks are shown; none takes the test set where it was evaluated, else the validation set.
+    /// The set to show; `None` means the test set if it was evaluated, else the validation set.
     pub set: Option<Set>,
-    /// Whether mistakes can be listened to. A clip makes the page larger by up to 430 kB.
+    /// Whether mistakes have audio, which adds up to 430 kB per track.
     pub audio: bool,
-    /// What is known of the metrics beyond the numbers.
+    /// Intervals and warnings of the metrics.
     pub reported: &'a [ReportedMetric],
 }
 
-/// Writes [`REPORT_FILE`] into the run's directory; its path. The data set is looked for where `config` says.
+/// Writes [`REPORT_FILE`] into the run's directory and returns its path. The data set is expected at the path in
+/// `config`.
 ///
 /// # Errors
-/// Where no epoch was trained, the set was not evaluated, a file of the run is damaged, or the page cannot be written. A
-/// data set that is gone is no error: the page says so.
+/// If no epoch was trained, the set was not evaluated, a file of the run is damaged, or the page cannot be written. A
+/// missing data set is not an error; the page reports it.
 pub fn write(run: &RunDirectory, config: &RunConfig, options: &Options<'_>) -> anyhow::Result<PathBuf> {
     let view = RunView::read(run, config)?;
     let set = options.set.unwrap_or_else(|| view.last_evaluated());
     let report = view.report(set).with_context(|| {
         format!(
-            "the {} set of {} was not evaluated yet",
+            "the {0} set of {1} was not evaluated yet; run `train eval --run {1} --set {0}`",
             set.name(),
             run.root().display()
         )

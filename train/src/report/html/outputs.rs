@@ -1,4 +1,4 @@
-//! The section with a row per class or tag.
+//! The section with the metrics of each class or tag.
 
 use super::metric::rounded;
 use crate::metrics::{ClassMetrics, SetMetrics, SetReport, TagMetrics};
@@ -16,11 +16,11 @@ pub fn section(set: Set, report: &SetReport) -> Section {
             heading: "Classes",
             body: html! {
                 p.note {
-                    "Each class against the rest on the " (set) " set, as scikit-learn's classification_report has it."
+                    "One-vs-rest metrics of each class on the " (set) " set, as in scikit-learn's classification_report."
                     @let missing = metrics.missing();
                     @if !missing.is_empty() {
-                        " The set has no track of " b { (missing.join(", ")) } "; macro F1 is the mean over classes that are true \
-                         or predicted."
+                        " The set has no tracks of " b { (missing.join(", ")) } ". Macro F1 is the mean over the classes that are \
+                         labels or predictions of any track."
                     }
                 }
                 (classes(&metrics.per_class))
@@ -31,9 +31,9 @@ pub fn section(set: Set, report: &SetReport) -> Section {
             heading: "Tags",
             body: html! {
                 p.note {
-                    "Each tag by itself on the " (set) " set. Areas are not defined for a tag that all tracks have or none; "
-                    (counted(metrics.per_tag.iter().filter(|tag| tag.auc_roc.is_none()).count(), "tag is", "tags are"))
-                    " without."
+                    "Metrics of each tag on the " (set) " set. AUC is undefined for tags that all tracks or no tracks have: "
+                    (counted(metrics.per_tag.iter().filter(|tag| tag.auc_roc.is_none()).count(), "tag", "tags"))
+                    "."
                 }
                 (tags(&metrics.per_tag))
             },
@@ -78,7 +78,7 @@ fn tags(rows: &[TagMetrics]) -> Markup {
         .render()
 }
 
-/// An F1 as a number and as a length.
+/// F1 as a number and a bar.
 pub fn f1(value: f64) -> Cell {
     bar(value, rounded(value))
 }

@@ -1,4 +1,4 @@
-//! The section on how well a tagger's scores rank.
+//! The section with the ROC and precision-recall curves of a multi-label run.
 
 use super::run_view::{RunView, no_predictions};
 use crate::metrics::rankings;
@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use shared::dataset::split::Set;
 use shared::page::{Section, notice, side_by_side};
 
-/// The section; none of classes.
+/// `None` for single-label runs.
 pub fn section(view: &RunView<'_>, set: Set) -> Option<Section> {
     view.has_tags().then(|| Section {
         id: "ranking",
@@ -32,8 +32,8 @@ fn body(predictions: &Predictions, set: Set) -> Markup {
         Err(error) => notice(format!("The curves cannot be drawn: {error}.")),
         Ok(rankings) => html! {
             p.note {
-                "The mean is taken over the tags that some tracks have and some do not. The tags of most tracks have colours; point \
-                 at another line for its name."
+                "The mean is over the tags that some tracks have and some do not. The most frequent tags have colours; point at \
+                 another line to see its name."
             }
             (side_by_side(&ranking::charts(&rankings, &predictions.classes, set_name(set))))
         },

@@ -1,4 +1,4 @@
-//! All that a page shows of one run, read once.
+//! Everything that a page shows of one run, read once.
 
 use super::data_view::DataView;
 use crate::metrics::{SetMetrics, SetReport};
@@ -18,13 +18,13 @@ pub struct RunView<'a> {
     pub config: &'a RunConfig,
     pub name: String,
     pub metrics: RunMetrics,
-    /// Empty where the file is gone.
+    /// Empty if the file is missing.
     pub history: Vec<EpochRecord>,
-    /// None where the file is gone.
+    /// `None` if the file is missing.
     pub environment: Option<Environment>,
-    /// Of the sets whose metrics are those of the kept weights and whose table is there.
+    /// For sets that were evaluated with the best weights and whose table exists.
     pub predictions: BTreeMap<Set, Predictions>,
-    /// The data set, or why it cannot be shown.
+    /// The data set, or why it cannot be read.
     pub data: Result<DataView, String>,
 }
 
@@ -32,7 +32,7 @@ impl<'a> RunView<'a> {
     /// Reads the run's files and opens its data set.
     ///
     /// # Errors
-    /// When no epoch was trained, or a file is damaged.
+    /// If no epoch was trained, or a file is damaged.
     pub fn read(run: &RunDirectory, config: &'a RunConfig) -> Result<Self, RunError> {
         let damaged = |file: &str, detail: String| RunError::Damaged {
             path: run.path(file),
@@ -62,12 +62,12 @@ impl<'a> RunView<'a> {
         })
     }
 
-    /// A set's metrics, where it was evaluated with the weights that were kept.
+    /// A set's metrics, if it was evaluated with the best weights.
     pub fn report(&self, set: Set) -> Option<&SetReport> {
         report_of(&self.metrics, set)
     }
 
-    /// The test set where it was evaluated, else the validation set.
+    /// The test set if it was evaluated, else the validation set.
     pub fn last_evaluated(&self) -> Set {
         if self.metrics.test.is_some() {
             Set::Test
@@ -76,7 +76,7 @@ impl<'a> RunView<'a> {
         }
     }
 
-    /// Whether the run gives tags and not classes.
+    /// Whether the run is multi-label.
     pub fn has_tags(&self) -> bool {
         let reports = Set::ALL.into_iter().filter_map(|set| self.report(set));
         reports
@@ -93,15 +93,15 @@ fn report_of(metrics: &RunMetrics, set: Set) -> Option<&SetReport> {
     }
 }
 
-/// `.` and `..` have no name of their own.
+/// The path is resolved first, because `.` and `..` do not contain the name.
 fn directory_name(run: &RunDirectory) -> String {
     let root = run.root();
-    let whole = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let name = whole.file_name().unwrap_or(whole.as_os_str());
+    let path = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
 }
 
-/// What stands where a table of predictions is needed and missing.
+/// The notice in place of a missing table of predictions.
 pub fn no_predictions() -> Markup {
-    notice("The table of predictions is not there; evaluate the set again.")
+    notice("The table of predictions is missing; evaluate the set again.")
 }

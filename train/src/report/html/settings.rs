@@ -14,13 +14,13 @@ pub fn section(view: &RunView<'_>) -> Section {
         id: "settings",
         heading: "Settings",
         body: html! {
-            p.note { "All settings of the run, given or by default, as in " code { "config.toml" } "." }
+            p.note { "All settings of the run, including defaults, as in " code { "config.toml" } "." }
             (table.rows(flat(view.config).into_iter().map(row)).render())
         },
     }
 }
 
-/// Settings by name; those of tables as `table.name`.
+/// Settings by name; nested settings as `table.name`.
 pub fn flat(config: &RunConfig) -> BTreeMap<String, String> {
     let mut settings = BTreeMap::new();
     let table = TomlTable::try_from(config).expect("plain settings always serialize");

@@ -1,4 +1,4 @@
-//! What the run is and how good it is, before all else.
+//! The top of a run's page: main metrics, warnings, model, data set and split.
 
 use super::metric::{Metric, interval, metrics, rounded, samples};
 use super::published::published;
@@ -11,10 +11,10 @@ use shared::dataset::split::{LeakAudit, Set, SplitIndex};
 use shared::page::{Section, Table, cards, cell, facts, notice};
 use shared::runtime::text::{counted, grouped};
 
-/// Metrics in large type at the top of the page.
+/// Number of metrics in large type at the top of the page.
 const LARGE: usize = 4;
 
-/// Below the heading: what was evaluated, and its main metrics.
+/// The text below the heading: model, set and main metrics.
 pub fn lead(view: &RunView<'_>, set: Set, report: &SetReport) -> Markup {
     let description = view.config.model.description();
     let shown = metrics(&report.tracks);
@@ -37,16 +37,16 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
         id: "summary",
         heading: "Summary",
         body: html! {
-            @for mark in marks(reported) { (notice(mark)) }
+            @for warning in warnings(reported) { (notice(warning)) }
             (leaks(view))
             (facts("The run", rows(view)))
             h3 { "Metrics" }
-            p.note { "Under scikit-learn's names; zero_division=0. The best epoch was chosen on the validation set." }
+            p.note { "Definitions as in scikit-learn, with zero_division=0. The best epoch was selected on the validation set." }
             (table(view))
             @if !reported.is_empty() { (intervals(reported, set)) }
             @if let Some(clips) = &report.per_clip {
                 p.note {
-                    "A track's probabilities are the mean over its clips, " (grouped(report.clips)) " in all. Clip by clip: "
+                    "The probabilities of a track are the mean over its clips (" (grouped(report.clips)) " in total). Metrics per clip: "
                     (clips.describe()) "."
                 }
             }
@@ -54,18 +54,18 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
     }
 }
 
-/// Why a metric should not be taken at its word, each reason once.
-fn marks(reported: &[ReportedMetric]) -> Vec<&str> {
-    let mut marks: Vec<&str> = Vec::new();
-    for mark in reported.iter().flat_map(|metric| &metric.warnings) {
-        if !marks.contains(&&**mark) {
-            marks.push(mark);
+/// The warnings of all metrics, without repetitions.
+fn warnings(reported: &[ReportedMetric]) -> Vec<&str> {
+    let mut warnings: Vec<&str> = Vec::new();
+    for warning in reported.iter().flat_map(|metric| &metric.warnings) {
+        if !warnings.contains(&&**warning) {
+            warnings.push(warning);
         }
     }
-    marks
+    warnings
 }
 
-/// What is in more than one set.
+/// Numbers of artists, albums and recordings in more than one set.
 fn leaked(audit: &LeakAudit) -> Option<String> {
     let counts = [
         (audit.artists.len(), "artist", "artists"),
@@ -80,7 +80,7 @@ fn leaked(audit: &LeakAudit) -> Option<String> {
     (!found.is_empty()).then(|| found.join(", "))
 }
 
-/// What the audit cannot see.
+/// Tracks without a known artist, which the audit cannot check.
 fn unknown(audit: &LeakAudit, tracks: usize) -> Option<String> {
     match audit.unknown_artists {
         0 => None,
@@ -93,7 +93,7 @@ fn leaks(view: &RunView<'_>) -> Markup {
     let audit = view.data.as_ref().ok().map(|data| &data.split.index.leaks);
     html! {
         @if let Some(found) = audit.and_then(leaked) {
-            (notice(format!("More than one set of the split has {found}, so scores are too optimistic.")))
+            (notice(format!("Leaked: {found} in more than one set of the split, so scores are too optimistic.")))
         }
     }
 }
@@ -102,22 +102,22 @@ fn rows(view: &RunView<'_>) -> Vec<(&'static str, Markup)> {
     let config = view.config;
     let description = config.model.description();
     let mut rows = vec![
-        ("model", html! { b { (config.model) } ", of: " (description.paper) }),
+        ("model", html! { b { (config.model) } ": " (description.paper) }),
         ("input", description.input.describe().render()),
     ];
     if let Some(best) = view.metrics.best_epoch {
         let epochs = view.history.len();
         let trained = html! {
             (best)
-            @if epochs > 0 { " of " (epochs) " that were trained" }
-            @if epochs != config.epochs { "; " (config.epochs) " were asked for" }
+            @if epochs > 0 { " of " (epochs) " trained" }
+            @if epochs != config.epochs { "; " (config.epochs) " requested" }
         };
         rows.push(("best epoch", trained));
     }
     let ended = view
         .metrics
         .ended
-        .map_or_else(|| "has not ended".to_owned(), |ending| ending.to_string());
+        .map_or_else(|| "not finished".to_owned(), |ending| ending.to_string());
     rows.push(("training", ended.render()));
     match &view.data {
         Err(reason) => {
@@ -164,12 +164,12 @@ fn describe_split(view: &RunView<'_>, split: &SplitIndex) -> Markup {
         @if let Some(seed) = split.seed { ", seed " (seed) }
         @if let Some(fold) = &split.fold {
             @if view.metrics.best_epoch.is_some() { ", fold " (fold.number) " of " (fold.of) }
-            @else { ", " (fold.of) " folds, each track evaluated by the one that has it in this set" }
+            @else { ", " (fold.of) " folds; each track is evaluated by the fold that has it in this set" }
         }
     }
 }
 
-/// A row per metric, a column per set that was evaluated, and one for the paper's metrics where some are known.
+/// One row per metric and one column per evaluated set, plus a column with the paper's metrics if there are any.
 fn table(view: &RunView<'_>) -> Markup {
     let published = published(view.config);
     let sets = Set::ALL.into_iter().rev();
@@ -182,9 +182,9 @@ fn table(view: &RunView<'_>) -> Markup {
         .text("metric")
         .numbers(evaluated.iter().map(heading));
     if !published.is_empty() {
-        table = table.number("the paper's");
+        table = table.number("published");
     }
-    let mut table = table.text("what it is");
+    let mut table = table.text("definition");
     for (at, metric) in columns.first().into_iter().flatten().enumerate() {
         let mut cells = vec![cell(metric.name)];
         cells.extend(columns.iter().map(|column| cell(rounded(column[at].value))));
@@ -207,10 +207,10 @@ fn intervals(reported: &[ReportedMetric], shown: Set) -> Markup {
             cell(&metric.method).class("words"),
         ]
     };
-    let of_set = reported.iter().filter(|metric| metric.set == shown.name());
+    let on_set = reported.iter().filter(|metric| metric.set == shown.name());
     let table = Table::new("Intervals")
         .text("metric")
         .numbers(["mean", "95 % interval", "runs"])
         .text("method");
-    html! { h3 { "How sure the metrics are" } (table.rows(of_set.map(row)).render()) }
+    html! { h3 { "Bootstrap intervals" } (table.rows(on_set.map(row)).render()) }
 }

@@ -82,10 +82,10 @@ fn page(run: &RunDirectory, config: &RunConfig, options: &Options<'_>) -> String
 }
 
 #[test]
-fn a_run_is_shown_with_its_data_and_its_mistakes() {
+fn page_shows_metrics_data_and_mistakes() {
     let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
     let (run, config) = run(&root.path().join("first"), data.path(), |_| ());
-    let silent = page(&run, &config, &Options::default());
+    let without_audio = page(&run, &config, &Options::default());
     for section in [
         "summary",
         "curves",
@@ -96,7 +96,7 @@ fn a_run_is_shown_with_its_data_and_its_mistakes() {
         "time",
         "settings",
     ] {
-        assert!(silent.contains(&format!("<section id=\"{section}\"")), "{section}");
+        assert!(without_audio.contains(&format!("<section id=\"{section}\"")), "{section}");
     }
     for text in [
         "<h1>first</h1>",
@@ -104,20 +104,20 @@ fn a_run_is_shown_with_its_data_and_its_mistakes() {
         "no known artist, album or recording",
         "accuracy_score",
         "000/000060.mp3",
-        "6 in all, 1.5 a second",
+        "6 in total, 1.5 per second",
         "all 2 epochs are done",
         "<code>batch_size</code>",
     ] {
-        assert!(silent.contains(text), "{text}");
+        assert!(without_audio.contains(text), "{text}");
     }
     assert!(
-        !silent.contains("the paper's<") && !silent.contains("000/000050.mp3"),
-        "only what is known and wrong"
+        !without_audio.contains("published<") && !without_audio.contains("000/000050.mp3"),
+        "no published metrics, and only wrong predictions"
     );
     assert_eq!(
         (
-            silent.matches("data:image/png;base64,").count(),
-            silent.matches("<audio").count()
+            without_audio.matches("data:image/png;base64,").count(),
+            without_audio.matches("<audio").count()
         ),
         (1, 0)
     );
@@ -125,17 +125,17 @@ fn a_run_is_shown_with_its_data_and_its_mistakes() {
         audio: true,
         ..Options::default()
     };
-    let heard = page(&run, &config, &options);
-    assert_eq!(heard.matches("data:audio/wav;base64,").count(), 1);
+    let with_audio = page(&run, &config, &options);
+    assert_eq!(with_audio.matches("data:audio/wav;base64,").count(), 1);
     assert!(
-        heard.len() > silent.len() + 400_000 && heard.len() < silent.len() + 440_000,
+        with_audio.len() > without_audio.len() + 400_000 && with_audio.len() < without_audio.len() + 440_000,
         "{}",
-        heard.len()
+        with_audio.len()
     );
 }
 
 #[test]
-fn a_data_set_that_is_gone_or_another_leaves_a_page_without_pictures() {
+fn page_without_the_data_set_has_no_spectrograms() {
     let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
     let (run, config) = run(root.path(), data.path(), |_| ());
     let other = RunConfig {
@@ -152,12 +152,12 @@ fn a_data_set_that_is_gone_or_another_leaves_a_page_without_pictures() {
             ..Options::default()
         },
     );
-    assert!(page.contains("There are no pictures and no names") && page.contains("is not a data set"));
+    assert!(page.contains("Spectrograms and file names are missing") && page.contains("is not a data set"));
     assert!(!page.contains("data:image") && !page.contains("data:audio") && page.contains("id=\"mistakes\""));
 }
 
 #[test]
-fn files_may_be_missing_and_damaged_ones_are_named() {
+fn missing_files_are_tolerated_and_damaged_files_are_errors() {
     let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
     let (run, config) = run(root.path(), data.path(), |_| ());
     for file in [
@@ -168,16 +168,16 @@ fn files_may_be_missing_and_damaged_ones_are_named() {
         run.remove(file).unwrap();
     }
     let without = page(&run, &config, &Options::default());
-    assert!(without.contains("evaluate the set again") && without.contains("history.csv is not there"));
+    assert!(without.contains("evaluate the set again") && without.contains("history.csv is missing"));
     run.write(HISTORY_FILE, b"epoch,seconds\n1,2\n").unwrap();
     let error = write(&run, &config, &Options::default()).unwrap_err().to_string();
     assert!(error.contains(HISTORY_FILE) && error.contains("no column"), "{error}");
     run.remove(HISTORY_FILE).unwrap();
-    let of_test = Options {
+    let test_set = Options {
         set: Some(Set::Test),
         ..Options::default()
     };
-    let error = write(&run, &config, &of_test).unwrap_err().to_string();
+    let error = write(&run, &config, &test_set).unwrap_err().to_string();
     assert!(
         error.contains("the test set of") && error.contains("was not evaluated yet"),
         "{error}"
@@ -185,14 +185,14 @@ fn files_may_be_missing_and_damaged_ones_are_named() {
 }
 
 #[test]
-fn text_of_files_is_escaped_everywhere() {
+fn text_from_files_is_escaped() {
     let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
     let hostile = "<script>alert(\"x\")</script>";
     let (run, config) = run(root.path(), data.path(), |config| {
         config.classes = ["Folk", hostile].map(String::from).into();
         config.init_from = Some("<img src=x onerror=alert(1)>'\"&".into());
     });
-    let mark = format!("{hostile} stands in two sets");
+    let warning = format!("{hostile} is in two sets");
     let reported = ReportedMetric {
         metric: hostile.into(),
         set: "val".into(),
@@ -200,7 +200,7 @@ fn text_of_files_is_escaped_everywhere() {
         interval: Some([0.4, 0.6]),
         method: hostile.into(),
         runs: 1,
-        warnings: vec![mark],
+        warnings: vec![warning],
     };
     let options = Options {
         reported: &[reported],
@@ -213,15 +213,15 @@ fn text_of_files_is_escaped_everywhere() {
         reported: options.reported,
     };
     for page in [shown, comparison(&[candidate], Set::Val, &[]).unwrap()] {
-        assert!(page.contains("stands in two sets"), "a mark is shown");
-        assert_eq!(page.matches("<script").count(), 1, "our own");
+        assert!(page.contains("is in two sets"), "the warning is shown");
+        assert_eq!(page.matches("<script").count(), 1, "the page's own script");
         assert!(!page.contains("<img src=x") && page.contains("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;"));
         assert!(!page.contains("http://") && !page.contains("https://"));
     }
 }
 
 #[test]
-fn tags_have_curves_and_no_confusion() {
+fn multi_label_page_has_curves_and_no_confusion_matrix() {
     let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
     let (run, config) = run(root.path(), data.path(), |_| ());
     let scores = [0.9, 0.6, 0.2, 0.4];
@@ -251,8 +251,8 @@ fn tags_have_curves_and_no_confusion() {
         "<section id=\"tags\"",
         "Folk, area 1.000",
         "mean, area 1.000",
-        "1 tag of the validation set; 1 tag that all or no tracks have",
-        "1 tag is without",
+        "1 tag of the validation set; 1 tag without curves",
+        "no tracks have: 1 tag.",
         "below its threshold",
         "roc_auc_score",
     ] {
@@ -262,7 +262,7 @@ fn tags_have_curves_and_no_confusion() {
 }
 
 #[test]
-fn runs_are_compared_by_what_differs() {
+fn comparison_shows_only_settings_that_differ() {
     let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
     let (first, first_config) = run(&root.path().join("first"), data.path(), |config| config.lr = 0.25);
     let (second, second_config) = run(&root.path().join("second"), data.path(), |config| config.seed = 7);
@@ -294,10 +294,10 @@ fn runs_are_compared_by_what_differs() {
 }
 
 #[test]
-fn all_that_is_said_of_runs_beside_each_other_is_of_one_set() {
+fn comparison_shows_metrics_warnings_and_tests_of_one_set() {
     let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
     let (run, config) = run(&root.path().join("first"), data.path(), |_| ());
-    // Evaluated on the test set too, and better there.
+    // Also evaluated on the test set, with a better result.
     let mut metrics = read_metrics(&run).unwrap();
     let mut confusion = ConfusionMatrix::new(2);
     confusion.add(0, 0);
@@ -316,7 +316,7 @@ fn all_that_is_said_of_runs_beside_each_other_is_of_one_set() {
         interval: Some([0.25, 0.75]),
         method: "bootstrap".into(),
         runs: 1,
-        warnings: vec![format!("remark of {}", set.name())],
+        warnings: vec![format!("warning of {}", set.name())],
     };
     let reported = [reported(Set::Val), reported(Set::Test)];
     let candidate = Candidate {
@@ -338,13 +338,13 @@ fn all_that_is_said_of_runs_beside_each_other_is_of_one_set() {
     ] {
         let page = comparison(&[candidate], set, std::slice::from_ref(&test)).unwrap();
         for text in [
-            format!("Metrics are those of the {name} set"),
-            format!("Tested on the same tracks of the {name} set"),
+            format!("Metrics on the {name} set"),
+            format!("Paired tests on the same tracks of the {name} set"),
             format!("<td class=\"number best\">{metric}"),
-            format!("remark of {}", set.name()),
+            format!("warning of {}", set.name()),
         ] {
             assert!(page.contains(&text), "{text}");
         }
-        assert!(!page.contains(&format!("remark of {}", other.name())));
+        assert!(!page.contains(&format!("warning of {}", other.name())));
     }
 }

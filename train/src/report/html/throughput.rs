@@ -1,4 +1,4 @@
-//! The section on how long training took, and on what.
+//! The section with training times, device and versions.
 
 use super::run_view::RunView;
 use crate::report::curves::lines_by_epoch;
@@ -14,11 +14,11 @@ pub fn section(view: &RunView<'_>) -> Section {
         heading: "Time",
         body: html! {
             (facts("Time, device and versions", rows(view)))
-            @if history.is_empty() { (notice("history.csv is not there, so no time is known.")) } @else {
-                p.note { "Seconds are those of training, without validation." }
+            @if history.is_empty() { (notice("history.csv is missing, so training times are unknown.")) } @else {
+                p.note { "Times are for training only, without validation." }
                 (side_by_side(&[
                     chart("seconds per epoch", history, |epoch| epoch.seconds),
-                    chart("share spent waiting for data", history, |epoch| epoch.data_wait),
+                    chart("fraction of time waiting for data", history, |epoch| epoch.data_wait),
                 ]))
             }
         },
@@ -31,15 +31,15 @@ fn rows(view: &RunView<'_>) -> Vec<(&'static str, String)> {
     let waited: f64 = history.iter().map(|epoch| epoch.seconds * epoch.data_wait).sum();
     let mut rows = vec![("epochs trained", history.len().to_string())];
     if let Some(seconds) = median(history.iter().map(|epoch| epoch.seconds).collect()) {
-        rows.push(("training in all", duration(total)));
-        rows.push(("an epoch (median)", duration(seconds)));
-        let share = 100.0 * waited / total.max(f64::MIN_POSITIVE);
-        rows.push(("waiting for data", format!("{share:.1} %")));
+        rows.push(("training time", duration(total)));
+        rows.push(("time per epoch (median)", duration(seconds)));
+        let percent = 100.0 * waited / total.max(f64::MIN_POSITIVE);
+        rows.push(("waiting for data", format!("{percent:.1} %")));
     }
     if total > 0.0 {
         let clips: usize = history.iter().map(|epoch| epoch.clips).sum();
         let rate = clips as f64 / total;
-        rows.push(("clips", format!("{} in all, {rate:.1} a second", grouped(clips as u64))));
+        rows.push(("clips", format!("{} in total, {rate:.1} per second", grouped(clips as u64))));
     }
     if let Some(environment) = &view.environment {
         let machine = format!(
@@ -47,13 +47,13 @@ fn rows(view: &RunView<'_>) -> Vec<(&'static str, String)> {
             environment.device, environment.cores, environment.system, environment.architecture
         );
         rows.push(("device", machine));
-        rows.push(("version of train", environment.version.clone()));
+        rows.push(("train version", environment.version.clone()));
     }
     rows.push(("seed", view.config.seed.to_string()));
     rows
 }
 
-/// None of nothing; the mean of the two in the middle of an even number.
+/// `None` if `values` is empty; the mean of the two middle values if their number is even.
 pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle() {
+    fn median_of_even_counts_is_the_mean_of_the_middle_values() {
         assert_eq!(median(vec![]), None);
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));

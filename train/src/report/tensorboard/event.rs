@@ -1,4 +1,4 @@
-//! `tensorflow.Event` as protocol buffers: the few fields of it that scalars need.
+//! `tensorflow.Event` as protocol buffers, with only the fields that scalars need.
 //!
 //! Source: `tensorboard/compat/proto/event.proto` and `summary.proto`.
 //!
@@ -12,10 +12,10 @@
 //! | `Value` | `tag` | 1 | string |
 //! | | `simple_value` | 2 | float |
 
-/// What is written at one time.
+/// One record of an event file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// What a file begins with.
+    /// The first record of a file.
     Version(String),
     Scalars {
         step: u64,
@@ -23,14 +23,14 @@ pub enum Event {
     },
 }
 
-/// How a field's content is laid out.
+/// Wire types of protocol buffers.
 const VARINT: u64 = 0;
 const FIXED_64: u64 = 1;
 const LENGTH_DELIMITED: u64 = 2;
 const FIXED_32: u64 = 5;
 
 impl Event {
-    /// The message, with the seconds since 1970.
+    /// The encoded message; `wall_time` is in seconds since 1970.
     pub fn encode(&self, wall_time: f64) -> Vec<u8> {
         let mut message = Vec::new();
         key(&mut message, 1, FIXED_64);
@@ -54,7 +54,7 @@ impl Event {
         message
     }
 
-    /// The event of a message; none where it is no such message.
+    /// Decodes a message; `None` if it is not a valid event.
     pub fn decode(message: &[u8]) -> Option<Self> {
         let (mut step, mut scalars) = (0, Vec::new());
         for field in Fields(message) {
@@ -116,7 +116,7 @@ enum Field<'a> {
     Fixed64,
 }
 
-/// The fields of a message by their numbers; the last is none where the message is none.
+/// Iterates over the fields of a message with their numbers; yields `None` and stops at the first invalid one.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -176,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn messages_are_those_of_tensorboards_own_protocol() {
+    fn encoded_messages_match_tensorboard() {
         // event_pb2.Event(wall_time=1.5, step=300, summary=Summary(value=[Summary.Value(tag='a', simple_value=0.5)]))
         let event = Event::Scalars {
             step: 300,
@@ -191,7 +191,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn events_come_back(
+        fn encoded_events_are_decoded(
             step in any::<u64>(), scalars in prop::collection::vec((".{0,9}", any::<f32>().prop_filter("", |x| !x.is_nan())), 0..4),
         ) {
             let event = Event::Scalars { step, scalars };
@@ -199,7 +199,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_an_event_or_none(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn decoding_any_bytes_does_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             let _ = Event::decode(&bytes);
         }
     }

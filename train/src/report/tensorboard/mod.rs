@@ -1,9 +1,10 @@
-//! A run's epochs as TensorBoard reads them: `events.out.tfevents.cratedigger`.
+//! Writes a run's history for TensorBoard: `events.out.tfevents.cratedigger`.
 //!
-//! Epochs enter; a file of records leaves, one for each epoch, whose step is the epoch's number. It is appended to, because
-//! TensorBoard reads on at the place where it was; a run that is resumed cuts off what it will train again.
+//! The file has one record per epoch, and the step is the epoch's number. Records are appended, because TensorBoard
+//! continues reading at its last position. A resumed run truncates the epochs that it will train again.
 //!
-//! Written out here: the crates that write such files have not been kept up, and bring a code generator for four messages.
+//! The format is implemented here because the crates that write it are unmaintained and need a code generator for four
+//! messages.
 
 mod event;
 mod record;
@@ -17,13 +18,13 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The file's name; TensorBoard looks for `tfevents`.
+/// TensorBoard recognises event files by `tfevents` in the name.
 pub const EVENTS_FILE: &str = "events.out.tfevents.cratedigger";
 
-/// What a file of events begins with.
+/// Content of the first record.
 const FILE_VERSION: &str = "brain.Event:2";
 
-/// A run's file of events, written at its end.
+/// A run's event file, open for appending.
 #[derive(Debug)]
 pub struct EventFile {
     file: File,
@@ -31,7 +32,7 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Opens the run's file, or begins it, with the epochs of `history` in it and none beside.
+    /// Opens or creates the run's file and makes it contain exactly the epochs of `history`.
     pub fn open(run: &RunDirectory, history: &[EpochRecord]) -> Result<Self, RunError> {
         let path = run.path(EVENTS_FILE);
         let io_error = |source| RunError::Io {
@@ -43,7 +44,7 @@ impl EventFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(source) => return Err(io_error(source)),
         };
-        let (end, epochs) = agreeing(&bytes, history.len() as u64);
+        let (end, epochs) = valid_prefix(&bytes, history.len() as u64);
         let options = File::options().write(true).create(true).truncate(false).open(&path);
         let mut file = options.map_err(io_error)?;
         let length = end as u64;
@@ -56,14 +57,14 @@ impl EventFile {
         if end == 0 {
             events.write(&Event::Version(FILE_VERSION.into()))?;
         }
-        // Those that an earlier process trained without writing them, when exactly nobody knows.
+        // Epochs that an earlier process trained without writing them here. Their wall time is unknown.
         history[epochs as usize..]
             .iter()
             .try_for_each(|record| events.append(record))?;
         Ok(events)
     }
 
-    /// Adds an epoch.
+    /// Appends an epoch.
     pub fn append(&mut self, record: &EpochRecord) -> Result<(), RunError> {
         let sets = [("train", &record.train), ("val", &record.val)];
         let metrics = sets.into_iter().flat_map(|(set, metrics)| {
@@ -79,7 +80,7 @@ impl EventFile {
             .filter_map(|(name, metric)| Some((name.to_owned(), metric?)));
         self.write(&Event::Scalars {
             step: record.epoch as u64,
-            // TensorBoard keeps 32 bits.
+            // `simple_value` has 32 bits.
             scalars: metrics
                 .chain(speed)
                 .map(|(name, metric)| (name, metric as f32))
@@ -89,7 +90,7 @@ impl EventFile {
 
     fn write(&mut self, event: &Event) -> Result<(), RunError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let bytes = record::frame(&event.encode(now.as_secs_f64()));
+        let bytes = record::encode(&event.encode(now.as_secs_f64()));
         self.file.write_all(&bytes).map_err(|source| RunError::Io {
             path: self.path.clone(),
             source,
@@ -97,17 +98,17 @@ impl EventFile {
     }
 }
 
-/// How many bytes of a file are to be kept, and how many epochs these hold: as far as records are whole and have the first
-/// `epochs` epochs in their order.
-fn agreeing(bytes: &[u8], epochs: u64) -> (usize, u64) {
+/// Length in bytes and number of epochs of the valid beginning of a file: intact records of epochs 1 to at most
+/// `epochs`, in order.
+fn valid_prefix(bytes: &[u8], epochs: u64) -> (usize, u64) {
     let (mut end, mut found) = (0, 0);
-    for (content, behind) in Records::new(bytes) {
+    for (content, record_end) in Records::new(bytes) {
         match Event::decode(content) {
             Some(Event::Version(version)) if end == 0 && version == FILE_VERSION => {}
             Some(Event::Scalars { step, .. }) if end > 0 && step == found + 1 && step <= epochs => found = step,
             _ => break,
         }
-        end = behind;
+        end = record_end;
     }
     (end, found)
 }
@@ -140,8 +141,8 @@ mod tests {
         let bytes = run.read(EVENTS_FILE).unwrap().unwrap();
         let mut end = 0;
         let mut found = Vec::new();
-        for (content, behind) in Records::new(&bytes) {
-            end = behind;
+        for (content, record_end) in Records::new(&bytes) {
+            end = record_end;
             match Event::decode(content).unwrap() {
                 Event::Version(version) => assert_eq!((version.as_str(), found.len()), (FILE_VERSION, 0)),
                 Event::Scalars { step, scalars } => {
@@ -153,7 +154,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(end, bytes.len(), "all records are whole");
+        assert_eq!(end, bytes.len(), "all records are intact");
         found
     }
 
@@ -166,19 +167,19 @@ mod tests {
         history[..3].iter().try_for_each(|epoch| events.append(epoch)).unwrap();
         drop(events);
         assert_eq!(read(&run), [(1, 1.0), (2, 0.5), (3, 1.0 / 3.0)]);
-        // Its checkpoint is from before the last epoch, which is trained again.
+        // The checkpoint is older than the last epoch, which is trained again.
         let mut events = EventFile::open(&run, &history[..2]).unwrap();
         assert_eq!(read(&run), [(1, 1.0), (2, 0.5)]);
         events.append(&epoch(3, 0.25)).unwrap();
         assert_eq!(read(&run), [(1, 1.0), (2, 0.5), (3, 0.25)]);
-        // Killed while it wrote the third, or before: what is missing comes from the history.
+        // The file was truncated when the process was killed. Missing epochs are taken from the history.
         let bytes = run.read(EVENTS_FILE).unwrap().unwrap();
         for length in [bytes.len() - 3, bytes.len() / 2, 20, 3, 0] {
             run.write(EVENTS_FILE, &bytes[..length]).unwrap();
             EventFile::open(&run, &history).unwrap();
             assert_eq!(read(&run), [(1, 1.0), (2, 0.5), (3, 1.0 / 3.0), (4, 0.25)], "{length}");
         }
-        // Something else under the name.
+        // A file with other content is overwritten.
         run.write(EVENTS_FILE, &[0xAB; 300]).unwrap();
         EventFile::open(&run, &history[..1]).unwrap();
         assert_eq!(read(&run), [(1, 1.0)]);

@@ -1,10 +1,10 @@
-//! Streams of frames: MPEG audio and ADTS, with tags, pictures, zeros and damage around and between them.
+//! MPEG audio and ADTS frames with tags, pictures, zeros and damage before, between and after them.
 
 use super::tag_bytes::{ape, id3v1};
 use super::*;
 use std::path::Path;
 
-/// A frame of silence of MPEG 1 at 44,100 Hz: layer 3, 128 kbit/s.
+/// A silent frame: MPEG 1 layer 3, 44,100 Hz, 128 kbit/s.
 fn frame(channels: u8) -> Vec<u8> {
     let mut frame = vec![0xff, 0xfb, 0x90, if channels == 1 { 0xc4 } else { 0x64 }];
     frame.resize(417, 0);
@@ -15,7 +15,7 @@ fn frames(count: usize) -> Vec<u8> {
     frame(2).repeat(count)
 }
 
-/// The frame that LAME puts first: a count of frames, and delay and padding if there are any.
+/// The first frame that LAME writes: the number of frames, and delay and padding if there are any.
 fn info(frames: u32, delay: u32, padding: u32) -> Vec<u8> {
     let mut info = frame(2);
     info[36..40].copy_from_slice(b"Info");
@@ -28,13 +28,13 @@ fn info(frames: u32, delay: u32, padding: u32) -> Vec<u8> {
     info
 }
 
-/// An ID3v2 tag that says to have `said` bytes.
-fn id3v2(content: &[u8], said: usize) -> Vec<u8> {
-    let size = [21, 14, 7, 0].map(|shift| (said >> shift & 0x7f) as u8);
+/// An ID3v2 tag that states a size of `stated` bytes.
+fn id3v2(content: &[u8], stated: usize) -> Vec<u8> {
+    let size = [21, 14, 7, 0].map(|shift| (stated >> shift & 0x7f) as u8);
     [b"ID3\x03\0\0", &size[..], content].concat()
 }
 
-/// A JPEG picture with what looks like frames in it.
+/// A JPEG picture.
 fn jpeg() -> Vec<u8> {
     [
         b"\xff\xd8\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xda\x00\x02".as_slice(),
@@ -44,6 +44,7 @@ fn jpeg() -> Vec<u8> {
     .concat()
 }
 
+/// Tags and pictures that may be anywhere in a file.
 fn foreign() -> Vec<(&'static str, Vec<u8>)> {
     let text = [b"TIT2\0\0\x01\xf4\0\0".as_slice(), &[b'x'; 500]].concat();
     let apic = [b"APIC\0\0\x13\x9e\0\0\0image/jpeg\0\x03\0".as_slice(), &jpeg()].concat();
@@ -54,8 +55,8 @@ fn foreign() -> Vec<(&'static str, Vec<u8>)> {
             "ID3v2 with padding",
             id3v2(&[&text[..], &[0; 900]].concat(), text.len() + 900),
         ),
-        ("ID3v2 that is longer than it says", id3v2(&apic, 40)),
-        ("ID3v2 that is shorter than it says", id3v2(&text, text.len() + 2000)),
+        ("ID3v2 longer than its stated size", id3v2(&apic, 40)),
+        ("ID3v2 shorter than its stated size", id3v2(&text, text.len() + 2000)),
         ("ID3v2 longer than any file", id3v2(&text, 200_000_000)),
         ("a picture", jpeg()),
         ("APEv2", ape(2000, true)),
@@ -71,30 +72,39 @@ fn foreign() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-fn state(file: &[u8], what: &str) -> (usize, u64) {
+/// Decoded samples and bad frames.
+fn decoded_and_bad(file: &[u8], what: &str) -> (usize, u64) {
     let decoded = decode(file).unwrap_or_else(|rejection| panic!("{what}: {rejection}"));
     (decoded.samples.len(), decoded.report.bad_frames)
 }
 
 #[test]
-fn tags_and_pictures_around_and_between_frames_are_not_lost_audio() {
+fn tags_and_pictures_do_not_count_as_lost_audio() {
     for (what, tag) in foreign() {
-        let whole = (20 * 1152, 0);
-        assert_eq!(state(&[&tag, &frames(20)[..]].concat(), what), whole, "{what} in front");
-        assert_eq!(state(&[&frames(20)[..], &tag].concat(), what), whole, "{what} behind");
+        let complete = (20 * 1152, 0);
+        assert_eq!(
+            decoded_and_bad(&[&tag, &frames(20)[..]].concat(), what),
+            complete,
+            "{what} before"
+        );
+        assert_eq!(
+            decoded_and_bad(&[&frames(20)[..], &tag].concat(), what),
+            complete,
+            "{what} after"
+        );
         let between = [&frames(8)[..], &tag, &frames(12)].concat();
-        assert_eq!(state(&between, what), whole, "{what} between");
+        assert_eq!(decoded_and_bad(&between, what), complete, "{what} between");
         let promised = [&tag, &info(20, 0, 0)[..], &frames(20), &tag].concat();
         assert_eq!(
-            state(&promised, what),
-            whole,
-            "{what} around a file that counts its frames"
+            decoded_and_bad(&promised, what),
+            complete,
+            "{what} before and after a file with a frame count"
         );
     }
 }
 
 #[test]
-fn zeros_at_the_ends_are_padding_and_zeros_inside_are_damage() {
+fn zeros_are_padding_at_the_ends_and_damage_inside() {
     let zeros = [0; 4170];
     for file in [
         [&zeros[..], &frames(20)].concat(),
@@ -102,29 +112,29 @@ fn zeros_at_the_ends_are_padding_and_zeros_inside_are_damage() {
         [&frames(20)[..], &zeros, &id3v1()].concat(),
         [&zeros[..], &info(20, 0, 0), &frames(20), &zeros].concat(),
     ] {
-        assert_eq!(state(&file, "zeros"), (20 * 1152, 0));
+        assert_eq!(decoded_and_bad(&file, "zeros"), (20 * 1152, 0));
     }
     let inside = [&frames(10)[..], &zeros, &frames(10)].concat();
-    assert_eq!(state(&inside, "zeros"), (20 * 1152, 10));
+    assert_eq!(decoded_and_bad(&inside, "zeros"), (20 * 1152, 10));
 }
 
 #[test]
-fn damage_is_lost_audio_whatever_is_around_it() {
+fn damage_next_to_tags_counts_as_lost_audio() {
     let noise: Vec<u8> = (0..10 * 417).map(|at| (at * 7 % 251) as u8 & 0x7f | 1).collect();
     for (what, tag) in foreign() {
         let file = [&tag, &frames(10)[..], &noise, &frames(20), &tag].concat();
-        assert_eq!(state(&file, what), (30 * 1152, 10), "{what}");
+        assert_eq!(decoded_and_bad(&file, what), (30 * 1152, 10), "{what}");
         let at_the_end = [&frames(30)[..], &noise, &tag].concat();
-        assert_eq!(state(&at_the_end, what), (30 * 1152, 10), "{what}");
+        assert_eq!(decoded_and_bad(&at_the_end, what), (30 * 1152, 10), "{what}");
     }
 }
 
 #[test]
-fn each_of_several_joined_files_counts_its_own_frames() {
-    // The header of a later file is a frame of silence. Players play it, and the padding in front of it.
+fn each_joined_file_counts_its_own_frames() {
+    // The file header of a later piece is a silent frame. Players play it and the padding before it.
     let joined = [info(10, 576, 1105), frames(10), info(20, 576, 1105), frames(20)].concat();
     let first = 10 * 1152 - (576 + 529);
-    assert_eq!(state(&joined, "joined"), (first + 21 * 1152, 0));
+    assert_eq!(decoded_and_bad(&joined, "joined"), (first + 21 * 1152, 0));
     let with_tags = [
         info(10, 0, 0),
         frames(10),
@@ -134,37 +144,37 @@ fn each_of_several_joined_files_counts_its_own_frames() {
         frames(20),
     ]
     .concat();
-    assert_eq!(state(&with_tags, "joined with tags"), (31 * 1152, 0));
+    assert_eq!(decoded_and_bad(&with_tags, "joined with tags"), (31 * 1152, 0));
     let first_was_cut = [info(40, 0, 0), frames(10), info(20, 0, 0), frames(20)].concat();
-    assert_eq!(state(&first_was_cut, "joined after a cut"), (31 * 1152, 30));
+    assert_eq!(decoded_and_bad(&first_was_cut, "joined after a cut"), (31 * 1152, 30));
 }
 
 #[test]
-fn a_first_header_may_count_the_frames_of_all_joined_files() {
+fn first_header_may_count_the_frames_of_all_joined_files() {
     let file = [info(1000, 0, 0), frames(600), info(400, 0, 0), frames(400)].concat();
-    assert_eq!(state(&file, "counted together"), (1001 * 1152, 0));
+    assert_eq!(decoded_and_bad(&file, "counted together"), (1001 * 1152, 0));
 }
 
 #[test]
-fn the_number_of_channels_may_change_and_the_rate_may_not() {
+fn channels_may_change_but_the_sample_rate_may_not() {
     let file = [frame(1).repeat(10), frames(10), frame(1).repeat(10)].concat();
-    assert_eq!(state(&file, "channels"), (30 * 1152, 0));
+    assert_eq!(decoded_and_bad(&file, "channels"), (30 * 1152, 0));
     // 417 bytes at 44,100 Hz, 384 at 48,000 Hz.
     let mut faster = frame(2);
     faster[2] = 0x94;
     faster.truncate(384);
     let rejection = decode(&[frames(10), faster.repeat(10)].concat()).unwrap_err();
     assert_eq!(rejection.code(), "unsupported_format");
-    let sentence = rejection.to_string();
-    assert!(sentence.contains("44100 Hz to 48000 Hz at byte 4170"), "{sentence}");
-    // A header that nothing confirms is damage.
+    let message = rejection.to_string();
+    assert!(message.contains("44100 Hz to 48000 Hz at byte 4170"), "{message}");
+    // A frame header without a matching frame after it is damage.
     let lone = [&frames(10)[..], &faster, &frames(10)].concat();
-    assert_eq!(state(&lone, "a lone frame of another rate"), (20 * 1152, 0));
+    assert_eq!(decoded_and_bad(&lone, "a lone frame of another rate"), (20 * 1152, 0));
 }
 
 #[test]
 fn layers_1_and_2_are_decoded() {
-    // 384 kbit/s of layer 1 and 192 of layer 2, silent: no bits are allocated to any band.
+    // Silent frames of layer 1 at 384 kbit/s and layer 2 at 192 kbit/s: no bits are allocated to any band.
     for (header, length, samples) in [
         ([0xff, 0xff, 0xc0, 0x04], 416, 384),
         ([0xff, 0xfd, 0xa0, 0x04], 626, 1152),
@@ -178,7 +188,7 @@ fn layers_1_and_2_are_decoded() {
 }
 
 #[test]
-fn a_free_bit_rate_is_refused_by_name() {
+fn free_bit_rate_is_refused_by_name() {
     let mut frame = vec![0xff, 0xfb, 0x00, 0x64];
     frame.resize(960, 0x11);
     for file in [
@@ -193,8 +203,8 @@ fn a_free_bit_rate_is_refused_by_name() {
 }
 
 #[test]
-fn delay_and_padding_are_trimmed_where_the_file_gives_them() {
-    // 576 and 1105 as encoders write them; a decoder adds 529 to the one and takes it from the other.
+fn stated_delay_and_padding_are_trimmed() {
+    // Encoders write 576 and 1105. The decoder delay of 529 is added to the delay and subtracted from the padding.
     let file = [info(10, 576, 1105), frames(10)].concat();
     let outcome = decode(&file).unwrap();
     assert_eq!(outcome.samples.len(), 10 * 1152 - (576 + 529) - (1105 - 529));
@@ -204,7 +214,7 @@ fn delay_and_padding_are_trimmed_where_the_file_gives_them() {
 }
 
 #[test]
-fn the_end_is_kept_where_the_header_counts_otherwise() {
+fn padding_is_kept_if_the_number_of_frames_differs_from_the_header() {
     for promised in [5, 20] {
         let file = [info(promised, 576, 1105), frames(10)].concat();
         assert_eq!(decode(&file).unwrap().samples.len(), 10 * 1152 - 1105, "{promised}");
@@ -212,7 +222,7 @@ fn the_end_is_kept_where_the_header_counts_otherwise() {
 }
 
 #[test]
-fn the_decoded_share_follows_the_header() {
+fn decoded_share_is_relative_to_the_frames_in_the_header() {
     let file = [info(40, 0, 0), frames(10)].concat();
     let report = decode(&file).unwrap().report;
     assert_eq!(
@@ -223,7 +233,7 @@ fn the_decoded_share_follows_the_header() {
 }
 
 #[test]
-fn the_decoded_share_follows_the_size_where_there_is_no_header() {
+fn decoded_share_is_estimated_from_the_size_without_a_header() {
     let noise: Vec<u8> = (0..10 * 417).map(|at| (at * 7 % 251) as u8 & 0x7f | 1).collect();
     let file = [frames(10), noise, frames(20)].concat();
     let report = decode(&file).unwrap().report;
@@ -235,9 +245,9 @@ fn the_decoded_share_follows_the_size_where_there_is_no_header() {
 }
 
 #[test]
-fn a_damaged_frame_in_the_middle_is_counted_and_left_out() {
+fn damaged_frame_is_counted_and_skipped() {
     let mut file = [info(20, 0, 529), frames(20)].concat();
-    // The number of big values in the side information of one frame: more than there is room for.
+    // Sets the number of big values in the side information of one frame to an invalid value.
     file[417 * 10 + 4..417 * 10 + 36].fill(0xff);
     let outcome = decode(&file).unwrap();
     assert_eq!(outcome.report.bad_frames, 1);
@@ -245,7 +255,7 @@ fn a_damaged_frame_in_the_middle_is_counted_and_left_out() {
 }
 
 #[test]
-fn junk_and_tags_around_the_frames_do_no_harm() {
+fn junk_and_tags_around_the_frames_are_ignored() {
     let mut tag = b"ID3\x03\x00\x00\x00\x00\x01\x00".to_vec();
     tag.resize(138, 0);
     let page = b"<html>moved</html>\n".repeat(3);
@@ -259,7 +269,7 @@ fn junk_and_tags_around_the_frames_do_no_harm() {
 }
 
 #[test]
-fn each_hopeless_file_has_its_code() {
+fn undecodable_files_get_the_right_rejection_code() {
     assert_eq!(code(b""), "empty_file");
     assert_eq!(code(&b"<html>404</html>\n".repeat(100)), "not_audio");
     assert_eq!(code(&[7, 190, 3, 0].repeat(1000)), "no_frames");
@@ -272,12 +282,12 @@ fn each_hopeless_file_has_its_code() {
 }
 
 #[test]
-fn a_header_that_promises_many_frames_reserves_no_memory_for_it() {
+fn huge_frame_count_in_a_header_does_not_reserve_memory() {
     let file = [info(u32::MAX, 0, 0), frames(10)].concat();
     assert!(decode(&file).unwrap().promised.unwrap() < 1_000_000);
 }
 
-/// A tenth of a second of a tone.
+/// A tone of 0.1 s.
 const ADTS: &[u8] = include_bytes!("../../../../../fuzz/seeds/decode_validate/adts.aac");
 
 fn adts_length(file: &[u8]) -> usize {
@@ -285,7 +295,7 @@ fn adts_length(file: &[u8]) -> usize {
 }
 
 #[test]
-fn adts_may_begin_inside_a_frame_and_have_tags_around_it() {
+fn adts_may_begin_inside_a_frame_and_have_tags() {
     let whole = decode(ADTS).unwrap();
     assert_eq!((whole.report.bad_frames, whole.rate, whole.channels), (0, 8000, 1));
     let second = adts_length(ADTS);
@@ -310,7 +320,7 @@ fn adts_may_begin_inside_a_frame_and_have_tags_around_it() {
 }
 
 #[test]
-fn damage_in_adts_is_counted() {
+fn damage_in_adts_counts_as_lost_audio() {
     let long = ADTS.repeat(20);
     let whole = decode(&long).unwrap();
     let noise: Vec<u8> = (0..ADTS.len()).map(|at| (at * 7 % 251) as u8 & 0x7f | 1).collect();
@@ -326,8 +336,8 @@ fn damage_in_adts_is_counted() {
 }
 
 #[test]
-fn adts_that_would_be_decoded_wrong_is_refused_by_name() {
-    let sentence = |file: &[u8]| {
+fn unsupported_adts_is_refused_by_name() {
+    let message = |file: &[u8]| {
         let rejection = decode(file).unwrap_err();
         assert_eq!(rejection.code(), "unsupported_format", "{rejection}");
         rejection.to_string()
@@ -342,30 +352,30 @@ fn adts_that_would_be_decoded_wrong_is_refused_by_name() {
         }
         file
     };
-    assert!(sentence(&with(|frame| frame[2] &= 0x3f)).contains("Main"));
-    assert!(sentence(&with(|frame| frame[6] |= 1)).contains("several packets in a frame"));
+    assert!(message(&with(|frame| frame[2] &= 0x3f)).contains("Main"));
+    assert!(message(&with(|frame| frame[6] |= 1)).contains("several packets per frame"));
     assert!(
-        sentence(&with(
+        message(&with(
             |frame| (frame[2], frame[3]) = (frame[2] | 1, frame[3] & 0x3f | 0x80)
         ))
         .contains("6 channels")
     );
-    assert!(sentence(&with_sbr(ADTS)).contains("SBR"));
+    assert!(message(&with_sbr(ADTS)).contains("SBR"));
 }
 
-/// The same stream with a fill element of SBR at the end of each packet.
+/// Adds a fill element with SBR at the end of each packet.
 fn with_sbr(file: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = file;
     let mut number = 0;
     while rest.len() > 7 {
-        let (frame, behind) = rest.split_at(adts_length(rest));
-        rest = behind;
+        let (frame, after) = rest.split_at(adts_length(rest));
+        rest = after;
         let mut bits: Vec<bool> = frame[7..]
             .iter()
             .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1))
             .collect();
-        // Behind the last set bit there are zeros up to the end of the byte; the last three are the end element.
+        // The last three set bits are the end element; zeros pad it to a full byte.
         bits.truncate(bits.iter().rposition(|&bit| bit).unwrap() - 2);
         number += 1;
         let content = [0xd0 | number, 0x5a, number, 0x13, 0x37];

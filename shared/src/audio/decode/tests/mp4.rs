@@ -1,10 +1,10 @@
-//! MP4, as ffmpeg writes it.
+//! MP4 files written by ffmpeg.
 
 use super::*;
 
 #[test]
-fn what_an_encoder_put_around_the_audio_is_trimmed_where_an_edit_list_says_it() {
-    // 0.1 s of a tone at 8 kHz, in packets of 1024 samples.
+fn delay_and_padding_in_an_edit_list_are_trimmed() {
+    // A tone of 0.1 s at 8 kHz, in packets of 1024 samples.
     let file = include_bytes!("../../../../../fuzz/seeds/decode_validate/aac.m4a");
     let decoded = decode(file).unwrap();
     assert_eq!((decoded.samples.len(), decoded.report.bad_frames), (800, 0));
@@ -16,8 +16,8 @@ fn what_an_encoder_put_around_the_audio_is_trimmed_where_an_edit_list_says_it() 
 }
 
 #[test]
-fn mpeg_audio_in_mp4_is_decoded_and_other_codecs_are_refused_by_name() {
-    // 0.1 s of a tone: `ffmpeg -f lavfi -i sine=frequency=440:duration=0.1 -c:a libmp3lame -b:a 64k -bitexact mp3.mp4`.
+fn mpeg_audio_in_mp4_is_decoded_and_unsupported_codecs_are_refused() {
+    // A tone of 0.1 s: `ffmpeg -f lavfi -i sine=frequency=440:duration=0.1 -c:a libmp3lame -b:a 64k -bitexact mp3.mp4`.
     let decoded = decode(include_bytes!("../../../../../fuzz/seeds/decode_validate/mp3.mp4")).unwrap();
     assert_eq!(
         (decoded.rate, decoded.channels, decoded.report.bad_frames),
@@ -28,7 +28,7 @@ fn mpeg_audio_in_mp4_is_decoded_and_other_codecs_are_refused_by_name() {
         "{}",
         decoded.samples.len()
     );
-    // MP4 has one name for all layers. This is layer 2 at 16 kHz.
+    // Layer 2 at 16 kHz. MP4 has one codec name for all layers.
     let decoded = decode(include_bytes!("../../../../../fuzz/seeds/decode_validate/layer2.mp4")).unwrap();
     assert_eq!(
         (decoded.rate, decoded.channels, decoded.report.bad_frames),
@@ -39,7 +39,7 @@ fn mpeg_audio_in_mp4_is_decoded_and_other_codecs_are_refused_by_name() {
         "{}",
         decoded.samples.len()
     );
-    // 5.1 channels of AAC, and Opus.
+    // AAC with 5.1 channels, and Opus.
     for (file, what) in [
         (
             &include_bytes!("../../../../../fuzz/seeds/decode_validate/aac_6_channels.m4a")[..],

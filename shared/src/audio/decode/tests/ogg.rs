@@ -1,12 +1,12 @@
-//! Ogg, changed from a file of ffmpeg's: pages with other numbers, and several files one behind another.
+//! Modified Ogg files from ffmpeg: renumbered pages and several files joined together.
 
 use super::*;
 
-/// A tenth of a second of a tone.
+/// A tone of 0.1 s.
 const VORBIS: &[u8] = include_bytes!("../../../../../fuzz/seeds/decode_validate/vorbis.ogg");
 
-/// The same file with another serial number, later granule positions, and right checksums.
-fn renumbered(file: &[u8], serial: u32, later: u64) -> Vec<u8> {
+/// The file with another serial number and with `offset` added to its granule positions. Checksums are updated.
+fn renumbered(file: &[u8], serial: u32, offset: u64) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = file;
     while !rest.is_empty() {
@@ -17,13 +17,13 @@ fn renumbered(file: &[u8], serial: u32, later: u64) -> Vec<u8> {
                 .iter()
                 .map(|&size| usize::from(size))
                 .sum::<usize>();
-        let (page, behind) = rest.split_at(length);
-        rest = behind;
+        let (page, after) = rest.split_at(length);
+        rest = after;
         let mut page = page.to_vec();
         let granule = u64::from_le_bytes(page[6..14].try_into().unwrap());
-        // Pages of headers end at 0.
+        // Header pages have granule position 0.
         if granule > 0 && granule < u64::MAX {
-            page[6..14].copy_from_slice(&(granule + later).to_le_bytes());
+            page[6..14].copy_from_slice(&(granule + offset).to_le_bytes());
         }
         page[14..18].copy_from_slice(&serial.to_le_bytes());
         page[22..26].fill(0);
@@ -44,22 +44,22 @@ fn checksum(page: &[u8]) -> u32 {
 }
 
 #[test]
-fn a_piece_of_a_longer_recording_is_as_long_as_it_is() {
+fn part_of_a_longer_recording_is_complete() {
     let whole = decode(VORBIS).unwrap();
     assert_eq!(whole.report.bad_frames, 0);
-    for later in [1, 44_100, 600 * 44_100] {
-        let piece = decode(&renumbered(VORBIS, 9, later)).unwrap();
-        assert_eq!(piece.report.bad_frames, 0, "{later}");
+    for offset in [1, 44_100, 600 * 44_100] {
+        let piece = decode(&renumbered(VORBIS, 9, offset)).unwrap();
+        assert_eq!(piece.report.bad_frames, 0, "{offset}");
         assert!(
             piece.samples.len().abs_diff(whole.samples.len()) <= 1024,
-            "{later}: {}",
+            "{offset}: {}",
             piece.samples.len()
         );
     }
 }
 
 #[test]
-fn files_one_behind_another_are_all_decoded() {
+fn joined_files_are_all_decoded() {
     let whole = decode(VORBIS).unwrap().samples;
     let chain = [
         renumbered(VORBIS, 1, 0),
@@ -72,7 +72,7 @@ fn files_one_behind_another_are_all_decoded() {
 }
 
 #[test]
-fn a_file_with_a_tag_behind_it_is_whole() {
+fn trailing_tag_is_ignored() {
     let mut id3v1 = b"TAG".to_vec();
     id3v1.resize(128, b' ');
     let decoded = decode(&[VORBIS, &id3v1].concat()).unwrap();
@@ -83,8 +83,8 @@ fn a_file_with_a_tag_behind_it_is_whole() {
 }
 
 #[test]
-fn vorbis_of_more_than_two_channels_is_refused_by_name() {
-    // 0.05 s of silence in 3 channels: `ffmpeg -f lavfi -i anullsrc=cl=3.0 -t 0.05 -c:a libvorbis -bitexact`.
+fn vorbis_with_more_than_two_channels_is_refused() {
+    // 3 channels of 0.05 s of silence: `ffmpeg -f lavfi -i anullsrc=cl=3.0 -t 0.05 -c:a libvorbis -bitexact`.
     for file in [
         &include_bytes!("../../../../../fuzz/seeds/decode_validate/vorbis_3_channels.ogg")[..],
         include_bytes!("../../../../../fuzz/seeds/decode_validate/vorbis_3_channels.webm"),

@@ -1,9 +1,9 @@
-//! Uncompressed samples in QuickTime and CAF files, and formats that are not decoded.
+//! Uncompressed samples in QuickTime and CAF files, and unsupported formats.
 
 use super::*;
 
 #[test]
-fn uncompressed_quicktime_has_the_byte_order_that_it_says() {
+fn uncompressed_quicktime_is_decoded_in_its_stated_byte_order() {
     // `ffmpeg -i ramp.wav -bitexact -c:a pcm_s24be ramp.mov` and so on, of `ramp(200, 1)`.
     for (name, bytes) in [
         (
@@ -27,8 +27,8 @@ fn uncompressed_quicktime_has_the_byte_order_that_it_says() {
             include_bytes!("../../../../../fuzz/seeds/decode_validate/fl64_big_endian.mov"),
         ),
     ] {
-        assert_whole(bytes, 200, name);
-        // Tags in front: places are counted from the container's own beginning.
+        assert_complete(bytes, 200, name);
+        // With a leading tag, positions are relative to the beginning of the container.
         let tagged = [b"ID3\x03\x00\x00\x00\x00\x00\x05hello", bytes].concat();
         if let Ok(decoded) = decode(&tagged) {
             assert_eq!(decoded.samples, mean(&ramp(200, 1), 1), "{name}");
@@ -37,7 +37,7 @@ fn uncompressed_quicktime_has_the_byte_order_that_it_says() {
 }
 
 #[test]
-fn uncompressed_quicktime_that_would_decode_wrongly_is_refused() {
+fn uncompressed_quicktime_that_symphonia_misreads_is_refused() {
     let whole = include_bytes!("../../../../../fuzz/seeds/decode_validate/in24_big_endian.mov");
     let at = whole.windows(4).position(|window| window == b"in24").unwrap();
     let with = |place: usize, bytes: &[u8]| {
@@ -45,7 +45,7 @@ fn uncompressed_quicktime_that_would_decode_wrongly_is_refused() {
         file[at + place..at + place + bytes.len()].copy_from_slice(bytes);
         decode(&file).unwrap_err()
     };
-    // Places behind the name: 12 version, 20 channels.
+    // Offsets from the name: 12 is the version, 20 the number of channels.
     for (place, bytes, expected) in [
         (12, &[0, 2][..], "unusual version"),
         (20, &[0, 6], "6 channels"),
@@ -77,16 +77,16 @@ fn caf(name: &[u8; 4], flags: u32, packet: u32, bits: u32, size: i64, data: &[u8
 }
 
 #[test]
-fn uncompressed_caf_is_read_dense_and_refused_with_gaps() {
+fn uncompressed_caf_is_decoded_unless_samples_have_gaps() {
     let samples = ramp(5000, 1);
     let (big, little) = (big_endian(&samples), little_endian(&samples));
-    assert_whole(&caf(b"lpcm", 0, 2, 16, 10_004, &big), 5000, "big-endian");
-    assert_whole(&caf(b"lpcm", 2, 2, 16, -1, &little), 5000, "little-endian, of a pipe");
+    assert_complete(&caf(b"lpcm", 0, 2, 16, 10_004, &big), 5000, "big-endian");
+    assert_complete(&caf(b"lpcm", 2, 2, 16, -1, &little), 5000, "little-endian, of a pipe");
     let float: Vec<u8> = samples
         .iter()
         .flat_map(|&sample| (f32::from(sample) / 32_768.0).to_be_bytes())
         .collect();
-    assert_whole(&caf(b"lpcm", 1, 4, 32, 20_004, &float), 5000, "floats");
+    assert_complete(&caf(b"lpcm", 1, 4, 32, 20_004, &float), 5000, "floats");
     let eight = decode(&caf(b"lpcm", 0, 1, 8, -1, &[0, 64, 0x80])).unwrap();
     assert_eq!(eight.samples, [0.0, 0.5, -1.0]);
     let cut = decode(&caf(b"lpcm", 0, 2, 16, 20_004, &big)).unwrap();
@@ -103,7 +103,7 @@ fn uncompressed_caf_is_read_dense_and_refused_with_gaps() {
 }
 
 #[test]
-fn formats_that_cannot_be_decoded_are_named() {
+fn unsupported_formats_are_refused_by_name() {
     let ogg = |packet: &[u8]| [b"OggS\0\x02".as_slice(), &[0; 20], b"\x01\x13", packet, &[0; 300]].concat();
     for (bytes, expected) in [
         (ogg(b"OpusHead\x01\x02"), "Opus audio"),
@@ -120,7 +120,7 @@ fn formats_that_cannot_be_decoded_are_named() {
 }
 
 #[test]
-fn channels_that_cancel_are_noticed_in_every_container() {
+fn cancelling_channels_are_detected_in_wav_and_flac() {
     let left = ramp(5000, 1);
     let interleave = |sign: i16| -> Vec<i16> { left.iter().flat_map(|&sample| [sample, sample * sign]).collect() };
     let cancels = |file: &[u8]| decode(file).unwrap().report.decoding.channels_cancel;

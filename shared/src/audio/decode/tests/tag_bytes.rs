@@ -1,6 +1,6 @@
-//! Tags around audio, as bytes.
+//! Bytes of tags, for tests.
 
-/// An APEv2 tag of one item.
+/// An APEv2 tag with one item of `value` bytes.
 pub(in crate::audio::decode) fn ape(value: usize, header: bool) -> Vec<u8> {
     let items = [
         &(value as u32).to_le_bytes()[..],

@@ -1,8 +1,8 @@
-//! PyTorch files made byte by byte, good ones and bad ones.
+//! Builds valid and invalid PyTorch files byte by byte.
 
 use half::{bf16, f16};
 
-/// A zip archive as `torch.save` writes it: nothing is compressed.
+/// A zip archive without compression, as `torch.save` writes it.
 #[derive(Default)]
 pub struct Archive {
     bytes: Vec<u8>,
@@ -18,19 +18,19 @@ impl Archive {
         self.entry(name, bytes, STORED, bytes.len() as u64);
     }
 
-    /// An entry that says it is larger than it is.
+    /// Adds an entry that claims a larger size than it has.
     pub fn add_promising(&mut self, name: &str, bytes: &[u8], promised: u64) {
         self.entry(name, bytes, STORED, promised);
     }
 
-    /// An entry that says it is compressed.
+    /// Adds an entry that claims to be compressed.
     pub fn add_deflated(&mut self, name: &str, bytes: &[u8]) {
         self.entry(name, bytes, DEFLATED, bytes.len() as u64);
     }
 
     fn entry(&mut self, name: &str, bytes: &[u8], method: u16, promised: u64) {
         let offset = self.bytes.len() as u32;
-        // Sizes of 64 bits stand in an extra field, and the others say so.
+        // 64-bit sizes go to an extra field, which the maximal 32-bit sizes announce.
         let large = promised > u64::from(u32::MAX);
         let sizes = if large {
             [u32::MAX, u32::MAX]
@@ -77,7 +77,7 @@ impl Archive {
     }
 }
 
-/// The checksum of zip archives, bit by bit.
+/// The CRC-32 of zip archives, computed bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| {
@@ -96,7 +96,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The name of PyTorch's class.
+    /// The name of PyTorch's storage class.
     fn storage(self) -> &'static str {
         match self {
             Self::Half => "HalfStorage",
@@ -106,7 +106,6 @@ impl Precision {
         }
     }
 
-    /// A number's bytes.
     pub fn bytes(self, number: f32) -> Vec<u8> {
         match self {
             Self::Half => f16::from_f32(number).to_le_bytes().to_vec(),
@@ -117,7 +116,7 @@ impl Precision {
     }
 }
 
-/// A tensor of a state dict: its name, its shape, its strides, and the elements of its storage.
+/// A tensor of a state dict: name, shape, strides, and number of elements in its storage.
 pub struct Entry {
     pub name: String,
     pub shape: Vec<usize>,
@@ -127,7 +126,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A tensor that lies in its storage row by row.
+    /// A contiguous tensor in row-major order.
     pub fn new(name: &str, shape: &[usize]) -> Self {
         let strides = (0..shape.len())
             .map(|axis| shape[axis + 1..].iter().product())
@@ -160,7 +159,7 @@ fn tuple(values: &[usize]) -> Vec<u8> {
     .concat()
 }
 
-/// The pickle, at protocol 2, of a dictionary of tensors whose storages are named by their places.
+/// A pickle at protocol 2 of a dictionary of tensors. The key of each storage is its index.
 pub fn state_dict(entries: &[Entry]) -> Vec<u8> {
     let mut pickle = b"\x80\x02}".to_vec();
     for (key, entry) in entries.iter().enumerate() {
@@ -177,14 +176,14 @@ pub fn state_dict(entries: &[Entry]) -> Vec<u8> {
     pickle
 }
 
-/// Element `at` of storage `key` is `key + at / 100`.
+/// Bytes of a storage. Element `at` of storage `key` is `key + at / 100`.
 fn storage(key: usize, entry: &Entry) -> Vec<u8> {
     (0..entry.elements)
         .flat_map(|at| entry.precision.bytes(key as f32 + at as f32 / 100.0))
         .collect()
 }
 
-/// The file that PyTorch writes since 1.6.
+/// A file in the format of PyTorch 1.6 and later.
 pub fn zip_file(entries: &[Entry]) -> Vec<u8> {
     let mut archive = Archive::default();
     archive.add("model/data.pkl", &state_dict(entries));
@@ -196,7 +195,7 @@ pub fn zip_file(entries: &[Entry]) -> Vec<u8> {
     archive.finish()
 }
 
-/// The file that PyTorch wrote before, around any pickle.
+/// A file in PyTorch's older format, with any pickle as its object.
 pub fn legacy_file(root: &[u8], entries: &[Entry]) -> Vec<u8> {
     let mut file = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.".to_vec();
     file.extend(b"\x80\x02}(");

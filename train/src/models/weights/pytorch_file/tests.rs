@@ -1,4 +1,4 @@
-//! Files that nobody should be sent, made byte by byte.
+//! Tests with malicious files, built byte by byte.
 
 use super::crafted::{Archive, Entry, legacy_file, state_dict, zip_file};
 use super::*;
@@ -14,7 +14,7 @@ fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
-fn weights_pass_in_both_formats() {
+fn weights_are_accepted_in_both_formats() {
     let entries = [Entry::new("conv.weight", &[2, 3])];
     check(&zip_file(&entries)).unwrap();
     check(&legacy_file(&state_dict(&entries), &entries)).unwrap();
@@ -22,27 +22,27 @@ fn weights_pass_in_both_formats() {
 }
 
 #[test]
-fn code_is_named_wherever_it_hides() {
+fn code_is_refused_in_every_format() {
     let refused = |bytes: &[u8]| check(bytes).unwrap_err().to_string();
     let good = state_dict(&[]);
     for bytes in [
         archive(&[("model/data.pkl", EVIL)]),
-        // Beside the one that is read first.
+        // A second pickle in the same archive.
         archive(&[("model/data.pkl", &good), ("model/inner/data.pkl", EVIL)]),
         archive(&[("data.pkl", EVIL)]),
         legacy_file(EVIL, &[]),
         EVIL.to_vec(),
     ] {
-        let said = refused(&bytes);
+        let message = refused(&bytes);
         assert!(
-            said.contains("`posix.system`") && said.contains("nothing was run"),
-            "{said}"
+            message.contains("`posix.system`") && message.contains("nothing was run"),
+            "{message}"
         );
     }
 }
 
 #[test]
-fn entries_stay_in_the_archive_and_are_what_they_promise() {
+fn entries_outside_the_archive_or_with_wrong_sizes_are_refused() {
     let good = state_dict(&[]);
     for name in [
         "../data/0",
@@ -52,28 +52,28 @@ fn entries_stay_in_the_archive_and_are_what_they_promise() {
         "C:\\x",
         "model/data/..\\..\\0",
     ] {
-        let said = check(&archive(&[("model/data.pkl", &good), (name, b"x")])).unwrap_err();
-        assert!(matches!(said, Refusal::Path(_)), "{name}: {said}");
+        let refusal = check(&archive(&[("model/data.pkl", &good), (name, b"x")])).unwrap_err();
+        assert!(matches!(refusal, Refusal::Path(_)), "{name}: {refusal}");
     }
     let mut bomb = Archive::default();
     bomb.add("model/data.pkl", &good);
     bomb.add_promising("model/data/0", b"x", u64::MAX / 8);
-    let said = check(&bomb.finish()).unwrap_err();
+    let refusal = check(&bomb.finish()).unwrap_err();
     assert!(
-        matches!(said, Refusal::Size { promised, .. } if promised == u64::MAX / 8),
-        "{said}"
+        matches!(refusal, Refusal::Size { promised, .. } if promised == u64::MAX / 8),
+        "{refusal}"
     );
     let mut packed = Archive::default();
     packed.add_deflated("model/data.pkl", &[0; 1000]);
-    let said = check(&packed.finish()).unwrap_err();
-    assert!(matches!(said, Refusal::Size { .. }), "{said}");
+    let refusal = check(&packed.finish()).unwrap_err();
+    assert!(matches!(refusal, Refusal::Size { .. }), "{refusal}");
 }
 
 #[test]
-fn what_ends_early_is_refused_at_every_length() {
-    let whole = zip_file(&[Entry::new("conv.weight", &[2, 3])]);
-    for length in 0..whole.len() {
-        assert!(check(&whole[..length]).is_err(), "{length} bytes");
+fn truncated_archives_and_tar_files_are_refused() {
+    let archive = zip_file(&[Entry::new("conv.weight", &[2, 3])]);
+    for length in 0..archive.len() {
+        assert!(check(&archive[..length]).is_err(), "{length} bytes");
     }
     let mut tar = vec![0; 600];
     tar[257..262].copy_from_slice(b"ustar");
