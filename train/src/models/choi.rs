@@ -46,6 +46,8 @@ pub const CHOI_FCN: ModelDefinition<ChoiFcn> = ModelDefinition {
         newly_initialized: &[],
         follows: None,
         needs_weights: false,
+        normalizes_input: false,
+        features: None,
     },
     build: ChoiFcn::new,
 };

@@ -96,6 +96,15 @@ impl PytorchNames {
     };
 }
 
+/// Feature settings of a published network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishedFeatures {
+    /// The preset of `preprocess build --features`.
+    pub preset: &'static str,
+    /// Samples of one clip, at the preset's sample rate.
+    pub clip_samples: usize,
+}
+
 /// Properties of a model that are known without building it.
 #[derive(Clone, Copy, Debug)]
 pub struct Description {
@@ -121,6 +130,10 @@ pub struct Description {
     pub follows: Option<&'static str>,
     /// Whether training requires initial weights.
     pub needs_weights: bool,
+    /// Whether the network normalizes its input itself. Its input is then not normalized unless `--normalize` is given.
+    pub normalizes_input: bool,
+    /// The feature settings that the published network was trained with, if data sets of other papers differ.
+    pub features: Option<PublishedFeatures>,
 }
 
 /// A model: its description, and how to build a network of type `N`.

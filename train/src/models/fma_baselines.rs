@@ -56,6 +56,8 @@ pub const MFCC_DENSE: ModelDefinition<MfccDense> = ModelDefinition {
         newly_initialized: &[],
         follows: None,
         needs_weights: false,
+        normalizes_input: false,
+        features: None,
     },
     build: MfccDense::new,
 };
@@ -112,6 +114,8 @@ pub const VGG16: ModelDefinition<Vgg16> = ModelDefinition {
         // ImageNet weights have other dense layers.
         newly_initialized: &["linear0."],
         needs_weights: true,
+        normalizes_input: false,
+        features: None,
         ..MFCC_DENSE.description
     },
     build: |blueprint, device| Vgg16::new(blueprint, None, device),

@@ -24,7 +24,7 @@ mod tests;
 mod vgg16;
 mod weights;
 
-pub use definition::{Blueprint, Defaults, Description, Monitor, Network};
+pub use definition::{Blueprint, Defaults, Description, Monitor, Network, PublishedFeatures};
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
 pub use layers::Layer;
 pub use named::{Parameter, freeze, is_weight, parameters, visit_named, weight_names};

@@ -56,6 +56,8 @@ pub const CNN1D: ModelDefinition<Cnn1d> = ModelDefinition {
         newly_initialized: &[],
         follows: None,
         needs_weights: false,
+        normalizes_input: false,
+        features: None,
     },
     build: Cnn1d::new,
 };

@@ -55,6 +55,8 @@ pub const SAMPLE_CNN: ModelDefinition<SampleCnn> = ModelDefinition {
         newly_initialized: &[],
         follows: None,
         needs_weights: false,
+        normalizes_input: false,
+        features: None,
     },
     build: SampleCnn::new,
 };
