@@ -1,4 +1,4 @@
-//! What a build writes for itself, read as it was written, whatever is in it.
+//! Plans and journals with arbitrary content are read back as they were written.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
@@ -91,7 +91,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// Of two mel bands.
+    /// A summary with two mel bands.
     fn summary()(numbers in any::<[u64; 3]>(), values in prop::collection::vec(prop::num::f64::NORMAL, 6)) -> TrackSummary {
         TrackSummary {
             track_id: numbers[0],
@@ -137,7 +137,7 @@ prop_compose! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn any_plan_comes_back(plan in plan(), at in any::<prop::sample::Index>(), value in any::<u8>()) {
+    fn plan_is_read_back(plan in plan(), at in any::<prop::sample::Index>(), value in any::<u8>()) {
         let mut json = plan.to_json();
         let read: BuildPlan = serde_json::from_slice(&json).unwrap();
         prop_assert_eq!(&read, &plan);
@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn any_journal_comes_back(plan in plan(), entries in prop::collection::vec(entry(), 0..3), at in any::<prop::sample::Index>(), value in any::<u8>()) {
+    fn journal_is_read_back(plan in plan(), entries in prop::collection::vec(entry(), 0..3), at in any::<prop::sample::Index>(), value in any::<u8>()) {
         let root = tempfile::tempdir().unwrap();
         let journal = Journal::open(root.path(), &plan).unwrap();
         for (at, (entry, summaries)) in entries.iter().enumerate() {
@@ -163,7 +163,7 @@ proptest! {
         }
         let entries: Vec<Entry> = entries.into_iter().map(|(entry, _)| entry).collect();
         prop_assert_eq!(journal.entries(2).unwrap(), entries);
-        // A changed file is an error or another entry, and never a panic.
+        // A changed file gives an error or another entry, but no panic.
         for entry in fs::read_dir(root.path().join(".build")).unwrap() {
             let path = entry.unwrap().path();
             let mut bytes = fs::read(&path).unwrap();

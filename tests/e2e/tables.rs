@@ -1,5 +1,5 @@
-//! `scripts/papers`: what makes their tables, and their usage. The scripts themselves take minutes; their steps are the
-//! programs' own tests.
+//! `scripts/papers`: tables and usage errors. The scripts themselves take minutes and are not run here; other tests
+//! cover their steps.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +12,7 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/papers")
 }
 
-/// The table of two models beside the published metrics in `published`.
+/// Prints the table of two models next to the published metrics in `published`.
 fn table(published: &str) -> Output {
     let root = TempDir::new().unwrap();
     let (ours, theirs) = (root.path().join("metrics.tsv"), root.path().join("published.csv"));
@@ -32,7 +32,7 @@ fn table(published: &str) -> Output {
 const HEADER: &str = "# Made up, for this test.\npaper,model,metric,value,source\n";
 
 #[test]
-fn published_metrics_stand_beside_ours_and_what_is_unknown_is_a_dash() {
+fn table_has_our_and_published_metrics_and_dashes_for_unknown_ones() {
     let rows = "tagging,crnn,top1,0.9,elsewhere\ngtzan,crnn,top1,0.75,\"Table 1, second row\"\n";
     let output = table(&format!("{HEADER}{rows}gtzan,absent,f1,0.5,Table 2\n"));
     assert!(output.status.success());
@@ -53,33 +53,33 @@ fn published_metrics_stand_beside_ours_and_what_is_unknown_is_a_dash() {
 }
 
 #[test]
-fn published_metrics_that_cannot_be_used_are_named_with_their_line() {
+fn invalid_published_metrics_are_reported_with_their_line() {
     for (rows, expected) in [
-        ("gtzan,crnn,top1,75%,Table 1\n", ":3: `75%` is no metric"),
-        ("gtzan,crnn,top9,0.75,Table 1\n", ":3: `top9` is no metric"),
-        ("gtzan,crnn,top1,0.75\n", ":3: a row has"),
-        ("gtzan,crnn,top1,0.7,a\ngtzan,crnn,top1,0.8,b\n", ":4: a second top1"),
+        ("gtzan,crnn,top1,75%,Table 1\n", ":3: `75%` is not a number"),
+        ("gtzan,crnn,top9,0.75,Table 1\n", ":3: `top9` is not a metric"),
+        ("gtzan,crnn,top1,0.75\n", ":3: a row must have"),
+        ("gtzan,crnn,top1,0.7,a\ngtzan,crnn,top1,0.8,b\n", ":4: duplicate top1"),
     ] {
         let output = table(&format!("{HEADER}{rows}"));
         assert_eq!(output.status.code(), Some(1), "{rows}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains(expected), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(expected), "{stderr}");
     }
     assert_eq!(table("model,value\n").status.code(), Some(1));
 }
 
 #[test]
-fn no_published_metric_is_invented() {
+fn every_published_metric_has_a_source() {
     let published = fs::read_to_string(scripts().join("published.csv")).unwrap();
     let rows: Vec<_> = published.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(rows[0], "paper,model,metric,value,source");
     for row in &rows[1..] {
         let source = row.splitn(5, ',').nth(4).unwrap_or_default();
-        assert!(!source.trim().is_empty(), "{row}: say where the metric stands");
+        assert!(!source.trim().is_empty(), "{row}: the source is missing");
     }
 }
 
-/// What the awk program should make of a value.
+/// The expected output of the awk program.
 fn flatten(value: &serde_json::Value, path: &str, lines: &mut String) {
     let below = |name: &str| match path {
         "" => name.to_owned(),
@@ -99,7 +99,7 @@ fn flatten(value: &serde_json::Value, path: &str, lines: &mut String) {
 }
 
 #[test]
-fn metrics_are_read_out_of_what_the_programs_print() {
+fn awk_program_flattens_the_json_of_the_programs() {
     let dataset = BuiltDataset::small().path();
     let mut command = Program::Preprocess.command(["inspect", "--json"]);
     let stdout = command.arg(dataset).assert().success().get_output().stdout.clone();
@@ -130,18 +130,18 @@ fn metrics_are_read_out_of_what_the_programs_print() {
 }
 
 #[test]
-fn wrong_usage_of_a_script_is_a_sentence_before_anything_is_done() {
+fn usage_errors_of_scripts_are_reported_before_anything_runs() {
     for (script, arguments, expected) in [
-        ("multimodal", &["--models", "crn"][..], "--models has `crn`"),
+        ("multimodal", &["--models", "crn"][..], "unknown model `crn` in --models"),
         ("tagging", &["--audio", "."], "--audio needs --metadata"),
-        ("gtzan", &["--metadata", "t.csv"], "--metadata goes with --audio"),
-        ("gtzan", &["--audio", ".", "--tiny"], "--tiny is for the small corpus"),
+        ("gtzan", &["--metadata", "t.csv"], "--metadata needs --audio"),
+        ("gtzan", &["--audio", ".", "--tiny"], "--tiny uses synthetic music"),
         (
             "gtzan",
             &["--vgg16-weights", "vgg16.pt"],
             "scripts/papers/gtzan.sh [--audio DIR]",
         ),
-        ("fma_baselines", &["--epochs", "0"], "--epochs should be a number"),
+        ("fma_baselines", &["--epochs", "0"], "--epochs must be a positive integer"),
         ("fma_baselines", &["--help"], "--vgg16-weights FILE"),
     ] {
         let mut bash = Command::new("bash");
@@ -151,7 +151,7 @@ fn wrong_usage_of_a_script_is_a_sentence_before_anything_is_done() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(2), "{script} {arguments:?}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains(expected), "{script} {arguments:?}: {said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(expected), "{script} {arguments:?}: {stderr}");
     }
 }

@@ -64,7 +64,7 @@ impl BuildPlan {
     }
 
     /// The plan of the whole build that this part belongs to.
-    pub fn whole(&self) -> Self {
+    pub fn without_part(&self) -> Self {
         Self {
             part: None,
             ..self.clone()
@@ -210,7 +210,7 @@ mod tests {
             BuildPlan::example().differences(&part),
             ["part was \"2/4\" and is now unset"]
         );
-        assert_eq!(part.whole(), BuildPlan::example());
+        assert_eq!(part.without_part(), BuildPlan::example());
     }
 
     #[test]

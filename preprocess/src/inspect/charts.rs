@@ -50,7 +50,7 @@ pub(super) fn histogram(title: &str, unit: &str, distribution: &Distribution) ->
         ..Plot::new(
             title,
             Axis::linear(unit, edges[0], edges[edges.len() - 1]),
-            Axis::linear("tracks", 0.0, highest as f64).whole(),
+            Axis::linear("tracks", 0.0, highest as f64).integer_ticks(),
         )
     }
     .draw()

@@ -14,7 +14,7 @@ pub(super) type NamedChart = (String, Chart);
 
 /// The charts of an analysis.
 pub(super) struct Drawings {
-    /// The samples of each class.
+    /// Sample values of each class.
     pub samples: Vec<NamedChart>,
     pub spectra: Vec<NamedChart>,
     /// The projection of the mel statistics, or why there is none.

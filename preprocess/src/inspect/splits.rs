@@ -45,7 +45,7 @@ pub struct SplitDetails {
     pub left_out: usize,
     /// The largest difference between a class's percentage in one set and in all sets. `None` if all sets are empty.
     pub largest_deviation: Option<Deviation>,
-/// Artists, albums and recordings in more than one set.
+    /// Artists, albums and recordings in more than one set.
     pub leaks: Leaks,
 }
 

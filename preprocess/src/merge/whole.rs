@@ -33,7 +33,7 @@ enum PartTrack<'a> {
 pub fn merge(config: &MergeConfig, progress: &mut dyn BuildProgress) -> anyhow::Result<BuildReport> {
     let parts = open_all(&config.parts)?;
     let first = &parts[0];
-    let plan = first.plan.whole();
+    let plan = first.plan.without_part();
     let sources: Vec<SourceRow> = parts.iter().flat_map(|part| part.sources.iter().cloned()).collect();
     let unlisted = parts.iter().flat_map(OpenPart::unlisted).collect();
     let listing = source_table::listing(&sources, unlisted);

@@ -86,7 +86,7 @@ impl WaveformReader {
         mut consume: impl FnMut(&mut Vec<i16>) -> Result<(), Rejection>,
     ) -> Result<Waveform, Rejection> {
         // A panic in `consume` is a bug of the caller, not a rejection of the file.
-        let mut consume = |samples: &mut Vec<i16>| guard::own(|| consume(samples));
+        let mut consume = |samples: &mut Vec<i16>| guard::unguarded(|| consume(samples));
         guard::catch(|| {
             let waveform = open().and_then(|mut stream| self.decode(stream.as_mut(), meter, &mut consume));
             // A decoder may take the error of an exceeded limit for the end of the file.

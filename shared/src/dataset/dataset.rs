@@ -1,4 +1,4 @@
-//! A data set that is open: its index and tables in memory, its shards mapped.
+//! An open data set: its index and tables in memory, its shards memory-mapped.
 
 use super::error::DatasetError;
 use super::index::{DatasetIndex, Task};
@@ -39,11 +39,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Opens the data set in `root`: checks the index, the table of tracks against its checksum, the size and header
-    /// of every shard, and that each track is in the shard its row names, at its length. Tensor bytes are checked
-    /// by `preprocess verify`, not here.
+    /// Opens the data set in `root`. Checks the index, the checksum of the table of tracks, the size and header of
+    /// every shard, and that each track is in the shard its row names, with its length. Tensor bytes are not checked
+    /// here but by `preprocess verify`.
     ///
-    /// A data set that grows meanwhile is opened as it was or as it is then, never as a mixture.
+    /// If the data set grows meanwhile, its old or its new state is opened, never a mixture.
     pub fn open(root: &Path) -> Result<Self, DatasetError> {
         consistently(root, |index| Self::open_as(root, index.clone()))
     }
@@ -51,7 +51,7 @@ impl Dataset {
     fn open_as(root: &Path, index: DatasetIndex) -> Result<Self, DatasetError> {
         let tracks = read_tracks(root, &index)?;
         if tracks.len() != index.kept {
-            let detail = format!("it has {} tracks and should have {}", tracks.len(), index.kept);
+            let detail = format!("it has {} tracks instead of {}", tracks.len(), index.kept);
             return Err(DatasetError::damaged(root.join(TRACKS_FILE), detail));
         }
         let by_id: HashMap<u64, usize> = tracks.iter().enumerate().map(|(at, row)| (row.track_id, at)).collect();
@@ -63,7 +63,7 @@ impl Dataset {
             map_shards(root, &index, ShardKind::Waveform)?,
             map_shards(root, &index, ShardKind::Mel)?,
         );
-        // Where a name is there twice, the first counts.
+        // If a name occurs twice, the first counts.
         let class_places = index.classes.iter().enumerate().rev();
         let class_places = class_places.map(|(at, class)| (class.clone(), at)).collect();
         let dataset = Self {
@@ -79,7 +79,7 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// Reads and checks `dataset.json` alone.
+    /// Reads and checks `dataset.json` only.
     pub fn read_index(root: &Path) -> Result<DatasetIndex, DatasetError> {
         let path = root.join(INDEX_FILE);
         match fs::read(&path) {
@@ -91,13 +91,13 @@ impl Dataset {
         }
     }
 
-    /// Compares every row with the shards, so lending a track later cannot fail.
+    /// Checks every row against the shards, so [`Self::waveform`] and [`Self::mel`] cannot fail later.
     fn check_rows(&self) -> Result<(), DatasetError> {
         let damaged = |file: PathBuf, detail: String| DatasetError::damaged(self.root.join(file), detail);
         for row in &self.tracks {
             let id = row.track_id;
             let (Some(waveforms), Some(mels)) = (self.waveforms.get(row.shard), self.mels.get(row.shard)) else {
-                let detail = format!("track {id} is said to be in shard {}, which does not exist", row.shard);
+                let detail = format!("track {id} names shard {}, which does not exist", row.shard);
                 return Err(damaged(TRACKS_FILE.into(), detail));
             };
             if waveforms
@@ -126,7 +126,7 @@ impl Dataset {
         Ok(())
     }
 
-    /// The directory.
+    /// The directory of the data set.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -136,7 +136,7 @@ impl Dataset {
         &self.index
     }
 
-    /// How mel spectrograms were made.
+    /// Settings of the mel spectrograms.
     pub fn features(&self) -> &FeatureConfig {
         &self.index.features
     }
@@ -146,12 +146,12 @@ impl Dataset {
         &self.index.classes
     }
 
-    /// Whether a track has one label or any number of them.
+    /// Single-label or multi-label.
     pub fn task(&self) -> Task {
         self.index.task
     }
 
-    /// The kept tracks in the order of their ids; positions in this slice are what the other methods take.
+    /// The kept tracks, sorted by id. The other methods take positions in this slice.
     pub fn tracks(&self) -> &[TrackRow] {
         &self.tracks
     }
@@ -196,8 +196,8 @@ impl Dataset {
         self.shards_mut(kind).iter_mut().try_for_each(MappedShard::load)
     }
 
-    /// From now on reads the shards of a kind from copies that are below `directory` as they are below the data set's own.
-    /// Checks what [`Self::open`] checks of them; on failure nothing has changed.
+    /// Reads the shards of a kind from copies from now on. Below `directory`, the copies have the same paths as in the
+    /// data set. Checks the same as [`Self::open`]; on failure nothing has changed.
     pub fn relocate(&mut self, kind: ShardKind, directory: &Path) -> Result<(), DatasetError> {
         let copies = map_shards(directory, &self.index, kind)?;
         let before = mem::replace(self.shards_mut(kind), copies);
@@ -234,8 +234,8 @@ fn map_shards(root: &Path, index: &DatasetIndex, kind: ShardKind) -> Result<Vec<
         .collect()
 }
 
-/// Reads the index and, with it, whatever `read` reads of the data set. Where that fails and another index has come in its
-/// place meanwhile, all is read again.
+/// Reads the index, then calls `read`, which reads more of the data set. If `read` fails and the index has been
+/// replaced meanwhile, starts again.
 pub fn consistently<T, E: From<DatasetError>>(
     root: &Path,
     read: impl Fn(&DatasetIndex) -> Result<T, E>,

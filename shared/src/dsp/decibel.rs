@@ -1,21 +1,21 @@
 //! Decibels, as `librosa.power_to_db`.
 
-/// What 0 dB means.
+/// The power that is 0 dB.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reference {
-    /// This power.
+    /// A given power.
     Value(f32),
     /// The largest of the values (librosa's `ref=np.max`).
     Max,
 }
 
-/// Powers below this count as this: librosa's `amin`.
+/// Lowest power: lower ones are raised to it (librosa's `amin`).
 pub const AMIN: f32 = 1e-10;
 
-/// [`AMIN`] in dB at reference 1.0: what silence is stored as.
+/// [`AMIN`] in dB at reference 1.0: the stored value of silence.
 pub const SILENCE_DB: f32 = -100.0;
 
-/// `10 log10(power / reference)` in place, and nothing further than `top_db` below the largest value.
+/// Converts power to `10 log10(power / reference)` in place. With `top_db`, clips at that much below the largest value.
 pub fn power_to_db(values: &mut [f32], reference: Reference, top_db: Option<f32>) {
     let reference = match reference {
         Reference::Value(power) => power,
@@ -23,7 +23,7 @@ pub fn power_to_db(values: &mut [f32], reference: Reference, top_db: Option<f32>
     };
     let zero = decibels(reference.max(AMIN));
     for value in &mut *values {
-        // `max` takes the other operand for a NaN, so the result is finite whatever comes in.
+        // `max` ignores NaN, so the result is always finite.
         *value = decibels(value.max(AMIN)) - zero;
     }
     if let Some(top_db) = top_db {
@@ -31,8 +31,8 @@ pub fn power_to_db(values: &mut [f32], reference: Reference, top_db: Option<f32>
     }
 }
 
-/// Refers values that are in dB already to their own maximum, and cuts them at `top_db` below it: what
-/// [`power_to_db`] with [`Reference::Max`] would have made of the same powers.
+/// Shifts values in dB so their maximum is 0 dB, and clips them at `top_db` below it. The result is the same as that of
+/// [`power_to_db`] with [`Reference::Max`] on the powers.
 pub fn refer_to_max(decibels: &mut [f32], top_db: f32) {
     let maximum = decibels.iter().copied().fold(SILENCE_DB, f32::max);
     for value in decibels {
@@ -45,10 +45,11 @@ fn cut_below_max(decibels: &mut [f32], top_db: f32) {
     decibels.iter_mut().for_each(|value| *value = value.max(floor));
 }
 
-/// `10 log10(x)` of a positive, normal number, without a branch or a call, so loops over it vectorize.
+/// `10 log10(x)` of a positive, normal number, without branches or calls, so loops over it vectorize.
 ///
-/// The exponent is read off the bits; for the mantissa `m` in [√½, √2), `ln m = 2 artanh s` with `s = (m − 1) / (m + 1)`
-/// by its series to s⁷. With |s| ≤ 0.172 the first term left out is 3e-8, so the error is rounding: below 3e-5 dB.
+/// The exponent is taken from the bits. For the mantissa `m` in [√½, √2), `ln m = 2 artanh s` with `s = (m − 1) / (m +
+/// 1)` is computed by its series to s⁷. With |s| ≤ 0.172 the first omitted term is 3e-8, so the error is rounding:
+/// below 3e-5 dB.
 fn decibels(x: f32) -> f32 {
     /// 10 log10(2) and 10 log10(e).
     const PER_OCTAVE: f32 = 3.010_3;
@@ -68,30 +69,30 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Of a logarithm up to 385 dB in f32: its rounding is 1.5e-5.
+    /// Values reach 385 dB, where f32 rounds by 1.5e-5.
     const TOLERANCE_DB: f64 = 5e-5;
 
     proptest! {
         #[test]
-        fn the_fast_logarithm_is_the_logarithm(x in f32::MIN_POSITIVE..f32::MAX) {
+        fn decibels_match_log10(x in f32::MIN_POSITIVE..f32::MAX) {
             let truth = 10.0 * f64::from(x).log10();
             prop_assert!((f64::from(decibels(x)) - truth).abs() < TOLERANCE_DB, "{x}");
         }
 
         #[test]
-        fn small_and_ordinary_numbers_too(exponent in -12.0f64..6.0) {
+        fn decibels_match_log10_for_small_and_ordinary_numbers(exponent in -12.0f64..6.0) {
             let x = 10f64.powf(exponent) as f32;
             prop_assert!((f64::from(decibels(x)) - 10.0 * f64::from(x).log10()).abs() < TOLERANCE_DB);
         }
 
         #[test]
-        fn anything_becomes_finite(mut values in prop::collection::vec(any::<f32>(), 0..40), top_db in 1.0f32..120.0) {
+        fn any_input_becomes_finite(mut values in prop::collection::vec(any::<f32>(), 0..40), top_db in 1.0f32..120.0) {
             power_to_db(&mut values, Reference::Max, Some(top_db));
             prop_assert!(values.iter().all(|value| value.is_finite() && *value <= 1e-4 && *value >= -top_db - 1e-3));
         }
 
         #[test]
-        fn the_reference_can_be_changed_later(powers in prop::collection::vec(1e-9f32..1e3, 1..40)) {
+        fn refer_to_max_matches_power_to_db_with_max_reference(powers in prop::collection::vec(1e-9f32..1e3, 1..40)) {
             let (mut at_once, mut later) = (powers.clone(), powers);
             power_to_db(&mut at_once, Reference::Max, Some(80.0));
             power_to_db(&mut later, Reference::Value(1.0), None);

@@ -1,30 +1,30 @@
-//! The feature settings that both programs must agree on, and their fingerprint.
+//! The feature settings that both programs use, and their fingerprint.
 
 use serde::{Deserialize, Serialize};
 
-/// How a waveform becomes a mel spectrogram. Written into `dataset.json`; its [fingerprint](Self::fingerprint) is
-/// checked whenever a data set is opened.
+/// Settings of the mel spectrogram. Written into `dataset.json`; the [fingerprint](Self::fingerprint) is checked
+/// whenever a data set is opened.
 ///
-/// The defaults are those of the 1-D/2-D CNN and CRNN comparison this project reproduces: 44,100 Hz, clips of 2^19
-/// samples, a 4096-sample Hann window every 1024 samples, 128 Slaney mel bands, so a clip is `[128, 512]`.
+/// The defaults are those of the comparison of 1-D and 2-D CNNs and CRNNs that this project reproduces: 44,100 Hz,
+/// clips of 2^19 samples, a 4096-sample Hann window every 1024 samples, 128 Slaney mel bands. A clip is `[128, 512]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureConfig {
-    /// Samples per second of every stored waveform, in Hz.
+    /// Sample rate of every stored waveform, in Hz.
     pub sample_rate: u32,
-    /// Samples in one clip, the unit a model sees.
+    /// Samples in one clip, the input of a model.
     pub clip_samples: usize,
     /// Window and FFT length, in samples (librosa's `n_fft`).
     pub n_fft: usize,
     /// Samples between two frames (librosa's `hop_length`).
     pub hop_length: usize,
-    /// Mel bands (librosa's `n_mels`), Slaney scale and area norm.
+    /// Number of mel bands (librosa's `n_mels`), Slaney scale and area norm.
     pub n_mels: usize,
     /// Lower edge of the first band, in Hz (librosa's `fmin`).
     pub f_min: f32,
     /// Upper edge of the last band, in Hz (librosa's `fmax`).
     pub f_max: f32,
-    /// Decibels kept below a clip's maximum (librosa's `top_db`).
+    /// Dynamic range in dB below a clip's maximum (librosa's `top_db`).
     pub top_db: f32,
 }
 
@@ -43,30 +43,30 @@ impl Default for FeatureConfig {
     }
 }
 
-/// Settings that no spectrogram can be made with.
+/// Feature settings that are not valid.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error("feature settings: {0}")]
 pub struct InvalidFeatures(String);
 
 impl FeatureConfig {
-    /// Frames of one clip: `clip_samples / hop_length`. The centred STFT's last frame, whose window hangs over the
-    /// clip's end by half its length, is left out, so 2^19 samples give 512 frames.
+    /// Frames of one clip: `clip_samples / hop_length`. The last frame of the centred STFT is left out, because half of
+    /// its window is past the end of the clip. So 2^19 samples give 512 frames.
     pub fn clip_frames(&self) -> usize {
         self.clip_samples / self.hop_length
     }
 
-    /// Frames of a whole track of `samples` samples, as librosa counts them for a centred STFT.
+    /// Frames of a track of `samples` samples, as librosa counts them for a centred STFT.
     pub fn track_frames(&self, samples: usize) -> usize {
         1 + samples / self.hop_length
     }
 
-    /// Sixteen hexadecimal digits that differ whenever any setting does.
+    /// Sixteen hexadecimal digits that change with any setting.
     pub fn fingerprint(&self) -> String {
         let json = serde_json::to_vec(self).expect("plain numbers always serialize");
         blake3::hash(&json).to_hex()[..16].to_string()
     }
 
-    /// Checks that a spectrogram can be made with these settings.
+    /// Checks that the settings are valid.
     pub fn validate(&self) -> Result<(), InvalidFeatures> {
         let fail = |message: String| Err(InvalidFeatures(message));
         if self.sample_rate == 0 {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_follows_every_setting() {
+    fn fingerprint_changes_with_every_setting() {
         let changes: [Change; 8] = [
             |features| features.sample_rate = 22_050,
             |features| features.clip_samples = 1 << 18,
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_settings_are_named() {
+    fn invalid_settings_are_refused_by_name() {
         let cases: [(Change, &str); 8] = [
             (|features| features.n_fft = 4095, "n_fft"),
             (|features| features.hop_length = 0, "hop_length"),

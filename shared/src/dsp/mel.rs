@@ -1,8 +1,9 @@
 //! Mel spectrograms: the Slaney filter bank over power spectra, as `librosa.feature.melspectrogram`.
 //!
-//! The floor per frame at n_fft 4096 and 128 bands: reading 4096 samples, half a complex FFT (5/2 · 4096 · 12 = 123,000
-//! floating point operations), 2049 squared magnitudes, 3,900 multiplications by filter weights, 128 values written.
-//! The FFT is nearly all of it, so the filters are kept sparse and values are written a cache line at a time.
+//! Minimum cost per frame at n_fft 4096 and 128 bands: reading 4096 samples, half a complex FFT (5/2 · 4096 · 12 =
+//! 123,000 floating point operations), 2049 squared magnitudes, 3,900 multiplications by filter weights, 128 values
+//! written. The FFT dominates as long as the rest is cheap, so the filters are sparse and values are written one cache
+//! line at a time.
 
 use super::dot::dot;
 use super::stft::{Sample, Stft, StftScratch};
@@ -14,7 +15,7 @@ use ndarray::{Array2, ArrayViewMut2, s};
 #[derive(Clone, Debug)]
 pub struct MelFilterBank {
     bins: usize,
-    /// Per band, the first bin with a weight and the weights from there on.
+    /// Per band, the first bin with a non-zero weight, and the weights from there on.
     bands: Vec<(usize, Vec<f32>)>,
 }
 
@@ -41,7 +42,7 @@ fn mel_to_hz(mel: f64) -> f64 {
     }
 }
 
-/// Where bands begin, peak and end, in Hz: band `b` has the edges `b`, `b + 1` and `b + 2`.
+/// Edges of the bands in Hz: band `b` begins at edge `b`, peaks at `b + 1` and ends at `b + 2`.
 fn edges(n_mels: usize, f_min: f32, f_max: f32) -> Vec<f64> {
     let (low, high) = (hz_to_mel(f64::from(f_min)), hz_to_mel(f64::from(f_max)));
     (0..n_mels + 2)
@@ -49,14 +50,15 @@ fn edges(n_mels: usize, f_min: f32, f_max: f32) -> Vec<f64> {
         .collect()
 }
 
-/// The frequency in Hz at which each of `n_mels` bands between `f_min` and `f_max` Hz peaks, lowest first:
+/// Frequencies in Hz at which `n_mels` bands between `f_min` and `f_max` Hz peak, lowest first:
 /// `librosa.mel_frequencies(n_mels + 2, fmin=f_min, fmax=f_max)[1:-1]`.
 pub fn band_peaks(n_mels: usize, f_min: f32, f_max: f32) -> Vec<f64> {
     edges(n_mels, f_min, f_max)[1..=n_mels].to_vec()
 }
 
 impl MelFilterBank {
-    /// `n_mels` bands between `f_min` and `f_max` Hz over the bins of an FFT of `n_fft` samples at `sample_rate` Hz.
+    /// Builds `n_mels` bands between `f_min` and `f_max` Hz over the bins of an FFT of `n_fft` samples at `sample_rate`
+    /// Hz.
     pub fn new(sample_rate: u32, n_fft: usize, n_mels: usize, f_min: f32, f_max: f32) -> Self {
         let edges = edges(n_mels, f_min, f_max);
         let bins = n_fft / 2 + 1;
@@ -88,7 +90,7 @@ impl MelFilterBank {
         dense
     }
 
-    /// One frame: `power` has a value per bin, `out` a place per band.
+    /// Applies the filters to one frame: `power` has one value per bin, `out` one per band.
     pub(super) fn apply(&self, power: &[f32], out: &mut [f32]) {
         for (value, (start, weights)) in out.iter_mut().zip(&self.bands) {
             *value = dot(&power[*start..*start + weights.len()], weights);
@@ -96,7 +98,7 @@ impl MelFilterBank {
     }
 }
 
-/// Power mel spectrograms with the settings of a data set.
+/// Computes power mel spectrograms with the settings of a data set.
 ///
 /// ```
 /// use shared::dsp::features::FeatureConfig;
@@ -124,7 +126,7 @@ pub struct MelScratch {
     block: Vec<f32>,
 }
 
-/// Frames that are collected before they are written, row by row: sixteen f32 are one cache line.
+/// Frames that are buffered before they are written row by row: sixteen f32 are one cache line.
 const BLOCK: usize = 16;
 const _: () = assert!(BLOCK.is_multiple_of(2), "frames are transformed in pairs");
 
@@ -147,12 +149,12 @@ impl MelSpectrogram {
         }
     }
 
-    /// Frames of `samples` samples, librosa's count.
+    /// Number of frames of `samples` samples, as in librosa.
     pub fn frames(&self, samples: usize) -> usize {
         self.stft.frames(samples)
     }
 
-    /// Writes the first frames' power into `out`, `[n_mels, frames]`, as many as it has columns.
+    /// Writes the power of the first frames into `out`, `[n_mels, frames]`: as many frames as `out` has columns.
     ///
     /// # Panics
     /// When `out` does not have `n_mels` rows.
@@ -165,7 +167,7 @@ impl MelSpectrogram {
         let frames = out.ncols();
         for first in (0..frames).step_by(BLOCK) {
             let count = BLOCK.min(frames - first);
-            // An odd last frame is transformed together with the one after it, which is not written.
+            // An unpaired last frame is transformed together with the next one, which is not written.
             for (at, values) in scratch
                 .block
                 .chunks_exact_mut(2 * self.n_mels)
@@ -194,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scale_is_slaneys() {
+    fn mel_scale_matches_librosas_slaney_scale() {
         // librosa.hz_to_mel([60, 110, 1000, 4000]) and back.
         for (hz, mel) in [(60.0, 0.9), (110.0, 1.65), (1000.0, 15.0), (4000.0, 35.163_760)] {
             assert!((hz_to_mel(hz) - mel).abs() < 1e-5, "{hz}");
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn bands_peak_where_librosa_has_them() {
+    fn band_peaks_match_librosa() {
         for (f_min, f_max, expected) in [
             (0.0, 8000.0, [603.275_206, 1_237.397_798, 2_305.169_617, 4_294.340_105]),
             (
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn bands_too_narrow_for_the_fft_are_empty_and_not_a_panic() {
+    fn bands_too_narrow_for_the_fft_are_empty() {
         let filters = MelFilterBank::new(44_100, 64, 30, 0.0, 22_050.0);
         let mut out = vec![1.0; 30];
         filters.apply(&[1.0; 33], &mut out);
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_is_the_beginning_of_its_track_whatever_the_number_of_frames() {
+    fn first_frames_match_the_full_spectrogram() {
         let features = FeatureConfig {
             n_fft: 256,
             hop_length: 64,
@@ -252,12 +254,12 @@ mod tests {
         let mel = MelSpectrogram::new(&features);
         let samples: Vec<f32> = (0..3000).map(|t| (t as f32 * 0.05).sin()).collect();
         let mut scratch = MelScratch::default();
-        let mut whole = Array2::zeros((10, mel.frames(3000)));
-        mel.power(&samples, &mut scratch, whole.view_mut());
+        let mut full = Array2::zeros((10, mel.frames(3000)));
+        mel.power(&samples, &mut scratch, full.view_mut());
         for frames in [0, 1, 15, 16, 17, 40] {
             let mut part = Array2::zeros((10, frames));
             mel.power(&samples, &mut scratch, part.view_mut());
-            assert_eq!(part, whole.slice(s![.., ..frames]));
+            assert_eq!(part, full.slice(s![.., ..frames]));
         }
     }
 

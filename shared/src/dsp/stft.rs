@@ -7,9 +7,9 @@ use rustfft::num_complex::Complex;
 use rustfft::{Fft, FftPlanner};
 use std::sync::Arc;
 
-/// A stored sample that becomes a value with full scale 1.
+/// A type of sample that converts to a value of full scale 1.
 pub trait Sample: Copy {
-    /// The value.
+    /// The sample as a value of full scale 1.
     fn value(self) -> f32;
 }
 
@@ -47,7 +47,7 @@ pub struct Stft {
     complex: Arc<dyn Fft<f32>>,
 }
 
-/// One thread's working memory for [`Stft`]; it fits itself to whichever transform uses it.
+/// One thread's working memory for [`Stft`]. Each transform resizes it as needed.
 #[derive(Clone, Debug, Default)]
 pub struct StftScratch {
     samples: Vec<f32>,
@@ -69,11 +69,12 @@ impl Stft {
     /// Plans the transform.
     ///
     /// # Panics
-    /// When `n_fft` is odd or either number is zero; [`crate::dsp::features::FeatureConfig::validate`] refuses both.
+    /// When `n_fft` is odd, or `n_fft` or `hop_length` is zero; [`crate::dsp::features::FeatureConfig::validate`]
+    /// refuses both.
     pub fn new(n_fft: usize, hop_length: usize) -> Self {
         assert!(
             n_fft > 0 && n_fft.is_multiple_of(2) && hop_length > 0,
-            "n_fft is even, and neither number is zero"
+            "n_fft must be even, and n_fft and hop_length above zero"
         );
         let mut planner = RealFftPlanner::new();
         Self {
@@ -96,22 +97,21 @@ impl Stft {
         self.hop_length
     }
 
-    /// Frequencies of a frame: `n_fft / 2 + 1`.
+    /// Frequency bins of a frame: `n_fft / 2 + 1`.
     pub fn bins(&self) -> usize {
         self.n_fft / 2 + 1
     }
 
-    /// Frames of `samples` samples: one centred on every multiple of the hop, the first on sample 0.
+    /// Number of frames of `samples` samples: one is centred on every multiple of the hop, the first on sample 0.
     pub fn frames(&self, samples: usize) -> usize {
         1 + samples / self.hop_length
     }
 
-    /// The window's values.
     pub(super) fn window(&self) -> &[f32] {
         &self.window
     }
 
-    /// Writes the spectrum of one frame into `spectrum`, which has [`bins`](Self::bins) places. Samples before the
+    /// Writes the spectrum of one frame into `spectrum`, which has [`bins`](Self::bins) values. Samples before the
     /// beginning and after the end are zero.
     pub fn frame<S: Sample>(
         &self,
@@ -131,9 +131,9 @@ impl Stft {
 
     /// Writes the squared magnitudes of two frames, [`bins`](Self::bins) values each.
     ///
-    /// Both are transformed at once, one as the real and one as the imaginary part of a complex signal; their spectra
-    /// are the even and the odd part of the result. That saves what a real FFT spends on taking its half-length
-    /// transform apart, and squared magnitudes come out of it without a twiddle factor.
+    /// Both are transformed at once, one as the real and one as the imaginary part of a complex signal. Their spectra
+    /// are the even and the odd part of the result. This saves the step in which a real FFT separates the result of its
+    /// half-length transform, and squared magnitudes need no twiddle factors.
     pub fn power_pair<S: Sample>(
         &self,
         samples: &[S],
@@ -164,13 +164,13 @@ impl Stft {
         for ((a, b), (first, second)) in low[1..].iter().zip(high[1..].iter().rev()).zip(out) {
             let mean = 0.25 * (a.norm_sqr() + b.norm_sqr());
             let difference = 0.5 * (a.re * b.re - a.im * b.im);
-            // Rounding may leave the quieter of two frames a hair below zero.
+            // Rounding may make the quieter frame slightly negative.
             *first = (mean + difference).max(0.0);
             *second = (mean - difference).max(0.0);
         }
     }
 
-    /// Writes one frame's windowed samples into `windowed`, which has `n_fft` places.
+    /// Writes one frame's windowed samples into `windowed`, which has `n_fft` values.
     fn window_frame<S: Sample>(&self, samples: &[S], frame: usize, windowed: &mut [f32]) {
         // Sample `at` of the signal is sample `at + lead − begin` of the frame.
         let (begin, lead) = match (frame * self.hop_length).checked_sub(self.n_fft / 2) {
@@ -186,11 +186,11 @@ impl Stft {
         after.fill(0.0);
     }
 
-    /// The inverse transform of one spectrum, unwindowed and scaled by `1 / n_fft`. `spectrum` is used up.
+    /// The inverse transform of one spectrum, without a window and scaled by `1 / n_fft`. `spectrum` is overwritten.
     pub(super) fn inverse<'a>(&self, spectrum: &mut [Complex<f32>], scratch: &'a mut StftScratch) -> &'a [f32] {
         let scratch_len = self.inverse.get_scratch_len();
         scratch.fit(self.n_fft, scratch_len);
-        // A real signal has a real mean and a real Nyquist value; the plan refuses anything else.
+        // A real signal has a real mean and a real Nyquist value; realfft returns an error otherwise.
         spectrum[0].im = 0.0;
         spectrum[self.n_fft / 2].im = 0.0;
         let samples = &mut scratch.samples[..self.n_fft];
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
     use std::f64::consts::TAU;
 
-    /// The definition, in f64.
+    /// The definition in f64.
     fn naive(samples: &[f32], frame: usize, n_fft: usize, hop_length: usize) -> Vec<Complex<f64>> {
         let begin = (frame * hop_length) as isize - (n_fft / 2) as isize;
         (0..=n_fft / 2)
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn every_frame_is_the_definition_at_every_length_and_hop() {
+    fn every_frame_matches_the_definition_at_every_length_and_hop() {
         for (n_fft, hop_length) in [(2, 1), (6, 4), (16, 4), (30, 7), (64, 64), (100, 33)] {
             let stft = Stft::new(n_fft, hop_length);
             let mut scratch = StftScratch::default();
@@ -249,7 +249,7 @@ mod tests {
             for length in [0, 1, 2, n_fft / 2, n_fft - 1, n_fft, n_fft + 1, 3 * n_fft + 5] {
                 let samples: Vec<f32> = (0..length).map(|t| ((t * t) as f32 * 0.37).sin()).collect();
                 assert_eq!(stft.frames(length), 1 + length / hop_length);
-                // One frame more than there are: it may hang over the end altogether.
+                // One frame more than the signal has, which may be completely past its end.
                 for frame in 0..=stft.frames(length) {
                     let pair = [frame, frame / 2];
                     let (mut first, mut second) = (vec![f32::NAN; stft.bins()], vec![f32::NAN; stft.bins()]);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn the_inverse_gives_the_windowed_frame_back() {
+    fn inverse_transform_returns_the_windowed_frame() {
         let stft = Stft::new(128, 32);
         let samples: Vec<f32> = (0..400).map(|t| (t as f32 * 0.2).sin()).collect();
         let mut scratch = StftScratch::default();

@@ -77,7 +77,7 @@ fn heat_map(specification: &Specification, results: &Results<'_>, map: usize, ma
                 None if results.states[trial] == State::Failed => "failed".into(),
                 None => "–".into(),
             },
-            // Other trials were trained for more epochs.
+            // Dropped trials were trained for fewer epochs than the others.
             note: last.map_or(String::new(), |last| {
                 format!("{} {}", last.epochs, if last.epochs == 1 { "epoch" } else { "epochs" })
             }),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::split::testing::row;
-use crate::testing::{Unwatched, excerpt, mixed, split_at_random};
+use crate::testing::{NoProgress, excerpt, mixed, split_at_random};
 use crate::{extend, testing};
 use shared::dsp::features::FeatureConfig;
 
@@ -105,7 +105,7 @@ fn feature_set_has_the_recordings_of_its_data_set() {
         },
         jobs: 1,
     };
-    let extended = extend::extend(&config, &mut Unwatched).unwrap();
+    let extended = extend::extend(&config, &mut NoProgress).unwrap();
     let (own, parent) = (
         DuplicateReport::read(&extended.path).unwrap(),
         DuplicateReport::read(&config.dataset).unwrap(),

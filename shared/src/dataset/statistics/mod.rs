@@ -1,7 +1,7 @@
-//! Per-track sums and statistics, and the normalization that any set of tracks gets from the sums.
+//! Per-track sums and statistics, and the normalization, which is computed from the sums of any set of tracks.
 //!
-//! A track is summed up once, when the data set is built, into `shards/summary.safetensors`. A new split adds up the rows
-//! of its training tracks, so it never touches a shard. Models of whole tracks read the statistics.
+//! A track is summed once, when the data set is built, into `shards/summary.safetensors`. A new split adds the sums of
+//! its training tracks, so it reads no shard. Models of whole tracks use the statistics.
 
 mod normalization;
 mod summary_file;
