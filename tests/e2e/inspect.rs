@@ -41,7 +41,10 @@ fn summary_agrees_with_the_tables() {
     assert_eq!(summary["files"]["channels"], json!(count(&rows, "source_channels")));
     let sum = |column: &str| rows.iter().map(|row| number(row, column)).sum::<f64>();
     assert_eq!(summary["files"]["damaged_frames"].as_f64(), Some(sum("bad_frames")));
-    assert_eq!(summary["levels"]["clipped_samples"].as_f64(), Some(sum("clipped_samples")));
+    assert_eq!(
+        summary["levels"]["clipped_samples"].as_f64(),
+        Some(sum("clipped_samples"))
+    );
     let mut seconds: Vec<f64> = rows.iter().map(|row| number(row, "samples") / 44_100.0).collect();
     seconds.sort_by(f64::total_cmp);
     let middle = seconds.len() / 2;
@@ -75,7 +78,7 @@ fn summary_agrees_with_the_tables() {
     for (at, name) in ["apart", "mine"].into_iter().enumerate() {
         let split = &summary["splits"][at];
         assert_eq!(
-            (&split["name"], &split["live"]),
+            (&split["name"], &split["current"]),
             (&json!(name), &json!(name == "apart"))
         );
         let on_disk: Value = serde_json::from_str(&dataset.text(&format!("splits/{name}/split.json"))).unwrap();
@@ -200,7 +203,10 @@ fn html_in_a_class_name_is_escaped() {
     let out = tempfile::tempdir().unwrap();
     let page = out.path().join("page.html");
     let summary = inspect(&dataset, &["--html", page.to_str().unwrap()]);
-    assert!(summary["classes"].as_object().unwrap().contains_key(hostile), "{summary}");
+    assert!(
+        summary["classes"].as_object().unwrap().contains_key(hostile),
+        "{summary}"
+    );
     let html = fs::read_to_string(&page).unwrap();
     assert!(!html.contains("<script") && !html.contains("<img"));
     assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));

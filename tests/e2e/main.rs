@@ -1,10 +1,7 @@
 //! End-to-end tests: run the programs on real audio files as a user does and check files, output and exit status.
 
 #![forbid(unsafe_code)]
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic in a test shows where it failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic in a test shows where it failed")]
 
 mod bench;
 mod build;

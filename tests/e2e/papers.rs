@@ -117,7 +117,10 @@ fn taggers_are_trained_evaluated_and_tuned() {
         assert!((area - kept["val"]["auc_roc"].as_f64().unwrap()).abs() < 1e-6);
 
         let tuned = eval(&run, &["--tune-thresholds"]);
-        assert_eq!(tuned["auc_roc"], metrics["auc_roc"], "thresholds do not change the ranking");
+        assert_eq!(
+            tuned["auc_roc"], metrics["auc_roc"],
+            "thresholds do not change the ranking"
+        );
         assert_ne!(tuned["thresholds"], metrics["thresholds"], "{model}");
         // On the set that the thresholds were tuned on, they are better than 0.5.
         let (before, after) = (
@@ -352,12 +355,7 @@ fn contradicting_settings_are_refused_with_a_reason() {
             "--sample-rate 16000",
         ),
         (&genres, "choi-crnn", &["--freeze", "head"], "matches no parameter"),
-        (
-            &genres,
-            "choi-crnn",
-            &["--freeze", "."],
-            "leave at least one to train",
-        ),
+        (&genres, "choi-crnn", &["--freeze", "."], "leave at least one to train"),
     ];
     for (dataset, model, more, expected) in cases {
         let refused = fit(dataset, model, &run("data"), more).assert().code(1);

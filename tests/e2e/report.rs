@@ -229,7 +229,11 @@ fn report_has_the_metrics_of_the_set_evaluated_last() {
         .max_by(|a, b| highest(a).total_cmp(&highest(b)))
         .unwrap();
     let first = page.split("<article class=\"mistake\">").nth(1).unwrap();
-    let heading = format!("<h3><b>{}</b> {:.1} %", &most_confident[2], 100.0 * highest(most_confident));
+    let heading = format!(
+        "<h3><b>{}</b> {:.1} %",
+        &most_confident[2],
+        100.0 * highest(most_confident)
+    );
     assert!(first.contains(&heading), "{heading}");
     assert!(first.contains(&format!("<dt>track</dt><dd>{}</dd>", &most_confident[0])));
 }

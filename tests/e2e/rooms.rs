@@ -53,5 +53,9 @@ fn modules_import_only_from_modules_before_them() {
             }
         }
     }
-    assert!(upward.is_empty(), "these imports are from later modules:\n{}", upward.join("\n"));
+    assert!(
+        upward.is_empty(),
+        "these imports are from later modules:\n{}",
+        upward.join("\n")
+    );
 }

@@ -91,7 +91,10 @@ fn interrupted_set_of_seeds_gives_the_same_runs_when_resumed() {
     let mean = rows.iter().map(|row| row["macro_f1"].as_f64().unwrap()).sum::<f64>() / 3.0;
     assert!((fitted["val"]["mean"]["macro_f1"].as_f64().unwrap() - mean).abs() < 1e-12);
     assert!(fitted["val"]["standard_deviation"]["loss"].as_f64().unwrap() > 0.0);
-    assert_ne!(weights(&uninterrupted.join("seed-4")), weights(&uninterrupted.join("seed-5")));
+    assert_ne!(
+        weights(&uninterrupted.join("seed-4")),
+        weights(&uninterrupted.join("seed-5"))
+    );
     let alone = root.path().join("alone");
     fit(&data, &alone, &["--epochs", "40", "--patience", "0", "--seed", "5"]);
     assert_eq!(weights(&uninterrupted.join("seed-5")), weights(&alone));
@@ -161,7 +164,10 @@ fn interrupted_set_of_seeds_gives_the_same_runs_when_resumed() {
     assert_eq!(more["val"]["runs"].as_array().unwrap().len(), 4);
     assert_eq!(history(&interrupted.join("seed-7")).len(), 42);
     assert_eq!(history(&interrupted.join("seed-4")).len(), 42);
-    assert!(!interrupted.join("seeds.json").exists(), "seeds.json of three seeds must be deleted");
+    assert!(
+        !interrupted.join("seeds.json").exists(),
+        "seeds.json of three seeds must be deleted"
+    );
 }
 
 #[test]
@@ -295,10 +301,7 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
             .collect();
         assert!(interval[0] <= top1 && top1 <= interval[1], "{run}");
         let expected = ["few_tracks", "all_alike"];
-        assert!(
-            warning_codes(run).iter().any(|code| expected.contains(code)),
-            "{run}"
-        );
+        assert!(warning_codes(run).iter().any(|code| expected.contains(code)), "{run}");
     }
     // Only the random split has artists in several sets, which is reported.
     assert_eq!(runs[0]["how_split"]["strategy"], "grouped");

@@ -169,7 +169,10 @@ fn gtzan_is_read_as_wav_and_au_and_its_corrupt_file_is_dropped() {
             "{row:?}"
         );
     }
-    assert!(index(&dataset).get("task").is_none(), "a single-label data set has no `task`");
+    assert!(
+        index(&dataset).get("task").is_none(),
+        "a single-label data set has no `task`"
+    );
     let warnings = summary["warnings"].as_array().unwrap();
     assert!(
         warnings
@@ -308,7 +311,11 @@ fn multi_label_data_set_can_be_split_by_every_strategy() {
             for row in rows {
                 assert!(seen.insert(row["track_id"].clone()), "{strategy}: {row:?}");
                 for label in labels(&row["labels"]) {
-                    *label_counts.entry(label.to_owned()).or_default().entry(set).or_default() += 1;
+                    *label_counts
+                        .entry(label.to_owned())
+                        .or_default()
+                        .entry(set)
+                        .or_default() += 1;
                 }
             }
         }

@@ -164,8 +164,8 @@ fn stopped_or_killed_sweep_ends_with_the_same_table_when_resumed() {
         &["--epochs", "16", "--halving", "2", "--jobs-per-device", "2"],
     ]
     .concat();
-    let whole = root.path().join("whole");
-    sweep(&whole, &arguments).assert().success();
+    let uninterrupted = root.path().join("uninterrupted");
+    sweep(&uninterrupted, &arguments).assert().success();
 
     let stopped = root.path().join("stopped");
     let mut child = start(&stopped, &arguments);
@@ -200,12 +200,12 @@ fn stopped_or_killed_sweep_ends_with_the_same_table_when_resumed() {
     }
     for directory in [&stopped, &killed] {
         resume(directory).assert().success();
-        assert_eq!(table(directory), table(&whole));
-        let best = json_line(&resume(&whole).assert().success())["best"]["trial"]
+        assert_eq!(table(directory), table(&uninterrupted));
+        let best = json_line(&resume(&uninterrupted).assert().success())["best"]["trial"]
             .as_u64()
             .unwrap();
         let run = format!("trials/{best:04}");
-        assert_eq!(weights(&directory.join(&run)), weights(&whole.join(&run)));
+        assert_eq!(weights(&directory.join(&run)), weights(&uninterrupted.join(&run)));
     }
 }
 
@@ -304,7 +304,10 @@ fn invalid_sweep_settings_are_refused_before_writing() {
             stderr_text(&refused)
         );
     }
-    resume(&directory).assert().code(1).stderr(contains("does not hold a sweep"));
+    resume(&directory)
+        .assert()
+        .code(1)
+        .stderr(contains("does not hold a sweep"));
     assert!(!directory.exists());
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("config.toml"), "").unwrap();

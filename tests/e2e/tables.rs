@@ -132,7 +132,11 @@ fn awk_program_flattens_the_json_of_the_programs() {
 #[test]
 fn usage_errors_of_scripts_are_reported_before_anything_runs() {
     for (script, arguments, expected) in [
-        ("multimodal", &["--models", "crn"][..], "unknown model `crn` in --models"),
+        (
+            "multimodal",
+            &["--models", "crn"][..],
+            "unknown model `crn` in --models",
+        ),
         ("tagging", &["--audio", "."], "--audio needs --metadata"),
         ("gtzan", &["--metadata", "t.csv"], "--metadata needs --audio"),
         ("gtzan", &["--audio", ".", "--tiny"], "--tiny uses synthetic music"),
@@ -141,7 +145,11 @@ fn usage_errors_of_scripts_are_reported_before_anything_runs() {
             &["--vgg16-weights", "vgg16.pt"],
             "scripts/papers/gtzan.sh [--audio DIR]",
         ),
-        ("fma_baselines", &["--epochs", "0"], "--epochs must be a positive integer"),
+        (
+            "fma_baselines",
+            &["--epochs", "0"],
+            "--epochs must be a positive integer",
+        ),
         ("fma_baselines", &["--help"], "--vgg16-weights FILE"),
     ] {
         let mut bash = Command::new("bash");

@@ -75,10 +75,7 @@ fn new_classes_get_a_new_last_layer_and_frozen_layers_are_kept() {
     );
     // Batch norm of 96 bands, and 3x3 convolutions 1 -> 64 -> 128 with biases and batch norms.
     let frozen = 2 * 96 + (9 + 1 + 2) * 64 + (9 * 64 + 1 + 2) * 128;
-    assert!(
-        stderr.contains(&format!("{frozen} of 392904 parameters")),
-        "{stderr}"
-    );
+    assert!(stderr.contains(&format!("{frozen} of 392904 parameters")), "{stderr}");
 
     let (before, after) = (tensors(&tagger), tensors(&run));
     let (mut kept, mut trained) = (0, 0);
@@ -145,10 +142,7 @@ fn embeddings_of_a_tagger_are_classified() {
     let summary = json_line(&embed(&genres().path()).success());
     // Each track is longer than one clip and so has two.
     let clips = 2 * genres().table("tracks.csv").len();
-    assert_eq!(
-        (&summary["rows"], &summary["dimension"]),
-        (&clips.into(), &32.into())
-    );
+    assert_eq!((&summary["rows"], &summary["dimension"]), (&clips.into(), &32.into()));
     let evaluated = genres().table("splits/main/train.csv").len();
     for classifier in ["knn", "svm"] {
         assert_eq!(
@@ -183,8 +177,7 @@ fn vgg16_for_larger_images_starts_from_the_one_for_smaller_images() {
         .success();
     let stderr = stderr_text(&grown);
     assert!(
-        stderr.contains("newly initialized: halving.conv0.weight")
-            && !stderr.contains("newly initialized: linear"),
+        stderr.contains("newly initialized: halving.conv0.weight") && !stderr.contains("newly initialized: linear"),
         "{stderr}"
     );
     let (before, after) = (tensors(&small), tensors(&large));

@@ -175,7 +175,10 @@ mod tests {
     #[test]
     fn empty_data_set_is_described() {
         let text = report(0, Vec::new()).to_string();
-        assert!(text.starts_with("tracks    0, 0.00 labels per track, 0 labels in total"), "{text}");
+        assert!(
+            text.starts_with("tracks    0, 0.00 labels per track, 0 labels in total"),
+            "{text}"
+        );
     }
 
     proptest! {

@@ -120,7 +120,7 @@ impl Overview {
             write_split(out, split)?;
         }
         match &self.current_split {
-            Some(current) if !self.splits.iter().any(|split| split.live) => {
+            Some(current) if !self.splits.iter().any(|split| split.current) => {
                 write!(
                     out,
                     "\nwarning   splits/current names the split {current}, which does not exist"
@@ -132,7 +132,7 @@ impl Overview {
 }
 
 fn write_split(out: &mut fmt::Formatter<'_>, split: &SplitOverview) -> fmt::Result {
-    let current = if split.live { " (current)" } else { "" };
+    let current = if split.current { " (current)" } else { "" };
     let details = match &split.state {
         SplitState::Usable(details) => details,
         SplitState::Unusable { problem } => return write!(out, "split     {}{current}: {problem}", split.name),
@@ -359,7 +359,7 @@ mod tests {
         };
         let split = SplitOverview {
             name: "mine".into(),
-            live: true,
+            current: true,
             state: SplitState::Usable(Box::new(details)),
         };
         let text = Text(split).to_string();

@@ -16,7 +16,7 @@ use std::path::Path;
 pub struct SplitOverview {
     pub name: String,
     /// Whether it is the current split, which training uses by default.
-    pub live: bool,
+    pub current: bool,
     #[serde(flatten)]
     pub state: SplitState,
 }
@@ -118,7 +118,7 @@ pub(super) fn read(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Re
             },
         };
         SplitOverview {
-            live: current.as_ref() == Some(&name),
+            current: current.as_ref() == Some(&name),
             name,
             state,
         }
@@ -136,10 +136,7 @@ fn details(split: &Split, classes: &[String], by_id: &HashMap<u64, &TrackRow>) -
         };
         for id in ids {
             let Some(&row) = by_id.get(id) else {
-                let problem = format!(
-                    "{} lists track {id}, which the data set does not have",
-                    set.file()
-                );
+                let problem = format!("{} lists track {id}, which the data set does not have", set.file());
                 return SplitState::Unusable { problem };
             };
             for label in &row.labels {
@@ -255,7 +252,7 @@ mod tests {
         let found = read(&root, &index, &tracks).unwrap();
         assert_eq!(found.len(), 2);
         assert!(matches!(&found[0].state, SplitState::Unusable { problem } if problem.contains("checksum")));
-        assert!(!found[0].live && found[1].live);
+        assert!(!found[0].current && found[1].current);
         let SplitState::Usable(details) = &found[1].state else {
             panic!("{:?}", found[1]);
         };

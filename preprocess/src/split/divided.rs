@@ -36,9 +36,7 @@ impl<'a> DividedDataset<'a> {
     pub(super) fn read(root: &'a Path, index: &'a DatasetIndex) -> anyhow::Result<Self> {
         if let Some(part) = &index.source.part {
             let path = root.display();
-            bail!(
-                "{path} is part {part} of a data set; merge all parts with `preprocess merge`, and split the result"
-            );
+            bail!("{path} is part {part} of a data set; merge all parts with `preprocess merge`, and split the result");
         }
         Ok(Self {
             root,

@@ -103,7 +103,10 @@ impl<'a> Advisor<'a> {
                 Some(by) => format!("groups by {}", by.name()),
                 None => "tracks".into(),
             };
-            advice.push(format!("classes with too few {unit} to be in all {sets} sets: {}", list(&scarce)));
+            advice.push(format!(
+                "classes with too few {unit} to be in all {sets} sets: {}",
+                list(&scarce)
+            ));
         }
         if !others.is_empty() {
             let every = if scarce.is_empty() {

@@ -115,7 +115,10 @@ fn split_problems(
                 )),
                 Some(row) if row.labels != listed.labels => found.push(Problem::new(
                     &path,
-                    format!("the labels of track {} differ from those in tracks.csv", listed.track_id),
+                    format!(
+                        "the labels of track {} differ from those in tracks.csv",
+                        listed.track_id
+                    ),
                 )),
                 Some(_) => {}
             }

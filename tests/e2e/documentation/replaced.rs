@@ -17,8 +17,8 @@ pub struct Replaced {
 pub const REPLACED: &[Replaced] = &[
     Replaced {
         name: "train",
-        reason: "Trains for one epoch (three in a sweep) with small batches, few seeds and excerpts of less than a second \
-                 on the CPU, because real training takes minutes to hours and there is no GPU. Flags are kept.",
+        reason: "Trains for one epoch (three in a sweep) with small batches, few seeds and excerpts of less than a \
+                 second on the CPU, because real training takes minutes to hours and there is no GPU. Flags are kept.",
         script: r#"
             words=() fit=no resume=no epochs=1 has=' '
             for word in "$@"; do
@@ -49,8 +49,8 @@ pub const REPLACED: &[Replaced] = &[
     },
     Replaced {
         name: "preprocess",
-        reason: "Uses clips of one to two seconds, because the tracks of the small collections have two: tracks of twelve \
-                 to thirty seconds would take minutes to make and to train on.",
+        reason: "Uses clips of one to two seconds, because the tracks of the small collections have two: tracks of \
+                 twelve to thirty seconds would take minutes to make and to train on.",
         script: r#"
             words=()
             for word in "$@"; do
@@ -94,7 +94,7 @@ pub const REPLACED: &[Replaced] = &[
     },
     Replaced {
         name: "scripts/papers/*.sh",
-        reason: "Each compiles and trains for minutes to days. Only flags are checked, against the script's top comment.",
+        reason: "Each compiles and trains for minutes to days. Only flags are checked, against its top comment.",
         script: FORM_OF_A_SCRIPT,
     },
     Replaced {
@@ -165,8 +165,8 @@ pub const REPLACED: &[Replaced] = &[
     },
     Replaced {
         name: "python3",
-        reason: "Runs only if an interpreter with the required modules is available (see python.rs); otherwise only the \
-                 existence of the script is checked. A virtual environment is an empty directory.",
+        reason: "Runs only if an interpreter with the required modules is available (see python.rs); otherwise only \
+                 the existence of the script is checked. A virtual environment is an empty directory.",
         script: r#"
             if [[ $1 == -m && $2 == venv ]]; then
                 mkdir -p "$3/bin" && : > "$3/bin/activate"

@@ -104,7 +104,10 @@ fn run_on_device(
         &plans.iter().map(|(_, plan)| *plan).collect::<Vec<_>>(),
     );
     let waveforms = output.waveform.context("the device made no waveform")?.flatten(1, 2);
-    let mels = output.spectrogram.context("the device made no mel spectrogram")?.flatten(1, 3);
+    let mels = output
+        .spectrogram
+        .context("the device made no mel spectrogram")?
+        .flatten(1, 3);
     Ok((batch::to_host(waveforms)?, batch::to_host(mels)?))
 }
 

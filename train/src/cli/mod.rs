@@ -35,7 +35,7 @@ use std::path::PathBuf;
 
 /// Train and evaluate audio classifiers on data sets made by `preprocess`
 #[derive(Debug, Parser)]
-#[command(name = "train", version, next_display_order = 1000, after_help = EXAMPLES)]
+#[command(name = "train", version, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -78,7 +78,10 @@ pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyho
             clips.samples
         );
         let summary = |metrics: &ClassificationMetrics| json!({ "top1": metrics.top1, "macro_f1": metrics.macro_f1, "samples": metrics.samples });
-        classifiers.insert(name.to_owned(), json!({ "tracks": summary(&tracks), "clips": summary(&clips) }));
+        classifiers.insert(
+            name.to_owned(),
+            json!({ "tracks": summary(&tracks), "clips": summary(&clips) }),
+        );
     }
     let json = json!({ "command": "embed", "out": args.out.to_string_lossy(), "rows": rows, "dimension": dimension, "set": set.name(),
                        "classifiers": classifiers });

@@ -117,7 +117,10 @@ fn open_data(config: &RunConfig, keeper: Option<&Path>, current: bool) -> anyhow
             return error;
         }
         let path = config.data.join(SPLITS_DIRECTORY).join(CURRENT_FILE);
-        error.context(format!("could not read the current split, which {} names", path.display()))
+        error.context(format!(
+            "could not read the current split, which {} names",
+            path.display()
+        ))
     })
 }
 

@@ -125,9 +125,7 @@ fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<Stri
         for entry in entries.iter_mut().filter(|entry| entry.set != Set::Val) {
             *entry = read_set(&entry.path, Set::Val, args.data.as_deref())?.with_context(|| {
                 let path = entry.path.display();
-                format!(
-                    "{path} has no validation metrics; evaluate it with `train eval --run {path} --set val`"
-                )
+                format!("{path} has no validation metrics; evaluate it with `train eval --run {path} --set val`")
             })?;
         }
     }

@@ -144,10 +144,7 @@ fn directories(path: &Path, set: Option<&RunSet>) -> Vec<PathBuf> {
 fn out_of_fold(folds: &[RunResults]) -> anyhow::Result<Predictions> {
     let mut all = Predictions::new(folds[0].predictions.classes.clone());
     for fold in folds {
-        ensure!(
-            fold.predictions.classes == all.classes,
-            "their classes differ"
-        );
+        ensure!(fold.predictions.classes == all.classes, "their classes differ");
         all.tracks.extend(fold.predictions.tracks.iter().cloned());
     }
     Ok(all)

@@ -159,7 +159,10 @@ fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
         None => format!("{} tracks", facts.tracks),
     };
     let width = match facts.metric.interval {
-        None => Some(("no_interval", format!("{name} has no interval, because {by} are too few"))),
+        None => Some((
+            "no_interval",
+            format!("{name} has no interval, because {by} are too few"),
+        )),
         Some([low, high]) if high - low > WIDE => {
             let width = high - low;
             let sentence = format!("the interval of {name} is {width:.2} wide, because only {by} were evaluated");

@@ -188,7 +188,11 @@ impl FileDecoder {
         batch.reset(1, self.setup.front_end.shape());
         batch.excerpts.push(0);
         batch.statistics.clear();
-        let (scaler, kinds) = self.setup.statistics.as_ref().expect("the input of this model is track statistics");
+        let (scaler, kinds) = self
+            .setup
+            .statistics
+            .as_ref()
+            .expect("the input of this model is track statistics");
         for kind in kinds {
             batch.statistics.extend_from_slice(match kind {
                 StatisticsKind::Mfcc => &mfcc,

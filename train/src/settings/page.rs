@@ -62,7 +62,9 @@ fn settings_page_contains_the_generated_table() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/settings.md");
     let page = std::fs::read_to_string(path).unwrap();
     let (before, after_begin) = page.split_once(BEGIN).expect("the page has the line before the table");
-    let (written, after) = after_begin.split_once(END).expect("the page has the line after the table");
+    let (written, after) = after_begin
+        .split_once(END)
+        .expect("the page has the line after the table");
     if std::env::var_os("CRATEDIGGER_UPDATE_DOCS").is_some() {
         std::fs::write(path, format!("{before}{BEGIN}{}{END}{after}", table())).unwrap();
         return;

@@ -77,19 +77,28 @@ impl RunConfig {
         if self.augment.image && !description.input.is_image() {
             return Err(invalid(
                 "--augment",
-                format!("image rotates and shifts images, and {} does not take an image as input", self.model),
+                format!(
+                    "image rotates and shifts images, and {} does not take an image as input",
+                    self.model
+                ),
             ));
         }
         if self.augment.changes_samples() && description.input.is_statistics_only() {
             return Err(invalid(
                 "--augment",
-                format!("must be none for {}, whose input is statistics of whole tracks", self.model),
+                format!(
+                    "must be none for {}, whose input is statistics of whole tracks",
+                    self.model
+                ),
             ));
         }
         if self.excerpt_seconds.is_some() && description.input.is_statistics_only() {
             return Err(invalid(
                 "--excerpt-seconds",
-                format!("does not apply to {}, whose input is statistics of whole tracks", self.model),
+                format!(
+                    "does not apply to {}, whose input is statistics of whole tracks",
+                    self.model
+                ),
             ));
         }
         if self.loaded_lr.is_some() && self.init_from.is_none() {

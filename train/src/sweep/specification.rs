@@ -57,7 +57,8 @@ impl Specification {
     pub(super) fn validate(&self) -> Result<(), SpecificationError> {
         let names = self.names();
         if self.random.is_some() == self.ranges.is_empty() {
-            let sentence = "--random and --range need each other: --random is the number of draws, --range what to draw";
+            let sentence =
+                "--random and --range need each other: --random is the number of draws, --range what to draw";
             return Err(refuse(sentence));
         }
         if names.is_empty() {

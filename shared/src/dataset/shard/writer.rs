@@ -100,11 +100,7 @@ impl ShardWriter {
 
     /// Appends a track's samples; the writer must be of [`ShardKind::Waveform`].
     pub fn push_waveform(&mut self, track_id: u64, samples: &[i16]) -> Result<(), ShardWriteError> {
-        assert_eq!(
-            self.kind,
-            ShardKind::Waveform,
-            "a waveform must be in a waveform shard"
-        );
+        assert_eq!(self.kind, ShardKind::Waveform, "a waveform must be in a waveform shard");
         self.push(track_id, &format!("{}", samples.len()), bytemuck::cast_slice(samples))
     }
 

@@ -13,7 +13,9 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn label() -> impl Strategy<Value = String> {
-    text().prop_filter("a label is not empty and has no `|`", |label| !label.is_empty() && !label.contains('|'))
+    text().prop_filter("a label is not empty and has no `|`", |label| {
+        !label.is_empty() && !label.contains('|')
+    })
 }
 
 fn set() -> impl Strategy<Value = Set> {
