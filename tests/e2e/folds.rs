@@ -109,7 +109,7 @@ fn missing_folds_and_changed_settings_are_refused() {
     built.split("--folds 3 --name three").success();
     fit(&data, &run, &["--folds", "4"])
         .code(1)
-        .stderr(contains("has 3 folds of that name, not 4"));
+        .stderr(contains("has 3 folds with this name, not 4"));
     fit(&data, &run, &["--folds", "3", "--seeds", "2"]).code(2);
     assert!(!run.exists());
     // The current split is a fold, so `--split` can be omitted.
@@ -128,5 +128,5 @@ fn missing_folds_and_changed_settings_are_refused() {
     }
     on_run("eval", &run, &["--set", "train"])
         .code(1)
-        .stderr(contains("training sets of several folds"));
+        .stderr(contains("every track is in several training sets"));
 }

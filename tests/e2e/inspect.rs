@@ -249,7 +249,7 @@ fn data_sets_of_up_to_two_tracks_can_be_inspected() {
             analysis["mel_projection"]["reason"]
                 .as_str()
                 .unwrap()
-                .contains("takes three")
+                .contains("at least three tracks")
         );
     }
 }

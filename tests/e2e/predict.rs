@@ -147,7 +147,7 @@ fn all_formats_are_predicted_and_bad_files_are_listed_with_a_reason() {
     for refused in [&files[0], &root.path().join("no/such/place.csv")] {
         let mut command = predict(&run, &files);
         let assert = command.arg("--csv").arg(refused).assert().code(1);
-        assert.stderr(predicates::str::contains("name another file"));
+        assert.stderr(predicates::str::contains("give another file"));
     }
     let lines: Vec<_> = csvs[0].lines().collect();
     assert!(

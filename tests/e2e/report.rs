@@ -184,8 +184,8 @@ fn comparison_shows_only_settings_that_differ() {
         "<code>lr</code>",
         "<code>weight_decay</code>",
         "heavy",
-        " against ",
-        "Metrics are those of the validation set",
+        " minus ",
+        "Metrics on the validation set",
     ] {
         assert!(page.contains(text), "{text}");
     }
@@ -244,7 +244,7 @@ fn report_that_cannot_be_written_gives_a_warning_only() {
     let run = root.path().join("run");
     fs::create_dir_all(run.join("report.html/in the way")).unwrap();
     let fitted = fit(&genres().path(), "mfcc-dense", &run, &[]).assert().success();
-    assert!(stderr_text(&fitted).contains("warning: ") && stderr_text(&fitted).contains("report.html was not written"));
+    assert!(stderr_text(&fitted).contains("warning: ") && stderr_text(&fitted).contains("could not make the report"));
     assert_eq!(json_line(&fitted)["best_epoch"], 1);
     assert!(run.join("best.safetensors").is_file() && run.join("metrics.json").is_file());
 }

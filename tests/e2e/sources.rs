@@ -177,7 +177,7 @@ fn gtzan_is_read_as_wav_and_au_and_its_corrupt_file_is_dropped() {
     assert!(
         warnings
             .iter()
-            .any(|warning| warning == "gtzan should have 1000 tracks in its source and has 24.")
+            .any(|warning| warning == "gtzan should have 1000 tracks in its source but has 24")
     );
     // A grouped split needs artists.
     dataset

@@ -235,7 +235,7 @@ fn sweep_fails_only_if_all_trials_fail() {
     fs::write(&broken, r#"{ "rungs": [], "failure": "killed by SIGKILL" }"#).unwrap();
     let failed = resume(&directory).assert().code(1);
     assert!(
-        stderr_text(&failed).contains("2 of 2 trials failed"),
+        stderr_text(&failed).contains("2 of 2 failed"),
         "{}",
         stderr_text(&failed)
     );

@@ -161,7 +161,7 @@ fn embeddings_of_a_tagger_are_classified() {
     assert_eq!(sets.iter().filter(|&&set| set == 0).count(), 2 * evaluated);
     embed(&tagged().path())
         .code(1)
-        .stderr(contains("--classify needs one class a track"));
+        .stderr(contains("--classify needs a single-label data set"));
 }
 
 #[test]

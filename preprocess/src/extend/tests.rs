@@ -160,7 +160,7 @@ fn invalid_feature_sets_are_refused() {
     };
     assert!(refused(|config| config.features = FeatureConfig::default()).contains("already has these features"));
     assert!(refused(|config| config.features.sample_rate = 22_050).contains("44100 Hz"));
-    assert!(refused(|config| config.name = Some("../x".into())).contains("cannot be a name"));
+    assert!(refused(|config| config.name = Some("../x".into())).contains("is not a valid name"));
     let taken = refused(|config| {
         config.name = Some("mel-64-2048-1024".into());
         config.features.n_mels = 32;

@@ -6,7 +6,7 @@ use shared::dataset::shard::ShardKind;
 pub struct Problem {
     /// The file, relative to the data set.
     pub file: String,
-    /// What is wrong with the file.
+    /// The problem found in the file.
     pub detail: String,
     /// The shard that a repair would rebuild.
     pub shard: Option<(ShardKind, usize)>,

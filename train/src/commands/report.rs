@@ -41,7 +41,7 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     match &args.html {
         Some(file) => match write_comparison_page(args, &comparison, shown, file) {
             Ok(()) => pages.push(file.clone()),
-            Err(error) => failures.push(write_error(file, &error)),
+            Err(error) => failures.push(format!("could not make the report: {error:#}")),
         },
         None => write_pages(args, &comparison, &mut pages, &mut failures),
     }
@@ -60,10 +60,6 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     let sentence = failures.join("; ");
     let sentence = Some(sentence);
     Err(Incomplete { outcome, sentence }.into())
-}
-
-fn write_error(page: &Path, error: &anyhow::Error) -> String {
-    format!("could not write {}: {error:#}", page.display())
 }
 
 /// The directory and settings of a run, with the data set's current path.
@@ -105,7 +101,7 @@ fn write_pages(args: &ReportArgs, comparison: &Comparison, pages: &mut Vec<PathB
             };
             match open(args, &run).and_then(|(run, config)| html::write(&run, &config, &options)) {
                 Ok(page) => pages.push(page),
-                Err(error) => failures.push(write_error(&run.join(html::REPORT_FILE), &error)),
+                Err(error) => failures.push(format!("could not make the report: {error:#}")),
             }
         }
     }

@@ -26,7 +26,7 @@ const CLIPS_AT_ONCE: usize = 8;
 /// More samples than a decoder's packet and a resampler's block produce at a time.
 const LONGEST_BLOCK: usize = 1 << 22;
 
-/// What was decoded from a file.
+/// The decoded parts of a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decoded {
     pub seconds: f64,

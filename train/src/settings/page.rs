@@ -9,7 +9,7 @@ const END: &str = "<!-- End. -->\n";
 
 /// One row per setting: the flag, its default, its help and its possible values.
 fn table() -> String {
-    let mut table = String::from("| option | default | is |\n|---|---|---|\n");
+    let mut table = String::from("| option | default | description |\n|---|---|---|\n");
     for argument in Settings::augment_args(Command::new("fit")).get_arguments() {
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
         let (description, default) = match help.rsplit_once(" [default: ") {
