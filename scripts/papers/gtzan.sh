@@ -8,8 +8,8 @@
 # --audio DIR contains the genres (blues/blues.00000.wav). Without it the script makes a small corpus of synthetic
 # music; with --tiny it has short clips and takes minutes on a CPU. LIST is a comma-separated list of
 #   choi-fcn, choi-crnn  trained from scratch, one clip per song
-#   multiframe           choi-crnn on excerpts of --excerpt-seconds (default: 5), without --skip-seconds (default: 2.5)
-#                        at either end of a song; evaluated per excerpt and, by the mean over excerpts, per song
+#   multiframe           choi-crnn on excerpts of --excerpt-seconds (default: 5); --skip-seconds (default: 2.5) are left
+#                        out at both ends of a song; evaluated per excerpt and, by the mean over excerpts, per song
 #   transfer             choi-crnn pretrained on tags: k-nearest neighbours and a linear SVM on its embeddings;
 #                        fine-tuning with two frozen convolutions and a tenth of the learning rate for the rest
 # --pretrained-from has the weights for `transfer`: a run of choi-crnn on MagnaTagATune, built with --preset

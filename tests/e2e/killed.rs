@@ -11,8 +11,8 @@ use tests::harness::{BuiltDataset, Collection, Ended, Killer, Program, Tree, cop
 /// Maximum number of kills per directory. The program may then finish.
 const KILLS_EACH: usize = 4;
 
-/// Kills the program that `command` starts until there were `kills` kills. `prepare` makes each directory, whose final
-/// content must be `expected`.
+/// Starts the program of `command` and kills it, `kills` times in total. Every [`KILLS_EACH`] kills, the program may
+/// finish and its directory must have the content `expected`; then `prepare` makes the next directory.
 fn kill_repeatedly(
     kills: usize,
     killer: &mut Killer,
@@ -69,7 +69,7 @@ fn a_merge_killed_at_any_time_ends_with_the_same_bytes() {
 }
 
 #[test]
-fn data_set_killed_while_growing_has_the_old_or_the_new_tracks() {
+fn growth_killed_at_any_time_leaves_the_old_or_the_new_tracks() {
     let collection = Collection::many(40);
     let (root, early) = (tempfile::tempdir().unwrap(), Collection::many(25));
     let seed = root.path().join("seed");

@@ -81,7 +81,7 @@ fn resuming_a_run_without_checkpoint_starts_at_the_first_step() {
     let root = TempDir::new().unwrap();
     let (uninterrupted, run) = (root.path().join("uninterrupted"), root.path().join("run"));
     fit(&uninterrupted, &["--epochs", "1"]).assert().success();
-    // As after a kill once the settings were written.
+    // The state if the run was killed after its settings were written and before its first checkpoint.
     fs::create_dir(&run).unwrap();
     fs::write(run.join(".lock"), "").unwrap();
     fs::copy(uninterrupted.join("config.toml"), run.join("config.toml")).unwrap();
@@ -93,7 +93,7 @@ fn resuming_a_run_without_checkpoint_starts_at_the_first_step() {
         .success();
     assert_eq!(weights(&run), weights(&uninterrupted));
     assert!(!run.join(".last.checkpoint.Ab12Cd.tmp").exists());
-    // As after a kill before that: only a directory with an unlocked lock file exists.
+    // The state if the run was killed even earlier: a directory with an unlocked lock file.
     let empty = root.path().join("empty");
     fs::create_dir(&empty).unwrap();
     fs::write(empty.join(".lock"), "").unwrap();

@@ -195,7 +195,7 @@ fn set_of_seeds_and_single_run_are_not_confused() {
             "holds a single run, not a set of runs",
         ),
         (resume(&elsewhere, &["--seeds", "2"]), 1, "does not hold a set of runs"),
-        (begin(&set, &[]), 1, "holds a set of runs already (seeds 0, 1)"),
+        (begin(&set, &[]), 1, "already holds a set of runs (seeds 0, 1)"),
         (begin(&set, &["--seeds", "2"]), 1, "continue it with --resume"),
         (resume(&set, &["--lr", "0.5"]), 1, "--lr"),
         (resume(&set, &["--seed", "9"]), 1, "--seed"),
@@ -218,7 +218,7 @@ fn set_of_seeds_and_single_run_are_not_confused() {
     assert_eq!(json_line(&three)["val"]["runs"].as_array().unwrap().len(), 3);
     resume(&set, &["--seeds", "2"])
         .code(1)
-        .stderr(contains("has 3 seeds already"));
+        .stderr(contains("already has 3 seeds"));
     let embeddings = root.path().join("embeddings.safetensors");
     let mut command = Program::Train.command(["embed", "--run"]);
     command
@@ -227,7 +227,7 @@ fn set_of_seeds_and_single_run_are_not_confused() {
         .arg(embeddings)
         .assert()
         .code(1)
-        .stderr(contains("name one of the directories in it"));
+        .stderr(contains("give one of the directories in it"));
     // A seed without weights.
     fs::remove_file(set.join("seed-2/best.safetensors")).unwrap();
     eval(&set, &[]).code(1).stderr(contains("seed 2 of"));

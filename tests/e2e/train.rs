@@ -102,7 +102,7 @@ fn run_is_evaluated_on_its_own_copy_of_the_split() {
     }
     let refused = stderr_text(&train("eval", &["--split", "other"]).failure());
     assert!(refused.contains("trained on split `exp`, not on `other`"), "{refused}");
-    // With the split deleted, there is nothing to differ from.
+    // If the split was deleted, nothing is compared.
     fs::remove_dir_all(dataset.path().join("splits")).unwrap();
     train("eval", &["--split", "exp"]).success();
 }

@@ -211,7 +211,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn largest_deviation_is_found_and_empty_sets_have_none() {
+    fn largest_deviation_is_found_and_undefined_for_empty_sets() {
         let set = |tracks, counts: &[usize]| SetOverview {
             tracks,
             classes: ["Folk", "Rock"]

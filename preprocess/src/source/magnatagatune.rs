@@ -18,8 +18,8 @@ use std::path::Path;
 const ID_COLUMN: &str = "clip_id";
 const PATH_COLUMN: &str = "mp3_path";
 
-/// Lists the clips in `annotations` that have any of `tags` (any tag at all if `tags` is empty), the clips that have
-/// none, and the MP3 files below `audio` that are missing from the table.
+/// Lists the clips in `annotations` with at least one of `tags`, the other clips, and the MP3 files below `audio` that
+/// are missing from the table. If `tags` is empty, all tags of the table are used.
 pub(super) fn list(audio: &Path, annotations: &Path, tags: &[String]) -> anyhow::Result<Listing> {
     let file = File::open(annotations).map_err(FileError::at(annotations))?;
     let clips = read_annotations(io::BufReader::new(file), annotations, tags)?;
@@ -306,7 +306,7 @@ mod tests {
         }
 
         #[test]
-        fn annotations_are_read_back(
+        fn any_written_annotations_are_read_back(
             rows in prop::collection::btree_map(any::<u64>(), (any::<[bool; 3]>(), "[a-z_\"\t]{1,9}"), 0..20),
         ) {
             let mut table = csv::WriterBuilder::new().delimiter(b'\t').from_writer(Vec::new());

@@ -51,7 +51,7 @@ impl<'a> DividedDataset<'a> {
         match (requested, self.index.earlier.len()) {
             (Some(name), _) => name.clone(),
             (None, 0) => default,
-            // The split with the default name may be one of the tracks before the data set grew.
+            // The default name may be taken by a split from before the data set grew.
             (None, times) => format!("{default}-grown-{times}"),
         }
     }

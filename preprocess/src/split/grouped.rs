@@ -95,8 +95,8 @@ struct Search<'a, R> {
 }
 
 impl<'a, R: Rng> Search<'a, R> {
-    /// Assigns all groups, largest first; after the first attempt, with randomly scaled sizes. A group goes to the part
-    /// whose imbalance grows least, among the parts with room for at least half of the group.
+    /// Assigns all groups, largest first. Attempts after the first one order the groups by randomly scaled sizes. A
+    /// group goes to the part whose imbalance grows least, among the parts with room for at least half of the group.
     fn assign(&mut self, shares: &[f64], attempt: usize) -> Balance<'a> {
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
         order.shuffle(&mut self.rng);

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn each_label_of_a_track_counts() {
+    fn track_with_several_labels_counts_for_each() {
         let tracks = [TrackRow {
             labels: vec!["loud".into(), "fast".into()],
             ..track_by(1, "", "a", "")

@@ -40,8 +40,8 @@ pub struct Dataset {
 
 impl Dataset {
     /// Opens the data set in `root`. Checks the index, the checksum of the table of tracks, the size and header of
-    /// every shard, and that each track is in the shard its row names, with its length. Tensor bytes are not checked
-    /// here but by `preprocess verify`.
+    /// every shard, and that the shard in each track's row contains the track with the length in that row. Tensor bytes
+    /// are checked only by `preprocess verify`.
     ///
     /// If the data set grows meanwhile, its old or its new state is opened, never a mixture.
     pub fn open(root: &Path) -> Result<Self, DatasetError> {

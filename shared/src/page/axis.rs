@@ -215,21 +215,21 @@ mod tests {
     }
 
     #[test]
-    fn word_is_at_the_centre_of_its_part() {
+    fn category_is_at_the_centre_of_its_section() {
         let axis = Axis::words("balance", &["none".into(), "oversample".into()]);
         assert_eq!((axis.share(0.0), axis.share(1.0)), (Some(0.25), Some(0.75)));
     }
 
     proptest! {
         #[test]
-        fn round_step_fits_at_most_count_times_and_not_much_less(range in 1e-6f64..1e9, count in 1usize..40) {
+        fn round_step_fits_at_most_count_times_into_the_range(range in 1e-6f64..1e9, count in 1usize..40) {
             let step = round_step(range, count);
             prop_assert!(range / step <= count as f64 * (1.0 + 1e-6));
             prop_assert!(range / step * 2.6 > count as f64);
         }
 
         #[test]
-        fn any_ends_give_a_valid_axis(first in any::<f64>(), last in any::<f64>(), value in any::<f64>()) {
+        fn axis_is_valid_for_any_two_ends(first in any::<f64>(), last in any::<f64>(), value in any::<f64>()) {
             for axis in [Axis::linear("", first, last), Axis::around("", [first, last]), Axis::log("", first, last)] {
                 prop_assert!(axis.ticks.len() < 20, "{axis:?}");
                 if let Some(share) = axis.share(value) {

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn axes_are_drawn_outside_their_field() {
+    fn axes_are_drawn_outside_the_plotted_area() {
         let mut canvas = Canvas::new(200, 150);
         canvas.fill([-50, -50, 60, 60], [1, 2, 3]);
         canvas.fill([190, 140, 100, 100], [1, 2, 3]);

@@ -18,7 +18,7 @@ const LEGEND_GAP: f64 = 12.0;
 /// Maximum letters of a name in the legend.
 const NAME: usize = 32;
 
-/// A plot.
+/// A plot. Its field is the area between the axes, in which series are drawn.
 #[derive(Clone, Debug)]
 pub struct Plot {
     /// The title, above the field.
@@ -29,7 +29,7 @@ pub struct Plot {
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
-    /// Height of the field that series are drawn in; its width is 334.
+    /// Height of the field; its width is 334.
     pub height: f64,
     /// The first is drawn last, on top of the others. If at least two have a name, there is a legend.
     pub series: Vec<Series>,

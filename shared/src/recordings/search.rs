@@ -9,9 +9,9 @@ use super::matching::{FEWEST_LANDMARKS, best, offset};
 use super::peaks::Track;
 use rayon::prelude::*;
 
-/// Hashes with more landmarks than this are skipped: they say little, and the search time would grow with the square of
-/// their number. In 8,000 tracks of 30 s the most frequent hash has 3,500 of 8.3 million landmarks, and 0.3 % are
-/// skipped.
+/// Hashes with more landmarks than this are skipped: they distinguish little, and the search time would grow with the
+/// square of their number. In 8,000 tracks of 30 s the most frequent hash has 3,500 of 8.3 million landmarks, and 0.3 %
+/// are skipped.
 const MOST_LANDMARKS: usize = 2000;
 
 /// Bits of a cell number in the table in which landmarks are counted; the table fits the second-level cache.

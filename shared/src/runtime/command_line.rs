@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_flag_counts_before_the_separator_only() {
+    fn json_flag_after_the_separator_is_ignored() {
         let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
         for (line, expected) in [
             ("preprocess --json verify d", true),

@@ -58,7 +58,7 @@ pub fn end(mut child: Child) -> Output {
 /// The fractional parts of its multiples cover [0, 1) evenly, however many are taken.
 const GOLDEN_RATIO: f64 = 0.618_033_988_749_895;
 
-/// How a program ended that was started to be killed.
+/// Whether an attempt to kill a program succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Killed before it ended.

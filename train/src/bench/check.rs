@@ -103,10 +103,13 @@ fn run_on_device(
         TensorData::new(pcm, [plans.len(), longest]),
         &plans.iter().map(|(_, plan)| *plan).collect::<Vec<_>>(),
     );
-    let waveforms = output.waveform.context("the device made no waveform")?.flatten(1, 2);
+    let waveforms = output
+        .waveform
+        .context("the device returned no waveform")?
+        .flatten(1, 2);
     let mels = output
         .spectrogram
-        .context("the device made no mel spectrogram")?
+        .context("the device returned no mel spectrogram")?
         .flatten(1, 3);
     Ok((batch::to_host(waveforms)?, batch::to_host(mels)?))
 }

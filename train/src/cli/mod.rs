@@ -60,7 +60,7 @@ const EXAMPLES: &str = r"Examples:
 
   # Train with five seeds and compare with a baseline
   train fit --data fma --model crnn --run runs/seeds --seeds 5
-  train report runs/baseline runs/seeds
+  train report runs/baseline-seeds runs/seeds
 
   # Classify audio files
   train predict --run runs/crnn music/

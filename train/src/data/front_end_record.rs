@@ -76,7 +76,7 @@ impl FrontEndRecord {
         Ok(record)
     }
 
-    /// Checks for values that would make every prediction meaningless. The error is the problem.
+    /// Checks for values that would make every prediction meaningless. The error describes the problem.
     fn check(&self, config: &RunConfig) -> Result<(), String> {
         let features = &self.features;
         features.validate().map_err(|error| error.to_string())?;

@@ -24,7 +24,7 @@ pub struct RunData {
     pub features: FeatureConfig,
     /// Computes model input from clips.
     pub front_end: HostFrontEnd,
-    /// Normalized the track statistics, for models with that input.
+    /// Normalizes the track statistics, for models with that input.
     pub statistics_scaler: Option<VectorScaler>,
     /// The training examples: the tracks of the training set, or all their excerpts of `--excerpt-seconds`.
     pub training: Vec<Excerpt>,

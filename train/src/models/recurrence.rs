@@ -101,7 +101,7 @@ fn project_inputs((weight, bias): (Tensor<2>, Tensor<2>), steps: Tensor<3>) -> V
 }
 
 /// Splits `[steps, batch, values]` into its steps. In the backward pass, each part's gradient is added to a tensor of
-/// zeros with the size of what it was cut out of. Splitting into runs of steps first keeps these tensors small.
+/// zeros as large as the tensor that was split. Splitting into groups of steps first keeps these tensors small.
 fn split_steps(sequence: Tensor<3>) -> impl Iterator<Item = Tensor<2>> {
     let run = sequence.dims()[0].isqrt().max(1);
     let runs = sequence.split(run, 0).into_iter();

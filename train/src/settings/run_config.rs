@@ -71,7 +71,7 @@ impl RunConfig {
         if self.augment.background != self.background.is_some() {
             return Err(invalid(
                 "--background",
-                "and --augment background need each other: the first names the sounds, the second mixes them in",
+                "and --augment background need each other: --background gives the sounds, --augment mixes them in",
             ));
         }
         if self.augment.image && !description.input.is_image() {

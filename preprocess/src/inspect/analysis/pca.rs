@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_without_components_are_errors() {
+    fn too_few_constant_or_non_finite_rows_are_errors() {
         let table = |rows: &[[f64; 2]]| standardize(&rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>());
         assert_eq!(pca(standardize(&[]), 2), Err(NoPca::TooFew(0)));
         assert_eq!(pca(table(&[[1.0, 2.0], [2.0, 3.0]]), 2), Err(NoPca::TooFew(2)));

@@ -23,7 +23,7 @@ fn group(excerpts: &[(u64, std::ops::Range<u32>)]) -> RecordingGroup {
 }
 
 #[test]
-fn tracks_are_placed_through_overlapping_tracks() {
+fn offset_is_computed_through_a_track_that_overlaps_both() {
     // The last does not overlap with the first.
     let group = group(&[(1, 1000..2000), (2, 2100..3000), (3, 400..1700), (4, 1500..2600)]);
     let step = PeakGrid::new(&FeatureConfig::default()).step_seconds();

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_evaluated_part_is_shown() {
+    fn only_the_evaluated_part_of_a_track_is_shown() {
         let stored = FeatureConfig::default();
         let config = |model| testing::config(Path::new("fma"), model);
         let clip = stored.clip_samples;
