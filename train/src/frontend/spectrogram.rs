@@ -100,7 +100,7 @@ impl SpectrogramMaker {
                     ArrayViewMut2::from_shape((rows, columns), &mut *out).expect("the buffer has room for one clip");
                 self.psd.power(steps, &mut scratch.psd, view.view_mut());
                 clamp_to_unit(view, PSD_MAXIMUM);
-                // The data set has no statistics of power densities, so min-max is the only normalization.
+                // The data set has no statistics of power spectral densities, so min-max is the only normalization.
                 if self.normalize == Normalize::MinMax {
                     min_max(out);
                 }
@@ -142,7 +142,7 @@ impl SpectrogramMaker {
                 self.image(&mut decibels, plan, scratch, out);
                 scratch.decibels = decibels;
             }
-            SpectrogramKind::Psd => unreachable!("power densities are computed from samples"),
+            SpectrogramKind::Psd => unreachable!("power spectral densities are computed from samples"),
         }
     }
 

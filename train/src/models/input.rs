@@ -72,7 +72,7 @@ impl InputKind {
         });
         let spectrogram = self.spectrogram.map(|kind| match kind {
             SpectrogramKind::Mel => "mel".to_owned(),
-            SpectrogramKind::Psd => "power density".to_owned(),
+            SpectrogramKind::Psd => "power spectral density".to_owned(),
             SpectrogramKind::Image { height, width } => format!("{height}x{width} mel image"),
         });
         let statistics = self.statistics.then(|| "MFCC statistics".to_owned());
