@@ -6,7 +6,7 @@ use burn::nn::conv::{Conv1d, Conv1dConfig, Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig1d, PaddingConfig2d};
 use burn::tensor::Device;
 
-pub const GLOROT_UNIFORM: Initializer = Initializer::XavierUniform { gain: 1.0 };
+const GLOROT_UNIFORM: Initializer = Initializer::XavierUniform { gain: 1.0 };
 
 /// A convolution with stride 1 and "same" padding.
 pub fn conv2d(channels: [usize; 2], kernel: [usize; 2], device: &Device) -> Conv2d {

@@ -4,7 +4,7 @@
 //! `clip(0.2 x + 0.5, 0, 1)`. The GRU's reset gate multiplies the state before its matrix product. Weights are
 //! initialized as in Keras: Glorot uniform for the input, orthogonal for the state, zero biases.
 
-use super::keras::{self, GLOROT_UNIFORM};
+use super::keras;
 use super::recurrence::{concatenate, project_inputs};
 use burn::module::{Initializer, Module};
 use burn::nn::{Linear, LinearConfig};
@@ -71,7 +71,9 @@ impl KerasGru {
 
     /// The last state, `[batch, hidden]`.
     pub fn last_state(&self, steps: Tensor<3>) -> Tensor<2> {
-        self.states(steps).pop().expect("a model's shape gives at least one step")
+        self.states(steps)
+            .pop()
+            .expect("a model's shape gives at least one step")
     }
 }
 
@@ -141,9 +143,15 @@ mod tests {
         let (w, u) = (values(gate.input.weight.val()), values(gate.state.weight.val()));
         let b = values(gate.input.bias.as_ref().unwrap().val());
         let column = |weights: &[f32], input: &[f32], at: usize| -> f32 {
-            input.iter().enumerate().map(|(row, value)| value * weights[row * HIDDEN + at]).sum()
+            input
+                .iter()
+                .enumerate()
+                .map(|(row, value)| value * weights[row * HIDDEN + at])
+                .sum()
         };
-        (0..HIDDEN).map(|at| column(&w, x, at) + column(&u, h, at) + b[at]).collect()
+        (0..HIDDEN)
+            .map(|at| column(&w, x, at) + column(&u, h, at) + b[at])
+            .collect()
     }
 
     fn gate_of(sums: Vec<f32>) -> Vec<f32> {
@@ -174,7 +182,10 @@ mod tests {
         let (steps, clips) = steps(&device);
         let expected = clips.map(|clip| {
             clip.iter().fold(vec![0.0; HIDDEN], |h, x| {
-                let (z, r) = (gate_of(sums(&gru.update_gate, x, &h)), gate_of(sums(&gru.reset_gate, x, &h)));
+                let (z, r) = (
+                    gate_of(sums(&gru.update_gate, x, &h)),
+                    gate_of(sums(&gru.reset_gate, x, &h)),
+                );
                 let reset: Vec<f32> = r.iter().zip(&h).map(|(r, h)| r * h).collect();
                 let candidate = sums(&gru.new_gate, x, &reset);
                 let new = |at: usize| z[at] * h[at] + (1.0 - z[at]) * candidate[at].tanh();
@@ -213,7 +224,10 @@ mod tests {
         let gate = Gate::new(INPUTS, HIDDEN, &Device::flex());
         let weight = gate.state.weight.val();
         let product = weight.clone().transpose().matmul(weight);
-        let error = (product - Tensor::eye(HIDDEN, &Device::flex())).abs().max().into_scalar::<f32>();
+        let error = (product - Tensor::eye(HIDDEN, &Device::flex()))
+            .abs()
+            .max()
+            .into_scalar::<f32>();
         assert!(error < 1e-5, "{error}");
     }
 }

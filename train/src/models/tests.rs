@@ -13,7 +13,7 @@ const CLASSES: usize = 3;
 
 /// A small shape that the model accepts and that gives a recurrent layer more than one step.
 fn small_shape(kind: ModelKind) -> InputShape {
-    let shapes = [[128, 32], [96, 192]].map(|spectrogram| InputShape {
+    let shapes = [[128, 32], [96, 192], [96, 1280], [128, 224]].map(|spectrogram| InputShape {
         samples: 32 << 10,
         spectrogram,
         statistics: 10,

@@ -1,4 +1,4 @@
-//! Weight files: this project's safetensors, PyTorch archives and state dicts, and torchvision's names.
+//! Weight files: this project's safetensors, PyTorch archives and state dicts, and the names of torchvision and Keras.
 //!
 //! Weight files are untrusted. A PyTorch file is scanned before its third-party reader opens it.
 
@@ -6,7 +6,10 @@ mod export;
 #[cfg(test)]
 mod hostile_weights;
 mod import;
+mod keras_layout;
 mod pickle_scan;
+#[cfg(test)]
+pub(crate) mod published;
 mod pytorch_export;
 mod pytorch_file;
 mod pytorch_zip;
