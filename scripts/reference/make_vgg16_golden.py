@@ -6,7 +6,7 @@ Run with torch and torchvision:  make_vgg16_golden.py [tests/golden/vgg16.safete
 15 million weights are too many to store, so both sides compute them from their places: `hashed(seed, count)` is a 32-bit
 integer hash of the place, scaled to [-1, 1). The tensors are numbered as `state_dict` lists them, the dense layers behind
 the convolutions are Linear(1536, 16), ReLU, Linear(16, 8). A weight is `hashed` times He's bound, sqrt(6 / fan_in), a
-bias 0.1 times `hashed`. The picture is 0.5 + 0.5 * hashed.
+bias 0.1 times `hashed`. The picture is 0.5 + 0.5 * hashed; the network divides each of its frames as paper 4 does.
 
 Stored: `features`, [2, 512, 1, 3], and `logits`, [2, 8], computed in float64.
 """
@@ -17,7 +17,6 @@ import numpy as np
 import torch
 import torchvision
 from safetensors.numpy import save_file
-from torchvision.transforms.functional import normalize
 
 PICTURE_SEED = 1000
 CLIPS, HEIGHT, WIDTH = 2, 42, 100
@@ -52,9 +51,11 @@ def main():
                 scale = np.float32(0.1)
             parameter.copy_(values * scale)
         features, dense = features.double().eval(), dense.double().eval()
-        picture = 0.5 + 0.5 * hashed(PICTURE_SEED, (CLIPS, 1, HEIGHT, WIDTH))
-        colours = normalize(picture.repeat(1, 3, 1, 1), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-        found = features(colours.double())
+        picture = 0.5 + 0.5 * hashed(PICTURE_SEED, (CLIPS, 1, HEIGHT, WIDTH)).double()
+        # As paper 4: from [0, 1] to [-1, 0], each column by its largest absolute value, three times the same plane.
+        decibels = picture - 1
+        plane = decibels / decibels.abs().amax(dim=2, keepdim=True)
+        found = features(plane.repeat(1, 3, 1, 1))
         logits = dense(found.flatten(1))
     print("torch", torch.__version__, "torchvision", torchvision.__version__)
     print("features", tuple(found.shape), "rms", found.square().mean().sqrt().item(), "logits", logits.tolist())

@@ -3,6 +3,8 @@
 //! A model maps normalized input to logits. It does not depend on files, augmentation or training.
 
 mod choi;
+mod dong;
+mod dwivedi;
 mod encoder1d;
 mod encoder2d;
 mod fma_baselines;

@@ -4,7 +4,7 @@
 use super::definition::{Blueprint, Description, Network};
 use super::input::ModelInput;
 use super::recurrence::Rnn;
-use super::{choi, fma_baselines, multimodal, music_tagger, tagging};
+use super::{choi, dong, dwivedi, fma_baselines, multimodal, music_tagger, tagging};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{Gru, Lstm};
 use burn::store::{ApplyResult, ModuleSnapshot, ModuleStore};
@@ -95,6 +95,9 @@ models! {
     Vgg16(fma_baselines::Vgg16) = fma_baselines::VGG16,
     Vgg16Progressive42x100(fma_baselines::Vgg16) = fma_baselines::VGG16_42X100,
     Vgg16Progressive84x100(fma_baselines::Vgg16) = fma_baselines::VGG16_84X100,
+    DwivediCrnn(dwivedi::DwivediCrnn) = dwivedi::DWIVEDI_CRNN,
+    DwivediParallel(dwivedi::DwivediParallel) = dwivedi::DWIVEDI_PARALLEL,
+    Dong(dong::Dong) = dong::DONG,
 }
 
 impl ModelKind {
