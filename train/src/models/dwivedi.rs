@@ -219,7 +219,9 @@ impl Network for DwivediParallel {
             // ReLU and max pooling commute.
             x = relu(kernels::max_pool2d(pool, kernels::conv2d(conv, x)));
         }
-        let steps = kernels::max_pool2d(&self.gru_pool, mel).squeeze_dim::<3>(1).cast(DType::F32);
+        let steps = kernels::max_pool2d(&self.gru_pool, mel)
+            .squeeze_dim::<3>(1)
+            .cast(DType::F32);
         let backward = self.backward.last_state(steps.clone().flip([2]));
         let features = x.cast(DType::F32).flatten(1, 3);
         Tensor::cat(vec![features, self.forward.last_state(steps), backward], 1)
@@ -255,7 +257,10 @@ mod tests {
     fn steps_and_pools_match_the_notebooks() {
         assert_eq!(crnn_steps(FRAMES), Some(76));
         assert_eq!(parallel_pooled([128, FRAMES]), Some([1, 4]));
-        assert_eq!((crnn_steps(36), crnn_steps(35), crnn_steps(3)), (Some(1), Some(0), None));
+        assert_eq!(
+            (crnn_steps(36), crnn_steps(35), crnn_steps(3)),
+            (Some(1), Some(0), None)
+        );
         assert_eq!(parallel_pooled([128, 222]), Some([1, 1]));
         assert_eq!(parallel_pooled([127, 221]), Some([0, 0]));
         let refused = |kind: ModelKind, spectrogram| {
@@ -299,9 +304,15 @@ mod tests {
             ..input.clone()
         };
         let states = |input: &ModelInput, begin: usize| model.embed(input).narrow(1, begin, GRU);
-        let error = (states(&input, 64) - states(&reversed, 64 + GRU)).abs().max().into_scalar::<f32>();
+        let error = (states(&input, 64) - states(&reversed, 64 + GRU))
+            .abs()
+            .max()
+            .into_scalar::<f32>();
         assert!(error < 1e-6, "{error}");
-        let difference = (states(&input, 64) - states(&input, 64 + GRU)).abs().max().into_scalar::<f32>();
+        let difference = (states(&input, 64) - states(&input, 64 + GRU))
+            .abs()
+            .max()
+            .into_scalar::<f32>();
         assert!(difference > 1e-3, "{difference}");
     }
 }

@@ -258,10 +258,12 @@ const SMALL_CNN_KERNELS: [[usize; 2]; 2] = [[3, 3], [3, 5]];
 
 /// Rows and columns after both pools, or `None` if a convolution is larger than its input.
 fn small_cnn_pooled(shape: [usize; 2]) -> Option<[usize; 2]> {
-    SMALL_CNN_KERNELS.into_iter().try_fold(shape, |[rows, columns], kernel| {
-        let rows = (rows + 1).checked_sub(kernel[0])? / SMALL_CNN_POOL[0];
-        Some([rows, (columns + 1).checked_sub(kernel[1])? / SMALL_CNN_POOL[1]])
-    })
+    SMALL_CNN_KERNELS
+        .into_iter()
+        .try_fold(shape, |[rows, columns], kernel| {
+            let rows = (rows + 1).checked_sub(kernel[0])? / SMALL_CNN_POOL[0];
+            Some([rows, (columns + 1).checked_sub(kernel[1])? / SMALL_CNN_POOL[1]])
+        })
 }
 
 /// Convolutions 3×3 and 3×5, each with max pooling, a dense layer 32 → 16 at each of the 30 × 23 positions, and one
