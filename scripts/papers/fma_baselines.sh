@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Paper 4: genre classification on FMA small with MFCC statistics, a small CNN, and VGG16 pretrained on ImageNet.
+# Paper 4: genre classification on FMA small with MFCC statistics, a small CNN, and VGG16 pretrained on ImageNet, on the
+# official split, as the authors' notebooks run them: mel spectrograms of the first 400 frames at 22,050 Hz.
 #
 #   scripts/papers/fma_baselines.sh [--audio DIR --metadata FILE] [--vgg16-weights FILE] [--out DIR] [--models LIST]
 #                                   [--epochs N] [--device D] [--seed N] [--tiny]
@@ -16,7 +17,7 @@
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
-paper=fma_baselines layout=fma preset=fma_small
+paper=fma_baselines layout=fma preset=fma_small features=kwon
 models=mfcc-dense,small-cnn,vgg16,vgg16-progressive
 extra_options=(vgg16_weights)
 vgg16_weights=''
@@ -24,7 +25,7 @@ parse_arguments "$@"
 vgg16_weights=$(absolute "$vgg16_weights")
 compile
 build_dataset 12 5 --sample-rate 22050 --n-fft 1024 --hop-length 256 --clip-samples 102400
-split_dataset dataset 80,10,10
+split_dataset dataset official
 
 # fit_row NAME MODEL [ARGUMENTS OF train fit...]: trains and evaluates a model and adds its row to the table.
 fit_row() {

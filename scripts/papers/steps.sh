@@ -3,13 +3,14 @@
 #   . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 #
 # A script prints the comment at its top as its usage. It sets the four variables `paper` (its name in published.csv),
-# `layout` (of the small corpus), `preset` (of `preprocess build`) and `models` (all its models, comma-separated), calls
-# parse_arguments, and then the steps. Finished steps are skipped, so an interrupted script can be run again.
+# `layout` (of the small corpus), `preset` (of `preprocess build`) and `models` (all its models, comma-separated), and
+# `features` (of `preprocess build --features`) if they are not the preset's. It calls parse_arguments, and then the
+# steps. Finished steps are skipped, so an interrupted script can be run again.
 # shellcheck shell=bash
 set -euo pipefail
 
 # Set by the script and by parse_arguments.
-paper='' layout='' preset='' models=''
+paper='' layout='' preset='' models='' features=''
 audio='' metadata='' out='' epochs='' device=auto seed=0 tiny=no
 # Additional options `--name VALUE` of a script, with _ instead of -. Each value is stored in the variable of that name.
 extra_options=()
@@ -136,10 +137,13 @@ build() {
 # from --audio or from synthetic music. With --tiny the arguments give the size of the corpus and further build options;
 # otherwise the corpus has as many tracks as the quickstart's and clips of the real length.
 build_dataset() {
-    local per_genre=$1 seconds=$2
+    local per_genre=$1 seconds=$2 settings=(--preset "$preset")
     shift 2
+    if [[ -n $features ]]; then
+        settings+=(--features "$features")
+    fi
     if [[ -n $audio ]]; then
-        build dataset "$layout" "$audio" "$metadata" --preset "$preset"
+        build dataset "$layout" "$audio" "$metadata" "${settings[@]}"
         return
     fi
     if [[ $tiny == no ]]; then
@@ -147,7 +151,7 @@ build_dataset() {
         set --
     fi
     make_corpus corpus "$layout" "$per_genre" "$seconds"
-    build_corpus dataset corpus "$layout" --preset "$preset" "$@"
+    build_corpus dataset corpus "$layout" "${settings[@]}" "$@"
 }
 
 # build_corpus NAME CORPUS LAYOUT [OPTIONS...]: builds a data set from a corpus that make_corpus made.
@@ -163,13 +167,17 @@ build_corpus() {
     esac
 }
 
-# split_dataset NAME RATIOS: makes a stratified split named `paper`.
+# split_dataset NAME RATIOS|official: makes a split named `paper`, stratified or the one of the source.
 split_dataset() {
+    local strategy=(--strategy stratified --ratios "$2" --seed "$seed")
+    if [[ $2 == official ]]; then
+        strategy=(--strategy official)
+    fi
     step "Splitting $1"
     if [[ -d $out/$1/splits/paper ]]; then
         echo "the split paper exists already"
     else
-        "$bin/preprocess" split "$out/$1" --name paper --strategy stratified --ratios "$2" --seed "$seed"
+        "$bin/preprocess" split "$out/$1" --name paper "${strategy[@]}"
     fi
 }
 

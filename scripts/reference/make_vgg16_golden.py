@@ -7,6 +7,7 @@ Run with torch and torchvision:  make_vgg16_golden.py [tests/golden/vgg16.safete
 the index of each value, scaled to [-1, 1). The seed of a tensor is its number in the order of `state_dict`. The dense
 layers after the convolutions are Linear(1536, 16), ReLU, Linear(16, 8). Weights are `hashed` times He's bound,
 sqrt(6 / fan_in); biases are 0.1 times `hashed`. The image is 0.5 + 0.5 * hashed.
+The network divides each of its frames as paper 4 does.
 
 The file contains `features`, [2, 512, 1, 3], and `logits`, [2, 8], computed in float64.
 """
@@ -17,7 +18,6 @@ import numpy as np
 import torch
 import torchvision
 from safetensors.numpy import save_file
-from torchvision.transforms.functional import normalize
 
 IMAGE_SEED = 1000
 CLIPS, HEIGHT, WIDTH = 2, 42, 100
@@ -52,9 +52,11 @@ def main():
                 scale = np.float32(0.1)
             parameter.copy_(values * scale)
         features, dense = features.double().eval(), dense.double().eval()
-        image = 0.5 + 0.5 * hashed(IMAGE_SEED, (CLIPS, 1, HEIGHT, WIDTH))
-        colours = normalize(image.repeat(1, 3, 1, 1), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-        found = features(colours.double())
+        image = 0.5 + 0.5 * hashed(IMAGE_SEED, (CLIPS, 1, HEIGHT, WIDTH)).double()
+        # As paper 4: from [0, 1] to [-1, 0], each column by its largest absolute value, three times the same plane.
+        decibels = image - 1
+        plane = decibels / decibels.abs().amax(dim=2, keepdim=True)
+        found = features(plane.repeat(1, 3, 1, 1))
         logits = dense(found.flatten(1))
     print("torch", torch.__version__, "torchvision", torchvision.__version__)
     print("features", tuple(found.shape), "rms", found.square().mean().sqrt().item(), "logits", logits.tolist())

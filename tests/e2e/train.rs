@@ -132,11 +132,16 @@ fn models_are_listed_with_their_sizes() {
         ("crnn2d-gru", 693_144),
         ("choi-fcn", 852_616),
         ("choi-crnn", 392_904),
+        ("music-tagger-crnn", 395_400),
+        ("music-tagger-cnn", 855_156),
         ("mfcc-dense", 10_008),
-        ("small-cnn", 425_464),
+        ("small-cnn", 104_568),
         ("vgg16", 15_108_056),
         ("vgg16-progressive-42x100", 14_739_416),
         ("vgg16-progressive-84x100", 14_740_299),
+        ("dwivedi-crnn", 133_184),
+        ("dwivedi-parallel", 85_160),
+        ("dong", 463_848),
     ];
     assert_eq!(found, expected);
 }

@@ -17,6 +17,8 @@ fn small_shape(kind: ModelKind) -> InputShape {
         (32 << 10, [128, 32]),
         (32 << 10, [96, 192]),
         (32 << 10, [128, 128]),
+        (32 << 10, [96, 1280]),
+        (32 << 10, [128, 224]),
         // Ten strides or pools of three samples.
         (59_049, [96, 1280]),
         // 288 frames of an STFT in the network.

@@ -1,9 +1,11 @@
-//! Loads weights from a file into a model: PyTorch checkpoints (`.pt`, `.pth`) and this project's safetensors.
+//! Loads weights from a file into a model: PyTorch checkpoints (`.pt`, `.pth`), this project's safetensors, and
+//! safetensors with Keras' names.
 //!
 //! Every tensor of the file must match a parameter and every parameter a tensor, otherwise the import fails. Weights in
 //! half or double precision are converted to f32, the dtype of all parameters.
 
 use super::gates::split_gates;
+use super::keras_layout;
 use super::pytorch_file::{self, PYTORCH_FORMAT, Refusal};
 use super::pytorch_zip::without_zip64_end;
 use crate::models::{Model, ModelKind, ParameterPattern, parameters};
@@ -131,6 +133,7 @@ fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<App
     match extension {
         "safetensors" => {
             let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+            let bytes = keras_layout::renamed(&bytes).unwrap_or(bytes);
             let pytorch = is_pytorch_layout(&bytes, model.kind());
             let size = bytes.len() as u64;
             let mut store = SafetensorsStore::from_bytes(Some(bytes));
@@ -265,6 +268,7 @@ mod tests {
     use super::*;
     use crate::models::export_weights;
     use crate::models::testing;
+    use crate::models::weights::published;
     use crate::models::weights::pytorch_file::crafted::Precision;
     use burn::tensor::Device;
     use safetensors::tensor::{Dtype, TensorView};
@@ -275,13 +279,8 @@ mod tests {
         model.forward(input).into_data().try_to_vec().unwrap()
     }
 
-    /// Path of the published checkpoint, if the environment variable names its directory.
     fn checkpoint() -> Option<PathBuf> {
-        let Some(directory) = std::env::var_os("CRATEDIGGER_REFERENCE") else {
-            println!("skipped: CRATEDIGGER_REFERENCE does not name a directory with checkpoint_baseline1d.pt");
-            return None;
-        };
-        Some(PathBuf::from(directory).join("checkpoint_baseline1d.pt"))
+        published::file("checkpoint_baseline1d.pt")
     }
 
     #[test]
