@@ -1,8 +1,9 @@
 //! `train eval` of one run.
 
-use super::{Outcome, UsageError};
+use super::{Outcome, UsageError, imported};
 use crate::cli::EvalArgs;
 use crate::compare::Entry;
+use crate::data::feature_check::check_features;
 use crate::data::integrity::verify;
 use crate::data::run_data::{RunData, training_kinds};
 use crate::evaluation::evaluate::{Evaluation, evaluate};
@@ -34,21 +35,35 @@ pub(super) struct RunEvaluation {
     task: Task,
     device: String,
     page: Option<PathBuf>,
-    pub(super) best_epoch: usize,
+    /// `None` for an imported run.
+    pub(super) best_epoch: Option<usize>,
     pub(super) report: SetReport,
 }
 
 /// Evaluates one run's best weights.
 pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<RunEvaluation> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
-    let (run, config, data) = open(&args, watch)?;
+    let Opened {
+        run,
+        config,
+        data,
+        new_data_set,
+    } = open(&args, watch, console)?;
     let task = data.dataset.task();
     if args.tune_thresholds && task == Task::SingleLabel {
         bail!("--tune-thresholds is only for multi-label runs; leave it out");
     }
     let set = Set::from(args.set);
-    let metrics = report::read_metrics(&run)?;
-    let best_epoch = metrics.best_epoch.context("metrics.json has no best epoch")?;
+    let imported = config.imported_from.is_some();
+    let metrics = if new_data_set.is_some() {
+        imported::no_metrics(&config)
+    } else {
+        report::read_metrics(&run)?
+    };
+    let best_epoch = metrics.best_epoch;
+    if !imported && best_epoch.is_none() {
+        bail!("{} has no best epoch; evaluate a run, or a set of runs", run.path(METRICS_FILE).display());
+    }
     let (device, device_name) = choice.open()?;
     let compute = Compute::new(&config, &data, vec![device])?;
     let model = config.model.init(&blueprint(&config, &data), &compute.device);
@@ -60,8 +75,13 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     let evaluation = evaluate_set(&model, &config, &data, set, &compute)?;
     console.line(&format!("evaluated {} on {device_name}", config.model));
     let report = evaluation.report(&config.classes, thresholds.as_deref())?;
+    if let Some(saved) = new_data_set {
+        imported::attach(&run, &saved, &data)?;
+    }
     report::write_set(&run, &config, metrics, set, report.clone(), &evaluation)?;
-    evaluations::note(&run, EvaluatedEpoch { set, best_epoch })?;
+    if let Some(best_epoch) = best_epoch {
+        evaluations::note(&run, EvaluatedEpoch { set, best_epoch })?;
+    }
     let reported = reported(&args.run, set, &config);
     let options = html::Options {
         set: Some(set),
@@ -80,9 +100,22 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     })
 }
 
-/// The run, its settings changed by the arguments, and its data set, which must be the one that it was trained on.
-fn open(args: &EvalArgs, watch: &FaultWatch) -> anyhow::Result<(RunDirectory, RunConfig, RunData)> {
+/// A run to evaluate.
+struct Opened {
+    run: RunDirectory,
+    /// Its settings, changed by the arguments.
+    config: RunConfig,
+    data: RunData,
+    /// The settings to save, if the run was imported and is evaluated on another data set or split than before.
+    new_data_set: Option<RunConfig>,
+}
+
+/// Opens the run and its data set. For a trained run that must be the one it was trained on.
+fn open(args: &EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Opened> {
     let (run, mut config) = RunDirectory::resume(&args.run)?;
+    if config.imported_from.is_some() {
+        return open_imported(args, run, config, watch, console);
+    }
     if let Some(moved) = &args.data {
         config.data.clone_from(moved);
     }
@@ -103,7 +136,41 @@ fn open(args: &EvalArgs, watch: &FaultWatch) -> anyhow::Result<(RunDirectory, Ru
     if args.verify {
         verify(&data.dataset, &training_kinds(&config), &|| None)?;
     }
-    Ok((run, config, data))
+    Ok(Opened {
+        run,
+        config,
+        data,
+        new_data_set: None,
+    })
+}
+
+/// Opens an imported run and the data set of --data, or the one of the last evaluation.
+fn open_imported(
+    args: &EvalArgs,
+    run: RunDirectory,
+    mut config: RunConfig,
+    watch: &FaultWatch,
+    console: Console,
+) -> anyhow::Result<Opened> {
+    let saved = config.clone();
+    config.eval_clips = args.eval_clips.unwrap_or(config.eval_clips);
+    config.ignore_features = args.ignore_features;
+    let (data, is_new) = imported::open(&run, &mut config, args.data.as_deref(), args.split.as_deref(), watch)?;
+    check_features(run.root(), &config, &data.features, console)?;
+    if args.verify {
+        verify(&data.dataset, &training_kinds(&config), &|| None)?;
+    }
+    let saved = RunConfig {
+        eval_clips: saved.eval_clips,
+        ignore_features: saved.ignore_features,
+        ..config.clone()
+    };
+    Ok(Opened {
+        run,
+        config,
+        data,
+        new_data_set: is_new.then_some(saved),
+    })
 }
 
 impl RunEvaluation {

@@ -77,7 +77,7 @@ impl FrontEndRecord {
     }
 
     /// Checks for values that would make every prediction meaningless. The error is the problem.
-    fn check(&self, config: &RunConfig) -> Result<(), String> {
+    pub fn check(&self, config: &RunConfig) -> Result<(), String> {
         let features = &self.features;
         features.validate().map_err(|error| error.to_string())?;
         let longest = LONGEST_CLIP_SECONDS * features.sample_rate as usize;

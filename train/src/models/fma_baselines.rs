@@ -15,6 +15,7 @@ use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{DType, Device, Tensor};
+use shared::dataset::Task;
 
 const PAPER: &str = "MFCC, small CNN and VGG16 baselines on FMA";
 
@@ -57,6 +58,7 @@ pub const MFCC_DENSE: ModelDefinition<MfccDense> = ModelDefinition {
         follows: None,
         needs_weights: false,
         normalizes_input: false,
+        task: Task::SingleLabel,
         features: None,
     },
     build: MfccDense::new,
@@ -115,6 +117,7 @@ pub const VGG16: ModelDefinition<Vgg16> = ModelDefinition {
         newly_initialized: &["linear0."],
         needs_weights: true,
         normalizes_input: false,
+        task: Task::SingleLabel,
         features: None,
         ..MFCC_DENSE.description
     },

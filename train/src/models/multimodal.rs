@@ -11,6 +11,7 @@ use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformK
 use crate::augment::Augment;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use shared::dataset::Task;
 
 const PAPER: &str = "1-D and 2-D CNN, CRNN and multi-modal CRNN on FMA";
 
@@ -57,6 +58,7 @@ pub const CNN1D: ModelDefinition<Cnn1d> = ModelDefinition {
         follows: None,
         needs_weights: false,
         normalizes_input: false,
+        task: Task::SingleLabel,
         features: None,
     },
     build: Cnn1d::new,

@@ -47,6 +47,8 @@ macro_rules! settings {
             pub clip_frames: Option<usize>,
             /// Devices that share each batch. Batch norm sees the part of one device.
             pub devices: usize,
+            /// The file that `train import` took the weights from; `None` for a trained run.
+            pub imported_from: Option<String>,
         }
 
         impl Settings {
@@ -72,6 +74,7 @@ macro_rules! settings {
                     classes: Vec::new(),
                     clip_frames: $paper.clip_frames,
                     devices: 1,
+                    imported_from: None,
                 }
             }
         }
