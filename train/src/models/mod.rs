@@ -23,6 +23,7 @@ pub(crate) mod testing;
 mod tests;
 mod vgg16;
 mod weights;
+mod won;
 
 pub use definition::{Blueprint, Defaults, Description, Monitor, Network, PublishedFeatures};
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};

@@ -4,7 +4,7 @@
 use super::definition::{Blueprint, Description, Network};
 use super::input::ModelInput;
 use super::recurrence::Rnn;
-use super::{choi, fma_baselines, multimodal, tagging};
+use super::{choi, fma_baselines, multimodal, tagging, won};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{Gru, Lstm};
 use burn::store::{ApplyResult, ModuleSnapshot, ModuleStore};
@@ -93,6 +93,16 @@ models! {
     Vgg16(fma_baselines::Vgg16) = fma_baselines::VGG16,
     Vgg16Progressive42x100(fma_baselines::Vgg16) = fma_baselines::VGG16_42X100,
     Vgg16Progressive84x100(fma_baselines::Vgg16) = fma_baselines::VGG16_84X100,
+    WonFcn(won::WonFcn) = won::WON_FCN,
+    WonCrnn(won::WonCrnn) = won::WON_CRNN,
+    Musicnn(won::Musicnn) = won::MUSICNN,
+    MusicnnMsd(won::Musicnn) = won::MUSICNN_MSD,
+    ShortChunk(won::ShortChunk) = won::SHORT_CHUNK,
+    ShortChunkRes(won::ShortChunkRes) = won::SHORT_CHUNK_RES,
+    SampleLevel(won::SampleLevel) = won::SAMPLE_LEVEL,
+    SampleLevelSe(won::SampleLevelSe) = won::SAMPLE_LEVEL_SE,
+    HarmonicCnn(won::HarmonicCnn) = won::HARMONIC_CNN,
+    SelfAttention(won::SelfAttentionCnn) = won::SELF_ATTENTION,
 }
 
 impl ModelKind {

@@ -13,8 +13,17 @@ const CLASSES: usize = 3;
 
 /// A small shape that the model accepts and that gives a recurrent layer more than one step.
 fn small_shape(kind: ModelKind) -> InputShape {
-    let shapes = [[128, 32], [96, 192]].map(|spectrogram| InputShape {
-        samples: 32 << 10,
+    let shapes = [
+        (32 << 10, [128, 32]),
+        (32 << 10, [96, 192]),
+        (32 << 10, [128, 128]),
+        // Ten strides or pools of three samples.
+        (59_049, [96, 1280]),
+        // 288 frames of an STFT in the network.
+        (287 * 256 + 1, [1, 1]),
+    ]
+    .map(|(samples, spectrogram)| InputShape {
+        samples,
         spectrogram,
         statistics: 10,
     });

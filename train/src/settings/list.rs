@@ -132,9 +132,9 @@ settings! {
     /// Dropout before the last dense layers [default: per model]
     #[arg(long, value_name = "P", help_heading = "Model")]
     fixed dropout: f64 = paper.dropout;
-    /// Input normalization [default: z-score]
+    /// Input normalization [default: per model]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Model")]
-    fixed normalize: Normalize = Normalize::default();
+    fixed normalize: Normalize = normalize(model);
     /// Track statistics used as input [default: mfcc]
     #[arg(long, value_name = "NAME", value_enum, value_delimiter = ',', help_heading = "Model")]
     fixed statistics: Vec<StatisticsKind> = vec![StatisticsKind::Mfcc];
@@ -259,6 +259,15 @@ fn penalties(defaults: &[(&str, f32)]) -> Vec<Penalty> {
 
 fn patterns(defaults: &[&str]) -> Vec<ParameterPattern> {
     defaults.iter().map(|&pattern| ParameterPattern::new(pattern)).collect()
+}
+
+/// Models that normalize their input themselves get the values as they are.
+fn normalize(model: ModelKind) -> Normalize {
+    if model.description().normalizes_input {
+        Normalize::None
+    } else {
+        Normalize::default()
+    }
 }
 
 fn cores() -> usize {

@@ -3,6 +3,7 @@
 //! Every tensor of the file must match a parameter and every parameter a tensor, otherwise the import fails. Weights in
 //! half or double precision are converted to f32, the dtype of all parameters.
 
+use super::gates::split_gates;
 use super::pytorch_file::{self, PYTORCH_FORMAT, Refusal};
 use super::pytorch_zip::without_zip64_end;
 use crate::models::{Model, ModelKind, ParameterPattern, parameters};
@@ -151,17 +152,13 @@ fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<App
         "safetensors" => {
             let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
             let pytorch = is_pytorch_layout(&bytes, model.kind());
-            let mut store = SafetensorsStore::from_bytes(Some(bytes))
-                .filter(only)
-                .allow_partial(true)
-                .validate(false);
-            store = if pytorch {
-                store
-                    .remap(remapper)
-                    .with_from_adapter(PyTorchToBurnAdapter.chain(to_f32()))
-            } else {
-                store.with_from_adapter(to_f32())
-            };
+            let size = bytes.len() as u64;
+            let mut store = SafetensorsStore::from_bytes(Some(bytes));
+            if pytorch {
+                return load_pytorch(model, &mut store.remap(remapper), &only, size).map_err(unreadable);
+            }
+            store = store.filter(only).allow_partial(true).validate(false);
+            store = store.with_from_adapter(to_f32());
             guarded(|| model.load_from(&mut store).map_err(|error| error.to_string())).map_err(unreadable)
         }
         "pt" | "pth" => {
@@ -195,12 +192,13 @@ fn apply(model: &mut Model, path: &Path, only: Option<PathFilter>) -> Result<App
 /// Loads a PyTorch file of `size` bytes if no tensor is larger than the file. The reader would allocate any tensor of
 /// up to 10 GiB before it compares the shape with the model's, and a stride of 0 makes such a tensor from a single
 /// number.
-fn load_pytorch(
+fn load_pytorch<S: ModuleStore>(
     model: &mut Model,
-    store: &mut PytorchStore,
+    store: &mut S,
     only: &PathFilter,
     size: u64,
 ) -> Result<ApplyResult, String> {
+    let names: Vec<String> = parameters(model).into_iter().map(|parameter| parameter.name).collect();
     guarded(|| {
         let tensors = store.get_all_tensors().map_err(|error| error.to_string())?;
         for (name, tensor) in tensors {
@@ -213,9 +211,9 @@ fn load_pytorch(
                 return Err(format!("its tensor `{name}` is larger than the file"));
             }
         }
-        // The store's own loading does not accept an adapter.
+        // The stores' own loading does not split gates, and the one of PyTorch files does not accept an adapter.
         let adapter = PyTorchToBurnAdapter.chain(to_f32());
-        let tensors = tensors.values().cloned().collect();
+        let tensors = split_gates(tensors.values().cloned().collect(), &names)?;
         Ok(model.apply(tensors, Some(only.clone()), Some(Box::new(adapter)), true))
     })
 }

@@ -1,8 +1,10 @@
-//! Weight files: this project's safetensors, PyTorch archives and state dicts, and torchvision's names.
+//! Weight files: this project's safetensors, PyTorch archives and state dicts with the names of their
+//! authors.
 //!
 //! Weight files are untrusted. A PyTorch file is scanned before its third-party reader opens it.
 
 mod export;
+mod gates;
 #[cfg(test)]
 mod hostile_weights;
 mod import;
