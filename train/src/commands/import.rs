@@ -120,11 +120,8 @@ fn config(
     classes: Vec<String>,
     features: &FeatureConfig,
 ) -> anyhow::Result<RunConfig> {
-    let normalize = match (description.normalizes_input, &args.normalization) {
-        (true, None) => Some(Normalize::None),
-        (true, Some(_)) => Some(Normalize::ZScore),
-        (false, _) => None,
-    };
+    // The default is not to normalize the input of a network that does so itself.
+    let normalize = (description.normalizes_input && args.normalization.is_some()).then_some(Normalize::ZScore);
     let settings = Settings {
         data: Some(PathBuf::new()),
         model: Some(args.model),
