@@ -95,3 +95,29 @@ pub(super) fn no_metrics(config: &RunConfig) -> RunMetrics {
         test: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing;
+    use shared::dataset::{ClassDifference, Dataset};
+
+    #[test]
+    fn classes_follow_the_order_of_the_labels_and_must_be_the_same() {
+        let root = testing::dataset();
+        let mut dataset = Dataset::open(root.path()).unwrap();
+        let labels = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let places = |dataset: &Dataset| [0, 1].map(|position| dataset.class(position).unwrap());
+        assert_eq!(places(&dataset), [0, 1]);
+        dataset.reorder_classes(&labels(&["Rock", "Folk"])).unwrap();
+        assert_eq!((places(&dataset), dataset.classes()), ([1, 0], &*labels(&["Rock", "Folk"])));
+        assert_eq!(dataset.tags(0).collect::<Vec<_>>(), [1]);
+        for (names, difference) in [
+            (&["Folk", "Pop"][..], ClassDifference::Missing("Pop".into())),
+            (&["Folk"], ClassDifference::Additional("Rock".into())),
+            (&["Folk", "Rock", "Pop"], ClassDifference::Missing("Pop".into())),
+        ] {
+            assert_eq!(dataset.reorder_classes(&labels(names)), Err(difference));
+        }
+        assert_eq!(places(&dataset), [1, 0]);
+    }
+}
