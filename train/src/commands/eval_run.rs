@@ -101,7 +101,7 @@ fn open(args: &EvalArgs, watch: &FaultWatch) -> anyhow::Result<(RunDirectory, Ru
         );
     }
     if args.verify {
-        verify(&data.dataset, &training_kinds(&config), &|| None)?;
+        verify(&data.dataset, &training_kinds(&config, &data.features), &|| None)?;
     }
     Ok((run, config, data))
 }
