@@ -134,7 +134,7 @@ fn open(args: &EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result
         );
     }
     if args.verify {
-        verify(&data.dataset, &training_kinds(&config), &|| None)?;
+        verify(&data.dataset, &training_kinds(&config, &data.features), &|| None)?;
     }
     Ok(Opened {
         run,

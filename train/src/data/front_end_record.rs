@@ -87,6 +87,9 @@ impl FrontEndRecord {
                 features.clip_samples, features.sample_rate
             ));
         }
+        if config.model.description().input.is_image() && features.top_db.is_none() {
+            return Err("it has top_db null, and images need a dynamic range".into());
+        }
         let Normalization {
             waveform_mean,
             waveform_std,
