@@ -145,7 +145,7 @@ if [[ -e $dir/checkpoint_baseline1d.pt ]]; then
 cnn1d needs the normalization of its training set, for example that of a split of your own data set of FMA small:
 
   train import --model cnn1d --weights $dir/checkpoint_baseline1d.pt --labels $dir/fma_small.txt \\
-      --features paper1 --normalization fma/splits/NAME/normalization.json --run runs/paper1
+      --normalization fma/splits/NAME/normalization.json --run runs/paper1
 END
 else
     cat << END

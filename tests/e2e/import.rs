@@ -41,7 +41,10 @@ impl Network {
     }
 
     fn import(&self, labels: &str, run: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
-        let mut command = Program::Train.command(["import", "--model", "cnn1d", "--json", "--labels", labels]);
+        let mut command = Program::Train.command(["import", "--json", "--labels", labels]);
+        if !more.contains(&"--model") {
+            command.args(["--model", "cnn1d"]);
+        }
         command.arg("--weights").arg(self.root.path().join("exported/weights.safetensors"));
         command.arg("--run").arg(run).args(more).assert()
     }
@@ -218,7 +221,7 @@ fn incomplete_and_wrong_arguments_are_refused_before_anything_is_written() {
     fs::write(&part, r#"{"mel_mean": [1.0], "mel_std": [1.0]}"#).unwrap();
     let outputs = format!("have {} outputs, and there are 3 classes", network.labels.len());
     for (labels, more, code, expected) in [
-        (&*labels, normalization.to_vec(), 2, "--features is missing"),
+        (&*labels, [&["--model", "choi-fcn"], &normalization[..]].concat(), 2, "--features is missing"),
         (&labels, features.to_vec(), 2, "--normalization is missing"),
         (&labels, [&features[..2], &["--clip-samples", "1000"]].concat(), 2, "clip_samples must be"),
         (&labels, ["--features", "paper0"].to_vec(), 2, "paper0"),
@@ -240,7 +243,7 @@ fn published_checkpoint_classifies_a_file() {
     };
     let (reference, root) = (Path::new(&reference), TempDir::new().unwrap());
     let run = root.path().join("paper1");
-    let mut import = Program::Train.command(["import", "--model", "cnn1d", "--features", "paper1", "--labels"]);
+    let mut import = Program::Train.command(["import", "--model", "cnn1d", "--labels"]);
     import.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/labels/fma_small.txt"));
     import.arg("--weights").arg(reference.join("checkpoint_baseline1d.pt"));
     import.arg("--normalization").arg(reference.join("paper1_normalization.json"));

@@ -3,6 +3,7 @@
 use crate::models::ModelKind;
 use clap::ValueEnum;
 use shared::dataset::Task;
+use shared::dsp::feature_preset::FeaturePreset;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = r#"Examples:
@@ -10,8 +11,7 @@ const EXAMPLES: &str = r#"Examples:
   train import --model cnn1d --weights checkpoint_baseline1d.pt \
       --labels "Electronic,Experimental,Folk,Hip-Hop,Instrumental,\
 International,Pop,Rock" \
-      --normalization paper1_normalization.json --features paper1 \
-      --run runs/paper1
+      --normalization paper1_normalization.json --run runs/paper1
   train predict --run runs/paper1 song.mp3
 
 FILE of --normalization has waveform_mean, waveform_std, mel_mean and mel_std,
@@ -36,8 +36,8 @@ pub struct ImportArgs {
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Network")]
     pub task: Option<TaskName>,
     /// Feature settings [default: the published network's]
-    #[arg(long, value_name = "PRESET", help_heading = "Input")]
-    pub features: Option<String>,
+    #[arg(long, value_name = "PRESET", value_enum, help_heading = "Input")]
+    pub features: Option<FeaturePreset>,
     /// Samples per clip [default: the published network's]
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub clip_samples: Option<usize>,

@@ -156,6 +156,7 @@ fn resolve(args: &EmbedArgs) -> anyhow::Result<(RunConfig, Weights)> {
             let mut config = given.or(settings).resolve().map_err(UsageError::Setting)?;
             if args.excerpt_seconds.is_none() {
                 config.clip_frames = saved.clip_frames;
+                config.clip_samples = saved.clip_samples;
             }
             config.classes = saved.classes;
             if is_same_data {

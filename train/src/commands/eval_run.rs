@@ -158,7 +158,7 @@ fn open_imported(
     let (data, is_new) = imported::open(&run, &mut config, args.data.as_deref(), args.split.as_deref(), watch)?;
     check_features(run.root(), &config, &data.features, console)?;
     if args.verify {
-        verify(&data.dataset, &training_kinds(&config), &|| None)?;
+        verify(&data.dataset, &training_kinds(&config, &data.features), &|| None)?;
     }
     let saved = RunConfig {
         eval_clips: saved.eval_clips,

@@ -10,9 +10,11 @@ use crate::run::directory::{BEST_FILE, RunDirectory};
 use crate::settings::{RunConfig, Settings, invalid};
 use anyhow::{Context, bail};
 use burn::tensor::Device;
+use clap::ValueEnum;
 use serde_json::json;
 use shared::dataset::Task;
 use shared::dataset::statistics::{Normalization, PublishedNormalization};
+use shared::dsp::feature_preset::FeaturePreset;
 use shared::dsp::features::FeatureConfig;
 use std::fs;
 use std::path::{self, Path, PathBuf};
@@ -87,30 +89,26 @@ fn unusable(args: &ImportArgs, problem: &str) -> anyhow::Error {
 
 /// The features of the preset, with the clip length of the arguments or of the published network.
 fn features(args: &ImportArgs, description: &Description) -> anyhow::Result<FeatureConfig> {
-    let published = description.features;
-    let Some(name) = args.features.as_deref().or(published.map(|features| features.preset)) else {
+    let published = description.features.map(|published| {
+        let preset = FeaturePreset::from_str(published.preset, false);
+        (preset.expect("descriptions name presets"), published.clip_samples)
+    });
+    let Some(preset) = args.features.or(published.map(|(preset, _)| preset)) else {
         let problem = format!(
             "is missing: the features of {} are not known; give the ones it was trained with, such as paper1",
             description.name
         );
         return Err(UsageError::from(invalid("--features", problem)).into());
     };
-    let mut features = preset(name)?;
+    let mut features = preset.config();
     // The published clip length is in samples at the rate of the published preset.
-    let published = published.filter(|features| features.preset == name);
-    if let Some(samples) = args.clip_samples.or(published.map(|features| features.clip_samples)) {
+    let published = published.filter(|(published, _)| *published == preset);
+    if let Some(samples) = args.clip_samples.or(published.map(|(_, samples)| samples)) {
         features.clip_samples = samples;
     }
     let checked = features.validate();
     checked.map_err(|error| UsageError::from(invalid("--clip-samples", error.to_string())))?;
     Ok(features)
-}
-
-fn preset(name: &str) -> anyhow::Result<FeatureConfig> {
-    match name {
-        "paper1" => Ok(FeatureConfig::default()),
-        _ => Err(UsageError::from(invalid("--features", format!("has no preset `{name}`; it can be paper1"))).into()),
-    }
 }
 
 /// The model's default settings, without a data set.
@@ -132,7 +130,8 @@ fn config(
     let config = settings.resolve().map_err(UsageError::Setting)?;
     Ok(RunConfig {
         classes,
-        clip_frames: Some(features.clip_frames()),
+        clip_frames: None,
+        clip_samples: Some(features.clip_samples),
         imported_from: Some(weights.display().to_string()),
         ..config
     })

@@ -65,9 +65,9 @@ pub(super) fn warnings(facts: &Facts<'_>) -> Vec<Warning> {
 
 type Reason = (&'static str, String);
 
-/// Leaks, known or probable.
+/// Leaks, known or probable. An imported network was not trained on the split's training set.
 fn leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
-    let split = facts.split.ok();
+    let split = facts.split.ok().filter(|_| facts.imported_from.is_none());
     let artists = split.filter(|split| split.overlap.artists > 0).map(|split| {
         let sentence = format!(
             "leaked: {} of {} tracks are by {} artists who also appear in another set of this {} split; make a split with \
@@ -107,7 +107,7 @@ fn unknown_leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
                  its path with --data"
             ),
         )),
-        Ok(split) if split.overlap.tracks_without_artist > 0 => Some((
+        Ok(split) if split.overlap.tracks_without_artist > 0 && facts.imported_from.is_none() => Some((
             "artists_unknown",
             format!(
                 "the artists of {} of {} tracks are unknown and may appear in several sets of this {} split",
@@ -334,5 +334,10 @@ mod tests {
             ..facts(&split, &high)
         };
         assert_eq!(codes(&pretrained), ["pretrained"]);
+        let imported = Facts {
+            imported_from: Some("a.pt"),
+            ..facts(&split, &high)
+        };
+        assert_eq!(codes(&imported), ["imported"]);
     }
 }

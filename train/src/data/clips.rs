@@ -44,6 +44,7 @@ pub fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Cl
 /// The data set's feature settings with the run's clip length.
 pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfig {
     let clip_samples = match (config.excerpt_seconds, config.clip_frames) {
+        (None, _) if config.clip_samples.is_some() => config.clip_samples.unwrap_or(stored.clip_samples),
         // Clips with a final frame need not be whole hops long.
         (Some(seconds), _) if stored.final_frame => (seconds * f64::from(stored.sample_rate)) as usize,
         (Some(seconds), _) => hops(seconds, stored).saturating_mul(stored.hop_length),

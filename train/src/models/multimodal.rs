@@ -3,7 +3,7 @@
 //! Kernels, channels and weight decay of `cnn1d` come from its published checkpoint. The paper's other settings are not
 //! published: the other models use the same weight decay, and a dropout from the paper's grid.
 
-use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PytorchNames};
+use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PublishedFeatures, PytorchNames};
 use super::encoder1d::{self, Encoder1d};
 use super::encoder2d::{self, Encoder2d};
 use super::head::{PooledMlp, Recurrent};
@@ -59,7 +59,10 @@ pub const CNN1D: ModelDefinition<Cnn1d> = ModelDefinition {
         needs_weights: false,
         normalizes_input: false,
         task: Task::SingleLabel,
-        features: None,
+        features: Some(PublishedFeatures {
+            preset: "paper1",
+            clip_samples: 1 << 19,
+        }),
     },
     build: Cnn1d::new,
 };

@@ -93,7 +93,9 @@ fn unknown(audit: &LeakAudit, tracks: usize) -> Option<String> {
 }
 
 fn leaks(view: &RunView<'_>) -> Markup {
-    let audit = view.data.as_ref().ok().map(|data| &data.split.index.leaks);
+    // An imported network was not trained on the split's training set.
+    let data = view.data.as_ref().ok().filter(|_| view.config.imported_from.is_none());
+    let audit = data.map(|data| &data.split.index.leaks);
     html! {
         @if let Some(found) = audit.and_then(leaked) {
             (notice(format!("Leaked: {found} in more than one set of the split, so scores are too optimistic.")))
