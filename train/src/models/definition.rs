@@ -84,7 +84,8 @@ impl Defaults {
 /// Mapping from the parameter names of a PyTorch checkpoint, if they differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PytorchNames {
-    /// Regular expressions and their replacements.
+    /// Regular expressions and their replacements. Each expression is a literal beginning of a name, `^features\.0\.`, so
+    /// `train export` can write the checkpoint's names.
     pub renames: &'static [(&'static str, &'static str)],
     /// Prefixes of names that the model does not have.
     pub ignored: &'static [&'static str],

@@ -70,7 +70,9 @@ mod tests {
     use burn::tensor::DType;
 
     fn stacked(name: &str, rows: usize) -> Tensor {
-        let values: Vec<u8> = (0..rows as u8 * 2).flat_map(|value| f32::from(value).to_le_bytes()).collect();
+        let values: Vec<u8> = (0..rows as u8 * 2)
+            .flat_map(|value| f32::from(value).to_le_bytes())
+            .collect();
         Tensor::new(name.into(), DType::F32, [rows, 2], None, Bytes::from_bytes_vec(values))
     }
 
@@ -86,7 +88,9 @@ mod tests {
         assert_eq!(names[3], "dense.weight");
         for (at, gate) in split[..3].iter().enumerate() {
             assert_eq!(gate.shape.to_vec(), [2, 2]);
-            let expected: Vec<u8> = (0..4u8).flat_map(|value| f32::from(4 * at as u8 + value).to_le_bytes()).collect();
+            let expected: Vec<u8> = (0..4u8)
+                .flat_map(|value| f32::from(4 * at as u8 + value).to_le_bytes())
+                .collect();
             assert_eq!(gate.to_bytes().unwrap()[..], expected[..]);
         }
     }

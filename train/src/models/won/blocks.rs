@@ -162,7 +162,9 @@ pub fn residual_blocks(plan: &[(usize, [usize; 2])], device: &Device) -> Vec<Res
 
 /// Rows or columns after the strides of [`residual_blocks`].
 pub fn strided(length: usize, strides: impl IntoIterator<Item = usize>) -> usize {
-    strides.into_iter().fold(length, |length, stride| length.div_ceil(stride))
+    strides
+        .into_iter()
+        .fold(length, |length, stride| length.div_ceil(stride))
 }
 
 /// The maximum over all rows and columns, `[batch, channels]` in f32.

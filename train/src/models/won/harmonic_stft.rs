@@ -10,7 +10,8 @@ use std::sync::LazyLock;
 
 const SAMPLE_RATE: f64 = 16_000.0;
 const N_FFT: usize = 513;
-/// Frequencies of the spectrogram, evenly spaced from 0 to half the sample rate in the filters.
+/// Frequencies of the spectrogram. The filters take them as evenly spaced from 0 to half the sample rate, as the authors
+/// do, although the last one of an odd DFT is below that.
 const BINS: usize = N_FFT / 2 + 1;
 
 /// Channels of the output: each fundamental and its multiples up to this one.

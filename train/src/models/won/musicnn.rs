@@ -64,7 +64,9 @@ impl Vertical {
         const SIDE: usize = VERTICAL_WIDTH / 2;
         let conv = Conv2dConfig::new([1, VERTICAL_CHANNELS], [height, VERTICAL_WIDTH]);
         Self {
-            conv: conv.with_padding(PaddingConfig2d::Explicit(0, SIDE, 0, SIDE)).init(device),
+            conv: conv
+                .with_padding(PaddingConfig2d::Explicit(0, SIDE, 0, SIDE))
+                .init(device),
             bn: BatchNormConfig::new(VERTICAL_CHANNELS).init(device),
         }
     }

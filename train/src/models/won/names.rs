@@ -33,8 +33,14 @@ pub const RENAMES: &[(&str, &str)] = &[
     (r"^layers\.3\.", "horizontal.1."),
     (r"^layers\.4\.", "horizontal.2."),
     // `self-attention`: `self` is a keyword of Rust.
-    (r"^encoder\.layer\.0\.attention\.self\.", "encoder.layer.0.attention.heads."),
-    (r"^encoder\.layer\.1\.attention\.self\.", "encoder.layer.1.attention.heads."),
+    (
+        r"^encoder\.layer\.0\.attention\.self\.",
+        "encoder.layer.0.attention.heads.",
+    ),
+    (
+        r"^encoder\.layer\.1\.attention\.self\.",
+        "encoder.layer.1.attention.heads.",
+    ),
     (
         r"^encoder\.layer\.0\.attention\.output\.LayerNorm\.",
         "encoder.layer.0.attention.output.norm.",
@@ -43,8 +49,14 @@ pub const RENAMES: &[(&str, &str)] = &[
         r"^encoder\.layer\.1\.attention\.output\.LayerNorm\.",
         "encoder.layer.1.attention.output.norm.",
     ),
-    (r"^encoder\.layer\.0\.output\.LayerNorm\.", "encoder.layer.0.output.norm."),
-    (r"^encoder\.layer\.1\.output\.LayerNorm\.", "encoder.layer.1.output.norm."),
+    (
+        r"^encoder\.layer\.0\.output\.LayerNorm\.",
+        "encoder.layer.0.output.norm.",
+    ),
+    (
+        r"^encoder\.layer\.1\.output\.LayerNorm\.",
+        "encoder.layer.1.output.norm.",
+    ),
 ];
 
 /// Names of `harmonic-cnn`, whose blocks are not all of one kind.

@@ -44,7 +44,10 @@ mod tests {
     fn numbers_match_numpy() {
         // numpy.random.RandomState(0).random_sample(256), at 0, 1, 2 and 255, and the sum.
         let numbers = uniform::<256>(0);
-        assert_eq!([numbers[0], numbers[1], numbers[2], numbers[255]], [0.5488135, 0.71518934, 0.60276335, 0.08342244]);
+        assert_eq!(
+            [numbers[0], numbers[1], numbers[2], numbers[255]],
+            [0.5488135, 0.71518934, 0.60276335, 0.08342244]
+        );
         let sum: f64 = numbers.iter().copied().map(f64::from).sum();
         assert!((sum - 126.907673).abs() < 1e-5, "{sum}");
     }

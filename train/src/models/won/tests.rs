@@ -128,9 +128,14 @@ fn the_shortest_and_longer_clips_give_logits() {
             classes: 3,
             dropout: 0.5,
         };
-        let logits = kind.init(&blueprint, &device).forward(testing::input(1, &shape, &device));
+        let logits = kind
+            .init(&blueprint, &device)
+            .forward(testing::input(1, &shape, &device));
         let logits: Vec<f32> = logits.into_data().try_to_vec().unwrap();
-        assert!(logits.len() == 3 && logits.iter().all(|value| value.is_finite()), "{kind}: {logits:?}");
+        assert!(
+            logits.len() == 3 && logits.iter().all(|value| value.is_finite()),
+            "{kind}: {logits:?}"
+        );
     }
 }
 
@@ -193,7 +198,10 @@ fn with_hashed_weights(model: Model, directory: &Path) -> Model {
 fn difference(found: Tensor<2>, expected: &[f32]) -> f32 {
     let found: Vec<f32> = found.into_data().try_to_vec().unwrap();
     assert_eq!(found.len(), expected.len());
-    let differences = found.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
+    let differences = found
+        .iter()
+        .zip(expected)
+        .map(|(found, expected)| (found - expected).abs());
     // Unlike `f32::max`, this keeps NaN.
     differences.fold(0.0, |worst, value| if value <= worst { worst } else { value })
 }
@@ -219,7 +227,10 @@ fn embeddings_and_logits_match_pytorch() {
         let model = with_hashed_weights(testing::model(kind, CLASSES, &device), directory.path());
         let noise = |scale: f32, shape: &[usize]| {
             let values = hashed(INPUT_SEED, shape.iter().product());
-            TensorData::new(values.iter().map(|value| value * scale).collect::<Vec<f32>>(), shape.to_vec())
+            TensorData::new(
+                values.iter().map(|value| value * scale).collect::<Vec<f32>>(),
+                shape.to_vec(),
+            )
         };
         let [bands, frames] = shape.spectrogram;
         let input = ModelInput {
@@ -228,7 +239,10 @@ fn embeddings_and_logits_match_pytorch() {
             statistics: None,
         };
         let embeddings = model.embed(input);
-        for (name, found) in [("embeddings", embeddings.clone()), ("logits", model.classify(embeddings))] {
+        for (name, found) in [
+            ("embeddings", embeddings.clone()),
+            ("logits", model.classify(embeddings)),
+        ] {
             let expected = values(&golden, &format!("{kind}/{name}"));
             let rms = (expected.iter().map(|value| value * value).sum::<f32>() / expected.len() as f32).sqrt();
             let error = difference(found, &expected) / rms;
@@ -296,8 +310,19 @@ fn published_weights_initialize_a_network_for_other_classes_and_are_exported_wit
         let path = directory.join(format!("{weights}.pth"));
         let (_, transfer) = transfer_weights(testing::model(kind, 8, &device), &path, false).unwrap();
         let classifier = kind.description().classifier;
-        assert_eq!(transfer.newly_initialized.len(), 2, "{weights}: {:?}", transfer.newly_initialized);
-        assert!(transfer.newly_initialized.iter().all(|name| name.starts_with(classifier)), "{weights}");
+        assert_eq!(
+            transfer.newly_initialized.len(),
+            2,
+            "{weights}: {:?}",
+            transfer.newly_initialized
+        );
+        assert!(
+            transfer
+                .newly_initialized
+                .iter()
+                .all(|name| name.starts_with(classifier)),
+            "{weights}"
+        );
     }
     // Names of the authors' layers.
     for (weights, kind, name) in [

@@ -68,7 +68,8 @@ impl Output {
     }
 
     fn forward(&self, x: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
-        self.norm.forward(self.dropout.forward(self.dense.forward(x)) + residual)
+        self.norm
+            .forward(self.dropout.forward(self.dense.forward(x)) + residual)
     }
 }
 
