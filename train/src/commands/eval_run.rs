@@ -3,7 +3,6 @@
 use super::{Outcome, UsageError, imported};
 use crate::cli::EvalArgs;
 use crate::compare::Entry;
-use crate::data::feature_check::check_features;
 use crate::data::integrity::verify;
 use crate::data::run_data::{RunData, training_kinds};
 use crate::evaluation::evaluate::{Evaluation, evaluate};
@@ -13,7 +12,7 @@ use crate::models::{Model, import_weights};
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::report::reported_metric::ReportedMetric;
-use crate::report::{self, METRICS_FILE, html, set_files};
+use crate::report::{self, METRICS_FILE, RunMetrics, html, set_files};
 use crate::run::directory::{BEST_FILE, RunDirectory};
 use crate::run::evaluations::{self, EvaluatedEpoch};
 use crate::run::split_copy;
@@ -43,27 +42,14 @@ pub(super) struct RunEvaluation {
 /// Evaluates one run's best weights.
 pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<RunEvaluation> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
-    let Opened {
-        run,
-        config,
-        data,
-        new_data_set,
-    } = open(&args, watch, console)?;
+    let (run, config, data) = open(&args, watch, console)?;
     let task = data.dataset.task();
     if args.tune_thresholds && task == Task::SingleLabel {
         bail!("--tune-thresholds is only for multi-label runs; leave it out");
     }
     let set = Set::from(args.set);
-    let imported = config.imported_from.is_some();
-    let metrics = if new_data_set.is_some() {
-        imported::no_metrics(&config)
-    } else {
-        report::read_metrics(&run)?
-    };
+    let metrics = metrics(&run, &config)?;
     let best_epoch = metrics.best_epoch;
-    if !imported && best_epoch.is_none() {
-        bail!("{} has no best epoch; evaluate a run, or a set of runs", run.path(METRICS_FILE).display());
-    }
     let (device, device_name) = choice.open()?;
     let compute = Compute::new(&config, &data, vec![device])?;
     let model = config.model.init(&blueprint(&config, &data), &compute.device);
@@ -75,9 +61,6 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     let evaluation = evaluate_set(&model, &config, &data, set, &compute)?;
     console.line(&format!("evaluated {} on {device_name}", config.model));
     let report = evaluation.report(&config.classes, thresholds.as_deref())?;
-    if let Some(saved) = new_data_set {
-        imported::attach(&run, &saved, &data)?;
-    }
     report::write_set(&run, &config, metrics, set, report.clone(), &evaluation)?;
     if let Some(best_epoch) = best_epoch {
         evaluations::note(&run, EvaluatedEpoch { set, best_epoch })?;
@@ -100,27 +83,29 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     })
 }
 
-/// A run to evaluate.
-struct Opened {
-    run: RunDirectory,
-    /// Its settings, changed by the arguments.
-    config: RunConfig,
-    data: RunData,
-    /// The settings to save, if the run was imported and is evaluated on another data set or split than before.
-    new_data_set: Option<RunConfig>,
+/// The metrics of the run so far. An imported run has none before its first evaluation.
+fn metrics(run: &RunDirectory, config: &RunConfig) -> anyhow::Result<RunMetrics> {
+    if config.imported_from.is_some() && !run.path(METRICS_FILE).exists() {
+        return Ok(imported::no_metrics(config));
+    }
+    let metrics = report::read_metrics(run)?;
+    if config.imported_from.is_none() {
+        metrics.best_epoch.context("metrics.json has no best epoch")?;
+    }
+    Ok(metrics)
 }
 
-/// Opens the run and its data set. For a trained run that must be the one it was trained on.
-fn open(args: &EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Opened> {
+/// The run, its settings changed by the arguments, and its data set. A trained run is evaluated on the one that it was
+/// trained on; an imported run on any, which is first attached to it.
+fn open(args: &EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<(RunDirectory, RunConfig, RunData)> {
     let (run, mut config) = RunDirectory::resume(&args.run)?;
+    watch.advise("run the same command again");
     if config.imported_from.is_some() {
-        return open_imported(args, run, config, watch, console);
-    }
-    if let Some(moved) = &args.data {
+        config = imported::attach(&run, config, args, watch, console)?;
+    } else if let Some(moved) = &args.data {
         config.data.clone_from(moved);
     }
     watch.dataset(&config.data);
-    watch.advise("run the same command again");
     if let Some(name) = &args.split {
         split_copy::check_named(name, &config, &args.run)?;
     }
@@ -136,41 +121,7 @@ fn open(args: &EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result
     if args.verify {
         verify(&data.dataset, &training_kinds(&config, &data.features), &|| None)?;
     }
-    Ok(Opened {
-        run,
-        config,
-        data,
-        new_data_set: None,
-    })
-}
-
-/// Opens an imported run and the data set of --data, or the one of the last evaluation.
-fn open_imported(
-    args: &EvalArgs,
-    run: RunDirectory,
-    mut config: RunConfig,
-    watch: &FaultWatch,
-    console: Console,
-) -> anyhow::Result<Opened> {
-    let saved = config.clone();
-    config.eval_clips = args.eval_clips.unwrap_or(config.eval_clips);
-    config.ignore_features = args.ignore_features;
-    let (data, is_new) = imported::open(&run, &mut config, args.data.as_deref(), args.split.as_deref(), watch)?;
-    check_features(run.root(), &config, &data.features, console)?;
-    if args.verify {
-        verify(&data.dataset, &training_kinds(&config, &data.features), &|| None)?;
-    }
-    let saved = RunConfig {
-        eval_clips: saved.eval_clips,
-        ignore_features: saved.ignore_features,
-        ..config.clone()
-    };
-    Ok(Opened {
-        run,
-        config,
-        data,
-        new_data_set: is_new.then_some(saved),
-    })
+    Ok((run, config, data))
 }
 
 impl RunEvaluation {

@@ -1,8 +1,11 @@
 //! Data sets for imported runs. Such a run has no data set of its own. `train eval` attaches the one that it is
 //! evaluated on, with a copy of the split, and replaces it when the run is evaluated on another one.
 
+use crate::cli::EvalArgs;
+use crate::data::feature_check::check_features;
 use crate::data::front_end_record::FrontEndRecord;
 use crate::data::run_data::{RunData, current_split};
+use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::report::{self, METRICS_FILE, RunMetrics};
 use crate::run::directory::RunDirectory;
@@ -18,43 +21,56 @@ pub(super) fn needs_data(run: &Path) -> anyhow::Error {
     anyhow::anyhow!("{} was imported and has no data set; give one with --data", run.display())
 }
 
-/// Opens a data set for an imported run, by default the attached one, and notes it in `config`. Its classes are put
-/// into the order of the run's labels. Also returns whether data set or split differ from the attached ones.
-pub(super) fn open(
+/// Attaches the data set and split of the arguments to an imported run, by default those of its last evaluation.
+/// Metrics of another data set or split are removed. Returns the settings with the data set.
+pub(super) fn attach(
     run: &RunDirectory,
-    config: &mut RunConfig,
-    data: Option<&Path>,
-    split: Option<&str>,
+    mut config: RunConfig,
+    args: &EvalArgs,
     watch: &FaultWatch,
-) -> anyhow::Result<(RunData, bool)> {
+    console: Console,
+) -> anyhow::Result<RunConfig> {
     let root = run.root();
-    match data {
+    match &args.data {
         Some(path) => config.data = path::absolute(path).context("--data is empty, or there is no current directory")?,
         None if config.data.as_os_str().is_empty() => return Err(needs_data(root)),
         None => {}
     }
     watch.dataset(&config.data);
-    watch.advise("run the same command again");
     let index = Dataset::read_index(&config.data)?;
     let is_attached = index.covers(&config.data_checksum)
-        && split.is_none_or(|name| name == config.split)
+        && args.split.as_ref().is_none_or(|name| *name == config.split)
         && split_copy::read(root, &index).is_ok_and(|copy| copy.index.checksum == config.split_checksum);
-    let mut data = if is_attached {
-        RunData::open_in_run(config, root)?
-    } else {
-        config.split = split.map_or_else(|| current_split(&config.data), |name| Ok(name.to_owned()))?;
-        RunData::open(config)?
-    };
-    match_labels(run, config, &mut data)?;
-    if !is_attached {
-        config.data_checksum.clone_from(&data.dataset.index().checksum);
-        config.split_checksum.clone_from(&data.split.index.checksum);
+    if is_attached {
+        return Ok(config);
     }
-    Ok((data, !is_attached))
+    config.split = match &args.split {
+        Some(name) => name.clone(),
+        None => current_split(&config.data)?,
+    };
+    let mut data = RunData::open(&config)?;
+    check_labels(run, &config, &mut data)?;
+    let checked = RunConfig {
+        ignore_features: args.ignore_features,
+        ..config.clone()
+    };
+    check_features(root, &checked, &data.features, console)?;
+    config.data_checksum.clone_from(&data.dataset.index().checksum);
+    config.split_checksum.clone_from(&data.split.index.checksum);
+    run.remove(METRICS_FILE)?;
+    report::remove_sets(run)?;
+    let copy = run.path(SPLIT_DIRECTORY);
+    if copy.exists() {
+        fs::remove_dir_all(&copy).with_context(|| format!("could not remove {}", copy.display()))?;
+    }
+    let from = split::directory(&config.data, &config.split)?;
+    split_copy::keep(&data.split, &from, data.dataset.index(), run)?;
+    run.save_config(&config)?;
+    Ok(config)
 }
 
-/// Puts the classes of the data set into the order of the run's labels.
-fn match_labels(run: &RunDirectory, config: &RunConfig, data: &mut RunData) -> anyhow::Result<()> {
+/// Checks that the data set has the run's task and labels.
+fn check_labels(run: &RunDirectory, config: &RunConfig, data: &mut RunData) -> anyhow::Result<()> {
     let task = FrontEndRecord::read(run, config)?.task;
     let (run, path) = (run.root().display(), config.data.display());
     if data.dataset.task() != task {
@@ -68,19 +84,6 @@ fn match_labels(run: &RunDirectory, config: &RunConfig, data: &mut RunData) -> a
     reordered.with_context(|| {
         format!("the classes of {path} are not the labels of {run}; use `train embed` or `train fit --init-from` instead")
     })
-}
-
-/// Records the data set of `config` in the run, and removes the metrics of the earlier one.
-pub(super) fn attach(run: &RunDirectory, config: &RunConfig, data: &RunData) -> anyhow::Result<()> {
-    run.remove(METRICS_FILE)?;
-    report::remove_sets(run)?;
-    let copy = run.path(SPLIT_DIRECTORY);
-    if copy.exists() {
-        fs::remove_dir_all(&copy).with_context(|| format!("could not remove {}", copy.display()))?;
-    }
-    let from = split::directory(&config.data, &config.split)?;
-    split_copy::keep(&data.split, &from, data.dataset.index(), run)?;
-    Ok(run.save_config(config)?)
 }
 
 /// The metrics of an imported run before its first evaluation.

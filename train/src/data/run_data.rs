@@ -48,7 +48,11 @@ impl RunData {
         Self::with_split(config, dataset, split)
     }
 
-    fn with_split(config: &RunConfig, dataset: Dataset, split: Split) -> Result<Self, RunDataError> {
+    fn with_split(config: &RunConfig, mut dataset: Dataset, split: Split) -> Result<Self, RunDataError> {
+        if config.imported_from.is_some() {
+            // The outputs of an imported network may have another order. Commands that need the same classes check them.
+            let _ = dataset.reorder_classes(&config.classes);
+        }
         let (features, grid) = clips(config, &dataset)?;
         let sets = sets(&dataset, &split)?;
         let single = dataset.task() == Task::SingleLabel;
