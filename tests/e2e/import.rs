@@ -45,7 +45,9 @@ impl Network {
         if !more.contains(&"--model") {
             command.args(["--model", "cnn1d"]);
         }
-        command.arg("--weights").arg(self.root.path().join("exported/weights.safetensors"));
+        command
+            .arg("--weights")
+            .arg(self.root.path().join("exported/weights.safetensors"));
         command.arg("--run").arg(run).args(more).assert()
     }
 
@@ -84,7 +86,9 @@ fn refused(command: &str, run: &Path, more: &[&str]) -> String {
 
 /// The predicted class of each track of the test set.
 fn predicted(run: &Path) -> BTreeMap<String, String> {
-    let rows = csv::Reader::from_path(run.join("predictions.csv")).unwrap().into_records();
+    let rows = csv::Reader::from_path(run.join("predictions.csv"))
+        .unwrap()
+        .into_records();
     rows.map(Result::unwrap)
         .map(|row| (row[0].to_owned(), row[2].to_owned()))
         .collect()
@@ -95,15 +99,17 @@ fn imported_run_gives_the_answers_of_the_run_that_was_exported() {
     let (network, root) = (Network::trained(), TempDir::new().unwrap());
     let run = root.path().join("imported");
     network.import_completely(&network.labels, &run);
-    let file = Collection::first_tracks(12);
-    let files: Vec<PathBuf> = file.tracks().iter().take(2).map(|track| file.file(track)).collect();
+    let collection = Collection::small();
+    let good = collection.tracks().iter().filter(|track| track.damage.is_none());
+    let files: Vec<PathBuf> = good.take(2).map(|track| collection.file(track)).collect();
     let files: Vec<&str> = files.iter().map(|path| path.to_str().unwrap()).collect();
     let answers = |run: &Path| train("predict", run, &[&["--device", "cpu"], &files[..]].concat())["files"].clone();
     assert_eq!(answers(&run), answers(&network.run()));
 
     let data = dataset();
     let data = data.to_str().unwrap();
-    let metrics = |run: &Path, more: &[&str]| train("eval", run, &[&["--device", "cpu"], more].concat())["metrics"].clone();
+    let metrics =
+        |run: &Path, more: &[&str]| train("eval", run, &[&["--device", "cpu"], more].concat())["metrics"].clone();
     let expected = metrics(&network.run(), &[]);
     assert_eq!(metrics(&run, &["--data", data]), expected);
     // The run now has the data set and a copy of its split.
@@ -111,7 +117,11 @@ fn imported_run_gives_the_answers_of_the_run_that_was_exported() {
     assert_eq!(predicted(&run), predicted(&network.run()));
 
     let embed = |run: &Path, name: &str| {
-        train("embed", run, &["--device", "cpu", "--data", data, "--out", &path(&root, name)]);
+        train(
+            "embed",
+            run,
+            &["--device", "cpu", "--data", data, "--out", &path(&root, name)],
+        );
         fs::read(root.path().join(name)).unwrap()
     };
     assert!(embed(&run, "a.safetensors") == embed(&network.run(), "b.safetensors"));
@@ -136,7 +146,10 @@ fn imported_run_is_reported_as_imported_and_trained_only_as_initial_weights() {
     let out = path(&root, "out");
     for (command, more) in [("eval", &[][..]), ("embed", &["--out", &out])] {
         let message = refused(command, &run, more);
-        assert!(message.contains("was imported and has no data set; give one with --data"), "{message}");
+        assert!(
+            message.contains("was imported and has no data set; give one with --data"),
+            "{message}"
+        );
     }
     let report = |code: i32| Program::Train.command(["report"]).arg(&run).assert().code(code);
     let message = stderr_text(&report(1));
@@ -146,7 +159,10 @@ fn imported_run_is_reported_as_imported_and_trained_only_as_initial_weights() {
     );
     train("eval", &run, &["--device", "cpu", "--data", data]);
     let text = stdout_text(&report(0));
-    assert!(text.contains("imported from") && text.contains("not trained here"), "{text}");
+    assert!(
+        text.contains("imported from") && text.contains("not trained here"),
+        "{text}"
+    );
     assert!(!text.contains("training has not finished"), "{text}");
     let page = fs::read_to_string(run.join("report.html")).unwrap();
     assert!(
@@ -154,13 +170,19 @@ fn imported_run_is_reported_as_imported_and_trained_only_as_initial_weights() {
         "report.html does not tell that the run was imported"
     );
     let message = refused("fit", &run, &["--resume"]);
-    assert!(message.contains("was imported from") && message.contains("--init-from"), "{message}");
+    assert!(
+        message.contains("was imported from") && message.contains("--init-from"),
+        "{message}"
+    );
     let tuned = root.path().join("tuned");
     let fitted = fit(&tuned, &["--epochs", "1", "--init-from", run.to_str().unwrap()])
         .assert()
         .success();
     let stderr = stderr_text(&fitted);
-    assert!(stderr.contains("loaded 30 parameters") && !stderr.contains("newly initialized"), "{stderr}");
+    assert!(
+        stderr.contains("loaded 30 parameters") && !stderr.contains("newly initialized"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -198,9 +220,15 @@ fn evaluation_on_another_data_set_replaces_the_first() {
     let first = dataset();
     train("eval", &run, &["--device", "cpu", "--data", first.to_str().unwrap()]);
     let second = BuiltDataset::build(&Collection::first_tracks(12));
-    second.split("--strategy random --ratios 40,30,30 --name other").success();
+    second
+        .split("--strategy random --ratios 40,30,30 --name other")
+        .success();
     let second = second.path();
-    train("eval", &run, &["--device", "cpu", "--set", "val", "--data", second.to_str().unwrap()]);
+    train(
+        "eval",
+        &run,
+        &["--device", "cpu", "--set", "val", "--data", second.to_str().unwrap()],
+    );
     let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
     assert_eq!((&metrics["split"], &metrics["test"]), (&"other".into(), &Value::Null));
     assert!(!run.join("predictions.csv").exists());
@@ -221,11 +249,26 @@ fn incomplete_and_wrong_arguments_are_refused_before_anything_is_written() {
     fs::write(&part, r#"{"mel_mean": [1.0], "mel_std": [1.0]}"#).unwrap();
     let outputs = format!("have {} outputs, and there are 3 classes", network.labels.len());
     for (labels, more, code, expected) in [
-        (&*labels, [&["--model", "choi-fcn"], &normalization[..]].concat(), 2, "--features is missing"),
+        (
+            &*labels,
+            [&["--model", "choi-fcn"], &normalization[..]].concat(),
+            2,
+            "--features is missing",
+        ),
         (&labels, features.to_vec(), 2, "--normalization is missing"),
-        (&labels, [&features[..2], &["--clip-samples", "1000"]].concat(), 2, "clip_samples must be"),
+        (
+            &labels,
+            [&features[..2], &["--clip-samples", "1000"]].concat(),
+            2,
+            "clip_samples must be",
+        ),
         (&labels, ["--features", "paper0"].to_vec(), 2, "paper0"),
-        (&labels, [&features[..], &["--normalization", &part]].concat(), 1, "lacks waveform_mean and waveform_std"),
+        (
+            &labels,
+            [&features[..], &["--normalization", &part]].concat(),
+            1,
+            "lacks waveform_mean and waveform_std",
+        ),
         ("Folk,Pop,Rock", [&features[..], &normalization].concat(), 1, &outputs),
         ("Folk,Folk", [&features[..], &normalization].concat(), 2, "`Folk` twice"),
     ] {
@@ -246,13 +289,25 @@ fn published_checkpoint_classifies_a_file() {
     let mut import = Program::Train.command(["import", "--model", "cnn1d", "--labels"]);
     import.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/labels/fma_small.txt"));
     import.arg("--weights").arg(reference.join("checkpoint_baseline1d.pt"));
-    import.arg("--normalization").arg(reference.join("paper1_normalization.json"));
-    import.arg("--run").arg(&run).assert().success().stdout(contains("8 classes"));
+    import
+        .arg("--normalization")
+        .arg(reference.join("paper1_normalization.json"));
+    import
+        .arg("--run")
+        .arg(&run)
+        .assert()
+        .success()
+        .stdout(contains("8 classes"));
     let collection = Collection::small();
-    let file = collection.file(&collection.tracks()[0]);
+    let good = collection.tracks().iter().find(|track| track.damage.is_none());
+    let file = collection.file(good.unwrap());
     let answer = train("predict", &run, &["--device", "cpu", file.to_str().unwrap()]);
-    let probabilities: BTreeMap<String, f64> = serde_json::from_value(answer["files"][0]["probabilities"].clone()).unwrap();
-    assert!(probabilities.len() == 8 && probabilities.contains_key("Hip-Hop"), "{answer}");
+    let probabilities: BTreeMap<String, f64> =
+        serde_json::from_value(answer["files"][0]["probabilities"].clone()).unwrap();
+    assert!(
+        probabilities.len() == 8 && probabilities.contains_key("Hip-Hop"),
+        "{answer}"
+    );
     assert!((probabilities.values().sum::<f64>() - 1.0).abs() < 1e-6, "{answer}");
 }
 
@@ -302,8 +357,16 @@ fn published_taggers_give_the_logits_of_pytorch() {
         let tags = weights.split('-').next().unwrap();
         let labels = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scripts/labels/{tags}.txt"));
         let mut import = Program::Train.command(["import", "--model", model, "--labels"]);
-        import.arg(&labels).arg("--weights").arg(pretrained.join(format!("{weights}.pth")));
-        import.arg("--run").arg(&run).assert().success().stdout(contains("50 tags"));
+        import
+            .arg(&labels)
+            .arg("--weights")
+            .arg(pretrained.join(format!("{weights}.pth")));
+        import
+            .arg("--run")
+            .arg(&run)
+            .assert()
+            .success()
+            .stdout(contains("50 tags"));
         let labels = fs::read_to_string(labels).unwrap();
         for piece in &pieces {
             let wav = root.path().join(format!("{piece}.wav"));
@@ -320,7 +383,10 @@ fn published_taggers_give_the_logits_of_pytorch() {
                 let probability = answer["probabilities"][tag].as_f64().unwrap();
                 let logit = (probability / (1.0 - probability)).ln();
                 let error = (logit - expected).abs();
-                assert!(error < TOLERANCE, "{weights}, {piece}, {tag}: {logit} instead of {expected}");
+                assert!(
+                    error < TOLERANCE,
+                    "{weights}, {piece}, {tag}: {logit} instead of {expected}"
+                );
                 worst = worst.max(error);
             }
         }
@@ -349,11 +415,17 @@ fn networks_with_a_wrong_checksum_are_deleted_and_existing_files_are_kept() {
     fs::write(&mine, "mine").unwrap();
     let (code, text) = fetch(mirror.path(), networks.path());
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("instead of 3bfc67e4") && text.contains("was deleted"), "{text}");
+    assert!(
+        text.contains("instead of 3bfc67e4") && text.contains("was deleted"),
+        "{text}"
+    );
     assert!(!networks.path().join("mtat-fcn.pth").exists() && !networks.path().join("mtat-fcn.pth.part").exists());
     assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
     assert!(text.contains("move it away"), "{text}");
-    assert!(text.contains("state no licence") && !text.contains("checkpoint_baseline1d.pt "), "{text}");
+    assert!(
+        text.contains("state no licence") && !text.contains("checkpoint_baseline1d.pt "),
+        "{text}"
+    );
     let tags = fs::read_to_string(networks.path().join("mtat.txt")).unwrap();
     assert_eq!((tags.lines().count(), tags.lines().next()), (50, Some("guitar")));
 }

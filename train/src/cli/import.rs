@@ -24,7 +24,13 @@ pub struct ImportArgs {
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
     /// Model of the weights; see `train models`
-    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, help_heading = "Network")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_enum,
+        hide_possible_values = true,
+        help_heading = "Network"
+    )]
     pub model: ModelKind,
     /// .safetensors, .pt or .pth file of weights
     #[arg(long, value_name = "FILE", help_heading = "Network")]

@@ -18,7 +18,10 @@ use std::path::{self, Path};
 
 /// Why a run without a data set cannot be used, and what to do.
 pub(super) fn needs_data(run: &Path) -> anyhow::Error {
-    anyhow::anyhow!("{} was imported and has no data set; give one with --data", run.display())
+    anyhow::anyhow!(
+        "{} was imported and has no data set; give one with --data",
+        run.display()
+    )
 }
 
 /// Attaches the data set and split of the arguments to an imported run, by default those of its last evaluation.
@@ -32,7 +35,9 @@ pub(super) fn attach(
 ) -> anyhow::Result<RunConfig> {
     let root = run.root();
     match &args.data {
-        Some(path) => config.data = path::absolute(path).context("--data is empty, or there is no current directory")?,
+        Some(path) => {
+            config.data = path::absolute(path).context("--data is empty, or there is no current directory")?
+        }
         None if config.data.as_os_str().is_empty() => return Err(needs_data(root)),
         None => {}
     }
@@ -82,7 +87,9 @@ fn check_labels(run: &RunDirectory, config: &RunConfig, data: &mut RunData) -> a
     }
     let reordered = data.dataset.reorder_classes(&config.classes);
     reordered.with_context(|| {
-        format!("the classes of {path} are not the labels of {run}; use `train embed` or `train fit --init-from` instead")
+        format!(
+            "the classes of {path} are not the labels of {run}; use `train embed` or `train fit --init-from` instead"
+        )
     })
 }
 
@@ -112,7 +119,10 @@ mod tests {
         let places = |dataset: &Dataset| [0, 1].map(|position| dataset.class(position).unwrap());
         assert_eq!(places(&dataset), [0, 1]);
         dataset.reorder_classes(&labels(&["Rock", "Folk"])).unwrap();
-        assert_eq!((places(&dataset), dataset.classes()), ([1, 0], &*labels(&["Rock", "Folk"])));
+        assert_eq!(
+            (places(&dataset), dataset.classes()),
+            ([1, 0], &*labels(&["Rock", "Folk"]))
+        );
         assert_eq!(dataset.tags(0).collect::<Vec<_>>(), [1]);
         for (names, difference) in [
             (&["Folk", "Pop"][..], ClassDifference::Missing("Pop".into())),

@@ -13,7 +13,9 @@ const EXTENSIONS: [&str; 3] = ["txt", "json", "csv"];
 /// Reads the labels that `value` names or lists.
 pub(super) fn read(value: &str) -> anyhow::Result<Vec<String>> {
     let path = Path::new(value);
-    let is_named = path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known));
+    let is_named = path
+        .extension()
+        .is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known));
     let labels = if path.is_file() || is_named && !value.contains(',') {
         let text = fs::read_to_string(path).with_context(|| format!("could not read labels from {value}"))?;
         parse_file(&text).with_context(|| format!("{value} is not a JSON list of strings"))?
@@ -70,7 +72,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
         let missing = format!("{:#}", read(&path("gone.txt")).unwrap_err());
-        assert!(missing.contains("could not read labels from") && missing.contains("gone.txt"), "{missing}");
+        assert!(
+            missing.contains("could not read labels from") && missing.contains("gone.txt"),
+            "{missing}"
+        );
         fs::write(path("empty.txt"), "\n").unwrap();
         fs::write(path("numbers.json"), "[1, 2]").unwrap();
         for (value, expected) in [

@@ -50,7 +50,7 @@ impl RunData {
 
     fn with_split(config: &RunConfig, mut dataset: Dataset, split: Split) -> Result<Self, RunDataError> {
         if config.imported_from.is_some() {
-            // The outputs of an imported network may have another order. Commands that need the same classes check them.
+            // The outputs of an imported network may have another order. Commands that need the same classes check.
             let _ = dataset.reorder_classes(&config.classes);
         }
         let (features, grid) = clips(config, &dataset)?;
