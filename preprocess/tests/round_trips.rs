@@ -10,7 +10,7 @@ use shared::audio::validate::ValidateConfig;
 use shared::dataset::manifest::{Flag, RejectedRow, TrackRow};
 use shared::dataset::statistics::TrackSummary;
 use shared::dataset::{ShardFileRecord, ShardRecord};
-use shared::dsp::features::FeatureConfig;
+use shared::dsp::features::{DbReference, FeatureConfig, MelNorm, MelScale, PadMode};
 use shared::recordings::Peak;
 use std::fs;
 
@@ -43,7 +43,13 @@ prop_compose! {
                 n_mels: sizes[3] as usize,
                 f_min: f32::from(f_min) / 3.0,
                 f_max: f32::from(f_max) / 7.0,
-                top_db: f32::from(top_db) / 9.0,
+                mel_scale: if top_db % 2 == 0 { MelScale::Slaney } else { MelScale::Htk },
+                mel_norm: if top_db % 3 == 0 { MelNorm::Slaney } else { MelNorm::None },
+                pad_mode: if top_db % 5 == 0 { PadMode::Constant } else { PadMode::Reflect },
+                db_reference: if top_db % 7 == 0 { DbReference::Max } else { DbReference::One },
+                db_multiplier: u32::from(f_max),
+                top_db: (top_db > 1000).then(|| f32::from(top_db) / 9.0),
+                final_frame: f_min % 2 == 0,
             },
             validate: ValidateConfig {
                 min_samples: numbers.0,

@@ -11,6 +11,7 @@ mod errors;
 mod flipped_bits;
 mod folds;
 mod full_disk;
+mod import;
 mod inspect;
 mod killed;
 mod killed_training;

@@ -33,6 +33,7 @@ pub struct Dataset {
     index: DatasetIndex,
     tracks: Vec<TrackRow>,
     by_id: HashMap<u64, usize>,
+    classes: Vec<String>,
     class_places: HashMap<String, usize>,
     waveforms: Vec<MappedShard>,
     mels: Vec<MappedShard>,
@@ -63,15 +64,13 @@ impl Dataset {
             map_shards(root, &index, ShardKind::Waveform)?,
             map_shards(root, &index, ShardKind::Mel)?,
         );
-        // If a name occurs twice, the first counts.
-        let class_places = index.classes.iter().enumerate().rev();
-        let class_places = class_places.map(|(at, class)| (class.clone(), at)).collect();
         let dataset = Self {
             root: root.to_owned(),
-            index,
             tracks,
             by_id,
-            class_places,
+            classes: index.classes.clone(),
+            class_places: places(&index.classes),
+            index,
             waveforms,
             mels,
         };
@@ -143,7 +142,24 @@ impl Dataset {
 
     /// Class names in the order of a model's outputs.
     pub fn classes(&self) -> &[String] {
-        &self.index.classes
+        &self.classes
+    }
+
+    /// Puts the classes into the order of `classes`, the outputs of a network that was trained elsewhere.
+    ///
+    /// # Errors
+    /// If they are not the same classes.
+    pub fn reorder_classes(&mut self, classes: &[String]) -> Result<(), ClassDifference> {
+        let places = places(classes);
+        if let Some(missing) = classes.iter().find(|class| !self.class_places.contains_key(*class)) {
+            return Err(ClassDifference::Missing(missing.clone()));
+        }
+        if let Some(additional) = self.classes.iter().find(|class| !places.contains_key(*class)) {
+            return Err(ClassDifference::Additional(additional.clone()));
+        }
+        self.classes = classes.to_vec();
+        self.class_places = places;
+        Ok(())
     }
 
     /// Single-label or multi-label.
@@ -222,6 +238,23 @@ impl Dataset {
             ShardKind::Mel => &self.mels[number],
         }
     }
+}
+
+/// The first difference between the classes of a data set and those of a network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClassDifference {
+    /// The data set lacks a class of the network.
+    #[error("the data set does not have `{0}`")]
+    Missing(String),
+    /// The network lacks a class of the data set.
+    #[error("only the data set has `{0}`")]
+    Additional(String),
+}
+
+/// The position of each class. If a name occurs twice, the first counts.
+fn places(classes: &[String]) -> HashMap<String, usize> {
+    let places = classes.iter().enumerate().rev();
+    places.map(|(at, class)| (class.clone(), at)).collect()
 }
 
 fn map_shards(root: &Path, index: &DatasetIndex, kind: ShardKind) -> Result<Vec<MappedShard>, DatasetError> {

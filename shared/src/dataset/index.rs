@@ -59,6 +59,14 @@ pub enum Task {
 }
 
 impl Task {
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SingleLabel => "single-label",
+            Self::MultiLabel => "multi-label",
+        }
+    }
+
     fn is_single_label(&self) -> bool {
         *self == Self::SingleLabel
     }

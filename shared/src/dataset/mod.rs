@@ -27,7 +27,7 @@ pub mod statistics;
 #[forbid(unsafe_code)]
 mod tables;
 
-pub use dataset::{Dataset, consistently};
+pub use dataset::{ClassDifference, Dataset, consistently};
 pub use error::DatasetError;
 pub use index::{DatasetIndex, FileRecord, ShardFileRecord, ShardRecord, SourceRecord, Task};
 pub use layout::{FORMAT_VERSION, INDEX_FILE, PREVIOUS_DIRECTORY, REJECTED_FILE, SUMMARY_FILE, TRACKS_FILE};

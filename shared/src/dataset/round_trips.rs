@@ -57,7 +57,8 @@ prop_compose! {
             n_mels,
             f_min: f_min * rate as f32,
             f_max: f_max * rate as f32,
-            top_db,
+            top_db: Some(top_db),
+            ..FeatureConfig::default()
         }
     }
 }

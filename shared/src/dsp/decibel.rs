@@ -1,5 +1,7 @@
 //! Decibels, as `librosa.power_to_db`.
 
+use crate::dsp::features::DbReference;
+
 /// The power that is 0 dB.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reference {
@@ -37,6 +39,54 @@ pub fn refer_to_max(decibels: &mut [f32], top_db: f32) {
     let maximum = decibels.iter().copied().fold(SILENCE_DB, f32::max);
     for value in decibels {
         *value = (*value - maximum).max(-top_db);
+    }
+}
+
+/// How powers become the decibels of a clip: librosa's `power_to_db`, or with the multiplier 20 its `amplitude_to_db`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DecibelScale {
+    /// The power that is 0 dB.
+    pub reference: DbReference,
+    /// Decibels per factor of 10 in power, 10 or 20.
+    pub multiplier: f32,
+    /// Decibels below the clip's maximum at which values are clipped.
+    pub top_db: Option<f32>,
+}
+
+impl DecibelScale {
+    /// Lowest power, which is [`SILENCE_DB`] with every multiplier: lower ones are raised to it (librosa's `amin`, 1e-5
+    /// in `amplitude_to_db`).
+    pub fn amin(self) -> f32 {
+        if self.multiplier == 10.0 { AMIN } else { AMIN.sqrt() }
+    }
+
+    /// Converts powers in place.
+    pub fn apply_to_power(self, powers: &mut [f32]) {
+        if self.multiplier == 10.0 {
+            let reference = match self.reference {
+                DbReference::Max => Reference::Max,
+                DbReference::One => Reference::Value(1.0),
+            };
+            power_to_db(powers, reference, self.top_db);
+        } else {
+            power_to_db(powers, Reference::Value(1.0), None);
+            self.apply_to_stored(powers);
+        }
+    }
+
+    /// Converts decibels with the reference 1.0 and the multiplier 10, as a data set stores them, in place.
+    pub fn apply_to_stored(self, decibels: &mut [f32]) {
+        if self.multiplier != 10.0 {
+            let factor = self.multiplier / 10.0;
+            decibels
+                .iter_mut()
+                .for_each(|value| *value = (*value * factor).max(SILENCE_DB));
+        }
+        match (self.reference, self.top_db) {
+            (DbReference::Max, top_db) => refer_to_max(decibels, top_db.unwrap_or(f32::INFINITY)),
+            (DbReference::One, Some(top_db)) => cut_below_max(decibels, top_db),
+            (DbReference::One, None) => {}
+        }
     }
 }
 
@@ -99,6 +149,42 @@ mod tests {
             refer_to_max(&mut later, 80.0);
             for (a, b) in at_once.iter().zip(&later) {
                 prop_assert!((a - b).abs() < 1e-4);
+            }
+        }
+    }
+
+    #[test]
+    fn every_scale_gives_the_same_from_powers_and_from_stored_decibels() {
+        // librosa.power_to_db(S, ref=..., top_db=...) and librosa.amplitude_to_db(S, ref=..., top_db=...).
+        let powers = [0.0, 1e-7, 1e-3, 4.0];
+        let [zero, low, middle, high] = [-100.0, -70.0, -30.0, 6.020_6];
+        let expected = [
+            (DbReference::Max, 10.0, Some(80.0), [-80.0, -76.020_6, -36.020_6, 0.0]),
+            (DbReference::Max, 10.0, None, [-106.020_6, -76.020_6, -36.020_6, 0.0]),
+            (DbReference::One, 10.0, None, [zero, low, middle, high]),
+            (DbReference::One, 10.0, Some(80.0), [high - 80.0, low, middle, high]),
+            (DbReference::One, 20.0, None, [-100.0, -100.0, -60.0, 12.041_2]),
+            (
+                DbReference::One,
+                20.0,
+                Some(80.0),
+                [-67.958_8, -67.958_8, -60.0, 12.041_2],
+            ),
+            (DbReference::Max, 20.0, Some(80.0), [-80.0, -80.0, -72.041_2, 0.0]),
+        ];
+        for (reference, multiplier, top_db, expected) in expected {
+            let scale = DecibelScale {
+                reference,
+                multiplier,
+                top_db,
+            };
+            let (mut at_once, mut later) = (powers, powers);
+            scale.apply_to_power(&mut at_once);
+            power_to_db(&mut later, Reference::Value(1.0), None);
+            scale.apply_to_stored(&mut later);
+            for found in [at_once, later] {
+                let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+                assert!(worst.fold(0.0, f32::max) < 2e-4, "{scale:?}: {found:?}");
             }
         }
     }

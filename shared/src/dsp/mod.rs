@@ -11,6 +11,8 @@ pub mod decibel;
 #[forbid(unsafe_code)]
 pub(crate) mod dot;
 #[forbid(unsafe_code)]
+pub mod feature_preset;
+#[forbid(unsafe_code)]
 pub mod features;
 pub mod mel;
 #[forbid(unsafe_code)]

@@ -1,7 +1,8 @@
-//! Short-time Fourier transform: Hann window, centred, zero-padded, as `librosa.stft(pad_mode="constant")`.
+//! Short-time Fourier transform: Hann window, centred, padded with zeros or by reflection, as `librosa.stft`.
 
 use super::window::hann;
 use crate::dsp::PCM_FULL_SCALE;
+use crate::dsp::features::PadMode;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::num_complex::Complex;
 use rustfft::{Fft, FftPlanner};
@@ -41,6 +42,7 @@ impl Sample for i16 {
 pub struct Stft {
     n_fft: usize,
     hop_length: usize,
+    pad_mode: PadMode,
     window: Vec<f32>,
     forward: Arc<dyn RealToComplex<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
@@ -61,12 +63,13 @@ impl std::fmt::Debug for Stft {
             .debug_struct("Stft")
             .field("n_fft", &self.n_fft)
             .field("hop_length", &self.hop_length)
+            .field("pad_mode", &self.pad_mode)
             .finish()
     }
 }
 
 impl Stft {
-    /// Plans the transform.
+    /// Plans the transform, padded with zeros.
     ///
     /// # Panics
     /// When `n_fft` is odd, or `n_fft` or `hop_length` is zero; [`crate::dsp::features::FeatureConfig::validate`]
@@ -80,11 +83,17 @@ impl Stft {
         Self {
             n_fft,
             hop_length,
+            pad_mode: PadMode::Constant,
             window: hann(n_fft),
             forward: planner.plan_fft_forward(n_fft),
             inverse: planner.plan_fft_inverse(n_fft),
             complex: FftPlanner::new().plan_fft_forward(n_fft),
         }
+    }
+
+    /// Changes the samples before the beginning and after the end of a signal.
+    pub fn with_pad_mode(self, pad_mode: PadMode) -> Self {
+        Self { pad_mode, ..self }
     }
 
     /// Window and FFT length, in samples.
@@ -111,8 +120,7 @@ impl Stft {
         &self.window
     }
 
-    /// Writes the spectrum of one frame into `spectrum`, which has [`bins`](Self::bins) values. Samples before the
-    /// beginning and after the end are zero.
+    /// Writes the spectrum of one frame into `spectrum`, which has [`bins`](Self::bins) values.
     pub fn frame<S: Sample>(
         &self,
         samples: &[S],
@@ -178,12 +186,25 @@ impl Stft {
             None => (0, self.n_fft / 2 - frame * self.hop_length),
         };
         let present = &samples[begin..samples.len().min(begin + self.n_fft - lead)];
-        windowed[..lead].fill(0.0);
-        let (inside, after) = windowed[lead..].split_at_mut(present.len());
+        let (before, inside) = windowed.split_at_mut(lead);
+        let (inside, after) = inside.split_at_mut(present.len());
         for ((value, sample), weight) in inside.iter_mut().zip(present).zip(&self.window[lead..]) {
             *value = sample.value() * weight;
         }
-        after.fill(0.0);
+        match self.pad_mode {
+            PadMode::Constant => {
+                before.fill(0.0);
+                after.fill(0.0);
+            }
+            PadMode::Reflect => {
+                let first = (frame * self.hop_length) as isize - (self.n_fft / 2) as isize;
+                for (part, offset) in [(before, 0), (after, lead + present.len())] {
+                    for ((value, at), weight) in part.iter_mut().zip(offset..).zip(&self.window[offset..]) {
+                        *value = reflected(samples, first + at as isize) * weight;
+                    }
+                }
+            }
+        }
     }
 
     /// The inverse transform of one spectrum, without a window and scaled by `1 / n_fft`. `spectrum` is overwritten.
@@ -203,6 +224,17 @@ impl Stft {
     }
 }
 
+/// Sample `at` of a signal that is mirrored at its first and last sample, again and again, as `numpy.pad(mode="reflect")`.
+/// Without samples it is zero.
+fn reflected<S: Sample>(samples: &[S], at: isize) -> f32 {
+    let last = samples.len() as isize - 1;
+    if last <= 0 {
+        return samples.first().map_or(0.0, |sample| sample.value());
+    }
+    let at = at.rem_euclid(2 * last);
+    samples[at.min(2 * last - at) as usize].value()
+}
+
 impl StftScratch {
     fn fit(&mut self, n_fft: usize, fft: usize) {
         if self.samples.len() < n_fft {
@@ -220,13 +252,25 @@ mod tests {
     use std::f64::consts::TAU;
 
     /// The definition in f64.
-    fn naive(samples: &[f32], frame: usize, n_fft: usize, hop_length: usize) -> Vec<Complex<f64>> {
+    fn naive(samples: &[f32], frame: usize, n_fft: usize, hop_length: usize, pad_mode: PadMode) -> Vec<Complex<f64>> {
+        // Bounces off both ends one step at a time.
+        let mirrored = |mut at: isize| {
+            let last = samples.len() as isize - 1;
+            while last > 0 && !(0..=last).contains(&at) {
+                at = if at < 0 { -at } else { 2 * last - at };
+            }
+            at.min(last)
+        };
         let begin = (frame * hop_length) as isize - (n_fft / 2) as isize;
         (0..=n_fft / 2)
             .map(|bin| {
                 (0..n_fft)
                     .map(|t| {
-                        let at = begin + t as isize;
+                        let at = match pad_mode {
+                            PadMode::Constant => begin + t as isize,
+                            PadMode::Reflect if samples.len() == 1 => 0,
+                            PadMode::Reflect => mirrored(begin + t as isize),
+                        };
                         let sample = usize::try_from(at)
                             .ok()
                             .and_then(|at| samples.get(at))
@@ -242,8 +286,10 @@ mod tests {
 
     #[test]
     fn every_frame_matches_the_definition_at_every_length_and_hop() {
-        for (n_fft, hop_length) in [(2, 1), (6, 4), (16, 4), (30, 7), (64, 64), (100, 33)] {
-            let stft = Stft::new(n_fft, hop_length);
+        let lengths = [(2, 1), (6, 4), (16, 4), (30, 7), (64, 64), (100, 33)];
+        let modes = [PadMode::Constant, PadMode::Reflect];
+        for ((n_fft, hop_length), pad_mode) in lengths.iter().flat_map(|&lengths| modes.map(|mode| (lengths, mode))) {
+            let stft = Stft::new(n_fft, hop_length).with_pad_mode(pad_mode);
             let mut scratch = StftScratch::default();
             let mut spectrum = vec![Complex::default(); stft.bins()];
             for length in [0, 1, 2, n_fft / 2, n_fft - 1, n_fft, n_fft + 1, 3 * n_fft + 5] {
@@ -255,7 +301,7 @@ mod tests {
                     let (mut first, mut second) = (vec![f32::NAN; stft.bins()], vec![f32::NAN; stft.bins()]);
                     stft.power_pair(&samples, pair, &mut scratch, &mut first, &mut second);
                     for (frame, powers) in pair.into_iter().zip([first, second]) {
-                        for (ours, truth) in powers.iter().zip(naive(&samples, frame, n_fft, hop_length)) {
+                        for (ours, truth) in powers.iter().zip(naive(&samples, frame, n_fft, hop_length, pad_mode)) {
                             assert!(
                                 (f64::from(*ours) - truth.norm_sqr()).abs() < 1e-3,
                                 "{frame} of {length}"
@@ -263,11 +309,11 @@ mod tests {
                         }
                     }
                     stft.frame(&samples, frame, &mut scratch, &mut spectrum);
-                    for (ours, truth) in spectrum.iter().zip(naive(&samples, frame, n_fft, hop_length)) {
+                    for (ours, truth) in spectrum.iter().zip(naive(&samples, frame, n_fft, hop_length, pad_mode)) {
                         let error = (Complex::new(f64::from(ours.re), f64::from(ours.im)) - truth).norm();
                         assert!(
                             error < 1e-5,
-                            "n_fft {n_fft}, hop {hop_length}, length {length}, frame {frame}"
+                            "n_fft {n_fft}, hop {hop_length}, {pad_mode:?}, length {length}, frame {frame}"
                         );
                     }
                 }

@@ -80,7 +80,7 @@ impl PeakGrid {
         let step_seconds = hop_seconds * frames_per_step as f64;
         let window_seconds = features.n_fft as f64 / f64::from(features.sample_rate);
         let bands_per_row = features.n_mels.div_ceil(MAX_ROWS);
-        let audible = band_peaks(features.n_mels, features.f_min, features.f_max)
+        let audible = band_peaks(features)
             .into_iter()
             .take_while(|&hz| hz <= HIGHEST_HZ)
             .count();

@@ -35,7 +35,7 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
     };
     let (features, normalization) = (&data.features, &data.split.normalization);
     let plans = plans(config.seed, data)?;
-    let on_device = DeviceFrontEnd::new(input, features, normalization, &compute.device)?;
+    let on_device = DeviceFrontEnd::new(input, features, (Normalize::ZScore, normalization), &compute.device)?;
     let (waveforms, mels) = run_on_device(&on_device, data, &plans)?;
     let setup = HostSetup {
         input,

@@ -9,6 +9,7 @@ mod embed;
 mod eval;
 mod export;
 mod fit;
+mod import;
 mod models;
 mod predict;
 mod report;
@@ -21,6 +22,7 @@ pub use embed::EmbedArgs;
 pub use eval::EvalArgs;
 pub use export::ExportArgs;
 pub use fit::FitArgs;
+pub use import::{ImportArgs, TaskName};
 pub use models::ModelsArgs;
 pub use predict::PredictArgs;
 pub use report::{ComparedSet, ReportArgs};
@@ -100,6 +102,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Export weights for PyTorch
     Export(ExportArgs),
+    /// Make a run of published weights
+    Import(Box<ImportArgs>),
     /// Write embeddings and train classifiers on them
     Embed(Box<EmbedArgs>),
     /// List the models, or show one

@@ -1,6 +1,6 @@
 //! `train embed`.
 
-use super::{Outcome, UsageError};
+use super::{Outcome, UsageError, imported};
 use crate::cli::EmbedArgs;
 use crate::data::feature_check::check_features;
 use crate::data::run_data::RunData;
@@ -131,6 +131,9 @@ fn resolve(args: &EmbedArgs) -> anyhow::Result<(RunConfig, Weights)> {
     match (&args.run, &args.init_from) {
         (Some(root), None) => {
             let (run, saved) = RunDirectory::open(root)?;
+            if args.data.is_none() && saved.data.as_os_str().is_empty() {
+                return Err(imported::needs_data(root));
+            }
             let mut settings = saved.to_settings();
             let moved = args.data.as_ref().unwrap_or(&saved.data);
             let is_same_data = Dataset::read_index(moved)?.covers(&saved.data_checksum);
@@ -156,6 +159,7 @@ fn resolve(args: &EmbedArgs) -> anyhow::Result<(RunConfig, Weights)> {
             let mut config = given.or(settings).resolve().map_err(UsageError::Setting)?;
             if args.excerpt_seconds.is_none() {
                 config.clip_frames = saved.clip_frames;
+                config.clip_samples = saved.clip_samples;
             }
             config.classes = saved.classes;
             if is_same_data {

@@ -1,6 +1,6 @@
 //! `train eval` of one run.
 
-use super::{Outcome, UsageError};
+use super::{Outcome, UsageError, imported};
 use crate::cli::EvalArgs;
 use crate::compare::Entry;
 use crate::data::integrity::verify;
@@ -12,7 +12,7 @@ use crate::models::{Model, import_weights};
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::report::reported_metric::ReportedMetric;
-use crate::report::{self, METRICS_FILE, html, set_files};
+use crate::report::{self, METRICS_FILE, RunMetrics, html, set_files};
 use crate::run::directory::{BEST_FILE, RunDirectory};
 use crate::run::evaluations::{self, EvaluatedEpoch};
 use crate::run::split_copy;
@@ -34,21 +34,22 @@ pub(super) struct RunEvaluation {
     task: Task,
     device: String,
     page: Option<PathBuf>,
-    pub(super) best_epoch: usize,
+    /// `None` for an imported run.
+    pub(super) best_epoch: Option<usize>,
     pub(super) report: SetReport,
 }
 
 /// Evaluates one run's best weights.
 pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<RunEvaluation> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
-    let (run, config, data) = open(&args, watch)?;
+    let (run, config, data) = open(&args, watch, console)?;
     let task = data.dataset.task();
     if args.tune_thresholds && task == Task::SingleLabel {
         bail!("--tune-thresholds is only for multi-label runs; leave it out");
     }
     let set = Set::from(args.set);
-    let metrics = report::read_metrics(&run)?;
-    let best_epoch = metrics.best_epoch.context("metrics.json has no best epoch")?;
+    let metrics = metrics(&run, &config)?;
+    let best_epoch = metrics.best_epoch;
     let (device, device_name) = choice.open()?;
     let compute = Compute::new(&config, &data, vec![device])?;
     let model = config.model.init(&blueprint(&config, &data), &compute.device);
@@ -61,7 +62,9 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     console.line(&format!("evaluated {} on {device_name}", config.model));
     let report = evaluation.report(&config.classes, thresholds.as_deref())?;
     report::write_set(&run, &config, metrics, set, report.clone(), &evaluation)?;
-    evaluations::note(&run, EvaluatedEpoch { set, best_epoch })?;
+    if let Some(best_epoch) = best_epoch {
+        evaluations::note(&run, EvaluatedEpoch { set, best_epoch })?;
+    }
     let reported = reported(&args.run, set, &config);
     let options = html::Options {
         set: Some(set),
@@ -80,14 +83,29 @@ pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> 
     })
 }
 
-/// The run, its settings changed by the arguments, and its data set, which must be the one that it was trained on.
-fn open(args: &EvalArgs, watch: &FaultWatch) -> anyhow::Result<(RunDirectory, RunConfig, RunData)> {
+/// The metrics of the run so far. An imported run has none before its first evaluation.
+fn metrics(run: &RunDirectory, config: &RunConfig) -> anyhow::Result<RunMetrics> {
+    if config.imported_from.is_some() && !run.path(METRICS_FILE).exists() {
+        return Ok(imported::no_metrics(config));
+    }
+    let metrics = report::read_metrics(run)?;
+    if config.imported_from.is_none() {
+        metrics.best_epoch.context("metrics.json has no best epoch")?;
+    }
+    Ok(metrics)
+}
+
+/// The run, its settings changed by the arguments, and its data set. A trained run is evaluated on the one that it was
+/// trained on; an imported run on any, which is first attached to it.
+fn open(args: &EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<(RunDirectory, RunConfig, RunData)> {
     let (run, mut config) = RunDirectory::resume(&args.run)?;
-    if let Some(moved) = &args.data {
+    watch.advise("run the same command again");
+    if config.imported_from.is_some() {
+        config = imported::attach(&run, config, args, watch, console)?;
+    } else if let Some(moved) = &args.data {
         config.data.clone_from(moved);
     }
     watch.dataset(&config.data);
-    watch.advise("run the same command again");
     if let Some(name) = &args.split {
         split_copy::check_named(name, &config, &args.run)?;
     }
@@ -101,7 +119,7 @@ fn open(args: &EvalArgs, watch: &FaultWatch) -> anyhow::Result<(RunDirectory, Ru
         );
     }
     if args.verify {
-        verify(&data.dataset, &training_kinds(&config), &|| None)?;
+        verify(&data.dataset, &training_kinds(&config, &data.features), &|| None)?;
     }
     Ok((run, config, data))
 }

@@ -4,7 +4,7 @@ use super::predictions_table::{Answer, Answers, check_csv, rows, shown};
 use super::{Incomplete, Outcome, UsageError};
 use crate::cli::PredictArgs;
 use crate::data::front_end_record::FrontEndRecord;
-use crate::metrics::SetMetrics;
+use crate::metrics::{DEFAULT_THRESHOLD, SetMetrics};
 use crate::models::{Blueprint, import_weights};
 use crate::predict::{InputSetup, Named, Predictor, expand};
 use crate::process::console::Console;
@@ -143,11 +143,14 @@ fn classify(
     (answers.collect(), ended)
 }
 
-/// The thresholds of a multi-label run, from its last evaluation on the test set, else on the validation set; `None`
-/// for a single-label run.
+/// The thresholds of a multi-label run, from its last evaluation on the test set, else on the validation set; 0.5 for
+/// an imported run that was not evaluated. `None` for a single-label run.
 fn thresholds(run: &RunDirectory, config: &RunConfig, task: Task) -> anyhow::Result<Option<Vec<f64>>> {
     if task == Task::SingleLabel {
         return Ok(None);
+    }
+    if config.imported_from.is_some() && !run.path(METRICS_FILE).exists() {
+        return Ok(Some(vec![DEFAULT_THRESHOLD; config.classes.len()]));
     }
     let metrics = read_metrics(run)?;
     let evaluated = metrics.test.or(metrics.val).map(|report| report.tracks);

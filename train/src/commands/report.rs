@@ -146,7 +146,15 @@ fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<(Option<E
     let missing = runs_without(path, if entry.is_some() { set } else { Set::Val })?;
     let (shown, name) = (path.display(), missing_runs(path, &missing));
     let has = if missing.len() > 1 { "have" } else { "has" };
+    let imported = RunDirectory::open(path)
+        .ok()
+        .and_then(|(_, config)| config.imported_from);
     let note = match &entry {
+        _ if imported.is_some() => format!(
+            "{name} was imported from {}, not trained here, and was not evaluated; evaluate it with `train eval --run \
+             {shown} --data DATASET`",
+            imported.unwrap_or_default()
+        ),
         Some(_) => format!(
             "{name} {has} not been evaluated on the test set, so all runs are shown on the validation set; evaluate the test \
              set with `train eval --run {shown}`"

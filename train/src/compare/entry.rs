@@ -83,6 +83,7 @@ impl Entry {
                 .ok()
                 .and_then(|index| from_scratch(&index.source)),
             init_from: config.init_from.as_deref(),
+            imported_from: config.imported_from.as_deref(),
             tested_epochs: runs.iter().map(|run| run.tested_epochs).max().unwrap_or(0),
             unfinished: runs.iter().filter(|run| run.unfinished).count(),
         };

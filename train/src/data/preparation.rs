@@ -36,7 +36,7 @@ pub fn prepare(
     stop: StopRequest<'_>,
     console: Console,
 ) -> Result<Option<PathBuf>, PreparationError> {
-    let kinds = training_kinds(config);
+    let kinds = training_kinds(config, &data.features);
     let mut copies = None;
     match &config.cache {
         Cache::Ram => {

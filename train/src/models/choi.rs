@@ -21,6 +21,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Gru, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::ops::PadMode;
 use burn::tensor::{DType, Device, Tensor};
+use shared::dataset::Task;
 
 /// `choi-fcn`.
 pub const CHOI_FCN: ModelDefinition<ChoiFcn> = ModelDefinition {
@@ -50,6 +51,7 @@ pub const CHOI_FCN: ModelDefinition<ChoiFcn> = ModelDefinition {
         follows: None,
         needs_weights: false,
         normalizes_input: false,
+        task: Task::SingleLabel,
         features: None,
     },
     build: ChoiFcn::new,

@@ -17,6 +17,7 @@ use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{DType, Device, Tensor};
+use shared::dataset::Task;
 
 /// Frames of a segment.
 const FRAMES: usize = 256;
@@ -56,6 +57,7 @@ pub const DONG: ModelDefinition<Dong> = ModelDefinition {
         follows: None,
         needs_weights: false,
         normalizes_input: true,
+        task: Task::SingleLabel,
         features: Some(PublishedFeatures {
             preset: "dong",
             clip_samples: FRAMES * 256,

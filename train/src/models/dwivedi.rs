@@ -18,6 +18,7 @@ use burn::nn::pool::{MaxPool1d, MaxPool1dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, Dropout, DropoutConfig, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{DType, Device, Tensor};
+use shared::dataset::Task;
 
 /// Frames of a clip.
 const FRAMES: usize = 640;
@@ -56,6 +57,7 @@ pub const DWIVEDI_CRNN: ModelDefinition<DwivediCrnn> = ModelDefinition {
         follows: None,
         needs_weights: false,
         normalizes_input: true,
+        task: Task::SingleLabel,
         features: Some(PublishedFeatures {
             preset: "dwivedi",
             clip_samples: FRAMES * 1024,

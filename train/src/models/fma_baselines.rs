@@ -29,6 +29,7 @@ use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{DType, Device, Tensor};
+use shared::dataset::Task;
 
 const PAPER: &str = "MFCC, small CNN and VGG16 baselines on FMA";
 
@@ -78,6 +79,7 @@ pub const MFCC_DENSE: ModelDefinition<MfccDense> = ModelDefinition {
         follows: None,
         needs_weights: false,
         normalizes_input: false,
+        task: Task::SingleLabel,
         features: None,
     },
     build: MfccDense::new,
@@ -140,6 +142,7 @@ pub const VGG16: ModelDefinition<Vgg16> = ModelDefinition {
         needs_weights: true,
         normalizes_input: true,
         features: FEATURES,
+        task: Task::SingleLabel,
         ..MFCC_DENSE.description
     },
     build: |blueprint, device| Vgg16::new(blueprint, None, device),

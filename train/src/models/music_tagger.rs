@@ -21,6 +21,7 @@ use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, Dropout, DropoutConfig, Linear};
 use burn::tensor::{DType, Device, Tensor};
+use shared::dataset::Task;
 
 /// `music-tagger-crnn`.
 pub const MUSIC_TAGGER_CRNN: ModelDefinition<MusicTaggerCrnn> = ModelDefinition {
@@ -33,6 +34,7 @@ pub const MUSIC_TAGGER_CRNN: ModelDefinition<MusicTaggerCrnn> = ModelDefinition 
             ..CHOI_CRNN.description.usual_shape
         },
         normalizes_input: true,
+        task: Task::MultiLabel,
         features: FEATURES,
         ..CHOI_CRNN.description
     },

@@ -14,6 +14,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Gru, Linear, 
 use burn::nn::{PaddingConfig1d, PaddingConfig2d};
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{DType, Device, Tensor};
+use shared::dataset::Task;
 
 const WAVEFORM: InputKind = InputKind {
     waveform: Some(WaveformKind::Pcm8),
@@ -56,6 +57,7 @@ pub const SAMPLE_CNN: ModelDefinition<SampleCnn> = ModelDefinition {
         follows: None,
         needs_weights: false,
         normalizes_input: false,
+        task: Task::MultiLabel,
         features: None,
     },
     build: SampleCnn::new,

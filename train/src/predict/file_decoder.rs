@@ -54,7 +54,7 @@ impl InputSetup {
             features: record.features.clone(),
             grid: record.clip_grid(config),
             front_end: record.front_end(config),
-            uses_stored_mel: input.has_mel() && !config.pcm8,
+            uses_stored_mel: input.is_cut_from_stored_mel(&record.features) && !config.pcm8,
             statistics: scaler.map(|scaler| (scaler, config.statistics.clone())),
         }
     }

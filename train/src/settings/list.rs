@@ -45,8 +45,12 @@ macro_rules! settings {
             pub classes: Vec<String>,
             /// Spectrogram frames per clip, if not the clip length of the data set.
             pub clip_frames: Option<usize>,
+            /// Samples per clip of an imported run; `None` for a trained run.
+            pub clip_samples: Option<usize>,
             /// Devices that share each batch. Batch norm sees the part of one device.
             pub devices: usize,
+            /// The file that `train import` took the weights from; `None` for a trained run.
+            pub imported_from: Option<String>,
         }
 
         impl Settings {
@@ -71,7 +75,9 @@ macro_rules! settings {
                     background_checksum: None,
                     classes: Vec::new(),
                     clip_frames: $paper.clip_frames,
+                    clip_samples: None,
                     devices: 1,
+                    imported_from: None,
                 }
             }
         }

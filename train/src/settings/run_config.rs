@@ -6,6 +6,7 @@ use super::{InvalidSetting, RunConfig, invalid};
 pub const MOST_THREADS: usize = 1024;
 const MOST_BATCHES_AHEAD: usize = 1 << 16;
 const MOST_CLIP_FRAMES: usize = 1 << 20;
+const MOST_CLIP_SAMPLES: usize = 1 << 30;
 const MOST_CLIPS_PER_STEP: usize = 1 << 20;
 
 impl RunConfig {
@@ -26,6 +27,7 @@ impl RunConfig {
             ("--prefetch", self.prefetch, MOST_BATCHES_AHEAD),
             ("--batch-size", self.batch_size, MOST_CLIPS_PER_STEP),
             ("clip_frames", self.clip_frames.unwrap_or(0), MOST_CLIP_FRAMES),
+            ("clip_samples", self.clip_samples.unwrap_or(0), MOST_CLIP_SAMPLES),
         ];
         if let Some((name, value, most)) = at_most.into_iter().find(|(_, value, most)| value > most) {
             return Err(invalid(name, format!("must be at most {most}, not {value}")));

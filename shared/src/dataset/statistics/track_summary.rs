@@ -3,7 +3,7 @@
 use crate::dsp::PCM_FULL_SCALE;
 use crate::dsp::chroma::N_CHROMA;
 use crate::dsp::decibel::refer_to_max;
-use crate::dsp::features::FeatureConfig;
+use crate::dsp::features::{DbReference, FeatureConfig};
 use crate::dsp::mfcc::N_MFCC;
 use crate::dsp::moments::STATISTICS;
 use crate::recordings::{Peak, PeakGrid};
@@ -36,8 +36,8 @@ pub struct TrackSummary {
     pub waveform_sum_squares: f64,
     /// Number of mel frames summed.
     pub frames: u64,
-    /// Per band, the sum of the mel spectrogram in dB as a model gets it: below the track's maximum, clipped at
-    /// `top_db`.
+    /// Per band, the sum of the mel spectrogram in dB as a model gets it: by default below the track's maximum, clipped
+    /// at `top_db`.
     pub mel_sum: Vec<f64>,
     /// Per band, the sum of the squares of the same values.
     pub mel_sum_squares: Vec<f64>,
@@ -61,8 +61,19 @@ impl TrackSummary {
             "a mel spectrogram is n_mels equal rows"
         );
         let frames = mel.len() / features.n_mels;
-        let mut decibels = mel.to_f32_vec();
-        refer_to_max(&mut decibels, features.top_db);
+        // Peaks do not depend on the reference and the multiplier.
+        let mut below_maximum = mel.to_f32_vec();
+        refer_to_max(&mut below_maximum, features.drawn_db());
+        let peaks = PeakGrid::new(features).peaks(&below_maximum, features.n_mels);
+        let scale = features.decibel_scale();
+        let decibels = if (scale.reference, scale.multiplier, scale.top_db.is_some()) == (DbReference::Max, 10.0, true)
+        {
+            below_maximum
+        } else {
+            let mut decibels = mel.to_f32_vec();
+            scale.apply_to_stored(&mut decibels);
+            decibels
+        };
         let mut mel_sum = Vec::with_capacity(features.n_mels);
         let mut mel_sum_squares = Vec::with_capacity(features.n_mels);
         for band in decibels.chunks_exact(frames.max(1)) {
@@ -97,7 +108,7 @@ impl TrackSummary {
             mel_sum_squares,
             mfcc: vec![0.0; MFCC_STATISTICS],
             chroma: vec![0.0; CHROMA_STATISTICS],
-            peaks: PeakGrid::new(features).peaks(&decibels, features.n_mels),
+            peaks,
         }
     }
 

@@ -36,6 +36,17 @@ pub enum ImportError {
         path.display()
     )]
     Refused { path: PathBuf, refusal: Refusal },
+    /// The last layer has another number of outputs than there are classes; everything else matches.
+    #[error(
+        "the weights in {} have {outputs} outputs, and there are {classes} classes; name one class per output, in the \
+         order of the outputs",
+        path.display()
+    )]
+    Outputs {
+        path: PathBuf,
+        outputs: usize,
+        classes: usize,
+    },
     /// The file's tensors do not match the model's.
     #[error("the weights in {} do not fit {kind}: {detail}; use weights of this model and the same number of classes",
             path.display())]
@@ -56,6 +67,15 @@ const IGNORED_SUFFIX: &str = "num_batches_tracked";
 /// Loads the weights of `path` into the model; also returns the number of loaded tensors.
 pub fn import_weights(mut model: Model, path: &Path) -> Result<(Model, usize), ImportError> {
     let result = apply(&mut model, path, None)?;
+    let classifier = model.kind().description().classifier;
+    let others = describe_mismatch(model.kind(), &result, |name| name.starts_with(classifier));
+    if let Some((outputs, classes)) = differing_outputs(&result, classifier).filter(|_| others.is_empty()) {
+        return Err(ImportError::Outputs {
+            path: path.to_owned(),
+            outputs,
+            classes,
+        });
+    }
     refuse(&model, path, &describe_mismatch(model.kind(), &result, |_| false))?;
     Ok((model, result.applied.len()))
 }
@@ -230,6 +250,16 @@ fn is_pytorch_layout(bytes: &[u8], kind: ModelKind) -> bool {
         .any(|name| name.ends_with(IGNORED_SUFFIX) || patterns.iter().any(|pattern| pattern.matches(name)))
 }
 
+/// The number of outputs in the file and in the model, if they differ: the length of the last layer's bias.
+fn differing_outputs(result: &ApplyResult, classifier: &str) -> Option<(usize, usize)> {
+    result.errors.iter().find_map(|error| match error {
+        ApplyError::ShapeMismatch { path, expected, found } if path.starts_with(classifier) => {
+            (found.num_dims() == 1 && expected.num_dims() == 1).then(|| (found.num_elements(), expected.num_elements()))
+        }
+        _ => None,
+    })
+}
+
 /// The parameter that caused the error.
 fn error_path(error: &ApplyError) -> &str {
     match error {
@@ -313,7 +343,7 @@ mod tests {
         let error = import_weights(testing::model(ModelKind::Cnn1d, 10, &device), &path)
             .unwrap_err()
             .to_string();
-        assert!(error.contains("classifier.linear2"), "{error}");
+        assert!(error.contains("have 8 outputs, and there are 10 classes"), "{error}");
     }
 
     #[test]

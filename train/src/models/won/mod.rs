@@ -36,6 +36,7 @@ pub use short_chunk::{SHORT_CHUNK, SHORT_CHUNK_RES, ShortChunk, ShortChunkRes};
 
 use super::definition::{Defaults, Description, PublishedFeatures, PytorchNames};
 use super::input::{InputKind, InputShape, SpectrogramKind, WaveformKind};
+use shared::dataset::Task;
 
 /// Samples between two frames of a spectrogram.
 const HOP: usize = 256;
@@ -75,6 +76,7 @@ const COMMON: Description = Description {
     follows: None,
     needs_weights: false,
     normalizes_input: true,
+    task: Task::MultiLabel,
     features: None,
 };
 

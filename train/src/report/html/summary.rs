@@ -41,7 +41,10 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
             (leaks(view))
             (facts("The run", rows(view)))
             h3 { "Metrics" }
-            p.note { "Definitions as in scikit-learn, with zero_division=0. The best epoch was selected on the validation set." }
+            p.note {
+                "Definitions as in scikit-learn, with zero_division=0."
+                @if view.config.imported_from.is_none() { " The best epoch was selected on the validation set." }
+            }
             (table(view))
             @if !reported.is_empty() { (intervals(reported, set)) }
             @if let Some(clips) = &report.per_clip {
@@ -90,7 +93,9 @@ fn unknown(audit: &LeakAudit, tracks: usize) -> Option<String> {
 }
 
 fn leaks(view: &RunView<'_>) -> Markup {
-    let audit = view.data.as_ref().ok().map(|data| &data.split.index.leaks);
+    // An imported network was not trained on the split's training set.
+    let data = view.data.as_ref().ok().filter(|_| view.config.imported_from.is_none());
+    let audit = data.map(|data| &data.split.index.leaks);
     html! {
         @if let Some(found) = audit.and_then(leaked) {
             (notice(format!("Leaked: {found} in more than one set of the split, so scores are too optimistic.")))
@@ -114,10 +119,11 @@ fn rows(view: &RunView<'_>) -> Vec<(&'static str, Markup)> {
         };
         rows.push(("best epoch", trained));
     }
-    let ended = view
-        .metrics
-        .ended
-        .map_or_else(|| "not finished".to_owned(), |ending| ending.to_string());
+    let ended = match (&config.imported_from, view.metrics.ended) {
+        (Some(file), _) => format!("imported from {file}, not trained here"),
+        (None, Some(ending)) => ending.to_string(),
+        (None, None) => "not finished".to_owned(),
+    };
     rows.push(("training", ended.render()));
     match &view.data {
         Err(reason) => {
@@ -163,7 +169,7 @@ fn describe_split(view: &RunView<'_>, split: &SplitIndex) -> Markup {
         @if let Some(ratios) = split.ratios { ", " (ratios.map(|ratio| format!("{:.0}", 100.0 * ratio)).join(" : ")) }
         @if let Some(seed) = split.seed { ", seed " (seed) }
         @if let Some(fold) = &split.fold {
-            @if view.metrics.best_epoch.is_some() { ", fold " (fold.number) " of " (fold.of) }
+            @if view.metrics.best_epoch.is_some() || view.config.imported_from.is_some() { ", fold " (fold.number) " of " (fold.of) }
             @else { ", " (fold.of) " folds; each track is evaluated by the fold that has it in this set" }
         }
     }
