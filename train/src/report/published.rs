@@ -130,6 +130,23 @@ mod tests {
     }
 
     #[test]
+    fn data_and_split_of_a_run_decide_what_is_comparable() {
+        let data = crate::testing::dataset();
+        let mut index = shared::dataset::Dataset::read_index(data.path()).unwrap();
+        let mut split = shared::dataset::split::Split::read(data.path(), &index, None).unwrap().index;
+        let cnn1d = ModelKind::ALL.iter().find(|kind| kind.name() == "cnn1d").unwrap();
+        let config = crate::testing::config(data.path(), *cnn1d);
+        assert_eq!(published(&config, &index, &split), Published::default(), "not FMA small");
+        index.source.preset = Some("fma_small".into());
+        for (strategy, top1, accuracy) in [("stratified", None, Some("0.88")), ("official", None, None)] {
+            split.strategy = strategy.into();
+            let found = published(&config, &index, &split);
+            assert_eq!((found.value("top1"), found.value("accuracy")), (top1, accuracy), "{strategy}");
+            assert_eq!(found.comparable.len() + found.others.len(), 4);
+        }
+    }
+
+    #[test]
     fn table_is_complete_and_names_known_metrics_data_and_splits() {
         let rows = rows(TABLE);
         assert!(rows.len() >= 64);
