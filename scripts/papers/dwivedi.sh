@@ -15,11 +15,10 @@
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
-paper=dwivedi layout=fma preset=fma_small
+paper=dwivedi layout=fma preset=fma_small features=dwivedi
 models=dwivedi-crnn,dwivedi-parallel
 parse_arguments "$@"
 compile
-always=(--features dwivedi)
 build_dataset 8 31
 split_dataset dataset official
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Paper 4: genre classification on FMA small with MFCC statistics, a small CNN, and VGG16 pretrained on ImageNet.
+# Paper 4: genre classification on FMA small with MFCC statistics, a small CNN, and VGG16 pretrained on ImageNet, on the
+# official split, as the authors' notebooks run them: mel spectrograms of the first 400 frames at 22,050 Hz.
 #
 #   scripts/papers/fma_baselines.sh [--audio DIR --metadata FILE] [--vgg16-weights FILE] [--out DIR] [--models LIST]
 #                                   [--epochs N] [--device D] [--seed N] [--tiny]
@@ -8,7 +9,7 @@
 # both. Without them the script makes a small corpus of synthetic music; with --tiny it has short clips and takes
 # minutes on a CPU. LIST is a comma-separated list of models: mfcc+rbf-svm (an SVM on the 140 MFCC statistics), mfcc-dense
 # (with MFCC, and with MFCC and chroma), small-cnn, vgg16 and vgg16-progressive (42x100 images, then 84x100 images
-# starting from the weights of the first). The split is FMA's official one. The last two models need --vgg16-weights,
+# starting from the weights of the first). The last two models need --vgg16-weights,
 # torchvision's vgg16(weights="IMAGENET1K_V1").state_dict() in a .pt or .safetensors file. Without it they are skipped,
 # except that --tiny trains vgg16-progressive from newly initialised weights. Writes OUT/table.md; the default of --out
 # is target/papers/fma_baselines, with -synthetic or -tiny appended for synthetic music.
@@ -16,7 +17,7 @@
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
-paper=fma_baselines layout=fma preset=fma_small
+paper=fma_baselines layout=fma preset=fma_small features=kwon
 models=mfcc+rbf-svm,mfcc-dense,small-cnn,vgg16,vgg16-progressive
 extra_options=(vgg16_weights)
 vgg16_weights=''

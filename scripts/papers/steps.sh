@@ -4,12 +4,13 @@
 #
 # A script prints the comment at its top as its usage. It sets the four variables `paper` (its name in published.csv),
 # `layout` (of the small corpus), `preset` (of `preprocess build`, or empty) and `models` (all its models,
-# comma-separated), calls parse_arguments, and then the steps. Finished steps are skipped, so an interrupted script can be run again.
+# comma-separated), and `features` (of `preprocess build --features`) if they are not the preset's. It calls
+# parse_arguments, and then the steps. Finished steps are skipped, so an interrupted script can be run again.
 # shellcheck shell=bash
 set -euo pipefail
 
 # Set by the script and by parse_arguments.
-paper='' layout='' preset='' models=''
+paper='' layout='' preset='' models='' features=''
 audio='' metadata='' out='' epochs='' device=auto seed=0 tiny=no
 # Additional options `--name VALUE` of a script, with _ instead of -. Each value is stored in the variable of that name.
 extra_options=()
@@ -136,17 +137,20 @@ build() {
 
 # build_dataset TRACKS_PER_GENRE SECONDS [OPTIONS FOR --tiny...]: builds $out/dataset with the settings of the paper,
 # from --audio or from synthetic music. With --tiny the arguments give the size of the corpus and further build options;
-# otherwise the corpus has as many tracks as the quickstart's and clips of the real length. The array `always` has
-# further options for every build.
-always=()
+# otherwise the corpus has as many tracks as the quickstart's and clips of the real length. The array `selection` has
+# options that select a part of the collection.
+selection=()
 build_dataset() {
-    local per_genre=$1 seconds=$2 known=()
+    local per_genre=$1 seconds=$2 settings=(${selection[@]+"${selection[@]}"})
     shift 2
     if [[ -n $preset ]]; then
-        known=(--preset "$preset")
+        settings+=(--preset "$preset")
+    fi
+    if [[ -n $features ]]; then
+        settings+=(--features "$features")
     fi
     if [[ -n $audio ]]; then
-        build dataset "$layout" "$audio" "$metadata" ${known[@]+"${known[@]}"} ${always[@]+"${always[@]}"}
+        build dataset "$layout" "$audio" "$metadata" ${settings[@]+"${settings[@]}"}
         return
     fi
     if [[ $tiny == no ]]; then
@@ -154,7 +158,7 @@ build_dataset() {
         set --
     fi
     make_corpus corpus "$layout" "$per_genre" "$seconds"
-    build_corpus dataset corpus "$layout" ${known[@]+"${known[@]}"} ${always[@]+"${always[@]}"} "$@"
+    build_corpus dataset corpus "$layout" ${settings[@]+"${settings[@]}"} "$@"
 }
 
 # build_again NAME [OPTIONS OF preprocess build...]: builds another data set from the same music, for models with other

@@ -24,39 +24,32 @@ TAGS+=',indian,opera,male,singing,vocals,no vocals,harpsichord,loud,quiet,flute,
 TAGS+=',solo,man,classic,choir,voice,new age,dance,male voice,female vocal,beats,harp,cello,no voice,weird,country,metal'
 TAGS+=',female voice,choral'
 
-paper=won layout=magnatagatune preset=''
+paper=won layout=magnatagatune preset='' features=won
 models=won-fcn,musicnn,sample-level,sample-level-se,won-crnn,self-attention,harmonic-cnn,short-chunk,short-chunk-res
 parse_arguments "$@"
 compile
-always=(--features won)
 if [[ -n $audio ]]; then
-    always+=(--tags "$TAGS")
+    selection=(--tags "$TAGS")
 fi
 build_dataset 4 31
 split_dataset dataset official
 
-# with_features NAME OPTIONS...: the data set with other features or clips, which shares the waveforms.
+# with_features NAME FEATURES [OPTIONS...]: makes $out/dataset/features/NAME, which shares the waveforms, and sets `data`.
 with_features() {
-    local name=$1
-    shift
-    step "Features of $name"
-    "$bin/preprocess" extend "$out/dataset" --feature mel --name "$name" "$@"
+    step "Features of $1"
+    "$bin/preprocess" extend "$out/dataset" --feature mel --name "$1" --features "${@:2}"
+    data=dataset/features/$1
 }
 
 for model in ${models//,/ }; do
     # Samples of a clip as in the paper, and 96 or 128 bands.
     case $model in
         won-fcn | won-crnn) data=dataset ;;
-        musicnn) features=(won --clip-samples 48000) ;;
-        self-attention) features=(won-128 --clip-samples 240000) ;;
-        harmonic-cnn) features=(won-128 --clip-samples 80000) ;;
-        *) features=(won-128) ;;
+        musicnn) with_features won-48000 won --clip-samples 48000 ;;
+        self-attention) with_features won-128-240000 won-128 --clip-samples 240000 ;;
+        harmonic-cnn) with_features won-128-80000 won-128 --clip-samples 80000 ;;
+        *) with_features won-128 won-128 ;;
     esac
-    if [[ $model != won-fcn && $model != won-crnn ]]; then
-        name=${features[0]}-${features[2]:-59049}
-        data=dataset/features/$name
-        with_features "$name" --features "${features[@]}"
-    fi
     eval_clips=all fit_and_eval "$model" "$data" "$model"
     row "$model" auc_roc=metrics.auc_roc auc_pr=metrics.auc_pr -- "$model.json"
     training_cost "$model" "$model"

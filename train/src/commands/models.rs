@@ -56,6 +56,10 @@ fn one(kind: ModelKind) -> Outcome {
     );
     let settings = settings(defaults);
     let mut text = format!("{name}: {summary}\n\npaper       {paper}\ninput       {input}\n");
+    if let Some(features) = description.features {
+        let (preset, samples) = (features.preset, features.clip_samples);
+        text += &format!("features    --features {preset} --clip-samples {samples}\n");
+    }
     text += &format!("parameters  {count}, with {CLASSES} classes and the paper's clip length\n");
     for (at, (name, value)) in settings.iter().enumerate() {
         text += &format!("{:<11} {name} {value}\n", if at == 0 { "defaults" } else { "" });
@@ -70,7 +74,7 @@ fn one(kind: ModelKind) -> Outcome {
     Outcome {
         text,
         json: json!({ "command": "models", "name": name, "paper": paper, "summary": summary, "input": input,
-                      "parameters": count, "defaults": settings, "published": published, "layers": layers }),
+                      "features": description.features.map(|features| features.preset), "parameters": count, "defaults": settings, "published": published, "layers": layers }),
     }
 }
 
