@@ -6,7 +6,7 @@
 #                         [--tiny]
 #
 # --audio DIR contains the clips (0/..., f/...) and --metadata FILE is annotations_final.csv. Without them the script
-# makes a small corpus of synthetic music, which has 18 tags and not fifty; with --tiny it has fewer tracks. LIST is a
+# makes a small corpus of synthetic music, which has fewer tags; with --tiny it has fewer tracks. LIST is a
 # comma-separated list of won-fcn, musicnn, sample-level, sample-level-se, won-crnn, self-attention, harmonic-cnn,
 # short-chunk and short-chunk-res. Writes OUT/table.md; the default of --out is target/papers/won, with -synthetic or
 # -tiny appended for synthetic music.
