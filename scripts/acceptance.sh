@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks Cratedigger on the real FMA small: builds the data set, compares it with what is known of it, trains the four
+# Checks Cratedigger on the real FMA small: builds the data set, compares it with known facts about it, trains the four
 # models of paper 1 on the official and on a random split, and compares their metrics with the published ones.
 #
 #   scripts/acceptance.sh FMA_DIR [--models LIST] [--epochs N] [--device D] [--seed N] [--out DIR]
@@ -43,7 +43,8 @@ compile
 build_dataset 0 0
 step "Counting tracks"
 keep inspect.json "$out/dataset/dataset.json" "$bin/preprocess" inspect "$out/dataset" --json > /dev/null
-keep duplicates.json "$out/dataset/dataset.json" "$bin/preprocess" inspect "$out/dataset" --duplicates --json > /dev/null
+keep duplicates.json "$out/dataset/dataset.json" "$bin/preprocess" inspect "$out/dataset" --duplicates --json \
+    > /dev/null
 for file in inspect duplicates; do
     awk -f scripts/papers/json.awk "$out/metrics/$file.json" > "$out/metrics/$file.tsv"
 done
@@ -146,12 +147,18 @@ verdict() {
                 high[metric], verdict
             compared[metric] = 1
         }
-        NR == FNR { split($0, cell, "\t"); value[cell[1]] = sprintf("%.3f", cell[2]); low[cell[1]] = sprintf("%.3f", cell[3])
-            high[cell[1]] = sprintf("%.3f", cell[4]); next }
+        NR == FNR {
+            split($0, cell, "\t")
+            value[cell[1]] = sprintf("%.3f", cell[2])
+            low[cell[1]] = sprintf("%.3f", cell[3])
+            high[cell[1]] = sprintf("%.3f", cell[4])
+            next
+        }
         /^#/ { next }
         {
             split($0, cell, ",")
-            if (cell[1] == "multimodal" && cell[2] == model && cell[5] == "fma_small" && cell[6] == split_name && cell[7] == "") {
+            of_paper = cell[1] == "multimodal" && cell[2] == model && cell[5] == "fma_small"
+            if (of_paper && cell[6] == split_name && cell[7] == "") {
                 # Published values are rounded to two decimals.
                 compare(cell[3], cell[4], cell[4] - 0.005, cell[4] + 0.005)
             }

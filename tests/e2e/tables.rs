@@ -39,7 +39,8 @@ fn table(published: &str) -> Output {
 
 #[test]
 fn table_has_our_and_published_metrics_and_dashes_for_unknown_ones() {
-    let rows = "tagging,crnn,top1,0.9,gtzan,random,,elsewhere\ngtzan,crnn,top1,0.75,gtzan,random,,\"Table 1, second row\"\n";
+    let rows =
+        "tagging,crnn,top1,0.9,gtzan,random,,elsewhere\ngtzan,crnn,top1,0.75,gtzan,random,,\"Table 1, second row\"\n";
     let output = table(&format!("{HEADER}{rows}gtzan,absent,f1,0.5,gtzan,random,,Table 2\n"));
     assert!(output.status.success());
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -54,7 +55,11 @@ fn table_has_our_and_published_metrics_and_dashes_for_unknown_ones() {
             "| crnn+augment | 0.200 / 0.75 | – / – | – | – | – |",
         ]
     );
-    assert!(lines[6].ends_with("both on the random split. Published: Table 1, second row."), "{}", lines[6]);
+    assert!(
+        lines[6].ends_with("both on the random split. Published: Table 1, second row."),
+        "{}",
+        lines[6]
+    );
     assert_eq!(lines.len(), 7, "no second table");
     let noted = String::from_utf8(output.stderr).unwrap();
     assert!(noted.contains("`absent`"), "{noted}");
@@ -62,7 +67,8 @@ fn table_has_our_and_published_metrics_and_dashes_for_unknown_ones() {
 
 #[test]
 fn published_metrics_of_another_split_or_with_a_note_are_in_a_second_table() {
-    let rows = "gtzan,crnn,top1,0.75,gtzan,official,,Table 1\ngtzan,crnn,f1,0.12,gtzan,random,of the wrong set,Table 2\n";
+    let rows =
+        "gtzan,crnn,top1,0.75,gtzan,official,,Table 1\ngtzan,crnn,f1,0.12,gtzan,random,of the wrong set,Table 2\n";
     let output = table(&format!("{HEADER}{rows}"));
     let text = String::from_utf8(output.stdout).unwrap();
     for line in [
@@ -77,8 +83,14 @@ fn published_metrics_of_another_split_or_with_a_note_are_in_a_second_table() {
 #[test]
 fn invalid_published_metrics_are_reported_with_their_line() {
     for (rows, expected) in [
-        ("gtzan,crnn,top1,75%,gtzan,random,,Table 1\n", ":3: `75%` is not a number"),
-        ("gtzan,crnn,top9,0.75,gtzan,random,,Table 1\n", ":3: `top9` is not a metric"),
+        (
+            "gtzan,crnn,top1,75%,gtzan,random,,Table 1\n",
+            ":3: `75%` is not a number",
+        ),
+        (
+            "gtzan,crnn,top9,0.75,gtzan,random,,Table 1\n",
+            ":3: `top9` is not a metric",
+        ),
         ("gtzan,crnn,top1,0.75,gtzan,random\n", ":3: a row must have"),
         (
             "gtzan,crnn,top1,0.7,gtzan,random,,a\ngtzan,crnn,top1,0.8,gtzan,random,,b\n",
@@ -122,7 +134,11 @@ fn tables_show_every_published_metric() {
             .captures_iter(table)
             .map(|found| format!("{}={}", &found[1], found[2].trim_matches('"')))
             .collect();
-        let split = if script.contains("split_dataset dataset official") { "official" } else { "random" };
+        let split = if script.contains("split_dataset dataset official") {
+            "official"
+        } else {
+            "random"
+        };
         let models: BTreeSet<&str> = rows.iter().map(|row| &*row[0]).collect();
         let ours: String = models.iter().map(|model| format!("{model}\tparameters\t1\n")).collect();
         let output = print_table(&paper, split, &ours, &columns, &scripts().join("published.csv"));
@@ -130,8 +146,14 @@ fn tables_show_every_published_metric() {
         assert!(output.status.success() && errors.is_empty(), "{paper}: {errors}");
         let text = String::from_utf8(text).unwrap();
         for [model, metric, value, its_split, note] in &rows {
-            let line = text.lines().find(|line| line.starts_with(&format!("| {model} |"))).unwrap();
-            let at = columns.iter().position(|column| column.starts_with(&format!("{metric}="))).unwrap();
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(&format!("| {model} |")))
+                .unwrap();
+            let at = columns
+                .iter()
+                .position(|column| column.starts_with(&format!("{metric}=")))
+                .unwrap();
             let cell = line.split(" | ").nth(at + 1).unwrap();
             if its_split == split && note.is_empty() {
                 assert_eq!(cell, format!("– / {value}"), "{paper} {model} {metric}");
@@ -187,7 +209,10 @@ fn intervals_of_predictions_have_the_papers_metrics() {
     fs::write(&predictions, "track_id,label\n1,a\n").unwrap();
     let output = awk(&predictions);
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && stderr.contains("has no column labels"), "{stderr}");
+    assert!(
+        !output.status.success() && stderr.contains("has no column labels"),
+        "{stderr}"
+    );
 }
 
 /// The expected output of the awk program.

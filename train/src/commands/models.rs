@@ -130,8 +130,15 @@ fn settings(defaults: &Defaults) -> Vec<(&'static str, String)> {
 /// A line per variant, data, split and source of the published metrics.
 fn published_lines(published: &[PublishedMetric]) -> String {
     let group = |row: &PublishedMetric| {
-        let model = row.model.split_once('+').map_or(String::new(), |(_, variant)| format!("{variant}, "));
-        let note = if row.note.is_empty() { String::new() } else { format!(", {}", row.note) };
+        let model = row
+            .model
+            .split_once('+')
+            .map_or(String::new(), |(_, variant)| format!("{variant}, "));
+        let note = if row.note.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", row.note)
+        };
         format!("{model}{}, {} split{note}, {}", row.data, row.split, row.source)
     };
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
@@ -144,7 +151,11 @@ fn published_lines(published: &[PublishedMetric]) -> String {
     }
     let mut text = String::new();
     for (at, (name, values)) in groups.iter().enumerate() {
-        text += &format!("{:<11} {} ({name})\n", if at == 0 { "published" } else { "" }, values.join(", "));
+        text += &format!(
+            "{:<11} {} ({name})\n",
+            if at == 0 { "published" } else { "" },
+            values.join(", ")
+        );
     }
     text
 }

@@ -120,7 +120,10 @@ mod tests {
             select(&rows(&table), &names, data, "random")
         };
         assert_eq!(found(&["cnn2d"], "fma_small").value("top1"), Some("0.5"));
-        assert_eq!(found(&["cnn2d+augment", "cnn2d"], "fma_small").value("top1"), Some("0.6"));
+        assert_eq!(
+            found(&["cnn2d+augment", "cnn2d"], "fma_small").value("top1"),
+            Some("0.6")
+        );
         let crnn = found(&["crnn+augment", "crnn"], "fma_small");
         assert!(crnn.comparable.is_empty());
         let others: Vec<&str> = crnn.others.iter().map(|row| &*row.value).collect();
@@ -133,15 +136,25 @@ mod tests {
     fn data_and_split_of_a_run_decide_what_is_comparable() {
         let data = crate::testing::dataset();
         let mut index = shared::dataset::Dataset::read_index(data.path()).unwrap();
-        let mut split = shared::dataset::split::Split::read(data.path(), &index, None).unwrap().index;
+        let mut split = shared::dataset::split::Split::read(data.path(), &index, None)
+            .unwrap()
+            .index;
         let cnn1d = ModelKind::ALL.iter().find(|kind| kind.name() == "cnn1d").unwrap();
         let config = crate::testing::config(data.path(), *cnn1d);
-        assert_eq!(published(&config, &index, &split), Published::default(), "not FMA small");
+        assert_eq!(
+            published(&config, &index, &split),
+            Published::default(),
+            "not FMA small"
+        );
         index.source.preset = Some("fma_small".into());
         for (strategy, top1, accuracy) in [("stratified", None, Some("0.88")), ("official", None, None)] {
             split.strategy = strategy.into();
             let found = published(&config, &index, &split);
-            assert_eq!((found.value("top1"), found.value("accuracy")), (top1, accuracy), "{strategy}");
+            assert_eq!(
+                (found.value("top1"), found.value("accuracy")),
+                (top1, accuracy),
+                "{strategy}"
+            );
             assert_eq!(found.comparable.len() + found.others.len(), 4);
         }
     }
@@ -154,8 +167,20 @@ mod tests {
         for row in &rows {
             let value: f64 = row.value.parse().unwrap();
             assert!((0.0..=1.0).contains(&value) && !row.source.is_empty(), "{row:?}");
-            assert!(keys.insert((&row.model, &row.metric, &row.data, &row.split)), "{row:?} twice");
-            let metrics = ["top1", "macro_f1", "accuracy", "precision", "recall", "f1", "auc_roc", "auc_pr"];
+            assert!(
+                keys.insert((&row.model, &row.metric, &row.data, &row.split)),
+                "{row:?} twice"
+            );
+            let metrics = [
+                "top1",
+                "macro_f1",
+                "accuracy",
+                "precision",
+                "recall",
+                "f1",
+                "auc_roc",
+                "auc_pr",
+            ];
             assert!(metrics.contains(&&*row.metric), "{row:?}");
             let data = ["fma_small", "gtzan", "magnatagatune-10", "magnatagatune-50"];
             assert!(data.contains(&&*row.data), "{row:?}");

@@ -221,8 +221,18 @@ fn published_notes(view: &RunView<'_>, published: &Published) -> Markup {
     };
     let source = |row: &PublishedMetric| row.source.clone();
     let other = |row: &PublishedMetric| {
-        let note = if row.note.is_empty() { String::new() } else { format!(", {}", row.note) };
-        format!("{} {} ({} split{note}, {})", name(&row.metric), row.value, row.split, row.source)
+        let note = if row.note.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", row.note)
+        };
+        format!(
+            "{} {} ({} split{note}, {})",
+            name(&row.metric),
+            row.value,
+            row.split,
+            row.source
+        )
     };
     let differs = view
         .data
