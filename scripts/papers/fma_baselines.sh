@@ -40,7 +40,6 @@ fit_row() {
 if wanted mfcc+rbf-svm; then
     classify_statistics mfcc+rbf-svm.json rbf-svm dataset
     row mfcc+rbf-svm top1=classifiers.rbf-svm.tracks.top1 macro_f1=classifiers.rbf-svm.tracks.macro_f1 \
-        precision=classifiers.rbf-svm.tracks.paper.precision recall=classifiers.rbf-svm.tracks.paper.recall \
         -- mfcc+rbf-svm.json
 fi
 if wanted mfcc-dense; then
