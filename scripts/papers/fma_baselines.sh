@@ -7,18 +7,18 @@
 #
 # --audio DIR contains the tracks (000/000002.mp3) and --metadata FILE is tracks.csv; scripts/fetch_fma.sh downloads
 # both. Without them the script makes a small corpus of synthetic music; with --tiny it has short clips and takes
-# minutes on a CPU. LIST is a comma-separated list of models: mfcc-dense (with MFCC, and with MFCC and chroma),
-# small-cnn, vgg16 and vgg16-progressive (42x100 images, then 84x100 images starting from the weights of the first). The
-# last two need --vgg16-weights, torchvision's vgg16(weights="IMAGENET1K_V1").state_dict() in a .pt or .safetensors
-# file. Without it they are skipped, except that --tiny trains vgg16-progressive from newly initialised weights. Writes
-# OUT/table.md; the default of --out is target/papers/fma_baselines, with -synthetic or -tiny appended for synthetic
-# music.
+# minutes on a CPU. LIST is a comma-separated list of models: mfcc+rbf-svm (an SVM on the 140 MFCC statistics), mfcc-dense
+# (with MFCC, and with MFCC and chroma), small-cnn, vgg16 and vgg16-progressive (42x100 images, then 84x100 images
+# starting from the weights of the first). The last two models need --vgg16-weights,
+# torchvision's vgg16(weights="IMAGENET1K_V1").state_dict() in a .pt or .safetensors file. Without it they are skipped,
+# except that --tiny trains vgg16-progressive from newly initialised weights. Writes OUT/table.md; the default of --out
+# is target/papers/fma_baselines, with -synthetic or -tiny appended for synthetic music.
 
 # shellcheck source=scripts/papers/steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
 paper=fma_baselines layout=fma preset=fma_small features=kwon
-models=mfcc-dense,small-cnn,vgg16,vgg16-progressive
+models=mfcc+rbf-svm,mfcc-dense,small-cnn,vgg16,vgg16-progressive
 extra_options=(vgg16_weights)
 vgg16_weights=''
 parse_arguments "$@"
@@ -37,6 +37,11 @@ fit_row() {
     training_cost "$name" "$name"
 }
 
+if wanted mfcc+rbf-svm; then
+    classify_statistics mfcc+rbf-svm.json rbf-svm dataset
+    row mfcc+rbf-svm top1=classifiers.rbf-svm.tracks.top1 macro_f1=classifiers.rbf-svm.tracks.macro_f1 \
+        -- mfcc+rbf-svm.json
+fi
 if wanted mfcc-dense; then
     fit_row mfcc-dense mfcc-dense
     fit_row mfcc-dense+chroma mfcc-dense --statistics mfcc,chroma

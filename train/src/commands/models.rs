@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use crate::models::{Blueprint, Defaults, Description, InputKind, InputShape, Layer, Model, ModelKind};
+use crate::report::published::{PublishedMetric, published_of_model};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -55,10 +56,16 @@ fn one(kind: ModelKind) -> Outcome {
     );
     let settings = settings(defaults);
     let mut text = format!("{name}: {summary}\n\npaper       {paper}\ninput       {input}\n");
+    if let Some(features) = description.features {
+        let (preset, samples) = (features.preset, features.clip_samples);
+        text += &format!("features    --features {preset} --clip-samples {samples}\n");
+    }
     text += &format!("parameters  {count}, with {CLASSES} classes and the paper's clip length\n");
     for (at, (name, value)) in settings.iter().enumerate() {
         text += &format!("{:<11} {name} {value}\n", if at == 0 { "defaults" } else { "" });
     }
+    let published = published_of_model(kind);
+    text += &published_lines(&published);
     text += &format!("\n{}", table(&layers));
     let settings: serde_json::Map<String, Value> = settings
         .into_iter()
@@ -67,7 +74,7 @@ fn one(kind: ModelKind) -> Outcome {
     Outcome {
         text,
         json: json!({ "command": "models", "name": name, "paper": paper, "summary": summary, "input": input,
-                      "parameters": count, "defaults": settings, "layers": layers }),
+                      "features": description.features.map(|features| features.preset), "parameters": count, "defaults": settings, "published": published, "layers": layers }),
     }
 }
 
@@ -118,6 +125,39 @@ fn settings(defaults: &Defaults) -> Vec<(&'static str, String)> {
         ("monitor", monitor.get_name().to_owned()),
         ("freeze", list(defaults.freeze)),
     ]
+}
+
+/// A line per variant, data, split and source of the published metrics.
+fn published_lines(published: &[PublishedMetric]) -> String {
+    let group = |row: &PublishedMetric| {
+        let model = row
+            .model
+            .split_once('+')
+            .map_or(String::new(), |(_, variant)| format!("{variant}, "));
+        let note = if row.note.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", row.note)
+        };
+        format!("{model}{}, {} split{note}, {}", row.data, row.split, row.source)
+    };
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for row in published {
+        let (name, value) = (group(row), format!("{} {}", row.metric, row.value));
+        match groups.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => values.push(value),
+            None => groups.push((name, vec![value])),
+        }
+    }
+    let mut text = String::new();
+    for (at, (name, values)) in groups.iter().enumerate() {
+        text += &format!(
+            "{:<11} {} ({name})\n",
+            if at == 0 { "published" } else { "" },
+            values.join(", ")
+        );
+    }
+    text
 }
 
 fn table(layers: &[Layer]) -> String {

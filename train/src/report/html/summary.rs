@@ -1,9 +1,9 @@
 //! The top of a run's page: main metrics, warnings, model, data set and split.
 
 use super::metric::{Metric, interval, metrics, rounded, samples};
-use super::published::published;
 use super::run_view::RunView;
 use crate::metrics::{SetMetrics, SetReport};
+use crate::report::published::{Published, PublishedMetric, published};
 use crate::report::reported_metric::ReportedMetric;
 use crate::report::set_name;
 use maud::{Markup, Render, html};
@@ -33,6 +33,10 @@ pub fn lead(view: &RunView<'_>, set: Set, report: &SetReport) -> Markup {
 }
 
 pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[ReportedMetric]) -> Section {
+    let published = match &view.data {
+        Ok(data) => published(view.config, data.dataset.index(), &data.split.index),
+        Err(_) => Published::default(),
+    };
     Section {
         id: "summary",
         heading: "Summary",
@@ -45,7 +49,8 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
                 "Definitions as in scikit-learn, with zero_division=0."
                 @if view.config.imported_from.is_none() { " The best epoch was selected on the validation set." }
             }
-            (table(view))
+            (table(view, &published))
+            (published_notes(view, &published))
             @if !reported.is_empty() { (intervals(reported, set)) }
             @if let Some(clips) = &report.per_clip {
                 p.note {
@@ -175,9 +180,10 @@ fn describe_split(view: &RunView<'_>, split: &SplitIndex) -> Markup {
     }
 }
 
-/// One row per metric and one column per evaluated set, plus a column with the paper's metrics if there are any.
-fn table(view: &RunView<'_>) -> Markup {
-    let published = published(view.config);
+/// One row per metric and one column per evaluated set, plus a column with the paper's metrics if there are any of the
+/// same data and split.
+fn table(view: &RunView<'_>, published: &Published) -> Markup {
+    let split = published.comparable.first().map(|row| &*row.split);
     let sets = Set::ALL.into_iter().rev();
     let evaluated: Vec<(Set, &SetMetrics)> = sets.filter_map(|set| Some((set, &view.report(set)?.tracks))).collect();
     let columns: Vec<Vec<Metric>> = evaluated.iter().map(|(_, set)| metrics(set)).collect();
@@ -187,20 +193,74 @@ fn table(view: &RunView<'_>) -> Markup {
     let mut table = Table::new("Metrics of each set")
         .text("metric")
         .numbers(evaluated.iter().map(heading));
-    if !published.is_empty() {
-        table = table.number("published");
+    if let Some(split) = split {
+        table = table.number(html! { "published" small { (split) " split" } });
     }
     let mut table = table.text("definition");
     for (at, metric) in columns.first().into_iter().flatten().enumerate() {
         let mut cells = vec![cell(metric.name)];
         cells.extend(columns.iter().map(|column| cell(rounded(column[at].value))));
-        if !published.is_empty() {
-            cells.push(cell(published.get(metric.key).map_or("–", String::as_str)));
+        if split.is_some() {
+            cells.push(cell(published.value(metric.key).unwrap_or("–")));
         }
         cells.push(cell(metric.definition).class("words"));
         table.row(cells);
     }
     table.render()
+}
+
+/// Where the published metrics are from, and those that cannot be compared with the run's.
+fn published_notes(view: &RunView<'_>, published: &Published) -> Markup {
+    let names: Vec<_> = metrics_of_sets(view).map(|metric| (metric.key, metric.name)).collect();
+    let name = |key: &str| {
+        let found = names.iter().find(|(known, _)| *known == key);
+        found.map_or(key, |(_, name)| name).to_owned()
+    };
+    let list = |rows: &[PublishedMetric], describe: &dyn Fn(&PublishedMetric) -> String| {
+        let mut parts: Vec<String> = Vec::new();
+        for part in rows.iter().map(describe) {
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        parts.join("; ")
+    };
+    let source = |row: &PublishedMetric| row.source.clone();
+    let other = |row: &PublishedMetric| {
+        let note = if row.note.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", row.note)
+        };
+        format!(
+            "{} {} ({} split{note}, {})",
+            name(&row.metric),
+            row.value,
+            row.split,
+            row.source
+        )
+    };
+    let differs = view
+        .data
+        .as_ref()
+        .is_ok_and(|data| !data.dataset.index().source.preset_differences.is_empty());
+    html! {
+        @if !published.comparable.is_empty() {
+            p.note {
+                "Published: " (list(&published.comparable, &source)) ", on the test set."
+                @if differs { " The data set differs from the one of its preset, so the published metrics are of other tracks." }
+            }
+        }
+        @if !published.others.is_empty() {
+            p.note { "Published, but not comparable with this run: " (list(&published.others, &other)) "." }
+        }
+    }
+}
+
+/// The metrics of the first evaluated set.
+fn metrics_of_sets(view: &RunView<'_>) -> impl Iterator<Item = Metric> {
+    let first = Set::ALL.into_iter().find_map(|set| view.report(set));
+    first.map(|report| metrics(&report.tracks)).into_iter().flatten()
 }
 
 fn intervals(reported: &[ReportedMetric], shown: Set) -> Markup {
