@@ -234,7 +234,7 @@ fn set_of_seeds_and_single_run_are_not_confused() {
     // A seed without its directory.
     fs::remove_dir_all(set.join("seed-1")).unwrap();
     let refused = report(&[&set], &[]).code(1);
-    let expected = format!("seed 1 of {} has not been trained", set.display());
+    let expected = format!("seed 1 of {} has no finished epoch yet", set.display());
     assert!(stderr_text(&refused).contains(&expected), "{}", stderr_text(&refused));
 }
 
