@@ -22,7 +22,5 @@ mod storage;
 mod testing;
 mod training_set;
 
-pub use classifier::{ClassifierConfig, ClassifierError, ClassifierKind, VectorClassifier};
-pub use knn::KNearest;
-pub use linear_svm::{LinearSvm, SvmConfig};
+pub use classifier::{ClassifierConfig, ClassifierKind, VectorClassifier};
 pub use training_set::TrainingSet;

@@ -40,12 +40,13 @@ pub(super) struct SetEvaluation {
 
 /// Evaluates the best weights of each run on one set of its split, and writes the combined metrics.
 pub(super) fn eval_set(
+    root: &Path,
     args: &EvalArgs,
     runs: &RunSet,
     watch: &FaultWatch,
     console: Console,
 ) -> anyhow::Result<SetEvaluation> {
-    let (root, set) = (&args.run, Set::from(args.set));
+    let set = Set::from(args.set);
     let members = runs.members(root);
     if runs.is_folds() && set == Set::Train {
         bail!("--set train is not defined for folds, because every track is in several training sets; use --set val or test");
@@ -56,15 +57,14 @@ pub(super) fn eval_set(
     for (at, member) in members.iter().enumerate() {
         console.line(&format!("{}, {} of {}", member.label, at + 1, members.len()));
         let run_args = EvalArgs {
-            run: member.path.clone(),
             verify: args.verify && at == 0,
             ..args.clone()
         };
-        let evaluated =
-            eval_run(run_args, watch, console).with_context(|| format!("{} of {}", member.label, root.display()))?;
+        let evaluated = eval_run(&member.path, &run_args, watch, console)
+            .with_context(|| format!("{} of {}", member.label, root.display()))?;
         rows.push(MemberMetrics::new(
             &member.label,
-            evaluated.best_epoch,
+            evaluated.best_epoch.context("a trained network has a best epoch")?,
             &evaluated.report.tracks,
         ));
         reports.push(evaluated.report);
@@ -216,15 +216,7 @@ fn write_out_of_fold(
     let metrics = if directory.path(METRICS_FILE).exists() {
         read_metrics(directory)?
     } else {
-        RunMetrics {
-            model: config.model,
-            split: config.split.clone(),
-            best_epoch: None,
-            ended: None,
-            train: None,
-            val: None,
-            test: None,
-        }
+        RunMetrics::new(config, None)
     };
     let evaluation = Evaluation {
         tracks: tally.clone(),

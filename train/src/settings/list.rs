@@ -2,7 +2,7 @@
 //! of docs/reference/settings.md, and a field of [`Settings`] and [`RunConfig`].
 
 use super::precision::Precision;
-use super::{Cache, InvalidSetting, invalid};
+use super::{Cache, Combination, InvalidSetting, invalid};
 use crate::augment::{Augment, AugmentChoice};
 use crate::frontend::{FrontEndPlace, Normalize, StatisticsKind};
 use crate::loader::{Balance, EvalClips};
@@ -47,6 +47,8 @@ macro_rules! settings {
             pub clip_frames: Option<usize>,
             /// Devices that share each batch. Batch norm sees the part of one device.
             pub devices: usize,
+            /// For a run that combines others. `model` is then the model of the first.
+            pub combination: Option<Combination>,
         }
 
         impl Settings {
@@ -72,6 +74,7 @@ macro_rules! settings {
                     classes: Vec::new(),
                     clip_frames: $paper.clip_frames,
                     devices: 1,
+                    combination: None,
                 }
             }
         }

@@ -8,8 +8,11 @@ const TABLE: &str = include_str!("../../../../scripts/papers/published.csv");
 /// Published metrics by key, as text.
 pub type Published = BTreeMap<String, String>;
 
-/// The published metrics of the run's model; empty if the table has none.
+/// The published metrics of the run's model; empty if the table has none or the run combines others.
 pub fn published(config: &RunConfig) -> Published {
+    if config.combination.is_some() {
+        return Published::new();
+    }
     find_metrics(TABLE, &model_names(config))
 }
 
