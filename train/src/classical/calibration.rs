@@ -9,7 +9,9 @@ const STEPS: usize = 40;
 /// The softmax of the scores divided by the temperature.
 pub(super) fn softmax(scores: &[f32], temperature: f64) -> Vec<f64> {
     let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exponentials = scores.iter().map(|&score| (f64::from(score - highest) / temperature).exp());
+    let exponentials = scores
+        .iter()
+        .map(|&score| (f64::from(score - highest) / temperature).exp());
     let mut all: Vec<f64> = exponentials.collect();
     let total: f64 = all.iter().sum();
     all.iter_mut().for_each(|value| *value /= total);
@@ -28,7 +30,10 @@ pub(super) fn temperature(rows: &[(&[f32], usize)]) -> f64 {
         let loss = |&(scores, class): &(&[f32], usize)| {
             let scale = log.exp();
             let highest = f64::from(scores.iter().copied().fold(f32::NEG_INFINITY, f32::max)) * scale;
-            let total: f64 = scores.iter().map(|&score| (f64::from(score) * scale - highest).exp()).sum();
+            let total: f64 = scores
+                .iter()
+                .map(|&score| (f64::from(score) * scale - highest).exp())
+                .sum();
             let of = |score: f32| highest + total.ln() - f64::from(score) * scale;
             let all: f64 = scores.iter().map(|&score| of(score)).sum();
             (all + count * of(scores[class])) / (count + scores.len() as f64)

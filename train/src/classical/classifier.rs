@@ -103,7 +103,9 @@ impl VectorClassifier {
     ) -> Result<Self, ClassifierError> {
         train.check()?;
         val.check()?;
-        let present: Vec<usize> = (0..train.classes).filter(|class| train.labels.contains(class)).collect();
+        let present: Vec<usize> = (0..train.classes)
+            .filter(|class| train.labels.contains(class))
+            .collect();
         if present.len() < 2 {
             return Err(ClassifierError::OneClass);
         }
@@ -137,7 +139,11 @@ impl VectorClassifier {
                 }
                 let tried = config.c.map_or_else(|| TRIED_C.to_vec(), |c| vec![c]);
                 let machines = machines(kind, &set, &tried)?;
-                machines.into_iter().zip(tried).map(|(machine, c)| with(machine, Some(c))).collect()
+                machines
+                    .into_iter()
+                    .zip(tried)
+                    .map(|(machine, c)| with(machine, Some(c)))
+                    .collect()
             }
         };
         let mut best = (0, f64::NEG_INFINITY);
@@ -175,13 +181,18 @@ impl VectorClassifier {
     pub fn probabilities(&self, vectors: &[f32]) -> Result<Vec<f64>, VectorError> {
         let scores = self.scores(vectors)?;
         let mut all = vec![0.0; scores.len() / self.present.len() * self.classes];
-        let rows = scores.chunks_exact(self.present.len()).zip(all.chunks_exact_mut(self.classes));
+        let rows = scores
+            .chunks_exact(self.present.len())
+            .zip(all.chunks_exact_mut(self.classes));
         for (scores, row) in rows {
             let probabilities = match self.machine {
                 Machine::Knn(_) => scores.iter().map(|&votes| f64::from(votes)).collect(),
                 _ => softmax(scores, self.temperature),
             };
-            self.present.iter().zip(probabilities).for_each(|(&class, p)| row[class] = p);
+            self.present
+                .iter()
+                .zip(probabilities)
+                .for_each(|(&class, p)| row[class] = p);
         }
         Ok(all)
     }
@@ -224,16 +235,35 @@ fn machines(kind: ClassifierKind, set: &TrainingSet<'_>, tried: &[f64]) -> Resul
     match kind {
         ClassifierKind::Knn => Ok(Vec::new()),
         ClassifierKind::Svm => {
-            let fit = |&c: &f64| Ok(Machine::Svm(LinearSvm::fit(set, &SvmConfig { c, ..SvmConfig::default() })?));
+            let fit = |&c: &f64| {
+                Ok(Machine::Svm(LinearSvm::fit(
+                    set,
+                    &SvmConfig {
+                        c,
+                        ..SvmConfig::default()
+                    },
+                )?))
+            };
             tried.iter().map(fit).collect()
         }
         ClassifierKind::RbfSvm => {
             let kernel = RbfKernel::scaled(set)?;
-            let fit = |&c: &f64| Machine::RbfSvm(RbfSvm::fit(&kernel, &RbfSvmConfig { c, ..RbfSvmConfig::default() }));
+            let fit = |&c: &f64| {
+                Machine::RbfSvm(RbfSvm::fit(
+                    &kernel,
+                    &RbfSvmConfig {
+                        c,
+                        ..RbfSvmConfig::default()
+                    },
+                ))
+            };
             Ok(tried.iter().map(fit).collect())
         }
         ClassifierKind::Logistic => {
-            let config = |c| LogisticConfig { c, ..LogisticConfig::default() };
+            let config = |c| LogisticConfig {
+                c,
+                ..LogisticConfig::default()
+            };
             let fit = |&c: &f64| Ok(Machine::Logistic(Logistic::fit(set, &config(c))?));
             tried.iter().map(fit).collect()
         }
@@ -254,7 +284,10 @@ pub(super) mod tests {
     /// Two rings of classes 1 and 3 of four, which only curved boundaries separate.
     pub fn rings(count: usize, offset: f32) -> (Vec<f32>, Vec<usize>) {
         let point = |at: usize| {
-            let (angle, radius) = (at as f32 * 2.4 + offset, if at.is_multiple_of(2) { 100.0 } else { 300.0 });
+            let (angle, radius) = (
+                at as f32 * 2.4 + offset,
+                if at.is_multiple_of(2) { 100.0 } else { 300.0 },
+            );
             [radius * angle.cos(), 7.0, radius * angle.sin()]
         };
         let labels = (0..count).map(|at| if at.is_multiple_of(2) { 1 } else { 3 });
@@ -262,12 +295,21 @@ pub(super) mod tests {
     }
 
     pub fn set<'a>(vectors: &'a [f32], labels: &'a [usize]) -> TrainingSet<'a> {
-        TrainingSet { vectors, dimension: 3, labels, classes: 4 }
+        TrainingSet {
+            vectors,
+            dimension: 3,
+            labels,
+            classes: 4,
+        }
     }
 
     pub fn fit(kind: ClassifierKind, c: Option<f64>) -> VectorClassifier {
         let (train, val) = (rings(40, 0.0), rings(20, 1.0));
-        let config = ClassifierConfig { kind, n_neighbors: 3, c };
+        let config = ClassifierConfig {
+            kind,
+            n_neighbors: 3,
+            c,
+        };
         VectorClassifier::fit(&config, &set(&train.0, &train.1), &set(&val.0, &val.1)).unwrap()
     }
 
@@ -279,7 +321,10 @@ pub(super) mod tests {
             let all = classifier.probabilities(&queries).unwrap();
             let mut right = 0;
             for (row, label) in all.chunks_exact(4).zip(&labels) {
-                assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-6 && row[0] == 0.0 && row[2] == 0.0, "{kind}: {row:?}");
+                assert!(
+                    (row.iter().sum::<f64>() - 1.0).abs() < 1e-6 && row[0] == 0.0 && row[2] == 0.0,
+                    "{kind}: {row:?}"
+                );
                 right += usize::from(row[*label] > 0.5);
             }
             let is_curved = matches!(kind, ClassifierKind::Knn | ClassifierKind::RbfSvm);
@@ -293,12 +338,20 @@ pub(super) mod tests {
     fn c_is_the_best_on_the_validation_set_or_the_given_one() {
         assert_eq!(fit(ClassifierKind::RbfSvm, Some(3.0)).c(), Some(3.0));
         let (train, val) = (rings(40, 0.0), rings(20, 1.0));
-        let macro_f1 = |c| fit(ClassifierKind::RbfSvm, Some(c)).macro_f1(&set(&val.0, &val.1)).unwrap();
+        let macro_f1 = |c| {
+            fit(ClassifierKind::RbfSvm, Some(c))
+                .macro_f1(&set(&val.0, &val.1))
+                .unwrap()
+        };
         let all = TRIED_C.map(macro_f1);
         let best = all.iter().copied().fold(0.0, f64::max);
         let expected = TRIED_C[all.iter().position(|&value| value == best).unwrap()];
         assert_eq!(fit(ClassifierKind::RbfSvm, None).c(), Some(expected), "{all:?}");
-        let config = ClassifierConfig { kind: ClassifierKind::Svm, n_neighbors: 1, c: None };
+        let config = ClassifierConfig {
+            kind: ClassifierKind::Svm,
+            n_neighbors: 1,
+            c: None,
+        };
         let without = VectorClassifier::fit(&config, &set(&train.0, &train.1), &set(&[], &[])).unwrap_err();
         assert!(without.to_string().contains("give --c"), "{without}");
         let one = VectorClassifier::fit(&config, &set(&train.0[..3], &[1]), &set(&[], &[])).unwrap_err();

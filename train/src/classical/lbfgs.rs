@@ -44,19 +44,32 @@ pub(super) fn minimize(
         }
         let direction = direction(&gradient, &steps);
         // The first step has no curvature to know its length from.
-        let length = if steps.is_empty() { 1.0 / dot(&gradient, &gradient).sqrt().max(1.0) } else { 1.0 };
+        let length = if steps.is_empty() {
+            1.0 / dot(&gradient, &gradient).sqrt().max(1.0)
+        } else {
+            1.0
+        };
         let Some(next) = line_search(&point, value, &gradient, &direction, length, &objective) else {
             // Rounding errors hide any further decrease.
             break;
         };
         let change: Vec<f64> = next.point.iter().zip(&point).map(|(new, old)| new - old).collect();
-        let gradient_change: Vec<f64> = next.gradient.iter().zip(&gradient).map(|(new, old)| new - old).collect();
+        let gradient_change: Vec<f64> = next
+            .gradient
+            .iter()
+            .zip(&gradient)
+            .map(|(new, old)| new - old)
+            .collect();
         let product = dot(&change, &gradient_change);
         if product > 0.0 {
             if steps.len() == MEMORY {
                 steps.pop_front();
             }
-            steps.push_back(Step { change, gradient_change, product });
+            steps.push_back(Step {
+                change,
+                gradient_change,
+                product,
+            });
         }
         (point, value, gradient) = (next.point, next.value, next.gradient);
     }
@@ -116,7 +129,11 @@ fn line_search(
         } else {
             return Some(next);
         }
-        length = if high.is_finite() { f64::midpoint(low, high) } else { 2.0 * low };
+        length = if high.is_finite() {
+            f64::midpoint(low, high)
+        } else {
+            2.0 * low
+        };
     }
     None
 }
@@ -139,13 +156,24 @@ mod tests {
         };
         let (point, converged) = minimize(vec![5.0; 4], objective, 1e-9, 1000);
         assert!(converged, "{point:?}");
-        point.iter().enumerate().for_each(|(at, x)| assert!((x - at as f64).abs() < 1e-6, "{point:?}"));
+        point
+            .iter()
+            .enumerate()
+            .for_each(|(at, x)| assert!((x - at as f64).abs() < 1e-6, "{point:?}"));
         assert!(!minimize(vec![5.0; 4], objective, 1e-9, 1).1);
     }
 
     #[test]
     fn function_that_falls_without_end_is_reported() {
-        let (_, converged) = minimize(vec![0.0], |x, gradient| { gradient[0] = -1.0; -x[0] }, 1e-6, 20);
+        let (_, converged) = minimize(
+            vec![0.0],
+            |x, gradient| {
+                gradient[0] = -1.0;
+                -x[0]
+            },
+            1e-6,
+            20,
+        );
         assert!(!converged);
     }
 }

@@ -99,7 +99,10 @@ impl Logistic {
 /// The minimised function; fills `gradient`.
 fn objective(set: &TrainingSet<'_>, weights: &[f64], penalty: f64, gradient: &mut [f64]) -> f64 {
     let width = set.dimension + 1;
-    let rows = set.vectors.par_chunks(BLOCK * set.dimension).zip(set.labels.par_chunks(BLOCK));
+    let rows = set
+        .vectors
+        .par_chunks(BLOCK * set.dimension)
+        .zip(set.labels.par_chunks(BLOCK));
     let arch = Arch::new();
     let blocks: Vec<(f64, Vec<f64>)> = rows
         .map(|(vectors, labels)| {
@@ -138,11 +141,16 @@ fn add_block(vectors: &[f32], labels: &[usize], width: usize, weights: &[f64], s
         let highest = errors.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let total: f64 = errors.iter().map(|logit| (logit - highest).exp()).sum();
         loss += highest + total.ln() - errors[label];
-        errors.iter_mut().for_each(|logit| *logit = (*logit - highest).exp() / total);
+        errors
+            .iter_mut()
+            .for_each(|logit| *logit = (*logit - highest).exp() / total);
         errors[label] -= 1.0;
         for (&error, sums) in errors.iter().zip(sums.chunks_exact_mut(width)) {
             let (slopes, bias) = sums.split_at_mut(width - 1);
-            slopes.iter_mut().zip(vector).for_each(|(slope, &x)| *slope += error * f64::from(x));
+            slopes
+                .iter_mut()
+                .zip(vector)
+                .for_each(|(slope, &x)| *slope += error * f64::from(x));
             bias[0] += error;
         }
     }
@@ -181,10 +189,7 @@ mod tests {
             assert!(logistic.converged, "problem {number}");
             let scores = logistic.scores(&problem.queries).unwrap();
             let rows = scores.chunks_exact(problem.classes);
-            let found: Vec<f32> = rows
-                .flat_map(|row| softmax(row, 1.0))
-                .map(|p| p as f32)
-                .collect();
+            let found: Vec<f32> = rows.flat_map(|row| softmax(row, 1.0)).map(|p| p as f32).collect();
             worst = worst.max(largest_difference(&found, &problem.expected("probabilities")));
         }
         println!("logistic regression: largest difference of probabilities {worst:.2e}");
@@ -195,7 +200,11 @@ mod tests {
     fn default_tolerance_comes_near_and_few_iterations_do_not_converge() {
         let problem = Problem::read(13);
         let fit = |max_iterations| {
-            let config = LogisticConfig { c: problem.c, max_iterations, ..LogisticConfig::default() };
+            let config = LogisticConfig {
+                c: problem.c,
+                max_iterations,
+                ..LogisticConfig::default()
+            };
             Logistic::fit(&problem.set(), &config).unwrap()
         };
         assert!(fit(1000).converged && !fit(1).converged);

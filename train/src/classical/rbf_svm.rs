@@ -54,7 +54,11 @@ impl<'a> RbfKernel<'a> {
         let mean = set.vectors.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
         let variance = set.vectors.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / count;
         // Equal vectors have any gamma.
-        let gamma = if variance > 0.0 { 1.0 / (set.dimension as f64 * variance) } else { 1.0 };
+        let gamma = if variance > 0.0 {
+            1.0 / (set.dimension as f64 * variance)
+        } else {
+            1.0
+        };
         let count = set.labels.len();
         let values = (count <= KEPT_VECTORS).then(|| {
             let rows = set.vectors.par_chunks_exact(set.dimension);
@@ -124,7 +128,10 @@ impl RbfSvm {
         let members = |class: usize| (0..labels.len()).filter(move |&row| labels[row] == class);
         let fit = |(a, b): (usize, usize)| {
             let rows: Vec<usize> = members(a).chain(members(b)).collect();
-            let signs: Vec<f64> = rows.iter().map(|&row| if labels[row] == a { 1.0 } else { -1.0 }).collect();
+            let signs: Vec<f64> = rows
+                .iter()
+                .map(|&row| if labels[row] == a { 1.0 } else { -1.0 })
+                .collect();
             let fill = |row: usize, values: &mut Vec<f32>| kernel.row(rows[row], &rows, values);
             let solution = solve(&signs, config.c, config.tolerance, config.max_iterations, fill);
             ((a, b), rows, solution)
@@ -139,14 +146,20 @@ impl RbfSvm {
         }
         let mut is_support = vec![false; labels.len()];
         for (_, rows, Solution { coefficients, .. }) in &solved {
-            rows.iter().zip(coefficients).for_each(|(&row, &value)| is_support[row] |= value != 0.0);
+            rows.iter()
+                .zip(coefficients)
+                .for_each(|(&row, &value)| is_support[row] |= value != 0.0);
         }
         let support: Vec<usize> = (0..labels.len()).filter(|&row| is_support[row]).collect();
         let mut place = vec![usize::MAX; labels.len()];
         support.iter().enumerate().for_each(|(at, &row)| place[row] = at);
         let mut coefficients = vec![0.0; (classes - 1) * support.len()];
         for (pair, rows, solution) in &solved {
-            for (&row, &value) in rows.iter().zip(&solution.coefficients).filter(|(_, value)| **value != 0.0) {
+            for (&row, &value) in rows
+                .iter()
+                .zip(&solution.coefficients)
+                .filter(|(_, value)| **value != 0.0)
+            {
                 coefficients[coefficient_row(*pair, labels[row]) * support.len() + place[row]] = value;
             }
         }
@@ -173,7 +186,11 @@ impl RbfSvm {
         let decide = |vector| {
             let kernel = kernel_row(vector, &self.support_vectors, self.dimension, self.gamma);
             let decision = |(pair, bias): ((usize, usize), &f64)| {
-                let terms = self.labels.iter().enumerate().filter(|&(_, &class)| class == pair.0 || class == pair.1);
+                let terms = self
+                    .labels
+                    .iter()
+                    .enumerate()
+                    .filter(|&(_, &class)| class == pair.0 || class == pair.1);
                 let sum: f64 = terms
                     .map(|(at, &class)| {
                         self.coefficients[coefficient_row(pair, class) * count + at] * f64::from(kernel[at])
@@ -234,7 +251,13 @@ mod tests {
                 ..RbfSvmConfig::default()
             };
             let svm = RbfSvm::fit(&kernel, &config);
-            let pairs: Vec<f32> = svm.decisions(&problem.queries).unwrap().concat().into_iter().map(|x| x as f32).collect();
+            let pairs: Vec<f32> = svm
+                .decisions(&problem.queries)
+                .unwrap()
+                .concat()
+                .into_iter()
+                .map(|x| x as f32)
+                .collect();
             of_pairs = of_pairs.max(largest_difference(&pairs, &problem.expected("pairs")));
             let scores = svm.scores(&problem.queries).unwrap();
             of_scores = of_scores.max(largest_difference(&scores, &problem.expected("scores")));
@@ -269,7 +292,10 @@ mod tests {
         let svm = RbfSvm::fit(&RbfKernel::scaled(&set).unwrap(), &RbfSvmConfig::default());
         assert!(svm.scores(&[1.0, 3.0]).unwrap().into_iter().all(f32::is_finite));
         assert!(svm.scores(&[f32::NAN]).is_err());
-        let invalid = TrainingSet { vectors: &[1.0, f32::INFINITY, 0.0, 0.0], ..set };
+        let invalid = TrainingSet {
+            vectors: &[1.0, f32::INFINITY, 0.0, 0.0],
+            ..set
+        };
         assert!(RbfKernel::scaled(&invalid).is_err());
     }
 }

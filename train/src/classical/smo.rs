@@ -74,8 +74,20 @@ pub(super) fn solve(
     // -y times the gradient of the dual objective, which is -1 at the start.
     let mut slopes = signs.to_vec();
     let mut rows = Rows::new(count, compute_row);
-    let can_rise = |alphas: &[f64], at: usize| if signs[at] > 0.0 { alphas[at] < c } else { alphas[at] > 0.0 };
-    let can_fall = |alphas: &[f64], at: usize| if signs[at] > 0.0 { alphas[at] > 0.0 } else { alphas[at] < c };
+    let can_rise = |alphas: &[f64], at: usize| {
+        if signs[at] > 0.0 {
+            alphas[at] < c
+        } else {
+            alphas[at] > 0.0
+        }
+    };
+    let can_fall = |alphas: &[f64], at: usize| {
+        if signs[at] > 0.0 {
+            alphas[at] > 0.0
+        } else {
+            alphas[at] < c
+        }
+    };
     let mut converged = false;
     for _ in 0..max_iterations {
         let (mut first, mut highest) = (None, f64::NEG_INFINITY);
@@ -111,7 +123,13 @@ pub(super) fn solve(
             rows.ensure(first);
         }
         // One multiplier moves by `step` towards its class, the other away from it, until one is at a bound.
-        let room = |at: usize, rises: bool| if rises == (signs[at] > 0.0) { c - alphas[at] } else { alphas[at] };
+        let room = |at: usize, rises: bool| {
+            if rises == (signs[at] > 0.0) {
+                c - alphas[at]
+            } else {
+                alphas[at]
+            }
+        };
         let (first_room, second_room) = (room(first, true), room(second, false));
         let step = newton_step.min(first_room).min(second_room);
         let bound = |at: usize, rises: bool| if rises == (signs[at] > 0.0) { c } else { 0.0 };
@@ -144,7 +162,12 @@ fn curvature(kernel: f32) -> f64 {
 
 /// The mean slope of the vectors with multipliers between the bounds, or the middle of what the others allow.
 fn bias(slopes: &[f64], alphas: &[f64], c: f64, can_rise: impl Fn(usize) -> bool) -> f64 {
-    let free = || slopes.iter().zip(alphas).filter(|&(_, &alpha)| alpha > 0.0 && alpha < c);
+    let free = || {
+        slopes
+            .iter()
+            .zip(alphas)
+            .filter(|&(_, &alpha)| alpha > 0.0 && alpha < c)
+    };
     let count = free().count();
     if count > 0 {
         return free().map(|(slope, _)| slope).sum::<f64>() / count as f64;
@@ -176,7 +199,10 @@ mod tests {
         // Both multipliers are 1 / (1 - K), which is below C.
         let expected = 1.0 / (1.0 - (-1.0f64).exp());
         assert!(solution.converged);
-        assert!((solution.coefficients[0] - expected).abs() < 1e-6 && solution.bias.abs() < 1e-6, "{solution:?}");
+        assert!(
+            (solution.coefficients[0] - expected).abs() < 1e-6 && solution.bias.abs() < 1e-6,
+            "{solution:?}"
+        );
         let bounded = solve(&[1.0, -1.0], 0.5, 1e-9, 100, kernel(&points));
         assert_eq!((bounded.coefficients, bounded.converged), (vec![0.5, -0.5], true));
         assert!(!solve(&[1.0, -1.0], 10.0, 1e-9, 0, kernel(&points)).converged);

@@ -41,12 +41,22 @@ impl VectorClassifier {
         match &self.machine {
             Machine::Knn(knn) => {
                 (labels, number) = (integers(&knn.labels), integers(&[knn.k]));
-                tensors.push(("vectors", Dtype::F32, vec![labels.len(), dimension], cast_slice(&knn.vectors)));
+                tensors.push((
+                    "vectors",
+                    Dtype::F32,
+                    vec![labels.len(), dimension],
+                    cast_slice(&knn.vectors),
+                ));
                 tensors.push(("labels", Dtype::I64, vec![labels.len()], cast_slice(&labels)));
                 tensors.push(("n_neighbors", Dtype::I64, vec![1], cast_slice(&number)));
             }
             Machine::Svm(LinearSvm { weights, .. }) | Machine::Logistic(Logistic { weights, .. }) => {
-                tensors.push(("weights", Dtype::F64, vec![present.len(), dimension + 1], cast_slice(weights)));
+                tensors.push((
+                    "weights",
+                    Dtype::F64,
+                    vec![present.len(), dimension + 1],
+                    cast_slice(weights),
+                ));
             }
             Machine::RbfSvm(svm) => {
                 labels = integers(&svm.labels);
@@ -118,7 +128,9 @@ impl Tensors<'_> {
     fn floats(&self, name: &str, count: Option<usize>) -> Result<Vec<f64>, String> {
         let values: Vec<f64> = self.values(name, Dtype::F64, count)?;
         let finite = values.iter().all(|value| value.is_finite());
-        finite.then_some(values).ok_or_else(|| format!("`{name}` has a value that is not finite"))
+        finite
+            .then_some(values)
+            .ok_or_else(|| format!("`{name}` has a value that is not finite"))
     }
 
     /// Integers below `limit`.
@@ -139,7 +151,12 @@ impl Tensors<'_> {
                 if k == 0 {
                     return Err("`n_neighbors` is 0".into());
                 }
-                let set = TrainingSet { vectors: &vectors, dimension, labels: &labels, classes };
+                let set = TrainingSet {
+                    vectors: &vectors,
+                    dimension,
+                    labels: &labels,
+                    classes,
+                };
                 Machine::Knn(KNearest::fit(&set, k).map_err(|error| error.to_string())?)
             }
             ClassifierKind::Svm => Machine::Svm(LinearSvm::from_weights(planes()?, dimension)),
@@ -178,7 +195,11 @@ mod tests {
             let bytes = classifier.to_safetensors().unwrap();
             let read = VectorClassifier::from_safetensors(&bytes, kind, 4).unwrap();
             assert_eq!((read.kind(), read.c()), (kind, classifier.c()));
-            assert_eq!(read.probabilities(&queries).unwrap(), classifier.probabilities(&queries).unwrap(), "{kind}");
+            assert_eq!(
+                read.probabilities(&queries).unwrap(),
+                classifier.probabilities(&queries).unwrap(),
+                "{kind}"
+            );
         }
     }
 

@@ -30,7 +30,12 @@ or `tags`.";
 #[command(after_help = EXAMPLES)]
 pub struct EmbedArgs {
     /// Run to load the weights from; embeddings of several are joined
-    #[arg(long = "run", value_name = "RUN", conflicts_with = "init_from", help_heading = "Model")]
+    #[arg(
+        long = "run",
+        value_name = "RUN",
+        conflicts_with = "init_from",
+        help_heading = "Model"
+    )]
     pub runs: Vec<PathBuf>,
     /// Load weights from a .safetensors or .pt file instead
     #[arg(long, value_name = "FILE", requires = "model", help_heading = "Model")]

@@ -179,7 +179,11 @@ pub fn same_tracks(root: &Path, split: &Split, first_root: &Path, first: &Split)
 fn mean(task: Task, runs: &[Predictions]) -> anyhow::Result<Predictions> {
     let (first, others) = runs.split_first().context("an ensemble needs at least one run")?;
     let by_id = |run: &'_ Predictions| -> HashMap<u64, usize> {
-        run.tracks.iter().enumerate().map(|(at, track)| (track.track_id, at)).collect()
+        run.tracks
+            .iter()
+            .enumerate()
+            .map(|(at, track)| (track.track_id, at))
+            .collect()
     };
     let places: Vec<HashMap<u64, usize>> = others.iter().map(by_id).collect();
     let mut all = Predictions::new(first.classes.clone());
@@ -189,20 +193,19 @@ fn mean(task: Task, runs: &[Predictions]) -> anyhow::Result<Predictions> {
             let at = places.get(&track.track_id);
             let at = at.with_context(|| format!("track {} is missing in a run of the ensemble", track.track_id))?;
             let probabilities = &run.tracks[*at].probabilities;
-            sums.iter_mut().zip(probabilities).for_each(|(sum, &p)| *sum += f64::from(p));
+            sums.iter_mut()
+                .zip(probabilities)
+                .for_each(|(sum, &p)| *sum += f64::from(p));
         }
         let logits = logits(task, sums.into_iter().map(|sum| sum / runs.len() as f64));
-        all.tracks.push(Prediction::new(task, track.track_id, track.labels.clone(), &logits));
+        all.tracks
+            .push(Prediction::new(task, track.track_id, track.labels.clone(), &logits));
     }
     Ok(all)
 }
 
 /// The predictions of a classifier for the tracks of `table`, which has one row per track.
-pub fn classified(
-    classifier: &VectorClassifier,
-    data: &RunData,
-    table: &EmbeddingTable,
-) -> anyhow::Result<Evaluation> {
+pub fn classified(classifier: &VectorClassifier, data: &RunData, table: &EmbeddingTable) -> anyhow::Result<Evaluation> {
     let task = data.dataset.task();
     let probabilities = classifier.probabilities(&table.values)?;
     let mut all = Predictions::new(data.dataset.classes().to_vec());
@@ -233,7 +236,8 @@ mod tests {
         let mut all = Predictions::new(["a", "b"].map(String::from).into());
         for (track_id, p) in rows {
             let logits = logits(Task::SingleLabel, p.map(f64::from));
-            all.tracks.push(Prediction::new(Task::SingleLabel, *track_id, vec![0], &logits));
+            all.tracks
+                .push(Prediction::new(Task::SingleLabel, *track_id, vec![0], &logits));
         }
         all
     }
@@ -244,7 +248,11 @@ mod tests {
         let second = table(&[(8, [0.4, 0.6]), (7, [0.3, 0.7])]);
         let mean = |runs: &[Predictions]| mean(Task::SingleLabel, runs);
         let both = mean(&[first.clone(), second]).unwrap();
-        let found: Vec<(u64, f32)> = both.tracks.iter().map(|track| (track.track_id, track.probabilities[0])).collect();
+        let found: Vec<(u64, f32)> = both
+            .tracks
+            .iter()
+            .map(|track| (track.track_id, track.probabilities[0]))
+            .collect();
         assert!(found[0].0 == 7 && (found[0].1 - 0.6).abs() < 1e-6, "{found:?}");
         assert!(found[1].0 == 8 && (found[1].1 - 0.3).abs() < 1e-6, "{found:?}");
         assert_eq!(both.tracks[0].predicted, [0]);

@@ -86,9 +86,20 @@ impl NetworkOnData {
     /// Panics if there is no network.
     pub fn evaluate(&self, set: Set) -> anyhow::Result<Evaluation> {
         let clips = self.data.clips(set)?;
-        let network = self.network.as_ref().expect("only embeddings of statistics have no network");
+        let network = self
+            .network
+            .as_ref()
+            .expect("only embeddings of statistics have no network");
         let (batch_size, mut prefetch) = (self.config.batch_size, self.prefetch());
-        evaluate(network, &self.data, &clips, batch_size, &mut prefetch, &self.compute, || anyhow::Ok(()))
+        evaluate(
+            network,
+            &self.data,
+            &clips,
+            batch_size,
+            &mut prefetch,
+            &self.compute,
+            || anyhow::Ok(()),
+        )
     }
 
     /// The embeddings of all clips of a set.
@@ -99,6 +110,13 @@ impl NetworkOnData {
             None => input.statistics(),
         };
         let (batch_size, mut prefetch) = (self.config.batch_size, self.prefetch());
-        Ok(extract(forward, &self.data, &clips, batch_size, &mut prefetch, &self.compute)?)
+        Ok(extract(
+            forward,
+            &self.data,
+            &clips,
+            batch_size,
+            &mut prefetch,
+            &self.compute,
+        )?)
     }
 }

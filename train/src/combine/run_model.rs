@@ -92,6 +92,8 @@ fn read_classifier(
         detail,
     };
     let kind = combination.classifier.expect("the run has a classifier");
-    let bytes = run.read(CLASSIFIER_FILE)?.ok_or_else(|| damaged("it is missing".into()))?;
+    let bytes = run
+        .read(CLASSIFIER_FILE)?
+        .ok_or_else(|| damaged("it is missing".into()))?;
     VectorClassifier::from_safetensors(&bytes, kind, config.classes.len()).map_err(damaged)
 }

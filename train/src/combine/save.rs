@@ -34,7 +34,9 @@ pub fn save_classifier(
         // Its classes are those that the network was trained on.
         member.save_config(&config)?;
     }
-    let bytes = classifier.to_safetensors().context("the classifier cannot be written as safetensors")?;
+    let bytes = classifier
+        .to_safetensors()
+        .context("the classifier cannot be written as safetensors")?;
     run.write(CLASSIFIER_FILE, &bytes)?;
     split_copy::keep(&data.split, split_from, data.dataset.index(), run)?;
     let config = RunConfig {
@@ -70,14 +72,24 @@ fn on_data(config: &RunConfig, data: &RunData) -> anyhow::Result<RunConfig> {
 
 /// Writes an ensemble of `members` into `run`; their files are copied if `copies` is true. `data` is that of the first
 /// member. Returns the settings of the run.
-pub fn save_ensemble(run: &RunDirectory, members: &[RunModel], data: &RunData, copies: bool) -> anyhow::Result<RunConfig> {
+pub fn save_ensemble(
+    run: &RunDirectory,
+    members: &[RunModel],
+    data: &RunData,
+    copies: bool,
+) -> anyhow::Result<RunConfig> {
     if copies {
         for (number, member) in members.iter().enumerate() {
             copy_run(&member.root, &member_path(run.root(), number))?;
         }
     }
     let first = &members[0];
-    split_copy::keep(&data.split, &first.root.join(SPLIT_DIRECTORY), data.dataset.index(), run)?;
+    split_copy::keep(
+        &data.split,
+        &first.root.join(SPLIT_DIRECTORY),
+        data.dataset.index(),
+        run,
+    )?;
     let config = RunConfig {
         combination: Some(Combination {
             classifier: None,

@@ -57,7 +57,8 @@ pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyho
         text += &format!(": {}", out.display());
     }
     let set = Set::from(args.set);
-    let mut json = json!({ "command": "embed", "out": args.out, "rows": rows, "dimension": dimension, "set": set.name() });
+    let mut json =
+        json!({ "command": "embed", "out": args.out, "rows": rows, "dimension": dimension, "set": set.name() });
     let mut classifiers = serde_json::Map::new();
     let mut trained = None;
     for &kind in &args.classify {
@@ -88,12 +89,19 @@ pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyho
         drop(run);
         let mut last: Option<RunEvaluation> = None;
         // Reports fall back to the validation set.
-        let sets = [Set::Val, set].into_iter().filter(|&one| one == set || data.tracks(one).is_ok());
+        let sets = [Set::Val, set]
+            .into_iter()
+            .filter(|&one| one == set || data.tracks(one).is_ok());
         for one in sets.collect::<std::collections::BTreeSet<_>>() {
             let root = args.save_run.as_ref().expect("the run is saved");
             let (run, _) = RunDirectory::resume(root)?;
             let evaluation = classified(&classifier, data, table(&per_track, one, data)?)?;
-            let options = Options { set: one, tune_thresholds: false, audio: false, verify: false };
+            let options = Options {
+                set: one,
+                tune_thresholds: false,
+                audio: false,
+                verify: false,
+            };
             let so_far = metrics(&run, &config)?;
             let evaluated = write_evaluation(run, &config, so_far, &evaluation, None, &options, device_name.clone())?;
             if one == set {
@@ -110,10 +118,16 @@ pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyho
 fn check_usage(args: &EmbedArgs) -> anyhow::Result<()> {
     let wrong = |name: &str, problem: &str| Err(UsageError::Setting(invalid(name, problem)).into());
     if args.runs.is_empty() && args.init_from.is_none() && args.statistics.is_empty() {
-        return wrong("--run", "or --init-from is needed for the weights, or --statistics without weights; give one of them");
+        return wrong(
+            "--run",
+            "or --init-from is needed for the weights, or --statistics without weights; give one of them",
+        );
     }
     if args.out.is_none() && args.classify.is_empty() {
-        return wrong("--out", "or --classify is needed; give a file for the embeddings, or classifiers to train on them");
+        return wrong(
+            "--out",
+            "or --classify is needed; give a file for the embeddings, or classifiers to train on them",
+        );
     }
     if args.save_run.is_some() && args.classify.len() != 1 {
         return wrong("--save-run", "needs --classify with one classifier, which is saved");
@@ -151,9 +165,12 @@ fn open(sources: &[Source], device: &Device, console: Console) -> anyhow::Result
         if config.classes.is_empty() {
             config.classes = data.dataset.classes().to_vec();
         }
-        embedders.push(NetworkOnData::new(config, data, device.clone(), |config, data, device| {
-            source.load(config, data, device, console)
-        })?);
+        embedders.push(NetworkOnData::new(
+            config,
+            data,
+            device.clone(),
+            |config, data, device| source.load(config, data, device, console),
+        )?);
     }
     let data = &embedders[0].data;
     let split_from = match keeper {
@@ -199,9 +216,16 @@ fn fit(args: &EmbedArgs, kind: ClassifierKind, data: &RunData, tables: &Tables) 
     };
     let train = table(tables, Set::Train, data)?;
     let none = EmbeddingTable::default();
-    let val = tables.iter().find(|(set, _)| *set == Set::Val).map_or(&none, |(_, table)| table);
+    let val = tables
+        .iter()
+        .find(|(set, _)| *set == Set::Val)
+        .map_or(&none, |(_, table)| table);
     let labels = |table: &EmbeddingTable| -> Vec<usize> {
-        table.clips.iter().map(|clip| data.dataset.class(clip.position).unwrap_or(0)).collect()
+        table
+            .clips
+            .iter()
+            .map(|clip| data.dataset.class(clip.position).unwrap_or(0))
+            .collect()
     };
     let (train_labels, val_labels) = (labels(train), labels(val));
     let training_set = TrainingSet {

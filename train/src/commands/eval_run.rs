@@ -109,7 +109,15 @@ pub(super) fn evaluate_into(
     }
     let thresholds = options.tune_thresholds.then(|| tuned_thresholds(opened)).transpose()?;
     let evaluation = opened.evaluate(options.set)?;
-    write_evaluation(run, config, metrics, &evaluation, thresholds.as_deref(), options, device)
+    write_evaluation(
+        run,
+        config,
+        metrics,
+        &evaluation,
+        thresholds.as_deref(),
+        options,
+        device,
+    )
 }
 
 /// The metrics of the run so far. A combined run has none before its first evaluation.
@@ -156,7 +164,11 @@ pub(super) fn write_evaluation(
             SetMetrics::Tags(_) => Task::MultiLabel,
         },
         device,
-        intervals: if config.combination.is_some() { reported } else { Vec::new() },
+        intervals: if config.combination.is_some() {
+            reported
+        } else {
+            Vec::new()
+        },
         best_epoch,
         report,
     })

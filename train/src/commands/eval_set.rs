@@ -49,7 +49,9 @@ pub(super) fn eval_set(
     let set = Set::from(args.set);
     let members = runs.members(root);
     if runs.is_folds() && set == Set::Train {
-        bail!("--set train is not defined for folds, because every track is in several training sets; use --set val or test");
+        bail!(
+            "--set train is not defined for folds, because every track is in several training sets; use --set val or test"
+        );
     }
     check_trained(root, &members)?;
     let directory = RunDirectory::begin(root)?;

@@ -20,7 +20,11 @@ use shared::dataset::split::{self, Split, SplitError};
 use std::path::Path;
 
 /// Starts or continues a set of runs. `args.settings` includes those of the settings file.
-pub(super) fn fit_set(mut args: FitArgs, choices: &[DeviceChoice], context: &FitContext<'_>) -> anyhow::Result<Outcome> {
+pub(super) fn fit_set(
+    mut args: FitArgs,
+    choices: &[DeviceChoice],
+    context: &FitContext<'_>,
+) -> anyhow::Result<Outcome> {
     let root = args.run.clone();
     let saved = saved_set(&args)?;
     let mut settings = std::mem::take(&mut args.settings);
@@ -212,7 +216,9 @@ fn saved_set(args: &FitArgs) -> anyhow::Result<Option<RunSet>> {
             )
         }
         None if RunDirectory::is_at(&args.run) => {
-            bail!("{root} holds a single run, not a set of runs; leave out --seeds and --folds, or give another directory")
+            bail!(
+                "{root} holds a single run, not a set of runs; leave out --seeds and --folds, or give another directory"
+            )
         }
         None if args.resume => bail!("{root} does not hold a set of runs; leave out --resume to start one"),
         _ => Ok(set),

@@ -41,7 +41,11 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     console.line(&format!(
         "{} of {} on {device_name}, {} {unit}",
         names.join(", "),
-        args.runs.iter().map(|run| run.display().to_string()).collect::<Vec<_>>().join(", "),
+        args.runs
+            .iter()
+            .map(|run| run.display().to_string())
+            .collect::<Vec<_>>()
+            .join(", "),
         named.len()
     ));
     let (answers, ended) = classify(&predictor, named, args.jobs, console);
@@ -148,7 +152,9 @@ fn thresholds(roots: &[PathBuf], tags: usize) -> anyhow::Result<Vec<f64>> {
                 run.root().display()
             );
         }
-        sums.iter_mut().zip(thresholds).for_each(|(sum, threshold)| *sum += threshold);
+        sums.iter_mut()
+            .zip(thresholds)
+            .for_each(|(sum, threshold)| *sum += threshold);
     }
     Ok(sums.into_iter().map(|sum| sum / roots.len() as f64).collect())
 }

@@ -332,7 +332,10 @@ mod tests {
         for entries in [vec![single(), several()], vec![several(), single()]] {
             let comparison = Comparison::new(entries);
             let reason = comparison.differences[0].as_ref().unwrap_err();
-            assert!(reason.starts_with("one has a single seed and set has several"), "{reason}");
+            assert!(
+                reason.starts_with("one has a single seed and set has several"),
+                "{reason}"
+            );
         }
     }
 
@@ -343,6 +346,9 @@ mod tests {
         second.set = Set::Val;
         let comparison = Comparison::new(vec![entry(&example, "a", 0..1), second]);
         let reason = comparison.differences[0].as_ref().unwrap_err();
-        assert_eq!(reason, "it was evaluated on the val set and the first run on the test set");
+        assert_eq!(
+            reason,
+            "it was evaluated on the val set and the first run on the test set"
+        );
     }
 }

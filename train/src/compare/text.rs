@@ -124,10 +124,7 @@ fn differences(comparison: &Comparison) -> String {
         }
     }
     let first = comparison.entries[0].path.display();
-    let mut text = format!(
-        "differences from {first} on the same tracks, {}:",
-        comparison.test()
-    );
+    let mut text = format!("differences from {first} on the same tracks, {}:", comparison.test());
     if rows.len() > 1 {
         text += &format!("\n{}", text_table(&rows, Align::Left));
     }

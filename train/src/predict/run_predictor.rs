@@ -73,7 +73,10 @@ impl RunPredictor {
         let load = |member| Self::load(member, eval_clips, device);
         let members = members.into_iter().map(load).collect::<anyhow::Result<Vec<_>>>()?;
         let (classes, task) = (members[0].classes.clone(), members[0].task);
-        if let Some(other) = members.iter().position(|member| member.classes != classes || member.task != task) {
+        if let Some(other) = members
+            .iter()
+            .position(|member| member.classes != classes || member.task != task)
+        {
             bail!(
                 "{} predicts other classes than {}: {} instead of {}; an ensemble needs runs with the same classes in the \
                  same order",
@@ -134,7 +137,9 @@ impl RunPredictor {
                 let mean = |predictions: Vec<FilePrediction>| {
                     let mut sums = vec![0.0; self.classes.len()];
                     for prediction in &predictions {
-                        sums.iter_mut().zip(&prediction.probabilities).for_each(|(sum, p)| *sum += p);
+                        sums.iter_mut()
+                            .zip(&prediction.probabilities)
+                            .for_each(|(sum, p)| *sum += p);
                     }
                     prediction(predictions[0].decoded, sums.iter().map(|sum| sum / count).collect())
                 };
@@ -145,7 +150,10 @@ impl RunPredictor {
                 let rows = transposed(all.collect::<anyhow::Result<_>>()?);
                 let classify = |vectors: Vec<FileVector>| {
                     // As f32, like the embeddings that the classifier was trained on.
-                    let joined = vectors.iter().flat_map(|vector| &vector.values).map(|&value| value as f32);
+                    let joined = vectors
+                        .iter()
+                        .flat_map(|vector| &vector.values)
+                        .map(|&value| value as f32);
                     let probabilities = classifier.probabilities(&joined.collect::<Vec<_>>());
                     let unusable = |error: crate::frontend::VectorError| Rejection::IoError {
                         message: error.to_string(),
@@ -227,7 +235,10 @@ mod tests {
     #[test]
     fn file_that_one_network_rejects_is_rejected() {
         let rejection = || Rejection::IoError { message: "gone".into() };
-        let rows = transposed(vec![vec![Ok(1), Ok(2), Err(rejection())], vec![Ok(3), Err(rejection()), Ok(4)]]);
+        let rows = transposed(vec![
+            vec![Ok(1), Ok(2), Err(rejection())],
+            vec![Ok(3), Err(rejection()), Ok(4)],
+        ]);
         assert_eq!(rows[0].as_ref().unwrap(), &[1, 3]);
         assert!(rows[1].is_err() && rows[2].is_err());
     }

@@ -61,6 +61,9 @@ mod tests {
         };
         assert_eq!(describe(None, &["crnn", "crnn", "cnn2d"]), "mean of 2 x crnn + cnn2d");
         let classifier = Some(ClassifierKind::RbfSvm);
-        assert_eq!(describe(classifier, &["crnn", STATISTICS]), "rbf-svm on crnn + statistics");
+        assert_eq!(
+            describe(classifier, &["crnn", STATISTICS]),
+            "rbf-svm on crnn + statistics"
+        );
     }
 }

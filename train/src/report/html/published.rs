@@ -54,7 +54,8 @@ mod tests {
     fn only_metrics_of_the_model_are_found() {
         let table = "# a comment\npaper,model,metric,value,source\nx,cnn2d,top1,0.5,Table 1\nx,cnn2d+augment,top1,0.6,Table \
                      1, right\nx,crnn,f1,0.7,Table 2\n";
-        let found = |names: &[&str]| find_metrics(table, &names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
+        let found =
+            |names: &[&str]| find_metrics(table, &names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
         assert_eq!(found(&["cnn2d"])["top1"], "0.5");
         assert_eq!(found(&["cnn2d+augment", "cnn2d"])["top1"], "0.6");
         assert_eq!(found(&["crnn+augment", "crnn"])["f1"], "0.7");

@@ -96,7 +96,10 @@ fn page_shows_metrics_data_and_mistakes() {
         "time",
         "settings",
     ] {
-        assert!(without_audio.contains(&format!("<section id=\"{section}\"")), "{section}");
+        assert!(
+            without_audio.contains(&format!("<section id=\"{section}\"")),
+            "{section}"
+        );
     }
     for text in [
         "<h1>first</h1>",
