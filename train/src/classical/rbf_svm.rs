@@ -1,5 +1,5 @@
 //! Support vector machine with a radial basis function kernel, `exp(-gamma |a - b|²)`: libsvm's and so scikit-learn's
-//! `SVC`. One machine for each pair of classes, and all of them vote.
+//! `SVC`. Each pair of classes has a machine, and all machines vote.
 
 use super::distance::squared_distance;
 use super::smo::{Solution, solve};
@@ -20,7 +20,7 @@ pub struct RbfSvmConfig {
     pub c: f64,
     /// Training of a pair stops when its optimality conditions hold within this.
     pub tolerance: f64,
-    /// Maximum number of steps per pair of classes.
+    /// Maximum number of steps per class pair.
     pub max_iterations: usize,
 }
 
@@ -100,7 +100,7 @@ fn kernel_row(vector: &[f32], vectors: &[f32], dimension: usize, gamma: f64) -> 
     Arch::new().dispatch(|| others.map(|other| kernel(vector, other, gamma)).collect())
 }
 
-/// The support vectors of all pairs of classes, in the layout of scikit-learn.
+/// The support vectors of all class pairs, in the layout of scikit-learn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RbfSvm {
     pub(super) gamma: f64,
@@ -178,7 +178,7 @@ impl RbfSvm {
         }
     }
 
-    /// For each of `vectors`, the decision values of all pairs of classes; above zero means the first of the pair.
+    /// For each of `vectors`, the decision values of all class pairs; above zero means the first of the pair.
     fn decisions(&self, vectors: &[f32]) -> Result<Vec<Vec<f64>>, VectorError> {
         check_vectors(vectors, self.dimension)?;
         let count = self.labels.len();
@@ -223,7 +223,7 @@ impl RbfSvm {
     }
 }
 
-/// All pairs of classes, in scikit-learn's order.
+/// All class pairs, in scikit-learn's order.
 fn pairs(classes: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..classes).flat_map(move |a| (a + 1..classes).map(move |b| (a, b)))
 }

@@ -39,7 +39,10 @@ pub fn save_classifier(
         .context("the classifier cannot be written as safetensors")?;
     run.write(CLASSIFIER_FILE, &bytes)?;
     split_copy::keep(&data.split, split_from, data.dataset.index(), run)?;
+    // Reports warn of weights that may have been trained on the same tracks.
+    let pretrained = embedders.iter().find_map(|embedder| embedder.config.init_from.as_ref());
     let config = RunConfig {
+        init_from: pretrained.map(path::absolute).transpose()?,
         classes: data.dataset.classes().to_vec(),
         combination: Some(combination),
         ..on_data(&embedders[0].config, data)?

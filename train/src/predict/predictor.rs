@@ -18,15 +18,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Size of the queue of batches, so the device does not wait while all threads are in the middle of a file.
 const BATCHES_READY: usize = 2;
 
-/// What a network gives for a file.
+/// The result of a network for a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileVector {
     pub decoded: Decoded,
-    /// The mean over the clips of what [`ClipOutput`] gives for a clip.
+    /// The mean over the clips of the [`ClipOutput`].
     pub values: Vec<f64>,
 }
 
-/// What is computed for each clip. Networks are on the predictor's device, without gradients.
+/// The result for each clip. Networks are on the predictor's device, without gradients.
 #[derive(Debug)]
 pub enum ClipOutput {
     /// The probability of each class or tag.
