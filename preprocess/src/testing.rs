@@ -1,5 +1,5 @@
-//! Small collections of real MP3 files for the tests of this crate, written bit by bit: no encoder is needed, and a
-//! track takes a millisecond.
+//! Small collections of real MP3 files for the tests of this crate. They are written bit by bit, so no encoder is
+//! needed and a track takes a millisecond.
 
 use crate::build::pipeline::{self, BuildConfig};
 use crate::build::progress::BuildProgress;
@@ -22,11 +22,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Samples in [`tone`]'s frames.
+/// Samples in an MP3 frame of [`tone`].
 pub const FRAME: usize = 1152;
 
-/// MP3 frames (mono, 44,100 Hz, 64 kbit/s) of a steady low tone. `gain` is MP3's global gain: 4 more double the
-/// amplitude, 210 is near full scale.
+/// MP3 frames (mono, 44,100 Hz, 64 kbit/s) of a steady low tone. `gain` is MP3's global gain: adding 4 doubles the
+/// amplitude, and 210 is near full scale.
 pub fn tone(frames: usize, gain: u8) -> Vec<u8> {
     let mut bits = Bits::default();
     bits.push(0xfffb_50c4, 32);
@@ -67,7 +67,7 @@ impl Bits {
     }
 }
 
-/// Files and a table in FMA's form.
+/// Audio files and a table in the format of FMA.
 pub struct Collection {
     root: TempDir,
     rows: String,
@@ -106,7 +106,7 @@ impl Collection {
         self
     }
 
-    /// A build of it that is content with three frames.
+    /// A build configuration that accepts tracks of three frames.
     pub fn config(&self, name: &str) -> BuildConfig {
         let table = self.root.path().join("tracks.csv");
         fs::write(&table, &self.rows).unwrap();
@@ -130,12 +130,12 @@ impl Collection {
     }
 
     pub fn build(&self, name: &str) -> anyhow::Result<BuildReport> {
-        pipeline::build(&self.config(name), &mut Unwatched)
+        pipeline::build(&self.config(name), &mut NoProgress)
     }
 }
 
-/// The summary of a track that has these steps of the recording `seed`, with the default features: of a peak every
-/// eighth of a second, those in between.
+/// The summary, with the default features, of a track that covers `steps` of the recording `seed`. The recording has
+/// about one spectral peak every eighth of a second.
 pub fn excerpt(track_id: u64, seed: u64, steps: Range<u32>) -> TrackSummary {
     let mut rng = rng::stream(seed, 0, 0, Purpose::Crop);
     let all = (0..2000).map(|at| Peak {
@@ -166,13 +166,13 @@ pub fn three_tracks() -> Collection {
     collection
 }
 
-/// Everything that can be wrong with a file, and two tracks worth a flag.
+/// Tracks with every kind of fault, and two tracks that get a flag.
 pub fn mixed() -> Collection {
     let mut collection = three_tracks();
     let damaged = {
         let mut mp3 = tone(60, 180);
         let middle = mp3.len() / 2;
-        // Side information that asks for more than there is.
+        // Side information that refers to more data than there is.
         mp3[middle + 4..middle + 21].fill(0xff);
         mp3
     };
@@ -193,7 +193,7 @@ pub fn mixed() -> Collection {
     collection
 }
 
-/// Makes a random split of about equal sets live.
+/// Creates a random split with sets of about equal size and makes it current.
 pub fn split_at_random(root: &Path, seed: u64) -> Split {
     let config = SplitConfig {
         dataset: root.to_owned(),
@@ -207,14 +207,14 @@ pub fn split_at_random(root: &Path, seed: u64) -> Split {
     split::make(&config).unwrap().split
 }
 
-/// Nobody watches.
-pub struct Unwatched;
+/// Ignores progress.
+pub struct NoProgress;
 
-impl BuildProgress for Unwatched {}
+impl BuildProgress for NoProgress {}
 
-impl VerifyProgress for Unwatched {}
+impl VerifyProgress for NoProgress {}
 
-/// Breaks off after so many tracks, as a crash would.
+/// Panics after this many tracks, to simulate a crash.
 pub struct Crash(pub usize);
 
 impl BuildProgress for Crash {
@@ -243,7 +243,7 @@ pub fn contents(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn the_tone_is_a_tone_as_loud_as_its_gain() {
+fn amplitude_of_a_tone_follows_its_gain() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tone.mp3");
     let mut extractor = Extractor::new(&FeatureConfig::default(), &ValidateConfig::default());

@@ -1,5 +1,5 @@
-//! Paths and names that nobody checked, through whole builds: what leads out of the audio directory is not read, what
-//! cannot be named is not lost, and everything else is built.
+//! Builds with hostile paths and names: nothing outside the audio directory is read, files with invalid names get a row
+//! in `rejected.csv`, and all other files are built.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
@@ -21,12 +21,12 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Watches nothing.
-struct Silent;
+/// Ignores progress.
+struct NoProgress;
 
-impl BuildProgress for Silent {}
+impl BuildProgress for NoProgress {}
 
-/// A WAV file of a tenth of a second, with an offset so that no two need be alike.
+/// A WAV file of a tenth of a second. Files with different offsets differ.
 fn wav(offset: i16) -> Vec<u8> {
     let data: Vec<u8> = (0..4410i16)
         .flat_map(|at| (at % 100 * 90 + offset).to_le_bytes())
@@ -69,7 +69,7 @@ impl Collection {
         symlink(to, self.audio().join(name)).unwrap();
     }
 
-    /// Paths of the tracks, and the dropped files' codes by path.
+    /// Paths of the kept tracks, and rows of the dropped files by path.
     fn build(&self, source: Source, audio: &Path) -> (Vec<String>, BTreeMap<String, RejectedRow>) {
         let out = tempfile::tempdir_in(self.root.path()).unwrap();
         let config = BuildConfig {
@@ -86,7 +86,7 @@ impl Collection {
             drop: Vec::new(),
             jobs: 2,
         };
-        let index = pipeline::build(&config, &mut Silent).unwrap().index;
+        let index = pipeline::build(&config, &mut NoProgress).unwrap().index;
         let mut tracks: Vec<String> = dataset::read_tracks(out.path(), &index)
             .unwrap()
             .into_iter()
@@ -109,7 +109,7 @@ fn codes(rejected: &BTreeMap<String, RejectedRow>) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn a_folder_is_read_no_further_than_it_reaches() {
+fn folder_source_does_not_read_outside_the_audio_directory() {
     let collection = Collection::new(&["Jazz/1.wav", "Rock/2.wav"]);
     let secret = collection.root.path().join("secret.wav");
     fs::write(&secret, wav(7)).unwrap();
@@ -142,7 +142,7 @@ fn a_folder_is_read_no_further_than_it_reaches() {
 }
 
 #[test]
-fn every_audio_file_has_a_row_also_of_unsupported_formats_and_in_linked_directories() {
+fn unsupported_files_and_files_in_linked_directories_get_rows() {
     const OPUS: &[u8] = b"OggS\0\x02\0\0\0\0\0\0\0\0\x47\xd6\xe7\xfd\0\0\0\0\0\0\0\0\x01\x13OpusHead\x01\x01\0\0";
     let collection = Collection::new(&["Jazz/1.wav", "Rock/2", ".Trash/3.wav"]);
     for name in ["Jazz/4.opus", "Rock/5"] {
@@ -163,7 +163,7 @@ fn every_audio_file_has_a_row_also_of_unsupported_formats_and_in_linked_director
 }
 
 #[test]
-fn a_pipe_under_an_audio_files_name_is_not_waited_for() {
+fn pipe_with_the_name_of_an_audio_file_does_not_block_the_build() {
     let collection = Collection::new(&["Jazz/1.wav"]);
     let pipe = collection.audio().join("Jazz/pipe.wav");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
@@ -178,7 +178,7 @@ fn a_pipe_under_an_audio_files_name_is_not_waited_for() {
 }
 
 #[test]
-fn gtzan_is_read_no_further_than_it_reaches() {
+fn gtzan_source_does_not_read_outside_the_audio_directory() {
     let collection = Collection::new(&["blues/blues.00000.wav", "elsewhere.wav"]);
     fs::write(collection.root.path().join("secret.wav"), wav(7)).unwrap();
     collection.link("../../secret.wav", "blues/blues.00001.wav");
@@ -197,14 +197,14 @@ fn gtzan_is_read_no_further_than_it_reaches() {
 }
 
 #[test]
-fn fma_is_read_no_further_than_it_reaches() {
+fn fma_source_does_not_read_outside_the_audio_directory() {
     let collection = Collection::new(&["000/000002.mp3"]);
     let elsewhere = collection.root.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     for name in ["001005.mp3", "001006.mp3"] {
         fs::write(elsewhere.join(name), wav(3)).unwrap();
     }
-    // What the table lists is in a directory that leads out; what it does not list in there is not looked for.
+    // The directory `001` leads outside. Its file in the table is rejected; its other files are not searched for.
     collection.link(&elsewhere, "001");
     let table = collection.root.path().join("tracks.csv");
     fs::write(
@@ -221,13 +221,13 @@ fn fma_is_read_no_further_than_it_reaches() {
     assert_eq!(codes(&rejected), [("001", "outside"), ("001/001005.mp3", "outside")]);
     let detail = &rejected["001/001005.mp3"].detail;
     assert!(
-        detail.contains("elsewhere/001005.mp3 by way of a link; only files inside the audio directory are read"),
+        detail.contains("elsewhere/001005.mp3; only files inside the audio directory are read"),
         "{detail}"
     );
 }
 
 #[test]
-fn magnatagatunes_table_cannot_name_a_file_outside() {
+fn magnatagatune_table_cannot_name_a_file_outside() {
     let collection = Collection::new(&["0/a.mp3"]);
     let secret = collection.root.path().join("secret.mp3");
     fs::write(&secret, wav(7)).unwrap();
@@ -258,9 +258,9 @@ fn magnatagatunes_table_cannot_name_a_file_outside() {
 }
 
 #[test]
-fn names_that_are_not_utf_8_have_a_row_and_spoil_nothing() {
+fn names_that_are_not_utf_8_get_a_row_and_other_files_are_built() {
     let collection = Collection::new(&["blues/blues.00000.wav", "Caf\u{e9}/1.wav", "0/a.mp3", "000/000002.mp3"]);
-    // Two that look alike once they are made into text.
+    // Two names that become equal when invalid UTF-8 is replaced.
     for (at, name) in [b"blues/\xff.mp3".as_slice(), b"blues/\xfe.mp3", b"Caf\xe9/1.mp3"]
         .iter()
         .enumerate()
@@ -297,12 +297,12 @@ fn names_that_are_not_utf_8_have_a_row_and_spoil_nothing() {
         for path in ["blues/\u{fffd}.mp3", "Caf\u{fffd}/1.mp3"] {
             assert_eq!(rejected[path].reason, "bad_name", "{name}: {path}");
         }
-        assert!(rejected["Caf\u{fffd}/1.mp3"].detail.contains("rename it"));
+        assert!(rejected["Caf\u{fffd}/1.mp3"].detail.contains("rename the file"));
     }
 }
 
 #[test]
-fn a_directory_whose_own_name_is_not_utf_8_is_built_from() {
+fn audio_directory_with_a_name_that_is_not_utf_8_is_built() {
     let collection = Collection::new(&["Jazz/1.wav"]);
     let odd = collection.root.path().join(OsStr::from_bytes(b"m\xfcsic"));
     fs::rename(collection.audio(), &odd).unwrap();
@@ -311,7 +311,7 @@ fn a_directory_whose_own_name_is_not_utf_8_is_built_from() {
 }
 
 #[test]
-fn a_table_that_is_not_utf_8_is_a_sentence() {
+fn table_that_is_not_utf_8_is_an_error() {
     let collection = Collection::new(&["000/000002.mp3", "0/a.mp3"]);
     for (content, magnatagatune) in [
         (

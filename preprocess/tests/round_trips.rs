@@ -1,4 +1,4 @@
-//! What a build writes for itself, read as it was written, whatever is in it.
+//! Plans and journals with arbitrary content are read back as they were written.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
@@ -10,7 +10,7 @@ use shared::audio::validate::ValidateConfig;
 use shared::dataset::manifest::{Flag, RejectedRow, TrackRow};
 use shared::dataset::statistics::TrackSummary;
 use shared::dataset::{ShardFileRecord, ShardRecord};
-use shared::dsp::features::FeatureConfig;
+use shared::dsp::features::{DbReference, FeatureConfig, MelNorm, MelScale, PadMode};
 use shared::recordings::Peak;
 use std::fs;
 
@@ -43,7 +43,13 @@ prop_compose! {
                 n_mels: sizes[3] as usize,
                 f_min: f32::from(f_min) / 3.0,
                 f_max: f32::from(f_max) / 7.0,
-                top_db: f32::from(top_db) / 9.0,
+                mel_scale: if top_db % 2 == 0 { MelScale::Slaney } else { MelScale::Htk },
+                mel_norm: if top_db % 3 == 0 { MelNorm::Slaney } else { MelNorm::None },
+                pad_mode: if top_db % 5 == 0 { PadMode::Constant } else { PadMode::Reflect },
+                db_reference: if top_db % 7 == 0 { DbReference::Max } else { DbReference::One },
+                db_multiplier: u32::from(f_max),
+                top_db: (top_db > 1000).then(|| f32::from(top_db) / 9.0),
+                final_frame: f_min % 2 == 0,
             },
             validate: ValidateConfig {
                 min_samples: numbers.0,
@@ -91,7 +97,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// Of two mel bands.
+    /// A summary with two mel bands.
     fn summary()(numbers in any::<[u64; 3]>(), values in prop::collection::vec(prop::num::f64::NORMAL, 6)) -> TrackSummary {
         TrackSummary {
             track_id: numbers[0],
@@ -137,7 +143,7 @@ prop_compose! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn any_plan_comes_back(plan in plan(), at in any::<prop::sample::Index>(), value in any::<u8>()) {
+    fn plan_is_read_back(plan in plan(), at in any::<prop::sample::Index>(), value in any::<u8>()) {
         let mut json = plan.to_json();
         let read: BuildPlan = serde_json::from_slice(&json).unwrap();
         prop_assert_eq!(&read, &plan);
@@ -150,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn any_journal_comes_back(plan in plan(), entries in prop::collection::vec(entry(), 0..3), at in any::<prop::sample::Index>(), value in any::<u8>()) {
+    fn journal_is_read_back(plan in plan(), entries in prop::collection::vec(entry(), 0..3), at in any::<prop::sample::Index>(), value in any::<u8>()) {
         let root = tempfile::tempdir().unwrap();
         let journal = Journal::open(root.path(), &plan).unwrap();
         for (at, (entry, summaries)) in entries.iter().enumerate() {
@@ -163,7 +169,7 @@ proptest! {
         }
         let entries: Vec<Entry> = entries.into_iter().map(|(entry, _)| entry).collect();
         prop_assert_eq!(journal.entries(2).unwrap(), entries);
-        // A changed file is an error or another entry, and never a panic.
+        // A changed file gives an error or another entry, but no panic.
         for entry in fs::read_dir(root.path().join(".build")).unwrap() {
             let path = entry.unwrap().path();
             let mut bytes = fs::read(&path).unwrap();

@@ -86,7 +86,7 @@ median() {
 
 echo "repeat,what,files,jobs,seconds,cpu_seconds" > "$raw"
 TIMEFORMAT='%U %S'
-# Reads every file into the page cache, so that none of the three reads from disk.
+# Reads every file into the page cache, so no measurement includes reading from disk.
 find "$corpus/audio" -name '*.mp3' -exec cat {} + > /dev/null
 for ((repeat = 1; repeat <= repeats; repeat++)); do
     for what in preprocess librosa decode_only; do

@@ -15,7 +15,7 @@
 set -euo pipefail
 
 usage() {
-    sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
@@ -125,7 +125,7 @@ librosa_frontend() {
     done | paste -sd , >> "$out/librosa.csv"
 }
 
-# Prints the median of the numbers on standard input, or nothing if there are none.
+# Prints the median of the numbers on standard input, or nothing for empty input.
 median() {
     sort -g | awk '{ value[NR] = $1 }
         END { if (NR) print NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2 }'

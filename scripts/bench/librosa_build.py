@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The peer of `preprocess build`: librosa's decode and mel spectrogram of the same files, in parallel processes.
+"""The librosa counterpart of `preprocess build`: decodes the same files to mel spectrograms in parallel processes.
 
     librosa_build.py AUDIO_DIR OUT_DIR [--jobs 2]
 
-For each MP3 file below AUDIO_DIR: decode, downmix and resample to 44,100 Hz mono, a mel spectrogram in dB (128 bands,
-n_fft 4096, hop_length 1024), and both written to OUT_DIR as 16-bit integers and half floats, as `preprocess build` does.
-Files that do not decode are passed over. Prints one line of JSON. Its clock starts when librosa is imported and has
-been called once in every process, so neither imports nor just-in-time compilation count.
+Decodes each MP3 file below AUDIO_DIR, downmixes and resamples it to 44,100 Hz mono and computes a mel spectrogram in
+dB (128 bands, n_fft 4096, hop_length 1024). Writes both to OUT_DIR as 16-bit integers and half floats, like
+`preprocess build`. Files that do not decode are skipped. Prints one line of JSON. The clock starts once librosa has
+been imported and called in every process, so imports and just-in-time compilation are not measured.
 """
 import argparse
 import json
@@ -34,7 +34,7 @@ def mel_db(samples):
 
 def warm_up(_):
     mel_db(np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32))
-    # Long enough for every process to get its share of calls.
+    # Long enough that every process gets a call.
     time.sleep(WARM_UP_SECONDS)
 
 
@@ -44,7 +44,7 @@ def build(job):
     try:
         samples, _ = librosa.load(path, sr=SAMPLE_RATE, mono=True)
         mel = mel_db(samples)
-    except Exception:  # whatever audioread and soundfile raise for a damaged file
+    except Exception:  # audioread and soundfile raise many types for damaged files
         return 0
     pcm = np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
     np.save(out / f"{path.stem}-waveform.npy", pcm)

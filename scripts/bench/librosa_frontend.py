@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""The paper's data path in Python, clip by clip: how many clips a second does it give?
+"""Measures the clips per second of the paper's data path in Python.
 
     librosa_frontend.py --corpus CORPUS [--seconds 30] [--processes 2] [--sample-rate 44100] [--seed 0]
 
-CORPUS has MP3 files below audio/. Each process takes one after another at random and does what the paper's training
-does for a clip: librosa.load at 44,100 Hz mono, 2^19 samples from a random place, audiomentations' AddGaussianNoise
-(0.001 to 0.015) and TimeStretch (0.8 to 1.25, with librosa's phase vocoder, which is the faster of its two methods),
-each in half of all clips, librosa's mel spectrogram (n_fft 4096, hop_length 1024, 128 bands), power_to_db below the
-clip's maximum with top_db 80, and a z-score per band. One thread per process. A file that does not decode costs the
-time of trying and is not tried again.
+CORPUS contains MP3 files below audio/. Each process picks files at random and prepares one clip of each as the
+paper's training does: librosa.load at 44,100 Hz mono, 2^19 samples from a random position, audiomentations'
+AddGaussianNoise (0.001 to 0.015) and TimeStretch (0.8 to 1.25, with librosa's phase vocoder, the faster of its two
+methods), each in half of the clips, librosa's mel spectrogram (n_fft 4096, hop_length 1024, 128 bands), power_to_db
+relative to the maximum of the clip with top_db 80, and a z-score per band. Each process has one thread. A file that
+does not decode counts with the time of the attempt and is not tried again.
 
-Prints one line of JSON: clips made in the measured window, its wall-clock seconds, and clips per second; load_share is
-the part of the processes' time that librosa.load took, and clips_per_s_without_load is what the rest alone would give.
-The window opens when every process has imported and called everything once, and closes for each process with the clip
-in hand when --seconds are over; the seconds are those until the last one is done.
+Prints one line of JSON: clips in the measured time, wall-clock seconds, and clips per second. load_share is the
+fraction of the time spent in librosa.load, and clips_per_s_without_load is the speed without it. The measured time
+starts once every process has imported and called everything, and ends when each process has finished its current clip
+after --seconds.
 """
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class FrontEnd:
                 min_rate=0.8, max_rate=1.25, leave_length_unchanged=True, method="librosa_phase_vocoder", p=0.5
             ),
         ])
-        # A training set's; their values make no difference to the time.
+        # In place of training set statistics; their values do not affect the speed.
         self.mel_mean = np.full((N_MELS, 1), -30.0, np.float32)
         self.mel_std = np.full((N_MELS, 1), 15.0, np.float32)
 
@@ -79,7 +79,7 @@ def work(at: int, files: list[pathlib.Path], args: argparse.Namespace, ready, re
     random.seed(args.seed + at)
     front_end = FrontEnd(args.sample_rate, args.seed + at)
     stretch = front_end.augment.transforms[1]
-    # A first call plans and compiles: none may be left to the window by chance.
+    # The first call plans and compiles, so it must not happen in the measured time.
     stretch.p = 1.0
     front_end.clip(rng.standard_normal(CLIP_SAMPLES).astype(np.float32) * 0.1)
     stretch.p = 0.5
@@ -88,7 +88,7 @@ def work(at: int, files: list[pathlib.Path], args: argparse.Namespace, ready, re
         try:
             front_end.load(path)
             break
-        except Exception:  # whatever audioread and soundfile raise for a damaged file
+        except Exception:  # audioread and soundfile raise many types for damaged files
             continue
     ready.wait(START_SECONDS)
     begin = time.perf_counter()
@@ -119,7 +119,7 @@ def main() -> int:
     args = parser.parse_args()
     files = sorted((args.corpus / "audio").rglob("*.mp3"))
     if not files:
-        print(f"error: there is no MP3 file below {args.corpus / 'audio'}", file=sys.stderr)
+        print(f"error: no MP3 files below {args.corpus / 'audio'}", file=sys.stderr)
         return 1
     context = multiprocessing.get_context("fork")
     ready = context.Barrier(args.processes + 1)
@@ -130,7 +130,7 @@ def main() -> int:
     ]
     for process in processes:
         process.start()
-    # A process that dies must not be waited for without end.
+    # A timeout, in case a process has died.
     ready.wait(START_SECONDS)
     begin = time.perf_counter()
     parts = [results.get(timeout=args.seconds + START_SECONDS) for _ in processes]
@@ -139,7 +139,7 @@ def main() -> int:
         process.join()
     clips = sum(part[0] for part in parts)
     if clips == 0:
-        print("error: no file could be decoded, or no clip was done in time", file=sys.stderr)
+        print("error: no clip was finished in time; check the files, or increase --seconds", file=sys.stderr)
         return 1
     load_share = sum(part[2] for part in parts) / sum(part[3] for part in parts)
     print(json.dumps({

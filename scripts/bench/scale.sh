@@ -195,7 +195,7 @@ split() {
 header=tracks,kept,dropped,build_seconds,tracks_per_s,peak_mib,bytes,shards,index_bytes
 header+=,split_grouped_s,split_stratified_s,open_s,rebuild_s,verify_s,verify_mb_per_s
 echo "$header" > "$raw"
-# Reads every clip into the page cache, so that all collections are measured under the same conditions.
+# Reads every clip into the page cache, so all collections are measured under the same conditions.
 find "$corpus/audio" -name '*.mp3' -exec cat {} + > /dev/null
 IFS=, read -ra count_list <<< "$counts"
 for count in "${count_list[@]}"; do

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""A markdown table of training speeds: `train bench` beside PyTorch.
+"""Prints Markdown tables of training speeds: `train bench` next to PyTorch.
 
     step_table.py TRAIN_CSV TORCH_CSV [--variants] [--stages]
 
-TRAIN_CSV is what `train bench --csv` writes, TORCH_CSV what torch_step.py writes; either may be absent. Rows that were
-measured several times are medians. "step" is forward, backward and optimizer on data that is there already, "fit" is
-everything together, and "waits" is the part of fit's time spent waiting for data. PyTorch's column is its fastest
-variant's step, with no data side at all. Ratios are ours over PyTorch's: above 1, ours is faster. --variants adds a
-table with each variant of PyTorch, --stages one with the milliseconds a batch takes in each of our stages.
+TRAIN_CSV comes from `train bench --csv` and TORCH_CSV from torch_step.py; either may be missing. Repeated measurements
+are shown as their median. "step" is forward, backward and optimizer on a batch that is loaded already, "fit" is all of
+training, and "waits" is the fraction of fit spent waiting for data. The PyTorch column is the step of its fastest
+variant, without data loading. Ratios are ours over PyTorch's: above 1, ours is faster. --variants adds a table of all
+PyTorch variants, --stages one with the milliseconds per batch of each of our stages.
 """
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def main() -> None:
         names = sorted({name for variants in peers.values() for name in variants})
         rows = [[key[0], str(key[1]), key[2], *(show(peers[key].get(name)) for name in names)] for key in keys
                 if key in peers]
-        print("\nPyTorch's variants, steps in clips per second:\n")
+        print("\nSteps of the PyTorch variants, in clips per second:\n")
         print(table(["model", "batch", "precision", *names], rows, {0, 2}))
 
     stages = medians(train, "stage", "ms_per_batch")
@@ -108,7 +108,7 @@ def main() -> None:
             [key[0], str(key[1]), key[2], *(show(stages[key].get(name), ".2f") for name in STAGES)]
             for key in keys if key in stages
         ]
-        print("\nOur stages, in milliseconds a batch:\n")
+        print("\nOur stages, in milliseconds per batch:\n")
         print(table(["model", "batch", "precision", *STAGES], rows, {0, 2}))
 
 

@@ -1,13 +1,12 @@
-"""The four models as PyTorch modules: peers to measure against, and twins that take this project's weights.
+"""The four models in PyTorch, to compare speed with, and to load the weights of this project ("twins").
 
     import torch_models
     tensors, metadata = torch_models.read_safetensors("run/best.safetensors")
     model = torch_models.load_ours("crnn", tensors)
 
-Every size, and the order of everything, is that of train/src/models. Module names are too, so that a state dict
-differs from an exported file in three things only, which `state_dict_of_ours` converts: batch norm's gamma and beta are
-PyTorch's weight and bias, a dense layer's weight lies [in, out] and not [out, in], and an LSTM has four gates apart.
-Needs torch and numpy, no more, so that it runs where nothing can be installed.
+Sizes, order of layers and module names are those of train/src/models. Our weight files differ from a PyTorch state dict
+in three ways, which `to_state_dict` converts: batch norm has gamma and beta instead of weight and bias, dense weights
+are [in, out] instead of [out, in], and the four LSTM gates are separate tensors. Needs only torch and numpy.
 """
 from __future__ import annotations
 
@@ -37,8 +36,7 @@ class Block1d(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int):
         super().__init__()
-        # Strided: half of what the kernel exceeds the stride by, on each side. Unstrided: "same", and of an even
-        # kernel's odd number of zeros the extra one goes to the end.
+        # `kernel - stride` zeros, half on each side; an extra one goes to the end. With stride 1 this is "same".
         total = kernel - stride
         self.padding = (total // 2, total - total // 2)
         self.conv = nn.Conv1d(inputs, outputs, kernel, stride=stride)
@@ -49,7 +47,7 @@ class Block1d(nn.Module):
         if x.is_cuda and left == right:
             x = functional.conv1d(x, self.conv.weight, self.conv.bias, self.conv.stride, left)
         else:
-            # A copy with zeros on both sides: on a CPU the step is a tenth faster than with a convolution that pads.
+            # On a CPU, padding a copy first makes the step 10 % faster than a padded convolution.
             x = self.conv(functional.pad(x, self.padding))
         return functional.relu(self.norm(x))
 
@@ -72,7 +70,7 @@ class Encoder1d(nn.Module):
 
 
 class Block2d(nn.Module):
-    """Two 3×3 convolutions and beside them a 1×1 shortcut, all with batch norm."""
+    """Two 3×3 convolutions with a parallel 1×1 shortcut, all with batch norm."""
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
@@ -106,7 +104,7 @@ class Encoder2d(nn.Module):
 
 
 class PooledMlp(nn.Module):
-    """Global maxima and averages, in this order, then three dense layers."""
+    """Global max and average pooling, concatenated in this order, then three dense layers."""
 
     def __init__(self, channels: int, classes: int, dropout: float):
         super().__init__()
@@ -123,7 +121,7 @@ class PooledMlp(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """The last hidden state of one LSTM over the steps, then one dense layer."""
+    """The last hidden state of an LSTM over the steps, then a dense layer."""
 
     def __init__(self, channels: int, classes: int, dropout: float):
         super().__init__()
@@ -177,7 +175,7 @@ class MmCrnn(nn.Module):
         return self.classifier(torch.cat((self.waveform_encoder(waveform), self.mel_encoder(mel)), 1))
 
 
-# Per name: the module, its default dropout, and the inputs that `forward` takes.
+# Model name: module, default dropout and inputs of `forward`.
 MODELS = {
     "cnn1d": (Cnn1d, 0.2, ("waveform",)),
     "cnn2d": (Cnn2d, 0.2, ("mel",)),
@@ -193,7 +191,7 @@ def create(model: str, classes: int) -> nn.Module:
 
 
 def input_names(model: str) -> tuple[str, ...]:
-    """What `forward` takes, in order: "waveform" [batch, 1, 2^19], "mel" [batch, 1, 128, 512]."""
+    """The inputs of `forward`, in order: "waveform" [batch, 1, 2^19], "mel" [batch, 1, 128, 512]."""
     return MODELS[model][2]
 
 
@@ -208,14 +206,14 @@ DTYPES = {
 
 
 def read_safetensors(path: Union[str, os.PathLike]) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Tensors by name, and the metadata. The format: https://github.com/huggingface/safetensors#format"""
+    """Returns tensors by name and the metadata. Format: https://github.com/huggingface/safetensors#format"""
     with open(path, "rb") as file:
         prefix = file.read(8)
         if len(prefix) < 8:
-            raise ValueError(f"{path} is not a safetensors file: it ends within its first 8 bytes")
+            raise ValueError(f"{path} is not a safetensors file: it has fewer than 8 bytes")
         (length,) = struct.unpack("<Q", prefix)
         if length > os.path.getsize(path) - 8:
-            raise ValueError(f"{path} is not a safetensors file: its header would be longer than the file")
+            raise ValueError(f"{path} is not a safetensors file: its header is longer than the file")
         header = json.loads(file.read(length))
         data = file.read()
     metadata = header.pop("__metadata__", {})
@@ -223,7 +221,7 @@ def read_safetensors(path: Union[str, os.PathLike]) -> tuple[dict[str, torch.Ten
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
         if entry["dtype"] not in DTYPES:
-            raise ValueError(f"{path}: {name} has the type {entry['dtype']}, which numpy does not know")
+            raise ValueError(f"{path}: tensor {name} has the unsupported type {entry['dtype']}")
         values = np.frombuffer(data[begin:end], DTYPES[entry["dtype"]]).reshape(entry["shape"])
         tensors[name] = torch.from_numpy(values.copy())
     return tensors, metadata
@@ -233,9 +231,9 @@ GATES = ("input_gate", "forget_gate", "cell_gate", "output_gate")
 LSTM_PARTS = {"input_transform": "ih", "hidden_transform": "hh"}
 
 
-def state_dict_of_ours(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """An exported file's tensors under PyTorch's names and in its layout. Nothing is dropped: what is unknown keeps its
-    name, so that a strict `load_state_dict` tells of it."""
+def to_state_dict(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Converts tensors to PyTorch's names and layouts. Unknown tensors keep their names, so a strict `load_state_dict`
+    reports them."""
     state = {}
     for name, tensor in tensors.items():
         module, _, leaf = name.rpartition(".")
@@ -243,10 +241,10 @@ def state_dict_of_ours(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tens
             state[f"{module}.{'weight' if leaf == 'gamma' else 'bias'}"] = tensor
         elif leaf == "running_mean":
             state[name] = tensor
-            # Exported files do not count batches; PyTorch reads the count only where momentum is None.
+            # Our files do not count batches. PyTorch uses the count only with momentum=None.
             state[f"{module}.num_batches_tracked"] = torch.zeros((), dtype=torch.int64)
         elif ".lstm." in name:
-            # Gates are joined below, when all four are known.
+            # The gates are joined below.
             continue
         elif leaf == "weight" and tensor.dim() == 2:
             state[name] = tensor.t().contiguous()
@@ -256,8 +254,8 @@ def state_dict_of_ours(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tens
         gates = {f"{lstm}.{gate}.{part}.{leaf}" for gate in GATES for part in LSTM_PARTS for leaf in ("weight", "bias")}
         found = {name for name in tensors if name.startswith(lstm + ".")}
         if found != gates:
-            lines = [f"no tensor for {name}" for name in sorted(gates - found)]
-            lines += [f"no place for {name}" for name in sorted(found - gates)]
+            lines = [f"missing tensor {name}" for name in sorted(gates - found)]
+            lines += [f"unexpected tensor {name}" for name in sorted(found - gates)]
             raise ValueError("; ".join(lines))
         for part, suffix in LSTM_PARTS.items():
             weights = [tensors[f"{lstm}.{gate}.{part}.weight"].t() for gate in GATES]
@@ -268,12 +266,12 @@ def state_dict_of_ours(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tens
 
 
 def load_ours(model: str, source: Union[str, os.PathLike, dict[str, torch.Tensor]]) -> nn.Module:
-    """A model with the weights of an exported file, given as its path or its tensors. Raises when a tensor is missing,
-    left over or of another shape. The number of classes is the last layer's."""
+    """Returns a model with the weights of a file of ours, given as its path or its tensors. Raises if a tensor is
+    missing, unexpected or of another shape. The number of classes is that of the last layer."""
     tensors = source if isinstance(source, dict) else read_safetensors(source)[0]
     last = "classifier.linear.bias" if "classifier.linear.bias" in tensors else "classifier.linear2.bias"
     if last not in tensors:
-        raise ValueError(f"these are not the weights of {model}: there is no classifier.linear.bias or linear2.bias")
+        raise ValueError(f"these are not weights of {model}: classifier.linear.bias or linear2.bias is missing")
     module = create(model, len(tensors[last]))
-    module.load_state_dict(state_dict_of_ours(tensors))
+    module.load_state_dict(to_state_dict(tensors))
     return module

@@ -1,29 +1,30 @@
 #!/usr/bin/env python3
-"""How fast is PyTorch's training step of the four models?
+"""Measures the training step of the four models in PyTorch.
 
     torch_step.py --model M[,M...] --batch-size N[,N...] --device cpu|cuda --csv FILE
                   [--precision f32[,tf32,bf16]] [--channels-last] [--compile] [--graphs] [--autotune]
                   [--engines eager,compile] [--threads N] [--keep-memory] [--steps K] [--warmup W] [--classes C]
                   [--budget-s S]
 
-A step is forward, cross entropy, backward and Adam (lr 1e-3, weight decay 1e-5, fused), on one batch of random numbers
-that lies in the device's memory: data costs nothing. f32 is full precision, tf32 lets matrix products and convolutions
-round to TF32 (CUDA only), bf16 is autocast over f32 weights, with TF32 for the rest.
+A step is forward, cross entropy, backward and Adam (lr 1e-3, weight decay 1e-5, fused) on one random batch in device
+memory, so data loading costs nothing. f32 is full precision, tf32 uses TF32 for matrix products and convolutions
+(CUDA only), bf16 is autocast with f32 weights and TF32 for other operations.
 
-Each model is measured eagerly in PyTorch's default layout, and with the switches in these variants also:
-  --channels-last  channels_last memory, for models that have 2-D convolutions
-  --compile        torch.compile, its default mode
-  --graphs         CUDA only: whole step captured in one CUDA graph, of each of the above; and torch.compile with
+Each model is measured eagerly in PyTorch's default memory format. Options add variants:
+  --channels-last  channels_last memory format, for models with 2-D convolutions
+  --compile        torch.compile in its default mode
+  --graphs         CUDA only: each of the above as one CUDA graph of the whole step, and torch.compile with
                    mode="reduce-overhead"
   --autotune       torch.compile with mode="max-autotune"
---engines compile leaves the eager ones out. --keep-memory, on a CPU with glibc, keeps freed memory for the next step:
-without it a step spends much of its time in page faults, for PyTorch takes every activation from the kernel anew and
-gives it back; "-kept" in a variant's name says so. A variant that fails is reported on standard error, and the others
-go on. All models go through one variant before the next begins, the quick ones first. After S seconds none is begun.
+--engines compile leaves out the eager variants. --keep-memory (CPU with glibc) makes the allocator keep freed memory
+for the next step and adds "-kept" to the names of variants. Without it a step spends much of its time in page faults,
+because every activation is allocated from the kernel and returned to it. A failing variant is reported on stderr and
+the others are still measured. All models are measured with one variant before the next, the fast variants first. No
+variant starts after --budget-s seconds.
 
-FILE gets a row per variant, written as it is measured; rows are added to those already there. Milliseconds are
-medians over K steps after W for warming up: CUDA events, or the clock on a CPU. A CUDA graph has no phases.
-Exit code 1: nothing could be measured.
+Appends one row per variant to the CSV file as soon as it is measured. Milliseconds are medians over --steps steps
+after --warmup steps, measured with CUDA events, or the clock on a CPU. A CUDA graph has no separate phases. Exits with
+status 1 if nothing could be measured.
 """
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ M_MMAP_MAX = -4
 class Variant(NamedTuple):
     engine: str  # "eager" or "compile"
     layout: str  # "nchw" or "channels_last"
-    mode: Optional[str] = None  # torch.compile's, or "graph": the whole step in one CUDA graph
+    mode: Optional[str] = None  # mode of torch.compile, or "graph": the whole step in one CUDA graph
 
     def name(self) -> str:
         return "-".join(part for part in (self.engine, self.mode, self.layout) if part)
@@ -71,13 +72,13 @@ class Times(NamedTuple):
 
 def variants_of(args: argparse.Namespace) -> list[Variant]:
     layouts = ["nchw", "channels_last"] if args.channels_last else ["nchw"]
-    # channels_last first: the faster one on GPUs, should time run out.
+    # channels_last first: it is faster on GPUs, and the time may run out.
     layouts.reverse()
     graphs = args.graphs and args.device.startswith("cuda")
     found = []
     if "eager" in args.engines:
         found += [Variant("eager", layout) for layout in layouts]
-        # Last: a capture that fails can leave the device in a state in which nothing works any more.
+        # Last, because a failed capture can make the device unusable.
         found += [Variant("eager", layout, "graph") for layout in layouts] if graphs else []
     if "compile" in args.engines:
         found += [Variant("compile", layout) for layout in layouts] if args.compile else []
@@ -114,7 +115,7 @@ class Trainer:
         )
         self.loss = self.compute_loss
         if variant.engine == "compile":
-            # An LSTM is left to cuDNN or oneDNN: torch.compile goes around it, and compiles what lies before and after.
+            # torch.compile skips LSTMs, which run in cuDNN or oneDNN, and compiles the layers before and after.
             self.loss = torch.compile(self.compute_loss, mode=variant.mode, dynamic=False)
 
     def on_cuda(self) -> bool:
@@ -124,7 +125,7 @@ class Trainer:
         return functional.cross_entropy(self.module(*self.inputs), self.labels)
 
     def forward(self) -> torch.Tensor:
-        # Each weight is cast once a step, so a cache of casts gains nothing, and it would outlive a captured graph.
+        # Each weight is cast once per step, so a cache of casts is useless. It would also outlive a captured graph.
         with torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16", cache_enabled=False):
             return self.loss()
 
@@ -143,8 +144,8 @@ class Trainer:
         return loss.detach()
 
     def captured(self) -> Callable[[Callable[[], None]], torch.Tensor]:
-        """The whole step in one CUDA graph, as a step that marks its beginning and its end."""
-        # What capturing may not do (plans, workspaces, lazily made state) has to have happened on another stream.
+        """Captures the step in one CUDA graph. Returns a function like `step` that calls `mark` only at both ends."""
+        # Run once on another stream first: plans, workspaces and lazy state must not be created during the capture.
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -154,7 +155,7 @@ class Trainer:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             loss = self.step()
-        # An empty graph would be very fast.
+        # An empty graph would be very fast, so check that it trains.
         weight = next(self.module.parameters())
         before = weight.detach().clone()
         graph.replay()
@@ -172,7 +173,7 @@ class Trainer:
 
 
 def measure(step: Callable[..., torch.Tensor], on_cuda: bool, warmup: int, steps: int) -> Times:
-    """Medians over `steps` steps, in milliseconds. On CUDA nothing waits for the device until all are under way."""
+    """Medians over `steps` steps, in milliseconds. On CUDA all steps are queued before waiting for the device."""
     for _ in range(warmup):
         loss = step()
     if on_cuda:
@@ -206,10 +207,10 @@ def measure(step: Callable[..., torch.Tensor], on_cuda: bool, warmup: int, steps
 
 
 def keep_memory() -> None:
-    """What jemalloc and tcmalloc do by themselves. Raises where the C library is not glibc."""
+    """Makes malloc keep freed memory, as jemalloc and tcmalloc do. Raises if the C library is not glibc."""
     libc = ctypes.CDLL("libc.so.6")
     if not (libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, -1)):
-        raise OSError("glibc's mallopt refused")
+        raise OSError("mallopt of glibc failed")
 
 
 def set_precision(precision: str) -> None:
@@ -258,11 +259,11 @@ def parse() -> argparse.Namespace:
     ):
         unknown = [name for name in given if name not in known]
         if unknown:
-            parser.error(f"{unknown[0]!r} is no {what}; these are: {', '.join(known)}")
+            parser.error(f"unknown {what} {unknown[0]!r}; choose from {', '.join(known)}")
     if min(*args.batch_size, args.steps, args.warmup, 1) < 1:
-        parser.error("--batch-size, --steps and --warmup are 1 or more")
+        parser.error("--batch-size, --steps and --warmup must be at least 1")
     if args.device.startswith("cuda") and not torch.cuda.is_available():
-        parser.error("this PyTorch sees no CUDA device")
+        parser.error("PyTorch finds no CUDA device; use --device cpu")
     return args
 
 
@@ -277,7 +278,7 @@ def main() -> int:
         keep_memory()
     suffix = "-kept" if args.keep_memory else ""
     measured = 0
-    # A model without 2-D convolutions has one layout; what would be measured twice falls away as a key.
+    # Models without 2-D convolutions have one layout; using dict keys removes duplicates.
     jobs = list(dict.fromkeys(
         (variant if has_2d(model) else variant._replace(layout="nchw"), model, batch, precision)
         for variant in variants_of(args)
@@ -289,7 +290,7 @@ def main() -> int:
     for at, (variant, model, batch, precision) in enumerate(jobs):
         what = f"{model}, batch {batch}, {precision}, {variant.name()}"
         if time.perf_counter() - begin > args.budget_s:
-            print(f"out of time: {len(jobs) - at} variants not measured, the first of them {what}", file=sys.stderr)
+            print(f"out of time: {len(jobs) - at} variants not measured, starting with {what}", file=sys.stderr)
             break
 
         def record(variant: Variant, times: Times) -> None:
@@ -299,7 +300,7 @@ def main() -> int:
             row = (f"torch-{torch.__version__}", model, batch, args.device, precision, name, f"{rate:.3f}", *ms)
             append(args.csv, dict(zip(COLUMNS, row)))
             print(f"{model:<8} {batch:>4} {precision:<4} {name:<36} {rate:>10.1f} samples/s "
-                  f"{times.step:>10.2f} ms a step", flush=True)
+                  f"{times.step:>10.2f} ms per step", flush=True)
 
         trainer = None
         try:
@@ -308,16 +309,16 @@ def main() -> int:
             if variant.mode != "graph":
                 record(variant, measure(trainer.step, on_cuda, args.warmup, args.steps))
                 measured += 1
-            # What is compiled already need not be compiled again for its graph. The other modes make their own graphs.
+            # Reuses the compiled model for its graph. The other modes make their own graphs.
             if variant.mode == "graph" or (args.graphs and on_cuda and variant == ("compile", variant.layout, None)):
                 what = f"{model}, batch {batch}, {precision}, {variant._replace(mode='graph').name()}"
                 replay = trainer.captured()
                 record(variant._replace(mode="graph"), measure(replay, on_cuda, args.warmup, args.steps))
                 measured += 1
-        except Exception as error:  # torch.compile alone raises a dozen kinds, none of which is to stop the others
+        except Exception as error:  # torch.compile raises many types; measure the other variants
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             print(f"failed: {what}: {reason}", file=sys.stderr)
-        # A captured graph holds its memory for as long as anything holds the trainer.
+        # Free the memory of a captured graph, which the trainer keeps alive.
         trainer = replay = None
         torch.compiler.reset()
         gc.collect()

@@ -17,7 +17,7 @@ models=cnn1d,cnn2d,crnn,mm-crnn
 parse_arguments "$@"
 compile
 build_dataset 12 3.4 --sample-rate 22050 --clip-samples 65536
-split_dataset dataset 80,10,10
+split_dataset dataset stratified 80,10,10
 
 for model in ${models//,/ }; do
     for augment in none paper; do

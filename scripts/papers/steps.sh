@@ -3,16 +3,19 @@
 #   . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 #
 # A script prints the comment at its top as its usage. It sets the four variables `paper` (its name in published.csv),
-# `layout` (of the small corpus), `preset` (of `preprocess build`) and `models` (all its models, comma-separated), calls
+# `layout` (of the small corpus), `preset` (of `preprocess build`, or empty) and `models` (all its models,
+# comma-separated), and `features` (of `preprocess build --features`) if they are not the preset's. It calls
 # parse_arguments, and then the steps. Finished steps are skipped, so an interrupted script can be run again.
 # shellcheck shell=bash
 set -euo pipefail
 
 # Set by the script and by parse_arguments.
-paper='' layout='' preset='' models=''
+paper='' layout='' preset='' models='' features=''
 audio='' metadata='' out='' epochs='' device=auto seed=0 tiny=no
 # Additional options `--name VALUE` of a script, with _ instead of -. Each value is stored in the variable of that name.
 extra_options=()
+# The split that fit trains on, set by split_dataset, and its kind as in published.csv: official or random.
+split=paper split_kind=random
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
@@ -134,12 +137,20 @@ build() {
 
 # build_dataset TRACKS_PER_GENRE SECONDS [OPTIONS FOR --tiny...]: builds $out/dataset with the settings of the paper,
 # from --audio or from synthetic music. With --tiny the arguments give the size of the corpus and further build options;
-# otherwise the corpus has as many tracks as the quickstart's and clips of the real length.
+# otherwise the corpus has as many tracks as the quickstart's and clips of the real length. The array `selection` has
+# options that select a part of the collection.
+selection=()
 build_dataset() {
-    local per_genre=$1 seconds=$2
+    local per_genre=$1 seconds=$2 settings=(${selection[@]+"${selection[@]}"})
     shift 2
+    if [[ -n $preset ]]; then
+        settings+=(--preset "$preset")
+    fi
+    if [[ -n $features ]]; then
+        settings+=(--features "$features")
+    fi
     if [[ -n $audio ]]; then
-        build dataset "$layout" "$audio" "$metadata" --preset "$preset"
+        build dataset "$layout" "$audio" "$metadata" ${settings[@]+"${settings[@]}"}
         return
     fi
     if [[ $tiny == no ]]; then
@@ -147,7 +158,19 @@ build_dataset() {
         set --
     fi
     make_corpus corpus "$layout" "$per_genre" "$seconds"
-    build_corpus dataset corpus "$layout" --preset "$preset" "$@"
+    build_corpus dataset corpus "$layout" ${settings[@]+"${settings[@]}"} "$@"
+}
+
+# build_again NAME [OPTIONS OF preprocess build...]: builds another data set from the same music, for models with other
+# features. build_dataset must come first, because it makes the corpus.
+build_again() {
+    local name=$1
+    shift
+    if [[ -n $audio ]]; then
+        build "$name" "$layout" "$audio" "$metadata" "$@"
+    else
+        build_corpus "$name" corpus "$layout" "$@"
+    fi
 }
 
 # build_corpus NAME CORPUS LAYOUT [OPTIONS...]: builds a data set from a corpus that make_corpus made.
@@ -163,13 +186,22 @@ build_corpus() {
     esac
 }
 
-# split_dataset NAME RATIOS: makes a stratified split named `paper`.
+# split_dataset DATASET STRATEGY [RATIOS [NAME]]: makes a split, named `paper` unless NAME is given, and sets `split` and
+# `split_kind`. The strategy `official` has no ratios; give '' if NAME follows.
 split_dataset() {
-    step "Splitting $1"
-    if [[ -d $out/$1/splits/paper ]]; then
-        echo "the split paper exists already"
+    local dataset=$out/$1 strategy=$2 ratios=()
+    split=${4:-paper}
+    split_kind=random
+    if [[ $strategy == official ]]; then
+        split_kind=official
     else
-        "$bin/preprocess" split "$out/$1" --name paper --strategy stratified --ratios "$2" --seed "$seed"
+        ratios=(--ratios "$3" --seed "$seed")
+    fi
+    step "Splitting $1: $strategy"
+    if [[ -d $dataset/splits/$split ]]; then
+        echo "the split $split exists already"
+    else
+        "$bin/preprocess" split "$dataset" --name "$split" --strategy "$strategy" ${ratios[@]+"${ratios[@]}"}
     fi
 }
 
@@ -189,7 +221,7 @@ fit() {
     if [[ $tiny == yes ]]; then
         more+=(--batch-size 8)
     fi
-    "$bin/train" fit --run "$run" --data "$data" --split paper --model "$model" --device "$device" --seed "$seed" \
+    "$bin/train" fit --run "$run" --data "$data" --split "$split" --model "$model" --device "$device" --seed "$seed" \
         --eval-clips "${eval_clips:-1}" ${more[@]+"${more[@]}"} "$@"
 }
 
@@ -233,8 +265,17 @@ classify() {
         weights=(--init-from "$run" --model "$4")
     fi
     step "Classifying the embeddings of $name"
-    keep "$name.json" "$newer_than" "$bin/train" embed "${weights[@]}" --data "$data" --split paper \
+    keep "$name.json" "$newer_than" "$bin/train" embed "${weights[@]}" --data "$data" --split "$split" \
         --eval-clips 1 --classify knn,svm --device "$device" --json --out "$out/metrics/$name.safetensors"
+}
+
+# classify_statistics FILE CLASSIFIER DATASET: trains a classifier on the tracks' MFCC statistics and evaluates it on the
+# test set; metrics go to $out/metrics/FILE.
+classify_statistics() {
+    local file=$1 classifier=$2 data=$out/$3
+    step "Classifying MFCC statistics with $classifier"
+    keep "$file" "$data/splits/$split/split.json" "$bin/train" embed --statistics mfcc --classify "$classifier" \
+        --data "$data" --split "$split" --json
 }
 
 # count_parameters FILE: prints the number of parameters in a safetensors file, without the running means and variances
@@ -301,7 +342,7 @@ make_table() {
             echo "**These metrics are from synthetic music$([[ $tiny == no ]] || echo ', short clips and few epochs'). They only"
             printf 'show that the programs work and cannot be compared with published metrics.**\n\n'
         fi
-        scripts/papers/table.sh "$paper" "$out/metrics.tsv" "$@"
+        scripts/papers/table.sh "$paper" "$split_kind" "$out/metrics.tsv" "$@"
     } > "$out/table.md.part"
     mv "$out/table.md.part" "$out/table.md"
     cat "$out/table.md"

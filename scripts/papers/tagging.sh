@@ -25,7 +25,7 @@ build_dataset 12 2.8 --clip-samples 39936 --min-seconds 2.5
 
 step "Counting tags"
 "$bin/preprocess" inspect "$out/dataset" --labels --svg "$out/labels.svg"
-split_dataset dataset 85,5,10
+split_dataset dataset stratified 85,5,10
 
 for model in ${models//,/ }; do
     fit_and_eval "$model" dataset "$model"

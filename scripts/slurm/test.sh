@@ -14,7 +14,7 @@
 set -euo pipefail
 
 TRACKS_PER_GENRE=16
-# Copies of each file in the collection, so that parts have more than one shard of 512 tracks.
+# Copies of each file in the collection, so parts have more than one shard of 512 tracks.
 COPIES=24
 TASKS=3
 # Seconds of training without interruption. Slurm checks time limits every 30 seconds and sends its warning up to a

@@ -1,10 +1,11 @@
-//! How fast Symphonia alone decodes a directory of MP3 files: what the speed of `preprocess build` is measured against.
+//! Measures how fast Symphonia alone decodes a directory of MP3 files: the upper bound of the speed of
+//! `preprocess build`.
 //!
 //! ```sh
 //! cargo run --release -p shared --example decode_only -- DIR [THREADS]
 //! ```
 //!
-//! Packets are read and decoded, and the samples thrown away. Files that do not open are passed over.
+//! Decoded samples are discarded. Files that cannot be opened are skipped.
 
 #![forbid(unsafe_code)]
 
@@ -25,7 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let Some(directory) = arguments.next() else {
-        bail!("give the directory of the MP3 files, and the number of threads if it should not be one per core");
+        bail!("give the directory of the MP3 files, and optionally the number of threads (default: one per core)");
     };
     let threads = arguments.next().map_or(Ok(0), |threads| threads.parse())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;

@@ -1,5 +1,5 @@
-//! Which files of a directory make a decoder panic, where it does so, and which take long: for the corpus of the fuzz
-//! target `decode_validate`.
+//! Lists the files of a directory that make a decoder panic, with the location of the panic, and the files that take
+//! long to decode. Meant for the corpus of the fuzz target `decode_validate`.
 //!
 //! ```sh
 //! cargo run --release -p shared --example decoder_panics -- DIR

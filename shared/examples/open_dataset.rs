@@ -1,10 +1,10 @@
-//! How long it takes to open a data set, as every training does: index, table, and the header of each shard.
+//! Measures how long it takes to open a data set, as every training does: index, table, and the header of each shard.
 //!
 //! ```sh
 //! cargo run --release -p shared --example open_dataset -- DATASET
 //! ```
 //!
-//! Prints seconds, without the program's start.
+//! Prints the seconds, without the start of the program.
 
 #![forbid(unsafe_code)]
 

@@ -1,26 +1,25 @@
-//! What both programs agree on: the signal processing, the data set's format, and how an audio file becomes a waveform.
+//! Code that both programs use: signal processing, the format of a data set, audio decoding, HTML pages and the
+//! runtime.
 //!
-//! The rooms, each of which imports only from those before it. Of a command line there is only what both programs have:
-//! how it is parsed and how a command ends ([`runtime`]). This crate has no policy of where files are, and knows nothing
-//! of neural networks.
+//! Each module imports only from the modules listed before it. [`runtime`] has the parts of the command line that both
+//! programs share. The crate does not decide where files are, and does not depend on a neural network library.
 
 #![warn(missing_docs)]
 
-// Random streams, atomic files, guarded calls, the log, the end of a command.
+// Random streams, atomic files, guarded calls, logging, exit codes.
 #[forbid(unsafe_code)]
 pub mod runtime;
-// `s!` of ndarray, which the mel spectrogram and the PSD use, allows itself what `forbid` would not allow it.
-// Samples in, numbers out.
+// Signal processing on slices. Not `forbid(unsafe_code)` as a whole: ndarray's `s!`, which the mel spectrogram and the
+// PSD use, expands to an `allow` that `forbid` rejects.
 pub mod dsp;
-// Which tracks are the same recording.
+// Detection of tracks with the same recording.
 #[forbid(unsafe_code)]
 pub mod recordings;
-// The memory map is in `dataset::shard`.
-// The contract: index, tables, shards, splits, statistics.
+// The format of a data set: index, tables, shards, splits, statistics. `dataset::shard` has the unsafe memory map.
 pub mod dataset;
-// One kit for everything that people look at: pages, tables, charts.
+// HTML pages, tables and charts.
 #[forbid(unsafe_code)]
 pub mod page;
-// A file in, a mono waveform out.
+// Decoding of an audio file to a mono waveform.
 #[forbid(unsafe_code)]
 pub mod audio;

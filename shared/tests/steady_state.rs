@@ -25,7 +25,7 @@ fn assert_no_allocation(what: &str, mut run: impl FnMut()) {
 }
 
 #[test]
-fn used_scratch_avoids_allocation() {
+fn reused_scratch_allocates_nothing() {
     let samples: Vec<f32> = (0..50_001).map(|t| (t as f32 * 0.03).sin()).collect();
 
     let (psd, mut scratch) = (PsdSpectrogram::new(16_000), PsdScratch::default());

@@ -1,4 +1,4 @@
-//! `train bench`: what it prints, what it leaves behind.
+//! `train bench`: its JSON, its tables and its files.
 
 use crate::train::dataset;
 use safetensors::SafeTensors;
@@ -51,8 +51,8 @@ fn every_stage_is_measured_and_appended_to_the_table() {
     };
     let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
     let stages = |place: &str| -> Vec<&str> {
-        let of_place = rows.iter().filter(|row| &row[front_end] == place);
-        of_place.map(|row| &row[stage]).collect()
+        let rows = rows.iter().filter(|row| &row[front_end] == place);
+        rows.map(|row| &row[stage]).collect()
     };
     assert_eq!(stages("host"), host);
     assert_eq!(
@@ -72,7 +72,7 @@ fn every_stage_is_measured_and_appended_to_the_table() {
 }
 
 #[test]
-fn outputs_hold_weights_input_and_logits() {
+fn outputs_file_has_weights_inputs_and_logits() {
     let root = TempDir::new().unwrap();
     let file = root.path().join("outputs.safetensors");
     bench(&[
@@ -106,7 +106,7 @@ fn outputs_hold_weights_input_and_logits() {
 }
 
 #[test]
-fn front_ends_agree() {
+fn front_ends_of_host_and_device_give_the_same_spectrograms() {
     let result = json_line(&bench(&["--model", "crnn", "--check-front-end"]).assert().success());
     let (mel, waveform) = (&result["mel_db"], &result["waveform_snr_db"]);
     assert!(

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use tests::corpus::{Damage, Track};
 use tests::harness::{BuiltDataset, Collection, Program, Tree, json_line};
 
-/// One clip of a model: the fewest samples that a kept track has.
+/// Samples of one model clip, the minimum length of a kept track.
 const CLIP_SAMPLES: usize = 1 << 19;
 const SAMPLE_RATE: f64 = 44_100.0;
 const N_MELS: usize = 128;
@@ -25,7 +25,7 @@ fn build(collection: &Collection, more: &[&str]) -> (BuiltDataset, serde_json::V
 }
 
 #[test]
-fn damaged_files_are_dropped_by_reason_and_a_scratch_is_kept() {
+fn damaged_files_are_dropped_with_a_reason_and_scratched_ones_kept() {
     let (collection, dataset) = (Collection::small(), BuiltDataset::small());
     let expected: BTreeMap<String, String> = collection
         .tracks()
@@ -46,7 +46,7 @@ fn damaged_files_are_dropped_by_reason_and_a_scratch_is_kept() {
     for row in dataset.table("rejected.csv") {
         assert!(
             row["detail"].split_whitespace().count() >= 3,
-            "{row:?} should say it in a sentence"
+            "{row:?} should explain the reason"
         );
         assert!(collection.audio().join(&row["path"]).exists(), "{row:?}");
     }
@@ -70,7 +70,7 @@ fn every_rate_and_channel_count_becomes_mono_at_44100_hz() {
         assert_eq!(row["source_rate"], track.rate.to_string());
         assert_eq!(row["source_channels"], track.channels.to_string());
         if track.damage.is_none() {
-            // A file without gapless information keeps the encoder's delay and padding: two frames of 1152 and a bit.
+            // Without gapless information, the encoder delay and padding remain: just over two frames of 1152 samples.
             let samples: f64 = row["samples"].parse().unwrap();
             let surplus = samples - f64::from(track.seconds) * SAMPLE_RATE;
             let two_frames = 2.0 * 1152.0 * SAMPLE_RATE / f64::from(track.rate);
@@ -84,7 +84,7 @@ fn every_rate_and_channel_count_becomes_mono_at_44100_hz() {
 }
 
 #[test]
-fn shards_open_with_the_plain_safetensors_library() {
+fn shards_can_be_read_with_the_safetensors_library() {
     let dataset = BuiltDataset::small();
     let waveforms = fs::read(dataset.path().join("shards/waveform-00000.safetensors")).unwrap();
     let mels = fs::read(dataset.path().join("shards/mel-00000.safetensors")).unwrap();
@@ -114,17 +114,17 @@ fn shards_open_with_the_plain_safetensors_library() {
 }
 
 #[test]
-fn files_and_rows_that_do_not_match_are_named() {
-    let collection = Collection::of_tracks(5);
+fn files_and_table_rows_that_do_not_match_are_dropped() {
+    let collection = Collection::first_tracks(5);
     let [kept, missing, unlabelled, unlisted, other] = collection.tracks() else {
-        panic!("five tracks were asked for");
+        panic!("five tracks were requested");
     };
     fs::remove_file(collection.file(missing)).unwrap();
     collection.edit_metadata(|line| {
         if line.starts_with(&format!("{},", unlabelled.id)) {
             line.replace(unlabelled.genre_name(), "")
         } else if line.starts_with(&format!("{},", unlisted.id)) {
-            // Another row of the same track would be an error; a row of a track outside the subset is not.
+            // A track outside the subset. A second row of a listed track would be an error.
             line.replace(&format!("{},", unlisted.id), "999999,")
                 .replace(",small,", ",large,")
         } else {
@@ -149,12 +149,12 @@ fn files_and_rows_that_do_not_match_are_named() {
 }
 
 #[test]
-fn a_recording_that_is_there_twice_is_flagged_or_dropped() {
-    let collection = Collection::of_tracks(3);
+fn duplicate_recording_is_flagged_or_dropped() {
+    let collection = Collection::first_tracks(3);
     let [first, _, last] = collection.tracks() else {
-        panic!("three tracks were asked for");
+        panic!("three tracks were requested");
     };
-    // The same samples in another file: an ID3v1 tag at its end.
+    // Another file with the same samples: it has an ID3v1 tag at its end.
     let mut copy = fs::read(collection.file(first)).unwrap();
     let mut tag = [0; 128];
     tag[..3].copy_from_slice(b"TAG");
@@ -177,7 +177,7 @@ fn a_recording_that_is_there_twice_is_flagged_or_dropped() {
 }
 
 #[test]
-fn the_bytes_do_not_depend_on_the_number_of_jobs() {
+fn data_set_does_not_depend_on_the_number_of_jobs() {
     let collection = Collection::small();
     let (one, _) = build(collection, &["--jobs", "1"]);
     let (four, _) = build(collection, &["--jobs", "4"]);
@@ -201,8 +201,8 @@ fn the_bytes_do_not_depend_on_the_number_of_jobs() {
 }
 
 #[test]
-fn a_second_build_into_the_same_directory_is_refused() {
-    let collection = Collection::of_tracks(1);
+fn second_build_into_the_same_directory_is_refused() {
+    let collection = Collection::first_tracks(1);
     let dataset = BuiltDataset::empty();
     let journal = dataset.path().join(".build");
     fs::create_dir_all(&journal).unwrap();
@@ -217,7 +217,7 @@ fn a_second_build_into_the_same_directory_is_refused() {
 }
 
 #[test]
-fn a_complete_data_set_is_not_built_again() {
+fn complete_data_set_is_not_built_again() {
     let dataset = BuiltDataset::small().copy();
     let before = Tree::read(&dataset.path()).unwrap();
     let assert = Program::Preprocess
@@ -230,12 +230,12 @@ fn a_complete_data_set_is_not_built_again() {
 }
 
 #[test]
-fn a_directory_of_something_else_is_left_alone() {
+fn build_into_a_directory_with_other_files_is_refused() {
     let dataset = BuiltDataset::empty();
     fs::create_dir_all(dataset.path()).unwrap();
     fs::write(dataset.path().join("thesis.tex"), "x").unwrap();
     Program::Preprocess
-        .command(Collection::of_tracks(1).build_arguments(&dataset.path()))
+        .command(Collection::first_tracks(1).build_arguments(&dataset.path()))
         .assert()
         .code(1)
         .stderr(contains("not empty"));
@@ -246,8 +246,8 @@ fn a_directory_of_something_else_is_left_alone() {
 }
 
 #[test]
-fn the_summary_adds_up() {
-    let collection = Collection::of_tracks(2);
+fn build_summary_agrees_with_the_tables() {
+    let collection = Collection::first_tracks(2);
     let (dataset, summary) = build(&collection, &[]);
     let samples: f64 = dataset
         .table("tracks.csv")

@@ -1,4 +1,4 @@
-//! A cron job makes one split after the other and prunes them, while others read whichever is live.
+//! Splits are made and pruned while other processes read the current split.
 
 use crate::rounds;
 use std::collections::BTreeSet;
@@ -10,20 +10,20 @@ use tests::harness::{BuiltDataset, Program};
 
 const READERS: usize = 4;
 
-/// Reads the split of this name the way a program in any language would; what is wrong with it, as an error.
+/// Reads and checks a split without this project's code. The error says what is wrong with it.
 fn read(splits: &Path, name: &str, tracks: &BTreeSet<String>) -> Result<(), String> {
     let directory = splits.join(name);
     let read = |file: &str| fs::read(directory.join(file)).map_err(|error| format!("{name}/{file}: {error}"));
     let index: serde_json::Value =
         serde_json::from_slice(&read("split.json")?).map_err(|error| format!("{name}/split.json: {error}"))?;
     if index["name"] != *name {
-        return Err(format!("{name} says that it is {}", index["name"]));
+        return Err(format!("{name} has the name {}", index["name"]));
     }
     let mut found = BTreeSet::new();
     for file in ["train.csv", "val.csv", "test.csv", "normalization.json"] {
         let content = read(file)?;
         if index["files"][file]["blake3"] != *blake3::hash(&content).to_hex().as_str() {
-            return Err(format!("{name}/{file} is of another split"));
+            return Err(format!("{name}/{file} belongs to another split"));
         }
         let text = String::from_utf8(content).map_err(|error| error.to_string())?;
         let ids = text
@@ -31,18 +31,18 @@ fn read(splits: &Path, name: &str, tracks: &BTreeSet<String>) -> Result<(), Stri
             .skip(1)
             .filter_map(|line| Some(line.split_once(',')?.0.to_owned()));
         if file.ends_with(".csv") && ids.into_iter().any(|id| !found.insert(id)) {
-            return Err(format!("{name}: a track stands in two sets"));
+            return Err(format!("{name}: a track is in two sets"));
         }
     }
     if found == *tracks {
         Ok(())
     } else {
-        Err(format!("{name} does not have all tracks"))
+        Err(format!("{name} does not contain all tracks"))
     }
 }
 
 #[test]
-fn readers_of_the_current_split_never_see_a_mixture_nor_nothing() {
+fn readers_always_find_one_complete_current_split() {
     let dataset = BuiltDataset::small().copy();
     dataset.split("--seed 0").success();
     let tracks: BTreeSet<String> = dataset
@@ -50,21 +50,21 @@ fn readers_of_the_current_split_never_see_a_mixture_nor_nothing() {
         .into_iter()
         .map(|row| row["track_id"].clone())
         .collect();
-    let (splits, over, reads) = (
+    let (splits, done, reads) = (
         dataset.path().join("splits"),
         AtomicBool::new(false),
         AtomicUsize::new(0),
     );
-    let live = || fs::read_to_string(splits.join("current")).map(|name| name.trim().to_owned());
+    let current = || fs::read_to_string(splits.join("current")).map(|name| name.trim().to_owned());
     thread::scope(|scope| {
         let readers: Vec<_> = (0..READERS)
             .map(|_| {
                 scope.spawn(|| -> Result<(), String> {
-                    while !over.load(Ordering::Relaxed) {
-                        let name = live().map_err(|error| format!("current: {error}"))?;
-                        // Pruned between the two reads: then another is live.
+                    while !done.load(Ordering::Relaxed) {
+                        let name = current().map_err(|error| format!("current: {error}"))?;
+                        // The split may be pruned between the two reads; then another one is current.
                         if let Err(wrong) = read(&splits, &name, &tracks)
-                            && live().is_ok_and(|now| now == name)
+                            && current().is_ok_and(|now| now == name)
                         {
                             return Err(wrong);
                         }
@@ -76,7 +76,7 @@ fn readers_of_the_current_split_never_see_a_mixture_nor_nothing() {
             .collect();
         for round in 1..=rounds(30) {
             dataset.split(&format!("--seed {round} --strategy random")).success();
-            // Programs of this project read it too, one of them a grouped split at the same time.
+            // `preprocess` reads it too, and makes a grouped split at the same time.
             if round % 10 == 0 {
                 let mut other = Program::Preprocess.process(["split", "--strategy", "grouped", "--quiet"]);
                 let mut other = other
@@ -88,7 +88,7 @@ fn readers_of_the_current_split_never_see_a_mixture_nor_nothing() {
                 assert!(other.wait().unwrap().success());
             }
         }
-        over.store(true, Ordering::Relaxed);
+        done.store(true, Ordering::Relaxed);
         for reader in readers {
             assert_eq!(reader.join().unwrap(), Ok(()));
         }

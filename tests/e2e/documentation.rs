@@ -1,7 +1,7 @@
-//! The documentation is true: README.md and docs/ are run, and held against the programs.
+//! Checks README.md and docs/ against the programs and runs their commands.
 //!
-//! Every block of commands of every page is run in order in a directory that looks like a fresh clone (`scratch`), with the
-//! few replacements that `replaced` lists.
+//! All command blocks of a page run in order in a directory that looks like a new clone (`scratch`). A few commands are
+//! replaced (`replaced`).
 
 mod facts;
 mod fields;
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 #[test]
-fn every_command_of_every_page_runs() {
+fn all_commands_of_all_pages_run() {
     let mut pages = Pages::default();
     let mut failures = Vec::new();
     let mut found = BTreeSet::new();
@@ -27,7 +27,7 @@ fn every_command_of_every_page_runs() {
                 fields::check_names(&home.join("cratedigger"));
                 found.extend(fields::check(&home.join("cratedigger")));
             }
-            Err(said) => failures.push(said),
+            Err(output) => failures.push(output),
         }
         println!("{:5.1} s  {}", begin.elapsed().as_secs_f32(), page.path.display());
     }
@@ -35,16 +35,16 @@ fn every_command_of_every_page_runs() {
     assert_eq!(
         found,
         fields::all(),
-        "some page makes each of the files that the reference describes"
+        "the files that pages create and the files that the reference describes differ"
     );
 }
 
 #[test]
-fn a_page_with_a_mistake_fails() {
-    let home = scratch::lay_down(&[]);
+fn page_with_a_wrong_command_fails() {
+    let home = scratch::create(&[]);
     let good = made_up("```sh\ntrain models\ntrain fit --help > help.txt\n```\n\n```text\ntrain fly\n```\n");
     assert_eq!(scratch::run(&good, home.path()), Ok(()));
-    for (commands, sentence) in [
+    for (commands, expected) in [
         ("train models --colour", "--colour"),
         (
             "train fit --data fma --model crnn --run run --epoch-count 3",
@@ -62,7 +62,7 @@ fn a_page_with_a_mistake_fails() {
         ("train fly", "fly"),
         ("make-corpus --out x --genres 3", "--genres"),
         ("scripts/fetch_fma.sh --mirror x", "made-up.md:1"),
-        ("scripts/papers/gtzan.sh --albums x", "knows no --albums"),
+        ("scripts/papers/gtzan.sh --albums x", "does not have --albums"),
         ("scripts/gone.sh", "No such file"),
         ("sbatch --gpus-per-pod=1 scripts/slurm/train.sh", "--gpus-per-pod"),
         ("cargo build --fast", "--fast"),
@@ -70,20 +70,20 @@ fn a_page_with_a_mistake_fails() {
         ("echo \"$UNSET\"", "UNSET"),
     ] {
         let page = made_up(&format!("```sh\n{commands}\n```\n"));
-        let said = scratch::run(&page, home.path()).expect_err(commands);
-        assert!(said.contains(sentence), "{commands}: {said}");
+        let output = scratch::run(&page, home.path()).expect_err(commands);
+        assert!(output.contains(expected), "{commands}: {output}");
     }
 }
 
 #[test]
-fn every_replacement_is_needed() {
+fn every_replacement_is_used_and_has_a_reason() {
     let commands: String = Page::all().iter().map(|page| page.script().unwrap()).collect();
     for replaced in replaced::REPLACED {
         let name = replaced.name.split('*').next().unwrap_or_default();
         assert!(commands.contains(name), "no page runs {}", replaced.name);
         assert!(
             replaced.reason.ends_with('.'),
-            "{} is replaced for a reason",
+            "the reason for replacing {} must be a sentence",
             replaced.name
         );
     }

@@ -1,23 +1,23 @@
-//! Messages of errors have their cause once.
+//! Error messages do not repeat their cause.
 
 use std::fs;
 use tempfile::TempDir;
 use tests::harness::{BuiltDataset, Collection, Program, json_line};
 
-/// The message of a command that fails.
+/// The error message of a failing command.
 fn message(program: Program, arguments: &[&str]) -> String {
     let failed = program.command(arguments).arg("--json").assert().failure();
     json_line(&failed)["error"].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn messages_of_failed_commands_repeat_nothing() {
+fn error_messages_do_not_repeat_a_part() {
     let root = TempDir::new().unwrap();
     let path = |name: &str| root.path().join(name).display().to_string();
     let dataset = BuiltDataset::small().copy();
     dataset.split("--strategy random --name main").success();
     let data = dataset.path().display().to_string();
-    let collection = Collection::of_tracks(1);
+    let collection = Collection::first_tracks(1);
     let built = collection.build_arguments(&dataset.path());
     let (audio, metadata) = (built[4].as_str(), built[6].as_str());
     assert_eq!((built[3].as_str(), built[5].as_str()), ("--audio", "--metadata"));

@@ -1,5 +1,5 @@
-//! One flipped bit in any file of a data set: `preprocess verify` names the file, and so does `train fit --verify`, which
-//! then begins nothing.
+//! One bit is flipped in each file of a data set. `preprocess verify` and `train fit --verify` must name the file, and
+//! no run may be started.
 
 use crate::rounds;
 use predicates::prelude::PredicateBooleanExt;
@@ -12,7 +12,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use tests::harness::{BuiltDataset, Collection, Program, Tree, json_line, stderr};
 
-/// Turns over one bit in place.
+/// Flips one bit in place.
 fn flip(path: &Path, at: u64, bit: u8) {
     let mut file = File::options().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
@@ -29,7 +29,7 @@ fn train(data: &Path, run: &Path, model: &str, verify: bool) -> assert_cmd::asse
 }
 
 fn with_a_split() -> BuiltDataset {
-    let dataset = BuiltDataset::build(&Collection::of_tracks(6));
+    let dataset = BuiltDataset::build(&Collection::first_tracks(6));
     dataset
         .split("--strategy random --ratios 40,30,30 --name main")
         .success();
@@ -37,17 +37,17 @@ fn with_a_split() -> BuiltDataset {
 }
 
 #[test]
-fn every_file_is_vouched_for() {
+fn flipped_bit_in_any_file_is_found_by_verify() {
     let (dataset, root) = (with_a_split(), TempDir::new().unwrap());
     let (data, run) = (dataset.path(), root.path().join("run"));
     let tree = Tree::read(&data).unwrap();
     let mut random = Pcg64Mcg::seed_from_u64(5);
     let rounds = rounds(3);
     let mut flips = 0;
-    // A lock has nothing in it.
+    // The lock file is empty.
     for file in tree.paths().filter(|path| *path != "splits/.lock") {
         let path = data.join(file);
-        // The line break after the current split's name is no part of it.
+        // The line break after the name of the current split is not checked.
         let length = fs::metadata(&path).unwrap().len() - u64::from(file == "splits/current");
         for round in 0..rounds {
             let at = match round {
@@ -60,26 +60,26 @@ fn every_file_is_vouched_for() {
             let place = format!("bit {bit} of byte {at} of {file}");
             let refused = train(&data, &run, "mm-crnn", true);
             let output = refused.get_output();
-            let said = stderr(output);
-            assert_eq!(output.status.code(), Some(1), "{place}: {said}");
-            assert!(said.contains(file), "{place}: {said}");
-            assert!(!run.exists(), "{place}: something was begun");
+            let message = stderr(output);
+            assert_eq!(output.status.code(), Some(1), "{place}: {message}");
+            assert!(message.contains(file), "{place}: {message}");
+            assert!(!run.exists(), "{place}: a run was started");
             let found = Program::Preprocess.command(["verify", "--json"]).arg(&data).assert();
             let output = found.get_output();
-            let said = stderr(output);
-            assert_eq!(output.status.code(), Some(1), "{place}: {said}");
+            let message = stderr(output);
+            assert_eq!(output.status.code(), Some(1), "{place}: {message}");
             let problems = json_line(&found)["problems"].clone();
             let named = problems
                 .as_array()
                 .into_iter()
                 .flatten()
                 .any(|problem| problem["file"] == *file);
-            assert!(named || said.contains(file), "{place}: {problems} {said}");
+            assert!(named || message.contains(file), "{place}: {problems} {message}");
             flip(&path, at, bit);
             flips += 1;
         }
     }
-    println!("{flips} flips, all of them found by both programs");
+    println!("both programs found all {flips} flipped bits");
     assert_eq!(tree.differences(&Tree::read(&data).unwrap()), [""; 0]);
     train(&data, &run, "cnn1d", true).success();
     let mut evaluate = Program::Train.command(["eval", "--verify", "--run"]);
@@ -91,7 +91,7 @@ fn every_file_is_vouched_for() {
 }
 
 #[test]
-fn without_being_asked_no_damaged_index_is_opened_and_no_shard_of_another_size() {
+fn damaged_index_and_wrong_shard_sizes_are_found_without_verify() {
     let (dataset, root) = (with_a_split(), TempDir::new().unwrap());
     let (data, run) = (dataset.path(), root.path().join("run"));
     for file in [
@@ -113,11 +113,11 @@ fn without_being_asked_no_damaged_index_is_opened_and_no_shard_of_another_size()
         let path = data.join(file);
         let length = fs::metadata(&path).unwrap().len();
         for other in [length - 1, length + 1, 0] {
-            let whole = fs::read(&path).unwrap();
+            let bytes = fs::read(&path).unwrap();
             File::options().write(true).open(&path).unwrap().set_len(other).unwrap();
             let sizes = contains(file).and(contains(format!("{other} bytes")));
             train(&data, &run, "cnn1d", false).code(1).stderr(sizes);
-            fs::write(&path, whole).unwrap();
+            fs::write(&path, bytes).unwrap();
         }
     }
     assert!(!run.exists());

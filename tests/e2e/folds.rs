@@ -1,4 +1,4 @@
-//! k-fold cross-validation: `preprocess split --folds`, `train fit --folds`, `eval` and `report` of the folds.
+//! k-fold cross-validation: `preprocess split --folds`, `train fit --folds`, and `eval` and `report` of the folds.
 
 use predicates::str::contains;
 use serde_json::Value;
@@ -30,7 +30,7 @@ fn json(path: &Path) -> Value {
 }
 
 #[test]
-fn folds_evaluate_every_track_once_and_out_of_fold() {
+fn folds_evaluate_every_track_once_by_a_model_not_trained_on_it() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("folds");
     let built = BuiltDataset::small().copy();
@@ -48,16 +48,19 @@ fn folds_evaluate_every_track_once_and_out_of_fold() {
     assert_eq!(rows.iter().map(|row| row[0].to_owned()).collect::<BTreeSet<_>>(), all);
     assert_eq!(rows.len(), all.len());
     // Every track is predicted by the run that has it in its test set.
-    let mut of_folds = Vec::new();
+    let mut rows_of_folds = Vec::new();
     for number in 1..=3 {
         let fold = run.join(format!("fold-{number}"));
-        let own = fs::read_to_string(fold.join("predictions.csv")).unwrap();
-        of_folds.extend(own.lines().skip(1).map(String::from));
+        let table = fs::read_to_string(fold.join("predictions.csv")).unwrap();
+        rows_of_folds.extend(table.lines().skip(1).map(String::from));
         let test = fs::read_to_string(fold.join("split/test.csv")).unwrap();
-        assert_eq!(own.lines().count(), test.lines().count());
+        assert_eq!(table.lines().count(), test.lines().count());
     }
-    let whole = fs::read_to_string(run.join("predictions.csv")).unwrap();
-    assert_eq!(whole.lines().skip(1).map(String::from).collect::<Vec<_>>(), of_folds);
+    let table = fs::read_to_string(run.join("predictions.csv")).unwrap();
+    assert_eq!(
+        table.lines().skip(1).map(String::from).collect::<Vec<_>>(),
+        rows_of_folds
+    );
     let right = rows.iter().filter(|row| row[1] == row[2]).count() as f64 / rows.len() as f64;
     let metrics = json(&run.join("metrics.json"));
     assert!((metrics["test"]["top1"].as_f64().unwrap() - right).abs() < 1e-12);
@@ -68,7 +71,7 @@ fn folds_evaluate_every_track_once_and_out_of_fold() {
     let page = fs::read_to_string(run.join("report.html")).unwrap();
     assert!(page.contains("3 folds") && page.contains("split <b>three</b>"));
 
-    // Whatever becomes of the data set's splits.
+    // The run does not depend on the current splits of the data set.
     built.split("--name other").success();
     built.split("--prune").success();
     let again = json_line(&on_run("eval", &run, &[]).success());
@@ -90,7 +93,7 @@ fn folds_evaluate_every_track_once_and_out_of_fold() {
 }
 
 #[test]
-fn folds_that_are_not_there_and_sets_of_another_kind_are_refused() {
+fn missing_folds_and_changed_settings_are_refused() {
     let root = TempDir::new().unwrap();
     let built = BuiltDataset::small().copy();
     let data = built.path();
@@ -106,10 +109,10 @@ fn folds_that_are_not_there_and_sets_of_another_kind_are_refused() {
     built.split("--folds 3 --name three").success();
     fit(&data, &run, &["--folds", "4"])
         .code(1)
-        .stderr(contains("has 3 folds of that name, not 4"));
+        .stderr(contains("has 3 folds with this name, not 4"));
     fit(&data, &run, &["--folds", "3", "--seeds", "2"]).code(2);
     assert!(!run.exists());
-    // The current split is a fold, so its set need not be named.
+    // The current split is a fold, so `--split` can be omitted.
     fit(&data, &run, &["--folds", "3"]).success();
     for (more, expected) in [
         (&["--resume", "--seeds", "2"][..], "holds a set of 3 folds"),
@@ -125,5 +128,5 @@ fn folds_that_are_not_there_and_sets_of_another_kind_are_refused() {
     }
     on_run("eval", &run, &["--set", "train"])
         .code(1)
-        .stderr(contains("training sets of several folds"));
+        .stderr(contains("every track is in several training sets"));
 }

@@ -1,4 +1,5 @@
-//! `preprocess` on a disk that fills up: a sentence, nothing half written under a final name, and a rerun that completes.
+//! `preprocess` on a disk that fills up reports an error, leaves no incomplete file under its final name, and completes
+//! when run again.
 
 use crate::parts::SHORT;
 use crate::rounds;
@@ -6,8 +7,9 @@ use std::fs;
 use std::path::Path;
 use tests::harness::{BuiltDataset, Collection, Program, Tree, on_a_small_disk};
 
-/// Runs `$@` in `$1` with too little room and then with enough, and leaves what there was in between and at the end.
-/// `$2` is where to, `$3` what lies on the disk before, `$4` is the program.
+/// Runs a command on a disk without enough space and again with enough. `$1` is the disk, `$2` the directory for the
+/// results, `$3` the initial content of the disk (none if it is the same as `$2`), and `$4` and later are the command.
+/// Results are the stderr and exit code of the first run, the files after it, and a copy of the final data.
 const SCRIPT: &str = r#"
 disk=$1 out=$2 before=$3; shift 3
 [ "$before" = "$out" ] || cp -r "$before/." "$disk/data" || exit 100
@@ -19,15 +21,15 @@ mount -o remount,size=4G "$disk" || exit 101
 cp -r "$disk/data" "$out/data"
 "#;
 
-/// Bytes of all files, as blocks of a tmpfs.
+/// Total size of all files in bytes, each rounded up to the blocks of a tmpfs.
 fn blocks(tree: &Path) -> u64 {
-    let sizes = Tree::read(tree).unwrap();
-    let of = |path: &str| fs::metadata(tree.join(path)).unwrap().len().div_ceil(4096) * 4096;
-    sizes.paths().map(of).sum()
+    let files = Tree::read(tree).unwrap();
+    let size = |path: &str| fs::metadata(tree.join(path)).unwrap().len().div_ceil(4096) * 4096;
+    files.paths().map(size).sum()
 }
 
-/// Runs the program, whose data set lies in `DISK/data`, on disks with so little room, and holds what came of it against
-/// `expected`. How often the disk was full; none where that cannot be tried.
+/// Runs the program on disks of these sizes, with its data set in `DISK/data`, and compares the final data set with
+/// `expected`. Returns how often the disk was full, or `None` if no small disk can be mounted.
 fn fill(
     sizes: &[u64],
     before: Option<&Path>,
@@ -50,21 +52,21 @@ fn fill(
         let log = |file: &str| fs::read_to_string(out.join(file)).unwrap_or_default();
         assert!(output.status.success(), "{bytes}: {output:?} {}", log("again"));
         match log("code").trim() {
-            // The last few blocks decide whether there is room, and they are a file system's own.
+            // Within a few blocks, the file system decides whether there is enough space.
             "0" => {}
             "1" => {
                 full += 1;
-                let sentence = log("stderr");
+                let message = log("stderr");
                 assert!(
-                    sentence.contains("No space left on device") && sentence.contains("has space left"),
-                    "{bytes}: {sentence}"
+                    message.contains("No space left on device") && message.contains("has space left"),
+                    "{bytes}: {message}"
                 );
-                let half: Vec<&str> = log("between")
+                let indexes: Vec<&str> = log("between")
                     .leak()
                     .lines()
                     .filter(|path| path.ends_with("dataset.json"))
                     .collect();
-                assert_eq!(half.is_empty(), before.is_none(), "{bytes}: {half:?}");
+                assert_eq!(indexes.is_empty(), before.is_none(), "{bytes}: {indexes:?}");
             }
             other => panic!("{bytes}: exit {other}: {}", log("stderr")),
         }
@@ -72,34 +74,34 @@ fn fill(
         assert_eq!(found.differences(expected), [""; 0], "{bytes}");
         fs::remove_dir_all(&out).unwrap();
     }
-    println!("full {full} times of {}", sizes.len());
+    println!("the disk was full {full} of {} times", sizes.len());
     Some(full)
 }
 
 #[test]
-fn a_disk_that_fills_up_during_a_build_costs_nothing_but_the_time() {
+fn build_completes_when_rerun_after_the_disk_was_full() {
     let collection = Collection::many(48);
-    let whole = BuiltDataset::empty();
+    let expected = BuiltDataset::empty();
     Program::Preprocess
-        .command(collection.build_arguments(&whole.path()))
+        .command(collection.build_arguments(&expected.path()))
         .args(SHORT)
         .assert()
         .success();
-    let all = blocks(&whole.path());
+    let all = blocks(&expected.path());
     let rounds = rounds(6) as u64;
-    // Half of the places are in the shards, half in the small files that come at the end.
+    // Half of the sizes end within the shards, half within the small files written at the end.
     let mut sizes: Vec<u64> = (1..=rounds.div_ceil(2)).map(|k| all * k / (rounds / 2 + 2)).collect();
     sizes.extend((0..rounds / 2).map(|k| all - 4096 * (1 + 3 * k).min(all / 8192)));
     let arguments = |out: &Path| {
         let words = collection.build_arguments(out).into_iter();
         words.chain(SHORT.map(str::to_owned)).collect()
     };
-    let full = fill(&sizes, None, &Tree::read(&whole.path()).unwrap(), arguments);
+    let full = fill(&sizes, None, &Tree::read(&expected.path()).unwrap(), arguments);
     assert!(full.is_none_or(|full| full > sizes.len() / 2), "{full:?}");
 }
 
 #[test]
-fn a_disk_that_is_full_keeps_the_current_split() {
+fn full_disk_keeps_the_current_split() {
     let before = BuiltDataset::small().copy();
     before.split("--name first").success();
     let after = before.copy();

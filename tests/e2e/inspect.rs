@@ -1,4 +1,4 @@
-//! `preprocess inspect`: what it says of a data set, its page, and its data analysis.
+//! `preprocess inspect`: its summary of a data set, its HTML page and its data analysis.
 
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn count(rows: &[BTreeMap<String, String>], column: &str) -> BTreeMap<String, us
 }
 
 #[test]
-fn metrics_are_those_of_the_tables() {
+fn summary_agrees_with_the_tables() {
     let dataset = BuiltDataset::small().copy();
     dataset
         .split("--strategy random --ratios 40,30,30 --name mine")
@@ -30,18 +30,21 @@ fn metrics_are_those_of_the_tables() {
     dataset.split("--strategy grouped --name apart").success();
     let mut extend = Program::Preprocess.command(["extend", "--feature", "mel", "--n-mels", "32", "--name", "few"]);
     extend.arg(dataset.path()).assert().success();
-    let said = inspect(&dataset, &[]);
+    let summary = inspect(&dataset, &[]);
     let (rows, rejected) = (dataset.table("tracks.csv"), dataset.table("rejected.csv"));
     let number = |row: &BTreeMap<String, String>, column: &str| row[column].parse::<f64>().unwrap();
-    assert_eq!(said["kept"], rows.len());
-    assert_eq!(said["dropped"], rejected.len());
-    assert_eq!(said["reasons"], json!(count(&rejected, "reason")));
-    assert_eq!(said["classes"], json!(count(&rows, "labels")));
-    assert_eq!(said["files"]["rates"], json!(count(&rows, "source_rate")));
-    assert_eq!(said["files"]["channels"], json!(count(&rows, "source_channels")));
+    assert_eq!(summary["kept"], rows.len());
+    assert_eq!(summary["dropped"], rejected.len());
+    assert_eq!(summary["reasons"], json!(count(&rejected, "reason")));
+    assert_eq!(summary["classes"], json!(count(&rows, "labels")));
+    assert_eq!(summary["files"]["rates"], json!(count(&rows, "source_rate")));
+    assert_eq!(summary["files"]["channels"], json!(count(&rows, "source_channels")));
     let sum = |column: &str| rows.iter().map(|row| number(row, column)).sum::<f64>();
-    assert_eq!(said["files"]["damaged_frames"].as_f64(), Some(sum("bad_frames")));
-    assert_eq!(said["levels"]["clipped_samples"].as_f64(), Some(sum("clipped_samples")));
+    assert_eq!(summary["files"]["damaged_frames"].as_f64(), Some(sum("bad_frames")));
+    assert_eq!(
+        summary["levels"]["clipped_samples"].as_f64(),
+        Some(sum("clipped_samples"))
+    );
     let mut seconds: Vec<f64> = rows.iter().map(|row| number(row, "samples") / 44_100.0).collect();
     seconds.sort_by(f64::total_cmp);
     let middle = seconds.len() / 2;
@@ -50,10 +53,10 @@ fn metrics_are_those_of_the_tables() {
     } else {
         seconds[middle]
     };
-    assert_eq!(said["seconds"]["min"].as_f64(), Some(seconds[0]));
-    assert_eq!(said["seconds"]["median"].as_f64(), Some(median));
-    assert_eq!(said["seconds"]["max"].as_f64(), seconds.last().copied());
-    let in_bars: u64 = said["seconds"]["counts"]
+    assert_eq!(summary["seconds"]["min"].as_f64(), Some(seconds[0]));
+    assert_eq!(summary["seconds"]["median"].as_f64(), Some(median));
+    assert_eq!(summary["seconds"]["max"].as_f64(), seconds.last().copied());
+    let in_bars: u64 = summary["seconds"]["counts"]
         .as_array()
         .unwrap()
         .iter()
@@ -62,20 +65,20 @@ fn metrics_are_those_of_the_tables() {
     assert_eq!(in_bars, rows.len() as u64);
     let shards = |kind: &str| -> u64 {
         let entries = fs::read_dir(dataset.path().join("shards")).unwrap().map(Result::unwrap);
-        let own = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(kind));
-        own.map(|entry| entry.metadata().unwrap().len()).sum()
+        let files = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(kind));
+        files.map(|entry| entry.metadata().unwrap().len()).sum()
     };
     for (key, kind) in [("waveforms", "waveform-"), ("mels", "mel-"), ("summary", "summary")] {
-        assert_eq!(said["sizes"][key], shards(kind), "{kind}");
+        assert_eq!(summary["sizes"][key], shards(kind), "{kind}");
     }
-    let set = &said["feature_sets"][0];
+    let set = &summary["feature_sets"][0];
     assert_eq!((&set["name"], &set["features"]["n_mels"]), (&json!("few"), &json!(32)));
     // Splits are in alphabetical order.
-    assert_eq!(said["current_split"], "apart");
+    assert_eq!(summary["current_split"], "apart");
     for (at, name) in ["apart", "mine"].into_iter().enumerate() {
-        let split = &said["splits"][at];
+        let split = &summary["splits"][at];
         assert_eq!(
-            (&split["name"], &split["live"]),
+            (&split["name"], &split["current"]),
             (&json!(name), &json!(name == "apart"))
         );
         let on_disk: Value = serde_json::from_str(&dataset.text(&format!("splits/{name}/split.json"))).unwrap();
@@ -99,13 +102,13 @@ fn metrics_are_those_of_the_tables() {
         }
     }
     assert!(
-        said["splits"][1]["leaks"]["artists"]["count"].as_u64() > Some(0),
-        "{said}"
+        summary["splits"][1]["leaks"]["artists"]["count"].as_u64() > Some(0),
+        "{summary}"
     );
 }
 
 #[test]
-fn a_page_stands_alone_and_the_analysis_beside_it() {
+fn page_is_self_contained_and_analysis_is_reproducible() {
     let dataset = BuiltDataset::small().copy();
     dataset.split("").success();
     let before = Tree::read(&dataset.path()).unwrap();
@@ -119,18 +122,18 @@ fn a_page_stands_alone_and_the_analysis_beside_it() {
         "--sample-tracks",
         "2",
     ];
-    let said = inspect(&dataset, &arguments);
+    let summary = inspect(&dataset, &arguments);
     assert_eq!(before.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
-    assert_eq!(said["html"], json!(page));
+    assert_eq!(summary["html"], json!(page));
     let html = fs::read_to_string(&page).unwrap();
     for banned in ["http:", "https:", "<script", "src=", "@import", "url(", "href=\"/"] {
         assert!(!html.contains(banned), "{banned}");
     }
-    for class in said["classes"].as_object().unwrap().keys() {
+    for class in summary["classes"].as_object().unwrap().keys() {
         assert!(html.contains(&class.replace('&', "&amp;")), "{class}");
     }
     assert!(html.contains("at most 2 of each class"));
-    let names: Vec<&str> = said["analysis"]["files"]
+    let names: Vec<&str> = summary["analysis"]["files"]
         .as_array()
         .unwrap()
         .iter()
@@ -139,13 +142,13 @@ fn a_page_stands_alone_and_the_analysis_beside_it() {
     assert_eq!(names.len(), fs::read_dir(&directory).unwrap().count());
     assert!(names.contains(&"pca-mel.svg") && names.contains(&"pca-mfcc.svg") && names.contains(&"mean-spectra.svg"));
     check_analysis(&dataset, &directory);
-    // The same again, byte by byte, in the same places.
+    // A second call writes the same files.
     let first = Tree::read(out.path()).unwrap();
     inspect(&dataset, &arguments);
     assert_eq!(first.differences(&Tree::read(out.path()).unwrap()), [""; 0]);
 }
 
-/// Holds `analysis.json` of two tracks a class against the shards.
+/// Compares `analysis.json`, made with two tracks per class, with the shards.
 fn check_analysis(dataset: &BuiltDataset, directory: &Path) {
     let analysis: Value = serde_json::from_slice(&fs::read(directory.join("analysis.json")).unwrap()).unwrap();
     let rows = dataset.table("tracks.csv");
@@ -161,20 +164,20 @@ fn check_analysis(dataset: &BuiltDataset, directory: &Path) {
     let shard = fs::read(dataset.path().join("shards/waveform-00000.safetensors")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&shard).unwrap();
     for class in analysis["classes"].as_array().unwrap() {
-        let own: Vec<&String> = (rows.iter())
+        let ids: Vec<&String> = (rows.iter())
             .filter(|row| row["labels"] == class["name"].as_str().unwrap())
             .map(|row| &row["track_id"])
             .collect();
-        assert_eq!(class["tracks"], own.len());
-        if own.is_empty() {
+        assert_eq!(class["tracks"], ids.len());
+        if ids.is_empty() {
             assert_eq!(class["samples"], Value::Null);
             continue;
         }
-        // Two of n, evenly spaced: the first and the one in the middle.
-        let chosen = if own.len() > 2 {
-            vec![own[0], own[own.len() / 2]]
+        // Two evenly spaced tracks: the first and the middle one.
+        let chosen = if ids.len() > 2 {
+            vec![ids[0], ids[ids.len() / 2]]
         } else {
-            own
+            ids
         };
         let mut counts = vec![0u64; 256];
         let mut samples = Vec::new();
@@ -191,16 +194,19 @@ fn check_analysis(dataset: &BuiltDataset, directory: &Path) {
 }
 
 #[test]
-fn a_class_called_script_is_only_a_name() {
-    let collection = Collection::of_tracks(4);
+fn html_in_a_class_name_is_escaped() {
+    let collection = Collection::first_tracks(4);
     let genre = collection.tracks()[0].genre_name();
     let hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>&\"'";
     collection.edit_metadata(|line| line.replace(&format!(",{genre},"), &format!(",{},", cell(hostile))));
     let dataset = BuiltDataset::build(&collection);
     let out = tempfile::tempdir().unwrap();
     let page = out.path().join("page.html");
-    let said = inspect(&dataset, &["--html", page.to_str().unwrap()]);
-    assert!(said["classes"].as_object().unwrap().contains_key(hostile), "{said}");
+    let summary = inspect(&dataset, &["--html", page.to_str().unwrap()]);
+    assert!(
+        summary["classes"].as_object().unwrap().contains_key(hostile),
+        "{summary}"
+    );
     let html = fs::read_to_string(&page).unwrap();
     assert!(!html.contains("<script") && !html.contains("<img"));
     assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
@@ -212,17 +218,17 @@ fn cell(text: &str) -> String {
 }
 
 #[test]
-fn hardly_anything_is_described_too() {
-    let nothing = Collection::of_tracks(1);
+fn data_sets_of_up_to_two_tracks_can_be_inspected() {
+    let nothing = Collection::first_tracks(1);
     fs::write(nothing.file(&nothing.tracks()[0]), b"").unwrap();
     for (dataset, kept) in [
         (BuiltDataset::build(&nothing), 0),
-        (BuiltDataset::build(&Collection::of_tracks(1)), 1),
-        (BuiltDataset::build(&Collection::of_tracks(2)), 2),
+        (BuiltDataset::build(&Collection::first_tracks(1)), 1),
+        (BuiltDataset::build(&Collection::first_tracks(2)), 2),
     ] {
         let out = tempfile::tempdir().unwrap();
         let (page, directory) = (out.path().join("page.html"), out.path().join("analysis"));
-        let said = inspect(
+        let summary = inspect(
             &dataset,
             &[
                 "--html",
@@ -231,11 +237,11 @@ fn hardly_anything_is_described_too() {
                 directory.to_str().unwrap(),
             ],
         );
-        assert_eq!((said["kept"].as_u64(), &said["splits"]), (Some(kept), &json!([])));
+        assert_eq!((summary["kept"].as_u64(), &summary["splits"]), (Some(kept), &json!([])));
         assert!(
             fs::read_to_string(&page)
                 .unwrap()
-                .contains("There is none yet; preprocess split makes one.")
+                .contains("There is no split yet; create one with preprocess split.")
         );
         let analysis: Value = serde_json::from_slice(&fs::read(directory.join("analysis.json")).unwrap()).unwrap();
         assert_eq!(analysis["tracks"], kept);
@@ -243,13 +249,13 @@ fn hardly_anything_is_described_too() {
             analysis["mel_projection"]["reason"]
                 .as_str()
                 .unwrap()
-                .contains("takes three")
+                .contains("at least three tracks")
         );
     }
 }
 
 #[test]
-fn what_cannot_be_written_is_a_sentence() {
+fn output_that_cannot_be_written_is_an_error() {
     let dataset = BuiltDataset::small();
     let table = dataset.path().join("tracks.csv");
     for (flag, place) in [("--html", table.join("page.html")), ("--analysis", table)] {

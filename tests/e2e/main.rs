@@ -1,10 +1,7 @@
-//! End-to-end tests: the programs as a user runs them, on real audio files, evaluated by files, output and exit status.
+//! End-to-end tests: run the programs on real audio files as a user does and check files, output and exit status.
 
 #![forbid(unsafe_code)]
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot read its own files fails with the place where it tried"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic in a test shows where it failed")]
 
 mod bench;
 mod build;
@@ -14,6 +11,7 @@ mod errors;
 mod flipped_bits;
 mod folds;
 mod full_disk;
+mod import;
 mod inspect;
 mod killed;
 mod killed_training;
@@ -42,10 +40,10 @@ mod usage;
 mod verify;
 mod words;
 
-/// How often a fault is tried: as often as CRATEDIGGER_FAULT_ROUNDS says, or `usual` times.
-fn rounds(usual: usize) -> usize {
-    let asked = std::env::var("CRATEDIGGER_FAULT_ROUNDS").ok();
-    asked.map_or(usual, |rounds| {
+/// Number of repetitions of a fault test: CRATEDIGGER_FAULT_ROUNDS, or `default`.
+fn rounds(default: usize) -> usize {
+    let rounds = std::env::var("CRATEDIGGER_FAULT_ROUNDS").ok();
+    rounds.map_or(default, |rounds| {
         rounds.parse().expect("CRATEDIGGER_FAULT_ROUNDS is a number")
     })
 }

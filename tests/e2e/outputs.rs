@@ -1,4 +1,4 @@
-//! What `train` gives to other programs: exported weights, settings files, completions, manual pages, logs.
+//! Outputs for other programs: exported weights, settings files, shell completions, manual pages, logs.
 
 use crate::papers::{fit, genres};
 use predicates::str::contains;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tests::harness::{Program, json_line};
 
 #[test]
-fn an_exported_network_is_whole_without_its_data_set() {
+fn exported_model_is_complete_without_its_data_set() {
     let root = TempDir::new().unwrap();
     let (run, out) = (root.path().join("run"), root.path().join("exported"));
     let dataset = genres().copy();
@@ -42,7 +42,7 @@ fn an_exported_network_is_whole_without_its_data_set() {
     assert!(!names.iter().any(|name| name.ends_with("gamma")), "{names:?}");
     let check = fs::metadata(out.join("check.safetensors")).unwrap().len();
     assert!(check > 2 * 96 * 4, "{check}");
-    // Exported weights are taken as weights to start from.
+    // `--init-from` reads exported weights.
     let second = root.path().join("second");
     let weights = out.join("weights.safetensors").display().to_string();
     fit(
@@ -57,7 +57,7 @@ fn an_exported_network_is_whole_without_its_data_set() {
 }
 
 #[test]
-fn a_printed_settings_file_is_one_that_fit_takes() {
+fn fit_reads_the_settings_file_that_config_prints() {
     let root = TempDir::new().unwrap();
     let file = root.path().join("settings.toml");
     let printed = Program::Train
@@ -85,7 +85,7 @@ fn a_printed_settings_file_is_one_that_fit_takes() {
 }
 
 #[test]
-fn shells_and_manuals_know_every_command() {
+fn completions_and_manual_pages_have_every_command() {
     let root = TempDir::new().unwrap();
     for (program, name, commands) in [
         (Program::Train, "train", ["fit", "sweep", "predict", "report"]),
@@ -113,14 +113,14 @@ fn shells_and_manuals_know_every_command() {
 }
 
 #[test]
-fn logs_are_sentences_or_objects() {
+fn logs_are_text_or_json_objects() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
     let fitted = fit(&genres().path(), "mfcc-dense", &run, &["--log-format", "json"])
         .assert()
         .success();
-    let said = String::from_utf8(fitted.get_output().stderr.clone()).unwrap();
-    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let stderr = String::from_utf8(fitted.get_output().stderr.clone()).unwrap();
+    let lines: Vec<Value> = stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let epoch = lines.iter().find(|line| line["epoch"] == 1).unwrap();
     assert!(
         epoch["val_loss"].is_number() && epoch["message"].as_str().unwrap().starts_with("epoch 1/1"),
@@ -130,7 +130,7 @@ fn logs_are_sentences_or_objects() {
         lines
             .iter()
             .all(|line| line["level"] == "INFO" && line["timestamp"].is_string()),
-        "{said}"
+        "{stderr}"
     );
     for program in [Program::Train, Program::Preprocess] {
         let arguments = match program {

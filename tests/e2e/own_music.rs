@@ -1,4 +1,4 @@
-//! A folder of one's own music: it grows, and its directories have odd names.
+//! Data sets from a folder of one's own music that grows or has directories with unusual names.
 
 use super::sources::{SMALL_FEATURES, folder};
 use predicates::str::contains;
@@ -15,19 +15,19 @@ fn build(music: &Path, out: &Path) -> Value {
 }
 
 #[test]
-fn a_data_set_grows_without_its_settings_being_given_again() {
-    let (music, dataset, whole) = (BuiltDataset::empty(), BuiltDataset::empty(), BuiltDataset::empty());
+fn growing_a_data_set_reuses_its_settings() {
+    let (music, dataset, complete) = (BuiltDataset::empty(), BuiltDataset::empty(), BuiltDataset::empty());
     folder(&music.path());
     build(&music.path(), &dataset.path());
     fs::rename(music.path().join("loose.wav"), music.path().join("Loud/another.wav")).unwrap();
     let mut grow = Program::Preprocess.command(["build", "--json", "--out"]);
     let line = json_line(&grow.arg(dataset.path()).assert().success());
     assert_eq!((&line["before"], &line["processed"]), (&3.into(), &2.into()), "{line}");
-    build(&music.path(), &whole.path());
-    let [grown, whole] =
-        [&dataset, &whole].map(|built| -> Value { serde_json::from_str(&built.text("build.json")).unwrap() });
-    assert_eq!(grown, whole);
-    // Other settings are refused by name, and nothing is changed.
+    build(&music.path(), &complete.path());
+    let [grown, complete] =
+        [&dataset, &complete].map(|built| -> Value { serde_json::from_str(&built.text("build.json")).unwrap() });
+    assert_eq!(grown, complete);
+    // Another value of a setting is refused and nothing is changed.
     let mut other = Program::Preprocess.command(["build", "--n-mels", "64", "--out"]);
     let other = other.arg(dataset.path()).assert().code(1);
     other.stderr(contains("n_mels was 32 and is now 64"));
@@ -36,7 +36,7 @@ fn a_data_set_grows_without_its_settings_being_given_again() {
 }
 
 #[test]
-fn directories_with_hardly_different_names_are_warnings() {
+fn similar_or_missing_class_names_give_warnings() {
     let (music, dataset) = (BuiltDataset::empty(), BuiltDataset::empty());
     let root = music.path();
     folder(&root);

@@ -1,5 +1,5 @@
-//! `train` on the collections of papers 2 to 4: tags, excerpts, statistics of whole tracks, images; what belongs to them in
-//! `eval` and `features`, and the sentences where settings contradict each other.
+//! `train` with the models of papers 2 to 4: tags, excerpts, track statistics and images, and errors for settings that
+//! contradict each other.
 
 use crate::train::{dataset as fma, weights};
 use predicates::str::contains;
@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 use tests::harness::{BuiltDataset, Collection, Program, json_line, stderr_text};
 
-/// Clips of a second and a half that every system of papers 2 and 3 accepts: above 3^9 samples, and 96 mel bands.
+/// Clips of 1.5 seconds that every model of papers 2 and 3 accepts: more than 3^9 samples, and 96 mel bands.
 const FEATURES: &str = "--sample-rate 16000 --clip-samples 24576 --n-fft 512 --hop-length 256 --n-mels 96 --f-max 8000";
 
 fn build(collection: &Collection, more: &[&str], seed: &str) -> BuiltDataset {
@@ -30,7 +30,7 @@ fn build(collection: &Collection, more: &[&str], seed: &str) -> BuiltDataset {
     dataset
 }
 
-/// Clips with several tags.
+/// A multi-label data set.
 pub fn tagged() -> &'static BuiltDataset {
     static TAGGED: LazyLock<BuiltDataset> = LazyLock::new(|| {
         let tags = "guitar,classical,slow,techno,strings,drums,electronic,rock,fast,piano";
@@ -39,13 +39,13 @@ pub fn tagged() -> &'static BuiltDataset {
     &TAGGED
 }
 
-/// Tracks of eight of GTZAN's genres. With this seed every class is trained on, some on more tracks than others.
+/// A single-label data set of eight GTZAN genres. With this seed the training set has all classes and is unbalanced.
 pub fn genres() -> &'static BuiltDataset {
     static GENRES: LazyLock<BuiltDataset> = LazyLock::new(|| build(Collection::gtzan(), &[], "1"));
     &GENRES
 }
 
-/// `train fit` of one epoch in small batches, unless `more` says otherwise.
+/// `train fit` with one epoch and small batches, unless `more` has other values.
 pub fn fit(dataset: &Path, model: &str, run: &Path, more: &[&str]) -> assert_cmd::Command {
     let mut command = Program::Train.command(["fit", "--model", model, "--device", "cpu", "--json", "--seed", "4"]);
     command.arg("--data").arg(dataset).arg("--run").arg(run).args(more);
@@ -57,19 +57,19 @@ pub fn fit(dataset: &Path, model: &str, run: &Path, more: &[&str]) -> assert_cmd
     command
 }
 
-/// `train eval`, whose metrics are returned.
+/// Runs `train eval` and returns its metrics.
 fn eval(run: &Path, more: &[&str]) -> Value {
     let mut command = Program::Train.command(["eval", "--device", "cpu", "--json", "--run"]);
     json_line(&command.arg(run).args(more).assert().success())["metrics"].clone()
 }
 
-/// A table's rows, cell by column name.
+/// Rows of a table: cells by column name.
 fn table(path: PathBuf) -> Vec<BTreeMap<String, String>> {
     let rows = csv::Reader::from_path(path).unwrap().into_deserialize();
     rows.collect::<Result<_, _>>().unwrap()
 }
 
-/// The mean of the metrics of tags that are defined.
+/// Mean of a metric over the tags for which it is defined.
 fn mean_of_tags(metrics: &Value, metric: &str) -> f64 {
     let tags = metrics["per_tag"].as_array().unwrap();
     let values: Vec<f64> = tags.iter().filter_map(|tag| tag[metric].as_f64()).collect();
@@ -82,7 +82,7 @@ fn taggers_are_trained_evaluated_and_tuned() {
     let root = TempDir::new().unwrap();
     let (dataset, index) = (tagged(), tagged().text("dataset.json"));
     let classes = serde_json::from_str::<Value>(&index).unwrap()["classes"].clone();
-    // One on samples, one on power densities.
+    // One model on waveforms, one on power spectral densities.
     for model in ["chunk-cnn", "crnn2d-gru"] {
         let run = root.path().join(model);
         fit(&dataset.path(), model, &run, &[]).assert().success();
@@ -117,9 +117,12 @@ fn taggers_are_trained_evaluated_and_tuned() {
         assert!((area - kept["val"]["auc_roc"].as_f64().unwrap()).abs() < 1e-6);
 
         let tuned = eval(&run, &["--tune-thresholds"]);
-        assert_eq!(tuned["auc_roc"], metrics["auc_roc"], "thresholds change no ranking");
+        assert_eq!(
+            tuned["auc_roc"], metrics["auc_roc"],
+            "thresholds do not change the ranking"
+        );
         assert_ne!(tuned["thresholds"], metrics["thresholds"], "{model}");
-        // On the set that they were tuned on, no other thresholds do better.
+        // On the set that the thresholds were tuned on, they are better than 0.5.
         let (before, after) = (
             eval(&run, &["--set", "val"]),
             eval(&run, &["--set", "val", "--tune-thresholds"]),
@@ -133,15 +136,15 @@ fn taggers_are_trained_evaluated_and_tuned() {
 }
 
 #[test]
-fn a_resumed_run_of_tags_ends_with_the_weights_of_an_undisturbed_one() {
+fn resumed_multi_label_run_has_the_weights_of_an_uninterrupted_one() {
     let root = TempDir::new().unwrap();
-    let (whole, parts) = (root.path().join("whole"), root.path().join("parts"));
+    let (uninterrupted, resumed) = (root.path().join("uninterrupted"), root.path().join("resumed"));
     let fit = |run: &Path, epochs: &str| fit(&tagged().path(), "chunk-cnn", run, &["--epochs", epochs]);
-    fit(&whole, "3").assert().success();
-    fit(&parts, "1").assert().success();
+    fit(&uninterrupted, "3").assert().success();
+    fit(&resumed, "1").assert().success();
     let mut resume = Program::Train.command(["fit", "--resume", "--epochs", "3", "--device", "cpu", "--run"]);
     resume
-        .arg(&parts)
+        .arg(&resumed)
         .assert()
         .success()
         .stderr(contains("continuing after 4 steps and 1 epochs"));
@@ -151,51 +154,51 @@ fn a_resumed_run_of_tags_ends_with_the_weights_of_an_undisturbed_one() {
             .for_each(|row| row.retain(|column, _| column != "seconds" && column != "data_wait"));
         rows
     };
-    assert_eq!(without_times(&parts), without_times(&whole));
-    assert_eq!(weights(&parts), weights(&whole));
+    assert_eq!(without_times(&resumed), without_times(&uninterrupted));
+    assert_eq!(weights(&resumed), weights(&uninterrupted));
 }
 
 #[test]
-fn excerpts_are_evaluated_one_by_one_and_track_by_track() {
+fn excerpts_are_evaluated_per_excerpt_and_per_track() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
-    let framing = ["--excerpt-seconds", "0.6", "--skip-seconds", "0.2"];
-    fit(&genres().path(), "choi-crnn", &run, &framing).assert().success();
+    let excerpts = ["--excerpt-seconds", "0.6", "--skip-seconds", "0.2"];
+    fit(&genres().path(), "choi-crnn", &run, &excerpts).assert().success();
     let metrics = eval(&run, &[]);
     let rows = table(genres().path().join("tracks.csv"));
-    let of_test: Vec<f64> = table(genres().path().join("splits/main/test.csv"))
+    let test_samples: Vec<f64> = table(genres().path().join("splits/main/test.csv"))
         .iter()
         .map(|row| {
             let track = rows.iter().find(|track| track["track_id"] == row["track_id"]).unwrap();
             track["samples"].parse().unwrap()
         })
         .collect();
-    assert_eq!(metrics["samples"], of_test.len());
-    // 37 hops of 256 samples fit into 0.6 s, 12 into 0.2 s; a rest is covered by one more excerpt.
-    let excerpts = of_test
+    assert_eq!(metrics["samples"], test_samples.len());
+    // 0.6 s are 37 hops of 256 samples, 0.2 s are 12. One more excerpt covers the remainder.
+    let excerpts = test_samples
         .iter()
         .map(|samples| ((samples / 256.0).floor() - 2.0 * 12.0) / 37.0);
     let excerpts: f64 = excerpts.map(f64::ceil).sum();
-    assert!(excerpts > of_test.len() as f64);
+    assert!(excerpts > test_samples.len() as f64);
     assert_eq!(metrics["clips"].as_f64(), Some(excerpts));
     assert_eq!(metrics["per_clip"]["samples"].as_f64(), Some(excerpts));
     assert!(metrics["per_clip"]["top1"].is_number());
 }
 
-/// Clips in an epoch of a run with `--balance`: the steps of batches of one.
-fn drawn(balance: &str) -> usize {
+/// Number of clips in an epoch with `--balance`: the number of steps with batch size 1.
+fn clips_per_epoch(balance: &str) -> usize {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
     let more = ["--batch-size", "1", "--balance", balance];
     fit(&genres().path(), "mfcc-dense", &run, &more).assert().success();
     let mut resume = Program::Train.command(["fit", "--resume", "--epochs", "2", "--device", "cpu", "--run"]);
-    let said = stderr_text(&resume.arg(&run).assert().success());
-    let steps = said.split("continuing after ").nth(1).unwrap();
+    let stderr = stderr_text(&resume.arg(&run).assert().success());
+    let steps = stderr.split("continuing after ").nth(1).unwrap();
     steps.split(' ').next().unwrap().parse().unwrap()
 }
 
 #[test]
-fn classes_are_evened_out_by_drawing_or_by_weighing() {
+fn classes_are_balanced_by_sampling_or_by_class_weights() {
     let rows = table(genres().path().join("tracks.csv"));
     let train = table(genres().path().join("splits/main/train.csv"));
     let mut counts = BTreeMap::new();
@@ -204,11 +207,11 @@ fn classes_are_evened_out_by_drawing_or_by_weighing() {
         *counts.entry(&track["labels"]).or_insert(0) += 1;
     }
     let (least, most) = (*counts.values().min().unwrap(), *counts.values().max().unwrap());
-    assert!(least < most, "the split has to be unbalanced: {counts:?}");
-    assert_eq!(drawn("none"), train.len());
-    assert_eq!(drawn("oversample"), counts.len() * most);
-    assert_eq!(drawn("undersample"), counts.len() * least);
-    assert_eq!(drawn("class-weights"), train.len());
+    assert!(least < most, "the split must be unbalanced: {counts:?}");
+    assert_eq!(clips_per_epoch("none"), train.len());
+    assert_eq!(clips_per_epoch("oversample"), counts.len() * most);
+    assert_eq!(clips_per_epoch("undersample"), counts.len() * least);
+    assert_eq!(clips_per_epoch("class-weights"), train.len());
 
     let root = TempDir::new().unwrap();
     let trained = |dataset: &BuiltDataset, model: &str, balance: &str| {
@@ -228,10 +231,10 @@ fn classes_are_evened_out_by_drawing_or_by_weighing() {
 }
 
 #[test]
-fn a_class_that_is_not_trained_on_needs_no_weight() {
+fn class_weights_work_if_a_class_has_no_training_track() {
     let dataset = genres().copy();
-    let gap = "--strategy random --ratios 60,20,20 --seed 0";
-    let split = json_line(&dataset.split(gap).success());
+    let arguments = "--strategy random --ratios 60,20,20 --seed 0";
+    let split = json_line(&dataset.split(arguments).success());
     assert!(
         split["warnings"].to_string().contains("the train set has no track of"),
         "{split}"
@@ -244,7 +247,7 @@ fn a_class_that_is_not_trained_on_needs_no_weight() {
 }
 
 #[test]
-fn samples_are_augmented_the_same_by_any_number_of_threads() {
+fn augmentation_does_not_depend_on_the_number_of_loader_threads() {
     let root = TempDir::new().unwrap();
     let sounds = genres().path();
     let augmented = |name: &str, more: &[&str]| {
@@ -272,7 +275,7 @@ fn samples_are_augmented_the_same_by_any_number_of_threads() {
 }
 
 #[test]
-fn statistics_and_small_images_are_learned_from_in_every_normalization() {
+fn mfcc_dense_and_small_cnn_train_with_every_normalization() {
     let root = TempDir::new().unwrap();
     let run = |name: &str| root.path().join(name);
     for (name, model, more) in [
@@ -285,28 +288,28 @@ fn statistics_and_small_images_are_learned_from_in_every_normalization() {
         fit(&fma(), model, &run(name), more).assert().success();
         let metrics = eval(&run(name), &[]);
         assert!(metrics["loss"].as_f64().unwrap().is_finite(), "{name}");
-        let shares = [&metrics["top1"], &metrics["paper"]["f1"]].map(|metric| metric.as_f64().unwrap());
+        let scores = [&metrics["top1"], &metrics["paper"]["f1"]].map(|metric| metric.as_f64().unwrap());
         assert!(
-            shares.iter().all(|share| (0.0..=1.0).contains(share)),
+            scores.iter().all(|score| (0.0..=1.0).contains(score)),
             "{name}: {metrics}"
         );
     }
     assert_ne!(weights(&run("z-score")), weights(&run("min-max")));
     assert_ne!(weights(&run("cnn")), weights(&run("cnn-min-max")));
-    for (name, metrics) in [("z-score", 140), ("chroma", 140 + 84)] {
+    for (name, inputs) in [("z-score", 140), ("chroma", 140 + 84)] {
         let bytes = fs::read(run(name).join("best.safetensors")).unwrap();
         let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        assert_eq!(file.tensor("linear0.weight").unwrap().shape(), [metrics, 50]);
+        assert_eq!(file.tensor("linear0.weight").unwrap().shape(), [inputs, 50]);
     }
 }
 
 #[test]
-fn contradictions_are_sentences() {
+fn contradicting_settings_are_refused_with_a_reason() {
     let root = TempDir::new().unwrap();
     let run = |name: &str| root.path().join(name);
     let (fma, tagged, genres) = (fma(), tagged().path(), genres().path());
     let sounds = fma.to_str().unwrap();
-    // Wrong by themselves, and so wrong usage.
+    // Contradictions between settings are usage errors.
     for (model, more, expected) in [
         ("crnn", &["--augment", "image"][..], "crnn does not take an image"),
         ("mfcc-dense", &["--excerpt-seconds", "3"], "statistics of whole tracks"),
@@ -328,8 +331,8 @@ fn contradictions_are_sentences() {
             stderr_text(&refused)
         );
     }
-    // Wrong for this data set.
-    let of_data = [
+    // Settings that do not fit the data set.
+    let cases = [
         (&fma, "choi-crnn", &[][..], "needs 96 mel bands"),
         (&genres, "crnn", &[], "needs 128 mel bands"),
         (
@@ -352,14 +355,9 @@ fn contradictions_are_sentences() {
             "--sample-rate 16000",
         ),
         (&genres, "choi-crnn", &["--freeze", "head"], "matches no parameter"),
-        (
-            &genres,
-            "choi-crnn",
-            &["--freeze", "."],
-            "leave at least one to train",
-        ),
+        (&genres, "choi-crnn", &["--freeze", "."], "leave at least one to train"),
     ];
-    for (dataset, model, more, expected) in of_data {
+    for (dataset, model, more, expected) in cases {
         let refused = fit(dataset, model, &run("data"), more).assert().code(1);
         assert!(
             stderr_text(&refused).contains(expected),
@@ -367,10 +365,10 @@ fn contradictions_are_sentences() {
             stderr_text(&refused)
         );
     }
-    // None of them has begun a run.
+    // None of these commands created a run.
     assert!(!run("usage").exists());
     fit(&genres, "mfcc-dense", &run("data"), &[]).assert().success();
-    // Wrong for the task.
+    // Settings that do not fit the task or model of a run.
     let classes = run("classes");
     fit(&genres, "mfcc-dense", &classes, &[]).assert().success();
     let mut tune = Program::Train.command(["eval", "--tune-thresholds", "--run"]);

@@ -1,4 +1,4 @@
-//! Builds in parts, merged; and data sets that grow.
+//! Builds in parts and their merge; data sets that grow.
 
 use predicates::str::contains;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tests::harness::{BuiltDataset, Collection, Program, Tree, json_line};
 
-/// What short tracks need.
+/// Options for tracks of about one second.
 pub const SHORT: [&str; 4] = ["--clip-samples", "32768", "--min-seconds", "1"];
 
 /// `preprocess build` of a collection of short tracks.
@@ -17,12 +17,12 @@ pub fn build(collection: &Collection, out: &Path, more: &[&str]) -> std::process
 }
 
 #[test]
-fn parts_built_side_by_side_are_merged_to_the_bytes_of_one_build() {
+fn merged_parts_have_the_same_bytes_as_one_build() {
     let collection = Collection::many(530);
     let root = tempfile::tempdir().unwrap();
     let at = |name: &str| root.path().join(name);
     assert!(
-        build(&collection, &at("whole"), &["--drop", "duplicates"])
+        build(&collection, &at("single"), &["--drop", "duplicates"])
             .status()
             .unwrap()
             .success()
@@ -51,8 +51,8 @@ fn parts_built_side_by_side_are_merged_to_the_bytes_of_one_build() {
     merge(&parts[1..]).code(1).stderr(contains("part 1 of 3 is missing"));
     let line = json_line(&merge(&parts).success());
     assert_eq!((&line["command"], &line["ok"]), (&"merge".into(), &true.into()));
-    let (whole, merged) = (Tree::read(&at("whole")).unwrap(), Tree::read(&at("merged")).unwrap());
-    assert_eq!(merged.differences(&whole), [""; 0]);
+    let (single, merged) = (Tree::read(&at("single")).unwrap(), Tree::read(&at("merged")).unwrap());
+    assert_eq!(merged.differences(&single), [""; 0]);
     assert!(merged.paths().any(|path| path == "shards/waveform-00000.safetensors"));
     Program::Preprocess
         .command(["verify"])
@@ -68,7 +68,7 @@ fn parts_built_side_by_side_are_merged_to_the_bytes_of_one_build() {
 }
 
 #[test]
-fn a_part_that_is_none_is_wrong_usage() {
+fn invalid_part_is_a_usage_error() {
     for part in ["0/3", "4/3", "2", "a/b"] {
         let out = BuiltDataset::empty();
         let mut command = Program::Preprocess.command(Collection::small().build_arguments(&out.path()));
@@ -80,7 +80,7 @@ fn a_part_that_is_none_is_wrong_usage() {
     }
 }
 
-/// A collection whose last tracks are not there yet, and what brings them.
+/// A collection whose last tracks are hidden until it grows.
 struct Growing {
     collection: Collection,
     table: String,
@@ -88,9 +88,9 @@ struct Growing {
 }
 
 impl Growing {
-    /// All of one class or another that the early tracks have.
+    /// Late tracks get a class that the early tracks have.
     fn new(all: usize, early: usize) -> Self {
-        let collection = Collection::of_tracks(all);
+        let collection = Collection::first_tracks(all);
         let class = collection.tracks()[0].genre_name();
         let ids: Vec<String> = collection.tracks()[early..]
             .iter()
@@ -117,7 +117,7 @@ impl Growing {
         }
     }
 
-    /// Brings the others, and builds again.
+    /// Restores the late tracks and builds again.
     fn grow(&self, dataset: &BuiltDataset) -> serde_json::Value {
         for track in &self.collection.tracks()[self.early..] {
             let file = self.collection.file(track);
@@ -130,7 +130,7 @@ impl Growing {
 }
 
 #[test]
-fn tracks_that_come_later_are_added_and_earlier_splits_hold() {
+fn later_tracks_are_added_and_earlier_splits_stay_valid() {
     let growing = Growing::new(12, 8);
     let dataset = BuiltDataset::build(&growing.collection);
     dataset.split("--strategy random --name mine").success();
@@ -162,21 +162,21 @@ fn fit(data: &Path, run: &Path, more: &[&str]) {
 }
 
 #[test]
-fn a_run_that_was_begun_before_a_data_set_grew_goes_on_as_if_it_had_not() {
+fn resumed_run_ignores_tracks_added_to_the_data_set() {
     let growing = Growing::new(12, 8);
     let dataset = BuiltDataset::build(&growing.collection);
     dataset
         .split("--strategy random --ratios 50,25,25 --name mine")
         .success();
     let (root, before) = (tempfile::tempdir().unwrap(), dataset.copy());
-    let (whole, run) = (root.path().join("whole"), root.path().join("run"));
+    let (uninterrupted, run) = (root.path().join("uninterrupted"), root.path().join("run"));
     let begin = ["--model", "cnn1d", "--batch-size", "2", "--epochs"];
-    fit(&before.path(), &whole, &[&begin[..], &["2"]].concat());
+    fit(&before.path(), &uninterrupted, &[&begin[..], &["2"]].concat());
     fit(&dataset.path(), &run, &[&begin[..], &["1"]].concat());
     growing.grow(&dataset);
     fit(&dataset.path(), &run, &["--resume", "--epochs", "2"]);
     let weights = |run: &Path| fs::read(run.join("best.safetensors")).unwrap();
-    assert_eq!(weights(&run), weights(&whole));
+    assert_eq!(weights(&run), weights(&uninterrupted));
     Program::Train
         .command(["eval", "--device", "cpu", "--run"])
         .arg(&run)
@@ -185,8 +185,8 @@ fn a_run_that_was_begun_before_a_data_set_grew_goes_on_as_if_it_had_not() {
 }
 
 #[test]
-fn other_features_of_the_same_waveforms_are_trained_on() {
-    let dataset = BuiltDataset::build(&Collection::of_tracks(6));
+fn extended_data_set_with_other_mel_settings_can_be_trained_on() {
+    let dataset = BuiltDataset::build(&Collection::first_tracks(6));
     dataset
         .split("--strategy random --ratios 50,25,25 --name mine")
         .success();
@@ -194,7 +194,7 @@ fn other_features_of_the_same_waveforms_are_trained_on() {
         let mut command = Program::Preprocess.command(["extend", "--json", "--feature", "mel"]);
         command.arg(dataset.path()).args(more).assert()
     };
-    extend(&[]).code(1).stderr(contains("has these features itself"));
+    extend(&[]).code(1).stderr(contains("already has these features"));
     let line = json_line(&extend(&["--n-fft", "2048"]).success());
     assert_eq!(
         (line["made"].as_u64(), line["splits"][0].as_str()),

@@ -1,4 +1,5 @@
-//! Places that cannot be written or read, and collections that hardly are ones: each a sentence or a right result.
+//! Unreadable and unwritable paths, unusual file names and almost empty collections: `preprocess` reports an error or
+//! builds a correct data set.
 
 use predicates::str::contains;
 use std::ffi::OsStr;
@@ -9,23 +10,25 @@ use std::path::Path;
 use std::process::{Command, Output};
 use tests::harness::{BuiltDataset, Collection, Program, json_line, on_a_small_disk, stderr};
 
-/// Runs `preprocess` without root's right to pass over permissions; none, with the reason printed, where that cannot be.
+/// Runs `preprocess` without root's right to ignore file permissions. Prints the reason and returns `None` if that is
+/// not possible.
 fn unprivileged(arguments: &[String]) -> Option<Output> {
     let mut command = Command::new("unshare");
     let tried = Command::new("unshare").args(["--user", "true"]).status();
     if !tried.is_ok_and(|status| status.success()) {
-        println!("skipped: a user namespace cannot be made here");
+        println!("skipped: could not create a user namespace");
         return None;
     }
     command.arg("--user").arg(Program::Preprocess.path()).args(arguments);
     Some(command.output().unwrap())
 }
 
-fn sentence(output: &Output) -> String {
+/// The error message of a failed program.
+fn error(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let said = stderr(output);
-    assert!(said.starts_with("error: "), "{said}");
-    said
+    let message = stderr(output);
+    assert!(message.starts_with("error: "), "{message}");
+    message
 }
 
 fn with_mode(path: &Path, mode: u32, act: impl FnOnce()) {
@@ -35,8 +38,8 @@ fn with_mode(path: &Path, mode: u32, act: impl FnOnce()) {
 }
 
 #[test]
-fn directories_without_permission_are_named() {
-    let collection = Collection::of_tracks(2);
+fn paths_without_permission_are_reported() {
+    let collection = Collection::first_tracks(2);
     let root = tempfile::tempdir().unwrap();
     let closed = root.path().join("closed");
     fs::create_dir(&closed).unwrap();
@@ -45,20 +48,23 @@ fn directories_without_permission_are_named() {
         let Some(output) = unprivileged(&collection.build_arguments(&out)) else {
             return;
         };
-        let said = sentence(&output);
+        let message = error(&output);
         assert!(
-            said.contains("closed/dataset") && said.contains("Permission denied"),
-            "{said}"
+            message.contains("closed/dataset") && message.contains("Permission denied"),
+            "{message}"
         );
     });
     with_mode(&collection.audio(), 0o000, || {
         let Some(output) = unprivileged(&collection.build_arguments(&out)) else {
             return;
         };
-        let said = sentence(&output);
-        assert!(said.contains("audio") && said.contains("Permission denied"), "{said}");
+        let message = error(&output);
+        assert!(
+            message.contains("audio") && message.contains("Permission denied"),
+            "{message}"
+        );
     });
-    // One file alone costs one track.
+    // An unreadable file only drops its track.
     let file = collection.file(&collection.tracks()[0]);
     let open = root.path().join("dataset");
     with_mode(&file, 0o000, || {
@@ -76,14 +82,17 @@ fn directories_without_permission_are_named() {
     let words = ["split".to_owned(), dataset.path().display().to_string()];
     with_mode(&dataset.path(), 0o555, || {
         let Some(output) = unprivileged(&words) else { return };
-        let said = sentence(&output);
-        assert!(said.contains("splits") && said.contains("Permission denied"), "{said}");
+        let message = error(&output);
+        assert!(
+            message.contains("splits") && message.contains("Permission denied"),
+            "{message}"
+        );
     });
 }
 
 #[test]
-fn a_read_only_file_system_is_a_sentence() {
-    let collection = Collection::of_tracks(2);
+fn read_only_file_system_is_reported() {
+    let collection = Collection::first_tracks(2);
     let root = tempfile::tempdir().unwrap();
     let script = r#"mount -o remount,ro "$1" && shift && "$@""#;
     let mut words = vec![Program::Preprocess.path().to_owned()];
@@ -94,12 +103,12 @@ fn a_read_only_file_system_is_a_sentence() {
     let Some(output) = on_a_small_disk(&disk, 1 << 20, script, &words) else {
         return;
     };
-    assert!(sentence(&output).contains("Read-only file system"), "{output:?}");
+    assert!(error(&output).contains("Read-only file system"), "{output:?}");
 }
 
 #[test]
-fn a_file_where_a_directory_should_be_is_a_sentence() {
-    let collection = Collection::of_tracks(2);
+fn file_in_place_of_a_directory_is_reported() {
+    let collection = Collection::first_tracks(2);
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("file");
     fs::write(&file, "not a directory").unwrap();
@@ -124,14 +133,14 @@ fn a_file_where_a_directory_should_be_is_a_sentence() {
 }
 
 #[test]
-fn names_that_are_not_utf8_are_read_written_and_spoken_of() {
-    let collection = Collection::of_tracks(3);
+fn paths_that_are_not_utf8_can_be_used() {
+    let collection = Collection::first_tracks(3);
     let root = tempfile::tempdir().unwrap();
     let odd = root.path().join(OsStr::from_bytes(b"mus\xefk"));
     fs::create_dir(&odd).unwrap();
     fs::rename(collection.audio(), odd.join("audio")).unwrap();
     fs::copy(collection.metadata(), odd.join("tracks.csv")).unwrap();
-    // A stray file that no table could name either.
+    // An extra file whose name cannot be written to a table.
     fs::write(odd.join("audio").join(OsStr::from_bytes(b"\xff.mp3")), b"x").unwrap();
     let out = odd.join("dataset");
     let mut build = Program::Preprocess.command(["build", "--source", "fma", "--json"]);
@@ -151,24 +160,24 @@ fn names_that_are_not_utf8_are_read_written_and_spoken_of() {
     }
 }
 
-/// A data set of the first tracks of a collection that has more.
+/// A data set of the first `count` tracks, with a change to each line of their table.
 fn dataset_of(count: usize, change: impl Fn(&str) -> String) -> BuiltDataset {
-    let collection = Collection::of_tracks(count);
+    let collection = Collection::first_tracks(count);
     collection.edit_metadata(change);
     BuiltDataset::build(&collection)
 }
 
 #[test]
-fn collections_of_hardly_anything_are_a_sentence_or_a_right_result() {
-    // One track is listed, and the directory is there, and the file is not.
-    let nothing = Collection::of_tracks(1);
+fn collections_with_few_or_no_tracks_are_built_or_refused() {
+    // The only listed file is missing.
+    let nothing = Collection::first_tracks(1);
     let file = nothing.file(&nothing.tracks()[0]);
     fs::remove_file(&file).unwrap();
     let refused = BuiltDataset::empty();
     let mut build = Program::Preprocess.command(nothing.build_arguments(&refused.path()));
     build.assert().code(1).stderr(contains("has none of the 1 files"));
     assert!(!refused.path().exists());
-    // The file is there and is no audio.
+    // The only file is empty.
     fs::write(&file, "").unwrap();
     let none = BuiltDataset::empty();
     let mut build = Program::Preprocess.command(nothing.build_arguments(&none.path()));
@@ -188,8 +197,8 @@ fn collections_of_hardly_anything_are_a_sentence_or_a_right_result() {
     let one = dataset_of(1, str::to_owned);
     one.split("").code(1).stderr(contains("track"));
     assert!(!one.path().join("splits/current").exists());
-    // One class; its tracks are divided all the same.
-    let genre = Collection::of_tracks(1).tracks()[0].genre_name();
+    // With one class the tracks are still divided into three sets.
+    let genre = Collection::first_tracks(1).tracks()[0].genre_name();
     let class = dataset_of(6, |line| {
         let tracks = Collection::small().tracks().iter();
         tracks.fold(line.to_owned(), |line, track| {
@@ -197,14 +206,14 @@ fn collections_of_hardly_anything_are_a_sentence_or_a_right_result() {
         })
     });
     let line = json_line(&class.split("--ratios 50,25,25").success());
-    let of_set = |set: &str| line["counts"][set][genre].as_u64().unwrap();
-    assert_eq!(of_set("train") + of_set("val") + of_set("test"), 6);
-    assert!(["train", "val", "test"].iter().all(|set| of_set(set) > 0), "{line}");
+    let tracks = |set: &str| line["counts"][set][genre].as_u64().unwrap();
+    assert_eq!(tracks("train") + tracks("val") + tracks("test"), 6);
+    assert!(["train", "val", "test"].iter().all(|set| tracks(set) > 0), "{line}");
 }
 
 #[test]
-fn a_class_with_fewer_tracks_than_sets_is_warned_of() {
-    let collection = Collection::of_tracks(7);
+fn class_with_fewer_tracks_than_sets_gives_a_warning() {
+    let collection = Collection::first_tracks(7);
     let small = BuiltDataset::build(&collection);
     let rows = small.table("tracks.csv");
     let members = |class: &str| rows.iter().filter(|row| row["labels"] == class).count();
@@ -223,6 +232,6 @@ fn a_class_with_fewer_tracks_than_sets_is_warned_of() {
     );
     let scarce = warnings
         .iter()
-        .find(|warning| warning.starts_with("too few tracks to be in all 3 sets: "));
+        .find(|warning| warning.starts_with("classes with too few tracks to be in all 3 sets: "));
     assert!(scarce.is_some_and(|scarce| scarce.contains(rare)), "{warnings:?}");
 }

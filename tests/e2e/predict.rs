@@ -1,4 +1,5 @@
-//! `train predict`: files sound to a model as they did in its data set, whatever they are and wherever it is.
+//! `train predict` gives audio files the probabilities that they have in the data set, in any format and without the
+//! data set.
 
 use crate::papers::{fit, genres, tagged};
 use serde_json::Value;
@@ -14,7 +15,7 @@ pub fn predict(run: &Path, files: &[PathBuf]) -> assert_cmd::Command {
     command
 }
 
-/// What `eval` made of each track of the test set: its probabilities.
+/// The probabilities of each test track according to `eval`.
 pub fn evaluated(run: &Path) -> BTreeMap<String, Vec<f64>> {
     let mut command = Program::Train.command(["eval", "--device", "cpu", "--run"]);
     command.arg(run).assert().success();
@@ -35,20 +36,19 @@ pub fn file(collection: &Collection, dataset: &BuiltDataset, track_id: &str) -> 
 }
 
 #[test]
-fn a_file_is_predicted_as_its_track_is_evaluated() {
+fn predict_and_eval_give_the_same_probabilities() {
     let root = TempDir::new().unwrap();
-    // Mel spectrograms of excerpts and of whole clips, all of them or the middle one, 8-bit samples and their power
-    // density, statistics of whole tracks, and tags.
+    // Mel spectrograms of excerpts and of clips (all clips or the middle one), statistics of tracks, and tags.
     let excerpts = ["--excerpt-seconds", "0.4"];
-    let skipping = ["--excerpt-seconds", "0.3", "--skip-seconds", "0.4"];
-    let usual: [&str; 0] = [];
+    let skipping = ["--excerpt-seconds", "0.6", "--skip-seconds", "0.4"];
+    let default: [&str; 0] = [];
     let middle = ["--eval-clips", "1"];
     for (name, model, more, tags) in [
         ("excerpts", "choi-crnn", &excerpts[..], false),
-        ("clips", "choi-crnn", &usual[..], false),
+        ("clips", "choi-crnn", &default[..], false),
         ("middle", "choi-crnn", &middle[..], false),
         ("skipping", "small-cnn", &skipping[..], false),
-        ("statistics", "mfcc-dense", &usual[..], false),
+        ("statistics", "mfcc-dense", &default[..], false),
         ("tags", "choi-fcn", &excerpts[..], true),
     ] {
         let (dataset, collection) = match tags {
@@ -76,17 +76,17 @@ fn a_file_is_predicted_as_its_track_is_evaluated() {
     }
 }
 
-/// A run whose data set is gone.
-fn orphan(root: &Path) -> PathBuf {
-    let (dataset, run) = (genres().copy(), root.join("orphan"));
+/// A run whose data set was deleted.
+fn run_without_data(root: &Path) -> PathBuf {
+    let (dataset, run) = (genres().copy(), root.join("run"));
     fit(&dataset.path(), "mfcc-dense", &run, &[]).assert().success();
     run
 }
 
 #[test]
-fn any_format_and_length_is_heard_and_what_cannot_be_is_named() {
+fn all_formats_are_predicted_and_bad_files_are_listed_with_a_reason() {
     let root = TempDir::new().unwrap();
-    let run = orphan(root.path());
+    let run = run_without_data(root.path());
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/decode_validate");
     let good = [
         "adts.aac",
@@ -133,7 +133,7 @@ fn any_format_and_length_is_heard_and_what_cannot_be_is_named() {
         assert_eq!(answer["csv"]["rows"], files.len());
         csvs.push(fs::read_to_string(&table).unwrap());
     }
-    // A table with rows of other files is kept, unless it is to be replaced.
+    // An existing table with other files is replaced only with `--force`.
     let one = root.path().join("one.csv");
     fs::copy(&table, &one).unwrap();
     let mut kept = predict(&run, &files[..1]);
@@ -141,13 +141,13 @@ fn any_format_and_length_is_heard_and_what_cannot_be_is_named() {
     refused.stderr(predicates::str::contains("add --force to replace it"));
     assert_eq!(fs::read_to_string(&one).unwrap(), csvs[0]);
     let mut replaced = predict(&run, &files[..1]);
-    let said = replaced.arg("--force").arg("--csv").arg(&one).assert().success();
-    said.stdout(predicates::str::contains(format!("table {}, 1 row\n", one.display())));
-    assert_eq!(csvs[0], csvs[1], "threads make no difference");
+    let assert = replaced.arg("--force").arg("--csv").arg(&one).assert().success();
+    assert.stdout(predicates::str::contains(format!("table {}, 1 row\n", one.display())));
+    assert_eq!(csvs[0], csvs[1], "the number of threads changes nothing");
     for refused in [&files[0], &root.path().join("no/such/place.csv")] {
         let mut command = predict(&run, &files);
-        let said = command.arg("--csv").arg(refused).assert().code(1);
-        said.stderr(predicates::str::contains("name another file"));
+        let assert = command.arg("--csv").arg(refused).assert().code(1);
+        assert.stderr(predicates::str::contains("give another file"));
     }
     let lines: Vec<_> = csvs[0].lines().collect();
     assert!(
@@ -160,9 +160,9 @@ fn any_format_and_length_is_heard_and_what_cannot_be_is_named() {
 }
 
 #[test]
-fn a_directory_stands_for_its_audio_files_and_a_table_for_people() {
+fn predict_prints_a_row_per_audio_file_of_a_directory() {
     let root = TempDir::new().unwrap();
-    let run = orphan(root.path());
+    let run = run_without_data(root.path());
     let mut command = Program::Train.command(["predict", "--quiet", "--top", "2", "--run"]);
     let assert = command.arg(&run).arg(Collection::gtzan().audio()).assert().code(1);
     let printed = stdout_text(&assert);
@@ -174,12 +174,12 @@ fn a_directory_stands_for_its_audio_files_and_a_table_for_people() {
         1,
         "{printed}"
     );
-    let of_one: Vec<_> = lines[1].split_whitespace().collect();
+    let first: Vec<_> = lines[1].split_whitespace().collect();
     assert!(
-        of_one[0].ends_with("00000.wav") || of_one[0].ends_with(".au") || of_one[0].ends_with(".mp3"),
+        first[0].ends_with("00000.wav") || first[0].ends_with(".au") || first[0].ends_with(".mp3"),
         "{printed}"
     );
-    assert_eq!(of_one.iter().filter(|word| **word == "%").count(), 2, "{printed}");
+    assert_eq!(first.iter().filter(|word| **word == "%").count(), 2, "{printed}");
     let mut absent = Program::Train.command(["predict", "--run", "no-such-run", "song.mp3"]);
     absent
         .assert()

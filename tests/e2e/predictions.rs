@@ -1,4 +1,4 @@
-//! `predictions.csv`: a row per track of the set, from which the metrics of `metrics.json` can be had again.
+//! `predictions.csv` has one row per track of the set. The metrics in `metrics.json` can be computed from it.
 
 use crate::papers::{fit, genres, tagged};
 use serde_json::Value;
@@ -15,7 +15,7 @@ struct Row {
     probabilities: Vec<f64>,
 }
 
-/// The names of the classes and a row per track.
+/// Reads the class names and one row per track.
 fn rows(path: &Path) -> (Vec<String>, Vec<Row>) {
     let mut reader = csv::Reader::from_path(path).unwrap();
     let header: Vec<String> = reader.headers().unwrap().iter().map(String::from).collect();
@@ -36,7 +36,7 @@ fn rows(path: &Path) -> (Vec<String>, Vec<Row>) {
     (header[3..].to_vec(), rows)
 }
 
-/// A set's ids and labels, as the split lists them.
+/// Track ids and labels of a set, in the order of the split.
 fn listed(dataset: &Path, set: &str) -> Vec<(String, String)> {
     let path = dataset.join("splits/main").join(set).with_extension("csv");
     let records = csv::Reader::from_path(path).unwrap().into_records();
@@ -56,11 +56,11 @@ fn eval(run: &Path, more: &[&str]) {
 }
 
 #[test]
-fn metrics_of_classes_can_be_had_again_from_the_predictions() {
+fn single_label_metrics_can_be_computed_from_predictions() {
     let root = TempDir::new().unwrap();
-    // A track as one clip, and as several.
-    let frames = ["--excerpt-seconds", "0.6"];
-    for (model, more) in [("mfcc-dense", &[][..]), ("choi-crnn", &frames)] {
+    // One clip per track, and several.
+    let excerpts = ["--excerpt-seconds", "0.6"];
+    for (model, more) in [("mfcc-dense", &[][..]), ("choi-crnn", &excerpts)] {
         let run = root.path().join(model);
         fit(&genres().path(), model, &run, more).assert().success();
         eval(&run, &[]);
@@ -93,7 +93,7 @@ fn metrics_of_classes_can_be_had_again_from_the_predictions() {
 }
 
 #[test]
-fn metrics_of_tags_can_be_had_again_from_the_predictions() {
+fn multi_label_metrics_can_be_computed_from_predictions() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
     fit(&tagged().path(), "chunk-cnn", &run, &[]).assert().success();
@@ -109,7 +109,7 @@ fn metrics_of_tags_can_be_had_again_from_the_predictions() {
             found,
             listed(&tagged().path(), "test").into_iter().collect::<BTreeMap<_, _>>()
         );
-        assert_eq!(found.len(), rows.len(), "a row per track, not per clip");
+        assert_eq!(found.len(), rows.len(), "one row per track, not per clip");
         for (at, tag) in tags.iter().enumerate() {
             let threshold = metrics["test"]["per_tag"][at]["threshold"].as_f64().unwrap();
             let mut right = 0;
@@ -124,7 +124,7 @@ fn metrics_of_tags_can_be_had_again_from_the_predictions() {
 }
 
 #[test]
-fn predictions_of_other_weights_do_not_stay() {
+fn predictions_of_earlier_weights_are_deleted() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
     fit(&genres().path(), "mfcc-dense", &run, &["--monitor", "loss"])
@@ -132,7 +132,7 @@ fn predictions_of_other_weights_do_not_stay() {
         .success();
     eval(&run, &[]);
     assert!(run.join("predictions.csv").is_file());
-    // Of a fresh model some later epoch has a lower loss than the first.
+    // The first epochs lower the loss, so a later epoch becomes the best one.
     Program::Train
         .command(["fit", "--resume", "--epochs", "10", "--device", "cpu", "--run"])
         .arg(&run)

@@ -1,4 +1,4 @@
-//! The same recording under several ids: found by a build, listed by `inspect`, kept together by `split`.
+//! The same recording under several ids: `build` finds it, `inspect` lists it, `split` keeps it in one set.
 
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 use tests::corpus::encode_mp3;
 use tests::harness::{BuiltDataset, Program, Tree, json_line};
 
-/// The rate of the small corpus' data set.
+/// Sample rate of the data set of the small corpus.
 const RATE: u32 = 44_100;
 
-/// Mono samples of each track of the small corpus, as its data set has them.
+/// Mono samples of each track in the data set of the small corpus.
 fn waveforms() -> BTreeMap<String, Vec<i16>> {
     let file = fs::read(BuiltDataset::small().path().join("shards/waveform-00000.safetensors")).unwrap();
     let shard = SafeTensors::deserialize(&file).unwrap();
@@ -33,7 +33,7 @@ fn softer(samples: &[i16]) -> Vec<i16> {
     samples.iter().map(|sample| sample / 2).collect()
 }
 
-/// With white noise 20 dB below the samples.
+/// Adds white noise 20 dB below the signal.
 fn noisy(samples: &[i16]) -> Vec<i16> {
     let power = samples.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>() / samples.len() as f64;
     let amplitude = 0.1 * (3.0 * power).sqrt();
@@ -48,7 +48,7 @@ fn noisy(samples: &[i16]) -> Vec<i16> {
     samples.iter().zip(noise).map(sum).collect()
 }
 
-/// At another sample rate, with straight lines between samples.
+/// Resamples by linear interpolation.
 fn resampled(samples: &[i16], rate: u32) -> Vec<i16> {
     let count = samples.len() as u64 * u64::from(rate) / u64::from(RATE);
     (0..count)
@@ -63,7 +63,7 @@ fn resampled(samples: &[i16], rate: u32) -> Vec<i16> {
         .collect()
 }
 
-/// All tracks of the small corpus and copies of six of them, as `folder` reads them: `music/GENRE/ID-COPY.mp3`.
+/// All tracks of the small corpus and copies of six of them, as `music/original/ID-0.mp3` and `music/copy/ID-COPY.mp3`.
 struct CopiedMusic {
     directory: TempDir,
 }
@@ -88,7 +88,7 @@ impl CopiedMusic {
             if number % 5 != 0 {
                 continue;
             }
-            // 2.7 s are no whole number of frames.
+            // 2.7 s is not a whole number of MP3 frames.
             let cut = &samples[(2.7 * f64::from(RATE)) as usize..];
             write("copy", "64", samples, RATE, 64);
             write("copy", "256", samples, RATE, 256);
@@ -127,7 +127,7 @@ impl CopiedMusic {
     }
 }
 
-/// The number of the original that a file is a copy of.
+/// The track id of the original of a copy.
 fn original(path: &str) -> String {
     let (_, name) = path.rsplit_once('/').unwrap();
     name.split_once('-').unwrap().0.to_owned()
@@ -164,12 +164,12 @@ fn copies_share_a_recording_and_different_pieces_do_not() {
 }
 
 #[test]
-fn copies_are_listed_with_their_places_and_labels() {
+fn inspect_lists_copies_with_offsets_and_labels() {
     let dataset = CopiedMusic::dataset().copy();
     dataset.split("--strategy random --name leaky").success();
-    let said = inspect(&dataset.path());
-    let groups = said["groups"].as_array().unwrap();
-    assert_eq!((groups.len(), &said["split"]), (6, &json!("leaky")));
+    let summary = inspect(&dataset.path());
+    let groups = summary["groups"].as_array().unwrap();
+    assert_eq!((groups.len(), &summary["split"]), (6, &json!("leaky")));
     for group in groups {
         assert_eq!(group["several_labels"], true);
         let tracks = group["tracks"].as_array().unwrap();
@@ -181,7 +181,7 @@ fn copies_are_listed_with_their_places_and_labels() {
             found.unwrap()["offset_seconds"].as_f64().unwrap()
         };
         for (copy, seconds) in [("-cut", 2.7), ("-all", 2.7), ("-64", 0.0), ("-24000", 0.0)] {
-            // An encoder's delay is up to 0.05 s.
+            // The delay of an encoder is up to 0.05 s.
             assert!((offset(copy) - offset("-0.") - seconds).abs() < 0.1, "{copy}: {group}");
         }
     }
@@ -191,21 +191,21 @@ fn copies_are_listed_with_their_places_and_labels() {
         .assert()
         .success()
         .stdout(contains(
-            "6 recordings with several tracks, 6 of them with several labels",
+            "6 recordings with several tracks, 6 of them with different labels",
         ))
         .stdout(contains("begins at +2.7 s").or(contains("begins at -2.7 s")));
-    let alone = json_line(
+    let without_copies = json_line(
         &Program::Preprocess
             .command(["inspect", "--duplicates", "--json"])
             .arg(BuiltDataset::small().path())
             .assert()
             .success(),
     );
-    assert_eq!(alone["groups"], json!([]));
+    assert_eq!(without_copies["groups"], json!([]));
 }
 
 #[test]
-fn a_split_by_recordings_keeps_copies_together_and_others_are_audited() {
+fn split_by_recording_keeps_copies_together_and_random_one_leaks() {
     let dataset = CopiedMusic::dataset().copy();
     let leaks = |name: &str| -> Value {
         let split: Value = serde_json::from_str(&dataset.text(&format!("splits/{name}/split.json"))).unwrap();
@@ -237,8 +237,8 @@ fn recordings_do_not_depend_on_jobs_or_parts() {
     }
     let mut merge = Program::Preprocess.command(["merge"]);
     merge.arg(at("merged")).args([at("1"), at("2")]).assert().success();
-    let whole = Tree::read(&CopiedMusic::dataset().path()).unwrap();
+    let expected = Tree::read(&CopiedMusic::dataset().path()).unwrap();
     for name in ["one", "merged"] {
-        assert_eq!(Tree::read(&at(name)).unwrap().differences(&whole), [""; 0], "{name}");
+        assert_eq!(Tree::read(&at(name)).unwrap().differences(&expected), [""; 0], "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! `report.html` as `fit` and `eval` write it: whole, well-formed, and nothing in it that asks for anything else.
+//! `report.html` of `fit` and `eval` is complete, well-formed and loads no other files.
 
 use crate::papers::{fit, genres, tagged};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 use tests::harness::{Program, json_line, stderr_text};
 
-/// A run that was trained, evaluated with sounds, and is kept for all tests.
+/// A trained run, evaluated with sounds.
 fn evaluated(dataset: &Path, model: &str) -> TempDir {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
@@ -23,19 +23,19 @@ fn evaluated(dataset: &Path, model: &str) -> TempDir {
     root
 }
 
-/// A run with classes.
+/// A single-label run, shared by all tests.
 pub fn classes() -> PathBuf {
     static RUN: LazyLock<TempDir> = LazyLock::new(|| evaluated(&genres().path(), "mfcc-dense"));
     RUN.path().join("run")
 }
 
-/// A run with tags.
+/// A multi-label run, shared by all tests.
 pub fn tags() -> PathBuf {
     static RUN: LazyLock<TempDir> = LazyLock::new(|| evaluated(&tagged().path(), "chunk-cnn"));
     RUN.path().join("run")
 }
 
-/// The page of three runs with classes beside each other.
+/// The page that compares three single-label runs.
 pub fn compared() -> PathBuf {
     static PAGE: LazyLock<TempDir> = LazyLock::new(|| {
         let root = TempDir::new().unwrap();
@@ -59,7 +59,7 @@ pub fn page(run: &Path) -> String {
     fs::read_to_string(run.join("report.html")).unwrap()
 }
 
-/// An element's beginning or end.
+/// An opening or closing tag.
 #[derive(Debug, PartialEq)]
 struct Tag<'a> {
     name: &'a str,
@@ -67,8 +67,8 @@ struct Tag<'a> {
     closes: bool,
 }
 
-/// All tags of a page, in order. What is between those of `style` and `script` is no markup. Panics where an attribute
-/// has no quotes or a tag has no end.
+/// All tags of a page, in order. The content of `style` and `script` is not markup. Panics if an attribute has no
+/// quotes or a tag has no end.
 fn tags_of(page: &str) -> Vec<Tag<'_>> {
     let (mut tags, mut rest) = (Vec::new(), page);
     while let Some(begin) = rest.find('<') {
@@ -110,8 +110,8 @@ fn tags_of(page: &str) -> Vec<Tag<'_>> {
     tags
 }
 
-/// Fails unless every element is closed in its order, headings descend by one level at a time, ids are unique, and what
-/// is shown can be read aloud.
+/// Checks that elements are closed in order, heading levels are not skipped, ids are unique, images and sounds have
+/// labels, and nothing is loaded from elsewhere.
 fn check_form(page: &str) {
     const VOID: [&str; 3] = ["!DOCTYPE", "meta", "img"];
     assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"));
@@ -124,7 +124,7 @@ fn check_form(page: &str) {
         let attribute = |name: &str| {
             tag.attributes
                 .iter()
-                .find(|(of, _)| *of == name)
+                .find(|(other, _)| *other == name)
                 .map(|(_, value)| *value)
         };
         for (name, value) in &tag.attributes {
@@ -160,7 +160,7 @@ fn check_form(page: &str) {
 }
 
 #[test]
-fn a_page_is_well_formed_and_asks_for_nothing() {
+fn report_is_well_formed_and_loads_no_other_files() {
     for (run, sections) in [(classes(), ["confusion", "classes"]), (tags(), ["ranking", "tags"])] {
         let page = page(&run);
         check_form(&page);
@@ -176,7 +176,7 @@ fn a_page_is_well_formed_and_asks_for_nothing() {
 }
 
 #[test]
-fn runs_stand_beside_each_other_with_what_differs() {
+fn comparison_shows_only_settings_that_differ() {
     let page = fs::read_to_string(compared()).unwrap();
     check_form(&page);
     for text in [
@@ -184,8 +184,8 @@ fn runs_stand_beside_each_other_with_what_differs() {
         "<code>lr</code>",
         "<code>weight_decay</code>",
         "heavy",
-        " against ",
-        "Metrics are those of the validation set",
+        " minus ",
+        "Metrics on the validation set",
     ] {
         assert!(page.contains(text), "{text}");
     }
@@ -193,7 +193,7 @@ fn runs_stand_beside_each_other_with_what_differs() {
 }
 
 #[test]
-fn a_page_has_the_metrics_of_the_set_that_was_evaluated_last() {
+fn report_has_the_metrics_of_the_set_evaluated_last() {
     let run = classes();
     let page = page(&run);
     let metrics: Value = serde_json::from_slice(&fs::read(run.join("metrics.json")).unwrap()).unwrap();
@@ -210,7 +210,7 @@ fn a_page_has_the_metrics_of_the_set_that_was_evaluated_last() {
     for class in metrics["test"]["per_class"].as_array().unwrap() {
         assert!(page.contains(&format!("<th scope=\"row\">{}</th>", class["name"].as_str().unwrap())));
     }
-    // As many mistakes as there are, or twenty, each with its picture and its sound.
+    // At most twenty mistakes, each with an image and a sound.
     let mut reader = csv::Reader::from_path(run.join("predictions.csv")).unwrap();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     let wrong: Vec<_> = rows.iter().filter(|row| row[1] != row[2]).collect();
@@ -223,24 +223,28 @@ fn a_page_has_the_metrics_of_the_set_that_was_evaluated_last() {
         assert_eq!(page.matches(element).count(), shown, "{element}");
     }
     let highest = |row: &csv::StringRecord| row.iter().skip(3).map(|p| p.parse().unwrap()).fold(0.0, f32::max);
-    let surest = wrong
+    let most_confident = wrong
         .iter()
         .copied()
         .max_by(|a, b| highest(a).total_cmp(&highest(b)))
         .unwrap();
     let first = page.split("<article class=\"mistake\">").nth(1).unwrap();
-    let heading = format!("<h3><b>{}</b> {:.1} %", &surest[2], 100.0 * highest(surest));
+    let heading = format!(
+        "<h3><b>{}</b> {:.1} %",
+        &most_confident[2],
+        100.0 * highest(most_confident)
+    );
     assert!(first.contains(&heading), "{heading}");
-    assert!(first.contains(&format!("<dt>track</dt><dd>{}</dd>", &surest[0])));
+    assert!(first.contains(&format!("<dt>track</dt><dd>{}</dd>", &most_confident[0])));
 }
 
 #[test]
-fn a_page_that_cannot_be_written_costs_no_training() {
+fn report_that_cannot_be_written_gives_a_warning_only() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
     fs::create_dir_all(run.join("report.html/in the way")).unwrap();
     let fitted = fit(&genres().path(), "mfcc-dense", &run, &[]).assert().success();
-    assert!(stderr_text(&fitted).contains("warning: ") && stderr_text(&fitted).contains("report.html was not written"));
+    assert!(stderr_text(&fitted).contains("warning: ") && stderr_text(&fitted).contains("could not make the report"));
     assert_eq!(json_line(&fitted)["best_epoch"], 1);
     assert!(run.join("best.safetensors").is_file() && run.join("metrics.json").is_file());
 }

@@ -1,4 +1,4 @@
-//! `report.html` in a real browser: light and dark, on a phone and on a desk. Needs Chromium.
+//! `report.html` in a real browser, in light and dark mode, with the width of a phone and of a desktop. Needs Chromium.
 
 use crate::report::{classes, compared, page, tags};
 use std::fs;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Widths in pixels, and the height of a window.
+/// Window widths and height in pixels.
 const WIDTHS: [u32; 2] = [390, 1280];
 const HEIGHT: u32 = 1600;
-/// The least contrast of text that WCAG 2 asks for at level AA.
-const CONTRAST: f64 = 4.5;
+/// Minimum contrast of text at level AA of WCAG 2.
+const MIN_CONTRAST: f64 = 4.5;
 
-/// What a script in the page finds out and tells the page around it: how wide the page and the window are, and which
-/// text has the least contrast to what is behind it.
+/// A script that sends the width of the page, the width of the window and the text with the lowest contrast to the
+/// enclosing page.
 const PROBE: &str = r#"<script>
 const channels = (color) => {
   const numbers = color.match(/[\d.]+(e-\d+)?/g).map(Number);
@@ -25,7 +25,7 @@ const luminance = (color) => {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 const behind = (element) => {
-  // A cell of a heat map: its shade over what is under it.
+  // In a heat map the shade of a cell covers the rectangle below it.
   const cell = element.closest("g.cell");
   if (cell) {
     const [under, shade] = [...cell.querySelectorAll("rect")].map((rect) => getComputedStyle(rect));
@@ -54,9 +54,9 @@ const root = document.documentElement;
 parent.postMessage([root.scrollWidth, root.clientWidth, least[0].toFixed(2), least[1]].join("|"), "*");
 </script></body>"#;
 
-/// Tells how long each sound is, in seconds and -1 for one that cannot be played, and the support column of the classes
-/// in the order that it has after its heading was pressed once, and the names, of which one begins with a digit, after theirs
-/// was.
+/// A script that puts three lists into the page title: the duration of each sound in seconds, -1 if it cannot be
+/// played; the support column after a click on its heading; and the class names, one of which starts with a digit,
+/// after a click on theirs.
 const USE: &str = r##"<script>
 const length = (sound) => new Promise((done) => {
   sound.addEventListener("loadedmetadata", () => done(sound.duration));
@@ -74,11 +74,11 @@ Promise.all([...document.querySelectorAll("audio")].map(length)).then((lengths) 
 });
 </script></body>"##;
 
-/// A page around another, whose title is what that one tells. A window has a least width, above a phone's; a frame has
-/// none.
-fn around(page: &str, width: u32) -> String {
+/// A page that contains another one in an iframe and puts its message into the title. An iframe can be as narrow as a
+/// phone, a window cannot.
+fn in_iframe(page: &str, width: u32) -> String {
     format!(
-        "<!DOCTYPE html><title>nothing was told</title>\
+        "<!DOCTYPE html><title>no message</title>\
          <script>addEventListener('message', (event) => {{ document.title = event.data; }});</script>\
          <iframe src='{page}' width='{width}' height='{HEIGHT}' style='border: 0'></iframe>"
     )
@@ -93,7 +93,7 @@ fn chromium() -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Runs Chromium on a page and gives what it prints. It may not ask for anything but the page itself.
+/// Runs Chromium on a page and returns its output. Network access is blocked.
 fn browse(chromium: &Path, page: &Path, dark: bool, width: u32, task: &str) -> String {
     let profile = TempDir::new().unwrap();
     let output = Command::new(chromium)
@@ -112,7 +112,7 @@ fn browse(chromium: &Path, page: &Path, dark: bool, width: u32, task: &str) -> S
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Width and height, and the colour of the upper left corner, where nothing but the page's background is.
+/// Width and height, and the colour of the upper left corner, which shows only the page background.
 fn corner(picture: &Path) -> ([u32; 2], [u8; 3]) {
     let mut reader = png::Decoder::new(BufReader::new(fs::File::open(picture).unwrap()))
         .read_info()
@@ -128,13 +128,13 @@ fn title(document: &str) -> &str {
     after.split("</title>").next().unwrap()
 }
 
-fn look_at(chromium: &Path, name: &str, page: &Path) {
+fn check_page(chromium: &Path, name: &str, page: &Path) {
     let root = TempDir::new().unwrap();
     let probed = fs::read_to_string(page).unwrap().replace("</body>", PROBE);
     fs::write(root.path().join("probed.html"), probed).unwrap();
     for width in WIDTHS {
         let outer = root.path().join("outer.html");
-        fs::write(&outer, around("probed.html", width)).unwrap();
+        fs::write(&outer, in_iframe("probed.html", width)).unwrap();
         for dark in [false, true] {
             let place = format!("{name}, {width} pixels, {}", if dark { "dark" } else { "light" });
             let picture = root.path().join("picture.png");
@@ -165,20 +165,20 @@ fn look_at(chromium: &Path, name: &str, page: &Path) {
             assert_eq!(
                 found[..2],
                 [&*width.to_string(), &*width.to_string()],
-                "{place} is overfull: {title}"
+                "{place}: the page is wider than the window: {title}"
             );
             assert!(
-                found[2].parse::<f64>().unwrap() >= CONTRAST,
-                "{place} has pale text: {title}"
+                found[2].parse::<f64>().unwrap() >= MIN_CONTRAST,
+                "{place}: text has too little contrast: {title}"
             );
         }
     }
 }
 
 #[test]
-fn sounds_can_be_played_and_tables_sorted() {
+fn report_sounds_play_and_tables_can_be_sorted() {
     let Some(chromium) = chromium() else {
-        println!("skipped: there is no Chromium in PATH");
+        println!("skipped: no Chromium in PATH");
         return;
     };
     let root = TempDir::new().unwrap();
@@ -210,12 +210,12 @@ fn sounds_can_be_played_and_tables_sorted() {
 }
 
 #[test]
-fn pages_fit_phones_and_desks_by_day_and_by_night() {
+fn pages_fit_phone_and_desktop_in_light_and_dark_mode() {
     let Some(chromium) = chromium() else {
-        println!("skipped: there is no Chromium in PATH");
+        println!("skipped: no Chromium in PATH");
         return;
     };
-    look_at(&chromium, "classes", &classes().join("report.html"));
-    look_at(&chromium, "tags", &tags().join("report.html"));
-    look_at(&chromium, "comparison", &compared());
+    check_page(&chromium, "classes", &classes().join("report.html"));
+    check_page(&chromium, "tags", &tags().join("report.html"));
+    check_page(&chromium, "comparison", &compared());
 }

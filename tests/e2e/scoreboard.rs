@@ -1,4 +1,4 @@
-//! Sets of seeds and the scoreboard: `fit --seeds`, `eval` of a set, `report`.
+//! Runs with several seeds and their comparison: `train fit --seeds`, `eval` of a set of seeds, `report`.
 
 use crate::papers;
 use crate::train::{dataset, history, weights};
@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 use tests::harness::{BuiltDataset, Program, json_line, stderr_text, stdout_text};
 
-/// The small data set with two splits: one that keeps artists together, and one that does not.
+/// The small data set with a grouped split `apart`, and a random split `mixed`, which has artists in several sets.
 fn splits() -> PathBuf {
     static DATASET: LazyLock<BuiltDataset> = LazyLock::new(|| {
         let built = BuiltDataset::small().copy();
@@ -25,7 +25,7 @@ fn splits() -> PathBuf {
     DATASET.path()
 }
 
-/// `fit` of the model that is done in a moment.
+/// Arguments of `train fit` with the fastest model.
 fn arguments(data: &Path, run: &Path, more: &[&str]) -> Vec<String> {
     let words = [
         "fit",
@@ -69,7 +69,7 @@ fn report(runs: &[&Path], more: &[&str]) -> assert_cmd::assert::Assert {
         .assert()
 }
 
-fn codes(run: &Value) -> Vec<&str> {
+fn warning_codes(run: &Value) -> Vec<&str> {
     run["warnings"]
         .as_array()
         .unwrap()
@@ -79,24 +79,27 @@ fn codes(run: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
+fn interrupted_set_of_seeds_gives_the_same_runs_when_resumed() {
     let root = TempDir::new().unwrap();
     let data = dataset();
     let settings = ["--epochs", "40", "--patience", "0", "--seed", "4"];
-    let whole = root.path().join("whole");
-    let fitted = fit(&data, &whole, &[&settings[..], &["--seeds", "3"]].concat());
+    let uninterrupted = root.path().join("uninterrupted");
+    let fitted = fit(&data, &uninterrupted, &[&settings[..], &["--seeds", "3"]].concat());
     let rows = fitted["val"]["runs"].as_array().unwrap();
     let labels: Vec<_> = rows.iter().map(|row| row["run"].as_str().unwrap()).collect();
     assert_eq!(labels, ["seed 4", "seed 5", "seed 6"]);
     let mean = rows.iter().map(|row| row["macro_f1"].as_f64().unwrap()).sum::<f64>() / 3.0;
     assert!((fitted["val"]["mean"]["macro_f1"].as_f64().unwrap() - mean).abs() < 1e-12);
     assert!(fitted["val"]["standard_deviation"]["loss"].as_f64().unwrap() > 0.0);
-    assert_ne!(weights(&whole.join("seed-4")), weights(&whole.join("seed-5")));
+    assert_ne!(
+        weights(&uninterrupted.join("seed-4")),
+        weights(&uninterrupted.join("seed-5"))
+    );
     let alone = root.path().join("alone");
     fit(&data, &alone, &["--epochs", "40", "--patience", "0", "--seed", "5"]);
-    assert_eq!(weights(&whole.join("seed-5")), weights(&alone));
-    // Killed within the first run and when the second begins, stopped when the third begins and within it.
-    let parts = root.path().join("parts");
+    assert_eq!(weights(&uninterrupted.join("seed-5")), weights(&alone));
+    // Killed during the first run and at the start of the second; stopped at the start of the third and during it.
+    let interrupted = root.path().join("interrupted");
     let moments = [
         ("KILL", "epoch 5/40"),
         ("KILL", "seed 5"),
@@ -105,67 +108,70 @@ fn a_set_of_seeds_stopped_anywhere_ends_as_the_runs_that_it_is_made_of() {
     ];
     let mut stopped = 0;
     for (signal, moment) in moments {
-        let arguments = if parts.join("runs.toml").exists() {
-            ["fit", "--resume", "--json", "--run", parts.to_str().unwrap()]
+        let arguments = if interrupted.join("runs.toml").exists() {
+            ["fit", "--resume", "--json", "--run", interrupted.to_str().unwrap()]
                 .map(String::from)
                 .into()
         } else {
-            arguments(&data, &parts, &[&settings[..], &["--seeds", "3"]].concat())
+            arguments(&data, &interrupted, &[&settings[..], &["--seeds", "3"]].concat())
         };
         let mut process = Program::Train.process(arguments);
         let mut child = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = String::new();
+        let mut log = String::new();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
-        while !said.lines().last().is_some_and(|line| line.starts_with(moment)) {
-            assert!(lines.read_line(&mut said).unwrap() > 0, "{moment}: {said}");
+        while !log.lines().last().is_some_and(|line| line.starts_with(moment)) {
+            assert!(lines.read_line(&mut log).unwrap() > 0, "{moment}: {log}");
         }
         let sent = std::process::Command::new("kill")
             .args(["-s", signal, &child.id().to_string()])
             .status();
         assert!(sent.unwrap().success());
-        lines.read_to_string(&mut said).unwrap();
+        lines.read_to_string(&mut log).unwrap();
         let output = child.wait_with_output().unwrap();
         match (signal, output.status.code()) {
             ("KILL", None) => stopped += 1,
             ("TERM", Some(75)) => {
                 stopped += 1;
-                let expected = format!("continue with `train fit --run {} --resume", parts.display());
+                let expected = format!("continue with `train fit --run {} --resume", interrupted.display());
                 assert!(
-                    said.contains("stopped by SIGTERM at seed 6") && said.contains(&expected),
-                    "{said}"
+                    log.contains("stopped by SIGTERM at seed 6") && log.contains(&expected),
+                    "{log}"
                 );
                 let line: Value = serde_json::from_slice(&output.stdout).unwrap();
                 assert_eq!(
                     (&line["kind"], &line["member"]),
                     (&Value::from("stopped"), &Value::from("seed 6"))
                 );
-                assert_eq!(line["run"], parts.to_str().unwrap());
+                assert_eq!(line["run"], interrupted.to_str().unwrap());
             }
-            // It was quicker than the signal.
+            // The program ended before the signal.
             (_, Some(0)) => {}
-            (signal, code) => panic!("{signal}: {code:?}: {said}"),
+            (signal, code) => panic!("{signal}: {code:?}: {log}"),
         }
     }
     assert!(stopped >= 2, "{stopped}");
-    let resumed = json_line(&resume(&parts, &[]).success());
+    let resumed = json_line(&resume(&interrupted, &[]).success());
     assert_eq!(resumed["val"], fitted["val"]);
     for seed in 4..=6 {
-        let [whole, parts] = [&whole, &parts].map(|set| set.join(format!("seed-{seed}")));
-        assert_eq!(weights(&parts), weights(&whole), "seed {seed}");
-        assert_eq!(history(&parts), history(&whole), "seed {seed}");
+        let [uninterrupted, interrupted] = [&uninterrupted, &interrupted].map(|set| set.join(format!("seed-{seed}")));
+        assert_eq!(weights(&interrupted), weights(&uninterrupted), "seed {seed}");
+        assert_eq!(history(&interrupted), history(&uninterrupted), "seed {seed}");
     }
-    // More epochs and more seeds go on from there.
-    eval(&parts, &[]).success();
-    assert!(parts.join("seeds.json").exists());
-    let more = json_line(&resume(&parts, &["--seeds", "4", "--epochs", "41"]).success());
+    // It can be resumed with more epochs and more seeds.
+    eval(&interrupted, &[]).success();
+    assert!(interrupted.join("seeds.json").exists());
+    let more = json_line(&resume(&interrupted, &["--seeds", "4", "--epochs", "41"]).success());
     assert_eq!(more["val"]["runs"].as_array().unwrap().len(), 4);
-    assert_eq!(history(&parts.join("seed-7")).len(), 42);
-    assert_eq!(history(&parts.join("seed-4")).len(), 42);
-    assert!(!parts.join("seeds.json").exists(), "its metrics were of three seeds");
+    assert_eq!(history(&interrupted.join("seed-7")).len(), 42);
+    assert_eq!(history(&interrupted.join("seed-4")).len(), 42);
+    assert!(
+        !interrupted.join("seeds.json").exists(),
+        "seeds.json of three seeds must be deleted"
+    );
 }
 
 #[test]
-fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
+fn set_of_seeds_and_single_run_are_not_confused() {
     let root = TempDir::new().unwrap();
     let data = dataset();
     let (run, set) = (root.path().join("run"), root.path().join("set"));
@@ -178,10 +184,18 @@ fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
     };
     let elsewhere = root.path().join("elsewhere");
     for (refused, code, expected) in [
-        (begin(&run, &["--seeds", "2"]), 1, "holds one run and no set of runs"),
-        (resume(&run, &["--seeds", "2"]), 1, "holds one run and no set of runs"),
-        (resume(&elsewhere, &["--seeds", "2"]), 1, "holds no set of runs"),
-        (begin(&set, &[]), 1, "holds a set of runs already (seeds 0, 1)"),
+        (
+            begin(&run, &["--seeds", "2"]),
+            1,
+            "holds a single run, not a set of runs",
+        ),
+        (
+            resume(&run, &["--seeds", "2"]),
+            1,
+            "holds a single run, not a set of runs",
+        ),
+        (resume(&elsewhere, &["--seeds", "2"]), 1, "does not hold a set of runs"),
+        (begin(&set, &[]), 1, "already holds a set of runs (seeds 0, 1)"),
         (begin(&set, &["--seeds", "2"]), 1, "continue it with --resume"),
         (resume(&set, &["--lr", "0.5"]), 1, "--lr"),
         (resume(&set, &["--seed", "9"]), 1, "--seed"),
@@ -204,20 +218,20 @@ fn a_set_of_seeds_and_a_run_are_not_taken_for_each_other() {
     assert_eq!(json_line(&three)["val"]["runs"].as_array().unwrap().len(), 3);
     resume(&set, &["--seeds", "2"])
         .code(1)
-        .stderr(contains("has 3 seeds already"));
-    let features = root.path().join("embeddings.safetensors");
+        .stderr(contains("already has 3 seeds"));
+    let embeddings = root.path().join("embeddings.safetensors");
     let mut command = Program::Train.command(["embed", "--run"]);
     command
         .arg(&set)
         .arg("--out")
-        .arg(features)
+        .arg(embeddings)
         .assert()
         .code(1)
-        .stderr(contains("name one of the directories in it"));
-    // A seed that has no weights yet.
+        .stderr(contains("give one of the directories in it"));
+    // A seed without weights.
     fs::remove_file(set.join("seed-2/best.safetensors")).unwrap();
     eval(&set, &[]).code(1).stderr(contains("seed 2 of"));
-    // A seed whose directory is gone.
+    // A seed without its directory.
     fs::remove_dir_all(set.join("seed-1")).unwrap();
     let refused = report(&[&set], &[]).code(1);
     let expected = format!("seed 1 of {} has not been trained", set.display());
@@ -239,9 +253,9 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
     let advice = format!("train eval --run {}", short.display());
     assert!(line["notes"][0].as_str().unwrap().contains(&advice), "{line}");
     assert_eq!(line["runs"][0]["set"], "val");
-    assert!(codes(&line["runs"][0]).contains(&"chosen_on"), "{line}");
+    assert!(warning_codes(&line["runs"][0]).contains(&"chosen_on"), "{line}");
     eval(&short, &[]).success();
-    // One of them lacks the test set's metrics: both stand on the validation set, and so does the page.
+    // One run has no test metrics, so both runs and the page use the validation set.
     let line = json_line(&report(&[&short, &long], &[]).success());
     assert_eq!(
         (&line["runs"][0]["set"], &line["runs"][1]["set"]),
@@ -255,7 +269,7 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
     let to_page = ["--set", "val", "--html", page_file.to_str().unwrap()];
     report(&[&short, &long], &to_page).success();
     let page = fs::read_to_string(&page_file).unwrap();
-    assert!(page.contains("those of the validation set") && page.contains("tracks of the validation set"));
+    assert!(page.contains("Metrics on the validation set") && page.contains("tracks of the validation set"));
     let evaluated = json_line(&eval(&set, &[]).success());
     let file: Value = serde_json::from_slice(&fs::read(set.join("seeds.json")).unwrap()).unwrap();
     assert_eq!(file["test"], evaluated["metrics"]);
@@ -278,12 +292,12 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
         let expected = match run["seeds"].as_array() {
             None => metrics(path)["test"]["top1"].as_f64().unwrap(),
             Some(seeds) => {
-                let of_seed = |seed: &Value| {
+                let seed_top1 = |seed: &Value| {
                     metrics(&path.join(format!("seed-{seed}")))["test"]["top1"]
                         .as_f64()
                         .unwrap()
                 };
-                seeds.iter().map(of_seed).sum::<f64>() / seeds.len() as f64
+                seeds.iter().map(seed_top1).sum::<f64>() / seeds.len() as f64
             }
         };
         assert!((top1 - expected).abs() < 1e-9, "{run}");
@@ -294,17 +308,17 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
             .map(|end| end.as_f64().unwrap())
             .collect();
         assert!(interval[0] <= top1 && top1 <= interval[1], "{run}");
-        let of_few = ["few_tracks", "all_alike"];
-        assert!(codes(run).iter().any(|code| of_few.contains(code)), "{run}");
+        let expected = ["few_tracks", "all_alike"];
+        assert!(warning_codes(run).iter().any(|code| expected.contains(code)), "{run}");
     }
-    // Only the random split shares artists, and says so.
+    // Only the random split has artists in several sets, which is reported.
     assert_eq!(runs[0]["how_split"]["strategy"], "grouped");
     assert_eq!(
         (&runs[0]["leaked"], &runs[3]["leaked"]),
         (&Value::Bool(false), &Value::Bool(true))
     );
-    assert!(codes(&runs[3]).contains(&"artist_overlap"), "{}", runs[3]);
-    assert!(codes(&runs[2]).contains(&"few_seeds"), "{}", runs[2]);
+    assert!(warning_codes(&runs[3]).contains(&"artist_overlap"), "{}", runs[3]);
+    assert!(warning_codes(&runs[2]).contains(&"few_seeds"), "{}", runs[2]);
     assert!(text.contains("!! leaked: ") && text.contains("(random; "), "{text}");
 
     let versus = line["comparisons"].as_array().unwrap();
@@ -329,19 +343,22 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
     );
     let rows = fs::read_to_string(&csv).unwrap();
     assert_eq!(rows.lines().count(), 1 + 2 * 4, "{rows}");
-    // The pages of all runs are new, and that of a run has what is known of its metrics.
+    // The pages of all runs are rewritten, with intervals and warnings.
     assert_eq!(line["pages"].as_array().unwrap().len(), 5);
     let page = fs::read_to_string(mixed.join("report.html")).unwrap();
     assert!(page.contains("Bootstrap intervals") && page.contains("leaked: "));
     let again = report(&[&short, &long, &set, &mixed], &[]).success();
-    assert_eq!(json_line(&again), line, "the same runs have the same metrics each time");
-    // A page that cannot be written is an error, and neither the table nor another page is lost with it.
+    assert_eq!(json_line(&again), line, "a second report must give the same result");
+    // A page that cannot be written is an error, but the table and the other pages are still written.
     fs::remove_file(short.join("report.html")).unwrap();
     fs::remove_file(long.join("report.html")).unwrap();
     fs::create_dir(short.join("report.html")).unwrap();
     let failed = report(&[&short, &long], &["--quiet"]).code(1);
-    let said = stderr_text(&failed);
-    assert!(said.contains("report.html was not written"), "{said}");
+    let stderr = stderr_text(&failed);
+    assert!(
+        stderr.contains("could not make the report") && stderr.contains("report.html"),
+        "{stderr}"
+    );
     assert_eq!(
         json_line(&failed)["pages"],
         serde_json::json!([long.join("report.html")])
@@ -352,25 +369,25 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
     assert_eq!(line["pages"], serde_json::json!([together]));
     let page = fs::read_to_string(&together).unwrap();
     assert!(page.contains("3 runs compared"), "{page}");
-    // A set of seeds against itself.
+    // A set of seeds compared with itself.
     let same = json_line(&report(&[&set, &set], &[]).success());
     let test = same["comparisons"][0]["test"].as_str().unwrap();
     assert!(test.starts_with("paired bootstrap over seeds and "), "{test}");
 
-    // A run against itself.
+    // A run compared with itself.
     let same = json_line(&report(&[&long, &long], &[]).success());
     assert_eq!(same["comparisons"][0]["differences"][0]["p"], 1.0);
     assert_eq!(same["comparisons"][0]["differences"][0]["difference"], 0.0);
 
-    // Looked at after another epoch: noted by the run, and marked.
+    // Evaluating the test set again after another epoch is recorded and gives a warning.
     resume(&short, &["--epochs", "12", "--patience", "0"]).success();
     eval(&short, &[]).success();
-    let looks = fs::read_to_string(short.join("evaluations.csv")).unwrap();
-    assert_eq!(looks.lines().count(), 3, "{looks}");
+    let evaluations = fs::read_to_string(short.join("evaluations.csv")).unwrap();
+    assert_eq!(evaluations.lines().count(), 3, "{evaluations}");
     let line = json_line(&report(&[&short], &[]).success());
-    assert!(codes(&line["runs"][0]).contains(&"tested_repeatedly"), "{line}");
+    assert!(warning_codes(&line["runs"][0]).contains(&"tested_repeatedly"), "{line}");
 
-    // Tables that are not what they were.
+    // Changed and missing predictions.
     let table = long.join("predictions.csv");
     let changed = fs::read_to_string(long.join("predictions-val.csv")).unwrap();
     fs::write(&table, changed).unwrap();
@@ -387,7 +404,7 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
 }
 
 #[test]
-fn taggers_are_compared_by_their_areas() {
+fn multi_label_runs_are_compared_by_auc() {
     let root = TempDir::new().unwrap();
     let data = papers::tagged().path();
     let runs = ["1", "15"].map(|epochs| {
@@ -415,7 +432,7 @@ fn taggers_are_compared_by_their_areas() {
         (difference["difference"].as_f64().unwrap() - expected).abs() < 1e-12,
         "{difference}"
     );
-    // Some resamples of so few tracks have no area.
+    // Some bootstrap samples of so few tracks have no AUC.
     assert_eq!(
         (&difference["interval"], &difference["p"]),
         (&Value::Null, &Value::Null)

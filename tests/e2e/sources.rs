@@ -1,4 +1,4 @@
-//! `preprocess build` of every source but FMA's, and what several labels per track mean for `split` and `inspect`.
+//! `preprocess build` of all sources except FMA, and `split` and `inspect` of multi-label data sets.
 
 use predicates::str::contains;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,11 +8,11 @@ use std::sync::LazyLock;
 use tests::corpus::OfficialSplit;
 use tests::harness::{BuiltDataset, Collection, Program, json_line};
 
-/// Features for clips of a second, so that builds take no time.
+/// Mel settings for clips of one second, which make builds fast.
 pub const SMALL_FEATURES: &str =
     "--sample-rate 16000 --clip-samples 16384 --n-fft 512 --hop-length 256 --n-mels 32 --top-db 70";
 
-/// The ten tags of the preset.
+/// The ten tags of the preset `magnatagatune`.
 const TEN_TAGS: &str = "guitar,classical,slow,techno,strings,drums,electronic,rock,fast,piano";
 
 fn build(collection: &Collection, more: &[&str]) -> (BuiltDataset, serde_json::Value) {
@@ -27,7 +27,7 @@ fn build(collection: &Collection, more: &[&str]) -> (BuiltDataset, serde_json::V
     (dataset, json_line(&assert))
 }
 
-/// Built once; read only.
+/// A multi-label data set. Read only.
 fn tagged() -> &'static BuiltDataset {
     static TAGGED: LazyLock<BuiltDataset> =
         LazyLock::new(|| build(Collection::magnatagatune(), &["--tags", TEN_TAGS]).0);
@@ -43,18 +43,18 @@ fn labels(cell: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn clips_have_those_of_the_wanted_tags_that_the_annotations_give_them() {
+fn magnatagatune_clips_have_the_requested_tags_of_their_annotations() {
     let (collection, dataset) = (Collection::magnatagatune(), tagged());
     let wanted = labels_of_ten();
     let (mut kept, mut dropped) = (BTreeMap::new(), BTreeMap::new());
     for clip in collection.tracks() {
-        let own: BTreeSet<&str> = clip.labels.iter().copied().filter(|tag| wanted.contains(tag)).collect();
-        if own.is_empty() {
+        let tags: BTreeSet<&str> = clip.labels.iter().copied().filter(|tag| wanted.contains(tag)).collect();
+        if tags.is_empty() {
             dropped.insert(clip.id.to_string(), "unlabelled".to_owned());
         } else if clip.damage.is_some() {
             dropped.insert(clip.id.to_string(), "no_frames".to_owned());
         } else {
-            kept.insert(clip.id.to_string(), (own, clip));
+            kept.insert(clip.id.to_string(), (tags, clip));
         }
     }
     assert!(
@@ -65,8 +65,8 @@ fn clips_have_those_of_the_wanted_tags_that_the_annotations_give_them() {
     let rows = dataset.table("tracks.csv");
     assert_eq!(rows.len(), kept.len());
     for row in &rows {
-        let (own, clip) = &kept[&row["track_id"]];
-        assert_eq!(labels(&row["labels"]), *own);
+        let (tags, clip) = &kept[&row["track_id"]];
+        assert_eq!(labels(&row["labels"]), *tags);
         assert_eq!(row["path"], clip.path.strip_prefix("audio/").unwrap());
         assert_eq!(row["artist"], clip.artist_name.to_lowercase().replace(' ', "_"));
         assert!(row["album"].starts_with("volume_"), "{row:?}");
@@ -104,9 +104,9 @@ fn labels_of_ten() -> BTreeSet<&'static str> {
 }
 
 #[test]
-fn all_tags_count_where_none_are_named() {
-    let (dataset, said) = build(Collection::magnatagatune(), &[]);
-    assert_eq!(said["reasons"], serde_json::json!({ "no_frames": 1 }));
+fn all_tags_are_used_by_default() {
+    let (dataset, summary) = build(Collection::magnatagatune(), &[]);
+    assert_eq!(summary["reasons"], serde_json::json!({ "no_frames": 1 }));
     assert!(
         index(&dataset)["classes"]
             .as_array()
@@ -117,7 +117,7 @@ fn all_tags_count_where_none_are_named() {
 }
 
 #[test]
-fn annotations_that_are_wrong_are_a_sentence() {
+fn invalid_annotations_are_refused() {
     let collection = Collection::magnatagatune();
     let dataset = BuiltDataset::empty();
     let table = dataset.path().with_file_name("annotations.csv");
@@ -135,9 +135,9 @@ fn annotations_that_are_wrong_are_a_sentence() {
 }
 
 #[test]
-fn gtzan_is_read_in_wav_and_au_and_its_corrupt_file_is_dropped() {
+fn gtzan_is_read_as_wav_and_au_and_its_corrupt_file_is_dropped() {
     let collection = Collection::gtzan();
-    let (dataset, said) = build(collection, &["--preset", "gtzan"]);
+    let (dataset, summary) = build(collection, &["--preset", "gtzan"]);
     let corrupt: Vec<_> = collection
         .tracks()
         .iter()
@@ -169,14 +169,17 @@ fn gtzan_is_read_in_wav_and_au_and_its_corrupt_file_is_dropped() {
             "{row:?}"
         );
     }
-    assert!(index(&dataset).get("task").is_none(), "exclusive labels need no word");
-    let warnings = said["warnings"].as_array().unwrap();
+    assert!(
+        index(&dataset).get("task").is_none(),
+        "a single-label data set has no `task`"
+    );
+    let warnings = summary["warnings"].as_array().unwrap();
     assert!(
         warnings
             .iter()
-            .any(|warning| warning == "gtzan should have 1000 tracks in its source and has 24.")
+            .any(|warning| warning == "gtzan should have 1000 tracks in its source but has 24")
     );
-    // Without artists nothing can be grouped.
+    // A grouped split needs artists.
     dataset
         .split("--strategy grouped")
         .code(1)
@@ -189,19 +192,19 @@ fn gtzan_is_read_in_wav_and_au_and_its_corrupt_file_is_dropped() {
     assert_eq!(json_line(&split)["leaks"]["unknown_artists"], tracks);
 }
 
-/// Copies a collection's files into class, artist and album directories.
+/// Copies files of several collections into class, artist and album directories.
 pub fn folder(root: &Path) {
     let genres = Collection::gtzan();
     let [wave, sun_audio] = ["wav", "au"].map(|extension| {
-        let whole = genres.tracks().iter().filter(|track| track.damage.is_none());
-        let mut of_it = whole.filter(|track| track.path.ends_with(extension));
-        genres.file(of_it.next().unwrap())
+        let intact = genres.tracks().iter().filter(|track| track.damage.is_none());
+        let mut matching = intact.filter(|track| track.path.ends_with(extension));
+        genres.file(matching.next().unwrap())
     });
     let clips = Collection::magnatagatune();
     let clip = clips.tracks().iter().find(|clip| clip.damage.is_none()).unwrap();
     for (from, to) in [
         (&wave, "Loud/Some Band/First Album/one.wav"),
-        // The name says one thing and the bytes another.
+        // A `.au` file with the extension `.wav`.
         (&sun_audio, "Loud/two.wav"),
         (&clips.file(clip), "Quiet/Somebody/three.mp3"),
         (&wave, "loose.wav"),
@@ -215,7 +218,7 @@ pub fn folder(root: &Path) {
 }
 
 #[test]
-fn a_folder_has_a_class_per_directory_and_any_format() {
+fn folder_has_one_class_per_directory_and_files_of_any_format() {
     let (music, dataset) = (BuiltDataset::empty(), BuiltDataset::empty());
     let root = music.path();
     folder(&root);
@@ -256,7 +259,7 @@ fn a_folder_has_a_class_per_directory_and_any_format() {
         dropped,
         expected.map(|(path, reason)| (path.to_owned(), reason.to_owned()))
     );
-    // A file that is added renumbers none.
+    // Adding a file does not change the ids of the others.
     fs::copy(root.join("loose.wav"), root.join("Loud/another.wav")).unwrap();
     let larger = BuiltDataset::empty();
     build(&larger);
@@ -269,7 +272,7 @@ fn a_folder_has_a_class_per_directory_and_any_format() {
 }
 
 #[test]
-fn a_source_without_its_table_or_with_one_too_many_is_wrong_usage() {
+fn missing_or_superfluous_metadata_table_is_a_usage_error() {
     let dataset = BuiltDataset::empty();
     for (source, more, expected) in [
         ("magnatagatune", &[][..], "--source magnatagatune needs --metadata"),
@@ -295,26 +298,30 @@ fn a_source_without_its_table_or_with_one_too_many_is_wrong_usage() {
 }
 
 #[test]
-fn a_set_with_several_labels_is_split_by_every_strategy() {
+fn multi_label_data_set_can_be_split_by_every_strategy() {
     for strategy in ["random", "stratified", "grouped"] {
         let dataset = tagged().copy();
         let arguments = format!("--strategy {strategy} --ratios 60,20,20 --name mine");
         dataset.split(&arguments).success();
         let mut seen = BTreeSet::new();
-        let mut of_label: BTreeMap<String, BTreeMap<&str, usize>> = BTreeMap::new();
+        let mut label_counts: BTreeMap<String, BTreeMap<&str, usize>> = BTreeMap::new();
         for set in ["train", "val", "test"] {
             let rows = dataset.table(&format!("splits/mine/{set}.csv"));
             assert!(!rows.is_empty(), "{strategy}: {set}");
             for row in rows {
                 assert!(seen.insert(row["track_id"].clone()), "{strategy}: {row:?}");
                 for label in labels(&row["labels"]) {
-                    *of_label.entry(label.to_owned()).or_default().entry(set).or_default() += 1;
+                    *label_counts
+                        .entry(label.to_owned())
+                        .or_default()
+                        .entry(set)
+                        .or_default() += 1;
                 }
             }
         }
         assert_eq!(seen.len(), dataset.table("tracks.csv").len(), "{strategy}");
         if strategy == "stratified" {
-            for (label, counts) in of_label {
+            for (label, counts) in label_counts {
                 let total: usize = counts.values().sum();
                 assert!(total < 5 || counts.len() == 3, "{label}: {counts:?}");
             }
@@ -328,15 +335,15 @@ fn a_set_with_several_labels_is_split_by_every_strategy() {
 }
 
 #[test]
-fn inspect_counts_labels_and_draws_how_they_go_together() {
+fn inspect_counts_labels_and_plots_their_correlation() {
     let dataset = tagged().copy();
     let svg = dataset.path().join("labels.svg");
     let mut command = Program::Preprocess.command(["inspect", "--labels", "--json", "--svg"]);
     let assert = command.arg(&svg).arg(dataset.path()).assert().success();
     let assert = assert.stdout(contains("most strongly correlated"));
-    let said = json_line(&assert);
+    let summary = json_line(&assert);
     let rows = dataset.table("tracks.csv");
-    let names: Vec<&str> = said["labels"]
+    let names: Vec<&str> = summary["labels"]
         .as_array()
         .unwrap()
         .iter()
@@ -345,19 +352,19 @@ fn inspect_counts_labels_and_draws_how_they_go_together() {
     let has = |row: &BTreeMap<String, String>, label: &str| labels(&row["labels"]).contains(label);
     for (a, first) in names.iter().enumerate() {
         let count = rows.iter().filter(|row| has(row, first)).count();
-        assert_eq!(said["counts"][a], count, "{first}");
+        assert_eq!(summary["counts"][a], count, "{first}");
         for (b, second) in names.iter().enumerate() {
             let both = rows.iter().filter(|row| has(row, first) && has(row, second)).count();
-            assert_eq!(said["together"][a][b], both, "{first} {second}");
+            assert_eq!(summary["together"][a][b], both, "{first} {second}");
         }
-        assert!((said["phi"][a][a].as_f64().unwrap() - 1.0).abs() < 1e-9);
+        assert!((summary["phi"][a][a].as_f64().unwrap() - 1.0).abs() < 1e-9);
     }
-    let mut histogram = vec![0; said["labels_per_track"].as_array().unwrap().len()];
+    let mut histogram = vec![0; summary["labels_per_track"].as_array().unwrap().len()];
     for row in &rows {
         histogram[labels(&row["labels"]).len()] += 1;
     }
-    assert_eq!(said["labels_per_track"], serde_json::json!(histogram));
-    assert_eq!(said["task"], "multi-label");
+    assert_eq!(summary["labels_per_track"], serde_json::json!(histogram));
+    assert_eq!(summary["task"], "multi-label");
     let picture = fs::read_to_string(&svg).unwrap();
     assert!(
         picture.starts_with("<svg")
@@ -365,8 +372,8 @@ fn inspect_counts_labels_and_draws_how_they_go_together() {
                 .iter()
                 .all(|name| picture.contains(&format!("{name} and {name}: 1.00")))
     );
-    // Genres exclude each other, and can be looked at all the same.
+    // It also works for single-label data sets.
     let mut genres = Program::Preprocess.command(["inspect", "--labels"]);
     let genres = genres.arg(BuiltDataset::small().path()).assert().success();
-    genres.stdout(contains("1.00 labels each"));
+    genres.stdout(contains("1.00 labels per track"));
 }

@@ -1,4 +1,4 @@
-//! `preprocess split`.
+//! `preprocess split`: strategies, folds, leak audit and normalization.
 
 use predicates::str::contains;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +29,7 @@ fn split_json(dataset: &BuiltDataset, name: &str) -> serde_json::Value {
     serde_json::from_str(&dataset.text(&format!("splits/{name}/split.json"))).unwrap()
 }
 
-/// Artists with tracks in more than one set, found without the program's help.
+/// Artists with tracks in more than one set, computed independently of the program.
 fn leaking_artists(dataset: &BuiltDataset, name: &str) -> BTreeSet<String> {
     let artists = column(dataset, "artist");
     let mut places: BTreeMap<&String, BTreeSet<&str>> = BTreeMap::new();
@@ -44,7 +44,7 @@ fn leaking_artists(dataset: &BuiltDataset, name: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_strategy_puts_every_track_into_one_set_and_is_the_same_for_the_same_seed() {
+fn every_strategy_assigns_each_track_once_and_depends_on_the_seed() {
     for strategy in ["random", "stratified", "grouped"] {
         let bytes = |seed: &str| {
             let dataset = BuiltDataset::small().copy();
@@ -65,26 +65,26 @@ fn every_strategy_puts_every_track_into_one_set_and_is_the_same_for_the_same_see
 }
 
 #[test]
-fn a_grouped_split_has_no_artist_in_two_sets() {
+fn grouped_split_has_no_artist_in_two_sets() {
     let dataset = BuiltDataset::small().copy();
     for seed in ["0", "1", "2"] {
         let name = format!("grouped-{seed}-here");
         let arguments = format!("--strategy grouped --ratios 60,20,20 --seed {seed} --name {name}");
-        let said = json_line(&dataset.split(&arguments).success());
+        let summary = json_line(&dataset.split(&arguments).success());
         assert_eq!(leaking_artists(&dataset, &name), BTreeSet::new());
-        assert_eq!(said["leaks"]["artists"], 0);
+        assert_eq!(summary["leaks"]["artists"], 0);
         assert_eq!(split_json(&dataset, &name)["leaks"]["artists"], serde_json::json!([]));
     }
 }
 
 #[test]
-fn the_audit_of_a_random_split_names_its_leaks() {
+fn random_split_lists_its_leaking_artists() {
     let dataset = BuiltDataset::small().copy();
     let arguments = "--strategy random --ratios 40,30,30 --name random";
-    let said = json_line(&dataset.split(arguments).success());
+    let summary = json_line(&dataset.split(arguments).success());
     let leaking = leaking_artists(&dataset, "random");
     assert!(!leaking.is_empty());
-    assert_eq!(said["leaks"]["artists"], leaking.len());
+    assert_eq!(summary["leaks"]["artists"], leaking.len());
     let split = split_json(&dataset, "random");
     let sets = sets(&dataset, "random");
     let artists = column(&dataset, "artist");
@@ -103,12 +103,12 @@ fn the_audit_of_a_random_split_names_its_leaks() {
 }
 
 #[test]
-fn a_recording_in_two_sets_is_named_although_its_artists_differ() {
-    let collection = Collection::of_tracks(6);
+fn recording_in_two_sets_is_listed_even_if_its_artists_differ() {
+    let collection = Collection::first_tracks(6);
     let (first, second) = (&collection.tracks()[0], &collection.tracks()[1]);
     fs::copy(collection.file(first), collection.file(second)).unwrap();
     let dataset = BuiltDataset::build(&collection);
-    // With three about equal sets of six tracks, some seed puts the two apart.
+    // With six tracks in three sets of about equal size, some seed puts the two into different sets.
     let leaks = (0..20).map(|seed| {
         let (name, seed) = (format!("random-{seed}-here"), seed.to_string());
         let arguments = format!("--strategy random --ratios 34,33,33 --seed {seed} --name {name}");
@@ -127,19 +127,19 @@ fn a_recording_in_two_sets_is_named_although_its_artists_differ() {
 }
 
 #[test]
-fn a_stratified_split_has_every_genre_in_every_set() {
+fn stratified_split_has_every_genre_in_every_set() {
     let dataset = BuiltDataset::small().copy();
     dataset
         .split("--strategy stratified --ratios 34,33,33 --name even")
         .success();
     let genres = column(&dataset, "labels");
-    let mut of_genre = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for genre in genres.values() {
-        *of_genre.entry(genre).or_insert(0) += 1;
+        *counts.entry(genre).or_insert(0) += 1;
     }
     for (set, ids) in sets(&dataset, "even") {
         let present: BTreeSet<&String> = ids.iter().map(|id| &genres[id]).collect();
-        let expected: BTreeSet<&String> = of_genre
+        let expected: BTreeSet<&String> = counts
             .iter()
             .filter(|(_, count)| **count >= 3)
             .map(|(genre, _)| *genre)
@@ -152,7 +152,7 @@ fn a_stratified_split_has_every_genre_in_every_set() {
 }
 
 #[test]
-fn the_official_split_is_the_collections_own() {
+fn official_split_is_that_of_the_collection() {
     let dataset = BuiltDataset::small().copy();
     dataset.split("--strategy official --name theirs").success();
     let sets = sets(&dataset, "theirs");
@@ -175,8 +175,8 @@ fn the_official_split_is_the_collections_own() {
 }
 
 #[test]
-fn the_official_split_is_refused_where_there_is_none() {
-    let collection = Collection::of_tracks(3);
+fn official_split_is_refused_if_the_collection_has_no_split() {
+    let collection = Collection::first_tracks(3);
     collection.edit_metadata(|line| {
         let line = line.replace(",training,", ",,").replace(",validation,", ",,");
         line.replace(",test,", ",,")
@@ -187,7 +187,7 @@ fn the_official_split_is_refused_where_there_is_none() {
 }
 
 #[test]
-fn ratios_that_mean_nothing_are_refused() {
+fn invalid_ratios_are_refused() {
     let dataset = BuiltDataset::small().copy();
     for ratios in [
         "80,20",
@@ -208,7 +208,7 @@ fn ratios_that_mean_nothing_are_refused() {
 }
 
 #[test]
-fn a_split_is_made_once_and_never_overwritten() {
+fn existing_split_is_never_overwritten() {
     let dataset = BuiltDataset::small().copy();
     let first = json_line(&dataset.split("--strategy random --name mine").success());
     assert_eq!(first["existed"], false);
@@ -241,7 +241,7 @@ fn pruning_keeps_only_the_current_split() {
 }
 
 #[test]
-fn every_track_is_in_the_test_set_of_one_fold_and_no_artist_in_two_sets() {
+fn grouped_folds_test_every_track_once_and_share_no_artists() {
     let dataset = BuiltDataset::small().copy();
     let mut extend = Program::Preprocess.command(["extend", "--feature", "mel", "--n-mels", "32", "--name", "few"]);
     extend.arg(dataset.path()).assert().success();
@@ -267,10 +267,10 @@ fn every_track_is_in_the_test_set_of_one_fold_and_no_artist_in_two_sets() {
             (&split["fold"], &split["ratios"]),
             (&expected, &serde_json::Value::Null)
         );
-        let said = &printed["folds"][at];
-        assert_eq!(said["name"], name);
-        assert_eq!(said["sizes"]["test"], fold["test"].len());
-        assert_eq!(said["leaks"]["artists"], 0);
+        let summary = &printed["folds"][at];
+        assert_eq!(summary["name"], name);
+        assert_eq!(summary["sizes"]["test"], fold["test"].len());
+        assert_eq!(summary["leaks"]["artists"], 0);
     }
     assert_eq!(dataset.text("splits/current").trim(), "mine-1");
     // The feature set has the same folds.
@@ -288,7 +288,7 @@ fn every_track_is_in_the_test_set_of_one_fold_and_no_artist_in_two_sets() {
 }
 
 #[test]
-fn normalization_is_that_of_the_training_tracks() {
+fn normalization_is_computed_from_the_training_tracks() {
     let dataset = BuiltDataset::small().copy();
     dataset.split("--strategy stratified --name mine").success();
     let normalization: serde_json::Value =
@@ -306,16 +306,16 @@ fn normalization_is_that_of_the_training_tracks() {
         }
     }
     let mean = sum / count;
-    let deviation = (squares / count - mean * mean).sqrt();
+    let std = (squares / count - mean * mean).sqrt();
     let stored = |name: &str| normalization[name].as_f64().unwrap();
     assert_eq!(stored("tracks"), training.len() as f64);
     assert!((stored("waveform_mean") - mean).abs() < 1e-7);
-    assert!((stored("waveform_std") / deviation - 1.0).abs() < 1e-6);
+    assert!((stored("waveform_std") / std - 1.0).abs() < 1e-6);
     assert_eq!(normalization["mel_mean"].as_array().unwrap().len(), 128);
 }
 
 #[test]
-fn what_is_not_a_data_set_cannot_be_split() {
+fn split_of_a_directory_without_data_set_is_refused() {
     let dataset = BuiltDataset::empty();
     Program::Preprocess
         .command(["split"])

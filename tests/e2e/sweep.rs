@@ -1,4 +1,4 @@
-//! `train sweep`: grids, halving, failures, interruptions, on the small data set and the model that trains in a moment.
+//! `train sweep`: grid and random search, successive halving, failures and interruptions, with a small and fast model.
 
 use crate::papers::genres;
 use crate::train::weights;
@@ -34,7 +34,7 @@ fn resume(directory: &Path) -> assert_cmd::Command {
     command
 }
 
-/// The table's rows, cell by column name, without the column that is times.
+/// Rows of sweep.csv without the column of times: cells by column name.
 fn table(directory: &Path) -> Vec<BTreeMap<String, String>> {
     let rows = csv::Reader::from_path(directory.join("sweep.csv"))
         .unwrap()
@@ -48,7 +48,7 @@ fn column(directory: &Path, name: &str) -> Vec<String> {
     table(directory).iter().map(|row| row[name].clone()).collect()
 }
 
-/// The weights that `train fit` comes to by itself.
+/// Checksum of the weights of a separate `train fit`.
 fn fitted(root: &Path, more: &[&str]) -> String {
     let run = root.join("fit");
     let mut command = Program::Train.command(["fit", "--device", "cpu", "--data"]);
@@ -60,7 +60,7 @@ fn fitted(root: &Path, more: &[&str]) -> String {
 const GRID: [&str; 4] = ["--grid", "weight_decay=0.0,0.01", "--grid", "dropout=0.1,0.5"];
 
 #[test]
-fn a_grid_is_tried_ranked_and_drawn_without_the_test_set() {
+fn grid_trials_are_ranked_and_plotted_without_the_test_set() {
     let root = TempDir::new().unwrap();
     let directory = root.path().join("sweep");
     let arguments = [&GRID[..], &["--epochs", "2", "--jobs-per-device", "2"]].concat();
@@ -90,7 +90,7 @@ fn a_grid_is_tried_ranked_and_drawn_without_the_test_set() {
     for loss in &losses {
         assert!(picture.contains(&format!("{loss:.3}")), "{loss}");
     }
-    // A trial is what `fit` makes of the same settings, whatever else runs beside it.
+    // A trial gives the same weights as `fit` with its settings, even with other trials running.
     let alone = fitted(
         root.path(),
         &["--epochs", "2", "--weight-decay", "0.01", "--dropout", "0.5"],
@@ -102,18 +102,18 @@ fn a_grid_is_tried_ranked_and_drawn_without_the_test_set() {
         metrics["val"]["loss"].is_number() && metrics.get("test").is_none(),
         "{metrics}"
     );
-    // Nothing is done twice.
-    let said_before = fs::read(directory.join("trials/0003.log")).unwrap();
-    let before = fs::read(directory.join("sweep.csv")).unwrap();
+    // Finished trials are not run again.
+    let log_before = fs::read(directory.join("trials/0003.log")).unwrap();
+    let table_before = fs::read(directory.join("sweep.csv")).unwrap();
     for command in [&mut sweep(&directory, &arguments), &mut resume(&directory)] {
         assert_eq!(json_line(&command.assert().success())["best"], line["best"]);
     }
-    assert_eq!(fs::read(directory.join("sweep.csv")).unwrap(), before);
-    assert_eq!(fs::read(directory.join("trials/0003.log")).unwrap(), said_before);
-    a_changed_specification_is_refused(&directory);
+    assert_eq!(fs::read(directory.join("sweep.csv")).unwrap(), table_before);
+    assert_eq!(fs::read(directory.join("trials/0003.log")).unwrap(), log_before);
+    check_changed_settings_are_refused(&directory);
 }
 
-fn a_changed_specification_is_refused(directory: &Path) {
+fn check_changed_settings_are_refused(directory: &Path) {
     let root = directory.display();
     for (more, expected) in [
         (
@@ -131,7 +131,7 @@ fn a_changed_specification_is_refused(directory: &Path) {
 }
 
 #[test]
-fn the_best_of_a_halving_is_what_an_undisturbed_training_comes_to() {
+fn best_trial_of_halving_has_the_weights_of_a_separate_fit() {
     let root = TempDir::new().unwrap();
     let directory = root.path().join("sweep");
     let rates = ["0.01", "0.003", "0.0001", "0.00001"];
@@ -157,15 +157,15 @@ fn the_best_of_a_halving_is_what_an_undisturbed_training_comes_to() {
 }
 
 #[test]
-fn a_sweep_that_was_stopped_or_killed_ends_with_the_table_of_one_that_was_not() {
+fn stopped_or_killed_sweep_ends_with_the_same_table_when_resumed() {
     let root = TempDir::new().unwrap();
     let arguments = [
         &GRID[..],
         &["--epochs", "16", "--halving", "2", "--jobs-per-device", "2"],
     ]
     .concat();
-    let whole = root.path().join("whole");
-    sweep(&whole, &arguments).assert().success();
+    let uninterrupted = root.path().join("uninterrupted");
+    sweep(&uninterrupted, &arguments).assert().success();
 
     let stopped = root.path().join("stopped");
     let mut child = start(&stopped, &arguments);
@@ -200,17 +200,17 @@ fn a_sweep_that_was_stopped_or_killed_ends_with_the_table_of_one_that_was_not() 
     }
     for directory in [&stopped, &killed] {
         resume(directory).assert().success();
-        assert_eq!(table(directory), table(&whole));
-        let best = json_line(&resume(&whole).assert().success())["best"]["trial"]
+        assert_eq!(table(directory), table(&uninterrupted));
+        let best = json_line(&resume(&uninterrupted).assert().success())["best"]["trial"]
             .as_u64()
             .unwrap();
         let run = format!("trials/{best:04}");
-        assert_eq!(weights(&directory.join(&run)), weights(&whole.join(&run)));
+        assert_eq!(weights(&directory.join(&run)), weights(&uninterrupted.join(&run)));
     }
 }
 
 #[test]
-fn a_trial_that_fails_is_a_row_and_only_all_of_them_are_a_failure() {
+fn sweep_fails_only_if_all_trials_fail() {
     let root = TempDir::new().unwrap();
     let directory = root.path().join("sweep");
     let done = sweep(&directory, &["--grid", "lr=1e30,0.001", "--epochs", "2"])
@@ -230,12 +230,12 @@ fn a_trial_that_fails_is_a_row_and_only_all_of_them_are_a_failure() {
         stderr_text(&done)
     );
 
-    // A trial that something else has ended may do better when it is tried again.
+    // A trial that was killed may succeed when retried.
     let broken = directory.join("trials/0001.json");
     fs::write(&broken, r#"{ "rungs": [], "failure": "killed by SIGKILL" }"#).unwrap();
     let failed = resume(&directory).assert().code(1);
     assert!(
-        stderr_text(&failed).contains("2 of 2 trials failed"),
+        stderr_text(&failed).contains("2 of 2 failed"),
         "{}",
         stderr_text(&failed)
     );
@@ -246,7 +246,7 @@ fn a_trial_that_fails_is_a_row_and_only_all_of_them_are_a_failure() {
 }
 
 #[test]
-fn more_draws_go_on_where_fewer_ended() {
+fn random_search_can_be_extended_but_not_reduced() {
     let root = TempDir::new().unwrap();
     let directory = root.path().join("sweep");
     let drawn = [
@@ -277,7 +277,7 @@ fn more_draws_go_on_where_fewer_ended() {
 }
 
 #[test]
-fn what_cannot_be_swept_is_a_sentence_before_anything_is_written() {
+fn invalid_sweep_settings_are_refused_before_writing() {
     let root = TempDir::new().unwrap();
     let directory = root.path().join("sweep");
     for (more, expected) in [
@@ -304,7 +304,10 @@ fn what_cannot_be_swept_is_a_sentence_before_anything_is_written() {
             stderr_text(&refused)
         );
     }
-    resume(&directory).assert().code(1).stderr(contains("does not hold a sweep"));
+    resume(&directory)
+        .assert()
+        .code(1)
+        .stderr(contains("does not hold a sweep"));
     assert!(!directory.exists());
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("config.toml"), "").unwrap();
@@ -313,7 +316,7 @@ fn what_cannot_be_swept_is_a_sentence_before_anything_is_written() {
         .code(1)
         .stderr(contains("holds a run"));
     fs::remove_file(directory.join("config.toml")).unwrap();
-    // As another sweep does that writes there.
+    // Hold the lock like another running sweep.
     let lock = fs::File::create(directory.join(".lock")).unwrap();
     lock.lock().unwrap();
     sweep(&directory, &GRID)

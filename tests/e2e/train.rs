@@ -1,4 +1,4 @@
-//! `train`: models, fit, resume, eval, on a small data set of real files and the CPU.
+//! `train models`, `fit`, `fit --resume` and `eval` with a small data set on the CPU.
 
 use predicates::str::contains;
 use serde_json::Value;
@@ -9,17 +9,17 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 use tests::harness::{BuiltDataset, Collection, Program, json_line, stderr_text, wait_for};
 
-/// Twelve tracks in a split of their own.
+/// A data set of twelve tracks with a random split.
 pub fn dataset() -> PathBuf {
     static DATASET: LazyLock<BuiltDataset> = LazyLock::new(|| {
-        let built = BuiltDataset::build(&Collection::of_tracks(12));
+        let built = BuiltDataset::build(&Collection::first_tracks(12));
         built.split("--strategy random --ratios 50,25,25 --name main").success();
         built
     });
     DATASET.path()
 }
 
-/// `fit` with settings that make two epochs a matter of seconds; `cnn1d` is the quickest to step.
+/// `train fit` with settings that make an epoch take seconds; `cnn1d` has the fastest step.
 pub fn fit(run: &Path, more: &[&str]) -> assert_cmd::Command {
     let mut command = Program::Train.command(["fit", "--model", "cnn1d", "--batch-size", "2", "--seed", "4"]);
     command
@@ -32,13 +32,13 @@ pub fn fit(run: &Path, more: &[&str]) -> assert_cmd::Command {
     command
 }
 
-/// A checksum of the run's weights.
+/// Checksum of the best weights of a run.
 pub fn weights(run: &Path) -> String {
     let bytes = fs::read(run.join("best.safetensors")).unwrap();
     blake3::hash(&bytes).to_hex().to_string()
 }
 
-/// The history without the columns that are times.
+/// Lines of history.csv without the columns of times.
 pub fn history(run: &Path) -> Vec<String> {
     let table = fs::read_to_string(run.join("history.csv")).unwrap();
     table
@@ -51,10 +51,10 @@ pub fn history(run: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_run_is_evaluated_on_its_own_split_whatever_becomes_of_the_data_sets() {
+fn run_is_evaluated_on_its_own_copy_of_the_split() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
-    let dataset = BuiltDataset::build(&Collection::of_tracks(12));
+    let dataset = BuiltDataset::build(&Collection::first_tracks(12));
     let split = |seed: &str| {
         let arguments = format!("--strategy random --ratios 50,25,25 --name exp --seed {seed}");
         dataset.split(&arguments).success();
@@ -79,7 +79,7 @@ fn a_run_is_evaluated_on_its_own_split_whatever_becomes_of_the_data_sets() {
     train("fit", &begin).success();
     let first = json_line(&train("eval", &[]).success())["metrics"].clone();
     let tested = fs::read(run.join("predictions.csv")).unwrap();
-    // Another split under the same name: tracks that were trained on are in its test set.
+    // Another split with the same name, whose test set contains training tracks of the run.
     dataset.split("--name other").success();
     dataset.split("--prune").success();
     split("2");
@@ -102,7 +102,7 @@ fn a_run_is_evaluated_on_its_own_split_whatever_becomes_of_the_data_sets() {
     }
     let refused = stderr_text(&train("eval", &["--split", "other"]).failure());
     assert!(refused.contains("trained on split `exp`, not on `other`"), "{refused}");
-    // What is gone cannot differ.
+    // If the split was deleted, nothing is compared.
     fs::remove_dir_all(dataset.path().join("splits")).unwrap();
     train("eval", &["--split", "exp"]).success();
 }
@@ -132,11 +132,16 @@ fn models_are_listed_with_their_sizes() {
         ("crnn2d-gru", 693_144),
         ("choi-fcn", 852_616),
         ("choi-crnn", 392_904),
+        ("music-tagger-crnn", 395_400),
+        ("music-tagger-cnn", 855_156),
         ("mfcc-dense", 10_008),
-        ("small-cnn", 425_464),
+        ("small-cnn", 104_568),
         ("vgg16", 15_108_056),
         ("vgg16-progressive-42x100", 14_739_416),
         ("vgg16-progressive-84x100", 14_740_299),
+        ("dwivedi-crnn", 133_184),
+        ("dwivedi-parallel", 85_160),
+        ("dong", 463_848),
     ];
     assert_eq!(found, expected);
 }
@@ -182,7 +187,7 @@ fn every_model_trains_and_is_evaluated() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_weights_with_any_number_of_loader_threads() {
+fn weights_do_not_depend_on_the_number_of_loader_threads() {
     let root = TempDir::new().unwrap();
     let run = |name: &str| root.path().join(name);
     fit(&run("one"), &["--epochs", "1", "--loader-threads", "1"])
@@ -199,26 +204,26 @@ fn the_same_seed_gives_the_same_weights_with_any_number_of_loader_threads() {
 }
 
 #[test]
-fn a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one() {
+fn resumed_run_has_the_weights_of_an_uninterrupted_one() {
     let root = TempDir::new().unwrap();
-    let (whole, parts) = (root.path().join("whole"), root.path().join("parts"));
-    fit(&whole, &["--epochs", "2"]).assert().success();
-    fit(&parts, &["--epochs", "1"]).assert().success();
+    let (uninterrupted, resumed) = (root.path().join("uninterrupted"), root.path().join("resumed"));
+    fit(&uninterrupted, &["--epochs", "2"]).assert().success();
+    fit(&resumed, &["--epochs", "1"]).assert().success();
     Program::Train
         .command(["fit", "--resume", "--epochs", "2", "--run"])
-        .arg(&parts)
+        .arg(&resumed)
         .assert()
         .success()
         .stderr(contains("continuing after 3 steps and 1 epochs"));
-    assert_eq!(history(&parts), history(&whole));
-    assert_eq!(weights(&parts), weights(&whole));
+    assert_eq!(history(&resumed), history(&uninterrupted));
+    assert_eq!(weights(&resumed), weights(&uninterrupted));
 }
 
 #[test]
-fn a_killed_run_resumes_in_the_middle_of_an_epoch() {
+fn killed_run_resumes_within_an_epoch() {
     let root = TempDir::new().unwrap();
-    let (whole, killed) = (root.path().join("whole"), root.path().join("killed"));
-    fit(&whole, &["--epochs", "2"]).assert().success();
+    let (uninterrupted, killed) = (root.path().join("uninterrupted"), root.path().join("killed"));
+    fit(&uninterrupted, &["--epochs", "2"]).assert().success();
     let mut process = Program::Train.process(["fit", "--model", "cnn1d", "--batch-size", "2", "--seed", "4"]);
     process.arg("--data").arg(dataset()).arg("--run").arg(&killed);
     process
@@ -233,12 +238,12 @@ fn a_killed_run_resumes_in_the_middle_of_an_epoch() {
         .arg(&killed)
         .assert()
         .success();
-    assert_eq!(history(&killed), history(&whole));
-    assert_eq!(weights(&killed), weights(&whole));
+    assert_eq!(history(&killed), history(&uninterrupted));
+    assert_eq!(weights(&killed), weights(&uninterrupted));
 }
 
 #[test]
-fn where_the_data_lies_changes_nothing() {
+fn weights_do_not_depend_on_the_cache_or_a_full_shuffle_window() {
     let root = TempDir::new().unwrap();
     let run = |name: &str| root.path().join(name);
     fit(&run("mapped"), &["--epochs", "1"]).assert().success();
@@ -246,7 +251,7 @@ fn where_the_data_lies_changes_nothing() {
         .assert()
         .success();
     assert_eq!(weights(&run("mapped")), weights(&run("ram")));
-    // A window as large as the set, which is one shard, is the set.
+    // The data set has one shard, so a window of one shard shuffles all tracks.
     fit(&run("window"), &["--epochs", "1", "--shuffle-window", "1"])
         .assert()
         .success();
@@ -254,25 +259,25 @@ fn where_the_data_lies_changes_nothing() {
 }
 
 #[test]
-fn the_front_end_on_the_device_trains_and_resumes_like_the_other() {
+fn run_with_front_end_on_the_device_can_be_resumed() {
     let root = TempDir::new().unwrap();
-    let (whole, parts) = (root.path().join("whole"), root.path().join("parts"));
-    fit(&whole, &["--front-end", "device", "--epochs", "2"])
+    let (uninterrupted, resumed) = (root.path().join("uninterrupted"), root.path().join("resumed"));
+    fit(&uninterrupted, &["--front-end", "device", "--epochs", "2"])
         .assert()
         .success();
-    fit(&parts, &["--front-end", "device", "--epochs", "1"])
+    fit(&resumed, &["--front-end", "device", "--epochs", "1"])
         .assert()
         .success();
     Program::Train
         .command(["fit", "--resume", "--epochs", "2", "--run"])
-        .arg(&parts)
+        .arg(&resumed)
         .assert()
         .success();
-    assert_eq!(history(&parts), history(&whole));
-    assert_eq!(weights(&parts), weights(&whole));
+    assert_eq!(history(&resumed), history(&uninterrupted));
+    assert_eq!(weights(&resumed), weights(&uninterrupted));
     Program::Train
         .command(["fit", "--resume", "--front-end", "host", "--epochs", "3", "--run"])
-        .arg(&parts)
+        .arg(&resumed)
         .assert()
         .code(1)
         .stderr(contains("--front-end"));
@@ -295,7 +300,7 @@ fn two_devices_share_each_batch() {
 }
 
 #[test]
-fn bfloat16_trains_and_a_precision_that_the_device_lacks_is_refused() {
+fn bf16_trains_and_unsupported_precision_is_refused() {
     let root = TempDir::new().unwrap();
     fit(&root.path().join("half"), &["--precision", "bf16", "--epochs", "1"])
         .assert()
@@ -307,7 +312,7 @@ fn bfloat16_trains_and_a_precision_that_the_device_lacks_is_refused() {
 }
 
 #[test]
-fn mistakes_are_sentences() {
+fn errors_name_the_flag_or_file_to_change() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
     fit(&run, &["--epochs", "1"]).assert().success();
@@ -351,11 +356,11 @@ fn mistakes_are_sentences() {
 }
 
 #[test]
-fn weights_that_ask_for_code_are_refused() {
+fn pickled_weights_that_run_code_are_refused() {
     let root = TempDir::new().unwrap();
     let (weights, proof) = (root.path().join("weights.pt"), root.path().join("proof"));
     let call = format!("touch {}", proof.display());
-    // os.system(call), as Python pickles it.
+    // The pickle of os.system(call).
     let pickle = [
         b"\x80\x02cposix\nsystem\nU".as_slice(),
         &[call.len() as u8],
@@ -367,35 +372,38 @@ fn weights_that_ask_for_code_are_refused() {
     let refused = fit(&root.path().join("run"), &["--init-from", weights.to_str().unwrap()])
         .assert()
         .code(1);
-    let said = stderr_text(&refused);
-    assert!(said.contains("weights.pt") && said.contains("`posix.system`"), "{said}");
+    let stderr = stderr_text(&refused);
+    assert!(
+        stderr.contains("weights.pt") && stderr.contains("`posix.system`"),
+        "{stderr}"
+    );
     assert_eq!(json_line(&refused)["ok"], false);
     assert!(!proof.exists());
 }
 
 #[test]
-fn weights_of_one_run_begin_another() {
+fn weights_of_a_run_initialize_another() {
     let root = TempDir::new().unwrap();
     let (first, second) = (root.path().join("first"), root.path().join("second"));
     fit(&first, &["--epochs", "1"]).assert().success();
     let from = first.join("best.safetensors");
-    let begun = fit(&second, &["--epochs", "1", "--init-from", from.to_str().unwrap()])
+    let fitted = fit(&second, &["--epochs", "1", "--init-from", from.to_str().unwrap()])
         .assert()
         .success();
-    let said = stderr_text(&begun);
-    // Four blocks of two convolution and four batch norm tensors, three dense layers of two.
-    assert!(said.contains("loaded 30 parameters"), "{said}");
+    let stderr = stderr_text(&fitted);
+    // Four blocks with two convolution and four batch norm tensors each, and three dense layers with two tensors each.
+    assert!(stderr.contains("loaded 30 parameters"), "{stderr}");
 }
 
 #[test]
-fn the_published_checkpoint_begins_a_run() {
+fn published_checkpoint_initializes_a_run() {
     let Some(reference) = std::env::var_os("CRATEDIGGER_REFERENCE") else {
-        println!("skipped: CRATEDIGGER_REFERENCE names no directory with checkpoint_baseline1d.pt");
+        println!("skipped: CRATEDIGGER_REFERENCE is not set to the directory of checkpoint_baseline1d.pt");
         return;
     };
     let root = TempDir::new().unwrap();
     let checkpoint = Path::new(&reference).join("checkpoint_baseline1d.pt");
-    // The checkpoint has eight classes, and so has the whole small corpus.
+    // The checkpoint has eight classes, like the small corpus.
     let dataset = BuiltDataset::small().copy();
     dataset.split("--strategy random --name main").success();
     let mut command = Program::Train.command(["fit", "--model", "cnn1d", "--epochs", "1", "--init-from"]);
@@ -405,6 +413,6 @@ fn the_published_checkpoint_begins_a_run() {
         .arg(dataset.path())
         .arg("--run")
         .arg(root.path().join("run"));
-    let said = stderr_text(&command.assert().success());
-    assert!(said.contains("loaded 30 parameters"), "{said}");
+    let stderr = stderr_text(&command.assert().success());
+    assert!(stderr.contains("loaded 30 parameters"), "{stderr}");
 }

@@ -1,4 +1,4 @@
-//! What ends a training from outside: signals of batch systems, and shards that go away under their readers.
+//! Training ended from outside: by signals, and by shards that are truncated while being read.
 
 use crate::train::{dataset, fit, history, weights};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tests::harness::{Program, copy_directory, end, send, stderr, wait_for};
 
-/// Starts `fit` as [`fit`] would run it.
+/// Starts the command of [`fit`].
 fn start(data: &Path, run: &Path, more: &[&str]) -> Child {
     let mut process = Program::Train.process(["fit", "--model", "cnn1d", "--batch-size", "2", "--seed", "4"]);
     process.arg("--data").arg(data).arg("--run").arg(run);
@@ -25,10 +25,10 @@ fn last_line(output: &Output) -> Value {
 }
 
 #[test]
-fn a_signal_stops_a_run_where_it_can_go_on() {
+fn run_stopped_by_a_signal_can_be_resumed() {
     let root = TempDir::new().unwrap();
-    let whole = root.path().join("whole");
-    fit(&whole, &["--epochs", "5"]).assert().success();
+    let uninterrupted = root.path().join("uninterrupted");
+    fit(&uninterrupted, &["--epochs", "5"]).assert().success();
     for (signal, when) in [
         ("TERM", "config.toml"),
         ("USR1", "environment.json"),
@@ -39,8 +39,8 @@ fn a_signal_stops_a_run_where_it_can_go_on() {
         wait_for(&run.join(when), &mut child);
         send(signal, &child);
         let output = end(child);
-        let said = stderr(&output);
-        assert_eq!(output.status.code(), Some(75), "{signal}: {said}");
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(75), "{signal}: {message}");
         let line = last_line(&output);
         assert_eq!(
             (&line["ok"], &line["kind"]),
@@ -51,19 +51,19 @@ fn a_signal_stops_a_run_where_it_can_go_on() {
             line["step"],
             run.display()
         );
-        assert!(said.contains(&expected), "{said}");
+        assert!(message.contains(&expected), "{message}");
         Program::Train
             .command(["fit", "--resume", "--run"])
             .arg(&run)
             .assert()
             .success();
-        assert_eq!(weights(&run), weights(&whole), "{signal}");
-        assert_eq!(history(&run), history(&whole), "{signal}");
+        assert_eq!(weights(&run), weights(&uninterrupted), "{signal}");
+        assert_eq!(history(&run), history(&uninterrupted), "{signal}");
     }
 }
 
 #[test]
-fn the_command_that_a_stopped_run_prints_continues_it() {
+fn command_printed_by_a_stopped_run_resumes_it() {
     let root = TempDir::new().unwrap();
     let begin = |run: &Path, seeds: &[&str]| {
         let mut process = Program::Train.process(["fit", "--model", "cnn1d", "--seed", "4", "--devices", "cpu,cpu"]);
@@ -77,17 +77,17 @@ fn the_command_that_a_stopped_run_prints_continues_it() {
     for (name, seeds) in [("run of\none's own", &[][..]), ("seeds", &["--seeds", "2"])] {
         let run = root.path().join(name);
         let mut child = begin(&run, seeds);
-        let of_run = if seeds.is_empty() {
+        let member = if seeds.is_empty() {
             run.clone()
         } else {
             run.join("seed-4")
         };
-        wait_for(&of_run.join("history.csv"), &mut child);
+        wait_for(&member.join("history.csv"), &mut child);
         send("TERM", &child);
         let output = end(child);
-        let said = stderr(&output);
-        assert_eq!(output.status.code(), Some(75), "{said}");
-        let printed = said.split_once("continue with `").unwrap().1;
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(75), "{message}");
+        let printed = message.split_once("continue with `").unwrap().1;
         let command = printed.split('`').next().unwrap();
         let resumed = Command::new("bash")
             .args(["-c", command])
@@ -96,15 +96,15 @@ fn the_command_that_a_stopped_run_prints_continues_it() {
             .unwrap();
         assert!(resumed.status.success(), "{command}: {}", stderr(&resumed));
         assert!(stderr(&resumed).contains("continuing after"), "{command}");
-        // A header and every epoch; on two devices nothing is the same to the bit.
-        assert_eq!(history(&of_run).len(), 1 + 12, "{command}");
+        // A header and all epochs. Weights are not compared: they are not reproducible on two devices.
+        assert_eq!(history(&member).len(), 1 + 12, "{command}");
     }
 }
 
 #[test]
-fn a_ctrl_c_after_a_signal_ends_the_program_at_once_and_nothing_else_does() {
+fn only_ctrl_c_after_another_signal_ends_the_program_at_once() {
     let root = TempDir::new().unwrap();
-    // Weights that never come: whoever reads them waits.
+    // Reading weights from a pipe without a writer blocks forever.
     let weights = root.path().join("weights.safetensors");
     assert!(Command::new("mkfifo").arg(&weights).status().unwrap().success());
     let run = root.path().join("run");
@@ -113,7 +113,7 @@ fn a_ctrl_c_after_a_signal_ends_the_program_at_once_and_nothing_else_does() {
     for signal in ["USR1", "TERM", "TERM"] {
         send(signal, &child);
         sleep(Duration::from_millis(100));
-        assert!(child.try_wait().unwrap().is_none(), "{signal} is noted only");
+        assert!(child.try_wait().unwrap().is_none(), "{signal} must not end the program");
     }
     send("INT", &child);
     const SIGINT: i32 = 2;
@@ -121,13 +121,13 @@ fn a_ctrl_c_after_a_signal_ends_the_program_at_once_and_nothing_else_does() {
 }
 
 #[test]
-fn a_signal_before_training_leaves_nothing_to_continue() {
+fn signal_before_training_leaves_no_run_to_resume() {
     let root = TempDir::new().unwrap();
     let index: Value = serde_json::from_slice(&fs::read(dataset().join("dataset.json")).unwrap()).unwrap();
     let directory = format!("cratedigger-{}", index["checksum"].as_str().unwrap());
     let copies = root.path().join("scratch").join(directory);
     fs::create_dir_all(&copies).unwrap();
-    // As a process does that copies.
+    // Hold the lock like another process that copies shards.
     let lock = File::create(copies.join(".lock")).unwrap();
     lock.lock().unwrap();
     let (run, scratch) = (root.path().join("run"), root.path().join("scratch"));
@@ -145,7 +145,7 @@ fn a_signal_before_training_leaves_nothing_to_continue() {
 }
 
 #[test]
-fn a_shard_that_is_cut_short_under_a_training_is_named() {
+fn shard_truncated_during_training_is_named_in_the_error() {
     let root = TempDir::new().unwrap();
     for (file, more) in [
         ("shards/waveform-00000.safetensors", &["--model", "cnn1d"][..]),
@@ -157,26 +157,26 @@ fn a_shard_that_is_cut_short_under_a_training_is_named() {
         let data = root.path().join(more[1]);
         copy_directory(&dataset(), &data).unwrap();
         let (shard, run) = (data.join(file), root.path().join(format!("run-{}", more[1])));
-        let whole = fs::read(&shard).unwrap();
+        let bytes = fs::read(&shard).unwrap();
         let mut process = Program::Train.process(["fit", "--batch-size", "2", "--epochs", "100000", "--patience", "0"]);
         process.arg("--data").arg(&data).arg("--run").arg(&run).args(more);
         process.args(["--device", "cpu", "--json", "--checkpoint-every", "1"]);
         let mut child = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         wait_for(&run.join("last.checkpoint"), &mut child);
-        // In place, so that the running program's map loses its pages; a file renamed over it would not do that.
+        // Truncate in place, so the running program loses mapped pages. Renaming a file over it would not do that.
         File::options().write(true).open(&shard).unwrap().set_len(4096).unwrap();
         let output = end(child);
-        let said = stderr(&output);
-        assert_eq!(output.status.code(), Some(1), "{file}: {:?}: {said}", output.status);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{file}: {:?}: {message}", output.status);
         let resume = format!(
             "continue with `train fit --run {} --resume --device cpu`",
             run.display()
         );
         for expected in [file, "it has 4096 bytes", "mount", resume.as_str()] {
-            assert!(said.contains(expected), "{file}: {said}");
+            assert!(message.contains(expected), "{file}: {message}");
         }
         assert_eq!(last_line(&output)["ok"], false);
-        fs::write(&shard, whole).unwrap();
+        fs::write(&shard, bytes).unwrap();
         Program::Train
             .command(["fit", "--resume", "--epochs", "1", "--run"])
             .arg(&run)

@@ -1,4 +1,4 @@
-//! Where runs and copies of shards lie: directories that cannot be written, disks that are full, copies that are shared.
+//! Runs and local copies of shards on full disks, in unwritable directories, and shared by several processes.
 
 use crate::train::{dataset, fit, history, weights};
 use predicates::prelude::PredicateBooleanExt;
@@ -10,21 +10,21 @@ use std::thread;
 use tempfile::TempDir;
 use tests::harness::{self, Program, Tree, stderr};
 
-/// The harness's small disk as `$1`, with the program as `$2` and the data set as `$3`.
+/// Runs a script with a small disk as `$1`, the program as `$2` and the data set as `$3`.
 fn on_a_small_disk(directory: &Path, bytes: u64, script: &str) -> Option<Output> {
     harness::on_a_small_disk(directory, bytes, script, &[Program::Train.path(), &dataset()])
 }
 
-/// The arguments of [`fit`] in a shell, with the program as `$2` and the data set as `$3`.
+/// The command of [`fit`] in a shell, with the program as `$2` and the data set as `$3`.
 const FIT: &str = "\"$2\" fit --model cnn1d --batch-size 2 --seed 4 --device cpu --data \"$3\"";
 
 #[test]
-fn a_disk_that_fills_up_leaves_the_last_checkpoint_whole() {
+fn full_disk_keeps_the_last_checkpoint_intact() {
     let root = TempDir::new().unwrap();
-    let (whole, run) = (root.path().join("whole"), root.path().join("run"));
-    fit(&whole, &["--epochs", "2"]).assert().success();
-    let checkpoint = fs::metadata(whole.join("last.checkpoint")).unwrap().len();
-    // Room for one checkpoint, and not for the next beside it.
+    let (uninterrupted, run) = (root.path().join("uninterrupted"), root.path().join("run"));
+    fit(&uninterrupted, &["--epochs", "2"]).assert().success();
+    let checkpoint = fs::metadata(uninterrupted.join("last.checkpoint")).unwrap().len();
+    // Space for one checkpoint, but not for a second one at the same time.
     let (disk, bytes) = (root.path().join("disk"), checkpoint * 3 / 2);
     let script = format!(
         "{FIT} --run \"$1/run\" --epochs 2 --checkpoint-every 1; code=$?; cp -r \"$1/run\" {}; exit $code",
@@ -34,8 +34,11 @@ fn a_disk_that_fills_up_leaves_the_last_checkpoint_whole() {
         return;
     };
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    let said = stderr(&output);
-    assert!(said.contains("last.checkpoint") && said.contains("space"), "{said}");
+    let message = stderr(&output);
+    assert!(
+        message.contains("last.checkpoint") && message.contains("space"),
+        "{message}"
+    );
     let left = Tree::read(&run).unwrap();
     assert_eq!(
         left.paths().collect::<Vec<_>>(),
@@ -58,12 +61,12 @@ fn a_disk_that_fills_up_leaves_the_last_checkpoint_whole() {
         .assert()
         .success()
         .stderr(contains("continuing after 1 steps"));
-    assert_eq!(weights(&run), weights(&whole));
-    assert_eq!(history(&run), history(&whole));
+    assert_eq!(weights(&run), weights(&uninterrupted));
+    assert_eq!(history(&run), history(&uninterrupted));
 }
 
 #[test]
-fn a_scratch_disk_that_fills_up_is_a_sentence_and_keeps_nothing_half_written() {
+fn full_local_cache_is_an_error_and_leaves_no_incomplete_copy() {
     let root = TempDir::new().unwrap();
     let disk = root.path().join("scratch");
     let mel = fs::metadata(dataset().join("shards/mel-00000.safetensors"))
@@ -78,15 +81,18 @@ fn a_scratch_disk_that_fills_up_is_a_sentence_and_keeps_nothing_half_written() {
         return;
     };
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    let said = stderr(&output);
-    assert!(said.contains("--cache mapped") && said.contains("space"), "{said}");
+    let message = stderr(&output);
+    assert!(
+        message.contains("--cache mapped") && message.contains("space"),
+        "{message}"
+    );
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-    // With room elsewhere the same run begins.
+    // The same run starts with another cache.
     fit(&run, &["--epochs", "1"]).assert().success();
 }
 
 #[test]
-fn directories_that_cannot_be_written_are_named() {
+fn unwritable_directories_are_named_in_the_error() {
     let root = TempDir::new().unwrap();
     let file = root.path().join("file");
     fs::write(&file, "mine").unwrap();
@@ -125,7 +131,7 @@ fn copies(scratch: &Path) -> Vec<String> {
 }
 
 #[test]
-fn copies_on_a_local_disk_are_made_once_and_change_nothing() {
+fn local_copies_are_made_once_and_give_the_same_weights() {
     let root = TempDir::new().unwrap();
     let run = |name: &str| -> PathBuf { root.path().join(name) };
     let scratch = root.path().join("scratch");
@@ -138,7 +144,7 @@ fn copies_on_a_local_disk_are_made_once_and_change_nothing() {
         scratch.to_str().unwrap(),
     ];
     fit(&run("mapped"), &["--epochs", "1"]).assert().success();
-    // At the same time, so that they meet.
+    // At the same time, so they compete for the copies.
     thread::scope(|scope| {
         for name in ["first", "second", "third"] {
             let run = run(name);
@@ -171,7 +177,7 @@ fn copies_on_a_local_disk_are_made_once_and_change_nothing() {
         .assert()
         .code(1)
         .stderr(contains("delete it"));
-    // Where a run reads its shards from belongs to no run: it goes on without the copies.
+    // The cache is not part of a run, so it can be resumed without the copies.
     fs::remove_dir_all(&scratch).unwrap();
     let mut resume = Program::Train.command(["fit", "--resume", "--epochs", "2", "--cache", "mapped", "--run"]);
     resume.arg(run("fifth")).assert().success();

@@ -1,4 +1,4 @@
-//! What holds for every command of both programs: help, exit status 2 for wrong usage, the last line of JSON, --quiet.
+//! Behaviour of all commands: `--help`, exit status 2 for usage errors, `--json` and `--quiet`.
 
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, is_empty};
@@ -7,7 +7,7 @@ use tests::harness::{BuiltDataset, Collection, Program, json_line, stderr_text};
 const COMMANDS: [&str; 4] = ["build", "split", "verify", "inspect"];
 
 #[test]
-fn help_and_version_are_on_stdout() {
+fn help_and_version_are_printed_to_stdout() {
     Program::Preprocess
         .command(["--version"])
         .assert()
@@ -23,10 +23,10 @@ fn help_and_version_are_on_stdout() {
 }
 
 #[test]
-fn wrong_usage_ends_with_status_2_and_writes_nothing() {
+fn usage_errors_exit_with_status_2_and_write_nothing() {
     let dataset = BuiltDataset::empty();
     let out = dataset.path().display().to_string();
-    let collection = Collection::of_tracks(1);
+    let collection = Collection::first_tracks(1);
     let build = collection.build_arguments(&dataset.path());
     let with = |more: &[&str]| -> Vec<String> {
         let more = more.iter().map(|word| (*word).to_owned());
@@ -62,7 +62,7 @@ fn wrong_usage_ends_with_status_2_and_writes_nothing() {
 }
 
 #[test]
-fn the_last_line_is_json_whether_it_went_well_or_not() {
+fn json_line_is_printed_after_success_and_failure() {
     let dataset = BuiltDataset::small().copy();
     let path = dataset.path().display().to_string();
     for command in ["split", "verify", "inspect"] {
@@ -84,7 +84,7 @@ fn the_last_line_is_json_whether_it_went_well_or_not() {
 }
 
 #[test]
-fn usage_errors_are_json_where_it_is_asked_for() {
+fn usage_errors_are_json_with_the_json_flag() {
     for (program, line, expected) in [
         (Program::Preprocess, "--json bake", "bake"),
         (Program::Preprocess, "build --json", "--out"),
@@ -125,7 +125,7 @@ fn usage_errors_are_json_where_it_is_asked_for() {
         );
         assert!(!output.stderr.is_empty(), "{line}");
     }
-    // Not asked for, or asked for with what is no error.
+    // No JSON without the flag, or for help.
     for program in [Program::Preprocess, Program::Train] {
         program.command(["bake"]).assert().code(2).stdout(is_empty());
         let help = program.command(["--help", "--json"]).assert().success();
@@ -145,22 +145,22 @@ fn failures_have_the_kind_failed() {
 }
 
 #[test]
-fn quiet_leaves_out_progress_and_keeps_results_and_warnings() {
+fn quiet_omits_progress_and_keeps_results_and_warnings() {
     let dataset = BuiltDataset::small().copy();
     let path = dataset.path().display().to_string();
     for command in ["split", "verify", "inspect"] {
-        // The first makes the split, which the others have too.
+        // The first call makes the split. It exists in the next two calls, which must print the same.
         Program::Preprocess.command([command, &path]).assert().success();
-        let loud = Program::Preprocess.command([command, &path]).assert().success();
+        let normal = Program::Preprocess.command([command, &path]).assert().success();
         let quiet = Program::Preprocess.command([command, &path, "-q"]).assert().success();
-        assert_eq!(loud.get_output().stdout, quiet.get_output().stdout, "{command}");
-        let said = stderr_text(&quiet);
+        assert_eq!(normal.get_output().stdout, quiet.get_output().stdout, "{command}");
+        let stderr = stderr_text(&quiet);
         assert!(
-            said.lines().all(|line| line.starts_with("warning: ")),
-            "{command}: {said}"
+            stderr.lines().all(|line| line.starts_with("warning: ")),
+            "{command}: {stderr}"
         );
     }
-    let collection = Collection::of_tracks(2);
+    let collection = Collection::first_tracks(2);
     let build = |more: &[&str]| {
         let out = BuiltDataset::empty();
         let mut command = Program::Preprocess.command(collection.build_arguments(&out.path()));
@@ -178,7 +178,7 @@ fn quiet_leaves_out_progress_and_keeps_results_and_warnings() {
 }
 
 #[test]
-fn inspect_draws_a_track() {
+fn inspect_draws_a_track_as_png() {
     let dataset = BuiltDataset::small().copy();
     let id = dataset.table("tracks.csv")[0]["track_id"].clone();
     let png = dataset.path().join("track.png");

@@ -1,4 +1,4 @@
-//! `preprocess verify`.
+//! `preprocess verify` and `--repair`.
 
 use predicates::str::contains;
 use std::fs;
@@ -9,7 +9,7 @@ fn verify(dataset: &BuiltDataset, more: &[&str]) -> assert_cmd::assert::Assert {
     command.arg(dataset.path()).args(more).assert()
 }
 
-/// Files that the last line names.
+/// Files in the `problems` of the JSON line.
 fn named(assert: &assert_cmd::assert::Assert) -> Vec<String> {
     let problems = json_line(assert)["problems"].clone();
     let problems = problems.as_array().cloned().unwrap_or_default();
@@ -25,24 +25,24 @@ fn with_a_split() -> BuiltDataset {
     dataset
 }
 
-/// Turns over one bit of a file, `share` of the way through it.
-fn flip(dataset: &BuiltDataset, file: &str, share: f64) {
+/// Flips one bit of a file at a relative position between 0 and 1.
+fn flip(dataset: &BuiltDataset, file: &str, position: f64) {
     let path = dataset.path().join(file);
     let mut bytes = fs::read(&path).unwrap();
-    let place = ((bytes.len() - 1) as f64 * share) as usize;
-    bytes[place] ^= 1;
+    let index = ((bytes.len() - 1) as f64 * position) as usize;
+    bytes[index] ^= 1;
     fs::write(&path, bytes).unwrap();
 }
 
 #[test]
-fn a_good_data_set_passes() {
+fn intact_data_set_passes() {
     let assert = verify(&with_a_split(), &[]).success();
     assert_eq!(json_line(&assert)["ok"], true);
     assert_eq!(named(&assert), [""; 0]);
 }
 
 #[test]
-fn missing_and_shortened_files_are_found() {
+fn missing_and_truncated_files_are_found() {
     let dataset = with_a_split();
     for file in [
         "shards/waveform-00000.safetensors",
@@ -56,11 +56,11 @@ fn missing_and_shortened_files_are_found() {
         let path = dataset.path().join(file);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-        let shortened = verify(&dataset, &[]).code(1);
+        let truncated = verify(&dataset, &[]).code(1);
         assert!(
-            named(&shortened).iter().any(|name| name == file),
+            named(&truncated).iter().any(|name| name == file),
             "{file}: {:?}",
-            named(&shortened)
+            named(&truncated)
         );
         fs::remove_file(&path).unwrap();
         let missing = verify(&dataset, &[]).code(1);
@@ -75,7 +75,7 @@ fn missing_and_shortened_files_are_found() {
 }
 
 #[test]
-fn a_current_split_that_does_not_exist_is_named() {
+fn missing_current_split_is_reported() {
     let dataset = with_a_split();
     fs::write(dataset.path().join("splits/current"), "yours\n").unwrap();
     let assert = verify(&dataset, &[]).code(1);
@@ -105,8 +105,8 @@ fn repair_restores_the_bytes_of_bad_shards() {
 }
 
 #[test]
-fn repair_takes_audio_from_where_it_is_now_and_nothing_that_has_changed() {
-    let collection = Collection::of_tracks(2);
+fn repair_uses_moved_audio_and_refuses_changed_audio() {
+    let collection = Collection::first_tracks(2);
     let dataset = BuiltDataset::build(&collection);
     let before = Tree::read(&dataset.path()).unwrap();
     let moved = BuiltDataset::empty();

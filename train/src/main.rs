@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use tracing::Level;
 use train::cli::{Cli, Command};
 use train::commands::{
-    UsageError, run_bench, run_config, run_embed, run_eval, run_export, run_fit, run_models, run_predict, run_report,
-    run_sweep,
+    UsageError, run_bench, run_config, run_embed, run_eval, run_export, run_fit, run_import, run_models, run_predict,
+    run_report, run_sweep,
 };
 use train::process::console::Console;
 use train::process::mapping_fault::FaultWatch;
@@ -51,6 +51,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Fit(args) => run_fit(*args, &watch, console),
         Command::Eval(args) => run_eval(args, &watch, console),
+        Command::Import(args) => run_import(&args, console),
         Command::Embed(args) => run_embed(*args, &watch, console),
         Command::Report(args) => run_report(&args, console),
         Command::Predict(args) => run_predict(args, console),

@@ -6,7 +6,7 @@ use icu_normalizer::ComposingNormalizer;
 use shared::dataset::{DatasetIndex, Task};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What spreadsheets and data frames write for a missing value, in lower case.
+/// Words that spreadsheets and data frames write for a missing value, in lower case.
 const MISSING_VALUES: [&str; 4] = ["nan", "none", "null", "n/a"];
 
 /// Compares the labels of a source and the requested labels with those of the built data set.

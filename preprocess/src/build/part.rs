@@ -1,6 +1,6 @@
 //! A part of a build that is divided among several processes or machines.
 //!
-//! A part is written `2/4`, as in `split --number`, and is a range of the source's list of tracks.
+//! A part is written `2/4`, as for GNU `split --number`, and is a range of the source's list of tracks.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -105,7 +105,11 @@ fn part_of(mut full_listing: Listing, part: Part) -> Listing {
     let range = part.range(full_listing.tracks.len());
     Listing {
         tracks: full_listing.tracks.drain(range).collect(),
-        ..if part.is_last() { full_listing } else { Listing::default() }
+        ..if part.is_last() {
+            full_listing
+        } else {
+            Listing::default()
+        }
     }
 }
 

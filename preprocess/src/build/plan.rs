@@ -64,7 +64,7 @@ impl BuildPlan {
     }
 
     /// The plan of the whole build that this part belongs to.
-    pub fn whole(&self) -> Self {
+    pub fn without_part(&self) -> Self {
         Self {
             part: None,
             ..self.clone()
@@ -178,10 +178,7 @@ mod tests {
 
     #[test]
     fn each_difference_is_named() {
-        assert_eq!(
-            BuildPlan::example().differences(&BuildPlan::example()),
-            [""; 0]
-        );
+        assert_eq!(BuildPlan::example().differences(&BuildPlan::example()), [""; 0]);
         let mut now = BuildPlan::example();
         now.validate.min_decoded_share = 0.5;
         now.drop.clear();
@@ -194,10 +191,7 @@ mod tests {
                 "min_decoded_share was 0.9 and is now 0.5",
             ]
         );
-        assert!(
-            BuildPlan::example().drops(Flag::Duplicate)
-                && !BuildPlan::example().drops(Flag::NearSilent)
-        );
+        assert!(BuildPlan::example().drops(Flag::Duplicate) && !BuildPlan::example().drops(Flag::NearSilent));
         let part = BuildPlan {
             part: Some("2/4".parse().unwrap()),
             ..BuildPlan::example()
@@ -210,7 +204,7 @@ mod tests {
             BuildPlan::example().differences(&part),
             ["part was \"2/4\" and is now unset"]
         );
-        assert_eq!(part.whole(), BuildPlan::example());
+        assert_eq!(part.without_part(), BuildPlan::example());
     }
 
     #[test]

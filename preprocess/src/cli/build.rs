@@ -36,8 +36,8 @@ pub(super) const EXAMPLES: &str = r"Examples:
   preprocess build --source magnatagatune --preset magnatagatune \
       --audio mp3 --metadata annotations_final.csv --out data/mtat
 
-If --out has a data set or an interrupted build, options that are not given are
-taken from it. An interrupted build is resumed; a finished data set gains the
+If --out has a data set, options that are not given are taken from it; --metadata
+must be given again. An interrupted build is resumed; a finished data set gains the
 new tracks of the source. Feature settings default to the preset's, or else to
 those of fma_small.";
 
@@ -157,8 +157,8 @@ const MAX_SECONDS: f64 = 15.0 * 60.0;
 const MAX_SECONDS_IN_FOLDERS: f64 = 60.0 * 60.0;
 
 impl BuildArgs {
-    /// The complete configuration. Missing options are taken from the build `recorded` in `--out`. The build itself checks
-    /// that given options agree with the recorded ones.
+    /// The complete configuration. Missing options are taken from the build `recorded` in `--out`. The build itself
+    /// checks that given options agree with the recorded ones.
     pub fn resolve(self, recorded: Option<&Recorded>) -> Result<BuildConfig, UsageError> {
         let name = self.source_name(recorded)?;
         // Nothing is taken from a build of another source: the build then reports the difference.
@@ -178,7 +178,9 @@ impl BuildArgs {
         }
         let preset = typed_preset.or_else(|| Preset::named(plan?.preset.as_deref()?));
         let preset_features = preset.as_ref().and_then(|preset| preset.features.as_ref());
-        let features = self.features.resolve(plan.map(|plan| &plan.features).or(preset_features))?;
+        let features = self
+            .features
+            .resolve(plan.map(|plan| &plan.features).or(preset_features))?;
         let validate = self.validate(&source, preset.as_ref(), plan, &features)?;
         let audio = self.audio.or_else(|| recorded?.audio.clone());
         let drop = match plan {
@@ -259,9 +261,7 @@ impl BuildArgs {
             return fail(format!("--subset is for fma; --source {name} has no subsets"));
         }
         if !self.tags.is_empty() && source != SourceName::MagnaTagATune {
-            return fail(format!(
-                "--tags is for magnatagatune; --source {name} has no tags"
-            ));
+            return fail(format!("--tags is for magnatagatune; --source {name} has no tags"));
         }
         if self.tags.iter().any(|tag| tag.trim().is_empty()) {
             return fail("--tags: a tag cannot be empty; write them as guitar,techno".into());

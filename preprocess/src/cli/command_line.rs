@@ -40,13 +40,7 @@ const MAN_EXAMPLES: &str = r"Examples:
 
 /// Turn a collection of audio files into a data set for `train`
 #[derive(Debug, Parser)]
-#[command(
-    name = "preprocess",
-    version,
-    arg_required_else_help = true,
-    next_display_order = 1000,
-    after_help = EXAMPLES
-)]
+#[command(name = "preprocess", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

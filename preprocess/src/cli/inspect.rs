@@ -41,6 +41,9 @@ pub struct InspectArgs {
     /// Tracks per class to analyse, or `all` [default: 100]
     #[arg(long, value_name = "N", value_parser = sample_tracks, requires = "written")]
     pub sample_tracks: Option<SampleTracks>,
+    /// Compare the current split's normalization with a file
+    #[arg(long, value_name = "FILE", conflicts_with = "subject")]
+    pub compare_normalization: Option<PathBuf>,
     /// Threads for the analysis [default: one per core]
     #[arg(long, value_name = "N", requires = "written")]
     pub jobs: Option<NonZeroUsize>,
@@ -109,6 +112,7 @@ mod tests {
             "--html f.html",
             "--html f.html --analysis d --sample-tracks 7 --jobs 2",
             "--analysis d --sample-tracks all",
+            "--compare-normalization f.json --html f.html",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -124,6 +128,7 @@ mod tests {
         for line in [
             "--labels --track 3 --png f.png",
             "--duplicates --labels",
+            "--compare-normalization f.json --labels",
             "--duplicates --png f.png",
             "--duplicates --svg f.svg",
             "--labels --png f.png",

@@ -23,15 +23,15 @@ fn show(report: &ExtendReport, seconds: f64) -> Outcome {
     let features = &index.features;
     let bytes: u64 = index.shards.iter().map(|shard| shard.mel.bytes).sum();
     let made = match report.made {
-        0 => "nothing to do: all of them were there".to_owned(),
+        0 => "nothing to do: all spectrograms existed".to_owned(),
         made => format!(
-            "{made} in {seconds:.1} s, {:.1} tracks/s",
+            "{made} computed in {seconds:.1} s, {:.1} tracks/s",
             made as f64 / seconds.max(1e-3)
         ),
     };
     let text = format!(
         "features  {} mel bands, windows of {}, hops of {} samples\n\
-         tracks    {} of them, {}; {made}\n\
+         tracks    {}, {}; {made}\n\
          splits    {}\n\
          use       train fit --data {}",
         features.n_mels,

@@ -7,6 +7,7 @@ use crate::cli::{InspectArgs, jobs};
 use crate::inspect::duplicates::DuplicateReport;
 use crate::inspect::files::TrackLabels;
 use crate::inspect::labels::LabelReport;
+use crate::inspect::normalization::NormalizationDifference;
 use crate::inspect::picture::TrackPicture;
 use crate::inspect::{Analysis, Overview, files, page};
 use anyhow::{Context, ensure};
@@ -56,6 +57,9 @@ fn inspect_all(args: &InspectArgs, style: Style) -> anyhow::Result<Outcome> {
             written.html = Some(html.clone());
         }
     }
+    if let Some(file) = &args.compare_normalization {
+        written.difference = Some(NormalizationDifference::read(&args.dataset, &overview.index, file)?);
+    }
     Ok(show(&overview, &written))
 }
 
@@ -76,12 +80,13 @@ fn draw_track(dataset: &Path, track_id: u64, png: &Path) -> anyhow::Result<Outco
     Ok(show_picture(track_id, png))
 }
 
-/// Files that were written in addition to the printed text.
+/// What was requested in addition to the overview.
 #[derive(Default)]
 struct Written {
     html: Option<PathBuf>,
     /// The directory, and the names of the files in it.
     analysis: Option<(PathBuf, Vec<String>)>,
+    difference: Option<NormalizationDifference>,
 }
 
 fn show(overview: &Overview, written: &Written) -> Outcome {
@@ -91,6 +96,9 @@ fn show(overview: &Overview, written: &Written) -> Outcome {
     }
     if let Some((directory, names)) = &written.analysis {
         let _ = write!(text, "\nanalysis  {} files in {}", names.len(), directory.display());
+    }
+    if let Some(difference) = &written.difference {
+        let _ = write!(text, "\n{difference}");
     }
     let index = &overview.index;
     let json = json!({
@@ -116,6 +124,7 @@ fn show(overview: &Overview, written: &Written) -> Outcome {
         "feature_sets": overview.feature_sets,
         "splits": overview.splits,
         "current_split": overview.current_split,
+        "normalization": written.difference,
         "html": written.html.as_ref().map(|path| path.to_string_lossy()),
         "analysis": written.analysis.as_ref().map(|(directory, names)| json!({
             "directory": directory.to_string_lossy(),

@@ -40,9 +40,11 @@ pub fn extend(config: &ExtendConfig, progress: &mut dyn BuildProgress) -> anyhow
     let own = dataset.features();
     ensure!(
         features.sample_rate == own.sample_rate,
-        "{} has waveforms at {} Hz, and extend does not resample; leave out --sample-rate",
+        "{} has waveforms at {} Hz, and extend does not resample them to {} Hz; build a data set at that rate, or \
+         choose other features",
         root.display(),
-        own.sample_rate
+        own.sample_rate,
+        features.sample_rate
     );
     ensure!(
         features != own,

@@ -4,7 +4,7 @@ use super::*;
 use crate::build::feature_sets::FEATURES_DIRECTORY;
 use crate::build::pipeline::{self, BuildConfig};
 use crate::split;
-use crate::testing::{Collection, Unwatched, contents, mixed, split_at_random, three_tracks, tone};
+use crate::testing::{Collection, NoProgress, contents, mixed, split_at_random, three_tracks, tone};
 use shared::dataset::shard::{MAX_TRACKS, ShardKind};
 use shared::dataset::split::{Split, names};
 use shared::dataset::{Dataset, INDEX_FILE};
@@ -31,11 +31,11 @@ fn config(dataset: PathBuf) -> ExtendConfig {
 }
 
 fn run(dataset: PathBuf) -> ExtendReport {
-    extend(&config(dataset), &mut Unwatched).unwrap()
+    extend(&config(dataset), &mut NoProgress).unwrap()
 }
 
 fn problems(root: &Path) -> Vec<String> {
-    let report = crate::verify::verify(root, &Unwatched).unwrap();
+    let report = crate::verify::verify(root, &NoProgress).unwrap();
     report.problems.into_iter().map(|problem| problem.file).collect()
 }
 
@@ -57,7 +57,7 @@ fn feature_set_equals_a_build_with_its_settings() {
         features: features(),
         ..collection.config("built")
     };
-    let index = pipeline::build(&built, &mut Unwatched).unwrap().index;
+    let index = pipeline::build(&built, &mut NoProgress).unwrap().index;
     assert_eq!(comparable(&report.path), comparable(&built.out));
     assert_eq!(
         (&report.index.shards, &report.index.files),
@@ -156,11 +156,11 @@ fn invalid_feature_sets_are_refused() {
     let refused = |change: fn(&mut ExtendConfig)| {
         let mut config = config(root.clone());
         change(&mut config);
-        extend(&config, &mut Unwatched).unwrap_err().to_string()
+        extend(&config, &mut NoProgress).unwrap_err().to_string()
     };
     assert!(refused(|config| config.features = FeatureConfig::default()).contains("already has these features"));
     assert!(refused(|config| config.features.sample_rate = 22_050).contains("44100 Hz"));
-    assert!(refused(|config| config.name = Some("../x".into())).contains("cannot be a name"));
+    assert!(refused(|config| config.name = Some("../x".into())).contains("is not a valid name"));
     let taken = refused(|config| {
         config.name = Some("mel-64-2048-1024".into());
         config.features.n_mels = 32;
@@ -188,7 +188,7 @@ fn build_into_a_feature_set_is_refused() {
         features: features(),
         ..collection.config("out")
     };
-    let error = pipeline::build(&config, &mut Unwatched).unwrap_err().to_string();
+    let error = pipeline::build(&config, &mut NoProgress).unwrap_err().to_string();
     assert!(error.contains("mel-64-2048-1024 is a feature set"), "{error}");
     assert_eq!(contents(&path), before);
 }

@@ -50,7 +50,7 @@ pub(super) fn histogram(title: &str, unit: &str, distribution: &Distribution) ->
         ..Plot::new(
             title,
             Axis::linear(unit, edges[0], edges[edges.len() - 1]),
-            Axis::linear("tracks", 0.0, highest as f64).whole(),
+            Axis::linear("tracks", 0.0, highest as f64).integer_ticks(),
         )
     }
     .draw()
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn octave_ticks_are_at_their_bands() {
-        let hz = shared::dsp::mel::band_peaks(128, 0.0, 22_050.0);
+        let hz = shared::dsp::mel::band_peaks(&shared::dsp::features::FeatureConfig::default());
         let axis = mel_bands("Hz", &hz);
         let words: Vec<&str> = axis.ticks().iter().map(|(_, words)| words.as_str()).collect();
         assert_eq!(words, ["125", "500", "1k", "2k", "4k", "8k", "16k"]);

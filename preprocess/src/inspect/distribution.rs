@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_the_line_are_as_high_as_the_counts() {
+    fn histogram_line_has_blocks_as_high_as_its_counts() {
         let mut distribution = Distribution::from_values(vec![0.0]).unwrap();
         assert_eq!(distribution.line(), "█");
         distribution.counts = vec![1, 0, 500, 1000];

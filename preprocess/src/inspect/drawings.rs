@@ -14,7 +14,7 @@ pub(super) type NamedChart = (String, Chart);
 
 /// The charts of an analysis.
 pub(super) struct Drawings {
-    /// The samples of each class.
+    /// Sample values of each class.
     pub samples: Vec<NamedChart>,
     pub spectra: Vec<NamedChart>,
     /// The projection of the mel statistics, or why there is none.
@@ -85,7 +85,11 @@ fn place_of(track_id: &u64, labels: &HashMap<u64, Vec<String>>, names: &[&str]) 
     own.iter().find_map(|label| names.iter().position(|name| name == label))
 }
 
-fn draw_spectra(analysis: &Analysis, classes: &[&ClassAnalysis], file: impl Fn(&str, usize) -> String) -> Vec<NamedChart> {
+fn draw_spectra(
+    analysis: &Analysis,
+    classes: &[&ClassAnalysis],
+    file: impl Fn(&str, usize) -> String,
+) -> Vec<NamedChart> {
     let Some(all) = analysis.all.spectrum.as_ref() else {
         return Vec::new();
     };

@@ -125,8 +125,8 @@ struct Place {
     score: Option<f64>,
 }
 
-/// Where the tracks of a recording begin. A track that does not match the first one is placed through a track that
-/// does.
+/// Where the tracks of a recording begin. If a track does not match the first one, its position is computed from a
+/// track that matches it and whose position is known.
 fn places(rows: &[&TrackRow], summary_of: &HashMap<u64, &TrackSummary>, grid: &PeakGrid) -> Vec<Option<Place>> {
     let mut places = vec![None; rows.len()];
     places[0] = Some(Place { step: 0, score: None });

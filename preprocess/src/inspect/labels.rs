@@ -98,7 +98,7 @@ impl fmt::Display for LabelReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             out,
-            "tracks    {}, with {:.2} of {} labels on average",
+            "tracks    {}, {:.2} labels per track, {} labels in total",
             self.tracks,
             self.cardinality(),
             self.labels.len()
@@ -175,7 +175,10 @@ mod tests {
     #[test]
     fn empty_data_set_is_described() {
         let text = report(0, Vec::new()).to_string();
-        assert!(text.starts_with("tracks    0, with 0.00 of 0 labels on average"), "{text}");
+        assert!(
+            text.starts_with("tracks    0, 0.00 labels per track, 0 labels in total"),
+            "{text}"
+        );
     }
 
     proptest! {

@@ -8,6 +8,7 @@ pub mod duplicates;
 pub mod files;
 pub mod labels;
 mod labels_picture;
+pub mod normalization;
 pub mod overview;
 mod overview_text;
 pub mod page;

@@ -120,7 +120,7 @@ impl Overview {
             write_split(out, split)?;
         }
         match &self.current_split {
-            Some(current) if !self.splits.iter().any(|split| split.live) => {
+            Some(current) if !self.splits.iter().any(|split| split.current) => {
                 write!(
                     out,
                     "\nwarning   splits/current names the split {current}, which does not exist"
@@ -132,7 +132,7 @@ impl Overview {
 }
 
 fn write_split(out: &mut fmt::Formatter<'_>, split: &SplitOverview) -> fmt::Result {
-    let current = if split.live { " (current)" } else { "" };
+    let current = if split.current { " (current)" } else { "" };
     let details = match &split.state {
         SplitState::Usable(details) => details,
         SplitState::Unusable { problem } => return write!(out, "split     {}{current}: {problem}", split.name),
@@ -199,15 +199,28 @@ pub(super) fn describe_strategy(details: &SplitDetails) -> String {
 
 /// `44100 Hz, n_fft 4096, …`.
 pub(super) fn describe_features(features: &FeatureConfig) -> String {
+    // Settings without a number are named only if they are not the default.
+    let default = FeatureConfig::default();
+    let others = [
+        ("HTK mel scale", features.mel_scale != default.mel_scale),
+        ("no mel norm", features.mel_norm != default.mel_norm),
+        ("reflect padding", features.pad_mode != default.pad_mode),
+        ("reference 1", features.db_reference != default.db_reference),
+        ("20 log10", features.db_multiplier != default.db_multiplier),
+        ("final frame", features.final_frame),
+    ];
+    let others: String = (others.into_iter().filter(|(_, differs)| *differs))
+        .map(|(name, _)| format!(", {name}"))
+        .collect();
     format!(
-        "{} Hz, n_fft {}, hop_length {}, n_mels {}, {} to {} Hz, top_db {}",
+        "{} Hz, n_fft {}, hop_length {}, n_mels {}, {} to {} Hz, top_db {}{others}",
         features.sample_rate,
         features.n_fft,
         features.hop_length,
         features.n_mels,
         features.f_min,
         features.f_max,
-        features.top_db
+        features.top_db.map_or("none".into(), |top_db| top_db.to_string())
     )
 }
 
@@ -359,7 +372,7 @@ mod tests {
         };
         let split = SplitOverview {
             name: "mine".into(),
-            live: true,
+            current: true,
             state: SplitState::Usable(Box::new(details)),
         };
         let text = Text(split).to_string();

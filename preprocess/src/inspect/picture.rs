@@ -31,14 +31,14 @@ impl TrackPicture<'_> {
         canvas.axis_beside(WAVEFORM, &Axis::linear("", -1.0, 1.0), false);
         canvas.axis_below(WAVEFORM, &Axis::linear("s", 0.0, seconds));
         self.draw_mel(&mut canvas);
-        let bands = band_peaks(features.n_mels, features.f_min, features.f_max);
+        let bands = band_peaks(features);
         canvas.axis_beside(MEL, &mel_bands("Hz", &bands), false);
         canvas.axis_below(MEL, &Axis::linear("s", 0.0, seconds));
         let [x, y, width, height] = BAR;
         for row in 0..height {
             canvas.fill([x, y + row, width, 1], magma(1.0 - row as f32 / height as f32));
         }
-        canvas.axis_beside(BAR, &Axis::linear("dB", -f64::from(features.top_db), 0.0), true);
+        canvas.axis_beside(BAR, &Axis::linear("dB", -f64::from(features.drawn_db()), 0.0), true);
         canvas.png()
     }
 
@@ -56,11 +56,11 @@ impl TrackPicture<'_> {
         }
     }
 
-    /// Colours range from the track's maximum down to `top_db` below it.
+    /// Colours range from the track's maximum down to `top_db` (or 80 dB) below it.
     fn draw_mel(&self, canvas: &mut Canvas) {
         let [x, y, width, height] = MEL;
         let size = [width as usize, height as usize];
-        let mel = Spectrogram::new(self.mel, 0..self.mel.frames, self.features.top_db, size);
+        let mel = Spectrogram::new(self.mel, 0..self.mel.frames, self.features.drawn_db(), size);
         canvas.fill(MEL, magma(0.0));
         if mel.columns == 0 || mel.rows == 0 {
             return;

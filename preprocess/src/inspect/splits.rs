@@ -16,7 +16,7 @@ use std::path::Path;
 pub struct SplitOverview {
     pub name: String,
     /// Whether it is the current split, which training uses by default.
-    pub live: bool,
+    pub current: bool,
     #[serde(flatten)]
     pub state: SplitState,
 }
@@ -45,7 +45,7 @@ pub struct SplitDetails {
     pub left_out: usize,
     /// The largest difference between a class's percentage in one set and in all sets. `None` if all sets are empty.
     pub largest_deviation: Option<Deviation>,
-/// Artists, albums and recordings in more than one set.
+    /// Artists, albums and recordings in more than one set.
     pub leaks: Leaks,
 }
 
@@ -118,7 +118,7 @@ pub(super) fn read(root: &Path, index: &DatasetIndex, tracks: &[TrackRow]) -> Re
             },
         };
         SplitOverview {
-            live: current.as_ref() == Some(&name),
+            current: current.as_ref() == Some(&name),
             name,
             state,
         }
@@ -136,10 +136,7 @@ fn details(split: &Split, classes: &[String], by_id: &HashMap<u64, &TrackRow>) -
         };
         for id in ids {
             let Some(&row) = by_id.get(id) else {
-                let problem = format!(
-                    "{} lists track {id}, which the data set does not have",
-                    set.file()
-                );
+                let problem = format!("{} lists track {id}, which the data set does not have", set.file());
                 return SplitState::Unusable { problem };
             };
             for label in &row.labels {
@@ -214,7 +211,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn largest_deviation_is_found_and_empty_sets_have_none() {
+    fn largest_deviation_is_found_and_undefined_for_empty_sets() {
         let set = |tracks, counts: &[usize]| SetOverview {
             tracks,
             classes: ["Folk", "Rock"]
@@ -255,7 +252,7 @@ mod tests {
         let found = read(&root, &index, &tracks).unwrap();
         assert_eq!(found.len(), 2);
         assert!(matches!(&found[0].state, SplitState::Unusable { problem } if problem.contains("checksum")));
-        assert!(!found[0].live && found[1].live);
+        assert!(!found[0].current && found[1].current);
         let SplitState::Usable(details) = &found[1].state else {
             panic!("{:?}", found[1]);
         };

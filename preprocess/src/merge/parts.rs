@@ -29,7 +29,7 @@ pub(super) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Vec<OpenPart>> {
     for path in paths {
         let opened = OpenPart::open(path)?;
         if let Some(first) = parts.values().next() {
-            let mut differences = opened.plan.whole().differences(&first.plan.whole());
+            let mut differences = opened.plan.without_part().differences(&first.plan.without_part());
             if opened.part.count() != first.part.count() {
                 differences.push(format!("one is part {} and one is part {}", first.part, opened.part));
             }

@@ -5,7 +5,7 @@ use crate::build::journal::JOURNAL_DIRECTORY;
 use crate::build::pipeline::{self, BuildConfig};
 use crate::build::preset::Preset;
 use crate::build::report::BuildReport;
-use crate::testing::{Collection, Crash, Unwatched, contents, mixed, three_tracks, tone};
+use crate::testing::{Collection, Crash, NoProgress, contents, mixed, three_tracks, tone};
 use shared::dataset::Dataset;
 use shared::dataset::manifest::Flag;
 use shared::dataset::shard::{DATA_START, MAX_TRACKS};
@@ -20,7 +20,7 @@ fn build_parts(config: &BuildConfig, count: usize) -> Vec<PathBuf> {
             out: config.out.with_extension(format!("{number}-of-{count}")),
             ..config.clone()
         };
-        pipeline::build(&part, &mut Unwatched).unwrap();
+        pipeline::build(&part, &mut NoProgress).unwrap();
         part.out
     });
     parts.collect()
@@ -32,7 +32,7 @@ fn merged(out: PathBuf, parts: &[PathBuf]) -> anyhow::Result<BuildReport> {
         parts: parts.to_vec(),
         jobs: 2,
     };
-    merge(&config, &mut Unwatched)
+    merge(&config, &mut NoProgress)
 }
 
 fn refusal(out: PathBuf, parts: &[PathBuf]) -> String {
@@ -51,7 +51,7 @@ fn merged_parts_equal_the_build_of_one_process() {
             preset: Some(Preset::fma_small()),
             ..collection.config(&name)
         };
-        pipeline::build(&config, &mut Unwatched).unwrap();
+        pipeline::build(&config, &mut NoProgress).unwrap();
         for count in [1, 2, 3, 20] {
             let mut parts = build_parts(&config, count);
             parts.reverse();
@@ -112,7 +112,7 @@ fn part_cannot_be_split_and_cannot_grow() {
         out: parts[0].clone(),
         ..collection.config("out")
     };
-    let error = pipeline::build(&grown, &mut Unwatched).unwrap_err().to_string();
+    let error = pipeline::build(&grown, &mut NoProgress).unwrap_err().to_string();
     assert!(error.contains("tracks was 3 and is now 4"), "{error}");
 }
 
@@ -150,7 +150,7 @@ fn interrupted_merge_resumes_after_its_last_finished_shard() {
     };
     let crashed = panic::catch_unwind(AssertUnwindSafe(|| merge(&config, &mut Crash(MAX_TRACKS + 3))));
     assert!(crashed.is_err() && config.out.join(JOURNAL_DIRECTORY).is_dir());
-    let report = merge(&config, &mut Unwatched).unwrap();
+    let report = merge(&config, &mut NoProgress).unwrap();
     assert_eq!(report.resumed, MAX_TRACKS);
     assert_eq!(contents(&config.out), contents(&collection.out("whole")));
 }

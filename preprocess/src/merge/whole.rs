@@ -33,7 +33,7 @@ enum PartTrack<'a> {
 pub fn merge(config: &MergeConfig, progress: &mut dyn BuildProgress) -> anyhow::Result<BuildReport> {
     let parts = open_all(&config.parts)?;
     let first = &parts[0];
-    let plan = first.plan.whole();
+    let plan = first.plan.without_part();
     let sources: Vec<SourceRow> = parts.iter().flat_map(|part| part.sources.iter().cloned()).collect();
     let unlisted = parts.iter().flat_map(OpenPart::unlisted).collect();
     let listing = source_table::listing(&sources, unlisted);
@@ -55,7 +55,10 @@ pub fn merge(config: &MergeConfig, progress: &mut dyn BuildProgress) -> anyhow::
         &pool,
         progress,
         |assembly, missing, progress| {
-            let missing: Vec<&PartTrack<'_>> = missing.iter().map(|&at| &part_tracks[&listing.tracks[at].track_id]).collect();
+            let missing: Vec<&PartTrack<'_>> = missing
+                .iter()
+                .map(|&at| &part_tracks[&listing.tracks[at].track_id])
+                .collect();
             copy(&missing, &pool, assembly, progress)
         },
     )
@@ -116,7 +119,11 @@ fn part_tracks(parts: &[OpenPart]) -> Result<HashMap<u64, PartTrack<'_>>, Datase
             let part_track = match (part.dataset.position(id), dropped.get(&id)) {
                 (Some(position), None) => PartTrack::Kept(part, position),
                 (None, Some(row)) => PartTrack::Dropped(row),
-                _ => return Err(damaged(format!("track {id} must be in either tracks.csv or rejected.csv"))),
+                _ => {
+                    return Err(damaged(format!(
+                        "track {id} must be in either tracks.csv or rejected.csv"
+                    )));
+                }
             };
             if part_tracks.insert(id, part_track).is_some() {
                 return Err(damaged(format!("track {id} is also in an earlier part")));

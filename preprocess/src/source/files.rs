@@ -98,7 +98,7 @@ fn sniff(name: &str, entry: &DirEntry) -> Option<Option<&'static str>> {
     is_audio.then(|| decode::unsupported(&beginning))
 }
 
-/// Empty if the file cannot be read; without an audio extension, it then does not count as audio.
+/// Empty if the file cannot be read. Then only its extension decides whether it is audio.
 fn first_bytes(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     let _ = File::open(path).and_then(|file| file.take(MAGIC_BYTES).read_to_end(&mut bytes));

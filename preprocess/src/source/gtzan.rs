@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_path_has_an_id_below_ten_thousand_or_none(path in "(blues|rock|[a-z]{0,5})/(blues|rock)\\.[0-9.]{0,7}\\.?(wav|au)?\\PC*") {
+        fn track_id_of_any_path_is_below_ten_thousand(path in "(blues|rock|[a-z]{0,5})/(blues|rock)\\.[0-9.]{0,7}\\.?(wav|au)?\\PC*") {
             if let Some((track_id, _)) = track_of(&path) {
                 prop_assert!(track_id < 10_000);
             }

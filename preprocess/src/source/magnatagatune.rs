@@ -1,8 +1,8 @@
 //! MagnaTagATune (Law et al., ISMIR 2009): its `annotations_final.csv` and its sixteen directories of clips.
 //!
-//! The table is separated by tabs: `clip_id`, a column of 0 and 1 for each of 188 tags, `mp3_path`. Columns are found by
-//! name, so a table with fewer tags will do. The usual split goes by the directory of a clip: `0` to `b` for
-//! training, `c` for validation, `d` to `f` for the test.
+//! The table is tab-separated: `clip_id`, a column of 0 and 1 for each of 188 tags, `mp3_path`. Columns are found by
+//! name, so a table may have fewer tags. The usual split follows the directory of a clip: `0` to `b` are train, `c` is
+//! val, `d` to `f` are test.
 
 use super::files::unlisted_mp3_files;
 use super::listing::{Listing, TrackSource, label_problem};
@@ -18,8 +18,8 @@ use std::path::Path;
 const ID_COLUMN: &str = "clip_id";
 const PATH_COLUMN: &str = "mp3_path";
 
-/// Lists the clips in `annotations` that have any of `tags`, or of all tags if there are none; those that do not; and the
-/// MP3 files below `audio` that the table does not mention.
+/// Lists the clips in `annotations` with at least one of `tags`, the other clips, and the MP3 files below `audio` that
+/// are missing from the table. If `tags` is empty, all tags of the table are used.
 pub(super) fn list(audio: &Path, annotations: &Path, tags: &[String]) -> anyhow::Result<Listing> {
     let file = File::open(annotations).map_err(FileError::at(annotations))?;
     let clips = read_annotations(io::BufReader::new(file), annotations, tags)?;
@@ -28,7 +28,7 @@ pub(super) fn list(audio: &Path, annotations: &Path, tags: &[String]) -> anyhow:
     let (unlabelled, tracks): (Vec<_>, Vec<_>) = clips.into_iter().partition(|clip| clip.labels.is_empty());
     ensure!(
         !tracks.is_empty(),
-        "none of the {rows} clips in {} has any of the tags that were asked for",
+        "none of the {rows} clips in {} has any of the requested tags; choose other --tags",
         annotations.display()
     );
     let (unlisted, notes) = unlisted_mp3_files(audio, &listed, |_| None)?;
@@ -40,11 +40,11 @@ pub(super) fn list(audio: &Path, annotations: &Path, tags: &[String]) -> anyhow:
     })
 }
 
-/// Places of the columns in a row of the table.
+/// Indices of the columns.
 struct ColumnPlaces {
     id: usize,
     path: usize,
-    /// The tags that count, by name.
+    /// Column and name of each wanted tag.
     tags: Vec<(usize, String)>,
 }
 
@@ -59,7 +59,7 @@ impl ColumnPlaces {
         let mut tags = Vec::new();
         for (place, name) in names.iter().enumerate() {
             if !seen.insert(name) {
-                return Err(format!("the column `{name}` is there twice"));
+                return Err(format!("the column `{name}` occurs twice"));
             }
             if place == id || place == path {
                 continue;
@@ -78,7 +78,7 @@ impl ColumnPlaces {
     }
 }
 
-/// All clips in the order of their ids, those with none of the wanted tags included; `path` is for error messages.
+/// All clips in the order of their ids, including those without a wanted tag; `path` is for error messages.
 pub fn read_annotations(table: impl io::Read, path: &Path, wanted: &[String]) -> anyhow::Result<Vec<TrackSource>> {
     let csv = || format!("{} cannot be read as a table separated by tabs", path.display());
     let mut reader = csv::ReaderBuilder::new().delimiter(b'\t').from_reader(table);
@@ -96,7 +96,7 @@ pub fn read_annotations(table: impl io::Read, path: &Path, wanted: &[String]) ->
     let unknown: Vec<String> = unknown.map(|tag| format!("`{tag}`")).collect();
     ensure!(
         unknown.is_empty(),
-        "{} has no tag {}; its first line names those that it has",
+        "{} has no tag {}; its first line lists its tags",
         path.display(),
         unknown.join(", ")
     );
@@ -142,11 +142,11 @@ fn clip(row: &StringRecord, places: &ColumnPlaces) -> Result<TrackSource, String
     })
 }
 
-/// `artist-album-01-title-0-29.mp3`: what is before the first and before the second `-`.
+/// Artist and album of `artist-album-01-title-0-29.mp3`: the parts before the first and the second `-`.
 fn artist_and_album(path: &str) -> (Option<String>, Option<String>) {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     let mut parts = name.split('-');
-    // The last part is no artist and no album, wherever it is: it ends with the extension.
+    // The last part includes the extension and is neither artist nor album.
     parts.next_back();
     let mut next = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
     (next(), next())
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_is_what_its_row_and_its_file_name_say() {
+    fn clip_is_read_from_its_row_and_its_file_name() {
         let clips = read(TABLE, &[]).unwrap();
         assert_eq!(
             clips[0],
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_wanted_tags_count_in_the_tables_order() {
+    fn wanted_tags_are_listed_in_the_order_of_the_table() {
         let labels = |wanted: &[&str]| -> Vec<Vec<String>> {
             let clips = read(TABLE, wanted).unwrap();
             clips.into_iter().map(|clip| clip.labels).collect()
@@ -225,8 +225,8 @@ mod tests {
     }
 
     #[test]
-    fn the_split_is_the_fields() {
-        let of = |directory: &str| official_split(&format!("{directory}/a-b-c.mp3"));
+    fn official_split_follows_the_directory() {
+        let set = |directory: &str| official_split(&format!("{directory}/a-b-c.mp3"));
         for (directories, expected) in [
             ("0 5 9 a b", Some(Set::Train)),
             ("c", Some(Set::Val)),
@@ -234,14 +234,14 @@ mod tests {
             ("g A 10 ab", None),
         ] {
             for directory in directories.split(' ') {
-                assert_eq!(of(directory), expected, "{directory}");
+                assert_eq!(set(directory), expected, "{directory}");
             }
         }
         assert_eq!(official_split("c.mp3"), None);
     }
 
     #[test]
-    fn what_is_wrong_with_a_table_is_named() {
+    fn errors_in_a_table_are_named() {
         let header = "clip_id\tguitar\tmp3_path\n";
         for (rows, expected) in [
             ("x\t0\t0/a.mp3\n", "line 2: `x`"),
@@ -261,7 +261,7 @@ mod tests {
             ("", "`clip_id` is missing"),
             ("clip_id,guitar,mp3_path\n1,0,a.mp3\n", "`clip_id` is missing"),
             ("clip_id\tguitar\n", "`mp3_path` is missing"),
-            ("clip_id\tguitar\tguitar\tmp3_path\n", "`guitar` is there twice"),
+            ("clip_id\tguitar\tguitar\tmp3_path\n", "`guitar` occurs twice"),
             ("clip_id\t\tmp3_path\n", "column 2 has no name"),
             ("clip_id\ta|b\tmp3_path\n", "`a|b`"),
         ] {
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn clips_without_a_wanted_tag_and_files_without_a_row_are_listed_apart() {
+    fn unlabelled_clips_and_unlisted_files_are_listed_separately() {
         let root = tempfile::tempdir().unwrap();
         let audio = root.path().join("mp3");
         for directory in ["c", "d"] {
@@ -306,7 +306,7 @@ mod tests {
         }
 
         #[test]
-        fn any_annotations_come_back(
+        fn any_written_annotations_are_read_back(
             rows in prop::collection::btree_map(any::<u64>(), (any::<[bool; 3]>(), "[a-z_\"\t]{1,9}"), 0..20),
         ) {
             let mut table = csv::WriterBuilder::new().delimiter(b'\t').from_writer(Vec::new());

@@ -1,7 +1,7 @@
-//! Where tracks come from. Each source reads its own tables, or the names of its directories, and gives a [`Listing`] of
+//! Sources of tracks. Each source reads its own tables, or the names of its directories, and returns a [`Listing`] of
 //! tracks in the order of their ids.
 //!
-//! Nothing here decodes an audio file or decides whether it is good; of some files the first bytes are read.
+//! No audio is decoded or validated here; at most the first bytes of a file are read.
 
 mod audio_directory;
 mod collection;

@@ -1,23 +1,23 @@
-//! What a split lets a model recognise instead of generalise: artists, albums and recordings in more than one set. The
-//! audit is made whatever the strategy. What it cannot know, it counts.
+//! Finds leaks in a split: artists, albums and recordings in more than one set. Every split is audited, whatever its
+//! strategy. Tracks whose artist or album is unknown are counted.
 
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::split::{Leak, LeakAudit, Set};
 use shared::runtime::text::{counted, grouped};
 use std::collections::BTreeMap;
 
-/// Everything that is in more than one set.
+/// Artists, albums and recordings in more than one set.
 pub(crate) fn leaks(tracks: &[TrackRow], sets: &[Set]) -> LeakAudit {
     LeakAudit {
-        artists: by(tracks, sets, |row| row.artist.clone()),
-        albums: by(tracks, sets, |row| row.album.clone()),
-        recordings: by(tracks, sets, |row| row.recording.to_string()),
+        artists: leaks_by(tracks, sets, |row| row.artist.clone()),
+        albums: leaks_by(tracks, sets, |row| row.album.clone()),
+        recordings: leaks_by(tracks, sets, |row| row.recording.to_string()),
         unknown_artists: tracks.iter().filter(|row| row.artist.is_empty()).count(),
         unknown_albums: tracks.iter().filter(|row| row.album.is_empty()).count(),
     }
 }
 
-/// How many artists, albums and recordings of so many tracks are in more than one set, as far as they are known.
+/// Describes how many artists, albums and recordings are in more than one set, out of `tracks` tracks.
 pub(crate) fn describe([artists, albums, recordings]: [usize; 3], unknown: [usize; 2], tracks: usize) -> String {
     format!(
         "{}, {}, {} in more than one set",
@@ -45,7 +45,7 @@ fn describe_kind(leaks: usize, one: &str, more: &str, unknown: usize, tracks: us
     }
 }
 
-fn by(tracks: &[TrackRow], sets: &[Set], name: fn(&TrackRow) -> String) -> Vec<Leak> {
+fn leaks_by(tracks: &[TrackRow], sets: &[Set], name: fn(&TrackRow) -> String) -> Vec<Leak> {
     let mut places: BTreeMap<String, BTreeMap<Set, Vec<u64>>> = BTreeMap::new();
     for (row, set) in tracks.iter().zip(sets) {
         let own = places.entry(name(row)).or_default();
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_artists_are_not_artists_in_one_set() {
+    fn unknown_artists_are_counted_and_are_not_leaks() {
         let nameless = [row(1, "Pop"), row(2, "Pop")];
         let audit = leaks(&nameless, &[Set::Train, Set::Test]);
         assert_eq!((audit.artists.len(), audit.unknown_artists), (0, 2));

@@ -1,26 +1,27 @@
-//! How good a division of groups is, kept up to date while single groups change their part.
+//! Rates a division of groups into parts, with updates as groups move between parts.
 
 use super::groups::Group;
 
-/// What is wrong with a division, the gravest first. Less is better, and a field matters only where those before it are
+/// Faults of a division, most important first. Less is better, and a field matters only if all fields before it are
 /// equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Faults {
+    /// Number of parts without a group.
     pub(super) empty: usize,
-    /// Tracks by which sizes differ from their targets by more than the tolerance, summed over the parts.
+    /// Tracks by which the sizes of parts miss their targets by more than the tolerance, summed over the parts.
     pub(super) excess: f64,
-    /// Pairs of a part and a class that it lacks.
+    /// Number of pairs of a part and a class that it lacks.
     pub(super) missing: usize,
-    /// Squared deviations of each part from its share of each class, and of all tracks, relative to that share.
+    /// Sum of the squared deviations of class counts and sizes from their targets, each divided by its target.
     pub(super) imbalance: f64,
 }
 
-/// What the deviation of a part's size weighs in the imbalance, where that of a class weighs 1. With more, sizes get
-/// nearer to their targets, and classes less even.
+/// Weight of a part's size in the imbalance; a class has weight 1. With a larger weight, sizes are nearer to their
+/// targets and classes are less balanced.
 const SIZE_WEIGHT: f64 = 2.0;
 
 impl Faults {
-    /// Whether this is better by more than the rounding of its sums.
+    /// Whether this is better by more than rounding errors.
     pub(super) fn better_than(&self, other: &Self) -> bool {
         const ROUNDING: f64 = 1e-7;
         if self.empty != other.empty {
@@ -42,9 +43,9 @@ pub(super) struct Balance<'a> {
     groups: &'a [Group],
     /// Tracks that each part should have.
     targets: Vec<f64>,
-    /// By how many tracks each part may miss that.
+    /// Tracks by which the size of each part may miss its target.
     tolerances: Vec<f64>,
-    /// Tracks of each class that each part should have; part after part.
+    /// `[parts, classes]`: tracks of each class that each part should have.
     class_targets: Vec<f64>,
     classes: usize,
     /// The part of each group.
@@ -56,7 +57,7 @@ pub(super) struct Balance<'a> {
 }
 
 impl<'a> Balance<'a> {
-    /// No group has a part yet.
+    /// A balance in which no group has a part yet.
     pub(super) fn new(groups: &'a [Group], shares: &[f64]) -> Self {
         let classes = groups.iter().flat_map(|group| &group.classes);
         let number = classes.clone().map(|(class, _)| class + 1).max().unwrap_or(0);
@@ -107,7 +108,7 @@ impl<'a> Balance<'a> {
         &self.places
     }
 
-    /// Tracks that a part still lacks.
+    /// Tracks that a part lacks to reach its target.
     pub(super) fn room(&self, part: usize) -> f64 {
         self.targets[part] - self.sizes[part]
     }
@@ -122,7 +123,7 @@ impl<'a> Balance<'a> {
             .map(|(class, _)| class)
     }
 
-    /// By how much the imbalance would grow if a group without a part were put into this one.
+    /// Increase of the imbalance if `group`, which has no part yet, is put into `part`.
     pub(super) fn cost(&self, group: usize, part: usize) -> f64 {
         let group = &self.groups[group];
         let term = |&(class, count): &(usize, f64)| {
@@ -133,7 +134,7 @@ impl<'a> Balance<'a> {
         group.classes.iter().map(term).sum::<f64>() + SIZE_WEIGHT * size
     }
 
-    /// Puts a group into a part, out of the one where it was.
+    /// Moves a group into a part.
     pub(super) fn put(&mut self, group: usize, part: usize) {
         if let Some(from) = self.places[group] {
             self.shift(group, from, -1.0);
@@ -142,7 +143,7 @@ impl<'a> Balance<'a> {
         self.places[group] = Some(part);
     }
 
-    /// Makes these changes if the division is better with them.
+    /// Applies the changes if they make the division better, and undoes them otherwise.
     pub(super) fn put_if_better(&mut self, changes: &[(usize, usize)]) -> bool {
         let before = self.faults;
         let places: [Option<usize>; 2] =
@@ -158,7 +159,7 @@ impl<'a> Balance<'a> {
                 self.put(group, place);
             }
         }
-        // Not by undoing the sums, which would add up their rounding.
+        // Restored from the copy, because undone sums would accumulate rounding errors.
         self.faults = before;
         false
     }
@@ -192,7 +193,7 @@ impl<'a> Balance<'a> {
         }
     }
 
-    /// What a part's size adds to the excess, and to the imbalance.
+    /// The excess and the imbalance due to the size of a part.
     fn size_faults(&self, part: usize) -> (f64, f64) {
         let room = self.room(part);
         let excess = (room.abs() - self.tolerances[part]).max(0.0);
@@ -200,14 +201,14 @@ impl<'a> Balance<'a> {
     }
 }
 
-/// Half of the largest group: closer than that, a part cannot always come. A group that is larger than a part's whole
-/// share does not belong there, and is no excuse for more than half of that share.
+/// Half of the largest group, because a part cannot always get closer to its target. At most half of the part's target,
+/// because a group larger than the target should not go into that part.
 fn tolerances(groups: &[Group], targets: &[f64]) -> Vec<f64> {
     let largest = groups.iter().map(Group::size).fold(0.0, f64::max);
     targets.iter().map(|target| target.min(largest) / 2.0).collect()
 }
 
-/// The change of a squared deviation by `by`, relative to a target.
+/// The change of a squared deviation if the deviation changes by `by`, divided by the target.
 fn squared_change(deviation: f64, by: f64, target: f64) -> f64 {
     by * (2.0 * deviation + by) / target
 }

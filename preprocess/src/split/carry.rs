@@ -1,4 +1,4 @@
-//! Makes the splits of a data set for one of its feature sets too, with that one's normalization.
+//! Copies the splits of a data set to its feature sets, with the normalization of each feature set.
 
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::split::{self, SPLITS_DIRECTORY, Split, SplitError, SplitIndex};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-/// Makes the splits of the data set in `root` that its feature set in `set` lacks, and makes the same one the current
+/// Creates the splits of the data set in `root` that its feature set in `set` lacks, and gives it the same current
 /// split. Returns the names of all splits of the feature set.
 pub fn carry_over(root: &Path, set: &Path) -> anyhow::Result<Vec<String>> {
     let (from, to) = (Dataset::read_index(root)?, Dataset::read_index(set)?);
@@ -21,12 +21,12 @@ pub fn carry_over(root: &Path, set: &Path) -> anyhow::Result<Vec<String>> {
             continue;
         }
         let split = match Split::read(root, &from, Some(&name)) {
-            // Of another build: nobody can use it there either.
+            // Made for another build, so it is unusable in the data set too.
             Err(SplitError::Stale { .. }) => continue,
             split => split?,
         };
         let ids = || split.tracks.values().flatten();
-        // Tracks that were added to the data set wait until the feature set has them too.
+        // The feature set does not have tracks that were added later; `extend` adds them first.
         if ids().any(|id| !rows.contains_key(id)) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Makes the folds of k-fold cross-validation.
+//! Creates the folds of k-fold cross-validation.
 
 use super::divided::{Description, divide};
 use super::strategy::Method;
@@ -6,32 +6,31 @@ use super::warnings;
 use shared::dataset::split::{Fold, Set, Split, check_name};
 use std::path::PathBuf;
 
-/// How many folds to make, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoldsConfig {
     pub dataset: PathBuf,
-    /// The name of the set of folds; by default made of the method, the seed and the number of folds.
+    /// The name of the set of folds; by default `<method>-<seed>-<folds>folds`.
     pub name: Option<String>,
     /// How tracks are divided into parts of equal size.
     pub method: Method,
-    /// The number of folds, 3 at least.
+    /// The number of folds, at least 3.
     pub folds: usize,
     pub seed: u64,
 }
 
-/// Folds that were made, or were there.
 #[derive(Clone, Debug)]
 pub struct FoldsReport {
     /// The name of the set of folds.
     pub name: String,
     /// The folds, in the order of their numbers.
     pub splits: Vec<Split>,
+    /// Whether all folds existed before.
     pub existed: bool,
     pub warnings: Vec<String>,
 }
 
-/// Makes the folds of k-fold cross-validation, and makes the first one the current split. In fold i, part i is the test
-/// set, the next part is the validation set, and all others are the training set.
+/// Creates the folds of k-fold cross-validation and makes the first one the current split. In fold i, part i is the
+/// test set, the next part is the validation set, and all others are the training set.
 pub fn make_folds(config: &FoldsConfig) -> anyhow::Result<FoldsReport> {
     divide(&config.dataset, |dataset| {
         let FoldsConfig {
@@ -40,7 +39,7 @@ pub fn make_folds(config: &FoldsConfig) -> anyhow::Result<FoldsReport> {
         let shares = vec![1.0 / folds as f64; folds];
         let parts = method
             .divide(&dataset.tracks, &shares, seed)
-            .map_err(|reason| dataset.impossible(&reason))?;
+            .map_err(|reason| dataset.division_error(&reason))?;
         let default_name = format!("{}-{seed}-{folds}folds", method.name());
         let first = Fold {
             name: dataset.name(config.name.as_ref(), default_name),
@@ -74,7 +73,7 @@ pub fn make_folds(config: &FoldsConfig) -> anyhow::Result<FoldsReport> {
         let splits = splits?;
         let existed = dataset.publish(&splits)?;
         Ok(FoldsReport {
-            warnings: warnings::of_folds(dataset, method, folds, seed, &splits),
+            warnings: warnings::for_folds(dataset, method, folds, seed, &splits),
             name: first.name,
             splits,
             existed,

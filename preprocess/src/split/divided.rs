@@ -1,4 +1,4 @@
-//! A data set while it is divided: its tracks become sets, and sets become files.
+//! Creates splits of a data set from the sets of its tracks, and writes them.
 
 use super::audit;
 use super::carry::carry_over;
@@ -22,7 +22,7 @@ pub(super) struct DividedDataset<'a> {
     summaries: Vec<TrackSummary>,
 }
 
-/// What `split.json` says about how a split was made.
+/// How a split was made, as recorded in `split.json`.
 pub(super) struct Description {
     pub(super) name: String,
     pub(super) strategy: &'static str,
@@ -36,9 +36,7 @@ impl<'a> DividedDataset<'a> {
     pub(super) fn read(root: &'a Path, index: &'a DatasetIndex) -> anyhow::Result<Self> {
         if let Some(part) = &index.source.part {
             let path = root.display();
-            bail!(
-                "{path} is part {part} of a data set; put all parts together with `preprocess merge`, and split that"
-            );
+            bail!("{path} is part {part} of a data set; merge all parts with `preprocess merge`, and split the result");
         }
         Ok(Self {
             root,
@@ -48,22 +46,21 @@ impl<'a> DividedDataset<'a> {
         })
     }
 
-    /// The name that was asked for, or the default one.
-    pub(super) fn name(&self, asked: Option<&String>, default: String) -> String {
-        match (asked, self.index.earlier.len()) {
+    /// The requested name, or the default.
+    pub(super) fn name(&self, requested: Option<&String>, default: String) -> String {
+        match (requested, self.index.earlier.len()) {
             (Some(name), _) => name.clone(),
             (None, 0) => default,
-            // The split of the default name is one of the tracks that there were before the data set grew.
+            // The default name may be taken by a split from before the data set grew.
             (None, times) => format!("{default}-grown-{times}"),
         }
     }
 
-    /// The tracks cannot be divided so.
-    pub(super) fn impossible(&self, reason: &str) -> anyhow::Error {
+    pub(super) fn division_error(&self, reason: &str) -> anyhow::Error {
         anyhow!("{}: {reason}", self.root.display())
     }
 
-    /// The split in which the tracks, in the order of the table, have these sets.
+    /// Creates the split from the set of each track, in the order of the table.
     pub(super) fn split(&self, description: Description, sets: &[Set]) -> anyhow::Result<Split> {
         let mut lists: BTreeMap<Set, Vec<u64>> = Set::ALL.into_iter().map(|set| (set, Vec::new())).collect();
         for (row, set) in self.tracks.iter().zip(sets) {
@@ -92,8 +89,8 @@ impl<'a> DividedDataset<'a> {
         })
     }
 
-    /// Writes the splits that are not there yet, all or none of them, and makes the first one the current split.
-    /// Returns whether all of them were there.
+    /// Writes the splits that do not exist yet, all or none of them, and makes the first one the current split. Returns
+    /// whether all of them existed.
     pub(super) fn publish(&self, splits: &[Split]) -> anyhow::Result<bool> {
         let mut new = Vec::new();
         for split in splits {
@@ -102,7 +99,7 @@ impl<'a> DividedDataset<'a> {
                 new.push((split, self.rows(split)));
             } else if !is_same(&Split::read(self.root, self.index, Some(name))?, split) {
                 bail!(
-                    "{} has a split `{name}` already, and it is another one; give this one another --name",
+                    "{} already has a different split `{name}`; choose another --name",
                     self.root.display()
                 );
             }
@@ -124,10 +121,10 @@ impl<'a> DividedDataset<'a> {
     }
 }
 
-/// Does this to a data set while no other process makes or removes splits of it, and carries what was made over to the
-/// feature sets.
+/// Calls `make` while no other process creates or removes splits of the data set, and copies new splits to its feature
+/// sets.
 pub(super) fn divide<R>(root: &Path, make: impl Fn(&DividedDataset<'_>) -> anyhow::Result<R>) -> anyhow::Result<R> {
-    // Who is first may be a cron job, who is second a person; neither takes long.
+    // Waits for another process, such as a cron job; splitting is fast.
     let _lock = lock(root)?;
     let report = dataset::consistently(root, |index| make(&DividedDataset::read(root, index)?))?;
     for set in feature_sets(root)? {
@@ -136,7 +133,7 @@ pub(super) fn divide<R>(root: &Path, make: impl Fn(&DividedDataset<'_>) -> anyho
     Ok(report)
 }
 
-/// Whether two splits differ at most in what is filled in when they are written.
+/// Whether two splits are equal, except for the fields that are set when they are written.
 fn is_same(a: &Split, b: &Split) -> bool {
     let without_files = |split: &Split| Split {
         index: SplitIndex {
@@ -149,14 +146,14 @@ fn is_same(a: &Split, b: &Split) -> bool {
     without_files(a) == without_files(b)
 }
 
-/// Tracks per set and class, those included that a set has none of.
+/// Tracks per set and class, including counts of 0.
 pub(crate) fn count(
     classes: &[String],
     tracks: &[TrackRow],
     assigned: &[Set],
 ) -> BTreeMap<Set, BTreeMap<String, usize>> {
-    let none: BTreeMap<String, usize> = classes.iter().map(|class| (class.clone(), 0)).collect();
-    let mut counts: BTreeMap<_, _> = Set::ALL.into_iter().map(|set| (set, none.clone())).collect();
+    let zeros: BTreeMap<String, usize> = classes.iter().map(|class| (class.clone(), 0)).collect();
+    let mut counts: BTreeMap<_, _> = Set::ALL.into_iter().map(|set| (set, zeros.clone())).collect();
     for (row, set) in tracks.iter().zip(assigned) {
         for label in &row.labels {
             *counts.entry(*set).or_default().entry(label.clone()).or_default() += 1;

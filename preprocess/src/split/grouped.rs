@@ -1,9 +1,9 @@
-//! The grouped method: no group in two parts.
+//! The grouped method: no group is in two parts.
 //!
-//! The aims, in this order: every part has a group, sizes are as asked for, every part has every class, and classes have
-//! the same shares in all parts ([`Faults`](super::balance::Faults)). Groups are dealt out largest first. Then single
-//! groups change their part, and pairs of groups change places, as long as the division gets better. Small collections
-//! are dealt out several times in other orders, and the best division is taken.
+//! Goals, most important first: every part has a group, sizes match the ratios, every part has every class, and classes
+//! have the same proportions in all parts ([`Faults`](super::balance::Faults)). Groups are assigned largest first. Then
+//! single groups move, and pairs of groups swap, as long as the division improves. Small collections are divided
+//! several times with other orders, and the best division is kept.
 
 use super::balance::Balance;
 use super::groups::{Group, GroupBy, groups};
@@ -12,15 +12,15 @@ use rand::{Rng, RngExt};
 use shared::dataset::manifest::TrackRow;
 use shared::runtime::rng::{self, Purpose};
 
-/// Most times that groups are dealt out.
-const DEALS: usize = 24;
-/// Counts that are changed, at most, while looking for a better division. It is a number of steps and not a time, so a
-/// seed gives the same division on every machine.
-const STEPS: usize = 20_000_000;
-/// Groups that a group is compared with in a round, of a collection with more.
+/// Maximum number of divisions to try.
+const MAX_ATTEMPTS: usize = 24;
+/// Maximum number of changed counts during the search. This limits steps and not time, so a seed gives the same
+/// division on every machine.
+const MAX_STEPS: usize = 20_000_000;
+/// Random partners that a group may swap with in each round, in a large collection.
 const PARTNERS: usize = 64;
 
-/// The part of every row, no group in two of them; or why there is no such division.
+/// The part of each row, or why the tracks cannot be divided.
 pub(super) fn divide(tracks: &[TrackRow], by: GroupBy, shares: &[f64], seed: u64) -> Result<Vec<usize>, String> {
     let columns = by.columns();
     let unknown = |row: &TrackRow| columns.iter().all(|column| column(row).is_empty());
@@ -54,11 +54,11 @@ fn best_division(groups: &[Group], shares: &[f64], seed: u64) -> Vec<usize> {
         groups,
         with_class: with_class(groups),
         rng: rng::stream(seed, 0, 0, Purpose::Split),
-        steps: STEPS,
+        steps: MAX_STEPS,
     };
     let mut best: Option<Balance<'_>> = None;
-    for deal in 0..DEALS {
-        let mut balance = search.deal(shares, deal);
+    for attempt in 0..MAX_ATTEMPTS {
+        let mut balance = search.assign(shares, attempt);
         search.improve(&mut balance);
         if best
             .as_ref()
@@ -73,7 +73,7 @@ fn best_division(groups: &[Group], shares: &[f64], seed: u64) -> Vec<usize> {
     best.map_or_else(Vec::new, |best| best.places().iter().copied().flatten().collect())
 }
 
-/// The groups that have each class.
+/// For each class, the groups that have it.
 fn with_class(groups: &[Group]) -> Vec<Vec<usize>> {
     let mut with_class: Vec<Vec<usize>> = Vec::new();
     for (at, group) in groups.iter().enumerate() {
@@ -95,15 +95,15 @@ struct Search<'a, R> {
 }
 
 impl<'a, R: Rng> Search<'a, R> {
-    /// Deals out all groups, the first time strictly by size. Of the parts that have room for at least half of a group,
-    /// it goes to the one whose classes need it most.
-    fn deal(&mut self, shares: &[f64], deal: usize) -> Balance<'a> {
+    /// Assigns all groups, largest first. Attempts after the first one order the groups by randomly scaled sizes. A
+    /// group goes to the part whose imbalance grows least, among the parts with room for at least half of the group.
+    fn assign(&mut self, shares: &[f64], attempt: usize) -> Balance<'a> {
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
         order.shuffle(&mut self.rng);
         let weights: Vec<f64> = self
             .groups
             .iter()
-            .map(|group| match deal {
+            .map(|group| match attempt {
                 0 => group.size(),
                 _ => group.size() * self.rng.random_range(0.5..1.5),
             })
@@ -123,7 +123,7 @@ impl<'a, R: Rng> Search<'a, R> {
         balance
     }
 
-    /// Makes the division better until no change that is tried does, or no steps are left.
+    /// Improves the division until no change that is tried helps, or no steps are left.
     fn improve(&mut self, balance: &mut Balance<'a>) {
         loop {
             let mut improved = self.cover(balance);
@@ -143,7 +143,7 @@ impl<'a, R: Rng> Search<'a, R> {
         }
     }
 
-    /// Looks for groups of the classes that parts lack, which chance would not find in a large collection.
+    /// Tries to give each part the classes that it lacks. Random partners would rarely have them in a large collection.
     fn cover(&mut self, balance: &mut Balance<'a>) -> bool {
         let mut improved = false;
         for part in 0..balance.parts() {
@@ -162,7 +162,7 @@ impl<'a, R: Rng> Search<'a, R> {
         improved
     }
 
-    /// All groups, or some that are drawn; none if there are no steps left to try them.
+    /// The groups to swap with: all, or a random sample in a large collection; empty if no steps are left.
     fn partners(&mut self) -> Vec<usize> {
         let groups = self.groups.len();
         if self.steps == 0 {
@@ -174,7 +174,7 @@ impl<'a, R: Rng> Search<'a, R> {
         (0..PARTNERS).map(|_| self.rng.random_range(0..groups)).collect()
     }
 
-    /// Puts a group into a part, and another into the part where it was, if the division is better with that.
+    /// Moves `group` to `part`, and `other`, if given, to the part that `group` leaves, if that improves the division.
     fn change(&mut self, balance: &mut Balance<'a>, group: usize, part: usize, other: Option<usize>) -> bool {
         if self.steps == 0 {
             return false;

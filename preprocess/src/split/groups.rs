@@ -1,29 +1,29 @@
-//! Which tracks stay together: the connected components of a table's rows.
+//! Groups of tracks that stay together: connected components of the table's rows.
 //!
-//! Tracks of the same recording are always tied. Artists tie tracks together, and albums tie artists, if asked to (a
-//! compilation ties everybody on it).
+//! Tracks of the same recording are always connected. If requested, artists connect their tracks, and albums connect
+//! artists (a compilation connects everybody on it).
 
 use crate::build::ties::Ties;
 use clap::ValueEnum;
 use shared::dataset::manifest::TrackRow;
 use std::collections::{BTreeMap, HashMap};
 
-/// A column of the table; tracks with the same value are of one group.
+/// A column of the table; tracks with the same value are in one group.
 pub(super) type Column = fn(&TrackRow) -> &String;
 
-/// What keeps tracks together.
+/// How tracks are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum GroupBy {
     /// Tracks of one artist.
     Artist,
     /// Tracks of one artist, and artists that share an album, as they do on compilations.
     ArtistAlbum,
-    /// Tracks of one recording. Those of another grouping stay together too.
+    /// Tracks of one recording. The other groupings keep these together too.
     Recording,
 }
 
 impl GroupBy {
-    /// The word on the command line and in `split.json`.
+    /// The name on the command line and in `split.json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Artist => "artist",
@@ -32,7 +32,7 @@ impl GroupBy {
         }
     }
 
-    /// The columns that tie tracks together, apart from `recording`, which always does.
+    /// The columns that connect tracks, in addition to `recording`.
     pub(super) fn columns(self) -> &'static [Column] {
         match self {
             Self::Artist => &[|row| &row.artist],
@@ -43,9 +43,9 @@ impl GroupBy {
 }
 #[derive(Clone, Debug)]
 pub(super) struct Group {
-    /// Rows of the table.
+    /// Indices of the rows of the table.
     pub(super) members: Vec<usize>,
-    /// Members of each class that the group has; a track with several labels counts in each of them.
+    /// Classes and their numbers of members; a track with several labels counts for each.
     pub(super) classes: Vec<(usize, f64)>,
 }
 
@@ -59,7 +59,7 @@ impl Group {
 pub(super) fn groups(tracks: &[TrackRow], by: GroupBy) -> Vec<Group> {
     let mut ties = Ties::new(tracks.len());
     for column in by.columns() {
-        // An empty name is unknown, and ties nothing.
+        // An empty name is unknown and connects nothing.
         ties.tie(
             tracks
                 .iter()
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn albums_tie_artists_only_if_asked_to() {
+    fn albums_connect_artists_only_if_requested() {
         let tracks = [
             track_by(1, "Pop", "a", "x"),
             track_by(2, "Pop", "b", "x"),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn tracks_of_one_recording_stay_together_whatever_groups_are_made_of() {
+    fn tracks_of_one_recording_always_stay_together() {
         let copy = |id, artist| TrackRow {
             recording: 1,
             ..track_by(id, "Pop", artist, "")
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn each_label_of_a_track_counts() {
+    fn track_with_several_labels_counts_for_each() {
         let tracks = [TrackRow {
             labels: vec!["loud".into(), "fast".into()],
             ..track_by(1, "", "a", "")

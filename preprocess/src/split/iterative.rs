@@ -1,10 +1,10 @@
-//! Stratification of tracks with several labels: iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the
+//! Stratification of multi-label tracks: iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the
 //! Stratification of Multi-Label Data", ECML PKDD 2011).
 //!
-//! The rarest label is dealt out first, because it is the easiest to spoil: each of its tracks goes to the part that
-//! wants that label most, then to the one that has room for most tracks. Each label of the track is then taken off what
-//! its part still wants. Then comes the label that is the rarest among the tracks that are left. Unlike in the paper, a
-//! part that has all its tracks gets no more, so sizes are exact.
+//! The rarest label is assigned first, because it is the hardest to balance. Each of its tracks goes to the part that
+//! needs the label most; ties go to the part with the most room. The labels of the track are then subtracted from what
+//! the part needs. The next label is the rarest among the remaining tracks. Unlike in the paper, a full part gets no
+//! more tracks, so sizes are exact.
 
 use super::ratios::apportion;
 use rand::seq::SliceRandom;
@@ -12,9 +12,9 @@ use shared::dataset::manifest::TrackRow;
 use shared::runtime::rng::{self, Purpose};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The part of every row. There are at least as many rows as shares.
+/// The part of each row. There are at least as many rows as shares.
 pub(super) fn divide(tracks: &[TrackRow], shares: &[f64], seed: u64) -> Vec<usize> {
-    // Drawn once: it decides the order of a label's tracks.
+    // Shuffled once; it gives the order of each label's tracks.
     let mut order: Vec<usize> = (0..tracks.len()).collect();
     order.shuffle(&mut rng::stream(seed, 0, 0, Purpose::Split));
     let mut waiting: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
@@ -46,7 +46,7 @@ pub(super) fn divide(tracks: &[TrackRow], shares: &[f64], seed: u64) -> Vec<usiz
         }
         waiting.retain(|_, places| !places.is_empty());
     }
-    // Tracks without a label fill the parts up.
+    // Tracks without a label fill the remaining room.
     let mut left = room
         .iter()
         .enumerate()
@@ -59,8 +59,7 @@ pub(super) fn divide(tracks: &[TrackRow], shares: &[f64], seed: u64) -> Vec<usiz
     parts.into_iter().flatten().collect()
 }
 
-/// Of the parts that have room, the one that wants most of the label; of equals, the one that has most room; of these,
-/// the first.
+/// The part with room that needs the label most; ties go to the part with the most room, then to the first.
 fn neediest(wanted: &[f64], room: &[usize]) -> usize {
     let by_need = |&a: &usize, &b: &usize| {
         let need = wanted[a].total_cmp(&wanted[b]).then(room[a].cmp(&room[b]));
@@ -92,7 +91,7 @@ mod tests {
         own.filter(|(row, _)| row.labels.iter().any(|own| own == label)).count()
     }
 
-    /// Ten labels of very different frequency, which go together as chance has it.
+    /// Ten labels of very different frequency, which are independent of each other.
     fn collection() -> Vec<TrackRow> {
         const LABELS: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
         let mut state = 1u32;
@@ -137,8 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn the_rarest_label_is_dealt_out_first() {
-        // If `common` were first, all three of `rare` could come into one part.
+    fn rarest_label_is_assigned_first() {
+        // If `common` were first, all three tracks of `rare` could go into one part.
         let mut tracks: Vec<TrackRow> = (0..27).map(|id| tagged(id, &["common"])).collect();
         tracks.extend((27..30).map(|id| tagged(id, &["common", "rare"])));
         for seed in 0..20 {
@@ -152,7 +151,7 @@ mod tests {
 
     #[test]
     fn tracks_are_stratified_by_label_and_not_by_combination() {
-        // Fifteen combinations, each of them once: no combination could be cut in three.
+        // Fifteen combinations with one track each: a combination cannot be divided among three parts.
         let names = ["a", "b", "c", "d", "e", "f"];
         let mut tracks = Vec::new();
         for (at, first) in names.iter().enumerate() {
@@ -185,7 +184,7 @@ mod tests {
             for (part, share) in shares.iter().enumerate() {
                 let size = parts.iter().filter(|own| **own == part).count();
                 prop_assert!(size > 0);
-                // A part that must be given its only track may be farther away.
+                // A part that gets its only track may be further from its target.
                 let exact = share * tracks.len() as f64;
                 prop_assert!(tracks.len() < 10 || (size as f64 - exact).abs() < 1.0 + 1e-9);
             }

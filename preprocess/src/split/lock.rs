@@ -1,4 +1,4 @@
-//! One process at a time makes or removes splits of a data set.
+//! A lock: one process at a time creates or removes splits of a data set.
 
 use shared::dataset::{Dataset, split};
 use shared::runtime::file_error::FileError;
@@ -6,10 +6,9 @@ use shared::runtime::{atomic_file, lock};
 use std::fs::{self, File};
 use std::path::Path;
 
-/// Held while splits are made or removed.
 const LOCK_FILE: &str = ".lock";
 
-/// Waits for other processes that make or remove splits, and clears away what they left half written.
+/// Waits for other processes that create or remove splits, and removes temporary files that they left.
 pub(super) fn lock(root: &Path) -> anyhow::Result<File> {
     Dataset::read_index(root)?;
     let splits = root.join(split::SPLITS_DIRECTORY);

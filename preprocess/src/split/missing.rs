@@ -1,4 +1,5 @@
-//! Classes that a set lacks, and divisions that would not leave them out. These are tried out, not guessed.
+//! Finds classes that a set lacks, and options that would put them into every set. Each suggested option has been
+//! tried.
 
 use super::groups::groups;
 use super::strategy::Method;
@@ -6,15 +7,15 @@ use shared::dataset::manifest::TrackRow;
 use shared::dataset::split::{Set, SplitIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Classes that are named in a sentence; the others are counted.
-const NAMED: usize = 10;
+/// Maximum number of classes that a message names; the others are counted.
+const MAX_NAMED: usize = 10;
 /// Percentages of the smaller sets that are tried, in this order.
 const PERCENTAGES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 33.0];
-const MOST_FOLDS: usize = 10;
-/// Fewest folds that there can be: a set each.
-const FEWEST_FOLDS: usize = 3;
+const MAX_FOLDS: usize = 10;
+/// One fold for each set.
+const MIN_FOLDS: usize = 3;
 
-/// The classes that a set lacks although the split has them and the set has tracks.
+/// The classes of the split that a set lacks; empty for an empty set.
 pub fn missing(index: &SplitIndex, set: Set) -> Vec<&str> {
     let Some(counts) = index
         .counts
@@ -44,25 +45,25 @@ pub(super) fn describe(missing: &[&str], classes: usize) -> String {
 }
 
 fn list(classes: &[&str]) -> String {
-    let named = classes[..classes.len().min(NAMED)].join(", ");
-    match classes.len().saturating_sub(NAMED) {
+    let named = classes[..classes.len().min(MAX_NAMED)].join(", ");
+    match classes.len().saturating_sub(MAX_NAMED) {
         0 => named,
         more => format!("{named} and {more} more"),
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Asked {
+pub(super) enum Request {
     Ratios([f64; 3]),
     Folds(usize),
 }
 
-/// Tries other ways to divide tracks.
+/// Finds other ways to divide tracks.
 pub(super) struct Advisor<'a> {
     tracks: &'a [TrackRow],
     method: Method,
     seed: u64,
-    /// How many groups each class has tracks in; how many tracks, if nothing keeps them together.
+    /// Number of groups with each class; number of tracks if tracks are not grouped.
     groups_of: BTreeMap<&'a str, usize>,
 }
 
@@ -87,11 +88,12 @@ impl<'a> Advisor<'a> {
         }
     }
 
-    /// Names the missing classes that no division could put into every set, and options that do so with the others.
-    pub(super) fn advice(&self, missing: &[&str], asked: Asked) -> Vec<String> {
-        let sets = match asked {
-            Asked::Ratios(shares) => shares.iter().filter(|share| **share > 0.0).count(),
-            Asked::Folds(_) => Set::ALL.len(),
+    /// Names the missing classes that no division can put into every set, and options that put the others into every
+    /// set.
+    pub(super) fn advice(&self, missing: &[&str], request: Request) -> Vec<String> {
+        let sets = match request {
+            Request::Ratios(shares) => shares.iter().filter(|share| **share > 0.0).count(),
+            Request::Folds(_) => Set::ALL.len(),
         };
         let is_scarce = |class: &str| self.groups_of.get(class).is_none_or(|&groups| groups < sets);
         let (scarce, others): (Vec<&str>, Vec<&str>) = missing.iter().partition(|class| is_scarce(class));
@@ -101,7 +103,10 @@ impl<'a> Advisor<'a> {
                 Some(by) => format!("groups by {}", by.name()),
                 None => "tracks".into(),
             };
-            advice.push(format!("too few {unit} to be in all {sets} sets: {}", list(&scarce)));
+            advice.push(format!(
+                "classes with too few {unit} to be in all {sets} sets: {}",
+                list(&scarce)
+            ));
         }
         if !others.is_empty() {
             let every = if scarce.is_empty() {
@@ -115,8 +120,8 @@ impl<'a> Advisor<'a> {
                 .copied()
                 .filter(|class| !is_scarce(class))
                 .collect();
-            advice.push(match self.options(&needed, asked).as_slice() {
-                [] => format!("no other ratios or folds were found that put {every} into every set"),
+            advice.push(match self.options(&needed, request).as_slice() {
+                [] => format!("no ratios or folds were found that put {every} into every set"),
                 options => format!("{} would put {every} into every set", options.join(" or ")),
             });
         }
@@ -124,13 +129,13 @@ impl<'a> Advisor<'a> {
     }
 
     /// Options of the command line that put these classes into every set.
-    fn options(&self, classes: &[&str], asked: Asked) -> Vec<String> {
-        // A random division leaves classes to chance.
+    fn options(&self, classes: &[&str], request: Request) -> Vec<String> {
+        // A random division does not balance classes.
         let (method, strategy) = match self.method {
             Method::Random => (Method::Stratified, "--strategy stratified "),
             method => (method, ""),
         };
-        let candidates = [ratio_candidates(asked), fold_candidates(asked)];
+        let candidates = [ratio_candidates(request), fold_candidates(request)];
         let found = candidates.iter().filter_map(|candidates| {
             candidates
                 .iter()
@@ -156,9 +161,9 @@ impl<'a> Advisor<'a> {
     }
 }
 
-/// Ratios whose smaller sets are larger than those that were asked for, after these themselves.
-fn ratio_candidates(asked: Asked) -> Vec<(String, Vec<f64>)> {
-    let Asked::Ratios(shares) = asked else {
+/// The requested ratios, then ratios with larger val and test sets.
+fn ratio_candidates(request: Request) -> Vec<(String, Vec<f64>)> {
+    let Request::Ratios(shares) = request else {
         return Vec::new();
     };
     let percentages = shares.map(|share| (share * 1e8).round() / 1e6);
@@ -183,13 +188,13 @@ fn ratio_candidates(asked: Asked) -> Vec<(String, Vec<f64>)> {
     candidates.into_iter().map(candidate).collect()
 }
 
-fn fold_candidates(asked: Asked) -> Vec<(String, Vec<f64>)> {
-    let most = match asked {
-        Asked::Ratios(_) => MOST_FOLDS,
-        Asked::Folds(folds) => folds,
+fn fold_candidates(request: Request) -> Vec<(String, Vec<f64>)> {
+    let most = match request {
+        Request::Ratios(_) => MAX_FOLDS,
+        Request::Folds(folds) => folds,
     };
     let candidate = |folds: usize| (format!("--folds {folds}"), vec![1.0 / folds as f64; folds]);
-    (FEWEST_FOLDS..=most).rev().map(candidate).collect()
+    (MIN_FOLDS..=most).rev().map(candidate).collect()
 }
 
 #[cfg(test)]
@@ -207,34 +212,34 @@ mod tests {
     const GROUPED: Method = Method::Grouped(GroupBy::Artist);
 
     #[test]
-    fn options_that_put_every_class_into_every_set_are_found() {
+    fn options_that_put_every_class_into_every_set_are_suggested() {
         let tracks = eight_by_four_by_six();
         let advisor = Advisor::new(&tracks, GROUPED, 0);
         assert_eq!(
-            advisor.advice(&["0", "3"], Asked::Ratios([0.8, 0.1, 0.1])),
+            advisor.advice(&["0", "3"], Request::Ratios([0.8, 0.1, 0.1])),
             ["--ratios 50,25,25 or --folds 4 would put every class into every set"]
         );
         assert_eq!(
-            advisor.advice(&["0", "3"], Asked::Folds(5)),
+            advisor.advice(&["0", "3"], Request::Folds(5)),
             ["--folds 4 would put every class into every set"]
         );
         // With two sets, a quarter of the tracks is enough.
         assert_eq!(
-            advisor.advice(&["0"], Asked::Ratios([0.9, 0.0, 0.1])),
+            advisor.advice(&["0"], Request::Ratios([0.9, 0.0, 0.1])),
             ["--ratios 75,0,25 or --folds 4 would put every class into every set"]
         );
     }
 
     #[test]
-    fn classes_that_no_division_can_put_everywhere_are_named() {
+    fn classes_that_no_division_can_put_into_every_set_are_named() {
         let mut tracks = eight_by_four_by_six();
         tracks.extend([192, 193].map(|id| track_by(id, "Polka", &format!("polka {id}"), "")));
         let advisor = Advisor::new(&tracks, GROUPED, 0);
         assert_eq!(
-            advisor.advice(&["Polka"], Asked::Ratios([0.8, 0.1, 0.1])),
-            ["too few groups by artist to be in all 3 sets: Polka"]
+            advisor.advice(&["Polka"], Request::Ratios([0.8, 0.1, 0.1])),
+            ["classes with too few groups by artist to be in all 3 sets: Polka"]
         );
-        let advice = advisor.advice(&["0", "Polka"], Asked::Ratios([0.8, 0.1, 0.1]));
+        let advice = advisor.advice(&["0", "Polka"], Request::Ratios([0.8, 0.1, 0.1]));
         assert!(
             advice[1].ends_with("would put every other class into every set"),
             "{advice:?}"
@@ -242,10 +247,10 @@ mod tests {
     }
 
     #[test]
-    fn a_random_division_is_told_of_stratification() {
+    fn stratification_is_suggested_for_a_random_division() {
         let mut tracks: Vec<_> = (0..90).map(|id| row(id, "Rock")).collect();
         tracks.extend((90..100).map(|id| row(id, "Folk")));
-        let advice = Advisor::new(&tracks, Method::Random, 0).advice(&["Folk"], Asked::Ratios([0.8, 0.1, 0.1]));
+        let advice = Advisor::new(&tracks, Method::Random, 0).advice(&["Folk"], Request::Ratios([0.8, 0.1, 0.1]));
         assert_eq!(
             advice,
             [

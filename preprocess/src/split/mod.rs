@@ -1,7 +1,7 @@
-//! Which tracks are trained on, and which validated and tested on: divides the tracks of a data set and writes the three
-//! lists, the audit and the normalization, or K of them for cross-validation. The first becomes the current split.
+//! Divides the tracks of a data set into train, val and test, and writes the lists, the audit and the normalization:
+//! one split, or k splits for cross-validation. The first becomes the current split.
 //!
-//! Only the tables and the per-track sums are read, no shard, so this takes milliseconds and can run from cron while
+//! Only the tables and the per-track sums are read, no shard. This takes milliseconds, so it can run from cron while
 //! others train.
 
 pub(crate) mod audit;

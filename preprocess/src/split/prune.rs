@@ -9,14 +9,14 @@ use shared::runtime::atomic_file;
 use std::fs;
 use std::path::Path;
 
-/// Removes every split but the current one and the folds of its set, and returns their names.
+/// Removes every split except the current one and the folds of its set, and returns the removed names.
 pub fn prune(root: &Path) -> anyhow::Result<Vec<String>> {
     let _lock = lock(root)?;
-    // What is to be kept must be there and whole.
+    // The split to keep must be readable.
     let index = Dataset::read_index(root)?;
     let Some(current) = split::current(root)? else {
         let path = root.display();
-        bail!("{path} has no current split, so there is nothing to keep and nothing is removed");
+        bail!("{path} has no current split, so nothing was removed; make one with `preprocess split` first");
     };
     let fold = Split::read(root, &index, Some(&current))?.index.fold;
     let is_kept = |name: &String| {
@@ -26,10 +26,10 @@ pub fn prune(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut removed = Vec::new();
     for name in split::names(root)?.into_iter().filter(|name| !is_kept(name)) {
         let path = split::directory(root, &name)?;
-        // Renamed first, so nobody opens half a split.
-        let doomed = path.with_file_name(format!(".{name}{}", atomic_file::TEMPORARY_SUFFIX));
-        fs::rename(&path, &doomed)
-            .and_then(|()| fs::remove_dir_all(&doomed))
+        // Renamed first, so no one opens an incomplete split.
+        let temporary = path.with_file_name(format!(".{name}{}", atomic_file::TEMPORARY_SUFFIX));
+        fs::rename(&path, &temporary)
+            .and_then(|()| fs::remove_dir_all(&temporary))
             .with_context(|| format!("could not remove {}", path.display()))?;
         removed.push(name);
     }

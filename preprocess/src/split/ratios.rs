@@ -1,9 +1,9 @@
-//! Shares of the sets, and whole tracks in these shares.
+//! Fractions of train, val and test, and rounding to whole tracks.
 
 use shared::dataset::split::Set;
 use std::str::FromStr;
 
-/// Shares of train, val and test; they sum to 1.
+/// Fractions of train, val and test; they sum to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratios([f64; 3]);
 
@@ -12,7 +12,7 @@ impl Ratios {
         self.0
     }
 
-    /// The sets that get tracks, each with its share.
+    /// The sets that get tracks, each with its fraction.
     pub(super) fn used(self) -> Vec<(Set, f64)> {
         let sets = Set::ALL.into_iter().zip(self.0);
         sets.filter(|(_, share)| *share > 0.0).collect()
@@ -28,15 +28,15 @@ impl Default for Ratios {
 impl FromStr for Ratios {
     type Err = String;
 
-    /// Three numbers that sum to 100 or, as shares, to 1.
+    /// Parses three numbers that sum to 100 or to 1.
     fn from_str(text: &str) -> Result<Self, String> {
-        /// Decimal numbers are not exact in binary, but this close.
+        /// Tolerance, because decimal numbers are not exact in binary.
         const ROUNDING: f64 = 1e-9;
         let numbers: Result<Vec<f64>, _> = text.split(',').map(|number| number.trim().parse()).collect();
         let numbers: [f64; 3] = numbers
             .ok()
             .and_then(|numbers| numbers.try_into().ok())
-            .ok_or_else(|| format!("`{text}` should be three numbers, for train, val and test, as 80,10,10"))?;
+            .ok_or_else(|| format!("`{text}` should be three numbers for train, val and test, such as 80,10,10"))?;
         if numbers.iter().any(|number| !number.is_finite() || *number < 0.0) || numbers[0] == 0.0 {
             return Err(format!(
                 "the ratios `{text}` must not be negative, and the first, for train, must be above 0"
@@ -45,7 +45,7 @@ impl FromStr for Ratios {
         let sum: f64 = numbers.iter().sum();
         if ![1.0, 100.0].iter().any(|whole| (sum / whole - 1.0).abs() < ROUNDING) {
             return Err(format!(
-                "the ratios `{text}` sum to {}; they must sum to 100, as 80,10,10 do, or to 1",
+                "the ratios `{text}` sum to {}; they must sum to 100 or to 1",
                 (sum / ROUNDING).round() * ROUNDING
             ));
         }
@@ -53,15 +53,15 @@ impl FromStr for Ratios {
     }
 }
 
-/// Divides `count` tracks in these shares: each part rounded down, then one more for the largest remainders. As long as
-/// there are enough tracks, every part gets one, even if that is more than its share.
+/// Divides `count` tracks by the largest remainder method: each part is rounded down, then the largest remainders get
+/// one more. If there are enough tracks, every part gets at least one, even if that is more than its share.
 pub(super) fn apportion(count: usize, shares: &[f64]) -> Vec<usize> {
     let exact: Vec<f64> = shares.iter().map(|share| share * count as f64).collect();
     let mut parts: Vec<usize> = exact.iter().map(|&part| round_down(part)).collect();
     let mut by_remainder: Vec<usize> = (0..shares.len()).collect();
     by_remainder.sort_by(|&a, &b| (exact[b] - parts[b] as f64).total_cmp(&(exact[a] - parts[a] as f64)));
-    let rest = count - parts.iter().sum::<usize>();
-    for &part in by_remainder.iter().take(rest) {
+    let remaining = count - parts.iter().sum::<usize>();
+    for &part in by_remainder.iter().take(remaining) {
         parts[part] += 1;
     }
     if count >= shares.len() {
@@ -74,7 +74,7 @@ pub(super) fn apportion(count: usize, shares: &[f64]) -> Vec<usize> {
     parts
 }
 
-/// The largest whole number that is not above `exact`, up to the rounding of a share: 0.1 * 30 counts as 3.
+/// Rounds down, but tolerates rounding errors: 0.1 * 30 counts as 3.
 pub(super) fn round_down(exact: f64) -> usize {
     (exact + 1e-9).floor() as usize
 }

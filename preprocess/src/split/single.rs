@@ -1,4 +1,4 @@
-//! Makes one split.
+//! Creates one split.
 
 use super::divided::{Description, divide};
 use super::strategy::{Method, Strategy};
@@ -8,28 +8,27 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq)]
 pub struct SplitConfig {
     pub dataset: PathBuf,
-    /// The split's name; by default made of strategy and seed.
+    /// The split's name; by default `<strategy>-<seed>`.
     pub name: Option<String>,
     pub strategy: Strategy,
 }
 
-/// A split that was made, or was there.
 #[derive(Clone, Debug)]
 pub struct SplitReport {
     pub split: Split,
-    /// Whether it had been made before.
+    /// Whether the split existed before.
     pub existed: bool,
-    /// What the user should know: classes that a set lacks, and the like.
+    /// Warnings, for example about classes that a set lacks.
     pub warnings: Vec<String>,
 }
 
-/// Makes a split and makes it the current one.
+/// Creates a split and makes it the current one.
 pub fn make(config: &SplitConfig) -> anyhow::Result<SplitReport> {
     divide(&config.dataset, |dataset| {
         let strategy = &config.strategy;
         let sets = strategy
             .assign(&dataset.tracks)
-            .map_err(|reason| dataset.impossible(&reason))?;
+            .map_err(|reason| dataset.division_error(&reason))?;
         let (method, ratios, seed) = match *strategy {
             Strategy::Drawn { method, ratios, seed } => (Some(method), Some(ratios), Some(seed)),
             Strategy::Official => (None, None, None),
@@ -45,7 +44,7 @@ pub fn make(config: &SplitConfig) -> anyhow::Result<SplitReport> {
         let split = dataset.split(description, &sets)?;
         let existed = dataset.publish(std::slice::from_ref(&split))?;
         Ok(SplitReport {
-            warnings: warnings::of_split(dataset, strategy, &split),
+            warnings: warnings::for_split(dataset, strategy, &split),
             split,
             existed,
         })

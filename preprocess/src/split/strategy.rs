@@ -1,4 +1,5 @@
-//! How tracks are divided: a function of the rows of the table and of the seed. Nothing is read or written here.
+//! How tracks are divided. A division depends only on the rows of the table and on the seed; nothing is read or
+//! written.
 
 use super::groups::GroupBy;
 use super::ratios::{Ratios, apportion};
@@ -12,14 +13,14 @@ use shared::runtime::rng::{self, Purpose};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     Random,
-    /// Each class shuffled and cut by itself; if tracks have several labels, iterative stratification.
+    /// Each class is shuffled and divided separately; iterative stratification for multi-label tracks.
     Stratified,
-    /// No group in two parts, and classes balanced as well as groups allow.
+    /// No group is in two parts, and classes are balanced as well as the groups allow.
     Grouped(GroupBy),
 }
 
 impl Method {
-    /// The word on the command line and in `split.json`.
+    /// The name on the command line and in `split.json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Random => "random",
@@ -28,7 +29,7 @@ impl Method {
         }
     }
 
-    /// What keeps tracks together, if anything does.
+    /// How tracks are grouped, if they are.
     pub fn group_by(self) -> Option<GroupBy> {
         match self {
             Self::Grouped(by) => Some(by),
@@ -36,7 +37,7 @@ impl Method {
         }
     }
 
-    /// The part of every row, or why the tracks cannot be divided so. Shares are above 0 and sum to 1.
+    /// The part of each row, or why the tracks cannot be divided. `shares` are above 0 and sum to 1.
     pub(super) fn divide(self, tracks: &[TrackRow], shares: &[f64], seed: u64) -> Result<Vec<usize>, String> {
         if tracks.len() < shares.len() {
             return Err(format!(
@@ -71,7 +72,7 @@ fn random(tracks: usize, shares: &[f64], seed: u64) -> Vec<usize> {
     parts
 }
 
-/// How tracks come into train, val and test.
+/// How tracks are assigned to train, val and test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Strategy {
     Drawn {
@@ -79,12 +80,12 @@ pub enum Strategy {
         ratios: Ratios,
         seed: u64,
     },
-    /// As the source divides its tracks.
+    /// The source's own split.
     Official,
 }
 
 impl Strategy {
-    /// The word on the command line and in `split.json`.
+    /// The name on the command line and in `split.json`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Drawn { method, .. } => method.name(),
@@ -100,7 +101,7 @@ impl Strategy {
         }
     }
 
-    /// A set for every row, or why there is none.
+    /// The set of each row, or why the tracks cannot be divided.
     pub(super) fn assign(&self, tracks: &[TrackRow]) -> Result<Vec<Set>, String> {
         match self {
             Self::Drawn { method, ratios, seed } => {
@@ -121,7 +122,7 @@ fn official(tracks: &[TrackRow]) -> Result<Vec<Set>, String> {
     }
     if let Some(at) = sets.iter().position(Option::is_none) {
         return Err(format!(
-            "the source's own split leaves out {missing} of {} tracks, track {} for one; use another --strategy",
+            "the source's own split leaves out {missing} of {} tracks, for example track {}; use another --strategy",
             tracks.len(),
             tracks[at].track_id
         ));
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_with_the_ratio_0_gets_no_track() {
+    fn set_with_the_ratio_0_gets_no_track() {
         let tracks: Vec<_> = (0..30).map(|id| row(id, "Pop")).collect();
         for method in [Method::Random, Method::Stratified] {
             let strategy = Strategy::Drawn {
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_with_fewer_tracks_than_sets_is_divided_too() {
+    fn class_with_fewer_tracks_than_sets_is_divided() {
         let mut tracks: Vec<_> = (0..38).map(|id| row(id, "Pop")).collect();
         tracks.extend([row(38, "Polka"), row(39, "Polka")]);
         let parts = Method::Stratified.divide(&tracks, &[0.8, 0.1, 0.1], 0).unwrap();
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_official_split_is_the_sources_or_refused() {
+    fn official_split_is_that_of_the_source_or_refused() {
         let official = |id, split: &str| TrackRow {
             official_split: split.into(),
             ..row(id, "Pop")
@@ -179,6 +180,6 @@ mod tests {
         let partial = Strategy::Official
             .assign(&[official(1, "val"), official(2, "")])
             .unwrap_err();
-        assert!(partial.contains("1 of 2 tracks, track 2"), "{partial}");
+        assert!(partial.contains("1 of 2 tracks, for example track 2"), "{partial}");
     }
 }

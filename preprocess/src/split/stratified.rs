@@ -1,10 +1,10 @@
-//! Stratification of tracks with one label each: every class is shuffled and cut by itself.
+//! Stratification of single-label tracks: every class is shuffled and divided separately.
 //!
-//! A part's share of a class is seldom a whole number of tracks. If each class were rounded by itself, the errors would
-//! add up, so all are rounded together: each count down or up, and the sizes of the parts to whole tracks (controlled
-//! rounding; Cox, "A Constructive Procedure for Unbiased Controlled Rounding", JASA 1987). Of such tables, one is taken
-//! that leaves out the fewest classes, and of these, one that is nearest to the shares. That is a transport problem
-//! with a convex cost, solved by successive shortest paths.
+//! A part's share of a class is rarely a whole number of tracks. Rounding each class separately would add up the
+//! errors, so all classes are rounded together: each count is rounded up or down, and the sizes of the parts are whole
+//! tracks (controlled rounding; Cox, "A Constructive Procedure for Unbiased Controlled Rounding", JASA 1987). Among
+//! such tables, one with the fewest missing classes is chosen, and among these, one that is nearest to the shares. This
+//! is a transport problem with a convex cost, solved by successive shortest paths.
 
 use super::ratios::{apportion, round_down};
 use rand::seq::SliceRandom;
@@ -12,7 +12,7 @@ use shared::dataset::manifest::TrackRow;
 use shared::runtime::rng::{self, Purpose};
 use std::collections::BTreeMap;
 
-/// The part of every row. There are at least as many rows as shares.
+/// The part of each row. There are at least as many rows as shares.
 pub(super) fn divide(tracks: &[TrackRow], shares: &[f64], seed: u64) -> Vec<usize> {
     let mut classes: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
     for (at, row) in tracks.iter().enumerate() {
@@ -33,7 +33,7 @@ pub(super) fn divide(tracks: &[TrackRow], shares: &[f64], seed: u64) -> Vec<usiz
     parts
 }
 
-/// Whole tracks of each class in each part.
+/// `[classes, parts]`: exact and rounded numbers of tracks.
 struct Table {
     exact: Vec<Vec<f64>>,
     counts: Vec<Vec<usize>>,
@@ -54,7 +54,7 @@ impl Table {
         table
     }
 
-    /// Rounds a class by itself. Between parts that gain equally, what they are owed by earlier classes decides.
+    /// Rounds one class. Ties go to the part that lost most by the rounding of earlier classes.
     fn add_class(&mut self, total: usize, shares: &[f64], owed: &mut [f64]) {
         let exact: Vec<f64> = shares.iter().map(|share| share * total as f64).collect();
         let mut counts: Vec<usize> = exact.iter().map(|&exact| round_down(exact)).collect();
@@ -72,8 +72,8 @@ impl Table {
         self.counts.push(counts);
     }
 
-    /// Takes a track from a part that is too large, and gives one to a part that is too small, perhaps by way of others,
-    /// at the least cost. Returns whether there were such parts.
+    /// Moves a track from a part that is too large to one that is too small, possibly through other parts, at the
+    /// lowest cost. Returns whether there were such parts.
     fn move_one_track(&mut self, sizes: &[usize]) -> bool {
         let parts = sizes.len();
         let size = |part: usize| self.counts.iter().map(|counts| counts[part]).sum::<usize>();
@@ -87,7 +87,7 @@ impl Table {
             .filter(|(from, to)| from != to)
             .filter_map(|(from, to)| self.cheapest_step(from, to))
             .collect();
-        // Bellman and Ford's algorithm.
+        // The Bellman-Ford algorithm.
         for _ in 1..parts {
             for step in &cheapest {
                 if distance[step.from] + step.cost < distance[step.to] - 1e-9 {
@@ -108,7 +108,7 @@ impl Table {
         true
     }
 
-    /// The class of which a track changes parts at the least cost.
+    /// The class whose track moves from `from` to `to` at the lowest cost.
     fn cheapest_step(&self, from: usize, to: usize) -> Option<Step> {
         let movable = (0..self.counts.len()).filter(|&class| self.counts[class][from] > 0);
         let steps = movable.map(|class| {
@@ -126,7 +126,7 @@ impl Table {
     }
 }
 
-/// A track of a class that goes from one part to another.
+/// A move of one track of a class from one part to another.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     class: usize,
@@ -135,16 +135,16 @@ struct Step {
     cost: f64,
 }
 
-/// What a rounded count costs: most, if it is neither of the two whole numbers around the exact one; then, if it leaves
-/// the class out; then by its squared distance. Convex, which shortest paths need.
+/// The cost of a rounded count: highest if it is not `exact` rounded up or down, then if it is 0 (the class is
+/// missing), then by its squared distance to `exact`. It is convex, as shortest paths require.
 fn cost(count: usize, exact: f64) -> f64 {
     const NOT_A_NEIGHBOUR: f64 = 1e6;
-    const LEFT_OUT: f64 = 1e3;
+    const MISSING: f64 = 1e3;
     let below = round_down(exact);
     let above = below + usize::from(exact - below as f64 > 1e-9);
     let beyond = below.saturating_sub(count) + count.saturating_sub(above);
     let distance = count as f64 - exact;
-    NOT_A_NEIGHBOUR * beyond as f64 + if count == 0 { LEFT_OUT } else { 0.0 } + distance * distance
+    NOT_A_NEIGHBOUR * beyond as f64 + if count == 0 { MISSING } else { 0.0 } + distance * distance
 }
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn remainders_are_carried_over_from_class_to_class() {
-        // Each class by itself would be 12, 2 and 1: 96, 16 and 8 together.
+        // Rounded separately, each class would be 12, 2 and 1, so the sizes would be 96, 16 and 8.
         let counts = Table::rounded(&[15; 8], &SHARES).counts;
         assert_eq!(sizes(&counts), [96, 12, 12]);
         for counts in counts {
@@ -172,20 +172,20 @@ mod tests {
     }
 
     #[test]
-    fn a_class_is_left_out_only_if_sizes_demand_it() {
-        // 0.9 of 9 tracks: one of the ten classes has no room in val, and one in test.
+    fn class_is_missing_only_if_the_sizes_require_it() {
+        // Val and test have 9 tracks each, so each of them lacks one of the ten classes.
         let counts = Table::rounded(&[9; 10], &SHARES).counts;
         assert_eq!(sizes(&counts), [72, 9, 9]);
         let left_out = |part: usize| counts.iter().filter(|counts| counts[part] == 0).count();
         assert_eq!((left_out(0), left_out(1), left_out(2)), (0, 1, 1));
-        // 0.4 of 4 tracks would be none, but the large class makes room for one.
+        // 0.4 tracks would be rounded to 0, but the large class makes room for 1.
         let counts = Table::rounded(&[4, 4, 92], &SHARES).counts;
         assert_eq!(sizes(&counts), [80, 10, 10]);
         assert_eq!((counts[0][0], counts[1][0]), (3, 3));
     }
 
     #[test]
-    fn the_seed_decides_which_tracks_of_a_class_are_where() {
+    fn seed_decides_which_tracks_of_a_class_go_where() {
         let tracks: Vec<_> = (0..300)
             .map(|id| row(id, ["Folk", "Pop", "Rock"][id as usize % 3]))
             .collect();
@@ -208,7 +208,7 @@ mod tests {
             let sum: u32 = weights.iter().sum();
             let shares: Vec<f64> = weights.iter().map(|&weight| f64::from(weight) / f64::from(sum)).collect();
             let all: usize = totals.iter().sum();
-            // A part that must be given its only track may be farther away.
+            // A part that gets its only track may be further from its target.
             prop_assume!(shares.iter().all(|share| share * all as f64 >= 1.0));
             let counts = Table::rounded(&totals, &shares).counts;
             for (size, share) in sizes(&counts).into_iter().zip(&shares) {

@@ -1,8 +1,8 @@
-//! Rows for the tests of this directory.
+//! Rows for tests.
 
 use shared::dataset::manifest::TrackRow;
 
-/// A track of a class, with samples of its own and no artist.
+/// A track of a class, with unique samples and no artist.
 pub(crate) fn row(track_id: u64, class: &str) -> TrackRow {
     TrackRow {
         track_id,

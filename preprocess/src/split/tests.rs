@@ -32,7 +32,7 @@ fn random(root: &Path, seed: u64) -> SplitConfig {
 }
 
 #[test]
-fn the_new_split_is_the_current_one_and_is_what_was_reported() {
+fn new_split_is_current_and_equals_the_report() {
     let collection = collection();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -54,7 +54,7 @@ fn the_new_split_is_the_current_one_and_is_what_was_reported() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_refused_unless_it_is_the_same_split() {
+fn existing_name_is_refused_unless_the_split_is_the_same() {
     let collection = collection();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -66,9 +66,9 @@ fn a_name_that_is_taken_is_refused_unless_it_is_the_same_split() {
         ..random(&root, 4)
     };
     let error = make(&other).unwrap_err().to_string();
-    assert!(error.contains("has a split `random-3` already"), "{error}");
+    assert!(error.contains("already has a different split `random-3`"), "{error}");
     assert_eq!(contents(&root), before);
-    // Making an old split again makes it the current one.
+    // Making an existing split again makes it the current one.
     make(&random(&root, 4)).unwrap();
     assert_eq!(split::current(&root).unwrap().as_deref(), Some("random-4"));
     make(&random(&root, 3)).unwrap();
@@ -86,7 +86,7 @@ fn folds(root: &Path, name: Option<&str>) -> FoldsConfig {
 }
 
 #[test]
-fn the_first_of_new_folds_is_current_and_every_track_is_tested_once() {
+fn first_fold_is_current_and_every_track_is_tested_once() {
     let collection = collection();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -111,7 +111,7 @@ fn the_first_of_new_folds_is_current_and_every_track_is_tested_once() {
 }
 
 #[test]
-fn folds_are_made_all_or_none() {
+fn folds_are_written_all_or_none() {
     let collection = collection();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -122,15 +122,15 @@ fn folds_are_made_all_or_none() {
     make(&taken).unwrap();
     let before = contents(&root);
     let error = make_folds(&folds(&root, Some("mine"))).unwrap_err().to_string();
-    assert!(error.contains("has a split `mine-3` already"), "{error}");
+    assert!(error.contains("already has a different split `mine-3`"), "{error}");
     assert!(make_folds(&folds(&root, Some("../mine"))).is_err());
     assert_eq!(contents(&root), before);
-    // Folds that were lost are made again.
-    let whole = make_folds(&folds(&root, Some("other"))).unwrap();
+    // Missing folds are created again.
+    let folds_before = make_folds(&folds(&root, Some("other"))).unwrap();
     fs::remove_dir_all(root.join("splits/other-2")).unwrap();
     assert!(split::folds(&root, "other").is_err());
     assert!(!make_folds(&folds(&root, Some("other"))).unwrap().existed);
-    assert_eq!(split::folds(&root, "other").unwrap().len(), whole.splits.len());
+    assert_eq!(split::folds(&root, "other").unwrap().len(), folds_before.splits.len());
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn more_folds_than_tracks_are_refused() {
 }
 
 #[test]
-fn classes_that_a_fold_lacks_are_warned_of_with_a_number_of_folds_that_helps() {
+fn warning_about_a_fold_without_a_class_suggests_fewer_folds() {
     let mut collection = collection();
     for id in 20..23 {
         collection.track(id, "Polka", &tone(4, 121 + 2 * id as u8));
@@ -191,7 +191,7 @@ fn pruning_keeps_only_the_current_split() {
 }
 
 #[test]
-fn a_set_without_a_class_and_shared_artists_are_warned_of() {
+fn missing_classes_and_shared_recordings_give_warnings() {
     let mut collection = Collection::new();
     for id in 0..6 {
         collection.track(id, if id == 0 { "Polka" } else { "Rock" }, &tone(4, 190));

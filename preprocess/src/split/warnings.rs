@@ -1,19 +1,19 @@
-//! What the user should know about a split that was made: classes that a set lacks, leaks, and what is unknown.
+//! Warnings about a new split: missing classes, unknown artists, leaks, and mel bands that hardly vary.
 
 use super::divided::DividedDataset;
 use super::groups::GroupBy;
-use super::missing::{Advisor, Asked, describe, missing};
+use super::missing::{Advisor, Request, describe, missing};
 use super::strategy::{Method, Strategy};
 use shared::dataset::split::{Leak, LeakAudit, Set, Split};
 use std::collections::BTreeSet;
 
-pub(super) fn of_split(dataset: &DividedDataset<'_>, strategy: &Strategy, split: &Split) -> Vec<String> {
+pub(super) fn for_split(dataset: &DividedDataset<'_>, strategy: &Strategy, split: &Split) -> Vec<String> {
     let lacking = Set::ALL.map(|set| (format!("the {} set", set.name()), missing(&split.index, set)));
     let mut warnings = match *strategy {
         Strategy::Drawn { method, ratios, seed } => {
-            let asked = Asked::Ratios(ratios.shares());
+            let request = Request::Ratios(ratios.shares());
             let advisor = || Advisor::new(&dataset.tracks, method, seed);
-            missing_classes(dataset, &lacking, |classes| advisor().advice(classes, asked))
+            missing_classes(dataset, &lacking, |classes| advisor().advice(classes, request))
         }
         Strategy::Official => missing_classes(dataset, &lacking, |_| Vec::new()),
     };
@@ -25,14 +25,14 @@ pub(super) fn of_split(dataset: &DividedDataset<'_>, strategy: &Strategy, split:
     warnings
 }
 
-pub(super) fn of_folds(
+pub(super) fn for_folds(
     dataset: &DividedDataset<'_>,
     method: Method,
     folds: usize,
     seed: u64,
     splits: &[Split],
 ) -> Vec<String> {
-    // A validation set is the test set of another fold.
+    // Each validation set is the test set of another fold.
     let lacking: Vec<(String, Vec<&str>)> = splits
         .iter()
         .flat_map(|split| {
@@ -43,8 +43,8 @@ pub(super) fn of_folds(
         })
         .collect();
     let advisor = || Advisor::new(&dataset.tracks, method, seed);
-    let asked = Asked::Folds(folds);
-    let mut warnings = missing_classes(dataset, &lacking, |classes| advisor().advice(classes, asked));
+    let request = Request::Folds(folds);
+    let mut warnings = missing_classes(dataset, &lacking, |classes| advisor().advice(classes, request));
     if let Some(first) = splits.first() {
         warnings.extend(unknown_artists(dataset, method, &first.index.leaks));
         warnings.extend(leaks(&splits.iter().collect::<Vec<_>>()));
@@ -53,7 +53,7 @@ pub(super) fn of_folds(
     warnings
 }
 
-/// A sentence for each set that lacks classes, and what can be done about all of them.
+/// A warning for each set that lacks classes, and advice for all of them.
 fn missing_classes(
     dataset: &DividedDataset<'_>,
     lacking: &[(String, Vec<&str>)],
@@ -75,14 +75,14 @@ fn unknown_artists(dataset: &DividedDataset<'_>, method: Method, leaks: &LeakAud
     let by_artist = method.group_by().is_some_and(|by| by != GroupBy::Recording);
     (by_artist && leaks.unknown_artists > 0).then(|| {
         format!(
-            "the artist of {} of {} tracks is unknown, so each of these was divided by itself",
+            "the artist of {} of {} tracks is unknown, so these tracks were not grouped by artist",
             leaks.unknown_artists,
             dataset.tracks.len()
         )
     })
 }
 
-/// What is in more than one set, of one split or of any fold.
+/// Artists, albums and recordings in more than one set, of one split or of any fold.
 fn leaks(splits: &[&Split]) -> impl Iterator<Item = String> {
     type Kind = (&'static str, fn(&LeakAudit) -> &Vec<Leak>);
     let kinds: [Kind; 3] = [
@@ -90,13 +90,13 @@ fn leaks(splits: &[&Split]) -> impl Iterator<Item = String> {
         ("album", |leaks| &leaks.albums),
         ("recording", |leaks| &leaks.recordings),
     ];
-    kinds.into_iter().filter_map(|(what, of)| {
-        let leaks = splits.iter().flat_map(|split| of(&split.index.leaks));
+    kinds.into_iter().filter_map(|(what, leaks_of_kind)| {
+        let leaks = splits.iter().flat_map(|split| leaks_of_kind(&split.index.leaks));
         let names: BTreeSet<&str> = leaks.map(|leak| leak.name.as_str()).collect();
         let first = names.first()?;
         let (plural, verb) = if names.len() == 1 { ("", "is") } else { ("s", "are") };
         Some(format!(
-            "{} {what}{plural} {verb} in more than one set, {first} for one; split.json names all",
+            "{} {what}{plural} {verb} in more than one set, for example {first}; split.json lists all",
             names.len()
         ))
     })
@@ -108,7 +108,7 @@ fn constant_bands(dataset: &DividedDataset<'_>, split: &Split) -> Option<String>
         return None;
     };
     Some(format!(
-        "{} of {} mel bands, between {first} and {last}, hardly vary in the training set; normalization.json names them",
+        "{} of {} mel bands, between {first} and {last}, hardly vary in the training set; normalization.json lists them",
         constant.len(),
         dataset.index.features.n_mels
     ))

@@ -1,4 +1,4 @@
-//! The whole check of a data set, and of its feature sets.
+//! Checks a data set and its feature sets.
 
 use super::report::{Problem, VerifyProgress, VerifyReport, without_path};
 use super::{shards, splits, tables};
@@ -9,10 +9,8 @@ use shared::dataset::shard::ShardKind;
 use shared::dataset::{self, Dataset, DatasetError, REJECTED_FILE, SUMMARY_FILE, TRACKS_FILE};
 use std::path::Path;
 
-/// Checks the whole data set on the threads of the pool it is called in. Fails only where there is no index to compare
-/// anything with.
-///
-/// Feature sets, which are data sets too, are checked with it.
+/// Checks the whole data set and its feature sets on the current thread pool. Fails only if the index cannot be read,
+/// because there is nothing else to compare with.
 pub fn verify(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport, DatasetError> {
     let mut report = verify_one(root, progress)?;
     for set in feature_sets(root)? {
@@ -21,7 +19,7 @@ pub fn verify(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport
             Ok(found) => {
                 report.files += found.files;
                 report.bytes += found.bytes;
-                // A repair of the data set does not reach it.
+                // A repair of the data set does not include its feature sets.
                 report
                     .problems
                     .extend(found.problems.into_iter().map(|problem| Problem {
@@ -51,7 +49,7 @@ fn verify_one(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport
     }
     let shards = index.shards.iter().map(|shard| shard.waveform.bytes + shard.mel.bytes);
     let shard_bytes: u64 = shards.sum();
-    // Without its table, nothing is known of a tensor; splits can still be read.
+    // Without tracks.csv, tensors cannot be checked, but splits can.
     let tracks = dataset::read_tracks(root, &index).ok();
     let summaries = dataset::read_summary(root, &index).ok();
     if let Some(tracks) = &tracks {

@@ -1,8 +1,7 @@
-//! Whether a data set is what its index says: everything that is wrong with it, file by file.
+//! Compares a data set with its index and reports every problem, file by file.
 //!
-//! Every byte is compared with a checksum: shards' headers and the other files with `dataset.json`, tensors with
-//! `tracks.csv`, splits with their own `split.json`. Then the files are compared with each other. Nothing is changed, except
-//! by [`repair`].
+//! Every byte is covered by a checksum: headers of shards and other files by `dataset.json`, tensors by `tracks.csv`,
+//! splits by their own `split.json`. Then the files are compared with each other. Only [`repair`] changes files.
 
 mod check;
 pub mod repair;

@@ -1,7 +1,7 @@
-//! Makes bad shards what they were.
+//! Rebuilds damaged shards.
 //!
-//! A shard is rebuilt in a directory of its own, out of what is still good in it and, for the rest, out of the audio files. It
-//! takes the bad one's place only if every byte is as recorded.
+//! A shard is rebuilt in a separate directory from its intact tensors and, for the others, from the audio files. It
+//! replaces the damaged shard only if every checksum matches.
 
 use super::report::Problem;
 use crate::build::ordered::{self, Bounds};
@@ -23,42 +23,42 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-/// Below the data set's directory. What a crash leaves there is written over by the next repair.
-const BENCH_DIRECTORY: &str = ".repair";
+/// Inside the data set. The next repair overwrites what a crash leaves there.
+const REPAIR_DIRECTORY: &str = ".repair";
 
-/// Rebuilds the shards that `problems` names, with audio files from `audio` or from where the index says, and returns
-/// their paths relative to the data set.
+/// Rebuilds the shards that `problems` names and returns their paths relative to the data set. Audio files are read
+/// from `audio`, or from the directory in the index.
 pub fn repair(
     root: &Path,
     problems: &[Problem],
     audio: Option<&Path>,
     pool: &rayon::ThreadPool,
 ) -> anyhow::Result<Vec<String>> {
-    let mut bad: BTreeMap<usize, Vec<ShardKind>> = BTreeMap::new();
+    let mut damaged: BTreeMap<usize, Vec<ShardKind>> = BTreeMap::new();
     for (kind, number) in problems.iter().filter_map(|problem| problem.shard) {
-        let kinds = bad.entry(number).or_default();
+        let kinds = damaged.entry(number).or_default();
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
     }
-    if bad.is_empty() {
+    if damaged.is_empty() {
         return Ok(Vec::new());
     }
     let index = Dataset::read_index(root)?;
     let tracks = dataset::read_tracks(root, &index)?;
     let audio = audio.map_or_else(|| PathBuf::from(&index.source.audio), Path::to_owned);
-    let bench = Bench::set_up(root)?;
+    let repair_directory = RepairDirectory::create(root)?;
     let mut rows_by_shard = rows_by_shard(&tracks, index.shards.len());
     let mut repaired = Vec::new();
-    for (number, kinds) in bad {
-        let pair = BadPair {
+    for (number, kinds) in damaged {
+        let pair = DamagedPair {
             root,
             index: &index,
             rows: std::mem::take(&mut rows_by_shard[number]),
             number,
             kinds: &kinds,
             audio: &audio,
-            bench: &bench.directory,
+            repair_directory: &repair_directory.path,
         };
         pair.rebuild(pool)?;
         repaired.extend(
@@ -70,19 +70,19 @@ pub fn repair(
     Ok(repaired)
 }
 
-/// A directory in the data set where shards are made, for this process alone.
-struct Bench {
-    directory: PathBuf,
+/// The directory in the data set where shards are rebuilt, locked for this process.
+struct RepairDirectory {
+    path: PathBuf,
     _lock: File,
 }
 
-impl Bench {
-    fn set_up(root: &Path) -> anyhow::Result<Self> {
-        let directory = root.join(BENCH_DIRECTORY);
-        let shards = directory.join("shards");
+impl RepairDirectory {
+    fn create(root: &Path) -> anyhow::Result<Self> {
+        let path = root.join(REPAIR_DIRECTORY);
+        let shards = path.join("shards");
         fs::create_dir_all(&shards).map_err(FileError::at(&shards))?;
-        match lock::attempt(&directory.join("lock"))? {
-            Some(lock) => Ok(Self { directory, _lock: lock }),
+        match lock::attempt(&path.join("lock"))? {
+            Some(lock) => Ok(Self { path, _lock: lock }),
             None => bail!(
                 "{} is being repaired by another process; wait for it to end",
                 root.display()
@@ -91,37 +91,37 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for RepairDirectory {
     fn drop(&mut self) {
-        // What stays is cleared away by the next repair, and nobody reads it.
-        let _ = fs::remove_dir_all(&self.directory);
+        // Files that remain are never read, and the next repair removes them.
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-/// A pair of shards one or both of which are bad.
-struct BadPair<'a> {
+/// A pair of shards, at least one of which is damaged.
+struct DamagedPair<'a> {
     root: &'a Path,
     index: &'a DatasetIndex,
     rows: Vec<&'a TrackRow>,
     number: usize,
     kinds: &'a [ShardKind],
     audio: &'a Path,
-    bench: &'a Path,
+    repair_directory: &'a Path,
 }
 
-/// A track's tensors, as recorded.
+/// The rebuilt tensors of a track.
 struct Rebuilt {
     waveform: Vec<i16>,
     mel: Vec<f16>,
 }
 
-impl BadPair<'_> {
+impl DamagedPair<'_> {
     fn rebuild(&self, pool: &rayon::ThreadPool) -> anyhow::Result<()> {
         let mut writers = Vec::new();
         for &kind in self.kinds {
             writers.push((
                 kind,
-                ShardWriter::create(&self.bench.join(kind.path(self.number)), kind)?,
+                ShardWriter::create(&self.repair_directory.join(kind.path(self.number)), kind)?,
             ));
         }
         self.fill(pool, &mut writers)?;
@@ -130,10 +130,10 @@ impl BadPair<'_> {
             let path = self.root.join(&inside);
             ensure!(
                 file_record(writer.finish()?) == *self.index.shards[self.number].file(kind),
-                "{} was rebuilt and its header is not as recorded; build the data set again",
+                "the rebuilt {} has a different header than recorded; build the data set again",
                 path.display()
             );
-            fs::rename(self.bench.join(&inside), &path)
+            fs::rename(self.repair_directory.join(&inside), &path)
                 .and_then(|()| sync_directory(&self.root.join("shards")))
                 .map_err(FileError::at(&path))?;
         }
@@ -141,16 +141,16 @@ impl BadPair<'_> {
     }
 
     fn fill(&self, pool: &rayon::ThreadPool, writers: &mut [(ShardKind, ShardWriter)]) -> anyhow::Result<()> {
-        let remains = Remains::new(self);
-        // What was kept is rebuilt whatever a build would say of it today; but a file that has become longer than it
-        // was is another one, and need not be decoded to its end.
+        let readable = ReadableShards::new(self);
+        // Kept tracks are rebuilt without validation. Only the length is limited: a file that is longer than before is
+        // a different one and need not be decoded to its end.
         let longest = self.rows.iter().map(|row| row.samples).max();
         let validate = ValidateConfig {
             max_samples: longest.unwrap_or(0),
             ..ValidateConfig::default()
         };
         let extractors = PerThread::new(pool, || Extractor::new(&self.index.features, &validate));
-        let work = |at: usize| extractors.with(|extractor| self.track(extractor, self.rows[at], &remains));
+        let work = |at: usize| extractors.with(|extractor| self.track(extractor, self.rows[at], &readable));
         let bounds = Bounds {
             items: 3 * pool.current_num_threads(),
             weight: 64 << 20,
@@ -172,13 +172,13 @@ impl BadPair<'_> {
         })
     }
 
-    fn track(&self, extractor: &mut Extractor, row: &TrackRow, remains: &Remains) -> anyhow::Result<Rebuilt> {
+    fn track(&self, extractor: &mut Extractor, row: &TrackRow, readable: &ReadableShards) -> anyhow::Result<Rebuilt> {
         let path = self.audio.join(&row.path);
         let check = |kind: ShardKind, bytes: &[u8]| {
             ensure!(
-                fits(row, kind, bytes),
-                "track {}, rebuilt from {}, has another {} than was recorded: the file has changed, or the data set was built \
-                 by another version of the program or on another kind of processor; build it again",
+                matches_checksum(row, kind, bytes),
+                "track {}, rebuilt from {}, has a different {} than recorded: the file changed, or the data set was built by \
+                 another version of the program or on another kind of processor; build the data set again",
                 row.track_id,
                 path.display(),
                 kind.name()
@@ -186,9 +186,9 @@ impl BadPair<'_> {
             Ok(())
         };
         let wants = |kind| self.kinds.contains(&kind);
-        let good_mel = remains.mel(row).filter(|_| wants(ShardKind::Mel));
-        let mel_from_waveform = wants(ShardKind::Mel) && good_mel.is_none();
-        let waveform = match remains.waveform(row) {
+        let intact_mel = readable.mel(row).filter(|_| wants(ShardKind::Mel));
+        let mel_from_waveform = wants(ShardKind::Mel) && intact_mel.is_none();
+        let waveform = match readable.waveform(row) {
             _ if !wants(ShardKind::Waveform) && !mel_from_waveform => Vec::new(),
             Some(samples) => samples.to_vec(),
             None => {
@@ -205,7 +205,7 @@ impl BadPair<'_> {
                 decoded.samples
             }
         };
-        let mel = match good_mel {
+        let mel = match intact_mel {
             Some(mel) => mel.to_vec(),
             None if mel_from_waveform => {
                 let mel = extractor.mel(&waveform);
@@ -218,18 +218,18 @@ impl BadPair<'_> {
     }
 }
 
-fn fits(row: &TrackRow, kind: ShardKind, bytes: &[u8]) -> bool {
+fn matches_checksum(row: &TrackRow, kind: ShardKind, bytes: &[u8]) -> bool {
     blake3::hash(bytes).to_hex().as_str() == recorded_blake3(row, kind)
 }
 
-/// The bad pair, as far as its headers can be read.
-struct Remains {
+/// The shards of a damaged pair whose headers can be read.
+struct ReadableShards {
     waveforms: Option<MappedShard>,
     mels: Option<MappedShard>,
 }
 
-impl Remains {
-    fn new(pair: &BadPair<'_>) -> Self {
+impl ReadableShards {
+    fn new(pair: &DamagedPair<'_>) -> Self {
         let open = |kind: ShardKind| {
             let bytes = pair.index.shards[pair.number].file(kind).bytes;
             MappedShard::open(&pair.root.join(kind.path(pair.number)), kind, bytes).ok()
@@ -240,15 +240,15 @@ impl Remains {
         }
     }
 
-    /// A track's samples, if they are as recorded.
+    /// A track's samples, if they match their checksum.
     fn waveform(&self, row: &TrackRow) -> Option<&[i16]> {
         let samples = self.waveforms.as_ref()?.waveform(row.track_id)?;
-        fits(row, ShardKind::Waveform, bytemuck::cast_slice(samples)).then_some(samples)
+        matches_checksum(row, ShardKind::Waveform, bytemuck::cast_slice(samples)).then_some(samples)
     }
 
-    /// A track's spectrogram, if it is as recorded.
+    /// A track's spectrogram, if it matches its checksum.
     fn mel(&self, row: &TrackRow) -> Option<&[f16]> {
         let mel = self.mels.as_ref()?.mel(row.track_id)?;
-        fits(row, ShardKind::Mel, bytemuck::cast_slice(mel.values)).then_some(mel.values)
+        matches_checksum(row, ShardKind::Mel, bytemuck::cast_slice(mel.values)).then_some(mel.values)
     }
 }

@@ -1,4 +1,4 @@
-//! What a verification finds, and how it says how far it is.
+//! The report and the progress of a verification.
 
 use shared::dataset::DatasetError;
 use shared::dataset::shard::ShardKind;
@@ -6,7 +6,7 @@ use shared::dataset::shard::ShardKind;
 pub struct Problem {
     /// The file, relative to the data set.
     pub file: String,
-    /// What is wrong with it, as a sentence.
+    /// The problem found in the file.
     pub detail: String,
     /// The shard that a repair would rebuild.
     pub shard: Option<(ShardKind, usize)>,
@@ -22,7 +22,6 @@ impl Problem {
     }
 }
 
-/// What was found.
 #[derive(Clone, Debug)]
 pub struct VerifyReport {
     /// In the order of files.
@@ -31,17 +30,17 @@ pub struct VerifyReport {
     pub bytes: u64,
 }
 
-/// Watches a verification; by default, nobody does.
+/// Receives the progress of a verification. The default methods do nothing.
 pub trait VerifyProgress: Sync {
     /// There are this many bytes of shards to read.
     fn begin(&self, _bytes: u64) {}
 
-    /// So many more are read.
+    /// This many more bytes were read.
     fn read(&self, _bytes: u64) {}
     fn end(&self) {}
 }
 
-/// The sentence of an error that is shown with the file's name anyway.
+/// The message of an error without its path, which is shown separately.
 pub(super) fn without_path(error: DatasetError) -> String {
     match error {
         DatasetError::Damaged { detail, .. } => detail,

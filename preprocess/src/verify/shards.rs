@@ -1,4 +1,4 @@
-//! What is wrong with one shard file.
+//! Checks one shard file.
 
 use super::report::{Problem, VerifyProgress, without_path};
 use shared::dataset::integrity::shard_problems;

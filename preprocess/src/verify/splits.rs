@@ -1,4 +1,4 @@
-//! What is wrong with the splits of a data set.
+//! Checks the splits of a data set.
 
 use super::report::Problem;
 use crate::split::{audit, count};
@@ -51,7 +51,7 @@ pub(super) fn problems(
             ));
         }
         Ok(None) if !names.is_empty() => {
-            found.push(Problem::new(current, "it is missing, so no split is the current one"))
+            found.push(Problem::new(current, "it is missing, so there is no current split"))
         }
         Ok(_) => {}
         Err(error) => found.push(Problem::new(current, error.to_string())),
@@ -73,12 +73,12 @@ fn read(root: &Path, index: &DatasetIndex, name: &str) -> Result<Split, Problem>
     })
 }
 
-/// What is wrong with folds of which these can be read: one is missing, or a track is not tested exactly once.
+/// The problem of a set of folds, given its readable splits: a fold is missing, or a track is not tested exactly once.
 fn fold_problem(root: &Path, name: &str, splits: &[Split]) -> Option<String> {
     match split::folds(root, name) {
         Err(error @ SplitError::Folds { .. }) => return Some(error.to_string()),
         Ok(all) if all.len() == splits.len() => {}
-        // A split that cannot be read has a problem of its own.
+        // A split that cannot be read is reported separately.
         _ => return None,
     }
     let tracks: BTreeSet<&u64> = splits
@@ -87,7 +87,7 @@ fn fold_problem(root: &Path, name: &str, splits: &[Split]) -> Option<String> {
         .collect();
     let mut tested: Vec<&u64> = splits.iter().flat_map(|split| &split.tracks[&Set::Test]).collect();
     tested.sort_unstable();
-    (!tested.into_iter().eq(tracks)).then(|| "there is a track that is not in the test set of exactly one fold".into())
+    (!tested.into_iter().eq(tracks)).then(|| "a track is not in the test set of exactly one fold".into())
 }
 
 fn split_problems(
@@ -115,7 +115,10 @@ fn split_problems(
                 )),
                 Some(row) if row.labels != listed.labels => found.push(Problem::new(
                     &path,
-                    format!("track {} has other labels than in tracks.csv", listed.track_id),
+                    format!(
+                        "the labels of track {} differ from those in tracks.csv",
+                        listed.track_id
+                    ),
                 )),
                 Some(_) => {}
             }
@@ -129,14 +132,14 @@ fn split_problems(
         if expected.as_ref() != Ok(&split.normalization) {
             found.push(Problem::new(
                 file(NORMALIZATION_FILE),
-                "it is not what the training tracks' sums give",
+                "it does not match the statistics of the training tracks",
             ));
         }
     }
     found
 }
 
-/// What `split.json` says and the lists do not bear out.
+/// Contradictions between `split.json` and the lists.
 fn description_problems<'a>(
     index: &DatasetIndex,
     tracks: &[TrackRow],
@@ -152,20 +155,20 @@ fn description_problems<'a>(
         .iter()
         .filter_map(|row| Some((row.clone(), *set_of.get(&row.track_id)?)))
         .unzip();
-    // A split of what the data set was before it grew knows the classes of that time.
+    // A split from before the data set grew has the classes of that time.
     let classes: Vec<String> = match split.index.counts.get(&Set::Train) {
         Some(counts) if split.index.dataset != index.checksum => counts.keys().cloned().collect(),
         _ => index.classes.clone(),
     };
     [
-        (split.index.name != name, "it bears the name of another split"),
+        (split.index.name != name, "it has the name of another split"),
         (
             split.index.counts != count(&classes, &listed, &assigned),
-            "its counts are not those of the lists",
+            "its counts differ from those of the lists",
         ),
         (
             split.index.leaks != audit::leaks(&listed, &assigned),
-            "its audit is not that of the lists",
+            "its audit differs from that of the lists",
         ),
     ]
     .into_iter()

@@ -1,4 +1,4 @@
-//! What the tables and the index say of each other.
+//! Compares the tables with the index and with each other.
 
 use super::report::Problem;
 use shared::dataset::manifest::TrackRow;
@@ -7,7 +7,6 @@ use shared::dataset::{self, DatasetIndex, REJECTED_FILE, SUMMARY_FILE, TRACKS_FI
 use std::collections::HashSet;
 use std::path::Path;
 
-/// Every contradiction between them.
 pub(super) fn problems(
     root: &Path,
     index: &DatasetIndex,
@@ -20,7 +19,7 @@ pub(super) fn problems(
         if expected != actual {
             problems.push(Problem::new(
                 file,
-                format!("it has {actual} {what}, and dataset.json says {expected}"),
+                format!("it has {actual} {what}, but dataset.json says {expected}"),
             ));
         }
     };
@@ -49,7 +48,7 @@ pub(super) fn problems(
     if let Some(summaries) = summaries {
         let described = summaries.iter().map(|summary| (summary.track_id, summary.samples));
         if !described.eq(tracks.iter().map(|row| (row.track_id, row.samples))) {
-            let detail = "it does not describe the tracks of tracks.csv";
+            let detail = "its tracks differ from those in tracks.csv";
             problems.push(Problem::new(SUMMARY_FILE, detail));
         }
     }
@@ -62,7 +61,7 @@ fn row_problems<'a>(index: &'a DatasetIndex, tracks: &'a [TrackRow]) -> impl Ite
     tracks.iter().flat_map(move |row| {
         let id = row.track_id;
         let shard = (row.shard >= index.shards.len())
-            .then(|| format!("track {id} is said to be in shard {}, which does not exist", row.shard));
+            .then(|| format!("track {id} is in shard {}, which does not exist", row.shard));
         let label = row.labels.iter().find(|label| !classes.contains(label));
         let label = label.map(|label| format!("track {id} has the label `{label}`, which dataset.json does not list"));
         [shard, label].into_iter().flatten()

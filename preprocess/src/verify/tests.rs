@@ -3,13 +3,13 @@
 use super::repair::repair;
 use super::*;
 use crate::split::{self, FoldsConfig, Method, Ratios, SplitConfig, Strategy};
-use crate::testing::{Unwatched, contents, three_tracks, tone};
+use crate::testing::{NoProgress, contents, three_tracks, tone};
 use shared::dataset::shard::DATA_START;
 use std::fs;
 use std::path::Path;
 
 fn found(root: &Path) -> Vec<(String, String)> {
-    let report = verify(root, &Unwatched).unwrap();
+    let report = verify(root, &NoProgress).unwrap();
     let describe = |problem: Problem| (problem.file, problem.detail);
     report.problems.into_iter().map(describe).collect()
 }
@@ -37,7 +37,7 @@ const WAVEFORM: &str = "shards/waveform-00000.safetensors";
 const MEL: &str = "shards/mel-00000.safetensors";
 
 #[test]
-fn one_flipped_bit_anywhere_is_found_in_the_file_it_is_in() {
+fn flipped_bit_is_reported_in_its_file() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -45,16 +45,16 @@ fn one_flipped_bit_anywhere_is_found_in_the_file_it_is_in() {
     assert_eq!(found(&root), []);
     for (path, content) in contents(&root) {
         let (file, path) = (path.to_string_lossy().into_owned(), root.join(path));
-        // The first has no checksum, the next test is about it; the second is empty.
+        // The next test covers split.json; the lock file is empty.
         if file == "splits/first/split.json" || file == "splits/.lock" {
             continue;
         }
-        // The line break after the current split's name is no part of it.
+        // The line break after the current split's name is not part of the name.
         let length = content.len() - usize::from(file == "splits/current");
-        // In the padding of a shard's header too.
+        // Includes the padding of a shard's header.
         for at in [0, length / 3, DATA_START.min(length) - 1, length - 1] {
             flip(&path, at);
-            match verify(&root, &Unwatched) {
+            match verify(&root, &NoProgress) {
                 Ok(report) => assert!(
                     report.problems.iter().any(|problem| problem.file == file),
                     "byte {at} of {file}: {:?}",
@@ -69,7 +69,7 @@ fn one_flipped_bit_anywhere_is_found_in_the_file_it_is_in() {
 }
 
 #[test]
-fn a_changed_description_is_found() {
+fn changed_split_json_is_reported() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -100,7 +100,7 @@ fn a_changed_description_is_found() {
 }
 
 #[test]
-fn incomplete_folds_and_tracks_that_no_fold_tests_are_found() {
+fn incomplete_folds_and_untested_tracks_are_reported() {
     let mut collection = three_tracks();
     collection.track(1004, "Folk", &tone(7, 185));
     collection.build("out").unwrap();
@@ -124,7 +124,7 @@ fn incomplete_folds_and_tracks_that_no_fold_tests_are_found() {
         matches!(problems.as_slice(), [(file, detail)] if file == "splits/mine-*" && detail.contains("lacks fold 2 of 4")),
         "{problems:?}"
     );
-    // The second fold of another division.
+    // The second fold is replaced by that of another division.
     fs::remove_dir_all(root.join("splits")).unwrap();
     let seed = (2..)
         .find(|&seed| {
@@ -164,51 +164,51 @@ fn pool() -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()
 }
 
-fn mend(root: &Path, audio: Option<&Path>) -> anyhow::Result<Vec<String>> {
-    let problems = verify(root, &Unwatched).unwrap().problems;
+fn verify_and_repair(root: &Path, audio: Option<&Path>) -> anyhow::Result<Vec<String>> {
+    let problems = verify(root, &NoProgress).unwrap().problems;
     repair(root, &problems, audio, &pool())
 }
 
 #[test]
-fn bad_shards_are_rebuilt_as_they_were() {
+fn damaged_shards_are_rebuilt_byte_for_byte() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
-    let whole = contents(&root);
+    let before = contents(&root);
     flip(&root.join(WAVEFORM), DATA_START + 9);
-    assert_eq!(mend(&root, None).unwrap(), [WAVEFORM]);
-    // With no audio at hand, a spectrogram is made from the waveform, and good tensors are taken as they are.
+    assert_eq!(verify_and_repair(&root, None).unwrap(), [WAVEFORM]);
+    // Without audio files, a spectrogram is computed from the waveform, and intact tensors are copied.
     let elsewhere = collection.out("elsewhere");
     fs::rename(collection.audio(), &elsewhere).unwrap();
     flip(&root.join(MEL), DATA_START + 9);
-    assert_eq!(mend(&root, None).unwrap(), [MEL]);
+    assert_eq!(verify_and_repair(&root, None).unwrap(), [MEL]);
     fs::remove_file(root.join(WAVEFORM)).unwrap();
     flip(&root.join(MEL), 30);
-    let error = mend(&root, None).unwrap_err().to_string();
+    let error = verify_and_repair(&root, None).unwrap_err().to_string();
     assert!(error.contains("000/000002.mp3") && error.contains("--audio"), "{error}");
-    assert_eq!(mend(&root, Some(&elsewhere)).unwrap(), [WAVEFORM, MEL]);
-    assert_eq!(contents(&root), whole);
-    assert_eq!(mend(&root, None).unwrap(), [""; 0]);
+    assert_eq!(verify_and_repair(&root, Some(&elsewhere)).unwrap(), [WAVEFORM, MEL]);
+    assert_eq!(contents(&root), before);
+    assert_eq!(verify_and_repair(&root, None).unwrap(), [""; 0]);
 }
 
 #[test]
-fn a_source_that_changed_repairs_nothing_and_spoils_nothing() {
+fn changed_audio_file_is_not_used_for_a_repair() {
     let mut collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
     collection.file("000/000005.mp3", &tone(5, 191));
-    // The first tensor is rebuilt; the second is good, so its file is not asked for.
+    // The first tensor is rebuilt; the second is intact, so its file is not read.
     flip(&root.join(WAVEFORM), DATA_START + 9);
-    assert_eq!(mend(&root, None).unwrap(), [WAVEFORM]);
+    assert_eq!(verify_and_repair(&root, None).unwrap(), [WAVEFORM]);
     fs::remove_file(root.join(WAVEFORM)).unwrap();
     let before = contents(&root);
-    let error = mend(&root, None).unwrap_err().to_string();
+    let error = verify_and_repair(&root, None).unwrap_err().to_string();
     assert!(error.starts_with("track 5, rebuilt from"), "{error}");
     assert_eq!(contents(&root), before);
 }
 
 #[test]
-fn a_data_set_that_grew_is_as_good_as_its_earlier_splits() {
+fn data_set_that_grew_is_valid_with_its_earlier_splits() {
     let mut collection = three_tracks();
     collection.build("out").unwrap();
     let root = collection.out("out");
@@ -224,7 +224,7 @@ fn a_data_set_that_grew_is_as_good_as_its_earlier_splits() {
 
 #[cfg(unix)]
 #[test]
-fn a_shard_that_lies_elsewhere_is_not_read() {
+fn shard_that_is_a_link_to_outside_is_not_read() {
     let collection = three_tracks();
     collection.build("out").unwrap();
     let (root, elsewhere) = (collection.out("out"), collection.out("elsewhere"));

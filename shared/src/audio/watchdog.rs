@@ -218,7 +218,7 @@ mod tests {
         (Supervised::new(Arc::clone(&stalls), || 0), stalls)
     }
 
-    /// StopOnDrop the endless loops of a test when dropped.
+    /// Stops the endless loops of a test when dropped.
     struct StopOnDrop(Arc<AtomicBool>);
 
     impl Drop for StopOnDrop {

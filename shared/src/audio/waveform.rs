@@ -66,10 +66,10 @@ impl WaveformReader {
         self.read_stream(|| decode::open_bytes(Box::new(bytes), length, meter), meter, |_| Ok(()))
     }
 
-    /// Decodes a file of any length in pieces. After each block, `consume` gets all samples that it has not yet
-    /// removed, and may remove some from the front. `max_samples` limits the samples that it leaves in place. The
-    /// returned waveform holds the samples that are left at the end. An error of `consume` ends the decoding. While
-    /// `consume` blocks, it must do so within [`Meter::wait`].
+    /// Decodes a file of any length in pieces. After each block, new samples are appended to a buffer and `consume` is
+    /// called with it; `consume` may remove samples from the front. `max_samples` limits the samples that remain in the
+    /// buffer. The returned waveform has those that remain at the end. An error of `consume` ends the decoding. If
+    /// `consume` waits for anything, it must wait inside [`Meter::wait`].
     pub fn read_in_pieces(
         &mut self,
         path: &Path,
@@ -86,7 +86,7 @@ impl WaveformReader {
         mut consume: impl FnMut(&mut Vec<i16>) -> Result<(), Rejection>,
     ) -> Result<Waveform, Rejection> {
         // A panic in `consume` is a bug of the caller, not a rejection of the file.
-        let mut consume = |samples: &mut Vec<i16>| guard::own(|| consume(samples));
+        let mut consume = |samples: &mut Vec<i16>| guard::unguarded(|| consume(samples));
         guard::catch(|| {
             let waveform = open().and_then(|mut stream| self.decode(stream.as_mut(), meter, &mut consume));
             // A decoder may take the error of an exceeded limit for the end of the file.

@@ -1,4 +1,4 @@
-//! A data set that is open: its index and tables in memory, its shards mapped.
+//! An open data set: its index and tables in memory, its shards memory-mapped.
 
 use super::error::DatasetError;
 use super::index::{DatasetIndex, Task};
@@ -33,17 +33,18 @@ pub struct Dataset {
     index: DatasetIndex,
     tracks: Vec<TrackRow>,
     by_id: HashMap<u64, usize>,
+    classes: Vec<String>,
     class_places: HashMap<String, usize>,
     waveforms: Vec<MappedShard>,
     mels: Vec<MappedShard>,
 }
 
 impl Dataset {
-    /// Opens the data set in `root`: checks the index, the table of tracks against its checksum, the size and header
-    /// of every shard, and that each track is in the shard its row names, at its length. Tensor bytes are checked
-    /// by `preprocess verify`, not here.
+    /// Opens the data set in `root`. Checks the index, the checksum of the table of tracks, the size and header of
+    /// every shard, and that the shard in each track's row contains the track with the length in that row. Tensor bytes
+    /// are checked only by `preprocess verify`.
     ///
-    /// A data set that grows meanwhile is opened as it was or as it is then, never as a mixture.
+    /// If the data set grows meanwhile, its old or its new state is opened, never a mixture.
     pub fn open(root: &Path) -> Result<Self, DatasetError> {
         consistently(root, |index| Self::open_as(root, index.clone()))
     }
@@ -51,7 +52,7 @@ impl Dataset {
     fn open_as(root: &Path, index: DatasetIndex) -> Result<Self, DatasetError> {
         let tracks = read_tracks(root, &index)?;
         if tracks.len() != index.kept {
-            let detail = format!("it has {} tracks and should have {}", tracks.len(), index.kept);
+            let detail = format!("it has {} tracks instead of {}", tracks.len(), index.kept);
             return Err(DatasetError::damaged(root.join(TRACKS_FILE), detail));
         }
         let by_id: HashMap<u64, usize> = tracks.iter().enumerate().map(|(at, row)| (row.track_id, at)).collect();
@@ -63,15 +64,13 @@ impl Dataset {
             map_shards(root, &index, ShardKind::Waveform)?,
             map_shards(root, &index, ShardKind::Mel)?,
         );
-        // Where a name is there twice, the first counts.
-        let class_places = index.classes.iter().enumerate().rev();
-        let class_places = class_places.map(|(at, class)| (class.clone(), at)).collect();
         let dataset = Self {
             root: root.to_owned(),
-            index,
             tracks,
             by_id,
-            class_places,
+            classes: index.classes.clone(),
+            class_places: places(&index.classes),
+            index,
             waveforms,
             mels,
         };
@@ -79,7 +78,7 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// Reads and checks `dataset.json` alone.
+    /// Reads and checks `dataset.json` only.
     pub fn read_index(root: &Path) -> Result<DatasetIndex, DatasetError> {
         let path = root.join(INDEX_FILE);
         match fs::read(&path) {
@@ -91,13 +90,13 @@ impl Dataset {
         }
     }
 
-    /// Compares every row with the shards, so lending a track later cannot fail.
+    /// Checks every row against the shards, so [`Self::waveform`] and [`Self::mel`] cannot fail later.
     fn check_rows(&self) -> Result<(), DatasetError> {
         let damaged = |file: PathBuf, detail: String| DatasetError::damaged(self.root.join(file), detail);
         for row in &self.tracks {
             let id = row.track_id;
             let (Some(waveforms), Some(mels)) = (self.waveforms.get(row.shard), self.mels.get(row.shard)) else {
-                let detail = format!("track {id} is said to be in shard {}, which does not exist", row.shard);
+                let detail = format!("track {id} names shard {}, which does not exist", row.shard);
                 return Err(damaged(TRACKS_FILE.into(), detail));
             };
             if waveforms
@@ -126,7 +125,7 @@ impl Dataset {
         Ok(())
     }
 
-    /// The directory.
+    /// The directory of the data set.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -136,22 +135,39 @@ impl Dataset {
         &self.index
     }
 
-    /// How mel spectrograms were made.
+    /// Settings of the mel spectrograms.
     pub fn features(&self) -> &FeatureConfig {
         &self.index.features
     }
 
     /// Class names in the order of a model's outputs.
     pub fn classes(&self) -> &[String] {
-        &self.index.classes
+        &self.classes
     }
 
-    /// Whether a track has one label or any number of them.
+    /// Puts the classes into the order of `classes`, the outputs of a network that was trained elsewhere.
+    ///
+    /// # Errors
+    /// If they are not the same classes.
+    pub fn reorder_classes(&mut self, classes: &[String]) -> Result<(), ClassDifference> {
+        let places = places(classes);
+        if let Some(missing) = classes.iter().find(|class| !self.class_places.contains_key(*class)) {
+            return Err(ClassDifference::Missing(missing.clone()));
+        }
+        if let Some(additional) = self.classes.iter().find(|class| !places.contains_key(*class)) {
+            return Err(ClassDifference::Additional(additional.clone()));
+        }
+        self.classes = classes.to_vec();
+        self.class_places = places;
+        Ok(())
+    }
+
+    /// Single-label or multi-label.
     pub fn task(&self) -> Task {
         self.index.task
     }
 
-    /// The kept tracks in the order of their ids; positions in this slice are what the other methods take.
+    /// The kept tracks, sorted by id. The other methods take positions in this slice.
     pub fn tracks(&self) -> &[TrackRow] {
         &self.tracks
     }
@@ -196,8 +212,8 @@ impl Dataset {
         self.shards_mut(kind).iter_mut().try_for_each(MappedShard::load)
     }
 
-    /// From now on reads the shards of a kind from copies that are below `directory` as they are below the data set's own.
-    /// Checks what [`Self::open`] checks of them; on failure nothing has changed.
+    /// Reads the shards of a kind from copies from now on. Below `directory`, the copies have the same paths as in the
+    /// data set. Checks the same as [`Self::open`]; on failure nothing has changed.
     pub fn relocate(&mut self, kind: ShardKind, directory: &Path) -> Result<(), DatasetError> {
         let copies = map_shards(directory, &self.index, kind)?;
         let before = mem::replace(self.shards_mut(kind), copies);
@@ -224,6 +240,23 @@ impl Dataset {
     }
 }
 
+/// The first difference between the classes of a data set and those of a network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClassDifference {
+    /// The data set lacks a class of the network.
+    #[error("the data set does not have `{0}`")]
+    Missing(String),
+    /// The network lacks a class of the data set.
+    #[error("only the data set has `{0}`")]
+    Additional(String),
+}
+
+/// The position of each class. If a name occurs twice, the first counts.
+fn places(classes: &[String]) -> HashMap<String, usize> {
+    let places = classes.iter().enumerate().rev();
+    places.map(|(at, class)| (class.clone(), at)).collect()
+}
+
 fn map_shards(root: &Path, index: &DatasetIndex, kind: ShardKind) -> Result<Vec<MappedShard>, DatasetError> {
     let records = index.shards.iter().enumerate();
     records
@@ -234,8 +267,8 @@ fn map_shards(root: &Path, index: &DatasetIndex, kind: ShardKind) -> Result<Vec<
         .collect()
 }
 
-/// Reads the index and, with it, whatever `read` reads of the data set. Where that fails and another index has come in its
-/// place meanwhile, all is read again.
+/// Reads the index, then calls `read`, which reads more of the data set. If `read` fails and the index has been
+/// replaced meanwhile, starts again.
 pub fn consistently<T, E: From<DatasetError>>(
     root: &Path,
     read: impl Fn(&DatasetIndex) -> Result<T, E>,

@@ -1,4 +1,4 @@
-//! Why a data set cannot be opened or read.
+//! Errors of opening or reading a data set.
 
 use super::layout::{FORMAT_VERSION, INDEX_FILE};
 use super::shard::ShardError;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// A data set that cannot be opened or read.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
-    /// There is no index: not a data set, or one that is still being built.
+    /// There is no index: not a data set, or one that is not finished.
     #[error(
         "{} is not a data set: it has no {INDEX_FILE}; make it with `preprocess build`, or run the interrupted build \
          again to finish it", path.display()
@@ -31,12 +31,12 @@ pub enum DatasetError {
         /// Its version.
         found: u64,
     },
-    /// A file is not what the index says, or contradicts itself.
-    #[error("{} is damaged: {detail}; `preprocess verify` names everything that is wrong", path.display())]
+    /// A file does not match the index, or contradicts itself.
+    #[error("{} is damaged: {detail}; run `preprocess verify` to list all problems", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         detail: String,
     },
     /// A shard cannot be used.
@@ -45,7 +45,7 @@ pub enum DatasetError {
 }
 
 impl DatasetError {
-    /// A file that is not what the index says, and how.
+    /// A file that does not match the index; `detail` says how.
     pub fn damaged(path: impl AsRef<Path>, detail: impl ToString) -> Self {
         Self::Damaged {
             path: path.as_ref().to_owned(),

@@ -1,4 +1,4 @@
-//! The index of a data set, `dataset.json`: where its tracks came from, what it holds, and the checksums of its files.
+//! The index of a data set, `dataset.json`: the source of its tracks, its contents, and the checksums of its files.
 
 use super::error::DatasetError;
 use super::layout::FORMAT_VERSION;
@@ -16,69 +16,77 @@ pub struct DatasetIndex {
     pub format_version: u32,
     /// BLAKE3 of this document with this field empty.
     pub checksum: String,
-    /// Where the tracks came from.
+    /// The source of the tracks.
     pub source: SourceRecord,
-    /// How mel spectrograms were made.
+    /// Settings of the mel spectrograms.
     pub features: FeatureConfig,
     /// [`FeatureConfig::fingerprint`] of `features`.
     pub fingerprint: String,
-    /// Whether a track has one label or any number of them. Left out where it has one.
+    /// Single-label or multi-label. Left out if single-label.
     #[serde(default, skip_serializing_if = "Task::is_single_label")]
     pub task: Task,
     /// Class names in the order of a model's outputs.
     pub classes: Vec<String>,
-    /// Kept tracks.
+    /// Number of kept tracks.
     pub kept: usize,
-    /// Dropped tracks.
+    /// Number of dropped tracks.
     pub rejected: usize,
-    /// Samples of all kept tracks.
+    /// Number of samples of all kept tracks.
     pub samples: u64,
     /// Shard pairs, in the order of their numbers.
     pub shards: Vec<ShardRecord>,
-    /// The other files the index vouches for, by path relative to the data set: [`TRACKS_FILE`](super::TRACKS_FILE), [`REJECTED_FILE`](super::REJECTED_FILE),
-    /// [`SUMMARY_FILE`](super::SUMMARY_FILE).
+    /// The other files with a checksum, by path relative to the data set: [`TRACKS_FILE`](super::TRACKS_FILE),
+    /// [`REJECTED_FILE`](super::REJECTED_FILE), [`SUMMARY_FILE`](super::SUMMARY_FILE).
     pub files: BTreeMap<String, FileRecord>,
-    /// The checksum of the data set whose waveforms these are, where this is one of its feature sets.
+    /// If this is a feature set of another data set: the checksum of that data set, which has the waveforms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waveforms_of: Option<String>,
-    /// Checksums of the data sets that this one grew out of, oldest first. Their tracks are all in it, unchanged, so
-    /// that splits made for one of them hold.
+    /// Checksums of the data sets that this one grew from, oldest first. It has all their tracks, unchanged, so splits
+    /// made for them remain valid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<String>,
 }
 
-/// What is to be learnt of a track.
+/// The task that a model learns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
-    /// Which one of the classes it belongs to.
+    /// Each track has exactly one class.
     #[default]
     SingleLabel,
-    /// Which of the classes, called tags then, hold of it; any number may.
+    /// Each track has any number of tags.
     MultiLabel,
 }
 
 impl Task {
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SingleLabel => "single-label",
+            Self::MultiLabel => "multi-label",
+        }
+    }
+
     fn is_single_label(&self) -> bool {
         *self == Self::SingleLabel
     }
 }
 
-/// Where a data set's tracks came from.
+/// The source of a data set's tracks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceRecord {
-    /// The source's name: `fma`.
+    /// Name of the source: `fma`.
     pub name: String,
-    /// The part of the source that was asked for: `small`, `guitar,techno`, `all`.
+    /// The requested part of the source: `small`, `guitar,techno`, `all`.
     pub subset: String,
     /// The preset that the build was checked against, if any.
     pub preset: Option<String>,
-    /// What differed from the preset, as sentences.
+    /// Differences from the preset, as sentences.
     pub preset_differences: Vec<String>,
-    /// The directory that the tracks' paths are relative to, as it was given.
+    /// The audio directory as it was given; the tracks' paths are relative to it.
     pub audio: String,
-    /// `2/4` where this is the second of four parts that are to be merged, and none where it is whole.
+    /// `2/4` if this is the second of four parts to be merged; `None` if it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
 }
@@ -87,7 +95,7 @@ pub struct SourceRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShardRecord {
-    /// Tracks in each of the two.
+    /// Number of tracks in each of the two.
     pub tracks: usize,
     /// The waveform shard.
     pub waveform: ShardFileRecord,
@@ -105,7 +113,7 @@ pub struct ShardFileRecord {
     pub header_blake3: String,
 }
 
-/// Any other file.
+/// A file that is not a shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRecord {
@@ -136,7 +144,7 @@ impl ShardRecord {
 }
 
 impl DatasetIndex {
-    /// Whether something that was made for the data set of this checksum holds for this one.
+    /// Whether something made for the data set with this checksum is valid for this one.
     pub fn covers(&self, checksum: &str) -> bool {
         self.checksum == checksum || self.earlier.iter().any(|earlier| earlier == checksum)
     }
@@ -161,14 +169,14 @@ impl DatasetIndex {
         blake3::hash(&json).to_hex().to_string()
     }
 
-    /// Reads the document of the file `path`: its version, its checksum, its fingerprint.
+    /// Parses `dataset.json` and checks its version, checksum and fingerprint. Errors name the file `path`.
     pub fn from_json(path: &Path, json: &[u8]) -> Result<Self, DatasetError> {
         #[derive(Deserialize)]
         struct VersionOnly {
             format_version: u64,
         }
         let damaged = |detail: &str| DatasetError::damaged(path, detail);
-        // The version first: a later one may have other fields.
+        // Check the version first: a later one may have other fields.
         let version: VersionOnly = serde_json::from_slice(json).map_err(|error| DatasetError::damaged(path, error))?;
         if version.format_version != u64::from(FORMAT_VERSION) {
             return Err(DatasetError::Version {
@@ -178,10 +186,10 @@ impl DatasetIndex {
         }
         let index: Self = serde_json::from_slice(json).map_err(|error| DatasetError::damaged(path, error))?;
         if index.checksum != index.expected_checksum() {
-            return Err(damaged("its content does not fit its own checksum"));
+            return Err(damaged("its content does not match its checksum"));
         }
         if index.fingerprint != index.features.fingerprint() {
-            return Err(damaged("its feature settings do not fit their fingerprint"));
+            return Err(damaged("its feature settings do not match their fingerprint"));
         }
         index
             .features

@@ -1,11 +1,10 @@
-//! The files of a data set, and none beyond its directory: the path to open for a path out of an index, which anybody may
-//! have written.
+//! Checks that a path from an index is inside the data set. Anybody may have written the index.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// The place of the file that has this path relative to `root`. It must have no `..`, and no link may lead it out of the
-/// directory, which may itself be a link. Whether there is such a file is for whoever opens it to find out.
+/// Joins `root` and the relative path `file`. The path must have no `..`, and no link may lead out of `root`, which may
+/// itself be a link. The file need not exist.
 pub(crate) fn inside(root: &Path, file: &Path) -> Result<PathBuf, String> {
     let is_name = |part| matches!(part, Component::Normal(_));
     if !file.components().all(is_name) {
@@ -14,7 +13,7 @@ pub(crate) fn inside(root: &Path, file: &Path) -> Result<PathBuf, String> {
     let path = root.join(file);
     match (fs::canonicalize(root), fs::canonicalize(&path)) {
         (Ok(root), Ok(real)) if !real.starts_with(&root) => Err(format!(
-            "a link leads out of the data set, to {}; put the file itself in its place",
+            "a link leads out of the data set, to {}; replace the link with the file",
             real.display()
         )),
         _ => Ok(path),
@@ -26,9 +25,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_that_leave_are_refused() {
+    fn paths_out_of_the_data_set_are_refused() {
         let root = tempfile::tempdir().unwrap();
-        for (path, leaves) in [
+        for (path, refused) in [
             ("a", false),
             ("a/b.csv", false),
             ("../x", true),
@@ -37,14 +36,14 @@ mod tests {
             ("/etc/passwd", true),
             ("..", true),
         ] {
-            assert_eq!(inside(root.path(), Path::new(path)).is_err(), leaves, "{path}");
+            assert_eq!(inside(root.path(), Path::new(path)).is_err(), refused, "{path}");
         }
     }
 
     #[cfg(unix)]
     #[test]
     #[cfg_attr(miri, ignore = "Miri makes no links")]
-    fn links_may_lead_to_the_directory_and_about_it_and_not_out_of_it() {
+    fn only_links_out_of_the_data_set_are_refused() {
         use std::os::unix::fs::symlink;
         let root = tempfile::tempdir().unwrap();
         let data = root.path().join("data");
@@ -59,13 +58,13 @@ mod tests {
         let link = root.path().join("link");
         symlink(&data, &link).unwrap();
         for directory in [data, link] {
-            let leaves = |path: &str| inside(&directory, Path::new(path)).is_err();
+            let refused = |path: &str| inside(&directory, Path::new(path)).is_err();
             assert_eq!(
-                ["a", "b", "dangling", "out", "up/secret"].map(leaves),
+                ["a", "b", "dangling", "out", "up/secret"].map(refused),
                 [false, false, false, true, true]
             );
         }
-        let sentence = inside(&root.path().join("data"), Path::new("out")).unwrap_err();
-        assert!(sentence.contains("/secret; put"), "{sentence}");
+        let error = inside(&root.path().join("data"), Path::new("out")).unwrap_err();
+        assert!(error.contains("/secret; replace"), "{error}");
     }
 }

@@ -1,11 +1,11 @@
-//! What is wrong with a shard file, compared with the index and the table.
+//! Checks a shard file against the index and the table of tracks.
 
 use super::index::DatasetIndex;
 use super::manifest::TrackRow;
 use super::shard::{MappedShard, ShardError, ShardKind};
 use std::path::Path;
 
-/// The checksum that the table has for a track's tensor.
+/// The checksum of a track's tensor, from the table.
 pub fn recorded_blake3(row: &TrackRow, kind: ShardKind) -> &str {
     match kind {
         ShardKind::Waveform => &row.waveform_blake3,
@@ -13,8 +13,7 @@ pub fn recorded_blake3(row: &TrackRow, kind: ShardKind) -> &str {
     }
 }
 
-/// Opens shard `number`, or a copy of it, at `path`. Its size and its header are as the index says, or the sentence says
-/// what they are.
+/// Opens shard `number`, or a copy of it, at `path`. The error says how its size or header differs from the index.
 pub fn open_checked(path: &Path, index: &DatasetIndex, kind: ShardKind, number: usize) -> Result<MappedShard, String> {
     let record = index.shards[number].file(kind);
     let shard = MappedShard::open(path, kind, record.bytes).map_err(|error| match error {
@@ -22,12 +21,12 @@ pub fn open_checked(path: &Path, index: &DatasetIndex, kind: ShardKind, number: 
         ShardError::File(error) => format!("it cannot be read: {}", error.source),
     })?;
     if blake3::hash(shard.head()).to_hex().as_str() != record.header_blake3 {
-        return Err("its header does not fit the checksum in dataset.json".into());
+        return Err("its header does not match the checksum in dataset.json".into());
     }
     Ok(shard)
 }
 
-/// The rows of each of `shards` shards. Rows that name a shard beyond them are left out.
+/// Groups the rows by shard, for `shards` shards. Rows that name another shard are left out.
 pub fn rows_by_shard(tracks: &[TrackRow], shards: usize) -> Vec<Vec<&TrackRow>> {
     let mut rows = vec![Vec::new(); shards];
     for row in tracks {
@@ -38,8 +37,9 @@ pub fn rows_by_shard(tracks: &[TrackRow], shards: usize) -> Vec<Vec<&TrackRow>> 
     rows
 }
 
-/// What is wrong with shard `number`, or a copy of it, at `path`, as sentences: its size, its header, and every tensor
-/// against `rows`, those of this shard (see [`rows_by_shard`]). `read` is called with the number of bytes read.
+/// Checks the size, the header and every tensor of shard `number`, or of a copy of it, at `path`, and returns the
+/// problems as sentences. `rows` are the rows of this shard (see [`rows_by_shard`]). `read` is called with the number
+/// of bytes read.
 pub fn shard_problems(
     path: &Path,
     index: &DatasetIndex,
@@ -55,11 +55,11 @@ pub fn shard_problems(
             return vec![detail];
         }
     };
-    let mut found = Vec::new();
+    let mut problems = Vec::new();
     read(shard.head().len() as u64);
     if shard.len() != rows.len() {
-        found.push(format!(
-            "it holds {} tracks, and tracks.csv puts {} into it",
+        problems.push(format!(
+            "it holds {} tracks, but tracks.csv lists {} for it",
             shard.len(),
             rows.len()
         ));
@@ -67,11 +67,11 @@ pub fn shard_problems(
     for row in rows {
         let id = row.track_id;
         let Some(bytes) = shard.bytes(id) else {
-            found.push(format!("track {id} is missing from it"));
+            problems.push(format!("track {id} is missing from it"));
             continue;
         };
         if blake3::hash(bytes).to_hex().as_str() != recorded_blake3(row, kind) {
-            found.push(format!("track {id} does not fit its checksum in tracks.csv"));
+            problems.push(format!("track {id} does not match its checksum in tracks.csv"));
         }
         let fits = match kind {
             ShardKind::Waveform => shard.waveform(id).map(|samples| samples.len() as u64) == Some(row.samples),
@@ -80,12 +80,12 @@ pub fn shard_problems(
             }),
         };
         if !fits {
-            found.push(format!(
-                "track {id} does not have the shape that its {} samples give it",
+            problems.push(format!(
+                "track {id} does not have the shape for its {} samples",
                 row.samples
             ));
         }
         read(bytes.len() as u64);
     }
-    found
+    problems
 }

@@ -1,6 +1,6 @@
 //! The two tables of a data set: `tracks.csv`, a row per kept track, and `rejected.csv`, a row per dropped one.
 //!
-//! Rows as CSV bytes, and back. No file is opened here.
+//! Converts rows to CSV bytes and back. Opens no file.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 pub struct TrackRow {
     /// The source's number for the track; unique in the data set.
     pub track_id: u64,
-    /// Class names; one for a genre data set, several or none where tags are not exclusive. Joined by `|`.
+    /// Class names: one if single-label, any number if multi-label. Joined by `|`.
     #[serde(with = "joined")]
     pub labels: Vec<String>,
-    /// The source's number or name for the artist; empty where it has none.
+    /// The source's number or name for the artist; empty if unknown.
     pub artist: String,
-    /// The source's number or name for the album; empty where it has none.
+    /// The source's number or name for the album; empty if unknown.
     pub album: String,
-    /// The set that the source's own split gives the track: `train`, `val`, `test`, or empty.
+    /// The track's set in the source's own split: `train`, `val`, `test`, or empty.
     pub official_split: String,
     /// The audio file, relative to the source's audio directory, with `/` between names.
     pub path: String,
@@ -26,14 +26,14 @@ pub struct TrackRow {
     pub source_rate: u32,
     /// Channels of the audio file.
     pub source_channels: u32,
-    /// Frames of the audio file that could not be decoded.
+    /// Coded frames of the audio file that could not be decoded.
     pub bad_frames: u64,
-    /// Samples that did not fit 16 bits and were cut to full scale.
+    /// Samples that did not fit 16 bits and were clipped.
     pub clipped_samples: u64,
-    /// What is worth knowing of the track, see [`Flag`]. Joined by `|`.
+    /// Notable properties of the track, see [`Flag`]. Joined by `|`.
     #[serde(with = "joined")]
     pub flags: Vec<Flag>,
-    /// The lowest id of the tracks that are the same recording as this one; its own where there is no other.
+    /// The lowest id of the tracks with the same recording; its own id if there is no other.
     pub recording: u64,
     /// Number of the shard pair that holds the track.
     pub shard: usize,
@@ -43,23 +43,23 @@ pub struct TrackRow {
     pub mel_blake3: String,
 }
 
-/// Something worth knowing of a kept track.
+/// A notable property of a kept track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flag {
-    /// Its samples are those of a track with a lower id.
+    /// Its samples are the same as those of a track with a lower id.
     Duplicate,
     /// It is barely audible.
     NearSilent,
     /// Its channels cancel each other when they are mixed down.
     CancellingChannels,
-    /// Almost all of its samples have one value, which is not 0.
+    /// Almost all of its samples have the same value, which is not 0.
     Constant,
     /// More than a hundredth of its samples did not fit 16 bits.
     Clipped,
 }
 
 impl Flag {
-    /// All of them, in the order in which a track has them.
+    /// All flags, in the order in which a track lists them.
     pub const ALL: [Self; 5] = [
         Self::Duplicate,
         Self::NearSilent,
@@ -93,14 +93,14 @@ impl std::str::FromStr for Flag {
         Self::ALL
             .into_iter()
             .find(|flag| flag.name() == word)
-            .ok_or_else(|| format!("`{word}` is not a flag this version knows"))
+            .ok_or_else(|| format!("unknown flag `{word}`"))
     }
 }
 
 /// A dropped track. Field names are the column names of `rejected.csv`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedRow {
-    /// The source's number for the track, or empty for a file that bears none.
+    /// The source's number for the track; `None` if the file has none.
     pub track_id: Option<u64>,
     /// The audio file, relative to the source's audio directory.
     pub path: String,
@@ -115,10 +115,10 @@ pub struct RejectedRow {
 #[error("{0}")]
 pub struct TableError(String);
 
-/// The bytes of a table with a header row. The same rows give the same bytes.
+/// Writes a table with a header row. Equal rows give equal bytes.
 pub fn to_csv<Row: Serialize + Columns>(rows: &[Row]) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    // By hand, so a table without rows has its header too.
+    // Written here, so a table without rows has a header, too.
     writer
         .write_record(Row::COLUMNS)
         .expect("writing into memory cannot fail");
@@ -130,7 +130,7 @@ pub fn to_csv<Row: Serialize + Columns>(rows: &[Row]) -> Vec<u8> {
     writer.into_inner().expect("writing into memory cannot fail")
 }
 
-/// The rows of a table that [`to_csv`] made. Columns must be the expected ones in their order.
+/// Parses a table that [`to_csv`] made. It must have the expected columns in their order.
 pub fn from_csv<Row: for<'de> Deserialize<'de> + Columns>(bytes: &[u8]) -> Result<Vec<Row>, TableError> {
     let mut reader = csv::Reader::from_reader(bytes);
     let headers = reader.headers().map_err(|error| TableError(error.to_string()))?;
@@ -138,7 +138,7 @@ pub fn from_csv<Row: for<'de> Deserialize<'de> + Columns>(bytes: &[u8]) -> Resul
         let expected = Row::COLUMNS.join(",");
         let found: Vec<_> = headers.iter().collect();
         return Err(TableError(format!(
-            "its columns should be {expected} and are {}",
+            "its columns should be {expected}, not {}",
             found.join(",")
         )));
     }
@@ -187,7 +187,7 @@ pub mod joined {
 
     const SEPARATOR: &str = "|";
 
-    /// One cell.
+    /// Serializes a list as one cell.
     pub fn serialize<T: Display, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
         let words: Vec<String> = list.iter().map(T::to_string).collect();
         if let Some(word) = words.iter().find(|word| word.is_empty() || word.contains(SEPARATOR)) {
@@ -198,7 +198,7 @@ pub mod joined {
         serializer.serialize_str(&words.join(SEPARATOR))
     }
 
-    /// What [`serialize`] joined.
+    /// Parses a cell that [`serialize`] made.
     pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<T>, D::Error> {
@@ -238,7 +238,7 @@ mod tests {
         }
     }
 
-    /// Text as tables meet it: quotes, separators, line ends, control characters, spaces at the ends.
+    /// Text with quotes, separators, line ends, control characters, and spaces at the ends.
     fn text() -> impl Strategy<Value = String> {
         let awkward = [
             "",
@@ -263,7 +263,7 @@ mod tests {
     }
 
     fn label() -> impl Strategy<Value = String> {
-        text().prop_filter("as sources give them", |label| {
+        text().prop_filter("a label is not empty and has no `|`", |label| {
             !label.is_empty() && !label.contains('|')
         })
     }
@@ -271,7 +271,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 256 }))]
         #[test]
-        fn any_track_row_comes_back(
+        fn any_track_row_round_trips(
             numbers in any::<(u64, u64, u32, u32, u64, u64)>(),
             (shard, samples, recording) in any::<(usize, u64, u64)>(),
             labels in prop::collection::vec(label(), 0..4),
@@ -301,7 +301,7 @@ mod tests {
         }
 
         #[test]
-        fn any_rejected_row_comes_back(
+        fn any_rejected_row_round_trips(
             rows in prop::collection::vec((any::<Option<u64>>(), text(), text(), text()), 0..4),
         ) {
             let rows: Vec<RejectedRow> = rows
@@ -312,7 +312,7 @@ mod tests {
         }
 
         #[test]
-        fn a_changed_table_never_panics(at in any::<prop::sample::Index>(), value in any::<u8>()) {
+        fn parsing_a_changed_table_does_not_panic(at in any::<prop::sample::Index>(), value in any::<u8>()) {
             let mut csv = to_csv(&[row(), row()]);
             let at = at.index(csv.len());
             csv[at] = value;
@@ -320,14 +320,14 @@ mod tests {
         }
 
         #[test]
-        fn hostile_bytes_are_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn parsing_hostile_bytes_does_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = from_csv::<TrackRow>(&bytes);
             let _ = from_csv::<RejectedRow>(&bytes);
         }
     }
 
     #[test]
-    fn the_table_is_what_a_spreadsheet_expects() {
+    fn table_is_csv_with_a_header_row() {
         let csv = String::from_utf8(to_csv(&[row()])).unwrap();
         assert_eq!(
             csv,
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flag_has_a_word_of_its_own_that_the_documentation_explains() {
+    fn every_flag_parses_and_is_documented() {
         let page = include_str!("../../../docs/reference/data-set.md");
         for flag in Flag::ALL {
             assert_eq!(flag.name().parse(), Ok(flag));
@@ -347,14 +347,14 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_rows_keeps_its_header() {
+    fn table_without_rows_has_a_header() {
         let csv = to_csv::<RejectedRow>(&[]);
         assert_eq!(csv, b"track_id,path,reason,detail\n");
         assert_eq!(from_csv::<RejectedRow>(&csv).unwrap(), []);
     }
 
     #[test]
-    fn a_rejected_file_without_a_number_has_an_empty_cell() {
+    fn rejected_file_without_an_id_round_trips() {
         let rows = vec![RejectedRow {
             track_id: None,
             path: "notes.mp3".into(),
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_columns_and_wrong_cells_are_named() {
+    fn errors_name_wrong_columns_and_wrong_cells() {
         let error = from_csv::<TrackRow>(b"id,genre\n1,Rock\n").unwrap_err().to_string();
         assert!(error.contains("track_id") && error.contains("id,genre"), "{error}");
         let csv = String::from_utf8(to_csv(&[row()]))

@@ -1,10 +1,10 @@
-//! The contract between the programs: a data set's index, tables, shards, splits and statistics.
+//! The format of a data set, which both programs share: index, tables, shards, splits and statistics.
 //!
-//! [`Dataset`] opens a directory and lends its tracks, checked, from memory-mapped shards. Splits are in [`split`]. Who
-//! builds a data set, and from what, is not known here.
+//! [`Dataset`] opens a directory and gives access to its tracks in memory-mapped shards. Splits are in [`split`].
+//! `preprocess` decides what a data set is built from.
 
 #[forbid(unsafe_code)]
-#[expect(clippy::module_inception, reason = "the type that the room is named after")]
+#[expect(clippy::module_inception, reason = "the type that the module is named after")]
 mod dataset;
 #[forbid(unsafe_code)]
 mod error;
@@ -18,7 +18,7 @@ pub mod integrity;
 mod layout;
 #[forbid(unsafe_code)]
 pub mod manifest;
-// The memory map is in there.
+// Has the memory map, which is unsafe.
 pub mod shard;
 #[forbid(unsafe_code)]
 pub mod split;
@@ -27,7 +27,7 @@ pub mod statistics;
 #[forbid(unsafe_code)]
 mod tables;
 
-pub use dataset::{Dataset, consistently};
+pub use dataset::{ClassDifference, Dataset, consistently};
 pub use error::DatasetError;
 pub use index::{DatasetIndex, FileRecord, ShardFileRecord, ShardRecord, SourceRecord, Task};
 pub use layout::{FORMAT_VERSION, INDEX_FILE, PREVIOUS_DIRECTORY, REJECTED_FILE, SUMMARY_FILE, TRACKS_FILE};

@@ -1,11 +1,11 @@
-//! Any index is read as it was written, and a changed one is refused or says the same.
+//! Property tests: any index round-trips, and a changed one is refused or has the same content.
 
 use super::*;
 use crate::dsp::features::FeatureConfig;
 use proptest::prelude::*;
 use std::path::Path;
 
-/// Text as tables and documents meet it: quotes, separators, line ends, control characters, spaces at the ends.
+/// Text with quotes, separators, line ends, control characters, and spaces at the ends.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -57,7 +57,8 @@ prop_compose! {
             n_mels,
             f_min: f_min * rate as f32,
             f_max: f_max * rate as f32,
-            top_db,
+            top_db: Some(top_db),
+            ..FeatureConfig::default()
         }
     }
 }
@@ -97,14 +98,14 @@ prop_compose! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 256 }))]
     #[test]
-    fn any_index_comes_back(index in any_index()) {
+    fn any_index_round_trips(index in any_index()) {
         let read = DatasetIndex::from_json(Path::new(INDEX_FILE), &index.to_json()).unwrap();
-        // The checksum is filled in.
+        // `to_json` fills in the checksum.
         prop_assert_eq!(DatasetIndex { checksum: index.checksum.clone(), ..read }, index);
     }
 
     #[test]
-    fn a_changed_index_is_the_same_or_refused(index in any_index(), at in any::<prop::sample::Index>(), value in any::<u8>()) {
+    fn changed_index_is_refused_or_equal(index in any_index(), at in any::<prop::sample::Index>(), value in any::<u8>()) {
         let mut json = index.to_json();
         let at = at.index(json.len());
         json[at] = value;
@@ -114,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn hostile_bytes_are_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn hostile_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(DatasetIndex::from_json(Path::new(INDEX_FILE), &bytes).is_err());
     }
 }

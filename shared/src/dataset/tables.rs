@@ -1,4 +1,4 @@
-//! The tables that an index vouches for: read, and compared with its checksums.
+//! Reads the tables of a data set and checks them against the checksums in the index.
 
 use super::error::DatasetError;
 use super::index::{DatasetIndex, FileRecord};
@@ -11,12 +11,12 @@ use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The place of a data set's own file, which no link leads out of its directory.
+/// The path of a file of the data set. Refuses links out of the data set.
 pub fn own_file(root: &Path, file: &Path) -> Result<PathBuf, DatasetError> {
     inside(root, file).map_err(|detail| DatasetError::damaged(root.join(file), detail))
 }
 
-/// Reads a file that the index vouches for, and checks it.
+/// Reads a file that the index lists, and checks it.
 pub fn read_recorded(root: &Path, index: &DatasetIndex, file: &str) -> Result<Vec<u8>, DatasetError> {
     let path = own_file(root, Path::new(file))?;
     let damaged = |detail: &str| DatasetError::damaged(&path, detail);
@@ -26,7 +26,7 @@ pub fn read_recorded(root: &Path, index: &DatasetIndex, file: &str) -> Result<Ve
         .ok_or_else(|| damaged("the index does not list it"))?;
     let error = match fs::read(&path) {
         Ok(content) if FileRecord::from_content(&content) == *record => return Ok(content),
-        Ok(_) => damaged("its content does not fit the checksum in the index"),
+        Ok(_) => damaged("its content does not match the checksum in the index"),
         Err(error) => FileError::at(&path)(error).into(),
     };
     match fs::read(root.join(PREVIOUS_DIRECTORY).join(file)) {
@@ -35,17 +35,17 @@ pub fn read_recorded(root: &Path, index: &DatasetIndex, file: &str) -> Result<Ve
     }
 }
 
-/// The kept tracks' table alone, checked; no shard is touched.
+/// Reads and checks the table of kept tracks; opens no shard.
 pub fn read_tracks(root: &Path, index: &DatasetIndex) -> Result<Vec<TrackRow>, DatasetError> {
     read_table(root, index, TRACKS_FILE)
 }
 
-/// The dropped tracks' table, checked.
+/// Reads and checks the table of dropped tracks.
 pub fn read_rejected(root: &Path, index: &DatasetIndex) -> Result<Vec<RejectedRow>, DatasetError> {
     read_table(root, index, REJECTED_FILE)
 }
 
-/// A table that the index vouches for, checked.
+/// Reads and checks a table that the index lists.
 pub fn read_table<Row>(root: &Path, index: &DatasetIndex, file: &str) -> Result<Vec<Row>, DatasetError>
 where
     Row: for<'de> Deserialize<'de> + manifest::Columns,
@@ -54,7 +54,7 @@ where
     manifest::from_csv(&table).map_err(|error| DatasetError::damaged(root.join(file), error))
 }
 
-/// The per-track sums, checked, in the order of [`read_tracks`].
+/// Reads and checks the sums and statistics per track, in the order of [`read_tracks`].
 pub fn read_summary(root: &Path, index: &DatasetIndex) -> Result<Vec<TrackSummary>, DatasetError> {
     let content = read_recorded(root, index, SUMMARY_FILE)?;
     statistics::summary_from_bytes(&content, index.features.n_mels)

@@ -68,7 +68,7 @@ fn tiny() -> TempDir {
 }
 
 #[test]
-fn tracks_are_lent_as_they_were_written() {
+fn tracks_are_read_as_they_were_written() {
     let root = tiny();
     let dataset = Dataset::open(root.path()).unwrap();
     assert_eq!(dataset.tracks().len(), 3);
@@ -82,7 +82,7 @@ fn tracks_are_lent_as_they_were_written() {
 }
 
 #[test]
-fn the_index_survives_a_round_trip_and_no_change() {
+fn index_round_trips_and_a_changed_one_is_refused() {
     let root = tiny();
     let path = root.path().join(INDEX_FILE);
     let json = fs::read(&path).unwrap();
@@ -91,7 +91,7 @@ fn the_index_survives_a_round_trip_and_no_change() {
     for at in 0..json.len() {
         let mut changed = json.clone();
         changed[at] ^= 1;
-        // White space may change without a change of meaning; anything else is refused.
+        // White space may change without a change of content; anything else is refused.
         if let Ok(read) = DatasetIndex::from_json(&path, &changed) {
             assert_eq!(read, index, "byte {at}");
         }
@@ -99,7 +99,7 @@ fn the_index_survives_a_round_trip_and_no_change() {
 }
 
 #[test]
-fn several_labels_are_several_classes() {
+fn track_with_several_labels_has_several_classes() {
     let root = tiny();
     let mut index = Dataset::read_index(root.path()).unwrap();
     let mut rows = read_tracks(root.path(), &index).unwrap();
@@ -118,7 +118,7 @@ fn several_labels_are_several_classes() {
 }
 
 #[test]
-fn the_task_is_written_where_tracks_have_several_labels() {
+fn task_is_written_only_if_multi_label() {
     let root = tiny();
     let index = Dataset::read_index(root.path()).unwrap();
     let json = |index: &DatasetIndex| String::from_utf8(index.to_json()).unwrap();
@@ -131,7 +131,7 @@ fn the_task_is_written_where_tracks_have_several_labels() {
 }
 
 #[test]
-fn each_damage_is_refused_with_the_file_named() {
+fn damaged_file_is_refused_by_name() {
     type Damage = fn(&mut Vec<u8>);
     let cases: [(&str, Damage); 4] = [
         (INDEX_FILE, |bytes| bytes.truncate(20)),
@@ -153,7 +153,7 @@ fn each_damage_is_refused_with_the_file_named() {
 }
 
 #[test]
-fn another_version_and_no_index_are_told_apart() {
+fn other_version_and_missing_index_give_different_errors() {
     let root = tiny();
     let path = root.path().join(INDEX_FILE);
     fs::write(&path, r#"{"format_version": 7, "unknown": true}"#).unwrap();
@@ -169,7 +169,7 @@ fn another_version_and_no_index_are_told_apart() {
 }
 
 #[test]
-fn copies_elsewhere_are_read_instead_and_only_if_they_are_the_same() {
+fn relocated_shards_are_read_only_if_they_match() {
     let (root, copies) = (tiny(), tempfile::tempdir().unwrap());
     let mut dataset = Dataset::open(root.path()).unwrap();
     let refused = dataset.relocate(ShardKind::Waveform, copies.path());
@@ -185,7 +185,7 @@ fn copies_elsewhere_are_read_instead_and_only_if_they_are_the_same() {
     let header = String::from_utf8_lossy(&bytes[..shard::DATA_START]).into_owned();
     let other = header.replacen("\"9\"", "\"8\"", 1);
     assert_ne!(other, header);
-    // Through the bytes: the length word before the header is no text.
+    // Edit the bytes: the length word before the header is not text.
     bytes[8..shard::DATA_START].copy_from_slice(&other.as_bytes()[other.len() - (shard::DATA_START - 8)..]);
     fs::write(copies.path().join("other"), bytes).unwrap();
     fs::rename(copies.path().join("other"), copies.path().join(&file)).unwrap();
@@ -194,7 +194,7 @@ fn copies_elsewhere_are_read_instead_and_only_if_they_are_the_same() {
 }
 
 #[test]
-fn every_byte_of_a_shard_is_vouched_for() {
+fn every_changed_byte_of_a_shard_is_found() {
     let root = tiny();
     let index = Dataset::read_index(root.path()).unwrap();
     let mut rows = read_tracks(root.path(), &index).unwrap();
@@ -207,21 +207,21 @@ fn every_byte_of_a_shard_is_vouched_for() {
     let shard_rows = integrity::rows_by_shard(&rows, 1);
     let problems = || integrity::shard_problems(&path, &index, &shard_rows[0], ShardKind::Mel, 0, &|_| {});
     assert_eq!(problems(), [""; 0]);
-    let whole = fs::read(&path).unwrap();
-    for at in (0..whole.len()).step_by(97).chain([whole.len() - 1]) {
-        let mut changed = whole.clone();
+    let original = fs::read(&path).unwrap();
+    for at in (0..original.len()).step_by(97).chain([original.len() - 1]) {
+        let mut changed = original.clone();
         changed[at] ^= 4;
         fs::write(&path, &changed).unwrap();
         assert_eq!(problems().len(), 1, "byte {at}: {:?}", problems());
     }
-    fs::write(&path, whole).unwrap();
+    fs::write(&path, original).unwrap();
     let fewer = &shard_rows[0][1..];
     let problems = integrity::shard_problems(&path, &index, fewer, ShardKind::Mel, 0, &|_| {});
     assert!(problems[0].contains("holds 3 tracks"), "{problems:?}");
 }
 
 #[test]
-fn rows_are_grouped_by_the_shard_they_name() {
+fn rows_are_grouped_by_shard() {
     let root = tiny();
     let index = Dataset::read_index(root.path()).unwrap();
     let mut rows = read_tracks(root.path(), &index).unwrap();
@@ -237,13 +237,13 @@ fn rows_are_grouped_by_the_shard_they_name() {
 }
 
 #[test]
-fn a_path_in_the_index_that_leaves_is_not_read() {
+fn path_out_of_the_data_set_is_not_read() {
     let root = tiny();
     let mut index = Dataset::read_index(root.path()).unwrap();
     let secret = root.path().with_extension("secret");
     fs::write(&secret, b"secret").unwrap();
-    let beside = format!("../{}", secret.file_name().unwrap().to_string_lossy());
-    for file in [beside.as_str(), secret.to_str().unwrap()] {
+    let relative = format!("../{}", secret.file_name().unwrap().to_string_lossy());
+    for file in [relative.as_str(), secret.to_str().unwrap()] {
         index.files.insert(file.into(), FileRecord::from_content(b"secret"));
         let error = read_recorded(root.path(), &index, file).unwrap_err().to_string();
         assert!(error.contains("leads out of the data set"), "{error}");
@@ -253,7 +253,7 @@ fn a_path_in_the_index_that_leaves_is_not_read() {
 
 #[cfg(unix)]
 #[test]
-fn links_that_leave_are_not_followed_and_the_directory_may_be_one() {
+fn only_links_out_of_the_data_set_are_refused() {
     use std::os::unix::fs::symlink;
     let elsewhere = tempfile::tempdir().unwrap();
     let link = elsewhere.path().join("link");

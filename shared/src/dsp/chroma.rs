@@ -1,7 +1,7 @@
-//! Chroma: how much of a frame's power is in each of the twelve pitch classes, C first, as
+//! Chroma: the power of a frame in each of the twelve pitch classes, C first, as
 //! `librosa.feature.chroma_stft(tuning=0)`.
 //!
-//! Every frequency counts for every class, by a bell curve over their distance in semitones, so a frame is a dense
+//! Every bin contributes to every class, weighted by a Gaussian of their distance in semitones. So a frame is a dense
 //! product: 12 × 1025 multiplications and additions at n_fft 2048.
 
 use ndarray::Array2;
@@ -9,41 +9,41 @@ use ndarray::Array2;
 /// Pitch classes: C, C♯, … B.
 pub const N_CHROMA: usize = 12;
 
-/// The centre of the octaves that count most, in octaves above 27.5 Hz (librosa's `ctroct`).
+/// Centre of the octave weighting, in octaves above 27.5 Hz (librosa's `ctroct`).
 const CENTRE_OCTAVE: f64 = 5.0;
-/// Half-width of the bell curve over octaves (librosa's `octwidth`).
+/// Half-width of the Gaussian over octaves (librosa's `octwidth`).
 const OCTAVE_WIDTH: f64 = 2.0;
-/// A at the bottom of the octaves counted above.
+/// The lowest A, from which octaves are counted.
 const LOWEST_A_HZ: f64 = 27.5;
-/// Weights are filed from A on; C is this many semitones above it (librosa's `base_c`).
+/// Weights are computed from A on; C is this many semitones above A (librosa's `base_c`).
 const A_TO_C: usize = 3;
 
-/// Weights below this are 0. librosa's tails reach 1e-33, whose products with the power of a quiet frame are too small
-/// for normal numbers, which processors are slow at; next to an f32's rounding of the loud classes both are nothing.
+/// Weights below this are 0. librosa's weights go down to 1e-33; multiplied by the power of a quiet frame they become
+/// subnormal numbers, which are slow. Compared with the f32 rounding error of the loud classes both are negligible.
 const LEAST_WEIGHT: f32 = 1e-20;
 
-/// Bins that are multiplied at once: as many as leave all twelve sums in vector registers.
+/// Bins that are multiplied at once: few enough to keep all twelve sums in vector registers.
 const LANES: usize = 4;
 
-/// The weights of every frequency for every class: `librosa.filters.chroma` with its defaults.
+/// Weights of every bin for every class: `librosa.filters.chroma` with its defaults.
 #[derive(Clone, Debug)]
 pub struct ChromaFilterBank {
     bins: usize,
     /// For each group of [`LANES`] bins, their weights for the first class, then for the second and so on.
     groups: Vec<[[f32; LANES]; N_CHROMA]>,
-    /// The same for the bins that fill no group.
-    rest: Vec<[f32; N_CHROMA]>,
+    /// The same for the remaining bins, which do not fill a group.
+    remainder: Vec<[f32; N_CHROMA]>,
 }
 
 impl ChromaFilterBank {
-    /// For the bins of an FFT of `n_fft` samples at `sample_rate` Hz.
+    /// Builds the weights for the bins of an FFT of `n_fft` samples at `sample_rate` Hz.
     pub fn new(sample_rate: u32, n_fft: usize) -> Self {
         let bins = n_fft / 2 + 1;
         let weights: Vec<[f32; N_CHROMA]> = (0..bins).map(|bin| weights(bin, sample_rate, n_fft)).collect();
         let groups = weights.chunks_exact(LANES);
         Self {
             bins,
-            rest: groups.remainder().to_vec(),
+            remainder: groups.remainder().to_vec(),
             groups: groups
                 .map(|group| std::array::from_fn(|class| std::array::from_fn(|lane| group[lane][class])))
                 .collect(),
@@ -55,21 +55,21 @@ impl ChromaFilterBank {
         Array2::from_shape_fn((N_CHROMA, self.bins), |(class, bin)| {
             match self.groups.get(bin / LANES) {
                 Some(group) => group[class][bin % LANES],
-                None => self.rest[bin % LANES][class],
+                None => self.remainder[bin % LANES][class],
             }
         })
     }
 
-    /// One frame's chroma: `power` has a value per bin; the largest class becomes 1 (librosa's `norm=inf`). Silence
-    /// stays 0.
+    /// Computes one frame's chroma. `power` has one value per bin. The largest class is scaled to 1 (librosa's
+    /// `norm=inf`); silence stays 0.
     ///
     /// # Panics
-    /// When `power` does not have a value per bin.
+    /// When `power` does not have one value per bin.
     pub fn frame(&self, power: &[f32]) -> [f32; N_CHROMA] {
         assert_eq!(power.len(), self.bins, "a value per bin");
-        let (chunks, rest) = power.as_chunks();
+        let (chunks, remainder) = power.as_chunks();
         let mut chroma = self.lane_sums(chunks).map(|lanes| lanes.iter().sum());
-        for (power, weights) in rest.iter().zip(&self.rest) {
+        for (power, weights) in remainder.iter().zip(&self.remainder) {
             for (value, weight) in chroma.iter_mut().zip(weights) {
                 *value += power * weight;
             }
@@ -81,10 +81,10 @@ impl ChromaFilterBank {
         chroma
     }
 
-    /// The sums over all groups of bins, lane by lane.
+    /// The sums over all groups of bins, one partial sum per lane.
     ///
-    /// Not inlined: where the compiler sees the lanes being added up, it puts lanes of different classes into one register
-    /// and shuffles them there with every step.
+    /// Not inlined: if the compiler sees the lanes being added up, it mixes lanes of different classes in one register
+    /// and shuffles them at every step.
     #[inline(never)]
     fn lane_sums(&self, power: &[[f32; LANES]]) -> [[f32; LANES]; N_CHROMA] {
         let mut sums = [[0.0; LANES]; N_CHROMA];
@@ -99,10 +99,10 @@ impl ChromaFilterBank {
     }
 }
 
-/// One bin's weights for the classes from C on.
+/// Weights of one bin for all classes, C first.
 fn weights(bin: usize, sample_rate: u32, n_fft: usize) -> [f32; N_CHROMA] {
     let classes = N_CHROMA as f64;
-    // Semitones above the lowest A; the mean of a frame counts as one and a half octaves below the first frequency.
+    // As in librosa, bin 0 counts as one and a half octaves below bin 1.
     let semitones = |bin: usize| match bin {
         0 => semitones(1, sample_rate, n_fft) - 1.5 * classes,
         bin => semitones(bin, sample_rate, n_fft),
@@ -122,7 +122,7 @@ fn weights(bin: usize, sample_rate: u32, n_fft: usize) -> [f32; N_CHROMA] {
     })
 }
 
-/// Semitones of a frequency above the lowest A.
+/// Semitones of a bin's frequency above the lowest A.
 fn semitones(bin: usize, sample_rate: u32, n_fft: usize) -> f64 {
     let hz = bin as f64 * f64::from(sample_rate) / n_fft as f64;
     N_CHROMA as f64 * (hz / LOWEST_A_HZ).log2()
@@ -132,7 +132,7 @@ fn semitones(bin: usize, sample_rate: u32, n_fft: usize) -> f64 {
 mod tests {
     use super::*;
 
-    /// librosa's lines in their order, in f64: a matrix over all `n_fft` frequencies, of which half are thrown away.
+    /// librosa's code line by line, in f64: a matrix over all `n_fft` frequencies, half of which is discarded.
     fn naive(sample_rate: f64, n_fft: usize) -> Vec<Vec<f64>> {
         let mut frqbins: Vec<f64> = (1..n_fft)
             .map(|bin| 12.0 * (bin as f64 * sample_rate / n_fft as f64 / (440.0 / 16.0)).log2())
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_filters_are_librosas_at_every_rate_and_length() {
+    fn filters_match_librosa_at_every_rate_and_length() {
         for (sample_rate, n_fft) in [(44_100, 2048), (16_000, 2048), (22_050, 510), (8000, 6), (48_000, 4)] {
             let (ours, truth) = (
                 ChromaFilterBank::new(sample_rate, n_fft).to_dense(),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_the_matrix_product_at_every_number_of_bins() {
+    fn frame_matches_the_matrix_product_for_any_number_of_bins() {
         for n_fft in [2, 4, 6, 8, 14, 510, 2048] {
             let filters = ChromaFilterBank::new(44_100, n_fft);
             let power: Vec<f32> = (0..=n_fft / 2).map(|bin| (bin as f32 * 1.7).sin().powi(2)).collect();
@@ -191,11 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pitch_is_its_class_in_every_octave() {
+    fn pitch_maps_to_its_class_in_every_octave() {
         let filters = ChromaFilterBank::new(44_100, 16_384);
         for octave in 2..7 {
             for class in 0..12 {
-                // From the C of an octave on; A 4 is 440 Hz.
+                // `class` 0 is C; A4 is 440 Hz.
                 let hz = 440.0 * ((octave * 12 + class) as f64 / 12.0 - 4.75).exp2();
                 let mut power = vec![0.0; 8193];
                 power[(hz * 16_384.0 / 44_100.0).round() as usize] = 1.0;
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_stays_silent_and_a_whisper_does_not() {
+    fn silence_stays_zero_and_faint_sound_is_normalized() {
         let filters = ChromaFilterBank::new(44_100, 2048);
         assert_eq!(filters.frame(&[0.0; 1025]), [0.0; 12]);
         assert!(filters.frame(&[1e-30; 1025]).contains(&1.0));

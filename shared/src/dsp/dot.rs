@@ -1,12 +1,12 @@
-//! Sums of products, in an order that lets the compiler use vector registers.
+//! Dot products, summed in several lanes so the compiler can vectorize them.
 
-/// Running sums; a single one would fix the order.
+/// Number of partial sums. A single sum would fix the order of the additions.
 const LANES: usize = 8;
 
-/// `Σ a[i] b[i]` over the shorter of the two.
+/// `Σ a[i] b[i]` over the length of the shorter slice.
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = a_chunks
+    let tail: f32 = a_chunks
         .remainder()
         .iter()
         .zip(b_chunks.remainder())
@@ -18,27 +18,27 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
             lanes[lane] += x[lane] * y[lane];
         }
     }
-    lanes.iter().sum::<f32>() + rest
+    lanes.iter().sum::<f32>() + tail
 }
 
-/// `x` with what is the share `between` of the way from `a` to `b`. All three are of one length.
+/// Dot product of `x` with `a + between (b − a)`. All three slices have the same length.
 pub(super) fn dot_between(x: &[f32], a: &[f32], b: &[f32], between: f32) -> f32 {
     debug_assert!(x.len() == a.len() && x.len() == b.len());
-    let (x_chunks, x_rest) = x.as_chunks();
-    let (a_chunks, a_rest) = a.as_chunks();
-    let (b_chunks, b_rest) = b.as_chunks();
+    let (x_chunks, x_tail) = x.as_chunks();
+    let (a_chunks, a_tail) = a.as_chunks();
+    let (b_chunks, b_tail) = b.as_chunks();
     let [from, to] = lane_sums(x_chunks, [a_chunks, b_chunks]);
     let lanes: [f32; LANES] = std::array::from_fn(|lane| from[lane] + between * (to[lane] - from[lane]));
-    let rest: f32 = (x_rest.iter().zip(a_rest).zip(b_rest))
+    let tail: f32 = (x_tail.iter().zip(a_tail).zip(b_tail))
         .map(|((x, a), b)| x * (a + between * (b - a)))
         .sum();
-    lanes.iter().sum::<f32>() + rest
+    lanes.iter().sum::<f32>() + tail
 }
 
-/// Sums of `x` with each of two others, lane by lane.
+/// Dot products of `x` with each of two others, as one partial sum per lane.
 ///
-/// Not inlined: where the compiler sees the lanes being added up, it puts lanes of different sums into one register and
-/// shuffles them there with every step, at three times the cost.
+/// Not inlined: if the compiler sees the lanes being added up, it mixes lanes of different sums in one register and
+/// shuffles them at every step, which takes three times as long.
 #[inline(never)]
 fn lane_sums(x: &[[f32; LANES]], others: [&[[f32; LANES]]; 2]) -> [[f32; LANES]; 2] {
     let mut sums = [[0.0; LANES]; 2];
@@ -58,8 +58,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_are_the_sum_at_every_length() {
-        // Whole numbers, so every order of summing gives the same.
+    fn dot_products_match_naive_sums_at_every_length() {
+        // Integers, so every order of summation gives the same result.
         let values = |factor: usize, length: usize| -> Vec<f32> {
             (0..length).map(|at| (at * factor % 17) as f32 - 8.0).collect()
         };

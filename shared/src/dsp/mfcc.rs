@@ -1,5 +1,5 @@
-//! Mel-frequency cepstral coefficients, as `librosa.feature.mfcc` with its defaults: the first twenty of the orthonormal
-//! DCT-II over 128 mel bands in dB.
+//! Mel-frequency cepstral coefficients, as `librosa.feature.mfcc` with its defaults: the first twenty of the
+//! orthonormal DCT-II over 128 mel bands in dB.
 
 use super::decibel::{Reference, power_to_db};
 use super::dot::dot;
@@ -7,14 +7,14 @@ use super::mel::MelFilterBank;
 use ndarray::ArrayViewMut2;
 use std::f64::consts::PI;
 
-/// Coefficients (librosa's `n_mfcc`).
+/// Number of coefficients (librosa's `n_mfcc`).
 pub const N_MFCC: usize = 20;
-/// Mel bands that they are made of (librosa's `n_mels`), from 0 Hz to half the sample rate.
+/// Number of mel bands (librosa's `n_mels`), from 0 Hz to half the sample rate.
 pub const N_MELS: usize = 128;
-/// Decibels kept below the loudest band of the whole signal (librosa's `top_db`).
+/// Dynamic range in dB below the loudest band of the whole signal (librosa's `top_db`).
 pub const TOP_DB: f32 = 80.0;
 
-/// The filters and the transform.
+/// A planned computation: mel filters and DCT basis.
 #[derive(Clone, Debug)]
 pub struct Mfcc {
     filters: MelFilterBank,
@@ -23,7 +23,7 @@ pub struct Mfcc {
 }
 
 impl Mfcc {
-    /// For power spectra of an FFT of `n_fft` samples at `sample_rate` Hz.
+    /// Plans the computation for power spectra of an FFT of `n_fft` samples at `sample_rate` Hz.
     pub fn new(sample_rate: u32, n_fft: usize) -> Self {
         let basis = |coefficient: usize, band: usize| {
             let scale = if coefficient == 0 { 1.0 } else { 2.0 } / N_MELS as f64;
@@ -36,16 +36,17 @@ impl Mfcc {
         }
     }
 
-    /// One frame's power in [`N_MELS`] bands. `power` has a value per bin, `bands` a place per band.
+    /// Writes one frame's power in [`N_MELS`] bands into `bands`. `power` has one value per bin.
     pub fn bands(&self, power: &[f32], bands: &mut [f32]) {
         self.filters.apply(power, bands);
     }
 
-    /// Writes the coefficients of all frames of a signal into `out`, `[20, frames]`. `bands` has each frame's
-    /// [`bands`](Self::bands), one after another; they become decibels, cut at [`TOP_DB`] below the loudest of them all.
+    /// Writes the coefficients of all frames of a signal into `out`, `[20, frames]`. `bands` has the
+    /// [`bands`](Self::bands) of all frames, one frame after another. They are converted to dB in place and clipped at
+    /// [`TOP_DB`] below the loudest of all.
     ///
     /// # Panics
-    /// When `out` does not have 20 rows or `bands` not its frames.
+    /// When `out` does not have 20 rows, or `bands` does not have 128 values per frame.
     pub fn coefficients(&self, bands: &mut [f32], mut out: ArrayViewMut2<'_, f32>) {
         assert_eq!(out.nrows(), N_MFCC, "a row per coefficient");
         assert_eq!(bands.len(), N_MELS * out.ncols(), "128 bands per frame");
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
     use ndarray::Array2;
 
-    /// The definition in f64, from the bands' power on.
+    /// The definition in f64, starting from the power of the bands.
     fn naive(bands: &[f32]) -> Vec<[f64; N_MFCC]> {
         let decibels: Vec<f64> = bands
             .iter()
@@ -90,12 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn coefficients_are_the_definition_for_any_number_of_frames() {
-        // Of sums of 128 values that are up to 140 dB and exact to 5e-5.
+    fn coefficients_match_the_definition_for_any_number_of_frames() {
+        // For sums of 128 values of up to 140 dB, each exact to 5e-5.
         const TOLERANCE: f64 = 1e-3;
         let mfcc = Mfcc::new(44_100, 2048);
         for frames in [0, 1, 2, 7] {
-            // From silence to 40 dB, so the floor cuts.
+            // From silence to 40 dB, so `TOP_DB` clips some bands.
             let power = |at: usize| ((at * at % 97) as f32 / 97.0).powi(12) * 1e4;
             let bands: Vec<f32> = (0..frames * N_MELS).map(power).collect();
             let mut ours = Array2::from_elem((N_MFCC, frames), f32::NAN);

@@ -1,7 +1,8 @@
-//! Signal processing on slices: samples in, values out, into memory that the caller owns.
+//! Signal processing on slices. The caller owns all input and output memory.
 //!
-//! Each type plans once and then runs any number of times, from any number of threads, with a scratch per thread.
-//! Formulas and defaults are librosa's, and scipy's where librosa has none; the golden tests hold them against both.
+//! Each type plans once. It can then run any number of times, from any number of threads, with one scratch per thread.
+//! Formulas and defaults are those of librosa, or of scipy if librosa has no equivalent; the golden tests compare with
+//! both.
 
 #[forbid(unsafe_code)]
 pub mod chroma;
@@ -9,6 +10,8 @@ pub mod chroma;
 pub mod decibel;
 #[forbid(unsafe_code)]
 pub(crate) mod dot;
+#[forbid(unsafe_code)]
+pub mod feature_preset;
 #[forbid(unsafe_code)]
 pub mod features;
 pub mod mel;
@@ -36,5 +39,5 @@ pub mod window;
 
 pub use stft::Sample;
 
-/// Full scale of 16-bit PCM: a stored sample divided by this is the waveform's value in `[-1, 1)`.
+/// Full scale of 16-bit PCM: a stored sample divided by this is a value in `[-1, 1)`.
 pub const PCM_FULL_SCALE: f32 = 32_768.0;

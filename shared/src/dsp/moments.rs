@@ -1,20 +1,19 @@
-//! Seven statistics of a row of values, as numpy and scipy take them.
+//! Seven summary statistics of a row of values, with the definitions of numpy and scipy.
 //!
-//! Values are f32; moments are taken about the mean in f64, with as many values as weights (numpy's `ddof=0`,
-//! scipy's `bias=True`).
+//! Values are f32. Central moments are computed in f64 and divided by the number of values (numpy's `ddof=0`, scipy's
+//! `bias=True`).
 
-/// Statistics of a row, in this order: mean, standard deviation, skewness, excess kurtosis (Fisher's, 0 for a normal
-/// distribution), median, minimum, maximum.
+/// Number of statistics of a row. Their order: mean, standard deviation, skewness, excess kurtosis (Fisher's, 0 for a
+/// normal distribution), median, minimum, maximum.
 pub const STATISTICS: usize = 7;
 
-/// Below this share of the mean a standard deviation is rounding: what `scipy.stats.skew` and `kurtosis` hold the
-/// deviation of f32 values against.
+/// A standard deviation below this fraction of the mean is a rounding error. `scipy.stats.skew` and `kurtosis` use the
+/// same threshold for f32 values.
 const RESOLUTION: f64 = f32::EPSILON as f64;
 
-/// The [`STATISTICS`] of a row. `sorting` is working memory, which grows to the length of the longest row.
+/// Computes the [`STATISTICS`] of a row. `sorting` is working memory, which grows to the length of the longest row.
 ///
-/// The skewness and the kurtosis of a row that does not vary are 0, where scipy gives NaN, which no model can be fed.
-/// All statistics of an empty row are 0.
+/// Skewness and kurtosis of a constant row are 0 (scipy returns NaN). All statistics of an empty row are 0.
 pub fn statistics(row: &[f32], sorting: &mut Vec<f32>) -> [f64; STATISTICS] {
     if row.is_empty() {
         return [0.0; STATISTICS];
@@ -47,12 +46,12 @@ pub fn statistics(row: &[f32], sorting: &mut Vec<f32>) -> [f64; STATISTICS] {
     ]
 }
 
-/// Sums over a row of what `terms` makes of each value, in lanes, so the compiler may use vector registers.
+/// Sums `terms(value)` over a row, in lanes so the compiler can vectorize it.
 fn sums<const N: usize>(row: &[f32], terms: impl Fn(f64) -> [f64; N]) -> [f64; N] {
     const LANES: usize = 4;
     let mut lanes = [[0.0; LANES]; N];
     let chunks = row.chunks_exact(LANES);
-    let rest = chunks.remainder();
+    let remainder = chunks.remainder();
     for chunk in chunks {
         for lane in 0..LANES {
             let terms = terms(chunk[lane].into());
@@ -61,7 +60,7 @@ fn sums<const N: usize>(row: &[f32], terms: impl Fn(f64) -> [f64; N]) -> [f64; N
             }
         }
     }
-    for (lane, &value) in rest.iter().enumerate() {
+    for (lane, &value) in remainder.iter().enumerate() {
         let terms = terms(value.into());
         for (sums, term) in lanes.iter_mut().zip(terms) {
             sums[lane] += term;
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The definitions, straight from sorted values and one power at a time.
+    /// The definitions, computed directly.
     fn naive(row: &[f32]) -> [f64; STATISTICS] {
         let mut sorted: Vec<f64> = row.iter().map(|&value| f64::from(value)).collect();
         sorted.sort_by(f64::total_cmp);
@@ -111,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn they_are_the_definitions_at_every_length(row in prop::collection::vec(-300.0f32..300.0, 2..70)) {
+        fn statistics_match_the_definitions_at_every_length(row in prop::collection::vec(-300.0f32..300.0, 2..70)) {
             let (ours, truth) = (statistics(&row, &mut Vec::new()), naive(&row));
             prop_assume!(truth[1] > 0.01);
             for (ours, truth) in ours.iter().zip(truth) {
@@ -120,7 +119,7 @@ mod tests {
         }
 
         #[test]
-        fn a_row_that_does_not_vary_is_finite(value in -1e6f32..1e6, length in 1usize..50) {
+        fn constant_row_gives_finite_statistics(value in -1e6f32..1e6, length in 1usize..50) {
             let ours = statistics(&vec![value; length], &mut Vec::new());
             let value = f64::from(value);
             prop_assert_eq!([ours[2], ours[3], ours[4], ours[5], ours[6]], [0.0, 0.0, value, value, value]);
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn known_values() {
+    fn statistics_match_scipy() {
         // scipy.stats of [1, 2, 3, 10].
         let ours = statistics(&[10.0, 1.0, 3.0, 2.0], &mut Vec::new());
         let truth = [
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn variation_below_the_resolution_of_f32_is_none() {
+    fn variation_below_f32_resolution_counts_as_constant() {
         let row = [-300.0f32, -300.0f32.next_up(), -300.0, -300.0f32.next_down(), -300.0];
         assert_eq!(statistics(&row, &mut Vec::new())[2..4], [0.0, 0.0]);
     }

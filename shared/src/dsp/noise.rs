@@ -17,21 +17,21 @@ mod tests {
     use crate::runtime::rng::{Purpose, stream};
 
     #[test]
-    fn mean_and_deviation_are_those_asked_for() {
+    fn noise_has_the_requested_mean_and_standard_deviation() {
         let mut samples = vec![0.25f32; 100_000];
         add_gaussian(&mut samples, 0.01, &mut stream(3, 0, 0, Purpose::NoiseSamples));
         let count = samples.len() as f64;
         let mean = samples.iter().map(|&sample| f64::from(sample)).sum::<f64>() / count;
-        let deviation = (samples
+        let std = (samples
             .iter()
             .map(|&sample| (f64::from(sample) - mean).powi(2))
             .sum::<f64>()
             / count)
             .sqrt();
-        // Standard errors: 3.2e-5 of the mean, 2.2e-5 of the deviation.
+        // Standard errors: 3.2e-5 of the mean, 2.2e-5 of the standard deviation.
         assert!(
-            (mean - 0.25).abs() < 1.6e-4 && (deviation - 0.01).abs() < 1.2e-4,
-            "{mean} {deviation}"
+            (mean - 0.25).abs() < 1.6e-4 && (std - 0.01).abs() < 1.2e-4,
+            "{mean} {std}"
         );
     }
 }

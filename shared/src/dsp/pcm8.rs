@@ -1,21 +1,23 @@
-//! Samples of 8 bits: the input of a network for small devices.
+//! Quantization to 8 bits: the input of a network for small devices.
 //!
-//! Samples of full scale 1 or of 16 bits become whole numbers from −128 to 127, and values of full scale 1 again.
+//! Samples of full scale 1 or of 16 bits become integers from −128 to 127; [`dequantize`] converts these to full scale
+//! 1.
 
 use super::stft::Sample;
 
-/// A sample of full scale 1 is this many 8-bit steps.
+/// Number of 8-bit steps in full scale 1.
 pub const PCM8_FULL_SCALE: f32 = 128.0;
 
-/// `clip(round(128 x), −128, 127)`, halves to even as numpy rounds them; NaN becomes 0. Writes as many as both hold.
+/// `clip(round(128 x), −128, 127)`. Halves are rounded to even, as in numpy; NaN becomes 0. Stops at the end of the
+/// shorter slice.
 pub fn quantize<S: Sample>(samples: &[S], pcm8: &mut [i8]) {
     for (step, sample) in pcm8.iter_mut().zip(samples) {
-        // A float that is cut to what the integer holds: `as` saturates and gives 0 for NaN.
+        // `as` saturates and converts NaN to 0.
         *step = (sample.value() * PCM8_FULL_SCALE).round_ties_even() as i8;
     }
 }
 
-/// The values in [−1, 1) that 8-bit samples mean. Writes as many as both hold.
+/// Converts 8-bit samples to values in [−1, 1). Stops at the end of the shorter slice.
 pub fn dequantize(pcm8: &[i8], samples: &mut [f32]) {
     for (sample, &step) in samples.iter_mut().zip(pcm8) {
         *sample = f32::from(step) / PCM8_FULL_SCALE;
@@ -34,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_rounded_to_even_and_cut() {
+    fn values_are_rounded_half_to_even_and_clipped() {
         for (steps, expected) in [
             (0.0, 0),
             (0.5, 0),
@@ -58,15 +60,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sixteen_bits_are_rounded_as_whole_numbers_are(sample in any::<i16>()) {
-            // 256 steps of 16 bits are one of 8: the nearest, and of two as near the even one.
+        fn sixteen_bit_samples_are_rounded_half_to_even(sample in any::<i16>()) {
+            // One 8-bit step is 256 16-bit steps: rounded to the nearest, ties to even.
             let (below, rest) = (sample.div_euclid(256), sample.rem_euclid(256));
             let up = rest > 128 || (rest == 128 && below % 2 != 0);
             prop_assert_eq!(i16::from(one(sample)), (below + i16::from(up)).min(127));
         }
 
         #[test]
-        fn eight_bits_come_back(steps in prop::collection::vec(any::<i8>(), 0..50)) {
+        fn eight_bit_samples_round_trip(steps in prop::collection::vec(any::<i8>(), 0..50)) {
             let mut samples = vec![f32::NAN; steps.len()];
             dequantize(&steps, &mut samples);
             prop_assert!(samples.iter().all(|sample| (-1.0..1.0).contains(sample)));

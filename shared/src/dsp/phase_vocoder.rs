@@ -1,9 +1,9 @@
 //! Time stretch by phase vocoder, as `librosa.effects.time_stretch`.
 //!
-//! librosa accumulates, per frequency, the angle between consecutive frames less the expected advance, wrapped, plus
-//! that advance. Wrapping changes angles by whole turns and the expected advance cancels, so what it accumulates is,
-//! as a rotation, the plain ratio of the two frames' unit phasors. Multiplying those needs neither arc tangent nor
-//! sine, and never drifts out of range.
+//! For each frequency, librosa takes the angle between consecutive frames, subtracts the expected phase advance, wraps
+//! the difference, adds the expected advance back and accumulates the result. Wrapping changes angles by whole turns
+//! and the expected advance cancels. As a rotation, the accumulated term is therefore the ratio of the two frames' unit
+//! phasors. Multiplying phasors needs neither arc tangent nor sine, and the phase cannot grow without bound.
 
 use super::stft::{Stft, StftScratch};
 use rustfft::num_complex::Complex;
@@ -12,7 +12,8 @@ use rustfft::num_complex::Complex;
 #[derive(Clone, Debug)]
 pub struct TimeStretch {
     stft: Stft,
-    /// One over the sum of squared windows that overlap at each offset from a frame's beginning, where none is missing.
+    /// Reciprocal of the sum of the squared windows that overlap, for each offset within a hop, away from the ends of
+    /// the signal.
     gain: Vec<f32>,
 }
 
@@ -35,7 +36,7 @@ struct Polar {
 }
 
 impl TimeStretch {
-    /// librosa's defaults are `n_fft` 2048 and `hop_length` 512.
+    /// Plans a time stretch. librosa's defaults are `n_fft` 2048 and `hop_length` 512.
     pub fn new(n_fft: usize, hop_length: usize) -> Self {
         let stft = Stft::new(n_fft, hop_length);
         let overlapping = |at: usize| {
@@ -51,13 +52,13 @@ impl TimeStretch {
         }
     }
 
-    /// Samples that librosa's result has: `round(samples / rate)`.
+    /// Length of the result, as in librosa: `round(samples / rate)`.
     pub fn stretched_len(samples: usize, rate: f64) -> usize {
         (samples as f64 / rate).round_ties_even() as usize
     }
 
-    /// Plays `input` at `rate` times its speed, at its pitch. librosa's result, of [`stretched_len`](Self::stretched_len)
-    /// samples, is cut or padded with zeros to fit `out`.
+    /// Plays `input` at `rate` times its speed without changing its pitch. The result has
+    /// [`stretched_len`](Self::stretched_len) samples and is cut or zero-padded to fit `out`.
     ///
     /// # Panics
     /// When `rate` is not a positive, finite number.
@@ -69,7 +70,7 @@ impl TimeStretch {
         let out_len = out.len().min(stretched);
         let out = &mut out[..out_len];
         let in_frames = self.stft.frames(input.len());
-        // As many as numpy.arange(0, in_frames, rate) has values, and no more than the result needs.
+        // The length of numpy.arange(0, in_frames, rate), but no more than the result needs.
         let out_frames = ((in_frames as f64 / rate).ceil() as usize).min((stretched + n_fft).div_ceil(hop_length));
         scratch.fit(self.stft.bins());
         for frame in 0..out_frames {
@@ -96,7 +97,7 @@ impl TimeStretch {
         self.normalize(out, out_frames);
     }
 
-    /// Leaves frames `step` and `step + 1` in `scratch`; librosa pads the spectrogram with silent ones.
+    /// Computes frames `step` and `step + 1` into `scratch`. Frames past the end are silent, as in librosa.
     fn analyse(&self, input: &[f32], in_frames: usize, step: usize, scratch: &mut TimeStretchScratch) {
         if scratch.current.frame != Some(step) && scratch.next.frame == Some(step) {
             std::mem::swap(&mut scratch.current, &mut scratch.next);
@@ -126,7 +127,7 @@ impl TimeStretch {
                 .map(|frame| window[centred - frame * hop_length].powi(2))
                 .sum()
         };
-        // Where no frame is missing the sum repeats with every hop.
+        // Away from the ends the sum repeats with every hop.
         let settled = (n_fft / 2).next_multiple_of(hop_length);
         let unsettled = (frames * hop_length).saturating_sub(n_fft / 2).max(settled);
         for (at, value) in out.iter_mut().enumerate() {
@@ -153,7 +154,7 @@ impl TimeStretchScratch {
         }
     }
 
-    /// Puts the interpolated magnitudes at the accumulated phases into `spectrum`, and advances the phases.
+    /// Writes the interpolated magnitudes with the accumulated phases into `spectrum`, and advances the phases.
     fn synthesize(&mut self, alpha: f32) {
         let frames = self.current.magnitudes.iter().zip(&self.next.magnitudes);
         let phasors = self.current.phasors.iter().zip(&self.next.phasors);
@@ -161,7 +162,7 @@ impl TimeStretchScratch {
         for (((out, phase), (now, then)), (from, to)) in state.zip(frames).zip(phasors) {
             *out = *phase * ((1.0 - alpha) * now + alpha * then);
             let turned = *phase * to * from.conj();
-            // One Newton step towards length 1; rounding alone would let the length wander.
+            // One Newton step towards magnitude 1, so rounding errors do not accumulate.
             *phase = turned * (1.5 - 0.5 * turned.norm_sqr());
         }
     }
@@ -172,7 +173,7 @@ impl Polar {
         self.frame = Some(frame);
         for ((magnitude, phasor), bin) in self.magnitudes.iter_mut().zip(&mut self.phasors).zip(spectrum) {
             *magnitude = bin.norm_sqr().sqrt();
-            // numpy.angle(0) is 0. A number too small to square counts as 0.
+            // numpy.angle(0) is 0. A number whose square underflows counts as 0.
             *phasor = if *magnitude > 0.0 {
                 bin / *magnitude
             } else {
@@ -200,7 +201,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn any_rate_and_length_stay_finite(rate in 0.5f64..2.0, length in 0usize..9000, out in 0usize..12_000) {
+        fn output_is_finite_for_any_rate_and_length(rate in 0.5f64..2.0, length in 0usize..9000, out in 0usize..12_000) {
             let stretched = stretch(&tone(length), rate, out);
             prop_assert!(stretched.iter().all(|sample| sample.is_finite() && sample.abs() < 4.0));
             let end = TimeStretch::stretched_len(length, rate).min(out);
@@ -223,12 +224,12 @@ mod tests {
             .windows(2)
             .filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0)
             .count();
-        // 40,000 samples at 0.1 radians a sample are 636.6 turns.
+        // 40,000 samples at 0.1 radians per sample are 636.6 cycles.
         assert!((636..=638).contains(&crossings), "{crossings}");
     }
 
     #[test]
-    fn a_used_scratch_gives_what_a_fresh_one_does() {
+    fn reused_scratch_gives_the_same_result_as_a_new_one() {
         let vocoder = TimeStretch::new(2048, 512);
         let mut scratch = TimeStretchScratch::default();
         let mut out = vec![0.0; 10_000];

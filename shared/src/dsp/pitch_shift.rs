@@ -1,5 +1,4 @@
-//! Pitch shift, as `librosa.effects.pitch_shift`: a time stretch, and the stretched sound played at a speed that makes it
-//! as long as it was.
+//! Pitch shift, as `librosa.effects.pitch_shift`: a time stretch, followed by resampling to the original length.
 
 use super::phase_vocoder::{TimeStretch, TimeStretchScratch};
 use super::resample::{SincResampler, SincScratch};
@@ -7,7 +6,7 @@ use super::resample::{SincResampler, SincScratch};
 /// Semitones in an octave.
 const SEMITONES: f64 = 12.0;
 
-/// The furthest shift, in semitones: two octaves.
+/// The largest shift, in semitones: two octaves.
 pub const MAX_STEPS: f64 = 24.0;
 
 /// A planned pitch shift.
@@ -17,7 +16,7 @@ pub struct PitchShift {
     resampler: SincResampler,
 }
 
-/// One thread's working memory for [`PitchShift`], the stretched sound among it.
+/// One thread's working memory for [`PitchShift`], including the stretched signal.
 #[derive(Clone, Debug, Default)]
 pub struct PitchShiftScratch {
     stretch: TimeStretchScratch,
@@ -26,7 +25,7 @@ pub struct PitchShiftScratch {
 }
 
 impl PitchShift {
-    /// librosa's defaults are `n_fft` 2048 and `hop_length` 512.
+    /// Plans a pitch shift. librosa's defaults are `n_fft` 2048 and `hop_length` 512.
     pub fn new(n_fft: usize, hop_length: usize) -> Self {
         Self {
             stretch: TimeStretch::new(n_fft, hop_length),
@@ -34,19 +33,18 @@ impl PitchShift {
         }
     }
 
-    /// Takes the memory at once that shifts of `samples` samples by any number of steps between `n_steps` and its negative
-    /// need.
+    /// Allocates the memory that shifts of `samples` samples by up to `n_steps` semitones up or down need.
     pub fn reserve(&self, samples: usize, n_steps: f64, scratch: &mut PitchShiftScratch) {
         let rate = (-n_steps.abs() / SEMITONES).exp2();
-        // The slower it is played the longer it gets; the faster the more it must be filtered.
+        // The lowest rate gives both the longest stretched signal and the longest resampling filter.
         let longest = TimeStretch::stretched_len(samples, rate);
         let more = longest.saturating_sub(scratch.stretched.len());
         scratch.stretched.reserve(more);
         SincResampler::reserve(rate, &mut scratch.resample);
     }
 
-    /// Plays `input` higher by `n_steps` semitones, or lower where they are negative, at its speed. The result, as long
-    /// as `input`, is cut or padded with zeros to fit `out`.
+    /// Raises the pitch of `input` by `n_steps` semitones, or lowers it if `n_steps` is negative, without changing its
+    /// speed. The result is as long as `input` and is cut or zero-padded to fit `out`.
     ///
     /// # Panics
     /// When `n_steps` is not a number between −[`MAX_STEPS`] and [`MAX_STEPS`].
@@ -55,7 +53,7 @@ impl PitchShift {
         let rate = (-n_steps / SEMITONES).exp2();
         let (out, after) = out.split_at_mut(out.len().min(input.len()));
         after.fill(0.0);
-        // No more is stretched than the output depends on.
+        // Stretch only as much as the output depends on.
         let needed = (out.len() as f64 / rate).ceil() as usize + SincResampler::reach(rate);
         let length = TimeStretch::stretched_len(input.len(), rate).min(needed);
         scratch.stretched.resize(length, 0.0);
@@ -78,15 +76,15 @@ mod tests {
         out
     }
 
-    /// A sine of so many turns a sample.
+    /// A sine of `turns` cycles per sample.
     fn tone(turns: f64, length: usize) -> Vec<f32> {
         (0..length)
             .map(|t| 0.5 * (TAU * turns * t as f64).sin() as f32)
             .collect()
     }
 
-    /// The frequency of a sine, in turns a sample: how far the phase of its correlation with one of `near` turns a sample
-    /// moves from one stretch of samples to the next.
+    /// Frequency of a sine in cycles per sample, from the phase change between the two halves of its correlation with a
+    /// sine of `near` cycles per sample.
     fn frequency(samples: &[f32], near: f64) -> f64 {
         let length = samples.len() / 2;
         let phase = |begin: usize| -> f64 {
@@ -106,21 +104,21 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn a_sine_becomes_one_of_the_shifted_pitch(turns in 0.01f64..0.1, n_steps in -12.0f64..12.0) {
+        fn shifted_sine_has_the_shifted_frequency(turns in 0.01f64..0.1, n_steps in -12.0f64..12.0) {
             let out = shift(&tone(turns, 40_000), n_steps, 40_000);
             let shifted = turns * (n_steps / 12.0).exp2();
             let inside = &out[6000..34_000];
             let found = frequency(inside, shifted);
             // A hundredth of a semitone is 6e-4.
             prop_assert!((found / shifted - 1.0).abs() < 1e-4, "{found} for {shifted}");
-            // It is that sine, not louder than it was. Between bins the vocoder loses some of a steady tone: up to 24 % of
-            // its power, and librosa the same.
+            // It is not louder than before. For a steady tone between two bins the vocoder loses up to 24 % of the
+            // power, as librosa does.
             let power = inside.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>() / inside.len() as f64;
             prop_assert!((0.7..1.01).contains(&(power / 0.125)), "{power}");
         }
 
         #[test]
-        fn any_shift_and_length_stay_finite(n_steps in -24.0f64..24.0, length in 0usize..5000, out in 0usize..6000) {
+        fn output_is_finite_for_any_shift_and_length(n_steps in -24.0f64..24.0, length in 0usize..5000, out in 0usize..6000) {
             let shifted = shift(&tone(0.02, length), n_steps, out);
             prop_assert!(shifted.iter().all(|sample| sample.is_finite() && sample.abs() < 4.0));
             prop_assert!(shifted[length.min(out)..].iter().all(|&sample| sample == 0.0));
@@ -128,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn no_steps_change_nothing() {
+    fn shift_by_zero_steps_changes_nothing() {
         let input = tone(0.013, 20_000);
         let worst = input
             .iter()
@@ -139,16 +137,16 @@ mod tests {
     }
 
     #[test]
-    fn a_short_result_is_the_beginning_of_the_whole() {
+    fn short_output_matches_the_beginning_of_the_full_output() {
         let input = tone(0.03, 30_000);
         for n_steps in [-5.0, 2.5] {
-            let whole = shift(&input, n_steps, 30_000);
-            assert_eq!(shift(&input, n_steps, 9001), whole[..9001]);
+            let full = shift(&input, n_steps, 30_000);
+            assert_eq!(shift(&input, n_steps, 9001), full[..9001]);
         }
     }
 
     #[test]
-    fn a_used_scratch_gives_what_a_fresh_one_does() {
+    fn reused_scratch_gives_the_same_result_as_a_new_one() {
         let (shifter, mut scratch) = (PitchShift::new(2048, 512), PitchShiftScratch::default());
         let mut out = vec![0.0; 10_000];
         for (turns, n_steps) in [(0.02, 3.0), (0.05, -4.0), (0.01, 0.5)] {

@@ -1,11 +1,11 @@
-//! Spectrograms of power spectral density, as `scipy.signal.spectrogram` with its defaults.
+//! Power spectral density over time, as `scipy.signal.spectrogram` with its defaults.
 //!
-//! Frames of 256 samples that share 32 with the next one lose their mean, are weighted by a Tukey window of shape 0.25
-//! and transformed; nothing is padded. A value is a density per Hz of the positive frequencies: those between 0 Hz and
-//! the Nyquist frequency count for their mirror images too.
+//! Frames have 256 samples and overlap by 32. Each frame has its mean subtracted, is weighted by a Tukey window of
+//! shape 0.25 and transformed; nothing is padded. Densities per Hz are one-sided: the frequencies between 0 Hz and the
+//! Nyquist frequency include the power of their mirror images.
 //!
-//! The floor per frame: reading 256 samples, half a complex FFT (5/2 · 256 · 8 = 5,100 floating point operations), 129
-//! squared magnitudes and writing 129 values. Values are written a cache line at a time.
+//! Minimum cost per frame: reading 256 samples, half a complex FFT (5/2 · 256 · 8 = 5,100 floating point operations),
+//! 129 squared magnitudes and writing 129 values. Values are written one cache line at a time.
 
 use super::window::tukey;
 use ndarray::{ArrayViewMut2, s};
@@ -13,24 +13,24 @@ use realfft::{RealFftPlanner, RealToComplex};
 use rustfft::num_complex::Complex;
 use std::sync::Arc;
 
-/// Samples of a frame: scipy's `nperseg`.
+/// Samples per frame: scipy's `nperseg`.
 pub const N_PER_SEGMENT: usize = 256;
 /// Samples that a frame shares with the next: scipy's `noverlap`, an eighth.
 pub const N_OVERLAP: usize = N_PER_SEGMENT / 8;
-/// Frequencies of a frame.
+/// Frequency bins per frame.
 pub const PSD_BINS: usize = N_PER_SEGMENT / 2 + 1;
 
 const HOP: usize = N_PER_SEGMENT - N_OVERLAP;
-/// The share of the window that rises or falls.
+/// Fraction of the window that rises or falls.
 const TUKEY_ALPHA: f64 = 0.25;
-/// Frames that are collected before they are written, row by row: sixteen f32 are one cache line.
+/// Frames that are buffered before they are written row by row: sixteen f32 are one cache line.
 const BLOCK: usize = 16;
 
 /// A planned spectrogram.
 #[derive(Clone)]
 pub struct PsdSpectrogram {
     window: Vec<f32>,
-    /// One over the sample rate and the window's energy.
+    /// One over the product of the sample rate and the window's energy.
     scale: f32,
     forward: Arc<dyn RealToComplex<f32>>,
 }
@@ -54,12 +54,12 @@ impl std::fmt::Debug for PsdSpectrogram {
 }
 
 impl PsdSpectrogram {
-    /// For samples at `sample_rate` Hz.
+    /// Plans the computation for samples at `sample_rate` Hz.
     ///
     /// # Panics
     /// When the rate is zero.
     pub fn new(sample_rate: u32) -> Self {
-        assert!(sample_rate > 0, "a sample rate is above 0 Hz");
+        assert!(sample_rate > 0, "the sample rate must be above 0 Hz");
         let window = tukey(N_PER_SEGMENT, TUKEY_ALPHA);
         let energy: f64 = window.iter().map(|&weight| f64::from(weight).powi(2)).sum();
         Self {
@@ -69,20 +69,20 @@ impl PsdSpectrogram {
         }
     }
 
-    /// Whole frames in `samples` samples: `(samples − 32) / 224`.
+    /// Number of whole frames in `samples` samples: `(samples − 32) / 224`.
     pub fn frames(&self, samples: usize) -> usize {
         samples.saturating_sub(N_OVERLAP) / HOP
     }
 
-    /// Writes the first frames' densities, in squared units of `samples` per Hz, into `out`, `[129, frames]`, as many as
-    /// it has columns.
+    /// Writes the densities of the first frames, in squared units of `samples` per Hz, into `out`, `[129, frames]`: as
+    /// many frames as `out` has columns.
     ///
     /// # Panics
     /// When `out` does not have 129 rows, or has more columns than [`frames`](Self::frames) counts.
     pub fn power(&self, samples: &[f32], scratch: &mut PsdScratch, mut out: ArrayViewMut2<'_, f32>) {
         assert_eq!(out.nrows(), PSD_BINS, "a row per frequency");
         let frames = out.ncols();
-        assert!(frames <= self.frames(samples.len()), "no more frames than there are");
+        assert!(frames <= self.frames(samples.len()), "no more columns than frames");
         scratch.fit(self.forward.get_scratch_len());
         for first in (0..frames).step_by(BLOCK) {
             let count = BLOCK.min(frames - first);
@@ -98,7 +98,7 @@ impl PsdSpectrogram {
         }
     }
 
-    /// Leaves one frame's densities at place `at` of the block.
+    /// Writes one frame's densities at position `at` of the block.
     fn frame(&self, segment: &[f32], scratch: &mut PsdScratch, at: usize) {
         let mean = mean(segment);
         for ((value, sample), weight) in scratch.windowed.iter_mut().zip(segment).zip(&self.window) {
@@ -117,7 +117,7 @@ impl PsdSpectrogram {
     }
 }
 
-/// The mean of a frame, summed in eight lanes so that the compiler may use vector registers.
+/// The mean of a frame, summed in eight lanes so the compiler can vectorize it.
 fn mean(segment: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 8];
     for chunk in segment.chunks_exact(lanes.len()) {
@@ -125,9 +125,9 @@ fn mean(segment: &[f32]) -> f32 {
     }
     lanes.iter().sum::<f32>() / N_PER_SEGMENT as f32
 }
-const _: () = assert!(N_PER_SEGMENT.is_multiple_of(8), "lanes leave no rest of a frame");
+const _: () = assert!(N_PER_SEGMENT.is_multiple_of(8), "a frame is a whole number of lanes");
 
-/// Cuts densities at `maximum` and divides by it, so they are in [0, 1]: `min(x, maximum) / maximum`.
+/// Clips densities at `maximum` and divides by it, so they are in [0, 1]: `min(x, maximum) / maximum`.
 pub fn clamp_to_unit(mut densities: ArrayViewMut2<'_, f32>, maximum: f32) {
     densities.mapv_inplace(|value| value.min(maximum) / maximum);
 }
@@ -147,7 +147,7 @@ mod tests {
     use ndarray::Array2;
     use std::f64::consts::{PI, TAU};
 
-    /// The definition in f64: a sum over all products for each frequency.
+    /// The definition in f64: a direct DFT.
     fn naive(samples: &[f32], sample_rate: u32) -> Vec<[f64; PSD_BINS]> {
         let window = |t: usize| match t {
             0..32 => 0.5 * (1.0 + (PI * (t as f64 / 32.0 - 1.0)).cos()),
@@ -173,8 +173,8 @@ mod tests {
     }
 
     #[test]
-    fn every_frame_is_the_definition_at_every_length_and_rate() {
-        // Of a frame's largest density: an f32 FFT against a f64 sum.
+    fn every_frame_matches_the_definition_at_every_length_and_rate() {
+        // Relative to the largest density of a frame: an f32 FFT compared with an f64 sum.
         const TOLERANCE: f64 = 1e-6;
         let mut scratch = PsdScratch::default();
         for (length, rate) in [
@@ -205,8 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn the_density_of_a_tone_adds_up_to_its_power() {
-        // A tone on a bin's middle: its density times the width of a bin is its power, 1/2, whatever the rate.
+    fn density_of_a_tone_sums_to_its_power() {
+        // A tone at the centre of a bin: its density times the width of a bin is its power, 1/2, at any sample rate.
         for rate in [8000, 16_000, 44_100] {
             let samples: Vec<f32> = (0..256)
                 .map(|t| (TAU * 20.0 * f64::from(t) / 256.0).sin() as f32)
@@ -219,12 +219,12 @@ mod tests {
     }
 
     #[test]
-    fn the_papers_clip_has_2080_frames() {
+    fn clip_of_the_paper_has_2080_frames() {
         assert_eq!(PsdSpectrogram::new(16_000).frames(465_984), 2080);
     }
 
     #[test]
-    fn densities_are_cut_and_scaled() {
+    fn densities_are_clipped_and_scaled() {
         let mut densities = ndarray::arr2(&[[0.0, 256.0], [512.0, 1e9]]);
         clamp_to_unit(densities.view_mut(), 512.0);
         assert_eq!(densities, ndarray::arr2(&[[0.0, 0.5], [1.0, 1.0]]));

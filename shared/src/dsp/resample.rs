@@ -1,30 +1,31 @@
-//! Band-limited resampling by any ratio: a windowed sinc, evaluated where the output's samples are between the input's.
+//! Band-limited resampling by any ratio: a windowed sinc filter, evaluated at the positions of the output samples.
 //!
-//! The filter passes what is below 0.913 of the lower of the two Nyquist frequencies, and stops what is above that
-//! frequency, as soxr's `HQ` does, librosa's default; its stop band is 100 dB down (a Kaiser window). Its values stand
-//! in a table of 512 phases between two samples, with straight lines between them. The tests' tones come out of the pass
-//! band with 107 dB or better, and of the stop band at least 110 dB down. A sample costs two sums of 152 products where
-//! the output is sampled as densely as the input, or more so, and of as many more as it is sampled more coarsely.
+//! The filter passes frequencies below 0.913 of the lower of the two Nyquist frequencies and stops those above it, as
+//! soxr's `HQ`, librosa's default. The stop band is 100 dB down (Kaiser window). The filter is tabulated at 512 phases
+//! per input sample and interpolated linearly. In the tests, tones in the pass band have an SNR of at least 107 dB, and
+//! tones in the stop band are at least 110 dB down. An output sample costs two dot products of 152 terms if the ratio
+//! is 1 or more. Below 1, the number of terms is about 152 / ratio.
 
 use super::dot::dot_between;
 use super::window::{kaiser, kaiser_beta};
 use std::f64::consts::PI;
 
-/// How far down the stop band is, in dB.
+/// Attenuation of the stop band, in dB.
 const STOP_BAND_DB: f64 = 100.0;
-/// The end of the pass band and the middle of the transition, as shares of the lower Nyquist frequency.
+/// End of the pass band ([`PASS_BAND`]) and middle of the transition band ([`CUTOFF`]), as fractions of the lower
+/// Nyquist frequency.
 const PASS_BAND: f64 = 0.9136;
 const CUTOFF: f64 = (PASS_BAND + 1.0) / 2.0;
-/// Half the filter's length in samples where none are left out: Kaiser's formula, (A − 7.95) / (2.285 Δω) samples in all,
-/// asks for 148.
+/// Half the filter's length in input samples, for ratios of 1 or more. Kaiser's formula for the total, (A − 7.95) /
+/// (2.285 Δω), gives 148.
 const HALF_LENGTH: usize = 76;
-/// Points of the filter's table between two of its samples: its straight lines leave less than the stop band does.
+/// Points of the prototype filter per sample. The error of linear interpolation between them is below the stop band.
 const PROTOTYPE_PHASES: usize = 1024;
-/// Positions between two input samples that the working table has.
+/// Phases per input sample in the table for one ratio.
 const PHASES: usize = 512;
-/// The lowest ratio; below it the filter would be longer than any use for it.
+/// The lowest ratio. Below it the filter would be impractically long.
 const LEAST_RATIO: f64 = 1.0 / 64.0;
-/// Taps come in multiples of what a sum of products takes at once; half of that on either side.
+/// The number of taps on either side is a multiple of this, so both sides together fill the lanes of a dot product.
 const HALF_STEP: usize = 4;
 
 fn half_taps(density: f64) -> usize {
@@ -34,14 +35,14 @@ fn half_taps(density: f64) -> usize {
 /// A planned filter, for any ratio.
 #[derive(Clone, Debug)]
 pub struct SincResampler {
-    /// One side of the filter, [`PROTOTYPE_PHASES`] points to a sample.
+    /// One side of the symmetric filter, [`PROTOTYPE_PHASES`] points per sample.
     prototype: Vec<f32>,
 }
 
-/// One thread's working memory for [`SincResampler`]: the filter's values for the ratio that was used last.
+/// One thread's working memory for [`SincResampler`]: the filter table of the last ratio.
 #[derive(Clone, Debug, Default)]
 pub struct SincScratch {
-    /// The share of the input's samples that the output has, and never above 1.
+    /// Output samples per input sample, at most 1.
     density: f64,
     half_taps: usize,
     /// [`PHASES`] + 1 rows of `2 half_taps` weights.
@@ -49,7 +50,7 @@ pub struct SincScratch {
 }
 
 impl SincResampler {
-    /// Samples the filter.
+    /// Computes the prototype filter.
     pub fn new() -> Self {
         let beta = kaiser_beta(STOP_BAND_DB);
         let points = 0..=HALF_LENGTH * PROTOTYPE_PHASES + 1;
@@ -63,28 +64,28 @@ impl SincResampler {
         }
     }
 
-    /// Samples that librosa's result has: `ceil(samples · ratio)`.
+    /// Length of the result, as in librosa: `ceil(samples · ratio)`.
     pub fn resampled_len(samples: usize, ratio: f64) -> usize {
         (samples as f64 * ratio).ceil() as usize
     }
 
-    /// Input samples beyond the place of an output sample that it depends on.
+    /// Number of input samples after the position of an output sample that the output sample depends on.
     pub fn reach(ratio: f64) -> usize {
         (HALF_LENGTH as f64 / ratio.min(1.0)).ceil() as usize + HALF_STEP
     }
 
-    /// Writes `input` at `ratio` times its sample rate: sample `k` of `out` is the signal at sample `k / ratio` of
-    /// `input`, before and after which it is silent. The result of [`resampled_len`](Self::resampled_len) samples is cut
-    /// or padded with zeros to fit `out`.
+    /// Writes `input` at `ratio` times its sample rate: sample `k` of `out` is the signal at position `k / ratio` of
+    /// `input`. The signal is zero before and after `input`. The result has [`resampled_len`](Self::resampled_len)
+    /// samples and is cut or zero-padded to fit `out`.
     ///
-    /// Memory is taken when a ratio is used for the first time, and then again only for a lower one.
+    /// Allocates on first use, and later only for a lower ratio.
     ///
     /// # Panics
     /// When `ratio` is not a finite number of at least 1/64.
     pub fn resample(&self, input: &[f32], ratio: f64, scratch: &mut SincScratch, out: &mut [f32]) {
         assert!(
             ratio >= LEAST_RATIO && ratio.is_finite(),
-            "a ratio is a finite number of at least 1/64"
+            "the ratio must be finite and at least 1/64"
         );
         let length = Self::resampled_len(input.len(), ratio).min(out.len());
         let (out, after) = out.split_at_mut(length);
@@ -97,13 +98,13 @@ impl SincResampler {
         let taps = 2 * scratch.half_taps;
         for (at, value) in out.iter_mut().enumerate() {
             let place = at as f64 / ratio;
-            let whole = place as usize;
-            let phase = (place - whole as f64) * PHASES as f64;
+            let floor = place as usize;
+            let phase = (place - floor as f64) * PHASES as f64;
             let row = (phase as usize).min(PHASES - 1);
             let between = (phase - row as f64) as f32;
-            // Tap `i` is on input sample `whole + 1 + i − half_taps`.
-            let before = (scratch.half_taps).saturating_sub(whole + 1);
-            let begin = (whole + 1 + before) - scratch.half_taps;
+            // Tap `i` multiplies input sample `floor + 1 + i − half_taps`.
+            let before = (scratch.half_taps).saturating_sub(floor + 1);
+            let begin = (floor + 1 + before) - scratch.half_taps;
             let present = input.len().saturating_sub(begin).min(taps - before);
             let weights = &scratch.table[row * taps..][..2 * taps];
             let (now, next) = weights.split_at(taps);
@@ -116,7 +117,7 @@ impl SincResampler {
         }
     }
 
-    /// Takes the memory at once that ratios down to `ratio` need.
+    /// Allocates the memory that ratios down to `ratio` need.
     pub fn reserve(ratio: f64, scratch: &mut SincScratch) {
         let length = (PHASES + 1) * 2 * half_taps(ratio.min(1.0));
         scratch.table.reserve(length.saturating_sub(scratch.table.len()));
@@ -139,12 +140,12 @@ impl SincResampler {
         }
     }
 
-    /// The filter's value at `t` samples from its middle.
+    /// The filter's value at `t` samples from its centre.
     fn prototype(&self, t: f64) -> f32 {
         let place = t.abs() * PROTOTYPE_PHASES as f64;
         let at = place as usize;
         match self.prototype.get(at..at + 2) {
-            Some(around) => around[0] + (place - at as f64) as f32 * (around[1] - around[0]),
+            Some(pair) => pair[0] + (place - at as f64) as f32 * (pair[1] - pair[0]),
             None => 0.0,
         }
     }
@@ -172,7 +173,7 @@ mod tests {
         out
     }
 
-    /// The definition in f64, with the filter evaluated at every place.
+    /// The definition in f64, with the filter evaluated at every position.
     fn naive(input: &[f32], ratio: f64, length: usize) -> Vec<f64> {
         let density = ratio.min(1.0);
         let beta = kaiser_beta(STOP_BAND_DB);
@@ -199,8 +200,8 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_definition_at_every_length_and_ratio() {
-        // What the straight lines leave of noise, which has all frequencies.
+    fn resampling_matches_the_definition_at_every_length_and_ratio() {
+        // SNR after linear interpolation of the filter, for noise, which has all frequencies.
         const LEAST_SNR_DB: f64 = 100.0;
         let noise: Vec<f32> = (0..1501u64)
             .map(|t| ((t * t * t % 1009) as f32 / 504.5) - 1.0)
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn tones_below_the_pass_bands_end_pass_and_those_above_do_not() {
+    fn pass_band_tones_pass_and_stop_band_tones_are_removed() {
         for ratio in [0.5, 0.75, 0.8909, 1.1225, 1.9] {
             let nyquist = 0.5 * f64::min(ratio, 1.0);
             let tone =
@@ -257,7 +258,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn any_ratio_and_length_stay_finite(ratio in 0.05f64..8.0, length in 0usize..600, out in 0usize..900) {
+        fn output_is_finite_for_any_ratio_and_length(ratio in 0.05f64..8.0, length in 0usize..600, out in 0usize..900) {
             let ours = resample(&vec![0.5; length], ratio, out);
             prop_assert!(ours.iter().all(|value| value.is_finite() && value.abs() < 0.7));
             let end = SincResampler::resampled_len(length, ratio).min(out);
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_used_scratch_gives_what_a_fresh_one_does() {
+    fn reused_scratch_gives_the_same_result_as_a_new_one() {
         let input: Vec<f32> = (0..3000).map(|t| (t as f32 * 0.3).sin()).collect();
         let (resampler, mut scratch) = (SincResampler::new(), SincScratch::default());
         let mut out = vec![0.0; 2500];

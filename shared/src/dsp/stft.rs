@@ -1,15 +1,16 @@
-//! Short-time Fourier transform: Hann window, centred, zero-padded, as `librosa.stft(pad_mode="constant")`.
+//! Short-time Fourier transform: Hann window, centred, padded with zeros or by reflection, as `librosa.stft`.
 
 use super::window::hann;
 use crate::dsp::PCM_FULL_SCALE;
+use crate::dsp::features::PadMode;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::num_complex::Complex;
 use rustfft::{Fft, FftPlanner};
 use std::sync::Arc;
 
-/// A stored sample that becomes a value with full scale 1.
+/// A type of sample that converts to a value of full scale 1.
 pub trait Sample: Copy {
-    /// The value.
+    /// The sample as a value of full scale 1.
     fn value(self) -> f32;
 }
 
@@ -41,13 +42,14 @@ impl Sample for i16 {
 pub struct Stft {
     n_fft: usize,
     hop_length: usize,
+    pad_mode: PadMode,
     window: Vec<f32>,
     forward: Arc<dyn RealToComplex<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
     complex: Arc<dyn Fft<f32>>,
 }
 
-/// One thread's working memory for [`Stft`]; it fits itself to whichever transform uses it.
+/// One thread's working memory for [`Stft`]. Each transform resizes it as needed.
 #[derive(Clone, Debug, Default)]
 pub struct StftScratch {
     samples: Vec<f32>,
@@ -61,29 +63,37 @@ impl std::fmt::Debug for Stft {
             .debug_struct("Stft")
             .field("n_fft", &self.n_fft)
             .field("hop_length", &self.hop_length)
+            .field("pad_mode", &self.pad_mode)
             .finish()
     }
 }
 
 impl Stft {
-    /// Plans the transform.
+    /// Plans the transform, padded with zeros.
     ///
     /// # Panics
-    /// When `n_fft` is odd or either number is zero; [`crate::dsp::features::FeatureConfig::validate`] refuses both.
+    /// When `n_fft` is odd, or `n_fft` or `hop_length` is zero; [`crate::dsp::features::FeatureConfig::validate`]
+    /// refuses both.
     pub fn new(n_fft: usize, hop_length: usize) -> Self {
         assert!(
             n_fft > 0 && n_fft.is_multiple_of(2) && hop_length > 0,
-            "n_fft is even, and neither number is zero"
+            "n_fft must be even, and n_fft and hop_length above zero"
         );
         let mut planner = RealFftPlanner::new();
         Self {
             n_fft,
             hop_length,
+            pad_mode: PadMode::Constant,
             window: hann(n_fft),
             forward: planner.plan_fft_forward(n_fft),
             inverse: planner.plan_fft_inverse(n_fft),
             complex: FftPlanner::new().plan_fft_forward(n_fft),
         }
+    }
+
+    /// Changes the samples before the beginning and after the end of a signal.
+    pub fn with_pad_mode(self, pad_mode: PadMode) -> Self {
+        Self { pad_mode, ..self }
     }
 
     /// Window and FFT length, in samples.
@@ -96,23 +106,21 @@ impl Stft {
         self.hop_length
     }
 
-    /// Frequencies of a frame: `n_fft / 2 + 1`.
+    /// Frequency bins of a frame: `n_fft / 2 + 1`.
     pub fn bins(&self) -> usize {
         self.n_fft / 2 + 1
     }
 
-    /// Frames of `samples` samples: one centred on every multiple of the hop, the first on sample 0.
+    /// Number of frames of `samples` samples: one is centred on every multiple of the hop, the first on sample 0.
     pub fn frames(&self, samples: usize) -> usize {
         1 + samples / self.hop_length
     }
 
-    /// The window's values.
     pub(super) fn window(&self) -> &[f32] {
         &self.window
     }
 
-    /// Writes the spectrum of one frame into `spectrum`, which has [`bins`](Self::bins) places. Samples before the
-    /// beginning and after the end are zero.
+    /// Writes the spectrum of one frame into `spectrum`, which has [`bins`](Self::bins) values.
     pub fn frame<S: Sample>(
         &self,
         samples: &[S],
@@ -131,9 +139,9 @@ impl Stft {
 
     /// Writes the squared magnitudes of two frames, [`bins`](Self::bins) values each.
     ///
-    /// Both are transformed at once, one as the real and one as the imaginary part of a complex signal; their spectra
-    /// are the even and the odd part of the result. That saves what a real FFT spends on taking its half-length
-    /// transform apart, and squared magnitudes come out of it without a twiddle factor.
+    /// Both are transformed at once, one as the real and one as the imaginary part of a complex signal. Their spectra
+    /// are the even and the odd part of the result. This saves the step in which a real FFT separates the result of its
+    /// half-length transform, and squared magnitudes need no twiddle factors.
     pub fn power_pair<S: Sample>(
         &self,
         samples: &[S],
@@ -164,13 +172,13 @@ impl Stft {
         for ((a, b), (first, second)) in low[1..].iter().zip(high[1..].iter().rev()).zip(out) {
             let mean = 0.25 * (a.norm_sqr() + b.norm_sqr());
             let difference = 0.5 * (a.re * b.re - a.im * b.im);
-            // Rounding may leave the quieter of two frames a hair below zero.
+            // Rounding may make the quieter frame slightly negative.
             *first = (mean + difference).max(0.0);
             *second = (mean - difference).max(0.0);
         }
     }
 
-    /// Writes one frame's windowed samples into `windowed`, which has `n_fft` places.
+    /// Writes one frame's windowed samples into `windowed`, which has `n_fft` values.
     fn window_frame<S: Sample>(&self, samples: &[S], frame: usize, windowed: &mut [f32]) {
         // Sample `at` of the signal is sample `at + lead − begin` of the frame.
         let (begin, lead) = match (frame * self.hop_length).checked_sub(self.n_fft / 2) {
@@ -178,19 +186,32 @@ impl Stft {
             None => (0, self.n_fft / 2 - frame * self.hop_length),
         };
         let present = &samples[begin..samples.len().min(begin + self.n_fft - lead)];
-        windowed[..lead].fill(0.0);
-        let (inside, after) = windowed[lead..].split_at_mut(present.len());
+        let (before, inside) = windowed.split_at_mut(lead);
+        let (inside, after) = inside.split_at_mut(present.len());
         for ((value, sample), weight) in inside.iter_mut().zip(present).zip(&self.window[lead..]) {
             *value = sample.value() * weight;
         }
-        after.fill(0.0);
+        match self.pad_mode {
+            PadMode::Constant => {
+                before.fill(0.0);
+                after.fill(0.0);
+            }
+            PadMode::Reflect => {
+                let first = (frame * self.hop_length) as isize - (self.n_fft / 2) as isize;
+                for (part, offset) in [(before, 0), (after, lead + present.len())] {
+                    for ((value, at), weight) in part.iter_mut().zip(offset..).zip(&self.window[offset..]) {
+                        *value = reflected(samples, first + at as isize) * weight;
+                    }
+                }
+            }
+        }
     }
 
-    /// The inverse transform of one spectrum, unwindowed and scaled by `1 / n_fft`. `spectrum` is used up.
+    /// The inverse transform of one spectrum, without a window and scaled by `1 / n_fft`. `spectrum` is overwritten.
     pub(super) fn inverse<'a>(&self, spectrum: &mut [Complex<f32>], scratch: &'a mut StftScratch) -> &'a [f32] {
         let scratch_len = self.inverse.get_scratch_len();
         scratch.fit(self.n_fft, scratch_len);
-        // A real signal has a real mean and a real Nyquist value; the plan refuses anything else.
+        // A real signal has a real mean and a real Nyquist value; realfft returns an error otherwise.
         spectrum[0].im = 0.0;
         spectrum[self.n_fft / 2].im = 0.0;
         let samples = &mut scratch.samples[..self.n_fft];
@@ -201,6 +222,17 @@ impl Stft {
         samples.iter_mut().for_each(|sample| *sample *= scale);
         samples
     }
+}
+
+/// Sample `at` of a signal that is mirrored at its first and last sample, again and again, as `numpy.pad(mode="reflect")`.
+/// Without samples it is zero.
+fn reflected<S: Sample>(samples: &[S], at: isize) -> f32 {
+    let last = samples.len() as isize - 1;
+    if last <= 0 {
+        return samples.first().map_or(0.0, |sample| sample.value());
+    }
+    let at = at.rem_euclid(2 * last);
+    samples[at.min(2 * last - at) as usize].value()
 }
 
 impl StftScratch {
@@ -219,14 +251,26 @@ mod tests {
     use super::*;
     use std::f64::consts::TAU;
 
-    /// The definition, in f64.
-    fn naive(samples: &[f32], frame: usize, n_fft: usize, hop_length: usize) -> Vec<Complex<f64>> {
+    /// The definition in f64.
+    fn naive(samples: &[f32], frame: usize, n_fft: usize, hop_length: usize, pad_mode: PadMode) -> Vec<Complex<f64>> {
+        // Bounces off both ends one step at a time.
+        let mirrored = |mut at: isize| {
+            let last = samples.len() as isize - 1;
+            while last > 0 && !(0..=last).contains(&at) {
+                at = if at < 0 { -at } else { 2 * last - at };
+            }
+            at.min(last)
+        };
         let begin = (frame * hop_length) as isize - (n_fft / 2) as isize;
         (0..=n_fft / 2)
             .map(|bin| {
                 (0..n_fft)
                     .map(|t| {
-                        let at = begin + t as isize;
+                        let at = match pad_mode {
+                            PadMode::Constant => begin + t as isize,
+                            PadMode::Reflect if samples.len() == 1 => 0,
+                            PadMode::Reflect => mirrored(begin + t as isize),
+                        };
                         let sample = usize::try_from(at)
                             .ok()
                             .and_then(|at| samples.get(at))
@@ -241,21 +285,23 @@ mod tests {
     }
 
     #[test]
-    fn every_frame_is_the_definition_at_every_length_and_hop() {
-        for (n_fft, hop_length) in [(2, 1), (6, 4), (16, 4), (30, 7), (64, 64), (100, 33)] {
-            let stft = Stft::new(n_fft, hop_length);
+    fn every_frame_matches_the_definition_at_every_length_and_hop() {
+        let lengths = [(2, 1), (6, 4), (16, 4), (30, 7), (64, 64), (100, 33)];
+        let modes = [PadMode::Constant, PadMode::Reflect];
+        for ((n_fft, hop_length), pad_mode) in lengths.iter().flat_map(|&lengths| modes.map(|mode| (lengths, mode))) {
+            let stft = Stft::new(n_fft, hop_length).with_pad_mode(pad_mode);
             let mut scratch = StftScratch::default();
             let mut spectrum = vec![Complex::default(); stft.bins()];
             for length in [0, 1, 2, n_fft / 2, n_fft - 1, n_fft, n_fft + 1, 3 * n_fft + 5] {
                 let samples: Vec<f32> = (0..length).map(|t| ((t * t) as f32 * 0.37).sin()).collect();
                 assert_eq!(stft.frames(length), 1 + length / hop_length);
-                // One frame more than there are: it may hang over the end altogether.
+                // One frame more than the signal has, which may be completely past its end.
                 for frame in 0..=stft.frames(length) {
                     let pair = [frame, frame / 2];
                     let (mut first, mut second) = (vec![f32::NAN; stft.bins()], vec![f32::NAN; stft.bins()]);
                     stft.power_pair(&samples, pair, &mut scratch, &mut first, &mut second);
                     for (frame, powers) in pair.into_iter().zip([first, second]) {
-                        for (ours, truth) in powers.iter().zip(naive(&samples, frame, n_fft, hop_length)) {
+                        for (ours, truth) in powers.iter().zip(naive(&samples, frame, n_fft, hop_length, pad_mode)) {
                             assert!(
                                 (f64::from(*ours) - truth.norm_sqr()).abs() < 1e-3,
                                 "{frame} of {length}"
@@ -263,11 +309,11 @@ mod tests {
                         }
                     }
                     stft.frame(&samples, frame, &mut scratch, &mut spectrum);
-                    for (ours, truth) in spectrum.iter().zip(naive(&samples, frame, n_fft, hop_length)) {
+                    for (ours, truth) in spectrum.iter().zip(naive(&samples, frame, n_fft, hop_length, pad_mode)) {
                         let error = (Complex::new(f64::from(ours.re), f64::from(ours.im)) - truth).norm();
                         assert!(
                             error < 1e-5,
-                            "n_fft {n_fft}, hop {hop_length}, length {length}, frame {frame}"
+                            "n_fft {n_fft}, hop {hop_length}, {pad_mode:?}, length {length}, frame {frame}"
                         );
                     }
                 }
@@ -290,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn the_inverse_gives_the_windowed_frame_back() {
+    fn inverse_transform_returns_the_windowed_frame() {
         let stft = Stft::new(128, 32);
         let samples: Vec<f32> = (0..400).map(|t| (t as f32 * 0.2).sin()).collect();
         let mut scratch = StftScratch::default();

@@ -1,8 +1,7 @@
-//! The input of the statistical models: seven [statistics](super::moments) over time of each MFCC and of each
-//! chroma class.
+//! Input of the statistical models: seven [statistics](super::moments) over time of each MFCC and of each chroma class.
 //!
-//! Both are made from one STFT, librosa's default: a 2048-sample window every 512 samples. The floor for 30 seconds at
-//! 44,100 Hz, 2,584 frames, in millions of multiplications and additions:
+//! Both are computed from one STFT with librosa's defaults: a 2048-sample window every 512 samples. Minimum cost for 30
+//! seconds at 44,100 Hz, 2,584 frames, in millions of multiplications and additions:
 //!
 //! | step | |
 //! |---|---:|
@@ -14,8 +13,8 @@
 //! | DCT: 2 · 20 · 128 per frame | 13 |
 //! | moments: 10 · 32 per frame, in f64 | 1 |
 //!
-//! That is 246 in all. One core of an AMD EPYC takes 8.4 ms for them, with vectors of four outside the FFTs, which are a
-//! quarter of it.
+//! The total is 246. One core of an AMD EPYC takes 8.4 ms. A quarter of that is for the FFTs; the rest runs on vectors
+//! of four.
 
 use super::chroma::{ChromaFilterBank, N_CHROMA};
 use super::mfcc::{Mfcc, N_MELS, N_MFCC};
@@ -36,7 +35,7 @@ pub struct TrackStatistics {
     chroma: ChromaFilterBank,
 }
 
-/// One thread's working memory for [`TrackStatistics`]; it grows to the longest track, 644 bytes per frame.
+/// One thread's working memory for [`TrackStatistics`]: 644 bytes per frame of the longest track.
 #[derive(Clone, Debug, Default)]
 pub struct TrackStatisticsScratch {
     stft: StftScratch,
@@ -48,7 +47,7 @@ pub struct TrackStatisticsScratch {
 }
 
 impl TrackStatistics {
-    /// For samples at `sample_rate` Hz.
+    /// Plans the computation for samples at `sample_rate` Hz.
     pub fn new(sample_rate: u32) -> Self {
         Self {
             stft: Stft::new(N_FFT, HOP_LENGTH),
@@ -57,7 +56,7 @@ impl TrackStatistics {
         }
     }
 
-    /// Frames of `samples` samples, librosa's count.
+    /// Number of frames of `samples` samples, as in librosa.
     pub fn frames(&self, samples: usize) -> usize {
         self.stft.frames(samples)
     }
@@ -66,7 +65,7 @@ impl TrackStatistics {
     /// standard deviations and so on.
     ///
     /// # Panics
-    /// When `mfcc` does not have 140 places or `chroma` not 84.
+    /// When `mfcc` does not have 140 values or `chroma` does not have 84.
     pub fn compute<S: Sample>(
         &self,
         samples: &[S],
@@ -75,12 +74,12 @@ impl TrackStatistics {
         chroma: &mut [f32],
     ) {
         let frames = self.frames(samples.len());
-        // Taken out, because `features` works in the rest of the scratch.
+        // Moved out, because `features` borrows the scratch.
         let mut mfcc_frames = std::mem::take(&mut scratch.mfcc);
         let mut chroma_frames = std::mem::take(&mut scratch.chroma);
         mfcc_frames.resize(N_MFCC * frames, 0.0);
         chroma_frames.resize(N_CHROMA * frames, 0.0);
-        const FITS: &str = "the buffer was given the size of this shape";
+        const FITS: &str = "the buffer was resized to this shape";
         let mfcc_view = ArrayViewMut2::from_shape((N_MFCC, frames), &mut mfcc_frames).expect(FITS);
         let chroma_view = ArrayViewMut2::from_shape((N_CHROMA, frames), &mut chroma_frames).expect(FITS);
         self.features(samples, scratch, mfcc_view, chroma_view);
@@ -113,7 +112,7 @@ impl TrackStatistics {
         scratch.bands.resize(N_MELS * frames, 0.0);
         let (first_power, second_power) = scratch.power.split_at_mut(bins);
         for (pair, bands) in scratch.bands.chunks_mut(2 * N_MELS).enumerate() {
-            // An odd last frame is transformed together with the one after it, which is not used.
+            // An unpaired last frame is transformed together with the next one, which is not used.
             let frame = 2 * pair;
             let both = [frame, frame + 1];
             self.stft
@@ -147,7 +146,7 @@ mod tests {
             .collect()
     }
 
-    /// A frame's power, by the definition in f64.
+    /// A frame's power, computed directly in f64.
     fn power(samples: &[f32], frame: usize) -> Vec<f64> {
         let sample = |t: usize| (frame * 512 + t).checked_sub(1024).and_then(|at| samples.get(at));
         let windowed: Vec<f64> = (0..2048)
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn features_are_the_definition_at_every_length_and_rate() {
+    fn features_match_the_definition_at_every_length_and_rate() {
         let mut scratch = TrackStatisticsScratch::default();
         for (length, rate) in [(1, 44_100), (511, 44_100), (513, 16_000), (1537, 22_050)] {
             let (samples, plan) = (tune(length), TrackStatistics::new(rate));
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_stand_one_kind_after_another() {
+    fn statistics_are_ordered_by_kind_and_then_by_row() {
         let plan = TrackStatistics::new(22_050);
         let samples = tune(10_001);
         let mut scratch = TrackStatisticsScratch::default();
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_and_nothing_are_finite_and_a_used_scratch_leaves_no_trace() {
+    fn silent_and_empty_input_is_finite_with_a_new_or_reused_scratch() {
         let plan = TrackStatistics::new(44_100);
         let mut scratch = TrackStatisticsScratch::default();
         let run = |samples: &[i16], scratch: &mut TrackStatisticsScratch| {

@@ -9,13 +9,13 @@ pub fn hann(length: usize) -> Vec<f32> {
         .collect()
 }
 
-/// The periodic Tukey window: flat, with the share `alpha` of it, half at each end, rising and falling as a cosine.
-/// `scipy.signal.get_window(("tukey", alpha), length)`, `alpha` above 0 and at most 1.
+/// The periodic Tukey window: flat, except for a fraction `alpha` of its length, half at each end, which is a cosine
+/// slope. `scipy.signal.get_window(("tukey", alpha), length)`, `alpha` above 0 and at most 1.
 pub fn tukey(length: usize, alpha: f64) -> Vec<f32> {
     let slope = alpha * length as f64 / 2.0;
     (0..length)
         .map(|t| {
-            // The window is symmetric about length / 2, because its last sample, a mirror image of the first, is left out.
+            // The window is symmetric about length / 2, because its last sample, which mirrors the first, is left out.
             let from_end = t.min(length - t) as f64;
             if from_end >= slope {
                 1.0
@@ -26,16 +26,16 @@ pub fn tukey(length: usize, alpha: f64) -> Vec<f32> {
         .collect()
 }
 
-/// The Kaiser window of shape `beta` as a function of the place: 1 in the middle, at 0, and 0 beyond −1 and 1.
-pub fn kaiser(place: f64, beta: f64) -> f64 {
-    let inside = 1.0 - place * place;
+/// The Kaiser window of shape `beta` at `position`: 1 at the centre, which is 0, and 0 outside [−1, 1].
+pub fn kaiser(position: f64, beta: f64) -> f64 {
+    let inside = 1.0 - position * position;
     if inside < 0.0 {
         return 0.0;
     }
     bessel_i0(beta * inside.sqrt()) / bessel_i0(beta)
 }
 
-/// Kaiser's `beta` for a filter whose stop band is `attenuation` dB down, above 50 dB: `scipy.signal.kaiser_beta`.
+/// Kaiser's `beta` for a stop-band attenuation in dB, above 50 dB: `scipy.signal.kaiser_beta`.
 pub fn kaiser_beta(attenuation: f64) -> f64 {
     0.1102 * (attenuation - 8.7)
 }
@@ -57,15 +57,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_periodic_and_not_symmetric() {
+    fn hann_window_is_periodic() {
         assert_eq!(hann(4), [0.0, 0.5, 1.0, 0.5]);
         assert!(hann(0).is_empty());
         assert_eq!(hann(1), [0.0]);
     }
 
     #[test]
-    fn its_shifted_squares_sum_to_a_constant() {
-        // What makes overlap-add at a quarter of the length invertible: 4 · 3/8.
+    fn squared_hann_windows_at_quarter_hops_sum_to_a_constant() {
+        // This makes overlap-add with a hop of a quarter of the length invertible: 4 · 3/8.
         let window = hann(2048);
         for t in 0..512 {
             let sum: f32 = (0..4).map(|shift| window[t + 512 * shift].powi(2)).sum();
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn tukey_is_scipys() {
+    fn tukey_window_matches_scipy() {
         // scipy.signal.get_window(("tukey", 0.5), n) of an even and an odd length.
         let even = [0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5];
         let odd = [
@@ -94,7 +94,7 @@ mod tests {
                 assert!((ours - scipy).abs() < 1e-7, "{ours} {scipy}");
             }
         }
-        // All slope is Hann's window.
+        // With `alpha` 1 it is the Hann window.
         let worst = tukey(64, 1.0)
             .iter()
             .zip(hann(64))
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn kaiser_is_scipys() {
+    fn kaiser_window_matches_scipy() {
         // scipy.special.i0 and scipy.signal.kaiser_beta.
         let i0 = [
             (0.0, 1.0),

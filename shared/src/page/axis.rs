@@ -2,7 +2,7 @@
 
 use crate::runtime::text::grouped;
 
-/// About so many ticks are on an axis.
+/// Approximate number of ticks per axis.
 const TICKS: usize = 5;
 
 /// An axis of a [`Plot`](super::Plot). Its ends are finite and differ.
@@ -16,7 +16,7 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// From `first` to `last`, ticks at round numbers. A range of nothing is widened.
+    /// A linear axis from `first` to `last` with ticks at round numbers. An empty range is widened.
     pub fn linear(name: &str, first: f64, last: f64) -> Self {
         let (first, last) = widened(first, last);
         let step = round_step(last - first, TICKS);
@@ -29,7 +29,7 @@ impl Axis {
         )
     }
 
-    /// Around all values that are finite, both ends at round numbers.
+    /// A linear axis that contains all finite values. Both ends are round numbers.
     pub fn around(name: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (least, most) = ends(values);
         let (least, most) = widened(least, most);
@@ -39,7 +39,8 @@ impl Axis {
         Self::with_ticks(name, first * step, last * step, ticks.collect())
     }
 
-    /// From `first` to `last`, both above 0, as their logarithms; ticks at powers of ten, or at 1, 2 and 5 of these.
+    /// A logarithmic axis from `first` to `last`, both above 0, with ticks at powers of ten, or at 1, 2 and 5 times
+    /// these.
     pub fn log(name: &str, first: f64, last: f64) -> Self {
         let inside = |value: f64| {
             if value.is_finite() {
@@ -75,13 +76,13 @@ impl Axis {
         }
     }
 
-    /// Words beside each other: the word at place `i` is at the number `i`.
+    /// An axis of categories: the word at position `i` is at the number `i`.
     pub fn words(name: &str, words: &[String]) -> Self {
         let ticks = words.iter().enumerate().map(|(at, word)| (at as f64, word.clone()));
         Self::with_ticks(name, -0.5, words.len().max(1) as f64 - 0.5, ticks.collect())
     }
 
-    /// From `first` to `last`, with ticks that are not of its own making.
+    /// A linear axis from `first` to `last` with these ticks.
     pub fn with_ticks(name: &str, first: f64, last: f64, ticks: Vec<(f64, String)>) -> Self {
         let (first, last) = widened(first, last);
         Self {
@@ -93,8 +94,8 @@ impl Axis {
         }
     }
 
-    /// Only the ticks at whole numbers: of counts and epochs.
-    pub fn whole(mut self) -> Self {
+    /// Keeps only the ticks at whole numbers, for counts and epochs.
+    pub fn integer_ticks(mut self) -> Self {
         self.ticks.retain(|(value, _)| value.fract() == 0.0);
         self.ticks
             .iter_mut()
@@ -102,21 +103,21 @@ impl Axis {
         self
     }
 
-    /// What is drawn along it, and its unit.
+    /// The quantity on the axis, and its unit.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where ticks are, and their words.
+    /// The positions of the ticks, and their labels.
     pub fn ticks(&self) -> &[(f64, String)] {
         &self.ticks
     }
 
-    /// Where a number is, from 0 at the beginning to 1 at the end, where numbers beyond the ends are too. None for NaN and
+    /// The position of a number on the axis: 0 at the beginning, 1 at the end, and clamped to these. `None` for NaN and
     /// infinities.
     pub fn share(&self, value: f64) -> Option<f64> {
-        let on = |value: f64| if self.log { value.max(1e-300).ln() } else { value };
-        let share = (on(value) - on(self.first)) / (on(self.last) - on(self.first));
+        let scaled = |value: f64| if self.log { value.max(1e-300).ln() } else { value };
+        let share = (scaled(value) - scaled(self.first)) / (scaled(self.last) - scaled(self.first));
         value.is_finite().then(|| share.clamp(0.0, 1.0))
     }
 }
@@ -129,7 +130,7 @@ fn ends(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     if least <= most { (least, most) } else { (0.0, 1.0) }
 }
 
-/// Ends that arithmetic can be done with: finite, and apart.
+/// Makes the ends finite and different.
 fn widened(first: f64, last: f64) -> (f64, f64) {
     const FAR: f64 = 1e15;
     let finite = |value: f64| if value.is_finite() { value.clamp(-FAR, FAR) } else { 0.0 };
@@ -141,7 +142,8 @@ fn widened(first: f64, last: f64) -> (f64, f64) {
     }
 }
 
-/// The least of 1, 2, 5, 10, 20 and so on that is contained in `range`, above 0, no more than `count` times.
+/// The smallest of 1, 2, 5, 10, 20 and so on (times any power of ten) that fits into `range`, above 0, at most `count`
+/// times.
 pub fn round_step(range: f64, count: usize) -> f64 {
     let least = range / count.max(1) as f64;
     let power = 10f64.powi(least.log10().floor() as i32);
@@ -150,18 +152,18 @@ pub fn round_step(range: f64, count: usize) -> f64 {
     enough.unwrap_or(10.0 * power)
 }
 
-/// A tick with as many decimals as its step has.
+/// A tick whose label has as many decimals as `step`.
 fn tick(value: f64, step: f64) -> (f64, String) {
     (value, number(value, (-step.log10().floor()).clamp(0.0, 9.0) as usize))
 }
 
-/// A number with so many decimals, digits in groups, and a true minus, but none before a zero.
+/// A number with this many decimals, grouped digits and a true minus sign. Zero has no minus.
 pub fn number(value: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$}", value.abs());
     let is_zero = text.chars().all(|letter| matches!(letter, '0' | '.'));
-    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let whole = whole.parse().map_or_else(|_| whole.to_owned(), grouped);
-    format!("{}{whole}{fraction}", if value < 0.0 && !is_zero { "−" } else { "" })
+    let (integer, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let integer = integer.parse().map_or_else(|_| integer.to_owned(), grouped);
+    format!("{}{integer}{fraction}", if value < 0.0 && !is_zero { "−" } else { "" })
 }
 
 /// `0.001`, `1e-4`.
@@ -197,11 +199,11 @@ mod tests {
             (around.share(0.0), around.share(1.0), around.share(f64::NAN)),
             (Some(0.0), Some(1.0), None)
         );
-        assert_eq!(words(&Axis::linear("epoch", 1.0, 3.0).whole()), ["1", "2", "3"]);
+        assert_eq!(words(&Axis::linear("epoch", 1.0, 3.0).integer_ticks()), ["1", "2", "3"]);
     }
 
     #[test]
-    fn logarithms_are_ticked_at_powers_of_ten() {
+    fn log_axis_has_ticks_at_powers_of_ten() {
         assert_eq!(
             words(&Axis::log("lr", 1e-5, 1e-1)),
             ["1e-5", "1e-4", "0.001", "0.01", "0.1"]
@@ -213,21 +215,21 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_in_the_middle_of_its_part() {
+    fn category_is_at_the_centre_of_its_section() {
         let axis = Axis::words("balance", &["none".into(), "oversample".into()]);
         assert_eq!((axis.share(0.0), axis.share(1.0)), (Some(0.25), Some(0.75)));
     }
 
     proptest! {
         #[test]
-        fn a_step_fits_as_often_as_asked_and_not_much_less(range in 1e-6f64..1e9, count in 1usize..40) {
+        fn round_step_fits_at_most_count_times_into_the_range(range in 1e-6f64..1e9, count in 1usize..40) {
             let step = round_step(range, count);
             prop_assert!(range / step <= count as f64 * (1.0 + 1e-6));
             prop_assert!(range / step * 2.6 > count as f64);
         }
 
         #[test]
-        fn any_ends_make_an_axis(first in any::<f64>(), last in any::<f64>(), value in any::<f64>()) {
+        fn axis_is_valid_for_any_two_ends(first in any::<f64>(), last in any::<f64>(), value in any::<f64>()) {
             for axis in [Axis::linear("", first, last), Axis::around("", [first, last]), Axis::log("", first, last)] {
                 prop_assert!(axis.ticks.len() < 20, "{axis:?}");
                 if let Some(share) = axis.share(value) {

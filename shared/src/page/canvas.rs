@@ -1,16 +1,16 @@
-//! A picture of filled rectangles with axes, as the bytes of a PNG.
+//! An image of filled rectangles with axes, as PNG.
 
 use super::axis::Axis;
 use super::glyphs::glyph;
 use super::spectrogram::encode;
 
 const INK: [u8; 3] = [0x1c, 0x21, 0x26];
-/// Pixels of a glyph's dot, and of a letter with the gap behind it.
+/// Pixels of a glyph's dot, and of a letter with the gap after it.
 const DOT: i32 = 2;
 const LETTER: i32 = 6 * DOT;
 const TICK: i32 = 6;
 
-/// A white picture to draw on. What is beyond its edges is not drawn.
+/// A white image to draw on. Drawings are clipped at its edges.
 #[derive(Clone, Debug)]
 pub struct Canvas {
     width: i32,
@@ -19,7 +19,7 @@ pub struct Canvas {
 }
 
 impl Canvas {
-    /// White pixels.
+    /// A white image of this size, in pixels.
     pub fn new(width: u16, height: u16) -> Self {
         Self {
             width: width.into(),
@@ -38,20 +38,20 @@ impl Canvas {
         }
     }
 
-    /// An axis along the foot of the field `[x, y, width, height]`, with its name at the right.
+    /// Draws an axis along the bottom of the field `[x, y, width, height]`, with its name on the right.
     pub fn axis_below(&mut self, [x, y, width, height]: [i32; 4], axis: &Axis) {
-        let foot = y + height;
-        self.fill([x, foot, width, 1], INK);
+        let bottom = y + height;
+        self.fill([x, bottom, width, 1], INK);
         for (value, words) in axis.ticks() {
             let Some(share) = axis.share(*value) else { continue };
             let at = x + (share * f64::from(width)).round() as i32;
-            self.fill([at, foot, 1, TICK], INK);
-            self.text(words, [at - text_width(words) / 2, foot + TICK + 4]);
+            self.fill([at, bottom, 1, TICK], INK);
+            self.text(words, [at - text_width(words) / 2, bottom + TICK + 4]);
         }
-        self.text(axis.name(), [x + width + LETTER, foot - 4 * DOT]);
+        self.text(axis.name(), [x + width + LETTER, bottom - 4 * DOT]);
     }
 
-    /// An axis along the left side of the field `[x, y, width, height]`, or its right side, with its name above.
+    /// Draws an axis along the left side of the field `[x, y, width, height]`, or its right side, with its name above.
     pub fn axis_beside(&mut self, [x, y, width, height]: [i32; 4], axis: &Axis, right: bool) {
         let line = if right { x + width } else { x - 1 };
         self.fill([line, y, 1, height], INK);
@@ -71,7 +71,7 @@ impl Canvas {
         self.text(axis.name(), [place(axis.name()), y - 14 * DOT]);
     }
 
-    /// Letters from the upper left corner on; those without a glyph are blanks.
+    /// Draws text with its upper left corner at `[x, y]`; letters without a glyph are blank.
     fn text(&mut self, text: &str, [x, y]: [i32; 2]) {
         for (at, letter) in (0..).zip(text.chars()) {
             for (row, dots) in (0..).zip(glyph(letter).unwrap_or_default()) {
@@ -82,7 +82,7 @@ impl Canvas {
         }
     }
 
-    /// The file.
+    /// The image as PNG.
     pub fn png(&self) -> Vec<u8> {
         encode(
             [self.width as usize, self.height as usize],
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn axes_are_drawn_around_their_field_and_nothing_beyond_the_edges() {
+    fn axes_are_drawn_outside_the_plotted_area() {
         let mut canvas = Canvas::new(200, 150);
         canvas.fill([-50, -50, 60, 60], [1, 2, 3]);
         canvas.fill([190, 140, 100, 100], [1, 2, 3]);
@@ -115,7 +115,7 @@ mod tests {
                 (y..y + height).flat_map(|row| (x..x + width).map(move |column| 3 * (row * 200 + column) as usize));
             pixels.any(|at| canvas.pixels[at..at + 3] == INK)
         };
-        assert!(!ink(field), "the field is left alone");
+        assert!(!ink(field), "the field is empty");
         for outside in [
             [60, 106, 100, 20],
             [10, 40, 48, 60],
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_of_an_axis_has_its_glyphs() {
+    fn every_letter_of_an_axis_has_a_glyph() {
         for axis in [
             Axis::linear("dB", -80.0, 0.0),
             Axis::linear("kHz", 0.0, 0.25),

@@ -1,26 +1,26 @@
-//! A drawing: inside a page, or as an SVG file of its own.
+//! A chart: inside a page, or as a separate SVG file.
 
 use super::palette::file_style;
 use maud::{Markup, PreEscaped, html};
 use std::fmt;
 
-/// Between charts of one file.
+/// Gap between the charts of one file.
 const GAP: f64 = 16.0;
 
-/// A drawn chart. It has no colours of its own: the style of the page, or of its file, gives them by class.
+/// A drawn chart. It has no colours of its own: the style of the page, or of its file, sets them by class.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    /// What it shows, for those who do not see it.
+    /// Text for screen readers.
     pub(super) label: String,
     pub(super) width: f64,
     pub(super) height: f64,
-    /// Whether it is shown in its own size and scrolls; others are as wide as their place.
+    /// Whether it keeps its natural size and scrolls; other charts are as wide as the space they have.
     pub(super) natural: bool,
     pub(super) body: Markup,
 }
 
 impl Chart {
-    /// For inside a [`Page`](super::Page).
+    /// The chart as markup inside a [`Page`](super::Page).
     pub fn inline(&self) -> Markup {
         let view = format!("0 0 {} {}", At(self.width), At(self.height));
         html! {
@@ -29,13 +29,13 @@ impl Chart {
         }
     }
 
-    /// As an SVG file.
+    /// The chart as an SVG file.
     pub fn file(&self) -> String {
         file(std::slice::from_ref(self), 1)
     }
 }
 
-/// Several charts as one SVG file, so many beside each other.
+/// Several charts as one SVG file, with this many columns.
 pub fn file(charts: &[Chart], columns: usize) -> String {
     let (mut places, mut width, mut height) = (Vec::new(), 0f64, 0f64);
     for row in charts.chunks(columns.max(1)) {
@@ -63,7 +63,7 @@ pub fn file(charts: &[Chart], columns: usize) -> String {
     svg.into_string() + "\n"
 }
 
-/// Charts beside each other in a page, as many as there is room for.
+/// Charts in rows, as many per row as the page has space for.
 pub fn side_by_side(charts: &[Chart]) -> Markup {
     html! {
         div.charts {
@@ -72,13 +72,13 @@ pub fn side_by_side(charts: &[Chart]) -> Markup {
     }
 }
 
-/// A coordinate, to a tenth of a unit.
+/// A coordinate, rounded to a tenth of a unit.
 #[derive(Clone, Copy)]
 pub(super) struct At(pub f64);
 
 impl fmt::Display for At {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // No -0.
+        // Adding 0.0 turns -0 into 0.
         write!(out, "{}", (self.0 * 10.0).round() / 10.0 + 0.0)
     }
 }
@@ -89,7 +89,7 @@ impl maud::Render for At {
     }
 }
 
-/// A text that is `width` letters long at most.
+/// Shortens a text to at most `width` letters.
 pub(super) fn shortened(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -97,9 +97,9 @@ pub(super) fn shortened(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// About how wide a text is in letters of `size`.
+/// Approximate width of a text in letters of `size`.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
-    // Letters beyond Latin, Greek and Cyrillic are mostly as wide as high.
+    // Letters beyond Latin, Greek and Cyrillic are mostly as wide as they are high.
     let width = |letter: char| if letter < '\u{1100}' { 0.56 * size } else { size };
     text.chars().map(width).sum()
 }
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_escaped_and_needs_nothing_else() {
+    fn svg_file_is_escaped_and_self_contained() {
         let chart = Chart {
             label: "a <b> & \"c\"".into(),
             width: 100.0,
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_coordinates_are_short() {
+    fn texts_are_shortened_and_coordinates_rounded() {
         assert_eq!(
             (shortened("Instrumental", 12), shortened("Instrumental", 6)),
             ("Instrumental".into(), "Instr…".into())

@@ -1,6 +1,6 @@
-//! The letters that axes of a PNG need, five dots wide and seven high.
+//! The letters of the axes of a PNG, five dots wide and seven high.
 
-/// Rows from the top; the highest of five bits is the left dot. None for letters that are not drawn.
+/// Rows from the top; the highest of five bits is the left dot. `None` for letters without a glyph.
 pub(super) fn glyph(letter: char) -> Option<[u8; 7]> {
     Some(match letter {
         '0' => [0b01110, 0b10001, 0b10011, 0b10101, 0b11001, 0b10001, 0b01110],

@@ -1,4 +1,4 @@
-//! A matrix of shaded cells, each with what is written in it.
+//! A heat map: a matrix of shaded cells with text.
 
 use super::chart::{At, Chart, shortened, text_width};
 use super::palette::ink_on;
@@ -7,46 +7,46 @@ use maud::{Markup, html};
 const LETTER: f64 = 12.0;
 const MARGIN: f64 = 8.0;
 const CELL_HEIGHT: f64 = 36.0;
-/// Of a cell in which nothing is written.
+/// Size of a cell without text.
 const PLAIN_CELL: f64 = 14.0;
-/// Letters of a row's or column's name.
+/// Maximum letters of the name of a row or column.
 const NAME: usize = 24;
-/// A shaded matrix.
+/// A heat map.
 #[derive(Clone, Debug, Default)]
 pub struct Heat {
-    /// Above it.
+    /// The title, above the matrix.
     pub title: String,
     /// Below the title; may be empty.
     pub subtitle: String,
-    /// What rows are; may be empty.
+    /// Name of the vertical axis; may be empty.
     pub row_name: String,
-    /// What columns are; may be empty.
+    /// Name of the horizontal axis; may be empty.
     pub column_name: String,
     /// A name for each row.
     pub rows: Vec<String>,
     /// A name for each column.
     pub columns: Vec<String>,
-    /// Row after row.
+    /// The cells, row by row.
     pub cells: Vec<HeatCell>,
 }
 
 /// A cell of a [`Heat`].
 #[derive(Clone, Debug, Default)]
 pub struct HeatCell {
-    /// From 0, pale, to 1, strong; below 0 in the other colour. None, and what is not finite, is grey.
+    /// From 0, pale, to 1, strong; below 0 in the other colour. `None` and non-finite values are grey.
     pub shade: Option<f64>,
-    /// Written in it; may be empty.
+    /// Text in the cell; may be empty.
     pub text: String,
-    /// Written below, smaller; may be empty.
+    /// Smaller text below; may be empty.
     pub note: String,
-    /// What it says when pointed at.
+    /// Tooltip.
     pub title: String,
-    /// Whether it has a frame.
+    /// Whether it has a border.
     pub framed: bool,
 }
 
 impl Heat {
-    /// Draws it, as large as its names and its cells ask for.
+    /// Draws it, as large as its names and cells need.
     pub fn draw(&self) -> Chart {
         let widest = |texts: &mut dyn Iterator<Item = &String>, size: f64| {
             texts
@@ -60,7 +60,7 @@ impl Heat {
         } else {
             (PLAIN_CELL, PLAIN_CELL)
         };
-        // Names that are wider than their column stand upright.
+        // Names that are wider than their column are rotated.
         let upright = names(&self.columns) + 8.0 > cell_width;
         let over = if upright { 1.1 * names(&self.columns) } else { LETTER };
         let title = if self.subtitle.is_empty() { 24.0 } else { 42.0 };
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_shaded_and_written_in() {
+    fn cells_have_shades_and_texts() {
         let svg = heat(&[Some(0.25), Some(-0.75), None, Some(f64::NAN)]);
         assert!(
             svg.contains("class=\"cool\" fill-opacity=\"0.25\"")

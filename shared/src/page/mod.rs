@@ -1,12 +1,13 @@
-//! One kit for everything that people style at: pages, tables and charts.
+//! HTML pages for people: tables and charts.
 //!
-//! It makes HTML for a page, and SVG for a page or for a file of its own, of data and labels. One palette colours all of
-//! it, for light and for dark. All text is escaped; non-finite numbers are left out. The kit knows nothing of tracks, runs or
-//! metrics, and no file: who calls it writes the bytes.
+//! Makes HTML for a page, and SVG for a page or for a separate file, from data and labels. One palette has the colours
+//! for light and dark mode. All text is escaped; non-finite numbers are left out. Nothing here depends on tracks, runs
+//! or metrics, and nothing is written to disk: the caller writes the bytes.
 //!
-//! - [`Page`] and [`Section`]: the document; [`Table`], [`facts`], [`cards`], [`notice`], [`side_by_side`]: what is in it.
-//! - [`Plot`]: lines, points, bars or an image in a frame of two [`Axis`]; [`Heat`]: a shaded matrix. Both draw a [`Chart`].
-//! - [`Spectrogram`]: a mel spectrogram as PNG; [`Canvas`]: a PNG with axes, for who wants no SVG.
+//! - [`Page`] and [`Section`]: the document; [`Table`], [`facts`], [`cards`], [`notice`], [`side_by_side`]:
+//!   its contents.
+//! - [`Plot`]: lines, points, bars or an image between two [`Axis`]; [`Heat`]: a heat map. Both draw a [`Chart`].
+//! - [`Spectrogram`]: a mel spectrogram as PNG; [`Canvas`]: a PNG with axes, if SVG is not wanted.
 
 mod axis;
 mod canvas;

@@ -1,6 +1,7 @@
-//! The colours of pages and charts, each once, for light and for dark.
+//! The colours of pages and charts for light and dark mode.
 
-/// Name, on light paper, on dark paper. Text colours have a contrast of 4.5 and more to `page`, `surface` and `notice`.
+/// Name, colour in light mode, colour in dark mode. Text colours have a contrast of at least 4.5 with `page`, `surface`
+/// and `notice`.
 const COLOURS: [(&str, &str, &str); 25] = [
     ("page", "#f7f7f5", "#101418"),
     ("surface", "#ffffff", "#171c21"),
@@ -20,7 +21,7 @@ const COLOURS: [(&str, &str, &str); 25] = [
     ("on-low", "#000000", "#ffffff"),
     ("on-middle", "#000000", "#000000"),
     ("on-high", "#ffffff", "#000000"),
-    // Series. Dashes and signs tell them apart without colours.
+    // Series. Dashes and markers also distinguish them without colours.
     ("s0", "#0072b2", "#56b4e9"),
     ("s1", "#c2500a", "#f09a4a"),
     ("s2", "#00775a", "#34c79a"),
@@ -48,7 +49,7 @@ pub(super) fn page_style() -> String {
     )
 }
 
-/// The style of a chart in a file of its own. It has no variables, which drawing programs do not know.
+/// The style of a chart in a separate file. It has no variables, because drawing programs do not support them.
 pub(super) fn file_style() -> String {
     let resolved = |dark: bool| {
         COLOURS.iter().fold(CHART.to_owned(), |css, (name, light, on_dark)| {
@@ -62,8 +63,8 @@ pub(super) fn file_style() -> String {
     )
 }
 
-/// The colour of text on a shade of a heat map, from 0 to 1. Beyond these it changes between black and white, on light paper
-/// and on dark; between them it has the contrast of 4.5 that WCAG asks for, whichever end of the palette the shade is of.
+/// The class of text on a shade of a heat map, from 0 to 1. The thresholds keep the contrast of 4.5 that WCAG requires,
+/// in light and dark mode and at both ends of the palette.
 pub(super) fn ink_on(shade: f64) -> &'static str {
     match shade {
         0.74.. => "on-high",
@@ -72,7 +73,7 @@ pub(super) fn ink_on(shade: f64) -> &'static str {
     }
 }
 
-/// The colour map magma of matplotlib, between nine of its colours; 0 is black.
+/// The colour map magma of matplotlib, interpolated between nine of its colours; 0 is black.
 pub fn magma(brightness: f32) -> [u8; 3] {
     const ANCHORS: [[u8; 3]; 9] = [
         [0x00, 0x00, 0x04],
@@ -107,17 +108,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_colour_that_a_style_names_is_in_the_palette() {
+    fn every_colour_of_the_styles_is_in_the_palette() {
         assert!(!file_style().contains("var("), "{}", file_style());
         let page = page_style();
         for named in page.split("var(--").skip(1) {
             let name = named.split(')').next().unwrap();
-            // Lengths are set where they are used.
+            // `length` is set where it is used.
             assert!(name == "length" || page.contains(&format!("--{name}:")), "{name}");
         }
     }
 
-    /// Of WCAG 2: red, green and blue of each of two colours.
+    /// Contrast as defined by WCAG 2, for two colours of red, green and blue.
     fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
         let linear = |channel: f64| match channel / 255.0 {
             small @ ..=0.04045 => small / 12.92,
@@ -129,10 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn text_has_the_contrast_that_wcag_asks_for() {
+    fn text_has_the_contrast_that_wcag_requires() {
         for dark in [false, true] {
             let colour = |name: &str| -> [f64; 3] {
-                let (_, light, on_dark) = COLOURS.into_iter().find(|(of, ..)| *of == name).unwrap();
+                let (_, light, on_dark) = COLOURS.into_iter().find(|(other, ..)| *other == name).unwrap();
                 let hex = if dark { on_dark } else { light };
                 [1, 3, 5].map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap().into())
             };
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn magma_stops_at_its_ends() {
+    fn magma_clamps_values_beyond_its_ends() {
         assert_eq!((magma(-3.0), magma(2.0)), ([0, 0, 4], [0xfc, 0xfd, 0xbf]));
         assert_eq!((magma(0.5), magma(f32::NAN)), ([0xb6, 0x36, 0x79], magma(0.0)));
     }

@@ -1,4 +1,4 @@
-//! Marks in a frame of two axes, with a title and a legend.
+//! A plot of series between two axes, with a title and a legend.
 
 use super::axis::Axis;
 use super::chart::{At, Chart, shortened, text_width};
@@ -7,40 +7,40 @@ use maud::html;
 
 const WIDTH: f64 = 400.0;
 const RIGHT: f64 = WIDTH - LEFT - FIELD_WIDTH;
-/// Below the field, for ticks and the name of the axis that goes right.
+/// Space below the field, for ticks and the name of the horizontal axis.
 const BELOW: f64 = 38.0;
 const LETTER: f64 = 12.0;
-/// Further left than the field, so that more names are in a row.
+/// Left edge of the legend, further left than the field to fit more names in a row.
 const LEGEND_LEFT: f64 = 8.0;
 const LEGEND_ROW: f64 = 18.0;
 const LEGEND_MARK: f64 = 24.0;
 const LEGEND_GAP: f64 = 12.0;
-/// Letters of a name in a legend.
+/// Maximum letters of a name in the legend.
 const NAME: usize = 32;
 
-/// Marks in a frame.
+/// A plot. Its field is the area between the axes, in which series are drawn.
 #[derive(Clone, Debug)]
 pub struct Plot {
-    /// Above it.
+    /// The title, above the field.
     pub title: String,
     /// Below the title; may be empty.
     pub subtitle: String,
-    /// To the right.
+    /// The horizontal axis.
     pub x: Axis,
-    /// Upwards.
+    /// The vertical axis.
     pub y: Axis,
-    /// Height of the field that series are drawn in; its width is 334.
+    /// Height of the field; its width is 334.
     pub height: f64,
-    /// The first is drawn last, above the others. With names of two and more there is a legend.
+    /// The first is drawn last, on top of the others. If at least two have a name, there is a legend.
     pub series: Vec<Series>,
-    /// An upright line at this number, and what it is.
+    /// A vertical line at this number, and its label.
     pub rule: Option<(f64, String)>,
-    /// Whether there is a line from corner to corner, for what guessing gives.
+    /// Whether there is a diagonal from corner to corner, the result of guessing.
     pub diagonal: bool,
 }
 
 impl Plot {
-    /// An empty frame of the usual height.
+    /// An empty plot of the usual height.
     pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
         Self {
             title: title.into(),
@@ -54,7 +54,7 @@ impl Plot {
         }
     }
 
-    /// Draws all of it.
+    /// Draws the plot.
     pub fn draw(&self) -> Chart {
         let field = Field {
             x: &self.x,
@@ -103,7 +103,7 @@ impl Plot {
         }
     }
 
-    /// For those who do not see it.
+    /// Text for screen readers.
     fn label(&self) -> String {
         let mut label = self.title.clone();
         for more in [&self.subtitle, self.y.name()] {
@@ -126,14 +126,14 @@ impl Plot {
         24.0 + subtitle + name
     }
 
-    /// Series that a legend names.
+    /// The series in the legend.
     fn named(&self) -> impl Iterator<Item = &Series> {
         let named = |series: &&Series| series.style != Style::Background && !series.name.is_empty();
         let several = self.series.iter().filter(named).count() > 1;
         self.series.iter().filter(named).filter(move |_| several)
     }
 
-    /// The legend's entries in rows, each with where it begins.
+    /// The entries of the legend in rows, each with its left position.
     fn legend(&self) -> Vec<Vec<(f64, &Series)>> {
         let (mut rows, mut left) = (Vec::<Vec<_>>::new(), WIDTH);
         for series in self.named() {
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_not_finite_are_left_out_of_every_kind_of_marks() {
+    fn non_finite_numbers_are_left_out_of_every_shape() {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let points = vec![[1.0, 0.5], [bad, 0.5], [2.0, bad], [1e308, -1e308]];
             let point = |at: &[f64; 2]| Point {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_one_point_can_be_drawn() {
+    fn empty_series_and_single_points_can_be_drawn() {
         for points in [vec![], vec![[3.0, 0.25]]] {
             for shape in [
                 Shape::Dotted(points.clone()),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn many_points_are_one_path() {
+    fn many_points_are_drawn_as_one_path() {
         let points = vec![
             Point {
                 at: [1.0, 0.5],
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_legend_wraps_and_stays_inside() {
+    fn legend_wraps_and_stays_inside() {
         let plot = plot(vec![Shape::Line(Vec::new()); 9]);
         let rows = plot.legend();
         assert!(rows.len() > 2 && rows.iter().map(Vec::len).sum::<usize>() == 9);

@@ -1,4 +1,4 @@
-//! What is drawn in the field between two axes: lines, areas, points, bars, an image.
+//! The series between two axes: lines, areas, points, bars, an image.
 
 use super::axis::{Axis, number};
 use super::chart::At;
@@ -7,67 +7,67 @@ use maud::{Markup, html};
 
 pub(super) const LEFT: f64 = 52.0;
 pub(super) const FIELD_WIDTH: f64 = 334.0;
-/// Points of a line that can be pointed at; of longer lines every so many-th.
+/// Maximum number of points of a line with a tooltip; longer lines have tooltips at regular intervals.
 const MOST_DOTS: usize = 120;
-/// Up to so many points say what they are when pointed at; beyond, a series is one path, which is a tenth of the size.
+/// Up to this many points have tooltips. A larger series is one path, which is a tenth of the size.
 const MOST_NAMED: usize = 2000;
 
-/// Marks of one name.
+/// A series with a name.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// In the legend, and where it is pointed at.
+    /// Name in the legend and in tooltips.
     pub name: String,
-    /// Its colour.
+    /// Its style.
     pub style: Style,
-    /// Its marks.
+    /// Its shape and data.
     pub shape: Shape,
 }
 
-/// What is drawn. Numbers that are not finite are left out.
+/// Shape and data of a series. Non-finite numbers are left out.
 #[derive(Clone, Debug)]
 pub enum Shape {
-    /// Through these x and y.
+    /// A line through these x and y.
     Line(Vec<[f64; 2]>),
-    /// The same, with dots that say their numbers when pointed at.
+    /// The same, with dots that have tooltips.
     Dotted(Vec<[f64; 2]>),
-    /// Filled, from the foot of the frame up to these x and y.
+    /// An area from the bottom of the field up to these x and y.
     Area(Vec<[f64; 2]>),
-    /// A sign each.
+    /// A marker for each point.
     Points(Vec<Point>),
-    /// From the foot of the frame.
+    /// Bars from the bottom of the field.
     Bars(Vec<Bar>),
     /// A PNG over the whole field.
     Image(Vec<u8>),
 }
 
-/// A sign, and what it says when pointed at.
+/// A marker with a tooltip.
 #[derive(Clone, Debug)]
 pub struct Point {
-    /// To the right and upwards.
+    /// x and y.
     pub at: [f64; 2],
-    /// May be empty.
+    /// Tooltip; may be empty.
     pub title: String,
 }
 
-/// A bar, and what it says when pointed at.
+/// A bar with a tooltip.
 #[derive(Clone, Debug)]
 pub struct Bar {
-    /// Its left and right side.
+    /// x of its left and right side.
     pub sides: [f64; 2],
-    /// Its upper end.
+    /// y of its upper end.
     pub top: f64,
-    /// May be empty.
+    /// Tooltip; may be empty.
     pub title: String,
 }
 
-/// How a series looks.
+/// The style of a series: colour, dashes and marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// Counted from 0: eight colours. Dashes tell 32 lines apart, signs 24 kinds of points.
+    /// Number of the series, from 0. There are eight colours; dashes distinguish 32 lines, markers 24 kinds of points.
     Series(usize),
-    /// Grey, for all the rest.
+    /// Grey, for all others.
     Other,
-    /// Thin, grey and without a place in the legend.
+    /// Thin, grey and not in the legend.
     Background,
     /// Thick, in the colour of text.
     Mean,
@@ -88,7 +88,7 @@ impl Style {
     }
 }
 
-/// Where marks are drawn.
+/// The field in which series are drawn.
 pub(super) struct Field<'a> {
     pub x: &'a Axis,
     pub y: &'a Axis,
@@ -192,7 +192,7 @@ impl Series {
         }
     }
 
-    /// A piece of it, for a legend.
+    /// A sample of the series, for the legend.
     pub(super) fn sample(&self, left: f64, middle: f64) -> Markup {
         let classes = self.style.classes();
         if let Shape::Points(_) = self.shape {
@@ -204,7 +204,7 @@ impl Series {
     }
 }
 
-/// A dot (a line of no length with a round end), a triangle, or a cross.
+/// A dot (a line of length zero with round ends), a triangle, or a cross.
 fn sign_at(sign: usize, x: At, y: At) -> String {
     match sign {
         0 => format!("M{x} {y}h0"),
@@ -213,7 +213,7 @@ fn sign_at(sign: usize, x: At, y: At) -> String {
     }
 }
 
-/// A piece of a line, to stand before a name in a table.
+/// A piece of a line, to put before a name in a table.
 pub fn swatch(style: Style) -> Markup {
     html! {
         svg.chart.swatch viewBox="0 0 28 8" aria-hidden="true" { path class={ "line " (style.classes()) } d="M1 4h26" {} }
@@ -230,7 +230,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn no_two_series_look_alike() {
+    fn series_have_different_styles() {
         let lines: BTreeSet<_> = (0..32).map(|at| Style::Series(at).classes()).collect();
         let colour = |at: usize| Style::Series(at).classes().split(' ').next().map(str::to_owned);
         let points: BTreeSet<_> = (0..24).map(|at| (colour(at), Style::Series(at).sign())).collect();

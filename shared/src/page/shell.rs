@@ -1,41 +1,40 @@
-//! What every page has: its head with style and script, the way to its sections, its foot; and what is in sections besides
-//! tables and charts.
+//! The document: head with style and script, navigation and footer, and section contents that are not tables or charts.
 
 use super::palette::page_style;
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
 const SCRIPT: &str = include_str!("sort.js");
 
-/// A page under its first heading. It asks for nothing: style, script and pictures are in it.
+/// A page. It loads nothing: style, script and images are part of it.
 #[derive(Clone, Debug)]
 pub struct Page<'a> {
-    /// Its heading.
+    /// The heading of the page.
     pub title: &'a str,
-    /// Below the heading.
+    /// Text below the heading.
     pub lead: Markup,
-    /// In their order.
+    /// The sections, in order.
     pub sections: Vec<Section>,
 }
 
-/// A part of a page under a second heading.
+/// A part of a page with its own heading.
 #[derive(Clone, Debug)]
 pub struct Section {
     /// Unique on the page: letters and hyphens.
     pub id: &'static str,
-    /// Its heading.
+    /// The heading of the section.
     pub heading: &'static str,
-    /// What is below.
+    /// The content below the heading.
     pub body: Markup,
 }
 
 impl Page<'_> {
-    /// The document. It has a script where it has a table to sort.
+    /// The document. It has a script only if it has a table to sort.
     pub fn render(&self) -> String {
         let sortable = self
             .sections
             .iter()
             .any(|section| section.body.0.contains("<table class=\"sortable"));
-        // Nothing is asked for, whatever a reader of the page might put into it.
+        // The page must load nothing, whatever its text contains.
         let policy = format!(
             "default-src 'none'; style-src 'unsafe-inline'; script-src {}; img-src data:; media-src data:",
             if sortable { "'unsafe-inline'" } else { "'none'" }
@@ -52,7 +51,7 @@ impl Page<'_> {
                     style { (PreEscaped(page_style())) }
                 }
                 body {
-                    a.skip href="#content" { "To the content" }
+                    a.skip href="#content" { "Skip to content" }
                     header.page {
                         h1 { (self.title) }
                         (self.lead)
@@ -81,7 +80,7 @@ impl Page<'_> {
     }
 }
 
-/// The main numbers, in large type.
+/// Key numbers in large type.
 pub fn cards(cards: &[(&str, String)]) -> Markup {
     html! {
         dl.cards {
@@ -90,7 +89,7 @@ pub fn cards(cards: &[(&str, String)]) -> Markup {
     }
 }
 
-/// Names with what they are, in a table without headings.
+/// A table of names and values, without headings.
 pub fn facts<T: Render>(label: &str, facts: impl IntoIterator<Item = (&'static str, T)>) -> Markup {
     html! {
         div.box role="region" aria-label=(label) tabindex="0" {
@@ -103,7 +102,7 @@ pub fn facts<T: Render>(label: &str, facts: impl IntoIterator<Item = (&'static s
     }
 }
 
-/// A sentence that should be read first.
+/// A note that should be read first.
 pub fn notice(text: impl Render) -> Markup {
     html! { div.notice role="note" { (text) } }
 }
@@ -114,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_escaped_and_nothing_is_asked_for() {
+    fn text_is_escaped_and_nothing_is_loaded() {
         let section = |body| Section {
             id: "a",
             heading: "A",

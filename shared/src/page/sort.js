@@ -1,4 +1,4 @@
-// Sorts a table by a column when its heading is pressed. Without a script the table is as it was written.
+// Sorts a table by a column when its heading is clicked. Without a script the rows keep their original order.
 document.querySelectorAll("table.sortable").forEach((table) => {
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {
@@ -10,9 +10,9 @@ document.querySelectorAll("table.sortable").forEach((table) => {
       const text = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
       const number = (row) => Number.parseFloat(text(row));
       const rows = [...table.tBodies[0].rows];
-      // By the heading: names may begin with a digit, as that of a decade does.
+      // Decided by the heading: names may begin with a digit, such as those of decades.
       const numeric = heading.classList.contains("number");
-      // Numbers begin with the largest, names with the first; pressed again, the other way round.
+      // Numbers begin with the largest, names with the first; the next click reverses the order.
       const before = heading.getAttribute("aria-sort");
       const falling = before ? before === "ascending" : numeric;
       const sign = falling ? -1 : 1;

@@ -1,4 +1,4 @@
-//! A mel spectrogram as a small PNG in the colours of magma.
+//! A mel spectrogram as a small PNG with the colour map magma.
 
 use super::palette::magma;
 use crate::dataset::shard::MelView;
@@ -6,27 +6,27 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::ops::Range;
 
-/// Shades between the quietest and the loudest: finer ones cannot be told apart, and cost bytes.
+/// Number of shades: more cannot be distinguished and cost bytes.
 const SHADES: u8 = 64;
 
-/// Pixels of a spectrogram, the lowest band at the foot.
+/// Pixels of a spectrogram, the lowest band at the bottom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spectrogram {
-    /// Pixels to the right.
+    /// Width in pixels.
     pub columns: usize,
-    /// Pixels downwards.
+    /// Height in pixels.
     pub rows: usize,
-    /// Row after row from the top, from 0, as quiet as is shown or more, to 63, the loudest.
+    /// Row by row from the top. 0 is the quietest value shown, or quieter, and 63 the loudest.
     shades: Vec<u8>,
 }
 
 impl Spectrogram {
-    /// Of `frames`, from their loudest value down to `top_db` below it, in `size` pixels (columns and rows) at most. Frames
-    /// and bands that share a pixel are as loud as the loudest of them.
+    /// Draws `frames`, from their loudest value down to `top_db` below it, in `size` pixels (columns and rows) at most.
+    /// A pixel shows the loudest value of its frames and bands.
     pub fn new(mel: MelView<'_>, frames: Range<usize>, top_db: f32, size: [usize; 2]) -> Self {
         let frames = frames.start.min(mel.frames)..frames.end.min(mel.frames);
         let (columns, rows) = (frames.len().min(size[0]), mel.n_mels.min(size[1]));
-        let part = |at: usize, parts: usize, of: usize| at * of / parts..(at + 1) * of / parts;
+        let part = |at: usize, parts: usize, total: usize| at * total / parts..(at + 1) * total / parts;
         let mut values = Vec::with_capacity(columns * rows);
         for row in (0..rows).rev() {
             for column in 0..columns {
@@ -46,12 +46,12 @@ impl Spectrogram {
         }
     }
 
-    /// Its colour at a place, which must be inside.
+    /// The colour of a pixel, which must be inside.
     pub fn colour(&self, column: usize, row: usize) -> [u8; 3] {
         colour(self.shades[row * self.columns + column])
     }
 
-    /// As a PNG with a palette; without a frame, one dark dot.
+    /// The image as a PNG with a palette. Without frames it is one dark dot.
     pub fn png(&self) -> Vec<u8> {
         let (size, shades) = if self.shades.is_empty() {
             ([1, 1], &[0][..])
@@ -67,12 +67,12 @@ fn colour(shade: u8) -> [u8; 3] {
     magma(f32::from(shade) / f32::from(SHADES - 1))
 }
 
-/// An address that has the PNG in itself.
+/// A `data:` URL with the PNG.
 pub fn data_url(png: &[u8]) -> String {
     format!("data:image/png;base64,{}", STANDARD.encode(png))
 }
 
-/// A PNG of 8-bit pixels, as many as `size` says.
+/// Encodes 8-bit pixels as PNG.
 pub(super) fn encode(
     [width, height]: [usize; 2],
     colours: png::ColorType,
@@ -84,7 +84,7 @@ pub(super) fn encode(
     encoder.set_color(colours);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::High);
-    // Neighbours in these pictures are no neighbours as numbers.
+    // Filters do not help: neighbouring pixels do not have similar values.
     encoder.set_filter(png::Filter::NoFilter);
     if let Some(palette) = palette {
         encoder.set_palette(palette);
@@ -113,10 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_band_is_at_the_foot_and_the_loudest_is_brightest() {
+    fn lowest_band_is_at_the_bottom_and_loudest_is_brightest() {
         // Two bands of three frames; the first frame is left out.
         let found = spectrogram(&[99.0, -10.0, f32::NEG_INFINITY, 99.0, 30.0, -10.0], 2, 1..7);
-        // 40 dB below the loudest is half way of 80.
+        // 40 dB below the loudest is half of 80 dB.
         assert_eq!(
             (found.columns, found.rows, &found.shades[..]),
             (2, 2, &[63, 32, 32, 0][..])
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn long_pieces_stay_small_and_empty_ones_are_a_dot() {
+    fn long_spectrograms_are_reduced_and_empty_ones_are_a_dot() {
         let long: Vec<f32> = (0..256 * 3000)
             .map(|at| (at % 800 * 7919 % 800) as f32 / 10.0)
             .collect();

@@ -1,8 +1,8 @@
-//! Tables: a heading per column, a name and its cells per row.
+//! HTML tables: a heading per column, and rows whose first cell is their name.
 
 use maud::{Markup, Render, html};
 
-/// A table in a box of its own that scrolls where the window is narrow.
+/// A table in a box of its own, which scrolls if the window is narrow.
 #[derive(Clone, Debug)]
 pub struct Table {
     label: String,
@@ -12,7 +12,7 @@ pub struct Table {
     sortable: bool,
 }
 
-/// What is in a row below a heading.
+/// A cell of a table.
 #[derive(Clone, Debug)]
 pub struct Cell {
     body: Markup,
@@ -22,7 +22,7 @@ pub struct Cell {
 }
 
 impl Table {
-    /// Without columns. `label` is for those who do not see it.
+    /// A table without columns. `label` is for screen readers.
     pub fn new(label: impl Into<String>) -> Self {
         Self {
             label: label.into(),
@@ -33,48 +33,48 @@ impl Table {
         }
     }
 
-    /// One more column, of words.
+    /// Adds a column of text.
     pub fn text(mut self, heading: impl Render) -> Self {
         self.columns.push((heading.render(), false));
         self
     }
 
-    /// One more column, of numbers.
+    /// Adds a column of numbers.
     pub fn number(mut self, heading: impl Render) -> Self {
         self.columns.push((heading.render(), true));
         self
     }
 
-    /// One more column of numbers for each heading.
+    /// Adds a column of numbers for each heading.
     pub fn numbers<T: Render>(self, headings: impl IntoIterator<Item = T>) -> Self {
         headings.into_iter().fold(self, Self::number)
     }
 
-    /// Whether pressing a heading sorts it.
+    /// Lets readers sort the table by clicking a heading.
     pub fn sortable(mut self) -> Self {
         self.sortable = true;
         self
     }
 
-    /// One more row. Its first cell names it.
+    /// Adds a row. Its first cell is its name.
     pub fn row(&mut self, cells: Vec<Cell>) {
         debug_assert_eq!(cells.len(), self.columns.len());
         self.rows.push(cells);
     }
 
-    /// A row for each.
+    /// Adds a row for each item.
     pub fn rows(mut self, rows: impl IntoIterator<Item = Vec<Cell>>) -> Self {
         rows.into_iter().for_each(|cells| self.row(cells));
         self
     }
 
-    /// A last row that is never sorted.
+    /// Sets a last row that is never sorted.
     pub fn foot(mut self, cells: Vec<Cell>) -> Self {
         self.foot = cells;
         self
     }
 
-    /// The table.
+    /// The table as HTML.
     pub fn render(&self) -> Markup {
         html! {
             div.box role="region" aria-label=(self.label) tabindex="0" {
@@ -101,13 +101,13 @@ impl Table {
 }
 
 impl Cell {
-    /// With a class of the style sheet: `best`, `words` for long text.
+    /// Sets a class of the style sheet: `best`, or `words` for long text.
     pub fn class(mut self, class: &'static str) -> Self {
         self.class = class;
         self
     }
 
-    /// Sorted by this number, where the text does not begin with it.
+    /// Sets the number to sort by, if the text does not begin with it.
     pub fn sorted_by(mut self, value: f64) -> Self {
         self.value = Some(format!("{value:.6}"));
         self
@@ -131,7 +131,7 @@ pub fn cell(body: impl Render) -> Cell {
     }
 }
 
-/// A cell with a text and a length from 0 to 1, by which it is sorted.
+/// A cell with a text and a bar whose length is from 0 to 1. It is sorted by the length.
 pub fn bar(length: f64, text: impl Render) -> Cell {
     let length = if length.is_finite() {
         length.clamp(0.0, 1.0)

@@ -2,30 +2,31 @@
 
 use super::peaks::{MAX_ROWS, Peak};
 
-/// Hashes are below this: 7 bits of the anchor's row, 7 bits of the rows between the two, 6 bits of the steps between.
+/// Number of hashes: 7 bits for the anchor's row, 7 for the difference of the rows, 6 for the difference of the steps.
 pub(super) const HASHES: usize = 1 << (ROW_BITS + ROW_BITS + STEP_BITS);
 const ROW_BITS: u32 = 7;
 const STEP_BITS: u32 = 6;
 const _: () = assert!(MAX_ROWS == 1 << ROW_BITS && ZONE_ROWS < MAX_ROWS as i32 / 2);
 
-/// The target zone: steps after the anchor, 46 ms to 1.5 s by default, and rows below or above it.
+/// The target zone: steps after the anchor (46 ms to 1.5 s by default), and rows below or above it.
 const ZONE_STEPS: std::ops::Range<u32> = 2..1 << STEP_BITS;
 const ZONE_ROWS: i32 = 40;
 
-/// Peaks of the target zone that an anchor is paired with, the next ones in time. With 3 a track of 30 s has about 1000
-/// landmarks. 6 found no more copies and took 2.3 times as long to match; 2 found as many in two thirds of the time.
+/// Number of peaks of the target zone that an anchor is paired with, the next ones in time. With 3, a track of 30 s has
+/// about 1000 landmarks. 6 found no more copies and matching took 2.3 times as long; 2 found as many in two thirds of
+/// the time.
 const FAN_OUT: usize = 3;
 
-/// Two peaks, by what does not depend on where the track begins.
+/// A pair of peaks. Its hash does not depend on where the track begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Landmark {
-    /// Of the anchor's row, the rows between and the steps between; below [`HASHES`].
+    /// Hash of the anchor's row and of the differences of rows and steps; below [`HASHES`].
     pub hash: u32,
-    /// The anchor's.
+    /// Step of the anchor.
     pub step: u32,
 }
 
-/// A track's landmarks in the order of their anchors. `peaks` are in the order of their steps.
+/// Landmarks of a track, in the order of their anchors. `peaks` must be sorted by step.
 pub(super) fn landmarks(peaks: &[Peak]) -> impl Iterator<Item = Landmark> {
     peaks.iter().enumerate().flat_map(|(at, &anchor)| {
         peaks[at + 1..]

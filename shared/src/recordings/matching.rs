@@ -1,7 +1,7 @@
-//! Two tracks, compared at the time offsets that their landmarks agree on.
+//! Compares two tracks at the time offsets that their landmarks agree on.
 //!
-//! The thresholds were chosen on 1,654 excerpts of 360 recordings of game music and 2,600 copies (MP3 of 64 to 320 kbit/s,
-//! cut by up to 20 s, resampled, 6 dB softer, noise at 20 dB SNR, and combinations). Scores at the best offset:
+//! The thresholds were chosen on 1,654 excerpts of 360 recordings of game music and 2,600 copies (MP3 of 64 to 320
+//! kbit/s, cut by up to 20 s, resampled, 6 dB softer, noise at 20 dB SNR, and combinations). Scores at the best offset:
 //!
 //! | pairs | lowest | 1 % | 5 % | median |
 //! |---|---:|---:|---:|---:|
@@ -12,8 +12,8 @@
 //! | noise | 0.65 | 0.65 | 0.68 | 0.88 |
 //! | cut by 10 to 20 s, softer, 64 kbit/s, noise | 0.41 | 0.53 | 0.61 | 0.77 |
 //!
-//! Of 9.0 million pairs of recordings without common sound, none has more than 0.33. Pieces assembled from the same
-//! passages reach 0.54 where they overlap by 6 s, and 0.47 from 8 s on.
+//! Among 9.0 million pairs of recordings without common sound, no score is above 0.33. Pieces assembled from the same
+//! passages reach 0.54 if they overlap by 6 s, and 0.47 from 8 s on.
 
 use super::landmarks::landmarks;
 use super::peaks::{Peak, Track};
@@ -21,49 +21,53 @@ use super::peaks::{Peak, Track};
 /// Landmarks that two tracks must share at one offset before their peaks are compared.
 pub(super) const FEWEST_LANDMARKS: usize = 10;
 
-/// Offsets, in steps, that count as one: a cut between two frames moves each peak by a step or none.
+/// Offsets that differ by at most this many steps count as one: a cut between two frames moves each peak by at most one
+/// step.
 const SAME_OFFSET: i32 = 2;
 
-/// Offsets that are tried. In music of loops, the true one is not always the one with most landmarks.
+/// Number of offsets that are tried. In loop-based music the true offset is not always the one with the most landmarks.
 const MOST_OFFSETS: usize = 4;
 
-/// The two tracks overlap by at least this...
+/// Minimum overlap of the two tracks.
 const FEWEST_SECONDS: f64 = 8.0;
 
-/// ...have so many peaks in common there...
+/// Minimum number of shared peaks in the overlap.
 const FEWEST_PEAKS: usize = 20;
 
-/// ...and these are at least this share of all peaks there.
+/// Minimum [score](Match::score).
 const LEAST_SCORE: f64 = 0.5;
 
-/// Of the peaks that the tracks do not share at other offsets as well, this share is among those that they share at the best
-/// one. Pieces over one loop have less.
+/// Minimum fraction of shared peaks among those that the tracks do not also share at other offsets. Pieces over the
+/// same loop have less.
 const LEAST_SCORE_OF_OTHERS: f64 = 0.3;
 
-/// Steps between two offsets at which different peaks coincide.
+/// Offsets that are further apart than this many steps align different peaks.
 const ANOTHER_OFFSET: u32 = 8;
 
-/// Where and how well two tracks match.
+/// Offset and score of two tracks that match.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Match {
-    /// What is at step `s` of the first track is at step `s + offset` of the second.
+    /// Step `s` of the first track is step `s + offset` of the second.
     pub offset: i32,
-    /// Of the peaks where the two overlap, the share that both have, of the track that has more of them: 0 to 1.
+    /// Number of shared peaks in the overlap, divided by the number of peaks there of the track that has more: 0 to 1.
     pub score: f64,
 }
 
-/// How the two tracks match, if they are the same recording. `step_seconds` is the length of a step.
+/// Compares two tracks; `None` if they are not the same recording. `step_seconds` is the length of a step.
 pub fn compare(first: Track<'_>, second: Track<'_>, step_seconds: f64) -> Option<Match> {
     let sorted = |track: Track<'_>| {
         let mut marks: Vec<_> = landmarks(track.peaks).collect();
         marks.sort_unstable();
         marks
     };
-    let (own, others) = (sorted(first), sorted(second));
+    let (first_marks, second_marks) = (sorted(first), sorted(second));
     let mut offsets = Vec::new();
-    for equal in own.chunk_by(|a, b| a.hash == b.hash) {
-        let from = others.partition_point(|mark| mark.hash < equal[0].hash);
-        for other in others[from..].iter().take_while(|mark| mark.hash == equal[0].hash) {
+    for equal in first_marks.chunk_by(|a, b| a.hash == b.hash) {
+        let from = second_marks.partition_point(|mark| mark.hash < equal[0].hash);
+        for other in second_marks[from..]
+            .iter()
+            .take_while(|mark| mark.hash == equal[0].hash)
+        {
             offsets.extend(equal.iter().map(|mark| offset(mark.step, other.step)));
         }
     }
@@ -71,19 +75,19 @@ pub fn compare(first: Track<'_>, second: Track<'_>, step_seconds: f64) -> Option
     best(first, second, &offsets, step_seconds)
 }
 
-/// Steps by which the second is later, so bounded that sums of offsets fit: 2^29 steps are 144 days.
+/// Steps by which the second is later, clamped so sums of offsets do not overflow: 2^29 steps are 144 days.
 pub(super) fn offset(first: u32, second: u32) -> i32 {
     const FARTHEST: i64 = 1 << 29;
     (i64::from(second) - i64::from(first)).clamp(-FARTHEST, FARTHEST) as i32
 }
 
-/// The best match at the offsets that most of the shared landmarks have; `offsets` are sorted.
+/// The best match at the most frequent offsets of the shared landmarks; `offsets` must be sorted.
 pub(super) fn best(first: Track<'_>, second: Track<'_>, offsets: &[i32], step_seconds: f64) -> Option<Match> {
     let fewest_steps = (FEWEST_SECONDS / step_seconds).ceil() as u32;
     let candidates = likeliest(offsets);
     let best = candidates
         .iter()
-        .flat_map(|&around| [around, around - 1, around + 1])
+        .flat_map(|&offset| [offset, offset - 1, offset + 1])
         .filter_map(|offset| Alignment::new(first, second, offset, fewest_steps))
         .reduce(|a, b| if b.score() > a.score() { b } else { a })?;
     let others = candidates
@@ -95,12 +99,12 @@ pub(super) fn best(first: Track<'_>, second: Track<'_>, offsets: &[i32], step_se
     })
 }
 
-/// Whether the two tracks share no more than a loop: then the peaks that they share at the best offset are those that they
-/// share at others, and the peaks in between differ.
+/// Whether the two tracks share only a loop. Then they share the same peaks at other offsets as well, and the remaining
+/// peaks differ.
 fn is_a_loop(best: &Alignment<'_>, second: Track<'_>, others: impl Iterator<Item = i32>) -> bool {
-    let mut repeats = vec![false; best.own.len()];
+    let mut repeats = vec![false; best.peaks.len()];
     for offset in others {
-        for (repeats, shared) in repeats.iter_mut().zip(shared(best.own, second.peaks, offset)) {
+        for (repeats, shared) in repeats.iter_mut().zip(shared(best.peaks, second.peaks, offset)) {
             *repeats |= shared;
         }
     }
@@ -111,7 +115,7 @@ fn is_a_loop(best: &Alignment<'_>, second: Track<'_>, others: impl Iterator<Item
     all >= FEWEST_PEAKS && (shared as f64) < LEAST_SCORE_OF_OTHERS * all as f64
 }
 
-/// The offsets with most landmarks.
+/// The offsets with the most landmarks.
 fn likeliest(offsets: &[i32]) -> Vec<i32> {
     let mut from = 0;
     let mut windows = Vec::new();
@@ -139,16 +143,16 @@ fn likeliest(offsets: &[i32]) -> Vec<i32> {
 /// Two tracks at one offset.
 struct Alignment<'a> {
     offset: i32,
-    /// The peaks of the first where the two overlap.
-    own: &'a [Peak],
-    /// Which of these the second has too.
+    /// Peaks of the first track in the overlap.
+    peaks: &'a [Peak],
+    /// For each of these, whether the second track has it, too.
     shared: Vec<bool>,
-    /// Peaks of the second where the two overlap.
-    others: usize,
+    /// Number of peaks of the second track in the overlap.
+    second_count: usize,
 }
 
 impl<'a> Alignment<'a> {
-    /// If the two overlap by enough, and share enough peaks there.
+    /// `None` if the overlap is too short or has too few shared peaks.
     fn new(first: Track<'a>, second: Track<'a>, offset: i32, fewest_steps: u32) -> Option<Self> {
         let by = i64::from(offset);
         // In steps of the first track.
@@ -160,12 +164,12 @@ impl<'a> Alignment<'a> {
             let place = |step: i64| peaks.partition_point(|peak| i64::from(peak.step) < step);
             &peaks[place(from)..place(to)]
         };
-        let (own, others) = (within(first.peaks, from, to), within(second.peaks, from + by, to + by));
+        let (peaks, second_peaks) = (within(first.peaks, from, to), within(second.peaks, from + by, to + by));
         let alignment = Self {
             offset,
-            own,
-            shared: shared(own, others, offset),
-            others: others.len(),
+            peaks,
+            shared: shared(peaks, second_peaks, offset),
+            second_count: second_peaks.len(),
         };
         (alignment.count() >= FEWEST_PEAKS).then_some(alignment)
     }
@@ -175,11 +179,11 @@ impl<'a> Alignment<'a> {
     }
 
     fn score(&self) -> f64 {
-        self.count() as f64 / self.own.len().max(self.others) as f64
+        self.count() as f64 / self.peaks.len().max(self.second_count) as f64
     }
 }
 
-/// Which of the peaks are among the others too, at this offset and within a step.
+/// For each of the peaks, whether `others` has it at this offset, within one step.
 fn shared(peaks: &[Peak], others: &[Peak], offset: i32) -> Vec<bool> {
     let mut next = 0;
     let is_shared = |peak: &Peak| {

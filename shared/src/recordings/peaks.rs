@@ -1,44 +1,46 @@
 //! Spectral peaks of a mel spectrogram.
 //!
-//! Peaks have a place on a grid of its own, so one set of constants serves all feature settings: steps of about
-//! [`STEP_SECONDS`], made of whole frames, and at most [`MAX_ROWS`] rows up to [`HIGHEST_HZ`], made of whole bands.
+//! Peaks have positions on a separate grid, so one set of constants works for all feature settings. A step is about
+//! [`STEP_SECONDS`] long and consists of whole frames. There are at most [`MAX_ROWS`] rows up to [`HIGHEST_HZ`], which
+//! consist of whole bands.
 
 use crate::dsp::features::FeatureConfig;
 use crate::dsp::mel::band_peaks;
 use std::borrow::Cow;
 
-/// Rows that a grid has at most: a row fits seven bits of a landmark's hash.
+/// Maximum number of rows of a grid: a row fits seven bits of a landmark's hash.
 pub const MAX_ROWS: usize = 128;
 
-/// What a step should last. Frames of the default features are as far apart (1024 samples at 44,100 Hz).
+/// Target length of a step: that of a frame of the default features (1024 samples at 44,100 Hz).
 const STEP_SECONDS: f64 = 0.0232;
 
-/// Bands above are left out: encoders of low bit rates cut them off, and sample rates of 16,000 Hz do not have them.
+/// Bands above this are ignored: encoders of low bit rates cut them off, and audio at 16,000 Hz does not have them.
 const HIGHEST_HZ: f64 = 8000.0;
 
-/// Windows that are shorter than those of the default features are made up for by the mean of a few steps. Otherwise a peak's
-/// place depends on where frames begin, which a cut moves: with the 43 ms of the preset `gtzan`, 97 % of the copies that
-/// [matching](super::matching) describes are found with the mean of 3 steps, and 91 % without.
+/// If FFT windows are shorter than this, the length of the default features, the mean of a few steps compensates for
+/// it. Otherwise a peak's position depends on where frames begin, which a cut changes. With the 43 ms of the preset
+/// `gtzan`, 97 % of the copies that [matching](super::matching) describes are found with the mean of 3 steps, and 91 %
+/// without.
 const WINDOW_SECONDS: f64 = 0.093;
 
 /// A peak is the maximum of the steps this far before and after it.
 const RADIUS_SECONDS: f64 = 0.2;
 
-/// A peak is the maximum of the rows this far below and above it, of 128 rows.
+/// A peak is the maximum of the rows this far below and above it, if the grid has 128 rows.
 const RADIUS_ROWS: f64 = 6.0;
 
-/// A peak is at least so far above the mean of the neighbourhood that it is the maximum of.
+/// A peak is at least this far above the mean of its neighbourhood.
 const PROMINENCE_DB: f32 = 6.0;
 
-/// A peak is no further below the track's maximum.
+/// A peak is at least this loud, relative to the track's maximum.
 const FLOOR_DB: f32 = -60.0;
 
-/// A peak has fewer than [`MOST_PROMINENT`] peaks more prominent than itself this far before and after it. Unlike a
-/// number of peaks per second of the track, this does not depend on where the track was cut.
+/// A peak has fewer than [`MOST_PROMINENT`] more prominent peaks this far before and after it. Unlike a number of peaks
+/// per second of the track, this does not depend on where the track was cut.
 const RIVALRY_SECONDS: f64 = 1.0;
 const MOST_PROMINENT: usize = 30;
 
-/// A place in time and frequency where a track is louder than around it.
+/// A local maximum in time and frequency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Peak {
     /// Steps from the track's first frame.
@@ -50,19 +52,19 @@ pub struct Peak {
 /// A track to compare.
 #[derive(Clone, Copy, Debug)]
 pub struct Track<'a> {
-    /// Its peaks in the order of their steps.
+    /// Its peaks, sorted by step.
     pub peaks: &'a [Peak],
-    /// Its length.
+    /// Its length in steps.
     pub steps: u32,
 }
 
-/// The grid that peaks have their places on.
+/// The grid on which peaks have their positions.
 #[derive(Clone, Debug)]
 pub struct PeakGrid {
     frames_per_step: usize,
     bands_per_row: usize,
     rows: usize,
-    /// Steps before and after one that its value is the mean of.
+    /// Number of steps before and after a step that are averaged with it.
     smoothing: usize,
     radius_steps: usize,
     radius_rows: usize,
@@ -71,14 +73,14 @@ pub struct PeakGrid {
 }
 
 impl PeakGrid {
-    /// For spectrograms of these settings.
+    /// Builds the grid for spectrograms with these settings.
     pub fn new(features: &FeatureConfig) -> Self {
-        let frame_seconds = features.hop_length as f64 / f64::from(features.sample_rate);
-        let frames_per_step = ((STEP_SECONDS / frame_seconds).round() as usize).max(1);
-        let step_seconds = frame_seconds * frames_per_step as f64;
+        let hop_seconds = features.hop_length as f64 / f64::from(features.sample_rate);
+        let frames_per_step = ((STEP_SECONDS / hop_seconds).round() as usize).max(1);
+        let step_seconds = hop_seconds * frames_per_step as f64;
         let window_seconds = features.n_fft as f64 / f64::from(features.sample_rate);
         let bands_per_row = features.n_mels.div_ceil(MAX_ROWS);
-        let audible = band_peaks(features.n_mels, features.f_min, features.f_max)
+        let audible = band_peaks(features)
             .into_iter()
             .take_while(|&hz| hz <= HIGHEST_HZ)
             .count();
@@ -98,7 +100,7 @@ impl PeakGrid {
         }
     }
 
-    /// A track of so many frames with these peaks, to be compared.
+    /// Builds a track of `frames` frames with these peaks, to be compared.
     pub fn track<'a>(&self, peaks: &'a [Peak], frames: u64) -> Track<'a> {
         Track {
             peaks,
@@ -106,16 +108,16 @@ impl PeakGrid {
         }
     }
 
-    /// Seconds of a step.
+    /// Length of a step, in seconds.
     pub fn step_seconds(&self) -> f64 {
         self.step_seconds
     }
 
-    /// The peaks of a spectrogram, `[n_mels, frames]` in dB below its maximum, in the order of their steps.
+    /// Finds the peaks of a spectrogram, `[n_mels, frames]` in dB below its maximum. They are sorted by step.
     pub fn peaks(&self, decibels: &[f32], n_mels: usize) -> Vec<Peak> {
         let frames = decibels.len() / n_mels;
         let steps = frames / self.frames_per_step;
-        // A peak's whole neighbourhood is in the track: where a track was cut off is no peak.
+        // A peak's neighbourhood must be inside the track, so a cut does not create peaks.
         if steps <= 2 * self.radius_steps {
             return Vec::new();
         }
@@ -125,7 +127,7 @@ impl PeakGrid {
         self.most_prominent(&candidates)
     }
 
-    /// The value of each cell of the grid, `[rows, steps]`: the mean of its frames, and of its bands the maximum.
+    /// The value of each cell of the grid, `[rows, steps]`: the mean over its frames, then the maximum over its bands.
     fn pooled<'a>(&self, decibels: &'a [f32], frames: usize, steps: usize) -> Cow<'a, [f32]> {
         if self.frames_per_step == 1 && self.bands_per_row == 1 {
             return Cow::Borrowed(&decibels[..self.rows * steps]);
@@ -146,27 +148,28 @@ impl PeakGrid {
         Cow::Owned(pooled)
     }
 
-    /// The mean of each cell and those before and after it.
+    /// The mean of each cell and its neighbours in time.
     fn smoothed<'a>(&self, values: Cow<'a, [f32]>, steps: usize) -> Cow<'a, [f32]> {
         if self.smoothing == 0 {
             return values;
         }
         let mean = |row: &[f32], step: usize| {
-            let around = &row[step.saturating_sub(self.smoothing)..(step + self.smoothing + 1).min(steps)];
-            around.iter().sum::<f32>() / around.len() as f32
+            let window = &row[step.saturating_sub(self.smoothing)..(step + self.smoothing + 1).min(steps)];
+            window.iter().sum::<f32>() / window.len() as f32
         };
         let rows = values.chunks_exact(steps);
         rows.flat_map(|row| (0..steps).map(move |step| mean(row, step)))
             .collect()
     }
 
-    /// Maxima of their neighbourhoods that are prominent enough.
+    /// Local maxima that are prominent enough.
     fn candidates(&self, values: &[f32], steps: usize) -> Vec<Candidate> {
         let radius = self.radius_steps;
         let inner = steps - 2 * radius;
-        // Of each row, the maximum over the steps around; then, row by row, the maximum of that over the rows around.
-        let mut around = vec![f32::NEG_INFINITY; self.rows * inner];
-        for (row, out) in values.chunks_exact(steps).zip(around.chunks_exact_mut(inner)) {
+        // First the maximum of each row over the neighbouring steps, then the maximum of these over the neighbouring
+        // rows.
+        let mut row_maxima = vec![f32::NEG_INFINITY; self.rows * inner];
+        for (row, out) in values.chunks_exact(steps).zip(row_maxima.chunks_exact_mut(inner)) {
             for shift in 0..=2 * radius {
                 raise(out, &row[shift..shift + inner]);
             }
@@ -177,20 +180,20 @@ impl PeakGrid {
             let rows = row.saturating_sub(self.radius_rows)..(row + self.radius_rows + 1).min(self.rows);
             maxima.fill(f32::NEG_INFINITY);
             for other in rows.clone() {
-                raise(&mut maxima, &around[other * inner..][..inner]);
+                raise(&mut maxima, &row_maxima[other * inner..][..inner]);
             }
-            let own = &values[row * steps..][..steps];
+            let cells = &values[row * steps..][..steps];
             for (at, &maximum) in maxima.iter().enumerate() {
                 let step = at + radius;
-                // Of equal neighbours the first counts.
-                if own[step] < maximum || own[step] <= FLOOR_DB || own[step] == own[step - 1] {
+                // Of equal neighbours only the first counts.
+                if cells[step] < maximum || cells[step] <= FLOOR_DB || cells[step] == cells[step - 1] {
                     continue;
                 }
                 let sum: f32 = rows
                     .clone()
                     .map(|other| values[other * steps + at..][..=2 * radius].iter().sum::<f32>())
                     .sum();
-                let prominence = own[step] - sum / (rows.len() * (2 * radius + 1)) as f32;
+                let prominence = cells[step] - sum / (rows.len() * (2 * radius + 1)) as f32;
                 if prominence >= PROMINENCE_DB {
                     let peak = Peak {
                         step: step as u32,
@@ -203,7 +206,7 @@ impl PeakGrid {
         candidates
     }
 
-    /// Those that few candidates nearby surpass.
+    /// The candidates with few more prominent candidates nearby.
     fn most_prominent(&self, candidates: &[Candidate]) -> Vec<Peak> {
         let mut first = 0;
         let mut kept = Vec::new();
@@ -229,7 +232,7 @@ struct Candidate {
     prominence: f32,
 }
 
-/// The greater of both, place by place. Written so that it compiles to vectors of maxima.
+/// Elementwise maximum. Written so it compiles to vector instructions.
 fn raise(maxima: &mut [f32], values: &[f32]) {
     for (maximum, &value) in maxima.iter_mut().zip(values) {
         *maximum = if value > *maximum { value } else { *maximum };

@@ -1,26 +1,27 @@
-//! All tracks against all.
+//! Compares all pairs of tracks.
 //!
-//! An index lists the landmarks of all tracks by their hashes. For each track, the landmarks of later tracks with the same
-//! hash are counted by track and coarse offset, in a table of fixed size whose cells several of these may share; where a
-//! cell has enough, they are looked at one by one. 8,000 tracks of 30 s take 12 s of one core and 75 MB.
+//! An index lists the landmarks of all tracks by hash. For each track, the landmarks of later tracks with the same hash
+//! are counted by track and coarse offset in a table of fixed size, whose cells may be shared. Landmarks in cells with
+//! enough counts are then compared one by one. 8,000 tracks of 30 s take 12 s on one core and 75 MB.
 
 use super::landmarks::{HASHES, Landmark, landmarks};
 use super::matching::{FEWEST_LANDMARKS, best, offset};
 use super::peaks::Track;
 use rayon::prelude::*;
 
-/// A hash that more landmarks have says little, and would make the search take time with the square of their number: it
-/// is left out. Of 8,000 tracks of 30 s the commonest hash has 3,500 of 8.3 million, and 0.3 % are left out.
+/// Hashes with more landmarks than this are skipped: they distinguish little, and the search time would grow with the
+/// square of their number. In 8,000 tracks of 30 s the most frequent hash has 3,500 of 8.3 million landmarks, and 0.3 %
+/// are skipped.
 const MOST_LANDMARKS: usize = 2000;
 
-/// Cells of the table in which landmarks are counted; it fits the second-level cache.
+/// Bits of a cell number in the table in which landmarks are counted; the table fits the second-level cache.
 const CELL_BITS: u32 = 18;
 
-/// Offsets, in steps, that share a cell: 2^5.
+/// 2^5 consecutive offsets, in steps, share a cell.
 const OFFSET_BITS: u32 = 5;
 
-/// Pairs of tracks (positions, the lower one first) that are the same recording, in ascending order. `step_seconds` is the
-/// length of a step. The result does not depend on the number of threads.
+/// Finds the pairs of tracks (positions, the lower one first) that are the same recording, in ascending order.
+/// `step_seconds` is the length of a step. The result does not depend on the number of threads.
 pub fn search(tracks: &[Track<'_>], step_seconds: f64) -> Vec<(usize, usize)> {
     let index = Index::new(tracks);
     let pairs: Vec<Vec<(usize, usize)>> = (0..tracks.len())
@@ -32,7 +33,6 @@ pub fn search(tracks: &[Track<'_>], step_seconds: f64) -> Vec<(usize, usize)> {
     pairs.concat()
 }
 
-/// A landmark of some track.
 #[derive(Clone, Copy, Default)]
 struct Entry {
     track: u32,
@@ -42,7 +42,7 @@ struct Entry {
 /// The landmarks of all tracks, sorted by hash, then by track.
 struct Index {
     entries: Vec<Entry>,
-    /// Where the entries of each hash begin, and where the last ones end.
+    /// Start of the entries of each hash, and the end of the last.
     starts: Vec<usize>,
 }
 
@@ -101,10 +101,10 @@ impl Index {
         shared.sort_unstable();
         let mut offsets = Vec::new();
         let mut found = Vec::new();
-        for of_track in shared.chunk_by(|a, b| a.0 == b.0) {
+        for same_track in shared.chunk_by(|a, b| a.0 == b.0) {
             offsets.clear();
-            offsets.extend(of_track.iter().map(|&(_, offset)| offset));
-            let other = of_track[0].0 as usize;
+            offsets.extend(same_track.iter().map(|&(_, offset)| offset));
+            let other = same_track[0].0 as usize;
             if best(tracks[at], tracks[other], &offsets, step_seconds).is_some() {
                 found.push((at, other));
             }
@@ -112,7 +112,8 @@ impl Index {
         found
     }
 
-    /// Calls `visit` with each later track and offset for each landmark that it shares with the track at `at`.
+    /// For each landmark of `track`, which is at position `at`, calls `visit` with each later track that has it, and
+    /// its offset.
     fn shared(&self, track: Track<'_>, at: usize, mut visit: impl FnMut(u32, i32)) {
         for Landmark { hash, step } in landmarks(track.peaks) {
             let entries = &self.entries[self.starts[hash as usize]..self.starts[hash as usize + 1]];

@@ -1,4 +1,4 @@
-//! Pieces of random notes, and what is done to copies of recordings.
+//! Compares pieces of random notes with altered copies of them.
 
 use super::*;
 use crate::audio::extract::MelExtractor;
@@ -13,7 +13,7 @@ use std::f32::consts::TAU;
 
 const SECONDS: f32 = 20.0;
 
-/// The default settings, those of two presets, and fewer bands than any of them has.
+/// The default settings, those of two presets, and settings with fewer bands.
 fn settings() -> [FeatureConfig; 4] {
     let other = |sample_rate: u32, n_fft, hop_length, n_mels| FeatureConfig {
         sample_rate,
@@ -32,7 +32,7 @@ fn settings() -> [FeatureConfig; 4] {
     ]
 }
 
-/// Plucked notes of one scale at a tempo of 120, all pieces alike except for the notes that are drawn.
+/// Plucked notes of one scale at 120 beats per minute. Pieces differ only in the random notes.
 fn piece(number: u64, rate: u32) -> Vec<f32> {
     let rate = rate as f32;
     let mut rng = stream(1, 0, number, Purpose::Crop);
@@ -54,7 +54,7 @@ fn piece(number: u64, rate: u32) -> Vec<f32> {
     samples
 }
 
-/// The same bar of clicks from beginning to end.
+/// Adds the same bar of clicks from beginning to end.
 fn drums(samples: &mut [f32], rate: u32) {
     let bar = rate as usize / 2;
     let mut noise = vec![0.0; bar];
@@ -74,7 +74,7 @@ fn summary(samples: &[f32], features: &FeatureConfig) -> TrackSummary {
     TrackSummary::new(0, &pcm, &mel, features)
 }
 
-/// What is done to copies of a recording, and how many seconds are gone from its beginning.
+/// Altered copies of a recording, and the seconds that are cut from the beginning of each.
 fn copies(samples: &[f32], rate: u32) -> Vec<(&'static str, Vec<f32>, f32)> {
     let softer = |samples: &[f32]| samples.iter().map(|sample| 0.5 * sample).collect::<Vec<f32>>();
     let noisy = |samples: &[f32]| {
@@ -95,7 +95,7 @@ fn copies(samples: &[f32], rate: u32) -> Vec<(&'static str, Vec<f32>, f32)> {
         sinc.resample(&low, 1.0 / 0.6, &mut scratch, &mut back);
         back
     };
-    // No whole number of frames.
+    // Not a whole number of frames.
     let cut = &samples[(7.3 * rate as f32) as usize..];
     vec![
         ("softer", softer(samples), 0.0),
@@ -117,19 +117,19 @@ fn search_all(summaries: &[TrackSummary], features: &FeatureConfig) -> Vec<(usiz
 }
 
 #[test]
-fn copies_are_found_where_they_were_cut_and_other_pieces_are_not() {
+fn copies_are_found_at_their_offset_and_other_pieces_are_not() {
     for features in settings() {
         let (rate, grid) = (features.sample_rate, PeakGrid::new(&features));
         let mut tracks = Vec::new();
         for number in 0..4 {
             let samples = piece(number, rate);
             let original = summary(&samples, &features);
-            for (what, copy, gone) in copies(&samples, rate) {
+            for (name, copy, cut_seconds) in copies(&samples, rate) {
                 let copy = summary(&copy, &features);
                 let found = compare(track(&grid, &original), track(&grid, &copy), grid.step_seconds())
-                    .unwrap_or_else(|| panic!("{what} copy of piece {number} with {features:?}"));
+                    .unwrap_or_else(|| panic!("{name} copy of piece {number} with {features:?}"));
                 let begins = -f64::from(found.offset) * grid.step_seconds();
-                assert!((begins - f64::from(gone)).abs() < 0.05, "{what}: {begins} s");
+                assert!((begins - f64::from(cut_seconds)).abs() < 0.05, "{name}: {begins} s");
                 tracks.push((number, copy));
             }
             tracks.push((number, original));
@@ -171,7 +171,7 @@ fn another_key_is_another_recording() {
 }
 
 #[test]
-fn silence_and_steady_tones_and_seconds_have_nothing_to_compare() {
+fn silence_steady_tones_and_short_tracks_do_not_match() {
     let features = FeatureConfig::default();
     let tone: Vec<f32> = (0..400_000)
         .map(|at| 0.3 * (TAU * 440.0 * at as f32 / 44_100.0).sin())
@@ -186,7 +186,7 @@ fn silence_and_steady_tones_and_seconds_have_nothing_to_compare() {
 }
 
 #[test]
-fn a_burst_is_a_peak_at_its_time_and_frequency() {
+fn burst_gives_a_peak_at_its_time_and_frequency() {
     for features in settings() {
         let rate = features.sample_rate as f32;
         let mut samples = vec![0.0; 3 * features.sample_rate as usize];
@@ -198,13 +198,13 @@ fn a_burst_is_a_peak_at_its_time_and_frequency() {
         let loudest = summary(&samples, &features).peaks;
         let near = |peak: &&Peak| (f64::from(peak.step) * grid.step_seconds() - 1.5).abs() < 0.03;
         let peak = loudest.iter().find(near).unwrap_or_else(|| panic!("{loudest:?}"));
-        let band = crate::dsp::mel::band_peaks(features.n_mels, features.f_min, features.f_max)[usize::from(peak.row)];
+        let band = crate::dsp::mel::band_peaks(&features)[usize::from(peak.row)];
         assert!((band - 1000.0).abs() < 120.0, "{band} Hz with {features:?}");
     }
 }
 
 #[test]
-fn the_number_of_threads_changes_nothing() {
+fn search_does_not_depend_on_the_number_of_threads() {
     let features = settings()[2].clone();
     let summaries: Vec<TrackSummary> = (0..24)
         .map(|at| summary(&piece(at / 2, features.sample_rate)[1000 * at as usize..], &features))
@@ -220,7 +220,7 @@ fn the_number_of_threads_changes_nothing() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 64 }))]
     #[test]
-    fn any_peaks_can_be_compared(
+    fn search_and_compare_agree_for_any_peaks(
         tracks in prop::collection::vec(
             (prop::collection::vec((any::<u32>(), 0..MAX_ROWS as u8), 0..60), any::<u32>(), 0u32..3), 0..4),
     ) {

@@ -1,28 +1,27 @@
-//! Files that appear whole or not at all: written beside their final name, synced, renamed.
+//! Atomic writes of files and directories: written next to their final name, synced, renamed.
 //!
-//! This is the mechanism only: what is written where, and what to do
-//! with a name that is taken, is the caller's policy.
+//! The caller decides what is written where, and what to do if a name is taken.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// A file or directory that could not be written. The file that stood under the name, if any, is untouched.
+/// A file or directory that could not be written. A file that already has the name is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("could not write {}: {source}; check that the directory exists, is writable and has space left", path.display())]
 pub struct WriteError {
     /// The final name.
     pub path: PathBuf,
-    /// What the operating system answered.
+    /// The error of the operating system.
     pub r#source: io::Error,
 }
 
 /// Writes `path` through `write`, atomically: a reader sees the old file or the new one, and a crash leaves at most a
-/// temporary file beside it, whose name ends in [`TEMPORARY_SUFFIX`].
+/// temporary file next to it, whose name ends in [`TEMPORARY_SUFFIX`].
 pub fn write(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>) -> Result<(), WriteError> {
     let attempt = || -> io::Result<()> {
         let directory = parent(path);
-        let mut temporary = temporary_beside(path)?;
+        let mut temporary = temporary_file(path)?;
         let mut buffered = BufWriter::with_capacity(1 << 20, temporary.as_file_mut());
         write(&mut buffered)?;
         buffered.flush()?;
@@ -42,11 +41,11 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     write(path, |out| out.write_all(bytes))
 }
 
-/// What the names of temporary files and directories end with; whatever bears it can be deleted when nobody writes.
+/// End of the names of temporary files and directories. They can be deleted if no process is writing.
 pub const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// Makes a directory appear whole under `path`: `fill` gets an empty one beside it, which is then synced and renamed.
-/// Fails with [`io::ErrorKind::AlreadyExists`] or `DirectoryNotEmpty` where `path` is a directory with content.
+/// Creates the directory `path` atomically: `fill` gets an empty directory next to it, which is then synced and
+/// renamed. Fails with [`io::ErrorKind::AlreadyExists`] or `DirectoryNotEmpty` if `path` is a directory with content.
 pub fn write_directory<E: From<WriteError>>(path: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
     let mut fill = Some(fill);
     write_directories(&[path.to_owned()], |_, inside| {
@@ -54,8 +53,8 @@ pub fn write_directory<E: From<WriteError>>(path: &Path, fill: impl FnOnce(&Path
     })
 }
 
-/// [`write_directory`] for several directories, all or none of them: the first of them appears last, when all others are
-/// there. `fill` gets the place of a directory in `paths` and the empty one to fill.
+/// [`write_directory`] for several directories, all or none of them. The first one is renamed last, when all others
+/// exist. `fill` gets the position of a directory in `paths` and the empty directory to fill.
 pub fn write_directories<E: From<WriteError>>(
     paths: &[PathBuf],
     mut fill: impl FnMut(usize, &Path) -> Result<(), E>,
@@ -81,7 +80,7 @@ pub fn write_directories<E: From<WriteError>>(
     let mut renamed = Vec::new();
     while let Some((path, temporary)) = filled.pop() {
         let rename = fs::rename(temporary.path(), path).and_then(|()| {
-            // The directory bears its final name now; only the guard that would delete the old name is left to disarm.
+            // The directory has its final name, so the guard must not delete the old name.
             let _renamed = temporary.keep();
             renamed.push(path);
             sync_directory(parent(path))
@@ -102,7 +101,7 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Removes what a crash left half written in `directory`. Nobody may be writing there.
+/// Removes the temporary files and directories that a crash left in `directory`. No process may be writing there.
 pub fn remove_temporaries(directory: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -137,7 +136,7 @@ fn prefix(path: &Path) -> String {
     )
 }
 
-fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+fn temporary_file(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new()
         .prefix(&prefix(path))
         .suffix(TEMPORARY_SUFFIX)
@@ -145,7 +144,7 @@ fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
         .tempfile_in(parent(path))
 }
 
-// tempfile's default of 0600 would hide a data set from its owner's colleagues; the umask still applies to these.
+// tempfile's default of 0600 would hide a data set from other users; the umask still applies to these.
 #[cfg(unix)]
 fn default_file_permissions() -> Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o666)
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_write_leaves_the_old_file_and_no_litter() {
+    fn failed_write_keeps_the_old_file_and_leaves_no_temporary_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("index.json");
         write_bytes(&path, b"old").unwrap();
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_appears_whole_or_not_at_all() {
+    fn directory_is_written_completely_or_not_at_all() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("splits/first");
         let refused = write_directory::<WriteError>(&path, |inside| {
@@ -202,11 +201,11 @@ mod tests {
     }
 
     #[test]
-    fn of_several_directories_all_appear_or_none() {
+    fn all_directories_are_written_or_none() {
         let root = tempfile::tempdir().unwrap();
         let paths = ["1", "2", "3"].map(|name| root.path().join(name));
         let fill = |at: usize, inside: &Path| write_bytes(&inside.join("number"), &[at as u8]);
-        // The second one fails only when it is renamed, after the third.
+        // The rename of the second one fails, after that of the third.
         fs::create_dir(&paths[1]).unwrap();
         fs::write(paths[1].join("taken"), b"").unwrap();
         assert!(write_directories::<WriteError>(&paths, fill).is_err());
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_left_is_cleared_away_and_nothing_else() {
+    fn only_temporary_files_and_directories_are_removed() {
         let directory = tempfile::tempdir().unwrap();
         let inside = |name: &str| directory.path().join(name);
         fs::write(inside(".index.json.abc.tmp"), b"half").unwrap();
@@ -232,7 +231,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn colleagues_can_read_what_the_umask_allows() {
+    fn written_file_has_the_permissions_of_an_ordinary_file() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let ordinary = directory.path().join("ordinary");

@@ -1,7 +1,7 @@
-//! Runs a closure that may panic: its value, or the message of the panic.
+//! Runs a closure that may panic and returns its value, or the message of the panic.
 //!
-//! Meant for libraries that read files which nobody checked, decoders and weights' readers: a defect in one must cost a
-//! track or be a sentence. Nothing else is guarded; a panic of this project's own code ends the program.
+//! For libraries that read untrusted files, such as decoders and readers of weights: a defect in one must only cost a
+//! track or give an error message. Nothing else is guarded; a panic of this project's own code ends the program.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -10,11 +10,11 @@ use std::sync::Once;
 
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
-    static OWN: Cell<bool> = const { Cell::new(false) };
+    static UNGUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `action`. A panic in it prints nothing, and becomes the error. What `action` had borrowed mutably may be left in
-/// any state then, and must not be used again.
+/// Runs `action`. A panic in it prints nothing and becomes the error. Values that `action` borrowed mutably may then be
+/// in any state and must not be used again.
 pub fn catch<T>(action: impl FnOnce() -> T) -> Result<T, String> {
     static SILENCED: Once = Once::new();
     SILENCED.call_once(|| {
@@ -29,19 +29,20 @@ pub fn catch<T>(action: impl FnOnce() -> T) -> Result<T, String> {
     let outcome = panic::catch_unwind(AssertUnwindSafe(action));
     GUARDED.set(false);
     outcome.map_err(|payload| {
-        if OWN.replace(false) {
+        if UNGUARDED.replace(false) {
             panic::resume_unwind(payload);
         }
         message(payload.as_ref())
     })
 }
 
-/// Runs code of our own that guarded code calls back: a panic in it is printed and goes through [`catch`].
-pub fn own<T>(action: impl FnOnce() -> T) -> T {
+/// Runs this project's own code inside guarded code, such as a callback: a panic in it is printed and passes through
+/// [`catch`].
+pub fn unguarded<T>(action: impl FnOnce() -> T) -> T {
     let guarded = GUARDED.replace(false);
-    OWN.set(guarded);
+    UNGUARDED.set(guarded);
     let value = action();
-    OWN.set(false);
+    UNGUARDED.set(false);
     GUARDED.set(guarded);
     value
 }
@@ -49,7 +50,7 @@ pub fn own<T>(action: impl FnOnce() -> T) -> T {
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it gave no reason")
+        .unwrap_or("the panic has no message")
         .to_owned()
 }
 
@@ -58,26 +59,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_becomes_an_error_and_the_thread_goes_on() {
+    fn panic_becomes_an_error_and_the_thread_continues() {
         assert_eq!(catch(|| 7), Ok(7));
         let empty: &[u8] = &[];
-        let said = catch(|| empty[3]).unwrap_err();
-        assert!(said.contains("index out of bounds"), "{said}");
+        let error = catch(|| empty[3]).unwrap_err();
+        assert!(error.contains("index out of bounds"), "{error}");
         assert_eq!(catch(|| panic!("constant")), Err::<(), _>("constant".into()));
         assert!(!GUARDED.get());
     }
 
     #[test]
-    fn a_panic_of_our_own_code_that_is_called_back_is_not_taken_for_the_librarys() {
-        let ended = panic::catch_unwind(|| catch(|| own(|| panic!("ours"))));
+    fn panic_in_own_callback_passes_through_catch() {
+        let result = panic::catch_unwind(|| catch(|| unguarded(|| panic!("ours"))));
         assert_eq!(
-            ended
+            result
                 .map(|_: Result<(), _>| ())
                 .map_err(|payload| message(payload.as_ref())),
             Err("ours".into())
         );
-        assert_eq!(catch(|| own(|| 3)), Ok(3));
+        assert_eq!(catch(|| unguarded(|| 3)), Ok(3));
         assert_eq!(catch(|| panic!("theirs")), Err::<(), _>("theirs".into()));
-        assert!(!GUARDED.get() && !OWN.get());
+        assert!(!GUARDED.get() && !UNGUARDED.get());
     }
 }

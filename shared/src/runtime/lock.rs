@@ -1,10 +1,10 @@
-//! Files that one process holds. The operating system releases them when the program ends, however it ends.
+//! Lock files, each held by one process. The operating system releases them when the program ends, even after a crash.
 
 use super::file_error::FileError;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-/// Makes the file and waits until no other process holds it. Held as long as the file is open.
+/// Creates the file and waits until no other process holds it. The lock is held as long as the file is open.
 ///
 /// # Errors
 /// When the operating system refuses.
@@ -14,7 +14,7 @@ pub fn wait(path: &Path) -> Result<File, FileError> {
     Ok(lock)
 }
 
-/// The same without waiting: none where another process holds it.
+/// Like [`wait`], but returns `None` at once if another process holds the file.
 ///
 /// # Errors
 /// When the operating system refuses.

@@ -1,5 +1,5 @@
-//! The log on standard error: lines for people, or objects for whatever collects logs. Of the events of `tracing`, those of
-//! the program and of this crate are shown, and not those of libraries.
+//! The log on standard error: lines for people, or JSON objects for log collectors. Shows the `tracing` events of the
+//! program and of this crate, but not those of libraries.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -11,10 +11,10 @@ use tracing_subscriber::fmt::{self as output, FmtContext, FormatEvent, FormatFie
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
-/// How lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// The message, after `warning: ` or `error: ` where it is one.
+    /// The message, with the prefix `warning: ` or `error: ` if it is one.
     #[default]
     Text,
     /// A JSON object per line: `timestamp` (UTC), `level`, `message`, and the event's other fields.
@@ -28,29 +28,29 @@ impl FromStr for Format {
         match name {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err("there are text and json".into()),
+            _ => Err("choose from text, json".into()),
         }
     }
 }
 
-/// Shows the events of `program` from `level` on. The first call in a process counts.
+/// Shows the events of `program` at `level` and above. Only the first call in a process has an effect.
 pub fn show(program: &'static str, level: Level, format: Format) {
-    let own = Targets::new()
+    let targets = Targets::new()
         .with_target(program, level)
         .with_target(env!("CARGO_CRATE_NAME"), level);
     let lines = output::layer().with_writer(std::io::stderr);
     let shown: Box<dyn Layer<Registry> + Send + Sync> = match format {
-        Format::Text => lines.event_format(Plain).with_filter(own).boxed(),
+        Format::Text => lines.event_format(Plain).with_filter(targets).boxed(),
         Format::Json => {
             let objects = lines.json().flatten_event(true).with_target(false);
             objects
                 .with_current_span(false)
                 .with_span_list(false)
-                .with_filter(own)
+                .with_filter(targets)
                 .boxed()
         }
     };
-    // It fails where there is one already.
+    // Fails if a subscriber is already set.
     let _ = tracing::subscriber::set_global_default(Registry::default().with(shown));
 }
 

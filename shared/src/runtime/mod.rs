@@ -1,5 +1,5 @@
-//! What a program needs besides its subject: random streams, files that appear whole, guarded calls, the log, the command
-//! line's end. Each file is one noun. Nothing here knows of audio or of data sets, or prints a result of its own.
+//! Infrastructure of both programs: random streams, atomic files, guarded calls, logging, the command line and exit
+//! codes. Nothing here depends on audio or data sets.
 
 pub mod atomic_file;
 pub mod command_line;

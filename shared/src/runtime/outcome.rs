@@ -1,5 +1,4 @@
-//! How a command ends: what it prints, the last line of standard output in JSON, and the exit code. The same for both
-//! programs.
+//! How a command of either program ends: its output, the JSON on the last line of standard output, and the exit code.
 
 use serde_json::{Value, json};
 use std::io::{self, ErrorKind, Write};
@@ -10,21 +9,21 @@ use std::process::ExitCode;
 pub struct Outcome {
     /// Lines for people, on standard output.
     pub text: String,
-    /// The object that `--json` prints after them; `ok` is added.
+    /// The object that `--json` prints after the text; `ok` is added.
     pub json: Value,
 }
 
-/// Work of which a part failed: there is a result, and yet the program ends with 1.
+/// Part of the work failed: there is a result, but the exit code is 1.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", sentence.as_deref().unwrap_or("a part of the work failed"))]
+#[error("{}", sentence.as_deref().unwrap_or("part of the work failed"))]
 pub struct Incomplete {
     /// The result.
     pub outcome: Outcome,
-    /// The part that failed, unless the result names it.
+    /// The error message, unless the result has it.
     pub sentence: Option<String>,
 }
 
-/// Arguments that contradict each other or mean nothing.
+/// Arguments that are invalid or contradict each other.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
@@ -41,7 +40,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The last line of standard output: `ok`, which is false, `kind`, and `error`, the message that standard error has too.
+    /// The last line of standard output: `ok` (false), `kind`, and `error`, the message that is also on standard error.
     pub fn json(self, error: &str) -> Value {
         let kind = match self {
             Self::Usage => "usage",
@@ -51,7 +50,7 @@ impl Failure {
         json!({ "ok": false, "kind": kind, "error": error })
     }
 
-    /// The exit code: 1, 2, and 75, `EX_TEMPFAIL` of `sysexits.h`, "try again".
+    /// The exit code: 1, 2, or 75 (`EX_TEMPFAIL` of `sysexits.h`, "try again").
     pub fn code(self) -> u8 {
         match self {
             Self::Failed => 1,
@@ -82,13 +81,13 @@ pub fn finish(result: anyhow::Result<Outcome>, json: bool) -> ExitCode {
         Failure::Failed
     };
     if json {
-        // There is no other place to complain.
+        // There is nowhere else to report a failed write.
         let _ = writeln!(io::stdout(), "{}", failure.json(&message));
     }
     failure.code().into()
 }
 
-/// A reader that has seen enough and closed the pipe is no failure.
+/// Prints the result. A reader that closes the pipe early is not an error.
 fn print(outcome: &Outcome, ok: bool, json: bool) -> Result<(), ExitCode> {
     let mut out = io::stdout().lock();
     let mut write = || -> io::Result<()> {

@@ -1,17 +1,17 @@
-//! The bars of both programs.
+//! Progress bars of both programs.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 
-/// Whether bars are seen: standard error is a terminal.
+/// Whether progress bars are visible: standard error is a terminal.
 pub fn has_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// A bar of this length on standard error; hidden where that is no terminal, and if `quiet`.
+/// A progress bar of this length on standard error. It is hidden if `quiet`, or if standard error is not a terminal.
 ///
 /// # Panics
-/// When the template of indicatif is malformed.
+/// If `template` is not a valid template of indicatif.
 pub fn bar(template: &str, length: u64, quiet: bool) -> ProgressBar {
     if quiet || !has_terminal() {
         return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());

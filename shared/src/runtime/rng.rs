@@ -1,12 +1,13 @@
-//! Randomness as a function: the same (seed, epoch, track, purpose) gives the same stream, whoever asks and when.
+//! Random streams: the same (seed, epoch, track, purpose) always gives the same stream.
 //!
-//! Nothing here holds state between calls, so a batch does not depend on which thread makes it, nor on what was drawn
-//! before it, and a run that resumes in the middle of an epoch draws what the uninterrupted run would have drawn.
+//! There is no state between calls. A batch does not depend on the thread that makes it or on earlier draws, and a run
+//! that resumes in the middle of an epoch draws the same numbers as the uninterrupted run.
 
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::SeedableRng;
 
-/// What a stream is for. Streams of two purposes are independent, so a new use never shifts the draws of an old one.
+/// The use of a stream. Streams of different purposes are independent, so a new purpose does not change the draws of
+/// the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// The order of tracks within an epoch; `track` is 0.
@@ -19,9 +20,9 @@ pub enum Purpose {
     NoiseSamples,
     /// Whether a clip is stretched, and by what rate.
     TimeStretch,
-    /// Tracks into train, validation and test; `epoch` and `track` are 0.
+    /// Division of tracks into train, validation and test set; `epoch` and `track` are 0.
     Split,
-    /// A model's first weights and its dropout masks; `track` is 0.
+    /// A model's initial weights and dropout masks; `track` is 0.
     Model,
     /// Which tracks of a class are drawn in an epoch; `track` is 0.
     Balance,
@@ -29,17 +30,17 @@ pub enum Purpose {
     PitchShift,
     /// Whether another sound is mixed in, which, from where and how loud.
     Background,
-    /// How a spectrogram that is an image is turned and shifted.
+    /// How a spectrogram that is an image is rotated and shifted.
     Image,
-    /// Which tracks and which of several runs a bootstrap draws; `epoch` is the resample's number, `track` says what is
-    /// drawn.
+    /// Which tracks, and which of several runs, a bootstrap draws; `epoch` is the number of the resample, `track`
+    /// selects what is drawn.
     Resample,
-    /// The settings of a trial of a random search, which is `track`; `epoch` is 0.
+    /// The settings of a trial of a random search; `track` is the number of the trial, `epoch` is 0.
     Search,
 }
 
 impl Purpose {
-    // Written out, because the numbers are part of what makes a run reproducible.
+    // Explicit numbers: if they change, existing runs are no longer reproducible.
     fn code(self) -> u64 {
         match self {
             Self::Shuffle => 1,
@@ -61,8 +62,8 @@ impl Purpose {
 
 /// The stream for one purpose of one track in one epoch of a run with this seed.
 ///
-/// The key is the BLAKE3 hash of the four numbers, the generator PCG (XSL 128/64 MCG), so neighbouring tracks, epochs
-/// and seeds give unrelated streams.
+/// The key is the BLAKE3 hash of the four numbers and the generator is PCG (XSL 128/64 MCG), so neighbouring tracks,
+/// epochs and seeds give unrelated streams.
 pub fn stream(seed: u64, epoch: u64, track: u64, purpose: Purpose) -> Pcg64Mcg {
     let mut key = [0u8; 32];
     for (bytes, number) in key.chunks_exact_mut(8).zip([seed, epoch, track, purpose.code()]) {
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn every_argument_changes_the_stream_and_nothing_else_does() {
+    fn stream_depends_on_every_argument_and_on_nothing_else() {
         let base = first(1, 2, 3, Purpose::Crop);
         assert_eq!(base, first(1, 2, 3, Purpose::Crop));
         for other in [
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbouring_tracks_draw_evenly() {
+    fn draws_of_neighbouring_tracks_are_uniform() {
         let mean = (0..10_000)
             .map(|track| stream(7, 0, track, Purpose::Crop).random::<f64>())
             .sum::<f64>()
@@ -107,8 +108,8 @@ mod tests {
     }
 
     #[test]
-    fn the_stream_is_pinned() {
-        // A change here changes every run made so far: raise the run format's version when it is meant.
+    fn stream_matches_the_pinned_value() {
+        // A change here changes every existing run: if it is intended, raise the version of the run format.
         assert_eq!(first(0, 0, 0, Purpose::Shuffle), PINNED);
     }
 

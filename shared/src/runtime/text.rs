@@ -1,4 +1,4 @@
-//! Quantities in words.
+//! Text for quantities: sizes, counts, durations.
 
 /// `1.23 GB`, in powers of ten.
 pub fn size(bytes: u64) -> String {
@@ -9,7 +9,7 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Hours of sound in so many samples.
+/// Duration of `samples` samples, in hours.
 pub fn hours(samples: u64, sample_rate: u32) -> f64 {
     samples as f64 / f64::from(sample_rate) / 3600.0
 }
@@ -34,16 +34,16 @@ pub fn counted(count: usize, one: &str, more: &str) -> String {
 
 /// `4.2 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
+    let rounded = seconds.round() as u64;
+    match rounded {
         0..60 if seconds < 10.0 => format!("{seconds:.1} s"),
-        0..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", grouped(whole / 3600), whole % 3600 / 60),
+        0..60 => format!("{rounded} s"),
+        60..3600 => format!("{} min {} s", rounded / 60, rounded % 60),
+        _ => format!("{} h {} min", grouped(rounded / 3600), rounded % 3600 / 60),
     }
 }
 
-/// Such a share, in percent. Of nothing it is 0.
+/// `part` of `whole` in percent; 0 if `whole` is 0.
 pub fn percent(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
 }

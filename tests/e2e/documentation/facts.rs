@@ -1,5 +1,5 @@
-//! Flags, commands, settings, defaults, links and files that the documentation names are compared with the programs and the
-//! project's tree.
+//! Compares the flags, commands, settings, defaults, links and files in the documentation with the programs and the
+//! repository.
 
 use super::page::{Page, root};
 use super::replaced::REPLACED;
@@ -8,30 +8,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use tests::harness::{Program, json_line};
 
-/// A program's help, of one of its commands or of itself.
+/// The help of a program or of one of its commands.
 fn help(program: Program, command: Option<&str>) -> String {
     let words = command.into_iter().chain(["--help"]);
     let assert = program.command(words).assert().success();
     String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
 }
 
-/// The commands that a program's help lists.
+/// The commands in the help of a program.
 fn commands(program: Program) -> Vec<String> {
     let help = help(program, None);
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let names = listed.take_while(|line| !line.is_empty());
-    // Continued descriptions are indented further.
+    // Continuation lines of descriptions are indented further.
     let names = names.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let names = names.filter_map(|line| line.split_whitespace().next());
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
-/// The options that a command's help lists. Descriptions, which may name other commands' options, are indented further.
+/// The options in the help of a command. Descriptions, which may name other options, are indented further.
 fn options(help: &str) -> BTreeSet<String> {
     let option = Regex::new(r"(?m)^ {2,6}(?:-\w, )?--([a-z][a-z0-9-]*)").unwrap();
-    let of_all = ["help", "version", "json", "quiet", "log-format"];
+    let global_options = ["help", "version", "json", "quiet", "log-format"];
     let names = option.captures_iter(help).map(|found| found[1].to_owned());
-    names.filter(|name| !of_all.contains(&name.as_str())).collect()
+    names.filter(|name| !global_options.contains(&name.as_str())).collect()
 }
 
 /// Everything in `text` that looks like a flag.
@@ -40,7 +40,7 @@ fn flags(text: &str) -> BTreeSet<String> {
     flag.captures_iter(text).map(|found| found[1].to_owned()).collect()
 }
 
-/// The flags of the programs, of the project's scripts, and of the other commands that the pages use.
+/// All flags of the programs, of the scripts, and of other commands that the pages use.
 fn known_flags() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for program in [Program::Preprocess, Program::Train] {
@@ -57,7 +57,7 @@ fn known_flags() -> BTreeSet<String> {
             if path.is_dir() {
                 directories.push(path);
             } else if let Ok(text) = fs::read_to_string(&path) {
-                // The comment at its top, where a script says how it is used.
+                // The usage comment at the top of a script.
                 let top: Vec<&str> = text.lines().take(40).collect();
                 known.extend(flags(&top.join("\n")));
             }
@@ -71,7 +71,7 @@ fn known_flags() -> BTreeSet<String> {
 }
 
 #[test]
-fn flags_that_pages_name_exist() {
+fn flags_in_the_documentation_exist() {
     let known = known_flags();
     assert!(
         !known.contains("--frame")
@@ -86,11 +86,11 @@ fn flags_that_pages_name_exist() {
             wrong.extend(unknown.map(|flag| format!("{}:{}: {flag}", page.path.display(), at + 1)));
         }
     }
-    assert!(wrong.is_empty(), "flags that no --help has:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "these flags are in no --help:\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn every_command_and_its_every_flag_is_documented() {
+fn every_command_and_flag_is_documented() {
     for (program, name) in [(Program::Preprocess, "preprocess"), (Program::Train, "train")] {
         let page = Page::read(format!("docs/reference/{name}.md")).text;
         let settings = Page::read("docs/reference/settings.md").text;
@@ -107,12 +107,12 @@ fn every_command_and_its_every_flag_is_documented() {
             let section = section.split("\n## ").next().unwrap();
             for option in options(&help(program, Some(&command))) {
                 let flag = format!("--{option}");
-                // Settings of trainings have a page of their own.
+                // Training settings are documented on their own page.
                 let set = section.contains("settings.md") && flags(&settings).contains(&flag);
                 let named = flags(section).contains(&flag);
                 assert!(
                     named || set,
-                    "docs/reference/{name}.md says nothing of {name} {command} {flag}"
+                    "docs/reference/{name}.md does not document {name} {command} {flag}"
                 );
             }
         }
@@ -120,7 +120,7 @@ fn every_command_and_its_every_flag_is_documented() {
 }
 
 #[test]
-fn every_setting_of_a_training_has_its_row() {
+fn every_training_setting_has_a_row_in_the_reference() {
     let page = Page::read("docs/reference/settings.md").text;
     let name = |line: &str| Some(line.strip_prefix("| `--")?.split(['`', ' ']).next()?.to_owned());
     let rows: BTreeSet<String> = page.lines().filter_map(name).collect();
@@ -135,7 +135,7 @@ fn every_setting_of_a_training_has_its_row() {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_existing_targets() {
     let mut broken = Vec::new();
     for page in Page::all() {
         for (link, place) in page.links().iter().filter(|(link, _)| !link.starts_with("http")) {
@@ -152,14 +152,14 @@ fn links_lead_somewhere() {
             }
         }
     }
-    assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
+    assert!(broken.is_empty(), "these links have no target:\n{}", broken.join("\n"));
 }
 
 #[test]
-fn files_of_the_project_that_pages_name_exist() {
+fn files_named_in_the_documentation_exist() {
     let mut pages = Page::all();
     pages.extend(["ARCHITECTURE.md", "fuzz/README.md"].map(Page::read));
-    let (mut looked_at, mut missing) = (0, Vec::new());
+    let (mut checked, mut missing) = (0, Vec::new());
     for page in &pages {
         for (name, place) in page.names() {
             // `scripts/papers/gtzan.sh --tiny`, `shared/src/dsp/stft.rs`, `fuzz/seeds/`, but not `train/val/test`.
@@ -168,19 +168,19 @@ fn files_of_the_project_that_pages_name_exist() {
             let is_ours = ["docs", "scripts"].contains(&first) || root().join(first).join("Cargo.toml").exists();
             let is_file = path.ends_with('/') || path.rsplit('/').next().is_some_and(|file| file.contains('.'));
             if !first.is_empty() && is_ours && is_file {
-                looked_at += 1;
+                checked += 1;
                 if !root().join(path).exists() {
                     missing.push(format!("{place}: {name}"));
                 }
             }
         }
     }
-    assert!(looked_at > 10, "{looked_at}");
-    assert!(missing.is_empty(), "files that are not there:\n{}", missing.join("\n"));
+    assert!(checked > 10, "{checked}");
+    assert!(missing.is_empty(), "these files do not exist:\n{}", missing.join("\n"));
 }
 
 #[test]
-fn the_index_has_every_page() {
+fn index_links_every_page() {
     let index = Page::read("docs/README.md");
     let linked: BTreeSet<_> = index.links().iter().map(|(link, _)| index.target(link)).collect();
     for page in Page::all() {
@@ -189,7 +189,7 @@ fn the_index_has_every_page() {
     }
 }
 
-/// The cells of a table's rows that begin with a name in backticks, by the names of its columns, which are in backticks too.
+/// The cells of the table of defaults by row and column name, both without backticks.
 fn rows_by_column(page: &str) -> BTreeMap<String, BTreeMap<String, String>> {
     let cells = |line: &str| -> Vec<String> {
         let cells = line.trim_matches('|').split('|');
@@ -211,7 +211,7 @@ fn rows_by_column(page: &str) -> BTreeMap<String, BTreeMap<String, String>> {
 }
 
 #[test]
-fn defaults_of_the_models_are_those_of_the_program() {
+fn documented_defaults_of_models_are_those_of_the_program() {
     let page = Page::read("docs/reference/settings.md").text;
     let documented = rows_by_column(&page);
     let models = Program::Train.command(["models", "--json"]).assert().success();
@@ -235,9 +235,9 @@ fn defaults_of_the_models_are_those_of_the_program() {
                 .find_map(|line| line.strip_prefix(&format!("{name} = ")));
             let line = line.unwrap_or_else(|| panic!("{model}: {name} in {template}"));
             let line = line.trim_matches('"');
-            // As f32, in which some settings are kept.
+            // Some settings are stored as f32.
             let same = line.parse::<f32>().is_ok_and(|number| value.parse() == Ok(number));
-            assert!(same || line == value, "{model}: {name} is {line} and not {value}");
+            assert!(same || line == value, "{model}: {name} is {line}, not {value}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The formats' pages, compared with files that the programs write: every field and column is named, and every code in them.
+//! Checks that the reference documents every file, field, column and code that the programs write.
 
 use super::page::Page;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Files of a data set and of a run, and the page that describes each.
+/// Files of a data set or a run, and the page that documents each.
 const FILES: [(&str, &str); 21] = [
     ("fma/dataset.json", "docs/reference/data-set.md"),
     ("fma/build.json", "docs/reference/data-set.md"),
@@ -37,10 +37,10 @@ const CODES: [(&str, &str, &str); 2] = [
     ("scoreboard.csv", "warnings", "docs/reference/train.md"),
 ];
 
-/// Checks every one of these files that `clone` has. Returns those that it has.
+/// Checks those of these files that exist in `clone` and returns them.
 ///
 /// # Panics
-/// If a page does not name a field, or does not explain a code.
+/// If a page does not name a field or explain a code.
 pub fn check(clone: &Path) -> BTreeSet<&'static str> {
     let current = fs::read_to_string(clone.join("fma/splits/current")).unwrap_or_default();
     let mut found = BTreeSet::new();
@@ -48,14 +48,14 @@ pub fn check(clone: &Path) -> BTreeSet<&'static str> {
         let path = clone.join(file.replace("CURRENT", current.trim()));
         let Ok(bytes) = fs::read(&path) else { continue };
         found.insert(file);
-        // What a run's columns mean, other tables need not say again.
+        // Columns of a run need no second explanation for other tables.
         let text = [page, "docs/reference/run.md"]
             .map(|page| Page::read(page).text)
             .concat();
         for field in fields(file, &bytes) {
             assert!(
                 text.contains(&format!("`{field}`")),
-                "{page} says nothing of `{field}` in {file}"
+                "{page} does not document `{field}` in {file}"
             );
         }
         for (_, column, page) in CODES.iter().filter(|(table, ..)| *table == file) {
@@ -71,7 +71,7 @@ pub fn check(clone: &Path) -> BTreeSet<&'static str> {
     found
 }
 
-/// The codes in a column, which are joined by `|`.
+/// The codes in a column whose cells are codes joined by `|`.
 fn codes(table: &[u8], column: &str) -> BTreeSet<String> {
     let mut reader = csv::Reader::from_reader(table);
     let at = reader
@@ -85,10 +85,10 @@ fn codes(table: &[u8], column: &str) -> BTreeSet<String> {
     codes.filter(|code| !code.is_empty()).collect()
 }
 
-/// Checks that the files of a data set or a run in `clone`, if it is there, are all in its page.
+/// Checks that the reference names all files of the data sets and runs in `clone`.
 ///
 /// # Panics
-/// If one is not.
+/// If it does not name a file.
 pub fn check_names(clone: &Path) {
     for (directory, page) in [
         ("fma", "docs/reference/data-set.md"),
@@ -102,20 +102,20 @@ pub fn check_names(clone: &Path) {
         let text = Page::read(page).text;
         for entry in entries {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            // Sets other than the test set have a word more in the names of their files.
+            // Files of other sets than the test set have the name of the set in their names.
             let plain = name.replace("-val", "").replace("-train", "");
             // `confusion.csv, .svg`
             let stem = plain.rsplit_once('.').map_or(plain.as_str(), |(stem, _)| stem);
             let known = text.contains(&plain) || text.contains(&format!("{stem}.csv, ."));
             assert!(
                 known || name.starts_with('.'),
-                "{page} says nothing of {directory}/{name}"
+                "{page} does not document {directory}/{name}"
             );
         }
     }
 }
 
-/// All files' names.
+/// Names of all files.
 pub fn all() -> BTreeSet<&'static str> {
     FILES.iter().map(|(file, _)| *file).collect()
 }
@@ -124,7 +124,7 @@ fn fields(file: &str, bytes: &[u8]) -> BTreeSet<String> {
     match file.rsplit('.').next() {
         Some("csv") => {
             let mut reader = csv::Reader::from_reader(bytes);
-            // The others are named after classes.
+            // The other columns are named after classes.
             let columns = if file.contains("predictions") { 3 } else { usize::MAX };
             reader
                 .headers()
@@ -152,7 +152,7 @@ fn fields(file: &str, bytes: &[u8]) -> BTreeSet<String> {
     }
 }
 
-/// The names of fields, but not those that are data: names of files and of classes.
+/// Collects the names of fields, but not keys that are data, such as names of files and classes.
 fn collect(value: &Value, names: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {

@@ -1,28 +1,28 @@
-//! Pages of the documentation: their blocks of commands, links, headings and names in backticks.
+//! Pages of the documentation: their code blocks, links, headings and names in backticks.
 //!
-//! Every fence says what is in it. `sh` is run; `crontab` is run without its five columns of times; `python` is run with
-//! `scripts/python` in its path; everything else is shown only.
+//! Every code block has a language. `sh` is run; `crontab` is run without its five time columns; `python` is run with
+//! `scripts/python` in PYTHONPATH; blocks of other languages are not run.
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The root of the project.
+/// The root of the repository.
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// A page.
+/// A page of the documentation.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Relative to the root of the project.
+    /// Path relative to the root of the repository.
     pub path: PathBuf,
-    /// Its Markdown.
+    /// Its Markdown text.
     pub text: String,
 }
 
 impl Page {
-    /// README.md and everything in docs/, in the order of their paths.
+    /// README.md and all pages in docs/, sorted by path.
     pub fn all() -> Vec<Self> {
         let mut paths = vec![PathBuf::from("README.md")];
         collect(&root().join("docs"), &mut paths);
@@ -30,14 +30,14 @@ impl Page {
         paths.iter().map(Self::read).collect()
     }
 
-    /// The page at a path relative to the root of the project.
+    /// Reads a page at a path relative to the root of the repository.
     pub fn read(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref().to_owned();
         let text = fs::read_to_string(root().join(&path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self { path, text }
     }
 
-    /// What its Markdown is made of, each with `PAGE:LINE` of its place.
+    /// The Markdown events of the page, each with its position as `PAGE:LINE`.
     fn events(&self) -> impl Iterator<Item = (Event<'_>, String)> {
         let parser = Parser::new_ext(&self.text, Options::ENABLE_TABLES).into_offset_iter();
         parser.map(|(event, range)| {
@@ -46,8 +46,8 @@ impl Page {
         })
     }
 
-    /// The commands of the page, in order, as a script of bash that names the place before each block. An error is a fence
-    /// that does not say what is in it.
+    /// The commands of the page as a bash script, which prints the position of each block before it runs. A block
+    /// without a language is an error.
     pub fn script(&self) -> Result<String, String> {
         let mut script = String::new();
         let mut block = None;
@@ -66,7 +66,7 @@ impl Page {
                         continue;
                     };
                     let commands = match &*language {
-                        "" => return Err(format!("{place}: a fence without a language")),
+                        "" => return Err(format!("{place}: a code block without a language")),
                         "sh" => text,
                         "crontab" => text.lines().filter_map(without_times).collect(),
                         "python" => format!("python3 - << 'PYTHON'\n{text}PYTHON\n"),
@@ -80,7 +80,7 @@ impl Page {
         Ok(script)
     }
 
-    /// The targets of its links and pictures, each with its place.
+    /// The targets of its links and images, each with its position.
     pub fn links(&self) -> Vec<(String, String)> {
         let target = |(event, place)| match event {
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
@@ -91,7 +91,7 @@ impl Page {
         self.events().filter_map(target).collect()
     }
 
-    /// What is in backticks within a line, each with its place.
+    /// The inline code of the page, each with its position.
     pub fn names(&self) -> Vec<(String, String)> {
         let name = |(event, place)| match event {
             Event::Code(name) => Some((name.to_string(), place)),
@@ -100,7 +100,7 @@ impl Page {
         self.events().filter_map(name).collect()
     }
 
-    /// The anchors that its headings have on GitHub: lower case, spaces as `-`, no other punctuation.
+    /// The anchors of its headings on GitHub: lower case, spaces as `-`, no other punctuation.
     pub fn anchors(&self) -> Vec<String> {
         let headings = self.text.lines().filter(|line| line.starts_with('#'));
         let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
@@ -112,7 +112,7 @@ impl Page {
             .collect()
     }
 
-    /// The path of what a link of this page leads to, relative to the root of the project.
+    /// The path of a link target, relative to the root of the repository.
     pub fn target(&self, link: &str) -> PathBuf {
         let mut target = self.path.parent().unwrap_or(Path::new("")).to_owned();
         for part in Path::new(link).components() {
@@ -125,7 +125,7 @@ impl Page {
         target
     }
 
-    /// The pages at whose ends it begins: those linked in its line `Begins where ... end.`
+    /// The pages whose commands must run first: those linked in its line `Begins where ... end.`
     pub fn begins_where(&self) -> Vec<PathBuf> {
         let line = self.text.lines().find(|line| line.starts_with("Begins where "));
         let line = Self {
@@ -147,13 +147,13 @@ fn collect(directory: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// The command of a line of a crontab, where `%` is written `\%`.
+/// The command in a line of a crontab, where `%` is written as `\%`.
 fn without_times(line: &str) -> Option<String> {
     let command = line.splitn(6, ' ').nth(5).filter(|_| !line.starts_with('#'))?;
     Some(command.replace("\\%", "%") + "\n")
 }
 
-/// A page that is not in the documentation.
+/// A page for tests.
 pub fn made_up(text: &str) -> Page {
     Page {
         path: "made-up.md".into(),
@@ -162,7 +162,7 @@ pub fn made_up(text: &str) -> Page {
 }
 
 #[test]
-fn only_blocks_of_commands_are_run() {
+fn only_command_blocks_are_run() {
     let page = made_up(
         "# A\n```sh\ntrain models\n```\ntext\n```json\n{}\n```\n\n- item\n  ```crontab\n  # Mondays\n  30 3 * * 1 date +\\%F\n  ```\n",
     );
@@ -171,5 +171,5 @@ fn only_blocks_of_commands_are_run() {
         "echo '== made-up.md:2' >&2\ntrain models\necho '== made-up.md:11' >&2\ndate +%F\n"
     );
     let nameless = made_up("```\nls\n```\n").script().unwrap_err();
-    assert_eq!(nameless, "made-up.md:1: a fence without a language");
+    assert_eq!(nameless, "made-up.md:1: a code block without a language");
 }

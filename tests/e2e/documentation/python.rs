@@ -1,5 +1,5 @@
-//! `scripts/python`, run where there is a Python with the modules that they need. What they read is compared with the data
-//! set's own tables.
+//! Runs `scripts/python` if a Python with the required modules is available, and compares their output with the tables
+//! of the data set.
 
 use super::page::root;
 use serde_json::Value;
@@ -9,8 +9,9 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 use tests::harness::BuiltDataset;
 
-/// A Python with numpy and safetensors: python3, or that of a virtual environment below target/, which is made, over the
-/// network, if CRATEDIGGER_PYTHON_TESTS is 1. None, with the reason printed, where there is neither.
+/// A Python with numpy and safetensors: python3, or one in a virtual environment in target/. If
+/// CRATEDIGGER_PYTHON_TESTS is 1, the environment is created, which needs the network. Prints the reason and returns
+/// `None` if there is neither.
 pub fn interpreter() -> Option<&'static Path> {
     static INTERPRETER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let own = root().join("target/python/bin/python");
@@ -20,7 +21,7 @@ pub fn interpreter() -> Option<&'static Path> {
         {
             return Some(python.to_owned());
         }
-        if std::env::var_os("CRATEDIGGER_PYTHON_TESTS").is_none_or(|asked| asked != "1") {
+        if std::env::var_os("CRATEDIGGER_PYTHON_TESTS").is_none_or(|value| value != "1") {
             println!("skipped: python3 lacks {MODULES}; CRATEDIGGER_PYTHON_TESTS=1 installs them into target/python");
             return None;
         }
@@ -67,7 +68,7 @@ fn text_of(output: &Output) -> String {
 }
 
 #[test]
-fn python_reads_what_was_written() {
+fn python_reads_the_tensors_and_tables_of_a_data_set() {
     if interpreter().is_none() {
         return;
     }
@@ -78,11 +79,11 @@ fn python_reads_what_was_written() {
     assert!(output.status.success(), "{text}");
     let tracks = data.table("tracks.csv");
     assert!(
-        text.contains(&format!("all {} tracks are as tracks.csv says", tracks.len())),
+        text.contains(&format!("all {} tracks match tracks.csv", tracks.len())),
         "{text}"
     );
 
-    // Every tensor's bytes, as numpy has them, have the checksum of tracks.csv.
+    // The bytes that numpy reads have the checksums of tracks.csv.
     let dump = "import sys; from read_data_set import DataSet; d = DataSet(sys.argv[1]); i = int(sys.argv[2]); \
                 sys.stdout.buffer.write((d.mel(i) if sys.argv[3] == 'mel' else d.waveform(i)).tobytes())";
     for row in tracks.iter().step_by(9) {
@@ -101,7 +102,7 @@ fn python_reads_what_was_written() {
 }
 
 #[test]
-fn python_says_where_a_shard_is_not_as_the_table_says() {
+fn python_reports_a_shard_that_does_not_match_tracks_csv() {
     if interpreter().is_none() {
         return;
     }
@@ -114,7 +115,7 @@ fn python_says_where_a_shard_is_not_as_the_table_says() {
     let output = python(&["read_data_set.py", &data.path().display().to_string()]);
     let text = text_of(&output);
     assert!(
-        !output.status.success() && text.contains("other shapes than tracks.csv says"),
+        !output.status.success() && text.contains("differ from tracks.csv"),
         "{text}"
     );
 }
@@ -134,16 +135,16 @@ fn torch_draws_clips_from_the_shards() {
     assert!(output.status.success(), "{text}");
     let train = data.table("splits/main/train.csv").len();
     assert!(
-        text.contains(&format!("an epoch of {train} tracks in {} batches", train.div_ceil(4))),
+        text.contains(&format!("epoch of {train} tracks in {} batches", train.div_ceil(4))),
         "{text}"
     );
     assert!(text.contains("clips (4, 524288) torch.float32"), "{text}");
 
-    // A clip is the shard's samples, normalized.
+    // A clip is a normalized range of samples in the shard.
     let check = "import sys, torch; from torch_data_set import Clips; from read_data_set import DataSet; \
                  c = Clips(sys.argv[1]); d = DataSet(sys.argv[1]); torch.manual_seed(1); clip, label = c[0]; \
                  row = c.rows[0]; whole = d.waveform(int(row['track_id'])); \
-                 back = torch.round((clip * c.deviation + c.mean) * 32768).to(torch.int16).numpy(); \
+                 back = torch.round((clip * c.std + c.mean) * 32768).to(torch.int16).numpy(); \
                  at = [b for b in range(len(whole) - len(back) + 1) if whole[b] == back[0] and (whole[b:b+len(back)] == back).all()]; \
                  print('{\"places\": %d, \"label\": \"%s\"}' % (len(at), c.classes[label]))";
     let output = python(&["-c", check, &data.path().display().to_string()]);

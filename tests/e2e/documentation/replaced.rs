@@ -1,26 +1,24 @@
-//! Everything that the documentation's commands do otherwise in the test than for a reader, and why. Nothing else is
-//! replaced: all other commands, `preprocess` and `train` among them, are run as they stand.
+//! Commands of the documentation that the test replaces, and why. All other commands run unchanged.
 //!
-//! Each is a script of bash that lies in PATH, or in the place of the project's script, under the name that the pages use.
-//! They find in the environment: `REAL`, the directory of the built programs; `MUSIC`, that of a small collection in the
-//! layout of FMA; and `PROJECT`, the root of the project.
+//! Each replacement is a bash script in PATH, or in place of a script of the repository, under the name that the pages
+//! use. Its environment has `REAL`, the directory of the built programs; `MUSIC`, the directory of a small collection
+//! in the layout of FMA; and `PROJECT`, the root of the repository.
 
-/// A command that is not run as it stands.
+/// A replaced command.
 pub struct Replaced {
-    /// Its name; with a `/`, a path below the project's root, where a `*` stands for any name.
+    /// Its name. With a `/`, a path below the root of the repository, where `*` matches any name.
     pub name: &'static str,
-    /// Why, and what is done instead.
+    /// Why it is replaced, and by what.
     pub reason: &'static str,
-    /// What is done instead.
+    /// The bash script that runs instead.
     pub script: &'static str,
 }
 
-/// All of them.
 pub const REPLACED: &[Replaced] = &[
     Replaced {
         name: "train",
-        reason: "One epoch (three in a sweep) of small batches, few seeds, frames of less than a second, the CPU: a training for real takes \
-                 minutes to hours on music that is longer, and there is no GPU. The names of settings stay.",
+        reason: "Trains for one epoch (three in a sweep) with small batches, few seeds and excerpts of less than a \
+                 second on the CPU, because real training takes minutes to hours and there is no GPU. Flags are kept.",
         script: r#"
             words=() fit=no resume=no epochs=1 has=' '
             for word in "$@"; do
@@ -39,6 +37,7 @@ pub const REPLACED: &[Replaced] = &[
                     --precision) words+=(--precision auto) && shift ;;
                     --excerpt-seconds) words+=(--excerpt-seconds 0.8) && shift ;;
                     --skip-seconds) words+=(--skip-seconds 0.2) && shift ;;
+                    networks/*.pth) words+=("${1%.pth}.safetensors") ;;
                     *) words+=("$1") ;;
                 esac
                 shift
@@ -47,12 +46,13 @@ pub const REPLACED: &[Replaced] = &[
                 [[ $has == *' --epochs '* ]] || words+=(--epochs "$epochs")
                 [[ $has == *' --batch-size '* ]] || words+=(--batch-size 4)
             fi
+            [[ ${words[0]:-} != import ]] || words+=(--clip-samples 24576)
             exec "$REAL/train" "${words[@]}""#,
     },
     Replaced {
         name: "preprocess",
-        reason: "Clips of a second or two, because the small collections have tracks of two: music of twelve to thirty seconds \
-                 would take minutes to make and to learn.",
+        reason: "Uses clips of one to two seconds, because the tracks of the small collections have two: tracks of \
+                 twelve to thirty seconds would take minutes to make and to train on.",
         script: r#"
             words=()
             for word in "$@"; do
@@ -68,7 +68,7 @@ pub const REPLACED: &[Replaced] = &[
     },
     Replaced {
         name: "make-corpus",
-        reason: "Takes a minute; a small corpus that is there already is laid down. Its arguments are read by the program.",
+        reason: "Takes a minute; a small existing corpus is copied. The program still checks the arguments.",
         script: r#"
             "$REAL/make-corpus" "$@" --help > /dev/null
             while [[ $# -gt 0 && $1 != --out ]]; do shift; done
@@ -77,7 +77,7 @@ pub const REPLACED: &[Replaced] = &[
     },
     Replaced {
         name: "scripts/fetch_fma.sh",
-        reason: "Downloads 7.5 GiB; a small collection of the same layout is laid down.",
+        reason: "Downloads 7.5 GiB; a small collection with the same layout is copied.",
         script: r#"
             [[ $# -eq 1 && $1 != -* ]]
             mkdir -p "$1"
@@ -85,33 +85,53 @@ pub const REPLACED: &[Replaced] = &[
             cp -r "$MUSIC/metadata" "$1/fma_metadata""#,
     },
     Replaced {
+        name: "scripts/fetch_networks.sh",
+        reason: "Downloads 20 MB. A musicnn that is trained for one epoch on a small collection is written instead, with \
+                 its labels. Its file is .safetensors, which `train import` is given by its own replacement.",
+        script: r#"
+            [[ $# -eq 1 && $1 != -* ]]
+            mkdir -p "$1" stand-in
+            "$REAL/preprocess" build --source magnatagatune --audio mtat/mp3 --metadata mtat/annotations_final.csv \
+                --features won --clip-samples 24576 --min-seconds 1 --out stand-in/data
+            "$REAL/preprocess" split stand-in/data
+            "$REAL/train" fit --data stand-in/data --model musicnn --run stand-in/run --epochs 1 --batch-size 4 --device cpu
+            "$REAL/train" export --run stand-in/run --out stand-in/exported
+            cp stand-in/exported/weights.safetensors "$1/mtat-musicnn.safetensors"
+            sed -n '/^  "classes": \[/,/\]/s/^    "\(.*\)",*$/\1/p' stand-in/data/dataset.json > "$1/mtat.txt""#,
+    },
+    Replaced {
+        name: "scripts/acceptance.sh",
+        reason: "Needs FMA small and trains for hours. Only its form is checked.",
+        script: FORM_OF_A_SCRIPT,
+    },
+    Replaced {
         name: "scripts/quickstart.sh",
-        reason: "Compiles, and trains for minutes; it is run where releases are made. Its form is checked.",
+        reason: "Compiles and trains for minutes. Only its form is checked.",
         script: FORM_OF_A_SCRIPT,
     },
     Replaced {
         name: "scripts/test.sh",
-        reason: "Would run this test. Its form is checked.",
+        reason: "Would run this test. Only its form is checked.",
         script: FORM_OF_A_SCRIPT,
     },
     Replaced {
         name: "scripts/papers/*.sh",
-        reason: "Each compiles and trains for minutes to days. Flags are checked against the comment at the script's top.",
+        reason: "Each compiles and trains for minutes to days. Only flags are checked, against its top comment.",
         script: FORM_OF_A_SCRIPT,
     },
     Replaced {
         name: "scripts/bench/*.sh",
-        reason: "Each measures for minutes and wants the machine for itself. Its form is checked.",
+        reason: "Each measures for minutes and needs an idle machine. Only its form is checked.",
         script: FORM_OF_A_SCRIPT,
     },
     Replaced {
         name: "scripts/slurm/test.sh",
-        reason: "Needs a Slurm installation. Its form is checked.",
+        reason: "Needs a Slurm installation. Only its form is checked.",
         script: FORM_OF_A_SCRIPT,
     },
     Replaced {
         name: "sbatch",
-        reason: "There is no cluster. Options are checked, and the job runs at once, each task of an array in turn.",
+        reason: "There is no cluster. Options are checked, and the job runs immediately, array tasks one by one.",
         script: r#"
             say=id array='' job=$RANDOM cpus=1
             while [[ ${1:-} == -* ]]; do
@@ -122,7 +142,7 @@ pub const REPLACED: &[Replaced] = &[
                     --requeue | --open-mode=append | --kill-on-invalid-dep=yes | --job-name=* | --output=*) ;;
                     --dependency=afterok:* | --gres=gpu:* | --time=* | --account=* | --partition=*) ;;
                     --export=*) ;;
-                    *) echo "sbatch: option $1 is not one that the test knows" >&2 && exit 1 ;;
+                    *) echo "sbatch: the test does not know the option $1" >&2 && exit 1 ;;
                 esac
                 shift
             done
@@ -135,7 +155,7 @@ pub const REPLACED: &[Replaced] = &[
     },
     Replaced {
         name: "cargo",
-        reason: "The programs are compiled already. Command and flags are checked, and that the package is there.",
+        reason: "The programs are compiled already. The command, its flags and the package name are checked.",
         script: r#"
             [[ $1 == build || $1 == install ]]
             shift
@@ -145,7 +165,7 @@ pub const REPLACED: &[Replaced] = &[
                     -p | --path) [[ -f $PROJECT/$2/Cargo.toml ]] && shift ;;
                     --features) grep -q "^$2 = " "$PROJECT/train/Cargo.toml" && shift ;;
                     --root) shift ;;
-                    *) echo "cargo: $1 is not what the test knows" >&2 && exit 1 ;;
+                    *) echo "cargo: the test does not know the option $1" >&2 && exit 1 ;;
                 esac
                 shift
             done"#,
@@ -157,18 +177,18 @@ pub const REPLACED: &[Replaced] = &[
     },
     Replaced {
         name: "sudo",
-        reason: "Nothing is done as another user.",
+        reason: "Commands run as the current user.",
         script: r#"exec "$@""#,
     },
     Replaced {
         name: "pip",
-        reason: "Installs packages, over the network.",
+        reason: "Installs packages over the network.",
         script: "[[ $1 == install && $# -ge 2 ]]",
     },
     Replaced {
         name: "python3",
-        reason: "Run where there is an interpreter with the modules that the script needs (see python.rs); elsewhere the \
-                 script is only looked for. A virtual environment is an empty one.",
+        reason: "Runs only if an interpreter with the required modules is available (see python.rs); otherwise only \
+                 the existence of the script is checked. A virtual environment is an empty directory.",
         script: r#"
             if [[ $1 == -m && $2 == venv ]]; then
                 mkdir -p "$3/bin" && : > "$3/bin/activate"
@@ -176,16 +196,16 @@ pub const REPLACED: &[Replaced] = &[
                 "${PYTHON:-false}" -c "import $modules"; then
                 exec "$PYTHON" "$@"
             else
-                [[ -f $1 || $1 == - ]] && echo "skipped: no Python with $modules to run $1 with" >&2
+                [[ -f $1 || $1 == - ]] && echo "skipped: no Python with $modules to run $1" >&2
             fi"#,
     },
 ];
 
-/// The script is there and can be run, bash can read it, and the flags that it is given stand in the comment at its top.
+/// Checks that the script is executable, that bash can parse it, and that its flags are in the comment at its top.
 const FORM_OF_A_SCRIPT: &str = r#"
     script=$PROJECT/${0#"$HOME/cratedigger/"}
     [[ -x $script ]] && bash -n "$script"
     comment=$(awk 'NR > 1 { if (!/^#/) exit; print }' "$script")
     for word in "$@"; do
-        [[ $word != --* || $comment == *"$word"* ]] || { echo "$script knows no $word" >&2 && exit 2; }
+        [[ $word != --* || $comment == *"$word"* ]] || { echo "$script does not have $word" >&2 && exit 2; }
     done"#;

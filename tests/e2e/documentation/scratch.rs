@@ -1,7 +1,7 @@
-//! A directory in which a page's commands run: as a fresh clone would look, with the programs built, and with small
+//! The directory in which the commands of a page run. It looks like a new clone with built programs, and has small
 //! collections under the names that the pages use.
 //!
-//! The clone is `$HOME/cratedigger`, the working directory.
+//! The clone and working directory is `$HOME/cratedigger`.
 
 use super::page::{Page, root};
 use super::replaced::REPLACED;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tests::corpus::Layout;
 use tests::harness::{Collection, Program, copy_directory};
 
-/// Music, made once: 32 tracks of two seconds in the layout of each.
+/// A collection of 32 tracks of 2.2 seconds in each layout, made once.
 struct Collections {
     fma: Collection,
     gtzan: Collection,
@@ -28,14 +28,14 @@ static COLLECTIONS: LazyLock<Collections> = LazyLock::new(|| Collections {
     magnatagatune: Collection::clips(Layout::MagnaTagATune, 4),
 });
 
-/// Scratch directories of pages, by path: what a page left behind is what others begin with.
+/// Scratch directories of pages by path. Pages that begin where another one ends start from a copy of its directory.
 #[derive(Debug, Default)]
 pub struct Pages {
     done: HashMap<PathBuf, TempDir>,
 }
 
 impl Pages {
-    /// Runs the pages that this one begins with, and then its own commands.
+    /// Runs the pages that must run first, and then this page. Returns its directory.
     pub fn run(&mut self, page: &Page) -> Result<&Path, String> {
         if !self.done.contains_key(&page.path) {
             let earlier = page.begins_where();
@@ -43,7 +43,7 @@ impl Pages {
                 self.run(&Page::read(path))?;
             }
             let homes: Vec<&Path> = earlier.iter().map(|path| self.done[path].path()).collect();
-            let home = lay_down(&homes);
+            let home = create(&homes);
             run(page, home.path())?;
             self.done.insert(page.path.clone(), home);
         }
@@ -51,8 +51,8 @@ impl Pages {
     }
 }
 
-/// A scratch directory with what `earlier` pages left in theirs.
-pub fn lay_down(earlier: &[&Path]) -> TempDir {
+/// Creates a scratch directory with the files of `earlier` pages.
+pub fn create(earlier: &[&Path]) -> TempDir {
     let home = TempDir::new().unwrap();
     let clone = home.path().join("cratedigger");
     for other in earlier {
@@ -68,11 +68,11 @@ pub fn lay_down(earlier: &[&Path]) -> TempDir {
         let directory = if program { bin.clone() } else { home.path().join("bin") };
         write_script(&directory.join(replaced.name), replaced.script);
     }
-    lay_down_collections(&clone);
+    add_collections(&clone);
     home
 }
 
-/// The project's scripts, each a link or what replaces it.
+/// Adds the scripts of the repository as links, or as their replacements.
 fn link_scripts(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -86,7 +86,7 @@ fn link_scripts(from: &Path, to: &Path) {
         if path.is_dir() {
             link_scripts(&path, &target);
         } else if fs::symlink_metadata(&target).is_ok() {
-            // An earlier page's.
+            // It exists from an earlier page.
         } else if let Some(replaced) = replaced {
             write_script(&target, replaced.script);
         } else {
@@ -104,8 +104,9 @@ fn write_script(path: &Path, script: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// `genres` as GTZAN, `mtat` as MagnaTagATune, and `my-music` in directories of classes, artists and albums.
-fn lay_down_collections(clone: &Path) {
+/// Adds `genres` in the layout of GTZAN, `mtat` in that of MagnaTagATune, and `my-music` in class, artist and album
+/// directories.
+fn add_collections(clone: &Path) {
     if clone.join("genres").exists() {
         return;
     }
@@ -125,7 +126,7 @@ fn lay_down_collections(clone: &Path) {
     }
 }
 
-/// Runs a page's commands. The error is all that they said.
+/// Runs the commands of a page. The error contains their output.
 pub fn run(page: &Page, home: &Path) -> Result<(), String> {
     let script = page.script()?;
     if script.is_empty() {
@@ -149,11 +150,11 @@ pub fn run(page: &Page, home: &Path) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    let said = [output.stdout, output.stderr].concat();
+    let text = [output.stdout, output.stderr].concat();
     Err(format!(
         "{} ended with {}\n{}",
         page.path.display(),
         output.status,
-        String::from_utf8_lossy(&said)
+        String::from_utf8_lossy(&text)
     ))
 }

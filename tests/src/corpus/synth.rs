@@ -197,7 +197,7 @@ impl Mix {
         self.mix(&dry.reflections(&ROOM, ring, 5000.0), wet);
     }
 
-    /// The last step before the encoder: a spectral tilt, hiss and a level, drawn at random for each track so that they
+    /// The last step before the encoder: a spectral tilt, hiss and a level, drawn at random for each track so they
     /// do not depend on the genre. No sample reaches full scale.
     pub fn master(&mut self, rng: &mut impl Rng) {
         let mut draw = |low: f32, high: f32| 10f32.powf(rng.random_range(low..high) / 20.0);

@@ -107,7 +107,7 @@ impl Collection {
     }
 
     /// A copy of the first `count` undamaged tracks of the small corpus, which a test may change.
-    pub fn of_tracks(count: usize) -> Self {
+    pub fn first_tracks(count: usize) -> Self {
         let small = Self::small();
         let tracks: Vec<Track> = small
             .tracks

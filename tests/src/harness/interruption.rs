@@ -58,7 +58,7 @@ pub fn end(mut child: Child) -> Output {
 /// The fractional parts of its multiples cover [0, 1) evenly, however many are taken.
 const GOLDEN_RATIO: f64 = 0.618_033_988_749_895;
 
-/// How a program ended that was started to be killed.
+/// Whether an attempt to kill a program succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Killed before it ended.
@@ -96,9 +96,9 @@ impl Killer {
     /// If it cannot be started, or ends by itself with a failure.
     pub fn attempt(&mut self, command: &mut Command) -> Ended {
         self.attempts += 1;
-        let moment = self.span.mul_f64((self.attempts as f64 * GOLDEN_RATIO).fract());
+        let delay = self.span.mul_f64((self.attempts as f64 * GOLDEN_RATIO).fract());
         let mut child = start(command);
-        thread::sleep(moment);
+        thread::sleep(delay);
         // An error means that it has already ended.
         let _ = child.kill();
         let output = child
@@ -122,7 +122,7 @@ impl Killer {
 ///
 /// # Panics
 /// If it cannot be started, or fails.
-pub fn undisturbed(command: &mut Command) -> Duration {
+pub fn timed_run(command: &mut Command) -> Duration {
     let begin = Instant::now();
     let output = start(command)
         .wait_with_output()

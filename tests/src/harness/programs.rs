@@ -60,7 +60,7 @@ impl Program {
 
 /// Builds the programs and returns their executables by name.
 ///
-/// It builds the whole workspace, so that shared dependencies have the same features as in `cargo test --workspace` and
+/// It builds the whole workspace, so shared dependencies have the same features as in `cargo test --workspace` and
 /// the quickstart, and nothing is compiled twice.
 ///
 /// # Panics

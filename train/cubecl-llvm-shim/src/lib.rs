@@ -1,9 +1,8 @@
-//! A stand-in for `cubecl-llvm` 0.11.3: the types that `cubecl-cuda` names, and nothing behind them.
+//! A stub of `cubecl-llvm` 0.11.3: the types that `cubecl-cuda` uses, without an implementation.
 //!
-//! `cubecl-cuda` depends on `cubecl-llvm` whatever its features, and that crate's build script
-//! downloads LLVM from the web, which a cluster node refuses. `train` turns on `cubecl/cuda-cpp`,
-//! so kernels go through CUDA C++ and NVRTC and this back end is never selected. Should it be
-//! selected all the same, the call panics with the reason instead of computing something else.
+//! `cubecl-cuda` always depends on `cubecl-llvm`, whose build script downloads LLVM. That fails on cluster nodes
+//! without internet access. `train` enables `cubecl/cuda-cpp`, so kernels are compiled with CUDA C++ and NVRTC, and
+//! this back end is never selected. If it is selected, the call panics with the reason.
 #![forbid(unsafe_code)]
 
 use cubecl_core::ir::{amd::GfxArch, nvidia::SmArch};
@@ -19,7 +18,7 @@ fn absent(call: &str) -> ! {
     )
 }
 
-/// The code generator's target; only NVPTX is ever named.
+/// The code generator's target; `cubecl-cuda` uses only NVPTX.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum LlvmTarget {
     #[default]

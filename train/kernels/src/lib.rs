@@ -44,23 +44,26 @@ pub fn conv2d(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         rounded.bias = layer.bias.as_ref().map(|bias| cast(bias, &x));
         return rounded.forward(x);
     }
-    let padding = match layer.padding {
-        PaddingConfig2d::Same => Some(layer.kernel_size.map(|size| (size - 1) / 2)),
-        PaddingConfig2d::Valid if layer.kernel_size == [1; 2] => Some([0; 2]),
+    let ([batch, inputs, height, width], kernel) = (x.dims(), layer.kernel_size);
+    let fits = height >= kernel[0] && width >= kernel[1];
+    // Zeros above and to the left, and the size of the output.
+    let sizes = match layer.padding {
+        PaddingConfig2d::Same => Some((kernel.map(|size| (size - 1) / 2), [height, width])),
+        PaddingConfig2d::Valid if fits => Some(([0; 2], [height + 1 - kernel[0], width + 1 - kernel[1]])),
         _ => None,
     };
     let plain = layer.stride == [1; 2] && layer.dilation == [1; 2] && layer.groups == 1;
-    let Some(padding) = padding.filter(|_| plain && on_cpu(&x.device())) else {
+    let Some((padding, to)) = sizes.filter(|_| plain && on_cpu(&x.device())) else {
         return layer.forward(x);
     };
-    let ([batch, inputs, height, width], weight) = (x.dims(), layer.weight.val());
+    let weight = layer.weight.val();
     let shape = ConvShape {
         batch,
         inputs,
         outputs: weight.dims()[0],
         from: [height, width],
-        to: [height, width],
-        kernel: layer.kernel_size,
+        to,
+        kernel,
         padding,
     };
     convolve(x, weight, layer.bias.as_ref(), shape)

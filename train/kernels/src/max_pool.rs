@@ -25,8 +25,8 @@ pub struct PoolShape {
 }
 
 impl PoolShape {
-    /// Whether windows of this size can be pooled: an index into a window must fit in a byte, a window's row in a
-    /// strip.
+    /// Whether windows of this size can be pooled: an index into a window must fit in a byte, and a row of the window
+    /// must fit in a strip.
     pub fn has_kernel(window: [usize; 2]) -> bool {
         let size = window[0] * window[1];
         (1..=256).contains(&size) && window[1] <= STRIP

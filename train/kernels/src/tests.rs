@@ -56,15 +56,18 @@ fn conv(inputs: usize, outputs: usize, kernel: usize, device: &Device) -> Conv2d
 }
 
 fn compare_conv(inputs: usize, outputs: usize, kernel: usize, shape: [usize; 3], tolerance: f32) {
+    let layer = conv(inputs, outputs, kernel, &Device::flex().autodiff());
+    compare_layer(&layer, inputs, shape, tolerance);
+}
+
+fn compare_layer(layer: &Conv2d, inputs: usize, [batch, height, width]: [usize; 3], tolerance: f32) {
     let device = Device::flex().autodiff();
-    let layer = conv(inputs, outputs, kernel, &device);
-    let [batch, height, width] = shape;
     let x = noise([batch, inputs, height, width], &device).require_grad();
-    let cost = noise([batch, outputs, height, width], &device);
+    let cost = noise(layer.forward(x.clone()).dims(), &device);
     let (weight, bias) = (layer.weight.val(), layer.bias.as_ref().expect("a bias").val());
     let run = |out| differentiate(&[x.clone(), weight.clone()], std::slice::from_ref(&bias), &cost, out);
     assert_close(
-        &run(conv2d(&layer, x.clone())),
+        &run(conv2d(layer, x.clone())),
         &run(layer.forward(x.clone())),
         tolerance,
     );
@@ -108,6 +111,16 @@ proptest! {
         batch in 1usize..4, height in 1usize..12, width in 1usize..150,
     ) {
         compare_conv(inputs, outputs, kernel, [batch, height, width], 2e-5);
+    }
+
+    #[test]
+    fn convolutions_without_padding_match_burn(
+        inputs in 1usize..10, outputs in 1usize..11, rows in 1usize..6, columns in 1usize..6,
+        batch in 1usize..4, height in 0usize..9, width in 0usize..150,
+    ) {
+        let config = Conv2dConfig::new([inputs, outputs], [rows, columns]).with_padding(PaddingConfig2d::Valid);
+        let layer = config.init(&Device::flex().autodiff());
+        compare_layer(&layer, inputs, [batch, rows + height, columns + width], 2e-5);
     }
 
     #[test]

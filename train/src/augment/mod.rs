@@ -71,7 +71,7 @@ impl ClipPlan {
             background: drawn(augment.background, Purpose::Background).map(|mut rng| BackgroundPlan::draw(&mut rng)),
             stretch: drawn(augment.stretch, Purpose::TimeStretch).map(|mut rng| rng.random_range(STRETCH_RATE)),
             pitch_shift: drawn(augment.pitch_shift, Purpose::PitchShift).map(|mut rng| rng.random_range(SEMITONES)),
-            // Its ranges include no change, so it is always applied.
+            // Its ranges include the identity, so it is always applied.
             image: augment.image.then(|| ImagePlan::draw(&mut draw(Purpose::Image))),
             key: [seed, epoch, key],
         };

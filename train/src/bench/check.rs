@@ -35,7 +35,7 @@ pub fn compare_front_ends(config: &RunConfig, data: &RunData, compute: &Compute)
     };
     let (features, normalization) = (&data.features, &data.split.normalization);
     let plans = plans(config.seed, data)?;
-    let on_device = DeviceFrontEnd::new(input, features, normalization, &compute.device)?;
+    let on_device = DeviceFrontEnd::new(input, features, (Normalize::ZScore, normalization), &compute.device)?;
     let (waveforms, mels) = run_on_device(&on_device, data, &plans)?;
     let setup = HostSetup {
         input,
@@ -103,8 +103,14 @@ fn run_on_device(
         TensorData::new(pcm, [plans.len(), longest]),
         &plans.iter().map(|(_, plan)| *plan).collect::<Vec<_>>(),
     );
-    let waveforms = output.waveform.context("the device made no waveform")?.flatten(1, 2);
-    let mels = output.spectrogram.context("the device made no mel spectrogram")?.flatten(1, 3);
+    let waveforms = output
+        .waveform
+        .context("the device returned no waveform")?
+        .flatten(1, 2);
+    let mels = output
+        .spectrogram
+        .context("the device returned no mel spectrogram")?
+        .flatten(1, 3);
     Ok((batch::to_host(waveforms)?, batch::to_host(mels)?))
 }
 

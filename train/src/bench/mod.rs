@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn table_names_the_slower_side() {
+    fn table_names_data_or_device_as_the_bottleneck() {
         let measurement = |stage, seconds| Measurement {
             stage,
             seconds,

@@ -55,7 +55,10 @@ pub fn write_outputs(config: &RunConfig, data: &RunData, compute: &Compute, path
     let mut views: Vec<(String, TensorView<'_>)> = weights.tensors();
     for (name, shape, values) in tensors {
         let view = TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(values));
-        views.push((name.to_owned(), view.context("the size of a tensor does not match its shape")?));
+        views.push((
+            name.to_owned(),
+            view.context("the size of a tensor does not match its shape")?,
+        ));
     }
     let metadata = HashMap::from([
         ("model".to_owned(), config.model.name().to_owned()),

@@ -108,7 +108,9 @@ fn device_stages(
     for number in 0..WARM_UP + steps {
         let (input, uploading) = synced(device, || uploader.upload(&buffer, 0..config.batch_size))?;
         let (logits, forwarding) = synced(device, || model.forward(input.clone()))?;
-        let (loss, losing) = synced(device, || training_step.objective.loss(logits, buffer.labels.view(), device))?;
+        let (loss, losing) = synced(device, || {
+            training_step.objective.loss(logits, buffer.labels.view(), device)
+        })?;
         let (gradients, backing) = synced(device, || GradientsParams::from_grads(loss.backward(), &model))?;
         let (changed, optimizing) = synced(device, || optimizer.step(training_step.lr.clone(), model, gradients))?;
         let (result, stepping) = synced(device, || {

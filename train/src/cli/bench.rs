@@ -83,6 +83,11 @@ pub struct BenchArgs {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub csv: Option<PathBuf>,
     /// Only write initial weights, a batch and its logits
-    #[arg(long, value_name = "FILE", conflicts_with = "check_front_end", help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "check_front_end",
+        help_heading = "Output"
+    )]
     pub outputs: Option<PathBuf>,
 }

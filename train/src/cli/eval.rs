@@ -29,12 +29,15 @@ pub struct EvalArgs {
     /// Set to evaluate
     #[arg(long, value_name = "NAME", value_enum, default_value_t = SetName::Test)]
     pub set: SetName,
-    /// Fail unless the run was trained on this split
+    /// Fail unless trained on this split; imported: use it
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
-    /// Data set of the run, if it was moved
+    /// Data set, if it was moved or the run was imported
     #[arg(long, value_name = "DATASET")]
     pub data: Option<PathBuf>,
+    /// Allow imported weights trained with other features
+    #[arg(long)]
+    pub ignore_features: bool,
     /// Clips per track to average [default: the run's]
     #[arg(long, value_name = "N", value_enum)]
     pub eval_clips: Option<EvalClips>,
@@ -61,6 +64,7 @@ impl EvalArgs {
             set,
             split: None,
             data: None,
+            ignore_features: false,
             eval_clips: None,
             tune_thresholds: false,
             audio: false,

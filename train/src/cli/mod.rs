@@ -9,6 +9,7 @@ mod embed;
 mod eval;
 mod export;
 mod fit;
+mod import;
 mod models;
 mod predict;
 mod report;
@@ -21,6 +22,7 @@ pub use embed::EmbedArgs;
 pub use eval::EvalArgs;
 pub use export::ExportArgs;
 pub use fit::FitArgs;
+pub use import::{ImportArgs, TaskName};
 pub use models::ModelsArgs;
 pub use predict::PredictArgs;
 pub use report::{ComparedSet, ReportArgs};
@@ -35,7 +37,7 @@ use std::path::PathBuf;
 
 /// Train and evaluate audio classifiers on data sets made by `preprocess`
 #[derive(Debug, Parser)]
-#[command(name = "train", version, next_display_order = 1000, after_help = EXAMPLES)]
+#[command(name = "train", version, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -60,7 +62,7 @@ const EXAMPLES: &str = r"Examples:
 
   # Train with five seeds and compare with a baseline
   train fit --data fma --model crnn --run runs/seeds --seeds 5
-  train report runs/baseline runs/seeds
+  train report runs/baseline-seeds runs/seeds
 
   # Classify audio files
   train predict --run runs/crnn music/
@@ -100,6 +102,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Export weights for PyTorch
     Export(ExportArgs),
+    /// Make a run of published weights
+    Import(Box<ImportArgs>),
     /// Write embeddings and train classifiers on them
     Embed(Box<EmbedArgs>),
     /// List the models, or show one

@@ -1,6 +1,6 @@
 //! Where `train embed` takes embeddings from: runs, a file of weights, or statistics of tracks.
 
-use super::UsageError;
+use super::{UsageError, imported};
 use crate::cli::EmbedArgs;
 use crate::combine::load_network;
 use crate::data::feature_check::check_features;
@@ -78,9 +78,16 @@ fn settings(args: &EmbedArgs) -> Settings {
 /// The network of a run, on its own data set or another.
 fn run(args: &EmbedArgs, root: &Path) -> anyhow::Result<Source> {
     let (_, saved) = RunDirectory::open_network(root)?;
+    if args.data.is_none() && saved.data.as_os_str().is_empty() {
+        return Err(imported::needs_data(root));
+    }
     let mut settings_of_run = saved.to_settings();
     let moved = args.data.as_ref().unwrap_or(&saved.data);
     let is_same_data = Dataset::read_index(moved)?.covers(&saved.data_checksum);
+    if saved.imported_from.is_some() {
+        // Reports warn that the weights may have been trained on the same tracks.
+        settings_of_run.init_from = Some(root.to_owned());
+    }
     if is_same_data {
         let saved = RunConfig {
             data: moved.clone(),
@@ -106,6 +113,7 @@ fn run(args: &EmbedArgs, root: &Path) -> anyhow::Result<Source> {
     let mut config = given.or(settings_of_run).resolve().map_err(UsageError::Setting)?;
     if args.excerpt_seconds.is_none() {
         config.clip_frames = saved.clip_frames;
+        config.clip_samples = saved.clip_samples;
     }
     config.classes = saved.classes;
     if is_same_data {

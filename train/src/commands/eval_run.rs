@@ -1,6 +1,6 @@
 //! `train eval` of one run.
 
-use super::{Outcome, UsageError};
+use super::{Outcome, UsageError, imported};
 use crate::cli::EvalArgs;
 use crate::combine::{DataOptions, RunModel, RunOnData};
 use crate::compare::Entry;
@@ -33,7 +33,7 @@ pub(super) struct RunEvaluation {
     page: Option<PathBuf>,
     /// Of a combined run. Those of other runs are on their page.
     intervals: Vec<ReportedMetric>,
-    /// `None` for a combined run.
+    /// `None` for an imported or combined run.
     pub(super) best_epoch: Option<usize>,
     pub(super) report: SetReport,
 }
@@ -55,7 +55,10 @@ pub(super) fn eval_run(
 ) -> anyhow::Result<RunEvaluation> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let (run, mut config) = RunDirectory::resume(root)?;
-    if let Some(moved) = &args.data {
+    if config.imported_from.is_some() {
+        watch.advise("run the same command again");
+        config = imported::attach(&run, config, args, watch, console)?;
+    } else if let Some(moved) = &args.data {
         config.data.clone_from(moved);
     }
     let model = RunModel::read(root)?;
@@ -104,7 +107,7 @@ pub(super) fn evaluate_into(
     let metrics = metrics(&run, config)?;
     if options.verify {
         for network in opened.networks() {
-            verify(&network.data.dataset, &training_kinds(&network.config), &|| None)?;
+            verify(&network.data.dataset, &training_kinds(&network.config, &network.data.features), &|| None)?;
         }
     }
     let thresholds = options.tune_thresholds.then(|| tuned_thresholds(opened)).transpose()?;
@@ -120,13 +123,14 @@ pub(super) fn evaluate_into(
     )
 }
 
-/// The metrics of the run so far. A combined run has none before its first evaluation.
+/// The metrics of the run so far. An imported or combined run has none before its first evaluation.
 pub(super) fn metrics(run: &RunDirectory, config: &RunConfig) -> anyhow::Result<RunMetrics> {
-    if config.combination.is_some() && !run.path(METRICS_FILE).exists() {
+    let trained = config.combination.is_none() && config.imported_from.is_none();
+    if !trained && !run.path(METRICS_FILE).exists() {
         return Ok(RunMetrics::new(config, None));
     }
     let metrics = report::read_metrics(run)?;
-    if config.combination.is_none() {
+    if trained {
         metrics.best_epoch.context("metrics.json has no best epoch")?;
     }
     Ok(metrics)

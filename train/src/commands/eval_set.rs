@@ -66,7 +66,9 @@ pub(super) fn eval_set(
             .with_context(|| format!("{} of {}", member.label, root.display()))?;
         rows.push(MemberMetrics::new(
             &member.label,
-            evaluated.best_epoch.context("a trained network has a best epoch")?,
+            evaluated
+                .best_epoch
+                .context("a member of a set of runs was imported; name the run itself")?,
             &evaluated.report.tracks,
         ));
         reports.push(evaluated.report);

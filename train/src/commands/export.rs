@@ -83,6 +83,7 @@ fn describe(config: &RunConfig, record: &FrontEndRecord, shape: &InputShape) -> 
         "statistics_scale": record.statistics,
         "data_checksum": config.data_checksum,
         "split": config.split,
+        "imported_from": config.imported_from,
         "program": concat!("train ", env!("CARGO_PKG_VERSION")),
     })
 }

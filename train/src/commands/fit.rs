@@ -10,9 +10,9 @@ use crate::process::resume_command::resume_fit;
 use crate::process::stop::{StopSignals, stop_at_eof};
 use crate::run::directory::RunDirectory;
 use crate::run::set::RunSet;
-use crate::settings::Settings;
 use crate::settings::device::DeviceChoice;
-use anyhow::Context;
+use crate::settings::{RunConfig, Settings};
+use anyhow::{Context, bail};
 use std::path::Path;
 
 /// Trains a model, or a set of models with different seeds or folds, or continues training.
@@ -47,6 +47,13 @@ pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyho
         .then(|| RunDirectory::resume(&args.run))
         .transpose()?
         .unzip();
+    if let Some(file) = saved
+        .as_ref()
+        .and_then(|saved: &RunConfig| saved.imported_from.as_ref())
+    {
+        let run = args.run.display();
+        bail!("{run} was imported from {file} and was not trained here; train its weights with --init-from {run}");
+    }
     let settings = std::mem::take(&mut args.settings);
     let plan = plan(settings, saved.as_ref(), &args.run, choices.len(), watch)?;
     Ok(train(&args, plan, resumed, &choices, &context)?.outcome())

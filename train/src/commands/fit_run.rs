@@ -117,7 +117,10 @@ fn open_data(config: &RunConfig, keeper: Option<&Path>, current: bool) -> anyhow
             return error;
         }
         let path = config.data.join(SPLITS_DIRECTORY).join(CURRENT_FILE);
-        error.context(format!("could not read the current split, which {} names", path.display()))
+        error.context(format!(
+            "could not read the current split, which {} names",
+            path.display()
+        ))
     })
 }
 
@@ -186,7 +189,12 @@ pub(super) fn train(
     Stopped::check(stop)?;
     let copies = prepare(&mut data, &config, watch, stop, console)?;
     if let Some(directory) = copies.filter(|_| args.verify) {
-        verify_copies(&data.dataset, &training_kinds(&config), &directory, stop)?;
+        verify_copies(
+            &data.dataset,
+            &training_kinds(&config, &data.features),
+            &directory,
+            stop,
+        )?;
     }
     split_copy::keep(&data.split, &split_from, data.dataset.index(), &run)?;
     watch.advise(&context.advice);
@@ -250,7 +258,7 @@ impl Trained {
 fn verify_originals(config: &RunConfig, data: &RunData, stop: StopRequest<'_>) -> anyhow::Result<()> {
     let kinds = match config.cache {
         Cache::Local(_) => Vec::new(),
-        Cache::Mapped | Cache::Ram => training_kinds(config),
+        Cache::Mapped | Cache::Ram => training_kinds(config, &data.features),
     };
     verify(&data.dataset, &kinds, stop)?;
     if let Some(root) = &config.background {

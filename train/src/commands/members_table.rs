@@ -103,7 +103,10 @@ pub(super) fn json(runs: &[MemberMetrics]) -> Map<String, Value> {
     Map::from_iter([
         ("runs".to_owned(), json!(rows)),
         ("mean".to_owned(), statistic(|spread| spread.mean)),
-        ("standard_deviation".to_owned(), statistic(|spread| spread.standard_deviation)),
+        (
+            "standard_deviation".to_owned(),
+            statistic(|spread| spread.standard_deviation),
+        ),
     ])
 }
 

@@ -1,7 +1,8 @@
 //! `train models`: the table of all models, or one model in detail.
 
 use super::Outcome;
-use crate::models::{Blueprint, Defaults, Description, InputShape, Layer, Model, ModelKind};
+use crate::models::{Blueprint, Defaults, Description, InputKind, InputShape, Layer, Model, ModelKind};
+use crate::report::published::{PublishedMetric, published_of_model};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -15,7 +16,10 @@ pub fn run_models(name: Option<ModelKind>) -> Outcome {
 
 fn all() -> Outcome {
     let widest = ModelKind::ALL.iter().map(|kind| kind.name().len()).max().unwrap_or(0);
-    let mut text = format!("{:<widest$} {:>12}  {:<24} architecture", "model", "parameters", "input");
+    let mut text = format!(
+        "{:<widest$} {:>12}  {:<24} architecture",
+        "model", "parameters", "input"
+    );
     let (mut list, mut paper) = (Vec::new(), "");
     for &kind in ModelKind::ALL {
         let description = kind.description();
@@ -37,22 +41,40 @@ fn all() -> Outcome {
 
 fn one(kind: ModelKind) -> Outcome {
     let (description, model) = (kind.description(), build(kind));
-    let Description { name, paper, summary, defaults, .. } = description;
+    let Description {
+        name,
+        paper,
+        summary,
+        defaults,
+        ..
+    } = description;
     let (layers, count) = (model.layers(), model.trainable_parameters());
-    let input = format!("{}: {}", description.input.describe(), shapes(&description.usual_shape));
+    let input = format!(
+        "{}: {}",
+        description.input.describe(),
+        shapes(description.input, &description.usual_shape)
+    );
     let settings = settings(defaults);
     let mut text = format!("{name}: {summary}\n\npaper       {paper}\ninput       {input}\n");
+    if let Some(features) = description.features {
+        let (preset, samples) = (features.preset, features.clip_samples);
+        text += &format!("features    --features {preset} --clip-samples {samples}\n");
+    }
     text += &format!("parameters  {count}, with {CLASSES} classes and the paper's clip length\n");
     for (at, (name, value)) in settings.iter().enumerate() {
         text += &format!("{:<11} {name} {value}\n", if at == 0 { "defaults" } else { "" });
     }
+    let published = published_of_model(kind);
+    text += &published_lines(&published);
     text += &format!("\n{}", table(&layers));
-    let settings: serde_json::Map<String, Value> =
-        settings.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let settings: serde_json::Map<String, Value> = settings
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), json!(value)))
+        .collect();
     Outcome {
         text,
         json: json!({ "command": "models", "name": name, "paper": paper, "summary": summary, "input": input,
-                      "parameters": count, "defaults": settings, "layers": layers }),
+                      "features": description.features.map(|features| features.preset), "parameters": count, "defaults": settings, "published": published, "layers": layers }),
     }
 }
 
@@ -68,12 +90,12 @@ fn build(kind: ModelKind) -> Model {
 }
 
 /// The shape of each input that the model takes, without the batch.
-fn shapes(shape: &InputShape) -> String {
+fn shapes(input: InputKind, shape: &InputShape) -> String {
     let [rows, columns] = shape.spectrogram;
     let parts = [
-        (shape.samples > 0).then(|| format!("[1, {}]", shape.samples)),
-        (rows > 0).then(|| format!("[1, {rows}, {columns}]")),
-        (shape.statistics > 0).then(|| format!("[{}]", shape.statistics)),
+        input.waveform.map(|_| format!("[1, {}]", shape.samples)),
+        input.spectrogram.map(|_| format!("[1, {rows}, {columns}]")),
+        input.statistics.then(|| format!("[{}]", shape.statistics)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
@@ -84,7 +106,11 @@ fn settings(defaults: &Defaults) -> Vec<(&'static str, String)> {
         [] => "none".to_owned(),
         patterns => patterns.join(","),
     };
-    let l2: Vec<String> = defaults.l2.iter().map(|(pattern, lambda)| format!("{pattern}={lambda}")).collect();
+    let l2: Vec<String> = defaults
+        .l2
+        .iter()
+        .map(|(pattern, lambda)| format!("{pattern}={lambda}"))
+        .collect();
     let l2: Vec<&str> = l2.iter().map(String::as_str).collect();
     let monitor = defaults.monitor.to_possible_value().expect("no monitor is skipped");
     vec![
@@ -101,12 +127,59 @@ fn settings(defaults: &Defaults) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A line per variant, data, split and source of the published metrics.
+fn published_lines(published: &[PublishedMetric]) -> String {
+    let group = |row: &PublishedMetric| {
+        let model = row
+            .model
+            .split_once('+')
+            .map_or(String::new(), |(_, variant)| format!("{variant}, "));
+        let note = if row.note.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", row.note)
+        };
+        format!("{model}{}, {} split{note}, {}", row.data, row.split, row.source)
+    };
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for row in published {
+        let (name, value) = (group(row), format!("{} {}", row.metric, row.value));
+        match groups.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => values.push(value),
+            None => groups.push((name, vec![value])),
+        }
+    }
+    let mut text = String::new();
+    for (at, (name, values)) in groups.iter().enumerate() {
+        text += &format!(
+            "{:<11} {} ({name})\n",
+            if at == 0 { "published" } else { "" },
+            values.join(", ")
+        );
+    }
+    text
+}
+
 fn table(layers: &[Layer]) -> String {
-    let widest = layers.iter().map(|layer| layer.name.len()).max().unwrap_or(0).max("layer".len());
+    let widest = layers
+        .iter()
+        .map(|layer| layer.name.len())
+        .max()
+        .unwrap_or(0)
+        .max("layer".len());
     let mut table = format!("{:<widest$} {:>10}  shapes", "layer", "parameters");
     for layer in layers {
-        let shapes: Vec<String> = layer.parameters.iter().map(|(name, shape)| format!("{name} {shape:?}")).collect();
-        table += &format!("\n{:<widest$} {:>10}  {}", layer.name, layer.parameter_count(), shapes.join(", "));
+        let shapes: Vec<String> = layer
+            .parameters
+            .iter()
+            .map(|(name, shape)| format!("{name} {shape:?}"))
+            .collect();
+        table += &format!(
+            "\n{:<widest$} {:>10}  {}",
+            layer.name,
+            layer.parameter_count(),
+            shapes.join(", ")
+        );
     }
     table
 }

@@ -4,7 +4,7 @@ use super::predictions_table::{Answer, Answers, check_csv, rows, shown};
 use super::{Incomplete, Outcome, UsageError};
 use crate::cli::PredictArgs;
 use crate::combine::RunModel;
-use crate::metrics::SetMetrics;
+use crate::metrics::{DEFAULT_THRESHOLD, SetMetrics};
 use crate::predict::{Named, RunPredictor, expand};
 use crate::process::console::Console;
 use crate::report::{METRICS_FILE, read_metrics};
@@ -133,12 +133,16 @@ fn members(roots: &[PathBuf]) -> anyhow::Result<Vec<RunModel>> {
     Ok(members)
 }
 
-/// The thresholds of a multi-label run, from its last evaluation on the test set, else on the validation set. For
-/// several runs, the mean of each tag's thresholds.
+/// The thresholds of a multi-label run, from its last evaluation on the test set, else on the validation set; 0.5 for
+/// an imported run that was not evaluated. For several runs, the mean of each tag's thresholds.
 fn thresholds(roots: &[PathBuf], tags: usize) -> anyhow::Result<Vec<f64>> {
     let mut sums = vec![0.0; tags];
     for root in roots {
-        let (run, _) = RunDirectory::open(root)?;
+        let (run, config) = RunDirectory::open(root)?;
+        if config.imported_from.is_some() && !run.path(METRICS_FILE).exists() {
+            sums.iter_mut().for_each(|sum| *sum += DEFAULT_THRESHOLD);
+            continue;
+        }
         let metrics = read_metrics(&run)?;
         let evaluated = metrics.test.or(metrics.val).map(|report| report.tracks);
         let thresholds: Vec<f64> = match evaluated {

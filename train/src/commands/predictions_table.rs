@@ -267,7 +267,11 @@ mod tests {
             fs::write(&table, other).unwrap();
             assert!(check(&["a.mp3"], false).unwrap_err().contains("give another file"));
         }
-        assert!(check(&["a.mp3"], true).unwrap_err().contains("is not a table of predictions"));
+        assert!(
+            check(&["a.mp3"], true)
+                .unwrap_err()
+                .contains("is not a table of predictions")
+        );
     }
 
     #[test]

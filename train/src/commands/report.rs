@@ -41,7 +41,7 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     match &args.html {
         Some(file) => match write_comparison_page(args, &comparison, shown, file) {
             Ok(()) => pages.push(file.clone()),
-            Err(error) => failures.push(write_error(file, &error)),
+            Err(error) => failures.push(format!("could not make the report: {error:#}")),
         },
         None => write_pages(args, &comparison, &mut pages, &mut failures),
     }
@@ -60,10 +60,6 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
     let sentence = failures.join("; ");
     let sentence = Some(sentence);
     Err(Incomplete { outcome, sentence }.into())
-}
-
-fn write_error(page: &Path, error: &anyhow::Error) -> String {
-    format!("could not write {}: {error:#}", page.display())
 }
 
 /// The directory and settings of a run, with the data set's current path.
@@ -105,7 +101,7 @@ fn write_pages(args: &ReportArgs, comparison: &Comparison, pages: &mut Vec<PathB
             };
             match open(args, &run).and_then(|(run, config)| html::write(&run, &config, &options)) {
                 Ok(page) => pages.push(page),
-                Err(error) => failures.push(write_error(&run.join(html::REPORT_FILE), &error)),
+                Err(error) => failures.push(format!("could not make the report: {error:#}")),
             }
         }
     }
@@ -125,9 +121,7 @@ fn read_all(args: &ReportArgs, set: Set) -> anyhow::Result<(Vec<Entry>, Vec<Stri
         for entry in entries.iter_mut().filter(|entry| entry.set != Set::Val) {
             *entry = read_set(&entry.path, Set::Val, args.data.as_deref())?.with_context(|| {
                 let path = entry.path.display();
-                format!(
-                    "{path} has no validation metrics; evaluate it with `train eval --run {path} --set val`"
-                )
+                format!("{path} has no validation metrics; evaluate it with `train eval --run {path} --set val`")
             })?;
         }
     }
@@ -152,7 +146,15 @@ fn read(path: &Path, set: Set, moved: Option<&Path>) -> anyhow::Result<(Option<E
     let missing = runs_without(path, if entry.is_some() { set } else { Set::Val })?;
     let (shown, name) = (path.display(), missing_runs(path, &missing));
     let has = if missing.len() > 1 { "have" } else { "has" };
+    let imported = RunDirectory::open(path)
+        .ok()
+        .and_then(|(_, config)| config.imported_from);
     let note = match &entry {
+        _ if imported.is_some() => format!(
+            "{name} was imported from {}, not trained here, and was not evaluated; evaluate it with `train eval --run \
+             {shown} --data DATASET`",
+            imported.unwrap_or_default()
+        ),
         Some(_) => format!(
             "{name} {has} not been evaluated on the test set, so all runs are shown on the validation set; evaluate the test \
              set with `train eval --run {shown}`"

@@ -48,7 +48,7 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
     fix_shared_settings(&mut specification, &all_trials, slots.len(), saved.is_none())?;
     all_trials = trials(&specification).map_err(UsageError::Sweep)?;
     let program = Program {
-        path: std::env::current_exe().context("could not find the program file of `train`, which trials run")?,
+        path: std::env::current_exe().context("could not find the executable of `train`, which runs the trials")?,
         threads: threads_per_trial(slots.len()),
     };
     let _lock = directory.lock()?;

@@ -20,7 +20,7 @@ pub enum UsageError {
     #[error("{path}: {detail}")]
     ConfigFile {
         path: String,
-        /// What is wrong with it.
+        /// The reason.
         detail: String,
     },
 }

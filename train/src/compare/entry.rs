@@ -83,6 +83,7 @@ impl Entry {
                 .ok()
                 .and_then(|index| from_scratch(&index.source)),
             init_from: config.init_from.as_deref(),
+            imported_from: config.imported_from.as_deref(),
             tested_epochs: runs.iter().map(|run| run.tested_epochs).max().unwrap_or(0),
             unfinished: runs.iter().filter(|run| run.unfinished).count(),
         };
@@ -144,10 +145,7 @@ fn directories(path: &Path, set: Option<&RunSet>) -> Vec<PathBuf> {
 fn out_of_fold(folds: &[RunResults]) -> anyhow::Result<Predictions> {
     let mut all = Predictions::new(folds[0].predictions.classes.clone());
     for fold in folds {
-        ensure!(
-            fold.predictions.classes == all.classes,
-            "their classes differ"
-        );
+        ensure!(fold.predictions.classes == all.classes, "their classes differ");
         all.tracks.extend(fold.predictions.tracks.iter().cloned());
     }
     Ok(all)

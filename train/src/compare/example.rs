@@ -1,8 +1,8 @@
 //! Synthetic predictions whose intervals were also computed with NumPy and scikit-learn.
 //!
-//! The data can be reproduced in Python with the generator `x = (1664525 x + 1013904223) mod 2^32; return (x >> 8) %
-//! n`, called in this order. The expected intervals are from 40,000 resamples (6,000 for tags) in NumPy 2: loops over
-//! `rng.integers(n, size=n)` with `rng = default_rng(1)`, metrics from `numpy.bincount`, `roc_auc_score` and
+//! The data can be reproduced in Python with the same generator, called in this order: `x = (1664525 x + 1013904223)
+//! mod 2^32; return (x >> 8) % n`. The expected intervals are from 40,000 resamples (6,000 for tags) in NumPy 2: loops
+//! over `rng.integers(n, size=n)` with `rng = default_rng(1)`, metrics from `numpy.bincount`, `roc_auc_score` and
 //! `average_precision_score`, and ends from `numpy.quantile(…, [0.025, 0.975])`.
 
 use super::groups::Groups;

@@ -43,6 +43,8 @@ pub(super) struct Facts<'a> {
     /// Known results of training from scratch on this data set.
     pub from_scratch: Option<FromScratch>,
     pub init_from: Option<&'a Path>,
+    /// The weights of an imported run.
+    pub imported_from: Option<&'a str>,
     /// Number of epochs whose weights were evaluated on the test set; the maximum over the runs.
     pub tested_epochs: usize,
     /// Number of runs whose training has not finished.
@@ -63,9 +65,9 @@ pub(super) fn warnings(facts: &Facts<'_>) -> Vec<Warning> {
 
 type Reason = (&'static str, String);
 
-/// Leaks, known or probable.
+/// Leaks, known or probable. An imported network was not trained on the split's training set.
 fn leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
-    let split = facts.split.ok();
+    let split = facts.split.ok().filter(|_| facts.imported_from.is_none());
     let artists = split.filter(|split| split.overlap.artists > 0).map(|split| {
         let sentence = format!(
             "leaked: {} of {} tracks are by {} artists who also appear in another set of this {} split; make a split with \
@@ -85,7 +87,7 @@ fn leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
     let top1 = facts.metric.mean;
     let known = facts
         .from_scratch
-        .filter(|known| facts.init_from.is_none() && top1 > known.leaked_above);
+        .filter(|known| facts.init_from.is_none() && facts.imported_from.is_none() && top1 > known.leaked_above);
     let above = known.map(|FromScratch { top1: [low, high], .. }| {
         let sentence = format!(
             "probably leaked: top-1 is {top1:.3}, and training from scratch reaches {low} to {high} on this data set"
@@ -105,7 +107,7 @@ fn unknown_leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
                  its path with --data"
             ),
         )),
-        Ok(split) if split.overlap.tracks_without_artist > 0 => Some((
+        Ok(split) if split.overlap.tracks_without_artist > 0 && facts.imported_from.is_none() => Some((
             "artists_unknown",
             format!(
                 "the artists of {} of {} tracks are unknown and may appear in several sets of this {} split",
@@ -121,12 +123,18 @@ fn unknown_leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
         );
         ("pretrained", sentence)
     });
-    split.into_iter().chain(pretrained)
+    let imported = facts.imported_from.map(|weights| {
+        let sentence = format!(
+            "imported from {weights}, not trained here: the weights may have been trained on the evaluated tracks"
+        );
+        ("imported", sentence)
+    });
+    split.into_iter().chain(pretrained).chain(imported)
 }
 
 /// The best epoch was selected on this set, or could have been, or training has not finished.
 fn selection(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
-    let chosen = (facts.set == Set::Val).then(|| {
+    let chosen = (facts.set == Set::Val && facts.imported_from.is_none()).then(|| {
         let sentence =
             "validation metrics are too optimistic, because they selected the best epoch; evaluate the test set";
         ("chosen_on", sentence.to_owned())
@@ -159,7 +167,10 @@ fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
         None => format!("{} tracks", facts.tracks),
     };
     let width = match facts.metric.interval {
-        None => Some(("no_interval", format!("{name} has no interval, because {by} are too few"))),
+        None => Some((
+            "no_interval",
+            format!("{name} has no interval, because {by} are too few"),
+        )),
         Some([low, high]) if high - low > WIDE => {
             let width = high - low;
             let sentence = format!("the interval of {name} is {width:.2} wide, because only {by} were evaluated");
@@ -236,6 +247,7 @@ mod tests {
                 leaked_above: 0.6,
             }),
             init_from: None,
+            imported_from: None,
             tested_epochs: 1,
             unfinished: 0,
         }
@@ -248,7 +260,7 @@ mod tests {
     #[test]
     fn each_problem_has_its_own_documented_warning() {
         type Change = fn(&mut Facts<'_>);
-        let changes: [(&str, Change); 8] = [
+        let changes: [(&str, Change); 9] = [
             ("split_unknown", |facts| facts.split = Err("it is gone")),
             ("chosen_on", |facts| facts.set = Set::Val),
             ("tested_repeatedly", |facts| facts.tested_epochs = 2),
@@ -257,6 +269,7 @@ mod tests {
             ("few_artists", |facts| facts.groups = Some(29)),
             ("few_seeds", |facts| facts.networks = 4),
             ("pretrained", |facts| facts.init_from = Some(Path::new("a.pt"))),
+            ("imported", |facts| facts.imported_from = Some("a.pt")),
         ];
         let split = SplitFacts::default();
         let mut all = BTreeSet::new();
@@ -324,5 +337,10 @@ mod tests {
             ..facts(&split, &high)
         };
         assert_eq!(codes(&pretrained), ["pretrained"]);
+        let imported = Facts {
+            imported_from: Some("a.pt"),
+            ..facts(&split, &high)
+        };
+        assert_eq!(codes(&imported), ["imported"]);
     }
 }

@@ -11,8 +11,8 @@ pub fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Cl
     let stored = dataset.features();
     let features = clip_features(config, stored);
     if let Some(seconds) = config.excerpt_seconds {
-        let (clip_hops, least) = (features.clip_frames(), stored.n_fft.div_ceil(stored.hop_length));
-        if clip_hops < least {
+        let (clip_hops, least) = (features.clip_hops(), stored.n_fft.div_ceil(stored.hop_length));
+        if clip_hops < least || features.clip_samples < stored.n_fft {
             return Err(RunDataError::ExcerptTooShort {
                 seconds,
                 hops: clip_hops,
@@ -43,10 +43,17 @@ pub fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Cl
 
 /// The data set's feature settings with the run's clip length.
 pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfig {
-    let excerpt_hops = config.excerpt_seconds.map(|seconds| hops(seconds, stored));
-    let clip_samples = excerpt_hops
-        .or(config.clip_frames)
-        .map_or(stored.clip_samples, |hops| hops.saturating_mul(stored.hop_length));
+    let clip_samples = match (config.excerpt_seconds, config.clip_frames) {
+        (None, _) if config.clip_samples.is_some() => config.clip_samples.unwrap_or(stored.clip_samples),
+        // Clips with a final frame need not be whole hops long.
+        (Some(seconds), _) if stored.final_frame => (seconds * f64::from(stored.sample_rate)) as usize,
+        (Some(seconds), _) => hops(seconds, stored).saturating_mul(stored.hop_length),
+        (None, Some(frames)) if frames != stored.clip_frames() => {
+            let hops = frames - usize::from(stored.final_frame && frames > 1);
+            hops.saturating_mul(stored.hop_length)
+        }
+        (None, _) => stored.clip_samples,
+    };
     FeatureConfig {
         clip_samples,
         ..stored.clone()
@@ -56,7 +63,7 @@ pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfi
 /// The grid of the clips that are evaluated in a track or a file. `features` must have the run's clip length.
 pub fn clip_grid(config: &RunConfig, features: &FeatureConfig) -> ClipGrid {
     ClipGrid {
-        hops: features.clip_frames(),
+        hops: features.clip_hops(),
         skipped: config
             .excerpt_seconds
             .map_or(0, |_| hops(config.skip_seconds, features)),

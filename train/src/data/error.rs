@@ -31,6 +31,12 @@ pub enum RunDataError {
         needed: String,
         has: InputShape,
     },
+    /// An image has the range `top_db`.
+    #[error(
+        "{model} scales the dynamic range of a mel spectrogram to an image, and the data set has top_db none; build a \
+         data set with --top-db 80, or make these features with preprocess extend"
+    )]
+    ImageWithoutTopDb { model: ModelKind },
     /// ROC curves are computed for multi-label data sets only.
     #[error(
         "--monitor auc-roc is a multi-label metric, and the data set is single-label; use loss, accuracy or macro-f1"

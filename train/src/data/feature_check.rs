@@ -7,6 +7,7 @@ use crate::process::console::Console;
 use crate::run::directory::{BEST_FILE, RunDirectory, RunError};
 use crate::settings::RunConfig;
 use shared::dsp::features::FeatureConfig;
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 /// Weights that were trained on other features.
@@ -75,14 +76,25 @@ pub fn check_features(
 /// model checks its input shape itself.
 fn differences(input: InputKind, trained: &FeatureConfig, found: &FeatureConfig) -> Vec<String> {
     let settings = |features: &FeatureConfig| {
-        let rate = [("sample_rate", f64::from(features.sample_rate))];
+        let rate = [("sample_rate", features.sample_rate.to_string())];
+        // As the options of `preprocess build` are given.
+        let lowercase = |value: &dyn Debug| format!("{value:?}").to_lowercase();
         let mel = [
-            ("n_fft", features.n_fft as f64),
-            ("hop_length", features.hop_length as f64),
-            ("n_mels", features.n_mels as f64),
-            ("f_min", f64::from(features.f_min)),
-            ("f_max", f64::from(features.f_max)),
-            ("top_db", f64::from(features.top_db)),
+            ("n_fft", features.n_fft.to_string()),
+            ("hop_length", features.hop_length.to_string()),
+            ("n_mels", features.n_mels.to_string()),
+            ("f_min", features.f_min.to_string()),
+            ("f_max", features.f_max.to_string()),
+            ("mel_scale", lowercase(&features.mel_scale)),
+            ("mel_norm", lowercase(&features.mel_norm)),
+            ("pad_mode", lowercase(&features.pad_mode)),
+            ("db_reference", lowercase(&features.db_reference)),
+            ("db_multiplier", features.db_multiplier.to_string()),
+            (
+                "top_db",
+                features.top_db.map_or("none".into(), |top_db| top_db.to_string()),
+            ),
+            ("final_frame", features.final_frame.to_string()),
         ];
         let mel = mel.into_iter().filter(|_| input.has_mel());
         rate.into_iter().chain(mel).collect::<Vec<_>>()
@@ -100,6 +112,7 @@ mod tests {
     use crate::data::run_data::RunData;
     use crate::models::ModelKind;
     use crate::testing;
+    use shared::dsp::features::{DbReference, MelNorm, MelScale, PadMode};
     use std::fs;
 
     #[test]
@@ -113,11 +126,22 @@ mod tests {
             n_mels: 96,
             f_min: 20.0,
             f_max: 8000.0,
-            top_db: 60.0,
+            mel_scale: MelScale::Htk,
+            mel_norm: MelNorm::None,
+            pad_mode: PadMode::Reflect,
+            db_reference: DbReference::One,
+            db_multiplier: 20,
+            top_db: None,
+            final_frame: true,
         };
         let model_differences = |model: ModelKind| differences(model.description().input, &trained, &found);
-        assert_eq!(model_differences(ModelKind::Cnn2d).len(), 7);
+        assert_eq!(model_differences(ModelKind::Cnn2d).len(), 13);
         assert_eq!(model_differences(ModelKind::Cnn2d)[1], "n_fft 4096 instead of 2048");
+        assert_eq!(
+            model_differences(ModelKind::Cnn2d)[6],
+            "mel_scale slaney instead of htk"
+        );
+        assert_eq!(model_differences(ModelKind::Cnn2d)[11], "top_db 80 instead of none");
         // The inputs are the waveform and statistics of MFCCs, whose settings are fixed.
         for model in [ModelKind::Cnn1d, ModelKind::MfccDense] {
             assert_eq!(model_differences(model), ["sample_rate 44100 instead of 22050"]);

@@ -76,8 +76,8 @@ impl FrontEndRecord {
         Ok(record)
     }
 
-    /// Checks for values that would make every prediction meaningless. The error is the problem.
-    fn check(&self, config: &RunConfig) -> Result<(), String> {
+    /// Checks for values that would make every prediction meaningless. The error describes the problem.
+    pub fn check(&self, config: &RunConfig) -> Result<(), String> {
         let features = &self.features;
         features.validate().map_err(|error| error.to_string())?;
         let longest = LONGEST_CLIP_SECONDS * features.sample_rate as usize;
@@ -86,6 +86,9 @@ impl FrontEndRecord {
                 "no data set has clips of {} samples at {} Hz",
                 features.clip_samples, features.sample_rate
             ));
+        }
+        if config.model.description().input.is_image() && features.top_db.is_none() {
+            return Err("it has top_db null, and images need a dynamic range".into());
         }
         let Normalization {
             waveform_mean,

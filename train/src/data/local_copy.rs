@@ -34,9 +34,9 @@ pub enum CopyError {
     /// The shard differs from the index, so its copy would too.
     #[error("shard {} was not copied: {detail}; run `preprocess verify --repair` on its data set", path.display())]
     Damaged { path: PathBuf, detail: String },
-    #[error("a copy of a shard could not be written; name another directory with --cache local, or use --cache mapped")]
+    #[error("a copy of a shard could not be written; give another directory with --cache local, or use --cache mapped")]
     Write(#[from] WriteError),
-    #[error("could not use {} for copies of shards: {source}; name another directory with --cache local", path.display())]
+    #[error("could not use {} for copies of shards: {source}; give another directory with --cache local", path.display())]
     Directory {
         path: PathBuf,
         /// The error of the operating system.

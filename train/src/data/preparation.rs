@@ -1,4 +1,4 @@
-//! Loads or copies the shards that training reads, as `--cache` says.
+//! Loads or copies the shards that training reads, according to `--cache`.
 
 use crate::data::local_copy::{CopyError, copy_shards};
 use crate::data::run_data::{RunData, training_kinds};
@@ -36,7 +36,7 @@ pub fn prepare(
     stop: StopRequest<'_>,
     console: Console,
 ) -> Result<Option<PathBuf>, PreparationError> {
-    let kinds = training_kinds(config);
+    let kinds = training_kinds(config, &data.features);
     let mut copies = None;
     match &config.cache {
         Cache::Ram => {

@@ -24,7 +24,7 @@ pub struct RunData {
     pub features: FeatureConfig,
     /// Computes model input from clips.
     pub front_end: HostFrontEnd,
-    /// Normalized the track statistics, for models with that input.
+    /// Normalizes the track statistics, for models with that input.
     pub statistics_scaler: Option<VectorScaler>,
     /// The training examples: the tracks of the training set, or all their excerpts of `--excerpt-seconds`.
     pub training: Vec<Excerpt>,
@@ -48,7 +48,11 @@ impl RunData {
         Self::with_split(config, dataset, split)
     }
 
-    fn with_split(config: &RunConfig, dataset: Dataset, split: Split) -> Result<Self, RunDataError> {
+    fn with_split(config: &RunConfig, mut dataset: Dataset, split: Split) -> Result<Self, RunDataError> {
+        if config.imported_from.is_some() {
+            // The outputs of an imported network may have another order. Commands that need the same classes check.
+            let _ = dataset.reorder_classes(&config.classes);
+        }
         let (features, grid) = clips(config, &dataset)?;
         let sets = sets(&dataset, &split)?;
         let single = dataset.task() == Task::SingleLabel;
@@ -79,6 +83,9 @@ impl RunData {
         } else {
             (Vec::new(), None)
         };
+        if description.input.is_image() && features.top_db.is_none() {
+            return Err(RunDataError::ImageWithoutTopDb { model: config.model });
+        }
         let setup = HostSetup {
             input: description.input,
             features: &features,
@@ -120,7 +127,7 @@ impl RunData {
     /// Total size in bytes of the shards that training with `config` reads.
     pub fn training_bytes(&self, config: &RunConfig) -> u64 {
         let shards = &self.dataset.index().shards;
-        let bytes = training_kinds(config)
+        let bytes = training_kinds(config, &self.features)
             .into_iter()
             .flat_map(|kind| shards.iter().map(move |shard| shard.file(kind).bytes));
         bytes.sum()
@@ -172,19 +179,21 @@ fn sets(dataset: &Dataset, split: &Split) -> Result<BTreeMap<Set, Vec<usize>>, R
         .collect()
 }
 
-/// The kinds of shards that training reads. The mel spectrogram of an augmented clip is computed from its samples.
-pub fn training_kinds(config: &RunConfig) -> Vec<ShardKind> {
+/// The kinds of shards that training reads. The mel spectrogram of an augmented clip, and of every clip with reflect
+/// padding, is computed from its samples.
+pub fn training_kinds(config: &RunConfig, features: &FeatureConfig) -> Vec<ShardKind> {
     let input = config.model.description().input;
     if input.is_statistics_only() {
         return Vec::new();
     }
     let mut kinds = Vec::new();
-    let from_samples = !input.has_mel() || config.pcm8 || config.augment.changes_samples();
+    let stored_mel = input.is_cut_from_stored_mel(features) && !config.pcm8;
+    let from_samples = !stored_mel || config.augment.changes_samples();
     if input.waveform.is_some() || from_samples || config.front_end == FrontEndPlace::Device {
         kinds.push(ShardKind::Waveform);
     }
     // Stored spectrograms are read for unaugmented clips: with noise and stretch, a quarter of all clips.
-    if input.has_mel() && !config.pcm8 {
+    if stored_mel {
         kinds.push(ShardKind::Mel);
     }
     kinds

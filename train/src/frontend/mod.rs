@@ -25,6 +25,7 @@ pub use statistics::StatisticsKind;
 use crate::augment::Augment;
 use crate::models::InputKind;
 use serde::{Deserialize, Serialize};
+use shared::dsp::features::FeatureConfig;
 
 /// Where training clips become model input. Clips of the other sets are not augmented, and always computed on the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -41,8 +42,9 @@ pub enum FrontEndPlace {
 
 impl FrontEndPlace {
     /// Whether to use the device. `Auto` does not compute a mel spectrogram that can be cut out of the stored one.
-    pub fn is_device(self, on_cpu: bool, augment: Augment, input: InputKind) -> bool {
-        let worth_it = augment.changes_samples() || input.waveform.is_some();
+    pub fn is_device(self, on_cpu: bool, augment: Augment, input: InputKind, features: &FeatureConfig) -> bool {
+        let computed = input.has_mel() && !input.is_cut_from_stored_mel(features);
+        let worth_it = augment.changes_samples() || input.waveform.is_some() || computed;
         match self {
             Self::Auto => !on_cpu && worth_it && DeviceFrontEnd::supports(augment, input),
             Self::Host => false,

@@ -8,8 +8,8 @@ use half::slice::HalfFloatSliceExt;
 use ndarray::ArrayViewMut2;
 use shared::dataset::shard::MelView;
 use shared::dataset::statistics::Normalization;
-use shared::dsp::decibel::{self, Reference};
-use shared::dsp::features::FeatureConfig;
+use shared::dsp::decibel::{self, DecibelScale};
+use shared::dsp::features::{DbReference, FeatureConfig, PadMode};
 use shared::dsp::mel::{MelScratch, MelSpectrogram};
 use shared::dsp::pcm8::PCM8_FULL_SCALE;
 use shared::dsp::psd::{PSD_BINS, PsdScratch, PsdSpectrogram, clamp_to_unit};
@@ -23,6 +23,7 @@ pub struct SpectrogramMaker {
     kind: SpectrogramKind,
     features: FeatureConfig,
     mel: MelSpectrogram,
+    decibels: DecibelScale,
     psd: PsdSpectrogram,
     normalize: Normalize,
     mean: Vec<f32>,
@@ -40,6 +41,18 @@ pub struct SpectrogramScratch {
     image: Vec<f32>,
 }
 
+/// The decibels of a model's input. Those of an image are always relative to the clip's maximum.
+fn decibel_scale(kind: SpectrogramKind, features: &FeatureConfig) -> DecibelScale {
+    let scale = features.decibel_scale();
+    match kind {
+        SpectrogramKind::Image { .. } => DecibelScale {
+            reference: DbReference::Max,
+            ..scale
+        },
+        SpectrogramKind::Mel | SpectrogramKind::Psd => scale,
+    }
+}
+
 impl SpectrogramMaker {
     /// `features` has the clip length; `normalization` the statistics of the split's training set.
     pub fn new(
@@ -52,6 +65,7 @@ impl SpectrogramMaker {
             kind,
             features: features.clone(),
             mel: MelSpectrogram::new(features),
+            decibels: decibel_scale(kind, features),
             psd: PsdSpectrogram::new(features.sample_rate),
             normalize,
             mean: normalization.mel_mean.iter().map(|&mean| mean as f32).collect(),
@@ -68,9 +82,10 @@ impl SpectrogramMaker {
         }
     }
 
-    /// Whether it can be cut out of the stored mel spectrogram.
+    /// Whether it can be cut out of the stored mel spectrogram. With reflect padding it cannot, because the clip's first
+    /// and last frames differ from the track's.
     pub fn uses_mel(&self) -> bool {
-        self.kind != SpectrogramKind::Psd
+        self.kind != SpectrogramKind::Psd && self.features.pad_mode == PadMode::Constant
     }
 
     fn mel_shape(&self) -> [usize; 2] {
@@ -88,7 +103,7 @@ impl SpectrogramMaker {
         match self.kind {
             SpectrogramKind::Mel => {
                 self.power(samples, &mut scratch.mel, out);
-                decibel::power_to_db(out, Reference::Max, Some(self.features.top_db));
+                self.decibels.apply_to_power(out);
                 self.normalize_mel(out);
             }
             SpectrogramKind::Psd => {
@@ -100,7 +115,7 @@ impl SpectrogramMaker {
                     ArrayViewMut2::from_shape((rows, columns), &mut *out).expect("the buffer has room for one clip");
                 self.psd.power(steps, &mut scratch.psd, view.view_mut());
                 clamp_to_unit(view, PSD_MAXIMUM);
-                // The data set has no statistics of power densities, so min-max is the only normalization.
+                // The data set has no statistics of power spectral densities, so min-max is the only normalization.
                 if self.normalize == Normalize::MinMax {
                     min_max(out);
                 }
@@ -109,7 +124,7 @@ impl SpectrogramMaker {
                 let mut decibels = std::mem::take(&mut scratch.decibels);
                 decibels.resize(self.features.n_mels * self.features.clip_frames(), 0.0);
                 self.power(samples, &mut scratch.mel, &mut decibels);
-                decibel::power_to_db(&mut decibels, Reference::Max, Some(self.features.top_db));
+                self.decibels.apply_to_power(&mut decibels);
                 self.image(&mut decibels, plan, scratch, out);
                 scratch.decibels = decibels;
             }
@@ -131,18 +146,18 @@ impl SpectrogramMaker {
         match self.kind {
             SpectrogramKind::Mel => {
                 self.copy_mel(mel, hop, out);
-                decibel::refer_to_max(out, self.features.top_db);
+                self.decibels.apply_to_stored(out);
                 self.normalize_mel(out);
             }
             SpectrogramKind::Image { .. } => {
                 let mut decibels = std::mem::take(&mut scratch.decibels);
                 decibels.resize(self.features.n_mels * self.features.clip_frames(), 0.0);
                 self.copy_mel(mel, hop, &mut decibels);
-                decibel::refer_to_max(&mut decibels, self.features.top_db);
+                self.decibels.apply_to_stored(&mut decibels);
                 self.image(&mut decibels, plan, scratch, out);
                 scratch.decibels = decibels;
             }
-            SpectrogramKind::Psd => unreachable!("power densities are computed from samples"),
+            SpectrogramKind::Psd => unreachable!("power spectral densities are computed from samples"),
         }
     }
 
@@ -164,7 +179,7 @@ impl SpectrogramMaker {
         }
     }
 
-    /// Normalizes decibels relative to the clip's maximum.
+    /// Normalizes decibels.
     fn normalize_mel(&self, decibels: &mut [f32]) {
         let frames = self.features.clip_frames();
         let bands = decibels.chunks_exact_mut(frames).zip(self.mean.iter().zip(&self.scale));
@@ -186,7 +201,7 @@ impl SpectrogramMaker {
 
     /// Scales decibels relative to the clip's maximum from `-top_db..0` to `0..1`, resizes, and applies the plan.
     fn image(&self, decibels: &mut [f32], plan: Option<&ImagePlan>, scratch: &mut SpectrogramScratch, out: &mut [f32]) {
-        let scale = 1.0 / self.features.top_db;
+        let scale = 1.0 / self.features.drawn_db();
         decibels.iter_mut().for_each(|value| *value = 1.0 + *value * scale);
         let (from, to) = (self.mel_shape(), self.shape());
         match plan {

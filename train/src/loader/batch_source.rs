@@ -20,7 +20,7 @@ pub enum Clips {
 pub enum Target<'a> {
     /// Model input, computed by the loader's threads.
     ModelInput(&'a HostFrontEnd),
-    /// Raw samples of each track from its clip's first one on, for the front end on the device.
+    /// Raw samples of each track, starting at its clip, for the front end on the device.
     Samples {
         /// The same number for each clip, even if one needs fewer.
         per_clip: usize,

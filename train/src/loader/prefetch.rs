@@ -31,7 +31,7 @@ pub struct PrefetchReport {
     pub elapsed: Duration,
     pub batches: usize,
     pub clips: usize,
-    /// Sum over batches of the queue's depth: how many others were ready when one was taken.
+    /// Sum over batches of the number of other batches that were ready when the batch was taken.
     pub ready: usize,
     /// Time per stage, summed over the loader threads.
     pub stages: StageTimes,

@@ -41,7 +41,7 @@ pub fn training_order(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batches {
     order: Vec<usize>,
-    /// How often each track came before in this order.
+    /// For each entry of the order, how often its track occurs before it.
     repeats: Vec<usize>,
     batch_size: usize,
 }
@@ -85,7 +85,7 @@ impl Batches {
         &self.order[self.range(number)]
     }
 
-    /// How often each track of a batch came before in this order.
+    /// For each track of a batch, how often it occurs earlier in the order.
     pub fn repeats(&self, number: usize) -> &[usize] {
         &self.repeats[self.range(number)]
     }

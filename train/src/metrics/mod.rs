@@ -10,7 +10,7 @@ mod tally;
 
 pub use classification::{ClassMetrics, ClassificationMetrics};
 pub use confusion::ConfusionMatrix;
-pub use multilabel::{MultiLabelMetrics, TagMetrics, mean};
+pub use multilabel::{DEFAULT_THRESHOLD, MultiLabelMetrics, TagMetrics, mean};
 pub use ranking::{PrecisionRecallCurve, Ranking, RankingError, RocCurve, SortedScores, rankings};
 pub use set_metrics::{MetricSummary, SetMetrics, SetReport};
 pub use tally::{Tally, first_highest};

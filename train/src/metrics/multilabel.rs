@@ -5,7 +5,7 @@ use super::ranking::{RankingError, rankings};
 use serde::{Deserialize, Serialize};
 
 /// Threshold if none are given. A score of at least the threshold is positive.
-const DEFAULT_THRESHOLD: f64 = 0.5;
+pub const DEFAULT_THRESHOLD: f64 = 0.5;
 
 /// Means are over tags with equal weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equally_good_thresholds_the_one_nearest_to_0_5_is_taken() {
+    fn threshold_nearest_to_0_5_wins_among_equally_good_ones() {
         let best = |scores: &[f32], truths: &[bool]| one_tag(scores, truths).best_f1_threshold();
         // Every threshold between the two scores is perfect.
         assert_eq!(best(&[0.75, 0.25], &[true, false]), 0.5);
@@ -367,7 +367,7 @@ mod tests {
         }
 
         #[test]
-        fn areas_match_counting_pairs((scores, truths) in samples()) {
+        fn areas_match_a_direct_count_of_pairs((scores, truths) in samples()) {
             let ranking = one_tag(&scores, &truths);
             let (mut pairs, mut won, mut precisions, mut positives) = (0.0, 0.0, 0.0, 0.0);
             for (score, _) in scores.iter().zip(&truths).filter(|(_, truth)| **truth) {

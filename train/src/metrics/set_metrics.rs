@@ -23,8 +23,8 @@ impl SetMetrics {
             Self::Classes(metrics) => {
                 let paper = metrics.paper;
                 format!(
-                    "macro F1 {:.4}, top-1 {:.4}, loss {:.4} over {} samples; the paper's accuracy {:.4}, precision {:.4}, \
-                     recall {:.4}, F1 {:.4}",
+                    "macro F1 {:.4}, top-1 {:.4}, loss {:.4} over {} samples; one-vs-rest accuracy {:.4}, macro \
+                     precision {:.4}, macro recall {:.4}, F1 of these means {:.4}",
                     metrics.macro_f1,
                     metrics.top1,
                     metrics.loss,

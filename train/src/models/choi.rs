@@ -1,6 +1,9 @@
 //! Paper 3: genres of GTZAN from 96 mel bands at 12 kHz, with the fully convolutional network (Choi et al. 2016,
 //! arXiv:1606.00298) and the convolutional recurrent network (Choi et al. 2017, arXiv:1609.04243).
 //!
+//! These are the networks as one trains them. [`super::music_tagger`] has them as their authors published them, with
+//! weights.
+//!
 //! Details that the papers omit follow the authors' Keras implementation, music-auto_tagging-keras, with three
 //! exceptions. Its first batch norm is named `bn_0_freq` but runs over the time axis, which only allows clips of one
 //! length; here it runs over the mel bands. Batch norm's momentum (0.1) and epsilon (1e-5) and the GRUs, which apply
@@ -18,6 +21,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Gru, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::ops::PadMode;
 use burn::tensor::{DType, Device, Tensor};
+use shared::dataset::Task;
 
 /// `choi-fcn`.
 pub const CHOI_FCN: ModelDefinition<ChoiFcn> = ModelDefinition {
@@ -47,6 +51,7 @@ pub const CHOI_FCN: ModelDefinition<ChoiFcn> = ModelDefinition {
         follows: None,
         needs_weights: false,
         normalizes_input: false,
+        task: Task::SingleLabel,
         features: None,
     },
     build: ChoiFcn::new,
@@ -67,20 +72,21 @@ pub const CHOI_CRNN: ModelDefinition<ChoiCrnn> = ModelDefinition {
 };
 
 /// Mel bands, which the pools reduce to one.
-const BANDS: usize = 96;
+pub(super) const BANDS: usize = 96;
 
 /// Channels and max pooling (bands × frames) of each block.
-type Plan = [(usize, [usize; 2])];
+pub(super) type Plan = [(usize, [usize; 2])];
 
-const FCN: [(usize, [usize; 2]); 5] = [(32, [2, 4]), (128, [2, 4]), (128, [2, 4]), (192, [3, 5]), (256, [4, 4])];
+pub(super) const FCN: [(usize, [usize; 2]); 5] =
+    [(32, [2, 4]), (128, [2, 4]), (128, [2, 4]), (192, [3, 5]), (256, [4, 4])];
 /// Frames that the pools reduce to one step.
-const FCN_FRAMES: usize = 4 * 4 * 4 * 5 * 4;
+pub(super) const FCN_FRAMES: usize = 4 * 4 * 4 * 5 * 4;
 
-const CRNN: [(usize, [usize; 2]); 4] = [(64, [2, 2]), (128, [3, 3]), (128, [4, 4]), (128, [4, 4])];
+pub(super) const CRNN: [(usize, [usize; 2]); 4] = [(64, [2, 2]), (128, [3, 3]), (128, [4, 4]), (128, [4, 4])];
 /// Frames that the pools reduce to one step.
-const CRNN_FRAMES: usize = 2 * 3 * 4 * 4;
-const CRNN_BLOCK_DROPOUT: f64 = 0.1;
-const HIDDEN: usize = 32;
+pub(super) const CRNN_FRAMES: usize = 2 * 3 * 4 * 4;
+pub(super) const CRNN_BLOCK_DROPOUT: f64 = 0.1;
+pub(super) const HIDDEN: usize = 32;
 
 fn accepts(shape: &InputShape) -> Result<(), String> {
     match shape.spectrogram {
@@ -141,7 +147,7 @@ impl Encoder {
 }
 
 /// Pads with zeros on both sides to `frames` frames.
-fn pad(mel: Tensor<4>, frames: usize) -> Tensor<4> {
+pub(super) fn pad(mel: Tensor<4>, frames: usize) -> Tensor<4> {
     let missing = frames - mel.dims()[3];
     let sides = [(0, 0), (0, 0), (0, 0), (missing / 2, missing - missing / 2)];
     mel.pad(sides, PadMode::Constant(0.0))
@@ -149,7 +155,7 @@ fn pad(mel: Tensor<4>, frames: usize) -> Tensor<4> {
 
 /// `x` above zero, `exp(x) - 1` below. Burn's own ELU also takes the exponential of large values, whose infinite
 /// gradient becomes NaN when it is masked.
-fn elu(x: Tensor<4>) -> Tensor<4> {
+pub(super) fn elu(x: Tensor<4>) -> Tensor<4> {
     relu(x.clone()) + (x.clamp_max(0.0).exp() - 1.0)
 }
 

@@ -5,6 +5,7 @@ use super::input::{InputKind, InputShape, ModelInput};
 use crate::augment::Augment;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
+use shared::dataset::Task;
 
 /// Validation metric that selects the best epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -83,7 +84,8 @@ impl Defaults {
 /// Mapping from the parameter names of a PyTorch checkpoint, if they differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PytorchNames {
-    /// Regular expressions and their replacements.
+    /// Regular expressions and their replacements. Each expression is a literal beginning of a name, `^features\.0\.`, so
+    /// `train export` can write the checkpoint's names.
     pub renames: &'static [(&'static str, &'static str)],
     /// Prefixes of names that the model does not have.
     pub ignored: &'static [&'static str],
@@ -132,6 +134,8 @@ pub struct Description {
     pub needs_weights: bool,
     /// Whether the network normalizes its input itself. Its input is then not normalized unless `--normalize` is given.
     pub normalizes_input: bool,
+    /// The task of the paper: what the outputs of published weights are.
+    pub task: Task,
     /// The feature settings that the published network was trained with, if data sets of other papers differ.
     pub features: Option<PublishedFeatures>,
 }

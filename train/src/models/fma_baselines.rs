@@ -1,10 +1,24 @@
 //! Paper 4: genres of fma_small from MFCC statistics, with a small CNN, and with VGG16 pretrained on ImageNet.
 //!
-//! The dense layers and the small CNN were built in Keras, so their weights are initialized as in Keras. The paper
-//! names the layers with an L2 penalty but not its strength; here it is 1e-3 for each. The paper also omits the padding
-//! of the small CNN's convolutions; here they keep the image's size.
+//! Details that the paper omits follow its authors' notebooks, kikwon/fma_project: the strength of the L2 penalties
+//! (Keras' default), epochs, convolutions without padding, each frame divided by its largest absolute value, and
+//! no scaling of the colours. They train all epochs and keep the one with the best validation accuracy. Weights are
+//! initialized as in Keras.
+//!
+//! Where paper and notebooks differ, the paper's words are the default:
+//!
+//! | | paper | notebooks |
+//! |---|---|---|
+//! | `vgg16`, trained convolutions | the last four | the last three |
+//! | `vgg16`, dropout | 0.3 | 0.5 |
+//! | second progressive image | 84 × 100 | 84 × 200 |
+//!
+//! For the notebooks' `vgg16`, give `--freeze '^features\.convolutions\.[0-9]\.' --dropout 0.5`. Their progressive
+//! images are cut out of the spectrogram (bands 42 to 83 and the first 100 frames), here the whole image is resized.
+//! They divide the frames before the augmentation, here the network does it after.
 
-use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Monitor, Network, PytorchNames};
+use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Monitor, Network};
+use super::definition::{PublishedFeatures, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
 use super::keras;
 use super::vgg16::{self, Features, TORCHVISION_NAMES};
@@ -15,18 +29,25 @@ use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{DType, Device, Tensor};
+use shared::dataset::Task;
 
 const PAPER: &str = "MFCC, small CNN and VGG16 baselines on FMA";
 
 const DEFAULTS: Defaults = Defaults {
     monitor: Monitor::Accuracy,
+    patience: 0,
     ..Defaults::USUAL
 };
 
-/// Not given in the paper.
-const L2: f32 = 1e-3;
+/// Keras' default, `keras.regularizers.l2()`.
+const L2: f32 = 0.01;
 /// Frames of the mel spectrogram in a clip.
 const FRAMES: usize = 400;
+
+const FEATURES: Option<PublishedFeatures> = Some(PublishedFeatures {
+    preset: "kwon",
+    clip_samples: FRAMES * 1024,
+});
 
 /// `mfcc-dense`.
 pub const MFCC_DENSE: ModelDefinition<MfccDense> = ModelDefinition {
@@ -39,7 +60,8 @@ pub const MFCC_DENSE: ModelDefinition<MfccDense> = ModelDefinition {
             ..InputKind::NONE
         },
         defaults: Defaults {
-            l2: &[(r"^linear[012]\.", L2)],
+            epochs: 200,
+            l2: &[(r"^linear[01]\.", L2)],
             ..DEFAULTS
         },
         accepts: |shape| match shape.statistics {
@@ -57,6 +79,7 @@ pub const MFCC_DENSE: ModelDefinition<MfccDense> = ModelDefinition {
         follows: None,
         needs_weights: false,
         normalizes_input: false,
+        task: Task::SingleLabel,
         features: None,
     },
     build: MfccDense::new,
@@ -78,11 +101,13 @@ pub const SMALL_CNN: ModelDefinition<SmallCnn> = ModelDefinition {
             ..DEFAULTS
         },
         accepts: |shape| match small_cnn_pooled(shape.spectrogram) {
-            [0, _] | [_, 0] => Err("at least 4 mel bands and 16 frames".into()),
-            _ => Ok(()),
+            Some([rows, columns]) if rows > 0 && columns > 0 => Ok(()),
+            _ => Err("at least 10 mel bands and 34 frames".into()),
         },
         usual_shape: image_shape([128, FRAMES]),
         classifier: "linear1.",
+        normalizes_input: true,
+        features: FEATURES,
         ..MFCC_DENSE.description
     },
     build: SmallCnn::new,
@@ -96,6 +121,7 @@ pub const VGG16: ModelDefinition<Vgg16> = ModelDefinition {
         input: image(128, FRAMES),
         defaults: Defaults {
             lr: 1e-4,
+            l2: &[(r"^linear0\.", L2)],
             dropout: 0.3,
             // All except the last four of thirteen.
             freeze: &[r"^features\.convolutions\.[0-8]\."],
@@ -114,8 +140,9 @@ pub const VGG16: ModelDefinition<Vgg16> = ModelDefinition {
         // ImageNet weights have other dense layers.
         newly_initialized: &["linear0."],
         needs_weights: true,
-        normalizes_input: false,
-        features: None,
+        normalizes_input: true,
+        features: FEATURES,
+        task: Task::SingleLabel,
         ..MFCC_DENSE.description
     },
     build: |blueprint, device| Vgg16::new(blueprint, None, device),
@@ -128,6 +155,7 @@ pub const VGG16_42X100: ModelDefinition<Vgg16> = ModelDefinition {
         summary: "vgg16 on an image of 42x100, the two dense layers trained; initializes vgg16-progressive-84x100",
         input: image(42, 100),
         defaults: Defaults {
+            epochs: 500,
             freeze: &[r"^features\."],
             ..VGG16.description.defaults
         },
@@ -143,6 +171,10 @@ pub const VGG16_84X100: ModelDefinition<Vgg16> = ModelDefinition {
         name: "vgg16-progressive-84x100",
         summary: "two convolutions that halve the image, then vgg16-progressive-42x100, initialized with its weights",
         input: image(84, 100),
+        defaults: Defaults {
+            epochs: VGG16.description.defaults.epochs,
+            ..VGG16_42X100.description.defaults
+        },
         accepts: |shape| accepts_image(shape.spectrogram, HALVES),
         newly_initialized: &["halving."],
         follows: Some(VGG16_42X100.description.name),
@@ -209,6 +241,14 @@ impl Network for MfccDense {
     }
 }
 
+/// Divides each frame (column) of decibels in [-80, 0] by its largest absolute value, as `librosa.util.normalize`: the
+/// quietest band becomes -1. A frame of zeros stays zero.
+fn normalize_frames(decibels: Tensor<4>) -> Tensor<4> {
+    let largest = decibels.clone().abs().max_dim(2);
+    let zeros = largest.clone().equal_scalar(0.0);
+    decibels / largest.mask_fill(zeros, 1.0)
+}
+
 /// Width of the dense layer after the convolutions.
 const DENSE: usize = 16;
 
@@ -216,14 +256,21 @@ const SMALL_CNN_CHANNELS: usize = 32;
 /// Mel bands × frames, after each convolution.
 const SMALL_CNN_POOL: [usize; 2] = [2, 4];
 
-/// Rows and columns after both pools.
-fn small_cnn_pooled([rows, columns]: [usize; 2]) -> [usize; 2] {
-    let [down, across] = SMALL_CNN_POOL;
-    [rows / down / down, columns / across / across]
+/// Mel bands × frames.
+const SMALL_CNN_KERNELS: [[usize; 2]; 2] = [[3, 3], [3, 5]];
+
+/// Rows and columns after both pools, or `None` if a convolution is larger than its input.
+fn small_cnn_pooled(shape: [usize; 2]) -> Option<[usize; 2]> {
+    SMALL_CNN_KERNELS
+        .into_iter()
+        .try_fold(shape, |[rows, columns], kernel| {
+            let rows = (rows + 1).checked_sub(kernel[0])? / SMALL_CNN_POOL[0];
+            Some([rows, (columns + 1).checked_sub(kernel[1])? / SMALL_CNN_POOL[1]])
+        })
 }
 
-/// Convolutions 3×3 and 3×5, each with max pooling, and dense layers 25,600 → 16 → classes. Parameters for 8 classes:
-/// 425,464.
+/// Convolutions 3×3 and 3×5, each with max pooling, a dense layer 32 → 16 at each of the 30 × 23 positions, and one
+/// 11,040 → classes. Parameters for 8 classes: 104,568.
 #[derive(Module, Debug)]
 pub struct SmallCnn {
     conv0: Conv2d,
@@ -236,26 +283,29 @@ pub struct SmallCnn {
 
 impl SmallCnn {
     fn new(blueprint: &Blueprint, device: &Device) -> Self {
-        let [rows, columns] = small_cnn_pooled(blueprint.shape.spectrogram);
+        let pooled = small_cnn_pooled(blueprint.shape.spectrogram);
+        let [rows, columns] = pooled.expect("the shape has been accepted");
         Self {
-            conv0: keras::conv2d([1, SMALL_CNN_CHANNELS], [3, 3], device),
-            conv1: keras::conv2d([SMALL_CNN_CHANNELS; 2], [3, 5], device),
+            conv0: keras::valid_conv2d([1, SMALL_CNN_CHANNELS], SMALL_CNN_KERNELS[0], device),
+            conv1: keras::valid_conv2d([SMALL_CNN_CHANNELS; 2], SMALL_CNN_KERNELS[1], device),
             pool: MaxPool2dConfig::new(SMALL_CNN_POOL).with_strides(SMALL_CNN_POOL).init(),
-            linear0: keras::dense(SMALL_CNN_CHANNELS * rows * columns, DENSE, device),
+            linear0: keras::dense(SMALL_CNN_CHANNELS, DENSE, device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
-            linear1: keras::dense(DENSE, blueprint.classes, device),
+            linear1: keras::dense(DENSE * rows * columns, blueprint.classes, device),
         }
     }
 }
 
 impl Network for SmallCnn {
     fn embed(&self, input: &ModelInput) -> Tensor<2> {
-        let mut x = input.spectrogram();
+        let mut x = normalize_frames(input.spectrogram());
         for conv in [&self.conv0, &self.conv1] {
             // ReLU and max pooling commute. After pooling, ReLU has an eighth of the values.
             x = relu(kernels::max_pool2d(&self.pool, kernels::conv2d(conv, x)));
         }
-        relu(self.linear0.forward(x.cast(DType::F32).flatten(1, 3)))
+        // Keras' dense layer acts on the last axis, the channels, and its flatten has the channels last.
+        let positions = x.cast(DType::F32).permute([0, 2, 3, 1]);
+        relu(self.linear0.forward(positions)).flatten(1, 3)
     }
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
@@ -267,7 +317,7 @@ impl Network for SmallCnn {
 const HALVES: [usize; 2] = [2, 1];
 
 /// Learned halving of the rows of an RGB image: convolutions 3 → 16 → 3 of 3×3, max pooling 2 × 1. Only the first
-/// convolution has ReLU, because the pretrained layers after it expect normalized colours, which can be negative.
+/// convolution has ReLU, because the pretrained layers after it expect colours that can be negative.
 #[derive(Module, Debug)]
 struct Halving {
     conv0: Conv2d,
@@ -320,7 +370,8 @@ impl Vgg16 {
 
 impl Network for Vgg16 {
     fn embed(&self, input: &ModelInput) -> Tensor<2> {
-        let mut x = vgg16::colours(input.spectrogram());
+        // From [0, 1] back to decibels, in units of their range.
+        let mut x = vgg16::colours(normalize_frames(input.spectrogram() - 1.0));
         if let Some(halving) = &self.halving {
             x = halving.forward(x);
         }

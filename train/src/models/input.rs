@@ -1,6 +1,7 @@
 //! Inputs of models: kinds, shapes, and tensors.
 
 use burn::tensor::{FloatDType, Tensor};
+use shared::dsp::features::{FeatureConfig, PadMode};
 
 /// How a waveform's samples are scaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +15,13 @@ pub enum WaveformKind {
 /// Kind of spectrogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpectrogramKind {
-    /// The data set's mel spectrogram in dB relative to the clip's maximum, normalized per band: `[n_mels, frames]`.
+    /// The data set's mel spectrogram in dB, by default relative to the clip's maximum, normalized per band: `[n_mels,
+    /// frames]`.
     Mel,
     /// The power spectral density of the 8-bit samples as in `scipy.signal.spectrogram`, clamped at 512 and scaled to
     /// [0, 1]: `[129, (samples - 32) / 224]`.
     Psd,
-    /// The mel spectrogram as an image: its 80 dB (`top_db`) scaled to [0, 1], then resized.
+    /// The mel spectrogram as an image: the 80 dB (`top_db`) below the clip's maximum scaled to [0, 1], then resized.
     Image { height: usize, width: usize },
 }
 
@@ -64,6 +66,12 @@ impl InputKind {
         )
     }
 
+    /// Whether clips without augmentation are cut out of the stored mel spectrogram. With reflect padding they are not,
+    /// because a clip's first and last frames differ from the track's.
+    pub fn is_cut_from_stored_mel(self, features: &FeatureConfig) -> bool {
+        self.has_mel() && features.pad_mode == PadMode::Constant
+    }
+
     /// In words, for `train models`.
     pub fn describe(self) -> String {
         let waveform = self.waveform.map(|kind| match kind {
@@ -72,7 +80,7 @@ impl InputKind {
         });
         let spectrogram = self.spectrogram.map(|kind| match kind {
             SpectrogramKind::Mel => "mel".to_owned(),
-            SpectrogramKind::Psd => "power density".to_owned(),
+            SpectrogramKind::Psd => "power spectral density".to_owned(),
             SpectrogramKind::Image { height, width } => format!("{height}x{width} mel image"),
         });
         let statistics = self.statistics.then(|| "MFCC statistics".to_owned());

@@ -22,10 +22,11 @@ impl Layer {
 }
 
 impl Model {
-    /// The layers in the order in which the model declares them.
+    /// The layers in the order in which the model declares them, with the parameters that training changes. The model
+    /// must be on an autodiff device.
     pub fn layers(&self) -> Vec<Layer> {
         let mut layers: Vec<Layer> = Vec::new();
-        for parameter in parameters(self) {
+        for parameter in parameters(self).into_iter().filter(|parameter| parameter.trainable) {
             let (name, kind) = parameter.name.rsplit_once('.').unwrap_or(("", &parameter.name));
             if layers.last().is_none_or(|layer| layer.name != name) {
                 layers.push(Layer {

@@ -3,14 +3,18 @@
 //! A model maps normalized input to logits. It does not depend on files, augmentation or training.
 
 mod choi;
+mod dong;
+mod dwivedi;
 mod encoder1d;
 mod encoder2d;
 mod fma_baselines;
 mod head;
 mod input;
 mod keras;
+mod keras_recurrent;
 mod layers;
 mod multimodal;
+mod music_tagger;
 mod named;
 mod pattern;
 mod recurrence;
@@ -23,6 +27,7 @@ pub(crate) mod testing;
 mod tests;
 mod vgg16;
 mod weights;
+mod won;
 
 pub use definition::{Blueprint, Defaults, Description, Monitor, Network, PublishedFeatures};
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};

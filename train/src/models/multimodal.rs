@@ -3,7 +3,7 @@
 //! Kernels, channels and weight decay of `cnn1d` come from its published checkpoint. The paper's other settings are not
 //! published: the other models use the same weight decay, and a dropout from the paper's grid.
 
-use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PytorchNames};
+use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PublishedFeatures, PytorchNames};
 use super::encoder1d::{self, Encoder1d};
 use super::encoder2d::{self, Encoder2d};
 use super::head::{PooledMlp, Recurrent};
@@ -11,6 +11,7 @@ use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformK
 use crate::augment::Augment;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use shared::dataset::Task;
 
 const PAPER: &str = "1-D and 2-D CNN, CRNN and multi-modal CRNN on FMA";
 
@@ -57,7 +58,11 @@ pub const CNN1D: ModelDefinition<Cnn1d> = ModelDefinition {
         follows: None,
         needs_weights: false,
         normalizes_input: false,
-        features: None,
+        task: Task::SingleLabel,
+        features: Some(PublishedFeatures {
+            preset: "paper1",
+            clip_samples: 1 << 19,
+        }),
     },
     build: Cnn1d::new,
 };

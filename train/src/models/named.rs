@@ -37,11 +37,13 @@ pub fn visit_named(model: &Model, visit: impl FnMut(&str, Tensor<1>)) {
     model.visit(&mut Visit(Path::default(), visit));
 }
 
-/// A float parameter of a model. Batch norm's running statistics are not parameters.
+/// A float parameter of a model, or a running statistic of batch norm.
 pub struct Parameter {
     pub name: String,
     pub shape: Vec<usize>,
     pub id: ParamId,
+    /// Whether it has a gradient: batch norm's running mean and variance have none, nor do frozen parameters.
+    pub trainable: bool,
 }
 
 /// All float parameters, in the order in which the model declares them.
@@ -62,6 +64,7 @@ pub fn parameters(model: &Model) -> Vec<Parameter> {
                 name: self.0.name(),
                 shape: parameter.lazy_shape().to_vec(),
                 id: parameter.id,
+                trainable: parameter.is_require_grad(),
             });
         }
     }

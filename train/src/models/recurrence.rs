@@ -85,7 +85,7 @@ fn pytorch(hidden: usize) -> Initializer {
 }
 
 /// Concatenates layers with the same input: weights `[inputs, layers · outputs]` and biases `[1, layers · outputs]`.
-fn concatenate<const N: usize>(layers: [&Linear; N]) -> (Tensor<2>, Tensor<2>) {
+pub(super) fn concatenate<const N: usize>(layers: [&Linear; N]) -> (Tensor<2>, Tensor<2>) {
     let weights = layers.map(|layer| layer.weight.val()).to_vec();
     let biases = layers.map(|layer| layer.bias.as_ref().expect("a bias").val()).to_vec();
     (Tensor::cat(weights, 1), Tensor::<1>::cat(biases, 0).unsqueeze())
@@ -93,7 +93,7 @@ fn concatenate<const N: usize>(layers: [&Linear; N]) -> (Tensor<2>, Tensor<2>) {
 
 /// `input · weight + bias` for each step: `steps`, `[batch, inputs, steps]`, gives one `[batch, outputs]` per step, all
 /// from one matrix product.
-fn project_inputs((weight, bias): (Tensor<2>, Tensor<2>), steps: Tensor<3>) -> Vec<Tensor<2>> {
+pub(super) fn project_inputs((weight, bias): (Tensor<2>, Tensor<2>), steps: Tensor<3>) -> Vec<Tensor<2>> {
     let ([batch, inputs, count], [_, outputs]) = (steps.dims(), weight.dims());
     // Steps first, so each step is contiguous in memory.
     let rows = steps.permute([2, 0, 1]).reshape([count * batch, inputs]);
@@ -101,7 +101,7 @@ fn project_inputs((weight, bias): (Tensor<2>, Tensor<2>), steps: Tensor<3>) -> V
 }
 
 /// Splits `[steps, batch, values]` into its steps. In the backward pass, each part's gradient is added to a tensor of
-/// zeros with the size of what it was cut out of. Splitting into runs of steps first keeps these tensors small.
+/// zeros as large as the tensor that was split. Splitting into groups of steps first keeps these tensors small.
 fn split_steps(sequence: Tensor<3>) -> impl Iterator<Item = Tensor<2>> {
     let run = sequence.dims()[0].isqrt().max(1);
     let runs = sequence.split(run, 0).into_iter();

@@ -4,7 +4,7 @@
 use super::definition::{Blueprint, Description, Network};
 use super::input::ModelInput;
 use super::recurrence::Rnn;
-use super::{choi, fma_baselines, multimodal, tagging};
+use super::{choi, dong, dwivedi, fma_baselines, multimodal, music_tagger, tagging, won};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{Gru, Lstm};
 use burn::store::{ApplyResult, ModuleSnapshot, ModuleStore};
@@ -88,11 +88,26 @@ models! {
     Crnn2dGru(tagging::Crnn2d<Gru>) = tagging::CRNN2D_GRU,
     ChoiFcn(choi::ChoiFcn) = choi::CHOI_FCN,
     ChoiCrnn(choi::ChoiCrnn) = choi::CHOI_CRNN,
+    MusicTaggerCrnn(music_tagger::MusicTaggerCrnn) = music_tagger::MUSIC_TAGGER_CRNN,
+    MusicTaggerCnn(music_tagger::MusicTaggerCnn) = music_tagger::MUSIC_TAGGER_CNN,
     MfccDense(fma_baselines::MfccDense) = fma_baselines::MFCC_DENSE,
     SmallCnn(fma_baselines::SmallCnn) = fma_baselines::SMALL_CNN,
     Vgg16(fma_baselines::Vgg16) = fma_baselines::VGG16,
     Vgg16Progressive42x100(fma_baselines::Vgg16) = fma_baselines::VGG16_42X100,
     Vgg16Progressive84x100(fma_baselines::Vgg16) = fma_baselines::VGG16_84X100,
+    WonFcn(won::WonFcn) = won::WON_FCN,
+    WonCrnn(won::WonCrnn) = won::WON_CRNN,
+    Musicnn(won::Musicnn) = won::MUSICNN,
+    MusicnnMsd(won::Musicnn) = won::MUSICNN_MSD,
+    ShortChunk(won::ShortChunk) = won::SHORT_CHUNK,
+    ShortChunkRes(won::ShortChunkRes) = won::SHORT_CHUNK_RES,
+    SampleLevel(won::SampleLevel) = won::SAMPLE_LEVEL,
+    SampleLevelSe(won::SampleLevelSe) = won::SAMPLE_LEVEL_SE,
+    HarmonicCnn(won::HarmonicCnn) = won::HARMONIC_CNN,
+    SelfAttention(won::SelfAttentionCnn) = won::SELF_ATTENTION,
+    DwivediCrnn(dwivedi::DwivediCrnn) = dwivedi::DWIVEDI_CRNN,
+    DwivediParallel(dwivedi::DwivediParallel) = dwivedi::DWIVEDI_PARALLEL,
+    Dong(dong::Dong) = dong::DONG,
 }
 
 impl ModelKind {

@@ -14,6 +14,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Gru, Linear, 
 use burn::nn::{PaddingConfig1d, PaddingConfig2d};
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{DType, Device, Tensor};
+use shared::dataset::Task;
 
 const WAVEFORM: InputKind = InputKind {
     waveform: Some(WaveformKind::Pcm8),
@@ -44,7 +45,7 @@ const DEFAULTS: Defaults = Defaults {
 pub const SAMPLE_CNN: ModelDefinition<SampleCnn> = ModelDefinition {
     description: Description {
         name: "sample-cnn",
-        paper: "CNN and CRNN on waveforms and power densities, MagnaTagATune",
+        paper: "CNN and CRNN on waveforms and power spectral densities, MagnaTagATune",
         summary: "ten 1-D convolutions of three samples on the 8-bit waveform, two dense layers",
         input: WAVEFORM,
         defaults: DEFAULTS,
@@ -56,6 +57,7 @@ pub const SAMPLE_CNN: ModelDefinition<SampleCnn> = ModelDefinition {
         follows: None,
         needs_weights: false,
         normalizes_input: false,
+        task: Task::MultiLabel,
         features: None,
     },
     build: SampleCnn::new,
@@ -100,7 +102,7 @@ pub const CHUNK_CNN: ModelDefinition<ChunkCnn> = ModelDefinition {
 /// `crnn2d-rnn`.
 pub const CRNN2D_RNN: ModelDefinition<Crnn2d<Rnn>> = crnn2d(
     "crnn2d-rnn",
-    "seven 2-D convolutions on the power density, a plain recurrent layer over their steps, one dense layer",
+    "seven 2-D convolutions on the power spectral density, a plain recurrent layer over their steps, one dense layer",
 );
 
 /// `crnn2d-lstm`.
@@ -124,7 +126,7 @@ const fn crnn2d<R: Recurrence>(name: &'static str, summary: &'static str) -> Mod
 }
 
 /// Weight initialization of convolutions, with zero biases. The paper does not specify it. Seven layers without batch
-/// norm lose almost all signal with PyTorch's defaults: for power densities, whose mean is about 1e-5, the last layer's
+/// norm lose almost all signal with PyTorch's defaults: for power spectral densities, whose mean is about 1e-5, the last layer's
 /// values differ by only 2e-7 between clips, and the loss does not fall.
 const HE_NORMAL: Initializer = Initializer::KaimingNormal {
     gain: std::f64::consts::SQRT_2,
@@ -331,7 +333,7 @@ impl Network for ChunkCnn {
     }
 }
 
-/// Channels and max pooling (frequencies × frames) of each block on the power density: 129 × 2080 becomes 64 × 1040,
+/// Channels and max pooling (frequencies × frames) of each block on the power spectral density: 129 × 2080 becomes 64 × 1040,
 /// 32 × 520, 16 × 260, 8 × 130, 4 × 130, 2 × 130, 1 × 130.
 const PSD_BLOCKS: [(usize, [usize; 2]); 7] = [
     (16, [2, 2]),

@@ -26,7 +26,7 @@ const CLIPS_AT_ONCE: usize = 8;
 /// More samples than a decoder's packet and a resampler's block produce at a time.
 const LONGEST_BLOCK: usize = 1 << 22;
 
-/// What was decoded from a file.
+/// The decoded parts of a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decoded {
     pub seconds: f64,
@@ -54,7 +54,7 @@ impl InputSetup {
             features: record.features.clone(),
             grid: record.clip_grid(config),
             front_end: record.front_end(config),
-            uses_stored_mel: input.has_mel() && !config.pcm8,
+            uses_stored_mel: input.is_cut_from_stored_mel(&record.features) && !config.pcm8,
             statistics: scaler.map(|scaler| (scaler, config.statistics.clone())),
         }
     }
@@ -188,7 +188,11 @@ impl FileDecoder {
         batch.reset(1, self.setup.front_end.shape());
         batch.excerpts.push(0);
         batch.statistics.clear();
-        let (scaler, kinds) = self.setup.statistics.as_ref().expect("the input of this model is track statistics");
+        let (scaler, kinds) = self
+            .setup
+            .statistics
+            .as_ref()
+            .expect("the input of this model is track statistics");
         for kind in kinds {
             batch.statistics.extend_from_slice(match kind {
                 StatisticsKind::Mfcc => &mfcc,

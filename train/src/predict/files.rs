@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file to classify, or a directory that has none with the reason.
+/// A file to classify, or a directory without such files and the reason.
 pub type Named = (PathBuf, Option<Rejection>);
 
 /// Files in the given order; those of a directory, at any depth, sorted by path. Links to directories inside a

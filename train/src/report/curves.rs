@@ -62,7 +62,7 @@ pub fn lines_by_epoch(title: &str, lines: Vec<(String, Vec<[f64; 2]>)>) -> Plot 
     let all = || lines.iter().flat_map(|(_, points)| points);
     let last = all().map(|point| point[0]).fold(2.0, f64::max);
     let axes = [
-        Axis::linear("epoch", 1.0, last).whole(),
+        Axis::linear("epoch", 1.0, last).integer_ticks(),
         Axis::around("", all().map(|point| point[1])),
     ];
     let [x, y] = axes;

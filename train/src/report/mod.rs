@@ -6,6 +6,7 @@
 mod confusion;
 mod curves;
 pub mod html;
+pub mod published;
 mod ranking;
 mod run_metrics;
 mod set_files;

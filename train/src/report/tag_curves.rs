@@ -37,7 +37,7 @@ pub(super) fn places() -> impl Iterator<Item = f64> {
     (0..=PLACES).map(|at| at as f64 / PLACES as f64)
 }
 
-/// The true positive rate, linearly interpolated; the upper end of a vertical segment.
+/// The true positive rate, linearly interpolated. On a vertical segment it is the upper end.
 fn true_positive_rate(curve: &RocCurve, false_positive_rate: f64) -> f64 {
     let (x, y) = (&curve.false_positive_rate, &curve.true_positive_rate);
     // The first point is at 0, so there is one before.

@@ -74,10 +74,7 @@ pub fn write_page(run: &RunDirectory, config: &RunConfig, options: &html::Option
     match html::write(run, config, options) {
         Ok(path) => Some(path),
         Err(error) => {
-            tracing::warn!(
-                "could not write {} (all other files are written): {error:#}",
-                run.path(html::REPORT_FILE).display()
-            );
+            tracing::warn!("could not make the report, but all other files are written: {error:#}");
             None
         }
     }

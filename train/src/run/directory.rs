@@ -17,20 +17,20 @@ pub struct RunDirectory {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// `fit` without `--resume` on an existing run.
-    #[error("{} holds a run already; continue it with --resume, or name another directory", path.display())]
+    #[error("{} already holds a run; continue it with --resume, or give another directory", path.display())]
     Begun { path: PathBuf },
     /// `--resume` or `eval` on a directory without a run.
     #[error("{} holds no run: it has no {CONFIG_FILE}; start one with `train fit --run {}`", path.display(),
             path.display())]
     NoRun { path: PathBuf },
     /// A set of runs instead of a single run.
-    #[error("{} holds a set of runs, not a single run; name one of the directories in it", path.display())]
+    #[error("{} holds a set of runs, not a single run; give one of the directories in it", path.display())]
     SetOfRuns { path: PathBuf },
     /// A combined run instead of one with a network.
-    #[error("{} combines other runs and has no network of its own; name one of the runs in {}", path.display(),
+    #[error("{} combines other runs and has no network of its own; give one of the runs in {}", path.display(),
             path.join(MEMBERS_DIRECTORY).display())]
     Combined { path: PathBuf },
-    #[error("another `train` is working on {}; wait for it to end, or name another directory", path.display())]
+    #[error("another `train` is working on {}; wait for it to end, or give another directory", path.display())]
     Busy { path: PathBuf },
     #[error("could not use {}: {source}", path.display())]
     Io {

@@ -40,7 +40,7 @@ pub fn keep(split: &Split, from: &Path, index: &DatasetIndex, run: &RunDirectory
             return Ok(());
         }
         bail!(
-            "{} holds another split than this run needs there; remove it, or name another --run",
+            "{} is a copy of a different split than this run needs; remove it, or give another --run",
             copy.display()
         );
     }

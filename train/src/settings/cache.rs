@@ -50,8 +50,7 @@ impl Args for Cache {
     }
 
     fn augment_args(command: Command) -> Command {
-        let help = "Where the shards are read from while training: mapped, ram, or copies that are made once in a \
-                    directory of this machine: local DIR [default: mapped]";
+        let help = "Read shards: mapped, ram or local DIR [default: mapped]";
         command.arg(
             Arg::new(NAME)
                 .long(NAME)

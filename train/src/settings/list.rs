@@ -45,8 +45,12 @@ macro_rules! settings {
             pub classes: Vec<String>,
             /// Spectrogram frames per clip, if not the clip length of the data set.
             pub clip_frames: Option<usize>,
+            /// Samples per clip of an imported run; `None` for a trained run.
+            pub clip_samples: Option<usize>,
             /// Devices that share each batch. Batch norm sees the part of one device.
             pub devices: usize,
+            /// The file that `train import` took the weights from; `None` for a trained run.
+            pub imported_from: Option<String>,
             /// For a run that combines others. `model` is then the model of the first.
             pub combination: Option<Combination>,
         }
@@ -73,7 +77,9 @@ macro_rules! settings {
                     background_checksum: None,
                     classes: Vec::new(),
                     clip_frames: $paper.clip_frames,
+                    clip_samples: None,
                     devices: 1,
+                    imported_from: None,
                     combination: None,
                 }
             }
@@ -132,9 +138,9 @@ settings! {
     /// Dropout before the last dense layers [default: per model]
     #[arg(long, value_name = "P", help_heading = "Model")]
     fixed dropout: f64 = paper.dropout;
-    /// Input normalization [default: z-score]
+    /// Input normalization [default: per model]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Model")]
-    fixed normalize: Normalize = Normalize::default();
+    fixed normalize: Normalize = normalize(model);
     /// Track statistics used as input [default: mfcc]
     #[arg(long, value_name = "NAME", value_enum, value_delimiter = ',', help_heading = "Model")]
     fixed statistics: Vec<StatisticsKind> = vec![StatisticsKind::Mfcc];
@@ -259,6 +265,15 @@ fn penalties(defaults: &[(&str, f32)]) -> Vec<Penalty> {
 
 fn patterns(defaults: &[&str]) -> Vec<ParameterPattern> {
     defaults.iter().map(|&pattern| ParameterPattern::new(pattern)).collect()
+}
+
+/// Models that normalize their input themselves get the values as they are.
+fn normalize(model: ModelKind) -> Normalize {
+    if model.description().normalizes_input {
+        Normalize::None
+    } else {
+        Normalize::default()
+    }
 }
 
 fn cores() -> usize {

@@ -9,7 +9,7 @@ const END: &str = "<!-- End. -->\n";
 
 /// One row per setting: the flag, its default, its help and its possible values.
 fn table() -> String {
-    let mut table = String::from("| option | default | is |\n|---|---|---|\n");
+    let mut table = String::from("| option | default | description |\n|---|---|---|\n");
     for argument in Settings::augment_args(Command::new("fit")).get_arguments() {
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
         let (description, default) = match help.rsplit_once(" [default: ") {
@@ -62,7 +62,9 @@ fn settings_page_contains_the_generated_table() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/settings.md");
     let page = std::fs::read_to_string(path).unwrap();
     let (before, after_begin) = page.split_once(BEGIN).expect("the page has the line before the table");
-    let (written, after) = after_begin.split_once(END).expect("the page has the line after the table");
+    let (written, after) = after_begin
+        .split_once(END)
+        .expect("the page has the line after the table");
     if std::env::var_os("CRATEDIGGER_UPDATE_DOCS").is_some() {
         std::fs::write(path, format!("{before}{BEGIN}{}{END}{after}", table())).unwrap();
         return;

@@ -6,6 +6,7 @@ use super::{InvalidSetting, RunConfig, invalid};
 pub const MOST_THREADS: usize = 1024;
 const MOST_BATCHES_AHEAD: usize = 1 << 16;
 const MOST_CLIP_FRAMES: usize = 1 << 20;
+const MOST_CLIP_SAMPLES: usize = 1 << 30;
 const MOST_CLIPS_PER_STEP: usize = 1 << 20;
 
 impl RunConfig {
@@ -26,6 +27,7 @@ impl RunConfig {
             ("--prefetch", self.prefetch, MOST_BATCHES_AHEAD),
             ("--batch-size", self.batch_size, MOST_CLIPS_PER_STEP),
             ("clip_frames", self.clip_frames.unwrap_or(0), MOST_CLIP_FRAMES),
+            ("clip_samples", self.clip_samples.unwrap_or(0), MOST_CLIP_SAMPLES),
         ];
         if let Some((name, value, most)) = at_most.into_iter().find(|(_, value, most)| value > most) {
             return Err(invalid(name, format!("must be at most {most}, not {value}")));
@@ -71,25 +73,34 @@ impl RunConfig {
         if self.augment.background != self.background.is_some() {
             return Err(invalid(
                 "--background",
-                "and --augment background need each other: the first names the sounds, the second mixes them in",
+                "and --augment background need each other: --background gives the sounds, --augment mixes them in",
             ));
         }
         if self.augment.image && !description.input.is_image() {
             return Err(invalid(
                 "--augment",
-                format!("image rotates and shifts images, and {} does not take an image as input", self.model),
+                format!(
+                    "image rotates and shifts images, and {} does not take an image as input",
+                    self.model
+                ),
             ));
         }
         if self.augment.changes_samples() && description.input.is_statistics_only() {
             return Err(invalid(
                 "--augment",
-                format!("must be none for {}, whose input is statistics of whole tracks", self.model),
+                format!(
+                    "must be none for {}, whose input is statistics of whole tracks",
+                    self.model
+                ),
             ));
         }
         if self.excerpt_seconds.is_some() && description.input.is_statistics_only() {
             return Err(invalid(
                 "--excerpt-seconds",
-                format!("does not apply to {}, whose input is statistics of whole tracks", self.model),
+                format!(
+                    "does not apply to {}, whose input is statistics of whole tracks",
+                    self.model
+                ),
             ));
         }
         if self.loaded_lr.is_some() && self.init_from.is_none() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::frontend::Normalize;
 use crate::models::ModelKind;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -22,6 +23,27 @@ fn flags_override_the_file_and_the_file_overrides_defaults() {
     let config = flags.or(file).resolve().unwrap();
     assert_eq!((config.epochs, config.lr, config.batch_size), (7, 0.01, 32));
     assert_eq!(config.model, ModelKind::MmCrnn);
+}
+
+#[test]
+fn models_that_normalize_their_input_get_it_as_it_is_by_default() {
+    for &model in ModelKind::ALL {
+        let settings = || Settings {
+            model: Some(model),
+            ..minimal()
+        };
+        let expected = match model.description().normalizes_input {
+            true => Normalize::None,
+            false => Normalize::ZScore,
+        };
+        assert_eq!(settings().resolve().unwrap().normalize, expected, "{model}");
+        let given = Settings {
+            normalize: Some(Normalize::MinMax),
+            ..settings()
+        };
+        assert_eq!(given.resolve().unwrap().normalize, Normalize::MinMax, "{model}");
+    }
+    assert!(ModelKind::Musicnn.description().normalizes_input && !ModelKind::Crnn.description().normalizes_input);
 }
 
 #[test]

@@ -43,9 +43,11 @@ impl Compute {
         let first = devices.first().expect("a run has a device").clone();
         let input = config.model.description().input;
         let on_cpu = first == Device::flex();
-        let on_device = config.front_end.is_device(on_cpu, config.augment, input);
-        // The device front end supports only 16-bit samples and z-score normalization.
-        let supported = !config.pcm8 && config.normalize == Normalize::ZScore;
+        let on_device = config
+            .front_end
+            .is_device(on_cpu, config.augment, input, &data.features);
+        // The device front end supports only 16-bit samples, and no min-max normalization.
+        let supported = !config.pcm8 && config.normalize != Normalize::MinMax;
         if on_device
             && config.front_end == FrontEndPlace::Device
             && !(supported && DeviceFrontEnd::supports(config.augment, input))
@@ -56,7 +58,8 @@ impl Compute {
         let worker = |device: Device| {
             let device = device.autodiff();
             let front_end = if on_device {
-                match DeviceFrontEnd::new(input, &data.features, &data.split.normalization, &device) {
+                let normalization = (config.normalize, &data.split.normalization);
+                match DeviceFrontEnd::new(input, &data.features, normalization, &device) {
                     // Fall back to the host, unless the device front end was requested.
                     Err(_) if config.front_end == FrontEndPlace::Auto => None,
                     result => Some(result?),

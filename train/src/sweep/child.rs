@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exit_status_and_log_determine_the_ending() {
+    fn ending_is_read_from_exit_status_and_log() {
         let root = tempfile::tempdir().unwrap();
         let (run, log) = (root.path().join("run"), root.path().join("log"));
         let ended = |status: i32| ending(ExitStatus::from_raw(status), &run, &log);

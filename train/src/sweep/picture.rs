@@ -60,9 +60,7 @@ fn heat_map(specification: &Specification, results: &Results<'_>, map: usize, ma
     let (shading, best) = (Shading::new(results), results.ranked().first().copied());
     // The settings that are constant within a map.
     let fixed = results.trials[map].values.iter().skip(2);
-    let fixed: Vec<String> = fixed
-        .map(|(name, value)| format!("{name} = {}", show(value)))
-        .collect();
+    let fixed: Vec<String> = fixed.map(|(name, value)| format!("{name} = {}", show(value))).collect();
     let legend = "darker is better; the best trial is framed".to_owned();
     let cell = |cell: usize| {
         let trial = cell * maps + map;
@@ -77,7 +75,7 @@ fn heat_map(specification: &Specification, results: &Results<'_>, map: usize, ma
                 None if results.states[trial] == State::Failed => "failed".into(),
                 None => "–".into(),
             },
-            // Other trials were trained for more epochs.
+            // Dropped trials were trained for fewer epochs than the others.
             note: last.map_or(String::new(), |last| {
                 format!("{} {}", last.epochs, if last.epochs == 1 { "epoch" } else { "epochs" })
             }),

@@ -79,9 +79,8 @@ impl Sweep<'_> {
                     .iter_mut()
                     .filter_map(|slot| slot.running.as_mut())
                     .for_each(|(running, _)| running.stop());
-                self.lines.print(&format!(
-                    "{signal}: waiting for running trials to save and stop"
-                ));
+                self.lines
+                    .print(&format!("{signal}: waiting for running trials to save and stop"));
             }
             if stopped.is_none() {
                 self.start(&mut slots, &mut queue)?;

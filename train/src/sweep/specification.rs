@@ -57,7 +57,8 @@ impl Specification {
     pub(super) fn validate(&self) -> Result<(), SpecificationError> {
         let names = self.names();
         if self.random.is_some() == self.ranges.is_empty() {
-            let sentence = "--random and --range need each other: --random is the number of draws, --range what to draw";
+            let sentence =
+                "--random and --range need each other: --random gives the number of draws, --range the values";
             return Err(refuse(sentence));
         }
         if names.is_empty() {
@@ -206,7 +207,7 @@ mod tests {
     #[test]
     fn a_sweep_is_continued_only_with_its_specification() {
         let saved = specification(&["dropout=0.1,0.2"], &[]);
-        // Giving nothing, everything again, or settings that only affect speed is allowed.
+        // Allowed: no settings, the same settings, and other settings that only affect speed.
         let empty = Specification::default().or(&saved);
         assert_eq!((&empty, empty.difference(&saved)), (&saved, None));
         assert_eq!(saved.clone().or(&saved).difference(&saved), None);

@@ -21,7 +21,7 @@ use std::time::Duration;
 /// The version of the file format.
 const FORMAT_VERSION: u32 = 1;
 
-/// The state of a run besides weights and optimizer. A batch depends only on its number, so the step number is enough
+/// The state of a run without weights and optimizer. A batch depends only on its number, so the step number is enough
 /// to continue with the right data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {

@@ -60,8 +60,7 @@ impl<'a> Observer<'a> {
         Ok(())
     }
 
-    /// `epoch` is counted from 1. `steps.start` steps of it were taken by earlier processes, and `steps.end` is their
-    /// total.
+    /// `epoch` is counted from 1. It has `steps.end` steps, of which earlier processes took the first `steps.start`.
     pub fn epoch_begins(&self, epoch: usize, steps: Range<usize>) -> EpochWatch<'_> {
         EpochWatch {
             observer: self,

@@ -231,7 +231,7 @@ fn read_ahead(config: &RunConfig, data: &RunData, source: &BatchSource<'_>, firs
     windowed.then(|| {
         ReadAhead::new(
             &data.dataset,
-            &training_kinds(config),
+            &training_kinds(config, &data.features),
             config.shuffle_window,
             &source.batches,
             first,

@@ -69,7 +69,7 @@ fn check_complete(run: &RunDirectory) -> anyhow::Result<()> {
         .collect();
     match [CONFIG_FILE, CHECKPOINT_FILE].iter().find(|name| !exists(name)) {
         Some(missing) if !results.is_empty() => bail!(
-            "{} has {} but no {missing}, so training would start over and overwrite them; restore {missing}, or name \
+            "{} has {} but no {missing}, so training would start over and overwrite them; restore {missing}, or give \
              another directory with --run",
             run.root().display(),
             results.join(", ")

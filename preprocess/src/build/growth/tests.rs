@@ -3,7 +3,7 @@
 use crate::build::journal::JOURNAL_DIRECTORY;
 use crate::build::pipeline;
 use crate::build::plan::PLAN_FILE;
-use crate::testing::{Collection, Crash, Unwatched, contents, split_at_random, three_tracks, tone};
+use crate::testing::{Collection, Crash, NoProgress, contents, split_at_random, three_tracks, tone};
 use shared::dataset::manifest::Flag;
 use shared::dataset::shard::MAX_TRACKS;
 use shared::dataset::split::Split;
@@ -109,7 +109,7 @@ fn interrupted_growth_keeps_the_old_data_set_and_resumes() {
     }));
     assert!(crashed.is_err());
     assert_eq!(Dataset::open(&out).unwrap().tracks().len(), 3);
-    let report = pipeline::build(&config, &mut Unwatched).unwrap();
+    let report = pipeline::build(&config, &mut NoProgress).unwrap();
     assert_eq!((report.resumed, report.processed), (MAX_TRACKS, 5));
     assert_eq!(Dataset::open(&out).unwrap().tracks().len(), MAX_TRACKS + 8);
 }
@@ -181,7 +181,7 @@ fn data_set_is_readable_while_its_tables_are_replaced() {
             out: torn.clone(),
             ..collection.config("out")
         };
-        pipeline::build(&config, &mut Unwatched).unwrap();
+        pipeline::build(&config, &mut NoProgress).unwrap();
         assert_eq!(contents(&torn), new);
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::build::journal::{JOURNAL_DIRECTORY, Journal};
 use crate::build::plan::PLAN_FILE;
-use crate::testing::{Collection, Crash, Unwatched, contents, mixed, three_tracks, tone};
+use crate::testing::{Collection, Crash, NoProgress, contents, mixed, three_tracks, tone};
 use shared::dataset::shard::MAX_TRACKS;
 use shared::dataset::{self, Dataset};
 use std::fs;
@@ -65,7 +65,7 @@ fn flagged_tracks_are_dropped_if_requested() {
         drop: vec![Flag::NearSilent, Flag::Duplicate],
         ..collection.config("out")
     };
-    build(&config, &mut Unwatched).unwrap();
+    build(&config, &mut NoProgress).unwrap();
     let reasons = reasons(&config.out);
     assert!(reasons.contains(&(Some(14), "duplicate".into())));
     assert!(reasons.contains(&(Some(15), "near_silent".into())));
@@ -79,7 +79,7 @@ fn output_does_not_depend_on_the_number_of_jobs() {
             jobs,
             ..collection.config(&format!("out-{jobs}"))
         };
-        build(&config, &mut Unwatched).unwrap();
+        build(&config, &mut NoProgress).unwrap();
         contents(&config.out)
     };
     let one = build(1);
@@ -98,7 +98,7 @@ fn complete_data_set_is_not_changed() {
         drop: vec![Flag::Duplicate],
         ..collection.config("out")
     };
-    let error = build(&other, &mut Unwatched).unwrap_err().to_string();
+    let error = build(&other, &mut NoProgress).unwrap_err().to_string();
     assert!(error.contains("is a finished data set with other settings"), "{error}");
     // The state after a crash between writing the index and removing the journal.
     let plan: BuildPlan = serde_json::from_slice(&fs::read(collection.out("out").join(PLAN_FILE)).unwrap()).unwrap();
@@ -132,7 +132,7 @@ fn vanished_files_stop_the_build_and_are_not_rejected() {
     assert!(error.to_string().contains("vanished during the build"), "{error}");
     assert!(Dataset::open(&config.out).is_err());
     fs::rename(collection.audio().with_extension("gone"), collection.audio()).unwrap();
-    let report = build(&config, &mut Unwatched).unwrap();
+    let report = build(&config, &mut NoProgress).unwrap();
     assert_eq!(
         report.reasons.into_iter().collect::<Vec<_>>(),
         [("missing_file".to_owned(), 1)]
@@ -152,14 +152,14 @@ fn interrupted_build_resumes_after_its_last_finished_shard() {
         collection.track(id, "Folk", &mp3);
     }
     let uninterrupted = collection.config("whole");
-    build(&uninterrupted, &mut Unwatched).unwrap();
+    build(&uninterrupted, &mut NoProgress).unwrap();
     let config = collection.config("out");
     let crashed = panic::catch_unwind(AssertUnwindSafe(|| build(&config, &mut Crash(MAX_TRACKS + 7))));
     assert!(crashed.is_err());
     let first = config.out.join("shards/waveform-00000.safetensors");
     let inode = fs::metadata(&first).unwrap().ino();
     assert!(Dataset::read_index(&config.out).is_err());
-    let report = build(&config, &mut Unwatched).unwrap();
+    let report = build(&config, &mut NoProgress).unwrap();
     assert!(report.resumed > MAX_TRACKS && report.processed < 8, "{report:?}");
     assert_eq!(fs::metadata(&first).unwrap().ino(), inode);
     assert_eq!(contents(&config.out), contents(&uninterrupted.out));
@@ -172,7 +172,7 @@ fn differences_from_a_preset_are_recorded() {
         preset: Some(Preset::fma_small()),
         ..collection.config("out")
     };
-    let report = build(&config, &mut Unwatched).unwrap();
+    let report = build(&config, &mut NoProgress).unwrap();
     let differences = &report.index.source.preset_differences;
     assert!(
         differences.iter().any(|sentence| sentence.contains("8000 tracks")),
@@ -212,5 +212,5 @@ fn labels_without_a_kept_track_give_warnings() {
     assert_eq!(collection.build("out").unwrap().warnings, warnings);
     let mut part = collection.config("part");
     part.part = Some("2/2".parse().unwrap());
-    assert_eq!(build(&part, &mut Unwatched).unwrap().warnings, [""; 0]);
+    assert_eq!(build(&part, &mut NoProgress).unwrap().warnings, [""; 0]);
 }

@@ -4,6 +4,8 @@ use super::*;
 use crate::cli::{Cli, Command};
 use crate::source::Listing;
 use clap::Parser;
+use shared::dsp::feature_preset::FeaturePreset;
+use shared::dsp::features::{DbReference, MelNorm, MelScale, PadMode};
 
 const BUILD: &str = "build --source fma --audio a --metadata m.csv --out o";
 
@@ -80,7 +82,8 @@ fn features_override_the_preset_and_f_max_follows_the_sample_rate() {
         (8_000, 144_000)
     );
     let all = "--sample-rate 8000 --clip-samples 4096 --n-fft 512 --hop-length 128 --n-mels 40 --f-min 20 --f-max 3000 \
-               --top-db 60";
+               --mel-scale htk --mel-norm none --pad-mode reflect --db-reference one --db-multiplier 20 --top-db 60 \
+               --final-frame true";
     assert_eq!(
         resolve(&format!("{FOLDER} {all}")).unwrap().features,
         FeatureConfig {
@@ -91,9 +94,26 @@ fn features_override_the_preset_and_f_max_follows_the_sample_rate() {
             n_mels: 40,
             f_min: 20.0,
             f_max: 3_000.0,
-            top_db: 60.0,
+            mel_scale: MelScale::Htk,
+            mel_norm: MelNorm::None,
+            pad_mode: PadMode::Reflect,
+            db_reference: DbReference::One,
+            db_multiplier: 20,
+            top_db: Some(60.0),
+            final_frame: true,
         }
     );
+    let features = |more: &str| resolve(&format!("{GENRES} --preset gtzan {more}")).unwrap().features;
+    assert_eq!(features("--features choi"), FeaturePreset::Choi.config());
+    assert_eq!(
+        features("--features won --n-mels 128 --top-db 90"),
+        FeatureConfig {
+            n_mels: 128,
+            top_db: Some(90.0),
+            ..FeaturePreset::Won.config()
+        }
+    );
+    assert_eq!(features("--top-db none").top_db, None);
     let config = resolve(&format!("{GENRES} --preset gtzan --n-mels 64 --sample-rate 22050")).unwrap();
     assert_eq!((config.features.n_mels, config.features.hop_length), (64, 256));
     assert_eq!(config.features.f_max, 11_025.0);
@@ -132,6 +152,8 @@ fn options_that_do_not_fit_the_source_are_refused() {
             "clip_samples must be a multiple of hop_length",
         ),
         (format!("{FOLDER} --f-max 30000"), "f_max 30000"),
+        (format!("{FOLDER} --db-multiplier 15"), "db_multiplier must be 10 or 20"),
+        (format!("{FOLDER} --top-db loud"), "a number of decibels, or none"),
         (format!("{FOLDER} --min-seconds=-1"), "--min-seconds"),
         (
             format!("{FOLDER} --max-seconds nan"),

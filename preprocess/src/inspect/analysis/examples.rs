@@ -59,7 +59,7 @@ pub(super) fn read(
             track_id: row.track_id,
             artist: row.artist.clone(),
             seconds: row.samples as f64 / rate,
-            image: Spectrogram::new(mel, 0..mel.frames, index.features.top_db, PIXELS),
+            image: Spectrogram::new(mel, 0..mel.frames, index.features.drawn_db(), PIXELS),
         };
         Some((position, example))
     })?;

@@ -138,7 +138,7 @@ impl Analysis {
         Ok(Self {
             dataset: index.checksum.clone(),
             tracks: tracks.len(),
-            band_hz: band_peaks(features.n_mels, features.f_min, features.f_max),
+            band_hz: band_peaks(features),
             sample_bin_width: samples::BIN_WIDTH,
             classes: classes.collect(),
             all: ClassAnalysis {

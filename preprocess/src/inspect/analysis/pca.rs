@@ -123,9 +123,9 @@ mod tests {
         }
     }
 
-    /// By hand: columns [0, 1, 2] and [0, 2, 1] have the z-scores ∓√1.5, 0 and their correlation is 1/2. So the covariance of
-    /// n - 1 = 2 is [[1.5, 0.75], [0.75, 1.5]], with the eigenvalues 2.25 along (1, 1)/√2 and 0.75 along (1, -1)/√2.
-/// The third column is constant and contributes nothing.
+    /// By hand: the columns [0, 1, 2] and [0, 2, 1] have the z-scores ∓√1.5 and 0, and their correlation is 1/2. So the
+    /// covariance, with n - 1 = 2, is [[1.5, 0.75], [0.75, 1.5]]. Its eigenvalues are 2.25 along (1, 1)/√2 and 0.75 along
+    /// (1, -1)/√2. The third column is constant and contributes nothing.
     #[test]
     fn projection_of_three_points_is_as_computed_by_hand() {
         let rows = [vec![0.0, 0.0, 0.1], vec![1.0, 2.0, 0.1], vec![2.0, 1.0, 0.1]];
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_without_components_are_errors() {
+    fn too_few_constant_or_non_finite_rows_are_errors() {
         let table = |rows: &[[f64; 2]]| standardize(&rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>());
         assert_eq!(pca(standardize(&[]), 2), Err(NoPca::TooFew(0)));
         assert_eq!(pca(table(&[[1.0, 2.0], [2.0, 3.0]]), 2), Err(NoPca::TooFew(2)));

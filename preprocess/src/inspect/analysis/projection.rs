@@ -9,9 +9,7 @@ use shared::dataset::statistics::TrackSummary;
 #[serde(untagged)]
 pub enum Projected {
     Made(Projection),
-    Missing {
-        reason: String,
-    },
+    Missing { reason: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,9 +37,7 @@ pub(super) fn project(track_ids: &[u64], rows: Vec<Vec<f64>>) -> Projected {
     let missing = |reason: String| Projected::Missing { reason };
     let columns = rows.first().map_or(0, Vec::len);
     if !rows.is_empty() && (columns == 0 || rows.iter().any(|row| row.len() != columns)) {
-        return missing(
-            "the data set does not have these statistics; build it again".into(),
-        );
+        return missing("the data set does not have these statistics; build it again".into());
     }
     match pca(standardize(&rows), 2) {
         Ok(pca) => Projected::Made(Projection {

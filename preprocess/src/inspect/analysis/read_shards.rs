@@ -34,7 +34,10 @@ pub(super) fn read<T: Send>(
         let outcomes = positions.par_iter().map(|&position| {
             make(position, &shard).ok_or_else(|| {
                 let row = &tracks[position];
-                let detail = format!("it does not contain track {} as {TRACKS_FILE} describes it", row.track_id);
+                let detail = format!(
+                    "it does not contain track {} as {TRACKS_FILE} describes it",
+                    row.track_id
+                );
                 damaged(path.clone(), detail)
             })
         });

@@ -132,7 +132,9 @@ mod tests {
 
     #[test]
     fn extreme_samples_are_in_the_outer_bins() {
-        let found = Sums::from_track(&[i16::MIN, i16::MAX, -1, 0, 255, 256]).finish().unwrap();
+        let found = Sums::from_track(&[i16::MIN, i16::MAX, -1, 0, 255, 256])
+            .finish()
+            .unwrap();
         let filled: Vec<(usize, u64)> = (found.counts.iter().copied().enumerate())
             .filter(|(_, count)| *count > 0)
             .collect();

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use shared::dataset::statistics::TrackSummary;
 
-/// The mean spectrum of some tracks: mel power in dB relative to each track's maximum, clipped at `-top_db`, as in a
-/// model's input.
+/// The mean spectrum of some tracks: mel power in dB as in a model's input, by default relative to each track's maximum
+/// and clipped at `-top_db`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MeanSpectrum {
     /// Per band, the mean over tracks of their means over frames: a long track counts as much as a short one.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::split::testing::row;
-use crate::testing::{Unwatched, excerpt, mixed, split_at_random};
+use crate::testing::{NoProgress, excerpt, mixed, split_at_random};
 use crate::{extend, testing};
 use shared::dsp::features::FeatureConfig;
 
@@ -23,7 +23,7 @@ fn group(excerpts: &[(u64, std::ops::Range<u32>)]) -> RecordingGroup {
 }
 
 #[test]
-fn tracks_are_placed_through_overlapping_tracks() {
+fn offset_is_computed_through_a_track_that_overlaps_both() {
     // The last does not overlap with the first.
     let group = group(&[(1, 1000..2000), (2, 2100..3000), (3, 400..1700), (4, 1500..2600)]);
     let step = PeakGrid::new(&FeatureConfig::default()).step_seconds();
@@ -105,7 +105,7 @@ fn feature_set_has_the_recordings_of_its_data_set() {
         },
         jobs: 1,
     };
-    let extended = extend::extend(&config, &mut Unwatched).unwrap();
+    let extended = extend::extend(&config, &mut NoProgress).unwrap();
     let (own, parent) = (
         DuplicateReport::read(&extended.path).unwrap(),
         DuplicateReport::read(&config.dataset).unwrap(),

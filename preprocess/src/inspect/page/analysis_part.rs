@@ -4,6 +4,7 @@ use crate::inspect::analysis::{Analysis, CLASSES_DRAWN, SampleTracks};
 use crate::inspect::drawings::{Drawings, NamedChart};
 use crate::inspect::overview::Overview;
 use maud::{Markup, html};
+use shared::dsp::features::DbReference;
 use shared::page::{Chart, Section, side_by_side};
 use shared::runtime::text::{counted, grouped};
 
@@ -26,7 +27,15 @@ pub(super) fn section(
 
 fn body(overview: &Overview, analysis: &Analysis, drawings: &Drawings, sample_tracks: SampleTracks) -> Markup {
     let filled = analysis.classes.iter().filter(|class| class.tracks > 0).count();
-    let top_db = overview.index.features.top_db;
+    let features = &overview.index.features;
+    let relative_to = match features.db_reference {
+        DbReference::Max => "relative to each track's maximum",
+        DbReference::One => "relative to power 1",
+    };
+    let clipped = match features.top_db {
+        Some(top_db) => format!(", clipped {top_db} dB below its maximum"),
+        None => String::new(),
+    };
     let charts = |named: &[NamedChart]| side_by_side(&named.iter().map(|(_, chart)| chart.clone()).collect::<Vec<_>>());
     let projections: Vec<Chart> = [&drawings.mel, &drawings.mfcc]
         .into_iter()
@@ -39,8 +48,8 @@ fn body(overview: &Overview, analysis: &Analysis, drawings: &Drawings, sample_tr
         (charts(&drawings.samples))
         h3 { "Mean spectra" }
         p {
-            "Mel power in dB relative to each track's maximum, clipped " (top_db) " dB below it, as in a model's input: averaged over
-             time for each track, then over the tracks of a class."
+            "Mel power in dB " (relative_to) (clipped) ", as in a model's input: averaged over time for each track, then over the
+             tracks of a class."
         }
         (charts(&drawings.spectra))
         h3 { "Principal components" }
@@ -56,7 +65,7 @@ fn body(overview: &Overview, analysis: &Analysis, drawings: &Drawings, sample_tr
         h3 { "Typical tracks" }
         p {
             "Mel spectrograms of the tracks whose mel statistics are nearest to the mean of their class. The brightest colour is the
-             track's maximum, black is " (top_db) " dB below it."
+             track's maximum, black is " (features.drawn_db()) " dB below it."
         }
         (charts(&drawings.examples))
     }

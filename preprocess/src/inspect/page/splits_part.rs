@@ -15,7 +15,7 @@ pub(super) fn section(overview: &Overview) -> Section {
     let dangling = overview
         .current_split
         .as_ref()
-        .filter(|_| !overview.splits.iter().any(|split| split.live));
+        .filter(|_| !overview.splits.iter().any(|split| split.current));
     Section {
         id: "splits",
         heading: "Splits",
@@ -23,7 +23,7 @@ pub(super) fn section(overview: &Overview) -> Section {
             @if overview.splits.is_empty() { p { "There is no split yet; create one with preprocess split." } }
             @if let Some(name) = dangling { p.bad { "splits/current names the split " (name) ", which does not exist." } }
             div.pair { @for split in &overview.splits { div {
-                h3 { (split.name) " " @if split.live { span.badge { "current" } } }
+                h3 { (split.name) " " @if split.current { span.badge { "current" } } }
                 @match &split.state {
                     SplitState::Usable(details) => (one(&split.name, details, overview)),
                     SplitState::Unusable { problem } => p.bad { (problem) },

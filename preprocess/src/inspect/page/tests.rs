@@ -88,7 +88,9 @@ fn page_of_a_data_set_with_one_track_or_none_is_written() {
     one.build("out").unwrap();
     let (page, ..) = written(&one.out("out"));
     assert!(
-        page.contains("No projection of the mel statistics: a projection needs at least three tracks, but there are 1."),
+        page.contains(
+            "No projection of the mel statistics: a projection needs at least three tracks, but there are 1."
+        ),
         "{page}"
     );
     assert!(page.contains("There is no split yet; create one with preprocess split."));

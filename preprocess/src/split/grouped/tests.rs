@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 const SHARES: [f64; 3] = [0.8, 0.1, 0.1];
 
-/// A track for each of these pairs of an artist and a class.
+/// One track for each pair of an artist and a class.
 fn collection(tracks: impl IntoIterator<Item = (usize, usize)>) -> Vec<TrackRow> {
     let numbered = tracks.into_iter().zip(0..);
     numbered
@@ -14,7 +14,7 @@ fn collection(tracks: impl IntoIterator<Item = (usize, usize)>) -> Vec<TrackRow>
         .collect()
 }
 
-/// Classes with as many artists each, who have as many tracks each.
+/// `classes` classes with `artists` artists each, who have `tracks` tracks each.
 fn uniform(classes: usize, artists: usize, tracks: usize) -> Vec<TrackRow> {
     collection((0..classes * artists * tracks).map(|at| (at / tracks, at / (artists * tracks))))
 }
@@ -42,9 +42,9 @@ fn faults(groups: &[Group], shares: &[f64], places: &[usize]) -> Faults {
     balance.faults()
 }
 
-/// The part of each group by the rule of scikit-learn's `StratifiedGroupKFold`: groups whose classes vary most first,
-/// each to the fold with which the mean over classes of the standard deviation over folds of the class's share is
-/// least; of equal ones, to the smallest.
+/// The part of each group by the algorithm of scikit-learn's `StratifiedGroupKFold`: groups whose class counts vary
+/// most come first. Each goes to the fold that minimises the standard deviation over folds of a class's fraction,
+/// averaged over classes; ties go to the smallest fold.
 fn stratified_group_k_fold(groups: &[Group], folds: usize) -> Vec<usize> {
     let number = with_class(groups).len();
     let mut totals = vec![0.0; number];
@@ -94,7 +94,7 @@ fn stratified_group_k_fold(groups: &[Group], folds: usize) -> Vec<usize> {
 }
 
 #[test]
-fn sizes_come_first_then_classes() {
+fn sizes_are_more_important_than_classes() {
     // 10 % are 19.2 tracks. Three artists of six are nearest to that, so each small set has three classes.
     let tracks = uniform(8, 4, 6);
     for seed in 0..20 {
@@ -106,7 +106,7 @@ fn sizes_come_first_then_classes() {
 }
 
 #[test]
-fn every_class_is_in_every_part_if_that_is_possible() {
+fn every_class_is_in_every_part_if_possible() {
     let tracks = uniform(8, 4, 6);
     for (shares, expected) in [(vec![0.5, 0.25, 0.25], vec![96, 48, 48]), (vec![0.25; 4], vec![48; 4])] {
         for seed in 0..20 {
@@ -122,7 +122,7 @@ fn every_class_is_in_every_part_if_that_is_possible() {
 }
 
 #[test]
-fn a_group_larger_than_a_set_does_not_move_the_sizes_of_others() {
+fn group_larger_than_a_set_does_not_change_the_sizes() {
     // One artist has 500 of 1,000 tracks; all others have two.
     let tracks = collection((0..1000).map(|at| (if at < 500 { 0 } else { at / 2 }, at % 4)));
     let parts = divide(&tracks, GroupBy::Artist, &SHARES, 0).unwrap();
@@ -130,7 +130,7 @@ fn a_group_larger_than_a_set_does_not_move_the_sizes_of_others() {
 }
 
 #[test]
-fn the_seed_decides_between_equal_divisions() {
+fn seed_decides_between_equal_divisions() {
     let tracks = uniform(4, 30, 3);
     let parts = |seed| divide(&tracks, GroupBy::Artist, &SHARES, seed).unwrap();
     assert_eq!(parts(1), parts(1));
@@ -138,7 +138,7 @@ fn the_seed_decides_between_equal_divisions() {
 }
 
 #[test]
-fn each_tag_is_balanced_by_itself() {
+fn each_tag_is_balanced_separately() {
     // 100 artists of ten tracks; each track has two of five tags, so combinations are many and tags are few.
     let tags = ["a", "b", "c", "d", "e"];
     let tracks: Vec<_> = (0..1000usize)
@@ -177,7 +177,7 @@ fn tracks_that_cannot_be_grouped_are_refused() {
     );
 }
 
-/// Artists with tracks, mostly of one class, of classes that are more and less frequent.
+/// Artists whose tracks are mostly of one class. Classes differ in frequency.
 fn any_collection() -> impl Strategy<Value = Vec<TrackRow>> {
     let artist = (0usize..64, 1usize..20, prop::collection::vec((0usize..64, 0u8..8), 20));
     (2usize..9, prop::collection::vec(artist, 12..80)).prop_map(|(number, artists)| {
@@ -220,7 +220,7 @@ proptest! {
     }
 
     #[test]
-    fn faults_are_the_same_however_a_division_came_about(
+    fn updated_faults_equal_recomputed_faults(
         tracks in any_collection(),
         moves in prop::collection::vec((any::<prop::sample::Index>(), 0usize..3), 1..40),
     ) {
@@ -233,16 +233,16 @@ proptest! {
             balance.put_if_better(&[(group.index(groups.len()), part)]);
         }
         let places: Vec<usize> = balance.places().iter().copied().flatten().collect();
-        let (now, anew) = (balance.faults(), faults(&groups, &SHARES, &places));
-        prop_assert_eq!((now.empty, now.missing), (anew.empty, anew.missing));
-        prop_assert!((now.excess - anew.excess).abs() < 1e-6);
-        prop_assert!((now.imbalance - anew.imbalance).abs() < 1e-6 * (1.0 + anew.imbalance));
+        let (updated, recomputed) = (balance.faults(), faults(&groups, &SHARES, &places));
+        prop_assert_eq!((updated.empty, updated.missing), (recomputed.empty, recomputed.missing));
+        prop_assert!((updated.excess - recomputed.excess).abs() < 1e-6);
+        prop_assert!((updated.imbalance - recomputed.imbalance).abs() < 1e-6 * (1.0 + recomputed.imbalance));
     }
 
-    /// Sizes are as near to their targets as scikit-learn's, or within the tolerance; then no more classes are missing;
-    /// then classes are as balanced.
+    /// Sizes are as near to their targets as those of scikit-learn, or within the tolerance. If equal, no more classes
+    /// are missing; if that is equal too, classes are at least as balanced.
     #[test]
-    fn no_division_is_worse_than_that_of_stratified_group_k_fold(
+    fn division_is_not_worse_than_stratified_group_k_fold(
         tracks in any_collection(),
         folds in 3usize..8,
         seed in any::<u64>(),

@@ -48,7 +48,8 @@ impl<H: FrameHeader> Frame<H> {
 /// Bytes between two frames, before the first or after the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Gap {
-    /// Bytes that are neither a tag nor a picture, and do not follow a tag, which may be longer than its header states.
+    /// Bytes that are neither a tag nor a picture. Bytes after a tag do not count, because a tag may be longer than its
+    /// header states.
     unknown: u64,
     /// Number of unknown bytes that are zero.
     zeros: u64,

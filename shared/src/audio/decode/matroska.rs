@@ -120,7 +120,7 @@ impl MatroskaReader {
         &self.track
     }
 
-    /// Seconds of audio that the header promises. Call it after the first packet has been read. `None` if there are
+    /// Seconds of audio that the header states. Call it after the first packet has been read. `None` if there are
     /// other tracks, because the duration in the header is that of the longest track.
     pub(super) fn promised_seconds(&self) -> Option<f64> {
         let ticks = self.duration.filter(|_| self.track.is_only_track)? - self.first_ticks.unwrap_or(0) as f64;

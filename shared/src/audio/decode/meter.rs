@@ -15,8 +15,8 @@ const HEADER_BYTES: u64 = 64 << 20;
 /// Maximum bytes read for one packet. A raw frame of 4K video between two audio packets has 12 MiB.
 const PACKET_BYTES: u64 = 16 << 20;
 
-/// A file may be read `READ_OVER` times plus `READ_MORE` bytes. Readers look ahead, and if tracks are not interleaved
-/// they seek between them and read a block of 1 kB for each packet.
+/// At most `READ_OVER` times the size of a file plus `READ_MORE` bytes are read. Readers look ahead, and if tracks are
+/// not interleaved they seek between them and read a block of 1 kB for each packet.
 const READ_OVER: u64 = 16;
 const READ_MORE: u64 = 16 << 20;
 

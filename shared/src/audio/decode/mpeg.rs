@@ -65,9 +65,9 @@ struct Pieces {
     count: u64,
     first_promise: Option<u64>,
     frames: u64,
-    /// Sum of the promised frames of each piece, or of its actual frames if there are more.
+    /// Sum over the pieces of the frames that the header states, or of the actual frames if there are more.
     expected: u64,
-    /// Bytes of audio lost in pieces without a promise.
+    /// Bytes of audio lost in pieces whose header does not state the number of frames.
     lost_bytes: u64,
 }
 
@@ -213,8 +213,8 @@ impl MpegStream {
         self.padding = 0;
     }
 
-    /// Ends the last piece. Padding is removed only if all promised frames are there: otherwise the samples at the end
-    /// are music.
+    /// Ends the last piece. Padding is removed only if the file has all frames that the header states: otherwise the
+    /// samples at the end are music.
     fn end(&mut self) {
         if self.counts.last_decoded && self.piece.promised == Some(self.piece.frames) {
             self.held.truncate(self.held.len().saturating_sub(self.padding));

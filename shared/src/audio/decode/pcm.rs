@@ -142,7 +142,7 @@ pub(super) struct PcmFormat {
 pub(super) struct PcmData {
     /// Position of the first byte.
     pub(super) begin: u64,
-    /// Number of bytes that the header promises.
+    /// Number of bytes that the header states.
     pub(super) promised: u64,
 }
 
@@ -176,7 +176,7 @@ pub(super) fn is_placeholder(size: u64) -> bool {
 pub(super) struct PcmStream {
     data: Take<MeteredFile>,
     format: PcmFormat,
-    /// Samples per channel that the header promises.
+    /// Samples per channel that the header states.
     promised: u64,
     /// Samples per channel that the file can hold.
     possible: u64,
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholder_sizes_extend_to_the_end_and_other_sizes_are_promises() {
+    fn placeholder_size_means_the_end_of_the_file_and_other_sizes_are_kept() {
         let promised = |sizes: &[u64]| PcmData::new(100, sizes, 1100).promised;
         for size in [
             0,

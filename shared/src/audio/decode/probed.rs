@@ -37,7 +37,7 @@ pub(super) struct ProbedStream {
     /// 0 until the first packet has been decoded if the container does not state it.
     channels: u32,
     bytes: u64,
-    /// Samples per channel that the container promises.
+    /// Samples per channel that the container states.
     promised: Option<u64>,
     /// Range of samples of the track that is played.
     played: Option<Range<u64>>,

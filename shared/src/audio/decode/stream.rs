@@ -12,7 +12,7 @@ pub trait AudioStream {
     /// Channels of the file, one to eight.
     fn channels(&self) -> u32;
 
-    /// Samples per channel that the header promises, limited to what the size of the file can hold. Use it only as a
+    /// Samples per channel that the header states, limited to what the size of the file can hold. Use it only as a
     /// hint for allocation: headers can be wrong.
     fn promised_samples(&self) -> Option<u64>;
 
@@ -29,7 +29,7 @@ pub trait AudioStream {
 pub struct DecodeReport {
     /// Input of [`crate::audio::validate::ValidateConfig::evaluate`].
     pub decoding: Decoding,
-    /// Frames that are damaged, or missing although the header promises them.
+    /// Frames that are damaged, or that the header counts but the file does not have.
     pub bad_frames: u64,
 }
 

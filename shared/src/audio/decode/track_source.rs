@@ -50,7 +50,7 @@ pub(super) struct TrackSource {
     pub track_id: u32,
     pub params: AudioCodecParameters,
     pub time_base: Option<TimeBase>,
-    /// Samples per channel that the container promises.
+    /// Samples per channel that the container states.
     pub promised: Option<u64>,
     /// Range of samples of the track that is played.
     pub played: Option<Range<u64>>,
@@ -179,7 +179,7 @@ pub(super) fn minus_one_percent(samples: u64) -> u64 {
     samples - samples.div_ceil(100)
 }
 
-/// The length that the header promises: the number of samples, or else the duration of the track or of the file.
+/// The length that the header states: the number of samples, or else the duration of the track or of the file.
 pub(super) fn promised_samples(track: &Track, media: &MediaInfo, rate: u32) -> Option<u64> {
     let of_duration = |duration: Option<Duration>, base: Option<TimeBase>| {
         Some(minus_one_percent(samples_of(duration?.get(), base?, rate)))

@@ -69,10 +69,10 @@ pub enum Rejection {
         samples: u64,
     },
     /// The source gives no label, or none of the requested ones.
-    #[error("the source gives it none of the requested labels")]
+    #[error("the track has no label, or none of the requested labels")]
     Unlabelled,
     /// The source's tables or naming scheme do not include the file.
-    #[error("the file is not a track of the source")]
+    #[error("the source does not list this file")]
     Unlisted,
     /// The decoder panicked.
     #[error("the decoder panicked: {message}")]

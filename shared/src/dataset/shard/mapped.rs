@@ -1,4 +1,4 @@
-//! Lends checked slices of a shard file. The memory map is the only `unsafe` code of this crate.
+//! Gives access to checked slices of a shard file. The memory map is the only `unsafe` code of this crate.
 
 use super::ShardKind;
 use crate::runtime::file_error::FileError;
@@ -16,18 +16,18 @@ pub enum ShardError {
     /// The file cannot be opened or mapped.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file is not what the index says it is.
+    /// The file does not match the index.
     #[error("shard {} is damaged: {detail}; run `preprocess verify --repair` on its data set", path.display())]
     Damaged {
         /// The shard.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         detail: String,
     },
 }
 
-/// A shard file in memory, checked as far as its header goes: every tensor is inside the file, has the dtype and
-/// rank of its kind, and is named by a number.
+/// A memory-mapped shard file whose header is checked: every tensor is inside the file, has the dtype and rank of its
+/// kind, and is named by a track id.
 #[derive(Debug)]
 pub struct MappedShard {
     map: Mmap,
@@ -43,12 +43,12 @@ struct Tensor {
 }
 
 impl Tensor {
-    /// Itself as samples, in the bytes of the whole shard.
+    /// The tensor as samples; `shard` is the content of the whole file.
     fn samples<'a>(&self, shard: &'a [u8]) -> &'a [i16] {
         bytemuck::cast_slice(&shard[self.begin..self.end])
     }
 
-    /// Itself as a mel spectrogram, likewise.
+    /// The tensor as a mel spectrogram; `shard` is the content of the whole file.
     fn mel<'a>(&self, shard: &'a [u8]) -> MelView<'a> {
         let values: &[f16] = bytemuck::cast_slice(&shard[self.begin..self.end]);
         MelView {
@@ -203,7 +203,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }))]
         #[test]
         #[cfg_attr(miri, ignore = "Miri maps no files")]
-        fn what_is_written_is_read(tracks in prop::collection::btree_map(any::<u64>(), prop::collection::vec(any::<i16>(), 0..50), 0..20)) {
+        fn any_waveforms_round_trip(tracks in prop::collection::btree_map(any::<u64>(), prop::collection::vec(any::<i16>(), 0..50), 0..20)) {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("waveform.safetensors");
             let tracks: Vec<_> = tracks.into_iter().collect();
@@ -216,40 +216,40 @@ mod tests {
                 prop_assert!(shard.mel(*id).is_none());
             }
             prop_assert_eq!(shard.head().len(), DATA_START);
-            // A reader that is not ours opens it too.
+            // Another safetensors reader opens it, too.
             let file = fs::read(&path).unwrap();
             prop_assert_eq!(SafeTensors::deserialize(&file).unwrap().len(), tracks.len());
         }
 
         #[test]
         #[cfg_attr(miri, ignore = "Miri maps no files")]
-        fn any_mel_comes_back(n_mels in 1usize..9, tracks in prop::collection::btree_map(any::<u64>(), prop::collection::vec(any::<u16>(), 0..60), 0..9)) {
+        fn any_mel_spectrograms_round_trip(n_mels in 1usize..9, tracks in prop::collection::btree_map(any::<u64>(), prop::collection::vec(any::<u16>(), 0..60), 0..9)) {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("mel.safetensors");
             let mut writer = ShardWriter::create(&path, ShardKind::Mel).unwrap();
-            let whole = |bits: &[u16]| -> Vec<f16> {
+            let whole_rows = |bits: &[u16]| -> Vec<f16> {
                 bits[..bits.len() / n_mels * n_mels].iter().map(|&bits| f16::from_bits(bits)).collect()
             };
             for (id, bits) in &tracks {
-                writer.push_mel(*id, n_mels, &whole(bits)).unwrap();
+                writer.push_mel(*id, n_mels, &whole_rows(bits)).unwrap();
             }
             let shard = MappedShard::open(&path, ShardKind::Mel, writer.finish().unwrap().bytes).unwrap();
             for (id, bits) in &tracks {
                 let mel = shard.mel(*id).unwrap();
-                let expected = whole(bits);
+                let expected = whole_rows(bits);
                 prop_assert_eq!((mel.n_mels, mel.frames), (n_mels, expected.len() / n_mels));
-                // Bit by bit, because NaN is not itself.
+                // Compared bit by bit, because NaN is not equal to itself.
                 prop_assert_eq!(bytemuck::cast_slice::<f16, u16>(mel.values), bytemuck::cast_slice::<f16, u16>(&expected));
             }
         }
 
         #[test]
-        fn hostile_bytes_are_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn parsing_hostile_bytes_does_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&bytes, ShardKind::Mel);
         }
 
         #[test]
-        fn one_changed_header_byte_never_panics(at in 0usize..400, value in any::<u8>()) {
+        fn parsing_a_changed_header_byte_does_not_panic(at in 0usize..400, value in any::<u8>()) {
             let mut bytes = raw(r#"{"7":{"dtype":"I16","shape":[2],"data_offsets":[0,4]}} "#, &[0; 4]);
             let at = at % bytes.len();
             bytes[at] = value;
@@ -261,9 +261,9 @@ mod tests {
         }
     }
 
-    /// The same casts as in a map, for Miri, which cannot make one.
+    /// The same casts as on a memory map, for Miri, which cannot make one.
     #[test]
-    fn tensors_are_lent_from_plain_bytes() {
+    fn tensors_are_read_from_plain_bytes() {
         let header = r#"{"7":{"dtype":"I16","shape":[3],"data_offsets":[0,6]},"8":{"dtype":"I16","shape":[0],"data_offsets":[6,6]}}"#;
         let mels = r#"{"7":{"dtype":"F16","shape":[2,2],"data_offsets":[0,8]}}  "#;
         for (kind, header, data) in [
@@ -271,7 +271,7 @@ mod tests {
             (ShardKind::Mel, mels, &[0, 0x3c, 0, 0x40, 0, 0x42, 0, 0x44]),
         ] {
             let bytes = raw(&format!("{header}{}", " ".repeat(header.len() % 2)), data);
-            // On a two-byte boundary, as a map is on a page's.
+            // Aligned to two bytes; a map is aligned to a page.
             let mut aligned = vec![0u16; bytes.len().div_ceil(2)];
             bytemuck::cast_slice_mut::<u16, u8>(&mut aligned)[..bytes.len()].copy_from_slice(&bytes);
             let shard = &bytemuck::cast_slice::<u16, u8>(&aligned)[..bytes.len()];
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "Miri maps no files")]
-    fn a_mel_is_lent_with_its_shape() {
+    fn mel_spectrogram_is_read_with_its_shape() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mel.safetensors");
         let mut writer = ShardWriter::create(&path, ShardKind::Mel).unwrap();
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_of_being_damaged_is_named() {
+    fn error_names_each_kind_of_damage() {
         let cases = [
             (
                 raw(r#"{"x":{"dtype":"I16","shape":[1],"data_offsets":[0,2]}}"#, &[0; 2]),

@@ -1,8 +1,8 @@
 //! Shards: safetensors files that hold one tensor per track, named by the track's id.
 //!
-//! A waveform shard holds 1-D `I16` tensors (mono PCM), a mel shard `[n_mels, frames]` `F16` tensors (dB, reference
-//! 1.0). Any safetensors reader opens them. [`ShardWriter`] streams tensors to disk as they come; [`MappedShard`] lends
-//! them back from a memory map with no copy. Which track goes into which shard is the caller's business.
+//! A waveform shard has 1-D `I16` tensors (mono PCM), a mel shard `[n_mels, frames]` `F16` tensors (dB, reference 1.0).
+//! Any safetensors reader opens them. [`ShardWriter`] streams tensors to disk one by one; [`MappedShard`] reads them
+//! from a memory map without a copy. The caller decides which track is in which shard.
 
 mod mapped;
 #[forbid(unsafe_code)]
@@ -13,11 +13,11 @@ pub use writer::{FinishedShard, ShardWriteError, ShardWriter};
 
 use std::path::PathBuf;
 
-/// Where tensor data begins in every shard this project writes: one length word and a header padded with spaces up to
-/// here, so data can be streamed before the header is known, and begins on a page boundary.
+/// Offset of the tensor data in every shard this project writes. The length word and the header, padded with spaces,
+/// are before it. So data can be streamed before the header is known, and begins on a page boundary.
 pub const DATA_START: usize = 1 << 16;
 
-/// Most tracks in one shard; their header entries fit below [`DATA_START`] whatever the ids and lengths.
+/// Maximum number of tracks in one shard; their header entries fit below [`DATA_START`] for any ids and lengths.
 pub const MAX_TRACKS: usize = 512;
 
 /// A shard is closed when its waveforms reach this many bytes.
@@ -65,4 +65,4 @@ impl ShardKind {
 }
 
 #[cfg(target_endian = "big")]
-compile_error!("shards are little-endian and lent out without conversion; a big-endian machine cannot read them");
+compile_error!("shards are little-endian and read without conversion; a big-endian machine cannot read them");

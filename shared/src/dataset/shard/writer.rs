@@ -1,4 +1,4 @@
-//! Writes a shard tensor by tensor. At no time is more than one tensor in memory.
+//! Writes a shard tensor by tensor. Only one tensor is in memory at a time.
 
 use super::{DATA_START, MAX_TRACKS, ShardKind};
 use crate::runtime::atomic_file::{TEMPORARY_SUFFIX, WriteError, sync_directory};
@@ -8,9 +8,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Streams one shard to a temporary file beside its final name, and gives it that name when it is complete.
+/// Streams one shard to a temporary file next to its final name, and renames it when it is complete.
 ///
-/// The bytes depend on the tensors and their order alone.
+/// The bytes depend only on the tensors and their order.
 ///
 /// ```
 /// use shared::dataset::shard::{MappedShard, ShardKind, ShardWriter};
@@ -38,29 +38,29 @@ pub struct ShardWriter {
     finished: bool,
 }
 
-/// What the data set's index records of a finished shard.
+/// The index entry of a finished shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinishedShard {
     /// Size of the whole file.
     pub bytes: u64,
     /// BLAKE3 of everything before [`DATA_START`]; each tensor has its own checksum, in `tracks.csv`.
     pub header_blake3: String,
-    /// Tracks in the shard.
+    /// Number of tracks in the shard.
     pub tracks: usize,
 }
 
-/// Why a shard could not be written.
+/// Errors of writing a shard.
 #[derive(Debug, thiserror::Error)]
 pub enum ShardWriteError {
     /// The operating system refused.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// Two tensors under one name.
-    #[error("track {track_id} was given twice for {}; every track of a source needs an id of its own", path.display())]
+    /// Two tensors with the same id.
+    #[error("track id {track_id} occurs twice in {}; give every track of the source a unique id", path.display())]
     Duplicate {
         /// The shard's final name.
         path: PathBuf,
-        /// The id that came again.
+        /// The repeated id.
         track_id: u64,
     },
     /// More than [`MAX_TRACKS`].
@@ -72,7 +72,7 @@ pub enum ShardWriteError {
 }
 
 impl ShardWriter {
-    /// Begins the shard that will be called `path`.
+    /// Starts the shard that will be named `path`.
     pub fn create(path: &Path, kind: ShardKind) -> Result<Self, ShardWriteError> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(TEMPORARY_SUFFIX);
@@ -100,17 +100,13 @@ impl ShardWriter {
 
     /// Appends a track's samples; the writer must be of [`ShardKind::Waveform`].
     pub fn push_waveform(&mut self, track_id: u64, samples: &[i16]) -> Result<(), ShardWriteError> {
-        assert_eq!(
-            self.kind,
-            ShardKind::Waveform,
-            "a waveform belongs into a waveform shard"
-        );
+        assert_eq!(self.kind, ShardKind::Waveform, "a waveform must be in a waveform shard");
         self.push(track_id, &format!("{}", samples.len()), bytemuck::cast_slice(samples))
     }
 
     /// Appends a track's mel spectrogram, `[n_mels, frames]` row by row; the writer must be of [`ShardKind::Mel`].
     pub fn push_mel(&mut self, track_id: u64, n_mels: usize, decibels: &[f16]) -> Result<(), ShardWriteError> {
-        assert_eq!(self.kind, ShardKind::Mel, "a mel spectrogram belongs into a mel shard");
+        assert_eq!(self.kind, ShardKind::Mel, "a mel spectrogram must be in a mel shard");
         assert!(
             n_mels > 0 && decibels.len().is_multiple_of(n_mels),
             "a mel spectrogram is n_mels equal rows"
@@ -147,12 +143,12 @@ impl ShardWriter {
         Ok(())
     }
 
-    /// Bytes of tensor data so far.
+    /// Number of bytes of tensor data so far.
     pub fn data_bytes(&self) -> u64 {
         self.data_bytes
     }
 
-    /// Tracks so far.
+    /// Number of tracks so far.
     pub fn tracks(&self) -> usize {
         self.ids.len()
     }
@@ -191,10 +187,10 @@ impl ShardWriter {
 }
 
 impl Drop for ShardWriter {
-    /// Where the disk is full, half a shard must not keep it so. What a crash leaves is for the caller to clear away.
+    /// Deletes an unfinished shard, so it does not fill the disk. After a crash the caller must delete it.
     fn drop(&mut self) {
         if !self.finished {
-            // Nobody reads a temporary file, so one which stays does no harm.
+            // A temporary file that remains does no harm, because nobody reads it.
             let _ = std::fs::remove_file(&self.temporary);
         }
     }
@@ -208,7 +204,7 @@ mod tests {
     fn the_longest_entries_of_a_full_shard_fit_below_the_data() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = ShardWriter::create(&directory.path().join("mel.safetensors"), ShardKind::Mel).unwrap();
-        // The offsets of a real shard stay below 2^40; push() is given nothing to write, so they are set by hand.
+        // The offsets of a real shard are below 2^40. `push` gets no data here, so the offset is set by hand.
         writer.data_bytes = 1 << 40;
         for index in 0..MAX_TRACKS as u64 {
             writer.push(u64::MAX - index, "128,4294967296", &[]).unwrap();
@@ -218,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finished_leaves_nothing() {
+    fn unfinished_shard_leaves_no_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("w.safetensors");
         let mut writer = ShardWriter::create(&path, ShardKind::Waveform).unwrap();
@@ -234,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_track_given_twice_is_refused() {
+    fn repeated_track_id_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = ShardWriter::create(&directory.path().join("w.safetensors"), ShardKind::Waveform).unwrap();
         writer.push_waveform(7, &[1, 2, 3]).unwrap();

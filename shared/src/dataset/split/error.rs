@@ -1,4 +1,4 @@
-//! Why a split cannot be read or written.
+//! Errors of reading or writing a split.
 
 use crate::runtime::atomic_file::WriteError;
 use crate::runtime::file_error::FileError;
@@ -18,12 +18,12 @@ pub enum SplitError {
     Unknown {
         /// The data set.
         dataset: PathBuf,
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The existing names.
         existing: Vec<String>,
     },
-    /// There are no folds of that name, or not all of them.
+    /// There are no folds with that name, or some are missing.
     #[error(
         "{} {problem}; make all folds with `preprocess split {} --folds K --name {name}`",
         dataset.display(), dataset.display()
@@ -33,21 +33,21 @@ pub enum SplitError {
         dataset: PathBuf,
         /// The name of the set of folds.
         name: String,
-        /// What it lacks, after the data set's name.
+        /// The problem, to be read after the data set's name.
         problem: String,
     },
-    /// A name that would leave the directory, or hide in it.
-    #[error("`{0}` cannot be a name here; use letters, digits, `-`, `_` and `.`, not beginning with `.`")]
+    /// A name that would lead out of the directory, or be hidden in it.
+    #[error("`{0}` is not a valid name; use letters, digits, `-`, `_` and `.`, and do not begin with `.`")]
     BadName(String),
-    /// A file is missing, or not what `split.json` says.
+    /// A file is missing, or does not match `split.json`.
     #[error("{} is damaged: {detail}; make the split again under another name", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         detail: String,
     },
-    /// The split was made of another build of the data set.
+    /// The split was made for another build of the data set.
     #[error("{} was made for another build of this data set; make a new split", path.display())]
     Stale {
         /// The split's directory.

@@ -1,4 +1,4 @@
-//! Where splits are: `splits/<name>/`, and `splits/current`, a text file that names the current one.
+//! The paths of splits: `splits/<name>/`, and `splits/current`, a text file that names the current one.
 
 use super::error::SplitError;
 use crate::dataset::inside::inside;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub const SPLITS_DIRECTORY: &str = "splits";
 /// The file in it that names the current split.
 pub const CURRENT_FILE: &str = "current";
-/// A split's own index.
+/// A split's index.
 pub const SPLIT_FILE: &str = "split.json";
 /// A split's normalization.
 pub const NORMALIZATION_FILE: &str = "normalization.json";
@@ -39,7 +39,7 @@ pub fn directory(dataset: &Path, name: &str) -> Result<PathBuf, SplitError> {
     Ok(dataset.join(SPLITS_DIRECTORY).join(name))
 }
 
-/// Whether a name can be that of a split, or of a feature set: it leaves no directory and hides in none.
+/// Checks the name of a split or of a feature set: it must not lead out of its directory or be hidden in it.
 pub fn check_name(name: &str) -> Result<(), SplitError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.starts_with('.') || name == CURRENT_FILE || !name.chars().all(allowed) {
@@ -68,7 +68,7 @@ pub fn names(dataset: &Path) -> Result<Vec<String>, SplitError> {
     Ok(names)
 }
 
-/// The place of a file of the data set.
+/// The path of a file of the data set. Refuses links out of the data set.
 pub(super) fn own_file(dataset: &Path, file: &Path) -> Result<PathBuf, SplitError> {
     inside(dataset, file).map_err(|detail| SplitError::damaged(&dataset.join(file), detail))
 }

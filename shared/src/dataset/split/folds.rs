@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn folds_are_named_in_the_order_of_their_numbers() {
+    fn folds_are_sorted_by_number() {
         let root = tempfile::tempdir().unwrap();
         write_fold(&root, "mine-0", None);
         write_fold(&root, "mine-first", None);
@@ -78,11 +78,11 @@ mod tests {
     }
 
     #[test]
-    fn absent_and_incomplete_folds_are_refused() {
+    fn missing_and_incomplete_folds_are_refused() {
         let root = tempfile::tempdir().unwrap();
         let refused = |name: &str| folds(root.path(), name).unwrap_err().to_string();
         assert!(refused("mine").contains("has no folds `mine`; make all folds with `preprocess split"));
-        assert!(refused("../mine").contains("cannot be a name"));
+        assert!(refused("../mine").contains("is not a valid name"));
         for number in 1..=10 {
             write_fold(&root, &format!("mine-{number}"), fold(number));
         }
@@ -94,7 +94,7 @@ mod tests {
         );
         write_fold(&root, "mine-7", fold(6));
         assert!(refused("mine").contains("has a split `mine-7` that is not a fold of `mine`"));
-        // A split that only looks like a fold says nothing about folds.
+        // A split that only has the name of a fold is not a fold.
         write_fold(&root, "other-1", None);
         assert!(refused("other").contains("has no folds `other`"));
     }

@@ -1,4 +1,4 @@
-//! `split.json`: how a split was made, how many tracks it has, and the checksums of its lists.
+//! `split.json`: how a split was made, its numbers of tracks, and the checksums of its lists.
 
 use super::error::SplitError;
 use super::files::{SPLIT_FILE, own_file, read};
@@ -25,23 +25,23 @@ pub struct SplitIndex {
     pub dataset: String,
     /// How tracks were divided: `random`, `stratified`, `grouped`, `official`.
     pub strategy: String,
-    /// What tied tracks together, for `grouped`: `artist`, `artist-album`, `recording`.
+    /// The grouping of tracks, for `grouped`: `artist`, `artist-album`, `recording`.
     pub group_by: Option<String>,
-    /// Shares of train, val and test that were asked for; they sum to 1. None for `official` and for folds.
+    /// Requested fractions of train, val and test, which sum to 1. `None` for `official` and for folds.
     pub ratios: Option<[f64; 3]>,
-    /// What the division was drawn with. None for `official`.
+    /// The seed of the division. `None` for `official`.
     pub seed: Option<u64>,
     /// The fold that this split is, if it is one of k-fold cross-validation.
     pub fold: Option<Fold>,
-    /// Tracks per set and class.
+    /// Number of tracks per set and class.
     pub counts: BTreeMap<Set, BTreeMap<String, usize>>,
-    /// What is in more than one set.
+    /// Artists, albums and recordings in more than one set.
     pub leaks: LeakAudit,
     /// The other files of the directory.
     pub files: BTreeMap<String, FileRecord>,
 }
 
-/// What is in more than one set, and so lets a model recognise instead of generalise.
+/// Artists, albums and recordings in more than one set. They let a model recognise tracks instead of generalise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeakAudit {
@@ -51,17 +51,17 @@ pub struct LeakAudit {
     pub albums: Vec<Leak>,
     /// Recordings with tracks in two sets or more.
     pub recordings: Vec<Leak>,
-    /// Tracks whose artist is unknown, so `artists` says nothing about them.
+    /// Number of tracks whose artist is unknown; `artists` does not cover them.
     pub unknown_artists: usize,
-    /// Tracks whose album is unknown, so `albums` says nothing about them.
+    /// Number of tracks whose album is unknown; `albums` does not cover them.
     pub unknown_albums: usize,
 }
 
-/// One thing that is in more than one set.
+/// An artist, album or recording in more than one set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leak {
-    /// The artist, the album, or the recording: the lowest id of its tracks.
+    /// The artist, the album, or for a recording the lowest id of its tracks.
     pub name: String,
     /// Its tracks in each set.
     pub tracks: BTreeMap<Set, Vec<u64>>,
@@ -92,7 +92,7 @@ impl Fold {
 }
 
 impl SplitIndex {
-    /// The checksum that `checksum` should be.
+    /// The value that `checksum` must have.
     pub(super) fn expected_checksum(&self) -> String {
         let without = Self {
             checksum: String::new(),
@@ -103,7 +103,7 @@ impl SplitIndex {
     }
 }
 
-/// `split.json` of the split in `root`/`below`, whose other files are not looked at.
+/// Reads `split.json` of the split in `root`/`below`; its other files are not read.
 pub(super) fn read_split_index(root: &Path, below: &Path) -> Result<SplitIndex, SplitError> {
     let path = own_file(root, &below.join(SPLIT_FILE))?;
     let split: SplitIndex = serde_json::from_slice(&read(&path)?).map_err(|error| SplitError::damaged(&path, error))?;
@@ -115,7 +115,7 @@ pub(super) fn read_split_index(root: &Path, below: &Path) -> Result<SplitIndex, 
         return Err(SplitError::damaged(&path, detail));
     }
     if split.checksum != split.expected_checksum() {
-        return Err(SplitError::damaged(&path, "its content does not fit its own checksum"));
+        return Err(SplitError::damaged(&path, "its content does not match its checksum"));
     }
     Ok(split)
 }

@@ -1,15 +1,15 @@
 //! Splits of a data set: `splits/<name>/` with the three lists, `split.json` and `normalization.json`, and
 //! `splits/current`, which names the current one.
 //!
-//! [`Split`] is read into memory as a whole, and written as a directory that appears whole. How tracks are divided is not
-//! known here.
+//! [`Split`] is read into memory completely, and written as a directory atomically. `preprocess` decides how tracks are
+//! divided.
 
 mod error;
 mod files;
 mod folds;
 mod index;
 mod set;
-#[expect(clippy::module_inception, reason = "the type that the room is named after")]
+#[expect(clippy::module_inception, reason = "the type that the module is named after")]
 mod split;
 
 pub use error::SplitError;

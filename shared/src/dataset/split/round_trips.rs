@@ -1,4 +1,4 @@
-//! Any split is read as it was written, and a changed one is refused or says the same.
+//! Property tests: any split round-trips, and a changed one is refused or has the same content.
 
 use super::tests::{dataset_index, write};
 use super::*;
@@ -13,7 +13,9 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn label() -> impl Strategy<Value = String> {
-    text().prop_filter("as tables have them", |label| !label.is_empty() && !label.contains('|'))
+    text().prop_filter("a label is not empty and has no `|`", |label| {
+        !label.is_empty() && !label.contains('|')
+    })
 }
 
 fn set() -> impl Strategy<Value = Set> {
@@ -27,7 +29,7 @@ fn leaks() -> impl Strategy<Value = Vec<Leak>> {
 
 prop_compose! {
     fn any_split()(
-        name in "[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,8}".prop_filter("its own", |name| name != CURRENT_FILE),
+        name in "[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,8}".prop_filter("a reserved name", |name| name != CURRENT_FILE),
         strategy in text(),
         group_by in prop::option::of(text()),
         ratios in prop::option::of([-1e9f64..1e9, -1.0..1.0, 0.0..1e-9]),
@@ -74,7 +76,7 @@ prop_compose! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 24 }))]
     #[test]
-    fn any_split_comes_back(
+    fn any_split_round_trips(
         index in any_split(),
         normalization in any_normalization(),
         labels in prop::collection::btree_map(any::<u64>(), (set(), prop::collection::vec(label(), 0..3)), 0..9),
@@ -103,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_file_is_refused_or_says_the_same(
+    fn changed_file_is_refused_or_equal(
         file in prop::sample::select(vec!["split.json", "train.csv", "val.csv", "normalization.json"]),
         at in any::<prop::sample::Index>(),
         value in any::<u8>(),

@@ -1,4 +1,4 @@
-//! The three sets, and a row of their lists.
+//! The three sets, and the rows of their lists.
 
 use crate::dataset::manifest::Columns;
 use serde::{Deserialize, Serialize};
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Set {
-    /// Weights are fitted on it.
+    /// The model is trained on it.
     Train,
     /// The best epoch is chosen on it.
     Val,
-    /// The result is measured on it.
+    /// The final metrics are computed on it.
     Test,
 }
 
 impl Set {
-    /// All three, in the order in which ratios name them.
+    /// All three, in the order of the ratios.
     pub const ALL: [Self; 3] = [Self::Train, Self::Val, Self::Test];
 
     /// The word in file names and tables.
@@ -44,7 +44,7 @@ impl Set {
 pub struct SplitRow {
     /// The track.
     pub track_id: u64,
-    /// Its labels, for readers that open nothing else. Joined by `|`.
+    /// Its labels, so a reader needs no other file. Joined by `|`.
     #[serde(with = "crate::dataset::manifest::joined")]
     pub labels: Vec<String>,
 }

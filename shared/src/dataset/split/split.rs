@@ -1,4 +1,4 @@
-//! A split in memory, read from its directory and written into it.
+//! A split in memory, read from and written to its directory.
 
 use super::error::SplitError;
 use super::files::{NORMALIZATION_FILE, SPLIT_FILE, SPLITS_DIRECTORY, current, directory, names, own_file, read};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// A split, read into memory as a whole: it stays what it was even when the split is replaced or removed meanwhile.
+/// A split, read into memory completely: it does not change if the directory is replaced or removed later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
     /// `split.json`.
@@ -40,7 +40,7 @@ impl Split {
             if outcome.is_ok() {
                 return outcome;
             }
-            // Another may have become the current one, and this one been pruned, since its name was read.
+            // Since its name was read, this split may have been pruned and another become the current one.
             let now = current_name()?;
             if now == name {
                 return outcome;
@@ -61,10 +61,11 @@ impl Split {
         Self::read_files(dataset, &Path::new(SPLITS_DIRECTORY).join(name), index)
     }
 
-    /// Reads a copy that [`Self::copy_files`] made: the files of `root`/`below`. No link may lead out of `root`.
+    /// Reads the split in `root`/`below`, such as a copy that [`Self::copy_files`] made. No link may lead out of
+    /// `root`.
     ///
     /// # Errors
-    /// When a file is missing or is not what its checksum says, or the split is not one of this data set.
+    /// When a file is missing or does not match its checksum, or the split does not belong to this data set.
     pub fn read_files(root: &Path, below: &Path, index: &DatasetIndex) -> Result<Self, SplitError> {
         let split = read_split_index(root, below)?;
         if !index.covers(&split.dataset) {
@@ -74,7 +75,7 @@ impl Split {
             let path = own_file(root, &below.join(file))?;
             let content = read(&path)?;
             if split.files.get(file) != Some(&FileRecord::from_content(&content)) {
-                let detail = format!("its content does not fit the checksum in {SPLIT_FILE}");
+                let detail = format!("its content does not match the checksum in {SPLIT_FILE}");
                 return Err(SplitError::damaged(&path, detail));
             }
             Ok((path, content))
@@ -86,10 +87,10 @@ impl Split {
             let rows: Vec<SplitRow> =
                 manifest::from_csv(&content).map_err(|error| SplitError::damaged(&path, error))?;
             let ids: Vec<u64> = rows.iter().map(|row| row.track_id).collect();
-            if let Some(twice) = ids.iter().find(|id| !seen.insert(**id)) {
+            if let Some(duplicate) = ids.iter().find(|id| !seen.insert(**id)) {
                 return Err(SplitError::damaged(
                     &path,
-                    format!("track {twice} is in the split twice"),
+                    format!("track {duplicate} is in the split twice"),
                 ));
             }
             tracks.insert(set, ids);
@@ -109,7 +110,7 @@ impl Split {
     }
 
     /// Copies the files of this split from the directory `from`, which it was read from, into the new directory `copy`,
-    /// which appears whole.
+    /// atomically.
     ///
     /// # Errors
     /// When the split in `from` has been replaced or removed since it was read, or `copy` cannot be written.
@@ -135,7 +136,7 @@ impl Split {
         })?)
     }
 
-    /// The rows of the lists, with the labels of `tracks`, which has all tracks of the split by their ids.
+    /// The rows of the lists. Labels are from `tracks`, which must have all tracks of the split by their ids.
     pub fn rows(&self, tracks: &HashMap<u64, &TrackRow>) -> BTreeMap<Set, Vec<SplitRow>> {
         let row = |&track_id: &u64| SplitRow {
             track_id,
@@ -145,9 +146,9 @@ impl Split {
         lists.map(|(&set, ids)| (set, ids.iter().map(row).collect())).collect()
     }
 
-    /// Writes a complete split directory. It is not the current one until [`set_current`](super::set_current) says so.
+    /// Writes a complete split directory. [`set_current`](super::set_current) makes it the current split.
     ///
-    /// `index.files` and `index.checksum` are filled in here. A directory of that name must not exist.
+    /// Fills in `index.files` and `index.checksum`. A directory of that name must not exist.
     pub fn write(
         dataset: &Path,
         index: SplitIndex,

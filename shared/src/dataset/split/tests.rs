@@ -61,7 +61,7 @@ fn write_split(root: &TempDir, name: &str, fold: Option<Fold>, ids: [Vec<u64>; 3
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn what_is_written_is_read(ids in prop::collection::btree_set(any::<u64>(), 0..40), cut in any::<(u8, u8)>()) {
+    fn split_round_trips(ids in prop::collection::btree_set(any::<u64>(), 0..40), cut in any::<(u8, u8)>()) {
         let root = tempfile::tempdir().unwrap();
         let mut sets = [Vec::new(), Vec::new(), Vec::new()];
         for id in ids {
@@ -74,7 +74,7 @@ proptest! {
 }
 
 #[test]
-fn the_current_split_is_the_one_named_last() {
+fn current_split_is_the_one_set_last() {
     let root = tempfile::tempdir().unwrap();
     let index = dataset_index();
     assert!(matches!(
@@ -91,7 +91,7 @@ fn the_current_split_is_the_one_named_last() {
 }
 
 #[test]
-fn a_copy_is_the_split_it_was_made_of_whatever_becomes_of_that() {
+fn copy_does_not_change_with_the_original() {
     let root = tempfile::tempdir().unwrap();
     let run = tempfile::tempdir().unwrap();
     let index = dataset_index();
@@ -104,7 +104,7 @@ fn a_copy_is_the_split_it_was_made_of_whatever_becomes_of_that() {
     assert_eq!(copy().unwrap(), split);
     write(&root, "exp", [vec![3], vec![2], vec![1]]).unwrap();
     assert_eq!(copy().unwrap(), split);
-    // What was read first is not there any more to be copied.
+    // The split that was read has been replaced, so it cannot be copied.
     let error = split.copy_files(&exp, &run.path().join("other")).unwrap_err();
     assert!(error.to_string().contains("replaced while it was read"), "{error}");
     fs::write(run.path().join("split/test.csv"), "track_id,labels\n4,Rock\n").unwrap();
@@ -113,7 +113,7 @@ fn a_copy_is_the_split_it_was_made_of_whatever_becomes_of_that() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_that_leads_out_is_no_split() {
+fn link_out_of_the_data_set_is_not_a_split() {
     let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(&elsewhere, "there", [vec![1], vec![2], vec![3]]).unwrap();
     write(&root, "here", [vec![1], vec![2], vec![3]]).unwrap();
@@ -137,7 +137,7 @@ fn a_link_that_leads_out_is_no_split() {
 }
 
 #[test]
-fn wrong_splits_are_sentences() {
+fn invalid_splits_are_refused_with_the_cause() {
     let root = tempfile::tempdir().unwrap();
     let index = dataset_index();
     for name in ["", "../x", ".hidden", "a/b", "current"] {

@@ -1,37 +1,37 @@
-//! The normalization that any set of tracks gets from their sums.
+//! The normalization, computed from the sums of any set of tracks.
 
 use super::track_summary::TrackSummary;
 use serde::{Deserialize, Serialize};
 
-/// What is subtracted and divided by before a model sees a clip; `normalization.json`.
+/// Mean and standard deviation with which clips are normalized; `normalization.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalization {
-    /// Training tracks.
+    /// Number of training tracks.
     pub tracks: usize,
     /// Mean of the training waveforms, full scale 1.
     pub waveform_mean: f64,
-    /// Their standard deviation; 1 where it is zero.
+    /// Their standard deviation; 1 if it is zero.
     pub waveform_std: f64,
     /// Per mel band, the mean in dB below a track's maximum.
     pub mel_mean: Vec<f64>,
     /// Per mel band, the standard deviation in dB; never zero, see `constant_bands`.
     pub mel_std: Vec<f64>,
-    /// Bands that do not vary in the training set, or hardly, as those above an MP3 encoder's low-pass. Their standard
-    /// deviation would make the least disturbance, noise added in training say, hundreds of deviations high; they get
-    /// the mean of the other bands' instead (1 where there is no other).
+    /// Bands that vary little or not at all in the training set, such as those above an MP3 encoder's low-pass. Divided
+    /// by their own standard deviation, a small disturbance such as added noise would become hundreds of standard
+    /// deviations. Their `mel_std` is therefore the mean of the other bands' (1 if there are no others).
     pub constant_bands: Vec<usize>,
 }
 
-/// A normalization cannot be made from no data.
+/// There are no data to compute a normalization from.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the training set has no samples to take a mean and a standard deviation from; give it more tracks")]
+#[error("the training set has no samples to compute a mean and a standard deviation from; give it more tracks")]
 pub struct NothingToNormalize;
 
-/// Below this standard deviation, in dB, a band counts as constant. Bands that music reaches vary by about 10 dB.
+/// A band with a smaller standard deviation, in dB, counts as constant. Bands that music reaches vary by about 10 dB.
 const CONSTANT_BAND_STD: f64 = 1.0;
 
-/// Below this variance (full scale 1) a waveform counts as constant: a hundredth of a 16-bit step, squared.
+/// A waveform with a smaller variance (full scale 1) counts as constant: a hundredth of a 16-bit step, squared.
 const CONSTANT_WAVEFORM_VARIANCE: f64 = 1e-13;
 
 impl Normalization {
@@ -85,9 +85,9 @@ impl Normalization {
         }
         let varying = normalization.mel_std.iter().filter(|std| **std >= CONSTANT_BAND_STD);
         let (count, sum) = varying.fold((0, 0.0), |(count, sum), std| (count + 1, sum + std));
-        let usual = if count == 0 { 1.0 } else { sum / f64::from(count) };
+        let typical_std = if count == 0 { 1.0 } else { sum / f64::from(count) };
         for &band in &normalization.constant_bands {
-            normalization.mel_std[band] = usual;
+            normalization.mel_std[band] = typical_std;
         }
         Ok(normalization)
     }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_band_that_never_varies_stays_finite_and_is_named() {
+    fn constant_band_is_listed_and_has_a_finite_std() {
         let rows = [
             summary(1, &[100, -100], &[0.0, -3.0, -6.0, -95.0, -99.0, -100.0], 2),
             summary(2, &[300, -300], &[-10.0, -20.0, -30.0, -100.0, -100.0, -97.0], 2),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn no_tracks_are_a_sentence() {
+    fn no_tracks_are_an_error() {
         assert_eq!(Normalization::from_summaries(&[], 2), Err(NothingToNormalize));
     }
 }

@@ -1,4 +1,4 @@
-//! `summary.safetensors`: the rows of all tracks as bytes.
+//! `summary.safetensors`: serializes the summaries of all tracks.
 
 use super::track_summary::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
 use crate::recordings::{MAX_ROWS, Peak};
@@ -11,10 +11,10 @@ use safetensors::{Dtype, SafeTensors};
 #[error("{0}")]
 pub struct SummaryError(String);
 
-/// The bytes of `summary.safetensors`: with N tracks, `track_id`, `waveform.samples`, `mel.frames` are `[N]` of `U64`,
+/// The bytes of `summary.safetensors`. With N tracks, `track_id`, `waveform.samples`, `mel.frames` are `[N]` of `U64`,
 /// `waveform.sum`, `waveform.sum_squares` `[N]` of `F64`, `mel.sum`, `mel.sum_squares` `[N, n_mels]` of `F64`, and
-/// `mfcc.statistics` `[N, 140]`, `chroma.statistics` `[N, 84]` of `F32`; and with P peaks of all tracks, `peaks.count` `[N]`
-/// of `U64`, `peaks.step` `[P]` of `U32`, `peaks.row` `[P]` of `U8`, one track after another.
+/// `mfcc.statistics` `[N, 140]`, `chroma.statistics` `[N, 84]` of `F32`. With P peaks of all tracks, `peaks.count` is
+/// `[N]` of `U64`, `peaks.step` `[P]` of `U32`, `peaks.row` `[P]` of `U8`, one track after another.
 pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
     let n = rows.len();
     let counts = |get: fn(&TrackSummary) -> u64| rows.iter().map(get).collect::<Vec<u64>>();
@@ -79,7 +79,7 @@ pub fn summary_to_bytes(rows: &[TrackSummary], n_mels: usize) -> Vec<u8> {
     safetensors::serialize(views, None).expect("names are distinct and sizes right")
 }
 
-/// The rows of `summary.safetensors`. Tensors of other names are ignored.
+/// Parses `summary.safetensors`. Tensors of other names are ignored.
 pub fn summary_from_bytes(bytes: &[u8], n_mels: usize) -> Result<Vec<TrackSummary>, SummaryError> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| SummaryError(error.to_string()))?;
     let n = tensor(&file, "track_id", Dtype::U64, None)?.shape()[0];
@@ -127,17 +127,18 @@ fn peaks(file: &SafeTensors<'_>, counts: &[u64]) -> Result<Vec<Vec<Peak>>, Summa
         .zip(rows)
         .map(|(step, row)| Peak { step, row })
         .collect();
-    let mut rest = all.as_slice();
+    let mut remaining = all.as_slice();
     let mut split = |&count: &u64| {
-        let (own, others) = rest.split_at_checked(usize::try_from(count).ok()?)?;
-        rest = others;
-        let usable = own.is_sorted_by_key(|peak| peak.step) && own.iter().all(|peak| usize::from(peak.row) < MAX_ROWS);
-        usable.then(|| own.to_vec())
+        let (track, others) = remaining.split_at_checked(usize::try_from(count).ok()?)?;
+        remaining = others;
+        let usable =
+            track.is_sorted_by_key(|peak| peak.step) && track.iter().all(|peak| usize::from(peak.row) < MAX_ROWS);
+        usable.then(|| track.to_vec())
     };
     let tracks: Option<Vec<Vec<Peak>>> = counts.iter().map(&mut split).collect();
     tracks
-        .filter(|_| rest.is_empty())
-        .ok_or_else(|| SummaryError("its peaks are out of order or not as many as it counts".into()))
+        .filter(|_| remaining.is_empty())
+        .ok_or_else(|| SummaryError("its peaks are out of order or do not match `peaks.count`".into()))
 }
 
 fn tensor<'a>(
@@ -157,7 +158,7 @@ fn tensor<'a>(
     Ok(view)
 }
 
-// A safetensors header may leave data unaligned for the type, so this copies where it must.
+// A safetensors header may leave data unaligned for the type; these are copied element by element.
 fn values<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> Vec<T> {
     match bytemuck::try_cast_slice(bytes) {
         Ok(aligned) => aligned.to_vec(),
@@ -176,7 +177,7 @@ mod tests {
     use half::f16;
     use proptest::prelude::*;
 
-    /// A row of two bands.
+    /// The summary of a track with two bands.
     fn summary(track_id: u64) -> TrackSummary {
         let features = FeatureConfig {
             n_mels: 2,
@@ -193,7 +194,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 256 }))]
         #[test]
-        fn summaries_come_back(
+        fn summaries_round_trip(
             ids in prop::collection::vec(any::<u64>(), 0..5),
             value in -1e9f64..1e9,
             peaks in prop::collection::vec((any::<u32>(), 0..MAX_ROWS as u8), 0..9),
@@ -214,7 +215,7 @@ mod tests {
         }
 
         #[test]
-        fn any_sums_come_back_bit_by_bit(
+        fn any_sums_round_trip_bit_by_bit(
             rows in prop::collection::vec((any::<(u64, u64, u64)>(), prop::collection::vec(any::<u64>(), 6)), 0..5),
         ) {
             let rows: Vec<_> = rows
@@ -242,7 +243,7 @@ mod tests {
         }
 
         #[test]
-        fn a_changed_summary_never_panics(at in any::<prop::sample::Index>(), value in any::<u8>()) {
+        fn parsing_a_changed_summary_does_not_panic(at in any::<prop::sample::Index>(), value in any::<u8>()) {
             let mut bytes = summary_to_bytes(&[summary(1), summary(2)], 2);
             let at = at.index(bytes.len());
             bytes[at] = value;
@@ -250,20 +251,20 @@ mod tests {
         }
 
         #[test]
-        fn hostile_bytes_are_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn hostile_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             prop_assert!(summary_from_bytes(&bytes, 128).is_err());
         }
     }
 
     #[test]
-    fn another_number_of_bands_is_refused() {
+    fn other_number_of_bands_is_refused() {
         let bytes = summary_to_bytes(&[summary(1)], 2);
         let error = summary_from_bytes(&bytes, 128).unwrap_err().to_string();
         assert!(error.contains("mel.sum"), "{error}");
     }
 
     #[test]
-    fn peaks_that_cannot_be_matched_are_refused() {
+    fn unsorted_out_of_range_or_miscounted_peaks_are_refused() {
         let with = |peaks: &[(u32, u8)]| TrackSummary {
             peaks: peaks.iter().map(|&(step, row)| Peak { step, row }).collect(),
             ..summary(1)
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_of_another_shape_or_type_are_refused() {
+    fn statistics_of_wrong_shape_or_type_are_refused() {
         let good = summary_to_bytes(&[summary(1)], 2);
         let file = SafeTensors::deserialize(&good).unwrap();
         for name in ["mfcc.statistics", "chroma.statistics"] {

@@ -3,40 +3,41 @@
 use crate::dsp::PCM_FULL_SCALE;
 use crate::dsp::chroma::N_CHROMA;
 use crate::dsp::decibel::refer_to_max;
-use crate::dsp::features::FeatureConfig;
+use crate::dsp::features::{DbReference, FeatureConfig};
 use crate::dsp::mfcc::N_MFCC;
 use crate::dsp::moments::STATISTICS;
 use crate::recordings::{Peak, PeakGrid};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-/// Statistics of a track's MFCCs: [`STATISTICS`] of each of 20 coefficients, all 20 means first, then all 20 standard
-/// deviations and so on: `[7, 20]`, row by row.
+/// Number of statistics of a track's MFCCs, `[7, 20]` row by row: [`STATISTICS`] of each of 20 coefficients, all 20
+/// means first, then all 20 standard deviations and so on.
 pub const MFCC_STATISTICS: usize = STATISTICS * N_MFCC;
 
-/// Statistics of a track's chroma: [`STATISTICS`] of each of 12 pitch classes from C on, in the same order: `[7, 12]`, row
-/// by row.
+/// Number of statistics of a track's chroma, `[7, 12]` row by row: [`STATISTICS`] of each of 12 pitch classes from C
+/// on, in the same order.
 pub const CHROMA_STATISTICS: usize = STATISTICS * N_CHROMA;
 
 const _: () = assert!(
     MFCC_STATISTICS == 140 && CHROMA_STATISTICS == 84,
-    "what the file format has"
+    "the sizes in the file format"
 );
 
-/// Sums over one track.
+/// Sums and statistics of one track.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackSummary {
-    /// The track.
+    /// The track's id.
     pub track_id: u64,
-    /// Samples summed.
+    /// Number of samples summed.
     pub samples: u64,
     /// Sum of the samples, full scale 1.
     pub waveform_sum: f64,
     /// Sum of their squares.
     pub waveform_sum_squares: f64,
-    /// Mel frames summed.
+    /// Number of mel frames summed.
     pub frames: u64,
-    /// Per band, the sum of the mel spectrogram in dB as a model sees it: below the track's maximum, cut at `top_db`.
+    /// Per band, the sum of the mel spectrogram in dB as a model gets it: by default below the track's maximum, clipped
+    /// at `top_db`.
     pub mel_sum: Vec<f64>,
     /// Per band, the sum of the squares of the same values.
     pub mel_sum_squares: Vec<f64>,
@@ -44,13 +45,13 @@ pub struct TrackSummary {
     pub mfcc: Vec<f32>,
     /// [`CHROMA_STATISTICS`] values.
     pub chroma: Vec<f32>,
-    /// The [peaks](PeakGrid::peaks) of the mel spectrogram, by which the same recording is found again.
+    /// The [peaks](PeakGrid::peaks) of the mel spectrogram, which identify the recording.
     pub peaks: Vec<Peak>,
 }
 
 impl TrackSummary {
-    /// Sums up a track: `samples` and `mel` (`[n_mels, frames]` in dB, reference 1.0) as they are stored. The statistics
-    /// are 0 until [`TrackStatistics`](crate::dsp::track_statistics::TrackStatistics) takes them.
+    /// Sums up a track: `samples` and `mel` (`[n_mels, frames]` in dB, reference 1.0) as they are stored. `mfcc` and
+    /// `chroma` are 0 until [`TrackStatistics`](crate::dsp::track_statistics::TrackStatistics) computes them.
     ///
     /// # Panics
     /// When `mel` is not `n_mels` equal rows.
@@ -60,8 +61,19 @@ impl TrackSummary {
             "a mel spectrogram is n_mels equal rows"
         );
         let frames = mel.len() / features.n_mels;
-        let mut decibels = mel.to_f32_vec();
-        refer_to_max(&mut decibels, features.top_db);
+        // Peaks do not depend on the reference and the multiplier.
+        let mut below_maximum = mel.to_f32_vec();
+        refer_to_max(&mut below_maximum, features.drawn_db());
+        let peaks = PeakGrid::new(features).peaks(&below_maximum, features.n_mels);
+        let scale = features.decibel_scale();
+        let decibels = if (scale.reference, scale.multiplier, scale.top_db.is_some()) == (DbReference::Max, 10.0, true)
+        {
+            below_maximum
+        } else {
+            let mut decibels = mel.to_f32_vec();
+            scale.apply_to_stored(&mut decibels);
+            decibels
+        };
         let mut mel_sum = Vec::with_capacity(features.n_mels);
         let mut mel_sum_squares = Vec::with_capacity(features.n_mels);
         for band in decibels.chunks_exact(frames.max(1)) {
@@ -76,8 +88,8 @@ impl TrackSummary {
         }
         mel_sum.resize(features.n_mels, 0.0);
         mel_sum_squares.resize(features.n_mels, 0.0);
-        // Whole numbers until the last step: i64 holds the sum of squares of 2^33 samples at full scale. Wrapping, so that
-        // the loop has no branch and vectorizes.
+        // Integers until the last step: i64 holds the sum of squares of 2^33 samples at full scale. Wrapping, so the
+        // loop has no branch and vectorizes.
         let (sum, squares) = samples.iter().fold((0i64, 0i64), |(sum, squares), &sample| {
             let square = i32::from(sample).wrapping_mul(i32::from(sample));
             (
@@ -96,7 +108,7 @@ impl TrackSummary {
             mel_sum_squares,
             mfcc: vec![0.0; MFCC_STATISTICS],
             chroma: vec![0.0; CHROMA_STATISTICS],
-            peaks: PeakGrid::new(features).peaks(&decibels, features.n_mels),
+            peaks,
         }
     }
 

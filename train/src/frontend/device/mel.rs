@@ -6,8 +6,8 @@
 use super::spectrum::Spectrum;
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::dataset::statistics::Normalization;
-use shared::dsp::decibel::AMIN;
-use shared::dsp::features::FeatureConfig;
+use shared::dsp::decibel::DecibelScale;
+use shared::dsp::features::{DbReference, FeatureConfig, PadMode};
 use shared::dsp::mel::MelFilterBank;
 use std::f64::consts::LN_10;
 
@@ -17,7 +17,8 @@ pub(super) struct MelDecibels {
     spectrum: Spectrum,
     n_fft: usize,
     hop_length: usize,
-    top_db: f32,
+    pad_mode: PadMode,
+    scale_db: DecibelScale,
     /// `[n_fft / 2, n_mels]`, without the Nyquist frequency. Its weight is zero, because the last band ends there at
     /// the latest. Rows of 2049 values would also prevent vectorised loads in the matrix product.
     filters: Tensor<2>,
@@ -30,16 +31,13 @@ pub(super) struct MelDecibels {
 impl MelDecibels {
     pub(super) fn new(features: &FeatureConfig, normalization: &Normalization, device: &Device) -> Self {
         let FeatureConfig {
-            sample_rate,
             n_fft,
             hop_length,
             n_mels,
-            f_min,
-            f_max,
-            top_db,
+            pad_mode,
             ..
         } = *features;
-        let filters = MelFilterBank::new(sample_rate, n_fft, n_mels, f_min, f_max).to_dense();
+        let filters = MelFilterBank::for_features(features).to_dense();
         let transposed: Vec<f32> = filters
             .columns()
             .into_iter()
@@ -52,7 +50,8 @@ impl MelDecibels {
             spectrum: Spectrum::new(n_fft, device),
             n_fft,
             hop_length,
-            top_db,
+            pad_mode,
+            scale_db: features.decibel_scale(),
             filters: Tensor::from_data(TensorData::new(transposed, [n_fft / 2, n_mels]), device),
             mean: per_band(normalization.mel_mean.iter().map(|&mean| mean as f32).collect()),
             scale: per_band(normalization.mel_std.iter().map(|&std| (1.0 / std) as f32).collect()),
@@ -63,7 +62,8 @@ impl MelDecibels {
     /// n_mels]`.
     pub(super) fn power(&self, samples: Tensor<2>, frames: usize) -> Tensor<3> {
         let rows = samples.dims()[0];
-        let framed = self.spectrum.frames(samples, self.n_fft / 2, self.hop_length, frames);
+        let lead = self.n_fft / 2;
+        let framed = (self.spectrum).frames(samples, lead, self.hop_length, frames, self.pad_mode);
         let (real, imaginary) = self.spectrum.forward(framed);
         let power = (real.square() + imaginary.square()).narrow(1, 0, self.n_fft / 2);
         let mel = power.matmul(self.filters.clone());
@@ -71,16 +71,32 @@ impl MelDecibels {
         mel.reshape([rows, frames, n_mels])
     }
 
-    /// Powers in dB relative to each row's maximum, clipped at `-top_db`.
+    /// Powers in dB, as [`DecibelScale`] does it for each row.
     pub(super) fn decibels(&self, power: Tensor<3>) -> Tensor<3> {
         let [rows, frames, n_mels] = power.dims();
-        let ln = power.clamp_min(AMIN).log();
-        let largest = ln
-            .clone()
-            .reshape([rows, frames * n_mels])
-            .max_dim(1)
-            .reshape([rows, 1, 1]);
-        (ln - largest).mul_scalar(10.0 / LN_10).clamp_min(-self.top_db)
+        let scale = self.scale_db;
+        let factor = f64::from(scale.multiplier) / LN_10;
+        let ln = power.clamp_min(scale.amin()).log();
+        let largest = |values: &Tensor<3>| {
+            let rows_of_values = values.clone().reshape([rows, frames * n_mels]);
+            rows_of_values.max_dim(1).reshape([rows, 1, 1])
+        };
+        match (scale.reference, scale.top_db) {
+            (DbReference::Max, top_db) => {
+                let maximum = largest(&ln);
+                let decibels = (ln - maximum).mul_scalar(factor);
+                match top_db {
+                    Some(top_db) => decibels.clamp_min(-top_db),
+                    None => decibels,
+                }
+            }
+            (DbReference::One, None) => ln.mul_scalar(factor),
+            (DbReference::One, Some(top_db)) => {
+                let decibels = ln.mul_scalar(factor);
+                let floor = largest(&decibels).sub_scalar(top_db);
+                decibels.max_pair(floor.expand([rows, frames, n_mels]))
+            }
+        }
     }
 
     /// Model input, `[rows, 1, n_mels, frames]`.

@@ -3,7 +3,8 @@
 //!
 //! It does what [`HostFrontEnd`](super::HostFrontEnd) does, for a whole batch at once. Two things differ. First, it
 //! computes the mel spectrogram of a clip without noise or stretch, while the host cuts it out of the stored one. The
-//! clip's first and last two frames then see zeros instead of the neighbouring samples. Second, noise comes from
+//! clip's first and last two frames then see zeros instead of the neighbouring samples. With reflect padding, both
+//! compute it. Second, noise comes from
 //! another generator, so the same plan gives different noise of the same level.
 //!
 //! Minimal cost per clip of 2^19 samples, f32 unless stated, if each value is read and written once per stage:
@@ -29,6 +30,7 @@ mod noise;
 mod spectrum;
 mod stretch;
 
+use super::normalize::Normalize;
 use crate::augment::{Augment, ClipPlan};
 use crate::models::{InputKind, ModelInput, SpectrogramKind, WaveformKind};
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
@@ -36,7 +38,7 @@ use mel::MelDecibels;
 use noise::{noise_key, standard_normal};
 use shared::dataset::statistics::Normalization;
 use shared::dsp::PCM_FULL_SCALE;
-use shared::dsp::features::FeatureConfig;
+use shared::dsp::features::{FeatureConfig, PadMode};
 use stretch::{DeviceStretch, MAX_CLIP_SAMPLES, Speed};
 
 /// The device's front end. Built once per run; holds windows and filters on the device.
@@ -64,21 +66,25 @@ pub enum UnsupportedFeatures {
          most; use --front-end host"
     )]
     Input,
+    /// Burn reflects no more samples than a row has.
+    #[error("clips of {0} samples are too short for reflect padding on the device; use --front-end host")]
+    Reflection(usize),
     /// The phase vocoder's sums would overflow.
     #[error("clips of {0} samples are too long for the device's phase vocoder; use --front-end host")]
     ClipLength(usize),
 }
 
 impl DeviceFrontEnd {
-    /// `normalization` has the statistics of the split's training set. `device` may have autodiff: the front end
-    /// computes without it, and its results are constants on `device`.
+    /// `normalization` has the statistics of the split's training set and how they are used; min-max normalization is
+    /// not supported. `device` may have autodiff: the front end computes without it, and its results are constants on
+    /// `device`.
     pub fn new(
         input: InputKind,
         features: &FeatureConfig,
-        normalization: &Normalization,
+        (normalize, normalization): (Normalize, &Normalization),
         device: &Device,
     ) -> Result<Self, UnsupportedFeatures> {
-        if !Self::supports(Augment::NONE, input) {
+        if !Self::supports(Augment::NONE, input) || normalize == Normalize::MinMax {
             return Err(UnsupportedFeatures::Input);
         }
         if !features.n_fft.is_power_of_two() {
@@ -87,7 +93,11 @@ impl DeviceFrontEnd {
         if features.clip_samples > MAX_CLIP_SAMPLES {
             return Err(UnsupportedFeatures::ClipLength(features.clip_samples));
         }
+        if features.pad_mode == PadMode::Reflect && features.clip_samples <= features.n_fft / 2 {
+            return Err(UnsupportedFeatures::Reflection(features.clip_samples));
+        }
         let plain = device.clone().without_autodiff();
+        let normalization = &effective(normalize, normalization);
         Ok(Self {
             input,
             clip_samples: features.clip_samples,
@@ -181,6 +191,20 @@ impl DeviceFrontEnd {
             tensor
         }
     }
+}
+
+/// The means and standard deviations that z-score normalization would need to do what `normalize` does.
+fn effective(normalize: Normalize, normalization: &Normalization) -> Normalization {
+    let mut effective = normalization.clone();
+    if normalize != Normalize::ZScore {
+        effective.waveform_std = 1.0;
+        effective.mel_std.fill(1.0);
+    }
+    if normalize == Normalize::None {
+        effective.waveform_mean = 0.0;
+        effective.mel_mean.fill(0.0);
+    }
+    effective
 }
 
 /// Adds noise to the clips whose plan has some.

@@ -2,7 +2,7 @@
 //!
 //! Both directions are `burn-signal`'s. On CUDA, one kernel per transform keeps a frame in shared memory (32 KiB at
 //! 4096 samples) and runs a radix-2 FFT in f32. On Flex, each thread runs a half-length complex FFT. Lengths must be
-//! powers of two. `burn-signal`'s `stft` is not used, because it pads by reflection and its `istft` adds frame by
+//! powers of two. `burn-signal`'s `stft` is not used, because it only pads by reflection and its `istft` adds frame by
 //! frame.
 //!
 //! The alternative, two matrix products with twiddle factors in between (4096 = 64 · 64), is not used because Burn does
@@ -12,8 +12,9 @@
 //! two restores f32 accuracy, but takes three times the products and memory reads, which leaves no gain over the FFT.
 
 use burn::signal::{irfft, rfft};
-use burn::tensor::ops::PadMode;
+use burn::tensor::ops;
 use burn::tensor::{Device, Tensor, TensorData};
+use shared::dsp::features::PadMode;
 use shared::dsp::window::hann;
 
 /// A Hann window, and the transforms of frames of its length.
@@ -40,17 +41,37 @@ impl Spectrum {
     }
 
     /// Cuts `samples`, `[rows, length]`, into `count` windowed frames every `hop_length`, `[rows, count, n_fft]`. The
-    /// first frame begins `lead` samples before the row. Samples outside the row are zero.
-    pub(super) fn frames(&self, samples: Tensor<2>, lead: usize, hop_length: usize, count: usize) -> Tensor<3> {
+    /// first frame begins `lead` samples before the row. A row that is reflected has more than `lead` samples.
+    pub(super) fn frames(
+        &self,
+        samples: Tensor<2>,
+        lead: usize,
+        hop_length: usize,
+        count: usize,
+        pad_mode: PadMode,
+    ) -> Tensor<3> {
         let needed = (count - 1) * hop_length + self.n_fft - lead;
         let [_, length] = samples.dims();
-        let samples = if length > needed {
-            samples.narrow(1, 0, needed)
+        let used = match pad_mode {
+            PadMode::Constant => length.min(needed),
+            // The beginning of a row is also what is reflected.
+            PadMode::Reflect => length.min(needed.max(lead + 1)),
+        };
+        let samples = if length > used {
+            samples.narrow(1, 0, used)
         } else {
             samples
         };
         let after = needed.saturating_sub(length);
-        let padded = samples.pad([(0, 0), (lead, after)], PadMode::Constant(0.0));
+        let padded = match pad_mode {
+            PadMode::Constant => samples.pad([(0, 0), (lead, after)], ops::PadMode::Constant(0.0)),
+            PadMode::Reflect => samples.pad([(0, 0), (lead, after)], ops::PadMode::Reflect),
+        };
+        let padded = if lead + needed < padded.dims()[1] {
+            padded.narrow(1, 0, lead + needed)
+        } else {
+            padded
+        };
         padded.unfold::<3, _>(1, self.n_fft, hop_length) * self.window.clone()
     }
 

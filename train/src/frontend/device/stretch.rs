@@ -12,6 +12,7 @@ use super::spectrum::Spectrum;
 use super::{positions, upload};
 use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, FloatDType, Int, IntDType, Tensor, TensorData};
+use shared::dsp::features;
 use shared::dsp::phase_vocoder::TimeStretch;
 use std::f64::consts::TAU;
 
@@ -165,10 +166,13 @@ impl DeviceStretch {
         let samples = samples * inside.float();
         let valid = TensorData::new(timeline.valid.clone(), [rows, timeline.analysed, 1]);
         let valid: Tensor<3> = Tensor::from_data(valid, &self.device);
-        let frames = self
-            .spectrum
-            .frames(samples, N_FFT / 2 + HOP_LENGTH, HOP_LENGTH, timeline.analysed)
-            * valid;
+        let frames = self.spectrum.frames(
+            samples,
+            N_FFT / 2 + HOP_LENGTH,
+            HOP_LENGTH,
+            timeline.analysed,
+            features::PadMode::Constant,
+        ) * valid;
         self.spectrum.forward(frames)
     }
 

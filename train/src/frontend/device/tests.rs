@@ -41,7 +41,13 @@ fn data() -> (TempDir, RunData) {
 }
 
 fn front_end(data: &RunData, device: &Device) -> DeviceFrontEnd {
-    DeviceFrontEnd::new(BOTH, data.dataset.features(), &data.split.normalization, device).unwrap()
+    DeviceFrontEnd::new(
+        BOTH,
+        data.dataset.features(),
+        (Normalize::ZScore, &data.split.normalization),
+        device,
+    )
+    .unwrap()
 }
 
 fn plan(noise: Option<f32>, stretch: Option<f64>, track: u64) -> ClipPlan {
@@ -215,7 +221,9 @@ fn input_on_an_autodiff_device_is_a_constant() {
 fn unsupported_settings_are_errors() {
     let (_root, data) = data();
     let normalization = &data.split.normalization;
-    let new = |features: &FeatureConfig| DeviceFrontEnd::new(BOTH, features, normalization, &Device::flex());
+    let new = |features: &FeatureConfig| {
+        DeviceFrontEnd::new(BOTH, features, (Normalize::ZScore, normalization), &Device::flex())
+    };
     let features = FeatureConfig::default();
     let odd = FeatureConfig {
         n_fft: 4000,

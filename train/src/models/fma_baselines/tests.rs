@@ -12,8 +12,8 @@ use safetensors::SafeTensors;
 fn parameter_counts_match_the_paper() {
     // 7,050 + 2,550 + 408.
     let mfcc = dense(140, 50) + dense(50, 50) + dense(50, 8);
-    // 320 + 15,392 + 409,616 + 136.
-    let small = conv(9, 1, 32) + conv(15, 32, 32) + dense(32 * 32 * 25, 16) + dense(16, 8);
+    // 320 + 15,392 + 528 + 88,328.
+    let small = conv(9, 1, 32) + conv(15, 32, 32) + dense(32, 16) + dense(30 * 23 * 16, 8);
     // 1,792 + 36,928 + 73,856 + 147,584 + 295,168 + 2 · 590,080 + 1,180,160 + 5 · 2,359,808 = 14,714,688.
     let features = conv(9, 3, 64)
         + conv(9, 64, 64)
@@ -32,7 +32,7 @@ fn parameter_counts_match_the_paper() {
     let halving = conv(9, 3, 16) + conv(9, 16, 3);
     for (kind, counted, stated) in [
         (ModelKind::MfccDense, mfcc, 10_008),
-        (ModelKind::SmallCnn, small, 425_464),
+        (ModelKind::SmallCnn, small, 104_568),
         (ModelKind::Vgg16, features + large, 15_108_056),
         (ModelKind::Vgg16Progressive42x100, features + little, 14_739_416),
         (
@@ -70,10 +70,60 @@ fn penalties_apply_to_the_layers_that_the_paper_names() {
         names.retain(|name| name.ends_with(".weight"));
         names
     };
-    let dense = ["linear0.weight", "linear1.weight", "linear2.weight"];
-    assert_eq!(penalized(ModelKind::MfccDense), dense);
+    assert_eq!(penalized(ModelKind::MfccDense), ["linear0.weight", "linear1.weight"]);
     let convolutions = ["conv0.weight", "conv1.weight", "linear0.weight"];
     assert_eq!(penalized(ModelKind::SmallCnn), convolutions);
+    for kind in [
+        ModelKind::Vgg16,
+        ModelKind::Vgg16Progressive42x100,
+        ModelKind::Vgg16Progressive84x100,
+    ] {
+        assert_eq!(penalized(kind), ["linear0.weight"], "{kind}");
+    }
+}
+
+#[test]
+fn epochs_match_the_notebooks() {
+    for (kind, epochs) in [
+        (ModelKind::MfccDense, 200),
+        (ModelKind::SmallCnn, 50),
+        (ModelKind::Vgg16, 50),
+        (ModelKind::Vgg16Progressive42x100, 500),
+        (ModelKind::Vgg16Progressive84x100, 50),
+    ] {
+        let defaults = kind.description().defaults;
+        assert_eq!((defaults.epochs, defaults.patience), (epochs, 0), "{kind}");
+    }
+}
+
+#[test]
+fn each_frame_is_divided_by_its_largest_absolute_value() {
+    let device = Device::flex();
+    // Two bands of four frames, the third of zeros.
+    let decibels = [[-20.0, 0.0, 0.0, -80.0], [-40.0, -5.0, 0.0, -80.0]];
+    let normalized = normalize_frames(Tensor::<4>::from_floats([[decibels]], &device));
+    let found: Vec<f32> = normalized.into_data().try_to_vec().unwrap();
+    assert_eq!(found, [-0.5, 0.0, 0.0, -1.0, -1.0, -1.0, 0.0, -1.0]);
+}
+
+#[test]
+fn vgg16_sees_the_same_image_whatever_the_range_of_decibels() {
+    let device = Device::flex();
+    let shape = image_shape([32, 32]);
+    let blueprint = Blueprint {
+        shape,
+        classes: 3,
+        dropout: 0.0,
+    };
+    let model = (VGG16.build)(&blueprint, &device);
+    let noise = testing::input(1, &shape, &device);
+    // An image of 80 dB, and the same decibels in an image of 160 dB.
+    let image = |range: f64| ModelInput {
+        spectrogram: Some(noise.spectrogram().clamp(-0.9, 0.9) * (1.0 / range) - (1.0 / range) + 1.0),
+        ..noise.clone()
+    };
+    let difference = model.embed(&image(2.0)) - model.embed(&image(4.0));
+    assert!(difference.abs().max().into_scalar::<f32>() < 1e-4);
 }
 
 #[test]
@@ -180,7 +230,7 @@ fn frozen_layers_get_no_gradient_but_backpropagate() {
 fn unsupported_shapes_are_refused() {
     let refused = |kind: ModelKind, spectrogram| (kind.description().accepts)(&image_shape(spectrogram)).is_err();
     assert!(refused(ModelKind::MfccDense, [128, 400]));
-    assert!(refused(ModelKind::SmallCnn, [128, 15]) && !refused(ModelKind::SmallCnn, [4, 16]));
+    assert!(refused(ModelKind::SmallCnn, [128, 33]) && !refused(ModelKind::SmallCnn, [10, 34]));
     assert!(refused(ModelKind::Vgg16, [31, 400]) && !refused(ModelKind::Vgg16, [32, 32]));
     assert!(refused(ModelKind::Vgg16Progressive84x100, [63, 100]));
     assert!(!refused(ModelKind::Vgg16Progressive84x100, [64, 32]));

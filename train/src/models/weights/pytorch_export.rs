@@ -1,27 +1,17 @@
 //! Exports a model's weights as a safetensors file with the names and layouts of a PyTorch module's state dict.
 //!
-//! Module names are the same on both sides. Batch norm's gamma and beta become PyTorch's `weight` and `bias`. A dense
-//! layer's weight is `[outputs, inputs]`. A recurrent layer's gate matrices are stacked in the order of
-//! `torch.nn.LSTM`, `GRU` and `RNN`. VGG16's convolutions get torchvision's numbers.
+//! Batch norm's gamma and beta become PyTorch's `weight` and `bias`. A dense layer's weight is `[outputs, inputs]`. A
+//! recurrent layer's gate matrices are stacked in the order of `torch.nn.LSTM`, `GRU` and `RNN`. Module names are the
+//! same on both sides, or those of the published checkpoints if the model's description has them.
 
 use super::export::export_weights;
+use super::gates::{GATES, LEAVES, PARTS};
 use super::pytorch_file::PYTORCH_FORMAT;
 use crate::models::Model;
-use crate::models::vgg16::TORCHVISION_NAMES;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-
-/// The gates of an LSTM, a GRU and a plain recurrent layer, in PyTorch's order.
-const GATES: [&[&str]; 3] = [
-    &[".input_gate", ".forget_gate", ".cell_gate", ".output_gate"],
-    &[".reset_gate", ".update_gate", ".new_gate"],
-    &[""],
-];
-
-/// The parts of a gate, with PyTorch's names.
-const PARTS: [(&str, &str); 2] = [("input_transform", "ih"), ("hidden_transform", "hh")];
 
 /// A tensor under its new name.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +36,11 @@ pub fn export_pytorch(model: &Model) -> Result<Vec<u8>, String> {
         };
         (name.to_owned(), tensor)
     });
-    let state = state_dict(tensors.collect())?;
+    let renames = model.kind().description().pytorch.renames;
+    let state: BTreeMap<String, Tensor<'_>> = state_dict(tensors.collect())?
+        .into_iter()
+        .map(|(name, tensor)| (published_name(name, renames), tensor))
+        .collect();
     let views = state.iter().map(|(name, tensor)| {
         let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes);
         view.map(|view| (name.as_str(), view))
@@ -84,16 +78,24 @@ fn state_dict(mut ours: BTreeMap<String, Tensor<'_>>) -> Result<BTreeMap<String,
                 state.insert(name, tensor);
             }
             "weight" if tensor.shape.len() == 2 => drop(state.insert(name, transposed(&tensor)?)),
-            _ => {
-                let numbered = TORCHVISION_NAMES.iter().find_map(|(torchvision, ours)| {
-                    let suffix = name.strip_prefix(ours)?;
-                    Some(torchvision.trim_start_matches('^').replace('\\', "") + suffix)
-                });
-                state.insert(numbered.unwrap_or(name), tensor);
-            }
+            _ => drop(state.insert(name, tensor)),
         }
     }
     Ok(state)
+}
+
+/// The name in the published checkpoint. Import's patterns are literal beginnings of its names, so they can be reversed.
+fn published_name(name: String, renames: &[(&str, &str)]) -> String {
+    let published = renames.iter().find_map(|(pattern, ours)| {
+        let rest = name.strip_prefix(ours)?;
+        Some(literal(pattern) + rest)
+    });
+    published.unwrap_or(name)
+}
+
+/// The text that a pattern of a description matches.
+fn literal(pattern: &str) -> String {
+    pattern.trim_start_matches('^').replace('\\', "")
 }
 
 /// Builds `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0` and `bias_hh_l0` of a recurrent layer.
@@ -104,7 +106,7 @@ fn join_gates<'a>(
     state: &mut BTreeMap<String, Tensor<'a>>,
 ) -> Result<(), String> {
     for (part, suffix) in PARTS {
-        for leaf in ["weight", "bias"] {
+        for leaf in LEAVES {
             let mut joined: Option<Tensor<'_>> = None;
             for gate in gates {
                 let name = format!("{layer}{gate}.{part}.{leaf}");
@@ -169,12 +171,24 @@ mod tests {
             for name in exported(&testing::model(kind, 8, &Device::flex())).keys() {
                 let leaf = name.rsplit('.').next().unwrap_or_default();
                 let known = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"];
-                let recurrent = leaf.ends_with("_ih_l0") || leaf.ends_with("_hh_l0");
-                assert!(known.contains(&leaf) || recurrent, "{kind}: {name}");
+                let recurrent = ["_ih_l0", "_hh_l0", "_ih_l1", "_hh_l1"];
+                let recurrent = recurrent.iter().any(|suffix| leaf.ends_with(suffix));
+                // The learned bandwidth of `harmonic-cnn`, which belongs to no layer of PyTorch.
+                let own = name == "hstft.bw_Q";
+                assert!(known.contains(&leaf) || recurrent || own, "{kind}: {name}");
                 assert!(
                     !name.contains("transform") && !name.contains("features.convolutions"),
                     "{kind}: {name}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn patterns_of_all_descriptions_are_literal_beginnings() {
+        for &kind in ModelKind::ALL {
+            for (pattern, _) in kind.description().pytorch.renames {
+                assert_eq!(format!("^{}", regex::escape(&literal(pattern))), *pattern, "{kind}");
             }
         }
     }
@@ -216,8 +230,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let device = Device::flex();
         // Square dense weights have the same shape in either layout, and models without batch norm do not show the
-        // layout by their names.
-        for kind in [ModelKind::MfccDense, ModelKind::Cnn2d, ModelKind::Vgg16] {
+        // layout by their names. The others have recurrent layers, and the names of published checkpoints.
+        for kind in [
+            ModelKind::MfccDense,
+            ModelKind::Cnn1d,
+            ModelKind::Cnn2d,
+            ModelKind::Vgg16,
+            ModelKind::Crnn,
+            ModelKind::Crnn1dRnn,
+            ModelKind::ChoiCrnn,
+            ModelKind::WonCrnn,
+            ModelKind::Musicnn,
+            ModelKind::HarmonicCnn,
+            ModelKind::SelfAttention,
+        ] {
             let path = directory.path().join(format!("{kind}.safetensors"));
             let model = testing::model(kind, 8, &device);
             std::fs::write(&path, export_pytorch(&model).unwrap()).unwrap();

@@ -56,7 +56,7 @@ pub fn comparison(candidates: &[Candidate<'_>], set: Set, tests: &[PairedTest]) 
     let page = Page {
         title: &title,
         lead: html! {
-            p.lead { "Metrics on the " (set_name(set)) " set, with the weights of each run's best epoch." }
+            p.lead { "Metrics on the " (set_name(set)) " set, with the weights of each run's best epoch, or those imported." }
         },
         sections: vec![
             metrics_section(&entries, set, tests),

@@ -59,7 +59,7 @@ fn body(view: &RunView<'_>, predictions: &Predictions, set: Set, audio: bool) ->
             Ok(data) => {
                 p.note {
                     "Mel spectrograms show the evaluated part of the track: time to the right, mel bands upwards, from the loudest \
-                     value (light) to " (data.dataset.features().top_db) " dB below it (black)."
+                     value (light) to " (data.dataset.features().drawn_db()) " dB below it (black)."
                     @if audio { " Audio is up to ten seconds from the middle of this part, at 16 kHz." }
                 }
             }
@@ -156,7 +156,7 @@ fn media(config: &RunConfig, data: &DataView, track_id: u64, audio: bool) -> Mar
     let mel = data.dataset.mel(position);
     let hop = features.hop_length;
     let frames = evaluated.start / hop..evaluated.end.div_ceil(hop);
-    let picture = Spectrogram::new(mel, frames, features.top_db, PIXELS);
+    let picture = Spectrogram::new(mel, frames, features.drawn_db(), PIXELS);
     let seconds = data.seconds(evaluated.len() as u64);
     let description = format!("Mel spectrogram of {seconds:.1} seconds of track {track_id}");
     html! {
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_evaluated_part_is_shown() {
+    fn only_the_evaluated_part_of_a_track_is_shown() {
         let stored = FeatureConfig::default();
         let config = |model| testing::config(Path::new("fma"), model);
         let clip = stored.clip_samples;

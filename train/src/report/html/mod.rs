@@ -12,7 +12,6 @@ mod data_view;
 mod metric;
 mod mistakes;
 mod outputs;
-mod published;
 mod ranking;
 mod run_view;
 mod settings;

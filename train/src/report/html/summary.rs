@@ -1,9 +1,9 @@
 //! The top of a run's page: main metrics, warnings, model, data set and split.
 
 use super::metric::{Metric, interval, metrics, rounded, samples};
-use super::published::published;
 use super::run_view::RunView;
 use crate::metrics::{SetMetrics, SetReport};
+use crate::report::published::{Published, PublishedMetric, published};
 use crate::report::reported_metric::ReportedMetric;
 use crate::report::set_name;
 use crate::settings::RunConfig;
@@ -41,6 +41,10 @@ fn summary(config: &RunConfig) -> String {
 }
 
 pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[ReportedMetric]) -> Section {
+    let published = match &view.data {
+        Ok(data) => published(view.config, data.dataset.index(), &data.split.index),
+        Err(_) => Published::default(),
+    };
     Section {
         id: "summary",
         heading: "Summary",
@@ -49,8 +53,12 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
             (leaks(view))
             (facts("The run", rows(view)))
             h3 { "Metrics" }
-            p.note { "Definitions as in scikit-learn, with zero_division=0. The best epoch was selected on the validation set." }
-            (table(view))
+            p.note {
+                "Definitions as in scikit-learn, with zero_division=0."
+                @if view.config.imported_from.is_none() { " The best epoch was selected on the validation set." }
+            }
+            (table(view, &published))
+            (published_notes(view, &published))
             @if !reported.is_empty() { (intervals(reported, set)) }
             @if let Some(clips) = &report.per_clip {
                 p.note {
@@ -98,7 +106,9 @@ fn unknown(audit: &LeakAudit, tracks: usize) -> Option<String> {
 }
 
 fn leaks(view: &RunView<'_>) -> Markup {
-    let audit = view.data.as_ref().ok().map(|data| &data.split.index.leaks);
+    // An imported network was not trained on the split's training set.
+    let data = view.data.as_ref().ok().filter(|_| view.config.imported_from.is_none());
+    let audit = data.map(|data| &data.split.index.leaks);
     html! {
         @if let Some(found) = audit.and_then(leaked) {
             (notice(format!("Leaked: {found} in more than one set of the split, so scores are too optimistic.")))
@@ -126,10 +136,11 @@ fn rows(view: &RunView<'_>) -> Vec<(&'static str, Markup)> {
         rows.push(("best epoch", trained));
     }
     if config.combination.is_none() {
-        let ended = view
-            .metrics
-            .ended
-            .map_or_else(|| "not finished".to_owned(), |ending| ending.to_string());
+        let ended = match (&config.imported_from, view.metrics.ended) {
+            (Some(file), _) => format!("imported from {file}, not trained here"),
+            (None, Some(ending)) => ending.to_string(),
+            (None, None) => "not finished".to_owned(),
+        };
         rows.push(("training", ended.render()));
     }
     match &view.data {
@@ -176,15 +187,16 @@ fn describe_split(view: &RunView<'_>, split: &SplitIndex) -> Markup {
         @if let Some(ratios) = split.ratios { ", " (ratios.map(|ratio| format!("{:.0}", 100.0 * ratio)).join(" : ")) }
         @if let Some(seed) = split.seed { ", seed " (seed) }
         @if let Some(fold) = &split.fold {
-            @if view.metrics.best_epoch.is_some() || view.config.combination.is_some() { ", fold " (fold.number) " of " (fold.of) }
+            @if view.metrics.best_epoch.is_some() || view.config.imported_from.is_some() || view.config.combination.is_some() { ", fold " (fold.number) " of " (fold.of) }
             @else { ", " (fold.of) " folds; each track is evaluated by the fold that has it in this set" }
         }
     }
 }
 
-/// One row per metric and one column per evaluated set, plus a column with the paper's metrics if there are any.
-fn table(view: &RunView<'_>) -> Markup {
-    let published = published(view.config);
+/// One row per metric and one column per evaluated set, plus a column with the paper's metrics if there are any of the
+/// same data and split.
+fn table(view: &RunView<'_>, published: &Published) -> Markup {
+    let split = published.comparable.first().map(|row| &*row.split);
     let sets = Set::ALL.into_iter().rev();
     let evaluated: Vec<(Set, &SetMetrics)> = sets.filter_map(|set| Some((set, &view.report(set)?.tracks))).collect();
     let columns: Vec<Vec<Metric>> = evaluated.iter().map(|(_, set)| metrics(set)).collect();
@@ -194,20 +206,74 @@ fn table(view: &RunView<'_>) -> Markup {
     let mut table = Table::new("Metrics of each set")
         .text("metric")
         .numbers(evaluated.iter().map(heading));
-    if !published.is_empty() {
-        table = table.number("published");
+    if let Some(split) = split {
+        table = table.number(html! { "published" small { (split) " split" } });
     }
     let mut table = table.text("definition");
     for (at, metric) in columns.first().into_iter().flatten().enumerate() {
         let mut cells = vec![cell(metric.name)];
         cells.extend(columns.iter().map(|column| cell(rounded(column[at].value))));
-        if !published.is_empty() {
-            cells.push(cell(published.get(metric.key).map_or("–", String::as_str)));
+        if split.is_some() {
+            cells.push(cell(published.value(metric.key).unwrap_or("–")));
         }
         cells.push(cell(metric.definition).class("words"));
         table.row(cells);
     }
     table.render()
+}
+
+/// Where the published metrics are from, and those that cannot be compared with the run's.
+fn published_notes(view: &RunView<'_>, published: &Published) -> Markup {
+    let names: Vec<_> = metrics_of_sets(view).map(|metric| (metric.key, metric.name)).collect();
+    let name = |key: &str| {
+        let found = names.iter().find(|(known, _)| *known == key);
+        found.map_or(key, |(_, name)| name).to_owned()
+    };
+    let list = |rows: &[PublishedMetric], describe: &dyn Fn(&PublishedMetric) -> String| {
+        let mut parts: Vec<String> = Vec::new();
+        for part in rows.iter().map(describe) {
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        parts.join("; ")
+    };
+    let source = |row: &PublishedMetric| row.source.clone();
+    let other = |row: &PublishedMetric| {
+        let note = if row.note.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", row.note)
+        };
+        format!(
+            "{} {} ({} split{note}, {})",
+            name(&row.metric),
+            row.value,
+            row.split,
+            row.source
+        )
+    };
+    let differs = view
+        .data
+        .as_ref()
+        .is_ok_and(|data| !data.dataset.index().source.preset_differences.is_empty());
+    html! {
+        @if !published.comparable.is_empty() {
+            p.note {
+                "Published: " (list(&published.comparable, &source)) ", on the test set."
+                @if differs { " The data set differs from the one of its preset, so the published metrics are of other tracks." }
+            }
+        }
+        @if !published.others.is_empty() {
+            p.note { "Published, but not comparable with this run: " (list(&published.others, &other)) "." }
+        }
+    }
+}
+
+/// The metrics of the first evaluated set.
+fn metrics_of_sets(view: &RunView<'_>) -> impl Iterator<Item = Metric> {
+    let first = Set::ALL.into_iter().find_map(|set| view.report(set));
+    first.map(|report| metrics(&report.tracks)).into_iter().flatten()
 }
 
 fn intervals(reported: &[ReportedMetric], shown: Set) -> Markup {

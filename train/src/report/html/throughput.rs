@@ -39,7 +39,10 @@ fn rows(view: &RunView<'_>) -> Vec<(&'static str, String)> {
     if total > 0.0 {
         let clips: usize = history.iter().map(|epoch| epoch.clips).sum();
         let rate = clips as f64 / total;
-        rows.push(("clips", format!("{} in total, {rate:.1} per second", grouped(clips as u64))));
+        rows.push((
+            "clips",
+            format!("{} in total, {rate:.1} per second", grouped(clips as u64)),
+        ));
     }
     if let Some(environment) = &view.environment {
         let machine = format!(

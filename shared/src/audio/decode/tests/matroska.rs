@@ -98,7 +98,7 @@ fn message(file: &[u8]) -> String {
 }
 
 #[test]
-fn file_from_ffmpeg_is_decoded_and_promises_its_duration() {
+fn file_from_ffmpeg_is_decoded_and_states_its_duration() {
     // `ffmpeg -f lavfi -i sine=frequency=440:duration=0.25:sample_rate=8000 -c:a pcm_s16le -bitexact`
     let whole = include_bytes!("../../../../../tests/golden/tone.mka");
     let decoded = decode(whole).unwrap();
