@@ -219,7 +219,7 @@ class SampleLevelSe(SampleLevel):
 
 
 class Hstft(nn.Module):
-    n_fft = 513
+    n_fft = 512
 
     def __init__(self):
         super().__init__()

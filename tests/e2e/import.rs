@@ -331,8 +331,8 @@ fn write_wav(path: &Path, samples: &[u8]) {
 /// The published networks of Won et al. answer audio files as PyTorch does.
 #[test]
 fn published_taggers_give_the_logits_of_pytorch() {
-    /// PyTorch computes in another order, and probabilities near 0 and 1 have few digits.
-    const TOLERANCE: f64 = 2e-3;
+    /// PyTorch computes in another order; the worst error was 4e-5.
+    const TOLERANCE: f64 = 5e-4;
     let Some(reference) = std::env::var_os("CRATEDIGGER_REFERENCE") else {
         println!("skipped: CRATEDIGGER_REFERENCE is not set to the directory of pretrained/won_golden.safetensors");
         return;

@@ -170,11 +170,10 @@ impl Stft {
         }
         let out = first[1..half].iter_mut().zip(&mut second[1..half]);
         for ((a, b), (first, second)) in low[1..].iter().zip(high[1..].iter().rev()).zip(out) {
-            let mean = 0.25 * (a.norm_sqr() + b.norm_sqr());
-            let difference = 0.5 * (a.re * b.re - a.im * b.im);
-            // Rounding may make the quieter frame slightly negative.
-            *first = (mean + difference).max(0.0);
-            *second = (mean - difference).max(0.0);
+            // Subtracting amplitudes instead of powers keeps frames exact that are far quieter than their neighbour.
+            let (even, odd) = ((a.re + b.re, a.im - b.im), (a.im + b.im, a.re - b.re));
+            *first = 0.25 * (even.0 * even.0 + even.1 * even.1);
+            *second = 0.25 * (odd.0 * odd.0 + odd.1 * odd.1);
         }
     }
 
@@ -319,6 +318,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn power_of_a_quiet_frame_is_exact_next_to_a_loud_one() {
+        let (n_fft, hop_length) = (64, 64);
+        let stft = Stft::new(n_fft, hop_length);
+        // A sine whose amplitude falls by 80 dB between frames 1 and 3.
+        let samples: Vec<f32> = (0..256)
+            .map(|at| (at as f32 * 0.7).sin() * if at < 96 { 1.0 } else { 1e-4 })
+            .collect();
+        let [mut loud, mut quiet] = [vec![0.0; n_fft / 2 + 1], vec![0.0; n_fft / 2 + 1]];
+        stft.power_pair(&samples, [1, 3], &mut StftScratch::default(), &mut loud, &mut quiet);
+        let expected = naive(&samples, 3, n_fft, hop_length, PadMode::Constant);
+        let bin = 7;
+        let (found, expected) = (f64::from(quiet[bin]), expected[bin].norm_sqr());
+        assert!(loud[bin] > 1e7 * quiet[bin], "{} {found}", loud[bin]);
+        assert!((found / expected - 1.0).abs() < 0.01, "{found} {expected}");
     }
 
     #[test]

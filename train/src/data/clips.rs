@@ -92,3 +92,37 @@ pub fn cut(dataset: &Dataset, tracks: &[usize], grid: ClipGrid, features: &Featu
     });
     clips.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::ModelKind;
+    use crate::settings::Settings;
+    use shared::dsp::feature_preset::FeaturePreset;
+
+    #[test]
+    fn clips_with_a_final_frame_need_not_be_whole_hops_long() {
+        let settings = Settings {
+            data: Some("fma".into()),
+            model: Some(ModelKind::Crnn),
+            ..Settings::default()
+        };
+        let mut config = settings.resolve().unwrap();
+        let won = FeaturePreset::Won.config();
+        let clip = |config: &RunConfig| {
+            let features = clip_features(config, &won);
+            (
+                features.clip_samples,
+                features.clip_frames(),
+                clip_grid(config, &features).hops,
+            )
+        };
+        assert_eq!(clip(&config), (464_000, 1813, 1813));
+        config.clip_frames = Some(1813);
+        assert_eq!(clip(&config), (464_000, 1813, 1813));
+        config.clip_frames = Some(938);
+        assert_eq!(clip(&config), (937 * 256, 938, 937));
+        config.excerpt_seconds = Some(3.0);
+        assert_eq!(clip(&config), (48_000, 188, 188));
+    }
+}

@@ -221,6 +221,16 @@ mod tests {
         assert!(refused(&|record| record.features.hop_length = 0).contains("hop"));
         assert!(refused(&|record| record.features.clip_samples = 1 << 50).contains("no data set has clips"));
         assert!(refused(&|record| record.features.sample_rate = 4_000_000_000).contains("4000000000 Hz"));
+        let mut image = good.clone();
+        image.features.top_db = None;
+        image.check(&config).unwrap();
+        let settings = Settings {
+            model: Some(ModelKind::Vgg16Progressive42x100),
+            data: Some("fma".into()),
+            ..Settings::default()
+        };
+        let image = image.check(&settings.resolve().unwrap()).unwrap_err();
+        assert!(image.contains("images need a dynamic range"), "{image}");
         let scale = StatisticsScale {
             shift: vec![0.0],
             scale: vec![1.0],

@@ -31,7 +31,7 @@ use shared::dsp::features::FeatureConfig;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum FrontEndPlace {
-    /// On a GPU for waveforms and changed samples, else on the host.
+    /// On a GPU for waveforms, changed samples and reflect padding, else on the host.
     #[default]
     Auto,
     /// In the loader's threads.

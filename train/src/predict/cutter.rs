@@ -174,8 +174,10 @@ mod tests {
                 let mel = extractor.extract(samples);
                 let columns = features.track_frames(samples.len());
                 for band in 0..features.n_mels {
-                    let row = &mel[band * columns + lead..][..hops.min(columns - lead)];
-                    let expected = &whole[band * whole_frames + place.hop..][..hops.min(whole_frames - place.hop)];
+                    // One more than hops: the final frame.
+                    let frames = hops + 1;
+                    let row = &mel[band * columns + lead..][..frames.min(columns - lead)];
+                    let expected = &whole[band * whole_frames + place.hop..][..frames.min(whole_frames - place.hop)];
                     prop_assert_eq!(row, expected);
                 }
             }

@@ -320,3 +320,51 @@ fn stretching_any_length_matches_the_host() {
         }
     }
 }
+
+#[test]
+fn presets_match_the_host() {
+    use crate::frontend::spectrogram::{SpectrogramMaker, SpectrogramScratch};
+    use clap::ValueEnum;
+    use shared::dsp::feature_preset::FeaturePreset;
+    let device = Device::flex();
+    let input = InputKind { waveform: None, ..BOTH };
+    for preset in FeaturePreset::value_variants() {
+        // Few frames, and a clip that is not a whole number of hops long if the settings allow it.
+        let mut features = preset.config();
+        features.clip_samples = 10 * features.n_fft + usize::from(features.final_frame) * features.hop_length / 2;
+        features.validate().unwrap();
+        let normalization = Normalization {
+            tracks: 1,
+            waveform_mean: 0.0,
+            waveform_std: 1.0,
+            mel_mean: vec![3.0; features.n_mels],
+            mel_std: vec![2.0; features.n_mels],
+            constant_bands: Vec::new(),
+        };
+        let mut noise = 1u32;
+        let samples: Vec<i16> = (0..2 * features.clip_samples)
+            .map(|_| {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (noise >> 18) as i16 - 8192
+            })
+            .collect();
+        for normalize in [Normalize::None, Normalize::Mean, Normalize::ZScore] {
+            let on_device = DeviceFrontEnd::new(input, &features, (normalize, &normalization), &device).unwrap();
+            let plans = [ClipPlan::default(); 2];
+            let pcm = TensorData::new(samples.clone(), [2, features.clip_samples]);
+            let ours = on_device.run(pcm, &plans).spectrogram.unwrap();
+            assert_eq!(ours.dims(), [2, 1, features.n_mels, features.clip_frames()]);
+            let on_host = SpectrogramMaker::new(SpectrogramKind::Mel, &features, normalize, &normalization);
+            let mut truth = Vec::new();
+            for clip in samples.chunks_exact(features.clip_samples) {
+                let clip: Vec<f32> = clip.iter().map(|sample| f32::from(*sample) / 32_768.0).collect();
+                let mut out = vec![0.0; features.n_mels * features.clip_frames()];
+                on_host.compute(&clip, None, &mut SpectrogramScratch::default(), &mut out);
+                truth.extend(out);
+            }
+            let worst = largest_difference(&values(ours), &truth);
+            println!("{preset:?}, {normalize:?}: largest difference {worst:.2e} dB");
+            assert!(worst < DECIBEL_TOLERANCE);
+        }
+    }
+}

@@ -189,3 +189,63 @@ fn pitch_shift_keeps_the_length_and_changes_the_pitch() {
     );
     assert!(up[(1 << 19) - 2000..].iter().any(|sample| sample.abs() > 0.1));
 }
+
+/// Samples without a stored spectrogram.
+struct SamplesOnly(Vec<i16>);
+
+impl Track for SamplesOnly {
+    fn waveform(&self) -> &[i16] {
+        &self.0
+    }
+
+    fn mel(&self) -> MelView<'_> {
+        panic!("the stored spectrogram is not used")
+    }
+}
+
+#[test]
+fn clip_with_reflect_padding_is_computed_from_its_samples_alone() {
+    use shared::dsp::feature_preset::FeaturePreset;
+    let features = FeaturePreset::Won128.config();
+    let normalization = Normalization {
+        tracks: 1,
+        waveform_mean: 0.0,
+        waveform_std: 1.0,
+        mel_mean: vec![0.0; 128],
+        mel_std: vec![1.0; 128],
+        constant_bands: Vec::new(),
+    };
+    let setup = HostSetup {
+        input: ModelKind::Cnn2d.description().input,
+        features: &features,
+        pcm8: false,
+        normalize: Normalize::None,
+        normalization: &normalization,
+        statistics: Vec::new(),
+    };
+    let front_end = HostFrontEnd::new(setup, 1);
+    assert_eq!(front_end.shape().spectrogram, [128, 231]);
+    let sample = |at: usize| ((at * at) as f32 * 1e-5).sin() * 9000.0;
+    let track: Vec<i16> = (0..70_000).map(|at| sample(at) as i16).collect();
+    let run = |samples: &[i16], hop: usize| {
+        let mut mel = vec![0.0; 128 * 231];
+        let plan = ClipPlan {
+            hop,
+            ..ClipPlan::default()
+        };
+        let out = ClipOutput {
+            spectrogram: Some(&mut mel),
+            ..ClipOutput::default()
+        };
+        front_end.run_track(&SamplesOnly(samples.to_vec()), &plan, &mut HostScratch::default(), out);
+        mel
+    };
+    // The neighbouring samples do not matter.
+    let alone = run(&track[20 * 256..][..59_049], 0);
+    assert_eq!(run(&track, 20), alone);
+    let mut power = ndarray::Array2::zeros((128, 231));
+    let mel = shared::dsp::mel::MelSpectrogram::new(&features);
+    mel.power(&track[20 * 256..][..59_049], &mut Default::default(), power.view_mut());
+    features.decibel_scale().apply_to_power(power.as_slice_mut().unwrap());
+    assert_eq!(alone, power.as_slice().unwrap());
+}

@@ -9,9 +9,8 @@ use std::f64::consts::TAU;
 use std::sync::LazyLock;
 
 const SAMPLE_RATE: f64 = 16_000.0;
-const N_FFT: usize = 513;
-/// Frequencies of the spectrogram. The filters take them as evenly spaced from 0 to half the sample rate, as the authors
-/// do, although the last one of an odd DFT is below that.
+const N_FFT: usize = 512;
+/// Frequencies of the spectrogram, evenly spaced from 0 to half the sample rate.
 const BINS: usize = N_FFT / 2 + 1;
 
 /// Channels of the output: each fundamental and its multiples up to this one.
@@ -58,7 +57,7 @@ static DISTANCES: LazyLock<Vec<f32>> = LazyLock::new(|| {
 
 /// Samples of the shortest clip with this many frames, which are centred on multiples of the hop.
 pub const fn shortest(frames: usize) -> usize {
-    (frames - 1) * HOP + N_FFT - 2 * (N_FFT / 2)
+    (frames - 1) * HOP
 }
 
 /// The spectrogram and its filters.
