@@ -213,7 +213,7 @@ fn eval(more: &[&str]) -> assert_cmd::assert::Assert {
 }
 
 /// Checks that a run predicts the files of its test set with these probabilities.
-fn check_predicted(answer: &Value, expected: &BTreeMap<String, Vec<f64>>) {
+pub fn check_predicted(answer: &Value, expected: &BTreeMap<String, Vec<f64>>) {
     let classes: Vec<String> = serde_json::from_value(answer["classes"].clone()).unwrap();
     assert_eq!(answer["files"].as_array().unwrap().len(), expected.len());
     for (file, (id, expected)) in answer["files"].as_array().unwrap().iter().zip(expected) {

@@ -12,7 +12,7 @@ use crate::settings::{Combination, RunConfig};
 use anyhow::Context;
 use shared::runtime::atomic_file;
 use std::fs;
-use std::path::{self, Path};
+use std::path::{self, Path, PathBuf};
 
 /// Writes a classifier on the embeddings of `embedders` into `run`. `split_from` is the directory of their split.
 /// Returns the settings of the run, which are those of the first network on this data set.
@@ -74,7 +74,7 @@ fn on_data(config: &RunConfig, data: &RunData) -> anyhow::Result<RunConfig> {
 }
 
 /// Writes an ensemble of `members` into `run`; their files are copied if `copies` is true. `data` is that of the first
-/// member. Returns the settings of the run.
+/// member. Returns the settings of the run, which are those of the first member.
 pub fn save_ensemble(
     run: &RunDirectory,
     members: &[RunModel],
@@ -87,6 +87,14 @@ pub fn save_ensemble(
         }
     }
     let first = &members[0];
+    // Reports warn of weights that may have been trained on the same tracks.
+    let pretrained = members.iter().find_map(|RunModel { config, .. }| {
+        config
+            .imported_from
+            .as_ref()
+            .map(PathBuf::from)
+            .or_else(|| config.init_from.clone())
+    });
     split_copy::keep(
         &data.split,
         &first.root.join(SPLIT_DIRECTORY),
@@ -98,6 +106,8 @@ pub fn save_ensemble(
             classifier: None,
             members: members.iter().map(|member| member.config.model_name()).collect(),
         }),
+        init_from: pretrained,
+        imported_from: None,
         ..first.config.clone()
     };
     run.save_config(&config)?;

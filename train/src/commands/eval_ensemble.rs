@@ -1,7 +1,7 @@
 //! `train eval` of the mean of several runs.
 
 use super::eval_run::{Options, evaluate_into, watch_networks};
-use super::{Outcome, UsageError};
+use super::{Outcome, UsageError, imported};
 use crate::cli::EvalArgs;
 use crate::combine::{DataOptions, RunModel, RunOnData, save_ensemble};
 use crate::process::console::Console;
@@ -19,7 +19,7 @@ pub(super) fn eval_ensemble(args: &EvalArgs, watch: &FaultWatch, console: Consol
     if args.audio {
         bail!("--audio needs a single run; save the mean with --save-run and evaluate that with --audio");
     }
-    let members = members(args)?;
+    let members = members(args, watch, console)?;
     if let Some(name) = &args.split {
         for member in &members {
             split_copy::check_named(name, &member.config, &member.root)?;
@@ -55,11 +55,14 @@ pub(super) fn eval_ensemble(args: &EvalArgs, watch: &FaultWatch, console: Consol
 }
 
 /// The runs to average. A set of seeds stands for all its runs.
-fn members(args: &EvalArgs) -> anyhow::Result<Vec<RunModel>> {
+fn members(args: &EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Vec<RunModel>> {
     let mut members = Vec::new();
     for root in &args.runs {
         match RunSet::open(root)? {
-            None => members.push(RunModel::read(root)?),
+            None => {
+                imported::attach_if_imported(root, args, watch, console)?;
+                members.push(RunModel::read(root)?);
+            }
             Some(set) if set.is_folds() => bail!(
                 "{} has folds, which evaluate different tracks, so they cannot be averaged; leave out --save-run to evaluate \
                  each fold",

@@ -107,7 +107,11 @@ pub(super) fn evaluate_into(
     let metrics = metrics(&run, config)?;
     if options.verify {
         for network in opened.networks() {
-            verify(&network.data.dataset, &training_kinds(&network.config, &network.data.features), &|| None)?;
+            verify(
+                &network.data.dataset,
+                &training_kinds(&network.config, &network.data.features),
+                &|| None,
+            )?;
         }
     }
     let thresholds = options.tune_thresholds.then(|| tuned_thresholds(opened)).transpose()?;

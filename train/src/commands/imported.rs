@@ -24,6 +24,20 @@ pub(super) fn needs_data(run: &Path) -> anyhow::Error {
     )
 }
 
+/// Attaches the data set of the arguments if the run in `root` was imported.
+pub(super) fn attach_if_imported(
+    root: &Path,
+    args: &EvalArgs,
+    watch: &FaultWatch,
+    console: Console,
+) -> anyhow::Result<()> {
+    if RunDirectory::open(root)?.1.imported_from.is_some() {
+        let (run, config) = RunDirectory::resume(root)?;
+        attach(&run, config, args, watch, console)?;
+    }
+    Ok(())
+}
+
 /// Attaches the data set and split of the arguments to an imported run, by default those of its last evaluation.
 /// Metrics of another data set or split are removed. Returns the settings with the data set.
 pub(super) fn attach(

@@ -62,7 +62,8 @@ impl RunResults {
             path: path.to_owned(),
             unfinished: config.imported_from.is_none()
                 && config.combination.is_none()
-                && trained < config.epochs && patient,
+                && trained < config.epochs
+                && patient,
             tested_epochs: tested.len(),
             config,
             task,

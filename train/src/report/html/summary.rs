@@ -55,7 +55,7 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
             h3 { "Metrics" }
             p.note {
                 "Definitions as in scikit-learn, with zero_division=0."
-                @if view.config.imported_from.is_none() { " The best epoch was selected on the validation set." }
+                (selected(view.config))
             }
             (table(view, &published))
             (published_notes(view, &published))
@@ -67,6 +67,18 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
                 }
             }
         },
+    }
+}
+
+/// What was chosen by the metrics of the validation set.
+fn selected(config: &RunConfig) -> &'static str {
+    let combination = config.combination.as_ref();
+    if combination.is_some_and(|combination| combination.classifier.is_some()) {
+        " The parameters of the classifier were selected on the validation set."
+    } else if config.imported_from.is_some() || combination.is_some() {
+        ""
+    } else {
+        " The best epoch was selected on the validation set."
     }
 }
 
