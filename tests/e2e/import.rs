@@ -1,7 +1,9 @@
 //! `train import`: weights that were trained elsewhere become a run that other commands use, and
 //! `scripts/fetch_networks.sh` downloads them.
 
+use crate::predict::{evaluated, predict};
 use crate::train::{dataset, fit};
+use crate::transfer::check_predicted;
 use predicates::str::contains;
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -182,6 +184,69 @@ fn imported_run_is_reported_as_imported_and_trained_only_as_initial_weights() {
     assert!(
         stderr.contains("loaded 30 parameters") && !stderr.contains("newly initialized"),
         "{stderr}"
+    );
+}
+
+#[test]
+fn imported_run_is_a_member_of_combined_runs() {
+    let (network, root) = (Network::trained(), TempDir::new().unwrap());
+    let data = dataset();
+    let data = data.to_str().unwrap();
+    let collection = Collection::small();
+    // The files of the test set get the probabilities of the evaluation.
+    let check = |run: &Path| {
+        let found = evaluated(run);
+        let track = |id: &String| collection.tracks().iter().find(|track| track.id.to_string() == *id);
+        let files: Vec<PathBuf> = found.keys().map(|id| collection.file(track(id).unwrap())).collect();
+        check_predicted(&json_line(&predict(run, &files).assert().success()), &found);
+    };
+    let report = |run: &Path| stdout_text(&Program::Train.command(["report"]).arg(run).assert().success());
+    // A network with other labels than the data set has.
+    let moods: Vec<String> = (0..network.labels.len()).map(|mood| format!("mood {mood}")).collect();
+    let [moods_run, classifier, labels_run, mean] =
+        ["moods", "classifier", "labels", "mean"].map(|name| root.path().join(name));
+    network.import_completely(&moods, &moods_run);
+    let saved = train(
+        "embed",
+        &moods_run,
+        &[
+            "--device",
+            "cpu",
+            "--data",
+            data,
+            "--classify",
+            "rbf-svm",
+            "--save-run",
+            &path(&root, "classifier"),
+        ],
+    );
+    fs::remove_dir_all(&moods_run).unwrap();
+    let metrics = train("eval", &classifier, &["--device", "cpu"])["metrics"].clone();
+    assert_eq!(metrics["top1"], saved["classifiers"]["rbf-svm"]["tracks"]["top1"]);
+    check(&classifier);
+    let text = report(&classifier);
+    assert!(
+        text.contains("rbf-svm on cnn1d") && text.contains("may have been trained on the evaluated tracks"),
+        "{text}"
+    );
+    let page = fs::read_to_string(classifier.join("report.html")).unwrap();
+    assert!(
+        page.contains("parameters of the classifier were selected") && !page.contains("best epoch was selected"),
+        "report.html describes a trained network"
+    );
+
+    // The mean with an imported run that has not been evaluated yet.
+    network.import_completely(&network.labels, &labels_run);
+    let both = [labels_run.to_str().unwrap(), classifier.to_str().unwrap()];
+    let mut eval = Program::Train.command(["eval", "--device", "cpu", "--json", "--data", data]);
+    eval.args(["--run", both[0], "--run", both[1], "--save-run"]).arg(&mean);
+    eval.assert().success();
+    check(&mean);
+    let text = report(&mean);
+    assert!(
+        text.contains("mean of cnn1d + rbf-svm on cnn1d")
+            && text.contains("may have been trained on the evaluated tracks"),
+        "{text}"
     );
 }
 

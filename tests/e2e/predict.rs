@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tests::harness::{BuiltDataset, Collection, Program, json_line, stdout_text};
 
-fn predict(run: &Path, files: &[PathBuf]) -> assert_cmd::Command {
+pub fn predict(run: &Path, files: &[PathBuf]) -> assert_cmd::Command {
     let mut command = Program::Train.command(["predict", "--device", "cpu", "--json", "--run"]);
     command.arg(run).args(files);
     command
 }
 
 /// The probabilities of each test track according to `eval`.
-fn evaluated(run: &Path) -> BTreeMap<String, Vec<f64>> {
+pub fn evaluated(run: &Path) -> BTreeMap<String, Vec<f64>> {
     let mut command = Program::Train.command(["eval", "--device", "cpu", "--run"]);
     command.arg(run).assert().success();
     let mut reader = csv::Reader::from_path(run.join("predictions.csv")).unwrap();
@@ -29,7 +29,7 @@ fn evaluated(run: &Path) -> BTreeMap<String, Vec<f64>> {
 }
 
 /// The file of a track of a data set.
-fn file(collection: &Collection, dataset: &BuiltDataset, track_id: &str) -> PathBuf {
+pub fn file(collection: &Collection, dataset: &BuiltDataset, track_id: &str) -> PathBuf {
     let rows = dataset.table("tracks.csv");
     let row = rows.iter().find(|row| row["track_id"] == track_id).unwrap();
     collection.audio().join(&row["path"])

@@ -15,7 +15,7 @@ mod frontend;
 pub mod loader;
 // Metrics.
 mod metrics;
-// Classical classifiers on feature vectors: k-nearest neighbours, linear SVM.
+// Classical classifiers on feature vectors: k-nearest neighbours, SVMs, logistic regression.
 mod classical;
 // The settings of a run.
 pub mod settings;
@@ -31,6 +31,8 @@ mod evaluation;
 mod report;
 // The training loop.
 pub mod training;
+// Combines runs: ensembles, and classifiers on embeddings.
+mod combine;
 // Classifies audio files.
 mod predict;
 // Compares runs.

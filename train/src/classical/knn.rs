@@ -3,21 +3,19 @@
 //! It searches by brute force. These vectors have a hundred dimensions and more, where trees prune almost nothing, and
 //! 1,600 queries among 6,400 vectors of 140 values take only 1.4 billion multiplications.
 
+use super::distance::squared_distance;
 use super::training_set::TrainingSet;
 use crate::frontend::{VectorError, check_vectors};
 use rayon::prelude::*;
 
-/// Sums computed in parallel, which lets the compiler vectorise them.
-const LANES: usize = 16;
-
 /// Training vectors, whose `k` nearest vote for their class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KNearest {
-    vectors: Vec<f32>,
+    pub(super) vectors: Vec<f32>,
     dimension: usize,
-    labels: Vec<usize>,
+    pub(super) labels: Vec<usize>,
     classes: usize,
-    k: usize,
+    pub(super) k: usize,
 }
 
 /// Squared distance, and the index of a training vector.
@@ -76,17 +74,6 @@ impl KNearest {
         neighbours.truncate(self.k);
         neighbours.sort_unstable_by(nearer);
     }
-}
-
-/// Sums squared differences. Unlike `|a|² + |b|² - 2ab`, this has no cancellation for near vectors.
-fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; LANES];
-    for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += (a - b) * (a - b);
-        }
-    }
-    sums.iter().sum()
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl Default for SvmConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearSvm {
     /// `[classes, dimension + 1]`, the bias last.
-    weights: Vec<f64>,
+    pub(super) weights: Vec<f64>,
     dimension: usize,
     /// Whether every class came within the tolerance.
     converged: bool,
@@ -90,6 +90,14 @@ impl LinearSvm {
         Ok(rows
             .flat_map(|vector| planes().map(|weights| decision(weights, vector) as f32))
             .collect())
+    }
+
+    pub(super) fn from_weights(weights: Vec<f64>, dimension: usize) -> Self {
+        Self {
+            weights,
+            dimension,
+            converged: true,
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Arguments of `train embed`.
 
 use super::set_name::SetName;
-use crate::evaluation::embeddings::EmbeddingClassifier;
+use crate::classical::ClassifierKind;
+use crate::frontend::StatisticsKind;
 use crate::loader::EvalClips;
 use crate::models::ModelKind;
 use std::num::NonZeroUsize;
@@ -12,7 +13,15 @@ const EXAMPLES: &str = r"Examples:
   train embed --run runs/crnn --out embeddings.safetensors
 
   # Evaluate classifiers that were trained on the embeddings
-  train embed --run runs/crnn --out embeddings.safetensors --classify knn,svm
+  train embed --run runs/crnn --classify knn,rbf-svm
+
+  # Train a classifier on the embeddings of two runs for another data set,
+  # and save it as a run
+  train embed --run runs/crnn --run runs/cnn2d --data mine \
+      --classify rbf-svm --save-run runs/mine
+
+  # Classify by statistics of MFCCs, without a network
+  train embed --statistics mfcc --data fma --classify rbf-svm
 
 The file has the tensors `embeddings`, `track_id`, `clip` and `set`, and `class`
 or `tags`.";
@@ -20,9 +29,14 @@ or `tags`.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EmbedArgs {
-    /// Run to load the weights from
-    #[arg(long, value_name = "RUN", conflicts_with = "init_from", help_heading = "Model")]
-    pub run: Option<PathBuf>,
+    /// Run to load the weights from; embeddings of several are joined
+    #[arg(
+        long = "run",
+        value_name = "RUN",
+        conflicts_with = "init_from",
+        help_heading = "Model"
+    )]
+    pub runs: Vec<PathBuf>,
     /// Load weights from a .safetensors or .pt file instead
     #[arg(long, value_name = "FILE", requires = "model", help_heading = "Model")]
     pub init_from: Option<PathBuf>,
@@ -32,10 +46,13 @@ pub struct EmbedArgs {
         value_name = "NAME",
         value_enum,
         hide_possible_values = true,
-        conflicts_with = "run",
+        conflicts_with = "runs",
         help_heading = "Model"
     )]
     pub model: Option<ModelKind>,
+    /// Use track statistics too, or alone
+    #[arg(long, value_name = "NAME", value_enum, value_delimiter = ',', help_heading = "Model")]
+    pub statistics: Vec<StatisticsKind>,
     /// Allow weights trained with other features
     #[arg(long, help_heading = "Model")]
     pub ignore_features: bool,
@@ -62,13 +79,19 @@ pub struct EmbedArgs {
         value_delimiter = ',',
         help_heading = "Classifiers"
     )]
-    pub classify: Vec<EmbeddingClassifier>,
+    pub classify: Vec<ClassifierKind>,
     /// Set to evaluate the classifiers on
     #[arg(long, value_name = "NAME", value_enum, default_value_t = SetName::Test, help_heading = "Classifiers")]
     pub set: SetName,
     /// Neighbors of knn
     #[arg(long, value_name = "N", default_value = "5", help_heading = "Classifiers")]
     pub n_neighbors: NonZeroUsize,
+    /// Inverse regularisation strength [default: the best on val of 0.1, 1, 10, 100]
+    #[arg(long, value_name = "C", value_parser = positive, help_heading = "Classifiers")]
+    pub c: Option<f64>,
+    /// Save the classifier with the networks as a run
+    #[arg(long, value_name = "RUN", help_heading = "Output")]
+    pub save_run: Option<PathBuf>,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto", help_heading = "Hardware")]
     pub device: String,
@@ -77,5 +100,12 @@ pub struct EmbedArgs {
     pub batch_size: Option<usize>,
     /// .safetensors file to write
     #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub out: PathBuf,
+    pub out: Option<PathBuf>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
+        _ => Err("give a number above 0".into()),
+    }
 }

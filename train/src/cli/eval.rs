@@ -11,15 +11,21 @@ const EXAMPLES: &str = r"Examples:
   # Evaluate it on the validation set
   train eval --run runs/crnn --set val
 
+  # Evaluate the mean of two runs, and save it as a run
+  train eval --run runs/crnn --run runs/cnn2d --save-run runs/mean
+
 For multi-label data, --tune-thresholds chooses each tag's threshold by F1 on
 the validation set instead of 0.5. RUN can also be a set of seeds or folds.";
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EvalArgs {
-    /// Run to evaluate
-    #[arg(long, value_name = "RUN")]
-    pub run: PathBuf,
+    /// Run to evaluate; the probabilities of several are averaged
+    #[arg(long = "run", value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Save the mean of the runs as a run
+    #[arg(long, value_name = "RUN", conflicts_with = "audio")]
+    pub save_run: Option<PathBuf>,
     /// Set to evaluate
     #[arg(long, value_name = "NAME", value_enum, default_value_t = SetName::Test)]
     pub set: SetName,
@@ -53,7 +59,8 @@ impl EvalArgs {
     /// Arguments to evaluate a run on a set, with all other options at their defaults.
     pub fn new(run: PathBuf, set: SetName, device: String) -> Self {
         Self {
-            run,
+            runs: vec![run],
+            save_run: None,
             set,
             split: None,
             data: None,

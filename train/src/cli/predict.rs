@@ -13,6 +13,9 @@ const EXAMPLES: &str = r"Examples:
   # Classify a directory and write a table
   train predict --run runs/crnn --csv genres.csv music/
 
+  # Average the probabilities of two runs
+  train predict --run runs/crnn --run runs/cnn2d song.mp3
+
   # Print only the most probable class
   train predict --run runs/crnn --json song.flac | tail -n 1 \
       | jq '.files[0].top[0]'
@@ -26,9 +29,9 @@ pub struct PredictArgs {
     /// Audio files or directories
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// Run to load the weights from
-    #[arg(long, value_name = "RUN")]
-    pub run: PathBuf,
+    /// Run to predict with; several are averaged
+    #[arg(long = "run", value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
     /// Most probable classes to print per file
     #[arg(long, value_name = "N", default_value = "3")]
     pub top: NonZeroUsize,

@@ -2,31 +2,28 @@
 
 use super::{Outcome, UsageError, imported};
 use crate::cli::EvalArgs;
+use crate::combine::{DataOptions, RunModel, RunOnData};
 use crate::compare::Entry;
 use crate::data::integrity::verify;
-use crate::data::run_data::{RunData, training_kinds};
-use crate::evaluation::evaluate::{Evaluation, evaluate};
-use crate::loader::Prefetch;
+use crate::data::run_data::training_kinds;
+use crate::evaluation::evaluate::Evaluation;
 use crate::metrics::{SetMetrics, SetReport, Tally};
-use crate::models::{Model, import_weights};
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::report::reported_metric::ReportedMetric;
 use crate::report::{self, METRICS_FILE, RunMetrics, html, set_files};
-use crate::run::directory::{BEST_FILE, RunDirectory};
+use crate::run::directory::RunDirectory;
 use crate::run::evaluations::{self, EvaluatedEpoch};
 use crate::run::split_copy;
 use crate::settings::RunConfig;
 use crate::settings::device::DeviceChoice;
-use crate::step::compute::Compute;
-use crate::training::start::blueprint;
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::dataset::Task;
 use shared::dataset::split::Set;
 use std::path::{Path, PathBuf};
 
-/// The evaluation of a run's best weights on one set.
+/// The evaluation of a run on one set.
 pub(super) struct RunEvaluation {
     run: RunDirectory,
     set: Set,
@@ -34,99 +31,179 @@ pub(super) struct RunEvaluation {
     task: Task,
     device: String,
     page: Option<PathBuf>,
-    /// `None` for an imported run.
+    /// Of a combined run. Those of other runs are on their page.
+    intervals: Vec<ReportedMetric>,
+    /// `None` for an imported or combined run.
     pub(super) best_epoch: Option<usize>,
     pub(super) report: SetReport,
 }
 
-/// Evaluates one run's best weights.
-pub(super) fn eval_run(args: EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<RunEvaluation> {
-    let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
-    let (run, config, data) = open(&args, watch, console)?;
-    let task = data.dataset.task();
-    if args.tune_thresholds && task == Task::SingleLabel {
-        bail!("--tune-thresholds is only for multi-label runs; leave it out");
-    }
-    let set = Set::from(args.set);
-    let metrics = metrics(&run, &config)?;
-    let best_epoch = metrics.best_epoch;
-    let (device, device_name) = choice.open()?;
-    let compute = Compute::new(&config, &data, vec![device])?;
-    let model = config.model.init(&blueprint(&config, &data), &compute.device);
-    let (model, _) = import_weights(model, &run.path(BEST_FILE))?;
-    let thresholds = args
-        .tune_thresholds
-        .then(|| tuned_thresholds(&model, &config, &data, &compute))
-        .transpose()?;
-    let evaluation = evaluate_set(&model, &config, &data, set, &compute)?;
-    console.line(&format!("evaluated {} on {device_name}", config.model));
-    let report = evaluation.report(&config.classes, thresholds.as_deref())?;
-    report::write_set(&run, &config, metrics, set, report.clone(), &evaluation)?;
-    if let Some(best_epoch) = best_epoch {
-        evaluations::note(&run, EvaluatedEpoch { set, best_epoch })?;
-    }
-    let reported = reported(&args.run, set, &config);
-    let options = html::Options {
-        set: Some(set),
-        audio: args.audio,
-        reported: &reported,
-    };
-    Ok(RunEvaluation {
-        page: report::write_page(&run, &config, &options),
-        run,
-        set,
-        split: config.split,
-        task,
-        device: device_name,
-        best_epoch,
-        report,
-    })
+/// How to evaluate.
+pub(super) struct Options {
+    pub(super) set: Set,
+    pub(super) tune_thresholds: bool,
+    pub(super) audio: bool,
+    pub(super) verify: bool,
 }
 
-/// The metrics of the run so far. An imported run has none before its first evaluation.
-fn metrics(run: &RunDirectory, config: &RunConfig) -> anyhow::Result<RunMetrics> {
-    if config.imported_from.is_some() && !run.path(METRICS_FILE).exists() {
-        return Ok(imported::no_metrics(config));
+/// Evaluates one run's best weights, or the runs that it combines.
+pub(super) fn eval_run(
+    root: &Path,
+    args: &EvalArgs,
+    watch: &FaultWatch,
+    console: Console,
+) -> anyhow::Result<RunEvaluation> {
+    let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
+    let (run, mut config) = RunDirectory::resume(root)?;
+    if config.imported_from.is_some() {
+        watch.advise("run the same command again");
+        config = imported::attach(&run, config, args, watch, console)?;
+    } else if let Some(moved) = &args.data {
+        config.data.clone_from(moved);
+    }
+    let model = RunModel::read(root)?;
+    watch_networks(&model, args, watch);
+    if let Some(name) = &args.split {
+        split_copy::check_named(name, &config, root)?;
+    }
+    let (device, device_name) = choice.open()?;
+    let options = DataOptions {
+        data: args.data.clone(),
+        eval_clips: args.eval_clips,
+    };
+    let opened = RunOnData::open(model, &options, &device)?;
+    let options = Options {
+        set: Set::from(args.set),
+        tune_thresholds: args.tune_thresholds,
+        audio: args.audio,
+        verify: args.verify,
+    };
+    let evaluated = evaluate_into(run, &config, &opened, &options, device_name)?;
+    console.line(&format!("evaluated {} on {}", config.model_name(), evaluated.device));
+    Ok(evaluated)
+}
+
+/// Registers the data sets of all networks, which may disappear while they are read.
+pub(super) fn watch_networks(model: &RunModel, args: &EvalArgs, watch: &FaultWatch) {
+    for network in model.networks() {
+        watch.dataset(args.data.as_ref().unwrap_or(&network.config.data));
+    }
+    watch.advise("run the same command again");
+}
+
+/// Evaluates an opened run on a set and writes the results into its directory.
+pub(super) fn evaluate_into(
+    run: RunDirectory,
+    config: &RunConfig,
+    opened: &RunOnData,
+    options: &Options,
+    device: String,
+) -> anyhow::Result<RunEvaluation> {
+    let task = opened.data().dataset.task();
+    if options.tune_thresholds && task == Task::SingleLabel {
+        bail!("--tune-thresholds is only for multi-label runs; leave it out");
+    }
+    // Before the evaluation, which takes longer.
+    let metrics = metrics(&run, config)?;
+    if options.verify {
+        for network in opened.networks() {
+            verify(
+                &network.data.dataset,
+                &training_kinds(&network.config, &network.data.features),
+                &|| None,
+            )?;
+        }
+    }
+    let thresholds = options.tune_thresholds.then(|| tuned_thresholds(opened)).transpose()?;
+    let evaluation = opened.evaluate(options.set)?;
+    write_evaluation(
+        run,
+        config,
+        metrics,
+        &evaluation,
+        thresholds.as_deref(),
+        options,
+        device,
+    )
+}
+
+/// The metrics of the run so far. An imported or combined run has none before its first evaluation.
+pub(super) fn metrics(run: &RunDirectory, config: &RunConfig) -> anyhow::Result<RunMetrics> {
+    let trained = config.combination.is_none() && config.imported_from.is_none();
+    if !trained && !run.path(METRICS_FILE).exists() {
+        return Ok(RunMetrics::new(config, None));
     }
     let metrics = report::read_metrics(run)?;
-    if config.imported_from.is_none() {
+    if trained {
         metrics.best_epoch.context("metrics.json has no best epoch")?;
     }
     Ok(metrics)
 }
 
-/// The run, its settings changed by the arguments, and its data set. A trained run is evaluated on the one that it was
-/// trained on; an imported run on any, which is first attached to it.
-fn open(args: &EvalArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<(RunDirectory, RunConfig, RunData)> {
-    let (run, mut config) = RunDirectory::resume(&args.run)?;
-    watch.advise("run the same command again");
-    if config.imported_from.is_some() {
-        config = imported::attach(&run, config, args, watch, console)?;
-    } else if let Some(moved) = &args.data {
-        config.data.clone_from(moved);
+/// Writes metrics, tables and the page of an evaluation.
+pub(super) fn write_evaluation(
+    run: RunDirectory,
+    config: &RunConfig,
+    metrics: RunMetrics,
+    evaluation: &Evaluation,
+    thresholds: Option<&[f64]>,
+    options: &Options,
+    device: String,
+) -> anyhow::Result<RunEvaluation> {
+    let (set, best_epoch) = (options.set, metrics.best_epoch);
+    let report = evaluation.report(&config.classes, thresholds)?;
+    report::write_set(&run, config, metrics, set, report.clone(), evaluation)?;
+    if let Some(best_epoch) = best_epoch {
+        evaluations::note(&run, EvaluatedEpoch { set, best_epoch })?;
     }
-    watch.dataset(&config.data);
-    if let Some(name) = &args.split {
-        split_copy::check_named(name, &config, &args.run)?;
-    }
-    config.eval_clips = args.eval_clips.unwrap_or(config.eval_clips);
-    let data = RunData::open_in_run(&config, &args.run)?;
-    if !data.dataset.index().covers(&config.data_checksum) || data.dataset.classes() != config.classes {
-        bail!(
-            "{} is not the data set that {} was trained on",
-            config.data.display(),
-            args.run.display()
-        );
-    }
-    if args.verify {
-        verify(&data.dataset, &training_kinds(&config, &data.features), &|| None)?;
-    }
-    Ok((run, config, data))
+    let reported = reported(run.root(), set, config);
+    let page_options = html::Options {
+        set: Some(set),
+        audio: options.audio,
+        reported: &reported,
+    };
+    Ok(RunEvaluation {
+        page: report::write_page(&run, config, &page_options),
+        run,
+        set,
+        split: config.split.clone(),
+        task: match report.tracks {
+            SetMetrics::Classes(_) => Task::SingleLabel,
+            SetMetrics::Tags(_) => Task::MultiLabel,
+        },
+        device,
+        intervals: if config.combination.is_some() {
+            reported
+        } else {
+            Vec::new()
+        },
+        best_epoch,
+        report,
+    })
 }
 
 impl RunEvaluation {
     pub(super) fn outcome(&self) -> Outcome {
-        let Self { run, report, .. } = self;
+        let Self { run, .. } = self;
+        let Outcome { mut text, json } = self.outcome_without_files();
+        let (table, picture) = set_files(self.set, self.task);
+        text += &format!(
+            "\nmetrics {}\ntable {}\npicture {}",
+            run.path(METRICS_FILE).display(),
+            run.path(table).display(),
+            run.path(picture).display(),
+        );
+        if let Some(page) = &self.page {
+            text += &format!("\nreport {}", page.display());
+        }
+        let mut json = json;
+        json["run"] = json!(run.root().to_string_lossy());
+        Outcome { text, json }
+    }
+
+    /// The outcome of a run whose directory is temporary.
+    pub(super) fn outcome_without_files(&self) -> Outcome {
+        let Self { report, .. } = self;
         let mut text = format!(
             "{} set of split `{}`: {}\n",
             self.set.name(),
@@ -136,19 +213,17 @@ impl RunEvaluation {
         if let Some(clips) = &report.per_clip {
             text += &format!("metrics per clip: {}\n", clips.describe());
         }
-        let (table, picture) = set_files(self.set, self.task);
-        text += &format!(
-            "{}metrics {}\ntable {}\npicture {}",
-            outputs_table(&report.tracks),
-            run.path(METRICS_FILE).display(),
-            run.path(table).display(),
-            run.path(picture).display(),
-        );
-        if let Some(page) = &self.page {
-            text += &format!("\nreport {}", page.display());
+        for metric in &self.intervals {
+            if let Some([low, high]) = metric.interval {
+                let (name, mean, method) = (&metric.metric, metric.mean, &metric.method);
+                text += &format!("{name} {mean:.4}, 95 % interval {low:.4} to {high:.4}, {method}\n");
+            }
         }
-        let json = json!({ "command": "eval", "run": run.root().to_string_lossy(), "set": self.set.name(),
-                           "device": self.device, "metrics": report });
+        text += outputs_table(&report.tracks).trim_end_matches('\n');
+        let mut json = json!({ "command": "eval", "set": self.set.name(), "device": self.device, "metrics": report });
+        if !self.intervals.is_empty() {
+            json["intervals"] = json!(self.intervals);
+        }
         Outcome { text, json }
     }
 }
@@ -167,28 +242,9 @@ fn reported(run: &Path, set: Set, config: &RunConfig) -> Vec<ReportedMetric> {
     }
 }
 
-fn evaluate_set(
-    model: &Model,
-    config: &RunConfig,
-    data: &RunData,
-    set: Set,
-    compute: &Compute,
-) -> anyhow::Result<Evaluation> {
-    let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
-    evaluate(
-        model,
-        data,
-        &data.clips(set)?,
-        config.batch_size,
-        &mut prefetch,
-        compute,
-        || anyhow::Ok(()),
-    )
-}
-
 /// For each tag, the threshold with the best F1 on the validation set.
-fn tuned_thresholds(model: &Model, config: &RunConfig, data: &RunData, compute: &Compute) -> anyhow::Result<Vec<f64>> {
-    match evaluate_set(model, config, data, Set::Val, compute)?.tracks {
+fn tuned_thresholds(opened: &RunOnData) -> anyhow::Result<Vec<f64>> {
+    match opened.evaluate(Set::Val)?.tracks {
         Tally::Classes(_) => unreachable!("the data set is multi-label"),
         Tally::Tags(tally) => tally
             .best_thresholds()

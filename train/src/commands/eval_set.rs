@@ -40,12 +40,13 @@ pub(super) struct SetEvaluation {
 
 /// Evaluates the best weights of each run on one set of its split, and writes the combined metrics.
 pub(super) fn eval_set(
+    root: &Path,
     args: &EvalArgs,
     runs: &RunSet,
     watch: &FaultWatch,
     console: Console,
 ) -> anyhow::Result<SetEvaluation> {
-    let (root, set) = (&args.run, Set::from(args.set));
+    let set = Set::from(args.set);
     let members = runs.members(root);
     if runs.is_folds() && set == Set::Train {
         bail!(
@@ -58,12 +59,11 @@ pub(super) fn eval_set(
     for (at, member) in members.iter().enumerate() {
         console.line(&format!("{}, {} of {}", member.label, at + 1, members.len()));
         let run_args = EvalArgs {
-            run: member.path.clone(),
             verify: args.verify && at == 0,
             ..args.clone()
         };
-        let evaluated =
-            eval_run(run_args, watch, console).with_context(|| format!("{} of {}", member.label, root.display()))?;
+        let evaluated = eval_run(&member.path, &run_args, watch, console)
+            .with_context(|| format!("{} of {}", member.label, root.display()))?;
         rows.push(MemberMetrics::new(
             &member.label,
             evaluated
@@ -220,15 +220,7 @@ fn write_out_of_fold(
     let metrics = if directory.path(METRICS_FILE).exists() {
         read_metrics(directory)?
     } else {
-        RunMetrics {
-            model: config.model,
-            split: config.split.clone(),
-            best_epoch: None,
-            ended: None,
-            train: None,
-            val: None,
-            test: None,
-        }
+        RunMetrics::new(config, None)
     };
     let evaluation = Evaluation {
         tracks: tally.clone(),

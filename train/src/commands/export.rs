@@ -28,7 +28,7 @@ const CHECK_CLIPS: usize = 2;
 /// Writes a run's weights with PyTorch's names and layouts, a description of the model, and a batch to check another
 /// implementation.
 pub fn run_export(args: ExportArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
-    let (run, config) = RunDirectory::open(&args.run)?;
+    let (run, config) = RunDirectory::open_network(&args.run)?;
     // The data set is needed if the run has no record of its front end.
     watch.dataset(&config.data);
     watch.advise("run the same command again");

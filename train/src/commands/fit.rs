@@ -39,6 +39,9 @@ pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyho
     if args.seeds.is_some() || args.folds.is_some() || RunSet::is_at(&args.run) {
         return fit_set(args, &choices, &context);
     }
+    if args.resume {
+        RunDirectory::open_network(&args.run)?;
+    }
     let (resumed, saved) = args
         .resume
         .then(|| RunDirectory::resume(&args.run))

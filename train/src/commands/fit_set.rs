@@ -61,8 +61,8 @@ pub(super) fn fit_set(
             .line(&format!("{table}\nvalidation metrics of each fold's best epoch"));
         // The evaluation writes into the same directory.
         drop(directory);
-        let test_args = EvalArgs::new(root, SetName::Test, choices[0].to_string());
-        return Ok(eval_set(&test_args, &set, context.watch, context.console)?.outcome());
+        let test_args = EvalArgs::new(root.clone(), SetName::Test, choices[0].to_string());
+        return Ok(eval_set(&root, &test_args, &set, context.watch, context.console)?.outcome());
     }
     let text = format!(
         "{table}\nvalidation metrics of each seed's best epoch; evaluate the test set with `train eval --run {}`",

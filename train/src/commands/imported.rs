@@ -7,7 +7,7 @@ use crate::data::front_end_record::FrontEndRecord;
 use crate::data::run_data::{RunData, current_split};
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
-use crate::report::{self, METRICS_FILE, RunMetrics};
+use crate::report::{self, METRICS_FILE};
 use crate::run::directory::RunDirectory;
 use crate::run::split_copy::{self, SPLIT_DIRECTORY};
 use crate::settings::RunConfig;
@@ -22,6 +22,20 @@ pub(super) fn needs_data(run: &Path) -> anyhow::Error {
         "{} was imported and has no data set; give one with --data",
         run.display()
     )
+}
+
+/// Attaches the data set of the arguments if the run in `root` was imported.
+pub(super) fn attach_if_imported(
+    root: &Path,
+    args: &EvalArgs,
+    watch: &FaultWatch,
+    console: Console,
+) -> anyhow::Result<()> {
+    if RunDirectory::open(root)?.1.imported_from.is_some() {
+        let (run, config) = RunDirectory::resume(root)?;
+        attach(&run, config, args, watch, console)?;
+    }
+    Ok(())
 }
 
 /// Attaches the data set and split of the arguments to an imported run, by default those of its last evaluation.
@@ -91,19 +105,6 @@ fn check_labels(run: &RunDirectory, config: &RunConfig, data: &mut RunData) -> a
             "the classes of {path} are not the labels of {run}; use `train embed` or `train fit --init-from` instead"
         )
     })
-}
-
-/// The metrics of an imported run before its first evaluation.
-pub(super) fn no_metrics(config: &RunConfig) -> RunMetrics {
-    RunMetrics {
-        model: config.model,
-        split: config.split.clone(),
-        best_epoch: None,
-        ended: None,
-        train: None,
-        val: None,
-        test: None,
-    }
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@
 mod bench;
 mod config;
 mod eval;
+mod eval_ensemble;
 mod eval_run;
 mod eval_set;
 mod export;
 mod embed;
+mod embed_source;
 mod fit;
 mod fit_run;
 mod fit_set;

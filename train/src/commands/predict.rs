@@ -3,50 +3,55 @@
 use super::predictions_table::{Answer, Answers, check_csv, rows, shown};
 use super::{Incomplete, Outcome, UsageError};
 use crate::cli::PredictArgs;
-use crate::data::front_end_record::FrontEndRecord;
+use crate::combine::RunModel;
 use crate::metrics::{DEFAULT_THRESHOLD, SetMetrics};
-use crate::models::{Blueprint, import_weights};
-use crate::predict::{InputSetup, Named, Predictor, expand};
+use crate::predict::{Named, RunPredictor, expand};
 use crate::process::console::Console;
 use crate::report::{METRICS_FILE, read_metrics};
-use crate::run::directory::{BEST_FILE, RunDirectory};
-use crate::settings::RunConfig;
+use crate::run::directory::RunDirectory;
+use crate::run::set::RunSet;
 use crate::settings::device::DeviceChoice;
-use crate::settings::precision::Precision;
 use anyhow::bail;
-use burn::tensor::Device;
 use serde_json::{Value, json};
-use shared::audio::watchdog::Patience;
 use shared::dataset::Task;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread;
 
-/// Classifies audio files with a run's best weights.
+/// Classifies audio files with the best weights of a run, or with the mean of several runs.
 pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
-    let (run, mut config) = RunDirectory::open(&args.run)?;
-    config.eval_clips = args.eval_clips.unwrap_or(config.eval_clips);
-    let record = FrontEndRecord::read(&run, &config)?;
-    let thresholds = thresholds(&run, &config, record.task)?;
+    let members = members(&args.runs)?;
     let named = expand(&args.files);
     if let Some(path) = &args.csv {
         check_csv(path, &named, args.force)?;
     }
     let (device, device_name) = choice.open()?;
-    let predictor = predictor(&run, &config, &record, device)?;
+    let names: Vec<String> = members.iter().map(|member| member.config.model_name()).collect();
+    let roots: Vec<PathBuf> = members.iter().map(|member| member.root.clone()).collect();
+    let predictor = match <[RunModel; 1]>::try_from(members) {
+        Ok([run]) => RunPredictor::load(run, args.eval_clips, &device)?,
+        Err(members) => RunPredictor::ensemble(members, args.eval_clips, &device)?,
+    };
+    let thresholds = match predictor.task {
+        Task::SingleLabel => None,
+        Task::MultiLabel => Some(thresholds(&roots, predictor.classes.len())?),
+    };
     let unit = if named.len() == 1 { "file" } else { "files" };
     console.line(&format!(
         "{} of {} on {device_name}, {} {unit}",
-        config.model,
-        args.run.display(),
+        names.join(", "),
+        args.runs
+            .iter()
+            .map(|run| run.display().to_string())
+            .collect::<Vec<_>>()
+            .join(", "),
         named.len()
     ));
     let (answers, ended) = classify(&predictor, named, args.jobs, console);
     let answers = Answers {
         answers: &answers,
-        classes: &config.classes,
+        classes: &predictor.classes,
         thresholds: thresholds.as_deref(),
         top: args.top.get(),
     };
@@ -64,8 +69,8 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
         }
     }
     let failed = answers.failed();
-    let json = json!({ "command": "predict", "run": args.run.to_string_lossy(), "device": device_name,
-                       "classes": config.classes, "failed": failed, "csv": written, "files": answers.json() });
+    let json = json!({ "command": "predict", "runs": args.runs, "device": device_name,
+                       "classes": predictor.classes, "failed": failed, "csv": written, "files": answers.json() });
     let outcome = Outcome { text, json };
     if failed > 0 {
         problems.push(format!(
@@ -81,39 +86,9 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     Err(Incomplete { outcome, sentence }.into())
 }
 
-/// Loads the run's best weights.
-fn predictor(
-    run: &RunDirectory,
-    config: &RunConfig,
-    record: &FrontEndRecord,
-    device: Device,
-) -> anyhow::Result<Predictor> {
-    let setup = Arc::new(InputSetup::new(record, config));
-    let blueprint = Blueprint {
-        shape: *setup.front_end().shape(),
-        classes: config.classes.len(),
-        dropout: config.dropout,
-    };
-    let (model, _) = import_weights(config.model.init(&blueprint, &device), &run.path(BEST_FILE))?;
-    // Weights trained on a GPU may be used on the CPU, which may not support the run's precision.
-    let dtype = config
-        .precision
-        .dtype(&device)
-        .or_else(|_| Precision::Auto.dtype(&device))?;
-    Ok(Predictor {
-        model,
-        device,
-        dtype,
-        task: record.task,
-        outputs: config.classes.len(),
-        patience: Patience::default(),
-        setup,
-    })
-}
-
 /// An answer for each file, in order, up to the first error that does not concern a single file.
 fn classify(
-    predictor: &Predictor,
+    predictor: &RunPredictor,
     named: Vec<Named>,
     jobs: Option<NonZeroUsize>,
     console: Console,
@@ -143,28 +118,47 @@ fn classify(
     (answers.collect(), ended)
 }
 
+/// The runs whose probabilities are averaged. A set of runs stands for all its runs.
+fn members(roots: &[PathBuf]) -> anyhow::Result<Vec<RunModel>> {
+    let mut members = Vec::new();
+    for root in roots {
+        let paths = match RunSet::open(root)? {
+            Some(set) => set.members(root).into_iter().map(|member| member.path).collect(),
+            None => vec![root.clone()],
+        };
+        for path in paths {
+            members.push(RunModel::read(&path)?);
+        }
+    }
+    Ok(members)
+}
+
 /// The thresholds of a multi-label run, from its last evaluation on the test set, else on the validation set; 0.5 for
-/// an imported run that was not evaluated. `None` for a single-label run.
-fn thresholds(run: &RunDirectory, config: &RunConfig, task: Task) -> anyhow::Result<Option<Vec<f64>>> {
-    if task == Task::SingleLabel {
-        return Ok(None);
+/// an imported run that was not evaluated. For several runs, the mean of each tag's thresholds.
+fn thresholds(roots: &[PathBuf], tags: usize) -> anyhow::Result<Vec<f64>> {
+    let mut sums = vec![0.0; tags];
+    for root in roots {
+        let (run, config) = RunDirectory::open(root)?;
+        if config.imported_from.is_some() && !run.path(METRICS_FILE).exists() {
+            sums.iter_mut().for_each(|sum| *sum += DEFAULT_THRESHOLD);
+            continue;
+        }
+        let metrics = read_metrics(&run)?;
+        let evaluated = metrics.test.or(metrics.val).map(|report| report.tracks);
+        let thresholds: Vec<f64> = match evaluated {
+            Some(SetMetrics::Tags(metrics)) => metrics.per_tag.iter().map(|tag| tag.threshold).collect(),
+            _ => Vec::new(),
+        };
+        if thresholds.len() != tags {
+            bail!(
+                "{} does not have thresholds for {tags} tags; run `train eval --run {}`",
+                run.path(METRICS_FILE).display(),
+                run.root().display()
+            );
+        }
+        sums.iter_mut()
+            .zip(thresholds)
+            .for_each(|(sum, threshold)| *sum += threshold);
     }
-    if config.imported_from.is_some() && !run.path(METRICS_FILE).exists() {
-        return Ok(Some(vec![DEFAULT_THRESHOLD; config.classes.len()]));
-    }
-    let metrics = read_metrics(run)?;
-    let evaluated = metrics.test.or(metrics.val).map(|report| report.tracks);
-    let thresholds: Vec<f64> = match evaluated {
-        Some(SetMetrics::Tags(metrics)) => metrics.per_tag.iter().map(|tag| tag.threshold).collect(),
-        _ => Vec::new(),
-    };
-    if thresholds.len() != config.classes.len() {
-        bail!(
-            "{} does not have thresholds for {} tags; run `train eval --run {}`",
-            run.path(METRICS_FILE).display(),
-            config.classes.len(),
-            run.root().display()
-        );
-    }
-    Ok(Some(thresholds))
+    Ok(sums.into_iter().map(|sum| sum / roots.len() as f64).collect())
 }

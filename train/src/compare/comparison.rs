@@ -130,7 +130,7 @@ impl Comparison {
             for metric in &entry.metrics {
                 let row = [
                     entry.path.to_string_lossy().into_owned(),
-                    entry.config.model.to_string(),
+                    entry.config.model_name(),
                     entry.predicted.networks().to_string(),
                     entry.config.data.to_string_lossy().into_owned(),
                     entry.config.split.clone(),
@@ -187,7 +187,7 @@ fn differ(first: &Entry, second: &Entry) -> Result<Differences, String> {
 #[derive(Serialize)]
 struct Row<'a> {
     run: String,
-    model: &'a str,
+    model: String,
     seeds: Option<&'a [u64]>,
     folds: Option<usize>,
     data: String,
@@ -206,7 +206,7 @@ impl<'a> Row<'a> {
     fn new(entry: &'a Entry) -> Self {
         Self {
             run: entry.path.to_string_lossy().into_owned(),
-            model: entry.config.model.name(),
+            model: entry.config.model_name(),
             seeds: entry.run_set.as_ref().and_then(RunSet::seeds),
             folds: entry.run_set.as_ref().and_then(RunSet::folds),
             data: entry.config.data.to_string_lossy().into_owned(),

@@ -60,7 +60,10 @@ impl RunResults {
         let patient = config.patience == 0 || trained.saturating_sub(best_epoch) < config.patience;
         Ok(Some(Self {
             path: path.to_owned(),
-            unfinished: config.imported_from.is_none() && trained < config.epochs && patient,
+            unfinished: config.imported_from.is_none()
+                && config.combination.is_none()
+                && trained < config.epochs
+                && patient,
             tested_epochs: tested.len(),
             config,
             task,

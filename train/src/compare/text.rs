@@ -46,7 +46,7 @@ fn metrics(entries: &[&Entry]) -> String {
         let data = entry.config.data.file_name().unwrap_or(entry.config.data.as_os_str());
         let mut row = vec![
             format!("{}{runs}", entry.path.display()),
-            entry.config.model.to_string(),
+            entry.config.model_name(),
             data.to_string_lossy().into_owned(),
             split(entry),
             entry.set.name().into(),

@@ -136,7 +136,7 @@ fn unknown_leaks(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
 fn selection(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
     let chosen = (facts.set == Set::Val && facts.imported_from.is_none()).then(|| {
         let sentence =
-            "validation metrics are too optimistic, because they selected the best epoch; evaluate the test set";
+            "validation metrics are too optimistic, because they selected the best epoch or classifier; evaluate the test set";
         ("chosen_on", sentence.to_owned())
     });
     let tested = (facts.set == Set::Test && facts.tested_epochs > 1).then(|| {

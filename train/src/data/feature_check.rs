@@ -52,7 +52,7 @@ pub fn check_features(
         ));
         return Ok(());
     };
-    let (run, run_config) = RunDirectory::open(root)?;
+    let (run, run_config) = RunDirectory::open_network(root)?;
     let trained = FrontEndRecord::read(&run, &run_config)?.features;
     let differences = differences(config.model.description().input, &trained, features).join(", ");
     if differences.is_empty() {

@@ -1,15 +1,13 @@
-//! Embeddings: the activations before a model's last layer, as input of other classifiers. Extracts them, writes them
-//! to a safetensors file, and evaluates k-nearest neighbours and a linear SVM on them, per clip and per track.
+//! Embeddings: the activations before a model's last layer, as input of other classifiers. Extracts them, averages them
+//! over each track's clips, and writes them to a safetensors file.
 
-use crate::classical::{KNearest, LinearSvm, SvmConfig, TrainingSet};
 use crate::data::run_data::RunData;
 use crate::evaluation::evaluate::infer;
-use crate::frontend::{Normalize, VectorError};
 use crate::loader::{Excerpt, Prefetch};
-use crate::metrics::{ClassificationMetrics, ConfusionMatrix, first_highest};
-use crate::models::Model;
+use crate::models::ModelInput;
 use crate::step::batch::DeviceFailure;
 use crate::step::compute::Compute;
+use burn::tensor::Tensor;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError};
 use shared::dataset::Task;
@@ -31,9 +29,9 @@ impl EmbeddingTable {
     }
 }
 
-/// Computes the embeddings of `clips`. `model` must be on `compute.device`, without autodiff.
+/// Computes the embeddings of `clips` with `forward`, whose network must be on `compute.device`, without autodiff.
 pub fn extract(
-    model: &Model,
+    forward: impl Fn(ModelInput) -> Tensor<2>,
     data: &RunData,
     clips: &[Excerpt],
     batch_size: usize,
@@ -41,7 +39,6 @@ pub fn extract(
     compute: &Compute,
 ) -> Result<EmbeddingTable, DeviceFailure> {
     let mut table = EmbeddingTable::default();
-    let forward = |input| model.embed(input);
     infer(
         data,
         clips,
@@ -113,75 +110,48 @@ pub fn to_safetensors(data: &RunData, tables: &[(Set, EmbeddingTable)]) -> Resul
     safetensors::serialize(views, None)
 }
 
-/// A classifier that is trained on embeddings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum EmbeddingClassifier {
-    /// The majority among the nearest training clips.
-    Knn,
-    /// A linear support vector machine, one class against the rest.
-    Svm,
-}
-
-/// The metrics of a classifier of embeddings on one set.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClassifierMetrics {
-    /// A sample per track: the class with the highest mean score over its clips.
-    pub tracks: ClassificationMetrics,
-    /// A sample per clip.
-    pub clips: ClassificationMetrics,
-}
-
-/// Trains a classifier on the embeddings `train` and evaluates it on `evaluated`. Both are standardized with the mean
-/// and standard deviation of `train`. The data set must be single-label.
-pub fn classify(
-    classifier: EmbeddingClassifier,
-    neighbours: usize,
-    data: &RunData,
-    train: &EmbeddingTable,
-    evaluated: &EmbeddingTable,
-) -> Result<ClassifierMetrics, VectorError> {
-    let dimension = train.dimension();
-    let outputs = data.dataset.classes().len();
-    let scaler = Normalize::ZScore.fit(&train.values, dimension)?;
-    let standardized = |table: &EmbeddingTable| -> Result<Vec<f32>, VectorError> {
-        let mut values = table.values.clone();
-        scaler.apply(&mut values)?;
-        Ok(values)
+/// A row per track: the means over its clips of the embeddings of each table, one after the other. Tables of networks
+/// with other clips can be joined, because all have the same tracks.
+///
+/// # Panics
+/// Panics if the tables have other tracks or another order of tracks.
+pub fn joined(tables: &[EmbeddingTable]) -> EmbeddingTable {
+    let means: Vec<EmbeddingTable> = tables.iter().map(track_means).collect();
+    let Some(first) = means.first() else {
+        return EmbeddingTable::default();
     };
-    let class = |clip: &Excerpt| data.dataset.class(clip.position).unwrap_or(0);
-    let labels: Vec<usize> = train.clips.iter().map(class).collect();
-    let (vectors, evaluated_vectors) = (standardized(train)?, standardized(evaluated)?);
-    let set = TrainingSet {
-        vectors: &vectors,
-        dimension,
-        labels: &labels,
-        classes: outputs,
-    };
-    let scores = match classifier {
-        EmbeddingClassifier::Knn => KNearest::fit(&set, neighbours.min(labels.len()))?.scores(&evaluated_vectors)?,
-        EmbeddingClassifier::Svm => LinearSvm::fit(&set, &SvmConfig::default())?.scores(&evaluated_vectors)?,
-    };
-    let (mut clips, mut tracks) = (ConfusionMatrix::new(outputs), ConfusionMatrix::new(outputs));
-    let rows = evaluated.clips.iter().zip(scores.chunks_exact(outputs));
-    for (clip, scores) in rows {
-        clips.add(class(clip), first_highest(scores));
+    let mut values = Vec::new();
+    for track in 0..first.clips.len() {
+        for mean in &means {
+            assert_eq!(mean.clips[track], first.clips[track], "the tables have the same tracks");
+            values.extend_from_slice(&mean.values[track * mean.dimension()..][..mean.dimension()]);
+        }
     }
+    EmbeddingTable {
+        clips: first.clips.clone(),
+        values,
+    }
+}
+
+/// The mean over each track's clips.
+fn track_means(table: &EmbeddingTable) -> EmbeddingTable {
+    let dimension = table.dimension();
+    let mut means = EmbeddingTable::default();
     let mut begin = 0;
-    for track in evaluated.clips.chunk_by(|a, b| a.position == b.position) {
-        let track_scores = &scores[begin * outputs..(begin + track.len()) * outputs];
-        let sums: Vec<f32> = (0..outputs)
-            .map(|class| track_scores.iter().skip(class).step_by(outputs).sum())
-            .collect();
-        tracks.add(class(&track[0]), first_highest(&sums));
+    for track in table.clips.chunk_by(|a, b| a.position == b.position) {
+        let rows = &table.values[begin * dimension..][..track.len() * dimension];
+        let mean = |column: usize| {
+            let values = rows.iter().skip(column).step_by(dimension);
+            (values.map(|&value| f64::from(value)).sum::<f64>() / track.len() as f64) as f32
+        };
+        means.values.extend((0..dimension).map(mean));
+        means.clips.push(Excerpt {
+            position: track[0].position,
+            place: None,
+        });
         begin += track.len();
     }
-    let names = data.dataset.classes();
-    // These classifiers do not return probabilities, so there is no cross-entropy.
-    let metrics = |confusion| ClassificationMetrics::new(confusion, names, f64::NAN);
-    Ok(ClassifierMetrics {
-        tracks: metrics(&tracks),
-        clips: metrics(&clips),
-    })
+    means
 }
 
 #[cfg(test)]
@@ -212,25 +182,20 @@ mod tests {
     }
 
     #[test]
-    fn track_is_classified_by_the_mean_score_of_its_clips() {
-        let root = testing::dataset();
-        let config = RunConfig {
-            excerpt_seconds: Some(3.0),
-            ..testing::config(root.path(), ModelKind::Cnn2d)
+    fn joined_embeddings_are_means_over_the_clips_of_each_track() {
+        let clip = |position| Excerpt { position, place: None };
+        let long = EmbeddingTable {
+            clips: [3, 3, 1].map(clip).into(),
+            values: vec![1.0, 10.0, 2.0, 30.0, 5.0, 6.0],
         };
-        let data = RunData::open(&config).unwrap();
-        let (train, test) = tables(&data);
-        assert!(test.clips.len() >= 6, "two tracks with at least three clips each");
-        for classifier in [EmbeddingClassifier::Knn, EmbeddingClassifier::Svm] {
-            let metrics = classify(classifier, 3, &data, &train, &test).unwrap();
-            assert_eq!(
-                (metrics.tracks.samples, metrics.tracks.top1),
-                (2, 1.0),
-                "{classifier:?}"
-            );
-            assert_eq!(metrics.clips.samples, test.clips.len() as u64);
-            assert!(metrics.clips.top1 < 1.0, "{classifier:?}");
-        }
+        let short = EmbeddingTable {
+            clips: [3, 1].map(clip).into(),
+            values: vec![-1.0, -2.0],
+        };
+        let all = joined(&[long, short]);
+        assert_eq!((all.clips.len(), all.dimension()), (2, 3));
+        assert_eq!(all.values, [1.5, 20.0, -1.0, 5.0, 6.0, -2.0]);
+        assert_eq!(joined(&[]), EmbeddingTable::default());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Classifies audio files with a run's model.
+//! Classifies audio files with a run: its network, or the networks and the classifier that it combines.
 //!
 //! Each thread decodes a file and makes batches of model input while decoding; one thread runs the model on the
 //! batches. Memory does not depend on the number or length of the files, except for models on track statistics, which
@@ -8,7 +8,7 @@ mod cutter;
 mod file_decoder;
 mod files;
 mod predictor;
+mod run_predictor;
 
-pub use file_decoder::InputSetup;
 pub use files::{Named, expand};
-pub use predictor::{FilePrediction, Predictor};
+pub use run_predictor::{FilePrediction, RunPredictor};

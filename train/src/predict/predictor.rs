@@ -1,11 +1,11 @@
-//! Decodes files in parallel and predicts them in order.
+//! Decodes files in parallel and runs one network on them, in order.
 
 use super::file_decoder::{Decoded, FileDecoder, InputSetup};
 use crate::loader::BatchBuffer;
-use crate::models::Model;
+use crate::models::{Model, ModelInput};
 use crate::run::predictions::probabilities;
 use crate::step::batch::{self, Uploader};
-use burn::tensor::{Device, FloatDType};
+use burn::tensor::{Device, FloatDType, Tensor};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use shared::audio::validate::Rejection;
 use shared::audio::watchdog::{Patience, Stalls, Supervised, TooManyStalled};
@@ -18,24 +18,51 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Size of the queue of batches, so the device does not wait while all threads are in the middle of a file.
 const BATCHES_READY: usize = 2;
 
+/// The result of a network for a file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FilePrediction {
+pub struct FileVector {
     pub decoded: Decoded,
-    /// Probability of each class or tag: the mean over the clips.
-    pub probabilities: Vec<f64>,
+    /// The mean over the clips of the [`ClipOutput`].
+    pub values: Vec<f64>,
 }
 
-/// A model and what it needs to classify files.
+/// The result for each clip. Networks are on the predictor's device, without gradients.
 #[derive(Debug)]
-pub struct Predictor {
-    /// The model, on `device`, without gradients.
-    pub model: Model,
+pub enum ClipOutput {
+    /// The probability of each class or tag.
+    Probabilities(Model, Task),
+    /// The embeddings.
+    Embeddings(Model),
+    /// The model's input, statistics of the whole file.
+    Statistics,
+}
+
+impl ClipOutput {
+    fn forward(&self, input: ModelInput) -> Tensor<2> {
+        match self {
+            Self::Probabilities(model, _) => model.forward(input),
+            Self::Embeddings(model) => model.embed(input),
+            Self::Statistics => input.statistics(),
+        }
+    }
+
+    /// The values of a clip from its row of [`forward`](Self::forward).
+    fn values(&self, row: &[f32]) -> Vec<f64> {
+        match self {
+            Self::Probabilities(_, task) => probabilities(*task, row),
+            Self::Embeddings(_) | Self::Statistics => row.iter().map(|&value| f64::from(value)).collect(),
+        }
+    }
+}
+
+/// A network and what it needs to run on files.
+#[derive(Debug)]
+pub struct NetworkPredictor {
+    pub output: ClipOutput,
     pub device: Device,
     /// Data type of the encoders' activations.
     pub dtype: FloatDType,
     pub setup: Arc<InputSetup>,
-    pub task: Task,
-    pub outputs: usize,
     /// How long a decoder may make no progress.
     pub patience: Patience,
 }
@@ -52,15 +79,15 @@ enum Message {
     Broken(TooManyStalled),
 }
 
-impl Predictor {
-    /// Decodes `files` with `jobs` threads and passes each prediction to `each`, in the order of the files. A file that
-    /// cannot be decoded only fails its own prediction, but if more decoders than threads stall, the remaining files
+impl NetworkPredictor {
+    /// Decodes `files` with `jobs` threads and passes each result to `each`, in the order of the files. A file that
+    /// cannot be decoded only fails its own result, but if more decoders than threads stall, the remaining files
     /// are skipped.
     pub fn predict(
         &self,
         files: &[PathBuf],
         jobs: usize,
-        mut each: impl FnMut(usize, Result<FilePrediction, Rejection>) -> anyhow::Result<()>,
+        mut each: impl FnMut(usize, Result<FileVector, Rejection>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let jobs = jobs.min(files.len()).max(1);
         let (send, messages) = bounded(BATCHES_READY);
@@ -118,7 +145,7 @@ impl Predictor {
         &self,
         messages: &Receiver<Message>,
         files: usize,
-        each: &mut impl FnMut(usize, Result<FilePrediction, Rejection>) -> anyhow::Result<()>,
+        each: &mut impl FnMut(usize, Result<FileVector, Rejection>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let front_end = self.setup.front_end();
         let uploader = Uploader {
@@ -137,17 +164,19 @@ impl Predictor {
             match messages.recv()? {
                 Message::Broken(broken) => return Err(broken.into()),
                 Message::Batch { file, batch } => {
-                    let logits = batch::to_host(self.model.forward(uploader.upload(&batch, 0..batch.clips())))?;
-                    let sum = sums.entry(file).or_insert_with(|| vec![0.0; self.outputs]);
-                    for clip in logits.chunks_exact(self.outputs) {
-                        let probabilities = probabilities(self.task, clip);
-                        sum.iter_mut().zip(probabilities).for_each(|(sum, p)| *sum += p);
+                    let clips = batch.clips();
+                    let rows = batch::to_host(self.output.forward(uploader.upload(&batch, 0..clips)))?;
+                    let width = rows.len() / clips;
+                    let sum = sums.entry(file).or_insert_with(|| vec![0.0; width]);
+                    for row in rows.chunks_exact(width) {
+                        let values = self.output.values(row);
+                        sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
                     }
                 }
                 Message::End { file, decoded } => {
                     let sum = sums.remove(&file).unwrap_or_default();
-                    let prediction = decoded.map(|decoded| FilePrediction {
-                        probabilities: sum.iter().map(|sum| sum / decoded.clips as f64).collect(),
+                    let prediction = decoded.map(|decoded| FileVector {
+                        values: sum.iter().map(|sum| sum / decoded.clips as f64).collect(),
                         decoded,
                     });
                     early.insert(file, prediction);
@@ -175,7 +204,7 @@ mod tests {
     use std::time::Duration;
 
     /// An untrained network; its decoders count as stalled after a second without progress.
-    fn predictor() -> Predictor {
+    fn predictor() -> NetworkPredictor {
         let root = testing::dataset();
         let config: RunConfig = testing::config(root.path(), ModelKind::Cnn1d);
         let record = FrontEndRecord::new(&RunData::open(&config).unwrap());
@@ -186,13 +215,11 @@ mod tests {
             classes: 2,
             dropout: 0.0,
         };
-        Predictor {
-            model: config.model.init(&blueprint, &device),
+        NetworkPredictor {
+            output: ClipOutput::Probabilities(config.model.init(&blueprint, &device), Task::SingleLabel),
             dtype: FloatDType::F32,
             device,
             setup,
-            task: Task::SingleLabel,
-            outputs: 2,
             patience: Patience {
                 tick: Duration::from_millis(50),
                 ticks: 20,

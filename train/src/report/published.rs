@@ -40,8 +40,12 @@ impl Published {
     }
 }
 
-/// The published metrics of the model of a run that was trained on this data set and split.
+/// The published metrics of the model of a run that was trained on this data set and split. A run that combines others
+/// has none, because its `model` is only that of its first member.
 pub fn published(config: &RunConfig, data: &DatasetIndex, split: &SplitIndex) -> Published {
+    if config.combination.is_some() {
+        return Published::default();
+    }
     select(&rows(TABLE), &names(config), &data_name(data), split_kind(split))
 }
 

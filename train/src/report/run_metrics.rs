@@ -1,9 +1,9 @@
 //! `metrics.json`: the metrics of a run's best weights.
 
 use crate::metrics::SetReport;
-use crate::models::ModelKind;
 use crate::run::directory::{RunDirectory, RunError};
 use crate::run::ending::Ending;
+use crate::settings::RunConfig;
 use serde::{Deserialize, Serialize};
 
 pub const METRICS_FILE: &str = "metrics.json";
@@ -12,9 +12,11 @@ pub const METRICS_FILE: &str = "metrics.json";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunMetrics {
-    pub model: ModelKind,
+    /// The model, or what a combined run is made of.
+    pub model: String,
     pub split: String,
-    /// The epoch whose weights are evaluated, counted from 1. `None` for a set of folds, each of which has its own.
+    /// The epoch whose weights are evaluated, counted from 1. `None` for a set of folds, each of which has its own, and for
+    /// a combined run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub best_epoch: Option<usize>,
     /// Why training ended; `None` while it is running or after it was stopped.
@@ -29,6 +31,21 @@ pub struct RunMetrics {
     /// Metrics on the test set.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub test: Option<SetReport>,
+}
+
+impl RunMetrics {
+    /// Without any evaluation.
+    pub fn new(config: &RunConfig, best_epoch: Option<usize>) -> Self {
+        Self {
+            model: config.model_name(),
+            split: config.split.clone(),
+            best_epoch,
+            ended: None,
+            train: None,
+            val: None,
+            test: None,
+        }
+    }
 }
 
 pub fn read_metrics(run: &RunDirectory) -> Result<RunMetrics, RunError> {

@@ -26,15 +26,7 @@ pub fn write_validation(
     report: SetReport,
     evaluation: &Evaluation,
 ) -> anyhow::Result<()> {
-    let metrics = RunMetrics {
-        model: config.model,
-        split: config.split.clone(),
-        best_epoch: Some(epoch.epoch),
-        ended: None,
-        train: None,
-        val: None,
-        test: None,
-    };
+    let metrics = RunMetrics::new(config, Some(epoch.epoch));
     remove_sets(run)?;
     write_set(run, config, metrics, Set::Val, report, evaluation)
 }

@@ -26,6 +26,10 @@ pub enum RunError {
     /// A set of runs instead of a single run.
     #[error("{} holds a set of runs, not a single run; give one of the directories in it", path.display())]
     SetOfRuns { path: PathBuf },
+    /// A combined run instead of one with a network.
+    #[error("{} combines other runs and has no network of its own; give one of the runs in {}", path.display(),
+            path.join(MEMBERS_DIRECTORY).display())]
+    Combined { path: PathBuf },
     #[error("another `train` is working on {}; wait for it to end, or give another directory", path.display())]
     Busy { path: PathBuf },
     #[error("could not use {}: {source}", path.display())]
@@ -47,6 +51,8 @@ pub const CONFIG_FILE: &str = "config.toml";
 pub const BEST_FILE: &str = "best.safetensors";
 /// A directory with this file is a set of runs.
 pub const RUN_SET_FILE: &str = "runs.toml";
+/// The directory with the members of a combined run, named 0, 1, ….
+pub const MEMBERS_DIRECTORY: &str = "members";
 const LOCK_FILE: &str = ".lock";
 
 impl RunDirectory {
@@ -91,6 +97,15 @@ impl RunDirectory {
         let config: RunConfig = toml::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         config.validate().map_err(|error| damaged(error.to_string()))?;
         Ok((directory, config))
+    }
+
+    /// Opens the directory of an existing run with a network of its own for reading.
+    pub fn open_network(root: &Path) -> Result<(Self, RunConfig), RunError> {
+        let (directory, config) = Self::open(root)?;
+        match config.combination {
+            Some(_) => Err(RunError::Combined { path: root.to_owned() }),
+            None => Ok((directory, config)),
+        }
     }
 
     /// Whether the directory holds a run.

@@ -2,7 +2,7 @@
 //! of docs/reference/settings.md, and a field of [`Settings`] and [`RunConfig`].
 
 use super::precision::Precision;
-use super::{Cache, InvalidSetting, invalid};
+use super::{Cache, Combination, InvalidSetting, invalid};
 use crate::augment::{Augment, AugmentChoice};
 use crate::frontend::{FrontEndPlace, Normalize, StatisticsKind};
 use crate::loader::{Balance, EvalClips};
@@ -51,6 +51,8 @@ macro_rules! settings {
             pub devices: usize,
             /// The file that `train import` took the weights from; `None` for a trained run.
             pub imported_from: Option<String>,
+            /// For a run that combines others. `model` is then the model of the first.
+            pub combination: Option<Combination>,
         }
 
         impl Settings {
@@ -78,6 +80,7 @@ macro_rules! settings {
                     clip_samples: None,
                     devices: 1,
                     imported_from: None,
+                    combination: None,
                 }
             }
         }

@@ -4,6 +4,7 @@
 //! which is saved in the run's directory before training begins and read back by `eval` and `--resume`.
 
 mod cache;
+mod combination;
 pub mod device;
 mod invalid;
 mod list;
@@ -14,6 +15,7 @@ mod run_config;
 mod template;
 
 pub use cache::Cache;
+pub use combination::{Combination, STATISTICS};
 pub use invalid::{InvalidSetting, invalid};
 pub use list::{LARGEST_INTEGER, RunConfig, Settings};
 pub use run_config::MOST_THREADS;

@@ -92,7 +92,7 @@ fn load_initial_weights(
 ) -> anyhow::Result<(Model, BTreeSet<String>)> {
     let mut replace = config.replace_classifier;
     let file = if let Some(root) = run_of_weights(path) {
-        let (other, other_config) = RunDirectory::open(root)?;
+        let (other, other_config) = RunDirectory::open_network(root)?;
         if other_config.model != config.model && config.model.description().follows != Some(other_config.model.name()) {
             bail!(
                 "the run in {} trained {}, whose weights do not fit {}",

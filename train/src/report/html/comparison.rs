@@ -143,7 +143,7 @@ fn metrics_table(entries: &[Entry<'_>], set: Set) -> Markup {
         let seconds = median(entry.view.history.iter().map(|epoch| epoch.seconds).collect());
         let mut cells = vec![
             cell(html! { (swatch(Style::Series(at))) (entry.name) }),
-            cell(entry.view.config.model.to_string()),
+            cell(entry.view.config.model_name()),
         ];
         cells.extend(best.iter().map(measured));
         cells.push(cell(report.map_or(0, |report| samples(&report.tracks))));

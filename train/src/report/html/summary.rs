@@ -6,6 +6,7 @@ use crate::metrics::{SetMetrics, SetReport};
 use crate::report::published::{Published, PublishedMetric, published};
 use crate::report::reported_metric::ReportedMetric;
 use crate::report::set_name;
+use crate::settings::RunConfig;
 use maud::{Markup, Render, html};
 use shared::dataset::split::{LeakAudit, Set, SplitIndex};
 use shared::page::{Section, Table, cards, cell, facts, notice};
@@ -16,7 +17,6 @@ const LARGE: usize = 4;
 
 /// The text below the heading: model, set and main metrics.
 pub fn lead(view: &RunView<'_>, set: Set, report: &SetReport) -> Markup {
-    let description = view.config.model.description();
     let shown = metrics(&report.tracks);
     let large: Vec<(&str, String)> = shown
         .iter()
@@ -25,10 +25,18 @@ pub fn lead(view: &RunView<'_>, set: Set, report: &SetReport) -> Markup {
         .collect();
     html! {
         p.lead {
-            b { (description.name) } ", " (description.summary) ", evaluated on " (counted(samples(&report.tracks), "track", "tracks"))
+            b { (view.config.model_name()) } ", " (summary(view.config)) "evaluated on " (counted(samples(&report.tracks), "track", "tracks"))
             " of the " (set_name(set)) " set of split " b { (view.config.split) } "."
         }
         (cards(&large))
+    }
+}
+
+/// What kind of model it is.
+fn summary(config: &RunConfig) -> String {
+    match &config.combination {
+        None => format!("{}, ", config.model.description().summary),
+        Some(_) => String::new(),
     }
 }
 
@@ -47,7 +55,7 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
             h3 { "Metrics" }
             p.note {
                 "Definitions as in scikit-learn, with zero_division=0."
-                @if view.config.imported_from.is_none() { " The best epoch was selected on the validation set." }
+                (selected(view.config))
             }
             (table(view, &published))
             (published_notes(view, &published))
@@ -59,6 +67,18 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
                 }
             }
         },
+    }
+}
+
+/// What was chosen by the metrics of the validation set.
+fn selected(config: &RunConfig) -> &'static str {
+    let combination = config.combination.as_ref();
+    if combination.is_some_and(|combination| combination.classifier.is_some()) {
+        " The parameters of the classifier were selected on the validation set."
+    } else if config.imported_from.is_some() || combination.is_some() {
+        ""
+    } else {
+        " The best epoch was selected on the validation set."
     }
 }
 
@@ -111,10 +131,13 @@ fn leaks(view: &RunView<'_>) -> Markup {
 fn rows(view: &RunView<'_>) -> Vec<(&'static str, Markup)> {
     let config = view.config;
     let description = config.model.description();
-    let mut rows = vec![
-        ("model", html! { b { (config.model) } ": " (description.paper) }),
-        ("input", description.input.describe().render()),
-    ];
+    let mut rows = match &config.combination {
+        None => vec![
+            ("model", html! { b { (config.model) } ": " (description.paper) }),
+            ("input", description.input.describe().render()),
+        ],
+        Some(combination) => vec![("model", html! { b { (combination.describe()) } })],
+    };
     if let Some(best) = view.metrics.best_epoch {
         let epochs = view.history.len();
         let trained = html! {
@@ -124,12 +147,14 @@ fn rows(view: &RunView<'_>) -> Vec<(&'static str, Markup)> {
         };
         rows.push(("best epoch", trained));
     }
-    let ended = match (&config.imported_from, view.metrics.ended) {
-        (Some(file), _) => format!("imported from {file}, not trained here"),
-        (None, Some(ending)) => ending.to_string(),
-        (None, None) => "not finished".to_owned(),
-    };
-    rows.push(("training", ended.render()));
+    if config.combination.is_none() {
+        let ended = match (&config.imported_from, view.metrics.ended) {
+            (Some(file), _) => format!("imported from {file}, not trained here"),
+            (None, Some(ending)) => ending.to_string(),
+            (None, None) => "not finished".to_owned(),
+        };
+        rows.push(("training", ended.render()));
+    }
     match &view.data {
         Err(reason) => {
             rows.push((
@@ -174,7 +199,7 @@ fn describe_split(view: &RunView<'_>, split: &SplitIndex) -> Markup {
         @if let Some(ratios) = split.ratios { ", " (ratios.map(|ratio| format!("{:.0}", 100.0 * ratio)).join(" : ")) }
         @if let Some(seed) = split.seed { ", seed " (seed) }
         @if let Some(fold) = &split.fold {
-            @if view.metrics.best_epoch.is_some() || view.config.imported_from.is_some() { ", fold " (fold.number) " of " (fold.of) }
+            @if view.metrics.best_epoch.is_some() || view.config.imported_from.is_some() || view.config.combination.is_some() { ", fold " (fold.number) " of " (fold.of) }
             @else { ", " (fold.of) " folds; each track is evaluated by the fold that has it in this set" }
         }
     }

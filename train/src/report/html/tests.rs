@@ -63,7 +63,7 @@ fn save(run: &RunDirectory, config: &RunConfig, report: SetReport, predictions: 
     run.write(HISTORY_FILE, &to_csv(&[record(1), record(2)])).unwrap();
     run.write(predictions_file(Set::Val), &predictions.to_csv()).unwrap();
     let metrics = RunMetrics {
-        model: config.model,
+        model: config.model_name(),
         split: config.split.clone(),
         best_epoch: Some(2),
         ended: Some(Ending::AllEpochs { epochs: 2 }),

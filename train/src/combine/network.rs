@@ -1,0 +1,122 @@
+//! A network of a run, and the same network on a data set.
+
+use crate::data::run_data::RunData;
+use crate::evaluation::embeddings::{EmbeddingTable, extract};
+use crate::evaluation::evaluate::{Evaluation, evaluate};
+use crate::loader::Prefetch;
+use crate::models::{Blueprint, ImportError, InputShape, Model, import_weights};
+use crate::run::directory::BEST_FILE;
+use crate::settings::RunConfig;
+use crate::step::compute::Compute;
+use burn::tensor::Device;
+use shared::dataset::split::Set;
+use std::path::{Path, PathBuf};
+
+/// Where a network and its settings are.
+#[derive(Clone, Debug)]
+pub struct NetworkSource {
+    /// The directory of its run.
+    pub root: PathBuf,
+    pub config: RunConfig,
+    /// Whether the embeddings are the model's input, statistics of tracks. There are no weights then.
+    pub is_statistics: bool,
+}
+
+impl NetworkSource {
+    pub fn of_run(root: &Path, config: RunConfig) -> Self {
+        Self {
+            root: root.to_owned(),
+            config,
+            is_statistics: false,
+        }
+    }
+
+    /// Loads the best weights; `None` for statistics.
+    pub fn load(&self, shape: InputShape, device: &Device) -> Result<Option<Model>, ImportError> {
+        let load = || load_network(&self.config, shape, device, &self.root.join(BEST_FILE));
+        (!self.is_statistics).then(load).transpose()
+    }
+}
+
+/// The network of `config` with the weights in `path`.
+pub fn load_network(config: &RunConfig, shape: InputShape, device: &Device, path: &Path) -> Result<Model, ImportError> {
+    let blueprint = Blueprint {
+        shape,
+        classes: config.classes.len(),
+        dropout: config.dropout,
+    };
+    Ok(import_weights(config.model.init(&blueprint, device), path)?.0)
+}
+
+/// A network with the tracks of a data set as its input.
+#[derive(Debug)]
+pub struct NetworkOnData {
+    pub config: RunConfig,
+    pub data: RunData,
+    compute: Compute,
+    /// `None`: the embeddings are the model's input, statistics of tracks.
+    pub network: Option<Model>,
+}
+
+impl NetworkOnData {
+    /// `load` returns the network for an input shape and a device.
+    pub fn new(
+        config: RunConfig,
+        data: RunData,
+        device: Device,
+        load: impl FnOnce(&RunConfig, &RunData, &Device) -> anyhow::Result<Option<Model>>,
+    ) -> anyhow::Result<Self> {
+        let compute = Compute::new(&config, &data, vec![device])?;
+        let network = load(&config, &data, &compute.device)?;
+        Ok(Self {
+            config,
+            data,
+            compute,
+            network,
+        })
+    }
+
+    fn prefetch(&self) -> Prefetch {
+        Prefetch::new(self.config.loader_threads, self.config.prefetch)
+    }
+
+    /// Predicts the tracks of a set.
+    ///
+    /// # Panics
+    /// Panics if there is no network.
+    pub fn evaluate(&self, set: Set) -> anyhow::Result<Evaluation> {
+        let clips = self.data.clips(set)?;
+        let network = self
+            .network
+            .as_ref()
+            .expect("only embeddings of statistics have no network");
+        let (batch_size, mut prefetch) = (self.config.batch_size, self.prefetch());
+        evaluate(
+            network,
+            &self.data,
+            &clips,
+            batch_size,
+            &mut prefetch,
+            &self.compute,
+            || anyhow::Ok(()),
+        )
+    }
+
+    /// The embeddings of all clips of a set.
+    pub fn embeddings(&self, set: Set) -> anyhow::Result<EmbeddingTable> {
+        let clips = self.data.clips(set)?;
+        let forward = |input| match &self.network {
+            Some(network) => network.embed(input),
+            None => input.statistics(),
+        };
+        let (batch_size, mut prefetch) = (self.config.batch_size, self.prefetch());
+        Ok(extract(
+            forward,
+            &self.data,
+            &clips,
+            batch_size,
+            &mut prefetch,
+            &self.compute,
+        )?)
+    }
+}
