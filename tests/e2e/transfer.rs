@@ -288,7 +288,7 @@ fn classifier_on_embeddings_of_several_runs_is_a_run() {
     }
     embed(&["--statistics", "mfcc", "--classify", "knn", "--save-run", &run_word])
         .code(1)
-        .stderr(contains("holds a run already"));
+        .stderr(contains("already holds a run"));
     embed(&["--statistics", "mfcc", "--classify", "knn,svm", "--save-run", "x"])
         .code(2)
         .stderr(contains("one classifier"));

@@ -34,7 +34,7 @@ pub enum PublishedError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         detail: String,
     },
 }
