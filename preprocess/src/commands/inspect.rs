@@ -80,7 +80,7 @@ fn draw_track(dataset: &Path, track_id: u64, png: &Path) -> anyhow::Result<Outco
     Ok(show_picture(track_id, png))
 }
 
-/// The files and comparisons that were requested in addition to the overview.
+/// Files and values that were requested in addition to the overview.
 #[derive(Default)]
 struct Written {
     html: Option<PathBuf>,

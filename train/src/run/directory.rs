@@ -17,7 +17,7 @@ pub struct RunDirectory {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// `fit` without `--resume` on an existing run.
-    #[error("{} already holds a run; continue it with --resume, or give another directory", path.display())]
+    #[error("{} already holds a run; continue its training with `train fit --resume`, or give another directory", path.display())]
     Begun { path: PathBuf },
     /// `--resume` or `eval` on a directory without a run.
     #[error("{} holds no run: it has no {CONFIG_FILE}; start one with `train fit --run {}`", path.display(),

@@ -34,7 +34,7 @@ pub enum PublishedError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// The problem, in words.
+        /// The problem.
         detail: String,
     },
 }

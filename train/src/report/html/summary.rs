@@ -70,7 +70,7 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
     }
 }
 
-/// The choices that were made by the metrics of the validation set.
+/// Explains the choices that were made with the validation set.
 fn selected(config: &RunConfig) -> &'static str {
     let combination = config.combination.as_ref();
     if combination.is_some_and(|combination| combination.classifier.is_some()) {
