@@ -45,22 +45,47 @@ pub fn conv2d(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         return rounded.forward(x);
     }
     let ([batch, inputs, height, width], kernel) = (x.dims(), layer.kernel_size);
-    let fits = height >= kernel[0] && width >= kernel[1];
-    // Zeros above and to the left, and the size of the output.
-    let sizes = match layer.padding {
-        PaddingConfig2d::Same => Some((kernel.map(|size| (size - 1) / 2), [height, width])),
-        PaddingConfig2d::Valid if fits => Some(([0; 2], [height + 1 - kernel[0], width + 1 - kernel[1]])),
-        _ => None,
+    let [top, left, bottom, right] = match layer.padding {
+        PaddingConfig2d::Same => {
+            let [above, before] = kernel.map(|size| (size - 1) / 2);
+            [above, before, kernel[0] - 1 - above, kernel[1] - 1 - before]
+        }
+        PaddingConfig2d::Valid => [0; 4],
+        PaddingConfig2d::Explicit(top, left, bottom, right) => [top, left, bottom, right],
     };
+    let padded = [height + top + bottom, width + left + right];
+    let fits =
+        padded[0] >= kernel[0] && padded[1] >= kernel[1] && top.max(bottom) < kernel[0] && left.max(right) < kernel[1];
+    // Zeros above and to the left, and the size of the output.
+    let sizes = fits.then(|| ([top, left], [padded[0] + 1 - kernel[0], padded[1] + 1 - kernel[1]]));
     let plain = layer.stride == [1; 2] && layer.dilation == [1; 2] && layer.groups == 1;
     let Some((padding, to)) = sizes.filter(|_| plain && on_cpu(&x.device())) else {
         return layer.forward(x);
     };
     let weight = layer.weight.val();
+    let outputs = weight.dims()[0];
+    if inputs == 1 && kernel[0] >= TALL && [top, bottom] == [0; 2] {
+        // The kernel keeps a tile of outputs in registers while it adds up input channels, and one channel leaves it
+        // little to do. So the rows under the filter become channels of one row, for each position of the filter.
+        let windows: Tensor<4> = x.squeeze_dim::<3>(1).unfold(1, kernel[0], 1);
+        let windows = windows.swap_dims(2, 3).reshape([batch * to[0], kernel[0], 1, width]);
+        let shape = ConvShape {
+            batch: batch * to[0],
+            inputs: kernel[0],
+            outputs,
+            from: [1, width],
+            to: [1, to[1]],
+            kernel: [1, kernel[1]],
+            padding: [0, left],
+        };
+        let weight = weight.reshape([outputs, kernel[0], 1, kernel[1]]);
+        let result = convolve(windows, weight, layer.bias.as_ref(), shape);
+        return result.reshape([batch, to[0], outputs, to[1]]).swap_dims(1, 2);
+    }
     let shape = ConvShape {
         batch,
         inputs,
-        outputs: weight.dims()[0],
+        outputs,
         from: [height, width],
         to,
         kernel,
@@ -68,6 +93,9 @@ pub fn conv2d(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     };
     convolve(x, weight, layer.bias.as_ref(), shape)
 }
+
+/// Rows of a filter on one channel from which it is computed with its rows as channels.
+const TALL: usize = 16;
 
 /// `layer.forward(x)`: `[batch, inputs, length]` to `[batch, outputs, …]`.
 pub fn conv1d(layer: &Conv1d, x: Tensor<3>) -> Tensor<3> {

@@ -114,13 +114,26 @@ proptest! {
     }
 
     #[test]
-    fn convolutions_without_padding_match_burn(
+    fn convolutions_with_any_padding_match_burn(
         inputs in 1usize..10, outputs in 1usize..11, rows in 1usize..6, columns in 1usize..6,
-        batch in 1usize..4, height in 0usize..9, width in 0usize..150,
+        batch in 1usize..4, height in 0usize..9, width in 0usize..150, above in 0usize..3, before in 0usize..3,
     ) {
-        let config = Conv2dConfig::new([inputs, outputs], [rows, columns]).with_padding(PaddingConfig2d::Valid);
+        let padding = PaddingConfig2d::Explicit(above, before, above, before);
+        let config = Conv2dConfig::new([inputs, outputs], [rows, columns]).with_padding(padding);
         let layer = config.init(&Device::flex().autodiff());
         compare_layer(&layer, inputs, [batch, rows + height, columns + width], 2e-5);
+    }
+
+    #[test]
+    fn tall_filters_on_one_channel_match_burn(
+        outputs in 1usize..11, rows in 14usize..20, columns in 1usize..6, batch in 1usize..3, height in 0usize..4,
+        width in 0usize..60, side in 0usize..3,
+    ) {
+        let side = side.min(columns - 1);
+        let padding = PaddingConfig2d::Explicit(0, side, 0, side);
+        let config = Conv2dConfig::new([1, outputs], [rows, columns]).with_padding(padding);
+        let layer = config.init(&Device::flex().autodiff());
+        compare_layer(&layer, 1, [batch, rows + height, columns + width], 2e-5);
     }
 
     #[test]
