@@ -225,7 +225,7 @@ mod tests {
         // librosa.hz_to_mel([60, 110, 1000, 4000], htk=...) and back.
         for (scale, mels) in [
             (MelScale::Slaney, [0.9, 1.65, 15.0, 35.163_760]),
-            (MelScale::Htk, [92.681_858, 164.489_210, 999.985_537, 2146.064_528]),
+            (MelScale::Htk, [92.681_858, 164.489_210, 999.985_537, 2_146.064_528]),
         ] {
             for (hz, mel) in [60.0, 110.0, 1000.0, 4000.0].into_iter().zip(mels) {
                 assert!((scale.hz_to_mel(hz) - mel).abs() < 1e-5, "{hz}");

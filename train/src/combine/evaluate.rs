@@ -25,6 +25,10 @@ pub struct DataOptions {
 
 /// A run with the tracks of its data set.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a program has few of these, and their tensors are elsewhere"
+)]
 pub enum RunOnData {
     Network(NetworkOnData),
     /// The members with their directories.

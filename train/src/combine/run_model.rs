@@ -18,6 +18,10 @@ pub struct RunModel {
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a program has few of these, and their tensors are elsewhere"
+)]
 pub enum Parts {
     Network(NetworkSource),
     /// The mean of the members' probabilities.

@@ -36,6 +36,10 @@ pub struct RunPredictor {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a program has few of these, and their tensors are elsewhere"
+)]
 enum Kind {
     Network(NetworkPredictor),
     Ensemble(Vec<RunPredictor>),

@@ -45,7 +45,7 @@ impl PublishedNormalization {
     /// # Errors
     /// If it cannot be read, or a field has another type than this struct.
     pub fn read(path: &Path) -> Result<Self, PublishedError> {
-        let json = fs::read(path).map_err(FileError::at(path.to_owned()))?;
+        let json = fs::read(path).map_err(FileError::at(path))?;
         Self::from_json(&json).map_err(|error| PublishedError::Invalid {
             path: path.to_owned(),
             detail: error.to_string(),
