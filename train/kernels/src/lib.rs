@@ -63,29 +63,10 @@ pub fn conv2d(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         return layer.forward(x);
     };
     let weight = layer.weight.val();
-    let outputs = weight.dims()[0];
-    if inputs == 1 && kernel[0] >= TALL && [top, bottom] == [0; 2] {
-        // The kernel keeps a tile of outputs in registers while it adds up input channels, and one channel leaves it
-        // little to do. So the rows under the filter become channels of one row, for each position of the filter.
-        let windows: Tensor<4> = x.squeeze_dim::<3>(1).unfold(1, kernel[0], 1);
-        let windows = windows.swap_dims(2, 3).reshape([batch * to[0], kernel[0], 1, width]);
-        let shape = ConvShape {
-            batch: batch * to[0],
-            inputs: kernel[0],
-            outputs,
-            from: [1, width],
-            to: [1, to[1]],
-            kernel: [1, kernel[1]],
-            padding: [0, left],
-        };
-        let weight = weight.reshape([outputs, kernel[0], 1, kernel[1]]);
-        let result = convolve(windows, weight, layer.bias.as_ref(), shape);
-        return result.reshape([batch, to[0], outputs, to[1]]).swap_dims(1, 2);
-    }
     let shape = ConvShape {
         batch,
         inputs,
-        outputs,
+        outputs: weight.dims()[0],
         from: [height, width],
         to,
         kernel,
@@ -93,9 +74,6 @@ pub fn conv2d(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     };
     convolve(x, weight, layer.bias.as_ref(), shape)
 }
-
-/// Rows of a filter on one channel from which it is computed with its rows as channels.
-const TALL: usize = 16;
 
 /// `layer.forward(x)`: `[batch, inputs, length]` to `[batch, outputs, …]`.
 pub fn conv1d(layer: &Conv1d, x: Tensor<3>) -> Tensor<3> {
