@@ -17,9 +17,9 @@ pub(super) struct Drawings {
     /// Sample values of each class.
     pub samples: Vec<NamedChart>,
     pub spectra: Vec<NamedChart>,
-    /// The projection of the mel statistics, or why there is none.
+    /// The projection of the mel statistics, or the reason why it does not exist.
     pub mel: Result<NamedChart, String>,
-    /// The projection of the MFCC statistics, or why there is none.
+    /// The projection of the MFCC statistics, or the reason why it does not exist.
     pub mfcc: Result<NamedChart, String>,
     /// The most typical tracks of each class.
     pub examples: Vec<NamedChart>,

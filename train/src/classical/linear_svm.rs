@@ -4,16 +4,15 @@
 //! and Sundararajan (2008), Algorithm 3, with its shrinking. Each vector has a 1 appended, whose weight is the bias, so
 //! the bias is regularised as well.
 
+use super::affine::{self, affine};
 use super::training_set::TrainingSet;
-use crate::frontend::{VectorError, check_vectors};
+use crate::frontend::VectorError;
 use pulp::Arch;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use shared::runtime::rng::{Purpose, stream};
 use tracing::warn;
 
-/// Sums computed in parallel, which lets the compiler vectorise them.
-const LANES: usize = 8;
 /// Smaller gradients are skipped; liblinear's limit.
 const SMALLEST_GRADIENT: f64 = 1e-12;
 
@@ -84,12 +83,7 @@ impl LinearSvm {
     /// `w·x + bias` for each of `vectors`, `[n, dimension]` row by row, and each class, `[n, classes]` row by row. This
     /// is scikit-learn's `decision_function`, which for two classes returns only the second's.
     pub fn scores(&self, vectors: &[f32]) -> Result<Vec<f32>, VectorError> {
-        check_vectors(vectors, self.dimension)?;
-        let planes = || self.weights.chunks_exact(self.dimension + 1);
-        let rows = vectors.chunks_exact(self.dimension);
-        Ok(rows
-            .flat_map(|vector| planes().map(|weights| decision(weights, vector) as f32))
-            .collect())
+        affine::scores(&self.weights, self.dimension, vectors)
     }
 
     pub(super) fn from_weights(weights: Vec<f64>, dimension: usize) -> Self {
@@ -142,7 +136,7 @@ impl Plane {
                 let row = order[at];
                 let (vector, sign) = (vector(row), if is_positive(row) { 1.0 } else { -1.0 });
                 let multiplier = &mut multipliers[row];
-                let gradient = sign * decision(&plane.weights, vector) - 1.0 + ridge * *multiplier;
+                let gradient = sign * affine(&plane.weights, vector) - 1.0 + ridge * *multiplier;
                 if *multiplier == 0.0 && gradient > highest_before {
                     active -= 1;
                     order.swap(at, active);
@@ -172,18 +166,6 @@ impl Plane {
         }
         plane
     }
-}
-
-/// `w·x + bias`.
-#[inline(always)]
-fn decision(weights: &[f64], vector: &[f32]) -> f64 {
-    let mut sums = [0.0; LANES];
-    for (weights, vector) in weights.chunks(LANES).zip(vector.chunks(LANES)) {
-        for ((sum, weight), &x) in sums.iter_mut().zip(weights).zip(vector) {
-            *sum += weight * f64::from(x);
-        }
-    }
-    sums.iter().sum::<f64>() + weights[vector.len()]
 }
 
 /// Adds `factor` times the vector and its appended 1.
@@ -364,7 +346,7 @@ mod tests {
                 let cost = |weights: &[f64]| -> f64 {
                     let hinge = |(vector, &label): (&[f32], &usize)| {
                         let sign = if label == class { 1.0 } else { -1.0 };
-                        (1.0 - sign * decision(weights, vector)).max(0.0).powi(2)
+                        (1.0 - sign * affine(weights, vector)).max(0.0).powi(2)
                     };
                     let squares: f64 = weights.iter().map(|weight| weight * weight).sum();
                     squares / 2.0 + c * vectors.chunks_exact(2).zip(&labels).map(hinge).sum::<f64>()

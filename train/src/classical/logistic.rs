@@ -2,15 +2,14 @@
 //!
 //! It minimises `mean cross-entropy + |W|² / (2 C n)`; biases have no penalty.
 
+use super::affine::{self, affine};
 use super::lbfgs::minimize;
 use super::training_set::TrainingSet;
-use crate::frontend::{VectorError, check_vectors};
+use crate::frontend::VectorError;
 use pulp::Arch;
 use rayon::prelude::*;
 use tracing::warn;
 
-/// Sums computed in parallel, which lets the compiler vectorise them.
-const LANES: usize = 8;
 /// Vectors whose gradients are summed by one thread. Sums of blocks are added in order, so the result does not depend on
 /// the number of threads.
 const BLOCK: usize = 256;
@@ -79,12 +78,7 @@ impl Logistic {
 
     /// Logits of each of `vectors`, `[n, dimension]` row by row, and each class, `[n, classes]` row by row.
     pub fn scores(&self, vectors: &[f32]) -> Result<Vec<f32>, VectorError> {
-        check_vectors(vectors, self.dimension)?;
-        let rows = vectors.chunks_exact(self.dimension);
-        let planes = || self.weights.chunks_exact(self.dimension + 1);
-        Ok(rows
-            .flat_map(|vector| planes().map(|weights| logit(weights, vector) as f32))
-            .collect())
+        affine::scores(&self.weights, self.dimension, vectors)
     }
 
     pub(super) fn from_weights(weights: Vec<f64>, dimension: usize) -> Self {
@@ -136,7 +130,7 @@ fn add_block(vectors: &[f32], labels: &[usize], width: usize, weights: &[f64], s
     let mut errors = vec![0.0; weights.len() / width];
     for (vector, &label) in vectors.chunks_exact(width - 1).zip(labels) {
         for (error, weights) in errors.iter_mut().zip(weights.chunks_exact(width)) {
-            *error = logit(weights, vector);
+            *error = affine(weights, vector);
         }
         let highest = errors.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let total: f64 = errors.iter().map(|logit| (logit - highest).exp()).sum();
@@ -155,18 +149,6 @@ fn add_block(vectors: &[f32], labels: &[usize], width: usize, weights: &[f64], s
         }
     }
     loss
-}
-
-/// `w·x + bias`.
-#[inline(always)]
-fn logit(weights: &[f64], vector: &[f32]) -> f64 {
-    let mut sums = [0.0; LANES];
-    for (weights, vector) in weights.chunks(LANES).zip(vector.chunks(LANES)) {
-        for ((sum, weight), &x) in sums.iter_mut().zip(weights).zip(vector) {
-            *sum += weight * f64::from(x);
-        }
-    }
-    sums.iter().sum::<f64>() + weights[vector.len()]
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! regression cannot be stored without its own types and adds `argmin`. It also brings 21 crates, among them older
 //! versions of `ndarray` and `rand`.
 
+mod affine;
 mod calibration;
 mod classifier;
 mod distance;
