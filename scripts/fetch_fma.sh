@@ -4,6 +4,8 @@
 # If interrupted, run it again: it continues downloads and skips finished steps. Needs curl or wget; sha1sum, shasum or
 # openssl; and unzip, bsdtar or python3. Set FMA_URL to use a mirror.
 set -euo pipefail
+# shellcheck source=scripts/download.sh
+. "$(dirname "${BASH_SOURCE[0]}")/download.sh"
 
 URL=${FMA_URL:-https://os.unil.cloud.switch.ch/fma}
 
@@ -13,42 +15,6 @@ if [[ $# -gt 1 || ${1:-} == -* ]]; then
 fi
 dir=${1:-data}
 mkdir -p "$dir"
-
-fail() {
-    echo "error: $1" >&2
-    exit 1
-}
-
-have() {
-    command -v "$1" > /dev/null
-}
-
-size_of() {
-    wc -c < "$1" | tr -d ' '
-}
-
-sha1_of() {
-    if have sha1sum; then
-        sha1sum "$1" | cut -d ' ' -f 1
-    elif have shasum; then
-        shasum -a 1 "$1" | cut -d ' ' -f 1
-    elif have openssl; then
-        openssl dgst -sha1 -r "$1" | cut -d ' ' -f 1
-    else
-        fail "none of sha1sum, shasum and openssl is installed; install one"
-    fi
-}
-
-# download URL FILE: continues a partial download.
-download() {
-    if have curl; then
-        curl --fail --location --retry 5 --continue-at - --output "$2" "$1"
-    elif have wget; then
-        wget --tries 5 --continue --output-document "$2" "$1"
-    else
-        fail "neither curl nor wget is installed; install one"
-    fi
-}
 
 unpack() {
     if have unzip; then
@@ -65,27 +31,13 @@ unpack() {
 # fetch NAME BYTES SHA1: downloads NAME.zip and unpacks it to $dir/NAME.
 fetch() {
     local name=$1 bytes=$2 sha1=$3
-    local folder=$dir/$name archive=$dir/$name.zip
-    local part=$archive.part unpacking=$dir/.$name.unpacking
+    local folder=$dir/$name archive=$dir/$name.zip unpacking=$dir/.$name.unpacking
     if [[ -d $folder ]]; then
         echo "$folder exists already"
         return
     fi
-    if [[ ! -e $archive ]]; then
-        if [[ ! -e $part || $(size_of "$part") -lt $bytes ]]; then
-            echo "downloading $URL/$name.zip, $bytes bytes"
-            download "$URL/$name.zip" "$part" ||
-                fail "the download of $name.zip stopped; run this script again to continue, or delete $part to start again"
-        fi
-        echo "checking $name.zip"
-        local found
-        found=$(sha1_of "$part")
-        if [[ $found != "$sha1" ]]; then
-            rm "$part"
-            fail "$name.zip had the SHA-1 checksum $found instead of $sha1 and was deleted; run this script again"
-        fi
-        mv "$part" "$archive"
-    fi
+    echo "$name.zip has $bytes bytes"
+    download "$URL/$name.zip" "$archive" 1 "$sha1" || exit 1
     echo "unpacking $name.zip"
     rm -rf "$unpacking"
     mkdir "$unpacking"

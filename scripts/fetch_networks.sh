@@ -8,6 +8,8 @@
 # If interrupted, run it again: it continues downloads and keeps complete files. Needs curl; and sha256sum, shasum or
 # openssl. Set NETWORKS_URL to use a mirror with the same paths.
 set -euo pipefail
+# shellcheck source=scripts/download.sh
+. "$(dirname "${BASH_SOURCE[0]}")/download.sh"
 
 URL=${NETWORKS_URL:-https://raw.githubusercontent.com}
 MTAT=minzwon/sota-music-tagging-models/1f4d282693ac19cde4d30b86811fe0ae2452f406/models
@@ -18,27 +20,6 @@ CNN1D=carlosgorlongaiatto/NNDL_Project/HEAD/source/checkpoints
 usage() {
     echo "usage: ${0##*/} [--accept-no-licence] [DIR]    (default: networks)" >&2
     exit 2
-}
-
-fail() {
-    echo "error: $1" >&2
-    exit 1
-}
-
-have() {
-    command -v "$1" > /dev/null
-}
-
-sha256_of() {
-    if have sha256sum; then
-        sha256sum "$1" | cut -d ' ' -f 1
-    elif have shasum; then
-        shasum -a 256 "$1" | cut -d ' ' -f 1
-    elif have openssl; then
-        openssl dgst -sha256 -r "$1" | cut -d ' ' -f 1
-    else
-        fail "none of sha256sum, shasum and openssl is installed; install one"
-    fi
 }
 
 without_licence=no dir=
@@ -52,50 +33,12 @@ for word in "$@"; do
 done
 dir=${dir:-networks}
 labels=$(cd "$(dirname "$0")" && pwd)/labels
-have curl || fail "curl is not installed; install it"
 mkdir -p "$dir"
-
-# download URL FILE: continues a partial download, or starts again if the server cannot continue.
-download() {
-    local options=(--fail --location --silent --show-error --retry 3 --output "$2")
-    curl "${options[@]}" --continue-at - "$1" && return
-    # 33: no byte ranges.
-    [[ $? == 33 ]] && rm "$2" && curl "${options[@]}" "$1"
-}
 
 # fetch FILE SHA256 PATH: downloads PATH below $URL to $dir/FILE. Other networks are downloaded even if it fails.
 failed=0
 fetch() {
-    local file=$dir/$1 sha256=$2 from=$URL/$3 part=$dir/$1.part found
-    if [[ -e $file ]]; then
-        found=$(sha256_of "$file")
-        if [[ $found == "$sha256" ]]; then
-            echo "$file exists already"
-        else
-            error "$file has the SHA-256 checksum $found instead of $sha256; move it away and run this script again"
-        fi
-        return
-    fi
-    # A complete part has nothing to continue, which servers answer with an error.
-    if [[ ! -e $part || $(sha256_of "$part") != "$sha256" ]]; then
-        echo "downloading $file"
-        if ! download "$from" "$part"; then
-            error "the download of $from failed; run this script again to continue"
-            return
-        fi
-    fi
-    found=$(sha256_of "$part")
-    if [[ $found == "$sha256" ]]; then
-        mv "$part" "$file"
-    else
-        rm "$part"
-        error "$from had the SHA-256 checksum $found instead of $sha256 and was deleted; run this script again"
-    fi
-}
-
-error() {
-    echo "error: $1" >&2
-    failed=$((failed + 1))
+    download "$URL/$3" "$dir/$1" 256 "$2" || failed=$((failed + 1))
 }
 
 fetch mtat-fcn.pth 3bfc67e43f3e180194ab5993c947ffbf44b1a23dcdf42c374b1ced9d4d4de72e "$MTAT/mtat/fcn/best_model.pth"
