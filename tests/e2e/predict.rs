@@ -39,8 +39,8 @@ pub fn file(collection: &Collection, dataset: &BuiltDataset, track_id: &str) -> 
 fn predict_and_eval_give_the_same_probabilities() {
     let root = TempDir::new().unwrap();
     // Mel spectrograms of excerpts and of clips (all clips or the middle one), statistics of tracks, and tags.
-    let excerpts = ["--excerpt-seconds", "0.4"];
-    let skipping = ["--excerpt-seconds", "0.6", "--skip-seconds", "0.4"];
+    let excerpts = ["--clip-seconds", "0.4"];
+    let skipping = ["--clip-seconds", "0.6", "--skip-seconds", "0.4"];
     let default: [&str; 0] = [];
     let middle = ["--eval-clips", "1"];
     for (name, model, more, tags) in [
