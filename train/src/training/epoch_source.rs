@@ -74,9 +74,9 @@ mod tests {
             ..testing::config(root.path(), ModelKind::Crnn)
         };
         let first = clips(&config, 0);
-        // 0.5 s are 21 hops and 1 s 43. The tracks have 512, 517, 522 and 527 hops.
+        // 0.5 s are 21 hops and 1 s 43. The tracks have 512 to 526 hops.
         let counts = [0, 1, 2, 3].map(|track| first.iter().filter(|(position, _)| *position == track).count());
-        assert_eq!(counts, [20, 20, 20, 21]);
+        assert_eq!(counts, [20; 4]);
         for track in 0..4 {
             let plans = || {
                 first
@@ -87,8 +87,8 @@ mod tests {
             let hops: BTreeSet<usize> = plans().map(|plan| plan.hop).collect();
             // Of 405 possible positions, hardly any is drawn twice.
             assert!(hops.len() >= 17, "{hops:?}");
-            // A clip at 1.25 times the speed needs up to 27 hops.
-            assert!(*hops.first().unwrap() >= 43 && *hops.last().unwrap() <= 527 - 43 - 17);
+            // A clip at 0.8 times the speed needs 17 hops.
+            assert!(*hops.first().unwrap() >= 43 && *hops.last().unwrap() <= 526 - 43 - 17);
             let keys: BTreeSet<_> = plans().map(|plan| plan.key).collect();
             assert_eq!(keys.len(), counts[track]);
         }
