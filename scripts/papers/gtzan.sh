@@ -3,14 +3,14 @@
 # scratch and by transfer learning.
 #
 #   scripts/papers/gtzan.sh [--audio DIR] [--out DIR] [--models LIST] [--epochs N] [--device D] [--seed N] [--tiny]
-#                           [--pretrained-from RUN|FILE] [--excerpt-seconds S] [--skip-seconds S]
+#                           [--pretrained-from RUN|FILE] [--clip-seconds S] [--skip-seconds S]
 #
 # --audio DIR contains the genres (blues/blues.00000.wav). Without it the script makes a small corpus of synthetic
 # music; with --tiny it has short clips and takes minutes on a CPU. LIST is a comma-separated list of
 #   choi-fcn, choi-crnn  trained from scratch, one clip per song
 #   dong                 Dong 2018: segments of 3 seconds at 22,050 Hz, on a split of 50:20:30 as in that work; a song's
 #                        probabilities are the mean over its segments
-#   multiframe           choi-crnn on excerpts of --excerpt-seconds (default: 5), without --skip-seconds (default: 2.5)
+#   multiframe           choi-crnn on clips of --clip-seconds (default: 5), without --skip-seconds (default: 2.5)
 #                        at either end of a song; evaluated per excerpt and, by the mean over excerpts, per song
 #   transfer             choi-crnn pretrained on tags: k-nearest neighbours and a linear SVM on its embeddings;
 #                        fine-tuning with two frozen convolutions and a tenth of the learning rate for the rest
@@ -30,14 +30,14 @@ FEATURES=(--sample-rate 12000 --n-fft 512 --hop-length 256 --n-mels 96 --f-max 6
 
 paper=gtzan layout=gtzan preset=gtzan
 models=choi-fcn,choi-crnn,multiframe,transfer,dong
-extra_options=(pretrained_from excerpt_seconds skip_seconds)
-pretrained_from='' excerpt_seconds='' skip_seconds=''
+extra_options=(pretrained_from clip_seconds skip_seconds)
+pretrained_from='' clip_seconds='' skip_seconds=''
 parse_arguments "$@"
 pretrained_from=$(absolute "$pretrained_from")
 clip=(--clip-samples 349696 --min-seconds 28)
 if [[ $tiny == yes ]]; then
     clip=(--clip-samples 49152 --min-seconds 4.1)
-    excerpt_seconds=${excerpt_seconds:-1.6} skip_seconds=${skip_seconds:-0.2}
+    clip_seconds=${clip_seconds:-1.6} skip_seconds=${skip_seconds:-0.2}
 fi
 compile
 build_dataset 12 4.6 "${clip[@]}"
@@ -58,7 +58,7 @@ for model in choi-fcn choi-crnn; do
 done
 
 if wanted multiframe; then
-    eval_clips=all fit_and_eval choi-crnn-multiframe dataset choi-crnn --excerpt-seconds "${excerpt_seconds:-5}" \
+    eval_clips=all fit_and_eval choi-crnn-multiframe dataset choi-crnn --clip-seconds "${clip_seconds:-5}" \
         --skip-seconds "${skip_seconds:-2.5}"
     rows choi-crnn-multiframe
 fi

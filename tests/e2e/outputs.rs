@@ -12,7 +12,7 @@ fn exported_model_is_complete_without_its_data_set() {
     let root = TempDir::new().unwrap();
     let (run, out) = (root.path().join("run"), root.path().join("exported"));
     let dataset = genres().copy();
-    fit(&dataset.path(), "choi-crnn", &run, &["--excerpt-seconds", "0.6"])
+    fit(&dataset.path(), "choi-crnn", &run, &["--clip-seconds", "0.6"])
         .assert()
         .success();
     drop(dataset);
@@ -49,7 +49,7 @@ fn exported_model_is_complete_without_its_data_set() {
         &genres().path(),
         "choi-fcn",
         &second,
-        &["--excerpt-seconds", "0.6", "--init-from", &weights],
+        &["--clip-seconds", "0.6", "--init-from", &weights],
     )
     .assert()
     .code(1)

@@ -162,7 +162,7 @@ fn resumed_multi_label_run_has_the_weights_of_an_uninterrupted_one() {
 fn excerpts_are_evaluated_per_excerpt_and_per_track() {
     let root = TempDir::new().unwrap();
     let run = root.path().join("run");
-    let excerpts = ["--excerpt-seconds", "0.6", "--skip-seconds", "0.2"];
+    let excerpts = ["--clip-seconds", "0.6", "--skip-seconds", "0.2"];
     fit(&genres().path(), "choi-crnn", &run, &excerpts).assert().success();
     let metrics = eval(&run, &[]);
     let rows = table(genres().path().join("tracks.csv"));
@@ -312,15 +312,11 @@ fn contradicting_settings_are_refused_with_a_reason() {
     // Contradictions between settings are usage errors.
     for (model, more, expected) in [
         ("crnn", &["--augment", "image"][..], "crnn does not take an image"),
-        ("mfcc-dense", &["--excerpt-seconds", "3"], "statistics of whole tracks"),
+        ("mfcc-dense", &["--clip-seconds", "3"], "statistics of whole tracks"),
         ("mfcc-dense", &["--augment", "noise"], "must be none for mfcc-dense"),
         ("vgg16", &[], "--init-from is missing"),
         ("crnn", &["--loaded-lr", "0.1"], "--loaded-lr needs --init-from"),
-        (
-            "crnn",
-            &["--skip-seconds", "1"],
-            "--skip-seconds needs --excerpt-seconds",
-        ),
+        ("mfcc-dense", &["--train-clips", "all"], "statistics of whole tracks"),
         ("crnn", &["--augment", "background"], "need each other"),
         ("mfcc-dense", &["--statistics", "mfcc,mfcc"], "must name each kind once"),
     ] {
@@ -338,10 +334,10 @@ fn contradicting_settings_are_refused_with_a_reason() {
         (
             &genres,
             "sample-cnn",
-            &["--excerpt-seconds", "1"],
+            &["--clip-seconds", "1"],
             "at least 19683 samples",
         ),
-        (&genres, "choi-crnn", &["--excerpt-seconds", "0.01"], "make it longer"),
+        (&genres, "choi-crnn", &["--clip-seconds", "0.01"], "make it longer"),
         (
             &tagged,
             "chunk-cnn",

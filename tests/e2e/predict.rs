@@ -38,15 +38,17 @@ pub fn file(collection: &Collection, dataset: &BuiltDataset, track_id: &str) -> 
 #[test]
 fn predict_and_eval_give_the_same_probabilities() {
     let root = TempDir::new().unwrap();
-    // Mel spectrograms of excerpts and of clips (all clips or the middle one), statistics of tracks, and tags.
-    let excerpts = ["--excerpt-seconds", "0.4"];
-    let skipping = ["--excerpt-seconds", "0.6", "--skip-seconds", "0.4"];
+    // Mel spectrograms of excerpts and of clips (all clips, the middle one or three), statistics of tracks, and tags.
+    let excerpts = ["--clip-seconds", "0.4"];
+    let skipping = ["--clip-seconds", "0.6", "--skip-seconds", "0.4"];
     let default: [&str; 0] = [];
     let middle = ["--eval-clips", "1"];
+    let three = ["--clip-seconds", "0.6", "--train-clips", "all", "--eval-clips", "3"];
     for (name, model, more, tags) in [
         ("excerpts", "choi-crnn", &excerpts[..], false),
         ("clips", "choi-crnn", &default[..], false),
         ("middle", "choi-crnn", &middle[..], false),
+        ("three", "choi-crnn", &three[..], false),
         ("skipping", "small-cnn", &skipping[..], false),
         ("statistics", "mfcc-dense", &default[..], false),
         ("tags", "choi-fcn", &excerpts[..], true),
@@ -70,6 +72,7 @@ fn predict_and_eval_give_the_same_probabilities() {
                     "{name}, track {id}, {class}: {found} and {expected}"
                 );
             }
+            assert!(name != "three" || answer["clips"] == 3, "{answer}");
             let several = answer["clips"].as_u64().unwrap() > 1;
             assert_eq!(several, !["middle", "statistics"].contains(&name), "{name}: {answer}");
         }

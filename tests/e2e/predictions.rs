@@ -59,7 +59,7 @@ fn eval(run: &Path, more: &[&str]) {
 fn single_label_metrics_can_be_computed_from_predictions() {
     let root = TempDir::new().unwrap();
     // One clip per track, and several.
-    let excerpts = ["--excerpt-seconds", "0.6"];
+    let excerpts = ["--clip-seconds", "0.6"];
     for (model, more) in [("mfcc-dense", &[][..]), ("choi-crnn", &excerpts)] {
         let run = root.path().join(model);
         fit(&genres().path(), model, &run, more).assert().success();

@@ -32,7 +32,7 @@ const AVOIDED: [(&str, &str); 23] = [
         r"(?i)\bgone on with\b|\bgoes on with\b|\bgo on with\b",
         "resume, continue",
     ),
-    (r"(?i)\bframe.seconds\b", "excerpt-seconds"),
+    (r"(?i)\b(frame|excerpt).seconds\b", "clip-seconds"),
     (r"(?i)\btrain features\b", "train embed"),
     (r"\bfn of\(", "new, from_..."),
     (r"(?i)\bnone for none\b", "none to disable"),

@@ -80,6 +80,7 @@ fn prefetch_allocates_nothing_in_the_steady_state() {
                 seed: 1,
                 epoch: 0,
                 augment,
+                skipped: 0,
             },
         };
         let (mut region, mut change) = (Region::new(ALLOCATOR), None);

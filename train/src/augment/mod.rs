@@ -49,14 +49,15 @@ pub struct ClipPlan {
 }
 
 impl ClipPlan {
-    /// Draws a training clip of a track of `samples` samples. `key` is part of the random seed, for example the track's
-    /// id.
+    /// Draws a training clip of a track of `samples` samples, of which `skipped` hops at each end are left out. `key` is
+    /// part of the random seed, for example the track's id.
     pub fn training(
         augment: Augment,
         seed: u64,
         epoch: u64,
         key: u64,
         samples: usize,
+        skipped: usize,
         features: &FeatureConfig,
     ) -> Self {
         let draw = |purpose| stream(seed, epoch, key, purpose);
@@ -76,8 +77,9 @@ impl ClipPlan {
             key: [seed, epoch, key],
         };
         let mut rng = draw(Purpose::Crop);
+        let wanted = plan.source_samples(features.clip_samples);
         Self {
-            hop: random_hop(samples, plan.source_samples(features.clip_samples), features, &mut rng),
+            hop: random_hop(samples, wanted, skipped, features, &mut rng),
             ..plan
         }
     }
@@ -116,7 +118,7 @@ mod tests {
     fn plans(augment: Augment) -> Vec<ClipPlan> {
         let features = FeatureConfig::default();
         (0..4000)
-            .map(|track| ClipPlan::training(augment, 1, 0, track, 1_321_967, &features))
+            .map(|track| ClipPlan::training(augment, 1, 0, track, 1_321_967, 0, &features))
             .collect()
     }
 
@@ -167,7 +169,7 @@ mod tests {
     fn epochs_tracks_and_seeds_give_different_clips() {
         let features = FeatureConfig::default();
         let plan = |seed, epoch, track| {
-            ClipPlan::training(Augment::NOISE_AND_STRETCH, seed, epoch, track, 1_321_967, &features)
+            ClipPlan::training(Augment::NOISE_AND_STRETCH, seed, epoch, track, 1_321_967, 0, &features)
         };
         assert_eq!(plan(1, 2, 3), plan(1, 2, 3));
         let others = [plan(1, 2, 4), plan(1, 3, 3), plan(2, 2, 3)];

@@ -80,7 +80,7 @@ fn plans(seed: u64, data: &RunData) -> anyhow::Result<Vec<(usize, ClipPlan)>> {
             // Noise of amplitude 0, so the spectrogram is computed instead of cut from the stored one.
             noise: Some(0.0),
             stretch: (rate != 1.0).then_some(rate),
-            ..ClipPlan::training(Augment::NONE, seed, 0, position as u64, samples, &data.features)
+            ..ClipPlan::training(Augment::NONE, seed, 0, position as u64, samples, 0, &data.features)
         };
         (position, plan)
     };

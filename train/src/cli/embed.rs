@@ -62,14 +62,14 @@ pub struct EmbedArgs {
     /// Split [default: the run's or the current one]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub split: Option<String>,
-    /// Length of excerpts [default: the run's]
+    /// Length of a clip [default: the run's]
     #[arg(long, value_name = "SECONDS", help_heading = "Data")]
-    pub excerpt_seconds: Option<f64>,
+    pub clip_seconds: Option<f64>,
     /// Seconds to skip at both ends
     #[arg(long, value_name = "SECONDS", help_heading = "Data")]
     pub skip_seconds: Option<f64>,
-    /// Clips to embed [default: the run's]
-    #[arg(long, value_name = "N", value_enum, help_heading = "Data")]
+    /// Clips to embed: all, or N spread evenly [default: the run's]
+    #[arg(long, value_name = "all|N", help_heading = "Data")]
     pub eval_clips: Option<EvalClips>,
     /// Classifiers to train on the embeddings
     #[arg(

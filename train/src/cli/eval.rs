@@ -38,8 +38,8 @@ pub struct EvalArgs {
     /// Allow imported weights trained with other features
     #[arg(long)]
     pub ignore_features: bool,
-    /// Clips per track to average [default: the run's]
-    #[arg(long, value_name = "N", value_enum)]
+    /// Clips per track to average: all, or N spread evenly [default: the run's]
+    #[arg(long, value_name = "all|N")]
     pub eval_clips: Option<EvalClips>,
     /// Tune the thresholds of tags on the validation set
     #[arg(long)]

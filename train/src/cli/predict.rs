@@ -35,8 +35,8 @@ pub struct PredictArgs {
     /// Most probable classes to print per file
     #[arg(long, value_name = "N", default_value = "3")]
     pub top: NonZeroUsize,
-    /// Clips per file to average [default: the run's]
-    #[arg(long, value_name = "N", value_enum)]
+    /// Clips per file to average: all, or N spread evenly [default: the run's]
+    #[arg(long, value_name = "all|N")]
     pub eval_clips: Option<EvalClips>,
     /// Write the probabilities of all classes to a table
     #[arg(long, value_name = "FILE")]

@@ -67,7 +67,7 @@ fn settings(args: &EmbedArgs) -> Settings {
         model: args.model,
         split: args.split.clone(),
         batch_size: args.batch_size,
-        excerpt_seconds: args.excerpt_seconds,
+        clip_seconds: args.clip_seconds,
         skip_seconds: args.skip_seconds,
         eval_clips: args.eval_clips,
         ignore_features: Some(args.ignore_features),
@@ -111,7 +111,7 @@ fn run(args: &EmbedArgs, root: &Path) -> anyhow::Result<Source> {
     }
     let given = settings(args);
     let mut config = given.or(settings_of_run).resolve().map_err(UsageError::Setting)?;
-    if args.excerpt_seconds.is_none() {
+    if args.clip_seconds.is_none() {
         config.clip_frames = saved.clip_frames;
         config.clip_samples = saved.clip_samples;
     }

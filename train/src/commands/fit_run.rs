@@ -17,6 +17,7 @@ use crate::run::split_copy;
 use crate::settings::device::DeviceChoice;
 use crate::settings::{Cache, RunConfig, Settings};
 use crate::step::compute::Compute;
+use crate::training::epoch_source::clips_per_epoch;
 use crate::training::fit::{FitReport, fit};
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -289,14 +290,14 @@ fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) 
         Task::SingleLabel => "classes",
         Task::MultiLabel => "tags",
     };
-    let excerpts = match config.excerpt_seconds {
-        Some(_) => format!(" in {} excerpts", data.training.len()),
-        None => String::new(),
+    let tracks = data.tracks(Set::Train)?.len();
+    let clips = match clips_per_epoch(config, data) {
+        clips if clips == tracks => String::new(),
+        clips => format!(" in {clips} clips an epoch"),
     };
     console.line(&format!(
-        "{} on {device}: {} training tracks{excerpts}, {} validation tracks in {} clips of split `{}`, {} {outputs}",
+        "{} on {device}: {tracks} training tracks{clips}, {} validation tracks in {} clips of split `{}`, {} {outputs}",
         config.model,
-        data.tracks(Set::Train)?.len(),
         data.tracks(Set::Val)?.len(),
         data.clips(Set::Val)?.len(),
         config.split,

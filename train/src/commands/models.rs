@@ -4,7 +4,6 @@ use super::Outcome;
 use crate::models::{Blueprint, Defaults, Description, InputKind, InputShape, Layer, Model, ModelKind};
 use crate::report::published::{PublishedMetric, published_of_model};
 use burn::tensor::Device;
-use clap::ValueEnum;
 use serde_json::{Value, json};
 
 /// Classes of the models that are shown: the genres of the FMA's small subset.
@@ -112,7 +111,6 @@ fn settings(defaults: &Defaults) -> Vec<(&'static str, String)> {
         .map(|(pattern, lambda)| format!("{pattern}={lambda}"))
         .collect();
     let l2: Vec<&str> = l2.iter().map(String::as_str).collect();
-    let monitor = defaults.monitor.to_possible_value().expect("no monitor is skipped");
     vec![
         ("epochs", defaults.epochs.to_string()),
         ("batch_size", defaults.batch_size.to_string()),
@@ -122,7 +120,7 @@ fn settings(defaults: &Defaults) -> Vec<(&'static str, String)> {
         ("dropout", defaults.dropout.to_string()),
         ("augment", defaults.augment.to_string()),
         ("patience", defaults.patience.to_string()),
-        ("monitor", monitor.get_name().to_owned()),
+        ("monitor", defaults.monitor.name()),
         ("freeze", list(defaults.freeze)),
     ]
 }

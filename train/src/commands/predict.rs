@@ -4,6 +4,7 @@ use super::predictions_table::{Answer, Answers, check_csv, rows, shown};
 use super::{Incomplete, Outcome, UsageError};
 use crate::cli::PredictArgs;
 use crate::combine::RunModel;
+use crate::loader::EvalClips;
 use crate::metrics::{DEFAULT_THRESHOLD, SetMetrics};
 use crate::predict::{Named, RunPredictor, expand};
 use crate::process::console::Console;
@@ -13,6 +14,7 @@ use crate::run::set::RunSet;
 use crate::settings::device::DeviceChoice;
 use anyhow::bail;
 use serde_json::{Value, json};
+use shared::audio::validate::Rejection;
 use shared::dataset::Task;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -29,6 +31,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     let (device, device_name) = choice.open()?;
     let names: Vec<String> = members.iter().map(|member| member.config.model_name()).collect();
     let roots: Vec<PathBuf> = members.iter().map(|member| member.root.clone()).collect();
+    let clips = args.eval_clips.unwrap_or(members[0].config.eval_clips);
     let predictor = match <[RunModel; 1]>::try_from(members) {
         Ok([run]) => RunPredictor::load(run, args.eval_clips, &device)?,
         Err(members) => RunPredictor::ensemble(members, args.eval_clips, &device)?,
@@ -77,6 +80,10 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
             "{failed} of {} files could not be decoded",
             answers.answers.len()
         ));
+    }
+    let is_too_long = |(_, answer): &Answer| matches!(answer, Err(Rejection::TooLong { .. }));
+    if clips != EvalClips::All && answers.answers.iter().any(is_too_long) {
+        problems.push("--eval-clips N reads files whole; give --eval-clips all for files of any length".into());
     }
     if problems.is_empty() {
         return Ok(outcome);

@@ -56,14 +56,12 @@ impl RunResults {
             .collect();
         let history = run.read(HISTORY_FILE)?.unwrap_or_default();
         let trained = csv::Reader::from_reader(&history[..]).records().count();
-        let best_epoch = metrics.best_epoch.unwrap_or(trained);
-        let patient = config.patience == 0 || trained.saturating_sub(best_epoch) < config.patience;
         Ok(Some(Self {
             path: path.to_owned(),
             unfinished: config.imported_from.is_none()
                 && config.combination.is_none()
                 && trained < config.epochs
-                && patient,
+                && metrics.ended.is_none(),
             tested_epochs: tested.len(),
             config,
             task,

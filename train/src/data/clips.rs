@@ -1,7 +1,7 @@
 //! The clips of a run: their length and their positions in a track.
 
 use super::error::RunDataError;
-use crate::loader::{ClipGrid, EvalClips, Excerpt};
+use crate::loader::{ClipGrid, EvalClips, Excerpt, TrainClips};
 use crate::settings::RunConfig;
 use shared::dataset::Dataset;
 use shared::dsp::features::FeatureConfig;
@@ -10,23 +10,26 @@ use shared::dsp::features::FeatureConfig;
 pub fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, ClipGrid), RunDataError> {
     let stored = dataset.features();
     let features = clip_features(config, stored);
-    if let Some(seconds) = config.excerpt_seconds {
-        let (clip_hops, least) = (features.clip_hops(), stored.n_fft.div_ceil(stored.hop_length));
+    let clip_hops = features.clip_hops();
+    let longest = dataset.tracks().iter().map(|row| row.samples).max().unwrap_or(0);
+    let longest_seconds = longest as f64 / f64::from(stored.sample_rate);
+    if let Some(seconds) = config.clip_seconds {
+        let least = stored.n_fft.div_ceil(stored.hop_length);
         if clip_hops < least || features.clip_samples < stored.n_fft {
-            return Err(RunDataError::ExcerptTooShort {
+            return Err(RunDataError::ClipTooShort {
                 seconds,
                 hops: clip_hops,
                 least,
             });
         }
-        let longest = dataset.tracks().iter().map(|row| row.samples).max().unwrap_or(0);
-        let longest_seconds = longest as f64 / f64::from(stored.sample_rate);
         if features.clip_samples as u64 > longest {
-            return Err(RunDataError::ExcerptTooLong {
+            return Err(RunDataError::ClipTooLong {
                 seconds,
                 longest: longest_seconds,
             });
         }
+    }
+    if config.skip_seconds > 0.0 {
         let skipped = hops(config.skip_seconds, stored)
             .saturating_mul(2)
             .saturating_add(clip_hops);
@@ -43,7 +46,7 @@ pub fn clips(config: &RunConfig, dataset: &Dataset) -> Result<(FeatureConfig, Cl
 
 /// The data set's feature settings with the run's clip length.
 pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfig {
-    let clip_samples = match (config.excerpt_seconds, config.clip_frames) {
+    let clip_samples = match (config.clip_seconds, config.clip_frames) {
         (None, _) if config.clip_samples.is_some() => config.clip_samples.unwrap_or(stored.clip_samples),
         // Clips with a final frame need not be whole hops long.
         (Some(seconds), _) if stored.final_frame => (seconds * f64::from(stored.sample_rate)) as usize,
@@ -64,12 +67,10 @@ pub fn clip_features(config: &RunConfig, stored: &FeatureConfig) -> FeatureConfi
 pub fn clip_grid(config: &RunConfig, features: &FeatureConfig) -> ClipGrid {
     ClipGrid {
         hops: features.clip_hops(),
-        skipped: config
-            .excerpt_seconds
-            .map_or(0, |_| hops(config.skip_seconds, features)),
+        skipped: hops(config.skip_seconds, features),
         // Every clip has the same statistics of the whole track.
         clips: if config.model.description().input.is_statistics_only() {
-            EvalClips::Middle
+            EvalClips::MIDDLE
         } else {
             config.eval_clips
         },
@@ -84,13 +85,42 @@ fn hops(seconds: f64, features: &FeatureConfig) -> usize {
 /// The evaluated clips of `tracks`, which are positions in the data set.
 pub fn cut(dataset: &Dataset, tracks: &[usize], grid: ClipGrid, features: &FeatureConfig) -> Vec<Excerpt> {
     let clips = tracks.iter().flat_map(|&position| {
-        let places = grid.places(dataset.tracks()[position].samples as usize, features);
-        places.map(move |place| Excerpt {
+        let starts = grid.starts(dataset.tracks()[position].samples as usize, features);
+        starts.enumerate().map(move |(number, hop)| Excerpt {
             position,
-            place: Some(place),
+            number,
+            hop: Some(hop),
         })
     });
     clips.collect()
+}
+
+/// The clips of `tracks` that an epoch trains on. The order of the list is the same in every epoch.
+pub fn training_clips(
+    clips: TrainClips,
+    dataset: &Dataset,
+    tracks: &[usize],
+    grid: ClipGrid,
+    features: &FeatureConfig,
+) -> Vec<Excerpt> {
+    let count = |position: usize| match clips {
+        TrainClips::All => grid.fitting(dataset.tracks()[position].samples as usize, features),
+        TrainClips::One | TrainClips::Grid => 1,
+    };
+    let random = |&position: &usize| {
+        (0..count(position)).map(move |number| Excerpt {
+            position,
+            number,
+            hop: None,
+        })
+    };
+    match clips {
+        TrainClips::One | TrainClips::All => tracks.iter().flat_map(random).collect(),
+        TrainClips::Grid => {
+            let clips = EvalClips::All;
+            cut(dataset, tracks, ClipGrid { clips, ..grid }, features)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -122,7 +152,7 @@ mod tests {
         assert_eq!(clip(&config), (464_000, 1813, 1813));
         config.clip_frames = Some(938);
         assert_eq!(clip(&config), (937 * 256, 938, 937));
-        config.excerpt_seconds = Some(3.0);
+        config.clip_seconds = Some(3.0);
         assert_eq!(clip(&config), (48_000, 188, 188));
     }
 }

@@ -1,7 +1,7 @@
 //! The errors of opening a run's data.
 
 use crate::frontend::{BackgroundError, VectorError};
-use crate::models::{InputShape, ModelKind};
+use crate::models::{InputShape, ModelKind, Monitor};
 use shared::dataset::DatasetError;
 use shared::dataset::split::SplitError;
 
@@ -23,7 +23,7 @@ pub enum RunDataError {
     /// The clips do not have the shape that the model needs.
     #[error(
         "{model} needs {needed}, and the data set's clips have {} samples and [{}, {}] spectrograms; build the data \
-         set with other feature settings, or change --excerpt-seconds",
+         set with other feature settings, or change --clip-seconds",
         has.samples, has.spectrogram[0], has.spectrogram[1]
     )]
     Shape {
@@ -37,11 +37,12 @@ pub enum RunDataError {
          data set with --top-db 80, or make these features with preprocess extend"
     )]
     ImageWithoutTopDb { model: ModelKind },
-    /// ROC curves are computed for multi-label data sets only.
+    /// Areas under curves are computed for multi-label data sets only.
     #[error(
-        "--monitor auc-roc is a multi-label metric, and the data set is single-label; use loss, accuracy or macro-f1"
+        "--monitor {} is a multi-label metric, and the data set is single-label; choose from {}",
+        monitor.name(), Monitor::single_label().join(", ")
     )]
-    AucRocOfSingleLabel,
+    AreaOfSingleLabel { monitor: Monitor },
     /// A track has several tags, so drawing more tracks of one tag also draws more of others.
     #[error("a multi-label data set cannot be balanced by oversampling or undersampling; use --balance class-weights")]
     TagsCannotBeBalanced,
@@ -49,21 +50,19 @@ pub enum RunDataError {
     Statistics(#[from] VectorError),
     #[error(transparent)]
     Background(#[from] BackgroundError),
-    /// The requested excerpt is shorter than one window of the STFT.
-    #[error("--excerpt-seconds {seconds} is {hops} hops long, and an excerpt needs at least {least}; make it longer")]
-    ExcerptTooShort { seconds: f64, hops: usize, least: usize },
+    /// The requested clip is shorter than one window of the STFT.
+    #[error("--clip-seconds {seconds} is {hops} hops long, and a clip needs at least {least}; make it longer")]
+    ClipTooShort { seconds: f64, hops: usize, least: usize },
     /// Both skipped ends together leave too little of every track.
-    #[error(
-        "--skip-seconds {seconds} at both ends leaves no excerpt of any track; the longest has {longest:.1} seconds"
-    )]
+    #[error("--skip-seconds {seconds} at both ends leaves no clip of any track; the longest has {longest:.1} seconds")]
     SkippedAll {
         seconds: f64,
         /// The longest track, in seconds.
         longest: f64,
     },
-    /// The requested excerpt is longer than every track.
-    #[error("--excerpt-seconds {seconds} is longer than every track; the longest has {longest:.1} seconds")]
-    ExcerptTooLong {
+    /// The requested clip is longer than every track.
+    #[error("--clip-seconds {seconds} is longer than every track; the longest has {longest:.1} seconds")]
+    ClipTooLong {
         seconds: f64,
         /// The longest track, in seconds.
         longest: f64,

@@ -164,7 +164,7 @@ mod tests {
     fn record_is_read_back_and_makes_the_same_front_end() {
         let root = testing::dataset();
         let config = RunConfig {
-            excerpt_seconds: Some(2.4),
+            clip_seconds: Some(2.4),
             skip_seconds: 1.0,
             ..testing::config(root.path(), ModelKind::Crnn)
         };

@@ -1,12 +1,11 @@
 //! The data of a run: the open data set, the tracks of the three sets, the training excerpts, the evaluated clips and
 //! the front end.
 
-use super::clips::{clips, cut};
+use super::clips::{clips, cut, training_clips};
 use super::error::RunDataError;
 use super::track_statistics::normalized_statistics;
 use crate::frontend::{Background, FrontEndPlace, HostFrontEnd, HostSetup, VectorScaler};
-use crate::loader::{Balance, ClipGrid, EvalClips, Excerpt};
-use crate::models::Monitor;
+use crate::loader::{Balance, ClipGrid, Excerpt};
 use crate::run::split_copy;
 use crate::settings::RunConfig;
 use shared::dataset::shard::ShardKind;
@@ -26,7 +25,7 @@ pub struct RunData {
     pub front_end: HostFrontEnd,
     /// Normalizes the track statistics, for models with that input.
     pub statistics_scaler: Option<VectorScaler>,
-    /// The training examples: the tracks of the training set, or all their excerpts of `--excerpt-seconds`.
+    /// The training examples: the clips of the training set that `--train-clips` selects.
     pub training: Vec<Excerpt>,
     grid: ClipGrid,
     sets: BTreeMap<Set, Vec<usize>>,
@@ -56,27 +55,17 @@ impl RunData {
         let (features, grid) = clips(config, &dataset)?;
         let sets = sets(&dataset, &split)?;
         let single = dataset.task() == Task::SingleLabel;
-        if single && config.monitor == Monitor::AucRoc {
-            return Err(RunDataError::AucRocOfSingleLabel);
+        if single && config.monitor.is_multi_label() {
+            return Err(RunDataError::AreaOfSingleLabel {
+                monitor: config.monitor,
+            });
         }
         if !single && matches!(config.balance, Balance::Oversample | Balance::Undersample) {
             return Err(RunDataError::TagsCannotBeBalanced);
         }
         let description = config.model.description();
         let train = sets.get(&Set::Train).map_or(&[][..], |train| train);
-        let training = match config.excerpt_seconds {
-            None => train
-                .iter()
-                .map(|&position| Excerpt { position, place: None })
-                .collect(),
-            Some(_) => {
-                let all = ClipGrid {
-                    clips: EvalClips::All,
-                    ..grid
-                };
-                cut(&dataset, train, all, &features)
-            }
-        };
+        let training = training_clips(config.train_clips, &dataset, train, grid, &features);
         let (statistics, statistics_scaler) = if description.input.statistics {
             let (statistics, scaler) = normalized_statistics(config, &dataset, train)?;
             (statistics, Some(scaler))
@@ -131,6 +120,11 @@ impl RunData {
             .into_iter()
             .flat_map(|kind| shards.iter().map(move |shard| shard.file(kind).bytes));
         bytes.sum()
+    }
+
+    /// Hops that are skipped at each end of a track.
+    pub fn skipped_hops(&self) -> usize {
+        self.grid.skipped
     }
 
     /// The evaluated clips of a set. The clips of a track are consecutive.
@@ -202,7 +196,8 @@ pub fn training_kinds(config: &RunConfig, features: &FeatureConfig) -> Vec<Shard
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::ModelKind;
+    use crate::loader::{EvalClips, TrainClips};
+    use crate::models::{ModelKind, Monitor};
     use crate::testing;
 
     fn open(model: ModelKind, change: impl FnOnce(&mut RunConfig)) -> Result<RunData, RunDataError> {
@@ -215,52 +210,71 @@ mod tests {
     #[test]
     fn clips_and_excerpts_are_cut_at_the_expected_hops() {
         let uncut = open(ModelKind::Crnn, |_| {}).unwrap();
-        let hops = |excerpts: &[Excerpt]| -> Vec<_> {
-            excerpts
-                .iter()
-                .map(|excerpt| excerpt.place.map(|place| place.hop))
-                .collect()
-        };
+        let hops = |excerpts: &[Excerpt]| -> Vec<_> { excerpts.iter().map(|excerpt| excerpt.hop).collect() };
         assert_eq!(hops(&uncut.training), [None; 4]);
         assert_eq!(uncut.tracks(Set::Val).unwrap(), [4, 5]);
         // Tracks of 512 to 546 hops, and clips of 512.
         let clips = uncut.clips(Set::Val).unwrap();
         assert_eq!(clips.iter().map(|clip| clip.position).collect::<Vec<_>>(), [4, 4, 5, 5]);
         assert_eq!(hops(&clips), [Some(0), Some(19), Some(0), Some(24)]);
-        let middle = open(ModelKind::Crnn, |config| config.eval_clips = EvalClips::Middle).unwrap();
+        let middle = open(ModelKind::Crnn, |config| config.eval_clips = EvalClips::MIDDLE).unwrap();
         assert_eq!(hops(&middle.clips(Set::Val).unwrap()), [Some(9), Some(12)]);
         // 2.4 s are 103 hops.
         let cut = open(ModelKind::Crnn, |config| {
-            config.excerpt_seconds = Some(2.4);
+            config.clip_seconds = Some(2.4);
             config.skip_seconds = 1.0;
+            config.train_clips = TrainClips::Grid;
         })
         .unwrap();
         assert_eq!(cut.features.clip_samples, 103 * 1024);
         assert_eq!(cut.front_end.shape().spectrogram, [128, 103]);
-        // Consecutive excerpts between the skipped ends, and a last one that ends at the skipped end.
+        // Consecutive clips between the skipped ends, and a last one that ends at the skipped end.
         assert_eq!(hops(&cut.training[..5]), [43, 146, 249, 352, 366].map(Some));
         assert_eq!(hops(&cut.clips(Set::Train).unwrap()), hops(&cut.training));
-        let short = open(ModelKind::Crnn, |config| config.excerpt_seconds = Some(0.05)).unwrap_err();
-        assert!(short.to_string().contains("an excerpt needs at least 4"), "{short}");
+        let short = open(ModelKind::Crnn, |config| config.clip_seconds = Some(0.05)).unwrap_err();
+        assert!(short.to_string().contains("a clip needs at least 4"), "{short}");
         for seconds in [60.0, 1e300] {
-            let long = open(ModelKind::Crnn, |config| config.excerpt_seconds = Some(seconds)).unwrap_err();
+            let long = open(ModelKind::Crnn, |config| config.clip_seconds = Some(seconds)).unwrap_err();
             assert!(long.to_string().contains("the longest has 12.7 seconds"), "{long}");
         }
-        // The longest track has 546 hops, 443 more than an excerpt, so up to 221.5 can be skipped at each end.
+        // The longest track has 546 hops, 443 more than a clip, so up to 221.5 can be skipped at each end.
         let skip = |seconds: f64| {
             open(ModelKind::Crnn, |config| {
-                config.excerpt_seconds = Some(2.4);
+                config.clip_seconds = Some(2.4);
                 config.skip_seconds = seconds;
             })
         };
         assert!(skip(221.5 * 1024.0 / 44_100.0).is_ok());
         for seconds in [222.5 * 1024.0 / 44_100.0, 1e300, f64::MAX] {
             let nothing_left = skip(seconds).unwrap_err().to_string();
-            assert!(
-                nothing_left.contains("leaves no excerpt of any track"),
-                "{nothing_left}"
-            );
+            assert!(nothing_left.contains("leaves no clip of any track"), "{nothing_left}");
         }
+    }
+
+    #[test]
+    fn an_epoch_has_one_random_clip_of_a_track_or_as_many_as_fit_or_the_grid() {
+        // Tracks of 512 to 546 hops, clips of 103 hops.
+        let training = |clips, skip_seconds| {
+            let data = open(ModelKind::Crnn, |config| {
+                config.clip_seconds = Some(2.4);
+                config.skip_seconds = skip_seconds;
+                config.train_clips = clips;
+            });
+            data.unwrap().training
+        };
+        let list = |clips, first: usize| -> Vec<_> {
+            let clips = training(clips, 0.0).into_iter().take(first);
+            clips.map(|clip| (clip.position, clip.number, clip.hop)).collect()
+        };
+        assert_eq!(list(TrainClips::One, 9), [0, 1, 2, 3].map(|track| (track, 0, None)));
+        // The first track has room for four clips, the others for five.
+        let random = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)].map(|(track, number)| (track, number, None));
+        assert_eq!(list(TrainClips::All, 5), random);
+        assert_eq!(training(TrainClips::All, 0.0).len(), 19);
+        let grid = [(0, 0), (1, 103), (2, 206), (3, 309), (4, 409)].map(|(number, hop)| (0, number, Some(hop)));
+        assert_eq!(list(TrainClips::Grid, 5), grid);
+        // Without a second at each end, each has room for four.
+        assert_eq!(training(TrainClips::All, 1.0).len(), 16);
     }
 
     #[test]
@@ -282,7 +296,16 @@ mod tests {
             bands.contains("choi-fcn needs 96 mel bands") && bands.contains("[128, 512]"),
             "{bands}"
         );
-        let area = open(ModelKind::Crnn, |config| config.monitor = Monitor::AucRoc).unwrap_err();
-        assert!(area.to_string().contains("a multi-label metric"), "{area}");
+        for monitor in [Monitor::AucRoc, Monitor::AucPr] {
+            let area = open(ModelKind::Crnn, |config| config.monitor = monitor).unwrap_err();
+            assert_eq!(
+                area.to_string(),
+                format!(
+                    "--monitor {} is a multi-label metric, and the data set is single-label; choose from loss, accuracy, \
+                     macro-f1, precision, recall",
+                    monitor.name()
+                )
+            );
+        }
     }
 }

@@ -66,7 +66,7 @@ pub fn to_safetensors(data: &RunData, tables: &[(Set, EmbeddingTable)]) -> Resul
         values.extend_from_slice(&table.values);
         for excerpt in &table.clips {
             ids.push(data.dataset.tracks()[excerpt.position].track_id);
-            clips.push(excerpt.place.map_or(0, |place| place.number as u64));
+            clips.push(excerpt.number as u64);
             sets.push(match set {
                 Set::Train => 0u8,
                 Set::Val => 1,
@@ -147,7 +147,8 @@ fn track_means(table: &EmbeddingTable) -> EmbeddingTable {
         means.values.extend((0..dimension).map(mean));
         means.clips.push(Excerpt {
             position: track[0].position,
-            place: None,
+            number: 0,
+            hop: None,
         });
         begin += track.len();
     }
@@ -169,7 +170,7 @@ mod tests {
             let clips = data.clips(set).unwrap();
             let values = clips.iter().enumerate().flat_map(|(at, clip)| {
                 let class = data.dataset.class(clip.position).unwrap();
-                let is_misleading = clip.place.is_some_and(|place| place.number == 1);
+                let is_misleading = clip.number == 1;
                 let sign = if (class == 0) == is_misleading { 1.0 } else { -1.0 };
                 [sign * (1.0 + at as f32 / 100.0), 7.0]
             });
@@ -183,7 +184,11 @@ mod tests {
 
     #[test]
     fn joined_embeddings_are_means_over_the_clips_of_each_track() {
-        let clip = |position| Excerpt { position, place: None };
+        let clip = |position| Excerpt {
+            position,
+            number: 0,
+            hop: None,
+        };
         let long = EmbeddingTable {
             clips: [3, 3, 1].map(clip).into(),
             values: vec![1.0, 10.0, 2.0, 30.0, 5.0, 6.0],
@@ -202,7 +207,7 @@ mod tests {
     fn embeddings_file_is_readable_with_the_safetensors_library() {
         let root = testing::dataset();
         let config = RunConfig {
-            eval_clips: EvalClips::Middle,
+            eval_clips: EvalClips::MIDDLE,
             ..testing::config(root.path(), ModelKind::Cnn2d)
         };
         let data = RunData::open(&config).unwrap();

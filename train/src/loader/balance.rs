@@ -12,9 +12,9 @@ pub enum Balance {
     /// Nothing.
     #[default]
     None,
-    /// Repeat tracks of small classes until every class is as large as the largest
+    /// Repeat clips of small classes until every class is as large as the largest
     Oversample,
-    /// Draw as many tracks of each class as the smallest has, others in each epoch
+    /// Draw as many clips of each class as the smallest has, others in each epoch
     Undersample,
     /// Weight the loss: scikit-learn's balanced class weights, or PyTorch's `pos_weight` for multi-label data
     ClassWeights,

@@ -10,7 +10,13 @@ use shared::dsp::features::FeatureConfig;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clips {
     /// At the excerpt's position or a random one, with augmentations. Both are drawn from (seed, epoch, track).
-    Training { seed: u64, epoch: u64, augment: Augment },
+    Training {
+        seed: u64,
+        epoch: u64,
+        augment: Augment,
+        /// Hops at each end of a track where no random clip begins or ends.
+        skipped: usize,
+    },
     /// At the excerpt's position, unchanged.
     Evaluation,
 }
@@ -90,16 +96,21 @@ impl BatchSource<'_> {
         let samples = self.dataset.waveform(excerpt.position).len();
         let plan = match self.clips {
             Clips::Evaluation => ClipPlan::default(),
-            Clips::Training { seed, epoch, augment } => {
+            Clips::Training {
+                seed,
+                epoch,
+                augment,
+                skipped,
+            } => {
                 let key = excerpt.key(row.track_id, repeat);
-                ClipPlan::training(augment, seed, epoch, key, samples, self.features)
+                ClipPlan::training(augment, seed, epoch, key, samples, skipped, self.features)
             }
         };
-        match excerpt.place {
-            Some(place) => {
+        match excerpt.hop {
+            Some(hop) => {
                 // A faster clip needs more samples than its length. Near the track's end, it begins earlier.
                 let last_start = samples.saturating_sub(plan.source_samples(self.features.clip_samples));
-                let hop = place.hop.min(last_start / self.features.hop_length);
+                let hop = hop.min(last_start / self.features.hop_length);
                 ClipPlan { hop, ..plan }
             }
             None => plan,

@@ -6,6 +6,7 @@
 mod balance;
 mod batch_buffer;
 mod batch_source;
+mod eval_clips;
 mod excerpt;
 mod labels;
 mod prefetch;
@@ -15,7 +16,8 @@ mod sampler;
 pub use balance::{Balance, balanced};
 pub use batch_buffer::BatchBuffer;
 pub use batch_source::{BatchSource, Clips, Target, copy_or_pad};
-pub use excerpt::{ClipGrid, EvalClips, Excerpt, Place};
+pub use eval_clips::EvalClips;
+pub use excerpt::{ClipGrid, Excerpt, TrainClips};
 pub use labels::{Labels, LabelsView};
 pub use prefetch::{Prefetch, PrefetchReport};
 pub use read_ahead::ReadAhead;

@@ -178,6 +178,7 @@ mod tests {
                 seed: 5,
                 epoch: 1,
                 augment: Augment::NOISE_AND_STRETCH,
+                skipped: 0,
             },
         }
     }

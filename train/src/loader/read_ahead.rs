@@ -62,7 +62,11 @@ mod tests {
         let mut ahead = ReadAhead::new(&dataset, &[ShardKind::Waveform, ShardKind::Mel], 1, &batches, 1);
         assert!(ahead.advised.is_empty());
         let excerpts: Vec<_> = (0..testing::TRACKS)
-            .map(|position| Excerpt { position, place: None })
+            .map(|position| Excerpt {
+                position,
+                number: 0,
+                hop: None,
+            })
             .collect();
         ahead.advance(&dataset, &excerpts, &batches, 1);
         assert_eq!(ahead.advised, BTreeSet::from([0]));

@@ -131,7 +131,19 @@ impl MetricSummary {
             Monitor::Loss => Some(self.loss),
             Monitor::Accuracy => Some(self.top1.unwrap_or(self.paper[0])),
             Monitor::MacroF1 => Some(self.macro_f1),
+            Monitor::Precision => Some(self.paper[1]),
+            Monitor::Recall => Some(self.paper[2]),
             Monitor::AucRoc => self.auc_roc,
+            Monitor::AucPr => self.auc_pr,
+        }
+    }
+
+    /// Whether the monitored metric is better than that of `other` by more than `min_delta`.
+    pub fn improves(&self, other: &Self, monitor: Monitor, min_delta: f64) -> bool {
+        match (self.watched(monitor), other.watched(monitor)) {
+            (Some(one), Some(two)) if monitor.lower_is_better() => two - one > min_delta,
+            (Some(one), Some(two)) => one - two > min_delta,
+            (one, two) => one.is_some() && two.is_none(),
         }
     }
 }
@@ -180,14 +192,41 @@ mod tests {
             ),
             (Monitor::MacroF1, MetricSummary { macro_f1: 0.6, ..worse }),
             (
+                Monitor::Precision,
+                MetricSummary {
+                    paper: [0.5, 0.6, 0.5, 0.5],
+                    ..worse
+                },
+            ),
+            (
+                Monitor::Recall,
+                MetricSummary {
+                    paper: [0.5, 0.5, 0.6, 0.5],
+                    ..worse
+                },
+            ),
+            (
                 Monitor::AucRoc,
                 MetricSummary {
                     auc_roc: Some(0.1),
                     ..worse
                 },
             ),
+            (
+                Monitor::AucPr,
+                MetricSummary {
+                    auc_pr: Some(0.1),
+                    ..worse
+                },
+            ),
         ] {
             assert!(better.better(&worse, monitor) && !worse.better(&better, monitor));
+            assert!(better.improves(&worse, monitor, 0.0) && !worse.improves(&better, monitor, 0.0));
+            // By 0.1, or from undefined to defined.
+            let defined = worse.watched(monitor).is_some();
+            assert!(better.improves(&worse, monitor, 0.05));
+            assert_eq!(better.improves(&worse, monitor, 0.2), !defined);
+            assert!(!worse.improves(&worse, monitor, 0.0));
             assert!(!worse.better(&worse, monitor));
         }
         let tags = |accuracy| MetricSummary {

@@ -4,6 +4,7 @@
 use super::input::{InputKind, InputShape, ModelInput};
 use crate::augment::Augment;
 use burn::tensor::{Device, Tensor};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use shared::dataset::Task;
 
@@ -18,8 +19,14 @@ pub enum Monitor {
     Accuracy,
     /// Highest macro F1
     MacroF1,
+    /// Highest macro precision
+    Precision,
+    /// Highest macro recall
+    Recall,
     /// Highest mean area under the tags' ROC curves
     AucRoc,
+    /// Highest mean area under the tags' precision-recall curves
+    AucPr,
 }
 
 impl Monitor {
@@ -28,12 +35,34 @@ impl Monitor {
         self == Self::Loss
     }
 
+    /// Whether only multi-label data has the metric.
+    pub fn is_multi_label(self) -> bool {
+        matches!(self, Self::AucRoc | Self::AucPr)
+    }
+
+    /// The name on the command line.
+    pub fn name(self) -> String {
+        let value = self.to_possible_value().expect("no metric is skipped");
+        value.get_name().to_owned()
+    }
+
+    /// The names of the metrics that single-label data has.
+    pub fn single_label() -> Vec<String> {
+        let all = Self::value_variants().iter();
+        all.filter(|monitor| !monitor.is_multi_label())
+            .map(|monitor| monitor.name())
+            .collect()
+    }
+
     pub fn describe(self) -> &'static str {
         match self {
             Self::Loss => "loss",
             Self::Accuracy => "accuracy",
             Self::MacroF1 => "macro F1",
+            Self::Precision => "precision",
+            Self::Recall => "recall",
             Self::AucRoc => "AUC-ROC",
+            Self::AucPr => "AUC-PR",
         }
     }
 }

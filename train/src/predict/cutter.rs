@@ -1,6 +1,6 @@
 //! Cuts a waveform of unknown length into clips while it is decoded, and keeps only the samples that later clips need.
 //!
-//! The clips are those of [`ClipGrid::places`] for the whole waveform. Each has a margin of a few hops on both sides,
+//! The clips are those of [`ClipGrid::starts`] for the whole waveform. Each has a margin of a few hops on both sides,
 //! so its mel spectrogram equals the one cut from the spectrogram of the whole waveform.
 
 use crate::loader::{ClipGrid, EvalClips};
@@ -41,7 +41,7 @@ impl ClipCutter {
     }
 
     /// Maximum number of pending samples, not counting those that were pushed last. `None` if all samples stay pending,
-    /// because the middle of a waveform is unknown before its end.
+    /// because an even spread of clips is unknown before the waveform's end.
     pub fn max_pending(&self) -> Option<usize> {
         let ClipGrid { hops, skipped, clips } = self.grid;
         let hops = skipped
@@ -69,7 +69,7 @@ impl ClipCutter {
         mut take: impl FnMut(CutClip<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let ClipGrid { hops, skipped, clips } = self.grid;
-        if clips == EvalClips::Middle {
+        if clips != EvalClips::All {
             return Ok(());
         }
         loop {
@@ -90,9 +90,9 @@ impl ClipCutter {
 
     /// Cuts the remaining clips at the end of the waveform. The clip of a waveform shorter than a clip ends early.
     pub fn finish<E>(&mut self, pending: &[i16], mut take: impl FnMut(CutClip<'_>) -> Result<(), E>) -> Result<(), E> {
-        let places = self.grid.places(self.seen(pending), &self.features);
-        for place in places.skip(self.cut) {
-            take(self.clip(pending, place.hop))?;
+        let starts = self.grid.starts(self.seen(pending), &self.features);
+        for hop in starts.skip(self.cut) {
+            take(self.clip(pending, hop))?;
             self.cut += 1;
         }
         Ok(())
@@ -116,6 +116,7 @@ mod tests {
     use proptest::prelude::*;
     use shared::audio::extract::MelExtractor;
     use std::convert::Infallible;
+    use std::num::NonZeroUsize;
 
     fn features() -> FeatureConfig {
         FeatureConfig {
@@ -154,9 +155,9 @@ mod tests {
             pieces in prop::collection::vec(1usize..400, 0..20),
             hops in 1usize..20,
             skipped in 0usize..12,
-            middle: bool,
+            spread in 0usize..6,
         ) {
-            let clips = if middle { EvalClips::Middle } else { EvalClips::All };
+            let clips = NonZeroUsize::new(spread).map_or(EvalClips::All, EvalClips::Spread);
             let grid = ClipGrid { hops, skipped, clips };
             let waveform: Vec<i16> = (0..length).map(|at| ((at * at) % 20_011) as i16 - 10_000).collect();
             let (features, hop_length) = (features(), 16);
@@ -164,11 +165,11 @@ mod tests {
             let whole = extractor.extract(&waveform);
             let whole_frames = features.track_frames(length);
             let clips = cut(&waveform, &pieces, grid);
-            let places: Vec<_> = grid.places(length, &features).collect();
-            prop_assert_eq!(clips.len(), places.len());
-            for ((samples, lead), place) in clips.iter().zip(places) {
+            let starts: Vec<_> = grid.starts(length, &features).collect();
+            prop_assert_eq!(clips.len(), starts.len());
+            for ((samples, lead), hop) in clips.iter().zip(starts) {
                 let clip_samples = &samples[(lead * hop_length).min(samples.len())..];
-                let begin = (place.hop * hop_length).min(length);
+                let begin = (hop * hop_length).min(length);
                 let expected = &waveform[begin..(begin + hops * hop_length).min(length)];
                 prop_assert_eq!(&clip_samples[..expected.len()], expected);
                 let mel = extractor.extract(samples);
@@ -177,7 +178,7 @@ mod tests {
                     // One more than hops: the final frame.
                     let frames = hops + 1;
                     let row = &mel[band * columns + lead..][..frames.min(columns - lead)];
-                    let expected = &whole[band * whole_frames + place.hop..][..frames.min(whole_frames - place.hop)];
+                    let expected = &whole[band * whole_frames + hop..][..frames.min(whole_frames - hop)];
                     prop_assert_eq!(row, expected);
                 }
             }

@@ -39,6 +39,15 @@ pub fn best(history: &[EpochRecord], monitor: Monitor) -> Option<&EpochRecord> {
         .reduce(|best, record| if better(best, record) { record } else { best })
 }
 
+/// The last epoch whose validation metric was better by more than `min_delta` than that of the last such epoch before
+/// it, as in Keras' and Lightning's early stopping. The first epoch counts. With a `min_delta` of 0 it is the best one.
+pub fn last_improvement(history: &[EpochRecord], monitor: Monitor, min_delta: f64) -> Option<&EpochRecord> {
+    let improves = |last: &'_ EpochRecord, record: &'_ EpochRecord| record.val.improves(&last.val, monitor, min_delta);
+    history
+        .iter()
+        .reduce(|last, record| if improves(last, record) { record } else { last })
+}
+
 /// Names of the metrics, used as column names.
 pub const METRIC_NAMES: [&str; 9] = [
     "loss",
@@ -189,6 +198,19 @@ mod tests {
         assert_eq!(best(&past, Monitor::Loss).unwrap().epoch, 2);
         assert_eq!(best(&past[..1], Monitor::Loss).unwrap().epoch, 1);
         assert!(best(&[], Monitor::Loss).is_none());
+    }
+
+    #[test]
+    fn small_improvements_count_once_they_add_up_to_min_delta() {
+        let past = testing::history(&[3.0, 2.75, 2.5, 2.25, 2.125]);
+        let last = |min_delta| last_improvement(&past, Monitor::Loss, min_delta).unwrap().epoch;
+        assert_eq!(last(0.0), 5);
+        assert_eq!(last(0.125), 4);
+        // 2.5 is not better than 3 by more than 0.5, and 2.25 is.
+        assert_eq!(last(0.5), 4);
+        assert_eq!(last(0.8), 5);
+        assert_eq!(last(1.0), 1);
+        assert!(last_improvement(&[], Monitor::Loss, 0.0).is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::precision::Precision;
 use super::{Cache, Combination, InvalidSetting, invalid};
 use crate::augment::{Augment, AugmentChoice};
 use crate::frontend::{FrontEndPlace, Normalize, StatisticsKind};
-use crate::loader::{Balance, EvalClips};
+use crate::loader::{Balance, EvalClips, TrainClips};
 use crate::models::{ModelKind, Monitor, ParameterPattern, Penalty};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -123,14 +123,17 @@ settings! {
     /// Split to train on [default: the current one]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     fixed split: String = String::new();
-    /// Length of excerpts [default: one random clip]
+    /// Length of a clip [default: the data set's, or per model]
     #[arg(long, value_name = "SECONDS", help_heading = "Data")]
-    fixed excerpt_seconds: f64;
+    fixed clip_seconds: f64;
+    /// Clips of a track per epoch [default: one; grid with --clip-seconds]
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Data")]
+    fixed train_clips: TrainClips = TrainClips::default();
     /// Seconds to skip at both ends [default: 0]
     #[arg(long, value_name = "SECONDS", help_heading = "Data")]
     fixed skip_seconds: f64 = 0.0;
-    /// Clips to evaluate [default: all]
-    #[arg(long, value_name = "N", value_enum, help_heading = "Data")]
+    /// Clips to evaluate: all, or N spread evenly; 1: the middle [default: all]
+    #[arg(long, value_name = "all|N", help_heading = "Data")]
     fixed eval_clips: EvalClips = EvalClips::default();
     /// Model to train; see `train models`
     #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, help_heading = "Model")]
@@ -198,6 +201,9 @@ settings! {
     /// Stop after N epochs without improvement; 0: never [default: per model]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
     free patience: usize = paper.patience;
+    /// Smallest improvement that counts for --patience [default: 0]
+    #[arg(long, value_name = "D", help_heading = "Optimisation")]
+    free min_delta: f64 = 0.0;
     /// Random seed [default: 0]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
     fixed seed: u64 = 0;
@@ -327,7 +333,7 @@ impl Settings {
 
     /// Fills in the defaults and checks every value. The fields about the data set stay empty: checksums, classes, and
     /// the split if it was not given.
-    pub fn resolve(self) -> Result<RunConfig, InvalidSetting> {
+    pub fn resolve(mut self) -> Result<RunConfig, InvalidSetting> {
         if self.data.is_none() {
             return Err(invalid(
                 "--data",
@@ -337,10 +343,12 @@ impl Settings {
         let model = self
             .model
             .ok_or_else(|| invalid("--model", "is missing: `train models` lists the models"))?;
+        // The papers that cut tracks into clips of a given length train on all of them.
+        self.train_clips = self.train_clips.or(self.clip_seconds.map(|_| TrainClips::Grid));
         let mut config = self.complete(model);
         config.l2.retain(|penalty| !penalty.is_none());
         config.freeze.retain(|pattern| !pattern.is_none());
-        config.clip_frames = config.clip_frames.filter(|_| config.excerpt_seconds.is_none());
+        config.clip_frames = config.clip_frames.filter(|_| config.clip_seconds.is_none());
         config.validate()?;
         Ok(config)
     }

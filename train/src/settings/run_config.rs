@@ -1,6 +1,7 @@
 //! Checks the complete settings of a run.
 
 use super::{InvalidSetting, RunConfig, invalid};
+use crate::loader::TrainClips;
 
 /// The limits are far above any sensible value: they catch typing errors and manipulated files.
 pub const MOST_THREADS: usize = 1024;
@@ -50,10 +51,10 @@ impl RunConfig {
             ));
         }
         if let Some(seconds) = self
-            .excerpt_seconds
+            .clip_seconds
             .filter(|seconds| !(*seconds > 0.0 && seconds.is_finite()))
         {
-            return Err(invalid("--excerpt-seconds", format!("must be above 0, not {seconds}")));
+            return Err(invalid("--clip-seconds", format!("must be above 0, not {seconds}")));
         }
         if !(self.skip_seconds >= 0.0 && self.skip_seconds.is_finite()) {
             return Err(invalid(
@@ -61,8 +62,11 @@ impl RunConfig {
                 format!("must be 0 or more, not {}", self.skip_seconds),
             ));
         }
-        if self.skip_seconds > 0.0 && self.excerpt_seconds.is_none() {
-            return Err(invalid("--skip-seconds", "needs --excerpt-seconds"));
+        if !(self.min_delta >= 0.0 && self.min_delta.is_finite()) {
+            return Err(invalid(
+                "--min-delta",
+                format!("must be 0 or more, not {}", self.min_delta),
+            ));
         }
         self.validate_consistency()
     }
@@ -94,9 +98,16 @@ impl RunConfig {
                 ),
             ));
         }
-        if self.excerpt_seconds.is_some() && description.input.is_statistics_only() {
+        let of_clips = [
+            ("--clip-seconds", self.clip_seconds.is_some()),
+            ("--train-clips", self.train_clips != TrainClips::One),
+            ("--skip-seconds", self.skip_seconds > 0.0),
+        ];
+        if let Some((name, _)) = of_clips.into_iter().find(|(_, given)| *given)
+            && description.input.is_statistics_only()
+        {
             return Err(invalid(
-                "--excerpt-seconds",
+                name,
                 format!(
                     "does not apply to {}, whose input is statistics of whole tracks",
                     self.model

@@ -1,5 +1,6 @@
 use super::*;
 use crate::frontend::Normalize;
+use crate::loader::TrainClips;
 use crate::models::ModelKind;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -87,14 +88,16 @@ fn every_setting_survives_saving_and_resolving_again() {
         background = "sounds"
         balance = "oversample"
         patience = 2
+        min_delta = 0.001
         monitor = "macro-f1"
         init_from = "weights.pt"
         ignore_features = true
         replace_classifier = true
         freeze = ["blocks.0", "blocks.1"]
-        excerpt_seconds = 3.5
+        clip_seconds = 3.5
+        train_clips = "all"
         skip_seconds = 1.5
-        eval_clips = "1"
+        eval_clips = 3
         pcm8 = true
         normalize = "min-max"
         statistics = ["chroma", "mfcc"]
@@ -120,6 +123,59 @@ fn every_setting_survives_saving_and_resolving_again() {
             ["data", "data_checksum", "split_checksum", "classes", "devices"].contains(&name.as_str());
         let default = defaults.as_ref().unwrap().get(&name);
         assert!(set_by_the_data || default != Some(&value), "{name} = {value}");
+    }
+}
+
+#[test]
+fn clips_of_a_given_length_are_those_of_the_grid_by_default() {
+    let train_clips = |clip_seconds, train_clips| {
+        let settings = Settings {
+            clip_seconds,
+            train_clips,
+            ..minimal()
+        };
+        settings.resolve().unwrap().train_clips
+    };
+    assert_eq!(train_clips(None, None), TrainClips::One);
+    assert_eq!(train_clips(Some(3.0), None), TrainClips::Grid);
+    assert_eq!(train_clips(Some(3.0), Some(TrainClips::One)), TrainClips::One);
+    assert_eq!(train_clips(None, Some(TrainClips::All)), TrainClips::All);
+}
+
+#[test]
+fn settings_of_clips_are_refused_for_models_of_whole_tracks() {
+    for (flag, change) in [
+        (
+            "--clip-seconds",
+            Settings {
+                clip_seconds: Some(3.0),
+                ..minimal()
+            },
+        ),
+        (
+            "--train-clips",
+            Settings {
+                train_clips: Some(TrainClips::All),
+                ..minimal()
+            },
+        ),
+        (
+            "--skip-seconds",
+            Settings {
+                skip_seconds: Some(1.0),
+                ..minimal()
+            },
+        ),
+    ] {
+        let settings = Settings {
+            model: Some(ModelKind::MfccDense),
+            ..change
+        };
+        let refused = settings.resolve().unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            format!("{flag} does not apply to mfcc-dense, whose input is statistics of whole tracks")
+        );
     }
 }
 
@@ -167,7 +223,7 @@ const fn fraction(name: &'static str, zero: bool, most: f64) -> Numeric {
 }
 
 const LARGEST: f64 = LARGEST_INTEGER as f64;
-const NUMERIC: [Numeric; 14] = [
+const NUMERIC: [Numeric; 16] = [
     whole("epochs", false, LARGEST),
     whole("batch_size", false, 32.0),
     fraction("lr", false, f64::MAX),
@@ -176,8 +232,10 @@ const NUMERIC: [Numeric; 14] = [
     fraction("dropout", true, 0.5),
     whole("seed", true, LARGEST),
     whole("patience", true, LARGEST),
-    fraction("excerpt_seconds", false, f64::MAX),
+    fraction("min_delta", true, f64::MAX),
+    fraction("clip_seconds", false, f64::MAX),
     fraction("skip_seconds", true, f64::MAX),
+    whole("eval_clips", false, 32.0),
     whole("loader_threads", false, 32.0),
     whole("prefetch", false, 32.0),
     whole("checkpoint_every", true, LARGEST),
@@ -208,9 +266,8 @@ const NUMBERS: [(&str, f64); 16] = [
 /// Minimal settings and one more, from a settings file or a flag; an error if it cannot be parsed.
 fn with(name: &str, value: &str, from_file: bool) -> Result<Settings, String> {
     let base = Settings {
-        // Required by these two settings.
+        // Required by this setting.
         init_from: (name == "loaded_lr").then(|| "weights.pt".into()),
-        excerpt_seconds: (name == "skip_seconds").then_some(2.0),
         ..minimal()
     };
     let one = if from_file {

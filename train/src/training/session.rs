@@ -9,7 +9,7 @@ use crate::data::run_data::{RunData, training_kinds};
 use crate::evaluation::evaluate::{Evaluation, evaluate};
 use crate::loader::{BatchSource, Excerpt, Prefetch, PrefetchReport, ReadAhead};
 use crate::metrics::{MetricSummary, SetReport, Tally};
-use crate::models::{Monitor, export_weights};
+use crate::models::export_weights;
 use crate::process::console::Console;
 use crate::process::resume_command::DEFAULT_DEVICE;
 use crate::process::stop::{StopRequest, Stopped};
@@ -185,8 +185,12 @@ impl<'a> Session<'a> {
                 self.config.lr
             );
         }
-        if self.config.monitor == Monitor::AucRoc && record.val.auc_roc.is_none() {
-            bail!("every tag is on all validation tracks or on none, so --monitor auc-roc is undefined; use loss");
+        let monitor = self.config.monitor;
+        if record.val.watched(monitor).is_none() {
+            bail!(
+                "every tag is on all validation tracks or on none, so --monitor {} is undefined; use loss",
+                monitor.name()
+            );
         }
         Ok(record)
     }

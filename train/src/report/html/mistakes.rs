@@ -175,9 +175,9 @@ fn evaluated(config: &RunConfig, stored: &FeatureConfig, samples: usize) -> Rang
         return 0..samples;
     }
     let features = clip_features(config, stored);
-    let mut places = clip_grid(config, &features).places(samples, &features);
-    let first = places.next().map_or(0, |place| place.hop);
-    let last = places.last().map_or(first, |place| place.hop);
+    let mut starts = clip_grid(config, &features).starts(samples, &features);
+    let first = starts.next().unwrap_or(0);
+    let last = starts.last().unwrap_or(first);
     let begin = (first * features.hop_length).min(samples);
     begin..(last * features.hop_length + features.clip_samples).min(samples)
 }
@@ -231,7 +231,7 @@ mod tests {
             0..clip + 4096
         );
         let middle = RunConfig {
-            eval_clips: EvalClips::Middle,
+            eval_clips: EvalClips::MIDDLE,
             ..config(ModelKind::Cnn2d)
         };
         assert_eq!(evaluated(&middle, &stored, clip + 4096), 2048..clip + 2048);
@@ -240,13 +240,13 @@ mod tests {
             evaluated(&config(ModelKind::MfccDense), &stored, clip + 4096),
             0..clip + 4096
         );
-        let excerpts = RunConfig {
-            excerpt_seconds: Some(1.0),
+        let skipping = RunConfig {
+            clip_seconds: Some(1.0),
             skip_seconds: 2.0,
             ..config(ModelKind::Cnn2d)
         };
         // Full hops between the skipped ends.
-        assert_eq!(evaluated(&excerpts, &stored, 441_000), 86 * 1024..(430 - 86) * 1024);
-        assert_eq!(evaluated(&excerpts, &stored, 100), 0..100);
+        assert_eq!(evaluated(&skipping, &stored, 441_000), 86 * 1024..(430 - 86) * 1024);
+        assert_eq!(evaluated(&skipping, &stored, 100), 0..100);
     }
 }

@@ -158,8 +158,10 @@ fn ending_is_recorded_and_larger_patience_continues_training() {
     let early = |epochs, patience| Ending::EarlyStopping {
         epochs,
         best_epoch: 1,
+        improved_epoch: 1,
         monitor: new_run.config.monitor,
         patience,
+        min_delta: 0.0,
     };
     let ended = || report::read_metrics(&new_run.run).unwrap().ended;
     assert_eq!(new_run.fit(&config(9, 2), &|| None).unwrap().ending, early(3, 2));
