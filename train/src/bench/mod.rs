@@ -10,7 +10,7 @@ mod outputs;
 mod stages;
 
 pub use check::{FrontEndDifference, compare_front_ends};
-pub use lr_find::{RateTried, rates_picture, rates_to_csv, rates_to_table, suggested, try_learning_rates};
+pub use lr_find::{rates_picture, rates_to_csv, rates_to_table, suggested, try_learning_rates};
 pub use outputs::write_outputs;
 pub use stages::measure;
 

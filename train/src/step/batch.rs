@@ -71,7 +71,7 @@ pub struct TrainingStep {
     pub objective: Objective,
     pub rates: LearningRates,
     /// The largest norm of the gradient; `None` if it is not clipped.
-    clip_grad_norm: Option<f64>,
+    pub clip_grad_norm: Option<f64>,
     /// The most clips that a device processes at once; `None` for the whole batch.
     pub micro_batch_size: Option<usize>,
 }
