@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use tracing::Level;
 use train::cli::{Cli, Command};
 use train::commands::{
-    UsageError, run_bench, run_config, run_embed, run_eval, run_export, run_fit, run_import, run_models, run_predict,
+    UsageError, run_bench, run_config, run_embed, run_eval, run_export, run_fit, run_import, run_lr_find, run_models, run_predict,
     run_report, run_sweep,
 };
 use train::process::console::Console;
@@ -50,6 +50,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
     let watch = FaultWatch::begin(cli.json).context("could not listen for signals")?;
     match cli.command {
         Command::Fit(args) => run_fit(*args, &watch, console),
+        Command::LrFind(args) => run_lr_find(*args, &watch, console),
         Command::Eval(args) => run_eval(args, &watch, console),
         Command::Import(args) => run_import(&args, console),
         Command::Embed(args) => run_embed(*args, &watch, console),

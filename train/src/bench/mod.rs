@@ -1,12 +1,16 @@
 //! Measures the stages of training, each alone and all together, with the code of `fit` on batches of the training set.
 //!
+//! [`try_learning_rates`] finds a learning rate instead.
+//!
 //! The time of a single stage is the median over the measured batches, after warm-up.
 
 mod check;
+mod lr_find;
 mod outputs;
 mod stages;
 
 pub use check::{FrontEndDifference, compare_front_ends};
+pub use lr_find::{rates_picture, rates_to_csv, rates_to_table, suggested, try_learning_rates};
 pub use outputs::write_outputs;
 pub use stages::measure;
 

@@ -1,6 +1,7 @@
 //! Measures each stage.
 
 use super::{Measurement, Stage};
+use crate::data::error::RunDataError;
 use crate::data::run_data::RunData;
 use crate::frontend::HostScratch;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Prefetch, PrefetchReport};
@@ -10,7 +11,7 @@ use crate::settings::RunConfig;
 use crate::step::batch::TrainingStep;
 use crate::step::compute::Compute;
 use crate::step::objective::Objective;
-use crate::step::optimization::adam;
+use crate::step::optimization::optimizer;
 use crate::step::trainer::Trainer;
 use crate::training::epoch_source::epoch_source;
 use crate::training::start::blueprint;
@@ -28,7 +29,7 @@ const WARM_UP: usize = 3;
 pub enum BenchError {
     /// The training set is missing.
     #[error(transparent)]
-    Data(#[from] crate::data::error::RunDataError),
+    Data(#[from] RunDataError),
     #[error("the device failed: {0}")]
     Device(String),
     #[error("a training step failed: {0:#}")]
@@ -43,7 +44,7 @@ pub fn measure(
     steps: usize,
 ) -> Result<Vec<Measurement>, BenchError> {
     let buffers = config.loader_threads + config.prefetch;
-    let source = source(config, data, compute, WARM_UP + steps + buffers + 1)?;
+    let source = repeated_training_set(config, data, compute, WARM_UP + steps + buffers + 1)?;
     let mut measurements = host_stages(&source, compute, steps);
     measurements.extend(device_stages(config, data, compute, &source, steps)?);
     measurements.push(loader(config, &source));
@@ -52,12 +53,12 @@ pub fn measure(
 }
 
 /// The training set, repeated to fill `batches` batches.
-fn source<'a>(
+pub(super) fn repeated_training_set<'a>(
     config: &RunConfig,
     data: &'a RunData,
     compute: &Compute,
     batches: usize,
-) -> Result<BatchSource<'a>, BenchError> {
+) -> Result<BatchSource<'a>, RunDataError> {
     data.tracks(Set::Train)?;
     let first = epoch_source(config, data, compute, 0);
     let clips = batches * config.batch_size;
@@ -103,7 +104,7 @@ fn device_stages(
     let (mut upload, mut forward, mut backward, mut optimize, mut step) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut model = new_model(config, data, device);
-    let mut optimizer = adam(config.weight_decay);
+    let mut optimizer = optimizer(config);
     let training_step = training_step(config, data)?;
     for number in 0..WARM_UP + steps {
         let (input, uploading) = synced(device, || uploader.upload(&buffer, 0..config.batch_size))?;
@@ -112,9 +113,9 @@ fn device_stages(
             training_step.objective.loss(logits, buffer.labels.view(), device)
         })?;
         let (gradients, backing) = synced(device, || GradientsParams::from_grads(loss.backward(), &model))?;
-        let (changed, optimizing) = synced(device, || optimizer.step(training_step.lr.clone(), model, gradients))?;
+        let (changed, optimizing) = synced(device, || training_step.update(model, &mut optimizer, gradients, 1.0))?;
         let (result, stepping) = synced(device, || {
-            training_step.train(changed, &mut optimizer, input, buffer.labels.view(), device)
+            training_step.train(changed, &mut optimizer, input, buffer.labels.view(), device, 1.0)
         })?;
         model = result.0;
         if number >= WARM_UP {
@@ -170,7 +171,7 @@ fn fit(
         data,
         training_step(config, data)?,
         model,
-        adam(config.weight_decay),
+        optimizer(config),
     );
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let mut tally = Tally::new(data.dataset.task(), config.classes.len());
@@ -186,7 +187,7 @@ fn fit(
         if number == end {
             return Err(Stop::Enough);
         }
-        trainer.step(number as u64, batch, &mut tally).map_err(Stop::Failed)
+        trainer.step(number as u64, 1.0, batch, &mut tally).map_err(Stop::Failed)
     });
     if let Err(Stop::Failed(error)) = outcome {
         return Err(BenchError::Step(error));
@@ -207,10 +208,8 @@ enum Stop {
 }
 
 fn training_step(config: &RunConfig, data: &RunData) -> Result<TrainingStep, BenchError> {
-    Ok(TrainingStep {
-        objective: Objective::new(config.balance, &config.l2, data),
-        lr: config.lr.into(),
-    })
+    let objective = Objective::new(config.balance, &config.l2, data);
+    Ok(TrainingStep::new(config, objective, config.lr.into()))
 }
 
 fn new_model(config: &RunConfig, data: &RunData, device: &Device) -> Model {

@@ -10,6 +10,7 @@ mod eval;
 mod export;
 mod fit;
 mod import;
+mod lr_find;
 mod models;
 mod predict;
 mod report;
@@ -23,6 +24,7 @@ pub use eval::EvalArgs;
 pub use export::ExportArgs;
 pub use fit::FitArgs;
 pub use import::{ImportArgs, TaskName};
+pub use lr_find::LrFindArgs;
 pub use models::ModelsArgs;
 pub use predict::PredictArgs;
 pub use report::{ComparedSet, ReportArgs};
@@ -94,6 +96,8 @@ pub enum Command {
     Fit(Box<FitArgs>),
     /// Train with many settings and rank them
     Sweep(Box<SweepArgs>),
+    /// Find a learning rate
+    LrFind(Box<LrFindArgs>),
     /// Evaluate a run on its test set
     Eval(EvalArgs),
     /// Compare runs: metrics, intervals, leaks

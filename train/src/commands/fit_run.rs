@@ -141,6 +141,13 @@ fn check_continues(config: &RunConfig, saved: &RunConfig, run: &Path) -> anyhow:
             "the run in {} was started with another {name}; leave it out, or start a new run",
             run.display()
         ),
+        None if config.lr_schedule.depends_on_epochs() && config.epochs != saved.epochs => bail!(
+            "--lr-schedule {} ends with the last of the {} epochs that the run in {} was started with, so --epochs cannot \
+             change; leave it out, or start a new run",
+            config.lr_schedule,
+            saved.epochs,
+            run.display()
+        ),
         None => Ok(()),
     }
 }
@@ -331,4 +338,36 @@ fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) 
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{LrSchedule, ModelKind};
+
+    #[test]
+    fn epochs_change_only_if_the_schedule_does_not_depend_on_them() {
+        let run = Path::new("run");
+        let saved = |lr_schedule| RunConfig {
+            lr_schedule,
+            epochs: 50,
+            ..crate::testing::config(Path::new("fma"), ModelKind::Crnn)
+        };
+        let longer = |lr_schedule| RunConfig {
+            epochs: 60,
+            ..saved(lr_schedule)
+        };
+        for schedule in [LrSchedule::Constant, LrSchedule::Plateau] {
+            check_continues(&longer(schedule), &saved(schedule), run).unwrap();
+        }
+        for schedule in [LrSchedule::Cosine, LrSchedule::Linear, LrSchedule::OneCycle] {
+            check_continues(&saved(schedule), &saved(schedule), run).unwrap();
+            let refused = check_continues(&longer(schedule), &saved(schedule), run).unwrap_err();
+            let refused = refused.to_string();
+            assert!(
+                refused.starts_with(&format!("--lr-schedule {schedule} ends with the last of the 50 epochs")),
+                "{refused}"
+            );
+        }
+    }
 }

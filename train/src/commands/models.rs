@@ -114,6 +114,7 @@ fn settings(defaults: &Defaults) -> Vec<(&'static str, String)> {
     vec![
         ("epochs", defaults.epochs.to_string()),
         ("batch_size", defaults.batch_size.to_string()),
+        ("optimizer", defaults.optimizer.to_string()),
         ("lr", defaults.lr.to_string()),
         ("weight_decay", defaults.weight_decay.to_string()),
         ("l2", list(&l2)),

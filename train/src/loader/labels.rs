@@ -18,6 +18,18 @@ pub enum LabelsView<'a> {
     Tags(&'a [f32]),
 }
 
+#[cfg(test)]
+impl From<LabelsView<'_>> for Labels {
+    fn from(labels: LabelsView<'_>) -> Self {
+        let mut copy = Self::default();
+        match labels {
+            LabelsView::Classes(classes) => copy.classes.extend_from_slice(classes),
+            LabelsView::Tags(tags) => copy.tags.extend_from_slice(tags),
+        }
+        copy
+    }
+}
+
 impl Labels {
     /// Removes all labels and keeps the memory.
     pub fn clear(&mut self) {

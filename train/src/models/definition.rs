@@ -2,6 +2,7 @@
 //! forward pass.
 
 use super::input::{InputKind, InputShape, ModelInput};
+use super::optimization::{LrSchedule, OptimizerKind};
 use crate::augment::Augment;
 use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
@@ -70,7 +71,13 @@ impl Monitor {
 /// The paper's training settings, which the command line can override.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Defaults {
+    pub optimizer: OptimizerKind,
     pub lr: f64,
+    pub lr_schedule: LrSchedule,
+    /// Epochs in which the learning rate rises from 0.
+    pub warmup_epochs: f64,
+    /// Largest norm of the gradient of all parameters; 0 if it is not clipped.
+    pub clip_grad_norm: f64,
     /// Clips per step.
     pub batch_size: usize,
     /// Maximum number of passes over the training set.
@@ -78,7 +85,8 @@ pub struct Defaults {
     /// Epochs without a better validation metric after which training stops; 0 never stops.
     pub patience: usize,
     pub monitor: Monitor,
-    /// L2 penalty on every parameter, added to the gradient as in PyTorch's `Adam(weight_decay=…)`.
+    /// `weight_decay` of the optimizer, as in PyTorch. In all of them except AdamW it is an L2 penalty on every
+    /// parameter, added to the gradient.
     pub weight_decay: f32,
     /// L2 penalty `lambda * sum(w^2)` on the weights (not biases) whose names match a pattern. It is added to the loss,
     /// like Keras' `kernel_regularizer=l2(lambda)`.
@@ -96,7 +104,11 @@ pub struct Defaults {
 impl Defaults {
     /// For settings that a paper does not give.
     pub const USUAL: Self = Self {
+        optimizer: OptimizerKind::Adam,
         lr: 1e-3,
+        lr_schedule: LrSchedule::Constant,
+        warmup_epochs: 0.0,
+        clip_grad_norm: 0.0,
         batch_size: 32,
         epochs: 50,
         patience: 10,

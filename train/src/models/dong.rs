@@ -3,14 +3,16 @@
 //! The input is the mel spectrogram in absolute decibels, 10 log10 of the power, from which the network takes
 //! ln(1 + power).
 //!
-//! The authors train with Adadelta, which is not available here, in rounds of 500 epochs until a round changes validation
-//! accuracy by less than 0.01. The defaults are Adam and one round. They classify a track by the sum of the probabilities
-//! of segments that overlap by half.
+//! The authors train with Adadelta in rounds of 500 epochs until a round changes validation accuracy by less than 0.01. The
+//! default is one round. Their Keras 1 has a rho of 0.95, an epsilon of 1e-8 and a rate of 1 / (1 + 1e-5 n) at step n. Here
+//! they are PyTorch's 0.9 and 1e-6, and the rate is 1. They classify a track by the sum of the probabilities of segments
+//! that overlap by half.
 
 use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Monitor, Network};
 use super::definition::{PublishedFeatures, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
 use super::keras;
+use super::optimization::OptimizerKind;
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
@@ -33,6 +35,8 @@ pub const DONG: ModelDefinition<Dong> = ModelDefinition {
             ..InputKind::NONE
         },
         defaults: Defaults {
+            optimizer: OptimizerKind::Adadelta,
+            lr: 1.0,
             batch_size: 150,
             epochs: 500,
             patience: 0,

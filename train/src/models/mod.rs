@@ -16,6 +16,7 @@ mod layers;
 mod multimodal;
 mod music_tagger;
 mod named;
+mod optimization;
 mod pattern;
 mod recurrence;
 mod registry;
@@ -33,6 +34,7 @@ pub use definition::{Blueprint, Defaults, Description, Monitor, Network, Publish
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
 pub use layers::Layer;
 pub use named::{Parameter, freeze, is_weight, parameters, visit_named, weight_names};
+pub use optimization::{LrSchedule, OptimizerKind};
 pub use pattern::{ParameterPattern, Penalty};
 pub use registry::{Model, ModelKind};
 pub use weights::{ImportError, Transfer, export_pytorch, export_weights, import_weights, transfer_weights};

@@ -96,6 +96,7 @@ mod tests {
             seconds: 1.0,
             data_wait: 0.0,
             clips: 4,
+            lr: 1e-3,
             train: metrics(2.0 / epoch as f64),
             val: metrics(2.1 / epoch as f64),
         };

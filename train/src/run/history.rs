@@ -17,6 +17,8 @@ pub struct EpochRecord {
     pub data_wait: f64,
     /// Number of training clips.
     pub clips: usize,
+    /// The learning rate at the last step.
+    pub lr: f64,
     /// On the training clips during training: augmented, with dropout, while the weights change.
     pub train: MetricSummary,
     /// On the validation tracks after the epoch. Each track counts once, even if it is cut into several clips; `train`
@@ -80,7 +82,7 @@ pub fn values(metrics: &MetricSummary) -> [Option<f64>; 9] {
 /// The bytes of `history.csv`: a header and a row per epoch.
 pub fn to_csv(history: &[EpochRecord]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let header = ["epoch", "seconds", "data_wait", "clips"]
+    let header = ["epoch", "seconds", "data_wait", "clips", "lr"]
         .map(String::from)
         .into_iter()
         .chain(
@@ -95,6 +97,7 @@ pub fn to_csv(history: &[EpochRecord]) -> Vec<u8> {
             format!("{:.3}", record.seconds),
             format!("{:.4}", record.data_wait),
             record.clips.to_string(),
+            format!("{:.6e}", record.lr),
         ];
         let metrics = [&record.train, &record.val].into_iter().flat_map(values);
         let metrics = metrics.map(|metric| metric.map_or(String::new(), |metric| format!("{metric:.6}")));
@@ -155,6 +158,7 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<EpochRecord>, HistoryError> {
             seconds: number("seconds")?,
             data_wait: number("data_wait")?,
             clips: number("clips")? as usize,
+            lr: number("lr")?,
             train: metrics("train")?,
             val: metrics("val")?,
         });
@@ -181,6 +185,7 @@ pub(crate) mod testing {
             seconds: 1.0,
             data_wait: 0.0,
             clips: 4,
+            lr: 1e-3,
             train: metrics(1.0),
             val: metrics(loss),
         };
@@ -228,6 +233,7 @@ mod tests {
             seconds: 2.0,
             data_wait: 0.015,
             clips: 70,
+            lr: 1e-3,
             train: metrics,
             val: metrics,
         };
@@ -242,12 +248,12 @@ mod tests {
             lines
                 .next()
                 .unwrap()
-                .starts_with("epoch,seconds,data_wait,clips,train_loss,train_top1,train_macro_f1,")
+                .starts_with("epoch,seconds,data_wait,clips,lr,train_loss,train_top1,train_macro_f1,")
         );
         let row: Vec<_> = lines.next().unwrap().split(',').collect();
-        assert_eq!(row.len(), 22);
-        assert_eq!(row[..6], ["1", "2.000", "0.0150", "70", "1.250000", "0.500000"]);
-        assert_eq!(row[11..14], ["", "", "1.250000"]);
+        assert_eq!(row.len(), 23);
+        assert_eq!(row[..6], ["1", "2.000", "0.0150", "70", "1.000000e-3", "1.250000"]);
+        assert_eq!(row[12..15], ["", "", "1.250000"]);
         assert_eq!(history[0].clips_per_second(), Some(35.0));
     }
 }

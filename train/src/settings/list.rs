@@ -6,7 +6,7 @@ use super::{Cache, Combination, InvalidSetting, invalid};
 use crate::augment::{Augment, AugmentChoice};
 use crate::frontend::{FrontEndPlace, Normalize, StatisticsKind};
 use crate::loader::{Balance, EvalClips, TrainClips};
-use crate::models::{ModelKind, Monitor, ParameterPattern, Penalty};
+use crate::models::{LrSchedule, ModelKind, Monitor, OptimizerKind, ParameterPattern, Penalty};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::io;
@@ -180,13 +180,28 @@ settings! {
     /// Clips per batch [default: per model]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
     fixed batch_size: usize = paper.batch_size;
-    /// Adam's learning rate [default: per model]
+    /// Clips that the device processes at once [default: the batch]
+    #[arg(long, value_name = "N", help_heading = "Optimisation")]
+    fixed micro_batch_size: usize;
+    /// Optimizer [default: per model]
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Optimisation")]
+    fixed optimizer: OptimizerKind = paper.optimizer;
+    /// Learning rate [default: per model]
     #[arg(long, help_heading = "Optimisation")]
     fixed lr: f64 = paper.lr;
     /// Learning rate of weights loaded by --init-from [default: --lr]
     #[arg(long, value_name = "LR", help_heading = "Optimisation")]
     fixed loaded_lr: f64;
-    /// L2 penalty on all parameters, as in Adam [default: per model]
+    /// Learning rate schedule [default: per model]
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Optimisation")]
+    fixed lr_schedule: LrSchedule = paper.lr_schedule;
+    /// Epochs in which the learning rate rises from 0 [default: per model]
+    #[arg(long, value_name = "N", help_heading = "Optimisation")]
+    fixed warmup_epochs: f64 = paper.warmup_epochs;
+    /// Largest norm of the gradient; 0: any [default: per model]
+    #[arg(long, value_name = "N", help_heading = "Optimisation")]
+    fixed clip_grad_norm: f64 = paper.clip_grad_norm;
+    /// Weight decay of the optimizer, as in PyTorch [default: per model]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
     fixed weight_decay: f32 = paper.weight_decay;
     /// L2 penalty on matching weights, or `none` [default: per model]

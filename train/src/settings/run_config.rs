@@ -2,6 +2,7 @@
 
 use super::{InvalidSetting, RunConfig, invalid};
 use crate::loader::TrainClips;
+use crate::models::LrSchedule;
 
 /// The limits are far above any sensible value: they catch typing errors and manipulated files.
 pub const MOST_THREADS: usize = 1024;
@@ -38,6 +39,14 @@ impl RunConfig {
                 return Err(invalid(name, format!("must be above 0, not {rate}")));
             }
         }
+        let at_least_zero = [
+            ("--warmup-epochs", self.warmup_epochs),
+            ("--clip-grad-norm", self.clip_grad_norm),
+        ];
+        let wrong = |value: f64| !(value >= 0.0 && value.is_finite());
+        if let Some((name, value)) = at_least_zero.into_iter().find(|(_, value)| wrong(*value)) {
+            return Err(invalid(name, format!("must be 0 or more, not {value}")));
+        }
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
             return Err(invalid(
                 "--weight-decay",
@@ -68,7 +77,33 @@ impl RunConfig {
                 format!("must be 0 or more, not {}", self.min_delta),
             ));
         }
+        self.validate_optimization()?;
         self.validate_consistency()
+    }
+
+    /// Checks the learning rate schedule and the size of micro batches.
+    fn validate_optimization(&self) -> Result<(), InvalidSetting> {
+        if self.warmup_epochs > 0.0 && self.lr_schedule == LrSchedule::OneCycle {
+            return Err(invalid(
+                "--warmup-epochs",
+                "does not go with --lr-schedule one-cycle, which begins with its own warm-up",
+            ));
+        }
+        // Other schedules allow more epochs later.
+        if self.lr_schedule.depends_on_epochs() && self.warmup_epochs >= self.epochs as f64 {
+            return Err(invalid(
+                "--warmup-epochs",
+                format!("must be below --epochs {}, not {}", self.epochs, self.warmup_epochs),
+            ));
+        }
+        match self.micro_batch_size {
+            Some(0) => Err(invalid("--micro-batch-size", "must be at least 1")),
+            Some(size) if size > self.batch_size => Err(invalid(
+                "--micro-batch-size",
+                format!("must be at most --batch-size {}, not {size}", self.batch_size),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Checks the settings against each other and against the model.

@@ -106,7 +106,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("# One of: ") && text.contains("# Adam's learning rate"),
+            text.contains("# One of: ") && text.contains("# Learning rate"),
             "{text}"
         );
         let settings = Settings::augment_args(Command::new("fit"));

@@ -1,7 +1,7 @@
 use super::*;
 use crate::frontend::Normalize;
 use crate::loader::TrainClips;
-use crate::models::ModelKind;
+use crate::models::{LrSchedule, ModelKind};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -78,8 +78,13 @@ fn every_setting_survives_saving_and_resolving_again() {
         split = "main"
         epochs = 3
         batch_size = 4
+        micro_batch_size = 2
+        optimizer = "adamw"
         lr = 0.5
         loaded_lr = 0.25
+        lr_schedule = "plateau"
+        warmup_epochs = 0.5
+        clip_grad_norm = 2.0
         weight_decay = 0.125
         l2 = ["conv=0.01", "linear=0.02"]
         dropout = 0.75
@@ -223,11 +228,14 @@ const fn fraction(name: &'static str, zero: bool, most: f64) -> Numeric {
 }
 
 const LARGEST: f64 = LARGEST_INTEGER as f64;
-const NUMERIC: [Numeric; 16] = [
+const NUMERIC: [Numeric; 19] = [
     whole("epochs", false, LARGEST),
     whole("batch_size", false, 32.0),
+    whole("micro_batch_size", false, 32.0),
     fraction("lr", false, f64::MAX),
     fraction("loaded_lr", false, f64::MAX),
+    fraction("warmup_epochs", true, f64::MAX),
+    fraction("clip_grad_norm", true, f64::MAX),
     fraction("weight_decay", true, 1e30),
     fraction("dropout", true, 0.5),
     whole("seed", true, LARGEST),
@@ -381,6 +389,35 @@ fn changed_model_is_reported_before_its_changed_clip_length() {
     let other = other.resolve().unwrap();
     assert_ne!(other.clip_frames, saved.clip_frames);
     assert_eq!(other.difference(&saved).as_deref(), Some("--model"));
+}
+
+#[test]
+fn warm_up_and_micro_batches_must_fit_the_other_settings() {
+    let refused = |settings: Settings| settings.resolve().unwrap_err().to_string();
+    let warm_up = |schedule, warmup_epochs, epochs| Settings {
+        lr_schedule: Some(schedule),
+        warmup_epochs: Some(warmup_epochs),
+        epochs: Some(epochs),
+        ..minimal()
+    };
+    assert!(warm_up(LrSchedule::Cosine, 1.5, 2).resolve().is_ok());
+    assert!(warm_up(LrSchedule::Constant, 9.0, 2).resolve().is_ok());
+    assert!(warm_up(LrSchedule::OneCycle, 0.0, 2).resolve().is_ok());
+    assert_eq!(
+        refused(warm_up(LrSchedule::Cosine, 2.0, 2)),
+        "--warmup-epochs must be below --epochs 2, not 2"
+    );
+    assert!(refused(warm_up(LrSchedule::OneCycle, 1.0, 2)).contains("one-cycle"));
+    let micro = |micro_batch_size| Settings {
+        batch_size: Some(4),
+        micro_batch_size: Some(micro_batch_size),
+        ..minimal()
+    };
+    assert!(micro(4).resolve().is_ok());
+    assert_eq!(
+        refused(micro(5)),
+        "--micro-batch-size must be at most --batch-size 4, not 5"
+    );
 }
 
 #[test]

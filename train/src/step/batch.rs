@@ -3,8 +3,10 @@
 use crate::frontend::DeviceFrontEnd;
 use crate::loader::{BatchBuffer, LabelsView};
 use crate::models::{InputKind, InputShape, Model, ModelInput};
+use crate::settings::RunConfig;
+use crate::step::clip::clip_grad_norm;
 use crate::step::objective::Objective;
-use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use crate::step::optimization::LearningRates;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use std::ops::Range;
@@ -64,16 +66,38 @@ impl Uploader<'_> {
     }
 }
 
-/// The objective and the learning rates of a training step.
+/// The objective of a training step, and how the model is updated.
 pub struct TrainingStep {
     pub objective: Objective,
-    /// Learning rates, parameter by parameter.
-    pub lr: ModuleLearningRate,
+    pub rates: LearningRates,
+    /// The largest norm of the gradient; `None` if it is not clipped.
+    pub clip_grad_norm: Option<f64>,
+    /// The most clips that a device processes at once; `None` for the whole batch.
+    pub micro_batch_size: Option<usize>,
 }
 
 impl TrainingStep {
+    pub fn new(config: &RunConfig, objective: Objective, rates: LearningRates) -> Self {
+        Self {
+            objective,
+            rates,
+            clip_grad_norm: (config.clip_grad_norm > 0.0).then_some(config.clip_grad_norm),
+            micro_batch_size: config.micro_batch_size,
+        }
+    }
+
+    #[cfg(test)]
+    pub fn plain(lr: f64) -> Self {
+        Self {
+            objective: Objective::plain(),
+            rates: lr.into(),
+            clip_grad_norm: None,
+            micro_batch_size: None,
+        }
+    }
+
     /// Forward pass, backward pass and optimizer step. Returns the updated model and the logits `[batch, classes]` of
-    /// the model before the update. The device may still be computing them.
+    /// the model before the update. The device may still be computing them. Learning rates are multiplied by `factor`.
     pub fn train(
         &self,
         model: Model,
@@ -81,12 +105,28 @@ impl TrainingStep {
         input: ModelInput,
         labels: LabelsView<'_>,
         device: &Device,
+        factor: f64,
     ) -> (Model, Tensor<2>) {
         let logits = model.forward(input);
         let loss = self.objective.loss(logits.clone(), labels, device);
         let loss = self.objective.with_penalty(loss, &model);
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
-        (optimizer.step(self.lr.clone(), model, gradients), logits)
+        (self.update(model, optimizer, gradients, factor), logits)
+    }
+
+    /// Clips the gradients and takes an optimizer step.
+    pub fn update(
+        &self,
+        model: Model,
+        optimizer: &mut ModuleOptimizer,
+        gradients: GradientsParams,
+        factor: f64,
+    ) -> Model {
+        let gradients = match self.clip_grad_norm {
+            Some(largest) => clip_grad_norm(&model, gradients, largest),
+            None => gradients,
+        };
+        optimizer.step(self.rates.scaled(factor), model, gradients)
     }
 }
 

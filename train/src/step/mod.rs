@@ -1,9 +1,14 @@
 //! One training step on one or several devices: upload, loss, gradients, optimizer.
 
+mod adadelta;
 pub mod batch;
+mod clip;
 pub mod compute;
 pub mod data_parallel;
+#[cfg(test)]
+mod golden_tests;
 pub mod objective;
 pub mod optimization;
 pub mod pace;
+pub mod schedule;
 pub mod trainer;

@@ -34,7 +34,7 @@ pub struct Trainer<'a> {
 /// A step whose logits were not fetched yet.
 struct Running {
     number: u64,
-    /// One tensor per device, in the order of the batch.
+    /// One tensor per device and micro batch, in the order of the batch.
     logits: Vec<Tensor<2>>,
     labels: Labels,
 }
@@ -65,8 +65,8 @@ impl<'a> Trainer<'a> {
         self.model.as_ref().expect("every step puts the model back")
     }
 
-    /// Takes step `number` of the run, and adds the previous step to `tally`.
-    pub fn step(&mut self, number: u64, batch: &BatchBuffer, tally: &mut Tally) -> anyhow::Result<()> {
+    /// Takes step `number` of the run with the learning rates times `factor`, and adds the previous step to `tally`.
+    pub fn step(&mut self, number: u64, factor: f64, batch: &BatchBuffer, tally: &mut Tally) -> anyhow::Result<()> {
         for (place, uploader) in self.uploaders.iter().enumerate() {
             // Dropout masks depend only on the seed and the step number, so a resumed run draws the same ones.
             let seed = stream(self.seed, 1 + number, place as u64, Purpose::Model).random();
@@ -75,14 +75,14 @@ impl<'a> Trainer<'a> {
         let model = self.model.take().expect("every step puts the model back");
         let (step, optimizer, times) = (&self.step, &mut self.optimizer, &mut self.times);
         let (updated, logits) = match self.uploaders.as_slice() {
-            [only] => {
+            [only] if step.micro_batch_size.is_none_or(|size| size >= batch.clips()) => {
                 let input = timed(&mut times.upload, || only.upload(batch, 0..batch.clips()));
-                let train = || step.train(model, optimizer, input, batch.labels.view(), only.device);
+                let train = || step.train(model, optimizer, input, batch.labels.view(), only.device, factor);
                 let (updated, logits) = timed(&mut times.device, train);
                 (updated, vec![logits])
             }
             several => timed(&mut times.device, || {
-                data_parallel::train(model, optimizer, step, several, batch)
+                data_parallel::train(model, optimizer, step, several, batch, factor)
             }),
         };
         self.model = Some(updated);

@@ -60,6 +60,14 @@ impl State {
 impl Schedule {
     /// Computes the rungs.
     pub fn new(trials: &[Trial], halving: Option<usize>, monitor: Monitor) -> Result<Self, SpecificationError> {
+        let scheduled = trials.iter().find(|trial| trial.config.lr_schedule.depends_on_epochs());
+        if let (Some(_), Some(trial)) = (halving, scheduled) {
+            return Err(refuse(format!(
+                "--halving changes --epochs while a trial is trained, and --lr-schedule {} depends on it; use constant or \
+                 plateau",
+                trial.config.lr_schedule
+            )));
+        }
         Self::from_epochs(
             trials.iter().map(|trial| trial.config.epochs).collect(),
             halving,
@@ -283,5 +291,15 @@ mod tests {
         let mut both = records(&[&[1.0], &[2.0]]);
         both[1].rungs[0].val.auc_roc = Some(0.1);
         assert_eq!(jobs(&schedule, &both), [(1, 1, 2)]);
+    }
+
+    #[test]
+    fn schedule_that_depends_on_epochs_is_refused_with_halving() {
+        let trials = crate::sweep::testing::trials(&["lr_schedule=constant,cosine"]);
+        let refused = Schedule::new(&trials, Some(2), Monitor::Loss).unwrap_err().to_string();
+        assert!(refused.contains("--lr-schedule cosine depends on it"), "{refused}");
+        assert!(Schedule::new(&trials, None, Monitor::Loss).is_ok());
+        let trials = crate::sweep::testing::trials(&["lr_schedule=constant,plateau"]);
+        assert!(Schedule::new(&trials, Some(2), Monitor::Loss).is_ok());
     }
 }

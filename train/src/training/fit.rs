@@ -87,7 +87,7 @@ mod resume_tests;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::ModelKind;
+    use crate::models::{LrSchedule, ModelKind};
     use crate::process::stop::Stopped;
     use crate::run::directory::BEST_FILE;
     use crate::run::environment::Environment;
@@ -109,6 +109,10 @@ mod tests {
         let config = RunConfig {
             epochs: 2,
             batch_size: 2,
+            micro_batch_size: Some(1),
+            lr_schedule: LrSchedule::Cosine,
+            warmup_epochs: 0.5,
+            clip_grad_norm: 1.0,
             dropout: 0.0,
             classes: ["Folk", "Rock"].map(String::from).into(),
             split: "main".into(),

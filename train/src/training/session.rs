@@ -19,8 +19,9 @@ use crate::settings::{Cache, RunConfig};
 use crate::step::batch::TrainingStep;
 use crate::step::compute::Compute;
 use crate::step::objective::Objective;
-use crate::step::optimization::learning_rates;
+use crate::step::optimization::LearningRates;
 use crate::step::pace::DeviceTimes;
+use crate::step::schedule::Schedule;
 use crate::step::trainer::Trainer;
 use anyhow::bail;
 use burn::module::Module;
@@ -34,6 +35,7 @@ pub struct Session<'a> {
     compute: &'a Compute,
     stop: StopRequest<'a>,
     trainer: Trainer<'a>,
+    schedule: Schedule,
     prefetch: Prefetch,
     val_clips: Vec<Excerpt>,
     steps_per_epoch: u64,
@@ -49,6 +51,8 @@ pub struct TrainedEpoch {
     pub loader: PrefetchReport,
     pub device: DeviceTimes,
     tally: Tally,
+    /// The factor of the learning rate at the last step.
+    lr_factor: f64,
 }
 
 impl<'a> Session<'a> {
@@ -64,10 +68,10 @@ impl<'a> Session<'a> {
         data.tracks(Set::Train)?;
         let val_clips = data.clips(Set::Val)?;
         let (progress, model, optimizer) = start(config, data, run, compute.training_device(), console)?;
-        let step = TrainingStep {
-            objective: Objective::new(config.balance, &config.l2, data),
-            lr: learning_rates(config.lr, config.loaded_lr, &model, &progress.loaded),
-        };
+        let objective = Objective::new(config.balance, &config.l2, data);
+        let rates = LearningRates::new(config.lr, config.loaded_lr, &model, &progress.loaded);
+        let step = TrainingStep::new(config, objective, rates);
+        let steps_per_epoch = epoch_source(config, data, compute, 0).batches.len() as u64;
         FrontEndRecord::new(data).write(run)?;
         run.save_config(config)?;
         Ok(Self {
@@ -78,8 +82,9 @@ impl<'a> Session<'a> {
             stop,
             trainer: Trainer::new(config.seed, compute, data, step, model, optimizer),
             prefetch: Prefetch::new(config.loader_threads, config.prefetch),
+            schedule: Schedule::new(config, steps_per_epoch),
             val_clips,
-            steps_per_epoch: epoch_source(config, data, compute, 0).batches.len() as u64,
+            steps_per_epoch,
             progress,
         })
     }
@@ -92,10 +97,12 @@ impl<'a> Session<'a> {
             run,
             progress,
             trainer,
+            schedule,
             ..
         } = self;
         let done_epochs = progress.history.len();
         let first_step = done_epochs as u64 * self.steps_per_epoch;
+        let lr_factor = |step| schedule.factor(step, &progress.history);
         let source = epoch_source(config, data, self.compute, done_epochs as u64);
         let numbers = (progress.step - first_step) as usize..self.steps_per_epoch as usize;
         let mut ahead = read_ahead(config, data, &source, numbers.start);
@@ -108,7 +115,7 @@ impl<'a> Session<'a> {
                 ahead.advance(&data.dataset, &data.training, &source.batches, number);
             }
             let step = first_step + number as u64;
-            trainer.step(step, batch, &mut tally)?;
+            trainer.step(step, lr_factor(step), batch, &mut tally)?;
             let signal = (self.stop)();
             let every = config.checkpoint_every as u64;
             if signal.is_some() || every > 0 && (step + 1).is_multiple_of(every) {
@@ -130,6 +137,7 @@ impl<'a> Session<'a> {
             device: trainer.times,
             loader,
             tally,
+            lr_factor: lr_factor(first_step + self.steps_per_epoch - 1),
         })
     }
 
@@ -176,6 +184,7 @@ impl<'a> Session<'a> {
             seconds: spent.seconds,
             data_wait: spent.waited / spent.seconds.max(f64::MIN_POSITIVE),
             clips: spent.clips,
+            lr: self.config.lr * epoch.lr_factor,
             train: MetricSummary::from(&epoch.tally.metrics(&self.config.classes, None)?),
             val: MetricSummary::from(&validation.tracks),
         };

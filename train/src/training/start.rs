@@ -9,7 +9,7 @@ use crate::process::console::Console;
 use crate::run::directory::{BEST_FILE, CONFIG_FILE, RunDirectory};
 use crate::run::history::HISTORY_FILE;
 use crate::settings::RunConfig;
-use crate::step::optimization::adam;
+use crate::step::optimization::optimizer;
 use crate::training::checkpoint::{self, Progress};
 use anyhow::{Context, bail};
 use burn::optim::ModuleOptimizer;
@@ -30,9 +30,8 @@ pub fn start(
     console: Console,
 ) -> anyhow::Result<(Progress, Model, ModuleOptimizer)> {
     check_complete(run)?;
-    device.seed(stream(config.seed, 0, 0, Purpose::Model).random());
-    let model = config.model.init(&blueprint(config, data), device);
-    let optimizer = adam(config.weight_decay);
+    let model = initialized(config, data, device);
+    let optimizer = optimizer(config);
     if let Some(bytes) = run.read(CHECKPOINT_FILE)? {
         let path = run.path(CHECKPOINT_FILE);
         let (progress, model, optimizer) = checkpoint::from_bytes(&bytes, model, optimizer).with_context(|| {
@@ -48,6 +47,24 @@ pub fn start(
         ));
         return Ok((progress, freeze_parameters(config, model, console)?, optimizer));
     }
+    let (model, loaded) = loaded_and_frozen(config, data, model, console)?;
+    Ok((Progress::new(empty_tally(data), loaded), model, optimizer))
+}
+
+/// The model with new weights.
+pub fn initialized(config: &RunConfig, data: &RunData, device: &Device) -> Model {
+    device.seed(stream(config.seed, 0, 0, Purpose::Model).random());
+    config.model.init(&blueprint(config, data), device)
+}
+
+/// The model at the beginning of a run, with the weights of `--init-from` and frozen as configured. Also returns the names
+/// of the loaded parameters.
+pub fn loaded_and_frozen(
+    config: &RunConfig,
+    data: &RunData,
+    model: Model,
+    console: Console,
+) -> anyhow::Result<(Model, BTreeSet<String>)> {
     let (model, loaded) = match &config.init_from {
         None => (model, BTreeSet::new()),
         Some(path) => {
@@ -55,9 +72,8 @@ pub fn start(
             load_initial_weights(config, path, model, console)?
         }
     };
-    let progress = Progress::new(empty_tally(data), loaded);
     check_penalties(config, &model)?;
-    Ok((progress, freeze_parameters(config, model, console)?, optimizer))
+    Ok((freeze_parameters(config, model, console)?, loaded))
 }
 
 /// Refuses a run with results whose settings or checkpoint are missing, because training would overwrite the results.

@@ -57,6 +57,7 @@ fn save(run: &RunDirectory, config: &RunConfig, report: SetReport, predictions: 
         seconds: 2.0,
         data_wait: 0.1,
         clips: 3,
+        lr: 1e-3,
         train: metrics,
         val: metrics,
     };

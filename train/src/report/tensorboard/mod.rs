@@ -71,18 +71,19 @@ impl EventFile {
             let named = METRIC_NAMES.iter().zip(values(metrics));
             named.filter_map(move |(name, metric)| Some((format!("{name}/{set}"), metric?)))
         });
-        let speed = [
+        let others = [
+            ("lr", Some(record.lr)),
             ("speed/data_wait", Some(record.data_wait)),
             ("speed/clips_per_second", record.clips_per_second()),
         ];
-        let speed = speed
+        let others = others
             .into_iter()
             .filter_map(|(name, metric)| Some((name.to_owned(), metric?)));
         self.write(&Event::Scalars {
             step: record.epoch as u64,
             // `simple_value` has 32 bits.
             scalars: metrics
-                .chain(speed)
+                .chain(others)
                 .map(|(name, metric)| (name, metric as f32))
                 .collect(),
         })
@@ -132,6 +133,7 @@ mod tests {
             seconds: 2.0,
             data_wait: 0.125,
             clips: 70,
+            lr: 1e-3,
             train: metrics(2.0 * loss),
             val: metrics(loss),
         }

@@ -1,7 +1,7 @@
 //! Tests of resuming a run.
 
 use super::*;
-use crate::models::ModelKind;
+use crate::models::{LrSchedule, ModelKind};
 use crate::models::ParameterPattern;
 use crate::run::directory::BEST_FILE;
 use crate::run::directory::CONFIG_FILE;
@@ -178,4 +178,22 @@ fn ending_is_recorded_and_larger_patience_continues_training() {
         (report.ending, ended()),
         (Ending::AllEpochs { epochs: 6 }, Some(report.ending))
     );
+}
+
+#[test]
+fn plateau_halves_the_rate_of_a_resumed_run_too() {
+    let new_run = NewRun::new();
+    // No epoch is better than the first, as above.
+    let config = |epochs| RunConfig {
+        epochs,
+        patience: 0,
+        lr: 1e-30,
+        lr_schedule: LrSchedule::Plateau,
+        freeze: vec![ParameterPattern::new("encoder")],
+        ..new_run.config.clone()
+    };
+    new_run.fit(&config(3), &|| None).unwrap();
+    let history = new_run.fit(&config(5), &|| None).unwrap().history;
+    let rates: Vec<f64> = history.iter().map(|epoch| epoch.lr / 1e-30).collect();
+    assert_eq!(rates, [1.0, 1.0, 1.0, 1.0, 0.5]);
 }
