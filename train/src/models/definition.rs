@@ -49,6 +49,10 @@ pub struct Defaults {
     /// Epochs without a better validation metric after which training stops; 0 never stops.
     pub patience: usize,
     pub monitor: Monitor,
+    /// Decay of the exponential moving average of the weights; 0 if they are not averaged.
+    pub ema: f64,
+    /// Last epochs whose weights are averaged.
+    pub average_last: usize,
     /// L2 penalty on every parameter, added to the gradient as in PyTorch's `Adam(weight_decay=…)`.
     pub weight_decay: f32,
     /// L2 penalty `lambda * sum(w^2)` on the weights (not biases) whose names match a pattern. It is added to the loss,
@@ -72,6 +76,8 @@ impl Defaults {
         epochs: 50,
         patience: 10,
         monitor: Monitor::Loss,
+        ema: 0.0,
+        average_last: 0,
         weight_decay: 0.0,
         l2: &[],
         dropout: 0.5,

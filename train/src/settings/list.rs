@@ -101,6 +101,8 @@ macro_rules! settings {
                     ("--background".into(), self.background_checksum == original.background_checksum),
                     ("length of a clip".into(), self.clip_frames == original.clip_frames),
                     ("number of devices".into(), self.devices == original.devices),
+                    // They say which epochs are the last ones.
+                    ("--epochs".into(), self.average_last == 0 || self.epochs == original.epochs),
                 ];
                 same.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
             }
@@ -153,6 +155,18 @@ settings! {
     /// Freeze parameters [default: per model]
     #[arg(long, value_name = "REGEX|none", value_delimiter = ',', help_heading = "Transfer learning")]
     fixed freeze: Vec<ParameterPattern> = patterns(paper.freeze);
+    /// Train them too after N epochs; 0: never [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Transfer learning")]
+    fixed thaw_after: usize = 0;
+    /// Freeze loaded batch norms for good
+    #[arg(
+        long,
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        help_heading = "Transfer learning"
+    )]
+    fixed freeze_batch_norm: bool = false;
     /// Reinitialise the last layer even if it fits
     #[arg(
         long,
@@ -198,6 +212,12 @@ settings! {
     /// Stop after N epochs without improvement; 0: never [default: per model]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
     free patience: usize = paper.patience;
+    /// Decay of the moving average of the weights; 0: off [default: 0]
+    #[arg(long, value_name = "DECAY", help_heading = "Optimisation")]
+    fixed ema: f64 = paper.ema;
+    /// Average the weights of the last N epochs; 0: off [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Optimisation")]
+    fixed average_last: usize = paper.average_last;
     /// Random seed [default: 0]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
     fixed seed: u64 = 0;

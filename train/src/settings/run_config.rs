@@ -64,7 +64,33 @@ impl RunConfig {
         if self.skip_seconds > 0.0 && self.excerpt_seconds.is_none() {
             return Err(invalid("--skip-seconds", "needs --excerpt-seconds"));
         }
+        self.validate_averaging_and_freezing()?;
         self.validate_consistency()
+    }
+
+    fn validate_averaging_and_freezing(&self) -> Result<(), InvalidSetting> {
+        if !(0.0..1.0).contains(&self.ema) {
+            return Err(invalid(
+                "--ema",
+                format!("must be at least 0 and below 1, not {}", self.ema),
+            ));
+        }
+        if self.average_last > self.epochs {
+            return Err(invalid(
+                "--average-last",
+                format!("must be at most --epochs {}, not {}", self.epochs, self.average_last),
+            ));
+        }
+        if self.average_last > 0 && self.ema > 0.0 {
+            return Err(invalid("--average-last", "and --ema exclude each other"));
+        }
+        if self.thaw_after > 0 && self.freeze.is_empty() {
+            return Err(invalid("--thaw-after", "needs --freeze"));
+        }
+        if self.freeze_batch_norm && self.init_from.is_none() {
+            return Err(invalid("--freeze-batch-norm", "needs --init-from"));
+        }
+        Ok(())
     }
 
     /// Checks the settings against each other and against the model.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::frontend::Normalize;
-use crate::models::ModelKind;
+use crate::models::{ModelKind, ParameterPattern};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -87,11 +87,14 @@ fn every_setting_survives_saving_and_resolving_again() {
         background = "sounds"
         balance = "oversample"
         patience = 2
+        ema = 0.875
         monitor = "macro-f1"
         init_from = "weights.pt"
         ignore_features = true
         replace_classifier = true
         freeze = ["blocks.0", "blocks.1"]
+        thaw_after = 2
+        freeze_batch_norm = true
         excerpt_seconds = 3.5
         skip_seconds = 1.5
         eval_clips = "1"
@@ -119,8 +122,18 @@ fn every_setting_survives_saving_and_resolving_again() {
         let set_by_the_data =
             ["data", "data_checksum", "split_checksum", "classes", "devices"].contains(&name.as_str());
         let default = defaults.as_ref().unwrap().get(&name);
-        assert!(set_by_the_data || default != Some(&value), "{name} = {value}");
+        // It excludes `ema`, and the next lines test it.
+        let other = name == "average_last";
+        assert!(set_by_the_data || other || default != Some(&value), "{name} = {value}");
     }
+    let averaged = RunConfig {
+        ema: 0.0,
+        average_last: 2,
+        ..config
+    };
+    assert_eq!(averaged.to_settings().resolve().unwrap(), averaged);
+    let saved = toml::to_string(&averaged).unwrap();
+    assert_eq!(toml::from_str::<RunConfig>(&saved).unwrap(), averaged);
 }
 
 #[test]
@@ -167,7 +180,7 @@ const fn fraction(name: &'static str, zero: bool, most: f64) -> Numeric {
 }
 
 const LARGEST: f64 = LARGEST_INTEGER as f64;
-const NUMERIC: [Numeric; 14] = [
+const NUMERIC: [Numeric; 17] = [
     whole("epochs", false, LARGEST),
     whole("batch_size", false, 32.0),
     fraction("lr", false, f64::MAX),
@@ -176,6 +189,9 @@ const NUMERIC: [Numeric; 14] = [
     fraction("dropout", true, 0.5),
     whole("seed", true, LARGEST),
     whole("patience", true, LARGEST),
+    fraction("ema", true, 0.5),
+    whole("average_last", true, 32.0),
+    whole("thaw_after", true, LARGEST),
     fraction("excerpt_seconds", false, f64::MAX),
     fraction("skip_seconds", true, f64::MAX),
     whole("loader_threads", false, 32.0),
@@ -208,7 +224,8 @@ const NUMBERS: [(&str, f64); 16] = [
 /// Minimal settings and one more, from a settings file or a flag; an error if it cannot be parsed.
 fn with(name: &str, value: &str, from_file: bool) -> Result<Settings, String> {
     let base = Settings {
-        // Required by these two settings.
+        // Required by these settings.
+        freeze: (name == "thaw_after").then(|| vec![ParameterPattern::new("encoder")]),
         init_from: (name == "loaded_lr").then(|| "weights.pt".into()),
         excerpt_seconds: (name == "skip_seconds").then_some(2.0),
         ..minimal()
@@ -336,6 +353,13 @@ fn setting_that_a_resumed_run_may_not_change_is_named() {
         ..saved.clone()
     };
     assert_eq!(longer.difference(&saved), None);
+    // The number of epochs says which ones are the last.
+    let averaged = |config: &RunConfig| RunConfig {
+        average_last: 2,
+        ..config.clone()
+    };
+    let difference = averaged(&longer).difference(&averaged(&saved));
+    assert_eq!(difference.as_deref(), Some("--epochs"));
     assert_eq!(
         RunConfig {
             lr: 0.5,
@@ -354,4 +378,32 @@ fn setting_that_a_resumed_run_may_not_change_is_named() {
         .as_deref(),
         Some("--seed")
     );
+}
+
+#[test]
+fn averaging_and_freezing_settings_must_fit_the_others() {
+    let refused = |change: fn(&mut Settings)| {
+        let mut settings = minimal();
+        change(&mut settings);
+        settings.resolve().unwrap_err().to_string()
+    };
+    let message = refused(|settings| (settings.ema, settings.average_last) = (Some(0.9), Some(2)));
+    assert_eq!(message, "--average-last and --ema exclude each other");
+    let message = refused(|settings| (settings.epochs, settings.average_last) = (Some(3), Some(4)));
+    assert_eq!(message, "--average-last must be at most --epochs 3, not 4");
+    assert_eq!(refused(|settings| settings.thaw_after = Some(2)), "--thaw-after needs --freeze");
+    let message = refused(|settings| settings.freeze_batch_norm = Some(true));
+    assert_eq!(message, "--freeze-batch-norm needs --init-from");
+    // A model may freeze parameters by default.
+    let frozen_by_default = Settings {
+        model: Some(ModelKind::Vgg16),
+        thaw_after: Some(2),
+        ..minimal()
+    };
+    assert!(frozen_by_default.clone().resolve().is_ok());
+    let none_frozen = Settings {
+        freeze: Some(vec![ParameterPattern::new("none")]),
+        ..frozen_by_default
+    };
+    assert!(none_frozen.resolve().is_err());
 }

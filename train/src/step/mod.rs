@@ -1,5 +1,6 @@
 //! One training step on one or several devices: upload, loss, gradients, optimizer.
 
+pub mod averaging;
 pub mod batch;
 pub mod compute;
 pub mod data_parallel;

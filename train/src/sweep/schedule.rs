@@ -60,6 +60,10 @@ impl State {
 impl Schedule {
     /// Computes the rungs.
     pub fn new(trials: &[Trial], halving: Option<usize>, monitor: Monitor) -> Result<Self, SpecificationError> {
+        if halving.is_some() && trials.iter().any(|trial| trial.config.average_last > 0) {
+            let sentence = "--halving changes --epochs, which --average-last does not allow; use --ema instead";
+            return Err(refuse(sentence));
+        }
         Self::from_epochs(
             trials.iter().map(|trial| trial.config.epochs).collect(),
             halving,

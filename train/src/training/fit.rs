@@ -58,10 +58,10 @@ pub fn fit(
         let record = session.record(&epoch, &report)?;
         observer.epoch_was_evaluated(&record, &epoch.loader, epoch.device);
         if session.is_best(&record) {
-            session.keep_weights()?;
+            session.keep_weights(&epoch)?;
             observer.weights_were_kept(&record, report, &evaluation)?;
         }
-        session.finish_epoch(record)?;
+        session.finish_epoch(epoch, record)?;
         observer.epoch_ends(&session.progress.history)?;
         session.save_checkpoint()?;
     };
@@ -128,7 +128,7 @@ mod tests {
         };
         let untrained = config.model.init(&blueprint(&config, &data), compute.training_device());
         let progress = Progress::new(empty_tally(&data), BTreeSet::new());
-        let initial = checkpoint::to_bytes(&progress, &untrained, &adam(config.weight_decay)).unwrap();
+        let initial = checkpoint::to_bytes(&progress, &untrained, None, &adam(config.weight_decay)).unwrap();
         let begin = |name: &str| {
             let run = RunDirectory::begin(&runs.path().join(name)).unwrap();
             run.save_config(&config).unwrap();

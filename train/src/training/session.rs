@@ -2,6 +2,7 @@
 
 use super::checkpoint::{self, Progress, Spent};
 use super::epoch_source::epoch_source;
+use super::freezing::Freezing;
 use super::observer::Observer;
 use super::start::{CHECKPOINT_FILE, empty_tally, start};
 use crate::data::front_end_record::FrontEndRecord;
@@ -9,7 +10,7 @@ use crate::data::run_data::{RunData, training_kinds};
 use crate::evaluation::evaluate::{Evaluation, evaluate};
 use crate::loader::{BatchSource, Excerpt, Prefetch, PrefetchReport, ReadAhead};
 use crate::metrics::{MetricSummary, SetReport, Tally};
-use crate::models::{Monitor, export_weights};
+use crate::models::{Model, Monitor, export_weights};
 use crate::process::console::Console;
 use crate::process::resume_command::DEFAULT_DEVICE;
 use crate::process::stop::{StopRequest, Stopped};
@@ -23,7 +24,6 @@ use crate::step::optimization::learning_rates;
 use crate::step::pace::DeviceTimes;
 use crate::step::trainer::Trainer;
 use anyhow::bail;
-use burn::module::Module;
 use shared::dataset::split::Set;
 use std::time::Instant;
 
@@ -33,6 +33,7 @@ pub struct Session<'a> {
     run: &'a RunDirectory,
     compute: &'a Compute,
     stop: StopRequest<'a>,
+    freezing: Freezing<'a>,
     trainer: Trainer<'a>,
     prefetch: Prefetch,
     val_clips: Vec<Excerpt>,
@@ -49,6 +50,8 @@ pub struct TrainedEpoch {
     pub loader: PrefetchReport,
     pub device: DeviceTimes,
     tally: Tally,
+    /// The weights to evaluate and to keep: the plain ones, or their average.
+    weights: Model,
 }
 
 impl<'a> Session<'a> {
@@ -63,7 +66,9 @@ impl<'a> Session<'a> {
     ) -> anyhow::Result<Self> {
         data.tracks(Set::Train)?;
         let val_clips = data.clips(Set::Val)?;
-        let (progress, model, optimizer) = start(config, data, run, compute.training_device(), console)?;
+        let (progress, model, averaging, optimizer) = start(config, data, run, compute.training_device(), console)?;
+        let freezing = Freezing::new(config, &model, &progress.loaded)?;
+        let model = freezing.freeze(model, progress.history.len(), console)?;
         let step = TrainingStep {
             objective: Objective::new(config.balance, &config.l2, data),
             lr: learning_rates(config.lr, config.loaded_lr, &model, &progress.loaded),
@@ -76,7 +81,8 @@ impl<'a> Session<'a> {
             run,
             compute,
             stop,
-            trainer: Trainer::new(config.seed, compute, data, step, model, optimizer),
+            freezing,
+            trainer: Trainer::new(config.seed, compute, data, step, model, optimizer, averaging),
             prefetch: Prefetch::new(config.loader_threads, config.prefetch),
             val_clips,
             steps_per_epoch: epoch_source(config, data, compute, 0).batches.len() as u64,
@@ -92,9 +98,19 @@ impl<'a> Session<'a> {
             run,
             progress,
             trainer,
+            freezing,
             ..
         } = self;
         let done_epochs = progress.history.len();
+        if freezing.thaws_after(done_epochs) {
+            let mut count = 0;
+            trainer.change_model(|model| {
+                let (model, thawed) = freezing.thaw(model);
+                count = thawed;
+                model
+            });
+            observer.parameters_are_thawed(done_epochs + 1, count);
+        }
         let first_step = done_epochs as u64 * self.steps_per_epoch;
         let source = epoch_source(config, data, self.compute, done_epochs as u64);
         let numbers = (progress.step - first_step) as usize..self.steps_per_epoch as usize;
@@ -130,6 +146,7 @@ impl<'a> Session<'a> {
             device: trainer.times,
             loader,
             tally,
+            weights: trainer.averaging.evaluated(trainer.model(), done_epochs + 1),
         })
     }
 
@@ -155,7 +172,7 @@ impl<'a> Session<'a> {
             )?)),
         };
         evaluate(
-            &self.trainer.model().valid(),
+            &epoch.weights,
             self.data,
             &self.val_clips,
             self.config.batch_size,
@@ -197,15 +214,16 @@ impl<'a> Session<'a> {
         best(&self.progress.history, monitor).is_none_or(|best| record.val.better(&best.val, monitor))
     }
 
-    /// Writes the model's weights as the run's best ones.
-    pub fn keep_weights(&self) -> anyhow::Result<()> {
-        let weights = export_weights(self.trainer.model()).map_err(anyhow::Error::msg)?;
+    /// Writes the weights of the epoch as the run's best ones.
+    pub fn keep_weights(&self, epoch: &TrainedEpoch) -> anyhow::Result<()> {
+        let weights = export_weights(&epoch.weights).map_err(anyhow::Error::msg)?;
         Ok(self.run.write(BEST_FILE, &weights)?)
     }
 
     /// Adds the epoch to the history.
-    pub fn finish_epoch(&mut self, record: EpochRecord) -> anyhow::Result<()> {
+    pub fn finish_epoch(&mut self, epoch: TrainedEpoch, record: EpochRecord) -> anyhow::Result<()> {
         self.progress.history.push(record);
+        self.trainer.averaging.add_epoch(epoch.number, epoch.weights);
         let step = self.progress.history.len() as u64 * self.steps_per_epoch;
         self.progress = self.progress.at(step, empty_tally(self.data), Spent::default());
         let table = history::to_csv(&self.progress.history);
@@ -240,7 +258,8 @@ fn read_ahead(config: &RunConfig, data: &RunData, source: &BatchSource<'_>, firs
 }
 
 fn save(run: &RunDirectory, progress: &Progress, trainer: &Trainer<'_>) -> anyhow::Result<()> {
-    let bytes = checkpoint::to_bytes(progress, trainer.model(), &trainer.optimizer)?;
+    let average = trainer.averaging.average();
+    let bytes = checkpoint::to_bytes(progress, trainer.model(), average, &trainer.optimizer)?;
     Ok(run.write(CHECKPOINT_FILE, &bytes)?)
 }
 

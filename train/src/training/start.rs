@@ -4,11 +4,12 @@ use crate::data::feature_check::{check_features, run_of_weights};
 use crate::data::run_data::RunData;
 use crate::metrics::Tally;
 use crate::models::Penalty;
-use crate::models::{Blueprint, Model, freeze, parameters, transfer_weights, weight_names};
+use crate::models::{Blueprint, Model, transfer_weights, weight_names};
 use crate::process::console::Console;
 use crate::run::directory::{BEST_FILE, CONFIG_FILE, RunDirectory};
 use crate::run::history::HISTORY_FILE;
 use crate::settings::RunConfig;
+use crate::step::averaging::Averaging;
 use crate::step::optimization::adam;
 use crate::training::checkpoint::{self, Progress};
 use anyhow::{Context, bail};
@@ -21,23 +22,32 @@ use std::path::Path;
 
 pub const CHECKPOINT_FILE: &str = "last.checkpoint";
 
-/// Returns the progress, the model and the optimizer that training begins with.
+/// Returns the progress, the model, its averages and the optimizer that training begins with.
 pub fn start(
     config: &RunConfig,
     data: &RunData,
     run: &RunDirectory,
     device: &Device,
     console: Console,
-) -> anyhow::Result<(Progress, Model, ModuleOptimizer)> {
+) -> anyhow::Result<(Progress, Model, Averaging, ModuleOptimizer)> {
     check_complete(run)?;
     device.seed(stream(config.seed, 0, 0, Purpose::Model).random());
     let model = config.model.init(&blueprint(config, data), device);
     let optimizer = adam(config.weight_decay);
     if let Some(bytes) = run.read(CHECKPOINT_FILE)? {
         let path = run.path(CHECKPOINT_FILE);
-        let (progress, model, optimizer) = checkpoint::from_bytes(&bytes, model, optimizer).with_context(|| {
+        let (progress, model, average, optimizer) =
+            checkpoint::from_bytes(&bytes, model, optimizer).with_context(|| {
+                format!(
+                    "cannot continue from {}; start the run again in another directory",
+                    path.display()
+                )
+            })?;
+        let averaging = Averaging::resume(config, progress.step, progress.history.len(), average);
+        let averaging = averaging.with_context(|| {
             format!(
-                "cannot continue from {}; start the run again in another directory",
+                "the averaged weights in {} do not fit --ema and --average-last; restore {CONFIG_FILE}, or start the run \
+                 again in another directory",
                 path.display()
             )
         })?;
@@ -46,7 +56,7 @@ pub fn start(
             progress.step,
             progress.history.len()
         ));
-        return Ok((progress, freeze_parameters(config, model, console)?, optimizer));
+        return Ok((progress, model, averaging, optimizer));
     }
     let (model, loaded) = match &config.init_from {
         None => (model, BTreeSet::new()),
@@ -57,7 +67,7 @@ pub fn start(
     };
     let progress = Progress::new(empty_tally(data), loaded);
     check_penalties(config, &model)?;
-    Ok((progress, freeze_parameters(config, model, console)?, optimizer))
+    Ok((progress, model, Averaging::new(config), optimizer))
 }
 
 /// Refuses a run with results whose settings or checkpoint are missing, because training would overwrite the results.
@@ -118,33 +128,6 @@ fn load_initial_weights(
         file.display()
     ));
     Ok((model, transfer.loaded))
-}
-
-/// Freezes the parameters that --freeze names.
-fn freeze_parameters(config: &RunConfig, model: Model, console: Console) -> anyhow::Result<Model> {
-    if config.freeze.is_empty() {
-        return Ok(model);
-    }
-    let names: Vec<String> = parameters(&model).into_iter().map(|parameter| parameter.name).collect();
-    for pattern in &config.freeze {
-        if !names.iter().any(|name| pattern.matches(name)) {
-            bail!(
-                "--freeze {pattern} matches no parameter of {}; its parameters are {}",
-                config.model,
-                names.join(", ")
-            );
-        }
-    }
-    let all = model.trainable_parameters();
-    let (model, frozen) = freeze(model, |name| config.freezes(name));
-    if frozen == all {
-        bail!(
-            "--freeze matches every parameter of {}; leave at least one to train",
-            config.model
-        );
-    }
-    console.line(&format!("{frozen} of {all} parameters are frozen"));
-    Ok(model)
 }
 
 /// Refuses an L2 penalty that matches no weight.
