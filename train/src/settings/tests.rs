@@ -391,7 +391,10 @@ fn averaging_and_freezing_settings_must_fit_the_others() {
     assert_eq!(message, "--average-last and --ema exclude each other");
     let message = refused(|settings| (settings.epochs, settings.average_last) = (Some(3), Some(4)));
     assert_eq!(message, "--average-last must be at most --epochs 3, not 4");
-    assert_eq!(refused(|settings| settings.thaw_after = Some(2)), "--thaw-after needs --freeze");
+    assert_eq!(
+        refused(|settings| settings.thaw_after = Some(2)),
+        "--thaw-after needs --freeze"
+    );
     let message = refused(|settings| settings.freeze_batch_norm = Some(true));
     assert_eq!(message, "--freeze-batch-norm needs --init-from");
     // A model may freeze parameters by default.

@@ -21,7 +21,9 @@ pub struct Averaging {
 enum Method {
     Off,
     /// `--ema`.
-    Exponential { decay: f64 },
+    Exponential {
+        decay: f64,
+    },
     /// `--average-last`.
     LastEpochs {
         /// Finished epochs before the first averaged one.

@@ -95,7 +95,9 @@ impl<'a> Trainer<'a> {
                 data_parallel::train(model, optimizer, step, several, batch)
             }),
         };
-        timed(&mut self.times.device, || self.averaging.add_step(initial, &updated, number + 1));
+        timed(&mut self.times.device, || {
+            self.averaging.add_step(initial, &updated, number + 1)
+        });
         self.model = Some(updated);
         let mut labels = self.settle(tally)?;
         labels.clear();

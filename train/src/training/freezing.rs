@@ -159,8 +159,14 @@ mod tests {
             let is_norm = |name: &&String| name.starts_with("encoder.") && name.contains("norm");
             assert_eq!(changed.iter().find(is_norm), None, "{changed:?}");
         }
-        assert!(frozen.contains(&"encoder.blocks.1.conv0.weight".to_owned()), "{frozen:?}");
-        assert!(thawed.contains(&"encoder.blocks.0.conv0.weight".to_owned()), "{thawed:?}");
+        assert!(
+            frozen.contains(&"encoder.blocks.1.conv0.weight".to_owned()),
+            "{frozen:?}"
+        );
+        assert!(
+            thawed.contains(&"encoder.blocks.0.conv0.weight".to_owned()),
+            "{thawed:?}"
+        );
     }
 
     #[test]
