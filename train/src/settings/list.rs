@@ -155,7 +155,7 @@ settings! {
     /// Freeze parameters [default: per model]
     #[arg(long, value_name = "REGEX|none", value_delimiter = ',', help_heading = "Transfer learning")]
     fixed freeze: Vec<ParameterPattern> = patterns(paper.freeze);
-    /// Train them too after N epochs; 0: never [default: 0]
+    /// Train frozen parameters after N epochs; 0: never [default: 0]
     #[arg(long, value_name = "N", help_heading = "Transfer learning")]
     fixed thaw_after: usize = 0;
     /// Freeze loaded batch norms for good

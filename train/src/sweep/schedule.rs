@@ -175,7 +175,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::super::record::RungResult;
-    use super::super::testing::metrics;
+    use super::super::testing::{metrics, trials};
     use super::*;
 
     use State::{Dropped, Due, Finished};
@@ -224,6 +224,14 @@ mod tests {
         }
         let refused = Schedule::from_epochs(vec![1, 2], Some(2), Monitor::Loss).unwrap_err();
         assert!(refused.to_string().contains("the same number of epochs"), "{refused}");
+    }
+
+    #[test]
+    fn halving_does_not_change_the_epochs_that_are_averaged() {
+        let all = trials(&["average_last=0,2"]);
+        assert!(Schedule::new(&all, None, Monitor::Loss).is_ok());
+        let refused = Schedule::new(&all, Some(2), Monitor::Loss).unwrap_err();
+        assert!(refused.to_string().contains("--average-last"), "{refused}");
     }
 
     #[test]
