@@ -8,12 +8,14 @@ use crate::metrics::Tally;
 use crate::process::console::Console;
 use crate::process::stop::{StopRequest, Stopped};
 use crate::settings::RunConfig;
+use crate::step::averaging::Averaging;
 use crate::step::batch::TrainingStep;
 use crate::step::compute::Compute;
 use crate::step::objective::Objective;
 use crate::step::optimization::{LearningRates, optimizer};
 use crate::step::trainer::Trainer;
-use crate::training::start::{initialized, loaded_and_frozen};
+use crate::training::freezing::Freezing;
+use crate::training::start::{initialized, with_initial_weights};
 use shared::page::{Axis, Plot, Series, Shape, Style, file};
 
 const STEPS: usize = 100;
@@ -45,10 +47,11 @@ pub fn try_learning_rates(
 ) -> anyhow::Result<Vec<RateTried>> {
     let source = repeated_training_set(config, data, compute, STEPS)?;
     let model = initialized(config, data, compute.training_device());
-    let (model, _) = loaded_and_frozen(config, data, model, console)?;
+    let (model, loaded) = with_initial_weights(config, data, model, console)?;
+    let model = Freezing::new(config, &model, &loaded)?.freeze(model, 0, console)?;
     let objective = Objective::new(config.balance, &config.l2, data);
     let step = TrainingStep::new(config, objective, LearningRates::from(1.0));
-    let mut trainer = Trainer::new(config.seed, compute, data, step, model, optimizer(config));
+    let mut trainer = Trainer::new(config.seed, compute, data, step, model, optimizer(config), Averaging::new(config));
     let mut tried = Vec::new();
     let bar = console.bar("learning rates".to_owned(), STEPS, 0);
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);

@@ -8,6 +8,7 @@ use crate::loader::{BatchBuffer, BatchSource, Batches, Prefetch, PrefetchReport}
 use crate::metrics::Tally;
 use crate::models::{Model, freeze};
 use crate::settings::RunConfig;
+use crate::step::averaging::Averaging;
 use crate::step::batch::TrainingStep;
 use crate::step::compute::Compute;
 use crate::step::objective::Objective;
@@ -172,6 +173,7 @@ fn fit(
         training_step(config, data)?,
         model,
         optimizer(config),
+        Averaging::new(config),
     );
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);
     let mut tally = Tally::new(data.dataset.task(), config.classes.len());

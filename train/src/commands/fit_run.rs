@@ -136,19 +136,20 @@ fn check_continues(config: &RunConfig, saved: &RunConfig, run: &Path) -> anyhow:
             saved.classes.len()
         );
     }
-    match config.difference(saved) {
-        Some(name) => bail!(
+    if let Some(name) = config.difference(saved) {
+        bail!(
             "the run in {} was started with another {name}; leave it out, or start a new run",
             run.display()
-        ),
-        None if config.lr_schedule.depends_on_epochs() && config.epochs != saved.epochs => bail!(
-            "--lr-schedule {} ends with the last of the {} epochs that the run in {} was started with, so --epochs cannot \
-             change; leave it out, or start a new run",
-            config.lr_schedule,
+        );
+    }
+    match config.depends_on_epochs() {
+        Some(setting) if config.epochs != saved.epochs => bail!(
+            "{setting} depends on the {} epochs that the run in {} was started with, so --epochs cannot change; leave it out, \
+             or start a new run",
             saved.epochs,
             run.display()
         ),
-        None => Ok(()),
+        _ => Ok(()),
     }
 }
 

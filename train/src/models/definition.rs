@@ -87,6 +87,11 @@ pub struct Defaults {
     pub monitor: Monitor,
     /// `weight_decay` of the optimizer, as in PyTorch. In all of them except AdamW it is an L2 penalty on every
     /// parameter, added to the gradient.
+    /// Decay of the exponential moving average of the weights; 0 if they are not averaged.
+    pub ema: f64,
+    /// Last epochs whose weights are averaged.
+    pub average_last: usize,
+    /// L2 penalty on every parameter, added to the gradient as in PyTorch's `Adam(weight_decay=…)`.
     pub weight_decay: f32,
     /// L2 penalty `lambda * sum(w^2)` on the weights (not biases) whose names match a pattern. It is added to the loss,
     /// like Keras' `kernel_regularizer=l2(lambda)`.
@@ -113,6 +118,8 @@ impl Defaults {
         epochs: 50,
         patience: 10,
         monitor: Monitor::Loss,
+        ema: 0.0,
+        average_last: 0,
         weight_decay: 0.0,
         l2: &[],
         dropout: 0.5,

@@ -35,6 +35,7 @@ pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind
 pub use layers::Layer;
 pub use named::{Parameter, freeze, is_weight, parameters, visit_named, weight_names};
 pub use optimization::{LrSchedule, OptimizerKind};
+pub use named::{Parameter, batch_norms, freeze, is_weight, parameters, thaw, visit_named, weight_names};
 pub use pattern::{ParameterPattern, Penalty};
 pub use registry::{Model, ModelKind};
 pub use weights::{ImportError, Transfer, export_pytorch, export_weights, import_weights, transfer_weights};

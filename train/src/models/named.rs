@@ -85,6 +85,18 @@ pub fn is_weight(name: &str) -> bool {
     name.ends_with(".weight")
 }
 
+/// Whether this is the name of a batch norm's running mean or variance.
+fn is_running_statistic(name: &str) -> bool {
+    name.ends_with(".running_mean") || name.ends_with(".running_var")
+}
+
+/// The name prefixes of all batch norms, such as `encoder.norm.`.
+pub fn batch_norms(model: &Model) -> Vec<String> {
+    let names = parameters(model).into_iter().map(|parameter| parameter.name);
+    let prefixes = names.filter_map(|name| name.strip_suffix("running_mean").map(str::to_owned));
+    prefixes.collect()
+}
+
 /// Freezes the parameters whose names satisfy `frozen`, and returns their number of values. No gradient is computed for
 /// them. A batch norm is frozen, and normalizes with its running statistics, if `frozen` holds for its `training` flag,
 /// which a pattern for the whole layer matches.
@@ -119,6 +131,42 @@ pub fn freeze(model: Model, frozen: impl Fn(&str) -> bool) -> (Model, usize) {
         }
     }
     let mut mapper = Freeze(Path::default(), frozen, 0);
+    let model = model.map(&mut mapper);
+    (model, mapper.2)
+}
+
+/// The reverse of [`freeze`]: trains the parameters again whose names satisfy `thawed`, and returns their number of
+/// values.
+pub fn thaw(model: Model, thawed: impl Fn(&str) -> bool) -> (Model, usize) {
+    struct Thaw<F>(Path, F, usize);
+    impl<F: Fn(&str) -> bool> ModuleMapper for Thaw<F> {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.0.0.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.0.pop();
+        }
+
+        fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+            if (self.1)(&self.0.name()) {
+                flag.with_value(true)
+            } else {
+                flag
+            }
+        }
+
+        fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let name = self.0.name();
+            if !parameter.is_require_grad() && !is_running_statistic(&name) && (self.1)(&name) {
+                self.2 += parameter.lazy_shape().num_elements();
+                parameter.set_require_grad(true)
+            } else {
+                parameter
+            }
+        }
+    }
+    let mut mapper = Thaw(Path::default(), thawed, 0);
     let model = model.map(&mut mapper);
     (model, mapper.2)
 }

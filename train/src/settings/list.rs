@@ -156,6 +156,18 @@ settings! {
     /// Freeze parameters [default: per model]
     #[arg(long, value_name = "REGEX|none", value_delimiter = ',', help_heading = "Transfer learning")]
     fixed freeze: Vec<ParameterPattern> = patterns(paper.freeze);
+    /// Train frozen parameters after N epochs; 0: never [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Transfer learning")]
+    fixed thaw_after: usize = 0;
+    /// Freeze loaded batch norms for good
+    #[arg(
+        long,
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        help_heading = "Transfer learning"
+    )]
+    fixed freeze_batch_norm: bool = false;
     /// Reinitialise the last layer even if it fits
     #[arg(
         long,
@@ -219,6 +231,12 @@ settings! {
     /// Smallest improvement that counts for --patience [default: 0]
     #[arg(long, value_name = "D", help_heading = "Optimisation")]
     free min_delta: f64 = 0.0;
+    /// Decay of the moving average of the weights; 0: off [default: 0]
+    #[arg(long, value_name = "DECAY", help_heading = "Optimisation")]
+    fixed ema: f64 = paper.ema;
+    /// Average the weights of the last N epochs; 0: off [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Optimisation")]
+    fixed average_last: usize = paper.average_last;
     /// Random seed [default: 0]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
     fixed seed: u64 = 0;

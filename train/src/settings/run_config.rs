@@ -78,6 +78,7 @@ impl RunConfig {
             ));
         }
         self.validate_optimization()?;
+        self.validate_averaging_and_freezing()?;
         self.validate_consistency()
     }
 
@@ -104,6 +105,31 @@ impl RunConfig {
             )),
             _ => Ok(()),
         }
+    }
+
+    fn validate_averaging_and_freezing(&self) -> Result<(), InvalidSetting> {
+        if !(0.0..1.0).contains(&self.ema) {
+            return Err(invalid(
+                "--ema",
+                format!("must be at least 0 and below 1, not {}", self.ema),
+            ));
+        }
+        if self.average_last > self.epochs {
+            return Err(invalid(
+                "--average-last",
+                format!("must be at most --epochs {}, not {}", self.epochs, self.average_last),
+            ));
+        }
+        if self.average_last > 0 && self.ema > 0.0 {
+            return Err(invalid("--average-last", "and --ema exclude each other"));
+        }
+        if self.thaw_after > 0 && self.freeze.is_empty() {
+            return Err(invalid("--thaw-after", "needs --freeze"));
+        }
+        if self.freeze_batch_norm && self.init_from.is_none() {
+            return Err(invalid("--freeze-batch-norm", "needs --init-from"));
+        }
+        Ok(())
     }
 
     /// Checks the settings against each other and against the model.
@@ -157,6 +183,14 @@ impl RunConfig {
             return Err(invalid("--statistics", "must name each kind once, and at least one"));
         }
         Ok(())
+    }
+
+    /// The setting that depends on the number of epochs of the whole run, which cannot change then.
+    pub fn depends_on_epochs(&self) -> Option<String> {
+        if self.lr_schedule.depends_on_epochs() {
+            return Some(format!("--lr-schedule {}", self.lr_schedule));
+        }
+        (self.average_last > 0).then(|| "--average-last".to_owned())
     }
 
     /// Whether the parameter `name` is frozen.

@@ -94,6 +94,7 @@ fn every_setting_survives_saving_and_resolving_again() {
         balance = "oversample"
         patience = 2
         min_delta = 0.001
+        ema = 0.875
         monitor = "macro-f1"
         init_from = "weights.pt"
         ignore_features = true
@@ -101,6 +102,8 @@ fn every_setting_survives_saving_and_resolving_again() {
         freeze = ["blocks.0", "blocks.1"]
         clip_seconds = 3.5
         train_clips = "all"
+        thaw_after = 2
+        freeze_batch_norm = true
         skip_seconds = 1.5
         eval_clips = 3
         pcm8 = true
@@ -127,8 +130,18 @@ fn every_setting_survives_saving_and_resolving_again() {
         let set_by_the_data =
             ["data", "data_checksum", "split_checksum", "classes", "devices"].contains(&name.as_str());
         let default = defaults.as_ref().unwrap().get(&name);
-        assert!(set_by_the_data || default != Some(&value), "{name} = {value}");
+        // It excludes `ema`, and the next lines test it.
+        let other = name == "average_last";
+        assert!(set_by_the_data || other || default != Some(&value), "{name} = {value}");
     }
+    let averaged = RunConfig {
+        ema: 0.0,
+        average_last: 2,
+        ..config
+    };
+    assert_eq!(averaged.to_settings().resolve().unwrap(), averaged);
+    let saved = toml::to_string(&averaged).unwrap();
+    assert_eq!(toml::from_str::<RunConfig>(&saved).unwrap(), averaged);
 }
 
 #[test]
@@ -228,7 +241,7 @@ const fn fraction(name: &'static str, zero: bool, most: f64) -> Numeric {
 }
 
 const LARGEST: f64 = LARGEST_INTEGER as f64;
-const NUMERIC: [Numeric; 19] = [
+const NUMERIC: [Numeric; 22] = [
     whole("epochs", false, LARGEST),
     whole("batch_size", false, 32.0),
     whole("micro_batch_size", false, 32.0),
@@ -241,6 +254,9 @@ const NUMERIC: [Numeric; 19] = [
     whole("seed", true, LARGEST),
     whole("patience", true, LARGEST),
     fraction("min_delta", true, f64::MAX),
+    fraction("ema", true, 0.5),
+    whole("average_last", true, 32.0),
+    whole("thaw_after", true, LARGEST),
     fraction("clip_seconds", false, f64::MAX),
     fraction("skip_seconds", true, f64::MAX),
     whole("eval_clips", false, 32.0),
@@ -274,7 +290,8 @@ const NUMBERS: [(&str, f64); 16] = [
 /// Minimal settings and one more, from a settings file or a flag; an error if it cannot be parsed.
 fn with(name: &str, value: &str, from_file: bool) -> Result<Settings, String> {
     let base = Settings {
-        // Required by this setting.
+        // Required by these settings.
+        freeze: (name == "thaw_after").then(|| vec![ParameterPattern::new("encoder")]),
         init_from: (name == "loaded_lr").then(|| "weights.pt".into()),
         ..minimal()
     };
@@ -448,4 +465,35 @@ fn setting_that_a_resumed_run_may_not_change_is_named() {
         .as_deref(),
         Some("--seed")
     );
+}
+
+#[test]
+fn averaging_and_freezing_settings_must_fit_the_others() {
+    let refused = |change: fn(&mut Settings)| {
+        let mut settings = minimal();
+        change(&mut settings);
+        settings.resolve().unwrap_err().to_string()
+    };
+    let message = refused(|settings| (settings.ema, settings.average_last) = (Some(0.9), Some(2)));
+    assert_eq!(message, "--average-last and --ema exclude each other");
+    let message = refused(|settings| (settings.epochs, settings.average_last) = (Some(3), Some(4)));
+    assert_eq!(message, "--average-last must be at most --epochs 3, not 4");
+    assert_eq!(
+        refused(|settings| settings.thaw_after = Some(2)),
+        "--thaw-after needs --freeze"
+    );
+    let message = refused(|settings| settings.freeze_batch_norm = Some(true));
+    assert_eq!(message, "--freeze-batch-norm needs --init-from");
+    // A model may freeze parameters by default.
+    let frozen_by_default = Settings {
+        model: Some(ModelKind::Vgg16),
+        thaw_after: Some(2),
+        ..minimal()
+    };
+    assert!(frozen_by_default.clone().resolve().is_ok());
+    let none_frozen = Settings {
+        freeze: Some(vec![ParameterPattern::new("none")]),
+        ..frozen_by_default
+    };
+    assert!(none_frozen.resolve().is_err());
 }

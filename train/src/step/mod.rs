@@ -1,6 +1,7 @@
 //! One training step on one or several devices: upload, loss, gradients, optimizer.
 
 mod adadelta;
+pub mod averaging;
 pub mod batch;
 mod clip;
 pub mod compute;

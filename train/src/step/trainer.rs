@@ -8,6 +8,7 @@ use crate::frontend::timed;
 use crate::loader::{BatchBuffer, Labels};
 use crate::metrics::Tally;
 use crate::models::Model;
+use crate::step::averaging::Averaging;
 use crate::step::batch::{self, TrainingStep, Uploader};
 use crate::step::compute::Compute;
 use crate::step::data_parallel;
@@ -26,6 +27,7 @@ pub struct Trainer<'a> {
     /// `None` only during a step, which consumes the model and returns the updated one.
     model: Option<Model>,
     pub optimizer: ModuleOptimizer,
+    pub averaging: Averaging,
     /// How this thread's time was spent.
     pub times: DeviceTimes,
     running: Option<Running>,
@@ -48,6 +50,7 @@ impl<'a> Trainer<'a> {
         step: TrainingStep,
         model: Model,
         optimizer: ModuleOptimizer,
+        averaging: Averaging,
     ) -> Self {
         Self {
             seed,
@@ -55,6 +58,7 @@ impl<'a> Trainer<'a> {
             uploaders: compute.training_uploaders(data),
             model: Some(model),
             optimizer,
+            averaging,
             times: DeviceTimes::default(),
             running: None,
         }
@@ -65,6 +69,11 @@ impl<'a> Trainer<'a> {
         self.model.as_ref().expect("every step puts the model back")
     }
 
+    /// Changes the model between two steps.
+    pub fn change_model(&mut self, change: impl FnOnce(Model) -> Model) {
+        self.model = self.model.take().map(change);
+    }
+
     /// Takes step `number` of the run with the learning rates times `factor`, and adds the previous step to `tally`.
     pub fn step(&mut self, number: u64, factor: f64, batch: &BatchBuffer, tally: &mut Tally) -> anyhow::Result<()> {
         for (place, uploader) in self.uploaders.iter().enumerate() {
@@ -73,6 +82,7 @@ impl<'a> Trainer<'a> {
             uploader.device.seed(seed);
         }
         let model = self.model.take().expect("every step puts the model back");
+        let initial = self.averaging.initial_weights(&model);
         let (step, optimizer, times) = (&self.step, &mut self.optimizer, &mut self.times);
         let (updated, logits) = match self.uploaders.as_slice() {
             [only] if step.micro_batch_size.is_none_or(|size| size >= batch.clips()) => {
@@ -85,6 +95,9 @@ impl<'a> Trainer<'a> {
                 data_parallel::train(model, optimizer, step, several, batch, factor)
             }),
         };
+        timed(&mut self.times.device, || {
+            self.averaging.add_step(initial, &updated, number + 1)
+        });
         self.model = Some(updated);
         let mut labels = self.settle(tally)?;
         labels.clear();

@@ -60,12 +60,10 @@ impl State {
 impl Schedule {
     /// Computes the rungs.
     pub fn new(trials: &[Trial], halving: Option<usize>, monitor: Monitor) -> Result<Self, SpecificationError> {
-        let scheduled = trials.iter().find(|trial| trial.config.lr_schedule.depends_on_epochs());
-        if let (Some(_), Some(trial)) = (halving, scheduled) {
+        let mut settings = trials.iter().filter_map(|trial| trial.config.depends_on_epochs());
+        if let (Some(_), Some(setting)) = (halving, settings.next()) {
             return Err(refuse(format!(
-                "--halving changes --epochs while a trial is trained, and --lr-schedule {} depends on it; use constant or \
-                 plateau",
-                trial.config.lr_schedule
+                "--halving changes --epochs while a trial is trained, and {setting} depends on them; leave out one of them"
             )));
         }
         Self::from_epochs(
@@ -179,7 +177,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::super::record::RungResult;
-    use super::super::testing::metrics;
+    use super::super::testing::{metrics, trials};
     use super::*;
 
     use State::{Dropped, Due, Finished};
@@ -294,12 +292,17 @@ mod tests {
     }
 
     #[test]
-    fn schedule_that_depends_on_epochs_is_refused_with_halving() {
-        let trials = crate::sweep::testing::trials(&["lr_schedule=constant,cosine"]);
-        let refused = Schedule::new(&trials, Some(2), Monitor::Loss).unwrap_err().to_string();
-        assert!(refused.contains("--lr-schedule cosine depends on it"), "{refused}");
-        assert!(Schedule::new(&trials, None, Monitor::Loss).is_ok());
-        let trials = crate::sweep::testing::trials(&["lr_schedule=constant,plateau"]);
+    fn settings_that_depend_on_epochs_are_refused_with_halving() {
+        for (values, setting) in [
+            ("lr_schedule=constant,cosine", "--lr-schedule cosine"),
+            ("average_last=0,2", "--average-last"),
+        ] {
+            let trials = trials(&[values]);
+            assert!(Schedule::new(&trials, None, Monitor::Loss).is_ok());
+            let refused = Schedule::new(&trials, Some(2), Monitor::Loss).unwrap_err().to_string();
+            assert!(refused.contains(&format!("{setting} depends on them")), "{refused}");
+        }
+        let trials = trials(&["lr_schedule=constant,plateau"]);
         assert!(Schedule::new(&trials, Some(2), Monitor::Loss).is_ok());
     }
 }

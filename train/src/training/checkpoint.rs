@@ -1,7 +1,8 @@
 //! The checkpoint of a run: weights, optimizer state and progress in one file.
 //!
-//! The file is a safetensors container of byte tensors: `progress` (JSON), `model` and `optimizer` (Burn's own record
-//! format, because the optimizer's state refers to Burn's parameter ids), and `checksum`, the BLAKE3 hash of the three.
+//! The file is a safetensors container of byte tensors: `progress` (JSON), `model`, `average` and `optimizer` (Burn's own
+//! record format, because the optimizer's state refers to Burn's parameter ids), and `checksum`, the BLAKE3 hash of the
+//! four. `average` is empty if no weights were averaged.
 
 use crate::loader::PrefetchReport;
 use crate::metrics::Tally;
@@ -95,21 +96,27 @@ fn wrong(error: impl ToString) -> CheckpointError {
     CheckpointError(error.to_string())
 }
 
-/// The bytes of a checkpoint file.
-pub fn to_bytes(progress: &Progress, model: &Model, optimizer: &ModuleOptimizer) -> Result<Vec<u8>, CheckpointError> {
+/// The bytes of a checkpoint file. `average` has the averaged weights.
+pub fn to_bytes(
+    progress: &Progress,
+    model: &Model,
+    average: Option<&Model>,
+    optimizer: &ModuleOptimizer,
+) -> Result<Vec<u8>, CheckpointError> {
     let progress = serde_json::to_vec(progress).map_err(wrong)?;
     // Burn's batch norm merges the statistics of the last step only at its next use. A record would lose them, so
     // `valid` merges them first.
-    let model = model.valid().into_record().into_bytes().map_err(wrong)?;
+    let record = |model: &Model| model.valid().into_record().into_bytes().map_err(wrong);
+    let (model, average) = (record(model)?, average.map(record).transpose()?);
     let optimizer = optimizer.into_bytes().map_err(wrong)?;
-    to_container([&progress, &model, &optimizer])
+    to_container([&progress, &model, average.as_deref().unwrap_or_default(), &optimizer])
 }
 
 /// The tensors without the checksum, in the order in which they are hashed.
-const PARTS: [&str; 3] = ["progress", "model", "optimizer"];
+const PARTS: [&str; 4] = ["progress", "model", "average", "optimizer"];
 const CHECKSUM: &str = "checksum";
 
-fn to_container(parts: [&[u8]; 3]) -> Result<Vec<u8>, CheckpointError> {
+fn to_container(parts: [&[u8]; 4]) -> Result<Vec<u8>, CheckpointError> {
     let checksum = checksum(parts);
     let parts = PARTS
         .into_iter()
@@ -121,7 +128,7 @@ fn to_container(parts: [&[u8]; 3]) -> Result<Vec<u8>, CheckpointError> {
     safetensors::serialize(views, None).map_err(wrong)
 }
 
-fn checksum(parts: [&[u8]; 3]) -> blake3::Hash {
+fn checksum(parts: [&[u8]; 4]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -130,16 +137,18 @@ fn checksum(parts: [&[u8]; 3]) -> blake3::Hash {
     hasher.finalize()
 }
 
-/// Reads a checkpoint into a model and an optimizer with the same architecture and settings.
+/// Reads a checkpoint into a model and an optimizer with the same architecture and settings. The third value has the
+/// averaged weights.
 pub fn from_bytes(
     bytes: &[u8],
     model: Model,
     optimizer: ModuleOptimizer,
-) -> Result<(Progress, Model, ModuleOptimizer), CheckpointError> {
+) -> Result<(Progress, Model, Option<Model>, ModuleOptimizer), CheckpointError> {
     let file = SafeTensors::deserialize(bytes).map_err(wrong)?;
     let part = |name: &str| file.tensor(name).map(|view| view.data()).map_err(wrong);
-    let [progress, model_bytes, optimizer_bytes] = [part(PARTS[0])?, part(PARTS[1])?, part(PARTS[2])?];
-    if part(CHECKSUM)? != checksum([progress, model_bytes, optimizer_bytes]).as_bytes() {
+    let [progress, model_bytes, average_bytes, optimizer_bytes] =
+        [part(PARTS[0])?, part(PARTS[1])?, part(PARTS[2])?, part(PARTS[3])?];
+    if part(CHECKSUM)? != checksum([progress, model_bytes, average_bytes, optimizer_bytes]).as_bytes() {
         return Err(wrong("it is damaged: its content does not match its checksum"));
     }
     let progress: Progress = serde_json::from_slice(progress).map_err(wrong)?;
@@ -150,20 +159,26 @@ pub fn from_bytes(
         )));
     }
     // Burn's readers may panic on a manipulated file.
-    let (model, optimizer) = guard::catch(|| {
-        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(model_bytes.to_vec())).map_err(wrong)?;
+    let (model, average, optimizer) = guard::catch(|| {
+        let load = |model: Model, bytes: &[u8]| {
+            let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes.to_vec())).map_err(wrong)?;
+            model.try_load_record(record).map_err(wrong)
+        };
         let bytes = Bytes::from_bytes_vec(optimizer_bytes.to_vec());
         let optimizer = optimizer.from_bytes(bytes).map_err(wrong)?;
-        Ok((model.try_load_record(record).map_err(wrong)?, optimizer))
+        let model = load(model, model_bytes)?;
+        // Clones of a model share its running statistics. `valid` copies them.
+        let average = (!average_bytes.is_empty()).then(|| load(model.valid(), average_bytes));
+        Ok((model, average.transpose()?, optimizer))
     })
     .map_err(|panic| wrong(format!("its reader failed: {panic}")))??;
-    Ok((progress, model, optimizer))
+    Ok((progress, model, average, optimizer))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::{ModelKind, testing};
+    use crate::models::{ModelKind, export_weights, testing};
     use crate::step::optimization::adam;
     use crate::testing::fault_rounds;
     use burn::optim::GradientsParams;
@@ -180,8 +195,8 @@ mod tests {
     }
 
     /// The tensors of a checkpoint after one step, because the optimizer has no state before.
-    fn parts() -> &'static [Vec<u8>; 3] {
-        static GOOD: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
+    fn parts() -> &'static [Vec<u8>; 4] {
+        static GOOD: LazyLock<[Vec<u8>; 4]> = LazyLock::new(|| {
             let (model, mut optimizer) = untrained();
             let input = testing::input(
                 2,
@@ -195,20 +210,36 @@ mod tests {
                 Tally::new(Task::SingleLabel, 8),
                 Spent::default(),
             );
-            let bytes = to_bytes(&progress, &model, &optimizer).unwrap();
+            let bytes = to_bytes(&progress, &model, Some(&untrained().0), &optimizer).unwrap();
             let file = SafeTensors::deserialize(&bytes).unwrap();
             PARTS.map(|name| file.tensor(name).unwrap().data().to_vec())
         });
         &GOOD
     }
 
-    fn container(parts: &[Vec<u8>; 3]) -> Vec<u8> {
-        to_container([&parts[0], &parts[1], &parts[2]]).unwrap()
+    fn container(parts: &[Vec<u8>; 4]) -> Vec<u8> {
+        to_container(parts.each_ref().map(Vec::as_slice)).unwrap()
     }
 
     fn read(bytes: &[u8]) -> Result<Progress, CheckpointError> {
         let (model, optimizer) = untrained();
         from_bytes(bytes, model, optimizer).map(|(progress, ..)| progress)
+    }
+
+    #[test]
+    fn plain_and_averaged_weights_are_read_back() {
+        let device = Device::flex().autodiff();
+        let [plain, average] = [(); 2].map(|()| testing::model(ModelKind::Cnn1d, 8, &device));
+        let weights = |model: &Model| export_weights(model).unwrap();
+        assert_ne!(weights(&plain), weights(&average));
+        let progress = Progress::new(Tally::new(Task::SingleLabel, 8), BTreeSet::new());
+        for average in [Some(&average), None] {
+            let bytes = to_bytes(&progress, &plain, average, &adam(0.0)).unwrap();
+            let new = testing::model(ModelKind::Cnn1d, 8, &device);
+            let (_, read, read_average, _) = from_bytes(&bytes, new, adam(0.0)).unwrap();
+            assert_eq!(weights(&read), weights(&plain));
+            assert_eq!(read_average.as_ref().map(weights), average.map(weights));
+        }
     }
 
     #[test]
@@ -238,7 +269,7 @@ mod tests {
 
         #[test]
         fn damaged_content_with_a_valid_checksum_never_panics(
-            part in 0..3usize, places in prop::collection::vec((0..4000usize, any::<u8>()), 1..5), cut in prop::option::weighted(0.2, 0..4000usize)
+            part in 0..PARTS.len(), places in prop::collection::vec((0..4000usize, any::<u8>()), 1..5), cut in prop::option::weighted(0.2, 0..4000usize)
         ) {
             let mut parts = parts().clone();
             let bytes = &mut parts[part];

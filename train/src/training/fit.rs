@@ -58,10 +58,10 @@ pub fn fit(
         let record = session.record(&epoch, &report)?;
         observer.epoch_was_evaluated(&record, &epoch.loader, epoch.device);
         if session.is_best(&record) {
-            session.keep_weights()?;
+            session.keep_weights(&epoch)?;
             observer.weights_were_kept(&record, report, &evaluation)?;
         }
-        session.finish_epoch(record)?;
+        session.finish_epoch(epoch, record)?;
         observer.epoch_ends(&session.progress.history)?;
         session.save_checkpoint()?;
     };
@@ -87,7 +87,7 @@ mod resume_tests;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::{LrSchedule, ModelKind};
+    use crate::models::{LrSchedule, ModelKind, ParameterPattern, export_weights, parameters};
     use crate::process::stop::Stopped;
     use crate::run::directory::BEST_FILE;
     use crate::run::environment::Environment;
@@ -98,15 +98,15 @@ mod tests {
     use crate::training::start::blueprint;
     use crate::training::start::{CHECKPOINT_FILE, empty_tally};
     use burn::tensor::Device;
-    use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    #[test]
-    fn run_stopped_at_any_point_resumes_to_identical_results() {
+    /// Stops a run at every point where that is possible, resumes it, and compares it with an uninterrupted one.
+    /// `expected` has the finished steps of each point. Each epoch has two steps.
+    fn stop_everywhere_and_resume(change: impl Fn(&mut RunConfig), expected: &[u64]) {
         let root = testing::dataset();
         // Dropout and new weights are drawn from the device's generator, which other tests also use. So there is no
         // dropout, and all runs start from the same checkpoint.
-        let config = RunConfig {
+        let mut config = RunConfig {
             epochs: 2,
             batch_size: 2,
             micro_batch_size: Some(1),
@@ -118,6 +118,7 @@ mod tests {
             split: "main".into(),
             ..testing::config(root.path(), ModelKind::Cnn1d)
         };
+        change(&mut config);
         let data = RunData::open(&config).unwrap();
         let compute = Compute::new(&config, &data, vec![Device::flex()]).unwrap();
         let runs = tempfile::tempdir().unwrap();
@@ -130,9 +131,11 @@ mod tests {
             Ok(Stopped::AtStep { step, .. }) => step,
             other => panic!("{other:?}"),
         };
-        let untrained = config.model.init(&blueprint(&config, &data), compute.training_device());
-        let progress = Progress::new(empty_tally(&data), BTreeSet::new());
-        let initial = checkpoint::to_bytes(&progress, &untrained, &adam(config.weight_decay)).unwrap();
+        let new_model = || config.model.init(&blueprint(&config, &data), compute.training_device());
+        let untrained = new_model();
+        let loaded = parameters(&untrained).into_iter().map(|parameter| parameter.name);
+        let progress = Progress::new(empty_tally(&data), loaded.collect());
+        let initial = checkpoint::to_bytes(&progress, &untrained, None, &adam(config.weight_decay)).unwrap();
         let begin = |name: &str| {
             let run = RunDirectory::begin(&runs.path().join(name)).unwrap();
             run.save_config(&config).unwrap();
@@ -145,8 +148,18 @@ mod tests {
             let without_times = |line: &str| line.split(',').skip(3).map(String::from).collect::<Vec<_>>();
             table.lines().map(without_times).collect::<Vec<_>>()
         };
+        // The plain and the averaged weights after the last epoch.
+        let weights = |run: &RunDirectory| {
+            let bytes = run.read(CHECKPOINT_FILE).unwrap().unwrap();
+            let (_, plain, average, _) =
+                checkpoint::from_bytes(&bytes, new_model(), adam(config.weight_decay)).unwrap();
+            [Some(plain), average].map(|model| model.map(|model| export_weights(&model).unwrap()))
+        };
         let uninterrupted = begin("uninterrupted");
         fit_until(&uninterrupted, usize::MAX).unwrap();
+        let [plain, average] = weights(&uninterrupted);
+        assert_eq!(average.is_some(), config.ema > 0.0 || config.average_last > 0);
+        assert_ne!(plain, average);
         // Fitting a finished run trains nothing and does not change its environment.
         let trained_on = Environment::read(&uninterrupted).unwrap();
         assert!(trained_on.is_some());
@@ -161,17 +174,43 @@ mod tests {
         )
         .unwrap();
         assert_eq!(Environment::read(&uninterrupted).unwrap(), trained_on);
-        // `stop` is checked before an epoch, after each of its two steps and after each of its two validation batches.
-        for (checks, expected) in [0, 1, 2, 2, 2, 2, 3, 4, 4, 4].into_iter().enumerate() {
+        for (checks, &expected) in expected.iter().enumerate() {
             let run = begin(&checks.to_string());
             assert_eq!(step(fit_until(&run, checks)), expected, "{checks}");
             fit_until(&run, usize::MAX).unwrap();
-            assert_eq!(
-                run.read(BEST_FILE).unwrap(),
-                uninterrupted.read(BEST_FILE).unwrap(),
+            assert!(
+                run.read(BEST_FILE).unwrap() == uninterrupted.read(BEST_FILE).unwrap(),
                 "{checks}"
             );
             assert_eq!(history(&run), history(&uninterrupted), "{checks}");
+            assert!(weights(&run) == weights(&uninterrupted), "{checks}");
         }
+    }
+
+    // `stop` is checked before an epoch, after each of its two steps and after each of its two validation batches.
+
+    #[test]
+    fn run_stopped_at_any_point_resumes_to_identical_results() {
+        stop_everywhere_and_resume(|_| (), &[0, 1, 2, 2, 2, 2, 3, 4, 4, 4]);
+    }
+
+    #[test]
+    fn run_with_a_moving_average_resumes_to_identical_results() {
+        stop_everywhere_and_resume(|config| config.ema = 0.9, &[0, 1, 2, 2, 2, 2, 3, 4, 4, 4]);
+    }
+
+    #[test]
+    fn run_that_averages_its_last_epochs_resumes_to_identical_results() {
+        let change = |config: &mut RunConfig| (config.epochs, config.average_last) = (3, 2);
+        stop_everywhere_and_resume(change, &[0, 1, 2, 2, 2, 2, 3, 4, 4, 4, 4, 5, 6, 6, 6]);
+    }
+
+    #[test]
+    fn run_that_thaws_its_encoder_resumes_to_identical_results() {
+        let change = |config: &mut RunConfig| {
+            config.freeze = vec![ParameterPattern::new("^encoder")];
+            (config.thaw_after, config.freeze_batch_norm) = (1, true);
+        };
+        stop_everywhere_and_resume(change, &[0, 1, 2, 2, 2, 2, 3, 4, 4, 4]);
     }
 }

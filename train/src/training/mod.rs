@@ -5,6 +5,7 @@
 pub mod checkpoint;
 pub mod epoch_source;
 pub mod fit;
+pub mod freezing;
 mod observer;
 mod session;
 pub mod start;

@@ -51,6 +51,9 @@ impl<'a> Observer<'a> {
             self.events = Some(EventFile::open(self.run, history)?);
         }
         match Ending::reached(self.config, history) {
+            Some(ending @ Ending::AllEpochs { .. }) if self.config.average_last > 0 => {
+                warn!("nothing left to train: {ending}; with --average-last, more --epochs need a new run");
+            }
             Some(ending) => warn!("nothing left to train: {ending}; {}", ending.advice()),
             None => {
                 Environment::here(device).write(self.run)?;
@@ -58,6 +61,14 @@ impl<'a> Observer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// From this epoch on, `count` parameters are trained that were frozen before.
+    pub fn parameters_are_thawed(&self, epoch: usize, count: usize) {
+        if count > 0 {
+            self.console
+                .line(&format!("{count} frozen parameters are trained from epoch {epoch} on"));
+        }
     }
 
     /// `epoch` is counted from 1. It has `steps.end` steps, of which earlier processes took the first `steps.start`.

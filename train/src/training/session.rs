@@ -2,6 +2,7 @@
 
 use super::checkpoint::{self, Progress, Spent};
 use super::epoch_source::epoch_source;
+use super::freezing::Freezing;
 use super::observer::Observer;
 use super::start::{CHECKPOINT_FILE, empty_tally, start};
 use crate::data::front_end_record::FrontEndRecord;
@@ -9,7 +10,7 @@ use crate::data::run_data::{RunData, training_kinds};
 use crate::evaluation::evaluate::{Evaluation, evaluate};
 use crate::loader::{BatchSource, Excerpt, Prefetch, PrefetchReport, ReadAhead};
 use crate::metrics::{MetricSummary, SetReport, Tally};
-use crate::models::export_weights;
+use crate::models::{Model, export_weights};
 use crate::process::console::Console;
 use crate::process::resume_command::DEFAULT_DEVICE;
 use crate::process::stop::{StopRequest, Stopped};
@@ -24,7 +25,6 @@ use crate::step::pace::DeviceTimes;
 use crate::step::schedule::Schedule;
 use crate::step::trainer::Trainer;
 use anyhow::bail;
-use burn::module::Module;
 use shared::dataset::split::Set;
 use std::time::Instant;
 
@@ -34,6 +34,7 @@ pub struct Session<'a> {
     run: &'a RunDirectory,
     compute: &'a Compute,
     stop: StopRequest<'a>,
+    freezing: Freezing<'a>,
     trainer: Trainer<'a>,
     schedule: Schedule,
     prefetch: Prefetch,
@@ -53,6 +54,8 @@ pub struct TrainedEpoch {
     tally: Tally,
     /// The factor of the learning rate at the last step.
     lr_factor: f64,
+    /// The weights to evaluate and to keep: the plain ones, or their average.
+    weights: Model,
 }
 
 impl<'a> Session<'a> {
@@ -67,7 +70,9 @@ impl<'a> Session<'a> {
     ) -> anyhow::Result<Self> {
         data.tracks(Set::Train)?;
         let val_clips = data.clips(Set::Val)?;
-        let (progress, model, optimizer) = start(config, data, run, compute.training_device(), console)?;
+        let (progress, model, averaging, optimizer) = start(config, data, run, compute.training_device(), console)?;
+        let freezing = Freezing::new(config, &model, &progress.loaded)?;
+        let model = freezing.freeze(model, progress.history.len(), console)?;
         let objective = Objective::new(config.balance, &config.l2, data);
         let rates = LearningRates::new(config.lr, config.loaded_lr, &model, &progress.loaded);
         let step = TrainingStep::new(config, objective, rates);
@@ -80,7 +85,8 @@ impl<'a> Session<'a> {
             run,
             compute,
             stop,
-            trainer: Trainer::new(config.seed, compute, data, step, model, optimizer),
+            freezing,
+            trainer: Trainer::new(config.seed, compute, data, step, model, optimizer, averaging),
             prefetch: Prefetch::new(config.loader_threads, config.prefetch),
             schedule: Schedule::new(config, steps_per_epoch),
             val_clips,
@@ -98,9 +104,19 @@ impl<'a> Session<'a> {
             progress,
             trainer,
             schedule,
+            freezing,
             ..
         } = self;
         let done_epochs = progress.history.len();
+        if freezing.thaws_after(done_epochs) {
+            let mut count = 0;
+            trainer.change_model(|model| {
+                let (model, thawed) = freezing.thaw(model);
+                count = thawed;
+                model
+            });
+            observer.parameters_are_thawed(done_epochs + 1, count);
+        }
         let first_step = done_epochs as u64 * self.steps_per_epoch;
         let lr_factor = |step| schedule.factor(step, &progress.history);
         let source = epoch_source(config, data, self.compute, done_epochs as u64);
@@ -138,6 +154,7 @@ impl<'a> Session<'a> {
             loader,
             tally,
             lr_factor: lr_factor(first_step + self.steps_per_epoch - 1),
+            weights: trainer.averaging.evaluated(trainer.model(), done_epochs + 1),
         })
     }
 
@@ -163,7 +180,7 @@ impl<'a> Session<'a> {
             )?)),
         };
         evaluate(
-            &self.trainer.model().valid(),
+            &epoch.weights,
             self.data,
             &self.val_clips,
             self.config.batch_size,
@@ -210,15 +227,16 @@ impl<'a> Session<'a> {
         best(&self.progress.history, monitor).is_none_or(|best| record.val.better(&best.val, monitor))
     }
 
-    /// Writes the model's weights as the run's best ones.
-    pub fn keep_weights(&self) -> anyhow::Result<()> {
-        let weights = export_weights(self.trainer.model()).map_err(anyhow::Error::msg)?;
+    /// Writes the weights of the epoch as the run's best ones.
+    pub fn keep_weights(&self, epoch: &TrainedEpoch) -> anyhow::Result<()> {
+        let weights = export_weights(&epoch.weights).map_err(anyhow::Error::msg)?;
         Ok(self.run.write(BEST_FILE, &weights)?)
     }
 
     /// Adds the epoch to the history.
-    pub fn finish_epoch(&mut self, record: EpochRecord) -> anyhow::Result<()> {
+    pub fn finish_epoch(&mut self, epoch: TrainedEpoch, record: EpochRecord) -> anyhow::Result<()> {
         self.progress.history.push(record);
+        self.trainer.averaging.add_epoch(epoch.number, epoch.weights);
         let step = self.progress.history.len() as u64 * self.steps_per_epoch;
         self.progress = self.progress.at(step, empty_tally(self.data), Spent::default());
         let table = history::to_csv(&self.progress.history);
@@ -253,7 +271,8 @@ fn read_ahead(config: &RunConfig, data: &RunData, source: &BatchSource<'_>, firs
 }
 
 fn save(run: &RunDirectory, progress: &Progress, trainer: &Trainer<'_>) -> anyhow::Result<()> {
-    let bytes = checkpoint::to_bytes(progress, trainer.model(), &trainer.optimizer)?;
+    let average = trainer.averaging.average();
+    let bytes = checkpoint::to_bytes(progress, trainer.model(), average, &trainer.optimizer)?;
     Ok(run.write(CHECKPOINT_FILE, &bytes)?)
 }
 

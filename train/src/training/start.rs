@@ -4,12 +4,13 @@ use crate::data::feature_check::{check_features, run_of_weights};
 use crate::data::run_data::RunData;
 use crate::metrics::Tally;
 use crate::models::Penalty;
-use crate::models::{Blueprint, Model, freeze, parameters, transfer_weights, weight_names};
+use crate::models::{Blueprint, Model, transfer_weights, weight_names};
 use crate::process::console::Console;
 use crate::run::directory::{BEST_FILE, CONFIG_FILE, RunDirectory};
 use crate::run::history::HISTORY_FILE;
 use crate::settings::RunConfig;
 use crate::step::optimization::optimizer;
+use crate::step::averaging::Averaging;
 use crate::training::checkpoint::{self, Progress};
 use anyhow::{Context, bail};
 use burn::optim::ModuleOptimizer;
@@ -21,22 +22,31 @@ use std::path::Path;
 
 pub const CHECKPOINT_FILE: &str = "last.checkpoint";
 
-/// Returns the progress, the model and the optimizer that training begins with.
+/// Returns the progress, the model, its averages and the optimizer that training begins with.
 pub fn start(
     config: &RunConfig,
     data: &RunData,
     run: &RunDirectory,
     device: &Device,
     console: Console,
-) -> anyhow::Result<(Progress, Model, ModuleOptimizer)> {
+) -> anyhow::Result<(Progress, Model, Averaging, ModuleOptimizer)> {
     check_complete(run)?;
     let model = initialized(config, data, device);
     let optimizer = optimizer(config);
     if let Some(bytes) = run.read(CHECKPOINT_FILE)? {
         let path = run.path(CHECKPOINT_FILE);
-        let (progress, model, optimizer) = checkpoint::from_bytes(&bytes, model, optimizer).with_context(|| {
+        let (progress, model, average, optimizer) =
+            checkpoint::from_bytes(&bytes, model, optimizer).with_context(|| {
+                format!(
+                    "cannot continue from {}; start the run again in another directory",
+                    path.display()
+                )
+            })?;
+        let averaging = Averaging::resume(config, progress.step, progress.history.len(), average);
+        let averaging = averaging.with_context(|| {
             format!(
-                "cannot continue from {}; start the run again in another directory",
+                "the averaged weights in {} do not fit --ema and --average-last; restore {CONFIG_FILE}, or start the run \
+                 again in another directory",
                 path.display()
             )
         })?;
@@ -45,10 +55,11 @@ pub fn start(
             progress.step,
             progress.history.len()
         ));
-        return Ok((progress, freeze_parameters(config, model, console)?, optimizer));
+        return Ok((progress, model, averaging, optimizer));
     }
-    let (model, loaded) = loaded_and_frozen(config, data, model, console)?;
-    Ok((Progress::new(empty_tally(data), loaded), model, optimizer))
+    let (model, loaded) = with_initial_weights(config, data, model, console)?;
+    let progress = Progress::new(empty_tally(data), loaded);
+    Ok((progress, model, Averaging::new(config), optimizer))
 }
 
 /// The model with new weights.
@@ -57,9 +68,8 @@ pub fn initialized(config: &RunConfig, data: &RunData, device: &Device) -> Model
     config.model.init(&blueprint(config, data), device)
 }
 
-/// The model at the beginning of a run, with the weights of `--init-from` and frozen as configured. Also returns the names
-/// of the loaded parameters.
-pub fn loaded_and_frozen(
+/// Loads the weights of `--init-from`. Also returns the names of the loaded parameters.
+pub fn with_initial_weights(
     config: &RunConfig,
     data: &RunData,
     model: Model,
@@ -73,7 +83,7 @@ pub fn loaded_and_frozen(
         }
     };
     check_penalties(config, &model)?;
-    Ok((freeze_parameters(config, model, console)?, loaded))
+    Ok((model, loaded))
 }
 
 /// Refuses a run with results whose settings or checkpoint are missing, because training would overwrite the results.
@@ -134,33 +144,6 @@ fn load_initial_weights(
         file.display()
     ));
     Ok((model, transfer.loaded))
-}
-
-/// Freezes the parameters that --freeze names.
-fn freeze_parameters(config: &RunConfig, model: Model, console: Console) -> anyhow::Result<Model> {
-    if config.freeze.is_empty() {
-        return Ok(model);
-    }
-    let names: Vec<String> = parameters(&model).into_iter().map(|parameter| parameter.name).collect();
-    for pattern in &config.freeze {
-        if !names.iter().any(|name| pattern.matches(name)) {
-            bail!(
-                "--freeze {pattern} matches no parameter of {}; its parameters are {}",
-                config.model,
-                names.join(", ")
-            );
-        }
-    }
-    let all = model.trainable_parameters();
-    let (model, frozen) = freeze(model, |name| config.freezes(name));
-    if frozen == all {
-        bail!(
-            "--freeze matches every parameter of {}; leave at least one to train",
-            config.model
-        );
-    }
-    console.line(&format!("{frozen} of {all} parameters are frozen"));
-    Ok(model)
 }
 
 /// Refuses an L2 penalty that matches no weight.

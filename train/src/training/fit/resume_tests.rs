@@ -71,14 +71,14 @@ fn resumed_epoch_counts_the_clips_and_seconds_of_all_processes() {
     let bytes = run.read(CHECKPOINT_FILE).unwrap().unwrap();
     let device = new_run.compute.training_device();
     let model = config.model.init(&blueprint(&config, &new_run.data), device);
-    let (mut progress, model, optimizer) = checkpoint::from_bytes(&bytes, model, adam(config.weight_decay)).unwrap();
+    let (mut progress, model, _, optimizer) = checkpoint::from_bytes(&bytes, model, adam(config.weight_decay)).unwrap();
     assert!(
         progress.spent.seconds > 0.0 && progress.spent.clips == 3,
         "{progress:?}"
     );
     progress.spent.seconds = 1000.0;
     progress.spent.waited = 500.0;
-    let bytes = checkpoint::to_bytes(&progress, &model, &optimizer).unwrap();
+    let bytes = checkpoint::to_bytes(&progress, &model, None, &optimizer).unwrap();
     run.write(CHECKPOINT_FILE, &bytes).unwrap();
     let history = new_run.fit(&config, &|| None).unwrap().history;
     assert_eq!((history.len(), history[0].clips), (1, 4));
