@@ -41,7 +41,10 @@ fn calibrated_probabilities_are_the_same_everywhere() {
     let (calibration, metrics) = (json(&run.join("calibration.json")), json(&run.join("metrics.json")));
     let number = |value: &Value| value.as_f64().unwrap();
     assert!(number(&calibration["after"]["loss"]) < number(&calibration["before"]["loss"]));
-    assert_eq!((&calibration["set"], metrics["test"]["ece"].is_f64()), (&"val".into(), true));
+    assert_eq!(
+        (&calibration["set"], metrics["test"]["ece"].is_f64()),
+        (&"val".into(), true)
+    );
     for metric in ["loss", "ece"] {
         assert_eq!(metrics["val"][metric], calibration["after"][metric], "{metric}");
     }
@@ -57,7 +60,12 @@ fn calibrated_probabilities_are_the_same_everywhere() {
     let files: Vec<PathBuf> = after.keys().map(|id| file(&collection, tagged(), id)).collect();
     let answer = json_line(&predict(&run, &files).assert().success());
     let classes: Vec<String> = serde_json::from_value(answer["classes"].clone()).unwrap();
-    let of_file = |answer: &Value| classes.iter().map(|class| number(&answer["probabilities"][class])).collect();
+    let of_file = |answer: &Value| {
+        classes
+            .iter()
+            .map(|class| number(&answer["probabilities"][class]))
+            .collect()
+    };
     let answers = answer["files"].as_array().unwrap().iter().map(of_file);
     let predicted: BTreeMap<String, Vec<f64>> = after.keys().cloned().zip(answers).collect();
     assert!(largest_difference(&after, &predicted) < 1e-5);
@@ -91,7 +99,10 @@ fn damaged_or_outdated_temperature_is_an_error_and_better_weights_remove_it() {
     let checksum = json(&path)["weights_blake3"].as_str().unwrap().to_owned();
     for (content, problem) in [
         ("{".to_owned(), "cannot be read"),
-        (text.replace("\"temperature\": ", "\"temperature\": -"), "is not between"),
+        (
+            text.replace("\"temperature\": ", "\"temperature\": -"),
+            "is not between",
+        ),
         (text.replace(&checksum, "0"), "was fitted to other weights"),
     ] {
         fs::write(&path, content).unwrap();
@@ -100,7 +111,10 @@ fn damaged_or_outdated_temperature_is_an_error_and_better_weights_remove_it() {
             stderr_text(&eval(&run, &[]).failure()),
             stderr_text(&predict(&run, &sound).assert().failure()),
         ] {
-            assert!(message.contains("calibration.json") && message.contains(problem), "{message}");
+            assert!(
+                message.contains("calibration.json") && message.contains(problem),
+                "{message}"
+            );
         }
     }
     fs::write(&path, text).unwrap();

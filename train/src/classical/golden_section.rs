@@ -26,7 +26,11 @@ mod tests {
     fn minimum_is_found_inside_the_range_and_at_its_ends() {
         let found = |minimum: f64| golden_section([-2.0, 3.0], |x| (x - minimum).abs());
         for (minimum, expected) in [(0.7, 0.7), (-1.9, -1.9), (-5.0, -2.0), (9.0, 3.0)] {
-            assert!((found(minimum) - expected).abs() < 1e-7, "{minimum}: {}", found(minimum));
+            assert!(
+                (found(minimum) - expected).abs() < 1e-7,
+                "{minimum}: {}",
+                found(minimum)
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::data::run_data::RunData;
 use crate::evaluation::embeddings::{EmbeddingTable, extract};
-use crate::evaluation::evaluate::{Evaluation, CalibratedModel, evaluate};
+use crate::evaluation::evaluate::{CalibratedModel, Evaluation, evaluate};
 use crate::loader::Prefetch;
 use crate::models::{Blueprint, ImportError, InputShape, Model, ModelInput, import_weights};
 use crate::run::directory::BEST_FILE;

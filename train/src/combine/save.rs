@@ -138,7 +138,13 @@ fn copy_run(from: &Path, to: &Path) -> anyhow::Result<()> {
     if left_over.exists() {
         fs::remove_file(&left_over).with_context(|| format!("could not remove {}", left_over.display()))?;
     }
-    for name in [BEST_FILE, CALIBRATION_FILE, FRONT_END_FILE, CLASSIFIER_FILE, CONFIG_FILE] {
+    for name in [
+        BEST_FILE,
+        CALIBRATION_FILE,
+        FRONT_END_FILE,
+        CLASSIFIER_FILE,
+        CONFIG_FILE,
+    ] {
         if from.join(name).exists() {
             copy_file(&from.join(name), &to.join(name))?;
         }

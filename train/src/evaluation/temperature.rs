@@ -80,7 +80,11 @@ impl LabelledLogits {
             Task::SingleLabel => 1,
             Task::MultiLabel => self.outputs,
         };
-        let sum: f64 = self.tracks.iter().map(|track| self.track_loss(track, temperature)).sum();
+        let sum: f64 = self
+            .tracks
+            .iter()
+            .map(|track| self.track_loss(track, temperature))
+            .sum();
         sum / (self.tracks.len() * per_track) as f64
     }
 
@@ -213,7 +217,10 @@ mod tests {
                 let logits = drawn(task, 4, clips, factor);
                 let found = logits.fit().unwrap();
                 // Twenty thousand drawn labels determine it to about two percent.
-                assert!((found / f64::from(factor) - 1.0).abs() < 0.05, "{task:?} {factor}: {found}");
+                assert!(
+                    (found / f64::from(factor) - 1.0).abs() < 0.05,
+                    "{task:?} {factor}: {found}"
+                );
                 for other in [0.99, 1.01] {
                     assert!(logits.loss(found) < logits.loss(found * other), "{task:?} {factor}");
                 }
@@ -223,7 +230,10 @@ mod tests {
 
     #[test]
     fn loss_is_that_of_the_mean_over_clips() {
-        let logits = few(Task::SingleLabel, &[(&[0], &[2.0, 0.0, -1.0, 1.0]), (&[1], &[0.5, 1.5])]);
+        let logits = few(
+            Task::SingleLabel,
+            &[(&[0], &[2.0, 0.0, -1.0, 1.0]), (&[1], &[0.5, 1.5])],
+        );
         // -mean(log([mean(softmax([2, 0] / 2)[0], softmax([-1, 1] / 2)[0]), softmax([.5, 1.5] / 2)[1]]))
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
         let expected = -(f64::midpoint(sigmoid(1.0), sigmoid(-1.0)).ln() + sigmoid(0.5).ln()) / 2.0;

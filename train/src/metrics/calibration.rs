@@ -77,7 +77,11 @@ mod tests {
         let curve = ReliabilityCurve::new(decisions());
         let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-9, "{found} {expected}");
         close(curve.ece(), 0.164_120_836_079);
-        for (bin, (count, confidence, accuracy)) in [(0, (75, 0.028_848_470_847, 0.0)), (7, (57, 0.496_137_628_430, 0.280_701_754_386)), (14, (80, 0.966_017_537_564, 0.95))] {
+        for (bin, (count, confidence, accuracy)) in [
+            (0, (75, 0.028_848_470_847, 0.0)),
+            (7, (57, 0.496_137_628_430, 0.280_701_754_386)),
+            (14, (80, 0.966_017_537_564, 0.95)),
+        ] {
             assert_eq!(curve.bins[bin].count, count);
             close(curve.bins[bin].confidence, confidence);
             close(curve.bins[bin].accuracy, accuracy);

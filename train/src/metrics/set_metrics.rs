@@ -157,7 +157,10 @@ mod tests {
                 per_clip: clips.cloned(),
             };
             let json = serde_json::to_value(&report).unwrap();
-            assert!(json["macro_f1"].is_number() && json["loss"].is_number() && json["ece"] == 0.25, "{json}");
+            assert!(
+                json["macro_f1"].is_number() && json["loss"].is_number() && json["ece"] == 0.25,
+                "{json}"
+            );
             assert_eq!(serde_json::from_value::<SetReport>(json).unwrap(), report);
         }
     }

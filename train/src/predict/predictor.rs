@@ -31,11 +31,7 @@ pub struct FileVector {
 #[derive(Debug)]
 pub enum ClipOutput {
     /// The probability of each class or tag, of the logits divided by a temperature.
-    Probabilities {
-        model: Model,
-        task: Task,
-        temperature: f64,
-    },
+    Probabilities { model: Model, task: Task, temperature: f64 },
     /// The embeddings.
     Embeddings(Model),
     /// The model's input, statistics of the whole file.

@@ -144,11 +144,17 @@ mod tests {
             };
             damaged.write(&run).unwrap();
             let error = Calibration::temperature(&run).unwrap_err().to_string();
-            assert!(error.contains(CALIBRATION_FILE) && error.contains("is not between"), "{error}");
+            assert!(
+                error.contains(CALIBRATION_FILE) && error.contains("is not between"),
+                "{error}"
+            );
         }
         run.write(CALIBRATION_FILE, b"{}").unwrap();
         let error = Calibration::temperature(&run).unwrap_err().to_string();
-        assert!(error.contains(CALIBRATION_FILE) && error.contains("temperature"), "{error}");
+        assert!(
+            error.contains(CALIBRATION_FILE) && error.contains("temperature"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -159,7 +165,10 @@ mod tests {
         calibration(&run).write(&run).unwrap();
         std::fs::write(run.path(BEST_FILE), b"other weights").unwrap();
         let error = Calibration::temperature(&run).unwrap_err().to_string();
-        assert!(error.contains("was fitted to other weights") && error.contains("--calibrate"), "{error}");
+        assert!(
+            error.contains("was fitted to other weights") && error.contains("--calibrate"),
+            "{error}"
+        );
         run.write_weights(b"better weights").unwrap();
         assert!(!run.path(CALIBRATION_FILE).exists());
     }

@@ -6,7 +6,7 @@ use super::observer::Observer;
 use super::start::{CHECKPOINT_FILE, empty_tally, start};
 use crate::data::front_end_record::FrontEndRecord;
 use crate::data::run_data::{RunData, training_kinds};
-use crate::evaluation::evaluate::{Evaluation, CalibratedModel, evaluate};
+use crate::evaluation::evaluate::{CalibratedModel, Evaluation, evaluate};
 use crate::loader::{BatchSource, Excerpt, Prefetch, PrefetchReport, ReadAhead};
 use crate::metrics::{MetricSummary, SetReport, Tally};
 use crate::models::{Monitor, export_weights};

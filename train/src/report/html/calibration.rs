@@ -28,8 +28,10 @@ pub fn section(view: &RunView<'_>) -> Section {
             @if charts.is_empty() { (no_predictions()) } @else {
                 p.note {
                     @match task {
-                        Task::SingleLabel => "Tracks are in " (RELIABILITY_BINS) " bins by the probability of their predicted class. ",
-                        Task::MultiLabel => "Each track and tag is in one of " (RELIABILITY_BINS) " bins by its probability. ",
+                        Task::SingleLabel => {
+                            "Tracks are in " (RELIABILITY_BINS) " bins by the probability of their predicted class. "
+                        }
+                        Task::MultiLabel => { "Each track and tag is in one of " (RELIABILITY_BINS) " bins by its probability. " }
                     }
                     "On the diagonal, probabilities are right on average. The expected calibration error (ECE) is the mean \
                      distance from it."
@@ -43,10 +45,7 @@ pub fn section(view: &RunView<'_>) -> Section {
 
 fn chart(curve: &ReliabilityCurve, task: Task, set: Set) -> Chart {
     let ([x, y], [one, several]) = match task {
-        Task::SingleLabel => (
-            ["probability of the predicted class", "accuracy"],
-            ["track", "tracks"],
-        ),
+        Task::SingleLabel => (["probability of the predicted class", "accuracy"], ["track", "tracks"]),
         Task::MultiLabel => (
             ["probability of the tag", "fraction with the tag"],
             ["decision", "decisions"],
@@ -78,7 +77,9 @@ fn chart(curve: &ReliabilityCurve, task: Task, set: Set) -> Chart {
         height: 260.0,
         series: vec![
             series(Shape::Points(points.collect())),
-            series(Shape::Line(filled().map(|bin| [bin.confidence, bin.accuracy]).collect())),
+            series(Shape::Line(
+                filled().map(|bin| [bin.confidence, bin.accuracy]).collect(),
+            )),
         ],
         diagonal: true,
         ..Plot::new("Reliability", Axis::linear(x, 0.0, 1.0), Axis::linear(y, 0.0, 1.0))

@@ -34,7 +34,10 @@ pub fn metrics(report: &SetReport) -> Vec<Metric> {
         definition,
         value,
     };
-    rows.into_iter().chain([("ece", "calibration error", ECE, Some(report.ece))]).map(metric).collect()
+    rows.into_iter()
+        .chain([("ece", "calibration error", ECE, Some(report.ece))])
+        .map(metric)
+        .collect()
 }
 
 fn single_label(metrics: &ClassificationMetrics) -> [Row; 7] {
