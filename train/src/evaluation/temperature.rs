@@ -133,10 +133,12 @@ impl LabelledLogits {
         let lower = |best: usize, at: usize| if losses[at] < losses[best] { at } else { best };
         let best = (0..=GRID).fold(0, lower);
         let found = golden_section([place(best.saturating_sub(1)), place((best + 1).min(GRID))], loss);
-        if found - low < AT_END {
+        // The loss may be 0 in a whole part of the range.
+        let is_better = |end: usize| loss(found) < losses[end];
+        if found - low < AT_END || (best == 0 && !is_better(0)) {
             return Err(TemperatureError::Lowest);
         }
-        if high - found < AT_END {
+        if high - found < AT_END || (best == GRID && !is_better(GRID)) {
             return Err(TemperatureError::Highest);
         }
         Ok(found.exp())
