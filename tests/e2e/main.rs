@@ -5,6 +5,7 @@
 
 mod bench;
 mod build;
+mod calibration;
 mod current_split;
 mod documentation;
 mod errors;

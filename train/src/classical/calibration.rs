@@ -1,10 +1,10 @@
 //! Probabilities of scores: softmax with a temperature that fits a validation set, Guo et al. (2017) and scikit-learn's
 //! `CalibratedClassifierCV(method="temperature")`.
 
+use super::golden_section::golden_section;
+
 /// Range of the logarithm of 1 / temperature.
 const RANGE: [f64; 2] = [-7.0, 7.0];
-/// Halvings of the golden-section search, to about six digits.
-const STEPS: usize = 40;
 
 /// The softmax of the scores divided by the temperature.
 pub(super) fn softmax(scores: &[f32], temperature: f64) -> Vec<f64> {
@@ -41,17 +41,7 @@ pub(super) fn temperature(rows: &[(&[f32], usize)]) -> f64 {
         rows.iter().map(loss).sum()
     };
     // The loss is convex in the scale, so it has one minimum in its logarithm too.
-    let golden = (5f64.sqrt() - 1.0) / 2.0;
-    let [mut low, mut high] = RANGE;
-    for _ in 0..STEPS {
-        let width = golden * (high - low);
-        if loss(high - width) < loss(low + width) {
-            high = low + width;
-        } else {
-            low = high - width;
-        }
-    }
-    (-f64::midpoint(low, high)).exp()
+    (-golden_section(RANGE, loss)).exp()
 }
 
 #[cfg(test)]

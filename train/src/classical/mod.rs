@@ -12,6 +12,7 @@ mod affine;
 mod calibration;
 mod classifier;
 mod distance;
+mod golden_section;
 mod knn;
 mod lbfgs;
 mod linear_svm;
@@ -24,4 +25,5 @@ mod testing;
 mod training_set;
 
 pub use classifier::{ClassifierConfig, ClassifierKind, VectorClassifier};
+pub use golden_section::golden_section;
 pub use training_set::TrainingSet;

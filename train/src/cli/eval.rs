@@ -11,6 +11,9 @@ const EXAMPLES: &str = r"Examples:
   # Evaluate it on the validation set
   train eval --run runs/crnn --set val
 
+  # Calibrate its probabilities on the validation set, then evaluate it
+  train eval --run runs/crnn --calibrate
+
   # Evaluate the mean of two runs, and save it as a run
   train eval --run runs/crnn --run runs/cnn2d --save-run runs/mean
 
@@ -41,6 +44,9 @@ pub struct EvalArgs {
     /// Clips per track to average: all, or N spread evenly [default: the run's]
     #[arg(long, value_name = "all|N")]
     pub eval_clips: Option<EvalClips>,
+    /// Fit a temperature on the validation set first
+    #[arg(long, conflicts_with = "save_run")]
+    pub calibrate: bool,
     /// Tune the thresholds of tags on the validation set
     #[arg(long)]
     pub tune_thresholds: bool,
@@ -66,6 +72,7 @@ impl EvalArgs {
             data: None,
             ignore_features: false,
             eval_clips: None,
+            calibrate: false,
             tune_thresholds: false,
             audio: false,
             verify: false,

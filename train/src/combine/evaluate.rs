@@ -92,6 +92,14 @@ impl RunOnData {
         }
     }
 
+    /// The network of a run that does not combine others.
+    pub fn network_mut(&mut self) -> Option<&mut NetworkOnData> {
+        match self {
+            Self::Network(network) => Some(network),
+            Self::Ensemble(_) | Self::OnEmbeddings { .. } => None,
+        }
+    }
+
     /// Predicts the tracks of a set.
     pub fn evaluate(&self, set: Set) -> anyhow::Result<Evaluation> {
         match self {
@@ -127,9 +135,11 @@ fn open_network(
         return Err(another_data_set(&config.data, split_root));
     }
     let data = RunData::open_in_run(&config, split_root)?;
-    NetworkOnData::new(config, data, device.clone(), |_, data, device| {
+    let mut network = NetworkOnData::new(config, data, device.clone(), |_, data, device| {
         Ok(source.load(*data.front_end.shape(), device)?)
-    })
+    })?;
+    network.temperature = source.temperature;
+    Ok(network)
 }
 
 fn another_data_set(data: &Path, root: &Path) -> anyhow::Error {

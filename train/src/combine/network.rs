@@ -2,13 +2,13 @@
 
 use crate::data::run_data::RunData;
 use crate::evaluation::embeddings::{EmbeddingTable, extract};
-use crate::evaluation::evaluate::{Evaluation, evaluate};
+use crate::evaluation::evaluate::{CalibratedModel, Evaluation, evaluate};
 use crate::loader::Prefetch;
-use crate::models::{Blueprint, ImportError, InputShape, Model, import_weights};
+use crate::models::{Blueprint, ImportError, InputShape, Model, ModelInput, import_weights};
 use crate::run::directory::BEST_FILE;
 use crate::settings::RunConfig;
 use crate::step::compute::Compute;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use shared::dataset::split::Set;
 use std::path::{Path, PathBuf};
 
@@ -20,14 +20,18 @@ pub struct NetworkSource {
     pub config: RunConfig,
     /// Whether the embeddings are the model's input, statistics of tracks. There are no weights then.
     pub is_statistics: bool,
+    /// By which logits are divided before probabilities are computed.
+    pub temperature: f64,
 }
 
 impl NetworkSource {
+    /// Without a temperature.
     pub fn of_run(root: &Path, config: RunConfig) -> Self {
         Self {
             root: root.to_owned(),
             config,
             is_statistics: false,
+            temperature: 1.0,
         }
     }
 
@@ -56,6 +60,8 @@ pub struct NetworkOnData {
     compute: Compute,
     /// `None`: the embeddings are the model's input, statistics of tracks.
     pub network: Option<Model>,
+    /// By which logits are divided before probabilities are computed.
+    pub temperature: f64,
 }
 
 impl NetworkOnData {
@@ -73,6 +79,7 @@ impl NetworkOnData {
             data,
             compute,
             network,
+            temperature: 1.0,
         })
     }
 
@@ -86,10 +93,10 @@ impl NetworkOnData {
     /// Panics if there is no network.
     pub fn evaluate(&self, set: Set) -> anyhow::Result<Evaluation> {
         let clips = self.data.clips(set)?;
-        let network = self
-            .network
-            .as_ref()
-            .expect("only embeddings of statistics have no network");
+        let network = CalibratedModel {
+            model: self.model(),
+            temperature: self.temperature,
+        };
         let (batch_size, mut prefetch) = (self.config.batch_size, self.prefetch());
         evaluate(
             network,
@@ -102,13 +109,29 @@ impl NetworkOnData {
         )
     }
 
+    fn model(&self) -> &Model {
+        let model = self.network.as_ref();
+        model.expect("only embeddings of statistics have no network")
+    }
+
     /// The embeddings of all clips of a set.
     pub fn embeddings(&self, set: Set) -> anyhow::Result<EmbeddingTable> {
-        let clips = self.data.clips(set)?;
-        let forward = |input| match &self.network {
+        self.table(set, |input| match &self.network {
             Some(network) => network.embed(input),
             None => input.statistics(),
-        };
+        })
+    }
+
+    /// The logits of all clips of a set, not divided by the temperature.
+    ///
+    /// # Panics
+    /// Panics if there is no network.
+    pub fn logits(&self, set: Set) -> anyhow::Result<EmbeddingTable> {
+        self.table(set, |input| self.model().forward(input))
+    }
+
+    fn table(&self, set: Set, forward: impl Fn(ModelInput) -> Tensor<2>) -> anyhow::Result<EmbeddingTable> {
+        let clips = self.data.clips(set)?;
         let (batch_size, mut prefetch) = (self.config.batch_size, self.prefetch());
         Ok(extract(
             forward,

@@ -2,6 +2,7 @@
 
 use super::network::NetworkSource;
 use crate::classical::VectorClassifier;
+use crate::run::calibration::Calibration;
 use crate::run::directory::{MEMBERS_DIRECTORY, RunDirectory, RunError};
 use crate::settings::{Combination, RunConfig, STATISTICS};
 use std::path::{Path, PathBuf};
@@ -65,7 +66,10 @@ impl RunModel {
 fn parts(run: &RunDirectory, config: &RunConfig) -> Result<Parts, RunError> {
     let root = run.root();
     let Some(combination) = &config.combination else {
-        return Ok(Parts::Network(NetworkSource::of_run(root, config.clone())));
+        return Ok(Parts::Network(NetworkSource {
+            temperature: Calibration::temperature(run)?,
+            ..NetworkSource::of_run(root, config.clone())
+        }));
     };
     let members = combination.members.iter().enumerate();
     if combination.classifier.is_none() {

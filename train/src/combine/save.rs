@@ -6,7 +6,7 @@ use crate::classical::VectorClassifier;
 use crate::data::front_end_record::{FRONT_END_FILE, FrontEndRecord};
 use crate::data::run_data::RunData;
 use crate::models::export_weights;
-use crate::run::directory::{BEST_FILE, CONFIG_FILE, MEMBERS_DIRECTORY, RunDirectory, RunError};
+use crate::run::directory::{BEST_FILE, CALIBRATION_FILE, CONFIG_FILE, MEMBERS_DIRECTORY, RunDirectory, RunError};
 use crate::run::split_copy::{self, SPLIT_DIRECTORY};
 use crate::settings::{Combination, RunConfig};
 use anyhow::Context;
@@ -29,7 +29,7 @@ pub fn save_classifier(
         let config = on_data(&embedder.config, data)?;
         FrontEndRecord::new(&embedder.data).write(&member)?;
         if let Some(network) = &embedder.network {
-            member.write(BEST_FILE, &export_weights(network).map_err(anyhow::Error::msg)?)?;
+            member.write_weights(&export_weights(network).map_err(anyhow::Error::msg)?)?;
         }
         // Its classes are those that the network was trained on.
         member.save_config(&config)?;
@@ -133,7 +133,18 @@ fn copy_run(from: &Path, to: &Path) -> anyhow::Result<()> {
             copy_file(&split.join(&name), &copy.join(&name))?;
         }
     }
-    for name in [BEST_FILE, FRONT_END_FILE, CLASSIFIER_FILE, CONFIG_FILE] {
+    // A temperature that an interrupted command left belongs to other weights.
+    let left_over = to.join(CALIBRATION_FILE);
+    if left_over.exists() {
+        fs::remove_file(&left_over).with_context(|| format!("could not remove {}", left_over.display()))?;
+    }
+    for name in [
+        BEST_FILE,
+        CALIBRATION_FILE,
+        FRONT_END_FILE,
+        CLASSIFIER_FILE,
+        CONFIG_FILE,
+    ] {
         if from.join(name).exists() {
             copy_file(&from.join(name), &to.join(name))?;
         }

@@ -98,6 +98,7 @@ pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyho
             let evaluation = classified(&classifier, data, table(&per_track, one, data)?)?;
             let options = Options {
                 set: one,
+                calibrate: false,
                 tune_thresholds: false,
                 audio: false,
                 verify: false,

@@ -19,6 +19,9 @@ pub(super) fn eval_ensemble(args: &EvalArgs, watch: &FaultWatch, console: Consol
     if args.audio {
         bail!("--audio needs a single run; save the mean with --save-run and evaluate that with --audio");
     }
+    if args.calibrate {
+        bail!("--calibrate needs a single run; calibrate each run by itself, and the mean uses their temperatures");
+    }
     let members = members(args, watch, console)?;
     if let Some(name) = &args.split {
         for member in &members {
@@ -35,19 +38,20 @@ pub(super) fn eval_ensemble(args: &EvalArgs, watch: &FaultWatch, console: Consol
         data: args.data.clone(),
         eval_clips: args.eval_clips,
     };
-    let opened = RunOnData::ensemble(members.clone(), &options, &device)?;
+    let mut opened = RunOnData::ensemble(members.clone(), &options, &device)?;
     let mut config = save_ensemble(&run, &members, opened.data(), args.save_run.is_some())?;
     if let Some(moved) = &args.data {
         config.data.clone_from(moved);
     }
     let options = Options {
         set: Set::from(args.set),
+        calibrate: false,
         tune_thresholds: args.tune_thresholds,
         audio: false,
         verify: args.verify,
     };
     console.line(&format!("evaluating {} on {device_name}", config.model_name()));
-    let evaluated = evaluate_into(run, &config, &opened, &options, device_name)?;
+    let evaluated = evaluate_into(run, &config, &mut opened, &options, device_name)?;
     Ok(match &args.save_run {
         Some(_) => evaluated.outcome(),
         None => evaluated.outcome_without_files(),

@@ -1,6 +1,6 @@
 //! `train eval` of one run.
 
-use super::{Outcome, UsageError, imported};
+use super::{Outcome, UsageError, calibrate, imported};
 use crate::cli::EvalArgs;
 use crate::combine::{DataOptions, RunModel, RunOnData};
 use crate::compare::Entry;
@@ -12,6 +12,7 @@ use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::report::reported_metric::ReportedMetric;
 use crate::report::{self, METRICS_FILE, RunMetrics, html, set_files};
+use crate::run::calibration::Calibration;
 use crate::run::directory::RunDirectory;
 use crate::run::evaluations::{self, EvaluatedEpoch};
 use crate::run::split_copy;
@@ -35,12 +36,15 @@ pub(super) struct RunEvaluation {
     intervals: Vec<ReportedMetric>,
     /// `None` for an imported or combined run.
     pub(super) best_epoch: Option<usize>,
+    /// Of the run's own network.
+    calibration: Option<Calibration>,
     pub(super) report: SetReport,
 }
 
 /// How to evaluate.
 pub(super) struct Options {
     pub(super) set: Set,
+    pub(super) calibrate: bool,
     pub(super) tune_thresholds: bool,
     pub(super) audio: bool,
     pub(super) verify: bool,
@@ -55,6 +59,9 @@ pub(super) fn eval_run(
 ) -> anyhow::Result<RunEvaluation> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     let (run, mut config) = RunDirectory::resume(root)?;
+    if args.calibrate {
+        calibrate::check(root, &config)?;
+    }
     if config.imported_from.is_some() {
         watch.advise("run the same command again");
         config = imported::attach(&run, config, args, watch, console)?;
@@ -71,14 +78,15 @@ pub(super) fn eval_run(
         data: args.data.clone(),
         eval_clips: args.eval_clips,
     };
-    let opened = RunOnData::open(model, &options, &device)?;
+    let mut opened = RunOnData::open(model, &options, &device)?;
     let options = Options {
         set: Set::from(args.set),
+        calibrate: args.calibrate,
         tune_thresholds: args.tune_thresholds,
         audio: args.audio,
         verify: args.verify,
     };
-    let evaluated = evaluate_into(run, &config, &opened, &options, device_name)?;
+    let evaluated = evaluate_into(run, &config, &mut opened, &options, device_name)?;
     console.line(&format!("evaluated {} on {}", config.model_name(), evaluated.device));
     Ok(evaluated)
 }
@@ -95,7 +103,7 @@ pub(super) fn watch_networks(model: &RunModel, args: &EvalArgs, watch: &FaultWat
 pub(super) fn evaluate_into(
     run: RunDirectory,
     config: &RunConfig,
-    opened: &RunOnData,
+    opened: &mut RunOnData,
     options: &Options,
     device: String,
 ) -> anyhow::Result<RunEvaluation> {
@@ -104,7 +112,7 @@ pub(super) fn evaluate_into(
         bail!("--tune-thresholds is only for multi-label runs; leave it out");
     }
     // Before the evaluation, which takes longer.
-    let metrics = metrics(&run, config)?;
+    let mut metrics = metrics(&run, config)?;
     if options.verify {
         for network in opened.networks() {
             verify(
@@ -114,7 +122,18 @@ pub(super) fn evaluate_into(
             )?;
         }
     }
+    let mut validation = None;
+    if options.calibrate {
+        let (evaluation, without_sets) = calibrate::calibrate(&run, opened, metrics)?;
+        metrics = without_sets;
+        validation = Some(evaluation);
+    }
     let thresholds = options.tune_thresholds.then(|| tuned_thresholds(opened)).transpose()?;
+    if let Some(evaluation) = validation.filter(|_| options.set != Set::Val) {
+        let report = evaluation.report(&config.classes, thresholds.as_deref())?;
+        report::write_set(&run, config, metrics, Set::Val, report, &evaluation)?;
+        metrics = report::read_metrics(&run)?;
+    }
     let evaluation = opened.evaluate(options.set)?;
     write_evaluation(
         run,
@@ -152,6 +171,7 @@ pub(super) fn write_evaluation(
 ) -> anyhow::Result<RunEvaluation> {
     let (set, best_epoch) = (options.set, metrics.best_epoch);
     let report = evaluation.report(&config.classes, thresholds)?;
+    let calibration = Calibration::read(&run)?;
     report::write_set(&run, config, metrics, set, report.clone(), evaluation)?;
     if let Some(best_epoch) = best_epoch {
         evaluations::note(&run, EvaluatedEpoch { set, best_epoch })?;
@@ -178,6 +198,7 @@ pub(super) fn write_evaluation(
             Vec::new()
         },
         best_epoch,
+        calibration,
         report,
     })
 }
@@ -213,6 +234,10 @@ impl RunEvaluation {
         if let Some(clips) = &report.per_clip {
             text += &format!("metrics per clip: {}\n", clips.describe());
         }
+        text += &format!("expected calibration error {:.4}\n", report.ece);
+        if let Some(calibration) = &self.calibration {
+            text += &format!("{}\n", calibration.describe());
+        }
         for metric in &self.intervals {
             if let Some([low, high]) = metric.interval {
                 let (name, mean, method) = (&metric.metric, metric.mean, &metric.method);
@@ -221,6 +246,9 @@ impl RunEvaluation {
         }
         text += outputs_table(&report.tracks).trim_end_matches('\n');
         let mut json = json!({ "command": "eval", "set": self.set.name(), "device": self.device, "metrics": report });
+        if let Some(calibration) = &self.calibration {
+            json["calibration"] = json!(calibration);
+        }
         if !self.intervals.is_empty() {
             json["intervals"] = json!(self.intervals);
         }

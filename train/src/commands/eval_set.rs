@@ -55,6 +55,12 @@ pub(super) fn eval_set(
     }
     check_trained(root, &members)?;
     let directory = RunDirectory::begin(root)?;
+    if args.calibrate {
+        // The results of all sets were of other probabilities.
+        directory.remove(METRICS_FILE)?;
+        report::remove_sets(&directory)?;
+        directory.remove(metrics_file(runs))?;
+    }
     let (mut rows, mut reports) = (Vec::new(), Vec::new());
     for (at, member) in members.iter().enumerate() {
         console.line(&format!("{}, {} of {}", member.label, at + 1, members.len()));
@@ -214,6 +220,7 @@ fn write_out_of_fold(
     let tally = all.tally(task);
     let report = SetReport {
         tracks: tally.metrics(&config.classes, None)?,
+        ece: all.reliability(task).ece(),
         clips: reports.iter().map(|report| report.clips).sum(),
         per_clip: None,
     };

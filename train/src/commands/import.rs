@@ -6,7 +6,7 @@ use crate::data::front_end_record::{FrontEndRecord, StatisticsScale};
 use crate::frontend::Normalize;
 use crate::models::{Blueprint, Description, SpectrogramKind, WaveformKind, export_weights, import_weights};
 use crate::process::console::Console;
-use crate::run::directory::{BEST_FILE, RunDirectory};
+use crate::run::directory::RunDirectory;
 use crate::settings::{RunConfig, Settings, invalid};
 use anyhow::{Context, bail};
 use burn::tensor::Device;
@@ -51,7 +51,7 @@ pub fn run_import(args: &ImportArgs, console: Console) -> anyhow::Result<Outcome
     let weights = export_weights(&model).map_err(anyhow::Error::msg)?;
     // Written only after everything was checked. A directory with settings is a run, so they are written last.
     let run = RunDirectory::begin(&args.run)?;
-    run.write(BEST_FILE, &weights)?;
+    run.write_weights(&weights)?;
     record.write(&run)?;
     run.save_config(&config)?;
     console.line(&format!(

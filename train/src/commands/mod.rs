@@ -2,6 +2,7 @@
 //! defined in [`crate::cli`].
 
 mod bench;
+mod calibrate;
 mod config;
 mod eval;
 mod eval_ensemble;

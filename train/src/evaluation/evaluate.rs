@@ -2,9 +2,11 @@
 //! fixed positions, so the result is deterministic.
 
 use crate::data::run_data::RunData;
+use crate::evaluation::embeddings::EmbeddingTable;
 use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Excerpt, Labels, Prefetch, Target};
-use crate::metrics::{RankingError, SetReport, Tally};
+use crate::metrics::{RankingError, ReliabilityCurve, SetReport, Tally};
 use crate::models::{Model, ModelInput};
+use crate::run::calibration::scaled_logits;
 use crate::run::predictions::{Prediction, Predictions, logits, probabilities};
 use crate::step::batch::{self, DeviceFailure};
 use crate::step::compute::Compute;
@@ -32,9 +34,35 @@ impl Evaluation {
         let per_clip = has_several_clips.then(|| self.clips.metrics(names, thresholds));
         Ok(SetReport {
             tracks: self.tracks.metrics(names, thresholds)?,
+            ece: self.reliability().ece(),
             clips: self.clips.samples(),
             per_clip: per_clip.transpose()?,
         })
+    }
+
+    /// Calibration of the tracks' probabilities.
+    pub fn reliability(&self) -> ReliabilityCurve {
+        self.predictions.reliability(match self.tracks {
+            Tally::Classes(_) => Task::SingleLabel,
+            Tally::Tags(_) => Task::MultiLabel,
+        })
+    }
+}
+
+/// A network whose logits are divided by a temperature.
+#[derive(Clone, Copy, Debug)]
+pub struct CalibratedModel<'a> {
+    pub model: &'a Model,
+    pub temperature: f64,
+}
+
+impl<'a> CalibratedModel<'a> {
+    /// With the logits themselves.
+    pub fn uncalibrated(model: &'a Model) -> Self {
+        Self {
+            model,
+            temperature: 1.0,
+        }
     }
 }
 
@@ -66,10 +94,10 @@ pub fn infer<E: From<DeviceFailure>>(
     Ok(())
 }
 
-/// Evaluates `model` on `clips`. `model` must be on `compute.device`, without autodiff, and the clips of a track must
+/// Evaluates `network` on `clips`. Its model must be on `compute.device`, without autodiff, and the clips of a track must
 /// be consecutive. `check_stop` is called after each batch; its error ends the evaluation.
 pub fn evaluate<E: From<DeviceFailure>>(
-    model: &Model,
+    network: CalibratedModel<'_>,
     data: &RunData,
     clips: &[Excerpt],
     batch_size: usize,
@@ -80,23 +108,32 @@ pub fn evaluate<E: From<DeviceFailure>>(
     let (task, outputs) = (data.dataset.task(), data.dataset.classes().len());
     let mut clip_tally = Tally::new(task, outputs);
     let mut tracks = TrackMeans::new(task, outputs);
-    let forward = |input| model.forward(input);
+    let forward = |input| network.model.forward(input);
     infer(data, clips, batch_size, prefetch, compute, forward, |batch, logits| {
-        clip_tally.add(logits, batch.labels.view());
+        let logits = scaled_logits(logits, network.temperature);
+        clip_tally.add(&logits, batch.labels.view());
         for (&clip, logits) in batch.excerpts.iter().zip(logits.chunks_exact(outputs)) {
             tracks.add(data, clips[clip].position, logits);
         }
         check_stop()
     })?;
-    let (track_tally, predictions) = tracks.finish(data);
-    Ok(Evaluation {
-        tracks: track_tally,
-        clips: clip_tally,
-        predictions: Predictions {
-            classes: data.dataset.classes().to_vec(),
-            tracks: predictions,
-        },
-    })
+    Ok(tracks.evaluation(data, clip_tally))
+}
+
+/// The same result from a table with the logits of each clip.
+pub fn evaluate_logits(data: &RunData, table: &EmbeddingTable, temperature: f64) -> Evaluation {
+    let (task, outputs) = (data.dataset.task(), data.dataset.classes().len());
+    let mut clip_tally = Tally::new(task, outputs);
+    let mut tracks = TrackMeans::new(task, outputs);
+    let mut labels = Labels::default();
+    for (clip, logits) in table.clips.iter().zip(table.values.chunks_exact(outputs)) {
+        let logits = scaled_logits(logits, temperature);
+        labels.clear();
+        labels.push(&data.dataset, clip.position);
+        clip_tally.add(&logits, labels.view());
+        tracks.add(data, clip.position, &logits);
+    }
+    tracks.evaluation(data, clip_tally)
 }
 
 /// Averages the probabilities of each track's clips.
@@ -152,6 +189,18 @@ impl TrackMeans {
             .push(Prediction::new(self.task, track_id, labels, &logits));
         self.sums.fill(0.0);
         self.clips = 0;
+    }
+
+    fn evaluation(self, data: &RunData, clips: Tally) -> Evaluation {
+        let (tracks, predictions) = self.finish(data);
+        Evaluation {
+            tracks,
+            clips,
+            predictions: Predictions {
+                classes: data.dataset.classes().to_vec(),
+                tracks: predictions,
+            },
+        }
     }
 
     fn finish(mut self, data: &RunData) -> (Tally, Vec<Prediction>) {

@@ -2,3 +2,4 @@
 
 pub mod embeddings;
 pub mod evaluate;
+pub mod temperature;

@@ -1,6 +1,7 @@
 //! Metrics from labels and scores: scikit-learn's definitions and the paper's own, under separate names. Samples can be
 //! weighted, for bootstrap resampling.
 
+mod calibration;
 mod classification;
 mod confusion;
 mod multilabel;
@@ -8,6 +9,7 @@ mod ranking;
 mod set_metrics;
 mod tally;
 
+pub use calibration::{RELIABILITY_BINS, ReliabilityCurve};
 pub use classification::{ClassMetrics, ClassificationMetrics};
 pub use confusion::ConfusionMatrix;
 pub use multilabel::{DEFAULT_THRESHOLD, MultiLabelMetrics, TagMetrics, mean};

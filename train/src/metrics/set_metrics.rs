@@ -57,6 +57,8 @@ pub struct SetReport {
     /// One sample per track: its probabilities are the mean over its clips, and its loss is that of the mean.
     #[serde(flatten)]
     pub tracks: SetMetrics,
+    /// Expected calibration error of the tracks' probabilities; see [`ReliabilityCurve`](super::ReliabilityCurve).
+    pub ece: f64,
     pub clips: u64,
     /// One sample per clip; `None` if no track has several clips.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -162,11 +164,15 @@ mod tests {
         for (tracks, clips) in [(&classes, None), (&classes, Some(&classes)), (&tags, Some(&tags))] {
             let report = SetReport {
                 tracks: tracks.clone(),
+                ece: 0.25,
                 clips: 7,
                 per_clip: clips.cloned(),
             };
             let json = serde_json::to_value(&report).unwrap();
-            assert!(json["macro_f1"].is_number() && json["loss"].is_number(), "{json}");
+            assert!(
+                json["macro_f1"].is_number() && json["loss"].is_number() && json["ece"] == 0.25,
+                "{json}"
+            );
             assert_eq!(serde_json::from_value::<SetReport>(json).unwrap(), report);
         }
     }

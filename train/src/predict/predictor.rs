@@ -3,6 +3,7 @@
 use super::file_decoder::{Decoded, FileDecoder, InputSetup};
 use crate::loader::BatchBuffer;
 use crate::models::{Model, ModelInput};
+use crate::run::calibration::scaled_logits;
 use crate::run::predictions::probabilities;
 use crate::step::batch::{self, Uploader};
 use burn::tensor::{Device, FloatDType, Tensor};
@@ -29,8 +30,8 @@ pub struct FileVector {
 /// The result for each clip. Networks are on the predictor's device, without gradients.
 #[derive(Debug)]
 pub enum ClipOutput {
-    /// The probability of each class or tag.
-    Probabilities(Model, Task),
+    /// The probability of each class or tag, of the logits divided by a temperature.
+    Probabilities { model: Model, task: Task, temperature: f64 },
     /// The embeddings.
     Embeddings(Model),
     /// The model's input, statistics of the whole file.
@@ -40,7 +41,7 @@ pub enum ClipOutput {
 impl ClipOutput {
     fn forward(&self, input: ModelInput) -> Tensor<2> {
         match self {
-            Self::Probabilities(model, _) => model.forward(input),
+            Self::Probabilities { model, .. } => model.forward(input),
             Self::Embeddings(model) => model.embed(input),
             Self::Statistics => input.statistics(),
         }
@@ -49,7 +50,7 @@ impl ClipOutput {
     /// The values of a clip from its row of [`forward`](Self::forward).
     fn values(&self, row: &[f32]) -> Vec<f64> {
         match self {
-            Self::Probabilities(_, task) => probabilities(*task, row),
+            Self::Probabilities { task, temperature, .. } => probabilities(*task, &scaled_logits(row, *temperature)),
             Self::Embeddings(_) | Self::Statistics => row.iter().map(|&value| f64::from(value)).collect(),
         }
     }
@@ -216,7 +217,11 @@ mod tests {
             dropout: 0.0,
         };
         NetworkPredictor {
-            output: ClipOutput::Probabilities(config.model.init(&blueprint, &device), Task::SingleLabel),
+            output: ClipOutput::Probabilities {
+                model: config.model.init(&blueprint, &device),
+                task: Task::SingleLabel,
+                temperature: 1.0,
+            },
             dtype: FloatDType::F32,
             device,
             setup,

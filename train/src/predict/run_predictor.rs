@@ -214,7 +214,11 @@ fn network(
     let output = match source.load(*setup.front_end().shape(), device)? {
         None => ClipOutput::Statistics,
         Some(model) if embeds => ClipOutput::Embeddings(model),
-        Some(model) => ClipOutput::Probabilities(model, record.task),
+        Some(model) => ClipOutput::Probabilities {
+            model,
+            task: record.task,
+            temperature: source.temperature,
+        },
     };
     // Weights trained on a GPU may be used on the CPU, which may not support the run's precision.
     let dtype = source

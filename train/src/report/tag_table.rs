@@ -50,6 +50,7 @@ mod tests {
         let metrics = MultiLabelMetrics::new(&[0.9, 0.1, 0.2, 0.3], &[true, false, false, false], &names, 0.0, None);
         let report = SetReport {
             tracks: SetMetrics::Tags(metrics.unwrap()),
+            ece: 0.0,
             clips: 0,
             per_clip: None,
         };

@@ -41,6 +41,10 @@ pub enum RunError {
     /// A file has invalid content.
     #[error("{} cannot be read: {detail}", path.display())]
     Damaged { path: PathBuf, detail: String },
+    /// A temperature was fitted to other weights than the run has.
+    #[error("{} was fitted to other weights than those in {BEST_FILE}; remove it, and fit it again with `train eval --run {} \
+             --calibrate`", path.display(), run.display())]
+    OtherWeights { path: PathBuf, run: PathBuf },
     #[error(transparent)]
     Write(#[from] WriteError),
 }
@@ -49,6 +53,8 @@ pub enum RunError {
 pub const CONFIG_FILE: &str = "config.toml";
 /// Weights of the epoch with the best validation metric.
 pub const BEST_FILE: &str = "best.safetensors";
+/// The temperature of these weights, if one was fitted.
+pub const CALIBRATION_FILE: &str = "calibration.json";
 /// A directory with this file is a set of runs.
 pub const RUN_SET_FILE: &str = "runs.toml";
 /// The directory with the members of a combined run, named 0, 1, ….
@@ -134,6 +140,13 @@ impl RunDirectory {
     /// Writes a file of the run, atomically.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), RunError> {
         Ok(atomic_file::write_bytes(&self.path(name), content)?)
+    }
+
+    /// Replaces the best weights. A temperature that was fitted to the old ones is removed first, so it never belongs to
+    /// others.
+    pub fn write_weights(&self, content: &[u8]) -> Result<(), RunError> {
+        self.remove(CALIBRATION_FILE)?;
+        self.write(BEST_FILE, content)
     }
 
     /// Removes a file of the run, if it exists.

@@ -1,7 +1,7 @@
 //! `predictions.csv`: the predicted classes and probabilities of each track of a set.
 
 use crate::loader::LabelsView;
-use crate::metrics::{Tally, first_highest};
+use crate::metrics::{ReliabilityCurve, Tally, first_highest};
 use shared::dataset::Task;
 use shared::dataset::split::Set;
 
@@ -123,6 +123,23 @@ impl Predictions {
             }
         }
         tally
+    }
+
+    /// Calibration of the probability of each track's predicted class, or of each track and tag.
+    pub fn reliability(&self, task: Task) -> ReliabilityCurve {
+        let decisions = |track: &Prediction| -> Vec<(f32, bool)> {
+            match task {
+                Task::SingleLabel => {
+                    let highest = track.probabilities.iter().copied().fold(0.0, f32::max);
+                    vec![(highest, track.labels.first() == track.predicted.first())]
+                }
+                Task::MultiLabel => (0..)
+                    .zip(&track.probabilities)
+                    .map(|(tag, &probability)| (probability, track.labels.contains(&tag)))
+                    .collect(),
+            }
+        };
+        ReliabilityCurve::new(self.tracks.iter().flat_map(decisions))
     }
 
     pub fn new(classes: Vec<String>) -> Self {
@@ -257,6 +274,26 @@ mod tests {
             assert!((tally.loss() - expected).abs() < 1e-6, "{task:?}: {}", tally.loss());
             assert_eq!(tally.samples(), 1);
         }
+    }
+
+    #[test]
+    fn calibration_is_of_predicted_classes_or_of_all_tags() {
+        let track = |labels: &[usize], predicted: &[usize], probabilities: [f32; 2]| Prediction {
+            track_id: 1,
+            labels: labels.into(),
+            predicted: predicted.into(),
+            probabilities: probabilities.into(),
+        };
+        let all = Predictions {
+            classes: ["a", "b"].map(String::from).into(),
+            tracks: vec![track(&[1], &[1], [0.25, 0.75]), track(&[1], &[0], [0.875, 0.125])],
+        };
+        // Right at 0.75 and wrong at 0.875.
+        let classes = all.reliability(Task::SingleLabel);
+        assert_eq!(classes.ece(), (0.25 + 0.875) / 2.0);
+        // The tag is absent at 0.25 and 0.875, and present at 0.75 and 0.125.
+        let tags = all.reliability(Task::MultiLabel);
+        assert_eq!(tags.ece(), (0.25 + 0.25 + 0.875 + 0.875) / 4.0);
     }
 
     #[test]

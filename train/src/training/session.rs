@@ -7,14 +7,14 @@ use super::observer::Observer;
 use super::start::{CHECKPOINT_FILE, empty_tally, start};
 use crate::data::front_end_record::FrontEndRecord;
 use crate::data::run_data::{RunData, training_kinds};
-use crate::evaluation::evaluate::{Evaluation, evaluate};
+use crate::evaluation::evaluate::{CalibratedModel, Evaluation, evaluate};
 use crate::loader::{BatchSource, Excerpt, Prefetch, PrefetchReport, ReadAhead};
 use crate::metrics::{MetricSummary, SetReport, Tally};
 use crate::models::{Model, export_weights};
 use crate::process::console::Console;
 use crate::process::resume_command::DEFAULT_DEVICE;
 use crate::process::stop::{StopRequest, Stopped};
-use crate::run::directory::{BEST_FILE, RunDirectory};
+use crate::run::directory::RunDirectory;
 use crate::run::history::{self, EpochRecord, HISTORY_FILE, best};
 use crate::settings::{Cache, RunConfig};
 use crate::step::batch::TrainingStep;
@@ -180,7 +180,7 @@ impl<'a> Session<'a> {
             )?)),
         };
         evaluate(
-            &epoch.weights,
+            CalibratedModel::uncalibrated(&epoch.weights),
             self.data,
             &self.val_clips,
             self.config.batch_size,
@@ -230,7 +230,7 @@ impl<'a> Session<'a> {
     /// Writes the weights of the epoch as the run's best ones.
     pub fn keep_weights(&self, epoch: &TrainedEpoch) -> anyhow::Result<()> {
         let weights = export_weights(&epoch.weights).map_err(anyhow::Error::msg)?;
-        Ok(self.run.write(BEST_FILE, &weights)?)
+        Ok(self.run.write_weights(&weights)?)
     }
 
     /// Adds the epoch to the history.

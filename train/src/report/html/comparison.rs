@@ -105,7 +105,7 @@ fn metrics_section(entries: &[Entry<'_>], set: Set, tests: &[PairedTest]) -> Sec
 fn best_values(entries: &[Entry<'_>], set: Set) -> Vec<(&'static str, Option<f64>)> {
     let mut best: Vec<(&'static str, Option<f64>)> = Vec::new();
     for report in entries.iter().filter_map(|entry| entry.view.report(set)) {
-        for metric in metrics(&report.tracks) {
+        for metric in metrics(report) {
             let better = if metric.lower_is_better() { f64::min } else { f64::max };
             match best.iter_mut().find(|(name, _)| *name == metric.name) {
                 Some((_, best)) => *best = [*best, metric.value].into_iter().flatten().reduce(better),
@@ -126,7 +126,7 @@ fn metrics_table(entries: &[Entry<'_>], set: Set) -> Markup {
         .sortable();
     for (at, entry) in entries.iter().enumerate() {
         let report = entry.view.report(set);
-        let values = report.map_or(Vec::new(), |report| metrics(&report.tracks));
+        let values = report.map_or(Vec::new(), metrics);
         let measured = |(name, best): &(&str, Option<f64>)| -> Cell {
             let value = values
                 .iter()

@@ -1,6 +1,6 @@
 //! The metrics of a set, with definitions in terms of scikit-learn.
 
-use crate::metrics::{ClassificationMetrics, MultiLabelMetrics, SetMetrics};
+use crate::metrics::{ClassificationMetrics, MultiLabelMetrics, SetMetrics, SetReport};
 
 /// One metric of a set.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub struct Metric {
 
 impl Metric {
     pub fn lower_is_better(&self) -> bool {
-        self.key == "loss"
+        matches!(self.key, "loss" | "ece")
     }
 }
 
@@ -23,8 +23,8 @@ impl Metric {
 type Row = (&'static str, &'static str, &'static str, Option<f64>);
 
 /// All metrics of a set, the main ones first.
-pub fn metrics(metrics: &SetMetrics) -> Vec<Metric> {
-    let rows = match metrics {
+pub fn metrics(report: &SetReport) -> Vec<Metric> {
+    let rows = match &report.tracks {
         SetMetrics::Classes(metrics) => single_label(metrics).to_vec(),
         SetMetrics::Tags(metrics) => multi_label(metrics).to_vec(),
     };
@@ -34,7 +34,10 @@ pub fn metrics(metrics: &SetMetrics) -> Vec<Metric> {
         definition,
         value,
     };
-    rows.into_iter().map(metric).collect()
+    rows.into_iter()
+        .chain([("ece", "calibration error", ECE, Some(report.ece))])
+        .map(metric)
+        .collect()
 }
 
 fn single_label(metrics: &ClassificationMetrics) -> [Row; 7] {
@@ -81,6 +84,9 @@ fn multi_label(metrics: &MultiLabelMetrics) -> [Row; 8] {
 }
 
 const MACRO_F1: &str = "f1_score(average=\"macro\")";
+
+/// The expected calibration error.
+const ECE: &str = "ECE of 15 bins, Guo et al. (2017); not in scikit-learn";
 
 /// Number of evaluated tracks.
 pub fn samples(metrics: &SetMetrics) -> usize {

@@ -3,6 +3,7 @@
 //! Pages are built with [`shared::page`] from the run's files, and from its data set if that still exists. maud's
 //! macros escape all text.
 
+mod calibration;
 mod clip_audio;
 mod comparison;
 mod confusion;
@@ -63,6 +64,7 @@ pub fn write(run: &RunDirectory, config: &RunConfig, options: &Options<'_>) -> a
         view.metrics.best_epoch.map(|_| curves::section(&view)),
         confusion::section(&view, set),
         ranking::section(&view, set),
+        Some(calibration::section(&view)),
         Some(outputs::section(set, report)),
         Some(mistakes::section(&view, set, options.audio)),
         Some(data_statistics::section(&view)),

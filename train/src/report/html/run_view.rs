@@ -3,6 +3,7 @@
 use super::data_view::DataView;
 use crate::metrics::{SetMetrics, SetReport};
 use crate::report::{RunMetrics, read_metrics};
+use crate::run::calibration::Calibration;
 use crate::run::directory::{RunDirectory, RunError};
 use crate::run::environment::Environment;
 use crate::run::history::{self, EpochRecord, HISTORY_FILE};
@@ -24,6 +25,8 @@ pub struct RunView<'a> {
     pub environment: Option<Environment>,
     /// For sets that were evaluated with the best weights and whose table exists.
     pub predictions: BTreeMap<Set, Predictions>,
+    /// `None` if no temperature was fitted.
+    pub calibration: Option<Calibration>,
     /// The data set, or why it cannot be read.
     pub data: Result<DataView, String>,
 }
@@ -58,6 +61,7 @@ impl<'a> RunView<'a> {
             history,
             environment: Environment::read(run)?,
             predictions,
+            calibration: Calibration::read(run)?,
             data: DataView::open(config, run.root()).map_err(|error| format!("{error:#}")),
         })
     }

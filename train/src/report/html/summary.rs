@@ -2,7 +2,7 @@
 
 use super::metric::{Metric, interval, metrics, rounded, samples};
 use super::run_view::RunView;
-use crate::metrics::{SetMetrics, SetReport};
+use crate::metrics::SetReport;
 use crate::report::published::{Published, PublishedMetric, published};
 use crate::report::reported_metric::ReportedMetric;
 use crate::report::set_name;
@@ -17,7 +17,7 @@ const LARGE: usize = 4;
 
 /// The text below the heading: model, set and main metrics.
 pub fn lead(view: &RunView<'_>, set: Set, report: &SetReport) -> Markup {
-    let shown = metrics(&report.tracks);
+    let shown = metrics(report);
     let large: Vec<(&str, String)> = shown
         .iter()
         .take(LARGE)
@@ -210,10 +210,10 @@ fn describe_split(view: &RunView<'_>, split: &SplitIndex) -> Markup {
 fn table(view: &RunView<'_>, published: &Published) -> Markup {
     let split = published.comparable.first().map(|row| &*row.split);
     let sets = Set::ALL.into_iter().rev();
-    let evaluated: Vec<(Set, &SetMetrics)> = sets.filter_map(|set| Some((set, &view.report(set)?.tracks))).collect();
+    let evaluated: Vec<(Set, &SetReport)> = sets.filter_map(|set| Some((set, view.report(set)?))).collect();
     let columns: Vec<Vec<Metric>> = evaluated.iter().map(|(_, set)| metrics(set)).collect();
-    let heading = |(set, metrics): &(Set, &SetMetrics)| {
-        html! { (set_name(*set)) small { (counted(samples(metrics), "track", "tracks")) } }
+    let heading = |(set, report): &(Set, &SetReport)| {
+        html! { (set_name(*set)) small { (counted(samples(&report.tracks), "track", "tracks")) } }
     };
     let mut table = Table::new("Metrics of each set")
         .text("metric")
@@ -285,7 +285,7 @@ fn published_notes(view: &RunView<'_>, published: &Published) -> Markup {
 /// The metrics of the first evaluated set.
 fn metrics_of_sets(view: &RunView<'_>) -> impl Iterator<Item = Metric> {
     let first = Set::ALL.into_iter().find_map(|set| view.report(set));
-    first.map(|report| metrics(&report.tracks)).into_iter().flatten()
+    first.map(|report| metrics(report)).into_iter().flatten()
 }
 
 fn intervals(reported: &[ReportedMetric], shown: Set) -> Markup {

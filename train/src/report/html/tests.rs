@@ -33,6 +33,7 @@ fn run(root: &Path, data: &Path, edit: impl FnOnce(&mut RunConfig)) -> (RunDirec
     confusion.add(1, 0);
     let report = SetReport {
         tracks: SetMetrics::Classes(ClassificationMetrics::new(&confusion, &config.classes, 0.75)),
+        ece: 0.575,
         clips: 0,
         per_clip: None,
     };
@@ -91,6 +92,7 @@ fn page_shows_metrics_data_and_mistakes() {
         "summary",
         "curves",
         "confusion",
+        "calibration",
         "classes",
         "mistakes",
         "data",
@@ -107,6 +109,9 @@ fn page_shows_metrics_data_and_mistakes() {
         "random",
         "no known artist, album or recording",
         "accuracy_score",
+        "ECE 0.575 of 2 tracks of the validation set",
+        "1 track, mean probability 0.900, accuracy 0.000",
+        ">calibration error</th>",
         "000/000060.mp3",
         "6 in total, 1.5 per second",
         "all 2 epochs are done",
@@ -232,6 +237,7 @@ fn multi_label_page_has_curves_and_no_confusion_matrix() {
     let metrics = MultiLabelMetrics::new(&scores, &[true, false, false, false], &config.classes, 0.5, None).unwrap();
     let report = SetReport {
         tracks: SetMetrics::Tags(metrics),
+        ece: 0.325,
         clips: 0,
         per_clip: None,
     };
@@ -258,6 +264,7 @@ fn multi_label_page_has_curves_and_no_confusion_matrix() {
         "1 tag of the validation set; 1 tag without curves",
         "no tracks have: 1 tag.",
         "below its threshold",
+        "ECE 0.325 of 4 decisions of the validation set",
         "roc_auc_score",
     ] {
         assert!(page.contains(text), "{text}");
@@ -309,6 +316,7 @@ fn comparison_shows_metrics_warnings_and_tests_of_one_set() {
     confusion.add(1, 1);
     metrics.test = Some(SetReport {
         tracks: SetMetrics::Classes(ClassificationMetrics::new(&confusion, &config.classes, 0.25)),
+        ece: 0.125,
         clips: 0,
         per_clip: None,
     });
