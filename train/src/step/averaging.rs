@@ -110,7 +110,7 @@ impl Averaging {
     }
 }
 
-/// The decay at step `step`, counted from 1: lower at first, because the initial weights are far from good ones. Also in
+/// The decay at step `step`, counted from 1: lower at first, because the initial weights are far from good ones. As in
 /// TensorFlow's `ExponentialMovingAverage` and in `torch_ema`.
 fn decay_at(decay: f64, step: u64) -> f64 {
     let step = step as f64;

@@ -1,7 +1,7 @@
 //! The checkpoint of a run: weights, optimizer state and progress in one file.
 //!
-//! The file is a safetensors container of byte tensors: `progress` (JSON), `model`, `average` and `optimizer` (Burn's own
-//! record format, because the optimizer's state refers to Burn's parameter ids), and `checksum`, the BLAKE3 hash of the
+//! The file is a safetensors container of byte tensors: `progress` (JSON), `model`, `average` and `optimizer` (Burn's
+//! own record format, because the optimizer's state refers to Burn's parameter ids), and `checksum`, the BLAKE3 hash of the
 //! four. `average` is empty if no weights were averaged.
 
 use crate::loader::PrefetchReport;
