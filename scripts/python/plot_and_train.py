@@ -23,7 +23,7 @@ print(f"{len(split.train)} tracks to train, {len(split.val)} to validate, {len(d
 # %% Plot the stored spectrogram of a track: decibels over seconds and Hz.
 track_id = split.train[0]
 decibels = data.mel(track_id).astype(np.float32)
-seconds, hz = data.features.frame_seconds(decibels.shape[1]), data.features.band_hz()
+seconds, hz = data.features.frame_times(decibels.shape[1]), data.features.band_hz()
 _, axes = plt.subplots(figsize=(9, 4), layout="constrained")
 image = axes.pcolormesh(seconds, hz, decibels, vmin=decibels.max() - 80)
 # Like the mel scale, linear up to 1 kHz and logarithmic above.

@@ -68,7 +68,7 @@ class Features:
         """Frames of the stored spectrogram of a track with `samples` samples."""
         return 1 + samples // self.hop_length
 
-    def frame_seconds(self, frames: int) -> NDArray[np.float64]:
+    def frame_times(self, frames: int) -> NDArray[np.float64]:
         """The time of the middle of each of `frames` frames, in seconds, `[frames]`."""
         return np.arange(frames, dtype=np.float64) * (self.hop_length / self.sample_rate)
 

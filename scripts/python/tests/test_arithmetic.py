@@ -79,7 +79,7 @@ class ArithmeticTests(unittest.TestCase):
             np.testing.assert_allclose(hz[[0, 20, 64, 127]], expected, rtol=1e-9)
 
     def test_times_of_frames(self) -> None:
-        np.testing.assert_allclose(FEATURES.frame_seconds(3), [0, 1024 / 44100, 2048 / 44100])
+        np.testing.assert_allclose(FEATURES.frame_times(3), [0, 1024 / 44100, 2048 / 44100])
 
     def test_unknown_normalization_is_refused(self) -> None:
         with self.assertRaisesRegex(CratediggerError, "unknown normalization `l2`; choose from z-score, mean"):
