@@ -1,50 +1,39 @@
 #!/usr/bin/env python3
 """One epoch of random clips with PyTorch: torch_data_set.py DATASET. Needs a single-label data set with a split."""
 
-import csv
-import json
 import sys
-from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch.utils.data import DataLoader, Dataset
 
+import cratedigger
 
-class Clips(Dataset):
+
+class Clips(Dataset[tuple[torch.Tensor, int]]):
     """A random clip of the waveform of each track in a set, and the index of its class."""
 
-    def __init__(self, root, set_name="train", split=None):
-        self.root = Path(root)
-        index = json.loads((self.root / "dataset.json").read_text(encoding="utf-8"))
-        self.clip_samples, self.classes = index["features"]["clip_samples"], index["classes"]
-        folder = self.root / "splits" / (split or (self.root / "splits" / "current").read_text().strip())
-        normalization = json.loads((folder / "normalization.json").read_text(encoding="utf-8"))
-        self.mean, self.std = normalization["waveform_mean"], normalization["waveform_std"]
-        with open(folder / f"{set_name}.csv", newline="", encoding="utf-8") as file:
-            wanted = {row["track_id"] for row in csv.DictReader(file)}
-        with open(self.root / "tracks.csv", newline="", encoding="utf-8") as file:
-            self.rows = [row for row in csv.DictReader(file) if row["track_id"] in wanted]
-        self.shards = {}  # Each worker process opens its own.
+    def __init__(self, data: cratedigger.Dataset, set_name: str = "train", split: str | None = None) -> None:
+        chosen = data.split(split)
+        self.data, self.ids = data, chosen[set_name]
+        self.targets = data.class_indices(self.ids)
+        self.front_end = cratedigger.FrontEnd.from_split(data, chosen)
 
-    def __len__(self):
-        return len(self.rows)
+    def __len__(self) -> int:
+        return len(self.ids)
 
-    def __getitem__(self, at):
-        row = self.rows[at]
-        path = self.root / "shards" / f"waveform-{int(row['shard']):05}.safetensors"
-        if path not in self.shards:
-            self.shards[path] = safe_open(path, framework="pt")
-        waveform = self.shards[path].get_slice(row["track_id"])  # Not read yet.
-        last = max(int(row["samples"]) - self.clip_samples, 0)
-        begin = int(torch.randint(last + 1, ()))
-        clip = waveform[begin : begin + self.clip_samples].float() / 32768
-        clip = torch.nn.functional.pad(clip, (0, self.clip_samples - len(clip)))
-        return (clip - self.mean) / self.std, self.classes.index(row["labels"])
+    def __getitem__(self, at: int) -> tuple[torch.Tensor, int]:
+        track_id = self.ids[at]
+        last = self.front_end.last_clip(self.data.track(track_id).samples)
+        hop = int(torch.randint(last + 1, ()))  # Of torch, whose seed differs between worker processes.
+        return torch.from_numpy(self.front_end.waveform_clip(self.data, track_id, hop)), int(self.targets[at])
 
 
 if __name__ == "__main__":
-    loader = DataLoader(Clips(sys.argv[1]), batch_size=4, shuffle=True, num_workers=2)
+    try:
+        clips_of_set = Clips(cratedigger.Dataset(sys.argv[1]))
+    except cratedigger.CratediggerError as error:
+        sys.exit(f"error: {error}")
+    loader = DataLoader(clips_of_set, batch_size=4, shuffle=True, num_workers=2)
     for clips, classes in loader:
         print(f"clips {tuple(clips.shape)} {clips.dtype}, mean {clips.mean():+.3f}, classes {classes.tolist()}")
-    print(f"epoch of {len(loader.dataset)} tracks in {len(loader)} batches")
+    print(f"epoch of {len(clips_of_set)} tracks in {len(loader)} batches")

@@ -1,13 +1,16 @@
-//! Runs `scripts/python` if a Python with the required modules is available, and compares their output with the tables
-//! of the data set.
+//! Runs `scripts/python` and the tests of its package if a Python with the required modules is available, and compares
+//! the scripts' output with the tables of the data set.
 
 use super::page::root;
+use crate::papers::{fit, tagged};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
-use tests::harness::BuiltDataset;
+use tempfile::TempDir;
+use tests::corpus::Layout;
+use tests::harness::{BuiltDataset, Collection, Program, copy_directory};
 
 /// A Python with numpy and safetensors: python3, or one in a virtual environment in target/. If
 /// CRATEDIGGER_PYTHON_TESTS is 1, the environment is created, which needs the network. Prints the reason and returns
@@ -26,7 +29,7 @@ pub fn interpreter() -> Option<&'static Path> {
             return None;
         }
         let script = format!(
-            "python3 -m venv target/python && {} -m pip install --quiet numpy safetensors",
+            "python3 -m venv target/python && {} -m pip install --quiet numpy safetensors mypy",
             own.display()
         );
         let output = Command::new("sh")
@@ -56,11 +59,66 @@ fn dataset() -> &'static BuiltDataset {
     &DATASET
 }
 
-fn python(arguments: &[&str]) -> Output {
-    let interpreter = interpreter().unwrap();
-    let mut command = Command::new(interpreter);
+/// A command of the interpreter, in `scripts/python`.
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(interpreter().unwrap());
     command.args(arguments).env("PYTHONDONTWRITEBYTECODE", "1");
-    command.current_dir(root().join("scripts/python")).output().unwrap()
+    command.current_dir(root().join("scripts/python"));
+    command
+}
+
+fn python(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+/// The files that the tests of the package read. `scripts/python/tests/test_files.py` lists them.
+fn files() -> &'static Path {
+    static FILES: LazyLock<TempDir> = LazyLock::new(|| {
+        let directory = TempDir::new().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let run = |program: Program, words: &str, named: &[(&str, &str)]| {
+            let mut command = program.command(words.split(' '));
+            for (flag, name) in named {
+                command.arg(flag).arg(path(name));
+            }
+            command.assert().success();
+        };
+        let collection = Collection::clips(Layout::Fma, 4);
+        let short_clips = ["--clip-samples", "24576", "--min-seconds", "1"];
+        let mut build = Program::Preprocess.command(collection.build_arguments(&path("data")));
+        build.args(short_clips).assert().success();
+        for words in [
+            "split --strategy random --name main",
+            "extend --feature mel --n-mels 64",
+        ] {
+            let mut command = Program::Preprocess.command(words.split(' '));
+            command.arg(path("data")).assert().success();
+        }
+        copy_directory(&tagged().path(), &path("tags")).unwrap();
+        for (data, model, name, embeddings) in [
+            ("data", "mm-crnn", "run", "embeddings.safetensors"),
+            ("tags", "choi-crnn", "tags-run", "tags-embeddings.safetensors"),
+        ] {
+            fit(&path(data), model, &path(name), &["--augment", "none"])
+                .assert()
+                .success();
+            run(Program::Train, "eval --device cpu", &[("--run", name)]);
+            run(
+                Program::Train,
+                "embed --device cpu",
+                &[("--run", name), ("--out", embeddings)],
+            );
+        }
+        run(Program::Train, "export", &[("--run", "run"), ("--out", "exported")]);
+        let bench = "bench --model mm-crnn --augment none --batch-size 8 --device cpu";
+        run(
+            Program::Train,
+            bench,
+            &[("--data", "data"), ("--outputs", "outputs.safetensors")],
+        );
+        directory
+    });
+    FILES.path()
 }
 
 fn text_of(output: &Output) -> String {
@@ -84,7 +142,7 @@ fn python_reads_the_tensors_and_tables_of_a_data_set() {
     );
 
     // The bytes that numpy reads have the checksums of tracks.csv.
-    let dump = "import sys; from read_data_set import DataSet; d = DataSet(sys.argv[1]); i = int(sys.argv[2]); \
+    let dump = "import sys; from cratedigger import Dataset; d = Dataset(sys.argv[1]); i = int(sys.argv[2]); \
                 sys.stdout.buffer.write((d.mel(i) if sys.argv[3] == 'mel' else d.waveform(i)).tobytes())";
     for row in tracks.iter().step_by(9) {
         for kind in ["waveform", "mel"] {
@@ -109,15 +167,49 @@ fn python_reports_a_shard_that_does_not_match_tracks_csv() {
     let data = dataset().copy();
     let table = data.text("tracks.csv");
     let samples = &data.table("tracks.csv")[0]["samples"];
-    let changed = table.replacen(&format!(",{samples},"), ",600000,", 1);
+    let other = "9".repeat(samples.len());
+    let changed = table.replacen(&format!(",{samples},"), &format!(",{other},"), 1);
     assert_ne!(changed, table);
     fs::write(data.path().join("tracks.csv"), changed).unwrap();
     let output = python(&["read_data_set.py", &data.path().display().to_string()]);
     let text = text_of(&output);
     assert!(
-        !output.status.success() && text.contains("differ from tracks.csv"),
+        !output.status.success()
+            && text.starts_with("tracks")
+            && text.contains("as in tracks.csv; run `preprocess verify`"),
         "{text}"
     );
+}
+
+#[test]
+fn tests_of_the_package_pass() {
+    if interpreter().is_none() {
+        return;
+    }
+    let mut tests = command(&["-m", "unittest", "discover", "tests"]);
+    let output = tests.env("CRATEDIGGER_TEST_FILES", files()).output().unwrap();
+    let text = text_of(&output);
+    assert!(output.status.success() && text.trim().ends_with("\nOK"), "{text}");
+}
+
+#[test]
+fn types_of_the_package_are_checked() {
+    let Some(interpreter) = interpreter() else { return };
+    if !has(interpreter, "mypy") {
+        println!("skipped: {} has no mypy", interpreter.display());
+        return;
+    }
+    // The settings are in pyproject.toml.
+    let output = python(&[
+        "-m",
+        "mypy",
+        "--cache-dir",
+        "/dev/null",
+        "cratedigger",
+        "tests",
+        "read_data_set.py",
+    ]);
+    assert!(output.status.success(), "{}", text_of(&output));
 }
 
 #[test]
@@ -141,12 +233,12 @@ fn torch_draws_clips_from_the_shards() {
     assert!(text.contains("clips (4, 524288) torch.float32"), "{text}");
 
     // A clip is a normalized range of samples in the shard.
-    let check = "import sys, torch; from torch_data_set import Clips; from read_data_set import DataSet; \
-                 c = Clips(sys.argv[1]); d = DataSet(sys.argv[1]); torch.manual_seed(1); clip, label = c[0]; \
-                 row = c.rows[0]; whole = d.waveform(int(row['track_id'])); \
-                 back = torch.round((clip * c.std + c.mean) * 32768).to(torch.int16).numpy(); \
+    let check = "import sys, torch; from torch_data_set import Clips; from cratedigger import Dataset; \
+                 d = Dataset(sys.argv[1]); c = Clips(d); torch.manual_seed(1); clip, label = c[0]; \
+                 whole = d.waveform(c.ids[0]); n = d.split().normalization; \
+                 back = torch.round((clip * n.waveform_std + n.waveform_mean) * 32768).to(torch.int16).numpy(); \
                  at = [b for b in range(len(whole) - len(back) + 1) if whole[b] == back[0] and (whole[b:b+len(back)] == back).all()]; \
-                 print('{\"places\": %d, \"label\": \"%s\"}' % (len(at), c.classes[label]))";
+                 print('{\"places\": %d, \"label\": \"%s\"}' % (len(at), d.classes[label]))";
     let output = python(&["-c", check, &data.path().display().to_string()]);
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text_of(&output)));
     assert_eq!(answer["places"], 1);

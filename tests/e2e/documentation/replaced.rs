@@ -192,12 +192,17 @@ pub const REPLACED: &[Replaced] = &[
         script: r#"
             if [[ $1 == -m && $2 == venv ]]; then
                 mkdir -p "$3/bin" && : > "$3/bin/activate"
-            elif [[ -f $1 || $1 == - ]] && modules=numpy,safetensors && { [[ $1 != *torch* ]] || modules+=,torch; } &&
-                "${PYTHON:-false}" -c "import $modules"; then
+                exit
+            fi
+            [[ -f $1 || $1 == - ]]
+            modules=numpy,safetensors
+            for module in torch matplotlib; do
+                [[ $1 == - ]] || ! grep -q "^import $module" "$1" || modules+=,$module
+            done
+            if "${PYTHON:-false}" -c "import $modules"; then
                 exec "$PYTHON" "$@"
-            else
-                [[ -f $1 || $1 == - ]] && echo "skipped: no Python with $modules to run $1" >&2
-            fi"#,
+            fi
+            echo "skipped: no Python with $modules to run $1" >&2"#,
     },
 ];
 

@@ -144,6 +144,8 @@ pub fn run(page: &Page, home: &Path) -> Result<(), String> {
         .env("MUSIC", COLLECTIONS.fma.root())
         .env("PROJECT", fs::canonicalize(root()).unwrap())
         .env("PYTHON", super::python::interpreter().unwrap_or(Path::new("")))
+        .env("PYTHONPATH", fs::canonicalize(root().join("scripts/python")).unwrap())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("bash: {error}"))?;
