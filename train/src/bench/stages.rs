@@ -208,7 +208,7 @@ enum Stop {
 
 fn training_step(config: &RunConfig, data: &RunData) -> Result<TrainingStep, BenchError> {
     Ok(TrainingStep {
-        objective: Objective::new(config.balance, &config.l2, data),
+        objective: Objective::new(config, data),
         lr: config.lr.into(),
     })
 }

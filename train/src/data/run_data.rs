@@ -59,6 +59,9 @@ impl RunData {
         if single && config.monitor == Monitor::AucRoc {
             return Err(RunDataError::AucRocOfSingleLabel);
         }
+        if single && config.focal_gamma > 0.0 {
+            return Err(RunDataError::FocalLossOfSingleLabel);
+        }
         if !single && matches!(config.balance, Balance::Oversample | Balance::Undersample) {
             return Err(RunDataError::TagsCannotBeBalanced);
         }
@@ -284,5 +287,10 @@ mod tests {
         );
         let area = open(ModelKind::Crnn, |config| config.monitor = Monitor::AucRoc).unwrap_err();
         assert!(area.to_string().contains("a multi-label metric"), "{area}");
+        let focal = open(ModelKind::Crnn, |config| config.focal_gamma = 2.0).unwrap_err();
+        assert!(
+            focal.to_string().starts_with("--focal-gamma is for multi-label data"),
+            "{focal}"
+        );
     }
 }

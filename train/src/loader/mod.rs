@@ -16,7 +16,7 @@ pub use balance::{Balance, balanced};
 pub use batch_buffer::BatchBuffer;
 pub use batch_source::{BatchSource, Clips, Target, copy_or_pad};
 pub use excerpt::{ClipGrid, EvalClips, Excerpt, Place};
-pub use labels::{Labels, LabelsView};
+pub use labels::{Labels, LabelsView, Targets};
 pub use prefetch::{Prefetch, PrefetchReport};
 pub use read_ahead::ReadAhead;
 pub use sampler::{Batches, training_order};

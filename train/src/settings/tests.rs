@@ -82,9 +82,12 @@ fn every_setting_survives_saving_and_resolving_again() {
         weight_decay = 0.125
         l2 = ["conv=0.01", "linear=0.02"]
         dropout = 0.75
+        label_smoothing = 0.125
+        focal_gamma = 2.0
         seed = 9
         augment = "background,pitch-shift"
         background = "sounds"
+        mixup = 0.25
         balance = "oversample"
         patience = 2
         monitor = "macro-f1"
@@ -167,13 +170,16 @@ const fn fraction(name: &'static str, zero: bool, most: f64) -> Numeric {
 }
 
 const LARGEST: f64 = LARGEST_INTEGER as f64;
-const NUMERIC: [Numeric; 14] = [
+const NUMERIC: [Numeric; 17] = [
     whole("epochs", false, LARGEST),
     whole("batch_size", false, 32.0),
     fraction("lr", false, f64::MAX),
     fraction("loaded_lr", false, f64::MAX),
     fraction("weight_decay", true, 1e30),
     fraction("dropout", true, 0.5),
+    fraction("label_smoothing", true, 0.5),
+    fraction("focal_gamma", true, 1e30),
+    fraction("mixup", true, 32.0),
     whole("seed", true, LARGEST),
     whole("patience", true, LARGEST),
     fraction("excerpt_seconds", false, f64::MAX),
@@ -354,4 +360,35 @@ fn setting_that_a_resumed_run_may_not_change_is_named() {
         .as_deref(),
         Some("--seed")
     );
+}
+
+#[test]
+fn augmentations_that_do_not_fit_the_input_are_refused() {
+    let resolve = |model, augment: &str| {
+        let settings = Settings {
+            model: Some(model),
+            augment: Some(augment.parse().unwrap()),
+            ..minimal()
+        };
+        settings.resolve().map_err(|error| error.to_string())
+    };
+    for (model, augment) in [
+        (ModelKind::MmCrnn, "gain,polarity,spec-augment"),
+        (ModelKind::Crnn, "gain,spec-augment"),
+        (ModelKind::Cnn1d, "polarity"),
+        (ModelKind::Crnn2dGru, "spec-augment"),
+    ] {
+        assert_eq!(resolve(model, augment).map(|_| ()), Ok(()), "{model} {augment}");
+    }
+    for (model, augment, part) in [
+        (ModelKind::Crnn, "polarity", "polarity inverts waveforms, and crnn"),
+        (ModelKind::Cnn1d, "spec-augment", "spec-augment masks spectrograms"),
+        (ModelKind::SmallCnn, "polarity", "polarity inverts"),
+        (ModelKind::Vgg16, "spec-augment", "spec-augment masks"),
+        (ModelKind::MfccDense, "spec-augment", "spec-augment masks"),
+        (ModelKind::MfccDense, "gain", "must be none for mfcc-dense"),
+    ] {
+        let error = resolve(model, augment).unwrap_err();
+        assert!(error.starts_with("--augment") && error.contains(part), "{error}");
+    }
 }

@@ -26,6 +26,7 @@ pub fn train(
     batch: &BatchBuffer,
 ) -> (Model, Vec<Tensor<2>>) {
     let parts = parts(batch.clips(), uploaders.len());
+    let parts = &parts;
     let work: Vec<_> = uploaders.iter().zip(parts).collect();
     let [(first, first_part), others @ ..] = work.as_slice() else {
         unreachable!("a run has a device and a batch has clips");
@@ -38,12 +39,12 @@ pub fn train(
             .map(|(uploader, part)| {
                 let replica = model.clone().fork(uploader.device);
                 let unpenalized = &unpenalized;
-                scope.spawn(move || gradients(&replica, unpenalized, uploader, batch, part.clone()))
+                scope.spawn(move || gradients(&replica, unpenalized, uploader, batch, (part, parts)))
             })
             .collect();
         // The first part runs in this thread, because Burn keeps batch norm's running statistics per thread.
         let mut total = GradientsAccumulator::new();
-        let (first_gradients, first_logits) = gradients(&model, &step.objective, first, batch, first_part.clone());
+        let (first_gradients, first_logits) = gradients(&model, &step.objective, first, batch, (first_part, parts));
         total.accumulate(&model, first_gradients);
         let mut logits = vec![first_logits];
         for thread in running {
@@ -60,18 +61,20 @@ pub fn train(
     (optimizer.step(step.lr.clone(), model, gradients), logits)
 }
 
-/// The gradients of one part, weighted by its fraction of the batch, and its logits.
+/// The gradients of one of the parts, weighted by its fraction of the batch's loss, and its logits.
 fn gradients(
     model: &Model,
     objective: &Objective,
     uploader: &Uploader<'_>,
     batch: &BatchBuffer,
-    part: Range<usize>,
+    (part, parts): (&Range<usize>, &[Range<usize>]),
 ) -> (GradientsParams, Tensor<2>) {
     let logits = model.forward(uploader.upload(batch, part.clone()));
-    let labels = batch.labels.part(part, logits.dims()[1]);
-    let fraction = objective.mass(labels) / objective.mass(batch.labels.view());
-    let loss = objective.loss(logits.clone(), labels, uploader.device) * fraction;
+    let targets = |part: &Range<usize>| batch.labels.part(part.clone(), logits.dims()[1]);
+    // With mixup, the clips of a part are mixed with each other, so the parts' denominators are summed.
+    let total: f64 = parts.iter().map(|part| objective.mass(targets(part))).sum();
+    let fraction = objective.mass(targets(part)) / total;
+    let loss = objective.loss(logits.clone(), targets(part), uploader.device) * fraction;
     let loss = objective.with_penalty(loss, model);
     (GradientsParams::from_grads(loss.backward(), model), logits)
 }
@@ -111,6 +114,18 @@ mod tests {
     /// agrees. Their labels and class weights differ.
     #[test]
     fn two_devices_take_the_same_step_as_one() {
+        compare_one_and_two_devices([1, 1], &[]);
+    }
+
+    /// The first clips of both parts have the same label, so the last clip of a part has the same partner in its part and
+    /// in the whole batch.
+    #[test]
+    fn two_devices_take_the_same_step_as_one_with_mixup() {
+        compare_one_and_two_devices([0, 0], &[0.7, 0.55]);
+    }
+
+    /// `second` are the tracks with the labels of the second part, `lambdas` those of either part.
+    fn compare_one_and_two_devices(second: [usize; 2], lambdas: &[f32]) {
         let root = testing::dataset();
         let settings = Settings {
             data: Some(root.path().into()),
@@ -132,12 +147,13 @@ mod tests {
             positions
                 .into_iter()
                 .for_each(|position| labels.push(&data.dataset, position));
+            lambdas.iter().for_each(|&lambda| labels.push_lambda(lambda));
             labels
         };
         half.labels = labels([0, 1]);
         let mut whole = half.clone();
         whole.excerpts.extend(half.excerpts.clone());
-        whole.labels.extend(&labels([1, 1]));
+        whole.labels.extend(&labels(second));
         whole.plans.extend(half.plans.clone());
         whole.waveform.extend(half.waveform.clone());
 
@@ -157,7 +173,7 @@ mod tests {
         };
         let (one, _) = {
             let input = uploaders[0].upload(&whole, 0..4);
-            step.train(model.clone(), &mut adam(0.0), input, whole.labels.view(), device)
+            step.train(model.clone(), &mut adam(0.0), input, whole.labels.targets(), device)
         };
         let (two, logits) = train(model, &mut adam(0.0), &step, &uploaders, &whole);
         assert_eq!(

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod compute;
 pub mod data_parallel;
+pub mod mixup;
 pub mod objective;
 pub mod optimization;
 pub mod pace;

@@ -77,7 +77,7 @@ impl<'a> Trainer<'a> {
         let (updated, logits) = match self.uploaders.as_slice() {
             [only] => {
                 let input = timed(&mut times.upload, || only.upload(batch, 0..batch.clips()));
-                let train = || step.train(model, optimizer, input, batch.labels.view(), only.device);
+                let train = || step.train(model, optimizer, input, batch.labels.targets(), only.device);
                 let (updated, logits) = timed(&mut times.device, train);
                 (updated, vec![logits])
             }
@@ -98,9 +98,13 @@ impl<'a> Trainer<'a> {
         let Some(Running { number, logits, labels }) = self.running.take() else {
             return Ok(Labels::default());
         };
-        let parts = logits.into_iter().map(batch::to_host);
-        let parts = timed(&mut self.times.device, || parts.collect::<Result<Vec<_>, _>>())?;
-        tally.add(&parts.concat(), labels.view());
+        let mut begin = 0;
+        for part in logits {
+            let [clips, outputs] = part.dims();
+            let logits = timed(&mut self.times.device, || batch::to_host(part))?;
+            tally.add(&logits, labels.part(begin..begin + clips, outputs));
+            begin += clips;
+        }
         if !tally.loss().is_finite() {
             bail!("the loss is not finite at step {}; try a lower --lr", number + 1);
         }

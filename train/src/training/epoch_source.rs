@@ -22,6 +22,7 @@ pub fn epoch_source<'a>(config: &RunConfig, data: &'a RunData, compute: &Compute
             seed: config.seed,
             epoch,
             augment: config.augment,
+            mixup: config.mixup,
         },
     }
 }

@@ -65,7 +65,7 @@ impl<'a> Session<'a> {
         let val_clips = data.clips(Set::Val)?;
         let (progress, model, optimizer) = start(config, data, run, compute.training_device(), console)?;
         let step = TrainingStep {
-            objective: Objective::new(config.balance, &config.l2, data),
+            objective: Objective::new(config, data),
             lr: learning_rates(config.lr, config.loaded_lr, &model, &progress.loaded),
         };
         FrontEndRecord::new(data).write(run)?;
