@@ -29,7 +29,8 @@ pub struct Uploader<'a> {
 }
 
 impl Uploader<'_> {
-    /// Copies the clips `part` of a batch to the device and mixes them if mixup is on. On a GPU this returns before the copy has finished.
+    /// Copies the clips `part` of a batch to the device, and mixes them if mixup is on. On a GPU this returns before the
+    /// copy has finished.
     pub fn upload(&self, batch: &BatchBuffer, part: Range<usize>) -> ModelInput {
         let clips = part.len();
         let lambdas = batch.labels.lambdas(part.clone());
