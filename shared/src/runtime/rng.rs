@@ -37,6 +37,14 @@ pub enum Purpose {
     Resample,
     /// The settings of a trial of a random search; `track` is the number of the trial, `epoch` is 0.
     Search,
+    /// Whether a clip's level is changed, and by how much.
+    Gain,
+    /// Whether a clip's sign is inverted.
+    Polarity,
+    /// Which rows and columns of a clip's spectrogram are masked.
+    SpecAugment,
+    /// How much of a mixed clip is the clip itself.
+    Mixup,
 }
 
 impl Purpose {
@@ -56,6 +64,10 @@ impl Purpose {
             Self::Image => 11,
             Self::Resample => 12,
             Self::Search => 14,
+            Self::Gain => 15,
+            Self::Polarity => 16,
+            Self::SpecAugment => 17,
+            Self::Mixup => 18,
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
 
-/// Augmentations of a run. Each is applied to half of the training clips.
+/// Augmentations of a run. Each is applied to half of the training clips, if not stated otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Augment {
     pub noise: bool,
@@ -12,6 +12,12 @@ pub struct Augment {
     pub pitch_shift: bool,
     /// Sounds of another data set, mixed in.
     pub background: bool,
+    /// Another level.
+    pub gain: bool,
+    /// The other sign.
+    pub polarity: bool,
+    /// SpecAugment: masked rows and columns of the spectrogram. Applied to all clips.
+    pub spec_augment: bool,
     /// Random rotation, shifts and horizontal flip of an image spectrogram. Applied to all clips.
     pub image: bool,
 }
@@ -22,6 +28,9 @@ impl Augment {
         stretch: false,
         pitch_shift: false,
         background: false,
+        gain: false,
+        polarity: false,
+        spec_augment: false,
         image: false,
     };
 
@@ -40,15 +49,23 @@ impl Augment {
 
     /// Whether samples change. If so, spectrograms must be computed and cannot be cut out of stored ones.
     pub fn changes_samples(self) -> bool {
-        Self { image: false, ..self } != Self::NONE
+        let samples = Self {
+            spec_augment: false,
+            image: false,
+            ..self
+        };
+        samples != Self::NONE
     }
 
-    fn parts(&mut self) -> [(&'static str, &mut bool); 5] {
+    fn parts(&mut self) -> [(&'static str, &mut bool); 8] {
         [
             ("noise", &mut self.noise),
             ("stretch", &mut self.stretch),
             ("pitch-shift", &mut self.pitch_shift),
             ("background", &mut self.background),
+            ("gain", &mut self.gain),
+            ("polarity", &mut self.polarity),
+            ("spec-augment", &mut self.spec_augment),
             ("image", &mut self.image),
         ]
     }
@@ -165,6 +182,16 @@ mod tests {
         for (text, augment, written) in [
             ("none", Augment::NONE, "none"),
             ("stretch,noise", Augment::NOISE_AND_STRETCH, "noise+stretch"),
+            (
+                "spec-augment,polarity,gain",
+                Augment {
+                    gain: true,
+                    polarity: true,
+                    spec_augment: true,
+                    ..Augment::NONE
+                },
+                "gain+polarity+spec-augment",
+            ),
             ("image", Augment::IMAGE, "image"),
         ] {
             assert_eq!(text.parse(), Ok(augment));
@@ -178,8 +205,16 @@ mod tests {
     }
 
     #[test]
-    fn only_image_augmentation_leaves_samples_unchanged() {
+    fn only_augmentations_of_spectrograms_leave_samples_unchanged() {
         assert!(!Augment::NONE.changes_samples() && !Augment::IMAGE.changes_samples());
-        assert!(Augment::NOISE_AND_STRETCH.changes_samples());
+        for (name, changes) in [
+            ("spec-augment", false),
+            ("gain", true),
+            ("polarity", true),
+            ("noise", true),
+        ] {
+            let augment: Augment = name.parse().unwrap();
+            assert_eq!(augment.changes_samples(), changes, "{name}");
+        }
     }
 }

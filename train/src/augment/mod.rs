@@ -1,5 +1,5 @@
-//! Draws a training clip and its augmentations for each epoch: crop, noise, background sound, time stretch, pitch
-//! shift, and the transformation of an image spectrogram.
+//! Draws a training clip and its augmentations for each epoch: crop, polarity, gain, noise, background sound, time
+//! stretch, pitch shift, masks of a spectrogram, and the transformation of an image spectrogram.
 //!
 //! A [`ClipPlan`] is a function of seed, epoch and track. The front end applies it; nothing here touches samples.
 
@@ -7,11 +7,15 @@ mod background;
 mod choice;
 mod crop;
 mod image;
+mod mixup;
+mod spec_augment;
 
 pub use background::BackgroundPlan;
 pub use choice::{Augment, AugmentChoice};
 pub use crop::random_hop;
 pub use image::ImagePlan;
+pub use mixup::mixup_lambda;
+pub use spec_augment::SpecAugmentPlan;
 
 use rand::RngExt;
 use shared::dsp::features::FeatureConfig;
@@ -19,6 +23,8 @@ use shared::runtime::rng::{Purpose, stream};
 
 /// How often each augmentation is applied.
 const PROBABILITY: f64 = 0.5;
+/// Change of a clip's level in dB, uniform in this range.
+const GAIN_DB: std::ops::Range<f32> = -6.0..6.0;
 /// Standard deviation of the noise at full scale 1, uniform in this range.
 const NOISE_AMPLITUDE: std::ops::Range<f32> = 0.001..0.015;
 /// Playback rate of a stretched clip, uniform in this range; above 1 is faster.
@@ -34,6 +40,10 @@ pub struct ClipPlan {
     /// Where the clip begins, in hops from the start of the track. Whole hops, so a clip can be cut out of a waveform
     /// and out of a mel spectrogram at the same position.
     pub hop: usize,
+    /// Whether the clip's sign is inverted.
+    pub invert: bool,
+    /// Change of the clip's level in dB, before all other changes of samples: the noise then has its planned level.
+    pub gain_db: Option<f32>,
     /// Standard deviation of the added noise.
     pub noise: Option<f32>,
     /// The background sound that is mixed in.
@@ -42,6 +52,8 @@ pub struct ClipPlan {
     pub stretch: Option<f64>,
     /// Semitones of a pitch shift, which is applied after all other changes of samples.
     pub pitch_shift: Option<f64>,
+    /// Masked rows and columns of the spectrogram.
+    pub spec_augment: Option<SpecAugmentPlan>,
     /// Transformation of an image spectrogram.
     pub image: Option<ImagePlan>,
     /// Seed of the noise: the run's seed, the epoch, the track's key.
@@ -68,11 +80,14 @@ impl ClipPlan {
         };
         let plan = Self {
             hop: 0,
+            invert: drawn(augment.polarity, Purpose::Polarity).is_some(),
+            gain_db: drawn(augment.gain, Purpose::Gain).map(|mut rng| rng.random_range(GAIN_DB)),
             noise: drawn(augment.noise, Purpose::Noise).map(|mut rng| rng.random_range(NOISE_AMPLITUDE)),
             background: drawn(augment.background, Purpose::Background).map(|mut rng| BackgroundPlan::draw(&mut rng)),
             stretch: drawn(augment.stretch, Purpose::TimeStretch).map(|mut rng| rng.random_range(STRETCH_RATE)),
             pitch_shift: drawn(augment.pitch_shift, Purpose::PitchShift).map(|mut rng| rng.random_range(SEMITONES)),
-            // Its ranges include the identity, so it is always applied.
+            // Their ranges include the identity, so they are always applied.
+            spec_augment: (augment.spec_augment).then(|| SpecAugmentPlan::draw(&mut draw(Purpose::SpecAugment))),
             image: augment.image.then(|| ImagePlan::draw(&mut draw(Purpose::Image))),
             key: [seed, epoch, key],
         };
@@ -105,9 +120,20 @@ impl ClipPlan {
         SEMITONES.start
     }
 
+    /// Polarity and gain as one factor.
+    pub fn factor(&self) -> f32 {
+        let gain = self.gain_db.map_or(1.0, |gain_db| 10f32.powf(gain_db / 20.0));
+        if self.invert { -gain } else { gain }
+    }
+
     /// Whether the waveform is unchanged, so the stored mel spectrogram can be used.
     pub fn is_plain(&self) -> bool {
-        self.noise.is_none() && self.background.is_none() && self.stretch.is_none() && self.pitch_shift.is_none()
+        !self.invert
+            && self.gain_db.is_none()
+            && self.noise.is_none()
+            && self.background.is_none()
+            && self.stretch.is_none()
+            && self.pitch_shift.is_none()
     }
 }
 
@@ -143,6 +169,51 @@ mod tests {
                 .filter_map(|plan| plan.stretch)
                 .all(|rate| STRETCH_RATE.contains(&rate))
         );
+    }
+
+    #[test]
+    fn half_of_the_clips_have_another_level_half_another_sign_and_all_have_masks() {
+        let augment = Augment {
+            gain: true,
+            polarity: true,
+            spec_augment: true,
+            ..Augment::NONE
+        };
+        let plans = plans(augment);
+        let count = |test: fn(&ClipPlan) -> bool| plans.iter().filter(|plan| test(plan)).count();
+        // The standard deviation of such a count is at most 32.
+        assert!(count(|plan| plan.invert).abs_diff(2000) < 140);
+        assert!(count(|plan| plan.gain_db.is_some()).abs_diff(2000) < 140);
+        assert!(count(|plan| plan.invert && plan.gain_db.is_some()).abs_diff(1000) < 140);
+        assert_eq!(count(|plan| plan.spec_augment.is_some()), 4000);
+        assert_eq!(count(|plan| plan.is_plain()), count(|plan| plan.factor() == 1.0));
+        let mut gains: Vec<f32> = plans.iter().filter_map(|plan| plan.gain_db).collect();
+        gains.sort_unstable_by(f32::total_cmp);
+        assert!(gains[0] >= -6.0 && gains[0] < -5.9 && gains[gains.len() - 1] < 6.0);
+        let quiet = ClipPlan {
+            invert: true,
+            gain_db: Some(-6.0),
+            ..ClipPlan::default()
+        };
+        // 10^(-6/20)
+        assert!((quiet.factor() + 0.501_187_2).abs() < 1e-6);
+    }
+
+    #[test]
+    fn new_augmentations_do_not_change_the_draws_of_others() {
+        let before = plans(Augment::NOISE_AND_STRETCH);
+        let more = Augment {
+            gain: true,
+            polarity: true,
+            spec_augment: true,
+            ..Augment::NOISE_AND_STRETCH
+        };
+        for (before, after) in before.into_iter().zip(plans(more)) {
+            let ClipPlan {
+                hop, noise, stretch, ..
+            } = after;
+            assert_eq!((hop, noise, stretch), (before.hop, before.noise, before.stretch));
+        }
     }
 
     #[test]

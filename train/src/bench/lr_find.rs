@@ -49,7 +49,7 @@ pub fn try_learning_rates(
     let model = initialized(config, data, compute.training_device());
     let (model, loaded) = with_initial_weights(config, data, model, console)?;
     let model = Freezing::new(config, &model, &loaded)?.freeze(model, 0, console)?;
-    let objective = Objective::new(config.balance, &config.l2, data);
+    let objective = Objective::new(config, data);
     let step = TrainingStep::new(config, objective, LearningRates::from(1.0));
     let mut trainer = Trainer::new(config.seed, compute, data, step, model, optimizer(config), Averaging::new(config));
     let mut tried = Vec::new();

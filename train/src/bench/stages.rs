@@ -210,7 +210,7 @@ enum Stop {
 }
 
 fn training_step(config: &RunConfig, data: &RunData) -> Result<TrainingStep, BenchError> {
-    let objective = Objective::new(config.balance, &config.l2, data);
+    let objective = Objective::new(config, data);
     Ok(TrainingStep::new(config, objective, config.lr.into()))
 }
 

@@ -43,6 +43,9 @@ pub enum RunDataError {
         monitor.name(), Monitor::single_label().join(", ")
     )]
     AreaOfSingleLabel { monitor: Monitor },
+    /// The focal loss is defined for binary decisions only.
+    #[error("--focal-gamma is for multi-label data, and the data set is single-label; remove it or use 0")]
+    FocalLossOfSingleLabel,
     /// A track has several tags, so drawing more tracks of one tag also draws more of others.
     #[error("a multi-label data set cannot be balanced by oversampling or undersampling; use --balance class-weights")]
     TagsCannotBeBalanced,

@@ -60,6 +60,9 @@ impl RunData {
                 monitor: config.monitor,
             });
         }
+        if single && config.focal_gamma > 0.0 {
+            return Err(RunDataError::FocalLossOfSingleLabel);
+        }
         if !single && matches!(config.balance, Balance::Oversample | Balance::Undersample) {
             return Err(RunDataError::TagsCannotBeBalanced);
         }
@@ -307,5 +310,10 @@ mod tests {
                 )
             );
         }
+        let focal = open(ModelKind::Crnn, |config| config.focal_gamma = 2.0).unwrap_err();
+        assert!(
+            focal.to_string().starts_with("--focal-gamma is for multi-label data"),
+            "{focal}"
+        );
     }
 }

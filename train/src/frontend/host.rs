@@ -1,10 +1,12 @@
 //! The front end on the host: computes one clip's model input from its plan, in the calling thread.
 //!
-//! Samples are changed in this order: noise, background sound, time stretch, pitch shift, 8 bits. A clip without any of
-//! these is copied, and its mel spectrogram is cut out of the stored one.
+//! Samples are changed in this order: polarity and gain, noise, background sound, time stretch, pitch shift, 8 bits. A
+//! clip without any of these is copied, and its mel spectrogram is cut out of the stored one. Last, the spectrogram is
+//! masked.
 
 use super::background::Background;
 use super::normalize::{Normalize, min_max};
+use super::spec_augment::mask_spectrogram;
 use super::spectrogram::{SpectrogramMaker, SpectrogramScratch};
 use super::stage_times::{StageTimes, timed};
 use crate::augment::{Augment, ClipPlan};
@@ -172,12 +174,19 @@ impl HostFrontEnd {
     }
 
     /// Computes the input of one clip of any track, except statistics.
-    pub fn run_track(&self, track: &impl Track, plan: &ClipPlan, scratch: &mut HostScratch, out: ClipOutput<'_>) {
+    pub fn run_track(&self, track: &impl Track, plan: &ClipPlan, scratch: &mut HostScratch, mut out: ClipOutput<'_>) {
         let can_cut = self.spectrogram.as_ref().is_none_or(SpectrogramMaker::uses_mel);
+        let waveform = out.waveform.take();
         if plan.is_plain() && !self.pcm8 && can_cut {
-            self.cut(track, plan, scratch, (out.waveform, out.spectrogram));
-        } else if out.waveform.is_some() || out.spectrogram.is_some() {
-            self.compute(track, plan, scratch, (out.waveform, out.spectrogram));
+            self.cut(track, plan, scratch, (waveform, out.spectrogram.as_deref_mut()));
+        } else if waveform.is_some() || out.spectrogram.is_some() {
+            self.compute(track, plan, scratch, (waveform, out.spectrogram.as_deref_mut()));
+        }
+        if let (Some(plan), Some(spectrogram)) = (&plan.spec_augment, out.spectrogram) {
+            let shape = self.shape.spectrogram;
+            timed(&mut scratch.times.augment, || {
+                mask_spectrogram(spectrogram, shape, plan)
+            });
         }
     }
 
@@ -256,6 +265,10 @@ impl HostFrontEnd {
 
     /// Augments `scratch.source` into `scratch.clip`.
     fn augment(&self, plan: &ClipPlan, scratch: &mut HostScratch) {
+        let factor = plan.factor();
+        if factor != 1.0 {
+            scratch.source.iter_mut().for_each(|sample| *sample *= factor);
+        }
         if let Some(amplitude) = plan.noise {
             let [seed, epoch, track] = plan.key;
             let mut rng = stream(seed, epoch, track, Purpose::NoiseSamples);

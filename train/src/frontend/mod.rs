@@ -8,6 +8,7 @@ mod device;
 mod host;
 mod image;
 mod normalize;
+mod spec_augment;
 mod spectrogram;
 mod stage_times;
 mod statistics;

@@ -1,13 +1,13 @@
 //! Fills one batch: cuts, augments and transforms each clip, or copies the samples from which the device does so.
 
 use super::{BatchBuffer, Batches, Excerpt};
-use crate::augment::{Augment, ClipPlan};
+use crate::augment::{Augment, ClipPlan, mixup_lambda};
 use crate::frontend::{ClipOutput, HostFrontEnd, HostScratch, StageTimes, timed};
 use shared::dataset::Dataset;
 use shared::dsp::features::FeatureConfig;
 
 /// How clips are cut out of tracks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Clips {
     /// At the excerpt's position or a random one, with augmentations. Both are drawn from (seed, epoch, track).
     Training {
@@ -16,6 +16,8 @@ pub enum Clips {
         augment: Augment,
         /// Hops at each end of a track where no random clip begins or ends.
         skipped: usize,
+        /// Mixup's alpha; 0 without mixup.
+        mixup: f64,
     },
     /// At the excerpt's position, unchanged.
     Evaluation,
@@ -57,8 +59,15 @@ impl BatchSource<'_> {
         }
         for (&excerpt, &repeat) in excerpts.iter().zip(self.batches.repeats(number)) {
             buffer.excerpts.push(excerpt);
-            buffer.plans.push(self.plan(self.excerpts[excerpt], repeat));
+            let plan = self.plan(self.excerpts[excerpt], repeat);
             buffer.labels.push(self.dataset, self.excerpts[excerpt].position);
+            match self.clips {
+                Clips::Training { mixup, .. } if mixup > 0.0 => {
+                    buffer.labels.push_lambda(mixup_lambda(mixup, plan.key));
+                }
+                Clips::Training { .. } | Clips::Evaluation => {}
+            }
+            buffer.plans.push(plan);
         }
         let clips = excerpts.iter().map(|&excerpt| self.excerpts[excerpt].position);
         let clips = clips.zip(&buffer.plans);
@@ -101,6 +110,7 @@ impl BatchSource<'_> {
                 epoch,
                 augment,
                 skipped,
+                ..
             } => {
                 let key = excerpt.key(row.track_id, repeat);
                 ClipPlan::training(augment, seed, epoch, key, samples, skipped, self.features)

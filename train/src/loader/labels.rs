@@ -8,6 +8,8 @@ use std::ops::Range;
 pub struct Labels {
     classes: Vec<usize>,
     tags: Vec<f32>,
+    /// With mixup, the fraction of each clip itself in its mixture; otherwise empty.
+    lambdas: Vec<f32>,
 }
 
 /// The labels of some clips.
@@ -30,11 +32,39 @@ impl From<LabelsView<'_>> for Labels {
     }
 }
 
+/// What a model is trained to predict: the labels of some clips, or with mixup the labels of their mixtures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Targets<'a> {
+    /// Each clip's own labels.
+    pub labels: LabelsView<'a>,
+    /// As [`Labels::lambdas`]; empty without mixup.
+    pub lambdas: &'a [f32],
+}
+
+impl<'a> From<LabelsView<'a>> for Targets<'a> {
+    /// Without mixup.
+    fn from(labels: LabelsView<'a>) -> Self {
+        Self { labels, lambdas: &[] }
+    }
+}
+
+impl Targets<'_> {
+    /// The fraction of clip `at` in its mixture, and the clip that it is mixed with: the next one, for the last one the
+    /// first.
+    pub fn mixture(&self, at: usize) -> (f32, usize) {
+        match self.lambdas {
+            [] => (1.0, at),
+            lambdas => (lambdas[at], (at + 1) % lambdas.len()),
+        }
+    }
+}
+
 impl Labels {
     /// Removes all labels and keeps the memory.
     pub fn clear(&mut self) {
         self.classes.clear();
         self.tags.clear();
+        self.lambdas.clear();
     }
 
     /// Appends a track's labels.
@@ -58,9 +88,15 @@ impl Labels {
         }
     }
 
+    /// Appends a clip's fraction of its mixture. With mixup, every clip has one.
+    pub fn push_lambda(&mut self, lambda: f32) {
+        self.lambdas.push(lambda);
+    }
+
     pub fn extend(&mut self, other: &Self) {
         self.classes.extend_from_slice(&other.classes);
         self.tags.extend_from_slice(&other.tags);
+        self.lambdas.extend_from_slice(&other.lambdas);
     }
 
     pub fn view(&self) -> LabelsView<'_> {
@@ -71,11 +107,54 @@ impl Labels {
         }
     }
 
-    /// Labels of the clips in `part`, for a model with `outputs` outputs.
-    pub fn part(&self, part: Range<usize>, outputs: usize) -> LabelsView<'_> {
-        match self.view() {
+    /// Training targets of all clips.
+    pub fn targets(&self) -> Targets<'_> {
+        Targets {
+            labels: self.view(),
+            lambdas: self.lambdas(0..self.lambdas.len()),
+        }
+    }
+
+    /// Training targets of the clips in `part`, for a model with `outputs` outputs.
+    pub fn part(&self, part: Range<usize>, outputs: usize) -> Targets<'_> {
+        let lambdas = self.lambdas(part.clone());
+        let labels = match self.view() {
             LabelsView::Classes(classes) => LabelsView::Classes(&classes[part]),
             LabelsView::Tags(tags) => LabelsView::Tags(&tags[part.start * outputs..part.end * outputs]),
+        };
+        Targets { labels, lambdas }
+    }
+
+    /// The fraction of each clip of `part` in its mixture with the next clip of the part. Empty without mixup and for a
+    /// single clip, which is mixed with no other.
+    pub fn lambdas(&self, part: Range<usize>) -> &[f32] {
+        if self.lambdas.is_empty() || part.len() < 2 {
+            &[]
+        } else {
+            &self.lambdas[part]
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clips_are_mixed_within_their_part_of_the_batch() {
+        let labels = Labels {
+            classes: vec![3, 1, 4, 1, 5],
+            lambdas: vec![0.9, 0.8, 0.7, 0.6, 0.5],
+            ..Labels::default()
+        };
+        let part = labels.part(1..4, 6);
+        assert_eq!(part.labels, LabelsView::Classes(&[1, 4, 1]));
+        let mixtures = [0, 1, 2].map(|at| part.mixture(at));
+        assert_eq!(mixtures, [(0.8, 1), (0.7, 2), (0.6, 0)]);
+        // A single clip stays as it is.
+        let single = labels.part(4..5, 6);
+        assert_eq!((single.lambdas.len(), single.mixture(0)), (0, (1.0, 0)));
+        assert_eq!(Targets::from(labels.view()).mixture(2), (1.0, 2));
+        assert_eq!(labels.targets().mixture(4), (0.5, 0));
     }
 }

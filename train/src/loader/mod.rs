@@ -18,7 +18,7 @@ pub use batch_buffer::BatchBuffer;
 pub use batch_source::{BatchSource, Clips, Target, copy_or_pad};
 pub use eval_clips::EvalClips;
 pub use excerpt::{ClipGrid, Excerpt, TrainClips};
-pub use labels::{Labels, LabelsView};
+pub use labels::{Labels, LabelsView, Targets};
 pub use prefetch::{Prefetch, PrefetchReport};
 pub use read_ahead::ReadAhead;
 pub use sampler::{Batches, training_order};

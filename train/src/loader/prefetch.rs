@@ -177,8 +177,14 @@ mod tests {
             clips: Clips::Training {
                 seed: 5,
                 epoch: 1,
-                augment: Augment::NOISE_AND_STRETCH,
                 skipped: 0,
+                augment: Augment {
+                    gain: true,
+                    polarity: true,
+                    spec_augment: true,
+                    ..Augment::NOISE_AND_STRETCH
+                },
+                mixup: 0.5,
             },
         }
     }

@@ -5,7 +5,7 @@ use super::confusion::ConfusionMatrix;
 use super::multilabel::MultiLabelMetrics;
 use super::ranking::{Ranking, RankingError, rankings};
 use super::set_metrics::SetMetrics;
-use crate::loader::LabelsView;
+use crate::loader::{LabelsView, Targets};
 use serde::{Deserialize, Serialize};
 use shared::dataset::Task;
 
@@ -51,14 +51,16 @@ impl Tally {
         }
     }
 
-    /// Adds a batch. `logits` is `[batch, outputs]` row by row.
+    /// Adds a batch. `logits` is `[batch, outputs]` row by row. With mixup, the loss is that of the mixtures, and
+    /// everything else compares with each clip's own labels.
     ///
     /// # Panics
     /// Panics if the labels' task is not the tally's.
-    pub fn add(&mut self, logits: &[f32], labels: LabelsView<'_>) {
-        match (self, labels) {
-            (Self::Classes(tally), LabelsView::Classes(classes)) => tally.add(logits, classes),
-            (Self::Tags(tally), LabelsView::Tags(tags)) => tally.add(logits, tags),
+    pub fn add<'a>(&mut self, logits: &[f32], targets: impl Into<Targets<'a>>) {
+        let targets = targets.into();
+        match (self, targets.labels) {
+            (Self::Classes(tally), LabelsView::Classes(classes)) => tally.add(logits, classes, targets),
+            (Self::Tags(tally), LabelsView::Tags(tags)) => tally.add(logits, tags, targets),
             (Self::Classes(_), LabelsView::Tags(_)) | (Self::Tags(_), LabelsView::Classes(_)) => {
                 unreachable!("labels and tally come from the same data set")
             }
@@ -100,16 +102,23 @@ impl Tally {
 
 impl ClassTally {
     /// The predicted class is the first of the highest logits.
-    fn add(&mut self, logits: &[f32], truths: &[usize]) {
+    fn add(&mut self, logits: &[f32], truths: &[usize], targets: Targets<'_>) {
         let classes = self.confusion.classes();
-        for (row, &truth) in logits.chunks_exact(classes).zip(truths) {
+        for (at, (row, &truth)) in logits.chunks_exact(classes).zip(truths).enumerate() {
             let best = first_highest(row);
             let highest = f64::from(row[best]);
             let sum: f64 = row.iter().map(|&logit| (f64::from(logit) - highest).exp()).sum();
-            self.loss_sum += highest + sum.ln() - f64::from(row[truth]);
+            let loss = |truth: usize| highest + sum.ln() - f64::from(row[truth]);
+            let (lambda, partner) = targets.mixture(at);
+            self.loss_sum += mixed(lambda, loss(truth), loss(truths[partner]));
             self.confusion.add(truth, best);
         }
     }
+}
+
+fn mixed(lambda: f32, own: f64, partner: f64) -> f64 {
+    let lambda = f64::from(lambda);
+    lambda * own + (1.0 - lambda) * partner
 }
 
 /// Index of the highest score, the first of several: NumPy's `argmax`. 0 if `scores` is empty.
@@ -119,12 +128,14 @@ pub fn first_highest(scores: &[f32]) -> usize {
 }
 
 impl TagTally {
-    fn add(&mut self, logits: &[f32], tags: &[f32]) {
-        for (&logit, &tag) in logits.iter().zip(tags) {
+    fn add(&mut self, logits: &[f32], tags: &[f32], targets: Targets<'_>) {
+        for (at, (&logit, &tag)) in logits.iter().zip(tags).enumerate() {
             let logit = f64::from(logit);
             // ln(1 + e^x) without overflow. It is the loss of an absent tag; with -x, that of a present one.
             let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
-            self.loss_sum += if tag > 0.5 { softplus(-logit) } else { softplus(logit) };
+            let loss = |tag: f32| if tag > 0.5 { softplus(-logit) } else { softplus(logit) };
+            let (lambda, partner) = targets.mixture(at / self.tags);
+            self.loss_sum += mixed(lambda, loss(tag), loss(tags[partner * self.tags + at % self.tags]));
             self.scores.push((1.0 / (1.0 + (-logit).exp())) as f32);
             self.truths.push(tag > 0.5);
         }
@@ -178,6 +189,37 @@ mod tests {
         assert_eq!((metrics.accuracy, metrics.per_tag[0].auc_roc), (0.75, Some(0.0)));
         let Tally::Tags(tags) = &tally else { unreachable!() };
         assert_eq!(tags.best_thresholds().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn loss_of_mixed_clips_is_that_of_their_mixed_targets() {
+        let logits = [0.3, -1.2, 2.0, 0.7, -0.4, 0.1];
+        let lambdas = &[0.9, 0.6];
+        let mut classes = Tally::new(Task::SingleLabel, 3);
+        classes.add(
+            &logits,
+            Targets {
+                labels: LabelsView::Classes(&[2, 1]),
+                lambdas,
+            },
+        );
+        // torch.nn.functional.cross_entropy(x, torch.tensor([[0, .1, .9], [0, .6, .4]]))
+        assert!((classes.loss() - 1.026_918_842_6).abs() < 1e-6, "{}", classes.loss());
+        let Tally::Classes(counts) = &classes else {
+            unreachable!()
+        };
+        // The highest logits are 2 and 0, the own labels 2 and 1.
+        assert_eq!(counts.confusion.rows(), [[0, 0, 0], [1, 0, 0], [0, 0, 1]]);
+        let mut tags = Tally::new(Task::MultiLabel, 3);
+        tags.add(
+            &logits,
+            Targets {
+                labels: LabelsView::Tags(&[1.0, 0.0, 0.0, 0.0, 1.0, 1.0]),
+                lambdas,
+            },
+        );
+        // binary_cross_entropy_with_logits(x, torch.tensor([[.9, .1, .1], [.4, .6, .6]]))
+        assert!((tags.loss() - 0.859_193_947_4).abs() < 1e-6, "{}", tags.loss());
     }
 
     #[test]

@@ -100,8 +100,12 @@ pub struct Defaults {
     pub dropout: f64,
     /// Patterns of parameters that are frozen.
     pub freeze: &'static [&'static str],
+    /// Label smoothing of the training targets.
+    pub label_smoothing: f32,
     /// Augmentation of training clips.
     pub augment: Augment,
+    /// Mixup's alpha; 0 without mixup.
+    pub mixup: f64,
     /// Spectrogram frames per clip; `None` for the data set's clip length.
     pub clip_frames: Option<usize>,
 }
@@ -124,7 +128,9 @@ impl Defaults {
         l2: &[],
         dropout: 0.5,
         freeze: &[],
+        label_smoothing: 0.0,
         augment: Augment::NONE,
+        mixup: 0.0,
         clip_frames: None,
     };
 }

@@ -222,6 +222,12 @@ settings! {
     /// Balancing [default: none]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Optimisation")]
     fixed balance: Balance = Balance::default();
+    /// Label smoothing [default: 0]
+    #[arg(long, value_name = "E", help_heading = "Optimisation")]
+    fixed label_smoothing: f32 = paper.label_smoothing;
+    /// Gamma of the focal loss of tags; 0: off [default: 0]
+    #[arg(long, value_name = "G", help_heading = "Optimisation")]
+    fixed focal_gamma: f32 = 0.0;
     /// Best-epoch metric [default: per model]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Optimisation")]
     fixed monitor: Monitor = paper.monitor;
@@ -246,6 +252,9 @@ settings! {
     /// Data set of sounds for `--augment background`
     #[arg(long, value_name = "DATASET", help_heading = "Augmentation")]
     free background: PathBuf;
+    /// Alpha of mixup; 0: off [default: 0]
+    #[arg(long, value_name = "ALPHA", help_heading = "Augmentation")]
+    fixed mixup: f64 = paper.mixup;
     /// Numeric precision [default: auto]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Hardware")]
     fixed precision: Precision = Precision::default();

@@ -10,6 +10,7 @@ const MOST_BATCHES_AHEAD: usize = 1 << 16;
 const MOST_CLIP_FRAMES: usize = 1 << 20;
 const MOST_CLIP_SAMPLES: usize = 1 << 30;
 const MOST_CLIPS_PER_STEP: usize = 1 << 20;
+const MOST_MIXUP: f64 = 100.0;
 
 impl RunConfig {
     /// Checks every value. Saved settings are checked again, because they may have been edited.
@@ -57,6 +58,24 @@ impl RunConfig {
             return Err(invalid(
                 "--dropout",
                 format!("must be at least 0 and below 1, not {}", self.dropout),
+            ));
+        }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return Err(invalid(
+                "--label-smoothing",
+                format!("must be at least 0 and below 1, not {}", self.label_smoothing),
+            ));
+        }
+        if !(self.focal_gamma >= 0.0 && self.focal_gamma.is_finite()) {
+            return Err(invalid(
+                "--focal-gamma",
+                format!("must be 0 or more, not {}", self.focal_gamma),
+            ));
+        }
+        if !(0.0..=MOST_MIXUP).contains(&self.mixup) {
+            return Err(invalid(
+                "--mixup",
+                format!("must be between 0 and {MOST_MIXUP}, not {}", self.mixup),
             ));
         }
         if let Some(seconds) = self
@@ -146,6 +165,25 @@ impl RunConfig {
                 "--augment",
                 format!(
                     "image rotates and shifts images, and {} does not take an image as input",
+                    self.model
+                ),
+            ));
+        }
+        if self.augment.polarity && description.input.waveform.is_none() {
+            return Err(invalid(
+                "--augment",
+                format!(
+                    "polarity inverts waveforms, and {} does not take a waveform as input",
+                    self.model
+                ),
+            ));
+        }
+        let masked = description.input.spectrogram.is_some() && !description.input.is_image();
+        if self.augment.spec_augment && !masked {
+            return Err(invalid(
+                "--augment",
+                format!(
+                    "spec-augment masks spectrograms that are not images, and {} does not take one as input",
                     self.model
                 ),
             ));

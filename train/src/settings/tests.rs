@@ -88,9 +88,12 @@ fn every_setting_survives_saving_and_resolving_again() {
         weight_decay = 0.125
         l2 = ["conv=0.01", "linear=0.02"]
         dropout = 0.75
+        label_smoothing = 0.125
+        focal_gamma = 2.0
         seed = 9
         augment = "background,pitch-shift"
         background = "sounds"
+        mixup = 0.25
         balance = "oversample"
         patience = 2
         min_delta = 0.001
@@ -241,7 +244,7 @@ const fn fraction(name: &'static str, zero: bool, most: f64) -> Numeric {
 }
 
 const LARGEST: f64 = LARGEST_INTEGER as f64;
-const NUMERIC: [Numeric; 22] = [
+const NUMERIC: [Numeric; 25] = [
     whole("epochs", false, LARGEST),
     whole("batch_size", false, 32.0),
     whole("micro_batch_size", false, 32.0),
@@ -251,6 +254,9 @@ const NUMERIC: [Numeric; 22] = [
     fraction("clip_grad_norm", true, f64::MAX),
     fraction("weight_decay", true, 1e30),
     fraction("dropout", true, 0.5),
+    fraction("label_smoothing", true, 0.5),
+    fraction("focal_gamma", true, 1e30),
+    fraction("mixup", true, 32.0),
     whole("seed", true, LARGEST),
     whole("patience", true, LARGEST),
     fraction("min_delta", true, f64::MAX),
@@ -496,4 +502,35 @@ fn averaging_and_freezing_settings_must_fit_the_others() {
         ..frozen_by_default
     };
     assert!(none_frozen.resolve().is_err());
+}
+
+#[test]
+fn augmentations_that_do_not_fit_the_input_are_refused() {
+    let resolve = |model, augment: &str| {
+        let settings = Settings {
+            model: Some(model),
+            augment: Some(augment.parse().unwrap()),
+            ..minimal()
+        };
+        settings.resolve().map_err(|error| error.to_string())
+    };
+    for (model, augment) in [
+        (ModelKind::MmCrnn, "gain,polarity,spec-augment"),
+        (ModelKind::Crnn, "gain,spec-augment"),
+        (ModelKind::Cnn1d, "polarity"),
+        (ModelKind::Crnn2dGru, "spec-augment"),
+    ] {
+        assert_eq!(resolve(model, augment).map(|_| ()), Ok(()), "{model} {augment}");
+    }
+    for (model, augment, part) in [
+        (ModelKind::Crnn, "polarity", "polarity inverts waveforms, and crnn"),
+        (ModelKind::Cnn1d, "spec-augment", "spec-augment masks spectrograms"),
+        (ModelKind::SmallCnn, "polarity", "polarity inverts"),
+        (ModelKind::Vgg16, "spec-augment", "spec-augment masks"),
+        (ModelKind::MfccDense, "spec-augment", "spec-augment masks"),
+        (ModelKind::MfccDense, "gain", "must be none for mfcc-dense"),
+    ] {
+        let error = resolve(model, augment).unwrap_err();
+        assert!(error.starts_with("--augment") && error.contains(part), "{error}");
+    }
 }

@@ -1,10 +1,11 @@
 //! One batch on the device: upload, forward pass, and in training the backward pass and the optimizer step.
 
 use crate::frontend::DeviceFrontEnd;
-use crate::loader::{BatchBuffer, LabelsView};
+use crate::loader::{BatchBuffer, Targets};
 use crate::models::{InputKind, InputShape, Model, ModelInput};
 use crate::settings::RunConfig;
 use crate::step::clip::clip_grad_norm;
+use crate::step::mixup;
 use crate::step::objective::Objective;
 use crate::step::optimization::LearningRates;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -30,9 +31,11 @@ pub struct Uploader<'a> {
 }
 
 impl Uploader<'_> {
-    /// Copies the clips `part` of a batch to the device. On a GPU this returns before the copy has finished.
+    /// Copies the clips `part` of a batch to the device, and mixes them if mixup is on. On a GPU this returns before the
+    /// copy has finished.
     pub fn upload(&self, batch: &BatchBuffer, part: Range<usize>) -> ModelInput {
         let clips = part.len();
+        let lambdas = batch.labels.lambdas(part.clone());
         let input = match self.front_end {
             Some(front_end) if !batch.pcm.is_empty() => {
                 let samples = batch.pcm.len() / batch.clips();
@@ -62,7 +65,7 @@ impl Uploader<'_> {
                 }
             }
         };
-        input.cast(self.dtype)
+        mixup::mix(input, lambdas, self.device).cast(self.dtype)
     }
 }
 
@@ -98,17 +101,17 @@ impl TrainingStep {
 
     /// Forward pass, backward pass and optimizer step. Returns the updated model and the logits `[batch, classes]` of
     /// the model before the update. The device may still be computing them. Learning rates are multiplied by `factor`.
-    pub fn train(
+    pub fn train<'a>(
         &self,
         model: Model,
         optimizer: &mut ModuleOptimizer,
         input: ModelInput,
-        labels: LabelsView<'_>,
+        targets: impl Into<Targets<'a>>,
         device: &Device,
         factor: f64,
     ) -> (Model, Tensor<2>) {
         let logits = model.forward(input);
-        let loss = self.objective.loss(logits.clone(), labels, device);
+        let loss = self.objective.loss(logits.clone(), targets, device);
         let loss = self.objective.with_penalty(loss, &model);
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         (self.update(model, optimizer, gradients, factor), logits)

@@ -3,9 +3,10 @@
 //!
 //! The sum is the gradient of the mean loss over the whole batch. Only batch norm differs, as in PyTorch's
 //! `DistributedDataParallel` and with gradient accumulation: each part is normalized with its own mean and variance, and
-//! those of the first device's parts update the running statistics. Weights and gradients are copied from device to device. Burn 0.22's collective
-//! operations would overlap these copies with the backward pass, but exist for its GPU backends only and cannot be
-//! tested on a CPU. The copies are 2.5 MB a step for the models of paper 1 and 60 MB for VGG16.
+//! those of the first device's parts update the running statistics. With mixup, the clips of a part are mixed with each
+//! other. Weights and gradients are copied from device to device. Burn 0.22's collective operations would overlap these
+//! copies with the backward pass, but exist for its GPU backends only and cannot be tested on a CPU. The copies are 2.5 MB
+//! a step for the models of paper 1 and 60 MB for VGG16.
 
 use crate::loader::BatchBuffer;
 use crate::models::Model;
@@ -27,9 +28,14 @@ pub fn train(
     batch: &BatchBuffer,
     factor: f64,
 ) -> (Model, Vec<Tensor<2>>) {
-    let parts = parts(batch.clips(), uploaders.len());
-    let work: Vec<_> = uploaders.iter().zip(parts).collect();
-    let [(first, first_part), others @ ..] = work.as_slice() else {
+    let of_devices = parts(batch.clips(), uploaders.len());
+    let micro: Vec<_> = of_devices
+        .iter()
+        .map(|part| micro_batches(part, step.micro_batch_size))
+        .collect();
+    let all = micro.concat();
+    let work: Vec<_> = uploaders.iter().zip(&micro).collect();
+    let [(first, first_parts), others @ ..] = work.as_slice() else {
         unreachable!("a run has a device and a batch has clips");
     };
     // The penalty is added once per batch, not once per part.
@@ -37,17 +43,15 @@ pub fn train(
     let (mut total, logits) = std::thread::scope(|scope| {
         let running: Vec<_> = others
             .iter()
-            .map(|(uploader, part)| {
+            .map(|(uploader, parts)| {
                 let replica = model.clone().fork(uploader.device);
-                let objectives = [&unpenalized; 2];
-                let micro = micro_batches(part, step.micro_batch_size);
-                scope.spawn(move || gradients(&replica, objectives, uploader, batch, micro))
+                let (objectives, all) = ([&unpenalized; 2], &all);
+                scope.spawn(move || gradients(&replica, objectives, uploader, batch, (parts, all)))
             })
             .collect();
         // The first part runs in this thread, because Burn keeps batch norm's running statistics per thread.
         let objectives = [&step.objective, &unpenalized];
-        let micro = micro_batches(first_part, step.micro_batch_size);
-        let (mut total, mut logits) = gradients(&model, objectives, first, batch, micro);
+        let (mut total, mut logits) = gradients(&model, objectives, first, batch, (first_parts, &all));
         for thread in running {
             let (mut gradients, part_logits) = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             total.accumulate(
@@ -62,22 +66,23 @@ pub fn train(
     (step.update(model, optimizer, gradients, factor), logits)
 }
 
-/// The summed gradients of `parts`, each weighted by its fraction of the batch, and the logits of each part. The first
-/// objective is for the first part, the second for the others.
+/// The summed gradients of `parts`, each weighted by its fraction of the loss of `all` parts of the batch, and the logits
+/// of each part. The first objective is for the first part, the second for the others.
 fn gradients(
     model: &Model,
     [first, others]: [&Objective; 2],
     uploader: &Uploader<'_>,
     batch: &BatchBuffer,
-    parts: Vec<Range<usize>>,
+    (parts, all): (&[Range<usize>], &[Range<usize>]),
 ) -> (GradientsAccumulator<Model>, Vec<Tensor<2>>) {
     let (mut total, mut all_logits) = (GradientsAccumulator::new(), Vec::new());
-    for (at, part) in parts.into_iter().enumerate() {
+    for (at, part) in parts.iter().enumerate() {
         let objective = if at == 0 { first } else { others };
         let logits = model.forward(uploader.upload(batch, part.clone()));
-        let labels = batch.labels.part(part, logits.dims()[1]);
-        let fraction = objective.mass(labels) / objective.mass(batch.labels.view());
-        let loss = objective.loss(logits.clone(), labels, uploader.device) * fraction;
+        let targets = |part: &Range<usize>| batch.labels.part(part.clone(), logits.dims()[1]);
+        let mass: f64 = all.iter().map(|part| objective.mass(targets(part))).sum();
+        let fraction = objective.mass(targets(part)) / mass;
+        let loss = objective.loss(logits.clone(), targets(part), uploader.device) * fraction;
         let loss = objective.with_penalty(loss, model);
         total.accumulate(model, GradientsParams::from_grads(loss.backward(), model));
         // Without the graph, whose activations would stay in memory.
@@ -212,6 +217,18 @@ mod tests {
     /// agrees. Their labels and class weights differ.
     #[test]
     fn two_devices_take_the_same_step_as_one() {
+        compare_one_and_two_devices([1, 1], &[]);
+    }
+
+    /// The first clips of both parts have the same label, so the last clip of a part has the same partner in its part and
+    /// in the whole batch.
+    #[test]
+    fn two_devices_take_the_same_step_as_one_with_mixup() {
+        compare_one_and_two_devices([0, 0], &[0.7, 0.55]);
+    }
+
+    /// `second` are the tracks with the labels of the second part, `lambdas` those of either part.
+    fn compare_one_and_two_devices(second: [usize; 2], lambdas: &[f32]) {
         let root = testing::dataset();
         let settings = Settings {
             data: Some(root.path().into()),
@@ -233,12 +250,13 @@ mod tests {
             positions
                 .into_iter()
                 .for_each(|position| labels.push(&data.dataset, position));
+            lambdas.iter().for_each(|&lambda| labels.push_lambda(lambda));
             labels
         };
         half.labels = labels([0, 1]);
         let mut whole = half.clone();
         whole.excerpts.extend(half.excerpts.clone());
-        whole.labels.extend(&labels([1, 1]));
+        whole.labels.extend(&labels(second));
         whole.plans.extend(half.plans.clone());
         whole.waveform.extend(half.waveform.clone());
 
@@ -258,7 +276,7 @@ mod tests {
         };
         let (one, _) = {
             let input = uploaders[0].upload(&whole, 0..4);
-            step.train(model.clone(), &mut adam(0.0), input, whole.labels.view(), device, 1.0)
+            step.train(model.clone(), &mut adam(0.0), input, whole.labels.targets(), device, 1.0)
         };
         let (two, logits) = train(model, &mut adam(0.0), &step, &uploaders, &whole, 1.0);
         assert_eq!(

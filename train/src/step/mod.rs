@@ -6,6 +6,7 @@ pub mod batch;
 mod clip;
 pub mod compute;
 pub mod data_parallel;
+pub mod mixup;
 #[cfg(test)]
 mod golden_tests;
 pub mod objective;

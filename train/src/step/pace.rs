@@ -1,6 +1,5 @@
 //! Describes how an epoch's time was spent, and advises what to change if training waits for data.
 
-use crate::augment::Augment;
 use crate::loader::PrefetchReport;
 use crate::settings::{Cache, RunConfig};
 use std::time::Duration;
@@ -67,14 +66,14 @@ impl Pace<'_> {
             "reading takes most of the loader's time although the shards are in memory: use a smaller --batch-size, or \
              run fewer other programs"
                 .into()
-        } else if !self.on_cpu && self.host_front_end && self.config.augment != Augment::NONE {
+        } else if !self.on_cpu && self.host_front_end && self.config.augment.changes_samples() {
             "the loader's threads augment and transform: --front-end device does that on the GPU".into()
         } else if self.config.loader_threads < self.cores {
             format!(
                 "all loader threads are busy: --loader-threads {} uses every core",
                 self.cores
             )
-        } else if self.config.augment != Augment::NONE && self.config.model.description().input.waveform.is_none() {
+        } else if self.config.augment.changes_samples() && self.config.model.description().input.waveform.is_none() {
             "every core is busy: --augment none cuts clips out of the stored mel spectrograms, which is much faster, \
              but trains without noise and stretch"
                 .into()

@@ -87,7 +87,7 @@ impl<'a> Trainer<'a> {
         let (updated, logits) = match self.uploaders.as_slice() {
             [only] if step.micro_batch_size.is_none_or(|size| size >= batch.clips()) => {
                 let input = timed(&mut times.upload, || only.upload(batch, 0..batch.clips()));
-                let train = || step.train(model, optimizer, input, batch.labels.view(), only.device, factor);
+                let train = || step.train(model, optimizer, input, batch.labels.targets(), only.device, factor);
                 let (updated, logits) = timed(&mut times.device, train);
                 (updated, vec![logits])
             }
@@ -111,9 +111,13 @@ impl<'a> Trainer<'a> {
         let Some(Running { number, logits, labels }) = self.running.take() else {
             return Ok(Labels::default());
         };
-        let parts = logits.into_iter().map(batch::to_host);
-        let parts = timed(&mut self.times.device, || parts.collect::<Result<Vec<_>, _>>())?;
-        tally.add(&parts.concat(), labels.view());
+        let mut begin = 0;
+        for part in logits {
+            let [clips, outputs] = part.dims();
+            let logits = timed(&mut self.times.device, || batch::to_host(part))?;
+            tally.add(&logits, labels.part(begin..begin + clips, outputs));
+            begin += clips;
+        }
         if !tally.loss().is_finite() {
             bail!("the loss is not finite at step {}; try a lower --lr", number + 1);
         }

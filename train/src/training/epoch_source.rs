@@ -21,6 +21,7 @@ pub fn epoch_source<'a>(config: &RunConfig, data: &'a RunData, compute: &Compute
             epoch,
             augment: config.augment,
             skipped: data.skipped_hops(),
+            mixup: config.mixup,
         },
     }
 }

@@ -73,7 +73,7 @@ impl<'a> Session<'a> {
         let (progress, model, averaging, optimizer) = start(config, data, run, compute.training_device(), console)?;
         let freezing = Freezing::new(config, &model, &progress.loaded)?;
         let model = freezing.freeze(model, progress.history.len(), console)?;
-        let objective = Objective::new(config.balance, &config.l2, data);
+        let objective = Objective::new(config, data);
         let rates = LearningRates::new(config.lr, config.loaded_lr, &model, &progress.loaded);
         let step = TrainingStep::new(config, objective, rates);
         let steps_per_epoch = epoch_source(config, data, compute, 0).batches.len() as u64;

@@ -2,10 +2,9 @@
 //! host.
 //!
 //! It does what [`HostFrontEnd`](super::HostFrontEnd) does, for a whole batch at once. Two things differ. First, it
-//! computes the mel spectrogram of a clip without noise or stretch, while the host cuts it out of the stored one. The
+//! computes the mel spectrogram of a clip with unchanged samples, while the host cuts it out of the stored one. The
 //! clip's first and last two frames then see zeros instead of the neighbouring samples. With reflect padding, both
-//! compute it. Second, noise comes from
-//! another generator, so the same plan gives different noise of the same level.
+//! compute it. Second, noise comes from another generator, so the same plan gives different noise of the same level.
 //!
 //! Minimal cost per clip of 2^19 samples, f32 unless stated, if each value is read and written once per stage:
 //!
@@ -25,6 +24,7 @@
 //! `burn-signal`'s FFT on a GPU is complex with zero imaginary parts and computes a sine and a cosine in each
 //! butterfly, and gather, `cumsum` and padding are separate kernels.
 
+mod masks;
 mod mel;
 mod noise;
 mod spectrum;
@@ -34,6 +34,7 @@ use super::normalize::Normalize;
 use crate::augment::{Augment, ClipPlan};
 use crate::models::{InputKind, ModelInput, SpectrogramKind, WaveformKind};
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
+use masks::mask_spectrograms;
 use mel::MelDecibels;
 use noise::{noise_key, standard_normal};
 use shared::dataset::statistics::Normalization;
@@ -62,8 +63,8 @@ pub enum UnsupportedFeatures {
     FftLength(usize),
     /// The model's input or the augmentations are not supported.
     #[error(
-        "the front end on the device supports only waveforms and mel spectrograms, with noise and time stretch at \
-         most; use --front-end host"
+        "the front end on the device supports only waveforms and mel spectrograms, without pitch shift and background \
+         sounds; use --front-end host"
     )]
     Input,
     /// Burn reflects no more samples than a row has.
@@ -115,6 +116,9 @@ impl DeviceFrontEnd {
         let augmentations = Augment {
             noise: false,
             stretch: false,
+            gain: false,
+            polarity: false,
+            spec_augment: false,
             ..augment
         };
         let waveform = input.waveform.is_none_or(|kind| kind == WaveformKind::Normalized);
@@ -141,9 +145,15 @@ impl DeviceFrontEnd {
             spectrogram: self
                 .input
                 .spectrogram
-                .map(|_| self.to_run_device(self.mel.normalized(clips, self.clip_frames))),
+                .map(|_| self.to_run_device(self.spectrograms(clips, plans))),
             statistics: None,
         }
+    }
+
+    /// Normalized and masked mel spectrograms, `[batch, 1, n_mels, frames]`.
+    fn spectrograms(&self, clips: Tensor<2>, plans: &[ClipPlan]) -> Tensor<4> {
+        let device = self.device.clone().without_autodiff();
+        mask_spectrograms(self.mel.normalized(clips, self.clip_frames), plans, &device)
     }
 
     /// Augmented clips, full scale 1, `[batch, clip_samples]`.
@@ -165,7 +175,7 @@ impl DeviceFrontEnd {
             );
         }
         let pcm: Tensor<2, Int> = Tensor::from_data(pcm, (&device, DType::I16));
-        let samples = pcm.cast(FloatDType::F32).mul_scalar(1.0 / f64::from(PCM_FULL_SCALE));
+        let samples = scale(pcm.cast(FloatDType::F32), plans, &device);
         let samples = add_noise(samples, plans, &device);
         let clips = samples.clone().narrow(1, 0, self.clip_samples);
         let (rows, speeds): (Vec<usize>, Vec<Speed>) = plans
@@ -205,6 +215,16 @@ fn effective(normalize: Normalize, normalization: &Normalization) -> Normalizati
         effective.mel_mean.fill(0.0);
     }
     effective
+}
+
+/// Scales samples to full scale 1, and by each clip's polarity and gain.
+fn scale(samples: Tensor<2>, plans: &[ClipPlan], device: &Device) -> Tensor<2> {
+    let factors: Vec<f32> = plans.iter().map(|plan| plan.factor() / PCM_FULL_SCALE).collect();
+    if plans.iter().all(|plan| plan.factor() == 1.0) {
+        return samples.mul_scalar(1.0 / f64::from(PCM_FULL_SCALE));
+    }
+    let factors: Tensor<2> = Tensor::from_data(TensorData::new(factors, [plans.len(), 1]), device);
+    samples * factors
 }
 
 /// Adds noise to the clips whose plan has some.

@@ -152,6 +152,53 @@ fn a_batch_of_plain_noisy_and_stretched_clips_matches_the_host() {
 }
 
 #[test]
+fn gain_polarity_and_masks_match_the_host() {
+    let (_root, data) = data();
+    let augment = Augment {
+        gain: true,
+        polarity: true,
+        spec_augment: true,
+        ..Augment::NONE
+    };
+    let positions = [4, 0, 7, 1, 3];
+    let mut plans = positions.map(|position| {
+        // Noise of amplitude 0, so the host computes the spectrogram of a clip with unchanged samples too.
+        ClipPlan {
+            hop: 0,
+            noise: Some(0.0),
+            ..ClipPlan::training(augment, 3, 0, position as u64, 1 << 19, data.dataset.features())
+        }
+    });
+    plans[0].gain_db = Some(-5.0);
+    plans[1].gain_db = Some(5.5);
+    plans[1].invert = true;
+    plans[2].stretch = Some(0.9);
+    plans[4].spec_augment = None;
+    let length = plan(None, Some(1.25), 0).source_samples(1 << 19);
+    let made = front_end(&data, &Device::flex()).run(pcm(&data, &positions, &plans, length), &plans);
+    let (waveform, mel) = (values(made.waveform.unwrap()), values(made.spectrogram.unwrap()));
+    let mut masked = 0;
+    for (row, (position, plan)) in positions.iter().zip(&plans).enumerate() {
+        let (host_waveform, host_mel) = clip(&data, *position, plan);
+        let snr = snr(&waveform[row << 19..][..1 << 19], &host_waveform);
+        let mel = &mel[row << 16..][..1 << 16];
+        let decibels = largest_decibels(&data, mel, &host_mel);
+        println!("{plan:?}: waveform SNR {snr:.1} dB, mel {decibels:.2e} dB");
+        assert!(snr > STRETCH_SNR_DB && decibels < DECIBEL_TOLERANCE);
+        let unmasked = ClipPlan {
+            spec_augment: None,
+            ..*plan
+        };
+        let (_, unmasked) = clip(&data, *position, &unmasked);
+        let changed = host_mel.iter().zip(&unmasked).filter(|(a, b)| a != b).count();
+        assert_eq!(changed > 0, plan.spec_augment.is_some());
+        masked += changed;
+    }
+    // The expected fraction is about 1 - (1 - 1/16)^2 (1 - 1/32)^2 = 0.175 of four clips.
+    assert!((20_000..90_000).contains(&masked), "{masked}");
+}
+
+#[test]
 fn noise_has_the_planned_level_and_depends_on_the_key_only() {
     let (_root, data) = data();
     let device = Device::flex();

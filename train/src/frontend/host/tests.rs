@@ -190,6 +190,70 @@ fn pitch_shift_keeps_the_length_and_changes_the_pitch() {
     assert!(up[(1 << 19) - 2000..].iter().any(|sample| sample.abs() > 0.1));
 }
 
+#[test]
+fn gain_and_polarity_scale_the_waveform_and_noise_keeps_its_level() {
+    let root = testing::dataset();
+    let data = data(root.path(), |config| config.normalize = Normalize::None);
+    let plan = |invert, gain_db, noise| ClipPlan {
+        invert,
+        gain_db,
+        noise,
+        key: [1, 2, 3],
+        ..ClipPlan::default()
+    };
+    let (plain, _) = clip(&data, 1, &plan(false, None, None));
+    let (inverted, _) = clip(&data, 1, &plan(true, None, None));
+    assert!(plain.iter().zip(&inverted).all(|(a, b)| *a == -b));
+    let (quiet, _) = clip(&data, 1, &plan(false, Some(-6.0), None));
+    // 10^(-6/20)
+    assert!(
+        plain
+            .iter()
+            .zip(&quiet)
+            .all(|(a, b)| (a * 0.501_187_2 - b).abs() < 1e-6)
+    );
+    let (noisy, _) = clip(&data, 1, &plan(false, Some(-6.0), Some(0.01)));
+    let power: f64 = quiet.iter().zip(&noisy).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    let amplitude = (power / quiet.len() as f64).sqrt();
+    assert!((amplitude - 0.01).abs() < 1e-4, "{amplitude}");
+}
+
+#[test]
+fn masks_apply_to_cut_and_to_computed_spectrograms() {
+    let root = testing::dataset();
+    for model in [ModelKind::Crnn, ModelKind::Crnn2dGru] {
+        let data = RunData::open(&testing::config(root.path(), model)).unwrap();
+        let [rows, columns] = data.front_end.shape().spectrogram;
+        let augment = Augment {
+            spec_augment: true,
+            ..Augment::NONE
+        };
+        let plan = ClipPlan {
+            hop: 0,
+            ..ClipPlan::training(augment, 1, 0, 2, 1 << 19, &data.features)
+        };
+        assert!(plan.is_plain());
+        let run = |plan: &ClipPlan| {
+            let mut values = vec![0.0; rows * columns];
+            let out = ClipOutput {
+                spectrogram: Some(&mut values),
+                ..ClipOutput::default()
+            };
+            data.front_end
+                .run(&data.dataset, 1, plan, &mut HostScratch::default(), out);
+            values
+        };
+        let mut expected = run(&ClipPlan {
+            spec_augment: None,
+            ..plan
+        });
+        let masked = run(&plan);
+        assert_ne!(masked, expected);
+        mask_spectrogram(&mut expected, [rows, columns], &plan.spec_augment.unwrap());
+        assert_eq!(masked, expected);
+    }
+}
+
 /// Samples without a stored spectrogram.
 struct SamplesOnly(Vec<i16>);
 
