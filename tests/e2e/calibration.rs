@@ -30,7 +30,7 @@ fn calibrated_probabilities_are_the_same_everywhere() {
     let (root, collection) = (TempDir::new().unwrap(), Collection::magnatagatune());
     let run = root.path().join("run");
     // Several clips per track.
-    let excerpts = ["--excerpt-seconds", "0.4"];
+    let excerpts = ["--clip-seconds", "0.4"];
     fit(&tagged().path(), "choi-fcn", &run, &excerpts).assert().success();
     let before = evaluated(&run);
     let text = stdout_text(&eval(&run, &["--calibrate"]).success());

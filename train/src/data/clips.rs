@@ -104,8 +104,8 @@ pub fn training_clips(
     features: &FeatureConfig,
 ) -> Vec<Excerpt> {
     let count = |position: usize| match clips {
-        TrainClips::All => grid.fitting(dataset.tracks()[position].samples as usize, features),
-        TrainClips::One | TrainClips::Grid => 1,
+        TrainClips::Random(count) => count.get(),
+        TrainClips::All | TrainClips::Grid => grid.fitting(dataset.tracks()[position].samples as usize, features),
     };
     let random = |&position: &usize| {
         (0..count(position)).map(move |number| Excerpt {
@@ -115,7 +115,7 @@ pub fn training_clips(
         })
     };
     match clips {
-        TrainClips::One | TrainClips::All => tracks.iter().flat_map(random).collect(),
+        TrainClips::Random(_) | TrainClips::All => tracks.iter().flat_map(random).collect(),
         TrainClips::Grid => {
             let clips = EvalClips::All;
             cut(dataset, tracks, ClipGrid { clips, ..grid }, features)

@@ -1,7 +1,6 @@
 //! The excerpts of tracks that training draws from or that are evaluated.
 
 use super::EvalClips;
-use serde::{Deserialize, Serialize};
 use shared::dsp::features::FeatureConfig;
 
 /// A few seconds of a track: one clip.
@@ -25,19 +24,6 @@ impl Excerpt {
             .wrapping_add((self.number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
             .wrapping_add((repeat as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f))
     }
-}
-
-/// Which clips of a track an epoch trains on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum TrainClips {
-    /// One clip at a random position
-    #[default]
-    One,
-    /// As many clips at random positions as fit into the track
-    All,
-    /// Adjacent clips at fixed positions, and one that ends at the track's end
-    Grid,
 }
 
 /// How a track is cut into clips.

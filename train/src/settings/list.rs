@@ -6,7 +6,7 @@ use super::{Cache, Combination, InvalidSetting, invalid};
 use crate::augment::{Augment, AugmentChoice};
 use crate::frontend::{FrontEndPlace, Normalize, StatisticsKind};
 use crate::loader::{Balance, EvalClips, TrainClips};
-use crate::models::{LrSchedule, ModelKind, Monitor, OptimizerKind, ParameterPattern, Penalty};
+use crate::models::{LrSchedule, ModelKind, Monitor, OptimizerKind, ParameterPattern, Penalty, Recipe};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::io;
@@ -17,9 +17,9 @@ pub const LARGEST_INTEGER: u64 = 1 << 53;
 
 /// Generates both structs, and the methods that visit every field, from one list. A resumed run may change `free`
 /// settings but not `fixed` ones. A setting without a default is an `Option` in [`RunConfig`] too. `Typed => Complete`
-/// converts the typed value with the help of the default.
+/// converts the typed value with the help of the model.
 macro_rules! settings {
-    (|$model:ident, $paper:ident| $(
+    (|$model:ident, $defaults:ident| $(
         $(#[$meta:meta])+
         $change:ident $name:ident: $typed:ty $(=> $complete:ty)? $(= $default:expr)?;
     )+) => {
@@ -69,14 +69,14 @@ macro_rules! settings {
 
             /// Fills in the defaults of a model. The fields about the data set stay empty.
             fn complete(self, $model: ModelKind) -> RunConfig {
-                let $paper = $model.description().defaults;
+                let $defaults = self.recipe.unwrap_or_default().defaults($model);
                 RunConfig {
-                    $($name: self.$name$(.map_or_else(|| $default, |typed| typed.completed($default)))?,)+
+                    $($name: self.$name$(.map_or_else(|| $default, |typed| typed.completed($model)))?,)+
                     data_checksum: String::new(),
                     split_checksum: String::new(),
                     background_checksum: None,
                     classes: Vec::new(),
-                    clip_frames: $paper.clip_frames,
+                    clip_frames: $defaults.clip_frames,
                     clip_samples: None,
                     devices: 1,
                     imported_from: None,
@@ -116,7 +116,7 @@ macro_rules! settings {
 }
 
 settings! {
-    |model, paper|
+    |model, defaults|
     /// Data set made by `preprocess build`
     #[arg(long, value_name = "DATASET", help_heading = "Data")]
     free data: PathBuf = PathBuf::new();
@@ -126,8 +126,8 @@ settings! {
     /// Length of a clip [default: the data set's, or per model]
     #[arg(long, value_name = "SECONDS", help_heading = "Data")]
     fixed clip_seconds: f64;
-    /// Clips of a track per epoch [default: one; grid with --clip-seconds]
-    #[arg(long, value_name = "NAME", value_enum, help_heading = "Data")]
+    /// Clips of a track per epoch: N or all at random positions, or grid [default: 1; grid with --clip-seconds]
+    #[arg(long, value_name = "N|all|grid", help_heading = "Data")]
     fixed train_clips: TrainClips = TrainClips::default();
     /// Seconds to skip at both ends [default: 0]
     #[arg(long, value_name = "SECONDS", help_heading = "Data")]
@@ -138,9 +138,12 @@ settings! {
     /// Model to train; see `train models`
     #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, help_heading = "Model")]
     fixed model: ModelKind = model;
+    /// Defaults of the other settings [default: paper]
+    #[arg(long, value_name = "NAME", value_enum, help_heading = "Model")]
+    fixed recipe: Recipe = Recipe::default();
     /// Dropout before the last dense layers [default: per model]
     #[arg(long, value_name = "P", help_heading = "Model")]
-    fixed dropout: f64 = paper.dropout;
+    fixed dropout: f64 = defaults.dropout;
     /// Input normalization [default: per model]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Model")]
     fixed normalize: Normalize = normalize(model);
@@ -155,7 +158,7 @@ settings! {
     fixed init_from: PathBuf;
     /// Freeze parameters [default: per model]
     #[arg(long, value_name = "REGEX|none", value_delimiter = ',', help_heading = "Transfer learning")]
-    fixed freeze: Vec<ParameterPattern> = patterns(paper.freeze);
+    fixed freeze: Vec<ParameterPattern> = patterns(defaults.freeze);
     /// Train frozen parameters after N epochs; 0: never [default: 0]
     #[arg(long, value_name = "N", help_heading = "Transfer learning")]
     fixed thaw_after: usize = 0;
@@ -188,73 +191,73 @@ settings! {
     free ignore_features: bool = false;
     /// Maximum number of epochs [default: per model]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
-    free epochs: usize = paper.epochs;
+    free epochs: usize = defaults.epochs;
     /// Clips per batch [default: per model]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
-    fixed batch_size: usize = paper.batch_size;
+    fixed batch_size: usize = defaults.batch_size;
     /// Clips that the device processes at once [default: the batch]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
     fixed micro_batch_size: usize;
     /// Optimizer [default: per model]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Optimisation")]
-    fixed optimizer: OptimizerKind = paper.optimizer;
+    fixed optimizer: OptimizerKind = defaults.optimizer;
     /// Learning rate [default: per model]
     #[arg(long, help_heading = "Optimisation")]
-    fixed lr: f64 = paper.lr;
+    fixed lr: f64 = defaults.lr;
     /// Learning rate of weights loaded by --init-from [default: --lr]
     #[arg(long, value_name = "LR", help_heading = "Optimisation")]
     fixed loaded_lr: f64;
     /// Learning rate schedule [default: per model]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Optimisation")]
-    fixed lr_schedule: LrSchedule = paper.lr_schedule;
+    fixed lr_schedule: LrSchedule = defaults.lr_schedule;
     /// Epochs in which the learning rate rises from 0 [default: per model]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
-    fixed warmup_epochs: f64 = paper.warmup_epochs;
+    fixed warmup_epochs: f64 = defaults.warmup_epochs;
     /// Largest norm of the gradient; 0: any [default: per model]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
-    fixed clip_grad_norm: f64 = paper.clip_grad_norm;
+    fixed clip_grad_norm: f64 = defaults.clip_grad_norm;
     /// Weight decay of the optimizer, as in PyTorch [default: per model]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
-    fixed weight_decay: f32 = paper.weight_decay;
+    fixed weight_decay: f32 = defaults.weight_decay;
     /// L2 penalty on matching weights, or `none` [default: per model]
     #[arg(long, value_name = "REGEX=N", value_delimiter = ',', help_heading = "Optimisation")]
-    fixed l2: Vec<Penalty> = penalties(paper.l2);
+    fixed l2: Vec<Penalty> = penalties(defaults.l2);
     /// Balancing [default: none]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Optimisation")]
     fixed balance: Balance = Balance::default();
     /// Label smoothing [default: 0]
     #[arg(long, value_name = "E", help_heading = "Optimisation")]
-    fixed label_smoothing: f32 = paper.label_smoothing;
+    fixed label_smoothing: f32 = defaults.label_smoothing;
     /// Gamma of the focal loss of tags; 0: off [default: 0]
     #[arg(long, value_name = "G", help_heading = "Optimisation")]
     fixed focal_gamma: f32 = 0.0;
     /// Best-epoch metric [default: per model]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Optimisation")]
-    fixed monitor: Monitor = paper.monitor;
+    fixed monitor: Monitor = defaults.monitor;
     /// Stop after N epochs without improvement; 0: never [default: per model]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
-    free patience: usize = paper.patience;
+    free patience: usize = defaults.patience;
     /// Smallest improvement that counts for --patience [default: 0]
     #[arg(long, value_name = "D", help_heading = "Optimisation")]
     free min_delta: f64 = 0.0;
     /// Decay of the moving average of the weights; 0: off [default: 0]
     #[arg(long, value_name = "DECAY", help_heading = "Optimisation")]
-    fixed ema: f64 = paper.ema;
+    fixed ema: f64 = defaults.ema;
     /// Average the weights of the last N epochs; 0: off [default: 0]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
-    fixed average_last: usize = paper.average_last;
+    fixed average_last: usize = defaults.average_last;
     /// Random seed [default: 0]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
     fixed seed: u64 = 0;
-    /// Augmentations: paper, none or a list [default: paper]
+    /// Augmentations: paper, none or a list [default: per model]
     #[arg(long, value_name = "LIST", help_heading = "Augmentation")]
-    fixed augment: AugmentChoice => Augment = paper.augment;
+    fixed augment: AugmentChoice => Augment = defaults.augment;
     /// Data set of sounds for `--augment background`
     #[arg(long, value_name = "DATASET", help_heading = "Augmentation")]
     free background: PathBuf;
     /// Alpha of mixup; 0: off [default: 0]
     #[arg(long, value_name = "ALPHA", help_heading = "Augmentation")]
-    fixed mixup: f64 = paper.mixup;
+    fixed mixup: f64 = defaults.mixup;
     /// Numeric precision [default: auto]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Hardware")]
     fixed precision: Precision = Precision::default();
@@ -289,18 +292,18 @@ settings! {
 
 /// Converts a typed setting to its type in [`RunConfig`].
 trait Completed<T> {
-    fn completed(self, default: T) -> T;
+    fn completed(self, model: ModelKind) -> T;
 }
 
 impl<T> Completed<T> for T {
-    fn completed(self, _: T) -> T {
+    fn completed(self, _: ModelKind) -> T {
         self
     }
 }
 
 impl Completed<Augment> for AugmentChoice {
-    fn completed(self, default: Augment) -> Augment {
-        self.resolve(default)
+    fn completed(self, model: ModelKind) -> Augment {
+        self.resolve(model.description().defaults.augment)
     }
 }
 
@@ -386,7 +389,9 @@ impl Settings {
             .model
             .ok_or_else(|| invalid("--model", "is missing: `train models` lists the models"))?;
         // The papers that cut tracks into clips of a given length train on all of them.
-        self.train_clips = self.train_clips.or(self.clip_seconds.map(|_| TrainClips::Grid));
+        if self.recipe.unwrap_or_default() == Recipe::Paper {
+            self.train_clips = self.train_clips.or(self.clip_seconds.map(|_| TrainClips::Grid));
+        }
         let mut config = self.complete(model);
         config.l2.retain(|penalty| !penalty.is_none());
         config.freeze.retain(|pattern| !pattern.is_none());

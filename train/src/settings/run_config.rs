@@ -199,7 +199,7 @@ impl RunConfig {
         }
         let of_clips = [
             ("--clip-seconds", self.clip_seconds.is_some()),
-            ("--train-clips", self.train_clips != TrainClips::One),
+            ("--train-clips", self.train_clips != TrainClips::default()),
             ("--skip-seconds", self.skip_seconds > 0.0),
         ];
         if let Some((name, _)) = of_clips.into_iter().find(|(_, given)| *given)

@@ -1,7 +1,7 @@
 use super::*;
 use crate::frontend::Normalize;
 use crate::loader::TrainClips;
-use crate::models::{LrSchedule, ModelKind};
+use crate::models::{LrSchedule, ModelKind, ParameterPattern};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -157,9 +157,9 @@ fn clips_of_a_given_length_are_those_of_the_grid_by_default() {
         };
         settings.resolve().unwrap().train_clips
     };
-    assert_eq!(train_clips(None, None), TrainClips::One);
+    assert_eq!(train_clips(None, None), TrainClips::default());
     assert_eq!(train_clips(Some(3.0), None), TrainClips::Grid);
-    assert_eq!(train_clips(Some(3.0), Some(TrainClips::One)), TrainClips::One);
+    assert_eq!(train_clips(Some(3.0), Some(TrainClips::default())), TrainClips::default());
     assert_eq!(train_clips(None, Some(TrainClips::All)), TrainClips::All);
 }
 

@@ -164,7 +164,6 @@ mod tests {
     use crate::loader::LabelsView;
     use crate::models::{Blueprint, InputShape, ModelKind, export_weights, testing};
     use crate::step::batch::TrainingStep;
-    use crate::step::objective::Objective;
     use crate::step::optimization::adam;
     use burn::tensor::Device;
     use safetensors::SafeTensors;

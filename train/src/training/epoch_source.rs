@@ -113,6 +113,6 @@ mod tests {
         assert_eq!(count(Balance::None, TrainClips::All), 19);
         assert_eq!(count(Balance::Oversample, TrainClips::All), 20);
         assert_eq!(count(Balance::Undersample, TrainClips::All), 18);
-        assert_eq!(count(Balance::Oversample, TrainClips::One), 4);
+        assert_eq!(count(Balance::Oversample, TrainClips::default()), 4);
     }
 }

@@ -76,7 +76,6 @@ mod tests {
     use crate::loader::LabelsView;
     use crate::models::{Blueprint, InputShape, ModelKind, ParameterPattern, export_weights, testing};
     use crate::step::batch::TrainingStep;
-    use crate::step::objective::Objective;
     use crate::step::optimization::adam;
     use burn::module::Module;
     use burn::tensor::Device;

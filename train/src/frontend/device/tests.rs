@@ -166,7 +166,7 @@ fn gain_polarity_and_masks_match_the_host() {
         ClipPlan {
             hop: 0,
             noise: Some(0.0),
-            ..ClipPlan::training(augment, 3, 0, position as u64, 1 << 19, data.dataset.features())
+            ..ClipPlan::training(augment, 3, 0, position as u64, 1 << 19, 0, data.dataset.features())
         }
     });
     plans[0].gain_db = Some(-5.0);

@@ -230,7 +230,7 @@ fn masks_apply_to_cut_and_to_computed_spectrograms() {
         };
         let plan = ClipPlan {
             hop: 0,
-            ..ClipPlan::training(augment, 1, 0, 2, 1 << 19, &data.features)
+            ..ClipPlan::training(augment, 1, 0, 2, 1 << 19, 0, &data.features)
         };
         assert!(plan.is_plain());
         let run = |plan: &ClipPlan| {
