@@ -122,7 +122,10 @@ pub fn rates_to_csv(tried: &[RateTried]) -> String {
 pub fn rates_to_table(tried: &[RateTried]) -> String {
     let rows = tried.iter().step_by(5);
     let rows = rows.map(|step| format!("{:>9.2e} {:>9.4}\n", step.lr, step.loss));
-    [format!("{:>9} {:>9}\n", "lr", "loss")].into_iter().chain(rows).collect()
+    [format!("{:>9} {:>9}\n", "lr", "loss")]
+        .into_iter()
+        .chain(rows)
+        .collect()
 }
 
 /// `lr_find.svg`: the loss by the rate, with a line at the suggested one.
