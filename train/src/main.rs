@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use tracing::Level;
 use train::cli::{Cli, Command};
 use train::commands::{
-    UsageError, run_bench, run_config, run_embed, run_eval, run_export, run_fit, run_import, run_lr_find, run_models, run_predict,
-    run_report, run_sweep,
+    UsageError, run_bench, run_config, run_embed, run_eval, run_export, run_fit, run_import, run_lr_find, run_models,
+    run_predict, run_report, run_sweep,
 };
 use train::process::console::Console;
 use train::process::mapping_fault::FaultWatch;

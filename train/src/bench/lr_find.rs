@@ -100,9 +100,16 @@ fn diverges(tried: &[RateTried]) -> bool {
 
 /// The rate at which the loss falls most steeply: the middle of the decade of rates whose fitted line of the loss by the
 /// logarithm of the rate has the lowest slope. `None` if the loss does not fall.
+///
+/// Rates after the lowest mean loss do not count. A loss that has jumped up may fall again even more steeply.
 pub fn suggested(tried: &[RateTried]) -> Option<f64> {
     let first = mean(tried.get(..RECENT)?);
-    let decades = tried.windows(2 * SIDE + 1);
+    let means: Vec<f64> = tried.windows(RECENT).map(mean).collect();
+    let lowest = (0..means.len()).min_by(|&a, &b| means[a].total_cmp(&means[b]))?;
+    // Windows are counted from their first step; the middle of a decade is at most the middle of the lowest mean.
+    let decades = tried
+        .windows(2 * SIDE + 1)
+        .take((lowest + RECENT / 2 + 1).saturating_sub(SIDE));
     let steepest = decades.min_by(|a, b| slope(a).total_cmp(&slope(b)))?;
     (slope(steepest) < -LEAST_FALL * first).then(|| steepest[SIDE].lr)
 }
@@ -125,7 +132,10 @@ pub fn rates_to_csv(tried: &[RateTried]) -> String {
 pub fn rates_to_table(tried: &[RateTried]) -> String {
     let rows = tried.iter().step_by(5);
     let rows = rows.map(|step| format!("{:>9.2e} {:>9.4}\n", step.lr, step.loss));
-    [format!("{:>9} {:>9}\n", "lr", "loss")].into_iter().chain(rows).collect()
+    [format!("{:>9} {:>9}\n", "lr", "loss")]
+        .into_iter()
+        .chain(rows)
+        .collect()
 }
 
 /// `lr_find.svg`: the loss by the rate, with a line at the suggested one.
@@ -188,6 +198,12 @@ mod tests {
         let last = falling.last().unwrap().lr;
         assert!((0.3..2.0).contains(&last), "{last}");
         assert_eq!(suggested(&tried(0.0)), None);
+        // A jump of the loss and a steeper fall after it.
+        let mut jumping = falling.clone();
+        for (at, step) in jumping.iter_mut().skip(70).enumerate() {
+            step.loss = 5.0 - 0.25 * at as f64;
+        }
+        assert!(suggested(&jumping).is_some_and(|lr| (lr.log10() + 3.0).abs() < 0.2));
         assert_eq!(suggested(&falling[..4]), None);
         assert_eq!(suggested(&[]), None);
     }

@@ -189,7 +189,9 @@ fn fit(
         if number == end {
             return Err(Stop::Enough);
         }
-        trainer.step(number as u64, 1.0, batch, &mut tally).map_err(Stop::Failed)
+        trainer
+            .step(number as u64, 1.0, batch, &mut tally)
+            .map_err(Stop::Failed)
     });
     if let Err(Stop::Failed(error)) = outcome {
         return Err(BenchError::Step(error));

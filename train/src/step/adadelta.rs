@@ -67,9 +67,8 @@ impl Optimizer for Adadelta {
             square_avg: gradient.zeros_like(),
             acc_delta: gradient.zeros_like(),
         });
-        let average = |old: Tensor<D>, new: Tensor<D>| {
-            old.mul_scalar(self.rho) + new.square().mul_scalar(1.0 - self.rho)
-        };
+        let average =
+            |old: Tensor<D>, new: Tensor<D>| old.mul_scalar(self.rho) + new.square().mul_scalar(1.0 - self.rho);
         let root = |average: Tensor<D>| average.add_scalar(self.epsilon).sqrt();
         let square_avg = average(state.square_avg, gradient.clone());
         let change = root(state.acc_delta.clone()) / root(square_avg.clone()) * gradient;

@@ -19,7 +19,12 @@ pub fn clip_grad_norm<M: Module>(model: &M, gradients: GradientsParams, largest:
     let Some(sum) = squares.sum else {
         return gradients;
     };
-    let factor = sum.sqrt().add_scalar(EPSILON).recip().mul_scalar(largest).clamp_max(1.0);
+    let factor = sum
+        .sqrt()
+        .add_scalar(EPSILON)
+        .recip()
+        .mul_scalar(largest)
+        .clamp_max(1.0);
     let mut scale = Scale { gradients, factor };
     model.visit(&mut scale);
     scale.gradients

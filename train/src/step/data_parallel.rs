@@ -56,7 +56,9 @@ pub fn train(
             let (mut gradients, part_logits) = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             total.accumulate(
                 &model,
-                gradients.grads().to_device(&first.device.clone().without_autodiff(), &model),
+                gradients
+                    .grads()
+                    .to_device(&first.device.clone().without_autodiff(), &model),
             );
             logits.extend(part_logits);
         }
@@ -95,7 +97,9 @@ fn gradients(
 fn micro_batches(part: &Range<usize>, size: Option<usize>) -> Vec<Range<usize>> {
     let count = size.map_or(1, |size| part.len().div_ceil(size));
     let micro = parts(part.len(), count).into_iter();
-    micro.map(|micro| part.start + micro.start..part.start + micro.end).collect()
+    micro
+        .map(|micro| part.start + micro.start..part.start + micro.end)
+        .collect()
 }
 
 /// Splits a batch into `count` parts of nearly equal size, or fewer if there are too few clips.
@@ -155,7 +159,9 @@ mod tests {
             dtype: FloatDType::F32,
             device: &device,
         };
-        let tags: Vec<f32> = (0..clips * classes).map(|at| f32::from(u8::from(at % 4 == 0))).collect();
+        let tags: Vec<f32> = (0..clips * classes)
+            .map(|at| f32::from(u8::from(at % 4 == 0)))
+            .collect();
         let weighted = || Objective::weighted(&[3.0, 0.5, 1.5], vec![Penalty::new("linear1", 0.1)]);
         for (labels, objective) in [
             (LabelsView::Classes(&[0, 2, 1, 1, 0, 2, 2]), weighted()),

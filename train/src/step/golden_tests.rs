@@ -132,7 +132,12 @@ fn gradients_are_clipped_as_in_pytorch() {
         let bias: Vec<f32> = bias.try_to_vec().unwrap();
         assert_close(&weight, &golden_step("clip/weight", at, 12), &what("weight"));
         assert_close(&bias, &golden_step("clip/bias", at, 4), &what("bias"));
-        let norm = weight.iter().chain(&bias).map(|value| value * value).sum::<f32>().sqrt();
+        let norm = weight
+            .iter()
+            .chain(&bias)
+            .map(|value| value * value)
+            .sum::<f32>()
+            .sqrt();
         assert_eq!((norm / largest - 1.0).abs() < 1e-3, at == 0, "{norm}");
     }
 }
@@ -159,7 +164,9 @@ fn schedules_have_the_rates_of_pytorch() {
         ("linear_warmup", LrSchedule::Linear, 1.5),
     ] {
         let schedule = schedule(kind, warmup);
-        let ours: Vec<f32> = (0..STEPS as u64).map(|step| schedule.factor(step, &[]) as f32).collect();
+        let ours: Vec<f32> = (0..STEPS as u64)
+            .map(|step| schedule.factor(step, &[]) as f32)
+            .collect();
         assert_close(&ours, &golden(&format!("schedule/{name}")), name);
     }
     let constant = schedule(LrSchedule::Constant, 0.0);
@@ -189,7 +196,10 @@ fn very_short_runs_have_finite_rates() {
             };
             for step in 0..=epochs as u64 {
                 let factor = Schedule::new(&config, 1).factor(step, &[]);
-                assert!((0.0..=1.0).contains(&factor), "{kind:?}, step {step} of {epochs}: {factor}");
+                assert!(
+                    (0.0..=1.0).contains(&factor),
+                    "{kind:?}, step {step} of {epochs}: {factor}"
+                );
             }
         }
     }

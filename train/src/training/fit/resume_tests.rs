@@ -1,8 +1,8 @@
 //! Tests of resuming a run.
 
 use super::*;
-use crate::models::{LrSchedule, ModelKind};
 use crate::models::ParameterPattern;
+use crate::models::{LrSchedule, ModelKind};
 use crate::run::directory::BEST_FILE;
 use crate::run::directory::CONFIG_FILE;
 use crate::step::optimization::adam;
