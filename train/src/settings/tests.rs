@@ -75,6 +75,7 @@ fn every_setting_survives_saving_and_resolving_again() {
     let text = r#"
         data = "fma"
         model = "mm-crnn"
+        recipe = "strong"
         split = "main"
         epochs = 3
         batch_size = 4
@@ -244,7 +245,7 @@ const fn fraction(name: &'static str, zero: bool, most: f64) -> Numeric {
 }
 
 const LARGEST: f64 = LARGEST_INTEGER as f64;
-const NUMERIC: [Numeric; 25] = [
+const NUMERIC: [Numeric; 26] = [
     whole("epochs", false, LARGEST),
     whole("batch_size", false, 32.0),
     whole("micro_batch_size", false, 32.0),
@@ -265,6 +266,7 @@ const NUMERIC: [Numeric; 25] = [
     whole("thaw_after", true, LARGEST),
     fraction("clip_seconds", false, f64::MAX),
     fraction("skip_seconds", true, f64::MAX),
+    whole("train_clips", false, 32.0),
     whole("eval_clips", false, 32.0),
     whole("loader_threads", false, 32.0),
     whole("prefetch", false, 32.0),
