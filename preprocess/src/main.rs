@@ -7,15 +7,20 @@ use preprocess::cli::progress::Style;
 use preprocess::cli::{Cli, Command};
 use preprocess::commands::{build, extend, inspect, manual, merge, split, verify};
 use shared::runtime::outcome::{Outcome, finish};
+use shared::runtime::version::{self, Commit};
 use shared::runtime::{command_line, log};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use tracing::Level;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const COMMIT: Option<Commit> = version::commit(include!(concat!(env!("OUT_DIR"), "/reflog.rs")));
+static VERSION: LazyLock<String> = LazyLock::new(|| version::describe(env!("CARGO_PKG_VERSION"), COMMIT, &[]));
+
 fn main() -> ExitCode {
-    let cli: Cli = match command_line::parse() {
+    let cli: Cli = match command_line::parse(&VERSION) {
         Ok(cli) => cli,
         Err(code) => return code,
     };

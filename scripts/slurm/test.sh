@@ -5,8 +5,9 @@
 #
 # DIR contains the programs (default: target/release). Music is synthetic. A build is run without interruption, one is
 # requeued halfway, and one is killed and submitted again. One training run gets signals, one reaches its time limit,
-# and one is cancelled and submitted again. Each must give the same bytes as an uninterrupted one without Slurm. Prints
-# a table, and exits with status 1 if a result differs. Takes about five minutes and 2 GB in $TMPDIR (default: /tmp).
+# and one is cancelled and submitted again. Two tasks share a sweep; one is requeued and one loses its program. Each must
+# give the same bytes as an uninterrupted one without Slurm. Prints a table, and exits with status 1 if a result differs.
+# Takes about six minutes and 2 GB in $TMPDIR (default: /tmp).
 #
 # Needs Debian's slurm-wlm and munge; runs as root or any other user. The cluster uses its own directory and listens
 # only on 127.0.0.1. It is stopped at the end, and the directory is deleted without --keep. An existing cluster is not
@@ -218,7 +219,8 @@ build() {
 kill_program() {
     local number pid
     number=$(squeue --noheader --jobs "$2" --format %A)
-    for pid in $(scontrol listpids "$number" | awk '$1 ~ /^[0-9]+$/ { print $1 }'); do
+    # A parent before its children.
+    for pid in $(scontrol listpids "$number" | awk '$1 ~ /^[0-9]+$/ { print $1 }' | sort -n); do
         if [[ $(cat "/proc/$pid/comm" 2> /dev/null) == "$1" ]]; then
             kill -KILL "$pid"
         fi
@@ -266,6 +268,31 @@ train_job() {
     sbatch --parsable --cpus-per-task=1 --output="$run.log" "$@" "$here/train.sh" "${arguments[@]}"
 }
 
+# sweep_arguments: those of the sweep, except its directory.
+sweep_arguments() {
+    printf '%s\n' --data "$scratch/single" --split test --model cnn1d --device cpu --batch-size 16 --augment none \
+        --patience 0 --monitor loss --epochs "$((4 * (epochs / 8 + 1)))" --halving 2 --grid lr=0.01,0.003,0.001,0.0001
+}
+
+# sweep_job: submits the sweep with two tasks and prints its id.
+sweep_job() {
+    local arguments
+    mapfile -t arguments < <(sweep_arguments)
+    "$here/sweep.sh" --sweep "$scratch/shared" --tasks 2 --cpus 1 --bin "$bin" -- "${arguments[@]}" | sed -n 's/^sweep //p'
+}
+
+# same_sweep: compares its table, except the times, and the weights of all trials, with the sweep of one process.
+same_sweep() {
+    diff <(without_seconds "$scratch/alone") <(without_seconds "$scratch/shared") || return 1
+    for trial in 0000 0001 0002 0003; do
+        cmp "$scratch/alone/trials/$trial/best.safetensors" "$scratch/shared/trials/$trial/best.safetensors" || return 1
+    done
+}
+
+without_seconds() {
+    awk -F , 'NR == 1 { for (at = 1; at <= NF; at++) if ($at == "seconds") column = at } { $column = ""; print }' "$1/sweep.csv"
+}
+
 # has_epochs RUN N: at least N epochs are finished.
 has_epochs() {
     [[ -e $1/history.csv && $(wc -l < "$1/history.csv") -gt $2 ]]
@@ -301,6 +328,9 @@ epochs=$(awk -F , -v wanted="$TRAINING_SECONDS" '
     NR == 2 { print int(wanted / $column) + 3 }' "$scratch/trial/history.csv")
 mapfile -t arguments < <(fit_arguments "$scratch/uninterrupted")
 "$bin/train" fit --quiet "${arguments[@]}" > /dev/null
+
+mapfile -t arguments < <(sweep_arguments)
+"$bin/train" sweep --quiet --sweep "$scratch/alone" "${arguments[@]}" > /dev/null
 
 step "Starting a cluster"
 start_cluster
@@ -369,6 +399,22 @@ for run in signalled limited cancelled; do
 done
 result "the time limit stopped a training" "restarted $(count 'restart [1-9]' "$scratch/limited.log") times" \
     grep -q "restart 1" "$scratch/limited.log"
+
+step "Trying settings with two tasks, of which one is requeued and one loses its program"
+shared=$(sweep_job)
+wait_for 120 "both tasks" has_epochs "$scratch/shared/trials/0001" 0
+scancel --signal=USR1 --batch "${shared}_1"
+wait_for 60 "the restart" grep -q "restart 1\$" "$scratch/shared.logs/sweep-1.log"
+kill_program train "${shared}_2"
+wait_for 600 "job $shared" is_gone "$shared" || true
+result "a task that lost its program fails" "$(state "${shared}_2")" test "$(state "${shared}_2")" = FAILED
+again=$(sweep_job)
+wait_for 600 "job $again" is_gone "$again" || true
+result "shared sweep" "tasks $(state "${shared}_1"), and again $(state "${again}_1") and $(state "${again}_2")" same_sweep
+# Four trials, then the best two, then the best one.
+results_1=$(count '^trial .*: validation' "$scratch/shared.logs/sweep-1.log")
+results_2=$(count '^trial .*: validation' "$scratch/shared.logs/sweep-2.log")
+result "each trial was trained once" "$results_1 and $results_2 results" test "$((results_1 + results_2))" -eq 7
 
 printf '\n%-8s %-48s %s\n' "" "test" "observed"
 differing=0

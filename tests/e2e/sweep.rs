@@ -261,6 +261,12 @@ fn random_search_can_be_extended_but_not_reduced() {
         .assert()
         .success();
     let two = table(&directory);
+    // Another process works on the sweep. It would write tables without the new trial.
+    let other = fs::File::open(directory.join(".workers")).unwrap();
+    other.lock_shared().unwrap();
+    let busy = resume(&directory).args(["--random", "3"]).assert().code(1);
+    busy.stderr(contains("another `train` is working on"));
+    drop(other);
     resume(&directory).args(["--random", "3"]).assert().success();
     let three = table(&directory);
     assert_eq!((&three[..2], three.len()), (&two[..], 3));
@@ -315,12 +321,73 @@ fn invalid_sweep_settings_are_refused_before_writing() {
         .assert()
         .code(1)
         .stderr(contains("holds a run"));
-    fs::remove_file(directory.join("config.toml")).unwrap();
-    // Hold the lock like another running sweep.
-    let lock = fs::File::create(directory.join(".lock")).unwrap();
-    lock.lock().unwrap();
-    sweep(&directory, &GRID)
-        .assert()
-        .code(1)
-        .stderr(contains("another `train` is working on"));
+}
+
+/// Lines of the results of trials on stderr.
+fn results(errors: &str) -> usize {
+    let is_result = |line: &&str| line.starts_with("trial ") && line.contains("): validation loss");
+    errors.lines().filter(is_result).count()
+}
+
+#[test]
+fn processes_that_share_a_sweep_train_each_trial_once() {
+    let root = TempDir::new().unwrap();
+    let arguments = [&GRID[..], &["--epochs", "8", "--halving", "2"]].concat();
+    let (alone, shared) = (root.path().join("alone"), root.path().join("shared"));
+    sweep(&alone, &arguments).assert().success();
+    // They start the sweep at the same time.
+    let children = [1, 2, 3].map(|_| start(&shared, &arguments));
+    let outputs = children.map(end);
+    let errors = outputs.each_ref().map(stderr);
+    for (output, errors) in outputs.iter().zip(&errors) {
+        assert_eq!(output.status.code(), Some(0), "{errors}");
+    }
+    assert_eq!(table(&shared), table(&alone));
+    for trial in ["trials/0000", "trials/0001", "trials/0002", "trials/0003"] {
+        assert_eq!(weights(&shared.join(trial)), weights(&alone.join(trial)));
+    }
+    // Four trials, then the best two, then the best one.
+    let counts = errors.each_ref().map(|errors| results(errors));
+    assert_eq!(counts.iter().sum::<usize>(), 7, "{errors:?}");
+}
+
+#[test]
+fn trial_of_a_killed_process_is_continued_by_another() {
+    let root = TempDir::new().unwrap();
+    let arguments = [&GRID[..], &["--epochs", "16", "--halving", "2"]].concat();
+    let (alone, shared) = (root.path().join("alone"), root.path().join("shared"));
+    sweep(&alone, &arguments).assert().success();
+    let mut killed = start(&shared, &arguments);
+    wait_for(&shared.join("trials/0000/config.toml"), &mut killed);
+    let other = start(&shared, &arguments);
+    killed.kill().unwrap();
+    end(killed);
+    let output = end(other);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(table(&shared), table(&alone));
+}
+
+#[test]
+fn process_without_a_free_trial_ends() {
+    let root = TempDir::new().unwrap();
+    let directory = root.path().join("sweep");
+    let arguments = ["--grid", "dropout=0.1,0.5", "--epochs", "1"];
+    sweep(&directory, &arguments).assert().success();
+    // As if both were still being trained.
+    let claims = ["0000", "0001"].map(|trial| {
+        fs::remove_file(directory.join(format!("trials/{trial}.json"))).unwrap();
+        let claim = fs::File::create(directory.join(format!("trials/.{trial}.lock"))).unwrap();
+        claim.lock().unwrap();
+        claim
+    });
+    let ended = resume(&directory).assert().success();
+    let line = json_line(&ended);
+    assert_eq!((&line["due"], &line["best"]), (&2.into(), &Value::Null));
+    assert!(
+        stdout_text(&ended).contains("2 of 2 trials are still being trained by other `train` processes"),
+        "{}",
+        stdout_text(&ended)
+    );
+    drop(claims);
+    assert_eq!(json_line(&resume(&directory).assert().success())["finished"], 2);
 }

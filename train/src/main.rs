@@ -3,9 +3,11 @@
 
 use anyhow::Context;
 use shared::runtime::outcome::{self, Outcome};
+use shared::runtime::version::{self, Commit};
 use shared::runtime::{command_line, log, manual};
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use tracing::Level;
 use train::cli::{Cli, Command};
 use train::commands::{
@@ -21,8 +23,12 @@ use train::process::stop::{EXIT_STOPPED, Stopped};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const COMMIT: Option<Commit> = version::commit(include!(concat!(env!("OUT_DIR"), "/reflog.rs")));
+const FEATURES: &[&str] = if cfg!(feature = "cuda") { &["cuda"] } else { &[] };
+static VERSION: LazyLock<String> = LazyLock::new(|| version::describe(env!("CARGO_PKG_VERSION"), COMMIT, FEATURES));
+
 fn main() -> ExitCode {
-    let cli: Cli = match command_line::parse() {
+    let cli: Cli = match command_line::parse(&VERSION) {
         Ok(cli) => cli,
         Err(code) => return code,
     };

@@ -10,10 +10,10 @@ use std::process::ExitCode;
 /// The help heading of the options that every command has.
 pub const GLOBAL_OPTIONS: &str = "Global options";
 
-/// Parses the arguments of this process. Prints help, version and usage errors; the error is the exit code.
-pub fn parse<Cli: Parser>() -> Result<Cli, ExitCode> {
+/// Parses the arguments of this process. Prints help, `version` and usage errors; the error is the exit code.
+pub fn parse<Cli: Parser>(version: &'static str) -> Result<Cli, ExitCode> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    parse_from(&arguments).map_err(|error| {
+    parse_from(command::<Cli>().version(version), &arguments).map_err(|error| {
         // A failure to print cannot be reported anywhere else.
         let _ = error.print();
         if has_json_flag(&arguments) && error.use_stderr() {
@@ -24,8 +24,7 @@ pub fn parse<Cli: Parser>() -> Result<Cli, ExitCode> {
     })
 }
 
-fn parse_from<Cli: Parser>(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let mut command = command::<Cli>();
+fn parse_from<Cli: Parser>(mut command: Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let mut matches = command.try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
@@ -162,7 +161,7 @@ mod tests {
         command::<Cli>().debug_assert();
         let help = |words: &[&str]| {
             let words: Vec<OsString> = ["program"].iter().chain(words).map(OsString::from).collect();
-            parse_from::<Cli>(&words).err().unwrap().to_string()
+            parse_from::<Cli>(command::<Cli>(), &words).err().unwrap().to_string()
         };
         let expected = "Draw a shape\n\nUsage: program draw [OPTIONS]\n\nOptions:\n      --shape <NAME>  Shape to draw: circle, \
                         square [default: circle]\n\nGlobal options:\n      --quiet    Hide progress\n  -h, --help     Print \
@@ -171,7 +170,8 @@ mod tests {
             assert_eq!(help(&words), expected, "{words:?}");
         }
         assert_eq!(help(&["draw", "--version"]).lines().count(), 1);
-        let parsed = parse_from::<Cli>(&["program", "--quiet", "draw", "--shape", "square"].map(OsString::from));
+        let words = ["program", "--quiet", "draw", "--shape", "square"].map(OsString::from);
+        let parsed = parse_from::<Cli>(command::<Cli>(), &words);
         let Cli { command, quiet } = parsed.unwrap();
         let Commands::Draw { shape } = command;
         assert!(quiet && matches!(shape, Some(Shape::Square)));

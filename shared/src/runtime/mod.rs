@@ -12,3 +12,4 @@ pub mod outcome;
 pub mod progress;
 pub mod rng;
 pub mod text;
+pub mod version;

@@ -5,6 +5,7 @@ use super::fit_run::NOT_ABSOLUTE;
 use super::{Outcome, UsageError};
 use crate::cli::SweepArgs;
 use crate::data::run_data::{RunData, current_split};
+use crate::models::Monitor;
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::process::memory::{self, shuffle_window};
@@ -19,9 +20,9 @@ use crate::sweep::schedule::{Schedule, State};
 use crate::sweep::search::{Trial, monitor, trials};
 use crate::sweep::setting_table::{from_table, to_table};
 use crate::sweep::table::Results;
-use crate::sweep::{Specification, Sweep};
+use crate::sweep::{Ended, Specification, Sweep};
 use anyhow::{Context, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Starts or continues a sweep.
 pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
@@ -33,61 +34,91 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
     let signals = StopSignals::listen().context("could not listen for signals")?;
     let stop = || signals.received();
     let directory = SweepDirectory::new(&args.sweep);
-    let (mut specification, saved) = specification(&args, &directory)?;
-    let mut all_trials = trials(&specification).map_err(UsageError::Sweep)?;
-    let metric = monitor(&all_trials).map_err(UsageError::Sweep)?;
-    let schedule = Schedule::new(&all_trials, specification.halving, metric).map_err(UsageError::Sweep)?;
-    if let Some(difference) = saved.as_ref().and_then(|saved| specification.difference(saved)) {
-        bail!(
-            "the sweep in {} was started with other settings: {difference}; give the same settings, or another directory",
-            args.sweep.display()
-        );
-    }
-    watch.dataset(&all_trials[0].config.data);
     watch.advise("run the same command again");
-    fix_shared_settings(&mut specification, &all_trials, slots.len(), saved.is_none())?;
-    all_trials = trials(&specification).map_err(UsageError::Sweep)?;
+    // Arguments are checked before the directory is created.
+    Plan::new(&args, &directory, slots.len(), watch)?;
+    let lock = directory.lock()?;
+    // Another process may have started the same sweep in the meantime.
+    let plan = Plan::new(&args, &directory, slots.len(), watch)?;
     let program = Program {
         path: std::env::current_exe().context("could not find the executable of `train`, which runs the trials")?,
         threads: threads_per_trial(slots.len()),
     };
-    let _lock = directory.lock()?;
-    directory.save_specification(&specification)?;
-    let mut records = directory.records(all_trials.len())?;
-    if args.retry_failed {
-        records.iter_mut().for_each(|record| record.failure = None);
-    }
-    announce(&schedule, &all_trials, &slots, console);
+    let adds_trials = plan
+        .saved
+        .is_some_and(|saved| saved.random != plan.specification.random);
+    let _joined = directory.join(adds_trials)?;
+    directory.save_specification(&plan.specification)?;
+    announce(&plan.schedule, &plan.trials, &slots, console);
     let sweep = Sweep {
-        specification: &specification,
-        trials: &all_trials,
-        schedule: &schedule,
-        monitor: metric,
+        specification: &plan.specification,
+        trials: &plan.trials,
+        schedule: &plan.schedule,
+        monitor: plan.metric,
         directory: &directory,
         program,
         slots,
         stop: &stop,
         lines: Lines::new(console),
     };
-    let stopped = sweep.run(&mut records)?;
-    let states = schedule.states(&records);
+    let mut records = sweep.begin(args.retry_failed)?;
+    drop(lock);
+    let ended = sweep.run(&mut records)?;
+    let states = plan.schedule.states(&records);
     let results = Results {
-        trials: &all_trials,
+        trials: &plan.trials,
         records: &records,
         states: &states,
-        monitor: metric,
+        monitor: plan.metric,
     };
-    if let Some(signal) = stopped {
-        return Err(anyhow::Error::from(Stopped::Sweep {
+    match ended {
+        Ended::Done => outcome(&directory, &results),
+        Ended::LeftToOthers => Ok(unfinished(&directory, &results)),
+        Ended::Stopped(signal) => Err(anyhow::Error::from(Stopped::Sweep {
             signal,
-            done: all_trials.len() - results.count(State::Due),
-            trials: all_trials.len(),
+            done: plan.trials.len() - results.count(State::Due),
+            trials: plan.trials.len(),
             sweep: args.sweep,
             devices: args.devices,
             jobs_per_device: args.jobs_per_device.get(),
-        }));
+        })),
     }
-    outcome(&directory, &results)
+}
+
+/// What a command line means for the sweep in a directory.
+struct Plan {
+    specification: Specification,
+    /// The saved specification, if the sweep was started before.
+    saved: Option<Specification>,
+    trials: Vec<Trial>,
+    metric: Monitor,
+    schedule: Schedule,
+}
+
+impl Plan {
+    /// Checks it. `jobs` is the number of trials that run at once.
+    fn new(args: &SweepArgs, directory: &SweepDirectory, jobs: usize, watch: &FaultWatch) -> anyhow::Result<Self> {
+        let (mut specification, saved) = specification(args, directory)?;
+        let mut all_trials = trials(&specification).map_err(UsageError::Sweep)?;
+        let metric = monitor(&all_trials).map_err(UsageError::Sweep)?;
+        let schedule = Schedule::new(&all_trials, specification.halving, metric).map_err(UsageError::Sweep)?;
+        if let Some(difference) = saved.as_ref().and_then(|saved| specification.difference(saved)) {
+            bail!(
+                "the sweep in {} was started with other settings: {difference}; give the same settings, or another directory",
+                args.sweep.display()
+            );
+        }
+        watch.dataset(&all_trials[0].config.data);
+        fix_shared_settings(&mut specification, &all_trials, jobs, saved.is_none())?;
+        all_trials = trials(&specification).map_err(UsageError::Sweep)?;
+        Ok(Self {
+            specification,
+            saved,
+            trials: all_trials,
+            metric,
+            schedule,
+        })
+    }
 }
 
 /// The requested specification, and the saved one if the sweep was started before.
@@ -227,16 +258,39 @@ fn outcome(directory: &SweepDirectory, results: &Results<'_>) -> anyhow::Result<
         run.display(),
         directory.settings(best).display(),
     );
-    let json = json!({
+    let best = json!({ "trial": best, "run": run.to_string_lossy(), "metric": metric });
+    Ok(Outcome {
+        text,
+        json: json(directory, results, &best),
+    })
+}
+
+/// The outcome while other processes train the last trials.
+fn unfinished(directory: &SweepDirectory, results: &Results<'_>) -> Outcome {
+    let text = format!(
+        "{}\n{} of {} trials are still being trained by other `train` processes; when they end, {} is complete",
+        results.to_text(),
+        results.count(State::Due),
+        results.trials.len(),
+        directory.path(TABLE_FILE).display()
+    );
+    Outcome {
+        text,
+        json: json(directory, results, &Value::Null),
+    }
+}
+
+fn json(directory: &SweepDirectory, results: &Results<'_>, best: &Value) -> Value {
+    json!({
         "command": "sweep",
         "sweep": directory.root().to_string_lossy(),
-        "trials": count,
+        "trials": results.trials.len(),
         "finished": results.count(State::Finished),
         "dropped": results.count(State::Dropped),
-        "failed": failures.len(),
+        "failed": results.count(State::Failed),
+        "due": results.count(State::Due),
         "monitor": results.monitor,
-        "best": { "trial": best, "run": run.to_string_lossy(), "metric": metric },
+        "best": best,
         "table": results.to_json(),
-    });
-    Ok(Outcome { text, json })
+    })
 }

@@ -2,6 +2,8 @@
 
 use crate::settings::RunConfig;
 use shared::runtime::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
+use shared::runtime::file_error::FileError;
+use shared::runtime::lock;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -178,21 +180,27 @@ impl RunDirectory {
 }
 
 /// Creates a directory if it does not exist, and locks it for this process until the returned file is dropped.
-pub fn lock_directory(root: &Path) -> Result<File, RunError> {
-    let io_error = |path: &Path, source| RunError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
-    let path = root.join(LOCK_FILE);
-    let lock = File::create(&path).map_err(|source| io_error(&path, source))?;
-    match lock.try_lock() {
-        Ok(()) => {
-            remove_left_over(root);
-            Ok(lock)
-        }
-        Err(TryLockError::WouldBlock) => Err(RunError::Busy { path: root.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
+fn lock_directory(root: &Path) -> Result<File, RunError> {
+    let lock = lock::attempt(&lock_file(root)?)?.ok_or_else(|| RunError::Busy { path: root.to_owned() })?;
+    remove_left_over(root);
+    Ok(lock)
+}
+
+/// Like [`lock_directory`], but waits until no other process holds the lock.
+pub fn wait_for_directory(root: &Path) -> Result<File, RunError> {
+    let lock = lock::wait(&lock_file(root)?)?;
+    remove_left_over(root);
+    Ok(lock)
+}
+
+fn lock_file(root: &Path) -> Result<PathBuf, RunError> {
+    fs::create_dir_all(root).map_err(FileError::at(root))?;
+    Ok(root.join(LOCK_FILE))
+}
+
+impl From<FileError> for RunError {
+    fn from(FileError { path, source }: FileError) -> Self {
+        Self::Io { path, source }
     }
 }
 

@@ -20,5 +20,5 @@ pub mod table;
 mod testing;
 
 pub use axis::{GridAxis, Range};
-pub use runner::Sweep;
+pub use runner::{Ended, Sweep};
 pub use specification::{Specification, SpecificationError};

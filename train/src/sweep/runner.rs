@@ -1,4 +1,8 @@
 //! Trains the scheduled trials, one per slot at a time, and updates records, table and picture.
+//!
+//! Other processes may work on the same sweep. A process trains only trials that it has claimed, and reads the records
+//! again before it decides what to train. So each trial is trained once, and what is trained does not depend on the
+//! number of processes.
 
 use super::child::{Ending, Program, Running};
 use super::directory::{PICTURE_FILE, SweepDirectory, TABLE_FILE};
@@ -13,12 +17,14 @@ use crate::models::Monitor;
 use crate::process::stop::StopRequest;
 use crate::run::directory::RunDirectory;
 use crate::settings::device::DeviceChoice;
-use std::collections::VecDeque;
+use std::fs::File;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Polling interval.
+/// Polling interval of the trials of this process.
 const PAUSE: Duration = Duration::from_millis(40);
+/// Polling interval of the records and claims of other processes.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A sweep to start or continue.
 pub struct Sweep<'a> {
@@ -35,44 +41,73 @@ pub struct Sweep<'a> {
     pub lines: Lines,
 }
 
+/// How the work of this process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All trials are done.
+    Done,
+    /// Other processes are training the last trials.
+    LeftToOthers,
+    /// A signal stopped it.
+    Stopped(&'static str),
+}
+
 /// A device with the trial that runs on it, if any.
 struct Slot {
     device: DeviceChoice,
     running: Option<(Running, Line)>,
+    /// Dropped after `running`, which waits for the trial to end.
+    claim: Option<File>,
+}
+
+/// Due trials that this process could not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Waiting {
+    /// One of them.
+    trial: usize,
+    /// Whether there may be work for this process later.
+    is_useful: bool,
 }
 
 impl Sweep<'_> {
-    /// Trains the remaining trials and completes `records`. If a signal stops the sweep, waits for all trials to save
-    /// and end, and returns the signal.
+    /// Saves the settings of all trials and the table, and returns the records. Call it while the directory is locked.
     ///
     /// # Errors
-    /// If the sweep's files cannot be written or trials cannot be started. A failed trial is not an error; it is
-    /// recorded.
-    pub fn run(&self, records: &mut [TrialRecord]) -> anyhow::Result<Option<&'static str>> {
+    /// If the sweep's files cannot be read or written.
+    pub fn begin(&self, retry_failed: bool) -> anyhow::Result<Vec<TrialRecord>> {
         self.trials
             .iter()
             .try_for_each(|trial| self.directory.save_settings(trial.number, &trial.settings))?;
-        self.show(records)?;
-        loop {
-            let due = self.schedule.due(records);
-            if due.is_empty() {
-                return Ok(None);
-            }
-            if let Some(signal) = self.train(due, records)? {
-                return Ok(Some(signal));
+        let mut records = self.directory.records(self.trials.len())?;
+        for (trial, record) in records.iter_mut().enumerate() {
+            if retry_failed && record.failure.take().is_some() {
+                self.directory.save_record(trial, record)?;
             }
         }
+        self.show(&records)?;
+        Ok(records)
     }
 
-    /// Trains the due trials; returns the signal if stopped.
-    fn train(&self, due: Vec<Job>, records: &mut [TrialRecord]) -> anyhow::Result<Option<&'static str>> {
-        let mut queue = VecDeque::from(due);
-        let slot = |&device: &DeviceChoice| Slot { device, running: None };
+    /// Trains the remaining trials and completes `records`. If a signal stops the sweep, waits for all trials of this
+    /// process to save and end.
+    ///
+    /// # Errors
+    /// If the sweep's files cannot be read or written, or trials cannot be started. A failed trial is not an error; it
+    /// is recorded.
+    pub fn run(&self, records: &mut Vec<TrialRecord>) -> anyhow::Result<Ended> {
+        let slot = |&device: &DeviceChoice| Slot {
+            device,
+            running: None,
+            claim: None,
+        };
         let mut slots: Vec<Slot> = self.slots.iter().map(slot).collect();
         let mut stopped = None;
-        let mut waiting_for = None;
+        let mut waiting: Option<Waiting> = None;
+        let mut looked: Option<Instant> = None;
         loop {
-            self.collect(&mut slots, &mut queue, records)?;
+            if self.collect(&mut slots, records)? {
+                looked = None;
+            }
             if let (None, Some(signal)) = (stopped, (self.stop)()) {
                 stopped = Some(signal);
                 slots
@@ -82,33 +117,35 @@ impl Sweep<'_> {
                 self.lines
                     .print(&format!("{signal}: waiting for running trials to save and stop"));
             }
-            if stopped.is_none() {
-                self.start(&mut slots, &mut queue)?;
-            }
             let is_idle = slots.iter().all(|slot| slot.running.is_none());
-            match queue.front() {
-                _ if !is_idle => {}
-                Some(job) if stopped.is_none() => {
-                    if waiting_for.replace(job.trial) != Some(job.trial) {
-                        self.lines.print(&format!(
-                            "trial {} is still being trained by another `train` process; waiting for it to end",
-                            job.trial
-                        ));
+            if let (Some(signal), true) = (stopped, is_idle) {
+                return Ok(Ended::Stopped(signal));
+            }
+            let has_free_slot = slots.iter().any(|slot| slot.running.is_none());
+            if stopped.is_none() && has_free_slot && looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+                looked = Some(Instant::now());
+                let before = waiting;
+                waiting = self.start(&mut slots, records)?;
+                if slots.iter().all(|slot| slot.running.is_none()) {
+                    match waiting {
+                        None if self.schedule.due(records).is_empty() => return Ok(Ended::Done),
+                        // The records have changed.
+                        None => looked = None,
+                        Some(Waiting { is_useful: false, .. }) => return Ok(Ended::LeftToOthers),
+                        Some(Waiting { trial, .. }) if waiting != before => self.lines.print(&format!(
+                            "trial {trial} is still being trained by another `train` process; waiting for it to end"
+                        )),
+                        Some(_) => {}
                     }
                 }
-                _ => return Ok(stopped),
             }
             thread::sleep(PAUSE);
         }
     }
 
-    /// Records the trials that have ended.
-    fn collect(
-        &self,
-        slots: &mut [Slot],
-        queue: &mut VecDeque<Job>,
-        records: &mut [TrialRecord],
-    ) -> anyhow::Result<()> {
+    /// Records the trials that have ended. Whether there were any.
+    fn collect(&self, slots: &mut [Slot], records: &mut Vec<TrialRecord>) -> anyhow::Result<bool> {
+        let mut any = false;
         for slot in slots {
             let Some((running, line)) = &mut slot.running else {
                 continue;
@@ -117,40 +154,71 @@ impl Sweep<'_> {
                 line.update(self.directory, self.monitor);
                 continue;
             };
+            any = true;
             let job = running.job;
             slot.running = None;
+            let claim = slot.claim.take();
             let described = self.describe(job, &ending);
-            let record = &mut records[job.trial];
+            let mut record = self.directory.record(job.trial)?;
             match ending {
                 // It was stopped by a signal from outside, which may also have stopped this program.
-                Ending::Stopped => {
-                    queue.push_front(job);
-                    continue;
-                }
+                Ending::Stopped => continue,
                 Ending::Finished(result) => record.rungs.push(result),
                 Ending::Failed(reason) => record.failure = Some(reason),
             }
             self.lines.print(&described);
-            self.directory.save_record(job.trial, record)?;
+            let _lock = self.directory.lock()?;
+            self.directory.save_record(job.trial, &record)?;
+            *records = self.directory.records(self.trials.len())?;
             self.show(records)?;
+            drop(claim);
         }
-        Ok(())
+        Ok(any)
     }
 
-    /// Starts trials in free slots.
-    fn start(&self, slots: &mut [Slot], queue: &mut VecDeque<Job>) -> anyhow::Result<()> {
-        for slot in slots.iter_mut().filter(|slot| slot.running.is_none()) {
-            // Trials of a killed sweep may still be running; their results are kept.
-            let is_free = |job: &Job| !RunDirectory::is_busy(&self.directory.run(job.trial));
-            let Some(job) = queue.iter().position(is_free).and_then(|at| queue.remove(at)) else {
-                break;
+    /// Starts due trials in free slots. Returns a trial that could not be started, if slots are left.
+    fn start(&self, slots: &mut [Slot], records: &mut Vec<TrialRecord>) -> anyhow::Result<Option<Waiting>> {
+        *records = self.directory.records(self.trials.len())?;
+        let is_own = |slots: &[Slot], trial| {
+            let mut running = slots.iter().filter_map(|slot| slot.running.as_ref());
+            running.any(|(running, _)| running.job.trial == trial)
+        };
+        let mut waiting: Option<Waiting> = None;
+        for job in self.schedule.due(records) {
+            // A second lock of the same file by the same process may succeed on a network file system.
+            if is_own(slots, job.trial) {
+                continue;
+            }
+            let Some(slot) = slots.iter_mut().find(|slot| slot.running.is_none()) else {
+                return Ok(None);
             };
+            let claim = self.directory.claim(job.trial)?;
+            // A trial of a killed sweep may still be running; its results are kept.
+            let is_orphan = claim.is_some() && RunDirectory::is_busy(&self.directory.run(job.trial));
+            let Some(claim) = claim.filter(|_| !is_orphan) else {
+                let is_useful = is_orphan || job.rung + 1 < self.schedule.rungs().len();
+                // An orphan must be waited for, whoever trains the others.
+                if waiting.is_none_or(|waiting| !waiting.is_useful && is_useful) {
+                    waiting = Some(Waiting {
+                        trial: job.trial,
+                        is_useful,
+                    });
+                }
+                continue;
+            };
+            // Another process may have trained it since the records were read.
+            let record = self.directory.record(job.trial)?;
+            if record != records[job.trial] {
+                records[job.trial] = record;
+                continue;
+            }
             let trial = &self.trials[job.trial];
             let running = self.program.start(job, trial, slot.device, self.directory)?;
             let line = self.lines.begin(job, slot.device, &trial.describe());
             slot.running = Some((running, line));
+            slot.claim = Some(claim);
         }
-        Ok(())
+        Ok(waiting)
     }
 
     /// Writes the table and the picture.
