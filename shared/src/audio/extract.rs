@@ -4,6 +4,7 @@
 //! The file is decoded, downmixed, resampled and quantized block by block; only the 16-bit waveform is held in full.
 //! The spectrogram and the statistics are computed from the 16-bit samples, so they can be recomputed from a shard.
 
+use crate::audio::decode::FileTags;
 use crate::audio::validate::{self, Rejection, ValidateConfig, peak};
 use crate::audio::watchdog::{Patience, Stalls, Supervised};
 use crate::audio::waveform::{Waveform, WaveformReader};
@@ -44,6 +45,8 @@ pub struct ExtractedTrack {
     pub clipped_samples: u64,
     /// Oddities that do not reject the track.
     pub flags: Vec<Flag>,
+    /// Artist and album in the tags of the file.
+    pub tags: FileTags,
 }
 
 impl ExtractedTrack {
@@ -104,6 +107,7 @@ impl Extractor {
             bad_frames: waveform.report.bad_frames,
             clipped_samples: waveform.clipped_samples,
             flags,
+            tags: waveform.tags,
         })
     }
 

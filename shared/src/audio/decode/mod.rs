@@ -13,8 +13,10 @@ mod chunks;
 mod container;
 mod downmix;
 mod ebml;
+mod file_tags;
 mod formats;
 mod frames;
+mod id3;
 mod kind;
 mod lacing;
 mod matroska;
@@ -37,6 +39,7 @@ mod unsupported;
 mod wav;
 mod window;
 
+pub use file_tags::FileTags;
 pub use formats::{EXTENSIONS, MAGIC_BYTES, has_audio_extension, is_audio};
 pub use meter::{Bytes, Meter};
 pub use open::{open, open_bytes};

@@ -1,13 +1,14 @@
 //! Chooses the decoder by the first bytes of a file, never by its name.
 
 use super::adts::AdtsStream;
+use super::file_tags::{self, FileTags};
 use super::frames::Frames;
 use super::kind::{BEGINNING_BYTES, Kind, kind, other_file_type};
 use super::meter::{Bytes, Meter, MeteredFile};
 use super::mpeg::MpegStream;
 use super::mpeg_header::{MpegHeader, find_free_format};
 use super::probed::ProbedStream;
-use super::stream::AudioStream;
+use super::stream::{AudioStream, TaggedStream};
 use super::unsupported::unsupported;
 use super::window::Window;
 use super::{aiff, caf, sun_audio, tags, wav};
@@ -52,16 +53,29 @@ fn open_metered(file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
             "it is {format} audio, which is not supported; convert it, for example to FLAC"
         )));
     }
-    if let Some(description) = caf::uncompressed(&beginning) {
+    let tags = file_tags::around(&mut window, &range, kind(&beginning), &beginning)?;
+    let stream = open_kind(window, range, &beginning)?;
+    Ok(match tags == FileTags::default() {
+        true => stream,
+        false => Box::new(TaggedStream::new(stream, tags)),
+    })
+}
+
+fn open_kind(
+    window: Window<MeteredFile>,
+    range: Range<u64>,
+    beginning: &[u8],
+) -> Result<Box<dyn AudioStream>, Rejection> {
+    if let Some(description) = caf::uncompressed(beginning) {
         return Ok(Box::new(caf::open(window.into_file(), range, &description)?));
     }
-    Ok(match kind(&beginning) {
+    Ok(match kind(beginning) {
         Kind::Wav => wav::open(window.into_file(), range)?,
         Kind::Aiff => aiff::open(window.into_file(), range)?,
         Kind::SunAudio => Box::new(sun_audio::open(window.into_file(), range)?),
         Kind::Container(container) => Box::new(ProbedStream::open(window.into_file(), range, container)?),
         Kind::Adts => Box::new(AdtsStream::open(Frames::new(window, 0..range.end))?),
-        Kind::Frames => open_frames(window, range, &beginning)?,
+        Kind::Frames => open_frames(window, range, beginning)?,
     })
 }
 
