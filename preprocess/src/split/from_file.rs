@@ -83,7 +83,7 @@ pub fn make_from_file(config: &FromFileConfig) -> anyhow::Result<FromFileReport>
                 existed,
                 warnings,
             },
-            missing: missing.clone(),
+            missing,
             left_out,
         })
     })
@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn tracks_of_only_one_side_are_left_out_and_counted() {
-        let (_, file) = exported(&collection(0..20));
+        let whole = collection(0..20);
+        let (_, file) = exported(&whole);
         let smaller = collection(5..24);
         smaller.build("out").unwrap();
         let report = from_file(smaller.out("out"), &file).unwrap();
