@@ -350,7 +350,11 @@ fn directory_of_table(source: &Source) -> Option<PathBuf> {
     let Source::Csv { table } = source else { return None };
     let directory = table.parent()?;
     let is_here = directory.as_os_str().is_empty();
-    Some(if is_here { PathBuf::from(".") } else { directory.to_owned() })
+    Some(if is_here {
+        PathBuf::from(".")
+    } else {
+        directory.to_owned()
+    })
 }
 
 /// The error for a required option that is not recorded in `out` either.

@@ -3,7 +3,8 @@
 use super::result::outcome;
 use crate::cli::{SplitArgs, SplitTask};
 use crate::split::{
-    ExportReport, FoldsReport, FromFileReport, SplitReport, audit, export, make, make_folds, make_from_file, missing, prune,
+    ExportReport, FoldsReport, FromFileReport, SplitReport, audit, export, make, make_folds, make_from_file, missing,
+    prune,
 };
 use serde_json::{Value, json};
 use shared::dataset::split::{LeakAudit, Set, Split};
@@ -56,8 +57,17 @@ fn show_from_file(report: &FromFileReport) -> Outcome {
 }
 
 fn show_exported(report: &ExportReport, file: &Path) -> Outcome {
-    let sizes: Vec<String> = report.sizes.iter().map(|(set, size)| format!("{size} {}", set.name())).collect();
-    let text = format!("exported  {} to {}: {} tracks", report.name, file.display(), sizes.join(", "));
+    let sizes: Vec<String> = report
+        .sizes
+        .iter()
+        .map(|(set, size)| format!("{size} {}", set.name()))
+        .collect();
+    let text = format!(
+        "exported  {} to {}: {} tracks",
+        report.name,
+        file.display(),
+        sizes.join(", ")
+    );
     let json = json!({
         "name": report.name,
         "file": file.to_string_lossy(),

@@ -71,7 +71,7 @@ impl ColumnPlaces {
             split: place("split")?,
             unused: names
                 .iter()
-                .filter(|name| !known.contains(&name.as_str()))
+                .filter(|name| !name.is_empty() && !known.contains(&name.as_str()))
                 .map(|name| format!("`{name}`"))
                 .collect(),
         })
@@ -92,15 +92,16 @@ pub fn read_table(table: impl io::Read, path: &Path) -> anyhow::Result<Listing> 
     let mut row = StringRecord::new();
     while reader.read_record(&mut row).with_context(csv)? {
         let line = row.position().map_or(0, csv::Position::line);
-        let track = track(&row, &places).and_then(|track| match lines.insert(track.track_id, (line, track.path.clone())) {
-            None => Ok(track),
-            Some((first, path)) if path == track.path => Err(format!("{path} is already in line {first}")),
-            // Expected in one of a thousand tables of 750,000 files.
-            Some((first, path)) => Err(format!(
-                "{} has the same track id as {path} in line {first}; rename one of them",
-                track.path
-            )),
-        });
+        let track =
+            track(&row, &places).and_then(|track| match lines.insert(track.track_id, (line, track.path.clone())) {
+                None => Ok(track),
+                Some((first, path)) if path == track.path => Err(format!("{path} is already in line {first}")),
+                // Expected in one of a thousand tables of 750,000 files.
+                Some((first, path)) => Err(format!(
+                    "{} has the same track id as {path} in line {first}; rename one of them",
+                    track.path
+                )),
+            });
         match track {
             Ok(track) if track.labels.is_empty() => {
                 without_label.push(line);
@@ -199,8 +200,8 @@ mod tests {
     }
 
     fn track_of<'a>(listing: &'a Listing, path: &str) -> &'a TrackSource {
-        let all = listing.tracks.iter().chain(&listing.unlabelled);
-        all.clone().find(|track| track.path == path).unwrap()
+        let mut all = listing.tracks.iter().chain(&listing.unlabelled);
+        all.find(|track| track.path == path).unwrap()
     }
 
     #[test]
@@ -224,7 +225,10 @@ mod tests {
         );
         let second = track_of(&listing, "b/2.mp3");
         assert_eq!(second.labels, ["Rock", "loud"]);
-        assert_eq!((&second.artist, &second.album, second.official_split), (&None, &None, None));
+        assert_eq!(
+            (&second.artist, &second.album, second.official_split),
+            (&None, &None, None)
+        );
         assert_eq!(listing.notes, ["columns of table.csv that are not used: `bpm`"]);
     }
 
@@ -254,8 +258,14 @@ mod tests {
     fn errors_in_a_table_are_named_with_their_line() {
         let header = "path,label,split\n";
         for (rows, expected) in [
-            ("a.wav,Dub,\n./a.wav,Rock,\n", "table.csv, line 3: a.wav is already in line 2"),
-            ("a.wav,Dub,validation\n", "line 2: `validation` in the column `split` is not train, val or test"),
+            (
+                "a.wav,Dub,\n./a.wav,Rock,\n",
+                "table.csv, line 3: a.wav is already in line 2",
+            ),
+            (
+                "a.wav,Dub,validation\n",
+                "line 2: `validation` in the column `split` is not train, val or test",
+            ),
             ("a.wav,Dub;,\n", "`Dub;` has an empty label"),
             ("a.wav,Dub;Rock;Dub,\n", "has the label `Dub` twice"),
             ("a.wav,Dub|Rock,\n", "`Dub|Rock` contains `|`"),
@@ -267,8 +277,14 @@ mod tests {
         }
         for (table, expected) in [
             ("", "the column `path` is missing"),
-            ("path;label\na.wav;Dub\n", "separated by commas, for example path,label,artist: the column `path` is missing; it has `path;label`"),
-            ("path,genre\na.wav,Dub\n", "the column `label` is missing; it has `path`, `genre`"),
+            (
+                "path;label\na.wav;Dub\n",
+                "separated by commas, for example path,label,artist: the column `path` is missing; it has `path;label`",
+            ),
+            (
+                "path,genre\na.wav,Dub\n",
+                "the column `label` is missing; it has `path`, `genre`",
+            ),
             ("path,label,Path\na.wav,Dub,b\n", "`path` occurs twice"),
         ] {
             let error = read(table).unwrap_err().to_string();

@@ -30,7 +30,10 @@ pub fn export(config: &ExportConfig) -> anyhow::Result<ExportReport> {
     let rows = dataset::read_tracks(root, &index)?;
     let paths: HashMap<u64, String> = rows.into_iter().map(|row| (row.track_id, row.path)).collect();
     let path = |id: &u64| paths.get(id).cloned().unwrap_or_default();
-    let tracks = split.tracks.iter().flat_map(|(&set, ids)| ids.iter().map(move |id| (id, set)));
+    let tracks = split
+        .tracks
+        .iter()
+        .flat_map(|(&set, ids)| ids.iter().map(move |id| (id, set)));
     let tracks = tracks.map(|(id, set)| (*id, (path(id), set))).collect();
     let shared = SharedSplit::new(&split.index, tracks);
     atomic_file::write_bytes(&config.file, shared.to_text().as_bytes())?;

@@ -47,7 +47,11 @@ pub fn make_from_file(config: &FromFileConfig) -> anyhow::Result<FromFileReport>
         );
         let dataset = dataset.only(&both);
         check_paths(&dataset, &shared, &config.file)?;
-        let sets: Vec<Set> = dataset.tracks.iter().map(|row| shared.tracks[&row.track_id].1).collect();
+        let sets: Vec<Set> = dataset
+            .tracks
+            .iter()
+            .map(|row| shared.tracks[&row.track_id].1)
+            .collect();
         ensure!(
             sets.contains(&Set::Train),
             "{file} has no training track that is in {}; give a split of the same collection",
@@ -68,7 +72,10 @@ pub fn make_from_file(config: &FromFileConfig) -> anyhow::Result<FromFileReport>
         let root = dataset.root().display();
         if !missing.is_empty() {
             let (count, of) = (missing.len(), shared.tracks.len());
-            warnings.push(format!("{count} of {of} tracks in {file} are not in {root}: {}", list(&missing)));
+            warnings.push(format!(
+                "{count} of {of} tracks in {file} are not in {root}: {}",
+                list(&missing)
+            ));
         }
         if !left_out.is_empty() {
             let (count, of) = (left_out.len(), ids.len());
@@ -186,7 +193,10 @@ mod tests {
         let made = &report.made.split;
         assert!(!report.made.existed);
         assert_eq!(made.tracks, split.tracks);
-        assert_eq!((&made.index.strategy, made.index.ratios, made.index.seed), (&"stratified".to_owned(), Some([0.8, 0.1, 0.1]), Some(3)));
+        assert_eq!(
+            (&made.index.strategy, made.index.ratios, made.index.seed),
+            (&"stratified".to_owned(), Some([0.8, 0.1, 0.1]), Some(3))
+        );
         assert_eq!(made.index.counts, split.index.counts);
         // Where it was made, it is the split that exists.
         assert!(from_file(dataset, &file).unwrap().made.existed);
@@ -201,12 +211,21 @@ mod tests {
         let smaller = collection(5..24);
         smaller.build("out").unwrap();
         let report = from_file(smaller.out("out"), &file).unwrap();
-        assert_eq!((report.missing, report.left_out), ((0..5).collect(), (20..24).collect()));
+        assert_eq!(
+            (report.missing, report.left_out),
+            ((0..5).collect(), (20..24).collect())
+        );
         let all: usize = report.made.split.tracks.values().map(Vec::len).sum();
         assert_eq!(all, 15);
         let warnings = report.made.warnings.join("\n");
-        assert!(warnings.contains("5 of 20 tracks in") && warnings.contains(": 0, 1, 2, 3, 4"), "{warnings}");
-        assert!(warnings.contains("4 of 19 tracks of") && warnings.contains(": 20, 21, 22, 23"), "{warnings}");
+        assert!(
+            warnings.contains("5 of 20 tracks in") && warnings.contains(": 0, 1, 2, 3, 4"),
+            "{warnings}"
+        );
+        assert!(
+            warnings.contains("4 of 19 tracks of") && warnings.contains(": 20, 21, 22, 23"),
+            "{warnings}"
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod lock;
 mod missing;
 mod prune;
 mod ratios;
-pub mod shared_file;
+mod shared_file;
 mod single;
 mod strategy;
 mod stratified;

@@ -58,7 +58,9 @@ impl SharedSplit {
 
     /// The lines before the checksum. All of them are always there, so a reader can skip a fixed number.
     fn header(&self) -> String {
-        let ratios = self.ratios.map(|ratios| ratios.map(|ratio| ratio.to_string()).join(","));
+        let ratios = self
+            .ratios
+            .map(|ratios| ratios.map(|ratio| ratio.to_string()).join(","));
         let seed = self.seed.map(|seed| seed.to_string());
         let lines = [
             ("name", self.name.as_ref()),
@@ -69,7 +71,11 @@ impl SharedSplit {
         ];
         let mut header = String::new();
         for (key, value) in lines {
-            let _ = writeln!(header, "{}", format!("# {key}: {}", value.map_or("", String::as_str)).trim_end());
+            let _ = writeln!(
+                header,
+                "{}",
+                format!("# {key}: {}", value.map_or("", String::as_str)).trim_end()
+            );
         }
         header
     }
@@ -91,7 +97,12 @@ impl SharedSplit {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let tracks = tracks(text)?;
         let fields = fields(text);
-        let field = |key: &str| fields.get(key).filter(|value| !value.is_empty()).map(|value| (*value).to_owned());
+        let field = |key: &str| {
+            fields
+                .get(key)
+                .filter(|value| !value.is_empty())
+                .map(|value| (*value).to_owned())
+        };
         let Some(checksum) = field("checksum") else {
             return Ok(Self {
                 strategy: UNKNOWN_STRATEGY.into(),
@@ -137,7 +148,8 @@ fn tracks(text: &str) -> Result<BTreeMap<u64, (String, Set)>, String> {
     let names = reader.headers().map_err(csv)?;
     let place = |wanted: &str| names.iter().position(|name| name == wanted);
     let needed = |wanted: &str| {
-        place(wanted).ok_or_else(|| format!(" has no column `{wanted}`; give a file that `preprocess split --export` wrote"))
+        place(wanted)
+            .ok_or_else(|| format!(" has no column `{wanted}`; give a file that `preprocess split --export` wrote"))
     };
     let (id, set, path) = (needed("track_id")?, needed("set")?, place("path"));
     let (mut tracks, mut row) = (BTreeMap::new(), StringRecord::new());
@@ -183,12 +195,25 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[..5],
-            ["# name: grouped-7", "# strategy: grouped", "# group_by: artist", "# ratios: 0.8,0.1,0.1", "# seed: 7"]
+            [
+                "# name: grouped-7",
+                "# strategy: grouped",
+                "# group_by: artist",
+                "# ratios: 0.8,0.1,0.1",
+                "# seed: 7"
+            ]
         );
-        assert!(lines[5].starts_with("# checksum: ") && lines[5].len() == 12 + 64, "{text}");
+        assert!(
+            lines[5].starts_with("# checksum: ") && lines[5].len() == 12 + 64,
+            "{text}"
+        );
         assert_eq!(
             lines[6..],
-            ["track_id,path,set", "2,000/000002.mp3,train", "10,\"a, \"\"b\"\"/#1.mp3\",test"]
+            [
+                "track_id,path,set",
+                "2,000/000002.mp3,train",
+                "10,\"a, \"\"b\"\"/#1.mp3\",test"
+            ]
         );
         let official = SharedSplit {
             strategy: "official".into(),
@@ -208,13 +233,25 @@ mod tests {
         // Other line ends and a byte order mark are no change.
         let moved = format!("\u{feff}{}", text.replace('\n', "\r\n"));
         assert_eq!(SharedSplit::parse(moved.as_bytes()), Ok(shared()));
-        for changed in [text.replace(",test", ",val"), text.replace("seed: 7", "seed: 8"), text.replace("0.8,", "0.7,")] {
+        for changed in [
+            text.replace(",test", ",val"),
+            text.replace("seed: 7", "seed: 8"),
+            text.replace("0.8,", "0.7,"),
+        ] {
             let error = SharedSplit::parse(changed.as_bytes()).unwrap_err();
             assert!(error.contains("was changed after its export"), "{error}");
         }
-        let cut: String = text.replace(",test", ",val").lines().filter(|line| !line.contains("checksum")).map(|line| format!("{line}\n")).collect();
+        let cut: String = text
+            .replace(",test", ",val")
+            .lines()
+            .filter(|line| !line.contains("checksum"))
+            .map(|line| format!("{line}\n"))
+            .collect();
         let by_hand = SharedSplit::parse(cut.as_bytes()).unwrap();
-        assert_eq!((by_hand.name, by_hand.strategy.as_str(), by_hand.seed), (None, "file", None));
+        assert_eq!(
+            (by_hand.name, by_hand.strategy.as_str(), by_hand.seed),
+            (None, "file", None)
+        );
         assert_eq!(by_hand.tracks[&10].1, Set::Val);
     }
 
@@ -228,15 +265,25 @@ mod tests {
         for (text, expected) in [
             ("", "has no column `track_id`"),
             ("track_id,path\n", "has no column `set`"),
-            ("# by me\ntrack_id,set\n5,train\nx,val\n", ", line 4: `x` is not a track id"),
+            (
+                "# by me\ntrack_id,set\n5,train\nx,val\n",
+                ", line 4: `x` is not a track id",
+            ),
             ("track_id,set\n5,dev\n", ", line 2: `dev` is not train, val or test"),
-            ("track_id,set\n5,val\n5,val\n", ", line 3: track 5 is listed a second time"),
+            (
+                "track_id,set\n5,val\n5,val\n",
+                ", line 3: track 5 is listed a second time",
+            ),
             ("track_id,set\n5\n", "cannot be read as CSV"),
         ] {
             let error = SharedSplit::parse(text.as_bytes()).unwrap_err();
             assert!(error.contains(expected), "{error} should contain {expected}");
         }
-        assert!(SharedSplit::parse(b"track_id,set\n\xff,val\n").unwrap_err().contains("not UTF-8"));
+        assert!(
+            SharedSplit::parse(b"track_id,set\n\xff,val\n")
+                .unwrap_err()
+                .contains("not UTF-8")
+        );
     }
 
     proptest! {

@@ -126,7 +126,12 @@ fn add_collections(clone: &Path) {
         fs::create_dir_all(&album).unwrap();
         fs::copy(fma.file(track), album.join(format!("{}.mp3", track.id))).unwrap();
         let genre = track.genre_name();
-        writeln!(table, "{genre}/{artist}/First of {artist}/{}.mp3,{genre},{artist}", track.id).unwrap();
+        writeln!(
+            table,
+            "{genre}/{artist}/First of {artist}/{}.mp3,{genre},{artist}",
+            track.id
+        )
+        .unwrap();
     }
     fs::write(clone.join("my-music/table.csv"), table).unwrap();
 }

@@ -75,7 +75,10 @@ fn own_table_is_in_the_audio_directory_unless_it_is_given() {
     let own = |more: &str| resolve(&format!("build --source csv --out o {more}"));
     let config = own("--metadata music/table.csv").unwrap();
     let table = PathBuf::from("music/table.csv");
-    assert_eq!((config.source, config.audio), (Source::Csv { table }, PathBuf::from("music")));
+    assert_eq!(
+        (config.source, config.audio),
+        (Source::Csv { table }, PathBuf::from("music"))
+    );
     assert_eq!(config.validate.max_samples, 3600 * 44_100);
     assert_eq!(own("--metadata table.csv").unwrap().audio, PathBuf::from("."));
     assert_eq!(own("--metadata table.csv --audio a").unwrap().audio, PathBuf::from("a"));

@@ -216,12 +216,24 @@ mod tests {
         let (info, data) = (chunk(b"LIST", &info), chunk(b"data", &[7; 70_001]));
         for chunks in [[info.clone(), data.clone()], [data.clone(), info.clone()]] {
             let tags = in_wav(&chunks);
-            assert_eq!((tags.artist.as_deref(), tags.album.as_deref()), (Some("Nina"), Some("Live")));
+            assert_eq!(
+                (tags.artist.as_deref(), tags.album.as_deref()),
+                (Some("Nina"), Some("Live"))
+            );
         }
         // Damaged lists.
-        assert_eq!(in_wav(&[chunk(b"LIST", b"INFOIART\xff\xff\xff\xffNina")]), FileTags::default());
-        assert_eq!(in_wav(&[chunk(b"LIST", b"adtlIART\x04\0\0\0Nina")]), FileTags::default());
-        assert_eq!(in_wav(&[chunk(b"LIST", b"INFO"), b"LIST\xff\xff\xff\xff".to_vec()]), FileTags::default());
+        assert_eq!(
+            in_wav(&[chunk(b"LIST", b"INFOIART\xff\xff\xff\xffNina")]),
+            FileTags::default()
+        );
+        assert_eq!(
+            in_wav(&[chunk(b"LIST", b"adtlIART\x04\0\0\0Nina")]),
+            FileTags::default()
+        );
+        assert_eq!(
+            in_wav(&[chunk(b"LIST", b"INFO"), b"LIST\xff\xff\xff\xff".to_vec()]),
+            FileTags::default()
+        );
     }
 
     proptest! {

@@ -38,7 +38,13 @@ pub(super) fn read<F: Read + Seek>(window: &mut Window<F>, at: u64, end: u64) ->
         let length = LONGEST_ESCAPED.min(end.saturating_sub(begin)) as usize;
         let body = unescaped(window.bytes(begin, length)?);
         let length = body.len() as u64;
-        return frames(&mut Window::new(Cursor::new(body), length), 0, length, version, is_extended);
+        return frames(
+            &mut Window::new(Cursor::new(body), length),
+            0,
+            length,
+            version,
+            is_extended,
+        );
     }
     frames(window, begin, end, version, is_extended)
 }
@@ -111,7 +117,11 @@ impl Frame {
                     version,
                     flags,
                     body: at + 10,
-                    size: if version == 4 { seven_bits(size)? } else { u32::from_be_bytes(size).into() },
+                    size: if version == 4 {
+                        seven_bits(size)?
+                    } else {
+                        u32::from_be_bytes(size).into()
+                    },
                 })
             })
         };
@@ -140,7 +150,11 @@ impl Frame {
         let before = usize::from(has(group)) + if has(length) { 4 } else { 0 };
         let bytes = window.bytes(self.body, self.size as usize)?;
         let bytes = bytes.get(before..).unwrap_or_default();
-        let text = if has(escaped) { decode(&unescaped(bytes)) } else { decode(bytes) };
+        let text = if has(escaped) {
+            decode(&unescaped(bytes))
+        } else {
+            decode(bytes)
+        };
         Ok(first_value(&text))
     }
 }
@@ -231,7 +245,11 @@ mod tests {
 
     #[test]
     fn frames_of_all_versions_and_encodings_are_read() {
-        let v2 = [frame(2, "TT2", 0, b"\0Song"), frame(2, "TP1", 0, b"\0Bj\xf6rk\0"), frame(2, "TAL", 0, b"\0Debut")];
+        let v2 = [
+            frame(2, "TT2", 0, b"\0Song"),
+            frame(2, "TP1", 0, b"\0Bj\xf6rk\0"),
+            frame(2, "TAL", 0, b"\0Debut"),
+        ];
         assert_eq!(found(&tag(2, 0, &v2.concat())), names("Bj\u{f6}rk", "Debut"));
         let utf16 = b"\x01\xff\xfeB\0j\0\xf6\0r\0k\0\0\0";
         let v3 = [frame(3, "TPE1", 0, utf16), frame(3, "TALB", 0, b"\x02\0P\0o\0s\0t")];
@@ -259,7 +277,10 @@ mod tests {
         // UTF-16 text has 0xff in its byte order mark, and so an escape.
         let escaped = b"\x01\xff\0\xfeA\0";
         let body = frame(3, "TPE1", 0, b"\x01\xff\xfeA\0");
-        let whole: Vec<u8> = body.iter().flat_map(|&byte| if byte == 0xff { vec![0xff, 0] } else { vec![byte] }).collect();
+        let whole: Vec<u8> = body
+            .iter()
+            .flat_map(|&byte| if byte == 0xff { vec![0xff, 0] } else { vec![byte] })
+            .collect();
         assert_eq!(found(&tag(3, 0x80, &whole)), names("A", ""));
         assert_eq!(found(&tag(4, 0x80, &frame(4, "TPE1", 0x02, escaped))), names("A", ""));
     }
@@ -276,8 +297,17 @@ mod tests {
     #[test]
     fn damaged_tags_give_what_comes_before_the_damage() {
         let artist = frame(3, "TPE1", 0, b"\0Nina");
-        for after in [&b"TALB\x7f\xff\xff\xff\0\0\0x"[..], b"TALB", b"\0\0\0\0\0\0\0\0\0\0\0", b"????\0\0\0\x02\0\0\0x"] {
-            assert_eq!(found(&tag(3, 0, &[&artist[..], after].concat())), names("Nina", ""), "{after:?}");
+        for after in [
+            &b"TALB\x7f\xff\xff\xff\0\0\0x"[..],
+            b"TALB",
+            b"\0\0\0\0\0\0\0\0\0\0\0",
+            b"????\0\0\0\x02\0\0\0x",
+        ] {
+            assert_eq!(
+                found(&tag(3, 0, &[&artist[..], after].concat())),
+                names("Nina", ""),
+                "{after:?}"
+            );
         }
         // Compressed, encrypted, an unknown encoding, and no text at all.
         for body in [

@@ -37,7 +37,9 @@ pub(super) fn leading<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Re
         return Ok(None);
     };
     Ok(match &magic {
-        b"ID3\x02" | b"ID3\x03" | b"ID3\x04" => id3v2_length(window, at)?.map(|length| Foreign { length, certain: false }),
+        b"ID3\x02" | b"ID3\x03" | b"ID3\x04" => {
+            id3v2_length(window, at)?.map(|length| Foreign { length, certain: false })
+        }
         b"APET" => ape_header(window, at)?.map(certain),
         b"TAG+" => Some(certain(ENHANCED_ID3V1)),
         [b'T', b'A', b'G', _] => Some(certain(ID3V1)),

@@ -32,7 +32,15 @@ fn artist_and_album_are_found_in_the_tags_of_each_format() {
     }
     // Version 2.3 joins several artists by a slash.
     assert_eq!(tags("tagged_v23.mp3"), named("Bj\u{f6}rk/Guest", "Debut & more"));
-    for file in ["lame.mp3", "tone.flac", "flac.ogg", "alac.m4a", "pcm16.wav", "pcm.aiff", "flac.mka"] {
+    for file in [
+        "lame.mp3",
+        "tone.flac",
+        "flac.ogg",
+        "alac.m4a",
+        "pcm16.wav",
+        "pcm.aiff",
+        "flac.mka",
+    ] {
         assert_eq!(tags(file), FileTags::default(), "{file}");
     }
 }
