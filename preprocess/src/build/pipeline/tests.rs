@@ -285,10 +285,7 @@ fn tags_do_not_change_the_artists_of_known_collections() {
     let mut collection = Collection::new();
     collection.track(2, "Folk", &tagged("Nina", "Live", 4));
     assert!(collection.build("out").unwrap().notes.is_empty());
-    assert_eq!(
-        artists(&collection.out("out")),
-        triples(&[["000/000002.mp3", "2", ""]])
-    );
+    assert_eq!(artists(&collection.out("out")), triples(&[["000/000002.mp3", "2", ""]]));
 }
 
 #[test]
