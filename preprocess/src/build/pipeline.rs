@@ -147,9 +147,18 @@ impl Extraction<'_> {
                 return Err(Rejection::Unlabelled);
             }
             let file = audio.file(&track.path)?;
-            extractors.with(|extractor| extractor.extract(track.track_id, &file))
+            extractors.with(|extractor| {
+                let extracted = extractor.extract(track.track_id, &file)?;
+                let tags = match config.source.uses_file_tags() {
+                    true => extractor.read_tags(&file),
+                    false => FileTags::default(),
+                };
+                Ok((extracted, tags))
+            })
         };
-        let weight = |result: &Result<ExtractedTrack, Rejection>| result.as_ref().map_or(0, ExtractedTrack::bytes);
+        let weight = |result: &Result<(ExtractedTrack, FileTags), Rejection>| {
+            result.as_ref().map_or(0, |(track, _)| track.bytes())
+        };
         let bounds = Bounds {
             items: (config.jobs * WAITING_PER_JOB).max(WAITING_AT_LEAST),
             weight: WAITING_BYTES,
@@ -159,7 +168,7 @@ impl Extraction<'_> {
             let at = self.missing[at];
             let source = &self.tracks[at];
             let kept = match result {
-                Ok(track) => assembly.take(Ok(self.kept(source, &track)))?,
+                Ok((track, tags)) => assembly.take(Ok(kept(source, &track, tags)))?,
                 Err(rejection) if self.has_vanished(at, &rejection) => bail!(
                     "{} vanished during the build ({rejection}); check that its file system is mounted, and run the same \
                      command again to resume",
@@ -179,35 +188,31 @@ impl Extraction<'_> {
         let unread = matches!(rejection, Rejection::MissingFile | Rejection::IoError { .. });
         unread && self.sizes[at].is_some() && is_gone()
     }
+}
 
-    fn kept<'t>(&self, source: &TrackSource, track: &'t ExtractedTrack) -> Kept<'t> {
-        let tags = match self.config.source.uses_file_tags() {
-            true => track.tags.clone(),
-            false => FileTags::default(),
-        };
-        Kept {
-            row: TrackRow {
-                track_id: source.track_id,
-                labels: source.labels.clone(),
-                artist: source.artist.clone().or(tags.artist).unwrap_or_default(),
-                album: source.album.clone().or(tags.album).unwrap_or_default(),
-                official_split: source.official_split.map_or("", Set::name).into(),
-                path: source.path.clone(),
-                samples: track.waveform.len() as u64,
-                source_rate: track.source_rate,
-                source_channels: track.source_channels,
-                bad_frames: track.bad_frames,
-                clipped_samples: track.clipped_samples,
-                flags: track.flags.clone(),
-                recording: source.track_id,
-                shard: 0,
-                waveform_blake3: track.waveform_blake3.clone(),
-                mel_blake3: track.mel_blake3.clone(),
-            },
-            waveform: &track.waveform,
-            mel: &track.mel,
-            summary: track.summary.clone(),
-        }
+fn kept<'a>(source: &TrackSource, track: &'a ExtractedTrack, tags: FileTags) -> Kept<'a> {
+    Kept {
+        row: TrackRow {
+            track_id: source.track_id,
+            labels: source.labels.clone(),
+            artist: source.artist.clone().or(tags.artist).unwrap_or_default(),
+            album: source.album.clone().or(tags.album).unwrap_or_default(),
+            official_split: source.official_split.map_or("", Set::name).into(),
+            path: source.path.clone(),
+            samples: track.waveform.len() as u64,
+            source_rate: track.source_rate,
+            source_channels: track.source_channels,
+            bad_frames: track.bad_frames,
+            clipped_samples: track.clipped_samples,
+            flags: track.flags.clone(),
+            recording: source.track_id,
+            shard: 0,
+            waveform_blake3: track.waveform_blake3.clone(),
+            mel_blake3: track.mel_blake3.clone(),
+        },
+        waveform: &track.waveform,
+        mel: &track.mel,
+        summary: track.summary.clone(),
     }
 }
 

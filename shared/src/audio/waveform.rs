@@ -3,7 +3,7 @@
 //! Only this code handles untrusted file contents, so it runs under [`crate::runtime::guard`] and
 //! [`crate::audio::watchdog`]. [`crate::audio::validate`] decides whether a waveform is good enough.
 
-use crate::audio::decode::{self, AudioStream, Bytes, DecodeReport, FileTags, Meter};
+use crate::audio::decode::{self, AudioStream, Bytes, DecodeReport, Meter};
 use crate::audio::quantize::quantize;
 use crate::audio::resample::Resampler;
 use crate::audio::validate::Rejection;
@@ -32,8 +32,6 @@ pub struct Waveform {
     pub clipped_samples: u64,
     /// Statistics of the decoder.
     pub report: DecodeReport,
-    /// Artist and album in the tags of the file.
-    pub tags: FileTags,
 }
 
 /// Reads one file after another and reuses its resamplers.
@@ -140,7 +138,6 @@ impl WaveformReader {
             source_channels: stream.channels(),
             clipped_samples,
             report: stream.report()?,
-            tags: stream.tags(),
         })
     }
 }

@@ -1,14 +1,13 @@
 //! Chooses the decoder by the first bytes of a file, never by its name.
 
 use super::adts::AdtsStream;
-use super::file_tags::{self, FileTags};
 use super::frames::Frames;
 use super::kind::{BEGINNING_BYTES, Kind, kind, other_file_type};
 use super::meter::{Bytes, Meter, MeteredFile};
 use super::mpeg::MpegStream;
 use super::mpeg_header::{MpegHeader, find_free_format};
 use super::probed::ProbedStream;
-use super::stream::{AudioStream, TaggedStream};
+use super::stream::AudioStream;
 use super::unsupported::unsupported;
 use super::window::Window;
 use super::{aiff, caf, sun_audio, tags, wav};
@@ -20,6 +19,15 @@ use std::sync::Arc;
 
 /// Opens a file of any supported format at the beginning of its audio. `meter` must be new.
 pub fn open(path: &Path, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
+    open_within_limits(open_file(path, meter)?)
+}
+
+/// Like [`open`], from `length` bytes.
+pub fn open_bytes(bytes: Box<dyn Bytes>, length: u64, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
+    open_within_limits(MeteredFile::new(bytes, length, meter))
+}
+
+pub(super) fn open_file(path: &Path, meter: &Arc<Meter>) -> Result<MeteredFile, Rejection> {
     // Checked before opening, because opening a pipe blocks until it has a writer.
     let metadata = meter.wait(|| fs::metadata(path))?;
     if !metadata.is_file() {
@@ -28,12 +36,12 @@ pub fn open(path: &Path, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rej
         });
     }
     let file = meter.wait(|| File::open(path))?;
-    open_bytes(Box::new(file), metadata.len(), meter)
+    Ok(MeteredFile::new(Box::new(file), metadata.len(), meter))
 }
 
-/// Like [`open`], from `length` bytes.
-pub fn open_bytes(bytes: Box<dyn Bytes>, length: u64, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
-    let opened = open_metered(MeteredFile::new(bytes, length, meter));
+fn open_within_limits(file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
+    let meter = Arc::clone(file.meter());
+    let opened = open_metered(file);
     match meter.exceeded() {
         Some(rejection) => Err(rejection),
         None => opened,
@@ -53,29 +61,16 @@ fn open_metered(file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
             "it is {format} audio, which is not supported; convert it, for example to FLAC"
         )));
     }
-    let tags = file_tags::around(&mut window, &range, kind(&beginning), &beginning)?;
-    let stream = open_kind(window, range, &beginning)?;
-    Ok(match tags == FileTags::default() {
-        true => stream,
-        false => Box::new(TaggedStream::new(stream, tags)),
-    })
-}
-
-fn open_kind(
-    window: Window<MeteredFile>,
-    range: Range<u64>,
-    beginning: &[u8],
-) -> Result<Box<dyn AudioStream>, Rejection> {
-    if let Some(description) = caf::uncompressed(beginning) {
+    if let Some(description) = caf::uncompressed(&beginning) {
         return Ok(Box::new(caf::open(window.into_file(), range, &description)?));
     }
-    Ok(match kind(beginning) {
+    Ok(match kind(&beginning) {
         Kind::Wav => wav::open(window.into_file(), range)?,
         Kind::Aiff => aiff::open(window.into_file(), range)?,
         Kind::SunAudio => Box::new(sun_audio::open(window.into_file(), range)?),
         Kind::Container(container) => Box::new(ProbedStream::open(window.into_file(), range, container)?),
         Kind::Adts => Box::new(AdtsStream::open(Frames::new(window, 0..range.end))?),
-        Kind::Frames => open_frames(window, range, beginning)?,
+        Kind::Frames => open_frames(window, range, &beginning)?,
     })
 }
 

@@ -5,7 +5,6 @@
 use super::aac::{EXAMINED_PACKETS, HIGH_EFFICIENCY, SbrDetector};
 use super::container::Container;
 use super::downmix::Downmix;
-use super::file_tags::FileTags;
 use super::frames::FrameHeader;
 use super::meter::{Meter, MeteredFile};
 use super::mpeg;
@@ -42,7 +41,6 @@ pub(super) struct ProbedStream {
     promised: Option<u64>,
     /// Range of samples of the track that is played.
     played: Option<Range<u64>>,
-    tags: FileTags,
     /// Packets that were examined before the first was decoded.
     ahead: VecDeque<Packet>,
     planes: Vec<Vec<f32>>,
@@ -129,7 +127,6 @@ impl ProbedStream {
             bytes,
             promised: source.promised,
             played: source.played,
-            tags: source.tags,
             ahead: VecDeque::new(),
             planes: Vec::new(),
             mono: Vec::new(),
@@ -347,10 +344,6 @@ impl AudioStream for ProbedStream {
             self.fill()?;
         }
         Ok((!self.mono.is_empty()).then_some(self.mono.as_slice()))
-    }
-
-    fn tags(&self) -> FileTags {
-        self.tags.clone()
     }
 
     fn report(&self) -> Result<DecodeReport, Rejection> {

@@ -1,7 +1,6 @@
 //! The interface of all decoders: blocks of mono samples, and a report at the end of the file.
 
 use super::downmix::Downmix;
-use super::file_tags::FileTags;
 use crate::audio::validate::{Decoding, Rejection};
 use symphonia::core::audio::{Audio, AudioBuffer};
 
@@ -22,53 +21,6 @@ pub trait AudioStream {
 
     /// Statistics of decoding the file. Call it after [`Self::next_block`] has returned `None`.
     fn report(&self) -> Result<DecodeReport, Rejection>;
-
-    /// Artist and album in the tags of the file.
-    fn tags(&self) -> FileTags {
-        FileTags::default()
-    }
-}
-
-/// A stream of a file that has tags outside of the part that the stream reads.
-pub(super) struct TaggedStream {
-    stream: Box<dyn AudioStream>,
-    tags: FileTags,
-}
-
-impl TaggedStream {
-    /// The stream's own tags are preferred.
-    pub(super) fn new(stream: Box<dyn AudioStream>, tags: FileTags) -> Self {
-        Self {
-            tags: stream.tags().or(tags),
-            stream,
-        }
-    }
-}
-
-impl AudioStream for TaggedStream {
-    fn rate(&self) -> u32 {
-        self.stream.rate()
-    }
-
-    fn channels(&self) -> u32 {
-        self.stream.channels()
-    }
-
-    fn promised_samples(&self) -> Option<u64> {
-        self.stream.promised_samples()
-    }
-
-    fn next_block(&mut self) -> Result<Option<&[f32]>, Rejection> {
-        self.stream.next_block()
-    }
-
-    fn report(&self) -> Result<DecodeReport, Rejection> {
-        self.stream.report()
-    }
-
-    fn tags(&self) -> FileTags {
-        self.tags.clone()
-    }
 }
 
 /// Statistics of a file that was decoded to its end. In an MP3 file a frame is an MPEG audio frame; in every other

@@ -37,9 +37,7 @@ pub(super) fn leading<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Re
         return Ok(None);
     };
     Ok(match &magic {
-        b"ID3\x02" | b"ID3\x03" | b"ID3\x04" => {
-            id3v2_length(window, at)?.map(|length| Foreign { length, certain: false })
-        }
+        b"ID3\x02" | b"ID3\x03" | b"ID3\x04" => id3v2(window, at)?.map(|length| Foreign { length, certain: false }),
         b"APET" => ape_header(window, at)?.map(certain),
         b"TAG+" => Some(certain(ENHANCED_ID3V1)),
         [b'T', b'A', b'G', _] => Some(certain(ID3V1)),
@@ -62,7 +60,7 @@ pub(super) struct Foreign {
 
 /// Length of the ID3v2 or APE tag that begins at this position.
 fn text_tag<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
-    Ok(match id3v2_length(window, at)? {
+    Ok(match id3v2(window, at)? {
         Some(length) => Some(length),
         None => ape_header(window, at)?,
     })
@@ -123,7 +121,7 @@ fn find_last(text: &[u8], wanted: &[u8]) -> Option<usize> {
 
 /// Length of an ID3v2 tag, including its header. If the size exceeds the file, it is the length of the header alone,
 /// and the search for frames skips the rest.
-pub(super) fn id3v2_length<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
+fn id3v2<F: Read + Seek>(window: &mut Window<F>, at: u64) -> io::Result<Option<u64>> {
     let Some(header) = window.array::<10>(at)? else {
         return Ok(None);
     };

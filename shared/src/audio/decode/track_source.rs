@@ -1,7 +1,6 @@
 //! Opens the audio track of a container, with Symphonia's reader or with our own for Matroska.
 
 use super::container::Container;
-use super::file_tags::{self, FileTags};
 use super::matroska::{MatroskaError, MatroskaReader};
 use super::meter::MeteredFile;
 use super::mp4_edits::{self, Edits, TrackEdits};
@@ -55,7 +54,6 @@ pub(super) struct TrackSource {
     pub promised: Option<u64>,
     /// Range of samples of the track that is played.
     pub played: Option<Range<u64>>,
-    pub tags: FileTags,
 }
 
 impl TrackSource {
@@ -69,7 +67,6 @@ impl TrackSource {
                 time_base: None,
                 promised: None,
                 played: None,
-                tags: FileTags::default(),
                 reader: Reader::Matroska(Box::new(reader)),
             });
         }
@@ -106,7 +103,6 @@ impl TrackSource {
             Err(_) => return Err(Rejection::NoFrames),
         };
         let gapless = itunes_gapless(reader.as_mut());
-        let tags = file_tags::in_container(reader.as_mut());
         let (track, mut params) = audio_track(reader.as_ref(), container)?;
         params.codec = quicktime::codec_in_order(params.codec, order);
         let rate = params.sample_rate.unwrap_or(0);
@@ -129,7 +125,6 @@ impl TrackSource {
             promised: promised_samples(track, reader.media_info(), rate),
             params,
             played,
-            tags,
             reader: Reader::Symphonia(reader),
         })
     }
