@@ -117,7 +117,7 @@ fn compressed_frame_is_not_decompressed() {
 fn damaged_and_cut_files_are_read() {
     for file in ["mp3", "flac", "ogg", "m4a", "wav", "aiff"] {
         let bytes = fs::read(seed(&format!("tagged.{file}"))).unwrap();
-        for at in (0..bytes.len()).step_by(5) {
+        for at in (0..bytes.len()).step_by(17) {
             let mut damaged = bytes.clone();
             damaged[at] ^= if at % 2 == 0 { 0xff } else { 0x81 };
             tags_of(&damaged);
