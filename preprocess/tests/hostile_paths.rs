@@ -302,6 +302,37 @@ fn names_that_are_not_utf_8_get_a_row_and_other_files_are_built() {
 }
 
 #[test]
+fn own_table_does_not_read_outside_the_audio_directory() {
+    let collection = Collection::new(&["Jazz/1.wav", "2.wav"]);
+    fs::write(collection.root.path().join("secret.wav"), wav(7)).unwrap();
+    collection.link("../secret.wav", "link.wav");
+    let table = collection.root.path().join("table.csv");
+    let absolute = collection.audio().join("2.wav").display().to_string();
+    let rows = [
+        "./Jazz/1.wav,Jazz",
+        "2.wav,Rock",
+        "../secret.wav,Rock",
+        "Jazz/../../secret.wav,Rock",
+        "link.wav,Rock",
+        "gone.wav,Rock",
+        "unlabelled.wav,",
+    ];
+    fs::write(&table, format!("path,label\n{}\n{absolute},Rock\n", rows.join("\n"))).unwrap();
+    let (tracks, rejected) = collection.build(Source::Csv { table }, &collection.audio());
+    assert_eq!(tracks, ["2.wav", "Jazz/1.wav"]);
+    let mut expected = vec![
+        ("../secret.wav", "outside"),
+        ("Jazz/../../secret.wav", "outside"),
+        ("gone.wav", "missing_file"),
+        ("link.wav", "outside"),
+        ("unlabelled.wav", "unlabelled"),
+        (absolute.as_str(), "outside"),
+    ];
+    expected.sort_unstable();
+    assert_eq!(codes(&rejected), expected);
+}
+
+#[test]
 fn audio_directory_with_a_name_that_is_not_utf_8_is_built() {
     let collection = Collection::new(&["Jazz/1.wav"]);
     let odd = collection.root.path().join(OsStr::from_bytes(b"m\xfcsic"));
@@ -336,4 +367,8 @@ fn table_that_is_not_utf_8_is_an_error() {
         let error = format!("{:#}", source.list(&collection.audio()).unwrap_err());
         assert!(error.contains("table.csv") && error.contains("UTF-8"), "{error}");
     }
+    let table = collection.root.path().join("own.csv");
+    fs::write(&table, b"path,label\na.wav,Caf\xe9\n").unwrap();
+    let error = format!("{:#}", Source::Csv { table }.list(&collection.audio()).unwrap_err());
+    assert!(error.contains("own.csv cannot be read as CSV in UTF-8"), "{error}");
 }

@@ -66,3 +66,58 @@ fn similar_or_missing_class_names_give_warnings() {
         assert_eq!(named, 1, "{at}: {expected} in {warnings:?}");
     }
 }
+
+#[test]
+fn own_table_is_built_and_its_split_is_used_by_another_build() {
+    let (music, dataset, other) = (BuiltDataset::empty(), BuiltDataset::empty(), BuiltDataset::empty());
+    let root = music.path();
+    folder(&root);
+    let rows = [
+        "path,label,artist,split,bpm",
+        "Loud/two.wav,Loud;fast,Duo,train,120",
+        "Quiet/Somebody/three.mp3,Quiet,,test,60",
+        "gone.wav,Quiet,,test,60",
+        "../outside.wav,Quiet,,test,60",
+    ];
+    let table = root.join("table.csv");
+    fs::write(&table, rows.join("\n")).unwrap();
+    let build = |out: &Path, more: &str| {
+        let mut command = Program::Preprocess.command(["build", "--source", "csv", "--json", "--metadata"]);
+        command.arg(&table).arg("--out").arg(out);
+        command.args(SMALL_FEATURES.split(' ')).args(more.split_whitespace());
+        json_line(&command.assert().success())
+    };
+    let line = build(&dataset.path(), "");
+    assert_eq!(line["classes"], serde_json::json!(["Loud", "Quiet", "fast"]));
+    let notes = line["notes"].to_string();
+    assert!(notes.contains("that are not used: `bpm`"), "{notes}");
+    assert!(notes.contains("no artist was found in the tags"), "{notes}");
+    let mut dropped: Vec<String> = dataset.rejected().into_values().collect();
+    dropped.sort();
+    assert_eq!(dropped, ["missing_file", "outside"]);
+    dataset.split("--strategy official").success();
+    let file = root.join("split.csv");
+    let export = format!("--export {}", file.display());
+    dataset
+        .split(&export)
+        .success()
+        .stdout(contains("1 train, 0 val, 1 test tracks"));
+    // A build of all files, with other settings.
+    let mut command = Program::Preprocess.command(["build", "--source", "folder", "--audio"]);
+    command.arg(&root).arg("--out").arg(other.path());
+    command.args(SMALL_FEATURES.split(' ')).args(["--max-seconds", "5"]);
+    command.assert().success();
+    let line = json_line(
+        &other
+            .split(&format!("--from {}", file.display()))
+            .success()
+            .stderr(contains("1 of 3 tracks of")),
+    );
+    assert_eq!((&line["missing"], &line["left_out"]), (&0.into(), &1.into()), "{line}");
+    let read = |dataset: &BuiltDataset| dataset.text("splits/official/test.csv");
+    assert!(read(&dataset).contains(",Quiet") && read(&dataset) == read(&other));
+    fs::write(&table, "path,label\na.wav,Loud\n./a.wav,Quiet\n").unwrap();
+    let mut command = Program::Preprocess.command(["build", "--source", "csv", "--metadata"]);
+    let refused = command.arg(&table).arg("--out").arg(music.path().join("out")).assert();
+    refused.code(1).stderr(contains("line 3: a.wav is already in line 2"));
+}

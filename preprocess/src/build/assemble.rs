@@ -9,7 +9,7 @@ use super::plan::BuildPlan;
 use super::progress::BuildProgress;
 use super::report::BuildReport;
 use anyhow::{bail, ensure};
-use shared::dataset::{Dataset, DatasetError, DatasetIndex, INDEX_FILE};
+use shared::dataset::{Dataset, DatasetError, DatasetIndex, INDEX_FILE, Task};
 use shared::runtime::file_error::FileError;
 use std::fs;
 use std::path::Path;
@@ -50,7 +50,7 @@ pub fn assemble(
     };
     // A crash may have happened after the index was written and before the journal was removed.
     let journal_left = root.join(JOURNAL_DIRECTORY).is_dir();
-    let found = find(root, plan)?;
+    let found = find(root, plan, origin.task)?;
     if let Found::Complete(index) = &found
         && !journal_left
     {
@@ -61,7 +61,7 @@ pub fn assemble(
         _ => Journal::open(root, plan)?,
     };
     // Checked again with the lock held: another process may have just finished.
-    let base = match find(root, plan)? {
+    let base = match find(root, plan, origin.task)? {
         Found::Complete(index) => {
             journal.remove()?;
             return Ok(complete(*index)?);
@@ -89,7 +89,7 @@ pub fn assemble(
     })
 }
 
-fn find(root: &Path, plan: &BuildPlan) -> anyhow::Result<Found> {
+fn find(root: &Path, plan: &BuildPlan, task: Task) -> anyhow::Result<Found> {
     if !root.join(INDEX_FILE).exists() {
         return Ok(Found::Nothing);
     }
@@ -107,6 +107,13 @@ fn find(root: &Path, plan: &BuildPlan) -> anyhow::Result<Found> {
     }
     // A part cannot grow: with more tracks, its range would overlap other parts.
     if plan.part.is_none() && plan.differences_in_kind(&earlier).is_empty() {
+        ensure!(
+            index.task == task,
+            "{} is a {} data set and cannot grow, because with the new tracks it would be {}; choose another --out",
+            root.display(),
+            index.task.name(),
+            task.name()
+        );
         return Ok(Found::Smaller(Box::new(index)));
     }
     bail!(

@@ -21,5 +21,6 @@ mod recordings;
 pub(crate) mod report;
 pub(crate) mod shard_writer;
 pub(crate) mod source_table;
+mod tagged_artists;
 pub(crate) mod threads;
 pub(crate) mod ties;

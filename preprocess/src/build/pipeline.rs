@@ -13,9 +13,11 @@ use super::preset::Preset;
 use super::progress::BuildProgress;
 use super::report::BuildReport;
 use super::source_table;
+use super::tagged_artists;
 use super::threads::{PerThread, thread_pool};
 use crate::source::{AudioDirectory, Listing, Source, TrackSource};
 use anyhow::{bail, ensure};
+use shared::audio::decode::FileTags;
 use shared::audio::extract::{ExtractedTrack, Extractor};
 use shared::audio::validate::{Rejection, ValidateConfig};
 use shared::audio::watchdog::{Patience, Stalls};
@@ -65,7 +67,8 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> anyhow::
         );
     }
     let plan = config.plan(&full_listing, &sizes);
-    let notes = full_listing.notes.clone();
+    let task = config.source.task(&full_listing.tracks);
+    let mut notes = full_listing.notes.clone();
     let (listing, sizes) = match config.part {
         None => (full_listing, sizes),
         Some(part) => {
@@ -77,7 +80,7 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> anyhow::
         sources: &source_table::rows(&listing, &sizes),
         listing: &listing,
         audio: &config.audio.to_string_lossy(),
-        task: config.source.task(),
+        task,
         preset: config.preset.as_ref(),
         waveforms_of: None,
     };
@@ -97,6 +100,9 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> anyhow::
             work.run(&pool, assembly, progress)
         },
     )?;
+    if config.source.uses_file_tags() {
+        notes.extend(tagged_artists::describe(&config.out, &report.index, &listing)?);
+    }
     Ok(BuildReport { notes, ..report })
 }
 
@@ -141,9 +147,18 @@ impl Extraction<'_> {
                 return Err(Rejection::Unlabelled);
             }
             let file = audio.file(&track.path)?;
-            extractors.with(|extractor| extractor.extract(track.track_id, &file))
+            extractors.with(|extractor| {
+                let extracted = extractor.extract(track.track_id, &file)?;
+                let tags = match config.source.uses_file_tags() {
+                    true => extractor.read_tags(&file),
+                    false => FileTags::default(),
+                };
+                Ok((extracted, tags))
+            })
         };
-        let weight = |result: &Result<ExtractedTrack, Rejection>| result.as_ref().map_or(0, ExtractedTrack::bytes);
+        let weight = |result: &Result<(ExtractedTrack, FileTags), Rejection>| {
+            result.as_ref().map_or(0, |(track, _)| track.bytes())
+        };
         let bounds = Bounds {
             items: (config.jobs * WAITING_PER_JOB).max(WAITING_AT_LEAST),
             weight: WAITING_BYTES,
@@ -153,7 +168,7 @@ impl Extraction<'_> {
             let at = self.missing[at];
             let source = &self.tracks[at];
             let kept = match result {
-                Ok(track) => assembly.take(Ok(kept(source, &track)))?,
+                Ok((track, tags)) => assembly.take(Ok(kept(source, &track, tags)))?,
                 Err(rejection) if self.has_vanished(at, &rejection) => bail!(
                     "{} vanished during the build ({rejection}); check that its file system is mounted, and run the same \
                      command again to resume",
@@ -175,13 +190,13 @@ impl Extraction<'_> {
     }
 }
 
-fn kept<'a>(source: &TrackSource, track: &'a ExtractedTrack) -> Kept<'a> {
+fn kept<'a>(source: &TrackSource, track: &'a ExtractedTrack, tags: FileTags) -> Kept<'a> {
     Kept {
         row: TrackRow {
             track_id: source.track_id,
             labels: source.labels.clone(),
-            artist: source.artist.clone().unwrap_or_default(),
-            album: source.album.clone().unwrap_or_default(),
+            artist: source.artist.clone().or(tags.artist).unwrap_or_default(),
+            album: source.album.clone().or(tags.album).unwrap_or_default(),
             official_split: source.official_split.map_or("", Set::name).into(),
             path: source.path.clone(),
             samples: track.waveform.len() as u64,

@@ -24,6 +24,9 @@ pub(super) const EXAMPLES: &str = r"Examples:
   # Add tracks that are new in the music directory
   preprocess build --out data/mine
 
+  # Build from your own table with the columns path and label
+  preprocess build --source csv --metadata music/table.csv --out data/mine
+
   # Build FMA small
   preprocess build --source fma --preset fma_small --audio fma_small \
       --metadata fma_metadata/tracks.csv --out data/fma_small
@@ -52,6 +55,8 @@ pub enum SourceName {
     Gtzan,
     /// Your own music: class/artist/album/track; artist and album are optional
     Folder,
+    /// Your own table: columns path and label, optional artist, album, split
+    Csv,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -105,10 +110,10 @@ pub struct BuildArgs {
     /// Source of the tracks
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Data")]
     pub source: Option<SourceName>,
-    /// Directory of the audio files
+    /// Directory of the audio files [csv: default: that of the table]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub audio: Option<PathBuf>,
-    /// tracks.csv of fma or annotations_final.csv of magnatagatune
+    /// tracks.csv of fma, annotations_final.csv of magnatagatune, or your table
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub metadata: Option<PathBuf>,
     /// Use the settings of a known data set
@@ -125,7 +130,7 @@ pub struct BuildArgs {
     /// Minimum track length [default: one clip]
     #[arg(long, value_name = "SECONDS", help_heading = "Selection")]
     pub min_seconds: Option<f64>,
-    /// Maximum track length [default: 900; folder: 3600]
+    /// Maximum track length [default: 900; folder and csv: 3600]
     #[arg(long, value_name = "SECONDS", help_heading = "Selection")]
     pub max_seconds: Option<f64>,
     /// Minimum fraction of a file that must decode [default: 0.9]
@@ -152,9 +157,9 @@ pub struct BuildArgs {
     pub out: PathBuf,
 }
 
-/// Default maximum length of a track in seconds. A folder may have recordings of whole concerts.
+/// Default maximum length of a track in seconds. One's own music may include recordings of whole concerts.
 const MAX_SECONDS: f64 = 15.0 * 60.0;
-const MAX_SECONDS_IN_FOLDERS: f64 = 60.0 * 60.0;
+const MAX_SECONDS_OF_OWN_MUSIC: f64 = 60.0 * 60.0;
 
 impl BuildArgs {
     /// The complete configuration. Missing options are taken from the build `recorded` in `--out`. The build itself
@@ -182,7 +187,10 @@ impl BuildArgs {
             .features
             .resolve(plan.map(|plan| &plan.features).or(preset_features))?;
         let validate = self.validate(&source, preset.as_ref(), plan, &features)?;
-        let audio = self.audio.or_else(|| recorded?.audio.clone());
+        let audio = self
+            .audio
+            .or_else(|| recorded?.audio.clone())
+            .or_else(|| directory_of_table(&source));
         let drop = match plan {
             Some(plan) if self.drop.is_empty() => plan.flags_that_drop(),
             _ => self.drop.iter().map(|droppable| droppable.flag()).collect(),
@@ -221,6 +229,7 @@ impl BuildArgs {
             SourceName::MagnaTagATune => (Some("its annotations_final.csv"), ""),
             SourceName::Gtzan => (None, "its genres are the names of its directories"),
             SourceName::Folder => (None, "its classes are the names of its directories"),
+            SourceName::Csv => (Some("a table with the columns path and label"), ""),
         };
         let table = match (needed, &self.metadata) {
             (Some(table), None) => return fail(format!("--source {name} needs --metadata, {table}")),
@@ -251,6 +260,7 @@ impl BuildArgs {
             },
             SourceName::Gtzan => Source::Gtzan,
             SourceName::Folder => Source::Folder,
+            SourceName::Csv => Source::Csv { table },
         })
     }
 
@@ -301,10 +311,9 @@ impl BuildArgs {
             None => {
                 // The preset counts samples, at the sample rate of its features.
                 let known = preset.filter(|preset| preset.features.as_ref().is_none_or(|known| known == features));
-                let max_seconds = if *source == Source::Folder {
-                    MAX_SECONDS_IN_FOLDERS
-                } else {
-                    MAX_SECONDS
+                let max_seconds = match source {
+                    Source::Folder | Source::Csv { .. } => MAX_SECONDS_OF_OWN_MUSIC,
+                    Source::Fma { .. } | Source::MagnaTagATune { .. } | Source::Gtzan => MAX_SECONDS,
                 };
                 ValidateConfig {
                     min_samples: known
@@ -334,6 +343,18 @@ impl BuildArgs {
         }
         Ok(validate)
     }
+}
+
+/// The directory of one's own table, whose paths are relative to it unless `--audio` is given.
+fn directory_of_table(source: &Source) -> Option<PathBuf> {
+    let Source::Csv { table } = source else { return None };
+    let directory = table.parent()?;
+    let is_here = directory.as_os_str().is_empty();
+    Some(if is_here {
+        PathBuf::from(".")
+    } else {
+        directory.to_owned()
+    })
 }
 
 /// The error for a required option that is not recorded in `out` either.

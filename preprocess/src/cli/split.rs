@@ -1,6 +1,6 @@
 //! Arguments of `preprocess split`.
 
-use crate::split::{FoldsConfig, GroupBy, Method, Ratios, SplitConfig, Strategy};
+use crate::split::{ExportConfig, FoldsConfig, FromFileConfig, GroupBy, Method, Ratios, SplitConfig, Strategy};
 use clap::{Args, ValueEnum};
 use shared::dataset::split::Set;
 use shared::runtime::outcome::UsageError;
@@ -18,6 +18,10 @@ pub(super) const EXAMPLES: &str = r"Examples:
 
   # Make five splits for cross-validation
   preprocess split data/fma_small --strategy grouped --folds 5
+
+  # Share the current split, and use it on another build of the collection
+  preprocess split data/fma_small --export split.csv
+  preprocess split data/fma_small_16k --from split.csv
 
   # Remove all splits except the current one
   preprocess split data/fma_small --prune
@@ -47,8 +51,14 @@ pub struct SplitArgs {
     /// Random seed [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Write the current split, or --name, to a file for other builds
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["strategy", "group_by", "ratios", "folds", "seed", "from"])]
+    pub export: Option<PathBuf>,
+    /// Make the split in a file of --export
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["strategy", "group_by", "ratios", "folds", "seed"])]
+    pub from: Option<PathBuf>,
     /// Remove all splits except the current one or its folds
-    #[arg(long, conflicts_with_all = ["name", "strategy", "group_by", "ratios", "folds", "seed"])]
+    #[arg(long, conflicts_with_all = ["name", "strategy", "group_by", "ratios", "folds", "seed", "export", "from"])]
     pub prune: bool,
 }
 
@@ -65,6 +75,8 @@ pub enum SplitTask {
     Make(SplitConfig),
     /// Make folds for k-fold cross-validation.
     MakeFolds(FoldsConfig),
+    Export(ExportConfig),
+    FromFile(FromFileConfig),
     /// Remove the old splits of this data set.
     Prune(PathBuf),
 }
@@ -87,11 +99,18 @@ impl SplitArgs {
         if self.prune {
             return Ok(SplitTask::Prune(self.dataset));
         }
+        let (dataset, name) = (self.dataset, self.name);
+        if let Some(file) = self.export {
+            return Ok(SplitTask::Export(ExportConfig { dataset, name, file }));
+        }
+        if let Some(file) = self.from {
+            return Ok(SplitTask::FromFile(FromFileConfig { dataset, file, name }));
+        }
         let strategy = self.strategy.unwrap_or(StrategyName::Stratified);
         if self.group_by.is_some() && strategy != StrategyName::Grouped {
             return Err(UsageError("--group-by needs --strategy grouped".into()));
         }
-        let (dataset, name, seed) = (self.dataset, self.name, self.seed.unwrap_or(0));
+        let seed = self.seed.unwrap_or(0);
         let method = match strategy {
             StrategyName::Random => Method::Random,
             StrategyName::Stratified => Method::Stratified,
@@ -167,6 +186,10 @@ mod tests {
             ("--folds many", "3 or more"),
             ("--prune --seed 3", "--prune"),
             ("--prune --folds 3", "--prune"),
+            ("--prune --from f.csv", "--prune"),
+            ("--export f.csv --seed 3", "--export"),
+            ("--export f.csv --from g.csv", "--from"),
+            ("--from f.csv --ratios 80,10,10", "--from"),
         ] {
             let error = split(more).unwrap_err();
             assert!(error.contains(expected), "{more}: {error}");
@@ -201,6 +224,23 @@ mod tests {
         );
         assert_eq!(split("--strategy official"), made(Strategy::Official));
         assert_eq!(split("--prune"), Ok(SplitTask::Prune("d".into())));
+    }
+
+    #[test]
+    fn split_is_shared_by_a_file() {
+        let (dataset, file) = (PathBuf::from("d"), PathBuf::from("f.csv"));
+        let export = ExportConfig {
+            dataset: dataset.clone(),
+            name: None,
+            file: file.clone(),
+        };
+        assert_eq!(split("--export f.csv"), Ok(SplitTask::Export(export)));
+        let from = FromFileConfig {
+            dataset,
+            file,
+            name: Some("theirs".into()),
+        };
+        assert_eq!(split("--from f.csv --name theirs"), Ok(SplitTask::FromFile(from)));
     }
 
     #[test]

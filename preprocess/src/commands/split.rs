@@ -2,16 +2,22 @@
 
 use super::result::outcome;
 use crate::cli::{SplitArgs, SplitTask};
-use crate::split::{FoldsReport, SplitReport, audit, make, make_folds, missing, prune};
+use crate::split::{
+    ExportReport, FoldsReport, FromFileReport, SplitReport, audit, export, make, make_folds, make_from_file, missing,
+    prune,
+};
 use serde_json::{Value, json};
 use shared::dataset::split::{LeakAudit, Set, Split};
 use shared::runtime::outcome::Outcome;
 use std::fmt::Write as _;
+use std::path::Path;
 
 pub fn run(args: SplitArgs) -> anyhow::Result<Outcome> {
     Ok(match args.resolve()? {
         SplitTask::Make(config) => show_split(&make(&config)?),
         SplitTask::MakeFolds(config) => show_folds(&make_folds(&config)?),
+        SplitTask::Export(config) => show_exported(&export(&config)?, &config.file),
+        SplitTask::FromFile(config) => show_from_file(&make_from_file(&config)?),
         SplitTask::Prune(dataset) => show_pruned(&prune(&dataset)?),
     })
 }
@@ -41,6 +47,33 @@ fn show_split(report: &SplitReport) -> Outcome {
         "leaks": count_leaks(&index.leaks),
     });
     outcome("split", text, json, &report.warnings)
+}
+
+fn show_from_file(report: &FromFileReport) -> Outcome {
+    let mut outcome = show_split(&report.made);
+    outcome.json["missing"] = report.missing.len().into();
+    outcome.json["left_out"] = report.left_out.len().into();
+    outcome
+}
+
+fn show_exported(report: &ExportReport, file: &Path) -> Outcome {
+    let sizes: Vec<String> = report
+        .sizes
+        .iter()
+        .map(|(set, size)| format!("{size} {}", set.name()))
+        .collect();
+    let text = format!(
+        "exported  {} to {}: {} tracks",
+        report.name,
+        file.display(),
+        sizes.join(", ")
+    );
+    let json = json!({
+        "name": report.name,
+        "file": file.to_string_lossy(),
+        "sizes": report.sizes,
+    });
+    outcome("split", text, json, &[])
 }
 
 fn describe_leaks(leaks: &LeakAudit, split: &Split) -> String {

@@ -1,8 +1,8 @@
 //! The sources by name. Each lists its tracks in a module of its own.
 
 use super::fma::{self, Subset};
-use super::listing::Listing;
-use super::{folder, gtzan, magnatagatune};
+use super::listing::{Listing, TrackSource};
+use super::{csv_table, folder, gtzan, magnatagatune};
 use anyhow::ensure;
 use shared::dataset::Task;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,10 @@ pub enum Source {
     Gtzan,
     /// A directory per class.
     Folder,
+    /// A table of one's own.
+    Csv {
+        table: PathBuf,
+    },
 }
 
 impl Source {
@@ -40,13 +44,14 @@ impl Source {
             Self::MagnaTagATune { .. } => MAGNATAGATUNE,
             Self::Gtzan => "gtzan",
             Self::Folder => "folder",
+            Self::Csv { .. } => "csv",
         }
     }
 
     /// The table that lists the tracks, if the source has one.
     pub fn table(&self) -> Option<&Path> {
         match self {
-            Self::Fma { table, .. } => Some(table),
+            Self::Fma { table, .. } | Self::Csv { table } => Some(table),
             Self::MagnaTagATune { annotations, .. } => Some(annotations),
             Self::Gtzan | Self::Folder => None,
         }
@@ -57,13 +62,25 @@ impl Source {
         match self {
             Self::Fma { subset, .. } => subset.name().into(),
             Self::MagnaTagATune { tags, .. } if !tags.is_empty() => tags.join(","),
-            Self::MagnaTagATune { .. } | Self::Gtzan | Self::Folder => ALL.into(),
+            Self::MagnaTagATune { .. } | Self::Gtzan | Self::Folder | Self::Csv { .. } => ALL.into(),
         }
     }
 
-    pub fn task(&self) -> Task {
+    /// Whether the audio files' tags name the artists and albums that the source does not name. The tags of known
+    /// collections may contradict their tables, so they are not used.
+    pub fn uses_file_tags(&self) -> bool {
+        match self {
+            Self::Folder | Self::Csv { .. } => true,
+            Self::Fma { .. } | Self::MagnaTagATune { .. } | Self::Gtzan => false,
+        }
+    }
+
+    /// The task of a data set of all `tracks` of the source.
+    pub fn task(&self, tracks: &[TrackSource]) -> Task {
         match self {
             Self::MagnaTagATune { .. } => Task::MultiLabel,
+            Self::Csv { .. } if tracks.iter().any(|track| track.labels.len() > 1) => Task::MultiLabel,
+            Self::Csv { .. } => Task::SingleLabel,
             Self::Fma { .. } | Self::Gtzan | Self::Folder => Task::SingleLabel,
         }
     }
@@ -75,6 +92,7 @@ impl Source {
             Self::MagnaTagATune { .. } => "the one that holds the directories 0 to f",
             Self::Gtzan => "the one that holds blues/blues.00000.wav, or .au, and so on",
             Self::Folder => "one that holds a directory for each class",
+            Self::Csv { .. } => "the one that the paths of the table are relative to",
         };
         ensure!(
             audio.is_dir(),
@@ -86,6 +104,7 @@ impl Source {
             Self::MagnaTagATune { annotations, tags } => magnatagatune::list(audio, annotations, tags),
             Self::Gtzan => gtzan::list(audio),
             Self::Folder => folder::list(audio),
+            Self::Csv { table } => csv_table::list(audio, table),
         }
     }
 }

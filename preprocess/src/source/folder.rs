@@ -1,10 +1,11 @@
 //! A folder of music with one directory per class.
 //!
-//! Paths are `class/artist/album/track.flac`. Artist and album are optional, and files may be nested deeper. Every
-//! audio file is listed, even if it cannot be decoded.
+//! Paths are `class/artist/album/track.flac`. Artist and album are optional, and files may be nested deeper; what the
+//! path does not name, a build takes from the tags of the file. Every audio file is listed, even if it cannot be
+//! decoded.
 
 use super::files::{self, Found, FoundFile};
-use super::listing::{Listing, TrackSource, label_problem};
+use super::listing::{Listing, TrackSource, label_problem, path_id};
 use anyhow::{bail, ensure};
 use shared::audio::validate::Rejection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use std::path::Path;
 
 /// Lists the tracks below `audio`, and the audio files outside the class directories.
 pub(super) fn list(audio: &Path) -> anyhow::Result<Listing> {
-    tracks(audio, files::audio_files(audio)?, track_id)
+    tracks(audio, files::audio_files(audio)?, path_id)
 }
 
 fn tracks(audio: &Path, found: Found, track_id: impl Fn(&str) -> u64) -> anyhow::Result<Listing> {
@@ -81,15 +82,6 @@ fn check_formats(audio: &Path, files: &[FoundFile]) -> anyhow::Result<()> {
         ),
         _ => Ok(()),
     }
-}
-
-/// The first 48 bits of the path's BLAKE3. Ids do not change when other files are added or removed, and 48 bits are
-/// exact even if JSON numbers are read as floating point.
-fn track_id(path: &str) -> u64 {
-    let hash = blake3::hash(path.as_bytes());
-    hash.as_bytes()[..6]
-        .iter()
-        .fold(0, |id, &byte| id << 8 | u64::from(byte))
 }
 
 #[cfg(test)]

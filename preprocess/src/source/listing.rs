@@ -42,6 +42,15 @@ impl Listing {
     }
 }
 
+/// The id of a track of a source that has no ids: the first 48 bits of the path's BLAKE3. Ids do not change when other
+/// files are added or removed, and 48 bits are exact even if JSON numbers are read as floating point.
+pub(super) fn path_id(path: &str) -> u64 {
+    let hash = blake3::hash(path.as_bytes());
+    hash.as_bytes()[..6]
+        .iter()
+        .fold(0, |id, &byte| id << 8 | u64::from(byte))
+}
+
 /// Why `label` cannot be a label; `None` if it can.
 pub(super) fn label_problem(label: &str) -> Option<String> {
     label

@@ -5,6 +5,7 @@
 
 mod audio_directory;
 mod collection;
+pub mod csv_table;
 mod files;
 pub mod fma;
 mod folder;

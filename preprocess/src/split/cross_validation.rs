@@ -61,8 +61,8 @@ pub fn make_folds(config: &FoldsConfig) -> anyhow::Result<FoldsReport> {
                     .collect();
                 let description = Description {
                     name: fold.split_name(),
-                    strategy: method.name(),
-                    group_by: method.group_by(),
+                    strategy: method.name().into(),
+                    group_by: method.group_by().map(|by| by.name().into()),
                     ratios: None,
                     seed: Some(seed),
                     fold: Some(fold),

@@ -2,16 +2,14 @@
 
 use super::audit;
 use super::carry::carry_over;
-use super::groups::GroupBy;
 use super::lock::lock;
-use super::ratios::Ratios;
 use crate::build::feature_sets::feature_sets;
 use anyhow::{anyhow, bail};
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::split::{self, Fold, Set, Split, SplitIndex, SplitRow};
 use shared::dataset::statistics::{Normalization, TrackSummary};
 use shared::dataset::{self, DatasetIndex};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 /// The tables of a data set that is being split.
@@ -25,9 +23,9 @@ pub(super) struct DividedDataset<'a> {
 /// How a split was made, as recorded in `split.json`.
 pub(super) struct Description {
     pub(super) name: String,
-    pub(super) strategy: &'static str,
-    pub(super) group_by: Option<GroupBy>,
-    pub(super) ratios: Option<Ratios>,
+    pub(super) strategy: String,
+    pub(super) group_by: Option<String>,
+    pub(super) ratios: Option<[f64; 3]>,
     pub(super) seed: Option<u64>,
     pub(super) fold: Option<Fold>,
 }
@@ -56,6 +54,21 @@ impl<'a> DividedDataset<'a> {
         }
     }
 
+    /// The tracks in `ids`, and nothing else.
+    pub(super) fn only(&self, ids: &HashSet<u64>) -> Self {
+        let (tracks, summaries) = (self.tracks.iter(), self.summaries.iter());
+        Self {
+            root: self.root,
+            index: self.index,
+            tracks: tracks.filter(|row| ids.contains(&row.track_id)).cloned().collect(),
+            summaries: summaries.filter(|row| ids.contains(&row.track_id)).cloned().collect(),
+        }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        self.root
+    }
+
     pub(super) fn division_error(&self, reason: &str) -> anyhow::Error {
         anyhow!("{}: {reason}", self.root.display())
     }
@@ -75,9 +88,9 @@ impl<'a> DividedDataset<'a> {
                 checksum: String::new(),
                 name: description.name,
                 dataset: self.index.checksum.clone(),
-                strategy: description.strategy.into(),
-                group_by: description.group_by.map(|by| by.name().into()),
-                ratios: description.ratios.map(Ratios::shares),
+                strategy: description.strategy,
+                group_by: description.group_by,
+                ratios: description.ratios,
                 seed: description.seed,
                 fold: description.fold,
                 counts: count(&self.index.classes, &self.tracks, sets),

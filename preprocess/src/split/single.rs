@@ -1,6 +1,7 @@
 //! Creates one split.
 
 use super::divided::{Description, divide};
+use super::ratios::Ratios;
 use super::strategy::{Method, Strategy};
 use super::warnings;
 use shared::dataset::split::Split;
@@ -35,9 +36,9 @@ pub fn make(config: &SplitConfig) -> anyhow::Result<SplitReport> {
         };
         let description = Description {
             name: dataset.name(config.name.as_ref(), strategy.default_name()),
-            strategy: strategy.name(),
-            group_by: method.and_then(Method::group_by),
-            ratios,
+            strategy: strategy.name().into(),
+            group_by: method.and_then(Method::group_by).map(|by| by.name().into()),
+            ratios: ratios.map(Ratios::shares),
             seed,
             fold: None,
         };

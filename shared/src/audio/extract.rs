@@ -4,6 +4,7 @@
 //! The file is decoded, downmixed, resampled and quantized block by block; only the 16-bit waveform is held in full.
 //! The spectrogram and the statistics are computed from the 16-bit samples, so they can be recomputed from a shard.
 
+use crate::audio::decode::{self, FileTags};
 use crate::audio::validate::{self, Rejection, ValidateConfig, peak};
 use crate::audio::watchdog::{Patience, Stalls, Supervised};
 use crate::audio::waveform::{Waveform, WaveformReader};
@@ -122,6 +123,13 @@ impl Extractor {
         self.reader
             .run(&path.display().to_string(), read)
             .unwrap_or_else(|stalled| Err(stalled.into()))
+    }
+
+    /// Reads artist and album from the tags of a file. A parser that panics or stalls gives none.
+    pub fn read_tags(&mut self, path: &Path) -> FileTags {
+        let file = path.to_owned();
+        let read = move |_: &mut WaveformReader, meter: &_| decode::read_tags(&file, meter);
+        self.reader.run(&path.display().to_string(), read).unwrap_or_default()
     }
 
     /// See [`MelExtractor::extract`].

@@ -12,9 +12,9 @@ pub struct TrackRow {
     /// Class names: one if single-label, any number if multi-label. Joined by `|`.
     #[serde(with = "joined")]
     pub labels: Vec<String>,
-    /// The source's number or name for the artist; empty if unknown.
+    /// The source's number or name for the artist, or the name in the file's tags; empty if unknown.
     pub artist: String,
-    /// The source's number or name for the album; empty if unknown.
+    /// The source's number or name for the album, or the name in the file's tags; empty if unknown.
     pub album: String,
     /// The track's set in the source's own split: `train`, `val`, `test`, or empty.
     pub official_split: String,

@@ -6,6 +6,7 @@
 use super::page::{Page, root};
 use super::replaced::REPLACED;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -105,7 +106,7 @@ fn write_script(path: &Path, script: &str) {
 }
 
 /// Adds `genres` in the layout of GTZAN, `mtat` in that of MagnaTagATune, and `my-music` in class, artist and album
-/// directories.
+/// directories and a table.
 fn add_collections(clone: &Path) {
     if clone.join("genres").exists() {
         return;
@@ -118,12 +119,21 @@ fn add_collections(clone: &Path) {
     copy_directory(&gtzan.audio(), &clone.join("genres")).unwrap();
     copy_directory(&magnatagatune.audio(), &clone.join("mtat/mp3")).unwrap();
     fs::copy(magnatagatune.metadata(), clone.join("mtat/annotations_final.csv")).unwrap();
+    let mut table = String::from("path,label,artist\n");
     for track in fma.tracks().iter().filter(|track| track.damage.is_none()) {
         let artist = &track.artist_name;
         let album = clone.join(format!("my-music/{}/{artist}/First of {artist}", track.genre_name()));
         fs::create_dir_all(&album).unwrap();
         fs::copy(fma.file(track), album.join(format!("{}.mp3", track.id))).unwrap();
+        let genre = track.genre_name();
+        writeln!(
+            table,
+            "{genre}/{artist}/First of {artist}/{}.mp3,{genre},{artist}",
+            track.id
+        )
+        .unwrap();
     }
+    fs::write(clone.join("my-music/table.csv"), table).unwrap();
 }
 
 /// Runs the commands of a page. The error contains their output.

@@ -5,7 +5,7 @@ use crate::build::journal::{JOURNAL_DIRECTORY, Journal};
 use crate::build::plan::PLAN_FILE;
 use crate::testing::{Collection, Crash, NoProgress, contents, mixed, three_tracks, tone};
 use shared::dataset::shard::MAX_TRACKS;
-use shared::dataset::{self, Dataset};
+use shared::dataset::{self, Dataset, Task};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{self, AssertUnwindSafe};
@@ -213,4 +213,110 @@ fn labels_without_a_kept_track_give_warnings() {
     let mut part = collection.config("part");
     part.part = Some("2/2".parse().unwrap());
     assert_eq!(build(&part, &mut NoProgress).unwrap().warnings, [""; 0]);
+}
+
+/// An ID3v2.3 tag and a tone.
+fn tagged(artist: &str, album: &str, frames: usize) -> Vec<u8> {
+    let frame = |name: &str, text: &str| {
+        let size = text.len() as u32 + 1;
+        [name.as_bytes(), &size.to_be_bytes(), &[0; 3], text.as_bytes()].concat()
+    };
+    let body = [frame("TPE1", artist), frame("TALB", album)].concat();
+    [
+        &b"ID3\x03\0\0\0\0\0"[..],
+        &[body.len() as u8],
+        &body,
+        &tone(frames, 200),
+    ]
+    .concat()
+}
+
+fn artists(out: &Path) -> Vec<(String, String, String)> {
+    let index = Dataset::read_index(out).unwrap();
+    let rows = dataset::read_tracks(out, &index).unwrap();
+    let mut rows: Vec<_> = rows.into_iter().map(|row| (row.path, row.artist, row.album)).collect();
+    rows.sort();
+    rows
+}
+
+fn triples(rows: &[[&str; 3]]) -> Vec<(String, String, String)> {
+    let owned = |row: &[&str; 3]| (row[0].to_owned(), row[1].to_owned(), row[2].to_owned());
+    rows.iter().map(owned).collect()
+}
+
+#[test]
+fn tags_name_the_artists_that_a_folder_does_not_name() {
+    let mut collection = Collection::new();
+    collection
+        .file("Folk/1.mp3", &tagged(" Nina\0", "Live", 4))
+        .file("Folk/2.mp3", &tagged("Nina", "", 5))
+        .file("Folk/Trio/3.mp3", &tagged("Somebody", "Live", 6))
+        .file("Rock/4.mp3", &tone(7, 200));
+    let build = |jobs: usize| {
+        let config = BuildConfig {
+            source: Source::Folder,
+            jobs,
+            ..collection.config(&format!("out-{jobs}"))
+        };
+        let notes = build(&config, &mut NoProgress).unwrap().notes;
+        (notes, contents(&config.out))
+    };
+    let (notes, content) = build(1);
+    assert_eq!(
+        notes,
+        ["1 artist of 2 tracks found in the tags of the files; the artist of 1 track is unknown"]
+    );
+    assert_eq!(
+        artists(&collection.out("out-1")),
+        triples(&[
+            ["Folk/1.mp3", "Nina", "Live"],
+            ["Folk/2.mp3", "Nina", ""],
+            ["Folk/Trio/3.mp3", "Trio", "Live"],
+            ["Rock/4.mp3", "", ""],
+        ])
+    );
+    assert_eq!(build(5), (notes.clone(), content));
+    // The summary is the same when nothing is left to do.
+    assert_eq!(build(1).0, notes);
+}
+
+#[test]
+fn tags_do_not_change_the_artists_of_known_collections() {
+    let mut collection = Collection::new();
+    collection.track(2, "Folk", &tagged("Nina", "Live", 4));
+    assert!(collection.build("out").unwrap().notes.is_empty());
+    assert_eq!(artists(&collection.out("out")), triples(&[["000/000002.mp3", "2", ""]]));
+}
+
+#[test]
+fn own_table_names_labels_artists_and_sets() {
+    let mut collection = Collection::new();
+    for (at, name) in ["a", "b", "c"].iter().enumerate() {
+        collection.file(&format!("{name}.mp3"), &tagged("Nina", "Live", 4 + at));
+    }
+    let table = collection.audio().join("table.csv");
+    let config = |name: &str| BuildConfig {
+        source: Source::Csv { table: table.clone() },
+        ..collection.config(name)
+    };
+    let write = |rows: &str| fs::write(&table, format!("path,label,artist,split\n{rows}")).unwrap();
+    write("a.mp3,Folk,Trio,train\nb.mp3,Rock,,val\n");
+    let report = build(&config("out"), &mut NoProgress).unwrap();
+    assert_eq!((report.index.kept, report.index.task), (2, Task::SingleLabel));
+    assert_eq!(report.notes, ["1 artist of 1 track found in the tags of the files"]);
+    let expected = triples(&[["a.mp3", "Trio", "Live"], ["b.mp3", "Nina", "Live"]]);
+    assert_eq!(artists(&collection.out("out")), expected);
+    let rows = dataset::read_tracks(&collection.out("out"), &report.index).unwrap();
+    let mut sets: Vec<_> = rows.iter().map(|row| row.official_split.as_str()).collect();
+    sets.sort_unstable();
+    assert_eq!(sets, ["train", "val"]);
+    // More rows with one label each are added; a row with two would change the task.
+    write("a.mp3,Folk,Trio,train\nb.mp3,Rock,,val\nc.mp3,Folk;loud,,test\n");
+    let error = build(&config("out"), &mut NoProgress).unwrap_err().to_string();
+    assert!(error.contains("is a single-label data set and cannot grow"), "{error}");
+    let report = build(&config("tags"), &mut NoProgress).unwrap();
+    assert_eq!((report.index.task, report.index.classes.len()), (Task::MultiLabel, 3));
+    write("c.mp3,Folk,,test\nb.mp3,Rock,,val\na.mp3,Folk,Trio,train\n");
+    let report = build(&config("out"), &mut NoProgress).unwrap();
+    assert_eq!((report.before, report.index.kept), (2, 3));
 }

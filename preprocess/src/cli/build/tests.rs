@@ -71,6 +71,27 @@ fn each_source_resolves_to_its_settings() {
 }
 
 #[test]
+fn own_table_is_in_the_audio_directory_unless_it_is_given() {
+    let own = |more: &str| resolve(&format!("build --source csv --out o {more}"));
+    let config = own("--metadata music/table.csv").unwrap();
+    let table = PathBuf::from("music/table.csv");
+    assert_eq!(
+        (config.source, config.audio),
+        (Source::Csv { table }, PathBuf::from("music"))
+    );
+    assert_eq!(config.validate.max_samples, 3600 * 44_100);
+    assert_eq!(own("--metadata table.csv").unwrap().audio, PathBuf::from("."));
+    assert_eq!(own("--metadata table.csv --audio a").unwrap().audio, PathBuf::from("a"));
+    let error = own("").unwrap_err();
+    assert!(
+        error.contains("--source csv needs --metadata, a table with the columns path and label"),
+        "{error}"
+    );
+    let error = own("--metadata table.csv --tags guitar").unwrap_err();
+    assert!(error.contains("--source csv has no tags"), "{error}");
+}
+
+#[test]
 fn features_override_the_preset_and_f_max_follows_the_sample_rate() {
     let config = resolve(&format!(
         "{FOLDER} --sample-rate 16000 --clip-samples 32768 --min-seconds 0.5 --max-seconds 9"

@@ -2,7 +2,7 @@
 //! reports how much of it was damaged.
 //!
 //! The format is detected from the first bytes, never from the file name. Channels are downmixed to their mean.
-//! [`crate::audio::validate`] decides whether a damaged file is good enough.
+//! [`crate::audio::validate`] decides whether a damaged file is good enough. [`read_tags`] reads artist and album.
 
 mod aac;
 mod adts;
@@ -13,6 +13,7 @@ mod chunks;
 mod container;
 mod downmix;
 mod ebml;
+mod file_tags;
 mod formats;
 mod frames;
 mod kind;
@@ -37,6 +38,7 @@ mod unsupported;
 mod wav;
 mod window;
 
+pub use file_tags::{FileTags, read_tags};
 pub use formats::{EXTENSIONS, MAGIC_BYTES, has_audio_extension, is_audio};
 pub use meter::{Bytes, Meter};
 pub use open::{open, open_bytes};

@@ -19,6 +19,15 @@ use std::sync::Arc;
 
 /// Opens a file of any supported format at the beginning of its audio. `meter` must be new.
 pub fn open(path: &Path, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
+    open_within_limits(open_file(path, meter)?)
+}
+
+/// Like [`open`], from `length` bytes.
+pub fn open_bytes(bytes: Box<dyn Bytes>, length: u64, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
+    open_within_limits(MeteredFile::new(bytes, length, meter))
+}
+
+pub(super) fn open_file(path: &Path, meter: &Arc<Meter>) -> Result<MeteredFile, Rejection> {
     // Checked before opening, because opening a pipe blocks until it has a writer.
     let metadata = meter.wait(|| fs::metadata(path))?;
     if !metadata.is_file() {
@@ -27,12 +36,12 @@ pub fn open(path: &Path, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rej
         });
     }
     let file = meter.wait(|| File::open(path))?;
-    open_bytes(Box::new(file), metadata.len(), meter)
+    Ok(MeteredFile::new(Box::new(file), metadata.len(), meter))
 }
 
-/// Like [`open`], from `length` bytes.
-pub fn open_bytes(bytes: Box<dyn Bytes>, length: u64, meter: &Arc<Meter>) -> Result<Box<dyn AudioStream>, Rejection> {
-    let opened = open_metered(MeteredFile::new(bytes, length, meter));
+fn open_within_limits(file: MeteredFile) -> Result<Box<dyn AudioStream>, Rejection> {
+    let meter = Arc::clone(file.meter());
+    let opened = open_metered(file);
     match meter.exceeded() {
         Some(rejection) => Err(rejection),
         None => opened,

@@ -1,6 +1,7 @@
 //! Decodes handwritten files of many formats: complete, truncated and with wrong headers.
 
 mod aiff_headers;
+mod file_tags;
 mod frames;
 mod matroska;
 mod mp4;

@@ -23,7 +23,7 @@ pub struct SplitIndex {
     pub name: String,
     /// The checksum of the data set that was split.
     pub dataset: String,
-    /// How tracks were divided: `random`, `stratified`, `grouped`, `official`.
+    /// How tracks were divided: `random`, `stratified`, `grouped`, `official`, or `file` if a file does not say.
     pub strategy: String,
     /// The grouping of tracks, for `grouped`: `artist`, `artist-album`, `recording`.
     pub group_by: Option<String>,
