@@ -51,7 +51,15 @@ pub fn try_learning_rates(
     let model = Freezing::new(config, &model, &loaded)?.freeze(model, 0, console)?;
     let objective = Objective::new(config, data);
     let step = TrainingStep::new(config, objective, LearningRates::from(1.0));
-    let mut trainer = Trainer::new(config.seed, compute, data, step, model, optimizer(config), Averaging::new(config));
+    let mut trainer = Trainer::new(
+        config.seed,
+        compute,
+        data,
+        step,
+        model,
+        optimizer(config),
+        Averaging::new(config),
+    );
     let mut tried = Vec::new();
     let bar = console.bar("learning rates".to_owned(), STEPS, 0);
     let mut prefetch = Prefetch::new(config.loader_threads, config.prefetch);

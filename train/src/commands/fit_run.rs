@@ -366,9 +366,21 @@ mod tests {
             let refused = check_continues(&longer(schedule), &saved(schedule), run).unwrap_err();
             let refused = refused.to_string();
             assert!(
-                refused.starts_with(&format!("--lr-schedule {schedule} ends with the last of the 50 epochs")),
+                refused.starts_with(&format!("--lr-schedule {schedule} depends on the 50 epochs")),
                 "{refused}"
             );
         }
+        let averaged = |epochs| RunConfig {
+            average_last: 2,
+            epochs,
+            ..saved(LrSchedule::Constant)
+        };
+        let refused = check_continues(&averaged(60), &averaged(50), run).unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .starts_with("--average-last depends on the 50 epochs"),
+            "{refused}"
+        );
     }
 }

@@ -269,7 +269,10 @@ mod tests {
             let clips = training(clips, 0.0).into_iter().take(first);
             clips.map(|clip| (clip.position, clip.number, clip.hop)).collect()
         };
-        assert_eq!(list(TrainClips::default(), 9), [0, 1, 2, 3].map(|track| (track, 0, None)));
+        assert_eq!(
+            list(TrainClips::default(), 9),
+            [0, 1, 2, 3].map(|track| (track, 0, None))
+        );
         // The first track has room for four clips, the others for five.
         let random = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)].map(|(track, number)| (track, number, None));
         assert_eq!(list(TrainClips::All, 5), random);

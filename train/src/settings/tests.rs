@@ -160,7 +160,10 @@ fn clips_of_a_given_length_are_those_of_the_grid_by_default() {
     };
     assert_eq!(train_clips(None, None), TrainClips::default());
     assert_eq!(train_clips(Some(3.0), None), TrainClips::Grid);
-    assert_eq!(train_clips(Some(3.0), Some(TrainClips::default())), TrainClips::default());
+    assert_eq!(
+        train_clips(Some(3.0), Some(TrainClips::default())),
+        TrainClips::default()
+    );
     assert_eq!(train_clips(None, Some(TrainClips::All)), TrainClips::All);
 }
 

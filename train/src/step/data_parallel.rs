@@ -282,7 +282,14 @@ mod tests {
         };
         let (one, _) = {
             let input = uploaders[0].upload(&whole, 0..4);
-            step.train(model.clone(), &mut adam(0.0), input, whole.labels.targets(), device, 1.0)
+            step.train(
+                model.clone(),
+                &mut adam(0.0),
+                input,
+                whole.labels.targets(),
+                device,
+                1.0,
+            )
         };
         let (two, logits) = train(model, &mut adam(0.0), &step, &uploaders, &whole, 1.0);
         assert_eq!(
