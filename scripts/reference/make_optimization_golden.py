@@ -34,7 +34,7 @@ rng = np.random.default_rng(17)
 shapes = {"weight": (3, 4), "bias": (4,)}
 tensors = {name: rng.normal(0, 1, shape).astype(np.float32) for name, shape in shapes.items()}
 for name, shape in shapes.items():
-    # Of very different sizes, so that each epsilon matters.
+    # Of very different sizes, so each epsilon matters.
     size = 10.0 ** rng.uniform(-7, 1, (STEPS, *shape))
     tensors[f"gradients/{name}"] = (rng.normal(0.3, 1, (STEPS, *shape)) * size).astype(np.float32)
 

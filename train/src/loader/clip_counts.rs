@@ -20,9 +20,16 @@ pub enum TrainClips {
     Grid,
 }
 
+impl TrainClips {
+    /// `count` clips at random positions, at least one.
+    pub fn random(count: usize) -> Self {
+        Self::Random(NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN))
+    }
+}
+
 impl Default for TrainClips {
     fn default() -> Self {
-        Self::Random(NonZeroUsize::MIN)
+        Self::random(1)
     }
 }
 
@@ -101,15 +108,15 @@ enum Written {
 }
 
 impl Written {
+    fn new(text: String) -> Self {
+        text.parse().map_or(Self::Word(text), Self::Count)
+    }
+
     fn text(self) -> String {
         match self {
             Self::Count(count) => count.to_string(),
             Self::Word(word) => word,
         }
-    }
-
-    fn of(text: String) -> Self {
-        text.parse().map_or(Self::Word(text), Self::Count)
     }
 }
 
@@ -131,13 +138,13 @@ impl TryFrom<Written> for TrainClips {
 
 impl From<EvalClips> for Written {
     fn from(clips: EvalClips) -> Self {
-        Self::of(clips.to_string())
+        Self::new(clips.to_string())
     }
 }
 
 impl From<TrainClips> for Written {
     fn from(clips: TrainClips) -> Self {
-        Self::of(clips.to_string())
+        Self::new(clips.to_string())
     }
 }
 

@@ -104,6 +104,10 @@ pub struct Defaults {
     pub label_smoothing: f32,
     /// Augmentation of training clips.
     pub augment: Augment,
+    /// Seconds per clip; `None` for `clip_frames`.
+    pub clip_seconds: Option<f64>,
+    /// Clips of each track in an epoch.
+    pub train_clips: usize,
     /// Mixup's alpha; 0 without mixup.
     pub mixup: f64,
     /// Spectrogram frames per clip; `None` for the data set's clip length.
@@ -131,6 +135,8 @@ impl Defaults {
         label_smoothing: 0.0,
         augment: Augment::NONE,
         mixup: 0.0,
+        clip_seconds: None,
+        train_clips: 1,
         clip_frames: None,
     };
 }

@@ -1,7 +1,9 @@
 //! Training recipes: which defaults a model is trained with.
 
 use super::definition::Defaults;
+use super::optimization::{LrSchedule, OptimizerKind};
 use super::registry::ModelKind;
+use crate::augment::Augment;
 use serde::{Deserialize, Serialize};
 
 /// The defaults of all settings that are not given.
@@ -11,18 +13,42 @@ pub enum Recipe {
     /// As in the model's paper
     #[default]
     Paper,
-    /// Methods that were measured to help: see docs/measured.md
+    /// What was measured to be better, for cnn1d, cnn2d, crnn and mm-crnn
     Strong,
 }
 
 impl Recipe {
-    /// The defaults of `model` with this recipe.
-    pub fn defaults(self, model: ModelKind) -> Defaults {
-        let description = model.description();
-        let paper = description.defaults;
+    /// The defaults of `model`; `None` if it has no such recipe.
+    pub fn defaults(self, model: ModelKind) -> Option<Defaults> {
+        let paper = model.description().defaults;
         match self {
-            Self::Paper => paper,
-            Self::Strong => paper,
+            Self::Paper => Some(paper),
+            Self::Strong => has_strong(model).then(|| strong(paper)),
         }
+    }
+}
+
+/// Models of paper 1. They accept clips of any length.
+fn has_strong(model: ModelKind) -> bool {
+    matches!(
+        model,
+        ModelKind::Cnn1d | ModelKind::Cnn2d | ModelKind::Crnn | ModelKind::MmCrnn
+    )
+}
+
+/// docs/measured.md says what each part brings.
+fn strong(paper: Defaults) -> Defaults {
+    Defaults {
+        lr: 3e-3,
+        optimizer: OptimizerKind::AdamW,
+        weight_decay: 0.01,
+        lr_schedule: LrSchedule::OneCycle,
+        // Early stopping would leave out the end of the schedule.
+        patience: 0,
+        ema: 0.99,
+        augment: Augment::NONE,
+        clip_seconds: Some(4.0),
+        train_clips: 4,
+        ..paper
     }
 }

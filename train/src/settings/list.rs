@@ -69,7 +69,8 @@ macro_rules! settings {
 
             /// Fills in the defaults of a model. The fields about the data set stay empty.
             fn complete(self, $model: ModelKind) -> RunConfig {
-                let $defaults = self.recipe.unwrap_or_default().defaults($model);
+                let recipe = self.recipe.unwrap_or_default();
+                let $defaults = recipe.defaults($model).unwrap_or($model.description().defaults);
                 RunConfig {
                     $($name: self.$name$(.map_or_else(|| $default, |typed| typed.completed($model)))?,)+
                     data_checksum: String::new(),
@@ -128,7 +129,7 @@ settings! {
     fixed clip_seconds: f64;
     /// Clips of a track per epoch: N or all at random positions, or grid [default: 1; grid with --clip-seconds]
     #[arg(long, value_name = "N|all|grid", help_heading = "Data")]
-    fixed train_clips: TrainClips = TrainClips::default();
+    fixed train_clips: TrainClips = TrainClips::random(defaults.train_clips);
     /// Seconds to skip at both ends [default: 0]
     #[arg(long, value_name = "SECONDS", help_heading = "Data")]
     fixed skip_seconds: f64 = 0.0;
@@ -389,7 +390,15 @@ impl Settings {
             .model
             .ok_or_else(|| invalid("--model", "is missing: `train models` lists the models"))?;
         // The papers that cut tracks into clips of a given length train on all of them.
-        if self.recipe.unwrap_or_default() == Recipe::Paper {
+        let recipe = self.recipe.unwrap_or_default();
+        let Some(defaults) = recipe.defaults(model) else {
+            return Err(invalid(
+                "--recipe",
+                format!("strong does not exist for {model}, only for cnn1d, cnn2d, crnn and mm-crnn; leave it out"),
+            ));
+        };
+        self.clip_seconds = self.clip_seconds.or(defaults.clip_seconds);
+        if recipe == Recipe::Paper {
             self.train_clips = self.train_clips.or(self.clip_seconds.map(|_| TrainClips::Grid));
         }
         let mut config = self.complete(model);

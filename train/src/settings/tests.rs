@@ -1,7 +1,8 @@
 use super::*;
+use crate::augment::{Augment, AugmentChoice};
 use crate::frontend::Normalize;
 use crate::loader::TrainClips;
-use crate::models::{LrSchedule, ModelKind, ParameterPattern};
+use crate::models::{LrSchedule, ModelKind, OptimizerKind, ParameterPattern, Recipe};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -202,6 +203,50 @@ fn settings_of_clips_are_refused_for_models_of_whole_tracks() {
             format!("{flag} does not apply to mfcc-dense, whose input is statistics of whole tracks")
         );
     }
+}
+
+#[test]
+fn strong_recipe_changes_the_defaults_of_the_models_that_have_it() {
+    let strong = |model, change: fn(&mut Settings)| {
+        let mut settings = Settings {
+            model: Some(model),
+            recipe: Some(Recipe::Strong),
+            ..minimal()
+        };
+        change(&mut settings);
+        settings.resolve()
+    };
+    let config = strong(ModelKind::Crnn, |_| {}).unwrap();
+    let paper = minimal().resolve().unwrap();
+    assert_eq!(
+        (config.optimizer, paper.optimizer),
+        (OptimizerKind::AdamW, OptimizerKind::Adam)
+    );
+    assert_eq!(
+        (config.clip_seconds, config.train_clips),
+        (Some(4.0), TrainClips::random(4))
+    );
+    assert_eq!((config.augment, config.dropout), (Augment::NONE, paper.dropout));
+    let saved = toml::to_string(&config).unwrap();
+    assert_eq!(toml::from_str::<RunConfig>(&saved).unwrap(), config);
+    assert_eq!(config.to_settings().resolve().unwrap(), config);
+    // Given settings win. `--augment paper` are those of the paper with any recipe.
+    let given = strong(ModelKind::Crnn, |settings| {
+        settings.augment = Some(AugmentChoice::Paper);
+        settings.clip_seconds = Some(2.0);
+        settings.ema = Some(0.0);
+    });
+    let given = given.unwrap();
+    assert_eq!((given.augment, given.ema), (Augment::NOISE_AND_STRETCH, 0.0));
+    assert_eq!(
+        (given.clip_seconds, given.train_clips),
+        (Some(2.0), TrainClips::random(4))
+    );
+    let refused = strong(ModelKind::Musicnn, |_| {}).unwrap_err().to_string();
+    assert!(
+        refused.starts_with("--recipe strong does not exist for musicnn"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -8,8 +8,8 @@ use burn::tensor::Tensor;
 /// PyTorch adds it to the norm before dividing.
 const EPSILON: f64 = 1e-6;
 
-/// Scales all `gradients` of `model` by the same factor, at most 1, so that their norm is at most `largest`. The factor
-/// stays on the device, so the host does not wait for the backward pass.
+/// Scales all `gradients` of `model` by the same factor, at most 1, to a norm of at most `largest`. The factor stays on
+/// the device, so the host does not wait for the backward pass.
 pub fn clip_grad_norm<M: Module>(model: &M, gradients: GradientsParams, largest: f64) -> GradientsParams {
     let mut squares = Squares {
         gradients: &gradients,
