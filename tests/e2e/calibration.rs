@@ -57,7 +57,7 @@ fn calibrated_probabilities_are_the_same_everywhere() {
 
     let after = evaluated(&run);
     assert!(largest_difference(&before, &after) > 1e-4);
-    let files: Vec<PathBuf> = after.keys().map(|id| file(&collection, tagged(), id)).collect();
+    let files: Vec<PathBuf> = after.keys().map(|id| file(collection, tagged(), id)).collect();
     let answer = json_line(&predict(&run, &files).assert().success());
     let classes: Vec<String> = serde_json::from_value(answer["classes"].clone()).unwrap();
     let of_file = |answer: &Value| {

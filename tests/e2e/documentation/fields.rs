@@ -55,7 +55,8 @@ pub fn check(clone: &Path) -> BTreeSet<&'static str> {
         for field in fields(file, &bytes) {
             let is_setting = || {
                 let settings = Page::read("docs/reference/settings.md").text;
-                file.ends_with("config.toml") && settings.contains(&format!("| `--{}", field.replace('_', "-")))
+                (file.ends_with("config.toml") || file.ends_with("sweep.csv"))
+                    && settings.contains(&format!("| `--{}", field.replace('_', "-")))
             };
             assert!(
                 text.contains(&format!("`{field}`")) || is_setting(),

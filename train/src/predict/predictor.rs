@@ -68,6 +68,7 @@ pub struct NetworkPredictor {
     pub patience: Patience,
 }
 
+#[expect(clippy::large_enum_variant, reason = "few messages are queued, and most are batches")]
 enum Message {
     Batch {
         file: usize,

@@ -78,7 +78,7 @@ mod tests {
         // 0.5 s are 21 hops and 1 s 43. The tracks have 512 to 526 hops.
         let counts = [0, 1, 2, 3].map(|track| first.iter().filter(|(position, _)| *position == track).count());
         assert_eq!(counts, [20; 4]);
-        for track in 0..4 {
+        for (track, count) in counts.into_iter().enumerate() {
             let plans = || {
                 first
                     .iter()
@@ -91,7 +91,7 @@ mod tests {
             // A clip at 0.8 times the speed needs 17 hops.
             assert!(*hops.first().unwrap() >= 43 && *hops.last().unwrap() <= 526 - 43 - 17);
             let keys: BTreeSet<_> = plans().map(|plan| plan.key).collect();
-            assert_eq!(keys.len(), counts[track]);
+            assert_eq!(keys.len(), count);
         }
         assert_eq!(clips(&config, 0), first);
         assert_ne!(clips(&config, 1), first);

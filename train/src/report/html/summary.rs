@@ -285,7 +285,7 @@ fn published_notes(view: &RunView<'_>, published: &Published) -> Markup {
 /// The metrics of the first evaluated set.
 fn metrics_of_sets(view: &RunView<'_>) -> impl Iterator<Item = Metric> {
     let first = Set::ALL.into_iter().find_map(|set| view.report(set));
-    first.map(|report| metrics(report)).into_iter().flatten()
+    first.map(metrics).into_iter().flatten()
 }
 
 fn intervals(reported: &[ReportedMetric], shown: Set) -> Markup {
