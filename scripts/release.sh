@@ -38,6 +38,9 @@ for program in readelf strip; do
     command -v "$program" > /dev/null || fail "$program is missing; install binutils"
 done
 
+# The programs name it in --version.
+CRATEDIGGER_COMMIT=$(git rev-parse --short=12 HEAD)
+export CRATEDIGGER_COMMIT
 build=(cargo build --release --locked)
 bin=${CARGO_TARGET_DIR:-target}
 if [[ $target != "$host" ]]; then

@@ -7,7 +7,7 @@ use preprocess::cli::progress::Style;
 use preprocess::cli::{Cli, Command};
 use preprocess::commands::{build, extend, inspect, manual, merge, split, verify};
 use shared::runtime::outcome::{Outcome, finish};
-use shared::runtime::version::{self, Commit};
+use shared::runtime::version;
 use shared::runtime::{command_line, log};
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -16,8 +16,8 @@ use tracing::Level;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const COMMIT: Option<Commit> = version::commit(include!(concat!(env!("OUT_DIR"), "/reflog.rs")));
-static VERSION: LazyLock<String> = LazyLock::new(|| version::describe(env!("CARGO_PKG_VERSION"), COMMIT, &[]));
+static VERSION: LazyLock<String> =
+    LazyLock::new(|| version::describe(env!("CARGO_PKG_VERSION"), option_env!("CRATEDIGGER_COMMIT"), &[]));
 
 fn main() -> ExitCode {
     let cli: Cli = match command_line::parse(&VERSION) {

@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use shared::runtime::outcome::{self, Outcome};
-use shared::runtime::version::{self, Commit};
+use shared::runtime::version;
 use shared::runtime::{command_line, log, manual};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,9 +23,9 @@ use train::process::stop::{EXIT_STOPPED, Stopped};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const COMMIT: Option<Commit> = version::commit(include!(concat!(env!("OUT_DIR"), "/reflog.rs")));
 const FEATURES: &[&str] = if cfg!(feature = "cuda") { &["cuda"] } else { &[] };
-static VERSION: LazyLock<String> = LazyLock::new(|| version::describe(env!("CARGO_PKG_VERSION"), COMMIT, FEATURES));
+static VERSION: LazyLock<String> =
+    LazyLock::new(|| version::describe(env!("CARGO_PKG_VERSION"), option_env!("CRATEDIGGER_COMMIT"), FEATURES));
 
 fn main() -> ExitCode {
     let cli: Cli = match command_line::parse(&VERSION) {
