@@ -13,21 +13,14 @@
 #
 # Prints `parts ID` and `merge ID`, the ids of the two jobs. A requeued task continues where it stopped. If a task
 # fails, the merge is cancelled; run the same command again to continue.
-set -euo pipefail
 
-usage() {
-    awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "${BASH_SOURCE[0]}" >&2
-    exit 2
-}
+# shellcheck source=scripts/slurm/submit.sh
+. "$(dirname "${BASH_SOURCE[0]}")/submit.sh"
 
-fail() {
-    echo "error: $1" >&2
-    exit 1
-}
+# Before the user's options, which may override them.
+sbatch_options+=(--requeue --open-mode=append)
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-source='' audio='' metadata='' out='' tasks='' cpus=4 bin=$here/../../target/release parts='' logs=''
-remove_parts=no sbatch_options=()
+source='' audio='' metadata='' out='' tasks='' cpus=4 parts='' logs='' remove_parts=no
 while [[ $# -gt 0 ]]; do
     case $1 in
         --source | --audio | --metadata | --out | --tasks | --cpus | --bin | --parts | --logs)
@@ -53,18 +46,11 @@ while [[ $# -gt 0 ]]; do
 done
 [[ -n $source && -n $audio && -n $out && $tasks =~ ^[1-9][0-9]*$ && $cpus =~ ^[1-9][0-9]*$ ]] || usage
 
-command -v sbatch > /dev/null || fail "sbatch is not installed here; run this script on a login node"
-[[ -x $bin/preprocess ]] || fail "$bin does not contain preprocess; run cargo build --release, or set --bin"
+require preprocess
 [[ -d $audio ]] || fail "$audio is not a directory; set --audio to the directory of the audio files"
 [[ -z $metadata || -f $metadata ]] || fail "$metadata is not a file; set --metadata to the table of the source"
 [[ ! -e $out/dataset.json ]] || fail "$out contains a data set already; delete it, or choose another --out"
 
-# Jobs may start in another directory.
-absolute() {
-    local parent
-    parent=$(cd "$(dirname "$1")" && pwd)
-    echo "${parent%/}/$(basename "$1")"
-}
 mkdir -p "$(dirname "$out")"
 out=$(absolute "$out")
 parts=${parts:-$out.parts}
@@ -77,13 +63,6 @@ build=(--source "$source" --audio "$(absolute "$audio")")
 if [[ -n $metadata ]]; then
     build+=(--metadata "$(absolute "$metadata")")
 fi
-
-# submit OPTIONS... SCRIPT ARGUMENTS...: submits a job and prints its id. sbatch may print `ID;CLUSTER`.
-submit() {
-    local answer
-    answer=$(sbatch --parsable --requeue --open-mode=append "${sbatch_options[@]}" "$@")
-    echo "${answer%%;*}"
-}
 
 array=$(submit --job-name=parts --array="1-$tasks" --cpus-per-task="$cpus" --output="$logs/part-%a.log" \
     "$here/part.sh" "$bin" "$parts" "$tasks" "${build[@]}" "$@")

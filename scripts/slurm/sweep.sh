@@ -12,20 +12,11 @@
 #
 # Prints `sweep ID`, the id of the job. Each task is a job of train.sh: it saves and requeues itself shortly before its
 # time limit. A task ends when no trial is left for it. Run the same command again to continue after a failure.
-set -euo pipefail
 
-usage() {
-    awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "${BASH_SOURCE[0]}" >&2
-    exit 2
-}
+# shellcheck source=scripts/slurm/submit.sh
+. "$(dirname "${BASH_SOURCE[0]}")/submit.sh"
 
-fail() {
-    echo "error: $1" >&2
-    exit 1
-}
-
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-sweep='' tasks='' cpus=4 bin=$here/../../target/release logs='' sbatch_options=()
+sweep='' tasks='' cpus=4 logs=''
 while [[ $# -gt 0 ]]; do
     case $1 in
         --sweep | --tasks | --cpus | --bin | --logs)
@@ -47,17 +38,15 @@ while [[ $# -gt 0 ]]; do
 done
 [[ -n $sweep && $tasks =~ ^[1-9][0-9]*$ && $cpus =~ ^[1-9][0-9]*$ ]] || usage
 
-command -v sbatch > /dev/null || fail "sbatch is not installed here; run this script on a login node"
-[[ -x $bin/train ]] || fail "$bin does not contain train; run cargo build --release, or set --bin"
+require train
 
 mkdir -p "$(dirname "$sweep")"
-sweep=$(cd "$(dirname "$sweep")" && pwd)/$(basename "$sweep")
+sweep=$(absolute "$sweep")
 logs=${logs:-$sweep.logs}
 mkdir -p "$logs"
 CRATEDIGGER_BIN=$(cd "$bin" && pwd)
 export CRATEDIGGER_BIN
 
-# sbatch may print `ID;CLUSTER`.
-answer=$(sbatch --parsable --export=ALL --job-name=sweep --array="1-$tasks" --cpus-per-task="$cpus" \
-    --output="$logs/sweep-%a.log" "${sbatch_options[@]}" "$here/train.sh" --sweep "$sweep" "$@")
-echo "sweep ${answer%%;*}"
+id=$(submit --export=ALL --job-name=sweep --array="1-$tasks" --cpus-per-task="$cpus" --output="$logs/sweep-%a.log" \
+    "$here/train.sh" --sweep "$sweep" "$@")
+echo "sweep $id"
