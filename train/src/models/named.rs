@@ -101,72 +101,59 @@ pub fn batch_norms(model: &Model) -> Vec<String> {
 /// them. A batch norm is frozen, and normalizes with its running statistics, if `frozen` holds for its `training` flag,
 /// which a pattern for the whole layer matches.
 pub fn freeze(model: Model, frozen: impl Fn(&str) -> bool) -> (Model, usize) {
-    struct Freeze<F>(Path, F, usize);
-    impl<F: Fn(&str) -> bool> ModuleMapper for Freeze<F> {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.0.0.push(name.to_owned());
-        }
-
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.0.pop();
-        }
-
-        /// Batch norm's training flag. Without this, running statistics would still follow the batches although no
-        /// parameter is trained.
-        fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
-            if (self.1)(&self.0.name()) {
-                flag.map(|flag| flag.with(false))
-            } else {
-                flag
-            }
-        }
-
-        fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            if parameter.is_require_grad() && (self.1)(&self.0.name()) {
-                self.2 += parameter.lazy_shape().num_elements();
-                parameter.set_require_grad(false)
-            } else {
-                parameter
-            }
-        }
-    }
-    let mut mapper = Freeze(Path::default(), frozen, 0);
-    let model = model.map(&mut mapper);
-    (model, mapper.2)
+    set_trainable(model, false, frozen)
 }
 
 /// The reverse of [`freeze`]: trains the parameters again whose names satisfy `thawed`, and returns their number of
 /// values.
 pub fn thaw(model: Model, thawed: impl Fn(&str) -> bool) -> (Model, usize) {
-    struct Thaw<F>(Path, F, usize);
-    impl<F: Fn(&str) -> bool> ModuleMapper for Thaw<F> {
+    set_trainable(model, true, thawed)
+}
+
+fn set_trainable(model: Model, trainable: bool, selected: impl Fn(&str) -> bool) -> (Model, usize) {
+    struct SetTrainable<F> {
+        path: Path,
+        trainable: bool,
+        selected: F,
+        /// Number of values that were changed.
+        count: usize,
+    }
+    impl<F: Fn(&str) -> bool> ModuleMapper for SetTrainable<F> {
         fn enter_module(&mut self, name: &str, _: &str) {
-            self.0.0.push(name.to_owned());
+            self.path.0.push(name.to_owned());
         }
 
         fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.0.pop();
+            self.path.0.pop();
         }
 
+        /// Batch norm's training flag. Without this, the running statistics of a frozen one would still follow the batches.
         fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
-            if (self.1)(&self.0.name()) {
-                flag.with_value(true)
+            if (self.selected)(&self.path.name()) {
+                flag.with_value(self.trainable)
             } else {
                 flag
             }
         }
 
         fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let name = self.0.name();
-            if !parameter.is_require_grad() && !is_running_statistic(&name) && (self.1)(&name) {
-                self.2 += parameter.lazy_shape().num_elements();
-                parameter.set_require_grad(true)
+            let name = self.path.name();
+            // Running statistics never have gradients.
+            let changes = parameter.is_require_grad() != self.trainable && !is_running_statistic(&name);
+            if changes && (self.selected)(&name) {
+                self.count += parameter.lazy_shape().num_elements();
+                parameter.set_require_grad(self.trainable)
             } else {
                 parameter
             }
         }
     }
-    let mut mapper = Thaw(Path::default(), thawed, 0);
+    let mut mapper = SetTrainable {
+        path: Path::default(),
+        trainable,
+        selected,
+        count: 0,
+    };
     let model = model.map(&mut mapper);
-    (model, mapper.2)
+    (model, mapper.count)
 }
