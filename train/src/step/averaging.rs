@@ -162,7 +162,7 @@ fn interpolate(model: &Model, target: Weights, fraction: f64) -> Model {
 mod tests {
     use super::*;
     use crate::loader::LabelsView;
-    use crate::models::{Blueprint, InputShape, ModelKind, export_weights, testing};
+    use crate::models::{ModelKind, export_weights, testing};
     use crate::step::batch::TrainingStep;
     use crate::step::optimization::adam;
     use burn::tensor::Device;
@@ -195,16 +195,7 @@ mod tests {
     /// step, counted from 1, and whether it was taken.
     fn train(steps: u64, mut observe: impl FnMut(&Model, u64, bool)) {
         let device = Device::flex().autodiff();
-        let shape = InputShape {
-            spectrogram: [128, 16],
-            ..InputShape::default()
-        };
-        let blueprint = Blueprint {
-            shape,
-            classes: 3,
-            dropout: 0.0,
-        };
-        let mut model = ModelKind::Cnn2d.init(&blueprint, &device);
+        let (mut model, shape) = testing::small_cnn2d(&device);
         let step = TrainingStep::plain(0.1);
         let mut optimizer = adam(0.0);
         for number in 1..=steps {

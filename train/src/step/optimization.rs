@@ -106,7 +106,7 @@ impl From<f64> for LearningRates {
 mod tests {
     use super::*;
     use crate::loader::LabelsView;
-    use crate::models::{Blueprint, InputShape, ModelKind, export_weights, freeze, testing, visit_named};
+    use crate::models::{ModelKind, export_weights, freeze, testing, visit_named};
     use crate::settings::RunConfig;
     use crate::step::batch::TrainingStep;
     use burn::module::Module;
@@ -162,16 +162,7 @@ mod tests {
     /// Names of the tensors that two training steps change, including batch norm's running statistics.
     fn changed_by_training(frozen: &str) -> Vec<String> {
         let device = Device::flex().autodiff();
-        let shape = InputShape {
-            spectrogram: [128, 16],
-            ..InputShape::default()
-        };
-        let blueprint = Blueprint {
-            shape,
-            classes: 3,
-            dropout: 0.0,
-        };
-        let model = ModelKind::Cnn2d.init(&blueprint, &device);
+        let (model, shape) = testing::small_cnn2d(&device);
         let before = export_weights(&model).unwrap();
         let (mut model, _) = freeze(model, |name| name.starts_with(frozen));
         let step = TrainingStep::plain(0.1);

@@ -74,7 +74,7 @@ impl<'a> Freezing<'a> {
 mod tests {
     use super::*;
     use crate::loader::LabelsView;
-    use crate::models::{Blueprint, InputShape, ModelKind, ParameterPattern, export_weights, testing};
+    use crate::models::{ModelKind, ParameterPattern, export_weights, testing};
     use crate::step::batch::TrainingStep;
     use crate::step::optimization::adam;
     use burn::module::Module;
@@ -85,22 +85,13 @@ mod tests {
     /// Two steps with a frozen first block, and two after thawing: the names of the tensors that each pair changed.
     fn changed(freeze_batch_norm: bool, loaded: &str) -> [Vec<String>; 2] {
         let device = Device::flex().autodiff();
-        let shape = InputShape {
-            spectrogram: [128, 16],
-            ..InputShape::default()
-        };
-        let blueprint = Blueprint {
-            shape,
-            classes: 3,
-            dropout: 0.0,
-        };
         let config = RunConfig {
             freeze: vec![ParameterPattern::new(r"^encoder\.blocks\.0\.")],
             thaw_after: 1,
             freeze_batch_norm,
             ..crate::testing::config(Path::new("none"), ModelKind::Cnn2d)
         };
-        let model = config.model.init(&blueprint, &device);
+        let (model, shape) = testing::small_cnn2d(&device);
         let names = parameters(&model).into_iter().map(|parameter| parameter.name);
         let loaded = names.filter(|name| name.starts_with(loaded)).collect();
         let freezing = Freezing::new(&config, &model, &loaded).unwrap();
