@@ -13,7 +13,7 @@ pub enum Recipe {
     /// As in the model's paper
     #[default]
     Paper,
-    /// What was measured to be better, for cnn1d, cnn2d, crnn and mm-crnn
+    /// AdamW, one cycle, averaged weights, short clips; for cnn1d, cnn2d, crnn and mm-crnn
     Strong,
 }
 
@@ -36,7 +36,7 @@ fn has_strong(model: ModelKind) -> bool {
     )
 }
 
-/// docs/measured.md says what each part brings.
+/// docs/measured.md says what it brings, and what has not been measured.
 fn strong(paper: Defaults) -> Defaults {
     Defaults {
         lr: 3e-3,

@@ -6,7 +6,7 @@ use super::{Cache, Combination, InvalidSetting, invalid};
 use crate::augment::{Augment, AugmentChoice};
 use crate::frontend::{FrontEndPlace, Normalize, StatisticsKind};
 use crate::loader::{Balance, EvalClips, TrainClips};
-use crate::models::{LrSchedule, ModelKind, Monitor, OptimizerKind, ParameterPattern, Penalty, Recipe};
+use crate::models::{Defaults, LrSchedule, ModelKind, Monitor, OptimizerKind, ParameterPattern, Penalty, Recipe};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::io;
@@ -68,9 +68,7 @@ macro_rules! settings {
             }
 
             /// Fills in the defaults of a model. The fields about the data set stay empty.
-            fn complete(self, $model: ModelKind) -> RunConfig {
-                let recipe = self.recipe.unwrap_or_default();
-                let $defaults = recipe.defaults($model).unwrap_or($model.description().defaults);
+            fn complete(self, $model: ModelKind, $defaults: Defaults) -> RunConfig {
                 RunConfig {
                     $($name: self.$name$(.map_or_else(|| $default, |typed| typed.completed($model)))?,)+
                     data_checksum: String::new(),
@@ -389,7 +387,6 @@ impl Settings {
         let model = self
             .model
             .ok_or_else(|| invalid("--model", "is missing: `train models` lists the models"))?;
-        // The papers that cut tracks into clips of a given length train on all of them.
         let recipe = self.recipe.unwrap_or_default();
         let Some(defaults) = recipe.defaults(model) else {
             return Err(invalid(
@@ -398,10 +395,11 @@ impl Settings {
             ));
         };
         self.clip_seconds = self.clip_seconds.or(defaults.clip_seconds);
+        // The papers that cut tracks into clips of a given length train on all of them.
         if recipe == Recipe::Paper {
             self.train_clips = self.train_clips.or(self.clip_seconds.map(|_| TrainClips::Grid));
         }
-        let mut config = self.complete(model);
+        let mut config = self.complete(model, defaults);
         config.l2.retain(|penalty| !penalty.is_none());
         config.freeze.retain(|pattern| !pattern.is_none());
         config.clip_frames = config.clip_frames.filter(|_| config.clip_seconds.is_none());
