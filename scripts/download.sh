@@ -53,14 +53,16 @@ download() {
         return 1
     fi
     # A complete part has nothing to continue, which servers answer with an error.
-    if [[ ! -e $part || $(checksum "$bits" "$part") != "$expected" ]]; then
+    found=''
+    [[ ! -e $part ]] || found=$(checksum "$bits" "$part")
+    if [[ $found != "$expected" ]]; then
         echo "downloading $url"
         if ! continue_download "$url" "$part"; then
             echo "error: the download of $url stopped; run this script again to continue" >&2
             return 1
         fi
+        found=$(checksum "$bits" "$part")
     fi
-    found=$(checksum "$bits" "$part")
     if [[ $found != "$expected" ]]; then
         rm "$part"
         echo "error: $url had the SHA-$bits checksum $found instead of $expected and was deleted; run this script again" >&2

@@ -5,8 +5,8 @@
 # cnn1d's checkpoint state no licence; --accept-no-licence downloads it too. Label files are copied to DIR, and the
 # `train import` command of each network is printed.
 #
-# If interrupted, run it again: it continues downloads and keeps complete files. Needs curl; and sha256sum, shasum or
-# openssl. Set NETWORKS_URL to use a mirror with the same paths.
+# If interrupted, run it again: it continues downloads and keeps complete files. Needs curl or wget; and sha256sum,
+# shasum or openssl. Set NETWORKS_URL to use a mirror with the same paths.
 set -euo pipefail
 # shellcheck source=scripts/download.sh
 . "$(dirname "${BASH_SOURCE[0]}")/download.sh"

@@ -108,15 +108,16 @@ END
     fi
 } > "$package/REQUIREMENTS.txt"
 
-# The list of linked crates, and their licence texts. Equal texts are written once.
+# The list of linked crates except those of this project, which have a path, and their licence texts. Equal texts are
+# written once.
 cargo tree --locked -p preprocess -p train ${features:+--features "train/$features"} --target "$target" -e normal \
-    --prefix none --format '{p}|{l}' | sed 's/ (.*|/|/; s/ (\*)$//' | sort -u | grep -v '^\(preprocess\|train\|shared\|kernels\) ' \
-    > "$scratch/crates"
+    --prefix none --format '{p}|{l}' | grep -v ' (/' | sed 's/ (.*|/|/; s/ (\*)$//' | sort -u > "$scratch/crates"
 sources=("${CARGO_HOME:-$HOME/.cargo}"/registry/src/*)
 mkdir "$scratch/texts"
 while IFS='|' read -r crate licence; do
-    find "${sources[@]/%//${crate/ v/-}}" -maxdepth 1 -type f \( -iname 'licen[cs]e*' -o -iname 'copying*' \
-        -o -iname 'notice*' -o -iname 'unlicense*' \) 2> /dev/null | sort |
+    # find fails if there are several registries, because one of them lacks the crate.
+    { find "${sources[@]/%//${crate/ v/-}}" -maxdepth 1 -type f \( -iname 'licen[cs]e*' -o -iname 'copying*' \
+        -o -iname 'notice*' -o -iname 'unlicense*' \) 2> /dev/null || true; } | sort |
         while read -r text; do
             sum=$(sha256sum < "$text")
             cp "$text" "$scratch/texts/${sum%% *}"
@@ -136,7 +137,7 @@ done < "$scratch/crates"
 } > "$package/LICENSES-OF-CRATES.txt"
 
 # The time of the commit, so the archive does not depend on when it is made.
-time=$(git log -1 --format=%ct 2> /dev/null || stat -c %Y Cargo.lock)
+time=$(git log -1 --format=%ct)
 find "$package" -type d -exec chmod 755 {} +
 find "$package" -type f -exec chmod 644 {} +
 chmod 755 "$package"/bin/*
@@ -146,11 +147,9 @@ tar --create --directory "$scratch" --sort=name --format=ustar --mtime="@$time" 
 # Runs the programs of the archive without this environment.
 mkdir "$scratch/unpacked"
 tar --extract --directory "$scratch/unpacked" --file "$scratch/$name.tar.gz"
-if [[ $target == "$host" || $target == "${host%-*}-musl" ]]; then
-    for program in preprocess train; do
-        env -i "$scratch/unpacked/$name/bin/$program" --version
-    done
-fi
+for program in preprocess train; do
+    env -i "$scratch/unpacked/$name/bin/$program" --version
+done
 mv "$scratch/$name.tar.gz" "$out"
 (cd "$out" && sha256sum "$name.tar.gz" > "$name.tar.gz.sha256")
 du -h "$out/$name.tar.gz"
