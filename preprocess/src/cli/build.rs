@@ -13,6 +13,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use shared::audio::validate::ValidateConfig;
 use shared::dataset::manifest::Flag;
 use shared::dsp::features::FeatureConfig;
+use shared::runtime::atomic_file;
 use shared::runtime::outcome::UsageError;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -110,7 +111,7 @@ pub struct BuildArgs {
     /// Source of the tracks
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Data")]
     pub source: Option<SourceName>,
-    /// Directory of the audio files [csv: default: that of the table]
+    /// Directory of the audio files [default for csv: that of the table]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub audio: Option<PathBuf>,
     /// tracks.csv of fma, annotations_final.csv of magnatagatune, or your table
@@ -347,14 +348,10 @@ impl BuildArgs {
 
 /// The directory of one's own table, whose paths are relative to it unless `--audio` is given.
 fn directory_of_table(source: &Source) -> Option<PathBuf> {
-    let Source::Csv { table } = source else { return None };
-    let directory = table.parent()?;
-    let is_here = directory.as_os_str().is_empty();
-    Some(if is_here {
-        PathBuf::from(".")
-    } else {
-        directory.to_owned()
-    })
+    match source {
+        Source::Csv { table } => Some(atomic_file::parent(table).to_owned()),
+        _ => None,
+    }
 }
 
 /// The error for a required option that is not recorded in `out` either.

@@ -80,8 +80,7 @@ impl Source {
         match self {
             Self::MagnaTagATune { .. } => Task::MultiLabel,
             Self::Csv { .. } if tracks.iter().any(|track| track.labels.len() > 1) => Task::MultiLabel,
-            Self::Csv { .. } => Task::SingleLabel,
-            Self::Fma { .. } | Self::Gtzan | Self::Folder => Task::SingleLabel,
+            Self::Csv { .. } | Self::Fma { .. } | Self::Gtzan | Self::Folder => Task::SingleLabel,
         }
     }
 

@@ -9,7 +9,7 @@ use shared::dataset::manifest::TrackRow;
 use shared::dataset::split::{self, Fold, Set, Split, SplitIndex, SplitRow};
 use shared::dataset::statistics::{Normalization, TrackSummary};
 use shared::dataset::{self, DatasetIndex};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The tables of a data set that is being split.
@@ -54,14 +54,14 @@ impl<'a> DividedDataset<'a> {
         }
     }
 
-    /// The tracks in `ids`, and nothing else.
-    pub(super) fn only(&self, ids: &HashSet<u64>) -> Self {
+    /// The tracks whose ids are `wanted`, and nothing else.
+    pub(super) fn only(&self, wanted: impl Fn(u64) -> bool) -> Self {
         let (tracks, summaries) = (self.tracks.iter(), self.summaries.iter());
         Self {
             root: self.root,
             index: self.index,
-            tracks: tracks.filter(|row| ids.contains(&row.track_id)).cloned().collect(),
-            summaries: summaries.filter(|row| ids.contains(&row.track_id)).cloned().collect(),
+            tracks: tracks.filter(|row| wanted(row.track_id)).cloned().collect(),
+            summaries: summaries.filter(|row| wanted(row.track_id)).cloned().collect(),
         }
     }
 

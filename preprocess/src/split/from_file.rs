@@ -3,10 +3,11 @@
 use super::divided::{Description, DividedDataset, divide};
 use super::shared_file::SharedSplit;
 use super::single::SplitReport;
+use super::strategy::Strategy;
 use super::warnings;
 use anyhow::{anyhow, bail, ensure};
 use shared::dataset::manifest::TrackRow;
-use shared::dataset::split::Set;
+use shared::dataset::split::{self, Set};
 use shared::runtime::file_error::FileError;
 use std::collections::HashSet;
 use std::fs;
@@ -37,15 +38,20 @@ pub fn make_from_file(config: &FromFileConfig) -> anyhow::Result<FromFileReport>
     divide(&config.dataset, |dataset| {
         let ids: HashSet<u64> = dataset.tracks.iter().map(|row| row.track_id).collect();
         let missing: Vec<u64> = shared.tracks.keys().filter(|id| !ids.contains(id)).copied().collect();
-        let both: HashSet<u64> = shared.tracks.keys().filter(|id| ids.contains(id)).copied().collect();
-        let left_out = ids_of(dataset, |row| !both.contains(&row.track_id));
+        let in_file = |row: &TrackRow| shared.tracks.contains_key(&row.track_id);
+        let left_out: Vec<u64> = dataset
+            .tracks
+            .iter()
+            .filter(|row| !in_file(row))
+            .map(|row| row.track_id)
+            .collect();
+        let dataset = dataset.only(|id| shared.tracks.contains_key(&id));
         ensure!(
-            !both.is_empty(),
+            !dataset.tracks.is_empty(),
             "none of the {} tracks in {file} is in {}; give a split of the same collection",
             shared.tracks.len(),
             dataset.root().display()
         );
-        let dataset = dataset.only(&both);
         check_paths(&dataset, &shared, &config.file)?;
         let sets: Vec<Set> = dataset
             .tracks
@@ -68,7 +74,8 @@ pub fn make_from_file(config: &FromFileConfig) -> anyhow::Result<FromFileReport>
         };
         let split = dataset.split(description, &sets)?;
         let existed = dataset.publish(std::slice::from_ref(&split))?;
-        let mut warnings = warnings::for_file(&dataset, &split);
+        // Like an official split it cannot be drawn again, so there is no advice.
+        let mut warnings = warnings::for_split(&dataset, &Strategy::Official, &split);
         let root = dataset.root().display();
         if !missing.is_empty() {
             let (count, of) = (missing.len(), shared.tracks.len());
@@ -96,11 +103,6 @@ pub fn make_from_file(config: &FromFileConfig) -> anyhow::Result<FromFileReport>
     })
 }
 
-fn ids_of(dataset: &DividedDataset<'_>, wanted: impl Fn(&TrackRow) -> bool) -> Vec<u64> {
-    let rows = dataset.tracks.iter().filter(|row| wanted(row));
-    rows.map(|row| row.track_id).collect()
-}
-
 /// Fails if an id means another track here. Only extensions may differ, as those of two copies of GTZAN do.
 fn check_paths(dataset: &DividedDataset<'_>, shared: &SharedSplit, file: &Path) -> anyhow::Result<()> {
     for row in &dataset.tracks {
@@ -122,8 +124,9 @@ fn check_paths(dataset: &DividedDataset<'_>, shared: &SharedSplit, file: &Path) 
 /// The file's name without its extension, with the characters that a split may have.
 fn name_of(file: &Path) -> String {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    stem.chars().map(|c| if allowed(c) { c } else { '-' }).collect()
+    stem.chars()
+        .map(|c| if split::is_allowed_in_name(c) { c } else { '-' })
+        .collect()
 }
 
 /// The first ids.
@@ -136,7 +139,7 @@ fn list(ids: &[u64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::split::{ExportConfig, Method, Ratios, SplitConfig, Strategy, export, make};
+    use crate::split::{ExportConfig, Method, Ratios, SplitConfig, export, make};
     use crate::testing::{Collection, tone};
     use shared::dataset::Dataset;
     use shared::dataset::split::Split;

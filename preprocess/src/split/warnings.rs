@@ -25,15 +25,6 @@ pub(super) fn for_split(dataset: &DividedDataset<'_>, strategy: &Strategy, split
     warnings
 }
 
-/// Warnings about a split that another build made.
-pub(super) fn for_file(dataset: &DividedDataset<'_>, split: &Split) -> Vec<String> {
-    let lacking = Set::ALL.map(|set| (format!("the {} set", set.name()), missing(&split.index, set)));
-    let mut warnings = missing_classes(dataset, &lacking, |_| Vec::new());
-    warnings.extend(leaks(&[split]));
-    warnings.extend(constant_bands(dataset, split));
-    warnings
-}
-
 pub(super) fn for_folds(
     dataset: &DividedDataset<'_>,
     method: Method,

@@ -81,7 +81,7 @@ class Dataset:
             size = int(index["files"]["tracks.csv"]["bytes"])
         except (KeyError, TypeError, ValueError) as error:
             raise damaged(path, f"`classes`, `checksum` or `files` is not valid ({error})", VERIFY) from error
-        self._class_index = {name: at for at, name in reversed(list(enumerate(self.classes)))}
+        self._class_index = {name: at for at, name in enumerate(self.classes)}
         self.tracks = {track.id: track for track in self._read_tracks(size)}
         self._shards: dict[Path, Any] = {}
 
@@ -94,9 +94,8 @@ class Dataset:
         if len(content) != size:
             raise damaged(path, f"it has {len(content)} bytes instead of {size}", VERIFY)
         header, rows = parse_csv(path, content, _COLUMNS, VERIFY)
-        places = [header.index(column) for column in _COLUMNS]
         for row in rows:
-            cells = dict(zip(_COLUMNS, (row[at] for at in places)))
+            cells = dict(zip(header, row))
             track_id, samples, recording, shard = (
                 integer(path, cells[column], column, VERIFY) for column in ("track_id", "samples", "recording", "shard")
             )

@@ -41,11 +41,16 @@ pub fn directory(dataset: &Path, name: &str) -> Result<PathBuf, SplitError> {
 
 /// Checks the name of a split or of a feature set: it must not lead out of its directory or be hidden in it.
 pub fn check_name(name: &str) -> Result<(), SplitError> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.starts_with('.') || name == CURRENT_FILE || !name.chars().all(allowed) {
+    if name.is_empty() || name.starts_with('.') || name == CURRENT_FILE || !name.chars().all(is_allowed_in_name) {
         return Err(SplitError::BadName(name.to_owned()));
     }
     Ok(())
+}
+
+/// Whether the name of a split or of a feature set may have this character.
+#[must_use]
+pub fn is_allowed_in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
 /// The names of the complete splits, in alphabetical order.

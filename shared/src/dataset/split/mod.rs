@@ -14,7 +14,8 @@ mod split;
 
 pub use error::SplitError;
 pub use files::{
-    CURRENT_FILE, NORMALIZATION_FILE, SPLIT_FILE, SPLITS_DIRECTORY, check_name, current, directory, names, set_current,
+    CURRENT_FILE, NORMALIZATION_FILE, SPLIT_FILE, SPLITS_DIRECTORY, check_name, current, directory, is_allowed_in_name,
+    names, set_current,
 };
 pub use folds::folds;
 pub use index::{FORMAT_VERSION, Fold, Leak, LeakAudit, SplitIndex};
