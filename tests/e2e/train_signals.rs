@@ -104,12 +104,17 @@ fn command_printed_by_a_stopped_run_resumes_it() {
 #[test]
 fn only_ctrl_c_after_another_signal_ends_the_program_at_once() {
     let root = TempDir::new().unwrap();
-    // Reading weights from a pipe without a writer blocks forever.
-    let weights = root.path().join("weights.safetensors");
+    // Reading weights from a pipe blocks while its writer writes nothing.
+    let (weights, opened) = (root.path().join("weights.safetensors"), root.path().join("opened"));
     assert!(Command::new("mkfifo").arg(&weights).status().unwrap().success());
-    let run = root.path().join("run");
-    let mut child = start(&dataset(), &run, &["--init-from", weights.to_str().unwrap()]);
-    wait_for(&run.join(".lock"), &mut child);
+    // Opening a pipe for writing waits for a reader.
+    let mut writer = Command::new("bash")
+        .args(["-c", "exec 3> \"$0\" && touch \"$1\" && exec sleep 300"])
+        .args([&weights, &opened])
+        .spawn()
+        .unwrap();
+    let mut child = start(&dataset(), &root.path().join("run"), &["--init-from", weights.to_str().unwrap()]);
+    wait_for(&opened, &mut child);
     for signal in ["USR1", "TERM", "TERM"] {
         send(signal, &child);
         sleep(Duration::from_millis(100));
@@ -118,6 +123,8 @@ fn only_ctrl_c_after_another_signal_ends_the_program_at_once() {
     send("INT", &child);
     const SIGINT: i32 = 2;
     assert_eq!(end(child).status.signal(), Some(SIGINT));
+    writer.kill().unwrap();
+    writer.wait().unwrap();
 }
 
 #[test]
