@@ -8,15 +8,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use tests::harness::{Collection, Program, json_line, stderr_text, stdout_text};
+use tests::harness::{Collection, Program, json_file, json_line, stderr_text, stdout_text};
 
 fn eval(run: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
     let mut command = Program::Train.command(["eval", "--device", "cpu", "--run"]);
     command.arg(run).args(more).assert()
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
 fn largest_difference(one: &BTreeMap<String, Vec<f64>>, other: &BTreeMap<String, Vec<f64>>) -> f64 {
@@ -38,7 +34,10 @@ fn calibrated_probabilities_are_the_same_everywhere() {
         text.contains("\nexpected calibration error ") && text.contains("\ntemperature "),
         "{text}"
     );
-    let (calibration, metrics) = (json(&run.join("calibration.json")), json(&run.join("metrics.json")));
+    let (calibration, metrics) = (
+        json_file(&run.join("calibration.json")),
+        json_file(&run.join("metrics.json")),
+    );
     let number = |value: &Value| value.as_f64().unwrap();
     assert!(number(&calibration["after"]["loss"]) < number(&calibration["before"]["loss"]));
     assert_eq!(
@@ -96,7 +95,7 @@ fn damaged_or_outdated_temperature_is_an_error_and_better_weights_remove_it() {
     eval(&run, &["--calibrate"]).success();
     let path = run.join("calibration.json");
     let text = fs::read_to_string(&path).unwrap();
-    let checksum = json(&path)["weights_blake3"].as_str().unwrap().to_owned();
+    let checksum = json_file(&path)["weights_blake3"].as_str().unwrap().to_owned();
     for (content, problem) in [
         ("{".to_owned(), "cannot be read"),
         (
@@ -122,6 +121,6 @@ fn damaged_or_outdated_temperature_is_an_error_and_better_weights_remove_it() {
     // The first epochs lower the loss, so a later epoch becomes the best one.
     let resume = ["fit", "--resume", "--epochs", "10", "--device", "cpu", "--run"];
     Program::Train.command(resume).arg(&run).assert().success();
-    assert!(json(&run.join("metrics.json"))["best_epoch"].as_u64().unwrap() > 1);
+    assert!(json_file(&run.join("metrics.json"))["best_epoch"].as_u64().unwrap() > 1);
     assert!(!path.exists());
 }

@@ -1,12 +1,11 @@
 //! k-fold cross-validation: `preprocess split --folds`, `train fit --folds`, and `eval` and `report` of the folds.
 
 use predicates::str::contains;
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use tests::harness::{BuiltDataset, Program, json_line, stderr_text, stdout_text};
+use tests::harness::{BuiltDataset, Program, json_file, json_line, stderr_text, stdout_text};
 
 fn fit(data: &Path, run: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
     let words = "fit --model mfcc-dense --epochs 3 --device cpu --json";
@@ -23,10 +22,6 @@ fn fit(data: &Path, run: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
 fn on_run(command: &str, run: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
     let mut train = Program::Train.command([command, "--device", "cpu", "--json", "--run"]);
     train.arg(run).args(more).assert()
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
 #[test]
@@ -62,12 +57,12 @@ fn folds_evaluate_every_track_once_by_a_model_not_trained_on_it() {
         rows_of_folds
     );
     let right = rows.iter().filter(|row| row[1] == row[2]).count() as f64 / rows.len() as f64;
-    let metrics = json(&run.join("metrics.json"));
+    let metrics = json_file(&run.join("metrics.json"));
     assert!((metrics["test"]["top1"].as_f64().unwrap() - right).abs() < 1e-12);
     let intervals = answer["metrics"]["intervals"].as_array().unwrap();
     assert!((intervals[0]["mean"].as_f64().unwrap() - right).abs() < 1e-12);
     assert!(intervals[0]["interval"].is_array(), "{answer}");
-    assert_eq!(json(&run.join("folds.json"))["test"], answer["metrics"]);
+    assert_eq!(json_file(&run.join("folds.json"))["test"], answer["metrics"]);
     let page = fs::read_to_string(run.join("report.html")).unwrap();
     assert!(page.contains("3 folds") && page.contains("split <b>three</b>"));
 

@@ -52,11 +52,16 @@ pub fn check(clone: &Path) -> BTreeSet<&'static str> {
         let text = [page, "docs/reference/run.md"]
             .map(|page| Page::read(page).text)
             .concat();
+        let settings = match file {
+            "runs/crnn/config.toml" | "sweeps/grid/sweep.csv" => Page::read("docs/reference/settings.md").text,
+            _ => String::new(),
+        };
         for field in fields(file, &bytes) {
+            let flag = field.replace('_', "-");
             let is_setting = || {
-                let settings = Page::read("docs/reference/settings.md").text;
-                (file.ends_with("config.toml") || file.ends_with("sweep.csv"))
-                    && settings.contains(&format!("| `--{}", field.replace('_', "-")))
+                [' ', '`']
+                    .iter()
+                    .any(|end| settings.contains(&format!("| `--{flag}{end}")))
             };
             assert!(
                 text.contains(&format!("`{field}`")) || is_setting(),

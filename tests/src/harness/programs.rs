@@ -109,6 +109,16 @@ pub fn stdout_text(assert: &Assert) -> String {
     String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
 }
 
+/// Parses a file.
+///
+/// # Panics
+/// If it cannot be read or is not JSON.
+pub fn json_file(path: &Path) -> Value {
+    let name = path.display();
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{name} should be readable: {error}"));
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{name} should be JSON: {error}"))
+}
+
 /// Parses the last line of stdout, which `--json` prints.
 ///
 /// # Panics
