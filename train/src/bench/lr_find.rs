@@ -58,7 +58,7 @@ pub fn try_learning_rates(
         step,
         model,
         optimizer(config),
-        Averaging::new(config),
+        Averaging::default(),
     );
     let mut tried = Vec::new();
     let bar = console.bar("learning rates".to_owned(), STEPS, 0);

@@ -111,12 +111,12 @@ fn device_stages(
         let (input, uploading) = synced(device, || uploader.upload(&buffer, 0..config.batch_size))?;
         let (logits, forwarding) = synced(device, || model.forward(input.clone()))?;
         let (loss, losing) = synced(device, || {
-            training_step.objective.loss(logits, buffer.labels.view(), device)
+            training_step.objective.loss(logits, buffer.labels.targets(), device)
         })?;
         let (gradients, backing) = synced(device, || GradientsParams::from_grads(loss.backward(), &model))?;
         let (changed, optimizing) = synced(device, || training_step.update(model, &mut optimizer, gradients, 1.0))?;
         let (result, stepping) = synced(device, || {
-            training_step.train(changed, &mut optimizer, input, buffer.labels.view(), device, 1.0)
+            training_step.train(changed, &mut optimizer, input, buffer.labels.targets(), device, 1.0)
         })?;
         model = result.0;
         if number >= WARM_UP {

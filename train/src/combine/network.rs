@@ -2,7 +2,7 @@
 
 use crate::data::run_data::RunData;
 use crate::evaluation::embeddings::{EmbeddingTable, extract};
-use crate::evaluation::evaluate::{CalibratedModel, Evaluation, evaluate};
+use crate::evaluation::evaluate::{Evaluation, evaluate_logits};
 use crate::loader::Prefetch;
 use crate::models::{Blueprint, ImportError, InputShape, Model, ModelInput, import_weights};
 use crate::run::directory::BEST_FILE;
@@ -92,21 +92,7 @@ impl NetworkOnData {
     /// # Panics
     /// Panics if there is no network.
     pub fn evaluate(&self, set: Set) -> anyhow::Result<Evaluation> {
-        let clips = self.data.clips(set)?;
-        let network = CalibratedModel {
-            model: self.model(),
-            temperature: self.temperature,
-        };
-        let (batch_size, mut prefetch) = (self.config.batch_size, self.prefetch());
-        evaluate(
-            network,
-            &self.data,
-            &clips,
-            batch_size,
-            &mut prefetch,
-            &self.compute,
-            || anyhow::Ok(()),
-        )
+        Ok(evaluate_logits(&self.data, &self.logits(set)?, self.temperature))
     }
 
     fn model(&self) -> &Model {

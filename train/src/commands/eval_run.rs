@@ -122,19 +122,30 @@ pub(super) fn evaluate_into(
             )?;
         }
     }
-    let mut validation = None;
-    if options.calibrate {
+    let validation = if options.calibrate {
         let (evaluation, without_sets) = calibrate::calibrate(&run, opened, metrics)?;
         metrics = without_sets;
-        validation = Some(evaluation);
-    }
-    let thresholds = options.tune_thresholds.then(|| tuned_thresholds(opened)).transpose()?;
-    if let Some(evaluation) = validation.filter(|_| options.set != Set::Val) {
-        let report = evaluation.report(&config.classes, thresholds.as_deref())?;
-        report::write_set(&run, config, metrics, Set::Val, report, &evaluation)?;
-        metrics = report::read_metrics(&run)?;
-    }
-    let evaluation = opened.evaluate(options.set)?;
+        Some(evaluation)
+    } else if options.tune_thresholds {
+        Some(opened.evaluate(Set::Val)?)
+    } else {
+        None
+    };
+    let thresholds = validation
+        .as_ref()
+        .filter(|_| options.tune_thresholds)
+        .map(tuned_thresholds)
+        .transpose()?;
+    let evaluation = match validation {
+        Some(validation) if options.set == Set::Val => validation,
+        Some(validation) if options.calibrate => {
+            let report = validation.report(&config.classes, thresholds.as_deref())?;
+            report::write_set(&run, config, metrics, Set::Val, report, &validation)?;
+            metrics = report::read_metrics(&run)?;
+            opened.evaluate(options.set)?
+        }
+        _ => opened.evaluate(options.set)?,
+    };
     write_evaluation(
         run,
         config,
@@ -271,8 +282,8 @@ fn reported(run: &Path, set: Set, config: &RunConfig) -> Vec<ReportedMetric> {
 }
 
 /// For each tag, the threshold with the best F1 on the validation set.
-fn tuned_thresholds(opened: &RunOnData) -> anyhow::Result<Vec<f64>> {
-    match opened.evaluate(Set::Val)?.tracks {
+fn tuned_thresholds(validation: &Evaluation) -> anyhow::Result<Vec<f64>> {
+    match &validation.tracks {
         Tally::Classes(_) => unreachable!("the data set is multi-label"),
         Tally::Tags(tally) => tally
             .best_thresholds()

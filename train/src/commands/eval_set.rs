@@ -190,9 +190,7 @@ impl SetEvaluation {
             Set::Test => "test",
         };
         all.insert(name.into(), self.metrics().into());
-        let mut bytes = serde_json::to_vec_pretty(&all).expect("plain metrics always serialize");
-        bytes.push(b'\n');
-        self.directory.write(self.file, &bytes)
+        self.directory.write_json(self.file, &all)
     }
 }
 
@@ -218,21 +216,19 @@ fn write_out_of_fold(
         SetMetrics::Tags(_) => Task::MultiLabel,
     };
     let tally = all.tally(task);
+    let evaluation = Evaluation {
+        tracks: tally.clone(),
+        clips: tally,
+        predictions: all,
+    };
     let report = SetReport {
-        tracks: tally.metrics(&config.classes, None)?,
-        ece: all.reliability(task).ece(),
         clips: reports.iter().map(|report| report.clips).sum(),
-        per_clip: None,
+        ..evaluation.report(&config.classes, None)?
     };
     let metrics = if directory.path(METRICS_FILE).exists() {
         read_metrics(directory)?
     } else {
         RunMetrics::new(config, None)
-    };
-    let evaluation = Evaluation {
-        tracks: tally.clone(),
-        clips: tally,
-        predictions: all,
     };
     report::write_set(directory, config, metrics, set, report.clone(), &evaluation)?;
     Ok(report)

@@ -31,7 +31,10 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     let (device, device_name) = choice.open()?;
     let names: Vec<String> = members.iter().map(|member| member.config.model_name()).collect();
     let roots: Vec<PathBuf> = members.iter().map(|member| member.root.clone()).collect();
-    let clips = args.eval_clips.unwrap_or(members[0].config.eval_clips);
+    let is_spread = members
+        .iter()
+        .flat_map(RunModel::networks)
+        .any(|network| args.eval_clips.unwrap_or(network.config.eval_clips) != EvalClips::All);
     let predictor = match <[RunModel; 1]>::try_from(members) {
         Ok([run]) => RunPredictor::load(run, args.eval_clips, &device)?,
         Err(members) => RunPredictor::ensemble(members, args.eval_clips, &device)?,
@@ -82,7 +85,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
         ));
     }
     let is_too_long = |(_, answer): &Answer| matches!(answer, Err(Rejection::TooLong { .. }));
-    if clips != EvalClips::All && answers.answers.iter().any(is_too_long) {
+    if is_spread && answers.answers.iter().any(is_too_long) {
         problems.push("--eval-clips N reads files whole; give --eval-clips all for files of any length".into());
     }
     if problems.is_empty() {

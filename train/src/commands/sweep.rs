@@ -36,10 +36,12 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
     let directory = SweepDirectory::new(&args.sweep);
     watch.advise("run the same command again");
     // Arguments are checked before the directory is created.
-    Plan::new(&args, &directory, slots.len(), watch)?;
+    let mut plan = Plan::new(&args, &directory, slots.len(), watch)?;
     let lock = directory.lock()?;
     // Another process may have started the same sweep in the meantime.
-    let plan = Plan::new(&args, &directory, slots.len(), watch)?;
+    if saved_specification(&directory)? != plan.saved {
+        plan = Plan::new(&args, &directory, slots.len(), watch)?;
+    }
     let program = Program {
         path: std::env::current_exe().context("could not find the executable of `train`, which runs the trials")?,
         threads: threads_per_trial(slots.len()),
@@ -126,9 +128,7 @@ fn specification(
     args: &SweepArgs,
     directory: &SweepDirectory,
 ) -> anyhow::Result<(Specification, Option<Specification>)> {
-    // The sweep may be continued from another directory.
-    let saved = directory.specification()?.map(Specification::absolute).transpose();
-    let saved = saved.context(NOT_ABSOLUTE)?;
+    let saved = saved_specification(directory)?;
     let requested = from_arguments(args)?.absolute().context(NOT_ABSOLUTE)?;
     let root = args.sweep.display();
     let specification = match &saved {
@@ -140,6 +140,12 @@ fn specification(
         None => requested,
     };
     Ok((specification, saved))
+}
+
+/// The saved specification with absolute paths, because the sweep may be continued from another directory.
+fn saved_specification(directory: &SweepDirectory) -> anyhow::Result<Option<Specification>> {
+    let saved = directory.specification()?.map(Specification::absolute).transpose();
+    saved.context(NOT_ABSOLUTE)
 }
 
 /// The specification from the command line and the settings file.

@@ -103,9 +103,13 @@ pub fn training_clips(
     grid: ClipGrid,
     features: &FeatureConfig,
 ) -> Vec<Excerpt> {
+    if clips == TrainClips::Grid {
+        let clips = EvalClips::All;
+        return cut(dataset, tracks, ClipGrid { clips, ..grid }, features);
+    }
     let count = |position: usize| match clips {
         TrainClips::Random(count) => count.get(),
-        TrainClips::All | TrainClips::Grid => grid.fitting(dataset.tracks()[position].samples as usize, features),
+        _ => grid.fitting(dataset.tracks()[position].samples as usize, features),
     };
     let random = |&position: &usize| {
         (0..count(position)).map(move |number| Excerpt {
@@ -114,13 +118,7 @@ pub fn training_clips(
             hop: None,
         })
     };
-    match clips {
-        TrainClips::Random(_) | TrainClips::All => tracks.iter().flat_map(random).collect(),
-        TrainClips::Grid => {
-            let clips = EvalClips::All;
-            cut(dataset, tracks, ClipGrid { clips, ..grid }, features)
-        }
-    }
+    tracks.iter().flat_map(random).collect()
 }
 
 #[cfg(test)]

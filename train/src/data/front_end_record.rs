@@ -57,9 +57,7 @@ impl FrontEndRecord {
     }
 
     pub fn write(&self, run: &RunDirectory) -> Result<(), RunError> {
-        let mut json = serde_json::to_vec_pretty(self).expect("plain values always serialize");
-        json.push(b'\n');
-        run.write(FRONT_END_FILE, &json)
+        run.write_json(FRONT_END_FILE, self)
     }
 
     /// Reads and checks the record of a run.

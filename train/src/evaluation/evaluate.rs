@@ -49,23 +49,6 @@ impl Evaluation {
     }
 }
 
-/// A network whose logits are divided by a temperature.
-#[derive(Clone, Copy, Debug)]
-pub struct CalibratedModel<'a> {
-    pub model: &'a Model,
-    pub temperature: f64,
-}
-
-impl<'a> CalibratedModel<'a> {
-    /// With the logits themselves.
-    pub fn uncalibrated(model: &'a Model) -> Self {
-        Self {
-            model,
-            temperature: 1.0,
-        }
-    }
-}
-
 /// Runs `forward` on excerpts of `data`, batch by batch in order, and passes each result `[batch, …]`, row by row, to
 /// `consume`. Stops at its first error.
 pub fn infer<E: From<DeviceFailure>>(
@@ -94,10 +77,10 @@ pub fn infer<E: From<DeviceFailure>>(
     Ok(())
 }
 
-/// Evaluates `network` on `clips`. Its model must be on `compute.device`, without autodiff, and the clips of a track must
-/// be consecutive. `check_stop` is called after each batch; its error ends the evaluation.
+/// Evaluates `model` on `clips`. It must be on `compute.device`, without autodiff, and the clips of a track must be
+/// consecutive. `check_stop` is called after each batch; its error ends the evaluation.
 pub fn evaluate<E: From<DeviceFailure>>(
-    network: CalibratedModel<'_>,
+    model: &Model,
     data: &RunData,
     clips: &[Excerpt],
     batch_size: usize,
@@ -108,10 +91,9 @@ pub fn evaluate<E: From<DeviceFailure>>(
     let (task, outputs) = (data.dataset.task(), data.dataset.classes().len());
     let mut clip_tally = Tally::new(task, outputs);
     let mut tracks = TrackMeans::new(task, outputs);
-    let forward = |input| network.model.forward(input);
+    let forward = |input| model.forward(input);
     infer(data, clips, batch_size, prefetch, compute, forward, |batch, logits| {
-        let logits = scaled_logits(logits, network.temperature);
-        clip_tally.add(&logits, batch.labels.view());
+        clip_tally.add(logits, batch.labels.view());
         for (&clip, logits) in batch.excerpts.iter().zip(logits.chunks_exact(outputs)) {
             tracks.add(data, clips[clip].position, logits);
         }
@@ -120,7 +102,7 @@ pub fn evaluate<E: From<DeviceFailure>>(
     Ok(tracks.evaluation(data, clip_tally))
 }
 
-/// The same result from a table with the logits of each clip.
+/// The same result from a table with the logits of each clip, which are divided by `temperature`.
 pub fn evaluate_logits(data: &RunData, table: &EmbeddingTable, temperature: f64) -> Evaluation {
     let (task, outputs) = (data.dataset.task(), data.dataset.classes().len());
     let mut clip_tally = Tally::new(task, outputs);

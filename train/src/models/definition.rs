@@ -74,10 +74,6 @@ pub struct Defaults {
     pub optimizer: OptimizerKind,
     pub lr: f64,
     pub lr_schedule: LrSchedule,
-    /// Epochs in which the learning rate rises from 0.
-    pub warmup_epochs: f64,
-    /// Largest norm of the gradient of all parameters; 0 if it is not clipped.
-    pub clip_grad_norm: f64,
     /// Clips per step.
     pub batch_size: usize,
     /// Maximum number of passes over the training set.
@@ -85,13 +81,10 @@ pub struct Defaults {
     /// Epochs without a better validation metric after which training stops; 0 never stops.
     pub patience: usize,
     pub monitor: Monitor,
-    /// `weight_decay` of the optimizer, as in PyTorch. In all of them except AdamW it is an L2 penalty on every
-    /// parameter, added to the gradient.
     /// Decay of the exponential moving average of the weights; 0 if they are not averaged.
     pub ema: f64,
-    /// Last epochs whose weights are averaged.
-    pub average_last: usize,
-    /// L2 penalty on every parameter, added to the gradient as in PyTorch's `Adam(weight_decay=…)`.
+    /// `weight_decay` of the optimizer, as in PyTorch. In all of them except AdamW it is an L2 penalty on every
+    /// parameter, added to the gradient.
     pub weight_decay: f32,
     /// L2 penalty `lambda * sum(w^2)` on the weights (not biases) whose names match a pattern. It is added to the loss,
     /// like Keras' `kernel_regularizer=l2(lambda)`.
@@ -100,16 +93,12 @@ pub struct Defaults {
     pub dropout: f64,
     /// Patterns of parameters that are frozen.
     pub freeze: &'static [&'static str],
-    /// Label smoothing of the training targets.
-    pub label_smoothing: f32,
     /// Augmentation of training clips.
     pub augment: Augment,
     /// Seconds per clip; `None` for `clip_frames`.
     pub clip_seconds: Option<f64>,
     /// Clips of each track in an epoch.
     pub train_clips: usize,
-    /// Mixup's alpha; 0 without mixup.
-    pub mixup: f64,
     /// Spectrogram frames per clip; `None` for the data set's clip length.
     pub clip_frames: Option<usize>,
 }
@@ -120,21 +109,16 @@ impl Defaults {
         optimizer: OptimizerKind::Adam,
         lr: 1e-3,
         lr_schedule: LrSchedule::Constant,
-        warmup_epochs: 0.0,
-        clip_grad_norm: 0.0,
         batch_size: 32,
         epochs: 50,
         patience: 10,
         monitor: Monitor::Loss,
         ema: 0.0,
-        average_last: 0,
         weight_decay: 0.0,
         l2: &[],
         dropout: 0.5,
         freeze: &[],
-        label_smoothing: 0.0,
         augment: Augment::NONE,
-        mixup: 0.0,
         clip_seconds: None,
         train_clips: 1,
         clip_frames: None,

@@ -13,7 +13,7 @@ pub enum Recipe {
     /// As in the model's paper
     #[default]
     Paper,
-    /// AdamW, one cycle, averaged weights, short clips; for cnn1d, cnn2d, crnn and mm-crnn
+    /// Newer training settings, for cnn1d, cnn2d, crnn and mm-crnn
     Strong,
 }
 

@@ -107,7 +107,7 @@ impl FileDecoder {
         let rate = setup.features.sample_rate;
         let most = match ClipCutter::new(setup.grid, &setup.features).max_pending() {
             Some(pending) if setup.statistics.is_none() => pending.saturating_add(LONGEST_BLOCK) as u64,
-            // Track statistics need the whole file, and so does the middle clip.
+            // Track statistics need the whole file, and so does a number of clips that are spread over it.
             _ => validate.max_samples,
         };
         Self {

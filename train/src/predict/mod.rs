@@ -1,8 +1,8 @@
 //! Classifies audio files with a run: its network, or the networks and the classifier that it combines.
 //!
 //! Each thread decodes a file and makes batches of model input while decoding; one thread runs the model on the
-//! batches. Memory does not depend on the number or length of the files, except for models on track statistics, which
-//! need the whole file (up to a quarter of an hour).
+//! batches. Memory does not depend on the number or length of the files, except for models on track statistics and with
+//! `--eval-clips N`, which need the whole file (up to a quarter of an hour).
 
 mod cutter;
 mod file_decoder;

@@ -69,7 +69,5 @@ pub fn write_ending(run: &RunDirectory, ended: Option<Ending>) -> Result<(), Run
 }
 
 pub(super) fn write_metrics(run: &RunDirectory, metrics: &RunMetrics) -> Result<(), RunError> {
-    let mut json = serde_json::to_vec_pretty(metrics).expect("plain data always serializes");
-    json.push(b'\n');
-    run.write(METRICS_FILE, &json)
+    run.write_json(METRICS_FILE, metrics)
 }

@@ -51,9 +51,7 @@ impl Calibration {
     }
 
     pub fn write(&self, run: &RunDirectory) -> Result<(), RunError> {
-        let mut json = serde_json::to_vec_pretty(self).expect("plain data always serializes");
-        json.push(b'\n');
-        run.write(CALIBRATION_FILE, &json)
+        run.write_json(CALIBRATION_FILE, self)
     }
 
     /// Reads the file; `None` if it does not exist.

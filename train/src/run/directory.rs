@@ -1,6 +1,7 @@
 //! The directory of a run: its files and the lock that admits one writer.
 
 use crate::settings::RunConfig;
+use serde::Serialize;
 use shared::runtime::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
 use shared::runtime::file_error::FileError;
 use shared::runtime::lock;
@@ -142,6 +143,13 @@ impl RunDirectory {
     /// Writes a file of the run, atomically.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), RunError> {
         Ok(atomic_file::write_bytes(&self.path(name), content)?)
+    }
+
+    /// Writes a value as JSON with a line break at the end.
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), RunError> {
+        let mut json = serde_json::to_vec_pretty(value).expect("plain data always serializes");
+        json.push(b'\n');
+        self.write(name, &json)
     }
 
     /// Replaces the best weights. A temperature that was fitted to the old ones is removed first, so it never belongs to

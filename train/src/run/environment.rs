@@ -32,9 +32,7 @@ impl Environment {
     }
 
     pub fn write(&self, run: &RunDirectory) -> Result<(), RunError> {
-        let mut json = serde_json::to_vec_pretty(self).expect("plain data always serializes");
-        json.push(b'\n');
-        run.write(ENVIRONMENT_FILE, &json)
+        run.write_json(ENVIRONMENT_FILE, self)
     }
 
     /// Reads the file; `None` if it does not exist.

@@ -209,12 +209,12 @@ settings! {
     /// Learning rate schedule [default: per model]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Optimisation")]
     fixed lr_schedule: LrSchedule = defaults.lr_schedule;
-    /// Epochs in which the learning rate rises from 0 [default: per model]
+    /// Epochs in which the learning rate rises from 0 [default: 0]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
-    fixed warmup_epochs: f64 = defaults.warmup_epochs;
-    /// Largest norm of the gradient; 0: any [default: per model]
+    fixed warmup_epochs: f64 = 0.0;
+    /// Largest norm of the gradient; 0: any [default: 0]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
-    fixed clip_grad_norm: f64 = defaults.clip_grad_norm;
+    fixed clip_grad_norm: f64 = 0.0;
     /// Weight decay of the optimizer, as in PyTorch [default: per model]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
     fixed weight_decay: f32 = defaults.weight_decay;
@@ -226,7 +226,7 @@ settings! {
     fixed balance: Balance = Balance::default();
     /// Label smoothing [default: 0]
     #[arg(long, value_name = "E", help_heading = "Optimisation")]
-    fixed label_smoothing: f32 = defaults.label_smoothing;
+    fixed label_smoothing: f32 = 0.0;
     /// Gamma of the focal loss of tags; 0: off [default: 0]
     #[arg(long, value_name = "G", help_heading = "Optimisation")]
     fixed focal_gamma: f32 = 0.0;
@@ -239,12 +239,12 @@ settings! {
     /// Smallest improvement that counts for --patience [default: 0]
     #[arg(long, value_name = "D", help_heading = "Optimisation")]
     free min_delta: f64 = 0.0;
-    /// Decay of the moving average of the weights; 0: off [default: 0]
+    /// Decay of the moving average of the weights; 0: off [default: per model]
     #[arg(long, value_name = "DECAY", help_heading = "Optimisation")]
     fixed ema: f64 = defaults.ema;
     /// Average the weights of the last N epochs; 0: off [default: 0]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
-    fixed average_last: usize = defaults.average_last;
+    fixed average_last: usize = 0;
     /// Random seed [default: 0]
     #[arg(long, value_name = "N", help_heading = "Optimisation")]
     fixed seed: u64 = 0;
@@ -256,7 +256,7 @@ settings! {
     free background: PathBuf;
     /// Alpha of mixup; 0: off [default: 0]
     #[arg(long, value_name = "ALPHA", help_heading = "Augmentation")]
-    fixed mixup: f64 = defaults.mixup;
+    fixed mixup: f64 = 0.0;
     /// Numeric precision [default: auto]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Hardware")]
     fixed precision: Precision = Precision::default();

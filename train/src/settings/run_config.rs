@@ -43,6 +43,8 @@ impl RunConfig {
         let at_least_zero = [
             ("--warmup-epochs", self.warmup_epochs),
             ("--clip-grad-norm", self.clip_grad_norm),
+            ("--skip-seconds", self.skip_seconds),
+            ("--min-delta", self.min_delta),
         ];
         let wrong = |value: f64| !(value >= 0.0 && value.is_finite());
         if let Some((name, value)) = at_least_zero.into_iter().find(|(_, value)| wrong(*value)) {
@@ -54,11 +56,10 @@ impl RunConfig {
                 format!("must be 0 or more, not {}", self.weight_decay),
             ));
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(invalid(
-                "--dropout",
-                format!("must be at least 0 and below 1, not {}", self.dropout),
-            ));
+        for (name, value) in [("--dropout", self.dropout), ("--ema", self.ema)] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(invalid(name, format!("must be at least 0 and below 1, not {value}")));
+            }
         }
         if !(0.0..1.0).contains(&self.label_smoothing) {
             return Err(invalid(
@@ -83,18 +84,6 @@ impl RunConfig {
             .filter(|seconds| !(*seconds > 0.0 && seconds.is_finite()))
         {
             return Err(invalid("--clip-seconds", format!("must be above 0, not {seconds}")));
-        }
-        if !(self.skip_seconds >= 0.0 && self.skip_seconds.is_finite()) {
-            return Err(invalid(
-                "--skip-seconds",
-                format!("must be 0 or more, not {}", self.skip_seconds),
-            ));
-        }
-        if !(self.min_delta >= 0.0 && self.min_delta.is_finite()) {
-            return Err(invalid(
-                "--min-delta",
-                format!("must be 0 or more, not {}", self.min_delta),
-            ));
         }
         self.validate_optimization()?;
         self.validate_averaging_and_freezing()?;
@@ -127,12 +116,6 @@ impl RunConfig {
     }
 
     fn validate_averaging_and_freezing(&self) -> Result<(), InvalidSetting> {
-        if !(0.0..1.0).contains(&self.ema) {
-            return Err(invalid(
-                "--ema",
-                format!("must be at least 0 and below 1, not {}", self.ema),
-            ));
-        }
         if self.average_last > self.epochs {
             return Err(invalid(
                 "--average-last",

@@ -10,20 +10,20 @@ use burn::tensor::Tensor;
 use std::any::Any;
 use std::vec::IntoIter;
 
-/// The averaged weights of a run.
+/// The averaged weights of a run. By default nothing is averaged.
+#[derive(Default)]
 pub struct Averaging {
     method: Method,
     /// `None` before the first averaged step or epoch.
     average: Option<Model>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Method {
+    #[default]
     Off,
     /// `--ema`.
-    Exponential {
-        decay: f64,
-    },
+    Exponential { decay: f64 },
     /// `--average-last`.
     LastEpochs {
         /// Finished epochs before the first averaged one.

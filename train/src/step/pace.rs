@@ -74,9 +74,11 @@ impl Pace<'_> {
                 self.cores
             )
         } else if self.config.augment.changes_samples() && self.config.model.description().input.waveform.is_none() {
-            "every core is busy: --augment none cuts clips out of the stored mel spectrograms, which is much faster, \
-             but trains without noise and stretch"
-                .into()
+            format!(
+                "every core is busy: --augment none cuts clips out of the stored mel spectrograms, which is much faster, \
+                 but trains without {}",
+                self.config.augment
+            )
         } else {
             "every core is busy preparing data: a machine with more cores would train faster".into()
         };

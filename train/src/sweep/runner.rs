@@ -55,9 +55,8 @@ pub enum Ended {
 /// A device with the trial that runs on it, if any.
 struct Slot {
     device: DeviceChoice,
-    running: Option<(Running, Line)>,
-    /// Dropped after `running`, which waits for the trial to end.
-    claim: Option<File>,
+    /// The trial, its line, and the claim of this process, which is dropped after the trial has ended.
+    running: Option<(Running, Line, File)>,
 }
 
 /// Due trials that this process could not start.
@@ -95,14 +94,10 @@ impl Sweep<'_> {
     /// If the sweep's files cannot be read or written, or trials cannot be started. A failed trial is not an error; it
     /// is recorded.
     pub fn run(&self, records: &mut Vec<TrialRecord>) -> anyhow::Result<Ended> {
-        let slot = |&device: &DeviceChoice| Slot {
-            device,
-            running: None,
-            claim: None,
-        };
+        let slot = |&device: &DeviceChoice| Slot { device, running: None };
         let mut slots: Vec<Slot> = self.slots.iter().map(slot).collect();
         let mut stopped = None;
-        let mut waiting: Option<Waiting> = None;
+        let mut waiting_for = None;
         let mut looked: Option<Instant> = None;
         loop {
             if self.collect(&mut slots, records)? {
@@ -113,7 +108,7 @@ impl Sweep<'_> {
                 slots
                     .iter_mut()
                     .filter_map(|slot| slot.running.as_mut())
-                    .for_each(|(running, _)| running.stop());
+                    .for_each(|(running, ..)| running.stop());
                 self.lines
                     .print(&format!("{signal}: waiting for running trials to save and stop"));
             }
@@ -124,18 +119,20 @@ impl Sweep<'_> {
             let has_free_slot = slots.iter().any(|slot| slot.running.is_none());
             if stopped.is_none() && has_free_slot && looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
                 looked = Some(Instant::now());
-                let before = waiting;
-                waiting = self.start(&mut slots, records)?;
+                let waiting = self.start(&mut slots, records)?;
                 if slots.iter().all(|slot| slot.running.is_none()) {
                     match waiting {
                         None if self.schedule.due(records).is_empty() => return Ok(Ended::Done),
                         // The records have changed.
                         None => looked = None,
                         Some(Waiting { is_useful: false, .. }) => return Ok(Ended::LeftToOthers),
-                        Some(Waiting { trial, .. }) if waiting != before => self.lines.print(&format!(
-                            "trial {trial} is still being trained by another `train` process; waiting for it to end"
-                        )),
-                        Some(_) => {}
+                        Some(Waiting { trial, .. }) => {
+                            if waiting_for.replace(trial) != Some(trial) {
+                                self.lines.print(&format!(
+                                    "trial {trial} is still being trained by another `train` process; waiting for it to end"
+                                ));
+                            }
+                        }
                     }
                 }
             }
@@ -147,7 +144,7 @@ impl Sweep<'_> {
     fn collect(&self, slots: &mut [Slot], records: &mut Vec<TrialRecord>) -> anyhow::Result<bool> {
         let mut any = false;
         for slot in slots {
-            let Some((running, line)) = &mut slot.running else {
+            let Some((running, line, _)) = &mut slot.running else {
                 continue;
             };
             let Some(ending) = running.ended()? else {
@@ -156,8 +153,7 @@ impl Sweep<'_> {
             };
             any = true;
             let job = running.job;
-            slot.running = None;
-            let claim = slot.claim.take();
+            let claim = slot.running.take().map(|(_, _, claim)| claim);
             let described = self.describe(job, &ending);
             let mut record = self.directory.record(job.trial)?;
             match ending {
@@ -181,7 +177,7 @@ impl Sweep<'_> {
         *records = self.directory.records(self.trials.len())?;
         let is_own = |slots: &[Slot], trial| {
             let mut running = slots.iter().filter_map(|slot| slot.running.as_ref());
-            running.any(|(running, _)| running.job.trial == trial)
+            running.any(|(running, ..)| running.job.trial == trial)
         };
         let mut waiting: Option<Waiting> = None;
         for job in self.schedule.due(records) {
@@ -215,8 +211,7 @@ impl Sweep<'_> {
             let trial = &self.trials[job.trial];
             let running = self.program.start(job, trial, slot.device, self.directory)?;
             let line = self.lines.begin(job, slot.device, &trial.describe());
-            slot.running = Some((running, line));
-            slot.claim = Some(claim);
+            slot.running = Some((running, line, claim));
         }
         Ok(waiting)
     }

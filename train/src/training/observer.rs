@@ -51,10 +51,15 @@ impl<'a> Observer<'a> {
             self.events = Some(EventFile::open(self.run, history)?);
         }
         match Ending::reached(self.config, history) {
-            Some(ending @ Ending::AllEpochs { .. }) if self.config.average_last > 0 => {
-                warn!("nothing left to train: {ending}; with --average-last, more --epochs need a new run");
+            Some(ending) => {
+                let advice = match (ending, self.config.depends_on_epochs()) {
+                    (Ending::AllEpochs { .. }, Some(setting)) => {
+                        format!("with {setting}, more --epochs need a new run")
+                    }
+                    _ => ending.advice(),
+                };
+                warn!("nothing left to train: {ending}; {advice}");
             }
-            Some(ending) => warn!("nothing left to train: {ending}; {}", ending.advice()),
             None => {
                 Environment::here(device).write(self.run)?;
                 report::write_ending(self.run, None)?;

@@ -7,7 +7,7 @@ use super::observer::Observer;
 use super::start::{CHECKPOINT_FILE, empty_tally, start};
 use crate::data::front_end_record::FrontEndRecord;
 use crate::data::run_data::{RunData, training_kinds};
-use crate::evaluation::evaluate::{CalibratedModel, Evaluation, evaluate};
+use crate::evaluation::evaluate::{Evaluation, evaluate};
 use crate::loader::{BatchSource, Excerpt, Prefetch, PrefetchReport, ReadAhead};
 use crate::metrics::{MetricSummary, SetReport, Tally};
 use crate::models::{Model, export_weights};
@@ -52,8 +52,6 @@ pub struct TrainedEpoch {
     pub loader: PrefetchReport,
     pub device: DeviceTimes,
     tally: Tally,
-    /// The factor of the learning rate at the last step.
-    lr_factor: f64,
     /// The weights to evaluate and to keep: the plain ones, or their average.
     weights: Model,
 }
@@ -118,7 +116,6 @@ impl<'a> Session<'a> {
             observer.parameters_are_thawed(done_epochs + 1, count);
         }
         let first_step = done_epochs as u64 * self.steps_per_epoch;
-        let lr_factor = |step| schedule.factor(step, &progress.history);
         let source = epoch_source(config, data, self.compute, done_epochs as u64);
         let numbers = (progress.step - first_step) as usize..self.steps_per_epoch as usize;
         let mut ahead = read_ahead(config, data, &source, numbers.start);
@@ -131,7 +128,7 @@ impl<'a> Session<'a> {
                 ahead.advance(&data.dataset, &data.training, &source.batches, number);
             }
             let step = first_step + number as u64;
-            trainer.step(step, lr_factor(step), batch, &mut tally)?;
+            trainer.step(step, schedule.factor(step, &progress.history), batch, &mut tally)?;
             let signal = (self.stop)();
             let every = config.checkpoint_every as u64;
             if signal.is_some() || every > 0 && (step + 1).is_multiple_of(every) {
@@ -153,7 +150,6 @@ impl<'a> Session<'a> {
             device: trainer.times,
             loader,
             tally,
-            lr_factor: lr_factor(first_step + self.steps_per_epoch - 1),
             weights: trainer.averaging.evaluated(trainer.model(), done_epochs + 1),
         })
     }
@@ -180,7 +176,7 @@ impl<'a> Session<'a> {
             )?)),
         };
         evaluate(
-            CalibratedModel::uncalibrated(&epoch.weights),
+            &epoch.weights,
             self.data,
             &self.val_clips,
             self.config.batch_size,
@@ -196,12 +192,13 @@ impl<'a> Session<'a> {
     /// If training has failed: the validation loss is not finite, or the monitored metric is undefined.
     pub fn record(&self, epoch: &TrainedEpoch, validation: &SetReport) -> anyhow::Result<EpochRecord> {
         let TrainedEpoch { number, spent, .. } = *epoch;
+        let last_step = number as u64 * self.steps_per_epoch - 1;
         let record = EpochRecord {
             epoch: number,
             seconds: spent.seconds,
             data_wait: spent.waited / spent.seconds.max(f64::MIN_POSITIVE),
             clips: spent.clips,
-            lr: self.config.lr * epoch.lr_factor,
+            lr: self.config.lr * self.schedule.factor(last_step, &self.progress.history),
             train: MetricSummary::from(&epoch.tally.metrics(&self.config.classes, None)?),
             val: MetricSummary::from(&validation.tracks),
         };

@@ -220,9 +220,6 @@ fn effective(normalize: Normalize, normalization: &Normalization) -> Normalizati
 /// Scales samples to full scale 1, and by each clip's polarity and gain.
 fn scale(samples: Tensor<2>, plans: &[ClipPlan], device: &Device) -> Tensor<2> {
     let factors: Vec<f32> = plans.iter().map(|plan| plan.factor() / PCM_FULL_SCALE).collect();
-    if plans.iter().all(|plan| plan.factor() == 1.0) {
-        return samples.mul_scalar(1.0 / f64::from(PCM_FULL_SCALE));
-    }
     let factors: Tensor<2> = Tensor::from_data(TensorData::new(factors, [plans.len(), 1]), device);
     samples * factors
 }
