@@ -105,7 +105,6 @@ fn missing_folds_and_changed_settings_are_refused() {
     fit(&data, &run, &["--folds", "4"])
         .code(1)
         .stderr(contains("has 3 folds with this name, not 4"));
-    fit(&data, &run, &["--folds", "3", "--seeds", "2"]).code(2);
     assert!(!run.exists());
     // The current split is a fold, so `--split` can be omitted.
     fit(&data, &run, &["--folds", "3"]).success();
@@ -124,4 +123,55 @@ fn missing_folds_and_changed_settings_are_refused() {
     on_run("eval", &run, &["--set", "train"])
         .code(1)
         .stderr(contains("every track is in several training sets"));
+}
+
+#[test]
+fn folds_trained_with_several_seeds_are_compared_over_seeds() {
+    let root = TempDir::new().unwrap();
+    let built = BuiltDataset::small().copy();
+    let data = built.path();
+    built.split("--folds 3 --name three").success();
+    let (run, single) = (root.path().join("seeds"), root.path().join("single"));
+    fit(&data, &single, &["--folds", "3", "--seed", "5"]).success();
+    let answer = json_line(&fit(&data, &run, &["--folds", "3", "--seeds", "2", "--seed", "5"]).success());
+    let runs = answer["metrics"]["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 6);
+    assert_eq!(runs[5]["run"], "seed 6, fold 3");
+    // A seed's folds are those of a set with that seed alone.
+    for fold in 1..=3 {
+        let weights = |path: &Path| fs::read(path.join("best.safetensors")).unwrap();
+        let member = run.join(format!("seed-5-fold-{fold}"));
+        assert_eq!(weights(&member), weights(&single.join(format!("fold-{fold}"))));
+    }
+    built.split("--name other").success();
+    built.split("--prune").success();
+    let more = json_line(&on_run("fit", &run, &["--resume", "--seeds", "3"]).success());
+    assert_eq!(more["metrics"]["runs"][8]["run"], "seed 7, fold 3");
+    for name in ["test.csv", "split.json"] {
+        let split = |run: &str| fs::read(root.path().join(run).join("split").join(name)).unwrap();
+        assert_eq!(split("seeds/seed-7-fold-2"), split("single/fold-2"));
+    }
+    let all = built.table("tracks.csv").len();
+    assert_eq!(more["metrics"]["tracks"], all);
+    let method = more["metrics"]["method"].as_str().unwrap();
+    assert!(method.ends_with("and 3 seeds"), "{method}");
+    let top1 = |fold: &str| {
+        let predictions = fs::read_to_string(run.join(fold).join("predictions.csv")).unwrap();
+        let rows: Vec<Vec<&str>> = predictions
+            .lines()
+            .skip(1)
+            .map(|row| row.split(',').collect())
+            .collect();
+        rows.iter().filter(|row| row[1] == row[2]).count() as f64
+    };
+    let seeds_and_folds = (5..=7).flat_map(|seed| (1..=3).map(move |fold| format!("seed-{seed}-fold-{fold}")));
+    let mean = seeds_and_folds.map(|member| top1(&member)).sum::<f64>() / (3 * all) as f64;
+    let reported = more["metrics"]["intervals"][0]["mean"].as_f64().unwrap();
+    assert!((reported - mean).abs() < 1e-12, "{reported} is not {mean}");
+    let shown = Program::Train
+        .command(["report", "--json"])
+        .arg(&run)
+        .assert()
+        .success();
+    assert!(stdout_text(&shown).contains("(3 seeds, 3 folds)"));
 }

@@ -113,7 +113,11 @@ fn only_ctrl_c_after_another_signal_ends_the_program_at_once() {
         .args([&weights, &opened])
         .spawn()
         .unwrap();
-    let mut child = start(&dataset(), &root.path().join("run"), &["--init-from", weights.to_str().unwrap()]);
+    let mut child = start(
+        &dataset(),
+        &root.path().join("run"),
+        &["--init-from", weights.to_str().unwrap()],
+    );
     wait_for(&opened, &mut child);
     for signal in ["USR1", "TERM", "TERM"] {
         send(signal, &child);

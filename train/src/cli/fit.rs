@@ -37,14 +37,13 @@ pub struct FitArgs {
     /// Continue the run where it stopped
     #[arg(long, help_heading = "Run")]
     pub resume: bool,
-    /// Train N runs, with seeds counted up from --seed
+    /// Train with N seeds, counted up from --seed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=MAX_RUNS), help_heading = "Run")]
     pub seeds: Option<u64>,
     /// Train on each of N folds made by `preprocess split`
     #[arg(
         long,
         value_name = "N",
-        conflicts_with = "seeds",
         value_parser = clap::value_parser!(u64).range(3..=MAX_RUNS),
         help_heading = "Run"
     )]

@@ -32,7 +32,7 @@ pub(super) struct SetEvaluation {
     runs: String,
     set: Set,
     rows: Vec<MemberMetrics>,
-    /// For folds: metrics of all tracks, each predicted by the fold that has it in this set.
+    /// For folds with one seed: metrics of all tracks, each predicted by the fold that has it in this set.
     out_of_fold: Option<SetReport>,
     entry: Entry,
     page: Option<PathBuf>,
@@ -79,8 +79,7 @@ pub(super) fn eval_set(
         ));
         reports.push(evaluated.report);
     }
-    let out_of_fold = runs
-        .is_folds()
+    let out_of_fold = (runs.is_folds() && !runs.has_seeds())
         .then(|| write_out_of_fold(&directory, runs, set, &reports))
         .transpose()?;
     let entry = Entry::read(root, set, args.data.as_deref())?;

@@ -1,5 +1,5 @@
-//! `train fit --seeds N` and `train fit --folds K`: trains the same model with several seeds, or on all folds of a
-//! cross-validation, one after another.
+//! `train fit --seeds N` and `train fit --folds K`: trains the same model with several seeds, on all folds of a
+//! cross-validation, or both, one after another.
 
 use super::eval_set::{eval_set, metrics_file};
 use super::fit_run::{FitContext, Plan, plan, train};
@@ -9,7 +9,7 @@ use crate::cli::{EvalArgs, FitArgs, SetName};
 use crate::process::stop::Stopped;
 use crate::report::{METRICS_FILE, remove_sets};
 use crate::run::directory::{RunDirectory, RunError};
-use crate::run::set::{FoldSplit, Member, Members, RunSet};
+use crate::run::set::{FoldSplit, Member, RunSet};
 use crate::run::split_copy;
 use crate::settings::device::DeviceChoice;
 use crate::settings::{LARGEST_INTEGER, RunConfig, Settings, invalid};
@@ -44,14 +44,10 @@ pub(super) fn fit_set(
         choices.len(),
         context.watch,
     )?;
-    let members = match &saved {
-        Some(set) if set.is_folds() => set.members.clone(),
-        _ if !folds.is_empty() => Members::Folds(folds.iter().map(fold_split).collect()),
-        _ => Members::Seeds(seeds(&args, &plan_of_set.config, saved.as_ref())?),
-    };
+    let seeds = seeds(&args, &plan_of_set.config, saved.as_ref())?;
     // Keeps the lock until all runs have ended.
     let directory = RunDirectory::begin(&root)?;
-    let set = begin(&directory, members, plan_of_set, &folds)?;
+    let set = begin(&directory, seeds, saved, plan_of_set, &folds)?;
     let rows = fit_members(&args, &set, choices, context)?;
     remove_outdated_metrics(&directory, &set, &rows)?;
     let table = members_table::text(&rows);
@@ -111,7 +107,13 @@ fn fit_members(
 }
 
 /// Saves the splits, and then the record of the set.
-fn begin(directory: &RunDirectory, members: Members, plan: Plan, folds: &[Split]) -> anyhow::Result<RunSet> {
+fn begin(
+    directory: &RunDirectory,
+    seeds: Vec<u64>,
+    saved: Option<RunSet>,
+    plan: Plan,
+    folds: &[Split],
+) -> anyhow::Result<RunSet> {
     let Plan {
         config,
         data,
@@ -120,14 +122,30 @@ fn begin(directory: &RunDirectory, members: Members, plan: Plan, folds: &[Split]
     let index = data.dataset.index();
     split_copy::keep(&data.split, &split_from, index, directory)?;
     let mut set = RunSet {
-        members,
+        seeds,
+        folds: saved.map_or_else(|| folds.iter().map(fold_split).collect(), |set| set.folds),
         settings: config,
     };
     if let Some(fold) = &data.split.index.fold.as_ref().filter(|_| set.is_folds()) {
         set.settings.split.clone_from(&fold.name);
     }
-    for (fold, member) in folds.iter().zip(set.members(directory.root())) {
-        let from = split::directory(&set.settings.data, &fold.index.name)?;
+    let members = set.members(directory.root());
+    for (at, member) in members.iter().enumerate().filter(|_| set.is_folds()) {
+        if member.path.join(split_copy::SPLIT_DIRECTORY).exists() {
+            continue;
+        }
+        let number = at % set.folds.len();
+        let (fold, from) = match folds.get(number) {
+            Some(fold) => (fold, split::directory(&set.settings.data, &fold.index.name)?),
+            // A new seed of a saved set has the folds of its first seed.
+            None => {
+                let first = &members[number].path;
+                (
+                    &split_copy::read(first, index)?,
+                    first.join(split_copy::SPLIT_DIRECTORY),
+                )
+            }
+        };
         split_copy::keep(fold, &from, index, &RunDirectory::begin(&member.path)?)?;
     }
     set.save(directory)?;
@@ -205,10 +223,8 @@ fn saved_set(args: &FitArgs) -> anyhow::Result<Option<RunSet>> {
             set.describe()
         ),
         Some(set)
-            if (set.is_folds() && args.seeds.is_some())
-                || args
-                    .folds
-                    .is_some_and(|folds| set.folds().map(|existing| existing as u64) != Some(folds)) =>
+            if (!set.has_seeds() && args.seeds.is_some())
+                || args.folds.is_some_and(|folds| folds != set.folds.len() as u64) =>
         {
             bail!(
                 "{root} holds a set of {}; leave out --seeds and --folds",
@@ -225,9 +241,9 @@ fn saved_set(args: &FitArgs) -> anyhow::Result<Option<RunSet>> {
     }
 }
 
-/// All seeds, counting up from the one in `config`.
+/// All seeds, counting up from the one in `config`. Folds without --seeds have one.
 fn seeds(args: &FitArgs, config: &RunConfig, saved: Option<&RunSet>) -> anyhow::Result<Vec<u64>> {
-    let existing = saved.map_or(0, |set| set.members(&args.run).len() as u64);
+    let existing = saved.map_or(1, |set| set.seeds.len() as u64);
     let count = args.seeds.unwrap_or(existing);
     if count < existing {
         bail!(

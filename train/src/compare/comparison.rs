@@ -204,11 +204,12 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn new(entry: &'a Entry) -> Self {
+        let named = |by: fn(&RunSet) -> bool| entry.run_set.as_ref().filter(|set| by(set));
         Self {
             run: entry.path.to_string_lossy().into_owned(),
             model: entry.config.model_name(),
-            seeds: entry.run_set.as_ref().and_then(RunSet::seeds),
-            folds: entry.run_set.as_ref().and_then(RunSet::folds),
+            seeds: named(RunSet::has_seeds).map(|set| &set.seeds[..]),
+            folds: named(RunSet::is_folds).map(|set| set.folds.len()),
             data: entry.config.data.to_string_lossy().into_owned(),
             split: &entry.config.split,
             how_split: entry.split.as_ref(),
@@ -228,7 +229,6 @@ mod tests {
     use super::super::example::{Example, classifiers};
     use super::*;
     use crate::models::ModelKind;
-    use crate::run::set::Members;
     use crate::testing;
     use shared::dataset::split::Set;
     use std::ops::Range;
@@ -247,7 +247,8 @@ mod tests {
         Entry {
             path: path.into(),
             run_set: (networks.len() > 1).then(|| RunSet {
-                members: Members::Seeds(networks.map(|seed| seed as u64).collect()),
+                seeds: networks.map(|seed| seed as u64).collect(),
+                folds: Vec::new(),
                 settings: config.clone(),
             }),
             config,

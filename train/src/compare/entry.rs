@@ -60,10 +60,12 @@ impl Entry {
             config.data = moved.to_owned();
         }
         // All seeds evaluate the same tracks; each fold evaluates its own.
-        let (tables, split_runs) = match folds {
-            Some(_) => (out_of_fold(&runs).map(|all| vec![all]), &runs[..]),
-            None => (Ok(runs.iter().map(|run| run.predictions.clone()).collect()), &runs[..1]),
-        };
+        let of_a_seed = folds.map_or(1, |set| set.folds.len());
+        let tables = runs
+            .chunks(of_a_seed)
+            .map(out_of_fold)
+            .collect::<anyhow::Result<Vec<_>>>();
+        let split_runs = &runs[..of_a_seed];
         let predicted = tables.and_then(|tables| Ok(PredictedSet::new(runs[0].task, &tables)?));
         let predicted = predicted.with_context(|| format!("the runs of {} cannot be combined", path.display()))?;
         let (groups, split) = match split_facts::read(&config, split_runs, set) {
@@ -141,7 +143,7 @@ fn directories(path: &Path, set: Option<&RunSet>) -> Vec<PathBuf> {
     }
 }
 
-/// The predictions of a cross-validation: each fold predicts its own tracks.
+/// The predictions of all runs with one seed: each fold predicts its own tracks.
 fn out_of_fold(folds: &[RunResults]) -> anyhow::Result<Predictions> {
     let mut all = Predictions::new(folds[0].predictions.classes.clone());
     for fold in folds {
@@ -151,7 +153,7 @@ fn out_of_fold(folds: &[RunResults]) -> anyhow::Result<Predictions> {
     Ok(all)
 }
 
-/// The members of a set of runs that were not evaluated on `set`, as `seed 4` or `fold 2`. Empty if `path` is a single
+/// The members of a set of runs that were not evaluated on `set`, such as `seed 4` or `fold 2`. Empty if `path` is a single
 /// run.
 ///
 /// # Errors
@@ -171,14 +173,14 @@ mod tests {
     use super::*;
     use crate::models::ModelKind;
     use crate::run::directory::RunDirectory;
-    use crate::run::set::Members;
     use crate::testing;
 
     #[test]
     fn runs_without_metrics_are_listed() {
         let root = tempfile::tempdir().unwrap();
         let set = RunSet {
-            members: Members::Seeds(vec![4, 5]),
+            seeds: vec![4, 5],
+            folds: Vec::new(),
             settings: RunConfig {
                 classes: vec!["Folk".into(), "Rock".into()],
                 split: "main".into(),

@@ -38,10 +38,11 @@ fn metrics(entries: &[&Entry]) -> String {
     let header = header.chain(entries[0].metrics.iter().map(|metric| metric.name));
     let mut rows = vec![header.map(String::from).collect::<Vec<_>>()];
     for entry in entries {
-        let runs = match entry.run_set.as_ref().map(|set| (set.seeds(), set.folds())) {
-            Some((Some(seeds), _)) => format!(" ({} seeds)", seeds.len()),
-            Some((_, Some(folds))) => format!(" ({folds} folds)"),
-            _ => String::new(),
+        let runs = match &entry.run_set {
+            Some(set) if !set.is_folds() => format!(" ({} seeds)", set.seeds.len()),
+            Some(set) if set.has_seeds() => format!(" ({} seeds, {} folds)", set.seeds.len(), set.folds.len()),
+            Some(set) => format!(" ({} folds)", set.folds.len()),
+            None => String::new(),
         };
         let data = entry.config.data.file_name().unwrap_or(entry.config.data.as_os_str());
         let mut row = vec![

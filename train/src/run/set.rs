@@ -1,5 +1,5 @@
-//! A set of runs that differ only in their seed or in their fold of one cross-validation. The runs are in
-//! `RUN/seed-<seed>/` or `RUN/fold-<number>/`, and `RUN/runs.toml` lists them.
+//! A set of runs that differ only in their seed and in their fold of one cross-validation. The runs are in
+//! `RUN/seed-<seed>/`, `RUN/fold-<number>/` or `RUN/seed-<seed>-fold-<number>/`, and `RUN/runs.toml` lists them.
 
 use crate::run::directory::{RUN_SET_FILE, RunDirectory, RunError};
 use crate::settings::RunConfig;
@@ -12,20 +12,13 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunSet {
-    /// The seeds or the folds.
-    pub members: Members,
+    /// In the order of training.
+    pub seeds: Vec<u64>,
+    /// The folds that are trained with each seed. Without folds all runs have the split of `settings`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folds: Vec<FoldSplit>,
     /// The settings of the first run.
     pub settings: RunConfig,
-}
-
-/// The seeds or folds of a set of runs, in the order of training.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Members {
-    /// One split, and one seed per run.
-    Seeds(Vec<u64>),
-    /// One seed, and one fold per run.
-    Folds(Vec<FoldSplit>),
 }
 
 /// The split of a fold.
@@ -40,7 +33,7 @@ pub struct FoldSplit {
 /// A run of a set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
-    /// `seed 4`, `fold 2`.
+    /// `seed 4`, `fold 2`, or `seed 4, fold 2`.
     pub label: String,
     pub path: PathBuf,
     pub config: RunConfig,
@@ -69,7 +62,7 @@ impl RunSet {
         };
         let set: Self = toml::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         set.settings.validate().map_err(|error| damaged(error.to_string()))?;
-        if set.len() == 0 {
+        if set.seeds.is_empty() {
             return Err(damaged("it lists no runs".into()));
         }
         Ok(Some(set))
@@ -81,69 +74,58 @@ impl RunSet {
         directory.write(RUN_SET_FILE, text.as_bytes())
     }
 
-    fn len(&self) -> usize {
-        match &self.members {
-            Members::Seeds(seeds) => seeds.len(),
-            Members::Folds(folds) => folds.len(),
-        }
-    }
-
     /// Whether the runs are the folds of a cross-validation.
     pub fn is_folds(&self) -> bool {
-        self.folds().is_some()
+        !self.folds.is_empty()
     }
 
-    /// The seeds; `None` if the runs are folds.
-    pub fn seeds(&self) -> Option<&[u64]> {
-        match &self.members {
-            Members::Seeds(seeds) => Some(seeds),
-            Members::Folds(_) => None,
-        }
+    /// Whether its runs are named by their seed. The folds of a single seed are not.
+    pub fn has_seeds(&self) -> bool {
+        self.seeds.len() > 1 || !self.is_folds()
     }
 
-    /// The number of folds; `None` if the runs differ in their seed.
-    pub fn folds(&self) -> Option<usize> {
-        match &self.members {
-            Members::Seeds(_) => None,
-            Members::Folds(folds) => Some(folds.len()),
-        }
-    }
-
-    /// The runs of the set in `root`.
+    /// The runs of the set in `root`: all folds of the first seed, then those of the next.
     pub fn members(&self, root: &Path) -> Vec<Member> {
-        let member = |kind: &str, number: u64, config: RunConfig| Member {
-            label: format!("{kind} {number}"),
-            path: root.join(format!("{kind}-{number}")),
-            config,
+        let folds: Vec<_> = match &self.folds[..] {
+            [] => vec![None],
+            folds => (1..).zip(folds).map(Some).collect(),
         };
-        let settings = || self.settings.clone();
-        match &self.members {
-            Members::Seeds(seeds) => seeds
-                .iter()
-                .map(|&seed| member("seed", seed, RunConfig { seed, ..settings() }))
-                .collect(),
-            Members::Folds(folds) => (1..)
-                .zip(folds)
-                .map(|(number, fold)| {
-                    let config = RunConfig {
-                        split: fold.split.clone(),
-                        split_checksum: fold.checksum.clone(),
-                        ..settings()
-                    };
-                    member("fold", number, config)
-                })
-                .collect(),
+        let mut members = Vec::new();
+        for &seed in &self.seeds {
+            for fold in &folds {
+                let mut config = self.settings.clone();
+                let mut names = Vec::new();
+                config.seed = seed;
+                if self.has_seeds() {
+                    names.push(("seed", seed));
+                }
+                if let Some((number, fold)) = fold {
+                    config.split.clone_from(&fold.split);
+                    config.split_checksum.clone_from(&fold.checksum);
+                    names.push(("fold", *number));
+                }
+                let joined = |space: &str, comma: &str| {
+                    let names = names.iter().map(|(kind, number)| format!("{kind}{space}{number}"));
+                    names.collect::<Vec<_>>().join(comma)
+                };
+                members.push(Member {
+                    label: joined(" ", ", "),
+                    path: root.join(joined("-", "-")),
+                    config,
+                });
+            }
         }
+        members
     }
 
-    /// Describes the set: `seeds 0, 1, 2` or `5 folds`.
+    /// Describes the set: `seeds 0, 1, 2`, `5 folds`, or `seeds 0, 1, 2 of 5 folds`.
     pub fn describe(&self) -> String {
-        match &self.members {
-            Members::Seeds(seeds) => {
-                let seeds: Vec<_> = seeds.iter().map(u64::to_string).collect();
-                format!("seeds {}", seeds.join(", "))
-            }
-            Members::Folds(folds) => format!("{} folds", folds.len()),
+        let seeds: Vec<_> = self.seeds.iter().map(u64::to_string).collect();
+        let seeds = format!("seeds {}", seeds.join(", "));
+        match self.folds.len() {
+            0 => seeds,
+            folds if self.has_seeds() => format!("{seeds} of {folds} folds"),
+            folds => format!("{folds} folds"),
         }
     }
 }
@@ -154,9 +136,14 @@ mod tests {
     use crate::models::ModelKind;
     use crate::testing;
 
-    fn set(members: Members) -> RunSet {
+    fn set(seeds: &[u64], folds: usize) -> RunSet {
+        let fold = |number: usize| FoldSplit {
+            split: format!("five-{number}"),
+            checksum: format!("{number}"),
+        };
         RunSet {
-            members,
+            seeds: seeds.to_vec(),
+            folds: (1..=folds).map(fold).collect(),
             settings: RunConfig {
                 classes: vec!["Folk".into(), "Rock".into()],
                 split: "main".into(),
@@ -170,7 +157,7 @@ mod tests {
     fn set_is_read_back_and_an_invalid_one_is_refused() {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(RunSet::open(root.path()).unwrap(), None);
-        let set = set(Members::Seeds(vec![4, 5, 6]));
+        let set = set(&[4, 5, 6], 0);
         let directory = RunDirectory::begin(root.path()).unwrap();
         set.save(&directory).unwrap();
         assert!(RunSet::is_at(root.path()));
@@ -195,11 +182,7 @@ mod tests {
     #[test]
     fn each_fold_has_the_sets_settings_and_its_own_split() {
         let root = tempfile::tempdir().unwrap();
-        let fold = |number: usize| FoldSplit {
-            split: format!("five-{number}"),
-            checksum: format!("{number}"),
-        };
-        let set = set(Members::Folds((1..=5).map(fold).collect()));
+        let set = set(&[4], 5);
         set.save(&RunDirectory::begin(root.path()).unwrap()).unwrap();
         assert_eq!(RunSet::open(root.path()).unwrap(), Some(set.clone()));
         let second = &set.members(Path::new("runs/a"))[1];
@@ -210,5 +193,18 @@ mod tests {
         assert_eq!((second.config.split_checksum.as_str(), second.config.seed), ("2", 4));
         assert_eq!(second.path, Path::new("runs/a/fold-2"));
         assert_eq!(set.describe(), "5 folds");
+    }
+
+    #[test]
+    fn all_folds_are_trained_with_each_seed() {
+        let set = set(&[4, 5], 3);
+        let members = set.members(Path::new("runs/a"));
+        let labels: Vec<_> = members.iter().map(|member| member.label.as_str()).collect();
+        let first = ["seed 4, fold 1", "seed 4, fold 2", "seed 4, fold 3"];
+        assert_eq!(labels[..3], first);
+        let last = &members[5];
+        assert_eq!(last.path, Path::new("runs/a/seed-5-fold-3"));
+        assert_eq!((last.config.seed, last.config.split.as_str()), (5, "five-3"));
+        assert_eq!(set.describe(), "seeds 4, 5 of 3 folds");
     }
 }
