@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -16,38 +16,51 @@ use tests::harness::{Program, stderr};
 /// Maximum number of kills in a round; the run then finishes.
 const MAX_KILLS: usize = 6;
 
-/// Starts the run, or resumes it if it exists.
-fn start(run: &Path) -> Child {
+/// A command that starts the run with these settings, or resumes it if it exists.
+fn process(run: &Path, settings: &str) -> Command {
     let mut process = if run.join("config.toml").exists() {
         Program::Train.process(["fit", "--resume"])
     } else {
-        let mut process = Program::Train.process(["fit", "--model", "cnn1d", "--batch-size", "2", "--seed", "4"]);
-        process.arg("--data").arg(dataset());
-        process.args(["--device", "cpu", "--epochs", "3", "--checkpoint-every", "1"]);
+        let mut process = Program::Train.process(["fit", "--device", "cpu", "--checkpoint-every", "1"]);
+        process.args(settings.split_whitespace()).arg("--data").arg(dataset());
         process
     };
-    let process = process.arg("--run").arg(run);
-    process.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    process
+        .arg("--run")
+        .arg(run)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    process
 }
 
 #[test]
 fn run_killed_at_any_time_ends_with_the_same_weights() {
+    killed_runs_end_with_the_same_weights("--model cnn1d --batch-size 2 --seed 4 --epochs 3", rounds(3));
+}
+
+#[test]
+fn killed_run_with_all_training_methods_ends_with_the_same_weights() {
+    let settings = "--model mm-crnn --recipe strong --seed 4 --epochs 3 --batch-size 4 --micro-batch-size 2 --clip-seconds 1 \
+                    --train-clips 2 --clip-grad-norm 1 --label-smoothing 0.1 --mixup 0.3 --augment \
+                    noise,stretch,spec-augment,gain,polarity";
+    killed_runs_end_with_the_same_weights(settings, rounds(2));
+}
+
+fn killed_runs_end_with_the_same_weights(settings: &str, rounds: usize) {
     let root = TempDir::new().unwrap();
     let uninterrupted = root.path().join("uninterrupted");
     // The first call builds the programs and the data set, which may take minutes and must not be timed.
     dataset();
     let timer = Instant::now();
-    fit(&uninterrupted, &["--epochs", "3", "--checkpoint-every", "1"])
-        .assert()
-        .success();
+    let output = process(&uninterrupted, settings).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
     let duration = timer.elapsed().as_secs_f64();
     let mut random = Pcg64Mcg::seed_from_u64(11);
     let (mut killed, mut without_config, mut without_checkpoint) = (0, 0, 0);
-    let rounds = rounds(3);
     for round in 0..rounds {
         let run = root.path().join(round.to_string());
         for kill in 0.. {
-            let mut child = start(&run);
+            let mut child = process(&run, settings).spawn().unwrap();
             if kill < MAX_KILLS {
                 sleep(Duration::from_secs_f64(duration * random.random_range(0.0..0.7)));
                 child.kill().unwrap();
