@@ -43,6 +43,17 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// `3:07`, or `1:02:45` for an hour or more.
+pub fn clock(seconds: f64) -> String {
+    let total = seconds.round() as u64;
+    let (hours, minutes, seconds) = (total / 3600, total / 60 % 60, total % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
 /// `part` of `whole` in percent; 0 if `whole` is 0.
 pub fn percent(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
@@ -76,5 +87,13 @@ mod tests {
         ] {
             assert_eq!(duration(seconds), text);
         }
+    }
+
+    #[test]
+    fn clocks_have_hours_only_if_needed() {
+        assert_eq!(
+            [0.2, 59.6, 187.0, 3765.0].map(clock),
+            ["0:00", "1:00", "3:07", "1:02:45"]
+        );
     }
 }

@@ -5,6 +5,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use shared::audio::validate::Rejection;
 use shared::runtime::atomic_file::{self, WriteError};
+use shared::runtime::text::clock;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -148,7 +149,7 @@ impl Answers<'_> {
                     } else {
                         ""
                     };
-                    let time = minutes(prediction.decoded.seconds);
+                    let time = clock(prediction.decoded.seconds);
                     write!(table, "\n{name:<width$}  {time:>7}  {}{padded}", top.join("  "))
                 }
                 Err(rejection) => write!(table, "\n{name:<width$}  {:>7}  {}: {rejection}", "-", rejection.code()),
@@ -226,17 +227,6 @@ impl Answers<'_> {
     }
 }
 
-/// `3:07`, or `1:02:45` for an hour or more.
-fn minutes(seconds: f64) -> String {
-    let total = seconds.round() as u64;
-    let (hours, minutes, seconds) = (total / 3600, total / 60 % 60, total % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,14 +261,6 @@ mod tests {
             check(&["a.mp3"], true)
                 .unwrap_err()
                 .contains("is not a table of predictions")
-        );
-    }
-
-    #[test]
-    fn durations_are_minutes_and_seconds() {
-        assert_eq!(
-            [0.2, 59.6, 187.0, 3765.0].map(minutes),
-            ["0:00", "1:00", "3:07", "1:02:45"]
         );
     }
 }

@@ -22,9 +22,9 @@ impl Console {
         }
     }
 
-    /// A bar over `steps` steps with rate and time left; hidden if stderr is not a terminal.
+    /// A bar over `steps` steps with a label before and a message after it; hidden if stderr is not a terminal.
     pub fn bar(&self, label: String, steps: usize, done: usize) -> ProgressBar {
-        const STEPS: &str = "{prefix} {bar:30} {pos}/{len} steps, {per_sec}, {eta} left {msg}";
+        const STEPS: &str = "{prefix} {bar:12} {pos}/{len} {msg}";
         self.new_bar(STEPS, steps).with_prefix(label).with_position(done as u64)
     }
 

@@ -53,11 +53,12 @@ pub fn fit(
         }
         session.check_stop()?;
         let epoch = session.train_epoch(&observer)?;
-        let evaluation = session.evaluate(&epoch)?;
+        let evaluation = session.evaluate(&epoch, &observer)?;
         let report = evaluation.report(&config.classes, None)?;
         let record = session.record(&epoch, &report)?;
-        observer.epoch_was_evaluated(&record, &epoch.loader, epoch.device);
-        if session.is_best(&record) {
+        let is_best = session.is_best(&record);
+        observer.epoch_was_evaluated(&record, is_best, &epoch.loader, epoch.device);
+        if is_best {
             session.keep_weights(&epoch)?;
             observer.weights_were_kept(&record, report, &evaluation)?;
         }

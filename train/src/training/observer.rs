@@ -15,8 +15,11 @@ use crate::settings::RunConfig;
 use crate::step::compute::Compute;
 use crate::step::pace::{DeviceTimes, Pace};
 use indicatif::ProgressBar;
+use shared::runtime::text::clock;
+use std::cell::Cell;
 use std::ops::Range;
-use tracing::{info, warn};
+use std::time::{Duration, Instant};
+use tracing::{debug, info, warn};
 
 /// All outputs of a training.
 pub struct Observer<'a> {
@@ -26,12 +29,26 @@ pub struct Observer<'a> {
     console: Console,
     events: Option<EventFile>,
     advised: bool,
+    /// How long the last evaluation took.
+    evaluation: Cell<Duration>,
 }
 
-/// The progress bar of one epoch.
+/// The progress bar of an epoch's training steps.
 pub struct EpochWatch<'a> {
     observer: &'a Observer<'a>,
     bar: ProgressBar,
+    /// Epochs after this one.
+    later_epochs: usize,
+    began: Instant,
+    steps: Cell<u32>,
+    clips: Cell<usize>,
+}
+
+/// The progress bar of an epoch's evaluation.
+pub struct EvaluationWatch<'a> {
+    observer: &'a Observer<'a>,
+    bar: ProgressBar,
+    began: Instant,
 }
 
 impl<'a> Observer<'a> {
@@ -43,6 +60,7 @@ impl<'a> Observer<'a> {
             console,
             events: None,
             advised: false,
+            evaluation: Cell::default(),
         }
     }
 
@@ -80,11 +98,35 @@ impl<'a> Observer<'a> {
     pub fn epoch_begins(&self, epoch: usize, steps: Range<usize>) -> EpochWatch<'_> {
         EpochWatch {
             observer: self,
-            bar: self.console.bar(format!("epoch {epoch}"), steps.end, steps.start),
+            bar: self.console.bar(self.label(epoch), steps.end, steps.start),
+            later_epochs: self.config.epochs.saturating_sub(epoch),
+            began: Instant::now(),
+            steps: Cell::default(),
+            clips: Cell::default(),
         }
     }
 
-    pub fn epoch_was_evaluated(&mut self, record: &EpochRecord, loader: &PrefetchReport, device: DeviceTimes) {
+    /// The validation set has this many batches.
+    pub fn evaluation_begins(&self, epoch: usize, batches: usize) -> EvaluationWatch<'_> {
+        EvaluationWatch {
+            observer: self,
+            bar: self.console.bar(self.label(epoch) + " validation", batches, 0),
+            began: Instant::now(),
+        }
+    }
+
+    fn label(&self, epoch: usize) -> String {
+        format!("epoch {epoch}/{}", self.config.epochs)
+    }
+
+    /// `is_best` if no earlier epoch was better.
+    pub fn epoch_was_evaluated(
+        &mut self,
+        record: &EpochRecord,
+        is_best: bool,
+        loader: &PrefetchReport,
+        device: DeviceTimes,
+    ) {
         let pace = self.pace(loader, device);
         let advice = pace.advice();
         info!(
@@ -100,8 +142,16 @@ impl<'a> Observer<'a> {
             val_top1 = record.val.top1,
             val_auc_roc = record.val.auc_roc,
             val_auc_pr = record.val.auc_pr,
-            "{}",
-            describe(record, self.config.epochs, &pace)
+            "{}: {}{}",
+            self.label(record.epoch),
+            describe(record),
+            if is_best { ", best so far" } else { "" }
+        );
+        debug!(
+            "training: {}; {:.1} clips/s, {}",
+            accuracy(&record.train),
+            record.clips_per_second().unwrap_or(0.0),
+            pace.describe()
         );
         if let Some(advice) = advice.filter(|_| !self.advised) {
             self.console.line(&advice);
@@ -128,6 +178,9 @@ impl<'a> Observer<'a> {
     }
 
     pub fn training_ends(&self, ending: Ending) -> anyhow::Result<()> {
+        if let Ending::EarlyStopping { .. } = ending {
+            self.console.line(&ending.to_string());
+        }
         Ok(report::write_ending(self.run, Some(ending))?)
     }
 
@@ -144,11 +197,27 @@ impl<'a> Observer<'a> {
 }
 
 impl EpochWatch<'_> {
-    pub fn step_was_taken(&self, loader: &PrefetchReport, device: DeviceTimes) {
+    /// `loss` is the mean of the epoch's steps so far; `None` until the first one is known.
+    pub fn step_was_taken(&self, clips: usize, loss: Option<f64>) {
         self.bar.inc(1);
-        if !self.bar.is_hidden() {
-            self.bar.set_message(self.observer.pace(loader, device).describe());
+        self.steps.set(self.steps.get() + 1);
+        self.clips.set(self.clips.get() + clips);
+        if self.bar.is_hidden() {
+            return;
         }
+        let elapsed = self.began.elapsed();
+        let step = elapsed / self.steps.get();
+        let length = self.bar.length().unwrap_or(0);
+        let left = step * (length - self.bar.position().min(length)) as u32;
+        let later_epoch = step * length as u32 + self.observer.evaluation.get();
+        let run = left + self.observer.evaluation.get() + later_epoch * self.later_epochs as u32;
+        let loss = loss.map_or(String::new(), |loss| format!("loss {loss:.3}, "));
+        self.bar.set_message(format!(
+            "{loss}{:.0} clips/s, {} left, run {}",
+            self.clips.get() as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE),
+            clock(left.as_secs_f64()),
+            clock(run.as_secs_f64())
+        ));
     }
 }
 
@@ -158,23 +227,36 @@ impl Drop for EpochWatch<'_> {
     }
 }
 
-fn describe(record: &EpochRecord, epochs: usize, pace: &Pace<'_>) -> String {
-    // Single-label: accuracy; multi-label: mean area under the ROC curves.
-    let main = |metrics: &MetricSummary| match (metrics.top1, metrics.auc_roc) {
+impl EvaluationWatch<'_> {
+    pub fn batch_was_evaluated(&self) {
+        self.bar.inc(1);
+    }
+}
+
+impl Drop for EvaluationWatch<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+        self.observer.evaluation.set(self.began.elapsed());
+    }
+}
+
+/// The results of an epoch, in less than 80 characters with the epoch's number.
+fn describe(record: &EpochRecord) -> String {
+    let main = match (record.val.top1, record.val.auc_roc) {
+        (None, Some(area)) => format!("AUC-ROC {area:.3}"),
+        _ => format!("macro F1 {:.3}", record.val.macro_f1),
+    };
+    format!(
+        "loss {:.4}, val loss {:.4}, {main}, {:.1} s",
+        record.train.loss, record.val.loss, record.seconds
+    )
+}
+
+/// Accuracy if there is one label per track, else the mean area under the ROC curves.
+fn accuracy(metrics: &MetricSummary) -> String {
+    match (metrics.top1, metrics.auc_roc) {
         (Some(top1), _) => format!("top-1 {top1:.3}"),
         (None, Some(area)) => format!("AUC-ROC {area:.3}"),
         (None, None) => format!("accuracy {:.3}", metrics.paper[0]),
-    };
-    format!(
-        "epoch {}/{epochs}: train loss {:.4}, {}; validation loss {:.4}, {}, macro F1 {:.3}; {:.1} s, {:.1} clips/s; {}",
-        record.epoch,
-        record.train.loss,
-        main(&record.train),
-        record.val.loss,
-        main(&record.val),
-        record.val.macro_f1,
-        record.seconds,
-        record.clips_per_second().unwrap_or(0.0),
-        pace.describe(),
-    )
+    }
 }

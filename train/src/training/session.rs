@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
                     None => save(run, &current, trainer)?,
                 }
             }
-            watch.step_was_taken(so_far, trainer.times);
+            watch.step_was_taken(batch.clips(), (tally.samples() > 0).then(|| tally.loss()));
             anyhow::Ok(())
         })?;
         trainer.settle(&mut tally)?;
@@ -154,7 +154,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    pub fn evaluate(&mut self, epoch: &TrainedEpoch) -> anyhow::Result<Evaluation> {
+    pub fn evaluate(&mut self, epoch: &TrainedEpoch, observer: &Observer<'_>) -> anyhow::Result<Evaluation> {
         let trained = self.progress.at(
             epoch.number as u64 * self.steps_per_epoch,
             epoch.tally.clone(),
@@ -164,16 +164,21 @@ impl<'a> Session<'a> {
             // Results must never exist without a checkpoint to continue from.
             save(self.run, &trained, &self.trainer)?;
         }
+        let batches = self.val_clips.len().div_ceil(self.config.batch_size);
+        let watch = observer.evaluation_begins(epoch.number, batches);
         // A stopped evaluation is repeated after resuming from a checkpoint saved before it. Finishing it first could
         // take longer than a batch system waits.
-        let check_stop = || match (self.stop)() {
-            None => Ok(()),
-            Some(signal) => Err(anyhow::Error::from(save_and_stop(
-                self.run,
-                &trained,
-                &self.trainer,
-                signal,
-            )?)),
+        let check_stop = || {
+            watch.batch_was_evaluated();
+            match (self.stop)() {
+                None => Ok(()),
+                Some(signal) => Err(anyhow::Error::from(save_and_stop(
+                    self.run,
+                    &trained,
+                    &self.trainer,
+                    signal,
+                )?)),
+            }
         };
         evaluate(
             &epoch.weights,
