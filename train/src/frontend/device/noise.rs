@@ -78,7 +78,8 @@ mod tests {
     const SAMPLES: usize = 1 << 18;
 
     fn clips(keys: &[NoiseKey], samples: usize) -> Vec<f32> {
-        let made = standard_normal(keys, samples, &Device::flex());
+        let device = crate::testing::named_device().unwrap_or_else(Device::flex);
+        let made = standard_normal(keys, samples, &device);
         made.into_data().try_to_vec().unwrap()
     }
 
