@@ -70,11 +70,12 @@ crnn-paper-adamw --model crnn --optimizer adamw --weight-decay 0.01
 EOF
 }
 
-# Trains one setting, unless its results are there.
+# Trains one setting, unless that is done.
 fit() {
     local run=$out/$1 resume=()
+    local finished=$run.$seeds-seeds
     shift
-    if [[ -e $run/folds.json ]]; then
+    if [[ -e $finished ]]; then
         return
     fi
     if [[ -e $run/runs.toml ]]; then
@@ -82,6 +83,7 @@ fit() {
     fi
     RAYON_NUM_THREADS=1 "$train" fit --data "$dataset" --folds "$folds" --seeds "$seeds" --epochs "$epochs" \
         --patience 0 --device cpu --loader-threads 1 --quiet --run "$run" "$@" "${resume[@]}" > "$run.log" 2>&1
+    touch "$finished"
 }
 export train dataset out epochs folds seeds
 export -f fit

@@ -12,6 +12,7 @@ mod errors;
 mod flipped_bits;
 mod folds;
 mod full_disk;
+mod gpu;
 mod import;
 mod inspect;
 mod killed;

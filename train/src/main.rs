@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 use tracing::Level;
 use train::cli::{Cli, Command};
 use train::commands::{
-    UsageError, run_bench, run_config, run_embed, run_eval, run_export, run_fit, run_import, run_lr_find, run_models,
-    run_predict, run_report, run_sweep,
+    UsageError, run_bench, run_config, run_devices, run_embed, run_eval, run_export, run_fit, run_import, run_lr_find,
+    run_models, run_predict, run_report, run_sweep,
 };
 use train::process::console::Console;
 use train::process::mapping_fault::FaultWatch;
@@ -23,7 +23,12 @@ use train::process::stop::{EXIT_STOPPED, Stopped};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const FEATURES: &[&str] = if cfg!(feature = "cuda") { &["cuda"] } else { &[] };
+const FEATURES: &[&str] = &[
+    #[cfg(feature = "cuda")]
+    "cuda",
+    #[cfg(feature = "gpu")]
+    "gpu",
+];
 static VERSION: LazyLock<String> =
     LazyLock::new(|| version::describe(env!("CARGO_PKG_VERSION"), option_env!("CRATEDIGGER_COMMIT"), FEATURES));
 
@@ -33,7 +38,11 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let json = cli.json;
-    let level = if cli.quiet { Level::WARN } else { Level::INFO };
+    let level = match (cli.quiet, cli.verbose) {
+        (true, _) => Level::WARN,
+        (_, true) => Level::DEBUG,
+        _ => Level::INFO,
+    };
     log::show("train", level, cli.log_format);
     let result = run(cli).map_err(|error| match error.downcast::<UsageError>() {
         Ok(usage) => outcome::UsageError(usage.to_string()).into(),
@@ -64,6 +73,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Predict(args) => run_predict(args, console),
         Command::Models(args) => Ok(run_models(args.name)),
         Command::Export(args) => run_export(args, &watch, console),
+        Command::Devices => Ok(run_devices()),
         Command::Config(args) => run_config(*args),
         Command::Completions { shell } => manual::completions::<Cli>(shell),
         Command::Man { directory } => manual::pages::<Cli>(&directory),

@@ -1,7 +1,9 @@
 //! A complete small data set for tests, written with the public functions of `shared` only.
 
 use crate::models::ModelKind;
+use crate::settings::device::DeviceChoice;
 use crate::settings::{RunConfig, Settings};
+use burn::tensor::Device;
 use half::f16;
 use ndarray::Array2;
 use shared::dataset::manifest::{self, RejectedRow, TrackRow};
@@ -29,6 +31,16 @@ pub fn fault_rounds(default: u32) -> u32 {
     rounds.map_or(default, |rounds| {
         rounds.parse().expect("CRATEDIGGER_FAULT_ROUNDS is a number")
     })
+}
+
+/// The device that CRATEDIGGER_TEST_DEVICE names, as `scripts/test_gpu.sh` does. Without it, says that the test is skipped.
+pub fn named_device() -> Option<Device> {
+    let Ok(name) = std::env::var("CRATEDIGGER_TEST_DEVICE") else {
+        eprintln!("skipped: CRATEDIGGER_TEST_DEVICE names no device");
+        return None;
+    };
+    let choice: DeviceChoice = name.parse().unwrap();
+    Some(choice.open().unwrap().0)
 }
 
 /// Default settings of `model` on the data set in `root`.

@@ -29,7 +29,7 @@ fn commands(program: Program) -> Vec<String> {
 /// The options in the help of a command. Descriptions, which may name other options, are indented further.
 fn options(help: &str) -> BTreeSet<String> {
     let option = Regex::new(r"(?m)^ {2,6}(?:-\w, )?--([a-z][a-z0-9-]*)").unwrap();
-    let global_options = ["help", "version", "json", "quiet", "log-format"];
+    let global_options = ["help", "version", "json", "quiet", "verbose", "log-format"];
     let names = option.captures_iter(help).map(|found| found[1].to_owned());
     names.filter(|name| !global_options.contains(&name.as_str())).collect()
 }

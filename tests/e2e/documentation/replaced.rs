@@ -120,6 +120,11 @@ pub const REPLACED: &[Replaced] = &[
         script: FORM_OF_A_SCRIPT,
     },
     Replaced {
+        name: "scripts/test_gpu.sh",
+        reason: "Compiles for minutes and needs a GPU. Only its form is checked.",
+        script: FORM_OF_A_SCRIPT,
+    },
+    Replaced {
         name: "scripts/papers/*.sh",
         reason: "Each compiles and trains for minutes to days. Only flags are checked, against its top comment.",
         script: FORM_OF_A_SCRIPT,

@@ -13,6 +13,6 @@ mod tree;
 pub use collection::Collection;
 pub use dataset::BuiltDataset;
 pub use interruption::{Ended, Killer, end, send, timed_run, wait_for};
-pub use programs::{Program, json_file, json_line, stderr, stderr_text, stdout_text};
+pub use programs::{Program, json_file, json_line, stderr, stderr_text, stdout_text, test_device};
 pub use small_disk::on_a_small_disk;
 pub use tree::{Tree, copy as copy_directory};

@@ -58,6 +58,18 @@ impl Program {
     }
 }
 
+/// Names the device of tests on GPUs; `scripts/test_gpu.sh` sets it.
+const TEST_DEVICE: &str = "CRATEDIGGER_TEST_DEVICE";
+
+/// The device of tests on GPUs. Without one, says that the test is skipped.
+pub fn test_device() -> Option<String> {
+    let device = std::env::var(TEST_DEVICE).ok();
+    if device.is_none() {
+        eprintln!("skipped: {TEST_DEVICE} names no device");
+    }
+    device
+}
+
 /// Builds the programs and returns their executables by name.
 ///
 /// It builds the whole workspace, so shared dependencies have the same features as in `cargo test --workspace` and
@@ -66,9 +78,15 @@ impl Program {
 /// # Panics
 /// If something does not compile. The compiler's messages go to stderr.
 fn build() -> HashMap<String, PathBuf> {
+    let features = match std::env::var(TEST_DEVICE).ok() {
+        Some(device) if device.starts_with("cuda") => &["--features", "train/cuda"][..],
+        Some(_) => &["--features", "train/gpu"],
+        None => &[],
+    };
     let output = process::Command::new(env!("CARGO"))
         .args(["build", "--workspace", "--bins", "--profile", &profile()])
         .args(["--message-format", "json-render-diagnostics"])
+        .args(features)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(process::Stdio::inherit())
         .output()

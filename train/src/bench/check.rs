@@ -9,7 +9,6 @@ use crate::settings::RunConfig;
 use crate::step::batch;
 use crate::step::compute::Compute;
 use anyhow::Context;
-use burn::tensor::TensorData;
 use shared::dataset::split::Set;
 
 /// The largest differences of the two front ends over some clips.
@@ -99,10 +98,7 @@ fn run_on_device(
     for ((position, plan), out) in plans.iter().zip(pcm.chunks_exact_mut(longest)) {
         copy_or_pad(data.dataset.waveform(*position), plan.hop * features.hop_length, out);
     }
-    let output = front_end.run(
-        TensorData::new(pcm, [plans.len(), longest]),
-        &plans.iter().map(|(_, plan)| *plan).collect::<Vec<_>>(),
-    );
+    let output = front_end.run(&pcm, &plans.iter().map(|(_, plan)| *plan).collect::<Vec<_>>());
     let waveforms = output
         .waveform
         .context("the device returned no waveform")?

@@ -53,7 +53,7 @@ pub struct BenchArgs {
     /// Only compare the front ends of device and host
     #[arg(long, help_heading = "Measurement")]
     pub check_front_end: bool,
-    /// auto, cpu, cuda or cuda:N
+    /// A device of `train devices`, auto or gpu
     #[arg(long, default_value = "auto", help_heading = "Hardware")]
     pub device: String,
     /// Numeric precision

@@ -92,7 +92,7 @@ pub struct EmbedArgs {
     /// Save the classifier with the networks as a run
     #[arg(long, value_name = "RUN", help_heading = "Output")]
     pub save_run: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:N
+    /// A device of `train devices`, auto or gpu
     #[arg(long, default_value = "auto", help_heading = "Hardware")]
     pub device: String,
     /// Clips per batch [default: the run's, or per model]

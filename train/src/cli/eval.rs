@@ -56,7 +56,7 @@ pub struct EvalArgs {
     /// Verify checksums before evaluating
     #[arg(long)]
     pub verify: bool,
-    /// auto, cpu, cuda or cuda:N
+    /// A device of `train devices`, auto or gpu
     #[arg(long, default_value = "auto")]
     pub device: String,
 }

@@ -59,7 +59,7 @@ pub struct FitArgs {
     /// Verify checksums before training
     #[arg(long, help_heading = "Data")]
     pub verify: bool,
-    /// auto, cpu, cuda or cuda:N; a list shares each batch
+    /// A device of `train devices`, auto or gpu; a list shares each batch
     #[arg(
         long,
         alias = "devices",

@@ -22,7 +22,7 @@ pub struct LrFindArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub settings: Settings,
-    /// auto, cpu, cuda or cuda:N
+    /// A device of `train devices`, auto or gpu
     #[arg(long, default_value = "auto", help_heading = "Hardware", display_order = 0)]
     pub device: String,
 }

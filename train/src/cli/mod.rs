@@ -46,6 +46,9 @@ pub struct Cli {
     /// Hide progress; keep results and warnings
     #[arg(short, long, global = true, help_heading = GLOBAL_OPTIONS)]
     pub quiet: bool,
+    /// Show how each epoch's time was spent
+    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = GLOBAL_OPTIONS)]
+    pub verbose: bool,
     /// Print the result as JSON, on the last line of stdout
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     pub json: bool,
@@ -86,6 +89,11 @@ const COMPLETIONS_EXAMPLES: &str = r#"Examples:
   # Install completions for zsh
   train completions zsh > "${fpath[1]}/_train""#;
 
+const DEVICES_EXAMPLES: &str = r"Examples:
+  # List the devices, then train on the first Vulkan device
+  train devices
+  train fit --data fma --model crnn --run runs/crnn --device vulkan:0";
+
 const MAN_EXAMPLES: &str = r"Examples:
   # Install the manual pages
   train man ~/.local/share/man/man1";
@@ -112,6 +120,9 @@ pub enum Command {
     Embed(Box<EmbedArgs>),
     /// List the models, or show one
     Models(ModelsArgs),
+    /// List the devices that this program can compute on
+    #[command(after_help = DEVICES_EXAMPLES)]
+    Devices,
     /// Print a settings file for `train fit --config`
     Config(Box<ConfigArgs>),
     /// Measure the speed of each stage of training

@@ -47,7 +47,7 @@ pub struct PredictArgs {
     /// Threads that decode files [default: one per core]
     #[arg(long, value_name = "N", value_parser = count::<MOST_THREADS>)]
     pub jobs: Option<NonZeroUsize>,
-    /// auto, cpu, cuda or cuda:N
+    /// A device of `train devices`, auto or gpu
     #[arg(long, default_value = "auto")]
     pub device: String,
 }

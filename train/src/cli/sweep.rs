@@ -62,7 +62,7 @@ pub struct SweepArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub settings: Settings,
-    /// Devices for trials: auto, cpu or a list of cuda:N
+    /// Devices for trials: auto, gpu, or a list of those of `train devices`
     #[arg(
         long,
         alias = "device",

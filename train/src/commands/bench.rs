@@ -52,7 +52,7 @@ pub fn run_bench(args: BenchArgs, watch: &FaultWatch, console: Console) -> anyho
         "{} on {device_name}, {} clips a batch, front end on the {front_end}, {} loader threads",
         config.model, config.batch_size, config.loader_threads,
     ));
-    let precision = config.precision.name(compute.on_cpu());
+    let precision = config.precision.name(&compute.device);
     let measurements = measure(&config, &data, &compute, args.steps.get())?;
     if let Some(path) = &args.csv {
         append(

@@ -195,6 +195,9 @@ pub(super) fn train(
         None => RunDirectory::begin(&args.run)?,
     };
     announce(&config, &data, &device_name, console)?;
+    if !compute.on_cpu() {
+        console.line("the first steps take a minute or more: the device compiles its kernels and chooses the fastest");
+    }
     Stopped::check(stop)?;
     let copies = prepare(&mut data, &config, watch, stop, console)?;
     if let Some(directory) = copies.filter(|_| args.verify) {

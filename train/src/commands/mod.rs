@@ -4,6 +4,7 @@
 mod bench;
 mod calibrate;
 mod config;
+mod devices;
 mod eval;
 mod eval_ensemble;
 mod eval_run;
@@ -28,6 +29,7 @@ mod usage_error;
 
 pub use bench::run_bench;
 pub use config::run_config;
+pub use devices::run_devices;
 pub use embed::run_embed;
 pub use eval::run_eval;
 pub use export::run_export;

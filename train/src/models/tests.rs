@@ -35,12 +35,12 @@ fn small_shape(kind: ModelKind) -> InputShape {
     accepted.next().unwrap_or_else(|| panic!("no small shape for {kind}"))
 }
 
-fn small_model(kind: ModelKind, device: &Device) -> (InputShape, Model) {
+fn small_model(kind: ModelKind, dropout: f64, device: &Device) -> (InputShape, Model) {
     let shape = small_shape(kind);
     let blueprint = Blueprint {
         shape,
         classes: CLASSES,
-        dropout: 0.1,
+        dropout,
     };
     (shape, kind.init(&blueprint, device))
 }
@@ -64,7 +64,7 @@ fn parameter_values(model: &Model) -> BTreeMap<ParamId, Vec<f32>> {
 /// Batch norm after a dense layer needs two `clips` or more.
 fn train_one_step(kind: ModelKind, clips: usize, dtype: FloatDType) {
     let device = Device::flex().autodiff();
-    let (shape, model) = small_model(kind, &device);
+    let (shape, model) = small_model(kind, 0.1, &device);
     let before = parameter_values(&model);
     let logits = model.forward(input(clips, &shape, &device).cast(dtype));
     assert_eq!(logits.dims(), [clips, CLASSES], "{kind}");
@@ -100,11 +100,81 @@ fn every_model_trains_in_bfloat16() {
     }
 }
 
+/// The logits and the gradients of all parameters.
+fn logits_and_gradients(model: &Model, shape: &InputShape, device: &Device) -> BTreeMap<String, Vec<f32>> {
+    struct Values<'a>(&'a GradientsParams, BTreeMap<ParamId, Vec<f32>>);
+    impl ModuleVisitor for Values<'_> {
+        fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+            if let Some(gradient) = self.0.get::<D>(parameter.id) {
+                self.1.insert(parameter.id, gradient.into_data().try_to_vec().unwrap());
+            }
+        }
+    }
+    let logits = model.forward(input(3, shape, device));
+    let targets = Tensor::<1, Int>::arange(0..3, device);
+    let loss = CrossEntropyLossConfig::new()
+        .init(device)
+        .forward(logits.clone(), targets);
+    let gradients = GradientsParams::from_grads(loss.backward(), model);
+    let mut values = Values(&gradients, BTreeMap::new());
+    model.visit(&mut values);
+    let mut all = BTreeMap::from([("logits".to_owned(), logits.into_data().try_to_vec().unwrap())]);
+    for Parameter { name, id, .. } in parameters(model) {
+        if let Some(gradient) = values.1.remove(&id) {
+            all.insert(name, gradient);
+        }
+    }
+    all
+}
+
+/// The largest difference from the CPU's values, relative to the tensor's largest value (1.8e-3).
+const DEVICE_TOLERANCE: f32 = 2e-3;
+
+/// Models that together have all kinds of layers. A software device needs half a minute for one.
+const ALL_LAYERS: [ModelKind; 7] = [
+    ModelKind::MmCrnn,
+    ModelKind::ChoiCrnn,
+    ModelKind::Vgg16,
+    ModelKind::Musicnn,
+    ModelKind::SampleLevelSe,
+    ModelKind::HarmonicCnn,
+    ModelKind::SelfAttention,
+];
+
+#[test]
+fn logits_and_gradients_on_a_device_equal_those_on_the_cpu() {
+    let Some(device) = crate::testing::named_device() else {
+        return;
+    };
+    let device = device.autodiff();
+    for kind in ALL_LAYERS {
+        let cpu = Device::flex().autodiff();
+        let (shape, model) = small_model(kind, 0.0, &cpu);
+        let expected = logits_and_gradients(&model, &shape, &cpu);
+        let found = logits_and_gradients(&model.fork(&device), &shape, &device);
+        assert!(found.keys().eq(expected.keys()), "{kind}");
+        let largest = |values: &[f32]| values.iter().fold(0.0, |max: f32, value| max.max(value.abs()));
+        // The gradients of some parameters, such as a bias before a batch norm, are only rounding errors.
+        let least = 1e-2 * expected.values().map(|values| largest(values)).fold(0.0, f32::max);
+        let mut worst = (0.0, "");
+        for (name, expected) in &expected {
+            let pairs = found[name].iter().zip(expected);
+            let differences: Vec<f32> = pairs.map(|(a, b)| a - b).collect();
+            let relative = largest(&differences) / largest(expected).max(least);
+            if relative > worst.0 {
+                worst = (relative, name);
+            }
+        }
+        println!("{kind}: largest difference {:.1e} in {}", worst.0, worst.1);
+        assert!(worst.0 < DEVICE_TOLERANCE, "{kind}: {worst:?}");
+    }
+}
+
 #[test]
 fn forward_equals_embed_then_classify() {
     let device = Device::flex();
     for &kind in ModelKind::ALL {
-        let (shape, model) = small_model(kind, &device);
+        let (shape, model) = small_model(kind, 0.1, &device);
         let clip = input(1, &shape, &device);
         let embeddings = model.embed(clip.clone());
         assert_eq!(embeddings.dims()[0], 1, "{kind}");

@@ -1,48 +1,101 @@
-//! Chooses the device: the CPU, or a CUDA device if CUDA is built in and its driver works.
+//! Chooses the device: the CPU, an NVIDIA GPU through CUDA, or any GPU through Vulkan, Metal or DirectX 12.
+
+#[cfg(any(feature = "cuda", feature = "gpu", test))]
+mod answer;
+#[cfg(feature = "gpu")]
+mod graphics;
+mod list;
+
+pub use list::{ListedDevice, list};
 
 use burn::tensor::Device;
 
 /// A device as named on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The first CUDA device if it works, else the CPU.
+    /// The first that answers of a CUDA device and [`Gpu`](Self::Gpu), else the CPU.
     Auto,
     Cpu,
     /// A CUDA device by its index.
     Cuda(usize),
+    /// The first GPU of any graphics API, but no software device.
+    Gpu,
+    /// A device of a graphics API by its place in [`list()`]. It may be a software device.
+    Graphics(GraphicsApi, usize),
+}
+
+/// In the order in which [`DeviceChoice::Gpu`] tries them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GraphicsApi {
+    Metal,
+    Vulkan,
+    Dx12,
+}
+
+impl GraphicsApi {
+    const ALL: [Self; 3] = [Self::Metal, Self::Vulkan, Self::Dx12];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Metal => "metal",
+            Self::Vulkan => "vulkan",
+            Self::Dx12 => "dx12",
+        }
+    }
 }
 
 /// A device that cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DeviceError {
-    #[error("unknown device `{0}`; use auto, cpu, cuda or cuda:N")]
+    #[error("unknown device `{0}`; use auto, cpu, gpu, cuda, vulkan, metal or dx12; `train devices` lists all")]
     Unknown(String),
-    /// CUDA was requested but is not built in.
+    /// The program was built without the feature that the device needs.
     #[error(
-        "this program was built without CUDA; build it with `cargo build --release -p train --features cuda`, or \
-             use --device cpu"
+        "this program was built without {name}; build it with `cargo build --release -p train --features {feature}`, or use \
+         --device cpu"
     )]
-    NotBuiltIn,
-    /// CUDA was requested but does not work.
-    #[error("CUDA device {index} does not answer: {detail}; check the driver with nvidia-smi, or use --device cpu")]
+    NotBuiltIn { name: &'static str, feature: &'static str },
+    /// No such device, or no GPU at all.
+    #[error("{0} was not found; `train devices` lists all devices")]
+    Missing(String),
+    #[error("{name} does not answer: {detail}; check its driver{with}, or use --device cpu")]
     NoAnswer {
-        index: usize,
+        name: String,
         /// The error of the first computation on the device.
         detail: String,
+        /// How to check it, such as ` with nvidia-smi`.
+        with: &'static str,
     },
 }
+
+const CUDA_NOT_BUILT_IN: DeviceError = DeviceError::NotBuiltIn {
+    name: "CUDA",
+    feature: "cuda",
+};
+const GPU_NOT_BUILT_IN: DeviceError = DeviceError::NotBuiltIn {
+    name: "Vulkan, Metal and DirectX",
+    feature: "gpu",
+};
 
 impl std::str::FromStr for DeviceChoice {
     type Err = DeviceError;
 
     fn from_str(name: &str) -> Result<Self, DeviceError> {
         let unknown = || DeviceError::Unknown(name.to_owned());
-        match name.split_once(':') {
-            None if name == "auto" => Ok(Self::Auto),
-            None if name == "cpu" => Ok(Self::Cpu),
-            None if name == "cuda" => Ok(Self::Cuda(0)),
-            Some(("cuda", index)) => index.parse().map(Self::Cuda).map_err(|_| unknown()),
-            _ => Err(unknown()),
+        let (kind, index) = match name.split_once(':') {
+            Some((kind, index)) => (kind, Some(index.parse().map_err(|_| unknown())?)),
+            None => (name, None),
+        };
+        match (kind, index) {
+            ("auto", None) => Ok(Self::Auto),
+            ("cpu", None) => Ok(Self::Cpu),
+            ("gpu", None) => Ok(Self::Gpu),
+            ("cuda", index) => Ok(Self::Cuda(index.unwrap_or(0))),
+            _ => GraphicsApi::ALL
+                .into_iter()
+                .find(|api| api.name() == kind)
+                .map(|api| Self::Graphics(api, index.unwrap_or(0)))
+                .ok_or_else(unknown),
         }
     }
 }
@@ -52,16 +105,20 @@ impl std::fmt::Display for DeviceChoice {
         match self {
             Self::Auto => formatter.write_str("auto"),
             Self::Cpu => formatter.write_str("cpu"),
+            Self::Gpu => formatter.write_str("gpu"),
             Self::Cuda(index) => write!(formatter, "cuda:{index}"),
+            Self::Graphics(api, index) => write!(formatter, "{}:{index}", api.name()),
         }
     }
 }
 
 impl DeviceChoice {
-    /// An error if CUDA is needed but not built in. Does not open the device, which would allocate memory on it.
+    /// An error if the device needs a feature that is not built in. Does not open the device, which would allocate
+    /// memory on it.
     pub fn check_built_in(self) -> Result<(), DeviceError> {
         match self {
-            Self::Cuda(_) if !cfg!(feature = "cuda") => Err(DeviceError::NotBuiltIn),
+            Self::Cuda(_) if !cfg!(feature = "cuda") => Err(CUDA_NOT_BUILT_IN),
+            Self::Gpu | Self::Graphics(..) if !cfg!(feature = "gpu") => Err(GPU_NOT_BUILT_IN),
             _ => Ok(()),
         }
     }
@@ -79,64 +136,54 @@ impl DeviceChoice {
     pub fn open(self) -> Result<(Device, String), DeviceError> {
         match self {
             Self::Cpu => Ok(cpu()),
-            Self::Cuda(index) => open_cuda(index),
-            Self::Auto => Ok(cuda_or_cpu(open_cuda(0), |reason| tracing::warn!("{reason}"))),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(index) => {
+                let name = self.to_string();
+                let device = answer::answering(&name, " with nvidia-smi", || Ok(Device::cuda(index)))?;
+                Ok((device, name))
+            }
+            #[cfg(feature = "gpu")]
+            Self::Gpu => graphics::open_first(),
+            #[cfg(feature = "gpu")]
+            Self::Graphics(api, index) => graphics::open(api, index),
+            #[cfg(not(feature = "cuda"))]
+            Self::Cuda(_) => Err(CUDA_NOT_BUILT_IN),
+            #[cfg(not(feature = "gpu"))]
+            Self::Gpu | Self::Graphics(..) => Err(GPU_NOT_BUILT_IN),
+            Self::Auto => Ok(first_of([Self::Cuda(0), Self::Gpu].map(Self::open), |reason| {
+                tracing::warn!("{reason}")
+            })),
         }
     }
 }
 
-/// The opened CUDA device, or else the CPU. `report` gets the reason, except in a program built without CUDA.
-fn cuda_or_cpu(cuda: Result<(Device, String), DeviceError>, report: impl FnOnce(&str)) -> (Device, String) {
-    cuda.unwrap_or_else(|error| {
-        if error != DeviceError::NotBuiltIn {
-            report(&format!("--device auto falls back to the CPU: {error}"));
+/// The first opened device, or else the CPU. `report` gets the reasons against those before it, except that they are
+/// not built in.
+fn first_of(
+    devices: impl IntoIterator<Item = Result<(Device, String), DeviceError>>,
+    report: impl FnOnce(&str),
+) -> (Device, String) {
+    let mut reasons = Vec::new();
+    let mut found = None;
+    for device in devices {
+        match device {
+            Ok(device) => {
+                found = Some(device);
+                break;
+            }
+            Err(DeviceError::NotBuiltIn { .. }) => {}
+            Err(error) => reasons.push(error.to_string()),
         }
-        cpu()
-    })
+    }
+    let device = found.unwrap_or_else(cpu);
+    if !reasons.is_empty() {
+        report(&format!("--device auto uses {}: {}", device.1, reasons.join("; ")));
+    }
+    device
 }
 
 fn cpu() -> (Device, String) {
     (Device::flex(), "cpu".into())
-}
-
-#[cfg(not(feature = "cuda"))]
-fn open_cuda(_: usize) -> Result<(Device, String), DeviceError> {
-    Err(DeviceError::NotBuiltIn)
-}
-
-/// Burn panics if the driver does not answer, so the first computation runs inside `catch_unwind`.
-#[cfg(feature = "cuda")]
-fn open_cuda(index: usize) -> Result<(Device, String), DeviceError> {
-    use burn::tensor::Tensor;
-    let attempt = || -> Result<Device, String> {
-        let device = Device::cuda(index);
-        let sum = Tensor::<1>::from_floats([1.0, 2.0], &device).sum().into_data();
-        match sum.try_to_vec::<f32>() {
-            Ok(values) if values == [3.0] => Ok(device),
-            other => Err(format!("1 + 2 gave {other:?}")),
-        }
-    };
-    let silent = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let outcome = std::panic::catch_unwind(attempt);
-    std::panic::set_hook(silent);
-    let device = answer(index, outcome)?;
-    Ok((device, format!("cuda:{index}")))
-}
-
-/// Turns the outcome of the first computation on a CUDA device, which may be a panic, into a result.
-#[cfg(any(feature = "cuda", test))]
-fn answer<T>(index: usize, outcome: std::thread::Result<Result<T, String>>) -> Result<T, DeviceError> {
-    let detail = match outcome {
-        Ok(Ok(value)) => return Ok(value),
-        Ok(Err(detail)) => detail,
-        Err(panic) => panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-            .unwrap_or_else(|| "the driver could not be loaded".into()),
-    };
-    Err(DeviceError::NoAnswer { index, detail })
 }
 
 #[cfg(test)]
@@ -145,56 +192,68 @@ mod tests {
 
     #[test]
     fn device_names_are_parsed() {
-        assert_eq!("auto".parse(), Ok(DeviceChoice::Auto));
-        assert_eq!("cpu".parse(), Ok(DeviceChoice::Cpu));
-        assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
-        assert_eq!("cuda:3".parse(), Ok(DeviceChoice::Cuda(3)));
-        for name in ["auto", "cpu", "cuda:3"] {
+        for name in ["auto", "cpu", "gpu", "cuda:3", "vulkan:1", "metal:0", "dx12:2"] {
             assert_eq!(name.parse::<DeviceChoice>().unwrap().to_string(), name);
         }
-        for name in ["", "gpu", "cuda:", "cuda:x", "cpu:1"] {
+        assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
+        assert_eq!("vulkan".parse(), Ok(DeviceChoice::Graphics(GraphicsApi::Vulkan, 0)));
+        for name in ["", "cuda:", "cuda:x", "cpu:1", "gpu:0", "vulkan:-1", "opengl"] {
             assert_eq!(name.parse::<DeviceChoice>(), Err(DeviceError::Unknown(name.into())));
         }
     }
 
     #[test]
     fn device_lists_are_parsed() {
-        use DeviceChoice::{Cpu, Cuda};
+        use DeviceChoice::{Cpu, Cuda, Graphics};
         assert_eq!(DeviceChoice::parse_list("0,1"), Ok(vec![Cuda(0), Cuda(1)]));
         assert_eq!(DeviceChoice::parse_list("cpu,cpu"), Ok(vec![Cpu, Cpu]));
-        assert_eq!(DeviceChoice::parse_list("cuda:2"), Ok(vec![Cuda(2)]));
+        assert_eq!(
+            DeviceChoice::parse_list("vulkan:2"),
+            Ok(vec![Graphics(GraphicsApi::Vulkan, 2)])
+        );
         assert_eq!(DeviceChoice::parse_list("0,"), Err(DeviceError::Unknown(String::new())));
     }
 
     #[test]
-    fn fallback_to_the_cpu_reports_the_reason() {
-        let panicked = std::panic::catch_unwind(|| -> Result<(Device, String), String> {
-            std::panic::resume_unwind(Box::new(String::from("libcuda.so was not found")))
-        });
+    fn auto_reports_why_devices_before_the_used_one_are_not_used() {
+        let silent = || DeviceError::NoAnswer {
+            name: "cuda:0".into(),
+            detail: "libcuda.so was not found".into(),
+            with: " with nvidia-smi",
+        };
+        let missing = || DeviceError::Missing("a GPU".into());
         let mut reported = String::new();
-        let (device, name) = cuda_or_cpu(answer(0, panicked), |reason| reported = reason.to_owned());
+        let (device, name) = first_of([Err(silent()), Err(missing())], |reason| reported = reason.to_owned());
         assert_eq!((device, name.as_str()), (Device::flex(), "cpu"));
         assert_eq!(
             reported,
-            "--device auto falls back to the CPU: CUDA device 0 does not answer: libcuda.so was not found; check the driver \
-             with nvidia-smi, or use --device cpu"
+            "--device auto uses cpu: cuda:0 does not answer: libcuda.so was not found; check its driver with nvidia-smi, or \
+             use --device cpu; a GPU was not found; `train devices` lists all devices"
         );
-        let wrong = answer::<()>(3, Ok(Err("1 + 2 gave 4".into()))).unwrap_err();
-        assert!(
-            wrong.to_string().contains("device 3") && wrong.to_string().contains("gave 4"),
-            "{wrong}"
-        );
-        assert_eq!(answer(0, Ok(Ok(7))), Ok(7));
-        // No report in a program that was built without CUDA.
-        cuda_or_cpu(Err(DeviceError::NotBuiltIn), |reason| panic!("{reason}"));
+        let vulkan = || Ok((Device::flex(), "vulkan:0".to_owned()));
+        let mut reported = String::new();
+        let opened = first_of([Err(silent()), vulkan()], |reason| reported = reason.to_owned());
+        assert!(opened.1 == "vulkan:0" && reported.starts_with("--device auto uses vulkan:0: cuda:0 "));
+        // No report about what is not built in, nor about devices after the used one.
+        first_of([Err(CUDA_NOT_BUILT_IN), Err(GPU_NOT_BUILT_IN)], |reason| {
+            panic!("{reason}")
+        });
+        first_of([Err(CUDA_NOT_BUILT_IN), vulkan(), Err(missing())], |reason| {
+            panic!("{reason}")
+        });
     }
 
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(any(feature = "cuda", feature = "gpu")))]
     #[test]
-    fn without_cuda_auto_uses_the_cpu_and_cuda_is_an_error() {
+    fn without_gpus_built_in_auto_uses_the_cpu() {
         assert_eq!(DeviceChoice::Auto.open().unwrap().1, "cpu");
-        assert_eq!(DeviceChoice::Cuda(0).open().unwrap_err(), DeviceError::NotBuiltIn);
-        assert_eq!(DeviceChoice::Cuda(0).check_built_in(), Err(DeviceError::NotBuiltIn));
-        assert_eq!(DeviceChoice::Auto.check_built_in(), Ok(()));
+        for (choice, error) in [
+            (DeviceChoice::Cuda(0), CUDA_NOT_BUILT_IN),
+            (DeviceChoice::Graphics(GraphicsApi::Vulkan, 0), GPU_NOT_BUILT_IN),
+            (DeviceChoice::Gpu, GPU_NOT_BUILT_IN),
+        ] {
+            assert_eq!(choice.open().unwrap_err(), error);
+            assert_eq!(choice.check_built_in().unwrap_err(), error);
+        }
     }
 }

@@ -12,10 +12,27 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use std::ops::Range;
 
-/// Logits that could not be copied back from the device.
-#[derive(Debug, thiserror::Error)]
-#[error("the device did not return the model's output: {0}")]
+/// A device that failed to compute, for example because its memory is full.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the device failed: {0}; if its memory is full, use a smaller --batch-size or --micro-batch-size")]
 pub struct DeviceFailure(String);
+
+impl DeviceFailure {
+    /// Keeps only the innermost cause of an error: the others say that there is one, and where in Burn.
+    fn new(error: &impl ToString) -> Self {
+        let text = error.to_string();
+        let cause = text.rsplit("Caused by:").next().unwrap_or(&text);
+        Self(
+            cause
+                .trim_start()
+                .lines()
+                .next()
+                .unwrap_or("no reason given")
+                .trim()
+                .to_owned(),
+        )
+    }
+}
 
 /// Copies batches to the device as model input.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +56,8 @@ impl Uploader<'_> {
         let input = match self.front_end {
             Some(front_end) if !batch.pcm.is_empty() => {
                 let samples = batch.pcm.len() / batch.clips();
-                let pcm = batch.pcm[part.start * samples..part.end * samples].to_vec();
-                front_end.run(TensorData::new(pcm, [clips, samples]), &batch.plans[part])
+                let pcm = &batch.pcm[part.start * samples..part.end * samples];
+                front_end.run(pcm, &batch.plans[part])
             }
             _ => {
                 let rows = |values: &[f32], size: usize| values[part.start * size..part.end * size].to_vec();
@@ -135,8 +152,23 @@ impl TrainingStep {
 
 /// Waits for logits `[batch, classes]` and returns them row by row.
 pub fn to_host(logits: Tensor<2>) -> Result<Vec<f32>, DeviceFailure> {
-    logits
-        .into_data()
-        .try_to_vec()
-        .map_err(|error| DeviceFailure(format!("{error:?}")))
+    let data = logits.try_into_data().map_err(|error| DeviceFailure::new(&error))?;
+    data.try_to_vec().map_err(|error| DeviceFailure::new(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn device_failure_is_one_sentence() {
+        let error = "An error happened during execution\nCaused by:\n  An IO error happened\nCaused by:\n  can't allocate \
+                     buffer of size: 199229440\nNo backtrace available\nAsked at:\nNo backtrace available";
+        assert_eq!(
+            DeviceFailure::new(&error).to_string(),
+            "the device failed: can't allocate buffer of size: 199229440; if its memory is full, use a smaller --batch-size \
+             or --micro-batch-size"
+        );
+        assert_eq!(DeviceFailure::new(&"lost"), DeviceFailure("lost".into()));
+    }
 }
