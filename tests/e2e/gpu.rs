@@ -71,7 +71,7 @@ fn training_on_a_device_ends_with_the_losses_of_the_cpu() {
     // The same weights give the same results on both.
     let evaluated = [&device, "cpu"].map(|device| {
         let mut command = Program::Train.command(["eval", "--json", "--device", device, "--run"]);
-        json_line(&command.arg(&runs[0]).assert().success())["metrics"]["tracks"]["loss"]
+        json_line(&command.arg(&runs[0]).assert().success())["metrics"]["loss"]
             .as_f64()
             .unwrap()
     });
