@@ -213,17 +213,15 @@ fn effective(normalize: Normalize, normalization: &Normalization) -> Normalizati
 /// Uploads samples and makes them floating-point numbers, `[clips, samples]`. Two samples travel in one i32, because
 /// shaders of Vulkan, Metal and DirectX have no i16.
 fn unpack(pcm: &[i16], clips: usize, device: &Device) -> Tensor<2> {
-    let pairs: Vec<i32> = pcm
-        .chunks(2)
-        .map(|pair| i32::from(pair[0]) & 0xffff | i32::from(pair.get(1).copied().unwrap_or(0)) << 16)
-        .collect();
+    // An odd number of samples leaves half a pair. The first sample of a pair is the lower half: `shared` only compiles
+    // for little-endian machines.
+    let pairs: Vec<i32> = bytemuck::pod_collect_to_vec(pcm);
     let shape = [pairs.len(), 2];
     // Shifted to the upper half and back, which keeps the sign of both.
     let shifts = upload(vec![16, 0], [1, 2], device).expand(shape);
     let pairs = upload(pairs, [shape[0], 1], device).expand(shape);
     let samples = pairs.bitwise_left_shift(shifts).bitwise_right_shift_scalar(16);
     let samples = samples.cast(FloatDType::F32).reshape([2 * shape[0]]);
-    // An odd number of samples leaves half a pair.
     samples.narrow(0, 0, pcm.len()).reshape([clips, pcm.len() / clips])
 }
 

@@ -41,9 +41,13 @@ fn device() -> Device {
 
 /// On the CPU all values must be equal. A GPU may choose other kernels for another batch, which round differently.
 fn assert_same(found: &[f32], expected: &[f32]) {
-    let tolerance = if device() == Device::flex() { 0.0 } else { 1e-3 };
+    if device() == Device::flex() {
+        assert_eq!(found, expected);
+        return;
+    }
+    assert_eq!(found.len(), expected.len());
     let worst = largest_difference(found, expected);
-    assert!(worst <= tolerance, "{worst}");
+    assert!(worst < 1e-3, "{worst}");
 }
 
 fn data() -> (TempDir, RunData) {
