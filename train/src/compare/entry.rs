@@ -153,8 +153,8 @@ fn out_of_fold(folds: &[RunResults]) -> anyhow::Result<Predictions> {
     Ok(all)
 }
 
-/// The members of a set of runs that were not evaluated on `set`, such as `seed 4` or `fold 2`. Empty if `path` is a single
-/// run.
+/// The members of a set of runs that were not evaluated on `set`, such as `seed 4` or `fold 2`. Empty if `path` is a
+/// single run.
 ///
 /// # Errors
 /// If files of a member are unreadable or contradictory.

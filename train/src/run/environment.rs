@@ -1,6 +1,7 @@
 //! `environment.json`: the machine that a run was trained on, to interpret its times later.
 
 use crate::run::directory::{RunDirectory, RunError};
+use crate::settings::cores;
 use serde::{Deserialize, Serialize};
 
 pub const ENVIRONMENT_FILE: &str = "environment.json";
@@ -27,7 +28,7 @@ impl Environment {
             version: env!("CARGO_PKG_VERSION").into(),
             system: std::env::consts::OS.into(),
             architecture: std::env::consts::ARCH.into(),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cores: cores(),
         }
     }
 

@@ -326,7 +326,8 @@ fn normalize(model: ModelKind) -> Normalize {
     }
 }
 
-fn cores() -> usize {
+/// The number of parallel threads of this machine.
+pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

@@ -17,7 +17,7 @@ mod template;
 pub use cache::Cache;
 pub use combination::{Combination, STATISTICS};
 pub use invalid::{InvalidSetting, invalid};
-pub use list::{LARGEST_INTEGER, RunConfig, Settings};
+pub use list::{LARGEST_INTEGER, RunConfig, Settings, cores};
 pub use run_config::MOST_THREADS;
 pub use template::template;
 

@@ -9,6 +9,7 @@ use crate::process::stop::EXIT_STOPPED;
 use crate::report::read_metrics;
 use crate::run::directory::{CONFIG_FILE, RunDirectory};
 use crate::run::history::{self, HISTORY_FILE};
+use crate::settings::cores;
 use crate::settings::device::DeviceChoice;
 use anyhow::Context;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
@@ -17,7 +18,6 @@ use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
 
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -169,8 +169,7 @@ fn result(run: &Path) -> anyhow::Result<RungResult> {
 
 /// Threads per trial if `trials` run at once; `None` if there is only one, which may use all.
 pub fn threads_per_trial(trials: usize) -> Option<usize> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    (trials > 1).then(|| (cores / trials).max(1))
+    (trials > 1).then(|| (cores() / trials).max(1))
 }
 
 #[cfg(test)]
@@ -198,7 +197,7 @@ mod tests {
 
     #[test]
     fn concurrent_trials_share_the_threads() {
-        let cores = thread::available_parallelism().unwrap().get();
+        let cores = std::thread::available_parallelism().unwrap().get();
         assert_eq!((threads_per_trial(1), threads_per_trial(cores + 1)), (None, Some(1)));
     }
 }

@@ -11,7 +11,7 @@ use crate::run::directory::RunDirectory;
 use crate::run::ending::Ending;
 use crate::run::environment::Environment;
 use crate::run::history::EpochRecord;
-use crate::settings::RunConfig;
+use crate::settings::{RunConfig, cores};
 use crate::step::compute::Compute;
 use crate::step::pace::{DeviceTimes, Pace};
 use indicatif::ProgressBar;
@@ -191,7 +191,7 @@ impl<'a> Observer<'a> {
             config: self.config,
             on_cpu: self.compute.on_cpu(),
             host_front_end: !self.compute.has_front_end(),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cores: cores(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Lists the devices of this machine.
 
+use crate::settings::cores;
 use serde::Serialize;
 
 /// A device of this machine.
@@ -20,11 +21,10 @@ pub fn list() -> (Vec<ListedDevice>, Vec<String>) {
     let (mut devices, mut notes) = (Vec::new(), Vec::new());
     list_cuda(&mut devices, &mut notes);
     list_graphics(&mut devices, &mut notes);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     devices.push(ListedDevice {
         device: "cpu".into(),
         kind: "CPU".into(),
-        name: format!("{cores} cores"),
+        name: format!("{} cores", cores()),
         driver: String::new(),
     });
     (devices, notes)
