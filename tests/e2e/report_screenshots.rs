@@ -1,11 +1,13 @@
-//! `report.html` in a real browser, in light and dark mode, with the width of a phone and of a desktop. Needs Chromium.
+//! The pages in a real browser, in light and dark mode, with the width of a phone and of a desktop. Needs Chromium.
 
+use crate::inspect;
 use crate::report::{classes, compared, page, tags};
 use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
+use tests::harness::BuiltDataset;
 
 /// Window widths and height in pixels.
 const WIDTHS: [u32; 2] = [390, 1280];
@@ -71,6 +73,32 @@ document.querySelectorAll("#classes thead button")[0].click();
 const names = [...document.querySelectorAll("#classes tbody tr")].map((row) => row.cells[0].textContent);
 Promise.all([...document.querySelectorAll("audio")].map(length)).then((lengths) => {
   document.title = [lengths.join(" "), support.join(" "), names.join(",")].join("|");
+});
+</script></body>"##;
+
+/// A script that puts into the page title the number of tracks, the number of classes after one was chosen, and whether
+/// tracks of a searched artist are found, lengths fall after a click on their heading, and all pictures can be decoded.
+const BROWSE: &str = r##"<script>
+const rows = () => [...document.querySelectorAll(".browser tbody tr")];
+const [search, choice] = [document.querySelector(".browser input"), document.querySelector(".browser select")];
+const set = (field, value) => {
+  field.value = value;
+  field.dispatchEvent(new Event("input"));
+};
+const all = document.querySelector(".browser output").textContent.split(" ")[0];
+const artist = rows()[0].cells[2].textContent;
+set(choice, "0");
+const classes = new Set(rows().map((row) => row.cells[3].textContent));
+set(choice, "");
+set(search, artist.toUpperCase());
+const found = rows().length > 0 && rows().every((row) => row.textContent.includes(artist));
+set(search, "");
+[...document.querySelectorAll(".browser th button")].at(-1).click();
+const lengths = rows().map((row) => Number(row.cells[5].textContent));
+const falling = lengths.every((length, at) => !at || lengths[at - 1] >= length);
+const images = [...document.querySelectorAll(".thumb img")].map((image) => image.decode());
+Promise.all(images).then(() => {
+  document.title = [all, classes.size, found, falling, images.length === rows().length].join("|");
 });
 </script></body>"##;
 
@@ -210,6 +238,21 @@ fn report_sounds_play_and_tables_can_be_sorted() {
 }
 
 #[test]
+fn tracks_of_a_data_set_can_be_searched_and_sorted() {
+    let Some(chromium) = chromium() else {
+        println!("skipped: no Chromium in PATH");
+        return;
+    };
+    let root = TempDir::new().unwrap();
+    let used = root.path().join("used.html");
+    let page = fs::read_to_string(inspect::page()).unwrap();
+    fs::write(&used, page.replace("</body>", BROWSE)).unwrap();
+    let document = browse(&chromium, &used, false, WIDTHS[1], "--dump-dom");
+    let tracks = BuiltDataset::small().table("tracks.csv").len();
+    assert_eq!(title(&document), format!("{tracks}|1|true|true|true"));
+}
+
+#[test]
 fn pages_fit_phone_and_desktop_in_light_and_dark_mode() {
     let Some(chromium) = chromium() else {
         println!("skipped: no Chromium in PATH");
@@ -218,4 +261,5 @@ fn pages_fit_phone_and_desktop_in_light_and_dark_mode() {
     check_page(&chromium, "classes", &classes().join("report.html"));
     check_page(&chromium, "tags", &tags().join("report.html"));
     check_page(&chromium, "comparison", &compared());
+    check_page(&chromium, "data set", &inspect::page());
 }

@@ -44,6 +44,9 @@ pub struct InspectArgs {
     /// Compare the current split's normalization with a file
     #[arg(long, value_name = "FILE", conflicts_with = "subject")]
     pub compare_normalization: Option<PathBuf>,
+    /// Add audio of typical tracks to the page, up to 11 MB
+    #[arg(long, requires = "html")]
+    pub audio: bool,
     /// Threads for the analysis [default: one per core]
     #[arg(long, value_name = "N", requires = "written")]
     pub jobs: Option<NonZeroUsize>,
@@ -71,6 +74,8 @@ impl InspectArgs {
         written.then(|| AnalysisConfig {
             dataset: self.dataset.clone(),
             sample_tracks: self.sample_tracks.unwrap_or_default(),
+            pictures: self.html.is_some(),
+            audio: self.audio,
         })
     }
 }
@@ -122,6 +127,7 @@ mod tests {
             "--svg f.svg",
             "--sample-tracks 3",
             "--jobs 2",
+            "--analysis d --audio",
         ] {
             assert_eq!(parse(line).unwrap_err(), ErrorKind::MissingRequiredArgument, "{line}");
         }

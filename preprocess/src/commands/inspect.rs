@@ -5,10 +5,10 @@ use crate::build::threads::thread_pool;
 use crate::cli::progress::{ByteProgress, Style};
 use crate::cli::{InspectArgs, jobs};
 use crate::inspect::duplicates::DuplicateReport;
-use crate::inspect::files::TrackLabels;
 use crate::inspect::labels::LabelReport;
 use crate::inspect::normalization::NormalizationDifference;
 use crate::inspect::picture::TrackPicture;
+use crate::inspect::track_list::TrackList;
 use crate::inspect::{Analysis, Overview, files, page};
 use anyhow::{Context, ensure};
 use serde_json::json;
@@ -47,13 +47,13 @@ fn inspect_all(args: &InspectArgs, style: Style) -> anyhow::Result<Outcome> {
             "{} changed during the analysis; run the same command again",
             args.dataset.display()
         );
-        let labels = TrackLabels::read(&args.dataset)?;
+        let tracks = TrackList::read(&args.dataset)?;
         if let Some(directory) = &args.analysis {
-            let names = files::write(&analysis, &labels, directory)?;
+            let names = files::write(&analysis, &tracks, directory)?;
             written.analysis = Some((directory.clone(), names));
         }
         if let Some(html) = &args.html {
-            page::write(html, &overview, &analysis, &labels, &config)?;
+            page::write(html, &overview, &analysis, &tracks, &config)?;
             written.html = Some(html.clone());
         }
     }

@@ -14,6 +14,7 @@ mod overview_text;
 pub mod page;
 pub mod picture;
 pub mod splits;
+pub mod track_list;
 
 pub use analysis::{Analysis, AnalysisConfig, SampleTracks};
 pub use overview::Overview;

@@ -1,14 +1,15 @@
-//! The overview and the analysis of a data set as one HTML page that needs no network and no script.
+//! The overview, the tracks and the analysis of a data set as one HTML page that needs no network.
 
 mod analysis_part;
 mod splits_part;
+mod tracks_part;
 
 use super::analysis::{Analysis, AnalysisConfig};
 use super::charts::histogram;
 use super::drawings::Drawings;
-use super::files::TrackLabels;
 use super::overview::{FeatureSetState, Overview};
 use super::overview_text::{describe_features, name_channels, share};
+use super::track_list::TrackList;
 use maud::{Markup, Render, html};
 use shared::dataset::Task;
 use shared::page::{Page, Section, Table, bar, cards, cell, facts, notice, side_by_side};
@@ -20,21 +21,22 @@ pub fn write(
     path: &Path,
     overview: &Overview,
     analysis: &Analysis,
-    labels: &TrackLabels,
+    tracks: &TrackList,
     config: &AnalysisConfig,
 ) -> Result<(), WriteError> {
-    let drawings = Drawings::new(analysis, &labels.0);
+    let drawings = Drawings::new(analysis, &tracks.labels());
     let page = Page {
-        title: &format!("Data set {}", overview.name),
+        title: &overview.name,
         lead: lead(overview),
         sections: vec![
             classes(overview),
-            tracks(overview),
-            dropped(overview),
+            tracks_part::section(overview, analysis, tracks),
+            files(overview),
             splits_part::section(overview),
             storage(overview),
             analysis_part::section(overview, analysis, &drawings, config.sample_tracks),
         ],
+        refresh: None,
     };
     atomic_file::write_bytes(path, page.render().as_bytes())
 }
@@ -77,19 +79,29 @@ fn classes(overview: &Overview) -> Section {
         ]
     });
     let heading = if is_multi_label(overview) { "Tags" } else { "Classes" };
+    let table = Table::new(heading).text("name").number("tracks").number("share");
+    let length = overview
+        .seconds
+        .as_ref()
+        .map(|seconds| histogram("Length", "s", seconds));
+    let level = overview
+        .levels
+        .rms_dbfs
+        .as_ref()
+        .map(|rms| histogram("Level, root mean square", "dBFS", rms));
     Section {
         id: "classes",
         heading,
-        body: Table::new(heading)
-            .text("name")
-            .number("tracks")
-            .number("share")
-            .rows(rows)
-            .render(),
+        body: html! {
+            div.pair.third {
+                div { (table.rows(rows).render()) }
+                div { (side_by_side(&length.into_iter().chain(level).collect::<Vec<_>>())) }
+            }
+        },
     }
 }
 
-fn tracks(overview: &Overview) -> Section {
+fn files(overview: &Overview) -> Section {
     let (files, levels) = (&overview.files, &overview.levels);
     let listed = |pairs: Vec<(String, usize)>| {
         let words: Vec<String> = pairs
@@ -103,47 +115,41 @@ fn tracks(overview: &Overview) -> Section {
         }
     };
     let tracks = |count: usize| format!("{} tracks", grouped(count as u64));
-    let length = overview
-        .seconds
-        .as_ref()
-        .map(|seconds| histogram("Length", "s", seconds));
-    let level = levels
-        .rms_dbfs
-        .as_ref()
-        .map(|rms| histogram("Level, root mean square", "dBFS", rms));
     Section {
-        id: "tracks",
-        heading: "Tracks",
+        id: "decoding",
+        heading: "Decoded and dropped files",
         body: html! {
-            (side_by_side(&length.into_iter().chain(level).collect::<Vec<_>>()))
-            (facts("Tracks", [
-                ("files", listed(files.rates.iter().map(|(rate, count)| (format!("at {} Hz", grouped((*rate).into())), *count)).collect())),
-                ("channels", listed(files.channels.iter().map(|(channels, count)| (name_channels(*channels), *count)).collect())),
-                ("damaged", format!("{} frames that do not decode, in {}", grouped(files.damaged_frames), tracks(files.damaged_tracks))),
-                ("clipped", format!("{} samples cut to full scale, in {}", grouped(levels.clipped_samples), tracks(levels.clipped_tracks))),
-                ("all zeros", tracks(levels.silent_tracks)),
-                ("flagged", listed(overview.flags.iter().map(|(flag, count)| (flag.to_string(), *count)).collect())),
-            ]))
+            div.pair {
+                div {
+                    (facts("Decoded files", [
+                        ("files", listed(files.rates.iter().map(|(rate, count)| (format!("at {} Hz", grouped((*rate).into())), *count)).collect())),
+                        ("channels", listed(files.channels.iter().map(|(channels, count)| (name_channels(*channels), *count)).collect())),
+                        ("damaged", format!("{} frames that do not decode, in {}", grouped(files.damaged_frames), tracks(files.damaged_tracks))),
+                        ("clipped", format!("{} samples cut to full scale, in {}", grouped(levels.clipped_samples), tracks(levels.clipped_tracks))),
+                        ("all zeros", tracks(levels.silent_tracks)),
+                        ("flagged", listed(overview.flags.iter().map(|(flag, count)| (flag.to_string(), *count)).collect())),
+                    ]))
+                }
+                div { (dropped(overview)) }
+            }
         },
     }
 }
 
-fn dropped(overview: &Overview) -> Section {
+fn dropped(overview: &Overview) -> Markup {
     let mut reasons: Vec<(&String, &usize)> = overview.reasons.iter().collect();
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let table = Table::new("Dropped tracks by reason").text("reason").number("tracks");
+    let table = Table::new("Dropped tracks by reason")
+        .text("reason why dropped")
+        .number("tracks");
     let rows = reasons
         .iter()
         .map(|(reason, count)| vec![cell(reason), cell(grouped(**count as u64))]);
-    Section {
-        id: "dropped",
-        heading: "Dropped tracks",
-        body: html! {
-            @if reasons.is_empty() { p { "None." } } @else {
-                (table.rows(rows).render())
-                p.note { "rejected.csv has the details of each." }
-            }
-        },
+    html! {
+        @if reasons.is_empty() { p { "No track was dropped." } } @else {
+            (table.rows(rows).render())
+            p.note { "rejected.csv has the details of each." }
+        }
     }
 }
 

@@ -4,30 +4,38 @@
 //! for light and dark mode. All text is escaped; non-finite numbers are left out. Nothing here depends on tracks, runs
 //! or metrics, and nothing is written to disk: the caller writes the bytes.
 //!
-//! - [`Page`] and [`Section`]: the document; [`Table`], [`facts`], [`cards`], [`notice`], [`side_by_side`]:
-//!   its contents.
-//! - [`Plot`]: lines, points, bars or an image between two [`Axis`]; [`Heat`]: a heat map. Both draw a [`Chart`].
-//! - [`Spectrogram`]: a mel spectrogram as PNG; [`Canvas`]: a PNG with axes, if SVG is not wanted.
+//! - [`Page`] and [`Section`]: the document; [`Table`], [`facts`], [`cards`], [`notice`], [`details`],
+//!   [`side_by_side`]: its contents.
+//! - [`Plot`]: lines, points, bars or an image between two [`Axis`]; [`Heat`]: a heat map; [`Intervals`]: values with
+//!   their intervals. All draw a [`Chart`].
+//! - [`Browser`]: a table of many rows to search.
+//! - [`player`]: a sound; [`Spectrogram`]: a mel spectrogram as PNG; [`Canvas`]: a PNG with axes, if SVG is not wanted.
 
 mod axis;
+mod browser;
 mod canvas;
 mod chart;
 mod glyphs;
 mod heat;
+mod intervals;
 mod series;
 mod palette;
 mod plot;
 mod shell;
+mod sound;
 mod spectrogram;
 mod table;
 
 pub use axis::{Axis, number, round_step};
+pub use browser::{Browser, BrowserColumn, BrowserKind, BrowserValue};
 pub use canvas::Canvas;
 pub use chart::{Chart, file, side_by_side};
 pub use heat::{Heat, HeatCell};
+pub use intervals::{IntervalRow, Intervals};
 pub use palette::magma;
 pub use plot::Plot;
 pub use series::{Bar, Point, Series, Shape, Style, swatch};
-pub use shell::{Page, Section, cards, facts, notice};
+pub use shell::{Page, Section, cards, details, facts, notice};
+pub use sound::{excerpt, player};
 pub use spectrogram::{Spectrogram, data_url};
 pub use table::{Cell, Table, bar, cell};

@@ -113,8 +113,11 @@ mod tests {
         let page = page_style();
         for named in page.split("var(--").skip(1) {
             let name = named.split(')').next().unwrap();
-            // `length` is set where it is used.
-            assert!(name == "length" || page.contains(&format!("--{name}:")), "{name}");
+            // These are set where they are used.
+            assert!(
+                ["length", "shadow"].contains(&name) || page.contains(&format!("--{name}:")),
+                "{name}"
+            );
         }
     }
 

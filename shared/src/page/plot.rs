@@ -121,16 +121,24 @@ impl Plot {
     }
 
     fn head(&self) -> f64 {
-        let subtitle = if self.subtitle.is_empty() { 0.0 } else { 17.0 };
+        let subtitle = if self.subtitle.is_empty() { 0.0 } else { 21.0 };
         let name = if self.y.name().is_empty() { 0.0 } else { 22.0 };
         24.0 + subtitle + name
     }
 
-    /// The series in the legend.
+    /// The series in the legend: each name once.
     fn named(&self) -> impl Iterator<Item = &Series> {
-        let named = |series: &&Series| series.style != Style::Background && !series.name.is_empty();
-        let several = self.series.iter().filter(named).count() > 1;
-        self.series.iter().filter(named).filter(move |_| several)
+        let is_first = |at: usize| {
+            !self.series[..at]
+                .iter()
+                .any(|before| before.name == self.series[at].name)
+        };
+        let named =
+            self.series.iter().enumerate().filter(move |(at, series)| {
+                series.style != Style::Background && !series.name.is_empty() && is_first(*at)
+            });
+        let several = named.clone().count() > 1;
+        named.map(|(_, series)| series).filter(move |_| several)
     }
 
     /// The entries of the legend in rows, each with its left position.

@@ -76,10 +76,18 @@ pub enum Style {
 impl Style {
     fn classes(self) -> String {
         match self {
-            Self::Series(at) => format!("s{} d{}", at % 8, (at + at / 8) % 4),
+            Self::Series(at) => format!("{} d{}", self.colour(), (at + at / 8) % 4),
             Self::Other => "other".into(),
             Self::Background => "other background".into(),
             Self::Mean => "mean".into(),
+        }
+    }
+
+    /// The class of the colour alone, for shapes without dashes.
+    pub(super) fn colour(self) -> String {
+        match self {
+            Self::Series(at) => format!("s{}", at % 8),
+            other => other.classes(),
         }
     }
 

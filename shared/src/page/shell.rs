@@ -3,7 +3,8 @@
 use super::palette::page_style;
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
-const SCRIPT: &str = include_str!("sort.js");
+const SORT: &str = include_str!("sort.js");
+const BROWSE: &str = include_str!("browser.js");
 
 /// A page. It loads nothing: style, script and images are part of it.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct Page<'a> {
     pub lead: Markup,
     /// The sections, in order.
     pub sections: Vec<Section>,
+    /// Seconds after which the browser reads the page again, for a page that is written again and again.
+    pub refresh: Option<u32>,
 }
 
 /// A part of a page with its own heading.
@@ -28,16 +31,22 @@ pub struct Section {
 }
 
 impl Page<'_> {
-    /// The document. It has a script only if it has a table to sort.
+    /// The document. It has a script only if it has a table to sort or to search.
     pub fn render(&self) -> String {
-        let sortable = self
-            .sections
-            .iter()
-            .any(|section| section.body.0.contains("<table class=\"sortable"));
+        let has = |element: &str| self.sections.iter().any(|section| section.body.0.contains(element));
+        let scripts: Vec<&str> = [("<table class=\"sortable", SORT), ("<div class=\"browser", BROWSE)]
+            .into_iter()
+            .filter(|(element, _)| has(element))
+            .map(|(_, script)| script)
+            .collect();
         // The page must load nothing, whatever its text contains.
         let policy = format!(
             "default-src 'none'; style-src 'unsafe-inline'; script-src {}; img-src data:; media-src data:",
-            if sortable { "'unsafe-inline'" } else { "'none'" }
+            if scripts.is_empty() {
+                "'none'"
+            } else {
+                "'unsafe-inline'"
+            }
         );
         let document = html! {
             (DOCTYPE)
@@ -47,6 +56,7 @@ impl Page<'_> {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     meta http-equiv="Content-Security-Policy" content=(policy);
+                    @if let Some(seconds) = self.refresh { meta http-equiv="refresh" content=(seconds); }
                     title { (self.title) }
                     style { (PreEscaped(page_style())) }
                 }
@@ -56,10 +66,12 @@ impl Page<'_> {
                         h1 { (self.title) }
                         (self.lead)
                     }
-                    nav aria-label="Sections" {
-                        ul {
-                            @for section in &self.sections {
-                                li { a href={ "#" (section.id) } { (section.heading) } }
+                    @if self.sections.len() > 1 {
+                        nav aria-label="Sections" {
+                            ul {
+                                @for section in &self.sections {
+                                    li { a href={ "#" (section.id) } { (section.heading) } }
+                                }
                             }
                         }
                     }
@@ -72,7 +84,7 @@ impl Page<'_> {
                         }
                     }
                     footer { p { "Written by Cratedigger " (env!("CARGO_PKG_VERSION")) "." } }
-                    @if sortable { script { (PreEscaped(SCRIPT)) } }
+                    @for script in &scripts { script { (PreEscaped(script)) } }
                 }
             }
         };
@@ -102,6 +114,11 @@ pub fn facts<T: Render>(label: &str, facts: impl IntoIterator<Item = (&'static s
     }
 }
 
+/// Content that is hidden until the reader opens it by clicking on `summary`.
+pub fn details(summary: impl Render, body: impl Render) -> Markup {
+    html! { details { summary { (summary) } (body) } }
+}
+
 /// A note that should be read first.
 pub fn notice(text: impl Render) -> Markup {
     html! { div.notice role="note" { (text) } }
@@ -123,7 +140,15 @@ mod tests {
             Page {
                 title: "<script>alert('&')</script>",
                 lead: cards(&[("<b>", "&".into())]),
-                sections: vec![section(body)],
+                sections: vec![
+                    section(body),
+                    Section {
+                        id: "b",
+                        heading: "B",
+                        body: html! {},
+                    },
+                ],
+                refresh: None,
             }
             .render()
         };

@@ -1,4 +1,6 @@
-//! Text for quantities: sizes, counts, durations.
+//! Text for quantities: sizes, counts, durations, dates.
+
+use std::time::SystemTime;
 
 /// `1.23 GB`, in powers of ten.
 pub fn size(bytes: u64) -> String {
@@ -54,6 +56,12 @@ pub fn clock(seconds: f64) -> String {
     }
 }
 
+/// `2026-11-29 15:04`, in UTC.
+pub fn date(time: SystemTime) -> String {
+    let seconds = humantime::format_rfc3339_seconds(time).to_string();
+    seconds.replace('T', " ").chars().take(16).collect()
+}
+
 /// `part` of `whole` in percent; 0 if `whole` is 0.
 pub fn percent(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
@@ -62,6 +70,7 @@ pub fn percent(part: f64, whole: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn sizes_and_counts_are_readable() {
@@ -95,5 +104,12 @@ mod tests {
             [0.2, 59.6, 187.0, 3765.0].map(clock),
             ["0:00", "1:00", "3:07", "1:02:45"]
         );
+    }
+
+    #[test]
+    fn dates_are_in_utc() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_709_211_599);
+        assert_eq!(date(time), "2024-02-29 12:59");
+        assert_eq!(date(SystemTime::UNIX_EPOCH), "1970-01-01 00:00");
     }
 }

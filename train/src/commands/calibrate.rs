@@ -35,6 +35,7 @@ pub(super) fn calibrate(
         train: None,
         val: None,
         test: None,
+        intervals: Vec::new(),
         ..metrics
     };
     Ok((validation, metrics))

@@ -188,6 +188,7 @@ pub(super) fn write_evaluation(
         evaluations::note(&run, EvaluatedEpoch { set, best_epoch })?;
     }
     let reported = reported(run.root(), set, config);
+    report::write_intervals(&run, set, &reported)?;
     let page_options = html::Options {
         set: Some(set),
         audio: options.audio,

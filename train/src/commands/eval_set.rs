@@ -19,12 +19,6 @@ use shared::dataset::Task;
 use shared::dataset::split::Set;
 use std::path::{Path, PathBuf};
 
-/// The file with the results of a set of runs: for each evaluated set, the metrics of each run, and their mean with
-/// intervals.
-pub(super) fn metrics_file(set: &RunSet) -> &'static str {
-    if set.is_folds() { "folds.json" } else { "seeds.json" }
-}
-
 /// The evaluation of all runs of a set on one set of their splits.
 pub(super) struct SetEvaluation {
     directory: RunDirectory,
@@ -59,7 +53,7 @@ pub(super) fn eval_set(
         // The results of all sets were of other probabilities.
         directory.remove(METRICS_FILE)?;
         report::remove_sets(&directory)?;
-        directory.remove(metrics_file(runs))?;
+        directory.remove(runs.metrics_file())?;
     }
     let (mut rows, mut reports) = (Vec::new(), Vec::new());
     for (at, member) in members.iter().enumerate() {
@@ -86,7 +80,7 @@ pub(super) fn eval_set(
     let entry = entry.context("the runs have no metrics although they were just evaluated")?;
     let mut evaluation = SetEvaluation {
         directory,
-        file: metrics_file(runs),
+        file: runs.metrics_file(),
         runs: runs.describe(),
         set,
         rows,

@@ -1,7 +1,7 @@
 //! `train fit --seeds N` and `train fit --folds K`: trains the same model with several seeds, on all folds of a
 //! cross-validation, or both, one after another.
 
-use super::eval_set::{eval_set, metrics_file};
+use super::eval_set::eval_set;
 use super::fit_run::{FitContext, Plan, plan, train};
 use super::members_table::{self, MemberMetrics};
 use super::{Outcome, UsageError};
@@ -194,7 +194,7 @@ fn fold_split(split: &Split) -> FoldSplit {
 
 /// Removes the metrics of the set if the best epoch of a run has changed.
 fn remove_outdated_metrics(directory: &RunDirectory, set: &RunSet, rows: &[MemberMetrics]) -> Result<(), RunError> {
-    let file = metrics_file(set);
+    let file = set.metrics_file();
     let Some(bytes) = directory.read(file)? else {
         return Ok(());
     };

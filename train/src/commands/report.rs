@@ -4,8 +4,9 @@ use super::{Incomplete, Outcome};
 use crate::cli::ReportArgs;
 use crate::compare::{Comparison, Entry, runs_without};
 use crate::process::console::Console;
-use crate::report::html::{self, Candidate};
+use crate::report::html::{self, Contestant};
 use crate::run::directory::RunDirectory;
+use crate::run::set::RunSet;
 use crate::settings::RunConfig;
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -71,21 +72,27 @@ fn open(args: &ReportArgs, run: &Path) -> anyhow::Result<(RunDirectory, RunConfi
     Ok((directory, config))
 }
 
-/// Writes the page that compares all runs on `set`. For a set of runs it shows every member; intervals and warnings of
-/// the set are shown with the first.
+/// Writes the page that compares all runs on `set`.
 fn write_comparison_page(args: &ReportArgs, comparison: &Comparison, set: Set, file: &Path) -> anyhow::Result<()> {
-    let mut runs = Vec::new();
+    let mut read = Vec::new();
     for entry in &comparison.entries {
-        let mut reported = entry.reported();
-        for run in entry.directories() {
-            runs.push((open(args, &run)?, std::mem::take(&mut reported)));
-        }
+        let runs = entry.directories().into_iter().map(|run| open(args, &run));
+        let runs = runs.collect::<anyhow::Result<Vec<_>>>()?;
+        let members = entry.run_set.as_ref().map_or_else(String::new, RunSet::describe);
+        read.push((entry, entry.reported(), members, runs));
     }
-    let candidates: Vec<Candidate<'_>> = runs
+    let contestants: Vec<Contestant<'_>> = read
         .iter()
-        .map(|((run, config), reported)| Candidate { run, config, reported })
+        .map(|(entry, reported, members, runs)| Contestant {
+            path: &entry.path,
+            members,
+            config: &entry.config,
+            runs,
+            tracks: entry.tracks(),
+            reported,
+        })
         .collect();
-    let page = html::comparison(&candidates, set, &comparison.paired_tests())?;
+    let page = html::comparison(&contestants, set, &comparison.paired_tests())?;
     Ok(atomic_file::write_bytes(file, page.as_bytes())?)
 }
 

@@ -7,22 +7,13 @@ use shared::page::{Axis, Chart, Plot, Series, Shape, Style, file};
 /// A metric's name and value; `None` if the task does not have the metric.
 pub type Column = (&'static str, fn(&MetricSummary) -> Option<f64>);
 
-/// The metrics to draw.
-pub const COLUMNS: [Column; 10] = [
+/// The metrics to draw, three for each task.
+pub const COLUMNS: [Column; 5] = [
     LOSS,
     ("top-1", |metrics| metrics.top1),
+    ("macro F1", |metrics| metrics.top1.and(Some(metrics.macro_f1))),
     ("mean AUC-ROC", |metrics| metrics.auc_roc),
     ("mean AUC-PR", |metrics| metrics.auc_pr),
-    MACRO_F1,
-    ("one-vs-rest accuracy", |metrics| {
-        metrics.top1.is_some().then_some(metrics.paper[0])
-    }),
-    ("accuracy of the tags", |metrics| {
-        metrics.top1.is_none().then_some(metrics.paper[0])
-    }),
-    ("macro precision", |metrics| Some(metrics.paper[1])),
-    ("macro recall", |metrics| Some(metrics.paper[2])),
-    ("F1 of the means", |metrics| Some(metrics.paper[3])),
 ];
 
 const LOSS: Column = ("loss", |metrics| Some(metrics.loss));

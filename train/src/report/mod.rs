@@ -18,6 +18,6 @@ mod write;
 
 use set_files::set_name;
 
-pub use run_metrics::{METRICS_FILE, RunMetrics, read_metrics, write_ending};
+pub use run_metrics::{METRICS_FILE, RunMetrics, read_metrics, write_ending, write_intervals};
 pub use set_files::{remove_sets, set_files};
 pub use write::{CURVES_FILE, write_curves, write_page, write_set, write_validation};

@@ -1,10 +1,12 @@
 //! `metrics.json`: the metrics of a run's best weights.
 
+use super::reported_metric::ReportedMetric;
 use crate::metrics::SetReport;
 use crate::run::directory::{RunDirectory, RunError};
 use crate::run::ending::Ending;
 use crate::settings::RunConfig;
 use serde::{Deserialize, Serialize};
+use shared::dataset::split::Set;
 
 pub const METRICS_FILE: &str = "metrics.json";
 
@@ -31,6 +33,9 @@ pub struct RunMetrics {
     /// Metrics on the test set.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub test: Option<SetReport>,
+    /// Intervals and warnings of the main metrics of the evaluated sets.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub intervals: Vec<ReportedMetric>,
 }
 
 impl RunMetrics {
@@ -44,6 +49,7 @@ impl RunMetrics {
             train: None,
             val: None,
             test: None,
+            intervals: Vec::new(),
         }
     }
 }
@@ -66,6 +72,14 @@ pub fn write_ending(run: &RunDirectory, ended: Option<Ending>) -> Result<(), Run
     }
     let metrics = read_metrics(run)?;
     write_metrics(run, &RunMetrics { ended, ..metrics })
+}
+
+/// Replaces the intervals of a set in `metrics.json`.
+pub fn write_intervals(run: &RunDirectory, set: Set, reported: &[ReportedMetric]) -> Result<(), RunError> {
+    let mut metrics = read_metrics(run)?;
+    metrics.intervals.retain(|metric| metric.set != set.name());
+    metrics.intervals.extend_from_slice(reported);
+    write_metrics(run, &metrics)
 }
 
 pub(super) fn write_metrics(run: &RunDirectory, metrics: &RunMetrics) -> Result<(), RunError> {

@@ -59,6 +59,7 @@ pub fn write_set(
         SetMetrics::Tags(metrics) => evaluation.predictions.clone().decided_at(&metrics.thresholds).to_csv(),
     };
     run.write(predictions_file(set), &predictions)?;
+    metrics.intervals.retain(|metric| metric.set != set.name());
     let report = Some(report);
     match set {
         Set::Train => metrics.train = report,

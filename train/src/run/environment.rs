@@ -3,6 +3,8 @@
 use crate::run::directory::{RunDirectory, RunError};
 use crate::settings::cores;
 use serde::{Deserialize, Serialize};
+use shared::runtime::text::date;
+use std::time::SystemTime;
 
 pub const ENVIRONMENT_FILE: &str = "environment.json";
 
@@ -18,6 +20,12 @@ pub struct Environment {
     pub architecture: String,
     /// Cores that the program may use.
     pub cores: usize,
+    /// The name of the machine.
+    pub host: String,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// When training began or was resumed, in UTC: `2026-11-29 15:04`.
+    pub date: String,
 }
 
 impl Environment {
@@ -29,6 +37,11 @@ impl Environment {
             system: std::env::consts::OS.into(),
             architecture: std::env::consts::ARCH.into(),
             cores: cores(),
+            host: gethostname::gethostname().to_string_lossy().into_owned(),
+            command: std::env::args_os()
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect(),
+            date: date(SystemTime::now()),
         }
     }
 

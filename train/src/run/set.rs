@@ -118,6 +118,11 @@ impl RunSet {
         members
     }
 
+    /// The file with the results: for each evaluated set, the metrics of each run, and their mean with intervals.
+    pub fn metrics_file(&self) -> &'static str {
+        if self.is_folds() { "folds.json" } else { "seeds.json" }
+    }
+
     /// Describes the set: `seeds 0, 1, 2`, `5 folds`, or `seeds 0, 1, 2 of 5 folds`.
     pub fn describe(&self) -> String {
         let seeds: Vec<_> = self.seeds.iter().map(u64::to_string).collect();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use shared::dataset::DatasetIndex;
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::shard::ShardKind;
-use shared::page::Spectrogram;
+use shared::page::{Spectrogram, excerpt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -27,6 +27,9 @@ pub struct Example {
     pub seconds: f64,
     #[serde(skip)]
     pub(in crate::inspect) image: Spectrogram,
+    /// The samples that the page plays, if it does.
+    #[serde(skip)]
+    pub(in crate::inspect) sound: Option<Vec<i16>>,
 }
 
 /// For each class in `drawn`, the tracks whose standardised mel statistics are nearest to the class mean.
@@ -60,6 +63,7 @@ pub(super) fn read(
             artist: row.artist.clone(),
             seconds: row.samples as f64 / rate,
             image: Spectrogram::new(mel, 0..mel.frames, index.features.drawn_db(), PIXELS),
+            sound: None,
         };
         Some((position, example))
     })?;
@@ -69,6 +73,34 @@ pub(super) fn read(
         .into_iter()
         .map(|(class, positions)| (class, examples(positions)))
         .collect())
+}
+
+/// Reads the sounds of these examples.
+pub(super) fn add_sound<'a>(
+    root: &Path,
+    index: &DatasetIndex,
+    tracks: &[TrackRow],
+    examples: impl Iterator<Item = &'a mut Example>,
+) -> Result<(), InspectError> {
+    let mut examples: Vec<&mut Example> = examples.collect();
+    let wanted: BTreeSet<u64> = examples.iter().map(|example| example.track_id).collect();
+    let positions = (0..tracks.len()).filter(|&position| wanted.contains(&tracks[position].track_id));
+    let read = read_shards::read(
+        root,
+        index,
+        ShardKind::Waveform,
+        tracks,
+        positions,
+        |position, shard| {
+            let id = tracks[position].track_id;
+            Some((id, excerpt(shard.waveform(id)?, index.features.sample_rate).to_vec()))
+        },
+    )?;
+    let sounds: BTreeMap<u64, Vec<i16>> = read.into_iter().collect();
+    for example in &mut examples {
+        example.sound = sounds.get(&example.track_id).cloned();
+    }
+    Ok(())
 }
 
 /// The `count` rows of `members` nearest to their mean, nearest first; ties go to the lower position.

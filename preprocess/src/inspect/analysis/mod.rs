@@ -7,6 +7,7 @@
 mod eigen;
 pub mod examples;
 pub mod pca;
+pub mod pictures;
 pub mod projection;
 mod read_shards;
 pub mod samples;
@@ -22,6 +23,7 @@ use shared::dataset::manifest::TrackRow;
 use shared::dataset::statistics::TrackSummary;
 use shared::dataset::{self, DatasetError, DatasetIndex, SUMMARY_FILE, consistently};
 use shared::dsp::mel::band_peaks;
+use shared::page::Spectrogram;
 use spectrum::MeanSpectrum;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -36,6 +38,10 @@ pub struct AnalysisConfig {
     pub dataset: PathBuf,
     /// Tracks whose samples are counted.
     pub sample_tracks: SampleTracks,
+    /// Whether small pictures of these tracks are made, for the page.
+    pub pictures: bool,
+    /// Whether typical tracks have sound, for the page.
+    pub audio: bool,
 }
 
 /// Tracks of each class whose samples are counted.
@@ -83,6 +89,9 @@ pub struct Analysis {
     pub mel_projection: Projected,
     /// Tracks by seven statistics of each of 20 MFCCs.
     pub mfcc_projection: Projected,
+    /// Small mel spectrograms by track id, of the tracks whose samples were counted.
+    #[serde(skip)]
+    pub(super) pictures: HashMap<u64, Spectrogram>,
 }
 
 /// The analysis of one class.
@@ -100,27 +109,35 @@ pub struct ClassAnalysis {
 impl Analysis {
     /// Reads the tables and the needed tensors of the shards, each shard once per kind, on the current thread pool.
     pub fn run(config: &AnalysisConfig, progress: &impl VerifyProgress) -> Result<Self, InspectError> {
-        consistently(&config.dataset, |index| {
-            Self::from_index(&config.dataset, index, config.sample_tracks, progress)
-        })
+        consistently(&config.dataset, |index| Self::from_index(config, index, progress))
     }
 
     fn from_index(
-        root: &Path,
+        config: &AnalysisConfig,
         index: &DatasetIndex,
-        sample_tracks: SampleTracks,
         progress: &impl VerifyProgress,
     ) -> Result<Self, InspectError> {
+        let root = &config.dataset;
         let tracks = dataset::read_tracks(root, index)?;
         let summary = read_summary(root, index, &tracks)?;
         let members = members(&index.classes, &tracks);
         let all_positions: Vec<usize> = (0..tracks.len()).collect();
-        let chosen: Vec<Vec<usize>> = members.iter().map(|members| sample_tracks.choose(members)).collect();
+        let chosen: Vec<Vec<usize>> = members
+            .iter()
+            .map(|members| config.sample_tracks.choose(members))
+            .collect();
         let (all_samples, samples) = histograms(root, index, &tracks, &chosen, progress)?;
         let ids: Vec<u64> = tracks.iter().map(|row| row.track_id).collect();
         let mel_rows: Vec<Vec<f64>> = summary.iter().map(mel_statistics).collect();
         let drawn = drawn(&members);
         let mut examples = examples::read(root, index, &tracks, &mel_rows, &members, &drawn)?;
+        if config.audio {
+            examples::add_sound(root, index, &tracks, examples.values_mut().flatten())?;
+        }
+        let pictures = match config.pictures {
+            true => pictures::read(root, index, &tracks, chosen.iter().flatten().copied())?,
+            false => HashMap::new(),
+        };
         let classes =
             (index.classes.iter().zip(&members).zip(samples).enumerate()).map(|(class, ((name, members), samples))| {
                 ClassAnalysis {
@@ -150,6 +167,7 @@ impl Analysis {
             },
             mel_projection: project(&ids, mel_rows),
             mfcc_projection: project(&ids, mfcc_rows.collect()),
+            pictures,
         })
     }
 

@@ -10,6 +10,8 @@ fn analyse(root: &Path, sample_tracks: SampleTracks) -> Result<Analysis, Inspect
     let config = AnalysisConfig {
         dataset: root.to_owned(),
         sample_tracks,
+        pictures: true,
+        audio: false,
     };
     Analysis::run(&config, &ByteProgress::new(Style::Quiet))
 }

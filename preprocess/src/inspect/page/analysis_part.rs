@@ -1,12 +1,14 @@
 //! The section on the data analysis: its charts, with a description of each.
 
+use super::tracks_part::LINK;
 use crate::inspect::analysis::{Analysis, CLASSES_DRAWN, SampleTracks};
 use crate::inspect::drawings::{Drawings, NamedChart};
 use crate::inspect::overview::Overview;
 use maud::{Markup, html};
 use shared::dsp::features::DbReference;
-use shared::page::{Chart, Section, side_by_side};
+use shared::page::{Chart, Section, player, side_by_side};
 use shared::runtime::text::{counted, grouped};
+use std::collections::HashSet;
 
 pub(super) fn section(
     overview: &Overview,
@@ -46,28 +48,48 @@ fn body(overview: &Overview, analysis: &Analysis, drawings: &Drawings, sample_tr
         h3 { "Sample values" }
         (describe_samples(analysis, sample_tracks))
         (charts(&drawings.samples))
-        h3 { "Mean spectra" }
+        h3 { "Mean spectra and principal components" }
         p {
             "Mel power in dB " (relative_to) (clipped) ", as in a model's input: averaged over time for each track, then over the
              tracks of a class."
         }
-        (charts(&drawings.spectra))
-        h3 { "Principal components" }
         p {
-            "All tracks on the first two principal components of their standardised statistics: the mean and the standard
+            "Points are all tracks on the first two principal components of their standardised statistics: the mean and the standard
              deviation over time of each mel band, and seven statistics of each of 20 MFCCs."
             @if super::is_multi_label(overview) { " A track has the colour of the first of its tags that is in the legend." }
         }
         @for (what, drawing) in [("mel", &drawings.mel), ("MFCC", &drawings.mfcc)] {
             @if let Err(reason) = drawing { p { "No projection of the " (what) " statistics: " (reason) "." } }
         }
-        (side_by_side(&projections))
+        (side_by_side(&drawings.spectra.iter().map(|(_, chart)| chart.clone()).chain(projections).collect::<Vec<_>>()))
         h3 { "Typical tracks" }
         p {
             "Mel spectrograms of the tracks whose mel statistics are nearest to the mean of their class. The brightest colour is the
              track's maximum, black is " (features.drawn_db()) " dB below it."
         }
-        (charts(&drawings.examples))
+        (typical(overview, analysis, drawings))
+    }
+}
+
+/// The typical tracks, with a player if their sound was read.
+fn typical(overview: &Overview, analysis: &Analysis, drawings: &Drawings) -> Markup {
+    let examples = analysis
+        .drawn()
+        .into_iter()
+        .flat_map(|class| &analysis.classes[class].examples);
+    let rate = overview.index.features.sample_rate;
+    // A track with several tags may be typical of several.
+    let mut linked = HashSet::new();
+    html! {
+        div.charts {
+            @for (example, (_, chart)) in examples.zip(&drawings.examples) {
+                @let id = linked.insert(example.track_id).then(|| format!("{LINK}{}", example.track_id));
+                figure {
+                    div id=[id] { (chart.inline()) }
+                    @if let Some(samples) = &example.sound { (player(&format!("Track {}", example.track_id), samples, rate)) }
+                }
+            }
+        }
     }
 }
 

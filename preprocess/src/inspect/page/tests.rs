@@ -11,9 +11,11 @@ fn written(root: &Path) -> (String, Vec<String>, tempfile::TempDir) {
     let config = AnalysisConfig {
         dataset: root.to_owned(),
         sample_tracks: SampleTracks::default(),
+        pictures: true,
+        audio: false,
     };
     let analysis = Analysis::run(&config, &ByteProgress::new(Style::Quiet)).unwrap();
-    let labels = TrackLabels::read(root).unwrap();
+    let labels = TrackList::read(root).unwrap();
     let out = tempfile::tempdir().unwrap();
     let page = out.path().join("page.html");
     write(&page, &Overview::read(root).unwrap(), &analysis, &labels, &config).unwrap();
@@ -31,7 +33,8 @@ fn page_is_complete_and_self_contained() {
     for expected in [
         "<!DOCTYPE html>",
         "prefers-color-scheme: dark",
-        "Data set out",
+        "<h1>out</h1>",
+        "\"things\":\"tracks\"",
         "3 tracks of 3 were read",
         ">current<",
         "random, 34/33/33, seed 1",
@@ -41,7 +44,11 @@ fn page_is_complete_and_self_contained() {
     ] {
         assert!(page.contains(expected), "{expected}");
     }
-    assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("<script"));
+    assert!(!page.contains("http:") && !page.contains("https:"));
+    assert_eq!(
+        (page.matches("<script").count(), page.matches("<audio").count()),
+        (2, 0)
+    );
     assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
     // Sample values of two classes, mean spectra, two projections and three example tracks.
     assert_eq!(names.len(), 1 + 2 + 1 + 2 + 3, "{names:?}");
@@ -68,7 +75,7 @@ fn names_from_the_data_set_are_escaped() {
     let root = collection.out("out");
     split_at_random(&root, 1);
     let (page, names, out) = written(&root);
-    assert!(!page.contains("<script"), "{page}");
+    assert_eq!(page.matches("<script").count(), 2, "the data and the page's own script");
     assert!(page.contains("&lt;script&gt;alert('x')&lt;/script&gt;"));
     // The first file is JSON, which needs no HTML escapes.
     for name in &names[1..] {
@@ -133,9 +140,11 @@ fn page_that_cannot_be_written_is_an_error() {
     let config = AnalysisConfig {
         dataset: root.clone(),
         sample_tracks: SampleTracks::default(),
+        pictures: true,
+        audio: false,
     };
     let analysis = Analysis::run(&config, &ByteProgress::new(Style::Quiet)).unwrap();
-    let labels = TrackLabels::default();
+    let labels = TrackList::default();
     let absent = root.join("absent/page.html");
     let error = write(&absent, &Overview::read(&root).unwrap(), &analysis, &labels, &config).unwrap_err();
     assert!(error.to_string().contains("absent/page.html"), "{error}");

@@ -40,12 +40,14 @@ fn count(predictions: &Predictions) -> ConfusionMatrix {
 fn body(predictions: &Predictions, set: Set) -> Markup {
     let (matrix, names) = (count(predictions), &predictions.classes);
     html! {
-        @if names.len() <= MOST_CLASSES {
-            div.box role="region" aria-label="Confusion matrix" tabindex="0" {
-                (confusion::chart(&matrix, names, set_name(set)).inline())
+        div.matrix {
+            @if names.len() <= MOST_CLASSES {
+                div.box role="region" aria-label="Confusion matrix" tabindex="0" {
+                    (confusion::chart(&matrix, names, set_name(set)).inline())
+                }
             }
+            div { (pairs(&matrix, names)) }
         }
-        (pairs(&matrix, names))
     }
 }
 

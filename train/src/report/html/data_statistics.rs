@@ -1,24 +1,64 @@
-//! The section with statistics of the data set and its split.
+//! The section on the data set and its split, with their statistics.
 
 use super::data_view::DataView;
 use super::run_view::RunView;
 use crate::report::set_name;
 use maud::{Markup, html};
 use shared::dataset::manifest::TrackRow;
-use shared::dataset::split::Set;
-use shared::page::{Section, Table, cell, notice};
+use shared::dataset::split::{LeakAudit, Set, SplitIndex};
+use shared::page::{Section, Table, cell, facts, notice};
 use shared::runtime::text::{counted, duration, grouped};
 use std::collections::{BTreeMap, HashMap};
 
 pub fn section(view: &RunView<'_>) -> Section {
     let body = match &view.data {
-        Err(reason) => notice(format!("The data set cannot be read: {reason}")),
-        Ok(data) => body(data),
+        Err(reason) => notice(format!(
+            "The data set {} cannot be read: {reason}",
+            view.config.data.display()
+        )),
+        Ok(data) => body(view, data),
     };
     Section {
         id: "data",
         heading: "Data",
         body,
+    }
+}
+
+/// Numbers of artists, albums and recordings in more than one set.
+pub fn leaked(audit: &LeakAudit) -> Option<String> {
+    let counts = [
+        (audit.artists.len(), "artist", "artists"),
+        (audit.albums.len(), "album", "albums"),
+        (audit.recordings.len(), "recording", "recordings"),
+    ];
+    let found: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, several)| counted(count, one, several))
+        .collect();
+    (!found.is_empty()).then(|| found.join(", "))
+}
+
+/// Tracks without a known artist, which the audit cannot check.
+fn unknown(audit: &LeakAudit, tracks: usize) -> Option<String> {
+    match audit.unknown_artists {
+        0 => None,
+        unknown if unknown >= tracks => Some("artists unknown".into()),
+        unknown => Some(format!("artists of {} unknown", counted(unknown, "track", "tracks"))),
+    }
+}
+
+fn describe_split(view: &RunView<'_>, split: &SplitIndex) -> Markup {
+    html! {
+        b { (view.config.split) } ", " (split.strategy)
+        @if let Some(by) = &split.group_by { " by " (by) }
+        @if let Some(ratios) = split.ratios { ", " (ratios.map(|ratio| format!("{:.0}", 100.0 * ratio)).join(" : ")) }
+        @if let Some(seed) = split.seed { ", seed " (seed) }
+        @if let Some(fold) = &split.fold {
+            @if view.metrics.best_epoch.is_some() || view.config.imported_from.is_some() || view.config.combination.is_some() { ", fold " (fold.number) " of " (fold.of) }
+            @else { ", " (fold.of) " folds; each track is evaluated by the fold that has it in this set" }
+        }
     }
 }
 
@@ -28,17 +68,27 @@ fn rows(data: &DataView) -> BTreeMap<Set, Vec<&TrackRow>> {
     data.split.tracks.iter().map(|(&set, ids)| (set, rows(ids))).collect()
 }
 
-fn body(data: &DataView) -> Markup {
+fn body(view: &RunView<'_>, data: &DataView) -> Markup {
     let index = data.dataset.index();
     let sets = rows(data);
     let listed: usize = sets.values().map(Vec::len).sum();
     html! {
-        p {
-            (index.source.name) " (" (index.source.subset) "): "
-            (counted(index.kept, "track", "tracks")) ", " (duration(data.seconds(index.samples))) " in total"
-            @if index.kept > listed { "; " (grouped((index.kept - listed) as u64)) " of them in no set of the split" }
-            ". " (counted(index.rejected, "track was", "tracks were")) " rejected."
-        }
+        (facts("Data set and split", [
+            ("data set", html! {
+                (index.source.name) " " (index.source.subset) ": " (counted(index.kept, "track", "tracks")) ", "
+                (duration(data.seconds(index.samples))) " in total"
+                @if index.kept > listed { "; " (grouped((index.kept - listed) as u64)) " of them in no set of the split" }
+                "; " (counted(index.rejected, "track was", "tracks were")) " rejected"
+            }),
+            ("split", describe_split(view, &data.split.index)),
+            ("leak audit", html! {
+                @match leaked(&data.split.index.leaks) {
+                    None => "no known artist, album or recording is in more than one set",
+                    Some(found) => { (found) " in more than one set" }
+                }
+                @if let Some(unknown) = unknown(&data.split.index.leaks, listed) { "; " (unknown) }
+            }),
+        ]))
         div.pair {
             div { h3 { "Tracks by class and set" } (classes(data.dataset.classes(), &sets)) }
             div {

@@ -1,18 +1,15 @@
 //! The section with the wrong predictions of highest probability.
 
-use super::clip_audio;
 use super::data_view::DataView;
 use super::run_view::{RunView, no_predictions};
 use crate::data::clips::{clip_features, clip_grid};
 use crate::report::set_name;
 use crate::run::predictions::{Prediction, Predictions};
 use crate::settings::RunConfig;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use maud::{Markup, html};
 use shared::dataset::split::Set;
 use shared::dsp::features::FeatureConfig;
-use shared::page::{Section, Spectrogram, data_url, notice};
+use shared::page::{Section, Spectrogram, data_url, notice, player};
 use std::ops::Range;
 
 /// Number of mistakes on the page. Their spectrograms take half a MB together, their audio 8.6 MB.
@@ -162,8 +159,7 @@ fn media(config: &RunConfig, data: &DataView, track_id: u64, audio: bool) -> Mar
     html! {
         @if picture.columns > 0 { img alt=(description) src=(data_url(&picture.png())); }
         @if audio {
-            audio controls preload="metadata" aria-label=(format!("Track {track_id}"))
-                src={ "data:audio/wav;base64," (BASE64_STANDARD.encode(clip_audio::wav(&samples[evaluated], features.sample_rate))) } {}
+            (player(&format!("Track {track_id}"), &samples[evaluated], features.sample_rate))
         }
     }
 }

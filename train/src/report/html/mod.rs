@@ -4,22 +4,22 @@
 //! macros escape all text.
 
 mod calibration;
-mod clip_audio;
 mod comparison;
 mod confusion;
 mod curves;
 mod data_statistics;
 mod data_view;
 mod metric;
+mod metrics_section;
 mod mistakes;
 mod outputs;
+mod provenance;
 mod ranking;
 mod run_view;
 mod settings;
-mod summary;
-mod throughput;
+mod verdict;
 
-pub use comparison::{Candidate, comparison};
+pub use comparison::{Contestant, comparison};
 
 use super::reported_metric::ReportedMetric;
 use crate::run::directory::RunDirectory;
@@ -60,24 +60,25 @@ pub fn write(run: &RunDirectory, config: &RunConfig, options: &Options<'_>) -> a
         )
     })?;
     let sections: Vec<Section> = [
-        Some(summary::section(&view, set, report, options.reported)),
-        view.metrics.best_epoch.map(|_| curves::section(&view)),
         confusion::section(&view, set),
         ranking::section(&view, set),
-        Some(calibration::section(&view)),
+        view.metrics.best_epoch.map(|_| curves::section(&view)),
+        Some(metrics_section::section(&view, set, report, options.reported)),
         Some(outputs::section(set, report)),
         Some(mistakes::section(&view, set, options.audio)),
+        Some(calibration::section(&view)),
         Some(data_statistics::section(&view)),
-        view.metrics.best_epoch.map(|_| throughput::section(&view)),
         Some(settings::section(&view)),
+        Some(provenance::section(&view)),
     ]
     .into_iter()
     .flatten()
     .collect();
     let page = Page {
-        title: &view.name,
-        lead: summary::lead(&view, set, report),
+        title: &verdict::title(config),
+        lead: verdict::lead(&view, set, report, options.reported),
         sections,
+        refresh: None,
     };
     run.write(REPORT_FILE, page.render().as_bytes())?;
     Ok(run.path(REPORT_FILE))

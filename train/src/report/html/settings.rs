@@ -3,20 +3,19 @@
 use super::run_view::RunView;
 use crate::settings::RunConfig;
 use maud::html;
-use shared::page::{Section, Table, cell};
+use shared::page::{Section, Table, cell, details};
 use std::collections::BTreeMap;
 use toml::{Table as TomlTable, Value};
 
 pub fn section(view: &RunView<'_>) -> Section {
+    let settings = flat(view.config);
+    let summary = html! { (settings.len()) " settings, including defaults, as in " code { "config.toml" } };
     let row = |(name, value): (String, String)| vec![cell(html! { code { (name) } }), cell(value)];
     let table = Table::new("Settings").text("setting").text("value");
     Section {
         id: "settings",
         heading: "Settings",
-        body: html! {
-            p.note { "All settings of the run, including defaults, as in " code { "config.toml" } "." }
-            (table.rows(flat(view.config).into_iter().map(row)).render())
-        },
+        body: details(summary, table.rows(settings.into_iter().map(row)).render()),
     }
 }
 

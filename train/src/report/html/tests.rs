@@ -72,6 +72,7 @@ fn save(run: &RunDirectory, config: &RunConfig, report: SetReport, predictions: 
         train: None,
         val: Some(report),
         test: None,
+        intervals: Vec::new(),
     };
     run.write(METRICS_FILE, &serde_json::to_vec(&metrics).unwrap()).unwrap();
     Environment::here("cpu").write(run).unwrap();
@@ -89,14 +90,14 @@ fn page_shows_metrics_data_and_mistakes() {
     let (run, config) = run(&root.path().join("first"), data.path(), |_| ());
     let without_audio = page(&run, &config, &Options::default());
     for section in [
-        "summary",
+        "metrics",
         "curves",
         "confusion",
         "calibration",
         "classes",
         "mistakes",
         "data",
-        "time",
+        "run",
         "settings",
     ] {
         assert!(
@@ -105,7 +106,9 @@ fn page_shows_metrics_data_and_mistakes() {
         );
     }
     for text in [
-        "<h1>first</h1>",
+        "Run <b>first</b>:",
+        "<b>Predicts 1 of 2 tracks of the validation set correctly</b>: 50.0 %; Folk, its most frequent class, has 50.0 %",
+        "<details><summary>",
         "random",
         "no known artist, album or recording",
         "accuracy_score",
@@ -216,12 +219,12 @@ fn text_from_files_is_escaped() {
         ..Options::default()
     };
     let shown = page(&run, &config, &options);
-    let candidate = Candidate {
-        run: &run,
-        config: &config,
+    let runs = [(run, config)];
+    let contestant = Contestant {
         reported: options.reported,
+        ..contestant(&runs)
     };
-    for page in [shown, comparison(&[candidate], Set::Val, &[]).unwrap()] {
+    for page in [shown, comparison(&[contestant], Set::Val, &[]).unwrap()] {
         assert!(page.contains("is in two sets"), "the warning is shown");
         assert_eq!(page.matches("<script").count(), 1, "the page's own script");
         assert!(!page.contains("<img src=x") && page.contains("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;"));
@@ -272,17 +275,24 @@ fn multi_label_page_has_curves_and_no_confusion_matrix() {
     assert!(!page.contains("<section id=\"confusion\"") && !page.contains("accuracy_score</td>"));
 }
 
+fn contestant(runs: &[(RunDirectory, RunConfig)]) -> Contestant<'_> {
+    Contestant {
+        path: runs[0].0.root(),
+        members: "",
+        config: &runs[0].1,
+        runs,
+        tracks: 2,
+        reported: &[],
+    }
+}
+
 #[test]
 fn comparison_shows_only_settings_that_differ() {
     let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
     let (first, first_config) = run(&root.path().join("first"), data.path(), |config| config.lr = 0.25);
     let (second, second_config) = run(&root.path().join("second"), data.path(), |config| config.seed = 7);
-    let candidate = |run, config| Candidate {
-        run,
-        config,
-        reported: &[],
-    };
-    let both = [candidate(&first, &first_config), candidate(&second, &second_config)];
+    let (first, second) = ([(first, first_config)], [(second, second_config)]);
+    let both = [contestant(&first), contestant(&second)];
     let page = comparison(&both, Set::Val, &[]).unwrap();
     for text in [
         ">first</th>",
@@ -296,9 +306,15 @@ fn comparison_shows_only_settings_that_differ() {
     assert!(!page.contains("<code>batch_size</code>") && !page.contains("cannot be compared"));
     let other = RunConfig {
         split: "other".into(),
-        ..second_config.clone()
+        ..second[0].1.clone()
     };
-    let others = [candidate(&first, &first_config), candidate(&second, &other)];
+    let others = [
+        contestant(&first),
+        Contestant {
+            config: &other,
+            ..contestant(&second)
+        },
+    ];
     let page = comparison(&others, Set::Val, &[]).unwrap();
     assert!(page.contains("cannot be compared"));
     assert!(comparison(&[], Set::Val, &[]).is_err());
@@ -331,10 +347,10 @@ fn comparison_shows_metrics_warnings_and_tests_of_one_set() {
         warnings: vec![format!("warning of {}", set.name())],
     };
     let reported = [reported(Set::Val), reported(Set::Test)];
-    let candidate = Candidate {
-        run: &run,
-        config: &config,
+    let runs = [(run, config)];
+    let contestant = Contestant {
         reported: &reported,
+        ..contestant(&runs)
     };
     let test = PairedTest {
         metric: "top-1".into(),
@@ -348,7 +364,7 @@ fn comparison_shows_metrics_warnings_and_tests_of_one_set() {
         (Set::Val, "validation", "0.500", Set::Test),
         (Set::Test, "test", "1.000", Set::Val),
     ] {
-        let page = comparison(&[candidate], set, std::slice::from_ref(&test)).unwrap();
+        let page = comparison(&[contestant], set, std::slice::from_ref(&test)).unwrap();
         for text in [
             format!("Metrics on the {name} set"),
             format!("Paired tests on the same tracks of the {name} set"),
@@ -359,4 +375,71 @@ fn comparison_shows_metrics_warnings_and_tests_of_one_set() {
         }
         assert!(!page.contains(&format!("warning of {}", other.name())));
     }
+}
+
+#[test]
+fn set_of_runs_is_one_row_with_the_means_of_its_runs() {
+    let (root, data) = (tempfile::tempdir().unwrap(), testing::dataset());
+    let reference = [run(&root.path().join("reference"), data.path(), |_| ())];
+    let seeds = [0, 1].map(|seed| {
+        let (run, config) = run(&root.path().join(format!("set/seed-{seed}")), data.path(), |config| {
+            config.seed = seed
+        });
+        let mut metrics = read_metrics(&run).unwrap();
+        if let (1, Some(report)) = (seed, &mut metrics.val) {
+            report.ece = 0.175;
+        }
+        run.write(METRICS_FILE, &serde_json::to_vec(&metrics).unwrap()).unwrap();
+        (run, config)
+    });
+    let path = root.path().join("set");
+    let reported = [ReportedMetric {
+        metric: "top-1".into(),
+        set: "val".into(),
+        mean: 0.625,
+        interval: Some([0.25, 0.75]),
+        method: "bootstrap over 2 tracks and 2 seeds".into(),
+        runs: 2,
+        warnings: Vec::new(),
+    }];
+    let set = Contestant {
+        path: &path,
+        members: "seeds 0, 1",
+        reported: &reported,
+        ..contestant(&seeds)
+    };
+    let first = [ReportedMetric {
+        mean: 0.5,
+        ..reported[0].clone()
+    }];
+    let first = Contestant {
+        reported: &first,
+        ..contestant(&reference)
+    };
+    let test = PairedTest {
+        metric: "top-1".into(),
+        runs: [first.path, set.path].map(|path| path.display().to_string()),
+        difference: 0.125,
+        interval: None,
+        p_value: 0.25,
+        method: "paired bootstrap".into(),
+    };
+    let page = comparison(&[first, set], Set::Val, &[test]).unwrap();
+    for text in [
+        "2 runs compared on ",
+        "<b>set</b> has the highest top-1 on the validation set: 0.625, 95 % interval 0.250 to 0.750; +0.125 compared \
+         with the reference reference, p 0.250.",
+        "<small>reference</small>",
+        "<small>seeds 0, 1</small>",
+        "set 0.625, 95 % interval 0.250 to 0.750",
+        "0.625<small>0.250 to 0.750</small>",
+        // The mean of 0.575 and 0.175.
+        ">0.375</td>",
+        ">set/seed-1</th>",
+        "<td>0, 1</td>",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    // One line for each run, in the colour of its row.
+    assert_eq!(page.matches("class=\"line s1 d1\" points").count(), 2 * 3, "{page}");
 }

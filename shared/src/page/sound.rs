@@ -1,6 +1,9 @@
-//! An excerpt of a track as a WAV file for the browser.
+//! A player of an excerpt of a track.
 
-use shared::dsp::resample::{SincResampler, SincScratch};
+use crate::dsp::resample::{SincResampler, SincScratch};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maud::{Markup, html};
 
 /// Maximum duration in seconds.
 const SECONDS: usize = 10;
@@ -8,11 +11,22 @@ const SECONDS: usize = 10;
 /// below 9 MB.
 const RATE: u32 = 16_000;
 
-/// A WAV file, mono, 16 bits, of the middle ten seconds of `samples` at `sample_rate` Hz.
-pub fn wav(samples: &[i16], sample_rate: u32) -> Vec<u8> {
+/// A player of the middle ten seconds of `samples` at `sample_rate` Hz. `label` is for screen readers.
+pub fn player(label: &str, samples: &[i16], sample_rate: u32) -> Markup {
+    let source = format!("data:audio/wav;base64,{}", STANDARD.encode(wav(samples, sample_rate)));
+    html! { audio controls preload="metadata" aria-label=(label) src=(source) {} }
+}
+
+/// The part of `samples` that is played.
+pub fn excerpt(samples: &[i16], sample_rate: u32) -> &[i16] {
     let length = samples.len().min(SECONDS * sample_rate as usize);
     let begin = (samples.len() - length) / 2;
-    let excerpt = &samples[begin..begin + length];
+    &samples[begin..begin + length]
+}
+
+/// A WAV file, mono, 16 bits, of the middle ten seconds of `samples` at `sample_rate` Hz.
+fn wav(samples: &[i16], sample_rate: u32) -> Vec<u8> {
+    let excerpt = excerpt(samples, sample_rate);
     if sample_rate <= RATE {
         return file(excerpt, sample_rate);
     }
