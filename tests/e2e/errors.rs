@@ -49,6 +49,7 @@ fn error_messages_do_not_repeat_a_part() {
         ]),
         fit_with(&["--run", &path("e"), "--init-from", &path("none.pt")]),
         message(Program::Train, &["report", &path("none")]),
+        message(Program::Train, &["runs", &path("none")]),
         message(Program::Train, &["eval", "--run", &path("none")]),
     ];
     for message in messages {

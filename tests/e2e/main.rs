@@ -28,6 +28,7 @@ mod recordings;
 mod report;
 mod report_screenshots;
 mod rooms;
+mod runs;
 mod scoreboard;
 mod sources;
 mod split;

@@ -37,6 +37,8 @@ mod combine;
 mod predict;
 // Compares runs.
 mod compare;
+// Lists the runs below a directory.
+mod catalog;
 // Hyperparameter search.
 mod sweep;
 // Measures the training speed of this machine.

@@ -14,6 +14,7 @@ mod lr_find;
 mod models;
 mod predict;
 mod report;
+mod runs;
 mod set_name;
 mod sweep;
 
@@ -28,6 +29,7 @@ pub use lr_find::LrFindArgs;
 pub use models::ModelsArgs;
 pub use predict::PredictArgs;
 pub use report::{ComparedSet, ReportArgs};
+pub use runs::RunsArgs;
 pub use set_name::SetName;
 pub use sweep::SweepArgs;
 
@@ -110,6 +112,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Compare runs: metrics, intervals, leaks
     Report(ReportArgs),
+    /// List the runs below a directory
+    Runs(RunsArgs),
     /// Classify audio files
     Predict(PredictArgs),
     /// Export weights for PyTorch

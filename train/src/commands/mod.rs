@@ -24,6 +24,7 @@ mod models;
 mod predict;
 mod predictions_table;
 mod report;
+mod runs;
 mod sweep;
 mod usage_error;
 
@@ -39,6 +40,7 @@ pub use lr_find::run_lr_find;
 pub use models::run_models;
 pub use predict::run_predict;
 pub use report::run_report;
+pub use runs::run_runs;
 pub(crate) use shared::runtime::outcome::{Incomplete, Outcome};
 pub use sweep::run_sweep;
 pub use usage_error::UsageError;

@@ -1,0 +1,97 @@
+//! The catalog as a table for terminals, and as JSON.
+
+use super::row::{Facts, Metric, Row};
+use crate::process::text_table::{Align, text_table};
+use serde_json::{Value, json};
+use shared::runtime::text::date;
+use std::path::Path;
+
+impl Row {
+    /// The path below `root`; the name of `root` for itself.
+    pub(super) fn name(&self, root: &Path) -> String {
+        match self.path.strip_prefix(root) {
+            Ok(below) if below.as_os_str().is_empty() => root.display().to_string(),
+            Ok(below) => below.display().to_string(),
+            Err(_) => self.path.display().to_string(),
+        }
+    }
+
+    pub(super) fn changed(&self) -> String {
+        self.changed.map_or_else(|| "–".into(), date)
+    }
+
+    pub fn to_json(&self) -> Value {
+        let mut row = match &self.facts {
+            Ok(facts) => json!(facts),
+            Err(reason) => json!({ "state": "unreadable", "reason": reason }),
+        };
+        row["run"] = json!(self.path.to_string_lossy());
+        row["changed"] = json!(self.changed.map(date));
+        row
+    }
+}
+
+impl Facts {
+    /// The name of the data set's directory.
+    pub(super) fn data_name(&self) -> String {
+        let path = Path::new(&self.data);
+        path.file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned()
+    }
+}
+
+/// `top-1 0.575 [0.493, 0.660]`.
+pub(super) fn describe(metric: Option<&Metric>) -> String {
+    metric.map_or_else(
+        || "–".into(),
+        |Metric {
+             metric,
+             value,
+             interval,
+         }| {
+            let interval = interval.map_or_else(String::new, |[low, high]| format!(" [{low:.3}, {high:.3}]"));
+            format!("{metric} {value:.3}{interval}")
+        },
+    )
+}
+
+/// A line for each row.
+pub fn text(rows: &[Row], root: &Path) -> String {
+    let header = [
+        "run",
+        "model",
+        "data set",
+        "split",
+        "validation",
+        "test",
+        "changed (UTC)",
+        "state",
+    ];
+    let mut table = vec![header.map(String::from).to_vec()];
+    for row in rows {
+        let mut cells = vec![row.name(root)];
+        match &row.facts {
+            Ok(facts) => cells.extend([
+                facts.model.clone(),
+                facts.data_name(),
+                facts.split.clone(),
+                describe(facts.val.as_ref()),
+                describe(facts.test.as_ref()),
+                row.changed(),
+                facts.state.to_string(),
+            ]),
+            Err(_) => {
+                cells.extend(["–"; 5].map(String::from));
+                cells.extend([row.changed(), "unreadable".into()]);
+            }
+        }
+        table.push(cells);
+    }
+    let mut text = text_table(&table, Align::Left);
+    for (row, reason) in rows.iter().filter_map(|row| Some((row, row.facts.as_ref().err()?))) {
+        text += &format!("\n{}: {reason}", row.name(root));
+    }
+    text
+}
