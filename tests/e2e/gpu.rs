@@ -1,17 +1,27 @@
 //! Training on the device that CRATEDIGGER_TEST_DEVICE names, compared with the CPU. `scripts/test_gpu.sh` runs this.
 
 use crate::train::dataset;
-use std::path::Path;
+use safetensors::SafeTensors;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
 use tests::harness::{Program, json_line, test_device};
 
 /// Largest difference of a loss after two epochs, relative to the CPU's.
 const LOSS_TOLERANCE: f64 = 0.02;
+/// Length of the difference between what two trainings added to the weights, relative to the CPU's.
+const UPDATE_TOLERANCE: f64 = 0.02;
 
-/// `train fit` from the same weights. Dropout is 0, because each device draws other random numbers. SGD, unlike Adam, does
-/// not enlarge rounding errors of gradients that should be 0.
+/// `train fit` from [`initial_weights`]. Dropout is 0, because each device draws other random numbers. SGD, unlike Adam,
+/// does not enlarge rounding errors of gradients that should be 0.
 fn fit(run: &Path, device: &str, model: &str, more: &str) {
+    let weights = initial_weights(model);
+    let settings = "--clip-seconds 1.5 --train-clips 1 --optimizer sgd --lr 0.001 --dropout 0 --batch-size 4 --seed 4";
+    let settings = format!("--model {model} {settings} {more} --init-from {}", weights.display());
+    train(run, device, &settings);
+}
+
+fn initial_weights(model: &str) -> PathBuf {
     static WEIGHTS: LazyLock<TempDir> = LazyLock::new(|| {
         let root = TempDir::new().unwrap();
         for model in ["cnn1d", "crnn"] {
@@ -20,10 +30,7 @@ fn fit(run: &Path, device: &str, model: &str, more: &str) {
         }
         root
     });
-    let weights = WEIGHTS.path().join(model).join("best.safetensors");
-    let settings = "--clip-seconds 1.5 --train-clips 1 --optimizer sgd --lr 0.001 --dropout 0 --batch-size 4 --seed 4";
-    let settings = format!("--model {model} {settings} {more} --init-from {}", weights.display());
-    train(run, device, &settings);
+    WEIGHTS.path().join(model).join("best.safetensors")
 }
 
 fn train(run: &Path, device: &str, settings: &str) {
@@ -58,11 +65,62 @@ fn assert_close(found: &[f64], expected: &[f64]) {
     }
 }
 
+/// What training added to all parameters.
+fn updates(run: &Path, model: &str) -> Vec<f64> {
+    let files = [run.join("best.safetensors"), initial_weights(model)].map(|path| std::fs::read(path).unwrap());
+    let [trained, initial] = files.each_ref().map(|bytes| SafeTensors::deserialize(bytes).unwrap());
+    let values = |file: &SafeTensors, name: &str| -> Vec<f64> {
+        let bytes = file.tensor(name).unwrap().data().chunks_exact(4);
+        bytes
+            .map(|value| f64::from(f32::from_le_bytes(value.try_into().unwrap())))
+            .collect()
+    };
+    let mut names = initial.names();
+    names.retain(|name| !name.contains("running"));
+    names.sort_unstable();
+    names
+        .into_iter()
+        .flat_map(|name| {
+            let (trained, initial) = (values(&trained, name), values(&initial, name));
+            trained
+                .into_iter()
+                .zip(initial)
+                .map(|(trained, initial)| trained - initial)
+        })
+        .collect()
+}
+
+fn length(vector: impl IntoIterator<Item = f64>) -> f64 {
+    vector.into_iter().map(|value| value * value).sum::<f64>().sqrt()
+}
+
+/// A gradient can be wrong although the loss falls, so the weights are compared.
+#[test]
+fn training_on_a_device_changes_the_weights_as_on_the_cpu() {
+    let Some(device) = test_device() else { return };
+    let root = TempDir::new().unwrap();
+    for (model, settings) in [
+        ("crnn", "--augment none"),
+        ("crnn", "--augment noise,stretch,spec-augment,gain --front-end device"),
+        ("cnn1d", "--augment noise,stretch,gain --front-end device"),
+    ] {
+        let [found, expected] = [("device", &*device), ("cpu", "cpu")].map(|(name, device)| {
+            let run = root.path().join(format!("{name}-{model}-{}", settings.len()));
+            fit(&run, device, model, &format!("--epochs 1 {settings}"));
+            println!("{device}: losses {:?}", losses(&run));
+            updates(&run, model)
+        });
+        let difference = length(found.iter().zip(&expected).map(|(a, b)| a - b)) / length(expected);
+        println!("{model} {settings}: difference {difference:.1e}");
+        assert!(difference < UPDATE_TOLERANCE, "{model} {settings}: {difference}");
+    }
+}
+
 #[test]
 fn training_on_a_device_ends_with_the_losses_of_the_cpu() {
     let Some(device) = test_device() else { return };
     let root = TempDir::new().unwrap();
-    let settings = "--epochs 2 --augment none";
+    let settings = "--epochs 2 --augment paper --front-end device";
     let runs = ["device", "cpu"].map(|name| root.path().join(name));
     fit(&runs[0], &device, "crnn", settings);
     fit(&runs[1], "cpu", "crnn", settings);

@@ -2,8 +2,8 @@
 //!
 //! A 32-bit block cipher in counter mode generates the bits: Philox's network (Salmon et al., "Parallel random numbers:
 //! as easy as 1, 2, 3", 2011) on two 16-bit halves. Its multiplier has 15 bits, so no product reaches 2³¹. Signed
-//! overflow would wrap on one backend, be undefined in CUDA C++ and could panic on a third. Burn fuses all operations,
-//! so on a GPU the 2 · 8 rounds of 5 operations run as two or three kernels instead of eighty.
+//! overflow would wrap on one backend, be undefined in CUDA C++ and could panic on a third. Each of the 2 · 8 rounds is
+//! five kernels, which pass through memory.
 //!
 //! The Box-Muller transform makes a normal number of two words. Only the cosine is used: the sine would be the noise of
 //! another sample, which would then depend on how samples are paired. The integers are the same on every backend;
