@@ -6,7 +6,7 @@
 //!
 //! - [`Page`] and [`Section`]: the document; [`Table`], [`facts`], [`cards`], [`notice`], [`side_by_side`]:
 //!   its contents.
-//! - [`Plot`]: lines, points, bars or an image between two [`Axis`]; [`Heat`]: a heat map. Both draw a [`Chart`].
+//! - [`Plot`]: lines, areas, points, bars or an image between two [`Axis`]; [`Heat`]: a heat map. Both draw a [`Chart`].
 //! - [`Spectrogram`]: a mel spectrogram as PNG; [`Canvas`]: a PNG with axes, if SVG is not wanted.
 
 mod axis;
@@ -23,11 +23,11 @@ mod table;
 
 pub use axis::{Axis, number, round_step};
 pub use canvas::Canvas;
-pub use chart::{Chart, file, side_by_side};
+pub use chart::{Chart, file, full_width, side_by_side};
 pub use heat::{Heat, HeatCell};
 pub use palette::magma;
 pub use plot::Plot;
 pub use series::{Bar, Point, Series, Shape, Style, swatch};
-pub use shell::{Page, Section, cards, facts, notice};
+pub use shell::{Page, Section, cards, facts, notice, player, seek};
 pub use spectrogram::{Spectrogram, data_url};
 pub use table::{Cell, Table, bar, cell};

@@ -1,9 +1,12 @@
 //! The document: head with style and script, navigation and footer, and section contents that are not tables or charts.
 
 use super::palette::page_style;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
-const SCRIPT: &str = include_str!("sort.js");
+const SORT: &str = include_str!("sort.js");
+const SEEK: &str = include_str!("seek.js");
 
 /// A page. It loads nothing: style, script and images are part of it.
 #[derive(Clone, Debug)]
@@ -28,16 +31,21 @@ pub struct Section {
 }
 
 impl Page<'_> {
-    /// The document. It has a script only if it has a table to sort.
+    /// The document. It has a script only if it has a table to sort, or times to play from.
     pub fn render(&self) -> String {
-        let sortable = self
-            .sections
-            .iter()
-            .any(|section| section.body.0.contains("<table class=\"sortable"));
+        let has = |tag: &str| self.sections.iter().any(|section| section.body.0.contains(tag));
+        let scripts: String = [("<table class=\"sortable", SORT), ("<button class=\"seek", SEEK)]
+            .into_iter()
+            .filter_map(|(tag, script)| has(tag).then_some(script))
+            .collect();
         // The page must load nothing, whatever its text contains.
         let policy = format!(
             "default-src 'none'; style-src 'unsafe-inline'; script-src {}; img-src data:; media-src data:",
-            if sortable { "'unsafe-inline'" } else { "'none'" }
+            if scripts.is_empty() {
+                "'none'"
+            } else {
+                "'unsafe-inline'"
+            }
         );
         let document = html! {
             (DOCTYPE)
@@ -72,7 +80,7 @@ impl Page<'_> {
                         }
                     }
                     footer { p { "Written by Cratedigger " (env!("CARGO_PKG_VERSION")) "." } }
-                    @if sortable { script { (PreEscaped(SCRIPT)) } }
+                    @if !scripts.is_empty() { script { (PreEscaped(scripts)) } }
                 }
             }
         };
@@ -105,6 +113,17 @@ pub fn facts<T: Render>(label: &str, facts: impl IntoIterator<Item = (&'static s
 /// A note that should be read first.
 pub fn notice(text: impl Render) -> Markup {
     html! { div.notice role="note" { (text) } }
+}
+
+/// The player of a page, which has at most one: audio of a MIME type, as part of the page.
+pub fn player(mime: &str, audio: &[u8]) -> Markup {
+    let source = format!("data:{mime};base64,{}", BASE64_STANDARD.encode(audio));
+    html! { audio.player controls preload="metadata" aria-label="the audio" src=(source) {} }
+}
+
+/// A text that plays the [`player`] of the page from this second.
+pub fn seek(seconds: f64, text: impl Render) -> Markup {
+    html! { button.seek type="button" data-seconds=(format!("{seconds:.3}")) { (text) } }
 }
 
 #[cfg(test)]

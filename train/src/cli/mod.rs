@@ -15,6 +15,7 @@ mod models;
 mod predict;
 mod report;
 mod set_name;
+mod similar;
 mod sweep;
 
 pub use bench::BenchArgs;
@@ -26,9 +27,10 @@ pub use fit::FitArgs;
 pub use import::{ImportArgs, TaskName};
 pub use lr_find::LrFindArgs;
 pub use models::ModelsArgs;
-pub use predict::PredictArgs;
+pub use predict::{PredictArgs, TimelineFile, TimelineFormat};
 pub use report::{ComparedSet, ReportArgs};
 pub use set_name::SetName;
+pub use similar::SimilarArgs;
 pub use sweep::SweepArgs;
 
 use clap::{Parser, Subcommand};
@@ -112,6 +114,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Classify audio files
     Predict(PredictArgs),
+    /// Find similar songs
+    Similar(SimilarArgs),
     /// Export weights for PyTorch
     Export(ExportArgs),
     /// Make a run of published weights
