@@ -6,7 +6,7 @@ use crate::cli::PredictArgs;
 use crate::combine::RunModel;
 use crate::loader::EvalClips;
 use crate::metrics::{DEFAULT_THRESHOLD, SetMetrics};
-use crate::predict::{Named, RunPredictor, Timeline, expand};
+use crate::predict::{Named, RunPredictor, expand};
 use crate::process::console::Console;
 use crate::report::{METRICS_FILE, read_metrics};
 use crate::run::directory::RunDirectory;
@@ -81,22 +81,13 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
         }
     }
     let mut over_time = Value::Null;
-    if let (Some(window), Some((file, Ok(prediction)))) = (window, answers.answers.first()) {
-        let timeline = Timeline {
-            file,
-            classes: answers.classes,
-            thresholds: answers.thresholds,
-            window,
-            rows: &prediction.timeline,
-        };
-        match timeline::write(&args, &timeline, &names.join(", ")) {
-            Ok(()) => {
-                let files: Vec<String> = args.timeline.iter().map(|file| shown(&file.path)).collect();
-                text += &format!("\ntimeline {}, {}", files.join(", "), rows(timeline.rows.len()));
-                over_time = timeline::json(&args, &timeline);
-            }
-            Err(error) => problems.push(format!("{error:#}")),
+    match timeline::write(&args, &answers, &names.join(", ")) {
+        Ok(None) => {}
+        Ok(Some((line, timeline))) => {
+            text += &format!("\n{line}");
+            over_time = timeline;
         }
+        Err(error) => problems.push(format!("{error:#}")),
     }
     let failed = answers.failed();
     let json = json!({ "command": "predict", "runs": args.runs, "device": device_name,

@@ -1,7 +1,7 @@
 //! Decodes files in parallel and runs one network on them, in order.
 
 use super::file_decoder::{ClipBatch, Decoded, FileDecoder, InputSetup};
-use super::span::Span;
+use super::span::ClipVector;
 use crate::models::{Model, ModelInput};
 use crate::run::calibration::scaled_logits;
 use crate::run::predictions::probabilities;
@@ -27,13 +27,6 @@ pub struct FileVector {
     pub values: Vec<f64>,
     /// The clips, in order; empty unless they were asked for.
     pub clips: Vec<ClipVector>,
-}
-
-/// The result of a network for a clip.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClipVector {
-    pub span: Span,
-    pub values: Vec<f64>,
 }
 
 /// The result for each clip. Networks are on the predictor's device, without gradients.

@@ -1,12 +1,17 @@
 //! Parts of a file in time, and the mean of clips around each.
 
-use super::predictor::ClipVector;
-
 /// A part of a file, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
     pub start: f64,
     pub end: f64,
+}
+
+/// The result of a network for a clip.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClipVector {
+    pub span: Span,
+    pub values: Vec<f64>,
 }
 
 /// Rows per window: a row is the middle third of the audio that it averages.
