@@ -1,7 +1,8 @@
 //! `train embed` of audio files.
 
 use super::output_file::check_new;
-use super::predictions_table::{rows, shown};
+use super::predictions_table::rows;
+use super::shown_path::shown;
 use super::{Incomplete, Outcome};
 use crate::cli::EmbedArgs;
 use crate::combine::RunModel;

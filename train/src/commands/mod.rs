@@ -26,6 +26,7 @@ mod output_file;
 mod predict;
 mod predictions_table;
 mod report;
+mod shown_path;
 mod similar;
 mod sweep;
 mod timeline;

@@ -1,10 +1,9 @@
 //! Checks before a long run that a file can be written, and that it does not replace another one.
 
+use super::shown_path::shown;
+use anyhow::bail;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use super::predictions_table::shown;
-use anyhow::bail;
 
 /// Refuses a file that exists, unless `force` replaces it, and whatever [`check_place`] refuses.
 pub(super) fn check_new(flag: &str, path: &Path, inputs: &[PathBuf], force: bool) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! `train predict`.
 
-use super::predictions_table::{Answer, Answers, check_csv, rows, shown};
+use super::predictions_table::{Answer, Answers, check_csv, rows};
+use super::shown_path::shown;
 use super::{Incomplete, Outcome, UsageError, timeline};
 use crate::cli::PredictArgs;
 use crate::combine::RunModel;

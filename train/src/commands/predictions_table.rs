@@ -1,6 +1,7 @@
 //! The results of `train predict` as text, JSON and a CSV file. The CSV file only replaces other tables of predictions.
 
 use super::output_file::check_place;
+use super::shown_path::shown;
 use crate::predict::{FilePrediction, Named};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -67,19 +68,6 @@ fn other_rows(path: &Path, named: &[Named]) -> anyhow::Result<Vec<PathBuf>> {
 
 pub(super) fn rows(count: usize) -> String {
     format!("{count} {}", if count == 1 { "row" } else { "rows" })
-}
-
-/// A path for display. Control characters are escaped, so a name cannot break lines or send commands to the terminal.
-pub(super) fn shown(path: &Path) -> String {
-    let mut text = String::new();
-    for character in path.to_string_lossy().chars() {
-        if character.is_control() {
-            text.extend(character.escape_default());
-        } else {
-            text.push(character);
-        }
-    }
-    text
 }
 
 /// A file with its prediction, or why it has none.

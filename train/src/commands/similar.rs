@@ -2,7 +2,7 @@
 
 use super::embed_files::embed;
 use super::output_file::{check_new, is_same_file};
-use super::predictions_table::shown;
+use super::shown_path::shown;
 use super::{Outcome, UsageError};
 use crate::cli::SimilarArgs;
 use crate::combine::RunModel;
@@ -52,6 +52,12 @@ pub fn run_similar(args: &SimilarArgs, console: Console) -> anyhow::Result<Outco
             embed(&embedder, named, args.jobs, console)?
         }
     };
+    if library.paths.is_empty() {
+        bail!(
+            "no file of {} could be decoded; give another library",
+            shown(&args.library)
+        );
+    }
     if library.networks != songs.networks {
         bail!(
             "{} does not have embeddings of {}; make it again with `train embed`, or give the run that it was made with",
@@ -70,7 +76,7 @@ pub fn run_similar(args: &SimilarArgs, console: Console) -> anyhow::Result<Outco
         .collect();
     if found.is_empty() {
         bail!(
-            "{} has no file to compare with; give another library",
+            "{} has only the songs themselves; give another library",
             shown(&args.library)
         );
     }

@@ -2,7 +2,8 @@
 
 use super::UsageError;
 use super::output_file::check_new;
-use super::predictions_table::{Answers, rows, shown};
+use super::predictions_table::{Answers, rows};
+use super::shown_path::shown;
 use crate::cli::{PredictArgs, TimelineFile, TimelineFormat};
 use crate::predict::{Named, PlayableFile, Timeline, page};
 use crate::settings::invalid;
