@@ -13,6 +13,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 use shared::audio::validate::Rejection;
 use shared::runtime::atomic_file;
+use shared::runtime::text::counted;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread;
@@ -26,7 +27,7 @@ pub(super) fn embed_files(args: &EmbedArgs, choice: &DeviceChoice, console: Cons
     check_new("--out", out, &inputs, args.force)?;
     let (device, device_name) = choice.open()?;
     let embedder = FileEmbedder::load(&models, &device)?;
-    console.line(&format!("{} files on {device_name}", named.len()));
+    console.line(&begun(&models, named.len(), &device_name));
     let (table, failed) = embed(&embedder, named, args.jobs, console)?;
     if table.paths.is_empty() {
         bail!("none of the files could be decoded, so {} is not written", shown(out));
@@ -55,6 +56,12 @@ pub(super) fn embed_files(args: &EmbedArgs, choice: &DeviceChoice, console: Cons
         count + failed.len()
     ));
     Err(Incomplete { outcome, sentence }.into())
+}
+
+/// `crnn on cpu, 12 files`.
+pub(super) fn begun(models: &[RunModel], files: usize, device: &str) -> String {
+    let names: Vec<String> = models.iter().map(|model| model.config.model_name()).collect();
+    format!("{} on {device}, {}", names.join(", "), counted(files, "file", "files"))
 }
 
 /// The embeddings of files, and those that could not be decoded, which are reported.

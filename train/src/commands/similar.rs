@@ -1,6 +1,6 @@
 //! `train similar`.
 
-use super::embed_files::embed;
+use super::embed_files::{begun, embed};
 use super::output_file::{check_new, is_same_file};
 use super::shown_path::shown;
 use super::{Outcome, UsageError};
@@ -48,7 +48,7 @@ pub fn run_similar(args: &SimilarArgs, console: Console) -> anyhow::Result<Outco
     let (library, failed) = match library {
         Library::Embeddings(table) => (table, Vec::new()),
         Library::Files(named) => {
-            console.line(&format!("{} files on {device_name}", named.len()));
+            console.line(&begun(&models, named.len(), &device_name));
             embed(&embedder, named, args.jobs, console)?
         }
     };

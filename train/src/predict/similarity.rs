@@ -24,7 +24,8 @@ pub fn nearest(library: &FileEmbeddings, songs: &FileEmbeddings) -> Vec<Neighbor
     let terms = (songs.paths.len() * songs.networks.len()) as f64;
     let similarity = |file: usize| {
         let products = directions(library, file).into_iter().zip(&query);
-        products.map(|(a, b)| a * b).sum::<f64>() / terms
+        // Rounding can make the cosine of a vector with itself larger than 1.
+        (products.map(|(a, b)| a * b).sum::<f64>() / terms).clamp(-1.0, 1.0)
     };
     let files = 0..library.paths.len();
     let mut neighbors: Vec<Neighbor> = files

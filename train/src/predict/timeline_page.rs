@@ -93,7 +93,10 @@ pub fn page(timeline: &Timeline<'_>, runs: &str, audio: Option<PlayableFile<'_>>
                 id: "segments",
                 heading: "Segments",
                 body: html! {
-                    @if let Some(player) = &player { (player) }
+                    @if let Some(player) = &player {
+                        (player)
+                        p.note { "Click a time to play from there." }
+                    }
                     (segments(timeline, player.is_some()))
                 },
             },
