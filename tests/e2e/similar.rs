@@ -1,7 +1,6 @@
 //! `train embed` of audio files, and `train similar`.
 
 use crate::papers::{fit, genres};
-use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use serde_json::Value;
 use std::fs;
@@ -72,7 +71,7 @@ fn copy_of_a_song_is_the_most_similar_file_of_a_library() {
     let mut command = home.train("similar", &["music", &song]);
     let assert = command.args(outputs).assert().success();
     // A corrupt file is a warning.
-    let assert = assert.stderr(contains("jazz").and(contains("no frames").or(contains("audio"))));
+    let assert = assert.stderr(contains("music/jazz."));
     let answer = json_line(&assert);
     let list = found(&answer);
     assert_eq!((list.len(), answer["failed"].as_u64()), (4, Some(1)));
