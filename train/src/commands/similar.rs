@@ -41,7 +41,8 @@ pub fn run_similar(args: &SimilarArgs, console: Console) -> anyhow::Result<Outco
     let (device, device_name) = choice.open()?;
     let embedder = FileEmbedder::load(&models, &device)?;
     let songs = args.songs.iter().map(|song| (song.clone(), None)).collect();
-    let (songs, failed) = embed(&embedder, songs, args.jobs, console)?;
+    // The error message names a song that cannot be decoded.
+    let (songs, failed) = embed(&embedder, songs, args.jobs, Console::new(true))?;
     if let Some((path, rejection)) = failed.into_iter().next() {
         bail!("{} cannot be compared: {rejection}", shown(&path));
     }
