@@ -29,6 +29,7 @@ pub(super) fn embed_files(args: &EmbedArgs, choice: &DeviceChoice, console: Cons
     let embedder = FileEmbedder::load(&models, &device)?;
     console.line(&begun(&models, named.len(), &device_name));
     let (table, failed) = embed(&embedder, named, args.jobs, console)?;
+    warn(&failed);
     if table.paths.is_empty() {
         bail!("none of the files could be decoded, so {} is not written", shown(out));
     }
@@ -64,7 +65,14 @@ pub(super) fn begun(models: &[RunModel], files: usize, device: &str) -> String {
     format!("{} on {device}, {}", names.join(", "), counted(files, "file", "files"))
 }
 
-/// The embeddings of files, and those that could not be decoded, which are reported.
+/// Reports files that could not be decoded.
+pub(super) fn warn(failed: &[(PathBuf, Rejection)]) {
+    for (path, rejection) in failed {
+        tracing::warn!("{}: {rejection}", shown(path));
+    }
+}
+
+/// The embeddings of files, and those that could not be decoded.
 pub(super) fn embed(
     embedder: &FileEmbedder,
     named: Vec<Named>,
@@ -75,17 +83,13 @@ pub(super) fn embed(
     for (path, problem) in named {
         match problem {
             None => files.push(path),
-            Some(problem) => {
-                console.line(&format!("{}: {problem}", shown(&path)));
-                failed.push((path, problem));
-            }
+            Some(problem) => failed.push((path, problem)),
         }
     }
     let bar = console.count("files", files.len());
     let jobs = jobs.or_else(|| thread::available_parallelism().ok());
     let table = embedder.embed(&files, jobs.map_or(1, NonZeroUsize::get), |file, embedded| {
         if let Err(rejection) = embedded {
-            bar.suspend(|| console.line(&format!("{}: {rejection}", shown(&files[file]))));
             failed.push((files[file].clone(), rejection));
         }
         bar.inc(1);

@@ -1,6 +1,6 @@
 //! `train similar`.
 
-use super::embed_files::{begun, embed};
+use super::embed_files::{begun, embed, warn};
 use super::output_file::{check_new, is_same_file};
 use super::shown_path::shown;
 use super::{Outcome, UsageError};
@@ -41,8 +41,7 @@ pub fn run_similar(args: &SimilarArgs, console: Console) -> anyhow::Result<Outco
     let (device, device_name) = choice.open()?;
     let embedder = FileEmbedder::load(&models, &device)?;
     let songs = args.songs.iter().map(|song| (song.clone(), None)).collect();
-    // The error message names a song that cannot be decoded.
-    let (songs, failed) = embed(&embedder, songs, args.jobs, Console::new(true))?;
+    let (songs, failed) = embed(&embedder, songs, args.jobs, console)?;
     if let Some((path, rejection)) = failed.into_iter().next() {
         bail!("{} cannot be compared: {rejection}", shown(&path));
     }
@@ -50,7 +49,9 @@ pub fn run_similar(args: &SimilarArgs, console: Console) -> anyhow::Result<Outco
         Library::Embeddings(table) => (table, Vec::new()),
         Library::Files(named) => {
             console.line(&begun(&models, named.len(), &device_name));
-            embed(&embedder, named, args.jobs, console)?
+            let (table, failed) = embed(&embedder, named, args.jobs, console)?;
+            warn(&failed);
+            (table, failed)
         }
     };
     if library.paths.is_empty() {
