@@ -37,11 +37,8 @@ impl Timeline<'_> {
         let mut lower = vec![0.0; self.rows.len()];
         let mut series = Vec::new();
         for (at, &class) in shown.iter().enumerate() {
-            let upper = lower
-                .iter()
-                .zip(self.rows)
-                .map(|(lower, row)| lower + row.probabilities[class]);
-            let upper = upper.collect();
+            let rows = lower.iter().zip(self.rows);
+            let upper: Vec<f64> = rows.map(|(lower, row)| lower + row.probabilities[class]).collect();
             series.push(self.band(self.classes[class].clone(), Style::Series(at), &lower, &upper));
             lower = upper;
         }
@@ -51,7 +48,7 @@ impl Timeline<'_> {
         series
     }
 
-    fn band(&self, name: String, style: Style, lower: &[f64], upper: &Vec<f64>) -> Series {
+    fn band(&self, name: String, style: Style, lower: &[f64], upper: &[f64]) -> Series {
         let (lower, upper) = (self.points(lower), self.points(upper));
         let edges = lower
             .iter()
