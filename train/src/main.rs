@@ -12,7 +12,7 @@ use tracing::Level;
 use train::cli::{Cli, Command};
 use train::commands::{
     UsageError, run_bench, run_config, run_devices, run_embed, run_eval, run_export, run_fit, run_import, run_lr_find,
-    run_models, run_predict, run_report, run_runs, run_sweep,
+    run_models, run_predict, run_report, run_runs, run_similar, run_sweep,
 };
 use train::process::console::Console;
 use train::process::mapping_fault::FaultWatch;
@@ -72,6 +72,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Report(args) => run_report(&args, console),
         Command::Runs(args) => run_runs(&args, console),
         Command::Predict(args) => run_predict(args, console),
+        Command::Similar(args) => run_similar(&args, console),
         Command::Models(args) => Ok(run_models(args.name)),
         Command::Export(args) => run_export(args, &watch, console),
         Command::Devices => Ok(run_devices()),

@@ -72,6 +72,16 @@ pub fn side_by_side(charts: &[Chart]) -> Markup {
     }
 }
 
+/// A chart over the full width of the page, drawn for wide windows and for phones.
+pub fn full_width(wide: &Chart, narrow: &Chart) -> Markup {
+    html! {
+        div.charts.full {
+            figure.wide { (wide.inline()) }
+            figure.narrow { (narrow.inline()) }
+        }
+    }
+}
+
 /// A coordinate, rounded to a tenth of a unit.
 #[derive(Clone, Copy)]
 pub(super) struct At(pub f64);

@@ -6,10 +6,11 @@
 //!
 //! - [`Page`] and [`Section`]: the document; [`Table`], [`facts`], [`cards`], [`notice`], [`details`],
 //!   [`side_by_side`]: its contents.
-//! - [`Plot`]: lines, points, bars or an image between two [`Axis`]; [`Heat`]: a heat map; [`Intervals`]: values with
-//!   their intervals. All draw a [`Chart`].
+//! - [`Plot`]: lines, areas, points, bars or an image between two [`Axis`]; [`Heat`]: a heat map; [`Intervals`]: values
+//!   with their intervals. All draw a [`Chart`].
 //! - [`Browser`]: a table of many rows to search.
-//! - [`player`]: a sound; [`Spectrogram`]: a mel spectrogram as PNG; [`Canvas`]: a PNG with axes, if SVG is not wanted.
+//! - [`excerpt_player`], [`file_player`], [`seek`]: sounds.
+//! - [`Spectrogram`]: a mel spectrogram as PNG; [`Canvas`]: a PNG with axes, if SVG is not wanted.
 
 mod axis;
 mod browser;
@@ -29,13 +30,13 @@ mod table;
 pub use axis::{Axis, number, round_step};
 pub use browser::{Browser, BrowserColumn, BrowserKind, BrowserValue};
 pub use canvas::Canvas;
-pub use chart::{Chart, file, side_by_side};
+pub use chart::{Chart, file, full_width, side_by_side};
 pub use heat::{Heat, HeatCell};
 pub use intervals::{IntervalRow, Intervals};
 pub use palette::magma;
 pub use plot::Plot;
 pub use series::{Bar, Point, Series, Shape, Style, swatch};
 pub use shell::{Page, Section, cards, details, facts, notice};
-pub use sound::{excerpt, player};
+pub use sound::{excerpt, excerpt_player, file_player, seek};
 pub use spectrogram::{Spectrogram, data_url};
 pub use table::{Cell, Table, bar, cell};

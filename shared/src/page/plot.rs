@@ -2,11 +2,13 @@
 
 use super::axis::Axis;
 use super::chart::{At, Chart, shortened, text_width};
-use super::series::{FIELD_WIDTH, Field, LEFT, Series, Style};
+use super::series::{Field, LEFT, Series, Style};
 use maud::html;
 
+/// The usual width of a plot.
 const WIDTH: f64 = 400.0;
-const RIGHT: f64 = WIDTH - LEFT - FIELD_WIDTH;
+/// Space to the right of the field.
+const RIGHT: f64 = 14.0;
 /// Space below the field, for ticks and the name of the horizontal axis.
 const BELOW: f64 = 38.0;
 const LETTER: f64 = 12.0;
@@ -29,7 +31,9 @@ pub struct Plot {
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
-    /// Height of the field; its width is 334.
+    /// Width of the plot; 66 more than that of the field.
+    pub width: f64,
+    /// Height of the field.
     pub height: f64,
     /// The first is drawn last, on top of the others. If at least two have a name, there is a legend.
     pub series: Vec<Series>,
@@ -40,13 +44,14 @@ pub struct Plot {
 }
 
 impl Plot {
-    /// An empty plot of the usual height.
+    /// An empty plot of the usual size.
     pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
         Self {
             title: title.into(),
             subtitle: String::new(),
             x,
             y,
+            width: WIDTH,
             height: 180.0,
             series: Vec::new(),
             rule: None,
@@ -60,13 +65,14 @@ impl Plot {
             x: &self.x,
             y: &self.y,
             top: self.head(),
+            width: self.width - LEFT - RIGHT,
             height: self.height,
         };
-        let (head, foot) = (field.top, field.foot());
+        let (head, foot, right) = (field.top, field.foot(), self.width - RIGHT);
         let rows = self.legend();
         Chart {
             label: self.label(),
-            width: WIDTH,
+            width: self.width,
             height: foot + BELOW + LEGEND_ROW * rows.len() as f64 + 4.0,
             natural: false,
             body: html! {
@@ -75,7 +81,7 @@ impl Plot {
                 @if !self.y.name().is_empty() { text.soft x="2" y=(At(head - 12.0)) { (self.y.name()) } }
                 @for (at, words) in self.y.ticks() {
                     @if let Some(y) = field.y_of(*at) {
-                        path.grid d=(format!("M{LEFT} {}h{FIELD_WIDTH}", At(y))) {}
+                        path.grid d=(format!("M{LEFT} {}H{right}", At(y))) {}
                         text.soft.end x=(LEFT - 6.0) y=(At(y + 4.0)) { (words) }
                     }
                 }
@@ -85,13 +91,13 @@ impl Plot {
                         text.soft.middle x=(At(x)) y=(At(foot + 17.0)) { (words) }
                     }
                 }
-                text.soft.end x=(WIDTH - RIGHT) y=(At(foot + 33.0)) { (self.x.name()) }
+                text.soft.end x=(right) y=(At(foot + 33.0)) { (self.x.name()) }
                 @for series in self.series.iter().rev() { (series.draw(&field)) }
-                @if self.diagonal { path.rule d=(format!("M{LEFT} {}L{} {}", At(foot), WIDTH - RIGHT, At(head))) {} }
+                @if self.diagonal { path.rule d=(format!("M{LEFT} {}L{right} {}", At(foot), At(head))) {} }
                 @if let Some((x, what)) = self.rule.as_ref().and_then(|(at, what)| Some((field.x_of(*at)?, what))) {
                     path.rule d=(format!("M{} {}V{}", At(x), At(head), At(foot))) { title { (what) } }
                 }
-                path.axis d=(format!("M{LEFT} {}V{}h{FIELD_WIDTH}", At(head), At(foot))) {}
+                path.axis d=(format!("M{LEFT} {}V{}H{right}", At(head), At(foot))) {}
                 @for (row, entries) in rows.iter().enumerate() {
                     @for (left, series) in entries {
                         @let base = foot + BELOW + 12.0 + LEGEND_ROW * row as f64;
@@ -143,10 +149,10 @@ impl Plot {
 
     /// The entries of the legend in rows, each with its left position.
     fn legend(&self) -> Vec<Vec<(f64, &Series)>> {
-        let (mut rows, mut left) = (Vec::<Vec<_>>::new(), WIDTH);
+        let (mut rows, mut left) = (Vec::<Vec<_>>::new(), self.width);
         for series in self.named() {
             let width = LEGEND_MARK + text_width(&shortened(&series.name, NAME), LETTER);
-            if left + width > WIDTH - 2.0 {
+            if left + width > self.width - 2.0 {
                 rows.push(Vec::new());
                 left = LEGEND_LEFT;
             }
@@ -204,6 +210,7 @@ mod tests {
                     Shape::Line(points.clone()),
                     Shape::Dotted(points.clone()),
                     Shape::Area(points.clone()),
+                    Shape::Band(points.iter().map(|[x, y]| [*x, 0.0, *y]).collect()),
                     Shape::Points(points.iter().map(point).collect()),
                     Shape::Bars(bars),
                 ])
@@ -221,6 +228,7 @@ mod tests {
             for shape in [
                 Shape::Dotted(points.clone()),
                 Shape::Area(points.clone()),
+                Shape::Band(points.iter().map(|[x, y]| [*x, 0.0, *y]).collect()),
                 Shape::Image(Vec::new()),
             ] {
                 let svg = plot(vec![shape]).draw().file();

@@ -6,7 +6,6 @@ use super::spectrogram::data_url;
 use maud::{Markup, html};
 
 pub(super) const LEFT: f64 = 52.0;
-pub(super) const FIELD_WIDTH: f64 = 334.0;
 /// Maximum number of points of a line with a tooltip; longer lines have tooltips at regular intervals.
 const MOST_DOTS: usize = 120;
 /// Up to this many points have tooltips. A larger series is one path, which is a tenth of the size.
@@ -32,6 +31,8 @@ pub enum Shape {
     Dotted(Vec<[f64; 2]>),
     /// An area from the bottom of the field up to these x and y.
     Area(Vec<[f64; 2]>),
+    /// An area between two lines: x, the lower y and the upper y.
+    Band(Vec<[f64; 3]>),
     /// A marker for each point.
     Points(Vec<Point>),
     /// Bars from the bottom of the field.
@@ -101,12 +102,13 @@ pub(super) struct Field<'a> {
     pub x: &'a Axis,
     pub y: &'a Axis,
     pub top: f64,
+    pub width: f64,
     pub height: f64,
 }
 
 impl Field<'_> {
     pub fn x_of(&self, value: f64) -> Option<f64> {
-        Some(LEFT + self.x.share(value)? * FIELD_WIDTH)
+        Some(LEFT + self.x.share(value)? * self.width)
     }
 
     pub fn y_of(&self, value: f64) -> Option<f64> {
@@ -133,10 +135,11 @@ impl Series {
             Shape::Line(points) => self.line(field, points),
             Shape::Dotted(points) => html! { (self.line(field, points)) (self.dots(field, points)) },
             Shape::Area(points) => self.area(field, points),
+            Shape::Band(points) => self.band(field, points),
             Shape::Points(points) => self.points(field, points),
             Shape::Bars(bars) => html! { @for bar in bars { (self.bar(field, bar)) } },
             Shape::Image(png) => html! {
-                image x=(LEFT) y=(At(field.top)) width=(FIELD_WIDTH) height=(At(field.height)) preserveAspectRatio="none"
+                image x=(LEFT) y=(At(field.top)) width=(At(field.width)) height=(At(field.height)) preserveAspectRatio="none"
                     href=(data_url(png)) {}
             },
         }
@@ -167,6 +170,17 @@ impl Series {
             @if let Some((left, _)) = left {
                 @let (foot, line) = (At(field.foot()), field.path(points).join("L"));
                 path class={ "area " (self.style.classes()) } d=(format!("M{left} {foot}L{line}V{foot}z")) { title { (self.name) } }
+            }
+        }
+    }
+
+    fn band(&self, field: &Field<'_>, points: &[[f64; 3]]) -> Markup {
+        let upper: Vec<_> = points.iter().map(|[x, _, upper]| [*x, *upper]).collect();
+        let lower: Vec<_> = points.iter().rev().map(|[x, lower, _]| [*x, *lower]).collect();
+        let outline = [field.path(&upper), field.path(&lower)].concat().join("L");
+        html! {
+            @if !outline.is_empty() {
+                path class={ "band " (self.style.classes()) } d=(format!("M{outline}z")) { title { (self.name) } }
             }
         }
     }
@@ -206,6 +220,8 @@ impl Series {
         if let Shape::Points(_) = self.shape {
             let sign = self.style.sign();
             html! { path class=(format!("sign sign{sign} {classes}")) d=(sign_at(sign, At(left + 9.0), At(middle))) {} }
+        } else if let Shape::Band(_) = self.shape {
+            html! { path class={ "band " (classes) } d=(format!("M{} {}h18v10h-18z", At(left), At(middle - 5.0))) {} }
         } else {
             html! { path class={ "line " (classes) } d=(format!("M{} {}h18", At(left), At(middle))) {} }
         }

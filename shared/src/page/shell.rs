@@ -5,6 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
 const SORT: &str = include_str!("sort.js");
 const BROWSE: &str = include_str!("browser.js");
+const SEEK: &str = include_str!("seek.js");
 
 /// A page. It loads nothing: style, script and images are part of it.
 #[derive(Clone, Debug)]
@@ -31,14 +32,18 @@ pub struct Section {
 }
 
 impl Page<'_> {
-    /// The document. It has a script only if it has a table to sort or to search.
+    /// The document. It has a script only if it has a table to sort or to search, or times to play from.
     pub fn render(&self) -> String {
         let has = |element: &str| self.sections.iter().any(|section| section.body.0.contains(element));
-        let scripts: Vec<&str> = [("<table class=\"sortable", SORT), ("<div class=\"browser", BROWSE)]
-            .into_iter()
-            .filter(|(element, _)| has(element))
-            .map(|(_, script)| script)
-            .collect();
+        let scripts: Vec<&str> = [
+            ("<table class=\"sortable", SORT),
+            ("<div class=\"browser", BROWSE),
+            ("<button class=\"seek", SEEK),
+        ]
+        .into_iter()
+        .filter(|(element, _)| has(element))
+        .map(|(_, script)| script)
+        .collect();
         // The page must load nothing, whatever its text contains.
         let policy = format!(
             "default-src 'none'; style-src 'unsafe-inline'; script-src {}; img-src data:; media-src data:",

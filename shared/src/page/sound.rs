@@ -1,9 +1,9 @@
-//! A player of an excerpt of a track.
+//! Players of sounds that are part of the page.
 
 use crate::dsp::resample::{SincResampler, SincScratch};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 
 /// Maximum duration in seconds.
 const SECONDS: usize = 10;
@@ -12,9 +12,20 @@ const SECONDS: usize = 10;
 const RATE: u32 = 16_000;
 
 /// A player of the middle ten seconds of `samples` at `sample_rate` Hz. `label` is for screen readers.
-pub fn player(label: &str, samples: &[i16], sample_rate: u32) -> Markup {
+pub fn excerpt_player(label: &str, samples: &[i16], sample_rate: u32) -> Markup {
     let source = format!("data:audio/wav;base64,{}", STANDARD.encode(wav(samples, sample_rate)));
     html! { audio controls preload="metadata" aria-label=(label) src=(source) {} }
+}
+
+/// The player of a page, which has at most one: audio of a MIME type, as part of the page.
+pub fn file_player(mime: &str, audio: &[u8]) -> Markup {
+    let source = format!("data:{mime};base64,{}", STANDARD.encode(audio));
+    html! { audio.player controls preload="metadata" aria-label="the audio" src=(source) {} }
+}
+
+/// A text that plays the [`file_player`] of the page from this second.
+pub fn seek(seconds: f64, text: impl Render) -> Markup {
+    html! { button.seek type="button" data-seconds=(format!("{seconds:.3}")) { (text) } }
 }
 
 /// The part of `samples` that is played.

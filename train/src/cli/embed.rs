@@ -1,10 +1,12 @@
 //! Arguments of `train embed`.
 
+use super::count::count;
 use super::set_name::SetName;
 use crate::classical::ClassifierKind;
 use crate::frontend::StatisticsKind;
 use crate::loader::EvalClips;
 use crate::models::ModelKind;
+use crate::settings::MOST_THREADS;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -20,15 +22,29 @@ const EXAMPLES: &str = r"Examples:
   train embed --run runs/crnn --run runs/cnn2d --data mine \
       --classify rbf-svm --save-run runs/mine
 
+  # Write embeddings of audio files
+  train embed --run runs/crnn --out music.safetensors music/
+
   # Classify by statistics of MFCCs, without a network
   train embed --statistics mfcc --data fma --classify rbf-svm
 
 The file has the tensors `embeddings`, `track_id`, `clip` and `set`, and `class`
-or `tags`.";
+or `tags`. For audio files it has a row per file, the mean over its clips, and
+the names of the files.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EmbedArgs {
+    /// Audio files or directories to embed instead of a data set
+    #[arg(
+        value_name = "FILE",
+        requires_all = ["runs", "out"],
+        conflicts_with_all = [
+            "init_from", "model", "statistics", "ignore_features", "data", "split", "clip_seconds", "skip_seconds",
+            "eval_clips", "classify", "set", "n_neighbors", "c", "save_run", "batch_size",
+        ]
+    )]
+    pub files: Vec<PathBuf>,
     /// Run to load the weights from; embeddings of several are joined
     #[arg(
         long = "run",
@@ -98,9 +114,15 @@ pub struct EmbedArgs {
     /// Clips per batch [default: the run's, or per model]
     #[arg(long, value_name = "N", help_heading = "Hardware")]
     pub batch_size: Option<usize>,
+    /// Threads that decode audio files [default: one per core]
+    #[arg(long, value_name = "N", value_parser = count::<MOST_THREADS>, requires = "files", help_heading = "Hardware")]
+    pub jobs: Option<NonZeroUsize>,
     /// .safetensors file to write
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub out: Option<PathBuf>,
+    /// Replace the file of --out if it exists
+    #[arg(long, requires = "out", help_heading = "Output")]
+    pub force: bool,
 }
 
 fn positive(text: &str) -> Result<f64, String> {

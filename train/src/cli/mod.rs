@@ -16,6 +16,7 @@ mod predict;
 mod report;
 mod runs;
 mod set_name;
+mod similar;
 mod sweep;
 
 pub use bench::BenchArgs;
@@ -27,10 +28,11 @@ pub use fit::FitArgs;
 pub use import::{ImportArgs, TaskName};
 pub use lr_find::LrFindArgs;
 pub use models::ModelsArgs;
-pub use predict::PredictArgs;
+pub use predict::{PredictArgs, TimelineFile, TimelineFormat};
 pub use report::{ComparedSet, ReportArgs};
 pub use runs::RunsArgs;
 pub use set_name::SetName;
+pub use similar::SimilarArgs;
 pub use sweep::SweepArgs;
 
 use clap::{Parser, Subcommand};
@@ -116,6 +118,8 @@ pub enum Command {
     Runs(RunsArgs),
     /// Classify audio files
     Predict(PredictArgs),
+    /// Find similar songs
+    Similar(SimilarArgs),
     /// Export weights for PyTorch
     Export(ExportArgs),
     /// Make a run of published weights

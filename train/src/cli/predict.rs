@@ -4,7 +4,7 @@ use super::count::count;
 use crate::loader::EvalClips;
 use crate::settings::MOST_THREADS;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = r"Examples:
   # Classify a file
@@ -12,6 +12,9 @@ const EXAMPLES: &str = r"Examples:
 
   # Classify a directory and write a table
   train predict --run runs/crnn --csv genres.csv music/
+
+  # Show the classes of a long mix over time, with a player
+  train predict --run runs/crnn --timeline mix.html --audio mix.mp3
 
   # Average the probabilities of two runs
   train predict --run runs/crnn --run runs/cnn2d song.mp3
@@ -36,13 +39,22 @@ pub struct PredictArgs {
     #[arg(long, value_name = "N", default_value = "3")]
     pub top: NonZeroUsize,
     /// Clips per file to average: all, or N spread evenly [default: the run's]
-    #[arg(long, value_name = "all|N")]
+    #[arg(long, value_name = "all|N", conflicts_with = "timeline")]
     pub eval_clips: Option<EvalClips>,
     /// Write the probabilities of all classes to a table
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// Replace a table that has rows of other files
-    #[arg(long, requires = "csv")]
+    /// Write the classes of one file over time: .csv, .svg or .html; may be repeated
+    #[arg(long, value_name = "FILE", value_parser = timeline_file)]
+    pub timeline: Vec<TimelineFile>,
+    /// Seconds of audio that each point of the timeline averages
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = window, requires = "timeline")]
+    pub window: f64,
+    /// Make the timeline's .html page play the file, which becomes part of the page
+    #[arg(long, requires = "timeline")]
+    pub audio: bool,
+    /// Replace a table that has rows of other files, and existing timelines
+    #[arg(long)]
     pub force: bool,
     /// Threads that decode files [default: one per core]
     #[arg(long, value_name = "N", value_parser = count::<MOST_THREADS>)]
@@ -50,4 +62,40 @@ pub struct PredictArgs {
     /// A device of `train devices`, auto or gpu
     #[arg(long, default_value = "auto")]
     pub device: String,
+}
+
+/// A file to write a timeline to, and its format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimelineFile {
+    pub path: PathBuf,
+    pub format: TimelineFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimelineFormat {
+    Csv,
+    Svg,
+    Html,
+}
+
+fn timeline_file(text: &str) -> Result<TimelineFile, String> {
+    let path = Path::new(text);
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let format = match &*extension {
+        "csv" => TimelineFormat::Csv,
+        "svg" => TimelineFormat::Svg,
+        "html" => TimelineFormat::Html,
+        _ => return Err("give a name that ends with .csv, .svg or .html".into()),
+    };
+    Ok(TimelineFile {
+        path: path.to_owned(),
+        format,
+    })
+}
+
+fn window(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (1.0..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("give a number of seconds from 1 to 3600".into()),
+    }
 }

@@ -1,11 +1,12 @@
 //! A network of a run, and the same network on a data set.
 
+use crate::data::front_end_record::FRONT_END_FILE;
 use crate::data::run_data::RunData;
 use crate::evaluation::embeddings::{EmbeddingTable, extract};
 use crate::evaluation::evaluate::{Evaluation, evaluate_logits};
 use crate::loader::Prefetch;
 use crate::models::{Blueprint, ImportError, InputShape, Model, ModelInput, import_weights};
-use crate::run::directory::BEST_FILE;
+use crate::run::directory::{BEST_FILE, RunDirectory, RunError};
 use crate::settings::RunConfig;
 use crate::step::compute::Compute;
 use burn::tensor::{Device, Tensor};
@@ -33,6 +34,12 @@ impl NetworkSource {
             is_statistics: false,
             temperature: 1.0,
         }
+    }
+
+    /// The checksum of the weights, or of the record of the statistics.
+    pub fn checksum(&self) -> Result<String, RunError> {
+        let file = if self.is_statistics { FRONT_END_FILE } else { BEST_FILE };
+        RunDirectory::open(&self.root)?.0.blake3(file)
     }
 
     /// Loads the best weights; `None` for statistics.

@@ -4,6 +4,7 @@ use super::network::NetworkSource;
 use crate::classical::VectorClassifier;
 use crate::run::calibration::Calibration;
 use crate::run::directory::{MEMBERS_DIRECTORY, RunDirectory, RunError};
+use crate::run::set::RunSet;
 use crate::settings::{Combination, RunConfig, STATISTICS};
 use std::path::{Path, PathBuf};
 
@@ -51,6 +52,24 @@ impl RunModel {
             parts: parts(&run, &config)?,
             config,
         })
+    }
+
+    /// Reads several runs. A set of runs stands for all its runs.
+    ///
+    /// # Errors
+    /// If a file of a run or of a member is missing or damaged.
+    pub fn read_all(roots: &[PathBuf]) -> Result<Vec<Self>, RunError> {
+        let mut models = Vec::new();
+        for root in roots {
+            let paths = match RunSet::open(root)? {
+                Some(set) => set.members(root).into_iter().map(|member| member.path).collect(),
+                None => vec![root.clone()],
+            };
+            for path in paths {
+                models.push(Self::read(&path)?);
+            }
+        }
+        Ok(models)
     }
 
     /// All networks.

@@ -1,7 +1,9 @@
 //! `train embed`.
 
+use super::embed_files::embed_files;
 use super::embed_source::{Source, sources};
 use super::eval_run::{Options, RunEvaluation, metrics, write_evaluation};
+use super::output_file::check_new;
 use super::{Outcome, UsageError};
 use crate::classical::{ClassifierConfig, ClassifierKind, TrainingSet, VectorClassifier};
 use crate::cli::EmbedArgs;
@@ -30,6 +32,12 @@ type Tables = Vec<(Set, EmbeddingTable)>;
 pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     check_usage(&args)?;
+    if !args.files.is_empty() {
+        return embed_files(&args, &choice, console);
+    }
+    if let Some(out) = &args.out {
+        check_new("--out", out, &[], args.force)?;
+    }
     let sources = sources(&args)?;
     watch.advise("run the same command again");
     sources.iter().for_each(|source| watch.dataset(&source.config.data));

@@ -1,7 +1,8 @@
 //! `train predict`.
 
-use super::predictions_table::{Answer, Answers, check_csv, rows, shown};
-use super::{Incomplete, Outcome, UsageError};
+use super::predictions_table::{Answer, Answers, check_csv, rows};
+use super::shown_path::shown;
+use super::{Incomplete, Outcome, UsageError, timeline};
 use crate::cli::PredictArgs;
 use crate::combine::RunModel;
 use crate::loader::EvalClips;
@@ -10,7 +11,6 @@ use crate::predict::{Named, RunPredictor, expand};
 use crate::process::console::Console;
 use crate::report::{METRICS_FILE, read_metrics};
 use crate::run::directory::RunDirectory;
-use crate::run::set::RunSet;
 use crate::settings::device::DeviceChoice;
 use anyhow::bail;
 use serde_json::{Value, json};
@@ -23,22 +23,29 @@ use std::thread;
 /// Classifies audio files with the best weights of a run, or with the mean of several runs.
 pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
-    let members = members(&args.runs)?;
+    let members = RunModel::read_all(&args.runs)?;
     let named = expand(&args.files);
     if let Some(path) = &args.csv {
         check_csv(path, &named, args.force)?;
     }
+    timeline::check(&args, &named)?;
     let (device, device_name) = choice.open()?;
     let names: Vec<String> = members.iter().map(|member| member.config.model_name()).collect();
     let roots: Vec<PathBuf> = members.iter().map(|member| member.root.clone()).collect();
+    let window = (!args.timeline.is_empty()).then_some(args.window);
+    // A timeline has no gaps.
+    let eval_clips = window.map(|_| EvalClips::All).or(args.eval_clips);
     let is_spread = members
         .iter()
         .flat_map(RunModel::networks)
-        .any(|network| args.eval_clips.unwrap_or(network.config.eval_clips) != EvalClips::All);
-    let predictor = match <[RunModel; 1]>::try_from(members) {
-        Ok([run]) => RunPredictor::load(run, args.eval_clips, &device)?,
-        Err(members) => RunPredictor::ensemble(members, args.eval_clips, &device)?,
-    };
+        .any(|network| eval_clips.unwrap_or(network.config.eval_clips) != EvalClips::All);
+    let predictor = RunPredictor::load(members, eval_clips, &device)?;
+    if window.is_some() && predictor.takes_whole_files() {
+        bail!(
+            "--timeline needs a model on clips, and {} predicts from statistics of whole files; give another run",
+            names.join(", ")
+        );
+    }
     let thresholds = match predictor.task {
         Task::SingleLabel => None,
         Task::MultiLabel => Some(thresholds(&roots, predictor.classes.len())?),
@@ -54,7 +61,7 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
             .join(", "),
         named.len()
     ));
-    let (answers, ended) = classify(&predictor, named, args.jobs, console);
+    let (answers, ended) = classify(&predictor, named, args.jobs, window, console);
     let answers = Answers {
         answers: &answers,
         classes: &predictor.classes,
@@ -74,9 +81,19 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
             Err(error) => problems.push(error.to_string()),
         }
     }
+    let mut over_time = Value::Null;
+    match timeline::write(&args, &answers, &names.join(", ")) {
+        Ok(None) => {}
+        Ok(Some((line, timeline))) => {
+            text += &format!("\n{line}");
+            over_time = timeline;
+        }
+        Err(error) => problems.push(format!("{error:#}")),
+    }
     let failed = answers.failed();
     let json = json!({ "command": "predict", "runs": args.runs, "device": device_name,
-                       "classes": predictor.classes, "failed": failed, "csv": written, "files": answers.json() });
+                       "classes": predictor.classes, "failed": failed, "csv": written, "timeline": over_time,
+                       "files": answers.json() });
     let outcome = Outcome { text, json };
     if failed > 0 {
         problems.push(format!(
@@ -101,6 +118,7 @@ fn classify(
     predictor: &RunPredictor,
     named: Vec<Named>,
     jobs: Option<NonZeroUsize>,
+    window: Option<f64>,
     console: Console,
 ) -> (Vec<Answer>, anyhow::Result<()>) {
     let readable = named.iter().filter(|(_, problem)| problem.is_none());
@@ -108,7 +126,7 @@ fn classify(
     let bar = console.count("files", files.len());
     let mut predictions = Vec::new();
     let jobs = jobs.or_else(|| thread::available_parallelism().ok());
-    let ended = predictor.predict(&files, jobs.map_or(1, NonZeroUsize::get), |file, prediction| {
+    let ended = predictor.predict(&files, jobs.map_or(1, NonZeroUsize::get), window, |file, prediction| {
         if let Err(rejection) = &prediction {
             bar.suspend(|| console.line(&format!("{}: {rejection}", shown(&files[file]))));
         }
@@ -126,21 +144,6 @@ fn classify(
         Some((path, answer))
     });
     (answers.collect(), ended)
-}
-
-/// The runs whose probabilities are averaged. A set of runs stands for all its runs.
-fn members(roots: &[PathBuf]) -> anyhow::Result<Vec<RunModel>> {
-    let mut members = Vec::new();
-    for root in roots {
-        let paths = match RunSet::open(root)? {
-            Some(set) => set.members(root).into_iter().map(|member| member.path).collect(),
-            None => vec![root.clone()],
-        };
-        for path in paths {
-            members.push(RunModel::read(&path)?);
-        }
-    }
-    Ok(members)
 }
 
 /// The thresholds of a multi-label run, from its last evaluation on the test set, else on the validation set; 0.5 for

@@ -1,5 +1,7 @@
 //! The results of `train predict` as text, JSON and a CSV file. The CSV file only replaces other tables of predictions.
 
+use super::output_file::check_place;
+use super::shown_path::shown;
 use crate::predict::{FilePrediction, Named};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -8,7 +10,7 @@ use shared::runtime::atomic_file::{self, WriteError};
 use shared::runtime::text::clock;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -19,10 +21,8 @@ const CSV_COLUMNS: [&str; 6] = ["path", "reason", "detail", "seconds", "clips", 
 /// without `force`, rows of other audio files.
 pub(super) fn check_csv(path: &Path, named: &[Named], force: bool) -> anyhow::Result<()> {
     let refuse = |problem: &str| bail!("--csv {} {problem}; give another file", shown(path));
-    let same = |file: &Path| fs::canonicalize(file).ok() == fs::canonicalize(path).ok();
-    if path.exists() && named.iter().any(|(file, _)| same(file)) {
-        return refuse("is one of the files to classify");
-    }
+    let inputs: Vec<PathBuf> = named.iter().map(|(file, _)| file.clone()).collect();
+    check_place("--csv", path, &inputs)?;
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return refuse(&format!("cannot be replaced: {error}")),
@@ -47,11 +47,7 @@ pub(super) fn check_csv(path: &Path, named: &[Named], force: bool) -> anyhow::Re
             }
         }
     }
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    match tempfile::tempfile_in(directory.unwrap_or(Path::new("."))) {
-        Ok(_) => Ok(()),
-        Err(error) => refuse(&format!("cannot be written: {error}")),
-    }
+    Ok(())
 }
 
 /// The files in the table that are not among the files to classify.
@@ -72,19 +68,6 @@ fn other_rows(path: &Path, named: &[Named]) -> anyhow::Result<Vec<PathBuf>> {
 
 pub(super) fn rows(count: usize) -> String {
     format!("{count} {}", if count == 1 { "row" } else { "rows" })
-}
-
-/// A path for display. Control characters are escaped, so a name cannot break lines or send commands to the terminal.
-pub(super) fn shown(path: &Path) -> String {
-    let mut text = String::new();
-    for character in path.to_string_lossy().chars() {
-        if character.is_control() {
-            text.extend(character.escape_default());
-        } else {
-            text.push(character);
-        }
-    }
-    text
 }
 
 /// A file with its prediction, or why it has none.
@@ -230,6 +213,7 @@ impl Answers<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_table_with_rows_of_other_files_is_replaced_only_when_forced() {

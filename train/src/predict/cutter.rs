@@ -14,6 +14,8 @@ pub struct CutClip<'a> {
     pub samples: &'a [i16],
     /// Hops before the clip.
     pub lead: usize,
+    /// Where the clip begins in the waveform, in hops.
+    pub hop: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -106,6 +108,7 @@ impl ClipCutter {
         CutClip {
             samples: &pending[from..to.min(pending.len())],
             lead,
+            hop: begin,
         }
     }
 }
@@ -127,12 +130,12 @@ mod tests {
         }
     }
 
-    /// Samples and `lead` of the clips of a waveform that arrives in pieces.
-    fn cut(waveform: &[i16], pieces: &[usize], grid: ClipGrid) -> Vec<(Vec<i16>, usize)> {
+    /// Samples, `lead` and `hop` of the clips of a waveform that arrives in pieces.
+    fn cut(waveform: &[i16], pieces: &[usize], grid: ClipGrid) -> Vec<(Vec<i16>, usize, usize)> {
         let mut cutter = ClipCutter::new(grid, &features());
         let (mut pending, mut remaining, mut clips) = (Vec::new(), waveform, Vec::new());
         let mut take = |clip: CutClip<'_>| {
-            clips.push((clip.samples.to_vec(), clip.lead));
+            clips.push((clip.samples.to_vec(), clip.lead, clip.hop));
             Ok::<_, Infallible>(())
         };
         for &piece in pieces.iter().chain([&usize::MAX]) {
@@ -167,7 +170,8 @@ mod tests {
             let clips = cut(&waveform, &pieces, grid);
             let starts: Vec<_> = grid.starts(length, &features).collect();
             prop_assert_eq!(clips.len(), starts.len());
-            for ((samples, lead), hop) in clips.iter().zip(starts) {
+            for ((samples, lead, found), hop) in clips.iter().zip(starts) {
+                prop_assert_eq!(*found, hop);
                 let clip_samples = &samples[(lead * hop_length).min(samples.len())..];
                 let begin = (hop * hop_length).min(length);
                 let expected = &waveform[begin..(begin + hops * hop_length).min(length)];

@@ -1,6 +1,7 @@
 //! Decodes an audio file and makes batches of model input while decoding.
 
 use super::cutter::{ClipCutter, CutClip};
+use super::span::Span;
 use crate::augment::ClipPlan;
 use crate::data::front_end_record::FrontEndRecord;
 use crate::frontend::StatisticsKind;
@@ -35,6 +36,14 @@ pub struct Decoded {
     pub padded: bool,
 }
 
+/// A batch with clips of one file.
+#[derive(Debug, Default)]
+pub struct ClipBatch {
+    pub input: BatchBuffer,
+    /// Where the clips are in the file.
+    pub spans: Vec<Span>,
+}
+
 /// The settings that turn files into a run's model input; shared by all threads.
 #[derive(Debug)]
 pub struct InputSetup {
@@ -61,6 +70,11 @@ impl InputSetup {
 
     pub fn front_end(&self) -> &HostFrontEnd {
         &self.front_end
+    }
+
+    /// Whether the input is computed from whole files instead of clips.
+    pub fn takes_whole_files(&self) -> bool {
+        self.statistics.is_some()
     }
 }
 
@@ -127,7 +141,7 @@ impl FileDecoder {
         &mut self,
         path: &Path,
         meter: &Arc<Meter>,
-        send: impl FnMut(BatchBuffer) -> Result<(), Rejection>,
+        send: impl FnMut(ClipBatch) -> Result<(), Rejection>,
     ) -> Result<Decoded, Rejection> {
         if self.setup.statistics.is_some() {
             self.decode_whole(path, meter, send)
@@ -140,7 +154,7 @@ impl FileDecoder {
         &mut self,
         path: &Path,
         meter: &Arc<Meter>,
-        send: impl FnMut(BatchBuffer) -> Result<(), Rejection>,
+        send: impl FnMut(ClipBatch) -> Result<(), Rejection>,
     ) -> Result<Decoded, Rejection> {
         let setup = Arc::clone(&self.setup);
         let Self {
@@ -151,7 +165,7 @@ impl FileDecoder {
             setup: &setup,
             mel,
             scratch,
-            batch: BatchBuffer::default(),
+            batch: ClipBatch::default(),
             send,
         };
         let (mut highest, mut checked) = (0, 0);
@@ -176,7 +190,7 @@ impl FileDecoder {
         &mut self,
         path: &Path,
         meter: &Arc<Meter>,
-        mut send: impl FnMut(BatchBuffer) -> Result<(), Rejection>,
+        mut send: impl FnMut(ClipBatch) -> Result<(), Rejection>,
     ) -> Result<Decoded, Rejection> {
         let Waveform { samples, report, .. } = self.reader.read(path, meter)?;
         self.validate
@@ -204,9 +218,16 @@ impl FileDecoder {
             .map_err(|error| Rejection::IoError {
                 message: error.to_string(),
             })?;
-        send(batch)?;
+        let seconds = samples.len() as f64 / f64::from(self.setup.features.sample_rate);
+        send(ClipBatch {
+            input: batch,
+            spans: vec![Span {
+                start: 0.0,
+                end: seconds,
+            }],
+        })?;
         Ok(Decoded {
-            seconds: samples.len() as f64 / f64::from(self.setup.features.sample_rate),
+            seconds,
             clips: 1,
             padded: false,
         })
@@ -218,11 +239,11 @@ struct Batches<'a, F> {
     setup: &'a InputSetup,
     mel: &'a mut MelExtractor,
     scratch: &'a mut HostScratch,
-    batch: BatchBuffer,
+    batch: ClipBatch,
     send: F,
 }
 
-impl<F: FnMut(BatchBuffer) -> Result<(), Rejection>> Batches<'_, F> {
+impl<F: FnMut(ClipBatch) -> Result<(), Rejection>> Batches<'_, F> {
     fn add(&mut self, cut: CutClip<'_>) -> Result<(), Rejection> {
         let features = &self.setup.features;
         let mel = if self.setup.uses_stored_mel {
@@ -243,24 +264,30 @@ impl<F: FnMut(BatchBuffer) -> Result<(), Rejection>> Batches<'_, F> {
         let front_end = &self.setup.front_end;
         let shape = front_end.shape();
         let spectrogram = shape.spectrogram[0] * shape.spectrogram[1];
-        let clip = self.batch.clips();
-        self.batch.excerpts.push(clip);
-        self.batch.waveform.resize((clip + 1) * shape.samples, 0.0);
-        self.batch.spectrogram.resize((clip + 1) * spectrogram, 0.0);
+        let batch = &mut self.batch.input;
+        let clip = batch.clips();
+        batch.excerpts.push(clip);
+        batch.waveform.resize((clip + 1) * shape.samples, 0.0);
+        batch.spectrogram.resize((clip + 1) * spectrogram, 0.0);
         let out = ClipOutput {
-            waveform: (shape.samples > 0).then(|| &mut self.batch.waveform[clip * shape.samples..]),
-            spectrogram: (spectrogram > 0).then(|| &mut self.batch.spectrogram[clip * spectrogram..]),
+            waveform: (shape.samples > 0).then(|| &mut batch.waveform[clip * shape.samples..]),
+            spectrogram: (spectrogram > 0).then(|| &mut batch.spectrogram[clip * spectrogram..]),
             statistics: None,
         };
         front_end.run_track(&track, &plan, self.scratch, out);
-        if self.batch.clips() == CLIPS_AT_ONCE {
+        let seconds = |hops: usize| (hops * features.hop_length) as f64 / f64::from(features.sample_rate);
+        self.batch.spans.push(Span {
+            start: seconds(cut.hop),
+            end: seconds(cut.hop + self.setup.grid.hops),
+        });
+        if self.batch.input.clips() == CLIPS_AT_ONCE {
             self.flush()?;
         }
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Rejection> {
-        if self.batch.clips() == 0 {
+        if self.batch.input.clips() == 0 {
             return Ok(());
         }
         (self.send)(std::mem::take(&mut self.batch))

@@ -1,7 +1,7 @@
 //! Decodes files in parallel and runs one network on them, in order.
 
-use super::file_decoder::{Decoded, FileDecoder, InputSetup};
-use crate::loader::BatchBuffer;
+use super::file_decoder::{ClipBatch, Decoded, FileDecoder, InputSetup};
+use super::span::ClipVector;
 use crate::models::{Model, ModelInput};
 use crate::run::calibration::scaled_logits;
 use crate::run::predictions::probabilities;
@@ -25,6 +25,8 @@ pub struct FileVector {
     pub decoded: Decoded,
     /// The mean over the clips of the [`ClipOutput`].
     pub values: Vec<f64>,
+    /// The clips, in order; empty unless they were asked for.
+    pub clips: Vec<ClipVector>,
 }
 
 /// The result for each clip. Networks are on the predictor's device, without gradients.
@@ -72,7 +74,7 @@ pub struct NetworkPredictor {
 enum Message {
     Batch {
         file: usize,
-        batch: BatchBuffer,
+        batch: ClipBatch,
     },
     End {
         file: usize,
@@ -84,11 +86,12 @@ enum Message {
 impl NetworkPredictor {
     /// Decodes `files` with `jobs` threads and passes each result to `each`, in the order of the files. A file that
     /// cannot be decoded only fails its own result, but if more decoders than threads stall, the remaining files
-    /// are skipped.
+    /// are skipped. `keep_clips` also returns the vector of each clip.
     pub fn predict(
         &self,
         files: &[PathBuf],
         jobs: usize,
+        keep_clips: bool,
         mut each: impl FnMut(usize, Result<FileVector, Rejection>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let jobs = jobs.min(files.len()).max(1);
@@ -101,7 +104,7 @@ impl NetworkPredictor {
                 scope.spawn(move || self.decode(files, next, &send, stalls));
             }
             drop(send);
-            let outcome = self.collect(&messages, files.len(), &mut each);
+            let outcome = self.collect(&messages, files.len(), keep_clips, &mut each);
             // Threads stop when nobody receives their batches, and do not start another file.
             next.store(files.len(), Ordering::Relaxed);
             drop(messages);
@@ -147,6 +150,7 @@ impl NetworkPredictor {
         &self,
         messages: &Receiver<Message>,
         files: usize,
+        keep_clips: bool,
         each: &mut impl FnMut(usize, Result<FileVector, Rejection>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let front_end = self.setup.front_end();
@@ -157,7 +161,7 @@ impl NetworkPredictor {
             dtype: self.dtype,
             device: &self.device,
         };
-        let mut sums: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+        let mut begun: BTreeMap<usize, (Vec<f64>, Vec<ClipVector>)> = BTreeMap::new();
         // Predictions that are waiting for earlier files; about as many as there are threads.
         let mut early = BTreeMap::new();
         let mut turn = 0;
@@ -166,20 +170,24 @@ impl NetworkPredictor {
             match messages.recv()? {
                 Message::Broken(broken) => return Err(broken.into()),
                 Message::Batch { file, batch } => {
-                    let clips = batch.clips();
-                    let rows = batch::to_host(self.output.forward(uploader.upload(&batch, 0..clips)))?;
-                    let width = rows.len() / clips;
-                    let sum = sums.entry(file).or_insert_with(|| vec![0.0; width]);
-                    for row in rows.chunks_exact(width) {
+                    let ClipBatch { input, spans } = batch;
+                    let rows = batch::to_host(self.output.forward(uploader.upload(&input, 0..spans.len())))?;
+                    let width = rows.len() / spans.len();
+                    let (sum, clips) = begun.entry(file).or_insert_with(|| (vec![0.0; width], Vec::new()));
+                    for (row, span) in rows.chunks_exact(width).zip(spans) {
                         let values = self.output.values(row);
-                        sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                        sum.iter_mut().zip(&values).for_each(|(sum, value)| *sum += value);
+                        if keep_clips {
+                            clips.push(ClipVector { span, values });
+                        }
                     }
                 }
                 Message::End { file, decoded } => {
-                    let sum = sums.remove(&file).unwrap_or_default();
+                    let (sum, clips) = begun.remove(&file).unwrap_or_default();
                     let prediction = decoded.map(|decoded| FileVector {
                         values: sum.iter().map(|sum| sum / decoded.clips as f64).collect(),
                         decoded,
+                        clips,
                     });
                     early.insert(file, prediction);
                     while let Some(prediction) = early.remove(&turn) {
@@ -257,7 +265,7 @@ mod tests {
         let good = seeds.join("tone.flac");
         let predict = |files: &[PathBuf]| {
             let mut codes = Vec::new();
-            let outcome = predictor.predict(files, 1, |_, prediction| {
+            let outcome = predictor.predict(files, 1, false, |_, prediction| {
                 codes.push(prediction.map_or_else(|rejection| rejection.code(), |_| "decoded"));
                 Ok(())
             });

@@ -1,29 +1,34 @@
 //! Predicts files with any run: a single network, an ensemble, or a classifier on embeddings.
 
-use super::file_decoder::{Decoded, InputSetup};
-use super::predictor::{ClipOutput, FileVector, NetworkPredictor};
+use super::file_decoder::Decoded;
+use super::networks::{file_vectors, load};
+use super::predictor::{FileVector, NetworkPredictor};
+use super::span::{Span, mean_around, rows};
 use crate::classical::VectorClassifier;
-use crate::combine::{NetworkSource, Parts, RunModel};
-use crate::data::front_end_record::FrontEndRecord;
+use crate::combine::{Parts, RunModel};
+use crate::frontend::VectorError;
 use crate::loader::EvalClips;
-use crate::run::directory::RunDirectory;
-use crate::settings::precision::Precision;
 use anyhow::bail;
 use burn::tensor::Device;
 use shared::audio::validate::Rejection;
-use shared::audio::watchdog::Patience;
 use shared::dataset::Task;
 use std::path::PathBuf;
-use std::sync::Arc;
-
-/// Files that each network of a combined run predicts before the next. Results appear after so many files.
-const FILES_AT_ONCE: usize = 64;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilePrediction {
     /// Of the first network.
     pub decoded: Decoded,
     /// Probability of each class or tag.
+    pub probabilities: Vec<f64>,
+    /// The probabilities over time; empty unless a window was given.
+    pub timeline: Vec<TimelineRow>,
+}
+
+/// A part of a file with its probabilities.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimelineRow {
+    pub span: Span,
+    /// Of the clips in the window around the part.
     pub probabilities: Vec<f64>,
 }
 
@@ -32,50 +37,34 @@ pub struct FilePrediction {
 pub struct RunPredictor {
     pub classes: Vec<String>,
     pub task: Task,
-    kind: Kind,
+    networks: Vec<NetworkPredictor>,
+    combination: Combination,
 }
 
+/// How probabilities are computed from the vectors of the networks, which are in the order of this tree.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a program has few of these, and their tensors are elsewhere"
-)]
-enum Kind {
-    Network(NetworkPredictor),
-    Ensemble(Vec<RunPredictor>),
-    OnEmbeddings {
-        embedders: Vec<NetworkPredictor>,
-        classifier: VectorClassifier,
-    },
+enum Combination {
+    /// Those of one network.
+    Network,
+    /// The mean of several.
+    Mean(Vec<Combination>),
+    /// A classifier on the embeddings of so many networks.
+    OnEmbeddings(usize, VectorClassifier),
 }
 
 impl RunPredictor {
-    /// Loads the networks of a run. `eval_clips` replaces each run's own.
+    /// Loads the networks of a run. Several runs are averaged; they may have been trained on different data sets or
+    /// folds. `eval_clips` replaces each run's own.
     ///
     /// # Errors
-    /// If a file of a run is missing or damaged, or the members of an ensemble do not fit together.
-    pub fn load(model: RunModel, eval_clips: Option<EvalClips>, device: &Device) -> anyhow::Result<Self> {
-        let classes = model.config.classes;
-        let (kind, task) = match model.parts {
-            Parts::Ensemble(members) => return Self::ensemble(members, eval_clips, device),
-            Parts::Network(source) => {
-                let (predictor, task) = network(&source, eval_clips, device, false)?;
-                (Kind::Network(predictor), task)
-            }
-            Parts::OnEmbeddings { embedders, classifier } => {
-                let load = |source: &NetworkSource| Ok(network(source, eval_clips, device, true)?.0);
-                let embedders = embedders.iter().map(load).collect::<anyhow::Result<_>>()?;
-                (Kind::OnEmbeddings { embedders, classifier }, Task::SingleLabel)
-            }
-        };
-        Ok(Self { classes, task, kind })
-    }
-
-    /// The mean of several runs, which may have been trained on different data sets or folds.
-    pub fn ensemble(members: Vec<RunModel>, eval_clips: Option<EvalClips>, device: &Device) -> anyhow::Result<Self> {
-        let roots: Vec<PathBuf> = members.iter().map(|member| member.root.clone()).collect();
-        let load = |member| Self::load(member, eval_clips, device);
-        let members = members.into_iter().map(load).collect::<anyhow::Result<Vec<_>>>()?;
+    /// If a file of a run is missing or damaged, or the runs do not fit together.
+    pub fn load(mut models: Vec<RunModel>, eval_clips: Option<EvalClips>, device: &Device) -> anyhow::Result<Self> {
+        if models.len() == 1 {
+            return Self::one(models.remove(0), eval_clips, device);
+        }
+        let roots: Vec<PathBuf> = models.iter().map(|model| model.root.clone()).collect();
+        let load = |model| Self::one(model, eval_clips, device);
+        let members = models.into_iter().map(load).collect::<anyhow::Result<Vec<_>>>()?;
         let (classes, task) = (members[0].classes.clone(), members[0].task);
         if let Some(other) = members
             .iter()
@@ -90,150 +79,112 @@ impl RunPredictor {
                 classes.join(", ")
             );
         }
+        let (mut networks, mut combinations) = (Vec::new(), Vec::new());
+        for member in members {
+            networks.extend(member.networks);
+            combinations.push(member.combination);
+        }
         Ok(Self {
             classes,
             task,
-            kind: Kind::Ensemble(members),
+            networks,
+            combination: Combination::Mean(combinations),
         })
+    }
+
+    fn one(model: RunModel, eval_clips: Option<EvalClips>, device: &Device) -> anyhow::Result<Self> {
+        let (networks, task, combination) = match model.parts {
+            Parts::Ensemble(members) => return Self::load(members, eval_clips, device),
+            Parts::Network(source) => {
+                let (network, task) = load(&source, eval_clips, device, false)?;
+                (vec![network], task, Combination::Network)
+            }
+            Parts::OnEmbeddings { embedders, classifier } => {
+                let load = |source| Ok(load(source, eval_clips, device, true)?.0);
+                let networks = embedders.iter().map(load).collect::<anyhow::Result<Vec<_>>>()?;
+                let combination = Combination::OnEmbeddings(networks.len(), classifier);
+                (networks, Task::SingleLabel, combination)
+            }
+        };
+        Ok(Self {
+            classes: model.config.classes,
+            task,
+            networks,
+            combination,
+        })
+    }
+
+    /// Whether a network takes whole files, so it has no probabilities over time.
+    pub fn takes_whole_files(&self) -> bool {
+        self.networks.iter().any(|network| network.setup.takes_whole_files())
     }
 
     /// Decodes `files` with `jobs` threads and passes each prediction to `each`, in the order of the files. A file that
     /// cannot be decoded only fails its own prediction, but if more decoders than threads stall, the remaining files
-    /// are skipped. Each network of a combined run decodes the files anew, because networks differ in sample rate and
-    /// clips.
+    /// are skipped. With a window in seconds, predictions have a timeline.
     pub fn predict(
         &self,
         files: &[PathBuf],
         jobs: usize,
+        window: Option<f64>,
         mut each: impl FnMut(usize, Result<FilePrediction, Rejection>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        if let Kind::Network(network) = &self.kind {
-            return network.predict(files, jobs, |file, vector| {
-                each(
-                    file,
-                    vector.map(|FileVector { decoded, values }| FilePrediction {
-                        decoded,
-                        probabilities: values,
-                    }),
-                )
+        file_vectors(&self.networks, files, jobs, window.is_some(), |file, vectors| {
+            let prediction = vectors.and_then(|vectors| {
+                self.prediction(&vectors, window).map_err(|error| Rejection::IoError {
+                    message: error.to_string(),
+                })
             });
-        }
-        for (number, files) in files.chunks(FILES_AT_ONCE).enumerate() {
-            for (at, prediction) in self.predict_some(files, jobs)?.into_iter().enumerate() {
-                each(number * FILES_AT_ONCE + at, prediction)?;
-            }
-        }
-        Ok(())
+            each(file, prediction)
+        })
     }
 
-    fn predict_some(&self, files: &[PathBuf], jobs: usize) -> anyhow::Result<Vec<Result<FilePrediction, Rejection>>> {
-        let prediction = |decoded, probabilities| FilePrediction { decoded, probabilities };
-        match &self.kind {
-            Kind::Network(network) => {
-                let vectors = network_vectors(network, files, jobs)?;
-                let of = |vector: FileVector| prediction(vector.decoded, vector.values);
-                Ok(vectors.into_iter().map(|vector| vector.map(of)).collect())
-            }
-            Kind::Ensemble(members) => {
-                let all = members.iter().map(|member| member.predict_some(files, jobs));
-                let count = members.len() as f64;
-                let rows = transposed(all.collect::<anyhow::Result<_>>()?);
-                let mean = |predictions: Vec<FilePrediction>| {
-                    let mut sums = vec![0.0; self.classes.len()];
-                    for prediction in &predictions {
-                        sums.iter_mut()
-                            .zip(&prediction.probabilities)
-                            .for_each(|(sum, p)| *sum += p);
-                    }
-                    prediction(predictions[0].decoded, sums.iter().map(|sum| sum / count).collect())
-                };
-                Ok(rows.into_iter().map(|row| row.map(mean)).collect())
-            }
-            Kind::OnEmbeddings { embedders, classifier } => {
-                let all = embedders.iter().map(|embedder| network_vectors(embedder, files, jobs));
-                let rows = transposed(all.collect::<anyhow::Result<_>>()?);
-                let classify = |vectors: Vec<FileVector>| {
-                    // As f32, like the embeddings that the classifier was trained on.
-                    let joined = vectors
-                        .iter()
-                        .flat_map(|vector| &vector.values)
-                        .map(|&value| value as f32);
-                    let probabilities = classifier.probabilities(&joined.collect::<Vec<_>>());
-                    let unusable = |error: crate::frontend::VectorError| Rejection::IoError {
-                        message: error.to_string(),
-                    };
-                    Ok(prediction(vectors[0].decoded, probabilities.map_err(unusable)?))
-                };
-                Ok(rows.into_iter().map(|row| row.and_then(classify)).collect())
+    fn prediction(&self, vectors: &[FileVector], window: Option<f64>) -> Result<FilePrediction, VectorError> {
+        let decoded = vectors[0].decoded;
+        let values: Vec<&[f64]> = vectors.iter().map(|vector| &vector.values[..]).collect();
+        let mut timeline = Vec::new();
+        if let Some(window) = window {
+            let clips = vectors.iter().map(|vector| vector.clips.len()).max().unwrap_or(0);
+            for span in rows(decoded.seconds, clips, window) {
+                let means: Vec<Vec<f64>> = vectors
+                    .iter()
+                    .map(|vector| mean_around(&vector.clips, span, window))
+                    .collect();
+                let probabilities = self.combination.probabilities(&mut means.iter().map(Vec::as_slice))?;
+                timeline.push(TimelineRow { span, probabilities });
             }
         }
+        Ok(FilePrediction {
+            decoded,
+            probabilities: self.combination.probabilities(&mut values.into_iter())?,
+            timeline,
+        })
     }
 }
 
-/// The results of all files.
-fn network_vectors(
-    network: &NetworkPredictor,
-    files: &[PathBuf],
-    jobs: usize,
-) -> anyhow::Result<Vec<Result<FileVector, Rejection>>> {
-    let mut vectors = Vec::new();
-    network.predict(files, jobs, |_, vector| {
-        vectors.push(vector);
-        Ok(())
-    })?;
-    Ok(vectors)
-}
-
-/// For each file, the results of all networks, or the first rejection.
-fn transposed<T>(networks: Vec<Vec<Result<T, Rejection>>>) -> Vec<Result<Vec<T>, Rejection>> {
-    let mut files: Vec<Result<Vec<T>, Rejection>> = networks[0].iter().map(|_| Ok(Vec::new())).collect();
-    for network in networks {
-        for (file, result) in files.iter_mut().zip(network) {
-            match (file.as_mut(), result) {
-                (Ok(all), Ok(value)) => all.push(value),
-                (Ok(_), Err(rejection)) => *file = Err(rejection),
-                (Err(_), _) => {}
+impl Combination {
+    /// Takes the vectors of its networks from the front of `vectors`.
+    fn probabilities<'a>(&self, vectors: &mut impl Iterator<Item = &'a [f64]>) -> Result<Vec<f64>, VectorError> {
+        match self {
+            Self::Network => Ok(vectors.next().expect("there is a vector per network").to_vec()),
+            Self::Mean(members) => {
+                let mut mean: Vec<f64> = Vec::new();
+                for member in members {
+                    let probabilities = member.probabilities(vectors)?;
+                    mean.resize(probabilities.len(), 0.0);
+                    mean.iter_mut().zip(probabilities).for_each(|(sum, p)| *sum += p);
+                }
+                mean.iter_mut().for_each(|sum| *sum /= members.len() as f64);
+                Ok(mean)
+            }
+            Self::OnEmbeddings(networks, classifier) => {
+                let embeddings = vectors.take(*networks).flatten();
+                // As f32, like the embeddings that the classifier was trained on.
+                let joined: Vec<f32> = embeddings.map(|&value| value as f32).collect();
+                classifier.probabilities(&joined)
             }
         }
     }
-    files
-}
-
-/// Loads the best weights of a network for its probabilities or its embeddings.
-fn network(
-    source: &NetworkSource,
-    eval_clips: Option<EvalClips>,
-    device: &Device,
-    embeds: bool,
-) -> anyhow::Result<(NetworkPredictor, Task)> {
-    let mut source = source.clone();
-    source.config.eval_clips = eval_clips.unwrap_or(source.config.eval_clips);
-    let (run, _) = RunDirectory::open(&source.root)?;
-    let record = FrontEndRecord::read(&run, &source.config)?;
-    let setup = Arc::new(InputSetup::new(&record, &source.config));
-    let output = match source.load(*setup.front_end().shape(), device)? {
-        None => ClipOutput::Statistics,
-        Some(model) if embeds => ClipOutput::Embeddings(model),
-        Some(model) => ClipOutput::Probabilities {
-            model,
-            task: record.task,
-            temperature: source.temperature,
-        },
-    };
-    // Weights trained on a GPU may be used on the CPU, which may not support the run's precision.
-    let dtype = source
-        .config
-        .precision
-        .dtype(device)
-        .or_else(|_| Precision::Auto.dtype(device))?;
-    let predictor = NetworkPredictor {
-        output,
-        device: device.clone(),
-        dtype,
-        patience: Patience::default(),
-        setup,
-    };
-    Ok((predictor, record.task))
 }
 
 #[cfg(test)]
@@ -241,13 +192,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_that_one_network_rejects_is_rejected() {
-        let rejection = || Rejection::IoError { message: "gone".into() };
-        let rows = transposed(vec![
-            vec![Ok(1), Ok(2), Err(rejection())],
-            vec![Ok(3), Err(rejection()), Ok(4)],
-        ]);
-        assert_eq!(rows[0].as_ref().unwrap(), &[1, 3]);
-        assert!(rows[1].is_err() && rows[2].is_err());
+    fn mean_of_nested_ensembles_takes_the_networks_in_order() {
+        use Combination::{Mean, Network};
+        let vectors: [&[f64]; 3] = [&[1.0, 0.0], &[0.5, 0.5], &[0.0, 1.0]];
+        let nested = Mean(vec![Network, Mean(vec![Network, Network])]);
+        let mean = nested.probabilities(&mut vectors.into_iter()).unwrap();
+        assert_eq!(mean, [0.625, 0.375]);
     }
 }

@@ -3,7 +3,6 @@
 use crate::run::directory::{BEST_FILE, CALIBRATION_FILE, RunDirectory, RunError};
 use serde::{Deserialize, Serialize};
 use shared::dataset::split::Set;
-use std::fs::File;
 
 /// The lowest and the highest temperature.
 pub const TEMPERATURE_RANGE: [f64; 2] = [0.01, 100.0];
@@ -95,13 +94,7 @@ impl Calibration {
 
 /// The checksum of the run's best weights.
 pub fn weights_blake3(run: &RunDirectory) -> Result<String, RunError> {
-    let path = run.path(BEST_FILE);
-    let mut hasher = blake3::Hasher::new();
-    let hashed = File::open(&path).and_then(|file| hasher.update_reader(file).map(|hasher| hasher.finalize()));
-    match hashed {
-        Ok(hash) => Ok(hash.to_hex().to_string()),
-        Err(source) => Err(RunError::Io { path, source }),
-    }
+    run.blake3(BEST_FILE)
 }
 
 /// The logits divided by the temperature. The same logits if it is 1.

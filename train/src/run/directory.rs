@@ -178,6 +178,17 @@ impl RunDirectory {
         }
     }
 
+    /// The checksum of a file.
+    pub fn blake3(&self, name: &str) -> Result<String, RunError> {
+        let path = self.path(name);
+        let mut hasher = blake3::Hasher::new();
+        let hashed = File::open(&path).and_then(|file| hasher.update_reader(file).map(|hasher| hasher.finalize()));
+        match hashed {
+            Ok(hash) => Ok(hash.to_hex().to_string()),
+            Err(source) => Err(RunError::Io { path, source }),
+        }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }

@@ -6,7 +6,7 @@ use crate::inspect::drawings::{Drawings, NamedChart};
 use crate::inspect::overview::Overview;
 use maud::{Markup, html};
 use shared::dsp::features::DbReference;
-use shared::page::{Chart, Section, player, side_by_side};
+use shared::page::{Chart, Section, excerpt_player, side_by_side};
 use shared::runtime::text::{counted, grouped};
 use std::collections::HashSet;
 
@@ -86,7 +86,7 @@ fn typical(overview: &Overview, analysis: &Analysis, drawings: &Drawings) -> Mar
                 @let id = linked.insert(example.track_id).then(|| format!("{LINK}{}", example.track_id));
                 figure {
                     div id=[id] { (chart.inline()) }
-                    @if let Some(samples) = &example.sound { (player(&format!("Track {}", example.track_id), samples, rate)) }
+                    @if let Some(samples) = &example.sound { (excerpt_player(&format!("Track {}", example.track_id), samples, rate)) }
                 }
             }
         }

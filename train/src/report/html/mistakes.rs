@@ -9,7 +9,7 @@ use crate::settings::RunConfig;
 use maud::{Markup, html};
 use shared::dataset::split::Set;
 use shared::dsp::features::FeatureConfig;
-use shared::page::{Section, Spectrogram, data_url, notice, player};
+use shared::page::{Section, Spectrogram, data_url, excerpt_player, notice};
 use std::ops::Range;
 
 /// Number of mistakes on the page. Their spectrograms take half a MB together, their audio 8.6 MB.
@@ -159,7 +159,7 @@ fn media(config: &RunConfig, data: &DataView, track_id: u64, audio: bool) -> Mar
     html! {
         @if picture.columns > 0 { img alt=(description) src=(data_url(&picture.png())); }
         @if audio {
-            (player(&format!("Track {track_id}"), &samples[evaluated], features.sample_rate))
+            (excerpt_player(&format!("Track {track_id}"), &samples[evaluated], features.sample_rate))
         }
     }
 }
