@@ -21,7 +21,7 @@ pub use bench::BenchArgs;
 pub use config::ConfigArgs;
 pub use embed::EmbedArgs;
 pub use eval::EvalArgs;
-pub use export::ExportArgs;
+pub use export::{ExportArgs, ExportFormat};
 pub use fit::FitArgs;
 pub use import::{ImportArgs, TaskName};
 pub use lr_find::LrFindArgs;
@@ -112,7 +112,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Classify audio files
     Predict(PredictArgs),
-    /// Export weights for PyTorch
+    /// Export weights for PyTorch or ONNX Runtime
     Export(ExportArgs),
     /// Make a run of published weights
     Import(Box<ImportArgs>),
