@@ -42,6 +42,17 @@ fn exported_model_is_complete_without_its_data_set() {
     assert!(!names.iter().any(|name| name.ends_with("gamma")), "{names:?}");
     let check = fs::metadata(out.join("check.safetensors")).unwrap().len();
     assert!(check > 2 * 96 * 4, "{check}");
+    // `config.json` belongs to one file of weights.
+    let refused = Program::Train
+        .command(["export", "--format", "onnx", "--run"])
+        .arg(&run)
+        .arg("--out")
+        .arg(&out)
+        .assert();
+    refused.code(1).stderr(contains(
+        "weights.safetensors is an export in another format; give another directory",
+    ));
+    assert!(!out.join("model.onnx").exists());
     // `--init-from` reads exported weights.
     let second = root.path().join("second");
     let weights = out.join("weights.safetensors").display().to_string();

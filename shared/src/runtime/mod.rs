@@ -1,5 +1,5 @@
-//! Infrastructure of both programs: random streams, atomic files, guarded calls, logging, the command line and exit
-//! codes. Nothing here depends on audio or data sets.
+//! Infrastructure of both programs: random streams, atomic files, protocol buffers, guarded calls, logging, the command
+//! line and exit codes. Nothing here depends on audio or data sets.
 
 pub mod atomic_file;
 pub mod command_line;
@@ -10,6 +10,7 @@ pub mod log;
 pub mod manual;
 pub mod outcome;
 pub mod progress;
+pub mod protobuf;
 pub mod rng;
 pub mod text;
 pub mod version;

@@ -13,24 +13,27 @@ use tests::corpus::Layout;
 use tests::harness::{BuiltDataset, Collection, Program, copy_directory};
 
 /// A Python with numpy and safetensors: python3, or one in a virtual environment in target/. If
-/// CRATEDIGGER_PYTHON_TESTS is 1, the environment is created, which needs the network. Prints the reason and returns
-/// `None` if there is neither.
+/// CRATEDIGGER_PYTHON_TESTS is 1, it also has mypy and onnxruntime, and the environment is created, which needs the
+/// network. Prints the reason and returns `None` if there is neither.
 pub fn interpreter() -> Option<&'static Path> {
     static INTERPRETER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+        let install = std::env::var_os("CRATEDIGGER_PYTHON_TESTS").is_some_and(|value| value == "1");
+        let modules = if install { ALL_MODULES } else { MODULES };
         let own = root().join("target/python/bin/python");
         if let Some(python) = [Path::new("python3"), &own]
             .into_iter()
-            .find(|python| has(python, MODULES))
+            .find(|python| has(python, modules))
         {
             return Some(python.to_owned());
         }
-        if std::env::var_os("CRATEDIGGER_PYTHON_TESTS").is_none_or(|value| value != "1") {
+        if !install {
             println!("skipped: python3 lacks {MODULES}; CRATEDIGGER_PYTHON_TESTS=1 installs them into target/python");
             return None;
         }
         let script = format!(
-            "python3 -m venv target/python && {} -m pip install --quiet numpy safetensors mypy",
-            own.display()
+            "python3 -m venv target/python && {} -m pip install --quiet {}",
+            own.display(),
+            ALL_MODULES.replace(',', "")
         );
         let output = Command::new("sh")
             .args(["-c", &script])
@@ -44,6 +47,7 @@ pub fn interpreter() -> Option<&'static Path> {
 }
 
 const MODULES: &str = "numpy, safetensors";
+const ALL_MODULES: &str = "numpy, safetensors, mypy, onnxruntime";
 
 fn has(python: &Path, modules: &str) -> bool {
     let output = Command::new(python).args(["-c", &format!("import {modules}")]).output();
@@ -110,6 +114,14 @@ fn files() -> &'static Path {
             );
         }
         run(Program::Train, "export", &[("--run", "run"), ("--out", "exported")]);
+        for run_name in ["run", "tags-run"] {
+            let out = format!("onnx/{run_name}");
+            run(
+                Program::Train,
+                "export --format onnx",
+                &[("--run", run_name), ("--out", &out)],
+            );
+        }
         let bench = "bench --model mm-crnn --augment none --batch-size 8 --device cpu";
         run(
             Program::Train,
@@ -190,6 +202,33 @@ fn tests_of_the_package_pass() {
     let output = tests.env("CRATEDIGGER_TEST_FILES", files()).output().unwrap();
     let text = text_of(&output);
     assert!(output.status.success() && text.trim().ends_with("\nOK"), "{text}");
+}
+
+#[test]
+fn onnxruntime_gives_the_logits_of_exported_runs() {
+    let Some(interpreter) = interpreter() else { return };
+    if !has(interpreter, "onnxruntime") {
+        println!("skipped: {} has no onnxruntime", interpreter.display());
+        return;
+    }
+    let path = |name: &str| files().join(name).display().to_string();
+    let output = python(&["../bench/onnx_check.py", &path("onnx/run"), &path("onnx/tags-run")]);
+    let text = text_of(&output);
+    assert!(output.status.success() && text.matches("agrees").count() == 2, "{text}");
+
+    // A file whose logits are other ones, and one that is no export.
+    let other = TempDir::new().unwrap();
+    copy_directory(&files().join("onnx/run"), other.path()).unwrap();
+    fs::copy(
+        files().join("onnx/tags-run/model.onnx"),
+        other.path().join("model.onnx"),
+    )
+    .unwrap();
+    for directory in [other.path().display().to_string(), path("run")] {
+        let output = python(&["../bench/onnx_check.py", &directory]);
+        let text = text_of(&output);
+        assert!(!output.status.success() && text.contains("cannot be checked"), "{text}");
+    }
 }
 
 #[test]

@@ -204,10 +204,14 @@ pub const REPLACED: &[Replaced] = &[
                 mkdir -p "$3/bin" && : > "$3/bin/activate"
                 exit
             fi
-            [[ -f $1 || $1 == - ]]
+            if [[ $1 == - ]]; then
+                cat > block.py
+                set -- block.py
+            fi
+            [[ -f $1 ]]
             modules=numpy,safetensors
-            for module in torch matplotlib; do
-                [[ $1 == - ]] || ! grep -q "^import $module" "$1" || modules+=,$module
+            for module in torch matplotlib onnxruntime; do
+                ! grep -q "^import $module" "$1" || modules+=,$module
             done
             if "${PYTHON:-false}" -c "import $modules"; then
                 exec "$PYTHON" "$@"

@@ -7,9 +7,23 @@ const EXAMPLES: &str = r"Examples:
   train export --run runs/crnn --out exported/crnn
   python scripts/bench/torch_check.py exported/crnn
 
-weights.safetensors is a PyTorch state dict. config.json describes the input and
-how to compute it from a file. check.safetensors has two clips of input and
-their logits. There is no ONNX export.";
+  # Export a run and check it in ONNX Runtime
+  train export --run runs/crnn --format onnx --out exported/crnn-onnx
+  python scripts/bench/onnx_check.py exported/crnn-onnx
+
+weights.safetensors is a PyTorch state dict, model.onnx the network with its
+weights. config.json describes the input and how to compute it from a file.
+check.safetensors has two clips of input and their logits.";
+
+/// What the weights are exported for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// PyTorch: weights.safetensors, a state dict
+    #[default]
+    Pytorch,
+    /// ONNX Runtime: model.onnx, the network and its weights
+    Onnx,
+}
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -17,6 +31,9 @@ pub struct ExportArgs {
     /// Run to export the best weights of
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
+    /// Format of the weights
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: ExportFormat,
     /// Directory to write
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -23,7 +23,7 @@ pub use bench::BenchArgs;
 pub use config::ConfigArgs;
 pub use embed::EmbedArgs;
 pub use eval::EvalArgs;
-pub use export::ExportArgs;
+pub use export::{ExportArgs, ExportFormat};
 pub use fit::FitArgs;
 pub use import::{ImportArgs, TaskName};
 pub use lr_find::LrFindArgs;
@@ -120,7 +120,7 @@ pub enum Command {
     Predict(PredictArgs),
     /// Find similar songs
     Similar(SimilarArgs),
-    /// Export weights for PyTorch
+    /// Export weights for PyTorch or ONNX Runtime
     Export(ExportArgs),
     /// Make a run of published weights
     Import(Box<ImportArgs>),

@@ -1,11 +1,13 @@
 //! `train export`: exports a run's best weights for other programs.
 
 use super::Outcome;
-use crate::cli::ExportArgs;
+use crate::cli::{ExportArgs, ExportFormat};
 use crate::data::front_end_record::FrontEndRecord;
-use crate::models::{Blueprint, InputKind, InputShape, Model, ModelInput, export_pytorch, import_weights};
+use crate::models::{Blueprint, InputShape, Model, ModelInput, OnnxScores};
+use crate::models::{export_onnx, export_pytorch, import_weights};
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
+use crate::run::calibration::Calibration;
 use crate::run::directory::{BEST_FILE, RunDirectory};
 use crate::settings::RunConfig;
 use crate::step::batch;
@@ -18,21 +20,25 @@ use shared::runtime::atomic_file;
 use shared::runtime::rng::{Purpose, stream};
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 
-const WEIGHTS_FILE: &str = "weights.safetensors";
+const PYTORCH_FILE: &str = "weights.safetensors";
+const ONNX_FILE: &str = "model.onnx";
 const CONFIG_FILE: &str = "config.json";
 /// Input and output to check another implementation.
 const CHECK_FILE: &str = "check.safetensors";
 const CHECK_CLIPS: usize = 2;
 
-/// Writes a run's weights with PyTorch's names and layouts, a description of the model, and a batch to check another
+/// Writes a run's weights in the format of another program, a description of the model, and a batch to check another
 /// implementation.
 pub fn run_export(args: ExportArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let (run, config) = RunDirectory::open_network(&args.run)?;
     // The data set is needed if the run has no record of its front end.
     watch.dataset(&config.data);
     watch.advise("run the same command again");
+    refuse_other_format(args.format, &args.out)?;
     let record = FrontEndRecord::read(&run, &config)?;
+    let temperature = Calibration::temperature(&run)?;
     let shape = *record.front_end(&config).shape();
     let device = Device::flex();
     let blueprint = Blueprint {
@@ -41,13 +47,25 @@ pub fn run_export(args: ExportArgs, watch: &FaultWatch, console: Console) -> any
         dropout: config.dropout,
     };
     let (model, tensors) = import_weights(config.model.init(&blueprint, &device), &run.path(BEST_FILE))?;
-    let weights = export_pytorch(&model).map_err(anyhow::Error::msg)?;
+    let description = describe(&config, &record, &shape, temperature);
+    let weights = match args.format {
+        ExportFormat::Pytorch => export_pytorch(&model),
+        ExportFormat::Onnx => {
+            let scores = OnnxScores {
+                task: record.task,
+                temperature,
+            };
+            export_onnx(&model, &shape, scores, &properties(&description))
+        }
+    };
+    let weights = weights.map_err(anyhow::Error::msg)?;
     let check = check(&model, &config, &shape, &device)?;
-    let mut text = serde_json::to_vec_pretty(&describe(&config, &record, &shape))?;
+    let mut text = serde_json::to_vec_pretty(&description)?;
     text.push(b'\n');
     fs::create_dir_all(&args.out).with_context(|| format!("could not create {}", args.out.display()))?;
     // The weights are written last, so if they exist, the other files do too.
-    for (name, bytes) in [(CONFIG_FILE, &text), (CHECK_FILE, &check), (WEIGHTS_FILE, &weights)] {
+    let names = [CONFIG_FILE, CHECK_FILE, weights_file(args.format)];
+    for (name, bytes) in names.into_iter().zip([&text, &check, &weights]) {
         atomic_file::write_bytes(&args.out.join(name), bytes)?;
     }
     console.line(&format!(
@@ -55,26 +73,45 @@ pub fn run_export(args: ExportArgs, watch: &FaultWatch, console: Console) -> any
         config.model,
         args.run.display()
     ));
-    let files = [WEIGHTS_FILE, CONFIG_FILE, CHECK_FILE].map(|name| args.out.join(name).display().to_string());
+    let [config, check, weights] = names.map(|name| args.out.join(name).display().to_string());
     Ok(Outcome {
-        text: format!("weights {}\nconfig {}\ncheck {}", files[0], files[1], files[2]),
+        text: format!("weights {weights}\nconfig {config}\ncheck {check}"),
         json: json!({ "command": "export", "run": args.run.to_string_lossy(), "out": args.out.to_string_lossy() }),
     })
 }
 
+fn weights_file(format: ExportFormat) -> &'static str {
+    match format {
+        ExportFormat::Pytorch => PYTORCH_FILE,
+        ExportFormat::Onnx => ONNX_FILE,
+    }
+}
+
+/// Refuses a directory with an export in another format, whose weights would be next to the settings of this one.
+fn refuse_other_format(format: ExportFormat, out: &Path) -> anyhow::Result<()> {
+    let other = out.join(match format {
+        ExportFormat::Pytorch => ONNX_FILE,
+        ExportFormat::Onnx => PYTORCH_FILE,
+    });
+    anyhow::ensure!(
+        !other.exists(),
+        "{} is an export in another format; give another directory to `--out`",
+        other.display()
+    );
+    Ok(())
+}
+
 /// `config.json`.
-fn describe(config: &RunConfig, record: &FrontEndRecord, shape: &InputShape) -> Value {
-    let input = config.model.description().input;
-    let inputs: serde_json::Map<String, Value> = shapes(input, shape, 1)
-        .into_iter()
-        .map(|(name, shape)| (name.to_owned(), json!(shape[1..])))
-        .collect();
+fn describe(config: &RunConfig, record: &FrontEndRecord, shape: &InputShape, temperature: f64) -> Value {
+    let inputs = config.model.description().input.shapes(shape).into_iter();
+    let inputs: serde_json::Map<String, Value> = inputs.map(|(name, shape)| (name.to_owned(), json!(shape))).collect();
     json!({
         "model": config.model,
         "task": record.task,
         "classes": config.classes,
         "input": inputs,
-        "output": "logits; probabilities are their softmax (single-label) or sigmoid (multi-label)",
+        "output": "logits; probabilities are the softmax (single-label) or sigmoid (multi-label) of logits / temperature",
+        "temperature": temperature,
         "features": record.features,
         "normalize": config.normalize,
         "normalization": record.normalization,
@@ -88,22 +125,23 @@ fn describe(config: &RunConfig, record: &FrontEndRecord, shape: &InputShape) -> 
     })
 }
 
-/// Names and shapes of a model's inputs, in the order of its arguments.
-fn shapes(input: InputKind, shape: &InputShape, clips: usize) -> Vec<(&'static str, Vec<usize>)> {
-    let [rows, columns] = shape.spectrogram;
-    let waveform = input.waveform.map(|_| ("waveform", vec![clips, 1, shape.samples]));
-    let spectrogram = input
-        .spectrogram
-        .map(|_| ("spectrogram", vec![clips, 1, rows, columns]));
-    let statistics = input.statistics.then(|| ("statistics", vec![clips, shape.statistics]));
-    [waveform, spectrogram, statistics].into_iter().flatten().collect()
+/// The fields of a description, as text or as JSON.
+fn properties(description: &Value) -> Vec<(String, String)> {
+    let fields = description.as_object().into_iter().flatten();
+    fields
+        .map(|(name, value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (name.clone(), text)
+        })
+        .collect()
 }
 
 /// Random input with a fixed seed, uniform between -1 and 1, and the resulting logits.
 fn check(model: &Model, config: &RunConfig, shape: &InputShape, device: &Device) -> anyhow::Result<Vec<u8>> {
     let mut rng = stream(0, 0, 0, Purpose::NoiseSamples);
     let mut named: Vec<(&str, Vec<usize>, Vec<f32>)> = Vec::new();
-    for (name, shape) in shapes(config.model.description().input, shape, CHECK_CLIPS) {
+    for (name, shape) in config.model.description().input.shapes(shape) {
+        let shape = [&[CHECK_CLIPS], &shape[..]].concat();
         let values = (0..shape.iter().product())
             .map(|_| rng.random_range(-1.0..1.0))
             .collect();

@@ -90,13 +90,9 @@ fn build(kind: ModelKind) -> Model {
 
 /// The shape of each input that the model takes, without the batch.
 fn shapes(input: InputKind, shape: &InputShape) -> String {
-    let [rows, columns] = shape.spectrogram;
-    let parts = [
-        input.waveform.map(|_| format!("[1, {}]", shape.samples)),
-        input.spectrogram.map(|_| format!("[1, {rows}, {columns}]")),
-        input.statistics.then(|| format!("[{}]", shape.statistics)),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+    let shapes = input.shapes(shape).into_iter();
+    let shapes: Vec<String> = shapes.map(|(_, shape)| format!("{shape:?}")).collect();
+    shapes.join(" and ")
 }
 
 /// The settings of `train fit` that the paper determines.

@@ -13,7 +13,8 @@
 use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
 use super::keras;
-use super::recurrence::{Recurrence, gru_states};
+use super::onnx::{Graph, Value};
+use super::recurrence::{Recurrence, gru_states, gru_states_nodes};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
@@ -139,6 +140,17 @@ impl Encoder {
         x.squeeze_dim(2).cast(DType::F32)
     }
 
+    /// The nodes of [`forward`](Self::forward).
+    fn nodes(&self, graph: &Graph, mel: Value) -> Value {
+        let bands_as_channels = graph.permute(mel, &[0, 2, 1, 3]);
+        let mut x = graph.permute(graph.batch_norm(&self.input_norm, bands_as_channels), &[0, 2, 1, 3]);
+        for block in &self.blocks {
+            x = graph.batch_norm(&block.norm, graph.conv2d(&block.conv, x));
+            x = graph.elu(graph.max_pool2d(&block.pool, x));
+        }
+        graph.squeeze(x, 2)
+    }
+
     fn normalize_bands(&self, mel: Tensor<4>) -> Tensor<4> {
         let [batch, _, bands, frames] = mel.dims();
         let bands_as_channels = mel.reshape([batch, bands, 1, frames]);
@@ -151,6 +163,16 @@ pub(super) fn pad(mel: Tensor<4>, frames: usize) -> Tensor<4> {
     let missing = frames - mel.dims()[3];
     let sides = [(0, 0), (0, 0), (0, 0), (missing / 2, missing - missing / 2)];
     mel.pad(sides, PadMode::Constant(0.0))
+}
+
+/// The nodes of [`pad`] for the spectrogram that is the input.
+pub(super) fn padded_spectrogram(graph: &Graph, frames: usize) -> Value {
+    let missing = (frames - graph.shape().spectrogram[1]) as i64;
+    graph.pad(
+        graph.spectrogram(),
+        &[0, 0, 0, missing / 2],
+        &[0, 0, 0, missing - missing / 2],
+    )
 }
 
 /// `x` above zero, `exp(x) - 1` below. Burn's own ELU also takes the exponential of large values, whose infinite
@@ -188,6 +210,15 @@ impl Network for ChoiFcn {
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear.forward(self.dropout.forward(embeddings))
     }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let frames = graph.shape().spectrogram[1].max(FCN_FRAMES);
+        graph.max(self.encoder.nodes(graph, padded_spectrogram(graph, frames)), &[2])
+    }
 }
 
 /// Four blocks, which give 15 steps of 128 channels for a default clip, two GRUs 128 → 32 → 32 and one dense layer.
@@ -223,6 +254,17 @@ impl Network for ChoiCrnn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let frames = graph.shape().spectrogram[1].next_multiple_of(CRNN_FRAMES);
+        let steps = self.encoder.nodes(graph, padded_spectrogram(graph, frames));
+        self.gru1
+            .last_hidden_nodes(graph, gru_states_nodes(&self.gru0, graph, steps))
     }
 }
 

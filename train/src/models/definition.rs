@@ -2,8 +2,10 @@
 //! forward pass.
 
 use super::input::{InputKind, InputShape, ModelInput};
+use super::onnx::{Graph, Value};
 use super::optimization::{LrSchedule, OptimizerKind};
 use crate::augment::Augment;
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -209,4 +211,10 @@ pub trait Network {
 
     /// Logits, `[batch, classes]`, from the embeddings: dropout and one dense layer.
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2>;
+
+    /// The dense layer of [`classify`](Self::classify).
+    fn classifier(&self) -> &Linear;
+
+    /// The nodes of [`embed`](Self::embed) in an ONNX graph.
+    fn embed_nodes(&self, graph: &Graph) -> Value;
 }

@@ -12,6 +12,7 @@ use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Monit
 use super::definition::{PublishedFeatures, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
 use super::keras;
+use super::onnx::{Graph, Value};
 use super::optimization::OptimizerKind;
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
@@ -131,6 +132,19 @@ impl Network for Dong {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear1.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear1
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let power = graph.exp(graph.scale(graph.spectrogram(), std::f64::consts::LN_10 / 10.0));
+        let mut x = graph.log(graph.shift(power, 1.0));
+        for conv in [&self.conv0, &self.conv1] {
+            x = graph.relu(graph.max_pool2d(&self.pool, graph.conv2d(conv, x)));
+        }
+        graph.relu(graph.linear(&self.linear0, graph.flatten(x)))
     }
 }
 

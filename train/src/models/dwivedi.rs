@@ -13,6 +13,7 @@ use super::definition::{PublishedFeatures, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
 use super::keras;
 use super::keras_recurrent::{KerasGru, KerasLstm};
+use super::onnx::{Graph, Value};
 use super::optimization::OptimizerKind;
 use burn::module::Module;
 use burn::nn::conv::{Conv1d, Conv2d};
@@ -98,6 +99,11 @@ fn natural_log(decibels: Tensor<4>) -> Tensor<4> {
     decibels * (std::f64::consts::LN_10 / 10.0)
 }
 
+/// The nodes of [`natural_log`].
+fn natural_log_nodes(graph: &Graph, decibels: Value) -> Value {
+    graph.scale(decibels, std::f64::consts::LN_10 / 10.0)
+}
+
 const CRNN_L2: f32 = 1e-3;
 const CRNN_CHANNELS: usize = 56;
 const CRNN_KERNEL: usize = 5;
@@ -160,6 +166,19 @@ impl Network for DwivediCrnn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear1.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear1
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let mut x = graph.squeeze(natural_log_nodes(graph, graph.spectrogram()), 1);
+        for (conv, norm) in self.convolutions.iter().zip(&self.norms) {
+            x = graph.relu(graph.batch_norm(norm, graph.conv1d(conv, x)));
+            x = graph.max_pool1d(&self.pool, x);
+        }
+        graph.linear(&self.linear0, self.lstm.last_hidden_nodes(graph, x))
     }
 }
 
@@ -234,6 +253,22 @@ impl Network for DwivediParallel {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let mel = natural_log_nodes(graph, graph.spectrogram());
+        let mut x = mel;
+        for (conv, pool) in self.convolutions.iter().zip(&self.pools) {
+            x = graph.relu(graph.max_pool2d(pool, graph.conv2d(conv, x)));
+        }
+        let steps = graph.squeeze(graph.max_pool2d(&self.gru_pool, mel), 1);
+        let backward = self.backward.last_state_nodes(graph, graph.flip(steps, 2));
+        let forward = self.forward.last_state_nodes(graph, steps);
+        graph.concat(&[graph.flatten(x), forward, backward], 1)
     }
 }
 

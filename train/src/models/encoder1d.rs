@@ -1,5 +1,6 @@
 //! The waveform encoder shared by `cnn1d` and `mm-crnn`: `[batch, 1, 2^19]` to `[batch, 128, 64]`.
 
+use super::onnx::{Graph, Value};
 use burn::module::Module;
 use burn::nn::conv::{Conv1d, Conv1dConfig};
 use burn::nn::pool::{MaxPool1d, MaxPool1dConfig};
@@ -77,6 +78,18 @@ impl Encoder1d {
             }
         }
         x.cast(DType::F32)
+    }
+
+    /// The nodes of [`forward`](Self::forward).
+    pub fn nodes(&self, graph: &Graph, waveform: Value) -> Value {
+        let mut x = waveform;
+        for (at, block) in self.blocks.iter().enumerate() {
+            x = graph.relu(graph.batch_norm(&block.norm, graph.conv1d(&block.conv, x)));
+            if let Some(pool) = self.pools.get(at) {
+                x = graph.max_pool1d(pool, x);
+            }
+        }
+        x
     }
 }
 

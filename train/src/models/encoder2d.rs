@@ -1,5 +1,6 @@
 //! The mel encoder shared by `cnn2d`, `crnn` and `mm-crnn`: `[batch, 1, 128, 512]` to `[batch, 128, 64]`.
 
+use super::onnx::{Graph, Value};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
@@ -56,6 +57,13 @@ impl Block {
         let x = kernels::conv2d(&self.conv1, x);
         kernels::normalize_relu([(&self.norm1, x), (&self.shortcut_norm, shortcut)])
     }
+
+    fn nodes(&self, graph: &Graph, x: Value) -> Value {
+        let shortcut = graph.conv2d(&self.shortcut_conv, x);
+        let x = graph.relu(graph.batch_norm(&self.norm0, graph.conv2d(&self.conv0, x)));
+        let x = graph.batch_norm(&self.norm1, graph.conv2d(&self.conv1, x));
+        graph.relu(graph.add(x, graph.batch_norm(&self.shortcut_norm, shortcut)))
+    }
 }
 
 impl Encoder2d {
@@ -80,6 +88,18 @@ impl Encoder2d {
             }
         }
         x.squeeze_dim(2).cast(DType::F32)
+    }
+
+    /// The nodes of [`forward`](Self::forward).
+    pub fn nodes(&self, graph: &Graph, mel: Value) -> Value {
+        let mut x = mel;
+        for (at, block) in self.blocks.iter().enumerate() {
+            x = block.nodes(graph, x);
+            if let Some(pool) = self.pools.get(at) {
+                x = graph.max_pool2d(pool, x);
+            }
+        }
+        graph.squeeze(x, 2)
     }
 }
 

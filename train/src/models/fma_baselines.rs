@@ -21,6 +21,7 @@ use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Monit
 use super::definition::{PublishedFeatures, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind};
 use super::keras;
+use super::onnx::{Graph, Value};
 use super::vgg16::{self, Features, TORCHVISION_NAMES};
 use crate::augment::Augment;
 use burn::module::Module;
@@ -239,6 +240,15 @@ impl Network for MfccDense {
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear2.forward(self.dropout.forward(embeddings))
     }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear2
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let x = graph.relu(graph.linear(&self.linear0, graph.statistics()));
+        graph.relu(graph.linear(&self.linear1, x))
+    }
 }
 
 /// Divides each frame (column) of decibels in [-80, 0] by its largest absolute value, as `librosa.util.normalize`: the
@@ -247,6 +257,12 @@ fn normalize_frames(decibels: Tensor<4>) -> Tensor<4> {
     let largest = decibels.clone().abs().max_dim(2);
     let zeros = largest.clone().equal_scalar(0.0);
     decibels / largest.mask_fill(zeros, 1.0)
+}
+
+/// The nodes of [`normalize_frames`].
+fn normalize_frames_nodes(graph: &Graph, decibels: Value) -> Value {
+    let largest = graph.max_dim(graph.abs(decibels), 2);
+    graph.divide(decibels, graph.unless_zero(largest, 1.0))
 }
 
 /// Width of the dense layer after the convolutions.
@@ -311,6 +327,19 @@ impl Network for SmallCnn {
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear1.forward(self.dropout.forward(embeddings))
     }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear1
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let mut x = normalize_frames_nodes(graph, graph.spectrogram());
+        for conv in [&self.conv0, &self.conv1] {
+            x = graph.relu(graph.max_pool2d(&self.pool, graph.conv2d(conv, x)));
+        }
+        let positions = graph.permute(x, &[0, 2, 3, 1]);
+        graph.flatten(graph.relu(graph.linear(&self.linear0, positions)))
+    }
 }
 
 /// Rows and columns that [`Halving`] reduces to one value.
@@ -338,6 +367,11 @@ impl Halving {
     fn forward(&self, colours: Tensor<4>) -> Tensor<4> {
         let x = relu(kernels::conv2d(&self.conv0, colours));
         kernels::max_pool2d(&self.pool, kernels::conv2d(&self.conv1, x))
+    }
+
+    fn nodes(&self, graph: &Graph, colours: Value) -> Value {
+        let x = graph.relu(graph.conv2d(&self.conv0, colours));
+        graph.max_pool2d(&self.pool, graph.conv2d(&self.conv1, x))
     }
 }
 
@@ -380,6 +414,19 @@ impl Network for Vgg16 {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear1.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear1
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let decibels = graph.shift(graph.spectrogram(), -1.0);
+        let mut x = vgg16::colours_nodes(graph, normalize_frames_nodes(graph, decibels));
+        if let Some(halving) = &self.halving {
+            x = halving.nodes(graph, x);
+        }
+        graph.relu(graph.linear(&self.linear0, graph.flatten(self.features.nodes(graph, x))))
     }
 }
 

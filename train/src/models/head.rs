@@ -1,6 +1,7 @@
 //! Classifier heads that turn an encoder's steps into logits: pooling and dense layers, or an LSTM and one dense layer.
 
 use super::definition::Blueprint;
+use super::onnx::{Graph, Value};
 use super::recurrence::Recurrence;
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig, Lstm};
@@ -43,6 +44,17 @@ impl PooledMlp {
     pub fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear2.forward(self.dropout.forward(embeddings))
     }
+
+    pub fn classifier(&self) -> &Linear {
+        &self.linear2
+    }
+
+    /// The nodes of [`embed`](Self::embed).
+    pub fn embed_nodes(&self, graph: &Graph, steps: Value) -> Value {
+        let x = graph.concat(&[graph.max(steps, &[2]), graph.mean(steps, 2)], 1);
+        let x = graph.relu(graph.linear(&self.linear0, x));
+        graph.relu(graph.linear(&self.linear1, x))
+    }
 }
 
 /// One LSTM over the steps, its last hidden state, dropout, one dense layer.
@@ -73,5 +85,14 @@ impl Recurrent {
     /// `[batch, 128]` to `[batch, classes]`.
     pub fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear.forward(self.dropout.forward(embeddings))
+    }
+
+    pub fn classifier(&self) -> &Linear {
+        &self.linear
+    }
+
+    /// The nodes of [`embed`](Self::embed).
+    pub fn embed_nodes(&self, graph: &Graph, steps: Value) -> Value {
+        self.lstm.last_hidden_nodes(graph, steps)
     }
 }

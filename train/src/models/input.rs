@@ -72,6 +72,15 @@ impl InputKind {
         self.has_mel() && features.pad_mode == PadMode::Constant
     }
 
+    /// Name and shape of each input of a clip, in the order of [`ModelInput`].
+    pub fn shapes(self, shape: &InputShape) -> Vec<(&'static str, Vec<usize>)> {
+        let [rows, columns] = shape.spectrogram;
+        let waveform = self.waveform.map(|_| ("waveform", vec![1, shape.samples]));
+        let spectrogram = self.spectrogram.map(|_| ("spectrogram", vec![1, rows, columns]));
+        let statistics = self.statistics.then(|| ("statistics", vec![shape.statistics]));
+        [waveform, spectrogram, statistics].into_iter().flatten().collect()
+    }
+
     /// In words, for `train models`.
     pub fn describe(self) -> String {
         let waveform = self.waveform.map(|kind| match kind {

@@ -5,6 +5,7 @@
 //! initialized as in Keras: Glorot uniform for the input, orthogonal for the state, zero biases.
 
 use super::keras;
+use super::onnx::{GateActivation, Graph, RecurrentKind, RecurrentLayer, Value};
 use super::recurrence::{concatenate, project_inputs};
 use burn::module::{Initializer, Module};
 use burn::nn::{Linear, LinearConfig};
@@ -25,6 +26,10 @@ impl Gate {
             input: keras::dense(inputs, hidden, device),
             state: state.with_initializer(ORTHOGONAL).init(device),
         }
+    }
+
+    fn parts(&self) -> [&Linear; 2] {
+        [&self.input, &self.state]
     }
 }
 
@@ -75,6 +80,25 @@ impl KerasGru {
             .pop()
             .expect("a model's shape gives at least one step")
     }
+
+    /// The nodes of [`states`](Self::states), which are one tensor, `[batch, hidden, steps]`.
+    pub fn states_nodes(&self, graph: &Graph, steps: Value) -> Value {
+        graph.hidden_states(&self.layer(), steps)
+    }
+
+    /// The nodes of [`last_state`](Self::last_state).
+    pub fn last_state_nodes(&self, graph: &Graph, steps: Value) -> Value {
+        graph.last_hidden(&self.layer(), steps)
+    }
+
+    fn layer(&self) -> RecurrentLayer<'_> {
+        let gates = [&self.update_gate, &self.reset_gate, &self.new_gate];
+        RecurrentLayer {
+            kind: RecurrentKind::Gru { reset_after: false },
+            gates: gates.map(Gate::parts).to_vec(),
+            gate_activation: GateActivation::HardSigmoid,
+        }
+    }
 }
 
 /// An LSTM with Keras' initial bias of 1 for the forget gate.
@@ -115,6 +139,17 @@ impl KerasLstm {
             hidden = output * tanh(cell.clone());
         }
         hidden
+    }
+
+    /// The nodes of [`last_hidden`](Self::last_hidden).
+    pub fn last_hidden_nodes(&self, graph: &Graph, steps: Value) -> Value {
+        let gates = [&self.input_gate, &self.output_gate, &self.forget_gate, &self.cell_gate];
+        let layer = RecurrentLayer {
+            kind: RecurrentKind::Lstm,
+            gates: gates.map(Gate::parts).to_vec(),
+            gate_activation: GateActivation::HardSigmoid,
+        };
+        graph.last_hidden(&layer, steps)
     }
 }
 

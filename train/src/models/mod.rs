@@ -16,6 +16,7 @@ mod layers;
 mod multimodal;
 mod music_tagger;
 mod named;
+mod onnx;
 mod optimization;
 mod pattern;
 mod recurrence;
@@ -35,6 +36,7 @@ pub use definition::{Blueprint, Defaults, Description, Monitor, Network, Publish
 pub use input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
 pub use layers::Layer;
 pub use named::{Parameter, batch_norms, freeze, is_weight, parameters, thaw, visit_named, weight_names};
+pub use onnx::{OnnxScores, export_onnx};
 pub use optimization::{LrSchedule, OptimizerKind};
 pub use pattern::{ParameterPattern, Penalty};
 pub use recipe::Recipe;

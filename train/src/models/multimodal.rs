@@ -8,8 +8,10 @@ use super::encoder1d::{self, Encoder1d};
 use super::encoder2d::{self, Encoder2d};
 use super::head::{PooledMlp, Recurrent};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
+use super::onnx::{Graph, Value};
 use crate::augment::Augment;
 use burn::module::Module;
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use shared::dataset::Task;
 
@@ -180,6 +182,15 @@ impl Network for Cnn1d {
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.classifier.classify(embeddings)
     }
+
+    fn classifier(&self) -> &Linear {
+        self.classifier.classifier()
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let steps = self.encoder.nodes(graph, graph.waveform());
+        self.classifier.embed_nodes(graph, steps)
+    }
 }
 
 /// The mel encoder, global pooling, three dense layers. Parameters for 8 classes: 347,352.
@@ -206,6 +217,15 @@ impl Network for Cnn2d {
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.classifier.classify(embeddings)
     }
+
+    fn classifier(&self) -> &Linear {
+        self.classifier.classifier()
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let steps = self.encoder.nodes(graph, graph.spectrogram());
+        self.classifier.embed_nodes(graph, steps)
+    }
 }
 
 /// The mel encoder, an LSTM 128 → 128 over its 64 steps, one dense layer. Parameters for 8 classes: 438,808.
@@ -231,6 +251,15 @@ impl Network for Crnn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.classifier.classify(embeddings)
+    }
+
+    fn classifier(&self) -> &Linear {
+        self.classifier.classifier()
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let steps = self.encoder.nodes(graph, graph.spectrogram());
+        self.classifier.embed_nodes(graph, steps)
     }
 }
 
@@ -265,6 +294,18 @@ impl Network for MmCrnn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.classifier.classify(embeddings)
+    }
+
+    fn classifier(&self) -> &Linear {
+        self.classifier.classifier()
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let steps = [
+            self.waveform_encoder.nodes(graph, graph.waveform()),
+            self.mel_encoder.nodes(graph, graph.spectrogram()),
+        ];
+        self.classifier.embed_nodes(graph, graph.concat(&steps, 1))
     }
 }
 

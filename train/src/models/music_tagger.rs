@@ -16,6 +16,7 @@ use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Netwo
 use super::input::{InputShape, ModelInput};
 use super::keras;
 use super::keras_recurrent::KerasGru;
+use super::onnx::{Graph, Value};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
@@ -135,6 +136,17 @@ impl Encoder {
         }
         x.squeeze_dim(2).cast(DType::F32)
     }
+
+    /// The nodes of [`forward`](Self::forward).
+    fn nodes(&self, graph: &Graph, mel: Value) -> Value {
+        let frames_as_channels = graph.permute(mel, &[0, 3, 2, 1]);
+        let mut x = graph.permute(graph.batch_norm(&self.input_norm, frames_as_channels), &[0, 3, 2, 1]);
+        for block in &self.blocks {
+            x = graph.batch_norm(&block.norm, graph.conv2d(&block.conv, x));
+            x = graph.elu(graph.max_pool2d(&block.pool, x));
+        }
+        graph.squeeze(x, 2)
+    }
 }
 
 /// Four blocks, two of Keras' GRUs 128 → 32 → 32 over 15 steps, one dense layer. Parameters for 50 tags: 396,786.
@@ -178,6 +190,16 @@ impl Network for MusicTaggerCrnn {
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear.forward(self.dropout.forward(embeddings))
     }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let frames = padded(graph.shape().spectrogram[1]);
+        let steps = self.encoder.nodes(graph, choi::padded_spectrogram(graph, frames));
+        self.gru1.last_state_nodes(graph, self.gru0.states_nodes(graph, steps))
+    }
 }
 
 /// Five blocks, which give one step for 1,366 frames, and one dense layer. Parameters for 50 tags: 865,950.
@@ -210,6 +232,14 @@ impl Network for MusicTaggerCnn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        graph.flatten(self.encoder.nodes(graph, graph.spectrogram()))
     }
 }
 

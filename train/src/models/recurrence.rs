@@ -6,6 +6,7 @@
 //! the inputs of all steps at once before the first step. Parameters, their names and gradients stay those of Burn's
 //! modules. Results are those of PyTorch's `LSTM`, `GRU` and `RNN`.
 
+use super::onnx::{GateActivation, Graph, RecurrentKind, RecurrentLayer, Value};
 use burn::module::{Initializer, Module};
 use burn::nn::{GateController, Gru, GruConfig, Linear, LinearConfig, Lstm, LstmConfig};
 use burn::tensor::activation::{sigmoid, tanh};
@@ -18,6 +19,9 @@ pub trait Recurrence: Module {
 
     /// The last hidden state, `[batch, hidden]`, after `steps`, `[batch, inputs, steps]`.
     fn last_hidden(&self, steps: Tensor<3>) -> Tensor<2>;
+
+    /// The nodes of [`last_hidden`](Self::last_hidden).
+    fn last_hidden_nodes(&self, graph: &Graph, steps: Value) -> Value;
 }
 
 impl Recurrence for Lstm {
@@ -28,6 +32,17 @@ impl Recurrence for Lstm {
 
     fn last_hidden(&self, steps: Tensor<3>) -> Tensor<2> {
         last_hidden(self, steps)
+    }
+
+    fn last_hidden_nodes(&self, graph: &Graph, steps: Value) -> Value {
+        let forget_gate = self.forget_gate.as_ref().expect("gates are not coupled");
+        let gates = [&self.input_gate, &self.output_gate, forget_gate, &self.cell_gate];
+        let layer = RecurrentLayer {
+            kind: RecurrentKind::Lstm,
+            gates: gates.map(parts).to_vec(),
+            gate_activation: GateActivation::Sigmoid,
+        };
+        graph.last_hidden(&layer, steps)
     }
 }
 
@@ -41,6 +56,10 @@ impl Recurrence for Gru {
         gru_states(self, steps)
             .pop()
             .expect("a model's shape gives at least one step")
+    }
+
+    fn last_hidden_nodes(&self, graph: &Graph, steps: Value) -> Value {
+        graph.last_hidden(&gru_layer(self), steps)
     }
 }
 
@@ -72,6 +91,15 @@ impl Recurrence for Rnn {
             hidden = tanh(from_input + hidden.matmul(weight.clone()) + bias.clone());
         }
         hidden
+    }
+
+    fn last_hidden_nodes(&self, graph: &Graph, steps: Value) -> Value {
+        let layer = RecurrentLayer {
+            kind: RecurrentKind::Rnn,
+            gates: vec![[&self.input_transform, &self.hidden_transform]],
+            gate_activation: GateActivation::Sigmoid,
+        };
+        graph.last_hidden(&layer, steps)
     }
 }
 
@@ -127,6 +155,23 @@ pub fn gru_states(gru: &Gru, steps: Tensor<3>) -> Vec<Tensor<2>> {
         states.push(hidden.clone());
     }
     states
+}
+
+/// The nodes of [`gru_states`], whose states are one tensor, `[batch, hidden, steps]`.
+pub fn gru_states_nodes(gru: &Gru, graph: &Graph, steps: Value) -> Value {
+    graph.hidden_states(&gru_layer(gru), steps)
+}
+
+fn gru_layer(gru: &Gru) -> RecurrentLayer<'_> {
+    RecurrentLayer {
+        kind: RecurrentKind::Gru { reset_after: true },
+        gates: [&gru.update_gate, &gru.reset_gate, &gru.new_gate].map(parts).to_vec(),
+        gate_activation: GateActivation::Sigmoid,
+    }
+}
+
+fn parts(gate: &GateController) -> [&Linear; 2] {
+    [&gate.input_transform, &gate.hidden_transform]
 }
 
 /// The last hidden state, `[batch, hidden]`, after `steps`, `[batch, inputs, steps]`, from a zero state. `lstm` must be

@@ -3,10 +3,11 @@
 
 use super::definition::{Blueprint, Description, Network};
 use super::input::ModelInput;
+use super::onnx::{Graph, Value};
 use super::recurrence::Rnn;
 use super::{choi, dong, dwivedi, fma_baselines, multimodal, music_tagger, tagging, won};
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::{Gru, Lstm};
+use burn::nn::{Gru, Linear, Lstm};
 use burn::store::{ApplyResult, ModuleSnapshot, ModuleStore};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -184,6 +185,16 @@ impl Model {
     /// See [`Network::classify`].
     pub fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.network().classify(embeddings)
+    }
+
+    /// See [`Network::classifier`].
+    pub(super) fn classifier(&self) -> &Linear {
+        self.network().classifier()
+    }
+
+    /// See [`Network::embed_nodes`].
+    pub(super) fn embed_nodes(&self, graph: &Graph) -> Value {
+        self.network().embed_nodes(graph)
     }
 }
 

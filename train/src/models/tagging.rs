@@ -4,17 +4,20 @@
 //! increasing, so it commutes with max pooling. Here it is applied after pooling, to a third or a quarter of the
 //! values. According to the paper's table, the first four blocks have dropout and the later ones do not.
 
+mod signal_blocks;
+
 use super::definition::{Blueprint, Defaults, Description, ModelDefinition, Network, PytorchNames};
 use super::input::{InputKind, InputShape, ModelInput, SpectrogramKind, WaveformKind};
+use super::onnx::{Graph, Value};
 use super::recurrence::{Recurrence, Rnn};
 use burn::module::{Initializer, Module};
-use burn::nn::conv::{Conv1d, Conv1dConfig, Conv2d, Conv2dConfig};
-use burn::nn::pool::{MaxPool1d, MaxPool1dConfig, MaxPool2d, MaxPool2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Gru, Linear, LinearConfig, Lstm};
-use burn::nn::{PaddingConfig1d, PaddingConfig2d};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{Dropout, DropoutConfig, Gru, Linear, LinearConfig, Lstm, PaddingConfig2d};
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{DType, Device, Tensor};
 use shared::dataset::Task;
+use signal_blocks::{CHUNK_BLOCKS, RECURRENT_BLOCKS, SAMPLE_BLOCKS, SignalBlock, run, run_nodes};
 
 const WAVEFORM: InputKind = InputKind {
     waveform: Some(WaveformKind::Pcm8),
@@ -134,108 +137,10 @@ const HE_NORMAL: Initializer = Initializer::KaimingNormal {
 };
 
 const LEAKY_SLOPE: f64 = 0.01;
-/// Kernel and pool size of the 1-D blocks.
-const THREE: usize = 3;
-const BLOCK_DROPOUT: f64 = 0.2;
 /// Width of every recurrent state.
 const HIDDEN: usize = 256;
 /// Width of the dense layer before the classifier, in models that have one.
 const DENSE: usize = 100;
-
-/// The blocks of a 1-D encoder.
-#[derive(Clone, Copy, Debug)]
-struct SignalBlocks {
-    channels: &'static [usize],
-    /// Number of blocks, from the first, with max pooling.
-    pooled: usize,
-    /// Number of blocks, from the first, with dropout.
-    dropped: usize,
-    /// Index of the first block with batch norm. All later ones have it too.
-    normalized_from: usize,
-}
-
-const SAMPLE_BLOCKS: SignalBlocks = SignalBlocks {
-    channels: &[32, 64, 128, 128, 256, 256, 512, 512, 1024, 1024],
-    pooled: 9,
-    dropped: 4,
-    normalized_from: 7,
-};
-
-const RECURRENT_BLOCKS: SignalBlocks = SignalBlocks {
-    channels: SAMPLE_BLOCKS.channels.split_at(7).0,
-    pooled: 7,
-    ..SAMPLE_BLOCKS
-};
-
-const CHUNK_BLOCKS: SignalBlocks = SignalBlocks {
-    channels: &[16, 16, 32, 64, 128, 128, 128],
-    pooled: 6,
-    dropped: 0,
-    normalized_from: 5,
-};
-
-impl SignalBlocks {
-    fn accepts(&self, shape: &InputShape) -> Result<(), String> {
-        match self.steps(shape.samples) {
-            0 => Err(format!("clips of at least {} samples", THREE.pow(self.pooled as u32))),
-            _ => Ok(()),
-        }
-    }
-
-    /// Number of steps for a clip of `samples` samples.
-    fn steps(&self, samples: usize) -> usize {
-        (0..self.pooled).fold(samples, |steps, _| steps / THREE)
-    }
-
-    /// Channels of the output.
-    fn width(&self) -> usize {
-        self.channels[self.channels.len() - 1]
-    }
-
-    fn build(&self, device: &Device) -> Vec<SignalBlock> {
-        let block = |(at, &outputs): (usize, &usize)| {
-            let inputs = at.checked_sub(1).map_or(1, |before| self.channels[before]);
-            let pool = MaxPool1dConfig::new(THREE).with_stride(THREE);
-            let conv = Conv1dConfig::new(inputs, outputs, THREE).with_padding(PaddingConfig1d::Same);
-            let mut conv = conv.with_initializer(HE_NORMAL).init(device);
-            conv.bias = Some(Initializer::Zeros.init([outputs], device));
-            SignalBlock {
-                conv,
-                norm: (at >= self.normalized_from).then(|| BatchNormConfig::new(outputs).init(device)),
-                pool: (at < self.pooled).then(|| pool.init()),
-                dropout: DropoutConfig::new(if at < self.dropped { BLOCK_DROPOUT } else { 0.0 }).init(),
-            }
-        };
-        self.channels.iter().enumerate().map(block).collect()
-    }
-}
-
-#[derive(Module, Debug)]
-struct SignalBlock {
-    conv: Conv1d,
-    norm: Option<BatchNorm>,
-    pool: Option<MaxPool1d>,
-    dropout: Dropout,
-}
-
-impl SignalBlock {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let mut x = kernels::conv1d(&self.conv, x);
-        if let Some(norm) = &self.norm {
-            x = kernels::normalize(norm, x);
-        }
-        if let Some(pool) = &self.pool {
-            x = kernels::max_pool1d(pool, x);
-        }
-        self.dropout.forward(leaky_relu(x, LEAKY_SLOPE))
-    }
-}
-
-/// `[batch, 1, samples]` to `[batch, channels, steps]`, in f32. Computes in the dtype of its input.
-fn run(blocks: &[SignalBlock], waveform: Tensor<3>) -> Tensor<3> {
-    let steps = blocks.iter().fold(waveform, |x, block| block.forward(x));
-    steps.cast(DType::F32)
-}
 
 /// Ten blocks, which give 23 steps of 1024 channels for a default clip, and dense layers 23,552 → 100 → tags.
 /// Parameters for 10 tags: 8,638,486.
@@ -267,6 +172,15 @@ impl Network for SampleCnn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear1.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear1
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let steps = run_nodes(&self.blocks, graph);
+        graph.leaky_relu(graph.linear(&self.linear0, graph.flatten(steps)), LEAKY_SLOPE)
     }
 }
 
@@ -303,6 +217,15 @@ impl<R: Recurrence> Network for Crnn1d<R> {
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear1.forward(self.dropout.forward(embeddings))
     }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear1
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let state = self.recurrent.last_hidden_nodes(graph, run_nodes(&self.blocks, graph));
+        graph.leaky_relu(graph.linear(&self.linear0, state), LEAKY_SLOPE)
+    }
 }
 
 /// Seven narrow blocks, the maximum over their steps, one dense layer. Parameters for 10 tags: 133,690.
@@ -330,6 +253,14 @@ impl Network for ChunkCnn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        graph.max(run_nodes(&self.blocks, graph), &[2])
     }
 }
 
@@ -401,6 +332,18 @@ impl<R: Recurrence> Network for Crnn2d<R> {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.linear.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.linear
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let mut x = graph.spectrogram();
+        for (conv, pool) in self.convolutions.iter().zip(&self.pools) {
+            x = graph.leaky_relu(graph.max_pool2d(pool, graph.conv2d(conv, x)), LEAKY_SLOPE);
+        }
+        self.recurrent.last_hidden_nodes(graph, graph.squeeze(x, 2))
     }
 }
 

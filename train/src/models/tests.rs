@@ -9,7 +9,7 @@ use burn::tensor::{Device, FloatDType, Int, Tensor};
 use regex::Regex;
 use std::collections::BTreeMap;
 
-const CLASSES: usize = 3;
+pub(super) const CLASSES: usize = 3;
 
 /// A small shape that the model accepts and that gives a recurrent layer more than one step.
 fn small_shape(kind: ModelKind) -> InputShape {
@@ -35,7 +35,7 @@ fn small_shape(kind: ModelKind) -> InputShape {
     accepted.next().unwrap_or_else(|| panic!("no small shape for {kind}"))
 }
 
-fn small_model(kind: ModelKind, dropout: f64, device: &Device) -> (InputShape, Model) {
+pub(super) fn small_model(kind: ModelKind, dropout: f64, device: &Device) -> (InputShape, Model) {
     let shape = small_shape(kind);
     let blueprint = Blueprint {
         shape,

@@ -1,5 +1,6 @@
 //! The convolutions of VGG16 (Simonyan and Zisserman 2015, configuration D), like torchvision's `vgg16().features`.
 
+use super::onnx::{Graph, Value};
 use burn::module::{Initializer, Module};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -52,6 +53,11 @@ pub fn colours(image: Tensor<4>) -> Tensor<4> {
     image.repeat_dim(1, 3)
 }
 
+/// The nodes of [`colours`].
+pub fn colours_nodes(graph: &Graph, image: Value) -> Value {
+    graph.concat(&[image; 3], 1)
+}
+
 /// Thirteen 3×3 convolutions with ReLU. Parameters: 14,714,688.
 #[derive(Module, Debug)]
 pub struct Features {
@@ -95,6 +101,19 @@ impl Features {
             }
         }
         x.cast(DType::F32)
+    }
+
+    /// The nodes of [`forward`](Self::forward).
+    pub fn nodes(&self, graph: &Graph, colours: Value) -> Value {
+        let mut x = colours;
+        let mut convolutions = self.convolutions.iter();
+        for stage in STAGES {
+            for conv in convolutions.by_ref().take(stage.len()) {
+                x = graph.relu(graph.conv2d(conv, x));
+            }
+            x = graph.max_pool2d(&self.pool, x);
+        }
+        x
     }
 }
 

@@ -3,6 +3,7 @@
 //! Batch norm, ReLU and pooling are in the authors' order. Everything computes in the dtype of its input.
 
 use super::super::definition::Blueprint;
+use super::super::onnx::{Graph, Value};
 use burn::module::Module;
 use burn::nn::conv::{Conv1d, Conv1dConfig, Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool1d, MaxPool1dConfig, MaxPool2d, MaxPool2dConfig};
@@ -60,6 +61,12 @@ impl ConvBlock2d {
         let x = kernels::normalize_relu([(&self.bn, kernels::conv2d(&self.conv, x))]);
         kernels::max_pool2d(&self.pool, x)
     }
+
+    /// The nodes of [`forward`](Self::forward).
+    pub fn nodes(&self, graph: &Graph, x: Value) -> Value {
+        let x = graph.relu(graph.batch_norm(&self.bn, graph.conv2d(&self.conv, x)));
+        graph.max_pool2d(&self.pool, x)
+    }
 }
 
 /// Blocks for a one-channel spectrogram, each with its number of channels and its pooling (bands × frames).
@@ -94,6 +101,15 @@ impl ConvBlock1d {
         let x = kernels::normalize_relu([(&self.bn, kernels::conv1d(&self.conv, x))]);
         match &self.pool {
             Some(pool) => kernels::max_pool1d(pool, x),
+            None => x,
+        }
+    }
+
+    /// The nodes of [`forward`](Self::forward).
+    pub fn nodes(&self, graph: &Graph, x: Value) -> Value {
+        let x = graph.relu(graph.batch_norm(&self.bn, graph.conv1d(&self.conv, x)));
+        match &self.pool {
+            Some(pool) => graph.max_pool1d(pool, x),
             None => x,
         }
     }
@@ -147,6 +163,21 @@ impl Residual2d {
             None => x,
         }
     }
+
+    /// The nodes of [`forward`](Self::forward).
+    pub fn nodes(&self, graph: &Graph, input: Value) -> Value {
+        let x = graph.relu(graph.batch_norm(&self.bn_1, graph.conv2d(&self.conv_1, input)));
+        let x = graph.batch_norm(&self.bn_2, graph.conv2d(&self.conv_2, x));
+        let shortcut = match (&self.conv_3, &self.bn_3) {
+            (Some(conv), Some(bn)) => graph.batch_norm(bn, graph.conv2d(conv, input)),
+            _ => input,
+        };
+        let x = graph.relu(graph.add(x, shortcut));
+        match &self.pool {
+            Some(pool) => graph.max_pool2d(pool, x),
+            None => x,
+        }
+    }
 }
 
 /// Strided residual blocks for a one-channel spectrogram, each with its number of channels and its stride.
@@ -171,6 +202,11 @@ pub fn strided(length: usize, strides: impl IntoIterator<Item = usize>) -> usize
 pub fn global_max(x: Tensor<4>) -> Tensor<2> {
     let x: Tensor<3> = x.cast(DType::F32).flatten(2, 3);
     x.max_dim(2).squeeze_dim(2)
+}
+
+/// The nodes of [`global_max`].
+pub fn global_max_nodes(graph: &Graph, x: Value) -> Value {
+    graph.max(x, &[2, 3])
 }
 
 /// Dense, batch norm and ReLU, which give the embeddings; dropout and the last dense layer.
@@ -200,5 +236,14 @@ impl Head {
     /// `[batch, width]` to `[batch, classes]`.
     pub fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.dense2.forward(self.dropout.forward(embeddings))
+    }
+
+    pub fn classifier(&self) -> &Linear {
+        &self.dense2
+    }
+
+    /// The nodes of [`embed`](Self::embed).
+    pub fn embed_nodes(&self, graph: &Graph, x: Value) -> Value {
+        graph.relu(graph.batch_norm(&self.bn, graph.linear(&self.dense1, x)))
     }
 }

@@ -2,7 +2,8 @@
 
 use super::super::definition::{Blueprint, Description, ModelDefinition, Network};
 use super::super::input::{InputShape, ModelInput};
-use super::super::recurrence::{Recurrence, gru_states};
+use super::super::onnx::{Graph, Value};
+use super::super::recurrence::{Recurrence, gru_states, gru_states_nodes};
 use super::blocks::{ConvBlock2d, conv_blocks};
 use super::on_mel;
 use burn::module::Module;
@@ -69,5 +70,16 @@ impl Network for WonCrnn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.dense.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.dense
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let x = graph.batch_norm(&self.spec_bn, graph.spectrogram());
+        let x = self.blocks.iter().fold(x, |x, block| block.nodes(graph, x));
+        let states = gru_states_nodes(&self.gru0, graph, graph.squeeze(x, 2));
+        self.gru1.last_hidden_nodes(graph, states)
     }
 }

@@ -2,7 +2,8 @@
 
 use super::super::definition::{Blueprint, Description, ModelDefinition, Network};
 use super::super::input::{InputShape, ModelInput};
-use super::blocks::{ConvBlock2d, conv_blocks, global_max};
+use super::super::onnx::{Graph, Value};
+use super::blocks::{ConvBlock2d, conv_blocks, global_max, global_max_nodes};
 use super::on_mel;
 use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};
@@ -62,5 +63,15 @@ impl Network for WonFcn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.dense.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.dense
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let x = graph.batch_norm(&self.spec_bn, graph.spectrogram());
+        let x = self.blocks.iter().fold(x, |x, block| block.nodes(graph, x));
+        global_max_nodes(graph, x)
     }
 }

@@ -2,11 +2,12 @@
 
 use super::super::definition::{Blueprint, Description, ModelDefinition, Network, PytorchNames};
 use super::super::input::ModelInput;
-use super::blocks::{ConvBlock2d, Head, Residual2d, global_max};
+use super::super::onnx::{Graph, Value};
+use super::blocks::{ConvBlock2d, Head, Residual2d, global_max, global_max_nodes};
 use super::harmonic_stft::{HARMONICS, HarmonicStft, shortest};
 use super::{COMMON, names, on_waveform};
 use burn::module::Module;
-use burn::nn::{BatchNorm, BatchNormConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::tensor::{Device, Tensor};
 
 /// `harmonic-cnn`.
@@ -85,5 +86,19 @@ impl Network for HarmonicCnn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.head.classify(embeddings)
+    }
+
+    fn classifier(&self) -> &Linear {
+        self.head.classifier()
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let decibels = graph.batch_norm(&self.hstft_bn, self.hstft.nodes(graph, graph.waveform()));
+        let x = self.layer1.nodes(graph, decibels);
+        let residual = [&self.layer2, &self.layer3, &self.layer4];
+        let x = residual.into_iter().fold(x, |x, block| block.nodes(graph, x));
+        let x = self.layer5.nodes(graph, x);
+        let x = self.layer7.nodes(graph, self.layer6.nodes(graph, x));
+        self.head.embed_nodes(graph, global_max_nodes(graph, x))
     }
 }

@@ -1,6 +1,7 @@
 //! The harmonic filters of Won et al. 2020 ("Data-driven harmonic filters for audio representation learning"): a power
 //! spectrogram, and triangular filters at multiples of each fundamental, whose common bandwidth is learned.
 
+use super::super::onnx::{Graph, Value};
 use super::HOP;
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::ops::PadMode;
@@ -88,14 +89,42 @@ impl HarmonicStft {
             .reshape([batch * frames, N_FFT])
             .matmul(constant(&DFT, [N_FFT, 2 * BINS]));
         let [real, imaginary] = [0, BINS].map(|begin| spectrum.clone().narrow(1, begin, BINS).square());
-        // A filter rises from 0 to 1 and falls to 0 within its bandwidth.
         let distances = constant(&DISTANCES, [BINS, FILTERS]);
-        let q: Tensor<2> = self.bw_q.val().abs().unsqueeze();
-        let filters = (distances * q).neg().add_scalar(1.0).clamp_min(0.0);
-        let power = (real + imaginary).matmul(filters);
+        let power = (real + imaginary).matmul(self.filters(distances));
         let decibels = power.clamp_min(SMALLEST_POWER).log() * (10.0 / std::f64::consts::LN_10);
         decibels
             .reshape([batch, frames, HARMONICS, FUNDAMENTALS])
             .permute([0, 2, 3, 1])
+    }
+
+    /// The filters, each of which rises from 0 to 1 and falls to 0 within its bandwidth.
+    fn filters(&self, distances: Tensor<2>) -> Tensor<2> {
+        let q: Tensor<2> = self.bw_q.val().abs().unsqueeze();
+        (distances * q).neg().add_scalar(1.0).clamp_min(0.0)
+    }
+
+    /// The nodes of [`forward`](Self::forward). The DFT of all frames is a convolution.
+    pub fn nodes(&self, graph: &Graph, waveform: Value) -> Value {
+        let device = self.bw_q.val().device();
+        let constant = |values: &[f32], shape: [usize; 2]| {
+            Tensor::<2>::from_data(TensorData::new(values.to_vec(), shape), &device)
+        };
+        let padded = graph.pad_reflect(graph.squeeze(waveform, 1), (N_FFT / 2) as i64);
+        let dft = constant(&DFT, [N_FFT, 2 * BINS]).transpose().unsqueeze_dim::<3>(1);
+        let spectrum = graph.convolve(graph.unsqueeze(padded, 1), graph.tensor("dft".to_owned(), dft), HOP);
+        let [real, imaginary] = [(0, BINS), (BINS, 2 * BINS)].map(|(begin, end)| {
+            let part = graph.slice(spectrum, 1, begin as i64, end as i64);
+            graph.multiply(part, part)
+        });
+        let filters = self.filters(constant(&DISTANCES, [BINS, FILTERS])).transpose();
+        let power = graph.matmul(
+            graph.tensor("harmonic_filters".to_owned(), filters),
+            graph.add(real, imaginary),
+        );
+        let decibels = graph.scale(
+            graph.log(graph.at_least(power, SMALLEST_POWER)),
+            10.0 / std::f64::consts::LN_10,
+        );
+        graph.reshape(decibels, &[0, HARMONICS as i64, FUNDAMENTALS as i64, -1])
     }
 }

@@ -3,11 +3,12 @@
 
 use super::super::definition::{Blueprint, Description, ModelDefinition, Network};
 use super::super::input::{InputShape, ModelInput};
+use super::super::onnx::{Graph, Value};
 use super::blocks::{ConvBlock1d, Head, conv1d, max_pool2d};
 use super::on_mel;
 use burn::module::Module;
 use burn::nn::conv::{Conv1d, Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear, PaddingConfig2d};
 use burn::tensor::{DType, Device, Tensor};
 
 /// `musicnn`, in the width for MagnaTagATune.
@@ -77,6 +78,11 @@ impl Vertical {
         let bands = x.dims()[2];
         kernels::max_pool2d(&max_pool2d([bands, 1]), x).squeeze_dim(2)
     }
+
+    fn nodes(&self, graph: &Graph, mel: Value) -> Value {
+        let x = graph.relu(graph.batch_norm(&self.bn, graph.conv2d(&self.conv, mel)));
+        graph.max(x, &[2])
+    }
 }
 
 /// The mean over the bands, a long convolution, batch norm and ReLU.
@@ -97,6 +103,10 @@ impl Horizontal {
     /// `[batch, 1, frames]`, the mean over the bands, to `[batch, 51, frames]`.
     fn forward(&self, mean: Tensor<3>) -> Tensor<3> {
         kernels::normalize_relu([(&self.bn, kernels::conv1d(&self.conv, mean))])
+    }
+
+    fn nodes(&self, graph: &Graph, mean: Value) -> Value {
+        graph.relu(graph.batch_norm(&self.bn, graph.conv1d(&self.conv, mean)))
     }
 }
 
@@ -149,5 +159,25 @@ impl Network for Musicnn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.head.classify(embeddings)
+    }
+
+    fn classifier(&self) -> &Linear {
+        self.head.classifier()
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let mel = graph.batch_norm(&self.spec_bn, graph.spectrogram());
+        let mean = graph.mean(mel, 2);
+        let vertical = self.vertical.iter().map(|filters| filters.nodes(graph, mel));
+        let horizontal = self.horizontal.iter().map(|filters| filters.nodes(graph, mean));
+        let front = graph.concat(&vertical.chain(horizontal).collect::<Vec<_>>(), 1);
+        let mut outputs = vec![front, self.blocks[0].nodes(graph, front)];
+        for block in &self.blocks[1..] {
+            let before = outputs[outputs.len() - 1];
+            outputs.push(graph.add(block.nodes(graph, before), before));
+        }
+        let steps = graph.concat(&outputs, 1);
+        let pooled = graph.concat(&[graph.max(steps, &[2]), graph.mean(steps, 2)], 1);
+        self.head.embed_nodes(graph, pooled)
     }
 }

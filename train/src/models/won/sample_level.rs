@@ -2,6 +2,7 @@
 
 use super::super::definition::{Blueprint, Description, ModelDefinition, Network};
 use super::super::input::{InputShape, ModelInput};
+use super::super::onnx::{Graph, Value};
 use super::blocks::{ConvBlock1d, Head, conv1d, max_pool1d};
 use super::on_waveform;
 use burn::module::Module;
@@ -71,6 +72,11 @@ fn over_time(steps: Tensor<3>) -> Tensor<2> {
     steps.cast(DType::F32).max_dim(2).squeeze_dim(2)
 }
 
+/// The nodes of [`over_time`].
+fn over_time_nodes(graph: &Graph, steps: Value) -> Value {
+    graph.max(steps, &[2])
+}
+
 /// Eleven blocks, the maximum over the steps (one for a default clip), dropout, one dense layer. Parameters for 50
 /// tags: 1,869,874.
 #[derive(Module, Debug)]
@@ -100,6 +106,18 @@ impl Network for SampleLevel {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.dense.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.dense
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let steps = self
+            .blocks
+            .iter()
+            .fold(graph.waveform(), |x, block| block.nodes(graph, x));
+        over_time_nodes(graph, steps)
     }
 }
 
@@ -154,6 +172,23 @@ impl SeBlock {
             None => x,
         }
     }
+
+    fn nodes(&self, graph: &Graph, input: Value) -> Value {
+        let x = graph.relu(graph.batch_norm(&self.bn_1, graph.conv1d(&self.conv_1, input)));
+        let x = graph.batch_norm(&self.bn_2, graph.conv1d(&self.conv_2, x));
+        let hidden = graph.relu(graph.linear(&self.dense1, graph.mean(x, 2)));
+        let excitation = graph.sigmoid(graph.linear(&self.dense2, hidden));
+        let x = graph.multiply(x, graph.unsqueeze(excitation, 2));
+        let shortcut = match (&self.conv_3, &self.bn_3) {
+            (Some(conv), Some(bn)) => graph.batch_norm(bn, graph.conv1d(conv, input)),
+            _ => input,
+        };
+        let x = graph.relu(graph.add(x, shortcut));
+        match &self.pool {
+            Some(pool) => graph.max_pool1d(pool, x),
+            None => x,
+        }
+    }
 }
 
 /// Eleven residual blocks with squeeze and excitation, the maximum over the steps (one for a default clip), two dense
@@ -181,5 +216,17 @@ impl Network for SampleLevelSe {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.head.classify(embeddings)
+    }
+
+    fn classifier(&self) -> &Linear {
+        self.head.classifier()
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let steps = self
+            .blocks
+            .iter()
+            .fold(graph.waveform(), |x, block| block.nodes(graph, x));
+        self.head.embed_nodes(graph, over_time_nodes(graph, steps))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::definition::{Blueprint, Description, ModelDefinition, Network};
 use super::super::input::{InputShape, ModelInput};
+use super::super::onnx::{Graph, Value};
 use super::blocks::{Residual2d, residual_blocks, strided};
 use super::numpy_random;
 use super::on_mel;
@@ -85,6 +86,12 @@ fn with_first_vector(sequence: Tensor<3>) -> Tensor<3> {
     Tensor::cat(vec![first, sequence], 1)
 }
 
+/// The nodes of [`with_first_vector`].
+fn with_first_vector_nodes(graph: &Graph, sequence: Value) -> Value {
+    let first = graph.constant(&numpy_random::uniform::<WIDTH>(0), &[1, 1, WIDTH]);
+    graph.concat(&[graph.repeat_over_batch(first, sequence), sequence], 1)
+}
+
 impl Network for SelfAttentionCnn {
     fn embed(&self, input: &ModelInput) -> Tensor<2> {
         let x = kernels::normalize(&self.spec_bn, input.spectrogram());
@@ -96,5 +103,18 @@ impl Network for SelfAttentionCnn {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.dense.forward(self.dropout.forward(embeddings))
+    }
+
+    fn classifier(&self) -> &Linear {
+        &self.dense
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let x = graph.batch_norm(&self.spec_bn, graph.spectrogram());
+        let x = self.blocks.iter().fold(x, |x, block| block.nodes(graph, x));
+        let steps = graph.permute(graph.squeeze(x, 2), &[0, 2, 1]);
+        let sequence = self.encoder.nodes(graph, with_first_vector_nodes(graph, steps));
+        let first = graph.squeeze(graph.slice(sequence, 1, 0, 1), 1);
+        graph.tanh(graph.linear(&self.pooler.dense, first))
     }
 }

@@ -2,10 +2,13 @@
 
 use super::super::definition::{Blueprint, Description, ModelDefinition, Network};
 use super::super::input::{InputShape, ModelInput};
-use super::blocks::{ConvBlock2d, Head, Residual2d, conv_blocks, global_max, residual_blocks, strided};
+use super::super::onnx::{Graph, Value};
+use super::blocks::{
+    ConvBlock2d, Head, Residual2d, conv_blocks, global_max, global_max_nodes, residual_blocks, strided,
+};
 use super::on_mel;
 use burn::module::Module;
-use burn::nn::{BatchNorm, BatchNormConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::tensor::{Device, Tensor};
 
 /// `short-chunk`.
@@ -89,6 +92,16 @@ impl Network for ShortChunk {
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.head.classify(embeddings)
     }
+
+    fn classifier(&self) -> &Linear {
+        self.head.classifier()
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let x = graph.batch_norm(&self.spec_bn, graph.spectrogram());
+        let x = self.blocks.iter().fold(x, |x, block| block.nodes(graph, x));
+        self.head.embed_nodes(graph, global_max_nodes(graph, x))
+    }
 }
 
 /// Seven strided residual blocks, the maximum over the steps (two for a default clip), two dense layers. Parameters for
@@ -119,5 +132,15 @@ impl Network for ShortChunkRes {
 
     fn classify(&self, embeddings: Tensor<2>) -> Tensor<2> {
         self.head.classify(embeddings)
+    }
+
+    fn classifier(&self) -> &Linear {
+        self.head.classifier()
+    }
+
+    fn embed_nodes(&self, graph: &Graph) -> Value {
+        let x = graph.batch_norm(&self.spec_bn, graph.spectrogram());
+        let x = self.blocks.iter().fold(x, |x, block| block.nodes(graph, x));
+        self.head.embed_nodes(graph, global_max_nodes(graph, x))
     }
 }

@@ -1,6 +1,7 @@
 //! A transformer encoder like BERT's (Devlin et al. 2019): layer norm after each sum, exact GELU, no mask. It adds no
 //! positions to its input.
 
+use super::super::onnx::{Graph, Value};
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{gelu, softmax};
@@ -48,6 +49,17 @@ impl Heads {
         let weights = self.dropout.forward(softmax(scores, 3));
         weights.matmul(value).swap_dims(1, 2).reshape([batch, steps, width])
     }
+
+    fn nodes(&self, graph: &Graph, x: Value) -> Value {
+        let [query, key, value] = [&self.query, &self.key, &self.value].map(|linear| {
+            let x = graph.linear(linear, x);
+            graph.permute(graph.reshape(x, &[0, -1, HEADS as i64, HEAD as i64]), &[0, 2, 1, 3])
+        });
+        let products = graph.matmul(query, graph.permute(key, &[0, 1, 3, 2]));
+        let weights = graph.softmax(graph.scale(products, 1.0 / (HEAD as f64).sqrt()), 3);
+        let heads = graph.permute(graph.matmul(weights, value), &[0, 2, 1, 3]);
+        graph.reshape(heads, &[0, -1, WIDTH as i64])
+    }
 }
 
 /// A dense layer and dropout, and layer norm of the sum with the residual.
@@ -70,6 +82,11 @@ impl Output {
     fn forward(&self, x: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
         self.norm
             .forward(self.dropout.forward(self.dense.forward(x)) + residual)
+    }
+
+    fn nodes(&self, graph: &Graph, x: Value, residual: Value) -> Value {
+        let sum = graph.add(graph.linear(&self.dense, x), residual);
+        graph.layer_norm(&self.norm, EPSILON, sum)
     }
 }
 
@@ -111,6 +128,13 @@ impl Layer {
         let intermediate = gelu(self.intermediate.dense.forward(x.clone()));
         self.output.forward(intermediate, x)
     }
+
+    fn nodes(&self, graph: &Graph, x: Value) -> Value {
+        let attended = self.attention.heads.nodes(graph, x);
+        let x = self.attention.output.nodes(graph, attended, x);
+        let intermediate = graph.gelu(graph.linear(&self.intermediate.dense, x));
+        self.output.nodes(graph, intermediate, x)
+    }
 }
 
 /// Two layers.
@@ -129,5 +153,10 @@ impl Encoder {
     /// `[batch, steps, 256]` to the same shape.
     pub fn forward(&self, sequence: Tensor<3>) -> Tensor<3> {
         self.layer.iter().fold(sequence, |x, layer| layer.forward(x))
+    }
+
+    /// The nodes of [`forward`](Self::forward).
+    pub fn nodes(&self, graph: &Graph, sequence: Value) -> Value {
+        self.layer.iter().fold(sequence, |x, layer| layer.nodes(graph, x))
     }
 }

@@ -12,6 +12,8 @@
 //! | `Value` | `tag` | 1 | string |
 //! | | `simple_value` | 2 | float |
 
+use shared::runtime::protobuf::{Field, Fields, Message};
+
 /// One record of an event file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -23,35 +25,21 @@ pub enum Event {
     },
 }
 
-/// Wire types of protocol buffers.
-const VARINT: u64 = 0;
-const FIXED_64: u64 = 1;
-const LENGTH_DELIMITED: u64 = 2;
-const FIXED_32: u64 = 5;
-
 impl Event {
     /// The encoded message; `wall_time` is in seconds since 1970.
     pub fn encode(&self, wall_time: f64) -> Vec<u8> {
-        let mut message = Vec::new();
-        key(&mut message, 1, FIXED_64);
-        message.extend(wall_time.to_le_bytes());
-        match self {
-            Self::Version(version) => bytes(&mut message, 3, version.as_bytes()),
+        let message = Message::new().double(1, wall_time);
+        let message = match self {
+            Self::Version(version) => message.text(3, version),
             Self::Scalars { step, scalars } => {
-                key(&mut message, 2, VARINT);
-                varint(&mut message, *step);
-                let mut summary = Vec::new();
-                for (name, metric) in scalars {
-                    let mut value = Vec::new();
-                    bytes(&mut value, 1, name.as_bytes());
-                    key(&mut value, 2, FIXED_32);
-                    value.extend(metric.to_le_bytes());
-                    bytes(&mut summary, 1, &value);
-                }
-                bytes(&mut message, 5, &summary);
+                let values = scalars
+                    .iter()
+                    .map(|(name, metric)| Message::new().text(1, name).float(2, *metric));
+                let summary = values.fold(Message::new(), |summary, value| summary.message(1, &value));
+                message.unsigned(2, *step).message(5, &summary)
             }
-        }
-        message
+        };
+        message.into_bytes()
     }
 
     /// Decodes a message; `None` if it is not a valid event.
@@ -59,7 +47,7 @@ impl Event {
         let (mut step, mut scalars) = (0, Vec::new());
         for field in Fields(message) {
             match field? {
-                (3, Field::Bytes(version)) => return Some(Self::Version(text(version)?)),
+                (3, version @ Field::Bytes(_)) => return Some(Self::Version(version.text()?.to_owned())),
                 (2, Field::Varint(number)) => step = number,
                 (5, Field::Bytes(summary)) => {
                     for value in Fields(summary) {
@@ -79,95 +67,12 @@ fn scalar(value: &[u8]) -> Option<(String, f32)> {
     let (mut name, mut metric) = (String::new(), 0.0);
     for field in Fields(value) {
         match field? {
-            (1, Field::Bytes(tag)) => name = text(tag)?,
+            (1, tag @ Field::Bytes(_)) => name = tag.text()?.to_owned(),
             (2, Field::Fixed32(bits)) => metric = f32::from_le_bytes(bits),
             _ => {}
         }
     }
     Some((name, metric))
-}
-
-fn text(bytes: &[u8]) -> Option<String> {
-    String::from_utf8(bytes.to_vec()).ok()
-}
-
-fn varint(message: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        message.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    message.push(number as u8);
-}
-
-fn key(message: &mut Vec<u8>, field: u64, kind: u64) {
-    varint(message, field << 3 | kind);
-}
-
-fn bytes(message: &mut Vec<u8>, field: u64, content: &[u8]) {
-    key(message, field, LENGTH_DELIMITED);
-    varint(message, content.len() as u64);
-    message.extend(content);
-}
-
-enum Field<'a> {
-    Varint(u64),
-    Bytes(&'a [u8]),
-    Fixed32([u8; 4]),
-    Fixed64,
-}
-
-/// Iterates over the fields of a message with their numbers; yields `None` and stops at the first invalid one.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn varint(&mut self) -> Option<u64> {
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let (&byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            number |= u64::from(byte & 0x7F) << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn take(&mut self, count: u64) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(usize::try_from(count).ok()?)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn field(&mut self) -> Option<(u64, Field<'a>)> {
-        let key = self.varint()?;
-        let content = match key & 7 {
-            VARINT => Field::Varint(self.varint()?),
-            FIXED_64 => self.take(8).map(|_| Field::Fixed64)?,
-            LENGTH_DELIMITED => {
-                let count = self.varint()?;
-                Field::Bytes(self.take(count)?)
-            }
-            FIXED_32 => Field::Fixed32(self.take(4)?.try_into().ok()?),
-            _ => return None,
-        };
-        Some((key >> 3, content))
-    }
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = Option<(u64, Field<'a>)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let field = self.field();
-        if field.is_none() {
-            self.0 = &[];
-        }
-        Some(field)
-    }
 }
 
 #[cfg(test)]
