@@ -107,14 +107,10 @@ impl fmt::Display for AudioFile {
                 let flags: Vec<&str> = decoded.flags.iter().map(|flag| flag.name()).collect();
                 writeln!(f, "flags     {}", flags.join(", "))?;
             }
+            let name = |tag: &Option<String>| tag.clone().unwrap_or_else(|| "unknown".into());
+            writeln!(f, "artist    {}", name(&self.tags.artist))?;
+            writeln!(f, "album     {}", name(&self.tags.album))?;
         }
-        let name = |tag: &Option<String>| tag.clone().unwrap_or_else(|| "unknown".into());
-        writeln!(
-            f,
-            "tags      artist: {}; album: {}",
-            name(&self.tags.artist),
-            name(&self.tags.album)
-        )?;
         match self.rejection() {
             None => write!(f, "build     keeps it with the default settings"),
             Some(rejection) => write!(

@@ -5,7 +5,7 @@ use anyhow::bail;
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::split::{Set, Split};
 use shared::dataset::{self, Dataset};
-use shared::runtime::text::clock;
+use shared::runtime::text::{clock, counted};
 use std::fmt;
 use std::path::Path;
 
@@ -81,18 +81,14 @@ impl fmt::Display for Track {
         writeln!(f, "track     {}", row.track_id)?;
         writeln!(f, "file      {}", row.path)?;
         writeln!(f, "labels    {}", row.labels.join(", "))?;
-        writeln!(
-            f,
-            "tags      artist: {}; album: {}",
-            name(&row.artist),
-            name(&row.album)
-        )?;
+        writeln!(f, "artist    {}", name(&row.artist))?;
+        writeln!(f, "album     {}", name(&row.album))?;
         write!(
             f,
-            "audio     {}, {} Hz, {} channels",
+            "audio     {}, {} Hz, {}",
             clock(self.seconds),
             row.source_rate,
-            row.source_channels
+            counted(row.source_channels as usize, "channel", "channels")
         )?;
         if row.bad_frames > 0 {
             write!(f, "\ndamage    {} frames do not decode", row.bad_frames)?;
