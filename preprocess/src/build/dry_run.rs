@@ -28,9 +28,11 @@ const SAMPLE_AT_LEAST: usize = 8;
 /// Further files are not begun after this time.
 const SAMPLE_TIME: Duration = Duration::from_secs(10);
 
-/// The load of a machine changes, and writing is not part of the sample. So a range of times is widened by these factors.
+/// The load of a machine changes, so a range of times is widened by these factors. Writing is not part of the sample, and
+/// takes up to a second even for few tracks.
 const FASTER: f64 = 0.9;
 const SLOWER: f64 = 1.2;
+const WRITING_SECONDS: f64 = 1.0;
 
 /// What a build would do.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +142,7 @@ pub fn dry_run(config: &BuildConfig) -> anyhow::Result<DryRun> {
         bytes: estimate(|measured| *measured.outcome.as_ref().unwrap_or(&0) as f64),
         seconds: [
             FASTER * thread_seconds[0] / config.jobs as f64,
-            SLOWER * thread_seconds[1] / config.jobs as f64,
+            SLOWER * thread_seconds[1] / config.jobs as f64 + WRITING_SECONDS,
         ],
         jobs: config.jobs,
         warnings: label_warnings::of_labels(&listing, task),
