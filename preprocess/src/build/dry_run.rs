@@ -1,5 +1,5 @@
-//! Says what a build would do, without writing anything: counts the tracks, finds the files that would be dropped
-//! without decoding them, and decodes a small sample to estimate size and time.
+//! Predicts a build without writing anything: counts the tracks, finds the files that would be dropped without decoding
+//! them, and decodes a small sample to estimate size and time.
 
 use super::assemble::{Found, find};
 use super::estimate::{Sampled, total};
@@ -34,7 +34,7 @@ const FASTER: f64 = 0.9;
 const SLOWER: f64 = 1.2;
 const WRITING_SECONDS: f64 = 1.0;
 
-/// What a build would do.
+/// The expected result of a build.
 #[derive(Clone, Debug, Default)]
 pub struct DryRun {
     /// Tracks that the data set has, or that an interrupted build has processed.

@@ -1,8 +1,8 @@
 //! Builds a data set from the tracks of a source: a plan, a pipeline that decodes in parallel, and an assembly that
 //! writes shards and tables in the order of track ids.
 //!
-//! [`pipeline::build`] is the entry point. An interrupted build resumes from its [`journal`]. [`dry_run::dry_run`] says
-//! what a build would do.
+//! [`pipeline::build`] is the entry point. An interrupted build resumes from its [`journal`]. [`dry_run::dry_run`]
+//! predicts a build.
 
 pub(crate) mod assemble;
 pub(crate) mod assembly;

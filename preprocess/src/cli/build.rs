@@ -22,7 +22,7 @@ pub(super) const EXAMPLES: &str = r"Examples:
   # Build from your own music, in directories class/artist/album
   preprocess build --source folder --audio music --out data/mine
 
-  # See first what it would do, how large it would be and how long it would take
+  # Count its tracks and estimate size and time first, without writing anything
   preprocess build --source folder --audio music --out data/mine --dry-run
 
   # Add tracks that are new in the music directory

@@ -23,7 +23,7 @@ pub struct AudioFile {
     pub decoded: Result<DecodedFile, Rejection>,
 }
 
-/// What the decoder found in a file.
+/// The audio of a file.
 pub struct DecodedFile {
     pub waveform: Waveform,
     pub seconds: f64,

@@ -31,7 +31,7 @@ pub(super) struct Description {
     pub(super) fold: Option<Fold>,
 }
 
-/// What [`DividedDataset::publish`] found.
+/// The result of [`DividedDataset::publish`].
 pub(super) struct Published {
     /// Whether all splits existed.
     pub(super) existed: bool,
