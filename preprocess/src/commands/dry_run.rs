@@ -4,7 +4,7 @@ use super::result::outcome;
 use crate::build::dry_run::{DryRun, dry_run};
 use crate::build::pipeline::BuildConfig;
 use serde_json::json;
-use shared::audio::validate::describe_reasons;
+use shared::audio::validate::{ReasonCounts, describe_reasons};
 use shared::runtime::outcome::Outcome;
 use shared::runtime::text::{counted, duration, grouped, size};
 use std::cmp::Reverse;
@@ -33,7 +33,7 @@ pub(super) fn run(config: &BuildConfig) -> anyhow::Result<Outcome> {
 }
 
 fn text(report: &DryRun) -> String {
-    let mut lines = vec![];
+    let mut lines = Vec::new();
     if report.before > 0 {
         let before = counted(report.before, "track is", "tracks are");
         lines.push(format!("before    {before} done already"));
@@ -83,7 +83,7 @@ fn text(report: &DryRun) -> String {
 }
 
 /// `: 3 too_short, 1 empty_file`.
-fn reasons(counts: &shared::audio::validate::ReasonCounts) -> String {
+fn reasons(counts: &ReasonCounts) -> String {
     if counts.is_empty() {
         return String::new();
     }

@@ -73,13 +73,13 @@ impl DecodedFile {
     /// Its waveform and mel spectrogram as a PNG.
     pub fn png(&self) -> Vec<u8> {
         let (features, samples) = (&self.features, &self.waveform.samples);
-        let frames = features.track_frames(samples.len());
+        let values = MelExtractor::new(features).extract(samples);
         TrackPicture {
             samples,
             mel: MelView {
-                values: &MelExtractor::new(features).extract(samples),
+                values: &values,
                 n_mels: features.n_mels,
-                frames,
+                frames: values.len() / features.n_mels,
             },
             features,
         }
