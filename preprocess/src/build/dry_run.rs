@@ -28,8 +28,8 @@ const SAMPLE_AT_LEAST: usize = 8;
 /// Further files are not begun after this time.
 const SAMPLE_TIME: Duration = Duration::from_secs(10);
 
-/// The load of a machine changes, so a range of times is widened by these factors. Writing is not part of the sample, and
-/// takes up to a second even for few tracks.
+/// The load of a machine changes, so a range of times is widened by these factors. Writing is not part of the sample,
+/// and takes up to a second even for few tracks.
 const FASTER: f64 = 0.9;
 const SLOWER: f64 = 1.2;
 const WRITING_SECONDS: f64 = 1.0;

@@ -1,5 +1,5 @@
-//! `preprocess inspect`: describes a data set, its labels, its duplicates, a track or an audio file, as text, pictures or
-//! an HTML page.
+//! `preprocess inspect`: describes a data set, its labels, its duplicates, a track or an audio file, as text, pictures
+//! or an HTML page.
 
 pub mod analysis;
 pub mod audio_file;

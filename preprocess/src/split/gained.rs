@@ -14,8 +14,8 @@ pub struct GainedTracks {
 }
 
 impl GainedTracks {
-    /// Compares `split` with the current split of the data set in `root`. `None` if the data set has not grown since, or
-    /// if the current split cannot be read: the new split does not depend on it.
+    /// Compares `split` with the current split of the data set in `root`. `None` if the data set has not grown since,
+    /// or if the current split cannot be read: the new split does not depend on it.
     pub(super) fn find(root: &Path, index: &DatasetIndex, split: &Split) -> Option<Self> {
         let previous = Split::read(root, index, None).ok()?;
         if previous.index.dataset == index.checksum {
