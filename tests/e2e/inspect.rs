@@ -1,6 +1,7 @@
 //! `preprocess inspect`: its summary of a data set, its HTML page and its data analysis.
 
 use crate::report::check_form;
+use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -304,4 +305,70 @@ fn output_that_cannot_be_written_is_an_error() {
             .code(1)
             .stderr(contains("tracks.csv"));
     }
+}
+
+#[test]
+fn track_is_found_by_its_id_or_its_file() {
+    let collection = Collection::small();
+    let dataset = BuiltDataset::small().copy();
+    dataset.split("--strategy random --name mine").success();
+    let row = dataset.table("tracks.csv")[0].clone();
+    let file = collection.audio().join(&row["path"]);
+    let found = inspect(&dataset, &["--track", &row["track_id"]]);
+    assert_eq!((&found["path"], &found["split"]), (&json!(row["path"]), &json!("mine")));
+    assert_eq!(found["track"].to_string(), row["track_id"]);
+    for given in [row["path"].as_str(), file.to_str().unwrap()] {
+        assert_eq!(inspect(&dataset, &["--track", given]), found, "{given}");
+    }
+    let set = found["set"].as_str().unwrap();
+    let listed = dataset.table(&format!("splits/mine/{set}.csv"));
+    assert!(listed.iter().any(|other| other["track_id"] == row["track_id"]), "{set}");
+    let rejected = &dataset.table("rejected.csv")[0];
+    let mut command = Program::Preprocess.command(["inspect", "--track", &rejected["path"]]);
+    let refused = command.arg(dataset.path()).assert().code(1);
+    refused.stderr(contains(rejected["reason"].as_str()).and(contains(rejected["detail"].as_str())));
+}
+
+#[test]
+fn audio_file_is_described_as_a_build_would_decode_it() {
+    let collection = Collection::small();
+    let dataset = BuiltDataset::small();
+    let describe = |path: &str| {
+        let mut command = Program::Preprocess.command(["inspect", "--json"]);
+        json_line(&command.arg(collection.audio().join(path)).assert().success())
+    };
+    for row in dataset.table("tracks.csv").iter().take(3) {
+        let found = describe(&row["path"]);
+        assert_eq!(
+            (&found["kept"], &found["codec"]),
+            (&json!(true), &json!("mp3")),
+            "{found}"
+        );
+        assert_eq!(found["source_rate"].to_string(), row["source_rate"]);
+        let seconds: f64 = row["samples"].parse::<f64>().unwrap() / 44_100.0;
+        assert_eq!(found["seconds"].as_f64(), Some(seconds));
+    }
+    let decoded =
+        |row: &&BTreeMap<String, String>| !matches!(row["reason"].as_str(), "missing_file" | "unlisted" | "unlabelled");
+    for row in dataset.table("rejected.csv").iter().filter(decoded) {
+        let found = describe(&row["path"]);
+        assert_eq!(
+            (&found["kept"], &found["reason"]),
+            (&json!(false), &json!(row["reason"])),
+            "{found}"
+        );
+    }
+    let (out, row) = (tempfile::tempdir().unwrap(), &dataset.table("tracks.csv")[0]);
+    let png = out.path().join("track.png");
+    let draw = |file: &Path| {
+        let mut command = Program::Preprocess.command(["inspect", "--png"]);
+        command.arg(&png).arg(file).assert()
+    };
+    draw(&collection.audio().join(&row["path"])).success();
+    assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+    // A picture is no audio file, and the good picture stays.
+    draw(&png)
+        .code(1)
+        .stderr(contains("cannot be drawn: the file is a PNG picture"));
+    assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"));
 }

@@ -20,6 +20,13 @@ fn growing_a_data_set_reuses_its_settings() {
     folder(&music.path());
     build(&music.path(), &dataset.path());
     fs::rename(music.path().join("loose.wav"), music.path().join("Loud/another.wav")).unwrap();
+    let mut dry_run = Program::Preprocess.command(["build", "--dry-run", "--json", "--out"]);
+    let predicted = json_line(&dry_run.arg(dataset.path()).assert().success());
+    assert_eq!(
+        (&predicted["before"], &predicted["tracks"]),
+        (&3.into(), &2.into()),
+        "{predicted}"
+    );
     let mut grow = Program::Preprocess.command(["build", "--json", "--out"]);
     let line = json_line(&grow.arg(dataset.path()).assert().success());
     assert_eq!((&line["before"], &line["processed"]), (&3.into(), &2.into()), "{line}");

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::Instant;
 
 /// What the output directory already contains.
-enum Found {
+pub(super) enum Found {
     Nothing,
     /// The requested data set.
     Complete(Box<DatasetIndex>),
@@ -89,7 +89,7 @@ pub fn assemble(
     })
 }
 
-fn find(root: &Path, plan: &BuildPlan, task: Task) -> anyhow::Result<Found> {
+pub(super) fn find(root: &Path, plan: &BuildPlan, task: Task) -> anyhow::Result<Found> {
     if !root.join(INDEX_FILE).exists() {
         return Ok(Found::Nothing);
     }

@@ -62,12 +62,7 @@ impl Journal {
     fn lock(root: &Path, has_data_set: bool) -> anyhow::Result<Self> {
         let directory = root.join(JOURNAL_DIRECTORY);
         fs::create_dir_all(root).map_err(FileError::at(root))?;
-        let is_empty = || fs::read_dir(root).map(|mut entries| entries.next().is_none());
-        ensure!(
-            has_data_set || directory.is_dir() || is_empty().map_err(FileError::at(root))?,
-            "{} is not empty and contains no data set; choose another --out, or empty it first",
-            root.display()
-        );
+        check_place(root, has_data_set)?;
         fs::create_dir_all(&directory).map_err(FileError::at(&directory))?;
         let Some(lock) = lock::attempt(&directory.join(LOCK_FILE))? else {
             bail!(
@@ -85,21 +80,34 @@ impl Journal {
     fn begin(self, plan: &BuildPlan) -> anyhow::Result<Self> {
         match Self::plan_in(&self.root)? {
             None => atomic_file::write_bytes(&self.directory.join(PLAN_FILE), &plan.to_json())?,
-            Some(earlier) => {
-                let differences = plan.differences(&earlier);
-                ensure!(
-                    differences.is_empty(),
-                    "{} holds an interrupted build with other settings: {}; leave out the options that differ, or delete \
-                     the directory and start again",
-                    self.root.display(),
-                    differences.join("; ")
-                );
-            }
+            Some(earlier) => check_settings(&self.root, plan, &earlier)?,
         }
         for directory in [&self.root, &self.root.join("shards"), &self.directory] {
             atomic_file::remove_temporaries(directory).map_err(FileError::at(directory))?;
         }
         Ok(self)
+    }
+
+    /// The number of tracks that an interrupted build of `plan` in `root` has processed. Writes nothing, and fails
+    /// where [`Self::open`] would.
+    pub fn done_in(root: &Path, plan: &BuildPlan, has_data_set: bool) -> anyhow::Result<usize> {
+        if root.exists() {
+            check_place(root, has_data_set)?;
+        }
+        match Self::plan_in(root)? {
+            None => return Ok(0),
+            // [`Self::grow`] begins again.
+            Some(earlier) if has_data_set && earlier != *plan => return Ok(0),
+            Some(earlier) => check_settings(root, plan, &earlier)?,
+        }
+        let (directory, mut done) = (root.join(JOURNAL_DIRECTORY), 0);
+        for number in 0.. {
+            let Some(entry) = read::<Entry>(&directory.join(entry_file(number)))? else {
+                break;
+            };
+            done = entry.done;
+        }
+        Ok(done)
     }
 
     /// The plan of the interrupted build in `root`, if there is one.
@@ -168,7 +176,7 @@ impl Journal {
     fn paths(&self, number: usize) -> (PathBuf, PathBuf) {
         let path = |name: &str| self.directory.join(name);
         (
-            path(&format!("shard-{number:05}.json")),
+            path(&entry_file(number)),
             path(&format!("summary-{number:05}.safetensors")),
         )
     }
@@ -177,6 +185,34 @@ impl Journal {
     pub fn remove(self) -> Result<(), FileError> {
         fs::remove_dir_all(&self.directory).map_err(FileError::at(&self.directory))
     }
+}
+
+fn entry_file(number: usize) -> String {
+    format!("shard-{number:05}.json")
+}
+
+/// Refuses to build into a directory with other files.
+fn check_place(root: &Path, has_data_set: bool) -> anyhow::Result<()> {
+    let is_empty = || fs::read_dir(root).map(|mut entries| entries.next().is_none());
+    ensure!(
+        has_data_set || root.join(JOURNAL_DIRECTORY).is_dir() || is_empty().map_err(FileError::at(root))?,
+        "{} is not empty and contains no data set; choose another --out, or empty it first",
+        root.display()
+    );
+    Ok(())
+}
+
+/// Refuses to resume an interrupted build with other settings.
+fn check_settings(root: &Path, plan: &BuildPlan, earlier: &BuildPlan) -> anyhow::Result<()> {
+    let differences = plan.differences(earlier);
+    ensure!(
+        differences.is_empty(),
+        "{} holds an interrupted build with other settings: {}; leave out the options that differ, or delete \
+         the directory and start again",
+        root.display(),
+        differences.join("; ")
+    );
+    Ok(())
 }
 
 fn damaged(path: &Path) -> String {

@@ -11,16 +11,8 @@ const MISSING_VALUES: [&str; 4] = ["nan", "none", "null", "n/a"];
 
 /// Compares the labels of a source and the requested labels with those of the built data set.
 pub fn all(listing: &Listing, requested: &[String], index: &DatasetIndex) -> Vec<String> {
-    let mut tracks: BTreeMap<&str, usize> = BTreeMap::new();
-    for label in listing.tracks.iter().flat_map(|track| &track.labels) {
-        *tracks.entry(label).or_default() += 1;
-    }
-    let (noun, plural) = match index.task {
-        Task::SingleLabel => ("class", "classes"),
-        Task::MultiLabel => ("tag", "tags"),
-    };
-    let mut found = near_identical(plural, tracks.keys().copied());
-    found.extend(missing_values(noun, &tracks));
+    let (tracks, (noun, _)) = (count(listing), nouns(index.task));
+    let mut found = of_labels(listing, index.task);
     if index.kept == 0 {
         found.push("no track was kept; rejected.csv has the reason for each".into());
     } else {
@@ -28,6 +20,31 @@ pub fn all(listing: &Listing, requested: &[String], index: &DatasetIndex) -> Vec
         found.extend(without_tracks(noun, expected, &index.classes));
     }
     found
+}
+
+/// Warnings that need no data set.
+pub fn of_labels(listing: &Listing, task: Task) -> Vec<String> {
+    let (tracks, (noun, plural)) = (count(listing), nouns(task));
+    let mut found = near_identical(plural, tracks.keys().copied());
+    found.extend(missing_values(noun, &tracks));
+    found
+}
+
+/// Tracks per label.
+fn count(listing: &Listing) -> BTreeMap<&str, usize> {
+    let mut tracks = BTreeMap::new();
+    for label in listing.tracks.iter().flat_map(|track| &track.labels) {
+        *tracks.entry(label.as_str()).or_default() += 1;
+    }
+    tracks
+}
+
+/// The singular and the plural of a label.
+fn nouns(task: Task) -> (&'static str, &'static str) {
+    match task {
+        Task::SingleLabel => ("class", "classes"),
+        Task::MultiLabel => ("tag", "tags"),
+    }
 }
 
 /// Labels that differ only in case, in leading or trailing space, or in the Unicode encoding of accented letters.

@@ -21,6 +21,7 @@ use shared::audio::decode::FileTags;
 use shared::audio::extract::{ExtractedTrack, Extractor};
 use shared::audio::validate::{Rejection, ValidateConfig};
 use shared::audio::watchdog::{Patience, Stalls};
+use shared::dataset::Task;
 use shared::dataset::manifest::{Flag, TrackRow};
 use shared::dataset::split::Set;
 use shared::dsp::features::FeatureConfig;
@@ -54,28 +55,13 @@ pub struct BuildConfig {
 /// Builds the data set, adds missing tracks to it, or finds that it is complete.
 pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> anyhow::Result<BuildReport> {
     let pool = thread_pool(config.jobs)?;
-    let full_listing = config.source.list(&config.audio)?;
-    let sizes = pool.install(|| source_table::file_sizes(&full_listing.tracks, &config.audio));
-    if let (Some(table), Some(first)) = (config.source.table(), full_listing.tracks.first()) {
-        ensure!(
-            sizes.iter().any(Option::is_some),
-            "{} has none of the {} files that {} lists; give --audio the directory that holds {} and the others",
-            config.audio.display(),
-            full_listing.tracks.len(),
-            table.display(),
-            first.path
-        );
-    }
-    let plan = config.plan(&full_listing, &sizes);
-    let task = config.source.task(&full_listing.tracks);
-    let mut notes = full_listing.notes.clone();
-    let (listing, sizes) = match config.part {
-        None => (full_listing, sizes),
-        Some(part) => {
-            let range = part.range(full_listing.tracks.len());
-            (part_of(full_listing, part), sizes[range].to_vec())
-        }
-    };
+    let Survey {
+        listing,
+        sizes,
+        plan,
+        task,
+        mut notes,
+    } = config.survey(&pool)?;
     let origin = Origin {
         sources: &source_table::rows(&listing, &sizes),
         listing: &listing,
@@ -104,6 +90,19 @@ pub fn build(config: &BuildConfig, progress: &mut dyn BuildProgress) -> anyhow::
         notes.extend(tagged_artists::describe(&config.out, &report.index, &listing)?);
     }
     Ok(BuildReport { notes, ..report })
+}
+
+/// The source as a build finds it.
+pub(super) struct Survey {
+    /// The tracks to build: all, or those of the part.
+    pub(super) listing: Listing,
+    /// File sizes of its tracks.
+    pub(super) sizes: Vec<Option<u64>>,
+    pub(super) plan: BuildPlan,
+    /// The task of the whole source.
+    pub(super) task: Task,
+    /// Notes about what was skipped in the audio directory.
+    pub(super) notes: Vec<String>,
 }
 
 /// The listing of one part. Everything except the tracks belongs to the last part.
@@ -138,23 +137,10 @@ impl Extraction<'_> {
         let config = self.config;
         let audio = AudioDirectory::new(&config.audio);
         let stalls = Stalls::new(config.jobs, Patience::default());
-        let extractors = PerThread::new(pool, || {
-            Extractor::watched(&config.features, &config.validate, Arc::clone(&stalls))
-        });
+        let extractors = PerThread::new(pool, || config.extractor(&stalls));
         let work = |at: usize| {
             let track = &self.tracks[self.missing[at]];
-            if track.labels.is_empty() {
-                return Err(Rejection::Unlabelled);
-            }
-            let file = audio.file(&track.path)?;
-            extractors.with(|extractor| {
-                let extracted = extractor.extract(track.track_id, &file)?;
-                let tags = match config.source.uses_file_tags() {
-                    true => extractor.read_tags(&file),
-                    false => FileTags::default(),
-                };
-                Ok((extracted, tags))
-            })
+            extractors.with(|extractor| config.extract(&audio, track, extractor))
         };
         let weight = |result: &Result<(ExtractedTrack, FileTags), Rejection>| {
             result.as_ref().map_or(0, |(track, _)| track.bytes())
@@ -217,6 +203,62 @@ fn kept<'a>(source: &TrackSource, track: &'a ExtractedTrack, tags: FileTags) -> 
 }
 
 impl BuildConfig {
+    /// Lists the tracks of the source and asks for the sizes of their files.
+    pub(super) fn survey(&self, pool: &rayon::ThreadPool) -> anyhow::Result<Survey> {
+        let full_listing = self.source.list(&self.audio)?;
+        let sizes = pool.install(|| source_table::file_sizes(&full_listing.tracks, &self.audio));
+        if let (Some(table), Some(first)) = (self.source.table(), full_listing.tracks.first()) {
+            ensure!(
+                sizes.iter().any(Option::is_some),
+                "{} has none of the {} files that {} lists; give --audio the directory that holds {} and the others",
+                self.audio.display(),
+                full_listing.tracks.len(),
+                table.display(),
+                first.path
+            );
+        }
+        let plan = self.plan(&full_listing, &sizes);
+        let task = self.source.task(&full_listing.tracks);
+        let notes = full_listing.notes.clone();
+        let (listing, sizes) = match self.part {
+            None => (full_listing, sizes),
+            Some(part) => {
+                let range = part.range(full_listing.tracks.len());
+                (part_of(full_listing, part), sizes[range].to_vec())
+            }
+        };
+        Ok(Survey {
+            listing,
+            sizes,
+            plan,
+            task,
+            notes,
+        })
+    }
+
+    pub(super) fn extractor(&self, stalls: &Arc<Stalls>) -> Extractor {
+        Extractor::watched(&self.features, &self.validate, Arc::clone(stalls))
+    }
+
+    /// Extracts a track of the source, or returns the reason for its rejection.
+    pub(super) fn extract(
+        &self,
+        audio: &AudioDirectory,
+        track: &TrackSource,
+        extractor: &mut Extractor,
+    ) -> Result<(ExtractedTrack, FileTags), Rejection> {
+        if track.labels.is_empty() {
+            return Err(Rejection::Unlabelled);
+        }
+        let file = audio.file(&track.path)?;
+        let extracted = extractor.extract(track.track_id, &file)?;
+        let tags = match self.source.uses_file_tags() {
+            true => extractor.read_tags(&file),
+            false => FileTags::default(),
+        };
+        Ok((extracted, tags))
+    }
+
     pub fn plan(&self, listing: &Listing, sizes: &[Option<u64>]) -> BuildPlan {
         let mut drop: Vec<String> = self.drop.iter().map(|flag| flag.name().to_owned()).collect();
         drop.sort();

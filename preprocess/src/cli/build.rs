@@ -22,6 +22,9 @@ pub(super) const EXAMPLES: &str = r"Examples:
   # Build from your own music, in directories class/artist/album
   preprocess build --source folder --audio music --out data/mine
 
+  # Count its tracks and estimate size and time first, without writing anything
+  preprocess build --source folder --audio music --out data/mine --dry-run
+
   # Add tracks that are new in the music directory
   preprocess build --out data/mine
 
@@ -156,11 +159,14 @@ pub struct BuildArgs {
     /// Data set to write or to add tracks to
     #[arg(long, value_name = "DATASET", help_heading = "Output")]
     pub out: PathBuf,
+    /// Count tracks, estimate size and time, and write nothing
+    #[arg(long, help_heading = "Output")]
+    pub dry_run: bool,
 }
 
 /// Default maximum length of a track in seconds. One's own music may include recordings of whole concerts.
 const MAX_SECONDS: f64 = 15.0 * 60.0;
-const MAX_SECONDS_OF_OWN_MUSIC: f64 = 60.0 * 60.0;
+pub(super) const MAX_SECONDS_OF_OWN_MUSIC: f64 = 60.0 * 60.0;
 
 impl BuildArgs {
     /// The complete configuration. Missing options are taken from the build `recorded` in `--out`. The build itself

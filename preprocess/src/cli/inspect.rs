@@ -1,7 +1,11 @@
 //! Arguments of `preprocess inspect`.
 
+use super::build::MAX_SECONDS_OF_OWN_MUSIC;
 use crate::inspect::{AnalysisConfig, SampleTracks};
 use clap::{ArgGroup, Args};
+use shared::audio::validate::ValidateConfig;
+use shared::dsp::features::FeatureConfig;
+use shared::runtime::outcome::UsageError;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -15,8 +19,12 @@ pub(super) const EXAMPLES: &str = r"Examples:
   # Write the data analysis as pictures and JSON
   preprocess inspect data/fma_small --analysis analysis --sample-tracks all
 
-  # Plot a track
-  preprocess inspect data/fma_small --track 2 --png track-2.png
+  # Show a track, by its id or by its file, and plot it
+  preprocess inspect data/fma_small --track 2
+  preprocess inspect data/fma_small --track 000/000002.mp3 --png track-2.png
+
+  # Decode an audio file, and say whether a build would keep it
+  preprocess inspect song.mp3 --png song.png
 
   # Plot the correlation of labels
   preprocess inspect data/mtat --labels --svg correlation.svg
@@ -30,7 +38,8 @@ principal components and typical tracks of each class.";
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("written").multiple(true).args(["html", "analysis"]).conflicts_with("subject"))]
 pub struct InspectArgs {
-    /// Data set to inspect
+    /// Data set or audio file to inspect
+    #[arg(value_name = "DATASET|FILE")]
     pub dataset: PathBuf,
     /// Write a web page with the overview and the analysis
     #[arg(long, value_name = "FILE")]
@@ -50,11 +59,11 @@ pub struct InspectArgs {
     /// Threads for the analysis [default: one per core]
     #[arg(long, value_name = "N", requires = "written")]
     pub jobs: Option<NonZeroUsize>,
-    /// Track to plot; needs --png
-    #[arg(long, value_name = "ID", requires = "png", group = "subject")]
-    pub track: Option<u64>,
-    /// Plot the track's waveform and mel spectrogram
-    #[arg(long, value_name = "FILE", requires = "track", conflicts_with_all = ["labels", "duplicates"])]
+    /// Show the track with this id or this audio file
+    #[arg(long, value_name = "ID|PATH", group = "subject")]
+    pub track: Option<String>,
+    /// Plot the waveform and mel spectrogram of --track or of an audio file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["labels", "duplicates", "compare_normalization", "written"])]
     pub png: Option<PathBuf>,
     /// Count labels, labels per track and co-occurrences
     #[arg(long, group = "subject")]
@@ -68,6 +77,49 @@ pub struct InspectArgs {
 }
 
 impl InspectArgs {
+    /// Whether the first argument is a file: one audio file instead of a data set.
+    pub fn is_audio_file(&self) -> bool {
+        self.dataset.is_file()
+    }
+
+    /// The default settings of `preprocess build` for one's own music.
+    pub fn default_settings() -> (FeatureConfig, ValidateConfig) {
+        let features = FeatureConfig::default();
+        let validate = ValidateConfig {
+            min_samples: features.clip_samples as u64,
+            max_samples: (MAX_SECONDS_OF_OWN_MUSIC * f64::from(features.sample_rate)) as u64,
+            ..ValidateConfig::default()
+        };
+        (features, validate)
+    }
+
+    /// Checks the options that depend on whether the first argument is a data set.
+    pub fn check(&self) -> Result<(), UsageError> {
+        if !self.is_audio_file() {
+            return match (&self.png, &self.track) {
+                (Some(_), None) => Err(UsageError(
+                    "--png needs --track, or an audio file instead of the data set".into(),
+                )),
+                _ => Ok(()),
+            };
+        }
+        let needs_dataset = [
+            ("--html", self.html.is_some()),
+            ("--analysis", self.analysis.is_some()),
+            ("--compare-normalization", self.compare_normalization.is_some()),
+            ("--track", self.track.is_some()),
+            ("--labels", self.labels),
+            ("--duplicates", self.duplicates),
+        ];
+        match needs_dataset.into_iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => Err(UsageError(format!(
+                "{option} needs a data set, and {} is a file; of an audio file, --png draws a picture",
+                self.dataset.display()
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// The configuration of the analysis; `None` if no output was requested.
     pub fn analysis_config(&self) -> Option<AnalysisConfig> {
         let written = self.html.is_some() || self.analysis.is_some();
@@ -113,7 +165,9 @@ mod tests {
             "--labels",
             "--labels --svg f.svg",
             "--duplicates",
-            "--track 3 --png f.png",
+            "--track 3",
+            "--track a/b.mp3 --png f.png",
+            "--png f.png",
             "--html f.html",
             "--html f.html --analysis d --sample-tracks 7 --jobs 2",
             "--analysis d --sample-tracks all",
@@ -121,14 +175,7 @@ mod tests {
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
-        for line in [
-            "--track 3",
-            "--png f.png",
-            "--svg f.svg",
-            "--sample-tracks 3",
-            "--jobs 2",
-            "--analysis d --audio",
-        ] {
+        for line in ["--svg f.svg", "--sample-tracks 3", "--jobs 2", "--analysis d --audio"] {
             assert_eq!(parse(line).unwrap_err(), ErrorKind::MissingRequiredArgument, "{line}");
         }
         for line in [
@@ -141,12 +188,35 @@ mod tests {
             "--duplicates --html f.html",
             "--labels --html f.html",
             "--track 3 --png f.png --analysis d",
+            "--png f.png --html f.html",
+            "--png f.png --compare-normalization f.json",
         ] {
             assert_eq!(parse(line).unwrap_err(), ErrorKind::ArgumentConflict, "{line}");
         }
         for line in ["--html f --sample-tracks 0", "--html f --sample-tracks few"] {
             assert_eq!(parse(line).unwrap_err(), ErrorKind::ValueValidation, "{line}");
         }
+    }
+
+    #[test]
+    fn options_that_need_a_data_set_are_refused_for_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let check = |path: &std::path::Path, line: &str| {
+            let args = InspectArgs {
+                dataset: path.to_owned(),
+                ..parse(line).unwrap()
+            };
+            args.check().map_err(|error| error.to_string())
+        };
+        for line in ["", "--png f.png"] {
+            assert_eq!(check(file.path(), line), Ok(()), "{line}");
+        }
+        for line in ["--html f.html", "--track 3 --png f.png", "--labels", "--duplicates"] {
+            let error = check(file.path(), line).unwrap_err();
+            assert!(error.contains("needs a data set"), "{line}: {error}");
+        }
+        let error = check(std::path::Path::new("d"), "--png f.png").unwrap_err();
+        assert!(error.contains("--png needs --track"), "{error}");
     }
 
     #[test]

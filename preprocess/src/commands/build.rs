@@ -1,5 +1,6 @@
 //! `preprocess build`.
 
+use super::dry_run;
 use super::result::outcome;
 use crate::build::pipeline;
 use crate::build::recorded::Recorded;
@@ -16,7 +17,11 @@ use std::path::Path;
 
 pub fn run(args: BuildArgs, style: Style) -> anyhow::Result<Outcome> {
     let recorded = Recorded::read(&args.out)?;
+    let is_dry_run = args.dry_run;
     let config = args.resolve(recorded.as_ref())?;
+    if is_dry_run {
+        return dry_run::run(&config);
+    }
     let report = pipeline::build(&config, &mut TrackProgress::new(style))?;
     Ok(show("build", &report, &config.out))
 }

@@ -1,5 +1,6 @@
 //! `preprocess inspect`.
 
+use super::inspect_one;
 use super::result::outcome;
 use crate::build::threads::thread_pool;
 use crate::cli::progress::{ByteProgress, Style};
@@ -7,12 +8,10 @@ use crate::cli::{InspectArgs, jobs};
 use crate::inspect::duplicates::DuplicateReport;
 use crate::inspect::labels::LabelReport;
 use crate::inspect::normalization::NormalizationDifference;
-use crate::inspect::picture::TrackPicture;
 use crate::inspect::track_list::TrackList;
 use crate::inspect::{Analysis, Overview, files, page};
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use serde_json::json;
-use shared::dataset::Dataset;
 use shared::runtime::atomic_file::write_bytes;
 use shared::runtime::outcome::Outcome;
 use shared::runtime::text::hours;
@@ -21,6 +20,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 pub fn run(args: InspectArgs, style: Style) -> anyhow::Result<Outcome> {
+    args.check()?;
+    if args.is_audio_file() {
+        return inspect_one::audio_file(&args);
+    }
     if args.labels {
         let labels = LabelReport::read(&args.dataset)?;
         if let Some(svg) = &args.svg {
@@ -31,9 +34,9 @@ pub fn run(args: InspectArgs, style: Style) -> anyhow::Result<Outcome> {
     if args.duplicates {
         return Ok(show_duplicates(&DuplicateReport::read(&args.dataset)?));
     }
-    match (args.track, &args.png) {
-        (Some(track_id), Some(png)) => draw_track(&args.dataset, track_id, png),
-        _ => inspect_all(&args, style),
+    match &args.track {
+        Some(track) => inspect_one::track(&args.dataset, track, args.png.as_deref()),
+        None => inspect_all(&args, style),
     }
 }
 
@@ -61,23 +64,6 @@ fn inspect_all(args: &InspectArgs, style: Style) -> anyhow::Result<Outcome> {
         written.difference = Some(NormalizationDifference::read(&args.dataset, &overview.index, file)?);
     }
     Ok(show(&overview, &written))
-}
-
-fn draw_track(dataset: &Path, track_id: u64, png: &Path) -> anyhow::Result<Outcome> {
-    let dataset = Dataset::open(dataset)?;
-    let position = dataset.position(track_id).with_context(|| {
-        format!(
-            "{} has no track {track_id}; see tracks.csv and rejected.csv",
-            dataset.root().display()
-        )
-    })?;
-    let picture = TrackPicture {
-        samples: dataset.waveform(position),
-        mel: dataset.mel(position),
-        features: dataset.features(),
-    };
-    write_bytes(png, &picture.png())?;
-    Ok(show_picture(track_id, png))
 }
 
 /// Files and values that were requested in addition to the overview.
@@ -147,10 +133,4 @@ fn show_labels(report: &LabelReport, svg: Option<&Path>) -> Outcome {
 
 fn show_duplicates(report: &DuplicateReport) -> Outcome {
     outcome("inspect", report.to_string(), json!(report), &[])
-}
-
-fn show_picture(track_id: u64, path: &Path) -> Outcome {
-    let text = format!("track {track_id} is drawn in {}", path.display());
-    let json = json!({ "track": track_id, "png": path.to_string_lossy() });
-    outcome("inspect", text, json, &[])
 }

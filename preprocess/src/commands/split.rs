@@ -3,8 +3,8 @@
 use super::result::outcome;
 use crate::cli::{SplitArgs, SplitTask};
 use crate::split::{
-    ExportReport, FoldsReport, FromFileReport, SplitReport, audit, export, make, make_folds, make_from_file, missing,
-    prune,
+    ExportReport, FoldsReport, FromFileReport, GainedTracks, SplitReport, audit, export, make, make_folds,
+    make_from_file, missing, prune,
 };
 use serde_json::{Value, json};
 use shared::dataset::split::{LeakAudit, Set, Split};
@@ -30,6 +30,7 @@ fn show_split(report: &SplitReport) -> Outcome {
         "is new and"
     };
     let mut text = format!("split     {} {verb} is the current one", index.name);
+    text += &describe_gained(report.gained.as_ref(), &report.split);
     for set in Set::ALL {
         let tracks = report.split.tracks[&set].len();
         let classes = index.counts[&set]
@@ -43,10 +44,27 @@ fn show_split(report: &SplitReport) -> Outcome {
         "name": index.name,
         "strategy": index.strategy,
         "existed": report.existed,
+        "gained": json_gained(report.gained.as_ref()),
         "counts": index.counts,
         "leaks": count_leaks(&index.leaks),
     });
     outcome("split", text, json, &report.warnings)
+}
+
+/// A line on the tracks that the previous split lacks; empty if there are none.
+fn describe_gained(gained: Option<&GainedTracks>, split: &Split) -> String {
+    let Some(GainedTracks { since, count }) = gained else {
+        return String::new();
+    };
+    let all: usize = split.tracks.values().map(Vec::len).sum();
+    format!("\nnew       {count} of {all} tracks are not in {since}, the previous split")
+}
+
+fn json_gained(gained: Option<&GainedTracks>) -> Value {
+    gained.map_or(
+        Value::Null,
+        |GainedTracks { since, count }| json!({ "since": since, "tracks": count }),
+    )
 }
 
 fn show_from_file(report: &FromFileReport) -> Outcome {
@@ -102,6 +120,9 @@ fn show_folds(report: &FoldsReport) -> Outcome {
         report.splits.len(),
         report.name
     );
+    if let Some(first) = report.splits.first() {
+        text += &describe_gained(report.gained.as_ref(), first);
+    }
     let mut folds = Vec::new();
     for (split, number) in report.splits.iter().zip(1..) {
         let sizes = Set::ALL.map(|set| split.tracks[&set].len());
@@ -131,6 +152,7 @@ fn show_folds(report: &FoldsReport) -> Outcome {
         "name": report.name,
         "strategy": report.splits.first().map(|first| &first.index.strategy),
         "existed": report.existed,
+        "gained": json_gained(report.gained.as_ref()),
         "folds": folds,
     });
     outcome("split", text, json, &report.warnings)

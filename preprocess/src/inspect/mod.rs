@@ -1,6 +1,8 @@
-//! `preprocess inspect`: describes a data set, or its labels and duplicates, as text, pictures or an HTML page.
+//! `preprocess inspect`: describes a data set, its labels, its duplicates, a track or an audio file, as text, pictures
+//! or an HTML page.
 
 pub mod analysis;
+pub mod audio_file;
 mod charts;
 pub mod distribution;
 mod drawings;
@@ -14,6 +16,7 @@ mod overview_text;
 pub mod page;
 pub mod picture;
 pub mod splits;
+pub mod track;
 pub mod track_list;
 
 pub use analysis::{Analysis, AnalysisConfig, SampleTracks};

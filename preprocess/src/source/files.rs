@@ -99,7 +99,7 @@ fn sniff(name: &str, entry: &DirEntry) -> Option<Option<&'static str>> {
 }
 
 /// Empty if the file cannot be read. Then only its extension decides whether it is audio.
-fn first_bytes(path: &Path) -> Vec<u8> {
+pub(crate) fn first_bytes(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     let _ = File::open(path).and_then(|file| file.take(MAGIC_BYTES).read_to_end(&mut bytes));
     bytes

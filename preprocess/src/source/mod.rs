@@ -15,4 +15,5 @@ pub mod magnatagatune;
 
 pub use audio_directory::AudioDirectory;
 pub use collection::{ALL, MAGNATAGATUNE, Source};
+pub(crate) use files::first_bytes;
 pub use listing::{Listing, TrackSource};

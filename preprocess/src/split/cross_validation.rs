@@ -1,6 +1,7 @@
 //! Creates the folds of k-fold cross-validation.
 
-use super::divided::{Description, divide};
+use super::divided::{Description, Published, divide};
+use super::gained::GainedTracks;
 use super::strategy::Method;
 use super::warnings;
 use shared::dataset::split::{Fold, Set, Split, check_name};
@@ -26,6 +27,8 @@ pub struct FoldsReport {
     pub splits: Vec<Split>,
     /// Whether all folds existed before.
     pub existed: bool,
+    /// Tracks that the previous current split lacks.
+    pub gained: Option<GainedTracks>,
     pub warnings: Vec<String>,
 }
 
@@ -71,12 +74,13 @@ pub fn make_folds(config: &FoldsConfig) -> anyhow::Result<FoldsReport> {
             })
             .collect();
         let splits = splits?;
-        let existed = dataset.publish(&splits)?;
+        let Published { existed, gained } = dataset.publish(&splits)?;
         Ok(FoldsReport {
             warnings: warnings::for_folds(dataset, method, folds, seed, &splits),
             name: first.name,
             splits,
             existed,
+            gained,
         })
     })
 }

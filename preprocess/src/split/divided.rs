@@ -2,6 +2,7 @@
 
 use super::audit;
 use super::carry::carry_over;
+use super::gained::GainedTracks;
 use super::lock::lock;
 use crate::build::feature_sets::feature_sets;
 use anyhow::{anyhow, bail};
@@ -28,6 +29,13 @@ pub(super) struct Description {
     pub(super) ratios: Option<[f64; 3]>,
     pub(super) seed: Option<u64>,
     pub(super) fold: Option<Fold>,
+}
+
+/// The result of [`DividedDataset::publish`].
+pub(super) struct Published {
+    /// Whether all splits existed.
+    pub(super) existed: bool,
+    pub(super) gained: Option<GainedTracks>,
 }
 
 impl<'a> DividedDataset<'a> {
@@ -102,9 +110,11 @@ impl<'a> DividedDataset<'a> {
         })
     }
 
-    /// Writes the splits that do not exist yet, all or none of them, and makes the first one the current split. Returns
-    /// whether all of them existed.
-    pub(super) fn publish(&self, splits: &[Split]) -> anyhow::Result<bool> {
+    /// Writes the splits that do not exist yet, all or none of them, and makes the first one the current split.
+    pub(super) fn publish(&self, splits: &[Split]) -> anyhow::Result<Published> {
+        let gained = splits
+            .first()
+            .and_then(|first| GainedTracks::find(self.root, self.index, first));
         let mut new = Vec::new();
         for split in splits {
             let name = &split.index.name;
@@ -125,7 +135,7 @@ impl<'a> DividedDataset<'a> {
         if let Some(first) = splits.first() {
             split::set_current(self.root, &first.index.name)?;
         }
-        Ok(existed)
+        Ok(Published { existed, gained })
     }
 
     fn rows(&self, split: &Split) -> BTreeMap<Set, Vec<SplitRow>> {

@@ -1,6 +1,6 @@
 //! Makes the split in a file that another build of the same collection exported.
 
-use super::divided::{Description, DividedDataset, divide};
+use super::divided::{Description, DividedDataset, Published, divide};
 use super::shared_file::SharedSplit;
 use super::single::SplitReport;
 use super::strategy::Strategy;
@@ -73,7 +73,7 @@ pub fn make_from_file(config: &FromFileConfig) -> anyhow::Result<FromFileReport>
             fold: None,
         };
         let split = dataset.split(description, &sets)?;
-        let existed = dataset.publish(std::slice::from_ref(&split))?;
+        let Published { existed, gained } = dataset.publish(std::slice::from_ref(&split))?;
         // Like an official split it cannot be drawn again, so there is no advice.
         let mut warnings = warnings::for_split(&dataset, &Strategy::Official, &split);
         let root = dataset.root().display();
@@ -95,6 +95,7 @@ pub fn make_from_file(config: &FromFileConfig) -> anyhow::Result<FromFileReport>
             made: SplitReport {
                 split,
                 existed,
+                gained,
                 warnings,
             },
             missing,

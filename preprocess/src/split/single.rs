@@ -1,6 +1,7 @@
 //! Creates one split.
 
-use super::divided::{Description, divide};
+use super::divided::{Description, Published, divide};
+use super::gained::GainedTracks;
 use super::ratios::Ratios;
 use super::strategy::{Method, Strategy};
 use super::warnings;
@@ -19,6 +20,8 @@ pub struct SplitReport {
     pub split: Split,
     /// Whether the split existed before.
     pub existed: bool,
+    /// Tracks that the previous current split lacks.
+    pub gained: Option<GainedTracks>,
     /// Warnings, for example about classes that a set lacks.
     pub warnings: Vec<String>,
 }
@@ -43,11 +46,12 @@ pub fn make(config: &SplitConfig) -> anyhow::Result<SplitReport> {
             fold: None,
         };
         let split = dataset.split(description, &sets)?;
-        let existed = dataset.publish(std::slice::from_ref(&split))?;
+        let Published { existed, gained } = dataset.publish(std::slice::from_ref(&split))?;
         Ok(SplitReport {
             warnings: warnings::for_split(dataset, strategy, &split),
             split,
             existed,
+            gained,
         })
     })
 }

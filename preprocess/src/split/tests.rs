@@ -202,3 +202,30 @@ fn missing_classes_and_shared_recordings_give_warnings() {
     assert!(warnings.contains("no track of the class Polka"), "{warnings}");
     assert!(warnings.contains("1 recording is in more than one set"), "{warnings}");
 }
+
+#[test]
+fn tracks_that_the_data_set_gained_since_the_previous_split_are_counted() {
+    let mut collection = collection();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    assert_eq!(make(&random(&root, 3)).unwrap().gained, None);
+    // Another split of the same tracks.
+    assert_eq!(make(&random(&root, 4)).unwrap().gained, None);
+    collection
+        .track(30, "Folk", &tone(4, 203))
+        .track(31, "Rock", &tone(5, 203));
+    collection.build("out").unwrap();
+    let gained = Some(GainedTracks {
+        since: "random-4".into(),
+        count: 2,
+    });
+    assert_eq!(make(&random(&root, 3)).unwrap().gained, gained);
+    // The current split has the new tracks now.
+    assert_eq!(make(&random(&root, 5)).unwrap().gained, None);
+    split::set_current(&root, "random-4").unwrap();
+    assert_eq!(make_folds(&folds(&root, None)).unwrap().gained, gained);
+    // A previous split that cannot be read does not stop a new one.
+    fs::write(root.join("splits/random-4/train.csv"), "").unwrap();
+    split::set_current(&root, "random-4").unwrap();
+    assert_eq!(make(&random(&root, 6)).unwrap().gained, None);
+}

@@ -24,6 +24,8 @@ const LONGEST_KEPT: usize = 1 << 14;
 pub struct Waveform {
     /// Mono PCM at the data set's rate.
     pub samples: Vec<i16>,
+    /// A short name of the codec.
+    pub codec: &'static str,
     /// Sample rate of the file, in Hz.
     pub source_rate: u32,
     /// Channels of the file.
@@ -134,6 +136,7 @@ impl WaveformReader {
         consume(&mut samples)?;
         Ok(Waveform {
             samples,
+            codec: stream.codec(),
             source_rate,
             source_channels: stream.channels(),
             clipped_samples,
@@ -161,6 +164,10 @@ mod tests {
     }
 
     impl<F: FnMut() -> Answer> AudioStream for Scripted<F> {
+        fn codec(&self) -> &'static str {
+            "scripted"
+        }
+
         fn rate(&self) -> u32 {
             44_100
         }

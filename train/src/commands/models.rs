@@ -5,6 +5,8 @@ use crate::models::{Blueprint, Defaults, Description, InputKind, InputShape, Lay
 use crate::report::published::{PublishedMetric, published_of_model};
 use burn::tensor::Device;
 use serde_json::{Value, json};
+use shared::dataset::Task;
+use shared::runtime::text::grouped;
 
 /// Classes of the models that are shown: the genres of the FMA's small subset.
 const CLASSES: usize = 8;
@@ -14,28 +16,75 @@ pub fn run_models(name: Option<ModelKind>) -> Outcome {
 }
 
 fn all() -> Outcome {
-    let widest = ModelKind::ALL.iter().map(|kind| kind.name().len()).max().unwrap_or(0);
-    let mut text = format!(
-        "{:<widest$} {:>12}  {:<24} architecture",
-        "model", "parameters", "input"
-    );
-    let (mut list, mut paper) = (Vec::new(), "");
-    for &kind in ModelKind::ALL {
-        let description = kind.description();
-        if description.paper != paper {
-            paper = description.paper;
-            text += &format!("\n{paper}");
-        }
-        let (name, summary) = (description.name, description.summary);
-        let (count, input) = (build(kind).trainable_parameters(), description.input.describe());
-        text += &format!("\n{name:<widest$} {count:>12}  {input:<24} {summary}");
-        list.push(json!({ "name": name, "paper": paper, "parameters": count, "input": input, "summary": summary }));
-    }
-    text += &format!("\nParameters are counted for {CLASSES} classes and the paper's clip length.");
+    let models: Vec<ListedModel> = ModelKind::ALL.iter().map(|&kind| ListedModel::new(kind)).collect();
+    let json: Vec<Value> = models.iter().map(ListedModel::json).collect();
     Outcome {
-        text,
-        json: json!({ "command": "models", "models": list }),
+        text: list(models),
+        json: json!({ "command": "models", "models": json }),
     }
+}
+
+/// A row of the table of all models.
+struct ListedModel {
+    description: &'static Description,
+    parameters: usize,
+    input: String,
+}
+
+impl ListedModel {
+    fn new(kind: ModelKind) -> Self {
+        let description = kind.description();
+        Self {
+            description,
+            parameters: build(kind).trainable_parameters(),
+            input: description.input.describe(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let Description {
+            name,
+            paper,
+            summary,
+            task,
+            paper_seconds,
+            ..
+        } = self.description;
+        json!({ "name": name, "paper": paper, "task": task, "parameters": self.parameters, "input": self.input,
+                "clip_seconds": paper_seconds, "summary": summary })
+    }
+
+    fn line(&self) -> String {
+        let clip = self
+            .description
+            .paper_seconds
+            .map_or("track".to_owned(), |seconds| format!("{seconds:.1} s"));
+        format!(
+            "{:<25} {:>10}  {:<23}  {clip:>6}",
+            self.description.name,
+            grouped(self.parameters as u64),
+            self.input
+        )
+    }
+}
+
+/// The models by the task of their papers, the smallest first.
+fn list(mut models: Vec<ListedModel>) -> String {
+    models.sort_by_key(|model| model.parameters);
+    let mut text = format!("{:<25} {:>10}  {:<23}  {:>6}", "model", "parameters", "input", "clip");
+    for (task, title) in [
+        (Task::SingleLabel, "One label per track"),
+        (Task::MultiLabel, "Several labels per track"),
+    ] {
+        text += &format!("\n\n{title}");
+        for model in models.iter().filter(|model| model.description.task == task) {
+            text += &format!("\n{}", model.line());
+        }
+    }
+    text + &format!(
+        "\n\nTask and clip are those of the paper; every model trains on both kinds of data.\n\
+         Parameters are for {CLASSES} classes. `train models NAME` shows paper, layers and settings."
+    )
 }
 
 fn one(kind: ModelKind) -> Outcome {
@@ -177,4 +226,33 @@ fn table(layers: &[Layer]) -> String {
         );
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum;
+    use shared::dsp::feature_preset::FeaturePreset;
+
+    #[test]
+    fn list_has_every_model_within_80_columns() {
+        let Outcome { text, .. } = all();
+        let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(long.is_empty(), "{long:#?}");
+        for &kind in ModelKind::ALL {
+            let named = text.lines().filter(|line| line.split(' ').next() == Some(kind.name()));
+            assert_eq!(named.count(), 1, "{kind}");
+        }
+    }
+
+    #[test]
+    fn clip_length_is_that_of_the_published_features() {
+        for &kind in ModelKind::ALL {
+            let description = kind.description();
+            let Some(features) = description.features else { continue };
+            let preset = FeaturePreset::from_str(features.preset, false).unwrap().config();
+            let seconds = features.clip_samples as f64 / f64::from(preset.sample_rate);
+            assert_eq!(description.paper_seconds, Some(seconds), "{kind}");
+        }
+    }
 }

@@ -22,9 +22,8 @@ pub enum RunDataError {
     EmptySet { split: String, set: &'static str },
     /// The clips do not have the shape that the model needs.
     #[error(
-        "{model} needs {needed}, and the data set's clips have {} samples and [{}, {}] spectrograms; build the data \
-         set with other feature settings, or change --clip-seconds",
-        has.samples, has.spectrogram[0], has.spectrogram[1]
+        "{model} needs {needed}, and the data set's clips have {}; {}",
+        describe_shape(has), shape_advice(*model, has)
     )]
     Shape {
         model: ModelKind,
@@ -70,4 +69,54 @@ pub enum RunDataError {
         /// The longest track, in seconds.
         longest: f64,
     },
+}
+
+/// The inputs that a model takes, such as `spectrograms of 128 bands and 256 frames`.
+fn describe_shape(has: &InputShape) -> String {
+    let [rows, columns] = has.spectrogram;
+    let samples = (has.samples > 0).then(|| format!("{} samples", has.samples));
+    let spectrogram = (rows > 0).then(|| format!("spectrograms of {rows} bands and {columns} frames"));
+    let parts: Vec<String> = [samples, spectrogram].into_iter().flatten().collect();
+    parts.join(" and ")
+}
+
+/// The options that give clips of the needed shape.
+fn shape_advice(model: ModelKind, has: &InputShape) -> String {
+    let description = model.description();
+    let [bands, _] = description.usual_shape.spectrogram;
+    let with_bands = InputShape {
+        spectrogram: [bands, has.spectrogram[1]],
+        ..*has
+    };
+    if (description.accepts)(&with_bands).is_ok() {
+        return format!("make such spectrograms with `preprocess extend DATASET --feature mel --n-mels {bands}`");
+    }
+    "change --clip-seconds, or build the data set with other options".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsuitable_shape_names_the_option_to_change() {
+        let refuse = |model: ModelKind, spectrogram| {
+            let has = InputShape {
+                spectrogram,
+                ..InputShape::default()
+            };
+            let needed = (model.description().accepts)(&has).unwrap_err();
+            RunDataError::Shape { model, needed, has }.to_string()
+        };
+        let bands = refuse(ModelKind::ChoiCrnn, [128, 1366]);
+        assert!(
+            bands.ends_with(
+                "the data set's clips have spectrograms of 128 bands and 1366 frames; make such spectrograms with \
+                 `preprocess extend DATASET --feature mel --n-mels 96`"
+            ),
+            "{bands}"
+        );
+        let frames = refuse(ModelKind::DwivediCrnn, [128, 10]);
+        assert!(frames.contains("10 frames; change --clip-seconds"), "{frames}");
+    }
 }

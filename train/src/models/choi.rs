@@ -46,6 +46,7 @@ pub const CHOI_FCN: ModelDefinition<ChoiFcn> = ModelDefinition {
             spectrogram: [BANDS, 1366],
             statistics: 0,
         },
+        paper_seconds: Some(349_696.0 / 12_000.0),
         classifier: "linear.",
         pytorch: PytorchNames::SAME,
         newly_initialized: &[],

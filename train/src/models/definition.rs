@@ -168,6 +168,8 @@ pub struct Description {
     pub accepts: fn(&InputShape) -> Result<(), String>,
     /// The paper's input shape.
     pub usual_shape: InputShape,
+    /// Length of the paper's clips; `None` if the input is a whole track.
+    pub paper_seconds: Option<f64>,
     /// Name prefix of the parameters that [`Network::classify`] uses.
     pub classifier: &'static str,
     /// Parameter names in PyTorch checkpoints.

@@ -56,6 +56,7 @@ pub const DONG: ModelDefinition<Dong> = ModelDefinition {
             spectrogram: [64, FRAMES],
             statistics: 0,
         },
+        paper_seconds: Some((FRAMES * 256) as f64 / 22_050.0),
         classifier: "linear1.",
         pytorch: PytorchNames::SAME,
         newly_initialized: &[],

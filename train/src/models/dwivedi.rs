@@ -54,6 +54,7 @@ pub const DWIVEDI_CRNN: ModelDefinition<DwivediCrnn> = ModelDefinition {
             spectrogram: [128, FRAMES],
             statistics: 0,
         },
+        paper_seconds: Some((FRAMES * 1024) as f64 / 22_050.0),
         classifier: "linear1.",
         pytorch: PytorchNames::SAME,
         newly_initialized: &[],

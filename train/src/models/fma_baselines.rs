@@ -74,6 +74,7 @@ pub const MFCC_DENSE: ModelDefinition<MfccDense> = ModelDefinition {
             spectrogram: [0, 0],
             statistics: 7 * 20,
         },
+        paper_seconds: None,
         classifier: "linear2.",
         pytorch: PytorchNames::SAME,
         newly_initialized: &[],
@@ -106,6 +107,7 @@ pub const SMALL_CNN: ModelDefinition<SmallCnn> = ModelDefinition {
             _ => Err("at least 10 mel bands and 34 frames".into()),
         },
         usual_shape: image_shape([128, FRAMES]),
+        paper_seconds: Some((FRAMES * 1024) as f64 / 22_050.0),
         classifier: "linear1.",
         normalizes_input: true,
         features: FEATURES,
@@ -132,6 +134,7 @@ pub const VGG16: ModelDefinition<Vgg16> = ModelDefinition {
         },
         accepts: |shape| accepts_image(shape.spectrogram, [1, 1]),
         usual_shape: image_shape([128, FRAMES]),
+        paper_seconds: Some((FRAMES * 1024) as f64 / 22_050.0),
         classifier: "linear1.",
         pytorch: PytorchNames {
             renames: &TORCHVISION_NAMES,

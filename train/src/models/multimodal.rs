@@ -54,6 +54,7 @@ pub const CNN1D: ModelDefinition<Cnn1d> = ModelDefinition {
         },
         accepts: accepts_waveform,
         usual_shape: CLIP,
+        paper_seconds: Some((1 << 19) as f64 / 44_100.0),
         classifier: "classifier.linear2.",
         pytorch: CNN1D_NAMES,
         newly_initialized: &[],

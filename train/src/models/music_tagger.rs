@@ -34,6 +34,7 @@ pub const MUSIC_TAGGER_CRNN: ModelDefinition<MusicTaggerCrnn> = ModelDefinition 
             samples: CLIP_SAMPLES,
             ..CHOI_CRNN.description.usual_shape
         },
+        paper_seconds: Some(CLIP_SAMPLES as f64 / 12_000.0),
         normalizes_input: true,
         task: Task::MultiLabel,
         features: FEATURES,

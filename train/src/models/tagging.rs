@@ -54,6 +54,7 @@ pub const SAMPLE_CNN: ModelDefinition<SampleCnn> = ModelDefinition {
         defaults: DEFAULTS,
         accepts: |shape| SAMPLE_BLOCKS.accepts(shape),
         usual_shape: CLIP,
+        paper_seconds: Some(465_984.0 / 16_000.0),
         classifier: "linear1.",
         pytorch: PytorchNames::SAME,
         newly_initialized: &[],

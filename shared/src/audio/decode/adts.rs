@@ -183,6 +183,10 @@ impl AdtsStream {
 }
 
 impl AudioStream for AdtsStream {
+    fn codec(&self) -> &'static str {
+        "aac"
+    }
+
     fn rate(&self) -> u32 {
         self.rate
     }

@@ -225,6 +225,10 @@ impl MpegStream {
 }
 
 impl AudioStream for MpegStream {
+    fn codec(&self) -> &'static str {
+        ["mp1", "mp2", "mp3"][usize::from(self.header.layer.clamp(1, 3)) - 1]
+    }
+
     fn rate(&self) -> u32 {
         self.header.rate
     }

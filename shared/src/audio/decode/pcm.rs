@@ -214,6 +214,10 @@ impl PcmStream {
 }
 
 impl AudioStream for PcmStream {
+    fn codec(&self) -> &'static str {
+        "pcm"
+    }
+
     fn rate(&self) -> u32 {
         self.format.rate
     }

@@ -326,6 +326,10 @@ impl ProbedStream {
 }
 
 impl AudioStream for ProbedStream {
+    fn codec(&self) -> &'static str {
+        self.decoder.codec_info().short_name
+    }
+
     fn rate(&self) -> u32 {
         self.rate
     }

@@ -6,6 +6,9 @@ use symphonia::core::audio::{Audio, AudioBuffer};
 
 /// The audio of a file, decoded lazily. Memory does not depend on the length of the file.
 pub trait AudioStream {
+    /// A short name of the codec: `mp3`, `flac`, `pcm`.
+    fn codec(&self) -> &'static str;
+
     /// Sample rate of the blocks, in Hz.
     fn rate(&self) -> u32;
 

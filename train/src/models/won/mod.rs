@@ -66,6 +66,7 @@ const COMMON: Description = Description {
         spectrogram: [0, 0],
         statistics: 0,
     },
+    paper_seconds: None,
     classifier: "head.dense2.",
     pytorch: PytorchNames {
         renames: names::RENAMES,
@@ -93,6 +94,7 @@ const fn on_mel(samples: usize, bands: usize) -> Description {
             spectrogram: [bands, 1 + samples / HOP],
             statistics: 0,
         },
+        paper_seconds: Some(samples as f64 / 16_000.0),
         features: Some(PublishedFeatures {
             preset: if bands == 96 { MEL_96 } else { MEL_128 },
             clip_samples: samples,
@@ -113,6 +115,7 @@ const fn on_waveform(samples: usize) -> Description {
             spectrogram: [0, 0],
             statistics: 0,
         },
+        paper_seconds: Some(samples as f64 / 16_000.0),
         features: Some(PublishedFeatures {
             preset: MEL_96,
             clip_samples: samples,

@@ -1,0 +1,108 @@
+//! One track of a data set, by its id or by the path of its audio file.
+
+use super::picture::TrackPicture;
+use anyhow::bail;
+use shared::dataset::manifest::TrackRow;
+use shared::dataset::split::{Set, Split};
+use shared::dataset::{self, Dataset};
+use shared::runtime::text::{clock, counted};
+use std::fmt;
+use std::path::Path;
+
+/// A track as the tables describe it.
+#[derive(Clone, Debug)]
+pub struct Track {
+    pub row: TrackRow,
+    pub seconds: f64,
+    /// Its set in the current split, and the name of that split.
+    pub set: Option<(Set, String)>,
+}
+
+impl Track {
+    /// Finds a track by its id, by its path in `tracks.csv`, or by that path below the audio directory.
+    pub fn find(root: &Path, given: &str) -> anyhow::Result<Self> {
+        let index = Dataset::read_index(root)?;
+        let audio = Path::new(&index.source.audio);
+        let is_given = |id: Option<u64>, path: &str| {
+            id.is_some_and(|id| given == id.to_string()) || given == path || Path::new(given) == audio.join(path)
+        };
+        let tracks = dataset::read_tracks(root, &index)?;
+        let Some(row) = tracks.into_iter().find(|row| is_given(Some(row.track_id), &row.path)) else {
+            let rejected = dataset::read_rejected(root, &index)?;
+            if let Some(row) = rejected.iter().find(|row| is_given(row.track_id, &row.path)) {
+                bail!(
+                    "{} dropped {}, as {}: {}",
+                    root.display(),
+                    row.path,
+                    row.reason,
+                    row.detail
+                );
+            }
+            bail!(
+                "{} has no track {given}; give an id or a path from tracks.csv",
+                root.display()
+            );
+        };
+        // The track is described even if the split is damaged; `preprocess verify` finds that.
+        let split = Split::read(root, &index, None).ok();
+        let set = split.and_then(|split| {
+            let of_track = split.tracks.iter().find(|(_, ids)| ids.contains(&row.track_id));
+            Some((*of_track?.0, split.index.name))
+        });
+        Ok(Self {
+            seconds: row.samples as f64 / f64::from(index.features.sample_rate),
+            row,
+            set,
+        })
+    }
+
+    /// Its waveform and mel spectrogram as a PNG.
+    pub fn png(&self, root: &Path) -> anyhow::Result<Vec<u8>> {
+        let dataset = Dataset::open(root)?;
+        let Some(position) = dataset.position(self.row.track_id) else {
+            bail!(
+                "{} changed while it was read; run the same command again",
+                root.display()
+            );
+        };
+        Ok(TrackPicture {
+            samples: dataset.waveform(position),
+            mel: dataset.mel(position),
+            features: dataset.features(),
+        }
+        .png())
+    }
+}
+
+impl fmt::Display for Track {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = &self.row;
+        let name = |name: &str| if name.is_empty() { "unknown" } else { name }.to_owned();
+        writeln!(f, "track     {}", row.track_id)?;
+        writeln!(f, "file      {}", row.path)?;
+        writeln!(f, "labels    {}", row.labels.join(", "))?;
+        writeln!(f, "artist    {}", name(&row.artist))?;
+        writeln!(f, "album     {}", name(&row.album))?;
+        write!(
+            f,
+            "audio     {}, {} Hz, {}",
+            clock(self.seconds),
+            row.source_rate,
+            counted(row.source_channels as usize, "channel", "channels")
+        )?;
+        if row.bad_frames > 0 {
+            write!(f, "\ndamage    {} frames do not decode", row.bad_frames)?;
+        }
+        if !row.flags.is_empty() {
+            let flags: Vec<&str> = row.flags.iter().map(|flag| flag.name()).collect();
+            write!(f, "\nflags     {}", flags.join(", "))?;
+        }
+        if row.recording != row.track_id {
+            write!(f, "\nrecording same as track {}", row.recording)?;
+        }
+        match &self.set {
+            Some((set, split)) => write!(f, "\nset       {} of {split}", set.name()),
+            None => write!(f, "\nset       none: no current split has it"),
+        }
+    }
+}
