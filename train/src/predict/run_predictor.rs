@@ -49,7 +49,7 @@ enum Combination {
     /// The mean of several.
     Mean(Vec<Combination>),
     /// A classifier on the embeddings of so many networks.
-    OnEmbeddings(usize, VectorClassifier),
+    OnEmbeddings(usize, Box<VectorClassifier>),
 }
 
 impl RunPredictor {
@@ -102,7 +102,7 @@ impl RunPredictor {
             Parts::OnEmbeddings { embedders, classifier } => {
                 let load = |source| Ok(load(source, eval_clips, device, true)?.0);
                 let networks = embedders.iter().map(load).collect::<anyhow::Result<Vec<_>>>()?;
-                let combination = Combination::OnEmbeddings(networks.len(), classifier);
+                let combination = Combination::OnEmbeddings(networks.len(), Box::new(classifier));
                 (networks, Task::SingleLabel, combination)
             }
         };

@@ -99,7 +99,8 @@ mod tests {
         // The means of 1 and 0, and of -1 and 1.
         assert_eq!(ranked(&library, &song), [(0, 0.5), (1, 0.0)]);
         let songs = table(&[2], &[&[1.0, 0.0], &[0.0, 900.0]]);
-        let library = table(&[2], &[&[1.0, 0.0], &[1.0, 1.0]]);
-        assert_eq!(ranked(&library, &songs), [(1, 0.707106781), (0, 0.5)]);
+        let library = table(&[2], &[&[1.0, 0.0], &[3.0, 4.0]]);
+        // The means of 0.6 and 0.8, and of 1 and 0.
+        assert_eq!(ranked(&library, &songs), [(1, 0.7), (0, 0.5)]);
     }
 }
