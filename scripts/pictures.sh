@@ -27,6 +27,10 @@ pictures=$root/docs/pictures
 tracks=("$out"/track-*.png)
 cp "${tracks[0]}" "$pictures/track.png"
 cp "$out/run/confusion.svg" "$pictures/confusion.svg"
-"$browser" --headless --no-sandbox --hide-scrollbars --window-size=$WIDTH,$HEIGHT \
-    --screenshot="$pictures/report.png" "file://$out/run/report.html" 2>/dev/null
+if ! messages=$("$browser" --headless --no-sandbox --hide-scrollbars --window-size=$WIDTH,$HEIGHT \
+    --screenshot="$pictures/report.png" "file://$out/run/report.html" 2>&1 >/dev/null); then
+    echo "$messages" >&2
+    echo "error: could not draw report.png" >&2
+    exit 1
+fi
 ls -l "$pictures"

@@ -33,13 +33,17 @@ def check(directory: str, tolerance: float) -> bool:
     model = session.get_modelmeta().custom_metadata_map["model"]
     inputs = {node.name: tensors[CHECK + node.name] for node in session.get_inputs()}
     names = [node.name for node in session.get_outputs() if CHECK + node.name in tensors]
+    if not names:
+        raise ValueError(f"check.safetensors has no output such as `{CHECK}logits`")
     first = session.run(names, {name: clips[:1] for name, clips in inputs.items()})
     passed = bool(names)
     for name, found, alone in zip(names, session.run(names, inputs), first):
         expected = tensors[CHECK + name]
-        if found.shape != expected.shape:
-            raise ValueError(f"its {name} have shape {list(expected.shape)}, but those of the file {list(found.shape)}")
-        error = max(np.abs(found - expected).max(), np.abs(alone - expected[:1]).max())
+        for shape, wanted in ((found.shape, expected.shape), (alone.shape, expected[:1].shape)):
+            if shape != wanted:
+                raise ValueError(f"its {name} have shape {list(shape)} instead of {list(wanted)}")
+        # Not `max` of Python, which can drop NaN.
+        error = np.maximum(np.abs(found - expected).max(), np.abs(alone - expected[:1]).max())
         scale = np.abs(expected).max()
         # `<=` and not `not >`, because NaN must not pass.
         agrees = bool(error <= tolerance * max(1.0, scale))

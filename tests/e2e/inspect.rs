@@ -359,16 +359,39 @@ fn audio_file_is_described_as_a_build_would_decode_it() {
         );
     }
     let (out, row) = (tempfile::tempdir().unwrap(), &dataset.table("tracks.csv")[0]);
-    let png = out.path().join("track.png");
+    let (png, copy) = (out.path().join("track.png"), out.path().join("copy.png"));
     let draw = |file: &Path| {
         let mut command = Program::Preprocess.command(["inspect", "--png"]);
         command.arg(&png).arg(file).assert()
     };
     draw(&collection.audio().join(&row["path"])).success();
     assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"));
-    // A picture is no audio file, and the good picture stays.
-    draw(&png)
+    // A picture is not an audio file, and the good picture stays.
+    fs::copy(&png, &copy).unwrap();
+    draw(&copy)
         .code(1)
         .stderr(contains("cannot be drawn: the file is a PNG picture"));
     assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn picture_does_not_replace_audio_or_data_sets() {
+    let (collection, dataset) = (Collection::first_tracks(1), BuiltDataset::small().copy());
+    let out = tempfile::tempdir().unwrap();
+    let song = out.path().join("song.wav");
+    fs::copy(collection.file(&collection.tracks()[0]), &song).unwrap();
+    let refuse = |arguments: &[&Path], replaced: &Path, problem: &str| {
+        let before = fs::read(replaced).unwrap();
+        let mut command = Program::Preprocess.command(["inspect"]);
+        let outcome = command.args(arguments).arg("--png").arg(replaced).assert();
+        outcome.code(1).stderr(contains(problem));
+        assert!(fs::read(replaced).unwrap() == before, "{}", replaced.display());
+    };
+    refuse(&[&song], &song, "is one of the files to read");
+    let row = &dataset.table("tracks.csv")[0];
+    let root = dataset.path();
+    let track = [root.as_path(), Path::new("--track"), Path::new(&row["track_id"])];
+    let audio = Collection::small().audio().join(&row["path"]);
+    refuse(&track, &audio, "is one of the files to read");
+    refuse(&track, &root.join("tracks.csv"), "is in the data set");
 }

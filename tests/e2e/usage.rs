@@ -181,7 +181,8 @@ fn quiet_omits_progress_and_keeps_results_and_warnings() {
 fn inspect_draws_a_track_as_png() {
     let dataset = BuiltDataset::small().copy();
     let id = dataset.table("tracks.csv")[0]["track_id"].clone();
-    let png = dataset.path().join("track.png");
+    let root = tempfile::tempdir().unwrap();
+    let png = root.path().join("track.png");
     let mut command = Program::Preprocess.command(["inspect", "--track", &id, "--png"]);
     command.arg(&png).arg(dataset.path()).assert().success();
     let picture = std::fs::read(&png).unwrap();

@@ -74,7 +74,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Predict(args) => run_predict(args, console),
         Command::Similar(args) => run_similar(&args, console),
         Command::Models(args) => Ok(run_models(args.name)),
-        Command::Export(args) => run_export(args, &watch, console),
+        Command::Export(args) => run_export(args, console),
         Command::Devices => Ok(run_devices()),
         Command::Config(args) => run_config(*args),
         Command::Completions { shell } => manual::completions::<Cli>(shell),

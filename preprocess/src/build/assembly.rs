@@ -107,10 +107,10 @@ impl<'a> Assembly<'a> {
             kept.row.flags.push(Flag::Duplicate);
         }
         let rms_dbfs = kept.summary.rms_dbfs();
+        if let Some(rejection) = self.plan.near_silent(rms_dbfs) {
+            return Err(rejected(&kept.row, rejection));
+        }
         if self.plan.validate.is_near_silent(rms_dbfs) {
-            if self.plan.drops(Flag::NearSilent) {
-                return Err(rejected(&kept.row, Rejection::NearSilent { rms_dbfs }));
-            }
             kept.row.flags.push(Flag::NearSilent);
         }
         kept.row.flags.sort_unstable();

@@ -7,6 +7,7 @@ use super::growth::Base;
 use super::journal::Journal;
 use super::label_warnings;
 use super::pipeline::{BuildConfig, Survey};
+use super::plan::BuildPlan;
 use super::source_table;
 use super::threads::{PerThread, thread_pool};
 use crate::source::{AudioDirectory, TrackSource, first_bytes};
@@ -15,9 +16,11 @@ use rayon::prelude::*;
 use shared::audio::decode;
 use shared::audio::validate::{ReasonCounts, Rejection};
 use shared::audio::watchdog::{Patience, Stalls};
+use shared::dataset::Task;
 use shared::dataset::statistics::summary_to_bytes;
 use shared::runtime::rng::{self, Purpose};
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -39,6 +42,7 @@ const WRITING_SECONDS: f64 = 1.0;
 pub struct DryRun {
     /// Tracks that the data set has, or that an interrupted build has processed.
     pub before: usize,
+    pub task: Task,
     /// Tracks that the build would decode.
     pub tracks: usize,
     /// Size of their audio files.
@@ -70,7 +74,8 @@ struct Measured {
     outcome: Result<usize, Rejection>,
 }
 
-/// Surveys the source and decodes a sample. Fails where the build would fail before it decodes a file.
+/// Surveys the source and decodes a sample. Fails if the build would refuse the source, the options or the directory,
+/// but does not notice another process that is building there.
 pub fn dry_run(config: &BuildConfig) -> anyhow::Result<DryRun> {
     let pool = thread_pool(config.jobs)?;
     let Survey {
@@ -84,6 +89,8 @@ pub fn dry_run(config: &BuildConfig) -> anyhow::Result<DryRun> {
         Found::Complete(index) => {
             return Ok(DryRun {
                 before: index.kept,
+                task,
+                jobs: config.jobs,
                 notes,
                 ..DryRun::default()
             });
@@ -116,7 +123,7 @@ pub fn dry_run(config: &BuildConfig) -> anyhow::Result<DryRun> {
         *classes.entry(label.clone()).or_default() += 1;
     }
     let audio_bytes = decodable.iter().filter_map(|&at| sizes[at]).sum();
-    let sample = decode_sample(config, &pool, &audio, &listing.tracks, &sizes, &decodable)?;
+    let sample = decode_sample(config, &plan, &pool, &audio, &listing.tracks, &sizes, &decodable)?;
     let estimate = |value: fn(&Measured) -> f64| {
         let values: Vec<Sampled> = sample
             .iter()
@@ -134,6 +141,7 @@ pub fn dry_run(config: &BuildConfig) -> anyhow::Result<DryRun> {
     }
     Ok(DryRun {
         before: base.tracks.len() + done,
+        task,
         tracks: decodable.len(),
         audio_bytes,
         reasons,
@@ -145,7 +153,10 @@ pub fn dry_run(config: &BuildConfig) -> anyhow::Result<DryRun> {
             SLOWER * thread_seconds[1] / config.jobs as f64 + WRITING_SECONDS,
         ],
         jobs: config.jobs,
-        warnings: label_warnings::of_labels(&listing, task),
+        warnings: match config.part {
+            None => label_warnings::of_labels(&listing, task),
+            Some(_) => Vec::new(),
+        },
         classes,
         notes,
     })
@@ -163,12 +174,17 @@ fn known_rejection(audio: &AudioDirectory, track: &TrackSource, size: Option<u64
     if size == Some(0) {
         return Some(Rejection::EmptyFile);
     }
+    // Opening a named pipe would wait for a writer. The decoder refuses it.
+    if !fs::metadata(&file).is_ok_and(|metadata| metadata.is_file()) {
+        return None;
+    }
     decode::unsupported(&first_bytes(&file)).map(|format| Rejection::UnsupportedFormat(format.into()))
 }
 
 /// Decodes some of the tracks at the positions `decodable`, drawn at random, but the same ones each time.
 fn decode_sample(
     config: &BuildConfig,
+    plan: &BuildPlan,
     pool: &rayon::ThreadPool,
     audio: &AudioDirectory,
     tracks: &[TrackSource],
@@ -176,7 +192,7 @@ fn decode_sample(
     decodable: &[usize],
 ) -> anyhow::Result<Vec<Measured>> {
     let mut drawn = decodable.to_vec();
-    let mut rng = rng::stream(0, 0, 0, Purpose::Resample);
+    let mut rng = rng::stream(0, 0, 0, Purpose::Sample);
     let (drawn, _) = drawn.partial_shuffle(&mut rng, SAMPLE);
     tracing::info!("decoding up to {} of {} tracks", drawn.len(), decodable.len());
     let stalls = Stalls::new(config.jobs, Patience::default());
@@ -190,9 +206,12 @@ fn decode_sample(
         let track_begin = Instant::now();
         let outcome = extractors
             .with(|extractor| config.extract(audio, &tracks[at], extractor))
-            .map(|(track, _)| {
-                let summary = summary_to_bytes(std::slice::from_ref(&track.summary), config.features.n_mels);
-                track.bytes() + summary.len()
+            .and_then(|(track, _)| match plan.near_silent(track.summary.rms_dbfs()) {
+                Some(rejection) => Err(rejection),
+                None => {
+                    let summary = summary_to_bytes(std::slice::from_ref(&track.summary), config.features.n_mels);
+                    Ok(track.bytes() + summary.len())
+                }
             });
         Some(Measured {
             audio_bytes: sizes[at].unwrap_or(0),

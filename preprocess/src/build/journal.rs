@@ -88,8 +88,8 @@ impl Journal {
         Ok(self)
     }
 
-    /// The number of tracks that an interrupted build of `plan` in `root` has processed. Writes nothing, and fails
-    /// where [`Self::open`] would.
+    /// The number of tracks that an interrupted build of `plan` in `root` has processed. Writes nothing, and
+    /// refuses the directories and settings that [`Self::open`] refuses. It takes no lock and does not read summaries.
     pub fn done_in(root: &Path, plan: &BuildPlan, has_data_set: bool) -> anyhow::Result<usize> {
         if root.exists() {
             check_place(root, has_data_set)?;

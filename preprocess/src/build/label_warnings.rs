@@ -40,7 +40,7 @@ fn count(listing: &Listing) -> BTreeMap<&str, usize> {
 }
 
 /// The singular and the plural of a label.
-fn nouns(task: Task) -> (&'static str, &'static str) {
+pub fn nouns(task: Task) -> (&'static str, &'static str) {
     match task {
         Task::SingleLabel => ("class", "classes"),
         Task::MultiLabel => ("tag", "tags"),

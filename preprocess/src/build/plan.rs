@@ -5,7 +5,7 @@ use super::part::Part;
 use crate::source::{ALL, Listing, MAGNATAGATUNE, TrackSource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use shared::audio::validate::ValidateConfig;
+use shared::audio::validate::{Rejection, ValidateConfig};
 use shared::dataset::manifest::Flag;
 use shared::dataset::split::Set;
 use shared::dataset::{self, DatasetError, DatasetIndex};
@@ -39,6 +39,12 @@ pub struct BuildPlan {
 impl BuildPlan {
     pub fn drops(&self, flag: Flag) -> bool {
         self.drop.iter().any(|word| word == flag.name())
+    }
+
+    /// Why a track with this root mean square is dropped: it is nearly silent, and this build drops such tracks.
+    pub fn near_silent(&self, rms_dbfs: f64) -> Option<Rejection> {
+        let is_dropped = self.drops(Flag::NearSilent) && self.validate.is_near_silent(rms_dbfs);
+        is_dropped.then_some(Rejection::NearSilent { rms_dbfs })
     }
 
     /// The plan of the finished data set in `root`.

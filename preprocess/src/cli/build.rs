@@ -166,7 +166,20 @@ pub struct BuildArgs {
 
 /// Default maximum length of a track in seconds. One's own music may include recordings of whole concerts.
 const MAX_SECONDS: f64 = 15.0 * 60.0;
-pub(super) const MAX_SECONDS_OF_OWN_MUSIC: f64 = 60.0 * 60.0;
+const MAX_SECONDS_OF_OWN_MUSIC: f64 = 60.0 * 60.0;
+
+/// The requirements of tracks if no option and no preset sets them.
+pub(super) fn default_requirements(source: &Source, features: &FeatureConfig) -> ValidateConfig {
+    let max_seconds = match source {
+        Source::Folder | Source::Csv { .. } => MAX_SECONDS_OF_OWN_MUSIC,
+        Source::Fma { .. } | Source::MagnaTagATune { .. } | Source::Gtzan => MAX_SECONDS,
+    };
+    ValidateConfig {
+        min_samples: features.clip_samples as u64,
+        max_samples: (max_seconds * f64::from(features.sample_rate)).round() as u64,
+        ..ValidateConfig::default()
+    }
+}
 
 impl BuildArgs {
     /// The complete configuration. Missing options are taken from the build `recorded` in `--out`. The build itself
@@ -318,16 +331,12 @@ impl BuildArgs {
             None => {
                 // The preset counts samples, at the sample rate of its features.
                 let known = preset.filter(|preset| preset.features.as_ref().is_none_or(|known| known == features));
-                let max_seconds = match source {
-                    Source::Folder | Source::Csv { .. } => MAX_SECONDS_OF_OWN_MUSIC,
-                    Source::Fma { .. } | Source::MagnaTagATune { .. } | Source::Gtzan => MAX_SECONDS,
-                };
+                let defaults = default_requirements(source, features);
                 ValidateConfig {
                     min_samples: known
                         .and_then(|preset| preset.min_samples)
-                        .unwrap_or(features.clip_samples as u64),
-                    max_samples: samples("--max-seconds", max_seconds)?,
-                    ..ValidateConfig::default()
+                        .unwrap_or(defaults.min_samples),
+                    ..defaults
                 }
             }
         };

@@ -1,7 +1,9 @@
 //! Arguments of `preprocess inspect`.
 
-use super::build::MAX_SECONDS_OF_OWN_MUSIC;
+use super::build::default_requirements;
 use crate::inspect::{AnalysisConfig, SampleTracks};
+use crate::source::Source;
+use anyhow::bail;
 use clap::{ArgGroup, Args};
 use shared::audio::validate::ValidateConfig;
 use shared::dsp::features::FeatureConfig;
@@ -82,26 +84,27 @@ impl InspectArgs {
         self.dataset.is_file()
     }
 
-    /// The default settings of `preprocess build` for one's own music.
+    /// The default settings of `preprocess build --source folder`.
     pub fn default_settings() -> (FeatureConfig, ValidateConfig) {
         let features = FeatureConfig::default();
-        let validate = ValidateConfig {
-            min_samples: features.clip_samples as u64,
-            max_samples: (MAX_SECONDS_OF_OWN_MUSIC * f64::from(features.sample_rate)) as u64,
-            ..ValidateConfig::default()
-        };
+        let validate = default_requirements(&Source::Folder, &features);
         (features, validate)
     }
 
-    /// Checks the options that depend on whether the first argument is a data set.
-    pub fn check(&self) -> Result<(), UsageError> {
+    /// Checks that the first argument exists, and the options that depend on whether it is a data set.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if matches!(self.dataset.try_exists(), Ok(false)) {
+            bail!(
+                "{} does not exist; give a data set or an audio file",
+                self.dataset.display()
+            );
+        }
         if !self.is_audio_file() {
-            return match (&self.png, &self.track) {
-                (Some(_), None) => Err(UsageError(
-                    "--png needs --track, or an audio file instead of the data set".into(),
-                )),
-                _ => Ok(()),
-            };
+            if self.png.is_some() && self.track.is_none() {
+                let problem = "--png needs --track, or an audio file instead of the data set";
+                bail!(UsageError(problem.into()));
+            }
+            return Ok(());
         }
         let needs_dataset = [
             ("--html", self.html.is_some()),
@@ -111,13 +114,13 @@ impl InspectArgs {
             ("--labels", self.labels),
             ("--duplicates", self.duplicates),
         ];
-        match needs_dataset.into_iter().find(|(_, is_given)| *is_given) {
-            Some((option, _)) => Err(UsageError(format!(
+        if let Some((option, _)) = needs_dataset.into_iter().find(|(_, is_given)| *is_given) {
+            bail!(UsageError(format!(
                 "{option} needs a data set, and {} is a file; of an audio file, --png draws a picture",
                 self.dataset.display()
-            ))),
-            None => Ok(()),
+            )));
         }
+        Ok(())
     }
 
     /// The configuration of the analysis; `None` if no output was requested.
@@ -215,8 +218,15 @@ mod tests {
             let error = check(file.path(), line).unwrap_err();
             assert!(error.contains("needs a data set"), "{line}: {error}");
         }
-        let error = check(std::path::Path::new("d"), "--png f.png").unwrap_err();
+        let directory = tempfile::tempdir().unwrap();
+        let error = check(directory.path(), "--png f.png").unwrap_err();
         assert!(error.contains("--png needs --track"), "{error}");
+        let missing = directory.path().join("missing.mp3");
+        for line in ["", "--png f.png", "--track 3 --png f.png"] {
+            let error = check(&missing, line).unwrap_err();
+            let expected = "missing.mp3 does not exist; give a data set or an audio file";
+            assert!(error.ends_with(expected), "{line}: {error}");
+        }
     }
 
     #[test]

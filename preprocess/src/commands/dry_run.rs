@@ -2,6 +2,7 @@
 
 use super::result::outcome;
 use crate::build::dry_run::{DryRun, dry_run};
+use crate::build::label_warnings;
 use crate::build::pipeline::BuildConfig;
 use serde_json::json;
 use shared::audio::validate::{ReasonCounts, describe_reasons};
@@ -33,6 +34,7 @@ pub(super) fn run(config: &BuildConfig) -> anyhow::Result<Outcome> {
 }
 
 fn text(report: &DryRun) -> String {
+    let (noun, plural) = label_warnings::nouns(report.task);
     let mut lines = Vec::new();
     if report.before > 0 {
         let before = counted(report.before, "track is", "tracks are");
@@ -46,10 +48,10 @@ fn text(report: &DryRun) -> String {
             "tracks    {} to decode, {} of audio files, in {}",
             grouped(report.tracks as u64),
             size(report.audio_bytes),
-            counted(report.classes.len(), "class", "classes")
+            counted(report.classes.len(), noun, plural)
         ));
         if !report.classes.is_empty() {
-            lines.push(format!("classes   {}", classes(report)));
+            lines.push(format!("{plural:<9} {}", classes(report)));
         }
         lines.push(format!(
             "dropped   {dropped} without decoding{}",

@@ -7,14 +7,21 @@ use crate::inspect::track::Track;
 use anyhow::anyhow;
 use serde_json::json;
 use shared::runtime::atomic_file::write_bytes;
+use shared::runtime::file_error::FileError;
 use shared::runtime::outcome::Outcome;
+use shared::runtime::output_file::{check_outside, check_place};
+use std::fs;
 use std::path::Path;
 
 /// Describes a track, and draws it if `png` is given.
 pub(super) fn track(dataset: &Path, given: &str, png: Option<&Path>) -> anyhow::Result<Outcome> {
     let track = Track::find(dataset, given)?;
+    if let Some(png) = png {
+        check_outside("--png", png, dataset)?;
+        check_place("--png", png, std::slice::from_ref(&track.file))?;
+    }
     let drawn = png.map(|_| track.png(dataset)).transpose()?;
-    let row = &track.row;
+    let (row, set) = (&track.row, track.set.as_ref().ok().and_then(Option::as_ref));
     let json = json!({
         "track": row.track_id,
         "path": row.path,
@@ -23,17 +30,23 @@ pub(super) fn track(dataset: &Path, given: &str, png: Option<&Path>) -> anyhow::
         "album": row.album,
         "seconds": track.seconds,
         "flags": row.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>(),
-        "set": track.set.as_ref().map(|(set, _)| set.name()),
-        "split": track.set.as_ref().map(|(_, split)| split),
+        "set": set.map(|(set, _)| set.name()),
+        "split": set.map(|(_, split)| split),
+        "split_error": track.set.as_ref().err(),
     });
     finish(track.to_string(), json, png.zip(drawn))
 }
 
 /// Decodes an audio file and describes it, and draws it if `--png` is given.
 pub(super) fn audio_file(args: &InspectArgs) -> anyhow::Result<Outcome> {
+    let png = args.png.as_deref();
+    if let Some(png) = png {
+        // The file may be given as a link under another name.
+        let real = fs::canonicalize(&args.dataset).map_err(FileError::at(&args.dataset))?;
+        check_place("--png", png, &[args.dataset.clone(), real])?;
+    }
     let (features, validate) = InspectArgs::default_settings();
     let file = AudioFile::read(&args.dataset, &features, &validate)?;
-    let png = args.png.as_deref();
     let drawn = match (&file.decoded, png) {
         (Ok(decoded), Some(_)) => Some(decoded.png()),
         (Err(rejection), Some(_)) => return Err(anyhow!("{} cannot be drawn: {rejection}", file.path.display())),

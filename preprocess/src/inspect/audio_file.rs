@@ -7,11 +7,12 @@ use shared::audio::validate::{self, Rejection, ValidateConfig, peak};
 use shared::audio::waveform::Waveform;
 use shared::dataset::manifest::Flag;
 use shared::dataset::shard::MelView;
+use shared::dataset::statistics::waveform_rms_dbfs;
 use shared::dsp::features::FeatureConfig;
 use shared::runtime::file_error::FileError;
 use shared::runtime::text::{clock, counted, size};
 use std::fmt;
-use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// An audio file, decoded and checked as a build does it.
@@ -36,7 +37,8 @@ pub struct DecodedFile {
 impl AudioFile {
     /// Decodes the file. An error means that the file does not exist or cannot be read.
     pub fn read(path: &Path, features: &FeatureConfig, validate: &ValidateConfig) -> Result<Self, FileError> {
-        let bytes = fs::metadata(path).map_err(FileError::at(path))?.len();
+        let file = File::open(path).map_err(FileError::at(path))?;
+        let bytes = file.metadata().map_err(FileError::at(path))?.len();
         let mut extractor = Extractor::new(features, validate);
         let decoded = extractor
             .read_waveform(path)
@@ -61,9 +63,14 @@ impl AudioFile {
 impl DecodedFile {
     fn new(waveform: Waveform, features: &FeatureConfig, validate: &ValidateConfig) -> Self {
         let (samples, decoding) = (&waveform.samples, &waveform.report.decoding);
+        let mut flags = validate::flags(decoding, samples, waveform.clipped_samples);
+        if validate.is_near_silent(waveform_rms_dbfs(samples)) {
+            flags.push(Flag::NearSilent);
+        }
+        flags.sort_unstable();
         Self {
             seconds: samples.len() as f64 / f64::from(features.sample_rate),
-            flags: validate::flags(decoding, samples, waveform.clipped_samples),
+            flags,
             rejection: validate.evaluate(decoding, samples.len(), peak(samples)).err(),
             features: features.clone(),
             waveform,
@@ -112,12 +119,29 @@ impl fmt::Display for AudioFile {
             writeln!(f, "album     {}", name(&self.tags.album))?;
         }
         match self.rejection() {
-            None => write!(f, "build     keeps it with the default settings"),
+            None => write!(f, "build     keeps it with the default settings of `--source folder`"),
             Some(rejection) => write!(
                 f,
-                "build     drops it with the default settings, as {}: {rejection}",
+                "build     drops it with the default settings of `--source folder`, as {}: {rejection}",
                 rejection.code()
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::tone;
+
+    #[test]
+    fn near_silent_file_is_flagged() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("tone.mp3");
+        for (gain, flags) in [(157, &[Flag::NearSilent][..]), (200, &[])] {
+            std::fs::write(&path, tone(5, gain)).unwrap();
+            let file = AudioFile::read(&path, &FeatureConfig::default(), &ValidateConfig::default()).unwrap();
+            assert_eq!(file.decoded.unwrap().flags, flags, "{gain}");
         }
     }
 }

@@ -3,19 +3,22 @@
 use super::picture::TrackPicture;
 use anyhow::bail;
 use shared::dataset::manifest::TrackRow;
-use shared::dataset::split::{Set, Split};
+use shared::dataset::split::{Set, Split, SplitError};
 use shared::dataset::{self, Dataset};
 use shared::runtime::text::{clock, counted};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A track as the tables describe it.
 #[derive(Clone, Debug)]
 pub struct Track {
     pub row: TrackRow,
     pub seconds: f64,
-    /// Its set in the current split, and the name of that split.
-    pub set: Option<(Set, String)>,
+    /// The audio file that it was built from.
+    pub file: PathBuf,
+    /// Its set in the current split, and the name of that split; `None` if there is no split, or the track is not in
+    /// it. An error means that the split cannot be read.
+    pub set: Result<Option<(Set, String)>, String>,
 }
 
 impl Track {
@@ -44,12 +47,16 @@ impl Track {
             );
         };
         // The track is described even if the split is damaged; `preprocess verify` finds that.
-        let split = Split::read(root, &index, None).ok();
-        let set = split.and_then(|split| {
-            let of_track = split.tracks.iter().find(|(_, ids)| ids.contains(&row.track_id));
-            Some((*of_track?.0, split.index.name))
-        });
+        let set = match Split::read(root, &index, None) {
+            Ok(split) => {
+                let of_track = split.tracks.iter().find(|(_, ids)| ids.contains(&row.track_id));
+                Ok(of_track.map(|(set, _)| (*set, split.index.name.clone())))
+            }
+            Err(SplitError::NoSplit { .. }) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        };
         Ok(Self {
+            file: audio.join(&row.path),
             seconds: row.samples as f64 / f64::from(index.features.sample_rate),
             row,
             set,
@@ -101,8 +108,12 @@ impl fmt::Display for Track {
             write!(f, "\nrecording same as track {}", row.recording)?;
         }
         match &self.set {
-            Some((set, split)) => write!(f, "\nset       {} of {split}", set.name()),
-            None => write!(f, "\nset       none: no current split has it"),
+            Ok(Some((set, split))) => write!(f, "\nset       {} of {split}", set.name()),
+            Ok(None) => write!(f, "\nset       none: no current split has it"),
+            Err(_) => write!(
+                f,
+                "\nset       unknown: the current split cannot be read; run `preprocess verify`"
+            ),
         }
     }
 }

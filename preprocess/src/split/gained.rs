@@ -1,11 +1,11 @@
-//! The tracks that a data set has gained since its previous split.
+//! The tracks of a new split that are not in the previous one, if the data set has grown in between.
 
 use shared::dataset::DatasetIndex;
 use shared::dataset::split::Split;
 use std::collections::HashSet;
 use std::path::Path;
 
-/// Tracks of a new split that the previous current split lacks, because the data set grew in between.
+/// The tracks of a new split that are not in the previous current split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GainedTracks {
     /// The name of the previous split.

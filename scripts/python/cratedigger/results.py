@@ -91,7 +91,7 @@ def embeddings(file: str | PathLike[str]) -> Embeddings:
     for name in ("embeddings", "track_id", "clip", "set"):
         if name not in tensors:
             raise CratediggerError(
-                f"{path} has no tensor `{name}`, so it does not have embeddings of a data set; give a file of `train embed`"
+                f"{path} has no tensor `{name}`; give a file that `train embed` made of a data set"
             )
     lengths = {len(tensor) for tensor in tensors.values()}
     if len(lengths) != 1:

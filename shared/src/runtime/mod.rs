@@ -9,6 +9,7 @@ pub mod lock;
 pub mod log;
 pub mod manual;
 pub mod outcome;
+pub mod output_file;
 pub mod progress;
 pub mod protobuf;
 pub mod rng;

@@ -45,6 +45,8 @@ pub enum Purpose {
     SpecAugment,
     /// How much of a mixed clip is the clip itself.
     Mixup,
+    /// The tracks that a dry run decodes; `epoch` and `track` are 0.
+    Sample,
 }
 
 impl Purpose {
@@ -68,6 +70,7 @@ impl Purpose {
             Self::Polarity => 16,
             Self::SpecAugment => 17,
             Self::Mixup => 18,
+            Self::Sample => 19,
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Text for quantities: sizes, counts, durations, dates.
+//! Text for quantities and paths: sizes, counts, durations, dates, file names.
 
-use std::time::SystemTime;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// `1.23 GB`, in powers of ten.
 pub fn size(bytes: u64) -> String {
@@ -56,10 +57,28 @@ pub fn clock(seconds: f64) -> String {
     }
 }
 
-/// `2026-11-29 15:04`, in UTC.
-pub fn date(time: SystemTime) -> String {
+/// `2026-11-29 15:04`, in UTC; `None` before 1970 and after 9999, which a damaged file system may give.
+pub fn date(time: SystemTime) -> Option<String> {
+    /// The first second of the year 10000, which `humantime` cannot format.
+    const END: Duration = Duration::from_secs(253_402_300_800);
+    if time.duration_since(UNIX_EPOCH).ok()? >= END {
+        return None;
+    }
     let seconds = humantime::format_rfc3339_seconds(time).to_string();
-    seconds.replace('T', " ").chars().take(16).collect()
+    Some(seconds.replace('T', " ").chars().take(16).collect())
+}
+
+/// A path for display. Control characters are escaped, so a name cannot break lines or send commands to the terminal.
+pub fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for character in path.to_string_lossy().chars() {
+        if character.is_control() {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+    text
 }
 
 /// `part` of `whole` in percent; 0 if `whole` is 0.
@@ -70,7 +89,6 @@ pub fn percent(part: f64, whole: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn sizes_and_counts_are_readable() {
@@ -109,7 +127,17 @@ mod tests {
     #[test]
     fn dates_are_in_utc() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_709_211_599);
-        assert_eq!(date(time), "2024-02-29 12:59");
-        assert_eq!(date(SystemTime::UNIX_EPOCH), "1970-01-01 00:00");
+        assert_eq!(date(time).unwrap(), "2024-02-29 12:59");
+        assert_eq!(date(UNIX_EPOCH).unwrap(), "1970-01-01 00:00");
+        let end = UNIX_EPOCH + Duration::from_secs(253_402_300_800);
+        assert_eq!(date(end - Duration::from_secs(1)).unwrap(), "9999-12-31 23:59");
+    }
+
+    #[test]
+    fn years_before_1970_and_after_9999_have_no_date() {
+        let end = UNIX_EPOCH + Duration::from_secs(253_402_300_800);
+        for time in [end, UNIX_EPOCH - Duration::from_secs(1)] {
+            assert_eq!(date(time), None);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::find::find;
 use super::set;
 use super::state::State;
+use crate::metrics::{MetricSummary, SetReport};
 use crate::report::html::REPORT_FILE;
 use crate::report::{METRICS_FILE, read_metrics};
 use crate::run::directory::{CONFIG_FILE, RUN_SET_FILE, RunDirectory, RunError};
@@ -55,6 +56,17 @@ pub struct Metric {
     pub interval: Option<[f64; 2]>,
 }
 
+impl Metric {
+    /// The metric that selects the best epoch.
+    fn monitored(config: &RunConfig, value: f64) -> Self {
+        Self {
+            metric: config.monitor.describe().into(),
+            value,
+            interval: None,
+        }
+    }
+}
+
 /// The runs below `root`, the last changed first.
 ///
 /// # Errors
@@ -103,6 +115,12 @@ impl RunFacts {
             true => Some(read_metrics(&run)?),
             false => None,
         };
+        let watched = |report: Option<&SetReport>| {
+            let value = MetricSummary::from(&report?.tracks).watched(config.monitor)?;
+            Some(Metric::monitored(&config, value))
+        };
+        let [val, evaluated] =
+            [Set::Val, Set::Test].map(|set| watched(metrics.as_ref().and_then(|all| all.report(set))));
         let at_best = best(&history, config.monitor).and_then(|epoch| epoch.val.watched(config.monitor));
         let tested = metrics.iter().flat_map(|metrics| &metrics.intervals);
         let test = tested
@@ -114,12 +132,13 @@ impl RunFacts {
             });
         Ok(Self {
             state: State::read(root, &config, &history, metrics.as_ref()),
-            val: at_best.map(|value| Metric {
-                metric: config.monitor.describe().into(),
-                value,
-                interval: None,
-            }),
-            test: { test }.next(),
+            // A run without a history was evaluated with `train eval`.
+            val: match at_best {
+                Some(value) => Some(Metric::monitored(&config, value)),
+                None => val,
+            },
+            // Intervals can fail.
+            test: { test }.next().or(evaluated),
             config,
         })
     }

@@ -17,7 +17,7 @@ impl Row {
     }
 
     pub(super) fn changed(&self) -> String {
-        self.changed.map_or_else(|| "–".into(), date)
+        self.changed.and_then(date).unwrap_or_else(|| "–".into())
     }
 
     pub fn to_json(&self) -> Value {
@@ -26,7 +26,7 @@ impl Row {
             Err(reason) => json!({ "state": "unreadable", "reason": reason }),
         };
         row["run"] = json!(self.path.to_string_lossy());
-        row["changed"] = json!(self.changed.map(date));
+        row["changed"] = json!(self.changed.and_then(date));
         row
     }
 }

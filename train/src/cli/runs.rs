@@ -18,6 +18,17 @@ pub struct RunsArgs {
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
     /// Write a web page with links to the runs' pages
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = page)]
     pub html: Option<PathBuf>,
+}
+
+/// Another name is refused, because the page replaces the file.
+fn page(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_page = path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("html"));
+    is_page
+        .then_some(path)
+        .ok_or_else(|| "give a name that ends with .html".into())
 }

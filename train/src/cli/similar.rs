@@ -38,7 +38,7 @@ pub struct SimilarArgs {
     /// Write the list to a table
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// Write the list to a playlist, .m3u or .m3u8
+    /// Write the list to a playlist, .m3u8
     #[arg(long, value_name = "FILE", value_parser = playlist)]
     pub playlist: Option<PathBuf>,
     /// Replace files that exist
@@ -56,8 +56,8 @@ fn playlist(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let is_playlist = path
         .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("m3u") || extension.eq_ignore_ascii_case("m3u8"));
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("m3u8"));
     is_playlist
         .then_some(path)
-        .ok_or_else(|| "give a name that ends with .m3u or .m3u8".into())
+        .ok_or_else(|| "give a name that ends with .m3u8".into())
 }

@@ -36,10 +36,18 @@ impl NetworkSource {
         }
     }
 
-    /// The checksum of the weights, or of the record of the statistics.
+    /// A checksum of what embeddings depend on: the weights if there are any, the front end, and the clips of a track.
     pub fn checksum(&self) -> Result<String, RunError> {
-        let file = if self.is_statistics { FRONT_END_FILE } else { BEST_FILE };
-        RunDirectory::open(&self.root)?.0.blake3(file)
+        let run = RunDirectory::open(&self.root)?.0;
+        let weights = if self.is_statistics {
+            ""
+        } else {
+            &run.blake3(BEST_FILE)?
+        };
+        let front_end = run.blake3(FRONT_END_FILE)?;
+        let clips = self.config.eval_clips;
+        let all = format!("{weights} {front_end} {clips}");
+        Ok(blake3::hash(all.as_bytes()).to_string())
     }
 
     /// Loads the best weights; `None` for statistics.

@@ -13,7 +13,7 @@ use crate::evaluation::embeddings::{EmbeddingTable, joined, to_safetensors};
 use crate::metrics::SetMetrics;
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
-use crate::run::directory::RunDirectory;
+use crate::run::directory::{BEST_FILE, RunDirectory};
 use crate::run::split_copy::{self, SPLIT_DIRECTORY};
 use crate::settings::device::DeviceChoice;
 use crate::settings::{Combination, STATISTICS, invalid};
@@ -36,7 +36,9 @@ pub fn run_embed(args: EmbedArgs, watch: &FaultWatch, console: Console) -> anyho
         return embed_files(&args, &choice, console);
     }
     if let Some(out) = &args.out {
-        check_new("--out", out, &[], args.force)?;
+        let weights = args.runs.iter().map(|run| run.join(BEST_FILE));
+        let inputs: Vec<PathBuf> = weights.chain(args.init_from.clone()).collect();
+        check_new("--out", out, &inputs, args.force)?;
     }
     let sources = sources(&args)?;
     watch.advise("run the same command again");

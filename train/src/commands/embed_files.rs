@@ -2,18 +2,18 @@
 
 use super::output_file::check_new;
 use super::predictions_table::rows;
-use super::shown_path::shown;
 use super::{Incomplete, Outcome};
 use crate::cli::EmbedArgs;
 use crate::combine::RunModel;
 use crate::predict::{FileEmbedder, FileEmbeddings, Named, expand};
 use crate::process::console::Console;
+use crate::run::directory::BEST_FILE;
 use crate::settings::device::DeviceChoice;
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::audio::validate::Rejection;
 use shared::runtime::atomic_file;
-use shared::runtime::text::counted;
+use shared::runtime::text::{counted, shown};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread;
@@ -22,7 +22,9 @@ use std::thread;
 pub(super) fn embed_files(args: &EmbedArgs, choice: &DeviceChoice, console: Console) -> anyhow::Result<Outcome> {
     let models = RunModel::read_all(&args.runs)?;
     let named = expand(&args.files);
-    let inputs: Vec<PathBuf> = named.iter().map(|(path, _)| path.clone()).collect();
+    let weights = models.iter().flat_map(RunModel::networks);
+    let mut inputs: Vec<PathBuf> = weights.map(|network| network.root.join(BEST_FILE)).collect();
+    inputs.extend(named.iter().map(|(path, _)| path.clone()));
     let out = args.out.as_ref().expect("audio files need --out");
     check_new("--out", out, &inputs, args.force)?;
     let (device, device_name) = choice.open()?;

@@ -6,16 +6,17 @@ use crate::data::front_end_record::FrontEndRecord;
 use crate::models::{Blueprint, InputShape, Model, ModelInput, OnnxScores};
 use crate::models::{export_onnx, export_pytorch, import_weights};
 use crate::process::console::Console;
-use crate::process::mapping_fault::FaultWatch;
 use crate::run::calibration::Calibration;
 use crate::run::directory::{BEST_FILE, RunDirectory};
 use crate::settings::RunConfig;
 use crate::step::batch;
 use anyhow::Context;
+use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
+use shared::dataset::Task;
 use shared::runtime::atomic_file;
 use shared::runtime::rng::{Purpose, stream};
 use std::collections::HashMap;
@@ -31,11 +32,8 @@ const CHECK_CLIPS: usize = 2;
 
 /// Writes a run's weights in the format of another program, a description of the model, and a batch to check another
 /// implementation.
-pub fn run_export(args: ExportArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
+pub fn run_export(args: ExportArgs, console: Console) -> anyhow::Result<Outcome> {
     let (run, config) = RunDirectory::open_network(&args.run)?;
-    // The data set is needed if the run has no record of its front end.
-    watch.dataset(&config.data);
-    watch.advise("run the same command again");
     refuse_other_format(args.format, &args.out)?;
     let record = FrontEndRecord::read(&run, &config)?;
     let temperature = Calibration::temperature(&run)?;
@@ -48,18 +46,16 @@ pub fn run_export(args: ExportArgs, watch: &FaultWatch, console: Console) -> any
     };
     let (model, tensors) = import_weights(config.model.init(&blueprint, &device), &run.path(BEST_FILE))?;
     let description = describe(&config, &record, &shape, temperature);
+    let scores = OnnxScores {
+        task: record.task,
+        temperature,
+    };
     let weights = match args.format {
         ExportFormat::Pytorch => export_pytorch(&model),
-        ExportFormat::Onnx => {
-            let scores = OnnxScores {
-                task: record.task,
-                temperature,
-            };
-            export_onnx(&model, &shape, scores, &properties(&description))
-        }
+        ExportFormat::Onnx => export_onnx(&model, &shape, scores, &properties(&description)),
     };
     let weights = weights.map_err(anyhow::Error::msg)?;
-    let check = check(&model, &config, &shape, &device)?;
+    let check = check(&model, &config, &shape, scores, &device)?;
     let mut text = serde_json::to_vec_pretty(&description)?;
     text.push(b'\n');
     fs::create_dir_all(&args.out).with_context(|| format!("could not create {}", args.out.display()))?;
@@ -136,8 +132,14 @@ fn properties(description: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Random input with a fixed seed, uniform between -1 and 1, and the resulting logits.
-fn check(model: &Model, config: &RunConfig, shape: &InputShape, device: &Device) -> anyhow::Result<Vec<u8>> {
+/// Random input with a fixed seed, uniform between -1 and 1, and the resulting embeddings, logits and probabilities.
+fn check(
+    model: &Model,
+    config: &RunConfig,
+    shape: &InputShape,
+    scores: OnnxScores,
+    device: &Device,
+) -> anyhow::Result<Vec<u8>> {
     let mut rng = stream(0, 0, 0, Purpose::NoiseSamples);
     let mut named: Vec<(&str, Vec<usize>, Vec<f32>)> = Vec::new();
     for (name, shape) in config.model.description().input.shapes(shape) {
@@ -156,8 +158,20 @@ fn check(model: &Model, config: &RunConfig, shape: &InputShape, device: &Device)
         spectrogram: data("spectrogram").map(|data| Tensor::from_data(data, device)),
         statistics: data("statistics").map(|data| Tensor::from_data(data, device)),
     };
-    let logits = batch::to_host(model.forward(input))?;
-    named.push(("logits", vec![CHECK_CLIPS, config.classes.len()], logits));
+    let embeddings = model.embed(input);
+    let logits = model.classify(embeddings.clone());
+    let divided = logits.clone() / scores.temperature;
+    let probabilities = match scores.task {
+        Task::SingleLabel => softmax(divided, 1),
+        Task::MultiLabel => sigmoid(divided),
+    };
+    for (name, output) in [
+        ("embeddings", embeddings),
+        ("logits", logits),
+        ("probabilities", probabilities),
+    ] {
+        named.push((name, output.dims().to_vec(), batch::to_host(output)?));
+    }
     let views = named.iter().map(|(name, shape, values)| {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values));
         Ok((

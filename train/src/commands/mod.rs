@@ -27,7 +27,6 @@ mod predict;
 mod predictions_table;
 mod report;
 mod runs;
-mod shown_path;
 mod similar;
 mod sweep;
 mod timeline;

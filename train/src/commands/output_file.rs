@@ -1,7 +1,8 @@
-//! Checks before a long run that a file can be written, and that it does not replace another one.
+//! Checks before a long run that files can be written, and that they do not replace others.
 
-use super::shown_path::shown;
 use anyhow::bail;
+pub(super) use shared::runtime::output_file::{check_place, is_same_file};
+use shared::runtime::text::shown;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,26 +18,47 @@ pub(super) fn check_new(flag: &str, path: &Path, inputs: &[PathBuf], force: bool
     Ok(())
 }
 
-/// Refuses one of the files that are read, a directory, and a file that cannot be written.
-pub(super) fn check_place(flag: &str, path: &Path, inputs: &[PathBuf]) -> anyhow::Result<()> {
-    let refuse = |problem: &str| bail!("{flag} {} {problem}; give another file", shown(path));
-    if path.exists() && inputs.iter().any(|input| is_same_file(input, path)) {
-        return refuse("is one of the files to read");
+/// Refuses two outputs with one path. The files need not exist, but their directories must.
+pub(super) fn check_distinct(outputs: &[(&str, Option<&Path>)]) -> anyhow::Result<()> {
+    let mut seen: Vec<(&str, PathBuf)> = Vec::new();
+    for &(flag, path) in outputs {
+        let Some(path) = path else { continue };
+        let place = place(path);
+        if let Some((other, _)) = seen.iter().find(|(_, other)| *other == place) {
+            bail!(
+                "{flag} and {other} are the same file, {}; give another one",
+                shown(path)
+            );
+        }
+        seen.push((flag, place));
     }
-    if path.is_dir() {
-        return refuse("is a directory");
-    }
+    Ok(())
+}
+
+/// The same for all names of a directory.
+fn place(path: &Path) -> PathBuf {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    match tempfile::tempfile_in(directory.unwrap_or(Path::new("."))) {
-        Ok(_) => Ok(()),
-        Err(error) => refuse(&format!("cannot be written: {error}")),
+    let directory = fs::canonicalize(directory.unwrap_or(Path::new(".")));
+    match (directory, path.file_name()) {
+        (Ok(directory), Some(name)) => directory.join(name),
+        _ => path.to_owned(),
     }
 }
 
-/// Whether both paths lead to one file. Files with different names are not compared, so links to a file under another
-/// name are not recognized.
-pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
-    a == b
-        || a.file_name() == b.file_name()
-            && fs::canonicalize(a).is_ok_and(|a| fs::canonicalize(b).is_ok_and(|b| a == b))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_with_one_path_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let [file, same, other] = ["a.csv", "./a.csv", "b.csv"].map(|name| root.path().join(name));
+        assert!(check_distinct(&[("--csv", Some(&file)), ("--playlist", Some(&other)), ("--html", None)]).is_ok());
+        let refused = check_distinct(&[("--csv", Some(&file)), ("--playlist", Some(&same))]);
+        let message = refused.unwrap_err().to_string();
+        assert!(
+            message.starts_with("--playlist and --csv are the same file"),
+            "{message}"
+        );
+    }
 }

@@ -1,7 +1,6 @@
 //! `train predict`.
 
 use super::predictions_table::{Answer, Answers, check_csv, rows};
-use super::shown_path::shown;
 use super::{Incomplete, Outcome, UsageError, timeline};
 use crate::cli::PredictArgs;
 use crate::combine::RunModel;
@@ -16,6 +15,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 use shared::audio::validate::Rejection;
 use shared::dataset::Task;
+use shared::runtime::text::shown;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread;

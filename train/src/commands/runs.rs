@@ -1,23 +1,29 @@
 //! `train runs`.
 
 use super::Outcome;
+use super::output_file::is_same_file;
 use crate::catalog::{page, rows, text};
 use crate::cli::RunsArgs;
 use crate::process::console::Console;
+use crate::report::html::REPORT_FILE;
 use anyhow::bail;
 use serde_json::json;
 use shared::runtime::atomic_file;
+use shared::runtime::text::shown;
 
 /// Lists the runs below a directory.
 pub fn run_runs(args: &RunsArgs, console: Console) -> anyhow::Result<Outcome> {
     let root = &args.directory;
     let rows = rows(root)?;
     if rows.is_empty() {
-        bail!("{} has no runs; start one with `train fit`", root.display());
+        bail!("{} has no runs; start one with `train fit`", shown(root));
     }
     if let Some(file) = &args.html {
+        if rows.iter().any(|row| is_same_file(&row.path.join(REPORT_FILE), file)) {
+            bail!("--html {} is the page of a run; give another file", shown(file));
+        }
         atomic_file::write_bytes(file, page(&rows, root, file).as_bytes())?;
-        console.line(&format!("wrote {}", file.display()));
+        console.line(&format!("wrote {}", shown(file)));
     }
     let list: Vec<_> = rows.iter().map(|row| row.to_json()).collect();
     Ok(Outcome {

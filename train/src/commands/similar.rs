@@ -1,9 +1,8 @@
 //! `train similar`.
 
 use super::embed_files::{begun, embed, warn};
-use super::output_file::{check_new, is_same_file};
-use super::shown_path::shown;
-use super::{Outcome, UsageError};
+use super::output_file::{check_distinct, check_new, is_same_file};
+use super::{Incomplete, Outcome, UsageError};
 use crate::cli::SimilarArgs;
 use crate::combine::RunModel;
 use crate::predict::{FileEmbedder, FileEmbeddings, Named, expand, nearest};
@@ -12,6 +11,7 @@ use crate::settings::device::DeviceChoice;
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::runtime::atomic_file;
+use shared::runtime::text::shown;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
@@ -38,9 +38,15 @@ pub fn run_similar(args: &SimilarArgs, console: Console) -> anyhow::Result<Outco
     for (flag, path) in written.iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?))) {
         check_new(flag, path, &inputs, args.force)?;
     }
+    check_distinct(&written.map(|(flag, path)| (flag, path.as_deref())))?;
     let (device, device_name) = choice.open()?;
     let embedder = FileEmbedder::load(&models, &device)?;
     let songs = args.songs.iter().map(|song| (song.clone(), None)).collect();
+    // The table has names as text, which is not every path.
+    let paths: Vec<PathBuf> = match &library {
+        Library::Files(named) => named.iter().map(|(path, _)| path.clone()).collect(),
+        Library::Embeddings(_) => Vec::new(),
+    };
     let (songs, failed) = embed(&embedder, songs, args.jobs, console)?;
     if let Some((path, rejection)) = failed.into_iter().next() {
         bail!("{} cannot be compared: {rejection}", shown(&path));
@@ -70,7 +76,7 @@ pub fn run_similar(args: &SimilarArgs, console: Console) -> anyhow::Result<Outco
     let found: Vec<Found> = nearest(&library, &songs)
         .into_iter()
         .map(|neighbor| Found {
-            path: PathBuf::from(&library.paths[neighbor.file]),
+            path: library_path(&paths, &library.paths[neighbor.file]),
             similarity: neighbor.similarity,
         })
         .filter(|found| !args.songs.iter().any(|song| is_same_file(song, &found.path)))
@@ -78,18 +84,22 @@ pub fn run_similar(args: &SimilarArgs, console: Console) -> anyhow::Result<Outco
         .collect();
     if found.is_empty() {
         bail!(
-            "{} has only the songs themselves; give another library",
+            "{} has no files except the songs; give another library",
             shown(&args.library)
         );
     }
     let mut text = table(&found);
+    let mut problems = Vec::new();
+    let mut note = |kind: &str, path: &Path, result: anyhow::Result<()>| match result {
+        Ok(()) => text += &format!("\n{kind} {}", shown(path)),
+        Err(error) => problems.push(format!("{error:#}")),
+    };
     if let Some(path) = &args.csv {
-        atomic_file::write(path, |file| write_csv(&found, file))?;
-        text += &format!("\ntable {}", shown(path));
+        let result = atomic_file::write(path, |file| write_csv(&found, file));
+        note("table", path, result.map_err(Into::into));
     }
     if let Some(path) = &args.playlist {
-        write_playlist(&found, path)?;
-        text += &format!("\nplaylist {}", shown(path));
+        note("playlist", path, write_playlist(&found, path));
     }
     let files: Vec<_> = found
         .iter()
@@ -101,7 +111,18 @@ pub fn run_similar(args: &SimilarArgs, console: Console) -> anyhow::Result<Outco
     let json = json!({ "command": "similar", "runs": args.runs, "device": device_name, "songs": args.songs,
                        "library": args.library, "failed": failed.len(), "csv": args.csv, "playlist": args.playlist,
                        "files": files });
-    Ok(Outcome { text, json })
+    let outcome = Outcome { text, json };
+    if problems.is_empty() {
+        return Ok(outcome);
+    }
+    let sentence = Some(problems.join("; "));
+    Err(Incomplete { outcome, sentence }.into())
+}
+
+/// The path of a library's file.
+fn library_path(paths: &[PathBuf], name: &str) -> PathBuf {
+    let known = paths.iter().find(|path| path.to_string_lossy() == name);
+    known.cloned().unwrap_or_else(|| name.into())
 }
 
 enum Library {
@@ -116,6 +137,9 @@ impl Library {
         if path.is_dir() {
             let mut named = expand(std::slice::from_ref(path));
             named.retain(|(path, _)| !args.songs.iter().any(|song| is_same_file(song, path)));
+            if named.is_empty() {
+                bail!("{} has no files except the songs; give another library", shown(path));
+            }
             return Ok(Self::Files(named));
         }
         let bytes = fs::read(path).with_context(|| format!("could not read {}", shown(path)))?;

@@ -1,14 +1,14 @@
 //! The files of `train predict --timeline`.
 
 use super::UsageError;
-use super::output_file::check_new;
+use super::output_file::{check_distinct, check_new};
 use super::predictions_table::{Answers, rows};
-use super::shown_path::shown;
 use crate::cli::{PredictArgs, TimelineFile, TimelineFormat};
 use crate::predict::{Named, PlayableFile, Timeline, page};
 use crate::settings::invalid;
 use serde_json::{Value, json};
 use shared::runtime::atomic_file;
+use shared::runtime::text::shown;
 use std::path::PathBuf;
 
 /// Width of the chart in an SVG file.
@@ -31,10 +31,10 @@ pub(super) fn check(args: &PredictArgs, named: &[Named]) -> anyhow::Result<()> {
     let inputs: Vec<PathBuf> = named.iter().map(|(path, _)| path.clone()).collect();
     for TimelineFile { path, .. } in &args.timeline {
         check_new("--timeline", path, &inputs, args.force)?;
-        if args.csv.as_ref() == Some(path) {
-            return wrong("--timeline", "and --csv have the same file; give another one".into());
-        }
     }
+    let timelines = args.timeline.iter().map(|file| ("--timeline", Some(&*file.path)));
+    let outputs: Vec<_> = timelines.chain([("--csv", args.csv.as_deref())]).collect();
+    check_distinct(&outputs)?;
     if args.audio {
         if !args.timeline.iter().any(|file| file.format == TimelineFormat::Html) {
             return wrong(

@@ -1,8 +1,8 @@
 //! The metrics and predictions of one run on a set, which must agree.
 
 use super::predicted_set::PredictedSet;
-use crate::metrics::{SetMetrics, SetReport};
-use crate::report::{METRICS_FILE, RunMetrics, read_metrics};
+use crate::metrics::SetMetrics;
+use crate::report::{METRICS_FILE, read_metrics};
 use crate::run::directory::RunDirectory;
 use crate::run::evaluations;
 use crate::run::history::HISTORY_FILE;
@@ -45,7 +45,7 @@ impl RunResults {
             return Ok(None);
         }
         let metrics = read_metrics(&run)?;
-        let Some(report) = report(&metrics, set) else {
+        let Some(report) = metrics.report(set) else {
             return Ok(None);
         };
         let (task, predictions) = read_predictions(&run, set, &config.classes, &report.tracks)?;
@@ -67,14 +67,6 @@ impl RunResults {
             task,
             predictions,
         }))
-    }
-}
-
-fn report(metrics: &RunMetrics, set: Set) -> Option<&SetReport> {
-    match set {
-        Set::Train => metrics.train.as_ref(),
-        Set::Val => metrics.val.as_ref(),
-        Set::Test => metrics.test.as_ref(),
     }
 }
 

@@ -52,6 +52,15 @@ impl RunMetrics {
             intervals: Vec::new(),
         }
     }
+
+    /// A set's metrics, if it was evaluated.
+    pub fn report(&self, set: Set) -> Option<&SetReport> {
+        match set {
+            Set::Train => self.train.as_ref(),
+            Set::Val => self.val.as_ref(),
+            Set::Test => self.test.as_ref(),
+        }
+    }
 }
 
 pub fn read_metrics(run: &RunDirectory) -> Result<RunMetrics, RunError> {

@@ -41,7 +41,7 @@ impl Environment {
             command: std::env::args_os()
                 .map(|argument| argument.to_string_lossy().into_owned())
                 .collect(),
-            date: date(SystemTime::now()),
+            date: date(SystemTime::now()).unwrap_or_else(|| "–".into()),
         }
     }
 

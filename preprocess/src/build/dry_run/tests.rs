@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::build::pipeline;
-use crate::testing::{Crash, contents, mixed, three_tracks, tone};
-use std::fs;
+use crate::testing::{Crash, NoProgress, contents, mixed, three_tracks, tone};
+use shared::dataset::manifest::Flag;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[test]
@@ -36,10 +36,24 @@ fn dry_run_predicts_the_build_and_writes_nothing() {
         .shards
         .iter()
         .map(|shard| shard.waveform.bytes + shard.mel.bytes);
-    let [low, high] = predicted.bytes;
-    assert!(low == high && low > 0.9 * shards.sum::<u64>() as f64, "{low}");
+    let ([low, high], shards) = (predicted.bytes, shards.sum::<u64>() as f64);
+    assert!(low == high && (0.9..1.1).contains(&(low / shards)), "{low} {shards}");
     let [fast, slow] = predicted.seconds;
     assert!(0.0 < fast && fast < slow, "{fast} {slow}");
+}
+
+#[test]
+fn dry_run_counts_near_silent_tracks_that_the_build_drops() {
+    let collection = mixed();
+    let mut config = collection.config("out");
+    assert_eq!(dry_run(&config).unwrap().sample_reasons.get("near_silent"), None);
+    config.drop = vec![Flag::NearSilent];
+    let predicted = dry_run(&config).unwrap();
+    let built = pipeline::build(&config, &mut NoProgress).unwrap();
+    assert_eq!(predicted.sample_reasons.get("near_silent"), Some(&1));
+    assert_eq!(built.reasons.get("near_silent"), Some(&1));
+    let dropped: usize = predicted.sample_reasons.values().sum();
+    assert_eq!(predicted.sample - dropped, built.index.kept);
 }
 
 #[test]
@@ -74,12 +88,7 @@ fn interrupted_build_is_counted_or_refused_as_by_the_build() {
         let mut other = config.clone();
         other.validate.min_samples += 1;
         let error = dry_run(&other).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            pipeline::build(&other, &mut crate::testing::NoProgress)
-                .unwrap_err()
-                .to_string()
-        );
+        assert_eq!(error, pipeline::build(&other, &mut NoProgress).unwrap_err().to_string());
         assert_eq!(contents(&config.out), before);
         collection.build("out").unwrap()
     };

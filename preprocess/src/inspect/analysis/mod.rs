@@ -107,7 +107,7 @@ pub struct ClassAnalysis {
 }
 
 impl Analysis {
-    /// Reads the tables and the needed tensors of the shards, each shard once per kind, on the current thread pool.
+    /// Reads the tables and the needed tensors of the shards, on the current thread pool.
     pub fn run(config: &AnalysisConfig, progress: &impl VerifyProgress) -> Result<Self, InspectError> {
         consistently(&config.dataset, |index| Self::from_index(config, index, progress))
     }

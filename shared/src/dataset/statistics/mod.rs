@@ -11,4 +11,4 @@ mod track_summary;
 pub use normalization::{Normalization, NothingToNormalize};
 pub use published::{PublishedError, PublishedNormalization};
 pub use summary_file::{SummaryError, summary_from_bytes, summary_to_bytes};
-pub use track_summary::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary};
+pub use track_summary::{CHROMA_STATISTICS, MFCC_STATISTICS, TrackSummary, waveform_rms_dbfs};

@@ -88,21 +88,12 @@ impl TrackSummary {
         }
         mel_sum.resize(features.n_mels, 0.0);
         mel_sum_squares.resize(features.n_mels, 0.0);
-        // Integers until the last step: i64 holds the sum of squares of 2^33 samples at full scale. Wrapping, so the
-        // loop has no branch and vectorizes.
-        let (sum, squares) = samples.iter().fold((0i64, 0i64), |(sum, squares), &sample| {
-            let square = i32::from(sample).wrapping_mul(i32::from(sample));
-            (
-                sum.wrapping_add(i64::from(sample)),
-                squares.wrapping_add(i64::from(square)),
-            )
-        });
-        let scale = f64::from(PCM_FULL_SCALE);
+        let (waveform_sum, waveform_sum_squares) = waveform_sums(samples);
         Self {
             track_id,
             samples: samples.len() as u64,
-            waveform_sum: sum as f64 / scale,
-            waveform_sum_squares: squares as f64 / (scale * scale),
+            waveform_sum,
+            waveform_sum_squares,
             frames: frames as u64,
             mel_sum,
             mel_sum_squares,
@@ -114,6 +105,30 @@ impl TrackSummary {
 
     /// Root mean square of the waveform, in dB relative to full scale.
     pub fn rms_dbfs(&self) -> f64 {
-        10.0 * (self.waveform_sum_squares / self.samples as f64).log10()
+        rms_dbfs(self.waveform_sum_squares, self.samples)
     }
+}
+
+/// [`TrackSummary::rms_dbfs`] of a waveform that has no summary.
+pub fn waveform_rms_dbfs(samples: &[i16]) -> f64 {
+    rms_dbfs(waveform_sums(samples).1, samples.len() as u64)
+}
+
+fn rms_dbfs(sum_squares: f64, samples: u64) -> f64 {
+    10.0 * (sum_squares / samples as f64).log10()
+}
+
+/// The sum of a waveform and the sum of its squares, relative to full scale.
+fn waveform_sums(samples: &[i16]) -> (f64, f64) {
+    // Integers until the last step: i64 holds the sum of squares of 2^33 samples at full scale. Wrapping, so the loop
+    // has no branch and vectorizes.
+    let (sum, squares) = samples.iter().fold((0i64, 0i64), |(sum, squares), &sample| {
+        let square = i32::from(sample).wrapping_mul(i32::from(sample));
+        (
+            sum.wrapping_add(i64::from(sample)),
+            squares.wrapping_add(i64::from(square)),
+        )
+    });
+    let scale = f64::from(PCM_FULL_SCALE);
+    (sum as f64 / scale, squares as f64 / (scale * scale))
 }

@@ -49,7 +49,7 @@ impl<'a> RunView<'a> {
         let mut predictions = BTreeMap::new();
         for set in Set::ALL {
             let file = predictions_file(set);
-            if let (Some(_), Some(table)) = (report_of(&metrics, set), run.read(file)?) {
+            if let (Some(_), Some(table)) = (metrics.report(set), run.read(file)?) {
                 let table = Predictions::from_csv(&table).map_err(|error| damaged(file, error.to_string()))?;
                 predictions.insert(set, table);
             }
@@ -68,7 +68,7 @@ impl<'a> RunView<'a> {
 
     /// A set's metrics, if it was evaluated with the best weights.
     pub fn report(&self, set: Set) -> Option<&SetReport> {
-        report_of(&self.metrics, set)
+        self.metrics.report(set)
     }
 
     /// The test set if it was evaluated, else the validation set.
@@ -86,14 +86,6 @@ impl<'a> RunView<'a> {
         reports
             .into_iter()
             .any(|report| matches!(report.tracks, SetMetrics::Tags(_)))
-    }
-}
-
-fn report_of(metrics: &RunMetrics, set: Set) -> Option<&SetReport> {
-    match set {
-        Set::Train => metrics.train.as_ref(),
-        Set::Val => metrics.val.as_ref(),
-        Set::Test => metrics.test.as_ref(),
     }
 }
 
