@@ -66,7 +66,7 @@ fn assert_close(found: &[f64], expected: &[f64]) {
     }
 }
 
-/// What training added to all parameters.
+/// The sum of all updates of the parameters.
 fn updates(run: &Path, model: &str) -> Vec<f64> {
     let files = [run.join("best.safetensors"), initial_weights(model)].map(|path| std::fs::read(path).unwrap());
     let [trained, initial] = files.each_ref().map(|bytes| SafeTensors::deserialize(bytes).unwrap());

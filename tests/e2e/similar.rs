@@ -166,7 +166,7 @@ fn libraries_that_do_not_fit_are_refused() {
         .stderr(contains("none.mp3 cannot be compared"));
     for (words, expected) in [
         (&["similar", "music"][..], "<SONG>"),
-        (&["similar", "--playlist", "a.txt", "music", &song], ".m3u or .m3u8"),
+        (&["similar", "--playlist", "a.txt", "music", &song], ".m3u8"),
         (
             &["embed", "--out", "a.safetensors", "--classify", "knn", &song],
             "cannot be used with",

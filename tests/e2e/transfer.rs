@@ -138,7 +138,7 @@ fn embeddings_of_a_tagger_are_classified() {
     let out = root.path().join("embeddings.safetensors");
     let embed = |data: &Path| {
         let mut command = Program::Train.command(["embed", "--device", "cpu", "--json", "--classify", "knn,svm"]);
-        command.args(["--set", "train", "--n-neighbors", "1"]);
+        command.args(["--set", "train", "--n-neighbors", "1", "--force"]);
         command.arg("--run").arg(tagger()).arg("--out").arg(&out);
         command.arg("--data").arg(data).assert()
     };

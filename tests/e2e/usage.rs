@@ -49,7 +49,6 @@ fn usage_errors_exit_with_status_2_and_write_nothing() {
         words(&["split", &out, "--group-by", "artist", "--strategy", "random"]),
         words(&["verify"]),
         words(&["verify", &out, "--audio", &out]),
-        words(&["inspect", &out, "--track", "2"]),
     ] {
         Program::Preprocess
             .command(&arguments)

@@ -83,7 +83,7 @@ fn list(mut models: Vec<ListedModel>) -> String {
     }
     text + &format!(
         "\n\nTask and clip are those of the paper; every model trains on both kinds of data.\n\
-         Parameters are for {CLASSES} classes. `train models NAME` shows paper, layers and settings."
+         Parameters are for {CLASSES} classes. `train models NAME` shows the settings of one."
     )
 }
 

@@ -299,7 +299,7 @@ mod tests {
     fn unsuitable_shape_and_monitor_are_refused() {
         let bands = open(ModelKind::ChoiFcn, |_| {}).unwrap_err().to_string();
         assert!(
-            bands.contains("choi-fcn needs 96 mel bands") && bands.contains("[128, 512]"),
+            bands.contains("choi-fcn needs 96 mel bands") && bands.contains("128 bands and 512 frames"),
             "{bands}"
         );
         for monitor in [Monitor::AucRoc, Monitor::AucPr] {
