@@ -82,7 +82,8 @@ fn classes(metrics: &ClassificationMetrics, set: Set, interval: Option<[f64; 2]>
         ": " (percent(metrics.top1)) " %"
         @if let Some([low, high]) = interval { ", 95 % interval " (percent(low)) " to " (percent(high)) " %" }
         @if let Some(class) = most {
-            "; " (class.name) ", its most frequent class, has " (percent(class.support as f64 / total as f64)) " %"
+            ". Always predicting " (class.name) ", the most frequent class, gives "
+            (percent(class.support as f64 / total as f64)) " %"
         }
         "."
     }
