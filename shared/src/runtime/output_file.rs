@@ -1,4 +1,4 @@
-//! Checks before a long run that a file can be written, and that it does not replace one that is read.
+//! Checks before a long run that files can be written, and that they do not replace others.
 
 use super::text::shown;
 use anyhow::bail;
@@ -24,6 +24,21 @@ pub fn check_place(flag: &str, path: &Path, inputs: &[PathBuf]) -> anyhow::Resul
     }
 }
 
+/// Refuses a file that exists, unless `force` replaces it, and whatever [`check_place`] refuses.
+///
+/// # Errors
+/// A sentence with the option, the file and the problem.
+pub fn check_new(flag: &str, path: &Path, inputs: &[PathBuf], force: bool) -> anyhow::Result<()> {
+    check_place(flag, path, inputs)?;
+    if path.exists() && !force {
+        bail!(
+            "{flag} {} exists; add --force to replace it, or give another file",
+            shown(path)
+        );
+    }
+    Ok(())
+}
+
 /// Refuses a file in the directory `root` or below it, such as the tables and shards of a data set.
 ///
 /// # Errors
@@ -42,6 +57,34 @@ pub fn check_outside(flag: &str, path: &Path, root: &Path) -> anyhow::Result<()>
         );
     }
     Ok(())
+}
+
+/// Refuses two outputs with one path. The files need not exist, but their directories must.
+///
+/// # Errors
+/// A sentence with both options and the file.
+pub fn check_distinct(outputs: &[(&str, Option<&Path>)]) -> anyhow::Result<()> {
+    let mut seen: Vec<(&str, PathBuf)> = Vec::new();
+    for &(flag, path) in outputs {
+        let Some(path) = path else { continue };
+        let place = place(path);
+        if let Some((other, _)) = seen.iter().find(|(_, other)| *other == place) {
+            bail!(
+                "{flag} and {other} are the same file, {}; give another one",
+                shown(path)
+            );
+        }
+        seen.push((flag, place));
+    }
+    Ok(())
+}
+
+/// The same for all names of a directory.
+fn place(path: &Path) -> PathBuf {
+    match (fs::canonicalize(directory(path)), path.file_name()) {
+        (Ok(directory), Some(name)) => directory.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 /// The directory of a file.
@@ -88,5 +131,19 @@ mod tests {
         ] {
             assert_eq!(check_outside("--png", &path, &below).is_err(), is_refused, "{path:?}");
         }
+    }
+
+    #[test]
+    fn outputs_with_one_path_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("below")).unwrap();
+        let [file, same, other] = ["a.csv", "below/../a.csv", "b.csv"].map(|name| root.path().join(name));
+        assert!(check_distinct(&[("--csv", Some(&file)), ("--playlist", Some(&other)), ("--html", None)]).is_ok());
+        let refused = check_distinct(&[("--csv", Some(&file)), ("--playlist", Some(&same))]);
+        let message = refused.unwrap_err().to_string();
+        assert!(
+            message.starts_with("--playlist and --csv are the same file"),
+            "{message}"
+        );
     }
 }

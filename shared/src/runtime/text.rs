@@ -68,6 +68,14 @@ pub fn date(time: SystemTime) -> Option<String> {
     Some(seconds.replace('T', " ").chars().take(16).collect())
 }
 
+/// The last part of a path, or the whole path if it has none, such as `.` and `/`.
+pub fn last_part(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
 /// A path for display. Control characters are escaped, so a name cannot break lines or send commands to the terminal.
 pub fn shown(path: &Path) -> String {
     let mut text = String::new();

@@ -2,6 +2,7 @@
 
 use super::row::{Facts, Metric, Row};
 use crate::report::html::REPORT_FILE;
+use crate::run::directory::directory_name;
 use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::page::{Cell, Page, Section, Table, cell};
@@ -17,14 +18,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-'
 pub fn page(rows: &[Row], root: &Path, file: &Path) -> String {
     let is_training = |row: &&Row| row.facts.as_ref().is_ok_and(|facts| facts.state.is_training());
     let training = rows.iter().filter(is_training).count();
-    let name = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let name = name
-        .file_name()
-        .unwrap_or(name.as_os_str())
-        .to_string_lossy()
-        .into_owned();
     let page = Page {
-        title: &format!("Runs in {name}"),
+        title: &format!("Runs in {}", directory_name(root)),
         lead: html! {
             p.lead {
                 (counted(rows.len(), "run or set of runs", "runs and sets of runs"))

@@ -3,7 +3,7 @@
 use super::row::{Facts, Metric, Row};
 use crate::process::text_table::{Align, text_table};
 use serde_json::{Value, json};
-use shared::runtime::text::date;
+use shared::runtime::text::{date, last_part};
 use std::path::Path;
 
 impl Row {
@@ -34,11 +34,7 @@ impl Row {
 impl Facts {
     /// The name of the data set's directory.
     pub(super) fn data_name(&self) -> String {
-        let path = Path::new(&self.data);
-        path.file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned()
+        last_part(Path::new(&self.data))
     }
 }
 

@@ -8,6 +8,7 @@ mod count;
 mod embed;
 mod eval;
 mod export;
+mod file_name;
 mod fit;
 mod import;
 mod lr_find;

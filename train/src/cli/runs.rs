@@ -1,5 +1,6 @@
 //! Arguments of `train runs`.
 
+use super::file_name::with_extension;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = r"Examples:
@@ -18,17 +19,6 @@ pub struct RunsArgs {
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
     /// Write a web page with links to the runs' pages
-    #[arg(long, value_name = "FILE", value_parser = page)]
+    #[arg(long, value_name = "FILE", value_parser = |text: &str| with_extension(text, "html"))]
     pub html: Option<PathBuf>,
-}
-
-/// Another name is refused, because the page replaces the file.
-fn page(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let is_page = path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("html"));
-    is_page
-        .then_some(path)
-        .ok_or_else(|| "give a name that ends with .html".into())
 }

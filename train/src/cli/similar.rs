@@ -1,6 +1,7 @@
 //! Arguments of `train similar`.
 
 use super::count::count;
+use super::file_name::with_extension;
 use crate::settings::MOST_THREADS;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ pub struct SimilarArgs {
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
     /// Write the list to a playlist, .m3u8
-    #[arg(long, value_name = "FILE", value_parser = playlist)]
+    #[arg(long, value_name = "FILE", value_parser = |text: &str| with_extension(text, "m3u8"))]
     pub playlist: Option<PathBuf>,
     /// Replace files that exist
     #[arg(long)]
@@ -50,14 +51,4 @@ pub struct SimilarArgs {
     /// A device of `train devices`, auto or gpu
     #[arg(long, default_value = "auto")]
     pub device: String,
-}
-
-fn playlist(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let is_playlist = path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("m3u8"));
-    is_playlist
-        .then_some(path)
-        .ok_or_else(|| "give a name that ends with .m3u8".into())
 }

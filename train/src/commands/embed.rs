@@ -3,7 +3,6 @@
 use super::embed_files::embed_files;
 use super::embed_source::{Source, sources};
 use super::eval_run::{Options, RunEvaluation, metrics, write_evaluation};
-use super::output_file::check_new;
 use super::{Outcome, UsageError};
 use crate::classical::{ClassifierConfig, ClassifierKind, TrainingSet, VectorClassifier};
 use crate::cli::EmbedArgs;
@@ -23,6 +22,7 @@ use serde_json::json;
 use shared::dataset::split::{self, Set};
 use shared::dataset::{DatasetIndex, Task};
 use shared::runtime::atomic_file;
+use shared::runtime::output_file::check_new;
 use std::path::PathBuf;
 
 /// Embeddings of each set that has tracks.

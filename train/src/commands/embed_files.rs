@@ -1,6 +1,5 @@
 //! `train embed` of audio files.
 
-use super::output_file::check_new;
 use super::predictions_table::rows;
 use super::{Incomplete, Outcome};
 use crate::cli::EmbedArgs;
@@ -8,15 +7,16 @@ use crate::combine::RunModel;
 use crate::predict::{FileEmbedder, FileEmbeddings, Named, expand};
 use crate::process::console::Console;
 use crate::run::directory::BEST_FILE;
+use crate::settings::cores;
 use crate::settings::device::DeviceChoice;
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::audio::validate::Rejection;
 use shared::runtime::atomic_file;
+use shared::runtime::output_file::check_new;
 use shared::runtime::text::{counted, shown};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::thread;
 
 /// Writes the embeddings of audio files. A file that cannot be decoded is reported and skipped.
 pub(super) fn embed_files(args: &EmbedArgs, choice: &DeviceChoice, console: Console) -> anyhow::Result<Outcome> {
@@ -89,8 +89,8 @@ pub(super) fn embed(
         }
     }
     let bar = console.count("files", files.len());
-    let jobs = jobs.or_else(|| thread::available_parallelism().ok());
-    let table = embedder.embed(&files, jobs.map_or(1, NonZeroUsize::get), |file, embedded| {
+    let jobs = jobs.map_or_else(cores, NonZeroUsize::get);
+    let table = embedder.embed(&files, jobs, |file, embedded| {
         if let Err(rejection) = embedded {
             failed.push((files[file].clone(), rejection));
         }

@@ -22,7 +22,6 @@ mod labels;
 mod lr_find;
 mod members_table;
 mod models;
-mod output_file;
 mod predict;
 mod predictions_table;
 mod report;

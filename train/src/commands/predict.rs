@@ -10,6 +10,7 @@ use crate::predict::{Named, RunPredictor, expand};
 use crate::process::console::Console;
 use crate::report::{METRICS_FILE, read_metrics};
 use crate::run::directory::RunDirectory;
+use crate::settings::cores;
 use crate::settings::device::DeviceChoice;
 use anyhow::bail;
 use serde_json::{Value, json};
@@ -18,7 +19,6 @@ use shared::dataset::Task;
 use shared::runtime::text::shown;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::thread;
 
 /// Classifies audio files with the best weights of a run, or with the mean of several runs.
 pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcome> {
@@ -125,8 +125,8 @@ fn classify(
     let files: Vec<PathBuf> = readable.map(|(path, _)| path.clone()).collect();
     let bar = console.count("files", files.len());
     let mut predictions = Vec::new();
-    let jobs = jobs.or_else(|| thread::available_parallelism().ok());
-    let ended = predictor.predict(&files, jobs.map_or(1, NonZeroUsize::get), window, |file, prediction| {
+    let jobs = jobs.map_or_else(cores, NonZeroUsize::get);
+    let ended = predictor.predict(&files, jobs, window, |file, prediction| {
         if let Err(rejection) = &prediction {
             bar.suspend(|| console.line(&format!("{}: {rejection}", shown(&files[file]))));
         }

@@ -1,13 +1,12 @@
 //! The results of `train predict` as text, JSON and a CSV file. The CSV file only replaces other tables of predictions.
 
-use super::output_file::check_place;
 use crate::predict::{FilePrediction, Named};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use shared::audio::validate::Rejection;
 use shared::runtime::atomic_file::{self, WriteError};
-use shared::runtime::text::clock;
-use shared::runtime::text::shown;
+use shared::runtime::output_file::check_place;
+use shared::runtime::text::{clock, shown};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;

@@ -1,7 +1,6 @@
 //! `train runs`.
 
 use super::Outcome;
-use super::output_file::is_same_file;
 use crate::catalog::{page, rows, text};
 use crate::cli::RunsArgs;
 use crate::process::console::Console;
@@ -9,6 +8,7 @@ use crate::report::html::REPORT_FILE;
 use anyhow::bail;
 use serde_json::json;
 use shared::runtime::atomic_file;
+use shared::runtime::output_file::is_same_file;
 use shared::runtime::text::shown;
 
 /// Lists the runs below a directory.

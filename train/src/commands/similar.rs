@@ -1,7 +1,6 @@
 //! `train similar`.
 
 use super::embed_files::{begun, embed, warn};
-use super::output_file::{check_distinct, check_new, is_same_file};
 use super::{Incomplete, Outcome, UsageError};
 use crate::cli::SimilarArgs;
 use crate::combine::RunModel;
@@ -11,6 +10,7 @@ use crate::settings::device::DeviceChoice;
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::runtime::atomic_file;
+use shared::runtime::output_file::{check_distinct, check_new, is_same_file};
 use shared::runtime::text::shown;
 use std::fmt::Write as _;
 use std::fs;

@@ -1,13 +1,13 @@
 //! The files of `train predict --timeline`.
 
 use super::UsageError;
-use super::output_file::{check_distinct, check_new};
 use super::predictions_table::{Answers, rows};
 use crate::cli::{PredictArgs, TimelineFile, TimelineFormat};
 use crate::predict::{Named, PlayableFile, Timeline, page};
 use crate::settings::invalid;
 use serde_json::{Value, json};
 use shared::runtime::atomic_file;
+use shared::runtime::output_file::{check_distinct, check_new};
 use shared::runtime::text::shown;
 use std::path::PathBuf;
 

@@ -4,6 +4,7 @@ use super::bootstrap::Interval;
 use super::comparison::Comparison;
 use super::entry::Entry;
 use crate::process::text_table::{Align, text_table};
+use shared::runtime::text::last_part;
 use std::collections::BTreeSet;
 
 impl Comparison {
@@ -44,11 +45,10 @@ fn metrics(entries: &[&Entry]) -> String {
             Some(set) => format!(" ({} folds)", set.folds.len()),
             None => String::new(),
         };
-        let data = entry.config.data.file_name().unwrap_or(entry.config.data.as_os_str());
         let mut row = vec![
             format!("{}{runs}", entry.path.display()),
             entry.config.model_name(),
-            data.to_string_lossy().into_owned(),
+            last_part(&entry.config.data),
             split(entry),
             entry.set.name().into(),
             entry.tracks().to_string(),

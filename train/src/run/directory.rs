@@ -5,6 +5,7 @@ use serde::Serialize;
 use shared::runtime::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
 use shared::runtime::file_error::FileError;
 use shared::runtime::lock;
+use shared::runtime::text::last_part;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -196,6 +197,11 @@ impl RunDirectory {
     pub fn root(&self) -> &Path {
         &self.root
     }
+}
+
+/// The name of a directory. The path is resolved first, because `.` and `..` do not contain the name.
+pub fn directory_name(root: &Path) -> String {
+    last_part(&root.canonicalize().unwrap_or_else(|_| root.to_owned()))
 }
 
 /// Creates a directory if it does not exist, and locks it for this process until the returned file is dropped.

@@ -4,7 +4,7 @@ use super::data_view::DataView;
 use crate::metrics::{SetMetrics, SetReport};
 use crate::report::{RunMetrics, read_metrics};
 use crate::run::calibration::Calibration;
-use crate::run::directory::{RunDirectory, RunError};
+use crate::run::directory::{RunDirectory, RunError, directory_name};
 use crate::run::environment::Environment;
 use crate::run::history::{self, EpochRecord, HISTORY_FILE};
 use crate::run::predictions::{Predictions, predictions_file};
@@ -56,7 +56,7 @@ impl<'a> RunView<'a> {
         }
         Ok(Self {
             config,
-            name: directory_name(run),
+            name: directory_name(run.root()),
             metrics,
             history,
             environment: Environment::read(run)?,
@@ -87,14 +87,6 @@ impl<'a> RunView<'a> {
             .into_iter()
             .any(|report| matches!(report.tracks, SetMetrics::Tags(_)))
     }
-}
-
-/// The path is resolved first, because `.` and `..` do not contain the name.
-fn directory_name(run: &RunDirectory) -> String {
-    let root = run.root();
-    let path = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
 }
 
 /// The notice in place of a missing table of predictions.

@@ -10,7 +10,7 @@ use crate::settings::RunConfig;
 use maud::{Markup, html};
 use shared::dataset::split::Set;
 use shared::page::cards;
-use shared::runtime::text::{counted, grouped};
+use shared::runtime::text::{counted, grouped, last_part};
 
 /// Number of metrics in large type.
 const LARGE: usize = 4;
@@ -22,8 +22,7 @@ pub fn title(config: &RunConfig) -> String {
 
 /// The name of the data set's directory.
 pub fn data_name(config: &RunConfig) -> String {
-    let name = config.data.file_name().unwrap_or(config.data.as_os_str());
-    name.to_string_lossy().into_owned()
+    last_part(&config.data)
 }
 
 pub fn lead(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[ReportedMetric]) -> Markup {

@@ -3,7 +3,7 @@
 use crate::report::html::metric::{Metric, f1_by_output, metrics};
 use crate::report::html::run_view::RunView;
 use crate::report::reported_metric::ReportedMetric;
-use crate::run::directory::{RunDirectory, RunError};
+use crate::run::directory::{RunDirectory, RunError, directory_name};
 use crate::settings::RunConfig;
 use shared::dataset::split::Set;
 use std::path::Path;
@@ -34,16 +34,7 @@ pub(super) struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// Reads the runs of all contestants. Those with the same directory name are named by their full path.
     pub fn read_all(contestants: &[Contestant<'a>]) -> Result<Vec<Self>, RunError> {
-        let name = |contestant: &Contestant<'_>| {
-            let path = contestant.path;
-            // `.` and `..` do not contain the name.
-            let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-            path.file_name()
-                .unwrap_or(path.as_os_str())
-                .to_string_lossy()
-                .into_owned()
-        };
-        let names: Vec<String> = contestants.iter().map(name).collect();
+        let names: Vec<String> = contestants.iter().map(|one| directory_name(one.path)).collect();
         let entry = |(contestant, name): (&Contestant<'a>, &String)| {
             let is_unique = names.iter().filter(|other| *other == name).count() == 1;
             let views = contestant.runs.iter().map(|(run, config)| RunView::read(run, config));
