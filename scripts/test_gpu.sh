@@ -9,11 +9,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 device=vulkan:0
-tests=(--lib -- frontend::device:: logits_and_gradients_on_a_device)
+tests=(--lib -- frontend::device:: models::tests::on_a_device::)
 for argument in "$@"; do
     case $argument in
         --front-end) tests=(--lib -- frontend::device::) ;;
-        --train) tests=(--lib --test e2e -- frontend::device:: logits_and_gradients_on_a_device gpu::) ;;
+        --train) tests=(--lib --test e2e -- frontend::device:: models::tests::on_a_device:: gpu::) ;;
         *) device=$argument ;;
     esac
 done

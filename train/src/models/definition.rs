@@ -5,7 +5,7 @@ use super::input::{InputKind, InputShape, ModelInput};
 use super::onnx::{Graph, Value};
 use super::optimization::{LrSchedule, OptimizerKind};
 use crate::augment::Augment;
-use burn::nn::Linear;
+use burn::nn::{DropoutConfig, Linear};
 use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -202,8 +202,15 @@ pub struct Blueprint {
     /// Shape of one clip's input.
     pub shape: InputShape,
     pub classes: usize,
-    /// Fraction of activations zeroed before the last dense layers.
+    /// Fraction of activations zeroed before the last dense layers. 0 also switches off the dropout of all other layers.
     pub dropout: f64,
+}
+
+impl Blueprint {
+    /// Dropout of a layer for which the model fixes the fraction.
+    pub fn fixed_dropout(&self, fraction: f64) -> DropoutConfig {
+        DropoutConfig::new(if self.dropout == 0.0 { 0.0 } else { fraction })
+    }
 }
 
 /// The two halves of a forward pass.

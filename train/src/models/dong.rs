@@ -107,7 +107,7 @@ impl Dong {
             conv0: keras::valid_conv2d([1, CHANNELS], KERNELS[0], device),
             conv1: keras::valid_conv2d([CHANNELS; 2], KERNELS[1], device),
             pool: MaxPool2dConfig::new(POOL).with_strides(POOL).init(),
-            flat_dropout: DropoutConfig::new(DROPOUT).init(),
+            flat_dropout: blueprint.fixed_dropout(DROPOUT).init(),
             linear0: keras::dense(CHANNELS * bands * frames, DENSE, device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
             linear1: keras::dense(DENSE, blueprint.classes, device),

@@ -145,7 +145,7 @@ impl DwivediCrnn {
                 .map(|_| keras::batch_norm(CRNN_CHANNELS, CRNN_MOMENTUM, device))
                 .into(),
             pool: MaxPool1dConfig::new(CRNN_POOL).with_stride(CRNN_POOL).init(),
-            block_dropout: DropoutConfig::new(CRNN_BLOCK_DROPOUT).init(),
+            block_dropout: blueprint.fixed_dropout(CRNN_BLOCK_DROPOUT).init(),
             lstm: KerasLstm::new(CRNN_CHANNELS, LSTM, device),
             linear0: keras::dense(LSTM, CRNN_DENSE, device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),

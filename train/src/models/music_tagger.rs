@@ -108,13 +108,13 @@ struct Block {
 }
 
 impl Encoder {
-    fn new(plan: &Plan, frames: usize, dropout: f64, device: &Device) -> Self {
+    fn new(plan: &Plan, frames: usize, dropout: &DropoutConfig, device: &Device) -> Self {
         let mut inputs = 1;
         let block = |&(outputs, pool): &(usize, [usize; 2])| Block {
             conv: keras::conv2d([std::mem::replace(&mut inputs, outputs), outputs], [3, 3], device),
             norm: keras::batch_norm(outputs, MOMENTUM, device),
             pool: MaxPool2dConfig::new(pool).with_strides(pool).init(),
-            dropout: DropoutConfig::new(dropout).init(),
+            dropout: dropout.init(),
         };
         let blocks = plan.iter().map(block).collect();
         Self {
@@ -164,9 +164,10 @@ pub struct MusicTaggerCrnn {
 impl MusicTaggerCrnn {
     fn new(blueprint: &Blueprint, device: &Device) -> Self {
         let frames = padded(blueprint.shape.spectrogram[1]);
+        let block_dropout = blueprint.fixed_dropout(choi::CRNN_BLOCK_DROPOUT);
         Self {
-            encoder: Encoder::new(&choi::CRNN, frames, choi::CRNN_BLOCK_DROPOUT, device),
-            block_dropout: DropoutConfig::new(choi::CRNN_BLOCK_DROPOUT).init(),
+            encoder: Encoder::new(&choi::CRNN, frames, &block_dropout, device),
+            block_dropout: block_dropout.init(),
             gru0: KerasGru::new(choi::CRNN[choi::CRNN.len() - 1].0, choi::HIDDEN, device),
             gru1: KerasGru::new(choi::HIDDEN, choi::HIDDEN, device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
@@ -219,7 +220,7 @@ impl MusicTaggerCnn {
             .fold(frames, |frames, (_, [_, across])| frames / across);
         let channels = choi::FCN[choi::FCN.len() - 1].0;
         Self {
-            encoder: Encoder::new(&choi::FCN, frames, CNN_DROPOUT, device),
+            encoder: Encoder::new(&choi::FCN, frames, &blueprint.fixed_dropout(CNN_DROPOUT), device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
             linear: keras::dense(channels * steps, blueprint.classes, device),
         }

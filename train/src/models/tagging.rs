@@ -17,7 +17,7 @@ use burn::nn::{Dropout, DropoutConfig, Gru, Linear, LinearConfig, Lstm, PaddingC
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{DType, Device, Tensor};
 use shared::dataset::Task;
-use signal_blocks::{CHUNK_BLOCKS, RECURRENT_BLOCKS, SAMPLE_BLOCKS, SignalBlock, run, run_nodes};
+use signal_blocks::{BLOCK_DROPOUT, CHUNK_BLOCKS, RECURRENT_BLOCKS, SAMPLE_BLOCKS, SignalBlock, run, run_nodes};
 
 const WAVEFORM: InputKind = InputKind {
     waveform: Some(WaveformKind::Pcm8),
@@ -157,7 +157,7 @@ impl SampleCnn {
     fn new(blueprint: &Blueprint, device: &Device) -> Self {
         let steps = SAMPLE_BLOCKS.steps(blueprint.shape.samples);
         Self {
-            blocks: SAMPLE_BLOCKS.build(device),
+            blocks: SAMPLE_BLOCKS.build(&blueprint.fixed_dropout(BLOCK_DROPOUT), device),
             linear0: LinearConfig::new(steps * SAMPLE_BLOCKS.width(), DENSE).init(device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
             linear1: LinearConfig::new(DENSE, blueprint.classes).init(device),
@@ -200,7 +200,7 @@ pub struct Crnn1d<R> {
 impl<R: Recurrence> Crnn1d<R> {
     fn new(blueprint: &Blueprint, device: &Device) -> Self {
         Self {
-            blocks: RECURRENT_BLOCKS.build(device),
+            blocks: RECURRENT_BLOCKS.build(&blueprint.fixed_dropout(BLOCK_DROPOUT), device),
             recurrent: R::init(RECURRENT_BLOCKS.width(), HIDDEN, device),
             linear0: LinearConfig::new(HIDDEN, DENSE).init(device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
@@ -240,7 +240,7 @@ pub struct ChunkCnn {
 impl ChunkCnn {
     fn new(blueprint: &Blueprint, device: &Device) -> Self {
         Self {
-            blocks: CHUNK_BLOCKS.build(device),
+            blocks: CHUNK_BLOCKS.build(&blueprint.fixed_dropout(BLOCK_DROPOUT), device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
             linear: LinearConfig::new(CHUNK_BLOCKS.width(), blueprint.classes).init(device),
         }

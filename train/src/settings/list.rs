@@ -140,7 +140,7 @@ settings! {
     /// Defaults of the other settings [default: paper]
     #[arg(long, value_name = "NAME", value_enum, help_heading = "Model")]
     fixed recipe: Recipe = Recipe::default();
-    /// Dropout before the last dense layers [default: per model]
+    /// Dropout before the last dense layers; 0: none in any layer [default: per model]
     #[arg(long, value_name = "P", help_heading = "Model")]
     fixed dropout: f64 = defaults.dropout;
     /// Input normalization [default: per model]

@@ -12,7 +12,8 @@ use burn::tensor::{DType, Device, Tensor};
 
 /// Kernel and pool size of the 1-D blocks.
 const THREE: usize = 3;
-const BLOCK_DROPOUT: f64 = 0.2;
+pub const BLOCK_DROPOUT: f64 = 0.2;
+const NO_DROPOUT: DropoutConfig = DropoutConfig { prob: 0.0 };
 
 /// The blocks of a 1-D encoder.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +65,8 @@ impl SignalBlocks {
         self.channels[self.channels.len() - 1]
     }
 
-    pub fn build(&self, device: &Device) -> Vec<SignalBlock> {
+    /// `dropout` is that of the first blocks.
+    pub fn build(&self, dropout: &DropoutConfig, device: &Device) -> Vec<SignalBlock> {
         let block = |(at, &outputs): (usize, &usize)| {
             let inputs = at.checked_sub(1).map_or(1, |before| self.channels[before]);
             let pool = MaxPool1dConfig::new(THREE).with_stride(THREE);
@@ -75,7 +77,7 @@ impl SignalBlocks {
                 conv,
                 norm: (at >= self.normalized_from).then(|| BatchNormConfig::new(outputs).init(device)),
                 pool: (at < self.pooled).then(|| pool.init()),
-                dropout: DropoutConfig::new(if at < self.dropped { BLOCK_DROPOUT } else { 0.0 }).init(),
+                dropout: if at < self.dropped { dropout } else { &NO_DROPOUT }.init(),
             }
         };
         self.channels.iter().enumerate().map(block).collect()
@@ -132,9 +134,9 @@ mod tests {
 
     #[test]
     fn blocks_have_the_norms_pools_and_dropouts_of_the_papers_table() {
-        let device = Device::flex();
+        let (device, dropout) = (Device::flex(), DropoutConfig::new(BLOCK_DROPOUT));
         let blocks_with = |plan: SignalBlocks, has: fn(&SignalBlock) -> bool| -> Vec<usize> {
-            let blocks = plan.build(&device).into_iter().enumerate();
+            let blocks = plan.build(&dropout, &device).into_iter().enumerate();
             blocks.filter(|(_, block)| has(block)).map(|(at, _)| at + 1).collect()
         };
         let norm = |block: &SignalBlock| block.norm.is_some();

@@ -54,10 +54,10 @@ fn parameter_counts_match_the_paper() {
 
 #[test]
 fn waveform_lengths_after_each_pool_match_the_paper() {
-    let device = Device::flex();
+    let (device, dropout) = (Device::flex(), DropoutConfig::new(BLOCK_DROPOUT));
     let mut x = testing::input(1, &CLIP, &device).waveform();
     let mut lengths = Vec::new();
-    for block in SAMPLE_BLOCKS.build(&device) {
+    for block in SAMPLE_BLOCKS.build(&dropout, &device) {
         x = block.forward(x);
         lengths.push(x.dims()[2]);
     }
@@ -65,7 +65,7 @@ fn waveform_lengths_after_each_pool_match_the_paper() {
     assert_eq!(SAMPLE_BLOCKS.steps(CLIP.samples), 23);
     assert_eq!(RECURRENT_BLOCKS.steps(CLIP.samples), 213);
     assert_eq!(RECURRENT_BLOCKS.width(), 512);
-    let blocks = CHUNK_BLOCKS.build(&device);
+    let blocks = CHUNK_BLOCKS.build(&dropout, &device);
     let clip = InputShape { samples: 9999, ..CLIP };
     let out = run(&blocks, testing::input(2, &clip, &device).waveform());
     assert_eq!(out.dims(), [2, 128, CHUNK_BLOCKS.steps(9999)]);

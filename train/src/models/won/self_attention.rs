@@ -67,7 +67,7 @@ impl SelfAttentionCnn {
         Self {
             spec_bn: BatchNormConfig::new(1).init(device),
             blocks: residual_blocks(&BLOCKS, device),
-            encoder: Encoder::new(device),
+            encoder: Encoder::new(blueprint, device),
             pooler: Pooler {
                 dense: LinearConfig::new(WIDTH, WIDTH).init(device),
             },

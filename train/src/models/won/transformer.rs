@@ -1,9 +1,10 @@
 //! A transformer encoder like BERT's (Devlin et al. 2019): layer norm after each sum, exact GELU, no mask. It adds no
 //! positions to its input.
 
+use super::super::definition::Blueprint;
 use super::super::onnx::{Graph, Value};
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{Dropout, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Device, Tensor};
 
@@ -29,13 +30,13 @@ struct Heads {
 }
 
 impl Heads {
-    fn new(device: &Device) -> Self {
+    fn new(blueprint: &Blueprint, device: &Device) -> Self {
         let linear = || LinearConfig::new(WIDTH, WIDTH).init(device);
         Self {
             query: linear(),
             key: linear(),
             value: linear(),
-            dropout: DropoutConfig::new(ATTENTION_DROPOUT).init(),
+            dropout: blueprint.fixed_dropout(ATTENTION_DROPOUT).init(),
         }
     }
 
@@ -71,10 +72,10 @@ struct Output {
 }
 
 impl Output {
-    fn new(inputs: usize, device: &Device) -> Self {
+    fn new(inputs: usize, blueprint: &Blueprint, device: &Device) -> Self {
         Self {
             dense: LinearConfig::new(inputs, WIDTH).init(device),
-            dropout: DropoutConfig::new(HIDDEN_DROPOUT).init(),
+            dropout: blueprint.fixed_dropout(HIDDEN_DROPOUT).init(),
             norm: LayerNormConfig::new(WIDTH).with_epsilon(EPSILON).init(device),
         }
     }
@@ -109,16 +110,16 @@ struct Layer {
 }
 
 impl Layer {
-    fn new(device: &Device) -> Self {
+    fn new(blueprint: &Blueprint, device: &Device) -> Self {
         Self {
             attention: Attention {
-                heads: Heads::new(device),
-                output: Output::new(WIDTH, device),
+                heads: Heads::new(blueprint, device),
+                output: Output::new(WIDTH, blueprint, device),
             },
             intermediate: Intermediate {
                 dense: LinearConfig::new(WIDTH, INTERMEDIATE).init(device),
             },
-            output: Output::new(INTERMEDIATE, device),
+            output: Output::new(INTERMEDIATE, blueprint, device),
         }
     }
 
@@ -144,9 +145,9 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    pub fn new(device: &Device) -> Self {
+    pub fn new(blueprint: &Blueprint, device: &Device) -> Self {
         Self {
-            layer: (0..LAYERS).map(|_| Layer::new(device)).collect(),
+            layer: (0..LAYERS).map(|_| Layer::new(blueprint, device)).collect(),
         }
     }
 
