@@ -1,10 +1,9 @@
 //! Recurrent layers in few tensor operations.
 //!
 //! Burn's modules multiply each gate's weights with input and state separately: eight small matrix products per step of
-//! an LSTM, and twice as many in the backward pass. Here the weights of all gates are concatenated, so a step is one
-//! product. An LSTM's step multiplies input and state together. A GRU and a plain RNN keep them separate and multiply
-//! the inputs of all steps at once before the first step. Parameters, their names and gradients stay those of Burn's
-//! modules. Results are those of PyTorch's `LSTM`, `GRU` and `RNN`.
+//! an LSTM, and twice as many in the backward pass. Here the weights of all gates are concatenated, and the inputs of
+//! all steps are multiplied at once, so a step is one product with the state. Parameters, their names and gradients stay
+//! those of Burn's modules. Results are those of PyTorch's `LSTM`, `GRU` and `RNN`.
 
 use super::onnx::{GateActivation, Graph, RecurrentKind, RecurrentLayer, Value};
 use burn::module::{Initializer, Module};
@@ -180,16 +179,13 @@ fn last_hidden(lstm: &Lstm, steps: Tensor<3>) -> Tensor<2> {
     let forget_gate = lstm.forget_gate.as_ref().expect("gates are not coupled");
     let gates = [&lstm.input_gate, forget_gate, &lstm.output_gate, &lstm.cell_gate];
     let (input_weight, input_bias) = concatenate(gates.map(|gate: &GateController| &gate.input_transform));
-    let (state_weight, state_bias) = concatenate(gates.map(|gate: &GateController| &gate.hidden_transform));
-    let weight = Tensor::cat(vec![input_weight, state_weight], 0);
-    let bias = input_bias + state_bias;
+    let (weight, bias) = concatenate(gates.map(|gate: &GateController| &gate.hidden_transform));
 
     let ([batch, ..], hidden_size, device) = (steps.dims(), lstm.d_hidden, steps.device());
     let mut hidden = Tensor::zeros([batch, hidden_size], &device);
     let mut cell = hidden.clone();
-    // Steps first, so each step is contiguous in memory.
-    for input in split_steps(steps.permute([2, 0, 1])) {
-        let sums = Tensor::cat(vec![input, hidden], 1).matmul(weight.clone()) + bias.clone();
+    for from_input in project_inputs((input_weight, input_bias + bias), steps) {
+        let sums = from_input + hidden.matmul(weight.clone());
         let gates = sigmoid(sums.clone().narrow(1, 0, 3 * hidden_size));
         let [input, forget, output] = [0, 1, 2].map(|at| gates.clone().narrow(1, at * hidden_size, hidden_size));
         let candidate = tanh(sums.narrow(1, 3 * hidden_size, hidden_size));
