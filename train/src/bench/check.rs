@@ -9,6 +9,8 @@ use crate::settings::RunConfig;
 use crate::step::batch;
 use crate::step::compute::Compute;
 use anyhow::Context;
+use burn::tensor::Bytes;
+use bytemuck::cast_slice_mut;
 use shared::dataset::split::Set;
 
 /// The largest differences of the two front ends over some clips.
@@ -93,12 +95,13 @@ fn run_on_device(
     plans: &[(usize, ClipPlan)],
 ) -> anyhow::Result<(Vec<f32>, Vec<f32>)> {
     let features = &data.features;
-    let longest = ClipPlan::longest_source(Augment::NOISE_AND_STRETCH, features.clip_samples);
-    let mut pcm = vec![0i16; plans.len() * longest];
-    for ((position, plan), out) in plans.iter().zip(pcm.chunks_exact_mut(longest)) {
+    let longest = ClipPlan::longest_source(Augment::NOISE_AND_STRETCH, features.clip_samples).next_multiple_of(2);
+    let mut pcm = vec![0i32; plans.len() * longest / 2];
+    for ((position, plan), out) in plans.iter().zip(cast_slice_mut(&mut pcm).chunks_exact_mut(longest)) {
         copy_or_pad(data.dataset.waveform(*position), plan.hop * features.hop_length, out);
     }
-    let output = front_end.run(&pcm, &plans.iter().map(|(_, plan)| *plan).collect::<Vec<_>>());
+    let plans: Vec<ClipPlan> = plans.iter().map(|(_, plan)| *plan).collect();
+    let output = front_end.run(Bytes::from_elems(pcm), &plans);
     let waveforms = output
         .waveform
         .context("the device returned no waveform")?

@@ -1,6 +1,6 @@
 //! The reusable memory of one batch.
 
-use super::Labels;
+use super::{Labels, Values};
 use crate::augment::ClipPlan;
 use crate::frontend::StageTimes;
 use crate::models::InputShape;
@@ -15,14 +15,14 @@ pub struct BatchBuffer {
     /// Crop and augmentations of each clip.
     pub plans: Vec<ClipPlan>,
     /// `[batch, samples]`; empty if the model takes no waveform.
-    pub waveform: Vec<f32>,
+    pub waveform: Values<f32>,
     /// `[batch, rows, columns]`; empty if the model takes no spectrogram.
-    pub spectrogram: Vec<f32>,
+    pub spectrogram: Values<f32>,
     /// `[batch, values]`; empty if the model takes no statistics.
-    pub statistics: Vec<f32>,
-    /// `[batch, source samples]` as stored in the shards, zeros after a track's end; empty if the host computes the
-    /// model input.
-    pub pcm: Vec<i16>,
+    pub statistics: Values<f32>,
+    /// `[batch, source samples / 2]` as stored in the shards, zeros after a track's end; empty if the host computes the
+    /// model input. Each value has two 16-bit samples, the first in its lower half.
+    pub pcm: Values<i32>,
     pub times: StageTimes,
 }
 
@@ -31,28 +31,28 @@ impl BatchBuffer {
         self.excerpts.len()
     }
 
-    /// Resizes for the model input of `clips` clips. Allocates only if no earlier batch was as large.
+    /// Resizes for the model input of `clips` clips.
     pub fn reset(&mut self, clips: usize, shape: &InputShape) {
         let [rows, columns] = shape.spectrogram;
         self.clear();
-        self.waveform.resize(clips * shape.samples, 0.0);
-        self.spectrogram.resize(clips * rows * columns, 0.0);
-        self.statistics.resize(clips * shape.statistics, 0.0);
+        self.waveform.reset(clips * shape.samples);
+        self.spectrogram.reset(clips * rows * columns);
+        self.statistics.reset(clips * shape.statistics);
     }
 
-    /// Resizes for `samples` samples of each of `clips` clips.
+    /// Resizes for `samples` samples, an even number, of each of `clips` clips.
     pub fn reset_pcm(&mut self, clips: usize, samples: usize) {
         self.clear();
-        self.pcm.resize(clips * samples, 0);
+        self.pcm.reset(clips * samples / 2);
     }
 
     fn clear(&mut self) {
         self.excerpts.clear();
         self.labels.clear();
         self.plans.clear();
-        self.waveform.clear();
-        self.spectrogram.clear();
-        self.statistics.clear();
-        self.pcm.clear();
+        self.waveform.reset(0);
+        self.spectrogram.reset(0);
+        self.statistics.reset(0);
+        self.pcm.reset(0);
     }
 }

@@ -3,6 +3,7 @@
 use super::{BatchBuffer, Batches, Excerpt};
 use crate::augment::{Augment, ClipPlan, mixup_lambda};
 use crate::frontend::{ClipOutput, HostFrontEnd, HostScratch, StageTimes, timed};
+use bytemuck::cast_slice_mut;
 use shared::dataset::Dataset;
 use shared::dsp::features::FeatureConfig;
 
@@ -88,7 +89,8 @@ impl BatchSource<'_> {
                 }
             }
             Target::Samples { per_clip } => timed(&mut scratch.times.read, || {
-                for ((position, plan), out) in clips.zip(buffer.pcm.chunks_exact_mut(per_clip)) {
+                let samples: &mut [i16] = cast_slice_mut(&mut buffer.pcm);
+                for ((position, plan), out) in clips.zip(samples.chunks_exact_mut(per_clip)) {
                     copy_or_pad(
                         self.dataset.waveform(position),
                         plan.hop * self.features.hop_length,

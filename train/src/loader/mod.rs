@@ -12,6 +12,7 @@ mod labels;
 mod prefetch;
 mod read_ahead;
 mod sampler;
+mod values;
 
 pub use balance::{Balance, balanced};
 pub use batch_buffer::BatchBuffer;
@@ -22,3 +23,4 @@ pub use labels::{Labels, LabelsView, Targets};
 pub use prefetch::{Prefetch, PrefetchReport};
 pub use read_ahead::ReadAhead;
 pub use sampler::{Batches, training_order};
+pub use values::Values;

@@ -219,7 +219,7 @@ mod tests {
             batch
                 .waveform
                 .iter()
-                .chain(&batch.spectrogram)
+                .chain(batch.spectrogram.iter())
                 .all(|value| value.is_finite())
         }));
         for (threads, ahead) in [(2, 1), (4, 2), (16, 5)] {

@@ -201,23 +201,22 @@ impl FileDecoder {
         let mut batch = BatchBuffer::default();
         batch.reset(1, self.setup.front_end.shape());
         batch.excerpts.push(0);
-        batch.statistics.clear();
         let (scaler, kinds) = self
             .setup
             .statistics
             .as_ref()
             .expect("the input of this model is track statistics");
+        let mut statistics = Vec::new();
         for kind in kinds {
-            batch.statistics.extend_from_slice(match kind {
+            statistics.extend_from_slice(match kind {
                 StatisticsKind::Mfcc => &mfcc,
                 StatisticsKind::Chroma => &chroma,
             });
         }
-        scaler
-            .apply(&mut batch.statistics)
-            .map_err(|error| Rejection::IoError {
-                message: error.to_string(),
-            })?;
+        scaler.apply(&mut statistics).map_err(|error| Rejection::IoError {
+            message: error.to_string(),
+        })?;
+        batch.statistics = statistics.into();
         let seconds = samples.len() as f64 / f64::from(self.setup.features.sample_rate);
         send(ClipBatch {
             input: batch,
@@ -267,8 +266,8 @@ impl<F: FnMut(ClipBatch) -> Result<(), Rejection>> Batches<'_, F> {
         let batch = &mut self.batch.input;
         let clip = batch.clips();
         batch.excerpts.push(clip);
-        batch.waveform.resize((clip + 1) * shape.samples, 0.0);
-        batch.spectrogram.resize((clip + 1) * spectrogram, 0.0);
+        batch.waveform.resize((clip + 1) * shape.samples);
+        batch.spectrogram.resize((clip + 1) * spectrogram);
         let out = ClipOutput {
             waveform: (shape.samples > 0).then(|| &mut batch.waveform[clip * shape.samples..]),
             spectrogram: (spectrogram > 0).then(|| &mut batch.spectrogram[clip * spectrogram..]),

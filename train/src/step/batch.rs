@@ -1,7 +1,7 @@
 //! One batch on the device: upload, forward pass, and in training the backward pass and the optimizer step.
 
 use crate::frontend::DeviceFrontEnd;
-use crate::loader::{BatchBuffer, Targets};
+use crate::loader::{BatchBuffer, Targets, Values};
 use crate::models::{InputKind, InputShape, Model, ModelInput};
 use crate::settings::RunConfig;
 use crate::step::clip::clip_grad_norm;
@@ -9,7 +9,7 @@ use crate::step::mixup;
 use crate::step::objective::Objective;
 use crate::step::optimization::LearningRates;
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, FloatDType, Tensor, TensorData};
+use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use std::ops::Range;
 
 /// A device that failed to compute, for example because its memory is full.
@@ -49,40 +49,39 @@ pub struct Uploader<'a> {
 
 impl Uploader<'_> {
     /// Copies the clips `part` of a batch to the device, and mixes them if mixup is on. On a GPU this returns before the
-    /// copy has finished.
+    /// copy has finished; on the CPU the tensors share the batch's memory.
     pub fn upload(&self, batch: &BatchBuffer, part: Range<usize>) -> ModelInput {
         let clips = part.len();
         let lambdas = batch.labels.lambdas(part.clone());
         let input = match self.front_end {
             Some(front_end) if !batch.pcm.is_empty() => {
-                let samples = batch.pcm.len() / batch.clips();
-                let pcm = &batch.pcm[part.start * samples..part.end * samples];
+                let size = batch.pcm.len() / batch.clips();
+                let pcm = batch.pcm.share(part.start * size..part.end * size);
                 front_end.run(pcm, &batch.plans[part])
             }
             _ => {
-                let rows = |values: &[f32], size: usize| values[part.start * size..part.end * size].to_vec();
                 let InputShape {
                     samples,
                     spectrogram: [height, width],
                     statistics,
                 } = *self.shape;
                 ModelInput {
-                    waveform: self.input.waveform.map(|_| {
-                        let data = TensorData::new(rows(&batch.waveform, samples), [clips, 1, samples]);
-                        Tensor::from_data(data, self.device)
-                    }),
-                    spectrogram: self.input.spectrogram.map(|_| {
-                        let values = rows(&batch.spectrogram, height * width);
-                        Tensor::from_data(TensorData::new(values, [clips, 1, height, width]), self.device)
-                    }),
-                    statistics: self.input.statistics.then(|| {
-                        let data = TensorData::new(rows(&batch.statistics, statistics), [clips, statistics]);
-                        Tensor::from_data(data, self.device)
-                    }),
+                    waveform: (self.input.waveform).map(|_| self.tensor(&batch.waveform, &part, [clips, 1, samples])),
+                    spectrogram: (self.input.spectrogram)
+                        .map(|_| self.tensor(&batch.spectrogram, &part, [clips, 1, height, width])),
+                    statistics: (self.input.statistics)
+                        .then(|| self.tensor(&batch.statistics, &part, [clips, statistics])),
                 }
             }
         };
         mixup::mix(input, lambdas, self.device).cast(self.dtype)
+    }
+
+    /// The clips `part` of `values` as a tensor of this shape.
+    fn tensor<const D: usize>(&self, values: &Values<f32>, part: &Range<usize>, shape: [usize; D]) -> Tensor<D> {
+        let size: usize = shape[1..].iter().product();
+        let bytes = values.share(part.start * size..part.end * size);
+        Tensor::from_data(TensorData::from_bytes(bytes, shape, DType::F32), self.device)
     }
 }
 

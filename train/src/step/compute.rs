@@ -96,7 +96,7 @@ impl Compute {
     pub fn training_target<'a>(&self, data: &'a RunData) -> Target<'a> {
         if self.has_front_end() {
             Target::Samples {
-                per_clip: ClipPlan::longest_source(self.augment, data.features.clip_samples),
+                per_clip: ClipPlan::longest_source(self.augment, data.features.clip_samples).next_multiple_of(2),
             }
         } else {
             Target::ModelInput(&data.front_end)

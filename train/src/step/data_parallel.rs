@@ -264,7 +264,7 @@ mod tests {
         whole.excerpts.extend(half.excerpts.clone());
         whole.labels.extend(&labels(second));
         whole.plans.extend(half.plans.clone());
-        whole.waveform.extend(half.waveform.clone());
+        whole.waveform = [&*half.waveform; 2].concat().into();
 
         let uploaders = compute.training_uploaders(&data);
         let device = uploaders[0].device;

@@ -34,7 +34,7 @@ mod stretch;
 use super::normalize::Normalize;
 use crate::augment::{Augment, ClipPlan};
 use crate::models::{InputKind, ModelInput, SpectrogramKind, WaveformKind};
-use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
+use burn::tensor::{Bytes, DType, Device, FloatDType, Int, Tensor, TensorData};
 use masks::mask_spectrograms;
 use mel::MelDecibels;
 use noise::{noise_key, standard_normal};
@@ -127,13 +127,13 @@ impl DeviceFrontEnd {
         augmentations == Augment::NONE && waveform && spectrogram && !input.statistics
     }
 
-    /// Computes a batch. `pcm` holds `[batch, samples]` values: for each plan the samples of its track from `plan.hop`
-    /// hops on, with zeros after the track's end. `samples` must be at least every plan's
+    /// Computes a batch. `pcm` holds `[batch, samples]` 16-bit samples: for each plan those of its track from `plan.hop`
+    /// hops on, with zeros after the track's end. `samples` must be even, and at least every plan's
     /// [`source_samples`](ClipPlan::source_samples); samples beyond that do not matter.
     ///
     /// # Panics
     /// If `pcm` has another shape.
-    pub fn run(&self, pcm: &[i16], plans: &[ClipPlan]) -> ModelInput {
+    pub fn run(&self, pcm: Bytes, plans: &[ClipPlan]) -> ModelInput {
         let clips = self.clips(pcm, plans);
         ModelInput {
             waveform: self.input.waveform.map(|_| {
@@ -158,10 +158,15 @@ impl DeviceFrontEnd {
     }
 
     /// Augmented clips, full scale 1, `[batch, clip_samples]`.
-    fn clips(&self, pcm: &[i16], plans: &[ClipPlan]) -> Tensor<2> {
+    fn clips(&self, pcm: Bytes, plans: &[ClipPlan]) -> Tensor<2> {
         let device = self.device.clone().without_autodiff();
-        let length = pcm.len() / plans.len();
-        assert_eq!(pcm.len(), length * plans.len(), "clips of a batch have one length");
+        let pairs = pcm.len() / size_of::<i32>() / plans.len();
+        assert_eq!(
+            pcm.len(),
+            size_of::<i32>() * pairs * plans.len(),
+            "clips of a batch have one even length"
+        );
+        let length = 2 * pairs;
         for plan in plans {
             let needed = plan.source_samples(self.clip_samples);
             assert!(
@@ -213,17 +218,16 @@ fn effective(normalize: Normalize, normalization: &Normalization) -> Normalizati
 
 /// Uploads samples and makes them floating-point numbers, `[clips, samples]`. Two samples travel in one i32, because
 /// shaders of Vulkan, Metal and DirectX have no i16.
-fn unpack(pcm: &[i16], clips: usize, device: &Device) -> Tensor<2> {
-    // An odd number of samples leaves half a pair. The first sample of a pair is the lower half: `shared` only compiles
-    // for little-endian machines.
-    let pairs: Vec<i32> = bytemuck::pod_collect_to_vec(pcm);
-    let shape = [pairs.len(), 2];
-    // Shifted to the upper half and back, which keeps the sign of both.
-    let shifts = upload(vec![16, 0], [1, 2], device).expand(shape);
-    let pairs = upload(pairs, [shape[0], 1], device).expand(shape);
-    let samples = pairs.bitwise_left_shift(shifts).bitwise_right_shift_scalar(16);
-    let samples = samples.cast(FloatDType::F32).reshape([2 * shape[0]]);
-    samples.narrow(0, 0, pcm.len()).reshape([clips, pcm.len() / clips])
+fn unpack(pcm: Bytes, clips: usize, device: &Device) -> Tensor<2> {
+    let count = pcm.len() / size_of::<i32>();
+    let pairs = TensorData::from_bytes(pcm, [count, 1], DType::I32);
+    let pairs: Tensor<2, Int> = Tensor::from_data(pairs, (device, DType::I32));
+    // The first sample of a pair is the lower half: `shared` only compiles for little-endian machines. Shifted to the
+    // upper half and back, which keeps the sign of both.
+    let shifts = upload(vec![16, 0], [1, 2], device).expand([count, 2]);
+    let samples = pairs.expand([count, 2]).bitwise_left_shift(shifts);
+    let samples = samples.bitwise_right_shift_scalar(16).cast(FloatDType::F32);
+    samples.reshape([clips, 2 * count / clips])
 }
 
 /// Scales samples to full scale 1, and by each clip's polarity and gain.
