@@ -20,7 +20,7 @@ fn text() -> impl Strategy<Value = String> {
 
 prop_compose! {
     fn plan()(
-        texts in prop::collection::vec(text(), 3),
+        texts in prop::collection::vec(text(), 4),
         preset in prop::option::of(text()),
         drop in prop::collection::vec(text(), 0..3),
         numbers in any::<(u64, u64, u32)>(),
@@ -30,7 +30,7 @@ prop_compose! {
         tracks in any::<usize>(),
         part in prop::option::of((1usize..50, 0usize..50)),
     ) -> BuildPlan {
-        let [source, subset, sources_blake3] = texts.try_into().unwrap();
+        let [source, subset, decoders, sources_blake3] = texts.try_into().unwrap();
         BuildPlan {
             source,
             subset,
@@ -58,6 +58,7 @@ prop_compose! {
                 silent_peak_dbfs: silent,
                 near_silent_rms_dbfs: near_silent,
             },
+            decoders,
             drop,
             tracks,
             sources_blake3,

@@ -17,7 +17,7 @@ use super::tagged_artists;
 use super::threads::{PerThread, thread_pool};
 use crate::source::{AudioDirectory, Listing, Source, TrackSource};
 use anyhow::{bail, ensure};
-use shared::audio::decode::FileTags;
+use shared::audio::decode::{DECODERS, FileTags};
 use shared::audio::extract::{ExtractedTrack, Extractor};
 use shared::audio::validate::{Rejection, ValidateConfig};
 use shared::audio::watchdog::{Patience, Stalls};
@@ -269,6 +269,7 @@ impl BuildConfig {
             preset: self.preset.as_ref().map(|preset| preset.name.clone()),
             features: self.features.clone(),
             validate: self.validate.clone(),
+            decoders: DECODERS.into(),
             drop,
             tracks: listing.tracks.len(),
             sources_blake3: plan::sources_blake3(listing, sizes),

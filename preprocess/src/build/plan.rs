@@ -26,6 +26,8 @@ pub struct BuildPlan {
     pub preset: Option<String>,
     pub features: FeatureConfig,
     pub validate: ValidateConfig,
+    /// [`DECODERS`](shared::audio::decode::DECODERS) that read the audio files.
+    pub decoders: String,
     /// Flags whose tracks are dropped, by their names in `tracks.csv`.
     pub drop: Vec<String>,
     pub tracks: usize,
@@ -170,6 +172,7 @@ impl BuildPlan {
             preset: None,
             features: FeatureConfig::default(),
             validate: ValidateConfig::default(),
+            decoders: "one 1".into(),
             drop: vec!["duplicate".into()],
             tracks: 7,
             sources_blake3: "ab".into(),
@@ -189,9 +192,11 @@ mod tests {
         now.validate.min_decoded_share = 0.5;
         now.drop.clear();
         now.sources_blake3 = "cd".into();
+        now.decoders = "one 2".into();
         assert_eq!(
             now.differences(&BuildPlan::example()),
             [
+                "decoders was \"one 1\" and is now \"one 2\"",
                 "drop was [\"duplicate\"] and is now []",
                 "the source's table or files changed",
                 "min_decoded_share was 0.9 and is now 0.5",
@@ -236,7 +241,8 @@ mod tests {
         assert_eq!(grown.differences_in_kind(&BuildPlan::example()), [""; 0]);
         let mut other = grown;
         other.subset = "large".into();
-        assert_eq!(other.differences_in_kind(&BuildPlan::example()).len(), 1);
+        other.decoders = "one 2".into();
+        assert_eq!(other.differences_in_kind(&BuildPlan::example()).len(), 2);
     }
 
     #[test]

@@ -73,6 +73,13 @@ impl Downmix {
         self.mean += f64::from(dot(mean, mean));
     }
 
+    /// Counts a mean that a decoder made itself, and the energy of its channels: the sum of squares of their samples,
+    /// averaged over the channels.
+    pub(super) fn mean(&mut self, channels: f32, mean: &[f32]) {
+        self.channels += f64::from(channels);
+        self.mean += f64::from(dot(mean, mean));
+    }
+
     /// Whether the channels cancel each other in their mean.
     pub(super) fn channels_cancel(&self) -> bool {
         self.mean < CANCELLED_SHARE * self.channels

@@ -6,6 +6,7 @@
 
 use super::downmix::Downmix;
 use super::frames::{FrameHeader, Frames};
+use super::layer3::Layer3;
 use super::meter::Meter;
 use super::mpeg_header::{FileHeader, MpegHeader};
 use super::stream::{AudioStream, DecodeReport, append_mean, possible_samples, silence_non_finite};
@@ -21,7 +22,7 @@ use symphonia::default::codecs::MpaDecoder;
 /// The audio of a file of MPEG frames, decoded lazily.
 pub(super) struct MpegStream {
     frames: Frames<MpegHeader>,
-    decoder: MpaDecoder,
+    decoder: Decoder,
     /// Header of the frame that was decoded last, initially of the first.
     header: MpegHeader,
     channels: u32,
@@ -98,8 +99,47 @@ impl Pieces {
     }
 }
 
-/// Creates a decoder for frames with this header.
-pub(super) fn decoder(header: &MpegHeader) -> Result<MpaDecoder, Rejection> {
+/// The decoder of a layer.
+enum Decoder {
+    Layers1And2(Box<MpaDecoder>),
+    Layer3(Box<Layer3>),
+}
+
+impl Decoder {
+    fn new(header: &MpegHeader) -> Result<Self, Rejection> {
+        Ok(match header.layer {
+            3 => Self::Layer3(Layer3::new(header)),
+            _ => Self::Layers1And2(Box::new(symphonia_decoder(header)?)),
+        })
+    }
+
+    /// Appends the mean of the channels of a frame. Returns whether it decoded.
+    fn decode(&mut self, header: &MpegHeader, frame: &[u8], downmix: &mut Downmix, mono: &mut Vec<f32>) -> bool {
+        match self {
+            Self::Layers1And2(decoder) => {
+                let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, frame);
+                let decoded = decoder.decode_ref(&packet);
+                if let Ok(GenericAudioBufferRef::F32(buffer)) = decoded {
+                    append_mean(buffer, downmix, mono);
+                }
+                decoded.is_ok()
+            }
+            Self::Layer3(decoder) => {
+                let begin = mono.len();
+                let decoded = decoder.decode(header, frame, mono);
+                if let Ok(energy) = decoded
+                    && header.channels > 1
+                {
+                    downmix.mean(energy, &mono[begin..]);
+                }
+                decoded.is_ok()
+            }
+        }
+    }
+}
+
+/// Creates Symphonia's decoder for frames with this header.
+pub(super) fn symphonia_decoder(header: &MpegHeader) -> Result<MpaDecoder, Rejection> {
     let codec = match header.layer {
         1 => CODEC_ID_MP1,
         2 => CODEC_ID_MP2,
@@ -134,7 +174,7 @@ impl MpegStream {
         let file_header = file_header.unwrap_or_default();
         let meter = Arc::clone(frames.meter());
         Ok(Self {
-            decoder: decoder(&header)?,
+            decoder: Decoder::new(&header)?,
             header,
             channels: header.channels,
             delay: file_header.delay,
@@ -171,19 +211,14 @@ impl MpegStream {
             )));
         }
         if !header.same_stream(&self.header) {
-            self.decoder = decoder(&header)?;
+            self.decoder = Decoder::new(&header)?;
         }
         self.header = header;
         let data = self.frames.bytes(&frame)?;
         let next_header = FileHeader::parse(data, &header);
-        let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, data);
-        let decoded = self.decoder.decode_ref(&packet);
-        let is_decoded = decoded.is_ok();
         let begin = self.held.len();
-        if let Ok(GenericAudioBufferRef::F32(buffer)) = decoded {
-            append_mean(buffer, &mut self.downmix, &mut self.held);
-            self.counts.non_finite_samples += silence_non_finite(&mut self.held[begin..]);
-        }
+        let is_decoded = self.decoder.decode(&header, data, &mut self.downmix, &mut self.held);
+        self.counts.non_finite_samples += silence_non_finite(&mut self.held[begin..]);
         if let Some(next_header) = next_header {
             // Players play this frame as silence, and neither header counts it. Zeros before it are padding.
             self.piece.lost_bytes += frame.gap.lost_bytes(false);

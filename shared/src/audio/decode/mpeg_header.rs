@@ -18,8 +18,8 @@ pub(super) struct MpegHeader {
     /// In kbit/s, 0 for a free bit rate.
     kilobits: u16,
     frame_bytes: usize,
-    is_mpeg1: bool,
-    has_crc: bool,
+    pub is_mpeg1: bool,
+    pub has_crc: bool,
 }
 
 /// Bit rates in kbit/s by index: MPEG 1 layer 1, 2 and 3, MPEG 2 layer 1, MPEG 2 layers 2 and 3.
@@ -123,7 +123,8 @@ impl MpegHeader {
         }
     }
 
-    fn side_information_bytes(&self) -> usize {
+    /// Length of the side information of layer 3.
+    pub(super) fn side_information_bytes(&self) -> usize {
         match (self.is_mpeg1, self.channels) {
             (true, 1) | (false, 2) => 17,
             (true, _) => 32,

@@ -172,7 +172,7 @@ impl ProbedStream {
     fn choose_layer(&mut self) -> Result<(), Rejection> {
         if let Some(packet) = self.read_packet()? {
             if let Some(header) = MpegHeader::parse(&packet.data) {
-                self.decoder = Box::new(mpeg::decoder(&header)?);
+                self.decoder = Box::new(mpeg::symphonia_decoder(&header)?);
             }
             self.ahead.push_back(packet);
         }
