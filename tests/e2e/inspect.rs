@@ -295,7 +295,9 @@ fn data_sets_of_up_to_two_tracks_can_be_inspected() {
 #[test]
 fn output_that_cannot_be_written_is_an_error() {
     let dataset = BuiltDataset::small();
-    let table = dataset.path().join("tracks.csv");
+    let root = tempfile::tempdir().unwrap();
+    let table = root.path().join("tracks.csv");
+    fs::write(&table, "x").unwrap();
     for (flag, place) in [("--html", table.join("page.html")), ("--analysis", table)] {
         let mut command = Program::Preprocess.command(["inspect", "--sample-tracks", "1", flag]);
         command

@@ -19,6 +19,7 @@ mod killed;
 mod killed_training;
 mod outputs;
 mod own_music;
+mod owned_files;
 mod papers;
 mod parts;
 mod places;

@@ -14,6 +14,7 @@ use anyhow::ensure;
 use serde_json::json;
 use shared::runtime::atomic_file::write_bytes;
 use shared::runtime::outcome::Outcome;
+use shared::runtime::output_file::{check_directory, check_place};
 use shared::runtime::text::hours;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub fn run(args: InspectArgs, style: Style) -> anyhow::Result<Outcome> {
     args.check()?;
+    check_outputs(&args)?;
     if args.is_audio_file() {
         return inspect_one::audio_file(&args);
     }
@@ -38,6 +40,19 @@ pub fn run(args: InspectArgs, style: Style) -> anyhow::Result<Outcome> {
         Some(track) => inspect_one::track(&args.dataset, track, args.png.as_deref()),
         None => inspect_all(&args, style),
     }
+}
+
+/// Checks that the files to write replace nothing else. `inspect_one` checks `--png`.
+fn check_outputs(args: &InspectArgs) -> anyhow::Result<()> {
+    let inputs: Vec<PathBuf> = args.compare_normalization.iter().cloned().collect();
+    for (flag, path) in [("--html", &args.html), ("--svg", &args.svg)] {
+        if let Some(path) = path {
+            check_place(flag, path, &inputs)?;
+        }
+    }
+    args.analysis
+        .as_ref()
+        .map_or(Ok(()), |path| check_directory("--analysis", path))
 }
 
 fn inspect_all(args: &InspectArgs, style: Style) -> anyhow::Result<Outcome> {

@@ -9,7 +9,7 @@ use serde_json::json;
 use shared::runtime::atomic_file::write_bytes;
 use shared::runtime::file_error::FileError;
 use shared::runtime::outcome::Outcome;
-use shared::runtime::output_file::{check_outside, check_place};
+use shared::runtime::output_file::check_place;
 use std::fs;
 use std::path::Path;
 
@@ -17,7 +17,6 @@ use std::path::Path;
 pub(super) fn track(dataset: &Path, given: &str, png: Option<&Path>) -> anyhow::Result<Outcome> {
     let track = Track::find(dataset, given)?;
     if let Some(png) = png {
-        check_outside("--png", png, dataset)?;
         check_place("--png", png, std::slice::from_ref(&track.file))?;
     }
     let drawn = png.map(|_| track.png(dataset)).transpose()?;

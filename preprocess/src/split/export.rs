@@ -4,6 +4,7 @@ use super::shared_file::SharedSplit;
 use shared::dataset::split::{Set, Split};
 use shared::dataset::{self, Dataset};
 use shared::runtime::atomic_file;
+use shared::runtime::output_file::check_place;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
@@ -25,6 +26,7 @@ pub struct ExportReport {
 /// Writes the split, and replaces the file if it exists.
 pub fn export(config: &ExportConfig) -> anyhow::Result<ExportReport> {
     let root = &config.dataset;
+    check_place("--export", &config.file, &[])?;
     let index = Dataset::read_index(root)?;
     let split = Split::read(root, &index, config.name.as_deref())?;
     let rows = dataset::read_tracks(root, &index)?;

@@ -1,12 +1,23 @@
-//! Checks before a long run that files can be written, and that they do not replace others.
+//! Checks before a long run that the files a user names can be written, and that they do not replace others: files to
+//! read, and files of data sets and runs.
 
 use super::text::shown;
 use anyhow::bail;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Refuses one of the files that are read, a directory, and a file that cannot be written. `flag` is the option that
-/// names the file.
+/// Directories whose files only the programs write: what they are, the file that marks them, and a text in it.
+const OWNED: [(&str, &str, &str); 3] = [
+    ("data set", "dataset.json", "checksum"),
+    ("run", "config.toml", "data_checksum"),
+    ("set of runs", "runs.toml", "data_checksum"),
+];
+/// The text is near the start of these files, which are a few kB long.
+const MARK_BYTES: u64 = 1 << 16;
+
+/// Refuses one of the files that are read, a file of a data set or a run, a directory, and a file that cannot be
+/// written. `flag` is the option that names the file.
 ///
 /// # Errors
 /// A sentence with the option, the file and the problem.
@@ -14,6 +25,10 @@ pub fn check_place(flag: &str, path: &Path, inputs: &[PathBuf]) -> anyhow::Resul
     let refuse = |problem: &str| bail!("{flag} {} {problem}; give another file", shown(path));
     if path.exists() && inputs.iter().any(|input| is_same_file(input, path)) {
         return refuse("is one of the files to read");
+    }
+    // A link to a file is replaced, not followed.
+    if let Some((kind, root)) = owner(directory(path)) {
+        return refuse(&format!("is in the {kind} {}", shown(&root)));
     }
     if path.is_dir() {
         return refuse("is a directory");
@@ -39,24 +54,39 @@ pub fn check_new(flag: &str, path: &Path, inputs: &[PathBuf], force: bool) -> an
     Ok(())
 }
 
-/// Refuses a file in the directory `root` or below it, such as the tables and shards of a data set.
+/// Refuses to write files into a data set or a run. The directory need not exist.
 ///
 /// # Errors
-/// A sentence with the option, the file and the directory.
-pub fn check_outside(flag: &str, path: &Path, root: &Path) -> anyhow::Result<()> {
-    let is_below = |path: &Path| {
-        let (path, root) = (fs::canonicalize(path), fs::canonicalize(root));
-        path.is_ok_and(|path| root.is_ok_and(|root| path.starts_with(root)))
-    };
-    // The file need not exist, but its directory does. A link to a file is replaced, not followed.
-    if is_below(directory(path)) {
-        bail!(
-            "{flag} {} is in the data set {}; give a file outside it",
+/// A sentence with the option, the directory and the problem.
+pub fn check_directory(flag: &str, path: &Path) -> anyhow::Result<()> {
+    match owner(path) {
+        Some((kind, root)) => bail!(
+            "{flag} {} is in the {kind} {}; give another directory",
             shown(path),
-            shown(root)
-        );
+            shown(&root)
+        ),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The data set or run that has this directory, or that is this directory.
+fn owner(directory: &Path) -> Option<(&'static str, PathBuf)> {
+    let existing = directory
+        .ancestors()
+        .find_map(|part| match part.as_os_str().is_empty() {
+            true => fs::canonicalize(".").ok(),
+            false => fs::canonicalize(part).ok(),
+        })?;
+    let mark = |root: &Path| OWNED.iter().find(|(_, file, text)| has_text(&root.join(file), text));
+    existing
+        .ancestors()
+        .find_map(|root| Some((mark(root)?.0, root.to_owned())))
+}
+
+fn has_text(file: &Path, text: &str) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(file).and_then(|file| file.take(MARK_BYTES).read_to_end(&mut start));
+    read.is_ok() && start.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 /// Refuses two outputs with one path. The files need not exist, but their directories must.
@@ -106,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_to_read_directories_and_files_of_a_data_set_are_refused() {
+    fn files_to_read_and_directories_are_refused() {
         let root = tempfile::tempdir().unwrap();
         let (song, below) = (root.path().join("song.wav"), root.path().join("below"));
         fs::create_dir(&below).unwrap();
@@ -124,13 +154,39 @@ mod tests {
                 Some(problem) => assert!(error.as_ref().is_some_and(|error| error.contains(problem)), "{error:?}"),
             }
         }
-        for (path, is_refused) in [
-            (below.join("tracks.csv"), true),
-            (below.join("../below/new.png"), true),
-            (song, false),
+    }
+
+    #[test]
+    fn files_and_directories_of_data_sets_and_runs_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        for (directory, file, text) in [
+            ("data", "dataset.json", r#"{"checksum": "1"}"#),
+            ("run", "config.toml", "data_checksum = \"1\""),
+            ("set", "runs.toml", "[settings]\ndata_checksum = \"1\""),
+            ("mine", "config.toml", "epochs = 3"),
         ] {
-            assert_eq!(check_outside("--png", &path, &below).is_err(), is_refused, "{path:?}");
+            fs::create_dir_all(at(directory).join("below")).unwrap();
+            fs::write(at(directory).join(file), text).unwrap();
         }
+        for (path, kind) in [
+            ("data/dataset.json", "data set"),
+            ("data/new.csv", "data set"),
+            ("mine/../data/below/new.csv", "data set"),
+            ("run/below/new.csv", "run"),
+            ("set/new.csv", "set of runs"),
+        ] {
+            let refused = check_place("--csv", &at(path), &[]).unwrap_err().to_string();
+            assert!(refused.contains(&format!("is in the {kind} ")), "{refused}");
+            let refused = check_directory("--out", &at(path)).unwrap_err().to_string();
+            assert!(refused.contains(&format!("is in the {kind} ")), "{refused}");
+        }
+        assert!(check_directory("--out", &at("run")).is_err());
+        assert!(check_directory("--out", &at("run/new/newer")).is_err());
+        for path in ["new.csv", "mine/new.csv", "mine/config.toml"] {
+            check_place("--csv", &at(path), &[]).unwrap();
+        }
+        check_directory("--out", &at("mine/new/newer")).unwrap();
     }
 
     #[test]

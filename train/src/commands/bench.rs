@@ -12,6 +12,7 @@ use crate::settings::{RunConfig, Settings, invalid};
 use crate::step::compute::Compute;
 use anyhow::{Context, bail};
 use serde_json::json;
+use shared::runtime::output_file::check_place;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
@@ -31,6 +32,9 @@ pub fn run_bench(args: BenchArgs, watch: &FaultWatch, console: Console) -> anyho
     if clips > MOST_CLIPS {
         let problem = format!("times --batch-size must be at most {MOST_CLIPS} clips, not {clips}");
         return Err(UsageError::Setting(invalid("--steps", problem)).into());
+    }
+    for (flag, path) in [("--csv", &args.csv), ("--outputs", &args.outputs)] {
+        path.as_ref().map_or(Ok(()), |path| check_place(flag, path, &[]))?;
     }
     watch.dataset(&config.data);
     config.background.iter().for_each(|root| watch.dataset(root));

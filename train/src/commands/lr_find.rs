@@ -14,6 +14,7 @@ use crate::step::compute::Compute;
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::runtime::atomic_file;
+use shared::runtime::output_file::check_directory;
 use std::fs;
 
 const TABLE_FILE: &str = "lr_find.csv";
@@ -22,6 +23,7 @@ const PICTURE_FILE: &str = "lr_find.svg";
 pub fn run_lr_find(args: LrFindArgs, watch: &FaultWatch, console: Console) -> anyhow::Result<Outcome> {
     let choice: DeviceChoice = args.device.parse().map_err(UsageError::Device)?;
     choice.check_built_in()?;
+    check_directory("--out", &args.out)?;
     let settings = match &args.config {
         Some(path) => args.settings.or(read_settings(path)?),
         None => args.settings,
