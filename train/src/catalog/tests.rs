@@ -99,7 +99,7 @@ fn each_run_is_a_row_with_its_state_and_metrics() {
     );
     let state = State::Training { epoch: 3, epochs: 3 };
     assert_eq!(facts(&found, root.path(), "training").state, state);
-    let text = text(&found, root.path());
+    let text = text(&found, root.path(), None);
     for expected in [
         "a/finished",
         "top-1 0.500 [0.250, 0.750]",

@@ -1,7 +1,7 @@
 //! The catalog as a table for terminals, and as JSON.
 
 use super::row::{Facts, Metric, Row};
-use crate::process::text_table::{Align, text_table};
+use crate::process::text_table::fitted_table;
 use serde_json::{Value, json};
 use shared::runtime::text::{date, last_part};
 use std::path::Path;
@@ -53,39 +53,40 @@ pub(super) fn describe(metric: Option<&Metric>) -> String {
     )
 }
 
-/// A line for each row.
-pub fn text(rows: &[Row], root: &Path) -> String {
+/// A line for each row; in a terminal of this width two lines if one is too long.
+pub fn text(rows: &[Row], root: &Path, width: Option<usize>) -> String {
+    // In two lines, the first has the run and its state.
+    const HEAD: usize = 3;
     let header = [
         "run",
+        "changed (UTC)",
+        "state",
         "model",
         "data set",
         "split",
         "validation",
         "test",
-        "changed (UTC)",
-        "state",
     ];
     let mut table = vec![header.map(String::from).to_vec()];
     for row in rows {
-        let mut cells = vec![row.name(root)];
+        let mut cells = vec![row.name(root), row.changed()];
         match &row.facts {
             Ok(facts) => cells.extend([
+                facts.state.to_string(),
                 facts.model.clone(),
                 facts.data_name(),
                 facts.split.clone(),
                 describe(facts.val.as_ref()),
                 describe(facts.test.as_ref()),
-                row.changed(),
-                facts.state.to_string(),
             ]),
             Err(_) => {
+                cells.push("unreadable".into());
                 cells.extend(["–"; 5].map(String::from));
-                cells.extend([row.changed(), "unreadable".into()]);
             }
         }
         table.push(cells);
     }
-    let mut text = text_table(&table, Align::Left);
+    let mut text = fitted_table(&table, HEAD, width);
     for (row, reason) in rows.iter().filter_map(|row| Some((row, row.facts.as_ref().err()?))) {
         text += &format!("\n{}: {reason}", row.name(root));
     }

@@ -319,16 +319,15 @@ fn outputs_table(metrics: &SetMetrics) -> String {
             let width = width(&mut metrics.per_tag.iter().map(|tag| &tag.name));
             let area = |area: Option<f64>| area.map_or("-".into(), |area| format!("{area:.3}"));
             let mut table = format!(
-                "{:<width$}  tracks  threshold  accuracy  precision  recall      F1  AUC-ROC  AUC-PR\n",
+                "{:<width$}  tracks  threshold  precision  recall      F1  AUC-ROC  AUC-PR\n",
                 "tag"
             );
             for tag in &metrics.per_tag {
                 table += &format!(
-                    "{:<width$}  {:>6}  {:>9.3}  {:>8.3}  {:>9.3}  {:>6.3}  {:>6.3}  {:>7}  {:>6}\n",
+                    "{:<width$}  {:>6}  {:>9.3}  {:>9.3}  {:>6.3}  {:>6.3}  {:>7}  {:>6}\n",
                     tag.name,
                     tag.support,
                     tag.threshold,
-                    tag.accuracy,
                     tag.precision,
                     tag.recall,
                     tag.f1,

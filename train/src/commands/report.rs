@@ -4,6 +4,7 @@ use super::{Incomplete, Outcome};
 use crate::cli::ReportArgs;
 use crate::compare::{Comparison, Entry, runs_without};
 use crate::process::console::Console;
+use crate::process::text_table::terminal_width;
 use crate::report::html::{self, Contestant};
 use crate::run::directory::RunDirectory;
 use crate::run::set::RunSet;
@@ -12,6 +13,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 use shared::dataset::split::Set;
 use shared::runtime::atomic_file;
+use shared::runtime::output_file::{check_distinct, check_place};
 use std::path::{Path, PathBuf};
 
 /// With this many runs or more, the best one on the test set is probably partly lucky.
@@ -20,6 +22,11 @@ const MANY_RUNS: usize = 3;
 /// Compares runs and writes their pages.
 pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome> {
     let set = Set::from(args.set);
+    let outputs = [("--csv", args.csv.as_deref()), ("--html", args.html.as_deref())];
+    for (flag, path) in outputs {
+        path.map_or(Ok(()), |path| check_place(flag, path, &[]))?;
+    }
+    check_distinct(&outputs)?;
     let (entries, mut notes) = read_all(args, set)?;
     let Some(shown) = entries.first().map(|entry| entry.set) else {
         bail!("no run has metrics: {}", notes.join("; "));
@@ -32,7 +39,7 @@ pub fn run_report(args: &ReportArgs, console: Console) -> anyhow::Result<Outcome
         ));
     }
     let comparison = Comparison::new(entries);
-    let mut text = comparison.describe();
+    let mut text = comparison.describe(terminal_width());
     notes.iter().for_each(|note| text += &format!("\n\nnote: {note}"));
     if let Some(file) = &args.csv {
         atomic_file::write_bytes(file, &comparison.to_csv())?;

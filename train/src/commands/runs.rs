@@ -4,11 +4,11 @@ use super::Outcome;
 use crate::catalog::{page, rows, text};
 use crate::cli::RunsArgs;
 use crate::process::console::Console;
-use crate::report::html::REPORT_FILE;
+use crate::process::text_table::terminal_width;
 use anyhow::bail;
 use serde_json::json;
 use shared::runtime::atomic_file;
-use shared::runtime::output_file::is_same_file;
+use shared::runtime::output_file::check_place;
 use shared::runtime::text::shown;
 
 /// Lists the runs below a directory.
@@ -19,15 +19,13 @@ pub fn run_runs(args: &RunsArgs, console: Console) -> anyhow::Result<Outcome> {
         bail!("{} has no runs; start one with `train fit`", shown(root));
     }
     if let Some(file) = &args.html {
-        if rows.iter().any(|row| is_same_file(&row.path.join(REPORT_FILE), file)) {
-            bail!("--html {} is the page of a run; give another file", shown(file));
-        }
+        check_place("--html", file, &[])?;
         atomic_file::write_bytes(file, page(&rows, root, file).as_bytes())?;
         console.line(&format!("wrote {}", shown(file)));
     }
     let list: Vec<_> = rows.iter().map(|row| row.to_json()).collect();
     Ok(Outcome {
-        text: text(&rows, root),
+        text: text(&rows, root, terminal_width()),
         json: json!({ "command": "runs", "runs": list, "page": args.html }),
     })
 }

@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(tests.len(), 4);
         assert_eq!((&*tests[0].runs[0], &*tests[2].runs[1]), ("a", "c"));
         assert_eq!(tests[3].method, "paired bootstrap over 40 artists");
-        let text = comparison.describe();
+        let text = comparison.describe(None);
         for expected in [
             "!! leaked",
             "paired bootstrap over 40 artists",
@@ -326,7 +326,7 @@ mod tests {
             (reported.len(), reported[0].runs, reported[0].warnings.len()),
             (2, 2, 1)
         );
-        assert!(comparison.describe().contains("b (2 seeds)"));
+        assert!(comparison.describe(None).contains("b (2 seeds)"));
         assert_eq!(comparison.to_json()["runs"][1]["seeds"], json!([3, 4]));
         let single = || entry(&example, "one", 0..1);
         let several = || entry(&example, "set", 3..5);

@@ -3,27 +3,41 @@
 use super::bootstrap::Interval;
 use super::comparison::Comparison;
 use super::entry::Entry;
-use crate::process::text_table::{Align, text_table};
-use shared::runtime::text::last_part;
+use crate::process::text_table::fitted_table;
+use shared::runtime::text::{counted, last_part};
 use std::collections::BTreeSet;
 
 impl Comparison {
-    /// Tables of the metrics, the warnings, and the differences from the first run.
-    pub fn describe(&self) -> String {
-        let names: BTreeSet<&str> = self.entries.iter().map(|entry| entry.metrics[0].name).collect();
-        let metrics_table = |name: &str| {
-            let entries: Vec<&Entry> = self
-                .entries
-                .iter()
-                .filter(|entry| entry.metrics[0].name == name)
-                .collect();
-            metrics(&entries)
-        };
-        let mut parts: Vec<String> = names.into_iter().map(metrics_table).collect();
+    /// Tables of the metrics, the warnings, and the differences from the first run. `width` is that of the terminal.
+    pub fn describe(&self, width: Option<usize>) -> String {
+        // Runs on the same tracks are in one table, below what they have in common.
+        let mut tables: Vec<(String, Vec<&Entry>)> = Vec::new();
+        for entry in &self.entries {
+            let common = common(entry);
+            match tables.iter_mut().find(|(other, _)| *other == common) {
+                Some((_, entries)) => entries.push(entry),
+                None => tables.push((common, vec![entry])),
+            }
+        }
+        let mut parts: Vec<String> = tables
+            .into_iter()
+            .map(|(common, entries)| format!("{common}\n{}", metrics(&entries, width)))
+            .collect();
         parts.extend(warnings(&self.entries));
-        parts.extend((!self.differences.is_empty()).then(|| differences(self)));
+        parts.extend((!self.differences.is_empty()).then(|| differences(self, width)));
         parts.join("\n\n")
     }
+}
+
+/// `test set of fma_small, 800 tracks, split main (…)`.
+fn common(entry: &Entry) -> String {
+    format!(
+        "{} set of {}, {}, split {}:",
+        entry.set.name(),
+        last_part(&entry.config.data),
+        counted(entry.tracks(), "track", "tracks"),
+        split(entry)
+    )
 }
 
 fn with_interval(value: f64, interval: Option<Interval>) -> String {
@@ -34,8 +48,8 @@ fn with_interval(value: f64, interval: Option<Interval>) -> String {
     }
 }
 
-fn metrics(entries: &[&Entry]) -> String {
-    let header = ["run", "model", "data set", "split", "set", "tracks"].into_iter();
+fn metrics(entries: &[&Entry], width: Option<usize>) -> String {
+    let header = ["run", "model"].into_iter();
     let header = header.chain(entries[0].metrics.iter().map(|metric| metric.name));
     let mut rows = vec![header.map(String::from).collect::<Vec<_>>()];
     for entry in entries {
@@ -45,14 +59,7 @@ fn metrics(entries: &[&Entry]) -> String {
             Some(set) => format!(" ({} folds)", set.folds.len()),
             None => String::new(),
         };
-        let mut row = vec![
-            format!("{}{runs}", entry.path.display()),
-            entry.config.model_name(),
-            last_part(&entry.config.data),
-            split(entry),
-            entry.set.name().into(),
-            entry.tracks().to_string(),
-        ];
+        let mut row = vec![format!("{}{runs}", entry.path.display()), entry.config.model_name()];
         row.extend(
             entry
                 .metrics
@@ -65,7 +72,7 @@ fn metrics(entries: &[&Entry]) -> String {
     let methods: Vec<String> = methods.into_iter().collect();
     format!(
         "{}\nin brackets: 95 % intervals, {}",
-        text_table(&rows, Align::Left),
+        fitted_table(&rows, 1, width),
         methods.join("; ")
     )
 }
@@ -102,7 +109,7 @@ fn warnings(entries: &[Entry]) -> Option<String> {
     (!warned.is_empty()).then(|| warned.join("\n"))
 }
 
-fn differences(comparison: &Comparison) -> String {
+fn differences(comparison: &Comparison, width: Option<usize>) -> String {
     let mut rows = vec![["run", "metric", "difference", "p"].map(String::from).to_vec()];
     let mut refused = String::new();
     for (entry, differences) in comparison.others() {
@@ -127,7 +134,7 @@ fn differences(comparison: &Comparison) -> String {
     let first = comparison.entries[0].path.display();
     let mut text = format!("differences from {first} on the same tracks, {}:", comparison.test());
     if rows.len() > 1 {
-        text += &format!("\n{}", text_table(&rows, Align::Left));
+        text += &format!("\n{}", fitted_table(&rows, 1, width));
     }
     text + &refused
 }
