@@ -45,7 +45,7 @@ fn folds_evaluate_every_track_once_by_a_model_not_trained_on_it() {
     // Every track is predicted by the run that has it in its test set.
     let mut rows_of_folds = Vec::new();
     for number in 1..=3 {
-        let fold = run.join(format!("fold-{number}"));
+        let fold = run.join(format!("seed-0-fold-{number}"));
         let table = fs::read_to_string(fold.join("predictions.csv")).unwrap();
         rows_of_folds.extend(table.lines().skip(1).map(String::from));
         let test = fs::read_to_string(fold.join("split/test.csv")).unwrap();
@@ -109,8 +109,10 @@ fn missing_folds_and_changed_settings_are_refused() {
     // The current split is a fold, so `--split` can be omitted.
     fit(&data, &run, &["--folds", "3"]).success();
     for (more, expected) in [
-        (&["--resume", "--seeds", "2"][..], "holds a set of 3 folds"),
-        (&["--resume", "--folds", "5"], "holds a set of 3 folds"),
+        (
+            &["--resume", "--folds", "5"][..],
+            "holds a set of 3 folds; leave out --folds",
+        ),
         (&["--resume", "--lr", "0.5"], "--lr"),
     ] {
         let refused = on_run("fit", &run, more).code(1);
@@ -141,7 +143,7 @@ fn folds_trained_with_several_seeds_are_compared_over_seeds() {
     for fold in 1..=3 {
         let weights = |path: &Path| fs::read(path.join("best.safetensors")).unwrap();
         let member = run.join(format!("seed-5-fold-{fold}"));
-        assert_eq!(weights(&member), weights(&single.join(format!("fold-{fold}"))));
+        assert_eq!(weights(&member), weights(&single.join(format!("seed-5-fold-{fold}"))));
     }
     built.split("--name other").success();
     built.split("--prune").success();
@@ -149,7 +151,7 @@ fn folds_trained_with_several_seeds_are_compared_over_seeds() {
     assert_eq!(more["metrics"]["runs"][8]["run"], "seed 7, fold 3");
     for name in ["test.csv", "split.json"] {
         let split = |run: &str| fs::read(root.path().join(run).join("split").join(name)).unwrap();
-        assert_eq!(split("seeds/seed-7-fold-2"), split("single/fold-2"));
+        assert_eq!(split("seeds/seed-7-fold-2"), split("single/seed-5-fold-2"));
     }
     let all = built.table("tracks.csv").len();
     assert_eq!(more["metrics"]["tracks"], all);
@@ -174,4 +176,13 @@ fn folds_trained_with_several_seeds_are_compared_over_seeds() {
         .assert()
         .success();
     assert!(stdout_text(&shown).contains("(3 seeds, 3 folds)"));
+    // A set of one seed grows to the same runs. Its results of one seed are removed.
+    let page = single.join("report.html");
+    assert!(page.exists());
+    let grown = json_line(&on_run("fit", &single, &["--resume", "--seeds", "3"]).success());
+    assert_eq!(grown["metrics"]["runs"], more["metrics"]["runs"]);
+    assert_eq!(grown["metrics"]["intervals"], more["metrics"]["intervals"]);
+    for file in ["report.html", "predictions.csv", "metrics.json"] {
+        assert!(!single.join(file).exists(), "{file}");
+    }
 }

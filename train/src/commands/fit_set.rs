@@ -7,6 +7,7 @@ use super::members_table::{self, MemberMetrics};
 use super::{Outcome, UsageError};
 use crate::cli::{EvalArgs, FitArgs, SetName};
 use crate::process::stop::Stopped;
+use crate::report::html::REPORT_FILE;
 use crate::report::{METRICS_FILE, remove_sets};
 use crate::run::directory::{RunDirectory, RunError};
 use crate::run::set::{FoldSplit, Member, RunSet};
@@ -210,6 +211,8 @@ fn remove_outdated_metrics(directory: &RunDirectory, set: &RunSet, rows: &[Membe
     }
     directory.remove(METRICS_FILE)?;
     remove_sets(directory)?;
+    // Folds with several seeds have no page.
+    directory.remove(REPORT_FILE)?;
     directory.remove(file)
 }
 
@@ -222,14 +225,8 @@ fn saved_set(args: &FitArgs) -> anyhow::Result<Option<RunSet>> {
             "{root} already holds a set of runs ({}); continue it with --resume, or give another directory",
             set.describe()
         ),
-        Some(set)
-            if (!set.has_seeds() && args.seeds.is_some())
-                || args.folds.is_some_and(|folds| folds != set.folds.len() as u64) =>
-        {
-            bail!(
-                "{root} holds a set of {}; leave out --seeds and --folds",
-                set.describe()
-            )
+        Some(set) if args.folds.is_some_and(|folds| folds != set.folds.len() as u64) => {
+            bail!("{root} holds a set of {}; leave out --folds", set.describe())
         }
         None if RunDirectory::is_at(&args.run) => {
             bail!(

@@ -1,5 +1,5 @@
 //! A set of runs that differ only in their seed and in their fold of one cross-validation. The runs are in
-//! `RUN/seed-<seed>/`, `RUN/fold-<number>/` or `RUN/seed-<seed>-fold-<number>/`, and `RUN/runs.toml` lists them.
+//! `RUN/seed-<seed>/` or `RUN/seed-<seed>-fold-<number>/`, and `RUN/runs.toml` lists them.
 
 use crate::run::directory::{RUN_SET_FILE, RunDirectory, RunError};
 use crate::settings::RunConfig;
@@ -79,7 +79,7 @@ impl RunSet {
         !self.folds.is_empty()
     }
 
-    /// Whether its runs are named by their seed. The folds of a single seed are not.
+    /// Whether its runs are described by their seed. The folds of a single seed are not.
     pub fn has_seeds(&self) -> bool {
         self.seeds.len() > 1 || !self.is_folds()
     }
@@ -94,23 +94,20 @@ impl RunSet {
         for &seed in &self.seeds {
             for fold in &folds {
                 let mut config = self.settings.clone();
-                let mut names = Vec::new();
+                let (mut labels, mut name) = (Vec::new(), format!("seed-{seed}"));
                 config.seed = seed;
                 if self.has_seeds() {
-                    names.push(("seed", seed));
+                    labels.push(format!("seed {seed}"));
                 }
                 if let Some((number, fold)) = fold {
                     config.split.clone_from(&fold.split);
                     config.split_checksum.clone_from(&fold.checksum);
-                    names.push(("fold", *number));
+                    labels.push(format!("fold {number}"));
+                    name += &format!("-fold-{number}");
                 }
-                let joined = |space: &str, comma: &str| {
-                    let names = names.iter().map(|(kind, number)| format!("{kind}{space}{number}"));
-                    names.collect::<Vec<_>>().join(comma)
-                };
                 members.push(Member {
-                    label: joined(" ", ", "),
-                    path: root.join(joined("-", "-")),
+                    label: labels.join(", "),
+                    path: root.join(name),
                     config,
                 });
             }
@@ -196,7 +193,7 @@ mod tests {
             ("fold 2", "five-2")
         );
         assert_eq!((second.config.split_checksum.as_str(), second.config.seed), ("2", 4));
-        assert_eq!(second.path, Path::new("runs/a/fold-2"));
+        assert_eq!(second.path, Path::new("runs/a/seed-4-fold-2"));
         assert_eq!(set.describe(), "5 folds");
     }
 
