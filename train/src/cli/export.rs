@@ -28,7 +28,7 @@ pub enum ExportFormat {
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
-    /// Run to export the best weights of
+    /// Run, or set of runs, to export the best weights of
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
     /// Format of the weights

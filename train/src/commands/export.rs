@@ -1,4 +1,4 @@
-//! `train export`: exports a run's best weights for other programs.
+//! `train export`: exports the best weights of a run, or of each run of a set, for other programs.
 
 use super::Outcome;
 use crate::cli::{ExportArgs, ExportFormat};
@@ -8,6 +8,7 @@ use crate::models::{export_onnx, export_pytorch, import_weights};
 use crate::process::console::Console;
 use crate::run::calibration::Calibration;
 use crate::run::directory::{BEST_FILE, RunDirectory};
+use crate::run::set::RunSet;
 use crate::settings::RunConfig;
 use crate::step::batch;
 use anyhow::Context;
@@ -18,10 +19,12 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use shared::dataset::Task;
 use shared::runtime::atomic_file;
+use shared::runtime::output_file::check_directory;
 use shared::runtime::rng::{Purpose, stream};
+use shared::runtime::text::last_part;
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const PYTORCH_FILE: &str = "weights.safetensors";
 const ONNX_FILE: &str = "model.onnx";
@@ -31,10 +34,31 @@ const CHECK_FILE: &str = "check.safetensors";
 const CHECK_CLIPS: usize = 2;
 
 /// Writes a run's weights in the format of another program, a description of the model, and a batch to check another
-/// implementation.
+/// implementation. Each run of a set has a directory of its own.
 pub fn run_export(args: ExportArgs, console: Console) -> anyhow::Result<Outcome> {
-    let (run, config) = RunDirectory::open_network(&args.run)?;
-    refuse_other_format(args.format, &args.out)?;
+    check_directory("--out", &args.out)?;
+    let runs: Vec<(PathBuf, PathBuf)> = match RunSet::open(&args.run)? {
+        Some(set) => {
+            let members = set.members(&args.run).into_iter();
+            let with_out = members.map(|member| (args.out.join(last_part(&member.path)), member.path));
+            with_out.map(|(out, run)| (run, out)).collect()
+        }
+        None => vec![(args.run.clone(), args.out.clone())],
+    };
+    for (run, out) in &runs {
+        RunDirectory::open_network(run)?;
+        refuse_other_format(args.format, out)?;
+    }
+    let texts = runs.iter().map(|(run, out)| export(run, out, args.format, console));
+    Ok(Outcome {
+        text: texts.collect::<anyhow::Result<Vec<_>>>()?.join("\n"),
+        json: json!({ "command": "export", "run": args.run.to_string_lossy(), "out": args.out.to_string_lossy() }),
+    })
+}
+
+/// Exports one run, and returns a line for each file.
+fn export(root: &Path, out: &Path, format: ExportFormat, console: Console) -> anyhow::Result<String> {
+    let (run, config) = RunDirectory::open_network(root)?;
     let record = FrontEndRecord::read(&run, &config)?;
     let temperature = Calibration::temperature(&run)?;
     let shape = *record.front_end(&config).shape();
@@ -50,7 +74,7 @@ pub fn run_export(args: ExportArgs, console: Console) -> anyhow::Result<Outcome>
         task: record.task,
         temperature,
     };
-    let weights = match args.format {
+    let weights = match format {
         ExportFormat::Pytorch => export_pytorch(&model),
         ExportFormat::Onnx => export_onnx(&model, &shape, scores, &properties(&description)),
     };
@@ -58,22 +82,19 @@ pub fn run_export(args: ExportArgs, console: Console) -> anyhow::Result<Outcome>
     let check = check(&model, &config, &shape, scores, &device)?;
     let mut text = serde_json::to_vec_pretty(&description)?;
     text.push(b'\n');
-    fs::create_dir_all(&args.out).with_context(|| format!("could not create {}", args.out.display()))?;
+    fs::create_dir_all(out).with_context(|| format!("could not create {}", out.display()))?;
     // The weights are written last, so if they exist, the other files do too.
-    let names = [CONFIG_FILE, CHECK_FILE, weights_file(args.format)];
+    let names = [CONFIG_FILE, CHECK_FILE, weights_file(format)];
     for (name, bytes) in names.into_iter().zip([&text, &check, &weights]) {
-        atomic_file::write_bytes(&args.out.join(name), bytes)?;
+        atomic_file::write_bytes(&out.join(name), bytes)?;
     }
     console.line(&format!(
         "{tensors} tensors of {} from {}",
         config.model,
-        args.run.display()
+        root.display()
     ));
-    let [config, check, weights] = names.map(|name| args.out.join(name).display().to_string());
-    Ok(Outcome {
-        text: format!("weights {weights}\nconfig {config}\ncheck {check}"),
-        json: json!({ "command": "export", "run": args.run.to_string_lossy(), "out": args.out.to_string_lossy() }),
-    })
+    let [config, check, weights] = names.map(|name| out.join(name).display().to_string());
+    Ok(format!("weights {weights}\nconfig {config}\ncheck {check}"))
 }
 
 fn weights_file(format: ExportFormat) -> &'static str {
