@@ -3,8 +3,6 @@
 use super::*;
 use crate::models::testing::{self, conv, dense, parameter_count};
 use crate::models::{Model, ModelKind, export_weights, parameters, transfer_weights, visit_named};
-use burn::module::{ModuleVisitor, Param};
-use burn::tensor::Gradients;
 use regex::RegexSet;
 use safetensors::SafeTensors;
 
@@ -200,30 +198,6 @@ fn torchvision_weights_initialize_42x100_whose_weights_initialize_84x100() {
     );
     assert_eq!((transfer.loaded.len(), transfer.newly_initialized.len()), (30, 4));
     assert_eq!(sum(&large, "linear0.weight"), sum(&small, "linear0.weight"));
-}
-
-#[test]
-fn frozen_layers_get_no_gradient_but_backpropagate() {
-    let device = Device::flex().autodiff();
-    let shape = image_shape([64, 32]);
-    let blueprint = Blueprint {
-        shape,
-        classes: 3,
-        dropout: 0.0,
-    };
-    let Vgg16 { features, halving, .. } = (VGG16_84X100.build)(&blueprint, &device);
-    let features = features.no_grad();
-    let halving = halving.expect("the 84x100 model has a halving layer");
-    let x = vgg16::colours(testing::input(1, &shape, &device).spectrogram());
-    let gradients = features.forward(halving.forward(x)).sum().backward();
-    assert!(halving.conv0.weight.grad(&gradients).is_some());
-    struct NoneOf<'a>(&'a Gradients);
-    impl ModuleVisitor for NoneOf<'_> {
-        fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
-            assert!(parameter.val().grad(self.0).is_none());
-        }
-    }
-    features.visit(&mut NoneOf(&gradients));
 }
 
 #[test]

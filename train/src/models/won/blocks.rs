@@ -40,6 +40,28 @@ pub fn max_pool1d(size: usize) -> Option<MaxPool1d> {
     (size > 1).then(|| MaxPool1dConfig::new(size).with_stride(size).init())
 }
 
+/// A block of a network on a spectrogram.
+pub trait Block2d: Module {
+    /// A block for input and output `channels` that divides bands and frames by `reduction`.
+    fn new(channels: [usize; 2], reduction: [usize; 2], device: &Device) -> Self;
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4>;
+
+    /// The nodes of [`forward`](Self::forward).
+    fn nodes(&self, graph: &Graph, x: Value) -> Value;
+
+    /// Blocks for a one-channel spectrogram, each with its number of channels and its reduction (bands × frames).
+    fn sequence(plan: &[(usize, [usize; 2])], device: &Device) -> Vec<Self> {
+        let mut inputs = 1;
+        let block = |&(outputs, reduction): &(usize, [usize; 2])| {
+            let block = Self::new([inputs, outputs], reduction, device);
+            inputs = outputs;
+            block
+        };
+        plan.iter().map(block).collect()
+    }
+}
+
 /// Convolution 3×3, batch norm, ReLU, max pooling.
 #[derive(Module, Debug)]
 pub struct ConvBlock2d {
@@ -48,8 +70,8 @@ pub struct ConvBlock2d {
     pool: MaxPool2d,
 }
 
-impl ConvBlock2d {
-    pub fn new(channels: [usize; 2], pool: [usize; 2], device: &Device) -> Self {
+impl Block2d for ConvBlock2d {
+    fn new(channels: [usize; 2], pool: [usize; 2], device: &Device) -> Self {
         Self {
             conv: conv3x3(channels, [1, 1], device),
             bn: BatchNormConfig::new(channels[1]).init(device),
@@ -57,27 +79,15 @@ impl ConvBlock2d {
         }
     }
 
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let x = kernels::normalize_relu([(&self.bn, kernels::conv2d(&self.conv, x))]);
         kernels::max_pool2d(&self.pool, x)
     }
 
-    /// The nodes of [`forward`](Self::forward).
-    pub fn nodes(&self, graph: &Graph, x: Value) -> Value {
+    fn nodes(&self, graph: &Graph, x: Value) -> Value {
         let x = graph.relu(graph.batch_norm(&self.bn, graph.conv2d(&self.conv, x)));
         graph.max_pool2d(&self.pool, x)
     }
-}
-
-/// Blocks for a one-channel spectrogram, each with its number of channels and its pooling (bands × frames).
-pub fn conv_blocks(plan: &[(usize, [usize; 2])], device: &Device) -> Vec<ConvBlock2d> {
-    let mut inputs = 1;
-    let block = |&(outputs, pool): &(usize, [usize; 2])| {
-        let block = ConvBlock2d::new([inputs, outputs], pool, device);
-        inputs = outputs;
-        block
-    };
-    plan.iter().map(block).collect()
 }
 
 /// Convolution, batch norm, ReLU, max pooling.
@@ -133,11 +143,14 @@ impl Residual2d {
     pub fn pooled(channels: usize, pool: [usize; 2], device: &Device) -> Self {
         Self {
             pool: Some(max_pool2d(pool)),
-            ..Self::strided([channels; 2], [1, 1], device)
+            ..Self::new([channels; 2], [1, 1], device)
         }
     }
+}
 
-    fn strided([inputs, outputs]: [usize; 2], stride: [usize; 2], device: &Device) -> Self {
+impl Block2d for Residual2d {
+    /// A block whose convolutions have a stride.
+    fn new([inputs, outputs]: [usize; 2], stride: [usize; 2], device: &Device) -> Self {
         let norm = || BatchNormConfig::new(outputs).init(device);
         let differs = stride != [1, 1] || inputs != outputs;
         Self {
@@ -151,7 +164,7 @@ impl Residual2d {
         }
     }
 
-    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let x = kernels::normalize_relu([(&self.bn_1, kernels::conv2d(&self.conv_1, input.clone()))]);
         let x = kernels::conv2d(&self.conv_2, x);
         let x = match (&self.conv_3, &self.bn_3) {
@@ -164,8 +177,7 @@ impl Residual2d {
         }
     }
 
-    /// The nodes of [`forward`](Self::forward).
-    pub fn nodes(&self, graph: &Graph, input: Value) -> Value {
+    fn nodes(&self, graph: &Graph, input: Value) -> Value {
         let x = graph.relu(graph.batch_norm(&self.bn_1, graph.conv2d(&self.conv_1, input)));
         let x = graph.batch_norm(&self.bn_2, graph.conv2d(&self.conv_2, x));
         let shortcut = match (&self.conv_3, &self.bn_3) {
@@ -180,18 +192,7 @@ impl Residual2d {
     }
 }
 
-/// Strided residual blocks for a one-channel spectrogram, each with its number of channels and its stride.
-pub fn residual_blocks(plan: &[(usize, [usize; 2])], device: &Device) -> Vec<Residual2d> {
-    let mut inputs = 1;
-    let block = |&(outputs, stride): &(usize, [usize; 2])| {
-        let block = Residual2d::strided([inputs, outputs], stride, device);
-        inputs = outputs;
-        block
-    };
-    plan.iter().map(block).collect()
-}
-
-/// Rows or columns after the strides of [`residual_blocks`].
+/// Rows or columns after the strides of a sequence of [`Residual2d`].
 pub fn strided(length: usize, strides: impl IntoIterator<Item = usize>) -> usize {
     strides
         .into_iter()

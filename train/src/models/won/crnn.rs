@@ -4,7 +4,7 @@ use super::super::definition::{Blueprint, Description, ModelDefinition, Network}
 use super::super::input::{InputShape, ModelInput};
 use super::super::onnx::{Graph, Value};
 use super::super::recurrence::{Recurrence, gru_states, gru_states_nodes};
-use super::blocks::{ConvBlock2d, conv_blocks};
+use super::blocks::{Block2d, ConvBlock2d};
 use super::on_mel;
 use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Gru, Linear, LinearConfig};
@@ -51,7 +51,7 @@ impl WonCrnn {
     fn new(blueprint: &Blueprint, device: &Device) -> Self {
         Self {
             spec_bn: BatchNormConfig::new(1).init(device),
-            blocks: conv_blocks(&BLOCKS, device),
+            blocks: ConvBlock2d::sequence(&BLOCKS, device),
             gru0: Gru::init(BLOCKS[BLOCKS.len() - 1].0, HIDDEN, device),
             gru1: Gru::init(HIDDEN, HIDDEN, device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),

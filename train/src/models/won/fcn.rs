@@ -3,7 +3,7 @@
 use super::super::definition::{Blueprint, Description, ModelDefinition, Network};
 use super::super::input::{InputShape, ModelInput};
 use super::super::onnx::{Graph, Value};
-use super::blocks::{ConvBlock2d, conv_blocks, global_max, global_max_nodes};
+use super::blocks::{Block2d, ConvBlock2d, global_max, global_max_nodes};
 use super::on_mel;
 use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};
@@ -48,7 +48,7 @@ impl WonFcn {
     fn new(blueprint: &Blueprint, device: &Device) -> Self {
         Self {
             spec_bn: BatchNormConfig::new(1).init(device),
-            blocks: conv_blocks(&BLOCKS, device),
+            blocks: ConvBlock2d::sequence(&BLOCKS, device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
             dense: LinearConfig::new(BLOCKS[BLOCKS.len() - 1].0, blueprint.classes).init(device),
         }

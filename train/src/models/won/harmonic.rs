@@ -3,7 +3,7 @@
 use super::super::definition::{Blueprint, Description, ModelDefinition, Network, PytorchNames};
 use super::super::input::ModelInput;
 use super::super::onnx::{Graph, Value};
-use super::blocks::{ConvBlock2d, Head, Residual2d, global_max, global_max_nodes};
+use super::blocks::{Block2d, ConvBlock2d, Head, Residual2d, global_max, global_max_nodes};
 use super::harmonic_stft::{HARMONICS, HarmonicStft, shortest};
 use super::{COMMON, names, on_waveform};
 use burn::module::Module;

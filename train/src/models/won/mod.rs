@@ -26,13 +26,14 @@ mod short_chunk;
 mod tests;
 mod transformer;
 
+pub use blocks::{ConvBlock2d, Residual2d};
 pub use crnn::{WON_CRNN, WonCrnn};
 pub use fcn::{WON_FCN, WonFcn};
 pub use harmonic::{HARMONIC_CNN, HarmonicCnn};
 pub use musicnn::{MUSICNN, MUSICNN_MSD, Musicnn};
 pub use sample_level::{SAMPLE_LEVEL, SAMPLE_LEVEL_SE, SampleLevel, SampleLevelSe};
 pub use self_attention::{SELF_ATTENTION, SelfAttentionCnn};
-pub use short_chunk::{SHORT_CHUNK, SHORT_CHUNK_RES, ShortChunk, ShortChunkRes};
+pub use short_chunk::{SHORT_CHUNK, SHORT_CHUNK_RES, ShortChunk};
 
 use super::definition::{Defaults, Description, PublishedFeatures, PytorchNames};
 use super::input::{InputKind, InputShape, SpectrogramKind, WaveformKind};

@@ -3,7 +3,7 @@
 use super::super::definition::{Blueprint, Description, ModelDefinition, Network};
 use super::super::input::{InputShape, ModelInput};
 use super::super::onnx::{Graph, Value};
-use super::blocks::{Residual2d, residual_blocks, strided};
+use super::blocks::{Block2d, Residual2d, strided};
 use super::numpy_random;
 use super::on_mel;
 use super::transformer::{Encoder, WIDTH};
@@ -66,7 +66,7 @@ impl SelfAttentionCnn {
     fn new(blueprint: &Blueprint, device: &Device) -> Self {
         Self {
             spec_bn: BatchNormConfig::new(1).init(device),
-            blocks: residual_blocks(&BLOCKS, device),
+            blocks: Residual2d::sequence(&BLOCKS, device),
             encoder: Encoder::new(blueprint, device),
             pooler: Pooler {
                 dense: LinearConfig::new(WIDTH, WIDTH).init(device),
