@@ -14,7 +14,8 @@ document.querySelectorAll(".browser").forEach((browser) => {
     return value === null ? "–" : value.toFixed(decimals);
   };
   const texts = rows.map((row) => row.filter((_, at) => typeof row[at] === "string").join("\n").toLowerCase());
-  let [order, sorted, falling, limit] = [rows.map((_, at) => at), -1, false, FEW];
+  const order = rows.map((_, at) => at);
+  let limit = FEW;
 
   const picture = (place) => {
     const frame = document.createElement("td");
@@ -51,26 +52,15 @@ document.querySelectorAll(".browser").forEach((browser) => {
     output.textContent = `${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} ${data.things}`;
     more.hidden = found.length <= limit;
   };
-  const compare = (column) => (a, b) => {
+  const compare = (column, falling) => (a, b) => {
     const [one, two] = [rows[a][column], rows[b][column]];
     const sign = falling ? -1 : 1;
     if (columns[column].decimals !== undefined) return (one === null) - (two === null) || sign * (one - two);
     return sign * shown(column, one).localeCompare(shown(column, two), "en", { numeric: true });
   };
-  headings.forEach((heading, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...heading.childNodes);
-    heading.append(button);
-    button.addEventListener("click", () => {
-      // Numbers begin with the largest, names with the first; the next click reverses the order.
-      falling = sorted === column ? !falling : columns[column].decimals !== undefined;
-      sorted = column;
-      headings.forEach((other) => other.removeAttribute("aria-sort"));
-      heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
-      order.sort(compare(column));
-      update();
-    });
+  sortByHeadings(headings, (column, falling) => {
+    order.sort(compare(column, falling));
+    update();
   });
   const restart = () => {
     limit = FEW;

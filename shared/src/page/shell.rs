@@ -3,6 +3,7 @@
 use super::palette::page_style;
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
+const HEADINGS: &str = include_str!("headings.js");
 const SORT: &str = include_str!("sort.js");
 const BROWSE: &str = include_str!("browser.js");
 const SEEK: &str = include_str!("seek.js");
@@ -34,14 +35,17 @@ pub struct Section {
 impl Page<'_> {
     /// The document. It has a script only if it has a table to sort or to search, or times to play from.
     pub fn render(&self) -> String {
-        let has = |element: &str| self.sections.iter().any(|section| section.body.0.contains(element));
+        const SORTABLE: &str = "<table class=\"sortable";
+        const BROWSER: &str = "<div class=\"browser";
+        let has = |element: &&str| self.sections.iter().any(|section| section.body.0.contains(element));
         let scripts: Vec<&str> = [
-            ("<table class=\"sortable", SORT),
-            ("<div class=\"browser", BROWSE),
-            ("<button class=\"seek", SEEK),
+            (&[SORTABLE, BROWSER][..], HEADINGS),
+            (&[SORTABLE], SORT),
+            (&[BROWSER], BROWSE),
+            (&["<button class=\"seek"], SEEK),
         ]
         .into_iter()
-        .filter(|(element, _)| has(element))
+        .filter(|(elements, _)| elements.iter().any(has))
         .map(|(_, script)| script)
         .collect();
         // The page must load nothing, whatever its text contains.

@@ -1,6 +1,5 @@
 //! `train embed` of audio files.
 
-use super::predictions_table::rows;
 use super::{Incomplete, Outcome};
 use crate::cli::EmbedArgs;
 use crate::combine::RunModel;
@@ -47,7 +46,11 @@ pub(super) fn embed_files(args: &EmbedArgs, choice: &DeviceChoice, console: Cons
         })
         .collect();
     let outcome = Outcome {
-        text: format!("{} of {dimension} embeddings: {}", rows(count), shown(out)),
+        text: format!(
+            "{} of {dimension} embeddings: {}",
+            counted(count, "row", "rows"),
+            shown(out)
+        ),
         json: json!({ "command": "embed", "out": out, "rows": count, "dimension": dimension, "failed": reasons }),
     };
     if failed.is_empty() {

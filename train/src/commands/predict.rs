@@ -1,6 +1,6 @@
 //! `train predict`.
 
-use super::predictions_table::{Answer, Answers, check_csv, rows};
+use super::predictions_table::{Answer, Answers, check_csv};
 use super::{Incomplete, Outcome, UsageError, timeline};
 use crate::cli::PredictArgs;
 use crate::combine::RunModel;
@@ -16,7 +16,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 use shared::audio::validate::Rejection;
 use shared::dataset::Task;
-use shared::runtime::text::shown;
+use shared::runtime::text::{counted, shown};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -50,16 +50,15 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
         Task::SingleLabel => None,
         Task::MultiLabel => Some(thresholds(&roots, predictor.classes.len())?),
     };
-    let unit = if named.len() == 1 { "file" } else { "files" };
     console.line(&format!(
-        "{} of {} on {device_name}, {} {unit}",
+        "{} of {} on {device_name}, {}",
         names.join(", "),
         args.runs
             .iter()
             .map(|run| run.display().to_string())
             .collect::<Vec<_>>()
             .join(", "),
-        named.len()
+        counted(named.len(), "file", "files")
     ));
     let (answers, ended) = classify(&predictor, named, args.jobs, window, console);
     let answers = Answers {
@@ -75,7 +74,11 @@ pub fn run_predict(args: PredictArgs, console: Console) -> anyhow::Result<Outcom
     if let Some(path) = &args.csv {
         match answers.write_csv(path) {
             Ok(()) => {
-                text += &format!("\ntable {}, {}", shown(path), rows(answers.answers.len()));
+                text += &format!(
+                    "\ntable {}, {}",
+                    shown(path),
+                    counted(answers.answers.len(), "row", "rows")
+                );
                 written = json!({ "path": path.to_string_lossy(), "rows": answers.answers.len() });
             }
             Err(error) => problems.push(error.to_string()),

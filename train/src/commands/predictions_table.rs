@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::audio::validate::Rejection;
 use shared::runtime::atomic_file::{self, WriteError};
 use shared::runtime::output_file::check_place;
-use shared::runtime::text::{clock, shown};
+use shared::runtime::text::{clock, counted, shown};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -40,7 +40,7 @@ pub(super) fn check_csv(path: &Path, named: &[Named], force: bool) -> anyhow::Re
                     "--csv {} has {} of files that are not classified now, such as {}; add --force to replace it, or give \
                      another file",
                     shown(path),
-                    rows(others.len()),
+                    counted(others.len(), "row", "rows"),
                     shown(first)
                 );
             }
@@ -63,10 +63,6 @@ fn other_rows(path: &Path, named: &[Named]) -> anyhow::Result<Vec<PathBuf>> {
         }
     }
     Ok(others)
-}
-
-pub(super) fn rows(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "row" } else { "rows" })
 }
 
 /// A file with its prediction, or why it has none.

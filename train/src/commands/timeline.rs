@@ -1,14 +1,14 @@
 //! The files of `train predict --timeline`.
 
 use super::UsageError;
-use super::predictions_table::{Answers, rows};
+use super::predictions_table::Answers;
 use crate::cli::{PredictArgs, TimelineFile, TimelineFormat};
 use crate::predict::{Named, PlayableFile, Timeline, page};
 use crate::settings::invalid;
 use serde_json::{Value, json};
 use shared::runtime::atomic_file;
 use shared::runtime::output_file::{check_distinct, check_new};
-use shared::runtime::text::shown;
+use shared::runtime::text::{counted, shown};
 use std::path::PathBuf;
 
 /// Width of the chart in an SVG file.
@@ -71,7 +71,11 @@ pub(super) fn write(args: &PredictArgs, answers: &Answers<'_>, runs: &str) -> an
         }
     }
     let paths: Vec<String> = args.timeline.iter().map(|file| shown(&file.path)).collect();
-    let line = format!("timeline {}, {}", paths.join(", "), rows(timeline.rows.len()));
+    let line = format!(
+        "timeline {}, {}",
+        paths.join(", "),
+        counted(timeline.rows.len(), "row", "rows")
+    );
     Ok(Some((line, json(args, &timeline))))
 }
 
