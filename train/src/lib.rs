@@ -34,7 +34,7 @@ pub mod training;
 // Combines runs: ensembles, and classifiers on embeddings.
 mod combine;
 // Classifies audio files.
-mod predict;
+pub mod predict;
 // Compares runs.
 mod compare;
 // Lists the runs below a directory.
