@@ -12,6 +12,9 @@ pub mod runtime;
 // Signal processing on slices. Not `forbid(unsafe_code)` as a whole: ndarray's `s!`, which the mel spectrogram and the
 // PSD use, expands to an `allow` that `forbid` rejects.
 pub mod dsp;
+// Principal components of tables.
+#[forbid(unsafe_code)]
+pub mod projection;
 // Detection of tracks with the same recording.
 #[forbid(unsafe_code)]
 pub mod recordings;

@@ -5,7 +5,7 @@ use super::analysis::projection::Projection;
 use super::analysis::samples::{BIN_WIDTH, SampleHistogram};
 use super::analysis::spectrum::MeanSpectrum;
 use super::distribution::Distribution;
-use shared::page::{Axis, Bar, Chart, Plot, Point, Series, Shape, Style, number};
+use shared::page::{Axis, Bar, Chart, Plot, Point, Series, Shape, Style, class_map, number};
 use shared::runtime::text::{counted, grouped};
 
 /// Smallest fraction of samples that is drawn.
@@ -136,38 +136,26 @@ pub(super) fn spectra(title: &str, band_hz: &[f64], decibels: &Axis, lines: &[Sp
 pub(super) fn projection(title: &str, projection: &Projection, places: &[Option<usize>], names: &[&str]) -> Chart {
     let pca = &projection.pca;
     let along = |track: usize, component: usize| pca.coordinates[track].get(component).copied().unwrap_or(0.0);
-    let axis = |component: usize, word: &str| {
+    let axes = [(0, "first"), (1, "second")].map(|(component, word)| {
         let ratio = pca.explained_variance_ratio.get(component).copied().unwrap_or(0.0);
-        let name = format!("{word} component, {:.1} % of variance", 100.0 * ratio);
-        Axis::around(&name, (0..places.len()).map(|track| along(track, component)))
-    };
-    let series = |place: Option<usize>| -> Option<Series> {
+        format!("{word} component, {:.1} % of variance", 100.0 * ratio)
+    });
+    let point = |(track, &place): (usize, &Option<usize>)| {
         let name = place.map_or("other", |place| names[place]);
-        let point = |track: usize| Point {
+        let point = Point {
             at: [along(track, 0), along(track, 1)],
             title: format!("track {}, {name}", projection.track_ids[track]),
+            link: String::new(),
         };
-        let own: Vec<Point> = (0..places.len())
-            .filter(|track| places[*track] == place)
-            .map(point)
-            .collect();
-        (!own.is_empty()).then(|| Series {
-            name: name.into(),
-            style: style(place),
-            shape: Shape::Points(own),
-        })
+        (place, point)
     };
-    Plot {
-        subtitle: format!(
-            "{}, {} standardised statistics each",
-            counted(places.len(), "track", "tracks"),
-            pca.mean.len()
-        ),
-        height: 250.0,
-        series: (0..names.len()).map(Some).chain([None]).filter_map(series).collect(),
-        ..Plot::new(title, axis(0, "first"), axis(1, "second"))
-    }
-    .draw()
+    let subtitle = format!(
+        "{}, {} standardised statistics each",
+        counted(places.len(), "track", "tracks"),
+        pca.mean.len()
+    );
+    let points = places.iter().enumerate().map(point).collect();
+    class_map(title, subtitle, axes, names, points)
 }
 
 /// The mel spectrogram of an example of the class `name`.
@@ -226,8 +214,8 @@ fn band_at(band_hz: &[f64], hz: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::analysis::pca::{pca, standardize};
     use crate::inspect::analysis::samples::BINS;
+    use shared::projection::{pca, standardize};
 
     fn drawn(chart: &Chart) -> String {
         let svg = chart.inline().into_string();

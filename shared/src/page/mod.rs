@@ -7,7 +7,7 @@
 //! - [`Page`] and [`Section`]: the document; [`Table`], [`facts`], [`cards`], [`notice`], [`details`],
 //!   [`side_by_side`]: its contents.
 //! - [`Plot`]: lines, areas, points, bars or an image between two [`Axis`]; [`Heat`]: a heat map; [`Intervals`]: values
-//!   with their intervals. All draw a [`Chart`].
+//!   with their intervals; [`class_map`]: points coloured by class. All draw a [`Chart`].
 //! - [`Browser`]: a table of many rows to search.
 //! - [`excerpt_player`], [`file_player`], [`seek`]: sounds.
 //! - [`Spectrogram`]: a mel spectrogram as PNG; [`Canvas`]: a PNG with axes, if SVG is not wanted.
@@ -16,6 +16,7 @@ mod axis;
 mod browser;
 mod canvas;
 mod chart;
+mod class_map;
 mod glyphs;
 mod heat;
 mod intervals;
@@ -31,6 +32,7 @@ pub use axis::{Axis, number, round_step};
 pub use browser::{Browser, BrowserColumn, BrowserKind, BrowserValue};
 pub use canvas::Canvas;
 pub use chart::{Chart, file, full_width, side_by_side};
+pub use class_map::{CLASSES_DRAWN, class_map, drawn_classes};
 pub use heat::{Heat, HeatCell};
 pub use intervals::{IntervalRow, Intervals};
 pub use palette::magma;

@@ -191,6 +191,7 @@ mod tests {
             let point = |at: &[f64; 2]| Point {
                 at: *at,
                 title: "<t>".into(),
+                link: String::new(),
             };
             let bars = vec![
                 Bar {
@@ -254,7 +255,8 @@ mod tests {
         let points = vec![
             Point {
                 at: [1.0, 0.5],
-                title: "track 1".into()
+                title: "track 1".into(),
+                link: String::new(),
             };
             2001
         ];

@@ -48,6 +48,8 @@ pub struct Point {
     pub at: [f64; 2],
     /// Tooltip; may be empty.
     pub title: String,
+    /// The id of an element of the page to which a click leads; may be empty.
+    pub link: String,
 }
 
 /// A bar with a tooltip.
@@ -188,16 +190,17 @@ impl Series {
     fn points(&self, field: &Field<'_>, points: &[Point]) -> Markup {
         let sign = self.style.sign();
         let classes = format!("sign sign{sign} {}", self.style.classes());
-        let placed = points
-            .iter()
-            .filter_map(|point| Some((field.place(point.at)?, &point.title)));
+        let placed = points.iter().filter_map(|point| Some((field.place(point.at)?, point)));
         if points.len() > MOST_NAMED {
             let all: String = placed.map(|((x, y), _)| sign_at(sign, x, y)).collect();
             return html! { path class=(classes) d=(all) { title { (self.name) } } };
         }
         html! {
-            @for ((x, y), title) in placed {
-                path class=(classes) d=(sign_at(sign, x, y)) { @if !title.is_empty() { title { (title) } } }
+            @for ((x, y), Point { title, link, .. }) in placed {
+                @let marker = html! {
+                    path class=(classes) d=(sign_at(sign, x, y)) { @if !title.is_empty() { title { (title) } } }
+                };
+                @if link.is_empty() { (marker) } @else { a href={ "#" (link) } { (marker) } }
             }
         }
     }

@@ -15,7 +15,7 @@ use shared::dataset::split::Set;
 /// If the loss of the validation set does not have a minimum.
 pub fn calibrate(network: &NetworkOnData, run: &RunDirectory) -> anyhow::Result<(Calibration, Evaluation)> {
     let (data, set) = (&network.data, Set::Val);
-    let logits = network.logits(set)?;
+    let (logits, map) = network.logits(set)?;
     let fitted = LabelledLogits::new(data, &logits).fit();
     let temperature = fitted.with_context(|| format!("no temperature fits {}", run.root().display()))?;
     let metrics = |evaluation: &Evaluation| CalibrationMetrics {
@@ -34,5 +34,5 @@ pub fn calibrate(network: &NetworkOnData, run: &RunDirectory) -> anyhow::Result<
         after: metrics(&after),
         weights_blake3: weights_blake3(run)?,
     };
-    Ok((calibration, after))
+    Ok((calibration, Evaluation { map, ..after }))
 }

@@ -239,6 +239,7 @@ fn of_tracks(task: Task, predictions: Predictions) -> anyhow::Result<Evaluation>
         clips: tally.clone(),
         tracks: tally,
         predictions,
+        map: None,
     })
 }
 

@@ -3,11 +3,14 @@
 use crate::data::front_end_record::FRONT_END_FILE;
 use crate::data::run_data::RunData;
 use crate::evaluation::embeddings::{EmbeddingTable, extract};
-use crate::evaluation::evaluate::{Evaluation, evaluate_logits};
+use crate::evaluation::evaluate::{Evaluation, evaluate_logits, infer};
+use crate::evaluation::track_sample::TrackSample;
 use crate::loader::Prefetch;
 use crate::models::{Blueprint, ImportError, InputShape, Model, ModelInput, import_weights};
 use crate::run::directory::{BEST_FILE, RunDirectory, RunError};
+use crate::run::embedding_map::EmbeddingMap;
 use crate::settings::RunConfig;
+use crate::step::batch::DeviceFailure;
 use crate::step::compute::Compute;
 use burn::tensor::{Device, Tensor};
 use shared::dataset::split::Set;
@@ -107,7 +110,9 @@ impl NetworkOnData {
     /// # Panics
     /// Panics if there is no network.
     pub fn evaluate(&self, set: Set) -> anyhow::Result<Evaluation> {
-        Ok(evaluate_logits(&self.data, &self.logits(set)?, self.temperature))
+        let (logits, map) = self.logits(set)?;
+        let evaluation = evaluate_logits(&self.data, &logits, self.temperature);
+        Ok(Evaluation { map, ..evaluation })
     }
 
     fn model(&self) -> &Model {
@@ -117,21 +122,10 @@ impl NetworkOnData {
 
     /// The embeddings of all clips of a set.
     pub fn embeddings(&self, set: Set) -> anyhow::Result<EmbeddingTable> {
-        self.table(set, |input| match &self.network {
+        let forward = |input: ModelInput| match &self.network {
             Some(network) => network.embed(input),
             None => input.statistics(),
-        })
-    }
-
-    /// The logits of all clips of a set, not divided by the temperature.
-    ///
-    /// # Panics
-    /// Panics if there is no network.
-    pub fn logits(&self, set: Set) -> anyhow::Result<EmbeddingTable> {
-        self.table(set, |input| self.model().forward(input))
-    }
-
-    fn table(&self, set: Set, forward: impl Fn(ModelInput) -> Tensor<2>) -> anyhow::Result<EmbeddingTable> {
+        };
         let clips = self.data.clips(set)?;
         let (batch_size, mut prefetch) = (self.config.batch_size, self.prefetch());
         Ok(extract(
@@ -142,5 +136,39 @@ impl NetworkOnData {
             &mut prefetch,
             &self.compute,
         )?)
+    }
+
+    /// The logits of all clips of a set, not divided by the temperature, and the map of the embeddings.
+    ///
+    /// # Panics
+    /// Panics if there is no network.
+    pub fn logits(&self, set: Set) -> anyhow::Result<(EmbeddingTable, Option<EmbeddingMap>)> {
+        let clips = self.data.clips(set)?;
+        let (mut table, mut sample) = (EmbeddingTable::default(), TrackSample::new(&clips));
+        let outputs = self.data.dataset.classes().len();
+        let forward = |input| {
+            let embeddings = self.model().embed(input);
+            Tensor::cat(vec![self.model().classify(embeddings.clone()), embeddings], 1)
+        };
+        let (batch_size, mut prefetch) = (self.config.batch_size, self.prefetch());
+        infer::<DeviceFailure>(
+            &self.data,
+            &clips,
+            batch_size,
+            &mut prefetch,
+            &self.compute,
+            forward,
+            |batch, rows| {
+                let width = rows.len() / batch.excerpts.len();
+                for (&clip, row) in batch.excerpts.iter().zip(rows.chunks_exact(width)) {
+                    let (logits, embedding) = row.split_at(outputs);
+                    table.clips.push(clips[clip]);
+                    table.values.extend_from_slice(logits);
+                    sample.add(clips[clip].position, embedding);
+                }
+                Ok(())
+            },
+        )?;
+        Ok((table, sample.map(&self.data.dataset)))
     }
 }

@@ -213,6 +213,8 @@ fn write_out_of_fold(
         tracks: tally.clone(),
         clips: tally,
         predictions: all,
+        // The embeddings of different networks cannot be compared.
+        map: None,
     };
     let report = SetReport {
         clips: reports.iter().map(|report| report.clips).sum(),

@@ -7,6 +7,7 @@ use crate::loader::{BatchBuffer, BatchSource, Batches, Clips, Excerpt, Labels, P
 use crate::metrics::{RankingError, ReliabilityCurve, SetReport, Tally};
 use crate::models::{Model, ModelInput};
 use crate::run::calibration::scaled_logits;
+use crate::run::embedding_map::EmbeddingMap;
 use crate::run::predictions::{Prediction, Predictions, logits, probabilities};
 use crate::step::batch::{self, DeviceFailure};
 use crate::step::compute::Compute;
@@ -22,6 +23,8 @@ pub struct Evaluation {
     pub clips: Tally,
     /// One row per track. A tag is predicted at a probability of 0.5 or above.
     pub predictions: Predictions,
+    /// Where tracks are by their embeddings, if these were collected.
+    pub map: Option<EmbeddingMap>,
 }
 
 impl Evaluation {
@@ -182,6 +185,7 @@ impl TrackMeans {
                 classes: data.dataset.classes().to_vec(),
                 tracks: predictions,
             },
+            map: None,
         }
     }
 

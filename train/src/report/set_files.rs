@@ -1,6 +1,7 @@
 //! The files that evaluating a set writes in addition to its part of `metrics.json`.
 
 use crate::run::directory::{RunDirectory, RunError};
+use crate::run::embedding_map::embedding_map_file;
 use crate::run::predictions::predictions_file;
 use shared::dataset::Task;
 use shared::dataset::split::Set;
@@ -20,10 +21,17 @@ pub fn set_files(set: Set, task: Task) -> (&'static str, &'static str) {
 
 /// Every file that evaluating a set may write. They belong to the evaluated weights and are removed when better weights
 /// replace these.
-fn files_of_set(set: Set) -> [&'static str; 5] {
+fn files_of_set(set: Set) -> [&'static str; 6] {
     let (confusion, matrix) = set_files(set, Task::SingleLabel);
     let (tags, ranking) = set_files(set, Task::MultiLabel);
-    [predictions_file(set), confusion, matrix, tags, ranking]
+    [
+        predictions_file(set),
+        embedding_map_file(set),
+        confusion,
+        matrix,
+        tags,
+        ranking,
+    ]
 }
 
 /// Removes the files of all evaluated sets, except `metrics.json`.

@@ -6,6 +6,7 @@ use super::{confusion, curves, html, ranking, tag_table};
 use crate::evaluation::evaluate::Evaluation;
 use crate::metrics::{SetMetrics, SetReport, Tally};
 use crate::run::directory::{RunDirectory, RunError};
+use crate::run::embedding_map::EmbeddingMap;
 use crate::run::history::EpochRecord;
 use crate::run::predictions::predictions_file;
 use crate::settings::RunConfig;
@@ -59,6 +60,7 @@ pub fn write_set(
         SetMetrics::Tags(metrics) => evaluation.predictions.clone().decided_at(&metrics.thresholds).to_csv(),
     };
     run.write(predictions_file(set), &predictions)?;
+    EmbeddingMap::replace(evaluation.map.as_ref(), run, set)?;
     metrics.intervals.retain(|metric| metric.set != set.name());
     let report = Some(report);
     match set {

@@ -3,6 +3,7 @@
 //! Files are written atomically. [`crate::report`] turns them into pages and tables.
 
 pub mod directory;
+pub mod embedding_map;
 pub mod calibration;
 pub mod ending;
 pub mod environment;

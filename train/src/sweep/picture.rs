@@ -103,6 +103,7 @@ fn points(specification: &Specification, results: &Results<'_>, evaluated: &[(us
         let selected = evaluated.iter().filter(|(trial, _)| kind(*trial));
         let point = |&(trial, value): &(usize, f64)| Point {
             at: [horizontal.at(&results.trials[trial].values[setting].1), value],
+            link: String::new(),
             title: format!("trial {trial} ({}): {value:.4}", results.trials[trial].describe()),
         };
         Series {

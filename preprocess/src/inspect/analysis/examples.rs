@@ -1,6 +1,5 @@
 //! Finds the most typical tracks of each class by their mel statistics, and draws their mel spectrograms.
 
-use super::pca::standardize;
 use super::read_shards;
 use crate::inspect::InspectError;
 use ndarray::{Array2, Axis};
@@ -9,6 +8,7 @@ use shared::dataset::DatasetIndex;
 use shared::dataset::manifest::TrackRow;
 use shared::dataset::shard::ShardKind;
 use shared::page::{Spectrogram, excerpt};
+use shared::projection::standardize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

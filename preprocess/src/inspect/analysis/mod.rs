@@ -4,9 +4,7 @@
 //! Histograms read the waveform shards of some tracks per class, and examples read a few tensors of the mel shards.
 //! Everything else comes from `shards/summary.safetensors` and covers every track.
 
-mod eigen;
 pub mod examples;
-pub mod pca;
 pub mod pictures;
 pub mod projection;
 mod read_shards;
@@ -23,15 +21,11 @@ use shared::dataset::manifest::TrackRow;
 use shared::dataset::statistics::TrackSummary;
 use shared::dataset::{self, DatasetError, DatasetIndex, SUMMARY_FILE, consistently};
 use shared::dsp::mel::band_peaks;
-use shared::page::Spectrogram;
+use shared::page::{Spectrogram, drawn_classes};
 use spectrum::MeanSpectrum;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-
-/// Maximum number of classes in charts; those with the most tracks are drawn. More colours and markers are hard to
-/// distinguish.
-pub const CLASSES_DRAWN: usize = 24;
 
 #[derive(Clone, Debug)]
 pub struct AnalysisConfig {
@@ -129,7 +123,7 @@ impl Analysis {
         let (all_samples, samples) = histograms(root, index, &tracks, &chosen, progress)?;
         let ids: Vec<u64> = tracks.iter().map(|row| row.track_id).collect();
         let mel_rows: Vec<Vec<f64>> = summary.iter().map(mel_statistics).collect();
-        let drawn = drawn(&members);
+        let drawn = drawn_classes(members.iter().map(Vec::len));
         let mut examples = examples::read(root, index, &tracks, &mel_rows, &members, &drawn)?;
         if config.audio {
             examples::add_sound(root, index, &tracks, examples.values_mut().flatten())?;
@@ -173,7 +167,7 @@ impl Analysis {
 
     /// Indices in `classes` of the classes that are drawn, ascending.
     pub fn drawn(&self) -> Vec<usize> {
-        largest(self.classes.iter().map(|class| class.tracks))
+        drawn_classes(self.classes.iter().map(|class| class.tracks))
     }
 }
 
@@ -209,19 +203,6 @@ fn members(classes: &[String], tracks: &[TrackRow]) -> Vec<Vec<usize>> {
             .for_each(|class| members[class].push(position));
     }
     members
-}
-
-fn drawn(members: &[Vec<usize>]) -> Vec<usize> {
-    largest(members.iter().map(Vec::len))
-}
-
-/// The indices of the [`CLASSES_DRAWN`] largest counts above 0, ascending.
-fn largest(counts: impl Iterator<Item = usize>) -> Vec<usize> {
-    let mut places: Vec<(usize, usize)> = counts.enumerate().filter(|(_, count)| *count > 0).collect();
-    places.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let mut places: Vec<usize> = places.into_iter().take(CLASSES_DRAWN).map(|(place, _)| place).collect();
-    places.sort_unstable();
-    places
 }
 
 #[cfg(test)]

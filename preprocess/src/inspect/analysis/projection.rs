@@ -1,8 +1,8 @@
 //! Projects tracks onto the first two principal components of their statistics.
 
-use super::pca::{Pca, pca, standardize};
 use serde::Serialize;
 use shared::dataset::statistics::TrackSummary;
+use shared::projection::{Pca, pca, standardize};
 
 /// A projection, or why there is none.
 #[derive(Clone, Debug, PartialEq, Serialize)]

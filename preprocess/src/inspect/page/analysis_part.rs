@@ -1,12 +1,12 @@
 //! The section on the data analysis: its charts, with a description of each.
 
 use super::tracks_part::LINK;
-use crate::inspect::analysis::{Analysis, CLASSES_DRAWN, SampleTracks};
+use crate::inspect::analysis::{Analysis, SampleTracks};
 use crate::inspect::drawings::{Drawings, NamedChart};
 use crate::inspect::overview::Overview;
 use maud::{Markup, html};
 use shared::dsp::features::DbReference;
-use shared::page::{Chart, Section, excerpt_player, side_by_side};
+use shared::page::{CLASSES_DRAWN, Chart, Section, excerpt_player, side_by_side};
 use shared::runtime::text::{counted, grouped};
 use std::collections::HashSet;
 

@@ -54,6 +54,7 @@ fn chart(curve: &ReliabilityCurve, task: Task, set: Set) -> Chart {
     let filled = || curve.bins.iter().filter(|bin| bin.count > 0);
     let points = filled().map(|bin| Point {
         at: [bin.confidence, bin.accuracy],
+        link: String::new(),
         title: format!(
             "{}, mean probability {:.3}, {y} {:.3}",
             counted(bin.count as usize, one, several),

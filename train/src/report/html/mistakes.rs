@@ -10,8 +10,11 @@ use maud::{Markup, html};
 use shared::dataset::split::Set;
 use shared::dsp::features::FeatureConfig;
 use shared::page::{Section, Spectrogram, data_url, excerpt_player, notice};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+/// The first mistake of a track has this and the track's number as its id.
+pub const LINK: &str = "track-";
 /// Number of mistakes on the page. Their spectrograms take half a MB together, their audio 8.6 MB.
 const SHOWN: usize = 20;
 /// Maximum width and height of a spectrogram.
@@ -61,12 +64,20 @@ fn body(view: &RunView<'_>, predictions: &Predictions, set: Set, audio: bool) ->
                 }
             }
         }
+        @let mut linked = BTreeSet::new();
         ol.mistakes {
             @for mistake in &mistakes {
-                li { (card(view, predictions, mistake, tags, audio)) }
+                @let track_id = mistake.track.track_id;
+                li id=[linked.insert(track_id).then(|| format!("{LINK}{track_id}"))] { (card(view, predictions, mistake, tags, audio)) }
             }
         }
     }
+}
+
+/// The ids of the tracks in the section.
+pub fn tracks(predictions: &Predictions, tags: bool) -> BTreeSet<u64> {
+    let mistakes = mistakes(predictions, tags).into_iter();
+    mistakes.map(|mistake| mistake.track.track_id).collect()
 }
 
 /// The wrong classes or tags of highest probability.

@@ -9,6 +9,7 @@ mod confusion;
 mod curves;
 mod data_statistics;
 mod data_view;
+mod embedding_map;
 mod metric;
 mod metrics_section;
 mod mistakes;
@@ -65,6 +66,7 @@ pub fn write(run: &RunDirectory, config: &RunConfig, options: &Options<'_>) -> a
         view.metrics.best_epoch.map(|_| curves::section(&view)),
         Some(metrics_section::section(&view, set, report, options.reported)),
         Some(outputs::section(set, report)),
+        embedding_map::section(&view, set),
         Some(mistakes::section(&view, set, options.audio)),
         Some(calibration::section(&view)),
         Some(data_statistics::section(&view)),

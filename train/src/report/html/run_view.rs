@@ -5,6 +5,7 @@ use crate::metrics::{SetMetrics, SetReport};
 use crate::report::{RunMetrics, read_metrics};
 use crate::run::calibration::Calibration;
 use crate::run::directory::{RunDirectory, RunError, directory_name};
+use crate::run::embedding_map::EmbeddingMap;
 use crate::run::environment::Environment;
 use crate::run::history::{self, EpochRecord, HISTORY_FILE};
 use crate::run::predictions::{Predictions, predictions_file};
@@ -25,6 +26,8 @@ pub struct RunView<'a> {
     pub environment: Option<Environment>,
     /// For sets that were evaluated with the best weights and whose table exists.
     pub predictions: BTreeMap<Set, Predictions>,
+    /// For sets whose embeddings were collected.
+    pub maps: BTreeMap<Set, EmbeddingMap>,
     /// `None` if no temperature was fitted.
     pub calibration: Option<Calibration>,
     /// The data set, or why it cannot be read.
@@ -46,12 +49,13 @@ impl<'a> RunView<'a> {
             None => Vec::new(),
             Some(table) => history::from_csv(&table).map_err(|error| damaged(HISTORY_FILE, error.to_string()))?,
         };
-        let mut predictions = BTreeMap::new();
+        let (mut predictions, mut maps) = (BTreeMap::new(), BTreeMap::new());
         for set in Set::ALL {
             let file = predictions_file(set);
             if let (Some(_), Some(table)) = (metrics.report(set), run.read(file)?) {
                 let table = Predictions::from_csv(&table).map_err(|error| damaged(file, error.to_string()))?;
                 predictions.insert(set, table);
+                maps.extend(EmbeddingMap::read(run, set)?.map(|map| (set, map)));
             }
         }
         Ok(Self {
@@ -61,6 +65,7 @@ impl<'a> RunView<'a> {
             history,
             environment: Environment::read(run)?,
             predictions,
+            maps,
             calibration: Calibration::read(run)?,
             data: DataView::open(config, run.root()).map_err(|error| format!("{error:#}")),
         })

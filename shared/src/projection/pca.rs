@@ -1,18 +1,22 @@
 //! Principal component analysis of a table with one row per track.
 //!
-//! Columns are standardised first, because they have different units. Both steps match scikit-learn's `StandardScaler`
-//! and `PCA`, including constant columns and the choice of signs.
+//! Columns with different units are standardised first, others only centred. All steps match scikit-learn's
+//! `StandardScaler` and `PCA`, including constant columns and the choice of signs.
 
 use super::eigen::eigen;
+use super::subspace::leading;
 use ndarray::{Array2, Axis};
 use serde::Serialize;
 
-/// A table whose columns have mean 0 and standard deviation 1.
+/// Up to this many columns all components are computed, and the first ones taken, which is slow for more.
+const MOST_EXACT: usize = 256;
+
+/// A table whose columns have mean 0.
 #[derive(Clone, Debug)]
-pub struct Standardized {
-    /// Mean of each column before standardisation.
+pub struct Scaled {
+    /// Mean of each column before.
     pub mean: Vec<f64>,
-    /// Standard deviation of each column before standardisation; 1 for a constant column.
+    /// By which each column was divided.
     pub scale: Vec<f64>,
     /// `[rows, columns]`.
     pub values: Array2<f64>,
@@ -21,8 +25,9 @@ pub struct Standardized {
 /// The first principal components of a table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pca {
+    /// Mean of each column.
     pub mean: Vec<f64>,
-    /// Divisor of each column, as in [`Standardized::scale`].
+    /// Divisor of each column, as in [`Scaled::scale`].
     pub scale: Vec<f64>,
     /// Orthonormal directions in descending order of variance. The entry with the largest absolute value is positive.
     pub components: Vec<Vec<f64>>,
@@ -37,16 +42,35 @@ pub struct Pca {
 /// Why a table has no principal components.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPca {
+    /// A plane needs three points.
     #[error("a projection needs at least three tracks, but there are {0}")]
     TooFew(usize),
+    /// The variance is 0.
     #[error("all tracks are the same")]
     Constant,
+    /// NaN or infinite numbers.
     #[error("the statistics are not all finite numbers")]
     NotFinite,
 }
 
-/// Standardises columns to z-scores. All rows must have the same length.
-pub fn standardize(rows: &[Vec<f64>]) -> Standardized {
+/// Subtracts the mean of each column.
+pub fn center(mut values: Array2<f64>) -> Scaled {
+    let count = values.nrows() as f64;
+    let mut means = Vec::with_capacity(values.ncols());
+    for mut column in values.axis_iter_mut(Axis(1)) {
+        let mean = column.sum() / count;
+        column.mapv_inplace(|value| value - mean);
+        means.push(mean);
+    }
+    Scaled {
+        scale: vec![1.0; means.len()],
+        mean: means,
+        values,
+    }
+}
+
+/// Standardises columns to z-scores; constant columns become 0. All rows must have the same length.
+pub fn standardize(rows: &[Vec<f64>]) -> Scaled {
     let columns = rows.first().map_or(0, Vec::len);
     let mut values = Array2::from_shape_fn((rows.len(), columns), |(row, column)| rows[row][column]);
     let count = rows.len() as f64;
@@ -61,7 +85,7 @@ pub fn standardize(rows: &[Vec<f64>]) -> Standardized {
         means.push(mean);
         scales.push(scale);
     }
-    Standardized {
+    Scaled {
         mean: means,
         scale: scales,
         values,
@@ -69,8 +93,11 @@ pub fn standardize(rows: &[Vec<f64>]) -> Standardized {
 }
 
 /// The first `count` principal components, or as many as there are columns.
-pub fn pca(table: Standardized, count: usize) -> Result<Pca, NoPca> {
-    let Standardized { mean, scale, values } = table;
+///
+/// # Errors
+/// If the table has none.
+pub fn pca(table: Scaled, count: usize) -> Result<Pca, NoPca> {
+    let Scaled { mean, scale, values } = table;
     let (rows, columns) = values.dim();
     if rows < 3 {
         return Err(NoPca::TooFew(rows));
@@ -78,12 +105,16 @@ pub fn pca(table: Standardized, count: usize) -> Result<Pca, NoPca> {
     if values.iter().any(|value| !value.is_finite()) {
         return Err(NoPca::NotFinite);
     }
-    let covariance = values.t().dot(&values) / (rows as f64 - 1.0);
-    let total = covariance.diag().sum();
+    let total = values.iter().map(|value| value * value).sum::<f64>() / (rows as f64 - 1.0);
     if total <= f64::EPSILON * columns as f64 {
         return Err(NoPca::Constant);
     }
-    let mut found = eigen(covariance.outer_iter().map(|row| row.to_vec()).collect());
+    let mut found = if columns > MOST_EXACT {
+        leading(&values, count)
+    } else {
+        let covariance = values.t().dot(&values) / (rows as f64 - 1.0);
+        eigen(covariance.outer_iter().map(|row| row.to_vec()).collect())
+    };
     found.truncate(count);
     let explained_variance: Vec<f64> = found.iter().map(|(value, _)| value.max(0.0)).collect();
     let components: Vec<Vec<f64>> = found
@@ -196,6 +227,36 @@ mod tests {
             .iter()
             .zip(expected)
             .for_each(|(row, expected)| near(row, &expected));
+    }
+
+    /// By hand: the squares of the columns sum to 8, 2 and 0.
+    #[test]
+    fn centred_rows_are_not_scaled() {
+        let rows = ndarray::array![[2.0, 0.0, 1.0], [-2.0, 0.0, 1.0], [0.0, 1.0, 1.0], [0.0, -1.0, 1.0]];
+        let found = pca(center(rows), 2).unwrap();
+        near(&found.explained_variance, &[8.0 / 3.0, 2.0 / 3.0]);
+        near(&found.explained_variance_ratio, &[0.8, 0.2]);
+        near(&found.components[0], &[1.0, 0.0, 0.0]);
+        near(&found.coordinates[1], &[-2.0, 0.0]);
+        near(&found.mean, &[0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn many_columns_have_the_same_components_as_few() {
+        // Columns that are all 0 change nothing.
+        let entry = |row: usize, column: usize| ((row * row * (column + 2)) as f64 * 0.7).sin() / (column + 1) as f64;
+        let few = Array2::from_shape_fn((30, 5), |(row, column)| entry(row, column));
+        let many = Array2::from_shape_fn((30, MOST_EXACT + 5), |(row, column)| match column {
+            0..5 => entry(row, column),
+            _ => 0.0,
+        });
+        let (few, many) = (pca(center(few), 2).unwrap(), pca(center(many), 2).unwrap());
+        near(&few.explained_variance_ratio, &many.explained_variance_ratio);
+        for (few, many) in few.coordinates.iter().zip(&many.coordinates) {
+            for (few, many) in few.iter().zip(many) {
+                assert!((few - many).abs() < 1e-5, "{few} {many}");
+            }
+        }
     }
 
     #[test]
