@@ -70,7 +70,6 @@ pub struct NetworkPredictor {
     pub patience: Patience,
 }
 
-#[expect(clippy::large_enum_variant, reason = "few messages are queued, and most are batches")]
 enum Message {
     Batch {
         file: usize,
