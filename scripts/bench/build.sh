@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Measures the speed of `preprocess build`, of librosa on the same files, and of Symphonia's decoder alone:
+# Measures the speed of `preprocess build`, and of librosa on the same files:
 #
 #   scripts/bench/build.sh CORPUS [--out DIR] [--repeats N] [--jobs N] [--python PYTHON]
 #
-# CORPUS contains audio/ and metadata/tracks.csv. The three alternate, so a slowdown of the machine affects all of them.
+# CORPUS contains audio/ and metadata/tracks.csv. The two alternate, so a slowdown of the machine affects both.
 # Writes raw.csv, one row per run, and summary.txt, the medians, to DIR (default: target/bench/build). PYTHON must have
 # librosa (default: $PYTHON, else python3). Seconds are wall-clock time, for librosa without imports. CPU seconds are
 # the CPU time of the whole process; use them if the machine is busy.
@@ -49,7 +49,7 @@ if [[ $python == */* ]]; then
 fi
 cd "$root"
 
-cargo build --release --workspace --bins --examples
+cargo build --release --workspace --bins
 bin=${CARGO_TARGET_DIR:-target}/release
 scratch=$out/scratch
 files=$(find "$corpus/audio" -name '*.mp3' | wc -l)
@@ -74,10 +74,6 @@ run_librosa() {
         sed -n 's/.*"seconds": \([0-9.e-]*\).*/\1/p'
 }
 
-run_decode_only() {
-    "$bin/examples/decode_only" "$corpus/audio" "$jobs" | sed -n 's/.*, \([0-9.]*\) s, .*/\1/p'
-}
-
 # median WHAT COLUMN: prints the median over the repeats.
 median() {
     awk -F , -v what="$1" -v column="$2" '$2 == what { print $column }' "$raw" | sort -g |
@@ -89,7 +85,7 @@ TIMEFORMAT='%U %S'
 # Reads every file into the page cache, so no measurement includes reading from disk.
 find "$corpus/audio" -name '*.mp3' -exec cat {} + > /dev/null
 for ((repeat = 1; repeat <= repeats; repeat++)); do
-    for what in preprocess librosa decode_only; do
+    for what in preprocess librosa; do
         rm -rf "$scratch"
         mkdir -p "$scratch"
         sync
@@ -108,17 +104,15 @@ rm -rf "$scratch" "$out/cpu"
     echo "files     $files"
     echo
     printf '%-40s %10s %10s %12s\n' "" "seconds" "CPU s" "tracks/s"
-    for what in preprocess librosa decode_only; do
+    for what in preprocess librosa; do
         awk -v what="$what" -v files="$files" -v seconds="$(median "$what" 5)" -v cpu="$(median "$what" 6)" 'BEGIN {
             name["preprocess"] = "preprocess build"
             name["librosa"] = "librosa (decoding and mel spectrogram)"
-            name["decode_only"] = "Symphonia (decoding only)"
             printf "%-40s %10.2f %10.2f %12.2f\n", name[what], seconds, cpu, files / seconds
         }'
     done
     echo
-    awk -v preprocess="$(median preprocess 5)" -v librosa="$(median librosa 5)" -v decode="$(median decode_only 5)" 'BEGIN {
+    awk -v preprocess="$(median preprocess 5)" -v librosa="$(median librosa 5)" 'BEGIN {
         printf "preprocess build / librosa: %.2fx the speed\n", librosa / preprocess
-        printf "preprocess build / decoding only: %.2fx the speed\n", decode / preprocess
     }'
 } | tee "$out/summary.txt"
