@@ -8,6 +8,7 @@ use shared::dsp::mel::{MelScratch, MelSpectrogram};
 use shared::dsp::phase_vocoder::{TimeStretch, TimeStretchScratch};
 use shared::dsp::resample::{SincResampler, SincScratch};
 use shared::dsp::stft::{Stft, StftScratch};
+use shared::dsp::track_statistics::{TrackStatistics, TrackStatisticsScratch};
 
 fn main() {
     divan::main();
@@ -43,6 +44,15 @@ fn mel(bencher: Bencher<'_, '_>) {
     let mut out = Array2::zeros((features.n_mels, mel.frames(clip.len())));
     let bencher = bencher.counter(ItemsCount::new(clip.len()));
     bencher.bench_local(|| mel.power(&clip, &mut scratch, out.view_mut()));
+}
+
+#[divan::bench]
+fn statistics(bencher: Bencher<'_, '_>) {
+    let (plan, clip) = (TrackStatistics::new(44_100), clip());
+    let mut scratch = TrackStatisticsScratch::default();
+    let (mut mfcc, mut chroma) = ([0.0; 140], [0.0; 84]);
+    let bencher = bencher.counter(ItemsCount::new(clip.len()));
+    bencher.bench_local(|| plan.compute(&clip, &mut scratch, &mut mfcc, &mut chroma));
 }
 
 #[divan::bench(args = [0.8, 1.25])]

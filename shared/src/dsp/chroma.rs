@@ -4,7 +4,9 @@
 //! Every bin contributes to every class, weighted by a Gaussian of their distance in semitones. So a frame is a dense
 //! product: 12 × 1025 multiplications and additions at n_fft 2048.
 
+use super::frame_pair::{self, Group, Wide, sum};
 use ndarray::Array2;
+use pulp::{Arch, Simd, WithSimd};
 
 /// Pitch classes: C, C♯, … B.
 pub const N_CHROMA: usize = 12;
@@ -22,17 +24,15 @@ const A_TO_C: usize = 3;
 /// subnormal numbers, which are slow. Compared with the f32 rounding error of the loud classes both are negligible.
 const LEAST_WEIGHT: f32 = 1e-20;
 
-/// Bins that are multiplied at once: few enough to keep all twelve sums in vector registers.
-const LANES: usize = 4;
+/// Bins in [`Wide`] groups.
+const BINS: usize = frame_pair::WIDE / 2;
 
 /// Weights of every bin for every class: `librosa.filters.chroma` with its defaults.
 #[derive(Clone, Debug)]
 pub struct ChromaFilterBank {
     bins: usize,
-    /// For each group of [`LANES`] bins, their weights for the first class, then for the second and so on.
-    groups: Vec<[[f32; LANES]; N_CHROMA]>,
-    /// The same for the remaining bins, which do not fill a group.
-    remainder: Vec<[f32; N_CHROMA]>,
+    /// Per class, the weights of the bins of all groups. Bins that do not exist have the weight 0.
+    classes: [Vec<[f32; BINS]>; N_CHROMA],
 }
 
 impl ChromaFilterBank {
@@ -40,60 +40,70 @@ impl ChromaFilterBank {
     pub fn new(sample_rate: u32, n_fft: usize) -> Self {
         let bins = n_fft / 2 + 1;
         let weights: Vec<[f32; N_CHROMA]> = (0..bins).map(|bin| weights(bin, sample_rate, n_fft)).collect();
-        let groups = weights.chunks_exact(LANES);
+        let wide = frame_pair::groups(n_fft) * frame_pair::LANES / frame_pair::WIDE;
+        let group = |class: usize, group: usize| -> [f32; BINS] {
+            std::array::from_fn(|at| weights.get(group * BINS + at).map_or(0.0, |weights| weights[class]))
+        };
         Self {
             bins,
-            remainder: groups.remainder().to_vec(),
-            groups: groups
-                .map(|group| std::array::from_fn(|class| std::array::from_fn(|lane| group[lane][class])))
-                .collect(),
+            classes: std::array::from_fn(|class| (0..wide).map(|at| group(class, at)).collect()),
         }
     }
 
     /// The weights as a matrix, `[12, n_fft / 2 + 1]`.
     pub fn to_dense(&self) -> Array2<f32> {
         Array2::from_shape_fn((N_CHROMA, self.bins), |(class, bin)| {
-            match self.groups.get(bin / LANES) {
-                Some(group) => group[class][bin % LANES],
-                None => self.remainder[bin % LANES][class],
-            }
+            self.classes[class].as_flattened()[bin]
         })
     }
 
-    /// Computes one frame's chroma. `power` has one value per bin. The largest class is scaled to 1 (librosa's
-    /// `norm=inf`); silence stays 0.
+    /// Computes the chroma of two frames. Each frame's largest class is scaled to 1 (librosa's `norm=inf`); silence
+    /// stays 0.
     ///
     /// # Panics
-    /// When `power` does not have one value per bin.
-    pub fn frame(&self, power: &[f32]) -> [f32; N_CHROMA] {
-        assert_eq!(power.len(), self.bins, "a value per bin");
-        let (chunks, remainder) = power.as_chunks();
-        let mut chroma = self.lane_sums(chunks).map(|lanes| lanes.iter().sum());
-        for (power, weights) in remainder.iter().zip(&self.remainder) {
-            for (value, weight) in chroma.iter_mut().zip(weights) {
-                *value += power * weight;
+    /// When `power` does not have all groups of bins.
+    pub fn pair(&self, power: &[Group]) -> [[f32; 2]; N_CHROMA] {
+        let (power, rest) = power.as_flattened().as_chunks();
+        assert!(rest.is_empty() && power.len() == self.classes[0].len(), "all bins");
+        // The lanes are added up outside of the kernel: if the compiler sees that, it splits them into smaller vectors.
+        let sums = Arch::new().dispatch(LaneSums {
+            power,
+            classes: &self.classes,
+        });
+        let mut chroma = sums.map(|lanes| {
+            let groups = lanes.as_chunks::<{ frame_pair::LANES }>().0;
+            sum(std::array::from_fn(|lane| groups.iter().map(|group| group[lane]).sum()))
+        });
+        for frame in 0..2 {
+            let largest = chroma.iter().map(|class| class[frame]).fold(0.0, f32::max);
+            if largest > f32::MIN_POSITIVE {
+                chroma.iter_mut().for_each(|class| class[frame] /= largest);
             }
-        }
-        let largest = chroma.iter().copied().fold(0.0, f32::max);
-        if largest > f32::MIN_POSITIVE {
-            chroma.iter_mut().for_each(|value| *value /= largest);
         }
         chroma
     }
+}
 
-    /// The sums over all groups of bins, one partial sum per lane.
-    ///
-    /// Not inlined: if the compiler sees the lanes being added up, it mixes lanes of different classes in one register
-    /// and shuffles them at every step.
-    #[inline(never)]
-    fn lane_sums(&self, power: &[[f32; LANES]]) -> [[f32; LANES]; N_CHROMA] {
-        let mut sums = [[0.0; LANES]; N_CHROMA];
-        for (power, group) in power.iter().zip(&self.groups) {
-            for (sums, weights) in sums.iter_mut().zip(group) {
-                for lane in 0..LANES {
-                    sums[lane] += power[lane] * weights[lane];
+/// The sums over all groups of bins, one partial sum per lane.
+struct LaneSums<'a> {
+    power: &'a [Wide],
+    classes: &'a [Vec<[f32; BINS]>; N_CHROMA],
+}
+
+impl WithSimd for LaneSums<'_> {
+    type Output = [Wide; N_CHROMA];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Self::Output {
+        let mut sums = [[0.0; frame_pair::WIDE]; N_CHROMA];
+        for (sums, weights) in sums.iter_mut().zip(self.classes) {
+            let mut lanes = [0.0; frame_pair::WIDE];
+            for (power, weights) in self.power.iter().zip(weights) {
+                for lane in 0..frame_pair::WIDE {
+                    lanes[lane] += power[lane] * weights[lane / 2];
                 }
             }
+            *sums = lanes;
         }
         sums
     }
@@ -131,6 +141,17 @@ fn semitones(bin: usize, sample_rate: u32, n_fft: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The chroma of two frames, the second of which is half as loud.
+    fn chroma(filters: &ChromaFilterBank, power: &[f32]) -> [f32; N_CHROMA] {
+        let mut groups = vec![Group::default(); filters.classes[0].len() * 4];
+        for (out, power) in groups.as_flattened_mut().chunks_exact_mut(2).zip(power) {
+            out.copy_from_slice(&[*power, power / 2.0]);
+        }
+        let chroma = filters.pair(&groups);
+        assert!(chroma.iter().all(|class| class[0] == class[1]));
+        chroma.map(|class| class[0])
+    }
 
     /// librosa's code line by line, in f64: a matrix over all `n_fft` frequencies, half of which is discarded.
     fn naive(sample_rate: f64, n_fft: usize) -> Vec<Vec<f64>> {
@@ -184,7 +205,7 @@ mod tests {
                 .map(|row| row.iter().zip(&power).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum())
                 .collect();
             let largest = products.iter().copied().fold(0.0, f64::max);
-            for (ours, truth) in filters.frame(&power).iter().zip(products) {
+            for (ours, truth) in chroma(&filters, &power).iter().zip(products) {
                 assert!((f64::from(*ours) - truth / largest).abs() < 1e-5, "{n_fft}");
             }
         }
@@ -199,7 +220,7 @@ mod tests {
                 let hz = 440.0 * ((octave * 12 + class) as f64 / 12.0 - 4.75).exp2();
                 let mut power = vec![0.0; 8193];
                 power[(hz * 16_384.0 / 44_100.0).round() as usize] = 1.0;
-                let chroma = filters.frame(&power);
+                let chroma = chroma(&filters, &power);
                 assert_eq!(
                     chroma.iter().position(|&value| value == 1.0),
                     Some(class as usize),
@@ -212,7 +233,7 @@ mod tests {
     #[test]
     fn silence_stays_zero_and_faint_sound_is_normalized() {
         let filters = ChromaFilterBank::new(44_100, 2048);
-        assert_eq!(filters.frame(&[0.0; 1025]), [0.0; 12]);
-        assert!(filters.frame(&[1e-30; 1025]).contains(&1.0));
+        assert_eq!(chroma(&filters, &[0.0; 1025]), [0.0; 12]);
+        assert!(chroma(&filters, &[1e-30; 1025]).contains(&1.0));
     }
 }

@@ -5,17 +5,28 @@
 //! written. The FFT dominates as long as the rest is cheap, so the filters are sparse and values are written one cache
 //! line at a time.
 
-use super::dot::dot;
+use super::frame_pair::{self, Group, sum};
 use super::stft::{Sample, Stft, StftScratch};
 use crate::dsp::features::{FeatureConfig, MelNorm, MelScale};
-use ndarray::{Array2, ArrayViewMut2, s};
+use ndarray::{Array2, ArrayViewMut2};
+use pulp::{Arch, Simd, WithSimd};
+use std::ops::Range;
 
 /// Triangular filters on a mel scale: `librosa.filters.mel`.
 #[derive(Clone, Debug)]
 pub struct MelFilterBank {
     bins: usize,
-    /// Per band, the first bin with a non-zero weight, and the weights from there on.
-    bands: Vec<(usize, Vec<f32>)>,
+    bands: Vec<Band>,
+    /// The weights of all bands, one band after another.
+    weights: Vec<Group>,
+}
+
+/// One filter: its non-zero weights, and zeros to fill the first and the last group.
+#[derive(Clone, Debug)]
+struct Band {
+    /// Group of the spectrum that the first weights belong to.
+    first: usize,
+    weights: Range<usize>,
 }
 
 /// Below 1000 Hz the Slaney scale is linear, 200/3 Hz a mel; above it logarithmic, 27 mels to a factor of 6.4.
@@ -91,43 +102,81 @@ impl MelFilterBank {
             ..
         } = *features;
         let bins = n_fft / 2 + 1;
-        let bands = mel_scale
-            .edges(n_mels, f_min, f_max)
-            .windows(3)
-            .map(|edge| {
-                let height = match mel_norm {
-                    MelNorm::Slaney => 2.0 / (edge[2] - edge[0]),
-                    MelNorm::None => 1.0,
-                };
-                let weight = |bin: usize| {
-                    let hz = bin as f64 * f64::from(sample_rate) / n_fft as f64;
-                    let rise = (hz - edge[0]) / (edge[1] - edge[0]);
-                    let fall = (edge[2] - hz) / (edge[2] - edge[1]);
-                    rise.min(fall).max(0.0) * height
-                };
-                let start = (0..bins).find(|&bin| weight(bin) > 0.0).unwrap_or(bins);
-                let weights = (start..bins).map(weight).take_while(|&weight| weight > 0.0);
-                (start, weights.map(|weight| weight as f32).collect())
-            })
-            .collect();
-        Self { bins, bands }
+        let (mut bands, mut weights) = (Vec::with_capacity(n_mels), Vec::<Group>::new());
+        for edge in mel_scale.edges(n_mels, f_min, f_max).windows(3) {
+            let height = match mel_norm {
+                MelNorm::Slaney => 2.0 / (edge[2] - edge[0]),
+                MelNorm::None => 1.0,
+            };
+            let weight = |bin: usize| {
+                let hz = bin as f64 * f64::from(sample_rate) / n_fft as f64;
+                let rise = (hz - edge[0]) / (edge[1] - edge[0]);
+                let fall = (edge[2] - hz) / (edge[2] - edge[1]);
+                rise.min(fall).max(0.0) * height
+            };
+            let start = (0..bins).find(|&bin| weight(bin) > 0.0).unwrap_or(bins);
+            let end = (start..bins).find(|&bin| weight(bin) <= 0.0).unwrap_or(bins);
+            let groups = start / frame_pair::BINS..end.div_ceil(frame_pair::BINS);
+            let begin = weights.len();
+            weights.extend(groups.clone().map(|group| -> Group {
+                std::array::from_fn(|lane| match group * frame_pair::BINS + lane / 2 {
+                    bin if (start..end).contains(&bin) => weight(bin) as f32,
+                    _ => 0.0,
+                })
+            }));
+            bands.push(Band {
+                first: groups.start,
+                weights: begin..weights.len(),
+            });
+        }
+        Self { bins, bands, weights }
     }
 
     /// The weights as a dense matrix, `[n_mels, n_fft / 2 + 1]`.
     pub fn to_dense(&self) -> Array2<f32> {
         let mut dense = Array2::zeros((self.bands.len(), self.bins));
-        for (band, (start, weights)) in self.bands.iter().enumerate() {
-            for (at, &weight) in weights.iter().enumerate() {
-                dense[[band, start + at]] = weight;
+        for (mut row, band) in dense.rows_mut().into_iter().zip(&self.bands) {
+            let weights = self.weights[band.weights.clone()].as_flattened().iter().step_by(2);
+            for (bin, &weight) in (band.first * frame_pair::BINS..self.bins).zip(weights) {
+                row[bin] = weight;
             }
         }
         dense
     }
 
-    /// Applies the filters to one frame: `power` has one value per bin, `out` one per band.
-    pub(super) fn apply(&self, power: &[f32], out: &mut [f32]) {
-        for (value, (start, weights)) in out.iter_mut().zip(&self.bands) {
-            *value = dot(&power[*start..*start + weights.len()], weights);
+    /// Applies the filters to two frames. Writes a group per band, whose [`sum`] is the power of both frames; `out` has
+    /// the groups of all bands.
+    ///
+    /// The caller adds them up: if the compiler sees that, it splits the groups into smaller vectors.
+    pub(super) fn apply<'a>(&self, power: &[Group], out: impl Iterator<Item = &'a mut Group>) {
+        Arch::new().dispatch(Filtering {
+            filters: self,
+            power,
+            out,
+        });
+    }
+}
+
+struct Filtering<'a, I> {
+    filters: &'a MelFilterBank,
+    power: &'a [Group],
+    out: I,
+}
+
+impl<'o, I: Iterator<Item = &'o mut Group>> WithSimd for Filtering<'_, I> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (out, band) in self.out.zip(&self.filters.bands) {
+            let weights = &self.filters.weights[band.weights.clone()];
+            let mut lanes = Group::default();
+            for (power, weights) in self.power[band.first..].iter().zip(weights) {
+                for lane in 0..frame_pair::LANES {
+                    lanes[lane] += power[lane] * weights[lane];
+                }
+            }
+            *out = lanes;
         }
     }
 }
@@ -156,8 +205,9 @@ pub struct MelSpectrogram {
 #[derive(Clone, Debug, Default)]
 pub struct MelScratch {
     stft: StftScratch,
-    power: Vec<f32>,
-    block: Vec<f32>,
+    power: Vec<Group>,
+    /// Per band, a group for each two frames.
+    block: Vec<[Group; BLOCK / 2]>,
 }
 
 /// Frames that are buffered before they are written row by row: sixteen f32 are one cache line.
@@ -185,32 +235,27 @@ impl MelSpectrogram {
     /// When `out` does not have `n_mels` rows.
     pub fn power<S: Sample>(&self, samples: &[S], scratch: &mut MelScratch, mut out: ArrayViewMut2<'_, f32>) {
         assert_eq!(out.nrows(), self.n_mels, "a row per mel band");
-        let bins = self.stft.bins();
-        scratch.power.resize(2 * bins, 0.0);
-        scratch.block.resize(BLOCK * self.n_mels, 0.0);
-        let (first_power, second_power) = scratch.power.split_at_mut(bins);
+        scratch
+            .power
+            .resize(frame_pair::groups(self.stft.n_fft()), Group::default());
+        scratch.block.resize(self.n_mels, Default::default());
         let frames = out.ncols();
         for first in (0..frames).step_by(BLOCK) {
-            let count = BLOCK.min(frames - first);
             // An unpaired last frame is transformed together with the next one, which is not written.
-            for (at, values) in scratch
-                .block
-                .chunks_exact_mut(2 * self.n_mels)
-                .take(count.div_ceil(2))
-                .enumerate()
-            {
-                let frame = first + 2 * at;
-                let pair = [frame, frame + 1];
+            for frame in (first..frames.min(first + BLOCK)).step_by(2) {
                 self.stft
-                    .power_pair(samples, pair, &mut scratch.stft, first_power, second_power);
-                let (first_values, second_values) = values.split_at_mut(self.n_mels);
-                self.filters.apply(first_power, first_values);
-                self.filters.apply(second_power, second_values);
+                    .power_pair(samples, [frame, frame + 1], &mut scratch.stft, &mut scratch.power);
+                let groups = scratch.block.iter_mut().map(|band| &mut band[(frame - first) / 2]);
+                self.filters.apply(&scratch.power, groups);
             }
-            for (band, mut row) in out.rows_mut().into_iter().enumerate() {
-                let mut ready = row.slice_mut(s![first..first + count]);
-                let values = scratch.block[band..].iter().step_by(self.n_mels);
-                ready.iter_mut().zip(values).for_each(|(out, value)| *out = *value);
+            let count = BLOCK.min(frames - first);
+            for (mut row, band) in out.rows_mut().into_iter().zip(&scratch.block) {
+                let values = band.map(sum);
+                let values = &values.as_flattened()[..count];
+                match row.as_slice_mut() {
+                    Some(row) => row[first..first + count].copy_from_slice(values),
+                    None => (first..).zip(values).for_each(|(frame, value)| row[frame] = *value),
+                }
             }
         }
     }
@@ -219,6 +264,7 @@ impl MelSpectrogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::s;
 
     #[test]
     fn mel_scales_match_librosa() {
@@ -260,23 +306,30 @@ mod tests {
     fn sparse_and_dense_filters_agree() {
         let filters = MelFilterBank::new(44_100, 4096, 128, 0.0, 22_050.0);
         let power: Vec<f32> = (0..2049).map(|bin| (bin as f32 * 0.1).sin().abs()).collect();
-        let mut sparse = vec![0.0; 128];
-        filters.apply(&power, &mut sparse);
+        // The second frame is twice as loud.
+        let mut groups = vec![Group::default(); frame_pair::groups(4096)];
+        for (at, value) in groups.as_flattened_mut().iter_mut().enumerate().take(2 * 2049) {
+            *value = power[at / 2] * (1 + at % 2) as f32;
+        }
+        let mut sparse = vec![Group::default(); 128];
+        filters.apply(&groups, sparse.iter_mut());
         for (band, row) in filters.to_dense().rows().into_iter().enumerate() {
             let dense: f64 = row.iter().zip(&power).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-            assert!(
-                (f64::from(sparse[band]) - dense).abs() <= 1e-6 * dense.abs().max(1e-3),
-                "{band}"
-            );
+            for (found, dense) in sum(sparse[band]).into_iter().zip([dense, 2.0 * dense]) {
+                assert!(
+                    (f64::from(found) - dense).abs() <= 1e-6 * dense.abs().max(1e-3),
+                    "{band}"
+                );
+            }
         }
     }
 
     #[test]
     fn bands_too_narrow_for_the_fft_are_empty() {
         let filters = MelFilterBank::new(44_100, 64, 30, 0.0, 22_050.0);
-        let mut out = vec![1.0; 30];
-        filters.apply(&[1.0; 33], &mut out);
-        assert!(out.contains(&0.0));
+        let mut out = vec![[1.0; frame_pair::LANES]; 30];
+        filters.apply(&[[1.0; frame_pair::LANES]; 12], out.iter_mut());
+        assert!(out.iter().any(|&band| sum(band) == [0.0; 2]));
     }
 
     #[test]

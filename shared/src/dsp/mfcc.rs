@@ -2,9 +2,10 @@
 //! orthonormal DCT-II over 128 mel bands in dB.
 
 use super::decibel::{Reference, power_to_db};
-use super::dot::dot;
+use super::frame_pair::{Group, sum};
 use super::mel::MelFilterBank;
 use ndarray::ArrayViewMut2;
+use pulp::{Arch, Simd, WithSimd};
 use std::f64::consts::PI;
 
 /// Number of coefficients (librosa's `n_mfcc`).
@@ -14,12 +15,19 @@ pub const N_MELS: usize = 128;
 /// Dynamic range in dB below the loudest band of the whole signal (librosa's `top_db`).
 pub const TOP_DB: f32 = 80.0;
 
+/// The [`N_MELS`] bands of two frames.
+pub type Bands = [[f32; 2]; N_MELS];
+
+/// Lanes of the sums: the coefficients, and zeros to fill the vector registers.
+const LANES: usize = 32;
+const _: () = assert!(N_MFCC <= LANES, "a lane per coefficient");
+
 /// A planned computation: mel filters and DCT basis.
 #[derive(Clone, Debug)]
 pub struct Mfcc {
     filters: MelFilterBank,
-    /// [`N_MFCC`] rows of [`N_MELS`] values.
-    basis: Vec<f32>,
+    /// Per band, its factor in each coefficient.
+    basis: Vec<[f32; LANES]>,
 }
 
 impl Mfcc {
@@ -32,30 +40,61 @@ impl Mfcc {
         };
         Self {
             filters: MelFilterBank::new(sample_rate, n_fft, N_MELS, 0.0, sample_rate as f32 / 2.0),
-            basis: (0..N_MFCC * N_MELS).map(|at| basis(at / N_MELS, at % N_MELS)).collect(),
+            basis: (0..N_MELS)
+                .map(|band| std::array::from_fn(|lane| if lane < N_MFCC { basis(lane, band) } else { 0.0 }))
+                .collect(),
         }
     }
 
-    /// Writes one frame's power in [`N_MELS`] bands into `bands`. `power` has one value per bin.
-    pub fn bands(&self, power: &[f32], bands: &mut [f32]) {
-        self.filters.apply(power, bands);
+    /// Writes the power of two frames in each band. `power` has both frames' power in each bin.
+    pub fn bands(&self, power: &[Group], bands: &mut Bands) {
+        let mut groups = [Group::default(); N_MELS];
+        self.filters.apply(power, groups.iter_mut());
+        *bands = groups.map(sum);
     }
 
-    /// Writes the coefficients of all frames of a signal into `out`, `[20, frames]`. `bands` has the
-    /// [`bands`](Self::bands) of all frames, one frame after another. They are converted to dB in place and clipped at
-    /// [`TOP_DB`] below the loudest of all.
+    /// Writes the coefficients of all frames of a signal into `out`, `[20, frames]`. `pairs` has the
+    /// [`bands`](Self::bands) of each two frames, and zeros in place of a last second frame. They are converted to dB
+    /// in place and clipped at [`TOP_DB`] below the loudest of all.
     ///
     /// # Panics
-    /// When `out` does not have 20 rows, or `bands` does not have 128 values per frame.
-    pub fn coefficients(&self, bands: &mut [f32], mut out: ArrayViewMut2<'_, f32>) {
+    /// When `out` does not have 20 rows, or `pairs` does not have all frames.
+    pub fn coefficients(&self, pairs: &mut [Bands], mut out: ArrayViewMut2<'_, f32>) {
         assert_eq!(out.nrows(), N_MFCC, "a row per coefficient");
-        assert_eq!(bands.len(), N_MELS * out.ncols(), "128 bands per frame");
-        power_to_db(bands, Reference::Value(1.0), Some(TOP_DB));
-        for (mut column, decibels) in out.columns_mut().into_iter().zip(bands.chunks_exact(N_MELS)) {
-            for (value, basis) in column.iter_mut().zip(self.basis.chunks_exact(N_MELS)) {
-                *value = dot(decibels, basis);
+        assert_eq!(pairs.len(), out.ncols().div_ceil(2), "bands of each two frames");
+        let decibels = pairs.as_flattened_mut().as_flattened_mut();
+        power_to_db(decibels, Reference::Value(1.0), Some(TOP_DB));
+        for (frame, mut column) in out.columns_mut().into_iter().enumerate() {
+            let sums = Arch::new().dispatch(Products {
+                bands: &pairs[frame / 2],
+                frame: frame % 2,
+                basis: &self.basis,
+            });
+            column.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum);
+        }
+    }
+}
+
+/// The sums over the bands of a frame, times their factors.
+struct Products<'a> {
+    bands: &'a Bands,
+    /// The first or the second frame.
+    frame: usize,
+    basis: &'a [[f32; LANES]],
+}
+
+impl WithSimd for Products<'_> {
+    type Output = [f32; LANES];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Self::Output {
+        let mut lanes = [0.0; LANES];
+        for (band, factors) in self.bands.iter().zip(self.basis) {
+            for lane in 0..LANES {
+                lanes[lane] += band[self.frame] * factors[lane];
             }
         }
+        lanes
     }
 }
 
@@ -100,7 +139,12 @@ mod tests {
             let power = |at: usize| ((at * at % 97) as f32 / 97.0).powi(12) * 1e4;
             let bands: Vec<f32> = (0..frames * N_MELS).map(power).collect();
             let mut ours = Array2::from_elem((N_MFCC, frames), f32::NAN);
-            mfcc.coefficients(&mut bands.clone(), ours.view_mut());
+            let mut pairs = vec![[[0.0; 2]; N_MELS]; frames.div_ceil(2)];
+            for (at, &power) in bands.iter().enumerate() {
+                let (frame, band) = (at / N_MELS, at % N_MELS);
+                pairs[frame / 2][band][frame % 2] = power;
+            }
+            mfcc.coefficients(&mut pairs, ours.view_mut());
             for (ours, truth) in ours.columns().into_iter().zip(naive(&bands)) {
                 for (k, (ours, truth)) in ours.iter().zip(truth).enumerate() {
                     assert!((f64::from(*ours) - truth).abs() < TOLERANCE, "{k}: {ours} {truth}");

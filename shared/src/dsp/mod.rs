@@ -11,9 +11,13 @@ pub mod decibel;
 #[forbid(unsafe_code)]
 pub(crate) mod dot;
 #[forbid(unsafe_code)]
+pub mod extremes;
+#[forbid(unsafe_code)]
 pub mod feature_preset;
 #[forbid(unsafe_code)]
 pub mod features;
+#[forbid(unsafe_code)]
+pub mod frame_pair;
 pub mod mel;
 #[forbid(unsafe_code)]
 pub mod mfcc;

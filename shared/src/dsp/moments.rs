@@ -3,6 +3,8 @@
 //! Values are f32. Central moments are computed in f64 and divided by the number of values (numpy's `ddof=0`, scipy's
 //! `bias=True`).
 
+use super::extremes::{maximum, minimum};
+
 /// Number of statistics of a row. Their order: mean, standard deviation, skewness, excess kurtosis (Fisher's, 0 for a
 /// normal distribution), median, minimum, maximum.
 pub const STATISTICS: usize = 7;
@@ -33,21 +35,19 @@ pub fn statistics(row: &[f32], sorting: &mut Vec<f32>) -> [f64; STATISTICS] {
     } else {
         (0.0, 0.0)
     };
-    let minimum = row.iter().copied().fold(f32::INFINITY, f32::min);
-    let maximum = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     [
         mean,
         second.sqrt(),
         skewness,
         kurtosis,
         median(row, sorting),
-        minimum.into(),
-        maximum.into(),
+        minimum(row, f32::INFINITY).into(),
+        maximum(row, f32::NEG_INFINITY).into(),
     ]
 }
 
 /// Sums `terms(value)` over a row, in lanes so the compiler can vectorize it.
-fn sums<const N: usize>(row: &[f32], terms: impl Fn(f64) -> [f64; N]) -> [f64; N] {
+pub(crate) fn sums<const N: usize>(row: &[f32], terms: impl Fn(f64) -> [f64; N]) -> [f64; N] {
     const LANES: usize = 4;
     let mut lanes = [[0.0; LANES]; N];
     let chunks = row.chunks_exact(LANES);

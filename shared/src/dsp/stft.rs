@@ -1,5 +1,6 @@
 //! Short-time Fourier transform: Hann window, centred, padded with zeros or by reflection, as `librosa.stft`.
 
+use super::frame_pair;
 use super::window::hann;
 use crate::dsp::PCM_FULL_SCALE;
 use crate::dsp::features::PadMode;
@@ -137,44 +138,40 @@ impl Stft {
             .expect("all three slices have the planned lengths");
     }
 
-    /// Writes the squared magnitudes of two frames, [`bins`](Self::bins) values each.
+    /// Writes the squared magnitudes of two frames, [`groups`](frame_pair::groups) groups.
     ///
-    /// Both are transformed at once, one as the real and one as the imaginary part of a complex signal. Their spectra
-    /// are the even and the odd part of the result. This saves the step in which a real FFT separates the result of its
-    /// half-length transform, and squared magnitudes need no twiddle factors.
+    /// Both are transformed at once. This saves the step in which a real FFT separates the result of its half-length
+    /// transform, and squared magnitudes need no twiddle factors.
     pub fn power_pair<S: Sample>(
         &self,
         samples: &[S],
         frames: [usize; 2],
         scratch: &mut StftScratch,
-        first: &mut [f32],
-        second: &mut [f32],
+        power: &mut [frame_pair::Group],
     ) {
-        let (n_fft, half) = (self.n_fft, self.n_fft / 2);
+        let n_fft = self.n_fft;
         let scratch_len = self.complex.get_inplace_scratch_len();
         scratch.fit(2 * n_fft, scratch_len);
         scratch.pair.resize(n_fft, Complex::default());
-        let (real, imaginary) = scratch.samples[..2 * n_fft].split_at_mut(n_fft);
-        self.window_frame(samples, frames[0], real);
-        self.window_frame(samples, frames[1], imaginary);
-        for ((value, re), im) in scratch.pair.iter_mut().zip(real).zip(imaginary) {
-            *value = Complex::new(*re, *im);
+        if let [Some(first), Some(second)] = frames.map(|frame| self.inside(samples, frame)) {
+            frame_pair::window([first, second], &self.window, &mut scratch.pair);
+        } else {
+            let (real, imaginary) = scratch.samples[..2 * n_fft].split_at_mut(n_fft);
+            self.window_frame(samples, frames[0], real);
+            self.window_frame(samples, frames[1], imaginary);
+            for ((value, re), im) in scratch.pair.iter_mut().zip(real).zip(imaginary) {
+                *value = Complex::new(*re, *im);
+            }
         }
         self.complex
             .process_with_scratch(&mut scratch.pair, &mut scratch.fft[..scratch_len]);
-        let (low, high) = scratch.pair.split_at(half);
-        // The mean and the Nyquist value are their own mirror images.
-        for (bin, value) in [(0, low[0]), (half, high[0])] {
-            first[bin] = value.re * value.re;
-            second[bin] = value.im * value.im;
-        }
-        let out = first[1..half].iter_mut().zip(&mut second[1..half]);
-        for ((a, b), (first, second)) in low[1..].iter().zip(high[1..].iter().rev()).zip(out) {
-            // Subtracting amplitudes instead of powers keeps frames exact that are far quieter than their neighbour.
-            let (even, odd) = ((a.re + b.re, a.im - b.im), (a.im + b.im, a.re - b.re));
-            *first = 0.25 * (even.0 * even.0 + even.1 * even.1);
-            *second = 0.25 * (odd.0 * odd.0 + odd.1 * odd.1);
-        }
+        frame_pair::squared_magnitudes(&scratch.pair, power);
+    }
+
+    /// The samples of a frame that needs no padding.
+    fn inside<'a, S>(&self, samples: &'a [S], frame: usize) -> Option<&'a [S]> {
+        let begin = (frame * self.hop_length).checked_sub(self.n_fft / 2)?;
+        samples.get(begin..begin + self.n_fft)
     }
 
     /// Writes one frame's windowed samples into `windowed`, which has `n_fft` values.
@@ -297,10 +294,13 @@ mod tests {
                 // One frame more than the signal has, which may be completely past its end.
                 for frame in 0..=stft.frames(length) {
                     let pair = [frame, frame / 2];
-                    let (mut first, mut second) = (vec![f32::NAN; stft.bins()], vec![f32::NAN; stft.bins()]);
-                    stft.power_pair(&samples, pair, &mut scratch, &mut first, &mut second);
-                    for (frame, powers) in pair.into_iter().zip([first, second]) {
-                        for (ours, truth) in powers.iter().zip(naive(&samples, frame, n_fft, hop_length, pad_mode)) {
+                    let mut power = vec![[f32::NAN; frame_pair::LANES]; frame_pair::groups(n_fft)];
+                    stft.power_pair(&samples, pair, &mut scratch, &mut power);
+                    let (power, padding) = power.as_flattened().split_at(2 * stft.bins());
+                    assert!(padding.iter().all(|&value| value == 0.0));
+                    for (at, frame) in pair.into_iter().enumerate() {
+                        let truth = naive(&samples, frame, n_fft, hop_length, pad_mode);
+                        for (ours, truth) in power[at..].iter().step_by(2).zip(truth) {
                             assert!(
                                 (f64::from(*ours) - truth.norm_sqr()).abs() < 1e-3,
                                 "{frame} of {length}"
@@ -328,12 +328,13 @@ mod tests {
         let samples: Vec<f32> = (0..256)
             .map(|at| (at as f32 * 0.7).sin() * if at < 96 { 1.0 } else { 1e-4 })
             .collect();
-        let [mut loud, mut quiet] = [vec![0.0; n_fft / 2 + 1], vec![0.0; n_fft / 2 + 1]];
-        stft.power_pair(&samples, [1, 3], &mut StftScratch::default(), &mut loud, &mut quiet);
+        let mut power = vec![[0.0; frame_pair::LANES]; frame_pair::groups(n_fft)];
+        stft.power_pair(&samples, [1, 3], &mut StftScratch::default(), &mut power);
         let expected = naive(&samples, 3, n_fft, hop_length, PadMode::Constant);
         let bin = 7;
-        let (found, expected) = (f64::from(quiet[bin]), expected[bin].norm_sqr());
-        assert!(loud[bin] > 1e7 * quiet[bin], "{} {found}", loud[bin]);
+        let [loud, quiet] = [0, 1].map(|frame| power.as_flattened()[2 * bin + frame]);
+        let (found, expected) = (f64::from(quiet), expected[bin].norm_sqr());
+        assert!(loud > 1e7 * quiet, "{loud} {found}");
         assert!((found / expected - 1.0).abs() < 0.01, "{found} {expected}");
     }
 

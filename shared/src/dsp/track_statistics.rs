@@ -17,7 +17,8 @@
 //! of four.
 
 use super::chroma::{ChromaFilterBank, N_CHROMA};
-use super::mfcc::{Mfcc, N_MELS, N_MFCC};
+use super::frame_pair::{self, Group};
+use super::mfcc::{Bands, Mfcc, N_MELS, N_MFCC};
 use super::moments::{STATISTICS, statistics};
 use super::stft::{Sample, Stft, StftScratch};
 use ndarray::ArrayViewMut2;
@@ -39,8 +40,8 @@ pub struct TrackStatistics {
 #[derive(Clone, Debug, Default)]
 pub struct TrackStatisticsScratch {
     stft: StftScratch,
-    power: Vec<f32>,
-    bands: Vec<f32>,
+    power: Vec<Group>,
+    bands: Vec<Bands>,
     mfcc: Vec<f32>,
     chroma: Vec<f32>,
     sorting: Vec<f32>,
@@ -106,26 +107,22 @@ impl TrackStatistics {
         mfcc: ArrayViewMut2<'_, f32>,
         mut chroma: ArrayViewMut2<'_, f32>,
     ) {
-        let (frames, bins) = (self.frames(samples.len()), self.stft.bins());
+        let frames = self.frames(samples.len());
         assert_eq!(chroma.dim(), (N_CHROMA, frames), "a row per class, a column per frame");
-        scratch.power.resize(2 * bins, 0.0);
-        scratch.bands.resize(N_MELS * frames, 0.0);
-        let (first_power, second_power) = scratch.power.split_at_mut(bins);
-        for (pair, bands) in scratch.bands.chunks_mut(2 * N_MELS).enumerate() {
-            // An unpaired last frame is transformed together with the next one, which is not used.
-            let frame = 2 * pair;
-            let both = [frame, frame + 1];
+        scratch.power.resize(frame_pair::groups(N_FFT), Group::default());
+        scratch.bands.resize(frames.div_ceil(2), [[0.0; 2]; N_MELS]);
+        for (first, bands) in (0..frames).step_by(2).zip(&mut scratch.bands) {
             self.stft
-                .power_pair(samples, both, &mut scratch.stft, first_power, second_power);
-            let powers = [&*first_power, &*second_power];
-            for ((frame, power), bands) in both.into_iter().zip(powers).zip(bands.chunks_exact_mut(N_MELS)) {
-                self.mfcc.bands(power, bands);
-                let values = self.chroma.frame(power);
-                chroma
-                    .column_mut(frame)
-                    .iter_mut()
-                    .zip(values)
-                    .for_each(|(out, value)| *out = value);
+                .power_pair(samples, [first, first + 1], &mut scratch.stft, &mut scratch.power);
+            self.mfcc.bands(&scratch.power, bands);
+            for (class, values) in self.chroma.pair(&scratch.power).into_iter().enumerate() {
+                for (frame, value) in (first..frames).zip(values) {
+                    chroma[[class, frame]] = value;
+                }
+            }
+            // An unpaired last frame is transformed together with the next one, which is not used.
+            if first + 1 == frames {
+                bands.iter_mut().for_each(|band| band[1] = 0.0);
             }
         }
         self.mfcc.coefficients(&mut scratch.bands, mfcc);

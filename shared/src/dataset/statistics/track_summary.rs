@@ -5,10 +5,11 @@ use crate::dsp::chroma::N_CHROMA;
 use crate::dsp::decibel::refer_to_max;
 use crate::dsp::features::{DbReference, FeatureConfig};
 use crate::dsp::mfcc::N_MFCC;
-use crate::dsp::moments::STATISTICS;
+use crate::dsp::moments::{STATISTICS, sums};
 use crate::recordings::{Peak, PeakGrid};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use pulp::{Arch, Simd, WithSimd};
 
 /// Number of statistics of a track's MFCCs, `[7, 20]` row by row: [`STATISTICS`] of each of 20 coefficients, all 20
 /// means first, then all 20 standard deviations and so on.
@@ -77,12 +78,7 @@ impl TrackSummary {
         let mut mel_sum = Vec::with_capacity(features.n_mels);
         let mut mel_sum_squares = Vec::with_capacity(features.n_mels);
         for band in decibels.chunks_exact(frames.max(1)) {
-            let (mut sum, mut squares) = (0.0, 0.0);
-            for &value in band {
-                let value = f64::from(value);
-                sum += value;
-                squares += value * value;
-            }
+            let [sum, squares] = sums(band, |value| [value, value * value]);
             mel_sum.push(sum);
             mel_sum_squares.push(squares);
         }
@@ -120,15 +116,26 @@ fn rms_dbfs(sum_squares: f64, samples: u64) -> f64 {
 
 /// The sum of a waveform and the sum of its squares, relative to full scale.
 fn waveform_sums(samples: &[i16]) -> (f64, f64) {
-    // Integers until the last step: i64 holds the sum of squares of 2^33 samples at full scale. Wrapping, so the loop
-    // has no branch and vectorizes.
-    let (sum, squares) = samples.iter().fold((0i64, 0i64), |(sum, squares), &sample| {
-        let square = i32::from(sample).wrapping_mul(i32::from(sample));
-        (
-            sum.wrapping_add(i64::from(sample)),
-            squares.wrapping_add(i64::from(square)),
-        )
-    });
+    let (sum, squares) = Arch::new().dispatch(WaveformSums(samples));
     let scale = f64::from(PCM_FULL_SCALE);
     (sum as f64 / scale, squares as f64 / (scale * scale))
+}
+
+struct WaveformSums<'a>(&'a [i16]);
+
+impl WithSimd for WaveformSums<'_> {
+    type Output = (i64, i64);
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> (i64, i64) {
+        // Integers until the last step: i64 holds the sum of squares of 2^33 samples at full scale. Wrapping, so the
+        // loop has no branch and vectorizes.
+        self.0.iter().fold((0, 0), |(sum, squares): (i64, i64), &sample| {
+            let square = i32::from(sample).wrapping_mul(i32::from(sample));
+            (
+                sum.wrapping_add(i64::from(sample)),
+                squares.wrapping_add(i64::from(square)),
+            )
+        })
+    }
 }
