@@ -2,8 +2,8 @@
 //!
 //! Minimum cost per frame at n_fft 4096 and 128 bands: reading 4096 samples, half a complex FFT (5/2 · 4096 · 12 =
 //! 123,000 floating point operations), 2049 squared magnitudes, 3,900 multiplications by filter weights, 128 values
-//! written. The FFT dominates as long as the rest is cheap, so the filters are sparse and values are written one cache
-//! line at a time.
+//! written. The FFT is half of the measured time: the filters are sparse, and values are written one cache line at a
+//! time.
 
 use super::frame_pair::{self, Group, sum};
 use super::stft::{Sample, Stft, StftScratch};
