@@ -38,7 +38,7 @@ impl Page<'_> {
         const SORTABLE: &str = "<table class=\"sortable";
         const BROWSER: &str = "<div class=\"browser";
         let has = |element: &&str| self.sections.iter().any(|section| section.body.0.contains(element));
-        let scripts: Vec<&str> = [
+        let script: String = [
             (&[SORTABLE, BROWSER][..], HEADINGS),
             (&[SORTABLE], SORT),
             (&[BROWSER], BROWSE),
@@ -51,11 +51,7 @@ impl Page<'_> {
         // The page must load nothing, whatever its text contains.
         let policy = format!(
             "default-src 'none'; style-src 'unsafe-inline'; script-src {}; img-src data:; media-src data:",
-            if scripts.is_empty() {
-                "'none'"
-            } else {
-                "'unsafe-inline'"
-            }
+            if script.is_empty() { "'none'" } else { "'unsafe-inline'" }
         );
         let document = html! {
             (DOCTYPE)
@@ -93,7 +89,7 @@ impl Page<'_> {
                         }
                     }
                     footer { p { "Written by Cratedigger " (env!("CARGO_PKG_VERSION")) "." } }
-                    @for script in &scripts { script { (PreEscaped(script)) } }
+                    @if !script.is_empty() { script { (PreEscaped(script)) } }
                 }
             }
         };

@@ -9,7 +9,7 @@
 //! authors' short-chunk CNNs.
 //!
 //! The paper trains with Adam for 80 epochs, and then with SGD and Nesterov momentum, from the best epoch so far, at
-//! rates of 1e-3, 1e-4 and 1e-5, up to epoch 200. SGD is not available here: Adam runs for all epochs.
+//! rates of 1e-3, 1e-4 and 1e-5, up to epoch 200. Here Adam runs for all epochs: a run has one optimizer.
 
 mod blocks;
 mod crnn;
