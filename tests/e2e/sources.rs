@@ -337,7 +337,8 @@ fn multi_label_data_set_can_be_split_by_every_strategy() {
 #[test]
 fn inspect_counts_labels_and_plots_their_correlation() {
     let dataset = tagged().copy();
-    let svg = dataset.path().join("labels.svg");
+    let out = tempfile::tempdir().unwrap();
+    let svg = out.path().join("labels.svg");
     let mut command = Program::Preprocess.command(["inspect", "--labels", "--json", "--svg"]);
     let assert = command.arg(&svg).arg(dataset.path()).assert().success();
     let assert = assert.stdout(contains("most strongly correlated"));

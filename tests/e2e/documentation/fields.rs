@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Files of a data set or a run, and the page that documents each.
-const FILES: [(&str, &str); 22] = [
+const FILES: [(&str, &str); 21] = [
     ("fma/dataset.json", "docs/reference/data-set.md"),
     ("fma/build.json", "docs/reference/data-set.md"),
     ("fma/tracks.csv", "docs/reference/data-set.md"),
@@ -21,7 +21,6 @@ const FILES: [(&str, &str); 22] = [
     ("runs/crnn/history.csv", "docs/reference/run.md"),
     ("runs/crnn/metrics.json", "docs/reference/run.md"),
     ("runs/crnn/predictions.csv", "docs/reference/run.md"),
-    ("runs/crnn/embedding-map.json", "docs/reference/run.md"),
     ("runs/crnn/environment.json", "docs/reference/run.md"),
     ("runs/crnn/evaluations.csv", "docs/reference/run.md"),
     ("scoreboard.csv", "docs/reference/train.md"),
