@@ -7,7 +7,7 @@
 //! - [`Page`] and [`Section`]: the document; [`Table`], [`facts`], [`cards`], [`notice`], [`details`],
 //!   [`side_by_side`]: its contents.
 //! - [`Plot`]: lines, areas, points, bars or an image between two [`Axis`]; [`Heat`]: a heat map; [`Intervals`]: values
-//!   with their intervals; [`class_map`]: points coloured by class. All draw a [`Chart`].
+//!   with their intervals; [`class_map()`]: points coloured by class. All draw a [`Chart`].
 //! - [`Browser`]: a table of many rows to search.
 //! - [`excerpt_player`], [`file_player`], [`seek`]: sounds.
 //! - [`Spectrogram`]: a mel spectrogram as PNG; [`Canvas`]: a PNG with axes, if SVG is not wanted.
