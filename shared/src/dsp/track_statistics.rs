@@ -13,7 +13,7 @@
 //! | DCT: 2 · 20 · 128 per frame | 13 |
 //! | moments: 10 · 32 per frame, in f64 | 1 |
 //!
-//! The total is 246. One core of an Intel Xeon takes 8.9 ms, about a third of it for the FFTs.
+//! The total is 246. One core of an Intel Xeon takes 7.9 ms, about a third of it for the FFTs.
 
 use super::chroma::{ChromaFilterBank, N_CHROMA};
 use super::frame_pair::{self, Group};
