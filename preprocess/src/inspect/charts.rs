@@ -136,10 +136,7 @@ pub(super) fn spectra(title: &str, band_hz: &[f64], decibels: &Axis, lines: &[Sp
 pub(super) fn projection(title: &str, projection: &Projection, places: &[Option<usize>], names: &[&str]) -> Chart {
     let pca = &projection.pca;
     let along = |track: usize, component: usize| pca.coordinates[track].get(component).copied().unwrap_or(0.0);
-    let axes = [(0, "first"), (1, "second")].map(|(component, word)| {
-        let ratio = pca.explained_variance_ratio.get(component).copied().unwrap_or(0.0);
-        format!("{word} component, {:.1} % of variance", 100.0 * ratio)
-    });
+    let ratios = [0, 1].map(|component| pca.explained_variance_ratio.get(component).copied().unwrap_or(0.0));
     let point = |(track, &place): (usize, &Option<usize>)| {
         let name = place.map_or("other", |place| names[place]);
         let point = Point {
@@ -155,7 +152,7 @@ pub(super) fn projection(title: &str, projection: &Projection, places: &[Option<
         pca.mean.len()
     );
     let points = places.iter().enumerate().map(point).collect();
-    class_map(title, subtitle, axes, names, points)
+    class_map(title, subtitle, ratios, names, points)
 }
 
 /// The mel spectrogram of an example of the class `name`.

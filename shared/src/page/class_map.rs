@@ -17,15 +17,19 @@ pub fn drawn_classes(counts: impl Iterator<Item = usize>) -> Vec<usize> {
     places
 }
 
-/// Points with the index of their class in `names`; `None` is grey. `axes` are the names of both axes.
+/// Points on two principal components, along which `ratios` of the variance are, with the index of their class in
+/// `names`; `None` is grey.
 pub fn class_map(
     title: &str,
     subtitle: String,
-    axes: [String; 2],
+    ratios: [f64; 2],
     names: &[&str],
     points: Vec<(Option<usize>, Point)>,
 ) -> Chart {
-    let [x, y] = [0, 1].map(|at| Axis::around(&axes[at], points.iter().map(|(_, point)| point.at[at])));
+    let [x, y] = [(0, "first"), (1, "second")].map(|(at, word)| {
+        let name = format!("{word} component, {:.1} % of variance", 100.0 * ratios[at]);
+        Axis::around(&name, points.iter().map(|(_, point)| point.at[at]))
+    });
     let mut classes: Vec<Vec<Point>> = vec![Vec::new(); names.len() + 1];
     for (class, point) in points {
         classes[class.unwrap_or(names.len())].push(point);
@@ -77,8 +81,7 @@ mod tests {
             point(None, 2.0, "track-2"),
             point(Some(1), 3.0, ""),
         ];
-        let axes = ["first", "second"].map(String::from);
-        let svg = class_map("Map", "3 tracks".into(), axes, &["Folk", "Rock"], points)
+        let svg = class_map("Map", "3 tracks".into(), [0.5, 0.25], &["Folk", "Rock"], points)
             .inline()
             .into_string();
         assert_eq!(svg.matches("<title>&lt;track&gt; ").count(), 3, "{svg}");

@@ -39,9 +39,11 @@ pub fn run_export(args: ExportArgs, console: Console) -> anyhow::Result<Outcome>
     check_directory("--out", &args.out)?;
     let runs: Vec<(PathBuf, PathBuf)> = match RunSet::open(&args.run)? {
         Some(set) => {
-            let members = set.members(&args.run).into_iter();
-            let with_out = members.map(|member| (args.out.join(last_part(&member.path)), member.path));
-            with_out.map(|(out, run)| (run, out)).collect()
+            let with_out = |run: PathBuf| (run.clone(), args.out.join(last_part(&run)));
+            set.members(&args.run)
+                .into_iter()
+                .map(|member| with_out(member.path))
+                .collect()
         }
         None => vec![(args.run.clone(), args.out.clone())],
     };

@@ -38,11 +38,15 @@ impl BatchBuffer {
         self.waveform.reset(clips * shape.samples);
         self.spectrogram.reset(clips * rows * columns);
         self.statistics.reset(clips * shape.statistics);
+        self.pcm.reset(0);
     }
 
     /// Resizes for `samples` samples, an even number, of each of `clips` clips.
     pub fn reset_pcm(&mut self, clips: usize, samples: usize) {
         self.clear();
+        for unused in [&mut self.waveform, &mut self.spectrogram, &mut self.statistics] {
+            unused.reset(0);
+        }
         self.pcm.reset(clips * samples / 2);
     }
 
@@ -50,9 +54,5 @@ impl BatchBuffer {
         self.excerpts.clear();
         self.labels.clear();
         self.plans.clear();
-        self.waveform.reset(0);
-        self.spectrogram.reset(0);
-        self.statistics.reset(0);
-        self.pcm.reset(0);
     }
 }

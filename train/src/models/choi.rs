@@ -87,7 +87,6 @@ pub(super) const FCN_FRAMES: usize = 4 * 4 * 4 * 5 * 4;
 pub(super) const CRNN: [(usize, [usize; 2]); 4] = [(64, [2, 2]), (128, [3, 3]), (128, [4, 4]), (128, [4, 4])];
 /// Frames that the pools reduce to one step.
 pub(super) const CRNN_FRAMES: usize = 2 * 3 * 4 * 4;
-const NO_DROPOUT: DropoutConfig = DropoutConfig { prob: 0.0 };
 pub(super) const CRNN_BLOCK_DROPOUT: f64 = 0.1;
 pub(super) const HIDDEN: usize = 32;
 
@@ -195,7 +194,7 @@ pub struct ChoiFcn {
 impl ChoiFcn {
     fn new(blueprint: &Blueprint, device: &Device) -> Self {
         Self {
-            encoder: Encoder::new(&FCN, &NO_DROPOUT, device),
+            encoder: Encoder::new(&FCN, &DropoutConfig::new(0.0), device),
             dropout: DropoutConfig::new(blueprint.dropout).init(),
             linear: keras::dense(FCN[FCN.len() - 1].0, blueprint.classes, device),
         }
@@ -297,7 +296,9 @@ mod tests {
         // Few channels keep the test fast. Only pooling matters here.
         let narrow: Vec<_> = plan.iter().map(|&(_, pool)| (2, pool)).collect();
         let mel = Tensor::ones([1, 1, BANDS, frames], &device);
-        Encoder::new(&narrow, &NO_DROPOUT, &device).forward(mel).dims()
+        Encoder::new(&narrow, &DropoutConfig::new(0.0), &device)
+            .forward(mel)
+            .dims()
     }
 
     #[test]
@@ -347,7 +348,7 @@ mod tests {
     #[test]
     fn each_band_is_normalized_separately() {
         let device = Device::flex().autodiff();
-        let encoder = Encoder::new(&[], &NO_DROPOUT, &device);
+        let encoder = Encoder::new(&[], &DropoutConfig::new(0.0), &device);
         let mel = testing::input(3, &CHOI_FCN.description.usual_shape, &device).spectrogram();
         let scale = Tensor::<1, Int>::arange(1..BANDS as i64 + 1, &device).float();
         let x = encoder.normalize_bands(mel * scale.reshape([1, 1, BANDS, 1]));

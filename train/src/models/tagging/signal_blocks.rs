@@ -13,7 +13,6 @@ use burn::tensor::{DType, Device, Tensor};
 /// Kernel and pool size of the 1-D blocks.
 const THREE: usize = 3;
 pub const BLOCK_DROPOUT: f64 = 0.2;
-const NO_DROPOUT: DropoutConfig = DropoutConfig { prob: 0.0 };
 
 /// The blocks of a 1-D encoder.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +76,7 @@ impl SignalBlocks {
                 conv,
                 norm: (at >= self.normalized_from).then(|| BatchNormConfig::new(outputs).init(device)),
                 pool: (at < self.pooled).then(|| pool.init()),
-                dropout: if at < self.dropped { dropout } else { &NO_DROPOUT }.init(),
+                dropout: DropoutConfig::new(if at < self.dropped { dropout.prob } else { 0.0 }).init(),
             }
         };
         self.channels.iter().enumerate().map(block).collect()

@@ -66,19 +66,13 @@ fn chart(view: &RunView<'_>, set: Set, map: &EmbeddingMap, predictions: &Predict
         Some((prediction.labels.iter().find_map(class), point))
     };
     let points = map.track_ids.iter().zip(&map.coordinates).filter_map(point).collect();
-    let axes = [(0, "first"), (1, "second")].map(|(at, word)| {
-        format!(
-            "{word} component, {:.1} % of variance",
-            100.0 * map.explained_variance_ratio[at]
-        )
-    });
     let subtitle = format!(
         "{} of the {} set, {} values each",
         counted(map.track_ids.len(), "track", "tracks"),
         set_name(set),
         map.dimension
     );
-    class_map("Embeddings", subtitle, axes, &names, points)
+    class_map("Embeddings", subtitle, map.explained_variance_ratio, &names, points)
 }
 
 /// `000/000012.mp3: Rock, predicted as Folk`.

@@ -68,7 +68,7 @@ impl Huffman {
 
     /// Decodes lines, multiplies them by their gains and writes them to their places in a spectrum of zeros. The code ends
     /// at bit `end`; if the last values reach past it, they are kept like in other decoders if they are pairs and dropped
-    /// if they are a quadruple. Returns the number of lines before the zeros at the end.
+    /// if they are a quadruple.
     pub fn decode(
         &self,
         bits: &mut Bits,
@@ -77,12 +77,12 @@ impl Huffman {
         bands: &Bands,
         gains: &[f32; LINES / 2],
         spectrum: &mut Spectrum,
-    ) -> usize {
+    ) {
         let lines = spectrum.as_flattened_mut();
         let mut local = *bits;
         let mut pair = 0;
         if local.position() >= end {
-            return 0;
+            return;
         }
         let [second, third] = granule.regions;
         for (region_end, table) in [second, third, LINES / 2].into_iter().zip(granule.tables) {
@@ -122,10 +122,8 @@ impl Huffman {
             for place in bands.places[before..pair].as_flattened() {
                 lines[usize::from(*place)] = 0.0;
             }
-            pair = before;
         }
         *bits = local;
-        2 * pair
     }
 
     /// Decodes a pair of values.
