@@ -31,6 +31,8 @@ pub mod pcm8;
 pub mod phase_vocoder;
 #[forbid(unsafe_code)]
 pub mod pitch_shift;
+#[forbid(unsafe_code)]
+pub(crate) mod polar;
 pub mod psd;
 #[forbid(unsafe_code)]
 pub mod resample;

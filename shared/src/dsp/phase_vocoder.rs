@@ -5,34 +5,35 @@
 //! and the expected advance cancels. As a rotation, the accumulated term is therefore the ratio of the two frames' unit
 //! phasors. Multiplying phasors needs neither arc tangent nor sine, and the phase cannot grow without bound.
 
+use super::polar::{self, Bins, Polar};
 use super::stft::{Stft, StftScratch};
+use pulp::{Arch, Simd, WithSimd};
 use rustfft::num_complex::Complex;
 
 /// A planned time stretch.
 #[derive(Clone, Debug)]
 pub struct TimeStretch {
     stft: Stft,
-    /// Reciprocal of the sum of the squared windows that overlap, for each offset within a hop, away from the ends of
-    /// the signal.
+    /// Reciprocal of the sum of the squared windows that overlap, for each sample of a hop, away from the ends of the
+    /// signal.
     gain: Vec<f32>,
 }
 
-/// One thread's working memory for [`TimeStretch`]: two input frames and the output's phases.
+/// One thread's working memory for [`TimeStretch`]: four input frames, the output's phases and two output frames.
 #[derive(Clone, Debug, Default)]
 pub struct TimeStretchScratch {
     stft: StftScratch,
-    spectrum: Vec<Complex<f32>>,
-    current: Polar,
-    next: Polar,
-    phases: Vec<Complex<f32>>,
+    /// The last two pairs of frames.
+    pairs: [Pair; 2],
+    phases: Bins,
+    out: [Bins; 2],
 }
 
-/// A frame's spectrum as magnitudes and unit phasors.
+/// Frames `2 · index` and `2 · index + 1`.
 #[derive(Clone, Debug, Default)]
-struct Polar {
-    frame: Option<usize>,
-    magnitudes: Vec<f32>,
-    phasors: Vec<Complex<f32>>,
+struct Pair {
+    index: Option<usize>,
+    frames: [Polar; 2],
 }
 
 impl TimeStretch {
@@ -45,7 +46,8 @@ impl TimeStretch {
                 .step_by(hop_length)
                 .map(|weight| weight * weight)
         };
-        let gain = (0..hop_length).map(|at| 1.0 / overlapping(at).sum::<f32>().max(f32::MIN_POSITIVE));
+        let sum = |at: usize| overlapping((at + n_fft / 2) % hop_length).sum::<f32>();
+        let gain = (0..hop_length).map(|at| 1.0 / sum(at).max(f32::MIN_POSITIVE));
         Self {
             gain: gain.collect(),
             stft,
@@ -70,48 +72,67 @@ impl TimeStretch {
         let out_len = out.len().min(stretched);
         let out = &mut out[..out_len];
         let in_frames = self.stft.frames(input.len());
-        // The length of numpy.arange(0, in_frames, rate), but no more than the result needs.
-        let out_frames = ((in_frames as f64 / rate).ceil() as usize).min((stretched + n_fft).div_ceil(hop_length));
+        // The length of numpy.arange(0, in_frames, rate), but no more than the result needs. Frames are centred, so the
+        // first begins half a window before the signal.
+        let out_frames = ((in_frames as f64 / rate).ceil() as usize).min((out_len + n_fft / 2).div_ceil(hop_length));
         scratch.fit(self.stft.bins());
         for frame in 0..out_frames {
-            // Frames are centred, so this one begins half a window before its hop.
-            let begin = (frame * hop_length) as isize - (n_fft / 2) as isize;
-            if begin >= out_len as isize {
-                break;
-            }
             let position = frame as f64 * rate;
             let (step, alpha) = (position.floor() as usize, position.fract() as f32);
-            self.analyse(input, in_frames, step, scratch);
-            if frame == 0 {
-                scratch.phases.copy_from_slice(&scratch.current.phasors);
+            for pair in [step / 2, step.div_ceil(2)] {
+                self.analyse(input, in_frames, pair, scratch);
             }
-            scratch.synthesize(alpha);
-            let samples = self.stft.inverse(&mut scratch.spectrum, &mut scratch.stft);
-            let skipped = usize::try_from(-begin).unwrap_or(0);
-            let target = &mut out[usize::try_from(begin).unwrap_or(0)..];
-            let source = samples[skipped..].iter().zip(&self.stft.window()[skipped..]);
-            for (value, (sample, weight)) in target.iter_mut().zip(source) {
-                *value += sample * weight;
+            let [from, to] = [step, step + 1].map(|frame| &scratch.pairs[frame / 2 % 2].frames[frame % 2]);
+            if frame == 0 {
+                scratch.phases.re.clone_from(&from.phasors.re);
+                scratch.phases.im.clone_from(&from.phasors.im);
+            }
+            polar::interpolate(from, to, alpha, &mut scratch.phases, &mut scratch.out[frame % 2]);
+            if frame % 2 == 1 || frame + 1 == out_frames {
+                if frame % 2 == 0 {
+                    scratch.out[1].silence();
+                }
+                self.add_pair(frame - frame % 2, scratch, out);
             }
         }
         self.normalize(out, out_frames);
     }
 
-    /// Computes frames `step` and `step + 1` into `scratch`. Frames past the end are silent, as in librosa.
-    fn analyse(&self, input: &[f32], in_frames: usize, step: usize, scratch: &mut TimeStretchScratch) {
-        if scratch.current.frame != Some(step) && scratch.next.frame == Some(step) {
-            std::mem::swap(&mut scratch.current, &mut scratch.next);
+    /// Computes the spectra of a pair of frames, unless they are there. Frames past the end are silent, as in librosa.
+    fn analyse(&self, input: &[f32], in_frames: usize, index: usize, scratch: &mut TimeStretchScratch) {
+        let pair = &mut scratch.pairs[index % 2];
+        if pair.index.replace(index) == Some(index) {
+            return;
         }
-        for (polar, frame) in [(&mut scratch.current, step), (&mut scratch.next, step + 1)] {
-            if polar.frame == Some(frame) {
-                continue;
+        let numbers = [2 * index, 2 * index + 1];
+        let silent = numbers.map(|frame| frame >= in_frames || self.stft.is_silent(input, frame));
+        if silent != [true; 2] {
+            let spectrum = self.stft.pair(input, numbers, &mut scratch.stft);
+            polar::separate(spectrum, 1.0 / self.stft.n_fft() as f32, &mut pair.frames);
+        }
+        // Next to a loud frame, zeros come back as rounding errors with random phases.
+        for (frame, silent) in pair.frames.iter_mut().zip(silent) {
+            if silent {
+                frame.silence();
             }
-            if frame < in_frames {
-                self.stft.frame(input, frame, &mut scratch.stft, &mut scratch.spectrum);
-            } else {
-                scratch.spectrum.fill(Complex::default());
+        }
+    }
+
+    /// Transforms two frames back and adds them to the result, the first at `frame`.
+    fn add_pair(&self, frame: usize, scratch: &mut TimeStretchScratch, out: &mut [f32]) {
+        let samples = self.stft.inverse_pair(&scratch.out, &mut scratch.stft);
+        for (second, frame) in [(false, frame), (true, frame + 1)] {
+            let begin = frame * self.stft.hop_length();
+            let skipped = (self.stft.n_fft() / 2).saturating_sub(begin);
+            let begin = begin.saturating_sub(self.stft.n_fft() / 2);
+            if begin < out.len() {
+                Arch::new().dispatch(Overlap {
+                    samples: &samples[skipped..],
+                    second,
+                    window: &self.stft.window()[skipped..],
+                    out: &mut out[begin..],
+                });
             }
-            polar.set(frame, &scratch.spectrum);
         }
     }
 
@@ -128,58 +149,50 @@ impl TimeStretch {
                 .sum()
         };
         // Away from the ends the sum repeats with every hop.
-        let settled = (n_fft / 2).next_multiple_of(hop_length);
-        let unsettled = (frames * hop_length).saturating_sub(n_fft / 2).max(settled);
-        for (at, value) in out.iter_mut().enumerate() {
-            if at >= settled && at < unsettled {
-                *value *= self.gain[(at + n_fft / 2) % hop_length];
-            } else {
-                let sum = sum_at(at);
-                if sum > f32::MIN_POSITIVE {
-                    *value /= sum;
-                }
+        let settled = (n_fft / 2).next_multiple_of(hop_length).min(out.len());
+        let unsettled = (frames * hop_length).saturating_sub(n_fft / 2);
+        let unsettled = unsettled.clamp(settled, out.len());
+        for at in (0..settled).chain(unsettled..out.len()) {
+            let sum = sum_at(at);
+            if sum > f32::MIN_POSITIVE {
+                out[at] /= sum;
             }
+        }
+        for hop in out[settled..unsettled].chunks_mut(hop_length) {
+            hop.iter_mut().zip(&self.gain).for_each(|(value, gain)| *value *= gain);
+        }
+    }
+}
+
+/// Adds one of two frames to the result, times the window.
+struct Overlap<'a> {
+    samples: &'a [Complex<f32>],
+    second: bool,
+    window: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Overlap<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<V: Simd>(self, _: V) {
+        let terms = self.out.iter_mut().zip(self.samples).zip(self.window);
+        if self.second {
+            terms.for_each(|((out, sample), weight)| *out += sample.im * weight);
+        } else {
+            terms.for_each(|((out, sample), weight)| *out += sample.re * weight);
         }
     }
 }
 
 impl TimeStretchScratch {
     fn fit(&mut self, bins: usize) {
-        self.spectrum.resize(bins, Complex::default());
-        self.phases.resize(bins, Complex::default());
-        for polar in [&mut self.current, &mut self.next] {
-            polar.frame = None;
-            polar.magnitudes.resize(bins, 0.0);
-            polar.phasors.resize(bins, Complex::default());
+        for pair in &mut self.pairs {
+            pair.index = None;
+            pair.frames.iter_mut().for_each(|frame| frame.resize(bins));
         }
-    }
-
-    /// Writes the interpolated magnitudes with the accumulated phases into `spectrum`, and advances the phases.
-    fn synthesize(&mut self, alpha: f32) {
-        let frames = self.current.magnitudes.iter().zip(&self.next.magnitudes);
-        let phasors = self.current.phasors.iter().zip(&self.next.phasors);
-        let state = self.spectrum.iter_mut().zip(&mut self.phases);
-        for (((out, phase), (now, then)), (from, to)) in state.zip(frames).zip(phasors) {
-            *out = *phase * ((1.0 - alpha) * now + alpha * then);
-            let turned = *phase * to * from.conj();
-            // One Newton step towards magnitude 1, so rounding errors do not accumulate.
-            *phase = turned * (1.5 - 0.5 * turned.norm_sqr());
-        }
-    }
-}
-
-impl Polar {
-    fn set(&mut self, frame: usize, spectrum: &[Complex<f32>]) {
-        self.frame = Some(frame);
-        for ((magnitude, phasor), bin) in self.magnitudes.iter_mut().zip(&mut self.phasors).zip(spectrum) {
-            *magnitude = bin.norm_sqr().sqrt();
-            // numpy.angle(0) is 0. A number whose square underflows counts as 0.
-            *phasor = if *magnitude > 0.0 {
-                bin / *magnitude
-            } else {
-                Complex::new(1.0, 0.0)
-            };
-        }
+        self.out.iter_mut().for_each(|frame| frame.resize(bins));
     }
 }
 
@@ -236,6 +249,28 @@ mod tests {
         vocoder.stretch(&tone(12_345), 0.8, &mut scratch, &mut out);
         vocoder.stretch(&tone(9_000), 1.1, &mut scratch, &mut out);
         assert_eq!(out, stretch(&tone(9_000), 1.1, 10_000));
+    }
+
+    #[test]
+    fn frame_of_zeros_is_silent_next_to_a_loud_one() {
+        let mut input = vec![0.0; 2048];
+        input.extend(tone(4096));
+        let (vocoder, mut scratch) = (TimeStretch::new(2048, 512), TimeStretchScratch::default());
+        scratch.fit(vocoder.stft.bins());
+        // Frames 2 and 3, of samples 0 to 2047 and 512 to 2559.
+        vocoder.analyse(&input, 13, 1, &mut scratch);
+        let [silent, loud] = &scratch.pairs[1].frames;
+        assert!(silent.magnitudes.iter().all(|&magnitude| magnitude == 0.0));
+        assert!(silent.phasors.re.iter().all(|&re| re == 1.0) && silent.phasors.im.iter().all(|&im| im == 0.0));
+        assert!(loud.magnitudes.iter().any(|&magnitude| magnitude > 0.01));
+        // Frames past the end are silent, although they contain samples.
+        vocoder.analyse(&input, 6, 3, &mut scratch);
+        assert!(
+            scratch.pairs[1].frames[1]
+                .magnitudes
+                .iter()
+                .all(|&magnitude| magnitude == 0.0)
+        );
     }
 
     #[test]

@@ -140,8 +140,9 @@ mod tests {
     fn short_output_matches_the_beginning_of_the_full_output() {
         let input = tone(0.03, 30_000);
         for n_steps in [-5.0, 2.5] {
-            let full = shift(&input, n_steps, 30_000);
-            assert_eq!(shift(&input, n_steps, 9001), full[..9001]);
+            let (short, full) = (shift(&input, n_steps, 9001), shift(&input, n_steps, 30_000));
+            // The last frame is transformed with its neighbour or alone.
+            assert!(short.iter().zip(&full).all(|(short, full)| (short - full).abs() < 1e-6));
         }
     }
 

@@ -1,10 +1,10 @@
 //! Short-time Fourier transform: Hann window, centred, padded with zeros or by reflection, as `librosa.stft`.
 
 use super::frame_pair;
+use super::polar::{self, Bins};
 use super::window::hann;
 use crate::dsp::PCM_FULL_SCALE;
 use crate::dsp::features::PadMode;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::num_complex::Complex;
 use rustfft::{Fft, FftPlanner};
 use std::sync::Arc;
@@ -30,14 +30,17 @@ impl Sample for i16 {
 /// A planned transform of `n_fft` samples every `hop_length`.
 ///
 /// ```
-/// use rustfft::num_complex::Complex;
+/// use shared::dsp::frame_pair::{LANES, groups};
 /// use shared::dsp::stft::{Stft, StftScratch};
 ///
 /// let stft = Stft::new(512, 128);
 /// let samples = [0.5f32; 1000];
-/// let mut spectrum = vec![Complex::default(); stft.bins()];
-/// stft.frame(&samples, 3, &mut StftScratch::default(), &mut spectrum);
-/// assert_eq!((spectrum.len(), stft.frames(samples.len())), (257, 8));
+/// let mut power = vec![[0.0; LANES]; groups(512)];
+/// stft.power_pair(&samples, [2, 3], &mut StftScratch::default(), &mut power);
+/// // The means of both frames.
+/// let [first, second] = [power[0][0], power[0][1]].map(f32::sqrt);
+/// assert!((first - 128.0).abs() < 1e-3 && (second - 128.0).abs() < 1e-3);
+/// assert_eq!((stft.bins(), stft.frames(samples.len())), (257, 8));
 /// ```
 #[derive(Clone)]
 pub struct Stft {
@@ -45,9 +48,8 @@ pub struct Stft {
     hop_length: usize,
     pad_mode: PadMode,
     window: Vec<f32>,
-    forward: Arc<dyn RealToComplex<f32>>,
-    inverse: Arc<dyn ComplexToReal<f32>>,
-    complex: Arc<dyn Fft<f32>>,
+    forward: Arc<dyn Fft<f32>>,
+    inverse: Arc<dyn Fft<f32>>,
 }
 
 /// One thread's working memory for [`Stft`]. Each transform resizes it as needed.
@@ -80,7 +82,7 @@ impl Stft {
             n_fft > 0 && n_fft.is_multiple_of(2) && hop_length > 0,
             "n_fft must be even, and n_fft and hop_length above zero"
         );
-        let mut planner = RealFftPlanner::new();
+        let mut planner = FftPlanner::new();
         Self {
             n_fft,
             hop_length,
@@ -88,7 +90,6 @@ impl Stft {
             window: hann(n_fft),
             forward: planner.plan_fft_forward(n_fft),
             inverse: planner.plan_fft_inverse(n_fft),
-            complex: FftPlanner::new().plan_fft_forward(n_fft),
         }
     }
 
@@ -121,23 +122,6 @@ impl Stft {
         &self.window
     }
 
-    /// Writes the spectrum of one frame into `spectrum`, which has [`bins`](Self::bins) values.
-    pub fn frame<S: Sample>(
-        &self,
-        samples: &[S],
-        frame: usize,
-        scratch: &mut StftScratch,
-        spectrum: &mut [Complex<f32>],
-    ) {
-        let scratch_len = self.forward.get_scratch_len();
-        scratch.fit(self.n_fft, scratch_len);
-        let windowed = &mut scratch.samples[..self.n_fft];
-        self.window_frame(samples, frame, windowed);
-        self.forward
-            .process_with_scratch(windowed, spectrum, &mut scratch.fft[..scratch_len])
-            .expect("all three slices have the planned lengths");
-    }
-
     /// Writes the squared magnitudes of two frames, [`groups`](frame_pair::groups) groups.
     ///
     /// Both are transformed at once. This saves the step in which a real FFT separates the result of its half-length
@@ -149,23 +133,57 @@ impl Stft {
         scratch: &mut StftScratch,
         power: &mut [frame_pair::Group],
     ) {
+        frame_pair::squared_magnitudes(self.pair(samples, frames, scratch), power);
+    }
+
+    /// The FFT of two frames, of which one is the real part and one the imaginary part. `n_fft` values.
+    pub(super) fn pair<'a, S: Sample>(
+        &self,
+        samples: &[S],
+        frames: [usize; 2],
+        scratch: &'a mut StftScratch,
+    ) -> &'a [Complex<f32>] {
         let n_fft = self.n_fft;
-        let scratch_len = self.complex.get_inplace_scratch_len();
-        scratch.fit(2 * n_fft, scratch_len);
-        scratch.pair.resize(n_fft, Complex::default());
+        let StftScratch {
+            samples: parts,
+            fft,
+            pair,
+        } = scratch;
+        pair.resize(n_fft, Complex::default());
         if let [Some(first), Some(second)] = frames.map(|frame| self.inside(samples, frame)) {
-            frame_pair::window([first, second], &self.window, &mut scratch.pair);
+            frame_pair::window([first, second], &self.window, pair);
         } else {
-            let (real, imaginary) = scratch.samples[..2 * n_fft].split_at_mut(n_fft);
+            parts.resize(2 * n_fft, 0.0);
+            let (real, imaginary) = parts.split_at_mut(n_fft);
             self.window_frame(samples, frames[0], real);
             self.window_frame(samples, frames[1], imaginary);
-            for ((value, re), im) in scratch.pair.iter_mut().zip(real).zip(imaginary) {
+            for ((value, re), im) in pair.iter_mut().zip(real).zip(imaginary) {
                 *value = Complex::new(*re, *im);
             }
         }
-        self.complex
-            .process_with_scratch(&mut scratch.pair, &mut scratch.fft[..scratch_len]);
-        frame_pair::squared_magnitudes(&scratch.pair, power);
+        fft.resize(self.forward.get_inplace_scratch_len(), Complex::default());
+        self.forward.process_with_scratch(pair, fft);
+        pair
+    }
+
+    /// The samples of two frames, the real and the imaginary parts, from their spectra of [`bins`](Self::bins) values.
+    /// They are windowed as the frames were, and not divided by `n_fft`. Imaginary parts of the mean and of the Nyquist
+    /// value are left out.
+    pub(super) fn inverse_pair<'a>(&self, frames: &[Bins; 2], scratch: &'a mut StftScratch) -> &'a [Complex<f32>] {
+        let StftScratch { fft, pair, .. } = scratch;
+        pair.resize(self.n_fft, Complex::default());
+        polar::join(frames, pair);
+        fft.resize(self.inverse.get_inplace_scratch_len(), Complex::default());
+        self.inverse.process_with_scratch(pair, fft);
+        pair
+    }
+
+    /// Whether a frame padded with zeros has no other sample. The first one does not count: its weight is 0.
+    pub(super) fn is_silent(&self, samples: &[f32], frame: usize) -> bool {
+        let centre = frame * self.hop_length;
+        let begin = (centre + 1).saturating_sub(self.n_fft / 2).min(samples.len());
+        let end = (centre + self.n_fft / 2).min(samples.len());
+        samples[begin..end].iter().all(|&sample| sample == 0.0)
     }
 
     /// The samples of a frame that needs no padding.
@@ -202,22 +220,6 @@ impl Stft {
             }
         }
     }
-
-    /// The inverse transform of one spectrum, without a window and scaled by `1 / n_fft`. `spectrum` is overwritten.
-    pub(super) fn inverse<'a>(&self, spectrum: &mut [Complex<f32>], scratch: &'a mut StftScratch) -> &'a [f32] {
-        let scratch_len = self.inverse.get_scratch_len();
-        scratch.fit(self.n_fft, scratch_len);
-        // A real signal has a real mean and a real Nyquist value; realfft returns an error otherwise.
-        spectrum[0].im = 0.0;
-        spectrum[self.n_fft / 2].im = 0.0;
-        let samples = &mut scratch.samples[..self.n_fft];
-        self.inverse
-            .process_with_scratch(spectrum, samples, &mut scratch.fft[..scratch_len])
-            .expect("all three slices have the planned lengths, and the ends are real");
-        let scale = 1.0 / self.n_fft as f32;
-        samples.iter_mut().for_each(|sample| *sample *= scale);
-        samples
-    }
 }
 
 /// Sample `at` of a signal that is mirrored at its first and last sample, again and again, as `numpy.pad(mode="reflect")`.
@@ -231,20 +233,10 @@ fn reflected<S: Sample>(samples: &[S], at: isize) -> f32 {
     samples[at.min(2 * last - at) as usize].value()
 }
 
-impl StftScratch {
-    fn fit(&mut self, n_fft: usize, fft: usize) {
-        if self.samples.len() < n_fft {
-            self.samples.resize(n_fft, 0.0);
-        }
-        if self.fft.len() < fft {
-            self.fft.resize(fft, Complex::default());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dsp::polar::Polar;
     use std::f64::consts::TAU;
 
     /// The definition in f64.
@@ -287,7 +279,6 @@ mod tests {
         for ((n_fft, hop_length), pad_mode) in lengths.iter().flat_map(|&lengths| modes.map(|mode| (lengths, mode))) {
             let stft = Stft::new(n_fft, hop_length).with_pad_mode(pad_mode);
             let mut scratch = StftScratch::default();
-            let mut spectrum = vec![Complex::default(); stft.bins()];
             for length in [0, 1, 2, n_fft / 2, n_fft - 1, n_fft, n_fft + 1, 3 * n_fft + 5] {
                 let samples: Vec<f32> = (0..length).map(|t| ((t * t) as f32 * 0.37).sin()).collect();
                 assert_eq!(stft.frames(length), 1 + length / hop_length);
@@ -307,13 +298,21 @@ mod tests {
                             );
                         }
                     }
-                    stft.frame(&samples, frame, &mut scratch, &mut spectrum);
-                    for (ours, truth) in spectrum.iter().zip(naive(&samples, frame, n_fft, hop_length, pad_mode)) {
-                        let error = (Complex::new(f64::from(ours.re), f64::from(ours.im)) - truth).norm();
-                        assert!(
-                            error < 1e-5,
-                            "n_fft {n_fft}, hop {hop_length}, {pad_mode:?}, length {length}, frame {frame}"
-                        );
+                    let mut frames = [Polar::default(), Polar::default()];
+                    frames.iter_mut().for_each(|frame| frame.resize(stft.bins()));
+                    polar::separate(stft.pair(&samples, pair, &mut scratch), 2.0, &mut frames);
+                    for (polar, frame) in frames.iter().zip(pair) {
+                        let Polar { magnitudes, phasors } = polar;
+                        let ours = magnitudes.iter().zip(&phasors.re).zip(&phasors.im);
+                        let truth = naive(&samples, frame, n_fft, hop_length, pad_mode);
+                        for (((magnitude, re), im), truth) in ours.zip(truth) {
+                            let ours = Complex::new(*re, *im) * (0.5 * magnitude);
+                            let error = (Complex::new(f64::from(ours.re), f64::from(ours.im)) - truth).norm();
+                            assert!(
+                                error < 2e-5,
+                                "n_fft {n_fft}, hop {hop_length}, {pad_mode:?}, length {length}, frame {frame}"
+                            );
+                        }
                     }
                 }
             }
@@ -341,28 +340,59 @@ mod tests {
     #[test]
     fn pcm_is_scaled_to_full_scale_one() {
         let stft = Stft::new(64, 16);
-        let pcm: Vec<i16> = (0..200).map(|t| (t * 331 % 65_536 - 32_768) as i16).collect();
-        let values: Vec<f32> = pcm.iter().map(|&sample| f32::from(sample) / 32_768.0).collect();
+        let pcm_samples: Vec<i16> = (0..200).map(|t| (t * 331 % 65_536 - 32_768) as i16).collect();
+        let values: Vec<f32> = pcm_samples.iter().map(|&sample| f32::from(sample) / 32_768.0).collect();
         let mut scratch = StftScratch::default();
-        let (mut a, mut b) = (vec![Complex::default(); 33], vec![Complex::default(); 33]);
         for frame in 0..stft.frames(200) {
-            stft.frame(&pcm, frame, &mut scratch, &mut a);
-            stft.frame(&values, frame, &mut scratch, &mut b);
-            assert_eq!(a, b);
+            let power = |scratch: &mut StftScratch, pcm: bool| {
+                let mut power = vec![[0.0; frame_pair::LANES]; frame_pair::groups(64)];
+                match pcm {
+                    true => stft.power_pair(&pcm_samples, [frame, 3], scratch, &mut power),
+                    false => stft.power_pair(&values, [frame, 3], scratch, &mut power),
+                }
+                power
+            };
+            assert_eq!(power(&mut scratch, true), power(&mut scratch, false));
         }
     }
 
     #[test]
-    fn inverse_transform_returns_the_windowed_frame() {
+    fn inverse_transform_returns_both_windowed_frames() {
         let stft = Stft::new(128, 32);
         let samples: Vec<f32> = (0..400).map(|t| (t as f32 * 0.2).sin()).collect();
-        let mut scratch = StftScratch::default();
-        let mut spectrum = vec![Complex::default(); stft.bins()];
-        stft.frame(&samples, 5, &mut scratch, &mut spectrum);
-        let back = stft.inverse(&mut spectrum, &mut scratch);
-        for (t, value) in back.iter().enumerate() {
-            let expected = samples[5 * 32 - 64 + t] * stft.window()[t];
-            assert!((value - expected).abs() < 1e-6);
+        let (mut scratch, mut frames) = (StftScratch::default(), [Polar::default(), Polar::default()]);
+        frames.iter_mut().for_each(|frame| frame.resize(stft.bins()));
+        polar::separate(stft.pair(&samples, [5, 8], &mut scratch), 1.0 / 128.0, &mut frames);
+        let spectra = frames.map(|Polar { magnitudes, phasors }| {
+            let times = |part: &[f32]| {
+                magnitudes
+                    .iter()
+                    .zip(part)
+                    .map(|(magnitude, part)| magnitude * part)
+                    .collect()
+            };
+            Bins {
+                re: times(&phasors.re),
+                im: times(&phasors.im),
+            }
+        });
+        for (t, value) in stft.inverse_pair(&spectra, &mut scratch).iter().enumerate() {
+            for (frame, value) in [(5, value.re), (8, value.im)] {
+                let expected = samples[frame * 32 - 64 + t] * stft.window()[t];
+                assert!((value - expected).abs() < 1e-6, "{frame}: {t}");
+            }
         }
+    }
+
+    #[test]
+    fn frame_with_zeros_only_is_silent() {
+        let stft = Stft::new(8, 4);
+        // Frame 1 has samples 0 to 7, of which the first has the weight 0.
+        for (at, silent) in [(0, true), (1, false), (7, false), (8, true)] {
+            let mut samples = [0.0; 12];
+            samples[at] = 1.0;
+            assert_eq!(stft.is_silent(&samples, 1), silent, "{at}");
+        }
+        assert!(stft.is_silent(&[], 0) && stft.is_silent(&[1.0], 2) && !stft.is_silent(&[1.0], 0));
     }
 }
