@@ -1,7 +1,7 @@
 //! The catalog as a table for terminals, and as JSON.
 
 use super::row::{Facts, Metric, Row};
-use crate::process::text_table::fitted_table;
+use crate::process::text_table::{Align, fitted_table};
 use serde_json::{Value, json};
 use shared::runtime::text::{date, last_part};
 use std::path::Path;
@@ -86,7 +86,7 @@ pub fn text(rows: &[Row], root: &Path, width: Option<usize>) -> String {
         }
         table.push(cells);
     }
-    let mut text = fitted_table(&table, HEAD, width);
+    let mut text = fitted_table(&table, Align::Left, HEAD, width);
     for (row, reason) in rows.iter().filter_map(|row| Some((row, row.facts.as_ref().err()?))) {
         text += &format!("\n{}: {reason}", row.name(root));
     }

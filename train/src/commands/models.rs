@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use crate::models::{Blueprint, Defaults, Description, InputKind, InputShape, Layer, Model, ModelKind};
+use crate::process::text_table::terminal_width;
 use crate::report::published::{PublishedMetric, published_of_model};
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use shared::runtime::text::grouped;
 const CLASSES: usize = 8;
 
 pub fn run_models(name: Option<ModelKind>) -> Outcome {
-    name.map_or_else(all, one)
+    name.map_or_else(all, |kind| one(kind, terminal_width().unwrap_or(usize::MAX)))
 }
 
 fn all() -> Outcome {
@@ -87,7 +88,7 @@ fn list(mut models: Vec<ListedModel>) -> String {
     )
 }
 
-fn one(kind: ModelKind) -> Outcome {
+fn one(kind: ModelKind, width: usize) -> Outcome {
     let (description, model) = (kind.description(), build(kind));
     let Description {
         name,
@@ -103,18 +104,28 @@ fn one(kind: ModelKind) -> Outcome {
         shapes(description.input, &description.usual_shape)
     );
     let settings = settings(defaults);
-    let mut text = format!("{name}: {summary}\n\npaper       {paper}\ninput       {input}\n");
+    let published = published_of_model(kind);
+    let mut lines = vec![("paper", (*paper).to_owned()), ("input", input.clone())];
     if let Some(features) = description.features {
         let (preset, samples) = (features.preset, features.clip_samples);
-        text += &format!("features    --features {preset} --clip-samples {samples}\n");
+        lines.push(("features", format!("--features {preset} --clip-samples {samples}")));
     }
-    text += &format!("parameters  {count}, with {CLASSES} classes and the paper's clip length\n");
-    for (at, (name, value)) in settings.iter().enumerate() {
-        text += &format!("{:<11} {name} {value}\n", if at == 0 { "defaults" } else { "" });
-    }
-    let published = published_of_model(kind);
-    text += &published_lines(&published);
-    text += &format!("\n{}", table(&layers));
+    lines.push((
+        "parameters",
+        format!("{count}, with {CLASSES} classes and the paper's clip length"),
+    ));
+    lines.extend(
+        settings
+            .iter()
+            .map(|(name, value)| ("defaults", format!("{name} {value}"))),
+    );
+    lines.extend(published_lines(&published).into_iter().map(|line| ("published", line)));
+    let text = [
+        hanging("", &format!("{name}: {summary}"), width),
+        labelled(&lines, width),
+        table(&layers, width),
+    ]
+    .join("\n\n");
     let settings: serde_json::Map<String, Value> = settings
         .into_iter()
         .map(|(name, value)| (name.to_owned(), json!(value)))
@@ -171,8 +182,34 @@ fn settings(defaults: &Defaults) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Lines after their labels, of which equal ones are written once.
+fn labelled(lines: &[(&str, String)], width: usize) -> String {
+    let mut last = "";
+    let mut texts = Vec::new();
+    for (label, line) in lines {
+        let label = if std::mem::replace(&mut last, label) == *label {
+            ""
+        } else {
+            label
+        };
+        texts.push(hanging(&format!("{label:<11} "), line, width));
+    }
+    texts.join("\n")
+}
+
+/// `text` after `head`, with further lines below the first.
+fn hanging(head: &str, text: &str, width: usize) -> String {
+    let indent = " ".repeat(head.len());
+    let options = textwrap::Options::new(width)
+        .initial_indent(head)
+        .subsequent_indent(&indent);
+    // Names of models and parameters stay whole.
+    let options = options.word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(text, options.break_words(false))
+}
+
 /// A line per variant, data, split and source of the published metrics.
-fn published_lines(published: &[PublishedMetric]) -> String {
+fn published_lines(published: &[PublishedMetric]) -> Vec<String> {
     let group = |row: &PublishedMetric| {
         let model = row
             .model
@@ -193,39 +230,23 @@ fn published_lines(published: &[PublishedMetric]) -> String {
             None => groups.push((name, vec![value])),
         }
     }
-    let mut text = String::new();
-    for (at, (name, values)) in groups.iter().enumerate() {
-        text += &format!(
-            "{:<11} {} ({name})\n",
-            if at == 0 { "published" } else { "" },
-            values.join(", ")
-        );
-    }
-    text
+    groups
+        .iter()
+        .map(|(name, values)| format!("{} ({name})", values.join(", ")))
+        .collect()
 }
 
-fn table(layers: &[Layer]) -> String {
-    let widest = layers
-        .iter()
-        .map(|layer| layer.name.len())
-        .max()
-        .unwrap_or(0)
-        .max("layer".len());
-    let mut table = format!("{:<widest$} {:>10}  shapes", "layer", "parameters");
+fn table(layers: &[Layer], width: usize) -> String {
+    let names = layers.iter().map(|layer| layer.name.len());
+    let widest = names.chain(["layer".len()]).max().unwrap_or(0);
+    let mut lines = vec![format!("{:<widest$} {:>10}  shapes", "layer", "parameters")];
     for layer in layers {
-        let shapes: Vec<String> = layer
-            .parameters
-            .iter()
-            .map(|(name, shape)| format!("{name} {shape:?}"))
-            .collect();
-        table += &format!(
-            "\n{:<widest$} {:>10}  {}",
-            layer.name,
-            layer.parameter_count(),
-            shapes.join(", ")
-        );
+        let shapes = layer.parameters.iter();
+        let shapes: Vec<String> = shapes.map(|(name, shape)| format!("{name} {shape:?}")).collect();
+        let head = format!("{:<widest$} {:>10}  ", layer.name, layer.parameter_count());
+        lines.push(hanging(&head, &shapes.join(", "), width));
     }
-    table
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -242,6 +263,17 @@ mod tests {
         for &kind in ModelKind::ALL {
             let named = text.lines().filter(|line| line.split(' ').next() == Some(kind.name()));
             assert_eq!(named.count(), 1, "{kind}");
+        }
+    }
+
+    #[test]
+    fn models_in_detail_fit_80_columns() {
+        for &kind in ModelKind::ALL {
+            let Outcome { text, .. } = one(kind, 80);
+            let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
+            assert!(long.is_empty(), "{kind}: {long:#?}");
+            let words = |text: &str| text.split_whitespace().map(String::from).collect::<Vec<_>>();
+            assert_eq!(words(&text), words(&one(kind, usize::MAX).text), "{kind}");
         }
     }
 

@@ -10,6 +10,7 @@ use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::process::memory::{self, shuffle_window};
 use crate::process::stop::{StopSignals, Stopped};
+use crate::process::text_table::terminal_width;
 use crate::run::directory::RunDirectory;
 use crate::settings::Settings;
 use crate::settings::device::DeviceChoice;
@@ -245,7 +246,7 @@ fn outcome(directory: &SweepDirectory, results: &Results<'_>) -> anyhow::Result<
             directory.log(*trial).display()
         );
     };
-    let mut text = results.to_text();
+    let mut text = results.to_text(terminal_width());
     for (trial, reason) in &failures {
         text += &format!("\ntrial {trial} failed: {reason} ({})", directory.log(*trial).display());
     }
@@ -275,7 +276,7 @@ fn outcome(directory: &SweepDirectory, results: &Results<'_>) -> anyhow::Result<
 fn unfinished(directory: &SweepDirectory, results: &Results<'_>) -> Outcome {
     let text = format!(
         "{}\n{} of {} trials are still being trained by other `train` processes; when they end, {} is complete",
-        results.to_text(),
+        results.to_text(terminal_width()),
         results.count(State::Due),
         results.trials.len(),
         directory.path(TABLE_FILE).display()

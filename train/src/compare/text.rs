@@ -3,7 +3,7 @@
 use super::bootstrap::Interval;
 use super::comparison::Comparison;
 use super::entry::Entry;
-use crate::process::text_table::fitted_table;
+use crate::process::text_table::{Align, fitted_table};
 use shared::runtime::text::{counted, last_part};
 use std::collections::BTreeSet;
 
@@ -72,7 +72,7 @@ fn metrics(entries: &[&Entry], width: Option<usize>) -> String {
     let methods: Vec<String> = methods.into_iter().collect();
     format!(
         "{}\nin brackets: 95 % intervals, {}",
-        fitted_table(&rows, 1, width),
+        fitted_table(&rows, Align::Left, 1, width),
         methods.join("; ")
     )
 }
@@ -134,7 +134,7 @@ fn differences(comparison: &Comparison, width: Option<usize>) -> String {
     let first = comparison.entries[0].path.display();
     let mut text = format!("differences from {first} on the same tracks, {}:", comparison.test());
     if rows.len() > 1 {
-        text += &format!("\n{}", fitted_table(&rows, 1, width));
+        text += &format!("\n{}", fitted_table(&rows, Align::Left, 1, width));
     }
     text + &refused
 }

@@ -38,9 +38,9 @@ pub(crate) fn terminal_width() -> Option<usize> {
 
 /// [`text_table`] for a terminal of this width. If the table is wider, each row takes several lines: the first `head`
 /// columns, and below them, indented, as many of the others as fit on each line. Without a width each row is one line.
-pub(crate) fn fitted_table(rows: &[Vec<String>], head: usize, width: Option<usize>) -> String {
+pub(crate) fn fitted_table(rows: &[Vec<String>], align: Align, head: usize, width: Option<usize>) -> String {
     const INDENT: &str = "  ";
-    let whole = text_table(rows, Align::Left);
+    let whole = text_table(rows, align);
     let fits = |table: &str, width: usize| table.lines().all(|line| line.chars().count() <= width);
     let Some(width) = width.filter(|&width| !fits(&whole, width)) else {
         return whole;
@@ -48,7 +48,7 @@ pub(crate) fn fitted_table(rows: &[Vec<String>], head: usize, width: Option<usiz
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let part = |from: usize, to: usize| -> String {
         let cells = |row: &Vec<String>| row.iter().take(to).skip(from).cloned().collect();
-        text_table(&rows.iter().map(cells).collect::<Vec<_>>(), Align::Left)
+        text_table(&rows.iter().map(cells).collect::<Vec<_>>(), align)
     };
     let mut parts = vec![part(0, head)];
     let mut from = head;
@@ -75,14 +75,14 @@ mod tests {
     fn rows_that_are_too_wide_take_several_lines() {
         let rows = [["run", "model", "top-1"], ["runs/one", "crnn", "0.5"]].map(|row| row.map(String::from).to_vec());
         let one_line = "run       model  top-1\nruns/one  crnn   0.5";
-        assert_eq!(fitted_table(&rows, 1, None), one_line);
-        assert_eq!(fitted_table(&rows, 1, Some(22)), one_line);
+        assert_eq!(fitted_table(&rows, Align::Left, 1, None), one_line);
+        assert_eq!(fitted_table(&rows, Align::Left, 1, Some(22)), one_line);
         assert_eq!(
-            fitted_table(&rows, 1, Some(21)),
+            fitted_table(&rows, Align::Left, 1, Some(21)),
             "run\n  model  top-1\nruns/one\n  crnn   0.5"
         );
         let narrow = "run\n  model\n  top-1\nruns/one\n  crnn\n  0.5";
-        assert_eq!(fitted_table(&rows, 1, Some(4)), narrow);
+        assert_eq!(fitted_table(&rows, Align::Left, 1, Some(4)), narrow);
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Lines {
 
     /// Adds the progress bar of a trial.
     pub(super) fn begin(&self, job: Job, device: DeviceChoice, settings: &str) -> Line {
-        let style = ProgressStyle::with_template("{spinner} {prefix}  {bar:20} epoch {pos}/{len} {msg} {elapsed}")
+        let style = ProgressStyle::with_template("{spinner} {prefix:36!} {bar:8} {pos}/{len} {msg} {elapsed}")
             .expect("the template is constant and valid");
         let bar = self.lines.add(ProgressBar::new(job.epochs as u64).with_style(style));
         bar.set_prefix(format!("trial {} on {device}: {settings}", job.trial));
@@ -73,7 +73,7 @@ impl Line {
             let metric = last
                 .val
                 .watched(monitor)
-                .map_or("undefined".into(), |metric| format!("{metric:.6}"));
+                .map_or("undefined".into(), |metric| format!("{metric:.4}"));
             self.bar.set_position(last.epoch as u64);
             self.bar.set_message(format!("{} {metric}", monitor.describe()));
         }

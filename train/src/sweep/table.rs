@@ -6,7 +6,7 @@ use super::schedule::State;
 use super::search::Trial;
 use crate::metrics::MetricSummary;
 use crate::models::Monitor;
-use crate::process::text_table::{Align, text_table};
+use crate::process::text_table::{Align, fitted_table};
 use crate::run::history::{METRIC_NAMES, values};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
@@ -96,8 +96,8 @@ impl Results<'_> {
         writer.into_inner().expect("writing into memory cannot fail")
     }
 
-    /// The text table, best trial first.
-    pub fn to_text(&self) -> String {
+    /// The text table for a terminal of this width, best trial first.
+    pub fn to_text(&self, width: Option<usize>) -> String {
         let columns: [Column; 5] = [
             ("loss", |metrics| Some(metrics.loss)),
             ("top-1", |metrics| metrics.top1),
@@ -141,7 +141,7 @@ impl Results<'_> {
                     .collect(),
             );
         }
-        text_table(&rows, Align::Right)
+        fitted_table(&rows, Align::Right, 1, width)
     }
 
     /// The rows as JSON, best trial first.
@@ -242,7 +242,7 @@ mod tests {
             "2,0.01,0.1,failed,4,3,,,,,,,,,,1.250,\"out of memory, it says\""
         );
         assert_eq!(lines[4], "3,0.01,0.2,due,,,,,,,,,,,,,");
-        let text = results.to_text();
+        let text = results.to_text(None);
         let lines: Vec<_> = text.lines().collect();
         assert!(
             lines[0].ends_with("loss   top-1  macro F1  best epoch  epochs trained  seconds     state"),
