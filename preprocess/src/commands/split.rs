@@ -7,10 +7,12 @@ use crate::split::{
     make_from_file, missing, prune,
 };
 use serde_json::{Value, json};
-use shared::dataset::split::{LeakAudit, Set, Split};
+use shared::dataset::split::{Leak, LeakAudit, Set, Split};
 use shared::runtime::outcome::Outcome;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::slice;
 
 pub fn run(args: SplitArgs) -> anyhow::Result<Outcome> {
     Ok(match args.resolve()? {
@@ -39,7 +41,7 @@ fn show_split(report: &SplitReport) -> Outcome {
         let classes: Vec<String> = classes.collect();
         let _ = write!(text, "\n{:<9} {tracks} tracks: {}", set.name(), classes.join(", "));
     }
-    let _ = write!(text, "\nleaks     {}", describe_leaks(&index.leaks, &report.split));
+    text += &describe_leaks(slice::from_ref(&report.split));
     let json = json!({
         "name": index.name,
         "strategy": index.strategy,
@@ -94,12 +96,30 @@ fn show_exported(report: &ExportReport, file: &Path) -> Outcome {
     outcome("split", text, json, &[])
 }
 
-fn describe_leaks(leaks: &LeakAudit, split: &Split) -> String {
-    audit::describe(
-        [leaks.artists.len(), leaks.albums.len(), leaks.recordings.len()],
-        [leaks.unknown_artists, leaks.unknown_albums],
-        split.tracks.values().map(Vec::len).sum(),
-    )
+/// Lines on the leaks of one split or of any fold, and on tracks whose artist or album is unknown.
+fn describe_leaks(splits: &[Split]) -> String {
+    let Some(Split { index, tracks, .. }) = splits.first() else {
+        return String::new();
+    };
+    let count = |leaks: fn(&LeakAudit) -> &Vec<Leak>| {
+        let leaks = splits.iter().flat_map(|split| leaks(&split.index.leaks));
+        leaks.map(|leak| &leak.name).collect::<BTreeSet<_>>().len()
+    };
+    let counts = [
+        count(|leaks| &leaks.artists),
+        count(|leaks| &leaks.albums),
+        count(|leaks| &leaks.recordings),
+    ];
+    let unknown = [index.leaks.unknown_artists, index.leaks.unknown_albums];
+    let tracks = tracks.values().map(Vec::len).sum();
+    let mut text = format!("\nleaks     {}", audit::describe(counts, unknown, tracks));
+    if splits.len() > 1 {
+        text += " of a fold";
+    }
+    if let Some(unknown) = audit::describe_unknown(unknown, tracks) {
+        text += &format!("\nunknown   {unknown}");
+    }
+    text
 }
 
 fn count_leaks(leaks: &LeakAudit) -> Value {
@@ -128,11 +148,8 @@ fn show_folds(report: &FoldsReport) -> Outcome {
         let sizes = Set::ALL.map(|set| split.tracks[&set].len());
         let _ = write!(
             text,
-            "\nfold {number:<4} {} train, {} val, {} test tracks; {}",
-            sizes[0],
-            sizes[1],
-            sizes[2],
-            describe_leaks(&split.index.leaks, split)
+            "\nfold {number:<4} {} train, {} val, {} test tracks",
+            sizes[0], sizes[1], sizes[2]
         );
         let by_set = |values: [Value; 3]| -> serde_json::Map<String, Value> {
             Set::ALL
@@ -148,6 +165,7 @@ fn show_folds(report: &FoldsReport) -> Outcome {
             "leaks": count_leaks(&split.index.leaks),
         }));
     }
+    text += &describe_leaks(&report.splits);
     let json = json!({
         "name": report.name,
         "strategy": report.splits.first().map(|first| &first.index.strategy),

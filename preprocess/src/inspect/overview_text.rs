@@ -166,6 +166,9 @@ fn write_split(out: &mut fmt::Formatter<'_>, split: &SplitOverview) -> fmt::Resu
             write!(out, "\n          {kind} {}", describe_leaks(leaks))?;
         }
     }
+    if let Some(unknown) = details.describe_unknown() {
+        write!(out, "\n  unknown {unknown}")?;
+    }
     Ok(())
 }
 
@@ -381,8 +384,9 @@ mod tests {
             "split     mine (current): grouped by artist-album, 33.3/33.3/33.3, seed 7; 1 track in none of its sets\n\
              \x20 val     2: Folk 2\n\
              \x20 balance Folk is 100.0 % of val and 60.0 % of all; no class differs by more\n\
-             \x20 leaks   6 artists, albums unknown (2 of 2 tracks), 0 recordings in more than one set\n\
-             \x20         artists artist 0, artist 1, artist 2, artist 3, artist 4, …; 12 tracks"
+             \x20 leaks   6 artists, 0 recordings in more than one set\n\
+             \x20         artists artist 0, artist 1, artist 2, artist 3, artist 4, …; 12 tracks\n\
+             \x20 unknown albums of all tracks"
         );
     }
 }

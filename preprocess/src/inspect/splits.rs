@@ -186,6 +186,12 @@ impl SplitDetails {
             self.tracks(),
         )
     }
+
+    /// Which tracks have no artist or album; `None` if all have both.
+    pub(super) fn describe_unknown(&self) -> Option<String> {
+        let Leaks { artists, albums, .. } = &self.leaks;
+        audit::describe_unknown([artists.unknown, albums.unknown], self.tracks())
+    }
 }
 
 fn largest_deviation(sets: &BTreeMap<Set, SetOverview>) -> Option<Deviation> {

@@ -17,32 +17,34 @@ pub(crate) fn leaks(tracks: &[TrackRow], sets: &[Set]) -> LeakAudit {
     }
 }
 
-/// Describes how many artists, albums and recordings are in more than one set, out of `tracks` tracks.
-pub(crate) fn describe([artists, albums, recordings]: [usize; 3], unknown: [usize; 2], tracks: usize) -> String {
-    format!(
-        "{}, {}, {} in more than one set",
-        describe_kind(artists, "artist", "artists", unknown[0], tracks),
-        describe_kind(albums, "album", "albums", unknown[1], tracks),
-        counted(recordings, "recording", "recordings")
-    )
+/// Describes how many artists, albums and recordings are in more than one set. A kind is left out if it is unknown for
+/// all of the `tracks` tracks.
+pub(crate) fn describe(leaks: [usize; 3], unknown: [usize; 2], tracks: usize) -> String {
+    let kinds = [("artist", "artists"), ("album", "albums"), ("recording", "recordings")];
+    let known = [unknown[0] < tracks, unknown[1] < tracks, true];
+    let counts = leaks.into_iter().zip(kinds).zip(known).filter(|(_, known)| *known);
+    let counts: Vec<String> = counts
+        .map(|((leaks, (one, more)), _)| counted(leaks, one, more))
+        .collect();
+    format!("{} in more than one set", counts.join(", "))
 }
 
-/// `2 artists`; `artists unknown`, if no track has one; `2 artists (unknown for 5 of 9 tracks)`.
-fn describe_kind(leaks: usize, one: &str, more: &str, unknown: usize, tracks: usize) -> String {
-    match unknown {
-        0 => counted(leaks, one, more),
-        _ if unknown == tracks => format!(
-            "{more} unknown ({} of {})",
-            grouped(unknown as u64),
-            counted(tracks, "track", "tracks")
-        ),
+/// Describes which tracks have no artist or album; `None` if all have both.
+pub(crate) fn describe_unknown(unknown: [usize; 2], tracks: usize) -> Option<String> {
+    let of = |unknown: usize| match unknown {
+        _ if unknown == tracks => "of all tracks".to_owned(),
         _ => format!(
-            "{} (unknown for {} of {})",
-            counted(leaks, one, more),
+            "of {} of {}",
             grouped(unknown as u64),
             counted(tracks, "track", "tracks")
         ),
-    }
+    };
+    let kinds = unknown
+        .into_iter()
+        .zip(["artists", "albums"])
+        .filter(|(unknown, _)| *unknown > 0);
+    let kinds: Vec<String> = kinds.map(|(unknown, kind)| format!("{kind} {}", of(unknown))).collect();
+    (!kinds.is_empty()).then(|| kinds.join(", "))
 }
 
 fn leaks_by(tracks: &[TrackRow], sets: &[Set], name: fn(&TrackRow) -> String) -> Vec<Leak> {
@@ -97,13 +99,16 @@ mod tests {
         let nameless = [row(1, "Pop"), row(2, "Pop")];
         let audit = leaks(&nameless, &[Set::Train, Set::Test]);
         assert_eq!((audit.artists.len(), audit.unknown_artists), (0, 2));
+        let described = |leaks, unknown| (describe(leaks, unknown, 2000), describe_unknown(unknown, 2000));
+        let (leaks, unknown) = described([0, 0, 1], [2000, 0]);
+        assert_eq!(leaks, "0 albums, 1 recording in more than one set");
+        assert_eq!(unknown.unwrap(), "artists of all tracks");
+        let (leaks, unknown) = described([1, 3, 0], [1, 5]);
+        assert_eq!(leaks, "1 artist, 3 albums, 0 recordings in more than one set");
         assert_eq!(
-            describe([0, 0, 1], [2000, 0], 2000),
-            "artists unknown (2,000 of 2,000 tracks), 0 albums, 1 recording in more than one set"
+            unknown.unwrap(),
+            "artists of 1 of 2,000 tracks, albums of 5 of 2,000 tracks"
         );
-        assert_eq!(
-            describe([1, 3, 0], [0, 5], 2000),
-            "1 artist, 3 albums (unknown for 5 of 2,000 tracks), 0 recordings in more than one set"
-        );
+        assert_eq!(described([0; 3], [0; 2]).1, None);
     }
 }
