@@ -17,14 +17,15 @@ pub struct ClassificationMetrics {
     pub per_class: Vec<ClassMetrics>,
 }
 
-/// The paper's four metrics. Their means are over all classes, also those without tracks. Its accuracy is not the usual
-/// one, and its F1 is not scikit-learn's macro F1.
+/// The paper's four metrics. Its accuracy is not the usual one, and its F1 is not scikit-learn's macro F1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PaperMetrics {
     /// Mean of the one-vs-rest accuracies, `(TP + TN) / all`. With eight equal classes, always predicting one gives
     /// 0.78.
     pub accuracy: f64,
+    /// `precision_score(average="macro", zero_division=0)`.
     pub precision: f64,
+    /// `recall_score(average="macro", zero_division=0)`.
     pub recall: f64,
     /// Harmonic mean of the two means above.
     pub f1: f64,
@@ -79,7 +80,13 @@ impl ClassificationMetrics {
                 }
             })
             .collect();
-        let mean = |get: fn(&ClassMetrics) -> f64| ratio(per_class.iter().map(get).sum(), per_class.len() as f64);
+        // Like scikit-learn, means leave out classes that are neither true nor predicted.
+        let occurs = |class: &usize| confusion.truth_total(*class) + confusion.predicted_total(*class) > 0;
+        let classes: Vec<usize> = (0..names.len()).filter(occurs).collect();
+        let mean = |get: fn(&ClassMetrics) -> f64| {
+            let values = classes.iter().map(|&class| get(&per_class[class]));
+            ratio(values.sum(), classes.len() as f64)
+        };
         let (precision, recall) = (mean(|class| class.precision), mean(|class| class.recall));
         Self {
             samples: confusion.total(),
@@ -162,21 +169,23 @@ mod tests {
     }
 
     #[test]
-    fn macro_f1_ignores_classes_that_do_not_occur() {
+    fn means_leave_out_classes_that_do_not_occur() {
         // scikit-learn 1.7: f1_score([0, 0, 1, 1], [0, 1, 1, 1], average="macro") is 0.7333... With [2, 1, 1, 1] as
         // predictions it is 0.2666...
-        let macro_f1 = |pairs: &[(usize, usize)]| {
+        // Of the former, precision_score is 0.8333..., recall_score 0.75.
+        let means = |pairs: &[(usize, usize)]| {
             let mut confusion = ConfusionMatrix::new(4);
             pairs
                 .iter()
                 .for_each(|&(truth, predicted)| confusion.add(truth, predicted));
             let metrics = ClassificationMetrics::new(&confusion, &names(4), 0.0);
-            (metrics.macro_f1, metrics.paper.recall)
+            (metrics.macro_f1, metrics.paper)
         };
-        let (f1, recall) = macro_f1(&[(0, 0), (0, 1), (1, 1), (1, 1)]);
+        let (f1, paper) = means(&[(0, 0), (0, 1), (1, 1), (1, 1)]);
         assert!((f1 - 11.0 / 15.0).abs() < 1e-12, "{f1}");
-        assert_eq!(recall, 1.5 / 4.0, "the paper's mean is over all classes");
-        let (f1, _) = macro_f1(&[(0, 2), (0, 1), (1, 1), (1, 1)]);
+        assert!((paper.precision - 5.0 / 6.0).abs() < 1e-12, "{paper:?}");
+        assert_eq!((paper.recall, paper.accuracy), (0.75, 0.75));
+        let (f1, _) = means(&[(0, 2), (0, 1), (1, 1), (1, 1)]);
         assert!((f1 - 4.0 / 15.0).abs() < 1e-12, "{f1}");
     }
 
