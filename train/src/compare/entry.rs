@@ -78,7 +78,8 @@ impl Entry {
             tracks: predicted.tracks(),
             split: split.as_ref().map_err(String::as_str),
             networks: predicted.networks(),
-            groups: Some(groups.len()).filter(|_| !groups.are_single()),
+            artists: Some(groups.artists()).filter(|_| !groups.are_single()),
+            drawn: groups.len(),
             metric: &metrics[0],
             guessing: predicted.guessing(),
             from_scratch: split_facts::index(&config)

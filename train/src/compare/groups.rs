@@ -2,6 +2,7 @@
 //! none of them right. Drawing single tracks would treat them as independent, and intervals would be too narrow.
 
 use rand::{Rng, RngExt};
+use shared::runtime::text::counted;
 use std::collections::HashMap;
 
 /// Tracks in groups that are independent of each other: the clusters of a cluster bootstrap (A. C. Davison and D. V.
@@ -9,6 +10,8 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Groups {
     members: Vec<Vec<u32>>,
+    /// Groups with a name.
+    artists: usize,
     tracks: usize,
 }
 
@@ -29,7 +32,11 @@ impl Groups {
             members[place].push(tracks as u32);
             tracks += 1;
         }
-        Self { members, tracks }
+        Self {
+            members,
+            artists: places.len(),
+            tracks,
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -40,15 +47,28 @@ impl Groups {
         self.tracks
     }
 
+    /// Number of known artists.
+    pub fn artists(&self) -> usize {
+        self.artists
+    }
+
     /// Whether every group has a single track.
     pub fn are_single(&self) -> bool {
         self.len() == self.tracks
     }
 
-    /// `800 tracks`, or `160 artists`.
+    /// `800 tracks`, `160 artists`, or `13 artists and 33 tracks of unknown artist`.
     pub fn describe(&self) -> String {
-        let kind = if self.are_single() { "tracks" } else { "artists" };
-        format!("{} {kind}", self.len())
+        let tracks = |count: usize| counted(count, "track", "tracks");
+        match self.len() - self.artists {
+            _ if self.are_single() => tracks(self.tracks),
+            0 => counted(self.artists, "artist", "artists"),
+            unknown => format!(
+                "{} and {} of unknown artist",
+                counted(self.artists, "artist", "artists"),
+                tracks(unknown)
+            ),
+        }
     }
 
     /// Draws `len` groups with replacement and returns how often each track was drawn.
@@ -73,6 +93,9 @@ mod tests {
         let groups = Groups::named([Some("a"), None, Some("b"), Some("a"), None]);
         assert_eq!(groups.members, [&[0, 3][..], &[1], &[2], &[4]]);
         assert_eq!((groups.len(), groups.tracks(), groups.are_single()), (4, 5, false));
+        assert_eq!(groups.describe(), "2 artists and 2 tracks of unknown artist");
+        assert_eq!(Groups::named([Some("a"), Some("b"), Some("a")]).describe(), "2 artists");
+        assert_eq!(Groups::named([Some("a"), Some("b"), None]).describe(), "3 tracks");
         for number in 0..50 {
             let weights = groups.draw(&mut stream(1, number, 0, Purpose::Resample));
             assert_eq!(weights[0], weights[3]);

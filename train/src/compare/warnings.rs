@@ -35,8 +35,10 @@ pub(super) struct Facts<'a> {
     pub split: Result<&'a SplitFacts, &'a str>,
     /// Number of networks that the mean is taken over.
     pub networks: usize,
-    /// Number of artists; `None` if the bootstrap drew single tracks.
-    pub groups: Option<usize>,
+    /// Number of known artists; `None` if the bootstrap drew single tracks.
+    pub artists: Option<usize>,
+    /// Artists, and tracks of unknown artist, that the bootstrap drew from; or tracks.
+    pub drawn: usize,
     pub metric: &'a MetricEstimate,
     /// The main metric of a constant guess.
     pub guessing: f64,
@@ -162,8 +164,9 @@ fn selection(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
 /// Intervals that are wide, missing, or do not exclude guessing.
 fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
     let name = facts.metric.name;
-    let by = match facts.groups {
-        Some(groups) => format!("{} tracks of {groups} artists", facts.tracks),
+    let by = match facts.artists {
+        Some(artists) if artists < facts.drawn => format!("{} tracks of {artists} known artists", facts.tracks),
+        Some(artists) => format!("{} tracks of {artists} artists", facts.tracks),
         None => format!("{} tracks", facts.tracks),
     };
     let width = match facts.metric.interval {
@@ -179,8 +182,7 @@ fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
         // All predictions are right, or all are wrong, so all resamples are equal. By the rule of three the true
         // fraction may still differ by 3 / n (J. A. Hanley and A. Lippman-Hand, JAMA 249, 1983).
         Some([low, high]) if low == high => {
-            let independent = facts.groups.unwrap_or(facts.tracks);
-            let off = (3.0 / independent as f64).min(1.0);
+            let off = (3.0 / facts.drawn as f64).min(1.0);
             Some((
                 "all_alike",
                 format!("{name} is equal in all resamples of {by}, but the true value may differ by {off:.2}"),
@@ -194,7 +196,7 @@ fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
         .filter(|[low, _]| *low <= facts.guessing)
         .map(|[low, _]| {
             let sentence = format!(
-                "not better than guessing: guessing gives a {name} of {:.3}, and the interval starts at {low:.3}",
+                "not shown to be better than guessing: guessing gives a {name} of {:.3}, and the interval starts at {low:.3}",
                 facts.guessing
             );
             ("guessing", sentence)
@@ -204,9 +206,10 @@ fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
 
 /// Too few artists or seeds for the bootstrap.
 fn few_draws(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
-    let artists = facts.groups.filter(|groups| *groups < FEW_GROUPS).map(|groups| {
+    let artists = facts.artists.filter(|artists| *artists < FEW_GROUPS).map(|artists| {
+        let known = if artists < facts.drawn { "known " } else { "" };
         let sentence = format!(
-            "intervals are too narrow, because there are only {groups} artists; {FEW_GROUPS} or more are needed"
+            "intervals are too narrow, because there are only {artists} {known}artists; {FEW_GROUPS} or more are needed"
         );
         ("few_artists", sentence)
     });
@@ -239,7 +242,8 @@ mod tests {
             tracks: 800,
             split: Ok(split),
             networks: 1,
-            groups: Some(160),
+            artists: Some(160),
+            drawn: 160,
             metric,
             guessing: 0.125,
             from_scratch: Some(FromScratch {
@@ -266,7 +270,7 @@ mod tests {
             ("tested_repeatedly", |facts| facts.tested_epochs = 2),
             ("unfinished", |facts| facts.unfinished = 1),
             ("guessing", |facts| facts.guessing = 0.5),
-            ("few_artists", |facts| facts.groups = Some(29)),
+            ("few_artists", |facts| facts.artists = Some(29)),
             ("few_seeds", |facts| facts.networks = 4),
             ("pretrained", |facts| facts.init_from = Some(Path::new("a.pt"))),
             ("imported", |facts| facts.imported_from = Some("a.pt")),
