@@ -158,7 +158,7 @@ fn libraries_that_do_not_fit_are_refused() {
     };
     refused(&out, "does not have embeddings of run; make it again");
     refused("run/best.safetensors", "is not a library");
-    refused("none.safetensors", "could not read none.safetensors");
+    refused("none.safetensors", "none.safetensors does not exist");
     refused(&song, "is not a library");
     home.train("similar", &["music", "none.mp3"])
         .assert()

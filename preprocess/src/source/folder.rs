@@ -77,8 +77,8 @@ fn check_formats(audio: &Path, files: &[FoundFile]) -> anyhow::Result<()> {
              \"{}\"`",
             audio.display(),
             formats.into_iter().collect::<Vec<_>>().join(", "),
-            first.path,
-            Path::new(&first.path).with_extension("flac").display()
+            audio.join(&first.path).display(),
+            audio.join(&first.path).with_extension("flac").display()
         ),
         _ => Ok(()),
     }
@@ -158,8 +158,12 @@ mod tests {
         }
         let error = list(root.path()).unwrap_err().to_string();
         assert!(error.starts_with("all audio files below "), "{error}");
+        let [opus, flac] = ["Jazz/1.opus", "Jazz/1.flac"].map(|file| root.path().join(file));
+        let command = format!("`ffmpeg -i \"{}\" \"{}\"`", opus.display(), flac.display());
         assert!(
-            error.ends_with("are Opus, which is not supported; convert them, for example with `ffmpeg -i \"Jazz/1.opus\" \"Jazz/1.flac\"`"),
+            error.ends_with(&format!(
+                "are Opus, which is not supported; convert them, for example with {command}"
+            )),
             "{error}"
         );
         // One file that may be decoded is enough; the others are listed too.

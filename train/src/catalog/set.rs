@@ -7,6 +7,7 @@ use crate::run::directory::{RunDirectory, RunError};
 use crate::run::set::RunSet;
 use serde::Deserialize;
 use shared::dataset::split::Set;
+use shared::runtime::file_error::FileError;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
@@ -55,7 +56,7 @@ fn tested(root: &Path, set: &RunSet) -> Result<Option<Metric>, RunError> {
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(RunError::Io { path, source }),
+        Err(source) => return Err(RunError::File(FileError { path, source })),
     };
     let sets: BTreeMap<String, Evaluated> = serde_json::from_slice(&bytes).map_err(|error| RunError::Damaged {
         path,

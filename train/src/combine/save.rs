@@ -11,6 +11,7 @@ use crate::run::split_copy::{self, SPLIT_DIRECTORY};
 use crate::settings::{Combination, RunConfig};
 use anyhow::Context;
 use shared::runtime::atomic_file;
+use shared::runtime::file_error::FileError;
 use std::fs;
 use std::path::{self, Path, PathBuf};
 
@@ -128,7 +129,7 @@ fn copy_run(from: &Path, to: &Path) -> anyhow::Result<()> {
     if split.is_dir() {
         let copy = to.join(SPLIT_DIRECTORY);
         fs::create_dir_all(&copy).with_context(|| format!("could not create {}", copy.display()))?;
-        for file in fs::read_dir(&split).with_context(|| format!("could not read {}", split.display()))? {
+        for file in fs::read_dir(&split).map_err(FileError::at(&split))? {
             let name = file?.file_name();
             copy_file(&split.join(&name), &copy.join(&name))?;
         }
@@ -153,6 +154,6 @@ fn copy_run(from: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 fn copy_file(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let bytes = fs::read(from).with_context(|| format!("could not read {}", from.display()))?;
+    let bytes = fs::read(from).map_err(FileError::at(from))?;
     Ok(atomic_file::write_bytes(to, &bytes)?)
 }

@@ -13,6 +13,7 @@ use crate::run::set::RunSet;
 use crate::settings::device::DeviceChoice;
 use crate::settings::{RunConfig, Settings};
 use anyhow::{Context, bail};
+use shared::runtime::file_error::FileError;
 use std::path::Path;
 
 /// Trains a model, or a set of models with different seeds or folds, or continues training.
@@ -61,7 +62,7 @@ pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyho
 
 /// Reads a settings file in TOML.
 pub(super) fn read_settings(path: &Path) -> anyhow::Result<Settings> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("could not read settings {}", path.display()))?;
+    let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
     let wrong = |error: toml::de::Error| UsageError::ConfigFile {
         path: path.display().to_string(),
         detail: error.to_string(),

@@ -3,6 +3,7 @@
 use super::UsageError;
 use crate::settings::invalid;
 use anyhow::Context;
+use shared::runtime::file_error::FileError;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -17,7 +18,7 @@ pub(super) fn read(value: &str) -> anyhow::Result<Vec<String>> {
         .extension()
         .is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known));
     let labels = if path.is_file() || is_named && !value.contains(',') {
-        let text = fs::read_to_string(path).with_context(|| format!("could not read labels from {value}"))?;
+        let text = fs::read_to_string(path).map_err(FileError::at(path))?;
         parse_file(&text).with_context(|| format!("{value} is not a JSON list of strings"))?
     } else {
         value.split(',').map(|label| label.trim().to_owned()).collect()
@@ -72,10 +73,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
         let missing = format!("{:#}", read(&path("gone.txt")).unwrap_err());
-        assert!(
-            missing.contains("could not read labels from") && missing.contains("gone.txt"),
-            "{missing}"
-        );
+        assert!(missing.ends_with("gone.txt does not exist"), "{missing}");
         fs::write(path("empty.txt"), "\n").unwrap();
         fs::write(path("numbers.json"), "[1, 2]").unwrap();
         for (value, expected) in [

@@ -10,6 +10,7 @@ use crate::settings::device::DeviceChoice;
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::runtime::atomic_file;
+use shared::runtime::file_error::FileError;
 use shared::runtime::output_file::{check_distinct, check_new, is_same_file};
 use shared::runtime::text::shown;
 use std::fmt::Write as _;
@@ -142,7 +143,7 @@ impl Library {
             }
             return Ok(Self::Files(named));
         }
-        let bytes = fs::read(path).with_context(|| format!("could not read {}", shown(path)))?;
+        let bytes = fs::read(path).map_err(FileError::at(path))?;
         match FileEmbeddings::from_safetensors(&bytes) {
             Ok(table) => Ok(Self::Embeddings(table)),
             Err(reason) => bail!(

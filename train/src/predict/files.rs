@@ -1,6 +1,6 @@
 //! Lists the files to classify: the given files, and the audio files in given directories.
 
-use shared::audio::decode::{EXTENSIONS, has_audio_extension};
+use shared::audio::decode::has_audio_extension;
 use shared::audio::validate::Rejection;
 use std::fs;
 use std::io;
@@ -18,11 +18,8 @@ pub fn expand(named: &[PathBuf]) -> Vec<Named> {
             let before = files.len();
             collect_audio(path, &mut files);
             if files.len() == before {
-                let endings = EXTENSIONS.join(", ");
-                files.push(failed(
-                    path,
-                    format!("it has no file whose name ends with {endings}; give the files themselves"),
-                ));
+                let message = "it has no audio file, such as .mp3, .flac, .ogg or .wav; give the files themselves";
+                files.push(failed(path, message.into()));
             }
             files[before..].sort_by(|a, b| a.0.cmp(&b.0));
         } else {

@@ -1,9 +1,10 @@
 //! The page of a timeline: its chart, its segments, and a player if the audio is part of the page.
 
 use super::timeline::Timeline;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use maud::{Markup, html};
 use shared::page::{Page, Section, Table, bar, cell, file_player, full_width, seek};
+use shared::runtime::file_error::FileError;
 use shared::runtime::text::{clock, size};
 use std::fs;
 use std::path::Path;
@@ -65,7 +66,7 @@ pub fn page(timeline: &Timeline<'_>, runs: &str, audio: Option<PlayableFile<'_>>
     let player = match audio {
         None => None,
         Some(PlayableFile { path, mime }) => {
-            let bytes = fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+            let bytes = fs::read(path).map_err(FileError::at(path))?;
             Some(file_player(mime, &bytes))
         }
     };

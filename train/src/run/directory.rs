@@ -36,12 +36,8 @@ pub enum RunError {
     Combined { path: PathBuf },
     #[error("another `train` is working on {}; wait for it to end, or give another directory", path.display())]
     Busy { path: PathBuf },
-    #[error("could not use {}: {source}", path.display())]
-    Io {
-        path: PathBuf,
-        /// The error of the operating system.
-        r#source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file has invalid content.
     #[error("{} cannot be read: {detail}", path.display())]
     Damaged { path: PathBuf, detail: String },
@@ -98,7 +94,7 @@ impl RunDirectory {
                     RunError::NoRun { path }
                 });
             }
-            Err(source) => return Err(RunError::Io { path, source }),
+            Err(source) => return Err(RunError::File(FileError { path, source })),
         };
         let damaged = |detail: String| RunError::Damaged {
             path: path.clone(),
@@ -164,7 +160,7 @@ impl RunDirectory {
     pub fn remove(&self, name: &str) -> Result<(), RunError> {
         let path = self.path(name);
         match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(RunError::Io { path, source }),
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(RunError::File(FileError { path, source })),
             _ => Ok(()),
         }
     }
@@ -175,7 +171,7 @@ impl RunDirectory {
         match fs::read(&path) {
             Ok(content) => Ok(Some(content)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(RunError::Io { path, source }),
+            Err(source) => Err(RunError::File(FileError { path, source })),
         }
     }
 
@@ -186,7 +182,7 @@ impl RunDirectory {
         let hashed = File::open(&path).and_then(|file| hasher.update_reader(file).map(|hasher| hasher.finalize()));
         match hashed {
             Ok(hash) => Ok(hash.to_hex().to_string()),
-            Err(source) => Err(RunError::Io { path, source }),
+            Err(source) => Err(RunError::File(FileError { path, source })),
         }
     }
 
@@ -221,12 +217,6 @@ pub fn wait_for_directory(root: &Path) -> Result<File, RunError> {
 fn lock_file(root: &Path) -> Result<PathBuf, RunError> {
     fs::create_dir_all(root).map_err(FileError::at(root))?;
     Ok(root.join(LOCK_FILE))
-}
-
-impl From<FileError> for RunError {
-    fn from(FileError { path, source }: FileError) -> Self {
-        Self::Io { path, source }
-    }
 }
 
 /// Removes temporary files and directories of a process that was killed: hidden ones with the temporary suffix. Nobody

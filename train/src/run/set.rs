@@ -4,6 +4,7 @@
 use crate::run::directory::{RUN_SET_FILE, RunDirectory, RunError};
 use crate::settings::RunConfig;
 use serde::{Deserialize, Serialize};
+use shared::runtime::file_error::FileError;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,7 @@ impl RunSet {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(RunError::Io { path, source }),
+            Err(source) => return Err(RunError::File(FileError { path, source })),
         };
         let damaged = |detail: String| RunError::Damaged {
             path: path.clone(),

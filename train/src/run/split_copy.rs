@@ -5,7 +5,7 @@ use crate::run::directory::RunDirectory;
 use crate::run::set::RunSet;
 use crate::settings::RunConfig;
 use anyhow::bail;
-use shared::dataset::split::{Split, SplitError};
+use shared::dataset::split::{Set, Split, SplitError};
 use shared::dataset::{Dataset, DatasetIndex};
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,9 @@ pub fn keep(split: &Split, from: &Path, index: &DatasetIndex, run: &RunDirectory
 pub fn check_named(name: &str, config: &RunConfig, run: &Path) -> anyhow::Result<()> {
     let (data, run) = (config.data.display(), run.display());
     if name != config.split {
+        if Set::ALL.iter().any(|set| set.name() == name) {
+            bail!("`{name}` is a set, not a split; give --set {name} instead of --split {name}");
+        }
         bail!(
             "{run} was trained on split `{}`, not on `{name}`; leave --split out to use the run's own split",
             config.split

@@ -145,10 +145,10 @@ impl SweepDirectory {
         match fs::read(path) {
             Ok(bytes) => parse(&bytes).map(Some).map_err(damaged),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(RunError::Io {
+            Err(source) => Err(RunError::File(FileError {
                 path: path.to_owned(),
                 source,
-            }),
+            })),
         }
     }
 }

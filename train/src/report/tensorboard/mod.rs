@@ -13,6 +13,7 @@ use crate::run::directory::{RunDirectory, RunError};
 use crate::run::history::{EpochRecord, METRIC_NAMES, values};
 use event::Event;
 use record::Records;
+use shared::runtime::file_error::FileError;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -35,9 +36,11 @@ impl EventFile {
     /// Opens or creates the run's file and makes it contain exactly the epochs of `history`.
     pub fn open(run: &RunDirectory, history: &[EpochRecord]) -> Result<Self, RunError> {
         let path = run.path(EVENTS_FILE);
-        let io_error = |source| RunError::Io {
-            path: path.clone(),
-            source,
+        let io_error = |source| {
+            RunError::File(FileError {
+                path: path.clone(),
+                source,
+            })
         };
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -92,9 +95,11 @@ impl EventFile {
     fn write(&mut self, event: &Event) -> Result<(), RunError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let bytes = record::encode(&event.encode(now.as_secs_f64()));
-        self.file.write_all(&bytes).map_err(|source| RunError::Io {
-            path: self.path.clone(),
-            source,
+        self.file.write_all(&bytes).map_err(|source| {
+            RunError::File(FileError {
+                path: self.path.clone(),
+                source,
+            })
         })
     }
 }
