@@ -259,8 +259,11 @@ fn cell(text: &str) -> String {
 fn data_sets_of_up_to_two_tracks_can_be_inspected() {
     let nothing = Collection::first_tracks(1);
     fs::write(nothing.file(&nothing.tracks()[0]), b"").unwrap();
+    let none = BuiltDataset::empty();
+    let mut build = Program::Preprocess.command(nothing.build_arguments(&none.path()));
+    build.assert().code(1);
     for (dataset, kept) in [
-        (BuiltDataset::build(&nothing), 0),
+        (none, 0),
         (BuiltDataset::build(&Collection::first_tracks(1)), 1),
         (BuiltDataset::build(&Collection::first_tracks(2)), 2),
     ] {

@@ -181,7 +181,7 @@ fn collections_with_few_or_no_tracks_are_built_or_refused() {
     fs::write(&file, "").unwrap();
     let none = BuiltDataset::empty();
     let mut build = Program::Preprocess.command(nothing.build_arguments(&none.path()));
-    build.assert().success().stderr(contains("warning: no track was kept"));
+    build.assert().code(1).stderr(contains("error: no track was kept"));
     assert_eq!(none.table("tracks.csv").len(), 0);
     Program::Preprocess
         .command(["verify"])

@@ -346,7 +346,7 @@ fn runs_are_compared_with_intervals_warnings_and_a_paired_test() {
     // The pages of all runs are rewritten, with intervals and warnings.
     assert_eq!(line["pages"].as_array().unwrap().len(), 5);
     let page = fs::read_to_string(mixed.join("report.html")).unwrap();
-    assert!(page.contains("Bootstrap intervals") && page.contains("leaked: "));
+    assert!(page.contains("Bootstrap intervals") && page.contains("Leaked: "));
     let again = report(&[&short, &long, &set, &mixed], &[]).success();
     assert_eq!(json_line(&again), line, "a second report must give the same result");
     // A page that cannot be written is an error, but the table and the other pages are still written.

@@ -85,6 +85,12 @@ fn run_is_evaluated_on_its_own_copy_of_the_split() {
     split("2");
     assert_eq!(json_line(&train("eval", &[]).success())["metrics"], first);
     assert_eq!(fs::read(run.join("predictions.csv")).unwrap(), tested);
+    // The page remains that of the test set if nothing is trained.
+    let page = || fs::read_to_string(run.join("report.html")).unwrap();
+    let evaluated = page();
+    assert!(evaluated.contains("of the test set of split"));
+    train("fit", &["--resume"]).success();
+    assert_eq!(page(), evaluated);
     train("fit", &["--resume", "--epochs", "3"]).success();
     let out = root.path().join("embeddings.safetensors");
     let out = out.to_str().unwrap();
@@ -100,6 +106,8 @@ fn run_is_evaluated_on_its_own_copy_of_the_split() {
             "{refused}"
         );
     }
+    let refused = stderr_text(&train("eval", &["--split", "val"]).failure());
+    assert!(refused.contains("give --set val instead of --split val"), "{refused}");
     let refused = stderr_text(&train("eval", &["--split", "other"]).failure());
     assert!(refused.contains("trained on split `exp`, not on `other`"), "{refused}");
     // If the split was deleted, nothing is compared.
@@ -355,6 +363,11 @@ fn errors_name_the_flag_or_file_to_change() {
         .assert()
         .code(1)
         .stderr(contains("absent.pt"));
+    fit(&root.path().join("c"), &["--freeze", "absent"])
+        .assert()
+        .code(1)
+        .stderr(contains("--freeze absent matches no parameter"));
+    assert!(!root.path().join("c").exists(), "a refused run leaves no directory");
 
     fs::write(run.join("last.checkpoint"), b"not a checkpoint").unwrap();
     Program::Train

@@ -43,10 +43,10 @@ pub(super) const EXAMPLES: &str = r"Examples:
   preprocess build --source magnatagatune --preset magnatagatune \
       --audio mp3 --metadata annotations_final.csv --out data/mtat
 
-If --out has a data set, options that are not given are taken from it; --metadata
-must be given again. An interrupted build is resumed; a finished data set gains the
-new tracks of the source. Feature settings default to the preset's, or else to
-those of fma_small.";
+If --out has a data set, options that are not given are taken from it, except
+--metadata. An interrupted build is resumed; a finished data set gains the new
+tracks of the source. Feature settings default to the preset's, or else to those
+of fma_small.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SourceName {

@@ -10,7 +10,7 @@ use crate::cli::progress::{Style, TrackProgress};
 use serde_json::json;
 use shared::audio::validate::describe_reasons;
 use shared::dataset::REJECTED_FILE;
-use shared::runtime::outcome::Outcome;
+use shared::runtime::outcome::{Incomplete, Outcome};
 use shared::runtime::text::{hours, size};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -23,11 +23,11 @@ pub fn run(args: BuildArgs, style: Style) -> anyhow::Result<Outcome> {
         return dry_run::run(&config);
     }
     let report = pipeline::build(&config, &mut TrackProgress::new(style))?;
-    Ok(show("build", &report, &config.out))
+    Ok(show("build", &report, &config.out)?)
 }
 
-/// Shows the report of a build or a merge.
-pub(super) fn show(command: &str, report: &BuildReport, dataset: &Path) -> Outcome {
+/// Shows the report of a build or a merge. A data set without tracks is a failure.
+pub(super) fn show(command: &str, report: &BuildReport, dataset: &Path) -> Result<Outcome, Incomplete> {
     let index = &report.index;
     let hours = hours(index.samples, index.features.sample_rate);
     let speed = report.processed as f64 / report.seconds.max(1e-3);
@@ -78,12 +78,15 @@ pub(super) fn show(command: &str, report: &BuildReport, dataset: &Path) -> Outco
         "tracks_per_second": speed,
         "notes": report.notes,
     });
-    let mut warnings = [&report.warnings[..], &index.source.preset_differences].concat();
-    if index.kept == 0 && index.source.part.is_none() {
-        warnings.push(format!(
-            "no track was kept, so there is nothing to train on; {} has the reason for each track",
-            dataset.join(REJECTED_FILE).display()
-        ));
+    let warnings = [&report.warnings[..], &index.source.preset_differences].concat();
+    let outcome = outcome(command, text, json, &warnings);
+    if index.kept > 0 || index.source.part.is_some() {
+        return Ok(outcome);
     }
-    outcome(command, text, json, &warnings)
+    let reasons = dataset.join(REJECTED_FILE);
+    let sentence = format!("no track was kept; {} has the reason for each", reasons.display());
+    Err(Incomplete {
+        outcome,
+        sentence: Some(sentence),
+    })
 }

@@ -9,5 +9,5 @@ use shared::runtime::outcome::Outcome;
 pub fn run(args: MergeArgs, style: Style) -> anyhow::Result<Outcome> {
     let config = args.resolve();
     let report = merge(&config, &mut TrackProgress::new(style))?;
-    Ok(show("merge", &report, &config.out))
+    Ok(show("merge", &report, &config.out)?)
 }

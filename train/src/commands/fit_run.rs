@@ -19,6 +19,7 @@ use crate::settings::{Cache, RunConfig, Settings};
 use crate::step::compute::Compute;
 use crate::training::epoch_source::clips_per_epoch;
 use crate::training::fit::{FitReport, fit};
+use crate::training::start;
 use anyhow::{Context, bail};
 use serde_json::json;
 use shared::dataset::shard::ShardKind;
@@ -29,6 +30,9 @@ use std::path::{Path, PathBuf};
 
 /// Why a path cannot be made absolute.
 pub(super) const NOT_ABSOLUTE: &str = "a path is empty, or there is no current directory";
+
+/// An epoch of the papers' clips of 30 seconds has a half of them; one of whole songs has a twentieth.
+const FEW_CLIPS: usize = 4;
 
 /// Stop requests, fault handling and console of the process.
 pub(super) struct FitContext<'a> {
@@ -90,8 +94,9 @@ pub(super) fn plan(
     config.background_checksum = data.open_background(&config)?;
     config.classes = data.dataset.classes().to_vec();
     config.split_checksum.clone_from(&data.split.index.checksum);
-    if let Some(saved) = saved {
-        check_continues(&config, saved, run)?;
+    match saved {
+        Some(saved) => check_continues(&config, saved, run)?,
+        None => start::check(&config, &data)?,
     }
     let split_from = match keeper {
         Some(root) => root.join(split_copy::SPLIT_DIRECTORY),
@@ -215,8 +220,10 @@ pub(super) fn train(
         Ok(stopped) => stopped.on_device(&args.device).into(),
         Err(other) => other,
     })?;
+    // If no better weights were found, the run keeps the evaluation of its test set.
+    let metrics = report::read_metrics(&run)?;
     let options = html::Options {
-        set: Some(Set::Val),
+        reported: &metrics.intervals,
         ..html::Options::default()
     };
     Ok(Trained {
@@ -301,27 +308,26 @@ fn announce(config: &RunConfig, data: &RunData, device: &str, console: Console) 
         Task::SingleLabel => "classes",
         Task::MultiLabel => "tags",
     };
-    let tracks = data.tracks(Set::Train)?.len();
-    let clips = match clips_per_epoch(config, data) {
-        clips if clips == tracks => String::new(),
-        clips => format!(" in {clips} clips an epoch"),
-    };
+    let clips = clips_per_epoch(config, data);
     console.line(&format!(
-        "{} on {device}: {tracks} training tracks{clips}, {} validation tracks in {} clips of split `{}`, {} {outputs}",
+        "{} on {device}: {} training tracks in {clips} clips an epoch, {} validation tracks in {} clips of split `{}`, {} {outputs}",
         config.model,
+        data.tracks(Set::Train)?.len(),
         data.tracks(Set::Val)?.len(),
         data.clips(Set::Val)?.len(),
         config.split,
         config.classes.len(),
     ));
+    let all_clips = data.all_training_clips();
+    if clips.saturating_mul(FEW_CLIPS) <= all_clips {
+        console.line(&format!(
+            "an epoch has {clips} of the {all_clips} clips of the training set; train on all of them with --train-clips all"
+        ));
+    }
     for set in [Set::Train, Set::Val] {
         let missing = missing_classes(data, set);
         if !missing.is_empty() {
-            console.line(&format!(
-                "the {} set has no track of {}; `preprocess split` suggests --ratios or --folds that would give it some",
-                set.name(),
-                missing.join(", ")
-            ));
+            tracing::warn!("the {} set has no track of {}", set.name(), missing.join(", "));
         }
     }
     let constant = &data.split.normalization.constant_bands;

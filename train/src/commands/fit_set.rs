@@ -6,6 +6,7 @@ use super::fit_run::{FitContext, Plan, plan, train};
 use super::members_table::{self, MemberMetrics};
 use super::{Outcome, UsageError};
 use crate::cli::{EvalArgs, FitArgs, SetName};
+use crate::process::console::Console;
 use crate::process::stop::Stopped;
 use crate::report::html::REPORT_FILE;
 use crate::report::{METRICS_FILE, remove_sets};
@@ -50,7 +51,7 @@ pub(super) fn fit_set(
     let directory = RunDirectory::begin(&root)?;
     let set = begin(&directory, seeds, saved, plan_of_set, &folds)?;
     let rows = fit_members(&args, &set, choices, context)?;
-    remove_outdated_metrics(&directory, &set, &rows)?;
+    remove_outdated_metrics(&directory, &set, &rows, context.console)?;
     let table = members_table::text(&rows);
     if set.is_folds() {
         context
@@ -194,7 +195,12 @@ fn fold_split(split: &Split) -> FoldSplit {
 }
 
 /// Removes the metrics of the set if the best epoch of a run has changed.
-fn remove_outdated_metrics(directory: &RunDirectory, set: &RunSet, rows: &[MemberMetrics]) -> Result<(), RunError> {
+fn remove_outdated_metrics(
+    directory: &RunDirectory,
+    set: &RunSet,
+    rows: &[MemberMetrics],
+    console: Console,
+) -> Result<(), RunError> {
     let file = set.metrics_file();
     let Some(bytes) = directory.read(file)? else {
         return Ok(());
@@ -213,6 +219,10 @@ fn remove_outdated_metrics(directory: &RunDirectory, set: &RunSet, rows: &[Membe
     remove_sets(directory)?;
     // Folds with several seeds have no page.
     directory.remove(REPORT_FILE)?;
+    console.line(&format!(
+        "removed the metrics and the page of {}, which were of other runs",
+        directory.root().display()
+    ));
     directory.remove(file)
 }
 

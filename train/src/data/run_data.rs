@@ -5,7 +5,7 @@ use super::clips::{clips, cut, training_clips};
 use super::error::RunDataError;
 use super::track_statistics::normalized_statistics;
 use crate::frontend::{Background, FrontEndPlace, HostFrontEnd, HostSetup, VectorScaler};
-use crate::loader::{Balance, ClipGrid, Excerpt};
+use crate::loader::{Balance, ClipGrid, Excerpt, TrainClips};
 use crate::run::split_copy;
 use crate::settings::RunConfig;
 use shared::dataset::shard::ShardKind;
@@ -114,6 +114,12 @@ impl RunData {
         let checksum = background.checksum().to_owned();
         self.front_end.mix_in(background);
         Ok(Some(checksum))
+    }
+
+    /// Number of clips of an epoch with `--train-clips all`.
+    pub fn all_training_clips(&self) -> usize {
+        let tracks = self.sets.get(&Set::Train).map_or(&[][..], |train| train);
+        training_clips(TrainClips::All, &self.dataset, tracks, self.grid, &self.features).len()
     }
 
     /// Total size in bytes of the shards that training with `config` reads.

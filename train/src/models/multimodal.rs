@@ -87,7 +87,7 @@ pub const CNN2D: ModelDefinition<Cnn2d> = ModelDefinition {
 pub const CRNN: ModelDefinition<Crnn> = ModelDefinition {
     description: Description {
         name: "crnn",
-        summary: "the encoder of cnn2d, an LSTM over its 64 time steps, one dense layer",
+        summary: "the encoder of cnn2d, an LSTM over its time steps, one dense layer",
         defaults: DEFAULTS,
         classifier: "classifier.linear.",
         ..CNN2D.description

@@ -12,6 +12,7 @@ use crate::settings::RunConfig;
 use crate::step::averaging::Averaging;
 use crate::step::optimization::optimizer;
 use crate::training::checkpoint::{self, Progress};
+use crate::training::freezing::Freezing;
 use anyhow::{Context, bail};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
@@ -84,6 +85,14 @@ pub fn with_initial_weights(
     };
     check_penalties(config, &model)?;
     Ok((model, loaded))
+}
+
+/// Checks that the weights can be loaded and that the settings name weights of the model, before anything is written.
+pub fn check(config: &RunConfig, data: &RunData) -> anyhow::Result<()> {
+    let model = initialized(config, data, &Device::flex());
+    let (model, loaded) = with_initial_weights(config, data, model, Console::new(true))?;
+    Freezing::new(config, &model, &loaded)?;
+    Ok(())
 }
 
 /// Refuses a run with results whose settings or checkpoint are missing, because training would overwrite the results.

@@ -20,7 +20,7 @@ pub fn section(view: &RunView<'_>) -> Section {
         body: html! {
             @if history.is_empty() { (notice("history.csv is missing, so the curves cannot be drawn.")) } @else {
                 p.note {
-                    "Training metrics are computed during training: on augmented clips, with dropout, while the weights change. \
+                    "Training metrics are computed during training: with the run's augmentation and dropout, while the weights change. \
                      The vertical line is the best epoch, whose weights were kept."
                 }
                 (side_by_side(&charts))

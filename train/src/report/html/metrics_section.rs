@@ -48,13 +48,24 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
 
 /// Reasons to distrust the metrics: leaks of the split, and the warnings of all metrics without repetitions.
 pub fn caveats(view: &RunView<'_>, reported: &[ReportedMetric]) -> Vec<String> {
-    let mut caveats: Vec<String> = leak(view).into_iter().collect();
+    let mut caveats: Vec<String> = Vec::new();
     for warning in reported.iter().flat_map(|metric| &metric.warnings) {
-        if !caveats.contains(warning) {
-            caveats.push(warning.clone());
+        let caveat = sentence(warning);
+        if !caveats.contains(&caveat) {
+            caveats.push(caveat);
         }
     }
+    if !caveats.iter().any(|caveat| caveat.starts_with("Leaked: ")) {
+        caveats.splice(0..0, leak(view));
+    }
     caveats
+}
+
+/// A warning of the terminal as a sentence of the page.
+fn sentence(warning: &str) -> String {
+    let mut letters = warning.chars().filter(|letter| *letter != '`');
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
 }
 
 fn leak(view: &RunView<'_>) -> Option<String> {

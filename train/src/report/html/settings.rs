@@ -58,6 +58,29 @@ fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Boolean(yes) => if *yes { "yes" } else { "no" }.into(),
+        // Without the digits that a single-precision setting gains as a double.
+        Value::Float(value) if f64::from(*value as f32) == *value => format!("{:?}", *value as f32),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::ModelKind;
+    use std::path::Path;
+
+    #[test]
+    fn settings_in_single_precision_have_few_digits() {
+        let config = RunConfig {
+            weight_decay: 1e-5,
+            min_delta: 0.3,
+            ..crate::testing::config(Path::new("fma"), ModelKind::Cnn1d)
+        };
+        let settings = flat(&config);
+        assert_eq!(
+            (settings["weight_decay"].as_str(), settings["min_delta"].as_str()),
+            ("1e-5", "0.3")
+        );
     }
 }
