@@ -14,28 +14,67 @@ const MIN_VALUES: usize = 16 << 10;
 /// Buffers kept in the pool. If there are more, the smallest is freed. A step of the largest model needs fewer.
 const MAX_KEPT: usize = 64;
 
-static KEPT: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+static KEPT: Mutex<Vec<Aligned>> = Mutex::new(Vec::new());
+
+/// Bytes of a cache line. A vector of the processor's widest kind that starts at a multiple is read from one line.
+const LINE: usize = 64;
+
+/// Values that start at a cache line.
+#[derive(Debug, Default)]
+pub struct Aligned {
+    values: Vec<f32>,
+    start: usize,
+}
+
+impl Aligned {
+    /// Makes room for `count` values. All values are unspecified.
+    pub fn resize(&mut self, count: usize) {
+        self.values.resize(count + LINE / size_of::<f32>(), 0.0);
+        // An offset that cannot be determined is huge.
+        let offset = self.values.as_ptr().align_offset(LINE);
+        self.start = offset.min(LINE / size_of::<f32>());
+        self.values.truncate(self.start + count);
+    }
+
+    fn capacity(&self) -> usize {
+        self.values.capacity()
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.values[self.start..]
+    }
+}
+
+impl DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.values[self.start..]
+    }
+}
 
 /// Values that are unspecified until they are written.
 #[derive(Debug, Default)]
-pub struct Buffer(Vec<f32>);
+pub struct Buffer(Aligned);
 
 impl Buffer {
     /// A buffer for `count` values: the smallest pooled one of `count` to twice as many values, or a new one.
     pub fn take(count: usize) -> Self {
         if count < MIN_VALUES {
-            return Self(vec![0.0; count]);
+            return Self::from(vec![0.0; count]);
         }
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = kept
             .iter()
             .enumerate()
-            .filter(|(_, piece)| (count..=2 * count).contains(&piece.capacity()));
+            .filter(|(_, piece)| (count + LINE / size_of::<f32>()..=2 * count).contains(&piece.capacity()));
         let best = fitting.min_by_key(|(_, piece)| piece.capacity()).map(|(at, _)| at);
         let piece = best.map(|at| kept.swap_remove(at));
         drop(kept);
         let mut piece = piece.unwrap_or_default();
-        piece.resize(count, 0.0);
+        piece.resize(count);
         Self(piece)
     }
 
@@ -47,7 +86,7 @@ impl Buffer {
 
 impl From<Vec<f32>> for Buffer {
     fn from(values: Vec<f32>) -> Self {
-        Self(values)
+        Self(Aligned { values, start: 0 })
     }
 }
 

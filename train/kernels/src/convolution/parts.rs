@@ -1,0 +1,99 @@
+//! Images cut into parts that fit a cache, and copies of them with zero padding.
+
+use super::ConvShape;
+use crate::buffer::Aligned;
+use std::ops::Range;
+
+/// Size of a padded part, over all input channels, in bytes: a fraction of an L2 cache of 1 MiB.
+pub const PART_BYTES: usize = 384 << 10;
+/// Columns of the widest tile on any processor.
+pub const MAX_STEP: usize = 64;
+
+/// `x` and `out` cut into rectangles of `rows` × `columns` of the output. They are whole rows, or pieces of the row if
+/// there is only one.
+pub fn split<'a>(x: &'a [f32], out: &'a mut [f32], shape: &ConvShape, rows: usize, columns: usize) -> Vec<Part<'a>> {
+    let [height, width] = shape.to;
+    let parts = || {
+        let rows = (0..height).step_by(rows).map(|row| row..(row + rows).min(height));
+        rows.flat_map(|rows| {
+            let columns = (0..width)
+                .step_by(columns)
+                .map(|column| column..(column + columns).min(width));
+            columns.map(move |columns| (rows.clone(), columns))
+        })
+    };
+    let mut tasks = Vec::new();
+    for (x, out) in x
+        .chunks_exact(shape.inputs * shape.input_plane())
+        .zip(out.chunks_exact_mut(shape.outputs * shape.output_plane()))
+    {
+        let first = tasks.len();
+        tasks.extend(parts().map(|(rows, columns)| Part {
+            x,
+            rows,
+            columns,
+            out: Vec::with_capacity(shape.outputs),
+        }));
+        for plane in out.chunks_exact_mut(height * width) {
+            for (task, part) in tasks[first..].iter_mut().zip(plane.chunks_mut(rows * columns)) {
+                task.out.push(part);
+            }
+        }
+    }
+    tasks
+}
+
+/// A rectangle of one image's output.
+pub struct Part<'a> {
+    /// The whole image, `[inputs, height, width]`.
+    pub x: &'a [f32],
+    pub rows: Range<usize>,
+    pub columns: Range<usize>,
+    /// This rectangle of each output channel.
+    pub out: Vec<&'a mut [f32]>,
+}
+
+/// A copy of the input rows and columns, with zero padding, that some output rows and columns are computed from.
+#[derive(Default)]
+pub struct PaddedRows {
+    pub values: Aligned,
+    pub rows: Range<usize>,
+    /// Distance from one row to the next.
+    pub stride: usize,
+    /// Distance from one channel to the next.
+    pub channel: usize,
+}
+
+impl PaddedRows {
+    /// Copies those `rows` of `image`, `[channels, height, width]`, that exist. Each row gets `stride` columns,
+    /// starting at the image's column `columns`. Columns outside the image are zeros, also at a negative start.
+    pub fn copy(&mut self, image: &[f32], [height, width]: [usize; 2], rows: Range<usize>, columns: isize, stride: usize) {
+        self.resize(image.len() / (height * width), rows.start..rows.end.min(height), stride);
+        let before = columns.min(0).unsigned_abs().min(stride);
+        let begin = columns.max(0).unsigned_abs().min(width);
+        let count = (width - begin).min(stride - before);
+        let mut out = self.values.chunks_exact_mut(stride);
+        for plane in image.chunks_exact(height * width) {
+            let rows = &plane[self.rows.start * width..self.rows.end * width];
+            for (row, out) in rows.chunks_exact(width).zip(&mut out) {
+                out[..before].fill(0.0);
+                out[before..before + count].copy_from_slice(&row[begin..begin + count]);
+                out[before + count..].fill(0.0);
+            }
+        }
+    }
+
+    /// Makes room for `channels` of `rows` with `stride` columns. The values are unspecified.
+    pub fn resize(&mut self, channels: usize, rows: Range<usize>, stride: usize) {
+        self.stride = stride;
+        self.channel = rows.len() * stride;
+        self.values.resize(channels * self.channel);
+        self.rows = rows;
+    }
+
+    #[inline(always)]
+    pub fn row(&self, channel: usize, row: usize) -> &[f32] {
+        let begin = channel * self.channel + (row - self.rows.start) * self.stride;
+        &self.values[begin..begin + self.stride]
+    }
+}
