@@ -11,6 +11,8 @@
 
 mod direct;
 mod parts;
+#[cfg(test)]
+mod tests;
 mod tiles;
 mod winograd;
 
@@ -88,7 +90,7 @@ pub fn input_gradient(gradient: &[f32], weights: &[f32], shape: &ConvShape) -> B
 
 fn convolve(
     x: &[f32],
-    weight: impl Fn(usize, usize, usize) -> f32,
+    weight: impl Fn(usize, usize, usize) -> f32 + Sync,
     bias: Option<&[f32]>,
     shape: &ConvShape,
 ) -> Buffer {

@@ -6,9 +6,9 @@
 //! writes nothing but the result. Speed is limited by arithmetic: two operations per output value, input channel and
 //! tap.
 
-use super::{ConvShape, ImageGradient};
 use super::parts::{self, MAX_STEP, PART_BYTES, PaddedRows, Part};
 use super::tiles::{BLOCK, Tile, correlate, store};
+use super::{ConvShape, ImageGradient};
 use crate::buffer::Buffer;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;

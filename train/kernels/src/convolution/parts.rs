@@ -67,7 +67,14 @@ pub struct PaddedRows {
 impl PaddedRows {
     /// Copies those `rows` of `image`, `[channels, height, width]`, that exist. Each row gets `stride` columns,
     /// starting at the image's column `columns`. Columns outside the image are zeros, also at a negative start.
-    pub fn copy(&mut self, image: &[f32], [height, width]: [usize; 2], rows: Range<usize>, columns: isize, stride: usize) {
+    pub fn copy(
+        &mut self,
+        image: &[f32],
+        [height, width]: [usize; 2],
+        rows: Range<usize>,
+        columns: isize,
+        stride: usize,
+    ) {
         self.resize(image.len() / (height * width), rows.start..rows.end.min(height), stride);
         let before = columns.min(0).unsigned_abs().min(stride);
         let begin = columns.max(0).unsigned_abs().min(width);

@@ -5,8 +5,7 @@
 //! columns and no transform rearranges values. Sums over the input channels and the kernel's columns are taken between
 //! the transforms. They have the form of the [direct](super::direct) algorithm and use its register tiles.
 //!
-//! The transform of the columns too, F(4×4, 3×3), would need a quarter of the products. But it spends what it saves on
-//! memory and rounds worse.
+//! Transforming columns too, F(4×4, 3×3), would need a quarter of the products, but more memory, and it rounds worse.
 
 mod gradient;
 
@@ -48,7 +47,7 @@ pub fn is_faster(shape: &ConvShape) -> bool {
 /// `x ⋆ weights + bias`. `weight` maps output channel, input channel and tap to a weight.
 pub fn convolve(
     x: &[f32],
-    weight: impl Fn(usize, usize, usize) -> f32,
+    weight: impl Fn(usize, usize, usize) -> f32 + Sync,
     bias: Option<&[f32]>,
     shape: &ConvShape,
 ) -> Buffer {
@@ -72,24 +71,24 @@ pub fn convolve(
 }
 
 /// Transformed weights: `[outputs / BLOCK, POINTS, inputs, columns, BLOCK]`, zero for channels beyond `outputs`.
-fn blocks(shape: &ConvShape, weight: impl Fn(usize, usize, usize) -> f32) -> Vec<[f32; BLOCK]> {
-    let mut blocks = Vec::with_capacity(shape.outputs.div_ceil(BLOCK) * POINTS * shape.inputs * TAPS);
-    for first in (0..shape.outputs).step_by(BLOCK) {
-        for kernel in &KERNEL {
-            for input in 0..shape.inputs {
-                for column in 0..TAPS {
-                    blocks.push(array::from_fn(|at| match first + at {
-                        output if output < shape.outputs => {
-                            let taps = kernel.iter().enumerate();
-                            taps.map(|(row, factor)| factor * weight(output, input, row * TAPS + column))
-                                .sum()
-                        }
-                        _ => 0.0,
-                    }));
+fn blocks(shape: &ConvShape, weight: impl Fn(usize, usize, usize) -> f32 + Sync) -> Vec<[f32; BLOCK]> {
+    let (inputs, outputs) = (shape.inputs, shape.outputs);
+    let size = POINTS * inputs * TAPS;
+    let mut blocks = vec![[0.0; BLOCK]; outputs.div_ceil(BLOCK) * size];
+    blocks
+        .par_chunks_exact_mut(size)
+        .enumerate()
+        .for_each(|(block, values)| {
+            for output in block * BLOCK..((block + 1) * BLOCK).min(outputs) {
+                for (input, column) in (0..inputs).flat_map(|input| (0..TAPS).map(move |column| (input, column))) {
+                    let taps: [f32; TAPS] = array::from_fn(|row| weight(output, input, row * TAPS + column));
+                    for (point, kernel) in KERNEL.iter().enumerate() {
+                        let products = kernel.iter().zip(&taps).map(|(factor, tap)| factor * tap);
+                        values[(point * inputs + input) * TAPS + column][output % BLOCK] = products.sum();
+                    }
                 }
             }
-        }
-    }
+        });
     blocks
 }
 
@@ -129,12 +128,11 @@ impl RowsConvolution<'_, '_> {
         let first_row = rows.start as isize - shape.padding[0] as isize;
         for first in (0..width).step_by(piece) {
             let columns = piece.min(width - first);
-            let stride = columns.next_multiple_of(step) + 2 * S::F32_LANES;
+            let stride = columns.next_multiple_of(step) + 2 * margin::<S>();
             let plane = inputs * stride;
             self.points.resize(POINTS * plane);
-            // A vector of columns before the first, so that the image's vectors start at cache lines.
-            let first_column = first as isize - S::F32_LANES as isize;
-            let shift = S::F32_LANES - shape.padding[1];
+            let first_column = first as isize - margin::<S>() as isize;
+            let shift = margin::<S>() - shape.padding[1];
             for (input, image) in x.chunks_exact(shape.input_plane()).enumerate() {
                 let mut points = self.points.chunks_exact_mut(plane);
                 let points = array::from_fn(|_| {
@@ -184,6 +182,13 @@ impl RowsConvolution<'_, '_> {
             }
         }
     }
+}
+
+/// Columns of transformed rows before and after the image's: whole vectors, so that the image's vectors start at cache
+/// lines.
+#[inline(always)]
+fn margin<S: Simd>() -> usize {
+    (TAPS - 1).next_multiple_of(S::F32_LANES)
 }
 
 /// `N` rows of `plane` from row `first` on. Rows outside the image are zeros.

@@ -3,7 +3,7 @@
 use super::super::ImageGradient;
 use super::super::parts::PaddedRows;
 use super::super::tiles::correlate;
-use super::{KERNEL, POINTS, ROWS, TAPS, InputRows, Transform, image_rows, transform};
+use super::{InputRows, KERNEL, POINTS, ROWS, TAPS, Transform, image_rows, margin, transform};
 use pulp::{Simd, WithSimd};
 use std::array;
 
@@ -52,10 +52,9 @@ impl Gradient<'_> {
             .flat_map(|first| columns().map(move |columns| (first..(first + group).min(groups), columns)));
         for (rows, columns) in parts {
             let stride = columns.len().next_multiple_of(S::F32_LANES);
-            x.resize(inputs * POINTS, 0..rows.len(), stride + 2 * S::F32_LANES);
-            // A vector of columns before the first, so that the image's vectors start at cache lines.
-            let first_column = columns.start as isize - S::F32_LANES as isize;
-            let shift = S::F32_LANES - shape.padding[1];
+            x.resize(inputs * POINTS, 0..rows.len(), stride + 2 * margin::<S>());
+            let first_column = columns.start as isize - margin::<S>() as isize;
+            let shift = margin::<S>() - shape.padding[1];
             for (channel, image) in image.chunks_exact(shape.input_plane()).enumerate() {
                 for (at, row) in rows.clone().enumerate() {
                     let first_row = (row * ROWS) as isize - shape.padding[0] as isize;
