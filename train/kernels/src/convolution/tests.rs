@@ -63,7 +63,7 @@ fn errors_of_winograd_and_direct_convolutions_are_small() {
         (16, 16, [32, 512]),
         (32, 32, [32, 64]),
         (64, 64, [8, 128]),
-        (128, 8, [7, 9]),
+        (128, 16, [7, 9]),
     ] {
         let shape = image(inputs, outputs, size);
         assert!(winograd::is_faster(&shape));
@@ -99,11 +99,12 @@ fn winograd_computes_images_with_enough_rows_and_channels() {
     for (inputs, outputs, rows, expected) in [
         (16, 16, 128, true),
         (64, 64, 8, true),
-        (8, 8, 3, true),
+        (16, 24, 4, true),
         (1, 16, 128, false),
-        (16, 1, 128, false),
+        (16, 8, 128, false),
         (128, 128, 1, false),
-        (16, 16, 5, false),
+        (16, 16, 3, false),
+        (16, 16, 9, false),
     ] {
         let shape = image(inputs, outputs, [rows, 64]);
         assert_eq!(winograd::is_faster(&shape), expected, "{shape:?}");

@@ -7,8 +7,9 @@ use super::{InputRows, KERNEL, POINTS, ROWS, TAPS, Transform, image_rows, margin
 use pulp::{Simd, WithSimd};
 use std::array;
 
-/// Size of the transformed input of a part, in bytes: half of an L2 cache of 1 MiB.
-const PART_BYTES: usize = 512 << 10;
+/// Columns times transforms of a part, such that the transformed gradients of a block stay in a cache and the sums in
+/// registers are long. A multiple of every processor's vector length.
+const PART: usize = 1024;
 
 /// Computes the gradients of weights and bias.
 pub struct Gradient<'a>(pub ImageGradient<'a>);
@@ -42,9 +43,8 @@ impl Gradient<'_> {
         // `[outputs, inputs, POINTS, columns]`.
         let mut sums = vec![[[0.0; TAPS]; POINTS]; outputs * inputs];
         // Parts are groups of whole rows, or pieces of one if it does not fit.
-        let fit = PART_BYTES / size_of::<f32>() / (POINTS * inputs);
-        let piece = (fit / S::F32_LANES).max(1) * S::F32_LANES;
-        let group = (fit / width).max(1);
+        let piece = PART.min(width);
+        let group = (PART / width).max(1);
         let groups = shape.to[0].div_ceil(ROWS);
         let columns = || (0..width).step_by(piece).map(|first| first..(first + piece).min(width));
         let parts = (0..groups)
