@@ -17,6 +17,7 @@ mod tiles;
 mod winograd;
 
 use super::buffer::Buffer;
+use parts::PaddedRows;
 use pulp::Arch;
 use rayon::prelude::*;
 use std::array;
@@ -110,6 +111,8 @@ struct ImageGradient<'a> {
     shape: &'a ConvShape,
     weights: &'a mut [f32],
     bias: &'a mut [f32],
+    /// Copies of parts of `x` and `gradient`.
+    parts: &'a mut [PaddedRows; 2],
 }
 
 /// The gradients of weights and bias from the output's gradient.
@@ -119,7 +122,7 @@ pub fn weight_gradient(x: &[f32], gradient: &[f32], shape: &ConvShape) -> (Vec<f
     let images: Vec<(Vec<f32>, Vec<f32>)> = x
         .par_chunks_exact(shape.inputs * shape.input_plane())
         .zip(gradient.par_chunks_exact(shape.outputs * shape.output_plane()))
-        .map(|(x, gradient)| {
+        .map_init(<[PaddedRows; 2]>::default, |parts, (x, gradient)| {
             let (mut weights, mut bias) = (vec![0.0; size], vec![0.0; shape.outputs]);
             let image = ImageGradient {
                 x,
@@ -127,6 +130,7 @@ pub fn weight_gradient(x: &[f32], gradient: &[f32], shape: &ConvShape) -> (Vec<f
                 shape,
                 weights: &mut weights,
                 bias: &mut bias,
+                parts,
             };
             if winograd::is_faster(shape) {
                 arch.dispatch(winograd::Gradient(image));

@@ -174,11 +174,11 @@ impl Gradient<'_> {
             shape,
             weights,
             bias,
+            parts: [x, gradient],
         } = self.0;
         let outputs = shape.outputs;
         let [height, width] = shape.to;
         let (top, left) = (shape.padding[0], shape.padding[1]);
-        let (mut x, mut gradient) = (PaddedRows::default(), PaddedRows::default());
         // Parts are whole rows, or pieces of the row if there is only one.
         let part = (GRADIENT_PART / width).clamp(1, height);
         let part_columns = if height == 1 { GRADIENT_PART.min(width) } else { width };
@@ -216,8 +216,8 @@ impl Gradient<'_> {
                 for input in 0..shape.inputs {
                     for tap in (0..shape.taps()).step_by(K) {
                         let place = (tap / shape.kernel[1], tap % shape.kernel[1]);
-                        let source = (&x, input, place, top);
-                        let taps = correlate::<S, K, B>(simd, source, (&gradient, channels), rows.clone());
+                        let source = (&*x, input, place, top);
+                        let taps = correlate::<S, K, B>(simd, source, (&*gradient, channels), rows.clone());
                         for (output, taps) in (first..outputs).zip(&taps) {
                             let begin = (output * shape.inputs + input) * shape.taps() + tap;
                             for (weight, &tap) in weights[begin..begin + K].iter_mut().zip(taps) {

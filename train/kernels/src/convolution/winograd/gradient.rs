@@ -36,10 +36,10 @@ impl Gradient<'_> {
             shape,
             weights,
             bias,
+            parts: [x, gradient],
         } = self.0;
         let (inputs, outputs, width) = (shape.inputs, shape.outputs, shape.to[1]);
         let zeros = vec![0.0; width.max(shape.from[1])];
-        let (mut x, mut gradient) = (PaddedRows::default(), PaddedRows::default());
         // `[outputs, inputs, POINTS, columns]`.
         let mut sums = vec![[[0.0; TAPS]; POINTS]; outputs * inputs];
         // Parts are groups of whole rows, or pieces of one if it does not fit.
@@ -84,8 +84,8 @@ impl Gradient<'_> {
                     // Missing channels of a block repeat the last one; their results are dropped.
                     let channels: [usize; B] = array::from_fn(|at| at.min(block.len() - 1) * POINTS + point);
                     for input in 0..inputs {
-                        let source = (&x, input * POINTS + point, (0, shift), 0);
-                        let products = correlate::<S, TAPS, B>(simd, source, (&gradient, channels), 0..rows.len());
+                        let source = (&*x, input * POINTS + point, (0, shift), 0);
+                        let products = correlate::<S, TAPS, B>(simd, source, (&*gradient, channels), 0..rows.len());
                         for (output, products) in block.clone().zip(&products) {
                             let sums = &mut sums[output * inputs + input][point];
                             for (sum, product) in sums.iter_mut().zip(products) {
