@@ -125,9 +125,9 @@ impl<const P: usize> Backward<Flex, P> for Normalize {
         let (terms, result) = ops.state;
         let shape = gradient.shape();
         let (channels, plane) = (shape[1], shape[2..].iter().product());
-        for ((x, affine), nodes) in terms.iter().zip(ops.parents.chunks_exact(3)) {
-            let result = result.as_ref().map(values);
-            let gradients = normalize::backward(values(x), affine, result, values(&gradient), plane);
+        let inputs: Vec<_> = terms.iter().map(|(x, affine)| (values(x), affine)).collect();
+        let all = normalize::backward(&inputs, result.as_ref().map(values), values(&gradient), plane);
+        for (gradients, nodes) in all.into_iter().zip(ops.parents.chunks_exact(3)) {
             let [x, gamma, beta] = [
                 primitive(gradients.x, shape.clone()),
                 primitive(gradients.gamma, [channels]),

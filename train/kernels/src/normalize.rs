@@ -2,7 +2,7 @@
 //!
 //! Computes `relu(Σ γᵢ · (xᵢ − meanᵢ) / stdᵢ + βᵢ)` over images `[batch, channels, height, width]`: the last operations
 //! of a convolution layer or of a residual block with its shortcut. Memory limits the speed, arithmetic does not. The
-//! forward pass reads each input once for the moments and once for the result. The backward pass reads input, result
+//! forward pass reads each input once for the moments and once for the result. The backward pass reads inputs, result
 //! and gradient twice each. Without ReLU it does not read the result, which then need not be kept.
 //!
 //! Equations: Ioffe and Szegedy (2015), Algorithm 1 and section 3; the variance is the biased one, as in PyTorch.
@@ -10,6 +10,7 @@
 use super::buffer::Buffer;
 use pulp::Arch;
 use rayon::prelude::*;
+use std::array;
 
 /// Values summed in f32 before the sum is added to an f64.
 const CHUNK: usize = 1024;
@@ -56,9 +57,9 @@ pub struct Gradients {
 /// Values are shifted by each channel's first value, so a mean far from zero costs no accuracy.
 pub fn moments(x: &[f32], channels: usize, plane: usize) -> (Vec<f32>, Vec<f32>) {
     let origin = |channel: usize| x[channel * plane];
-    let sums = channel_sums([x; 3], channels, plane, |channel| {
+    let sums = channel_sums([x], channels, plane, |channel| {
         let origin = origin(channel);
-        move |[x, ..]| [x - origin, (x - origin) * (x - origin)]
+        move |[x]: [f32; 1]| [x - origin, (x - origin) * (x - origin)]
     });
     let count = (x.len() / channels) as f64;
     let finish = |(channel, [sum, squares]): (usize, [f64; 2])| {
@@ -97,61 +98,127 @@ pub fn forward(terms: &[(&[f32], &Affine)], activation: Activation, channels: us
     out
 }
 
-/// The gradients of one input of the sum, from the result's gradient and, with ReLU, the result. `affine` holds the
+/// The gradients of each input of the sum, from the result's gradient and, with ReLU, the result. The terms hold the
 /// batch's own moments.
-pub fn backward(x: &[f32], affine: &Affine, result: Option<&[f32]>, gradient: &[f32], plane: usize) -> Gradients {
-    match result {
-        Some(result) => backward_through(x, affine, [result, gradient], plane, relu_gradient),
-        None => backward_through(x, affine, [gradient; 2], plane, |_, gradient| gradient),
+///
+/// # Panics
+/// Panics if there are neither one nor two terms.
+pub fn backward(terms: &[(&[f32], &Affine)], result: Option<&[f32]>, gradient: &[f32], plane: usize) -> Vec<Gradients> {
+    let identity = |_, gradient| gradient;
+    match (terms, result) {
+        (&[term], None) => vec![backward_one(term, [gradient; 2], plane, identity)],
+        (&[term], Some(result)) => vec![backward_one(term, [result, gradient], plane, relu_gradient)],
+        (&[a, b], None) => backward_two([a, b], [gradient; 2], plane, identity).into(),
+        (&[a, b], Some(result)) => backward_two([a, b], [result, gradient], plane, relu_gradient).into(),
+        _ => panic!("one image, or one and its shortcut"),
     }
 }
 
 /// `through` maps the result's gradient back through the activation to the sum's gradient.
-fn backward_through(
-    x: &[f32],
-    affine: &Affine,
+fn backward_one(
+    (x, affine): (&[f32], &Affine),
     [result, gradient]: [&[f32]; 2],
     plane: usize,
     through: impl Fn(f32, f32) -> f32 + Copy + Sync,
 ) -> Gradients {
     let channels = affine.mean.len();
-    let sums = channel_sums([x, result, gradient], channels, plane, |channel| {
+    let sums: Vec<[f64; 2]> = channel_sums([x, result, gradient], channels, plane, |channel| {
         let mean = affine.mean[channel];
-        move |[x, result, gradient]| {
+        move |[x, result, gradient]: [f32; 3]| {
             let gradient = through(result, gradient);
             [gradient, gradient * (x - mean)]
         }
     });
-    let count = (x.len() / channels) as f64;
+    let slopes = affine.slopes(&sums, x.len() / channels);
     let mut out = Buffer::take(x.len());
     let arch = Arch::new();
     let planes = out.par_chunks_exact_mut(plane).with_min_len(MIN_VALUES.div_ceil(plane));
     planes.enumerate().for_each(|(at, out)| {
-        // dx = γ/std · (g − mean(g) − (x − mean)/variance · mean(g · (x − mean)))
-        let channel = at % channels;
-        let [sum, product] = sums[channel];
-        let (scale, mean) = (affine.scale(channel), affine.mean[channel]);
-        let offset = (sum / count) as f32;
-        let slope = (product / count * f64::from(affine.inverse_std[channel]).powi(2)) as f32;
+        let slope = slopes[at % channels];
         let [x, result, gradient] = [x, result, gradient].map(|values| &values[at * plane..(at + 1) * plane]);
         arch.dispatch(|| {
             for ((out, x), (&result, &gradient)) in out.iter_mut().zip(x).zip(result.iter().zip(gradient)) {
-                *out = scale * (through(result, gradient) - offset - slope * (x - mean));
+                *out = slope.gradient(*x, through(result, gradient));
             }
         });
     });
-    Gradients {
-        x: out,
-        gamma: sums
-            .iter()
-            .zip(&affine.inverse_std)
-            .map(|([_, product], &inverse_std)| (product * f64::from(inverse_std)) as f32)
-            .collect(),
-        beta: sums.iter().map(|&[sum, _]| sum as f32).collect(),
+    affine.gradients(out, &sums)
+}
+
+/// [`backward_one`] of two inputs that reads the result and its gradient once for both.
+fn backward_two(
+    [(x, x_affine), (y, y_affine)]: [(&[f32], &Affine); 2],
+    [result, gradient]: [&[f32]; 2],
+    plane: usize,
+    through: impl Fn(f32, f32) -> f32 + Copy + Sync,
+) -> [Gradients; 2] {
+    let channels = x_affine.mean.len();
+    let sums: Vec<[f64; 3]> = channel_sums([x, y, result, gradient], channels, plane, |channel| {
+        let (x_mean, y_mean) = (x_affine.mean[channel], y_affine.mean[channel]);
+        move |[x, y, result, gradient]: [f32; 4]| {
+            let gradient = through(result, gradient);
+            [gradient, gradient * (x - x_mean), gradient * (y - y_mean)]
+        }
+    });
+    let sums = [1, 2].map(|term| sums.iter().map(|sums| [sums[0], sums[term]]).collect::<Vec<_>>());
+    let count = x.len() / channels;
+    let (x_slopes, y_slopes) = (x_affine.slopes(&sums[0], count), y_affine.slopes(&sums[1], count));
+    let (mut x_out, mut y_out) = (Buffer::take(x.len()), Buffer::take(y.len()));
+    let arch = Arch::new();
+    let planes = x_out.par_chunks_exact_mut(plane).zip(y_out.par_chunks_exact_mut(plane));
+    let planes = planes.with_min_len(MIN_VALUES.div_ceil(plane)).enumerate();
+    planes.for_each(|(at, (x_out, y_out))| {
+        let (x_slope, y_slope) = (x_slopes[at % channels], y_slopes[at % channels]);
+        let [x, y, result, gradient] = [x, y, result, gradient].map(|values| &values[at * plane..(at + 1) * plane]);
+        arch.dispatch(|| {
+            let inputs = x.iter().zip(y).zip(result.iter().zip(gradient));
+            for ((x_out, y_out), ((x, y), (&result, &gradient))) in x_out.iter_mut().zip(y_out).zip(inputs) {
+                let gradient = through(result, gradient);
+                *x_out = x_slope.gradient(*x, gradient);
+                *y_out = y_slope.gradient(*y, gradient);
+            }
+        });
+    });
+    [x_affine.gradients(x_out, &sums[0]), y_affine.gradients(y_out, &sums[1])]
+}
+
+/// `dx = γ/std · (g − mean(g) − (x − mean)/variance · mean(g · (x − mean)))` for one channel.
+#[derive(Clone, Copy)]
+struct Slope {
+    scale: f32,
+    mean: f32,
+    offset: f32,
+    slope: f32,
+}
+
+impl Slope {
+    #[inline(always)]
+    fn gradient(self, x: f32, gradient: f32) -> f32 {
+        self.scale * (gradient - self.offset - self.slope * (x - self.mean))
     }
 }
 
 impl Affine {
+    /// From each channel's sums of `g` and `g · (x − mean)` over `count` values.
+    fn slopes(&self, sums: &[[f64; 2]], count: usize) -> Vec<Slope> {
+        let slope = |(channel, [sum, product]): (usize, &[f64; 2])| Slope {
+            scale: self.scale(channel),
+            mean: self.mean[channel],
+            offset: (sum / count as f64) as f32,
+            slope: (product / count as f64 * f64::from(self.inverse_std[channel]).powi(2)) as f32,
+        };
+        sums.iter().enumerate().map(slope).collect()
+    }
+
+    fn gradients(&self, x: Buffer, sums: &[[f64; 2]]) -> Gradients {
+        let gamma = |([_, product], &inverse_std): (&[f64; 2], &f32)| (product * f64::from(inverse_std)) as f32;
+        Gradients {
+            x,
+            gamma: sums.iter().zip(&self.inverse_std).map(gamma).collect(),
+            beta: sums.iter().map(|&[sum, _]| sum as f32).collect(),
+        }
+    }
+
     fn scale(&self, channel: usize) -> f32 {
         self.gamma[channel] * self.inverse_std[channel]
     }
@@ -166,16 +233,16 @@ fn relu_gradient(result: f32, gradient: f32) -> f32 {
     if result > 0.0 { gradient } else { 0.0 }
 }
 
-/// Sums, per channel, of two statistics of the three values at each position. The order of summation depends on the
-/// shape only.
-fn channel_sums<F: Fn([f32; 3]) -> [f32; 2]>(
-    values: [&[f32]; 3],
+/// Sums, per channel, of the statistics of the values at each position. The order of summation depends on the shape
+/// only.
+fn channel_sums<const I: usize, const O: usize, F: Fn([f32; I]) -> [f32; O]>(
+    values: [&[f32]; I],
     channels: usize,
     plane: usize,
     statistics: impl Fn(usize) -> F + Sync,
-) -> Vec<[f64; 2]> {
+) -> Vec<[f64; O]> {
     let arch = Arch::new();
-    let planes: Vec<[f64; 2]> = (0..values[0].len() / plane)
+    let planes: Vec<[f64; O]> = (0..values[0].len() / plane)
         .into_par_iter()
         .with_min_len(MIN_VALUES.div_ceil(plane))
         .map(|at| {
@@ -184,24 +251,40 @@ fn channel_sums<F: Fn([f32; 3]) -> [f32; 2]>(
             arch.dispatch(|| plane_sums(values, statistics))
         })
         .collect();
-    let add = |[a, b]: [f64; 2], [c, d]: &[f64; 2]| [a + c, b + d];
+    let add = |sums: [f64; O], plane: &[f64; O]| array::from_fn(|at| sums[at] + plane[at]);
     (0..channels)
-        .map(|channel| planes[channel..].iter().step_by(channels).fold([0.0; 2], add))
+        .map(|channel| planes[channel..].iter().step_by(channels).fold([0.0; O], add))
         .collect()
 }
 
 #[inline(always)]
-fn plane_sums([a, b, c]: [&[f32]; 3], statistics: impl Fn([f32; 3]) -> [f32; 2]) -> [f64; 2] {
-    let mut totals = [0.0; 2];
-    for ((a, b), c) in a.chunks(CHUNK).zip(b.chunks(CHUNK)).zip(c.chunks(CHUNK)) {
-        let mut sums = [[0.0f32; LANES]; 2];
-        let (a, b, c) = (a.chunks(LANES), b.chunks(LANES), c.chunks(LANES));
-        for ((a, b), c) in a.zip(b).zip(c) {
-            let [first, second] = &mut sums;
-            for (((a, b), c), (first, second)) in a.iter().zip(b).zip(c).zip(first.iter_mut().zip(second)) {
-                let [x, y] = statistics([*a, *b, *c]);
-                *first += x;
-                *second += y;
+fn plane_sums<const I: usize, const O: usize>(
+    values: [&[f32]; I],
+    statistics: impl Fn([f32; I]) -> [f32; O],
+) -> [f64; O] {
+    let mut totals = [0.0; O];
+    let count = values[0].len();
+    for chunk in (0..count).step_by(CHUNK) {
+        let mut sums = [[0.0f32; LANES]; O];
+        let end = count.min(chunk + CHUNK);
+        for begin in (chunk..end).step_by(LANES) {
+            let lanes = LANES.min(end - begin);
+            let values = values.map(|values| &values[begin..begin + lanes]);
+            // Twice, because the compiler vectorises a loop of constant length.
+            let mut add = |lane: usize| {
+                let values = array::from_fn(|at| values[at][lane]);
+                for (sums, value) in sums.iter_mut().zip(statistics(values)) {
+                    sums[lane] += value;
+                }
+            };
+            if lanes == LANES {
+                for lane in 0..LANES {
+                    add(lane);
+                }
+            } else {
+                for lane in 0..lanes {
+                    add(lane);
+                }
             }
         }
         for (total, sums) in totals.iter_mut().zip(&sums) {
