@@ -90,6 +90,11 @@ mod tests {
             panic!("a directory without audio files has a row with a problem")
         };
         assert_eq!((directory, file), (&path("empty"), &path("b/1.flac")));
-        assert!(problem.to_string().contains("ends with aac"), "{problem}");
+        assert!(
+            problem
+                .to_string()
+                .ends_with("it has no audio file, such as .mp3, .flac, .ogg or .wav; give the files themselves"),
+            "{problem}"
+        );
     }
 }
