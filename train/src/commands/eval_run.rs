@@ -237,14 +237,10 @@ impl RunEvaluation {
     /// The outcome of a run whose directory is temporary.
     pub(super) fn outcome_without_files(&self) -> Outcome {
         let Self { report, .. } = self;
-        let mut text = format!(
-            "{} set of split `{}`: {}\n",
-            self.set.name(),
-            self.split,
-            report.tracks.describe()
-        );
+        let heading = format!("{} set of split `{}`", self.set.name(), self.split);
+        let mut text = report.tracks.below(&heading) + "\n";
         if let Some(clips) = &report.per_clip {
-            text += &format!("metrics per clip: {}\n", clips.describe());
+            text += &(clips.below("metrics per clip") + "\n");
         }
         text += &format!("expected calibration error {:.4}\n", report.ece);
         if let Some(calibration) = &self.calibration {

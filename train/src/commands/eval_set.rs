@@ -134,10 +134,8 @@ impl SetEvaluation {
             members_table::text(&self.rows)
         );
         if let Some(report) = &self.out_of_fold {
-            text += &format!(
-                "all tracks, each predicted by the fold that has it in this set: {}\n",
-                report.tracks.describe()
-            );
+            let heading = "all tracks, each predicted by the fold that has it in this set";
+            text += &(report.tracks.below(heading) + "\n");
         }
         for metric in &entry.metrics {
             let interval = metric.interval.map_or("no interval".into(), |[low, high]| {

@@ -246,12 +246,15 @@ impl Trained {
             .as_ref()
             .map_or(String::new(), |page| format!("\nreport {}", page.display()));
         let validation = &report.val;
-        let text = format!(
-            "{}\nbest epoch {} of {}: validation {}\nweights {}\nhistory {}\ncurves {}{page}",
-            report.ending,
+        let best = format!(
+            "validation at the best epoch, {} of {}",
             report.best.epoch,
-            report.history.len(),
-            validation.tracks.describe(),
+            report.history.len()
+        );
+        let text = format!(
+            "{}\n{}\nweights {}\nhistory {}\ncurves {}{page}",
+            report.ending,
+            validation.tracks.below(&best),
             run.join(BEST_FILE).display(),
             run.join(HISTORY_FILE).display(),
             run.join(CURVES_FILE).display(),

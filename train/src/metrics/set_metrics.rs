@@ -16,38 +16,43 @@ pub enum SetMetrics {
 }
 
 impl SetMetrics {
-    /// The metrics as a sentence without a full stop.
-    pub fn describe(&self) -> String {
+    /// The metrics as phrases. Indented by two, each fits a line of the terminal.
+    pub fn describe(&self) -> Vec<String> {
         let format_area = |area: Option<f64>| area.map_or("undefined".into(), |area| format!("{area:.4}"));
         match self {
             Self::Classes(metrics) => {
                 let paper = metrics.paper;
-                format!(
-                    "macro F1 {:.4}, top-1 {:.4}, loss {:.4} over {} samples; one-vs-rest accuracy {:.4}, macro \
-                     precision {:.4}, macro recall {:.4}, F1 of these means {:.4}",
-                    metrics.macro_f1,
-                    metrics.top1,
-                    metrics.loss,
-                    metrics.samples,
-                    paper.accuracy,
-                    paper.precision,
-                    paper.recall,
-                    paper.f1,
-                )
+                vec![
+                    format!(
+                        "macro F1 {:.4}, top-1 {:.4}, loss {:.4} over {} samples",
+                        metrics.macro_f1, metrics.top1, metrics.loss, metrics.samples
+                    ),
+                    format!(
+                        "one-vs-rest accuracy {:.4}, macro precision {:.4}, macro recall {:.4}",
+                        paper.accuracy, paper.precision, paper.recall
+                    ),
+                    format!("F1 of these means {:.4}", paper.f1),
+                ]
             }
-            Self::Tags(metrics) => format!(
-                "mean AUC-ROC {}, AUC-PR {}, accuracy {:.4}, precision {:.4}, recall {:.4}, F1 {:.4}, loss {:.4} over {} \
-                 samples",
-                format_area(metrics.auc_roc),
-                format_area(metrics.auc_pr),
-                metrics.accuracy,
-                metrics.precision,
-                metrics.recall,
-                metrics.macro_f1,
-                metrics.loss,
-                metrics.samples,
-            ),
+            Self::Tags(metrics) => vec![
+                format!(
+                    "mean AUC-ROC {}, AUC-PR {}, loss {:.4} over {} samples",
+                    format_area(metrics.auc_roc),
+                    format_area(metrics.auc_pr),
+                    metrics.loss,
+                    metrics.samples
+                ),
+                format!(
+                    "accuracy {:.4}, precision {:.4}, recall {:.4}, F1 {:.4}",
+                    metrics.accuracy, metrics.precision, metrics.recall, metrics.macro_f1
+                ),
+            ],
         }
+    }
+
+    /// The metrics below a heading.
+    pub fn below(&self, heading: &str) -> String {
+        format!("{heading}\n  {}", self.describe().join("\n  "))
     }
 }
 

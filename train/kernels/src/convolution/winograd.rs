@@ -184,8 +184,7 @@ impl RowsConvolution<'_, '_> {
     }
 }
 
-/// Columns of transformed rows before and after the image's: whole vectors, so that the image's vectors start at cache
-/// lines.
+/// Columns of transformed rows before and after the image's: whole vectors, so the image's vectors start at cache lines.
 #[inline(always)]
 fn margin<S: Simd>() -> usize {
     (TAPS - 1).next_multiple_of(S::F32_LANES)

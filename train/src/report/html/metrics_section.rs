@@ -39,7 +39,7 @@ pub fn section(view: &RunView<'_>, set: Set, report: &SetReport, reported: &[Rep
             @if let Some(clips) = &report.per_clip {
                 p.note {
                     "The probabilities of a track are the mean over its clips (" (grouped(report.clips)) " in total). Metrics per clip: "
-                    (clips.describe()) "."
+                    (clips.describe().join("; ")) "."
                 }
             }
         },
