@@ -7,9 +7,8 @@ use crate::split::{
     make_from_file, missing, prune,
 };
 use serde_json::{Value, json};
-use shared::dataset::split::{Leak, LeakAudit, Set, Split};
+use shared::dataset::split::{LeakAudit, Set, Split};
 use shared::runtime::outcome::Outcome;
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::slice;
@@ -101,15 +100,7 @@ fn describe_leaks(splits: &[Split]) -> String {
     let Some(Split { index, tracks, .. }) = splits.first() else {
         return String::new();
     };
-    let count = |leaks: fn(&LeakAudit) -> &Vec<Leak>| {
-        let leaks = splits.iter().flat_map(|split| leaks(&split.index.leaks));
-        leaks.map(|leak| &leak.name).collect::<BTreeSet<_>>().len()
-    };
-    let counts = [
-        count(|leaks| &leaks.artists),
-        count(|leaks| &leaks.albums),
-        count(|leaks| &leaks.recordings),
-    ];
+    let counts = audit::leaking(splits.iter()).map(|names| names.len());
     let unknown = [index.leaks.unknown_artists, index.leaks.unknown_albums];
     let tracks = tracks.values().map(Vec::len).sum();
     let mut text = format!("\nleaks     {}", audit::describe(counts, unknown, tracks));

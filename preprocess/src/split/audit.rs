@@ -2,9 +2,9 @@
 //! strategy. Tracks whose artist or album is unknown are counted.
 
 use shared::dataset::manifest::TrackRow;
-use shared::dataset::split::{Leak, LeakAudit, Set};
+use shared::dataset::split::{Leak, LeakAudit, Set, Split};
 use shared::runtime::text::{counted, grouped};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Artists, albums and recordings in more than one set.
 pub(crate) fn leaks(tracks: &[TrackRow], sets: &[Set]) -> LeakAudit {
@@ -15,6 +15,16 @@ pub(crate) fn leaks(tracks: &[TrackRow], sets: &[Set]) -> LeakAudit {
         unknown_artists: tracks.iter().filter(|row| row.artist.is_empty()).count(),
         unknown_albums: tracks.iter().filter(|row| row.album.is_empty()).count(),
     }
+}
+
+/// The artists, albums and recordings in more than one set, of one split or of any fold.
+pub(crate) fn leaking<'a>(splits: impl Iterator<Item = &'a Split> + Clone) -> [BTreeSet<&'a str>; 3] {
+    let kinds: [fn(&LeakAudit) -> &Vec<Leak>; 3] =
+        [|leaks| &leaks.artists, |leaks| &leaks.albums, |leaks| &leaks.recordings];
+    kinds.map(|kind| {
+        let leaks = splits.clone().flat_map(|split| kind(&split.index.leaks));
+        leaks.map(|leak| leak.name.as_str()).collect()
+    })
 }
 
 /// Describes how many artists, albums and recordings are in more than one set. A kind is left out if it is unknown for

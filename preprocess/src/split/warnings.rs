@@ -1,10 +1,11 @@
 //! Warnings about a new split: missing classes, unknown artists, leaks, and mel bands that hardly vary.
 
+use super::audit;
 use super::divided::DividedDataset;
 use super::groups::GroupBy;
 use super::missing::{Advisor, Request, describe, missing};
 use super::strategy::{Method, Strategy};
-use shared::dataset::split::{Leak, LeakAudit, Set, Split};
+use shared::dataset::split::{LeakAudit, Set, Split};
 use std::collections::BTreeSet;
 
 pub(super) fn for_split(dataset: &DividedDataset<'_>, strategy: &Strategy, split: &Split) -> Vec<String> {
@@ -84,15 +85,9 @@ fn unknown_artists(dataset: &DividedDataset<'_>, method: Method, leaks: &LeakAud
 
 /// Artists, albums and recordings in more than one set, of one split or of any fold.
 fn leaks(splits: &[&Split]) -> impl Iterator<Item = String> {
-    type Kind = (&'static str, fn(&LeakAudit) -> &Vec<Leak>);
-    let kinds: [Kind; 3] = [
-        ("artist", |leaks| &leaks.artists),
-        ("album", |leaks| &leaks.albums),
-        ("recording", |leaks| &leaks.recordings),
-    ];
-    kinds.into_iter().filter_map(|(what, leaks_of_kind)| {
-        let leaks = splits.iter().flat_map(|split| leaks_of_kind(&split.index.leaks));
-        let names: BTreeSet<&str> = leaks.map(|leak| leak.name.as_str()).collect();
+    let kinds = ["artist", "album", "recording"].into_iter();
+    let kinds = kinds.zip(audit::leaking(splits.iter().copied()));
+    kinds.filter_map(|(what, names)| {
         let first = names.first()?;
         let (plural, verb) = if names.len() == 1 { ("", "is") } else { ("s", "are") };
         Some(format!(

@@ -184,15 +184,12 @@ fn settings(defaults: &Defaults) -> Vec<(&'static str, String)> {
 
 /// Lines after their labels, of which equal ones are written once.
 fn labelled(lines: &[(&str, String)], width: usize) -> String {
-    let mut last = "";
     let mut texts = Vec::new();
-    for (label, line) in lines {
-        let label = if std::mem::replace(&mut last, label) == *label {
-            ""
-        } else {
-            label
-        };
-        texts.push(hanging(&format!("{label:<11} "), line, width));
+    for group in lines.chunk_by(|a, b| a.0 == b.0) {
+        for (at, (label, line)) in group.iter().enumerate() {
+            let label = if at == 0 { label } else { "" };
+            texts.push(hanging(&format!("{label:<11} "), line, width));
+        }
     }
     texts.join("\n")
 }

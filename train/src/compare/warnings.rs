@@ -165,8 +165,7 @@ fn selection(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
 fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
     let name = facts.metric.name;
     let by = match facts.artists {
-        Some(artists) if artists < facts.drawn => format!("{} tracks of {artists} known artists", facts.tracks),
-        Some(artists) => format!("{} tracks of {artists} artists", facts.tracks),
+        Some(artists) => format!("{} tracks of {artists} {}", facts.tracks, known_artists(facts, artists)),
         None => format!("{} tracks", facts.tracks),
     };
     let width = match facts.metric.interval {
@@ -204,12 +203,21 @@ fn width(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
     width.into_iter().chain(guessing)
 }
 
+/// `known artists` if some tracks have an unknown one.
+fn known_artists(facts: &Facts<'_>, artists: usize) -> &'static str {
+    if artists < facts.drawn {
+        "known artists"
+    } else {
+        "artists"
+    }
+}
+
 /// Too few artists or seeds for the bootstrap.
 fn few_draws(facts: &Facts<'_>) -> impl Iterator<Item = Reason> {
     let artists = facts.artists.filter(|artists| *artists < FEW_GROUPS).map(|artists| {
-        let known = if artists < facts.drawn { "known " } else { "" };
+        let what = known_artists(facts, artists);
         let sentence = format!(
-            "intervals are too narrow, because there are only {artists} {known}artists; {FEW_GROUPS} or more are needed"
+            "intervals are too narrow, because there are only {artists} {what}; {FEW_GROUPS} or more are needed"
         );
         ("few_artists", sentence)
     });

@@ -118,7 +118,7 @@ impl RunData {
 
     /// Number of clips of an epoch with `--train-clips all`.
     pub fn all_training_clips(&self) -> usize {
-        let tracks = self.sets.get(&Set::Train).map_or(&[][..], |train| train);
+        let tracks = self.tracks(Set::Train).unwrap_or_default();
         training_clips(TrainClips::All, &self.dataset, tracks, self.grid, &self.features).len()
     }
 

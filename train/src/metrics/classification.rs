@@ -81,8 +81,7 @@ impl ClassificationMetrics {
             })
             .collect();
         // Like scikit-learn, means leave out classes that are neither true nor predicted.
-        let occurs = |class: &usize| confusion.truth_total(*class) + confusion.predicted_total(*class) > 0;
-        let classes: Vec<usize> = (0..names.len()).filter(occurs).collect();
+        let classes = confusion.occurring();
         let mean = |get: fn(&ClassMetrics) -> f64| {
             let values = classes.iter().map(|&class| get(&per_class[class]));
             ratio(values.sum(), classes.len() as f64)

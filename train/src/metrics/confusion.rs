@@ -72,7 +72,17 @@ impl ConfusionMatrix {
     /// Mean F1 of the classes that occur in the truth or the predictions: scikit-learn's
     /// `f1_score(average="macro", zero_division=0)`.
     pub fn macro_f1(&self) -> f64 {
-        self.macro_f1_of_resample(|class| self.truth_total(class) > 0)
+        self.mean_f1(self.occurring())
+    }
+
+    /// The classes that occur in the truth or the predictions.
+    pub fn occurring(&self) -> Vec<usize> {
+        let occurs = |&class: &usize| self.truth_total(class) + self.predicted_total(class) > 0;
+        (0..self.classes()).filter(occurs).collect()
+    }
+
+    fn mean_f1(&self, classes: Vec<usize>) -> f64 {
+        ratio(classes.iter().map(|&class| self.f1(class)).sum(), classes.len() as f64)
     }
 
     /// [`macro_f1`](Self::macro_f1) of a resample. A class of the original set (`in_set`) without a resampled track is
@@ -81,8 +91,7 @@ impl ConfusionMatrix {
     pub fn macro_f1_of_resample(&self, in_set: impl Fn(usize) -> bool) -> f64 {
         let occurs =
             |&class: &usize| self.truth_total(class) > 0 || (!in_set(class) && self.predicted_total(class) > 0);
-        let occurring: Vec<f64> = (0..self.classes()).filter(occurs).map(|class| self.f1(class)).collect();
-        ratio(occurring.iter().sum(), occurring.len() as f64)
+        self.mean_f1((0..self.classes()).filter(occurs).collect())
     }
 
     /// A row per true class.

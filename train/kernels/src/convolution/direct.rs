@@ -7,7 +7,7 @@
 //! tap.
 
 use super::parts::{self, MAX_STEP, PART_BYTES, PaddedRows, Part};
-use super::tiles::{BLOCK, Tile, correlate, store};
+use super::tiles::{BLOCK, Tile, correlate, store, sum};
 use super::{ConvShape, ImageGradient};
 use crate::buffer::Buffer;
 use pulp::{Arch, Simd, WithSimd};
@@ -182,16 +182,7 @@ impl Gradient<'_> {
         // Parts are whole rows, or pieces of the row if there is only one.
         let part = (GRADIENT_PART / width).clamp(1, height);
         let part_columns = if height == 1 { GRADIENT_PART.min(width) } else { width };
-        let parts = (0..height).step_by(part).flat_map(|row| {
-            let columns = (0..width).step_by(part_columns);
-            columns.map(move |column| {
-                (
-                    row..(row + part).min(height),
-                    column..(column + part_columns).min(width),
-                )
-            })
-        });
-        for (rows, columns) in parts {
+        for (rows, columns) in parts::rectangles(shape.to, part, part_columns) {
             let input_rows = rows.start.saturating_sub(top)..rows.end - top.min(rows.end) + shape.kernel[0] - 1;
             let stride = columns.len().next_multiple_of(S::F32_LANES);
             let first_column = columns.start as isize - left as isize;
@@ -204,11 +195,7 @@ impl Gradient<'_> {
             );
             gradient.copy(image_gradient, shape.to, rows.clone(), columns.start as isize, stride);
             for (bias, values) in bias.iter_mut().zip(gradient.values.chunks_exact(gradient.channel)) {
-                let (vectors, _) = S::as_simd_f32s(values);
-                let sum = vectors
-                    .iter()
-                    .fold(simd.splat_f32s(0.0), |sum, &vector| simd.add_f32s(sum, vector));
-                *bias += simd.reduce_sum_f32s(sum);
+                *bias += sum(simd, values);
             }
             for first in (0..outputs).step_by(B) {
                 // Missing channels of a block repeat the last one; their results are dropped.

@@ -13,22 +13,13 @@ pub const MAX_STEP: usize = 64;
 /// there is only one.
 pub fn split<'a>(x: &'a [f32], out: &'a mut [f32], shape: &ConvShape, rows: usize, columns: usize) -> Vec<Part<'a>> {
     let [height, width] = shape.to;
-    let parts = || {
-        let rows = (0..height).step_by(rows).map(|row| row..(row + rows).min(height));
-        rows.flat_map(|rows| {
-            let columns = (0..width)
-                .step_by(columns)
-                .map(|column| column..(column + columns).min(width));
-            columns.map(move |columns| (rows.clone(), columns))
-        })
-    };
     let mut tasks = Vec::new();
     for (x, out) in x
         .chunks_exact(shape.inputs * shape.input_plane())
         .zip(out.chunks_exact_mut(shape.outputs * shape.output_plane()))
     {
         let first = tasks.len();
-        tasks.extend(parts().map(|(rows, columns)| Part {
+        tasks.extend(rectangles(shape.to, rows, columns).map(|(rows, columns)| Part {
             x,
             rows,
             columns,
@@ -41,6 +32,28 @@ pub fn split<'a>(x: &'a [f32], out: &'a mut [f32], shape: &ConvShape, rows: usiz
         }
     }
     tasks
+}
+
+/// Rows and columns of the rectangles of `rows` × `columns` of a plane, those of the upper rows first.
+pub fn rectangles(
+    [height, width]: [usize; 2],
+    rows: usize,
+    columns: usize,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let pieces = |length: usize, size: usize| {
+        let begins = (0..length).step_by(size);
+        begins.map(move |begin| begin..(begin + size).min(length))
+    };
+    pieces(height, rows).flat_map(move |rows| pieces(width, columns).map(move |columns| (rows.clone(), columns)))
+}
+
+/// Where columns of an image with `width` columns are in a row of `stride` columns that starts at the image's column
+/// `first`, which may be negative: zeros before them, the first of them, and their number.
+#[inline(always)]
+pub fn columns_inside(first: isize, width: usize, stride: usize) -> [usize; 3] {
+    let before = first.min(0).unsigned_abs().min(stride);
+    let begin = first.max(0).unsigned_abs().min(width);
+    [before, begin, (width - begin).min(stride - before)]
 }
 
 /// A rectangle of one image's output.
@@ -76,9 +89,7 @@ impl PaddedRows {
         stride: usize,
     ) {
         self.resize(image.len() / (height * width), rows.start..rows.end.min(height), stride);
-        let before = columns.min(0).unsigned_abs().min(stride);
-        let begin = columns.max(0).unsigned_abs().min(width);
-        let count = (width - begin).min(stride - before);
+        let [before, begin, count] = columns_inside(columns, width, stride);
         let mut out = self.values.chunks_exact_mut(stride);
         for plane in image.chunks_exact(height * width) {
             let rows = &plane[self.rows.start * width..self.rows.end * width];

@@ -59,6 +59,16 @@ pub fn store<S: Simd, const V: usize>(simd: S, sums: &[S::f32s; V], out: &mut [f
     }
 }
 
+/// The sum of whole vectors of values.
+#[inline(always)]
+pub fn sum<S: Simd>(simd: S, values: &[f32]) -> f32 {
+    let mut sum = simd.splat_f32s(0.0);
+    for &vector in S::as_simd_f32s(values).0 {
+        sum = simd.add_f32s(sum, vector);
+    }
+    simd.reduce_sum_f32s(sum)
+}
+
 /// Sums, over `rows`, the products of `B` output gradients with one input channel shifted by `kernel_row` and `K`
 /// kernel columns.
 #[inline(always)]

@@ -10,7 +10,7 @@
 mod gradient;
 
 use super::ConvShape;
-use super::parts::{self, MAX_STEP, PART_BYTES, Part};
+use super::parts::{self, MAX_STEP, PART_BYTES, Part, columns_inside};
 use super::tiles::{BLOCK, Tile, store};
 use crate::buffer::{Aligned, Buffer};
 pub use gradient::Gradient;
@@ -215,10 +215,7 @@ fn transform<S: Simd, T: Transform<N>, const N: usize>(
     first: isize,
     points: [&mut [f32]; POINTS],
 ) {
-    let stride = points[0].len();
-    let before = first.min(0).unsigned_abs().min(stride);
-    let begin = first.max(0).unsigned_abs().min(rows[0].len());
-    let count = (rows[0].len() - begin).min(stride - before);
+    let [before, begin, count] = columns_inside(first, rows[0].len(), points[0].len());
     let rows = rows.map(|row| S::as_simd_f32s(&row[begin..begin + count]));
     let mut points = points.map(|points| {
         points[..before].fill(0.0);

@@ -1,8 +1,8 @@
 //! The gradients of weights and bias. `A` transforms the output's gradient, `Gᵀ` the sums of products.
 
 use super::super::ImageGradient;
-use super::super::parts::PaddedRows;
-use super::super::tiles::correlate;
+use super::super::parts::{self, PaddedRows};
+use super::super::tiles::{correlate, sum};
 use super::{InputRows, KERNEL, POINTS, ROWS, TAPS, Transform, image_rows, margin, transform};
 use pulp::{Simd, WithSimd};
 use std::array;
@@ -46,11 +46,7 @@ impl Gradient<'_> {
         let piece = PART.min(width);
         let group = (PART / width).max(1);
         let groups = shape.to[0].div_ceil(ROWS);
-        let columns = || (0..width).step_by(piece).map(|first| first..(first + piece).min(width));
-        let parts = (0..groups)
-            .step_by(group)
-            .flat_map(|first| columns().map(move |columns| (first..(first + group).min(groups), columns)));
-        for (rows, columns) in parts {
+        for (rows, columns) in parts::rectangles([groups, width], group, piece) {
             let stride = columns.len().next_multiple_of(S::F32_LANES);
             x.resize(inputs * POINTS, 0..rows.len(), stride + 2 * margin::<S>());
             let first_column = columns.start as isize - margin::<S>() as isize;
@@ -72,12 +68,7 @@ impl Gradient<'_> {
                         let points = gradient.points(channel, at);
                         transform::<S, OutputGradient, _>(simd, rows, columns.start as isize, points);
                         // The second point is the sum of the four rows.
-                        let (vectors, _) = S::as_simd_f32s(gradient.row(channel * POINTS + 1, at));
-                        let mut sum = simd.splat_f32s(0.0);
-                        for &vector in vectors {
-                            sum = simd.add_f32s(sum, vector);
-                        }
-                        bias[output] += simd.reduce_sum_f32s(sum);
+                        bias[output] += sum(simd, gradient.row(channel * POINTS + 1, at));
                     }
                 }
                 for point in 0..POINTS {
