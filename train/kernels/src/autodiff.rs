@@ -3,6 +3,7 @@
 
 use super::convolution::{self, ConvShape};
 use super::max_pool::{self, PoolShape};
+use super::normalize::pooled;
 use super::normalize::{self, Activation, Affine};
 use super::{Plain, Tracked, primitive, values};
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -65,68 +66,104 @@ impl Backward<Flex, 3> for Convolution {
 /// Mean and biased variance of each channel.
 pub type Moments = (Vec<f32>, Vec<f32>);
 
-/// The normalized sum after its activation, and each term's mean and biased variance.
-pub fn normalize<const N: usize>(terms: [Term; N], activation: Activation) -> (Tracked, Vec<Moments>) {
+/// The normalized sum after its activation and, with `pool`, its maxima; and each term's mean and biased variance.
+pub fn normalize<const N: usize>(
+    terms: [Term; N],
+    activation: Activation,
+    pool: Option<PoolShape>,
+) -> (Tracked, [Moments; N]) {
     const { assert!(N == 1 || N == 2, "one image, or one and its shortcut") };
-    let shape = terms[0].x.shape();
+    let mut shape = terms[0].x.shape();
     let (channels, plane) = (shape[1], shape[2..].iter().product());
-    let (mut nodes, mut inputs, mut moments) = (Vec::new(), Vec::new(), Vec::new());
-    for Term {
-        x,
-        gamma,
-        beta,
-        epsilon,
-    } in terms
-    {
-        nodes.extend([x.node(), gamma.node(), beta.node()]);
-        let [x, gamma, beta] = [x, gamma, beta].map(|tensor| tensor.into_primitive().to_contiguous());
+    let mut nodes = Vec::new();
+    let terms = terms.map(|term| {
+        nodes.extend([term.x.node(), term.gamma.node(), term.beta.node()]);
+        let [x, gamma, beta] = [term.x, term.gamma, term.beta].map(|tensor| tensor.into_primitive().to_contiguous());
         let (mean, variance) = normalize::moments(values(&x), channels, plane);
-        let inverse_std = |&variance: &f32| (f64::from(variance) + epsilon).sqrt().recip() as f32;
+        let inverse_std = |&variance: &f32| (f64::from(variance) + term.epsilon).sqrt().recip() as f32;
         let affine = Affine {
-            mean: mean.clone(),
+            mean,
             inverse_std: variance.iter().map(inverse_std).collect(),
             gamma: values(&gamma).to_vec(),
             beta: values(&beta).to_vec(),
         };
-        inputs.push((x, affine));
-        moments.push((mean, variance));
-    }
-    let summands: Vec<_> = inputs.iter().map(|(x, affine)| (values(x), affine)).collect();
-    let out = normalize::forward(&summands, activation, channels, plane);
-    let out = primitive(out, shape);
-    let state = (inputs, (activation == Activation::Relu).then(|| out.clone()));
+        (x, affine, variance)
+    });
+    let inputs = terms.each_ref().map(|(x, affine, _)| (values(x), affine));
+    let (out, pooled) = match pool {
+        None => {
+            let out = normalize::forward(inputs, activation, channels, plane);
+            (primitive(out, shape), None)
+        }
+        Some(pool) => {
+            let pooled = pooled::forward(inputs, activation, channels, &pool);
+            [shape[2], shape[3]] = pool.pooled();
+            let inputs = pooled.inputs.map(|input| primitive(input, shape.clone()));
+            (
+                primitive(pooled.maxima, shape),
+                Some((inputs, Arc::new(pooled.indices), pool)),
+            )
+        }
+    };
+    let moments = terms
+        .each_ref()
+        .map(|(_, affine, variance)| (affine.mean.clone(), variance.clone()));
+    let state = Normalized {
+        terms: terms.map(|(x, affine, _)| (x, affine)),
+        activation,
+        pooled,
+    };
     // Three parents per term. Burn's autodiff operations have a number of parents that is fixed at compile time.
-    let out = match nodes.len() {
-        3 => record::<3>(nodes.try_into().expect("three nodes"), state, out),
-        _ => record::<6>(nodes.try_into().expect("six nodes"), state, out),
+    let out = match N {
+        1 => record::<N, 3>(nodes.try_into().expect("three nodes"), state, out),
+        _ => record::<N, 6>(nodes.try_into().expect("six nodes"), state, out),
     };
     (out, moments)
 }
 
-/// State of [`normalize()`] for the backward pass: each term's input and normalization, and the result if ReLU needs
-/// it.
-type SavedState = (Vec<(Plain, Affine)>, Option<Plain>);
+/// What [`normalize()`] keeps for its backward pass.
+#[derive(Clone, Debug)]
+struct Normalized<const N: usize> {
+    terms: [(Plain, Affine); N],
+    activation: Activation,
+    /// Each input at the maxima, and the maxima's indices.
+    pooled: Option<([Plain; N], Arc<Vec<u8>>, PoolShape)>,
+}
 
-fn record<const P: usize>(nodes: [NodeGuard; P], state: SavedState, out: Plain) -> Tracked {
-    match Normalize.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
+fn record<const N: usize, const P: usize>(nodes: [NodeGuard; P], state: Normalized<N>, out: Plain) -> Tracked {
+    match Normalize::<N>
+        .prepare::<NoCheckpointing>(nodes)
+        .compute_bound()
+        .stateful()
+    {
         OpsKind::Tracked(prepared) => prepared.finish(state, out),
         OpsKind::UnTracked(prepared) => prepared.finish(out),
     }
 }
 
 #[derive(Debug)]
-struct Normalize;
+struct Normalize<const N: usize>;
 
-impl<const P: usize> Backward<Flex, P> for Normalize {
-    type State = SavedState;
+impl<const N: usize, const P: usize> Backward<Flex, P> for Normalize<N> {
+    type State = Normalized<N>;
 
     fn backward(self, ops: Ops<Self::State, P>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
-        let (terms, result) = ops.state;
-        let shape = gradient.shape();
+        let Normalized {
+            terms,
+            activation,
+            pooled,
+        } = &ops.state;
+        let shape = terms[0].0.shape();
         let (channels, plane) = (shape[1], shape[2..].iter().product());
-        let inputs: Vec<_> = terms.iter().map(|(x, affine)| (values(x), affine)).collect();
-        let all = normalize::backward(&inputs, result.as_ref().map(values), values(&gradient), plane);
+        let inputs = terms.each_ref().map(|(x, affine)| (values(x), affine));
+        let all = match pooled {
+            None => normalize::backward(inputs, *activation, values(&gradient), plane),
+            Some((maxima, indices, shape)) => {
+                let maxima = maxima.each_ref().map(values);
+                pooled::backward(inputs, *activation, (maxima, indices, shape), values(&gradient))
+            }
+        };
         for (gradients, nodes) in all.into_iter().zip(ops.parents.chunks_exact(3)) {
             let [x, gamma, beta] = [
                 primitive(gradients.x, shape.clone()),

@@ -165,70 +165,125 @@ fn normalize_sum<const D: usize, const N: usize>(
     terms: [(&BatchNorm, Tensor<D>); N],
     activation: Activation,
 ) -> Tensor<D> {
+    if normalizes(&terms) {
+        return run_normalize(terms, activation, None);
+    }
+    let dtype = terms[0].1.dtype();
+    let sum = terms
+        .into_iter()
+        .map(|(layer, x)| layer.forward(x.cast(DType::F32)))
+        .reduce(|sum, x| sum + x)
+        .expect("there is a term");
+    match activation {
+        Activation::Identity => sum.cast(dtype),
+        Activation::Relu => relu(sum).cast(dtype),
+    }
+}
+
+/// `pool.forward(relu(Σ layer.forward(x)))`: `[batch, channels, height, width]` to `[batch, channels, …]`.
+///
+/// # Panics
+/// Panics if `terms` is empty or the shapes differ.
+pub fn normalize_relu_max_pool2d<const N: usize>(terms: [(&BatchNorm, Tensor<4>); N], pool: &MaxPool2d) -> Tensor<4> {
+    match window2d(pool).filter(|_| normalizes(&terms)) {
+        Some(window) => run_normalize(terms, Activation::Relu, Some(window)),
+        None => max_pool2d(pool, normalize_relu(terms)),
+    }
+}
+
+/// `pool.forward(relu(layer.forward(x)))`: `[batch, channels, length]` to `[batch, channels, …]`.
+pub fn normalize_relu_max_pool1d(layer: &BatchNorm, x: Tensor<3>, pool: &MaxPool1d) -> Tensor<3> {
+    let terms = [(layer, x.clone().unsqueeze_dim::<4>(2))];
+    match window1d(pool).filter(|_| normalizes(&terms)) {
+        Some(window) => run_normalize(terms, Activation::Relu, Some(window)).squeeze_dim(2),
+        None => max_pool1d(pool, normalize_relu([(layer, x)])),
+    }
+}
+
+/// Whether our kernels compute the normalized sum.
+///
+/// # Panics
+/// Panics if `terms` is empty or the shapes differ.
+fn normalizes<const D: usize, const N: usize>(terms: &[(&BatchNorm, Tensor<D>); N]) -> bool {
     let (device, shape, dtype) = (terms[0].1.device(), terms[0].1.dims(), terms[0].1.dtype());
     assert!(
         terms.iter().all(|(_, x)| x.dims() == shape),
         "all terms have the same shape"
     );
-    let training = device.is_autodiff();
-    let frozen = training && terms.iter().any(|(layer, _)| !layer.training.is_enabled());
-    if !on_cpu(&device) || dtype != DType::F32 || frozen {
-        let sum = terms
-            .into_iter()
-            .map(|(layer, x)| layer.forward(x.cast(DType::F32)))
-            .reduce(|sum, x| sum + x)
-            .expect("there is a term");
-        return match activation {
-            Activation::Identity => sum.cast(dtype),
-            Activation::Relu => relu(sum).cast(dtype),
-        };
-    }
-    if training {
+    let frozen = device.is_autodiff() && terms.iter().any(|(layer, _)| !layer.training.is_enabled());
+    on_cpu(&device) && dtype == DType::F32 && !frozen
+}
+
+/// The normalized sum after its activation and, with `window`, its maxima.
+fn run_normalize<const D: usize, const N: usize>(
+    terms: [(&BatchNorm, Tensor<D>); N],
+    activation: Activation,
+    window: Option<[usize; 2]>,
+) -> Tensor<D> {
+    let (device, mut shape) = (terms[0].1.device(), terms[0].1.shape());
+    let pool = window.map(|window| PoolShape {
+        height: shape[2],
+        width: shape[3],
+        window,
+    });
+    if device.is_autodiff() {
         let inputs = terms.each_ref().map(|(layer, x)| autodiff::Term {
             x: tracked(x.clone()),
             gamma: tracked(layer.gamma.val()),
             beta: tracked(layer.beta.val()),
             epsilon: layer.epsilon,
         });
-        let (out, moments) = autodiff::normalize(inputs, activation);
+        let (out, moments) = autodiff::normalize(inputs, activation, pool);
         for ((layer, _), (mean, variance)) in terms.iter().zip(moments) {
             update_running(layer, mean, variance, &device);
         }
-        from_tracked(out)
-    } else {
-        let inputs = terms.map(|(layer, x)| (plain(x), running_affine(layer)));
-        let terms = inputs.each_ref().map(|(x, affine)| (values(x), affine));
-        let plane = shape[2..].iter().product();
-        from_plain(primitive(
-            normalize::forward(&terms, activation, shape[1], plane),
-            shape,
-        ))
+        return from_tracked(out);
     }
+    let inputs = terms.map(|(layer, x)| (plain(x), running_affine(layer)));
+    let terms = inputs.each_ref().map(|(x, affine)| (values(x), affine));
+    let channels = shape[1];
+    let out = match pool {
+        None => normalize::forward(terms, activation, channels, shape[2..].iter().product()),
+        Some(pool) => {
+            [shape[2], shape[3]] = pool.pooled();
+            normalize::pooled::forward(terms, activation, channels, &pool).maxima
+        }
+    };
+    from_plain(primitive(out, shape))
 }
 
 /// `layer.forward(x)`: `[batch, channels, height, width]` to `[batch, channels, …]`.
 pub fn max_pool2d(layer: &MaxPool2d, x: Tensor<4>) -> Tensor<4> {
-    let window = layer.kernel_size;
-    let tiles = layer.stride == window && layer.padding == PaddingConfig2d::Valid && layer.dilation == [1; 2];
-    match tiles && !layer.ceil_mode && pools(window, &x) {
-        true => pool(x, window),
-        false => layer.forward(x),
+    match window2d(layer).filter(|_| pools(&x)) {
+        Some(window) => pool(x, window),
+        None => layer.forward(x),
     }
 }
 
 /// `layer.forward(x)`: `[batch, channels, length]` to `[batch, channels, …]`.
 pub fn max_pool1d(layer: &MaxPool1d, x: Tensor<3>) -> Tensor<3> {
-    let window = [1, layer.kernel_size];
-    let tiles = layer.stride == window[1] && layer.padding == PaddingConfig1d::Valid && layer.dilation == 1;
-    match tiles && !layer.ceil_mode && pools(window, &x) {
-        true => pool(x.unsqueeze_dim(2), window).squeeze_dim(2),
-        false => layer.forward(x),
+    match window1d(layer).filter(|_| pools(&x)) {
+        Some(window) => pool(x.unsqueeze_dim(2), window).squeeze_dim(2),
+        None => layer.forward(x),
     }
 }
 
-/// Whether a kernel exists for windows of this size that neither overlap nor leave gaps.
-fn pools<const D: usize>(window: [usize; 2], x: &Tensor<D>) -> bool {
-    PoolShape::has_kernel(window) && x.dtype() == DType::F32 && on_cpu(&x.device())
+/// The layer's windows, if they neither overlap nor leave gaps and a kernel for their size exists.
+fn window2d(layer: &MaxPool2d) -> Option<[usize; 2]> {
+    let window = layer.kernel_size;
+    let tiles = layer.stride == window && layer.padding == PaddingConfig2d::Valid && layer.dilation == [1; 2];
+    (tiles && !layer.ceil_mode && PoolShape::has_kernel(window)).then_some(window)
+}
+
+/// [`window2d`] for signals: images of one row.
+fn window1d(layer: &MaxPool1d) -> Option<[usize; 2]> {
+    let window = [1, layer.kernel_size];
+    let tiles = layer.stride == window[1] && layer.padding == PaddingConfig1d::Valid && layer.dilation == 1;
+    (tiles && !layer.ceil_mode && PoolShape::has_kernel(window)).then_some(window)
+}
+
+fn pools<const D: usize>(x: &Tensor<D>) -> bool {
+    x.dtype() == DType::F32 && on_cpu(&x.device())
 }
 
 fn pool(x: Tensor<4>, window: [usize; 2]) -> Tensor<4> {

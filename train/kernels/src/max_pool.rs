@@ -32,6 +32,19 @@ impl PoolShape {
         (1..=256).contains(&size) && window[1] <= STRIP
     }
 
+    /// Values of a band: the rows of the input that one row of the result covers.
+    pub fn band(&self) -> usize {
+        self.window[0] * self.width
+    }
+
+    /// Where in its band each value of a window is, for the first window.
+    pub fn offsets(&self) -> Vec<usize> {
+        let columns = 0..self.window[1];
+        let rows = (0..self.window[0]).map(|row| row * self.width);
+        rows.flat_map(|row| columns.clone().map(move |column| row + column))
+            .collect()
+    }
+
     /// Rows and columns of the result.
     pub fn pooled(&self) -> [usize; 2] {
         [self.height / self.window[0], self.width / self.window[1]]
@@ -43,8 +56,6 @@ pub fn forward(x: &[f32], shape: &PoolShape) -> (Buffer, Vec<u8>) {
     let (plane, pooled) = (shape.height * shape.width, shape.pooled());
     let size = x.len() / plane * pooled[0] * pooled[1];
     let (mut maxima, mut indices) = (Buffer::take(size), vec![0u8; size]);
-    let rows = shape.window[0];
-    let arch = Arch::new();
     let planes = maxima
         .par_chunks_exact_mut(pooled[0] * pooled[1])
         .zip(indices.par_chunks_exact_mut(pooled[0] * pooled[1]))
@@ -52,20 +63,24 @@ pub fn forward(x: &[f32], shape: &PoolShape) -> (Buffer, Vec<u8>) {
     planes
         .with_min_len(MIN_VALUES.div_ceil(plane))
         .for_each(|((maxima, indices), x)| {
-            let bands = x.chunks_exact(rows * shape.width);
             let out = maxima
                 .chunks_exact_mut(pooled[1])
                 .zip(indices.chunks_exact_mut(pooled[1]));
-            for (band, (maxima, indices)) in bands.zip(out) {
-                arch.dispatch(Band {
-                    x: band,
-                    shape,
-                    maxima,
-                    indices,
-                });
+            for (band, (maxima, indices)) in x.chunks_exact(shape.band()).zip(out) {
+                pool_band(band, shape, maxima, indices);
             }
         });
     (maxima, indices)
+}
+
+/// Computes one row of the result from the rows of the input that it covers.
+pub fn pool_band(band: &[f32], shape: &PoolShape, maxima: &mut [f32], indices: &mut [u8]) {
+    Arch::new().dispatch(Band {
+        x: band,
+        shape,
+        maxima,
+        indices,
+    });
 }
 
 /// One row of the result.
@@ -131,7 +146,7 @@ impl WithSimd for Band<'_> {
 /// The input's gradient from the maxima's indices and gradients.
 pub fn backward(gradient: &[f32], indices: &[u8], shape: &PoolShape) -> Buffer {
     let (plane, pooled) = (shape.height * shape.width, shape.pooled());
-    let [rows, columns] = shape.window;
+    let offsets = shape.offsets();
     let mut out = Buffer::take(gradient.len() / (pooled[0] * pooled[1]) * plane);
     let planes = out
         .par_chunks_exact_mut(plane)
@@ -142,10 +157,9 @@ pub fn backward(gradient: &[f32], indices: &[u8], shape: &PoolShape) -> Buffer {
         .for_each(|((out, gradient), indices)| {
             out.fill(0.0);
             let values = gradient.chunks_exact(pooled[1]).zip(indices.chunks_exact(pooled[1]));
-            for (band, (gradient, indices)) in out.chunks_exact_mut(rows * shape.width).zip(values) {
+            for (band, (gradient, indices)) in out.chunks_exact_mut(shape.band()).zip(values) {
                 for (at, (&gradient, &index)) in gradient.iter().zip(indices).enumerate() {
-                    let (row, column) = (usize::from(index) / columns, usize::from(index) % columns);
-                    band[row * shape.width + at * columns + column] = gradient;
+                    band[at * shape.window[1] + offsets[usize::from(index)]] = gradient;
                 }
             }
         });

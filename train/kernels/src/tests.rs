@@ -283,6 +283,69 @@ fn a_norm_without_relu_matches_burn() {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pooled_norms_match_burn(
+        window in (1usize..6, 1usize..5), batch in 1usize..4, channels in 1usize..4, rows in 1usize..5,
+        columns in 1usize..80, extra in (0usize..5, 0usize..4),
+    ) {
+        let device = Device::flex().autodiff();
+        let pool = MaxPool2dConfig::new([window.0, window.1]).with_strides([window.0, window.1]).init();
+        // Rows and columns that do not fill a window have no maximum, but count in the moments.
+        let height = rows * window.0 + extra.0.min(window.0 - 1);
+        let width = columns * window.1 + extra.1.min(window.1 - 1);
+        let shape = [batch, channels, height, width];
+        let layers = [norm(channels, &device), norm(channels, &device)];
+        let xs = [40.0, -3.0].map(|mean| (noise(shape, &device) * 1.5 + mean).detach().require_grad());
+        // The cost has a mean, because a gradient that nearly cancels has a large relative error.
+        let cost = noise([batch, channels, rows, columns], &device) + 0.5;
+        let parameters: Vec<_> = layers.iter().flat_map(|layer| [layer.gamma.val(), layer.beta.val()]).collect();
+        let terms = [(&layers[0], xs[0].clone()), (&layers[1], xs[1].clone())];
+        let ours = differentiate(&xs, &parameters, &cost, normalize_relu_max_pool2d(terms.clone(), &pool));
+        let plain = differentiate(&xs, &parameters, &cost, max_pool2d(&pool, normalize_relu(terms)));
+        assert_close(&ours, &plain, 1e-4);
+        let layers = layers.map(|layer| layer.valid());
+        let terms = [(&layers[0], xs[0].clone().inner()), (&layers[1], xs[1].clone().inner())];
+        let ours = normalize_relu_max_pool2d(terms.clone(), &pool);
+        assert_eq!(ours.into_data(), max_pool2d(&pool, normalize_relu(terms)).into_data());
+    }
+}
+
+#[test]
+fn pooled_norms_of_signals_match_burn() {
+    let device = Device::flex().autodiff();
+    for (window, stride) in [(3, 3), (8, 8), (3, 2)] {
+        let pool = MaxPool1dConfig::new(window).with_stride(stride).init();
+        let layer = norm(4, &device);
+        let x = noise([3, 4, 1, 1000], &device).require_grad();
+        let signal = || x.clone().squeeze_dim::<3>(2);
+        let plain = pool.forward(relu(layer.forward(signal()))).unsqueeze_dim(2);
+        let cost = noise(plain.dims(), &device) + 0.5;
+        let ours = normalize_relu_max_pool1d(&layer, signal(), &pool).unsqueeze_dim(2);
+        let parameters = [layer.gamma.val(), layer.beta.val()];
+        let run = |out| differentiate(std::slice::from_ref(&x), &parameters, &cost, out);
+        assert_close(&run(ours), &run(plain), 5e-4);
+    }
+}
+
+#[test]
+fn relu_propagates_nan() {
+    let device = Device::flex().autodiff();
+    let layer = norm(2, &device);
+    let mut values = [1.0f32; 8];
+    values[5] = f32::NAN;
+    let x = Tensor::<1>::from_floats(values, &device).reshape([1, 2, 2, 2]);
+    let pool = MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init();
+    let out = normalize_relu([(&layer, x.clone())]).flatten::<3>(2, 3);
+    let pooled = normalize_relu_max_pool2d([(&layer, x)], &pool).flatten::<3>(2, 3);
+    for out in [out, pooled.repeat_dim(2, 4)] {
+        let nan: Vec<bool> = out.into_data().iter::<f32>().map(f32::is_nan).collect();
+        assert_eq!(nan, [false, false, false, false, true, true, true, true]);
+    }
+}
+
 #[test]
 fn running_statistics_are_used_outside_training() {
     let device = Device::flex();

@@ -158,8 +158,8 @@ impl Network for DwivediCrnn {
     fn embed(&self, input: &ModelInput) -> Tensor<2> {
         let mut x = natural_log(input.spectrogram()).squeeze_dim::<3>(1);
         for (conv, norm) in self.convolutions.iter().zip(&self.norms) {
-            x = kernels::normalize_relu([(norm, kernels::conv1d(conv, x))]);
-            x = self.block_dropout.forward(kernels::max_pool1d(&self.pool, x));
+            x = kernels::normalize_relu_max_pool1d(norm, kernels::conv1d(conv, x), &self.pool);
+            x = self.block_dropout.forward(x);
         }
         let hidden = self.lstm.last_hidden(x.cast(DType::F32));
         self.linear0.forward(self.block_dropout.forward(hidden))

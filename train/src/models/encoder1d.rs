@@ -72,10 +72,11 @@ impl Encoder1d {
     pub fn forward(&self, waveform: Tensor<3>) -> Tensor<3> {
         let mut x = waveform;
         for (at, block) in self.blocks.iter().enumerate() {
-            x = kernels::normalize_relu([(&block.norm, kernels::conv1d(&block.conv, x))]);
-            if let Some(pool) = self.pools.get(at) {
-                x = kernels::max_pool1d(pool, x);
-            }
+            x = kernels::conv1d(&block.conv, x);
+            x = match self.pools.get(at) {
+                Some(pool) => kernels::normalize_relu_max_pool1d(&block.norm, x, pool),
+                None => kernels::normalize_relu([(&block.norm, x)]),
+            };
         }
         x.cast(DType::F32)
     }

@@ -51,11 +51,15 @@ impl Block {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>, pool: Option<&MaxPool2d>) -> Tensor<4> {
         let shortcut = kernels::conv2d(&self.shortcut_conv, x.clone());
         let x = kernels::normalize_relu([(&self.norm0, kernels::conv2d(&self.conv0, x))]);
         let x = kernels::conv2d(&self.conv1, x);
-        kernels::normalize_relu([(&self.norm1, x), (&self.shortcut_norm, shortcut)])
+        let terms = [(&self.norm1, x), (&self.shortcut_norm, shortcut)];
+        match pool {
+            Some(pool) => kernels::normalize_relu_max_pool2d(terms, pool),
+            None => kernels::normalize_relu(terms),
+        }
     }
 
     fn nodes(&self, graph: &Graph, x: Value) -> Value {
@@ -82,10 +86,7 @@ impl Encoder2d {
     pub fn forward(&self, mel: Tensor<4>) -> Tensor<3> {
         let mut x = mel;
         for (at, block) in self.blocks.iter().enumerate() {
-            x = block.forward(x);
-            if let Some(pool) = self.pools.get(at) {
-                x = kernels::max_pool2d(pool, x);
-            }
+            x = block.forward(x, self.pools.get(at));
         }
         x.squeeze_dim(2).cast(DType::F32)
     }

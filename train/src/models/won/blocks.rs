@@ -80,8 +80,7 @@ impl Block2d for ConvBlock2d {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = kernels::normalize_relu([(&self.bn, kernels::conv2d(&self.conv, x))]);
-        kernels::max_pool2d(&self.pool, x)
+        kernels::normalize_relu_max_pool2d([(&self.bn, kernels::conv2d(&self.conv, x))], &self.pool)
     }
 
     fn nodes(&self, graph: &Graph, x: Value) -> Value {
@@ -108,10 +107,10 @@ impl ConvBlock1d {
     }
 
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let x = kernels::normalize_relu([(&self.bn, kernels::conv1d(&self.conv, x))]);
+        let x = kernels::conv1d(&self.conv, x);
         match &self.pool {
-            Some(pool) => kernels::max_pool1d(pool, x),
-            None => x,
+            Some(pool) => kernels::normalize_relu_max_pool1d(&self.bn, x, pool),
+            None => kernels::normalize_relu([(&self.bn, x)]),
         }
     }
 

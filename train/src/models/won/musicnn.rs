@@ -74,9 +74,9 @@ impl Vertical {
 
     /// `[batch, 1, bands, frames]` to `[batch, 204, frames]`.
     fn forward(&self, mel: Tensor<4>) -> Tensor<3> {
-        let x = kernels::normalize_relu([(&self.bn, kernels::conv2d(&self.conv, mel))]);
-        let bands = x.dims()[2];
-        kernels::max_pool2d(&max_pool2d([bands, 1]), x).squeeze_dim(2)
+        let x = kernels::conv2d(&self.conv, mel);
+        let all_bands = max_pool2d([x.dims()[2], 1]);
+        kernels::normalize_relu_max_pool2d([(&self.bn, x)], &all_bands).squeeze_dim(2)
     }
 
     fn nodes(&self, graph: &Graph, mel: Value) -> Value {
